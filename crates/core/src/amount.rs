@@ -1,0 +1,281 @@
+//! Credits and prices: exact integers, never rounded, never floating.
+//!
+//! Never converts between units. A1 a charge is an exact product and sum (`prices_are_exact`).
+//! A2 a text that would need rounding is refused (`finer_than_a_nano_is_refused`).
+//! Units: one credit is 10⁹ nano-credits; a [`Price`] is nano-credits for one unit of a meter.
+
+use alloc::string::String;
+use core::fmt;
+
+use minicbor::{Decode, Encode};
+
+/// Nano-credits in one credit.
+pub const NANO: i64 = 1_000_000_000;
+
+/// An amount of credits in nano-credits. Range ±9,223,372,036.854775807 credits; arithmetic is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Credits(#[n(0)] i64);
+
+/// Why a text is not an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AmountError {
+    /// Not of the form `12` or `12.345`.
+    NotADecimal,
+    /// More than nine digits after the point.
+    TooFine,
+    /// Outside the range of [`Credits`].
+    TooLarge,
+    /// A price that is not a whole number of nano-credits for one unit.
+    FinerThanNano,
+}
+
+impl fmt::Display for AmountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotADecimal => "write a decimal such as \"12\" or \"0.25\": digits, at most one point, no exponent",
+            Self::TooFine => "at most nine digits after the point: the smallest amount is 0.000000001 credits",
+            Self::TooLarge => "the largest amount is 9223372036.854775807 credits",
+            Self::FinerThanNano => {
+                "the price of one unit is finer than 0.000000001 credits, so charges would need rounding; use a coarser price"
+            }
+        })
+    }
+}
+
+impl Credits {
+    /// No credits.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount.
+    pub const MAX: Self = Self(i64::MAX);
+
+    /// From nano-credits.
+    #[must_use]
+    pub const fn from_nano(nano: i64) -> Self {
+        Self(nano)
+    }
+
+    /// In nano-credits.
+    #[must_use]
+    pub const fn nano(self) -> i64 {
+        self.0
+    }
+
+    /// The sum, or `None` past the range.
+    #[must_use]
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        match self.0.checked_add(other.0) {
+            Some(sum) => Some(Self(sum)),
+            None => None,
+        }
+    }
+
+    /// The difference, or `None` past the range.
+    #[must_use]
+    pub const fn checked_sub(self, other: Self) -> Option<Self> {
+        match self.0.checked_sub(other.0) {
+            Some(rest) => Some(Self(rest)),
+            None => None,
+        }
+    }
+
+    /// Whether nothing is left or owed.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the amount is above zero.
+    #[must_use]
+    pub const fn is_positive(self) -> bool {
+        self.0 > 0
+    }
+}
+
+impl fmt::Display for Credits {
+    /// A decimal without trailing zeros: `1.875`, `-0.5`, `12`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let nano = self.0.unsigned_abs();
+        let (whole, mut part) = (nano / NANO.unsigned_abs(), nano % NANO.unsigned_abs());
+        if part == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        let mut digits = 9;
+        while part % 10 == 0 {
+            part /= 10;
+            digits -= 1;
+        }
+        write!(f, "{sign}{whole}.{part:0digits$}")
+    }
+}
+
+impl core::str::FromStr for Credits {
+    type Err = AmountError;
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        let (negative, digits) = text
+            .strip_prefix('-')
+            .map_or((false, text), |rest| (true, rest));
+        let nano = scaled(digits, 9)?;
+        let nano = if negative { -nano } else { nano };
+        i64::try_from(nano)
+            .map(Self)
+            .map_err(|_| AmountError::TooLarge)
+    }
+}
+
+/// A non-negative decimal times 10^`scale`, exactly.
+fn scaled(text: &str, scale: u32) -> Result<i128, AmountError> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits_only = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    if !digits_only(whole) || !digits_only(part) {
+        return Err(AmountError::NotADecimal);
+    }
+    let part = part.trim_end_matches('0');
+    let places = u32::try_from(part.len()).map_err(|_| AmountError::TooFine)?;
+    if places > scale {
+        return Err(AmountError::TooFine);
+    }
+    let number = |s: &str| -> Result<i128, AmountError> {
+        if s.is_empty() {
+            Ok(0)
+        } else {
+            s.parse().map_err(|_| AmountError::TooLarge)
+        }
+    };
+    let whole = number(whole)?
+        .checked_mul(10_i128.pow(scale))
+        .ok_or(AmountError::TooLarge)?;
+    whole
+        .checked_add(number(part)? * 10_i128.pow(scale - places))
+        .ok_or(AmountError::TooLarge)
+}
+
+/// What one unit of a meter costs, in nano-credits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Price(#[n(0)] u64);
+
+impl Price {
+    /// `text` credits for `per` units, exactly: `("1.875", 1_000_000)` is 1,875 nano-credits a unit.
+    ///
+    /// # Errors
+    /// Refuses a price whose unit is not a whole number of nano-credits.
+    pub fn for_units(text: &str, per: u64) -> Result<Self, AmountError> {
+        let nano = scaled(text, 18)?;
+        let divisor = i128::from(per.max(1)) * 10_i128.pow(9);
+        if nano % divisor != 0 {
+            return Err(AmountError::FinerThanNano);
+        }
+        let price = u64::try_from(nano / divisor).map_err(|_| AmountError::TooLarge)?;
+        if i64::try_from(price).is_err() {
+            Err(AmountError::TooLarge)
+        } else {
+            Ok(Self(price))
+        }
+    }
+
+    /// What `quantity` units cost; `None` when the product leaves the range of [`Credits`].
+    #[must_use]
+    pub fn times(self, quantity: u64) -> Option<Credits> {
+        self.0
+            .checked_mul(quantity)
+            .and_then(|nano| i64::try_from(nano).ok())
+            .map(Credits)
+    }
+
+    /// Nano-credits for one unit.
+    #[must_use]
+    pub const fn nano(self) -> u64 {
+        self.0
+    }
+}
+
+/// Text forms, for serde: credits are decimal strings.
+impl serde::Serialize for Credits {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Credits {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        text.parse()
+            .map_err(|e: AmountError| serde::de::Error::custom(alloc::format!("`{text}`: {e}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AmountError, Credits, Price};
+    use alloc::string::ToString;
+
+    #[test]
+    fn prices_are_exact() {
+        // 1.875 credits per million tokens is 1,875 nano-credits a token, by hand.
+        for (text, per, nano) in [
+            ("1.875", 1_000_000, 1_875),
+            ("0.125", 1_000_000, 125),
+            ("0.001", 1_000_000, 1),
+            ("14", 1_000_000, 14_000),
+            ("1", 1, 1_000_000_000),
+            ("0.000000001", 1, 1),
+        ] {
+            assert_eq!(
+                Price::for_units(text, per).map(Price::nano),
+                Ok(nano),
+                "{text} per {per}"
+            );
+        }
+        let price = Price::for_units("1.875", 1_000_000).expect("exact");
+        assert_eq!(
+            price.times(1_234_567).map(|c| c.to_string()).as_deref(),
+            Some("2.314813125")
+        );
+    }
+
+    #[test]
+    fn finer_than_a_nano_is_refused() {
+        assert_eq!(
+            Price::for_units("1.8755", 10_000_000),
+            Err(AmountError::FinerThanNano)
+        );
+        assert_eq!(
+            Price::for_units("0.0005", 1_000_000),
+            Err(AmountError::FinerThanNano)
+        );
+        assert_eq!("0.0000000001".parse::<Credits>(), Err(AmountError::TooFine));
+    }
+
+    #[test]
+    fn texts() {
+        for (text, nano) in [
+            ("0", 0),
+            ("12", 12_000_000_000),
+            ("0.25", 250_000_000),
+            ("-1.5", -1_500_000_000),
+        ] {
+            let credits: Credits = text.parse().expect(text);
+            assert_eq!(credits.nano(), nano);
+            assert_eq!(credits.to_string(), text);
+        }
+        assert_eq!("9223372036.854775807".parse(), Ok(Credits::MAX));
+        for (text, error) in [
+            ("", AmountError::NotADecimal),
+            ("1e3", AmountError::NotADecimal),
+            ("NaN", AmountError::NotADecimal),
+            ("1.", AmountError::NotADecimal),
+            (".5", AmountError::NotADecimal),
+            ("+1", AmountError::NotADecimal),
+            ("1,5", AmountError::NotADecimal),
+            ("9223372036.854775808", AmountError::TooLarge),
+            (
+                "99999999999999999999999999999999999999999",
+                AmountError::TooLarge,
+            ),
+        ] {
+            assert_eq!(text.parse::<Credits>(), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The catalog as an operator writes it, in TOML or JSON. Shapes only: meaning is checked in `compile`.
+//!
+//! Never accepts an unknown field. Amounts are decimal strings or whole numbers; floats are refused because they round.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::account::Consent;
+use crate::ledger::Category;
+use crate::name::{Level, Name};
+use crate::time::{Every, Instant, Span};
+
+#[cfg(feature = "schema")]
+use alloc::{borrow::ToOwned, format, string::ToString, vec};
+
+type Map<T> = BTreeMap<Name, T>;
+
+/// A decimal written as `"1.25"` or as a whole number: `25`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Decimal(pub String);
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Decimal;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a decimal in quotes such as \"1.25\", or a whole number")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Decimal, E> {
+                Ok(Decimal(text.into()))
+            }
+            fn visit_u64<E>(self, n: u64) -> Result<Decimal, E> {
+                Ok(Decimal(alloc::format!("{n}")))
+            }
+            fn visit_i64<E>(self, n: i64) -> Result<Decimal, E> {
+                Ok(Decimal(alloc::format!("{n}")))
+            }
+        }
+        d.deserialize_any(Visitor)
+    }
+}
+
+/// The whole catalog.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CatalogSource {
+    /// The operator's own label for this version, for example a date. Shown in every decision.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub version: Name,
+    /// The plan of accounts that name none.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub default_plan: Option<Name>,
+    /// What can be counted.
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, MeterSource>))]
+    pub meters: Map<MeterSource>,
+    /// What can be used.
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, FeatureSource>))]
+    pub features: Map<FeatureSource>,
+    /// What it costs: for each card its versions.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, Vec<RateCardSource>>))]
+    pub rate_cards: Map<Vec<RateCardSource>>,
+    /// Who may use how much, paid by what.
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, PlanSource>))]
+    pub plans: Map<PlanSource>,
+}
+
+/// A counted quantity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MeterSource {
+    /// What one unit is called: `token`, `second`, `request`.
+    pub unit: String,
+    /// For people.
+    pub description: Option<String>,
+}
+
+/// Something that is used and decided about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSource {
+    /// The meters that a request may name. `requests` counts 1 when it is not given.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
+    pub meters: Vec<Name>,
+    /// The rate card that prices them. Without one the feature is free and is paid by allowances in `requests` or a meter.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub rate_card: Option<Name>,
+    /// What allowances count: `credits` (default), `requests`, or the one priced meter.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub allowance_unit: Option<Name>,
+    /// What happens to use beyond the hold that finds no source. Default `refund`.
+    #[serde(default)]
+    pub overshoot: Overshoot,
+    /// How long a hold lives.
+    #[serde(default)]
+    pub hold: HoldSource,
+    /// `false`: requests are limited but not recorded; only guards of at most 60 seconds apply and nothing pays.
+    pub ledger: Option<bool>,
+}
+
+/// What happens to settled use that no source pays.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    minicbor::Encode,
+    minicbor::Decode,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Overshoot {
+    /// Charge it and refund it at once from the operator's goodwill.
+    #[default]
+    #[n(0)]
+    Refund,
+    /// Owe it: a negative balance up to the overdraft, repaid first by the next grant; what is beyond is refunded.
+    #[n(1)]
+    Debt,
+    /// Refuse the settle; the hold stays open.
+    #[n(2)]
+    Reject,
+}
+
+/// The life of holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct HoldSource {
+    /// Life when the request names none. Default `60s`.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub life: Option<Span>,
+    /// Longest life a request may ask for. Default and limit `24h`.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub life_max: Option<Span>,
+    /// Meters charged at their estimate when a hold expires; other meters at the last reported progress.
+    /// Without it an expired hold is released whole.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Vec<String>>))]
+    pub expiry_charges: Option<Vec<Name>>,
+}
+
+/// One version of a rate card.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RateCardSource {
+    /// Applies to requests decided from this instant on.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub effective_from: Instant,
+    /// The prices.
+    pub prices: Vec<PriceSource>,
+}
+
+/// The prices of one feature, for the requests whose dimensions match.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PriceSource {
+    /// The feature.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub feature: Name,
+    /// Dimensions that must all match, such as `{ model = "large" }`. The entry with most of them wins.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, String>))]
+    pub when: Map<String>,
+    /// The prices are for this many units. Default 1.
+    pub per: Option<u64>,
+    /// Credits by meter; every meter of the feature but `requests` must be there, `"0"` for free ones.
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, String>))]
+    pub credits: Map<Decimal>,
+}
+
+/// A plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PlanSource {
+    /// The features the plan gives access to.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
+    pub features: Vec<Name>,
+    /// Whether paid sources may be drawn without asking. Default `allow`.
+    #[serde(default)]
+    pub consent: Consent,
+    /// What becomes of a draw given back to a grant that has expired meanwhile. Default `breakage`.
+    #[serde(default)]
+    pub expired_draws: ExpiredDraws,
+    /// Conditions that must all hold.
+    #[serde(default)]
+    pub guards: Vec<GuardSource>,
+    /// What pays, in this order.
+    #[serde(default)]
+    pub waterfall: Vec<LayerSource>,
+}
+
+/// What becomes of a draw given back to a grant that has expired meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ExpiredDraws {
+    /// It is lost to the account and booked as breakage.
+    #[default]
+    Breakage,
+    /// It becomes a promotional grant of 30 days, paid by the operator's goodwill.
+    Goodwill,
+}
+
+/// A condition over one level of the path.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GuardSource {
+    /// Unique in the plan. Use counted under a name survives catalog and plan changes that keep the name.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub name: Name,
+    /// The features it counts. Default: all of the plan.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Vec<String>>))]
+    pub features: Option<Vec<Name>>,
+    /// The level it counts at. Default `account`. Requests whose path leaves the level out share one counter.
+    pub per: Option<Level>,
+    /// `requests` (default), a meter, or several meters added up. Not for `concurrency` and `spend_cap`.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<CountSource>))]
+    pub count: Option<CountSource>,
+    /// The window.
+    pub window: WindowSource,
+}
+
+/// What a guard counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum CountSource {
+    /// One meter, or `requests`.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    One(Name),
+    /// Several meters added up.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
+    Several(Vec<Name>),
+}
+
+/// A window. Limits are whole numbers, or credits (`"2.5"`) where credits are counted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum WindowSource {
+    /// Token bucket (GCRA): `limit` per `period`, in bursts of at most `burst` (default `limit`).
+    Rate {
+        /// How many per period.
+        limit: u64,
+        /// The period.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        period: Span,
+        /// How many at once.
+        burst: Option<u64>,
+    },
+    /// At most `limit` in any trailing `length`.
+    Sliding {
+        /// How many.
+        limit: u64,
+        /// How far back.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        length: Span,
+    },
+    /// Aligned to the calendar, or to the account's billing anchor.
+    Fixed {
+        /// How much.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        limit: Decimal,
+        /// The calendar unit.
+        every: Every,
+        /// IANA zone. Default `UTC`.
+        zone: Option<String>,
+        /// `billing`: count periods from the account's billing anchor.
+        anchor: Option<Anchor>,
+    },
+    /// Opens at the first allowed use after the last one closed.
+    FirstUse {
+        /// How much.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        limit: Decimal,
+        /// How long it stays open.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        length: Span,
+    },
+    /// Open holds at once.
+    Concurrency {
+        /// How many.
+        limit: u64,
+    },
+    /// Credits drawn from grants, pool and overdraft in a calendar window, whatever the balance.
+    SpendCap {
+        /// How many credits.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        limit: Decimal,
+        /// The calendar unit.
+        every: Every,
+        /// IANA zone. Default `UTC`.
+        zone: Option<String>,
+        /// `billing`: count periods from the account's billing anchor.
+        anchor: Option<Anchor>,
+    },
+}
+
+/// What fixed windows are counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    /// The calendar's own beginnings (default).
+    Calendar,
+    /// The account's billing anchor.
+    Billing,
+}
+
+/// A source of the waterfall.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LayerSource {
+    /// Use included in the plan.
+    Allowance {
+        /// Unique in the plan.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        name: Name,
+        /// The features it pays for. Default: all of the plan.
+        #[cfg_attr(feature = "schema", schema(value_type = Option<Vec<String>>))]
+        features: Option<Vec<Name>>,
+        /// The level it belongs to. Default `account`.
+        per: Option<Level>,
+        /// The windows that must all have room; `fixed` or `first_use`.
+        windows: Vec<AllowanceWindowSource>,
+    },
+    /// Grants of the account, in burn order.
+    Grants {
+        /// Unique in the plan.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        name: Name,
+        /// Which categories. Default: all.
+        categories: Option<Vec<Category>>,
+    },
+    /// The account's shared credits, each member up to a cap.
+    Pool {
+        /// Unique in the plan.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        name: Name,
+        /// Which categories make up the pool. Default: `purchased` and `contract`.
+        categories: Option<Vec<Category>>,
+        /// The level whose members are capped. Default `user`. Requests without it cannot draw on the pool.
+        member: Option<Level>,
+        /// The cap of members that have none of their own and none from their team. Without it: uncapped.
+        cap: Option<PoolCapSource>,
+    },
+    /// Credit below zero.
+    Overdraft {
+        /// Unique in the plan.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        name: Name,
+        /// How far below zero.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        limit: Decimal,
+    },
+}
+
+/// One window of an allowance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AllowanceWindowSource {
+    /// Unique in the allowance; use is counted under `allowance.window`.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub name: Name,
+    /// `fixed` or `first_use`.
+    pub window: WindowSource,
+}
+
+/// The cap of a pool's members.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PoolCapSource {
+    /// Credits a member may draw in one window when neither the member nor the team has a cap of its own.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub default: Option<Decimal>,
+    /// The calendar unit of the window.
+    pub every: Every,
+    /// IANA zone. Default `UTC`.
+    pub zone: Option<String>,
+    /// `billing`: count periods from the account's billing anchor.
+    pub anchor: Option<Anchor>,
+}

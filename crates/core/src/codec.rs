@@ -1,0 +1,35 @@
+//! Helpers for the record format: CBOR arrays whose fields have numbers, so that a field can be added without
+//! breaking old readers and is never renumbered. Never allocates more than the input announces item by item.
+//!
+//! Source: RFC 8949 (CBOR), deterministic encoding as of section 4.2 (shortest integers, definite lengths).
+
+/// Lists kept in `SmallVec`, written as a definite-length array.
+pub(crate) mod list {
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+    use smallvec::{Array, SmallVec};
+
+    pub(crate) fn encode<A, C, W>(
+        list: &SmallVec<A>,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>>
+    where
+        A: Array,
+        A::Item: Encode<C>,
+        W: minicbor::encode::Write,
+    {
+        e.array(u64::try_from(list.len()).unwrap_or(u64::MAX))?;
+        list.iter().try_for_each(|item| item.encode(e, ctx))
+    }
+
+    pub(crate) fn decode<'b, A, C>(
+        d: &mut Decoder<'b>,
+        ctx: &mut C,
+    ) -> Result<SmallVec<A>, minicbor::decode::Error>
+    where
+        A: Array,
+        A::Item: Decode<'b, C>,
+    {
+        d.array_iter_with(ctx)?.collect()
+    }
+}

@@ -1,0 +1,247 @@
+//! The decision: what was answered, who pays, and everything that was looked at on the way.
+//!
+//! Never refers to the catalog: names and values are those of the moment, so a decision explains itself years later.
+//! Units: visits of grants and overdraft in nano-credits, of windows in what the window counts.
+
+use minicbor::{Decode, Encode};
+use smallvec::SmallVec;
+
+use crate::amount::Credits;
+use crate::codec::list;
+use crate::ledger::{Category, GrantId};
+use crate::name::{Level, Name};
+use crate::reason::{Lifter, Reason, Wall};
+use crate::time::Instant;
+use crate::window::Terms;
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Outcome {
+    /// Everything asked.
+    #[n(0)]
+    Allow,
+    /// Less than asked, at least the minimum.
+    #[n(1)]
+    Partial,
+    /// A paid source would pay; nothing happened.
+    #[n(2)]
+    NeedsConsent,
+    /// Nothing happened.
+    #[n(3)]
+    Deny,
+}
+
+impl Outcome {
+    /// The word used in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Partial => "partial",
+            Self::NeedsConsent => "needs_consent",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// Whether the request may go ahead.
+    #[must_use]
+    pub fn is_granted(self) -> bool {
+        matches!(self, Self::Allow | Self::Partial)
+    }
+}
+
+/// A decision with its explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Decision {
+    /// The answer.
+    #[n(0)]
+    pub outcome: Outcome,
+    /// Why.
+    #[n(1)]
+    pub reason: Reason,
+    /// Whose wall it was, for anything but `allow`.
+    #[n(2)]
+    pub wall: Option<Wall>,
+    /// What the granted use costs at the pinned price, whoever pays.
+    #[n(3)]
+    pub price: Credits,
+    /// The part of it that paid sources pay or would pay.
+    #[n(4)]
+    pub paid_price: Credits,
+    /// Who pays, in order.
+    #[cbor(n(5), with = "list")]
+    pub draws: SmallVec<[Draw; 2]>,
+    /// Every guard and source that was looked at, in order.
+    #[cbor(n(6), with = "list")]
+    pub visits: SmallVec<[Visit; 6]>,
+    /// What would unblock it.
+    #[n(7)]
+    pub unblock: Option<Unblock>,
+}
+
+/// What would turn a denial into an allowance, if nobody else used anything meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Unblock {
+    /// The earliest instant.
+    #[n(0)]
+    pub at: Option<Instant>,
+    /// The smallest purchase.
+    #[n(1)]
+    pub purchase: Option<Credits>,
+    /// Who can lift it.
+    #[n(2)]
+    pub by: Lifter,
+}
+
+/// Where credits or included use come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Source {
+    /// An allowance.
+    #[n(0)]
+    Allowance,
+    /// A grant.
+    #[n(1)]
+    Grant(#[n(0)] GrantId, #[n(1)] Category),
+    /// The overdraft.
+    #[n(2)]
+    Overdraft,
+    /// Owed after an overshoot.
+    #[n(3)]
+    Debt,
+    /// Made good by the operator after an overshoot.
+    #[n(4)]
+    Goodwill,
+}
+
+/// What one source pays.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Draw {
+    /// The source.
+    #[n(0)]
+    pub source: Source,
+    /// The layer of the waterfall it was reached through.
+    #[n(1)]
+    pub layer: Name,
+    /// Nano-credits, or for an allowance what the feature's allowances count.
+    #[n(2)]
+    pub amount: i64,
+}
+
+impl Draw {
+    /// The credits drawn: zero for an allowance.
+    #[must_use]
+    pub fn credits(&self) -> Credits {
+        match self.source {
+            Source::Allowance => Credits::ZERO,
+            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill => {
+                Credits::from_nano(self.amount)
+            }
+        }
+    }
+}
+
+/// What a visit looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Place {
+    /// A guard.
+    #[n(0)]
+    Guard,
+    /// One window of an allowance.
+    #[n(1)]
+    Allowance,
+    /// A grant.
+    #[n(2)]
+    Grant(#[n(0)] GrantId),
+    /// A member's cap on the pool.
+    #[n(3)]
+    MemberCap,
+    /// The overdraft.
+    #[n(4)]
+    Overdraft,
+    /// Suspension, entitlement, bounds and debt of the account.
+    #[n(5)]
+    Account,
+}
+
+/// What came of a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Verdict {
+    /// The guard has room and counted the cost.
+    #[n(0)]
+    Passed,
+    /// The source paid `cost`.
+    #[n(1)]
+    Paid,
+    /// The source had nothing for this request.
+    #[n(2)]
+    Empty,
+    /// It refused, or was passed over, for this reason.
+    #[n(3)]
+    Refused(#[n(0)] Reason),
+}
+
+/// How the cost of a counted visit is recomputed when a hold is settled.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Basis {
+    /// Not counted.
+    #[n(0)]
+    None,
+    /// A slot, given back when the hold ends.
+    #[n(1)]
+    Slot,
+    /// Requests: stays when anything was used.
+    #[n(2)]
+    Requests,
+    /// The sum of these meters.
+    #[n(3)]
+    Meters(#[cbor(n(0), with = "list")] SmallVec<[Name; 1]>),
+    /// What the layer of this name drew.
+    #[n(4)]
+    Layer(#[n(0)] Name),
+    /// All credits drawn.
+    #[n(5)]
+    Spend,
+}
+
+/// One guard or source that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Visit {
+    /// What it is.
+    #[n(0)]
+    pub place: Place,
+    /// Its name in the catalog.
+    #[n(1)]
+    pub name: Name,
+    /// The level of the path it belongs to.
+    #[n(2)]
+    pub level: Level,
+    /// What came of it.
+    #[n(3)]
+    pub verdict: Verdict,
+    /// The window it counts in, with bounds resolved.
+    #[n(4)]
+    pub terms: Option<Terms>,
+    /// Windows: used before. Grants and overdraft: what was free before.
+    #[n(5)]
+    pub before: i64,
+    /// What this request took; zero unless the verdict is `Passed` or `Paid`.
+    #[n(6)]
+    pub cost: i64,
+    /// How the cost is recomputed at settle.
+    #[n(7)]
+    pub basis: Basis,
+}
+
+impl Visit {
+    /// The value after the decision.
+    #[must_use]
+    pub fn after(&self) -> i64 {
+        match self.place {
+            Place::Grant(_) | Place::Overdraft => self.before - self.cost,
+            Place::Guard | Place::Allowance | Place::MemberCap | Place::Account => {
+                self.before + self.cost
+            }
+        }
+    }
+}

@@ -1,0 +1,768 @@
+//! The ledger: records, their canonical bytes and their chain hash.
+//!
+//! One operation is one record, so that its usage event, its monetization event and its balance updates commit together;
+//! the three datasets are read out of it by number (`docs/decisions/0001-one-record-per-operation.md`).
+//! Never changes a record: corrections are new records that name their parents.
+//! L1 every movement debits and credits the same amount (a [`Movement`] has one amount).
+//! L2 the same record has the same bytes everywhere (`fixtures_stay_readable`).
+//! L3 a record that was altered, moved or dropped breaks the chain (`chain_names_the_altered_record`).
+//! Units: credits in nano-credits, instants in UTC microseconds. Source: double entry as two-sided transfers.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use minicbor::{Decode, Encode};
+use smallvec::SmallVec;
+
+use crate::account::{Counted, Settings};
+use crate::amount::{Credits, Price};
+use crate::catalog::source::Overshoot;
+use crate::codec::list;
+use crate::decision::{Decision, Draw, Visit};
+use crate::name::{Label, Level, Name, Path};
+use crate::time::{Instant, Span};
+
+/// Version of the record format, first in every record. Readers accept this and every earlier one.
+pub const FORMAT: u16 = 1;
+
+/// Number of a record in its account's log, from 1.
+pub type Seq = u64;
+
+/// A grant is named by the record that opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct GrantId(#[n(0)] pub Seq);
+
+/// A hold is named by the record that opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct HoldId(#[n(0)] pub Seq);
+
+/// One record of an account's log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Record {
+    /// Place in the account's log.
+    #[n(0)]
+    pub seq: Seq,
+    /// When it counts.
+    #[n(1)]
+    pub effective_at: Instant,
+    /// When it was written; strictly increasing in one account.
+    #[n(2)]
+    pub recorded_at: Instant,
+    /// Records this one follows from.
+    #[cbor(n(3), with = "list")]
+    pub parents: SmallVec<[Seq; 1]>,
+    /// The caller's idempotency key.
+    #[n(4)]
+    pub key: Option<Key>,
+    /// Who asked, where that is known.
+    #[n(5)]
+    pub actor: Option<Name>,
+    /// What happened.
+    #[n(6)]
+    pub event: Event,
+    /// Balance updates.
+    #[cbor(n(7), with = "list")]
+    pub movements: SmallVec<[Movement; 3]>,
+    /// Corrections of use counted earlier.
+    #[cbor(n(8), with = "list")]
+    pub corrections: SmallVec<[Correction; 2]>,
+    /// The grant that this record opens, named by its number.
+    #[n(9)]
+    pub opens: Option<GrantTerms>,
+}
+
+/// The operations whose keys are remembered.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Operation {
+    /// Open an account.
+    #[n(0)]
+    Open,
+    /// Change an account's settings.
+    #[n(1)]
+    Change,
+    /// Decide and hold, or charge at once.
+    #[n(2)]
+    Authorize,
+    /// Grow a hold.
+    #[n(3)]
+    Extend,
+    /// End a hold at the actual use.
+    #[n(4)]
+    Settle,
+    /// End a hold at zero.
+    #[n(5)]
+    Release,
+    /// Charge use that already happened.
+    #[n(6)]
+    Record,
+    /// Add credits.
+    #[n(7)]
+    Grant,
+    /// Take back what is left of a grant.
+    #[n(8)]
+    Void,
+    /// Correct a grant by hand.
+    #[n(9)]
+    Adjust,
+    /// Give back a charge.
+    #[n(10)]
+    Refund,
+    /// Change the server's own catalog or keys.
+    #[n(11)]
+    Administer,
+}
+
+impl Operation {
+    /// The word used in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Change => "change",
+            Self::Authorize => "authorize",
+            Self::Extend => "extend",
+            Self::Settle => "settle",
+            Self::Release => "release",
+            Self::Record => "record",
+            Self::Grant => "grant",
+            Self::Void => "void",
+            Self::Adjust => "adjust",
+            Self::Refund => "refund",
+            Self::Administer => "administer",
+        }
+    }
+}
+
+/// An idempotency key with the digest of the request it came with.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Key {
+    /// The scope, together with the account.
+    #[n(0)]
+    pub operation: Operation,
+    /// The caller's text.
+    #[n(1)]
+    pub text: Label,
+    /// Digest of the canonical request.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub digest: [u8; 16],
+}
+
+/// Kinds of credits, in burn order.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Category {
+    /// Given to everyone.
+    #[n(0)]
+    Free,
+    /// Given for a reason.
+    #[n(1)]
+    Promotional,
+    /// Bought.
+    #[n(2)]
+    Purchased,
+    /// Agreed in a contract.
+    #[n(3)]
+    Contract,
+}
+
+impl Category {
+    /// All categories, in burn order.
+    pub const ALL: [Self; 4] = [
+        Self::Free,
+        Self::Promotional,
+        Self::Purchased,
+        Self::Contract,
+    ];
+
+    /// Whether drawing it needs consent where consent is asked.
+    #[must_use]
+    pub fn is_paid(self) -> bool {
+        matches!(self, Self::Purchased | Self::Contract)
+    }
+
+    /// The word used in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Promotional => "promotional",
+            Self::Purchased => "purchased",
+            Self::Contract => "contract",
+        }
+    }
+}
+
+/// The terms of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct GrantTerms {
+    /// How much.
+    #[n(0)]
+    pub amount: Credits,
+    /// Its kind.
+    #[n(1)]
+    pub category: Category,
+    /// Small first.
+    #[n(2)]
+    pub priority: u16,
+    /// Usable from.
+    #[n(3)]
+    pub effective_from: Instant,
+    /// Usable before; [`Instant::NEVER`] when it never expires.
+    #[n(4)]
+    pub expires_at: Instant,
+    /// The features it pays for; empty: all.
+    #[cbor(n(5), with = "list")]
+    pub features: SmallVec<[Name; 1]>,
+    /// The operator's reference, for example an invoice number.
+    #[n(6)]
+    pub reference: Option<Label>,
+}
+
+/// What was used, at which prices. Every line is priced; free use has a line at zero.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Use {
+    /// The feature.
+    #[n(0)]
+    pub feature: Name,
+    /// Where in the account.
+    #[n(1)]
+    pub path: Path,
+    /// Dimensions such as the model, by name.
+    #[cbor(n(2), with = "list")]
+    pub dimensions: SmallVec<[Dimension; 1]>,
+    /// Quantities and prices.
+    #[cbor(n(3), with = "list")]
+    pub lines: SmallVec<[Line; 3]>,
+    /// What allowances count.
+    #[n(4)]
+    pub unit: Unit,
+    /// The rate card version the prices come from.
+    #[n(5)]
+    pub card: Option<CardRef>,
+    /// The catalog version in force.
+    #[n(6)]
+    pub catalog: Name,
+}
+
+/// A dimension of a request, such as `model = large`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Dimension {
+    /// Its name.
+    #[n(0)]
+    pub name: Name,
+    /// Its value.
+    #[n(1)]
+    pub value: Label,
+}
+
+/// A quantity of one meter at its price.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Line {
+    /// The meter.
+    #[n(0)]
+    pub meter: Name,
+    /// How many units.
+    #[n(1)]
+    pub quantity: u64,
+    /// Nano-credits for one unit.
+    #[n(2)]
+    pub price: Price,
+}
+
+/// A version of a rate card.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CardRef {
+    /// The card.
+    #[n(0)]
+    pub name: Name,
+    /// When the version came into force.
+    #[n(1)]
+    pub effective_from: Instant,
+}
+
+/// What the allowances of a feature count.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Unit {
+    /// Nano-credits at the pinned price.
+    #[n(0)]
+    Credits,
+    /// Requests; one source pays a request whole.
+    #[n(1)]
+    Requests,
+    /// The units of one meter.
+    #[n(2)]
+    Meter(#[n(0)] Name),
+}
+
+impl Use {
+    /// The quantity of a meter; `requests` counts 1 when no line names it.
+    #[must_use]
+    pub fn quantity(&self, meter: &str) -> u64 {
+        let named = self
+            .lines
+            .iter()
+            .find(|l| l.meter.as_str() == meter)
+            .map(|l| l.quantity);
+        named.unwrap_or(u64::from(meter == REQUESTS))
+    }
+
+    /// The price of everything used; `None` past the range of [`Credits`].
+    #[must_use]
+    pub fn price(&self) -> Option<Credits> {
+        self.lines.iter().try_fold(Credits::ZERO, |sum, line| {
+            sum.checked_add(line.price.times(line.quantity)?)
+        })
+    }
+
+    /// The same use with other quantities: `quantity(meter, old)` says how many.
+    #[must_use]
+    pub fn with_quantities(&self, mut quantity: impl FnMut(&Name, u64) -> u64) -> Self {
+        let mut other = self.clone();
+        for line in &mut other.lines {
+            line.quantity = quantity(&line.meter, line.quantity);
+        }
+        other
+    }
+
+    /// The use in the unit of the allowances; `None` past the range.
+    #[must_use]
+    pub fn in_unit(&self) -> Option<i64> {
+        match &self.unit {
+            Unit::Credits => self.price().map(Credits::nano),
+            Unit::Requests => i64::try_from(self.quantity(REQUESTS)).ok(),
+            Unit::Meter(meter) => i64::try_from(self.quantity(meter.as_str())).ok(),
+        }
+    }
+}
+
+/// The meter that counts 1 for a request that does not name it.
+pub const REQUESTS: &str = "requests";
+
+/// A place where credits stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Book {
+    /// The operator, who issues credits.
+    #[n(0)]
+    Operator,
+    /// What is free in a grant.
+    #[n(1)]
+    Grant(#[n(0)] GrantId),
+    /// What a hold sets aside.
+    #[n(2)]
+    Hold(#[n(0)] HoldId),
+    /// Charged use.
+    #[n(3)]
+    Spent,
+    /// Credits that expired unused.
+    #[n(4)]
+    Breakage,
+    /// Credits the operator gives to make a shortfall good.
+    #[n(5)]
+    Goodwill,
+    /// Use that is owed after an overshoot.
+    #[n(6)]
+    Debt,
+    /// Agreed credit below zero.
+    #[n(7)]
+    Overdraft,
+}
+
+/// One balance update: `amount` leaves `from` and enters `to`, so every journal sums to zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Movement {
+    /// Credited book.
+    #[n(0)]
+    pub from: Book,
+    /// Debited book.
+    #[n(1)]
+    pub to: Book,
+    /// How much; never negative.
+    #[n(2)]
+    pub amount: Credits,
+}
+
+/// A correction of use that a window counted earlier. It has no effect when that window has closed since.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Correction {
+    /// The window.
+    #[n(0)]
+    pub name: Name,
+    /// The level it counts at.
+    #[n(1)]
+    pub level: Level,
+    /// When the use was counted.
+    #[n(2)]
+    pub counted_at: Instant,
+    /// What to add; negative gives back.
+    #[n(3)]
+    pub delta: i64,
+}
+
+/// How the use beyond a hold was paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Excess {
+    /// What the waterfall drew for it.
+    #[cbor(n(0), with = "list")]
+    pub visits: SmallVec<[Visit; 2]>,
+    /// Refunded from the operator's goodwill.
+    #[n(1)]
+    pub refunded: Credits,
+    /// Owed by the account.
+    #[n(2)]
+    pub owed: Credits,
+}
+
+/// The charged use of a hold or of a direct charge.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Charge {
+    /// The usage event.
+    #[n(0)]
+    pub usage: Use,
+    /// The monetization event: what it costs.
+    #[n(1)]
+    pub price: Credits,
+    /// The monetization event: who paid.
+    #[cbor(n(2), with = "list")]
+    pub draws: SmallVec<[Draw; 2]>,
+    /// What the hold did not cover.
+    #[n(3)]
+    pub excess: Option<Excess>,
+    /// What stays counted in allowances, member caps and spend caps; a refund gives it back.
+    #[n(4)]
+    pub counted: Vec<Counted>,
+}
+
+/// What a hold was opened with.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct HoldTerms {
+    /// When it expires.
+    #[n(0)]
+    pub deadline: Instant,
+    /// What happens to settled use that no source pays.
+    #[n(1)]
+    pub overshoot: Overshoot,
+    /// Meters charged at their estimate on expiry; `None` releases the hold whole.
+    #[n(2)]
+    pub expiry_charges: Option<Vec<Name>>,
+    /// Longest remaining life an extension may set.
+    #[n(3)]
+    pub life_max: Span,
+}
+
+/// Denials since the last such record, coalesced.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Denials {
+    /// How many.
+    #[n(0)]
+    pub count: u64,
+    /// When the first was decided.
+    #[n(1)]
+    pub first_at: Instant,
+    /// When the last was decided.
+    #[n(2)]
+    pub last_at: Instant,
+    /// The latest, oldest first, at most [`crate::account::DENIALS_KEPT`].
+    #[n(3)]
+    pub recent: Vec<Denial>,
+}
+
+/// One denied or postponed request with its explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Denial {
+    /// When it was decided; unique in the account, and its name.
+    #[n(0)]
+    pub at: Instant,
+    /// What was asked.
+    #[n(1)]
+    pub usage: Use,
+    /// What was answered.
+    #[n(2)]
+    pub decision: Decision,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Event {
+    /// The account was opened with these settings.
+    #[n(0)]
+    Opened(#[n(0)] Settings),
+    /// The account's settings are these from now on.
+    #[n(1)]
+    Changed(#[n(0)] Settings, #[n(1)] Option<Label>),
+    /// A hold was opened.
+    #[n(2)]
+    Authorized(#[n(0)] Use, #[n(1)] Decision, #[n(2)] HoldTerms),
+    /// A hold grew by `Use`, or its deadline moved, or progress was reported.
+    #[n(3)]
+    Extended(
+        #[n(0)] HoldId,
+        #[n(1)] Use,
+        #[n(2)] Decision,
+        #[n(3)] Instant,
+        #[n(4)] Option<Use>,
+    ),
+    /// A hold ended at its actual use; `true` when it had expired before.
+    #[n(4)]
+    Settled(#[n(0)] HoldId, #[n(1)] Charge, #[n(2)] bool),
+    /// A hold ended at zero.
+    #[n(5)]
+    Released(#[n(0)] HoldId),
+    /// A hold passed its deadline; the charge is there when its feature charges expired holds.
+    #[n(6)]
+    Expired(#[n(0)] HoldId, #[n(1)] Option<Charge>),
+    /// Use was charged without a hold.
+    #[n(7)]
+    Charged(#[n(0)] Charge, #[n(1)] Decision),
+    /// Credits were added.
+    #[n(8)]
+    Granted,
+    /// A grant passed its expiry.
+    #[n(9)]
+    GrantExpired(#[n(0)] GrantId),
+    /// What was left of a grant was taken back.
+    #[n(10)]
+    Voided(#[n(0)] GrantId, #[n(1)] Option<Label>),
+    /// A grant was corrected by hand, by this much.
+    #[n(11)]
+    Adjusted(#[n(0)] GrantId, #[n(1)] Credits, #[n(2)] Option<Label>),
+    /// A charge was given back, wholly or in part; the grants it reopened.
+    #[n(12)]
+    Refunded {
+        /// The record of the charge.
+        #[n(0)]
+        charge: Seq,
+        /// How much came back, in credits.
+        #[n(1)]
+        amount: Credits,
+        /// Grants that had left the state and are open again.
+        #[n(2)]
+        reopened: Vec<(GrantId, GrantTerms)>,
+        /// Why.
+        #[n(3)]
+        reason: Option<Label>,
+        /// Where the charged use came from.
+        #[n(4)]
+        path: Path,
+    },
+    /// Requests were denied.
+    #[n(13)]
+    Denied(#[n(0)] Denials),
+    /// The catalog in force from now on: its label and its text.
+    #[n(14)]
+    CatalogLoaded(#[n(0)] Name, #[n(1)] String),
+    /// An API key was made.
+    #[n(15)]
+    KeyCreated(#[n(0)] ApiKey),
+    /// An API key was revoked.
+    #[n(16)]
+    KeyRevoked(#[n(0)] Name),
+}
+
+/// An API key as stored: never the secret, only its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ApiKey {
+    /// The public part.
+    #[n(0)]
+    pub id: Name,
+    /// BLAKE3 of the secret part, which has 256 random bits.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub hash: [u8; 32],
+    /// What the key may do, as the server's words.
+    #[n(2)]
+    pub scopes: Vec<Name>,
+    /// Accounts the key reaches: names, or prefixes that end in `*`. Empty: all.
+    #[n(3)]
+    pub accounts: Vec<Label>,
+    /// When it stops working.
+    #[n(4)]
+    pub expires_at: Instant,
+    /// For people.
+    #[n(5)]
+    pub note: Option<Label>,
+}
+
+/// The hash that a log begins with, so that a log cannot pass for another account's.
+#[must_use]
+pub fn genesis(account: &Name) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("headworks.dev 2026 ledger genesis");
+    hasher.update(account.as_str().as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+/// `h(n) = BLAKE3(h(n−1) ‖ canonical record n)`.
+#[must_use]
+pub fn chain(previous: &[u8; 32], record: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(previous);
+    hasher.update(record);
+    *hasher.finalize().as_bytes()
+}
+
+/// Where a record can be found again, besides by its number: a hash of account and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexKey(pub u128);
+
+/// What at most one record of an account does, whoever asks and under whichever key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Once {
+    /// Ends a hold.
+    Ends(HoldId),
+    /// Charges a hold that had expired.
+    SettlesLate(HoldId),
+    /// Gives back a charge.
+    Refunds(Seq),
+    /// Keeps the explanation of the denial decided at this instant.
+    Explains(Instant),
+}
+
+impl IndexKey {
+    fn of(account: &Name, tag: u8, body: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update(account.as_str().as_bytes())
+            .update(&[0, tag])
+            .update(body);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(hasher.finalize().as_bytes().get(..16).unwrap_or(&[0; 16]));
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// The place of an idempotency key.
+    #[must_use]
+    pub fn of_key(account: &Name, operation: Operation, text: &Label) -> Self {
+        let mut body: SmallVec<[u8; 64]> = SmallVec::from_slice(operation.as_str().as_bytes());
+        body.push(0);
+        body.extend_from_slice(text.as_str().as_bytes());
+        Self::of(account, 0, &body)
+    }
+
+    /// The place of what happens at most once.
+    #[must_use]
+    pub fn of_once(account: &Name, once: Once) -> Self {
+        match once {
+            Once::Ends(hold) => Self::of(account, 1, &hold.0.to_be_bytes()),
+            Once::SettlesLate(hold) => Self::of(account, 2, &hold.0.to_be_bytes()),
+            Once::Refunds(charge) => Self::of(account, 3, &charge.to_be_bytes()),
+            Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
+        }
+    }
+}
+
+/// Why stored bytes are not a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordError {
+    /// Written by a newer release, in this format.
+    NewerFormat(u16),
+    /// Not a record: what is wrong, with the byte offset.
+    Malformed(String),
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewerFormat(found) => {
+                write!(
+                    f,
+                    "record format {found} is newer than {FORMAT}, the newest this release reads; use a newer release"
+                )
+            }
+            Self::Malformed(what) => write!(f, "not a record: {what}"),
+        }
+    }
+}
+
+impl Record {
+    /// Appends the canonical bytes to `out`.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        let mut encoder = minicbor::Encoder::new(out);
+        // Writing to memory cannot fail.
+        let _ = encoder.u16(FORMAT).and_then(|e| e.encode(self));
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        self.encode_into(&mut out);
+        out
+    }
+
+    /// Where the record can be found again.
+    #[must_use]
+    pub fn index_keys(&self, account: &Name) -> SmallVec<[IndexKey; 2]> {
+        let once = match &self.event {
+            Event::Settled(hold, _, true) => Some(Once::SettlesLate(*hold)),
+            Event::Settled(hold, _, false) | Event::Released(hold) | Event::Expired(hold, _) => {
+                Some(Once::Ends(*hold))
+            }
+            Event::Refunded { charge, .. } => Some(Once::Refunds(*charge)),
+            Event::Denied(denials) => {
+                let explains = |d: &Denial| IndexKey::of_once(account, Once::Explains(d.at));
+                return denials.recent.iter().map(explains).collect();
+            }
+            Event::Opened(_)
+            | Event::Changed(..)
+            | Event::Authorized(..)
+            | Event::Extended(..)
+            | Event::Charged(..)
+            | Event::Granted
+            | Event::GrantExpired(_)
+            | Event::Voided(..)
+            | Event::Adjusted(..)
+            | Event::CatalogLoaded(..)
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked(_) => None,
+        };
+        let key = self
+            .key
+            .as_ref()
+            .map(|k| IndexKey::of_key(account, k.operation, &k.text));
+        key.into_iter()
+            .chain(once.map(|o| IndexKey::of_once(account, o)))
+            .collect()
+    }
+
+    /// Reads canonical bytes of this or an earlier format.
+    ///
+    /// # Errors
+    /// Names a newer format, or where the bytes stop being a record.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        let malformed = |e: minicbor::decode::Error| RecordError::Malformed(e.to_string());
+        let mut decoder = minicbor::Decoder::new(bytes);
+        let format = decoder.u16().map_err(malformed)?;
+        if format > FORMAT {
+            return Err(RecordError::NewerFormat(format));
+        }
+        let record = decoder.decode().map_err(malformed)?;
+        if decoder.position() == bytes.len() {
+            Ok(record)
+        } else {
+            Err(RecordError::Malformed(alloc::format!(
+                "{} bytes too many",
+                bytes.len() - decoder.position()
+            )))
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The core of Headworks: the decision and the ledger.
+//!
+//! A decision is a pure function of an account's state, a request, the catalog and the instant; it yields the record
+//! that the state is then folded with. Never reads a clock, never performs I/O, never uses randomness or floats; builds
+//! without the standard library.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod account;
+pub mod amount;
+pub mod catalog;
+mod codec;
+pub mod decision;
+pub mod ledger;
+pub mod name;
+pub mod operation;
+pub mod reason;
+pub mod time;
+mod waterfall;
+pub mod window;

@@ -1,0 +1,350 @@
+//! Adding, correcting, taking back and refunding credits.
+
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::holds::{give_back, open_goodwill};
+use super::{Context, Draft, Refusal};
+use crate::account::GRANTS_MAX;
+use crate::amount::Credits;
+use crate::decision::{Draw, Source};
+use crate::ledger::{Book, Category, Charge, Correction, Event, GrantId, GrantTerms, Record};
+use crate::name::{Label, Name};
+use crate::time::Instant;
+
+/// A grant to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewGrant {
+    /// How much.
+    pub amount: Credits,
+    /// Its kind.
+    pub category: Category,
+    /// Small first.
+    pub priority: u16,
+    /// Usable from; `None`: at once.
+    pub effective_from: Option<Instant>,
+    /// Usable before; `None`: it never expires.
+    pub expires_at: Option<Instant>,
+    /// The features it pays for; empty: all.
+    pub features: SmallVec<[Name; 1]>,
+    /// The operator's reference.
+    pub reference: Option<Label>,
+}
+
+/// Adds credits; what is owed is repaid first, debt before overdraft.
+///
+/// # Errors
+/// Refuses amounts that are not above zero, unknown features, bad expiries and too many grants.
+pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
+    let effective_from = new.effective_from.unwrap_or(ctx.now);
+    let expires_at = new.expires_at.unwrap_or(Instant::NEVER);
+    if !new.amount.is_positive() {
+        return Err(Refusal::NotPositive);
+    }
+    if expires_at <= ctx.now.max(effective_from) {
+        return Err(Refusal::BadExpiry);
+    }
+    if ctx.account.grants.len() >= GRANTS_MAX {
+        return Err(Refusal::AccountFull);
+    }
+    if let Some(unknown) = new
+        .features
+        .iter()
+        .find(|f| ctx.catalog.feature(f.as_str()).is_none())
+    {
+        return Err(Refusal::UnknownFeature(unknown.clone()));
+    }
+    ctx.account
+        .books
+        .issued
+        .checked_add(new.amount)
+        .ok_or(Refusal::TooLarge)?;
+    let mut draft = Draft::new(Event::Granted);
+    draft.opens = Some(GrantTerms {
+        amount: new.amount,
+        category: new.category,
+        priority: new.priority,
+        effective_from,
+        expires_at,
+        features: new.features.clone(),
+        reference: new.reference.clone(),
+    });
+    let id = Book::Grant(GrantId(ctx.account.seq + 1));
+    draft.moves(Book::Operator, id, new.amount);
+    // Credits that cannot be used yet, or not for everything, do not repay.
+    if effective_from <= ctx.now && new.features.is_empty() {
+        let books = &ctx.account.books;
+        let debt = books.debt.min(new.amount);
+        let settled =
+            Credits::from_nano(books.overdraft.nano() - ctx.account.overdraft_held().nano());
+        let overdraft = settled.min(Credits::from_nano(new.amount.nano() - debt.nano()));
+        draft.moves(id, Book::Debt, debt);
+        draft.moves(id, Book::Overdraft, overdraft);
+    }
+    Ok(draft)
+}
+
+/// Books what is left of a grant that has expired as breakage.
+///
+/// # Errors
+/// Refuses unknown grants.
+pub fn expire_grant(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
+    let grant = ctx.account.grant(id).ok_or(Refusal::UnknownGrant(id))?;
+    let mut draft = Draft::new(Event::GrantExpired(id));
+    draft.parents.push(id.0);
+    draft.moves(Book::Grant(id), Book::Breakage, grant.remaining);
+    Ok(draft)
+}
+
+/// Takes back what is left of a grant; what holds have set aside follows when they give it back.
+///
+/// # Errors
+/// Refuses unknown grants.
+pub fn void(ctx: Context<'_>, id: GrantId, reason: Option<Label>) -> Result<Draft, Refusal> {
+    let grant = ctx.account.grant(id).ok_or(Refusal::UnknownGrant(id))?;
+    let mut draft = Draft::new(Event::Voided(id, reason));
+    draft.parents.push(id.0);
+    draft.moves(Book::Grant(id), Book::Operator, grant.remaining);
+    Ok(draft)
+}
+
+/// Corrects a grant by hand, up or down.
+///
+/// # Errors
+/// Refuses unknown and voided grants, zero, and taking more than is left.
+pub fn adjust(
+    ctx: Context<'_>,
+    id: GrantId,
+    by: Credits,
+    reason: Option<Label>,
+) -> Result<Draft, Refusal> {
+    let grant = ctx
+        .account
+        .grant(id)
+        .filter(|g| !g.voided)
+        .ok_or(Refusal::UnknownGrant(id))?;
+    if by.is_zero() {
+        return Err(Refusal::NotPositive);
+    }
+    if grant
+        .remaining
+        .nano()
+        .checked_add(by.nano())
+        .is_none_or(|left| left < 0)
+    {
+        return Err(Refusal::MoreThanLeft(grant.remaining));
+    }
+    ctx.account
+        .books
+        .issued
+        .checked_add(by)
+        .ok_or(Refusal::TooLarge)?;
+    let mut draft = Draft::new(Event::Adjusted(id, by, reason));
+    draft.parents.push(id.0);
+    if by.is_positive() {
+        draft.moves(Book::Operator, Book::Grant(id), by);
+    } else {
+        draft.moves(
+            Book::Grant(id),
+            Book::Operator,
+            Credits::from_nano(-by.nano()),
+        );
+    }
+    Ok(draft)
+}
+
+/// The charge that a record made, if it made one.
+#[must_use]
+pub fn charge_of(record: &Record) -> Option<&Charge> {
+    match &record.event {
+        Event::Settled(_, charge, _)
+        | Event::Charged(charge, _)
+        | Event::Expired(_, Some(charge)) => Some(charge),
+        Event::Opened(_)
+        | Event::Changed(..)
+        | Event::Authorized(..)
+        | Event::Extended(..)
+        | Event::Released(_)
+        | Event::Expired(_, None)
+        | Event::Granted
+        | Event::GrantExpired(_)
+        | Event::Voided(..)
+        | Event::Adjusted(..)
+        | Event::Refunded { .. }
+        | Event::Denied(_)
+        | Event::CatalogLoaded(..)
+        | Event::KeyCreated(_)
+        | Event::KeyRevoked(_) => None,
+    }
+}
+
+/// Gives back a charge, all of it or `amount` credits, unwinding its draws from the last to the first.
+///
+/// `opened` holds the records that opened the grants the charge drew, for those that have left the state.
+///
+/// # Errors
+/// Refuses records that are no charge and more than was charged.
+pub fn refund(
+    ctx: Context<'_>,
+    charge_record: &Record,
+    amount: Option<Credits>,
+    opened: &[Record],
+    reason: Option<Label>,
+) -> Result<Draft, Refusal> {
+    let charge = charge_of(charge_record).ok_or(Refusal::NotACharge(charge_record.seq))?;
+    let charged = Credits::from_nano(charge.draws.iter().map(|d| d.credits().nano()).sum());
+    let wanted = amount.unwrap_or(charged);
+    if wanted > charged {
+        return Err(Refusal::MoreThanCharged(charged));
+    }
+    if amount.is_some() && !wanted.is_positive() {
+        return Err(Refusal::NotPositive);
+    }
+    let mut back = Unwinding {
+        ctx,
+        opened,
+        reopened: Vec::new(),
+        goodwill: Credits::ZERO,
+        repaid: Credits::ZERO,
+    };
+    let mut draft = Draft::new(Event::Granted);
+    let mut left = wanted.nano();
+    let (mut debt, mut overdraft) = owed(ctx);
+    for draw in charge.draws.iter().rev() {
+        let part = draw.credits().nano().min(left);
+        left -= part;
+        let owed = match draw.source {
+            Source::Debt => Some(&mut debt),
+            Source::Overdraft => Some(&mut overdraft),
+            Source::Allowance | Source::Goodwill | Source::Grant(..) => None,
+        };
+        back.unwind(&mut draft, draw, part, owed);
+    }
+    open_goodwill(ctx, &mut draft, back.goodwill);
+    back.open_repaid(&mut draft);
+    let whole = wanted == charged;
+    let give = |c: &crate::account::Counted| Correction {
+        name: c.name.clone(),
+        level: c.level,
+        counted_at: c.at,
+        delta: if whole || c.basis != crate::decision::Basis::Spend {
+            -c.cost
+        } else {
+            -wanted.nano()
+        },
+    };
+    let counted = charge
+        .counted
+        .iter()
+        .filter(|c| whole || c.basis == crate::decision::Basis::Spend);
+    draft.corrections = counted.map(give).collect();
+    draft.event = Event::Refunded {
+        charge: charge_record.seq,
+        amount: wanted,
+        reopened: back.reopened,
+        reason,
+        path: charge.usage.path.clone(),
+    };
+    draft.parents.push(charge_record.seq);
+    Ok(draft)
+}
+
+/// What is still owed and could shrink: debt, and overdraft that no hold has set aside.
+fn owed(ctx: Context<'_>) -> (i64, i64) {
+    let books = &ctx.account.books;
+    (
+        books.debt.nano(),
+        books.overdraft.nano() - ctx.account.overdraft_held().nano(),
+    )
+}
+
+struct Unwinding<'a> {
+    ctx: Context<'a>,
+    opened: &'a [Record],
+    reopened: Vec<(GrantId, GrantTerms)>,
+    goodwill: Credits,
+    /// What came back to debt or overdraft that a grant has repaid since.
+    repaid: Credits,
+}
+
+impl Unwinding<'_> {
+    fn unwind(&mut self, draft: &mut Draft, draw: &Draw, part: i64, owed: Option<&mut i64>) {
+        if part == 0 {
+            return;
+        }
+        if let Some(owed) = owed {
+            let shrinks = part.min(*owed);
+            *owed -= shrinks;
+            give_back(
+                self.ctx,
+                draft,
+                Book::Spent,
+                draw,
+                Credits::from_nano(shrinks),
+                &mut self.goodwill,
+            );
+            self.repaid = Credits::from_nano(self.repaid.nano() + part - shrinks);
+            return;
+        }
+        let amount = Credits::from_nano(part);
+        if let Source::Grant(id, _) = draw.source {
+            if self.ctx.account.grant(id).is_none() && !self.reopen(id) {
+                // The grant is gone for good: voided or expired since.
+                draft.moves(Book::Spent, Book::Breakage, amount);
+                return;
+            }
+        }
+        give_back(
+            self.ctx,
+            draft,
+            Book::Spent,
+            draw,
+            amount,
+            &mut self.goodwill,
+        );
+    }
+
+    /// Opens a grant again that left the state because nothing was left of it.
+    fn reopen(&mut self, id: GrantId) -> bool {
+        let terms = self
+            .opened
+            .iter()
+            .find(|r| r.seq == id.0)
+            .and_then(|r| r.opens.as_ref());
+        match terms {
+            Some(terms) if self.ctx.now < terms.expires_at => {
+                if self.reopened.iter().all(|(known, _)| *known != id) {
+                    self.reopened.push((id, terms.clone()));
+                }
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// A grant repaid what the charge had left owing, so the refund becomes a grant.
+    fn open_repaid(&self, draft: &mut Draft) {
+        if !self.repaid.is_positive() {
+            return;
+        }
+        let to = Book::Grant(GrantId(self.ctx.account.seq + 1));
+        match &mut draft.opens {
+            Some(terms) => {
+                terms.amount = Credits::from_nano(terms.amount.nano() + self.repaid.nano())
+            }
+            None => {
+                draft.opens = Some(GrantTerms {
+                    amount: self.repaid,
+                    category: Category::Purchased,
+                    priority: 0,
+                    effective_from: self.ctx.now,
+                    expires_at: Instant::NEVER,
+                    features: SmallVec::new(),
+                    reference: None,
+                });
+            }
+        }
+        draft.moves(Book::Spent, to, self.repaid);
+    }
+}

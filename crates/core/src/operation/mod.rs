@@ -1,0 +1,307 @@
+//! Operations: from a request and the state to the record that answers it.
+//!
+//! Never changes the state: [`crate::account::Account::apply`] does, from the record alone.
+//! O1 a refused or denied operation yields no record (`refusals_change_nothing`).
+//! O2 a hold ends once (`hold_ends_once`). O3 settle keeps the front of the receipt (`settle_keeps_the_front`).
+//! Units: nano-credits; instants in UTC microseconds.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use smallvec::SmallVec;
+
+use crate::account::{Account, Counted};
+use crate::amount::Credits;
+use crate::catalog::{Catalog, Feature, NoPrice, Plan};
+use crate::decision::{Decision, Draw, Source};
+use crate::ledger::{
+    Book, Correction, Dimension, Event, GrantId, GrantTerms, HoldId, Key, Line, Movement, REQUESTS,
+    Record, Seq, Use,
+};
+use crate::name::{Name, Path};
+use crate::time::Instant;
+
+mod credits;
+mod holds;
+mod requests;
+
+pub use credits::{NewGrant, adjust, charge_of, expire_grant, grant, refund, void};
+pub use holds::{Ended, Extend, expire_hold, extend, release, settle, settle_late};
+pub use requests::{Authorize, Minimum, Request, authorize, change, decide, open, record};
+
+/// What every operation sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The state.
+    pub account: &'a Account,
+    /// The policy in force.
+    pub catalog: &'a Catalog,
+    /// The account's time, from [`Account::tick`].
+    pub now: Instant,
+}
+
+/// A record without its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What happened.
+    pub event: Event,
+    /// Records it follows from.
+    pub parents: SmallVec<[Seq; 1]>,
+    /// Balance updates.
+    pub movements: SmallVec<[Movement; 3]>,
+    /// Corrections of use counted earlier.
+    pub corrections: SmallVec<[Correction; 2]>,
+    /// The grant it opens.
+    pub opens: Option<GrantTerms>,
+}
+
+impl Draft {
+    pub(crate) fn new(event: Event) -> Self {
+        Self {
+            event,
+            parents: SmallVec::new(),
+            movements: SmallVec::new(),
+            corrections: SmallVec::new(),
+            opens: None,
+        }
+    }
+
+    /// A record of the server's own log, which moves no credits.
+    #[must_use]
+    pub fn administrative(event: Event) -> Self {
+        Self::new(event)
+    }
+
+    fn moves(&mut self, from: Book, to: Book, amount: Credits) {
+        if amount.is_positive() {
+            self.movements.push(Movement { from, to, amount });
+        }
+    }
+
+    /// The record at the end of the account's log.
+    #[must_use]
+    pub fn into_record(
+        self,
+        account: &Account,
+        now: Instant,
+        key: Option<Key>,
+        actor: Option<Name>,
+    ) -> Record {
+        Record {
+            seq: account.seq + 1,
+            effective_at: now,
+            recorded_at: now,
+            parents: self.parents,
+            key,
+            actor,
+            event: self.event,
+            movements: self.movements,
+            corrections: self.corrections,
+            opens: self.opens,
+        }
+    }
+}
+
+/// A decision and, when it was granted, the record of it.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// What was asked, or for `partial` what was granted.
+    pub usage: Use,
+    /// The decision.
+    pub decision: Decision,
+    /// What to append; `None` when nothing happened, or when the feature is not recorded.
+    pub draft: Option<Draft>,
+}
+
+/// Why an operation was refused. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The catalog has no such feature.
+    UnknownFeature(Name),
+    /// The catalog has no such plan.
+    UnknownPlan(Name),
+    /// The feature has no such meter.
+    UnknownMeter(Name),
+    /// No price is in force, or none matches the dimensions.
+    NoPrice(Name, NoPrice),
+    /// The price leaves the range of credits.
+    TooLarge,
+    /// A minimum names a meter that is not asked for, or more than is asked.
+    BadMinimum(Name),
+    /// A hold's life is zero or longer than the feature allows; the longest, in the text form of a duration.
+    BadLife(String),
+    /// The feature is not recorded, so it cannot be held.
+    NotRecorded(Name),
+    /// The account has no such hold.
+    UnknownHold(HoldId),
+    /// The hold's deadline has moved as often as it may.
+    TooManyExtensions(HoldId),
+    /// The use is larger than the hold by this much, and the feature refuses that.
+    BeyondHold(Credits),
+    /// The account has no such open grant.
+    UnknownGrant(GrantId),
+    /// The account has as many open grants, or segments with settings, as it may.
+    AccountFull,
+    /// An amount must be above zero.
+    NotPositive,
+    /// The expiry is not after the beginning, or has passed.
+    BadExpiry,
+    /// A correction would take more than is left.
+    MoreThanLeft(Credits),
+    /// The record is no charge.
+    NotACharge(Seq),
+    /// A refund is larger than the charge.
+    MoreThanCharged(Credits),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownFeature(name) => write!(f, "the catalog has no feature `{name}`"),
+            Self::UnknownPlan(name) => write!(f, "the catalog has no plan `{name}`"),
+            Self::UnknownMeter(name) => write!(f, "the feature has no meter `{name}`"),
+            Self::NoPrice(name, NoPrice::NotYet) => {
+                write!(f, "no price of `{name}` is in force yet")
+            }
+            Self::NoPrice(name, NoPrice::NoMatch) => {
+                write!(f, "no price of `{name}` matches the request's dimensions")
+            }
+            Self::TooLarge => f.write_str(
+                "the quantities cost more than 9223372036.854775807 credits; ask for less",
+            ),
+            Self::BadMinimum(meter) => {
+                write!(
+                    f,
+                    "the minimum of `{meter}` must be one asked meter, above zero and at most what is asked"
+                )
+            }
+            Self::BadLife(max) => write!(
+                f,
+                "the life of this hold must be above zero and at most {max}"
+            ),
+            Self::NotRecorded(name) => {
+                write!(
+                    f,
+                    "feature `{name}` is not recorded, so it cannot be held; settle it at once"
+                )
+            }
+            Self::UnknownHold(id) => write!(f, "the account has no hold {}", id.0),
+            Self::TooManyExtensions(_) => {
+                write!(
+                    f,
+                    "the deadline has moved {} times, the most a hold may",
+                    crate::account::EXTENSIONS_MAX
+                )
+            }
+            Self::BeyondHold(short) => {
+                write!(
+                    f,
+                    "the use exceeds the hold and no source pays the {short} credits beyond it; extend the hold first"
+                )
+            }
+            Self::UnknownGrant(id) => write!(f, "the account has no open grant {}", id.0),
+            Self::AccountFull => f.write_str(
+                "the account has as many open grants or segments with settings as it may",
+            ),
+            Self::NotPositive => f.write_str("the amount must be above zero"),
+            Self::BadExpiry => {
+                f.write_str("the expiry must lie in the future and after the beginning")
+            }
+            Self::MoreThanLeft(left) => write!(f, "only {left} credits are left in the grant"),
+            Self::NotACharge(seq) => write!(f, "record {seq} is no charge"),
+            Self::MoreThanCharged(charged) => write!(f, "only {charged} credits were charged"),
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    fn plan(&self) -> Result<&'a Plan, Refusal> {
+        let name = &self.account.settings.plan;
+        self.catalog
+            .plan(name.as_str())
+            .ok_or_else(|| Refusal::UnknownPlan(name.clone()))
+    }
+
+    fn feature(&self, name: &Name) -> Result<&'a Feature, Refusal> {
+        self.catalog
+            .feature(name.as_str())
+            .ok_or_else(|| Refusal::UnknownFeature(name.clone()))
+    }
+
+    /// Pins the prices in force to quantities. Every meter of the feature has a line, at zero when it is not named.
+    fn price(
+        &self,
+        feature: &Feature,
+        path: &Path,
+        dimensions: &[Dimension],
+        quantities: &[(Name, u64)],
+    ) -> Result<Use, Refusal> {
+        if let Some((unknown, _)) = quantities
+            .iter()
+            .find(|(m, _)| !feature.meters.contains(m) && m.as_str() != REQUESTS)
+        {
+            return Err(Refusal::UnknownMeter(unknown.clone()));
+        }
+        let found = feature
+            .prices(dimensions, self.now)
+            .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
+        let asked = |meter: &Name| quantities.iter().find(|(m, _)| m == meter).map(|&(_, n)| n);
+        let line = |(i, meter): (usize, &Name)| Line {
+            meter: meter.clone(),
+            quantity: asked(meter).unwrap_or(u64::from(meter.as_str() == REQUESTS)),
+            price: found
+                .prices
+                .and_then(|p| p.get(i).copied())
+                .unwrap_or_default(),
+        };
+        let mut lines: SmallVec<[Line; 3]> = feature.meters.iter().enumerate().map(line).collect();
+        let implied = quantities
+            .iter()
+            .find(|(m, _)| m.as_str() == REQUESTS && !feature.meters.contains(m));
+        if let Some((meter, quantity)) = implied {
+            lines.push(Line {
+                meter: meter.clone(),
+                quantity: *quantity,
+                price: crate::amount::Price::default(),
+            });
+        }
+        Ok(Use {
+            feature: feature.name.clone(),
+            path: path.clone(),
+            dimensions: dimensions.iter().cloned().collect(),
+            lines,
+            unit: feature.unit.clone(),
+            card: found.card,
+            catalog: self.catalog.version.clone(),
+        })
+    }
+}
+
+/// The book a source's credits stand in.
+fn book(source: Source) -> Option<Book> {
+    match source {
+        Source::Allowance => None,
+        Source::Grant(id, _) => Some(Book::Grant(id)),
+        Source::Overdraft => Some(Book::Overdraft),
+        Source::Debt => Some(Book::Debt),
+        Source::Goodwill => Some(Book::Goodwill),
+    }
+}
+
+/// Moves what draws take to `to`.
+fn take(draft: &mut Draft, draws: &[Draw], to: Book) {
+    for draw in draws {
+        if let Some(from) = book(draw.source) {
+            draft.moves(from, to, draw.credits());
+        }
+    }
+}
+
+/// The part of what was counted that a refund gives back: what was drawn, not that it was asked.
+fn refundable(counted: impl Iterator<Item = Counted>) -> Vec<Counted> {
+    use crate::decision::Basis;
+    counted
+        .filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend) && c.cost != 0)
+        .collect()
+}

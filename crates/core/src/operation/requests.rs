@@ -1,0 +1,364 @@
+//! Opening and changing accounts; deciding, holding and charging use.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::holds::pay_shortfall;
+use super::{Context, Decided, Draft, Refusal, refundable, take};
+use crate::account::{Counted, SEGMENTS_MAX, Settings};
+use crate::amount::Credits;
+use crate::catalog::Feature;
+use crate::decision::{Decision, Outcome, Visit};
+use crate::ledger::{Book, Charge, Dimension, Event, HoldId, HoldTerms, Use};
+use crate::name::{Label, Name, Path};
+use crate::reason::{Reason, Wall};
+use crate::time::{Instant, Span};
+use crate::waterfall::{self, Mode, Scene};
+
+/// What a caller asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The feature.
+    pub feature: Name,
+    /// Where in the account.
+    pub path: Path,
+    /// Dimensions such as the model.
+    pub dimensions: SmallVec<[Dimension; 1]>,
+    /// How much of each meter.
+    pub quantities: SmallVec<[(Name, u64); 3]>,
+    /// The caller agrees to paid sources.
+    pub consented: bool,
+}
+
+/// The least of one meter that is still of use to the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Minimum {
+    /// The meter that may shrink.
+    pub meter: Name,
+    /// The least of it.
+    pub quantity: u64,
+}
+
+/// A request to decide and hold, or to charge at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorize {
+    /// What is asked for.
+    pub request: Request,
+    /// Accept less.
+    pub minimum: Option<Minimum>,
+    /// How long the hold lives; `None`: as the feature says.
+    pub life: Option<Span>,
+    /// Charge at once, without a hold.
+    pub settle_now: bool,
+}
+
+/// Opens the account.
+///
+/// # Errors
+/// Refuses unknown plans and too many segments.
+pub fn open(ctx: Context<'_>, settings: Settings) -> Result<Draft, Refusal> {
+    Ok(Draft::new(Event::Opened(checked(ctx, settings)?)))
+}
+
+/// Replaces the account's settings.
+///
+/// # Errors
+/// Refuses unknown plans and too many segments.
+pub fn change(
+    ctx: Context<'_>,
+    settings: Settings,
+    reason: Option<Label>,
+) -> Result<Draft, Refusal> {
+    Ok(Draft::new(Event::Changed(checked(ctx, settings)?, reason)))
+}
+
+fn checked(ctx: Context<'_>, mut settings: Settings) -> Result<Settings, Refusal> {
+    if ctx.catalog.plan(settings.plan.as_str()).is_none() {
+        return Err(Refusal::UnknownPlan(settings.plan));
+    }
+    if settings.segments.len() > SEGMENTS_MAX {
+        return Err(Refusal::AccountFull);
+    }
+    if settings
+        .segments
+        .iter()
+        .filter_map(|s| s.pool_cap)
+        .any(|cap| cap < Credits::ZERO)
+    {
+        return Err(Refusal::NotPositive);
+    }
+    settings.segments.sort_by(|a, b| a.segment.cmp(&b.segment));
+    Ok(settings)
+}
+
+/// Decides without any effect: the waterfall for one request.
+///
+/// # Errors
+/// Refuses what the catalog does not know and quantities whose price is out of range.
+pub fn decide(ctx: Context<'_>, ask: &Authorize) -> Result<(Use, Decision), Refusal> {
+    let feature = ctx.feature(&ask.request.feature)?;
+    if !feature.ledger && !ask.settle_now {
+        return Err(Refusal::NotRecorded(feature.name.clone()));
+    }
+    let request = &ask.request;
+    let usage = ctx.price(
+        feature,
+        &request.path,
+        &request.dimensions,
+        &request.quantities,
+    )?;
+    let mode = if ask.settle_now {
+        Mode::Charge
+    } else {
+        Mode::Hold
+    };
+    decide_use(
+        ctx,
+        feature,
+        usage,
+        mode,
+        request.consented,
+        ask.minimum.as_ref(),
+    )
+}
+
+/// Decides a priced use; shrinks it to what can be had when a minimum allows that.
+pub(super) fn decide_use(
+    ctx: Context<'_>,
+    feature: &Feature,
+    usage: Use,
+    mode: Mode,
+    consented: bool,
+    minimum: Option<&Minimum>,
+) -> Result<(Use, Decision), Refusal> {
+    if let Some(m) = minimum {
+        let asked = usage
+            .lines
+            .iter()
+            .find(|l| l.meter == m.meter)
+            .map_or(0, |l| l.quantity);
+        if m.quantity == 0 || m.quantity > asked {
+            return Err(Refusal::BadMinimum(m.meter.clone()));
+        }
+    }
+    let plan = ctx.plan()?;
+    let Some(program) = plan.program(feature) else {
+        return not_entitled(usage);
+    };
+    let run = |usage: &Use| {
+        let scene = Scene {
+            account: ctx.account,
+            plan,
+            program,
+            usage,
+            mode,
+            consented,
+            now: ctx.now,
+        };
+        waterfall::decide(scene).ok_or(Refusal::TooLarge)
+    };
+    let full = run(&usage)?;
+    let Some(m) = minimum.filter(|_| full.outcome == Outcome::Deny) else {
+        return Ok((usage, full));
+    };
+    let with = |n: u64| usage.with_quantities(|meter, old| if *meter == m.meter { n } else { old });
+    let mut best = None;
+    let (mut low, mut high) = (m.quantity, usage.quantity(m.meter.as_str()));
+    // What can be had only grows as the quantity shrinks, so the largest that is granted is found by halving.
+    while low < high {
+        let middle = if best.is_none() {
+            low
+        } else {
+            low + (high - low) / 2
+        };
+        let less = with(middle);
+        let decision = run(&less)?;
+        if decision.outcome == Outcome::Deny {
+            if best.is_none() {
+                break;
+            }
+            high = middle;
+        } else {
+            low = middle + 1;
+            best = Some((less, decision));
+        }
+    }
+    let Some((less, mut decision)) = best else {
+        return Ok((usage, full));
+    };
+    if decision.outcome == Outcome::Allow {
+        (decision.outcome, decision.reason) = (Outcome::Partial, Reason::Partial);
+        (decision.wall, decision.unblock) = (full.wall, full.unblock);
+    }
+    Ok((less, decision))
+}
+
+fn not_entitled(usage: Use) -> Result<(Use, Decision), Refusal> {
+    let price = usage.price().ok_or(Refusal::TooLarge)?;
+    let decision = Decision {
+        outcome: Outcome::Deny,
+        reason: Reason::NotEntitled,
+        wall: Some(Wall::Plan),
+        price,
+        paid_price: Credits::ZERO,
+        draws: SmallVec::new(),
+        visits: SmallVec::new(),
+        unblock: Some(crate::decision::Unblock {
+            at: None,
+            purchase: None,
+            by: Reason::NotEntitled.lifter(),
+        }),
+    };
+    Ok((usage, decision))
+}
+
+/// Decides, and holds the estimate or charges it at once.
+///
+/// # Errors
+/// As [`decide`], and a life out of range.
+pub fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Decided, Refusal> {
+    let feature = ctx.feature(&ask.request.feature)?;
+    let deadline = deadline(
+        ctx.now,
+        ask.life.unwrap_or(feature.hold_life),
+        feature.hold_life_max,
+    )?;
+    let (usage, decision) = decide(ctx, ask)?;
+    let draft = (decision.outcome.is_granted() && feature.ledger).then(|| {
+        if ask.settle_now {
+            charged(ctx, usage.clone(), decision.clone())
+        } else {
+            held(ctx, feature, usage.clone(), decision.clone(), deadline)
+        }
+    });
+    Ok(Decided {
+        usage,
+        decision,
+        draft,
+    })
+}
+
+pub(super) fn deadline(now: Instant, life: Span, life_max: Span) -> Result<Instant, Refusal> {
+    if life == Span::ZERO || life > life_max {
+        return Err(Refusal::BadLife(life_max.to_string()));
+    }
+    Ok(now.after(life))
+}
+
+fn held(
+    ctx: Context<'_>,
+    feature: &Feature,
+    usage: Use,
+    decision: Decision,
+    deadline: Instant,
+) -> Draft {
+    let draws = decision.draws.clone();
+    let terms = HoldTerms {
+        deadline,
+        overshoot: feature.overshoot,
+        expiry_charges: feature.expiry_charges.clone(),
+        life_max: feature.hold_life_max,
+    };
+    let mut draft = Draft::new(Event::Authorized(usage, decision, terms));
+    take(&mut draft, &draws, Book::Hold(HoldId(ctx.account.seq + 1)));
+    draft
+}
+
+fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
+    refundable(
+        visits
+            .iter()
+            .filter(|v| v.terms.is_some())
+            .map(|v| Counted {
+                name: v.name.clone(),
+                level: v.level,
+                at: now,
+                cost: v.cost,
+                basis: v.basis.clone(),
+            }),
+    )
+}
+
+fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
+    let draws = decision.draws.clone();
+    let charge = Charge {
+        usage,
+        price: decision.price,
+        draws: draws.clone(),
+        excess: None,
+        counted: counted_by(&decision.visits, ctx.now),
+    };
+    let mut draft = Draft::new(Event::Charged(charge, decision));
+    take(&mut draft, &draws, Book::Spent);
+    draft
+}
+
+/// Charges use that has happened: never refused for lack of room or funds; a shortfall follows the overshoot rule.
+///
+/// # Errors
+/// Refuses what the catalog does not know, and a shortfall where the feature rejects it.
+pub fn record(ctx: Context<'_>, request: &Request) -> Result<Decided, Refusal> {
+    let feature = ctx.feature(&request.feature)?;
+    let usage = ctx.price(
+        feature,
+        &request.path,
+        &request.dimensions,
+        &request.quantities,
+    )?;
+    let (charge, decision) = charge_happened(ctx, feature.overshoot, usage, request.consented)?;
+    let draws = charge.draws.clone();
+    let usage = charge.usage.clone();
+    let mut draft = Draft::new(Event::Charged(charge, decision.clone()));
+    take(&mut draft, &draws, Book::Spent);
+    Ok(Decided {
+        usage,
+        decision,
+        draft: feature.ledger.then_some(draft),
+    })
+}
+
+/// Runs the waterfall for use that has happened and finds payers for all of it.
+pub(super) fn charge_happened(
+    ctx: Context<'_>,
+    overshoot: crate::catalog::source::Overshoot,
+    usage: Use,
+    consented: bool,
+) -> Result<(Charge, Decision), Refusal> {
+    let plan = ctx.plan()?;
+    let nothing = crate::catalog::Program::default();
+    let program = ctx
+        .catalog
+        .feature(usage.feature.as_str())
+        .and_then(|f| plan.program(f))
+        .unwrap_or(&nothing);
+    let scene = Scene {
+        account: ctx.account,
+        plan,
+        program,
+        usage: &usage,
+        mode: Mode::Happened,
+        consented,
+        now: ctx.now,
+    };
+    let mut decision = waterfall::decide(scene).ok_or(Refusal::TooLarge)?;
+    let short = waterfall::left_after(&usage, &decision.draws).ok_or(Refusal::TooLarge)?;
+    let mut excess = crate::ledger::Excess::default();
+    pay_shortfall(
+        ctx,
+        overshoot,
+        program,
+        short,
+        &mut decision.draws,
+        &mut excess,
+    )?;
+    let charge = Charge {
+        usage,
+        price: decision.price,
+        draws: decision.draws.clone(),
+        excess: (short.is_positive()).then_some(excess),
+        counted: counted_by(&decision.visits, ctx.now),
+    };
+    Ok((charge, decision))
+}

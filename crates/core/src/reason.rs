@@ -1,0 +1,196 @@
+//! Why a decision came out as it did: one closed list, in order of precedence.
+//!
+//! R1 every reason is reached by a row of `tests/decisions.rs`. R2 a denial names the first reason that applies.
+
+use minicbor::{Decode, Encode};
+
+/// Why. Declared in order of precedence: of several that apply, the first is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Reason {
+    /// The account, or a segment of the path, is suspended.
+    #[n(0)]
+    Suspended,
+    /// The plan does not include the feature.
+    #[n(1)]
+    NotEntitled,
+    /// The cost is larger than a guard can ever admit.
+    #[n(2)]
+    ExceedsCapacity,
+    /// A `rate` guard has no room.
+    #[n(3)]
+    RateLimit,
+    /// A `sliding` guard has no room.
+    #[n(4)]
+    SlidingLimit,
+    /// A `fixed` guard has no room.
+    #[n(5)]
+    FixedLimit,
+    /// A `first_use` guard has no room.
+    #[n(6)]
+    FirstUseLimit,
+    /// A `concurrency` guard has no slot.
+    #[n(7)]
+    ConcurrencyLimit,
+    /// The account has as many open holds or counters as one account may have.
+    #[n(8)]
+    AccountFull,
+    /// The account owes for an earlier overshoot.
+    #[n(9)]
+    InDebt,
+    /// A spend cap leaves too little.
+    #[n(10)]
+    SpendCap,
+    /// A member's cap on the pool leaves too little.
+    #[n(11)]
+    MemberCap,
+    /// The pool pays for members only and the path names none.
+    #[n(12)]
+    MemberMissing,
+    /// A paid source could pay but consent is `never`.
+    #[n(13)]
+    ConsentNever,
+    /// A paid source would pay; retry with consent.
+    #[n(14)]
+    ConsentNeeded,
+    /// The included use is used up, and nothing in the plan pays after it.
+    #[n(15)]
+    AllowanceUsed,
+    /// Grants, pool and overdraft together do not cover the rest.
+    #[n(16)]
+    InsufficientCredits,
+    /// Less than asked, at least the stated minimum, is allowed.
+    #[n(17)]
+    Partial,
+    /// Everything asked is allowed.
+    #[n(18)]
+    Allowed,
+}
+
+/// Whose wall it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Wall {
+    /// A limit, cap, setting or balance at this level of the path.
+    #[n(0)]
+    Path(#[n(0)] crate::name::Level),
+    /// The plan.
+    #[n(1)]
+    Plan,
+    /// The operator.
+    #[n(2)]
+    Operator,
+}
+
+/// Who can lift a wall that neither time nor a purchase lifts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Lifter {
+    /// Whoever sends the request, by changing it.
+    #[n(0)]
+    Caller,
+    /// The account's own administrator.
+    #[n(1)]
+    AccountAdmin,
+    /// The operator.
+    #[n(2)]
+    Operator,
+}
+
+impl Reason {
+    /// All reasons, in order of precedence.
+    pub const ALL: [Self; 19] = [
+        Self::Suspended,
+        Self::NotEntitled,
+        Self::ExceedsCapacity,
+        Self::RateLimit,
+        Self::SlidingLimit,
+        Self::FixedLimit,
+        Self::FirstUseLimit,
+        Self::ConcurrencyLimit,
+        Self::AccountFull,
+        Self::InDebt,
+        Self::SpendCap,
+        Self::MemberCap,
+        Self::MemberMissing,
+        Self::ConsentNever,
+        Self::ConsentNeeded,
+        Self::AllowanceUsed,
+        Self::InsufficientCredits,
+        Self::Partial,
+        Self::Allowed,
+    ];
+
+    /// The word used in the API, in metrics and in documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::NotEntitled => "not_entitled",
+            Self::ExceedsCapacity => "exceeds_capacity",
+            Self::RateLimit => "rate_limit",
+            Self::SlidingLimit => "sliding_limit",
+            Self::FixedLimit => "fixed_limit",
+            Self::FirstUseLimit => "first_use_limit",
+            Self::ConcurrencyLimit => "concurrency_limit",
+            Self::AccountFull => "account_full",
+            Self::InDebt => "in_debt",
+            Self::SpendCap => "spend_cap",
+            Self::MemberCap => "member_cap",
+            Self::MemberMissing => "member_missing",
+            Self::ConsentNever => "consent_never",
+            Self::ConsentNeeded => "consent_needed",
+            Self::AllowanceUsed => "allowance_used",
+            Self::InsufficientCredits => "insufficient_credits",
+            Self::Partial => "partial",
+            Self::Allowed => "allowed",
+        }
+    }
+
+    /// Whether waiting alone can change the answer.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        match self {
+            Self::RateLimit
+            | Self::SlidingLimit
+            | Self::FixedLimit
+            | Self::FirstUseLimit
+            | Self::ConcurrencyLimit
+            | Self::AccountFull
+            | Self::SpendCap
+            | Self::MemberCap
+            | Self::AllowanceUsed => true,
+            Self::Suspended
+            | Self::NotEntitled
+            | Self::ExceedsCapacity
+            | Self::InDebt
+            | Self::MemberMissing
+            | Self::ConsentNever
+            | Self::ConsentNeeded
+            | Self::InsufficientCredits
+            | Self::Partial
+            | Self::Allowed => false,
+        }
+    }
+
+    /// Who can lift it, besides time and purchases.
+    #[must_use]
+    pub fn lifter(self) -> Lifter {
+        match self {
+            Self::Suspended | Self::NotEntitled | Self::InDebt => Lifter::Operator,
+            Self::SpendCap | Self::MemberCap | Self::ConsentNever => Lifter::AccountAdmin,
+            Self::RateLimit
+            | Self::SlidingLimit
+            | Self::FixedLimit
+            | Self::FirstUseLimit
+            | Self::AllowanceUsed => Lifter::Operator,
+            Self::ExceedsCapacity
+            | Self::ConcurrencyLimit
+            | Self::AccountFull
+            | Self::MemberMissing
+            | Self::ConsentNeeded
+            | Self::InsufficientCredits
+            | Self::Partial
+            | Self::Allowed => Lifter::Caller,
+        }
+    }
+}
