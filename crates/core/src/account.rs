@@ -295,8 +295,8 @@ pub struct Account {
     /// Denials recorded so far.
     #[n(10)]
     pub denied: u64,
-    /// No hold or grant reaches its end before this instant. A lower bound, so that it is cheap to keep.
-    #[n(11)]
+    /// No hold or grant reaches its end before this instant. A lower bound, so that it is cheap to keep; not stored.
+    #[cbor(skip)]
     pub wakes_at: Instant,
 }
 
@@ -473,6 +473,18 @@ impl Account {
             self.wakes_at = self.next_wake();
         }
         Ok(())
+    }
+
+    /// Counts the use of a feature that is not recorded.
+    pub fn count_volatile(&mut self, usage: &Use, decision: &crate::decision::Decision, now: Instant) {
+        if decision.outcome.is_granted() {
+            self.take_visits(&usage.path, &decision.visits, now);
+        }
+    }
+
+    /// Makes [`Self::wakes_at`] exact, once everything that was due has ended.
+    pub fn settle_wake(&mut self) {
+        self.wakes_at = self.next_wake();
     }
 
     fn next_wake(&self) -> Instant {
@@ -884,7 +896,9 @@ impl Account {
         if format > crate::ledger::FORMAT {
             return Err(RecordError::NewerFormat(format));
         }
-        decoder.decode().map_err(malformed)
+        let mut account: Self = decoder.decode().map_err(malformed)?;
+        account.settle_wake();
+        Ok(account)
     }
 }
 

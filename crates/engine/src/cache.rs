@@ -1,0 +1,174 @@
+//! Cached states: one slot for each account in memory, in shards, bounded.
+//!
+//! B1 a slot with records that no checkpoint has is never evicted. B2 past its bound a shard refuses new accounts instead
+//! of growing (`cache_is_bounded`).
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use headworks_core::account::{Account, DENIALS_KEPT};
+use headworks_core::ledger::{Denial, Denials, IndexKey, Key};
+use headworks_core::name::Name;
+use headworks_core::time::Instant;
+
+use crate::commit::Ticket;
+
+/// A denial remembered under its key.
+pub(crate) struct Remembered {
+    pub(crate) key: Option<Key>,
+    pub(crate) denial: Denial,
+}
+
+/// Denials of one account since the last record of them.
+#[derive(Default)]
+pub(crate) struct DenialLog {
+    pub(crate) recent: VecDeque<Remembered>,
+    pub(crate) unwritten: Option<Denials>,
+}
+
+impl DenialLog {
+    pub(crate) fn push(&mut self, key: Option<Key>, denial: Denial) {
+        let at = denial.at;
+        let log =
+            self.unwritten.get_or_insert_with(|| Denials { count: 0, first_at: at, last_at: at, recent: Vec::new() });
+        log.count += 1;
+        log.last_at = at;
+        if log.recent.len() == DENIALS_KEPT {
+            log.recent.remove(0);
+        }
+        log.recent.push(denial.clone());
+        if self.recent.len() == DENIALS_KEPT * 2 {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Remembered { key, denial });
+    }
+}
+
+/// An account in memory.
+pub(crate) struct Slot {
+    pub(crate) account: Account,
+    /// The batch of the last record; answers wait for it.
+    pub(crate) ticket: Ticket,
+    /// Whether records came after the last checkpoint.
+    pub(crate) dirty: bool,
+    /// Whether it was used since eviction last came by.
+    pub(crate) used: bool,
+    /// When the sweeper is due to look.
+    pub(crate) wakes_at: Instant,
+    /// The last instant given out, denials included.
+    pub(crate) last_at: Instant,
+    pub(crate) denials: Option<Box<DenialLog>>,
+}
+
+impl Slot {
+    pub(crate) fn new(account: Account) -> Self {
+        Self {
+            last_at: account.recorded_at,
+            account,
+            ticket: 0,
+            dirty: false,
+            used: true,
+            wakes_at: Instant::NEVER,
+            denials: None,
+        }
+    }
+
+    /// The account's monotonic time.
+    pub(crate) fn tick(&mut self, now: Instant) -> Instant {
+        let after_last = Instant::from_micros(self.last_at.micros().saturating_add(1));
+        self.last_at = self.account.tick(now).max(after_last);
+        self.last_at
+    }
+
+    fn is_idle(&self, durable: Ticket) -> bool {
+        let unwritten = self.denials.as_ref().is_some_and(|d| d.unwritten.is_some());
+        !self.dirty && self.ticket <= durable && !unwritten
+    }
+}
+
+/// One shard of the cache.
+#[derive(Default)]
+pub(crate) struct Shard {
+    pub(crate) slots: HashMap<Name, Slot>,
+    pub(crate) pending: Pending,
+}
+
+/// Index keys of records that are not stored yet, with their batch.
+#[derive(Default)]
+pub(crate) struct Pending(HashMap<IndexKey, Ticket>);
+
+impl Pending {
+    /// The batch of a record with this key that is not stored yet.
+    pub(crate) fn get(&self, key: IndexKey, durable: Ticket) -> Option<Ticket> {
+        self.0.get(&key).copied().filter(|ticket| *ticket > durable)
+    }
+
+    pub(crate) fn note(&mut self, keys: &[IndexKey], ticket: Ticket, durable: impl FnOnce() -> Ticket) {
+        if self.0.len() >= 1_024 {
+            let durable = durable();
+            self.0.retain(|_, ticket| *ticket > durable);
+        }
+        self.0.extend(keys.iter().map(|key| (*key, ticket)));
+    }
+}
+
+impl Shard {
+    /// Makes room for one more account; `false` when every slot is needed.
+    pub(crate) fn make_room(&mut self, max: usize, durable: impl FnOnce() -> Ticket) -> bool {
+        if self.slots.len() < max {
+            return true;
+        }
+        let durable = durable();
+        // Second chance: slots that were used since the last pass stay for one more.
+        let mut spared = 0_usize;
+        let target = max - max / 8;
+        let mut over = self.slots.len() - target.min(self.slots.len());
+        self.slots.retain(|_, slot| {
+            if over == 0 || !slot.is_idle(durable) {
+                return true;
+            }
+            if std::mem::take(&mut slot.used) {
+                spared += 1;
+                return true;
+            }
+            over -= 1;
+            false
+        });
+        if self.slots.len() >= max && spared > 0 {
+            self.slots.retain(|_, slot| {
+                let evict = over > 0 && slot.is_idle(durable);
+                over -= usize::from(evict);
+                !evict
+            });
+        }
+        self.slots.len() < max
+    }
+}
+
+/// All shards.
+pub(crate) struct Cache {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    pub(crate) shard_max: usize,
+}
+
+const SHARDS: usize = 64;
+
+impl Cache {
+    pub(crate) fn new(accounts_max: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, hasher: RandomState::new(), shard_max: accounts_max.div_ceil(SHARDS).max(8) }
+    }
+
+    pub(crate) fn lock(&self, account: &Name) -> MutexGuard<'_, Shard> {
+        let hash = self.hasher.hash_one(account);
+        let at = usize::try_from(hash % 64).unwrap_or(0);
+        let shard = self.shards.get(at).unwrap_or_else(|| unreachable!("there are 64 shards"));
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,231 @@
+//! Group commit: whatever is waiting is written as one batch while the next one forms.
+//!
+//! G1 a waiter hears `Durable` only after its batch is stored. G2 after a failed write nobody hears `Durable` again
+//! (`failed_write_stops`). G3 what waits is bounded in number and bytes.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use headworks_core::name::Name;
+use headworks_store::{Batch, Store};
+use tokio::sync::oneshot;
+
+use crate::stats::Stats;
+
+/// Bytes of records that may wait for one write.
+const WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// What became of a batch, for one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// Stored.
+    Durable,
+    /// Another writer was first: nothing of the account's was stored.
+    Conflict,
+    /// Nothing is known; the engine has stopped.
+    Stopped,
+}
+
+/// Number of a batch, from 1.
+pub(crate) type Ticket = u64;
+
+struct Waiter {
+    account: Name,
+    tell: oneshot::Sender<Committed>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    open: Batch,
+    open_waiters: Vec<Waiter>,
+    written_waiters: Vec<Waiter>,
+    /// The batch being filled; those before it are written or being written.
+    ticket: Ticket,
+    durable: Ticket,
+    stopped: Option<String>,
+    closing: bool,
+}
+
+/// The queue between deciding and storing.
+pub(crate) struct Commits {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+    stored: Condvar,
+    waiters_max: usize,
+}
+
+impl Commits {
+    pub(crate) fn new(waiters_max: usize) -> Self {
+        let waiting = Waiting { ticket: 1, ..Waiting::default() };
+        Self { waiting: Mutex::new(waiting), filled: Condvar::new(), stored: Condvar::new(), waiters_max }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether so much is waiting that new work must be refused.
+    pub(crate) fn is_full(&self) -> bool {
+        let waiting = self.lock();
+        waiting.open_waiters.len() >= self.waiters_max || waiting.open.len_bytes() >= WAITING_BYTES_MAX
+    }
+
+    /// Lets `fill` add records to the open batch and tells which batch it was. `None` when the engine has stopped.
+    pub(crate) fn add(&self, fill: impl FnOnce(&mut Batch) -> Result<(), String>) -> Option<Ticket> {
+        let mut waiting = self.lock();
+        if waiting.stopped.is_some() {
+            return None;
+        }
+        let was_empty = waiting.open.is_empty();
+        if let Err(what) = fill(&mut waiting.open) {
+            // A record that does not follow from its own state must never be written.
+            waiting.stopped = Some(what);
+            drop(waiting);
+            self.filled.notify_all();
+            return None;
+        }
+        let ticket = waiting.ticket;
+        drop(waiting);
+        if was_empty {
+            self.filled.notify_one();
+        }
+        Some(ticket)
+    }
+
+    /// Waits until a batch is stored; returns at once when it is.
+    pub(crate) async fn wait(&self, ticket: Ticket, account: &Name) -> Committed {
+        let receiver = {
+            let mut waiting = self.lock();
+            if ticket <= waiting.durable {
+                return Committed::Durable;
+            }
+            if waiting.stopped.is_some() {
+                return Committed::Stopped;
+            }
+            let (tell, receiver) = oneshot::channel();
+            let waiter = Waiter { account: account.clone(), tell };
+            if ticket == waiting.ticket {
+                waiting.open_waiters.push(waiter);
+            } else {
+                waiting.written_waiters.push(waiter);
+            }
+            receiver
+        };
+        receiver.await.unwrap_or(Committed::Stopped)
+    }
+
+    /// Blocks until a batch is stored; `false` when the engine has stopped.
+    pub(crate) fn wait_blocking(&self, ticket: Ticket) -> bool {
+        let mut waiting = self.lock();
+        while waiting.durable < ticket && waiting.stopped.is_none() {
+            waiting = self.stored.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.durable >= ticket
+    }
+
+    /// The last batch that is stored.
+    pub(crate) fn durable(&self) -> Ticket {
+        self.lock().durable
+    }
+
+    /// Why the engine has stopped, if it has.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        self.lock().stopped.clone()
+    }
+
+    /// Writes what waits, then ends the loop.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.filled.notify_all();
+    }
+
+    /// The commit loop; returns when closed and empty, or after a failed write.
+    pub(crate) fn run(&self, store: &dyn Store, stats: &Stats, conflicted: impl Fn(&[Name])) {
+        let mut batch = Batch::default();
+        while let Some(ticket) = self.next(&mut batch) {
+            let started = std::time::Instant::now();
+            match store.append(&batch) {
+                Ok(conflicts) => {
+                    let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    stats.append_micros.fetch_add(took, Ordering::Relaxed);
+                    stats.commits.fetch_add(1, Ordering::Relaxed);
+                    stats.bytes.fetch_add(u64::try_from(batch.len_bytes()).unwrap_or(0), Ordering::Relaxed);
+                    stats.records.fetch_add(u64::try_from(batch.entries().len()).unwrap_or(0), Ordering::Relaxed);
+                    if !conflicts.is_empty() {
+                        stats.conflicts.fetch_add(u64::try_from(conflicts.len()).unwrap_or(0), Ordering::Relaxed);
+                        conflicted(&conflicts);
+                    }
+                    self.stored(ticket, &conflicts);
+                }
+                Err(e) => {
+                    tracing::error!(error = %e, "a write failed; the engine stops and answers nothing more");
+                    self.stop(e.to_string());
+                }
+            }
+            batch.clear();
+        }
+        self.stop_waiters();
+    }
+
+    fn next(&self, batch: &mut Batch) -> Option<Ticket> {
+        let mut waiting = self.lock();
+        loop {
+            if waiting.stopped.is_some() || (waiting.closing && waiting.open.is_empty()) {
+                return None;
+            }
+            if !waiting.open.is_empty() {
+                break;
+            }
+            waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::swap(&mut waiting.open, batch);
+        let waiters = std::mem::take(&mut waiting.open_waiters);
+        waiting.written_waiters = waiters;
+        waiting.ticket += 1;
+        Some(waiting.ticket - 1)
+    }
+
+    fn stored(&self, ticket: Ticket, conflicts: &[Name]) {
+        let waiters = {
+            let mut waiting = self.lock();
+            waiting.durable = ticket;
+            std::mem::take(&mut waiting.written_waiters)
+        };
+        self.stored.notify_all();
+        let lost: HashSet<&Name> = conflicts.iter().collect();
+        for waiter in waiters {
+            let became = if lost.contains(&waiter.account) { Committed::Conflict } else { Committed::Durable };
+            // A caller that went away needs no answer: its key has it.
+            let _ = waiter.tell.send(became);
+        }
+    }
+
+    fn stop(&self, why: String) {
+        self.lock().stopped = Some(why);
+    }
+
+    fn stop_waiters(&self) {
+        let waiters = {
+            let mut waiting = self.lock();
+            waiting.stopped.get_or_insert_with(|| "the engine was closed".into());
+            let mut all = std::mem::take(&mut waiting.open_waiters);
+            all.append(&mut waiting.written_waiters);
+            all
+        };
+        self.stored.notify_all();
+        for waiter in waiters {
+            let _ = waiter.tell.send(Committed::Stopped);
+        }
+    }
+}
+
+/// The thread that runs a commit loop.
+pub(crate) fn spawn(
+    commits: Arc<Commits>,
+    store: Arc<dyn Store>,
+    stats: Arc<Stats>,
+    conflicted: impl Fn(&[Name]) + Send + 'static,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("commit".into()).spawn(move || commits.run(&*store, &stats, conflicted))
+}

@@ -1,0 +1,496 @@
+//! The engine itself: finding states, deciding on them, handing records to the commit loop.
+//!
+//! P1 records of one account enter the queue in the order they were decided in (both happen under the shard's lock).
+//! P2 a key has one effect (`one_effect_per_key`). P3 an answer waits for every record its state rests on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use headworks_core::account::Account;
+use headworks_core::catalog::Catalog;
+use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record};
+use headworks_core::name::Name;
+use headworks_core::operation::{Context, Draft, expire_grant, expire_hold};
+use headworks_core::time::{Instant, Span};
+use headworks_store::Store;
+
+use crate::answer::{Answer, Effect, EngineError, Idempotency};
+use crate::cache::{Cache, Pending, Shard, Slot};
+use crate::clock::Clock;
+use crate::commit::{self, Commits, Committed, Ticket};
+use crate::keyring::Keyring;
+use crate::maintenance::Timers;
+use crate::stats::Stats;
+
+/// The log of the server's own catalog and keys.
+pub const SYSTEM: &str = "_system";
+
+/// How long the key of a denial is remembered.
+const DENIAL_REMEMBERED: Span = Span::from_secs(30);
+
+/// Bounds of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most accounts in memory.
+    pub accounts_max: usize,
+    /// Most requests waiting for one write.
+    pub waiting_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { accounts_max: 1_000_000, waiting_max: 65_536 }
+    }
+}
+
+/// The access engine.
+pub struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) commits: Arc<Commits>,
+    pub(crate) timers: Timers,
+    pub(crate) catalog: ArcSwap<Catalog>,
+    pub(crate) keyring: ArcSwap<Keyring>,
+    /// Serializes changes of catalog and keys, so that what is in force is the last that was stored.
+    pub(crate) administration: tokio::sync::Mutex<()>,
+    clock: Arc<Clock>,
+    stats: Arc<Stats>,
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+/// What an operation made of the state.
+pub(crate) enum Step {
+    /// Append this.
+    Append(Draft),
+    /// Nothing changes; remember the denial.
+    Deny(Denial),
+    /// Nothing is recorded, but volatile windows count.
+    Count(headworks_core::ledger::Use, headworks_core::decision::Decision),
+    /// The answer depends on a record that is being stored: wait and look again.
+    Await(Ticket),
+}
+
+/// What an operation sees, under the shard's lock.
+pub(crate) struct Look<'a> {
+    pub(crate) ctx: Context<'a>,
+    pub(crate) engine: &'a Engine,
+    pub(crate) pending: &'a Pending,
+}
+
+/// Where a record that happens at most once is.
+pub(crate) enum Found {
+    Nowhere,
+    InFlight(Ticket),
+    Stored(Record),
+}
+
+impl Look<'_> {
+    pub(crate) fn find(&self, key: IndexKey) -> Result<Found, EngineError> {
+        self.engine.find(self.pending, key)
+    }
+}
+
+enum Next {
+    Done(Answer, Ticket),
+    Retry(Ticket),
+}
+
+impl Engine {
+    /// Starts the engine on a store.
+    ///
+    /// `initial` is in force when the store has no catalog yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read or holds a catalog that this release does not accept.
+    pub fn start(
+        store: Arc<dyn Store>,
+        initial: Catalog,
+        clock: Arc<Clock>,
+        limits: Limits,
+    ) -> Result<Arc<Self>, EngineError> {
+        let system = crate::operations::read_system(&*store)?;
+        let engine = Arc::new(Self {
+            cache: Arc::new(Cache::new(limits.accounts_max)),
+            commits: Arc::new(Commits::new(limits.waiting_max)),
+            timers: Timers::default(),
+            catalog: ArcSwap::from_pointee(system.catalog.unwrap_or(initial)),
+            keyring: ArcSwap::from_pointee(system.keyring),
+            administration: tokio::sync::Mutex::default(),
+            clock,
+            stats: Arc::default(),
+            threads: Mutex::default(),
+            store,
+        });
+        let cache = Arc::clone(&engine.cache);
+        let forget = move |names: &[Name]| {
+            for name in names {
+                cache.lock(name).slots.remove(name);
+            }
+        };
+        let commit = commit::spawn(
+            Arc::clone(&engine.commits),
+            Arc::clone(&engine.store),
+            Arc::clone(&engine.stats),
+            forget,
+        );
+        let maintenance = crate::maintenance::spawn(Arc::downgrade(&engine));
+        let mut threads = engine.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in [commit, maintenance] {
+            threads.push(thread.map_err(|source| {
+                EngineError::Store(headworks_store::StoreError::Io { doing: "starting", path: "thread".into(), source })
+            })?);
+        }
+        drop(threads);
+        Ok(engine)
+    }
+
+    /// The catalog in force.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.load_full()
+    }
+
+    /// The API keys in force.
+    #[must_use]
+    pub fn keyring(&self) -> Arc<Keyring> {
+        self.keyring.load_full()
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What the engine has done.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Why the engine has stopped, if it has.
+    #[must_use]
+    pub fn stopped(&self) -> Option<String> {
+        self.commits.stopped()
+    }
+
+    /// Writes what waits and a last checkpoint, then stops. Requests after it hear [`EngineError::Stopped`].
+    pub fn close(&self) {
+        if self.commits.stopped().is_none() && self.timers.is_adopted() {
+            self.write_denials();
+            self.checkpoint();
+        }
+        self.commits.close();
+        self.timers.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+                tracing::error!("a thread of the engine panicked");
+            }
+        }
+    }
+
+    /// Runs one operation on an account until it is stored.
+    pub(crate) async fn mutate(
+        &self,
+        account: &Name,
+        operation: Operation,
+        key: Option<&Idempotency>,
+        actor: Option<&Name>,
+        decide: impl Fn(Look<'_>) -> Result<Step, EngineError>,
+    ) -> Result<Answer, EngineError> {
+        let key = key.map(|k| Key { operation, text: k.text.clone(), digest: k.digest });
+        loop {
+            let (answer, ticket) = match self.attempt(account, key.as_ref(), actor, &decide)? {
+                Next::Done(answer, ticket) => (Some(answer), ticket),
+                Next::Retry(ticket) => (None, ticket),
+            };
+            match self.commits.wait(ticket, account).await {
+                Committed::Durable => {
+                    if let Some(answer) = answer {
+                        return Ok(answer);
+                    }
+                }
+                // Another writer was first: the state has been dropped, decide again on the new one.
+                Committed::Conflict => {}
+                Committed::Stopped => return Err(EngineError::Stopped),
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        account: &Name,
+        key: Option<&Key>,
+        actor: Option<&Name>,
+        decide: &impl Fn(Look<'_>) -> Result<Step, EngineError>,
+    ) -> Result<Next, EngineError> {
+        if self.commits.is_full() {
+            self.stats.overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            return Err(EngineError::Overloaded);
+        }
+        let catalog = self.catalog.load();
+        let mut shard = self.cache.lock(account);
+        self.load(&mut shard, account)?;
+        let Shard { slots, pending } = &mut *shard;
+        let slot = slots.get_mut(account).ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
+        let next = self.attempt_on(pending, slot, &catalog, key, actor, decide);
+        self.register(slot);
+        if !slot.account.is_open() {
+            slots.remove(account);
+        }
+        next
+    }
+
+    fn attempt_on(
+        &self,
+        pending: &mut Pending,
+        slot: &mut Slot,
+        catalog: &Catalog,
+        key: Option<&Key>,
+        actor: Option<&Name>,
+        decide: &impl Fn(Look<'_>) -> Result<Step, EngineError>,
+    ) -> Result<Next, EngineError> {
+        slot.used = true;
+        let account = slot.account.id.clone();
+        if let Some(key) = key {
+            if let Some(next) = self.replay(pending, slot, key)? {
+                return Ok(next);
+            }
+        }
+        self.expire_due(pending, slot, catalog)?;
+        let now = slot.tick(self.clock.now());
+        let ctx = Context { account: &slot.account, catalog, now };
+        let step = decide(Look { ctx, engine: self, pending })?;
+        let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
+        match step {
+            Step::Append(draft) => {
+                let record = draft.into_record(&slot.account, now, key.cloned(), actor.cloned());
+                self.count_decision(&record);
+                let ticket = self.append(pending, slot, &record)?;
+                Ok(Next::Done(answer(Effect::Recorded(Box::new(record))), ticket))
+            }
+            Step::Deny(denial) => {
+                self.stats.decided(denial.decision.outcome, denial.decision.reason);
+                slot.denials.get_or_insert_default().push(key.cloned(), denial.clone());
+                self.timers.note_denial(&account);
+                Ok(Next::Done(answer(Effect::Denied(Box::new(denial))), slot.ticket))
+            }
+            Step::Count(usage, decision) => {
+                self.stats.decided(decision.outcome, decision.reason);
+                slot.account.count_volatile(&usage, &decision, now);
+                Ok(Next::Done(answer(Effect::Unrecorded(Box::new((now, usage, decision)))), slot.ticket))
+            }
+            Step::Await(ticket) => Ok(Next::Retry(ticket)),
+        }
+    }
+
+    fn count_decision(&self, record: &Record) {
+        use headworks_core::ledger::Event;
+        if let Event::Authorized(_, decision, _) | Event::Extended(_, _, decision, ..) | Event::Charged(_, decision) =
+            &record.event
+        {
+            self.stats.decided(decision.outcome, decision.reason);
+        }
+    }
+
+    /// The first answer to a key, if there is one.
+    fn replay(&self, pending: &Pending, slot: &Slot, key: &Key) -> Result<Option<Next>, EngineError> {
+        let account = &slot.account.id;
+        let same = |digest: &[u8; 16]| {
+            if *digest == key.digest { Ok(()) } else { Err(EngineError::KeyReused(key.operation, key.text.clone())) }
+        };
+        let done = |effect, ticket| Next::Done(Answer { account: account.clone(), effect, replayed: true }, ticket);
+        match self.find(pending, IndexKey::of_key(account, key.operation, &key.text))? {
+            Found::InFlight(_) => return Err(EngineError::KeyInProgress(key.operation, key.text.clone())),
+            Found::Stored(record) => {
+                same(&record.key.as_ref().map_or([0; 16], |k| k.digest))?;
+                self.stats.replays.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                return Ok(Some(done(Effect::Recorded(Box::new(record)), 0)));
+            }
+            Found::Nowhere => {}
+        }
+        let Some(denials) = &slot.denials else { return Ok(None) };
+        let since = self.clock.now().before(DENIAL_REMEMBERED);
+        let remembered = denials.recent.iter().rev().filter(|r| r.denial.at >= since);
+        let known = |k: &Key| k.operation == key.operation && k.text == key.text;
+        let Some(found) = remembered.into_iter().find(|r| r.key.as_ref().is_some_and(known)) else { return Ok(None) };
+        same(&found.key.as_ref().map_or([0; 16], |k| k.digest))?;
+        self.stats.replays.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Some(done(Effect::Denied(Box::new(found.denial.clone())), slot.ticket)))
+    }
+
+    pub(crate) fn find(&self, pending: &Pending, key: IndexKey) -> Result<Found, EngineError> {
+        // What is stored has left `pending` only after the store could find it.
+        if let Some(ticket) = pending.get(key, self.commits.durable()) {
+            return Ok(Found::InFlight(ticket));
+        }
+        match self.store.find(key)? {
+            None => Ok(Found::Nowhere),
+            Some(stored) => Ok(Found::Stored(decode(&stored.bytes)?)),
+        }
+    }
+
+    /// Brings an account into memory; leaves an empty slot for one that has no log.
+    pub(crate) fn load(&self, shard: &mut Shard, account: &Name) -> Result<(), EngineError> {
+        if shard.slots.contains_key(account) {
+            return Ok(());
+        }
+        if !shard.make_room(self.cache.shard_max, || self.commits.durable()) {
+            self.timers.request_checkpoint();
+            // Slots that wait for a checkpoint may take the cache to twice its size, no further.
+            if shard.slots.len() >= self.cache.shard_max * 2 {
+                return Err(EngineError::Overloaded);
+            }
+        }
+        let mut slot = Slot::new(match self.store.load(account)? {
+            None => Account::empty(account.clone()),
+            Some(loaded) => {
+                let mut state = match &loaded.checkpoint {
+                    Some((_, bytes)) => Account::from_bytes(bytes).map_err(|e| damaged(account, &e.to_string()))?,
+                    None => Account::empty(account.clone()),
+                };
+                for record in &loaded.records {
+                    let hash = state.apply_bytes(&record.bytes).map_err(|e| damaged(account, &e.to_string()))?;
+                    if hash != record.hash {
+                        return Err(damaged(account, &format!("the chain breaks at record {}", record.seq)));
+                    }
+                }
+                state
+            }
+        });
+        slot.dirty = false;
+        self.register(&mut slot);
+        shard.slots.insert(account.clone(), slot);
+        Ok(())
+    }
+
+    /// Tells the sweeper when to look at the account.
+    pub(crate) fn register(&self, slot: &mut Slot) {
+        if slot.account.wakes_at < slot.wakes_at {
+            slot.wakes_at = slot.account.wakes_at;
+            self.timers.wake(slot.wakes_at, &slot.account.id);
+        }
+    }
+
+    /// Ends what has passed its deadline, before anything else is decided.
+    pub(crate) fn expire_due(&self, pending: &mut Pending, slot: &mut Slot, catalog: &Catalog) -> Result<(), EngineError> {
+        if slot.account.wakes_at > self.clock.now() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        loop {
+            let at = slot.account.tick(now).max(slot.last_at);
+            let Some(draft) = next_expiry(&slot.account, catalog, now, at)? else { break };
+            let at = slot.tick(now);
+            let record = draft.into_record(&slot.account, at, None, None);
+            self.append(pending, slot, &record)?;
+        }
+        slot.account.settle_wake();
+        slot.wakes_at = Instant::NEVER;
+        Ok(())
+    }
+
+    pub(crate) fn append(&self, pending: &mut Pending, slot: &mut Slot, record: &Record) -> Result<Ticket, EngineError> {
+        let account = &mut slot.account;
+        let ticket = self.commits.add(|batch| {
+            let hash = batch.push(account, record);
+            account.apply(record, hash).map_err(|e| format!("account {}: {e}", account.id))
+        });
+        let Some(ticket) = ticket else {
+            if let Some(why) = self.commits.stopped() {
+                tracing::error!(why, "the engine has stopped");
+            }
+            return Err(EngineError::Stopped);
+        };
+        slot.ticket = ticket;
+        slot.dirty = true;
+        let keys = record.index_keys(&slot.account.id);
+        pending.note(&keys, ticket, || self.commits.durable());
+        Ok(ticket)
+    }
+
+    /// Reads the state as it counts now, and waits until everything it rests on is stored.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn view<T>(
+        &self,
+        account: &Name,
+        read: impl Fn(Context<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        loop {
+            let (value, ticket) = self.view_once(account, &read)?;
+            match self.commits.wait(ticket, account).await {
+                Committed::Durable => return Ok(value),
+                Committed::Conflict => {}
+                Committed::Stopped => return Err(EngineError::Stopped),
+            }
+        }
+    }
+
+    fn view_once<T>(
+        &self,
+        account: &Name,
+        read: &impl Fn(Context<'_>) -> Result<T, EngineError>,
+    ) -> Result<(T, Ticket), EngineError> {
+        let catalog = self.catalog.load();
+        let mut shard = self.cache.lock(account);
+        self.load(&mut shard, account)?;
+        let slot = shard.slots.get_mut(account).ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
+        if !slot.account.is_open() {
+            shard.slots.remove(account);
+            return Err(EngineError::UnknownAccount(account.clone()));
+        }
+        slot.used = true;
+        let now = self.clock.now();
+        let ticket = slot.ticket;
+        if slot.account.wakes_at > now {
+            let at = slot.account.tick(now);
+            return Ok((read(Context { account: &slot.account, catalog: &catalog, now: at })?, ticket));
+        }
+        // What has passed its deadline counts as ended at read time; the sweeper writes it.
+        let mut ahead = slot.account.clone();
+        loop {
+            let at = ahead.tick(now);
+            let Some(draft) = next_expiry(&ahead, &catalog, now, at)? else { break };
+            let record = draft.into_record(&ahead, at, None, None);
+            ahead.apply(&record, [0; 32]).map_err(|e| damaged(account, &e.to_string()))?;
+        }
+        let at = ahead.tick(now);
+        Ok((read(Context { account: &ahead, catalog: &catalog, now: at })?, ticket))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.commits.close();
+        self.timers.close();
+    }
+}
+
+/// The next thing that has passed its end by `now`: holds by deadline, then grants.
+fn next_expiry(account: &Account, catalog: &Catalog, now: Instant, at: Instant) -> Result<Option<Draft>, EngineError> {
+    let ctx = Context { account, catalog, now: at };
+    let hold = account.holds.iter().filter(|h| h.terms.deadline <= now).min_by_key(|h| (h.terms.deadline, h.id));
+    if let Some(hold) = hold {
+        return Ok(Some(expire_hold(ctx, hold.id)?));
+    }
+    let grant = account.grants.iter().find(|g| g.terms.expires_at <= now && g.remaining.is_positive());
+    Ok(grant.map(|g| expire_grant(ctx, g.id)).transpose()?)
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Record, EngineError> {
+    Record::from_bytes(bytes).map_err(|e| EngineError::Store(headworks_store::StoreError::Index(e.to_string())))
+}
+
+fn damaged(account: &Name, what: &str) -> EngineError {
+    EngineError::Store(headworks_store::StoreError::Index(format!("account {account}: {what}")))
+}
+

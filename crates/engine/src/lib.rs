@@ -1,0 +1,19 @@
+//! The engine: decides on cached states ahead of durability, commits in groups, answers after the commit.
+//!
+//! Never answers from a state that is not stored: every answer waits for the records it rests on.
+
+mod answer;
+mod cache;
+mod clock;
+mod commit;
+mod engine;
+mod keyring;
+mod maintenance;
+mod operations;
+mod stats;
+
+pub use answer::{Answer, Effect, EngineError, Idempotency};
+pub use clock::Clock;
+pub use engine::{Engine, Limits, SYSTEM};
+pub use keyring::Keyring;
+pub use stats::{Stats, StatsSnapshot};

@@ -1,0 +1,232 @@
+//! Everything slow, off the path: ending holds and grants, writing coalesced denials, checkpoints.
+
+use std::collections::BTreeSet;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use headworks_core::ledger::Event;
+use headworks_core::name::Name;
+use headworks_core::operation::Draft;
+use headworks_core::time::{Instant, Span};
+use headworks_store::Checkpoint;
+
+use crate::cache::Shard;
+use crate::engine::Engine;
+
+const TICK: Duration = Duration::from_millis(100);
+const DUE_MAX: usize = 1_000;
+/// Denials are coalesced for this long.
+const DENIALS_EVERY: Span = Span::from_secs(5);
+const CHECKPOINT_EVERY: Span = Span::from_secs(30);
+
+#[derive(Default)]
+struct Inner {
+    wakes: BTreeSet<(Instant, Name)>,
+    denied: BTreeSet<Name>,
+    checkpoint: bool,
+    /// Whether the accounts left unsettled by the last run have been looked at.
+    adopted: bool,
+    closed: bool,
+}
+
+/// What maintenance has been asked to look at.
+#[derive(Default)]
+pub(crate) struct Timers {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+impl Timers {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the account when the instant has come.
+    pub(crate) fn wake(&self, at: Instant, account: &Name) {
+        self.lock().wakes.insert((at, account.clone()));
+    }
+
+    /// Writes the account's denials when their time has come.
+    pub(crate) fn note_denial(&self, account: &Name) {
+        let mut inner = self.lock();
+        if !inner.denied.contains(account) {
+            inner.denied.insert(account.clone());
+        }
+    }
+
+    pub(crate) fn request_checkpoint(&self) {
+        self.lock().checkpoint = true;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.lock().adopted
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next tick; `false` when closed.
+    fn tick(&self) -> bool {
+        let inner = self.lock();
+        if inner.closed {
+            return false;
+        }
+        let (inner, _) = self.changed.wait_timeout(inner, TICK).unwrap_or_else(PoisonError::into_inner);
+        !inner.closed
+    }
+
+    fn due(&self, now: Instant) -> Vec<Name> {
+        let mut inner = self.lock();
+        let mut out = Vec::new();
+        while out.len() < DUE_MAX {
+            match inner.wakes.first() {
+                Some((at, _)) if *at <= now => out.extend(inner.wakes.pop_first().map(|(_, name)| name)),
+                Some(_) | None => break,
+            }
+        }
+        out
+    }
+}
+
+/// The thread that maintains an engine for as long as somebody holds it.
+pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("maintenance".into()).spawn(move || {
+        if let Some(engine) = engine.upgrade() {
+            engine.adopt_unsettled();
+        }
+        let mut last = Last::default();
+        while let Some(engine) = engine.upgrade() {
+            if !engine.timers.tick() {
+                return;
+            }
+            engine.maintain(&mut last);
+        }
+    })
+}
+
+/// When periodic work was last done.
+#[derive(Default)]
+struct Last {
+    denials: Instant,
+    checkpoint: Instant,
+    stored_due: Instant,
+}
+
+impl Engine {
+    /// Loads the accounts whose ends only their logs know, so that the sweeper and the next checkpoint see them.
+    fn adopt_unsettled(&self) {
+        for account in self.store.unsettled() {
+            if self.timers.is_closed() {
+                return;
+            }
+            let mut shard = self.cache.lock(&account);
+            match self.load(&mut shard, &account) {
+                Ok(()) => {
+                    if let Some(slot) = shard.slots.get_mut(&account) {
+                        slot.dirty = true;
+                    }
+                }
+                Err(e) => tracing::error!(%account, error = %e, "an account could not be read"),
+            }
+        }
+        self.timers.lock().adopted = true;
+    }
+
+    fn maintain(&self, last: &mut Last) {
+        let now = self.clock().now();
+        for account in self.timers.due(now) {
+            self.sweep(&account);
+        }
+        if now.since(last.stored_due) >= Span::from_secs(1) {
+            last.stored_due = now;
+            match self.store.due(now, DUE_MAX) {
+                Ok(due) => due.iter().for_each(|account| self.sweep(account)),
+                Err(e) => tracing::error!(error = %e, "the due accounts could not be read"),
+            }
+        }
+        if now.since(last.denials) >= DENIALS_EVERY {
+            last.denials = now;
+            self.write_denials();
+        }
+        let asked = std::mem::take(&mut self.timers.lock().checkpoint);
+        if asked || self.store.wants_checkpoint() || now.since(last.checkpoint) >= CHECKPOINT_EVERY {
+            last.checkpoint = now;
+            self.checkpoint();
+        }
+    }
+
+    /// Writes the ends of what has passed its deadline.
+    fn sweep(&self, account: &Name) {
+        let catalog = self.catalog();
+        let mut shard = self.cache.lock(account);
+        if let Err(e) = self.load(&mut shard, account) {
+            tracing::error!(%account, error = %e, "an account could not be swept");
+            return;
+        }
+        let Shard { slots, pending } = &mut *shard;
+        let Some(slot) = slots.get_mut(account) else { return };
+        if let Err(e) = self.expire_due(pending, slot, &catalog) {
+            tracing::error!(%account, error = %e, "an account could not be swept");
+        }
+        // The stored wake has passed: the next checkpoint replaces it.
+        slot.dirty = true;
+        slot.wakes_at = Instant::NEVER;
+        self.register(slot);
+    }
+
+    /// Writes one record of denials for each account that had some.
+    pub(crate) fn write_denials(&self) {
+        let accounts = std::mem::take(&mut self.timers.lock().denied);
+        for account in accounts {
+            let mut shard = self.cache.lock(&account);
+            let Shard { slots, pending } = &mut *shard;
+            let Some(slot) = slots.get_mut(&account) else { continue };
+            let denials = slot.denials.as_mut().and_then(|log| log.unwritten.take());
+            if let Some(denials) = denials.filter(|_| slot.account.is_open()) {
+                let at = slot.tick(self.clock().now());
+                let record = Draft::administrative(Event::Denied(denials)).into_record(&slot.account, at, None, None);
+                if let Err(e) = self.append(pending, slot, &record) {
+                    tracing::error!(%account, error = %e, "denials could not be recorded");
+                }
+            }
+        }
+    }
+
+    /// Hands the states that changed to the store.
+    pub(crate) fn checkpoint(&self) {
+        let mut taken: Vec<Name> = Vec::new();
+        let outcome = self.store.checkpoint(&mut || {
+            let mut states = Vec::new();
+            let mut until = 0;
+            for mut shard in self.cache.shards() {
+                for slot in shard.slots.values_mut().filter(|s| s.dirty && s.account.is_open()) {
+                    slot.dirty = false;
+                    until = until.max(slot.ticket);
+                    taken.push(slot.account.id.clone());
+                    states.push(Checkpoint {
+                        account: slot.account.id.clone(),
+                        seq: slot.account.seq,
+                        bytes: slot.account.to_bytes(),
+                        wakes_at: slot.account.wakes_at,
+                    });
+                }
+            }
+            if self.commits.wait_blocking(until) { states } else { Vec::new() }
+        });
+        if let Err(e) = outcome {
+            tracing::error!(error = %e, "a checkpoint failed; it is tried again");
+            for account in taken {
+                if let Some(slot) = self.cache.lock(&account).slots.get_mut(&account) {
+                    slot.dirty = true;
+                }
+            }
+        }
+    }
+}

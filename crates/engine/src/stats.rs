@@ -1,0 +1,60 @@
+//! Counters of what the engine did, read by the server's metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use headworks_core::decision::Outcome;
+use headworks_core::reason::Reason;
+
+/// Live counters.
+#[derive(Debug, Default)]
+pub struct Stats {
+    reasons: [AtomicU64; Reason::ALL.len()],
+    outcomes: [AtomicU64; 4],
+    /// Records made durable.
+    pub records: AtomicU64,
+    /// Group commits.
+    pub commits: AtomicU64,
+    /// Bytes of records made durable.
+    pub bytes: AtomicU64,
+    /// Microseconds spent in appends.
+    pub append_micros: AtomicU64,
+    /// Answers repeated for a key.
+    pub replays: AtomicU64,
+    /// Requests refused because too much was waiting.
+    pub overloads: AtomicU64,
+    /// Commits that lost to another writer and were decided again.
+    pub conflicts: AtomicU64,
+}
+
+/// Counters at one moment.
+#[derive(Clone, Debug)]
+pub struct StatsSnapshot {
+    /// Decisions by reason, in the order of [`Reason::ALL`].
+    pub reasons: Vec<(Reason, u64)>,
+    /// Decisions by outcome.
+    pub outcomes: Vec<(Outcome, u64)>,
+}
+
+const OUTCOMES: [Outcome; 4] = [Outcome::Allow, Outcome::Partial, Outcome::NeedsConsent, Outcome::Deny];
+
+impl Stats {
+    pub(crate) fn decided(&self, outcome: Outcome, reason: Reason) {
+        let count = |all: &[AtomicU64], at: Option<usize>| {
+            if let Some(counter) = at.and_then(|i| all.get(i)) {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        count(&self.reasons, Reason::ALL.iter().position(|r| *r == reason));
+        count(&self.outcomes, OUTCOMES.iter().position(|o| *o == outcome));
+    }
+
+    /// The decisions so far.
+    #[must_use]
+    pub fn snapshot(&self) -> StatsSnapshot {
+        let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        StatsSnapshot {
+            reasons: Reason::ALL.into_iter().zip(self.reasons.iter().map(load)).collect(),
+            outcomes: OUTCOMES.into_iter().zip(self.outcomes.iter().map(load)).collect(),
+        }
+    }
+}

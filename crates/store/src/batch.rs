@@ -1,0 +1,76 @@
+//! A batch of records on its way into a store: encoded, hashed and indexed once.
+
+use headworks_core::account::Account;
+use headworks_core::ledger::{IndexKey, Record, Seq, chain};
+use headworks_core::name::Name;
+use smallvec::SmallVec;
+
+/// Records of many accounts, in order.
+#[derive(Debug, Default)]
+pub struct Batch {
+    entries: Vec<Entry>,
+    arena: Vec<u8>,
+}
+
+/// One record of a batch.
+#[derive(Debug)]
+pub struct Entry {
+    /// Whose log.
+    pub account: Name,
+    /// Its number.
+    pub seq: Seq,
+    /// The chain hash after it.
+    pub hash: [u8; 32],
+    /// Where it can be found again.
+    pub keys: SmallVec<[IndexKey; 2]>,
+    start: usize,
+    end: usize,
+}
+
+impl Batch {
+    /// Adds the next record of `account` and returns the chain hash after it.
+    pub fn push(&mut self, account: &Account, record: &Record) -> [u8; 32] {
+        let start = self.arena.len();
+        record.encode_into(&mut self.arena);
+        let hash = chain(&account.chain, self.arena.get(start..).unwrap_or_default());
+        self.entries.push(Entry {
+            account: account.id.clone(),
+            seq: record.seq,
+            hash,
+            keys: record.index_keys(&account.id),
+            start,
+            end: self.arena.len(),
+        });
+        hash
+    }
+
+    /// The records, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The canonical bytes of one of the batch's records.
+    #[must_use]
+    pub fn bytes(&self, entry: &Entry) -> &[u8] {
+        self.arena.get(entry.start..entry.end).unwrap_or_default()
+    }
+
+    /// How many bytes the records have together.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.arena.clear();
+    }
+}

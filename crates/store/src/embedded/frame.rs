@@ -1,0 +1,150 @@
+//! The bytes of the journal: blocks of entries, one block for each group commit.
+//!
+//! ```text
+//! segment = header(16: "HWJOURNL", format u32, segment u32) block*
+//! block   = magic u32, length u32, crc32c(payload) u32, payload
+//! payload = entry*
+//! entry   = length u32, crc32c(body) u32, body
+//! body    = name length u8, name, seq u64, hash[32], keys u8, key u128 *, record bytes
+//! ```
+//! All integers are little-endian. Never reads past what a length that has been checked allows.
+
+use headworks_core::ledger::{IndexKey, Seq};
+use headworks_core::name::Name;
+
+use crate::batch::{Batch, Entry};
+use crate::contract::Stored;
+
+pub(super) const SEGMENT_HEADER: usize = 16;
+pub(super) const BLOCK_HEADER: usize = 12;
+const ENTRY_HEADER: usize = 8;
+const MAGIC: u32 = 0x4b4c_4257;
+const FORMAT: u32 = 1;
+const TITLE: &[u8; 8] = b"HWJOURNL";
+
+/// Where an entry stands: segment and byte offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    pub(super) segment: u32,
+    pub(super) offset: u32,
+}
+
+impl Position {
+    pub(super) fn to_u64(self) -> u64 {
+        u64::from(self.segment) << 32 | u64::from(self.offset)
+    }
+
+    pub(super) fn from_u64(packed: u64) -> Self {
+        let [a, b, c, d, e, f, g, h] = packed.to_be_bytes();
+        Self { segment: u32::from_be_bytes([a, b, c, d]), offset: u32::from_be_bytes([e, f, g, h]) }
+    }
+}
+
+pub(super) fn segment_header(segment: u32) -> [u8; SEGMENT_HEADER] {
+    let mut header = [0; SEGMENT_HEADER];
+    let fields = TITLE.iter().copied().chain(FORMAT.to_le_bytes()).chain(segment.to_le_bytes());
+    header.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+    header
+}
+
+/// What is wrong with a segment's header, if anything.
+pub(super) fn check_segment_header(bytes: &[u8], segment: u32) -> Result<(), String> {
+    let expected = segment_header(segment);
+    if bytes.get(..8) != Some(TITLE) {
+        return Err("it does not begin like a journal segment".into());
+    }
+    if bytes.get(8..12) != expected.get(8..12) {
+        return Err("its format is newer than this release reads".into());
+    }
+    if bytes.get(12..SEGMENT_HEADER) == expected.get(12..) { Ok(()) } else { Err("it is another segment".into()) }
+}
+
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Writes a block with the batch's entries, less those of `skipped` accounts, and tells each entry's offset in it.
+pub(super) fn write_block<'a>(
+    out: &mut Vec<u8>,
+    batch: &'a Batch,
+    skipped: &[Name],
+    mut placed: impl FnMut(&'a Entry, usize),
+) {
+    let base = out.len();
+    out.extend_from_slice(&[0; BLOCK_HEADER]);
+    for entry in batch.entries().iter().filter(|e| !skipped.contains(&e.account)) {
+        let at = out.len();
+        placed(entry, at - base);
+        out.extend_from_slice(&[0; ENTRY_HEADER]);
+        let name = entry.account.as_str().as_bytes();
+        out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        out.extend_from_slice(name);
+        out.extend_from_slice(&entry.seq.to_le_bytes());
+        out.extend_from_slice(&entry.hash);
+        out.push(u8::try_from(entry.keys.len()).unwrap_or(u8::MAX));
+        for key in &entry.keys {
+            out.extend_from_slice(&key.0.to_le_bytes());
+        }
+        out.extend_from_slice(batch.bytes(entry));
+        seal(out, at, ENTRY_HEADER, None);
+    }
+    seal(out, base, BLOCK_HEADER, Some(MAGIC));
+}
+
+/// Fills in a header written as zeros: magic where there is one, length and checksum of what follows.
+fn seal(out: &mut [u8], at: usize, header: usize, magic: Option<u32>) {
+    let body = out.get(at + header..).unwrap_or_default();
+    let (length, crc) = (narrow(body.len()), crc32c::crc32c(body));
+    let fields = magic.into_iter().chain([length, crc]).flat_map(u32::to_le_bytes);
+    out.iter_mut().skip(at).zip(fields).for_each(|(to, from)| *to = from);
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let four: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+    Some(u32::from_le_bytes(four))
+}
+
+/// The length of the block whose header begins the bytes, if it is one.
+pub(super) fn block_length(header: &[u8]) -> Option<usize> {
+    (word(header, 0)? == MAGIC).then_some(())?;
+    usize::try_from(word(header, 4)?).ok()
+}
+
+/// The payload of the block that begins the bytes, if it is whole and its checksum holds.
+pub(super) fn block(bytes: &[u8]) -> Option<&[u8]> {
+    let length = block_length(bytes)?;
+    let payload = bytes.get(BLOCK_HEADER..BLOCK_HEADER.checked_add(length)?)?;
+    (crc32c::crc32c(payload) == word(bytes, 8)?).then_some(payload)
+}
+
+/// An entry as read.
+pub(super) struct Parsed {
+    pub(super) stored: Stored,
+    pub(super) keys: Vec<IndexKey>,
+    pub(super) length: usize,
+}
+
+/// The length of the entry whose header begins the bytes, header included.
+pub(super) fn entry_length(header: &[u8]) -> Option<usize> {
+    usize::try_from(word(header, 0)?).ok()?.checked_add(ENTRY_HEADER)
+}
+
+/// The entry that begins the bytes, if it is whole and its checksum holds.
+pub(super) fn entry(bytes: &[u8]) -> Option<Parsed> {
+    let length = entry_length(bytes)?;
+    let body = bytes.get(ENTRY_HEADER..length)?;
+    if crc32c::crc32c(body) != word(bytes, 4)? {
+        return None;
+    }
+    let (&name_length, rest) = body.split_first()?;
+    let (name, rest) = rest.split_at_checked(usize::from(name_length))?;
+    let account = Name::new(std::str::from_utf8(name).ok()?).ok()?;
+    let (seq, rest) = rest.split_at_checked(8)?;
+    let seq: Seq = u64::from_le_bytes(seq.try_into().ok()?);
+    let (hash, rest) = rest.split_at_checked(32)?;
+    let (&keys, rest) = rest.split_first()?;
+    let (keys, record) = rest.split_at_checked(usize::from(keys) * 16)?;
+    let keys = keys.chunks_exact(16).filter_map(|k| Some(IndexKey(u128::from_le_bytes(k.try_into().ok()?)))).collect();
+    let stored = Stored { account, seq, hash: hash.try_into().ok()?, bytes: record.to_vec() };
+    Some(Parsed { stored, keys, length })
+}

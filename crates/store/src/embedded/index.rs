@@ -1,0 +1,204 @@
+//! The index: checkpoints, and where records stand, in an embedded key-value store that is written off the path.
+//!
+//! Everything in it can be rebuilt from the journal: the watermark says up to where it has been.
+
+use std::path::Path;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
+use headworks_core::ledger::{IndexKey, Seq};
+use headworks_core::name::Name;
+use headworks_core::time::Instant;
+
+use super::frame::Position;
+use crate::contract::{Checkpoint, StoreError};
+
+const CHUNK: usize = 10_000;
+
+/// The key-value side of the store.
+pub(super) struct Index {
+    db: Database,
+    /// Index key → position.
+    keys: Keyspace,
+    /// Account, first number → positions of consecutive records.
+    logs: Keyspace,
+    /// Account → number, wake, state.
+    states: Keyspace,
+    /// Wake, account → nothing.
+    wakes: Keyspace,
+    meta: Keyspace,
+}
+
+fn failed(e: impl std::fmt::Display) -> StoreError {
+    StoreError::Index(e.to_string())
+}
+
+fn log_key(account: &Name, seq: Seq) -> Vec<u8> {
+    let mut key = account.as_str().as_bytes().to_vec();
+    key.push(0);
+    key.extend_from_slice(&seq.to_be_bytes());
+    key
+}
+
+fn wake_key(at: Instant, account: &Name) -> Vec<u8> {
+    let mut key = u64::try_from(at.micros()).unwrap_or(0).to_be_bytes().to_vec();
+    key.extend_from_slice(account.as_str().as_bytes());
+    key
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+fn name(bytes: &[u8]) -> Option<Name> {
+    Name::new(std::str::from_utf8(bytes).ok()?).ok()
+}
+
+impl Index {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let db = Database::builder(path)
+            .cache_size(64 << 20)
+            .worker_threads(1)
+            .manual_journal_persist(true)
+            .open()
+            .map_err(failed)?;
+        let keyspace = |name: &str| db.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
+        Ok(Self {
+            keys: keyspace("keys")?,
+            logs: keyspace("logs")?,
+            states: keyspace("states")?,
+            wakes: keyspace("wakes")?,
+            meta: keyspace("meta")?,
+            db,
+        })
+    }
+
+    /// Up to where the journal is indexed.
+    pub(super) fn watermark(&self) -> Result<Position, StoreError> {
+        let found = self.meta.get("watermark").map_err(failed)?;
+        Ok(Position::from_u64(found.and_then(|v| number(&v, 0)).unwrap_or(1 << 32)))
+    }
+
+    pub(super) fn find(&self, key: IndexKey) -> Result<Option<Position>, StoreError> {
+        let found = self.keys.get(key.0.to_be_bytes()).map_err(failed)?;
+        Ok(found.and_then(|v| number(&v, 0)).map(Position::from_u64))
+    }
+
+    /// The checkpoint of an account: its number and bytes.
+    pub(super) fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
+        let found = self.states.get(account.as_str()).map_err(failed)?;
+        Ok(found.and_then(|v| Some((number(&v, 0)?, v.get(16..)?.to_vec()))))
+    }
+
+    /// Positions of at most `max` records from number `from` on.
+    pub(super) fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Position>, StoreError> {
+        let mut out = Vec::new();
+        let snapshot = self.db.snapshot();
+        // The chunk that holds `from` begins at or before it.
+        let before = snapshot.range(&self.logs, log_key(account, 0)..=log_key(account, from)).next_back();
+        let first = match before {
+            Some(item) => item.key().map_err(failed)?.to_vec(),
+            None => log_key(account, from),
+        };
+        for item in snapshot.range(&self.logs, first..=log_key(account, Seq::MAX)) {
+            let (key, value) = item.into_inner().map_err(failed)?;
+            let Some(start) = number(&key, key.len().saturating_sub(8)) else { continue };
+            let skip = usize::try_from(from.saturating_sub(start)).unwrap_or(usize::MAX);
+            let packed = value.chunks_exact(8).skip(skip).filter_map(|c| number(c, 0));
+            out.extend(packed.map(Position::from_u64).take(max - out.len()));
+            if out.len() >= max {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    /// The last record that is indexed for an account; 0 for none.
+    pub(super) fn last(&self, account: &Name) -> Result<Seq, StoreError> {
+        let range = log_key(account, 0)..=log_key(account, Seq::MAX);
+        let Some(item) = self.logs.range(range).next_back() else { return Ok(0) };
+        let (key, value) = item.into_inner().map_err(failed)?;
+        let start = number(&key, key.len().saturating_sub(8)).unwrap_or(0);
+        Ok(start + u64::try_from(value.len() / 8).unwrap_or(0) - 1)
+    }
+
+    pub(super) fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
+        let mut out = Vec::new();
+        let mut from = after.map_or(Vec::new(), |a| [a.as_str().as_bytes(), &[1]].concat());
+        while out.len() < max {
+            let Some(item) = self.logs.range(from..).next() else { break };
+            let key = item.key().map_err(failed)?;
+            let Some(account) = key.len().checked_sub(9).and_then(|n| name(key.get(..n)?)) else { break };
+            from = [account.as_str().as_bytes(), &[1]].concat();
+            out.push(account);
+        }
+        Ok(out)
+    }
+
+    pub(super) fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
+        let until = u64::try_from(now.micros()).unwrap_or(0).saturating_add(1).to_be_bytes();
+        let mut out = Vec::new();
+        for item in self.wakes.range(..until.to_vec()).take(max) {
+            let key = item.key().map_err(failed)?;
+            out.extend(key.get(8..).and_then(name));
+        }
+        Ok(out)
+    }
+
+    /// Writes checkpoints, then index entries, then the watermark, and makes them durable.
+    pub(super) fn write(
+        &self,
+        states: &[Checkpoint],
+        keys: &mut Vec<(IndexKey, Position)>,
+        logs: &mut dyn Iterator<Item = (&Name, Seq, &[Position])>,
+        watermark: Position,
+    ) -> Result<(), StoreError> {
+        for chunk in states.chunks(CHUNK) {
+            self.write_states(chunk)?;
+        }
+        keys.sort_unstable();
+        for chunk in keys.chunks(CHUNK) {
+            let mut batch = self.db.batch();
+            for (key, at) in chunk {
+                batch.insert(&self.keys, key.0.to_be_bytes(), at.to_u64().to_be_bytes());
+            }
+            batch.commit().map_err(failed)?;
+        }
+        let mut batch = self.db.batch();
+        for (account, first, positions) in logs {
+            let value: Vec<u8> = positions.iter().flat_map(|p| p.to_u64().to_be_bytes()).collect();
+            batch.insert(&self.logs, log_key(account, first), value);
+            if batch.len() >= CHUNK {
+                std::mem::replace(&mut batch, self.db.batch()).commit().map_err(failed)?;
+            }
+        }
+        batch.insert(&self.meta, "watermark", watermark.to_u64().to_be_bytes());
+        batch.commit().map_err(failed)?;
+        self.db.persist(PersistMode::SyncData).map_err(failed)
+    }
+
+    fn write_states(&self, states: &[Checkpoint]) -> Result<(), StoreError> {
+        let mut batch = self.db.batch();
+        for state in states {
+            let old = self.states.get(state.account.as_str()).map_err(failed)?;
+            let old_wake = old.as_ref().and_then(|v| number(v, 8)).and_then(|w| i64::try_from(w).ok());
+            if let Some(old) = old_wake.filter(|w| *w != state.wakes_at.micros()) {
+                batch.remove(&self.wakes, wake_key(Instant::from_micros(old), &state.account));
+            }
+            if state.wakes_at < Instant::NEVER {
+                batch.insert(&self.wakes, wake_key(state.wakes_at, &state.account), "");
+            }
+            let wake = u64::try_from(state.wakes_at.micros()).unwrap_or(0);
+            let mut value = state.seq.to_be_bytes().to_vec();
+            value.extend_from_slice(&wake.to_be_bytes());
+            value.extend_from_slice(&state.bytes);
+            batch.insert(&self.states, state.account.as_str(), value);
+        }
+        batch.commit().map_err(failed)
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").finish_non_exhaustive()
+    }
+}

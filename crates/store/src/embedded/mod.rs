@@ -1,0 +1,335 @@
+//! The embedded store: a journal on the path, a key-value index off it.
+//!
+//! E1 nothing is acknowledged before it is durable (`journal`). E2 one process has a directory (`one_process_per_directory`).
+//! E3 the start reads the journal only from the index's watermark on, so it does not grow with history.
+//! Never writes to the key-value store on the path of a request.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use headworks_core::ledger::{IndexKey, Seq};
+use headworks_core::name::Name;
+use headworks_core::time::Instant;
+
+use crate::batch::Batch;
+use crate::contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};
+
+mod frame;
+mod index;
+mod journal;
+
+use frame::Position;
+use index::Index;
+use journal::{Segments, Writer};
+
+/// How the embedded store works.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// A new journal segment begins when the current one would pass this many bytes; at most 4 GiB.
+    pub segment_bytes_max: u32,
+    /// A checkpoint is due after this many records; four times as many wait for it.
+    pub records_per_checkpoint: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { segment_bytes_max: 256 << 20, records_per_checkpoint: 262_144 }
+    }
+}
+
+/// What opening found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Records read since the last checkpoint.
+    pub records: u64,
+    /// The torn tail that was cut, if any, and how many bytes it had. Nothing in it was ever acknowledged.
+    pub cut: Option<(Place, u64)>,
+}
+
+/// Records that the index does not have yet.
+#[derive(Debug, Default)]
+struct Tail {
+    keys: HashMap<IndexKey, Position>,
+    logs: BTreeMap<Name, Run>,
+    records: usize,
+    end: Option<Position>,
+}
+
+/// Consecutive records of one account.
+#[derive(Debug)]
+struct Run {
+    first: Seq,
+    positions: Vec<Position>,
+}
+
+impl Run {
+    fn next(&self) -> Seq {
+        self.first + u64::try_from(self.positions.len()).unwrap_or(0)
+    }
+}
+
+impl Tail {
+    fn push(&mut self, account: &Name, seq: Seq, keys: &[IndexKey], at: Position) {
+        for key in keys {
+            self.keys.insert(*key, at);
+        }
+        match self.logs.get_mut(account) {
+            Some(run) => run.positions.push(at),
+            None => {
+                self.logs.insert(account.clone(), Run { first: seq, positions: vec![at] });
+            }
+        }
+        self.records += 1;
+    }
+}
+
+/// The tail being filled, and the one on its way into the index.
+#[derive(Debug, Default)]
+struct Tails {
+    current: Tail,
+    flushing: Option<Arc<Tail>>,
+}
+
+/// Logs in a directory.
+#[derive(Debug)]
+pub struct Embedded {
+    segments: Arc<Segments>,
+    writer: Mutex<Option<Writer>>,
+    tails: RwLock<Tails>,
+    index: Index,
+    options: Options,
+    /// Whether a tail is being written into the index.
+    writing: Mutex<bool>,
+    flushed: Condvar,
+    recovery: Recovery,
+    _lock: File,
+}
+
+impl Embedded {
+    /// Opens the store in `dir`, making it when it is not there.
+    ///
+    /// # Errors
+    /// When another process has the directory, a file cannot be read or written, or the journal is damaged.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        let journal_dir = dir.join("journal");
+        let io = |doing: &'static str, path: &Path| {
+            let path = path.to_path_buf();
+            move |source| StoreError::Io { doing, path, source }
+        };
+        std::fs::create_dir_all(&journal_dir).map_err(io("creating", &journal_dir))?;
+        let lock = lock(dir)?;
+        let index_dir = dir.join("index");
+        let index = Index::open(&index_dir)?;
+        let mut tail = Tail::default();
+        let from = index.watermark()?;
+        let (segments, writer, scanned) = journal::open(&journal_dir, from, options.segment_bytes_max, |at, parsed| {
+            tail.push(&parsed.stored.account, parsed.stored.seq, &parsed.keys, at);
+        })?;
+        tail.end = Some(writer.end());
+        Ok(Self {
+            segments,
+            writer: Mutex::new(Some(writer)),
+            tails: RwLock::new(Tails { current: tail, flushing: None }),
+            index,
+            options,
+            writing: Mutex::default(),
+            flushed: Condvar::new(),
+            recovery: Recovery { records: scanned.entries, cut: scanned.cut },
+            _lock: lock,
+        })
+    }
+
+    /// What opening found.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    fn tails(&self) -> RwLockReadGuard<'_, Tails> {
+        self.tails.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tails_mut(&self) -> RwLockWriteGuard<'_, Tails> {
+        self.tails.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of an account's last record; 0 for none.
+    fn last(&self, account: &Name) -> Result<Seq, StoreError> {
+        {
+            let tails = self.tails();
+            let mut recent = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
+            if let Some(run) = recent.find_map(|tail| tail.logs.get(account)) {
+                return Ok(run.next() - 1);
+            }
+        }
+        self.index.last(account)
+    }
+
+    fn conflicts(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
+        let mut ends: HashMap<&Name, Seq> = HashMap::new();
+        let mut out: Vec<Name> = Vec::new();
+        for entry in batch.entries() {
+            let end = match ends.get(&entry.account) {
+                Some(end) => *end,
+                None => self.last(&entry.account)?,
+            };
+            if end + 1 == entry.seq {
+                ends.insert(&entry.account, entry.seq);
+            } else {
+                ends.insert(&entry.account, end);
+                if !out.contains(&entry.account) {
+                    out.push(entry.account.clone());
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Waits while the index is too far behind, so that memory stays bounded.
+    fn wait_for_index(&self) {
+        let behind = || self.tails().current.records >= self.options.records_per_checkpoint.saturating_mul(4);
+        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        while *writing && behind() {
+            writing = self.flushed.wait(writing).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn read_all(&self, positions: Vec<Position>) -> Result<Vec<Stored>, StoreError> {
+        positions.into_iter().map(|at| self.segments.read(at)).collect()
+    }
+
+    fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Position>, StoreError> {
+        // The index first: what leaves the tails in the meantime has arrived there and is only found twice.
+        let recent: Vec<(Seq, Vec<Position>)> = {
+            let tails = self.tails();
+            let both = [tails.flushing.as_deref(), Some(&tails.current)].into_iter().flatten();
+            both.filter_map(|tail| tail.logs.get(account)).map(|run| (run.first, run.positions.clone())).collect()
+        };
+        let first_recent = recent.first().map_or(Seq::MAX, |(first, _)| *first);
+        let mut out = Vec::new();
+        if from < first_recent {
+            let indexed = usize::try_from(first_recent - from).unwrap_or(usize::MAX).min(max);
+            out = self.index.positions(account, from, indexed)?;
+        }
+        for (first, positions) in recent {
+            let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
+            let room = max.saturating_sub(out.len());
+            out.extend(positions.into_iter().skip(skip).take(room));
+        }
+        Ok(out)
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path: PathBuf = dir.join("lock");
+    let io = |source| StoreError::Io { doing: "locking", path: path.clone(), source };
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(dir.to_path_buf())),
+        Err(TryLockError::Error(source)) => Err(StoreError::Io { doing: "locking", path, source }),
+    }
+}
+
+impl Store for Embedded {
+    fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
+        self.wait_for_index();
+        let conflicts = self.conflicts(batch)?;
+        let mut slot = self.writer();
+        let mut writer = slot.take().ok_or(StoreError::Stopped)?;
+        // On an error the writer is gone: nothing can follow a write of unknown outcome.
+        let placed = writer.append(batch, &conflicts)?;
+        let mut tails = self.tails_mut();
+        for (entry, at) in placed {
+            tails.current.push(&entry.account, entry.seq, &entry.keys, at);
+        }
+        tails.current.end = Some(writer.end());
+        *slot = Some(writer);
+        Ok(conflicts)
+    }
+
+    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError> {
+        let checkpoint = self.index.state(account)?;
+        let from = checkpoint.as_ref().map_or(1, |(seq, _)| seq + 1);
+        let records = self.read(account, from, usize::MAX)?;
+        let found = checkpoint.is_some() || !records.is_empty();
+        Ok(found.then_some(Loaded { checkpoint, records }))
+    }
+
+    fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
+        let recent = {
+            let tails = self.tails();
+            let both = [Some(&tails.current), tails.flushing.as_deref()];
+            both.into_iter().flatten().find_map(|tail| tail.keys.get(&key).copied())
+        };
+        let at = match recent {
+            Some(at) => Some(at),
+            None => self.index.find(key)?,
+        };
+        at.map(|at| self.segments.read(at)).transpose()
+    }
+
+    fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError> {
+        self.read_all(self.positions(account, from.max(1), max)?)
+    }
+
+    fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError> {
+        let cut = {
+            let mut tails = self.tails_mut();
+            if tails.flushing.is_none() {
+                let end = tails.current.end;
+                let current = std::mem::take(&mut tails.current);
+                tails.current.end = end;
+                tails.flushing = Some(Arc::new(current));
+            }
+            // An earlier attempt that failed left its tail here: it goes first.
+            tails.flushing.clone()
+        };
+        let states = states();
+        let Some(cut) = cut else { return Ok(()) };
+        let Some(watermark) = cut.end else { return Ok(()) };
+        let mut keys: Vec<(IndexKey, Position)> = cut.keys.iter().map(|(k, p)| (*k, *p)).collect();
+        let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, &*run.positions));
+        let set_writing = |on| *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = on;
+        set_writing(true);
+        let written = self.index.write(&states, &mut keys, &mut logs, watermark);
+        if written.is_ok() {
+            self.tails_mut().flushing = None;
+        }
+        set_writing(false);
+        self.flushed.notify_all();
+        written
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        self.tails().current.records >= self.options.records_per_checkpoint
+    }
+
+    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
+        let mut names: BTreeSet<Name> = {
+            let tails = self.tails();
+            let both = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
+            let later = |name: &&Name| after.is_none_or(|after| *name > after);
+            both.flat_map(|tail| tail.logs.keys().filter(later).take(max)).cloned().collect()
+        };
+        names.extend(self.index.accounts(after, max)?);
+        Ok(names.into_iter().take(max).collect())
+    }
+
+    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
+        self.index.due(now, max)
+    }
+
+    fn unsettled(&self) -> Vec<Name> {
+        let tails = self.tails();
+        let both = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
+        let names: BTreeSet<Name> = both.flat_map(|tail| tail.logs.keys().cloned()).collect();
+        names.into_iter().collect()
+    }
+}

@@ -1,0 +1,14 @@
+//! Where logs are kept. A store needs one power: append records to an account's log if it still ends where the caller
+//! thinks it ends.
+//!
+//! Never decides anything and never folds a record: to a store, records are bytes with a number, a hash and index keys.
+
+mod batch;
+mod contract;
+mod embedded;
+mod memory;
+
+pub use batch::{Batch, Entry};
+pub use contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};
+pub use embedded::{Embedded, Options, Recovery};
+pub use memory::Memory;

@@ -1,0 +1,127 @@
+//! The store of tests and simulations: the same contract, lost at the end of the process.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use headworks_core::ledger::{IndexKey, Seq};
+use headworks_core::name::Name;
+use headworks_core::time::Instant;
+
+use crate::batch::Batch;
+use crate::contract::{Checkpoint, Loaded, Store, StoreError, Stored};
+
+/// Logs in memory.
+#[derive(Debug, Default)]
+pub struct Memory {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    logs: BTreeMap<Name, Vec<Stored>>,
+    keys: HashMap<IndexKey, (Name, usize)>,
+    states: HashMap<Name, Checkpoint>,
+    unsettled: BTreeSet<Name>,
+}
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn index(seq: Seq) -> usize {
+    usize::try_from(seq).unwrap_or(usize::MAX)
+}
+
+impl Store for Memory {
+    fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
+        let mut inner = self.lock();
+        let mut conflicts: Vec<Name> = Vec::new();
+        let mut ends: HashMap<&Name, Seq> = HashMap::new();
+        for entry in batch.entries() {
+            let stored = inner.logs.get(&entry.account).and_then(|log| log.last()).map_or(0, |last| last.seq);
+            let end = ends.entry(&entry.account).or_insert(stored);
+            if *end + 1 == entry.seq {
+                *end += 1;
+            } else if !conflicts.contains(&entry.account) {
+                conflicts.push(entry.account.clone());
+            }
+        }
+        for entry in batch.entries().iter().filter(|e| !conflicts.contains(&e.account)) {
+            let stored = Stored {
+                account: entry.account.clone(),
+                seq: entry.seq,
+                hash: entry.hash,
+                bytes: batch.bytes(entry).to_vec(),
+            };
+            let log = inner.logs.entry(entry.account.clone()).or_default();
+            log.push(stored);
+            let at = log.len() - 1;
+            for key in &entry.keys {
+                inner.keys.insert(*key, (entry.account.clone(), at));
+            }
+            inner.unsettled.insert(entry.account.clone());
+        }
+        Ok(conflicts)
+    }
+
+    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError> {
+        let inner = self.lock();
+        let Some(log) = inner.logs.get(account) else { return Ok(None) };
+        let checkpoint = inner.states.get(account).map(|c| (c.seq, c.bytes.clone()));
+        let from = checkpoint.as_ref().map_or(0, |(seq, _)| index(*seq));
+        Ok(Some(Loaded { checkpoint, records: log.get(from..).unwrap_or_default().to_vec() }))
+    }
+
+    fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
+        let inner = self.lock();
+        let found = inner.keys.get(&key).and_then(|(account, at)| inner.logs.get(account)?.get(*at));
+        Ok(found.cloned())
+    }
+
+    fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError> {
+        let inner = self.lock();
+        let log = inner.logs.get(account).map_or(&[][..], |log| log);
+        Ok(log.iter().skip(index(from.saturating_sub(1))).take(max).cloned().collect())
+    }
+
+    fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError> {
+        let before = std::mem::take(&mut self.lock().unsettled);
+        let states = states();
+        let mut inner = self.lock();
+        let kept: BTreeSet<&Name> = states.iter().map(|s| &s.account).collect();
+        let missing: Vec<Name> = before.into_iter().filter(|a| !kept.contains(a)).collect();
+        inner.unsettled.extend(missing);
+        for state in states {
+            inner.states.insert(state.account.clone(), state);
+        }
+        Ok(())
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+
+    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
+        let inner = self.lock();
+        let names = inner.logs.keys().filter(|name| after.is_none_or(|after| *name > after));
+        Ok(names.take(max).cloned().collect())
+    }
+
+    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
+        let inner = self.lock();
+        let due = inner.states.values().filter(|s| s.wakes_at <= now).map(|s| s.account.clone());
+        Ok(due.take(max).collect())
+    }
+
+    fn unsettled(&self) -> Vec<Name> {
+        self.lock().unsettled.iter().cloned().collect()
+    }
+}
