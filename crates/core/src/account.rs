@@ -10,6 +10,9 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+#[cfg(feature = "schema")]
+use alloc::vec;
+
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
@@ -476,7 +479,12 @@ impl Account {
     }
 
     /// Counts the use of a feature that is not recorded.
-    pub fn count_volatile(&mut self, usage: &Use, decision: &crate::decision::Decision, now: Instant) {
+    pub fn count_volatile(
+        &mut self,
+        usage: &Use,
+        decision: &crate::decision::Decision,
+        now: Instant,
+    ) {
         if decision.outcome.is_granted() {
             self.take_visits(&usage.path, &decision.visits, now);
         }

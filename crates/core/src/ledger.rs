@@ -12,6 +12,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
+#[cfg(feature = "schema")]
+use alloc::vec;
+
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 

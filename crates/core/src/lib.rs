@@ -7,7 +7,8 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(test)]
+// Schema derives name `std`; decisions never do.
+#[cfg(any(test, feature = "schema"))]
 extern crate std;
 
 pub mod account;
@@ -20,5 +21,6 @@ pub mod name;
 pub mod operation;
 pub mod reason;
 pub mod time;
+pub mod view;
 mod waterfall;
 pub mod window;

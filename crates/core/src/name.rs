@@ -8,6 +8,9 @@
 use alloc::string::{String, ToString};
 use core::fmt;
 
+#[cfg(feature = "schema")]
+use alloc::{vec, vec::Vec};
+
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use smallvec::SmallVec;
 use smol_str::SmolStr;

@@ -7,9 +7,12 @@
 use alloc::string::String;
 use core::fmt;
 
+#[cfg(feature = "schema")]
+use alloc::{vec, vec::Vec};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SpanRelativeTo, Timestamp, ToSpan};
+
 use minicbor::{Decode, Encode};
 
 /// A point in time: UTC microseconds since 1970-01-01.

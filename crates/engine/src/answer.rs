@@ -125,6 +125,11 @@ impl EngineError {
             Event::Expired(..) => "expired",
             _ => "settled",
         };
-        Self::HoldEnded { hold, by: record.seq, at: record.recorded_at, how }
+        Self::HoldEnded {
+            hold,
+            by: record.seq,
+            at: record.recorded_at,
+            how,
+        }
     }
 }

@@ -39,7 +39,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { accounts_max: 1_000_000, waiting_max: 65_536 }
+        Self {
+            accounts_max: 1_000_000,
+            waiting_max: 65_536,
+        }
     }
 }
 
@@ -71,7 +74,10 @@ pub(crate) enum Step {
     /// Nothing changes; remember the denial.
     Deny(Denial),
     /// Nothing is recorded, but volatile windows count.
-    Count(headworks_core::ledger::Use, headworks_core::decision::Decision),
+    Count(
+        headworks_core::ledger::Use,
+        headworks_core::decision::Decision,
+    ),
     /// The answer depends on a record that is being stored: wait and look again.
     Await(Ticket),
 }
@@ -140,10 +146,17 @@ impl Engine {
             forget,
         );
         let maintenance = crate::maintenance::spawn(Arc::downgrade(&engine));
-        let mut threads = engine.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = engine
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for thread in [commit, maintenance] {
             threads.push(thread.map_err(|source| {
-                EngineError::Store(headworks_store::StoreError::Io { doing: "starting", path: "thread".into(), source })
+                EngineError::Store(headworks_store::StoreError::Io {
+                    doing: "starting",
+                    path: "thread".into(),
+                    source,
+                })
             })?);
         }
         drop(threads);
@@ -188,7 +201,8 @@ impl Engine {
         }
         self.commits.close();
         self.timers.close();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
                 tracing::error!("a thread of the engine panicked");
@@ -205,7 +219,11 @@ impl Engine {
         actor: Option<&Name>,
         decide: impl Fn(Look<'_>) -> Result<Step, EngineError>,
     ) -> Result<Answer, EngineError> {
-        let key = key.map(|k| Key { operation, text: k.text.clone(), digest: k.digest });
+        let key = key.map(|k| Key {
+            operation,
+            text: k.text.clone(),
+            digest: k.digest,
+        });
         loop {
             let (answer, ticket) = match self.attempt(account, key.as_ref(), actor, &decide)? {
                 Next::Done(answer, ticket) => (Some(answer), ticket),
@@ -232,14 +250,18 @@ impl Engine {
         decide: &impl Fn(Look<'_>) -> Result<Step, EngineError>,
     ) -> Result<Next, EngineError> {
         if self.commits.is_full() {
-            self.stats.overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.stats
+                .overloads
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Err(EngineError::Overloaded);
         }
         let catalog = self.catalog.load();
         let mut shard = self.cache.lock(account);
         self.load(&mut shard, account)?;
         let Shard { slots, pending } = &mut *shard;
-        let slot = slots.get_mut(account).ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
+        let slot = slots
+            .get_mut(account)
+            .ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
         let next = self.attempt_on(pending, slot, &catalog, key, actor, decide);
         self.register(slot);
         if !slot.account.is_open() {
@@ -266,26 +288,50 @@ impl Engine {
         }
         self.expire_due(pending, slot, catalog)?;
         let now = slot.tick(self.clock.now());
-        let ctx = Context { account: &slot.account, catalog, now };
-        let step = decide(Look { ctx, engine: self, pending })?;
-        let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
+        let ctx = Context {
+            account: &slot.account,
+            catalog,
+            now,
+        };
+        let step = decide(Look {
+            ctx,
+            engine: self,
+            pending,
+        })?;
+        let answer = |effect| Answer {
+            account: account.clone(),
+            effect,
+            replayed: false,
+        };
         match step {
             Step::Append(draft) => {
                 let record = draft.into_record(&slot.account, now, key.cloned(), actor.cloned());
                 self.count_decision(&record);
                 let ticket = self.append(pending, slot, &record)?;
-                Ok(Next::Done(answer(Effect::Recorded(Box::new(record))), ticket))
+                Ok(Next::Done(
+                    answer(Effect::Recorded(Box::new(record))),
+                    ticket,
+                ))
             }
             Step::Deny(denial) => {
-                self.stats.decided(denial.decision.outcome, denial.decision.reason);
-                slot.denials.get_or_insert_default().push(key.cloned(), denial.clone());
+                self.stats
+                    .decided(denial.decision.outcome, denial.decision.reason);
+                slot.denials
+                    .get_or_insert_default()
+                    .push(key.cloned(), denial.clone());
                 self.timers.note_denial(&account);
-                Ok(Next::Done(answer(Effect::Denied(Box::new(denial))), slot.ticket))
+                Ok(Next::Done(
+                    answer(Effect::Denied(Box::new(denial))),
+                    slot.ticket,
+                ))
             }
             Step::Count(usage, decision) => {
                 self.stats.decided(decision.outcome, decision.reason);
                 slot.account.count_volatile(&usage, &decision, now);
-                Ok(Next::Done(answer(Effect::Unrecorded(Box::new((now, usage, decision)))), slot.ticket))
+                Ok(Next::Done(
+                    answer(Effect::Unrecorded(Box::new((now, usage, decision)))),
+                    slot.ticket,
+                ))
             }
             Step::Await(ticket) => Ok(Next::Retry(ticket)),
         }
@@ -293,37 +339,72 @@ impl Engine {
 
     fn count_decision(&self, record: &Record) {
         use headworks_core::ledger::Event;
-        if let Event::Authorized(_, decision, _) | Event::Extended(_, _, decision, ..) | Event::Charged(_, decision) =
-            &record.event
+        if let Event::Authorized(_, decision, _)
+        | Event::Extended(_, _, decision, ..)
+        | Event::Charged(_, decision) = &record.event
         {
             self.stats.decided(decision.outcome, decision.reason);
         }
     }
 
     /// The first answer to a key, if there is one.
-    fn replay(&self, pending: &Pending, slot: &Slot, key: &Key) -> Result<Option<Next>, EngineError> {
+    fn replay(
+        &self,
+        pending: &Pending,
+        slot: &Slot,
+        key: &Key,
+    ) -> Result<Option<Next>, EngineError> {
         let account = &slot.account.id;
         let same = |digest: &[u8; 16]| {
-            if *digest == key.digest { Ok(()) } else { Err(EngineError::KeyReused(key.operation, key.text.clone())) }
+            if *digest == key.digest {
+                Ok(())
+            } else {
+                Err(EngineError::KeyReused(key.operation, key.text.clone()))
+            }
         };
-        let done = |effect, ticket| Next::Done(Answer { account: account.clone(), effect, replayed: true }, ticket);
+        let done = |effect, ticket| {
+            Next::Done(
+                Answer {
+                    account: account.clone(),
+                    effect,
+                    replayed: true,
+                },
+                ticket,
+            )
+        };
         match self.find(pending, IndexKey::of_key(account, key.operation, &key.text))? {
-            Found::InFlight(_) => return Err(EngineError::KeyInProgress(key.operation, key.text.clone())),
+            Found::InFlight(_) => {
+                return Err(EngineError::KeyInProgress(key.operation, key.text.clone()));
+            }
             Found::Stored(record) => {
                 same(&record.key.as_ref().map_or([0; 16], |k| k.digest))?;
-                self.stats.replays.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                self.stats
+                    .replays
+                    .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 return Ok(Some(done(Effect::Recorded(Box::new(record)), 0)));
             }
             Found::Nowhere => {}
         }
-        let Some(denials) = &slot.denials else { return Ok(None) };
+        let Some(denials) = &slot.denials else {
+            return Ok(None);
+        };
         let since = self.clock.now().before(DENIAL_REMEMBERED);
         let remembered = denials.recent.iter().rev().filter(|r| r.denial.at >= since);
         let known = |k: &Key| k.operation == key.operation && k.text == key.text;
-        let Some(found) = remembered.into_iter().find(|r| r.key.as_ref().is_some_and(known)) else { return Ok(None) };
+        let Some(found) = remembered
+            .into_iter()
+            .find(|r| r.key.as_ref().is_some_and(known))
+        else {
+            return Ok(None);
+        };
         same(&found.key.as_ref().map_or([0; 16], |k| k.digest))?;
-        self.stats.replays.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Ok(Some(done(Effect::Denied(Box::new(found.denial.clone())), slot.ticket)))
+        self.stats
+            .replays
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Some(done(
+            Effect::Denied(Box::new(found.denial.clone())),
+            slot.ticket,
+        )))
     }
 
     pub(crate) fn find(&self, pending: &Pending, key: IndexKey) -> Result<Found, EngineError> {
@@ -353,13 +434,20 @@ impl Engine {
             None => Account::empty(account.clone()),
             Some(loaded) => {
                 let mut state = match &loaded.checkpoint {
-                    Some((_, bytes)) => Account::from_bytes(bytes).map_err(|e| damaged(account, &e.to_string()))?,
+                    Some((_, bytes)) => {
+                        Account::from_bytes(bytes).map_err(|e| damaged(account, &e.to_string()))?
+                    }
                     None => Account::empty(account.clone()),
                 };
                 for record in &loaded.records {
-                    let hash = state.apply_bytes(&record.bytes).map_err(|e| damaged(account, &e.to_string()))?;
+                    let hash = state
+                        .apply_bytes(&record.bytes)
+                        .map_err(|e| damaged(account, &e.to_string()))?;
                     if hash != record.hash {
-                        return Err(damaged(account, &format!("the chain breaks at record {}", record.seq)));
+                        return Err(damaged(
+                            account,
+                            &format!("the chain breaks at record {}", record.seq),
+                        ));
                     }
                 }
                 state
@@ -380,14 +468,21 @@ impl Engine {
     }
 
     /// Ends what has passed its deadline, before anything else is decided.
-    pub(crate) fn expire_due(&self, pending: &mut Pending, slot: &mut Slot, catalog: &Catalog) -> Result<(), EngineError> {
+    pub(crate) fn expire_due(
+        &self,
+        pending: &mut Pending,
+        slot: &mut Slot,
+        catalog: &Catalog,
+    ) -> Result<(), EngineError> {
         if slot.account.wakes_at > self.clock.now() {
             return Ok(());
         }
         let now = self.clock.now();
         loop {
             let at = slot.account.tick(now).max(slot.last_at);
-            let Some(draft) = next_expiry(&slot.account, catalog, now, at)? else { break };
+            let Some(draft) = next_expiry(&slot.account, catalog, now, at)? else {
+                break;
+            };
             let at = slot.tick(now);
             let record = draft.into_record(&slot.account, at, None, None);
             self.append(pending, slot, &record)?;
@@ -397,11 +492,18 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) fn append(&self, pending: &mut Pending, slot: &mut Slot, record: &Record) -> Result<Ticket, EngineError> {
+    pub(crate) fn append(
+        &self,
+        pending: &mut Pending,
+        slot: &mut Slot,
+        record: &Record,
+    ) -> Result<Ticket, EngineError> {
         let account = &mut slot.account;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
-            account.apply(record, hash).map_err(|e| format!("account {}: {e}", account.id))
+            account
+                .apply(record, hash)
+                .map_err(|e| format!("account {}: {e}", account.id))
         });
         let Some(ticket) = ticket else {
             if let Some(why) = self.commits.stopped() {
@@ -443,7 +545,10 @@ impl Engine {
         let catalog = self.catalog.load();
         let mut shard = self.cache.lock(account);
         self.load(&mut shard, account)?;
-        let slot = shard.slots.get_mut(account).ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
+        let slot = shard
+            .slots
+            .get_mut(account)
+            .ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
         if !slot.account.is_open() {
             shard.slots.remove(account);
             return Err(EngineError::UnknownAccount(account.clone()));
@@ -453,18 +558,36 @@ impl Engine {
         let ticket = slot.ticket;
         if slot.account.wakes_at > now {
             let at = slot.account.tick(now);
-            return Ok((read(Context { account: &slot.account, catalog: &catalog, now: at })?, ticket));
+            return Ok((
+                read(Context {
+                    account: &slot.account,
+                    catalog: &catalog,
+                    now: at,
+                })?,
+                ticket,
+            ));
         }
         // What has passed its deadline counts as ended at read time; the sweeper writes it.
         let mut ahead = slot.account.clone();
         loop {
             let at = ahead.tick(now);
-            let Some(draft) = next_expiry(&ahead, &catalog, now, at)? else { break };
+            let Some(draft) = next_expiry(&ahead, &catalog, now, at)? else {
+                break;
+            };
             let record = draft.into_record(&ahead, at, None, None);
-            ahead.apply(&record, [0; 32]).map_err(|e| damaged(account, &e.to_string()))?;
+            ahead
+                .apply(&record, [0; 32])
+                .map_err(|e| damaged(account, &e.to_string()))?;
         }
         let at = ahead.tick(now);
-        Ok((read(Context { account: &ahead, catalog: &catalog, now: at })?, ticket))
+        Ok((
+            read(Context {
+                account: &ahead,
+                catalog: &catalog,
+                now: at,
+            })?,
+            ticket,
+        ))
     }
 }
 
@@ -476,21 +599,39 @@ impl Drop for Engine {
 }
 
 /// The next thing that has passed its end by `now`: holds by deadline, then grants.
-fn next_expiry(account: &Account, catalog: &Catalog, now: Instant, at: Instant) -> Result<Option<Draft>, EngineError> {
-    let ctx = Context { account, catalog, now: at };
-    let hold = account.holds.iter().filter(|h| h.terms.deadline <= now).min_by_key(|h| (h.terms.deadline, h.id));
+fn next_expiry(
+    account: &Account,
+    catalog: &Catalog,
+    now: Instant,
+    at: Instant,
+) -> Result<Option<Draft>, EngineError> {
+    let ctx = Context {
+        account,
+        catalog,
+        now: at,
+    };
+    let hold = account
+        .holds
+        .iter()
+        .filter(|h| h.terms.deadline <= now)
+        .min_by_key(|h| (h.terms.deadline, h.id));
     if let Some(hold) = hold {
         return Ok(Some(expire_hold(ctx, hold.id)?));
     }
-    let grant = account.grants.iter().find(|g| g.terms.expires_at <= now && g.remaining.is_positive());
+    let grant = account
+        .grants
+        .iter()
+        .find(|g| g.terms.expires_at <= now && g.remaining.is_positive());
     Ok(grant.map(|g| expire_grant(ctx, g.id)).transpose()?)
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Record, EngineError> {
-    Record::from_bytes(bytes).map_err(|e| EngineError::Store(headworks_store::StoreError::Index(e.to_string())))
+    Record::from_bytes(bytes)
+        .map_err(|e| EngineError::Store(headworks_store::StoreError::Index(e.to_string())))
 }
 
 fn damaged(account: &Name, what: &str) -> EngineError {
-    EngineError::Store(headworks_store::StoreError::Index(format!("account {account}: {what}")))
+    EngineError::Store(headworks_store::StoreError::Index(format!(
+        "account {account}: {what}"
+    )))
 }
-

@@ -78,7 +78,10 @@ impl Timers {
         if inner.closed {
             return false;
         }
-        let (inner, _) = self.changed.wait_timeout(inner, TICK).unwrap_or_else(PoisonError::into_inner);
+        let (inner, _) = self
+            .changed
+            .wait_timeout(inner, TICK)
+            .unwrap_or_else(PoisonError::into_inner);
         !inner.closed
     }
 
@@ -87,7 +90,9 @@ impl Timers {
         let mut out = Vec::new();
         while out.len() < DUE_MAX {
             match inner.wakes.first() {
-                Some((at, _)) if *at <= now => out.extend(inner.wakes.pop_first().map(|(_, name)| name)),
+                Some((at, _)) if *at <= now => {
+                    out.extend(inner.wakes.pop_first().map(|(_, name)| name))
+                }
                 Some(_) | None => break,
             }
         }
@@ -97,18 +102,20 @@ impl Timers {
 
 /// The thread that maintains an engine for as long as somebody holds it.
 pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new().name("maintenance".into()).spawn(move || {
-        if let Some(engine) = engine.upgrade() {
-            engine.adopt_unsettled();
-        }
-        let mut last = Last::default();
-        while let Some(engine) = engine.upgrade() {
-            if !engine.timers.tick() {
-                return;
+    std::thread::Builder::new()
+        .name("maintenance".into())
+        .spawn(move || {
+            if let Some(engine) = engine.upgrade() {
+                engine.adopt_unsettled();
             }
-            engine.maintain(&mut last);
-        }
-    })
+            let mut last = Last::default();
+            while let Some(engine) = engine.upgrade() {
+                if !engine.timers.tick() {
+                    return;
+                }
+                engine.maintain(&mut last);
+            }
+        })
 }
 
 /// When periodic work was last done.
@@ -156,7 +163,8 @@ impl Engine {
             self.write_denials();
         }
         let asked = std::mem::take(&mut self.timers.lock().checkpoint);
-        if asked || self.store.wants_checkpoint() || now.since(last.checkpoint) >= CHECKPOINT_EVERY {
+        if asked || self.store.wants_checkpoint() || now.since(last.checkpoint) >= CHECKPOINT_EVERY
+        {
             last.checkpoint = now;
             self.checkpoint();
         }
@@ -171,7 +179,9 @@ impl Engine {
             return;
         }
         let Shard { slots, pending } = &mut *shard;
-        let Some(slot) = slots.get_mut(account) else { return };
+        let Some(slot) = slots.get_mut(account) else {
+            return;
+        };
         if let Err(e) = self.expire_due(pending, slot, &catalog) {
             tracing::error!(%account, error = %e, "an account could not be swept");
         }
@@ -187,11 +197,18 @@ impl Engine {
         for account in accounts {
             let mut shard = self.cache.lock(&account);
             let Shard { slots, pending } = &mut *shard;
-            let Some(slot) = slots.get_mut(&account) else { continue };
+            let Some(slot) = slots.get_mut(&account) else {
+                continue;
+            };
             let denials = slot.denials.as_mut().and_then(|log| log.unwritten.take());
             if let Some(denials) = denials.filter(|_| slot.account.is_open()) {
                 let at = slot.tick(self.clock().now());
-                let record = Draft::administrative(Event::Denied(denials)).into_record(&slot.account, at, None, None);
+                let record = Draft::administrative(Event::Denied(denials)).into_record(
+                    &slot.account,
+                    at,
+                    None,
+                    None,
+                );
                 if let Err(e) = self.append(pending, slot, &record) {
                     tracing::error!(%account, error = %e, "denials could not be recorded");
                 }
@@ -206,7 +223,11 @@ impl Engine {
             let mut states = Vec::new();
             let mut until = 0;
             for mut shard in self.cache.shards() {
-                for slot in shard.slots.values_mut().filter(|s| s.dirty && s.account.is_open()) {
+                for slot in shard
+                    .slots
+                    .values_mut()
+                    .filter(|s| s.dirty && s.account.is_open())
+                {
                     slot.dirty = false;
                     until = until.max(slot.ticket);
                     taken.push(slot.account.id.clone());
@@ -218,7 +239,11 @@ impl Engine {
                     });
                 }
             }
-            if self.commits.wait_blocking(until) { states } else { Vec::new() }
+            if self.commits.wait_blocking(until) {
+                states
+            } else {
+                Vec::new()
+            }
         });
         if let Err(e) = outcome {
             tracing::error!(error = %e, "a checkpoint failed; it is tried again");

@@ -26,8 +26,14 @@ type Quantities = SmallVec<[(Name, u64); 3]>;
 fn step(decided: Decided, ctx: Context<'_>) -> Step {
     match decided.draft {
         Some(draft) => Step::Append(draft),
-        None if decided.decision.outcome.is_granted() => Step::Count(decided.usage, decided.decision),
-        None => Step::Deny(Denial { at: ctx.now, usage: decided.usage, decision: decided.decision }),
+        None if decided.decision.outcome.is_granted() => {
+            Step::Count(decided.usage, decided.decision)
+        }
+        None => Step::Deny(Denial {
+            at: ctx.now,
+            usage: decided.usage,
+            decision: decided.decision,
+        }),
     }
 }
 
@@ -54,7 +60,10 @@ impl Engine {
             if look.ctx.account.is_open() {
                 return Err(EngineError::AccountExists(account.clone()));
             }
-            Ok(Step::Append(operation::open(look.ctx, settings(look.ctx.now))?))
+            Ok(Step::Append(operation::open(
+                look.ctx,
+                settings(look.ctx.now),
+            )?))
         })
         .await
     }
@@ -74,7 +83,11 @@ impl Engine {
             opened(&look)?;
             let mut settings = look.ctx.account.settings.clone();
             change(&mut settings);
-            Ok(Step::Append(operation::change(look.ctx, settings, reason.cloned())?))
+            Ok(Step::Append(operation::change(
+                look.ctx,
+                settings,
+                reason.cloned(),
+            )?))
         })
         .await
     }
@@ -83,11 +96,22 @@ impl Engine {
     ///
     /// # Errors
     /// When the request names what is unknown, or the store fails. A denial is an answer.
-    pub async fn authorize(&self, account: &Name, keyed: Keyed<'_>, ask: &Authorize) -> Result<Answer, EngineError> {
-        self.mutate(account, Operation::Authorize, Some(keyed.0), keyed.1, |look| {
-            opened(&look)?;
-            Ok(step(operation::authorize(look.ctx, ask)?, look.ctx))
-        })
+    pub async fn authorize(
+        &self,
+        account: &Name,
+        keyed: Keyed<'_>,
+        ask: &Authorize,
+    ) -> Result<Answer, EngineError> {
+        self.mutate(
+            account,
+            Operation::Authorize,
+            Some(keyed.0),
+            keyed.1,
+            |look| {
+                opened(&look)?;
+                Ok(step(operation::authorize(look.ctx, ask)?, look.ctx))
+            },
+        )
         .await
     }
 
@@ -95,7 +119,11 @@ impl Engine {
     ///
     /// # Errors
     /// When the request names what is unknown, or the store fails.
-    pub async fn check(&self, account: &Name, ask: &Authorize) -> Result<(Instant, Use, Decision), EngineError> {
+    pub async fn check(
+        &self,
+        account: &Name,
+        ask: &Authorize,
+    ) -> Result<(Instant, Use, Decision), EngineError> {
         self.view(account, |ctx| {
             let (usage, decision) = operation::decide(ctx, ask)?;
             Ok((ctx.now, usage, decision))
@@ -107,7 +135,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the hold is unknown or has ended, or the store fails. A denial is an answer.
-    pub async fn extend(&self, account: &Name, keyed: Keyed<'_>, ask: &Extend) -> Result<Answer, EngineError> {
+    pub async fn extend(
+        &self,
+        account: &Name,
+        keyed: Keyed<'_>,
+        ask: &Extend,
+    ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Extend, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
             if look.ctx.account.hold(ask.hold).is_none() {
@@ -150,7 +183,8 @@ impl Engine {
                     let Event::Authorized(usage, _, terms) = &opened.event else {
                         return Err(operation::Refusal::UnknownHold(hold).into());
                     };
-                    let draft = operation::settle_late(look.ctx, hold, usage, terms.overshoot, quantities)?;
+                    let draft =
+                        operation::settle_late(look.ctx, hold, usage, terms.overshoot, quantities)?;
                     Ok(Step::Append(draft))
                 }
             }
@@ -162,14 +196,25 @@ impl Engine {
     ///
     /// # Errors
     /// When the hold is unknown or has ended, or the store fails.
-    pub async fn release(&self, account: &Name, keyed: Keyed<'_>, hold: HoldId) -> Result<Answer, EngineError> {
-        self.mutate(account, Operation::Release, Some(keyed.0), keyed.1, |look| {
-            opened(&look)?;
-            if look.ctx.account.hold(hold).is_none() {
-                return ended(&look, hold).map(|(ticket, _)| Step::Await(ticket));
-            }
-            Ok(Step::Append(operation::release(look.ctx, hold)?))
-        })
+    pub async fn release(
+        &self,
+        account: &Name,
+        keyed: Keyed<'_>,
+        hold: HoldId,
+    ) -> Result<Answer, EngineError> {
+        self.mutate(
+            account,
+            Operation::Release,
+            Some(keyed.0),
+            keyed.1,
+            |look| {
+                opened(&look)?;
+                if look.ctx.account.hold(hold).is_none() {
+                    return ended(&look, hold).map(|(ticket, _)| Step::Await(ticket));
+                }
+                Ok(Step::Append(operation::release(look.ctx, hold)?))
+            },
+        )
         .await
     }
 
@@ -177,7 +222,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the request names what is unknown, or the store fails.
-    pub async fn record(&self, account: &Name, keyed: Keyed<'_>, request: &Request) -> Result<Answer, EngineError> {
+    pub async fn record(
+        &self,
+        account: &Name,
+        keyed: Keyed<'_>,
+        request: &Request,
+    ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Record, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
             Ok(step(operation::record(look.ctx, request)?, look.ctx))
@@ -189,7 +239,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the grant is not acceptable, or the store fails.
-    pub async fn grant(&self, account: &Name, keyed: Keyed<'_>, new: &NewGrant) -> Result<Answer, EngineError> {
+    pub async fn grant(
+        &self,
+        account: &Name,
+        keyed: Keyed<'_>,
+        new: &NewGrant,
+    ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Grant, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
             Ok(Step::Append(operation::grant(look.ctx, new)?))
@@ -210,7 +265,11 @@ impl Engine {
     ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Void, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
-            Ok(Step::Append(operation::void(look.ctx, grant, reason.cloned())?))
+            Ok(Step::Append(operation::void(
+                look.ctx,
+                grant,
+                reason.cloned(),
+            )?))
         })
         .await
     }
@@ -229,7 +288,12 @@ impl Engine {
     ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Adjust, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
-            Ok(Step::Append(operation::adjust(look.ctx, grant, by, reason.cloned())?))
+            Ok(Step::Append(operation::adjust(
+                look.ctx,
+                grant,
+                by,
+                reason.cloned(),
+            )?))
         })
         .await
     }
@@ -255,7 +319,13 @@ impl Engine {
             }
             let record = self.record_of(account, charge)?;
             let grants = self.closed_grants(look.ctx, &record)?;
-            Ok(Step::Append(operation::refund(look.ctx, &record, amount, &grants, reason.cloned())?))
+            Ok(Step::Append(operation::refund(
+                look.ctx,
+                &record,
+                amount,
+                &grants,
+                reason.cloned(),
+            )?))
         })
         .await
     }
@@ -277,7 +347,10 @@ impl Engine {
 
     fn record_of(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
         let found = self.store.read(account, seq, 1)?;
-        let stored = found.first().filter(|r| r.seq == seq).ok_or(EngineError::UnknownRecord(seq))?;
+        let stored = found
+            .first()
+            .filter(|r| r.seq == seq)
+            .ok_or(EngineError::UnknownRecord(seq))?;
         decode(&stored.bytes)
     }
 
@@ -285,7 +358,12 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
-    pub async fn records(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, EngineError> {
+    pub async fn records(
+        &self,
+        account: &Name,
+        from: Seq,
+        max: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
         self.view(account, |_| Ok(())).await?;
         Ok(self.store.read(account, from, max)?)
     }
@@ -307,17 +385,34 @@ impl Engine {
         self.view(account, |_| Ok(())).await?;
         let remembered = {
             let shard = self.cache.lock(account);
-            let denials = shard.slots.get(account).and_then(|slot| slot.denials.as_ref());
-            denials.and_then(|log| log.recent.iter().find(|r| r.denial.at == at).map(|r| r.denial.clone()))
+            let denials = shard
+                .slots
+                .get(account)
+                .and_then(|slot| slot.denials.as_ref());
+            denials.and_then(|log| {
+                log.recent
+                    .iter()
+                    .find(|r| r.denial.at == at)
+                    .map(|r| r.denial.clone())
+            })
         };
         if let Some(denial) = remembered {
             return Ok(denial);
         }
         let unknown = || EngineError::UnknownRecord(u64::try_from(at.micros()).unwrap_or(0));
-        let stored = self.store.find(IndexKey::of_once(account, Once::Explains(at)))?.ok_or_else(unknown)?;
+        let stored = self
+            .store
+            .find(IndexKey::of_once(account, Once::Explains(at)))?
+            .ok_or_else(unknown)?;
         let record = decode(&stored.bytes)?;
-        let Event::Denied(denials) = record.event else { return Err(unknown()) };
-        denials.recent.into_iter().find(|d| d.at == at).ok_or_else(unknown)
+        let Event::Denied(denials) = record.event else {
+            return Err(unknown());
+        };
+        denials
+            .recent
+            .into_iter()
+            .find(|d| d.at == at)
+            .ok_or_else(unknown)
     }
 
     /// At most `max` accounts by name, after `after`; the server's own log is left out.
@@ -340,7 +435,7 @@ impl Engine {
         text: &str,
         keyed: Keyed<'_>,
     ) -> Result<Result<(Arc<Catalog>, Answer), Problems>, EngineError> {
-        let catalog = match Catalog::parse(text, format_of(text)) {
+        let catalog = match Catalog::parse(text, Format::of(text)) {
             Ok(catalog) => Arc::new(catalog),
             Err(problems) => return Ok(Err(problems)),
         };
@@ -373,7 +468,9 @@ impl Engine {
         if self.keyring.load().get(id.as_str()).is_none() {
             return Err(EngineError::UnknownKey(id.clone()));
         }
-        let answer = self.administer(Event::KeyRevoked(id.clone()), keyed).await?;
+        let answer = self
+            .administer(Event::KeyRevoked(id.clone()), keyed)
+            .await?;
         self.take_into_keyring(&answer);
         Ok(answer)
     }
@@ -388,16 +485,19 @@ impl Engine {
 
     async fn administer(&self, event: Event, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
         let system = system_account();
-        self.mutate(&system, Operation::Administer, Some(keyed.0), keyed.1, |_| {
-            Ok(Step::Append(operation::Draft::administrative(event.clone())))
-        })
+        self.mutate(
+            &system,
+            Operation::Administer,
+            Some(keyed.0),
+            keyed.1,
+            |_| {
+                Ok(Step::Append(operation::Draft::administrative(
+                    event.clone(),
+                )))
+            },
+        )
         .await
     }
-}
-
-/// The notation of a catalog's text: JSON begins with a brace.
-fn format_of(text: &str) -> Format {
-    if text.trim_start().starts_with('{') { Format::Json } else { Format::Toml }
 }
 
 fn system_account() -> Name {
@@ -442,8 +542,10 @@ pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
         }
     }
     if let Some(text) = text {
-        let catalog = Catalog::parse(&text, format_of(&text)).map_err(|problems| {
-            EngineError::Store(headworks_store::StoreError::Index(format!("the stored catalog is not accepted: {problems}")))
+        let catalog = Catalog::parse(&text, Format::of(&text)).map_err(|problems| {
+            EngineError::Store(headworks_store::StoreError::Index(format!(
+                "the stored catalog is not accepted: {problems}"
+            )))
         })?;
         system.catalog = Some(catalog);
     }

@@ -269,6 +269,13 @@ impl Catalog {
         self.plans.get(name)
     }
 
+    /// What allowances count, by feature in the order of the plans' programs.
+    pub(crate) fn units(&self) -> Vec<&Unit> {
+        let mut features: Vec<_> = self.features.values().collect();
+        features.sort_unstable_by_key(|f| f.index);
+        features.into_iter().map(|f| &f.unit).collect()
+    }
+
     /// The names of all plans, sorted.
     #[must_use]
     pub fn plan_names(&self) -> Vec<&Name> {

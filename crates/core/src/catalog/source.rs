@@ -15,7 +15,7 @@ use crate::name::{Level, Name};
 use crate::time::{Every, Instant, Span};
 
 #[cfg(feature = "schema")]
-use alloc::{borrow::ToOwned, format, string::ToString, vec};
+use alloc::{format, vec};
 
 type Map<T> = BTreeMap<Name, T>;
 

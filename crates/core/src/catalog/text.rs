@@ -23,6 +23,18 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// The notation of a text: JSON begins with a brace.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        if text.trim_start().starts_with('{') {
+            Self::Json
+        } else {
+            Self::Toml
+        }
+    }
+}
+
 /// One thing that is wrong with a catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

@@ -1,0 +1,182 @@
+//! What people are shown of an account: its windows with their limits, whoever has used them.
+//!
+//! Never changes anything; as cheap as the number of windows the plan and the account have.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::catalog::{Count, Layer, Program, Window};
+use crate::ledger::{REQUESTS, Unit};
+use crate::name::{Level, Name};
+use crate::operation::{Context, Refusal};
+use crate::time::Instant;
+use crate::window::{Terms, Used};
+
+/// A window with its limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowView {
+    /// The guard, `allowance.window`, or pool.
+    pub name: Name,
+    /// The level it counts at.
+    pub level: Level,
+    /// Whose it is, below the account.
+    pub member: Option<Name>,
+    /// The limit, in `unit`; credits in nano-credits.
+    pub limit: i64,
+    /// What is used.
+    pub used: i64,
+    /// What is left; never negative.
+    pub remaining: i64,
+    /// `credits`, `requests`, `holds`, a meter, or meters joined by `+`.
+    pub unit: String,
+    /// When an open calendar or first-use window closes.
+    pub resets_at: Option<Instant>,
+}
+
+/// The windows of the account's plan: those of the account itself always, those of members that have used something.
+///
+/// # Errors
+/// Refuses an account whose plan the catalog does not know.
+pub fn windows(ctx: Context<'_>) -> Result<Vec<WindowView>, Refusal> {
+    let name = &ctx.account.settings.plan;
+    let plan = ctx
+        .catalog
+        .plan(name.as_str())
+        .ok_or_else(|| Refusal::UnknownPlan(name.clone()))?;
+    let mut out: Vec<WindowView> = Vec::new();
+    let units = ctx.catalog.units();
+    for (program, unit) in plan.programs.iter().zip(units) {
+        if let Some(program) = program {
+            add_program(ctx, program, unit, &mut out);
+        }
+    }
+    Ok(out)
+}
+
+fn add_program(ctx: Context<'_>, program: &Program, unit: &Unit, out: &mut Vec<WindowView>) {
+    for guard in &program.guards {
+        let unit = match &guard.count {
+            Count::Slot => "holds".to_string(),
+            Count::Requests => REQUESTS.to_string(),
+            Count::Meters(meters) => meters
+                .iter()
+                .map(Name::as_str)
+                .collect::<Vec<_>>()
+                .join("+"),
+            Count::Spend => CREDITS.to_string(),
+        };
+        add(ctx, &guard.name, guard.level, &guard.window, &unit, out);
+    }
+    for layer in &program.layers {
+        match layer {
+            Layer::Allowance { level, windows, .. } => {
+                let unit = match unit {
+                    Unit::Credits => CREDITS,
+                    Unit::Requests => REQUESTS,
+                    Unit::Meter(meter) => meter.as_str(),
+                };
+                for (name, window) in windows {
+                    add(ctx, name, *level, window, unit, out);
+                }
+            }
+            Layer::Grants {
+                name,
+                pool: Some(pool),
+                ..
+            } => {
+                let cap = pool.default_cap.map_or(i64::MAX, |c| c.nano());
+                add(
+                    ctx,
+                    name,
+                    pool.member,
+                    &Window::Fixed(cap, pool.window.clone()),
+                    CREDITS,
+                    out,
+                );
+            }
+            Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => {}
+        }
+    }
+}
+
+const CREDITS: &str = "credits";
+
+fn add(
+    ctx: Context<'_>,
+    name: &Name,
+    level: Level,
+    window: &Window,
+    unit: &str,
+    out: &mut Vec<WindowView>,
+) {
+    if out.iter().any(|w| w.name == *name) {
+        return;
+    }
+    let states = ctx
+        .account
+        .windows
+        .iter()
+        .filter(|w| w.name == *name && w.level == level);
+    let mut seen_own = false;
+    for state in states {
+        seen_own |= state.member.is_none();
+        let window = capped(ctx, level, state.member.as_deref(), window, unit);
+        out.push(view(
+            ctx,
+            name,
+            level,
+            state.member.as_deref(),
+            &window,
+            Some(&state.used),
+            unit,
+        ));
+    }
+    if !seen_own && level == Level::Account {
+        out.push(view(ctx, name, level, None, window, None, unit));
+    }
+}
+
+/// A member's own cap on the pool comes before the plan's.
+fn capped(
+    ctx: Context<'_>,
+    level: Level,
+    member: Option<&Name>,
+    window: &Window,
+    unit: &str,
+) -> Window {
+    let own = member
+        .filter(|_| unit == CREDITS)
+        .and_then(|m| ctx.account.settings.segment(level, m)?.pool_cap);
+    match (own, window) {
+        (Some(cap), Window::Fixed(_, calendar)) => Window::Fixed(cap.nano(), calendar.clone()),
+        _ => window.clone(),
+    }
+}
+
+fn view(
+    ctx: Context<'_>,
+    name: &Name,
+    level: Level,
+    member: Option<&Name>,
+    window: &Window,
+    used: Option<&Used>,
+    unit: &str,
+) -> WindowView {
+    let terms = window.terms(used, ctx.now, ctx.account.settings.billing_anchor);
+    let room = terms.room(used, ctx.now);
+    let is_open = !matches!(window, Window::FirstUse(..)) || room.used > 0;
+    let resets_at = match terms {
+        Terms::Span(_, _, end) if is_open => Some(end),
+        Terms::Span(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_) => None,
+    };
+    WindowView {
+        name: name.clone(),
+        level,
+        member: member.cloned(),
+        limit: room.capacity,
+        used: room.used,
+        remaining: room.free,
+        unit: unit.to_string(),
+        resets_at,
+    }
+}

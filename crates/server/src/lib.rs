@@ -1,0 +1,16 @@
+//! The HTTP/JSON API: one router over an engine.
+//!
+//! Never decides anything and never touches a store. Every route but health needs an API key with the right scope.
+
+mod auth;
+mod json;
+mod metrics;
+mod problem;
+mod render;
+mod routes;
+mod serve;
+
+pub use auth::{Access, NewSecret, new_secret};
+pub use render::{decision_of_denial, record_answer};
+pub use routes::{App, app, catalog_schema, openapi};
+pub use serve::{ServeError, ServeOptions, Serving, serve};

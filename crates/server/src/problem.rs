@@ -1,0 +1,136 @@
+//! Errors as the caller sees them: the one place where statuses and problem types are given.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use headworks_core::catalog::Problems;
+use headworks_core::operation::Refusal;
+use headworks_engine::EngineError;
+use headworks_wire as wire;
+
+/// A problem on its way to the caller.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) wire::Problem);
+
+/// Prefix of every problem type.
+const TYPES: &str = "urn:headworks:problem:";
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Self {
+        Self(wire::Problem {
+            kind: format!("{TYPES}{word}"),
+            title: word.replace('_', " "),
+            status: status.as_u16(),
+            detail: detail.into(),
+            problems: Vec::new(),
+        })
+    }
+
+    /// The request's content is not what the operation takes.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail)
+    }
+
+    pub(crate) fn unknown_account(name: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_account",
+            format!("there is no account `{name}`, or the key does not reach it"),
+        )
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::CONFLICT {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        let mut failure = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_catalog",
+            format!(
+                "the catalog has {} problems; the one in force stays",
+                problems.0.len()
+            ),
+        );
+        failure.0.problems = problems
+            .0
+            .into_iter()
+            .map(|p| wire::CatalogProblem {
+                line: p.line,
+                at: p.at,
+                what: p.what,
+                fix: p.fix,
+            })
+            .collect();
+        failure
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(e: EngineError) -> Self {
+        let (status, word) = match &e {
+            EngineError::UnknownAccount(name) => return Self::unknown_account(name.as_str()),
+            EngineError::AccountExists(_) => (StatusCode::CONFLICT, "account_exists"),
+            EngineError::KeyReused(..) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_conflict")
+            }
+            EngineError::KeyInProgress(..) => (StatusCode::CONFLICT, "idempotency_in_progress"),
+            EngineError::Refused(refusal) => refusal_status(refusal),
+            EngineError::HoldEnded { .. } => (StatusCode::CONFLICT, "hold_ended"),
+            EngineError::AlreadyRefunded(..) => (StatusCode::CONFLICT, "already_refunded"),
+            EngineError::UnknownRecord(_) => (StatusCode::NOT_FOUND, "unknown_record"),
+            EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
+            EngineError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            EngineError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown"),
+            EngineError::Store(inner) => {
+                // What failed inside is for the operator's log, not for callers.
+                tracing::error!(error = %inner, "the store failed");
+                let detail = "the store could not be read; the server's log says why";
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail);
+            }
+        };
+        Self::new(status, word, e.to_string())
+    }
+}
+
+fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
+    let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
+    match refusal {
+        Refusal::UnknownFeature(_) => (unprocessable, "unknown_feature"),
+        Refusal::UnknownPlan(_) => (unprocessable, "unknown_plan"),
+        Refusal::UnknownMeter(_) => (unprocessable, "unknown_meter"),
+        Refusal::NoPrice(..) => (unprocessable, "unknown_price"),
+        Refusal::TooLarge => (unprocessable, "amount_too_large"),
+        Refusal::BadMinimum(_)
+        | Refusal::BadLife(_)
+        | Refusal::NotPositive
+        | Refusal::BadExpiry
+        | Refusal::NotRecorded(_) => (unprocessable, "invalid_request"),
+        Refusal::UnknownHold(_) => (StatusCode::NOT_FOUND, "unknown_hold"),
+        Refusal::UnknownGrant(_) => (StatusCode::NOT_FOUND, "unknown_grant"),
+        Refusal::TooManyExtensions(_) => (StatusCode::CONFLICT, "too_many_extensions"),
+        Refusal::BeyondHold(_) => (StatusCode::CONFLICT, "beyond_hold"),
+        Refusal::AccountFull => (StatusCode::CONFLICT, "account_full"),
+        Refusal::MoreThanLeft(_) => (StatusCode::CONFLICT, "more_than_left"),
+        Refusal::MoreThanCharged(_) => (StatusCode::CONFLICT, "more_than_charged"),
+        Refusal::NotACharge(_) => (unprocessable, "not_a_charge"),
+    }
+}

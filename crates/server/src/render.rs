@@ -1,0 +1,423 @@
+//! From what the core knows to what the API says. A rendered answer is a function of stored records.
+
+use std::fmt::Write as _;
+
+use headworks_core::account::Hold;
+use headworks_core::amount::Credits;
+use headworks_core::decision as core;
+use headworks_core::ledger::{Book, Charge, Denial, Event, Movement, Record, Seq, Unit, Use};
+use headworks_core::name::Name;
+use headworks_core::reason::{Lifter, Wall};
+use headworks_core::time::Instant;
+use headworks_core::window::Terms;
+use headworks_wire as wire;
+use wire::Reference;
+
+fn reference(account: &Name, seq: Seq) -> Reference {
+    Reference::Record(account.clone(), seq)
+}
+
+/// A count, or nano-credits as a decimal.
+fn amount(value: i64, unit: &str) -> String {
+    if unit == CREDITS {
+        Credits::from_nano(value).to_string()
+    } else {
+        value.to_string()
+    }
+}
+
+const CREDITS: &str = "credits";
+
+fn unit_word(unit: &Unit) -> &str {
+    match unit {
+        Unit::Credits => CREDITS,
+        Unit::Requests => headworks_core::ledger::REQUESTS,
+        Unit::Meter(meter) => meter.as_str(),
+    }
+}
+
+pub(crate) fn usage(u: &Use) -> wire::Usage {
+    let price = |nano: u64| Credits::from_nano(i64::try_from(nano).unwrap_or(i64::MAX));
+    wire::Usage {
+        feature: u.feature.clone(),
+        path: u.path.clone(),
+        dimensions: u
+            .dimensions
+            .iter()
+            .map(|d| (d.name.clone(), d.value.clone()))
+            .collect(),
+        lines: u
+            .lines
+            .iter()
+            .map(|l| wire::Line {
+                meter: l.meter.clone(),
+                quantity: l.quantity,
+                unit_price: price(l.price.nano()),
+                amount: l.price.times(l.quantity).unwrap_or(Credits::MAX),
+            })
+            .collect(),
+        unit: unit_word(&u.unit).into(),
+        rate_card: u.card.as_ref().map(|c| wire::RateCard {
+            name: c.name.clone(),
+            effective_from: c.effective_from,
+        }),
+        catalog: u.catalog.clone(),
+    }
+}
+
+pub(crate) fn draw(account: &Name, d: &core::Draw, unit: &Unit) -> wire::Draw {
+    let (source, grant, category) = match d.source {
+        core::Source::Allowance => ("allowance", None, None),
+        core::Source::Grant(id, category) => {
+            ("grant", Some(reference(account, id.0)), Some(category))
+        }
+        core::Source::Overdraft => ("overdraft", None, None),
+        core::Source::Debt => ("debt", None, None),
+        core::Source::Goodwill => ("goodwill", None, None),
+    };
+    let unit = if d.source == core::Source::Allowance {
+        unit_word(unit)
+    } else {
+        CREDITS
+    };
+    wire::Draw {
+        source: source.into(),
+        layer: d.layer.clone(),
+        grant,
+        category,
+        amount: amount(d.amount, unit),
+        unit: unit.into(),
+    }
+}
+
+fn visit(account: &Name, v: &core::Visit, unit: &Unit, granted: bool) -> wire::Visit {
+    let (place, grant) = match v.place {
+        core::Place::Guard => ("guard", None),
+        core::Place::Allowance => ("allowance", None),
+        core::Place::Grant(id) => ("grant", Some(reference(account, id.0))),
+        core::Place::MemberCap => ("member_cap", None),
+        core::Place::Overdraft => ("overdraft", None),
+        core::Place::Account => ("account", None),
+    };
+    let (verdict, reason) = match v.verdict {
+        core::Verdict::Passed => ("passed", None),
+        core::Verdict::Paid => ("paid", None),
+        core::Verdict::Empty => ("empty", None),
+        core::Verdict::Refused(reason) => ("refused", Some(reason.as_str().to_owned())),
+    };
+    let meters;
+    let unit = match (&v.place, &v.basis) {
+        (core::Place::Guard, core::Basis::Slot) => "holds",
+        (core::Place::Guard, core::Basis::Requests | core::Basis::None) => {
+            headworks_core::ledger::REQUESTS
+        }
+        (core::Place::Guard, core::Basis::Meters(names)) => {
+            meters = names.iter().map(Name::as_str).collect::<Vec<_>>().join("+");
+            &meters
+        }
+        (core::Place::Allowance, _) => unit_word(unit),
+        _ => CREDITS,
+    };
+    let resets_at = match v.terms {
+        Some(Terms::Span(_, _, end)) => Some(end),
+        Some(Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_)) | None => None,
+    };
+    let after = if granted { v.after() } else { v.before };
+    wire::Visit {
+        place: place.into(),
+        name: v.name.clone(),
+        level: v.level,
+        verdict: verdict.into(),
+        reason,
+        grant,
+        before: amount(v.before, unit),
+        cost: amount(v.cost, unit),
+        after: amount(after, unit),
+        limit: v.terms.map(|t| amount(t.capacity(), unit)),
+        unit: unit.into(),
+        resets_at,
+    }
+}
+
+/// What a decision is rendered from.
+pub(crate) struct Decided<'a> {
+    pub(crate) account: &'a Name,
+    pub(crate) at: Instant,
+    pub(crate) usage: &'a Use,
+    pub(crate) decision: &'a core::Decision,
+    pub(crate) id: Option<Reference>,
+    pub(crate) hold: Option<wire::HoldOpened>,
+    pub(crate) charge: Option<Reference>,
+}
+
+pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
+    let Decided {
+        account,
+        at,
+        usage: used,
+        decision,
+        id,
+        hold,
+        charge,
+    } = d;
+    let wall = decision.wall.map(|wall| match wall {
+        Wall::Path(level) => level.as_str().to_owned(),
+        Wall::Plan => "plan".to_owned(),
+        Wall::Operator => "operator".to_owned(),
+    });
+    let lifter = |by| match by {
+        Lifter::Caller => "caller",
+        Lifter::AccountAdmin => "account_admin",
+        Lifter::Operator => "operator",
+    };
+    wire::Decision {
+        decision_id: id,
+        account: account.clone(),
+        at,
+        outcome: decision.outcome.as_str().into(),
+        reason: decision.reason.as_str().into(),
+        transient: decision.reason.is_transient(),
+        hold,
+        charge,
+        usage: usage(used),
+        price: decision.price,
+        paid_price: decision.paid_price,
+        draws: decision
+            .draws
+            .iter()
+            .map(|d| draw(account, d, &used.unit))
+            .collect(),
+        visits: decision
+            .visits
+            .iter()
+            .map(|v| visit(account, v, &used.unit, decision.outcome.is_granted()))
+            .collect(),
+        wall,
+        unblock: decision.unblock.map(|u| wire::Unblock {
+            at: u.at,
+            purchase: u.purchase,
+            by: lifter(u.by).into(),
+        }),
+        replayed,
+    }
+}
+
+/// A denial, with its explanation.
+#[must_use]
+pub fn decision_of_denial(account: &Name, denial: &Denial, replayed: bool) -> wire::Decision {
+    let parts = Decided {
+        account,
+        at: denial.at,
+        usage: &denial.usage,
+        decision: &denial.decision,
+        id: Some(Reference::Denial(account.clone(), denial.at)),
+        hold: None,
+        charge: None,
+    };
+    decision(parts, replayed)
+}
+
+/// The decision that a record stores, if it stores one.
+pub(crate) fn decision_of_record(
+    account: &Name,
+    record: &Record,
+    replayed: bool,
+) -> Option<wire::Decision> {
+    let id = reference(account, record.seq);
+    let opened = |deadline: Instant, hold: Seq| {
+        Some(wire::HoldOpened {
+            id: reference(account, hold),
+            expires_at: deadline,
+        })
+    };
+    let (usage, stored, hold, charge) = match &record.event {
+        Event::Authorized(usage, stored, terms) => {
+            (usage, stored, opened(terms.deadline, record.seq), None)
+        }
+        Event::Extended(hold, usage, stored, deadline, _) => {
+            (usage, stored, opened(*deadline, hold.0), None)
+        }
+        Event::Charged(charge, stored) => (&charge.usage, stored, None, Some(id.clone())),
+        _ => return None,
+    };
+    let at = record.recorded_at;
+    Some(decision(
+        Decided {
+            account,
+            at,
+            usage,
+            decision: stored,
+            id: Some(id),
+            hold,
+            charge,
+        },
+        replayed,
+    ))
+}
+
+/// The charge that a record makes, if it makes one.
+pub(crate) fn charge_of_record(
+    account: &Name,
+    record: &Record,
+    replayed: bool,
+) -> Option<wire::Charge> {
+    let (hold, charge, late) = match &record.event {
+        Event::Settled(hold, charge, late) => (Some(hold), charge, *late),
+        Event::Expired(hold, Some(charge)) => (Some(hold), charge, false),
+        Event::Charged(charge, _) => (None, charge, false),
+        _ => return None,
+    };
+    let excess = charge.excess.clone().unwrap_or_default();
+    let from_hold = |m: &&Movement| matches!(m.from, Book::Hold(_)) && m.to != Book::Spent;
+    let returned: i64 = record
+        .movements
+        .iter()
+        .filter(from_hold)
+        .map(|m| m.amount.nano())
+        .sum();
+    Some(wire::Charge {
+        charge: reference(account, record.seq),
+        hold: hold.map(|h| reference(account, h.0)),
+        at: record.recorded_at,
+        usage: usage(&charge.usage),
+        price: charge.price,
+        draws: draws_of(account, charge),
+        returned: Credits::from_nano(returned),
+        refunded: excess.refunded,
+        owed: excess.owed,
+        late,
+        replayed,
+    })
+}
+
+fn draws_of(account: &Name, charge: &Charge) -> Vec<wire::Draw> {
+    charge
+        .draws
+        .iter()
+        .map(|d| draw(account, d, &charge.usage.unit))
+        .collect()
+}
+
+fn book(b: Book) -> String {
+    match b {
+        Book::Operator => "operator".into(),
+        Book::Grant(id) => format!("grant:{}", id.0),
+        Book::Hold(id) => format!("hold:{}", id.0),
+        Book::Spent => "spent".into(),
+        Book::Breakage => "breakage".into(),
+        Book::Goodwill => "goodwill".into(),
+        Book::Debt => "debt".into(),
+        Book::Overdraft => "overdraft".into(),
+    }
+}
+
+fn movements(record: &Record) -> Vec<wire::Movement> {
+    let one = |m: &Movement| wire::Movement {
+        from: book(m.from),
+        to: book(m.to),
+        amount: m.amount,
+    };
+    record.movements.iter().map(one).collect()
+}
+
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::Opened(_) => "account_opened",
+        Event::Changed(..) => "account_changed",
+        Event::Authorized(..) => "authorized",
+        Event::Extended(..) => "extended",
+        Event::Settled(..) => "settled",
+        Event::Released(_) => "released",
+        Event::Expired(..) => "hold_expired",
+        Event::Charged(..) => "charged",
+        Event::Granted => "granted",
+        Event::GrantExpired(_) => "grant_expired",
+        Event::Voided(..) => "voided",
+        Event::Adjusted(..) => "adjusted",
+        Event::Refunded { .. } => "refunded",
+        Event::Denied(_) => "denied",
+        Event::CatalogLoaded(..) => "catalog_loaded",
+        Event::KeyCreated(_) => "key_created",
+        Event::KeyRevoked(_) => "key_revoked",
+    }
+}
+
+pub(crate) fn change(account: &Name, record: &Record, replayed: bool) -> wire::Change {
+    wire::Change {
+        id: reference(account, record.seq),
+        at: record.recorded_at,
+        kind: kind(&record.event).into(),
+        movements: movements(record),
+        replayed,
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{b:02x}");
+            out
+        })
+}
+
+/// A stored record as the API shows it.
+#[must_use]
+pub fn record_answer(
+    account: &Name,
+    record: &Record,
+    bytes: &[u8],
+    hash: &[u8; 32],
+) -> wire::Record {
+    wire::Record {
+        id: reference(account, record.seq),
+        seq: record.seq,
+        kind: kind(&record.event).into(),
+        effective_at: record.effective_at,
+        recorded_at: record.recorded_at,
+        parents: record
+            .parents
+            .iter()
+            .map(|seq| reference(account, *seq))
+            .collect(),
+        idempotency_key: record.key.as_ref().map(|k| k.text.to_string()),
+        actor: record.actor.clone(),
+        decision: decision_of_record(account, record, false).map(Box::new),
+        charge: charge_of_record(account, record, false).map(Box::new),
+        movements: movements(record),
+        hash: hex(hash),
+        bytes: hex(bytes),
+    }
+}
+
+pub(crate) fn hold(account: &Name, h: &Hold) -> wire::Hold {
+    wire::Hold {
+        id: reference(account, h.id.0),
+        opened_at: h.opened_at,
+        expires_at: h.terms.deadline,
+        usage: usage(&h.usage),
+        held: h.held(),
+        draws: h
+            .draws
+            .iter()
+            .map(|d| draw(account, d, &h.usage.unit))
+            .collect(),
+        extensions: h.extensions,
+    }
+}
+
+/// A window for people: limit, use and rest in its unit.
+pub(crate) fn window(view: &headworks_core::view::WindowView) -> wire::Window {
+    let unit = view.unit.as_str();
+    wire::Window {
+        name: view.name.clone(),
+        level: view.level,
+        member: view.member.clone(),
+        limit: amount(view.limit, unit),
+        used: amount(view.used, unit),
+        remaining: amount(view.remaining, unit),
+        unit: unit.into(),
+        resets_at: view.resets_at,
+    }
+}

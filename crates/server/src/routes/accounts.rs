@@ -1,0 +1,341 @@
+//! Accounts: opening, changing, reading.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use headworks_core::account::{self as core, Settings};
+use headworks_core::ledger::Record;
+use headworks_core::name::{Name, Segment};
+use headworks_core::operation::{Context, Refusal};
+use headworks_core::time::Instant;
+use headworks_core::view;
+use headworks_engine::EngineError;
+use headworks_wire as wire;
+use serde::Deserialize;
+use wire::{Reference, Scope};
+
+use super::App;
+use crate::auth::Access;
+use crate::json::{Body, idempotency};
+use crate::problem::Failure;
+use crate::render;
+
+const PAGE_MAX: usize = 1_000;
+
+/// The account of a path, when the caller may reach it.
+pub(super) fn account_name(access: &Access, scope: Scope, id: &str) -> Result<Name, Failure> {
+    access.scope(scope)?;
+    let name = Name::new(id).map_err(|_| Failure::unknown_account(id))?;
+    access.on(scope, &name)?;
+    Ok(name)
+}
+
+fn segment_of(segment: &Segment, s: &wire::SegmentSettings) -> core::SegmentSettings {
+    core::SegmentSettings {
+        segment: segment.clone(),
+        suspended: s.suspended,
+        consent: s.consent,
+        pool_cap: s.pool_cap,
+    }
+}
+
+fn shown(ctx: Context<'_>) -> wire::Account {
+    let account = ctx.account;
+    let settings = &account.settings;
+    let segment = |s: &core::SegmentSettings| {
+        let shown = wire::SegmentSettings {
+            suspended: s.suspended,
+            consent: s.consent,
+            pool_cap: s.pool_cap,
+        };
+        (s.segment.clone(), shown)
+    };
+    wire::Account {
+        id: account.id.clone(),
+        plan: settings.plan.clone(),
+        suspended: settings.suspended,
+        consent: settings.consent,
+        billing_anchor: settings.billing_anchor,
+        segments: settings
+            .segments
+            .iter()
+            .map(segment)
+            .collect::<BTreeMap<_, _>>(),
+        opened_at: account.opened_at,
+        seq: account.seq,
+        hash: render::hex(&account.chain),
+    }
+}
+
+/// Open an account
+#[utoipa::path(post, path = "/v1/accounts", tag = "accounts", request_body = wire::OpenAccountRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Default: the account's name")),
+    responses((status = 200, description = "The account", body = wire::Account),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn open(
+    State(app): State<App>,
+    access: Access,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::OpenAccountRequest>,
+) -> Result<Json<wire::Account>, Failure> {
+    access.on(Scope::Admin, &ask.id)?;
+    if ask.id.as_str().starts_with('_') {
+        return Err(Failure::invalid(
+            "names that begin with _ are the server's own",
+        ));
+    }
+    let key = idempotency(
+        &headers,
+        ask.idempotency_key.take(),
+        Some(ask.id.to_string()),
+        &ask,
+    )?;
+    let catalog = app.engine.catalog();
+    let plan = ask.plan.clone().or_else(|| catalog.default_plan.clone());
+    let plan =
+        plan.ok_or_else(|| Failure::invalid("name a `plan`: the catalog has no default plan"))?;
+    let settings = |now: Instant| Settings {
+        plan: plan.clone(),
+        suspended: false,
+        consent: ask.consent,
+        billing_anchor: ask.billing_anchor.unwrap_or(now),
+        segments: ask
+            .segments
+            .iter()
+            .map(|(segment, s)| segment_of(segment, s))
+            .collect(),
+    };
+    app.engine
+        .open_account(&ask.id, (&key, access.actor()), settings)
+        .await?;
+    Ok(Json(app.engine.view(&ask.id, |ctx| Ok(shown(ctx))).await?))
+}
+
+/// Change an account's plan and settings
+#[utoipa::path(patch, path = "/v1/accounts/{id}", tag = "accounts", request_body = wire::ChangeAccountRequest,
+    params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "The account", body = wire::Account),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn change(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::ChangeAccountRequest>,
+) -> Result<Json<wire::Account>, Failure> {
+    let account = account_name(&access, Scope::Admin, &id)?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    let apply = |settings: &mut Settings| {
+        if let Some(plan) = &ask.plan {
+            settings.plan = plan.clone();
+        }
+        settings.suspended = ask.suspended.unwrap_or(settings.suspended);
+        settings.consent = ask.consent.or(settings.consent);
+        settings.billing_anchor = ask.billing_anchor.unwrap_or(settings.billing_anchor);
+        settings
+            .segments
+            .retain(|s| !ask.segments.contains_key(&s.segment));
+        let replaced = ask
+            .segments
+            .iter()
+            .filter_map(|(segment, s)| Some(segment_of(segment, s.as_ref()?)));
+        settings.segments.extend(replaced);
+    };
+    app.engine
+        .change_account(&account, (&key, access.actor()), ask.reason.as_ref(), apply)
+        .await?;
+    Ok(Json(app.engine.view(&account, |ctx| Ok(shown(ctx))).await?))
+}
+
+/// Where a page begins and how long it is.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// Names after this one.
+    after: Option<String>,
+    /// At most this many, at most 1,000. Default 100.
+    max: Option<u16>,
+}
+
+fn page_size(max: Option<u16>) -> usize {
+    usize::from(max.unwrap_or(100)).clamp(1, PAGE_MAX)
+}
+
+/// List accounts by name
+#[utoipa::path(get, path = "/v1/accounts", tag = "accounts", params(Page),
+    responses((status = 200, description = "A page of names", body = wire::Accounts),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    access: Access,
+    query: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<wire::Accounts>, Failure> {
+    access.scope(Scope::Read)?;
+    let Query(page) = query.map_err(|e| Failure::invalid(e.body_text()))?;
+    let after = page.after.as_deref().map(Name::new).transpose();
+    let after = after.map_err(|e| Failure::invalid(format!("`after`: {e}")))?;
+    let max = page_size(page.max);
+    let mut names = app.engine.accounts(after.as_ref(), max)?;
+    let next = (names.len() == max)
+        .then(|| names.last().cloned())
+        .flatten();
+    names.retain(|name| access.reaches(name));
+    Ok(Json(wire::Accounts {
+        accounts: names,
+        next,
+    }))
+}
+
+/// Show an account
+#[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path, description = "The account")),
+    responses((status = 200, description = "The account", body = wire::Account),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<wire::Account>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    Ok(Json(app.engine.view(&account, |ctx| Ok(shown(ctx))).await?))
+}
+
+/// Show an account's credits
+#[utoipa::path(get, path = "/v1/accounts/{id}/balances", tag = "accounts", params(("id" = String, Path, description = "The account")),
+    responses((status = 200, description = "Its credits", body = wire::Balances),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn balances(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<wire::Balances>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    Ok(Json(
+        app.engine
+            .view(&account, |ctx| Ok(balances_of(ctx)))
+            .await?,
+    ))
+}
+
+fn balances_of(ctx: Context<'_>) -> wire::Balances {
+    let account = ctx.account;
+    let books = &account.books;
+    let grant = |g: &core::Grant| wire::Grant {
+        id: Reference::Record(account.id.clone(), g.id.0),
+        category: g.terms.category,
+        priority: g.terms.priority,
+        amount: g.terms.amount,
+        remaining: g.remaining,
+        held: g.held,
+        effective_from: g.terms.effective_from,
+        expires_at: Some(g.terms.expires_at).filter(|at| *at < Instant::NEVER),
+        features: g.terms.features.to_vec(),
+        reference: g.terms.reference.clone(),
+    };
+    wire::Balances {
+        at: ctx.now,
+        available: account.available(ctx.now),
+        held: account.held(),
+        spent: books.spent,
+        issued: books.issued,
+        breakage: books.breakage,
+        goodwill: books.goodwill,
+        debt: books.debt,
+        overdraft: books.overdraft,
+        grants: account
+            .grants
+            .iter()
+            .filter(|g| !g.voided)
+            .map(grant)
+            .collect(),
+    }
+}
+
+/// Show an account's windows
+#[utoipa::path(get, path = "/v1/accounts/{id}/windows", tag = "accounts", params(("id" = String, Path, description = "The account")),
+    responses((status = 200, description = "Limits, use and resets", body = wire::Windows),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn windows(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<wire::Windows>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    let read = |ctx: Context<'_>| {
+        let windows = view::windows(ctx).map_err(|e: Refusal| EngineError::Refused(e))?;
+        Ok(wire::Windows {
+            at: ctx.now,
+            windows: windows.iter().map(render::window).collect(),
+        })
+    };
+    Ok(Json(app.engine.view(&account, read).await?))
+}
+
+/// Show an account's open holds
+#[utoipa::path(get, path = "/v1/accounts/{id}/holds", tag = "accounts", params(("id" = String, Path, description = "The account")),
+    responses((status = 200, description = "Open holds, oldest first", body = wire::Holds),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn holds(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<wire::Holds>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    let read = |ctx: Context<'_>| {
+        let holds = ctx
+            .account
+            .holds
+            .iter()
+            .map(|h| render::hold(&ctx.account.id, h))
+            .collect();
+        Ok(wire::Holds { at: ctx.now, holds })
+    };
+    Ok(Json(app.engine.view(&account, read).await?))
+}
+
+/// Where a page of records begins and how long it is.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RecordsPage {
+    /// From this number on. Default 1.
+    from: Option<u64>,
+    /// At most this many, at most 1,000. Default 100.
+    max: Option<u16>,
+}
+
+/// Read an account's log
+#[utoipa::path(get, path = "/v1/accounts/{id}/records", tag = "accounts",
+    params(("id" = String, Path, description = "The account"), RecordsPage),
+    responses((status = 200, description = "Records in order, with their canonical bytes and chain hashes", body = wire::Records),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn records(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    query: Result<Query<RecordsPage>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<wire::Records>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    let Query(page) = query.map_err(|e| Failure::invalid(e.body_text()))?;
+    let max = page_size(page.max);
+    let stored = app
+        .engine
+        .records(&account, page.from.unwrap_or(1).max(1), max)
+        .await?;
+    let mut records = Vec::with_capacity(stored.len());
+    for s in &stored {
+        let record = Record::from_bytes(&s.bytes).map_err(|e| {
+            Failure::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                e.to_string(),
+            )
+        })?;
+        records.push(render::record_answer(&account, &record, &s.bytes, &s.hash));
+    }
+    let next = stored
+        .last()
+        .filter(|_| stored.len() == max)
+        .map(|last| last.seq + 1);
+    Ok(Json(wire::Records { records, next }))
+}

@@ -1,0 +1,239 @@
+//! The catalog, API keys, health and metrics.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use headworks_core::catalog::source::CatalogSource;
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::ledger::ApiKey;
+use headworks_core::name::Name;
+use headworks_core::time::Instant;
+use headworks_engine::Idempotency;
+use headworks_wire as wire;
+use utoipa::{PartialSchema, ToSchema};
+use wire::Scope;
+
+use super::App;
+use crate::auth::{Access, new_secret, scopes};
+use crate::json::{Body, Text, idempotency};
+use crate::problem::Failure;
+
+fn accepted(catalog: &Catalog) -> wire::CatalogAccepted {
+    wire::CatalogAccepted {
+        version: catalog.version.clone(),
+        plans: catalog.plan_names().into_iter().cloned().collect(),
+        features: catalog.feature_names().into_iter().cloned().collect(),
+    }
+}
+
+/// Show the catalog in force, as it was written
+#[utoipa::path(get, path = "/v1/catalog", tag = "administration",
+    responses((status = 200, description = "TOML or JSON", content_type = "text/plain", body = String),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn show_catalog(
+    State(app): State<App>,
+    access: Access,
+) -> Result<Response, Failure> {
+    access.everywhere(Scope::Read)?;
+    let catalog = app.engine.catalog();
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+        catalog.text.clone(),
+    )
+        .into_response())
+}
+
+/// Put a catalog in force, whole or not at all
+#[utoipa::path(put, path = "/v1/catalog", tag = "administration",
+    request_body(content = String, description = "TOML or JSON", content_type = "text/plain"),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Default: a digest of the text and the time")),
+    responses((status = 200, description = "It is in force", body = wire::CatalogAccepted),
+        (status = "4XX", description = "A problem, with each line that is wrong", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn put_catalog(
+    State(app): State<App>,
+    access: Access,
+    headers: HeaderMap,
+    Text(text): Text,
+) -> Result<Json<wire::CatalogAccepted>, Failure> {
+    access.everywhere(Scope::Admin)?;
+    let natural = format!("catalog at {}", app.engine.clock().now());
+    let key = idempotency(&headers, None, Some(natural), &text)?;
+    let (catalog, _) = app
+        .engine
+        .put_catalog(&text, (&key, access.actor()))
+        .await??;
+    Ok(Json(accepted(&catalog)))
+}
+
+/// Check a catalog without putting it in force
+#[utoipa::path(post, path = "/v1/catalog/check", tag = "administration",
+    request_body(content = String, description = "TOML or JSON", content_type = "text/plain"),
+    responses((status = 200, description = "It would be accepted", body = wire::CatalogAccepted),
+        (status = "4XX", description = "A problem, with each line that is wrong", body = wire::Problem)))]
+pub(super) async fn check_catalog(
+    access: Access,
+    Text(text): Text,
+) -> Result<Json<wire::CatalogAccepted>, Failure> {
+    access.scope(Scope::Read)?;
+    Ok(Json(accepted(&Catalog::parse(&text, Format::of(&text))?)))
+}
+
+/// The JSON Schema of the catalog
+#[utoipa::path(get, path = "/v1/catalog/schema", tag = "administration",
+    responses((status = 200, description = "JSON Schema 2020-12", content_type = "application/schema+json"),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn show_schema(access: Access) -> Result<Response, Failure> {
+    access.scope(Scope::Read)?;
+    Ok((
+        [(header::CONTENT_TYPE, "application/schema+json")],
+        schema().to_string(),
+    )
+        .into_response())
+}
+
+/// The catalog's JSON Schema, made from the types that read it.
+pub(super) fn schema() -> serde_json::Value {
+    let mut named = Vec::new();
+    CatalogSource::schemas(&mut named);
+    let definitions: serde_json::Map<String, serde_json::Value> = named
+        .into_iter()
+        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
+        .collect();
+    let mut root = serde_json::to_value(CatalogSource::schema()).unwrap_or_default();
+    if let Some(root) = root.as_object_mut() {
+        root.insert(
+            "$schema".into(),
+            "https://json-schema.org/draft/2020-12/schema".into(),
+        );
+        root.insert("title".into(), "Headworks catalog".into());
+        root.insert("$defs".into(), definitions.into());
+    }
+    let text = root
+        .to_string()
+        .replace("#/components/schemas/", "#/$defs/");
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+fn shown(key: &ApiKey) -> wire::Key {
+    wire::Key {
+        id: key.id.clone(),
+        scopes: scopes(key),
+        accounts: key.accounts.clone(),
+        expires_at: Some(key.expires_at).filter(|at| *at < Instant::NEVER),
+        note: key.note.clone(),
+    }
+}
+
+/// The key under which a change of keys is recorded: keys are random, so no request repeats another.
+fn unique(word: &str, id: &Name) -> Result<Idempotency, Failure> {
+    idempotency(&HeaderMap::new(), None, Some(format!("{word} {id}")), &id)
+}
+
+/// Make an API key; its secret is shown this once
+#[utoipa::path(post, path = "/v1/keys", tag = "administration", request_body = wire::CreateKeyRequest,
+    responses((status = 200, description = "The key with its secret", body = wire::KeyCreated),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn create_key(
+    State(app): State<App>,
+    access: Access,
+    Body(ask): Body<wire::CreateKeyRequest>,
+) -> Result<Json<wire::KeyCreated>, Failure> {
+    access.everywhere(Scope::Admin)?;
+    if ask.scopes.is_empty() {
+        return Err(Failure::invalid(
+            "`scopes`: name at least one of decide, record, read, admin",
+        ));
+    }
+    let new = new_secret(&ask).map_err(|e| {
+        Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            format!("no randomness: {e}"),
+        )
+    })?;
+    let key = shown(&new.key);
+    app.engine
+        .create_key(new.key, (&unique("create", &key.id)?, access.actor()))
+        .await?;
+    Ok(Json(wire::KeyCreated {
+        key,
+        secret: new.secret,
+    }))
+}
+
+/// List the API keys in force, without their secrets
+#[utoipa::path(get, path = "/v1/keys", tag = "administration",
+    responses((status = 200, description = "The keys", body = wire::Keys),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn list_keys(
+    State(app): State<App>,
+    access: Access,
+) -> Result<Json<wire::Keys>, Failure> {
+    access.everywhere(Scope::Admin)?;
+    Ok(Json(wire::Keys {
+        keys: app.engine.keyring().list().into_iter().map(shown).collect(),
+    }))
+}
+
+/// Revoke an API key at once
+#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "administration", params(("id" = String, Path, description = "The key's id")),
+    responses((status = 204, description = "It no longer works"),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn revoke_key(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Failure> {
+    access.everywhere(Scope::Admin)?;
+    let id = Name::new(&id).map_err(|_| {
+        Failure::new(
+            StatusCode::NOT_FOUND,
+            "unknown_key",
+            format!("there is no API key `{id}`"),
+        )
+    })?;
+    app.engine
+        .revoke_key(&id, (&unique("revoke", &id)?, access.actor()))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether the process is up
+#[utoipa::path(get, path = "/healthz", tag = "health", security(()),
+    responses((status = 200, description = "It is up", content_type = "text/plain", body = String)))]
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether requests are taken
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()),
+    responses((status = 200, description = "They are", content_type = "text/plain", body = String),
+        (status = 503, description = "They are not, and why", body = wire::Problem)))]
+pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Failure> {
+    match app.engine.stopped() {
+        None => Ok("ready\n"),
+        Some(why) => Err(Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "stopped",
+            why,
+        )),
+    }
+}
+
+/// Metrics in the OpenMetrics text format
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn metrics(State(app): State<App>, access: Access) -> Result<Response, Failure> {
+    access.everywhere(Scope::Read)?;
+    let text = app.metrics.text().map_err(|e| {
+        Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            e.to_string(),
+        )
+    })?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}

@@ -1,0 +1,385 @@
+//! Deciding, holding and charging use.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use headworks_core::ledger::{Dimension, HoldId};
+use headworks_core::name::{Label, Name};
+use headworks_core::operation::{Authorize, Extend, Minimum, Request};
+use headworks_engine::{Answer, Effect};
+use headworks_wire as wire;
+use smallvec::SmallVec;
+use wire::{Reference, Scope, Settle};
+
+use super::App;
+use crate::auth::Access;
+use crate::json::{Body, idempotency};
+use crate::problem::Failure;
+use crate::render::{self, Decided};
+
+const BATCH_MAX: usize = 1_000;
+
+type Quantities = SmallVec<[(Name, u64); 3]>;
+
+fn pairs(quantities: wire::Quantities) -> Quantities {
+    quantities.into_iter().collect()
+}
+
+fn minimum(min: Option<wire::Quantities>) -> Result<Option<Minimum>, Failure> {
+    let Some(min) = min else { return Ok(None) };
+    let mut meters = min.into_iter();
+    match (meters.next(), meters.next()) {
+        (Some((meter, quantity)), None) => Ok(Some(Minimum { meter, quantity })),
+        _ => Err(Failure::invalid(
+            "`min` names exactly one meter: the one that may shrink",
+        )),
+    }
+}
+
+fn request(ask: &wire::AuthorizeRequest) -> Request {
+    Request {
+        feature: ask.feature.clone(),
+        path: ask.path.clone(),
+        dimensions: dimensions(&ask.dimensions),
+        quantities: pairs(ask.quantities.clone()),
+        consented: ask.consent,
+    }
+}
+
+fn dimensions(named: &std::collections::BTreeMap<Name, Label>) -> SmallVec<[Dimension; 1]> {
+    named
+        .iter()
+        .map(|(name, value)| Dimension {
+            name: name.clone(),
+            value: value.clone(),
+        })
+        .collect()
+}
+
+fn authorize_of(ask: &wire::AuthorizeRequest) -> Result<Authorize, Failure> {
+    Ok(Authorize {
+        request: request(ask),
+        minimum: minimum(ask.min.clone())?,
+        life: ask.life,
+        settle_now: ask.settle == Settle::Now,
+    })
+}
+
+/// The hold a reference names.
+fn hold(reference: &Reference) -> Result<(&Name, HoldId), Failure> {
+    match reference {
+        Reference::Record(account, seq) => Ok((account, HoldId(*seq))),
+        Reference::Denial(..) => Err(Failure::new(
+            StatusCode::NOT_FOUND,
+            "unknown_hold",
+            "a denial opens no hold",
+        )),
+    }
+}
+
+fn decision(answer: &Answer) -> Result<Box<wire::Decision>, Failure> {
+    let rendered = match &answer.effect {
+        Effect::Recorded(record) => {
+            render::decision_of_record(&answer.account, record, answer.replayed)
+        }
+        Effect::Denied(denial) => Some(render::decision_of_denial(
+            &answer.account,
+            denial,
+            answer.replayed,
+        )),
+        Effect::Unrecorded(counted) => {
+            let (at, usage, decision) = &**counted;
+            let account = &answer.account;
+            let parts = Decided {
+                account,
+                at: *at,
+                usage,
+                decision,
+                id: None,
+                hold: None,
+                charge: None,
+            };
+            Some(render::decision(parts, false))
+        }
+    };
+    rendered.map(Box::new).ok_or_else(no_decision)
+}
+
+fn no_decision() -> Failure {
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        "unknown_decision",
+        "this record stores no decision",
+    )
+}
+
+fn charge(answer: &Answer) -> Result<Box<wire::Charge>, Failure> {
+    let rendered = match &answer.effect {
+        Effect::Recorded(record) => {
+            render::charge_of_record(&answer.account, record, answer.replayed)
+        }
+        Effect::Denied(_) | Effect::Unrecorded(_) => None,
+    };
+    rendered
+        .map(Box::new)
+        .ok_or_else(|| Failure::invalid("the feature is not recorded, so there is no charge"))
+}
+
+/// Decide how much is allowed, and hold it or charge it at once
+#[utoipa::path(post, path = "/v1/authorize", tag = "decisions", request_body = wire::AuthorizeRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "The decision; a denial is an answer", body = wire::Decision),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn authorize(
+    State(app): State<App>,
+    access: Access,
+    headers: HeaderMap,
+    Body(ask): Body<wire::AuthorizeRequest>,
+) -> Result<Json<wire::Decision>, Failure> {
+    Ok(Json(*run_authorize(&app, &access, &headers, ask).await?))
+}
+
+async fn run_authorize(
+    app: &App,
+    access: &Access,
+    headers: &HeaderMap,
+    mut ask: wire::AuthorizeRequest,
+) -> Result<Box<wire::Decision>, Failure> {
+    access.on(Scope::Decide, &ask.account)?;
+    let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
+    let answer = app
+        .engine
+        .authorize(&ask.account, (&key, access.actor()), &authorize_of(&ask)?)
+        .await?;
+    decision(&answer)
+}
+
+/// Decide without any effect
+#[utoipa::path(post, path = "/v1/check", tag = "decisions", request_body = wire::AuthorizeRequest,
+    responses((status = 200, description = "The decision that authorize would give", body = wire::Decision),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn check(
+    State(app): State<App>,
+    access: Access,
+    Body(ask): Body<wire::AuthorizeRequest>,
+) -> Result<Json<wire::Decision>, Failure> {
+    access.on(Scope::Decide, &ask.account)?;
+    let (at, usage, decision) = app.engine.check(&ask.account, &authorize_of(&ask)?).await?;
+    let account = &ask.account;
+    let parts = Decided {
+        account,
+        at,
+        usage: &usage,
+        decision: &decision,
+        id: None,
+        hold: None,
+        charge: None,
+    };
+    Ok(Json(render::decision(parts, false)))
+}
+
+/// Grow a hold, move its deadline, or report progress
+#[utoipa::path(post, path = "/v1/extend", tag = "decisions", request_body = wire::ExtendRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "The decision about the growth", body = wire::Decision),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn extend(
+    State(app): State<App>,
+    access: Access,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::ExtendRequest>,
+) -> Result<Json<wire::Decision>, Failure> {
+    access.on(Scope::Decide, ask.hold.account())?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    let (account, hold) = hold(&ask.hold)?;
+    let extend = Extend {
+        hold,
+        quantities: pairs(ask.quantities.clone()),
+        minimum: minimum(ask.min.clone())?,
+        life: ask.life,
+        progress: ask.progress.clone().map(pairs),
+        consented: ask.consent,
+    };
+    let answer = app
+        .engine
+        .extend(account, (&key, access.actor()), &extend)
+        .await?;
+    Ok(Json(*decision(&answer)?))
+}
+
+/// End a hold at the actual use
+#[utoipa::path(post, path = "/v1/settle", tag = "decisions", request_body = wire::SettleRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Default: the hold")),
+    responses((status = 200, description = "The charge", body = wire::Charge),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn settle(
+    State(app): State<App>,
+    access: Access,
+    headers: HeaderMap,
+    Body(ask): Body<wire::SettleRequest>,
+) -> Result<Json<wire::Charge>, Failure> {
+    Ok(Json(*run_settle(&app, &access, &headers, ask).await?))
+}
+
+async fn run_settle(
+    app: &App,
+    access: &Access,
+    headers: &HeaderMap,
+    mut ask: wire::SettleRequest,
+) -> Result<Box<wire::Charge>, Failure> {
+    access.on(Scope::Decide, ask.hold.account())?;
+    let key = idempotency(
+        headers,
+        ask.idempotency_key.take(),
+        Some(ask.hold.to_string()),
+        &ask,
+    )?;
+    let (account, hold) = hold(&ask.hold)?;
+    let quantities = pairs(ask.quantities);
+    charge(
+        &app.engine
+            .settle(account, (&key, access.actor()), hold, &quantities)
+            .await?,
+    )
+}
+
+/// End a hold at zero
+#[utoipa::path(post, path = "/v1/release", tag = "decisions", request_body = wire::ReleaseRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Default: the hold")),
+    responses((status = 200, description = "What went back", body = wire::Change),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn release(
+    State(app): State<App>,
+    access: Access,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::ReleaseRequest>,
+) -> Result<Json<wire::Change>, Failure> {
+    access.on(Scope::Decide, ask.hold.account())?;
+    let key = idempotency(
+        &headers,
+        ask.idempotency_key.take(),
+        Some(ask.hold.to_string()),
+        &ask,
+    )?;
+    let (account, hold) = hold(&ask.hold)?;
+    let answer = app
+        .engine
+        .release(account, (&key, access.actor()), hold)
+        .await?;
+    super::credits::change(&answer)
+}
+
+/// Charge use that has happened
+#[utoipa::path(post, path = "/v1/record", tag = "decisions", request_body = wire::RecordRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "The charge", body = wire::Charge),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn record(
+    State(app): State<App>,
+    access: Access,
+    headers: HeaderMap,
+    Body(ask): Body<wire::RecordRequest>,
+) -> Result<Json<wire::Charge>, Failure> {
+    Ok(Json(*run_record(&app, &access, &headers, ask).await?))
+}
+
+async fn run_record(
+    app: &App,
+    access: &Access,
+    headers: &HeaderMap,
+    mut ask: wire::RecordRequest,
+) -> Result<Box<wire::Charge>, Failure> {
+    access.on(Scope::Record, &ask.account)?;
+    let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
+    let request = Request {
+        feature: ask.feature,
+        path: ask.path,
+        dimensions: dimensions(&ask.dimensions),
+        quantities: pairs(ask.quantities),
+        consented: ask.consent,
+    };
+    charge(
+        &app.engine
+            .record(&ask.account, (&key, access.actor()), &request)
+            .await?,
+    )
+}
+
+/// Run several operations; each has its own answer, and one that fails does not stop the others
+#[utoipa::path(post, path = "/v1/batch", tag = "decisions", request_body = wire::BatchRequest,
+    responses((status = 200, description = "The answers, in the order of the items", body = wire::BatchAnswer),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn batch(
+    State(app): State<App>,
+    access: Access,
+    Body(batch): Body<wire::BatchRequest>,
+) -> Result<Json<wire::BatchAnswer>, Failure> {
+    if batch.items.len() > BATCH_MAX {
+        return Err(Failure::invalid(format!(
+            "a batch has at most {BATCH_MAX} items"
+        )));
+    }
+    // All items are decided before any waits, so that they share a commit.
+    let mut tasks = tokio::task::JoinSet::new();
+    for (i, item) in batch.items.into_iter().enumerate() {
+        let (app, access) = (app.clone(), access.clone());
+        tasks.spawn(async move { (i, run_item(&app, &access, item).await) });
+    }
+    let mut answers = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        answers.push(done.map_err(|e| {
+            Failure::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                e.to_string(),
+            )
+        })?);
+    }
+    answers.sort_by_key(|(i, _)| *i);
+    Ok(Json(wire::BatchAnswer {
+        items: answers.into_iter().map(|(_, answer)| answer).collect(),
+    }))
+}
+
+async fn run_item(app: &App, access: &Access, item: wire::BatchItem) -> wire::BatchItemAnswer {
+    let none = HeaderMap::new();
+    let answer = match item {
+        wire::BatchItem::Authorize(ask) => run_authorize(app, access, &none, ask)
+            .await
+            .map(wire::BatchItemAnswer::Decision),
+        wire::BatchItem::Settle(ask) => run_settle(app, access, &none, ask)
+            .await
+            .map(wire::BatchItemAnswer::Charge),
+        wire::BatchItem::Record(ask) => run_record(app, access, &none, ask)
+            .await
+            .map(wire::BatchItemAnswer::Charge),
+    };
+    answer.unwrap_or_else(|Failure(problem)| wire::BatchItemAnswer::Problem(problem))
+}
+
+/// Explain a past decision from what was stored with it
+#[utoipa::path(get, path = "/v1/decisions/{id}", tag = "decisions",
+    params(("id" = String, Path, description = "The decision's `decision_id`")),
+    responses((status = 200, description = "The decision as it was answered", body = wire::Decision),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn explain(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<wire::Decision>, Failure> {
+    access.scope(Scope::Read)?;
+    let id: Reference = id.parse().map_err(|e: wire::ReferenceError| {
+        Failure::new(StatusCode::NOT_FOUND, "unknown_decision", e.to_string())
+    })?;
+    access.on(Scope::Read, id.account())?;
+    let found = match &id {
+        Reference::Record(account, seq) => {
+            render::decision_of_record(account, &app.engine.record_at(account, *seq).await?, false)
+        }
+        Reference::Denial(account, at) => {
+            let denial = app.engine.denial_at(account, *at).await?;
+            Some(render::decision_of_denial(account, &denial, false))
+        }
+    };
+    found.map(Json).ok_or_else(no_decision)
+}

@@ -1,0 +1,193 @@
+//! The router: one table of routes, from which the OpenAPI document is made as well.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use headworks_engine::Engine;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::metrics::Metrics;
+use crate::problem::Failure;
+
+mod accounts;
+mod administration;
+mod credits;
+mod decisions;
+
+/// Largest body of an operation, in bytes.
+pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
+/// Largest catalog, in bytes.
+pub(crate) const CATALOG_BYTES_MAX: usize = 8 << 20;
+
+/// What every route sees.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) engine: Arc<Engine>,
+    /// Requests without a key may do everything: the demo on loopback, nothing else.
+    pub(crate) open: bool,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) request_timeout: std::time::Duration,
+}
+
+impl App {
+    /// Everything the routes need over one engine.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, open: bool, request_timeout: std::time::Duration) -> Self {
+        Self {
+            metrics: Arc::new(Metrics::new(&engine)),
+            engine,
+            open,
+            request_timeout,
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Headworks",
+        description = "How much is allowed, and from which source? Amounts of credits are decimal strings, instants \
+                       RFC 3339 in UTC, durations `60s` or ISO 8601. Mutating calls take an `Idempotency-Key`; errors are \
+                       RFC 9457 problem details. A denial is an answer with status 200.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    modifiers(&Security),
+    security(("key" = []))
+)]
+struct Document;
+
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("key", scheme);
+    }
+}
+
+fn table() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(decisions::authorize))
+        .routes(routes!(decisions::check))
+        .routes(routes!(decisions::extend))
+        .routes(routes!(decisions::settle))
+        .routes(routes!(decisions::release))
+        .routes(routes!(decisions::record))
+        .routes(routes!(decisions::batch))
+        .routes(routes!(decisions::explain))
+        .routes(routes!(accounts::open, accounts::list))
+        .routes(routes!(accounts::show, accounts::change))
+        .routes(routes!(accounts::balances))
+        .routes(routes!(accounts::windows))
+        .routes(routes!(accounts::holds))
+        .routes(routes!(accounts::records))
+        .routes(routes!(credits::grant))
+        .routes(routes!(credits::void))
+        .routes(routes!(credits::adjust))
+        .routes(routes!(credits::refund))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(
+                    administration::show_catalog,
+                    administration::put_catalog
+                ))
+                .routes(routes!(administration::check_catalog))
+                .layer(DefaultBodyLimit::max(CATALOG_BYTES_MAX)),
+        )
+        .routes(routes!(administration::show_schema))
+        .routes(routes!(
+            administration::create_key,
+            administration::list_keys
+        ))
+        .routes(routes!(administration::revoke_key))
+        .routes(routes!(administration::healthz))
+        .routes(routes!(administration::readyz))
+        .routes(routes!(administration::metrics))
+}
+
+/// The router over an engine.
+#[must_use]
+pub fn app(app: App) -> axum::Router {
+    let (router, document) = table().split_for_parts();
+    let document = document.to_json().unwrap_or_default();
+    router
+        .route(
+            "/v1/openapi.json",
+            axum::routing::get(move |_: crate::auth::Access| async move {
+                (
+                    [(axum::http::header::CONTENT_TYPE, "application/json")],
+                    document,
+                )
+            }),
+        )
+        .fallback(|| async {
+            Failure::new(
+                StatusCode::NOT_FOUND,
+                "no_such_route",
+                "there is no such route; see /v1/openapi.json",
+            )
+        })
+        .method_not_allowed_fallback(|| async {
+            Failure::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "the route takes another method; see /v1/openapi.json",
+            )
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(app.clone(), observe))
+        .layer(CatchPanicLayer::custom(|_| {
+            Failure::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "the request failed; the server's log says why",
+            )
+            .into_response()
+        }))
+        .with_state(app)
+}
+
+/// The OpenAPI document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    table().split_for_parts().1
+}
+
+/// The JSON Schema of the catalog.
+#[must_use]
+pub fn catalog_schema() -> serde_json::Value {
+    administration::schema()
+}
+
+/// Bounds the time of a request and measures it.
+async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", |p| p.as_str())
+        .to_owned();
+    let started = std::time::Instant::now();
+    let response = match tokio::time::timeout(app.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "the request took too long; whether it was stored is known by retrying with the same key";
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail).into_response()
+        }
+    };
+    app.metrics.observe(
+        &route,
+        response.status().as_u16(),
+        started.elapsed().as_secs_f64(),
+    );
+    response
+}

@@ -1,0 +1,185 @@
+//! Listening: bounded connections, bounded header time, graceful shutdown.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headworks_engine::Engine;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::routes::{App, app};
+
+/// How to listen.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Requests without a key may do everything. Only on loopback.
+    pub open: bool,
+    /// Most connections at once; more wait to be accepted.
+    pub connections_max: usize,
+    /// A request that takes longer is answered `outcome_unknown`.
+    pub request_timeout: Duration,
+    /// A connection that takes longer to send the head of a request is closed.
+    pub header_timeout: Duration,
+    /// How long a shutdown waits for requests that are being answered.
+    pub drain: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            open: false,
+            connections_max: 10_000,
+            request_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why the server does not start.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    Bind(SocketAddr, std::io::Error),
+    /// There is no API key, so nobody could use it safely.
+    NoKeys(Option<PathBuf>),
+    /// Requests without a key on an address that others reach.
+    OpenBeyondLoopback(SocketAddr),
+}
+
+impl std::fmt::Display for ServeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bind(at, e) => write!(
+                f,
+                "cannot listen on {at}: {e}; stop what uses it, or pass another --listen"
+            ),
+            Self::NoKeys(data) => {
+                let data = data
+                    .as_ref()
+                    .map_or_else(|| "DIR".to_owned(), |d| d.display().to_string());
+                write!(
+                    f,
+                    "there is no API key yet; make one first: headworks keys create --data {data} --scope admin"
+                )
+            }
+            Self::OpenBeyondLoopback(at) => write!(
+                f,
+                "{at} is not a loopback address, so API keys are required"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// A server that is listening.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Serving {
+    /// Stops accepting, lets running requests finish, and returns when they have or the drain time is over.
+    pub async fn shut_down(self) {
+        // Nobody listens any more when the task has ended by itself.
+        let _ = self.stop.send(true);
+        if let Err(e) = self.task.await {
+            tracing::error!(error = %e, "the listener ended badly");
+        }
+    }
+}
+
+/// Starts listening.
+///
+/// # Errors
+/// When the address is taken, or it would be unsafe to listen.
+pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving, ServeError> {
+    if options.open && !options.listen.ip().is_loopback() {
+        return Err(ServeError::OpenBeyondLoopback(options.listen));
+    }
+    if !options.open && engine.keyring().is_empty() {
+        return Err(ServeError::NoKeys(None));
+    }
+    let bound = TcpListener::bind(options.listen).await;
+    let listener = bound.map_err(|e| ServeError::Bind(options.listen, e))?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| ServeError::Bind(options.listen, e))?;
+    let (stop, stopping) = watch::channel(false);
+    let router = app(App::new(engine, options.open, options.request_timeout));
+    let task = tokio::spawn(accept(listener, router, options, stopping));
+    Ok(Serving {
+        address,
+        stop,
+        task,
+    })
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: axum::Router,
+    options: ServeOptions,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(30)));
+    let graceful = GracefulShutdown::new();
+    let connections = Arc::new(Semaphore::new(options.connections_max));
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+            break;
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.changed() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(e) => {
+                // Out of descriptors, or a peer that left at once: others must still be served.
+                tracing::warn!(error = %e, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        if let Err(e) = stream.set_nodelay(true) {
+            tracing::debug!(error = %e, "a connection ended at once");
+        }
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http
+            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+            .into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(e) = connection.await {
+                tracing::debug!(error = %e, "a connection ended badly");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(options.drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests were still running when the drain time was over");
+    }
+}

@@ -1,0 +1,12 @@
+//! The JSON of the API: what a caller sends and what the server answers.
+//!
+//! Shapes only: amounts of credits are decimal strings, instants RFC 3339 in UTC, durations `60s` or ISO 8601, references
+//! `account~number`. Unknown fields in requests are refused.
+
+mod answers;
+mod reference;
+mod requests;
+
+pub use answers::*;
+pub use reference::{Reference, ReferenceError};
+pub use requests::*;

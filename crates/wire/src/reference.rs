@@ -1,0 +1,80 @@
+//! References: how records, holds, grants and decisions are named outside: `account~number`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use headworks_core::ledger::Seq;
+use headworks_core::name::Name;
+use headworks_core::time::Instant;
+
+/// The name of a record, or of what a record opened: a hold, a grant, a decision, a charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// `acme~17`: record 17 of account acme, and the hold or grant it opened.
+    Record(Name, Seq),
+    /// `acme~1763812800000000d`: the denial decided at this instant.
+    Denial(Name, Instant),
+}
+
+/// Why a text is not a [`Reference`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceError(String);
+
+impl fmt::Display for ReferenceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is no reference; write it as the server gave it, like acme~17",
+            self.0
+        )
+    }
+}
+
+impl Reference {
+    /// The account it belongs to.
+    #[must_use]
+    pub fn account(&self) -> &Name {
+        match self {
+            Self::Record(account, _) | Self::Denial(account, _) => account,
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(account, seq) => write!(f, "{account}~{seq}"),
+            Self::Denial(account, at) => write!(f, "{account}~{}d", at.micros()),
+        }
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let bad = || ReferenceError(text.into());
+        let (account, number) = text.split_once('~').ok_or_else(bad)?;
+        let account = Name::new(account).map_err(|_| bad())?;
+        match number.strip_suffix('d') {
+            Some(micros) => Ok(Self::Denial(
+                account,
+                Instant::from_micros(micros.parse().map_err(|_| bad())?),
+            )),
+            None => Ok(Self::Record(account, number.parse().map_err(|_| bad())?)),
+        }
+    }
+}
+
+impl serde::Serialize for Reference {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Reference {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}

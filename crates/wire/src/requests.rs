@@ -1,0 +1,401 @@
+//! What callers send.
+
+use std::collections::BTreeMap;
+
+use headworks_core::account::Consent;
+use headworks_core::amount::Credits;
+use headworks_core::ledger::Category;
+use headworks_core::name::{Label, Name, Path, Segment};
+use headworks_core::time::{Instant, Span};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::reference::Reference;
+
+/// Units of each meter.
+pub type Quantities = BTreeMap<Name, u64>;
+
+/// Ask how much is allowed and hold it, or charge it at once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizeRequest {
+    /// Who pays.
+    #[schema(value_type = String, example = "acme")]
+    pub account: Name,
+    /// What is used.
+    #[schema(value_type = String, example = "chat.completion")]
+    pub feature: Name,
+    /// Where in the account: `team:…/user:…/key:…/session:…`, any level may be left out.
+    #[serde(default)]
+    #[schema(value_type = String, example = "team:research/user:alice")]
+    pub path: Path,
+    /// Dimensions that prices depend on, such as the model.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub dimensions: BTreeMap<Name, Label>,
+    /// The estimate: units of each meter. `requests` counts 1 when it is left out.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub quantities: Quantities,
+    /// Accept less: the least of one meter that is still of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    pub min: Option<Quantities>,
+    /// `now`: charge at once, without a hold. Default `later`.
+    #[serde(default)]
+    pub settle: Settle,
+    /// The user agrees to paid sources.
+    #[serde(default)]
+    pub consent: bool,
+    /// Life of the hold. Default: as the feature says, 60 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "60s")]
+    pub life: Option<Span>,
+    /// How long to wait for capacity. Accepted and without effect until capacity pools exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "5s")]
+    pub max_wait: Option<Span>,
+    /// Idempotency key; wins over the `Idempotency-Key` header. Not used by `check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// When an authorized use is charged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Settle {
+    /// By a later `settle` of the hold.
+    #[default]
+    Later,
+    /// At once.
+    Now,
+}
+
+/// End a hold at the actual use.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettleRequest {
+    /// The hold.
+    #[schema(value_type = String, example = "acme~17")]
+    pub hold: Reference,
+    /// The actual use. Meters that are left out count zero, `requests` as held.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub quantities: Quantities,
+    /// Idempotency key. Default: the hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// End a hold at zero.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// The hold.
+    #[schema(value_type = String, example = "acme~17")]
+    pub hold: Reference,
+    /// Idempotency key. Default: the hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Grow a hold, move its deadline, or report progress.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendRequest {
+    /// The hold.
+    #[schema(value_type = String, example = "acme~17")]
+    pub hold: Reference,
+    /// How much more of each meter.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub quantities: Quantities,
+    /// Accept less: the least of one meter that is still of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    pub min: Option<Quantities>,
+    /// New life, from now. At most 10 times in the life of a hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "60s")]
+    pub life: Option<Span>,
+    /// Use so far; charged if the hold expires and its feature says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    pub progress: Option<Quantities>,
+    /// The user agrees to paid sources.
+    #[serde(default)]
+    pub consent: bool,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Charge use that has happened.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordRequest {
+    /// Who pays.
+    #[schema(value_type = String, example = "acme")]
+    pub account: Name,
+    /// What was used.
+    #[schema(value_type = String, example = "chat.completion")]
+    pub feature: Name,
+    /// Where in the account.
+    #[serde(default)]
+    #[schema(value_type = String, example = "team:research/user:alice")]
+    pub path: Path,
+    /// Dimensions that prices depend on.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub dimensions: BTreeMap<Name, Label>,
+    /// Units of each meter.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub quantities: Quantities,
+    /// The user agrees to paid sources.
+    #[serde(default)]
+    pub consent: bool,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Several operations in one call; each has its own answer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchRequest {
+    /// At most 1,000.
+    pub items: Vec<BatchItem>,
+}
+
+/// One operation of a batch.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchItem {
+    /// As `/v1/authorize`.
+    Authorize(AuthorizeRequest),
+    /// As `/v1/settle`.
+    Settle(SettleRequest),
+    /// As `/v1/record`.
+    Record(RecordRequest),
+}
+
+/// Open an account.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenAccountRequest {
+    /// Its name.
+    #[schema(value_type = String, example = "acme")]
+    pub id: Name,
+    /// Its plan. Default: the catalog's default plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub plan: Option<Name>,
+    /// Whether paid sources may be drawn. Default: as the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// What billing windows are counted from. Default: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub billing_anchor: Option<Instant>,
+    /// Settings of teams, users, keys and sessions.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, SegmentSettings>)]
+    pub segments: BTreeMap<Segment, SegmentSettings>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Settings of one segment of the path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentSettings {
+    /// Whether every request through it is denied.
+    #[serde(default)]
+    pub suspended: bool,
+    /// Its consent; the strictest of the path and the account counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// Credits it may draw from the pool in one window. On a team: the cap of each member without one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub pool_cap: Option<Credits>,
+}
+
+/// Change an account; fields that are left out stay.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeAccountRequest {
+    /// New plan. Use counted under names that both plans have stays counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub plan: Option<Name>,
+    /// Whether every request is denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<bool>,
+    /// Whether paid sources may be drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// What billing windows are counted from; windows that are open keep their bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub billing_anchor: Option<Instant>,
+    /// Settings of segments, each replaced whole; `null` removes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, SegmentSettings>)]
+    pub segments: BTreeMap<Segment, Option<SegmentSettings>>,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Add credits.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRequest {
+    /// How many credits.
+    #[schema(value_type = String, example = "25")]
+    pub amount: Credits,
+    /// Their kind.
+    pub category: Category,
+    /// Small is drawn first.
+    #[serde(default)]
+    pub priority: u16,
+    /// Usable from. Default: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub effective_from: Option<Instant>,
+    /// Usable before. Default: they never expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Instant>,
+    /// The features they pay for. Default: all.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub features: Vec<Name>,
+    /// Your reference, for example an invoice number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reference: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Take back what is left of a grant.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VoidRequest {
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Correct a grant by hand.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustRequest {
+    /// The grant.
+    #[schema(value_type = String, example = "acme~3")]
+    pub grant: Reference,
+    /// Credits to add, or with a minus sign to take.
+    #[schema(value_type = String, example = "-1.5")]
+    pub amount: Credits,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Give back a charge, once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefundRequest {
+    /// The charge: the reference that settle, record or authorize with `settle: now` answered.
+    #[schema(value_type = String, example = "acme~18")]
+    pub charge: Reference,
+    /// How many credits. Default: all of them, and the allowance as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub amount: Option<Credits>,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// What an API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// authorize, check, extend, settle, release.
+    Decide,
+    /// record.
+    Record,
+    /// Everything that only reads.
+    Read,
+    /// Accounts, credits, catalog and keys; includes the other scopes.
+    Admin,
+}
+
+impl Scope {
+    /// All scopes.
+    pub const ALL: [Self; 4] = [Self::Decide, Self::Record, Self::Read, Self::Admin];
+
+    /// The word used in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decide => "decide",
+            Self::Record => "record",
+            Self::Read => "read",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Make an API key.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateKeyRequest {
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub accounts: Vec<Label>,
+    /// When it stops working. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Instant>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub note: Option<Label>,
+}
