@@ -16,7 +16,7 @@ use crate::routes::App;
 
 /// What the caller may do.
 #[derive(Clone, Debug)]
-pub struct Access {
+pub(crate) struct Access {
     key: Option<Name>,
     scopes: Vec<Scope>,
     accounts: Arc<[Label]>,

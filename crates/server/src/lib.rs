@@ -10,7 +10,7 @@ mod render;
 mod routes;
 mod serve;
 
-pub use auth::{Access, NewSecret, new_secret};
+pub use auth::{NewSecret, new_secret};
 pub use render::{decision_of_denial, record_answer};
 pub use routes::{App, app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};

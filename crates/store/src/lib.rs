@@ -10,5 +10,5 @@ mod memory;
 
 pub use batch::{Batch, Entry};
 pub use contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};
-pub use embedded::{Embedded, Options, Recovery};
+pub use embedded::{Embedded, Options, Recovery, journal_blocks};
 pub use memory::Memory;

@@ -126,6 +126,28 @@ fn read_at(file: &File, into: &mut [u8], offset: u32) -> std::io::Result<usize> 
     Ok(done)
 }
 
+/// The sizes of all blocks of a journal, in order: what each group commit wrote.
+///
+/// # Errors
+/// When the directory or a segment cannot be read.
+pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
+    let mut sizes = Vec::new();
+    for number in list(dir)? {
+        let path = dir.join(format!("{number:08}.journal"));
+        let bytes = std::fs::read(&path).map_err(|source| StoreError::Io {
+            doing: "reading",
+            path,
+            source,
+        })?;
+        let mut at = SEGMENT_HEADER;
+        while let Some(length) = bytes.get(at..).and_then(frame::block_length) {
+            sizes.push(BLOCK_HEADER + length);
+            at += BLOCK_HEADER + length;
+        }
+    }
+    Ok(sizes)
+}
+
 /// The numbers of the segments in a directory, in order.
 fn list(dir: &Path) -> Result<Vec<u32>, StoreError> {
     let io = |source| StoreError::Io {

@@ -24,6 +24,7 @@ mod journal;
 
 use frame::Position;
 use index::Index;
+pub use journal::journal_blocks;
 use journal::{Segments, Writer};
 
 /// How the embedded store works.

@@ -1,0 +1,352 @@
+//! `headworks bench`: ratios taken in one run, beside what bounds them.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant as StdInstant};
+
+use headworks_core::account::Settings;
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::ledger::{Category, HoldId};
+use headworks_core::name::{Label, Name, Path as AccountPath};
+use headworks_core::operation::{Authorize, NewGrant, Request};
+use headworks_engine::{Answer, Clock, Effect, Engine, Idempotency, Limits};
+use headworks_server::{ServeOptions, serve};
+use headworks_store::{Embedded, Options, journal_blocks};
+use hyper::Method;
+use smallvec::SmallVec;
+
+use crate::Outcome;
+use crate::arguments::{Bench, BenchArguments, EngineBench, HttpBench};
+use crate::client::Client;
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+const CATALOG: &str = r#"
+version = "bench"
+default_plan = "plus"
+[meters]
+input_tokens = { unit = "token" }
+output_tokens = { unit = "token" }
+[features.chat]
+meters = ["input_tokens", "output_tokens"]
+rate_card = "standard"
+[[rate_cards.standard]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", per = 1_000_000, credits = { input_tokens = "1.25", output_tokens = "10" } }]
+[plans.plus]
+features = ["chat"]
+waterfall = [
+  { allowance = { name = "included", windows = [{ name = "five_hours", window.first_use = { limit = "0.004", length = "5h" } }] } },
+  { grants = { name = "credits" } },
+]
+"#;
+
+pub(crate) async fn run(arguments: BenchArguments) -> Outcome {
+    match arguments.what {
+        Bench::Engine(options) => engine(options).await,
+        Bench::Http(options) => http(options).await,
+    }
+}
+
+fn start(dir: &Path) -> Result<Arc<Engine>, Failed> {
+    let store = Embedded::open(dir, Options::default())?;
+    let catalog = Catalog::parse(CATALOG, Format::Toml).map_err(|e| e.to_string())?;
+    Ok(Engine::start(
+        Arc::new(store),
+        catalog,
+        Arc::new(Clock::new()),
+        Limits::default(),
+    )?)
+}
+
+fn key(text: &str) -> Result<Idempotency, Failed> {
+    Ok(Idempotency {
+        text: Label::new(text).map_err(|e| e.to_string())?,
+        digest: [7; 16],
+    })
+}
+
+fn account(n: u32) -> Result<Name, Failed> {
+    Ok(Name::new(&format!("account-{n}")).map_err(|e| e.to_string())?)
+}
+
+async fn open(engine: &Engine, n: u32) -> Result<(), Failed> {
+    let name = account(n)?;
+    let plan = Name::new("plus").map_err(|e| e.to_string())?;
+    let settings = |now| Settings {
+        plan: plan.clone(),
+        suspended: false,
+        consent: None,
+        billing_anchor: now,
+        segments: Vec::new(),
+    };
+    engine
+        .open_account(&name, (&key("open")?, None), settings)
+        .await?;
+    let grant = NewGrant {
+        amount: "1000000".parse().map_err(|_| "amount")?,
+        category: Category::Purchased,
+        priority: 0,
+        effective_from: None,
+        expires_at: None,
+        features: SmallVec::new(),
+        reference: None,
+    };
+    engine.grant(&name, (&key("grant")?, None), &grant).await?;
+    Ok(())
+}
+
+fn ask() -> Result<Authorize, Failed> {
+    let name = |text: &str| Name::new(text).map_err(|e| e.to_string());
+    Ok(Authorize {
+        request: Request {
+            feature: name("chat")?,
+            path: AccountPath::default(),
+            dimensions: SmallVec::new(),
+            quantities: [
+                (name("input_tokens")?, 1_200),
+                (name("output_tokens")?, 800),
+            ]
+            .into_iter()
+            .collect(),
+            consented: false,
+        },
+        minimum: None,
+        life: None,
+        settle_now: false,
+    })
+}
+
+/// A small generator for spreading load; its numbers decide nothing.
+fn next(state: &mut u64) -> u64 {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+fn seconds(took: Duration) -> f64 {
+    took.as_secs_f64()
+}
+
+fn rate(count: u64, took: Duration) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::as_conversions,
+        reason = "a figure for people"
+    )]
+    let count = count as f64;
+    #[expect(clippy::float_arithmetic, reason = "a figure for people")]
+    let rate = count / seconds(took).max(1e-9);
+    rate
+}
+
+fn percent(part: f64, whole: f64) -> f64 {
+    #[expect(clippy::float_arithmetic, reason = "a figure for people")]
+    let percent = 100.0 * part / whole.max(1e-9);
+    percent
+}
+
+async fn engine(options: EngineBench) -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let engine = start(dir.path())?;
+    eprintln!("opening {} accounts", options.accounts);
+    let mut opening = tokio::task::JoinSet::new();
+    for lane in 0..256_u32 {
+        let engine = Arc::clone(&engine);
+        opening.spawn(async move {
+            let mut n = lane;
+            while n < options.accounts {
+                open(&engine, n).await?;
+                n += 256;
+            }
+            Ok::<(), Failed>(())
+        });
+    }
+    while let Some(done) = opening.join_next().await {
+        done??;
+    }
+    let written_before = journal_blocks(&dir.path().join("journal"))?.len();
+    eprintln!(
+        "authorizing and settling for {} s with {} in flight",
+        options.seconds, options.in_flight
+    );
+    let operations = Arc::new(AtomicU64::new(0));
+    let started = StdInstant::now();
+    let until = started + Duration::from_secs(options.seconds);
+    let mut lanes = tokio::task::JoinSet::new();
+    for lane in 0..options.in_flight {
+        let (engine, operations) = (Arc::clone(&engine), Arc::clone(&operations));
+        lanes
+            .spawn(async move { drive(&engine, options.accounts, lane, until, &operations).await });
+    }
+    while let Some(done) = lanes.join_next().await {
+        done??;
+    }
+    let took = started.elapsed();
+    let ours = rate(operations.load(Ordering::Relaxed), took);
+    engine.close();
+    drop(engine);
+    let blocks = journal_blocks(&dir.path().join("journal"))?.split_off(written_before);
+    let bytes: usize = blocks.iter().sum();
+    let raw = raw_append(dir.path(), &blocks)?;
+    let records = operations.load(Ordering::Relaxed);
+    let raw_rate = rate(records, raw);
+    println!("accounts            {}", options.accounts);
+    println!("in flight           {}", options.in_flight);
+    println!(
+        "operations          {records} in {:.1} s, {} batches, {bytes} bytes",
+        seconds(took),
+        blocks.len()
+    );
+    println!("engine              {ours:.0} durable operations/s");
+    println!(
+        "bare append         {raw_rate:.0} operations/s (same bytes, same batches, write + fdatasync)"
+    );
+    println!(
+        "ratio               {:.0} % of the bare append (bar: 40 %)",
+        percent(ours, raw_rate)
+    );
+    Ok(())
+}
+
+async fn drive(
+    engine: &Engine,
+    accounts: u32,
+    lane: usize,
+    until: StdInstant,
+    operations: &AtomicU64,
+) -> Result<(), Failed> {
+    let ask = ask()?;
+    let mut random = u64::try_from(lane)?.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let names = (0..accounts).map(account).collect::<Result<Vec<_>, _>>()?;
+    let mut n = 0_u64;
+    while StdInstant::now() < until {
+        let at = usize::try_from(next(&mut random) % u64::from(accounts))?;
+        let Some(name) = names.get(at) else { continue };
+        n += 1;
+        let answer = engine
+            .authorize(name, (&key(&format!("{lane}-{n}"))?, None), &ask)
+            .await?;
+        let Some(hold) = hold_of(&answer) else {
+            return Err("an authorize was not allowed".into());
+        };
+        let used = [(ask.request.quantities.clone().remove(1).0, 500)]
+            .into_iter()
+            .collect();
+        engine
+            .settle(name, (&key(&format!("{lane}-{n}"))?, None), hold, &used)
+            .await?;
+        operations.fetch_add(2, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+fn hold_of(answer: &Answer) -> Option<HoldId> {
+    match &answer.effect {
+        Effect::Recorded(record) => Some(HoldId(record.seq)),
+        Effect::Denied(_) | Effect::Unrecorded(_) => None,
+    }
+}
+
+/// Writes blocks of the same sizes to one file, each synced before the next.
+fn raw_append(dir: &Path, blocks: &[usize]) -> Result<Duration, Failed> {
+    let mut file = std::fs::File::options()
+        .create_new(true)
+        .append(true)
+        .open(dir.join("bare"))?;
+    let filler = vec![0x5A; blocks.iter().copied().max().unwrap_or(0)];
+    let started = StdInstant::now();
+    for block in blocks {
+        file.write_all(filler.get(..*block).unwrap_or_default())?;
+        file.sync_data()?;
+    }
+    Ok(started.elapsed())
+}
+
+async fn http(options: HttpBench) -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let engine = start(dir.path())?;
+    for n in 0..1_000 {
+        open(&engine, n).await?;
+    }
+    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let serving = serve(
+        Arc::clone(&engine),
+        ServeOptions {
+            listen,
+            open: true,
+            ..ServeOptions::default()
+        },
+    )
+    .await?;
+    let url = format!("http://{}", serving.address);
+    let mut empty_total = 0.0;
+    let mut ours_total = 0.0;
+    // Both sides in turns, so that a noisy neighbour disturbs both.
+    for round in 0..3_u64 {
+        let slice = Duration::from_secs(options.seconds);
+        let empty = load(&url, options.connections, slice, None).await?;
+        let ours = load(&url, options.connections, slice, Some(round)).await?;
+        println!(
+            "round {round}: empty endpoint {empty:.0} requests/s, authorize {ours:.0} requests/s"
+        );
+        #[expect(clippy::float_arithmetic, reason = "a figure for people")]
+        {
+            empty_total += empty;
+            ours_total += ours;
+        }
+    }
+    println!(
+        "ratio: {:.0} % of the empty endpoint (bar: 60 %)",
+        percent(ours_total, empty_total)
+    );
+    serving.shut_down().await;
+    engine.close();
+    Ok(())
+}
+
+/// Requests a second over keep-alive connections: authorize, or the empty endpoint for `None`.
+async fn load(
+    url: &str,
+    connections: usize,
+    slice: Duration,
+    round: Option<u64>,
+) -> Result<f64, Failed> {
+    let count = Arc::new(AtomicU64::new(0));
+    let until = StdInstant::now() + slice;
+    let started = StdInstant::now();
+    let mut lanes = tokio::task::JoinSet::new();
+    for lane in 0..connections {
+        let (url, count) = (url.to_owned(), Arc::clone(&count));
+        lanes.spawn(async move {
+            let mut client = Client::connect(&url, None).await?;
+            let mut n = 0_u64;
+            while StdInstant::now() < until {
+                n += 1;
+                let status = match round {
+                    None => client.send(Method::GET, "/healthz", None, "text/plain", Vec::new()).await?.0,
+                    Some(round) => {
+                        let body = format!(
+                            r#"{{"account":"account-{}","feature":"chat","settle":"now","quantities":{{"input_tokens":1200,"output_tokens":800}}}}"#,
+                            (n * 7 + u64::try_from(lane)? * 131) % 1_000
+                        );
+                        let key = format!("{round}-{lane}-{n}");
+                        client.send(Method::POST, "/v1/authorize", Some(&key), "application/json", body.into_bytes()).await?.0
+                    }
+                };
+                if !status.is_success() {
+                    return Err(format!("status {status}").into());
+                }
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok::<(), Failed>(())
+        });
+    }
+    while let Some(done) = lanes.join_next().await {
+        done??;
+    }
+    Ok(rate(count.load(Ordering::Relaxed), started.elapsed()))
+}

@@ -1,0 +1,481 @@
+//! The commands that call the API, one for each call.
+
+use std::path::Path as File;
+use std::sync::Arc;
+
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::name::{Label, Name};
+use headworks_engine::{Clock, Idempotency, Limits};
+use headworks_server::new_secret;
+use headworks_wire as wire;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::arguments::{
+    AccountCommand, AuthorizeArguments, Call, CatalogCommand, KeyArgument, KeysCommand, Remote,
+    WhatArguments,
+};
+use crate::client::{Client, read};
+use crate::print;
+
+/// Reads a file, or standard input for `-`.
+fn text_of(file: &File) -> Result<String, String> {
+    let read = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(file)
+    };
+    read.map_err(|e| format!("{}: {e}", file.display()))
+}
+
+/// `headworks check-catalog`: without a server.
+pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
+    let text = text_of(file)?;
+    match Catalog::parse(&text, Format::of(&text)) {
+        Ok(catalog) => {
+            let names = |names: Vec<&Name>| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
+            let (plans, features) = (names(catalog.plan_names()), names(catalog.feature_names()));
+            if as_json {
+                println!(
+                    "{}",
+                    json!({"version": catalog.version, "plans": plans, "features": features})
+                );
+            } else {
+                println!("{}: version {} is correct", file.display(), catalog.version);
+                println!(
+                    "plans: {}\nfeatures: {}",
+                    plans.join(", "),
+                    features.join(", ")
+                );
+            }
+            Ok(())
+        }
+        Err(problems) => {
+            let lines: Vec<String> = problems
+                .0
+                .iter()
+                .map(|p| format!("{}: {p}", file.display()))
+                .collect();
+            Err(format!(
+                "the catalog has {} problems\n{}",
+                problems.0.len(),
+                lines.join("\n")
+            )
+            .into())
+        }
+    }
+}
+
+/// `headworks schema`.
+pub(crate) fn schema() -> Outcome {
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&headworks_server::catalog_schema())?
+    );
+    Ok(())
+}
+
+async fn connect(remote: &Remote) -> Result<Client, crate::client::CallError> {
+    Client::connect(&remote.server, remote.api_key.clone()).await
+}
+
+/// `headworks keys`.
+pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -> Outcome {
+    match command {
+        KeysCommand::Create {
+            data,
+            scopes,
+            accounts,
+            expires_at,
+            note,
+        } => {
+            let ask = wire::CreateKeyRequest {
+                scopes,
+                accounts,
+                expires_at,
+                note,
+            };
+            let (id, secret) = match data {
+                Some(data) => create_key_offline(&data, &ask).await?,
+                None => {
+                    let made: wire::KeyCreated =
+                        connect(remote).await?.post("/v1/keys", None, &ask).await?;
+                    (made.key.id, made.secret)
+                }
+            };
+            if as_json {
+                println!("{}", json!({"id": id, "secret": secret}));
+            } else {
+                eprintln!("key {id}; send it as `Authorization: Bearer …`; it is not shown again:");
+                println!("{secret}");
+            }
+        }
+        KeysCommand::List => {
+            let keys: Value = connect(remote).await?.get("/v1/keys").await?;
+            print::show("keys", &keys, as_json);
+        }
+        KeysCommand::Revoke { id } => {
+            let path = format!("/v1/keys/{id}");
+            connect(remote)
+                .await?
+                .call::<Value>(Method::DELETE, &path, None, None::<&()>)
+                .await?;
+            println!(
+                "{}",
+                if as_json {
+                    json!({"revoked": id}).to_string()
+                } else {
+                    format!("key {id} is revoked")
+                }
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Makes a key in a data directory that no server has open.
+async fn create_key_offline(
+    data: &File,
+    ask: &wire::CreateKeyRequest,
+) -> Result<(Name, String), Box<dyn std::error::Error + Send + Sync>> {
+    let engine = crate::serve::engine(data, Arc::new(Clock::new()), Limits::default())?;
+    let new = new_secret(ask)?;
+    let id = new.key.id.clone();
+    let text = Label::new(&format!("create {id}")).map_err(|e| e.to_string())?;
+    engine
+        .create_key(
+            new.key,
+            (
+                &Idempotency {
+                    text,
+                    digest: [0; 16],
+                },
+                None,
+            ),
+        )
+        .await?;
+    engine.close();
+    Ok((id, new.secret))
+}
+
+/// The key of a request: the caller's, or a new one that is told, so that a retry can use it.
+fn key_of(argument: KeyArgument) -> Result<Label, Box<dyn std::error::Error + Send + Sync>> {
+    if let Some(key) = argument.key {
+        return Ok(key);
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    let text: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    eprintln!("idempotency key {text} (pass --key {text} to retry this very request)");
+    Ok(Label::new(&text).map_err(|e| e.to_string())?)
+}
+
+fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeRequest {
+    let WhatArguments {
+        account,
+        feature,
+        path,
+        dimensions,
+        quantities,
+        consent,
+    } = a.what;
+    wire::AuthorizeRequest {
+        account,
+        feature,
+        path,
+        dimensions: dimensions.into_iter().collect(),
+        quantities: quantities.into_iter().collect(),
+        min: a.min.map(|m| [m].into_iter().collect()),
+        settle: if a.settle_now {
+            wire::Settle::Now
+        } else {
+            wire::Settle::Later
+        },
+        consent,
+        life: a.life,
+        max_wait: None,
+        idempotency_key: key,
+    }
+}
+
+fn account_path(reference: &wire::Reference, rest: &str) -> String {
+    format!("/v1/accounts/{}/{rest}", reference.account())
+}
+
+/// Runs one call and prints its answer.
+pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
+    let mut client = connect(remote).await?;
+    let (kind, answer): (&str, Value) = match call {
+        Call::Authorize(mut a) => {
+            let key = key_of(KeyArgument {
+                key: a.key.key.take(),
+            })?;
+            (
+                "decision",
+                client
+                    .post("/v1/authorize", None, &authorize(a, Some(key)))
+                    .await?,
+            )
+        }
+        Call::Check(a) => (
+            "decision",
+            client.post("/v1/check", None, &authorize(a, None)).await?,
+        ),
+        Call::Extend {
+            hold,
+            quantities,
+            min,
+            life,
+            progress,
+            consent,
+            key,
+        } => {
+            let ask = wire::ExtendRequest {
+                hold,
+                quantities: quantities.into_iter().collect(),
+                min: min.map(|m| [m].into_iter().collect()),
+                life,
+                progress: (!progress.is_empty()).then(|| progress.into_iter().collect()),
+                consent,
+                idempotency_key: Some(key_of(key)?),
+            };
+            ("decision", client.post("/v1/extend", None, &ask).await?)
+        }
+        Call::Settle { hold, quantities } => {
+            let quantities = quantities.into_iter().collect();
+            let ask = wire::SettleRequest {
+                hold,
+                quantities,
+                idempotency_key: None,
+            };
+            ("charge", client.post("/v1/settle", None, &ask).await?)
+        }
+        Call::Release { hold } => {
+            let ask = wire::ReleaseRequest {
+                hold,
+                idempotency_key: None,
+            };
+            ("change", client.post("/v1/release", None, &ask).await?)
+        }
+        Call::Record { what, key } => {
+            let ask = wire::RecordRequest {
+                account: what.account,
+                feature: what.feature,
+                path: what.path,
+                dimensions: what.dimensions.into_iter().collect(),
+                quantities: what.quantities.into_iter().collect(),
+                consent: what.consent,
+                idempotency_key: Some(key_of(key)?),
+            };
+            ("charge", client.post("/v1/record", None, &ask).await?)
+        }
+        Call::Batch { file } => {
+            let items: wire::BatchRequest = serde_json::from_str(&text_of(&file)?)?;
+            ("batch", client.post("/v1/batch", None, &items).await?)
+        }
+        Call::Explain { id } => (
+            "decision",
+            client.get(&format!("/v1/decisions/{id}")).await?,
+        ),
+        Call::Account(command) => account(&mut client, command).await?,
+        Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
+        Call::Metrics => {
+            let (status, body) = client
+                .send(Method::GET, "/metrics", None, "text/plain", Vec::new())
+                .await?;
+            if !status.is_success() {
+                read::<Value>(status, &body)?;
+            }
+            print!("{}", String::from_utf8_lossy(&body));
+            return Ok(());
+        }
+        credits @ (Call::Grant { .. }
+        | Call::Void { .. }
+        | Call::Adjust { .. }
+        | Call::Refund { .. }) => ("change", change_credits(&mut client, credits).await?),
+    };
+    print::show(kind, &answer, as_json);
+    Ok(())
+}
+
+async fn change_credits(
+    client: &mut Client,
+    call: Call,
+) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(match call {
+        Call::Grant {
+            account,
+            amount,
+            category,
+            priority,
+            effective_from,
+            expires_at,
+            features,
+            reference,
+            key,
+        } => {
+            let idempotency_key = Some(key_of(key)?);
+            let ask = wire::GrantRequest {
+                amount,
+                category,
+                priority,
+                effective_from,
+                expires_at,
+                features,
+                reference,
+                idempotency_key,
+            };
+            client
+                .post(&format!("/v1/accounts/{account}/grants"), None, &ask)
+                .await?
+        }
+        Call::Void { grant, reason, key } => {
+            let ask = wire::VoidRequest {
+                reason,
+                idempotency_key: Some(key_of(key)?),
+            };
+            client
+                .post(
+                    &account_path(&grant, &format!("grants/{grant}/void")),
+                    None,
+                    &ask,
+                )
+                .await?
+        }
+        Call::Adjust {
+            grant,
+            amount,
+            reason,
+            key,
+        } => {
+            let path = account_path(&grant, "adjustments");
+            let ask = wire::AdjustRequest {
+                grant,
+                amount,
+                reason,
+                idempotency_key: Some(key_of(key)?),
+            };
+            client.post(&path, None, &ask).await?
+        }
+        Call::Refund {
+            charge,
+            amount,
+            reason,
+            key,
+        } => {
+            let path = account_path(&charge, "refunds");
+            let ask = wire::RefundRequest {
+                charge,
+                amount,
+                reason,
+                idempotency_key: Some(key_of(key)?),
+            };
+            client.post(&path, None, &ask).await?
+        }
+        _ => unreachable!("the caller passes calls that change credits"),
+    })
+}
+
+async fn account(
+    client: &mut Client,
+    command: AccountCommand,
+) -> Result<(&'static str, Value), Box<dyn std::error::Error + Send + Sync>> {
+    let at = |account: &str, rest: &str| format!("/v1/accounts/{account}{rest}");
+    Ok(match command {
+        AccountCommand::Open {
+            account,
+            plan,
+            consent,
+            billing_anchor,
+        } => {
+            let ask = wire::OpenAccountRequest {
+                id: account,
+                plan,
+                consent,
+                billing_anchor,
+                segments: std::collections::BTreeMap::new(),
+                idempotency_key: None,
+            };
+            ("account", client.post("/v1/accounts", None, &ask).await?)
+        }
+        AccountCommand::Change {
+            account,
+            plan,
+            suspended,
+            consent,
+            pool_caps,
+            reason,
+            key,
+        } => {
+            let cap = |cap| {
+                Some(wire::SegmentSettings {
+                    pool_cap: Some(cap),
+                    ..wire::SegmentSettings::default()
+                })
+            };
+            let ask = wire::ChangeAccountRequest {
+                plan,
+                suspended,
+                consent,
+                billing_anchor: None,
+                segments: pool_caps
+                    .into_iter()
+                    .map(|(segment, credits)| (segment, cap(credits)))
+                    .collect(),
+                reason,
+                idempotency_key: Some(key_of(key)?),
+            };
+            let path = at(account.as_str(), "");
+            (
+                "account",
+                client.call(Method::PATCH, &path, None, Some(&ask)).await?,
+            )
+        }
+        AccountCommand::List { after, max } => {
+            let after = after.map_or(String::new(), |after| format!("&after={after}"));
+            (
+                "accounts",
+                client
+                    .get(&format!("/v1/accounts?max={max}{after}"))
+                    .await?,
+            )
+        }
+        AccountCommand::Show { account } => ("account", client.get(&at(&account, "")).await?),
+        AccountCommand::Balances { account } => {
+            ("balances", client.get(&at(&account, "/balances")).await?)
+        }
+        AccountCommand::Windows { account } => {
+            ("windows", client.get(&at(&account, "/windows")).await?)
+        }
+        AccountCommand::Holds { account } => ("holds", client.get(&at(&account, "/holds")).await?),
+        AccountCommand::Records { account, from, max } => (
+            "records",
+            client
+                .get(&at(&account, &format!("/records?from={from}&max={max}")))
+                .await?,
+        ),
+    })
+}
+
+async fn catalog(client: &mut Client, command: CatalogCommand, as_json: bool) -> Outcome {
+    let (method, path, body) = match command {
+        CatalogCommand::Show => {
+            let (status, body) = client
+                .send(Method::GET, "/v1/catalog", None, "text/plain", Vec::new())
+                .await?;
+            if !status.is_success() {
+                read::<Value>(status, &body)?;
+            }
+            print!("{}", String::from_utf8_lossy(&body));
+            return Ok(());
+        }
+        CatalogCommand::Put { file } => (Method::PUT, "/v1/catalog", text_of(&file)?),
+        CatalogCommand::Check { file } => (Method::POST, "/v1/catalog/check", text_of(&file)?),
+    };
+    let (status, answer) = client
+        .send(method, path, None, "text/plain", body.into_bytes())
+        .await?;
+    print::show("catalog", &read(status, &answer)?, as_json);
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! `headworks`: the server, the demo and one command for each call of the API.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod arguments;
+mod bench;
+mod calls;
+mod client;
+mod demo;
+mod print;
+mod serve;
+
+use arguments::{Arguments, Command};
+
+/// What a command ends with when it fails: a message for people.
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("headworks: cannot start: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(options) => serve::run(options).await,
+            Command::Demo(options) => demo::run(options).await,
+            Command::CheckCatalog { file } => calls::check_catalog(&file, arguments.json),
+            Command::Schema => calls::schema(),
+            Command::Bench(options) => bench::run(options).await,
+            Command::Keys(command) => calls::keys(command, &arguments.remote, arguments.json).await,
+            Command::Call(call) => calls::run(call, &arguments.remote, arguments.json).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("headworks: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Answers for people. Anything without a form of its own is shown as indented JSON.
+
+use std::fmt::Write as _;
+
+use headworks_wire as wire;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Prints an answer, as JSON when that was asked for.
+pub(crate) fn show(kind: &str, answer: &Value, as_json: bool) {
+    let text = if as_json { None } else { text(kind, answer) };
+    let text = text.unwrap_or_else(|| serde_json::to_string_pretty(answer).unwrap_or_default());
+    println!("{}", text.trim_end());
+}
+
+fn text(kind: &str, answer: &Value) -> Option<String> {
+    match kind {
+        "decision" => typed(answer).map(|d| decision(&d)),
+        "charge" => typed(answer).map(|c| charge(&c)),
+        "balances" => typed(answer).map(|b| balances(&b)),
+        "windows" => typed(answer).map(|w| windows(&w)),
+        "change" => typed(answer).map(|c| change(&c)),
+        "records" => typed(answer).map(|r| records(&r)),
+        "accounts" => typed(answer).map(|a: wire::Accounts| {
+            a.accounts
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        }),
+        _ => None,
+    }
+}
+
+fn typed<T: DeserializeOwned>(answer: &Value) -> Option<T> {
+    serde_json::from_value(answer.clone()).ok()
+}
+
+/// Rows in columns: the first left-aligned, numbers right-aligned where `right` says so.
+pub(crate) fn table(rows: &[Vec<String>], right: &[bool]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| {
+        rows.iter()
+            .filter_map(|r| r.get(c))
+            .map(|t| t.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells = row.iter().enumerate().map(|(c, text)| {
+            let width = widths.get(c).copied().unwrap_or(0);
+            if right.get(c) == Some(&true) {
+                format!("{text:>width$}")
+            } else {
+                format!("{text:<width$}")
+            }
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "  {}", line.trim_end());
+    }
+    out
+}
+
+fn quantities(u: &wire::Usage) -> String {
+    let lines = u.lines.iter().filter(|l| l.quantity > 0);
+    lines
+        .map(|l| format!("{} {}", l.quantity, l.meter))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn draws(draws: &[wire::Draw]) -> String {
+    let rows: Vec<Vec<String>> = draws
+        .iter()
+        .map(|d| {
+            let what = match (&d.grant, d.category) {
+                (Some(grant), Some(category)) => format!("grant {grant} ({})", category.as_str()),
+                _ => d.source.clone(),
+            };
+            vec![
+                d.amount.clone(),
+                d.unit.clone(),
+                format!("from {}", d.layer),
+                what,
+            ]
+        })
+        .collect();
+    table(&rows, &[true])
+}
+
+fn visits(visits: &[wire::Visit]) -> String {
+    let rows: Vec<Vec<String>> = visits
+        .iter()
+        .map(|v| {
+            let name = v
+                .grant
+                .as_ref()
+                .map_or_else(|| v.name.to_string(), |g| format!("{} {g}", v.name));
+            let verdict = v
+                .reason
+                .as_ref()
+                .map_or_else(|| v.verdict.clone(), |r| format!("{} ({r})", v.verdict));
+            let limit = v
+                .limit
+                .as_ref()
+                .map_or(String::new(), |limit| format!("of {limit}"));
+            let reset = v
+                .resets_at
+                .map_or(String::new(), |at| format!("until {at}"));
+            let value = if v.before == v.after {
+                v.before.clone()
+            } else {
+                format!("{} → {}", v.before, v.after)
+            };
+            vec![
+                v.place.clone(),
+                name,
+                verdict,
+                value,
+                limit,
+                v.unit.clone(),
+                reset,
+            ]
+        })
+        .collect();
+    table(&rows, &[])
+}
+
+/// A decision, explained.
+pub(crate) fn decision(d: &wire::Decision) -> String {
+    let mut out = String::new();
+    let replayed = if d.replayed {
+        " (first answer again)"
+    } else {
+        ""
+    };
+    let id = d
+        .decision_id
+        .as_ref()
+        .map_or(String::new(), |id| format!("  decision {id}"));
+    let mut line = |text: String| {
+        let _ = writeln!(out, "{text}");
+    };
+    line(format!("{}: {}{replayed}{id}", d.outcome, d.reason));
+    let path = d.usage.path.to_string();
+    let from = if path.is_empty() {
+        d.account.to_string()
+    } else {
+        format!("{} {path}", d.account)
+    };
+    line(format!(
+        "{from} asked for {} of {} at {}",
+        quantities(&d.usage),
+        d.usage.feature,
+        d.at
+    ));
+    let card = d.usage.rate_card.as_ref().map_or(String::new(), |c| {
+        format!(", rate card {} of {}", c.name, c.effective_from)
+    });
+    line(format!(
+        "price {} credits, of which paid {}  (catalog {}{card})",
+        d.price, d.paid_price, d.usage.catalog
+    ));
+    if let Some(hold) = &d.hold {
+        line(format!("hold {} until {}", hold.id, hold.expires_at));
+    }
+    if let Some(charge) = &d.charge {
+        line(format!("charged as {charge}"));
+    }
+    if let Some(wall) = &d.wall {
+        line(format!("wall: {wall}"));
+    }
+    if let Some(u) = &d.unblock {
+        let at = u.at.map(|at| format!("at {at}"));
+        let purchase = u.purchase.map(|p| format!("by a purchase of {p} credits"));
+        let ways: Vec<String> = at
+            .into_iter()
+            .chain(purchase)
+            .chain([format!("by the {}", u.by.replace('_', " "))])
+            .collect();
+        line(format!("unblocked {}", ways.join(", or ")));
+    }
+    if !d.draws.is_empty() {
+        let _ = write!(out, "paid:\n{}", draws(&d.draws));
+    }
+    if !d.visits.is_empty() {
+        let _ = write!(out, "looked at:\n{}", visits(&d.visits));
+    }
+    out
+}
+
+fn charge(c: &wire::Charge) -> String {
+    let mut out = String::new();
+    let replayed = if c.replayed {
+        " (first answer again)"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        out,
+        "charge {}{replayed}: {} for {} credits",
+        c.charge,
+        quantities(&c.usage),
+        c.price
+    );
+    let extra = [
+        ("went back", c.returned),
+        ("refunded by the operator", c.refunded),
+        ("owed", c.owed),
+    ];
+    for (what, credits) in extra
+        .into_iter()
+        .filter(|(_, credits)| credits.is_positive())
+    {
+        let _ = writeln!(out, "{credits} credits {what}");
+    }
+    if c.late {
+        let _ = writeln!(out, "the hold had expired, so the use was charged directly");
+    }
+    if !c.draws.is_empty() {
+        let _ = write!(out, "paid:\n{}", draws(&c.draws));
+    }
+    out
+}
+
+fn change(c: &wire::Change) -> String {
+    let mut out = format!("{} {} at {}\n", c.kind.replace('_', " "), c.id, c.at);
+    let rows: Vec<Vec<String>> = c
+        .movements
+        .iter()
+        .map(|m| vec![m.amount.to_string(), format!("{} → {}", m.from, m.to)])
+        .collect();
+    out.push_str(&table(&rows, &[true]));
+    out
+}
+
+fn balances(b: &wire::Balances) -> String {
+    let mut rows = Vec::new();
+    for (name, credits) in [
+        ("available", b.available),
+        ("held", b.held),
+        ("spent", b.spent),
+        ("issued", b.issued),
+        ("breakage", b.breakage),
+        ("goodwill", b.goodwill),
+        ("debt", b.debt),
+        ("overdraft", b.overdraft),
+    ] {
+        rows.push(vec![name.to_owned(), credits.to_string()]);
+    }
+    let mut out = format!("credits at {}\n{}", b.at, table(&rows, &[false, true]));
+    let grants: Vec<Vec<String>> = b
+        .grants
+        .iter()
+        .map(|g| {
+            let expires = g
+                .expires_at
+                .map_or("never expires".to_owned(), |at| format!("expires {at}"));
+            let held = format!("{} held", g.held);
+            vec![
+                g.id.to_string(),
+                g.category.as_str().into(),
+                format!("{} of {}", g.remaining, g.amount),
+                held,
+                expires,
+            ]
+        })
+        .collect();
+    if !grants.is_empty() {
+        let _ = write!(out, "grants, in burn order:\n{}", table(&grants, &[]));
+    }
+    out
+}
+
+fn windows(w: &wire::Windows) -> String {
+    let rows: Vec<Vec<String>> = w
+        .windows
+        .iter()
+        .map(|w| {
+            let whose = w.member.as_ref().map_or(w.level.as_str().to_owned(), |m| {
+                format!("{}:{m}", w.level.as_str())
+            });
+            let reset = w
+                .resets_at
+                .map_or(String::new(), |at| format!("until {at}"));
+            vec![
+                w.name.to_string(),
+                whose,
+                format!("{} of {} {}", w.used, w.limit, w.unit),
+                format!("{} left", w.remaining),
+                reset,
+            ]
+        })
+        .collect();
+    format!("windows at {}\n{}", w.at, table(&rows, &[]))
+}
+
+fn records(r: &wire::Records) -> String {
+    let rows: Vec<Vec<String>> = r
+        .records
+        .iter()
+        .map(|r| {
+            let moved: Vec<String> = r
+                .movements
+                .iter()
+                .map(|m| format!("{} {}→{}", m.amount, m.from, m.to))
+                .collect();
+            let hash = r.hash.get(..12).unwrap_or_default();
+            vec![
+                r.seq.to_string(),
+                r.recorded_at.to_string(),
+                r.kind.clone(),
+                hash.to_owned(),
+                moved.join(", "),
+            ]
+        })
+        .collect();
+    table(&rows, &[true])
+}

@@ -1,0 +1,125 @@
+//! `headworks serve`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::name::Label;
+use headworks_engine::{Clock, Engine, Idempotency, Limits};
+use headworks_server::{ServeError, ServeOptions};
+use headworks_store::{Embedded, Options};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::Outcome;
+use crate::arguments::{LogFormat, ServeArguments};
+
+/// The catalog in force before any was put there: it knows no feature, so it allows nothing.
+pub(crate) const EMPTY: &str = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
+
+pub(crate) fn log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HEADWORKS_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Opens the store in `data` and starts an engine on it.
+pub(crate) fn engine(
+    data: &Path,
+    clock: Arc<Clock>,
+    limits: Limits,
+) -> Result<Arc<Engine>, Box<dyn std::error::Error + Send + Sync>> {
+    let store = Embedded::open(data, Options::default())?;
+    let recovery = store.recovery();
+    tracing::info!(records = recovery.records, data = %data.display(), "opened the ledger");
+    if let Some((place, bytes)) = &recovery.cut {
+        tracing::warn!(%place, bytes, "cut a torn tail: a write that was never acknowledged");
+    }
+    let initial = Catalog::parse(EMPTY, Format::Toml).map_err(|e| e.to_string())?;
+    Ok(Engine::start(Arc::new(store), initial, clock, limits)?)
+}
+
+/// Puts the file's catalog in force when it differs from the one stored.
+async fn load_catalog(engine: &Engine, file: &Path) -> Outcome {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    if engine.catalog().text == text {
+        return Ok(());
+    }
+    let key = Idempotency {
+        text: Label::new(&format!("file at {}", engine.clock().now()))
+            .map_err(|e| e.to_string())?,
+        digest: [0; 16],
+    };
+    match engine.put_catalog(&text, (&key, None)).await? {
+        Ok((catalog, _)) => {
+            tracing::info!(version = %catalog.version, file = %file.display(), "the catalog is in force");
+            Ok(())
+        }
+        Err(problems) => Err(format!("{}:\n{problems}", file.display()).into()),
+    }
+}
+
+pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
+    log(arguments.log_format);
+    let limits = Limits {
+        accounts_max: arguments.accounts_max,
+        ..Limits::default()
+    };
+    let engine = engine(&arguments.data, Arc::new(Clock::new()), limits)?;
+    if let Some(file) = &arguments.catalog {
+        load_catalog(&engine, file).await?;
+    }
+    let options = ServeOptions {
+        listen: arguments.listen,
+        connections_max: arguments.connections_max,
+        request_timeout: Duration::from_secs(arguments.request_timeout_s),
+        drain: Duration::from_secs(arguments.drain_s),
+        ..ServeOptions::default()
+    };
+    let serving = headworks_server::serve(Arc::clone(&engine), options)
+        .await
+        .map_err(|e| match e {
+            ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
+            e @ (ServeError::Bind(..) | ServeError::OpenBeyondLoopback(_)) => e,
+        })?;
+    tracing::info!(address = %serving.address, "listening");
+    let ended = wait(&engine, arguments.catalog.as_deref()).await;
+    serving.shut_down().await;
+    engine.close();
+    ended
+}
+
+/// Waits for the end: a signal, or an engine that has stopped. SIGHUP reads the catalog again.
+async fn wait(engine: &Engine, catalog: Option<&Path>) -> Outcome {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut watch = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = hang_up.recv() => match catalog {
+                Some(file) => {
+                    if let Err(e) = load_catalog(engine, file).await {
+                        tracing::error!(error = %e, "the catalog was not loaded; the one in force stays");
+                    }
+                }
+                None => tracing::warn!("SIGHUP reads the catalog again, but no --catalog was given"),
+            },
+            _ = watch.tick() => {
+                if let Some(why) = engine.stopped() {
+                    return Err(format!("stopped: {why}").into());
+                }
+            }
+        }
+    }
+    tracing::info!("shutting down");
+    Ok(())
+}
