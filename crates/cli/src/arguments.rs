@@ -13,12 +13,7 @@ use headworks_wire::{Reference, Scope};
 
 /// An access engine: how much is allowed, and from which source?
 #[derive(Debug, Parser)]
-#[command(
-    name = "headworks",
-    version,
-    propagate_version = true,
-    max_term_width = 110
-)]
+#[command(name = "headworks", version, propagate_version = true, max_term_width = 110)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -42,13 +37,7 @@ pub(crate) struct Remote {
     )]
     pub(crate) server: String,
     /// The API key to call it with
-    #[arg(
-        long,
-        global = true,
-        env = "HEADWORKS_API_KEY",
-        hide_env_values = true,
-        value_name = "KEY"
-    )]
+    #[arg(long, global = true, env = "HEADWORKS_API_KEY", hide_env_values = true, value_name = "KEY")]
     pub(crate) api_key: Option<String>,
 }
 
@@ -81,55 +70,25 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "HEADWORKS_DATA", value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// The address to listen on
-    #[arg(
-        long,
-        env = "HEADWORKS_LISTEN",
-        default_value = "127.0.0.1:8080",
-        value_name = "ADDRESS"
-    )]
+    #[arg(long, env = "HEADWORKS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
     /// Put this catalog in force at the start when it differs from the one stored; read again on SIGHUP
     #[arg(long, env = "HEADWORKS_CATALOG", value_name = "FILE")]
     pub(crate) catalog: Option<PathBuf>,
     /// Most accounts in memory
-    #[arg(
-        long,
-        env = "HEADWORKS_ACCOUNTS_MAX",
-        default_value_t = 1_000_000,
-        value_name = "N"
-    )]
+    #[arg(long, env = "HEADWORKS_ACCOUNTS_MAX", default_value_t = 1_000_000, value_name = "N")]
     pub(crate) accounts_max: usize,
     /// Most connections at once
-    #[arg(
-        long,
-        env = "HEADWORKS_CONNECTIONS_MAX",
-        default_value_t = 10_000,
-        value_name = "N"
-    )]
+    #[arg(long, env = "HEADWORKS_CONNECTIONS_MAX", default_value_t = 10_000, value_name = "N")]
     pub(crate) connections_max: usize,
     /// Seconds after which a request is answered `outcome_unknown`
-    #[arg(
-        long,
-        env = "HEADWORKS_REQUEST_TIMEOUT_S",
-        default_value_t = 30,
-        value_name = "SECONDS"
-    )]
+    #[arg(long, env = "HEADWORKS_REQUEST_TIMEOUT_S", default_value_t = 30, value_name = "SECONDS")]
     pub(crate) request_timeout_s: u64,
     /// Seconds a shutdown waits for running requests
-    #[arg(
-        long,
-        env = "HEADWORKS_DRAIN_S",
-        default_value_t = 10,
-        value_name = "SECONDS"
-    )]
+    #[arg(long, env = "HEADWORKS_DRAIN_S", default_value_t = 10, value_name = "SECONDS")]
     pub(crate) drain_s: u64,
     /// Notation of the log
-    #[arg(
-        long,
-        env = "HEADWORKS_LOG_FORMAT",
-        default_value = "text",
-        value_name = "FORMAT"
-    )]
+    #[arg(long, env = "HEADWORKS_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,
 }
 
@@ -293,6 +252,18 @@ pub(crate) enum Call {
     /// Open, change and read accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    #[command(flatten)]
+    Credits(CreditsCall),
+    /// Show, check or replace the catalog in force
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Show the server's metrics
+    Metrics,
+}
+
+/// The calls that change credits.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CreditsCall {
     /// Add credits
     Grant {
         /// The account
@@ -361,11 +332,6 @@ pub(crate) enum Call {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Show, check or replace the catalog in force
-    #[command(subcommand)]
-    Catalog(CatalogCommand),
-    /// Show the server's metrics
-    Metrics,
 }
 
 /// What is used, and by whom.
@@ -566,17 +532,12 @@ fn consent(text: &str) -> Result<Consent, String> {
 }
 
 fn pair<'a>(text: &'a str, like: &str) -> Result<(&'a str, &'a str), String> {
-    text.split_once('=')
-        .ok_or_else(|| format!("write it like {like}"))
+    text.split_once('=').ok_or_else(|| format!("write it like {like}"))
 }
 
 fn quantity(text: &str) -> Result<(Name, u64), String> {
     let (meter, n) = pair(text, "output_tokens=500")?;
-    Ok((
-        parsed(meter)?,
-        n.parse()
-            .map_err(|_| format!("`{n}` is no whole number from 0 up"))?,
-    ))
+    Ok((parsed(meter)?, n.parse().map_err(|_| format!("`{n}` is no whole number from 0 up"))?))
 }
 
 fn dimension(text: &str) -> Result<(Name, Label), String> {

@@ -53,19 +53,11 @@ pub(crate) async fn run(arguments: BenchArguments) -> Outcome {
 fn start(dir: &Path) -> Result<Arc<Engine>, Failed> {
     let store = Embedded::open(dir, Options::default())?;
     let catalog = Catalog::parse(CATALOG, Format::Toml).map_err(|e| e.to_string())?;
-    Ok(Engine::start(
-        Arc::new(store),
-        catalog,
-        Arc::new(Clock::new()),
-        Limits::default(),
-    )?)
+    Ok(Engine::start(Arc::new(store), catalog, Arc::new(Clock::new()), Limits::default())?)
 }
 
 fn key(text: &str) -> Result<Idempotency, Failed> {
-    Ok(Idempotency {
-        text: Label::new(text).map_err(|e| e.to_string())?,
-        digest: [7; 16],
-    })
+    Ok(Idempotency { text: Label::new(text).map_err(|e| e.to_string())?, digest: [7; 16] })
 }
 
 fn account(n: u32) -> Result<Name, Failed> {
@@ -82,9 +74,7 @@ async fn open(engine: &Engine, n: u32) -> Result<(), Failed> {
         billing_anchor: now,
         segments: Vec::new(),
     };
-    engine
-        .open_account(&name, (&key("open")?, None), settings)
-        .await?;
+    engine.open_account(&name, (&key("open")?, None), settings).await?;
     let grant = NewGrant {
         amount: "1000000".parse().map_err(|_| "amount")?,
         category: Category::Purchased,
@@ -105,12 +95,7 @@ fn ask() -> Result<Authorize, Failed> {
             feature: name("chat")?,
             path: AccountPath::default(),
             dimensions: SmallVec::new(),
-            quantities: [
-                (name("input_tokens")?, 1_200),
-                (name("output_tokens")?, 800),
-            ]
-            .into_iter()
-            .collect(),
+            quantities: [(name("input_tokens")?, 1_200), (name("output_tokens")?, 800)].into_iter().collect(),
             consented: false,
         },
         minimum: None,
@@ -121,9 +106,7 @@ fn ask() -> Result<Authorize, Failed> {
 
 /// A small generator for spreading load; its numbers decide nothing.
 fn next(state: &mut u64) -> u64 {
-    *state = state
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1_442_695_040_888_963_407);
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *state >> 33
 }
 
@@ -132,11 +115,7 @@ fn seconds(took: Duration) -> f64 {
 }
 
 fn rate(count: u64, took: Duration) -> f64 {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::as_conversions,
-        reason = "a figure for people"
-    )]
+    #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a figure for people")]
     let count = count as f64;
     #[expect(clippy::float_arithmetic, reason = "a figure for people")]
     let rate = count / seconds(took).max(1e-9);
@@ -169,18 +148,14 @@ async fn engine(options: EngineBench) -> Outcome {
         done??;
     }
     let written_before = journal_blocks(&dir.path().join("journal"))?.len();
-    eprintln!(
-        "authorizing and settling for {} s with {} in flight",
-        options.seconds, options.in_flight
-    );
+    eprintln!("authorizing and settling for {} s with {} in flight", options.seconds, options.in_flight);
     let operations = Arc::new(AtomicU64::new(0));
     let started = StdInstant::now();
     let until = started + Duration::from_secs(options.seconds);
     let mut lanes = tokio::task::JoinSet::new();
     for lane in 0..options.in_flight {
         let (engine, operations) = (Arc::clone(&engine), Arc::clone(&operations));
-        lanes
-            .spawn(async move { drive(&engine, options.accounts, lane, until, &operations).await });
+        lanes.spawn(async move { drive(&engine, options.accounts, lane, until, &operations).await });
     }
     while let Some(done) = lanes.join_next().await {
         done??;
@@ -202,13 +177,8 @@ async fn engine(options: EngineBench) -> Outcome {
         blocks.len()
     );
     println!("engine              {ours:.0} durable operations/s");
-    println!(
-        "bare append         {raw_rate:.0} operations/s (same bytes, same batches, write + fdatasync)"
-    );
-    println!(
-        "ratio               {:.0} % of the bare append (bar: 40 %)",
-        percent(ours, raw_rate)
-    );
+    println!("bare append         {raw_rate:.0} operations/s (same bytes, same batches, write + fdatasync)");
+    println!("ratio               {:.0} % of the bare append (bar: 40 %)", percent(ours, raw_rate));
     Ok(())
 }
 
@@ -227,18 +197,12 @@ async fn drive(
         let at = usize::try_from(next(&mut random) % u64::from(accounts))?;
         let Some(name) = names.get(at) else { continue };
         n += 1;
-        let answer = engine
-            .authorize(name, (&key(&format!("{lane}-{n}"))?, None), &ask)
-            .await?;
+        let answer = engine.authorize(name, (&key(&format!("{lane}-{n}"))?, None), &ask).await?;
         let Some(hold) = hold_of(&answer) else {
             return Err("an authorize was not allowed".into());
         };
-        let used = [(ask.request.quantities.clone().remove(1).0, 500)]
-            .into_iter()
-            .collect();
-        engine
-            .settle(name, (&key(&format!("{lane}-{n}"))?, None), hold, &used)
-            .await?;
+        let used = [(ask.request.quantities.clone().remove(1).0, 500)].into_iter().collect();
+        engine.settle(name, (&key(&format!("{lane}-{n}"))?, None), hold, &used).await?;
         operations.fetch_add(2, Ordering::Relaxed);
     }
     Ok(())
@@ -253,10 +217,7 @@ fn hold_of(answer: &Answer) -> Option<HoldId> {
 
 /// Writes blocks of the same sizes to one file, each synced before the next.
 fn raw_append(dir: &Path, blocks: &[usize]) -> Result<Duration, Failed> {
-    let mut file = std::fs::File::options()
-        .create_new(true)
-        .append(true)
-        .open(dir.join("bare"))?;
+    let mut file = std::fs::File::options().create_new(true).append(true).open(dir.join("bare"))?;
     let filler = vec![0x5A; blocks.iter().copied().max().unwrap_or(0)];
     let started = StdInstant::now();
     for block in blocks {
@@ -273,15 +234,8 @@ async fn http(options: HttpBench) -> Outcome {
         open(&engine, n).await?;
     }
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let serving = serve(
-        Arc::clone(&engine),
-        ServeOptions {
-            listen,
-            open: true,
-            ..ServeOptions::default()
-        },
-    )
-    .await?;
+    let serving =
+        serve(Arc::clone(&engine), ServeOptions { listen, open: true, ..ServeOptions::default() }).await?;
     let url = format!("http://{}", serving.address);
     let mut empty_total = 0.0;
     let mut ours_total = 0.0;
@@ -290,31 +244,21 @@ async fn http(options: HttpBench) -> Outcome {
         let slice = Duration::from_secs(options.seconds);
         let empty = load(&url, options.connections, slice, None).await?;
         let ours = load(&url, options.connections, slice, Some(round)).await?;
-        println!(
-            "round {round}: empty endpoint {empty:.0} requests/s, authorize {ours:.0} requests/s"
-        );
+        println!("round {round}: empty endpoint {empty:.0} requests/s, authorize {ours:.0} requests/s");
         #[expect(clippy::float_arithmetic, reason = "a figure for people")]
         {
             empty_total += empty;
             ours_total += ours;
         }
     }
-    println!(
-        "ratio: {:.0} % of the empty endpoint (bar: 60 %)",
-        percent(ours_total, empty_total)
-    );
+    println!("ratio: {:.0} % of the empty endpoint (bar: 60 %)", percent(ours_total, empty_total));
     serving.shut_down().await;
     engine.close();
     Ok(())
 }
 
 /// Requests a second over keep-alive connections: authorize, or the empty endpoint for `None`.
-async fn load(
-    url: &str,
-    connections: usize,
-    slice: Duration,
-    round: Option<u64>,
-) -> Result<f64, Failed> {
+async fn load(url: &str, connections: usize, slice: Duration, round: Option<u64>) -> Result<f64, Failed> {
     let count = Arc::new(AtomicU64::new(0));
     let until = StdInstant::now() + slice;
     let started = StdInstant::now();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::arguments::{
-    AccountCommand, AuthorizeArguments, Call, CatalogCommand, KeyArgument, KeysCommand, Remote,
+    AccountCommand, AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, KeysCommand, Remote,
     WhatArguments,
 };
 use crate::client::{Client, read};
@@ -37,42 +37,23 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
             let names = |names: Vec<&Name>| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
             let (plans, features) = (names(catalog.plan_names()), names(catalog.feature_names()));
             if as_json {
-                println!(
-                    "{}",
-                    json!({"version": catalog.version, "plans": plans, "features": features})
-                );
+                println!("{}", json!({"version": catalog.version, "plans": plans, "features": features}));
             } else {
                 println!("{}: version {} is correct", file.display(), catalog.version);
-                println!(
-                    "plans: {}\nfeatures: {}",
-                    plans.join(", "),
-                    features.join(", ")
-                );
+                println!("plans: {}\nfeatures: {}", plans.join(", "), features.join(", "));
             }
             Ok(())
         }
         Err(problems) => {
-            let lines: Vec<String> = problems
-                .0
-                .iter()
-                .map(|p| format!("{}: {p}", file.display()))
-                .collect();
-            Err(format!(
-                "the catalog has {} problems\n{}",
-                problems.0.len(),
-                lines.join("\n")
-            )
-            .into())
+            let lines: Vec<String> = problems.0.iter().map(|p| format!("{}: {p}", file.display())).collect();
+            Err(format!("the catalog has {} problems\n{}", problems.0.len(), lines.join("\n")).into())
         }
     }
 }
 
 /// `headworks schema`.
 pub(crate) fn schema() -> Outcome {
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&headworks_server::catalog_schema())?
-    );
+    println!("{}", serde_json::to_string_pretty(&headworks_server::catalog_schema())?);
     Ok(())
 }
 
@@ -83,24 +64,12 @@ async fn connect(remote: &Remote) -> Result<Client, crate::client::CallError> {
 /// `headworks keys`.
 pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -> Outcome {
     match command {
-        KeysCommand::Create {
-            data,
-            scopes,
-            accounts,
-            expires_at,
-            note,
-        } => {
-            let ask = wire::CreateKeyRequest {
-                scopes,
-                accounts,
-                expires_at,
-                note,
-            };
+        KeysCommand::Create { data, scopes, accounts, expires_at, note } => {
+            let ask = wire::CreateKeyRequest { scopes, accounts, expires_at, note };
             let (id, secret) = match data {
                 Some(data) => create_key_offline(&data, &ask).await?,
                 None => {
-                    let made: wire::KeyCreated =
-                        connect(remote).await?.post("/v1/keys", None, &ask).await?;
+                    let made: wire::KeyCreated = connect(remote).await?.post("/v1/keys", None, &ask).await?;
                     (made.key.id, made.secret)
                 }
             };
@@ -117,17 +86,10 @@ pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -
         }
         KeysCommand::Revoke { id } => {
             let path = format!("/v1/keys/{id}");
-            connect(remote)
-                .await?
-                .call::<Value>(Method::DELETE, &path, None, None::<&()>)
-                .await?;
+            connect(remote).await?.call::<Value>(Method::DELETE, &path, None, None::<&()>).await?;
             println!(
                 "{}",
-                if as_json {
-                    json!({"revoked": id}).to_string()
-                } else {
-                    format!("key {id} is revoked")
-                }
+                if as_json { json!({"revoked": id}).to_string() } else { format!("key {id} is revoked") }
             );
         }
     }
@@ -143,18 +105,7 @@ async fn create_key_offline(
     let new = new_secret(ask)?;
     let id = new.key.id.clone();
     let text = Label::new(&format!("create {id}")).map_err(|e| e.to_string())?;
-    engine
-        .create_key(
-            new.key,
-            (
-                &Idempotency {
-                    text,
-                    digest: [0; 16],
-                },
-                None,
-            ),
-        )
-        .await?;
+    engine.create_key(new.key, (&Idempotency { text, digest: [0; 16] }, None)).await?;
     engine.close();
     Ok((id, new.secret))
 }
@@ -172,14 +123,7 @@ fn key_of(argument: KeyArgument) -> Result<Label, Box<dyn std::error::Error + Se
 }
 
 fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeRequest {
-    let WhatArguments {
-        account,
-        feature,
-        path,
-        dimensions,
-        quantities,
-        consent,
-    } = a.what;
+    let WhatArguments { account, feature, path, dimensions, quantities, consent } = a.what;
     wire::AuthorizeRequest {
         account,
         feature,
@@ -187,11 +131,7 @@ fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeReques
         dimensions: dimensions.into_iter().collect(),
         quantities: quantities.into_iter().collect(),
         min: a.min.map(|m| [m].into_iter().collect()),
-        settle: if a.settle_now {
-            wire::Settle::Now
-        } else {
-            wire::Settle::Later
-        },
+        settle: if a.settle_now { wire::Settle::Now } else { wire::Settle::Later },
         consent,
         life: a.life,
         max_wait: None,
@@ -208,29 +148,11 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
     let mut client = connect(remote).await?;
     let (kind, answer): (&str, Value) = match call {
         Call::Authorize(mut a) => {
-            let key = key_of(KeyArgument {
-                key: a.key.key.take(),
-            })?;
-            (
-                "decision",
-                client
-                    .post("/v1/authorize", None, &authorize(a, Some(key)))
-                    .await?,
-            )
+            let key = key_of(KeyArgument { key: a.key.key.take() })?;
+            ("decision", client.post("/v1/authorize", None, &authorize(a, Some(key))).await?)
         }
-        Call::Check(a) => (
-            "decision",
-            client.post("/v1/check", None, &authorize(a, None)).await?,
-        ),
-        Call::Extend {
-            hold,
-            quantities,
-            min,
-            life,
-            progress,
-            consent,
-            key,
-        } => {
+        Call::Check(a) => ("decision", client.post("/v1/check", None, &authorize(a, None)).await?),
+        Call::Extend { hold, quantities, min, life, progress, consent, key } => {
             let ask = wire::ExtendRequest {
                 hold,
                 quantities: quantities.into_iter().collect(),
@@ -244,18 +166,11 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
         }
         Call::Settle { hold, quantities } => {
             let quantities = quantities.into_iter().collect();
-            let ask = wire::SettleRequest {
-                hold,
-                quantities,
-                idempotency_key: None,
-            };
+            let ask = wire::SettleRequest { hold, quantities, idempotency_key: None };
             ("charge", client.post("/v1/settle", None, &ask).await?)
         }
         Call::Release { hold } => {
-            let ask = wire::ReleaseRequest {
-                hold,
-                idempotency_key: None,
-            };
+            let ask = wire::ReleaseRequest { hold, idempotency_key: None };
             ("change", client.post("/v1/release", None, &ask).await?)
         }
         Call::Record { what, key } => {
@@ -274,26 +189,18 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             let items: wire::BatchRequest = serde_json::from_str(&text_of(&file)?)?;
             ("batch", client.post("/v1/batch", None, &items).await?)
         }
-        Call::Explain { id } => (
-            "decision",
-            client.get(&format!("/v1/decisions/{id}")).await?,
-        ),
+        Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{id}")).await?),
         Call::Account(command) => account(&mut client, command).await?,
         Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
         Call::Metrics => {
-            let (status, body) = client
-                .send(Method::GET, "/metrics", None, "text/plain", Vec::new())
-                .await?;
+            let (status, body) = client.send(Method::GET, "/metrics", None, "text/plain", Vec::new()).await?;
             if !status.is_success() {
                 read::<Value>(status, &body)?;
             }
             print!("{}", String::from_utf8_lossy(&body));
             return Ok(());
         }
-        credits @ (Call::Grant { .. }
-        | Call::Void { .. }
-        | Call::Adjust { .. }
-        | Call::Refund { .. }) => ("change", change_credits(&mut client, credits).await?),
+        Call::Credits(call) => ("change", change_credits(&mut client, call).await?),
     };
     print::show(kind, &answer, as_json);
     Ok(())
@@ -301,10 +208,10 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
 
 async fn change_credits(
     client: &mut Client,
-    call: Call,
+    call: CreditsCall,
 ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
     Ok(match call {
-        Call::Grant {
+        CreditsCall::Grant {
             account,
             amount,
             category,
@@ -326,54 +233,22 @@ async fn change_credits(
                 reference,
                 idempotency_key,
             };
-            client
-                .post(&format!("/v1/accounts/{account}/grants"), None, &ask)
-                .await?
+            client.post(&format!("/v1/accounts/{account}/grants"), None, &ask).await?
         }
-        Call::Void { grant, reason, key } => {
-            let ask = wire::VoidRequest {
-                reason,
-                idempotency_key: Some(key_of(key)?),
-            };
-            client
-                .post(
-                    &account_path(&grant, &format!("grants/{grant}/void")),
-                    None,
-                    &ask,
-                )
-                .await?
+        CreditsCall::Void { grant, reason, key } => {
+            let ask = wire::VoidRequest { reason, idempotency_key: Some(key_of(key)?) };
+            client.post(&account_path(&grant, &format!("grants/{grant}/void")), None, &ask).await?
         }
-        Call::Adjust {
-            grant,
-            amount,
-            reason,
-            key,
-        } => {
+        CreditsCall::Adjust { grant, amount, reason, key } => {
             let path = account_path(&grant, "adjustments");
-            let ask = wire::AdjustRequest {
-                grant,
-                amount,
-                reason,
-                idempotency_key: Some(key_of(key)?),
-            };
+            let ask = wire::AdjustRequest { grant, amount, reason, idempotency_key: Some(key_of(key)?) };
             client.post(&path, None, &ask).await?
         }
-        Call::Refund {
-            charge,
-            amount,
-            reason,
-            key,
-        } => {
+        CreditsCall::Refund { charge, amount, reason, key } => {
             let path = account_path(&charge, "refunds");
-            let ask = wire::RefundRequest {
-                charge,
-                amount,
-                reason,
-                idempotency_key: Some(key_of(key)?),
-            };
+            let ask = wire::RefundRequest { charge, amount, reason, idempotency_key: Some(key_of(key)?) };
             client.post(&path, None, &ask).await?
         }
-        _ => unreachable!("the caller passes calls that change credits"),
     })
 }
 
@@ -383,12 +258,7 @@ async fn account(
 ) -> Result<(&'static str, Value), Box<dyn std::error::Error + Send + Sync>> {
     let at = |account: &str, rest: &str| format!("/v1/accounts/{account}{rest}");
     Ok(match command {
-        AccountCommand::Open {
-            account,
-            plan,
-            consent,
-            billing_anchor,
-        } => {
+        AccountCommand::Open { account, plan, consent, billing_anchor } => {
             let ask = wire::OpenAccountRequest {
                 id: account,
                 plan,
@@ -399,71 +269,40 @@ async fn account(
             };
             ("account", client.post("/v1/accounts", None, &ask).await?)
         }
-        AccountCommand::Change {
-            account,
-            plan,
-            suspended,
-            consent,
-            pool_caps,
-            reason,
-            key,
-        } => {
-            let cap = |cap| {
-                Some(wire::SegmentSettings {
-                    pool_cap: Some(cap),
-                    ..wire::SegmentSettings::default()
-                })
-            };
+        AccountCommand::Change { account, plan, suspended, consent, pool_caps, reason, key } => {
+            let cap =
+                |cap| Some(wire::SegmentSettings { pool_cap: Some(cap), ..wire::SegmentSettings::default() });
             let ask = wire::ChangeAccountRequest {
                 plan,
                 suspended,
                 consent,
                 billing_anchor: None,
-                segments: pool_caps
-                    .into_iter()
-                    .map(|(segment, credits)| (segment, cap(credits)))
-                    .collect(),
+                segments: pool_caps.into_iter().map(|(segment, credits)| (segment, cap(credits))).collect(),
                 reason,
                 idempotency_key: Some(key_of(key)?),
             };
             let path = at(account.as_str(), "");
-            (
-                "account",
-                client.call(Method::PATCH, &path, None, Some(&ask)).await?,
-            )
+            ("account", client.call(Method::PATCH, &path, None, Some(&ask)).await?)
         }
         AccountCommand::List { after, max } => {
             let after = after.map_or(String::new(), |after| format!("&after={after}"));
-            (
-                "accounts",
-                client
-                    .get(&format!("/v1/accounts?max={max}{after}"))
-                    .await?,
-            )
+            ("accounts", client.get(&format!("/v1/accounts?max={max}{after}")).await?)
         }
         AccountCommand::Show { account } => ("account", client.get(&at(&account, "")).await?),
-        AccountCommand::Balances { account } => {
-            ("balances", client.get(&at(&account, "/balances")).await?)
-        }
-        AccountCommand::Windows { account } => {
-            ("windows", client.get(&at(&account, "/windows")).await?)
-        }
+        AccountCommand::Balances { account } => ("balances", client.get(&at(&account, "/balances")).await?),
+        AccountCommand::Windows { account } => ("windows", client.get(&at(&account, "/windows")).await?),
         AccountCommand::Holds { account } => ("holds", client.get(&at(&account, "/holds")).await?),
-        AccountCommand::Records { account, from, max } => (
-            "records",
-            client
-                .get(&at(&account, &format!("/records?from={from}&max={max}")))
-                .await?,
-        ),
+        AccountCommand::Records { account, from, max } => {
+            ("records", client.get(&at(&account, &format!("/records?from={from}&max={max}"))).await?)
+        }
     })
 }
 
 async fn catalog(client: &mut Client, command: CatalogCommand, as_json: bool) -> Outcome {
     let (method, path, body) = match command {
         CatalogCommand::Show => {
-            let (status, body) = client
-                .send(Method::GET, "/v1/catalog", None, "text/plain", Vec::new())
-                .await?;
+            let (status, body) =
+                client.send(Method::GET, "/v1/catalog", None, "text/plain", Vec::new()).await?;
             if !status.is_success() {
                 read::<Value>(status, &body)?;
             }
@@ -473,9 +312,7 @@ async fn catalog(client: &mut Client, command: CatalogCommand, as_json: bool) ->
         CatalogCommand::Put { file } => (Method::PUT, "/v1/catalog", text_of(&file)?),
         CatalogCommand::Check { file } => (Method::POST, "/v1/catalog/check", text_of(&file)?),
     };
-    let (status, answer) = client
-        .send(method, path, None, "text/plain", body.into_bytes())
-        .await?;
+    let (status, answer) = client.send(method, path, None, "text/plain", body.into_bytes()).await?;
     print::show("catalog", &read(status, &answer)?, as_json);
     Ok(())
 }

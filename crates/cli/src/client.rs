@@ -28,10 +28,7 @@ pub(crate) enum CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadUrl(url) => write!(
-                f,
-                "`{url}` is no server address; write http://127.0.0.1:8080"
-            ),
+            Self::BadUrl(url) => write!(f, "`{url}` is no server address; write http://127.0.0.1:8080"),
             Self::Connection(at, why) => {
                 write!(
                     f,
@@ -66,24 +63,13 @@ pub(crate) struct Client {
 impl Client {
     /// Connects to `http://host:port`.
     pub(crate) async fn connect(url: &str, key: Option<String>) -> Result<Self, CallError> {
-        let host = url
-            .strip_prefix("http://")
-            .map(|h| h.trim_end_matches('/'))
-            .filter(|h| !h.is_empty());
-        let host = host
-            .ok_or_else(|| CallError::BadUrl(url.to_owned()))?
-            .to_owned();
+        let host = url.strip_prefix("http://").map(|h| h.trim_end_matches('/')).filter(|h| !h.is_empty());
+        let host = host.ok_or_else(|| CallError::BadUrl(url.to_owned()))?.to_owned();
         let failed = |e: &dyn fmt::Display| CallError::Connection(host.clone(), e.to_string());
-        let address = if host.contains(':') {
-            host.clone()
-        } else {
-            format!("{host}:80")
-        };
+        let address = if host.contains(':') { host.clone() } else { format!("{host}:80") };
         let stream = TcpStream::connect(&address).await.map_err(|e| failed(&e))?;
         stream.set_nodelay(true).map_err(|e| failed(&e))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| failed(&e))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| failed(&e))?;
         // The connection ends with the client, and a broken one shows at the next call.
         tokio::spawn(connection);
         Ok(Self { host, key, sender })
@@ -99,33 +85,19 @@ impl Client {
         body: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), CallError> {
         let failed = |e: &dyn fmt::Display| CallError::Connection(self.host.clone(), e.to_string());
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &self.host)
-            .header(CONTENT_TYPE, kind);
+        let mut request =
+            Request::builder().method(method).uri(path).header(HOST, &self.host).header(CONTENT_TYPE, kind);
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, format!("Bearer {key}"));
         }
         if let Some(key) = idempotency_key {
             request = request.header("idempotency-key", format!("\"{key}\""));
         }
-        let request = request
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|e| failed(&e))?;
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|e| failed(&e))?;
         self.sender.ready().await.map_err(|e| failed(&e))?;
-        let response = self
-            .sender
-            .send_request(request)
-            .await
-            .map_err(|e| failed(&e))?;
+        let response = self.sender.send_request(request).await.map_err(|e| failed(&e))?;
         let status = response.status();
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|e| failed(&e))?
-            .to_bytes();
+        let body = response.into_body().collect().await.map_err(|e| failed(&e))?.to_bytes();
         Ok((status, body))
     }
 
@@ -138,14 +110,10 @@ impl Client {
         body: Option<&impl Serialize>,
     ) -> Result<T, CallError> {
         let body = match body {
-            Some(body) => {
-                serde_json::to_vec(body).map_err(|e| CallError::Unreadable(e.to_string()))?
-            }
+            Some(body) => serde_json::to_vec(body).map_err(|e| CallError::Unreadable(e.to_string()))?,
             None => Vec::new(),
         };
-        let (status, answer) = self
-            .send(method, path, idempotency_key, "application/json", body)
-            .await?;
+        let (status, answer) = self.send(method, path, idempotency_key, "application/json", body).await?;
         read(status, &answer)
     }
 

@@ -22,11 +22,7 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "change" => typed(answer).map(|c| change(&c)),
         "records" => typed(answer).map(|r| records(&r)),
         "accounts" => typed(answer).map(|a: wire::Accounts| {
-            a.accounts
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n")
+            a.accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
         }),
         _ => None,
     }
@@ -39,23 +35,13 @@ fn typed<T: DeserializeOwned>(answer: &Value) -> Option<T> {
 /// Rows in columns: the first left-aligned, numbers right-aligned where `right` says so.
 pub(crate) fn table(rows: &[Vec<String>], right: &[bool]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| {
-        rows.iter()
-            .filter_map(|r| r.get(c))
-            .map(|t| t.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for row in rows {
         let cells = row.iter().enumerate().map(|(c, text)| {
             let width = widths.get(c).copied().unwrap_or(0);
-            if right.get(c) == Some(&true) {
-                format!("{text:>width$}")
-            } else {
-                format!("{text:<width$}")
-            }
+            if right.get(c) == Some(&true) { format!("{text:>width$}") } else { format!("{text:<width$}") }
         });
         let line = cells.collect::<Vec<_>>().join("  ");
         // Writing to a string cannot fail.
@@ -66,10 +52,7 @@ pub(crate) fn table(rows: &[Vec<String>], right: &[bool]) -> String {
 
 fn quantities(u: &wire::Usage) -> String {
     let lines = u.lines.iter().filter(|l| l.quantity > 0);
-    lines
-        .map(|l| format!("{} {}", l.quantity, l.meter))
-        .collect::<Vec<_>>()
-        .join(", ")
+    lines.map(|l| format!("{} {}", l.quantity, l.meter)).collect::<Vec<_>>().join(", ")
 }
 
 fn draws(draws: &[wire::Draw]) -> String {
@@ -80,12 +63,7 @@ fn draws(draws: &[wire::Draw]) -> String {
                 (Some(grant), Some(category)) => format!("grant {grant} ({})", category.as_str()),
                 _ => d.source.clone(),
             };
-            vec![
-                d.amount.clone(),
-                d.unit.clone(),
-                format!("from {}", d.layer),
-                what,
-            ]
+            vec![d.amount.clone(), d.unit.clone(), format!("from {}", d.layer), what]
         })
         .collect();
     table(&rows, &[true])
@@ -95,35 +73,14 @@ fn visits(visits: &[wire::Visit]) -> String {
     let rows: Vec<Vec<String>> = visits
         .iter()
         .map(|v| {
-            let name = v
-                .grant
-                .as_ref()
-                .map_or_else(|| v.name.to_string(), |g| format!("{} {g}", v.name));
-            let verdict = v
-                .reason
-                .as_ref()
-                .map_or_else(|| v.verdict.clone(), |r| format!("{} ({r})", v.verdict));
-            let limit = v
-                .limit
-                .as_ref()
-                .map_or(String::new(), |limit| format!("of {limit}"));
-            let reset = v
-                .resets_at
-                .map_or(String::new(), |at| format!("until {at}"));
-            let value = if v.before == v.after {
-                v.before.clone()
-            } else {
-                format!("{} → {}", v.before, v.after)
-            };
-            vec![
-                v.place.clone(),
-                name,
-                verdict,
-                value,
-                limit,
-                v.unit.clone(),
-                reset,
-            ]
+            let name = v.grant.as_ref().map_or_else(|| v.name.to_string(), |g| format!("{} {g}", v.name));
+            let verdict =
+                v.reason.as_ref().map_or_else(|| v.verdict.clone(), |r| format!("{} ({r})", v.verdict));
+            let limit = v.limit.as_ref().map_or(String::new(), |limit| format!("of {limit}"));
+            let reset = v.resets_at.map_or(String::new(), |at| format!("until {at}"));
+            let value =
+                if v.before == v.after { v.before.clone() } else { format!("{} → {}", v.before, v.after) };
+            vec![v.place.clone(), name, verdict, value, limit, v.unit.clone(), reset]
         })
         .collect();
     table(&rows, &[])
@@ -132,34 +89,20 @@ fn visits(visits: &[wire::Visit]) -> String {
 /// A decision, explained.
 pub(crate) fn decision(d: &wire::Decision) -> String {
     let mut out = String::new();
-    let replayed = if d.replayed {
-        " (first answer again)"
-    } else {
-        ""
-    };
-    let id = d
-        .decision_id
-        .as_ref()
-        .map_or(String::new(), |id| format!("  decision {id}"));
+    let replayed = if d.replayed { " (first answer again)" } else { "" };
+    let id = d.decision_id.as_ref().map_or(String::new(), |id| format!("  decision {id}"));
     let mut line = |text: String| {
         let _ = writeln!(out, "{text}");
     };
     line(format!("{}: {}{replayed}{id}", d.outcome, d.reason));
     let path = d.usage.path.to_string();
-    let from = if path.is_empty() {
-        d.account.to_string()
-    } else {
-        format!("{} {path}", d.account)
-    };
-    line(format!(
-        "{from} asked for {} of {} at {}",
-        quantities(&d.usage),
-        d.usage.feature,
-        d.at
-    ));
-    let card = d.usage.rate_card.as_ref().map_or(String::new(), |c| {
-        format!(", rate card {} of {}", c.name, c.effective_from)
-    });
+    let from = if path.is_empty() { d.account.to_string() } else { format!("{} {path}", d.account) };
+    line(format!("{from} asked for {} of {} at {}", quantities(&d.usage), d.usage.feature, d.at));
+    let card = d
+        .usage
+        .rate_card
+        .as_ref()
+        .map_or(String::new(), |c| format!(", rate card {} of {}", c.name, c.effective_from));
     line(format!(
         "price {} credits, of which paid {}  (catalog {}{card})",
         d.price, d.paid_price, d.usage.catalog
@@ -176,11 +119,8 @@ pub(crate) fn decision(d: &wire::Decision) -> String {
     if let Some(u) = &d.unblock {
         let at = u.at.map(|at| format!("at {at}"));
         let purchase = u.purchase.map(|p| format!("by a purchase of {p} credits"));
-        let ways: Vec<String> = at
-            .into_iter()
-            .chain(purchase)
-            .chain([format!("by the {}", u.by.replace('_', " "))])
-            .collect();
+        let ways: Vec<String> =
+            at.into_iter().chain(purchase).chain([format!("by the {}", u.by.replace('_', " "))]).collect();
         line(format!("unblocked {}", ways.join(", or ")));
     }
     if !d.draws.is_empty() {
@@ -194,27 +134,10 @@ pub(crate) fn decision(d: &wire::Decision) -> String {
 
 fn charge(c: &wire::Charge) -> String {
     let mut out = String::new();
-    let replayed = if c.replayed {
-        " (first answer again)"
-    } else {
-        ""
-    };
-    let _ = writeln!(
-        out,
-        "charge {}{replayed}: {} for {} credits",
-        c.charge,
-        quantities(&c.usage),
-        c.price
-    );
-    let extra = [
-        ("went back", c.returned),
-        ("refunded by the operator", c.refunded),
-        ("owed", c.owed),
-    ];
-    for (what, credits) in extra
-        .into_iter()
-        .filter(|(_, credits)| credits.is_positive())
-    {
+    let replayed = if c.replayed { " (first answer again)" } else { "" };
+    let _ = writeln!(out, "charge {}{replayed}: {} for {} credits", c.charge, quantities(&c.usage), c.price);
+    let extra = [("went back", c.returned), ("refunded by the operator", c.refunded), ("owed", c.owed)];
+    for (what, credits) in extra.into_iter().filter(|(_, credits)| credits.is_positive()) {
         let _ = writeln!(out, "{credits} credits {what}");
     }
     if c.late {
@@ -228,11 +151,8 @@ fn charge(c: &wire::Charge) -> String {
 
 fn change(c: &wire::Change) -> String {
     let mut out = format!("{} {} at {}\n", c.kind.replace('_', " "), c.id, c.at);
-    let rows: Vec<Vec<String>> = c
-        .movements
-        .iter()
-        .map(|m| vec![m.amount.to_string(), format!("{} → {}", m.from, m.to)])
-        .collect();
+    let rows: Vec<Vec<String>> =
+        c.movements.iter().map(|m| vec![m.amount.to_string(), format!("{} → {}", m.from, m.to)]).collect();
     out.push_str(&table(&rows, &[true]));
     out
 }
@@ -256,9 +176,7 @@ fn balances(b: &wire::Balances) -> String {
         .grants
         .iter()
         .map(|g| {
-            let expires = g
-                .expires_at
-                .map_or("never expires".to_owned(), |at| format!("expires {at}"));
+            let expires = g.expires_at.map_or("never expires".to_owned(), |at| format!("expires {at}"));
             let held = format!("{} held", g.held);
             vec![
                 g.id.to_string(),
@@ -280,12 +198,11 @@ fn windows(w: &wire::Windows) -> String {
         .windows
         .iter()
         .map(|w| {
-            let whose = w.member.as_ref().map_or(w.level.as_str().to_owned(), |m| {
-                format!("{}:{m}", w.level.as_str())
-            });
-            let reset = w
-                .resets_at
-                .map_or(String::new(), |at| format!("until {at}"));
+            let whose = w
+                .member
+                .as_ref()
+                .map_or(w.level.as_str().to_owned(), |m| format!("{}:{m}", w.level.as_str()));
+            let reset = w.resets_at.map_or(String::new(), |at| format!("until {at}"));
             vec![
                 w.name.to_string(),
                 whose,
@@ -303,11 +220,8 @@ fn records(r: &wire::Records) -> String {
         .records
         .iter()
         .map(|r| {
-            let moved: Vec<String> = r
-                .movements
-                .iter()
-                .map(|m| format!("{} {}→{}", m.amount, m.from, m.to))
-                .collect();
+            let moved: Vec<String> =
+                r.movements.iter().map(|m| format!("{} {}→{}", m.amount, m.from, m.to)).collect();
             let hash = r.hash.get(..12).unwrap_or_default();
             vec![
                 r.seq.to_string(),

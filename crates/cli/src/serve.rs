@@ -20,9 +20,7 @@ pub(crate) const EMPTY: &str = "version = \"none\"\nmeters = {}\nfeatures = {}\n
 pub(crate) fn log(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HEADWORKS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -52,8 +50,7 @@ async fn load_catalog(engine: &Engine, file: &Path) -> Outcome {
         return Ok(());
     }
     let key = Idempotency {
-        text: Label::new(&format!("file at {}", engine.clock().now()))
-            .map_err(|e| e.to_string())?,
+        text: Label::new(&format!("file at {}", engine.clock().now())).map_err(|e| e.to_string())?,
         digest: [0; 16],
     };
     match engine.put_catalog(&text, (&key, None)).await? {
@@ -67,10 +64,7 @@ async fn load_catalog(engine: &Engine, file: &Path) -> Outcome {
 
 pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     log(arguments.log_format);
-    let limits = Limits {
-        accounts_max: arguments.accounts_max,
-        ..Limits::default()
-    };
+    let limits = Limits { accounts_max: arguments.accounts_max, ..Limits::default() };
     let engine = engine(&arguments.data, Arc::new(Clock::new()), limits)?;
     if let Some(file) = &arguments.catalog {
         load_catalog(&engine, file).await?;
@@ -82,12 +76,10 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         drain: Duration::from_secs(arguments.drain_s),
         ..ServeOptions::default()
     };
-    let serving = headworks_server::serve(Arc::clone(&engine), options)
-        .await
-        .map_err(|e| match e {
-            ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
-            e @ (ServeError::Bind(..) | ServeError::OpenBeyondLoopback(_)) => e,
-        })?;
+    let serving = headworks_server::serve(Arc::clone(&engine), options).await.map_err(|e| match e {
+        ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
+        e @ (ServeError::Bind(..) | ServeError::OpenBeyondLoopback(_)) => e,
+    })?;
     tracing::info!(address = %serving.address, "listening");
     let ended = wait(&engine, arguments.catalog.as_deref()).await;
     serving.shut_down().await;

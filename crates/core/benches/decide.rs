@@ -1,1 +1,2 @@
+//! `cargo bench -p headworks-core`: the decision alone.
 fn main() {}

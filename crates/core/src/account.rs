@@ -20,8 +20,8 @@ use crate::amount::Credits;
 use crate::codec::list;
 use crate::decision::{Basis, Draw, Source, Visit};
 use crate::ledger::{
-    Book, Correction, Event, GrantId, GrantTerms, HoldId, HoldTerms, Movement, Record, RecordError,
-    Seq, Use, chain, genesis,
+    Book, Correction, Event, GrantId, GrantTerms, HoldId, HoldTerms, Movement, Record, RecordError, Seq, Use,
+    chain, genesis,
 };
 use crate::name::{Level, Name, Path, Segment};
 use crate::time::Instant;
@@ -112,9 +112,8 @@ impl Settings {
     /// The settings of a segment, if it has any.
     #[must_use]
     pub fn segment(&self, level: Level, name: &Name) -> Option<&SegmentSettings> {
-        let found = self
-            .segments
-            .binary_search_by(|s| (s.segment.level, &s.segment.name).cmp(&(level, name)));
+        let found =
+            self.segments.binary_search_by(|s| (s.segment.level, &s.segment.name).cmp(&(level, name)));
         found.ok().and_then(|i| self.segments.get(i))
     }
 }
@@ -149,13 +148,7 @@ impl Grant {
     /// The total burn order inside a layer; [`Instant::NEVER`] sorts grants without expiry last.
     fn burn_key(&self) -> (u16, Instant, crate::ledger::Category, Instant, GrantId) {
         let t = &self.terms;
-        (
-            t.priority,
-            t.expires_at,
-            t.category,
-            t.effective_from,
-            self.id,
-        )
+        (t.priority, t.expires_at, t.category, t.effective_from, self.id)
     }
 }
 
@@ -314,11 +307,7 @@ pub struct FoldError {
 
 impl core::fmt::Display for FoldError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "record {} does not follow from the state before it: {}",
-            self.seq, self.what
-        )
+        write!(f, "record {} does not follow from the state before it: {}", self.seq, self.what)
     }
 }
 
@@ -358,19 +347,13 @@ impl Account {
     /// The account's monotonic time: `max(now, last + 1)`.
     #[must_use]
     pub fn tick(&self, now: Instant) -> Instant {
-        now.max(Instant::from_micros(
-            self.recorded_at.micros().saturating_add(1),
-        ))
+        now.max(Instant::from_micros(self.recorded_at.micros().saturating_add(1)))
     }
 
     /// A hold that is open.
     #[must_use]
     pub fn hold(&self, id: HoldId) -> Option<&Hold> {
-        self.holds
-            .binary_search_by_key(&id, |h| h.id)
-            .ok()
-            .and_then(|i| self.holds.get(i))
-            .map(|h| &**h)
+        self.holds.binary_search_by_key(&id, |h| h.id).ok().and_then(|i| self.holds.get(i)).map(|h| &**h)
     }
 
     /// A grant that is open.
@@ -382,34 +365,19 @@ impl Account {
     /// What is used of a window.
     #[must_use]
     pub fn window(&self, name: &Name, level: Level, member: Option<&Name>) -> Option<&Used> {
-        self.find_window(name, level, member)
-            .ok()
-            .and_then(|i| self.windows.get(i))
-            .map(|w| &w.used)
+        self.find_window(name, level, member).ok().and_then(|i| self.windows.get(i)).map(|w| &w.used)
     }
 
-    fn find_window(
-        &self,
-        name: &Name,
-        level: Level,
-        member: Option<&Name>,
-    ) -> Result<usize, usize> {
-        self.windows
-            .binary_search_by(|w| w.key().cmp(&(name, level, member)))
+    fn find_window(&self, name: &Name, level: Level, member: Option<&Name>) -> Result<usize, usize> {
+        self.windows.binary_search_by(|w| w.key().cmp(&(name, level, member)))
     }
 
     /// Credits that can be drawn at `now`, debt and settled overdraft taken off; below zero when more is owed.
     #[must_use]
     pub fn available(&self, now: Instant) -> Credits {
-        let free: i64 = self
-            .grants
-            .iter()
-            .filter(|g| g.is_usable(now))
-            .map(|g| g.remaining.nano())
-            .sum();
+        let free: i64 = self.grants.iter().filter(|g| g.is_usable(now)).map(|g| g.remaining.nano()).sum();
         Credits::from_nano(
-            free.saturating_sub(self.books.debt.nano())
-                .saturating_sub(self.books.overdraft.nano()),
+            free.saturating_sub(self.books.debt.nano()).saturating_sub(self.books.overdraft.nano()),
         )
     }
 
@@ -423,11 +391,7 @@ impl Account {
     #[must_use]
     pub fn overdraft_held(&self) -> Credits {
         let of = |h: &Hold| -> i64 {
-            h.draws
-                .iter()
-                .filter(|d| matches!(d.source, Source::Overdraft))
-                .map(|d| d.amount)
-                .sum()
+            h.draws.iter().filter(|d| matches!(d.source, Source::Overdraft)).map(|d| d.amount).sum()
         };
         Credits::from_nano(self.holds.iter().map(|h| of(h)).sum())
     }
@@ -437,18 +401,14 @@ impl Account {
     /// # Errors
     /// Refuses a record that does not follow; the state must then be thrown away.
     pub fn apply_bytes(&mut self, bytes: &[u8]) -> Result<[u8; 32], FoldError> {
-        let record =
-            Record::from_bytes(bytes).map_err(|e: RecordError| self.broken(&e.to_string()))?;
+        let record = Record::from_bytes(bytes).map_err(|e: RecordError| self.broken(&e.to_string()))?;
         let hash = chain(&self.chain, bytes);
         self.apply(&record, hash)?;
         Ok(hash)
     }
 
     fn broken(&self, what: &str) -> FoldError {
-        FoldError {
-            seq: self.seq + 1,
-            what: what.to_string(),
-        }
+        FoldError { seq: self.seq + 1, what: what.to_string() }
     }
 
     /// Folds a record whose chain hash is known.
@@ -463,14 +423,11 @@ impl Account {
         if let Some(terms) = &record.opens {
             self.open_grant(GrantId(record.seq), terms.clone());
         }
-        self.apply_event(record, now)
-            .map_err(|what| self.broken(&what))?;
+        self.apply_event(record, now).map_err(|what| self.broken(&what))?;
         for movement in &record.movements {
-            self.apply_movement(movement)
-                .map_err(|what| self.broken(&what))?;
+            self.apply_movement(movement).map_err(|what| self.broken(&what))?;
         }
-        self.finish_event(record)
-            .map_err(|what| self.broken(&what))?;
+        self.finish_event(record).map_err(|what| self.broken(&what))?;
         (self.seq, self.chain, self.recorded_at) = (record.seq, hash, now);
         if self.wakes_at <= now {
             self.wakes_at = self.next_wake();
@@ -479,12 +436,7 @@ impl Account {
     }
 
     /// Counts the use of a feature that is not recorded.
-    pub fn count_volatile(
-        &mut self,
-        usage: &Use,
-        decision: &crate::decision::Decision,
-        now: Instant,
-    ) {
+    pub fn count_volatile(&mut self, usage: &Use, decision: &crate::decision::Decision, now: Instant) {
         if decision.outcome.is_granted() {
             self.take_visits(&usage.path, &decision.visits, now);
         }
@@ -497,11 +449,7 @@ impl Account {
 
     fn next_wake(&self) -> Instant {
         let holds = self.holds.iter().map(|h| h.terms.deadline);
-        let grants = self
-            .grants
-            .iter()
-            .filter(|g| g.remaining.is_positive())
-            .map(|g| g.terms.expires_at);
+        let grants = self.grants.iter().filter(|g| g.remaining.is_positive()).map(|g| g.terms.expires_at);
         holds.chain(grants).min().unwrap_or(Instant::NEVER)
     }
 
@@ -530,9 +478,7 @@ impl Account {
             Event::Released(id) | Event::Expired(id, _) => {
                 self.correct_windows(*id, &record.corrections, now)?
             }
-            Event::Charged(charge, decision) => {
-                self.take_visits(&charge.usage.path, &decision.visits, now)
-            }
+            Event::Charged(charge, decision) => self.take_visits(&charge.usage.path, &decision.visits, now),
             Event::Refunded { reopened, path, .. } => {
                 for (id, terms) in reopened {
                     self.open_grant(*id, terms.clone());
@@ -540,19 +486,11 @@ impl Account {
                 self.correct(path, &record.corrections, now);
             }
             Event::Voided(id, _) => {
-                let grant = self
-                    .grants
-                    .iter_mut()
-                    .find(|g| g.id == *id)
-                    .ok_or("no such grant")?;
+                let grant = self.grants.iter_mut().find(|g| g.id == *id).ok_or("no such grant")?;
                 grant.voided = true;
             }
             Event::Adjusted(id, by, _) => {
-                let grant = self
-                    .grants
-                    .iter_mut()
-                    .find(|g| g.id == *id)
-                    .ok_or("no such grant")?;
+                let grant = self.grants.iter_mut().find(|g| g.id == *id).ok_or("no such grant")?;
                 grant.terms.amount = grant.terms.amount.checked_add(*by).ok_or("overflow")?;
             }
             Event::Denied(denials) => self.denied = self.denied.saturating_add(denials.count),
@@ -588,8 +526,7 @@ impl Account {
             | Event::KeyRevoked(_) => {}
         }
         if !record.movements.is_empty() {
-            self.grants
-                .retain(|g| g.remaining.is_positive() || g.held.is_positive());
+            self.grants.retain(|g| g.remaining.is_positive() || g.held.is_positive());
         }
         Ok(())
     }
@@ -609,14 +546,8 @@ impl Account {
     }
 
     fn hold_mut(&mut self, id: HoldId) -> Result<&mut Hold, String> {
-        let at = self
-            .holds
-            .binary_search_by_key(&id, |h| h.id)
-            .map_err(|_| "no such hold")?;
-        self.holds
-            .get_mut(at)
-            .map(|h| &mut **h)
-            .ok_or_else(|| "no such hold".into())
+        let at = self.holds.binary_search_by_key(&id, |h| h.id).map_err(|_| "no such hold")?;
+        self.holds.get_mut(at).map(|h| &mut **h).ok_or_else(|| "no such hold".into())
     }
 
     fn extend_hold(
@@ -644,30 +575,16 @@ impl Account {
     }
 
     /// Counts what a decision took and writes it on the hold's receipt.
-    fn count(
-        &mut self,
-        id: HoldId,
-        visits: &[Visit],
-        draws: &[Draw],
-        now: Instant,
-    ) -> Result<(), String> {
+    fn count(&mut self, id: HoldId, visits: &[Visit], draws: &[Draw], now: Instant) -> Result<(), String> {
         for draw in draws {
             if let Source::Grant(grant, _) = draw.source {
-                let grant = self
-                    .grants
-                    .iter_mut()
-                    .find(|g| g.id == grant)
-                    .ok_or("no such grant")?;
+                let grant = self.grants.iter_mut().find(|g| g.id == grant).ok_or("no such grant")?;
                 grant.held = grant.held.checked_add(draw.credits()).ok_or("overflow")?;
             }
         }
         let hold = self.hold_mut(id)?;
         for draw in draws {
-            match hold
-                .draws
-                .iter_mut()
-                .find(|d| d.source == draw.source && d.layer == draw.layer)
-            {
+            match hold.draws.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
                 Some(same) => same.amount += draw.amount,
                 None => hold.draws.push(draw.clone()),
             }
@@ -689,14 +606,7 @@ impl Account {
     fn take_visits(&mut self, path: &Path, visits: &[Visit], now: Instant) {
         for visit in visits {
             if let (Some(terms), true) = (&visit.terms, visit.cost != 0) {
-                self.take(
-                    &visit.name,
-                    visit.level,
-                    path.at(visit.level),
-                    *terms,
-                    visit.cost,
-                    now,
-                );
+                self.take(&visit.name, visit.level, path.at(visit.level), *terms, visit.cost, now);
             }
         }
     }
@@ -727,12 +637,7 @@ impl Account {
                 if let (Some(used), Err(i)) = (used, self.find_window(name, level, member)) {
                     self.windows.insert(
                         i,
-                        Window {
-                            name: name.clone(),
-                            level,
-                            member: member.cloned().map(Box::new),
-                            used,
-                        },
+                        Window { name: name.clone(), level, member: member.cloned().map(Box::new), used },
                     );
                 }
             }
@@ -770,32 +675,17 @@ impl Account {
             return;
         }
         self.wakes_at = self.wakes_at.min(terms.expires_at);
-        let grant = Grant {
-            id,
-            terms,
-            remaining: Credits::ZERO,
-            held: Credits::ZERO,
-            voided: false,
-        };
-        let at = self
-            .grants
-            .partition_point(|g| g.burn_key() < grant.burn_key());
+        let grant = Grant { id, terms, remaining: Credits::ZERO, held: Credits::ZERO, voided: false };
+        let at = self.grants.partition_point(|g| g.burn_key() < grant.burn_key());
         self.grants.insert(at, grant);
     }
 
     fn end_hold(&mut self, id: HoldId) -> Result<(), String> {
-        let at = self
-            .holds
-            .binary_search_by_key(&id, |h| h.id)
-            .map_err(|_| "no such hold")?;
+        let at = self.holds.binary_search_by_key(&id, |h| h.id).map_err(|_| "no such hold")?;
         let hold = self.holds.remove(at);
         for draw in &hold.draws {
             if let Source::Grant(grant, _) = draw.source {
-                let grant = self
-                    .grants
-                    .iter_mut()
-                    .find(|g| g.id == grant)
-                    .ok_or("no such grant")?;
+                let grant = self.grants.iter_mut().find(|g| g.id == grant).ok_or("no such grant")?;
                 grant.held = grant.held.checked_sub(draw.credits()).ok_or("overflow")?;
             }
         }
@@ -812,14 +702,9 @@ impl Account {
 
     fn post(&mut self, book: Book, amount: Credits, enters: bool) -> Result<(), String> {
         let move_to = |balance: &mut Credits, adds: bool| -> Result<(), String> {
-            let next = if adds {
-                balance.checked_add(amount)
-            } else {
-                balance.checked_sub(amount)
-            };
-            *balance = next
-                .filter(|n| *n >= Credits::ZERO)
-                .ok_or("a book would go below zero or overflow")?;
+            let next = if adds { balance.checked_add(amount) } else { balance.checked_sub(amount) };
+            *balance =
+                next.filter(|n| *n >= Credits::ZERO).ok_or("a book would go below zero or overflow")?;
             Ok(())
         };
         match book {
@@ -833,11 +718,7 @@ impl Account {
             // A hold's balance is its receipt.
             Book::Hold(_) => Ok(()),
             Book::Grant(id) => {
-                let grant = self
-                    .grants
-                    .iter_mut()
-                    .find(|g| g.id == id)
-                    .ok_or("no such grant")?;
+                let grant = self.grants.iter_mut().find(|g| g.id == id).ok_or("no such grant")?;
                 move_to(&mut grant.remaining, enters)
             }
         }
@@ -860,19 +741,10 @@ impl Account {
             ));
         }
         if granted_held + self.overdraft_held().nano() != held {
-            return Err(alloc::format!(
-                "holds say {held}, grants and overdraft say {granted_held}"
-            ));
+            return Err(alloc::format!("holds say {held}, grants and overdraft say {granted_held}"));
         }
-        match self
-            .grants
-            .iter()
-            .find(|g| g.remaining.nano() + g.held.nano() > g.terms.amount.nano())
-        {
-            Some(g) => Err(alloc::format!(
-                "grant {} holds more than its amount",
-                g.id.0
-            )),
+        match self.grants.iter().find(|g| g.remaining.nano() + g.held.nano() > g.terms.amount.nano()) {
+            Some(g) => Err(alloc::format!("grant {} holds more than its amount", g.id.0)),
             None => Ok(()),
         }
     }
@@ -881,15 +753,11 @@ impl Account {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut durable = self.clone();
-        durable
-            .windows
-            .retain(|w| !w.used.is_volatile() && !w.used.is_over(self.recorded_at));
+        durable.windows.retain(|w| !w.used.is_volatile() && !w.used.is_over(self.recorded_at));
         let mut out = Vec::with_capacity(256);
         let mut encoder = minicbor::Encoder::new(&mut out);
         // Writing to memory cannot fail.
-        let _ = encoder
-            .u16(crate::ledger::FORMAT)
-            .and_then(|e| e.encode(&durable));
+        let _ = encoder.u16(crate::ledger::FORMAT).and_then(|e| e.encode(&durable));
         out
     }
 

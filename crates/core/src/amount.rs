@@ -113,14 +113,10 @@ impl fmt::Display for Credits {
 impl core::str::FromStr for Credits {
     type Err = AmountError;
     fn from_str(text: &str) -> Result<Self, AmountError> {
-        let (negative, digits) = text
-            .strip_prefix('-')
-            .map_or((false, text), |rest| (true, rest));
+        let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let nano = scaled(digits, 9)?;
         let nano = if negative { -nano } else { nano };
-        i64::try_from(nano)
-            .map(Self)
-            .map_err(|_| AmountError::TooLarge)
+        i64::try_from(nano).map(Self).map_err(|_| AmountError::TooLarge)
     }
 }
 
@@ -137,18 +133,10 @@ fn scaled(text: &str, scale: u32) -> Result<i128, AmountError> {
         return Err(AmountError::TooFine);
     }
     let number = |s: &str| -> Result<i128, AmountError> {
-        if s.is_empty() {
-            Ok(0)
-        } else {
-            s.parse().map_err(|_| AmountError::TooLarge)
-        }
+        if s.is_empty() { Ok(0) } else { s.parse().map_err(|_| AmountError::TooLarge) }
     };
-    let whole = number(whole)?
-        .checked_mul(10_i128.pow(scale))
-        .ok_or(AmountError::TooLarge)?;
-    whole
-        .checked_add(number(part)? * 10_i128.pow(scale - places))
-        .ok_or(AmountError::TooLarge)
+    let whole = number(whole)?.checked_mul(10_i128.pow(scale)).ok_or(AmountError::TooLarge)?;
+    whole.checked_add(number(part)? * 10_i128.pow(scale - places)).ok_or(AmountError::TooLarge)
 }
 
 /// What one unit of a meter costs, in nano-credits.
@@ -168,20 +156,13 @@ impl Price {
             return Err(AmountError::FinerThanNano);
         }
         let price = u64::try_from(nano / divisor).map_err(|_| AmountError::TooLarge)?;
-        if i64::try_from(price).is_err() {
-            Err(AmountError::TooLarge)
-        } else {
-            Ok(Self(price))
-        }
+        if i64::try_from(price).is_err() { Err(AmountError::TooLarge) } else { Ok(Self(price)) }
     }
 
     /// What `quantity` units cost; `None` when the product leaves the range of [`Credits`].
     #[must_use]
     pub fn times(self, quantity: u64) -> Option<Credits> {
-        self.0
-            .checked_mul(quantity)
-            .and_then(|nano| i64::try_from(nano).ok())
-            .map(Credits)
+        self.0.checked_mul(quantity).and_then(|nano| i64::try_from(nano).ok()).map(Credits)
     }
 
     /// Nano-credits for one unit.
@@ -201,8 +182,7 @@ impl serde::Serialize for Credits {
 impl<'de> serde::Deserialize<'de> for Credits {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        text.parse()
-            .map_err(|e: AmountError| serde::de::Error::custom(alloc::format!("`{text}`: {e}")))
+        text.parse().map_err(|e: AmountError| serde::de::Error::custom(alloc::format!("`{text}`: {e}")))
     }
 }
 
@@ -222,40 +202,24 @@ mod tests {
             ("1", 1, 1_000_000_000),
             ("0.000000001", 1, 1),
         ] {
-            assert_eq!(
-                Price::for_units(text, per).map(Price::nano),
-                Ok(nano),
-                "{text} per {per}"
-            );
+            assert_eq!(Price::for_units(text, per).map(Price::nano), Ok(nano), "{text} per {per}");
         }
         let price = Price::for_units("1.875", 1_000_000).expect("exact");
-        assert_eq!(
-            price.times(1_234_567).map(|c| c.to_string()).as_deref(),
-            Some("2.314813125")
-        );
+        assert_eq!(price.times(1_234_567).map(|c| c.to_string()).as_deref(), Some("2.314813125"));
     }
 
     #[test]
     fn finer_than_a_nano_is_refused() {
-        assert_eq!(
-            Price::for_units("1.8755", 10_000_000),
-            Err(AmountError::FinerThanNano)
-        );
-        assert_eq!(
-            Price::for_units("0.0005", 1_000_000),
-            Err(AmountError::FinerThanNano)
-        );
+        assert_eq!(Price::for_units("1.8755", 10_000_000), Err(AmountError::FinerThanNano));
+        assert_eq!(Price::for_units("0.0005", 1_000_000), Err(AmountError::FinerThanNano));
         assert_eq!("0.0000000001".parse::<Credits>(), Err(AmountError::TooFine));
     }
 
     #[test]
     fn texts() {
-        for (text, nano) in [
-            ("0", 0),
-            ("12", 12_000_000_000),
-            ("0.25", 250_000_000),
-            ("-1.5", -1_500_000_000),
-        ] {
+        for (text, nano) in
+            [("0", 0), ("12", 12_000_000_000), ("0.25", 250_000_000), ("-1.5", -1_500_000_000)]
+        {
             let credits: Credits = text.parse().expect(text);
             assert_eq!(credits.nano(), nano);
             assert_eq!(credits.to_string(), text);
@@ -270,10 +234,7 @@ mod tests {
             ("+1", AmountError::NotADecimal),
             ("1,5", AmountError::NotADecimal),
             ("9223372036.854775808", AmountError::TooLarge),
-            (
-                "99999999999999999999999999999999999999999",
-                AmountError::TooLarge,
-            ),
+            ("99999999999999999999999999999999999999999", AmountError::TooLarge),
         ] {
             assert_eq!(text.parse::<Credits>(), Err(error), "{text}");
         }

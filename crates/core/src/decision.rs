@@ -239,9 +239,7 @@ impl Visit {
     pub fn after(&self) -> i64 {
         match self.place {
             Place::Grant(_) | Place::Overdraft => self.before - self.cost,
-            Place::Guard | Place::Allowance | Place::MemberCap | Place::Account => {
-                self.before + self.cost
-            }
+            Place::Guard | Place::Allowance | Place::MemberCap | Place::Account => self.before + self.cost,
         }
     }
 }

@@ -78,9 +78,7 @@ pub struct Record {
 }
 
 /// The operations whose keys are remembered.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Operation {
@@ -192,12 +190,7 @@ pub enum Category {
 
 impl Category {
     /// All categories, in burn order.
-    pub const ALL: [Self; 4] = [
-        Self::Free,
-        Self::Promotional,
-        Self::Purchased,
-        Self::Contract,
-    ];
+    pub const ALL: [Self; 4] = [Self::Free, Self::Promotional, Self::Purchased, Self::Contract];
 
     /// Whether drawing it needs consent where consent is asked.
     #[must_use]
@@ -323,20 +316,16 @@ impl Use {
     /// The quantity of a meter; `requests` counts 1 when no line names it.
     #[must_use]
     pub fn quantity(&self, meter: &str) -> u64 {
-        let named = self
-            .lines
-            .iter()
-            .find(|l| l.meter.as_str() == meter)
-            .map(|l| l.quantity);
+        let named = self.lines.iter().find(|l| l.meter.as_str() == meter).map(|l| l.quantity);
         named.unwrap_or(u64::from(meter == REQUESTS))
     }
 
     /// The price of everything used; `None` past the range of [`Credits`].
     #[must_use]
     pub fn price(&self) -> Option<Credits> {
-        self.lines.iter().try_fold(Credits::ZERO, |sum, line| {
-            sum.checked_add(line.price.times(line.quantity)?)
-        })
+        self.lines
+            .iter()
+            .try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))
     }
 
     /// The same use with other quantities: `quantity(meter, old)` says how many.
@@ -519,13 +508,7 @@ pub enum Event {
     Authorized(#[n(0)] Use, #[n(1)] Decision, #[n(2)] HoldTerms),
     /// A hold grew by `Use`, or its deadline moved, or progress was reported.
     #[n(3)]
-    Extended(
-        #[n(0)] HoldId,
-        #[n(1)] Use,
-        #[n(2)] Decision,
-        #[n(3)] Instant,
-        #[n(4)] Option<Use>,
-    ),
+    Extended(#[n(0)] HoldId, #[n(1)] Use, #[n(2)] Decision, #[n(3)] Instant, #[n(4)] Option<Use>),
     /// A hold ended at its actual use; `true` when it had expired before.
     #[n(4)]
     Settled(#[n(0)] HoldId, #[n(1)] Charge, #[n(2)] bool),
@@ -643,10 +626,7 @@ pub enum Once {
 impl IndexKey {
     fn of(account: &Name, tag: u8, body: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hasher
-            .update(account.as_str().as_bytes())
-            .update(&[0, tag])
-            .update(body);
+        hasher.update(account.as_str().as_bytes()).update(&[0, tag]).update(body);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(hasher.finalize().as_bytes().get(..16).unwrap_or(&[0; 16]));
         Self(u128::from_be_bytes(bytes))
@@ -738,13 +718,8 @@ impl Record {
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_) => None,
         };
-        let key = self
-            .key
-            .as_ref()
-            .map(|k| IndexKey::of_key(account, k.operation, &k.text));
-        key.into_iter()
-            .chain(once.map(|o| IndexKey::of_once(account, o)))
-            .collect()
+        let key = self.key.as_ref().map(|k| IndexKey::of_key(account, k.operation, &k.text));
+        key.into_iter().chain(once.map(|o| IndexKey::of_once(account, o))).collect()
     }
 
     /// Reads canonical bytes of this or an earlier format.
@@ -762,10 +737,7 @@ impl Record {
         if decoder.position() == bytes.len() {
             Ok(record)
         } else {
-            Err(RecordError::Malformed(alloc::format!(
-                "{} bytes too many",
-                bytes.len() - decoder.position()
-            )))
+            Err(RecordError::Malformed(alloc::format!("{} bytes too many", bytes.len() - decoder.position())))
         }
     }
 }

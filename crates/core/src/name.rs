@@ -151,8 +151,7 @@ macro_rules! text_codec {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(d)?;
-                Self::new(&text)
-                    .map_err(|e| serde::de::Error::custom(alloc::format!("`{text}`: {e}")))
+                Self::new(&text).map_err(|e| serde::de::Error::custom(alloc::format!("`{text}`: {e}")))
             }
         }
 
@@ -169,8 +168,7 @@ macro_rules! text_codec {
         impl<'b, C> Decode<'b, C> for $type {
             fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
                 let at = d.position();
-                Self::new(d.str()?)
-                    .map_err(|e| minicbor::decode::Error::message(e.to_string()).at(at))
+                Self::new(d.str()?).map_err(|e| minicbor::decode::Error::message(e.to_string()).at(at))
             }
         }
     };
@@ -262,17 +260,11 @@ impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadSegment(s) => {
-                write!(
-                    f,
-                    "`{s}` is not a path segment; write team:…, user:…, key:… or session:…"
-                )
+                write!(f, "`{s}` is not a path segment; write team:…, user:…, key:… or session:…")
             }
             Self::BadName(s, e) => write!(f, "`{s}`: {e}"),
             Self::OutOfOrder(s) => {
-                write!(
-                    f,
-                    "`{s}` is out of order; a path goes team, user, key, session, each at most once"
-                )
+                write!(f, "`{s}` is out of order; a path goes team, user, key, session, each at most once")
             }
         }
     }
@@ -283,10 +275,7 @@ impl core::str::FromStr for Segment {
     fn from_str(text: &str) -> Result<Self, PathError> {
         let bad = || PathError::BadSegment(text.into());
         let (word, name) = text.split_once(':').ok_or_else(bad)?;
-        let level = Level::BELOW_ACCOUNT
-            .into_iter()
-            .find(|l| l.as_str() == word)
-            .ok_or_else(bad)?;
+        let level = Level::BELOW_ACCOUNT.into_iter().find(|l| l.as_str() == word).ok_or_else(bad)?;
         let name = Name::new(name).map_err(|e| PathError::BadName(text.into(), e))?;
         Ok(Self { level, name })
     }
@@ -312,11 +301,7 @@ impl Path {
     }
 
     fn push(&mut self, segment: Segment) -> Result<(), PathError> {
-        if self
-            .0
-            .last()
-            .is_some_and(|last| last.level >= segment.level)
-        {
+        if self.0.last().is_some_and(|last| last.level >= segment.level) {
             return Err(PathError::OutOfOrder(segment.to_string()));
         }
         self.0.push(segment);
@@ -364,8 +349,7 @@ impl<'b, C> Decode<'b, C> for Path {
         let segments: SmallVec<[Segment; 2]> = crate::codec::list::decode(d, ctx)?;
         let mut path = Self::default();
         for segment in segments {
-            path.push(segment)
-                .map_err(|e| minicbor::decode::Error::message(e.to_string()))?;
+            path.push(segment).map_err(|e| minicbor::decode::Error::message(e.to_string()))?;
         }
         Ok(path)
     }

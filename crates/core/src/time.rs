@@ -90,9 +90,7 @@ impl core::str::FromStr for Instant {
     /// RFC 3339 with an offset.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let stamp: Timestamp = text.parse().map_err(|_| {
-            TimeError(alloc::format!(
-                "`{text}` is not an instant; write 2026-01-31T12:00:00Z"
-            ))
+            TimeError(alloc::format!("`{text}` is not an instant; write 2026-01-31T12:00:00Z"))
         })?;
         Ok(Self(stamp.as_microsecond()))
     }
@@ -142,11 +140,7 @@ impl fmt::Display for Span {
                 blank = " ";
             }
         }
-        if self.0 == 0 {
-            f.write_str("0s")
-        } else {
-            Ok(())
-        }
+        if self.0 == 0 { f.write_str("0s") } else { Ok(()) }
     }
 }
 
@@ -163,15 +157,9 @@ impl core::str::FromStr for Span {
         if span.get_months() != 0 || span.get_years() != 0 {
             return Err(bad());
         }
-        let length = span
-            .to_duration(SpanRelativeTo::days_are_24_hours())
-            .map_err(|_| bad())?;
+        let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| bad())?;
         let micros = u64::try_from(length.as_micros()).map_err(|_| bad())?;
-        if micros > Self::MAX.0 {
-            Err(bad())
-        } else {
-            Ok(Self(micros))
-        }
+        if micros > Self::MAX.0 { Err(bad()) } else { Ok(Self(micros)) }
     }
 }
 
@@ -212,11 +200,7 @@ impl Calendar {
                 "`{zone}` is not an IANA time zone; write for example Europe/Berlin or UTC"
             ))
         })?;
-        Ok(Self {
-            every,
-            zone,
-            anchored,
-        })
+        Ok(Self { every, zone, anchored })
     }
 
     /// The period `[start, end)` that contains `now`, for an account with this billing anchor.
@@ -227,11 +211,7 @@ impl Calendar {
             let start = now.0.div_euclid(hour) * hour;
             return (Instant(start), Instant(start + hour));
         }
-        let from = if self.anchored {
-            anchor
-        } else {
-            self.beginning(now)
-        };
+        let from = if self.anchored { anchor } else { self.beginning(now) };
         let mut n = self.periods_between(from, now);
         // The estimate counts whole calendar units, so it is off by at most one around clamped days and clock changes.
         while self.boundary(from, n) > now {
@@ -248,9 +228,9 @@ impl Calendar {
         let date = now.timestamp().to_zoned(self.zone.clone()).date();
         let first = match self.every {
             Every::Hour | Every::Day => date,
-            Every::Week => date
-                .checked_sub(i64::from(date.weekday().since(Weekday::Monday)).days())
-                .unwrap_or(date),
+            Every::Week => {
+                date.checked_sub(i64::from(date.weekday().since(Weekday::Monday)).days()).unwrap_or(date)
+            }
             Every::Month => date.first_of_month(),
             Every::Year => date.first_of_year(),
         };
@@ -258,8 +238,7 @@ impl Calendar {
     }
 
     fn first_instant(&self, date: Date) -> Instant {
-        date.to_zoned(self.zone.clone())
-            .map_or(Instant::NEVER, |z| Instant(z.timestamp().as_microsecond()))
+        date.to_zoned(self.zone.clone()).map_or(Instant::NEVER, |z| Instant(z.timestamp().as_microsecond()))
     }
 
     fn periods_between(&self, from: Instant, now: Instant) -> i64 {
@@ -285,18 +264,10 @@ impl Calendar {
             Every::Year => n.years(),
         };
         let local = from.timestamp().to_zoned(self.zone.clone()).datetime();
-        let moved = local
-            .checked_add(step)
-            .ok()
-            .and_then(|at| at.to_zoned(self.zone.clone()).ok());
-        moved.map_or(
-            if n < 0 {
-                Instant(i64::MIN)
-            } else {
-                Instant::NEVER
-            },
-            |z| Instant(z.timestamp().as_microsecond()),
-        )
+        let moved = local.checked_add(step).ok().and_then(|at| at.to_zoned(self.zone.clone()).ok());
+        moved.map_or(if n < 0 { Instant(i64::MIN) } else { Instant::NEVER }, |z| {
+            Instant(z.timestamp().as_microsecond())
+        })
     }
 }
 
@@ -309,9 +280,7 @@ macro_rules! text_form {
         }
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                String::deserialize(d)?
-                    .parse()
-                    .map_err(serde::de::Error::custom)
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
             }
         }
     };

@@ -39,10 +39,7 @@ pub struct WindowView {
 /// Refuses an account whose plan the catalog does not know.
 pub fn windows(ctx: Context<'_>) -> Result<Vec<WindowView>, Refusal> {
     let name = &ctx.account.settings.plan;
-    let plan = ctx
-        .catalog
-        .plan(name.as_str())
-        .ok_or_else(|| Refusal::UnknownPlan(name.clone()))?;
+    let plan = ctx.catalog.plan(name.as_str()).ok_or_else(|| Refusal::UnknownPlan(name.clone()))?;
     let mut out: Vec<WindowView> = Vec::new();
     let units = ctx.catalog.units();
     for (program, unit) in plan.programs.iter().zip(units) {
@@ -58,11 +55,7 @@ fn add_program(ctx: Context<'_>, program: &Program, unit: &Unit, out: &mut Vec<W
         let unit = match &guard.count {
             Count::Slot => "holds".to_string(),
             Count::Requests => REQUESTS.to_string(),
-            Count::Meters(meters) => meters
-                .iter()
-                .map(Name::as_str)
-                .collect::<Vec<_>>()
-                .join("+"),
+            Count::Meters(meters) => meters.iter().map(Name::as_str).collect::<Vec<_>>().join("+"),
             Count::Spend => CREDITS.to_string(),
         };
         add(ctx, &guard.name, guard.level, &guard.window, &unit, out);
@@ -79,20 +72,9 @@ fn add_program(ctx: Context<'_>, program: &Program, unit: &Unit, out: &mut Vec<W
                     add(ctx, name, *level, window, unit, out);
                 }
             }
-            Layer::Grants {
-                name,
-                pool: Some(pool),
-                ..
-            } => {
+            Layer::Grants { name, pool: Some(pool), .. } => {
                 let cap = pool.default_cap.map_or(i64::MAX, |c| c.nano());
-                add(
-                    ctx,
-                    name,
-                    pool.member,
-                    &Window::Fixed(cap, pool.window.clone()),
-                    CREDITS,
-                    out,
-                );
+                add(ctx, name, pool.member, &Window::Fixed(cap, pool.window.clone()), CREDITS, out);
             }
             Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => {}
         }
@@ -101,35 +83,16 @@ fn add_program(ctx: Context<'_>, program: &Program, unit: &Unit, out: &mut Vec<W
 
 const CREDITS: &str = "credits";
 
-fn add(
-    ctx: Context<'_>,
-    name: &Name,
-    level: Level,
-    window: &Window,
-    unit: &str,
-    out: &mut Vec<WindowView>,
-) {
+fn add(ctx: Context<'_>, name: &Name, level: Level, window: &Window, unit: &str, out: &mut Vec<WindowView>) {
     if out.iter().any(|w| w.name == *name) {
         return;
     }
-    let states = ctx
-        .account
-        .windows
-        .iter()
-        .filter(|w| w.name == *name && w.level == level);
+    let states = ctx.account.windows.iter().filter(|w| w.name == *name && w.level == level);
     let mut seen_own = false;
     for state in states {
         seen_own |= state.member.is_none();
         let window = capped(ctx, level, state.member.as_deref(), window, unit);
-        out.push(view(
-            ctx,
-            name,
-            level,
-            state.member.as_deref(),
-            &window,
-            Some(&state.used),
-            unit,
-        ));
+        out.push(view(ctx, name, level, state.member.as_deref(), &window, Some(&state.used), unit));
     }
     if !seen_own && level == Level::Account {
         out.push(view(ctx, name, level, None, window, None, unit));
@@ -137,16 +100,9 @@ fn add(
 }
 
 /// A member's own cap on the pool comes before the plan's.
-fn capped(
-    ctx: Context<'_>,
-    level: Level,
-    member: Option<&Name>,
-    window: &Window,
-    unit: &str,
-) -> Window {
-    let own = member
-        .filter(|_| unit == CREDITS)
-        .and_then(|m| ctx.account.settings.segment(level, m)?.pool_cap);
+fn capped(ctx: Context<'_>, level: Level, member: Option<&Name>, window: &Window, unit: &str) -> Window {
+    let own =
+        member.filter(|_| unit == CREDITS).and_then(|m| ctx.account.settings.segment(level, m)?.pool_cap);
     match (own, window) {
         (Some(cap), Window::Fixed(_, calendar)) => Window::Fixed(cap.nano(), calendar.clone()),
         _ => window.clone(),

@@ -59,18 +59,10 @@ impl Need {
             Unit::Requests => (UnitKind::Requests, 0),
             Unit::Meter(meter) => {
                 let line = usage.lines.iter().find(|l| l.meter == *meter);
-                (
-                    UnitKind::Meter,
-                    line.map_or(0, |l| i64::try_from(l.price.nano()).unwrap_or(i64::MAX)),
-                )
+                (UnitKind::Meter, line.map_or(0, |l| i64::try_from(l.price.nano()).unwrap_or(i64::MAX)))
             }
         };
-        Some(Self {
-            unit,
-            units,
-            unit_price,
-            credits: price,
-        })
+        Some(Self { unit, units, unit_price, credits: price })
     }
 
     fn is_indivisible(&self) -> bool {
@@ -79,21 +71,13 @@ impl Need {
 
     /// What an allowance would have to pay.
     pub(crate) fn in_allowance_unit(&self) -> i64 {
-        if self.unit == UnitKind::Credits {
-            self.credits
-        } else {
-            self.units
-        }
+        if self.unit == UnitKind::Credits { self.credits } else { self.units }
     }
 
     /// What an allowance with this much room pays.
-    fn from_allowance(&self, free: i64) -> i64 {
+    fn allowance_share(&self, free: i64) -> i64 {
         let wanted = self.in_allowance_unit();
-        if self.is_indivisible() && free < wanted {
-            0
-        } else {
-            wanted.min(free).max(0)
-        }
+        if self.is_indivisible() && free < wanted { 0 } else { wanted.min(free).max(0) }
     }
 
     pub(crate) fn pay_from_allowance(&mut self, amount: i64) {
@@ -114,12 +98,8 @@ impl Need {
     }
 
     /// What a source with this many credits pays.
-    fn from_credits(&self, free: i64) -> i64 {
-        if self.is_indivisible() && free < self.credits {
-            0
-        } else {
-            self.credits.min(free).max(0)
-        }
+    fn credits_share(&self, free: i64) -> i64 {
+        if self.is_indivisible() && free < self.credits { 0 } else { self.credits.min(free).max(0) }
     }
 
     pub(crate) fn pay_from_credits(&mut self, amount: i64) {
@@ -131,15 +111,11 @@ impl Need {
 
     /// Whether everything is paid. What a program without any source leaves is free when it has no price.
     fn is_met(&self, program: &Program) -> bool {
-        let takes_credits = program
-            .layers
-            .iter()
-            .any(|l| !matches!(l, Layer::Allowance { .. }));
+        let takes_credits = program.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. }));
         match self.unit {
             UnitKind::Credits => self.credits == 0,
             UnitKind::Requests | UnitKind::Meter => {
-                self.units == 0
-                    || (self.credits == 0 && (takes_credits || program.layers.is_empty()))
+                self.units == 0 || (self.credits == 0 && (takes_credits || program.layers.is_empty()))
             }
         }
     }
@@ -225,10 +201,7 @@ pub(crate) fn keep_front(need: &mut Need, receipt: &[Draw]) -> SmallVec<[Draw; 2
             amount
         };
         if amount > 0 {
-            kept.push(Draw {
-                amount,
-                ..draw.clone()
-            });
+            kept.push(Draw { amount, ..draw.clone() });
         }
     }
     kept
@@ -237,12 +210,8 @@ pub(crate) fn keep_front(need: &mut Need, receipt: &[Draw]) -> SmallVec<[Draw; 2
 impl<'a> Run<'a> {
     fn new(scene: Scene<'a>, need: Need) -> Self {
         let settings = &scene.account.settings;
-        let of_path = scene
-            .usage
-            .path
-            .segments()
-            .iter()
-            .filter_map(|s| settings.segment(s.level, &s.name)?.consent);
+        let of_path =
+            scene.usage.path.segments().iter().filter_map(|s| settings.segment(s.level, &s.name)?.consent);
         let own = settings.consent.unwrap_or(scene.plan.consent);
         let consent = of_path.fold(own, Consent::max);
         Self {
@@ -266,23 +235,14 @@ impl<'a> Run<'a> {
             // Every refusal must be over: the latest instant counts, and "never" beats all.
             Some(first) => {
                 let at = first.at.zip(at).map(|(a, b)| a.max(b));
-                if reason < first.reason {
-                    Refusal { reason, wall, at }
-                } else {
-                    Refusal { at, ..first }
-                }
+                if reason < first.reason { Refusal { reason, wall, at } } else { Refusal { at, ..first } }
             }
         });
     }
 
     /// Suspension, bounds and debt.
     fn visit_account(&mut self) {
-        let Scene {
-            account,
-            usage,
-            mode,
-            ..
-        } = self.scene;
+        let Scene { account, usage, mode, .. } = self.scene;
         if mode == Mode::Happened {
             return;
         }
@@ -290,11 +250,7 @@ impl<'a> Run<'a> {
             self.refuse_at_account(Level::Account, Reason::Suspended, Wall::Operator);
         }
         for segment in usage.path.segments() {
-            if account
-                .settings
-                .segment(segment.level, &segment.name)
-                .is_some_and(|s| s.suspended)
-            {
+            if account.settings.segment(segment.level, &segment.name).is_some_and(|s| s.suspended) {
                 self.refuse_at_account(segment.level, Reason::Suspended, Wall::Path(segment.level));
             }
         }
@@ -322,12 +278,7 @@ impl<'a> Run<'a> {
 
     /// The window of a guard or layer for the member the request comes from.
     fn look(&self, name: &Name, level: Level, window: &Window) -> (Option<&'a Used>, Terms, Room) {
-        let Scene {
-            account,
-            usage,
-            now,
-            ..
-        } = self.scene;
+        let Scene { account, usage, now, .. } = self.scene;
         let used = account.window(name, level, usage.path.at(level));
         let terms = window.terms(used, now, account.settings.billing_anchor);
         (used, terms, terms.room(used, now))
@@ -353,11 +304,7 @@ impl<'a> Run<'a> {
             Count::Requests => (signed(usage.quantity(REQUESTS)), Basis::Requests),
             Count::Meters(meters) => {
                 let of = |line: &crate::ledger::Line| {
-                    if meters.contains(&line.meter) {
-                        line.quantity
-                    } else {
-                        0
-                    }
+                    if meters.contains(&line.meter) { line.quantity } else { 0 }
                 };
                 let sum = usage.lines.iter().map(of).fold(0, u64::saturating_add);
                 (signed(sum), Basis::Meters(meters.clone()))
@@ -374,10 +321,7 @@ impl<'a> Run<'a> {
         if cost > room.capacity {
             refused = Some((Reason::ExceedsCapacity, None));
         } else if cost > room.free {
-            refused = Some((
-                window_reason(&guard.window, &terms),
-                terms.fits_at(used, cost, now),
-            ));
+            refused = Some((window_reason(&guard.window, &terms), terms.fits_at(used, cost, now)));
         } else if used.is_none() && cost > 0 && self.is_full() {
             refused = Some((Reason::AccountFull, None));
         }
@@ -401,21 +345,13 @@ impl<'a> Run<'a> {
     fn is_full(&self) -> bool {
         let windows = &self.scene.account.windows;
         windows.len() >= WINDOWS_MAX
-            && windows
-                .iter()
-                .filter(|w| !w.used.is_over(self.scene.now))
-                .count()
-                >= WINDOWS_MAX
+            && windows.iter().filter(|w| !w.used.is_over(self.scene.now)).count() >= WINDOWS_MAX
     }
 
     /// Spend caps bound what sources of credits may draw; what they count is known only afterwards.
     fn visit_spend_caps(&mut self) {
         let program = self.scene.program;
-        for guard in program
-            .guards
-            .iter()
-            .filter(|g| matches!(g.count, Count::Spend))
-        {
+        for guard in program.guards.iter().filter(|g| matches!(g.count, Count::Spend)) {
             let (_, terms, room) = self.look(&guard.name, guard.level, &guard.window);
             self.budget = self.budget.min(room.free);
             self.visits.push(Visit {
@@ -438,44 +374,24 @@ impl<'a> Run<'a> {
                 break;
             }
             match layer {
-                Layer::Allowance {
-                    name,
-                    level,
-                    windows,
-                } => self.visit_allowance(name, *level, windows),
-                Layer::Grants {
-                    name,
-                    categories,
-                    pool: None,
-                } => {
+                Layer::Allowance { name, level, windows } => self.visit_allowance(name, *level, windows),
+                Layer::Grants { name, categories, pool: None } => {
                     self.visit_grants(name, *categories, i64::MAX);
                 }
-                Layer::Grants {
-                    name,
-                    categories,
-                    pool: Some(pool),
-                } => self.visit_pool(name, *categories, pool),
+                Layer::Grants { name, categories, pool: Some(pool) } => {
+                    self.visit_pool(name, *categories, pool)
+                }
                 Layer::Overdraft { name, limit } => self.visit_overdraft(name, *limit),
             }
         }
     }
 
     fn visit_allowance(&mut self, layer: &Name, level: Level, windows: &[(Name, Window)]) {
-        let looks: SmallVec<[_; 3]> = windows
-            .iter()
-            .map(|(name, w)| (name, self.look(name, level, w)))
-            .collect();
-        let free = looks
-            .iter()
-            .map(|(_, (_, _, room))| room.free)
-            .min()
-            .unwrap_or(0);
+        let looks: SmallVec<[_; 3]> =
+            windows.iter().map(|(name, w)| (name, self.look(name, level, w))).collect();
+        let free = looks.iter().map(|(_, (_, _, room))| room.free).min().unwrap_or(0);
         let full = looks.iter().any(|(_, (used, ..))| used.is_none()) && self.is_full();
-        let amount = if full {
-            0
-        } else {
-            self.need.from_allowance(free)
-        };
+        let amount = if full { 0 } else { self.need.allowance_share(free) };
         let wanted = self.need.in_allowance_unit();
         if amount < wanted {
             let fits = |(used, terms, room): &(Option<&Used>, Terms, Room)| {
@@ -491,11 +407,7 @@ impl<'a> Run<'a> {
                 .try_fold(self.scene.now, |max, at| Some(max.max(at?)));
             self.allowance_at = earliest(self.allowance_at, at);
         }
-        let verdict = if amount > 0 {
-            Verdict::Paid
-        } else {
-            Verdict::Refused(Reason::AllowanceUsed)
-        };
+        let verdict = if amount > 0 { Verdict::Paid } else { Verdict::Refused(Reason::AllowanceUsed) };
         for (name, (_, terms, room)) in looks {
             self.visits.push(Visit {
                 place: Place::Allowance,
@@ -510,53 +422,32 @@ impl<'a> Run<'a> {
         }
         if amount > 0 {
             self.need.pay_from_allowance(amount);
-            self.draws.push(Draw {
-                source: Source::Allowance,
-                layer: layer.clone(),
-                amount,
-            });
+            self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount });
         }
     }
 
     /// Draws grants in burn order, at most `room` together; returns what was drawn.
     fn visit_grants(&mut self, layer: &Name, categories: Categories, room: i64) -> i64 {
-        let Scene {
-            account,
-            usage,
-            now,
-            ..
-        } = self.scene;
+        let Scene { account, usage, now, .. } = self.scene;
         self.sells |= categories.contains(Category::Purchased);
         let mut drawn = 0;
         for grant in &account.grants {
             if self.need.credits == 0 {
                 break;
             }
-            let fits =
-                grant.terms.features.is_empty() || grant.terms.features.contains(&usage.feature);
+            let fits = grant.terms.features.is_empty() || grant.terms.features.contains(&usage.feature);
             if !categories.contains(grant.terms.category) || !fits || !grant.is_usable(now) {
                 continue;
             }
             let source = Source::Grant(grant.id, grant.terms.category);
-            let taken: i64 = self
-                .draws
-                .iter()
-                .filter(|d| d.source == source)
-                .map(|d| d.amount)
-                .sum();
+            let taken: i64 = self.draws.iter().filter(|d| d.source == source).map(|d| d.amount).sum();
             let free = grant.remaining.nano() - taken;
             if free == 0 {
                 continue;
             }
             let place = Place::Grant(grant.id);
-            drawn += self.draw_credits(
-                place,
-                source,
-                layer,
-                free,
-                room - drawn,
-                grant.terms.category.is_paid(),
-            );
+            drawn +=
+                self.draw_credits(place, source, layer, free, room - drawn, grant.terms.category.is_paid());
         }
         drawn
     }
@@ -573,22 +464,13 @@ impl<'a> Run<'a> {
     ) -> i64 {
         let unasked = self.consent == Consent::Ask && !self.scene.consented;
         // Use that has happened cannot wait for an answer.
-        let silent =
-            self.consent == Consent::Never || (unasked && self.scene.mode == Mode::Happened);
+        let silent = self.consent == Consent::Never || (unasked && self.scene.mode == Mode::Happened);
         let blocked = paid && silent && free > 0;
         let open = free.min(room).min(self.budget - self.spent);
-        let amount = if blocked {
-            0
-        } else {
-            self.need.from_credits(open)
-        };
+        let amount = if blocked { 0 } else { self.need.credits_share(open) };
         let lacks = |bound: i64| self.need.credits > bound && bound < free;
         let verdict = if blocked {
-            self.refuse(
-                Reason::ConsentNever,
-                Wall::Path(Level::Account),
-                self.allowance_at,
-            );
+            self.refuse(Reason::ConsentNever, Wall::Path(Level::Account), self.allowance_at);
             Verdict::Refused(Reason::ConsentNever)
         } else if amount > 0 {
             Verdict::Paid
@@ -615,11 +497,7 @@ impl<'a> Run<'a> {
             if paid && unasked {
                 self.asked += amount;
             }
-            self.draws.push(Draw {
-                source,
-                layer: layer.clone(),
-                amount,
-            });
+            self.draws.push(Draw { source, layer: layer.clone(), amount });
         }
         amount
     }
@@ -627,48 +505,24 @@ impl<'a> Run<'a> {
     fn visit_pool(&mut self, layer: &Name, categories: Categories, pool: &Pool) {
         let Scene { account, usage, .. } = self.scene;
         let Some(member) = usage.path.at(pool.member) else {
-            self.push_cap(
-                layer,
-                pool.member,
-                None,
-                0,
-                0,
-                Verdict::Refused(Reason::MemberMissing),
-            );
-            self.refuse(
-                Reason::MemberMissing,
-                Wall::Path(pool.member),
-                self.allowance_at,
-            );
+            self.push_cap(layer, pool.member, None, 0, 0, Verdict::Refused(Reason::MemberMissing));
+            self.refuse(Reason::MemberMissing, Wall::Path(pool.member), self.allowance_at);
             return;
         };
-        let own = account
-            .settings
-            .segment(pool.member, member)
-            .and_then(|s| s.pool_cap);
-        let team = usage
-            .path
-            .at(Level::Team)
-            .and_then(|t| account.settings.segment(Level::Team, t)?.pool_cap);
+        let own = account.settings.segment(pool.member, member).and_then(|s| s.pool_cap);
+        let team =
+            usage.path.at(Level::Team).and_then(|t| account.settings.segment(Level::Team, t)?.pool_cap);
         let Some(cap) = own.or(team).or(pool.default_cap) else {
             self.visit_grants(layer, categories, i64::MAX);
             return;
         };
         let window = Window::Fixed(cap.nano(), pool.window.clone());
         let (used, terms, room) = self.look(layer, pool.member, &window);
-        let free = if used.is_none() && self.is_full() {
-            0
-        } else {
-            room.free
-        };
+        let free = if used.is_none() && self.is_full() { 0 } else { room.free };
         let at = self.visits.len();
         let drawn = self.visit_grants(layer, categories, free);
         let bound = self.need.credits > free - drawn;
-        let verdict = if bound {
-            Verdict::Refused(Reason::MemberCap)
-        } else {
-            Verdict::Passed
-        };
+        let verdict = if bound { Verdict::Refused(Reason::MemberCap) } else { Verdict::Passed };
         self.push_cap(layer, pool.member, Some(terms), room.used, drawn, verdict);
         // The cap is looked at before the grants it bounds.
         if let Some(visits) = self.visits.get_mut(at..) {
@@ -699,19 +553,9 @@ impl<'a> Run<'a> {
 
     fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
         let books = &self.scene.account.books;
-        let free = limit
-            .nano()
-            .saturating_sub(books.overdraft.nano())
-            .saturating_sub(books.debt.nano())
-            .max(0);
-        self.draw_credits(
-            Place::Overdraft,
-            Source::Overdraft,
-            layer,
-            free,
-            i64::MAX,
-            true,
-        );
+        let free =
+            limit.nano().saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
+        self.draw_credits(Place::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);
     }
 
     /// Writes what was drawn into the spend caps, and names the walls when something is left unpaid.
@@ -731,20 +575,14 @@ impl<'a> Run<'a> {
             if source && visit.verdict != Verdict::Refused(Reason::ConsentNever) {
                 behind_caps = behind_caps.saturating_add(visit.before - visit.cost);
             }
-            let room = visit
-                .terms
-                .map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
+            let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
             if visit.basis == Basis::Spend && wanted > room.saturating_sub(spent) {
                 visit.verdict = Verdict::Refused(Reason::SpendCap);
             }
             if let Verdict::Refused(reason @ (Reason::SpendCap | Reason::MemberCap)) = visit.verdict
                 && !source
             {
-                walls.push((
-                    reason,
-                    visit.level,
-                    reopens(visit.terms, visit.cost, wanted),
-                ));
+                walls.push((reason, visit.level, reopens(visit.terms, visit.cost, wanted)));
             }
         }
         let only_caps = behind_caps >= wanted && !walls.is_empty();
@@ -753,10 +591,7 @@ impl<'a> Run<'a> {
         }
         if !only_caps {
             let program = self.scene.program;
-            let takes_credits = program
-                .layers
-                .iter()
-                .any(|l| !matches!(l, Layer::Allowance { .. }));
+            let takes_credits = program.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. }));
             let (reason, wall) = if takes_credits || program.layers.is_empty() {
                 (Reason::InsufficientCredits, Wall::Path(Level::Account))
             } else {
@@ -775,8 +610,8 @@ impl<'a> Run<'a> {
         };
         let paid_price = Credits::from_nano(self.draws.iter().filter(paid).map(|d| d.amount).sum());
         let met = self.need.is_met(self.scene.program);
-        let granted = (self.refusal.is_none() || met && self.only_passed_over())
-            || self.scene.mode == Mode::Happened;
+        let granted =
+            (self.refusal.is_none() || met && self.only_passed_over()) || self.scene.mode == Mode::Happened;
         if granted && self.asked == 0 {
             return Decision {
                 outcome: Outcome::Allow,
@@ -795,31 +630,19 @@ impl<'a> Run<'a> {
                 let wall = Wall::Path(Level::Account);
                 (
                     Outcome::NeedsConsent,
-                    Refusal {
-                        reason: Reason::ConsentNeeded,
-                        wall,
-                        at: self.allowance_at,
-                    },
+                    Refusal { reason: Reason::ConsentNeeded, wall, at: self.allowance_at },
                 )
             }
         };
         let short = refusal.reason == Reason::InsufficientCredits && self.sells;
         let purchase = short.then(|| Credits::from_nano(self.need.credits));
-        let unblock = Some(Unblock {
-            at: refusal.at,
-            purchase,
-            by: refusal.reason.lifter(),
-        });
+        let unblock = Some(Unblock { at: refusal.at, purchase, by: refusal.reason.lifter() });
         Decision {
             outcome,
             reason: refusal.reason,
             wall: Some(refusal.wall),
             price,
-            paid_price: if outcome == Outcome::NeedsConsent {
-                paid_price
-            } else {
-                Credits::ZERO
-            },
+            paid_price: if outcome == Outcome::NeedsConsent { paid_price } else { Credits::ZERO },
             draws: SmallVec::new(),
             visits: self.visits,
             unblock,
@@ -828,8 +651,7 @@ impl<'a> Run<'a> {
 
     /// Sources that were passed over do not matter when others paid everything.
     fn only_passed_over(&self) -> bool {
-        self.refusal
-            .is_none_or(|r| matches!(r.reason, Reason::MemberMissing | Reason::ConsentNever))
+        self.refusal.is_none_or(|r| matches!(r.reason, Reason::MemberMissing | Reason::ConsentNever))
     }
 }
 
@@ -847,9 +669,7 @@ fn window_reason(window: &Window, terms: &Terms) -> Reason {
 fn reopens(terms: Option<Terms>, drawn: i64, wanted: i64) -> Option<Instant> {
     match terms {
         Some(Terms::Span(limit, _, end)) if drawn.saturating_add(wanted) <= limit => Some(end),
-        Some(Terms::Span(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_)) | None => {
-            None
-        }
+        Some(Terms::Span(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_)) | None => None,
     }
 }
 

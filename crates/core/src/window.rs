@@ -86,8 +86,7 @@ impl Terms {
     pub fn is_volatile(&self) -> bool {
         match *self {
             Self::Rate(limit, period, burst) => {
-                let fill =
-                    u128::from(burst) * u128::from(period.micros()) / u128::from(limit.max(1));
+                let fill = u128::from(burst) * u128::from(period.micros()) / u128::from(limit.max(1));
                 fill <= u128::from(VOLATILE_MAX.micros())
             }
             Self::Sliding(_, length) => length <= VOLATILE_MAX,
@@ -126,20 +125,11 @@ impl Terms {
         let free = match *self {
             Self::Rate(limit, period, burst) => {
                 let full = burst.saturating_mul(period.micros());
-                signed(
-                    full.saturating_sub(level_at(used, limit, period, now))
-                        / period.micros().max(1),
-                )
+                signed(full.saturating_sub(level_at(used, limit, period, now)) / period.micros().max(1))
             }
-            Self::Sliding(..) | Self::Span(..) | Self::Slots(_) => {
-                capacity.saturating_sub(taken).max(0)
-            }
+            Self::Sliding(..) | Self::Span(..) | Self::Slots(_) => capacity.saturating_sub(taken).max(0),
         };
-        Room {
-            used: taken,
-            free,
-            capacity,
-        }
+        Room { used: taken, free, capacity }
     }
 
     /// The first instant at which `cost` fits if nothing else is counted; `None` when it never will, or when that
@@ -154,13 +144,9 @@ impl Terms {
                 let level = u128::from(level_at(used, limit, period, now));
                 let wanted = level + u128::from(positive(cost)) * u128::from(period.micros());
                 let over = wanted.saturating_sub(u128::from(burst) * u128::from(period.micros()));
-                Some(now.after(Span::from_micros(saturate(
-                    over.div_ceil(u128::from(limit.max(1))),
-                ))))
+                Some(now.after(Span::from_micros(saturate(over.div_ceil(u128::from(limit.max(1)))))))
             }
-            Self::Sliding(limit, length) => {
-                sliding_fits_at(used, limit, length, positive(cost), now)
-            }
+            Self::Sliding(limit, length) => sliding_fits_at(used, limit, length, positive(cost), now),
             Self::Span(_, _, end) => Some(end),
             Self::Slots(_) => None,
         }
@@ -226,16 +212,11 @@ fn sliding_used(used: Option<&Used>, limit: u64, length: Span, now: Instant) -> 
         let Some(Used::Log(_, log)) = used else {
             return 0;
         };
-        return log
-            .iter()
-            .filter(|(at, _)| at.after(length) > now)
-            .map(|&(_, n)| n)
-            .sum();
+        return log.iter().filter(|(at, _)| at.after(length) > now).map(|&(_, n)| n).sum();
     }
     let (start, previous, current) = cells_at(used, length, now);
     let left = length.micros() - now.since(start).micros().min(length.micros());
-    let weighted =
-        (u128::from(previous) * u128::from(left)).div_ceil(u128::from(length.micros().max(1)));
+    let weighted = (u128::from(previous) * u128::from(left)).div_ceil(u128::from(length.micros().max(1)));
     current.saturating_add(saturate(weighted))
 }
 
@@ -286,9 +267,7 @@ fn sliding_fits_at(
         let shrunk = u128::from(room) * u128::from(length.micros()) / u128::from(previous);
         Some(start.after(Span::from_micros(length.micros() - saturate(shrunk))))
     };
-    within(start, previous, current)
-        .or_else(|| within(start.after(length), current, 0))
-        .map(|at| at.max(now))
+    within(start, previous, current).or_else(|| within(start.after(length), current, 0)).map(|at| at.max(now))
 }
 
 impl Used {
@@ -311,8 +290,7 @@ impl Used {
     pub fn is_volatile(&self) -> bool {
         match self {
             Self::Rate(level, _, limit, _) => {
-                u128::from(*level) / u128::from((*limit).max(1))
-                    <= u128::from(VOLATILE_MAX.micros())
+                u128::from(*level) / u128::from((*limit).max(1)) <= u128::from(VOLATILE_MAX.micros())
             }
             Self::Log(length, _) | Self::Cells(length, ..) => *length <= VOLATILE_MAX,
             Self::Span(..) | Self::Slots(_) => false,
@@ -323,26 +301,15 @@ impl Used {
     pub fn correct(&mut self, counted_at: Instant, delta: i64, now: Instant) {
         let amount = delta.unsigned_abs();
         let apply = |n: &mut u64| {
-            *n = if delta < 0 {
-                n.saturating_sub(amount)
-            } else {
-                n.saturating_add(amount)
-            };
+            *n = if delta < 0 { n.saturating_sub(amount) } else { n.saturating_add(amount) };
         };
         match self {
             Self::Rate(level, at, limit, period) => {
-                let mut current = level_at(
-                    Some(&Self::Rate(*level, *at, *limit, *period)),
-                    *limit,
-                    *period,
-                    now,
-                );
+                let mut current =
+                    level_at(Some(&Self::Rate(*level, *at, *limit, *period)), *limit, *period, now);
                 let micro = amount.saturating_mul(period.micros());
-                current = if delta < 0 {
-                    current.saturating_sub(micro)
-                } else {
-                    current.saturating_add(micro)
-                };
+                current =
+                    if delta < 0 { current.saturating_sub(micro) } else { current.saturating_add(micro) };
                 (*level, *at) = (current, now);
             }
             Self::Log(_, log) => {

@@ -89,15 +89,25 @@ impl fmt::Display for EngineError {
                 operation.as_str()
             ),
             Self::KeyInProgress(operation, key) => {
-                write!(f, "the {} request with key `{key}` is still being worked on; retry shortly", operation.as_str())
+                write!(
+                    f,
+                    "the {} request with key `{key}` is still being worked on; retry shortly",
+                    operation.as_str()
+                )
             }
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::HoldEnded { hold, by, at, how } => write!(f, "hold {} was {how} at {at} by record {by}", hold.0),
-            Self::AlreadyRefunded(charge, by) => write!(f, "charge {charge} was refunded before, by record {by}"),
+            Self::HoldEnded { hold, by, at, how } => {
+                write!(f, "hold {} was {how} at {at} by record {by}", hold.0)
+            }
+            Self::AlreadyRefunded(charge, by) => {
+                write!(f, "charge {charge} was refunded before, by record {by}")
+            }
             Self::UnknownRecord(seq) => write!(f, "the account has no record {seq}"),
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),
             Self::Overloaded => f.write_str("too many requests are waiting to be stored; retry shortly"),
-            Self::Stopped => f.write_str("the engine has stopped after a failed write; retry with the same key after its restart"),
+            Self::Stopped => f.write_str(
+                "the engine has stopped after a failed write; retry with the same key after its restart",
+            ),
             Self::Store(e) => e.fmt(f),
         }
     }
@@ -120,16 +130,13 @@ impl From<StoreError> for EngineError {
 impl EngineError {
     /// The error for a hold that a record has ended.
     pub(crate) fn ended(hold: HoldId, record: &Record) -> Self {
-        let how = match &record.event {
-            Event::Released(_) => "released",
-            Event::Expired(..) => "expired",
-            _ => "settled",
+        let how = if let Event::Released(_) = &record.event {
+            "released"
+        } else if let Event::Expired(..) = &record.event {
+            "expired"
+        } else {
+            "settled"
         };
-        Self::HoldEnded {
-            hold,
-            by: record.seq,
-            at: record.recorded_at,
-            how,
-        }
+        Self::HoldEnded { hold, by: record.seq, at: record.recorded_at, how }
     }
 }

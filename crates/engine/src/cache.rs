@@ -108,12 +108,7 @@ impl Pending {
         self.0.get(&key).copied().filter(|ticket| *ticket > durable)
     }
 
-    pub(crate) fn note(
-        &mut self,
-        keys: &[IndexKey],
-        ticket: Ticket,
-        durable: impl FnOnce() -> Ticket,
-    ) {
+    pub(crate) fn note(&mut self, keys: &[IndexKey], ticket: Ticket, durable: impl FnOnce() -> Ticket) {
         if self.0.len() >= 1_024 {
             let durable = durable();
             self.0.retain(|_, ticket| *ticket > durable);
@@ -167,26 +162,17 @@ const SHARDS: usize = 64;
 impl Cache {
     pub(crate) fn new(accounts_max: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self {
-            shards,
-            hasher: RandomState::new(),
-            shard_max: accounts_max.div_ceil(SHARDS).max(8),
-        }
+        Self { shards, hasher: RandomState::new(), shard_max: accounts_max.div_ceil(SHARDS).max(8) }
     }
 
     pub(crate) fn lock(&self, account: &Name) -> MutexGuard<'_, Shard> {
         let hash = self.hasher.hash_one(account);
         let at = usize::try_from(hash % 64).unwrap_or(0);
-        let shard = self
-            .shards
-            .get(at)
-            .unwrap_or_else(|| unreachable!("there are 64 shards"));
+        let shard = self.shards.get(at).unwrap_or_else(|| unreachable!("there are 64 shards"));
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
-        self.shards
-            .iter()
-            .map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -22,14 +22,9 @@ impl Default for Clock {
 impl Clock {
     /// A clock that shows wall time.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads clocks"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads clocks")]
     pub fn new() -> Self {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_micros());
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
         Self {
             started: std::time::Instant::now(),
             wall_at_start: i64::try_from(wall).unwrap_or(0),
@@ -46,13 +41,11 @@ impl Clock {
 
     /// Moves the clock ahead.
     pub fn advance(&self, by: Span) {
-        self.shift
-            .fetch_add(i64::try_from(by.micros()).unwrap_or(0), Ordering::Relaxed);
+        self.shift.fetch_add(i64::try_from(by.micros()).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Sets the clock back, before anything has been decided.
     pub fn rewind(&self, by: Span) {
-        self.shift
-            .fetch_sub(i64::try_from(by.micros()).unwrap_or(0), Ordering::Relaxed);
+        self.shift.fetch_sub(i64::try_from(by.micros()).unwrap_or(0), Ordering::Relaxed);
     }
 }

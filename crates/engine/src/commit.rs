@@ -57,16 +57,8 @@ pub(crate) struct Commits {
 
 impl Commits {
     pub(crate) fn new(waiters_max: usize) -> Self {
-        let waiting = Waiting {
-            ticket: 1,
-            ..Waiting::default()
-        };
-        Self {
-            waiting: Mutex::new(waiting),
-            filled: Condvar::new(),
-            stored: Condvar::new(),
-            waiters_max,
-        }
+        let waiting = Waiting { ticket: 1, ..Waiting::default() };
+        Self { waiting: Mutex::new(waiting), filled: Condvar::new(), stored: Condvar::new(), waiters_max }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -76,15 +68,11 @@ impl Commits {
     /// Whether so much is waiting that new work must be refused.
     pub(crate) fn is_full(&self) -> bool {
         let waiting = self.lock();
-        waiting.open_waiters.len() >= self.waiters_max
-            || waiting.open.len_bytes() >= WAITING_BYTES_MAX
+        waiting.open_waiters.len() >= self.waiters_max || waiting.open.len_bytes() >= WAITING_BYTES_MAX
     }
 
     /// Lets `fill` add records to the open batch and tells which batch it was. `None` when the engine has stopped.
-    pub(crate) fn add(
-        &self,
-        fill: impl FnOnce(&mut Batch) -> Result<(), String>,
-    ) -> Option<Ticket> {
+    pub(crate) fn add(&self, fill: impl FnOnce(&mut Batch) -> Result<(), String>) -> Option<Ticket> {
         let mut waiting = self.lock();
         if waiting.stopped.is_some() {
             return None;
@@ -116,10 +104,7 @@ impl Commits {
                 return Committed::Stopped;
             }
             let (tell, receiver) = oneshot::channel();
-            let waiter = Waiter {
-                account: account.clone(),
-                tell,
-            };
+            let waiter = Waiter { account: account.clone(), tell };
             if ticket == waiting.ticket {
                 waiting.open_waiters.push(waiter);
             } else {
@@ -134,10 +119,7 @@ impl Commits {
     pub(crate) fn wait_blocking(&self, ticket: Ticket) -> bool {
         let mut waiting = self.lock();
         while waiting.durable < ticket && waiting.stopped.is_none() {
-            waiting = self
-                .stored
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            waiting = self.stored.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         waiting.durable >= ticket
     }
@@ -168,19 +150,14 @@ impl Commits {
                     let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                     stats.append_micros.fetch_add(took, Ordering::Relaxed);
                     stats.commits.fetch_add(1, Ordering::Relaxed);
-                    stats.bytes.fetch_add(
-                        u64::try_from(batch.len_bytes()).unwrap_or(0),
-                        Ordering::Relaxed,
-                    );
-                    stats.records.fetch_add(
-                        u64::try_from(batch.entries().len()).unwrap_or(0),
-                        Ordering::Relaxed,
-                    );
+                    stats.bytes.fetch_add(u64::try_from(batch.len_bytes()).unwrap_or(0), Ordering::Relaxed);
+                    stats
+                        .records
+                        .fetch_add(u64::try_from(batch.entries().len()).unwrap_or(0), Ordering::Relaxed);
                     if !conflicts.is_empty() {
-                        stats.conflicts.fetch_add(
-                            u64::try_from(conflicts.len()).unwrap_or(0),
-                            Ordering::Relaxed,
-                        );
+                        stats
+                            .conflicts
+                            .fetch_add(u64::try_from(conflicts.len()).unwrap_or(0), Ordering::Relaxed);
                         conflicted(&conflicts);
                     }
                     self.stored(ticket, &conflicts);
@@ -204,10 +181,7 @@ impl Commits {
             if !waiting.open.is_empty() {
                 break;
             }
-            waiting = self
-                .filled
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut waiting.open, batch);
         let waiters = std::mem::take(&mut waiting.open_waiters);
@@ -225,11 +199,8 @@ impl Commits {
         self.stored.notify_all();
         let lost: HashSet<&Name> = conflicts.iter().collect();
         for waiter in waiters {
-            let became = if lost.contains(&waiter.account) {
-                Committed::Conflict
-            } else {
-                Committed::Durable
-            };
+            let became =
+                if lost.contains(&waiter.account) { Committed::Conflict } else { Committed::Durable };
             // A caller that went away needs no answer: its key has it.
             let _ = waiter.tell.send(became);
         }
@@ -242,9 +213,7 @@ impl Commits {
     fn stop_waiters(&self) {
         let waiters = {
             let mut waiting = self.lock();
-            waiting
-                .stopped
-                .get_or_insert_with(|| "the engine was closed".into());
+            waiting.stopped.get_or_insert_with(|| "the engine was closed".into());
             let mut all = std::mem::take(&mut waiting.open_waiters);
             all.append(&mut waiting.written_waiters);
             all
@@ -263,7 +232,5 @@ pub(crate) fn spawn(
     stats: Arc<Stats>,
     conflicted: impl Fn(&[Name]) + Send + 'static,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("commit".into())
-        .spawn(move || commits.run(&*store, &stats, conflicted))
+    std::thread::Builder::new().name("commit".into()).spawn(move || commits.run(&*store, &stats, conflicted))
 }

@@ -39,10 +39,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            accounts_max: 1_000_000,
-            waiting_max: 65_536,
-        }
+        Self { accounts_max: 1_000_000, waiting_max: 65_536 }
     }
 }
 
@@ -70,14 +67,11 @@ impl std::fmt::Debug for Engine {
 /// What an operation made of the state.
 pub(crate) enum Step {
     /// Append this.
-    Append(Draft),
+    Append(Box<Draft>),
     /// Nothing changes; remember the denial.
-    Deny(Denial),
+    Deny(Box<Denial>),
     /// Nothing is recorded, but volatile windows count.
-    Count(
-        headworks_core::ledger::Use,
-        headworks_core::decision::Decision,
-    ),
+    Count(Box<(headworks_core::ledger::Use, headworks_core::decision::Decision)>),
     /// The answer depends on a record that is being stored: wait and look again.
     Await(Ticket),
 }
@@ -93,7 +87,7 @@ pub(crate) struct Look<'a> {
 pub(crate) enum Found {
     Nowhere,
     InFlight(Ticket),
-    Stored(Record),
+    Stored(Box<Record>),
 }
 
 impl Look<'_> {
@@ -146,10 +140,7 @@ impl Engine {
             forget,
         );
         let maintenance = crate::maintenance::spawn(Arc::downgrade(&engine));
-        let mut threads = engine
-            .threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut threads = engine.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in [commit, maintenance] {
             threads.push(thread.map_err(|source| {
                 EngineError::Store(headworks_store::StoreError::Io {
@@ -201,8 +192,7 @@ impl Engine {
         }
         self.commits.close();
         self.timers.close();
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
                 tracing::error!("a thread of the engine panicked");
@@ -219,11 +209,7 @@ impl Engine {
         actor: Option<&Name>,
         decide: impl Fn(Look<'_>) -> Result<Step, EngineError>,
     ) -> Result<Answer, EngineError> {
-        let key = key.map(|k| Key {
-            operation,
-            text: k.text.clone(),
-            digest: k.digest,
-        });
+        let key = key.map(|k| Key { operation, text: k.text.clone(), digest: k.digest });
         loop {
             let (answer, ticket) = match self.attempt(account, key.as_ref(), actor, &decide)? {
                 Next::Done(answer, ticket) => (Some(answer), ticket),
@@ -250,18 +236,14 @@ impl Engine {
         decide: &impl Fn(Look<'_>) -> Result<Step, EngineError>,
     ) -> Result<Next, EngineError> {
         if self.commits.is_full() {
-            self.stats
-                .overloads
-                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.stats.overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Err(EngineError::Overloaded);
         }
         let catalog = self.catalog.load();
         let mut shard = self.cache.lock(account);
         self.load(&mut shard, account)?;
         let Shard { slots, pending } = &mut *shard;
-        let slot = slots
-            .get_mut(account)
-            .ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
+        let slot = slots.get_mut(account).ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
         let next = self.attempt_on(pending, slot, &catalog, key, actor, decide);
         self.register(slot);
         if !slot.account.is_open() {
@@ -281,57 +263,34 @@ impl Engine {
     ) -> Result<Next, EngineError> {
         slot.used = true;
         let account = slot.account.id.clone();
-        if let Some(key) = key {
-            if let Some(next) = self.replay(pending, slot, key)? {
-                return Ok(next);
-            }
+        if let Some(key) = key
+            && let Some(next) = self.replay(pending, slot, key)?
+        {
+            return Ok(next);
         }
         self.expire_due(pending, slot, catalog)?;
         let now = slot.tick(self.clock.now());
-        let ctx = Context {
-            account: &slot.account,
-            catalog,
-            now,
-        };
-        let step = decide(Look {
-            ctx,
-            engine: self,
-            pending,
-        })?;
-        let answer = |effect| Answer {
-            account: account.clone(),
-            effect,
-            replayed: false,
-        };
+        let ctx = Context { account: &slot.account, catalog, now };
+        let step = decide(Look { ctx, engine: self, pending })?;
+        let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
         match step {
             Step::Append(draft) => {
                 let record = draft.into_record(&slot.account, now, key.cloned(), actor.cloned());
                 self.count_decision(&record);
                 let ticket = self.append(pending, slot, &record)?;
-                Ok(Next::Done(
-                    answer(Effect::Recorded(Box::new(record))),
-                    ticket,
-                ))
+                Ok(Next::Done(answer(Effect::Recorded(Box::new(record))), ticket))
             }
             Step::Deny(denial) => {
-                self.stats
-                    .decided(denial.decision.outcome, denial.decision.reason);
-                slot.denials
-                    .get_or_insert_default()
-                    .push(key.cloned(), denial.clone());
+                self.stats.decided(denial.decision.outcome, denial.decision.reason);
+                slot.denials.get_or_insert_default().push(key.cloned(), (*denial).clone());
                 self.timers.note_denial(&account);
-                Ok(Next::Done(
-                    answer(Effect::Denied(Box::new(denial))),
-                    slot.ticket,
-                ))
+                Ok(Next::Done(answer(Effect::Denied(denial)), slot.ticket))
             }
-            Step::Count(usage, decision) => {
+            Step::Count(counted) => {
+                let (usage, decision) = *counted;
                 self.stats.decided(decision.outcome, decision.reason);
                 slot.account.count_volatile(&usage, &decision, now);
-                Ok(Next::Done(
-                    answer(Effect::Unrecorded(Box::new((now, usage, decision)))),
-                    slot.ticket,
-                ))
+                Ok(Next::Done(answer(Effect::Unrecorded(Box::new((now, usage, decision)))), slot.ticket))
             }
             Step::Await(ticket) => Ok(Next::Retry(ticket)),
         }
@@ -348,12 +307,7 @@ impl Engine {
     }
 
     /// The first answer to a key, if there is one.
-    fn replay(
-        &self,
-        pending: &Pending,
-        slot: &Slot,
-        key: &Key,
-    ) -> Result<Option<Next>, EngineError> {
+    fn replay(&self, pending: &Pending, slot: &Slot, key: &Key) -> Result<Option<Next>, EngineError> {
         let account = &slot.account.id;
         let same = |digest: &[u8; 16]| {
             if *digest == key.digest {
@@ -362,26 +316,16 @@ impl Engine {
                 Err(EngineError::KeyReused(key.operation, key.text.clone()))
             }
         };
-        let done = |effect, ticket| {
-            Next::Done(
-                Answer {
-                    account: account.clone(),
-                    effect,
-                    replayed: true,
-                },
-                ticket,
-            )
-        };
+        let done =
+            |effect, ticket| Next::Done(Answer { account: account.clone(), effect, replayed: true }, ticket);
         match self.find(pending, IndexKey::of_key(account, key.operation, &key.text))? {
             Found::InFlight(_) => {
                 return Err(EngineError::KeyInProgress(key.operation, key.text.clone()));
             }
             Found::Stored(record) => {
                 same(&record.key.as_ref().map_or([0; 16], |k| k.digest))?;
-                self.stats
-                    .replays
-                    .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                return Ok(Some(done(Effect::Recorded(Box::new(record)), 0)));
+                self.stats.replays.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                return Ok(Some(done(Effect::Recorded(record), 0)));
             }
             Found::Nowhere => {}
         }
@@ -391,20 +335,12 @@ impl Engine {
         let since = self.clock.now().before(DENIAL_REMEMBERED);
         let remembered = denials.recent.iter().rev().filter(|r| r.denial.at >= since);
         let known = |k: &Key| k.operation == key.operation && k.text == key.text;
-        let Some(found) = remembered
-            .into_iter()
-            .find(|r| r.key.as_ref().is_some_and(known))
-        else {
+        let Some(found) = remembered.into_iter().find(|r| r.key.as_ref().is_some_and(known)) else {
             return Ok(None);
         };
         same(&found.key.as_ref().map_or([0; 16], |k| k.digest))?;
-        self.stats
-            .replays
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Ok(Some(done(
-            Effect::Denied(Box::new(found.denial.clone())),
-            slot.ticket,
-        )))
+        self.stats.replays.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Some(done(Effect::Denied(Box::new(found.denial.clone())), slot.ticket)))
     }
 
     pub(crate) fn find(&self, pending: &Pending, key: IndexKey) -> Result<Found, EngineError> {
@@ -414,7 +350,7 @@ impl Engine {
         }
         match self.store.find(key)? {
             None => Ok(Found::Nowhere),
-            Some(stored) => Ok(Found::Stored(decode(&stored.bytes)?)),
+            Some(stored) => Ok(Found::Stored(Box::new(decode(&stored.bytes)?))),
         }
     }
 
@@ -440,14 +376,10 @@ impl Engine {
                     None => Account::empty(account.clone()),
                 };
                 for record in &loaded.records {
-                    let hash = state
-                        .apply_bytes(&record.bytes)
-                        .map_err(|e| damaged(account, &e.to_string()))?;
+                    let hash =
+                        state.apply_bytes(&record.bytes).map_err(|e| damaged(account, &e.to_string()))?;
                     if hash != record.hash {
-                        return Err(damaged(
-                            account,
-                            &format!("the chain breaks at record {}", record.seq),
-                        ));
+                        return Err(damaged(account, &format!("the chain breaks at record {}", record.seq)));
                     }
                 }
                 state
@@ -501,9 +433,7 @@ impl Engine {
         let account = &mut slot.account;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
-            account
-                .apply(record, hash)
-                .map_err(|e| format!("account {}: {e}", account.id))
+            account.apply(record, hash).map_err(|e| format!("account {}: {e}", account.id))
         });
         let Some(ticket) = ticket else {
             if let Some(why) = self.commits.stopped() {
@@ -545,10 +475,8 @@ impl Engine {
         let catalog = self.catalog.load();
         let mut shard = self.cache.lock(account);
         self.load(&mut shard, account)?;
-        let slot = shard
-            .slots
-            .get_mut(account)
-            .ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
+        let slot =
+            shard.slots.get_mut(account).ok_or_else(|| EngineError::UnknownAccount(account.clone()))?;
         if !slot.account.is_open() {
             shard.slots.remove(account);
             return Err(EngineError::UnknownAccount(account.clone()));
@@ -558,14 +486,7 @@ impl Engine {
         let ticket = slot.ticket;
         if slot.account.wakes_at > now {
             let at = slot.account.tick(now);
-            return Ok((
-                read(Context {
-                    account: &slot.account,
-                    catalog: &catalog,
-                    now: at,
-                })?,
-                ticket,
-            ));
+            return Ok((read(Context { account: &slot.account, catalog: &catalog, now: at })?, ticket));
         }
         // What has passed its deadline counts as ended at read time; the sweeper writes it.
         let mut ahead = slot.account.clone();
@@ -575,19 +496,10 @@ impl Engine {
                 break;
             };
             let record = draft.into_record(&ahead, at, None, None);
-            ahead
-                .apply(&record, [0; 32])
-                .map_err(|e| damaged(account, &e.to_string()))?;
+            ahead.apply(&record, [0; 32]).map_err(|e| damaged(account, &e.to_string()))?;
         }
         let at = ahead.tick(now);
-        Ok((
-            read(Context {
-                account: &ahead,
-                catalog: &catalog,
-                now: at,
-            })?,
-            ticket,
-        ))
+        Ok((read(Context { account: &ahead, catalog: &catalog, now: at })?, ticket))
     }
 }
 
@@ -605,23 +517,13 @@ fn next_expiry(
     now: Instant,
     at: Instant,
 ) -> Result<Option<Draft>, EngineError> {
-    let ctx = Context {
-        account,
-        catalog,
-        now: at,
-    };
-    let hold = account
-        .holds
-        .iter()
-        .filter(|h| h.terms.deadline <= now)
-        .min_by_key(|h| (h.terms.deadline, h.id));
+    let ctx = Context { account, catalog, now: at };
+    let hold =
+        account.holds.iter().filter(|h| h.terms.deadline <= now).min_by_key(|h| (h.terms.deadline, h.id));
     if let Some(hold) = hold {
         return Ok(Some(expire_hold(ctx, hold.id)?));
     }
-    let grant = account
-        .grants
-        .iter()
-        .find(|g| g.terms.expires_at <= now && g.remaining.is_positive());
+    let grant = account.grants.iter().find(|g| g.terms.expires_at <= now && g.remaining.is_positive());
     Ok(grant.map(|g| expire_grant(ctx, g.id)).transpose()?)
 }
 
@@ -631,7 +533,5 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, EngineError> {
 }
 
 fn damaged(account: &Name, what: &str) -> EngineError {
-    EngineError::Store(headworks_store::StoreError::Index(format!(
-        "account {account}: {what}"
-    )))
+    EngineError::Store(headworks_store::StoreError::Index(format!("account {account}: {what}")))
 }

@@ -78,10 +78,7 @@ impl Timers {
         if inner.closed {
             return false;
         }
-        let (inner, _) = self
-            .changed
-            .wait_timeout(inner, TICK)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (inner, _) = self.changed.wait_timeout(inner, TICK).unwrap_or_else(PoisonError::into_inner);
         !inner.closed
     }
 
@@ -90,9 +87,7 @@ impl Timers {
         let mut out = Vec::new();
         while out.len() < DUE_MAX {
             match inner.wakes.first() {
-                Some((at, _)) if *at <= now => {
-                    out.extend(inner.wakes.pop_first().map(|(_, name)| name))
-                }
+                Some((at, _)) if *at <= now => out.extend(inner.wakes.pop_first().map(|(_, name)| name)),
                 Some(_) | None => break,
             }
         }
@@ -102,20 +97,18 @@ impl Timers {
 
 /// The thread that maintains an engine for as long as somebody holds it.
 pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("maintenance".into())
-        .spawn(move || {
-            if let Some(engine) = engine.upgrade() {
-                engine.adopt_unsettled();
+    std::thread::Builder::new().name("maintenance".into()).spawn(move || {
+        if let Some(engine) = engine.upgrade() {
+            engine.adopt_unsettled();
+        }
+        let mut last = Last::default();
+        while let Some(engine) = engine.upgrade() {
+            if !engine.timers.tick() {
+                return;
             }
-            let mut last = Last::default();
-            while let Some(engine) = engine.upgrade() {
-                if !engine.timers.tick() {
-                    return;
-                }
-                engine.maintain(&mut last);
-            }
-        })
+            engine.maintain(&mut last);
+        }
+    })
 }
 
 /// When periodic work was last done.
@@ -163,8 +156,7 @@ impl Engine {
             self.write_denials();
         }
         let asked = std::mem::take(&mut self.timers.lock().checkpoint);
-        if asked || self.store.wants_checkpoint() || now.since(last.checkpoint) >= CHECKPOINT_EVERY
-        {
+        if asked || self.store.wants_checkpoint() || now.since(last.checkpoint) >= CHECKPOINT_EVERY {
             last.checkpoint = now;
             self.checkpoint();
         }
@@ -203,12 +195,8 @@ impl Engine {
             let denials = slot.denials.as_mut().and_then(|log| log.unwritten.take());
             if let Some(denials) = denials.filter(|_| slot.account.is_open()) {
                 let at = slot.tick(self.clock().now());
-                let record = Draft::administrative(Event::Denied(denials)).into_record(
-                    &slot.account,
-                    at,
-                    None,
-                    None,
-                );
+                let record =
+                    Draft::administrative(Event::Denied(denials)).into_record(&slot.account, at, None, None);
                 if let Err(e) = self.append(pending, slot, &record) {
                     tracing::error!(%account, error = %e, "denials could not be recorded");
                 }
@@ -223,11 +211,7 @@ impl Engine {
             let mut states = Vec::new();
             let mut until = 0;
             for mut shard in self.cache.shards() {
-                for slot in shard
-                    .slots
-                    .values_mut()
-                    .filter(|s| s.dirty && s.account.is_open())
-                {
+                for slot in shard.slots.values_mut().filter(|s| s.dirty && s.account.is_open()) {
                     slot.dirty = false;
                     until = until.max(slot.ticket);
                     taken.push(slot.account.id.clone());
@@ -239,11 +223,7 @@ impl Engine {
                     });
                 }
             }
-            if self.commits.wait_blocking(until) {
-                states
-            } else {
-                Vec::new()
-            }
+            if self.commits.wait_blocking(until) { states } else { Vec::new() }
         });
         if let Err(e) = outcome {
             tracing::error!(error = %e, "a checkpoint failed; it is tried again");

@@ -25,15 +25,13 @@ type Quantities = SmallVec<[(Name, u64); 3]>;
 
 fn step(decided: Decided, ctx: Context<'_>) -> Step {
     match decided.draft {
-        Some(draft) => Step::Append(draft),
+        Some(draft) => Step::Append(Box::new(draft)),
         None if decided.decision.outcome.is_granted() => {
-            Step::Count(decided.usage, decided.decision)
+            Step::Count(Box::new((decided.usage, decided.decision)))
         }
-        None => Step::Deny(Denial {
-            at: ctx.now,
-            usage: decided.usage,
-            decision: decided.decision,
-        }),
+        None => {
+            Step::Deny(Box::new(Denial { at: ctx.now, usage: decided.usage, decision: decided.decision }))
+        }
     }
 }
 
@@ -60,10 +58,7 @@ impl Engine {
             if look.ctx.account.is_open() {
                 return Err(EngineError::AccountExists(account.clone()));
             }
-            Ok(Step::Append(operation::open(
-                look.ctx,
-                settings(look.ctx.now),
-            )?))
+            Ok(Step::Append(Box::new(operation::open(look.ctx, settings(look.ctx.now))?)))
         })
         .await
     }
@@ -83,11 +78,7 @@ impl Engine {
             opened(&look)?;
             let mut settings = look.ctx.account.settings.clone();
             change(&mut settings);
-            Ok(Step::Append(operation::change(
-                look.ctx,
-                settings,
-                reason.cloned(),
-            )?))
+            Ok(Step::Append(Box::new(operation::change(look.ctx, settings, reason.cloned())?)))
         })
         .await
     }
@@ -102,16 +93,10 @@ impl Engine {
         keyed: Keyed<'_>,
         ask: &Authorize,
     ) -> Result<Answer, EngineError> {
-        self.mutate(
-            account,
-            Operation::Authorize,
-            Some(keyed.0),
-            keyed.1,
-            |look| {
-                opened(&look)?;
-                Ok(step(operation::authorize(look.ctx, ask)?, look.ctx))
-            },
-        )
+        self.mutate(account, Operation::Authorize, Some(keyed.0), keyed.1, |look| {
+            opened(&look)?;
+            Ok(step(operation::authorize(look.ctx, ask)?, look.ctx))
+        })
         .await
     }
 
@@ -165,7 +150,7 @@ impl Engine {
         self.mutate(account, Operation::Settle, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
             if look.ctx.account.hold(hold).is_some() {
-                return Ok(Step::Append(operation::settle(look.ctx, hold, quantities)?));
+                return Ok(Step::Append(Box::new(operation::settle(look.ctx, hold, quantities)?)));
             }
             let end = match end_of(&look, hold)? {
                 Found::InFlight(ticket) => return Ok(Step::Await(ticket)),
@@ -183,9 +168,8 @@ impl Engine {
                     let Event::Authorized(usage, _, terms) = &opened.event else {
                         return Err(operation::Refusal::UnknownHold(hold).into());
                     };
-                    let draft =
-                        operation::settle_late(look.ctx, hold, usage, terms.overshoot, quantities)?;
-                    Ok(Step::Append(draft))
+                    let draft = operation::settle_late(look.ctx, hold, usage, terms.overshoot, quantities)?;
+                    Ok(Step::Append(Box::new(draft)))
                 }
             }
         })
@@ -202,19 +186,13 @@ impl Engine {
         keyed: Keyed<'_>,
         hold: HoldId,
     ) -> Result<Answer, EngineError> {
-        self.mutate(
-            account,
-            Operation::Release,
-            Some(keyed.0),
-            keyed.1,
-            |look| {
-                opened(&look)?;
-                if look.ctx.account.hold(hold).is_none() {
-                    return ended(&look, hold).map(|(ticket, _)| Step::Await(ticket));
-                }
-                Ok(Step::Append(operation::release(look.ctx, hold)?))
-            },
-        )
+        self.mutate(account, Operation::Release, Some(keyed.0), keyed.1, |look| {
+            opened(&look)?;
+            if look.ctx.account.hold(hold).is_none() {
+                return ended(&look, hold).map(|(ticket, _)| Step::Await(ticket));
+            }
+            Ok(Step::Append(Box::new(operation::release(look.ctx, hold)?)))
+        })
         .await
     }
 
@@ -247,7 +225,7 @@ impl Engine {
     ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Grant, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
-            Ok(Step::Append(operation::grant(look.ctx, new)?))
+            Ok(Step::Append(Box::new(operation::grant(look.ctx, new)?)))
         })
         .await
     }
@@ -265,11 +243,7 @@ impl Engine {
     ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Void, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
-            Ok(Step::Append(operation::void(
-                look.ctx,
-                grant,
-                reason.cloned(),
-            )?))
+            Ok(Step::Append(Box::new(operation::void(look.ctx, grant, reason.cloned())?)))
         })
         .await
     }
@@ -288,12 +262,7 @@ impl Engine {
     ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Adjust, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
-            Ok(Step::Append(operation::adjust(
-                look.ctx,
-                grant,
-                by,
-                reason.cloned(),
-            )?))
+            Ok(Step::Append(Box::new(operation::adjust(look.ctx, grant, by, reason.cloned())?)))
         })
         .await
     }
@@ -319,13 +288,13 @@ impl Engine {
             }
             let record = self.record_of(account, charge)?;
             let grants = self.closed_grants(look.ctx, &record)?;
-            Ok(Step::Append(operation::refund(
+            Ok(Step::Append(Box::new(operation::refund(
                 look.ctx,
                 &record,
                 amount,
                 &grants,
                 reason.cloned(),
-            )?))
+            )?)))
         })
         .await
     }
@@ -336,10 +305,10 @@ impl Engine {
         let draws = operation::charge_of(charge).map_or(&[][..], |c| &c.draws);
         let mut out = Vec::new();
         for draw in draws {
-            if let Source::Grant(id, _) = draw.source {
-                if ctx.account.grant(id).is_none() {
-                    out.push(self.record_of(&ctx.account.id, id.0)?);
-                }
+            if let Source::Grant(id, _) = draw.source
+                && ctx.account.grant(id).is_none()
+            {
+                out.push(self.record_of(&ctx.account.id, id.0)?);
             }
         }
         Ok(out)
@@ -347,10 +316,7 @@ impl Engine {
 
     fn record_of(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
         let found = self.store.read(account, seq, 1)?;
-        let stored = found
-            .first()
-            .filter(|r| r.seq == seq)
-            .ok_or(EngineError::UnknownRecord(seq))?;
+        let stored = found.first().filter(|r| r.seq == seq).ok_or(EngineError::UnknownRecord(seq))?;
         decode(&stored.bytes)
     }
 
@@ -358,12 +324,7 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
-    pub async fn records(
-        &self,
-        account: &Name,
-        from: Seq,
-        max: usize,
-    ) -> Result<Vec<Stored>, EngineError> {
+    pub async fn records(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, EngineError> {
         self.view(account, |_| Ok(())).await?;
         Ok(self.store.read(account, from, max)?)
     }
@@ -385,34 +346,19 @@ impl Engine {
         self.view(account, |_| Ok(())).await?;
         let remembered = {
             let shard = self.cache.lock(account);
-            let denials = shard
-                .slots
-                .get(account)
-                .and_then(|slot| slot.denials.as_ref());
-            denials.and_then(|log| {
-                log.recent
-                    .iter()
-                    .find(|r| r.denial.at == at)
-                    .map(|r| r.denial.clone())
-            })
+            let denials = shard.slots.get(account).and_then(|slot| slot.denials.as_ref());
+            denials.and_then(|log| log.recent.iter().find(|r| r.denial.at == at).map(|r| r.denial.clone()))
         };
         if let Some(denial) = remembered {
             return Ok(denial);
         }
         let unknown = || EngineError::UnknownRecord(u64::try_from(at.micros()).unwrap_or(0));
-        let stored = self
-            .store
-            .find(IndexKey::of_once(account, Once::Explains(at)))?
-            .ok_or_else(unknown)?;
+        let stored = self.store.find(IndexKey::of_once(account, Once::Explains(at)))?.ok_or_else(unknown)?;
         let record = decode(&stored.bytes)?;
         let Event::Denied(denials) = record.event else {
             return Err(unknown());
         };
-        denials
-            .recent
-            .into_iter()
-            .find(|d| d.at == at)
-            .ok_or_else(unknown)
+        denials.recent.into_iter().find(|d| d.at == at).ok_or_else(unknown)
     }
 
     /// At most `max` accounts by name, after `after`; the server's own log is left out.
@@ -468,9 +414,7 @@ impl Engine {
         if self.keyring.load().get(id.as_str()).is_none() {
             return Err(EngineError::UnknownKey(id.clone()));
         }
-        let answer = self
-            .administer(Event::KeyRevoked(id.clone()), keyed)
-            .await?;
+        let answer = self.administer(Event::KeyRevoked(id.clone()), keyed).await?;
         self.take_into_keyring(&answer);
         Ok(answer)
     }
@@ -485,17 +429,9 @@ impl Engine {
 
     async fn administer(&self, event: Event, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
         let system = system_account();
-        self.mutate(
-            &system,
-            Operation::Administer,
-            Some(keyed.0),
-            keyed.1,
-            |_| {
-                Ok(Step::Append(operation::Draft::administrative(
-                    event.clone(),
-                )))
-            },
-        )
+        self.mutate(&system, Operation::Administer, Some(keyed.0), keyed.1, |_| {
+            Ok(Step::Append(Box::new(operation::Draft::administrative(event.clone()))))
+        })
         .await
     }
 }

@@ -35,12 +35,7 @@ pub struct StatsSnapshot {
     pub outcomes: Vec<(Outcome, u64)>,
 }
 
-const OUTCOMES: [Outcome; 4] = [
-    Outcome::Allow,
-    Outcome::Partial,
-    Outcome::NeedsConsent,
-    Outcome::Deny,
-];
+const OUTCOMES: [Outcome; 4] = [Outcome::Allow, Outcome::Partial, Outcome::NeedsConsent, Outcome::Deny];
 
 impl Stats {
     pub(crate) fn decided(&self, outcome: Outcome, reason: Reason) {
@@ -58,14 +53,8 @@ impl Stats {
     pub fn snapshot(&self) -> StatsSnapshot {
         let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
         StatsSnapshot {
-            reasons: Reason::ALL
-                .into_iter()
-                .zip(self.reasons.iter().map(load))
-                .collect(),
-            outcomes: OUTCOMES
-                .into_iter()
-                .zip(self.outcomes.iter().map(load))
-                .collect(),
+            reasons: Reason::ALL.into_iter().zip(self.reasons.iter().map(load)).collect(),
+            outcomes: OUTCOMES.into_iter().zip(self.outcomes.iter().map(load)).collect(),
         }
     }
 }

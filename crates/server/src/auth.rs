@@ -40,9 +40,8 @@ pub fn new_secret(ask: &CreateKeyRequest) -> Result<NewSecret, getrandom::Error>
     getrandom::fill(&mut random)?;
     let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
     let (id, secret) = hex.split_at(12);
-    let name = |text: &str| {
-        Name::new(text).unwrap_or_else(|_| unreachable!("hexadecimal digits make a name"))
-    };
+    let name =
+        |text: &str| Name::new(text).unwrap_or_else(|_| unreachable!("hexadecimal digits make a name"));
     let key = ApiKey {
         id: name(id),
         hash: *blake3::hash(secret.as_bytes()).as_bytes(),
@@ -51,18 +50,12 @@ pub fn new_secret(ask: &CreateKeyRequest) -> Result<NewSecret, getrandom::Error>
         expires_at: ask.expires_at.unwrap_or(Instant::NEVER),
         note: ask.note.clone(),
     };
-    Ok(NewSecret {
-        secret: format!("hw_{id}_{secret}"),
-        key,
-    })
+    Ok(NewSecret { secret: format!("hw_{id}_{secret}"), key })
 }
 
 /// The scopes of a stored key.
 pub(crate) fn scopes(key: &ApiKey) -> Vec<Scope> {
-    Scope::ALL
-        .into_iter()
-        .filter(|s| key.scopes.iter().any(|name| name.as_str() == s.as_str()))
-        .collect()
+    Scope::ALL.into_iter().filter(|s| key.scopes.iter().any(|name| name.as_str() == s.as_str())).collect()
 }
 
 impl Access {
@@ -107,13 +100,10 @@ impl Access {
 
     pub(crate) fn reaches(&self, account: &Name) -> bool {
         self.accounts.is_empty()
-            || self
-                .accounts
-                .iter()
-                .any(|pattern| match pattern.as_str().strip_suffix('*') {
-                    Some(prefix) => account.as_str().starts_with(prefix),
-                    None => account.as_str() == pattern.as_str(),
-                })
+            || self.accounts.iter().any(|pattern| match pattern.as_str().strip_suffix('*') {
+                Some(prefix) => account.as_str().starts_with(prefix),
+                None => account.as_str() == pattern.as_str(),
+            })
     }
 }
 
@@ -121,38 +111,21 @@ impl FromRequestParts<App> for Access {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let refused =
-            |detail: &str| Failure::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail);
+        let refused = |detail: &str| Failure::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail);
         let Some(header) = parts.headers.get(header::AUTHORIZATION) else {
             if app.open {
-                return Ok(Self {
-                    key: None,
-                    scopes: Scope::ALL.to_vec(),
-                    accounts: Arc::new([]),
-                });
+                return Ok(Self { key: None, scopes: Scope::ALL.to_vec(), accounts: Arc::new([]) });
             }
             return Err(refused(
                 "send an API key as `Authorization: Bearer hw_…`; `headworks keys create` makes one",
             ));
         };
         let wrong = "the API key is not valid: wrong, expired or revoked";
-        let text = header
-            .to_str()
-            .ok()
-            .and_then(|t| t.strip_prefix("Bearer hw_"))
-            .ok_or_else(|| refused(wrong))?;
-        let (id, secret) = text
-            .trim_end()
-            .split_once('_')
-            .ok_or_else(|| refused(wrong))?;
+        let text =
+            header.to_str().ok().and_then(|t| t.strip_prefix("Bearer hw_")).ok_or_else(|| refused(wrong))?;
+        let (id, secret) = text.trim_end().split_once('_').ok_or_else(|| refused(wrong))?;
         let keyring = app.engine.keyring();
-        let key = keyring
-            .check(id, secret, app.engine.clock().now())
-            .ok_or_else(|| refused(wrong))?;
-        Ok(Self {
-            key: Some(key.id.clone()),
-            scopes: scopes(key),
-            accounts: key.accounts.clone().into(),
-        })
+        let key = keyring.check(id, secret, app.engine.clock().now()).ok_or_else(|| refused(wrong))?;
+        Ok(Self { key: Some(key.id.clone()), scopes: scopes(key), accounts: key.accounts.clone().into() })
     }
 }

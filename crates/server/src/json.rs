@@ -31,31 +31,20 @@ impl<S: Send + Sync> FromRequest<S> for Text {
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let bytes = raw(request, state).await?;
         let text = String::from_utf8(bytes.to_vec());
-        text.map(Text).map_err(|_| {
-            Failure::new(
-                StatusCode::BAD_REQUEST,
-                "malformed_body",
-                "the body is not UTF-8",
-            )
-        })
+        text.map(Text)
+            .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "malformed_body", "the body is not UTF-8"))
     }
 }
 
 async fn raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
-    Bytes::from_request(request, state)
-        .await
-        .map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Failure::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                "the body is larger than this route takes; send less at once",
-            ),
-            _ => Failure::new(
-                StatusCode::BAD_REQUEST,
-                "malformed_body",
-                rejection.body_text(),
-            ),
-        })
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "the body is larger than this route takes; send less at once",
+        ),
+        _ => Failure::new(StatusCode::BAD_REQUEST, "malformed_body", rejection.body_text()),
+    })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
@@ -65,22 +54,19 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         let inner = e.inner();
         match inner.classify() {
             serde_json::error::Category::Data => {
-                let place = if at == "." {
-                    String::new()
-                } else {
-                    format!("`{at}`: ")
-                };
+                let place = if at == "." { String::new() } else { format!("`{at}`: ") };
                 Failure::invalid(format!("{place}{inner}"))
             }
-            _ => Failure::new(
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof => Failure::new(
                 StatusCode::BAD_REQUEST,
                 "malformed_body",
                 format!("the body is not JSON: {inner}"),
             ),
         }
     })?;
-    json.end()
-        .map_err(|e| Failure::new(StatusCode::BAD_REQUEST, "malformed_body", e.to_string()))?;
+    json.end().map_err(|e| Failure::new(StatusCode::BAD_REQUEST, "malformed_body", e.to_string()))?;
     Ok(value)
 }
 
@@ -93,18 +79,13 @@ pub(crate) fn idempotency(
     natural: Option<String>,
     request: &impl Serialize,
 ) -> Result<Idempotency, Failure> {
-    let bad =
-        |detail: &str| Failure::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", detail);
+    let bad = |detail: &str| Failure::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", detail);
     let text = match (in_body, headers.get("idempotency-key"), natural) {
         (Some(key), ..) => key,
         (None, Some(header), _) => {
-            let text = header
-                .to_str()
-                .map_err(|_| bad("the Idempotency-Key header is not printable ASCII"))?;
-            let bare = text
-                .strip_prefix('"')
-                .and_then(|t| t.strip_suffix('"'))
-                .unwrap_or(text);
+            let text =
+                header.to_str().map_err(|_| bad("the Idempotency-Key header is not printable ASCII"))?;
+            let bare = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
             Label::new(bare).map_err(|e| bad(&format!("the Idempotency-Key header: {e}")))?
         }
         (None, None, Some(natural)) => Label::new(&natural).map_err(|e| bad(&e.to_string()))?,
@@ -116,21 +97,13 @@ pub(crate) fn idempotency(
             ));
         }
     };
-    Ok(Idempotency {
-        text,
-        digest: digest(request)?,
-    })
+    Ok(Idempotency { text, digest: digest(request)? })
 }
 
 /// The digest of a request as parsed.
 fn digest(request: &impl Serialize) -> Result<[u8; 16], Failure> {
     let canonical = serde_json::to_vec(request).map_err(|e| Failure::invalid(e.to_string()))?;
     let mut digest = [0; 16];
-    digest.copy_from_slice(
-        blake3::hash(&canonical)
-            .as_bytes()
-            .get(..16)
-            .unwrap_or(&[0; 16]),
-    );
+    digest.copy_from_slice(blake3::hash(&canonical).as_bytes().get(..16).unwrap_or(&[0; 16]));
     Ok(digest)
 }

@@ -34,22 +34,13 @@ impl Metrics {
         let mut registry = Registry::with_prefix("headworks");
         let requests: Family<RequestLabels, Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_1, 2.0, 16)));
-        registry.register(
-            "http_request_duration_seconds",
-            "Time of HTTP requests",
-            requests.clone(),
-        );
+        registry.register("http_request_duration_seconds", "Time of HTTP requests", requests.clone());
         registry.register_collector(Box::new(EngineCollector(Arc::clone(engine))));
         Self { registry, requests }
     }
 
     pub(crate) fn observe(&self, route: &str, status: u16, seconds: f64) {
-        self.requests
-            .get_or_create(&RequestLabels {
-                route: route.to_owned(),
-                status,
-            })
-            .observe(seconds);
+        self.requests.get_or_create(&RequestLabels { route: route.to_owned(), status }).observe(seconds);
     }
 
     pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
@@ -59,12 +50,7 @@ impl Metrics {
     }
 }
 
-fn counter(
-    e: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    value: u64,
-) -> Result<(), std::fmt::Error> {
+fn counter(e: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
     counter.encode(e.encode_descriptor(name, help, None, counter.metric_type())?)
 }
@@ -73,52 +59,24 @@ impl Collector for EngineCollector {
     fn encode(&self, mut e: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let stats = self.0.stats();
         let snapshot = stats.snapshot();
-        let mut family = e.encode_descriptor(
-            "decisions",
-            "Decisions by reason",
-            None,
-            MetricType::Counter,
-        )?;
+        let mut family =
+            e.encode_descriptor("decisions", "Decisions by reason", None, MetricType::Counter)?;
         for (reason, count) in snapshot.reasons {
             let labels = [("reason", reason.as_str())];
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
-        let mut family = e.encode_descriptor(
-            "decision_outcomes",
-            "Decisions by outcome",
-            None,
-            MetricType::Counter,
-        )?;
+        let mut family =
+            e.encode_descriptor("decision_outcomes", "Decisions by outcome", None, MetricType::Counter)?;
         for (outcome, count) in snapshot.outcomes {
             let labels = [("outcome", outcome.as_str())];
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
         let load = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
-        counter(
-            &mut e,
-            "records",
-            "Records made durable",
-            load(&stats.records),
-        )?;
+        counter(&mut e, "records", "Records made durable", load(&stats.records))?;
         counter(&mut e, "commits", "Group commits", load(&stats.commits))?;
-        counter(
-            &mut e,
-            "committed_bytes",
-            "Bytes of records made durable",
-            load(&stats.bytes),
-        )?;
-        counter(
-            &mut e,
-            "append_microseconds",
-            "Time spent writing and syncing",
-            load(&stats.append_micros),
-        )?;
-        counter(
-            &mut e,
-            "replays",
-            "Answers repeated for a key",
-            load(&stats.replays),
-        )?;
+        counter(&mut e, "committed_bytes", "Bytes of records made durable", load(&stats.bytes))?;
+        counter(&mut e, "append_microseconds", "Time spent writing and syncing", load(&stats.append_micros))?;
+        counter(&mut e, "replays", "Answers repeated for a key", load(&stats.replays))?;
         counter(
             &mut e,
             "overloads",

@@ -41,15 +41,11 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::CONFLICT {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -65,20 +61,12 @@ impl From<Problems> for Failure {
         let mut failure = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid_catalog",
-            format!(
-                "the catalog has {} problems; the one in force stays",
-                problems.0.len()
-            ),
+            format!("the catalog has {} problems; the one in force stays", problems.0.len()),
         );
         failure.0.problems = problems
             .0
             .into_iter()
-            .map(|p| wire::CatalogProblem {
-                line: p.line,
-                at: p.at,
-                what: p.what,
-                fix: p.fix,
-            })
+            .map(|p| wire::CatalogProblem { line: p.line, at: p.at, what: p.what, fix: p.fix })
             .collect();
         failure
     }
@@ -89,9 +77,7 @@ impl From<EngineError> for Failure {
         let (status, word) = match &e {
             EngineError::UnknownAccount(name) => return Self::unknown_account(name.as_str()),
             EngineError::AccountExists(_) => (StatusCode::CONFLICT, "account_exists"),
-            EngineError::KeyReused(..) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_conflict")
-            }
+            EngineError::KeyReused(..) => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_conflict"),
             EngineError::KeyInProgress(..) => (StatusCode::CONFLICT, "idempotency_in_progress"),
             EngineError::Refused(refusal) => refusal_status(refusal),
             EngineError::HoldEnded { .. } => (StatusCode::CONFLICT, "hold_ended"),

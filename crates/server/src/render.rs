@@ -19,11 +19,7 @@ fn reference(account: &Name, seq: Seq) -> Reference {
 
 /// A count, or nano-credits as a decimal.
 fn amount(value: i64, unit: &str) -> String {
-    if unit == CREDITS {
-        Credits::from_nano(value).to_string()
-    } else {
-        value.to_string()
-    }
+    if unit == CREDITS { Credits::from_nano(value).to_string() } else { value.to_string() }
 }
 
 const CREDITS: &str = "credits";
@@ -41,11 +37,7 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
     wire::Usage {
         feature: u.feature.clone(),
         path: u.path.clone(),
-        dimensions: u
-            .dimensions
-            .iter()
-            .map(|d| (d.name.clone(), d.value.clone()))
-            .collect(),
+        dimensions: u.dimensions.iter().map(|d| (d.name.clone(), d.value.clone())).collect(),
         lines: u
             .lines
             .iter()
@@ -57,10 +49,10 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
             })
             .collect(),
         unit: unit_word(&u.unit).into(),
-        rate_card: u.card.as_ref().map(|c| wire::RateCard {
-            name: c.name.clone(),
-            effective_from: c.effective_from,
-        }),
+        rate_card: u
+            .card
+            .as_ref()
+            .map(|c| wire::RateCard { name: c.name.clone(), effective_from: c.effective_from }),
         catalog: u.catalog.clone(),
     }
 }
@@ -68,18 +60,12 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
 pub(crate) fn draw(account: &Name, d: &core::Draw, unit: &Unit) -> wire::Draw {
     let (source, grant, category) = match d.source {
         core::Source::Allowance => ("allowance", None, None),
-        core::Source::Grant(id, category) => {
-            ("grant", Some(reference(account, id.0)), Some(category))
-        }
+        core::Source::Grant(id, category) => ("grant", Some(reference(account, id.0)), Some(category)),
         core::Source::Overdraft => ("overdraft", None, None),
         core::Source::Debt => ("debt", None, None),
         core::Source::Goodwill => ("goodwill", None, None),
     };
-    let unit = if d.source == core::Source::Allowance {
-        unit_word(unit)
-    } else {
-        CREDITS
-    };
+    let unit = if d.source == core::Source::Allowance { unit_word(unit) } else { CREDITS };
     wire::Draw {
         source: source.into(),
         layer: d.layer.clone(),
@@ -108,9 +94,7 @@ fn visit(account: &Name, v: &core::Visit, unit: &Unit, granted: bool) -> wire::V
     let meters;
     let unit = match (&v.place, &v.basis) {
         (core::Place::Guard, core::Basis::Slot) => "holds",
-        (core::Place::Guard, core::Basis::Requests | core::Basis::None) => {
-            headworks_core::ledger::REQUESTS
-        }
+        (core::Place::Guard, core::Basis::Requests | core::Basis::None) => headworks_core::ledger::REQUESTS,
         (core::Place::Guard, core::Basis::Meters(names)) => {
             meters = names.iter().map(Name::as_str).collect::<Vec<_>>().join("+");
             &meters
@@ -151,15 +135,7 @@ pub(crate) struct Decided<'a> {
 }
 
 pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
-    let Decided {
-        account,
-        at,
-        usage: used,
-        decision,
-        id,
-        hold,
-        charge,
-    } = d;
+    let Decided { account, at, usage: used, decision, id, hold, charge } = d;
     let wall = decision.wall.map(|wall| match wall {
         Wall::Path(level) => level.as_str().to_owned(),
         Wall::Plan => "plan".to_owned(),
@@ -182,11 +158,7 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         usage: usage(used),
         price: decision.price,
         paid_price: decision.paid_price,
-        draws: decision
-            .draws
-            .iter()
-            .map(|d| draw(account, d, &used.unit))
-            .collect(),
+        draws: decision.draws.iter().map(|d| draw(account, d, &used.unit)).collect(),
         visits: decision
             .visits
             .iter()
@@ -218,63 +190,36 @@ pub fn decision_of_denial(account: &Name, denial: &Denial, replayed: bool) -> wi
 }
 
 /// The decision that a record stores, if it stores one.
-pub(crate) fn decision_of_record(
-    account: &Name,
-    record: &Record,
-    replayed: bool,
-) -> Option<wire::Decision> {
+pub(crate) fn decision_of_record(account: &Name, record: &Record, replayed: bool) -> Option<wire::Decision> {
     let id = reference(account, record.seq);
     let opened = |deadline: Instant, hold: Seq| {
-        Some(wire::HoldOpened {
-            id: reference(account, hold),
-            expires_at: deadline,
-        })
+        Some(wire::HoldOpened { id: reference(account, hold), expires_at: deadline })
     };
-    let (usage, stored, hold, charge) = match &record.event {
-        Event::Authorized(usage, stored, terms) => {
-            (usage, stored, opened(terms.deadline, record.seq), None)
-        }
-        Event::Extended(hold, usage, stored, deadline, _) => {
-            (usage, stored, opened(*deadline, hold.0), None)
-        }
-        Event::Charged(charge, stored) => (&charge.usage, stored, None, Some(id.clone())),
-        _ => return None,
+    let (usage, stored, hold, charge) = if let Event::Authorized(usage, stored, terms) = &record.event {
+        (usage, stored, opened(terms.deadline, record.seq), None)
+    } else if let Event::Extended(hold, usage, stored, deadline, _) = &record.event {
+        (usage, stored, opened(*deadline, hold.0), None)
+    } else if let Event::Charged(charge, stored) = &record.event {
+        (&charge.usage, stored, None, Some(id.clone()))
+    } else {
+        return None;
     };
     let at = record.recorded_at;
-    Some(decision(
-        Decided {
-            account,
-            at,
-            usage,
-            decision: stored,
-            id: Some(id),
-            hold,
-            charge,
-        },
-        replayed,
-    ))
+    Some(decision(Decided { account, at, usage, decision: stored, id: Some(id), hold, charge }, replayed))
 }
 
 /// The charge that a record makes, if it makes one.
-pub(crate) fn charge_of_record(
-    account: &Name,
-    record: &Record,
-    replayed: bool,
-) -> Option<wire::Charge> {
-    let (hold, charge, late) = match &record.event {
-        Event::Settled(hold, charge, late) => (Some(hold), charge, *late),
-        Event::Expired(hold, Some(charge)) => (Some(hold), charge, false),
-        Event::Charged(charge, _) => (None, charge, false),
-        _ => return None,
+pub(crate) fn charge_of_record(account: &Name, record: &Record, replayed: bool) -> Option<wire::Charge> {
+    let charge = headworks_core::operation::charge_of(record)?;
+    let late = matches!(record.event, Event::Settled(_, _, true));
+    let hold = if let Event::Settled(hold, ..) | Event::Expired(hold, _) = &record.event {
+        Some(hold)
+    } else {
+        None
     };
     let excess = charge.excess.clone().unwrap_or_default();
     let from_hold = |m: &&Movement| matches!(m.from, Book::Hold(_)) && m.to != Book::Spent;
-    let returned: i64 = record
-        .movements
-        .iter()
-        .filter(from_hold)
-        .map(|m| m.amount.nano())
-        .sum();
+    let returned: i64 = record.movements.iter().filter(from_hold).map(|m| m.amount.nano()).sum();
     Some(wire::Charge {
         charge: reference(account, record.seq),
         hold: hold.map(|h| reference(account, h.0)),
@@ -291,11 +236,7 @@ pub(crate) fn charge_of_record(
 }
 
 fn draws_of(account: &Name, charge: &Charge) -> Vec<wire::Draw> {
-    charge
-        .draws
-        .iter()
-        .map(|d| draw(account, d, &charge.usage.unit))
-        .collect()
+    charge.draws.iter().map(|d| draw(account, d, &charge.usage.unit)).collect()
 }
 
 fn book(b: Book) -> String {
@@ -312,11 +253,7 @@ fn book(b: Book) -> String {
 }
 
 fn movements(record: &Record) -> Vec<wire::Movement> {
-    let one = |m: &Movement| wire::Movement {
-        from: book(m.from),
-        to: book(m.to),
-        amount: m.amount,
-    };
+    let one = |m: &Movement| wire::Movement { from: book(m.from), to: book(m.to), amount: m.amount };
     record.movements.iter().map(one).collect()
 }
 
@@ -353,34 +290,23 @@ pub(crate) fn change(account: &Name, record: &Record, replayed: bool) -> wire::C
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "{b:02x}");
-            out
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{b:02x}");
+        out
+    })
 }
 
 /// A stored record as the API shows it.
 #[must_use]
-pub fn record_answer(
-    account: &Name,
-    record: &Record,
-    bytes: &[u8],
-    hash: &[u8; 32],
-) -> wire::Record {
+pub fn record_answer(account: &Name, record: &Record, bytes: &[u8], hash: &[u8; 32]) -> wire::Record {
     wire::Record {
         id: reference(account, record.seq),
         seq: record.seq,
         kind: kind(&record.event).into(),
         effective_at: record.effective_at,
         recorded_at: record.recorded_at,
-        parents: record
-            .parents
-            .iter()
-            .map(|seq| reference(account, *seq))
-            .collect(),
+        parents: record.parents.iter().map(|seq| reference(account, *seq)).collect(),
         idempotency_key: record.key.as_ref().map(|k| k.text.to_string()),
         actor: record.actor.clone(),
         decision: decision_of_record(account, record, false).map(Box::new),
@@ -398,11 +324,7 @@ pub(crate) fn hold(account: &Name, h: &Hold) -> wire::Hold {
         expires_at: h.terms.deadline,
         usage: usage(&h.usage),
         held: h.held(),
-        draws: h
-            .draws
-            .iter()
-            .map(|d| draw(account, d, &h.usage.unit))
-            .collect(),
+        draws: h.draws.iter().map(|d| draw(account, d, &h.usage.unit)).collect(),
         extensions: h.extensions,
     }
 }

@@ -59,23 +59,19 @@ pub enum ServeError {
 impl std::fmt::Display for ServeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Bind(at, e) => write!(
-                f,
-                "cannot listen on {at}: {e}; stop what uses it, or pass another --listen"
-            ),
+            Self::Bind(at, e) => {
+                write!(f, "cannot listen on {at}: {e}; stop what uses it, or pass another --listen")
+            }
             Self::NoKeys(data) => {
-                let data = data
-                    .as_ref()
-                    .map_or_else(|| "DIR".to_owned(), |d| d.display().to_string());
+                let data = data.as_ref().map_or_else(|| "DIR".to_owned(), |d| d.display().to_string());
                 write!(
                     f,
                     "there is no API key yet; make one first: headworks keys create --data {data} --scope admin"
                 )
             }
-            Self::OpenBeyondLoopback(at) => write!(
-                f,
-                "{at} is not a loopback address, so API keys are required"
-            ),
+            Self::OpenBeyondLoopback(at) => {
+                write!(f, "{at} is not a loopback address, so API keys are required")
+            }
         }
     }
 }
@@ -115,17 +111,11 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     }
     let bound = TcpListener::bind(options.listen).await;
     let listener = bound.map_err(|e| ServeError::Bind(options.listen, e))?;
-    let address = listener
-        .local_addr()
-        .map_err(|e| ServeError::Bind(options.listen, e))?;
+    let address = listener.local_addr().map_err(|e| ServeError::Bind(options.listen, e))?;
     let (stop, stopping) = watch::channel(false);
     let router = app(App::new(engine, options.open, options.request_timeout));
     let task = tokio::spawn(accept(listener, router, options, stopping));
-    Ok(Serving {
-        address,
-        stop,
-        task,
-    })
+    Ok(Serving { address, stop, task })
 }
 
 async fn accept(
@@ -135,12 +125,8 @@ async fn accept(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(options.header_timeout);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(Duration::from_secs(30)));
+    http.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30)));
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(options.connections_max));
     loop {
@@ -164,9 +150,7 @@ async fn accept(
             tracing::debug!(error = %e, "a connection ended at once");
         }
         let service = TowerToHyperService::new(router.clone());
-        let connection = http
-            .serve_connection_with_upgrades(TokioIo::new(stream), service)
-            .into_owned();
+        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(e) = connection.await {
@@ -176,10 +160,7 @@ async fn accept(
         });
     }
     drop(listener);
-    if tokio::time::timeout(options.drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(options.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still running when the drain time was over");
     }
 }

@@ -102,27 +102,19 @@ impl fmt::Display for StoreError {
                     path.display()
                 )
             }
-            Self::Damaged {
-                place,
-                what,
-                intact,
-            } => write!(
+            Self::Damaged { place, what, intact } => write!(
                 f,
                 "the journal is damaged: {place}: {what}; {intact} records before it are intact; \
                  nothing was changed; restore the file from a backup"
             ),
-            Self::Io {
-                doing,
-                path,
-                source,
-            } => write!(f, "{doing} {}: {source}", path.display()),
+            Self::Io { doing, path, source } => write!(f, "{doing} {}: {source}", path.display()),
             Self::Index(what) => write!(
                 f,
                 "the index failed: {what}; it is rebuilt from the journal when its directory `index` is removed"
             ),
-            Self::Stopped => f.write_str(
-                "an earlier write failed, so nothing more is taken; see the log and restart",
-            ),
+            Self::Stopped => {
+                f.write_str("an earlier write failed, so nothing more is taken; see the log and restart")
+            }
         }
     }
 }

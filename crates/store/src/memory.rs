@@ -46,11 +46,7 @@ impl Store for Memory {
         let mut conflicts: Vec<Name> = Vec::new();
         let mut ends: HashMap<&Name, Seq> = HashMap::new();
         for entry in batch.entries() {
-            let stored = inner
-                .logs
-                .get(&entry.account)
-                .and_then(|log| log.last())
-                .map_or(0, |last| last.seq);
+            let stored = inner.logs.get(&entry.account).and_then(|log| log.last()).map_or(0, |last| last.seq);
             let end = ends.entry(&entry.account).or_insert(stored);
             if *end + 1 == entry.seq {
                 *end += 1;
@@ -58,11 +54,7 @@ impl Store for Memory {
                 conflicts.push(entry.account.clone());
             }
         }
-        for entry in batch
-            .entries()
-            .iter()
-            .filter(|e| !conflicts.contains(&e.account))
-        {
+        for entry in batch.entries().iter().filter(|e| !conflicts.contains(&e.account)) {
             let stored = Stored {
                 account: entry.account.clone(),
                 seq: entry.seq,
@@ -87,30 +79,19 @@ impl Store for Memory {
         };
         let checkpoint = inner.states.get(account).map(|c| (c.seq, c.bytes.clone()));
         let from = checkpoint.as_ref().map_or(0, |(seq, _)| index(*seq));
-        Ok(Some(Loaded {
-            checkpoint,
-            records: log.get(from..).unwrap_or_default().to_vec(),
-        }))
+        Ok(Some(Loaded { checkpoint, records: log.get(from..).unwrap_or_default().to_vec() }))
     }
 
     fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
         let inner = self.lock();
-        let found = inner
-            .keys
-            .get(&key)
-            .and_then(|(account, at)| inner.logs.get(account)?.get(*at));
+        let found = inner.keys.get(&key).and_then(|(account, at)| inner.logs.get(account)?.get(*at));
         Ok(found.cloned())
     }
 
     fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError> {
         let inner = self.lock();
         let log = inner.logs.get(account).map_or(&[][..], |log| log);
-        Ok(log
-            .iter()
-            .skip(index(from.saturating_sub(1)))
-            .take(max)
-            .cloned()
-            .collect())
+        Ok(log.iter().skip(index(from.saturating_sub(1))).take(max).cloned().collect())
     }
 
     fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError> {
@@ -132,20 +113,13 @@ impl Store for Memory {
 
     fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
         let inner = self.lock();
-        let names = inner
-            .logs
-            .keys()
-            .filter(|name| after.is_none_or(|after| *name > after));
+        let names = inner.logs.keys().filter(|name| after.is_none_or(|after| *name > after));
         Ok(names.take(max).cloned().collect())
     }
 
     fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
         let inner = self.lock();
-        let due = inner
-            .states
-            .values()
-            .filter(|s| s.wakes_at <= now)
-            .map(|s| s.account.clone());
+        let due = inner.states.values().filter(|s| s.wakes_at <= now).map(|s| s.account.clone());
         Ok(due.take(max).collect())
     }
 

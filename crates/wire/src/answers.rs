@@ -595,9 +595,5 @@ pub struct CatalogProblem {
 /// Quantities as granted, by meter.
 #[must_use]
 pub fn quantities(usage: &Usage) -> Quantities {
-    usage
-        .lines
-        .iter()
-        .map(|l| (l.meter.clone(), l.quantity))
-        .collect()
+    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
 }

@@ -22,11 +22,7 @@ pub struct ReferenceError(String);
 
 impl fmt::Display for ReferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is no reference; write it as the server gave it, like acme~17",
-            self.0
-        )
+        write!(f, "`{}` is no reference; write it as the server gave it, like acme~17", self.0)
     }
 }
 
@@ -56,10 +52,9 @@ impl FromStr for Reference {
         let (account, number) = text.split_once('~').ok_or_else(bad)?;
         let account = Name::new(account).map_err(|_| bad())?;
         match number.strip_suffix('d') {
-            Some(micros) => Ok(Self::Denial(
-                account,
-                Instant::from_micros(micros.parse().map_err(|_| bad())?),
-            )),
+            Some(micros) => {
+                Ok(Self::Denial(account, Instant::from_micros(micros.parse().map_err(|_| bad())?)))
+            }
             None => Ok(Self::Record(account, number.parse().map_err(|_| bad())?)),
         }
     }
@@ -73,8 +68,6 @@ impl serde::Serialize for Reference {
 
 impl<'de> serde::Deserialize<'de> for Reference {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -67,9 +67,8 @@ pub(super) async fn replay(
 ) -> Result<Run, Failed> {
     let mut pool = Connections::open(url).await?;
     let mut run = Run::default();
-    let progress = ProgressBar::new(u64::try_from(requests.len())?).with_style(
-        ProgressStyle::with_template("  {elapsed} {wide_bar} {pos}/{len} requests, {per_sec}")?,
-    );
+    let progress = ProgressBar::new(u64::try_from(requests.len())?)
+        .with_style(ProgressStyle::with_template("  {elapsed} {wide_bar} {pos}/{len} requests, {per_sec}")?);
     let started = StdInstant::now();
     let begin = engine.clock().now();
     let mut arrivals = requests.into_iter().peekable();
@@ -80,27 +79,18 @@ pub(super) async fn replay(
     while now < length.micros() || !settles.is_empty() {
         now += SLICE_MICROS;
         let mut jobs = Vec::new();
-        while let Some(Reverse((_, id, _))) = settles
-            .peek()
-            .filter(|Reverse((at, ..))| *at <= now)
-            .cloned()
-        {
+        while let Some(Reverse((_, id, _))) = settles.peek().filter(|Reverse((at, ..))| *at <= now).cloned() {
             settles.pop();
             jobs.extend(bodies.remove(&id).map(|body| Job::Settle(Box::new(body))));
         }
         while let Some(request) = arrivals.next_if(|r| r.at_micros < now) {
             numbered += 1;
-            jobs.push(Job::Authorize(Box::new((
-                ask(people.of(&request)?, &request, numbered)?,
-                request,
-            ))));
+            jobs.push(Job::Authorize(Box::new((ask(people.of(&request)?, &request, numbered)?, request))));
             progress.inc(1);
         }
         // The clock shows the slice's end at least; it runs on by itself when the machine is slow.
         let shown = engine.clock().now().since(begin).micros();
-        engine.clock().advance(Span::from_micros(
-            now.min(length.micros()).saturating_sub(shown),
-        ));
+        engine.clock().advance(Span::from_micros(now.min(length.micros()).saturating_sub(shown)));
         for done in pool.run(jobs).await? {
             if let Some((at, body)) = run.take(done, now) {
                 numbered += 1;
@@ -117,18 +107,11 @@ pub(super) async fn replay(
 fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeRequest, Failed> {
     let meter = |text: &str| Name::new(text).map_err(|e| e.to_string());
     // Every second prompt of the workspace is half cached, as repeated contexts are.
-    let cached = if number % 2 == 0 {
-        request.input_tokens / 2
-    } else {
-        0
-    };
+    let cached = if number.is_multiple_of(2) { request.input_tokens / 2 } else { 0 };
     let quantities = [
         (meter("input_tokens")?, request.input_tokens - cached),
         (meter("cached_input_tokens")?, cached),
-        (
-            meter("output_tokens")?,
-            OUTPUT_ESTIMATE.max(request.output_tokens),
-        ),
+        (meter("output_tokens")?, OUTPUT_ESTIMATE.max(request.output_tokens)),
     ];
     Ok(wire::AuthorizeRequest {
         account: person.account,
@@ -142,8 +125,7 @@ fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeR
         life: None,
         max_wait: None,
         idempotency_key: Some(
-            headworks_core::name::Label::new(&format!("demo {number}"))
-                .map_err(|e| e.to_string())?,
+            headworks_core::name::Label::new(&format!("demo {number}")).map_err(|e| e.to_string())?,
         ),
     })
 }
@@ -159,15 +141,9 @@ impl Run {
                 self.refunded_nano += charge.refunded.nano();
                 self.split += u64::from(charge.draws.len() > 1);
                 for draw in &charge.draws {
-                    let what = draw
-                        .category
-                        .map_or(draw.source.clone(), |c| c.as_str().to_owned());
-                    let sum = self
-                        .sources
-                        .entry((draw.layer.to_string(), what))
-                        .or_default();
-                    let credits: headworks_core::amount::Credits =
-                        draw.amount.parse().unwrap_or_default();
+                    let what = draw.category.map_or(draw.source.clone(), |c| c.as_str().to_owned());
+                    let sum = self.sources.entry((draw.layer.to_string(), what)).or_default();
+                    let credits: headworks_core::amount::Credits = draw.amount.parse().unwrap_or_default();
                     sum.0 += credits.nano();
                     sum.1 += 1;
                 }
@@ -182,11 +158,7 @@ impl Run {
                 let quantities = wire::quantities(&decision.usage);
                 self.keep_interesting(decision);
                 let quantities = quantities.into_iter().map(|(meter, n)| {
-                    let n = if meter.as_str() == "output_tokens" {
-                        request.output_tokens
-                    } else {
-                        n
-                    };
+                    let n = if meter.as_str() == "output_tokens" { request.output_tokens } else { n };
                     (meter, n)
                 });
                 let settle = wire::SettleRequest {
@@ -194,26 +166,18 @@ impl Run {
                     quantities: quantities.collect(),
                     idempotency_key: None,
                 };
-                Some((
-                    now + request.output_tokens * 1_000_000 / TOKENS_PER_SECOND,
-                    settle,
-                ))
+                Some((now + request.output_tokens * 1_000_000 / TOKENS_PER_SECOND, settle))
             }
         }
     }
 
     fn keep_interesting(&mut self, decision: wire::Decision) {
         let beats = |best: &Option<wire::Decision>| {
-            best.as_ref()
-                .is_none_or(|b| b.draws.len() < decision.draws.len())
+            best.as_ref().is_none_or(|b| b.draws.len() < decision.draws.len())
         };
         if decision.draws.len() > 1 && beats(&self.most_split) {
             self.most_split = Some(decision);
-        } else if decision
-            .unblock
-            .as_ref()
-            .is_some_and(|u| u.at.is_some() || u.purchase.is_some())
-        {
+        } else if decision.unblock.as_ref().is_some_and(|u| u.at.is_some() || u.purchase.is_some()) {
             self.denied = Some(decision);
         }
     }
@@ -287,9 +251,6 @@ async fn call(client: &mut Client, job: Job) -> Result<Done, CallError> {
             let decision = client.post("/v1/authorize", None, &ask).await?;
             Done::Authorized(Box::new((decision, request)), micros())
         }
-        Job::Settle(ask) => Done::Settled(
-            Box::new(client.post("/v1/settle", None, &*ask).await?),
-            micros(),
-        ),
+        Job::Settle(ask) => Done::Settled(Box::new(client.post("/v1/settle", None, &*ask).await?), micros()),
     })
 }

@@ -19,10 +19,7 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) async fn run(options: DemoArguments) -> Outcome {
     let temporary = tempfile::tempdir()?;
-    let data = options
-        .data
-        .clone()
-        .unwrap_or_else(|| temporary.path().to_path_buf());
+    let data = options.data.clone().unwrap_or_else(|| temporary.path().to_path_buf());
     let clock = Arc::new(Clock::new());
     // The clock begins in the past and is moved ahead with the trace, so that it shows the present at the end.
     let length = Span::from_secs(u64::from(options.minutes) * 60);
@@ -30,12 +27,9 @@ pub(crate) async fn run(options: DemoArguments) -> Outcome {
     let engine = crate::serve::engine(&data, clock, Limits::default())?;
     let serving = listen(&engine, options.listen).await?;
     let url = format!("http://{}", serving.address);
-    println!(
-        "Headworks listens on {url} (loopback, no key needed, ledger in {})",
-        data.display()
-    );
-    let people = people::open_accounts(&url).await?;
+    println!("Headworks listens on {url} (loopback, no key needed, ledger in {})", data.display());
     let requests = traces::requests(u64::from(options.minutes) * 60)?;
+    let people = people::open_accounts(&url, &requests).await?;
     println!(
         "{} accounts are open; replaying {} requests of {} minutes of two public traces",
         people.accounts().len(),
@@ -59,11 +53,7 @@ pub(crate) async fn run(options: DemoArguments) -> Outcome {
 
 /// Listens on the wanted address, or on a free port when it is taken.
 async fn listen(engine: &Arc<Engine>, wanted: SocketAddr) -> Result<Serving, ServeError> {
-    let options = |listen| ServeOptions {
-        listen,
-        open: true,
-        ..ServeOptions::default()
-    };
+    let options = |listen| ServeOptions { listen, open: true, ..ServeOptions::default() };
     match serve(Arc::clone(engine), options(wanted)).await {
         Err(ServeError::Bind(taken, e)) if e.kind() == std::io::ErrorKind::AddrInUse => {
             println!("{taken} is in use; taking a free port");

@@ -1,6 +1,6 @@
 //! Accounts for the clients of the traces: individuals on three plans, and one workspace with members.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headworks_core::amount::Credits;
 use headworks_core::ledger::Category;
@@ -14,8 +14,10 @@ use crate::client::Client;
 
 const CATALOG: &str = include_str!("../../demo/catalog.toml");
 
-/// Clients of the busy hour that work in one workspace.
-const WORKSPACE_CLIENTS: std::ops::RangeInclusive<u32> = 0..=9;
+/// Every third client of the busy hour works in one workspace.
+fn is_in_workspace(client: u32) -> bool {
+    client.is_multiple_of(3)
+}
 
 /// Who each client of a trace is.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ impl People {
                 path: Path::default(),
                 model: model("chat")?,
             },
-            Trace::BusyHour if WORKSPACE_CLIENTS.contains(&request.client) => Person {
+            Trace::BusyHour if is_in_workspace(request.client) => Person {
                 account: name("acme")?,
                 path: format!("team:research/user:u{}", request.client)
                     .parse()
@@ -95,67 +97,35 @@ async fn grant(
         idempotency_key: None,
     };
     let key = format!("demo {}", category.as_str());
-    client
-        .post::<wire::Change>(&format!("/v1/accounts/{account}/grants"), Some(&key), &ask)
-        .await?;
+    client.post::<wire::Change>(&format!("/v1/accounts/{account}/grants"), Some(&key), &ask).await?;
     Ok(())
 }
 
 /// Puts the catalog in force and opens an account for each client, with grants of all categories among them.
-pub(super) async fn open_accounts(url: &str) -> Result<People, Failed> {
+pub(super) async fn open_accounts(url: &str, requests: &[Traced]) -> Result<People, Failed> {
     let mut client = Client::connect(url, None).await?;
-    let put = client
-        .send(
-            hyper::Method::PUT,
-            "/v1/catalog",
-            None,
-            "text/plain",
-            CATALOG.into(),
-        )
-        .await?;
+    let put = client.send(hyper::Method::PUT, "/v1/catalog", None, "text/plain", CATALOG.into()).await?;
     crate::client::read::<wire::CatalogAccepted>(put.0, &put.1)?;
     let mut accounts = Vec::new();
     for n in 0..27 {
         let account = name(&format!("arena-{n}"))?;
-        let opened = open(
-            &mut client,
-            &account,
-            if n % 3 == 0 { "plus" } else { "free" },
-        )
-        .await?;
+        let opened = open(&mut client, &account, if n % 3 == 0 { "plus" } else { "free" }).await?;
         let at = opened.opened_at;
         let expires = at.after(Span::from_secs(30 * 86_400));
         grant(&mut client, &account, "0.05", Category::Free, None).await?;
         if n % 2 == 0 {
-            grant(
-                &mut client,
-                &account,
-                "0.1",
-                Category::Promotional,
-                Some(expires),
-            )
-            .await?;
+            grant(&mut client, &account, "0.1", Category::Promotional, Some(expires)).await?;
         }
         accounts.push(account);
     }
-    for n in (0..64).filter(|n| !WORKSPACE_CLIENTS.contains(n)) {
+    let busy = requests.iter().filter(|r| r.trace == Trace::BusyHour).map(|r| r.client);
+    let individuals: BTreeSet<u32> = busy.filter(|n| !is_in_workspace(*n)).collect();
+    for n in individuals {
         let account = name(&format!("client-{n}"))?;
-        let opened = open(
-            &mut client,
-            &account,
-            if n % 3 == 0 { "pro" } else { "plus" },
-        )
-        .await?;
+        let opened = open(&mut client, &account, if n % 2 == 0 { "pro" } else { "plus" }).await?;
         // A promotion that runs out in the middle of the hour.
         let soon = opened.opened_at.after(Span::from_secs(1_800));
-        grant(
-            &mut client,
-            &account,
-            "10",
-            Category::Promotional,
-            Some(soon),
-        )
-        .await?;
+        grant(&mut client, &account, "10", Category::Promotional, Some(soon)).await?;
         if n % 4 != 1 {
             grant(&mut client, &account, "400", Category::Purchased, None).await?;
         }
@@ -173,10 +143,7 @@ pub(super) async fn open_accounts(url: &str) -> Result<People, Failed> {
 
 /// One member has a cap of its own.
 async fn cap_a_member(client: &mut Client, acme: &Name) -> Result<(), Failed> {
-    let cap = wire::SegmentSettings {
-        pool_cap: Some("40".parse().map_err(|_| "40")?),
-        ..Default::default()
-    };
+    let cap = wire::SegmentSettings { pool_cap: Some("40".parse().map_err(|_| "40")?), ..Default::default() };
     let segment = "user:u1".parse().map_err(|e| format!("{e}"))?;
     let ask = wire::ChangeAccountRequest {
         segments: [(segment, Some(cap))].into_iter().collect(),
@@ -184,8 +151,6 @@ async fn cap_a_member(client: &mut Client, acme: &Name) -> Result<(), Failed> {
         ..Default::default()
     };
     let path = format!("/v1/accounts/{acme}");
-    client
-        .call::<wire::Account>(hyper::Method::PATCH, &path, Some("demo cap"), Some(&ask))
-        .await?;
+    client.call::<wire::Account>(hyper::Method::PATCH, &path, Some("demo cap"), Some(&ask)).await?;
     Ok(())
 }

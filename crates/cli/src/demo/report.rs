@@ -21,11 +21,7 @@ pub(super) struct Checked {
 }
 
 /// Folds every account's log from its first record and compares with what the server says over HTTP.
-pub(super) async fn check_ledger(
-    engine: &Engine,
-    url: &str,
-    people: &People,
-) -> Result<Checked, Failed> {
+pub(super) async fn check_ledger(engine: &Engine, url: &str, people: &People) -> Result<Checked, Failed> {
     let mut client = Client::connect(url, None).await?;
     let mut checked = Checked::default();
     for name in people.accounts() {
@@ -34,21 +30,16 @@ pub(super) async fn check_ledger(
         let folded = fold(engine, name, &mut checked).await?;
         let chain: String = folded.chain.iter().map(|b| format!("{b:02x}")).collect();
         let now = balances.at;
-        let same = (
-            shown.seq,
-            &shown.hash,
-            balances.available,
-            balances.held,
-            balances.spent,
-            balances.issued,
-        ) == (
-            folded.seq,
-            &chain,
-            folded.available(now),
-            folded.held(),
-            folded.books.spent,
-            folded.books.issued,
-        );
+        let same =
+            (shown.seq, &shown.hash, balances.available, balances.held, balances.spent, balances.issued)
+                == (
+                    folded.seq,
+                    &chain,
+                    folded.available(now),
+                    folded.held(),
+                    folded.books.spent,
+                    folded.books.issued,
+                );
         if !same || folded.check().is_err() {
             checked.differing.push(name.to_string());
         }
@@ -65,9 +56,7 @@ async fn fold(engine: &Engine, name: &Name, checked: &mut Checked) -> Result<Acc
             return Ok(account);
         }
         for stored in page {
-            let hash = account
-                .apply_bytes(&stored.bytes)
-                .map_err(|e| e.to_string())?;
+            let hash = account.apply_bytes(&stored.bytes).map_err(|e| e.to_string())?;
             if hash != stored.hash {
                 return Err(format!("{name}: the chain breaks at record {}", stored.seq).into());
             }
@@ -93,10 +82,8 @@ fn counts(title: &str, counts: &std::collections::BTreeMap<String, u64>) {
     println!("\n{title}");
     let mut rows: Vec<_> = counts.iter().collect();
     rows.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-    let rows: Vec<Vec<String>> = rows
-        .into_iter()
-        .map(|(name, n)| vec![name.clone(), n.to_string()])
-        .collect();
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
     print!("{}", print::table(&rows, &[false, true]));
 }
 
@@ -104,46 +91,24 @@ pub(super) async fn print(run: &Run, checked: &Checked, url: &str) -> Result<(),
     counts("Decisions by outcome", &run.outcomes);
     counts("Decisions by reason", &run.reasons);
     println!("\nCredits by source, as settled");
-    let mut rows = vec![
-        ["layer", "source", "credits", "draws"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut rows = vec![["layer", "source", "credits", "draws"].map(str::to_owned).to_vec()];
     for ((layer, source), (nano, draws)) in &run.sources {
         let credits = Credits::from_nano(*nano).to_string();
-        rows.push(vec![
-            layer.clone(),
-            source.clone(),
-            credits,
-            draws.to_string(),
-        ]);
+        rows.push(vec![layer.clone(), source.clone(), credits, draws.to_string()]);
     }
     print!("{}", print::table(&rows, &[false, false, true, true]));
-    println!(
-        "\n{} of {} settled requests were paid by more than one source",
-        run.split, run.settled
-    );
-    println!(
-        "{} credits of overshoot were refunded",
-        Credits::from_nano(run.refunded_nano)
-    );
+    println!("\n{} of {} settled requests were paid by more than one source", run.split, run.settled);
+    println!("{} credits of overshoot were refunded", Credits::from_nano(run.refunded_nano));
     let millis = u64::try_from(run.took.as_millis())?.max(1);
     println!(
         "\n{} calls in {millis} ms: {} calls/s over HTTP, every one durable",
         run.calls,
         run.calls * 1_000 / millis
     );
-    let mut rows = vec![
-        ["call", "count", "p50", "p95", "p99", "p99.9"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut rows = vec![["call", "count", "p50", "p95", "p99", "p99.9"].map(str::to_owned).to_vec()];
     rows.push(latencies("authorize", run.authorize_micros.clone()));
     rows.push(latencies("settle", run.settle_micros.clone()));
-    print!(
-        "{}",
-        print::table(&rows, &[false, true, true, true, true, true])
-    );
+    print!("{}", print::table(&rows, &[false, true, true, true, true, true]));
     if checked.differing.is_empty() {
         println!(
             "\nEvery balance equals the fold of its log: {} accounts, {} records",
@@ -159,10 +124,7 @@ pub(super) async fn print(run: &Run, checked: &Checked, url: &str) -> Result<(),
     if let Some(id) = interesting(run).and_then(|d| d.decision_id.clone()) {
         let mut client = Client::connect(url, None).await?;
         let explained: wire::Decision = client.get(&format!("/v1/decisions/{id}")).await?;
-        println!(
-            "\nOne decision, explained as it was stored:\n\n{}",
-            print::decision(&explained)
-        );
+        println!("\nOne decision, explained as it was stored:\n\n{}", print::decision(&explained));
     }
     Ok(())
 }
@@ -175,12 +137,7 @@ pub(super) fn print_next_steps(url: &str, run: &Run) {
     println!("The server stays up until Ctrl-C. Try:\n");
     println!("  curl -s {url}/v1/accounts/acme/balances");
     println!("  curl -s {url}/v1/accounts/acme/windows");
-    if let Some(id) = run
-        .denied
-        .as_ref()
-        .or(interesting(run))
-        .and_then(|d| d.decision_id.as_ref())
-    {
+    if let Some(id) = run.denied.as_ref().or(interesting(run)).and_then(|d| d.decision_id.as_ref()) {
         println!("  curl -s {url}/v1/decisions/{id}");
     }
     println!(

@@ -38,21 +38,13 @@ fn line(trace: Trace, text: &str) -> Option<Traced> {
     let client = fields.next()?.parse().ok()?;
     let input_tokens = fields.next()?.parse().ok()?;
     let output_tokens = fields.next()?.trim().parse().ok()?;
-    Some(Traced {
-        at_micros,
-        trace,
-        client,
-        input_tokens,
-        output_tokens,
-    })
+    Some(Traced { at_micros, trace, client, input_tokens, output_tokens })
 }
 
 fn read(trace: Trace, text: &str) -> Result<Vec<Traced>, Failed> {
     let rows = text.lines().skip(1).enumerate();
-    rows.map(|(i, row)| {
-        line(trace, row).ok_or_else(|| format!("trace line {}: `{row}`", i + 2).into())
-    })
-    .collect()
+    rows.map(|(i, row)| line(trace, row).ok_or_else(|| format!("trace line {}: `{row}`", i + 2).into()))
+        .collect()
 }
 
 /// All requests of the first `seconds`, by arrival.

@@ -16,8 +16,8 @@ use super::source::{
 };
 use super::text::{Found, Step};
 use super::{
-    CardVersion, Catalog, Categories, Count, Feature, Guard, Layer, Plan, Pool, PriceEntry,
-    Program, Window, is_requests,
+    CardVersion, Catalog, Categories, Count, Feature, Guard, Layer, Plan, Pool, PriceEntry, Program, Window,
+    is_requests,
 };
 use crate::amount::{Credits, Price};
 use crate::ledger::{Category, REQUESTS, Unit};
@@ -36,11 +36,7 @@ struct Check {
 
 impl Check {
     fn wrong(&mut self, what: impl Into<String>, fix: impl Into<String>) {
-        self.found.push(Found {
-            path: self.path.clone(),
-            what: what.into(),
-            fix: fix.into(),
-        });
+        self.found.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
     }
 
     fn key<T>(&mut self, key: &str, inside: impl FnOnce(&mut Self) -> T) -> T {
@@ -59,42 +55,27 @@ impl Check {
 }
 
 pub(super) fn compile(source: &CatalogSource, text: &str) -> Result<Catalog, Vec<Found>> {
-    let mut check = Check {
-        path: Vec::new(),
-        found: Vec::new(),
-    };
+    let mut check = Check { path: Vec::new(), found: Vec::new() };
     check_cards_used(source, &mut check);
     let features: HashMap<Name, Feature> = check.key("features", |c| {
-        let compiled = source
-            .features
-            .iter()
-            .enumerate()
-            .map(|(index, (name, f))| {
-                (
-                    name.clone(),
-                    c.key(name.as_str(), |c| feature(source, index, name, f, c)),
-                )
-            });
-        compiled.collect()
-    });
-    let plans: HashMap<Name, Plan> = check.key("plans", |c| {
-        let compiled = source.plans.iter().map(|(name, p)| {
-            (
-                name.clone(),
-                c.key(name.as_str(), |c| plan(p, &features, c)),
-            )
+        let compiled = source.features.iter().enumerate().map(|(index, (name, f))| {
+            (name.clone(), c.key(name.as_str(), |c| feature(source, index, name, f, c)))
         });
         compiled.collect()
     });
-    if let Some(default) = &source.default_plan {
-        if !plans.contains_key(default) {
-            check.key("default_plan", |c| {
-                c.wrong(
-                    alloc::format!("there is no plan `{default}`"),
-                    one_of(source.plans.keys()),
-                )
-            });
-        }
+    let plans: HashMap<Name, Plan> = check.key("plans", |c| {
+        let compiled = source
+            .plans
+            .iter()
+            .map(|(name, p)| (name.clone(), c.key(name.as_str(), |c| plan(p, &features, c))));
+        compiled.collect()
+    });
+    if let Some(default) = &source.default_plan
+        && !plans.contains_key(default)
+    {
+        check.key("default_plan", |c| {
+            c.wrong(alloc::format!("there is no plan `{default}`"), one_of(source.plans.keys()))
+        });
     }
     if check.found.is_empty() {
         let version = source.version.clone();
@@ -124,18 +105,11 @@ fn check_cards_used(source: &CatalogSource, check: &mut Check) {
         for (name, versions) in &source.rate_cards {
             c.key(name.as_str(), |c| {
                 if versions.is_empty() {
-                    c.wrong(
-                        "the card has no version",
-                        "add one with `effective_from` and `prices`",
-                    );
+                    c.wrong("the card has no version", "add one with `effective_from` and `prices`");
                 }
                 for (i, version) in versions.iter().enumerate() {
                     c.item(i, |c| {
-                        if versions
-                            .iter()
-                            .take(i)
-                            .any(|v| v.effective_from >= version.effective_from)
-                        {
+                        if versions.iter().take(i).any(|v| v.effective_from >= version.effective_from) {
                             c.key("effective_from", |c| {
                                 c.wrong(
                                     "versions are not in order",
@@ -151,12 +125,7 @@ fn check_cards_used(source: &CatalogSource, check: &mut Check) {
     });
 }
 
-fn check_prices_known(
-    source: &CatalogSource,
-    card: &Name,
-    prices: &[PriceSource],
-    check: &mut Check,
-) {
+fn check_prices_known(source: &CatalogSource, card: &Name, prices: &[PriceSource], check: &mut Check) {
     check.key("prices", |c| {
         for (i, price) in prices.iter().enumerate() {
             c.item(i, |c| match source.features.get(&price.feature) {
@@ -169,9 +138,7 @@ fn check_prices_known(
                 Some(f) if f.rate_card.as_ref() != Some(card) => c.key("feature", |c| {
                     c.wrong(
                         alloc::format!("feature `{}` does not use this card", price.feature),
-                        alloc::format!(
-                            "set rate_card = \"{card}\" in the feature, or remove the price"
-                        ),
+                        alloc::format!("set rate_card = \"{card}\" in the feature, or remove the price"),
                     );
                 }),
                 Some(_) => {}
@@ -192,16 +159,10 @@ fn feature(
         for (i, meter) in f.meters.iter().enumerate() {
             c.item(i, |c| {
                 if !source.meters.contains_key(meter) && !is_requests(meter) {
-                    c.wrong(
-                        alloc::format!("there is no meter `{meter}`"),
-                        one_of(source.meters.keys()),
-                    );
+                    c.wrong(alloc::format!("there is no meter `{meter}`"), one_of(source.meters.keys()));
                 }
                 if !seen.insert(meter) {
-                    c.wrong(
-                        alloc::format!("meter `{meter}` is listed twice"),
-                        "remove one",
-                    );
+                    c.wrong(alloc::format!("meter `{meter}` is listed twice"), "remove one");
                 }
             });
         }
@@ -227,20 +188,14 @@ fn feature(
         for meter in charges.iter().filter(|m| !f.meters.contains(m)) {
             check.key("hold", |c| {
                 c.key("expiry_charges", |c| {
-                    c.wrong(
-                        alloc::format!("`{meter}` is no meter of the feature"),
-                        one_of(f.meters.iter()),
-                    )
+                    c.wrong(alloc::format!("`{meter}` is no meter of the feature"), one_of(f.meters.iter()))
                 });
             });
         }
     }
     if f.ledger == Some(false) && f.rate_card.is_some() {
         check.key("ledger", |c| {
-            c.wrong(
-                "a feature with a rate card must be recorded",
-                "remove `rate_card`, or set ledger = true",
-            )
+            c.wrong("a feature with a rate card must be recorded", "remove `rate_card`, or set ledger = true")
         });
     }
     Feature {
@@ -264,18 +219,12 @@ fn lives(f: &FeatureSource, check: &mut Check) -> (Span, Span) {
     check.key("hold", |c| {
         if life_max > HOLD_LIFE_MAX || life_max == Span::ZERO {
             c.key("life_max", |c| {
-                c.wrong(
-                    "a hold lives at most 24h and longer than no time",
-                    "write for example \"1h\"",
-                )
+                c.wrong("a hold lives at most 24h and longer than no time", "write for example \"1h\"")
             });
         }
         if life > life_max || life == Span::ZERO {
             c.key("life", |c| {
-                c.wrong(
-                    "the life is zero or longer than life_max",
-                    "write for example \"60s\"",
-                )
+                c.wrong("the life is zero or longer than life_max", "write for example \"60s\"")
             });
         }
     });
@@ -285,11 +234,7 @@ fn lives(f: &FeatureSource, check: &mut Check) -> (Span, Span) {
 /// What allowances count; a meter must be the only priced one, so that a covered quantity has an exact price.
 fn unit(f: &FeatureSource, prices: &[CardVersion], check: &mut Check) -> Unit {
     let Some(unit) = &f.allowance_unit else {
-        return if f.rate_card.is_some() {
-            Unit::Credits
-        } else {
-            Unit::Requests
-        };
+        return if f.rate_card.is_some() { Unit::Credits } else { Unit::Requests };
     };
     check.key("allowance_unit", |c| {
         if unit.as_str() == "credits" {
@@ -302,13 +247,19 @@ fn unit(f: &FeatureSource, prices: &[CardVersion], check: &mut Check) -> Unit {
             return Unit::Requests;
         }
         let Some(position) = f.meters.iter().position(|m| m == unit) else {
-            c.wrong(alloc::format!("`{unit}` is no meter of the feature"), "write credits, requests or one of its meters");
+            c.wrong(
+                alloc::format!("`{unit}` is no meter of the feature"),
+                "write credits, requests or one of its meters",
+            );
             return Unit::Requests;
         };
-        let others_cost = |entry: &PriceEntry| entry.prices.iter().enumerate().any(|(i, p)| i != position && p.nano() > 0);
+        let others_cost =
+            |entry: &PriceEntry| entry.prices.iter().enumerate().any(|(i, p)| i != position && p.nano() > 0);
         if prices.iter().flat_map(|v| &v.entries).any(others_cost) {
             c.wrong(
-                alloc::format!("`{unit}` is not the only priced meter, so what it leaves unpaid has no exact price"),
+                alloc::format!(
+                    "`{unit}` is not the only priced meter, so what it leaves unpaid has no exact price"
+                ),
                 "count credits instead, or price the other meters at \"0\"",
             );
         }
@@ -326,20 +277,12 @@ fn card_versions(
     let found_in_features = core::mem::take(&mut check.path);
     let versions = source.rate_cards.get(card).map_or(&[][..], |v| &**v);
     let mut out = Vec::new();
-    check.path = alloc::vec![
-        Step::Key("rate_cards".into()),
-        Step::Key(card.as_str().into())
-    ];
+    check.path = alloc::vec![Step::Key("rate_cards".into()), Step::Key(card.as_str().into())];
     for (i, version) in versions.iter().enumerate() {
         let mut entries = Vec::new();
         check.item(i, |c| {
             c.key("prices", |c| {
-                for (j, price) in version
-                    .prices
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, p)| p.feature == *name)
-                {
+                for (j, price) in version.prices.iter().enumerate().filter(|(_, p)| p.feature == *name) {
                     entries.push(c.item(j, |c| price_entry(f, price, c)));
                 }
             });
@@ -354,10 +297,7 @@ fn card_versions(
                 )
             });
         }
-        out.push(CardVersion {
-            effective_from: version.effective_from,
-            entries,
-        });
+        out.push(CardVersion { effective_from: version.effective_from, entries });
     }
     check.path = found_in_features;
     out
@@ -366,20 +306,12 @@ fn card_versions(
 fn price_entry(f: &FeatureSource, source: &PriceSource, check: &mut Check) -> PriceEntry {
     let per = source.per.unwrap_or(1);
     if per == 0 {
-        check.key("per", |c| {
-            c.wrong(
-                "a price for no units",
-                "write 1 or more, for example 1000000",
-            )
-        });
+        check.key("per", |c| c.wrong("a price for no units", "write 1 or more, for example 1000000"));
     }
     check.key("credits", |c| {
         for meter in source.credits.keys().filter(|m| !f.meters.contains(m)) {
             c.key(meter.as_str(), |c| {
-                c.wrong(
-                    alloc::format!("`{meter}` is no meter of the feature"),
-                    one_of(f.meters.iter()),
-                )
+                c.wrong(alloc::format!("`{meter}` is no meter of the feature"), one_of(f.meters.iter()))
             });
         }
     });
@@ -387,10 +319,7 @@ fn price_entry(f: &FeatureSource, source: &PriceSource, check: &mut Check) -> Pr
         Some(Decimal(text)) => Price::for_units(text, per).unwrap_or_else(|e| {
             check.key("credits", |c| {
                 c.key(meter.as_str(), |c| {
-                    c.wrong(
-                        alloc::format!("`{text}` for {per} units is no price"),
-                        e.to_string(),
-                    )
+                    c.wrong(alloc::format!("`{text}` for {per} units is no price"), e.to_string())
                 })
             });
             Price::default()
@@ -407,28 +336,15 @@ fn price_entry(f: &FeatureSource, source: &PriceSource, check: &mut Check) -> Pr
         }
     };
     let prices = f.meters.iter().map(&mut price_of).collect();
-    PriceEntry {
-        when: source
-            .when
-            .iter()
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect(),
-        prices,
-    }
+    PriceEntry { when: source.when.iter().map(|(k, v)| (k.clone(), v.clone())).collect(), prices }
 }
 
 /// Two entries that could match the same request must differ in how many dimensions they name.
 fn check_no_ties(entries: &[PriceEntry], feature: &Name, check: &mut Check) {
     for (i, a) in entries.iter().enumerate() {
-        for b in entries
-            .iter()
-            .skip(i + 1)
-            .filter(|b| b.when.len() == a.when.len())
-        {
-            let apart = a
-                .when
-                .iter()
-                .any(|(name, value)| b.when.iter().any(|(n, v)| n == name && v != value));
+        for b in entries.iter().skip(i + 1).filter(|b| b.when.len() == a.when.len()) {
+            let apart =
+                a.when.iter().any(|(name, value)| b.when.iter().any(|(n, v)| n == name && v != value));
             if !apart {
                 check.key("prices", |c| {
                     c.wrong(
@@ -443,28 +359,15 @@ fn check_no_ties(entries: &[PriceEntry], feature: &Name, check: &mut Check) {
 
 fn plan(p: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check) -> Plan {
     check.key("features", |c| {
-        for (i, name) in p
-            .features
-            .iter()
-            .enumerate()
-            .filter(|(_, n)| !features.contains_key(*n))
-        {
+        for (i, name) in p.features.iter().enumerate().filter(|(_, n)| !features.contains_key(*n)) {
             let known: BTreeSet<&Name> = features.keys().collect();
-            c.item(i, |c| {
-                c.wrong(
-                    alloc::format!("there is no feature `{name}`"),
-                    one_of(known.into_iter()),
-                )
-            });
+            c.item(i, |c| c.wrong(alloc::format!("there is no feature `{name}`"), one_of(known.into_iter())));
         }
     });
     check_names(p, check);
     let mut programs: Vec<Option<Program>> = (0..features.len()).map(|_| None).collect();
-    let included: BTreeMap<&Name, &Feature> = p
-        .features
-        .iter()
-        .filter_map(|n| features.get(n).map(|f| (n, f)))
-        .collect();
+    let included: BTreeMap<&Name, &Feature> =
+        p.features.iter().filter_map(|n| features.get(n).map(|f| (n, f))).collect();
     for feature in included.values() {
         if let Some(slot) = programs.get_mut(feature.index) {
             *slot = Some(Program::default());
@@ -480,11 +383,7 @@ fn plan(p: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check) ->
             c.item(i, |c| add_layer(l, &included, &mut programs, c));
         }
     });
-    Plan {
-        consent: p.consent,
-        expired_draws: p.expired_draws,
-        programs,
-    }
+    Plan { consent: p.consent, expired_draws: p.expired_draws, programs }
 }
 
 fn layer_name(layer: &LayerSource) -> &Name {
@@ -498,37 +397,20 @@ fn layer_name(layer: &LayerSource) -> &Name {
 
 fn check_names(p: &PlanSource, check: &mut Check) {
     let mut seen = BTreeSet::new();
-    let guards = p
-        .guards
-        .iter()
-        .enumerate()
-        .map(|(i, g)| ("guards", i, &g.name));
-    let layers = p
-        .waterfall
-        .iter()
-        .enumerate()
-        .map(|(i, l)| ("waterfall", i, layer_name(l)));
+    let guards = p.guards.iter().enumerate().map(|(i, g)| ("guards", i, &g.name));
+    let layers = p.waterfall.iter().enumerate().map(|(i, l)| ("waterfall", i, layer_name(l)));
     for (list, i, name) in guards.chain(layers) {
         if !seen.insert(name) {
             check.key(list, |c| {
                 c.item(i, |c| {
-                    c.wrong(
-                        alloc::format!("the name `{name}` is used twice in the plan"),
-                        "rename one",
-                    )
+                    c.wrong(alloc::format!("the name `{name}` is used twice in the plan"), "rename one")
                 })
             });
         }
     }
-    let overdrafts = p
-        .waterfall
-        .iter()
-        .filter(|l| matches!(l, LayerSource::Overdraft { .. }))
-        .count();
+    let overdrafts = p.waterfall.iter().filter(|l| matches!(l, LayerSource::Overdraft { .. })).count();
     if overdrafts > 1 {
-        check.key("waterfall", |c| {
-            c.wrong("more than one overdraft", "keep one")
-        });
+        check.key("waterfall", |c| c.wrong("more than one overdraft", "keep one"));
     }
 }
 
@@ -603,10 +485,7 @@ fn guard_count(g: &GuardSource, features: &[&Feature], check: &mut Check) -> Cou
     if let Some((count, word)) = fixed {
         if g.count.is_some() {
             check.key("count", |c| {
-                c.wrong(
-                    alloc::format!("this window always counts {word}"),
-                    "remove `count`",
-                )
+                c.wrong(alloc::format!("this window always counts {word}"), "remove `count`")
             });
         }
         return count;
@@ -621,10 +500,7 @@ fn guard_count(g: &GuardSource, features: &[&Feature], check: &mut Check) -> Cou
         if meters.is_empty() {
             c.wrong("counts nothing", "write requests or a meter");
         }
-        for meter in meters
-            .iter()
-            .filter(|m| !features.iter().any(|f| f.meters.contains(m)))
-        {
+        for meter in meters.iter().filter(|m| !features.iter().any(|f| f.meters.contains(m))) {
             c.wrong(
                 alloc::format!("no feature of the guard has the meter `{meter}`"),
                 "write requests or one of their meters",
@@ -647,28 +523,19 @@ fn amount(field: &str, text: &Decimal, unit: &Unit, check: &mut Check) -> i64 {
                 0
             }
             Err(e) => {
-                c.wrong(
-                    alloc::format!("`{}` is no amount of credits", text.0),
-                    e.to_string(),
-                );
+                c.wrong(alloc::format!("`{}` is no amount of credits", text.0), e.to_string());
                 0
             }
         },
-        Unit::Requests | Unit::Meter(_) => text
-            .0
-            .parse::<u64>()
-            .ok()
-            .and_then(|n| i64::try_from(n).ok())
-            .unwrap_or_else(|| {
+        Unit::Requests | Unit::Meter(_) => {
+            text.0.parse::<u64>().ok().and_then(|n| i64::try_from(n).ok()).unwrap_or_else(|| {
                 c.wrong(
-                    alloc::format!(
-                        "`{}` is no whole number from 0 to 9223372036854775807",
-                        text.0
-                    ),
+                    alloc::format!("`{}` is no whole number from 0 to 9223372036854775807", text.0),
                     "write for example 100",
                 );
                 0
-            }),
+            })
+        }
     })
 }
 
@@ -691,11 +558,7 @@ fn calendar(
 /// Compiles a window whose limit is in `unit`.
 fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> Option<Window> {
     match source {
-        WindowSource::Rate {
-            limit,
-            period,
-            burst,
-        } => check.key("rate", |c| {
+        WindowSource::Rate { limit, period, burst } => check.key("rate", |c| {
             let burst = burst.unwrap_or(*limit);
             if *limit == 0 || burst == 0 || *period == Span::ZERO {
                 c.wrong(
@@ -717,41 +580,24 @@ fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> Option<Windo
             Some(Window::Free(Terms::Sliding(*limit, *length)))
         }),
         WindowSource::Concurrency { limit } => Some(Window::Free(Terms::Slots(*limit))),
-        WindowSource::Fixed {
-            limit: text,
-            every,
-            zone,
-            anchor,
-        } => check.key("fixed", |c| {
+        WindowSource::Fixed { limit: text, every, zone, anchor } => check.key("fixed", |c| {
             let limit = limit(text, unit, c);
-            calendar(*every, zone.as_ref(), *anchor, c)
-                .map(|calendar| Window::Fixed(limit, calendar))
+            calendar(*every, zone.as_ref(), *anchor, c).map(|calendar| Window::Fixed(limit, calendar))
         }),
-        WindowSource::FirstUse {
-            limit: text,
-            length,
-        } => check.key("first_use", |c| {
+        WindowSource::FirstUse { limit: text, length } => check.key("first_use", |c| {
             check_length(*length, c);
             Some(Window::FirstUse(limit(text, unit, c), *length))
         }),
-        WindowSource::SpendCap {
-            limit: text,
-            every,
-            zone,
-            anchor,
-        } => check.key("spend_cap", |c| {
+        WindowSource::SpendCap { limit: text, every, zone, anchor } => check.key("spend_cap", |c| {
             let limit = limit(text, &Unit::Credits, c);
-            calendar(*every, zone.as_ref(), *anchor, c)
-                .map(|calendar| Window::Fixed(limit, calendar))
+            calendar(*every, zone.as_ref(), *anchor, c).map(|calendar| Window::Fixed(limit, calendar))
         }),
     }
 }
 
 fn check_length(length: Span, check: &mut Check) {
     if length == Span::ZERO {
-        check.key("length", |c| {
-            c.wrong("the window has no length", "write for example \"5h\"")
-        });
+        check.key("length", |c| c.wrong("the window has no length", "write for example \"5h\""));
     }
 }
 
@@ -763,57 +609,25 @@ fn add_layer(
 ) {
     let all: Vec<&Feature> = included.values().copied().collect();
     let (features, layer) = match l {
-        LayerSource::Allowance {
-            name,
-            features,
-            per,
-            windows,
-        } => check.key("allowance", |c| {
+        LayerSource::Allowance { name, features, per, windows } => check.key("allowance", |c| {
             let features = scope(features.as_ref(), included, c);
             let layer = allowance(name, *per, windows, &features, c);
             check_allowance_order(name, &features, programs, c);
             (features, layer)
         }),
-        LayerSource::Grants {
-            name, categories, ..
-        } => {
+        LayerSource::Grants { name, categories, .. } => {
             let categories = Categories::new(categories.as_deref().unwrap_or(&Category::ALL));
-            (
-                all,
-                Some(Layer::Grants {
-                    name: name.clone(),
-                    categories,
-                    pool: None,
-                }),
-            )
+            (all, Some(Layer::Grants { name: name.clone(), categories, pool: None }))
         }
-        LayerSource::Pool {
-            name,
-            categories,
-            member,
-            cap,
-        } => check.key("pool", |c| {
+        LayerSource::Pool { name, categories, member, cap } => check.key("pool", |c| {
             let paid = [Category::Purchased, Category::Contract];
             let categories = Categories::new(categories.as_deref().unwrap_or(&paid));
             let pool = pool(*member, cap.as_ref(), c);
-            (
-                all,
-                Some(Layer::Grants {
-                    name: name.clone(),
-                    categories,
-                    pool,
-                }),
-            )
+            (all, Some(Layer::Grants { name: name.clone(), categories, pool }))
         }),
         LayerSource::Overdraft { name, limit: text } => check.key("overdraft", |c| {
             let limit = Credits::from_nano(limit(text, &Unit::Credits, c));
-            (
-                all,
-                Some(Layer::Overdraft {
-                    name: name.clone(),
-                    limit,
-                }),
-            )
+            (all, Some(Layer::Overdraft { name: name.clone(), limit }))
         }),
     };
     for feature in features {
@@ -837,37 +651,24 @@ fn allowance(
     let first = features.first()?;
     if let Some(other) = features.iter().find(|f| f.unit != first.unit) {
         check.wrong(
-            alloc::format!(
-                "`{}` and `{}` count allowances in different units",
-                first.name,
-                other.name
-            ),
+            alloc::format!("`{}` and `{}` count allowances in different units", first.name, other.name),
             "make one allowance for each, or give them the same allowance_unit",
         );
     }
     if let Some(unrecorded) = features.iter().find(|f| !f.ledger) {
         check.wrong(
-            alloc::format!(
-                "feature `{}` is not recorded, so nothing pays for it",
-                unrecorded.name
-            ),
+            alloc::format!("feature `{}` is not recorded, so nothing pays for it", unrecorded.name),
             "leave it out of `features`",
         );
     }
     let mut compiled = Vec::new();
     check.key("windows", |c| {
         if windows.is_empty() {
-            c.wrong(
-                "an allowance needs a window",
-                "add one with `fixed` or `first_use`",
-            );
+            c.wrong("an allowance needs a window", "add one with `fixed` or `first_use`");
         }
         for (i, w) in windows.iter().enumerate() {
             c.item(i, |c| {
-                let refills = matches!(
-                    w.window,
-                    WindowSource::Fixed { .. } | WindowSource::FirstUse { .. }
-                );
+                let refills = matches!(w.window, WindowSource::Fixed { .. } | WindowSource::FirstUse { .. });
                 if !refills {
                     c.key("window", |c| {
                         c.wrong(
@@ -877,10 +678,7 @@ fn allowance(
                     });
                 }
                 let Ok(joined) = Name::joined(name, &w.name) else {
-                    c.wrong(
-                        "the names of allowance and window together are too long",
-                        "shorten one",
-                    );
+                    c.wrong("the names of allowance and window together are too long", "shorten one");
                     return;
                 };
                 if compiled.iter().any(|(n, _)| *n == joined) {
@@ -895,11 +693,7 @@ fn allowance(
             });
         }
     });
-    Some(Layer::Allowance {
-        name: name.clone(),
-        level: per.unwrap_or(Level::Account),
-        windows: compiled,
-    })
+    Some(Layer::Allowance { name: name.clone(), level: per.unwrap_or(Level::Account), windows: compiled })
 }
 
 /// After credits have paid a part, what is left is no whole number of a meter: allowances in a meter come first.
@@ -911,11 +705,8 @@ fn check_allowance_order(
 ) {
     for feature in features.iter().filter(|f| matches!(f.unit, Unit::Meter(_))) {
         let program = programs.get(feature.index).and_then(Option::as_ref);
-        let after_credits = program.is_some_and(|p| {
-            p.layers
-                .iter()
-                .any(|l| !matches!(l, Layer::Allowance { .. }))
-        });
+        let after_credits =
+            program.is_some_and(|p| p.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. })));
         if after_credits {
             check.wrong(
                 alloc::format!(
@@ -932,10 +723,7 @@ fn pool(member: Option<Level>, cap: Option<&PoolCapSource>, check: &mut Check) -
     let member = member.unwrap_or(Level::User);
     if member == Level::Account {
         check.key("member", |c| {
-            c.wrong(
-                "the account is no member of itself",
-                "write team, user, key or session",
-            )
+            c.wrong("the account is no member of itself", "write team, user, key or session")
         });
     }
     let Some(cap) = cap else {
@@ -947,10 +735,8 @@ fn pool(member: Option<Level>, cap: Option<&PoolCapSource>, check: &mut Check) -
         });
     };
     check.key("cap", |c| {
-        let default_cap = cap
-            .default
-            .as_ref()
-            .map(|text| Credits::from_nano(amount("default", text, &Unit::Credits, c)));
+        let default_cap =
+            cap.default.as_ref().map(|text| Credits::from_nano(amount("default", text, &Unit::Credits, c)));
         calendar(cap.every, cap.zone.as_ref(), cap.anchor, c).map(|window| Pool {
             member,
             default_cap,

@@ -100,37 +100,18 @@ impl Feature {
     /// Says why there is no price; an unknown price is never free.
     pub fn prices(&self, dimensions: &[Dimension], now: Instant) -> Result<Prices<'_>, NoPrice> {
         let Some(card) = &self.card else {
-            return Ok(Prices {
-                card: None,
-                prices: None,
-            });
+            return Ok(Prices { card: None, prices: None });
         };
-        let in_force = self
-            .prices
-            .iter()
-            .rev()
-            .find(|v| v.effective_from <= now)
-            .ok_or(NoPrice::NotYet)?;
+        let in_force = self.prices.iter().rev().find(|v| v.effective_from <= now).ok_or(NoPrice::NotYet)?;
         let matches = |entry: &&PriceEntry| {
-            entry.when.iter().all(|(name, value)| {
-                dimensions
-                    .iter()
-                    .any(|d| d.name == *name && d.value.as_str() == value)
-            })
+            entry
+                .when
+                .iter()
+                .all(|(name, value)| dimensions.iter().any(|d| d.name == *name && d.value.as_str() == value))
         };
-        let entry = in_force
-            .entries
-            .iter()
-            .find(matches)
-            .ok_or(NoPrice::NoMatch)?;
-        let card = CardRef {
-            name: card.clone(),
-            effective_from: in_force.effective_from,
-        };
-        Ok(Prices {
-            card: Some(card),
-            prices: Some(&entry.prices),
-        })
+        let entry = in_force.entries.iter().find(matches).ok_or(NoPrice::NoMatch)?;
+        let card = CardRef { name: card.clone(), effective_from: in_force.effective_from };
+        Ok(Prices { card: Some(card), prices: Some(&entry.prices) })
     }
 }
 
@@ -178,20 +159,9 @@ pub(crate) enum Window {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Layer {
-    Allowance {
-        name: Name,
-        level: Level,
-        windows: Vec<(Name, Window)>,
-    },
-    Grants {
-        name: Name,
-        categories: Categories,
-        pool: Option<Pool>,
-    },
-    Overdraft {
-        name: Name,
-        limit: Credits,
-    },
+    Allowance { name: Name, level: Level, windows: Vec<(Name, Window)> },
+    Grants { name: Name, categories: Categories, pool: Option<Pool> },
+    Overdraft { name: Name, limit: Credits },
 }
 
 #[derive(Clone, Debug)]
@@ -211,22 +181,14 @@ impl Categories {
     }
 
     pub(crate) fn contains(self, category: Category) -> bool {
-        Category::ALL
-            .iter()
-            .zip(self.0)
-            .any(|(c, on)| on && *c == category)
+        Category::ALL.iter().zip(self.0).any(|(c, on)| on && *c == category)
     }
 }
 
 impl Window {
     /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that the reset that
     /// was told is the reset that happens, whatever a reload changes.
-    pub(crate) fn terms(
-        &self,
-        used: Option<&crate::window::Used>,
-        now: Instant,
-        anchor: Instant,
-    ) -> Terms {
+    pub(crate) fn terms(&self, used: Option<&crate::window::Used>, now: Instant, anchor: Instant) -> Terms {
         let open = match used {
             Some(crate::window::Used::Span(start, end, _)) if *start <= now && now < *end => {
                 Some((*start, *end))

@@ -27,11 +27,7 @@ impl Format {
     /// The notation of a text: JSON begins with a brace.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        if text.trim_start().starts_with('{') {
-            Self::Json
-        } else {
-            Self::Toml
-        }
+        if text.trim_start().starts_with('{') { Self::Json } else { Self::Toml }
     }
 }
 
@@ -57,11 +53,7 @@ impl fmt::Display for Problem {
             write!(f, "{}: ", self.at)?;
         }
         f.write_str(&self.what)?;
-        if self.fix.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "; {}", self.fix)
-        }
+        if self.fix.is_empty() { Ok(()) } else { write!(f, "; {}", self.fix) }
     }
 }
 
@@ -120,20 +112,10 @@ fn shape_problem(line: Option<usize>, message: &str) -> Problem {
     let message = message.trim();
     let (what, fix) = match message.split_once(", expected ") {
         Some((what, expected)) => (what.to_owned(), alloc::format!("write {expected}")),
-        None if message.starts_with("missing field") => {
-            (message.to_owned(), "add the field".to_owned())
-        }
-        None => (
-            message.to_owned(),
-            "see the catalog reference for the shape".to_owned(),
-        ),
+        None if message.starts_with("missing field") => (message.to_owned(), "add the field".to_owned()),
+        None => (message.to_owned(), "see the catalog reference for the shape".to_owned()),
     };
-    Problem {
-        line,
-        at: String::new(),
-        what,
-        fix,
-    }
+    Problem { line, at: String::new(), what, fix }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -152,12 +134,7 @@ pub(super) fn locate(found: Vec<Found>, text: &str, format: Format) -> Problems 
                 Some(table) => toml_offset(table, &f.path),
                 None => json_offset(text, &f.path),
             };
-            Problem {
-                line: offset.map(|o| line_of(text, o)),
-                at: spell(&f.path),
-                what: f.what,
-                fix: f.fix,
-            }
+            Problem { line: offset.map(|o| line_of(text, o)), at: spell(&f.path), what: f.what, fix: f.fix }
         })
         .collect();
     problems.sort_by_key(|p| p.line);
@@ -188,8 +165,7 @@ fn toml_offset(root: &Spanned<DeTable<'_>>, path: &[Step]) -> Option<usize> {
     for step in path {
         let value = match step {
             Step::Key(key) => {
-                let Some((spelled, value)) =
-                    table.and_then(|t| t.iter().find(|(k, _)| k.get_ref() == key))
+                let Some((spelled, value)) = table.and_then(|t| t.iter().find(|(k, _)| k.get_ref() == key))
                 else {
                     return best;
                 };

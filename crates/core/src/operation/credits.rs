@@ -48,18 +48,10 @@ pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
     if ctx.account.grants.len() >= GRANTS_MAX {
         return Err(Refusal::AccountFull);
     }
-    if let Some(unknown) = new
-        .features
-        .iter()
-        .find(|f| ctx.catalog.feature(f.as_str()).is_none())
-    {
+    if let Some(unknown) = new.features.iter().find(|f| ctx.catalog.feature(f.as_str()).is_none()) {
         return Err(Refusal::UnknownFeature(unknown.clone()));
     }
-    ctx.account
-        .books
-        .issued
-        .checked_add(new.amount)
-        .ok_or(Refusal::TooLarge)?;
+    ctx.account.books.issued.checked_add(new.amount).ok_or(Refusal::TooLarge)?;
     let mut draft = Draft::new(Event::Granted);
     draft.opens = Some(GrantTerms {
         amount: new.amount,
@@ -76,8 +68,7 @@ pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
     if effective_from <= ctx.now && new.features.is_empty() {
         let books = &ctx.account.books;
         let debt = books.debt.min(new.amount);
-        let settled =
-            Credits::from_nano(books.overdraft.nano() - ctx.account.overdraft_held().nano());
+        let settled = Credits::from_nano(books.overdraft.nano() - ctx.account.overdraft_held().nano());
         let overdraft = settled.min(Credits::from_nano(new.amount.nano() - debt.nano()));
         draft.moves(id, Book::Debt, debt);
         draft.moves(id, Book::Overdraft, overdraft);
@@ -113,43 +104,21 @@ pub fn void(ctx: Context<'_>, id: GrantId, reason: Option<Label>) -> Result<Draf
 ///
 /// # Errors
 /// Refuses unknown and voided grants, zero, and taking more than is left.
-pub fn adjust(
-    ctx: Context<'_>,
-    id: GrantId,
-    by: Credits,
-    reason: Option<Label>,
-) -> Result<Draft, Refusal> {
-    let grant = ctx
-        .account
-        .grant(id)
-        .filter(|g| !g.voided)
-        .ok_or(Refusal::UnknownGrant(id))?;
+pub fn adjust(ctx: Context<'_>, id: GrantId, by: Credits, reason: Option<Label>) -> Result<Draft, Refusal> {
+    let grant = ctx.account.grant(id).filter(|g| !g.voided).ok_or(Refusal::UnknownGrant(id))?;
     if by.is_zero() {
         return Err(Refusal::NotPositive);
     }
-    if grant
-        .remaining
-        .nano()
-        .checked_add(by.nano())
-        .is_none_or(|left| left < 0)
-    {
+    if grant.remaining.nano().checked_add(by.nano()).is_none_or(|left| left < 0) {
         return Err(Refusal::MoreThanLeft(grant.remaining));
     }
-    ctx.account
-        .books
-        .issued
-        .checked_add(by)
-        .ok_or(Refusal::TooLarge)?;
+    ctx.account.books.issued.checked_add(by).ok_or(Refusal::TooLarge)?;
     let mut draft = Draft::new(Event::Adjusted(id, by, reason));
     draft.parents.push(id.0);
     if by.is_positive() {
         draft.moves(Book::Operator, Book::Grant(id), by);
     } else {
-        draft.moves(
-            Book::Grant(id),
-            Book::Operator,
-            Credits::from_nano(-by.nano()),
-        );
+        draft.moves(Book::Grant(id), Book::Operator, Credits::from_nano(-by.nano()));
     }
     Ok(draft)
 }
@@ -158,9 +127,9 @@ pub fn adjust(
 #[must_use]
 pub fn charge_of(record: &Record) -> Option<&Charge> {
     match &record.event {
-        Event::Settled(_, charge, _)
-        | Event::Charged(charge, _)
-        | Event::Expired(_, Some(charge)) => Some(charge),
+        Event::Settled(_, charge, _) | Event::Charged(charge, _) | Event::Expired(_, Some(charge)) => {
+            Some(charge)
+        }
         Event::Opened(_)
         | Event::Changed(..)
         | Event::Authorized(..)
@@ -201,13 +170,8 @@ pub fn refund(
     if amount.is_some() && !wanted.is_positive() {
         return Err(Refusal::NotPositive);
     }
-    let mut back = Unwinding {
-        ctx,
-        opened,
-        reopened: Vec::new(),
-        goodwill: Credits::ZERO,
-        repaid: Credits::ZERO,
-    };
+    let mut back =
+        Unwinding { ctx, opened, reopened: Vec::new(), goodwill: Credits::ZERO, repaid: Credits::ZERO };
     let mut draft = Draft::new(Event::Granted);
     let mut left = wanted.nano();
     let (mut debt, mut overdraft) = owed(ctx);
@@ -228,16 +192,9 @@ pub fn refund(
         name: c.name.clone(),
         level: c.level,
         counted_at: c.at,
-        delta: if whole || c.basis != crate::decision::Basis::Spend {
-            -c.cost
-        } else {
-            -wanted.nano()
-        },
+        delta: if whole || c.basis != crate::decision::Basis::Spend { -c.cost } else { -wanted.nano() },
     };
-    let counted = charge
-        .counted
-        .iter()
-        .filter(|c| whole || c.basis == crate::decision::Basis::Spend);
+    let counted = charge.counted.iter().filter(|c| whole || c.basis == crate::decision::Basis::Spend);
     draft.corrections = counted.map(give).collect();
     draft.event = Event::Refunded {
         charge: charge_record.seq,
@@ -253,10 +210,7 @@ pub fn refund(
 /// What is still owed and could shrink: debt, and overdraft that no hold has set aside.
 fn owed(ctx: Context<'_>) -> (i64, i64) {
     let books = &ctx.account.books;
-    (
-        books.debt.nano(),
-        books.overdraft.nano() - ctx.account.overdraft_held().nano(),
-    )
+    (books.debt.nano(), books.overdraft.nano() - ctx.account.overdraft_held().nano())
 }
 
 struct Unwinding<'a> {
@@ -276,42 +230,25 @@ impl Unwinding<'_> {
         if let Some(owed) = owed {
             let shrinks = part.min(*owed);
             *owed -= shrinks;
-            give_back(
-                self.ctx,
-                draft,
-                Book::Spent,
-                draw,
-                Credits::from_nano(shrinks),
-                &mut self.goodwill,
-            );
+            give_back(self.ctx, draft, Book::Spent, draw, Credits::from_nano(shrinks), &mut self.goodwill);
             self.repaid = Credits::from_nano(self.repaid.nano() + part - shrinks);
             return;
         }
         let amount = Credits::from_nano(part);
-        if let Source::Grant(id, _) = draw.source {
-            if self.ctx.account.grant(id).is_none() && !self.reopen(id) {
-                // The grant is gone for good: voided or expired since.
-                draft.moves(Book::Spent, Book::Breakage, amount);
-                return;
-            }
+        if let Source::Grant(id, _) = draw.source
+            && self.ctx.account.grant(id).is_none()
+            && !self.reopen(id)
+        {
+            // The grant is gone for good: voided or expired since.
+            draft.moves(Book::Spent, Book::Breakage, amount);
+            return;
         }
-        give_back(
-            self.ctx,
-            draft,
-            Book::Spent,
-            draw,
-            amount,
-            &mut self.goodwill,
-        );
+        give_back(self.ctx, draft, Book::Spent, draw, amount, &mut self.goodwill);
     }
 
     /// Opens a grant again that left the state because nothing was left of it.
     fn reopen(&mut self, id: GrantId) -> bool {
-        let terms = self
-            .opened
-            .iter()
-            .find(|r| r.seq == id.0)
-            .and_then(|r| r.opens.as_ref());
+        let terms = self.opened.iter().find(|r| r.seq == id.0).and_then(|r| r.opens.as_ref());
         match terms {
             Some(terms) if self.ctx.now < terms.expires_at => {
                 if self.reopened.iter().all(|(known, _)| *known != id) {
@@ -330,9 +267,7 @@ impl Unwinding<'_> {
         }
         let to = Book::Grant(GrantId(self.ctx.account.seq + 1));
         match &mut draft.opens {
-            Some(terms) => {
-                terms.amount = Credits::from_nano(terms.amount.nano() + self.repaid.nano())
-            }
+            Some(terms) => terms.amount = Credits::from_nano(terms.amount.nano() + self.repaid.nano()),
             None => {
                 draft.opens = Some(GrantTerms {
                     amount: self.repaid,

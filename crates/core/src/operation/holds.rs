@@ -12,8 +12,8 @@ use crate::catalog::Program;
 use crate::catalog::source::{ExpiredDraws, Overshoot};
 use crate::decision::{Basis, Decision, Draw, Source};
 use crate::ledger::{
-    Book, Category, Charge, Correction, Event, Excess, GrantId, GrantTerms, HoldId, Movement,
-    REQUESTS, Seq, Use,
+    Book, Category, Charge, Correction, Event, Excess, GrantId, GrantTerms, HoldId, Movement, REQUESTS, Seq,
+    Use,
 };
 use crate::name::Name;
 use crate::time::{Instant, Span};
@@ -50,9 +50,8 @@ pub struct Ended {
 
 /// The hold's use with other quantities: meters that are not named count zero, requests as held.
 fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Result<Use, Refusal> {
-    let unknown = quantities
-        .iter()
-        .find(|(m, _)| m.as_str() != REQUESTS && held.lines.iter().all(|l| l.meter != *m));
+    let unknown =
+        quantities.iter().find(|(m, _)| m.as_str() != REQUESTS && held.lines.iter().all(|l| l.meter != *m));
     if let Some((meter, _)) = unknown {
         return Err(Refusal::UnknownMeter(meter.clone()));
     }
@@ -68,10 +67,7 @@ fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Resul
 /// # Errors
 /// Refuses unknown holds and meters, and deadlines out of range.
 pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
-    let hold = ctx
-        .account
-        .hold(ask.hold)
-        .ok_or(Refusal::UnknownHold(ask.hold))?;
+    let hold = ctx.account.hold(ask.hold).ok_or(Refusal::UnknownHold(ask.hold))?;
     let until = match ask.life {
         None => hold.terms.deadline,
         Some(_) if hold.extensions >= EXTENSIONS_MAX => {
@@ -79,48 +75,25 @@ pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
         }
         Some(life) => deadline(ctx.now, life, hold.terms.life_max)?,
     };
-    let progress = ask
-        .progress
-        .as_ref()
-        .map(|p| requantify(&hold.usage, p, false))
-        .transpose()?;
+    let progress = ask.progress.as_ref().map(|p| requantify(&hold.usage, p, false)).transpose()?;
     let more = requantify(&hold.usage, &ask.quantities, true)?;
     let (more, decision) = if ask.quantities.iter().all(|(_, n)| *n == 0) {
         (more, nothing_more())
     } else {
         let feature = ctx.feature(&hold.usage.feature)?;
-        let (more, decision) = decide_use(
-            ctx,
-            feature,
-            more,
-            Mode::Grow,
-            ask.consented,
-            ask.minimum.as_ref(),
-        )?;
-        hold.usage
-            .price()
-            .and_then(|p| p.checked_add(decision.price))
-            .ok_or(Refusal::TooLarge)?;
+        let (more, decision) =
+            decide_use(ctx, feature, more, Mode::Grow, ask.consented, ask.minimum.as_ref())?;
+        hold.usage.price().and_then(|p| p.checked_add(decision.price)).ok_or(Refusal::TooLarge)?;
         (more, decision)
     };
     let draft = decision.outcome.is_granted().then(|| {
         let draws = decision.draws.clone();
-        let mut draft = Draft::new(Event::Extended(
-            hold.id,
-            more.clone(),
-            decision.clone(),
-            until,
-            progress,
-        ));
+        let mut draft = Draft::new(Event::Extended(hold.id, more.clone(), decision.clone(), until, progress));
         draft.parents.push(hold.id.0);
         take(&mut draft, &draws, Book::Hold(hold.id));
         draft
     });
-    Ok(Decided {
-        usage: more,
-        decision,
-        draft,
-    })
+    Ok(Decided { usage: more, decision, draft })
 }
 
 fn nothing_more() -> Decision {
@@ -143,9 +116,7 @@ fn nothing_more() -> Decision {
 pub fn settle(ctx: Context<'_>, id: HoldId, quantities: &[(Name, u64)]) -> Result<Draft, Refusal> {
     let hold = ctx.account.hold(id).ok_or(Refusal::UnknownHold(id))?;
     let actual = requantify(&hold.usage, quantities, false)?;
-    end_charged(ctx, hold, actual, |charge| {
-        Event::Settled(id, charge, false)
-    })
+    end_charged(ctx, hold, actual, |charge| Event::Settled(id, charge, false))
 }
 
 /// Charges a hold that expired before it was settled: the use has happened.
@@ -163,10 +134,7 @@ pub fn settle_late(
     let (charge, decision) = charge_happened(ctx, overshoot, actual, false)?;
     let excess = charge.excess.clone().unwrap_or_default();
     let visits = decision.visits.into_iter().collect();
-    let charge = Charge {
-        excess: Some(Excess { visits, ..excess }),
-        ..charge
-    };
+    let charge = Charge { excess: Some(Excess { visits, ..excess }), ..charge };
     let draws = charge.draws.clone();
     let mut draft = Draft::new(Event::Settled(id, charge, true));
     draft.parents.push(id.0);
@@ -193,19 +161,12 @@ pub fn expire_hold(ctx: Context<'_>, id: HoldId) -> Result<Draft, Refusal> {
         return Ok(end_free(ctx, hold, Event::Expired(id, None)));
     };
     let progressed = |meter: &Name| {
-        let line = hold
-            .progress
-            .as_ref()
-            .and_then(|p| p.lines.iter().find(|l| l.meter == *meter));
+        let line = hold.progress.as_ref().and_then(|p| p.lines.iter().find(|l| l.meter == *meter));
         line.map_or(0, |l| l.quantity)
     };
     let used = hold.usage.with_quantities(|meter, held| {
         // An expired hold is never charged beyond what it set aside.
-        if charges.contains(meter) || meter.as_str() == REQUESTS {
-            held
-        } else {
-            progressed(meter).min(held)
-        }
+        if charges.contains(meter) || meter.as_str() == REQUESTS { held } else { progressed(meter).min(held) }
     });
     end_charged(ctx, hold, used, |charge| Event::Expired(id, Some(charge)))
 }
@@ -215,14 +176,7 @@ fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {
     draft.parents.push(hold.id.0);
     let mut goodwill = Credits::ZERO;
     for draw in hold.draws.iter().rev() {
-        give_back(
-            ctx,
-            &mut draft,
-            Book::Hold(hold.id),
-            draw,
-            draw.credits(),
-            &mut goodwill,
-        );
+        give_back(ctx, &mut draft, Book::Hold(hold.id), draw, draw.credits(), &mut goodwill);
     }
     open_goodwill(ctx, &mut draft, goodwill);
     for c in &hold.counted {
@@ -232,12 +186,7 @@ fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {
 }
 
 fn correction(c: &Counted, delta: i64) -> Correction {
-    Correction {
-        name: c.name.clone(),
-        level: c.level,
-        counted_at: c.at,
-        delta,
-    }
+    Correction { name: c.name.clone(), level: c.level, counted_at: c.at, delta }
 }
 
 fn end_charged(
@@ -253,10 +202,7 @@ fn end_charged(
     let (corrections, counted) = recount(hold, &actual, &kept);
     let mut draws = kept.clone();
     draws.extend(more.iter().cloned());
-    let of_excess = excess
-        .iter()
-        .flat_map(|e| &e.visits)
-        .filter(|v| v.terms.is_some());
+    let of_excess = excess.iter().flat_map(|e| &e.visits).filter(|v| v.terms.is_some());
     let counted_now = of_excess.map(|v| Counted {
         name: v.name.clone(),
         level: v.level,
@@ -265,13 +211,7 @@ fn end_charged(
         basis: v.basis.clone(),
     });
     let counted = refundable(counted.into_iter().chain(counted_now));
-    let mut draft = Draft::new(event(Charge {
-        usage: actual,
-        price,
-        draws,
-        excess,
-        counted,
-    }));
+    let mut draft = Draft::new(event(Charge { usage: actual, price, draws, excess, counted }));
     draft.parents.push(hold.id.0);
     draft.corrections = corrections;
     let mut goodwill = Credits::ZERO;
@@ -281,14 +221,7 @@ fn end_charged(
         if draw.source != Source::Allowance {
             draft.moves(Book::Hold(hold.id), Book::Spent, kept_part);
             let back = Credits::from_nano(draw.credits().nano() - kept_part.nano());
-            give_back(
-                ctx,
-                &mut draft,
-                Book::Hold(hold.id),
-                draw,
-                back,
-                &mut goodwill,
-            );
+            give_back(ctx, &mut draft, Book::Hold(hold.id), draw, back, &mut goodwill);
         }
     }
     open_goodwill(ctx, &mut draft, goodwill);
@@ -313,9 +246,7 @@ pub(super) fn give_back(
         Source::Grant(id, _) => match ctx.account.grant(id) {
             Some(grant) if grant.voided => Book::Operator,
             Some(grant) if grant.terms.expires_at <= ctx.now => {
-                let rule = ctx
-                    .plan()
-                    .map_or(ExpiredDraws::Breakage, |p| p.expired_draws);
+                let rule = ctx.plan().map_or(ExpiredDraws::Breakage, |p| p.expired_draws);
                 if rule == ExpiredDraws::Goodwill {
                     *goodwill = goodwill.checked_add(amount).unwrap_or(Credits::MAX);
                 }
@@ -342,11 +273,7 @@ pub(super) fn open_goodwill(ctx: Context<'_>, draft: &mut Draft, amount: Credits
         reference: None,
     });
     let to = Book::Grant(GrantId(ctx.account.seq + 1));
-    draft.movements.push(Movement {
-        from: Book::Goodwill,
-        to,
-        amount,
-    });
+    draft.movements.push(Movement { from: Book::Goodwill, to, amount });
 }
 
 /// Walks the waterfall for what the hold does not cover.
@@ -380,18 +307,8 @@ fn pay_excess(
     };
     let run = waterfall::draw_more(scene, need);
     let (mut draws, short) = (run.draws, Credits::from_nano(run.need.credits));
-    let mut excess = Excess {
-        visits: run.visits.into_iter().collect(),
-        ..Excess::default()
-    };
-    pay_shortfall(
-        ctx,
-        hold.terms.overshoot,
-        program,
-        short,
-        &mut draws,
-        &mut excess,
-    )?;
+    let mut excess = Excess { visits: run.visits.into_iter().collect(), ..Excess::default() };
+    pay_shortfall(ctx, hold.terms.overshoot, program, short, &mut draws, &mut excess)?;
     Ok((draws, Some(excess)))
 }
 
@@ -412,26 +329,15 @@ pub(super) fn pay_shortfall(
         Overshoot::Refund => 0,
         Overshoot::Debt => {
             let books = &ctx.account.books;
-            let drawn: i64 = draws
-                .iter()
-                .filter(|d| d.source == Source::Overdraft)
-                .map(|d| d.amount)
-                .sum();
+            let drawn: i64 = draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| d.amount).sum();
             let used = books.overdraft.nano() + books.debt.nano() + drawn;
             (program.overdraft_limit().nano() - used).clamp(0, short.nano())
         }
     };
     let layer = overshoot_layer();
-    for (source, amount) in [
-        (Source::Debt, owed),
-        (Source::Goodwill, short.nano() - owed),
-    ] {
+    for (source, amount) in [(Source::Debt, owed), (Source::Goodwill, short.nano() - owed)] {
         if amount > 0 {
-            draws.push(Draw {
-                source,
-                layer: layer.clone(),
-                amount,
-            });
+            draws.push(Draw { source, layer: layer.clone(), amount });
         }
     }
     excess.owed = Credits::from_nano(owed);
@@ -449,13 +355,7 @@ fn recount(hold: &Hold, actual: &Use, kept: &[Draw]) -> (SmallVec<[Correction; 2
     let mut counted = Vec::new();
     for (i, c) in hold.counted.iter().enumerate() {
         let same = |o: &&Counted| o.name == c.name && o.level == c.level;
-        let before: i64 = hold
-            .counted
-            .iter()
-            .take(i)
-            .filter(same)
-            .map(|o| o.cost)
-            .sum();
+        let before: i64 = hold.counted.iter().take(i).filter(same).map(|o| o.cost).sum();
         let is_last = !hold.counted.iter().skip(i + 1).any(|o| same(&o));
         let left = actual_cost(&c.basis, c.cost, actual, kept).saturating_sub(before);
         let stays = match c.basis {
@@ -468,10 +368,7 @@ fn recount(hold: &Hold, actual: &Use, kept: &[Draw]) -> (SmallVec<[Correction; 2
         if stays != c.cost {
             corrections.push(correction(c, stays - c.cost));
         }
-        counted.push(Counted {
-            cost: stays,
-            ..c.clone()
-        });
+        counted.push(Counted { cost: stays, ..c.clone() });
     }
     (corrections, counted)
 }
@@ -482,14 +379,9 @@ fn actual_cost(basis: &Basis, held: i64, actual: &Use, kept: &[Draw]) -> i64 {
         Basis::Slot => 0,
         Basis::Meters(meters) => {
             let counted = actual.lines.iter().filter(|l| meters.contains(&l.meter));
-            i64::try_from(counted.map(|l| l.quantity).fold(0, u64::saturating_add))
-                .unwrap_or(i64::MAX)
+            i64::try_from(counted.map(|l| l.quantity).fold(0, u64::saturating_add)).unwrap_or(i64::MAX)
         }
-        Basis::Layer(layer) => kept
-            .iter()
-            .filter(|d| d.layer == *layer)
-            .map(|d| d.amount)
-            .sum(),
+        Basis::Layer(layer) => kept.iter().filter(|d| d.layer == *layer).map(|d| d.amount).sum(),
         Basis::Spend => kept.iter().map(|d| d.credits().nano()).sum(),
     }
 }

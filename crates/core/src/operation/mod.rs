@@ -16,8 +16,8 @@ use crate::amount::Credits;
 use crate::catalog::{Catalog, Feature, NoPrice, Plan};
 use crate::decision::{Decision, Draw, Source};
 use crate::ledger::{
-    Book, Correction, Dimension, Event, GrantId, GrantTerms, HoldId, Key, Line, Movement, REQUESTS,
-    Record, Seq, Use,
+    Book, Correction, Dimension, Event, GrantId, GrantTerms, HoldId, Key, Line, Movement, REQUESTS, Record,
+    Seq, Use,
 };
 use crate::name::{Name, Path};
 use crate::time::Instant;
@@ -167,24 +167,18 @@ impl fmt::Display for Refusal {
             Self::NoPrice(name, NoPrice::NoMatch) => {
                 write!(f, "no price of `{name}` matches the request's dimensions")
             }
-            Self::TooLarge => f.write_str(
-                "the quantities cost more than 9223372036.854775807 credits; ask for less",
-            ),
+            Self::TooLarge => {
+                f.write_str("the quantities cost more than 9223372036.854775807 credits; ask for less")
+            }
             Self::BadMinimum(meter) => {
                 write!(
                     f,
                     "the minimum of `{meter}` must be one asked meter, above zero and at most what is asked"
                 )
             }
-            Self::BadLife(max) => write!(
-                f,
-                "the life of this hold must be above zero and at most {max}"
-            ),
+            Self::BadLife(max) => write!(f, "the life of this hold must be above zero and at most {max}"),
             Self::NotRecorded(name) => {
-                write!(
-                    f,
-                    "feature `{name}` is not recorded, so it cannot be held; settle it at once"
-                )
+                write!(f, "feature `{name}` is not recorded, so it cannot be held; settle it at once")
             }
             Self::UnknownHold(id) => write!(f, "the account has no hold {}", id.0),
             Self::TooManyExtensions(_) => {
@@ -201,13 +195,11 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::UnknownGrant(id) => write!(f, "the account has no open grant {}", id.0),
-            Self::AccountFull => f.write_str(
-                "the account has as many open grants or segments with settings as it may",
-            ),
-            Self::NotPositive => f.write_str("the amount must be above zero"),
-            Self::BadExpiry => {
-                f.write_str("the expiry must lie in the future and after the beginning")
+            Self::AccountFull => {
+                f.write_str("the account has as many open grants or segments with settings as it may")
             }
+            Self::NotPositive => f.write_str("the amount must be above zero"),
+            Self::BadExpiry => f.write_str("the expiry must lie in the future and after the beginning"),
             Self::MoreThanLeft(left) => write!(f, "only {left} credits are left in the grant"),
             Self::NotACharge(seq) => write!(f, "record {seq} is no charge"),
             Self::MoreThanCharged(charged) => write!(f, "only {charged} credits were charged"),
@@ -218,15 +210,11 @@ impl fmt::Display for Refusal {
 impl<'a> Context<'a> {
     fn plan(&self) -> Result<&'a Plan, Refusal> {
         let name = &self.account.settings.plan;
-        self.catalog
-            .plan(name.as_str())
-            .ok_or_else(|| Refusal::UnknownPlan(name.clone()))
+        self.catalog.plan(name.as_str()).ok_or_else(|| Refusal::UnknownPlan(name.clone()))
     }
 
     fn feature(&self, name: &Name) -> Result<&'a Feature, Refusal> {
-        self.catalog
-            .feature(name.as_str())
-            .ok_or_else(|| Refusal::UnknownFeature(name.clone()))
+        self.catalog.feature(name.as_str()).ok_or_else(|| Refusal::UnknownFeature(name.clone()))
     }
 
     /// Pins the prices in force to quantities. Every meter of the feature has a line, at zero when it is not named.
@@ -237,9 +225,8 @@ impl<'a> Context<'a> {
         dimensions: &[Dimension],
         quantities: &[(Name, u64)],
     ) -> Result<Use, Refusal> {
-        if let Some((unknown, _)) = quantities
-            .iter()
-            .find(|(m, _)| !feature.meters.contains(m) && m.as_str() != REQUESTS)
+        if let Some((unknown, _)) =
+            quantities.iter().find(|(m, _)| !feature.meters.contains(m) && m.as_str() != REQUESTS)
         {
             return Err(Refusal::UnknownMeter(unknown.clone()));
         }
@@ -250,15 +237,10 @@ impl<'a> Context<'a> {
         let line = |(i, meter): (usize, &Name)| Line {
             meter: meter.clone(),
             quantity: asked(meter).unwrap_or(u64::from(meter.as_str() == REQUESTS)),
-            price: found
-                .prices
-                .and_then(|p| p.get(i).copied())
-                .unwrap_or_default(),
+            price: found.prices.and_then(|p| p.get(i).copied()).unwrap_or_default(),
         };
         let mut lines: SmallVec<[Line; 3]> = feature.meters.iter().enumerate().map(line).collect();
-        let implied = quantities
-            .iter()
-            .find(|(m, _)| m.as_str() == REQUESTS && !feature.meters.contains(m));
+        let implied = quantities.iter().find(|(m, _)| m.as_str() == REQUESTS && !feature.meters.contains(m));
         if let Some((meter, quantity)) = implied {
             lines.push(Line {
                 meter: meter.clone(),
@@ -301,7 +283,5 @@ fn take(draft: &mut Draft, draws: &[Draw], to: Book) {
 /// The part of what was counted that a refund gives back: what was drawn, not that it was asked.
 fn refundable(counted: impl Iterator<Item = Counted>) -> Vec<Counted> {
     use crate::decision::Basis;
-    counted
-        .filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend) && c.cost != 0)
-        .collect()
+    counted.filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend) && c.cost != 0).collect()
 }

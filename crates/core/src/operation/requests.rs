@@ -66,11 +66,7 @@ pub fn open(ctx: Context<'_>, settings: Settings) -> Result<Draft, Refusal> {
 ///
 /// # Errors
 /// Refuses unknown plans and too many segments.
-pub fn change(
-    ctx: Context<'_>,
-    settings: Settings,
-    reason: Option<Label>,
-) -> Result<Draft, Refusal> {
+pub fn change(ctx: Context<'_>, settings: Settings, reason: Option<Label>) -> Result<Draft, Refusal> {
     Ok(Draft::new(Event::Changed(checked(ctx, settings)?, reason)))
 }
 
@@ -81,12 +77,7 @@ fn checked(ctx: Context<'_>, mut settings: Settings) -> Result<Settings, Refusal
     if settings.segments.len() > SEGMENTS_MAX {
         return Err(Refusal::AccountFull);
     }
-    if settings
-        .segments
-        .iter()
-        .filter_map(|s| s.pool_cap)
-        .any(|cap| cap < Credits::ZERO)
-    {
+    if settings.segments.iter().filter_map(|s| s.pool_cap).any(|cap| cap < Credits::ZERO) {
         return Err(Refusal::NotPositive);
     }
     settings.segments.sort_by(|a, b| a.segment.cmp(&b.segment));
@@ -103,25 +94,9 @@ pub fn decide(ctx: Context<'_>, ask: &Authorize) -> Result<(Use, Decision), Refu
         return Err(Refusal::NotRecorded(feature.name.clone()));
     }
     let request = &ask.request;
-    let usage = ctx.price(
-        feature,
-        &request.path,
-        &request.dimensions,
-        &request.quantities,
-    )?;
-    let mode = if ask.settle_now {
-        Mode::Charge
-    } else {
-        Mode::Hold
-    };
-    decide_use(
-        ctx,
-        feature,
-        usage,
-        mode,
-        request.consented,
-        ask.minimum.as_ref(),
-    )
+    let usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    let mode = if ask.settle_now { Mode::Charge } else { Mode::Hold };
+    decide_use(ctx, feature, usage, mode, request.consented, ask.minimum.as_ref())
 }
 
 /// Decides a priced use; shrinks it to what can be had when a minimum allows that.
@@ -134,11 +109,7 @@ pub(super) fn decide_use(
     minimum: Option<&Minimum>,
 ) -> Result<(Use, Decision), Refusal> {
     if let Some(m) = minimum {
-        let asked = usage
-            .lines
-            .iter()
-            .find(|l| l.meter == m.meter)
-            .map_or(0, |l| l.quantity);
+        let asked = usage.lines.iter().find(|l| l.meter == m.meter).map_or(0, |l| l.quantity);
         if m.quantity == 0 || m.quantity > asked {
             return Err(Refusal::BadMinimum(m.meter.clone()));
         }
@@ -148,15 +119,7 @@ pub(super) fn decide_use(
         return not_entitled(usage);
     };
     let run = |usage: &Use| {
-        let scene = Scene {
-            account: ctx.account,
-            plan,
-            program,
-            usage,
-            mode,
-            consented,
-            now: ctx.now,
-        };
+        let scene = Scene { account: ctx.account, plan, program, usage, mode, consented, now: ctx.now };
         waterfall::decide(scene).ok_or(Refusal::TooLarge)
     };
     let full = run(&usage)?;
@@ -168,11 +131,7 @@ pub(super) fn decide_use(
     let (mut low, mut high) = (m.quantity, usage.quantity(m.meter.as_str()));
     // What can be had only grows as the quantity shrinks, so the largest that is granted is found by halving.
     while low < high {
-        let middle = if best.is_none() {
-            low
-        } else {
-            low + (high - low) / 2
-        };
+        let middle = if best.is_none() { low } else { low + (high - low) / 2 };
         let less = with(middle);
         let decision = run(&less)?;
         if decision.outcome == Outcome::Deny {
@@ -220,11 +179,7 @@ fn not_entitled(usage: Use) -> Result<(Use, Decision), Refusal> {
 /// As [`decide`], and a life out of range.
 pub fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Decided, Refusal> {
     let feature = ctx.feature(&ask.request.feature)?;
-    let deadline = deadline(
-        ctx.now,
-        ask.life.unwrap_or(feature.hold_life),
-        feature.hold_life_max,
-    )?;
+    let deadline = deadline(ctx.now, ask.life.unwrap_or(feature.hold_life), feature.hold_life_max)?;
     let (usage, decision) = decide(ctx, ask)?;
     let draft = (decision.outcome.is_granted() && feature.ledger).then(|| {
         if ask.settle_now {
@@ -233,11 +188,7 @@ pub fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Decided, Refusal> 
             held(ctx, feature, usage.clone(), decision.clone(), deadline)
         }
     });
-    Ok(Decided {
-        usage,
-        decision,
-        draft,
-    })
+    Ok(Decided { usage, decision, draft })
 }
 
 pub(super) fn deadline(now: Instant, life: Span, life_max: Span) -> Result<Instant, Refusal> {
@@ -247,13 +198,7 @@ pub(super) fn deadline(now: Instant, life: Span, life_max: Span) -> Result<Insta
     Ok(now.after(life))
 }
 
-fn held(
-    ctx: Context<'_>,
-    feature: &Feature,
-    usage: Use,
-    decision: Decision,
-    deadline: Instant,
-) -> Draft {
+fn held(ctx: Context<'_>, feature: &Feature, usage: Use, decision: Decision, deadline: Instant) -> Draft {
     let draws = decision.draws.clone();
     let terms = HoldTerms {
         deadline,
@@ -267,18 +212,13 @@ fn held(
 }
 
 fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
-    refundable(
-        visits
-            .iter()
-            .filter(|v| v.terms.is_some())
-            .map(|v| Counted {
-                name: v.name.clone(),
-                level: v.level,
-                at: now,
-                cost: v.cost,
-                basis: v.basis.clone(),
-            }),
-    )
+    refundable(visits.iter().filter(|v| v.terms.is_some()).map(|v| Counted {
+        name: v.name.clone(),
+        level: v.level,
+        at: now,
+        cost: v.cost,
+        basis: v.basis.clone(),
+    }))
 }
 
 fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
@@ -301,22 +241,13 @@ fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
 /// Refuses what the catalog does not know, and a shortfall where the feature rejects it.
 pub fn record(ctx: Context<'_>, request: &Request) -> Result<Decided, Refusal> {
     let feature = ctx.feature(&request.feature)?;
-    let usage = ctx.price(
-        feature,
-        &request.path,
-        &request.dimensions,
-        &request.quantities,
-    )?;
+    let usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
     let (charge, decision) = charge_happened(ctx, feature.overshoot, usage, request.consented)?;
     let draws = charge.draws.clone();
     let usage = charge.usage.clone();
     let mut draft = Draft::new(Event::Charged(charge, decision.clone()));
     take(&mut draft, &draws, Book::Spent);
-    Ok(Decided {
-        usage,
-        decision,
-        draft: feature.ledger.then_some(draft),
-    })
+    Ok(Decided { usage, decision, draft: feature.ledger.then_some(draft) })
 }
 
 /// Runs the waterfall for use that has happened and finds payers for all of it.
@@ -328,11 +259,8 @@ pub(super) fn charge_happened(
 ) -> Result<(Charge, Decision), Refusal> {
     let plan = ctx.plan()?;
     let nothing = crate::catalog::Program::default();
-    let program = ctx
-        .catalog
-        .feature(usage.feature.as_str())
-        .and_then(|f| plan.program(f))
-        .unwrap_or(&nothing);
+    let program =
+        ctx.catalog.feature(usage.feature.as_str()).and_then(|f| plan.program(f)).unwrap_or(&nothing);
     let scene = Scene {
         account: ctx.account,
         plan,
@@ -345,14 +273,7 @@ pub(super) fn charge_happened(
     let mut decision = waterfall::decide(scene).ok_or(Refusal::TooLarge)?;
     let short = waterfall::left_after(&usage, &decision.draws).ok_or(Refusal::TooLarge)?;
     let mut excess = crate::ledger::Excess::default();
-    pay_shortfall(
-        ctx,
-        overshoot,
-        program,
-        short,
-        &mut decision.draws,
-        &mut excess,
-    )?;
+    pay_shortfall(ctx, overshoot, program, short, &mut decision.draws, &mut excess)?;
     let charge = Charge {
         usage,
         price: decision.price,

@@ -8,33 +8,15 @@ fn at(text: &str) -> Instant {
 fn check(every: Every, zone: &str, anchor: Option<&str>, now: &str, start: &str, end: &str) {
     let calendar = Calendar::new(every, zone, anchor.is_some()).expect("zone");
     let (from, to) = calendar.period(at(now), anchor.map_or(Instant::default(), at));
-    assert_eq!(
-        (from.to_string(), to.to_string()),
-        (start.into(), end.into()),
-        "{every:?} {zone} {now}"
-    );
+    assert_eq!((from.to_string(), to.to_string()), (start.into(), end.into()), "{every:?} {zone} {now}");
 }
 
 #[test]
 fn days_across_daylight_saving_in_three_zones() {
     let d = Every::Day;
     // Berlin 2026: 29 March has 23 hours, 25 October has 25 (EU rule: last Sundays, 01:00 UTC).
-    check(
-        d,
-        "Europe/Berlin",
-        None,
-        "2026-03-29T12:00:00Z",
-        "2026-03-28T23:00:00Z",
-        "2026-03-29T22:00:00Z",
-    );
-    check(
-        d,
-        "Europe/Berlin",
-        None,
-        "2026-10-25T00:30:00Z",
-        "2026-10-24T22:00:00Z",
-        "2026-10-25T23:00:00Z",
-    );
+    check(d, "Europe/Berlin", None, "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z");
+    check(d, "Europe/Berlin", None, "2026-10-25T00:30:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
     // New York 2026: second Sunday of March (8th), first Sunday of November (1st).
     check(
         d,
@@ -74,22 +56,8 @@ fn days_across_daylight_saving_in_three_zones() {
 
 #[test]
 fn weeks_months_years_hours() {
-    check(
-        Every::Week,
-        "UTC",
-        None,
-        "2026-11-22T12:00:00Z",
-        "2026-11-16T00:00:00Z",
-        "2026-11-23T00:00:00Z",
-    );
-    check(
-        Every::Week,
-        "UTC",
-        None,
-        "2026-11-23T00:00:00Z",
-        "2026-11-23T00:00:00Z",
-        "2026-11-30T00:00:00Z",
-    );
+    check(Every::Week, "UTC", None, "2026-11-22T12:00:00Z", "2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z");
+    check(Every::Week, "UTC", None, "2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z", "2026-11-30T00:00:00Z");
     check(
         Every::Month,
         "Asia/Tokyo",
@@ -98,14 +66,7 @@ fn weeks_months_years_hours() {
         "2026-02-28T15:00:00Z",
         "2026-03-31T15:00:00Z",
     );
-    check(
-        Every::Year,
-        "UTC",
-        None,
-        "2028-02-29T00:00:00Z",
-        "2028-01-01T00:00:00Z",
-        "2029-01-01T00:00:00Z",
-    );
+    check(Every::Year, "UTC", None, "2028-02-29T00:00:00Z", "2028-01-01T00:00:00Z", "2029-01-01T00:00:00Z");
     check(
         Every::Hour,
         "Asia/Kolkata",
@@ -120,81 +81,21 @@ fn weeks_months_years_hours() {
 fn month_anchors_remember_the_day() {
     let anchor = Some("2026-01-31T10:00:00Z");
     let m = Every::Month;
-    check(
-        m,
-        "UTC",
-        anchor,
-        "2026-02-01T00:00:00Z",
-        "2026-01-31T10:00:00Z",
-        "2026-02-28T10:00:00Z",
-    );
-    check(
-        m,
-        "UTC",
-        anchor,
-        "2026-02-28T10:00:00Z",
-        "2026-02-28T10:00:00Z",
-        "2026-03-31T10:00:00Z",
-    );
-    check(
-        m,
-        "UTC",
-        anchor,
-        "2026-04-30T09:59:59Z",
-        "2026-03-31T10:00:00Z",
-        "2026-04-30T10:00:00Z",
-    );
-    check(
-        m,
-        "UTC",
-        anchor,
-        "2028-02-29T10:00:00Z",
-        "2028-02-29T10:00:00Z",
-        "2028-03-31T10:00:00Z",
-    );
+    check(m, "UTC", anchor, "2026-02-01T00:00:00Z", "2026-01-31T10:00:00Z", "2026-02-28T10:00:00Z");
+    check(m, "UTC", anchor, "2026-02-28T10:00:00Z", "2026-02-28T10:00:00Z", "2026-03-31T10:00:00Z");
+    check(m, "UTC", anchor, "2026-04-30T09:59:59Z", "2026-03-31T10:00:00Z", "2026-04-30T10:00:00Z");
+    check(m, "UTC", anchor, "2028-02-29T10:00:00Z", "2028-02-29T10:00:00Z", "2028-03-31T10:00:00Z");
     // Before the anchor, periods extend backwards by the same rule.
-    check(
-        m,
-        "UTC",
-        anchor,
-        "2025-12-31T09:00:00Z",
-        "2025-11-30T10:00:00Z",
-        "2025-12-31T10:00:00Z",
-    );
+    check(m, "UTC", anchor, "2025-12-31T09:00:00Z", "2025-11-30T10:00:00Z", "2025-12-31T10:00:00Z");
     let leap = Some("2028-02-29T00:00:00Z");
-    check(
-        Every::Year,
-        "UTC",
-        leap,
-        "2029-03-01T00:00:00Z",
-        "2029-02-28T00:00:00Z",
-        "2030-02-28T00:00:00Z",
-    );
-    check(
-        Every::Year,
-        "UTC",
-        leap,
-        "2032-02-29T00:00:00Z",
-        "2032-02-29T00:00:00Z",
-        "2033-02-28T00:00:00Z",
-    );
+    check(Every::Year, "UTC", leap, "2029-03-01T00:00:00Z", "2029-02-28T00:00:00Z", "2030-02-28T00:00:00Z");
+    check(Every::Year, "UTC", leap, "2032-02-29T00:00:00Z", "2032-02-29T00:00:00Z", "2033-02-28T00:00:00Z");
 }
 
 #[test]
 fn periods_contain_their_instant() {
-    for zone in [
-        "Europe/Berlin",
-        "America/New_York",
-        "Australia/Lord_Howe",
-        "America/Santiago",
-    ] {
-        for every in [
-            Every::Hour,
-            Every::Day,
-            Every::Week,
-            Every::Month,
-            Every::Year,
-        ] {
+    for zone in ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"] {
+        for every in [Every::Hour, Every::Day, Every::Week, Every::Month, Every::Year] {
             for anchored in [false, true] {
                 let calendar = Calendar::new(every, zone, anchored).expect("zone");
                 let anchor = at("2024-01-31T02:30:00Z");
@@ -202,10 +103,7 @@ fn periods_contain_their_instant() {
                 let mut last_end = None;
                 while now < at("2026-12-31T00:00:00Z") {
                     let (start, end) = calendar.period(now, anchor);
-                    assert!(
-                        start <= now && now < end,
-                        "{zone} {every:?} {anchored}: {start} {now} {end}"
-                    );
+                    assert!(start <= now && now < end, "{zone} {every:?} {anchored}: {start} {now} {end}");
                     if let Some(last) = last_end {
                         assert!(
                             last == start || now < last,
@@ -222,14 +120,9 @@ fn periods_contain_their_instant() {
 
 #[test]
 fn spans() {
-    for (text, secs) in [
-        ("30s", 30),
-        ("5h", 18_000),
-        ("7d", 604_800),
-        ("PT5H", 18_000),
-        ("1m 30s", 90),
-        ("2w", 1_209_600),
-    ] {
+    for (text, secs) in
+        [("30s", 30), ("5h", 18_000), ("7d", 604_800), ("PT5H", 18_000), ("1m 30s", 90), ("2w", 1_209_600)]
+    {
         assert_eq!(text.parse::<Span>(), Ok(Span::from_secs(secs)), "{text}");
     }
     for text in ["", "5", "-5h", "1mo", "1y", "soon", "P1M", "999999d"] {

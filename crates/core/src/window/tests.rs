@@ -20,24 +20,11 @@ fn admitted(terms: Terms, schedule: &[(u64, i64)]) -> Vec<(u64, i64)> {
             out.push((now, cost));
         } else if let Some(told) = terms.fits_at(used.as_ref(), cost, at(now)) {
             let early = Instant::from_micros(told.micros() - 1);
-            assert!(
-                told > at(now),
-                "told {told} but it does not fit at {}",
-                at(now)
-            );
-            assert!(
-                terms.room(used.as_ref(), told).free >= cost,
-                "does not fit when told"
-            );
-            assert!(
-                terms.room(used.as_ref(), early).free < cost,
-                "would have fitted earlier than told"
-            );
+            assert!(told > at(now), "told {told} but it does not fit at {}", at(now));
+            assert!(terms.room(used.as_ref(), told).free >= cost, "does not fit when told");
+            assert!(terms.room(used.as_ref(), early).free < cost, "would have fitted earlier than told");
         } else {
-            assert!(
-                cost > room.capacity,
-                "only what exceeds the capacity never fits"
-            );
+            assert!(cost > room.capacity, "only what exceeds the capacity never fits");
         }
     }
     out
@@ -102,38 +89,13 @@ fn a_changed_limit_keeps_what_is_used() {
     let old = Terms::Rate(10, Span::from_secs(60), 10);
     old.take(&mut used, 8, at(0));
     // Eight used of ten; the new limit of twenty a minute leaves twelve, a limit of five leaves none.
-    assert_eq!(
-        Terms::Rate(20, Span::from_secs(60), 20)
-            .room(used.as_ref(), at(0))
-            .free,
-        12
-    );
-    assert_eq!(
-        Terms::Rate(5, Span::from_secs(60), 5)
-            .room(used.as_ref(), at(0))
-            .free,
-        0
-    );
-    assert_eq!(
-        Terms::Rate(20, Span::from_secs(30), 20)
-            .room(used.as_ref(), at(0))
-            .free,
-        12
-    );
+    assert_eq!(Terms::Rate(20, Span::from_secs(60), 20).room(used.as_ref(), at(0)).free, 12);
+    assert_eq!(Terms::Rate(5, Span::from_secs(60), 5).room(used.as_ref(), at(0)).free, 0);
+    assert_eq!(Terms::Rate(20, Span::from_secs(30), 20).room(used.as_ref(), at(0)).free, 12);
     let mut used = None;
     Terms::Span(10, at(0), at(100)).take(&mut used, 8, at(1));
-    assert_eq!(
-        Terms::Span(20, at(0), at(100))
-            .room(used.as_ref(), at(2))
-            .free,
-        12
-    );
-    assert_eq!(
-        Terms::Span(5, at(0), at(100))
-            .room(used.as_ref(), at(2))
-            .free,
-        0
-    );
+    assert_eq!(Terms::Span(20, at(0), at(100)).room(used.as_ref(), at(2)).free, 12);
+    assert_eq!(Terms::Span(5, at(0), at(100)).room(used.as_ref(), at(2)).free, 0);
 }
 
 #[test]
@@ -146,30 +108,18 @@ fn giving_back_stays_in_its_window() {
     if let Some(used) = &mut used {
         used.correct(at(50), -6, at(150));
     }
-    assert_eq!(
-        second.room(used.as_ref(), at(150)).used,
-        4,
-        "the old window's use is gone with it"
-    );
+    assert_eq!(second.room(used.as_ref(), at(150)).used, 4, "the old window's use is gone with it");
     if let Some(used) = &mut used {
         used.correct(at(150), -9, at(150));
     }
-    assert_eq!(
-        second.room(used.as_ref(), at(150)).used,
-        0,
-        "never below nothing"
-    );
+    assert_eq!(second.room(used.as_ref(), at(150)).used, 0, "never below nothing");
     let rate = Terms::Rate(10, Span::from_secs(1), 10);
     let mut used = None;
     rate.take(&mut used, 5, at(0));
     if let Some(used) = &mut used {
         used.correct(at(0), -100, at(1));
     }
-    assert_eq!(
-        rate.room(used.as_ref(), at(1)).free,
-        10,
-        "idle credit is never above the burst"
-    );
+    assert_eq!(rate.room(used.as_ref(), at(1)).free, 10, "idle credit is never above the burst");
 }
 
 #[test]

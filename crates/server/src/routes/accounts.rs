@@ -45,11 +45,8 @@ fn shown(ctx: Context<'_>) -> wire::Account {
     let account = ctx.account;
     let settings = &account.settings;
     let segment = |s: &core::SegmentSettings| {
-        let shown = wire::SegmentSettings {
-            suspended: s.suspended,
-            consent: s.consent,
-            pool_cap: s.pool_cap,
-        };
+        let shown =
+            wire::SegmentSettings { suspended: s.suspended, consent: s.consent, pool_cap: s.pool_cap };
         (s.segment.clone(), shown)
     };
     wire::Account {
@@ -58,11 +55,7 @@ fn shown(ctx: Context<'_>) -> wire::Account {
         suspended: settings.suspended,
         consent: settings.consent,
         billing_anchor: settings.billing_anchor,
-        segments: settings
-            .segments
-            .iter()
-            .map(segment)
-            .collect::<BTreeMap<_, _>>(),
+        segments: settings.segments.iter().map(segment).collect::<BTreeMap<_, _>>(),
         opened_at: account.opened_at,
         seq: account.seq,
         hash: render::hex(&account.chain),
@@ -82,34 +75,20 @@ pub(super) async fn open(
 ) -> Result<Json<wire::Account>, Failure> {
     access.on(Scope::Admin, &ask.id)?;
     if ask.id.as_str().starts_with('_') {
-        return Err(Failure::invalid(
-            "names that begin with _ are the server's own",
-        ));
+        return Err(Failure::invalid("names that begin with _ are the server's own"));
     }
-    let key = idempotency(
-        &headers,
-        ask.idempotency_key.take(),
-        Some(ask.id.to_string()),
-        &ask,
-    )?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), Some(ask.id.to_string()), &ask)?;
     let catalog = app.engine.catalog();
     let plan = ask.plan.clone().or_else(|| catalog.default_plan.clone());
-    let plan =
-        plan.ok_or_else(|| Failure::invalid("name a `plan`: the catalog has no default plan"))?;
+    let plan = plan.ok_or_else(|| Failure::invalid("name a `plan`: the catalog has no default plan"))?;
     let settings = |now: Instant| Settings {
         plan: plan.clone(),
         suspended: false,
         consent: ask.consent,
         billing_anchor: ask.billing_anchor.unwrap_or(now),
-        segments: ask
-            .segments
-            .iter()
-            .map(|(segment, s)| segment_of(segment, s))
-            .collect(),
+        segments: ask.segments.iter().map(|(segment, s)| segment_of(segment, s)).collect(),
     };
-    app.engine
-        .open_account(&ask.id, (&key, access.actor()), settings)
-        .await?;
+    app.engine.open_account(&ask.id, (&key, access.actor()), settings).await?;
     Ok(Json(app.engine.view(&ask.id, |ctx| Ok(shown(ctx))).await?))
 }
 
@@ -134,18 +113,11 @@ pub(super) async fn change(
         settings.suspended = ask.suspended.unwrap_or(settings.suspended);
         settings.consent = ask.consent.or(settings.consent);
         settings.billing_anchor = ask.billing_anchor.unwrap_or(settings.billing_anchor);
-        settings
-            .segments
-            .retain(|s| !ask.segments.contains_key(&s.segment));
-        let replaced = ask
-            .segments
-            .iter()
-            .filter_map(|(segment, s)| Some(segment_of(segment, s.as_ref()?)));
+        settings.segments.retain(|s| !ask.segments.contains_key(&s.segment));
+        let replaced = ask.segments.iter().filter_map(|(segment, s)| Some(segment_of(segment, s.as_ref()?)));
         settings.segments.extend(replaced);
     };
-    app.engine
-        .change_account(&account, (&key, access.actor()), ask.reason.as_ref(), apply)
-        .await?;
+    app.engine.change_account(&account, (&key, access.actor()), ask.reason.as_ref(), apply).await?;
     Ok(Json(app.engine.view(&account, |ctx| Ok(shown(ctx))).await?))
 }
 
@@ -178,14 +150,9 @@ pub(super) async fn list(
     let after = after.map_err(|e| Failure::invalid(format!("`after`: {e}")))?;
     let max = page_size(page.max);
     let mut names = app.engine.accounts(after.as_ref(), max)?;
-    let next = (names.len() == max)
-        .then(|| names.last().cloned())
-        .flatten();
+    let next = (names.len() == max).then(|| names.last().cloned()).flatten();
     names.retain(|name| access.reaches(name));
-    Ok(Json(wire::Accounts {
-        accounts: names,
-        next,
-    }))
+    Ok(Json(wire::Accounts { accounts: names, next }))
 }
 
 /// Show an account
@@ -211,11 +178,7 @@ pub(super) async fn balances(
     Path(id): Path<String>,
 ) -> Result<Json<wire::Balances>, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
-    Ok(Json(
-        app.engine
-            .view(&account, |ctx| Ok(balances_of(ctx)))
-            .await?,
-    ))
+    Ok(Json(app.engine.view(&account, |ctx| Ok(balances_of(ctx))).await?))
 }
 
 fn balances_of(ctx: Context<'_>) -> wire::Balances {
@@ -243,12 +206,7 @@ fn balances_of(ctx: Context<'_>) -> wire::Balances {
         goodwill: books.goodwill,
         debt: books.debt,
         overdraft: books.overdraft,
-        grants: account
-            .grants
-            .iter()
-            .filter(|g| !g.voided)
-            .map(grant)
-            .collect(),
+        grants: account.grants.iter().filter(|g| !g.voided).map(grant).collect(),
     }
 }
 
@@ -264,10 +222,7 @@ pub(super) async fn windows(
     let account = account_name(&access, Scope::Read, &id)?;
     let read = |ctx: Context<'_>| {
         let windows = view::windows(ctx).map_err(|e: Refusal| EngineError::Refused(e))?;
-        Ok(wire::Windows {
-            at: ctx.now,
-            windows: windows.iter().map(render::window).collect(),
-        })
+        Ok(wire::Windows { at: ctx.now, windows: windows.iter().map(render::window).collect() })
     };
     Ok(Json(app.engine.view(&account, read).await?))
 }
@@ -283,12 +238,7 @@ pub(super) async fn holds(
 ) -> Result<Json<wire::Holds>, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
     let read = |ctx: Context<'_>| {
-        let holds = ctx
-            .account
-            .holds
-            .iter()
-            .map(|h| render::hold(&ctx.account.id, h))
-            .collect();
+        let holds = ctx.account.holds.iter().map(|h| render::hold(&ctx.account.id, h)).collect();
         Ok(wire::Holds { at: ctx.now, holds })
     };
     Ok(Json(app.engine.view(&account, read).await?))
@@ -318,24 +268,13 @@ pub(super) async fn records(
     let account = account_name(&access, Scope::Read, &id)?;
     let Query(page) = query.map_err(|e| Failure::invalid(e.body_text()))?;
     let max = page_size(page.max);
-    let stored = app
-        .engine
-        .records(&account, page.from.unwrap_or(1).max(1), max)
-        .await?;
+    let stored = app.engine.records(&account, page.from.unwrap_or(1).max(1), max).await?;
     let mut records = Vec::with_capacity(stored.len());
     for s in &stored {
-        let record = Record::from_bytes(&s.bytes).map_err(|e| {
-            Failure::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal_error",
-                e.to_string(),
-            )
-        })?;
+        let record = Record::from_bytes(&s.bytes)
+            .map_err(|e| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string()))?;
         records.push(render::record_answer(&account, &record, &s.bytes, &s.hash));
     }
-    let next = stored
-        .last()
-        .filter(|_| stored.len() == max)
-        .map(|last| last.seq + 1);
+    let next = stored.last().filter(|_| stored.len() == max).map(|last| last.seq + 1);
     Ok(Json(wire::Records { records, next }))
 }

@@ -31,17 +31,10 @@ fn accepted(catalog: &Catalog) -> wire::CatalogAccepted {
 #[utoipa::path(get, path = "/v1/catalog", tag = "administration",
     responses((status = 200, description = "TOML or JSON", content_type = "text/plain", body = String),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn show_catalog(
-    State(app): State<App>,
-    access: Access,
-) -> Result<Response, Failure> {
+pub(super) async fn show_catalog(State(app): State<App>, access: Access) -> Result<Response, Failure> {
     access.everywhere(Scope::Read)?;
     let catalog = app.engine.catalog();
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        catalog.text.clone(),
-    )
-        .into_response())
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], catalog.text.clone()).into_response())
 }
 
 /// Put a catalog in force, whole or not at all
@@ -59,10 +52,7 @@ pub(super) async fn put_catalog(
     access.everywhere(Scope::Admin)?;
     let natural = format!("catalog at {}", app.engine.clock().now());
     let key = idempotency(&headers, None, Some(natural), &text)?;
-    let (catalog, _) = app
-        .engine
-        .put_catalog(&text, (&key, access.actor()))
-        .await??;
+    let (catalog, _) = app.engine.put_catalog(&text, (&key, access.actor())).await??;
     Ok(Json(accepted(&catalog)))
 }
 
@@ -85,11 +75,7 @@ pub(super) async fn check_catalog(
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show_schema(access: Access) -> Result<Response, Failure> {
     access.scope(Scope::Read)?;
-    Ok((
-        [(header::CONTENT_TYPE, "application/schema+json")],
-        schema().to_string(),
-    )
-        .into_response())
+    Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema().to_string()).into_response())
 }
 
 /// The catalog's JSON Schema, made from the types that read it.
@@ -102,16 +88,11 @@ pub(super) fn schema() -> serde_json::Value {
         .collect();
     let mut root = serde_json::to_value(CatalogSource::schema()).unwrap_or_default();
     if let Some(root) = root.as_object_mut() {
-        root.insert(
-            "$schema".into(),
-            "https://json-schema.org/draft/2020-12/schema".into(),
-        );
+        root.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
         root.insert("title".into(), "Headworks catalog".into());
         root.insert("$defs".into(), definitions.into());
     }
-    let text = root
-        .to_string()
-        .replace("#/components/schemas/", "#/$defs/");
+    let text = root.to_string().replace("#/components/schemas/", "#/$defs/");
     serde_json::from_str(&text).unwrap_or_default()
 }
 
@@ -141,39 +122,23 @@ pub(super) async fn create_key(
 ) -> Result<Json<wire::KeyCreated>, Failure> {
     access.everywhere(Scope::Admin)?;
     if ask.scopes.is_empty() {
-        return Err(Failure::invalid(
-            "`scopes`: name at least one of decide, record, read, admin",
-        ));
+        return Err(Failure::invalid("`scopes`: name at least one of decide, record, read, admin"));
     }
     let new = new_secret(&ask).map_err(|e| {
-        Failure::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal_error",
-            format!("no randomness: {e}"),
-        )
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", format!("no randomness: {e}"))
     })?;
     let key = shown(&new.key);
-    app.engine
-        .create_key(new.key, (&unique("create", &key.id)?, access.actor()))
-        .await?;
-    Ok(Json(wire::KeyCreated {
-        key,
-        secret: new.secret,
-    }))
+    app.engine.create_key(new.key, (&unique("create", &key.id)?, access.actor())).await?;
+    Ok(Json(wire::KeyCreated { key, secret: new.secret }))
 }
 
 /// List the API keys in force, without their secrets
 #[utoipa::path(get, path = "/v1/keys", tag = "administration",
     responses((status = 200, description = "The keys", body = wire::Keys),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn list_keys(
-    State(app): State<App>,
-    access: Access,
-) -> Result<Json<wire::Keys>, Failure> {
+pub(super) async fn list_keys(State(app): State<App>, access: Access) -> Result<Json<wire::Keys>, Failure> {
     access.everywhere(Scope::Admin)?;
-    Ok(Json(wire::Keys {
-        keys: app.engine.keyring().list().into_iter().map(shown).collect(),
-    }))
+    Ok(Json(wire::Keys { keys: app.engine.keyring().list().into_iter().map(shown).collect() }))
 }
 
 /// Revoke an API key at once
@@ -187,15 +152,9 @@ pub(super) async fn revoke_key(
 ) -> Result<StatusCode, Failure> {
     access.everywhere(Scope::Admin)?;
     let id = Name::new(&id).map_err(|_| {
-        Failure::new(
-            StatusCode::NOT_FOUND,
-            "unknown_key",
-            format!("there is no API key `{id}`"),
-        )
+        Failure::new(StatusCode::NOT_FOUND, "unknown_key", format!("there is no API key `{id}`"))
     })?;
-    app.engine
-        .revoke_key(&id, (&unique("revoke", &id)?, access.actor()))
-        .await?;
+    app.engine.revoke_key(&id, (&unique("revoke", &id)?, access.actor())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -213,11 +172,7 @@ pub(super) async fn healthz() -> &'static str {
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Failure> {
     match app.engine.stopped() {
         None => Ok("ready\n"),
-        Some(why) => Err(Failure::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "stopped",
-            why,
-        )),
+        Some(why) => Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "stopped", why)),
     }
 }
 
@@ -227,13 +182,10 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Failu
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn metrics(State(app): State<App>, access: Access) -> Result<Response, Failure> {
     access.everywhere(Scope::Read)?;
-    let text = app.metrics.text().map_err(|e| {
-        Failure::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal_error",
-            e.to_string(),
-        )
-    })?;
+    let text = app
+        .metrics
+        .text()
+        .map_err(|e| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string()))?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -19,11 +19,7 @@ use crate::render;
 
 pub(super) fn change(answer: &Answer) -> Result<Json<wire::Change>, Failure> {
     match &answer.effect {
-        Effect::Recorded(record) => Ok(Json(render::change(
-            &answer.account,
-            record,
-            answer.replayed,
-        ))),
+        Effect::Recorded(record) => Ok(Json(render::change(&answer.account, record, answer.replayed))),
         Effect::Denied(_) | Effect::Unrecorded(_) => Err(Failure::invalid("nothing was recorded")),
     }
 }
@@ -62,11 +58,7 @@ pub(super) async fn grant(
         features: ask.features.iter().cloned().collect(),
         reference: ask.reference.clone(),
     };
-    change(
-        &app.engine
-            .grant(&account, (&key, access.actor()), &new)
-            .await?,
-    )
+    change(&app.engine.grant(&account, (&key, access.actor()), &new).await?)
 }
 
 /// Take back what is left of a grant
@@ -88,11 +80,7 @@ pub(super) async fn void(
     })?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &(&grant, &ask))?;
     let grant = GrantId(number(&account, &grant, "unknown_grant")?);
-    change(
-        &app.engine
-            .void(&account, (&key, access.actor()), grant, ask.reason.as_ref())
-            .await?,
-    )
+    change(&app.engine.void(&account, (&key, access.actor()), grant, ask.reason.as_ref()).await?)
 }
 
 /// Correct a grant by hand
@@ -111,11 +99,7 @@ pub(super) async fn adjust(
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
     let grant = GrantId(number(&account, &ask.grant, "unknown_grant")?);
     let keyed = (&key, access.actor());
-    change(
-        &app.engine
-            .adjust(&account, keyed, grant, ask.amount, ask.reason.as_ref())
-            .await?,
-    )
+    change(&app.engine.adjust(&account, keyed, grant, ask.amount, ask.reason.as_ref()).await?)
 }
 
 /// Give back a charge, once, wholly or in part
@@ -134,9 +118,5 @@ pub(super) async fn refund(
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
     let charge = number(&account, &ask.charge, "unknown_record")?;
     let keyed = (&key, access.actor());
-    change(
-        &app.engine
-            .refund(&account, keyed, charge, ask.amount, ask.reason.as_ref())
-            .await?,
-    )
+    change(&app.engine.refund(&account, keyed, charge, ask.amount, ask.reason.as_ref()).await?)
 }

@@ -30,9 +30,7 @@ fn minimum(min: Option<wire::Quantities>) -> Result<Option<Minimum>, Failure> {
     let mut meters = min.into_iter();
     match (meters.next(), meters.next()) {
         (Some((meter, quantity)), None) => Ok(Some(Minimum { meter, quantity })),
-        _ => Err(Failure::invalid(
-            "`min` names exactly one meter: the one that may shrink",
-        )),
+        _ => Err(Failure::invalid("`min` names exactly one meter: the one that may shrink")),
     }
 }
 
@@ -47,13 +45,7 @@ fn request(ask: &wire::AuthorizeRequest) -> Request {
 }
 
 fn dimensions(named: &std::collections::BTreeMap<Name, Label>) -> SmallVec<[Dimension; 1]> {
-    named
-        .iter()
-        .map(|(name, value)| Dimension {
-            name: name.clone(),
-            value: value.clone(),
-        })
-        .collect()
+    named.iter().map(|(name, value)| Dimension { name: name.clone(), value: value.clone() }).collect()
 }
 
 fn authorize_of(ask: &wire::AuthorizeRequest) -> Result<Authorize, Failure> {
@@ -69,36 +61,20 @@ fn authorize_of(ask: &wire::AuthorizeRequest) -> Result<Authorize, Failure> {
 fn hold(reference: &Reference) -> Result<(&Name, HoldId), Failure> {
     match reference {
         Reference::Record(account, seq) => Ok((account, HoldId(*seq))),
-        Reference::Denial(..) => Err(Failure::new(
-            StatusCode::NOT_FOUND,
-            "unknown_hold",
-            "a denial opens no hold",
-        )),
+        Reference::Denial(..) => {
+            Err(Failure::new(StatusCode::NOT_FOUND, "unknown_hold", "a denial opens no hold"))
+        }
     }
 }
 
 fn decision(answer: &Answer) -> Result<Box<wire::Decision>, Failure> {
     let rendered = match &answer.effect {
-        Effect::Recorded(record) => {
-            render::decision_of_record(&answer.account, record, answer.replayed)
-        }
-        Effect::Denied(denial) => Some(render::decision_of_denial(
-            &answer.account,
-            denial,
-            answer.replayed,
-        )),
+        Effect::Recorded(record) => render::decision_of_record(&answer.account, record, answer.replayed),
+        Effect::Denied(denial) => Some(render::decision_of_denial(&answer.account, denial, answer.replayed)),
         Effect::Unrecorded(counted) => {
             let (at, usage, decision) = &**counted;
             let account = &answer.account;
-            let parts = Decided {
-                account,
-                at: *at,
-                usage,
-                decision,
-                id: None,
-                hold: None,
-                charge: None,
-            };
+            let parts = Decided { account, at: *at, usage, decision, id: None, hold: None, charge: None };
             Some(render::decision(parts, false))
         }
     };
@@ -106,18 +82,12 @@ fn decision(answer: &Answer) -> Result<Box<wire::Decision>, Failure> {
 }
 
 fn no_decision() -> Failure {
-    Failure::new(
-        StatusCode::NOT_FOUND,
-        "unknown_decision",
-        "this record stores no decision",
-    )
+    Failure::new(StatusCode::NOT_FOUND, "unknown_decision", "this record stores no decision")
 }
 
 fn charge(answer: &Answer) -> Result<Box<wire::Charge>, Failure> {
     let rendered = match &answer.effect {
-        Effect::Recorded(record) => {
-            render::charge_of_record(&answer.account, record, answer.replayed)
-        }
+        Effect::Recorded(record) => render::charge_of_record(&answer.account, record, answer.replayed),
         Effect::Denied(_) | Effect::Unrecorded(_) => None,
     };
     rendered
@@ -147,10 +117,7 @@ async fn run_authorize(
 ) -> Result<Box<wire::Decision>, Failure> {
     access.on(Scope::Decide, &ask.account)?;
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
-    let answer = app
-        .engine
-        .authorize(&ask.account, (&key, access.actor()), &authorize_of(&ask)?)
-        .await?;
+    let answer = app.engine.authorize(&ask.account, (&key, access.actor()), &authorize_of(&ask)?).await?;
     decision(&answer)
 }
 
@@ -166,15 +133,8 @@ pub(super) async fn check(
     access.on(Scope::Decide, &ask.account)?;
     let (at, usage, decision) = app.engine.check(&ask.account, &authorize_of(&ask)?).await?;
     let account = &ask.account;
-    let parts = Decided {
-        account,
-        at,
-        usage: &usage,
-        decision: &decision,
-        id: None,
-        hold: None,
-        charge: None,
-    };
+    let parts =
+        Decided { account, at, usage: &usage, decision: &decision, id: None, hold: None, charge: None };
     Ok(Json(render::decision(parts, false)))
 }
 
@@ -200,10 +160,7 @@ pub(super) async fn extend(
         progress: ask.progress.clone().map(pairs),
         consented: ask.consent,
     };
-    let answer = app
-        .engine
-        .extend(account, (&key, access.actor()), &extend)
-        .await?;
+    let answer = app.engine.extend(account, (&key, access.actor()), &extend).await?;
     Ok(Json(*decision(&answer)?))
 }
 
@@ -228,19 +185,10 @@ async fn run_settle(
     mut ask: wire::SettleRequest,
 ) -> Result<Box<wire::Charge>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
-    let key = idempotency(
-        headers,
-        ask.idempotency_key.take(),
-        Some(ask.hold.to_string()),
-        &ask,
-    )?;
+    let key = idempotency(headers, ask.idempotency_key.take(), Some(ask.hold.to_string()), &ask)?;
     let (account, hold) = hold(&ask.hold)?;
     let quantities = pairs(ask.quantities);
-    charge(
-        &app.engine
-            .settle(account, (&key, access.actor()), hold, &quantities)
-            .await?,
-    )
+    charge(&app.engine.settle(account, (&key, access.actor()), hold, &quantities).await?)
 }
 
 /// End a hold at zero
@@ -255,17 +203,9 @@ pub(super) async fn release(
     Body(mut ask): Body<wire::ReleaseRequest>,
 ) -> Result<Json<wire::Change>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
-    let key = idempotency(
-        &headers,
-        ask.idempotency_key.take(),
-        Some(ask.hold.to_string()),
-        &ask,
-    )?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), Some(ask.hold.to_string()), &ask)?;
     let (account, hold) = hold(&ask.hold)?;
-    let answer = app
-        .engine
-        .release(account, (&key, access.actor()), hold)
-        .await?;
+    let answer = app.engine.release(account, (&key, access.actor()), hold).await?;
     super::credits::change(&answer)
 }
 
@@ -298,11 +238,7 @@ async fn run_record(
         quantities: pairs(ask.quantities),
         consented: ask.consent,
     };
-    charge(
-        &app.engine
-            .record(&ask.account, (&key, access.actor()), &request)
-            .await?,
-    )
+    charge(&app.engine.record(&ask.account, (&key, access.actor()), &request).await?)
 }
 
 /// Run several operations; each has its own answer, and one that fails does not stop the others
@@ -315,9 +251,7 @@ pub(super) async fn batch(
     Body(batch): Body<wire::BatchRequest>,
 ) -> Result<Json<wire::BatchAnswer>, Failure> {
     if batch.items.len() > BATCH_MAX {
-        return Err(Failure::invalid(format!(
-            "a batch has at most {BATCH_MAX} items"
-        )));
+        return Err(Failure::invalid(format!("a batch has at most {BATCH_MAX} items")));
     }
     // All items are decided before any waits, so that they share a commit.
     let mut tasks = tokio::task::JoinSet::new();
@@ -327,32 +261,28 @@ pub(super) async fn batch(
     }
     let mut answers = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        answers.push(done.map_err(|e| {
-            Failure::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal_error",
-                e.to_string(),
-            )
-        })?);
+        answers.push(
+            done.map_err(|e| {
+                Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string())
+            })?,
+        );
     }
     answers.sort_by_key(|(i, _)| *i);
-    Ok(Json(wire::BatchAnswer {
-        items: answers.into_iter().map(|(_, answer)| answer).collect(),
-    }))
+    Ok(Json(wire::BatchAnswer { items: answers.into_iter().map(|(_, answer)| answer).collect() }))
 }
 
 async fn run_item(app: &App, access: &Access, item: wire::BatchItem) -> wire::BatchItemAnswer {
     let none = HeaderMap::new();
     let answer = match item {
-        wire::BatchItem::Authorize(ask) => run_authorize(app, access, &none, ask)
-            .await
-            .map(wire::BatchItemAnswer::Decision),
-        wire::BatchItem::Settle(ask) => run_settle(app, access, &none, ask)
-            .await
-            .map(wire::BatchItemAnswer::Charge),
-        wire::BatchItem::Record(ask) => run_record(app, access, &none, ask)
-            .await
-            .map(wire::BatchItemAnswer::Charge),
+        wire::BatchItem::Authorize(ask) => {
+            run_authorize(app, access, &none, ask).await.map(wire::BatchItemAnswer::Decision)
+        }
+        wire::BatchItem::Settle(ask) => {
+            run_settle(app, access, &none, ask).await.map(wire::BatchItemAnswer::Charge)
+        }
+        wire::BatchItem::Record(ask) => {
+            run_record(app, access, &none, ask).await.map(wire::BatchItemAnswer::Charge)
+        }
     };
     answer.unwrap_or_else(|Failure(problem)| wire::BatchItemAnswer::Problem(problem))
 }

@@ -40,12 +40,7 @@ impl App {
     /// Everything the routes need over one engine.
     #[must_use]
     pub fn new(engine: Arc<Engine>, open: bool, request_timeout: std::time::Duration) -> Self {
-        Self {
-            metrics: Arc::new(Metrics::new(&engine)),
-            engine,
-            open,
-            request_timeout,
-        }
+        Self { metrics: Arc::new(Metrics::new(&engine)), engine, open, request_timeout }
     }
 }
 
@@ -68,10 +63,7 @@ struct Security;
 impl utoipa::Modify for Security {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("key", scheme);
+        document.components.get_or_insert_default().add_security_scheme("key", scheme);
     }
 }
 
@@ -97,18 +89,12 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(credits::refund))
         .merge(
             OpenApiRouter::new()
-                .routes(routes!(
-                    administration::show_catalog,
-                    administration::put_catalog
-                ))
+                .routes(routes!(administration::show_catalog, administration::put_catalog))
                 .routes(routes!(administration::check_catalog))
                 .layer(DefaultBodyLimit::max(CATALOG_BYTES_MAX)),
         )
         .routes(routes!(administration::show_schema))
-        .routes(routes!(
-            administration::create_key,
-            administration::list_keys
-        ))
+        .routes(routes!(administration::create_key, administration::list_keys))
         .routes(routes!(administration::revoke_key))
         .routes(routes!(administration::healthz))
         .routes(routes!(administration::readyz))
@@ -116,7 +102,6 @@ fn table() -> OpenApiRouter<App> {
 }
 
 /// The router over an engine.
-#[must_use]
 pub fn app(app: App) -> axum::Router {
     let (router, document) = table().split_for_parts();
     let document = document.to_json().unwrap_or_default();
@@ -124,10 +109,7 @@ pub fn app(app: App) -> axum::Router {
         .route(
             "/v1/openapi.json",
             axum::routing::get(move |_: crate::auth::Access| async move {
-                (
-                    [(axum::http::header::CONTENT_TYPE, "application/json")],
-                    document,
-                )
+                ([(axum::http::header::CONTENT_TYPE, "application/json")], document)
             }),
         )
         .fallback(|| async {
@@ -171,23 +153,16 @@ pub fn catalog_schema() -> serde_json::Value {
 
 /// Bounds the time of a request and measures it.
 async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", |p| p.as_str())
-        .to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", |p| p.as_str()).to_owned();
     let started = std::time::Instant::now();
     let response = match tokio::time::timeout(app.request_timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let detail = "the request took too long; whether it was stored is known by retrying with the same key";
+            let detail =
+                "the request took too long; whether it was stored is known by retrying with the same key";
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail).into_response()
         }
     };
-    app.metrics.observe(
-        &route,
-        response.status().as_u16(),
-        started.elapsed().as_secs_f64(),
-    );
+    app.metrics.observe(&route, response.status().as_u16(), started.elapsed().as_secs_f64());
     response
 }

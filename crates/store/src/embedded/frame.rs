@@ -36,24 +36,14 @@ impl Position {
 
     pub(super) fn from_u64(packed: u64) -> Self {
         let [a, b, c, d, e, f, g, h] = packed.to_be_bytes();
-        Self {
-            segment: u32::from_be_bytes([a, b, c, d]),
-            offset: u32::from_be_bytes([e, f, g, h]),
-        }
+        Self { segment: u32::from_be_bytes([a, b, c, d]), offset: u32::from_be_bytes([e, f, g, h]) }
     }
 }
 
 pub(super) fn segment_header(segment: u32) -> [u8; SEGMENT_HEADER] {
     let mut header = [0; SEGMENT_HEADER];
-    let fields = TITLE
-        .iter()
-        .copied()
-        .chain(FORMAT.to_le_bytes())
-        .chain(segment.to_le_bytes());
-    header
-        .iter_mut()
-        .zip(fields)
-        .for_each(|(to, from)| *to = from);
+    let fields = TITLE.iter().copied().chain(FORMAT.to_le_bytes()).chain(segment.to_le_bytes());
+    header.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
     header
 }
 
@@ -86,11 +76,7 @@ pub(super) fn write_block<'a>(
 ) {
     let base = out.len();
     out.extend_from_slice(&[0; BLOCK_HEADER]);
-    for entry in batch
-        .entries()
-        .iter()
-        .filter(|e| !skipped.contains(&e.account))
-    {
+    for entry in batch.entries().iter().filter(|e| !skipped.contains(&e.account)) {
         let at = out.len();
         placed(entry, at - base);
         out.extend_from_slice(&[0; ENTRY_HEADER]);
@@ -113,14 +99,8 @@ pub(super) fn write_block<'a>(
 fn seal(out: &mut [u8], at: usize, header: usize, magic: Option<u32>) {
     let body = out.get(at + header..).unwrap_or_default();
     let (length, crc) = (narrow(body.len()), crc32c::crc32c(body));
-    let fields = magic
-        .into_iter()
-        .chain([length, crc])
-        .flat_map(u32::to_le_bytes);
-    out.iter_mut()
-        .skip(at)
-        .zip(fields)
-        .for_each(|(to, from)| *to = from);
+    let fields = magic.into_iter().chain([length, crc]).flat_map(u32::to_le_bytes);
+    out.iter_mut().skip(at).zip(fields).for_each(|(to, from)| *to = from);
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -150,9 +130,7 @@ pub(super) struct Parsed {
 
 /// The length of the entry whose header begins the bytes, header included.
 pub(super) fn entry_length(header: &[u8]) -> Option<usize> {
-    usize::try_from(word(header, 0)?)
-        .ok()?
-        .checked_add(ENTRY_HEADER)
+    usize::try_from(word(header, 0)?).ok()?.checked_add(ENTRY_HEADER)
 }
 
 /// The entry that begins the bytes, if it is whole and its checksum holds.
@@ -174,15 +152,6 @@ pub(super) fn entry(bytes: &[u8]) -> Option<Parsed> {
         .chunks_exact(16)
         .filter_map(|k| Some(IndexKey(u128::from_le_bytes(k.try_into().ok()?))))
         .collect();
-    let stored = Stored {
-        account,
-        seq,
-        hash: hash.try_into().ok()?,
-        bytes: record.to_vec(),
-    };
-    Some(Parsed {
-        stored,
-        keys,
-        length,
-    })
+    let stored = Stored { account, seq, hash: hash.try_into().ok()?, bytes: record.to_vec() };
+    Some(Parsed { stored, keys, length })
 }

@@ -40,10 +40,7 @@ fn log_key(account: &Name, seq: Seq) -> Vec<u8> {
 }
 
 fn wake_key(at: Instant, account: &Name) -> Vec<u8> {
-    let mut key = u64::try_from(at.micros())
-        .unwrap_or(0)
-        .to_be_bytes()
-        .to_vec();
+    let mut key = u64::try_from(at.micros()).unwrap_or(0).to_be_bytes().to_vec();
     key.extend_from_slice(account.as_str().as_bytes());
     key
 }
@@ -64,10 +61,7 @@ impl Index {
             .manual_journal_persist(true)
             .open()
             .map_err(failed)?;
-        let keyspace = |name: &str| {
-            db.keyspace(name, KeyspaceCreateOptions::default)
-                .map_err(failed)
-        };
+        let keyspace = |name: &str| db.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
         Ok(Self {
             keys: keyspace("keys")?,
             logs: keyspace("logs")?,
@@ -81,9 +75,7 @@ impl Index {
     /// Up to where the journal is indexed.
     pub(super) fn watermark(&self) -> Result<Position, StoreError> {
         let found = self.meta.get("watermark").map_err(failed)?;
-        Ok(Position::from_u64(
-            found.and_then(|v| number(&v, 0)).unwrap_or(1 << 32),
-        ))
+        Ok(Position::from_u64(found.and_then(|v| number(&v, 0)).unwrap_or(1 << 32)))
     }
 
     pub(super) fn find(&self, key: IndexKey) -> Result<Option<Position>, StoreError> {
@@ -107,9 +99,7 @@ impl Index {
         let mut out = Vec::new();
         let snapshot = self.db.snapshot();
         // The chunk that holds `from` begins at or before it.
-        let before = snapshot
-            .range(&self.logs, log_key(account, 0)..=log_key(account, from))
-            .next_back();
+        let before = snapshot.range(&self.logs, log_key(account, 0)..=log_key(account, from)).next_back();
         let first = match before {
             Some(item) => item.key().map_err(failed)?.to_vec(),
             None => log_key(account, from),
@@ -120,10 +110,7 @@ impl Index {
                 continue;
             };
             let skip = usize::try_from(from.saturating_sub(start)).unwrap_or(usize::MAX);
-            let packed = value
-                .chunks_exact(8)
-                .skip(skip)
-                .filter_map(|c| number(c, 0));
+            let packed = value.chunks_exact(8).skip(skip).filter_map(|c| number(c, 0));
             out.extend(packed.map(Position::from_u64).take(max - out.len()));
             if out.len() >= max {
                 break;
@@ -143,11 +130,7 @@ impl Index {
         Ok(start + u64::try_from(value.len() / 8).unwrap_or(0) - 1)
     }
 
-    pub(super) fn accounts(
-        &self,
-        after: Option<&Name>,
-        max: usize,
-    ) -> Result<Vec<Name>, StoreError> {
+    pub(super) fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
         let mut out = Vec::new();
         let mut from = after.map_or(Vec::new(), |a| [a.as_str().as_bytes(), &[1]].concat());
         while out.len() < max {
@@ -165,10 +148,7 @@ impl Index {
     }
 
     pub(super) fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
-        let until = u64::try_from(now.micros())
-            .unwrap_or(0)
-            .saturating_add(1)
-            .to_be_bytes();
+        let until = u64::try_from(now.micros()).unwrap_or(0).saturating_add(1).to_be_bytes();
         let mut out = Vec::new();
         for item in self.wakes.range(..until.to_vec()).take(max) {
             let key = item.key().map_err(failed)?;
@@ -181,7 +161,7 @@ impl Index {
     pub(super) fn write(
         &self,
         states: &[Checkpoint],
-        keys: &mut Vec<(IndexKey, Position)>,
+        keys: &mut [(IndexKey, Position)],
         logs: &mut dyn Iterator<Item = (&Name, Seq, &[Position])>,
         watermark: Position,
     ) -> Result<(), StoreError> {
@@ -198,15 +178,10 @@ impl Index {
         }
         let mut batch = self.db.batch();
         for (account, first, positions) in logs {
-            let value: Vec<u8> = positions
-                .iter()
-                .flat_map(|p| p.to_u64().to_be_bytes())
-                .collect();
+            let value: Vec<u8> = positions.iter().flat_map(|p| p.to_u64().to_be_bytes()).collect();
             batch.insert(&self.logs, log_key(account, first), value);
             if batch.len() >= CHUNK {
-                std::mem::replace(&mut batch, self.db.batch())
-                    .commit()
-                    .map_err(failed)?;
+                std::mem::replace(&mut batch, self.db.batch()).commit().map_err(failed)?;
             }
         }
         batch.insert(&self.meta, "watermark", watermark.to_u64().to_be_bytes());
@@ -218,15 +193,9 @@ impl Index {
         let mut batch = self.db.batch();
         for state in states {
             let old = self.states.get(state.account.as_str()).map_err(failed)?;
-            let old_wake = old
-                .as_ref()
-                .and_then(|v| number(v, 8))
-                .and_then(|w| i64::try_from(w).ok());
+            let old_wake = old.as_ref().and_then(|v| number(v, 8)).and_then(|w| i64::try_from(w).ok());
             if let Some(old) = old_wake.filter(|w| *w != state.wakes_at.micros()) {
-                batch.remove(
-                    &self.wakes,
-                    wake_key(Instant::from_micros(old), &state.account),
-                );
+                batch.remove(&self.wakes, wake_key(Instant::from_micros(old), &state.account));
             }
             if state.wakes_at < Instant::NEVER {
                 batch.insert(&self.wakes, wake_key(state.wakes_at, &state.account), "");

@@ -49,34 +49,19 @@ impl Segments {
 
     fn io(&self, doing: &'static str, segment: u32) -> impl FnOnce(std::io::Error) -> StoreError {
         let path = self.path(segment);
-        move |source| StoreError::Io {
-            doing,
-            path,
-            source,
-        }
+        move |source| StoreError::Io { doing, path, source }
     }
 
     fn place(&self, segment: u32, offset: usize) -> Place {
-        Place {
-            file: self.path(segment),
-            offset: u64::try_from(offset).unwrap_or(u64::MAX),
-        }
+        Place { file: self.path(segment), offset: u64::try_from(offset).unwrap_or(u64::MAX) }
     }
 
     fn file(&self, segment: u32) -> Result<Arc<File>, StoreError> {
-        if let Some(file) = self
-            .open
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&segment)
-        {
+        if let Some(file) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(&segment) {
             return Ok(Arc::clone(file));
         }
         let file = Arc::new(File::open(self.path(segment)).map_err(self.io("opening", segment))?);
-        self.open
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(segment, Arc::clone(&file));
+        self.open.write().unwrap_or_else(PoisonError::into_inner).insert(segment, Arc::clone(&file));
         Ok(file)
     }
 
@@ -93,22 +78,15 @@ impl Segments {
             if u64::try_from(length).is_ok_and(|l| l <= limit) {
                 bytes.resize(length, 0);
                 let tail = bytes.get_mut(have..).unwrap_or_default();
-                read_at(
-                    &file,
-                    tail,
-                    at.offset
-                        .saturating_add(u32::try_from(have).unwrap_or(u32::MAX)),
-                )
-                .map_err(self.io("reading", at.segment))?;
+                read_at(&file, tail, at.offset.saturating_add(u32::try_from(have).unwrap_or(u32::MAX)))
+                    .map_err(self.io("reading", at.segment))?;
             }
         }
-        frame::entry(&bytes)
-            .map(|parsed| parsed.stored)
-            .ok_or_else(|| StoreError::Damaged {
-                place: self.place(at.segment, usize::try_from(at.offset).unwrap_or(usize::MAX)),
-                what: "the record's checksum does not hold".into(),
-                intact: 0,
-            })
+        frame::entry(&bytes).map(|parsed| parsed.stored).ok_or_else(|| StoreError::Damaged {
+            place: self.place(at.segment, usize::try_from(at.offset).unwrap_or(usize::MAX)),
+            what: "the record's checksum does not hold".into(),
+            intact: 0,
+        })
     }
 }
 
@@ -134,11 +112,8 @@ pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
     let mut sizes = Vec::new();
     for number in list(dir)? {
         let path = dir.join(format!("{number:08}.journal"));
-        let bytes = std::fs::read(&path).map_err(|source| StoreError::Io {
-            doing: "reading",
-            path,
-            source,
-        })?;
+        let bytes =
+            std::fs::read(&path).map_err(|source| StoreError::Io { doing: "reading", path, source })?;
         let mut at = SEGMENT_HEADER;
         while let Some(length) = bytes.get(at..).and_then(frame::block_length) {
             sizes.push(BLOCK_HEADER + length);
@@ -150,18 +125,12 @@ pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
 
 /// The numbers of the segments in a directory, in order.
 fn list(dir: &Path) -> Result<Vec<u32>, StoreError> {
-    let io = |source| StoreError::Io {
-        doing: "listing",
-        path: dir.to_path_buf(),
-        source,
-    };
+    let io = |source| StoreError::Io { doing: "listing", path: dir.to_path_buf(), source };
     let mut found = Vec::new();
     for item in std::fs::read_dir(dir).map_err(io)? {
         let name = item.map_err(io)?.file_name();
-        let number: Option<u32> = name
-            .to_str()
-            .and_then(|n| n.strip_suffix(".journal"))
-            .and_then(|n| n.parse().ok());
+        let number: Option<u32> =
+            name.to_str().and_then(|n| n.strip_suffix(".journal")).and_then(|n| n.parse().ok());
         found.extend(number);
     }
     found.sort_unstable();
@@ -175,10 +144,7 @@ pub(super) fn open(
     segment_bytes_max: u32,
     mut seen: impl FnMut(Position, Parsed),
 ) -> Result<(Arc<Segments>, Writer, Scanned), StoreError> {
-    let segments = Arc::new(Segments {
-        dir: dir.to_path_buf(),
-        open: RwLock::default(),
-    });
+    let segments = Arc::new(Segments { dir: dir.to_path_buf(), open: RwLock::default() });
     let numbers = list(dir)?;
     let mut scanned = Scanned::default();
     let mut expected = numbers.first().copied().unwrap_or(1).min(1);
@@ -193,20 +159,9 @@ pub(super) fn open(
     }
     let mut end = None;
     for &number in numbers.iter().filter(|n| **n >= from.segment) {
-        let start = if number == from.segment {
-            from.offset
-        } else {
-            0
-        };
+        let start = if number == from.segment { from.offset } else { 0 };
         let is_last = Some(&number) == numbers.last();
-        end = Some(scan_segment(
-            &segments,
-            number,
-            start,
-            is_last,
-            &mut scanned,
-            &mut seen,
-        )?);
+        end = Some(scan_segment(&segments, number, start, is_last, &mut scanned, &mut seen)?);
     }
     let writer = match end {
         Some(end) => Writer::resume(Arc::clone(&segments), end, segment_bytes_max)?,
@@ -216,11 +171,7 @@ pub(super) fn open(
 }
 
 fn missing(segments: &Segments, number: u32, intact: u64) -> StoreError {
-    StoreError::Damaged {
-        place: segments.place(number, 0),
-        what: "the file is missing".into(),
-        intact,
-    }
+    StoreError::Damaged { place: segments.place(number, 0), what: "the file is missing".into(), intact }
 }
 
 fn scan_segment(
@@ -244,25 +195,15 @@ fn scan_segment(
     if let Err(what) = frame::check_segment_header(&bytes, number) {
         return Err(damaged(0, &what, scanned.entries));
     }
-    let mut at = usize::try_from(start)
-        .unwrap_or(usize::MAX)
-        .max(SEGMENT_HEADER);
+    let mut at = usize::try_from(start).unwrap_or(usize::MAX).max(SEGMENT_HEADER);
     if at > bytes.len() {
-        return Err(damaged(
-            bytes.len(),
-            "the file is shorter than what was acknowledged",
-            scanned.entries,
-        ));
+        return Err(damaged(bytes.len(), "the file is shorter than what was acknowledged", scanned.entries));
     }
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
         let Some(payload) = frame::block(rest) else {
             if !is_last || has_block_after(rest) {
-                return Err(damaged(
-                    at,
-                    "a block's checksum does not hold",
-                    scanned.entries,
-                ));
+                return Err(damaged(at, "a block's checksum does not hold", scanned.entries));
             }
             return cut(segments, number, at, bytes.len() - at, scanned);
         };
@@ -270,37 +211,21 @@ fn scan_segment(
         while inside < payload.len() {
             let offset = at + BLOCK_HEADER + inside;
             let Some(parsed) = frame::entry(payload.get(inside..).unwrap_or_default()) else {
-                return Err(damaged(
-                    offset,
-                    "a record's checksum does not hold",
-                    scanned.entries,
-                ));
+                return Err(damaged(offset, "a record's checksum does not hold", scanned.entries));
             };
             inside += parsed.length;
             scanned.entries += 1;
-            seen(
-                Position {
-                    segment: number,
-                    offset: u32::try_from(offset).unwrap_or(u32::MAX),
-                },
-                parsed,
-            );
+            seen(Position { segment: number, offset: u32::try_from(offset).unwrap_or(u32::MAX) }, parsed);
         }
         at += BLOCK_HEADER + payload.len();
     }
-    Ok(Position {
-        segment: number,
-        offset: u32::try_from(at).unwrap_or(u32::MAX),
-    })
+    Ok(Position { segment: number, offset: u32::try_from(at).unwrap_or(u32::MAX) })
 }
 
 /// Whether an intact block stands anywhere behind a broken one.
 fn has_block_after(rest: &[u8]) -> bool {
-    (1..rest.len()).any(|skip| {
-        rest.get(skip..)
-            .and_then(frame::block)
-            .is_some_and(|payload| !payload.is_empty())
-    })
+    (1..rest.len())
+        .any(|skip| rest.get(skip..).and_then(frame::block).is_some_and(|payload| !payload.is_empty()))
 }
 
 fn cut(
@@ -311,10 +236,8 @@ fn cut(
     scanned: &mut Scanned,
 ) -> Result<Position, StoreError> {
     let keep = at.max(SEGMENT_HEADER);
-    let file = OpenOptions::new()
-        .write(true)
-        .open(segments.path(number))
-        .map_err(segments.io("opening", number))?;
+    let file =
+        OpenOptions::new().write(true).open(segments.path(number)).map_err(segments.io("opening", number))?;
     let cut_then_sync = || {
         file.set_len(u64::try_from(at).unwrap_or(0))?;
         if at < SEGMENT_HEADER {
@@ -323,29 +246,15 @@ fn cut(
         file.sync_all()
     };
     cut_then_sync().map_err(segments.io("cutting the torn tail of", number))?;
-    scanned.cut = Some((
-        segments.place(number, at),
-        u64::try_from(bytes).unwrap_or(0),
-    ));
-    Ok(Position {
-        segment: number,
-        offset: u32::try_from(keep).unwrap_or(u32::MAX),
-    })
+    scanned.cut = Some((segments.place(number, at), u64::try_from(bytes).unwrap_or(0)));
+    Ok(Position { segment: number, offset: u32::try_from(keep).unwrap_or(u32::MAX) })
 }
 
 impl Writer {
-    fn begin(
-        segments: Arc<Segments>,
-        number: u32,
-        segment_bytes_max: u32,
-    ) -> Result<Self, StoreError> {
+    fn begin(segments: Arc<Segments>, number: u32, segment_bytes_max: u32) -> Result<Self, StoreError> {
         let path = segments.path(number);
         let create = || {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .append(true)
-                .create_new(true)
-                .open(&path)?;
+            let mut file = OpenOptions::new().read(true).append(true).create_new(true).open(&path)?;
             file.write_all(&frame::segment_header(number))?;
             file.sync_all()?;
             // The name must survive a crash as well as the bytes.
@@ -353,40 +262,17 @@ impl Writer {
             Ok(file)
         };
         let file = Arc::new(create().map_err(segments.io("creating", number))?);
-        segments
-            .open
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(number, Arc::clone(&file));
+        segments.open.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&file));
         let offset = u32::try_from(SEGMENT_HEADER).unwrap_or(u32::MAX);
-        let end = Position {
-            segment: number,
-            offset,
-        };
-        Ok(Self {
-            segments,
-            file,
-            end,
-            buffer: Vec::new(),
-            segment_bytes_max,
-        })
+        let end = Position { segment: number, offset };
+        Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max })
     }
 
-    fn resume(
-        segments: Arc<Segments>,
-        end: Position,
-        segment_bytes_max: u32,
-    ) -> Result<Self, StoreError> {
+    fn resume(segments: Arc<Segments>, end: Position, segment_bytes_max: u32) -> Result<Self, StoreError> {
         let path = segments.path(end.segment);
         let file = OpenOptions::new().read(true).append(true).open(path);
         let file = Arc::new(file.map_err(segments.io("opening", end.segment))?);
-        Ok(Self {
-            segments,
-            file,
-            end,
-            buffer: Vec::new(),
-            segment_bytes_max,
-        })
+        Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max })
     }
 
     pub(super) fn end(&self) -> Position {
@@ -401,35 +287,22 @@ impl Writer {
     ) -> Result<Vec<(&'a Entry, Position)>, StoreError> {
         self.buffer.clear();
         let mut placed = Vec::with_capacity(batch.entries().len());
-        frame::write_block(&mut self.buffer, batch, skipped, |entry, offset| {
-            placed.push((entry, offset))
-        });
+        frame::write_block(&mut self.buffer, batch, skipped, |entry, offset| placed.push((entry, offset)));
         let length = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
         if self.end.offset.saturating_add(length) > self.segment_bytes_max && self.end.offset > 16 {
-            let next = Self::begin(
-                Arc::clone(&self.segments),
-                self.end.segment + 1,
-                self.segment_bytes_max,
-            )?;
+            let next = Self::begin(Arc::clone(&self.segments), self.end.segment + 1, self.segment_bytes_max)?;
             let buffer = std::mem::take(&mut self.buffer);
             *self = Self { buffer, ..next };
         }
         let number = self.end.segment;
-        (&*self.file)
-            .write_all(&self.buffer)
-            .map_err(self.segments.io("appending to", number))?;
-        self.file
-            .sync_data()
-            .map_err(self.segments.io("syncing", number))?;
+        (&*self.file).write_all(&self.buffer).map_err(self.segments.io("appending to", number))?;
+        self.file.sync_data().map_err(self.segments.io("syncing", number))?;
         let base = self.end;
         self.end.offset += length;
         let position = |offset: usize| Position {
             segment: base.segment,
             offset: base.offset + u32::try_from(offset).unwrap_or(u32::MAX),
         };
-        Ok(placed
-            .into_iter()
-            .map(|(entry, offset)| (entry, position(offset)))
-            .collect())
+        Ok(placed.into_iter().map(|(entry, offset)| (entry, position(offset))).collect())
     }
 }

@@ -7,9 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use headworks_core::ledger::{IndexKey, Seq};
 use headworks_core::name::Name;
@@ -38,10 +36,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            segment_bytes_max: 256 << 20,
-            records_per_checkpoint: 262_144,
-        }
+        Self { segment_bytes_max: 256 << 20, records_per_checkpoint: 262_144 }
     }
 }
 
@@ -84,13 +79,7 @@ impl Tail {
         match self.logs.get_mut(account) {
             Some(run) => run.positions.push(at),
             None => {
-                self.logs.insert(
-                    account.clone(),
-                    Run {
-                        first: seq,
-                        positions: vec![at],
-                    },
-                );
+                self.logs.insert(account.clone(), Run { first: seq, positions: vec![at] });
             }
         }
         self.records += 1;
@@ -128,11 +117,7 @@ impl Embedded {
         let journal_dir = dir.join("journal");
         let io = |doing: &'static str, path: &Path| {
             let path = path.to_path_buf();
-            move |source| StoreError::Io {
-                doing,
-                path,
-                source,
-            }
+            move |source| StoreError::Io { doing, path, source }
         };
         std::fs::create_dir_all(&journal_dir).map_err(io("creating", &journal_dir))?;
         let lock = lock(dir)?;
@@ -140,30 +125,20 @@ impl Embedded {
         let index = Index::open(&index_dir)?;
         let mut tail = Tail::default();
         let from = index.watermark()?;
-        let (segments, writer, scanned) = journal::open(
-            &journal_dir,
-            from,
-            options.segment_bytes_max,
-            |at, parsed| {
+        let (segments, writer, scanned) =
+            journal::open(&journal_dir, from, options.segment_bytes_max, |at, parsed| {
                 tail.push(&parsed.stored.account, parsed.stored.seq, &parsed.keys, at);
-            },
-        )?;
+            })?;
         tail.end = Some(writer.end());
         Ok(Self {
             segments,
             writer: Mutex::new(Some(writer)),
-            tails: RwLock::new(Tails {
-                current: tail,
-                flushing: None,
-            }),
+            tails: RwLock::new(Tails { current: tail, flushing: None }),
             index,
             options,
             writing: Mutex::default(),
             flushed: Condvar::new(),
-            recovery: Recovery {
-                records: scanned.entries,
-                cut: scanned.cut,
-            },
+            recovery: Recovery { records: scanned.entries, cut: scanned.cut },
             _lock: lock,
         })
     }
@@ -190,9 +165,7 @@ impl Embedded {
     fn last(&self, account: &Name) -> Result<Seq, StoreError> {
         {
             let tails = self.tails();
-            let mut recent = [Some(&tails.current), tails.flushing.as_deref()]
-                .into_iter()
-                .flatten();
+            let mut recent = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
             if let Some(run) = recent.find_map(|tail| tail.logs.get(account)) {
                 return Ok(run.next() - 1);
             }
@@ -222,37 +195,22 @@ impl Embedded {
 
     /// Waits while the index is too far behind, so that memory stays bounded.
     fn wait_for_index(&self) {
-        let behind = || {
-            self.tails().current.records >= self.options.records_per_checkpoint.saturating_mul(4)
-        };
+        let behind = || self.tails().current.records >= self.options.records_per_checkpoint.saturating_mul(4);
         let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         while *writing && behind() {
-            writing = self
-                .flushed
-                .wait(writing)
-                .unwrap_or_else(PoisonError::into_inner);
+            writing = self.flushed.wait(writing).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     fn read_all(&self, positions: Vec<Position>) -> Result<Vec<Stored>, StoreError> {
-        positions
-            .into_iter()
-            .map(|at| self.segments.read(at))
-            .collect()
+        positions.into_iter().map(|at| self.segments.read(at)).collect()
     }
 
-    fn positions(
-        &self,
-        account: &Name,
-        from: Seq,
-        max: usize,
-    ) -> Result<Vec<Position>, StoreError> {
+    fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Position>, StoreError> {
         // The index first: what leaves the tails in the meantime has arrived there and is only found twice.
         let recent: Vec<(Seq, Vec<Position>)> = {
             let tails = self.tails();
-            let both = [tails.flushing.as_deref(), Some(&tails.current)]
-                .into_iter()
-                .flatten();
+            let both = [tails.flushing.as_deref(), Some(&tails.current)].into_iter().flatten();
             both.filter_map(|tail| tail.logs.get(account))
                 .map(|run| (run.first, run.positions.clone()))
                 .collect()
@@ -260,9 +218,7 @@ impl Embedded {
         let first_recent = recent.first().map_or(Seq::MAX, |(first, _)| *first);
         let mut out = Vec::new();
         if from < first_recent {
-            let indexed = usize::try_from(first_recent - from)
-                .unwrap_or(usize::MAX)
-                .min(max);
+            let indexed = usize::try_from(first_recent - from).unwrap_or(usize::MAX).min(max);
             out = self.index.positions(account, from, indexed)?;
         }
         for (first, positions) in recent {
@@ -276,25 +232,12 @@ impl Embedded {
 
 fn lock(dir: &Path) -> Result<File, StoreError> {
     let path: PathBuf = dir.join("lock");
-    let io = |source| StoreError::Io {
-        doing: "locking",
-        path: path.clone(),
-        source,
-    };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(io)?;
+    let io = |source| StoreError::Io { doing: "locking", path: path.clone(), source };
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked(dir.to_path_buf())),
-        Err(TryLockError::Error(source)) => Err(StoreError::Io {
-            doing: "locking",
-            path,
-            source,
-        }),
+        Err(TryLockError::Error(source)) => Err(StoreError::Io { doing: "locking", path, source }),
     }
 }
 
@@ -308,9 +251,7 @@ impl Store for Embedded {
         let placed = writer.append(batch, &conflicts)?;
         let mut tails = self.tails_mut();
         for (entry, at) in placed {
-            tails
-                .current
-                .push(&entry.account, entry.seq, &entry.keys, at);
+            tails.current.push(&entry.account, entry.seq, &entry.keys, at);
         }
         tails.current.end = Some(writer.end());
         *slot = Some(writer);
@@ -322,19 +263,14 @@ impl Store for Embedded {
         let from = checkpoint.as_ref().map_or(1, |(seq, _)| seq + 1);
         let records = self.read(account, from, usize::MAX)?;
         let found = checkpoint.is_some() || !records.is_empty();
-        Ok(found.then_some(Loaded {
-            checkpoint,
-            records,
-        }))
+        Ok(found.then_some(Loaded { checkpoint, records }))
     }
 
     fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
         let recent = {
             let tails = self.tails();
             let both = [Some(&tails.current), tails.flushing.as_deref()];
-            both.into_iter()
-                .flatten()
-                .find_map(|tail| tail.keys.get(&key).copied())
+            both.into_iter().flatten().find_map(|tail| tail.keys.get(&key).copied())
         };
         let at = match recent {
             Some(at) => Some(at),
@@ -365,10 +301,7 @@ impl Store for Embedded {
             return Ok(());
         };
         let mut keys: Vec<(IndexKey, Position)> = cut.keys.iter().map(|(k, p)| (*k, *p)).collect();
-        let mut logs = cut
-            .logs
-            .iter()
-            .map(|(account, run)| (account, run.first, &*run.positions));
+        let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, &*run.positions));
         let set_writing = |on| *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = on;
         set_writing(true);
         let written = self.index.write(&states, &mut keys, &mut logs, watermark);
@@ -387,13 +320,9 @@ impl Store for Embedded {
     fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
         let mut names: BTreeSet<Name> = {
             let tails = self.tails();
-            let both = [Some(&tails.current), tails.flushing.as_deref()]
-                .into_iter()
-                .flatten();
+            let both = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
             let later = |name: &&Name| after.is_none_or(|after| *name > after);
-            both.flat_map(|tail| tail.logs.keys().filter(later).take(max))
-                .cloned()
-                .collect()
+            both.flat_map(|tail| tail.logs.keys().filter(later).take(max)).cloned().collect()
         };
         names.extend(self.index.accounts(after, max)?);
         Ok(names.into_iter().take(max).collect())
@@ -405,9 +334,7 @@ impl Store for Embedded {
 
     fn unsettled(&self) -> Vec<Name> {
         let tails = self.tails();
-        let both = [Some(&tails.current), tails.flushing.as_deref()]
-            .into_iter()
-            .flatten();
+        let both = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
         let names: BTreeSet<Name> = both.flat_map(|tail| tail.logs.keys().cloned()).collect();
         names.into_iter().collect()
     }
