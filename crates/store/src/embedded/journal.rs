@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
 
 use super::frame::{self, BLOCK_HEADER, Parsed, Position, SEGMENT_HEADER};
 use crate::batch::{Batch, Entry};
@@ -32,6 +32,7 @@ pub(super) struct Writer {
     end: Position,
     buffer: Vec<u8>,
     segment_bytes_max: u32,
+    ahead: Ahead,
 }
 
 /// What a scan found at the end of the journal.
@@ -201,6 +202,9 @@ fn scan_segment(
     }
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
+        if rest.iter().all(|b| *b == 0) {
+            break;
+        }
         let Some(payload) = frame::block(rest) else {
             if !is_last || has_block_after(rest) {
                 return Err(damaged(at, "a block's checksum does not hold", scanned.entries));
@@ -254,8 +258,8 @@ impl Writer {
     fn begin(segments: Arc<Segments>, number: u32, segment_bytes_max: u32) -> Result<Self, StoreError> {
         let path = segments.path(number);
         let create = || {
-            let mut file = OpenOptions::new().read(true).append(true).create_new(true).open(&path)?;
-            file.write_all(&frame::segment_header(number))?;
+            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+            file.write_all_at(&frame::segment_header(number), 0)?;
             file.sync_all()?;
             // The name must survive a crash as well as the bytes.
             File::open(&segments.dir)?.sync_all()?;
@@ -265,14 +269,17 @@ impl Writer {
         segments.open.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&file));
         let offset = u32::try_from(SEGMENT_HEADER).unwrap_or(u32::MAX);
         let end = Position { segment: number, offset };
-        Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max })
+        let ahead = Ahead::from(end.offset);
+        Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max, ahead })
     }
 
     fn resume(segments: Arc<Segments>, end: Position, segment_bytes_max: u32) -> Result<Self, StoreError> {
         let path = segments.path(end.segment);
-        let file = OpenOptions::new().read(true).append(true).open(path);
+        let file = OpenOptions::new().read(true).write(true).open(path);
         let file = Arc::new(file.map_err(segments.io("opening", end.segment))?);
-        Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max })
+        let length = file.metadata().map_err(segments.io("reading", end.segment))?.len();
+        let ahead = Ahead::from(u32::try_from(length).unwrap_or(u32::MAX).max(end.offset));
+        Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max, ahead })
     }
 
     pub(super) fn end(&self) -> Position {
@@ -290,19 +297,82 @@ impl Writer {
         frame::write_block(&mut self.buffer, batch, skipped, |entry, offset| placed.push((entry, offset)));
         let length = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
         if self.end.offset.saturating_add(length) > self.segment_bytes_max && self.end.offset > 16 {
-            let next = Self::begin(Arc::clone(&self.segments), self.end.segment + 1, self.segment_bytes_max)?;
-            let buffer = std::mem::take(&mut self.buffer);
-            *self = Self { buffer, ..next };
+            self.roll()?;
         }
         let number = self.end.segment;
-        (&*self.file).write_all(&self.buffer).map_err(self.segments.io("appending to", number))?;
+        let until = self.end.offset.saturating_add(length);
+        self.ahead
+            .reach(&self.file, until, self.segment_bytes_max)
+            .map_err(self.segments.io("extending", number))?;
+        let at = u64::from(self.end.offset);
+        self.file.write_all_at(&self.buffer, at).map_err(self.segments.io("appending to", number))?;
         self.file.sync_data().map_err(self.segments.io("syncing", number))?;
         let base = self.end;
-        self.end.offset += length;
+        self.end.offset = until;
         let position = |offset: usize| Position {
             segment: base.segment,
             offset: base.offset + u32::try_from(offset).unwrap_or(u32::MAX),
         };
         Ok(placed.into_iter().map(|(entry, offset)| (entry, position(offset))).collect())
+    }
+
+    /// Ends the segment where its blocks end and begins the next.
+    fn roll(&mut self) -> Result<(), StoreError> {
+        let number = self.end.segment;
+        let trimmed = self.ahead.finish().and_then(|()| self.file.set_len(u64::from(self.end.offset)));
+        trimmed.map_err(self.segments.io("trimming", number))?;
+        let next = Self::begin(Arc::clone(&self.segments), number + 1, self.segment_bytes_max)?;
+        let buffer = std::mem::take(&mut self.buffer);
+        *self = Self { buffer, ..next };
+        Ok(())
+    }
+}
+
+/// Zeros written ahead of the end, so that `fdatasync` has only data to write and no file size or block map:
+/// measured, that halves its time. The next stretch is written by a thread while this one fills.
+#[derive(Debug)]
+struct Ahead {
+    /// Zeros reach up to here and are durable.
+    ready: u32,
+    filling: Option<(u32, JoinHandle<std::io::Result<()>>)>,
+}
+
+/// How far zeros are written at once.
+const STRETCH: u32 = 8 << 20;
+
+impl Ahead {
+    fn from(ready: u32) -> Self {
+        Self { ready, filling: None }
+    }
+
+    /// Makes sure that no stretch is being filled where the next write goes, and has the next one filled in time.
+    fn reach(&mut self, file: &Arc<File>, until: u32, max: u32) -> std::io::Result<()> {
+        if until > self.ready {
+            self.finish()?;
+        }
+        // A write past the zeros extends the file itself.
+        self.ready = self.ready.max(until);
+        let target = self.ready.saturating_add(STRETCH).min(max);
+        if self.filling.is_none() && self.ready - until < STRETCH / 2 && target > self.ready {
+            let (file, from) = (Arc::clone(file), self.ready);
+            let fill = move || {
+                let zeros = vec![0; usize::try_from(target - from).unwrap_or(0)];
+                file.write_all_at(&zeros, u64::from(from))?;
+                file.sync_data()
+            };
+            let thread = std::thread::Builder::new().name("journal ahead".into()).spawn(fill)?;
+            self.filling = Some((target, thread));
+        } else if self.filling.as_ref().is_some_and(|(_, thread)| thread.is_finished()) {
+            self.finish()?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        if let Some((target, thread)) = self.filling.take() {
+            thread.join().map_err(|_| std::io::Error::other("writing ahead panicked"))??;
+            self.ready = target;
+        }
+        Ok(())
     }
 }
