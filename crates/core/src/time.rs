@@ -211,32 +211,45 @@ impl Calendar {
             let start = now.0.div_euclid(hour) * hour;
             return (Instant(start), Instant(start + hour));
         }
-        let from = if self.anchored { anchor } else { self.beginning(now) };
-        let mut n = self.periods_between(from, now);
+        if !self.anchored {
+            let first = self.beginning(now);
+            let next = first.checked_add(self.step(1)).unwrap_or(first);
+            return (self.first_instant(first), self.first_instant(next));
+        }
+        let mut n = self.periods_between(anchor, now);
         // The estimate counts whole calendar units, so it is off by at most one around clamped days and clock changes.
-        while self.boundary(from, n) > now {
+        while self.boundary(anchor, n) > now {
             n -= 1;
         }
-        while self.boundary(from, n + 1) <= now {
+        while self.boundary(anchor, n + 1) <= now {
             n += 1;
         }
-        (self.boundary(from, n), self.boundary(from, n + 1))
+        (self.boundary(anchor, n), self.boundary(anchor, n + 1))
     }
 
-    /// The first instant of the calendar unit that contains `now`.
-    fn beginning(&self, now: Instant) -> Instant {
+    /// The first local date of the calendar unit that contains `now`.
+    fn beginning(&self, now: Instant) -> Date {
         let date = now.timestamp().to_zoned(self.zone.clone()).date();
-        let first = match self.every {
+        match self.every {
             Every::Hour | Every::Day => date,
             Every::Week => {
                 date.checked_sub(i64::from(date.weekday().since(Weekday::Monday)).days()).unwrap_or(date)
             }
             Every::Month => date.first_of_month(),
             Every::Year => date.first_of_year(),
-        };
-        self.first_instant(first)
+        }
     }
 
+    fn step(&self, n: i64) -> jiff::Span {
+        match self.every {
+            Every::Hour | Every::Day => n.days(),
+            Every::Week => n.weeks(),
+            Every::Month => n.months(),
+            Every::Year => n.years(),
+        }
+    }
+
+    /// The first valid instant of a local date: midnight, or later where a clock change skips it.
     fn first_instant(&self, date: Date) -> Instant {
         date.to_zoned(self.zone.clone()).map_or(Instant::NEVER, |z| Instant(z.timestamp().as_microsecond()))
     }
@@ -257,14 +270,8 @@ impl Calendar {
         if let Every::Hour = self.every {
             return Instant(from.0.saturating_add(n.saturating_mul(3_600_000_000)));
         }
-        let step = match self.every {
-            Every::Hour | Every::Day => n.days(),
-            Every::Week => n.weeks(),
-            Every::Month => n.months(),
-            Every::Year => n.years(),
-        };
         let local = from.timestamp().to_zoned(self.zone.clone()).datetime();
-        let moved = local.checked_add(step).ok().and_then(|at| at.to_zoned(self.zone.clone()).ok());
+        let moved = local.checked_add(self.step(n)).ok().and_then(|at| at.to_zoned(self.zone.clone()).ok());
         moved.map_or(if n < 0 { Instant(i64::MIN) } else { Instant::NEVER }, |z| {
             Instant(z.timestamp().as_microsecond())
         })

@@ -512,10 +512,8 @@ impl<'a> Run<'a> {
         let own = account.settings.segment(pool.member, member).and_then(|s| s.pool_cap);
         let team =
             usage.path.at(Level::Team).and_then(|t| account.settings.segment(Level::Team, t)?.pool_cap);
-        let Some(cap) = own.or(team).or(pool.default_cap) else {
-            self.visit_grants(layer, categories, i64::MAX);
-            return;
-        };
+        // Without a cap the draws are counted all the same, so that a cap set later keeps what is used.
+        let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
         let window = Window::Fixed(cap.nano(), pool.window.clone());
         let (used, terms, room) = self.look(layer, pool.member, &window);
         let free = if used.is_none() && self.is_full() { 0 } else { room.free };

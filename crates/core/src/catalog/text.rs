@@ -112,6 +112,10 @@ fn shape_problem(line: Option<usize>, message: &str) -> Problem {
     let message = message.trim();
     let (what, fix) = match message.split_once(", expected ") {
         Some((what, expected)) => (what.to_owned(), alloc::format!("write {expected}")),
+        None if message.contains(", available keys: ") => {
+            let (what, known) = message.split_once(", available keys: ").unwrap_or((message, ""));
+            (what.to_owned(), alloc::format!("write one of {known}"))
+        }
         None if message.starts_with("missing field") => (message.to_owned(), "add the field".to_owned()),
         None => (message.to_owned(), "see the catalog reference for the shape".to_owned()),
     };

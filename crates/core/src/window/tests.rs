@@ -71,16 +71,19 @@ proptest! {
 
 #[test]
 fn seven_a_second_does_not_drift() {
-    // 1/7 s is no whole number of microseconds; after 7,000 requests at exact pace the level must be exactly as after none.
-    let terms = Terms::Rate(7, Span::from_secs(1), 1);
+    // 1/7 s is no whole number of microseconds. Asked every 10 ms for 100 s, a burst of 7 and 7 a second admit exactly
+    // 7 + 700.
+    let terms = Terms::Rate(7, Span::from_secs(1), 7);
     let mut used = None;
-    for i in 0..7_000_u64 {
-        let now = at((i * 1_000_000).div_ceil(7));
-        assert_eq!(terms.room(used.as_ref(), now).free, 1, "request {i}");
-        terms.take(&mut used, 1, now);
+    let mut taken = 0;
+    for i in 0..=10_000_u64 {
+        let now = at(i * 10_000);
+        if terms.room(used.as_ref(), now).free >= 1 {
+            terms.take(&mut used, 1, now);
+            taken += 1;
+        }
     }
-    assert_eq!(terms.room(used.as_ref(), at(999_999_999)).free, 0);
-    assert_eq!(terms.room(used.as_ref(), at(1_000_000_000)).free, 1);
+    assert_eq!(taken, 707);
 }
 
 #[test]

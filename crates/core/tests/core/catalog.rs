@@ -1,0 +1,117 @@
+//! Catalogs: what is refused, where, and with which fix.
+
+use headworks_core::catalog::{Catalog, Format};
+
+const GOOD: &str = r#"version = "1"
+default_plan = "p"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2026-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", per = 1_000_000, credits = { tokens = "1.875" } },
+]
+[plans.p]
+features = ["chat"]
+guards = [
+  { name = "rpm", window.rate = { limit = 60, period = "1m" } },
+]
+waterfall = [
+  { allowance = { name = "included", windows = [{ name = "day", window.fixed = { limit = "5", every = "day", zone = "Europe/Berlin" } }] } },
+  { grants = { name = "credits" } },
+]
+"#;
+
+/// Replaces one piece of the good catalog; the first problem must be at this line and say these words.
+#[track_caller]
+fn check(from: &str, to: &str, line: usize, words: &[&str]) {
+    assert!(GOOD.contains(from), "the row's text is not in the catalog: {from}");
+    let text = GOOD.replacen(from, to, 1);
+    let problems = Catalog::parse(&text, Format::Toml).expect_err(&format!("accepted: {to}"));
+    let shown = problems.to_string();
+    let first = problems.0.first().expect("a problem");
+    assert_eq!(first.line, Some(line), "{shown}");
+    for word in words {
+        assert!(shown.contains(word), "`{word}` is not in: {shown}");
+    }
+    assert!(!first.fix.is_empty() || words.contains(&"write for example"), "no fix in: {shown}");
+}
+
+#[test]
+fn the_good_catalog_is_good() {
+    Catalog::parse(GOOD, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+}
+
+#[test]
+fn problems_name_line_and_fix() {
+    check("unit = \"token\"", "units = \"token\"", 4, &["unknown field", "units", "unit"]);
+    check("version = \"1\"", "version = 1.5", 1, &["floating point"]);
+    check("default_plan = \"p\"", "default_plan = \"q\"", 2, &["no plan `q`", "write one of p"]);
+    check("meters = [\"tokens\"]", "meters = [\"token\"]", 6, &["no meter `token`", "tokens"]);
+    check("rate_card = \"card\"", "rate_card = \"cards\"", 7, &["no rate card `cards`"]);
+    check("tokens = \"1.875\"", "tokens = \"0.0001\"", 11, &["finer than 0.000000001"]);
+    check("tokens = \"1.875\"", "tokens = \"-1\"", 11, &["decimal"]);
+    check("tokens = \"1.875\"", "tokens = 1.875", 11, &["decimal in quotes"]);
+    check("credits = { tokens = \"1.875\" }", "credits = { }", 11, &["`tokens` has no price", "\"0\""]);
+    check(
+        "features = [\"chat\"]\nguards",
+        "features = [\"chat\", \"video\"]\nguards",
+        14,
+        &["no feature `video`"],
+    );
+    check("limit = 60,", "limit = 0,", 16, &["above zero"]);
+    check("period = \"1m\"", "period = \"soon\"", 16, &["not a duration"]);
+    check("period = \"1m\"", "period = \"1m\", hits = 3", 16, &["hits", "write one of limit, period, burst"]);
+    check("Europe/Berlin", "Europe/Atlantis", 19, &["not an IANA time zone", "write for example"]);
+    check("limit = \"5\"", "limit = \"-5\"", 19, &["negative"]);
+    check(
+        "window.fixed = { limit = \"5\", every = \"day\", zone = \"Europe/Berlin\" }",
+        "window.concurrency = { limit = 5 }",
+        19,
+        &["refills by `fixed` or `first_use`"],
+    );
+    check("{ grants = { name = \"credits\" } }", "{ grants = { name = \"rpm\" } }", 20, &["used twice"]);
+    check(
+        "{ grants = { name = \"credits\" } }",
+        "{ grant = { name = \"credits\" } }",
+        20,
+        &["unknown variant"],
+    );
+}
+
+#[test]
+fn json_problems_have_lines_too() {
+    let json = "{\n \"version\": \"1\",\n \"meters\": {\"tokens\": {\"unit\": \"token\"}},\n \"features\": {\n  \"chat\": {\"meters\": [\"tokens\",\n   \"sounds\"]}\n },\n \"plans\": {}\n}";
+    let problems = Catalog::parse(json, Format::Json).expect_err("accepted");
+    assert_eq!(problems.0.first().map(|p| p.line), Some(Some(6)), "{problems}");
+    assert!(
+        problems.to_string().contains("features.chat.meters[1]: there is no meter `sounds`"),
+        "{problems}"
+    );
+    let problems =
+        Catalog::parse("{\n\"version\": \"1\",\n\"plan\": {}}", Format::Json).expect_err("accepted");
+    assert_eq!(problems.0.first().map(|p| p.line), Some(Some(3)), "{problems}");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let text = GOOD.replace("[\"tokens\"]", "[\"token\"]").replace("Europe/Berlin", "Nowhere");
+    let problems = Catalog::parse(&text, Format::Toml).expect_err("accepted");
+    assert!(problems.0.len() >= 2, "{problems}");
+}
+
+#[test]
+fn a_meter_that_leaves_other_prices_open_is_refused() {
+    let text = GOOD
+        .replace(
+            "tokens = { unit = \"token\" }",
+            "tokens = { unit = \"token\" }\nseconds = { unit = \"second\" }",
+        )
+        .replace("meters = [\"tokens\"]", "meters = [\"tokens\", \"seconds\"]\nallowance_unit = \"seconds\"")
+        .replace("{ tokens = \"1.875\" }", "{ tokens = \"1.875\", seconds = \"2\" }");
+    let problems = Catalog::parse(&text, Format::Toml).expect_err("accepted");
+    assert!(problems.to_string().contains("not the only priced meter"), "{problems}");
+}

@@ -1,0 +1,300 @@
+//! Holds: receipts, ends, overshoot, expiry.
+
+use headworks_core::account::HOLDS_MAX;
+use headworks_core::decision::Outcome;
+use headworks_core::ledger::{Book, Category, Event, HoldId};
+use headworks_core::operation::{self, Extend, Refusal};
+use headworks_core::reason::Reason;
+
+use crate::common::{AskExt as _, World, ask, credits, quantities};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+input = { unit = "token" }
+output = { unit = "token" }
+[features.chat]
+meters = ["input", "output"]
+rate_card = "card"
+hold = { life = "60s", life_max = "1h" }
+[features.strict]
+meters = ["output"]
+rate_card = "card"
+overshoot = "reject"
+[features.stream]
+meters = ["input", "output"]
+rate_card = "card"
+hold = { expiry_charges = ["input"] }
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", credits = { input = "1", output = "2" } },
+  { feature = "strict", credits = { output = "1" } },
+  { feature = "stream", credits = { input = "1", output = "2" } },
+]
+[plans.p]
+features = ["chat", "strict", "stream"]
+guards = [
+  { name = "tokens", count = ["input", "output"], window.fixed = { limit = 100000000, every = "hour" } },
+  { name = "open", window.concurrency = { limit = 100000 } },
+]
+waterfall = [
+  { allowance = { name = "included", windows = [{ name = "day", window.fixed = { limit = "10", every = "day" } }] } },
+  { grants = { name = "credits" } },
+]
+"#;
+
+fn used(w: &World, window: &str) -> i64 {
+    let views = headworks_core::view::windows(w.ctx()).expect("views");
+    views.iter().find(|v| v.name.as_str() == window).map_or(0, |v| v.used)
+}
+
+#[test]
+fn settle_keeps_the_front() {
+    let mut w = World::new(CATALOG, "p");
+    let free = w.grant("5", Category::Free);
+    w.grant("50", Category::Purchased);
+    // 30 credits: 10 included, 5 free, 15 purchased.
+    w.hold("chat", &[("input", 10), ("output", 10)]);
+    let hold = w.account.seq;
+    assert_eq!((w.available().as_str(), used(&w, "tokens")), ("35", 20));
+    // 12 credits used: the 10 included and 2 of the free grant stay, the rest goes back from the end.
+    w.settle(hold, &[("input", 4), ("output", 4)]).expect("settles");
+    assert_eq!(w.available(), "53");
+    assert_eq!(
+        w.account.grant(headworks_core::ledger::GrantId(free)).map(|g| g.remaining),
+        Some(credits("3"))
+    );
+    assert_eq!((used(&w, "tokens"), used(&w, "open")), (8, 0));
+    assert_eq!(w.account.books.spent, credits("2"));
+}
+
+#[test]
+fn settling_within_the_allowance_gives_the_allowance_back() {
+    let mut w = World::new(CATALOG, "p");
+    w.hold("chat", &[("input", 10)]);
+    w.settle(w.account.seq, &[("input", 4)]).expect("settles");
+    assert_eq!(used(&w, "included.day"), 4_000_000_000);
+    w.hold("chat", &[("input", 6)]);
+    let draft = operation::release(w.ctx(), HoldId(w.account.seq)).expect("releases");
+    w.append(draft);
+    assert_eq!(used(&w, "included.day"), 4_000_000_000);
+}
+
+#[test]
+fn hold_ends_once() {
+    let mut w = World::new(CATALOG, "p");
+    w.hold("chat", &[("input", 1)]);
+    let hold = w.account.seq;
+    w.settle(hold, &[("input", 1)]).expect("settles");
+    assert_eq!(w.settle(hold, &[("input", 1)]), Err(Refusal::UnknownHold(HoldId(hold))));
+    assert_eq!(operation::release(w.ctx(), HoldId(hold)), Err(Refusal::UnknownHold(HoldId(hold))));
+    assert_eq!(operation::expire_hold(w.ctx(), HoldId(hold)), Err(Refusal::UnknownHold(HoldId(hold))));
+}
+
+#[test]
+fn use_beyond_the_hold_walks_the_waterfall_then_the_overshoot_rule() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("10", Category::Purchased);
+    w.hold("chat", &[("input", 5)]);
+    // 27 used: 5 of the hold, 5 more included, 10 purchased, 7 refunded by the operator.
+    let seq = w.settle(w.account.seq, &[("input", 27)]).expect("settles");
+    assert_eq!(w.account.books.goodwill, credits("7"));
+    assert_eq!(w.account.books.spent, credits("17"));
+    assert_eq!(used(&w, "included.day"), 10_000_000_000);
+    assert_eq!(used(&w, "tokens"), 27);
+    let record = w.log.iter().find(|r| r.seq == seq).expect("logged");
+    let Event::Settled(_, charge, false) = &record.event else { panic!("{record:?}") };
+    assert_eq!(charge.price, credits("27"));
+    assert_eq!(charge.draws.iter().map(|d| d.amount).sum::<i64>(), credits("27").nano());
+    // A feature that rejects it keeps the hold.
+    w.pass("1d");
+    w.hold("strict", &[("output", 10)]);
+    let hold = w.account.seq;
+    assert_eq!(w.settle(hold, &[("output", 11)]), Err(Refusal::BeyondHold(credits("1"))));
+    w.settle(hold, &[("output", 10)]).expect("settles");
+}
+
+#[test]
+fn extend_goes_through_the_same_waterfall() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("4", Category::Purchased);
+    w.hold("chat", &[("input", 8)]);
+    let hold = HoldId(w.account.seq);
+    let mut more = Extend {
+        hold,
+        quantities: quantities(&[("output", 3)]),
+        minimum: None,
+        life: Some("30m".parse().expect("span")),
+        progress: None,
+        consented: false,
+    };
+    let decided = operation::extend(w.ctx(), &more).expect("extends");
+    assert_eq!(decided.decision.outcome, Outcome::Allow);
+    w.append(decided.draft.expect("recorded"));
+    // 14 of 14 are held now.
+    assert_eq!(w.available(), "0");
+    let denied = operation::extend(w.ctx(), &more).expect("answers");
+    assert_eq!(denied.decision.reason, Reason::InsufficientCredits);
+    assert!(denied.draft.is_none());
+    more.quantities.clear();
+    for _ in 0..9 {
+        w.pass("1s");
+        let draft = operation::extend(w.ctx(), &more).expect("extends").draft.expect("recorded");
+        w.append(draft);
+    }
+    assert_eq!(operation::extend(w.ctx(), &more).err(), Some(Refusal::TooManyExtensions(hold)));
+    w.settle(hold.0, &[("input", 8), ("output", 3)]).expect("settles");
+    assert_eq!(w.account.books.spent, credits("4"));
+}
+
+#[test]
+fn expiry_releases_or_charges_what_is_known() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("50", Category::Purchased);
+    w.hold("chat", &[("input", 20)]);
+    let draft = operation::expire_hold(w.ctx(), HoldId(w.account.seq)).expect("expires");
+    w.append(draft);
+    assert_eq!((w.available().as_str(), used(&w, "included.day"), used(&w, "tokens")), ("50", 0, 0));
+    // The stream reported 4 output tokens: 6 input + 2 × 4 = 14 credits, 10 of them included.
+    w.hold("stream", &[("input", 6), ("output", 10)]);
+    let hold = HoldId(w.account.seq);
+    let report = Extend {
+        hold,
+        quantities: quantities(&[]),
+        minimum: None,
+        life: None,
+        progress: Some(quantities(&[("output", 4)])),
+        consented: false,
+    };
+    let draft = operation::extend(w.ctx(), &report).expect("reports").draft.expect("recorded");
+    w.append(draft);
+    let draft = operation::expire_hold(w.ctx(), hold).expect("expires");
+    w.append(draft);
+    assert_eq!((w.available().as_str(), used(&w, "included.day")), ("46", 10_000_000_000));
+}
+
+#[test]
+fn a_late_settle_is_a_direct_charge() {
+    let mut w = World::new(CATALOG, "p");
+    w.hold("chat", &[("input", 5)]);
+    let hold = HoldId(w.account.seq);
+    let Some(Event::Authorized(usage, _, terms)) = w.log.last().map(|r| r.event.clone()) else {
+        panic!("held")
+    };
+    let draft = operation::expire_hold(w.ctx(), hold).expect("expires");
+    w.append(draft);
+    let list = quantities(&[("input", 12)]);
+    let draft = operation::settle_late(w.ctx(), hold, &usage, terms.overshoot, &list).expect("settles");
+    let Event::Settled(_, charge, late) = &draft.event else { panic!("{draft:?}") };
+    assert!(late);
+    assert_eq!(charge.price, credits("12"));
+    w.append(draft);
+    // 10 included; the two that nothing paid came from the operator's goodwill.
+    assert_eq!((used(&w, "included.day"), w.account.books.goodwill), (10_000_000_000, credits("2")));
+}
+
+#[test]
+fn returns_to_a_closed_grant() {
+    let mut w = World::new(CATALOG, "p");
+    let expires = w.now.after("30s".parse().expect("span"));
+    w.grant_with("20", |g| g.expires_at = Some(expires));
+    w.hold("chat", &[("input", 25)]);
+    let hold = w.account.seq;
+    w.pass("40s");
+    let grant = w.account.grants.first().map(|g| g.id).expect("held grant stays");
+    let draft = operation::expire_grant(w.ctx(), grant).expect("expires");
+    w.append(draft);
+    assert_eq!(w.account.books.breakage, credits("5"));
+    // What the hold had set aside may still be spent; what it gives back goes to breakage.
+    w.settle(hold, &[("input", 18)]).expect("settles");
+    assert_eq!((w.account.books.spent, w.account.books.breakage), (credits("8"), credits("12")));
+    let voided = w.grant("20", Category::Purchased);
+    w.hold("chat", &[("input", 15)]);
+    let hold = HoldId(w.account.seq);
+    let draft = operation::void(w.ctx(), headworks_core::ledger::GrantId(voided), None).expect("voids");
+    w.append(draft);
+    assert_eq!(w.available(), "0");
+    let draft = operation::release(w.ctx(), hold).expect("releases");
+    assert!(draft.movements.iter().all(|m| m.to == Book::Operator));
+    w.append(draft);
+    assert!(w.account.grants.is_empty());
+}
+
+#[test]
+fn refunds_unwind_in_reverse_and_reopen_grants() {
+    let mut w = World::new(CATALOG, "p");
+    let first = w.grant("5", Category::Free);
+    let second = w.grant("5", Category::Purchased);
+    w.ask(&ask("chat", &[("input", 20)]).now());
+    assert!(w.account.grants.is_empty(), "used-up grants leave the state");
+    let charge = w.log.last().cloned().expect("charged");
+    let opened: Vec<_> = w.log.iter().filter(|r| [first, second].contains(&r.seq)).cloned().collect();
+    let too_much = operation::refund(w.ctx(), &charge, Some(credits("11")), &opened, None);
+    assert_eq!(too_much, Err(Refusal::MoreThanCharged(credits("10"))));
+    let draft = operation::refund(w.ctx(), &charge, Some(credits("7")), &opened, None).expect("refunds");
+    w.append(draft);
+    let left: Vec<(u64, String)> =
+        w.account.grants.iter().map(|g| (g.id.0, g.remaining.to_string())).collect();
+    assert_eq!(left, [(first, "2".to_owned()), (second, "5".to_owned())]);
+    let mut w = World::new(CATALOG, "p");
+    w.ask(&ask("chat", &[("input", 9)]).now());
+    let charge = w.log.last().cloned().expect("charged");
+    let draft = operation::refund(w.ctx(), &charge, None, &[], None).expect("refunds");
+    w.append(draft);
+    assert_eq!(used(&w, "included.day"), 0, "a whole refund gives the allowance back");
+}
+
+#[test]
+fn grants_are_corrected_within_their_bounds() {
+    let mut w = World::new(CATALOG, "p");
+    let grant = headworks_core::ledger::GrantId(w.grant("5", Category::Purchased));
+    let up = operation::adjust(w.ctx(), grant, credits("2.5"), None).expect("adjusts");
+    w.append(up);
+    let down = operation::adjust(w.ctx(), grant, credits("-7.5"), None).expect("adjusts");
+    w.append(down);
+    assert_eq!(w.available(), "0");
+    let gone = operation::adjust(w.ctx(), grant, credits("1"), None);
+    assert_eq!(gone, Err(Refusal::UnknownGrant(grant)));
+}
+
+#[test]
+fn an_account_holds_no_more_than_its_bound() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("1000000", Category::Purchased);
+    for _ in 0..HOLDS_MAX {
+        let decided = operation::authorize(w.ctx(), &ask("chat", &[("input", 1)])).expect("answers");
+        let draft = decided.draft.expect("held");
+        let record = draft.into_record(&w.account, w.account.tick(w.now), None, None);
+        w.account.apply(&record, [0; 32]).expect("folds");
+    }
+    assert_eq!(w.hold("chat", &[("input", 1)]).reason, Reason::AccountFull);
+}
+
+#[test]
+fn refusals_change_nothing() {
+    let mut w = World::new(CATALOG, "p");
+    let before = w.account.clone();
+    let try_one = |w: &World, ask| operation::authorize(w.ctx(), &ask).err();
+    assert_eq!(
+        try_one(&w, ask("nothing", &[])),
+        Some(Refusal::UnknownFeature(crate::common::name("nothing")))
+    );
+    assert_eq!(
+        try_one(&w, ask("chat", &[("sound", 1)])),
+        Some(Refusal::UnknownMeter(crate::common::name("sound")))
+    );
+    assert_eq!(try_one(&w, ask("chat", &[("input", u64::MAX)])), Some(Refusal::TooLarge));
+    assert_eq!(
+        try_one(&w, ask("chat", &[("input", u64::MAX / 2), ("output", u64::MAX / 2)])),
+        Some(Refusal::TooLarge)
+    );
+    let bad = |n| Some(Refusal::BadMinimum(crate::common::name(n)));
+    assert_eq!(try_one(&w, ask("chat", &[("input", 5)]).at_least("input", 6)), bad("input"));
+    assert_eq!(try_one(&w, ask("chat", &[("input", 5)]).at_least("input", 0)), bad("input"));
+    let mut long = ask("chat", &[("input", 5)]);
+    long.life = Some("2h".parse().expect("span"));
+    assert_eq!(try_one(&w, long), Some(Refusal::BadLife("1h".into())));
+    assert_eq!(w.account, before);
+    w.pass("1s");
+}

@@ -1,0 +1,8 @@
+//! Tests of the core: tables in the words of the domain, and an independent model.
+
+mod catalog;
+mod common;
+mod decisions;
+mod holds;
+mod ledger;
+mod model;
