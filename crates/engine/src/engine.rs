@@ -178,6 +178,12 @@ impl Engine {
         &self.stats
     }
 
+    /// How many accounts are in memory.
+    #[must_use]
+    pub fn cached_accounts(&self) -> usize {
+        self.cache.shards().map(|shard| shard.slots.len()).sum()
+    }
+
     /// Why the engine has stopped, if it has.
     #[must_use]
     pub fn stopped(&self) -> Option<String> {

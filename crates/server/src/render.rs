@@ -117,7 +117,11 @@ fn visit(account: &Name, v: &core::Visit, unit: &Unit, granted: bool) -> wire::V
         before: amount(v.before, unit),
         cost: amount(v.cost, unit),
         after: amount(after, unit),
-        limit: v.terms.map(|t| t.capacity()).filter(|limit| *limit < i64::MAX).map(|limit| amount(limit, unit)),
+        limit: v
+            .terms
+            .map(|t| t.capacity())
+            .filter(|limit| *limit < i64::MAX)
+            .map(|limit| amount(limit, unit)),
         unit: unit.into(),
         resets_at,
     }

@@ -1,0 +1,351 @@
+//! The engine: one effect per key, group commit, conflicts, bounds, restarts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use headworks_core::account::{Account, Settings};
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::decision::Outcome;
+use headworks_core::ledger::{Category, Event, HoldId, IndexKey, Seq};
+use headworks_core::name::{Label, Name, Path};
+use headworks_core::operation::{Authorize, NewGrant, Request};
+use headworks_core::reason::Reason;
+use headworks_core::time::{Instant, Span};
+use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
+use headworks_store::{Batch, Checkpoint, Embedded, Loaded, Memory, Options, Store, StoreError, Stored};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+[features.login]
+meters = []
+ledger = false
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "1" } }]
+[plans.p]
+features = ["chat", "login"]
+guards = [{ name = "logins", features = ["login"], window.rate = { limit = 3, period = "1m" } }]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect(text)
+}
+
+fn key(text: &str) -> Idempotency {
+    Idempotency { text: Label::new(text).expect(text), digest: [1; 16] }
+}
+
+fn start(store: Arc<dyn Store>) -> Arc<Engine> {
+    start_with(store, Arc::new(Clock::new()), Limits::default())
+}
+
+fn start_with(store: Arc<dyn Store>, clock: Arc<Clock>, limits: Limits) -> Arc<Engine> {
+    let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    Engine::start(store, catalog, clock, limits).expect("starts")
+}
+
+async fn open(engine: &Engine, account: &str, credits: &str) {
+    let settings = |now| Settings {
+        plan: name("p"),
+        suspended: false,
+        consent: None,
+        billing_anchor: now,
+        segments: Vec::new(),
+    };
+    engine.open_account(&name(account), (&key("open"), None), settings).await.expect("opens");
+    let new = NewGrant {
+        amount: credits.parse().expect("amount"),
+        category: Category::Purchased,
+        priority: 0,
+        effective_from: None,
+        expires_at: None,
+        features: smallvec::SmallVec::new(),
+        reference: None,
+    };
+    engine.grant(&name(account), (&key("grant"), None), &new).await.expect("grants");
+}
+
+fn ask(feature: &str, tokens: u64) -> Authorize {
+    let mut quantities = smallvec::SmallVec::new();
+    if tokens > 0 {
+        quantities.push((name("tokens"), tokens));
+    }
+    let request = Request {
+        feature: name(feature),
+        path: Path::default(),
+        dimensions: smallvec::SmallVec::new(),
+        quantities,
+        consented: false,
+    };
+    Authorize { request, minimum: None, life: None, settle_now: feature == "login" }
+}
+
+fn outcome(answer: &Answer) -> Outcome {
+    match &answer.effect {
+        Effect::Recorded(_) => Outcome::Allow,
+        Effect::Denied(denial) => denial.decision.outcome,
+        Effect::Unrecorded(counted) => counted.2.outcome,
+    }
+}
+
+fn hold_of(answer: &Answer) -> HoldId {
+    let Effect::Recorded(record) = &answer.effect else { panic!("{answer:?}") };
+    HoldId(record.seq)
+}
+
+async fn available(engine: &Engine, account: &str) -> String {
+    let read = |ctx: headworks_core::operation::Context<'_>| Ok(ctx.account.available(ctx.now).to_string());
+    engine.view(&name(account), read).await.expect("views")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_effect_per_key() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "10").await;
+    let acme = name("acme");
+    let first = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await.expect("answers");
+    let again = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await.expect("answers");
+    assert_eq!((first.effect.clone(), first.replayed, again.replayed), (again.effect, false, true));
+    let other = Idempotency { digest: [2; 16], ..key("k") };
+    let reused = engine.authorize(&acme, (&other, None), &ask("chat", 5)).await;
+    assert!(matches!(reused, Err(EngineError::KeyReused(..))), "{reused:?}");
+    // The same key of another operation is another key.
+    engine
+        .settle(&acme, (&key("k"), None), hold_of(&first), &[(name("tokens"), 1)].into_iter().collect())
+        .await
+        .expect("settles");
+    assert_eq!(available(&engine, "acme").await, "9");
+    // A denial is remembered for a short time, then the key is free again.
+    let denied = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50)).await.expect("answers");
+    let again = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50)).await.expect("answers");
+    assert_eq!((outcome(&denied), again.replayed, denied.effect), (Outcome::Deny, true, again.effect));
+    engine.clock().advance(Span::from_secs(31));
+    let later = engine.authorize(&acme, (&key("d"), None), &ask("chat", 5)).await.expect("answers");
+    assert_eq!((outcome(&later), later.replayed), (Outcome::Allow, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_copies_of_one_request_have_one_effect() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "100").await;
+    let mut copies = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let engine = Arc::clone(&engine);
+        copies
+            .spawn(async move { engine.authorize(&name("acme"), (&key("k"), None), &ask("chat", 60)).await });
+    }
+    let mut first = 0;
+    while let Some(answer) = copies.join_next().await {
+        match answer.expect("joins") {
+            Ok(answer) => first += usize::from(!answer.replayed),
+            Err(EngineError::KeyInProgress(..)) => {}
+            Err(e) => panic!("{e}"),
+        }
+    }
+    assert_eq!((first, available(&engine, "acme").await.as_str()), (1, "40"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_ends_once_and_the_second_end_names_the_first() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "10").await;
+    let acme = name("acme");
+    let hold = hold_of(&engine.authorize(&acme, (&key("a"), None), &ask("chat", 4)).await.expect("answers"));
+    engine.release(&acme, (&key("r"), None), hold).await.expect("releases");
+    let none = smallvec::SmallVec::new();
+    let second = engine.settle(&acme, (&key("s"), None), hold, &none).await;
+    assert!(matches!(second, Err(EngineError::HoldEnded { how: "released", .. })), "{second:?}");
+    // A hold that expired is charged directly, once.
+    let hold = hold_of(&engine.authorize(&acme, (&key("b"), None), &ask("chat", 4)).await.expect("answers"));
+    engine.clock().advance(Span::from_secs(61));
+    assert_eq!(available(&engine, "acme").await, "10", "it counts as free before anyone has written its end");
+    let used = [(name("tokens"), 3)].into_iter().collect();
+    let late = engine.settle(&acme, (&key("late"), None), hold, &used).await.expect("settles");
+    let Effect::Recorded(record) = &late.effect else { panic!("{late:?}") };
+    assert!(matches!(record.event, Event::Settled(_, _, true)));
+    let again = engine.settle(&acme, (&key("later"), None), hold, &used).await;
+    assert!(matches!(again, Err(EngineError::HoldEnded { .. })), "{again:?}");
+    assert_eq!(available(&engine, "acme").await, "7");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_engines_on_one_store_agree() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let engines = [start(Arc::clone(&store)), start(Arc::clone(&store))];
+    open(&engines[0], "acme", "500").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..20_usize {
+        let engine = Arc::clone(&engines[i % 2]);
+        tasks.spawn(async move {
+            let answer =
+                engine.authorize(&name("acme"), (&key(&format!("k{i}")), None), &ask("chat", 75)).await;
+            outcome(&answer.expect("answers"))
+        });
+    }
+    let mut winners = 0;
+    while let Some(outcome) = tasks.join_next().await {
+        winners += usize::from(outcome.expect("joins") == Outcome::Allow);
+    }
+    assert_eq!(winners, 6);
+    let mut folded = Account::empty(name("acme"));
+    for stored in store.read(&name("acme"), 1, 1_000).expect("reads") {
+        assert_eq!(folded.apply_bytes(&stored.bytes).expect("folds"), stored.hash);
+    }
+    assert_eq!(folded.available(Instant::from_micros(i64::MAX - 1)).to_string(), "50");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cache_is_bounded() {
+    let dir = tempfile::tempdir().expect("directory");
+    let store: Arc<dyn Store> = Arc::new(Embedded::open(dir.path(), Options::default()).expect("opens"));
+    let limits = Limits { accounts_max: 512, waiting_max: 65_536 };
+    let engine = start_with(store, Arc::new(Clock::new()), limits);
+    for i in 0..3_000 {
+        loop {
+            let settings = |now| Settings {
+                plan: name("p"),
+                suspended: false,
+                consent: None,
+                billing_anchor: now,
+                segments: Vec::new(),
+            };
+            match engine.open_account(&name(&format!("a{i}")), (&key("open"), None), settings).await {
+                Ok(_) => break,
+                // Everything in memory waits for a checkpoint: a caller would retry, as the answer says.
+                Err(EngineError::Overloaded) => tokio::task::yield_now().await,
+                Err(e) => panic!("{e}"),
+            }
+        }
+    }
+    assert!(engine.cached_accounts() <= 1_024, "{}", engine.cached_accounts());
+    for i in [0, 1, 1_500, 2_999] {
+        assert_eq!(available(&engine, &format!("a{i}")).await, "0", "evicted accounts come back");
+    }
+    engine.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().expect("directory");
+    let clock = Arc::new(Clock::new());
+    let open_store =
+        || -> Arc<dyn Store> { Arc::new(Embedded::open(dir.path(), Options::default()).expect("opens")) };
+    let engine = start_with(open_store(), Arc::clone(&clock), Limits::default());
+    open(&engine, "acme", "10").await;
+    let acme = name("acme");
+    let answer = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await.expect("answers");
+    let text = CATALOG.replace("version = \"t\"", "version = \"u\"");
+    engine.put_catalog(&text, (&key("c"), None)).await.expect("stores").expect("accepts");
+    let denied = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50)).await.expect("answers");
+    let Effect::Denied(denial) = denied.effect else { panic!("denied") };
+    engine.close();
+    assert!(matches!(
+        engine.authorize(&acme, (&key("after"), None), &ask("chat", 1)).await,
+        Err(EngineError::Stopped)
+    ));
+    drop(engine);
+    let engine = start_with(open_store(), clock, Limits::default());
+    assert_eq!(engine.catalog().version, name("u"));
+    let again = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await.expect("answers");
+    assert_eq!((again.effect, again.replayed), (answer.effect.clone(), true));
+    assert_eq!(engine.denial_at(&acme, denial.at).await.expect("explains"), *denial);
+    // The sweeper writes the end of a hold whose account nobody touches.
+    engine.clock().advance(Span::from_secs(61));
+    let hold = hold_of(&answer);
+    for _ in 0..500 {
+        let records = engine.records(&acme, 1, 100).await.expect("reads");
+        let ended = records.iter().any(|r| {
+            let record = headworks_core::ledger::Record::from_bytes(&r.bytes).expect("reads back");
+            matches!(record.event, Event::Expired(id, None) if id == hold)
+        });
+        if ended {
+            return;
+        }
+        tokio::task::spawn_blocking(std::thread::yield_now).await.expect("yields");
+        tokio::time::timeout(std::time::Duration::from_millis(20), std::future::pending::<()>()).await.ok();
+    }
+    panic!("the sweeper did not come");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unrecorded_features_leave_no_record() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "1").await;
+    let acme = name("acme");
+    let before = engine.records(&acme, 1, 100).await.expect("reads").len();
+    for i in 0..5 {
+        let answer =
+            engine.authorize(&acme, (&key(&format!("l{i}")), None), &ask("login", 0)).await.expect("answers");
+        assert_eq!(outcome(&answer), if i < 3 { Outcome::Allow } else { Outcome::Deny });
+        if let Effect::Denied(denial) = &answer.effect {
+            assert_eq!(denial.decision.reason, Reason::RateLimit);
+        }
+    }
+    assert_eq!(engine.records(&acme, 1, 100).await.expect("reads").len(), before);
+}
+
+/// A store whose appends fail once it is told to.
+struct Failing {
+    inner: Memory,
+    broken: AtomicBool,
+}
+
+impl Store for Failing {
+    fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
+        if self.broken.load(Ordering::SeqCst) {
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(StoreError::Io { doing: "syncing", path: "journal".into(), source });
+        }
+        self.inner.append(batch)
+    }
+    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError> {
+        self.inner.load(account)
+    }
+    fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
+        self.inner.find(key)
+    }
+    fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError> {
+        self.inner.read(account, from, max)
+    }
+    fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError> {
+        self.inner.checkpoint(states)
+    }
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
+        self.inner.accounts(after, max)
+    }
+    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
+        self.inner.due(now, max)
+    }
+    fn unsettled(&self) -> Vec<Name> {
+        self.inner.unsettled()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_write_stops() {
+    let store = Arc::new(Failing { inner: Memory::new(), broken: AtomicBool::new(false) });
+    let engine = start(store.clone());
+    open(&engine, "acme", "10").await;
+    store.broken.store(true, Ordering::SeqCst);
+    let acme = name("acme");
+    let lost = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await;
+    assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
+    // Nothing is answered from a state that is not stored, and nothing is taken any more.
+    assert!(engine.view(&acme, |_| Ok(())).await.is_err());
+    store.broken.store(false, Ordering::SeqCst);
+    assert!(matches!(
+        engine.authorize(&acme, (&key("l"), None), &ask("chat", 1)).await,
+        Err(EngineError::Stopped)
+    ));
+    assert!(engine.stopped().is_some_and(|why| why.contains("syncing")));
+    assert_eq!(store.inner.read(&acme, 1, 100).expect("reads").len(), 2);
+}

@@ -1,0 +1,149 @@
+//! The embedded store: reopening, torn tails, damage, one process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use headworks_store::{Batch, Embedded, Options, Store as _, StoreError, journal_blocks};
+
+use crate::suite::{Writer, append, assert_found, suite};
+
+fn small() -> Options {
+    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10 }
+}
+
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(dir.join("journal")).expect("lists").map(|f| f.expect("entry").path()).collect();
+    files.sort();
+    files
+}
+
+/// The bytes of a segment up to the end of its last block; behind it are zeros written ahead.
+fn used_bytes(path: &Path) -> Vec<u8> {
+    let alone = tempfile::tempdir().expect("directory");
+    fs::copy(path, alone.path().join("00000001.journal")).expect("copies");
+    let blocks: usize = journal_blocks(alone.path()).expect("reads").iter().sum();
+    let mut bytes = fs::read(path).expect("reads");
+    bytes.truncate(16 + blocks);
+    bytes
+}
+
+#[test]
+fn embedded() {
+    for options in [Options::default(), small()] {
+        let dir = tempfile::tempdir().expect("directory");
+        suite(&Embedded::open(dir.path(), options).expect("opens"));
+    }
+}
+
+#[test]
+fn found_after_reopen() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (mut a, mut b) = (Writer::new("a"), Writer::new("b"));
+    for round in 0..6 {
+        let store = Embedded::open(dir.path(), small()).expect("opens");
+        assert!(store.recovery().cut.is_none());
+        if round > 0 {
+            assert_found(&store, &a);
+            assert_found(&store, &b);
+        }
+        append(&store, &mut [&mut a, &mut b], 9);
+        if round % 2 == 1 {
+            store.checkpoint(&mut || vec![a.checkpoint(), b.checkpoint()]).expect("checkpoints");
+            append(&store, &mut [&mut b], 1);
+        }
+    }
+    assert!(segments(dir.path()).len() > 3, "segments roll");
+    // The index is rebuilt from the journal when it is gone.
+    fs::remove_dir_all(dir.path().join("index")).expect("removes");
+    let store = Embedded::open(dir.path(), small()).expect("opens");
+    assert_found(&store, &a);
+    assert_found(&store, &b);
+}
+
+#[test]
+fn one_process_per_directory() {
+    let dir = tempfile::tempdir().expect("directory");
+    let _first = Embedded::open(dir.path(), small()).expect("opens");
+    let second = Embedded::open(dir.path(), small()).expect_err("refused");
+    assert!(matches!(second, StoreError::Locked(_)), "{second}");
+}
+
+#[test]
+fn torn_tail_is_cut() {
+    let dir = tempfile::tempdir().expect("directory");
+    let mut a = Writer::new("a");
+    {
+        let store = Embedded::open(dir.path(), Options::default()).expect("opens");
+        append(&store, &mut [&mut a], 5);
+    }
+    let path = segments(dir.path()).pop().expect("segment");
+    let whole = used_bytes(&path);
+    let mut torn = Writer::new("a");
+    let mut scratch = Batch::default();
+    (0..5).for_each(|_| torn.push(&mut scratch));
+    {
+        let store = Embedded::open(dir.path(), Options::default()).expect("opens");
+        append(&store, &mut [&mut torn], 1);
+    }
+    let longer = used_bytes(&path);
+    // Every way in which the sixth block can be torn: it was never acknowledged, so it goes and the five stay.
+    for keep in whole.len()..longer.len() {
+        for zeros in [0, 5_000] {
+            fs::remove_dir_all(dir.path().join("index")).expect("removes");
+            let mut bytes = longer[..keep].to_vec();
+            bytes.resize(keep + zeros, 0);
+            fs::write(&path, &bytes).expect("writes");
+            let store =
+                Embedded::open(dir.path(), Options::default()).unwrap_or_else(|e| panic!("{keep}: {e}"));
+            assert_eq!(store.recovery().cut.is_some(), keep > whole.len(), "{keep}");
+            assert_found(&store, &a);
+        }
+    }
+}
+
+#[test]
+fn damage_is_named() {
+    let dir = tempfile::tempdir().expect("directory");
+    let mut a = Writer::new("a");
+    {
+        let store = Embedded::open(dir.path(), small()).expect("opens");
+        append(&store, &mut [&mut a], 90);
+    }
+    let files = segments(dir.path());
+    assert!(files.len() >= 3);
+    for (file, path) in files.iter().enumerate().take(2) {
+        let good = fs::read(path).expect("reads");
+        for at in (0..used_bytes(path).len()).step_by(7) {
+            let mut bad = good.clone();
+            bad[at] ^= 0x40;
+            fs::write(path, &bad).expect("writes");
+            fs::remove_dir_all(dir.path().join("index")).expect("removes");
+            match Embedded::open(dir.path(), small()) {
+                Err(StoreError::Damaged { place, .. }) => {
+                    assert_eq!(&place.file, path, "byte {at} of file {file}");
+                    assert!(
+                        place.offset <= u64::try_from(at).expect("small"),
+                        "byte {at} is told at {}",
+                        place.offset
+                    );
+                }
+                Err(e) => panic!("byte {at} of file {file}: {e}"),
+                Ok(_) => panic!("byte {at} of file {file} went unnoticed"),
+            }
+            assert_eq!(fs::read(path).expect("reads"), bad, "nothing is changed");
+        }
+        fs::write(path, &good).expect("writes");
+    }
+    // A segment that is gone is named as well.
+    fs::remove_file(&files[1]).expect("removes");
+    let gone = Embedded::open(dir.path(), small()).expect_err("refused");
+    assert!(gone.to_string().contains("00000002.journal"), "{gone}");
+}
+
+#[test]
+fn a_read_only_directory_is_told() {
+    let file = tempfile::NamedTempFile::new().expect("file");
+    let error = Embedded::open(file.path(), small()).expect_err("refused");
+    assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
+}

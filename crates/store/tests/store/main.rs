@@ -1,0 +1,4 @@
+//! Every store runs the same suite; the embedded one also crashes, tears and is damaged.
+
+mod embedded;
+mod suite;

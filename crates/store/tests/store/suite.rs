@@ -1,0 +1,169 @@
+//! The suite every store passes.
+
+use headworks_core::account::{Account, Settings};
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::ledger::{Category, IndexKey, Key, Operation, Record};
+use headworks_core::name::{Label, Name};
+use headworks_core::operation::{self, Context, NewGrant};
+use headworks_core::time::Instant;
+use headworks_store::{Batch, Checkpoint, Memory, Store};
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).expect(text)
+}
+
+fn catalog() -> Catalog {
+    let text = "version = \"t\"\nmeters = {}\nfeatures = {}\n[plans.p]\nfeatures = []\n";
+    Catalog::parse(text, Format::Toml).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// An account with a log of its own making: opened, then grants.
+pub(crate) struct Writer {
+    pub(crate) account: Account,
+    catalog: Catalog,
+}
+
+impl Writer {
+    pub(crate) fn new(account: &str) -> Self {
+        Self { account: Account::empty(name(account)), catalog: catalog() }
+    }
+
+    fn next(&self) -> Record {
+        let now = self.account.tick(Instant::from_micros(1_800_000_000_000_000));
+        let ctx = Context { account: &self.account, catalog: &self.catalog, now };
+        let draft = if self.account.is_open() {
+            let new = NewGrant {
+                amount: "1".parse().expect("amount"),
+                category: Category::Free,
+                priority: 0,
+                effective_from: None,
+                expires_at: None,
+                features: smallvec::SmallVec::new(),
+                reference: None,
+            };
+            operation::grant(ctx, &new).expect("grants")
+        } else {
+            let settings = Settings {
+                plan: name("p"),
+                suspended: false,
+                consent: None,
+                billing_anchor: now,
+                segments: Vec::new(),
+            };
+            operation::open(ctx, settings).expect("opens")
+        };
+        let text = Label::new(&format!("key-{}", self.account.seq + 1)).expect("label");
+        let key = Key { operation: Operation::Grant, text, digest: [1; 16] };
+        draft.into_record(&self.account, now, Some(key), None)
+    }
+
+    /// Adds the account's next record to a batch.
+    pub(crate) fn push(&mut self, batch: &mut Batch) {
+        let record = self.next();
+        let hash = batch.push(&self.account, &record);
+        self.account.apply(&record, hash).expect("follows");
+    }
+
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            account: self.account.id.clone(),
+            seq: self.account.seq,
+            bytes: self.account.to_bytes(),
+            wakes_at: Instant::from_micros(i64::try_from(self.account.seq).expect("small")),
+        }
+    }
+}
+
+fn key(account: &str, n: u64) -> IndexKey {
+    IndexKey::of_key(&name(account), Operation::Grant, &Label::new(&format!("key-{n}")).expect("label"))
+}
+
+pub(crate) fn append(store: &dyn Store, writers: &mut [&mut Writer], rounds: usize) {
+    for _ in 0..rounds {
+        let mut batch = Batch::default();
+        for writer in writers.iter_mut() {
+            writer.push(&mut batch);
+        }
+        assert_eq!(store.append(&batch).expect("appends"), Vec::<Name>::new());
+    }
+}
+
+/// What was appended is found: whole, by number, by key.
+pub(crate) fn assert_found(store: &dyn Store, writer: &Writer) {
+    let account = &writer.account.id;
+    let mut folded = Account::empty(account.clone());
+    for stored in store.read(account, 1, usize::MAX).expect("reads") {
+        assert_eq!(folded.apply_bytes(&stored.bytes).expect("folds"), stored.hash);
+    }
+    assert_eq!(folded.to_bytes(), writer.account.to_bytes());
+    for seq in 1..=writer.account.seq {
+        let found = store.find(key(account.as_str(), seq)).expect("finds").map(|r| r.seq);
+        assert_eq!(found, Some(seq));
+        let read = store.read(account, seq, 1).expect("reads");
+        assert_eq!(read.iter().map(|r| r.seq).collect::<Vec<_>>(), [seq]);
+    }
+    assert!(store.find(key(account.as_str(), writer.account.seq + 1)).expect("finds").is_none());
+    let loaded = store.load(account).expect("loads").expect("known");
+    let mut state = match loaded.checkpoint {
+        Some((seq, bytes)) => {
+            let state = Account::from_bytes(&bytes).expect("reads back");
+            assert_eq!(state.seq, seq);
+            state
+        }
+        None => Account::empty(account.clone()),
+    };
+    for stored in loaded.records {
+        state.apply_bytes(&stored.bytes).expect("folds");
+    }
+    assert_eq!(state.to_bytes(), writer.account.to_bytes());
+}
+
+/// K1, K2, K3 on one store.
+pub(crate) fn suite(store: &dyn Store) {
+    let (mut a, mut b) = (Writer::new("a"), Writer::new("b"));
+    append(store, &mut [&mut a, &mut b], 3);
+    append(store, &mut [&mut a], 20);
+    assert_found(store, &a);
+    assert_found(store, &b);
+    append_or_conflict(store, &mut b);
+    assert_found(store, &a);
+    assert_found(store, &b);
+    // A checkpoint hides nothing, and what comes after it is found behind it.
+    assert_eq!(store.unsettled(), [name("a"), name("b"), name("c")]);
+    store.checkpoint(&mut || vec![a.checkpoint(), b.checkpoint()]).expect("checkpoints");
+    assert_found(store, &a);
+    append(store, &mut [&mut a, &mut b], 2);
+    assert_found(store, &a);
+    store.checkpoint(&mut || vec![a.checkpoint()]).expect("checkpoints");
+    append(store, &mut [&mut a], 1);
+    assert_found(store, &a);
+    assert_found(store, &b);
+    assert_eq!(store.accounts(None, 10).expect("lists"), [name("a"), name("b"), name("c")]);
+    assert_eq!(store.accounts(Some(&name("a")), 1).expect("lists"), [name("b")]);
+    assert!(store.load(&name("nobody")).expect("loads").is_none());
+    assert!(store.read(&name("nobody"), 1, 5).expect("reads").is_empty());
+    let due = store.due(Instant::from_micros(5), 10).expect("lists");
+    assert_eq!(due, [name("b")], "b's last checkpoint wakes at 4, a's at 25");
+}
+
+fn append_or_conflict(store: &dyn Store, b: &mut Writer) {
+    // A second writer of `b` that is one record behind: nothing of it is written, the other account's is.
+    let mut behind = Writer::new("b");
+    let mut scratch = Batch::default();
+    behind.push(&mut scratch);
+    behind.push(&mut scratch);
+    let mut c = Writer::new("c");
+    let mut batch = Batch::default();
+    behind.push(&mut batch);
+    c.push(&mut batch);
+    behind.push(&mut batch);
+    assert_eq!(store.append(&batch).expect("appends"), [name("b")]);
+    assert_eq!(store.read(&name("c"), 1, 5).expect("reads").len(), 1);
+    assert_eq!(store.read(&name("b"), 1, 50).expect("reads").len(), 3);
+    append(store, &mut [b], 1);
+}
+
+#[test]
+fn memory() {
+    suite(&Memory::new());
+}
