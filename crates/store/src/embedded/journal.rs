@@ -376,3 +376,13 @@ impl Ahead {
         Ok(())
     }
 }
+
+impl Drop for Ahead {
+    /// Zeros must never be written after somebody else has opened the journal.
+    fn drop(&mut self) {
+        if self.finish().is_err() {
+            // The next open extends the file itself.
+            self.filling = None;
+        }
+    }
+}
