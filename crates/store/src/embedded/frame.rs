@@ -114,9 +114,10 @@ pub(super) fn block_length(header: &[u8]) -> Option<usize> {
     usize::try_from(word(header, 4)?).ok()
 }
 
-/// The payload of the block that begins the bytes, if it is whole and its checksum holds.
+/// The payload of the block that begins the bytes, if it is whole and its checksum holds. No block is empty: a torn
+/// header followed by zeros would look like one.
 pub(super) fn block(bytes: &[u8]) -> Option<&[u8]> {
-    let length = block_length(bytes)?;
+    let length = block_length(bytes).filter(|length| *length > 0)?;
     let payload = bytes.get(BLOCK_HEADER..BLOCK_HEADER.checked_add(length)?)?;
     (crc32c::crc32c(payload) == word(bytes, 8)?).then_some(payload)
 }

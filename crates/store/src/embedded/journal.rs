@@ -228,8 +228,7 @@ fn scan_segment(
 
 /// Whether an intact block stands anywhere behind a broken one.
 fn has_block_after(rest: &[u8]) -> bool {
-    (1..rest.len())
-        .any(|skip| rest.get(skip..).and_then(frame::block).is_some_and(|payload| !payload.is_empty()))
+    (1..rest.len()).any(|skip| rest.get(skip..).and_then(frame::block).is_some())
 }
 
 fn cut(
