@@ -294,6 +294,9 @@ impl Writer {
         self.buffer.clear();
         let mut placed = Vec::with_capacity(batch.entries().len());
         frame::write_block(&mut self.buffer, batch, skipped, |entry, offset| placed.push((entry, offset)));
+        if placed.is_empty() {
+            return Ok(Vec::new());
+        }
         let length = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
         if self.end.offset.saturating_add(length) > self.segment_bytes_max && self.end.offset > 16 {
             self.roll()?;

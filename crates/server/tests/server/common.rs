@@ -1,0 +1,121 @@
+//! A server on loopback, and HTTP written by hand, so that nothing of the code under test speaks for the client.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::name::Label;
+use headworks_engine::{Clock, Engine, Idempotency, Limits};
+use headworks_server::{ServeOptions, Serving, new_secret, serve};
+use headworks_store::Memory;
+use headworks_wire::{CreateKeyRequest, Scope};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+pub(crate) const CATALOG: &str = r#"
+version = "t"
+default_plan = "p"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", when = { model = "m" }, credits = { tokens = "1" } }]
+[plans.p]
+features = ["chat"]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) engine: Arc<Engine>,
+    _serving: Serving,
+    pub(crate) admin: String,
+}
+
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    pub(crate) fn problem(&self) -> &str {
+        self.body
+            .get("type")
+            .and_then(Value::as_str)
+            .and_then(|t| t.strip_prefix("urn:headworks:problem:"))
+            .unwrap_or("")
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+        let engine =
+            Engine::start(Arc::new(Memory::new()), catalog, Arc::new(Clock::new()), Limits::default());
+        let engine = engine.expect("starts");
+        let admin = key(&engine, &[Scope::Admin], &[]).await;
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let serving = serve(Arc::clone(&engine), ServeOptions { listen, ..ServeOptions::default() }).await;
+        let serving = serving.expect("listens");
+        Self { address: serving.address, engine, _serving: serving, admin }
+    }
+
+    /// Sends a request as the admin.
+    pub(crate) async fn call(&self, method: &str, path: &str, key: &str, body: &str) -> Reply {
+        let auth = format!("Authorization: Bearer {}\r\nIdempotency-Key: {key}\r\n", self.admin);
+        self.raw(method, path, &auth, body.as_bytes()).await
+    }
+
+    pub(crate) async fn raw(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
+        send(self.address, method, path, headers, body).await
+    }
+
+    pub(crate) async fn open(&self, account: &str, credits: &str) {
+        let opened = self.call("POST", "/v1/accounts", "o", &format!(r#"{{"id":"{account}"}}"#)).await;
+        assert_eq!(opened.status, 200, "{}", opened.body);
+        let grant = format!(r#"{{"amount":"{credits}","category":"purchased"}}"#);
+        let granted = self.call("POST", &format!("/v1/accounts/{account}/grants"), "g", &grant).await;
+        assert_eq!(granted.status, 200, "{}", granted.body);
+    }
+
+    pub(crate) async fn balances(&self, account: &str) -> Value {
+        let mut body = self.call("GET", &format!("/v1/accounts/{account}/balances"), "", "").await.body;
+        body.as_object_mut().expect("balances").remove("at");
+        body
+    }
+}
+
+pub(crate) async fn key(engine: &Engine, scopes: &[Scope], accounts: &[&str]) -> String {
+    let accounts = accounts.iter().map(|a| Label::new(a).expect("label")).collect();
+    let ask = CreateKeyRequest { scopes: scopes.to_vec(), accounts, expires_at: None, note: None };
+    let new = new_secret(&ask).expect("random");
+    let text = Label::new(new.key.id.as_str()).expect("label");
+    engine.create_key(new.key, (&Idempotency { text, digest: [0; 16] }, None)).await.expect("stores");
+    new.secret
+}
+
+pub(crate) async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("writes");
+    // The server may answer and close before it has read an oversized body.
+    let _ = stream.write_all(body).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    Reply {
+        status,
+        head: head.to_lowercase(),
+        body: serde_json::from_str(body).unwrap_or(Value::String(body.into())),
+    }
+}

@@ -1,0 +1,129 @@
+//! Whole stories over HTTP.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::common::Server;
+
+/// Twenty parallel holds of 75 against 500, a hundred times: six winners each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_holds_of_75_against_500_leave_six_winners() {
+    let s = Arc::new(Server::start().await);
+    for round in 0..100 {
+        let account = format!("round-{round}");
+        s.open(&account, "500").await;
+        let mut holds = tokio::task::JoinSet::new();
+        for i in 0..20 {
+            let (s, account) = (Arc::clone(&s), account.clone());
+            holds.spawn(async move {
+                let ask = json!({"account": account, "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": 75}});
+                let reply = s.call("POST", "/v1/authorize", &format!("k{i}"), &ask.to_string()).await;
+                assert_eq!(reply.status, 200, "{}", reply.body);
+                reply.body["outcome"].as_str().expect("outcome").to_owned()
+            });
+        }
+        let outcomes = holds.join_all().await;
+        assert_eq!(outcomes.iter().filter(|o| *o == "allow").count(), 6, "round {round}");
+        let balances = s.balances(&account).await;
+        assert_eq!(
+            (&balances["available"], &balances["held"]),
+            (&json!("50"), &json!("450")),
+            "round {round}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_hold_to_refund_with_every_step_explained() {
+    let s = Server::start().await;
+    s.open("acme", "10").await;
+    let ask = r#"{"account":"acme","feature":"chat","path":"team:a/user:u","dimensions":{"model":"m"},"quantities":{"tokens":4}}"#;
+    let checked = s.call("POST", "/v1/check", "", ask).await;
+    assert_eq!((checked.status, &checked.body["outcome"]), (200, &json!("allow")));
+    assert!(checked.body["decision_id"].is_null(), "a check leaves nothing to explain");
+    let held = s.call("POST", "/v1/authorize", "a", ask).await.body;
+    assert_eq!((&held["price"], &held["draws"][0]["amount"]), (&json!("4"), &json!("4")));
+    let id = held["decision_id"].as_str().expect("id");
+    let mut explained = s.call("GET", &format!("/v1/decisions/{id}"), "", "").await.body;
+    explained["replayed"] = json!(false);
+    assert_eq!(explained, held, "the explanation is the stored answer");
+    let holds = s.call("GET", "/v1/accounts/acme/holds", "", "").await.body;
+    assert_eq!(holds["holds"][0]["held"], "4");
+    let settle = format!(r#"{{"hold":"{id}","quantities":{{"tokens":3}}}}"#);
+    let auth = format!("Authorization: Bearer {}\r\n", s.admin);
+    let charge = s.raw("POST", "/v1/settle", &auth, settle.as_bytes()).await.body;
+    assert_eq!(
+        (&charge["price"], &charge["returned"], &charge["replayed"]),
+        (&json!("3"), &json!("1"), &json!(false))
+    );
+    let again = s.raw("POST", "/v1/settle", &auth, settle.as_bytes()).await.body;
+    assert_eq!((&again["charge"], &again["replayed"]), (&charge["charge"], &json!(true)));
+    let refund = format!(r#"{{"charge":{},"amount":"2"}}"#, charge["charge"]);
+    assert_eq!(s.call("POST", "/v1/accounts/acme/refunds", "r", &refund).await.status, 200);
+    let twice = s.call("POST", "/v1/accounts/acme/refunds", "r2", &refund).await;
+    assert_eq!((twice.status, twice.problem()), (409, "already_refunded"));
+    let balances = s.balances("acme").await;
+    assert_eq!((&balances["available"], &balances["spent"]), (&json!("9"), &json!("1")));
+    let denied = s.call("POST", "/v1/authorize", "d", &ask.replace(":4", ":40")).await.body;
+    assert_eq!((&denied["outcome"], &denied["unblock"]["purchase"]), (&json!("deny"), &json!("31")));
+    let id = denied["decision_id"].as_str().expect("id");
+    assert_eq!(s.call("GET", &format!("/v1/decisions/{id}"), "", "").await.body, denied);
+    let records = s.call("GET", "/v1/accounts/acme/records", "", "").await.body;
+    let kinds: Vec<&str> =
+        records["records"].as_array().expect("list").iter().filter_map(|r| r["kind"].as_str()).collect();
+    assert_eq!(kinds, ["account_opened", "granted", "authorized", "settled", "refunded"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_answers_item_by_item() {
+    let s = Server::start().await;
+    s.open("acme", "10").await;
+    let one = |tokens: i64, key: &str| {
+        json!({"authorize": {"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "settle": "now",
+            "quantities": {"tokens": tokens}, "idempotency_key": key}})
+    };
+    let record = json!({"record": {"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": 1}, "idempotency_key": "r"}});
+    let missing = json!({"authorize": {"account": "nobody", "feature": "chat", "idempotency_key": "x"}});
+    let body = json!({"items": [one(4, "a"), missing, one(50, "b"), record]}).to_string();
+    let items = s.call("POST", "/v1/batch", "", &body).await.body["items"].clone();
+    assert_eq!(items[0]["decision"]["outcome"], "allow");
+    assert_eq!(items[1]["problem"]["status"], 404);
+    assert_eq!(items[2]["decision"]["outcome"], "deny");
+    assert_eq!(items[3]["charge"]["price"], "1");
+    assert_eq!(s.balances("acme").await["available"], "5");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_is_replaced_whole_or_not_at_all() {
+    let s = Server::start().await;
+    s.open("acme", "10").await;
+    let shown = s.call("GET", "/v1/catalog", "", "").await.body;
+    let bad = crate::common::CATALOG.replace("tokens = \"1\"", "tokens = \"0.0000000001\"");
+    let reply = s.call("PUT", "/v1/catalog", "c1", &bad).await;
+    assert_eq!((reply.status, reply.problem()), (422, "invalid_catalog"));
+    assert_eq!(reply.body["problems"][0]["line"], 11, "{}", reply.body);
+    assert_eq!(s.call("GET", "/v1/catalog", "", "").await.body, shown);
+    let dearer = crate::common::CATALOG.replace("tokens = \"1\"", "tokens = \"3\"");
+    // A hold keeps the price it was opened with.
+    let ask = r#"{"account":"acme","feature":"chat","dimensions":{"model":"m"},"quantities":{"tokens":2}}"#;
+    let held = s.call("POST", "/v1/authorize", "a", ask).await.body;
+    assert_eq!(s.call("PUT", "/v1/catalog", "c2", &dearer).await.status, 200);
+    let settle = format!(r#"{{"hold":{},"quantities":{{"tokens":2}}}}"#, held["decision_id"]);
+    assert_eq!(s.call("POST", "/v1/settle", "s", &settle).await.body["price"], "2");
+    assert_eq!(s.call("POST", "/v1/authorize", "b", ask).await.body["price"], "6");
+    let checked = s.call("POST", "/v1/catalog/check", "", &dearer).await.body;
+    assert_eq!(checked["plans"], json!(["p"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_decisions_by_reason() {
+    let s = Server::start().await;
+    s.open("acme", "1").await;
+    let ask = r#"{"account":"acme","feature":"chat","dimensions":{"model":"m"},"quantities":{"tokens":1}}"#;
+    s.call("POST", "/v1/authorize", "a", ask).await;
+    s.call("POST", "/v1/authorize", "b", ask).await;
+    let Value::String(text) = s.call("GET", "/metrics", "", "").await.body else { panic!("text") };
+    assert!(text.contains("headworks_decisions_total{reason=\"allowed\"} 1"), "{text}");
+    assert!(text.contains("headworks_decisions_total{reason=\"insufficient_credits\"} 1"), "{text}");
+}

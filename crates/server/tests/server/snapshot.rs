@@ -1,0 +1,26 @@
+//! Generated documents are committed; these tests make them again and compare. `UPDATE_SNAPSHOTS=1` writes them.
+
+use std::path::PathBuf;
+
+fn check(file: &str, made: &serde_json::Value) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(file);
+    let made = serde_json::to_string_pretty(made).expect("serializes") + "\n";
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, &made).expect("writes");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == made,
+        "{file} is out of date; run UPDATE_SNAPSHOTS=1 cargo test -p headworks-server snapshot"
+    );
+}
+
+#[test]
+fn openapi() {
+    check("openapi.json", &serde_json::to_value(headworks_server::openapi()).expect("serializes"));
+}
+
+#[test]
+fn catalog_schema() {
+    check("catalog.schema.json", &headworks_server::catalog_schema());
+}
