@@ -1,0 +1,105 @@
+//! Commands: what they print, and how they fail.
+
+use std::process::Output;
+
+use crate::common::{CATALOG, Server, headworks, make_key};
+
+fn run(args: &[&str]) -> Output {
+    headworks().args(args).output().expect("runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn check_catalog_names_file_line_and_fix() {
+    let dir = tempfile::tempdir().expect("directory");
+    let file = dir.path().join("catalog.toml");
+    std::fs::write(&file, CATALOG).expect("writes");
+    let path = file.to_str().expect("path");
+    let good = run(&["check-catalog", path]);
+    assert!(good.status.success() && text(&good.stdout).contains("is correct"), "{}", text(&good.stderr));
+    std::fs::write(&file, CATALOG.replace("rate_card = \"card\"", "rate_card = \"cord\"")).expect("writes");
+    let bad = run(&["check-catalog", path]);
+    assert!(!bad.status.success());
+    let said = text(&bad.stderr);
+    assert!(
+        said.contains(&format!("{path}: line 8: features.chat.rate_card: there is no rate card `cord`")),
+        "{said}"
+    );
+    assert!(said.contains("write one of card"), "{said}");
+}
+
+#[test]
+fn a_server_without_keys_says_how_to_make_one() {
+    let dir = tempfile::tempdir().expect("directory");
+    let data = dir.path().join("data");
+    let refused =
+        headworks().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data).output().expect("runs");
+    assert!(!refused.status.success());
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains(&format!("headworks keys create --data {} --scope admin", data.display())),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_second_process_on_the_directory_is_refused() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, catalog) = (dir.path().join("data"), dir.path().join("catalog.toml"));
+    std::fs::write(&catalog, CATALOG).expect("writes");
+    make_key(&data);
+    let _server = Server::start(&data, &catalog);
+    let second =
+        headworks().args(["keys", "create", "--scope", "read", "--data"]).arg(&data).output().expect("runs");
+    assert!(!second.status.success());
+    assert!(text(&second.stderr).contains("in use by another process"), "{}", text(&second.stderr));
+}
+
+#[test]
+fn an_unreachable_server_is_named() {
+    let port = crate::common::free_port();
+    let failed = run(&["--server", &format!("http://127.0.0.1:{port}"), "account", "list"]);
+    assert!(!failed.status.success());
+    let said = text(&failed.stderr);
+    assert!(
+        said.contains(&format!("cannot reach 127.0.0.1:{port}")) && said.contains("HEADWORKS_URL"),
+        "{said}"
+    );
+}
+
+#[test]
+fn every_command_has_help() {
+    let help = text(&run(&["--help"]).stdout);
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|l| !l.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|l| !l.is_empty())
+        .filter_map(|l| l.split_whitespace().next())
+        .collect();
+    assert!(commands.len() > 15, "{help}");
+    for command in commands.into_iter().filter(|c| *c != "help") {
+        let shown = run(&[command, "--help"]);
+        assert!(shown.status.success() && text(&shown.stdout).contains("Usage:"), "{command}");
+    }
+}
+
+#[test]
+fn the_demo_decides_a_minute_of_the_trace() {
+    let ran = run(&["demo", "--once", "--minutes", "1", "--listen", "127.0.0.1:0"]);
+    let said = text(&ran.stdout);
+    assert!(ran.status.success(), "{}{}", said, text(&ran.stderr));
+    for part in [
+        "Decisions by outcome",
+        "Decisions by reason",
+        "Credits by source",
+        "p99",
+        "Every balance equals the fold of its log",
+        "looked at:",
+    ] {
+        assert!(said.contains(part), "no `{part}` in: {said}");
+    }
+}

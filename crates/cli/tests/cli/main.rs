@@ -1,0 +1,6 @@
+//! The binary as users and operators meet it: killed, mistreated, and followed along the README.
+
+mod commands;
+mod common;
+mod killed;
+mod tour;

@@ -1,0 +1,50 @@
+//! The README's tour, run as written: every `sh` block of its section, in one shell, in order.
+
+use std::process::{Command, Stdio};
+
+use crate::common::free_port;
+
+const README: &str = include_str!("../../../../README.md");
+
+#[test]
+fn the_tour_works_as_written() {
+    let section = README.split("## A five-minute tour").nth(1).expect("the tour");
+    let section = section.split("\n## ").next().expect("the tour");
+    let blocks: Vec<&str> = section.split("```sh\n").skip(1).filter_map(|b| b.split("```").next()).collect();
+    assert!(blocks.len() >= 5, "the tour has {} blocks", blocks.len());
+    let dir = tempfile::tempdir().expect("directory");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_headworks"));
+    let path = format!(
+        "{}:{}",
+        binary.parent().expect("directory").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let script = format!(
+        "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n{}",
+        blocks.join("\n").replace("127.0.0.1:8080", &format!("127.0.0.1:{}", free_port()))
+    );
+    std::os::unix::fs::symlink(std::path::Path::new(root).join("examples"), dir.path().join("examples"))
+        .expect("links");
+    let ran = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(dir.path())
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .output()
+        .expect("runs");
+    let (out, log) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{out}\n{log}");
+    // What the text between the blocks promises.
+    for promise in [
+        "allow: allowed",
+        "from included",
+        "went back",
+        "deny: insufficient_credits",
+        "purchase",
+        "replayed\":true",
+        "of 0.5",
+    ] {
+        assert!(out.contains(promise), "no `{promise}` in:\n{out}\n{log}");
+    }
+}
