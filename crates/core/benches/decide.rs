@@ -45,8 +45,13 @@ fn append(account: &mut Account, now: Instant, draft: Draft) {
 
 fn account(catalog: &Catalog, n: u32, now: Instant) -> Account {
     let mut account = Account::empty(name(&format!("account-{n}")));
-    let settings =
-        Settings { plan: name("p"), suspended: false, consent: None, billing_anchor: now, segments: Vec::new() };
+    let settings = Settings {
+        plan: name("p"),
+        suspended: false,
+        consent: None,
+        billing_anchor: now,
+        segments: Vec::new(),
+    };
     let grant = NewGrant {
         amount: "1000".parse().unwrap_or_default(),
         category: Category::Purchased,
@@ -94,7 +99,10 @@ fn main() {
     let now = Instant::from_micros(1_790_000_000_000_000);
     let accounts: Vec<Account> = (0..ACCOUNTS).map(|n| account(&catalog, n, now)).collect();
     let timer = percentiles((0..CALLS).map(|_| nanos(StdInstant::now())).collect());
-    println!("timer alone                      p50 {} ns, p99 {} ns, p99.9 {} ns", timer[0], timer[1], timer[2]);
+    println!(
+        "timer alone                      p50 {} ns, p99 {} ns, p99.9 {} ns",
+        timer[0], timer[1], timer[2]
+    );
     // 200 tokens fit the allowance; 2,000 take the rest of it and slide into the grant.
     for (what, tokens) in [("one allowance", 200), ("allowance and grant", 2_000)] {
         let ask = ask(tokens);
@@ -105,7 +113,8 @@ fn main() {
             let at = usize::try_from((random >> 33) % u64::from(ACCOUNTS)).unwrap_or(0);
             let Some(account) = accounts.get(at) else { continue };
             let started = StdInstant::now();
-            let decision = operation::decide(black_box(Context { account, catalog: &catalog, now }), black_box(&ask));
+            let decision =
+                operation::decide(black_box(Context { account, catalog: &catalog, now }), black_box(&ask));
             times.push(nanos(started));
             assert!(black_box(decision).is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed");
         }
