@@ -50,7 +50,7 @@ pub(crate) fn make_key(data: &Path) -> String {
 impl Server {
     /// Starts the binary and waits until it says where it listens.
     pub(crate) fn start(data: &Path, catalog: &Path) -> Self {
-        let mut child = headworks()
+        let child = headworks()
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
             .arg(data)
             .arg("--catalog")
@@ -58,7 +58,9 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("starts");
-        let mut log = BufReader::new(child.stderr.take().expect("log"));
+        // From here on the process ends with this value.
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut log = BufReader::new(server.child.stderr.take().expect("log"));
         let mut seen = String::new();
         loop {
             let mut line = String::new();
@@ -66,10 +68,10 @@ impl Server {
             seen.push_str(&line);
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(address) = entry["fields"]["address"].as_str() {
-                let address = address.parse().expect("address");
+                server.address = address.parse().expect("address");
                 // Somebody must read the log on, or the server would wait for it.
                 std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-                return Self { child, address };
+                return server;
             }
         }
     }

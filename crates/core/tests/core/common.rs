@@ -149,7 +149,7 @@ impl AskExt for Authorize {}
 
 /// Variations of a request, so that a row of a table says only what it is about.
 pub(crate) trait AskExt: Into<Authorize> {
-    fn from_path(self, path: &str) -> Authorize {
+    fn on_path(self, path: &str) -> Authorize {
         let mut ask = self.into();
         ask.request.path = path.parse().expect(path);
         ask

@@ -117,7 +117,7 @@ fn reasons_of_money_in_order() {
     let user = Wall::Path(Level::User);
     let account = Wall::Path(Level::Account);
     let mut w = World::new(CATALOG, "money");
-    let by_alice = |n: u64| ask("chat", &[("tokens", n)]).from_path("team:a/user:alice");
+    let by_alice = |n: u64| ask("chat", &[("tokens", n)]).on_path("team:a/user:alice");
     // Nothing but the allowance of 10 and the overdraft of 5.
     refused(&mut w, &by_alice(16), Reason::InsufficientCredits, account);
     let decision = w.ask(&by_alice(16));
@@ -136,7 +136,7 @@ fn reasons_of_money_in_order() {
             pool_cap: Some(credits("90")),
         });
     });
-    let by_bob = |n: u64| ask("chat", &[("tokens", n)]).from_path("user:bob");
+    let by_bob = |n: u64| ask("chat", &[("tokens", n)]).on_path("user:bob");
     let decision = w.ask(&by_bob(61));
     assert_eq!((decision.reason, decision.wall), (Reason::SpendCap, Some(account)));
     // A window that never has room for 51 credits tells no reset.
@@ -166,7 +166,7 @@ fn reasons_of_money_in_order() {
 fn caps_come_before_an_empty_pool() {
     let mut w = World::new(CATALOG, "money");
     w.grant("100", Category::Purchased);
-    let decision = w.ask(&ask("chat", &[("tokens", 30)]).from_path("user:alice"));
+    let decision = w.ask(&ask("chat", &[("tokens", 30)]).on_path("user:alice"));
     let draws: Vec<(&str, i64)> =
         decision.draws.iter().map(|d| (d.layer.as_str(), d.amount / 1_000_000_000)).collect();
     assert_eq!(draws, [("included", 10), ("pool", 20)]);
@@ -179,9 +179,9 @@ fn caps_come_before_an_empty_pool() {
             pool_cap: Some(credits("3")),
         });
     });
-    let decision = w.ask(&ask("chat", &[("tokens", 9)]).from_path("team:a/user:carol"));
+    let decision = w.ask(&ask("chat", &[("tokens", 9)]).on_path("team:a/user:carol"));
     assert_eq!(decision.reason, Reason::MemberCap);
-    allowed(&mut w, &ask("chat", &[("tokens", 8)]).from_path("team:a/user:carol"));
+    allowed(&mut w, &ask("chat", &[("tokens", 8)]).on_path("team:a/user:carol"));
 }
 
 #[test]
@@ -206,13 +206,13 @@ fn a_request_slides_from_plan_into_credits_in_burn_order() {
         g.priority = 1;
         g.expires_at = Some(at("2026-06-02T00:00:00Z"));
     });
-    let decision = w.ask(&ask("chat", &[("tokens", 30)]).from_path("user:alice"));
+    let decision = w.ask(&ask("chat", &[("tokens", 30)]).on_path("user:alice"));
     let order: Vec<u64> = decision
         .draws
         .iter()
         .filter_map(|d| match d.source {
             Source::Grant(id, _) => Some(id.0),
-            _ => None,
+            Source::Allowance | Source::Overdraft | Source::Debt | Source::Goodwill => None,
         })
         .collect();
     // Priority first, then expiry (soonest first, never last), then age.
@@ -244,11 +244,11 @@ fn partial_gives_the_most_that_can_be_paid() {
     let mut w = World::new(CATALOG, "money");
     w.grant("7", Category::Free);
     // 10 included + 7 free + 5 overdraft = 22.
-    let decision = w.ask(&ask("chat", &[("tokens", 1_000)]).at_least("tokens", 20).from_path("user:a"));
+    let decision = w.ask(&ask("chat", &[("tokens", 1_000)]).at_least("tokens", 20).on_path("user:a"));
     assert_eq!((decision.outcome, decision.reason), (Outcome::Partial, Reason::Partial));
     assert_eq!(decision.price, credits("22"));
     let mut w = World::new(CATALOG, "money");
-    let decision = w.ask(&ask("chat", &[("tokens", 30)]).at_least("tokens", 16).from_path("user:a"));
+    let decision = w.ask(&ask("chat", &[("tokens", 30)]).at_least("tokens", 16).on_path("user:a"));
     assert_eq!((decision.outcome, decision.reason), (Outcome::Deny, Reason::InsufficientCredits));
 }
 
@@ -315,7 +315,7 @@ fn a_changed_limit_keeps_what_is_used() {
 fn debt_blocks_new_holds_and_the_next_grant_repays_it() {
     let text = CATALOG.replace("[features.chat]\n", "[features.chat]\novershoot = \"debt\"\n");
     let mut w = World::new(&text, "money");
-    let hold = allowed(&mut w, &ask("chat", &[("tokens", 10)]).from_path("user:a"));
+    let hold = allowed(&mut w, &ask("chat", &[("tokens", 10)]).on_path("user:a"));
     w.settings(|s| s.consent = Some(Consent::Never));
     w.settle(hold, &[("tokens", 13)]).expect("settles");
     assert_eq!(w.account.books.debt, credits("3"));

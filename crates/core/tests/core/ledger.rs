@@ -28,7 +28,7 @@ fn world() -> World {
     use crate::common::AskExt as _;
     let mut w = World::new(CATALOG, "p");
     w.grant("10", Category::Purchased);
-    w.ask(&ask("chat", &[("tokens", 1_000)]).model("m").from_path("team:a/user:b"));
+    w.ask(&ask("chat", &[("tokens", 1_000)]).model("m").on_path("team:a/user:b"));
     w.pass("2s");
     w.settle(w.account.seq, &[("tokens", 700)]).expect("settles");
     w.ask(&ask("chat", &[("tokens", 10_000)]).model("m").now());
@@ -127,7 +127,7 @@ fn state_is_bounded() {
     let mut w = World::new(CATALOG, "p");
     for i in 0..200 {
         w.grant("0.01", Category::Free);
-        w.ask(&ask("chat", &[("tokens", 8_000)]).model("m").from_path(&format!("user:u{i}")).now());
+        w.ask(&ask("chat", &[("tokens", 8_000)]).model("m").on_path(&format!("user:u{i}")).now());
         w.pass("6h");
     }
     assert!(w.account.holds.is_empty());

@@ -299,11 +299,11 @@ impl Model {
                 return false;
             }
         }
-        if let Some(limit) = self.policy.concurrency {
-            if hold && i64::try_from(self.history.iter().filter(|h| h.is_open).count()).expect("few") >= limit
-            {
-                return false;
-            }
+        if let Some(limit) = self.policy.concurrency
+            && hold
+            && i64::try_from(self.history.iter().filter(|h| h.is_open).count()).expect("few") >= limit
+        {
+            return false;
         }
         if let Some(limit) = self.policy.hourly {
             let hour = |at: i64| at.div_euclid(3_600_000_000);
@@ -438,7 +438,7 @@ fn run(policy: &Policy, steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Hold { user, tokens, consent, now: at_once } => {
                 let mut request =
-                    ask("chat", &[("tokens", *tokens)]).from_path(&format!("user:{}", USERS[*user]));
+                    ask("chat", &[("tokens", *tokens)]).on_path(&format!("user:{}", USERS[*user]));
                 request.request.consented = *consent;
                 request.settle_now = *at_once;
                 let tokens = i64::try_from(*tokens).expect("small");
