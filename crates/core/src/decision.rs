@@ -238,8 +238,10 @@ impl Visit {
     #[must_use]
     pub fn after(&self) -> i64 {
         match self.place {
-            Place::Grant(_) | Place::Overdraft => self.before - self.cost,
-            Place::Guard | Place::Allowance | Place::MemberCap | Place::Account => self.before + self.cost,
+            Place::Grant(_) | Place::Overdraft => self.before.saturating_sub(self.cost),
+            Place::Guard | Place::Allowance | Place::MemberCap | Place::Account => {
+                self.before.saturating_add(self.cost)
+            }
         }
     }
 }

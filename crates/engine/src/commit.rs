@@ -27,6 +27,22 @@ pub(crate) enum Committed {
     Stopped,
 }
 
+/// A look-out for one batch.
+pub(crate) enum Watch {
+    Over(Committed),
+    Waiting(oneshot::Receiver<Committed>),
+}
+
+impl Watch {
+    /// Waits until the batch is stored or lost.
+    pub(crate) async fn wait(self) -> Committed {
+        match self {
+            Self::Over(committed) => committed,
+            Self::Waiting(receiver) => receiver.await.unwrap_or(Committed::Stopped),
+        }
+    }
+}
+
 /// Number of a batch, from 1.
 pub(crate) type Ticket = u64;
 
@@ -93,26 +109,24 @@ impl Commits {
         Some(ticket)
     }
 
-    /// Waits until a batch is stored; returns at once when it is.
-    pub(crate) async fn wait(&self, ticket: Ticket, account: &Name) -> Committed {
-        let receiver = {
-            let mut waiting = self.lock();
-            if ticket <= waiting.durable {
-                return Committed::Durable;
-            }
-            if waiting.stopped.is_some() {
-                return Committed::Stopped;
-            }
-            let (tell, receiver) = oneshot::channel();
-            let waiter = Waiter { account: account.clone(), tell };
-            if ticket == waiting.ticket {
-                waiting.open_waiters.push(waiter);
-            } else {
-                waiting.written_waiters.push(waiter);
-            }
-            receiver
-        };
-        receiver.await.unwrap_or(Committed::Stopped)
+    /// Watches for a batch to be stored. Must be called while the account's shard is locked: a conflict takes the state
+    /// out of its shard before it is told, so that a watch that found the state cannot miss it.
+    pub(crate) fn watch(&self, ticket: Ticket, account: &Name) -> Watch {
+        let mut waiting = self.lock();
+        if ticket <= waiting.durable {
+            return Watch::Over(Committed::Durable);
+        }
+        if waiting.stopped.is_some() {
+            return Watch::Over(Committed::Stopped);
+        }
+        let (tell, receiver) = oneshot::channel();
+        let waiter = Waiter { account: account.clone(), tell };
+        if ticket == waiting.ticket {
+            waiting.open_waiters.push(waiter);
+        } else {
+            waiting.written_waiters.push(waiter);
+        }
+        Watch::Waiting(receiver)
     }
 
     /// Blocks until a batch is stored; `false` when the engine has stopped.
@@ -158,6 +172,8 @@ impl Commits {
                         stats
                             .conflicts
                             .fetch_add(u64::try_from(conflicts.len()).unwrap_or(0), Ordering::Relaxed);
+                        // The states go before anybody is told, so that nothing more is decided on them. What has been
+                        // rests on a hash that the store does not have, and conflicts in its turn.
                         conflicted(&conflicts);
                     }
                     self.stored(ticket, &conflicts);

@@ -17,7 +17,7 @@ use headworks_store::Store;
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
 use crate::cache::{Cache, Pending, Shard, Slot};
 use crate::clock::Clock;
-use crate::commit::{self, Commits, Committed, Ticket};
+use crate::commit::{self, Commits, Committed, Ticket, Watch};
 use crate::keyring::Keyring;
 use crate::maintenance::Timers;
 use crate::stats::Stats;
@@ -217,11 +217,8 @@ impl Engine {
     ) -> Result<Answer, EngineError> {
         let key = key.map(|k| Key { operation, text: k.text.clone(), digest: k.digest });
         loop {
-            let (answer, ticket) = match self.attempt(account, key.as_ref(), actor, &decide)? {
-                Next::Done(answer, ticket) => (Some(answer), ticket),
-                Next::Retry(ticket) => (None, ticket),
-            };
-            match self.commits.wait(ticket, account).await {
+            let (answer, watch) = self.attempt(account, key.as_ref(), actor, &decide)?;
+            match watch.wait().await {
                 Committed::Durable => {
                     if let Some(answer) = answer {
                         return Ok(answer);
@@ -240,7 +237,7 @@ impl Engine {
         key: Option<&Key>,
         actor: Option<&Name>,
         decide: &impl Fn(Look<'_>) -> Result<Step, EngineError>,
-    ) -> Result<Next, EngineError> {
+    ) -> Result<(Option<Answer>, Watch), EngineError> {
         if self.commits.is_full() {
             self.stats.overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Err(EngineError::Overloaded);
@@ -255,7 +252,10 @@ impl Engine {
         if !slot.account.is_open() {
             slots.remove(account);
         }
-        next
+        Ok(match next? {
+            Next::Done(answer, ticket) => (Some(answer), self.commits.watch(ticket, account)),
+            Next::Retry(ticket) => (None, self.commits.watch(ticket, account)),
+        })
     }
 
     fn attempt_on(
@@ -280,6 +280,9 @@ impl Engine {
         let step = decide(Look { ctx, engine: self, pending })?;
         let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
         match step {
+            Step::Append(draft) if !draft.fits(&slot.account) => {
+                Err(headworks_core::operation::Refusal::TooLarge.into())
+            }
             Step::Append(draft) => {
                 let record = draft.into_record(&slot.account, now, key.cloned(), actor.cloned());
                 self.count_decision(&record);
@@ -464,8 +467,8 @@ impl Engine {
         read: impl Fn(Context<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         loop {
-            let (value, ticket) = self.view_once(account, &read)?;
-            match self.commits.wait(ticket, account).await {
+            let (value, watch) = self.view_once(account, &read)?;
+            match watch.wait().await {
                 Committed::Durable => return Ok(value),
                 Committed::Conflict => {}
                 Committed::Stopped => return Err(EngineError::Stopped),
@@ -477,7 +480,7 @@ impl Engine {
         &self,
         account: &Name,
         read: &impl Fn(Context<'_>) -> Result<T, EngineError>,
-    ) -> Result<(T, Ticket), EngineError> {
+    ) -> Result<(T, Watch), EngineError> {
         let catalog = self.catalog.load();
         let mut shard = self.cache.lock(account);
         self.load(&mut shard, account)?;
@@ -489,10 +492,10 @@ impl Engine {
         }
         slot.used = true;
         let now = self.clock.now();
-        let ticket = slot.ticket;
+        let watch = self.commits.watch(slot.ticket, account);
         if slot.account.wakes_at > now {
             let at = slot.account.tick(now);
-            return Ok((read(Context { account: &slot.account, catalog: &catalog, now: at })?, ticket));
+            return Ok((read(Context { account: &slot.account, catalog: &catalog, now: at })?, watch));
         }
         // What has passed its deadline counts as ended at read time; the sweeper writes it.
         let mut ahead = slot.account.clone();
@@ -505,7 +508,7 @@ impl Engine {
             ahead.apply(&record, [0; 32]).map_err(|e| damaged(account, &e.to_string()))?;
         }
         let at = ahead.tick(now);
-        Ok((read(Context { account: &ahead, catalog: &catalog, now: at })?, ticket))
+        Ok((read(Context { account: &ahead, catalog: &catalog, now: at })?, watch))
     }
 }
 

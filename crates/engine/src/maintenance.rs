@@ -207,6 +207,8 @@ impl Engine {
     /// Hands the states that changed to the store.
     pub(crate) fn checkpoint(&self) {
         let mut taken: Vec<Name> = Vec::new();
+        let conflicts = || self.stats().conflicts.load(std::sync::atomic::Ordering::Relaxed);
+        let (before, mut lost) = (conflicts(), false);
         let outcome = self.store.checkpoint(&mut || {
             let mut states = Vec::new();
             let mut until = 0;
@@ -223,10 +225,14 @@ impl Engine {
                     });
                 }
             }
-            if self.commits.wait_blocking(until) { states } else { Vec::new() }
+            // A state whose records lost to another writer must not be kept; which one it was does not matter.
+            lost = !self.commits.wait_blocking(until) || conflicts() != before;
+            if lost { Vec::new() } else { states }
         });
-        if let Err(e) = outcome {
+        if let Err(e) = &outcome {
             tracing::error!(error = %e, "a checkpoint failed; it is tried again");
+        }
+        if outcome.is_err() || lost {
             for account in taken {
                 if let Some(slot) = self.cache.lock(&account).slots.get_mut(&account) {
                     slot.dirty = true;

@@ -19,6 +19,8 @@ pub struct Entry {
     pub account: Name,
     /// Its number.
     pub seq: Seq,
+    /// The chain hash before it: what the account's log must end with.
+    pub previous: [u8; 32],
     /// The chain hash after it.
     pub hash: [u8; 32],
     /// Where it can be found again.
@@ -36,6 +38,7 @@ impl Batch {
         self.entries.push(Entry {
             account: account.id.clone(),
             seq: record.seq,
+            previous: account.chain,
             hash,
             keys: record.index_keys(&account.id),
             start,

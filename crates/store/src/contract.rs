@@ -123,7 +123,7 @@ impl std::error::Error for StoreError {}
 
 /// A place for logs.
 pub trait Store: Send + Sync {
-    /// Appends a batch durably. Returns the accounts whose log does not end where the batch says: nothing of theirs
+    /// Appends a batch durably. Returns the accounts whose log does not end with the hash the batch says: nothing of theirs
     /// was written, everything of the others was.
     ///
     /// # Errors

@@ -44,12 +44,14 @@ impl Store for Memory {
     fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
         let mut inner = self.lock();
         let mut conflicts: Vec<Name> = Vec::new();
-        let mut ends: HashMap<&Name, Seq> = HashMap::new();
+        let mut ends: HashMap<&Name, (Seq, Option<[u8; 32]>)> = HashMap::new();
         for entry in batch.entries() {
-            let stored = inner.logs.get(&entry.account).and_then(|log| log.last()).map_or(0, |last| last.seq);
-            let end = ends.entry(&entry.account).or_insert(stored);
-            if *end + 1 == entry.seq {
-                *end += 1;
+            let last = || inner.logs.get(&entry.account).and_then(|log| log.last());
+            let end = ends
+                .entry(&entry.account)
+                .or_insert_with(|| last().map_or((0, None), |last| (last.seq, Some(last.hash))));
+            if end.0 + 1 == entry.seq && end.1.is_none_or(|hash| hash == entry.previous) {
+                *end = (entry.seq, Some(entry.hash));
             } else if !conflicts.contains(&entry.account) {
                 conflicts.push(entry.account.clone());
             }

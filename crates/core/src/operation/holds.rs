@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::requests::{charge_happened, deadline, decide_use};
-use super::{Context, Decided, Draft, Minimum, Refusal, refundable, take};
+use super::{Context, Decided, Draft, Minimum, QUANTITY_MAX, Refusal, refundable, take};
 use crate::account::{Counted, EXTENSIONS_MAX, Hold};
 use crate::amount::Credits;
 use crate::catalog::Program;
@@ -21,6 +21,9 @@ use crate::waterfall::{self, Mode, Need, Scene};
 
 /// How long the promotional grant lives that replaces draws given back to an expired grant.
 const GOODWILL_LIFE: Span = Span::from_secs(30 * 86_400);
+
+/// Most counts in windows that one hold keeps for its end.
+const COUNTED_MAX: usize = 4_096;
 
 /// More for an open hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,9 @@ pub struct Ended {
 fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Result<Use, Refusal> {
     let unknown =
         quantities.iter().find(|(m, _)| m.as_str() != REQUESTS && held.lines.iter().all(|l| l.meter != *m));
+    if quantities.iter().any(|(_, n)| *n > QUANTITY_MAX) {
+        return Err(Refusal::TooLarge);
+    }
     if let Some((meter, _)) = unknown {
         return Err(Refusal::UnknownMeter(meter.clone()));
     }
@@ -68,6 +74,9 @@ fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Resul
 /// Refuses unknown holds and meters, and deadlines out of range.
 pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
     let hold = ctx.account.hold(ask.hold).ok_or(Refusal::UnknownHold(ask.hold))?;
+    if hold.counted.len() >= COUNTED_MAX {
+        return Err(Refusal::TooManyExtensions(hold.id));
+    }
     let until = match ask.life {
         None => hold.terms.deadline,
         Some(_) if hold.extensions >= EXTENSIONS_MAX => {

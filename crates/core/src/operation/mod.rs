@@ -30,6 +30,9 @@ pub use credits::{NewGrant, adjust, charge_of, expire_grant, grant, refund, void
 pub use holds::{Ended, Extend, expire_hold, extend, release, settle, settle_late};
 pub use requests::{Authorize, Minimum, Request, authorize, change, decide, open, record};
 
+/// Most units of one meter in one request, so that sums over a hold's life stay exact.
+pub const QUANTITY_MAX: u64 = 1_000_000_000_000_000;
+
 /// What every operation sees.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -79,6 +82,18 @@ impl Draft {
         }
     }
 
+    /// Whether the account's books can take the movements: everything ever issued or lent to it stays within the range
+    /// of [`Credits`], and with it every other sum.
+    #[must_use]
+    pub fn fits(&self, account: &Account) -> bool {
+        let b = &account.books;
+        let inflow =
+            |m: &&Movement| matches!(m.from, Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft);
+        let standing = [b.issued, b.goodwill, b.debt, b.overdraft].into_iter();
+        let mut all = standing.chain(self.movements.iter().filter(inflow).map(|m| m.amount));
+        all.try_fold(Credits::ZERO, |sum, amount| sum.checked_add(amount)).is_some()
+    }
+
     /// The record at the end of the account's log.
     #[must_use]
     pub fn into_record(
@@ -125,7 +140,7 @@ pub enum Refusal {
     UnknownMeter(Name),
     /// No price is in force, or none matches the dimensions.
     NoPrice(Name, NoPrice),
-    /// The price leaves the range of credits.
+    /// A quantity, a price or the account's books would leave their range.
     TooLarge,
     /// A minimum names a meter that is not asked for, or more than is asked.
     BadMinimum(Name),
@@ -135,7 +150,7 @@ pub enum Refusal {
     NotRecorded(Name),
     /// The account has no such hold.
     UnknownHold(HoldId),
-    /// The hold's deadline has moved as often as it may.
+    /// The hold has been extended as often as it may: its deadline ten times, its quantities some thousand times.
     TooManyExtensions(HoldId),
     /// The use is larger than the hold by this much, and the feature refuses that.
     BeyondHold(Credits),
@@ -168,7 +183,10 @@ impl fmt::Display for Refusal {
                 write!(f, "no price of `{name}` matches the request's dimensions")
             }
             Self::TooLarge => {
-                f.write_str("the quantities cost more than 9223372036.854775807 credits; ask for less")
+                write!(
+                    f,
+                    "more than {QUANTITY_MAX} units, or more credits than an account can hold (9223372036.854775807); ask for less"
+                )
             }
             Self::BadMinimum(meter) => {
                 write!(
@@ -182,11 +200,7 @@ impl fmt::Display for Refusal {
             }
             Self::UnknownHold(id) => write!(f, "the account has no hold {}", id.0),
             Self::TooManyExtensions(_) => {
-                write!(
-                    f,
-                    "the deadline has moved {} times, the most a hold may",
-                    crate::account::EXTENSIONS_MAX
-                )
+                f.write_str("the hold has been extended as often as it may; settle it and open another")
             }
             Self::BeyondHold(short) => {
                 write!(
@@ -229,6 +243,9 @@ impl<'a> Context<'a> {
             quantities.iter().find(|(m, _)| !feature.meters.contains(m) && m.as_str() != REQUESTS)
         {
             return Err(Refusal::UnknownMeter(unknown.clone()));
+        }
+        if quantities.iter().any(|(_, n)| *n > QUANTITY_MAX) {
+            return Err(Refusal::TooLarge);
         }
         let found = feature
             .prices(dimensions, self.now)

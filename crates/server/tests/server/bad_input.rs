@@ -34,6 +34,7 @@ async fn bad_input_changes_nothing() {
         ("fractional", "/v1/authorize", with(":5", ":1.5"), 422, "invalid_request"),
         ("huge", "/v1/authorize", with(":5", ":99999999999999999999999"), 422, "invalid_request"),
         ("costly", "/v1/authorize", with(":5", ":18446744073709551615"), 422, "amount_too_large"),
+        ("a quadrillion and one", "/v1/authorize", with(":5", ":1000000000000001"), 422, "amount_too_large"),
         ("not a number", "/v1/authorize", with(":5", ":NaN"), 400, "malformed_body"),
         ("infinite", "/v1/authorize", with(":5", ":1e999"), 400, "malformed_body"),
         ("text", "/v1/authorize", with(":5", ":\"5\""), 422, "invalid_request"),
@@ -275,4 +276,20 @@ async fn a_key_is_required_and_may_be_quoted() {
     let again =
         s.raw("POST", "/v1/authorize", &format!("{auth}Idempotency-Key: k1\r\n"), spelled.as_bytes()).await;
     assert_eq!(again.body["replayed"], true);
+}
+
+/// Nine billion credits of use are made good by the operator; the books could not hold twice as much.
+#[tokio::test(flavor = "multi_thread")]
+async fn books_that_would_overflow_refuse_and_the_server_lives() {
+    let s = Server::start().await;
+    s.open("acme", "1").await;
+    let record = ASK.replace(":5", ":5000000000");
+    assert_eq!(s.call("POST", "/v1/record", "r1", &record).await.status, 200);
+    let before = s.balances("acme").await;
+    for key in ["r2", "r3"] {
+        let reply = s.call("POST", "/v1/record", key, &record).await;
+        assert_eq!((reply.status, reply.problem()), (422, "amount_too_large"), "{}", reply.body);
+    }
+    assert_eq!(s.balances("acme").await, before);
+    assert_eq!(s.call("GET", "/readyz", "", "").await.status, 200);
 }

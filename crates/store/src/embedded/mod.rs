@@ -20,7 +20,7 @@ mod frame;
 mod index;
 mod journal;
 
-use frame::Position;
+use frame::{Parsed, Position};
 use index::Index;
 pub use journal::journal_blocks;
 use journal::{Segments, Writer};
@@ -63,6 +63,7 @@ struct Tail {
 struct Run {
     first: Seq,
     positions: Vec<Position>,
+    last_hash: [u8; 32],
 }
 
 impl Run {
@@ -72,14 +73,17 @@ impl Run {
 }
 
 impl Tail {
-    fn push(&mut self, account: &Name, seq: Seq, keys: &[IndexKey], at: Position) {
+    fn push(&mut self, account: &Name, seq: Seq, hash: [u8; 32], keys: &[IndexKey], at: Position) {
         for key in keys {
             self.keys.insert(*key, at);
         }
         match self.logs.get_mut(account) {
-            Some(run) => run.positions.push(at),
+            Some(run) => {
+                run.positions.push(at);
+                run.last_hash = hash;
+            }
             None => {
-                self.logs.insert(account.clone(), Run { first: seq, positions: vec![at] });
+                self.logs.insert(account.clone(), Run { first: seq, positions: vec![at], last_hash: hash });
             }
         }
         self.records += 1;
@@ -127,7 +131,8 @@ impl Embedded {
         let from = index.watermark()?;
         let (segments, writer, scanned) =
             journal::open(&journal_dir, from, options.segment_bytes_max, |at, parsed| {
-                tail.push(&parsed.stored.account, parsed.stored.seq, &parsed.keys, at);
+                let Parsed { stored, keys, .. } = parsed;
+                tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
             })?;
         tail.end = Some(writer.end());
         Ok(Self {
@@ -161,28 +166,35 @@ impl Embedded {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of an account's last record; 0 for none.
-    fn last(&self, account: &Name) -> Result<Seq, StoreError> {
+    /// The number and hash of an account's last record, if it has one.
+    fn last(&self, account: &Name) -> Result<Option<(Seq, [u8; 32])>, StoreError> {
         {
             let tails = self.tails();
             let mut recent = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
             if let Some(run) = recent.find_map(|tail| tail.logs.get(account)) {
-                return Ok(run.next() - 1);
+                return Ok(Some((run.next() - 1, run.last_hash)));
             }
         }
-        self.index.last(account)
+        let seq = self.index.last(account)?;
+        let at = self.index.positions(account, seq.max(1), 1)?;
+        let stored = at.first().map(|at| self.segments.read(*at)).transpose()?;
+        Ok(stored.map(|record| (record.seq, record.hash)))
     }
 
     fn conflicts(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
-        let mut ends: HashMap<&Name, Seq> = HashMap::new();
+        let mut ends: HashMap<&Name, Option<(Seq, [u8; 32])>> = HashMap::new();
         let mut out: Vec<Name> = Vec::new();
         for entry in batch.entries() {
             let end = match ends.get(&entry.account) {
                 Some(end) => *end,
                 None => self.last(&entry.account)?,
             };
-            if end + 1 == entry.seq {
-                ends.insert(&entry.account, entry.seq);
+            let follows = match end {
+                None => entry.seq == 1,
+                Some((seq, hash)) => seq + 1 == entry.seq && hash == entry.previous,
+            };
+            if follows {
+                ends.insert(&entry.account, Some((entry.seq, entry.hash)));
             } else {
                 ends.insert(&entry.account, end);
                 if !out.contains(&entry.account) {
@@ -251,7 +263,7 @@ impl Store for Embedded {
         let placed = writer.append(batch, &conflicts)?;
         let mut tails = self.tails_mut();
         for (entry, at) in placed {
-            tails.current.push(&entry.account, entry.seq, &entry.keys, at);
+            tails.current.push(&entry.account, entry.seq, entry.hash, &entry.keys, at);
         }
         tails.current.end = Some(writer.end());
         *slot = Some(writer);

@@ -161,6 +161,14 @@ fn append_or_conflict(store: &dyn Store, b: &mut Writer) {
     assert_eq!(store.read(&name("c"), 1, 5).expect("reads").len(), 1);
     assert_eq!(store.read(&name("b"), 1, 50).expect("reads").len(), 3);
     append(store, &mut [b], 1);
+    // The right number on another past: a log of the same length that did not happen.
+    let mut elsewhere = Writer::new("b");
+    let mut scratch = Batch::default();
+    elsewhere.account.recorded_at = b.account.recorded_at;
+    (0..b.account.seq).for_each(|_| elsewhere.push(&mut scratch));
+    let mut batch = Batch::default();
+    elsewhere.push(&mut batch);
+    assert_eq!(store.append(&batch).expect("appends"), [name("b")]);
 }
 
 #[test]
