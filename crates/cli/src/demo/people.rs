@@ -126,14 +126,14 @@ pub(super) async fn open_accounts(url: &str, requests: &[Traced]) -> Result<Peop
         // A promotion that runs out in the middle of the hour.
         let soon = opened.opened_at.after(Span::from_secs(1_800));
         grant(&mut client, &account, "10", Category::Promotional, Some(soon)).await?;
-        if n % 4 != 1 {
-            grant(&mut client, &account, "400", Category::Purchased, None).await?;
+        if n % 4 != 3 {
+            grant(&mut client, &account, "1500", Category::Purchased, None).await?;
         }
         accounts.push(account);
     }
     let acme = name("acme")?;
     open(&mut client, &acme, "workspace").await?;
-    grant(&mut client, &acme, "1500", Category::Purchased, None).await?;
+    grant(&mut client, &acme, "1200", Category::Purchased, None).await?;
     grant(&mut client, &acme, "500", Category::Contract, None).await?;
     cap_a_member(&mut client, &acme).await?;
     accounts.push(acme);
