@@ -89,7 +89,10 @@ fn checked(ctx: Context<'_>, mut settings: Settings) -> Result<Settings, Refusal
 /// # Errors
 /// Refuses what the catalog does not know and quantities whose price is out of range.
 pub fn decide(ctx: Context<'_>, ask: &Authorize) -> Result<(Use, Decision), Refusal> {
-    let feature = ctx.feature(&ask.request.feature)?;
+    decide_for(ctx, ctx.feature(&ask.request.feature)?, ask)
+}
+
+fn decide_for(ctx: Context<'_>, feature: &Feature, ask: &Authorize) -> Result<(Use, Decision), Refusal> {
     if !feature.ledger && !ask.settle_now {
         return Err(Refusal::NotRecorded(feature.name.clone()));
     }
@@ -180,7 +183,7 @@ fn not_entitled(usage: Use) -> Result<(Use, Decision), Refusal> {
 pub fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Decided, Refusal> {
     let feature = ctx.feature(&ask.request.feature)?;
     let deadline = deadline(ctx.now, ask.life.unwrap_or(feature.hold_life), feature.hold_life_max)?;
-    let (usage, decision) = decide(ctx, ask)?;
+    let (usage, decision) = decide_for(ctx, feature, ask)?;
     let draft = (decision.outcome.is_granted() && feature.ledger).then(|| {
         if ask.settle_now {
             charged(ctx, usage.clone(), decision.clone())
