@@ -9,7 +9,7 @@ use headworks_core::account::{Account, Settings};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::ledger::Category;
 use headworks_core::name::{Name, Path};
-use headworks_core::operation::{self, Authorize, Context, Draft, NewGrant, Request};
+use headworks_core::operation::{self, Authorize, Context, Decided, Draft, NewGrant, Request};
 use headworks_core::time::Instant;
 use smallvec::SmallVec;
 
@@ -68,7 +68,7 @@ fn account(catalog: &Catalog, n: u32, now: Instant) -> Account {
     // A part of the allowance is used, so that its window is open.
     let used = Authorize { settle_now: true, ..ask(100) };
     let decided = operation::authorize(Context { account: &account, catalog, now }, &used);
-    let draft = decided.ok().and_then(|d| d.draft).unwrap_or_else(|| panic!("allowed"));
+    let Ok(Decided::Granted(draft)) = decided else { panic!("it is allowed") };
     append(&mut account, now, draft);
     account
 }

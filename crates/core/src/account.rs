@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 
 use crate::amount::Credits;
 use crate::codec::list;
-use crate::decision::{Basis, Draw, Source, Visit};
+use crate::decision::{Basis, Draw, Draws, Source, Visit};
 use crate::ledger::{
     Book, Correction, Event, GrantId, GrantTerms, HoldId, HoldTerms, Movement, Record, RecordError, Seq, Use,
     chain, genesis,
@@ -169,7 +169,7 @@ pub struct Hold {
     pub usage: Use,
     /// Its receipt: who pays, in order.
     #[cbor(n(4), with = "list")]
-    pub draws: SmallVec<[Draw; 2]>,
+    pub draws: Draws,
     /// What was counted in windows, to be corrected at the end.
     #[n(5)]
     pub counted: Vec<Counted>,

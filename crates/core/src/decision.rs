@@ -3,6 +3,8 @@
 //! Never refers to the catalog: names and values are those of the moment, so a decision explains itself years later.
 //! Units: visits of grants and overdraft in nano-credits, of windows in what the window counts.
 
+use alloc::vec::Vec;
+
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
@@ -51,6 +53,9 @@ impl Outcome {
     }
 }
 
+/// Who pays, in order.
+pub type Draws = SmallVec<[Draw; 1]>;
+
 /// A decision with its explanation.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Decision {
@@ -71,10 +76,10 @@ pub struct Decision {
     pub paid_price: Credits,
     /// Who pays, in order.
     #[cbor(n(5), with = "list")]
-    pub draws: SmallVec<[Draw; 2]>,
+    pub draws: Draws,
     /// Every guard and source that was looked at, in order.
-    #[cbor(n(6), with = "list")]
-    pub visits: SmallVec<[Visit; 6]>,
+    #[n(6)]
+    pub visits: Vec<Visit>,
     /// What would unblock it.
     #[n(7)]
     pub unblock: Option<Unblock>,

@@ -6,13 +6,15 @@
 //! F3 an indivisible request is paid whole by one source (`requests_are_paid_whole`).
 //! Units: nano-credits; allowances in their feature's [`Unit`].
 
+use alloc::vec::Vec;
+
 use smallvec::SmallVec;
 
 use crate::account::{Account, Consent, HOLDS_MAX, WINDOWS_MAX};
 use crate::amount::Credits;
 use crate::catalog::{Categories, Count, Guard, Layer, Plan, Pool, Program, Window};
-use crate::decision::{Basis, Decision, Draw, Outcome, Place, Source, Unblock, Verdict, Visit};
-use crate::ledger::{Category, REQUESTS, Unit, Use};
+use crate::decision::{Basis, Decision, Draw, Draws, Outcome, Place, Source, Unblock, Verdict, Visit};
+use crate::ledger::{Category, Priced, PricedLine, REQUESTS, Unit};
 use crate::name::{Level, Name};
 use crate::reason::{Reason, Wall};
 use crate::time::Instant;
@@ -51,18 +53,22 @@ enum UnitKind {
 
 impl Need {
     /// All of a use; `None` when it is out of range.
-    pub(crate) fn of(usage: &Use) -> Option<Self> {
-        let price = usage.price()?.nano();
-        let units = usage.in_unit()?;
-        let (unit, unit_price) = match &usage.unit {
-            Unit::Credits => (UnitKind::Credits, 0),
-            Unit::Requests => (UnitKind::Requests, 0),
-            Unit::Meter(meter) => {
-                let line = usage.lines.iter().find(|l| l.meter == *meter);
-                (UnitKind::Meter, line.map_or(0, |l| i64::try_from(l.price.nano()).unwrap_or(i64::MAX)))
+    pub(crate) fn of(usage: &Priced<'_>) -> Option<Self> {
+        let credits = usage.price()?.nano();
+        let signed = |n: u64| i64::try_from(n).ok();
+        Some(match usage.unit {
+            Unit::Credits => Self { unit: UnitKind::Credits, units: credits, unit_price: 0, credits },
+            Unit::Requests => {
+                let units = signed(usage.quantity(REQUESTS))?;
+                Self { unit: UnitKind::Requests, units, unit_price: 0, credits }
             }
-        };
-        Some(Self { unit, units, unit_price, credits: price })
+            Unit::Meter(meter) => {
+                let line = usage.lines.iter().find(|l| l.meter == meter);
+                let unit_price = line.map_or(0, |l| signed(l.price.nano()).unwrap_or(i64::MAX));
+                let units = signed(usage.quantity(meter.as_str()))?;
+                Self { unit: UnitKind::Meter, units, unit_price, credits }
+            }
+        })
     }
 
     fn is_indivisible(&self) -> bool {
@@ -123,11 +129,11 @@ impl Need {
 
 /// Everything a decision looks at.
 #[derive(Clone, Copy)]
-pub(crate) struct Scene<'a> {
+pub(crate) struct Scene<'a, 'p> {
     pub(crate) account: &'a Account,
     pub(crate) plan: &'a Plan,
     pub(crate) program: &'a Program,
-    pub(crate) usage: &'a Use,
+    pub(crate) usage: &'a Priced<'p>,
     pub(crate) mode: Mode,
     /// The caller agrees to paid sources.
     pub(crate) consented: bool,
@@ -143,12 +149,13 @@ struct Refusal {
 }
 
 /// A run through the waterfall.
-pub(crate) struct Run<'a> {
-    scene: Scene<'a>,
-    pub(crate) visits: SmallVec<[Visit; 6]>,
-    pub(crate) draws: SmallVec<[Draw; 2]>,
+pub(crate) struct Run<'a, 'p> {
+    scene: Scene<'a, 'p>,
+    pub(crate) visits: Vec<Visit>,
+    pub(crate) draws: Draws,
     pub(crate) need: Need,
     refusal: Option<Refusal>,
+    price: Credits,
     /// Credits that spend caps leave.
     budget: i64,
     spent: i64,
@@ -160,7 +167,7 @@ pub(crate) struct Run<'a> {
 }
 
 /// Decides one request. `None` when its price is out of range.
-pub(crate) fn decide(scene: Scene<'_>) -> Option<Decision> {
+pub(crate) fn decide(scene: Scene<'_, '_>) -> Option<Decision> {
     let mut run = Run::new(scene, Need::of(scene.usage)?);
     run.visit_account();
     run.visit_guards();
@@ -172,7 +179,7 @@ pub(crate) fn decide(scene: Scene<'_>) -> Option<Decision> {
 }
 
 /// Draws sources for use beyond a hold, guards aside.
-pub(crate) fn draw_more(scene: Scene<'_>, need: Need) -> Run<'_> {
+pub(crate) fn draw_more<'a, 'p>(scene: Scene<'a, 'p>, need: Need) -> Run<'a, 'p> {
     let mut run = Run::new(scene, need);
     run.visit_spend_caps();
     run.visit_sources();
@@ -181,14 +188,14 @@ pub(crate) fn draw_more(scene: Scene<'_>, need: Need) -> Run<'_> {
 }
 
 /// What draws leave unpaid of a use, in credits.
-pub(crate) fn left_after(usage: &Use, draws: &[Draw]) -> Option<Credits> {
+pub(crate) fn left_after(usage: &Priced<'_>, draws: &[Draw]) -> Option<Credits> {
     let mut need = Need::of(usage)?;
     keep_front(&mut need, draws);
     Some(Credits::from_nano(need.credits))
 }
 
 /// Pays a need from the front of a receipt; returns the draws that are kept, shrunk to what is needed.
-pub(crate) fn keep_front(need: &mut Need, receipt: &[Draw]) -> SmallVec<[Draw; 2]> {
+pub(crate) fn keep_front(need: &mut Need, receipt: &[Draw]) -> Draws {
     let mut kept = SmallVec::new();
     for draw in receipt {
         let amount = if draw.source == Source::Allowance {
@@ -207,8 +214,8 @@ pub(crate) fn keep_front(need: &mut Need, receipt: &[Draw]) -> SmallVec<[Draw; 2
     kept
 }
 
-impl<'a> Run<'a> {
-    fn new(scene: Scene<'a>, need: Need) -> Self {
+impl<'a, 'p> Run<'a, 'p> {
+    fn new(scene: Scene<'a, 'p>, need: Need) -> Self {
         let settings = &scene.account.settings;
         let of_path =
             scene.usage.path.segments().iter().filter_map(|s| settings.segment(s.level, &s.name)?.consent);
@@ -216,8 +223,9 @@ impl<'a> Run<'a> {
         let consent = of_path.fold(own, Consent::max);
         Self {
             scene,
-            visits: SmallVec::new(),
-            draws: SmallVec::new(),
+            visits: Vec::with_capacity(scene.program.guards.len() + scene.program.layers.len() + 2),
+            draws: Draws::new(),
+            price: Credits::from_nano(need.credits),
             need,
             refusal: None,
             budget: i64::MAX,
@@ -303,8 +311,8 @@ impl<'a> Run<'a> {
             Count::Requests if mode == Mode::Grow => (0, Basis::Requests),
             Count::Requests => (signed(usage.quantity(REQUESTS)), Basis::Requests),
             Count::Meters(meters) => {
-                let of = |line: &crate::ledger::Line| {
-                    if meters.contains(&line.meter) { line.quantity } else { 0 }
+                let of = |line: &PricedLine<'_>| {
+                    if meters.contains(line.meter) { line.quantity } else { 0 }
                 };
                 let sum = usage.lines.iter().map(of).fold(0, u64::saturating_add);
                 (signed(sum), Basis::Meters(meters.clone()))
@@ -435,7 +443,7 @@ impl<'a> Run<'a> {
             if self.need.credits == 0 {
                 break;
             }
-            let fits = grant.terms.features.is_empty() || grant.terms.features.contains(&usage.feature);
+            let fits = grant.terms.features.is_empty() || grant.terms.features.contains(usage.feature);
             if !categories.contains(grant.terms.category) || !fits || !grant.is_usable(now) {
                 continue;
             }
@@ -600,7 +608,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish(self) -> Decision {
-        let price = self.scene.usage.price().unwrap_or(Credits::MAX);
+        let price = self.price;
         let paid = |d: &&Draw| match d.source {
             Source::Grant(_, category) => category.is_paid(),
             Source::Overdraft => true,
@@ -641,7 +649,7 @@ impl<'a> Run<'a> {
             wall: Some(refusal.wall),
             price,
             paid_price: if outcome == Outcome::NeedsConsent { paid_price } else { Credits::ZERO },
-            draws: SmallVec::new(),
+            draws: Draws::new(),
             visits: self.visits,
             unblock,
         }

@@ -24,14 +24,10 @@ type Keyed<'a> = (&'a Idempotency, Option<&'a Name>);
 type Quantities = SmallVec<[(Name, u64); 3]>;
 
 fn step(decided: Decided, ctx: Context<'_>) -> Step {
-    match decided.draft {
-        Some(draft) => Step::Append(Box::new(draft)),
-        None if decided.decision.outcome.is_granted() => {
-            Step::Count(Box::new((decided.usage, decided.decision)))
-        }
-        None => {
-            Step::Deny(Box::new(Denial { at: ctx.now, usage: decided.usage, decision: decided.decision }))
-        }
+    match decided {
+        Decided::Granted(draft) => Step::Append(Box::new(draft)),
+        Decided::Counted(usage, decision) => Step::Count(Box::new((usage, decision))),
+        Decided::Denied(usage, decision) => Step::Deny(Box::new(Denial { at: ctx.now, usage, decision })),
     }
 }
 
@@ -111,7 +107,7 @@ impl Engine {
     ) -> Result<(Instant, Use, Decision), EngineError> {
         self.view(account, |ctx| {
             let (usage, decision) = operation::decide(ctx, ask)?;
-            Ok((ctx.now, usage, decision))
+            Ok((ctx.now, usage.to_use(), decision))
         })
         .await
     }

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::account::Consent;
 use crate::amount::{Credits, Price};
-use crate::ledger::{CardRef, Category, Dimension, REQUESTS, Unit};
+use crate::ledger::{Category, Dimension, REQUESTS, Unit};
 use crate::name::{Level, Name};
 use crate::time::{Calendar, Instant, Span};
 use crate::window::Terms;
@@ -80,7 +80,8 @@ pub(crate) struct PriceEntry {
 /// The prices found for a request.
 #[derive(Debug)]
 pub struct Prices<'a> {
-    pub(crate) card: Option<CardRef>,
+    /// The card and when its version came into force.
+    pub(crate) card: Option<(&'a Name, Instant)>,
     pub(crate) prices: Option<&'a [Price]>,
 }
 
@@ -110,8 +111,7 @@ impl Feature {
                 .all(|(name, value)| dimensions.iter().any(|d| d.name == *name && d.value.as_str() == value))
         };
         let entry = in_force.entries.iter().find(matches).ok_or(NoPrice::NoMatch)?;
-        let card = CardRef { name: card.clone(), effective_from: in_force.effective_from };
-        Ok(Prices { card: Some(card), prices: Some(&entry.prices) })
+        Ok(Prices { card: Some((card, in_force.effective_from)), prices: Some(&entry.prices) })
     }
 }
 

@@ -82,8 +82,7 @@ pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
 /// Refuses unknown grants.
 pub fn expire_grant(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
     let grant = ctx.account.grant(id).ok_or(Refusal::UnknownGrant(id))?;
-    let mut draft = Draft::new(Event::GrantExpired(id));
-    draft.parents.push(id.0);
+    let mut draft = Draft::following(id.0, Event::GrantExpired(id));
     draft.moves(Book::Grant(id), Book::Breakage, grant.remaining);
     Ok(draft)
 }
@@ -94,8 +93,7 @@ pub fn expire_grant(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
 /// Refuses unknown grants.
 pub fn void(ctx: Context<'_>, id: GrantId, reason: Option<Label>) -> Result<Draft, Refusal> {
     let grant = ctx.account.grant(id).ok_or(Refusal::UnknownGrant(id))?;
-    let mut draft = Draft::new(Event::Voided(id, reason));
-    draft.parents.push(id.0);
+    let mut draft = Draft::following(id.0, Event::Voided(id, reason));
     draft.moves(Book::Grant(id), Book::Operator, grant.remaining);
     Ok(draft)
 }
@@ -113,8 +111,7 @@ pub fn adjust(ctx: Context<'_>, id: GrantId, by: Credits, reason: Option<Label>)
         return Err(Refusal::MoreThanLeft(grant.remaining));
     }
     ctx.account.books.issued.checked_add(by).ok_or(Refusal::TooLarge)?;
-    let mut draft = Draft::new(Event::Adjusted(id, by, reason));
-    draft.parents.push(id.0);
+    let mut draft = Draft::following(id.0, Event::Adjusted(id, by, reason));
     if by.is_positive() {
         draft.moves(Book::Operator, Book::Grant(id), by);
     } else {

@@ -5,15 +5,15 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::requests::{charge_happened, deadline, decide_use};
-use super::{Context, Decided, Draft, Minimum, QUANTITY_MAX, Refusal, refundable, take};
+use super::{Context, Decided, Draft, Minimum, QUANTITY_MAX, Refusal, refundable, taken};
 use crate::account::{Counted, EXTENSIONS_MAX, Hold};
 use crate::amount::Credits;
 use crate::catalog::Program;
 use crate::catalog::source::{ExpiredDraws, Overshoot};
-use crate::decision::{Basis, Decision, Draw, Source};
+use crate::decision::{Basis, Decision, Draw, Draws, Source};
 use crate::ledger::{
-    Book, Category, Charge, Correction, Event, Excess, GrantId, GrantTerms, HoldId, Movement, REQUESTS, Seq,
-    Use,
+    Book, Category, Charge, Correction, Event, Excess, GrantId, GrantTerms, HoldId, Movement, Priced,
+    REQUESTS, Seq, Use,
 };
 use crate::name::Name;
 use crate::time::{Instant, Span};
@@ -85,24 +85,24 @@ pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
         Some(life) => deadline(ctx.now, life, hold.terms.life_max)?,
     };
     let progress = ask.progress.as_ref().map(|p| requantify(&hold.usage, p, false)).transpose()?;
-    let more = requantify(&hold.usage, &ask.quantities, true)?;
-    let (more, decision) = if ask.quantities.iter().all(|(_, n)| *n == 0) {
-        (more, nothing_more())
+    let asked = requantify(&hold.usage, &ask.quantities, true)?;
+    let mut more = Priced::from(&asked);
+    let decision = if ask.quantities.iter().all(|(_, n)| *n == 0) {
+        nothing_more()
     } else {
         let feature = ctx.feature(&hold.usage.feature)?;
-        let (more, decision) =
-            decide_use(ctx, feature, more, Mode::Grow, ask.consented, ask.minimum.as_ref())?;
+        let decision =
+            decide_use(ctx, feature, &mut more, Mode::Grow, ask.consented, ask.minimum.as_ref())?;
         hold.usage.price().and_then(|p| p.checked_add(decision.price)).ok_or(Refusal::TooLarge)?;
-        (more, decision)
+        decision
     };
-    let draft = decision.outcome.is_granted().then(|| {
-        let draws = decision.draws.clone();
-        let mut draft = Draft::new(Event::Extended(hold.id, more.clone(), decision.clone(), until, progress));
-        draft.parents.push(hold.id.0);
-        take(&mut draft, &draws, Book::Hold(hold.id));
-        draft
-    });
-    Ok(Decided { usage: more, decision, draft })
+    let more = more.to_use();
+    if !decision.outcome.is_granted() {
+        return Ok(Decided::Denied(more, decision));
+    }
+    let movements = taken(&decision.draws, Book::Hold(hold.id));
+    let event = Event::Extended(hold.id, more, decision, until, progress);
+    Ok(Decided::Granted(Draft { movements, ..Draft::following(hold.id.0, event) }))
 }
 
 fn nothing_more() -> Decision {
@@ -112,8 +112,8 @@ fn nothing_more() -> Decision {
         wall: None,
         price: Credits::ZERO,
         paid_price: Credits::ZERO,
-        draws: SmallVec::new(),
-        visits: SmallVec::new(),
+        draws: Draws::new(),
+        visits: Vec::new(),
         unblock: None,
     }
 }
@@ -140,15 +140,10 @@ pub fn settle_late(
     quantities: &[(Name, u64)],
 ) -> Result<Draft, Refusal> {
     let actual = requantify(held, quantities, false)?;
-    let (charge, decision) = charge_happened(ctx, overshoot, actual, false)?;
-    let excess = charge.excess.clone().unwrap_or_default();
-    let visits = decision.visits.into_iter().collect();
-    let charge = Charge { excess: Some(Excess { visits, ..excess }), ..charge };
-    let draws = charge.draws.clone();
-    let mut draft = Draft::new(Event::Settled(id, charge, true));
-    draft.parents.push(id.0);
-    take(&mut draft, &draws, Book::Spent);
-    Ok(draft)
+    let (mut charge, decision) = charge_happened(ctx, overshoot, &Priced::from(&actual), false)?;
+    charge.excess.get_or_insert_default().visits = decision.visits;
+    let movements = taken(&charge.draws, Book::Spent);
+    Ok(Draft { movements, ..Draft::following(id.0, Event::Settled(id, charge, true)) })
 }
 
 /// Ends a hold at zero.
@@ -181,8 +176,7 @@ pub fn expire_hold(ctx: Context<'_>, id: HoldId) -> Result<Draft, Refusal> {
 }
 
 fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {
-    let mut draft = Draft::new(event);
-    draft.parents.push(hold.id.0);
+    let mut draft = Draft::following(hold.id.0, event);
     let mut goodwill = Credits::ZERO;
     for draw in hold.draws.iter().rev() {
         give_back(ctx, &mut draft, Book::Hold(hold.id), draw, draw.credits(), &mut goodwill);
@@ -204,10 +198,11 @@ fn end_charged(
     actual: Use,
     event: impl FnOnce(Charge) -> Event,
 ) -> Result<Draft, Refusal> {
-    let price = actual.price().ok_or(Refusal::TooLarge)?;
-    let mut need = Need::of(&actual).ok_or(Refusal::TooLarge)?;
+    let priced = Priced::from(&actual);
+    let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
+    let price = Credits::from_nano(need.credits);
     let kept = waterfall::keep_front(&mut need, &hold.draws);
-    let (more, excess) = pay_excess(ctx, hold, &actual, need)?;
+    let (more, excess) = pay_excess(ctx, hold, &priced, need)?;
     let (corrections, counted) = recount(hold, &actual, &kept);
     let mut draws = kept.clone();
     draws.extend(more.iter().cloned());
@@ -220,9 +215,9 @@ fn end_charged(
         basis: v.basis.clone(),
     });
     let counted = refundable(counted.into_iter().chain(counted_now));
-    let mut draft = Draft::new(event(Charge { usage: actual, price, draws, excess, counted }));
-    draft.parents.push(hold.id.0);
-    draft.corrections = corrections;
+    drop(priced);
+    let charge = Charge { usage: actual, price, draws, excess, counted };
+    let mut draft = Draft { corrections, ..Draft::following(hold.id.0, event(charge)) };
     let mut goodwill = Credits::ZERO;
     for draw in &hold.draws {
         let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
@@ -234,7 +229,7 @@ fn end_charged(
         }
     }
     open_goodwill(ctx, &mut draft, goodwill);
-    take(&mut draft, &more, Book::Spent);
+    draft.movements.extend(taken(&more, Book::Spent));
     Ok(draft)
 }
 
@@ -289,11 +284,11 @@ pub(super) fn open_goodwill(ctx: Context<'_>, draft: &mut Draft, amount: Credits
 fn pay_excess(
     ctx: Context<'_>,
     hold: &Hold,
-    actual: &Use,
+    actual: &Priced<'_>,
     need: Need,
-) -> Result<(SmallVec<[Draw; 2]>, Option<Excess>), Refusal> {
+) -> Result<(Draws, Option<Excess>), Refusal> {
     if need.credits == 0 && need.in_allowance_unit() == 0 {
-        return Ok((SmallVec::new(), None));
+        return Ok((Draws::new(), None));
     }
     let plan = ctx.plan()?;
     let nothing = Program::default();
@@ -316,7 +311,7 @@ fn pay_excess(
     };
     let run = waterfall::draw_more(scene, need);
     let (mut draws, short) = (run.draws, Credits::from_nano(run.need.credits));
-    let mut excess = Excess { visits: run.visits.into_iter().collect(), ..Excess::default() };
+    let mut excess = Excess { visits: run.visits, ..Excess::default() };
     pay_shortfall(ctx, hold.terms.overshoot, program, short, &mut draws, &mut excess)?;
     Ok((draws, Some(excess)))
 }
@@ -327,7 +322,7 @@ pub(super) fn pay_shortfall(
     rule: Overshoot,
     program: &Program,
     short: Credits,
-    draws: &mut SmallVec<[Draw; 2]>,
+    draws: &mut Draws,
     excess: &mut Excess,
 ) -> Result<(), Refusal> {
     if !short.is_positive() {

@@ -12,12 +12,12 @@ use core::fmt;
 use smallvec::SmallVec;
 
 use crate::account::{Account, Counted};
-use crate::amount::Credits;
+use crate::amount::{Credits, Price};
 use crate::catalog::{Catalog, Feature, NoPrice, Plan};
 use crate::decision::{Decision, Draw, Source};
 use crate::ledger::{
-    Book, Correction, Dimension, Event, GrantId, GrantTerms, HoldId, Key, Line, Movement, REQUESTS, Record,
-    Seq, Use,
+    Book, Correction, Dimension, Event, GrantId, GrantTerms, HoldId, Key, Movement, Priced,
+    PricedLine, REQUESTS, Record, Seq, Use,
 };
 use crate::name::{Name, Path};
 use crate::time::Instant;
@@ -70,6 +70,11 @@ impl Draft {
         }
     }
 
+    /// A record that follows from another.
+    fn following(parent: Seq, event: Event) -> Self {
+        Self { parents: SmallVec::from_slice(&[parent]), ..Self::new(event) }
+    }
+
     /// A record of the server's own log, which moves no credits.
     #[must_use]
     pub fn administrative(event: Event) -> Self {
@@ -118,15 +123,15 @@ impl Draft {
     }
 }
 
-/// A decision and, when it was granted, the record of it.
+/// What came of deciding.
 #[derive(Clone, Debug)]
-pub struct Decided {
-    /// What was asked, or for `partial` what was granted.
-    pub usage: Use,
-    /// The decision.
-    pub decision: Decision,
-    /// What to append; `None` when nothing happened, or when the feature is not recorded.
-    pub draft: Option<Draft>,
+pub enum Decided {
+    /// Granted: what to append.
+    Granted(Draft),
+    /// Granted for a feature that is not recorded: what to count.
+    Counted(Use, Decision),
+    /// Denied, or consent is needed: what was asked.
+    Denied(Use, Decision),
 }
 
 /// Why an operation was refused. Nothing changed.
@@ -234,45 +239,44 @@ impl<'a> Context<'a> {
     /// Pins the prices in force to quantities. Every meter of the feature has a line, at zero when it is not named.
     fn price(
         &self,
-        feature: &Feature,
-        path: &Path,
-        dimensions: &[Dimension],
-        quantities: &[(Name, u64)],
-    ) -> Result<Use, Refusal> {
-        if let Some((unknown, _)) =
-            quantities.iter().find(|(m, _)| !feature.meters.contains(m) && m.as_str() != REQUESTS)
-        {
-            return Err(Refusal::UnknownMeter(unknown.clone()));
-        }
-        if quantities.iter().any(|(_, n)| *n > QUANTITY_MAX) {
-            return Err(Refusal::TooLarge);
-        }
+        feature: &'a Feature,
+        path: &'a Path,
+        dimensions: &'a [Dimension],
+        quantities: &'a [(Name, u64)],
+    ) -> Result<Priced<'a>, Refusal> {
         let found = feature
             .prices(dimensions, self.now)
             .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
-        let asked = |meter: &Name| quantities.iter().find(|(m, _)| m == meter).map(|&(_, n)| n);
-        let line = |(i, meter): (usize, &Name)| Line {
-            meter: meter.clone(),
-            quantity: asked(meter).unwrap_or(u64::from(meter.as_str() == REQUESTS)),
-            price: found.prices.and_then(|p| p.get(i).copied()).unwrap_or_default(),
-        };
-        let mut lines: SmallVec<[Line; 3]> = feature.meters.iter().enumerate().map(line).collect();
-        let implied = quantities.iter().find(|(m, _)| m.as_str() == REQUESTS && !feature.meters.contains(m));
-        if let Some((meter, quantity)) = implied {
-            lines.push(Line {
-                meter: meter.clone(),
-                quantity: *quantity,
-                price: crate::amount::Price::default(),
+        let mut named = 0;
+        let mut lines: SmallVec<[PricedLine<'_>; 3]> = SmallVec::new();
+        for (i, meter) in feature.meters.iter().enumerate() {
+            let asked = quantities.iter().find(|(m, _)| m == meter);
+            named += usize::from(asked.is_some());
+            lines.push(PricedLine {
+                meter,
+                quantity: asked.map_or_else(|| u64::from(meter.as_str() == REQUESTS), |(_, n)| *n),
+                price: found.prices.and_then(|p| p.get(i).copied()).unwrap_or_default(),
             });
         }
-        Ok(Use {
-            feature: feature.name.clone(),
-            path: path.clone(),
-            dimensions: dimensions.iter().cloned().collect(),
+        if named < quantities.len() {
+            for (meter, quantity) in quantities.iter().filter(|(m, _)| !feature.meters.contains(m)) {
+                if meter.as_str() != REQUESTS {
+                    return Err(Refusal::UnknownMeter(meter.clone()));
+                }
+                lines.push(PricedLine { meter, quantity: *quantity, price: Price::default() });
+            }
+        }
+        if lines.iter().any(|l| l.quantity > QUANTITY_MAX) {
+            return Err(Refusal::TooLarge);
+        }
+        Ok(Priced {
+            feature: &feature.name,
+            path,
+            dimensions,
             lines,
-            unit: feature.unit.clone(),
+            unit: &feature.unit,
             card: found.card,
-            catalog: self.catalog.version.clone(),
+            catalog: &self.catalog.version,
         })
     }
 }
@@ -288,13 +292,10 @@ fn book(source: Source) -> Option<Book> {
     }
 }
 
-/// Moves what draws take to `to`.
-fn take(draft: &mut Draft, draws: &[Draw], to: Book) {
-    for draw in draws {
-        if let Some(from) = book(draw.source) {
-            draft.moves(from, to, draw.credits());
-        }
-    }
+/// The movements of what draws take to `to`.
+fn taken(draws: &[Draw], to: Book) -> SmallVec<[Movement; 3]> {
+    let moved = |draw: &Draw| Some(Movement { from: book(draw.source)?, to, amount: draw.credits() });
+    draws.iter().filter_map(moved).filter(|m| m.amount.is_positive()).collect()
 }
 
 /// The part of what was counted that a refund gives back: what was drawn, not that it was asked.

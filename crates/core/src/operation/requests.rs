@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::holds::pay_shortfall;
-use super::{Context, Decided, Draft, Refusal, refundable, take};
+use super::{Context, Decided, Draft, Refusal, refundable, taken};
 use crate::account::{Counted, SEGMENTS_MAX, Settings};
 use crate::amount::Credits;
 use crate::catalog::Feature;
-use crate::decision::{Decision, Outcome, Visit};
-use crate::ledger::{Book, Charge, Dimension, Event, HoldId, HoldTerms, Use};
+use crate::decision::{Decision, Draws, Outcome, Visit};
+use crate::ledger::{Book, Charge, Dimension, Event, HoldId, HoldTerms, Priced, Use};
 use crate::name::{Label, Name, Path};
 use crate::reason::{Reason, Wall};
 use crate::time::{Instant, Span};
@@ -88,55 +88,60 @@ fn checked(ctx: Context<'_>, mut settings: Settings) -> Result<Settings, Refusal
 ///
 /// # Errors
 /// Refuses what the catalog does not know and quantities whose price is out of range.
-pub fn decide(ctx: Context<'_>, ask: &Authorize) -> Result<(Use, Decision), Refusal> {
+pub fn decide<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<(Priced<'a>, Decision), Refusal> {
     decide_for(ctx, ctx.feature(&ask.request.feature)?, ask)
 }
 
-fn decide_for(ctx: Context<'_>, feature: &Feature, ask: &Authorize) -> Result<(Use, Decision), Refusal> {
+fn decide_for<'a>(
+    ctx: Context<'a>,
+    feature: &'a Feature,
+    ask: &'a Authorize,
+) -> Result<(Priced<'a>, Decision), Refusal> {
     if !feature.ledger && !ask.settle_now {
         return Err(Refusal::NotRecorded(feature.name.clone()));
     }
     let request = &ask.request;
-    let usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    let mut usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
     let mode = if ask.settle_now { Mode::Charge } else { Mode::Hold };
-    decide_use(ctx, feature, usage, mode, request.consented, ask.minimum.as_ref())
+    let decision = decide_use(ctx, feature, &mut usage, mode, request.consented, ask.minimum.as_ref())?;
+    Ok((usage, decision))
 }
 
 /// Decides a priced use; shrinks it to what can be had when a minimum allows that.
 pub(super) fn decide_use(
     ctx: Context<'_>,
     feature: &Feature,
-    usage: Use,
+    usage: &mut Priced<'_>,
     mode: Mode,
     consented: bool,
     minimum: Option<&Minimum>,
-) -> Result<(Use, Decision), Refusal> {
-    if let Some(m) = minimum {
-        let asked = usage.lines.iter().find(|l| l.meter == m.meter).map_or(0, |l| l.quantity);
-        if m.quantity == 0 || m.quantity > asked {
-            return Err(Refusal::BadMinimum(m.meter.clone()));
-        }
-    }
+) -> Result<Decision, Refusal> {
+    let shrinks = minimum.map(|m| shrinkable(usage, m)).transpose()?;
     let plan = ctx.plan()?;
     let Some(program) = plan.program(feature) else {
         return not_entitled(usage);
     };
-    let run = |usage: &Use| {
+    let run = |usage: &Priced<'_>| {
         let scene = Scene { account: ctx.account, plan, program, usage, mode, consented, now: ctx.now };
         waterfall::decide(scene).ok_or(Refusal::TooLarge)
     };
-    let full = run(&usage)?;
-    let Some(m) = minimum.filter(|_| full.outcome == Outcome::Deny) else {
-        return Ok((usage, full));
+    let full = run(usage)?;
+    let Some((line, least)) = shrinks.filter(|_| full.outcome == Outcome::Deny) else {
+        return Ok(full);
     };
-    let with = |n: u64| usage.with_quantities(|meter, old| if *meter == m.meter { n } else { old });
+    let asked = usage.lines.get(line).map_or(0, |l| l.quantity);
+    let set = |usage: &mut Priced<'_>, n: u64| {
+        if let Some(l) = usage.lines.get_mut(line) {
+            l.quantity = n;
+        }
+    };
     let mut best = None;
-    let (mut low, mut high) = (m.quantity, usage.quantity(m.meter.as_str()));
+    let (mut low, mut high) = (least, asked);
     // What can be had only grows as the quantity shrinks, so the largest that is granted is found by halving.
     while low < high {
         let middle = if best.is_none() { low } else { low + (high - low) / 2 };
-        let less = with(middle);
-        let decision = run(&less)?;
+        set(usage, middle);
+        let decision = run(usage)?;
         if decision.outcome == Outcome::Deny {
             if best.is_none() {
                 break;
@@ -144,36 +149,44 @@ pub(super) fn decide_use(
             high = middle;
         } else {
             low = middle + 1;
-            best = Some((less, decision));
+            best = Some((middle, decision));
         }
     }
-    let Some((less, mut decision)) = best else {
-        return Ok((usage, full));
+    let Some((granted, mut decision)) = best else {
+        set(usage, asked);
+        return Ok(full);
     };
+    set(usage, granted);
     if decision.outcome == Outcome::Allow {
         (decision.outcome, decision.reason) = (Outcome::Partial, Reason::Partial);
         (decision.wall, decision.unblock) = (full.wall, full.unblock);
     }
-    Ok((less, decision))
+    Ok(decision)
 }
 
-fn not_entitled(usage: Use) -> Result<(Use, Decision), Refusal> {
+/// Which line a minimum lets shrink, and to what.
+fn shrinkable(usage: &Priced<'_>, minimum: &Minimum) -> Result<(usize, u64), Refusal> {
+    let line = usage.lines.iter().position(|l| *l.meter == minimum.meter && l.quantity >= minimum.quantity);
+    let line = line.filter(|_| minimum.quantity > 0).ok_or_else(|| Refusal::BadMinimum(minimum.meter.clone()))?;
+    Ok((line, minimum.quantity))
+}
+
+fn not_entitled(usage: &Priced<'_>) -> Result<Decision, Refusal> {
     let price = usage.price().ok_or(Refusal::TooLarge)?;
-    let decision = Decision {
+    Ok(Decision {
         outcome: Outcome::Deny,
         reason: Reason::NotEntitled,
         wall: Some(Wall::Plan),
         price,
         paid_price: Credits::ZERO,
-        draws: SmallVec::new(),
-        visits: SmallVec::new(),
+        draws: Draws::new(),
+        visits: Vec::new(),
         unblock: Some(crate::decision::Unblock {
             at: None,
             purchase: None,
             by: Reason::NotEntitled.lifter(),
         }),
-    };
-    Ok((usage, decision))
+    })
 }
 
 /// Decides, and holds the estimate or charges it at once.
@@ -184,14 +197,16 @@ pub fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Decided, Refusal> 
     let feature = ctx.feature(&ask.request.feature)?;
     let deadline = deadline(ctx.now, ask.life.unwrap_or(feature.hold_life), feature.hold_life_max)?;
     let (usage, decision) = decide_for(ctx, feature, ask)?;
-    let draft = (decision.outcome.is_granted() && feature.ledger).then(|| {
-        if ask.settle_now {
-            charged(ctx, usage.clone(), decision.clone())
-        } else {
-            held(ctx, feature, usage.clone(), decision.clone(), deadline)
-        }
-    });
-    Ok(Decided { usage, decision, draft })
+    let usage = usage.to_use();
+    Ok(if !decision.outcome.is_granted() {
+        Decided::Denied(usage, decision)
+    } else if !feature.ledger {
+        Decided::Counted(usage, decision)
+    } else if ask.settle_now {
+        Decided::Granted(charged(ctx, usage, decision))
+    } else {
+        Decided::Granted(held(ctx, feature, usage, decision, deadline))
+    })
 }
 
 pub(super) fn deadline(now: Instant, life: Span, life_max: Span) -> Result<Instant, Refusal> {
@@ -202,16 +217,14 @@ pub(super) fn deadline(now: Instant, life: Span, life_max: Span) -> Result<Insta
 }
 
 fn held(ctx: Context<'_>, feature: &Feature, usage: Use, decision: Decision, deadline: Instant) -> Draft {
-    let draws = decision.draws.clone();
     let terms = HoldTerms {
         deadline,
         overshoot: feature.overshoot,
         expiry_charges: feature.expiry_charges.clone(),
         life_max: feature.hold_life_max,
     };
-    let mut draft = Draft::new(Event::Authorized(usage, decision, terms));
-    take(&mut draft, &draws, Book::Hold(HoldId(ctx.account.seq + 1)));
-    draft
+    let movements = taken(&decision.draws, Book::Hold(HoldId(ctx.account.seq + 1)));
+    Draft { movements, ..Draft::new(Event::Authorized(usage, decision, terms)) }
 }
 
 fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
@@ -225,17 +238,19 @@ fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
 }
 
 fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
-    let draws = decision.draws.clone();
     let charge = Charge {
         usage,
         price: decision.price,
-        draws: draws.clone(),
+        draws: decision.draws.clone(),
         excess: None,
         counted: counted_by(&decision.visits, ctx.now),
     };
-    let mut draft = Draft::new(Event::Charged(charge, decision));
-    take(&mut draft, &draws, Book::Spent);
-    draft
+    charge_draft(charge, decision)
+}
+
+fn charge_draft(charge: Charge, decision: Decision) -> Draft {
+    let movements = taken(&charge.draws, Book::Spent);
+    Draft { movements, ..Draft::new(Event::Charged(charge, decision)) }
 }
 
 /// Charges use that has happened: never refused for lack of room or funds; a shortfall follows the overshoot rule.
@@ -245,19 +260,18 @@ fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
 pub fn record(ctx: Context<'_>, request: &Request) -> Result<Decided, Refusal> {
     let feature = ctx.feature(&request.feature)?;
     let usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
-    let (charge, decision) = charge_happened(ctx, feature.overshoot, usage, request.consented)?;
-    let draws = charge.draws.clone();
-    let usage = charge.usage.clone();
-    let mut draft = Draft::new(Event::Charged(charge, decision.clone()));
-    take(&mut draft, &draws, Book::Spent);
-    Ok(Decided { usage, decision, draft: feature.ledger.then_some(draft) })
+    let (charge, decision) = charge_happened(ctx, feature.overshoot, &usage, request.consented)?;
+    if !feature.ledger {
+        return Ok(Decided::Counted(charge.usage, decision));
+    }
+    Ok(Decided::Granted(charge_draft(charge, decision)))
 }
 
 /// Runs the waterfall for use that has happened and finds payers for all of it.
 pub(super) fn charge_happened(
     ctx: Context<'_>,
     overshoot: crate::catalog::source::Overshoot,
-    usage: Use,
+    usage: &Priced<'_>,
     consented: bool,
 ) -> Result<(Charge, Decision), Refusal> {
     let plan = ctx.plan()?;
@@ -268,17 +282,17 @@ pub(super) fn charge_happened(
         account: ctx.account,
         plan,
         program,
-        usage: &usage,
+        usage,
         mode: Mode::Happened,
         consented,
         now: ctx.now,
     };
     let mut decision = waterfall::decide(scene).ok_or(Refusal::TooLarge)?;
-    let short = waterfall::left_after(&usage, &decision.draws).ok_or(Refusal::TooLarge)?;
+    let short = waterfall::left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
     let mut excess = crate::ledger::Excess::default();
     pay_shortfall(ctx, overshoot, program, short, &mut decision.draws, &mut excess)?;
     let charge = Charge {
-        usage,
+        usage: usage.to_use(),
         price: decision.price,
         draws: decision.draws.clone(),
         excess: (short.is_positive()).then_some(excess),

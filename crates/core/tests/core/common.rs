@@ -4,9 +4,9 @@ use headworks_core::account::{Account, Settings};
 use headworks_core::amount::Credits;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::decision::Decision;
-use headworks_core::ledger::{Category, Dimension, HoldId, Record, chain};
+use headworks_core::ledger::{Category, Dimension, Event, HoldId, Record, chain};
 use headworks_core::name::{Label, Name};
-use headworks_core::operation::{self, Authorize, Context, Draft, Minimum, NewGrant, Refusal, Request};
+use headworks_core::operation::{self, Authorize, Context, Decided, Draft, Minimum, NewGrant, Refusal, Request};
 use headworks_core::time::{Instant, Span};
 
 pub(crate) fn name(text: &str) -> Name {
@@ -107,13 +107,26 @@ impl World {
     pub(crate) fn ask(&mut self, ask: &Authorize) -> Decision {
         let before = self.account.clone();
         let decided = operation::authorize(self.ctx(), ask).unwrap_or_else(|e| panic!("{e}"));
-        match decided.draft {
-            Some(draft) => {
-                self.append(draft);
-            }
-            None => assert_eq!(self.account, before, "a denial changes nothing"),
+        let decision = self.fold(decided);
+        if !decision.outcome.is_granted() {
+            assert_eq!(self.account, before, "a denial changes nothing");
         }
-        decided.decision
+        decision
+    }
+
+    /// Appends what was granted; tells the decision.
+    pub(crate) fn fold(&mut self, decided: Decided) -> Decision {
+        match decided {
+            Decided::Counted(_, decision) | Decided::Denied(_, decision) => decision,
+            Decided::Granted(draft) => {
+                let decision = match &draft.event {
+                    Event::Authorized(_, d, _) | Event::Charged(_, d) | Event::Extended(_, _, d, ..) => d.clone(),
+                    other => panic!("{other:?} has no decision"),
+                };
+                self.append(draft);
+                decision
+            }
+        }
     }
 
     pub(crate) fn hold(&mut self, feature: &str, list: &[(&str, u64)]) -> Decision {

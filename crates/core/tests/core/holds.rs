@@ -3,7 +3,7 @@
 use headworks_core::account::HOLDS_MAX;
 use headworks_core::decision::Outcome;
 use headworks_core::ledger::{Book, Category, Event, HoldId};
-use headworks_core::operation::{self, Extend, Refusal};
+use headworks_core::operation::{self, Decided, Extend, Refusal};
 use headworks_core::reason::Reason;
 
 use crate::common::{AskExt as _, World, ask, credits, quantities};
@@ -130,18 +130,17 @@ fn extend_goes_through_the_same_waterfall() {
         consented: false,
     };
     let decided = operation::extend(w.ctx(), &more).expect("extends");
-    assert_eq!(decided.decision.outcome, Outcome::Allow);
-    w.append(decided.draft.expect("recorded"));
+    assert_eq!(w.fold(decided).outcome, Outcome::Allow);
     // 14 of 14 are held now.
     assert_eq!(w.available(), "0");
     let denied = operation::extend(w.ctx(), &more).expect("answers");
-    assert_eq!(denied.decision.reason, Reason::InsufficientCredits);
-    assert!(denied.draft.is_none());
+    assert!(matches!(&denied, Decided::Denied(..)));
+    assert_eq!(w.fold(denied).reason, Reason::InsufficientCredits);
     more.quantities.clear();
     for _ in 0..9 {
         w.pass("1s");
-        let draft = operation::extend(w.ctx(), &more).expect("extends").draft.expect("recorded");
-        w.append(draft);
+        let longer = operation::extend(w.ctx(), &more).expect("extends");
+        assert_eq!(w.fold(longer).outcome, Outcome::Allow);
     }
     assert_eq!(operation::extend(w.ctx(), &more).err(), Some(Refusal::TooManyExtensions(hold)));
     w.settle(hold.0, &[("input", 8), ("output", 3)]).expect("settles");
@@ -167,8 +166,8 @@ fn expiry_releases_or_charges_what_is_known() {
         progress: Some(quantities(&[("output", 4)])),
         consented: false,
     };
-    let draft = operation::extend(w.ctx(), &report).expect("reports").draft.expect("recorded");
-    w.append(draft);
+    let reported = operation::extend(w.ctx(), &report).expect("reports");
+    w.fold(reported);
     let draft = operation::expire_hold(w.ctx(), hold).expect("expires");
     w.append(draft);
     assert_eq!((w.available().as_str(), used(&w, "included.day")), ("46", 10_000_000_000));
@@ -264,7 +263,7 @@ fn an_account_holds_no_more_than_its_bound() {
     w.grant("1000000", Category::Purchased);
     for _ in 0..HOLDS_MAX {
         let decided = operation::authorize(w.ctx(), &ask("chat", &[("input", 1)])).expect("answers");
-        let draft = decided.draft.expect("held");
+        let Decided::Granted(draft) = decided else { panic!("held") };
         let record = draft.into_record(&w.account, w.account.tick(w.now), None, None);
         w.account.apply(&record, [0; 32]).expect("folds");
     }

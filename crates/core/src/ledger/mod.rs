@@ -19,12 +19,19 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use crate::account::{Counted, Settings};
-use crate::amount::{Credits, Price};
+use crate::amount::Credits;
 use crate::catalog::source::Overshoot;
 use crate::codec::list;
-use crate::decision::{Decision, Draw, Visit};
+use crate::decision::{Decision, Draws, Visit};
 use crate::name::{Label, Level, Name, Path};
 use crate::time::{Instant, Span};
+
+mod index;
+mod usage;
+
+pub use index::{IndexKey, Once};
+pub(crate) use usage::PricedLine;
+pub use usage::{CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};
 
 /// Version of the record format, first in every record. Readers accept this and every earlier one.
 pub const FORMAT: u16 = 1;
@@ -236,122 +243,6 @@ pub struct GrantTerms {
     pub reference: Option<Label>,
 }
 
-/// What was used, at which prices. Every line is priced; free use has a line at zero.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Use {
-    /// The feature.
-    #[n(0)]
-    pub feature: Name,
-    /// Where in the account.
-    #[n(1)]
-    pub path: Path,
-    /// Dimensions such as the model, by name.
-    #[cbor(n(2), with = "list")]
-    pub dimensions: SmallVec<[Dimension; 1]>,
-    /// Quantities and prices.
-    #[cbor(n(3), with = "list")]
-    pub lines: SmallVec<[Line; 3]>,
-    /// What allowances count.
-    #[n(4)]
-    pub unit: Unit,
-    /// The rate card version the prices come from.
-    #[n(5)]
-    pub card: Option<CardRef>,
-    /// The catalog version in force.
-    #[n(6)]
-    pub catalog: Name,
-}
-
-/// A dimension of a request, such as `model = large`.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Dimension {
-    /// Its name.
-    #[n(0)]
-    pub name: Name,
-    /// Its value.
-    #[n(1)]
-    pub value: Label,
-}
-
-/// A quantity of one meter at its price.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Line {
-    /// The meter.
-    #[n(0)]
-    pub meter: Name,
-    /// How many units.
-    #[n(1)]
-    pub quantity: u64,
-    /// Nano-credits for one unit.
-    #[n(2)]
-    pub price: Price,
-}
-
-/// A version of a rate card.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct CardRef {
-    /// The card.
-    #[n(0)]
-    pub name: Name,
-    /// When the version came into force.
-    #[n(1)]
-    pub effective_from: Instant,
-}
-
-/// What the allowances of a feature count.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Unit {
-    /// Nano-credits at the pinned price.
-    #[n(0)]
-    Credits,
-    /// Requests; one source pays a request whole.
-    #[n(1)]
-    Requests,
-    /// The units of one meter.
-    #[n(2)]
-    Meter(#[n(0)] Name),
-}
-
-impl Use {
-    /// The quantity of a meter; `requests` counts 1 when no line names it.
-    #[must_use]
-    pub fn quantity(&self, meter: &str) -> u64 {
-        let named = self.lines.iter().find(|l| l.meter.as_str() == meter).map(|l| l.quantity);
-        named.unwrap_or(u64::from(meter == REQUESTS))
-    }
-
-    /// The price of everything used; `None` past the range of [`Credits`].
-    #[must_use]
-    pub fn price(&self) -> Option<Credits> {
-        self.lines
-            .iter()
-            .try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))
-    }
-
-    /// The same use with other quantities: `quantity(meter, old)` says how many.
-    #[must_use]
-    pub fn with_quantities(&self, mut quantity: impl FnMut(&Name, u64) -> u64) -> Self {
-        let mut other = self.clone();
-        for line in &mut other.lines {
-            line.quantity = quantity(&line.meter, line.quantity);
-        }
-        other
-    }
-
-    /// The use in the unit of the allowances; `None` past the range.
-    #[must_use]
-    pub fn in_unit(&self) -> Option<i64> {
-        match &self.unit {
-            Unit::Credits => self.price().map(Credits::nano),
-            Unit::Requests => i64::try_from(self.quantity(REQUESTS)).ok(),
-            Unit::Meter(meter) => i64::try_from(self.quantity(meter.as_str())).ok(),
-        }
-    }
-}
-
-/// The meter that counts 1 for a request that does not name it.
-pub const REQUESTS: &str = "requests";
-
 /// A place where credits stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Book {
@@ -416,8 +307,8 @@ pub struct Correction {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Excess {
     /// What the waterfall drew for it.
-    #[cbor(n(0), with = "list")]
-    pub visits: SmallVec<[Visit; 2]>,
+    #[n(0)]
+    pub visits: Vec<Visit>,
     /// Refunded from the operator's goodwill.
     #[n(1)]
     pub refunded: Credits,
@@ -437,7 +328,7 @@ pub struct Charge {
     pub price: Credits,
     /// The monetization event: who paid.
     #[cbor(n(2), with = "list")]
-    pub draws: SmallVec<[Draw; 2]>,
+    pub draws: Draws,
     /// What the hold did not cover.
     #[n(3)]
     pub excess: Option<Excess>,
@@ -606,53 +497,6 @@ pub fn chain(previous: &[u8; 32], record: &[u8]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// Where a record can be found again, besides by its number: a hash of account and key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexKey(pub u128);
-
-/// What at most one record of an account does, whoever asks and under whichever key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Once {
-    /// Ends a hold.
-    Ends(HoldId),
-    /// Charges a hold that had expired.
-    SettlesLate(HoldId),
-    /// Gives back a charge.
-    Refunds(Seq),
-    /// Keeps the explanation of the denial decided at this instant.
-    Explains(Instant),
-}
-
-impl IndexKey {
-    fn of(account: &Name, tag: u8, body: &[u8]) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(account.as_str().as_bytes()).update(&[0, tag]).update(body);
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(hasher.finalize().as_bytes().get(..16).unwrap_or(&[0; 16]));
-        Self(u128::from_be_bytes(bytes))
-    }
-
-    /// The place of an idempotency key.
-    #[must_use]
-    pub fn of_key(account: &Name, operation: Operation, text: &Label) -> Self {
-        let mut body: SmallVec<[u8; 64]> = SmallVec::from_slice(operation.as_str().as_bytes());
-        body.push(0);
-        body.extend_from_slice(text.as_str().as_bytes());
-        Self::of(account, 0, &body)
-    }
-
-    /// The place of what happens at most once.
-    #[must_use]
-    pub fn of_once(account: &Name, once: Once) -> Self {
-        match once {
-            Once::Ends(hold) => Self::of(account, 1, &hold.0.to_be_bytes()),
-            Once::SettlesLate(hold) => Self::of(account, 2, &hold.0.to_be_bytes()),
-            Once::Refunds(charge) => Self::of(account, 3, &charge.to_be_bytes()),
-            Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
-        }
-    }
-}
-
 /// Why stored bytes are not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordError {
@@ -690,36 +534,6 @@ impl Record {
         let mut out = Vec::with_capacity(256);
         self.encode_into(&mut out);
         out
-    }
-
-    /// Where the record can be found again.
-    #[must_use]
-    pub fn index_keys(&self, account: &Name) -> SmallVec<[IndexKey; 2]> {
-        let once = match &self.event {
-            Event::Settled(hold, _, true) => Some(Once::SettlesLate(*hold)),
-            Event::Settled(hold, _, false) | Event::Released(hold) | Event::Expired(hold, _) => {
-                Some(Once::Ends(*hold))
-            }
-            Event::Refunded { charge, .. } => Some(Once::Refunds(*charge)),
-            Event::Denied(denials) => {
-                let explains = |d: &Denial| IndexKey::of_once(account, Once::Explains(d.at));
-                return denials.recent.iter().map(explains).collect();
-            }
-            Event::Opened(_)
-            | Event::Changed(..)
-            | Event::Authorized(..)
-            | Event::Extended(..)
-            | Event::Charged(..)
-            | Event::Granted
-            | Event::GrantExpired(_)
-            | Event::Voided(..)
-            | Event::Adjusted(..)
-            | Event::CatalogLoaded(..)
-            | Event::KeyCreated(_)
-            | Event::KeyRevoked(_) => None,
-        };
-        let key = self.key.as_ref().map(|k| IndexKey::of_key(account, k.operation, &k.text));
-        key.into_iter().chain(once.map(|o| IndexKey::of_once(account, o))).collect()
     }
 
     /// Reads canonical bytes of this or an earlier format.

@@ -1,0 +1,89 @@
+//! Where a record can be found again, besides by its number.
+//!
+//! Never holds a caller's text: keys are hashed with their account, so that one account cannot reach another's.
+//! X1 what may happen once has one place, whoever asks (`hold_ends_once`, `refund_happens_once`).
+
+use smallvec::SmallVec;
+
+use super::{Denial, Event, HoldId, Operation, Record, Seq};
+use crate::name::{Label, Name};
+use crate::time::Instant;
+
+/// Where a record can be found again, besides by its number: a hash of account and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexKey(pub u128);
+
+/// What at most one record of an account does, whoever asks and under whichever key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Once {
+    /// Ends a hold.
+    Ends(HoldId),
+    /// Charges a hold that had expired.
+    SettlesLate(HoldId),
+    /// Gives back a charge.
+    Refunds(Seq),
+    /// Keeps the explanation of the denial decided at this instant.
+    Explains(Instant),
+}
+
+impl IndexKey {
+    fn of(account: &Name, tag: u8, body: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(account.as_str().as_bytes()).update(&[0, tag]).update(body);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(hasher.finalize().as_bytes().get(..16).unwrap_or(&[0; 16]));
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// The place of an idempotency key.
+    #[must_use]
+    pub fn of_key(account: &Name, operation: Operation, text: &Label) -> Self {
+        let mut body: SmallVec<[u8; 64]> = SmallVec::from_slice(operation.as_str().as_bytes());
+        body.push(0);
+        body.extend_from_slice(text.as_str().as_bytes());
+        Self::of(account, 0, &body)
+    }
+
+    /// The place of what happens at most once.
+    #[must_use]
+    pub fn of_once(account: &Name, once: Once) -> Self {
+        match once {
+            Once::Ends(hold) => Self::of(account, 1, &hold.0.to_be_bytes()),
+            Once::SettlesLate(hold) => Self::of(account, 2, &hold.0.to_be_bytes()),
+            Once::Refunds(charge) => Self::of(account, 3, &charge.to_be_bytes()),
+            Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
+        }
+    }
+}
+
+impl Record {
+    /// Where the record can be found again.
+    #[must_use]
+    pub fn index_keys(&self, account: &Name) -> SmallVec<[IndexKey; 2]> {
+        let once = match &self.event {
+            Event::Settled(hold, _, true) => Some(Once::SettlesLate(*hold)),
+            Event::Settled(hold, _, false) | Event::Released(hold) | Event::Expired(hold, _) => {
+                Some(Once::Ends(*hold))
+            }
+            Event::Refunded { charge, .. } => Some(Once::Refunds(*charge)),
+            Event::Denied(denials) => {
+                let explains = |d: &Denial| IndexKey::of_once(account, Once::Explains(d.at));
+                return denials.recent.iter().map(explains).collect();
+            }
+            Event::Opened(_)
+            | Event::Changed(..)
+            | Event::Authorized(..)
+            | Event::Extended(..)
+            | Event::Charged(..)
+            | Event::Granted
+            | Event::GrantExpired(_)
+            | Event::Voided(..)
+            | Event::Adjusted(..)
+            | Event::CatalogLoaded(..)
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked(_) => None,
+        };
+        let key = self.key.as_ref().map(|k| IndexKey::of_key(account, k.operation, &k.text));
+        key.into_iter().chain(once.map(|o| IndexKey::of_once(account, o))).collect()
+    }
+}

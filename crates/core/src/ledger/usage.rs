@@ -1,0 +1,182 @@
+//! Use at pinned prices: what is written down, and what a decision looks at before anything is.
+//!
+//! Never converts between units: a price belongs to a meter, and a sum past the range is an error, not a clamp.
+//! Units: quantities in their meter's units, prices in nano-credits for one unit.
+
+use minicbor::{Decode, Encode};
+use smallvec::SmallVec;
+
+use crate::amount::{Credits, Price};
+use crate::codec::list;
+use crate::name::{Label, Name, Path};
+use crate::time::Instant;
+
+/// What was used, at which prices. Every line is priced; free use has a line at zero.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Use {
+    /// The feature.
+    #[n(0)]
+    pub feature: Name,
+    /// Where in the account.
+    #[n(1)]
+    pub path: Path,
+    /// Dimensions such as the model, by name.
+    #[cbor(n(2), with = "list")]
+    pub dimensions: SmallVec<[Dimension; 1]>,
+    /// Quantities and prices.
+    #[cbor(n(3), with = "list")]
+    pub lines: SmallVec<[Line; 3]>,
+    /// What allowances count.
+    #[n(4)]
+    pub unit: Unit,
+    /// The rate card version the prices come from.
+    #[n(5)]
+    pub card: Option<CardRef>,
+    /// The catalog version in force.
+    #[n(6)]
+    pub catalog: Name,
+}
+
+/// A dimension of a request, such as `model = large`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Dimension {
+    /// Its name.
+    #[n(0)]
+    pub name: Name,
+    /// Its value.
+    #[n(1)]
+    pub value: Label,
+}
+
+/// A quantity of one meter at its price.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Line {
+    /// The meter.
+    #[n(0)]
+    pub meter: Name,
+    /// How many units.
+    #[n(1)]
+    pub quantity: u64,
+    /// Nano-credits for one unit.
+    #[n(2)]
+    pub price: Price,
+}
+
+/// A version of a rate card.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CardRef {
+    /// The card.
+    #[n(0)]
+    pub name: Name,
+    /// When the version came into force.
+    #[n(1)]
+    pub effective_from: Instant,
+}
+
+/// What the allowances of a feature count.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Unit {
+    /// Nano-credits at the pinned price.
+    #[n(0)]
+    Credits,
+    /// Requests; one source pays a request whole.
+    #[n(1)]
+    Requests,
+    /// The units of one meter.
+    #[n(2)]
+    Meter(#[n(0)] Name),
+}
+
+/// A use at pinned prices that borrows its names, so that a decision copies none before it is written down.
+#[derive(Clone, Debug)]
+pub struct Priced<'a> {
+    /// The feature.
+    pub feature: &'a Name,
+    /// Where in the account.
+    pub path: &'a Path,
+    /// What allowances count.
+    pub unit: &'a Unit,
+    pub(crate) dimensions: &'a [Dimension],
+    pub(crate) lines: SmallVec<[PricedLine<'a>; 3]>,
+    pub(crate) card: Option<(&'a Name, Instant)>,
+    pub(crate) catalog: &'a Name,
+}
+
+/// A [`Line`] that borrows its meter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PricedLine<'a> {
+    pub(crate) meter: &'a Name,
+    pub(crate) quantity: u64,
+    pub(crate) price: Price,
+}
+
+impl<'a> From<&'a Use> for Priced<'a> {
+    fn from(usage: &'a Use) -> Self {
+        let line = |l: &'a Line| PricedLine { meter: &l.meter, quantity: l.quantity, price: l.price };
+        Self {
+            feature: &usage.feature,
+            path: &usage.path,
+            unit: &usage.unit,
+            dimensions: &usage.dimensions,
+            lines: usage.lines.iter().map(line).collect(),
+            card: usage.card.as_ref().map(|c| (&c.name, c.effective_from)),
+            catalog: &usage.catalog,
+        }
+    }
+}
+
+impl Priced<'_> {
+    /// The use to write down.
+    #[must_use]
+    pub fn to_use(&self) -> Use {
+        let line = |l: &PricedLine<'_>| Line { meter: l.meter.clone(), quantity: l.quantity, price: l.price };
+        Use {
+            feature: self.feature.clone(),
+            path: self.path.clone(),
+            dimensions: self.dimensions.iter().cloned().collect(),
+            lines: self.lines.iter().map(line).collect(),
+            unit: self.unit.clone(),
+            card: self.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from }),
+            catalog: self.catalog.clone(),
+        }
+    }
+
+    /// The quantity of a meter; `requests` counts 1 when no line names it.
+    pub(crate) fn quantity(&self, meter: &str) -> u64 {
+        let named = self.lines.iter().find(|l| l.meter.as_str() == meter).map(|l| l.quantity);
+        named.unwrap_or(u64::from(meter == REQUESTS))
+    }
+
+    /// The price of everything used; `None` past the range of [`Credits`].
+    pub(crate) fn price(&self) -> Option<Credits> {
+        let mut lines = self.lines.iter();
+        lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))
+    }
+}
+
+impl Use {
+    /// The quantity of a meter; `requests` counts 1 when no line names it.
+    #[must_use]
+    pub fn quantity(&self, meter: &str) -> u64 {
+        Priced::from(self).quantity(meter)
+    }
+
+    /// The price of everything used; `None` past the range of [`Credits`].
+    #[must_use]
+    pub fn price(&self) -> Option<Credits> {
+        Priced::from(self).price()
+    }
+
+    /// The same use with other quantities: `quantity(meter, old)` says how many.
+    #[must_use]
+    pub fn with_quantities(&self, mut quantity: impl FnMut(&Name, u64) -> u64) -> Self {
+        let mut other = self.clone();
+        for line in &mut other.lines {
+            line.quantity = quantity(&line.meter, line.quantity);
+        }
+        other
+    }
+}
+
+/// The meter that counts 1 for a request that does not name it.
+pub const REQUESTS: &str = "requests";
