@@ -395,43 +395,45 @@ impl<'a, 'p> Run<'a, 'p> {
     }
 
     fn visit_allowance(&mut self, layer: &Name, level: Level, windows: &[(Name, Window)]) {
-        let looks: SmallVec<[_; 3]> =
-            windows.iter().map(|(name, w)| (name, self.look(name, level, w))).collect();
-        let free = looks.iter().map(|(_, (_, _, room))| room.free).min().unwrap_or(0);
-        let full = looks.iter().any(|(_, (used, ..))| used.is_none()) && self.is_full();
-        let amount = if full { 0 } else { self.need.allowance_share(free) };
-        let wanted = self.need.in_allowance_unit();
-        if amount < wanted {
-            let fits = |(used, terms, room): &(Option<&Used>, Terms, Room)| {
-                if room.free >= wanted {
-                    Some(self.scene.now)
-                } else {
-                    terms.fits_at(*used, wanted, self.scene.now)
-                }
-            };
-            let at = looks
-                .iter()
-                .map(|(_, look)| fits(look))
-                .try_fold(self.scene.now, |max, at| Some(max.max(at?)));
-            self.allowance_at = earliest(self.allowance_at, at);
-        }
-        let verdict = if amount > 0 { Verdict::Paid } else { Verdict::Refused(Reason::AllowanceUsed) };
-        for (name, (_, terms, room)) in looks {
+        let first = self.visits.len();
+        let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
+        for (name, window) in windows {
+            let (used, terms, room) = self.look(name, level, window);
+            free = free.min(room.free);
+            opens |= used.is_none();
             self.visits.push(Visit {
                 place: Place::Allowance,
                 name: name.clone(),
                 level,
-                verdict,
+                verdict: Verdict::Refused(Reason::AllowanceUsed),
                 terms: Some(terms),
                 before: room.used,
-                cost: amount,
+                cost: 0,
                 basis: Basis::Layer(layer.clone()),
             });
         }
-        if amount > 0 {
-            self.need.pay_from_allowance(amount);
-            self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount });
+        let amount = if opens && self.is_full() { 0 } else { self.need.allowance_share(free) };
+        if amount < self.need.in_allowance_unit() {
+            self.allowance_at = earliest(self.allowance_at, self.allowance_fits_at(level, windows));
         }
+        if amount == 0 {
+            return;
+        }
+        for visit in self.visits.iter_mut().skip(first) {
+            (visit.verdict, visit.cost) = (Verdict::Paid, amount);
+        }
+        self.need.pay_from_allowance(amount);
+        self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount });
+    }
+
+    /// When an allowance could pay all that is needed.
+    fn allowance_fits_at(&self, level: Level, windows: &[(Name, Window)]) -> Option<Instant> {
+        let (now, wanted) = (self.scene.now, self.need.in_allowance_unit());
+        windows.iter().try_fold(now, |latest, (name, window)| {
+            let (used, terms, room) = self.look(name, level, window);
+            let at = if room.free >= wanted { now } else { terms.fits_at(used, wanted, now)? };
+            Some(latest.max(at))
+        })
     }
 
     /// Draws grants in burn order, at most `room` together; returns what was drawn.

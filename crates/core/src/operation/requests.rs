@@ -89,6 +89,7 @@ fn checked(ctx: Context<'_>, mut settings: Settings) -> Result<Settings, Refusal
 /// # Errors
 /// Refuses what the catalog does not know and quantities whose price is out of range.
 pub fn decide<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<(Priced<'a>, Decision), Refusal> {
+    ctx.account.warm_up();
     decide_for(ctx, ctx.feature(&ask.request.feature)?, ask)
 }
 
