@@ -14,6 +14,10 @@ mod serve;
 
 use arguments::{Arguments, Command};
 
+/// Answers are many small pieces made on one thread and freed on another, which the system's allocator does badly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a command ends with when it fails: a message for people.
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 

@@ -4,7 +4,7 @@
 //! (`failed_write_stops`). G3 what waits is bounded in number and bytes.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use headworks_core::name::Name;
@@ -58,7 +58,6 @@ struct Waiting {
     written_waiters: Vec<Waiter>,
     /// The batch being filled; those before it are written or being written.
     ticket: Ticket,
-    durable: Ticket,
     stopped: Option<String>,
     closing: bool,
 }
@@ -66,6 +65,8 @@ struct Waiting {
 /// The queue between deciding and storing.
 pub(crate) struct Commits {
     waiting: Mutex<Waiting>,
+    /// The last batch that is stored; written while `waiting` is locked.
+    durable: AtomicU64,
     filled: Condvar,
     stored: Condvar,
     waiters_max: usize,
@@ -74,7 +75,13 @@ pub(crate) struct Commits {
 impl Commits {
     pub(crate) fn new(waiters_max: usize) -> Self {
         let waiting = Waiting { ticket: 1, ..Waiting::default() };
-        Self { waiting: Mutex::new(waiting), filled: Condvar::new(), stored: Condvar::new(), waiters_max }
+        Self {
+            waiting: Mutex::new(waiting),
+            durable: AtomicU64::new(0),
+            filled: Condvar::new(),
+            stored: Condvar::new(),
+            waiters_max,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -113,7 +120,7 @@ impl Commits {
     /// out of its shard before it is told, so that a watch that found the state cannot miss it.
     pub(crate) fn watch(&self, ticket: Ticket, account: &Name) -> Watch {
         let mut waiting = self.lock();
-        if ticket <= waiting.durable {
+        if ticket <= self.durable() {
             return Watch::Over(Committed::Durable);
         }
         if waiting.stopped.is_some() {
@@ -132,15 +139,15 @@ impl Commits {
     /// Blocks until a batch is stored; `false` when the engine has stopped.
     pub(crate) fn wait_blocking(&self, ticket: Ticket) -> bool {
         let mut waiting = self.lock();
-        while waiting.durable < ticket && waiting.stopped.is_none() {
+        while self.durable() < ticket && waiting.stopped.is_none() {
             waiting = self.stored.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        waiting.durable >= ticket
+        self.durable() >= ticket
     }
 
     /// The last batch that is stored.
     pub(crate) fn durable(&self) -> Ticket {
-        self.lock().durable
+        self.durable.load(Ordering::Acquire)
     }
 
     /// Why the engine has stopped, if it has.
@@ -209,7 +216,7 @@ impl Commits {
     fn stored(&self, ticket: Ticket, conflicts: &[Name]) {
         let waiters = {
             let mut waiting = self.lock();
-            waiting.durable = ticket;
+            self.durable.store(ticket, Ordering::Release);
             std::mem::take(&mut waiting.written_waiters)
         };
         self.stored.notify_all();
