@@ -95,12 +95,7 @@ fn nanos(started: StdInstant) -> u32 {
 }
 
 /// Times `call` on accounts in random order and prints a row.
-fn measure<'a, T>(
-    what: &str,
-    accounts: &'a [Account],
-    call: impl Fn(&'a Account) -> T,
-    check: impl Fn(T),
-) {
+fn measure<'a, T>(what: &str, accounts: &'a [Account], call: impl Fn(&'a Account) -> T, check: impl Fn(T)) {
     let mut random = 1_u64;
     let mut times = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {

@@ -13,6 +13,7 @@ extern crate std;
 
 pub mod account;
 pub mod amount;
+pub mod audit;
 pub mod catalog;
 mod codec;
 pub mod decision;

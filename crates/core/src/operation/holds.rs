@@ -91,8 +91,7 @@ pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
         nothing_more()
     } else {
         let feature = ctx.feature(&hold.usage.feature)?;
-        let decision =
-            decide_use(ctx, feature, &mut more, Mode::Grow, ask.consented, ask.minimum.as_ref())?;
+        let decision = decide_use(ctx, feature, &mut more, Mode::Grow, ask.consented, ask.minimum.as_ref())?;
         hold.usage.price().and_then(|p| p.checked_add(decision.price)).ok_or(Refusal::TooLarge)?;
         decision
     };

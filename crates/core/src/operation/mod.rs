@@ -16,8 +16,8 @@ use crate::amount::{Credits, Price};
 use crate::catalog::{Catalog, Feature, NoPrice, Plan};
 use crate::decision::{Decision, Draw, Source};
 use crate::ledger::{
-    Book, Correction, Dimension, Event, GrantId, GrantTerms, HoldId, Key, Movement, Priced,
-    PricedLine, REQUESTS, Record, Seq, Use,
+    Book, Correction, Dimension, Event, GrantId, GrantTerms, HoldId, Key, Movement, Priced, PricedLine,
+    REQUESTS, Record, Seq, Use,
 };
 use crate::name::{Name, Path};
 use crate::time::Instant;

@@ -168,7 +168,8 @@ pub(super) fn decide_use(
 /// Which line a minimum lets shrink, and to what.
 fn shrinkable(usage: &Priced<'_>, minimum: &Minimum) -> Result<(usize, u64), Refusal> {
     let line = usage.lines.iter().position(|l| *l.meter == minimum.meter && l.quantity >= minimum.quantity);
-    let line = line.filter(|_| minimum.quantity > 0).ok_or_else(|| Refusal::BadMinimum(minimum.meter.clone()))?;
+    let line =
+        line.filter(|_| minimum.quantity > 0).ok_or_else(|| Refusal::BadMinimum(minimum.meter.clone()))?;
     Ok((line, minimum.quantity))
 }
 
@@ -279,15 +280,8 @@ pub(super) fn charge_happened(
     let nothing = crate::catalog::Program::default();
     let program =
         ctx.catalog.feature(usage.feature.as_str()).and_then(|f| plan.program(f)).unwrap_or(&nothing);
-    let scene = Scene {
-        account: ctx.account,
-        plan,
-        program,
-        usage,
-        mode: Mode::Happened,
-        consented,
-        now: ctx.now,
-    };
+    let scene =
+        Scene { account: ctx.account, plan, program, usage, mode: Mode::Happened, consented, now: ctx.now };
     let mut decision = waterfall::decide(scene).ok_or(Refusal::TooLarge)?;
     let short = waterfall::left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
     let mut excess = crate::ledger::Excess::default();

@@ -1,5 +1,6 @@
 //! Tests of the core: tables in the words of the domain, and an independent model.
 
+mod audit;
 mod catalog;
 mod common;
 mod decisions;

@@ -1,0 +1,280 @@
+//! Reconciliation: what the engine wrote has no finding, what anybody altered is named.
+
+use headworks_core::account::Account;
+use headworks_core::amount::Credits;
+use headworks_core::audit::{Auditor, Dataset, Finding};
+use headworks_core::catalog::Catalog;
+use headworks_core::decision::Source;
+use headworks_core::ledger::{Book, Category, Event, GrantId, HoldId, Record, chain, genesis};
+use headworks_core::operation;
+
+use crate::common::{AskExt as _, World, ask, catalog, credits, name};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+input = { unit = "token" }
+output = { unit = "token" }
+[features.chat]
+meters = ["input", "output"]
+rate_card = "card"
+[features.image]
+meters = ["input"]
+rate_card = "card"
+allowance_unit = "requests"
+[features.owing]
+meters = ["input"]
+rate_card = "card"
+overshoot = "debt"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", credits = { input = "1", output = "2" } },
+  { feature = "image", credits = { input = "3" } },
+  { feature = "owing", credits = { input = "1" } },
+]
+[plans.p]
+features = ["chat", "image", "owing"]
+waterfall = [
+  { allowance = { name = "included", features = ["chat"], windows = [{ name = "h", window.first_use = { limit = "10", length = "5h" } }] } },
+  { grants = { name = "credits" } },
+  { overdraft = { name = "overdraft", limit = "30" } },
+]
+"#;
+
+/// A log with every kind of record that moves something.
+fn world() -> World {
+    let mut w = World::new(CATALOG, "p");
+    let promo = w.grant("15", Category::Promotional);
+    w.grant("100", Category::Purchased);
+    w.hold("chat", &[("input", 20), ("output", 5)]);
+    let hold = w.account.seq;
+    w.pass("1s");
+    w.settle(hold, &[("input", 7), ("output", 5)]).expect("settles");
+    let charge = w.account.seq;
+    w.ask(&ask("image", &[("input", 4)]).now());
+    w.hold("chat", &[("input", 6)]);
+    let over = w.account.seq;
+    w.settle(over, &[("input", 9)]).expect("settles above the hold");
+    w.hold("chat", &[("input", 3)]);
+    let free = operation::release(w.ctx(), HoldId(w.account.seq)).expect("releases");
+    w.append(free);
+    let record = w.log.get(usize::try_from(charge).expect("small") - 1).expect("charged").clone();
+    let back = operation::refund(w.ctx(), &record, Some(credits("1")), &[], None).expect("refunds");
+    w.append(back);
+    let up = operation::adjust(w.ctx(), GrantId(promo + 1), credits("5"), None).expect("adjusts");
+    w.append(up);
+    w.hold("chat", &[("input", 5)]);
+    let id = HoldId(w.account.seq);
+    w.pass("61s");
+    let gone = operation::expire_hold(w.ctx(), id).expect("expires");
+    w.append(gone);
+    w.ask(&ask("owing", &[("input", 110)]).now());
+    w.grant("50", Category::Purchased);
+    let last = GrantId(w.account.seq);
+    let taken = operation::void(w.ctx(), last, None).expect("voids");
+    w.append(taken);
+    w
+}
+
+/// The log as a store would keep it, every hash computed from the bytes.
+fn chained(log: &[Record]) -> Vec<([u8; 32], Vec<u8>)> {
+    let mut previous = genesis(&name("acme"));
+    log.iter()
+        .map(|record| {
+            let bytes = record.to_bytes();
+            previous = chain(&previous, &bytes);
+            (previous, bytes)
+        })
+        .collect()
+}
+
+fn audit(stored: &[([u8; 32], Vec<u8>)], catalogs: &[Catalog]) -> Vec<Finding> {
+    let mut auditor = Auditor::new(&name("acme"), catalogs);
+    for (seq, (hash, bytes)) in (1..).zip(stored) {
+        auditor.record(seq, *hash, bytes);
+    }
+    auditor.into_findings()
+}
+
+#[test]
+fn a_written_log_reconciles() {
+    let w = world();
+    let catalogs = [catalog(CATALOG)];
+    assert_eq!(audit(&chained(&w.log), &catalogs), []);
+    let mut auditor = Auditor::new(&name("acme"), &catalogs);
+    for (seq, (hash, bytes)) in (1..).zip(chained(&w.log)) {
+        auditor.record(seq, hash, &bytes);
+    }
+    assert_eq!(auditor.account().books, w.account.books);
+    auditor.checkpoint(w.account.seq, &auditor.account().to_bytes());
+    assert_eq!(auditor.findings(), []);
+}
+
+#[test]
+fn any_altered_byte_is_named() {
+    let w = world();
+    let stored = chained(&w.log);
+    for victim in 0..stored.len() {
+        for at in 0..stored[victim].1.len() {
+            let mut altered = stored.clone();
+            altered[victim].1[at] ^= 1 << (at % 8);
+            let findings = audit(&altered, &[]);
+            let named = findings.iter().any(|f| f.seq == victim as u64 + 1 && f.dataset == Dataset::Chain);
+            assert!(named, "byte {at} of record {}: {findings:?}", victim + 1);
+        }
+    }
+}
+
+#[test]
+fn dropped_doubled_and_moved_records_are_named() {
+    let stored = chained(&world().log);
+    for at in 0..stored.len() - 1 {
+        let mut dropped = stored.clone();
+        dropped.remove(at);
+        let mut doubled = stored.clone();
+        doubled.insert(at, stored[at].clone());
+        let mut moved = stored.clone();
+        moved.swap(at, at + 1);
+        for altered in [dropped, moved] {
+            assert_eq!(audit(&altered, &[]).first().map(|f| f.seq), Some(at as u64 + 1));
+        }
+        assert_eq!(audit(&doubled, &[]).first().map(|f| f.seq), Some(at as u64 + 2));
+    }
+}
+
+/// Alters one field of a record; `false` when the record has no such field.
+type Alter = fn(&mut Record) -> bool;
+
+fn on_charge(record: &mut Record, change: impl FnOnce(&mut headworks_core::ledger::Charge)) -> bool {
+    match &mut record.event {
+        Event::Settled(_, charge, _) | Event::Charged(charge, _) | Event::Expired(_, Some(charge)) => {
+            change(charge);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn on_decision(record: &mut Record, change: impl FnOnce(&mut headworks_core::decision::Decision)) -> bool {
+    match &mut record.event {
+        Event::Authorized(_, decision, _) | Event::Charged(_, decision) => {
+            change(decision);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn plus_one(amount: &mut Credits) {
+    *amount = Credits::from_nano(amount.nano() + 1);
+}
+
+/// One for each class of field that follows from another.
+const ALTERATIONS: [(&str, Alter); 15] = [
+    ("quantity of a charge", |r| on_charge(r, |c| c.usage.lines[0].quantity += 1)),
+    ("unit price of a charge", |r| {
+        on_charge(r, |c| {
+            c.usage.lines[0].price = headworks_core::amount::Price::for_units("9", 1).expect("a price");
+        })
+    }),
+    ("price of a charge", |r| on_charge(r, |c| plus_one(&mut c.price))),
+    ("amount of a draw of a charge", |r| {
+        on_charge(r, |c| {
+            if let Some(d) = c.draws.last_mut() {
+                d.amount += 1;
+            }
+        })
+    }),
+    ("source of a draw of a charge", |r| {
+        let mut changed = false;
+        let is = on_charge(r, |c| {
+            if let Some(d) = c.draws.iter_mut().find(|d| matches!(d.source, Source::Grant(..))) {
+                d.source = Source::Overdraft;
+                changed = true;
+            }
+        });
+        is && changed
+    }),
+    ("goodwill of a charge", |r| on_charge(r, |c| plus_one(&mut c.excess.get_or_insert_default().refunded))),
+    ("debt of a charge", |r| on_charge(r, |c| plus_one(&mut c.excess.get_or_insert_default().owed))),
+    ("price of a decision", |r| on_decision(r, |d| plus_one(&mut d.price))),
+    ("draw of a decision", |r| {
+        on_decision(r, |d| {
+            if let Some(d) = d.draws.first_mut() {
+                d.amount -= 1;
+            }
+        })
+    }),
+    ("quantity of a hold", |r| match &mut r.event {
+        Event::Authorized(usage, ..) => {
+            usage.lines[0].quantity += 1;
+            true
+        }
+        _ => false,
+    }),
+    ("amount of a movement", |r| {
+        r.movements.first_mut().is_some_and(|m| {
+            plus_one(&mut m.amount);
+            true
+        })
+    }),
+    ("destination of a movement", |r| {
+        r.movements.first_mut().is_some_and(|m| {
+            m.to = if m.to == Book::Breakage { Book::Spent } else { Book::Breakage };
+            true
+        })
+    }),
+    ("origin of a movement", |r| {
+        r.movements.first_mut().is_some_and(|m| {
+            m.from = if m.from == Book::Goodwill { Book::Operator } else { Book::Goodwill };
+            true
+        })
+    }),
+    ("a movement too many", |r| {
+        let copy = r.movements.first().copied();
+        r.movements.extend(copy);
+        copy.is_some()
+    }),
+    ("amount of an opened grant", |r| {
+        r.opens.as_mut().is_some_and(|terms| {
+            plus_one(&mut terms.amount);
+            true
+        })
+    }),
+];
+
+#[test]
+fn any_altered_field_is_named() {
+    let log = world().log;
+    let catalogs = [catalog(CATALOG)];
+    for (what, alter) in ALTERATIONS {
+        let mut altered_any = false;
+        for victim in 0..log.len() {
+            let mut altered = log.clone();
+            if !alter(&mut altered[victim]) {
+                continue;
+            }
+            altered_any = true;
+            // The chain is made to fit again, as somebody who means to deceive would.
+            let findings = audit(&chained(&altered), &catalogs);
+            let named = findings.first().is_some_and(|f| f.seq == victim as u64 + 1);
+            assert!(named, "{what} of record {}: {findings:?}", victim + 1);
+        }
+        assert!(altered_any, "no record has a {what}");
+    }
+}
+
+#[test]
+fn a_checkpoint_that_differs_is_named() {
+    let w = world();
+    let mut wrong: Account = w.account.clone();
+    plus_one(&mut wrong.books.spent);
+    let mut auditor = Auditor::new(&name("acme"), &[]);
+    for (seq, (hash, bytes)) in (1..).zip(chained(&w.log)) {
+        auditor.record(seq, hash, &bytes);
+    }
+    auditor.checkpoint(w.account.seq, &wrong.to_bytes());
+    let [finding] = auditor.findings() else { panic!("one finding") };
+    assert_eq!((finding.seq, finding.dataset), (w.account.seq, Dataset::State));
+}
