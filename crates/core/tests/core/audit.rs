@@ -78,7 +78,7 @@ fn world() -> World {
 }
 
 /// The log as a store would keep it, every hash computed from the bytes.
-fn chained(log: &[Record]) -> Vec<([u8; 32], Vec<u8>)> {
+pub(crate) fn chained(log: &[Record]) -> Vec<([u8; 32], Vec<u8>)> {
     let mut previous = genesis(&name("acme"));
     log.iter()
         .map(|record| {
@@ -89,7 +89,7 @@ fn chained(log: &[Record]) -> Vec<([u8; 32], Vec<u8>)> {
         .collect()
 }
 
-fn audit(stored: &[([u8; 32], Vec<u8>)], catalogs: &[Catalog]) -> Vec<Finding> {
+pub(crate) fn audit(stored: &[([u8; 32], Vec<u8>)], catalogs: &[Catalog]) -> Vec<Finding> {
     let mut auditor = Auditor::new(&name("acme"), catalogs);
     for (seq, (hash, bytes)) in (1..).zip(stored) {
         auditor.record(seq, *hash, bytes);

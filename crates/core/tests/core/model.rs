@@ -10,6 +10,7 @@ use headworks_core::operation;
 use headworks_core::time::Instant;
 use proptest::prelude::*;
 
+use crate::audit::{audit, chained};
 use crate::common::{AskExt as _, World, ask};
 
 const NANO: i64 = 1_000_000_000;
@@ -519,6 +520,8 @@ fn run(policy: &Policy, steps: &[Step]) -> Result<(), TestCaseError> {
         }
         compare(&w, &m)?;
     }
+    // Whatever happened, the log reconciles.
+    prop_assert_eq!(audit(&chained(&w.log), std::slice::from_ref(&w.catalog)), []);
     Ok(())
 }
 
