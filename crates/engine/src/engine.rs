@@ -22,9 +22,6 @@ use crate::keyring::Keyring;
 use crate::maintenance::Timers;
 use crate::stats::Stats;
 
-/// The log of the server's own catalog and keys.
-pub const SYSTEM: &str = "_system";
-
 /// How long the key of a denial is remembered.
 const DENIAL_REMEMBERED: Span = Span::from_secs(30);
 

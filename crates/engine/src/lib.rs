@@ -14,6 +14,6 @@ mod stats;
 
 pub use answer::{Answer, Effect, EngineError, Idempotency};
 pub use clock::Clock;
-pub use engine::{Engine, Limits, SYSTEM};
+pub use engine::{Engine, Limits};
 pub use keyring::Keyring;
 pub use stats::{Stats, StatsSnapshot};

@@ -7,7 +7,7 @@ use headworks_core::amount::Credits;
 use headworks_core::catalog::{Catalog, Format, Problems};
 use headworks_core::decision::Decision;
 use headworks_core::ledger::{
-    ApiKey, Denial, Event, GrantId, HoldId, IndexKey, Once, Operation, Record, Seq, Use,
+    ApiKey, Denial, Event, GrantId, HoldId, IndexKey, Once, Operation, Record, SYSTEM, Seq, Use,
 };
 use headworks_core::name::{Label, Name};
 use headworks_core::operation::{self, Authorize, Context, Decided, Extend, NewGrant, Request};
@@ -16,7 +16,7 @@ use headworks_store::{Store, Stored};
 use smallvec::SmallVec;
 
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
-use crate::engine::{Engine, Found, Look, SYSTEM, Step, decode};
+use crate::engine::{Engine, Found, Look, Step, decode};
 use crate::keyring::Keyring;
 
 /// Who asks, and under which key.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use headworks_core::ledger::ApiKey;
+use headworks_core::ledger::{ApiKey, SYSTEM};
 use headworks_core::name::{Label, Name};
 use headworks_core::time::Instant;
-use headworks_engine::SYSTEM;
 use headworks_wire::{CreateKeyRequest, Scope};
 
 use crate::problem::Failure;

@@ -134,7 +134,19 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When reading fails.
-    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError>;
+    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError> {
+        let checkpoint = self.state(account)?;
+        let from = checkpoint.as_ref().map_or(1, |(seq, _)| seq + 1);
+        let records = self.read(account, from, usize::MAX)?;
+        let found = checkpoint.is_some() || !records.is_empty();
+        Ok(found.then_some(Loaded { checkpoint, records }))
+    }
+
+    /// The newest checkpoint of an account: its number and bytes.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError>;
 
     /// The record that an index key leads to.
     ///

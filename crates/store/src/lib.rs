@@ -7,8 +7,9 @@ mod batch;
 mod contract;
 mod embedded;
 mod memory;
+pub mod reconcile;
 
 pub use batch::{Batch, Entry};
 pub use contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};
-pub use embedded::{Embedded, Options, Recovery, journal_blocks};
+pub use embedded::{Embedded, Options, Recovery, check_journal, journal_blocks};
 pub use memory::Memory;

@@ -8,7 +8,7 @@ use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
 use crate::batch::Batch;
-use crate::contract::{Checkpoint, Loaded, Store, StoreError, Stored};
+use crate::contract::{Checkpoint, Store, StoreError, Stored};
 
 /// Logs in memory.
 #[derive(Debug, Default)]
@@ -74,14 +74,8 @@ impl Store for Memory {
         Ok(conflicts)
     }
 
-    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError> {
-        let inner = self.lock();
-        let Some(log) = inner.logs.get(account) else {
-            return Ok(None);
-        };
-        let checkpoint = inner.states.get(account).map(|c| (c.seq, c.bytes.clone()));
-        let from = checkpoint.as_ref().map_or(0, |(seq, _)| index(*seq));
-        Ok(Some(Loaded { checkpoint, records: log.get(from..).unwrap_or_default().to_vec() }))
+    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
+        Ok(self.lock().states.get(account).map(|c| (c.seq, c.bytes.clone())))
     }
 
     fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {

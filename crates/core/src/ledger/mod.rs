@@ -36,6 +36,9 @@ pub use usage::{CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};
 /// Version of the record format, first in every record. Readers accept this and every earlier one.
 pub const FORMAT: u16 = 1;
 
+/// The log of the server's own catalog and keys.
+pub const SYSTEM: &str = "_system";
+
 /// Number of a record in its account's log, from 1.
 pub type Seq = u64;
 

@@ -12,7 +12,7 @@ use headworks_core::operation::{Authorize, NewGrant, Request};
 use headworks_core::reason::Reason;
 use headworks_core::time::{Instant, Span};
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
-use headworks_store::{Batch, Checkpoint, Embedded, Loaded, Memory, Options, Store, StoreError, Stored};
+use headworks_store::{Batch, Checkpoint, Embedded, Memory, Options, Store, StoreError, Stored};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -304,8 +304,8 @@ impl Store for Failing {
         }
         self.inner.append(batch)
     }
-    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError> {
-        self.inner.load(account)
+    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
+        self.inner.state(account)
     }
     fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
         self.inner.find(key)

@@ -124,6 +124,43 @@ pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
     Ok(sizes)
 }
 
+/// Reads a whole journal again and tells every place where a segment, block or record is not what was written. Changes
+/// nothing. What stands behind a damaged block of a segment is told by reconciliation, record by record.
+///
+/// # Errors
+/// When the directory or a segment cannot be read.
+pub fn check_journal(dir: &Path) -> Result<Vec<(Place, String)>, StoreError> {
+    let segments = Segments { dir: dir.to_path_buf(), open: RwLock::default() };
+    let numbers = list(dir)?;
+    let mut found = Vec::new();
+    for &number in &numbers {
+        let is_last = numbers.last() == Some(&number);
+        let bytes = std::fs::read(segments.path(number)).map_err(segments.io("reading", number))?;
+        if let Some((offset, what)) = broken_at(&bytes, number, is_last) {
+            found.push((segments.place(number, offset), what));
+        }
+    }
+    Ok(found)
+}
+
+/// The first byte of a segment that is not what was written. Zeros at the end of the last segment are written ahead.
+fn broken_at(bytes: &[u8], number: u32, is_last: bool) -> Option<(usize, String)> {
+    if let Err(what) = frame::check_segment_header(bytes, number) {
+        return Some((0, what));
+    }
+    let mut at = SEGMENT_HEADER;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        if is_last && rest.iter().all(|b| *b == 0) {
+            return None;
+        }
+        let Some(payload) = frame::block(rest) else {
+            return Some((at, "a block's checksum does not hold".into()));
+        };
+        at += BLOCK_HEADER + payload.len();
+    }
+    None
+}
+
 /// The numbers of the segments in a directory, in order.
 fn list(dir: &Path) -> Result<Vec<u32>, StoreError> {
     let io = |source| StoreError::Io { doing: "listing", path: dir.to_path_buf(), source };

@@ -14,7 +14,7 @@ use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
 use crate::batch::Batch;
-use crate::contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};
+use crate::contract::{Checkpoint, Place, Store, StoreError, Stored};
 
 mod frame;
 mod index;
@@ -22,8 +22,8 @@ mod journal;
 
 use frame::{Parsed, Position};
 use index::Index;
-pub use journal::journal_blocks;
 use journal::{Segments, Writer};
+pub use journal::{check_journal, journal_blocks};
 
 /// How the embedded store works.
 #[derive(Clone, Copy, Debug)]
@@ -270,12 +270,8 @@ impl Store for Embedded {
         Ok(conflicts)
     }
 
-    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError> {
-        let checkpoint = self.index.state(account)?;
-        let from = checkpoint.as_ref().map_or(1, |(seq, _)| seq + 1);
-        let records = self.read(account, from, usize::MAX)?;
-        let found = checkpoint.is_some() || !records.is_empty();
-        Ok(found.then_some(Loaded { checkpoint, records }))
+    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
+        self.index.state(account)
     }
 
     fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {

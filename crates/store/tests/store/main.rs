@@ -1,4 +1,5 @@
 //! Every store runs the same suite; the embedded one also crashes, tears and is damaged.
 
 mod embedded;
+mod reconcile;
 mod suite;

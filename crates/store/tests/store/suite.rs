@@ -28,7 +28,7 @@ impl Writer {
         Self { account: Account::empty(name(account)), catalog: catalog() }
     }
 
-    fn next(&self) -> Record {
+    pub(crate) fn next(&self) -> Record {
         let now = self.account.tick(Instant::from_micros(1_800_000_000_000_000));
         let ctx = Context { account: &self.account, catalog: &self.catalog, now };
         let draft = if self.account.is_open() {

@@ -1,0 +1,243 @@
+//! Reconciliation of a whole store: every account's log audited from its first record, books added up.
+//!
+//! Reads only; works beside a running engine, on what is stored at the moment each account is read.
+//! R1 damage anywhere in a stored record is named with its account and number (`reconcile_names_what_was_altered`).
+//! R2 the report of a store that only the engine wrote has no finding.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use headworks_core::account::{Account, Books};
+use headworks_core::amount::Credits;
+use headworks_core::audit::{Auditor, Finding};
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::ledger::{Event, Record, SYSTEM, Seq};
+use headworks_core::name::Name;
+
+use crate::contract::{Store, StoreError};
+
+const RECORDS_AT_ONCE: usize = 256;
+const ACCOUNTS_AT_ONCE: usize = 256;
+/// Most findings that a report keeps; it counts all.
+pub const FINDINGS_KEPT: usize = 1_000;
+
+/// The books of the operator: what all accounts together say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Issued to accounts, less what was taken back.
+    pub issued: i128,
+    /// Charged: the operator's revenue.
+    pub spent: i128,
+    /// Expired unused.
+    pub breakage: i128,
+    /// Given to make shortfalls good.
+    pub goodwill: i128,
+    /// Owed by accounts after overshoots.
+    pub debt: i128,
+    /// Drawn below zero by agreement.
+    pub overdraft: i128,
+    /// Free in grants: what is still owed to accounts.
+    pub free: i128,
+    /// Set aside by open holds.
+    pub held: i128,
+}
+
+impl Totals {
+    fn add(&mut self, account: &Account) {
+        let Books { issued, spent, breakage, goodwill, debt, overdraft } = account.books;
+        let pairs = [
+            (&mut self.issued, issued),
+            (&mut self.spent, spent),
+            (&mut self.breakage, breakage),
+            (&mut self.goodwill, goodwill),
+            (&mut self.debt, debt),
+            (&mut self.overdraft, overdraft),
+            (&mut self.held, account.held()),
+        ];
+        for (total, amount) in pairs {
+            *total += i128::from(amount.nano());
+        }
+        self.free += account.grants.iter().map(|g| i128::from(g.remaining.nano())).sum::<i128>();
+    }
+
+    /// What came in less what went out: zero when the books balance.
+    #[must_use]
+    pub fn difference(&self) -> i128 {
+        self.issued + self.goodwill + self.debt + self.overdraft
+            - (self.free + self.held + self.spent + self.breakage)
+    }
+
+    /// An amount for people; totals may exceed what one account can hold.
+    #[must_use]
+    pub fn text(nano: i128) -> String {
+        let whole = nano / 1_000_000_000;
+        let rest = Credits::from_nano(i64::try_from(nano % 1_000_000_000).unwrap_or(0)).to_string();
+        // `rest` is below one credit: only its fraction and sign are kept.
+        let sign = if nano < 0 && whole == 0 { "-" } else { "" };
+        match rest.split_once('.') {
+            Some((_, fraction)) => format!("{sign}{whole}.{fraction}"),
+            None => format!("{sign}{whole}"),
+        }
+    }
+}
+
+/// What a reconciliation found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Accounts looked at, the server's own log included.
+    pub accounts: u64,
+    /// Records looked at.
+    pub records: u64,
+    /// How many findings there are.
+    pub found: u64,
+    /// The first [`FINDINGS_KEPT`] of them, by account and record.
+    pub findings: Vec<(Name, Finding)>,
+    /// The operator's books.
+    pub totals: Totals,
+}
+
+/// What watches a reconciliation and may end it early.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Records looked at so far.
+    pub records: AtomicU64,
+    /// Set to end at the next account.
+    pub stop: AtomicBool,
+    /// For each unit of work, rest this many units.
+    pub rest: u32,
+}
+
+/// Reconciles every account of a store on `threads` threads.
+///
+/// # Errors
+/// When the store cannot list its accounts or read the server's own log; a record that cannot be read is a finding.
+pub fn reconcile(store: &dyn Store, threads: usize, progress: &Progress) -> Result<Report, StoreError> {
+    let catalogs = catalogs(store)?;
+    let report = Mutex::new(Report::default());
+    let after = Mutex::new(Some(None::<Name>));
+    let failed = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                let work = work(store, &catalogs, &after, &report, progress);
+                if let Err(e) = work {
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
+                }
+            });
+        }
+    });
+    if let Some(e) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(e);
+    }
+    let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.findings.sort_by(|a, b| (&a.0, a.1.seq).cmp(&(&b.0, b.1.seq)));
+    Ok(report)
+}
+
+/// Takes accounts until there are none left.
+fn work(
+    store: &dyn Store,
+    catalogs: &[Catalog],
+    after: &Mutex<Option<Option<Name>>>,
+    report: &Mutex<Report>,
+    progress: &Progress,
+) -> Result<(), StoreError> {
+    loop {
+        let names = {
+            let mut place = after.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(last) = place.take() else {
+                return Ok(());
+            };
+            let names = store.accounts(last.as_ref(), ACCOUNTS_AT_ONCE)?;
+            *place = names.last().cloned().map(Some);
+            names
+        };
+        for account in &names {
+            if progress.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let started = std::time::Instant::now();
+            let auditor = audit(store, account, catalogs, progress)?;
+            {
+                let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+                report.accounts += 1;
+                report.records += auditor.account().seq;
+                report.totals.add(auditor.account());
+                for finding in auditor.into_findings() {
+                    report.found += 1;
+                    if report.findings.len() < FINDINGS_KEPT {
+                        report.findings.push((account.clone(), finding));
+                    }
+                }
+            }
+            if progress.rest > 0 {
+                std::thread::sleep(started.elapsed() * progress.rest);
+            }
+        }
+    }
+}
+
+/// Audits one account's log, and the checkpoint of it.
+///
+/// # Errors
+/// When the store cannot read its checkpoint.
+pub fn audit<'a>(
+    store: &dyn Store,
+    account: &Name,
+    catalogs: &'a [Catalog],
+    progress: &Progress,
+) -> Result<Auditor<'a>, StoreError> {
+    let mut auditor = Auditor::new(account, catalogs);
+    let checkpoint = store.state(account)?;
+    let mut next: Seq = 1;
+    loop {
+        let records = match store.read(account, next, RECORDS_AT_ONCE) {
+            Ok(records) => records,
+            // One of them is damaged: one by one, to name it and read on behind it.
+            Err(_) => match store.read(account, next, 1) {
+                Ok(one) => one,
+                Err(StoreError::Damaged { place, what, .. }) => {
+                    auditor.unreadable(&format!("{place}: {what}"));
+                    next += 1;
+                    continue;
+                }
+                Err(e) => return Err(e),
+            },
+        };
+        if records.is_empty() {
+            return Ok(auditor);
+        }
+        progress.records.fetch_add(u64::try_from(records.len()).unwrap_or(0), Ordering::Relaxed);
+        for stored in &records {
+            auditor.record(stored.seq, stored.hash, &stored.bytes);
+            next += 1;
+            if let Some((seq, bytes)) = checkpoint.as_ref().filter(|(seq, _)| *seq == stored.seq) {
+                auditor.checkpoint(*seq, bytes);
+            }
+        }
+    }
+}
+
+/// Every catalog that was ever in force, oldest first.
+///
+/// # Errors
+/// When the server's own log cannot be read. Catalogs that this release does not accept are left out.
+pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
+    let system = Name::new(SYSTEM).unwrap_or_else(|_| unreachable!("`{SYSTEM}` is a name"));
+    let mut out = Vec::new();
+    let mut next = 1;
+    loop {
+        let records = store.read(&system, next, RECORDS_AT_ONCE)?;
+        let Some(last) = records.last() else {
+            return Ok(out);
+        };
+        next = last.seq + 1;
+        for stored in &records {
+            if let Ok(Record { event: Event::CatalogLoaded(_, text), .. }) = Record::from_bytes(&stored.bytes)
+            {
+                out.extend(Catalog::parse(&text, Format::of(&text)));
+            }
+        }
+    }
+}
