@@ -56,6 +56,12 @@ pub(crate) enum Command {
     Schema,
     /// Measure this machine: the engine or the server beside what bounds it
     Bench(BenchArguments),
+    /// Compute every dataset of the ledger again and name each record that differs
+    Reconcile {
+        /// Work on this data directory while no server runs; otherwise the server is asked
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),

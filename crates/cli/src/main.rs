@@ -9,6 +9,7 @@ mod bench;
 mod calls;
 mod client;
 mod demo;
+mod ledger;
 mod print;
 mod serve;
 
@@ -37,6 +38,9 @@ fn main() -> ExitCode {
             Command::CheckCatalog { file } => calls::check_catalog(&file, arguments.json),
             Command::Schema => calls::schema(),
             Command::Bench(options) => bench::run(options).await,
+            Command::Reconcile { data } => {
+                ledger::reconcile(data.as_deref(), &arguments.remote, arguments.json).await
+            }
             Command::Keys(command) => calls::keys(command, &arguments.remote, arguments.json).await,
             Command::Call(call) => calls::run(call, &arguments.remote, arguments.json).await,
         }

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::commit::{self, Commits, Committed, Ticket, Watch};
 use crate::keyring::Keyring;
 use crate::maintenance::Timers;
+use crate::reconciler::Reconciler;
 use crate::stats::Stats;
 
 /// How long the key of a denial is remembered.
@@ -50,6 +51,7 @@ pub struct Engine {
     pub(crate) keyring: ArcSwap<Keyring>,
     /// Serializes changes of catalog and keys, so that what is in force is the last that was stored.
     pub(crate) administration: tokio::sync::Mutex<()>,
+    pub(crate) reconciler: Arc<Reconciler>,
     clock: Arc<Clock>,
     stats: Arc<Stats>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -119,6 +121,7 @@ impl Engine {
             catalog: ArcSwap::from_pointee(system.catalog.unwrap_or(initial)),
             keyring: ArcSwap::from_pointee(system.keyring),
             administration: tokio::sync::Mutex::default(),
+            reconciler: Arc::default(),
             clock,
             stats: Arc::default(),
             threads: Mutex::default(),
@@ -137,8 +140,9 @@ impl Engine {
             forget,
         );
         let maintenance = crate::maintenance::spawn(Arc::downgrade(&engine));
+        let reconciling = crate::reconciler::spawn(Arc::downgrade(&engine), Arc::clone(&engine.reconciler));
         let mut threads = engine.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        for thread in [commit, maintenance] {
+        for thread in [commit, maintenance, reconciling] {
             threads.push(thread.map_err(|source| {
                 EngineError::Store(headworks_store::StoreError::Io {
                     doing: "starting",
@@ -161,6 +165,10 @@ impl Engine {
     #[must_use]
     pub fn keyring(&self) -> Arc<Keyring> {
         self.keyring.load_full()
+    }
+
+    pub(crate) fn shared_clock(&self) -> Arc<Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// The engine's clock.
@@ -195,6 +203,7 @@ impl Engine {
         }
         self.commits.close();
         self.timers.close();
+        self.reconciler.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
@@ -513,6 +522,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.commits.close();
         self.timers.close();
+        self.reconciler.close();
     }
 }
 

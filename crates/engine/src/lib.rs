@@ -10,10 +10,12 @@ mod engine;
 mod keyring;
 mod maintenance;
 mod operations;
+mod reconciler;
 mod stats;
 
 pub use answer::{Answer, Effect, EngineError, Idempotency};
 pub use clock::Clock;
 pub use engine::{Engine, Limits};
 pub use keyring::Keyring;
+pub use reconciler::Pass;
 pub use stats::{Stats, StatsSnapshot};

@@ -11,6 +11,6 @@ mod routes;
 mod serve;
 
 pub use auth::{NewSecret, new_secret};
-pub use render::{decision_of_denial, record_answer};
+pub use render::{decision_of_denial, pass, record_answer};
 pub use routes::{App, app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};

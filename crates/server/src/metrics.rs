@@ -9,6 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetri
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -88,6 +89,12 @@ impl Collector for EngineCollector {
             "conflicts",
             "Commits decided again after losing to another writer",
             load(&stats.conflicts),
-        )
+        )?;
+        let (last, passes) = self.0.reconciled();
+        counter(&mut e, "reconcile_passes", "Passes of online reconciliation that have ended", passes)?;
+        let found = last.map_or(0, |pass| pass.report.found);
+        let gauge = ConstGauge::new(i64::try_from(found).unwrap_or(i64::MAX));
+        let help = "Records that differ from what they should be, as of the last pass";
+        gauge.encode(e.encode_descriptor("reconcile_findings", help, None, gauge.metric_type())?)
     }
 }

@@ -10,6 +10,7 @@ use headworks_core::name::Name;
 use headworks_core::reason::{Lifter, Wall};
 use headworks_core::time::Instant;
 use headworks_core::window::Terms;
+use headworks_store::reconcile::{Report, Totals};
 use headworks_wire as wire;
 use wire::Reference;
 
@@ -345,5 +346,41 @@ pub(crate) fn window(view: &headworks_core::view::WindowView) -> wire::Window {
         remaining: amount(view.remaining, unit),
         unit: unit.into(),
         resets_at: view.resets_at,
+    }
+}
+
+/// A reconciliation's report.
+#[must_use]
+pub fn pass(report: &Report) -> wire::Pass {
+    let t = &report.totals;
+    let credits = Totals::text;
+    wire::Pass {
+        started_at: None,
+        finished_at: None,
+        accounts: report.accounts,
+        records: report.records,
+        found: report.found,
+        findings: report
+            .findings
+            .iter()
+            .map(|(account, finding)| wire::Finding {
+                account: account.clone(),
+                record: finding.seq,
+                dataset: finding.dataset.as_str().into(),
+                what: finding.what.clone(),
+            })
+            .collect(),
+        damage: Vec::new(),
+        books: wire::OperatorBooks {
+            issued: credits(t.issued),
+            spent: credits(t.spent),
+            breakage: credits(t.breakage),
+            goodwill: credits(t.goodwill),
+            debt: credits(t.debt),
+            overdraft: credits(t.overdraft),
+            free: credits(t.free),
+            held: credits(t.held),
+            difference: credits(t.difference()),
+        },
     }
 }

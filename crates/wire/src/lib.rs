@@ -4,9 +4,11 @@
 //! `account~number`. Unknown fields in requests are refused.
 
 mod answers;
+mod ledger;
 mod reference;
 mod requests;
 
 pub use answers::*;
+pub use ledger::*;
 pub use reference::{Reference, ReferenceError};
 pub use requests::*;

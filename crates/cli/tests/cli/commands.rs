@@ -71,6 +71,47 @@ fn an_unreachable_server_is_named() {
 }
 
 #[test]
+fn reconcile_names_the_altered_record() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, catalog) = (dir.path().join("data"), dir.path().join("catalog.toml"));
+    let missing = headworks().args(["reconcile", "--data"]).arg(&data).output().expect("runs");
+    assert!(text(&missing.stderr).contains("there is no ledger"), "{}", text(&missing.stderr));
+    std::fs::write(&catalog, CATALOG).expect("writes");
+    let secret = make_key(&data);
+    {
+        let server = Server::start(&data, &catalog);
+        let url = format!("http://{}", server.address);
+        let on = |args: &[&str]| {
+            let done =
+                headworks().args(["--server", &url, "--api-key", &secret]).args(args).output().expect("runs");
+            assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
+            text(&done.stdout)
+        };
+        on(&["account", "open", "acme"]);
+        on(&["grant", "acme", "10"]);
+        // The running server is asked until its first pass has ended.
+        let asked = (0..200).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            let asked =
+                headworks().args(["--server", &url, "--api-key", &secret, "reconcile"]).output().ok()?;
+            asked.status.success().then(|| text(&asked.stdout))
+        });
+        assert!(asked.is_some_and(|said| said.contains("difference")));
+    }
+    let sound = headworks().args(["reconcile", "--data"]).arg(&data).output().expect("runs");
+    let said = text(&sound.stdout);
+    assert!(sound.status.success() && said.contains("every record follows"), "{said}{}", text(&sound.stderr));
+    let journal = data.join("journal/00000001.journal");
+    let mut bytes = std::fs::read(&journal).expect("reads");
+    let at = bytes.windows(4).rposition(|w| w == b"acme").expect("a record of acme") + 60;
+    bytes[at] ^= 4;
+    std::fs::write(&journal, bytes).expect("writes");
+    let found = headworks().args(["reconcile", "--data"]).arg(&data).output().expect("runs");
+    let said = format!("{}{}", text(&found.stdout), text(&found.stderr));
+    assert!(!found.status.success() && said.contains("00000001.journal at byte"), "{said}");
+}
+
+#[test]
 fn every_command_has_help() {
     let help = text(&run(&["--help"]).stdout);
     let commands: Vec<&str> = help

@@ -8,7 +8,7 @@ use headworks_core::account::Account;
 use headworks_core::name::Name;
 use serde_json::{Value, json};
 
-use crate::common::{CATALOG, Connection, Server, make_key};
+use crate::common::{CATALOG, Connection, Server, headworks, make_key};
 
 const ACCOUNTS: u64 = 8;
 const WORKERS: u64 = 8;
@@ -91,6 +91,10 @@ fn nothing_acknowledged_is_lost() {
         verify(&data, &catalog, &secret, &acknowledged);
     }
     assert!(acknowledged.lock().expect("lock").len() > 1_000);
+    let reconciled = headworks().args(["--json", "reconcile", "--data"]).arg(&data).output().expect("runs");
+    assert!(reconciled.status.success(), "{}", String::from_utf8_lossy(&reconciled.stdout));
+    let pass: Value = serde_json::from_slice(&reconciled.stdout).expect("JSON");
+    assert_eq!((&pass["found"], &pass["books"]["difference"]), (&json!(0), &json!("0")), "{pass}");
 }
 
 fn open_accounts(address: std::net::SocketAddr, secret: &str) {

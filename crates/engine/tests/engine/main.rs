@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use headworks_core::account::{Account, Settings};
 use headworks_core::catalog::{Catalog, Format};
@@ -290,10 +291,12 @@ async fn unrecorded_features_leave_no_record() {
     assert_eq!(engine.records(&acme, 1, 100).await.expect("reads").len(), before);
 }
 
-/// A store whose appends fail once it is told to.
+/// A store whose appends fail once it is told to, or whose second records are altered.
+#[derive(Default)]
 struct Failing {
     inner: Memory,
     broken: AtomicBool,
+    tampered: AtomicBool,
 }
 
 impl Store for Failing {
@@ -311,7 +314,11 @@ impl Store for Failing {
         self.inner.find(key)
     }
     fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError> {
-        self.inner.read(account, from, max)
+        let mut records = self.inner.read(account, from, max)?;
+        if self.tampered.load(Ordering::SeqCst) {
+            records.iter_mut().filter(|r| r.seq == 2).for_each(|r| r.bytes[20] ^= 1);
+        }
+        Ok(records)
     }
     fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError> {
         self.inner.checkpoint(states)
@@ -332,7 +339,7 @@ impl Store for Failing {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_write_stops() {
-    let store = Arc::new(Failing { inner: Memory::new(), broken: AtomicBool::new(false) });
+    let store = Arc::new(Failing::default());
     let engine = start(store.clone());
     open(&engine, "acme", "10").await;
     store.broken.store(true, Ordering::SeqCst);
@@ -348,4 +355,38 @@ async fn failed_write_stops() {
     ));
     assert!(engine.stopped().is_some_and(|why| why.contains("syncing")));
     assert_eq!(store.inner.read(&acme, 1, 100).expect("reads").len(), 2);
+}
+
+/// Asks for a pass and waits until one that began afterwards has ended.
+async fn next_pass(engine: &Engine) -> Arc<headworks_engine::Pass> {
+    let before = engine.clock().now();
+    loop {
+        engine.reconcile();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if let (Some(pass), _) = engine.reconciled()
+            && pass.started_at > before
+        {
+            return pass;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconciles_online() {
+    let store = Arc::new(Failing::default());
+    let engine = start(store.clone());
+    for account in ["acme", "beta"] {
+        open(&engine, account, "10").await;
+        engine.authorize(&name(account), (&key("a"), None), &ask("chat", 4)).await.expect("allowed");
+    }
+    let sound = next_pass(&engine).await;
+    assert_eq!((sound.report.accounts, sound.report.records, sound.report.found), (2, 6, 0));
+    // 20 credits issued, 8 of them held.
+    let totals = sound.report.totals;
+    assert_eq!((totals.issued, totals.held, totals.free), (20_000_000_000, 8_000_000_000, 12_000_000_000));
+    store.tampered.store(true, Ordering::SeqCst);
+    let found = next_pass(&engine).await;
+    let named: Vec<(&str, u64)> = found.report.findings.iter().map(|(n, f)| (n.as_str(), f.seq)).collect();
+    assert!(named.contains(&("acme", 2)) && named.contains(&("beta", 2)), "{named:?}");
+    engine.close();
 }

@@ -20,6 +20,7 @@ mod accounts;
 mod administration;
 mod credits;
 mod decisions;
+mod ledger;
 
 /// Largest body of an operation, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -93,6 +94,7 @@ fn table() -> OpenApiRouter<App> {
                 .routes(routes!(administration::check_catalog))
                 .layer(DefaultBodyLimit::max(CATALOG_BYTES_MAX)),
         )
+        .routes(routes!(ledger::show, ledger::start))
         .routes(routes!(administration::show_schema))
         .routes(routes!(administration::create_key, administration::list_keys))
         .routes(routes!(administration::revoke_key))
