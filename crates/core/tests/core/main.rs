@@ -7,3 +7,4 @@ mod decisions;
 mod holds;
 mod ledger;
 mod model;
+mod statement;

@@ -1,0 +1,102 @@
+//! Statements: sums by hand, and periods that join.
+
+use headworks_core::ledger::Category;
+use headworks_core::statement::{Cause, Statement};
+use headworks_core::time::Instant;
+use headworks_core::{amount::Credits, ledger::HoldId, operation};
+
+use crate::audit::chained;
+use crate::common::{AskExt as _, World, ask, credits};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+input = { unit = "token" }
+[features.chat]
+meters = ["input"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { input = "1" } }]
+[plans.p]
+features = ["chat"]
+waterfall = [
+  { allowance = { name = "included", features = ["chat"], windows = [{ name = "h", window.first_use = { limit = "10", length = "5h" } }] } },
+  { grants = { name = "credits" } },
+]
+"#;
+
+fn world() -> World {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("20", Category::Purchased); // +20
+    w.ask(&ask("chat", &[("input", 4)]).now()); // included: 0
+    w.pass("1h");
+    w.hold("chat", &[("input", 10)]); // a hold: nothing
+    w.settle(w.account.seq, &[("input", 9)]).expect("settles"); // 6 included, 3 charged: −3
+    w.pass("1h");
+    w.hold("chat", &[("input", 5)]);
+    w.settle(w.account.seq, &[("input", 25)]).expect("settles"); // −17 paid; 8 short: −8 charged, +8 goodwill
+    let record = w.log.last().expect("charged").clone();
+    let back = operation::refund(w.ctx(), &record, Some(credits("10")), &[], None);
+    let opened: Vec<_> = w.log.iter().filter(|r| r.opens.is_some()).cloned().collect();
+    assert!(back.is_ok());
+    let back = operation::refund(w.ctx(), &record, Some(credits("10")), &opened, None).expect("refunds");
+    w.append(back); // +2 to the grant, the 8 of goodwill first: +10 −8
+    w.hold("chat", &[("input", 1)]);
+    let free = operation::release(w.ctx(), HoldId(w.account.seq)).expect("releases");
+    w.append(free);
+    w
+}
+
+fn statement(w: &World, from: Instant, to: Instant) -> Statement {
+    let mut statement = Statement::new(from, to);
+    for (record, (hash, _)) in w.log.iter().zip(chained(&w.log)) {
+        if !statement.take(record, hash) {
+            break;
+        }
+    }
+    statement
+}
+
+#[test]
+fn a_statement_adds_up() {
+    let w = world();
+    let all = statement(&w, Instant::default(), Instant::NEVER);
+    let lines: Vec<(Cause, &str)> = all
+        .entries
+        .iter()
+        .map(|e| (e.cause, Box::leak(e.amount.to_string().into_boxed_str()) as &str))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (Cause::Grant, "20"),
+            (Cause::Charge, "0"),
+            (Cause::Charge, "-3"),
+            (Cause::Charge, "-25"),
+            (Cause::Goodwill, "8"),
+            (Cause::Refund, "10"),
+            (Cause::Goodwill, "-8"),
+        ]
+    );
+    assert_eq!((all.opening, all.closing), (Credits::ZERO, credits("2")));
+    assert_eq!(all.closing.to_string(), w.available());
+    let mut balance = all.opening.nano();
+    for entry in &all.entries {
+        balance += entry.amount.nano();
+        assert_eq!(entry.balance.nano(), balance);
+    }
+    assert_eq!((all.seq, all.hash), (w.account.seq, w.account.chain));
+}
+
+#[test]
+fn periods_join() {
+    let w = world();
+    let all = statement(&w, Instant::default(), Instant::NEVER);
+    for cut in w.log.iter().map(|r| r.recorded_at) {
+        let (before, after) = (statement(&w, Instant::default(), cut), statement(&w, cut, Instant::NEVER));
+        assert_eq!(before.closing, after.opening);
+        assert_eq!(before.entries.len() + after.entries.len(), all.entries.len());
+        assert_eq!(after.closing, all.closing);
+    }
+}
