@@ -62,11 +62,40 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Show what moved an account's balance in a period, signed
+    Statement(StatementArguments),
+    /// Check a statement offline: its signature, its sums, that nothing was altered
+    Verify {
+        /// The statement as JSON; `-` reads standard input
+        file: PathBuf,
+        /// The server's public key, from `headworks signing-key`, kept where the statement's holder trusts it
+        #[arg(long, value_name = "headworks+ID+KEY")]
+        key: String,
+    },
+    /// Print the public key that statements are signed with
+    SigningKey,
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
     #[command(flatten)]
     Call(Call),
+}
+
+/// Which statement.
+#[derive(Debug, Args)]
+pub(crate) struct StatementArguments {
+    /// The account
+    #[arg(value_parser = name)]
+    pub(crate) account: Name,
+    /// From this instant on, RFC 3339; default: the first record
+    #[arg(long, value_parser = instant)]
+    pub(crate) from: Option<Instant>,
+    /// To before this instant, RFC 3339; default: now
+    #[arg(long, value_parser = instant)]
+    pub(crate) to: Option<Instant>,
+    /// The form; --json is short for `json`
+    #[arg(long, default_value = "text", value_parser = ["text", "json", "csv", "html"])]
+    pub(crate) format: String,
 }
 
 /// How to serve.

@@ -20,7 +20,7 @@ use crate::client::{Client, read};
 use crate::print;
 
 /// Reads a file, or standard input for `-`.
-fn text_of(file: &File) -> Result<String, String> {
+pub(crate) fn text_of(file: &File) -> Result<String, String> {
     let read = if file.as_os_str() == "-" {
         std::io::read_to_string(std::io::stdin())
     } else {
@@ -57,7 +57,7 @@ pub(crate) fn schema() -> Outcome {
     Ok(())
 }
 
-async fn connect(remote: &Remote) -> Result<Client, crate::client::CallError> {
+pub(crate) async fn connect(remote: &Remote) -> Result<Client, crate::client::CallError> {
     Client::connect(&remote.server, remote.api_key.clone()).await
 }
 

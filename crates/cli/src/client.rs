@@ -128,6 +128,15 @@ impl Client {
     }
 
     /// Gets what a route shows.
+    /// A GET whose answer is text.
+    pub(crate) async fn text(&mut self, path: &str) -> Result<String, CallError> {
+        let (status, body) = self.send(Method::GET, path, None, "application/json", Vec::new()).await?;
+        if status.is_success() {
+            return Ok(String::from_utf8_lossy(&body).into_owned());
+        }
+        read::<serde_json::Value>(status, &body).map(|answer| answer.to_string())
+    }
+
     pub(crate) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, CallError> {
         self.call(Method::GET, path, None, None::<&()>).await
     }

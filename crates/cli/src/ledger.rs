@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
 use headworks_store::{Embedded, Options, check_journal};
 use headworks_wire as wire;
 
 use crate::Outcome;
-use crate::arguments::Remote;
-use crate::client::Client;
+use crate::arguments::{Remote, StatementArguments};
+use crate::calls::{connect, text_of};
 use crate::print;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -47,8 +48,7 @@ pub(crate) async fn reconcile(data: Option<&Path>, remote: &Remote, as_json: boo
     let pass = match data {
         Some(data) => offline(data)?,
         None => {
-            let mut client = Client::connect(&remote.server, remote.api_key.clone()).await?;
-            let state: wire::Reconciliation = client.get("/v1/reconcile").await?;
+            let state: wire::Reconciliation = connect(remote).await?.get("/v1/reconcile").await?;
             state.last.ok_or("the first pass has not ended yet; ask again shortly")?
         }
     };
@@ -67,6 +67,68 @@ fn offline(data: &Path) -> Result<wire::Pass, Failed> {
     let report: Report = with_progress(&progress, || run_over(&store, threads, &progress))?;
     let damage = damage.iter().map(|(place, what)| format!("{place}: {what}")).collect();
     Ok(wire::Pass { damage, ..headworks_server::pass(&report) })
+}
+
+/// `headworks statement`.
+pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_json: bool) -> Outcome {
+    let format = if as_json { "json" } else { &what.format };
+    let mut path = format!("/v1/accounts/{}/statement?format={format}", what.account);
+    for (name, at) in [("from", what.from), ("to", what.to)] {
+        if let Some(at) = at {
+            path.push_str(&format!("&{name}={at}"));
+        }
+    }
+    print!("{}", connect(remote).await?.text(&path).await?);
+    Ok(())
+}
+
+/// `headworks signing-key`.
+pub(crate) async fn signing_key(remote: &Remote, as_json: bool) -> Outcome {
+    let key: wire::SigningKey = connect(remote).await?.get("/v1/signing-key").await?;
+    println!("{}", if as_json { serde_json::to_string(&key)? } else { key.public });
+    Ok(())
+}
+
+/// `headworks verify`: without a server.
+pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
+    let text = text_of(file)?;
+    let statement: wire::Statement = serde_json::from_str(&text)
+        .map_err(|e| format!("{}: not a statement as JSON: {e}", file.display()))?;
+    let note = statement
+        .checkpoint
+        .as_deref()
+        .ok_or("the statement has no checkpoint, so nothing vouches for it")?;
+    let checkpoint = verify_checkpoint(note, key)?;
+    if checkpoint.account != statement.account.as_str() || checkpoint.seq != statement.seq {
+        return Err("the checkpoint belongs to another account or record".into());
+    }
+    if checkpoint.digest != statement_digest(&statement) {
+        return Err("the statement was altered after it was signed".into());
+    }
+    let mut balance = statement.opening;
+    for entry in &statement.entries {
+        balance = balance.checked_add(entry.amount).ok_or("the amounts leave the range of credits")?;
+        if balance != entry.balance {
+            return Err(format!("the balance after {} does not follow", entry.record).into());
+        }
+    }
+    if balance != statement.closing {
+        return Err("the closing balance does not follow from the entries".into());
+    }
+    let (account, seq) = (&statement.account, statement.seq);
+    if as_json {
+        println!(
+            "{}",
+            serde_json::json!({"account": account, "seq": seq, "entries": statement.entries.len(), "verified": true})
+        );
+    } else {
+        println!(
+            "verified: {account}, {} entries, as of record {seq}, closing balance {}",
+            statement.entries.len(),
+            statement.closing
+        );
+    }
+    Ok(())
 }
 
 /// A pass for people.

@@ -41,6 +41,9 @@ fn main() -> ExitCode {
             Command::Reconcile { data } => {
                 ledger::reconcile(data.as_deref(), &arguments.remote, arguments.json).await
             }
+            Command::Statement(what) => ledger::statement(&what, &arguments.remote, arguments.json).await,
+            Command::Verify { file, key } => ledger::verify(&file, &key, arguments.json),
+            Command::SigningKey => ledger::signing_key(&arguments.remote, arguments.json).await,
             Command::Keys(command) => calls::keys(command, &arguments.remote, arguments.json).await,
             Command::Call(call) => calls::run(call, &arguments.remote, arguments.json).await,
         }

@@ -71,6 +71,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     }
     let options = ServeOptions {
         listen: arguments.listen,
+        signing_key: Some(arguments.data.join("signing.key")),
         connections_max: arguments.connections_max,
         request_timeout: Duration::from_secs(arguments.request_timeout_s),
         drain: Duration::from_secs(arguments.drain_s),
@@ -78,7 +79,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     };
     let serving = headworks_server::serve(Arc::clone(&engine), options).await.map_err(|e| match e {
         ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
-        e @ (ServeError::Bind(..) | ServeError::OpenBeyondLoopback(_)) => e,
+        e @ (ServeError::Bind(..) | ServeError::OpenBeyondLoopback(_) | ServeError::SigningKey(_)) => e,
     })?;
     tracing::info!(address = %serving.address, "listening");
     let ended = wait(&engine, arguments.catalog.as_deref()).await;

@@ -11,6 +11,7 @@ use headworks_core::ledger::{
 };
 use headworks_core::name::{Label, Name};
 use headworks_core::operation::{self, Authorize, Context, Decided, Extend, NewGrant, Request};
+use headworks_core::statement::Statement;
 use headworks_core::time::Instant;
 use headworks_store::{Store, Stored};
 use smallvec::SmallVec;
@@ -323,6 +324,37 @@ impl Engine {
     pub async fn records(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, EngineError> {
         self.view(account, |_| Ok(())).await?;
         Ok(self.store.read(account, from, max)?)
+    }
+
+    /// What moved an account's balance in a period; `None` when that is more than `max` entries.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn statement(
+        &self,
+        account: &Name,
+        from: Instant,
+        to: Instant,
+        max: usize,
+    ) -> Result<Option<Statement>, EngineError> {
+        self.view(account, |_| Ok(())).await?;
+        let mut statement = Statement::new(from, to);
+        loop {
+            let page = self.store.read(account, statement.seq + 1, 1_000)?;
+            for stored in &page {
+                if !statement.take(&decode(&stored.bytes)?, stored.hash) {
+                    return Ok(Some(statement));
+                }
+            }
+            if statement.entries.len() > max {
+                return Ok(None);
+            }
+            if page.is_empty() {
+                return Ok(Some(statement));
+            }
+            // A long log must not keep others waiting.
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The record with this number.

@@ -1,7 +1,8 @@
 //! JSON in and out, and idempotency keys.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::name::Label;
 use headworks_engine::Idempotency;
@@ -19,6 +20,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let bytes = raw(request, state).await?;
         parse(if bytes.is_empty() { b"{}" } else { &bytes }).map(Body)
+    }
+}
+
+/// The query of a URL.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(value)| Self(value)).map_err(|e| Failure::invalid(e.body_text()))
     }
 }
 

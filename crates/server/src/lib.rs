@@ -9,8 +9,11 @@ mod problem;
 mod render;
 mod routes;
 mod serve;
+mod signing;
+mod statement_text;
 
 pub use auth::{NewSecret, new_secret};
-pub use render::{decision_of_denial, pass, record_answer};
+pub use render::{decision_of_denial, pass, record_answer, statement_digest};
 pub use routes::{App, app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};
+pub use signing::{Checkpoint, Signer, verify_checkpoint};

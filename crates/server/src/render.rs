@@ -8,6 +8,7 @@ use headworks_core::decision as core;
 use headworks_core::ledger::{Book, Charge, Denial, Event, Movement, Record, Seq, Unit, Use};
 use headworks_core::name::Name;
 use headworks_core::reason::{Lifter, Wall};
+use headworks_core::statement::{Entry, Statement};
 use headworks_core::time::Instant;
 use headworks_core::window::Terms;
 use headworks_store::reconcile::{Report, Totals};
@@ -383,4 +384,37 @@ pub fn pass(report: &Report) -> wire::Pass {
             difference: credits(t.difference()),
         },
     }
+}
+
+/// A statement, without its checkpoint.
+pub(crate) fn statement(account: &Name, s: &Statement) -> wire::Statement {
+    let entry = |e: &Entry| wire::StatementEntry {
+        record: reference(account, e.seq),
+        at: e.at,
+        cause: e.cause.as_str().into(),
+        amount: e.amount,
+        balance: e.balance,
+        usage: e.charge.as_ref().map(|c| usage(&c.usage)),
+        reason: e.reason.clone(),
+        idempotency_key: e.key.clone(),
+    };
+    wire::Statement {
+        account: account.clone(),
+        from: s.from,
+        to: s.to,
+        opening: s.opening,
+        entries: s.entries.iter().map(entry).collect(),
+        closing: s.closing,
+        seq: s.seq,
+        checkpoint: None,
+    }
+}
+
+/// The digest of a statement that its checkpoint signs: BLAKE3 of its JSON in the API's order, without the checkpoint.
+#[must_use]
+pub fn statement_digest(statement: &wire::Statement) -> String {
+    let bare = wire::Statement { checkpoint: None, ..statement.clone() };
+    // Shapes of the API always have a JSON form.
+    let json = serde_json::to_vec(&bare).unwrap_or_default();
+    hex(blake3::hash(&json).as_bytes())
 }

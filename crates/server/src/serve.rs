@@ -14,12 +14,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::routes::{App, app};
+use crate::signing::Signer;
 
 /// How to listen.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// The address; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The file of the key that checkpoints are signed with, made when it is not there; `None`: a key for this run only.
+    pub signing_key: Option<PathBuf>,
     /// Requests without a key may do everything. Only on loopback.
     pub open: bool,
     /// Most connections at once; more wait to be accepted.
@@ -36,6 +39,7 @@ impl Default for ServeOptions {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            signing_key: None,
             open: false,
             connections_max: 10_000,
             request_timeout: Duration::from_secs(30),
@@ -54,6 +58,8 @@ pub enum ServeError {
     NoKeys(Option<PathBuf>),
     /// Requests without a key on an address that others reach.
     OpenBeyondLoopback(SocketAddr),
+    /// The signing key cannot be read or made.
+    SigningKey(String),
 }
 
 impl std::fmt::Display for ServeError {
@@ -72,6 +78,7 @@ impl std::fmt::Display for ServeError {
             Self::OpenBeyondLoopback(at) => {
                 write!(f, "{at} is not a loopback address, so API keys are required")
             }
+            Self::SigningKey(why) => write!(f, "the signing key: {why}"),
         }
     }
 }
@@ -109,11 +116,13 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     if !options.open && engine.keyring().is_empty() {
         return Err(ServeError::NoKeys(None));
     }
+    let signer = options.signing_key.as_deref().map_or_else(Signer::ephemeral, Signer::in_file);
+    let signer = Arc::new(signer.map_err(ServeError::SigningKey)?);
     let bound = TcpListener::bind(options.listen).await;
     let listener = bound.map_err(|e| ServeError::Bind(options.listen, e))?;
     let address = listener.local_addr().map_err(|e| ServeError::Bind(options.listen, e))?;
     let (stop, stopping) = watch::channel(false);
-    let router = app(App::new(engine, options.open, options.request_timeout));
+    let router = app(App::new(engine, signer, options.open, options.request_timeout));
     let task = tokio::spawn(accept(listener, router, options, stopping));
     Ok(Serving { address, stop, task })
 }

@@ -1,9 +1,12 @@
-//! What the API says about the ledger as a whole: reconciliation.
+//! What the API says about the ledger: reconciliation and statements.
 
-use headworks_core::name::Name;
+use headworks_core::amount::Credits;
+use headworks_core::name::{Label, Name};
 use headworks_core::time::Instant;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::{Reference, Usage};
 
 /// The state of reconciliation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -81,4 +84,68 @@ pub struct OperatorBooks {
     pub held: String,
     /// What came in less what went out; anything but 0 is a defect.
     pub difference: String,
+}
+
+/// A period of an account: what it had, what moved it and why, what it has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Statement {
+    /// Whose.
+    #[schema(value_type = String)]
+    pub account: Name,
+    /// From this instant on.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Instant,
+    /// To before this instant.
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Instant,
+    /// The balance before the first entry: free and held credits, less what is owed.
+    #[schema(value_type = String)]
+    pub opening: Credits,
+    /// What moved it, in order.
+    pub entries: Vec<StatementEntry>,
+    /// The balance after the last entry.
+    #[schema(value_type = String)]
+    pub closing: Credits,
+    /// The last record of the account's log within the period.
+    pub seq: u64,
+    /// The signed head of the log after that record, together with a digest of this statement: see `headworks verify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+}
+
+/// One line of a statement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StatementEntry {
+    /// The record it comes from.
+    #[schema(value_type = String)]
+    pub record: Reference,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// `grant`, `charge`, `refund`, `goodwill`, `expiry`, `void` or `adjustment`.
+    pub cause: String,
+    /// What came in; negative: what went out.
+    #[schema(value_type = String)]
+    pub amount: Credits,
+    /// The balance after it.
+    #[schema(value_type = String)]
+    pub balance: Credits,
+    /// What was used, for charges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// The operator's words or reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Label>,
+    /// The caller's idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub idempotency_key: Option<Label>,
+}
+
+/// The key that checkpoints are signed with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SigningKey {
+    /// `headworks+ID+KEY`, as C2SP signed notes name Ed25519 keys.
+    pub public: String,
 }

@@ -112,6 +112,62 @@ fn reconcile_names_the_altered_record() {
 }
 
 #[test]
+fn a_statement_is_signed_and_verified_offline() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, catalog) = (dir.path().join("data"), dir.path().join("catalog.toml"));
+    std::fs::write(&catalog, CATALOG).expect("writes");
+    let secret = make_key(&data);
+    let (json, csv, html, key) = {
+        let server = Server::start(&data, &catalog);
+        let url = format!("http://{}", server.address);
+        let on = |args: &[&str]| {
+            let done =
+                headworks().args(["--server", &url, "--api-key", &secret]).args(args).output().expect("runs");
+            assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
+            text(&done.stdout)
+        };
+        on(&["account", "open", "acme"]);
+        on(&["grant", "acme", "10", "--reference", "=<invoice> 7"]);
+        on(&["authorize", "acme", "chat", "-q", "tokens=1000000", "--settle-now"]);
+        let plain = on(&["statement", "acme"]);
+        assert!(
+            plain.contains("chat: 1000000 tokens") && plain.contains("-1.875") && plain.contains("8.125"),
+            "{plain}"
+        );
+        let later =
+            on(&["statement", "acme", "--from", "2999-01-01T00:00:00Z", "--to", "2999-02-01T00:00:00Z"]);
+        assert!(later.contains("opening") && later.contains("8.125") && !later.contains("chat"), "{later}");
+        (
+            on(&["--json", "statement", "acme"]),
+            on(&["statement", "acme", "--format", "csv"]),
+            on(&["statement", "acme", "--format", "html"]),
+            on(&["signing-key"]).trim().to_owned(),
+        )
+    };
+    // A spreadsheet must not run what a caller wrote, a browser must not either.
+    assert!(csv.contains(",10,10,'=<invoice> 7,") && csv.lines().count() == 5, "{csv}");
+    assert!(html.contains("=&lt;invoice&gt; 7") && !html.contains("<invoice>"), "{html}");
+    let file = dir.path().join("statement.json");
+    let verify = |statement: &str| {
+        std::fs::write(&file, statement).expect("writes");
+        let done = headworks().args(["verify", "--key", &key]).arg(&file).output().expect("runs");
+        (done.status.success(), format!("{}{}", text(&done.stdout), text(&done.stderr)))
+    };
+    let (sound, said) = verify(&json);
+    assert!(sound && said.contains("closing balance 8.125"), "{said}");
+    for (what, altered) in [
+        ("amount", json.replace("\"amount\":\"-1.875\"", "\"amount\":\"-1.375\"")),
+        ("closing", json.replace("\"closing\":\"8.125\"", "\"closing\":\"9.125\"")),
+        ("key", json.replace("chat", "chit")),
+        ("checkpoint", json.replace("headworks/account/acme", "headworks/account/acne")),
+    ] {
+        assert_ne!(altered, json, "{what}");
+        let (sound, said) = verify(&altered);
+        assert!(!sound && (said.contains("altered") || said.contains("another")), "{what}: {said}");
+    }
+}
+
+#[test]
 fn every_command_has_help() {
     let help = text(&run(&["--help"]).stdout);
     let commands: Vec<&str> = help

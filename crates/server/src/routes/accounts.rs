@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::account::{self as core, Settings};
 use headworks_core::ledger::Record;
@@ -18,7 +18,7 @@ use wire::{Reference, Scope};
 
 use super::App;
 use crate::auth::Access;
-use crate::json::{Body, idempotency};
+use crate::json::{Body, Parameters, idempotency};
 use crate::problem::Failure;
 use crate::render;
 
@@ -142,10 +142,9 @@ fn page_size(max: Option<u16>) -> usize {
 pub(super) async fn list(
     State(app): State<App>,
     access: Access,
-    query: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    Parameters(page): Parameters<Page>,
 ) -> Result<Json<wire::Accounts>, Failure> {
     access.scope(Scope::Read)?;
-    let Query(page) = query.map_err(|e| Failure::invalid(e.body_text()))?;
     let after = page.after.as_deref().map(Name::new).transpose();
     let after = after.map_err(|e| Failure::invalid(format!("`after`: {e}")))?;
     let max = page_size(page.max);
@@ -263,10 +262,9 @@ pub(super) async fn records(
     State(app): State<App>,
     access: Access,
     Path(id): Path<String>,
-    query: Result<Query<RecordsPage>, axum::extract::rejection::QueryRejection>,
+    Parameters(page): Parameters<RecordsPage>,
 ) -> Result<Json<wire::Records>, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
-    let Query(page) = query.map_err(|e| Failure::invalid(e.body_text()))?;
     let max = page_size(page.max);
     let stored = app.engine.records(&account, page.from.unwrap_or(1).max(1), max).await?;
     let mut records = Vec::with_capacity(stored.len());

@@ -1,15 +1,23 @@
-//! The ledger as a whole: reconciliation.
+//! The ledger: reconciliation, statements, signed checkpoints.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use headworks_core::time::{Instant, Span};
 use headworks_wire as wire;
+use serde::Deserialize;
 use wire::Scope;
 
 use super::App;
+use super::accounts::account_name;
 use crate::auth::Access;
+use crate::json::Parameters;
 use crate::problem::Failure;
-use crate::render;
+use crate::{render, statement_text};
+
+/// Most entries of one statement.
+const ENTRIES_MAX: usize = 100_000;
 
 /// Show whether the ledger reconciles
 #[utoipa::path(get, path = "/v1/reconcile", tag = "ledger",
@@ -34,6 +42,76 @@ pub(super) async fn start(
     access.everywhere(Scope::Admin)?;
     app.engine.reconcile();
     Ok((StatusCode::ACCEPTED, Json(reconciliation(&app))))
+}
+
+/// A period, and how to show it.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Period {
+    /// From this instant on. Default: the account's first record.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Instant>,
+    /// To before this instant. Default: now.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Instant>,
+    /// `json` (default), `csv`, `html` or `text`.
+    format: Option<Format>,
+}
+
+/// A form of a statement.
+#[derive(Clone, Copy, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Format {
+    #[default]
+    Json,
+    Csv,
+    Html,
+    Text,
+}
+
+/// Show what moved an account's balance in a period, signed
+#[utoipa::path(get, path = "/v1/accounts/{id}/statement", tag = "ledger",
+    params(("id" = String, Path, description = "The account"), Period),
+    responses((status = 200, description = "The statement; CSV, HTML and text on request", body = wire::Statement),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn statement(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    Parameters(period): Parameters<Period>,
+) -> Result<Response, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    let to = period.to.unwrap_or_else(|| app.engine.clock().now().after(Span::from_micros(1)));
+    let from = period.from.unwrap_or_default();
+    if to < from {
+        return Err(Failure::invalid("`to` must not be before `from`"));
+    }
+    let made = app.engine.statement(&account, from, to, ENTRIES_MAX).await?;
+    let made = made.ok_or_else(|| {
+        Failure::invalid(format!("the period has more than {ENTRIES_MAX} entries; ask for a shorter one"))
+    })?;
+    let mut statement = render::statement(&account, &made);
+    let digest = render::statement_digest(&statement);
+    statement.checkpoint = Some(app.signer.sign(&account, made.seq, &made.hash, &digest));
+    let text = |kind, body: String| ([(header::CONTENT_TYPE, kind)], body).into_response();
+    Ok(match period.format.unwrap_or_default() {
+        Format::Json => Json(statement).into_response(),
+        Format::Csv => text("text/csv; charset=utf-8", statement_text::csv(&statement)),
+        Format::Html => text("text/html; charset=utf-8", statement_text::html(&statement)),
+        Format::Text => text("text/plain; charset=utf-8", statement_text::text(&statement)),
+    })
+}
+
+/// Show the key that checkpoints are signed with
+#[utoipa::path(get, path = "/v1/signing-key", tag = "ledger",
+    responses((status = 200, description = "The public key", body = wire::SigningKey),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn signing_key(
+    State(app): State<App>,
+    access: Access,
+) -> Result<Json<wire::SigningKey>, Failure> {
+    access.scope(Scope::Read)?;
+    Ok(Json(wire::SigningKey { public: app.signer.public() }))
 }
 
 fn reconciliation(app: &App) -> wire::Reconciliation {

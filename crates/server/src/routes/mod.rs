@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use crate::metrics::Metrics;
 use crate::problem::Failure;
+use crate::signing::Signer;
 
 mod accounts;
 mod administration;
@@ -34,14 +35,20 @@ pub struct App {
     /// Requests without a key may do everything: the demo on loopback, nothing else.
     pub(crate) open: bool,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) signer: Arc<Signer>,
     pub(crate) request_timeout: std::time::Duration,
 }
 
 impl App {
     /// Everything the routes need over one engine.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, open: bool, request_timeout: std::time::Duration) -> Self {
-        Self { metrics: Arc::new(Metrics::new(&engine)), engine, open, request_timeout }
+    pub fn new(
+        engine: Arc<Engine>,
+        signer: Arc<Signer>,
+        open: bool,
+        request_timeout: std::time::Duration,
+    ) -> Self {
+        Self { metrics: Arc::new(Metrics::new(&engine)), engine, signer, open, request_timeout }
     }
 }
 
@@ -95,6 +102,8 @@ fn table() -> OpenApiRouter<App> {
                 .layer(DefaultBodyLimit::max(CATALOG_BYTES_MAX)),
         )
         .routes(routes!(ledger::show, ledger::start))
+        .routes(routes!(ledger::statement))
+        .routes(routes!(ledger::signing_key))
         .routes(routes!(administration::show_schema))
         .routes(routes!(administration::create_key, administration::list_keys))
         .routes(routes!(administration::revoke_key))
