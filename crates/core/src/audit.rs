@@ -12,7 +12,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::account::{Account, Hold};
 use crate::amount::Credits;
@@ -21,6 +21,7 @@ use crate::decision::{Decision, Draw, Draws, Source, Verdict};
 use crate::ledger::{Book, Charge, Event, GrantId, HoldId, Movement, Record, Seq, Use, chain};
 use crate::name::Name;
 use crate::operation::charge_of;
+use crate::time::Instant;
 
 /// Which of the linked datasets a finding is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +69,30 @@ impl fmt::Display for Finding {
     }
 }
 
+/// What later records of an account refer back to.
+#[derive(Debug, Default)]
+struct Past {
+    /// What each charge drew.
+    charges: HashMap<Seq, Draws>,
+    /// When each grant expires.
+    expiries: HashMap<GrantId, Instant>,
+    voided: HashSet<GrantId>,
+}
+
+impl Past {
+    fn take(&mut self, record: &Record) {
+        if let Some(charge) = charge_of(record) {
+            self.charges.insert(record.seq, charge.draws.clone());
+        }
+        if let Some(terms) = &record.opens {
+            self.expiries.insert(GrantId(record.seq), terms.expires_at);
+        }
+        if let Event::Voided(id, _) = record.event {
+            self.voided.insert(id);
+        }
+    }
+}
+
 /// Reconciles the log of one account, record by record.
 #[derive(Debug)]
 pub struct Auditor<'a> {
@@ -79,8 +104,7 @@ pub struct Auditor<'a> {
     folds: bool,
     /// Every catalog that was ever in force.
     catalogs: &'a [Catalog],
-    /// What each charge drew, for the refunds that follow.
-    charges: HashMap<Seq, Draws>,
+    past: Past,
     findings: Vec<Finding>,
 }
 
@@ -95,7 +119,7 @@ impl<'a> Auditor<'a> {
             seq: 0,
             folds: true,
             catalogs,
-            charges: HashMap::new(),
+            past: Past::default(),
             findings: Vec::new(),
         }
     }
@@ -169,16 +193,14 @@ impl<'a> Auditor<'a> {
         check_uses(record, self.catalogs, &mut found);
         if self.folds {
             check_money(record, &self.account, &mut found);
-            if check_movements(record, &self.account, &self.charges, &mut found).is_none() {
+            if check_movements(record, &self.account, &self.past, &mut found).is_none() {
                 found.push((Dataset::Balance, "it ends a hold or names a grant that is not open".into()));
             }
         }
         for (dataset, what) in found {
             self.find(dataset, what);
         }
-        if let Some(charge) = charge_of(record) {
-            self.charges.insert(record.seq, charge.draws.clone());
-        }
+        self.past.take(record);
         if !self.folds {
             return;
         }
@@ -248,7 +270,7 @@ fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Found) {
 
 fn has_prices(feature: &crate::catalog::Feature, usage: &Use) -> bool {
     // The version that was pinned, not the one in force when the record was written.
-    let pinned = usage.card.as_ref().map_or_else(crate::time::Instant::default, |c| c.effective_from);
+    let pinned = usage.card.as_ref().map_or_else(Instant::default, |c| c.effective_from);
     let Ok(prices) = feature.prices(&usage.dimensions, pinned) else {
         return false;
     };
@@ -398,12 +420,7 @@ fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Found) {
 }
 
 /// Movements from charges. `None` when the record names a hold or grant that is not open.
-fn check_movements(
-    record: &Record,
-    before: &Account,
-    charges: &HashMap<Seq, Draws>,
-    found: &mut Found,
-) -> Option<()> {
+fn check_movements(record: &Record, before: &Account, past: &Past, found: &mut Found) -> Option<()> {
     let mut expect = |expected: Vec<Movement>| {
         if *expected != *record.movements {
             found.push((
@@ -455,7 +472,7 @@ fn check_movements(
             });
         }
         Event::Refunded { charge, amount, .. } => {
-            check_refund(record, before, charges.get(charge)?, *amount, found);
+            check_refund(record, past, past.charges.get(charge)?, *amount, found);
         }
         Event::Opened(_)
         | Event::Changed(..)
@@ -485,20 +502,19 @@ fn check_opened(record: &Record, found: &mut Found) {
 }
 
 /// A refund gives back where the charge drew, or where that has gone since.
-fn check_refund(record: &Record, before: &Account, drawn: &[Draw], amount: Credits, found: &mut Found) {
+fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, found: &mut Found) {
     let back = sum(&record.movements, |m| m.from == Book::Spent);
     if back != i128::from(amount.nano()) || back > credits_of(drawn) {
         found.push((Dataset::Balance, format!("it gives back {back} nano-credits of {amount}")));
     }
-    let open = |draw: &Draw| match draw.source {
-        Source::Grant(id, _) => before.grant(id).filter(|g| g.terms.expires_at > record.recorded_at),
-        Source::Allowance | Source::Overdraft | Source::Debt | Source::Goodwill => None,
-    };
-    let of_grant = |draw: &&Draw| matches!(draw.source, Source::Grant(..));
+    let grants =
+        || drawn.iter().filter_map(|d| if let Source::Grant(id, _) = d.source { Some(id) } else { None });
+    let voided = |id: &GrantId| past.voided.contains(id);
+    let expired = |id: &GrantId| past.expiries.get(id).is_none_or(|at| *at <= record.recorded_at);
     for movement in &record.movements {
         let fits = match (movement.from, movement.to) {
-            (Book::Spent, Book::Breakage) => drawn.iter().filter(of_grant).any(|d| open(d).is_none()),
-            (Book::Spent, Book::Operator) => drawn.iter().any(|d| open(d).is_some_and(|g| g.voided)),
+            (Book::Spent, Book::Breakage) => grants().any(|id| expired(&id)),
+            (Book::Spent, Book::Operator) => grants().any(|id| voided(&id)),
             (Book::Spent, to) if draws_from(drawn, to) => {
                 let paid = drawn.iter().filter(|d| book_of(d.source) == Some(to));
                 sum(&record.movements, |m| m.from == Book::Spent && m.to == to)

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod name;
 pub mod operation;
 pub mod reason;
+pub mod replay;
 pub mod statement;
 pub mod time;
 pub mod view;

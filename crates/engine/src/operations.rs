@@ -10,11 +10,11 @@ use headworks_core::ledger::{
     ApiKey, Denial, Event, GrantId, HoldId, IndexKey, Once, Operation, Record, SYSTEM, Seq, Use,
 };
 use headworks_core::name::{Label, Name};
-use headworks_core::operation::{self, Authorize, Context, Decided, Extend, NewGrant, Request};
+use headworks_core::operation::{self, Authorize, Context, Decided, Extend, NewGrant, Quantities, Request};
+use headworks_core::replay::{History, closed_grants};
 use headworks_core::statement::Statement;
 use headworks_core::time::Instant;
 use headworks_store::{Store, Stored};
-use smallvec::SmallVec;
 
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
 use crate::engine::{Engine, Found, Look, Step, decode};
@@ -22,8 +22,6 @@ use crate::keyring::Keyring;
 
 /// Who asks, and under which key.
 type Keyed<'a> = (&'a Idempotency, Option<&'a Name>);
-type Quantities = SmallVec<[(Name, u64); 3]>;
-
 fn step(decided: Decided, ctx: Context<'_>) -> Step {
     match decided {
         Decided::Granted(draft) => Step::Append(Box::new(draft)),
@@ -284,7 +282,8 @@ impl Engine {
                 Found::Nowhere => {}
             }
             let record = self.record_of(account, charge)?;
-            let grants = self.closed_grants(look.ctx, &record)?;
+            let history = Logged { engine: self, look: &look };
+            let grants = closed_grants(look.ctx.account, &record, &history)?;
             Ok(Step::Append(Box::new(operation::refund(
                 look.ctx,
                 &record,
@@ -294,21 +293,6 @@ impl Engine {
             )?)))
         })
         .await
-    }
-
-    /// The records of the grants that a charge drew and that have left the state.
-    fn closed_grants(&self, ctx: Context<'_>, charge: &Record) -> Result<Vec<Record>, EngineError> {
-        use headworks_core::decision::Source;
-        let draws = operation::charge_of(charge).map_or(&[][..], |c| &c.draws);
-        let mut out = Vec::new();
-        for draw in draws {
-            if let Source::Grant(id, _) = draw.source
-                && ctx.account.grant(id).is_none()
-            {
-                out.push(self.record_of(&ctx.account.id, id.0)?);
-            }
-        }
-        Ok(out)
     }
 
     fn record_of(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
@@ -461,6 +445,29 @@ impl Engine {
             Ok(Step::Append(Box::new(operation::Draft::administrative(event.clone()))))
         })
         .await
+    }
+}
+
+/// An account's log as an operation on it sees it.
+struct Logged<'a> {
+    engine: &'a Engine,
+    look: &'a Look<'a>,
+}
+
+impl History for Logged<'_> {
+    type Error = EngineError;
+
+    fn record(&self, seq: Seq) -> Result<Record, EngineError> {
+        self.engine.record_of(&self.look.ctx.account.id, seq)
+    }
+
+    fn void_of(&self, grant: GrantId) -> Result<Option<Record>, EngineError> {
+        match self.look.find(IndexKey::of_once(&self.look.ctx.account.id, Once::Voids(grant)))? {
+            Found::Stored(record) => Ok(Some(*record)),
+            // The void is on its way into the store: whoever refunds now asks again.
+            Found::InFlight(_) => Err(EngineError::Overloaded),
+            Found::Nowhere => Ok(None),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Denial, Event, HoldId, Operation, Record, Seq};
+use super::{Denial, Event, GrantId, HoldId, Operation, Record, Seq};
 use crate::name::{Label, Name};
 use crate::time::Instant;
 
@@ -22,6 +22,8 @@ pub enum Once {
     SettlesLate(HoldId),
     /// Gives back a charge.
     Refunds(Seq),
+    /// Takes back a grant.
+    Voids(GrantId),
     /// Keeps the explanation of the denial decided at this instant.
     Explains(Instant),
 }
@@ -51,6 +53,7 @@ impl IndexKey {
             Once::Ends(hold) => Self::of(account, 1, &hold.0.to_be_bytes()),
             Once::SettlesLate(hold) => Self::of(account, 2, &hold.0.to_be_bytes()),
             Once::Refunds(charge) => Self::of(account, 3, &charge.to_be_bytes()),
+            Once::Voids(grant) => Self::of(account, 5, &grant.0.to_be_bytes()),
             Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
         }
     }
@@ -66,6 +69,7 @@ impl Record {
                 Some(Once::Ends(*hold))
             }
             Event::Refunded { charge, .. } => Some(Once::Refunds(*charge)),
+            Event::Voided(grant, _) => Some(Once::Voids(*grant)),
             Event::Denied(denials) => {
                 let explains = |d: &Denial| IndexKey::of_once(account, Once::Explains(d.at));
                 return denials.recent.iter().map(explains).collect();
@@ -77,7 +81,6 @@ impl Record {
             | Event::Charged(..)
             | Event::Granted
             | Event::GrantExpired(_)
-            | Event::Voided(..)
             | Event::Adjusted(..)
             | Event::CatalogLoaded(..)
             | Event::KeyCreated(_)

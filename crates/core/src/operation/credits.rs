@@ -147,7 +147,8 @@ pub fn charge_of(record: &Record) -> Option<&Charge> {
 
 /// Gives back a charge, all of it or `amount` credits, unwinding its draws from the last to the first.
 ///
-/// `opened` holds the records that opened the grants the charge drew, for those that have left the state.
+/// `closed` has the records that opened the grants the charge drew and that have left the state, and those that voided
+/// them. What a grant that is closed paid comes back to it, or to the operator who took it back, or is breakage.
 ///
 /// # Errors
 /// Refuses records that are no charge and more than was charged.
@@ -155,7 +156,7 @@ pub fn refund(
     ctx: Context<'_>,
     charge_record: &Record,
     amount: Option<Credits>,
-    opened: &[Record],
+    closed: &[Record],
     reason: Option<Label>,
 ) -> Result<Draft, Refusal> {
     let charge = charge_of(charge_record).ok_or(Refusal::NotACharge(charge_record.seq))?;
@@ -168,7 +169,7 @@ pub fn refund(
         return Err(Refusal::NotPositive);
     }
     let mut back =
-        Unwinding { ctx, opened, reopened: Vec::new(), goodwill: Credits::ZERO, repaid: Credits::ZERO };
+        Unwinding { ctx, closed, reopened: Vec::new(), goodwill: Credits::ZERO, repaid: Credits::ZERO };
     let mut draft = Draft::new(Event::Granted);
     let mut left = wanted.nano();
     let (mut debt, mut overdraft) = owed(ctx);
@@ -212,7 +213,7 @@ fn owed(ctx: Context<'_>) -> (i64, i64) {
 
 struct Unwinding<'a> {
     ctx: Context<'a>,
-    opened: &'a [Record],
+    closed: &'a [Record],
     reopened: Vec<(GrantId, GrantTerms)>,
     goodwill: Credits,
     /// What came back to debt or overdraft that a grant has repaid since.
@@ -234,18 +235,21 @@ impl Unwinding<'_> {
         let amount = Credits::from_nano(part);
         if let Source::Grant(id, _) = draw.source
             && self.ctx.account.grant(id).is_none()
-            && !self.reopen(id)
         {
-            // The grant is gone for good: voided or expired since.
-            draft.moves(Book::Spent, Book::Breakage, amount);
-            return;
+            if self.closed.iter().any(|r| matches!(r.event, Event::Voided(voided, _) if voided == id)) {
+                return draft.moves(Book::Spent, Book::Operator, amount);
+            }
+            if !self.reopen(id) {
+                // It has expired since.
+                return draft.moves(Book::Spent, Book::Breakage, amount);
+            }
         }
         give_back(self.ctx, draft, Book::Spent, draw, amount, &mut self.goodwill);
     }
 
     /// Opens a grant again that left the state because nothing was left of it.
     fn reopen(&mut self, id: GrantId) -> bool {
-        let terms = self.opened.iter().find(|r| r.seq == id.0).and_then(|r| r.opens.as_ref());
+        let terms = self.closed.iter().find(|r| r.seq == id.0).and_then(|r| r.opens.as_ref());
         match terms {
             Some(terms) if self.ctx.now < terms.expires_at => {
                 if self.reopened.iter().all(|(known, _)| *known != id) {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::requests::{charge_happened, deadline, decide_use};
-use super::{Context, Decided, Draft, Minimum, QUANTITY_MAX, Refusal, refundable, taken};
+use super::{Context, Decided, Draft, Minimum, QUANTITY_MAX, Quantities, Refusal, refundable, taken};
 use crate::account::{Counted, EXTENSIONS_MAX, Hold};
 use crate::amount::Credits;
 use crate::catalog::Program;
@@ -31,13 +31,13 @@ pub struct Extend {
     /// The hold.
     pub hold: HoldId,
     /// How much more of each meter; may be empty.
-    pub quantities: SmallVec<[(Name, u64); 3]>,
+    pub quantities: Quantities,
     /// Accept less.
     pub minimum: Option<Minimum>,
     /// New life from now; `None` leaves the deadline.
     pub life: Option<Span>,
     /// Use so far, charged if the hold expires and its feature says so.
-    pub progress: Option<SmallVec<[(Name, u64); 3]>>,
+    pub progress: Option<Quantities>,
     /// The caller agrees to paid sources.
     pub consented: bool,
 }

@@ -33,6 +33,9 @@ pub use requests::{Authorize, Minimum, Request, authorize, change, decide, open,
 /// Most units of one meter in one request, so that sums over a hold's life stay exact.
 pub const QUANTITY_MAX: u64 = 1_000_000_000_000_000;
 
+/// How much of each meter.
+pub type Quantities = SmallVec<[(Name, u64); 3]>;
+
 /// What every operation sees.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::holds::pay_shortfall;
-use super::{Context, Decided, Draft, Refusal, refundable, taken};
+use super::{Context, Decided, Draft, Quantities, Refusal, refundable, taken};
 use crate::account::{Counted, SEGMENTS_MAX, Settings};
 use crate::amount::Credits;
 use crate::catalog::Feature;
@@ -27,7 +27,7 @@ pub struct Request {
     /// Dimensions such as the model.
     pub dimensions: SmallVec<[Dimension; 1]>,
     /// How much of each meter.
-    pub quantities: SmallVec<[(Name, u64); 3]>,
+    pub quantities: Quantities,
     /// The caller agrees to paid sources.
     pub consented: bool,
 }

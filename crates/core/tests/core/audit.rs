@@ -7,6 +7,7 @@ use headworks_core::catalog::Catalog;
 use headworks_core::decision::Source;
 use headworks_core::ledger::{Book, Category, Event, GrantId, HoldId, Record, chain, genesis};
 use headworks_core::operation;
+use headworks_core::replay::{self, History};
 
 use crate::common::{AskExt as _, World, ask, catalog, credits, name};
 
@@ -60,7 +61,8 @@ fn world() -> World {
     let free = operation::release(w.ctx(), HoldId(w.account.seq)).expect("releases");
     w.append(free);
     let record = w.log.get(usize::try_from(charge).expect("small") - 1).expect("charged").clone();
-    let back = operation::refund(w.ctx(), &record, Some(credits("1")), &[], None).expect("refunds");
+    let opened: Vec<Record> = w.log.iter().filter(|r| r.opens.is_some()).cloned().collect();
+    let back = operation::refund(w.ctx(), &record, Some(credits("1")), &opened, None).expect("refunds");
     w.append(back);
     let up = operation::adjust(w.ctx(), GrantId(promo + 1), credits("5"), None).expect("adjusts");
     w.append(up);
@@ -277,4 +279,42 @@ fn a_checkpoint_that_differs_is_named() {
     auditor.checkpoint(w.account.seq, &wrong.to_bytes());
     let [finding] = auditor.findings() else { panic!("one finding") };
     assert_eq!((finding.seq, finding.dataset), (w.account.seq, Dataset::State));
+}
+
+struct Log<'a>(&'a [Record]);
+
+impl History for Log<'_> {
+    type Error = &'static str;
+
+    fn record(&self, seq: u64) -> Result<Record, &'static str> {
+        self.0.iter().find(|r| r.seq == seq).cloned().ok_or("no such record")
+    }
+
+    fn void_of(&self, grant: GrantId) -> Result<Option<Record>, &'static str> {
+        let voids = |r: &&Record| matches!(r.event, Event::Voided(id, _) if id == grant);
+        Ok(self.0.iter().find(voids).cloned())
+    }
+}
+
+/// Every record of a log, asked again on the state before it, gives the same bytes.
+pub(crate) fn replayed(log: &[Record], catalog: &Catalog) -> Vec<(u64, String)> {
+    let mut account = Account::empty(name("acme"));
+    let history = Log(log);
+    let mut differing = Vec::new();
+    for (record, (hash, _)) in log.iter().zip(chained(log)) {
+        let differs = replay::differs(&account, record, catalog, &history);
+        differing.extend(differs.map(|why| (record.seq, why)));
+        account.apply(record, hash).expect("folds");
+    }
+    differing
+}
+
+#[test]
+fn a_log_replays_to_the_same_bytes() {
+    let w = world();
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+    // Another price gives other records, from the first that is charged for on.
+    let dearer = catalog(&CATALOG.replace("input = \"1\"", "input = \"1.5\""));
+    let differing: Vec<u64> = replayed(&w.log, &dearer).into_iter().map(|(seq, _)| seq).collect();
+    assert_eq!(differing.first(), Some(&4));
 }

@@ -2,7 +2,7 @@
 
 use headworks_core::account::HOLDS_MAX;
 use headworks_core::decision::Outcome;
-use headworks_core::ledger::{Book, Category, Event, HoldId};
+use headworks_core::ledger::{Book, Category, Event, GrantId, HoldId};
 use headworks_core::operation::{self, Decided, Extend, Refusal};
 use headworks_core::reason::Reason;
 
@@ -296,4 +296,21 @@ fn refusals_change_nothing() {
     assert_eq!(try_one(&w, long), Some(Refusal::BadLife("1h".into())));
     assert_eq!(w.account, before);
     w.pass("1s");
+}
+
+#[test]
+fn a_refund_of_a_voided_grant_goes_to_the_operator() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("5", Category::Purchased);
+    let grant = GrantId(w.account.seq);
+    w.ask(&ask("chat", &[("input", 13)]).now());
+    let charge = w.log.last().expect("charged").clone();
+    let taken = operation::void(w.ctx(), grant, None).expect("voids");
+    w.append(taken);
+    let closed: Vec<_> = w.log.iter().filter(|r| r.seq >= grant.0).cloned().collect();
+    let back = operation::refund(w.ctx(), &charge, None, &closed, None).expect("refunds");
+    w.append(back);
+    // Neither the account nor breakage gets what the operator had taken back.
+    assert_eq!((w.available().as_str(), w.account.books.breakage), ("0", credits("0")));
+    assert_eq!(w.account.books.issued, credits("0"));
 }

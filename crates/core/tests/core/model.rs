@@ -10,7 +10,7 @@ use headworks_core::operation;
 use headworks_core::time::Instant;
 use proptest::prelude::*;
 
-use crate::audit::{audit, chained};
+use crate::audit::{audit, chained, replayed};
 use crate::common::{AskExt as _, World, ask};
 
 const NANO: i64 = 1_000_000_000;
@@ -522,6 +522,7 @@ fn run(policy: &Policy, steps: &[Step]) -> Result<(), TestCaseError> {
     }
     // Whatever happened, the log reconciles.
     prop_assert_eq!(audit(&chained(&w.log), std::slice::from_ref(&w.catalog)), []);
+    prop_assert_eq!(replayed(&w.log, &w.catalog), []);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::ledger::{Dimension, HoldId};
 use headworks_core::name::{Label, Name};
-use headworks_core::operation::{Authorize, Extend, Minimum, Request};
+use headworks_core::operation::{Authorize, Extend, Minimum, Quantities, Request};
 use headworks_engine::{Answer, Effect};
 use headworks_wire as wire;
 use smallvec::SmallVec;
@@ -18,8 +18,6 @@ use crate::problem::Failure;
 use crate::render::{self, Decided};
 
 const BATCH_MAX: usize = 1_000;
-
-type Quantities = SmallVec<[(Name, u64); 3]>;
 
 fn pairs(quantities: wire::Quantities) -> Quantities {
     quantities.into_iter().collect()

@@ -1,0 +1,242 @@
+//! Replay: the request behind a record, asked again.
+//!
+//! On the state before the record and the catalog in force then, the same request gives the same record: what was
+//! explained is what happened. On another catalog it shows what a changed policy would have done.
+//! Never changes anything. V1 a log replays to the same bytes (`a_log_replays_to_the_same_bytes`).
+//! Two things are not in a log and are taken from the record: what volatile windows had counted (they may be lost at a
+//! restart), and how much was asked where less was granted.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::account::{Account, Hold};
+use crate::catalog::Catalog;
+use crate::decision::{Decision, Outcome, Source};
+use crate::ledger::{Event, GrantId, HoldId, Operation, Record, Seq, Use};
+use crate::operation::{
+    self, Authorize, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request, charge_of,
+};
+use crate::time::Instant;
+
+/// The earlier records of the account.
+pub trait History {
+    /// What may go wrong in finding one.
+    type Error: core::fmt::Display;
+    /// The record with this number.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not there.
+    fn record(&self, seq: Seq) -> Result<Record, Self::Error>;
+    /// The record that voided a grant, if one did.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn void_of(&self, grant: GrantId) -> Result<Option<Record>, Self::Error>;
+}
+
+/// The quantities of a use.
+#[must_use]
+pub fn quantities(usage: &Use) -> Quantities {
+    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
+}
+
+/// What was asked for a use that was decided. Whoever paid from a paid source had agreed to it.
+#[must_use]
+pub fn request(usage: &Use, decision: &Decision) -> Request {
+    let paid = |source: Source| match source {
+        Source::Grant(_, category) => category.is_paid(),
+        Source::Overdraft => true,
+        Source::Allowance | Source::Debt | Source::Goodwill => false,
+    };
+    Request {
+        feature: usage.feature.clone(),
+        path: usage.path.clone(),
+        dimensions: usage.dimensions.iter().cloned().collect(),
+        quantities: quantities(usage),
+        consented: decision.draws.iter().any(|d| paid(d.source)),
+    }
+}
+
+/// The grant that a record asked for, if it did.
+#[must_use]
+pub fn new_grant(record: &Record) -> Option<NewGrant> {
+    let terms = record.opens.as_ref()?;
+    Some(NewGrant {
+        amount: terms.amount,
+        category: terms.category,
+        priority: terms.priority,
+        effective_from: Some(terms.effective_from),
+        expires_at: Some(terms.expires_at).filter(|at| *at < Instant::NEVER),
+        features: terms.features.clone(),
+        reference: terms.reference.clone(),
+    })
+}
+
+/// Asks again, on the state before the record; `None` when the record answers no request.
+///
+/// # Errors
+/// When the request is refused or denied this time, in words.
+pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Option<Result<Draft, String>> {
+    let refused = |e: Refusal| e.to_string();
+    let granted = |decided: Result<Decided, Refusal>| match decided.map_err(refused)? {
+        Decided::Granted(draft) => Ok(draft),
+        Decided::Counted(..) => Err("the feature is not recorded any more".to_string()),
+        Decided::Denied(_, decision) => {
+            Err(alloc::format!("it would be denied: {}", decision.reason.as_str()))
+        }
+    };
+    Some(match &record.event {
+        Event::Opened(settings) => operation::open(ctx, settings.clone()).map_err(refused),
+        Event::Changed(settings, reason) => {
+            operation::change(ctx, settings.clone(), reason.clone()).map_err(refused)
+        }
+        Event::Authorized(usage, decision, terms) => {
+            let ask = Authorize {
+                request: request(usage, decision),
+                minimum: None,
+                life: Some(terms.deadline.since(record.recorded_at)),
+                settle_now: false,
+            };
+            granted(operation::authorize(ctx, &ask))
+        }
+        Event::Charged(charge, decision) => {
+            let request = request(&charge.usage, decision);
+            if record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
+                granted(operation::record(ctx, &request))
+            } else {
+                let ask = Authorize { request, minimum: None, life: None, settle_now: true };
+                granted(operation::authorize(ctx, &ask))
+            }
+        }
+        Event::Extended(id, usage, decision, deadline, progress) => {
+            let hold = ctx.account.hold(*id);
+            granted(operation::extend(
+                ctx,
+                &extension(hold, *id, usage, decision, *deadline, progress.as_ref(), ctx.now),
+            ))
+        }
+        Event::Settled(id, charge, false) => {
+            operation::settle(ctx, *id, &quantities(&charge.usage)).map_err(refused)
+        }
+        Event::Settled(id, charge, true) => match history.record(id.0).map(|r| r.event) {
+            Ok(Event::Authorized(held, _, terms)) => {
+                operation::settle_late(ctx, *id, &held, terms.overshoot, &quantities(&charge.usage))
+                    .map_err(refused)
+            }
+            _ => Err("its hold is not in the log".to_string()),
+        },
+        Event::Released(id) => operation::release(ctx, *id).map_err(refused),
+        Event::Expired(id, _) => operation::expire_hold(ctx, *id).map_err(refused),
+        Event::Granted => operation::grant(ctx, &new_grant(record)?).map_err(refused),
+        Event::GrantExpired(id) => operation::expire_grant(ctx, *id).map_err(refused),
+        Event::Voided(id, reason) => operation::void(ctx, *id, reason.clone()).map_err(refused),
+        Event::Adjusted(id, by, reason) => operation::adjust(ctx, *id, *by, reason.clone()).map_err(refused),
+        Event::Refunded { charge, amount, reason, .. } => {
+            let closed = history
+                .record(*charge)
+                .and_then(|charged| Ok((closed_grants(ctx.account, &charged, history)?, charged)));
+            let some = Some(*amount).filter(|a| a.is_positive());
+            closed.map_err(|e| e.to_string()).and_then(|(closed, charged)| {
+                operation::refund(ctx, &charged, some, &closed, reason.clone()).map_err(refused)
+            })
+        }
+        Event::Denied(_) | Event::CatalogLoaded(..) | Event::KeyCreated(_) | Event::KeyRevoked(_) => {
+            return None;
+        }
+    })
+}
+
+fn extension(
+    hold: Option<&Hold>,
+    id: HoldId,
+    usage: &Use,
+    decision: &Decision,
+    deadline: Instant,
+    progress: Option<&Use>,
+    now: Instant,
+) -> Extend {
+    let moved = hold.is_some_and(|h| h.terms.deadline != deadline);
+    Extend {
+        hold: id,
+        quantities: quantities(usage),
+        minimum: None,
+        life: moved.then(|| deadline.since(now)),
+        progress: progress.map(quantities),
+        consented: request(usage, decision).consented,
+    }
+}
+
+/// The records that opened the grants that a charge drew and that have left the state, and those that voided them.
+///
+/// # Errors
+/// When one of them cannot be read: a grant whose record is missing must not pass for one that has expired.
+pub fn closed_grants<H: History>(
+    account: &Account,
+    charged: &Record,
+    history: &H,
+) -> Result<Vec<Record>, H::Error> {
+    let mut found = Vec::new();
+    for draw in charge_of(charged).map_or(&[][..], |c| &c.draws) {
+        if let Source::Grant(id, _) = draw.source
+            && account.grant(id).is_none()
+        {
+            found.push(history.record(id.0)?);
+            found.extend(history.void_of(id)?);
+        }
+    }
+    Ok(found)
+}
+
+/// How a record differs from what the same request gives again; `None` when it does not.
+#[must_use]
+pub fn differs<H: History>(
+    before: &Account,
+    record: &Record,
+    catalog: &Catalog,
+    history: &H,
+) -> Option<String> {
+    // What volatile windows had counted is only in the record.
+    let mut state = before.clone();
+    state.windows.retain(|w| !w.used.is_volatile());
+    let ctx = Context { account: &state, catalog, now: record.recorded_at };
+    let mut draft = match again(ctx, record, history)? {
+        Ok(draft) => draft,
+        Err(why) => return Some(why),
+    };
+    if let (Some(recorded), Some(replayed)) = (decision_of(&record.event), decision_of_mut(&mut draft.event))
+    {
+        take_from_record(recorded, replayed);
+    }
+    let again = draft.into_record(before, record.recorded_at, record.key.clone(), record.actor.clone());
+    (again.to_bytes() != record.to_bytes()).then(|| "the same request gives another record".to_string())
+}
+
+fn take_from_record(recorded: &Decision, replayed: &mut Decision) {
+    if recorded.outcome == Outcome::Partial && replayed.outcome == Outcome::Allow {
+        (replayed.outcome, replayed.reason) = (recorded.outcome, recorded.reason);
+        (replayed.wall, replayed.unblock) = (recorded.wall, recorded.unblock);
+    }
+    for (from, to) in recorded.visits.iter().zip(&mut replayed.visits) {
+        if from.name == to.name && from.terms == to.terms && to.terms.is_some_and(|t| t.is_volatile()) {
+            to.before = from.before;
+        }
+    }
+}
+
+/// The decision that an event stores.
+#[must_use]
+pub fn decision_of(event: &Event) -> Option<&Decision> {
+    if let Event::Authorized(_, d, _) | Event::Charged(_, d) | Event::Extended(_, _, d, ..) = event {
+        Some(d)
+    } else {
+        None
+    }
+}
+
+fn decision_of_mut(event: &mut Event) -> Option<&mut Decision> {
+    if let Event::Authorized(_, d, _) | Event::Charged(_, d) | Event::Extended(_, _, d, ..) = event {
+        Some(d)
+    } else {
+        None
+    }
+}
