@@ -26,4 +26,5 @@ pub mod statement;
 pub mod time;
 pub mod view;
 mod waterfall;
+pub mod what_if;
 pub mod window;

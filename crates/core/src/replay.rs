@@ -146,7 +146,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
     })
 }
 
-fn extension(
+pub(crate) fn extension(
     hold: Option<&Hold>,
     id: HoldId,
     usage: &Use,

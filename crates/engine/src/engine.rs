@@ -10,7 +10,7 @@ use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record};
 use headworks_core::name::Name;
-use headworks_core::operation::{Context, Draft, expire_grant, expire_hold};
+use headworks_core::operation::{Context, Draft, next_end};
 use headworks_core::time::{Instant, Span};
 use headworks_store::Store;
 
@@ -427,7 +427,8 @@ impl Engine {
         let now = self.clock.now();
         loop {
             let at = slot.account.tick(now).max(slot.last_at);
-            let Some(draft) = next_expiry(&slot.account, catalog, now, at)? else {
+            let ctx = Context { account: &slot.account, catalog, now: at };
+            let Some(draft) = next_end(ctx, now)? else {
                 break;
             };
             let at = slot.tick(now);
@@ -507,7 +508,8 @@ impl Engine {
         let mut ahead = slot.account.clone();
         loop {
             let at = ahead.tick(now);
-            let Some(draft) = next_expiry(&ahead, &catalog, now, at)? else {
+            let ctx = Context { account: &ahead, catalog: &catalog, now: at };
+            let Some(draft) = next_end(ctx, now)? else {
                 break;
             };
             let record = draft.into_record(&ahead, at, None, None);
@@ -524,23 +526,6 @@ impl Drop for Engine {
         self.timers.close();
         self.reconciler.close();
     }
-}
-
-/// The next thing that has passed its end by `now`: holds by deadline, then grants.
-fn next_expiry(
-    account: &Account,
-    catalog: &Catalog,
-    now: Instant,
-    at: Instant,
-) -> Result<Option<Draft>, EngineError> {
-    let ctx = Context { account, catalog, now: at };
-    let hold =
-        account.holds.iter().filter(|h| h.terms.deadline <= now).min_by_key(|h| (h.terms.deadline, h.id));
-    if let Some(hold) = hold {
-        return Ok(Some(expire_hold(ctx, hold.id)?));
-    }
-    let grant = account.grants.iter().find(|g| g.terms.expires_at <= now && g.remaining.is_positive());
-    Ok(grant.map(|g| expire_grant(ctx, g.id)).transpose()?)
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Record, EngineError> {

@@ -229,6 +229,21 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// Ends the next thing that has passed its end by `until`: holds by deadline, then grants.
+///
+/// # Errors
+/// Never for a state that follows from its log.
+pub fn next_end(ctx: Context<'_>, until: Instant) -> Result<Option<Draft>, Refusal> {
+    let account = ctx.account;
+    let hold =
+        account.holds.iter().filter(|h| h.terms.deadline <= until).min_by_key(|h| (h.terms.deadline, h.id));
+    if let Some(hold) = hold {
+        return expire_hold(ctx, hold.id).map(Some);
+    }
+    let grant = account.grants.iter().find(|g| g.terms.expires_at <= until && g.remaining.is_positive());
+    grant.map(|g| expire_grant(ctx, g.id)).transpose()
+}
+
 impl<'a> Context<'a> {
     fn plan(&self) -> Result<&'a Plan, Refusal> {
         let name = &self.account.settings.plan;

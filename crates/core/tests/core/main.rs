@@ -8,3 +8,4 @@ mod holds;
 mod ledger;
 mod model;
 mod statement;
+mod what_if;

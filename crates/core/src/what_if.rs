@@ -1,0 +1,390 @@
+//! What a changed policy would have done: a log's requests, asked again one after the other on another catalog.
+//!
+//! A shadow of the account lives through the same requests at the same instants; what it is granted, denied and charged
+//! is counted beside what was. Never touches the account.
+//! Assumptions, told with the figures: use that the shadow is denied does not happen; use that was denied and is granted
+//! now happens as asked; of denials only those whose explanation was kept are asked again.
+//! I1 the same catalog changes nothing but what volatile windows had counted (`the_same_policy_changes_nothing`).
+//! Units: nano-credits.
+
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use crate::account::Account;
+use crate::catalog::Catalog;
+use crate::decision::Source;
+use crate::ledger::{Charge, Denials, Event, GrantId, HoldId, Operation, Record, Seq, Use};
+use crate::name::Name;
+use crate::operation::{self, Authorize, Context, Decided, Draft, Refusal, Request, charge_of};
+use crate::replay::{History, closed_grants, extension, new_grant, quantities, request};
+use crate::time::Instant;
+
+/// What requests came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests that were granted.
+    pub granted: u64,
+    /// Requests that were denied or would have needed consent.
+    pub denied: u64,
+    /// Credits charged, whoever gave them.
+    pub charged: i128,
+    /// The part of them from paid sources: revenue.
+    pub paid: i128,
+}
+
+impl Tally {
+    /// Adds another tally.
+    pub fn add(&mut self, other: &Self) {
+        self.granted += other.granted;
+        self.denied += other.denied;
+        self.charged += other.charged;
+        self.paid += other.paid;
+    }
+
+    fn charge(&mut self, charge: &Charge) {
+        for draw in &charge.draws {
+            let amount = i128::from(draw.credits().nano());
+            match draw.source {
+                Source::Grant(_, category) => {
+                    self.charged += amount;
+                    self.paid += if category.is_paid() { amount } else { 0 };
+                }
+                Source::Overdraft | Source::Debt => {
+                    self.charged += amount;
+                    self.paid += amount;
+                }
+                Source::Allowance | Source::Goodwill => {}
+            }
+        }
+    }
+}
+
+/// What was and what would have been, for one feature of one plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// As recorded.
+    pub was: Tally,
+    /// On the other catalog.
+    pub would_be: Tally,
+    /// Requests whose outcome changes.
+    pub changed: u64,
+}
+
+impl Row {
+    /// Adds another row.
+    pub fn add(&mut self, other: &Self) {
+        self.was.add(&other.was);
+        self.would_be.add(&other.would_be);
+        self.changed += other.changed;
+    }
+}
+
+/// An account living through its log again.
+#[derive(Debug)]
+pub struct Shadow<'a> {
+    catalog: &'a Catalog,
+    account: Account,
+    /// Plan and feature → row.
+    rows: HashMap<(Name, Name), Row>,
+    /// A number in the log → the number of the shadow's record; `None`: denied.
+    numbers: HashMap<Seq, Option<Seq>>,
+    /// The shadow's records that later ones refer back to.
+    kept: HashMap<Seq, Record>,
+    voids: HashMap<GrantId, Seq>,
+    /// Operations that the other catalog refuses, such as a plan or meter that it does not have.
+    refused: Vec<(Seq, Refusal)>,
+    /// Denials whose explanation was not kept.
+    unexplained: u64,
+}
+
+impl History for Shadow<'_> {
+    type Error = &'static str;
+
+    fn record(&self, seq: Seq) -> Result<Record, Self::Error> {
+        self.kept.get(&seq).cloned().ok_or("no such record")
+    }
+
+    fn void_of(&self, grant: GrantId) -> Result<Option<Record>, Self::Error> {
+        Ok(self.voids.get(&grant).and_then(|seq| self.kept.get(seq)).cloned())
+    }
+}
+
+impl<'a> Shadow<'a> {
+    /// Before the first record.
+    #[must_use]
+    pub fn new(account: &Name, catalog: &'a Catalog) -> Self {
+        Self {
+            catalog,
+            account: Account::empty(account.clone()),
+            rows: HashMap::new(),
+            numbers: HashMap::new(),
+            kept: HashMap::new(),
+            voids: HashMap::new(),
+            refused: Vec::new(),
+            unexplained: 0,
+        }
+    }
+
+    /// Plan, feature and what changes for them.
+    pub fn rows(&self) -> impl Iterator<Item = (&(Name, Name), &Row)> {
+        self.rows.iter()
+    }
+
+    /// What the other catalog refuses, by the number of the record.
+    #[must_use]
+    pub fn refused(&self) -> &[(Seq, Refusal)] {
+        &self.refused
+    }
+
+    /// Denials whose explanation was not kept, so that they could not be asked again.
+    #[must_use]
+    pub fn unexplained(&self) -> u64 {
+        self.unexplained
+    }
+
+    /// The state it has come to.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    fn row(&mut self, feature: &Name) -> &mut Row {
+        let plan = self.account.settings.plan.clone();
+        self.rows.entry((plan, feature.clone())).or_default()
+    }
+
+    /// Lives through the next record of the log.
+    pub fn take(&mut self, record: &Record) {
+        let now = self.account.tick(record.recorded_at);
+        if let Err(refusal) = self.expire(now).and_then(|()| self.live(record)) {
+            self.refused.push((record.seq, refusal));
+        }
+    }
+
+    /// Ends what has passed its deadline.
+    fn expire(&mut self, now: Instant) -> Result<(), Refusal> {
+        while self.account.wakes_at <= now {
+            let ctx = Context { account: &self.account, catalog: self.catalog, now };
+            let Some(draft) = operation::next_end(ctx, now)? else {
+                self.account.settle_wake();
+                break;
+            };
+            self.append(draft, now);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, draft: Draft, at: Instant) -> Seq {
+        let at = self.account.tick(at);
+        let record = draft.into_record(&self.account, at, None, None);
+        // The shadow has no chain; a record that does not follow would be a defect, and changes nothing.
+        if self.account.apply(&record, [0; 32]).is_err() {
+            return 0;
+        }
+        let seq = record.seq;
+        if let Some(charge) = charge_of(&record) {
+            let feature = charge.usage.feature.clone();
+            self.row(&feature).would_be.charge(charge);
+        }
+        if let Event::Voided(id, _) = record.event {
+            self.voids.insert(id, seq);
+        }
+        let is_kept = record.opens.is_some()
+            || charge_of(&record).is_some()
+            || matches!(record.event, Event::Voided(..) | Event::Authorized(..));
+        if is_kept {
+            self.kept.insert(seq, record);
+        }
+        seq
+    }
+
+    fn ctx(&self, at: Instant) -> Context<'_> {
+        Context { account: &self.account, catalog: self.catalog, now: self.account.tick(at) }
+    }
+
+    /// The shadow's number for a number in the log, if it has one.
+    fn number(&self, seq: Seq) -> Option<Seq> {
+        self.numbers.get(&seq).copied().flatten()
+    }
+
+    fn live(&mut self, record: &Record) -> Result<(), Refusal> {
+        let at = record.recorded_at;
+        if let Some(charge) = charge_of(record) {
+            let feature = charge.usage.feature.clone();
+            self.row(&feature).was.charge(charge);
+        }
+        let draft = match &record.event {
+            Event::Opened(settings) => operation::open(self.ctx(at), settings.clone())?,
+            Event::Changed(settings, reason) => {
+                operation::change(self.ctx(at), settings.clone(), reason.clone())?
+            }
+            Event::Authorized(usage, decision, terms) => {
+                let life = terms.deadline.since(at);
+                let feature = self.catalog.feature(usage.feature.as_str());
+                let ask = Authorize {
+                    request: request(usage, decision),
+                    minimum: None,
+                    life: feature.map(|f| life.min(f.hold_life_max)),
+                    settle_now: false,
+                };
+                return self.decide(record, usage, |ctx| operation::authorize(ctx, &ask));
+            }
+            Event::Charged(charge, decision) => {
+                let request = request(&charge.usage, decision);
+                let happened = record.key.as_ref().is_some_and(|k| k.operation == Operation::Record);
+                let ask = Authorize { request, minimum: None, life: None, settle_now: true };
+                return self.decide(record, &charge.usage, |ctx| {
+                    if happened {
+                        operation::record(ctx, &ask.request)
+                    } else {
+                        operation::authorize(ctx, &ask)
+                    }
+                });
+            }
+            Event::Extended(id, usage, decision, deadline, progress) => {
+                let Some(hold) = self.number(id.0).map(HoldId).filter(|id| self.account.hold(*id).is_some())
+                else {
+                    return Ok(());
+                };
+                let ask = extension(
+                    self.account.hold(hold),
+                    hold,
+                    usage,
+                    decision,
+                    *deadline,
+                    progress.as_ref(),
+                    self.account.tick(at),
+                );
+                return self.decide(record, usage, |ctx| operation::extend(ctx, &ask));
+            }
+            Event::Settled(id, charge, _) => {
+                let Some(hold) = self.number(id.0) else { return Ok(()) };
+                return self.settle(HoldId(hold), &charge.usage, record);
+            }
+            Event::Released(id) => match self.number(id.0).map(HoldId) {
+                Some(hold) if self.account.hold(hold).is_some() => operation::release(self.ctx(at), hold)?,
+                Some(_) | None => return Ok(()),
+            },
+            Event::Granted => match new_grant(record) {
+                Some(new) => operation::grant(self.ctx(at), &new)?,
+                None => return Ok(()),
+            },
+            Event::Voided(id, reason) => match self.number(id.0).map(GrantId) {
+                Some(grant) if self.account.grant(grant).is_some() => {
+                    operation::void(self.ctx(at), grant, reason.clone())?
+                }
+                Some(_) | None => return Ok(()),
+            },
+            Event::Adjusted(id, by, reason) => match self.number(id.0).map(GrantId) {
+                Some(grant) if self.account.grant(grant).is_some() => {
+                    operation::adjust(self.ctx(at), grant, *by, reason.clone())?
+                }
+                Some(_) | None => return Ok(()),
+            },
+            Event::Refunded { charge, amount, reason, .. } => {
+                let charged = self.number(*charge).and_then(|seq| self.kept.get(&seq)).cloned();
+                let Some(charged) = charged.filter(|r| charge_of(r).is_some()) else { return Ok(()) };
+                let closed = closed_grants(&self.account, &charged, self).unwrap_or_default();
+                // What is given back is at most what was charged this time.
+                let most =
+                    charge_of(&charged).map_or(0, |c| c.draws.iter().map(|d| d.credits().nano()).sum());
+                let amount = crate::amount::Credits::from_nano(amount.nano().min(most));
+                operation::refund(
+                    self.ctx(at),
+                    &charged,
+                    Some(amount).filter(|a| a.is_positive()),
+                    &closed,
+                    reason.clone(),
+                )?
+            }
+            Event::Denied(denials) => return self.denied(denials),
+            // The shadow ends what is due by itself.
+            Event::Expired(..) | Event::GrantExpired(_) => return Ok(()),
+            Event::CatalogLoaded(..) | Event::KeyCreated(_) | Event::KeyRevoked(_) => return Ok(()),
+        };
+        let seq = self.append(draft, at);
+        self.numbers.insert(record.seq, Some(seq));
+        Ok(())
+    }
+
+    /// Decides a request that was granted.
+    fn decide(
+        &mut self,
+        record: &Record,
+        usage: &Use,
+        ask: impl FnOnce(Context<'_>) -> Result<Decided, Refusal>,
+    ) -> Result<(), Refusal> {
+        let decided = ask(self.ctx(record.recorded_at));
+        let row = self.row(&usage.feature);
+        row.was.granted += 1;
+        match decided {
+            Ok(Decided::Granted(draft)) => {
+                row.would_be.granted += 1;
+                let seq = self.append(draft, record.recorded_at);
+                self.numbers.insert(record.seq, Some(seq));
+                Ok(())
+            }
+            Ok(Decided::Counted(..)) => {
+                row.would_be.granted += 1;
+                Ok(())
+            }
+            Ok(Decided::Denied(..)) => {
+                (row.would_be.denied, row.changed) = (row.would_be.denied + 1, row.changed + 1);
+                self.numbers.insert(record.seq, None);
+                Ok(())
+            }
+            Err(refusal) => {
+                (row.would_be.denied, row.changed) = (row.would_be.denied + 1, row.changed + 1);
+                Err(refusal)
+            }
+        }
+    }
+
+    fn settle(&mut self, hold: HoldId, usage: &Use, record: &Record) -> Result<(), Refusal> {
+        let (at, quantities) = (record.recorded_at, quantities(usage));
+        let draft = if self.account.hold(hold).is_some() {
+            operation::settle(self.ctx(at), hold, &quantities)?
+        } else {
+            let Some(Event::Authorized(held, _, terms)) = self.kept.get(&hold.0).map(|r| &r.event) else {
+                return Ok(());
+            };
+            operation::settle_late(self.ctx(at), hold, held, terms.overshoot, &quantities)?
+        };
+        let seq = self.append(draft, at);
+        self.numbers.insert(record.seq, Some(seq));
+        Ok(())
+    }
+
+    /// Asks denied requests again; what is granted now happens as asked.
+    fn denied(&mut self, denials: &Denials) -> Result<(), Refusal> {
+        let kept = u64::try_from(denials.recent.len()).unwrap_or(u64::MAX);
+        self.unexplained += denials.count.saturating_sub(kept);
+        for denial in &denials.recent {
+            let ask = Authorize {
+                request: Request { consented: false, ..request(&denial.usage, &denial.decision) },
+                minimum: None,
+                life: None,
+                settle_now: true,
+            };
+            let decided = operation::authorize(self.ctx(denial.at), &ask);
+            let row = self.row(&denial.usage.feature);
+            row.was.denied += 1;
+            match decided {
+                Ok(Decided::Granted(draft)) => {
+                    (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
+                    self.append(draft, denial.at);
+                }
+                Ok(Decided::Counted(..)) => {
+                    (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
+                }
+                Ok(Decided::Denied(..)) => row.would_be.denied += 1,
+                Err(refusal) => {
+                    row.would_be.denied += 1;
+                    return Err(refusal);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! What-if: the same policy changes nothing, a changed one changes what the arithmetic says.
+
+use headworks_core::catalog::Catalog;
+use headworks_core::ledger::{Category, Denial, Denials, Event, Record};
+use headworks_core::operation::{Decided, Draft, authorize};
+use headworks_core::what_if::{Row, Shadow, Tally};
+
+use crate::common::{AskExt as _, World, ask, catalog, name};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+input = { unit = "token" }
+[features.chat]
+meters = ["input"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { input = "1" } }]
+[plans.p]
+features = ["chat"]
+waterfall = [
+  { allowance = { name = "included", features = ["chat"], windows = [{ name = "h", window.first_use = { limit = "10", length = "5h" } }] } },
+  { grants = { name = "credits" } },
+]
+"#;
+
+fn shadow<'a>(log: &[Record], catalog: &'a Catalog) -> Shadow<'a> {
+    let mut shadow = Shadow::new(&name("acme"), catalog);
+    log.iter().for_each(|record| shadow.take(record));
+    shadow
+}
+
+fn world() -> World {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("5", Category::Promotional);
+    w.grant("20", Category::Purchased);
+    w.hold("chat", &[("input", 12)]); // 10 included, 2 promotional
+    w.pass("10s");
+    w.settle(w.account.seq, &[("input", 11)]).expect("settles"); // 10 included, 1 promotional
+    w.ask(&ask("chat", &[("input", 20)]).now()); // 4 promotional, 16 paid
+    // 4 are left: 6 are denied, with an explanation that is kept.
+    let asked = ask("chat", &[("input", 6)]);
+    let Ok(Decided::Denied(usage, decision)) = authorize(w.ctx(), &asked) else { panic!("denied") };
+    let at = w.account.tick(w.now);
+    let denials =
+        Denials { count: 3, first_at: at, last_at: at, recent: vec![Denial { at, usage, decision }] };
+    w.append(Draft::administrative(Event::Denied(denials)));
+    w
+}
+
+const NANO: i128 = 1_000_000_000;
+
+fn tally(granted: u64, denied: u64, charged: i128, paid: i128) -> Tally {
+    Tally { granted, denied, charged: charged * NANO, paid: paid * NANO }
+}
+
+#[test]
+fn the_same_policy_changes_nothing() {
+    let w = world();
+    let shadow = shadow(&w.log, &w.catalog);
+    let rows: Vec<&Row> = shadow.rows().map(|(_, row)| row).collect();
+    let same = tally(2, 1, 21, 16);
+    assert_eq!(rows, [&Row { was: same, would_be: same, changed: 0 }]);
+    assert_eq!((shadow.account().books, shadow.unexplained()), (w.account.books, 2));
+    assert!(shadow.refused().is_empty());
+}
+
+#[test]
+fn a_dearer_price_and_a_larger_allowance_are_counted() {
+    let w = world();
+    // At 1.5 the first request comes to 16.5, 10 included; 6.5 of 25 credits are left to pay. The second, 30, finds 18.5
+    // and is denied; the third, 9, is granted then.
+    let dearer = catalog(&CATALOG.replace("input = \"1\"", "input = \"1.5\""));
+    let shadow_of_dearer = shadow(&w.log, &dearer);
+    let (_, row) = shadow_of_dearer.rows().next().expect("a row");
+    assert_eq!((row.was, row.changed), (tally(2, 1, 21, 16), 2));
+    let would_be = row.would_be;
+    assert_eq!((would_be.granted, would_be.denied), (2, 1));
+    // 6.5 and 9: 5 promotional, 10.5 paid.
+    assert_eq!((would_be.charged, would_be.paid), (31 * NANO / 2, 21 * NANO / 2));
+    // With 40 included nothing is charged, and the third is granted.
+    let generous = catalog(&CATALOG.replace("limit = \"10\"", "limit = \"40\""));
+    let shadow_of_generous = shadow(&w.log, &generous);
+    let (_, row) = shadow_of_generous.rows().next().expect("a row");
+    assert_eq!((row.would_be, row.changed), (tally(3, 0, 0, 0), 1));
+}
+
+#[test]
+fn what_the_other_catalog_lacks_is_told() {
+    let w = world();
+    let other = catalog(&CATALOG.replace("[plans.p]", "[plans.q]"));
+    let shadow = shadow(&w.log, &other);
+    assert_eq!(
+        shadow.refused().first().map(|(seq, e)| (*seq, e.to_string())),
+        Some((1, "the catalog has no plan `p`".into()))
+    );
+}
