@@ -62,6 +62,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Ask every recorded request again: on the catalogs then in force, or on another one (what-if)
+    Replay {
+        /// The data directory, while no server runs
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// A catalog to try: shows the decisions, denials and revenue that change
+        #[arg(long, value_name = "FILE")]
+        catalog: Option<PathBuf>,
+    },
     /// Show what moved an account's balance in a period, signed
     Statement(StatementArguments),
     /// Check a statement offline: its signature, its sums, that nothing was altered

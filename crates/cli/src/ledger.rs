@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use headworks_core::catalog::{Catalog, Format};
 use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
+use headworks_store::replay::{replay as replay_store, what_if};
 use headworks_store::{Embedded, Options, check_journal};
 use headworks_wire as wire;
 
@@ -129,6 +131,85 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
         );
     }
     Ok(())
+}
+
+/// `headworks replay`: a data directory that no server has open.
+pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outcome {
+    let store = open(data)?;
+    let progress = Progress::default();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let Some(file) = catalog else {
+        let report = with_progress(&progress, || replay_store(&store, threads, &progress))?;
+        let report = headworks_server::replayed(&report);
+        if as_json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            let lines = report
+                .findings
+                .iter()
+                .map(|f| format!("account {}, record {}: {}", f.account, f.record, f.what));
+            lines.for_each(|line| println!("{line}"));
+            println!("{} accounts, {} records, {} differ", report.accounts, report.records, report.found);
+        }
+        return match report.found {
+            0 => Ok(()),
+            n => Err(format!("{n} records are not what their requests give again").into()),
+        };
+    };
+    let text = text_of(file)?;
+    let catalog =
+        Catalog::parse(&text, Format::of(&text)).map_err(|e| format!("{}:\n{e}", file.display()))?;
+    let report = with_progress(&progress, || what_if(&store, &catalog, threads, &progress))?;
+    print::show(
+        "what_if",
+        &serde_json::to_value(headworks_server::what_if(&catalog.version, &report))?,
+        as_json,
+    );
+    Ok(())
+}
+
+/// A what-if for people.
+pub(crate) fn show_what_if(w: &wire::WhatIf) -> String {
+    let title = ["", "granted", "", "denied", "", "charged", "", "revenue", "", "changed"];
+    let row = |name: String, r: &wire::WhatIfRow| {
+        let pair = |was: String, would_be: String| {
+            [was.clone(), if was == would_be { "=".into() } else { format!("→ {would_be}") }]
+        };
+        let figures = [
+            pair(r.was.granted.to_string(), r.would_be.granted.to_string()),
+            pair(r.was.denied.to_string(), r.would_be.denied.to_string()),
+            pair(r.was.charged.clone(), r.would_be.charged.clone()),
+            pair(r.was.revenue.clone(), r.would_be.revenue.clone()),
+        ];
+        let cells = [name].into_iter().chain(figures.into_iter().flatten()).chain([r.changed.to_string()]);
+        cells.collect::<Vec<String>>()
+    };
+    let mut rows = vec![title.map(str::to_owned).to_vec()];
+    for r in &w.by_feature {
+        let name =
+            |n: &Option<headworks_core::name::Name>| n.as_ref().map(ToString::to_string).unwrap_or_default();
+        rows.push(row(format!("{} / {}", name(&r.plan), name(&r.feature)), r));
+    }
+    rows.push(row("all".into(), &w.total));
+    let accounts = w.by_account.iter().filter_map(|r| Some(row(r.account.as_ref()?.to_string(), r)));
+    let mut out = format!("{} accounts, {} records on catalog {}\n", w.accounts, w.records, w.catalog);
+    let right = [false, true, false, true, false, true, false, true, false, true];
+    out.push_str(&print::table(&rows, &right));
+    out.push_str(&format!("{} accounts change; by revenue:\n", w.accounts_changed));
+    out.push_str(&print::table(&accounts.collect::<Vec<_>>(), &right));
+    if w.unexplained_denials > 0 {
+        out.push_str(&format!(
+            "{} denials were counted without their explanation and could not be asked again\n",
+            w.unexplained_denials
+        ));
+    }
+    if w.refused > 0 {
+        out.push_str(&format!("{} operations are refused by this catalog, for example:\n", w.refused));
+        for f in w.refusals.iter().take(5) {
+            out.push_str(&format!("  account {}, record {}: {}\n", f.account, f.record, f.what));
+        }
+    }
+    out
 }
 
 /// A pass for people.

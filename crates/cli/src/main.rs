@@ -41,6 +41,7 @@ fn main() -> ExitCode {
             Command::Reconcile { data } => {
                 ledger::reconcile(data.as_deref(), &arguments.remote, arguments.json).await
             }
+            Command::Replay { data, catalog } => ledger::replay(&data, catalog.as_deref(), arguments.json),
             Command::Statement(what) => ledger::statement(&what, &arguments.remote, arguments.json).await,
             Command::Verify { file, key } => ledger::verify(&file, &key, arguments.json),
             Command::SigningKey => ledger::signing_key(&arguments.remote, arguments.json).await,

@@ -20,6 +20,7 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "balances" => typed(answer).map(|b| balances(&b)),
         "windows" => typed(answer).map(|w| windows(&w)),
         "change" => typed(answer).map(|c| change(&c)),
+        "what_if" => typed(answer).map(|w| crate::ledger::show_what_if(&w)),
         "pass" => typed(answer).map(|p| crate::ledger::show_pass(&p)),
         "records" => typed(answer).map(|r| records(&r)),
         "accounts" => typed(answer).map(|a: wire::Accounts| {

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::decision::Source;
-use crate::ledger::{Charge, Denials, Event, GrantId, HoldId, Operation, Record, Seq, Use};
+use crate::ledger::{Charge, Denial, Event, GrantId, HoldId, Operation, Record, Seq, Use};
 use crate::name::Name;
 use crate::operation::{self, Authorize, Context, Decided, Draft, Refusal, Request, charge_of};
 use crate::replay::{History, closed_grants, extension, new_grant, quantities, request};
@@ -96,6 +96,8 @@ pub struct Shadow<'a> {
     refused: Vec<(Seq, Refusal)>,
     /// Denials whose explanation was not kept.
     unexplained: u64,
+    /// Denials still to come, the latest first.
+    denials: Vec<Denial>,
 }
 
 impl History for Shadow<'_> {
@@ -123,6 +125,32 @@ impl<'a> Shadow<'a> {
             voids: HashMap::new(),
             refused: Vec::new(),
             unexplained: 0,
+            denials: Vec::new(),
+        }
+    }
+
+    /// Notes the denials of a record ahead of time: they are recorded some seconds after they were decided, and must be
+    /// asked again when they were decided. Every record is to be noted before the first is lived through.
+    pub fn note(&mut self, record: &Record) {
+        if let Event::Denied(denials) = &record.event {
+            let kept = u64::try_from(denials.recent.len()).unwrap_or(u64::MAX);
+            self.unexplained += denials.count.saturating_sub(kept);
+            self.denials.extend(denials.recent.iter().cloned());
+            self.denials.sort_unstable_by_key(|d| core::cmp::Reverse(d.at));
+        }
+    }
+
+    /// Asks the denials again that no record comes after.
+    pub fn finish(&mut self) {
+        self.deny_until(Instant::NEVER);
+    }
+
+    fn deny_until(&mut self, until: Instant) {
+        while let Some(denial) = self.denials.pop_if(|d| d.at < until) {
+            let now = self.account.tick(denial.at);
+            if let Err(refusal) = self.expire(now).and_then(|()| self.denied(&denial)) {
+                self.refused.push((self.account.seq, refusal));
+            }
         }
     }
 
@@ -156,6 +184,7 @@ impl<'a> Shadow<'a> {
 
     /// Lives through the next record of the log.
     pub fn take(&mut self, record: &Record) {
+        self.deny_until(record.recorded_at);
         let now = self.account.tick(record.recorded_at);
         if let Err(refusal) = self.expire(now).and_then(|()| self.live(record)) {
             self.refused.push((record.seq, refusal));
@@ -298,9 +327,8 @@ impl<'a> Shadow<'a> {
                     reason.clone(),
                 )?
             }
-            Event::Denied(denials) => return self.denied(denials),
-            // The shadow ends what is due by itself.
-            Event::Expired(..) | Event::GrantExpired(_) => return Ok(()),
+            // The shadow ends what is due by itself, and has asked denials again when they were decided.
+            Event::Expired(..) | Event::GrantExpired(_) | Event::Denied(_) => return Ok(()),
             Event::CatalogLoaded(..) | Event::KeyCreated(_) | Event::KeyRevoked(_) => return Ok(()),
         };
         let seq = self.append(draft, at);
@@ -356,33 +384,38 @@ impl<'a> Shadow<'a> {
         Ok(())
     }
 
-    /// Asks denied requests again; what is granted now happens as asked.
-    fn denied(&mut self, denials: &Denials) -> Result<(), Refusal> {
-        let kept = u64::try_from(denials.recent.len()).unwrap_or(u64::MAX);
-        self.unexplained += denials.count.saturating_sub(kept);
-        for denial in &denials.recent {
-            let ask = Authorize {
-                request: Request { consented: false, ..request(&denial.usage, &denial.decision) },
-                minimum: None,
-                life: None,
-                settle_now: true,
-            };
-            let decided = operation::authorize(self.ctx(denial.at), &ask);
-            let row = self.row(&denial.usage.feature);
-            row.was.denied += 1;
-            match decided {
-                Ok(Decided::Granted(draft)) => {
-                    (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
+    /// Asks a denied request again; what is granted now happens as asked.
+    fn denied(&mut self, denial: &Denial) -> Result<(), Refusal> {
+        use crate::decision::{Basis, Verdict};
+        let slot_refused =
+            |v: &crate::decision::Visit| v.basis == Basis::Slot && matches!(v.verdict, Verdict::Refused(_));
+        let held = denial.decision.visits.iter().any(slot_refused);
+        let ask = Authorize {
+            request: Request { consented: false, ..request(&denial.usage, &denial.decision) },
+            minimum: None,
+            life: None,
+            settle_now: !held,
+        };
+        let decided = operation::authorize(self.ctx(denial.at), &ask);
+        let row = self.row(&denial.usage.feature);
+        row.was.denied += 1;
+        match decided {
+            Ok(Decided::Denied(..)) => row.would_be.denied += 1,
+            Ok(Decided::Counted(..)) => {
+                (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1)
+            }
+            Ok(Decided::Granted(draft)) => {
+                (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
+                let seq = self.append(draft, denial.at);
+                if held {
+                    let draft =
+                        operation::settle(self.ctx(denial.at), HoldId(seq), &quantities(&denial.usage))?;
                     self.append(draft, denial.at);
                 }
-                Ok(Decided::Counted(..)) => {
-                    (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
-                }
-                Ok(Decided::Denied(..)) => row.would_be.denied += 1,
-                Err(refusal) => {
-                    row.would_be.denied += 1;
-                    return Err(refusal);
-                }
+            }
+            Err(refusal) => {
+                row.would_be.denied += 1;
+                return Err(refusal);
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ mod signing;
 mod statement_text;
 
 pub use auth::{NewSecret, new_secret};
-pub use render::{decision_of_denial, pass, record_answer, statement_digest};
+pub use render::{decision_of_denial, pass, record_answer, replayed, statement_digest, what_if};
 pub use routes::{App, app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use signing::{Checkpoint, Signer, verify_checkpoint};

@@ -10,8 +10,10 @@ use headworks_core::name::Name;
 use headworks_core::reason::{Lifter, Wall};
 use headworks_core::statement::{Entry, Statement};
 use headworks_core::time::Instant;
+use headworks_core::what_if::{Row, Tally};
 use headworks_core::window::Terms;
 use headworks_store::reconcile::{Report, Totals};
+use headworks_store::replay::{Replayed, WhatIf};
 use headworks_wire as wire;
 use wire::Reference;
 
@@ -417,4 +419,81 @@ pub fn statement_digest(statement: &wire::Statement) -> String {
     // Shapes of the API always have a JSON form.
     let json = serde_json::to_vec(&bare).unwrap_or_default();
     hex(blake3::hash(&json).as_bytes())
+}
+
+/// A replay's report.
+#[must_use]
+pub fn replayed(report: &Replayed) -> wire::Replayed {
+    let finding = |(account, seq, what): &(Name, Seq, String)| wire::Finding {
+        account: account.clone(),
+        record: *seq,
+        dataset: "monetization".into(),
+        what: what.clone(),
+    };
+    wire::Replayed {
+        accounts: report.accounts,
+        records: report.records,
+        found: report.found,
+        findings: report.differing.iter().map(finding).collect(),
+    }
+}
+
+/// Accounts that a what-if names.
+const ACCOUNTS_NAMED: usize = 20;
+
+/// A what-if's report.
+#[must_use]
+pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
+    let tally = |t: &Tally| wire::WhatIfTally {
+        granted: t.granted,
+        denied: t.denied,
+        charged: Totals::text(t.charged),
+        revenue: Totals::text(t.paid),
+    };
+    let row = |r: &Row| wire::WhatIfRow {
+        was: tally(&r.was),
+        would_be: tally(&r.would_be),
+        changed: r.changed,
+        ..wire::WhatIfRow::default()
+    };
+    let mut total = Row::default();
+    report.rows.values().for_each(|r| total.add(r));
+    let mut accounts: Vec<(&Name, &Row)> = report.changed.iter().collect();
+    accounts.sort_by_key(|(name, r)| {
+        (
+            std::cmp::Reverse((r.would_be.paid - r.was.paid).unsigned_abs()),
+            std::cmp::Reverse(r.changed),
+            *name,
+        )
+    });
+    let refusal = |(account, seq, what): &(Name, Seq, String)| wire::Finding {
+        account: account.clone(),
+        record: *seq,
+        dataset: "usage".into(),
+        what: what.clone(),
+    };
+    wire::WhatIf {
+        catalog: catalog.clone(),
+        accounts: report.accounts,
+        records: report.records,
+        total: row(&total),
+        by_feature: report
+            .rows
+            .iter()
+            .map(|((plan, feature), r)| wire::WhatIfRow {
+                plan: Some(plan.clone()),
+                feature: Some(feature.clone()),
+                ..row(r)
+            })
+            .collect(),
+        by_account: accounts
+            .iter()
+            .take(ACCOUNTS_NAMED)
+            .map(|(name, r)| wire::WhatIfRow { account: Some((*name).clone()), ..row(r) })
+            .collect(),
+        accounts_changed: u64::try_from(accounts.len()).unwrap_or(u64::MAX),
+        refused: report.refused,
+        refusals: report.refusals.iter().map(refusal).collect(),
+        unexplained_denials: report.unexplained,
+    }
 }

@@ -8,6 +8,7 @@ mod contract;
 mod embedded;
 mod memory;
 pub mod reconcile;
+pub mod replay;
 
 pub use batch::{Batch, Entry};
 pub use contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};

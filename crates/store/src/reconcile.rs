@@ -115,67 +115,67 @@ pub struct Progress {
 pub fn reconcile(store: &dyn Store, threads: usize, progress: &Progress) -> Result<Report, StoreError> {
     let catalogs = catalogs(store)?;
     let report = Mutex::new(Report::default());
-    let after = Mutex::new(Some(None::<Name>));
-    let failed = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                let work = work(store, &catalogs, &after, &report, progress);
-                if let Err(e) = work {
-                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
-                }
-            });
+    each_account(store, threads, progress, |account| {
+        let auditor = audit(store, account, &catalogs, progress)?;
+        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.accounts += 1;
+        report.records += auditor.account().seq;
+        report.totals.add(auditor.account());
+        for finding in auditor.into_findings() {
+            report.found += 1;
+            if report.findings.len() < FINDINGS_KEPT {
+                report.findings.push((account.clone(), finding));
+            }
         }
-    });
-    if let Some(e) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(e);
-    }
+        Ok(())
+    })?;
     let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.findings.sort_by(|a, b| (&a.0, a.1.seq).cmp(&(&b.0, b.1.seq)));
     Ok(report)
 }
 
-/// Takes accounts until there are none left.
-fn work(
+/// Runs `work` once for every account, on `threads` threads, until all are done or the progress says stop.
+pub(crate) fn each_account(
     store: &dyn Store,
-    catalogs: &[Catalog],
-    after: &Mutex<Option<Option<Name>>>,
-    report: &Mutex<Report>,
+    threads: usize,
     progress: &Progress,
+    work: impl Fn(&Name) -> Result<(), StoreError> + Sync,
 ) -> Result<(), StoreError> {
-    loop {
-        let names = {
-            let mut place = after.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(last) = place.take() else {
-                return Ok(());
-            };
-            let names = store.accounts(last.as_ref(), ACCOUNTS_AT_ONCE)?;
-            *place = names.last().cloned().map(Some);
-            names
+    // The last account given out; `None` when all are.
+    let place = Mutex::new(Some(None::<Name>));
+    let next = || -> Result<Vec<Name>, StoreError> {
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(last) = place.take() else {
+            return Ok(Vec::new());
         };
-        for account in &names {
-            if progress.stop.load(Ordering::Relaxed) {
+        let names = store.accounts(last.as_ref(), ACCOUNTS_AT_ONCE)?;
+        *place = names.last().cloned().map(Some);
+        Ok(names)
+    };
+    let take = || -> Result<(), StoreError> {
+        loop {
+            let names = next()?;
+            if names.is_empty() {
                 return Ok(());
             }
-            let started = std::time::Instant::now();
-            let auditor = audit(store, account, catalogs, progress)?;
-            {
-                let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-                report.accounts += 1;
-                report.records += auditor.account().seq;
-                report.totals.add(auditor.account());
-                for finding in auditor.into_findings() {
-                    report.found += 1;
-                    if report.findings.len() < FINDINGS_KEPT {
-                        report.findings.push((account.clone(), finding));
-                    }
+            for account in &names {
+                if progress.stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                let started = std::time::Instant::now();
+                work(account)?;
+                if progress.rest > 0 {
+                    std::thread::sleep(started.elapsed() * progress.rest);
                 }
             }
-            if progress.rest > 0 {
-                std::thread::sleep(started.elapsed() * progress.rest);
-            }
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(take)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// Audits one account's log, and the checkpoint of it.

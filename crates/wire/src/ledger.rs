@@ -1,4 +1,4 @@
-//! What the API says about the ledger: reconciliation and statements.
+//! What the API says about the ledger: reconciliation, statements, replay.
 
 use headworks_core::amount::Credits;
 use headworks_core::name::{Label, Name};
@@ -148,4 +148,79 @@ pub struct StatementEntry {
 pub struct SigningKey {
     /// `headworks+ID+KEY`, as C2SP signed notes name Ed25519 keys.
     pub public: String,
+}
+
+/// What replaying every recorded request found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Replayed {
+    /// Accounts replayed.
+    pub accounts: u64,
+    /// Records replayed.
+    pub records: u64,
+    /// Records that the same request does not give again.
+    pub found: u64,
+    /// The first thousand of them.
+    pub findings: Vec<Finding>,
+}
+
+/// What another catalog would have done with the recorded requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WhatIf {
+    /// The other catalog's version.
+    #[schema(value_type = String)]
+    pub catalog: Name,
+    /// Accounts that lived through their logs again.
+    pub accounts: u64,
+    /// Records looked at.
+    pub records: u64,
+    /// Everything together.
+    pub total: WhatIfRow,
+    /// By plan and feature.
+    pub by_feature: Vec<WhatIfRow>,
+    /// The accounts that change most, by revenue.
+    pub by_account: Vec<WhatIfRow>,
+    /// Accounts for which anything changes.
+    pub accounts_changed: u64,
+    /// Operations that the catalog refuses, such as those of a plan that it lacks.
+    pub refused: u64,
+    /// The first thousand of them.
+    pub refusals: Vec<Finding>,
+    /// Denials whose explanation was not kept, so that they could not be asked again.
+    pub unexplained_denials: u64,
+}
+
+/// What was and what would have been.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WhatIfRow {
+    /// The plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub plan: Option<Name>,
+    /// The feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub feature: Option<Name>,
+    /// The account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub account: Option<Name>,
+    /// As recorded.
+    pub was: WhatIfTally,
+    /// On the other catalog.
+    pub would_be: WhatIfTally,
+    /// Requests whose outcome changes.
+    pub changed: u64,
+}
+
+/// What requests came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WhatIfTally {
+    /// Requests granted.
+    pub granted: u64,
+    /// Requests denied, or in need of consent.
+    pub denied: u64,
+    /// Credits charged, whoever gave them.
+    pub charged: String,
+    /// The part of them from paid sources: revenue.
+    pub revenue: String,
 }

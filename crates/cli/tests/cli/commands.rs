@@ -186,7 +186,9 @@ fn every_command_has_help() {
 
 #[test]
 fn the_demo_decides_a_minute_of_the_trace() {
-    let ran = run(&["demo", "--once", "--minutes", "1", "--listen", "127.0.0.1:0"]);
+    let dir = tempfile::tempdir().expect("directory");
+    let data = dir.path().to_str().expect("path");
+    let ran = run(&["demo", "--once", "--minutes", "1", "--listen", "127.0.0.1:0", "--data", data]);
     let said = text(&ran.stdout);
     assert!(ran.status.success(), "{}{}", said, text(&ran.stderr));
     for part in [
@@ -199,4 +201,14 @@ fn the_demo_decides_a_minute_of_the_trace() {
     ] {
         assert!(said.contains(part), "no `{part}` in: {said}");
     }
+    // Its ledger reconciles, replays to the same bytes, and answers what another policy would have done.
+    let reconciled = run(&["reconcile", "--data", data]);
+    assert!(reconciled.status.success(), "{}{}", text(&reconciled.stdout), text(&reconciled.stderr));
+    let replayed = run(&["replay", "--data", data]);
+    assert!(replayed.status.success(), "{}{}", text(&replayed.stdout), text(&replayed.stderr));
+    let catalog = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/catalog.toml");
+    let same = run(&["--json", "replay", "--data", data, "--catalog", catalog]);
+    let same: serde_json::Value = serde_json::from_slice(&same.stdout).expect("JSON");
+    assert_eq!((&same["total"]["changed"], &same["refused"]), (&0.into(), &0.into()), "{same}");
+    assert_eq!(same["total"]["was"], same["total"]["would_be"]);
 }

@@ -27,7 +27,9 @@ waterfall = [
 
 fn shadow<'a>(log: &[Record], catalog: &'a Catalog) -> Shadow<'a> {
     let mut shadow = Shadow::new(&name("acme"), catalog);
+    log.iter().for_each(|record| shadow.note(record));
     log.iter().for_each(|record| shadow.take(record));
+    shadow.finish();
     shadow
 }
 
