@@ -69,7 +69,7 @@ fn account(catalog: &Catalog, n: u32, now: Instant) -> Account {
     let used = Authorize { settle_now: true, ..ask(100) };
     let decided = operation::authorize(Context { account: &account, catalog, now }, &used);
     let Ok(Decided::Granted(draft)) = decided else { panic!("it is allowed") };
-    append(&mut account, now, draft);
+    append(&mut account, now, *draft);
     account
 }
 

@@ -474,7 +474,7 @@ impl Account {
                 self.count(HoldId(record.seq), &decision.visits, &decision.draws, now)?;
             }
             Event::Extended(id, usage, decision, deadline, progress) => {
-                self.extend_hold(*id, usage, *deadline, progress.as_ref())?;
+                self.extend_hold(*id, usage, *deadline, progress.as_deref())?;
                 self.count(*id, &decision.visits, &decision.draws, now)?;
             }
             Event::Settled(id, charge, late) => {

@@ -236,7 +236,18 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
             alloc::vec![(&charge.usage, Some(charge.price))]
         }
         Event::Denied(denials) => denials.recent.iter().map(|d| (&d.usage, Some(d.decision.price))).collect(),
-        _ => Vec::new(),
+        Event::Opened(_)
+        | Event::Changed(..)
+        | Event::Released(_)
+        | Event::Expired(_, None)
+        | Event::Granted
+        | Event::GrantExpired(_)
+        | Event::Voided(..)
+        | Event::Adjusted(..)
+        | Event::Refunded { .. }
+        | Event::CatalogLoaded(..)
+        | Event::KeyCreated(_)
+        | Event::KeyRevoked(_) => Vec::new(),
     }
 }
 

@@ -79,7 +79,7 @@ pub fn new_grant(record: &Record) -> Option<NewGrant> {
 pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Option<Result<Draft, String>> {
     let refused = |e: Refusal| e.to_string();
     let granted = |decided: Result<Decided, Refusal>| match decided.map_err(refused)? {
-        Decided::Granted(draft) => Ok(draft),
+        Decided::Granted(draft) => Ok(*draft),
         Decided::Counted(..) => Err("the feature is not recorded any more".to_string()),
         Decided::Denied(_, decision) => {
             Err(alloc::format!("it would be denied: {}", decision.reason.as_str()))
@@ -112,7 +112,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
             let hold = ctx.account.hold(*id);
             granted(operation::extend(
                 ctx,
-                &extension(hold, *id, usage, decision, *deadline, progress.as_ref(), ctx.now),
+                &extension(hold, *id, usage, decision, *deadline, progress.as_deref(), ctx.now),
             ))
         }
         Event::Settled(id, charge, false) => {

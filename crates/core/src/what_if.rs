@@ -282,7 +282,7 @@ impl<'a> Shadow<'a> {
                     usage,
                     decision,
                     *deadline,
-                    progress.as_ref(),
+                    progress.as_deref(),
                     self.account.tick(at),
                 );
                 return self.decide(record, usage, |ctx| operation::extend(ctx, &ask));
@@ -349,7 +349,7 @@ impl<'a> Shadow<'a> {
         match decided {
             Ok(Decided::Granted(draft)) => {
                 row.would_be.granted += 1;
-                let seq = self.append(draft, record.recorded_at);
+                let seq = self.append(*draft, record.recorded_at);
                 self.numbers.insert(record.seq, Some(seq));
                 Ok(())
             }
@@ -406,7 +406,7 @@ impl<'a> Shadow<'a> {
             }
             Ok(Decided::Granted(draft)) => {
                 (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
-                let seq = self.append(draft, denial.at);
+                let seq = self.append(*draft, denial.at);
                 if held {
                     let draft =
                         operation::settle(self.ctx(denial.at), HoldId(seq), &quantities(&denial.usage))?;

@@ -24,7 +24,7 @@ use crate::keyring::Keyring;
 type Keyed<'a> = (&'a Idempotency, Option<&'a Name>);
 fn step(decided: Decided, ctx: Context<'_>) -> Step {
     match decided {
-        Decided::Granted(draft) => Step::Append(Box::new(draft)),
+        Decided::Granted(draft) => Step::Append(draft),
         Decided::Counted(usage, decision) => Step::Count(Box::new((usage, decision))),
         Decided::Denied(usage, decision) => Step::Deny(Box::new(Denial { at: ctx.now, usage, decision })),
     }

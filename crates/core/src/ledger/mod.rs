@@ -8,6 +8,7 @@
 //! L3 a record that was altered, moved or dropped breaks the chain (`chain_names_the_altered_record`).
 //! Units: credits in nano-credits, instants in UTC microseconds. Source: double entry as two-sided transfers.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -402,19 +403,19 @@ pub enum Event {
     Authorized(#[n(0)] Use, #[n(1)] Decision, #[n(2)] HoldTerms),
     /// A hold grew by `Use`, or its deadline moved, or progress was reported.
     #[n(3)]
-    Extended(#[n(0)] HoldId, #[n(1)] Use, #[n(2)] Decision, #[n(3)] Instant, #[n(4)] Option<Use>),
+    Extended(#[n(0)] HoldId, #[n(1)] Use, #[n(2)] Decision, #[n(3)] Instant, #[n(4)] Option<Box<Use>>),
     /// A hold ended at its actual use; `true` when it had expired before.
     #[n(4)]
-    Settled(#[n(0)] HoldId, #[n(1)] Charge, #[n(2)] bool),
+    Settled(#[n(0)] HoldId, #[n(1)] Box<Charge>, #[n(2)] bool),
     /// A hold ended at zero.
     #[n(5)]
     Released(#[n(0)] HoldId),
     /// A hold passed its deadline; the charge is there when its feature charges expired holds.
     #[n(6)]
-    Expired(#[n(0)] HoldId, #[n(1)] Option<Charge>),
+    Expired(#[n(0)] HoldId, #[n(1)] Option<Box<Charge>>),
     /// Use was charged without a hold.
     #[n(7)]
-    Charged(#[n(0)] Charge, #[n(1)] Decision),
+    Charged(#[n(0)] Box<Charge>, #[n(1)] Decision),
     /// Credits were added.
     #[n(8)]
     Granted,

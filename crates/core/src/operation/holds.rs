@@ -1,5 +1,6 @@
 //! Growing and ending holds: receipts are kept from the front and given back from the end.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use smallvec::SmallVec;
@@ -100,8 +101,8 @@ pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
         return Ok(Decided::Denied(more, decision));
     }
     let movements = taken(&decision.draws, Book::Hold(hold.id));
-    let event = Event::Extended(hold.id, more, decision, until, progress);
-    Ok(Decided::Granted(Draft { movements, ..Draft::following(hold.id.0, event) }))
+    let event = Event::Extended(hold.id, more, decision, until, progress.map(Box::new));
+    Ok(Decided::Granted(Box::new(Draft { movements, ..Draft::following(hold.id.0, event) })))
 }
 
 fn nothing_more() -> Decision {
@@ -124,7 +125,7 @@ fn nothing_more() -> Decision {
 pub fn settle(ctx: Context<'_>, id: HoldId, quantities: &[(Name, u64)]) -> Result<Draft, Refusal> {
     let hold = ctx.account.hold(id).ok_or(Refusal::UnknownHold(id))?;
     let actual = requantify(&hold.usage, quantities, false)?;
-    end_charged(ctx, hold, actual, |charge| Event::Settled(id, charge, false))
+    end_charged(ctx, hold, actual, |charge| Event::Settled(id, Box::new(charge), false))
 }
 
 /// Charges a hold that expired before it was settled: the use has happened.
@@ -142,7 +143,7 @@ pub fn settle_late(
     let (mut charge, decision) = charge_happened(ctx, overshoot, &Priced::from(&actual), false)?;
     charge.excess.get_or_insert_default().visits = decision.visits;
     let movements = taken(&charge.draws, Book::Spent);
-    Ok(Draft { movements, ..Draft::following(id.0, Event::Settled(id, charge, true)) })
+    Ok(Draft { movements, ..Draft::following(id.0, Event::Settled(id, Box::new(charge), true)) })
 }
 
 /// Ends a hold at zero.
@@ -171,7 +172,7 @@ pub fn expire_hold(ctx: Context<'_>, id: HoldId) -> Result<Draft, Refusal> {
         // An expired hold is never charged beyond what it set aside.
         if charges.contains(meter) || meter.as_str() == REQUESTS { held } else { progressed(meter).min(held) }
     });
-    end_charged(ctx, hold, used, |charge| Event::Expired(id, Some(charge)))
+    end_charged(ctx, hold, used, |charge| Event::Expired(id, Some(Box::new(charge))))
 }
 
 fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {

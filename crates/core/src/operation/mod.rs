@@ -5,6 +5,7 @@
 //! O2 a hold ends once (`hold_ends_once`). O3 settle keeps the front of the receipt (`settle_keeps_the_front`).
 //! Units: nano-credits; instants in UTC microseconds.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -130,7 +131,7 @@ impl Draft {
 #[derive(Clone, Debug)]
 pub enum Decided {
     /// Granted: what to append.
-    Granted(Draft),
+    Granted(Box<Draft>),
     /// Granted for a feature that is not recorded: what to count.
     Counted(Use, Decision),
     /// Denied, or consent is needed: what was asked.

@@ -1,5 +1,6 @@
 //! Opening and changing accounts; deciding, holding and charging use.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -205,9 +206,9 @@ pub fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Decided, Refusal> 
     } else if !feature.ledger {
         Decided::Counted(usage, decision)
     } else if ask.settle_now {
-        Decided::Granted(charged(ctx, usage, decision))
+        Decided::Granted(Box::new(charged(ctx, usage, decision)))
     } else {
-        Decided::Granted(held(ctx, feature, usage, decision, deadline))
+        Decided::Granted(Box::new(held(ctx, feature, usage, decision, deadline)))
     })
 }
 
@@ -252,7 +253,7 @@ fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
 
 fn charge_draft(charge: Charge, decision: Decision) -> Draft {
     let movements = taken(&charge.draws, Book::Spent);
-    Draft { movements, ..Draft::new(Event::Charged(charge, decision)) }
+    Draft { movements, ..Draft::new(Event::Charged(Box::new(charge), decision)) }
 }
 
 /// Charges use that has happened: never refused for lack of room or funds; a shortfall follows the overshoot rule.
@@ -266,7 +267,7 @@ pub fn record(ctx: Context<'_>, request: &Request) -> Result<Decided, Refusal> {
     if !feature.ledger {
         return Ok(Decided::Counted(charge.usage, decision));
     }
-    Ok(Decided::Granted(charge_draft(charge, decision)))
+    Ok(Decided::Granted(Box::new(charge_draft(charge, decision))))
 }
 
 /// Runs the waterfall for use that has happened and finds payers for all of it.

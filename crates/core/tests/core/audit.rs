@@ -113,6 +113,11 @@ fn a_written_log_reconciles() {
     assert_eq!(auditor.findings(), []);
 }
 
+/// The number of the record at a place of the log.
+fn number(at: usize) -> u64 {
+    u64::try_from(at).expect("small") + 1
+}
+
 #[test]
 fn any_altered_byte_is_named() {
     let w = world();
@@ -122,7 +127,7 @@ fn any_altered_byte_is_named() {
             let mut altered = stored.clone();
             altered[victim].1[at] ^= 1 << (at % 8);
             let findings = audit(&altered, &[]);
-            let named = findings.iter().any(|f| f.seq == victim as u64 + 1 && f.dataset == Dataset::Chain);
+            let named = findings.iter().any(|f| f.seq == number(victim) && f.dataset == Dataset::Chain);
             assert!(named, "byte {at} of record {}: {findings:?}", victim + 1);
         }
     }
@@ -139,9 +144,9 @@ fn dropped_doubled_and_moved_records_are_named() {
         let mut moved = stored.clone();
         moved.swap(at, at + 1);
         for altered in [dropped, moved] {
-            assert_eq!(audit(&altered, &[]).first().map(|f| f.seq), Some(at as u64 + 1));
+            assert_eq!(audit(&altered, &[]).first().map(|f| f.seq), Some(number(at)));
         }
-        assert_eq!(audit(&doubled, &[]).first().map(|f| f.seq), Some(at as u64 + 2));
+        assert_eq!(audit(&doubled, &[]).first().map(|f| f.seq), Some(number(at) + 1));
     }
 }
 
@@ -149,23 +154,21 @@ fn dropped_doubled_and_moved_records_are_named() {
 type Alter = fn(&mut Record) -> bool;
 
 fn on_charge(record: &mut Record, change: impl FnOnce(&mut headworks_core::ledger::Charge)) -> bool {
-    match &mut record.event {
-        Event::Settled(_, charge, _) | Event::Charged(charge, _) | Event::Expired(_, Some(charge)) => {
-            change(charge);
-            true
-        }
-        _ => false,
+    if let Event::Settled(_, charge, _) | Event::Charged(charge, _) | Event::Expired(_, Some(charge)) =
+        &mut record.event
+    {
+        change(charge);
+        return true;
     }
+    false
 }
 
 fn on_decision(record: &mut Record, change: impl FnOnce(&mut headworks_core::decision::Decision)) -> bool {
-    match &mut record.event {
-        Event::Authorized(_, decision, _) | Event::Charged(_, decision) => {
-            change(decision);
-            true
-        }
-        _ => false,
+    if let Event::Authorized(_, decision, _) | Event::Charged(_, decision) = &mut record.event {
+        change(decision);
+        return true;
     }
+    false
 }
 
 fn plus_one(amount: &mut Credits) {
@@ -208,12 +211,10 @@ const ALTERATIONS: [(&str, Alter); 15] = [
             }
         })
     }),
-    ("quantity of a hold", |r| match &mut r.event {
-        Event::Authorized(usage, ..) => {
-            usage.lines[0].quantity += 1;
-            true
-        }
-        _ => false,
+    ("quantity of a hold", |r| {
+        let Event::Authorized(usage, ..) = &mut r.event else { return false };
+        usage.lines[0].quantity += 1;
+        true
     }),
     ("amount of a movement", |r| {
         r.movements.first_mut().is_some_and(|m| {
@@ -260,7 +261,7 @@ fn any_altered_field_is_named() {
             altered_any = true;
             // The chain is made to fit again, as somebody who means to deceive would.
             let findings = audit(&chained(&altered), &catalogs);
-            let named = findings.first().is_some_and(|f| f.seq == victim as u64 + 1);
+            let named = findings.first().is_some_and(|f| f.seq == number(victim));
             assert!(named, "{what} of record {}: {findings:?}", victim + 1);
         }
         assert!(altered_any, "no record has a {what}");

@@ -4,11 +4,12 @@ use headworks_core::account::{Account, Settings};
 use headworks_core::amount::Credits;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::decision::Decision;
-use headworks_core::ledger::{Category, Dimension, Event, HoldId, Record, chain};
+use headworks_core::ledger::{Category, Dimension, HoldId, Record, chain};
 use headworks_core::name::{Label, Name};
 use headworks_core::operation::{
     self, Authorize, Context, Decided, Draft, Minimum, NewGrant, Refusal, Request,
 };
+use headworks_core::replay::decision_of;
 use headworks_core::time::{Instant, Span};
 
 pub(crate) fn name(text: &str) -> Name {
@@ -121,13 +122,8 @@ impl World {
         match decided {
             Decided::Counted(_, decision) | Decided::Denied(_, decision) => decision,
             Decided::Granted(draft) => {
-                let decision = match &draft.event {
-                    Event::Authorized(_, d, _) | Event::Charged(_, d) | Event::Extended(_, _, d, ..) => {
-                        d.clone()
-                    }
-                    other => panic!("{other:?} has no decision"),
-                };
-                self.append(draft);
+                let decision = decision_of(&draft.event).expect("a decision").clone();
+                self.append(*draft);
                 decision
             }
         }

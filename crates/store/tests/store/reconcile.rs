@@ -54,7 +54,7 @@ fn a_bit_flipped_on_disk_is_named() {
     let first = dir.path().join("journal/00000001.journal");
     let sound = fs::read(&first).expect("reads");
     assert_eq!(check_journal(&dir.path().join("journal")).expect("reads"), []);
-    let mut named = 0;
+    let mut named = 0_usize;
     for at in (0..sound.len()).step_by(7) {
         let mut bytes = sound.clone();
         bytes[at] ^= 1 << (at % 8);
@@ -62,17 +62,17 @@ fn a_bit_flipped_on_disk_is_named() {
         // The file itself says where.
         let damage = check_journal(&dir.path().join("journal")).expect("reads");
         assert!(
-            damage.iter().any(|(place, _)| place.file == first && place.offset <= at as u64),
+            damage.iter().any(|(place, _)| place.file == first && usize::try_from(place.offset).is_ok_and(|o| o <= at)),
             "byte {at}"
         );
         // The log says which record, unless the byte belongs to none.
         let store = Embedded::open(dir.path(), small()).expect("what is indexed is not read at the start");
         let report = reconcile(&store, 1, &Progress::default()).expect("reads");
         assert!(report.findings.iter().all(|(_, f)| f.dataset == Dataset::Chain), "{:?}", report.findings);
-        named += u64::from(report.found > 0);
+        named += usize::from(report.found > 0);
     }
     // Only headers of blocks and of the segment are outside records: 28 of some 300 bytes.
-    assert!(named * 10 > (sound.len() as u64 / 7) * 8, "{named} of {}", sound.len() / 7);
+    assert!(named * 10 > (sound.len() / 7) * 8, "{named} of {}", sound.len() / 7);
     fs::write(&first, sound).expect("writes");
     let store = Embedded::open(dir.path(), small()).expect("opens");
     assert_eq!(reconcile(&store, 1, &Progress::default()).expect("reads").found, 0);
