@@ -62,7 +62,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
-    /// Ask every recorded request again: on the catalogs then in force, or on another one (what-if)
+    /// Ask every recorded request again, as it was or on another catalog
     Replay {
         /// The data directory, while no server runs
         #[arg(long, value_name = "DIR")]
@@ -70,6 +70,27 @@ pub(crate) enum Command {
         /// A catalog to try: shows the decisions, denials and revenue that change
         #[arg(long, value_name = "FILE")]
         catalog: Option<PathBuf>,
+    },
+    /// Copy a ledger, also while a server runs on it; the copy is a data directory
+    Backup {
+        /// The data directory
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Where the copy goes; an earlier backup of the same ledger is brought up to date
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Write a backup's ledger into a new data directory, as it was at an instant
+    Restore {
+        /// The backup
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// The new data directory
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Leave out everything recorded from this instant on, RFC 3339
+        #[arg(long, value_parser = instant)]
+        until: Option<Instant>,
     },
     /// Show what moved an account's balance in a period, signed
     Statement(StatementArguments),

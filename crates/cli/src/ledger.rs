@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use headworks_core::catalog::{Catalog, Format};
+use headworks_core::time::Instant;
 use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
 use headworks_store::replay::{replay as replay_store, what_if};
 use headworks_store::{Embedded, Options, check_journal};
 use headworks_wire as wire;
+use serde_json::json;
 
 use crate::Outcome;
 use crate::arguments::{Remote, StatementArguments};
@@ -71,6 +73,36 @@ fn offline(data: &Path) -> Result<wire::Pass, Failed> {
     Ok(wire::Pass { damage, ..headworks_server::pass(&report) })
 }
 
+/// `headworks backup`.
+pub(crate) fn backup(data: &Path, to: &Path, as_json: bool) -> Outcome {
+    let done = headworks_store::backup(data, to)?;
+    if as_json {
+        println!("{}", json!({"segments": done.segments, "copied": done.copied, "bytes": done.bytes}));
+    } else {
+        println!(
+            "{}: {} segments, {} bytes; {} copied now",
+            to.display(),
+            done.segments,
+            done.bytes,
+            done.copied
+        );
+    }
+    Ok(())
+}
+
+/// `headworks restore`.
+pub(crate) fn restore(from: &Path, data: &Path, until: Option<Instant>, as_json: bool) -> Outcome {
+    let done = headworks_store::restore(from, data, until)?;
+    if as_json {
+        println!("{}", json!({"records": done.records, "later": done.later, "accounts": done.accounts}));
+    } else {
+        let later =
+            if done.later > 0 { format!("; {} later ones left out", done.later) } else { String::new() };
+        println!("{}: {} records of {} accounts{later}", data.display(), done.records, done.accounts);
+    }
+    Ok(())
+}
+
 /// `headworks statement`.
 pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_json: bool) -> Outcome {
     let format = if as_json { "json" } else { &what.format };
@@ -121,7 +153,7 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
     if as_json {
         println!(
             "{}",
-            serde_json::json!({"account": account, "seq": seq, "entries": statement.entries.len(), "verified": true})
+            json!({"account": account, "seq": seq, "entries": statement.entries.len(), "verified": true})
         );
     } else {
         println!(

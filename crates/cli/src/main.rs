@@ -42,6 +42,8 @@ fn main() -> ExitCode {
                 ledger::reconcile(data.as_deref(), &arguments.remote, arguments.json).await
             }
             Command::Replay { data, catalog } => ledger::replay(&data, catalog.as_deref(), arguments.json),
+            Command::Backup { data, to } => ledger::backup(&data, &to, arguments.json),
+            Command::Restore { from, data, until } => ledger::restore(&from, &data, until, arguments.json),
             Command::Statement(what) => ledger::statement(&what, &arguments.remote, arguments.json).await,
             Command::Verify { file, key } => ledger::verify(&file, &key, arguments.json),
             Command::SigningKey => ledger::signing_key(&arguments.remote, arguments.json).await,

@@ -12,5 +12,7 @@ pub mod replay;
 
 pub use batch::{Batch, Entry};
 pub use contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};
-pub use embedded::{Embedded, Options, Recovery, check_journal, journal_blocks};
+pub use embedded::{
+    BackedUp, Embedded, Options, Recovery, Restored, backup, check_journal, journal_blocks, restore,
+};
 pub use memory::Memory;

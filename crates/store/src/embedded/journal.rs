@@ -162,7 +162,7 @@ fn broken_at(bytes: &[u8], number: u32, is_last: bool) -> Option<(usize, String)
 }
 
 /// The numbers of the segments in a directory, in order.
-fn list(dir: &Path) -> Result<Vec<u32>, StoreError> {
+pub(super) fn list(dir: &Path) -> Result<Vec<u32>, StoreError> {
     let io = |source| StoreError::Io { doing: "listing", path: dir.to_path_buf(), source };
     let mut found = Vec::new();
     for item in std::fs::read_dir(dir).map_err(io)? {
@@ -264,7 +264,7 @@ fn scan_segment(
 }
 
 /// Whether an intact block stands anywhere behind a broken one.
-fn has_block_after(rest: &[u8]) -> bool {
+pub(super) fn has_block_after(rest: &[u8]) -> bool {
     (1..rest.len()).any(|skip| rest.get(skip..).and_then(frame::block).is_some())
 }
 

@@ -16,10 +16,12 @@ use headworks_core::time::Instant;
 use crate::batch::Batch;
 use crate::contract::{Checkpoint, Place, Store, StoreError, Stored};
 
+mod backup;
 mod frame;
 mod index;
 mod journal;
 
+pub use backup::{BackedUp, Restored, backup, restore};
 use frame::{Parsed, Position};
 use index::Index;
 use journal::{Segments, Writer};

@@ -1,5 +1,6 @@
 //! Every store runs the same suite; the embedded one also crashes, tears and is damaged.
 
+mod backup;
 mod embedded;
 mod reconcile;
 mod suite;

@@ -1,0 +1,109 @@
+//! Backup under load, restore to a point in time.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use headworks_core::ledger::Record;
+use headworks_core::time::Instant;
+use headworks_store::reconcile::{Progress, reconcile};
+use headworks_store::{Embedded, Options, Store as _, StoreError, backup, restore};
+
+use crate::suite::{Writer, append, assert_found, name};
+
+fn small() -> Options {
+    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10 }
+}
+
+/// Ends the writer, also when an assertion fails.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_backup_under_load_is_a_prefix() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, copy) = (dir.path().join("data"), dir.path().join("copy"));
+    let store = Embedded::open(&data, small()).expect("opens");
+    let (stop, acknowledged) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut writer = Writer::new("a");
+            while !stop.load(Ordering::SeqCst) {
+                // An account takes a thousand open grants.
+                if writer.account.seq == 900 {
+                    writer = Writer::new(&format!("a-{}", acknowledged.load(Ordering::SeqCst)));
+                }
+                append(&store, &mut [&mut writer], 1);
+                acknowledged.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let _stops = Stops(&stop);
+        for _ in 0..10 {
+            let before = acknowledged.load(Ordering::SeqCst);
+            // Each backup brings the one before it up to date.
+            backup(&data, &copy).expect("backs up");
+            let after = acknowledged.load(Ordering::SeqCst);
+            let restored = dir.path().join("restored");
+            let done = restore(&copy, &restored, None).expect("restores");
+            // One more may have been stored and not acknowledged yet.
+            assert!(before <= done.records && done.records <= after + 1, "{before} {done:?} {after}");
+            {
+                let store = Embedded::open(&restored, Options::default()).expect("opens");
+                assert_eq!(reconcile(&store, 1, &Progress::default()).expect("reads").found, 0);
+            }
+            fs::remove_dir_all(&restored).expect("removes");
+            while acknowledged.load(Ordering::SeqCst) < after + 15 {
+                std::thread::yield_now();
+            }
+        }
+    });
+    drop(store);
+    // The copy is a data directory of its own.
+    let copied = Embedded::open(&copy, small()).expect("opens");
+    assert!(copied.load(&name("a")).expect("reads").is_some());
+    drop(copied);
+    let other = dir.path().join("other");
+    append(&Embedded::open(&other, small()).expect("opens"), &mut [&mut Writer::new("b")], 3);
+    let refused = backup(&other, &copy).expect_err("another ledger");
+    assert!(refused.to_string().contains("not an earlier backup of the same ledger"), "{refused}");
+}
+
+#[test]
+fn a_restore_ends_before_an_instant() {
+    let dir = tempfile::tempdir().expect("directory");
+    let data = dir.path().join("data");
+    let (mut a, mut b) = (Writer::new("a"), Writer::new("b"));
+    let (at, whole) = {
+        let store = Embedded::open(&data, small()).expect("opens");
+        append(&store, &mut [&mut a, &mut b], 12);
+        let sixth = store.read(&name("a"), 6, 1).expect("reads");
+        (Record::from_bytes(&sixth[0].bytes).expect("a record").recorded_at, 24)
+    };
+    for (until, records) in [(Some(at), 10), (Some(Instant::default()), 0), (None, whole)] {
+        let to = dir.path().join(format!("to-{records}"));
+        let done = restore(&data, &to, until).expect("restores");
+        assert_eq!((done.records, done.later), (records, whole - records));
+        let store = Embedded::open(&to, small()).expect("opens");
+        let report = reconcile(&store, 1, &Progress::default()).expect("reads");
+        assert_eq!((report.records, report.found), (records, 0));
+        if until.is_none() {
+            assert_found(&store, &a);
+            assert_found(&store, &b);
+        }
+    }
+    let again = restore(&data, &dir.path().join("to-24"), None);
+    assert!(matches!(again, Err(StoreError::Io { .. })), "nothing is written over a ledger: {again:?}");
+    let nowhere = restore(&dir.path().join("nothing"), &dir.path().join("new"), None).expect_err("missing");
+    assert!(nowhere.to_string().contains("restoring from"), "{nowhere}");
+    // A damaged backup is named, and what it would have restored is not taken for whole.
+    let first = data.join("journal/00000001.journal");
+    let mut bytes = fs::read(&first).expect("reads");
+    bytes[100] ^= 1;
+    fs::write(&first, bytes).expect("writes");
+    let damaged = restore(&data, &dir.path().join("damaged"), None).expect_err("damaged");
+    assert!(damaged.to_string().contains("00000001.journal at byte"), "{damaged}");
+}
