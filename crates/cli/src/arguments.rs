@@ -196,6 +196,19 @@ pub(crate) enum Bench {
     Engine(EngineBench),
     /// HTTP authorize beside the same server's empty endpoint
     Http(HttpBench),
+    /// Reconcile, replay, what-if, backup and restore over a ledger made for it
+    Ledger(LedgerBench),
+}
+
+/// How to measure the ledger.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct LedgerBench {
+    /// Accounts, drawn evenly
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) accounts: u32,
+    /// Records, about
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) records: u64,
 }
 
 /// How to measure the engine.
