@@ -7,9 +7,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use headworks_core::catalog::Catalog;
 use headworks_core::time::Instant;
 use headworks_store::reconcile::{Progress, Report, reconcile};
+use headworks_store::replay::{WhatIf, what_if};
 
+use crate::answer::EngineError;
 use crate::engine::Engine;
 
 /// Between two passes.
@@ -97,6 +100,14 @@ impl Engine {
     #[must_use]
     pub fn reconciling(&self) -> Option<u64> {
         self.reconciler.lock().running.as_ref().map(|p| p.records.load(Ordering::Relaxed))
+    }
+
+    /// Lets every account live through its log again on another catalog; blocks until done or told to stop.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn what_if(&self, catalog: &Catalog, progress: &Progress) -> Result<WhatIf, EngineError> {
+        Ok(what_if(&*self.store, catalog, 1, progress)?)
     }
 
     /// Starts a pass at once, at full speed; when one is running, the next follows it without a pause.

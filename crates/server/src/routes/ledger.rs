@@ -1,10 +1,14 @@
-//! The ledger: reconciliation, statements, signed checkpoints.
+//! The ledger: reconciliation, statements, signed checkpoints, what-if.
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use headworks_core::catalog::{Catalog, Format as CatalogFormat};
 use headworks_core::time::{Instant, Span};
+use headworks_store::reconcile::Progress;
 use headworks_wire as wire;
 use serde::Deserialize;
 use wire::Scope;
@@ -12,7 +16,7 @@ use wire::Scope;
 use super::App;
 use super::accounts::account_name;
 use crate::auth::Access;
-use crate::json::Parameters;
+use crate::json::{Parameters, Text};
 use crate::problem::Failure;
 use crate::{render, statement_text};
 
@@ -100,6 +104,36 @@ pub(super) async fn statement(
         Format::Html => text("text/html; charset=utf-8", statement_text::html(&statement)),
         Format::Text => text("text/plain; charset=utf-8", statement_text::text(&statement)),
     })
+}
+
+/// Ends a computation when nobody waits for it any more.
+struct StopOnDrop(Arc<Progress>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Try a catalog on every recorded request, without putting it in force
+#[utoipa::path(post, path = "/v1/catalog/what-if", tag = "ledger",
+    request_body(content = String, description = "TOML or JSON", content_type = "text/plain"),
+    responses((status = 200, description = "Decisions, denials and revenue that change; over long logs use `headworks replay`", body = wire::WhatIf),
+        (status = "4XX", description = "A problem, with each line that is wrong", body = wire::Problem), (status = 503, description = "It took too long, or retry", body = wire::Problem)))]
+pub(super) async fn what_if(
+    State(app): State<App>,
+    access: Access,
+    Text(text): Text,
+) -> Result<Json<wire::WhatIf>, Failure> {
+    access.everywhere(Scope::Admin)?;
+    let catalog = Catalog::parse(&text, CatalogFormat::of(&text))?;
+    let progress = Arc::new(Progress::default());
+    let _stops = StopOnDrop(Arc::clone(&progress));
+    let (engine, version) = (Arc::clone(&app.engine), catalog.version.clone());
+    let made = tokio::task::spawn_blocking(move || engine.what_if(&catalog, &progress)).await;
+    let report =
+        made.map_err(|e| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string()))??;
+    Ok(Json(render::what_if(&version, &report)))
 }
 
 /// Show the key that checkpoints are signed with

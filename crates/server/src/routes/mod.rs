@@ -99,6 +99,7 @@ fn table() -> OpenApiRouter<App> {
             OpenApiRouter::new()
                 .routes(routes!(administration::show_catalog, administration::put_catalog))
                 .routes(routes!(administration::check_catalog))
+                .routes(routes!(ledger::what_if))
                 .layer(DefaultBodyLimit::max(CATALOG_BYTES_MAX)),
         )
         .routes(routes!(ledger::show, ledger::start))

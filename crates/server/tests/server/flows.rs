@@ -127,3 +127,58 @@ async fn metrics_count_decisions_by_reason() {
     assert!(text.contains("headworks_decisions_total{reason=\"allowed\"} 1"), "{text}");
     assert!(text.contains("headworks_decisions_total{reason=\"insufficient_credits\"} 1"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_is_shown_reconciled_stated_and_tried() {
+    let s = Server::start().await;
+    s.open("acme", "10").await;
+    let ask = r#"{"account":"acme","feature":"chat","settle":"now","dimensions":{"model":"m"},"quantities":{"tokens":4}}"#;
+    assert_eq!(s.call("POST", "/v1/authorize", "a", ask).await.body["outcome"], "allow");
+    // A pass that began after the charge has seen it.
+    assert_eq!(s.call("POST", "/v1/reconcile", "", "").await.status, 202);
+    let mut state = Value::Null;
+    for _ in 0..500 {
+        state = s.call("GET", "/v1/reconcile", "", "").await.body;
+        if state["last"]["books"]["spent"] == "4" {
+            break;
+        }
+        s.call("POST", "/v1/reconcile", "", "").await;
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!((&state["status"], &state["last"]["found"]), (&json!("ok"), &json!(0)), "{state}");
+    let books = &state["last"]["books"];
+    assert_eq!(
+        (&books["issued"], &books["free"], &books["difference"]),
+        (&json!("10"), &json!("6"), &json!("0"))
+    );
+    let statement = s.call("GET", "/v1/accounts/acme/statement", "", "").await.body;
+    let amounts: Vec<&Value> =
+        statement["entries"].as_array().expect("entries").iter().map(|e| &e["amount"]).collect();
+    assert_eq!((amounts, &statement["closing"]), (vec![&json!("10"), &json!("-4")], &json!("6")));
+    let key = s.call("GET", "/v1/signing-key", "", "").await.body;
+    let public = key["public"].as_str().expect("a key");
+    let note = statement["checkpoint"].as_str().expect("a checkpoint");
+    let checkpoint = headworks_server::verify_checkpoint(note, public).expect("it fits");
+    assert_eq!((checkpoint.account.as_str(), &json!(checkpoint.seq)), ("acme", &statement["seq"]));
+    for (query, status) in [
+        ("from=yesterday", 422),
+        ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", 422),
+        ("format=pdf", 422),
+    ] {
+        let reply = s.call("GET", &format!("/v1/accounts/acme/statement?{query}"), "", "").await;
+        assert_eq!((reply.status, reply.problem()), (status, "invalid_request"), "{query}");
+    }
+    assert_eq!(s.call("GET", "/v1/accounts/nobody/statement", "", "").await.status, 404);
+    // Twice as dear: 8 instead of 4.
+    let catalog = crate::common::CATALOG;
+    let dearer = catalog.replace(r#"tokens = "1""#, r#"tokens = "2""#);
+    assert_ne!(dearer, catalog);
+    let tried = s.call("POST", "/v1/catalog/what-if", "", &dearer).await.body;
+    assert_eq!(
+        (&tried["total"]["was"]["charged"], &tried["total"]["would_be"]["charged"]),
+        (&json!("4"), &json!("8"))
+    );
+    assert_eq!(s.balances("acme").await["spent"], "4", "nothing changed");
+    let broken = s.call("POST", "/v1/catalog/what-if", "", "version = 1").await;
+    assert_eq!(broken.status, 422);
+}
