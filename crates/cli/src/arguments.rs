@@ -92,6 +92,8 @@ pub(crate) enum Command {
         #[arg(long, value_parser = instant)]
         until: Option<Instant>,
     },
+    /// Write one of the ledger's datasets as rows
+    Export(ExportArguments),
     /// Show what moved an account's balance in a period, signed
     Statement(StatementArguments),
     /// Check a statement offline: its signature, its sums, that nothing was altered
@@ -109,6 +111,54 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     #[command(flatten)]
     Call(Call),
+}
+
+/// A dataset of the ledger.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Dataset {
+    /// Usage events: one row for each charged use
+    Usage,
+    /// Monetization events: one row for each meter of a charge, with its price
+    Lines,
+    /// Monetization events: one row for each source that paid
+    Draws,
+    /// Balance updates: one row for each movement between two books
+    Movements,
+}
+
+/// A form of rows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Comma-separated, RFC 4180, with a head
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The dataset
+    #[arg(value_enum)]
+    pub(crate) dataset: Dataset,
+    /// The data directory while no server runs, or a backup
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The form
+    #[arg(long, value_enum, default_value = "csv")]
+    pub(crate) format: ExportFormat,
+    /// This account only
+    #[arg(long, value_parser = name)]
+    pub(crate) account: Option<Name>,
+    /// Recorded from this instant on, RFC 3339
+    #[arg(long, value_parser = instant)]
+    pub(crate) from: Option<Instant>,
+    /// Recorded before this instant, RFC 3339
+    #[arg(long = "to", value_parser = instant)]
+    pub(crate) to_instant: Option<Instant>,
+    /// The file; default: standard output
+    #[arg(long = "out", value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 /// Which statement.

@@ -21,7 +21,7 @@ use crate::print;
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// Opens the store of a data directory that must be there.
-fn open(data: &Path) -> Result<Embedded, Failed> {
+pub(crate) fn open(data: &Path) -> Result<Embedded, Failed> {
     if !data.join("journal").is_dir() {
         return Err(format!(
             "{}: there is no ledger; name the directory that `serve --data` uses",

@@ -9,6 +9,7 @@ mod bench;
 mod calls;
 mod client;
 mod demo;
+mod export;
 mod ledger;
 mod print;
 mod serve;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             Command::Replay { data, catalog } => ledger::replay(&data, catalog.as_deref(), arguments.json),
             Command::Backup { data, to } => ledger::backup(&data, &to, arguments.json),
             Command::Restore { from, data, until } => ledger::restore(&from, &data, until, arguments.json),
+            Command::Export(what) => export::run(&what),
             Command::Statement(what) => ledger::statement(&what, &arguments.remote, arguments.json).await,
             Command::Verify { file, key } => ledger::verify(&file, &key, arguments.json),
             Command::SigningKey => ledger::signing_key(&arguments.remote, arguments.json).await,

@@ -144,6 +144,31 @@ fn a_statement_is_signed_and_verified_offline() {
             on(&["signing-key"]).trim().to_owned(),
         )
     };
+    // The datasets link by account and record.
+    let export = |args: &[&str]| {
+        let done = headworks().args(["export", "--data"]).arg(&data).args(args).output().expect("runs");
+        assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
+        text(&done.stdout)
+    };
+    let usage: serde_json::Value =
+        serde_json::from_str(export(&["usage", "--format", "ndjson"]).trim()).expect("one line of JSON");
+    assert_eq!(
+        (&usage["account"], &usage["record"], &usage["quantities"]["tokens"]),
+        (&"acme".into(), &3.into(), &1_000_000.into())
+    );
+    let lines = export(&["lines"]);
+    assert!(
+        lines.starts_with("account,record,effective_at,recorded_at,feature,")
+            && lines.contains(",tokens,1000000,0.000001875,1.875"),
+        "{lines}"
+    );
+    assert!(export(&["draws"]).contains(",chat,grant,credits,2,purchased,1.875,"), "{}", export(&["draws"]));
+    let movements = export(&["movements", "--account", "acme"]);
+    assert!(
+        movements.contains(",operator,grant:2,10,") && movements.contains(",grant:2,spent,1.875,"),
+        "{movements}"
+    );
+    assert_eq!(export(&["movements", "--from", "2999-01-01T00:00:00Z"]), "");
     // A spreadsheet must not run what a caller wrote, a browser must not either.
     assert!(csv.contains(",10,10,'=<invoice> 7,") && csv.lines().count() == 5, "{csv}");
     assert!(html.contains("=&lt;invoice&gt; 7") && !html.contains("<invoice>"), "{html}");
