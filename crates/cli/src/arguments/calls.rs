@@ -1,0 +1,306 @@
+//! Arguments of the commands that call the API, one for each call.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use headworks_core::account::Consent;
+use headworks_core::amount::Credits;
+use headworks_core::ledger::Category;
+use headworks_core::name::{Label, Name, Path, Segment};
+use headworks_core::time::{Instant, Span};
+use headworks_wire::Reference;
+
+use super::values::*;
+
+/// One command for each call.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Call {
+    /// Ask how much is allowed, and hold it or charge it at once
+    Authorize(AuthorizeArguments),
+    /// Ask without any effect
+    Check(AuthorizeArguments),
+    /// Grow a hold, move its deadline, or report progress
+    Extend {
+        /// The hold, like acme~17
+        #[arg(value_parser = reference)]
+        hold: Reference,
+        /// How much more, like output_tokens=500; repeat for several
+        #[arg(short, long = "quantity", value_parser = quantity, value_name = "METER=N")]
+        quantities: Vec<(Name, u64)>,
+        /// Accept less: the least of one meter
+        #[arg(long, value_parser = quantity, value_name = "METER=N")]
+        min: Option<(Name, u64)>,
+        /// New life from now, like 60s
+        #[arg(long, value_parser = span)]
+        life: Option<Span>,
+        /// Use so far; repeat for several
+        #[arg(long = "progress", value_parser = quantity, value_name = "METER=N")]
+        progress: Vec<(Name, u64)>,
+        /// The user agrees to paid sources
+        #[arg(long)]
+        consent: bool,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// End a hold at the actual use
+    Settle {
+        /// The hold, like acme~17
+        #[arg(value_parser = reference)]
+        hold: Reference,
+        /// The actual use, like output_tokens=312; repeat for several
+        #[arg(short, long = "quantity", value_parser = quantity, value_name = "METER=N")]
+        quantities: Vec<(Name, u64)>,
+    },
+    /// End a hold at zero
+    Release {
+        /// The hold, like acme~17
+        #[arg(value_parser = reference)]
+        hold: Reference,
+    },
+    /// Charge use that has happened
+    Record {
+        #[command(flatten)]
+        what: WhatArguments,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Run a batch of operations from a JSON file: {"items": [{"authorize": {…}}, …]}
+    Batch {
+        /// The file; - for standard input
+        file: PathBuf,
+    },
+    /// Explain a past decision
+    Explain {
+        /// The decision, like acme~17
+        id: String,
+    },
+    /// Open, change and read accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
+    #[command(flatten)]
+    Credits(CreditsCall),
+    /// Show, check or replace the catalog in force
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Show the server's metrics
+    Metrics,
+}
+
+/// The calls that change credits.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CreditsCall {
+    /// Add credits
+    Grant {
+        /// The account
+        #[arg(value_parser = name)]
+        account: Name,
+        /// How many credits, like 25 or 0.5
+        #[arg(value_parser = credits)]
+        amount: Credits,
+        /// Their kind
+        #[arg(long, default_value = "purchased", value_parser = category, value_name = "free|promotional|purchased|contract")]
+        category: Category,
+        /// Small is drawn first
+        #[arg(long, default_value_t = 0)]
+        priority: u16,
+        /// Usable from, RFC 3339; default: at once
+        #[arg(long, value_parser = instant)]
+        effective_from: Option<Instant>,
+        /// Usable before, RFC 3339; default: they never expire
+        #[arg(long, value_parser = instant)]
+        expires_at: Option<Instant>,
+        /// A feature they pay for; repeat for several; default: all
+        #[arg(long = "feature", value_parser = name)]
+        features: Vec<Name>,
+        /// Your reference, like an invoice number
+        #[arg(long, value_parser = label)]
+        reference: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Take back what is left of a grant
+    Void {
+        /// The grant, like acme~3
+        #[arg(value_parser = reference)]
+        grant: Reference,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Correct a grant by hand
+    Adjust {
+        /// The grant, like acme~3
+        #[arg(value_parser = reference)]
+        grant: Reference,
+        /// Credits to add, or with a minus sign to take
+        #[arg(value_parser = credits, allow_negative_numbers = true)]
+        amount: Credits,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Give back a charge, once, wholly or in part
+    Refund {
+        /// The charge, like acme~18
+        #[arg(value_parser = reference)]
+        charge: Reference,
+        /// How many credits; default: all of them, and the allowance as well
+        #[arg(long, value_parser = credits)]
+        amount: Option<Credits>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+}
+
+/// What is used, and by whom.
+#[derive(Debug, Args)]
+pub(crate) struct WhatArguments {
+    /// Who pays
+    #[arg(value_parser = name)]
+    pub(crate) account: Name,
+    /// What is used
+    #[arg(value_parser = name)]
+    pub(crate) feature: Name,
+    /// Where in the account, like team:research/user:alice
+    #[arg(long, value_parser = path, default_value = "")]
+    pub(crate) path: Path,
+    /// A dimension that prices depend on, like model=large; repeat for several
+    #[arg(short, long = "dimension", value_parser = dimension, value_name = "NAME=VALUE")]
+    pub(crate) dimensions: Vec<(Name, Label)>,
+    /// Units of a meter, like input_tokens=1200; repeat for several
+    #[arg(short, long = "quantity", value_parser = quantity, value_name = "METER=N")]
+    pub(crate) quantities: Vec<(Name, u64)>,
+    /// The user agrees to paid sources
+    #[arg(long)]
+    pub(crate) consent: bool,
+}
+
+/// An idempotency key.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgument {
+    /// Idempotency key: the same for retries of one request; default: a new one, printed to standard error
+    #[arg(long = "key", value_parser = label)]
+    pub(crate) key: Option<Label>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuthorizeArguments {
+    #[command(flatten)]
+    pub(crate) what: WhatArguments,
+    /// Accept less: the least of one meter
+    #[arg(long, value_parser = quantity, value_name = "METER=N")]
+    pub(crate) min: Option<(Name, u64)>,
+    /// Charge at once, without a hold
+    #[arg(long)]
+    pub(crate) settle_now: bool,
+    /// Life of the hold, like 60s
+    #[arg(long, value_parser = span)]
+    pub(crate) life: Option<Span>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgument,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Open an account
+    Open {
+        /// Its name
+        #[arg(value_parser = name)]
+        account: Name,
+        /// Its plan; default: the catalog's default plan
+        #[arg(long, value_parser = name)]
+        plan: Option<Name>,
+        /// Whether paid sources may be drawn; default: as the plan says
+        #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
+        consent: Option<Consent>,
+        /// What billing windows are counted from, RFC 3339; default: now
+        #[arg(long, value_parser = instant)]
+        billing_anchor: Option<Instant>,
+    },
+    /// Change an account's plan and settings
+    Change {
+        /// The account
+        #[arg(value_parser = name)]
+        account: Name,
+        /// New plan
+        #[arg(long, value_parser = name)]
+        plan: Option<Name>,
+        /// Deny every request, or stop doing so
+        #[arg(long, value_name = "true|false")]
+        suspended: Option<bool>,
+        /// Whether paid sources may be drawn
+        #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
+        consent: Option<Consent>,
+        /// What a member may draw from the pool in one window, like user:alice=50; repeat for several
+        #[arg(long = "pool-cap", value_parser = pool_cap, value_name = "LEVEL:NAME=CREDITS")]
+        pool_caps: Vec<(Segment, Credits)>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// List accounts by name
+    List {
+        /// Names after this one
+        #[arg(long)]
+        after: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 100)]
+        max: u16,
+    },
+    /// Show an account
+    Show {
+        /// The account
+        account: String,
+    },
+    /// Show its credits
+    Balances {
+        /// The account
+        account: String,
+    },
+    /// Show its windows
+    Windows {
+        /// The account
+        account: String,
+    },
+    /// Show its open holds
+    Holds {
+        /// The account
+        account: String,
+    },
+    /// Read its log
+    Records {
+        /// The account
+        account: String,
+        /// From this number on
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// At most this many
+        #[arg(long, default_value_t = 100)]
+        max: u16,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Print the catalog in force
+    Show,
+    /// Put a catalog in force, whole or not at all
+    Put {
+        /// The file, TOML or JSON
+        file: PathBuf,
+    },
+    /// Let the server check a catalog without putting it in force
+    Check {
+        /// The file, TOML or JSON
+        file: PathBuf,
+    },
+}

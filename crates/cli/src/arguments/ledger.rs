@@ -1,0 +1,127 @@
+//! Arguments of the commands on a whole ledger, and of the measurements.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use headworks_core::name::Name;
+use headworks_core::time::Instant;
+
+use super::values::{instant, name};
+
+/// A dataset of the ledger.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Dataset {
+    /// Usage events: one row for each charged use
+    Usage,
+    /// Monetization events: one row for each meter of a charge, with its price
+    Lines,
+    /// Monetization events: one row for each source that paid
+    Draws,
+    /// Balance updates: one row for each movement between two books
+    Movements,
+}
+
+/// A form of rows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Comma-separated, RFC 4180, with a head
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The dataset
+    #[arg(value_enum)]
+    pub(crate) dataset: Dataset,
+    /// The data directory while no server runs, or a backup
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The form
+    #[arg(long, value_enum, default_value = "csv")]
+    pub(crate) format: ExportFormat,
+    /// This account only
+    #[arg(long, value_parser = name)]
+    pub(crate) account: Option<Name>,
+    /// Recorded from this instant on, RFC 3339
+    #[arg(long, value_parser = instant)]
+    pub(crate) from: Option<Instant>,
+    /// Recorded before this instant, RFC 3339
+    #[arg(long = "to", value_parser = instant)]
+    pub(crate) to_instant: Option<Instant>,
+    /// The file; default: standard output
+    #[arg(long = "out", value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+/// Which statement.
+#[derive(Debug, Args)]
+pub(crate) struct StatementArguments {
+    /// The account
+    #[arg(value_parser = name)]
+    pub(crate) account: Name,
+    /// From this instant on, RFC 3339; default: the first record
+    #[arg(long, value_parser = instant)]
+    pub(crate) from: Option<Instant>,
+    /// To before this instant, RFC 3339; default: now
+    #[arg(long, value_parser = instant)]
+    pub(crate) to: Option<Instant>,
+    /// The form; --json is short for `json`
+    #[arg(long, default_value = "text", value_parser = ["text", "json", "csv", "html"])]
+    pub(crate) format: String,
+}
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArguments {
+    #[command(subcommand)]
+    pub(crate) what: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Durable authorize and settle in process, beside a bare append and fdatasync of the same bytes
+    Engine(EngineBench),
+    /// HTTP authorize beside the same server's empty endpoint
+    Http(HttpBench),
+    /// Reconcile, replay, what-if, backup and restore over a ledger made for it
+    Ledger(LedgerBench),
+}
+
+/// How to measure the ledger.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct LedgerBench {
+    /// Accounts, drawn evenly
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) accounts: u32,
+    /// Records, about
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) records: u64,
+}
+
+/// How to measure the engine.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct EngineBench {
+    /// Accounts, drawn evenly
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) accounts: u32,
+    /// Seconds
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// Operations in flight
+    #[arg(long, default_value_t = 64)]
+    pub(crate) in_flight: usize,
+}
+
+/// How to measure the server.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct HttpBench {
+    /// Connections
+    #[arg(long, default_value_t = 64)]
+    pub(crate) connections: usize,
+    /// Seconds for each side
+    #[arg(long, default_value_t = 5)]
+    pub(crate) seconds: u64,
+}

@@ -1,0 +1,203 @@
+//! The command line: every setting is defined here once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use headworks_core::name::Label;
+use headworks_core::time::Instant;
+use headworks_wire::Scope;
+
+mod calls;
+mod ledger;
+mod values;
+
+pub(crate) use calls::*;
+pub(crate) use ledger::*;
+use values::*;
+
+/// An access engine: how much is allowed, and from which source?
+#[derive(Debug, Parser)]
+#[command(name = "headworks", version, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Print answers as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// Which server to call.
+#[derive(Debug, Args)]
+pub(crate) struct Remote {
+    /// The server to call
+    #[arg(
+        long,
+        global = true,
+        env = "HEADWORKS_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    pub(crate) server: String,
+    /// The API key to call it with
+    #[arg(long, global = true, env = "HEADWORKS_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) api_key: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Serve(ServeArguments),
+    /// Start a server on loopback, drive it with a public trace, and show what it decided
+    Demo(DemoArguments),
+    /// Check a catalog file: every problem with its line and a fix
+    CheckCatalog {
+        /// The file, TOML or JSON
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the catalog
+    Schema,
+    /// Measure this machine: the engine or the server beside what bounds it
+    Bench(BenchArguments),
+    /// Compute every dataset of the ledger again and name each record that differs
+    Reconcile {
+        /// Work on this data directory while no server runs; otherwise the server is asked
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Ask every recorded request again, as it was or on another catalog
+    Replay {
+        /// The data directory, while no server runs
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// A catalog to try: shows the decisions, denials and revenue that change
+        #[arg(long, value_name = "FILE")]
+        catalog: Option<PathBuf>,
+    },
+    /// Copy a ledger, also while a server runs on it; the copy is a data directory
+    Backup {
+        /// The data directory
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Where the copy goes; an earlier backup of the same ledger is brought up to date
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Write a backup's ledger into a new data directory, as it was at an instant
+    Restore {
+        /// The backup
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// The new data directory
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Leave out everything recorded from this instant on, RFC 3339
+        #[arg(long, value_parser = instant)]
+        until: Option<Instant>,
+    },
+    /// Write one of the ledger's datasets as rows
+    Export(ExportArguments),
+    /// Show what moved an account's balance in a period, signed
+    Statement(StatementArguments),
+    /// Check a statement offline: its signature, its sums, that nothing was altered
+    Verify {
+        /// The statement as JSON; `-` reads standard input
+        file: PathBuf,
+        /// The server's public key, from `headworks signing-key`, kept where the statement's holder trusts it
+        #[arg(long, value_name = "headworks+ID+KEY")]
+        key: String,
+    },
+    /// Print the public key that statements are signed with
+    SigningKey,
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    #[command(flatten)]
+    Call(Call),
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// The directory with the ledger; made when it is not there
+    #[arg(long, env = "HEADWORKS_DATA", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The address to listen on
+    #[arg(long, env = "HEADWORKS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Put this catalog in force at the start when it differs from the one stored; read again on SIGHUP
+    #[arg(long, env = "HEADWORKS_CATALOG", value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+    /// Most accounts in memory
+    #[arg(long, env = "HEADWORKS_ACCOUNTS_MAX", default_value_t = 1_000_000, value_name = "N")]
+    pub(crate) accounts_max: usize,
+    /// Most connections at once
+    #[arg(long, env = "HEADWORKS_CONNECTIONS_MAX", default_value_t = 10_000, value_name = "N")]
+    pub(crate) connections_max: usize,
+    /// Seconds after which a request is answered `outcome_unknown`
+    #[arg(long, env = "HEADWORKS_REQUEST_TIMEOUT_S", default_value_t = 30, value_name = "SECONDS")]
+    pub(crate) request_timeout_s: u64,
+    /// Seconds a shutdown waits for running requests
+    #[arg(long, env = "HEADWORKS_DRAIN_S", default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) drain_s: u64,
+    /// Notation of the log
+    #[arg(long, env = "HEADWORKS_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// Notation of the log.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How to run the demo.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// End after the report instead of staying up
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The address to listen on; a free port when it is taken
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Where to keep the ledger; default: a temporary directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// How much of the traced hour to replay
+    #[arg(long, default_value_t = 60, value_name = "MINUTES", value_parser = clap::value_parser!(u16).range(1..=60))]
+    pub(crate) minutes: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make an API key; its secret is printed once
+    Create {
+        /// Work on this data directory while no server runs; needed for the first key
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// What the key may do; repeat for several
+        #[arg(long = "scope", required = true, value_parser = scope, value_name = "decide|record|read|admin")]
+        scopes: Vec<Scope>,
+        /// An account it reaches, or a prefix that ends in *; repeat for several; default: all
+        #[arg(long = "account", value_name = "NAME", value_parser = label)]
+        accounts: Vec<Label>,
+        /// When it stops working, RFC 3339
+        #[arg(long, value_parser = instant)]
+        expires_at: Option<Instant>,
+        /// For people
+        #[arg(long, value_parser = label)]
+        note: Option<Label>,
+    },
+    /// List the keys in force
+    List,
+    /// Revoke a key at once
+    Revoke {
+        /// The key's id
+        id: String,
+    },
+}

@@ -1,0 +1,78 @@
+//! Values of arguments: every one checked where it is written, with a message that says what was expected.
+
+use headworks_core::account::Consent;
+use headworks_core::amount::Credits;
+use headworks_core::ledger::Category;
+use headworks_core::name::{Label, Name, Path, Segment};
+use headworks_core::time::{Instant, Span};
+use headworks_wire::{Reference, Scope};
+
+fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e: T::Err| e.to_string())
+}
+
+pub(super) fn name(text: &str) -> Result<Name, String> {
+    parsed(text)
+}
+
+pub(super) fn credits(text: &str) -> Result<Credits, String> {
+    parsed(text)
+}
+
+pub(super) fn instant(text: &str) -> Result<Instant, String> {
+    parsed(text)
+}
+
+pub(super) fn span(text: &str) -> Result<Span, String> {
+    parsed(text)
+}
+
+pub(super) fn path(text: &str) -> Result<Path, String> {
+    parsed(text)
+}
+
+pub(super) fn reference(text: &str) -> Result<Reference, String> {
+    parsed(text)
+}
+
+pub(super) fn label(text: &str) -> Result<Label, String> {
+    Label::new(text).map_err(|e| e.to_string())
+}
+
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
+}
+
+pub(super) fn scope(text: &str) -> Result<Scope, String> {
+    word(text)
+}
+
+pub(super) fn category(text: &str) -> Result<Category, String> {
+    word(text)
+}
+
+pub(super) fn consent(text: &str) -> Result<Consent, String> {
+    word(text)
+}
+
+fn pair<'a>(text: &'a str, like: &str) -> Result<(&'a str, &'a str), String> {
+    text.split_once('=').ok_or_else(|| format!("write it like {like}"))
+}
+
+pub(super) fn quantity(text: &str) -> Result<(Name, u64), String> {
+    let (meter, n) = pair(text, "output_tokens=500")?;
+    Ok((parsed(meter)?, n.parse().map_err(|_| format!("`{n}` is no whole number from 0 up"))?))
+}
+
+pub(super) fn dimension(text: &str) -> Result<(Name, Label), String> {
+    let (name, value) = pair(text, "model=large")?;
+    Ok((parsed(name)?, label(value)?))
+}
+
+pub(super) fn pool_cap(text: &str) -> Result<(Segment, Credits), String> {
+    let (segment, cap) = pair(text, "user:alice=50")?;
+    Ok((parsed(segment)?, parsed(cap)?))
+}

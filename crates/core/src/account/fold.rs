@@ -1,0 +1,354 @@
+//! The fold: what a record does to a state. The one place where a state changes.
+//!
+//! Uses the record alone, never the catalog or a clock.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::{Account, Counted, FoldError, Grant, Hold, Window};
+use crate::amount::Credits;
+use crate::decision::{Draw, Source, Visit};
+use crate::ledger::{
+    Book, Correction, Event, GrantId, GrantTerms, HoldId, HoldTerms, Movement, Record, RecordError, Seq, Use,
+    chain,
+};
+use crate::name::{Level, Name, Path};
+use crate::time::Instant;
+use crate::window::{Terms, Used};
+
+impl Account {
+    /// Folds a record, verifying the chain against its bytes; returns the hash after it.
+    ///
+    /// # Errors
+    /// Refuses a record that does not follow; the state must then be thrown away.
+    pub fn apply_bytes(&mut self, bytes: &[u8]) -> Result<[u8; 32], FoldError> {
+        let record = Record::from_bytes(bytes).map_err(|e: RecordError| self.broken(&e.to_string()))?;
+        let hash = chain(&self.chain, bytes);
+        self.apply(&record, hash)?;
+        Ok(hash)
+    }
+
+    fn broken(&self, what: &str) -> FoldError {
+        FoldError { seq: self.seq + 1, what: what.to_string() }
+    }
+
+    /// Folds a record whose chain hash is known.
+    ///
+    /// # Errors
+    /// Refuses a record that does not follow; the state must then be thrown away.
+    pub fn apply(&mut self, record: &Record, hash: [u8; 32]) -> Result<(), FoldError> {
+        if record.seq != self.seq + 1 {
+            return Err(self.broken(&alloc::format!("its number is {}", record.seq)));
+        }
+        let now = record.recorded_at;
+        if let Some(terms) = &record.opens {
+            self.open_grant(GrantId(record.seq), terms.clone());
+        }
+        self.apply_event(record, now).map_err(|what| self.broken(&what))?;
+        for movement in &record.movements {
+            self.apply_movement(movement).map_err(|what| self.broken(&what))?;
+        }
+        self.finish_event(record).map_err(|what| self.broken(&what))?;
+        (self.seq, self.chain, self.recorded_at) = (record.seq, hash, now);
+        if self.wakes_at <= now {
+            self.wakes_at = self.next_wake();
+        }
+        Ok(())
+    }
+
+    /// Counts the use of a feature that is not recorded.
+    pub fn count_volatile(&mut self, usage: &Use, decision: &crate::decision::Decision, now: Instant) {
+        if decision.outcome.is_granted() {
+            self.take_visits(&usage.path, &decision.visits, now);
+        }
+    }
+
+    /// Makes [`Self::wakes_at`] exact, once everything that was due has ended.
+    pub fn settle_wake(&mut self) {
+        self.wakes_at = self.next_wake();
+    }
+
+    fn next_wake(&self) -> Instant {
+        let holds = self.holds.iter().map(|h| h.terms.deadline);
+        let grants = self.grants.iter().filter(|g| g.remaining.is_positive()).map(|g| g.terms.expires_at);
+        holds.chain(grants).min().unwrap_or(Instant::NEVER)
+    }
+
+    /// What must stand before the movements: new grants, new holds, windows.
+    fn apply_event(&mut self, record: &Record, now: Instant) -> Result<(), String> {
+        match &record.event {
+            Event::Opened(settings) => {
+                self.settings = settings.clone();
+                self.opened_at = now;
+            }
+            Event::Changed(settings, _) => self.settings = settings.clone(),
+            Event::Authorized(usage, decision, terms) => {
+                self.open_hold(record.seq, now, usage, terms);
+                self.count(HoldId(record.seq), &decision.visits, &decision.draws, now)?;
+            }
+            Event::Extended(id, usage, decision, deadline, progress) => {
+                self.extend_hold(*id, usage, *deadline, progress.as_deref())?;
+                self.count(*id, &decision.visits, &decision.draws, now)?;
+            }
+            Event::Settled(id, charge, late) => {
+                if !late {
+                    self.correct_windows(*id, &record.corrections, now)?;
+                }
+                self.take_visits(&charge.usage.path, excess_visits(charge), now);
+            }
+            Event::Released(id) | Event::Expired(id, _) => {
+                self.correct_windows(*id, &record.corrections, now)?
+            }
+            Event::Charged(charge, decision) => self.take_visits(&charge.usage.path, &decision.visits, now),
+            Event::Refunded { reopened, path, .. } => {
+                for (id, terms) in reopened {
+                    self.open_grant(*id, terms.clone());
+                }
+                self.correct(path, &record.corrections, now);
+            }
+            Event::Voided(id, _) => {
+                let grant = self.grants.iter_mut().find(|g| g.id == *id).ok_or("no such grant")?;
+                grant.voided = true;
+            }
+            Event::Adjusted(id, by, _) => {
+                let grant = self.grants.iter_mut().find(|g| g.id == *id).ok_or("no such grant")?;
+                grant.terms.amount = grant.terms.amount.checked_add(*by).ok_or("overflow")?;
+            }
+            Event::Denied(denials) => self.denied = self.denied.saturating_add(denials.count),
+            Event::Granted
+            | Event::GrantExpired(_)
+            | Event::CatalogLoaded(..)
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What must wait until the movements are done: ended holds and empty grants leave.
+    fn finish_event(&mut self, record: &Record) -> Result<(), String> {
+        match &record.event {
+            Event::Settled(id, _, false) | Event::Released(id) | Event::Expired(id, _) => {
+                self.end_hold(*id)?
+            }
+            Event::Opened(_)
+            | Event::Changed(..)
+            | Event::Authorized(..)
+            | Event::Extended(..)
+            | Event::Settled(_, _, true)
+            | Event::Charged(..)
+            | Event::Granted
+            | Event::GrantExpired(_)
+            | Event::Voided(..)
+            | Event::Adjusted(..)
+            | Event::Refunded { .. }
+            | Event::Denied(_)
+            | Event::CatalogLoaded(..)
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked(_) => {}
+        }
+        if !record.movements.is_empty() {
+            self.grants.retain(|g| g.remaining.is_positive() || g.held.is_positive());
+        }
+        Ok(())
+    }
+
+    fn open_hold(&mut self, seq: Seq, now: Instant, usage: &Use, terms: &HoldTerms) {
+        self.wakes_at = self.wakes_at.min(terms.deadline);
+        self.holds.push(Box::new(Hold {
+            id: HoldId(seq),
+            opened_at: now,
+            terms: terms.clone(),
+            usage: usage.clone(),
+            draws: SmallVec::new(),
+            counted: Vec::new(),
+            extensions: 0,
+            progress: None,
+        }));
+    }
+
+    fn hold_mut(&mut self, id: HoldId) -> Result<&mut Hold, String> {
+        let at = self.holds.binary_search_by_key(&id, |h| h.id).map_err(|_| "no such hold")?;
+        self.holds.get_mut(at).map(|h| &mut **h).ok_or_else(|| "no such hold".into())
+    }
+
+    fn extend_hold(
+        &mut self,
+        id: HoldId,
+        more: &Use,
+        deadline: Instant,
+        progress: Option<&Use>,
+    ) -> Result<(), String> {
+        let hold = self.hold_mut(id)?;
+        if deadline != hold.terms.deadline {
+            hold.terms.deadline = deadline;
+            hold.extensions += 1;
+        }
+        for line in &more.lines {
+            if let Some(held) = hold.usage.lines.iter_mut().find(|l| l.meter == line.meter) {
+                held.quantity = held.quantity.saturating_add(line.quantity);
+            }
+        }
+        if let Some(progress) = progress {
+            hold.progress = Some(progress.clone());
+        }
+        self.wakes_at = self.wakes_at.min(deadline);
+        Ok(())
+    }
+
+    /// Counts what a decision took and writes it on the hold's receipt.
+    fn count(&mut self, id: HoldId, visits: &[Visit], draws: &[Draw], now: Instant) -> Result<(), String> {
+        for draw in draws {
+            if let Source::Grant(grant, _) = draw.source {
+                let grant = self.grants.iter_mut().find(|g| g.id == grant).ok_or("no such grant")?;
+                grant.held = grant.held.checked_add(draw.credits()).ok_or("overflow")?;
+            }
+        }
+        let hold = self.hold_mut(id)?;
+        for draw in draws {
+            match hold.draws.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
+                Some(same) => same.amount += draw.amount,
+                None => hold.draws.push(draw.clone()),
+            }
+        }
+        for visit in visits.iter().filter(|v| v.terms.is_some() && v.cost != 0) {
+            hold.counted.push(Counted {
+                name: visit.name.clone(),
+                level: visit.level,
+                at: now,
+                cost: visit.cost,
+                basis: visit.basis.clone(),
+            });
+        }
+        let path = hold.usage.path.clone();
+        self.take_visits(&path, visits, now);
+        Ok(())
+    }
+
+    fn take_visits(&mut self, path: &Path, visits: &[Visit], now: Instant) {
+        for visit in visits {
+            if let (Some(terms), true) = (&visit.terms, visit.cost != 0) {
+                self.take(&visit.name, visit.level, path.at(visit.level), *terms, visit.cost, now);
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        name: &Name,
+        level: Level,
+        member: Option<&Name>,
+        terms: Terms,
+        cost: i64,
+        now: Instant,
+    ) {
+        match self.find_window(name, level, member) {
+            Ok(i) => {
+                if let Some(window) = self.windows.get_mut(i) {
+                    let mut used = Some(core::mem::replace(&mut window.used, Used::Slots(0)));
+                    terms.take(&mut used, cost, now);
+                    window.used = used.unwrap_or(Used::Slots(0));
+                }
+            }
+            Err(_) => {
+                if self.windows.len().is_power_of_two() && self.windows.len() >= 8 {
+                    self.windows.retain(|w| !w.used.is_over(now));
+                }
+                let mut used = None;
+                terms.take(&mut used, cost, now);
+                if let (Some(used), Err(i)) = (used, self.find_window(name, level, member)) {
+                    self.windows.insert(
+                        i,
+                        Window { name: name.clone(), level, member: member.cloned().map(Box::new), used },
+                    );
+                }
+            }
+        }
+    }
+
+    fn correct_windows(
+        &mut self,
+        id: HoldId,
+        corrections: &[Correction],
+        now: Instant,
+    ) -> Result<(), String> {
+        let path = self.hold(id).ok_or("no such hold")?.usage.path.clone();
+        self.correct(&path, corrections, now);
+        Ok(())
+    }
+
+    fn correct(&mut self, path: &Path, corrections: &[Correction], now: Instant) {
+        for c in corrections {
+            let Ok(i) = self.find_window(&c.name, c.level, path.at(c.level)) else {
+                continue;
+            };
+            let Some(window) = self.windows.get_mut(i) else {
+                continue;
+            };
+            window.used.correct(c.counted_at, c.delta, now);
+            if window.used.is_over(now) {
+                self.windows.remove(i);
+            }
+        }
+    }
+
+    fn open_grant(&mut self, id: GrantId, terms: GrantTerms) {
+        if self.grant(id).is_some() {
+            return;
+        }
+        self.wakes_at = self.wakes_at.min(terms.expires_at);
+        let grant = Grant { id, terms, remaining: Credits::ZERO, held: Credits::ZERO, voided: false };
+        let at = self.grants.partition_point(|g| g.burn_key() < grant.burn_key());
+        self.grants.insert(at, grant);
+    }
+
+    fn end_hold(&mut self, id: HoldId) -> Result<(), String> {
+        let at = self.holds.binary_search_by_key(&id, |h| h.id).map_err(|_| "no such hold")?;
+        let hold = self.holds.remove(at);
+        for draw in &hold.draws {
+            if let Source::Grant(grant, _) = draw.source {
+                let grant = self.grants.iter_mut().find(|g| g.id == grant).ok_or("no such grant")?;
+                grant.held = grant.held.checked_sub(draw.credits()).ok_or("overflow")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_movement(&mut self, m: &Movement) -> Result<(), String> {
+        if m.amount < Credits::ZERO {
+            return Err("a movement is negative".into());
+        }
+        self.post(m.from, m.amount, false)?;
+        self.post(m.to, m.amount, true)
+    }
+
+    fn post(&mut self, book: Book, amount: Credits, enters: bool) -> Result<(), String> {
+        let move_to = |balance: &mut Credits, adds: bool| -> Result<(), String> {
+            let next = if adds { balance.checked_add(amount) } else { balance.checked_sub(amount) };
+            *balance =
+                next.filter(|n| *n >= Credits::ZERO).ok_or("a book would go below zero or overflow")?;
+            Ok(())
+        };
+        match book {
+            // What leaves these has been issued or lent to the account.
+            Book::Operator => move_to(&mut self.books.issued, !enters),
+            Book::Goodwill => move_to(&mut self.books.goodwill, !enters),
+            Book::Debt => move_to(&mut self.books.debt, !enters),
+            Book::Overdraft => move_to(&mut self.books.overdraft, !enters),
+            Book::Spent => move_to(&mut self.books.spent, enters),
+            Book::Breakage => move_to(&mut self.books.breakage, enters),
+            // A hold's balance is its receipt.
+            Book::Hold(_) => Ok(()),
+            Book::Grant(id) => {
+                let grant = self.grants.iter_mut().find(|g| g.id == id).ok_or("no such grant")?;
+                move_to(&mut grant.remaining, enters)
+            }
+        }
+    }
+}
+
+fn excess_visits(charge: &crate::ledger::Charge) -> &[Visit] {
+    charge.excess.as_ref().map_or(&[], |e| &e.visits)
+}

@@ -1,0 +1,90 @@
+//! What the operator sets for an account and for the segments inside it.
+
+use alloc::vec::Vec;
+
+#[cfg(feature = "schema")]
+use alloc::{string::String, vec};
+
+use minicbor::{Decode, Encode};
+
+use crate::amount::Credits;
+use crate::name::{Level, Name, Segment};
+use crate::time::Instant;
+
+/// Whether paid sources may be drawn.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Encode,
+    Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Consent {
+    /// Yes.
+    #[default]
+    #[n(0)]
+    Allow,
+    /// Only when the request says so.
+    #[n(1)]
+    Ask,
+    /// No.
+    #[n(2)]
+    Never,
+}
+
+/// Settings of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Settings {
+    /// The plan.
+    #[n(0)]
+    pub plan: Name,
+    /// Whether every request is denied.
+    #[n(1)]
+    pub suspended: bool,
+    /// Consent of the account; `None`: the plan's.
+    #[n(2)]
+    pub consent: Option<Consent>,
+    /// What billing windows are counted from.
+    #[n(3)]
+    pub billing_anchor: Instant,
+    /// Settings of segments, in order.
+    #[n(4)]
+    pub segments: Vec<SegmentSettings>,
+}
+
+/// Settings of one segment of the path.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SegmentSettings {
+    /// Which.
+    #[n(0)]
+    pub segment: Segment,
+    /// Whether every request through it is denied.
+    #[n(1)]
+    pub suspended: bool,
+    /// Its consent; the strictest of the path and the account counts.
+    #[n(2)]
+    pub consent: Option<Consent>,
+    /// What it may draw from the pool in one window.
+    #[n(3)]
+    pub pool_cap: Option<Credits>,
+}
+
+impl Settings {
+    /// The settings of a segment, if it has any.
+    #[must_use]
+    pub fn segment(&self, level: Level, name: &Name) -> Option<&SegmentSettings> {
+        let found =
+            self.segments.binary_search_by(|s| (s.segment.level, &s.segment.name).cmp(&(level, name)));
+        found.ok().and_then(|i| self.segments.get(i))
+    }
+}

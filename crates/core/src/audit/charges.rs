@@ -1,0 +1,219 @@
+//! Charges from usage, draws from charges.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::{Dataset, Found};
+use crate::account::{Account, Hold};
+use crate::amount::Credits;
+use crate::catalog::Catalog;
+use crate::decision::{Decision, Draw, Source, Verdict};
+use crate::ledger::{Charge, Event, Record, Unit, Use};
+use crate::time::Instant;
+
+/// The priced uses of a record, each with the price that the record states for it.
+fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
+    match &record.event {
+        Event::Authorized(usage, decision, _) | Event::Extended(_, usage, decision, ..) => {
+            let stated = usage.lines.iter().any(|l| l.quantity > 0).then_some(decision.price);
+            alloc::vec![(usage, stated)]
+        }
+        Event::Charged(charge, decision) => {
+            alloc::vec![(&charge.usage, Some(charge.price)), (&charge.usage, Some(decision.price))]
+        }
+        Event::Settled(_, charge, _) | Event::Expired(_, Some(charge)) => {
+            alloc::vec![(&charge.usage, Some(charge.price))]
+        }
+        Event::Denied(denials) => denials.recent.iter().map(|d| (&d.usage, Some(d.decision.price))).collect(),
+        Event::Opened(_)
+        | Event::Changed(..)
+        | Event::Released(_)
+        | Event::Expired(_, None)
+        | Event::Granted
+        | Event::GrantExpired(_)
+        | Event::Voided(..)
+        | Event::Adjusted(..)
+        | Event::Refunded { .. }
+        | Event::CatalogLoaded(..)
+        | Event::KeyCreated(_)
+        | Event::KeyRevoked(_) => Vec::new(),
+    }
+}
+
+/// Charges from usage: every price is the sum of its lines, every line has the price of its rate card.
+pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Found) {
+    for (usage, stated) in uses(record) {
+        let mut sum = Some(0_i128);
+        for line in &usage.lines {
+            let amount = i128::from(line.quantity).checked_mul(i128::from(line.price.nano()));
+            sum = sum.zip(amount).and_then(|(a, b)| a.checked_add(b));
+        }
+        if let Some(stated) = stated
+            && sum != Some(i128::from(stated.nano()))
+        {
+            let sum = sum.map_or("more than credits can hold".into(), |n| format!("{n} nano-credits"));
+            found.push((
+                Dataset::Monetization,
+                format!("it states a price of {stated}, its lines come to {sum}"),
+            ));
+        }
+        let known = catalogs.iter().filter(|c| c.version == usage.catalog);
+        let mut checked = known.filter_map(|c| Some((c, c.feature(usage.feature.as_str())?))).peekable();
+        if checked.peek().is_some() && !checked.any(|(_, feature)| has_prices(feature, usage)) {
+            found.push((
+                Dataset::Usage,
+                format!("its prices are not those of catalog `{}` for `{}`", usage.catalog, usage.feature),
+            ));
+        }
+    }
+}
+
+fn has_prices(feature: &crate::catalog::Feature, usage: &Use) -> bool {
+    // The version that was pinned, not the one in force when the record was written.
+    let pinned = usage.card.as_ref().map_or_else(Instant::default, |c| c.effective_from);
+    let Ok(prices) = feature.prices(&usage.dimensions, pinned) else {
+        return false;
+    };
+    usage.lines.iter().all(|line| {
+        let at = feature.meters.iter().position(|m| *m == line.meter);
+        let listed = at.and_then(|i| prices.prices.and_then(|p| p.get(i).copied())).unwrap_or_default();
+        listed == line.price
+    })
+}
+
+pub(super) fn credits_of(draws: &[Draw]) -> i128 {
+    draws.iter().map(|d| i128::from(d.credits().nano())).sum()
+}
+
+/// Draws from charges: what sources pay covers the price, no more and no less.
+pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) {
+    match &record.event {
+        Event::Authorized(usage, decision, _) | Event::Extended(_, usage, decision, ..) => {
+            check_draws(usage, &decision.draws, found);
+            check_visits(decision, found);
+        }
+        Event::Charged(charge, decision) => {
+            check_charge(charge, found);
+            check_visits(decision, found);
+        }
+        Event::Settled(hold, charge, late) => {
+            check_charge(charge, found);
+            if !late {
+                check_of_hold(before.hold(*hold), charge, found);
+            }
+        }
+        Event::Expired(hold, Some(charge)) => {
+            check_charge(charge, found);
+            check_of_hold(before.hold(*hold), charge, found);
+        }
+        Event::Refunded { .. }
+        | Event::Opened(_)
+        | Event::Changed(..)
+        | Event::Released(_)
+        | Event::Expired(_, None)
+        | Event::Granted
+        | Event::GrantExpired(_)
+        | Event::Voided(..)
+        | Event::Adjusted(..)
+        | Event::Denied(_)
+        | Event::CatalogLoaded(..)
+        | Event::KeyCreated(_)
+        | Event::KeyRevoked(_) => {}
+    }
+}
+
+fn check_draws(usage: &Use, draws: &[Draw], found: &mut Found) {
+    if draws.iter().any(|d| d.amount <= 0) {
+        found.push((Dataset::Monetization, "a draw is not above zero".into()));
+        return;
+    }
+    let Some(price) = usage.price() else { return };
+    let credits = credits_of(draws);
+    let allowances: i128 =
+        draws.iter().filter(|d| d.source == Source::Allowance).map(|d| i128::from(d.amount)).sum();
+    let covered = match &usage.unit {
+        Unit::Credits => credits + allowances,
+        // A request that an allowance pays is paid whole.
+        Unit::Requests if allowances > 0 => i128::from(price.nano()).max(credits),
+        Unit::Requests => credits,
+        Unit::Meter(meter) => {
+            let line = usage.lines.iter().find(|l| l.meter == *meter);
+            credits + allowances * line.map_or(0, |l| i128::from(l.price.nano()))
+        }
+    };
+    if covered != i128::from(price.nano()) {
+        found.push((
+            Dataset::Monetization,
+            format!("its draws cover {covered} nano-credits of a price of {price}"),
+        ));
+    }
+}
+
+fn check_charge(charge: &Charge, found: &mut Found) {
+    check_draws(&charge.usage, &charge.draws, found);
+    let of = |source: Source| {
+        credits_of(&charge.draws.iter().filter(|d| d.source == source).cloned().collect::<Vec<_>>())
+    };
+    let (owed, refunded) =
+        charge.excess.as_ref().map_or((0, 0), |e| (i128::from(e.owed.nano()), i128::from(e.refunded.nano())));
+    if (of(Source::Debt), of(Source::Goodwill)) != (owed, refunded) {
+        found.push((Dataset::Monetization, "what it owes or has refunded is not what its draws say".into()));
+    }
+}
+
+/// What a decision says that it took from its sources is what its draws say.
+fn check_visits(decision: &Decision, found: &mut Found) {
+    use crate::decision::Place;
+    for draw in &decision.draws {
+        let visited: i128 = decision
+            .visits
+            .iter()
+            .filter(|v| v.verdict == Verdict::Paid && v.cost > 0)
+            .filter(|v| match (draw.source, v.place) {
+                (Source::Grant(id, _), Place::Grant(visited)) => id == visited && v.name == draw.layer,
+                (Source::Overdraft, Place::Overdraft) => v.name == draw.layer,
+                _ => false,
+            })
+            .map(|v| i128::from(v.cost))
+            .sum();
+        let told = matches!(draw.source, Source::Grant(..) | Source::Overdraft);
+        if told && visited != i128::from(draw.amount) {
+            found.push((
+                Dataset::Monetization,
+                format!("layer `{}` drew {} but its explanation says {visited}", draw.layer, draw.amount),
+            ));
+        }
+    }
+    if let Some(v) = decision.visits.iter().find(|v| {
+        v.cost != 0 && matches!(v.verdict, Verdict::Empty | Verdict::Refused(_)) && v.terms.is_none()
+    }) {
+        found.push((Dataset::Monetization, format!("`{}` refused and yet took {}", v.name, v.cost)));
+    }
+}
+
+/// The part of a charge that the receipt of its hold pays: draw by draw from the front.
+pub(super) fn kept<'a>(hold: &'a Hold, charge: &'a Charge) -> impl Iterator<Item = (&'a Draw, &'a Draw)> {
+    let both = hold.draws.iter().zip(&charge.draws);
+    both.take_while(|(held, drawn)| held.source == drawn.source && held.layer == drawn.layer)
+}
+
+/// A settled hold keeps the front of its receipt.
+fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Found) {
+    let Some(hold) = hold else { return };
+    if hold.usage.feature != charge.usage.feature || hold.usage.path != charge.usage.path {
+        found
+            .push((Dataset::Usage, "it is charged for another feature or place than it was held for".into()));
+    }
+    if charge.excess.is_some() {
+        return;
+    }
+    let fits = kept(hold, charge).take_while(|(held, drawn)| drawn.amount <= held.amount).count();
+    if fits < charge.draws.len() {
+        found.push((Dataset::Monetization, "it draws what its hold has not set aside".into()));
+    }
+    // Before the last draw that is kept, every one is kept whole.
+    let whole = kept(hold, charge).take_while(|(held, drawn)| drawn.amount == held.amount).count();
+    if whole + 1 < charge.draws.len() {
+        found.push((Dataset::Monetization, "it keeps a later draw of its hold before an earlier one".into()));
+    }
+}

@@ -1,0 +1,244 @@
+//! Accounts: balances, windows, holds, records.
+
+use std::collections::BTreeMap;
+
+use headworks_core::account::Consent;
+use headworks_core::amount::Credits;
+use headworks_core::ledger::Category;
+use headworks_core::name::{Label, Level, Name, Segment};
+use headworks_core::time::Instant;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Charge, Decision, Draw, Movement, Usage};
+use crate::reference::Reference;
+use crate::requests::SegmentSettings;
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub id: Name,
+    /// Its plan.
+    #[schema(value_type = String)]
+    pub plan: Name,
+    /// Whether every request is denied.
+    pub suspended: bool,
+    /// Its consent; absent: as the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// What billing windows are counted from.
+    #[schema(value_type = String, format = DateTime)]
+    pub billing_anchor: Instant,
+    /// Settings of segments.
+    #[schema(value_type = BTreeMap<String, SegmentSettings>)]
+    pub segments: BTreeMap<Segment, SegmentSettings>,
+    /// When it was opened.
+    #[schema(value_type = String, format = DateTime)]
+    pub opened_at: Instant,
+    /// Number of its last record.
+    pub seq: u64,
+    /// Chain hash after it, in hexadecimal.
+    pub hash: String,
+}
+
+/// A list of accounts.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Accounts {
+    /// Names, in order.
+    #[schema(value_type = Vec<String>)]
+    pub accounts: Vec<Name>,
+    /// Pass as `after` for the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub next: Option<Name>,
+}
+
+/// The credits of an account: `available = granted − spent − held − debt`, in effect now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Balances {
+    /// As of.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// What can be drawn now, less what is owed.
+    #[schema(value_type = String)]
+    pub available: Credits,
+    /// Set aside by open holds.
+    #[schema(value_type = String)]
+    pub held: Credits,
+    /// Charged since the account was opened, less refunds.
+    #[schema(value_type = String)]
+    pub spent: Credits,
+    /// Issued by the operator, less what was taken back.
+    #[schema(value_type = String)]
+    pub issued: Credits,
+    /// Expired unused.
+    #[schema(value_type = String)]
+    pub breakage: Credits,
+    /// Made good by the operator.
+    #[schema(value_type = String)]
+    pub goodwill: Credits,
+    /// Owed after overshoots.
+    #[schema(value_type = String)]
+    pub debt: Credits,
+    /// Drawn below zero by agreement.
+    #[schema(value_type = String)]
+    pub overdraft: Credits,
+    /// Open grants, in burn order.
+    pub grants: Vec<Grant>,
+}
+
+/// A grant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Grant {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub id: Reference,
+    /// Its kind.
+    pub category: Category,
+    /// Small is drawn first.
+    pub priority: u16,
+    /// What it was opened with, corrections included.
+    #[schema(value_type = String)]
+    pub amount: Credits,
+    /// Free to draw.
+    #[schema(value_type = String)]
+    pub remaining: Credits,
+    /// Set aside by open holds.
+    #[schema(value_type = String)]
+    pub held: Credits,
+    /// Usable from.
+    #[schema(value_type = String, format = DateTime)]
+    pub effective_from: Instant,
+    /// Usable before; absent: it never expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Instant>,
+    /// The features it pays for; empty: all.
+    #[schema(value_type = Vec<String>)]
+    pub features: Vec<Name>,
+    /// The operator's reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reference: Option<Label>,
+}
+
+/// The windows of an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Windows {
+    /// As of.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// Windows of the account itself, used or not, and of members that have used something.
+    pub windows: Vec<Window>,
+}
+
+/// A window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Window {
+    /// The guard, `allowance.window`, or pool it belongs to.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// The level it counts at.
+    pub level: Level,
+    /// Whose it is, below the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub member: Option<Name>,
+    /// The limit.
+    pub limit: String,
+    /// What is used.
+    pub used: String,
+    /// What is left.
+    pub remaining: String,
+    /// What it counts.
+    pub unit: String,
+    /// When a fixed or first-use window that is open closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub resets_at: Option<Instant>,
+}
+
+/// The open holds of an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Holds {
+    /// As of.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// Oldest first.
+    pub holds: Vec<Hold>,
+}
+
+/// An open hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Hold {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub id: Reference,
+    /// When it was opened.
+    #[schema(value_type = String, format = DateTime)]
+    pub opened_at: Instant,
+    /// When it expires.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Instant,
+    /// What it covers.
+    pub usage: Usage,
+    /// Credits set aside.
+    #[schema(value_type = String)]
+    pub held: Credits,
+    /// Who pays, in order.
+    pub draws: Vec<Draw>,
+    /// Extensions of the deadline so far.
+    pub extensions: u8,
+}
+
+/// A stored record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Record {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub id: Reference,
+    /// Its number in the account's log.
+    pub seq: u64,
+    /// What happened.
+    pub kind: String,
+    /// When it counts.
+    #[schema(value_type = String, format = DateTime)]
+    pub effective_at: Instant,
+    /// When it was written.
+    #[schema(value_type = String, format = DateTime)]
+    pub recorded_at: Instant,
+    /// Records it follows from.
+    #[schema(value_type = Vec<String>)]
+    pub parents: Vec<Reference>,
+    /// The idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// The API key that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub actor: Option<Name>,
+    /// The decision, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Box<Decision>>,
+    /// The charge, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge: Option<Box<Charge>>,
+    /// Balance updates; each journal sums to zero.
+    pub movements: Vec<Movement>,
+    /// Chain hash after it, in hexadecimal.
+    pub hash: String,
+    /// The canonical bytes, in hexadecimal: `hash = BLAKE3(hash of the record before ‖ bytes)`.
+    pub bytes: String,
+}
+
+/// Records of an account.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Records {
+    /// In order.
+    pub records: Vec<Record>,
+    /// Pass as `from` for the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}

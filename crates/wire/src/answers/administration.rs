@@ -1,0 +1,110 @@
+//! Batches, catalogs, keys, problems.
+
+use headworks_core::name::{Label, Name};
+use headworks_core::time::Instant;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Charge, Decision};
+use crate::requests::Scope;
+
+/// What a batch answers, item by item.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BatchAnswer {
+    /// In the order of the request.
+    pub items: Vec<BatchItemAnswer>,
+}
+
+/// The answer to one item of a batch.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchItemAnswer {
+    /// Of an authorize.
+    Decision(Box<Decision>),
+    /// Of a settle or record.
+    Charge(Box<Charge>),
+    /// The item was refused.
+    Problem(Problem),
+}
+
+/// A catalog that was accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CatalogAccepted {
+    /// The operator's label.
+    #[schema(value_type = String)]
+    pub version: Name,
+    /// The plans it defines.
+    #[schema(value_type = Vec<String>)]
+    pub plans: Vec<Name>,
+    /// The features it defines.
+    #[schema(value_type = Vec<String>)]
+    pub features: Vec<Name>,
+}
+
+/// An API key, without its secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Key {
+    /// Its public part.
+    #[schema(value_type = String)]
+    pub id: Name,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Accounts it reaches; empty: all.
+    #[schema(value_type = Vec<String>)]
+    pub accounts: Vec<Label>,
+    /// When it stops working; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Instant>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub note: Option<Label>,
+}
+
+/// A new API key; the only time its secret is shown.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct KeyCreated {
+    /// The key.
+    pub key: Key,
+    /// What to send as `Authorization: Bearer …`.
+    pub secret: String,
+}
+
+/// The API keys in force.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Keys {
+    /// By name.
+    pub keys: Vec<Key>,
+}
+
+/// An error, as of RFC 9457.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `urn:headworks:problem:` and a stable word.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The word for people.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong, where, and what to do.
+    pub detail: String,
+    /// Problems of a catalog, line by line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<CatalogProblem>,
+}
+
+/// One thing that is wrong with a catalog.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CatalogProblem {
+    /// Line in the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// Where in the catalog.
+    pub at: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to write instead.
+    pub fix: String,
+}

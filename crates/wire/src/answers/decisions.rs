@@ -1,0 +1,268 @@
+//! Decisions, charges, and changes of credits.
+
+use std::collections::BTreeMap;
+
+use headworks_core::amount::Credits;
+use headworks_core::ledger::Category;
+use headworks_core::name::{Label, Level, Name, Path};
+use headworks_core::time::Instant;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::reference::Reference;
+use crate::requests::Quantities;
+
+/// A decision with its explanation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    /// Its name, for `explain`. Empty for `check` and for features that are not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub decision_id: Option<Reference>,
+    /// The account.
+    #[schema(value_type = String)]
+    pub account: Name,
+    /// When it was decided.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// `allow`, `partial`, `needs_consent` or `deny`.
+    pub outcome: String,
+    /// Why: one of the documented reasons.
+    pub reason: String,
+    /// Whether waiting alone can change the answer.
+    pub transient: bool,
+    /// The hold, when one was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldOpened>,
+    /// The charge, when it was charged at once; the name to refund it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub charge: Option<Reference>,
+    /// What was decided about.
+    pub usage: Usage,
+    /// What it costs at the pinned price, whoever pays.
+    #[schema(value_type = String)]
+    pub price: Credits,
+    /// The part that paid sources pay, or would pay with consent.
+    #[schema(value_type = String)]
+    pub paid_price: Credits,
+    /// Who pays, in order.
+    pub draws: Vec<Draw>,
+    /// Every guard and source that was looked at, in order.
+    pub visits: Vec<Visit>,
+    /// Whose wall it was: a level of the path, `plan` or `operator`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall: Option<String>,
+    /// What would unblock it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unblock: Option<Unblock>,
+    /// Whether this is the first answer again.
+    #[serde(default)]
+    pub replayed: bool,
+}
+
+/// A hold that was opened or grown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HoldOpened {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub id: Reference,
+    /// When it expires.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Instant,
+}
+
+/// What was used or asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// The feature.
+    #[schema(value_type = String)]
+    pub feature: Name,
+    /// Where in the account.
+    #[schema(value_type = String)]
+    pub path: Path,
+    /// Dimensions.
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub dimensions: BTreeMap<Name, Label>,
+    /// Quantities with their prices.
+    pub lines: Vec<Line>,
+    /// What allowances count: `credits`, `requests` or a meter.
+    pub unit: String,
+    /// The rate card and since when the version used is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_card: Option<RateCard>,
+    /// The catalog version.
+    #[schema(value_type = String)]
+    pub catalog: Name,
+}
+
+/// A quantity of one meter at its price.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Line {
+    /// The meter.
+    #[schema(value_type = String)]
+    pub meter: Name,
+    /// How many units.
+    pub quantity: u64,
+    /// Credits for one unit.
+    #[schema(value_type = String)]
+    pub unit_price: Credits,
+    /// Their product.
+    #[schema(value_type = String)]
+    pub amount: Credits,
+}
+
+/// A version of a rate card.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RateCard {
+    /// The card.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// Since when the version is in force.
+    #[schema(value_type = String, format = DateTime)]
+    pub effective_from: Instant,
+}
+
+/// What one source pays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Draw {
+    /// `allowance`, `grant`, `overdraft`, `debt` or `goodwill`.
+    pub source: String,
+    /// The layer of the waterfall.
+    #[schema(value_type = String)]
+    pub layer: Name,
+    /// The grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub grant: Option<Reference>,
+    /// The grant's category.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// How much.
+    pub amount: String,
+    /// Of what: `credits`, `requests` or a meter.
+    pub unit: String,
+}
+
+/// One guard or source that was looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Visit {
+    /// `account`, `guard`, `allowance`, `grant`, `member_cap` or `overdraft`.
+    pub place: String,
+    /// Its name in the catalog.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// The level of the path.
+    pub level: Level,
+    /// `passed`, `paid`, `empty` or `refused`.
+    pub verdict: String,
+    /// Why it refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub grant: Option<Reference>,
+    /// Windows: used before. Grants and overdraft: free before.
+    pub before: String,
+    /// What the request takes, or would have taken.
+    pub cost: String,
+    /// The value after it.
+    pub after: String,
+    /// The limit of a window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// What the values count.
+    pub unit: String,
+    /// When a fixed or first-use window closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub resets_at: Option<Instant>,
+}
+
+/// What would unblock a denial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Unblock {
+    /// The earliest instant, if nobody uses anything meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Instant>,
+    /// The smallest purchase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub purchase: Option<Credits>,
+    /// Who can lift it: `caller`, `account_admin` or `operator`.
+    pub by: String,
+}
+
+/// A charge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Charge {
+    /// Its name, to refund it by.
+    #[schema(value_type = String)]
+    pub charge: Reference,
+    /// The hold it settles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub hold: Option<Reference>,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// What was used.
+    pub usage: Usage,
+    /// What it costs.
+    #[schema(value_type = String)]
+    pub price: Credits,
+    /// Who paid, in order.
+    pub draws: Vec<Draw>,
+    /// Credits of the hold that went back.
+    #[schema(value_type = String)]
+    pub returned: Credits,
+    /// Credits beyond the hold that the operator made good.
+    #[schema(value_type = String)]
+    pub refunded: Credits,
+    /// Credits beyond the hold that the account owes.
+    #[schema(value_type = String)]
+    pub owed: Credits,
+    /// Whether the hold had expired.
+    pub late: bool,
+    /// Whether this is the first answer again.
+    #[serde(default)]
+    pub replayed: bool,
+}
+
+/// A movement of credits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Movement {
+    /// Where it came from: `operator`, `grant:17`, `hold:18`, `spent`, `breakage`, `goodwill`, `debt`, `overdraft`.
+    pub from: String,
+    /// Where it went.
+    pub to: String,
+    /// How much.
+    #[schema(value_type = String)]
+    pub amount: Credits,
+}
+
+/// A change of an account or its credits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Change {
+    /// The record of it.
+    #[schema(value_type = String)]
+    pub id: Reference,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// What happened.
+    pub kind: String,
+    /// The movements of credits.
+    pub movements: Vec<Movement>,
+    /// Whether this is the first answer again.
+    #[serde(default)]
+    pub replayed: bool,
+}
+
+/// Quantities as granted, by meter.
+#[must_use]
+pub fn quantities(usage: &Usage) -> Quantities {
+    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
+}

@@ -1,0 +1,9 @@
+//! What the server answers.
+
+mod accounts;
+mod administration;
+mod decisions;
+
+pub use accounts::*;
+pub use administration::*;
+pub use decisions::*;
