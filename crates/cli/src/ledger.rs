@@ -63,14 +63,31 @@ pub(crate) async fn reconcile(data: Option<&Path>, remote: &Remote, as_json: boo
     }
 }
 
+const TORN: &str = "the last block is not whole: a write that was never acknowledged, or damage; the records were not \
+                    looked at, because opening the ledger would cut it";
+
 fn offline(data: &Path) -> Result<wire::Pass, Failed> {
+    let is_there = data.join("journal").is_dir();
+    // Opening a store cuts a torn tail, which may as well be damage: looked at before, so that nothing is changed.
+    let damage = if is_there {
+        let _held = headworks_store::lock(data)?;
+        check_journal(&data.join("journal"))?
+    } else {
+        Vec::new()
+    };
+    let mut words: Vec<String> = damage.iter().map(|(place, what)| format!("{place}: {what}")).collect();
+    let last = std::fs::read_dir(data.join("journal"))
+        .ok()
+        .and_then(|files| files.flatten().map(|f| f.path()).max());
+    if damage.iter().any(|(place, _)| Some(&place.file) == last.as_ref()) {
+        words.push(TORN.to_owned());
+        return Ok(wire::Pass { damage: words, ..headworks_server::pass(&Report::default()) });
+    }
     let store = open(data)?;
-    let damage = check_journal(&data.join("journal"))?;
     let progress = Progress::default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let report: Report = with_progress(&progress, || run_over(&store, threads, &progress))?;
-    let damage = damage.iter().map(|(place, what)| format!("{place}: {what}")).collect();
-    Ok(wire::Pass { damage, ..headworks_server::pass(&report) })
+    Ok(wire::Pass { damage: words, ..headworks_server::pass(&report) })
 }
 
 /// `headworks backup`.

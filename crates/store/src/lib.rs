@@ -13,6 +13,6 @@ pub mod replay;
 pub use batch::{Batch, Entry};
 pub use contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};
 pub use embedded::{
-    BackedUp, Embedded, Options, Recovery, Restored, backup, check_journal, journal_blocks, restore,
+    BackedUp, Embedded, Options, Recovery, Restored, backup, check_journal, journal_blocks, lock, restore,
 };
 pub use memory::Memory;

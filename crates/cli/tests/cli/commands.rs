@@ -105,10 +105,11 @@ fn reconcile_names_the_altered_record() {
     let mut bytes = std::fs::read(&journal).expect("reads");
     let at = bytes.windows(4).rposition(|w| w == b"acme").expect("a record of acme") + 60;
     bytes[at] ^= 4;
-    std::fs::write(&journal, bytes).expect("writes");
+    std::fs::write(&journal, &bytes).expect("writes");
     let found = headworks().args(["reconcile", "--data"]).arg(&data).output().expect("runs");
     let said = format!("{}{}", text(&found.stdout), text(&found.stderr));
     assert!(!found.status.success() && said.contains("00000001.journal at byte"), "{said}");
+    assert!(std::fs::read(&journal).expect("reads") == bytes, "looking changes nothing");
 }
 
 #[test]

@@ -244,7 +244,11 @@ impl Embedded {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, StoreError> {
+/// Takes a data directory for this process, for as long as the file lives.
+///
+/// # Errors
+/// When another process has it.
+pub fn lock(dir: &Path) -> Result<File, StoreError> {
     let path: PathBuf = dir.join("lock");
     let io = |source| StoreError::Io { doing: "locking", path: path.clone(), source };
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
