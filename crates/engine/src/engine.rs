@@ -113,7 +113,7 @@ impl Engine {
         clock: Arc<Clock>,
         limits: Limits,
     ) -> Result<Arc<Self>, EngineError> {
-        let system = crate::operations::read_system(&*store)?;
+        let system = crate::administration::read_system(&*store)?;
         let engine = Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),
             commits: Arc::new(Commits::new(limits.waiting_max)),

@@ -2,6 +2,7 @@
 //!
 //! Never answers from a state that is not stored: every answer waits for the records it rests on.
 
+mod administration;
 mod answer;
 mod cache;
 mod clock;
@@ -10,6 +11,7 @@ mod engine;
 mod keyring;
 mod maintenance;
 mod operations;
+mod reads;
 mod reconciler;
 mod stats;
 

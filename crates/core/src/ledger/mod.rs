@@ -8,7 +8,6 @@
 //! L3 a record that was altered, moved or dropped breaks the chain (`chain_names_the_altered_record`).
 //! Units: credits in nano-credits, instants in UTC microseconds. Source: double entry as two-sided transfers.
 
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -19,16 +18,16 @@ use alloc::vec;
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
-use crate::account::{Counted, Settings};
 use crate::amount::Credits;
-use crate::catalog::source::Overshoot;
 use crate::codec::list;
-use crate::decision::{Decision, Draws, Visit};
-use crate::name::{Label, Level, Name, Path};
-use crate::time::{Instant, Span};
+use crate::name::{Label, Name};
+use crate::time::Instant;
 
+mod event;
 mod index;
 mod usage;
+
+pub use event::{ApiKey, Charge, Correction, Denial, Denials, Event, Excess, HoldTerms};
 
 pub use index::{IndexKey, Once};
 pub(crate) use usage::PricedLine;
@@ -288,200 +287,6 @@ pub struct Movement {
     /// How much; never negative.
     #[n(2)]
     pub amount: Credits,
-}
-
-/// A correction of use that a window counted earlier. It has no effect when that window has closed since.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Correction {
-    /// The window.
-    #[n(0)]
-    pub name: Name,
-    /// The level it counts at.
-    #[n(1)]
-    pub level: Level,
-    /// When the use was counted.
-    #[n(2)]
-    pub counted_at: Instant,
-    /// What to add; negative gives back.
-    #[n(3)]
-    pub delta: i64,
-}
-
-/// How the use beyond a hold was paid.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Excess {
-    /// What the waterfall drew for it.
-    #[n(0)]
-    pub visits: Vec<Visit>,
-    /// Refunded from the operator's goodwill.
-    #[n(1)]
-    pub refunded: Credits,
-    /// Owed by the account.
-    #[n(2)]
-    pub owed: Credits,
-}
-
-/// The charged use of a hold or of a direct charge.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Charge {
-    /// The usage event.
-    #[n(0)]
-    pub usage: Use,
-    /// The monetization event: what it costs.
-    #[n(1)]
-    pub price: Credits,
-    /// The monetization event: who paid.
-    #[cbor(n(2), with = "list")]
-    pub draws: Draws,
-    /// What the hold did not cover.
-    #[n(3)]
-    pub excess: Option<Excess>,
-    /// What stays counted in allowances, member caps and spend caps; a refund gives it back.
-    #[n(4)]
-    pub counted: Vec<Counted>,
-}
-
-/// What a hold was opened with.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct HoldTerms {
-    /// When it expires.
-    #[n(0)]
-    pub deadline: Instant,
-    /// What happens to settled use that no source pays.
-    #[n(1)]
-    pub overshoot: Overshoot,
-    /// Meters charged at their estimate on expiry; `None` releases the hold whole.
-    #[n(2)]
-    pub expiry_charges: Option<Vec<Name>>,
-    /// Longest remaining life an extension may set.
-    #[n(3)]
-    pub life_max: Span,
-}
-
-/// Denials since the last such record, coalesced.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Denials {
-    /// How many.
-    #[n(0)]
-    pub count: u64,
-    /// When the first was decided.
-    #[n(1)]
-    pub first_at: Instant,
-    /// When the last was decided.
-    #[n(2)]
-    pub last_at: Instant,
-    /// The latest, oldest first, at most [`crate::account::DENIALS_KEPT`].
-    #[n(3)]
-    pub recent: Vec<Denial>,
-}
-
-/// One denied or postponed request with its explanation.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Denial {
-    /// When it was decided; unique in the account, and its name.
-    #[n(0)]
-    pub at: Instant,
-    /// What was asked.
-    #[n(1)]
-    pub usage: Use,
-    /// What was answered.
-    #[n(2)]
-    pub decision: Decision,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Event {
-    /// The account was opened with these settings.
-    #[n(0)]
-    Opened(#[n(0)] Settings),
-    /// The account's settings are these from now on.
-    #[n(1)]
-    Changed(#[n(0)] Settings, #[n(1)] Option<Label>),
-    /// A hold was opened.
-    #[n(2)]
-    Authorized(#[n(0)] Use, #[n(1)] Decision, #[n(2)] HoldTerms),
-    /// A hold grew by `Use`, or its deadline moved, or progress was reported.
-    #[n(3)]
-    Extended(#[n(0)] HoldId, #[n(1)] Use, #[n(2)] Decision, #[n(3)] Instant, #[n(4)] Option<Box<Use>>),
-    /// A hold ended at its actual use; `true` when it had expired before.
-    #[n(4)]
-    Settled(#[n(0)] HoldId, #[n(1)] Box<Charge>, #[n(2)] bool),
-    /// A hold ended at zero.
-    #[n(5)]
-    Released(#[n(0)] HoldId),
-    /// A hold passed its deadline; the charge is there when its feature charges expired holds.
-    #[n(6)]
-    Expired(#[n(0)] HoldId, #[n(1)] Option<Box<Charge>>),
-    /// Use was charged without a hold.
-    #[n(7)]
-    Charged(#[n(0)] Box<Charge>, #[n(1)] Decision),
-    /// Credits were added.
-    #[n(8)]
-    Granted,
-    /// A grant passed its expiry.
-    #[n(9)]
-    GrantExpired(#[n(0)] GrantId),
-    /// What was left of a grant was taken back.
-    #[n(10)]
-    Voided(#[n(0)] GrantId, #[n(1)] Option<Label>),
-    /// A grant was corrected by hand, by this much.
-    #[n(11)]
-    Adjusted(#[n(0)] GrantId, #[n(1)] Credits, #[n(2)] Option<Label>),
-    /// A charge was given back, wholly or in part; the grants it reopened.
-    #[n(12)]
-    Refunded {
-        /// The record of the charge.
-        #[n(0)]
-        charge: Seq,
-        /// How much came back, in credits.
-        #[n(1)]
-        amount: Credits,
-        /// Grants that had left the state and are open again.
-        #[n(2)]
-        reopened: Vec<(GrantId, GrantTerms)>,
-        /// Why.
-        #[n(3)]
-        reason: Option<Label>,
-        /// Where the charged use came from.
-        #[n(4)]
-        path: Path,
-    },
-    /// Requests were denied.
-    #[n(13)]
-    Denied(#[n(0)] Denials),
-    /// The catalog in force from now on: its label and its text.
-    #[n(14)]
-    CatalogLoaded(#[n(0)] Name, #[n(1)] String),
-    /// An API key was made.
-    #[n(15)]
-    KeyCreated(#[n(0)] ApiKey),
-    /// An API key was revoked.
-    #[n(16)]
-    KeyRevoked(#[n(0)] Name),
-}
-
-/// An API key as stored: never the secret, only its hash.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ApiKey {
-    /// The public part.
-    #[n(0)]
-    pub id: Name,
-    /// BLAKE3 of the secret part, which has 256 random bits.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub hash: [u8; 32],
-    /// What the key may do, as the server's words.
-    #[n(2)]
-    pub scopes: Vec<Name>,
-    /// Accounts the key reaches: names, or prefixes that end in `*`. Empty: all.
-    #[n(3)]
-    pub accounts: Vec<Label>,
-    /// When it stops working.
-    #[n(4)]
-    pub expires_at: Instant,
-    /// For people.
-    #[n(5)]
-    pub note: Option<Label>,
 }
 
 /// The hash that a log begins with, so that a log cannot pass for another account's.

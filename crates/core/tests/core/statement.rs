@@ -8,7 +8,7 @@ use headworks_core::{amount::Credits, ledger::HoldId, operation};
 use crate::audit::chained;
 use crate::common::{AskExt as _, World, ask, credits};
 
-const CATALOG: &str = r#"
+pub(crate) const CATALOG: &str = r#"
 version = "t"
 [meters]
 input = { unit = "token" }

@@ -6,24 +6,7 @@ use headworks_core::operation::{Decided, Draft, authorize};
 use headworks_core::what_if::{Row, Shadow, Tally};
 
 use crate::common::{AskExt as _, World, ask, catalog, name};
-
-const CATALOG: &str = r#"
-version = "t"
-[meters]
-input = { unit = "token" }
-[features.chat]
-meters = ["input"]
-rate_card = "card"
-[[rate_cards.card]]
-effective_from = "2020-01-01T00:00:00Z"
-prices = [{ feature = "chat", credits = { input = "1" } }]
-[plans.p]
-features = ["chat"]
-waterfall = [
-  { allowance = { name = "included", features = ["chat"], windows = [{ name = "h", window.first_use = { limit = "10", length = "5h" } }] } },
-  { grants = { name = "credits" } },
-]
-"#;
+use crate::statement::CATALOG;
 
 fn shadow<'a>(log: &[Record], catalog: &'a Catalog) -> Shadow<'a> {
     let mut shadow = Shadow::new(&name("acme"), catalog);

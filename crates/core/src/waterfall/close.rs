@@ -1,0 +1,118 @@
+//! The end of a run: the walls that were met, and the decision.
+
+use smallvec::SmallVec;
+
+use super::{Mode, Refusal, Run, earliest};
+use crate::amount::Credits;
+use crate::catalog::Layer;
+use crate::decision::{Basis, Decision, Draw, Draws, Outcome, Place, Source, Unblock, Verdict};
+use crate::name::Level;
+use crate::reason::{Reason, Wall};
+use crate::time::Instant;
+use crate::window::Terms;
+
+impl Run<'_, '_> {
+    /// Writes what was drawn into the spend caps, and names the walls when something is left unpaid.
+    pub(super) fn close(&mut self) {
+        let spent = self.spent;
+        for visit in self.visits.iter_mut().filter(|v| v.basis == Basis::Spend) {
+            visit.cost = spent;
+        }
+        if self.need.is_met(self.scene.program) {
+            return;
+        }
+        let wanted = self.need.credits;
+        let mut walls: SmallVec<[(Reason, Level, Option<Instant>); 2]> = SmallVec::new();
+        let mut behind_caps = 0_i64;
+        for visit in &mut self.visits {
+            let source = matches!(visit.place, Place::Grant(_) | Place::Overdraft);
+            if source && visit.verdict != Verdict::Refused(Reason::ConsentNever) {
+                behind_caps = behind_caps.saturating_add(visit.before - visit.cost);
+            }
+            let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
+            if visit.basis == Basis::Spend && wanted > room.saturating_sub(spent) {
+                visit.verdict = Verdict::Refused(Reason::SpendCap);
+            }
+            if let Verdict::Refused(reason @ (Reason::SpendCap | Reason::MemberCap)) = visit.verdict
+                && !source
+            {
+                walls.push((reason, visit.level, reopens(visit.terms, visit.cost, wanted)));
+            }
+        }
+        let only_caps = behind_caps >= wanted && !walls.is_empty();
+        for (reason, level, at) in walls {
+            self.refuse(reason, Wall::Path(level), earliest(at, self.allowance_at));
+        }
+        if !only_caps {
+            let program = self.scene.program;
+            let takes_credits = program.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. }));
+            let (reason, wall) = if takes_credits || program.layers.is_empty() {
+                (Reason::InsufficientCredits, Wall::Path(Level::Account))
+            } else {
+                (Reason::AllowanceUsed, Wall::Plan)
+            };
+            self.refuse(reason, wall, self.allowance_at);
+        }
+    }
+
+    pub(super) fn finish(self) -> Decision {
+        let price = self.price;
+        let paid = |d: &&Draw| match d.source {
+            Source::Grant(_, category) => category.is_paid(),
+            Source::Overdraft => true,
+            Source::Allowance | Source::Debt | Source::Goodwill => false,
+        };
+        let paid_price = Credits::from_nano(self.draws.iter().filter(paid).map(|d| d.amount).sum());
+        let met = self.need.is_met(self.scene.program);
+        let granted =
+            (self.refusal.is_none() || met && self.only_passed_over()) || self.scene.mode == Mode::Happened;
+        if granted && self.asked == 0 {
+            return Decision {
+                outcome: Outcome::Allow,
+                reason: Reason::Allowed,
+                wall: None,
+                price,
+                paid_price,
+                draws: self.draws,
+                visits: self.visits,
+                unblock: None,
+            };
+        }
+        let (outcome, refusal) = match self.refusal {
+            Some(refusal) if !(met && self.only_passed_over()) => (Outcome::Deny, refusal),
+            _ => {
+                let wall = Wall::Path(Level::Account);
+                (
+                    Outcome::NeedsConsent,
+                    Refusal { reason: Reason::ConsentNeeded, wall, at: self.allowance_at },
+                )
+            }
+        };
+        let short = refusal.reason == Reason::InsufficientCredits && self.sells;
+        let purchase = short.then(|| Credits::from_nano(self.need.credits));
+        let unblock = Some(Unblock { at: refusal.at, purchase, by: refusal.reason.lifter() });
+        Decision {
+            outcome,
+            reason: refusal.reason,
+            wall: Some(refusal.wall),
+            price,
+            paid_price: if outcome == Outcome::NeedsConsent { paid_price } else { Credits::ZERO },
+            draws: Draws::new(),
+            visits: self.visits,
+            unblock,
+        }
+    }
+
+    /// Sources that were passed over do not matter when others paid everything.
+    fn only_passed_over(&self) -> bool {
+        self.refusal.is_none_or(|r| matches!(r.reason, Reason::MemberMissing | Reason::ConsentNever))
+    }
+}
+
+/// When a cap that let `drawn` through has room for `wanted` more as well.
+fn reopens(terms: Option<Terms>, drawn: i64, wanted: i64) -> Option<Instant> {
+    match terms {
+        Some(Terms::Span(limit, _, end)) if drawn.saturating_add(wanted) <= limit => Some(end),
+        Some(Terms::Span(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_)) | None => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! Guards: conditions that must hold. They never pay.
+
+use super::{Mode, Run, Scene};
+use crate::account::WINDOWS_MAX;
+use crate::catalog::{Count, Guard, Window};
+use crate::decision::{Basis, Place, Verdict, Visit};
+use crate::ledger::{PricedLine, REQUESTS};
+use crate::reason::{Reason, Wall};
+use crate::window::Terms;
+
+impl Run<'_, '_> {
+    pub(super) fn visit_guards(&mut self) {
+        let program = self.scene.program;
+        for guard in &program.guards {
+            if let Count::Spend = guard.count {
+                continue;
+            }
+            self.visit_guard(guard);
+        }
+        self.visit_spend_caps();
+    }
+
+    fn guard_cost(&self, guard: &Guard) -> (i64, Basis) {
+        let Scene { usage, mode, .. } = self.scene;
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        match &guard.count {
+            Count::Slot => (i64::from(mode == Mode::Hold), Basis::Slot),
+            Count::Requests if mode == Mode::Grow => (0, Basis::Requests),
+            Count::Requests => (signed(usage.quantity(REQUESTS)), Basis::Requests),
+            Count::Meters(meters) => {
+                let of = |line: &PricedLine<'_>| {
+                    if meters.contains(line.meter) { line.quantity } else { 0 }
+                };
+                let sum = usage.lines.iter().map(of).fold(0, u64::saturating_add);
+                (signed(sum), Basis::Meters(meters.clone()))
+            }
+            Count::Spend => (0, Basis::Spend),
+        }
+    }
+
+    pub(super) fn visit_guard(&mut self, guard: &Guard) {
+        let (cost, basis) = self.guard_cost(guard);
+        let (used, terms, room) = self.look(&guard.name, guard.level, &guard.window);
+        let now = self.scene.now;
+        let mut refused = None;
+        if cost > room.capacity {
+            refused = Some((Reason::ExceedsCapacity, None));
+        } else if cost > room.free {
+            refused = Some((window_reason(&guard.window, &terms), terms.fits_at(used, cost, now)));
+        } else if used.is_none() && cost > 0 && self.is_full() {
+            refused = Some((Reason::AccountFull, None));
+        }
+        let refused = refused.filter(|_| self.scene.mode != Mode::Happened);
+        self.visits.push(Visit {
+            place: Place::Guard,
+            name: guard.name.clone(),
+            level: guard.level,
+            verdict: refused.map_or(Verdict::Passed, |(reason, _)| Verdict::Refused(reason)),
+            terms: Some(terms),
+            before: room.used,
+            cost: if refused.is_some() { 0 } else { cost },
+            basis,
+        });
+        if let Some((reason, at)) = refused {
+            self.refuse(reason, Wall::Path(guard.level), at);
+        }
+    }
+
+    /// Whether the account keeps as many open windows as it may.
+    pub(super) fn is_full(&self) -> bool {
+        let windows = &self.scene.account.windows;
+        windows.len() >= WINDOWS_MAX
+            && windows.iter().filter(|w| !w.used.is_over(self.scene.now)).count() >= WINDOWS_MAX
+    }
+
+    /// Spend caps bound what sources of credits may draw; what they count is known only afterwards.
+    pub(super) fn visit_spend_caps(&mut self) {
+        let program = self.scene.program;
+        for guard in program.guards.iter().filter(|g| matches!(g.count, Count::Spend)) {
+            let (_, terms, room) = self.look(&guard.name, guard.level, &guard.window);
+            self.budget = self.budget.min(room.free);
+            self.visits.push(Visit {
+                place: Place::Guard,
+                name: guard.name.clone(),
+                level: guard.level,
+                verdict: Verdict::Passed,
+                terms: Some(terms),
+                before: room.used,
+                cost: 0,
+                basis: Basis::Spend,
+            });
+        }
+    }
+}
+
+fn window_reason(window: &Window, terms: &Terms) -> Reason {
+    match (window, terms) {
+        (Window::FirstUse(..), _) => Reason::FirstUseLimit,
+        (_, Terms::Rate(..)) => Reason::RateLimit,
+        (_, Terms::Sliding(..)) => Reason::SlidingLimit,
+        (_, Terms::Slots(_)) => Reason::ConcurrencyLimit,
+        (_, Terms::Span(..)) => Reason::FixedLimit,
+    }
+}

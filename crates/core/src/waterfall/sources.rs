@@ -1,0 +1,205 @@
+//! Sources: what pays, in the plan's order.
+
+use super::{Mode, Run, Scene, earliest};
+use crate::account::Consent;
+use crate::amount::Credits;
+use crate::catalog::{Categories, Layer, Pool, Window};
+use crate::decision::{Basis, Draw, Place, Source, Verdict, Visit};
+use crate::ledger::Category;
+use crate::name::{Level, Name};
+use crate::reason::{Reason, Wall};
+use crate::time::Instant;
+use crate::window::Terms;
+
+impl Run<'_, '_> {
+    pub(super) fn visit_sources(&mut self) {
+        let program = self.scene.program;
+        for layer in &program.layers {
+            if self.need.is_met(program) {
+                break;
+            }
+            match layer {
+                Layer::Allowance { name, level, windows } => self.visit_allowance(name, *level, windows),
+                Layer::Grants { name, categories, pool: None } => {
+                    self.visit_grants(name, *categories, i64::MAX);
+                }
+                Layer::Grants { name, categories, pool: Some(pool) } => {
+                    self.visit_pool(name, *categories, pool)
+                }
+                Layer::Overdraft { name, limit } => self.visit_overdraft(name, *limit),
+            }
+        }
+    }
+
+    pub(super) fn visit_allowance(&mut self, layer: &Name, level: Level, windows: &[(Name, Window)]) {
+        let first = self.visits.len();
+        let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
+        for (name, window) in windows {
+            let (used, terms, room) = self.look(name, level, window);
+            free = free.min(room.free);
+            opens |= used.is_none();
+            self.visits.push(Visit {
+                place: Place::Allowance,
+                name: name.clone(),
+                level,
+                verdict: Verdict::Refused(Reason::AllowanceUsed),
+                terms: Some(terms),
+                before: room.used,
+                cost: 0,
+                basis: Basis::Layer(layer.clone()),
+            });
+        }
+        let amount = if opens && self.is_full() { 0 } else { self.need.allowance_share(free) };
+        if amount < self.need.in_allowance_unit() {
+            self.allowance_at = earliest(self.allowance_at, self.allowance_fits_at(level, windows));
+        }
+        if amount == 0 {
+            return;
+        }
+        for visit in self.visits.iter_mut().skip(first) {
+            (visit.verdict, visit.cost) = (Verdict::Paid, amount);
+        }
+        self.need.pay_from_allowance(amount);
+        self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount });
+    }
+
+    /// When an allowance could pay all that is needed.
+    fn allowance_fits_at(&self, level: Level, windows: &[(Name, Window)]) -> Option<Instant> {
+        let (now, wanted) = (self.scene.now, self.need.in_allowance_unit());
+        windows.iter().try_fold(now, |latest, (name, window)| {
+            let (used, terms, room) = self.look(name, level, window);
+            let at = if room.free >= wanted { now } else { terms.fits_at(used, wanted, now)? };
+            Some(latest.max(at))
+        })
+    }
+
+    /// Draws grants in burn order, at most `room` together; returns what was drawn.
+    pub(super) fn visit_grants(&mut self, layer: &Name, categories: Categories, room: i64) -> i64 {
+        let Scene { account, usage, now, .. } = self.scene;
+        self.sells |= categories.contains(Category::Purchased);
+        let mut drawn = 0;
+        for grant in &account.grants {
+            if self.need.credits == 0 {
+                break;
+            }
+            let fits = grant.terms.features.is_empty() || grant.terms.features.contains(usage.feature);
+            if !categories.contains(grant.terms.category) || !fits || !grant.is_usable(now) {
+                continue;
+            }
+            let source = Source::Grant(grant.id, grant.terms.category);
+            let taken: i64 = self.draws.iter().filter(|d| d.source == source).map(|d| d.amount).sum();
+            let free = grant.remaining.nano() - taken;
+            if free == 0 {
+                continue;
+            }
+            let place = Place::Grant(grant.id);
+            drawn +=
+                self.draw_credits(place, source, layer, free, room - drawn, grant.terms.category.is_paid());
+        }
+        drawn
+    }
+
+    /// Draws one source of credits as far as need, consent, spend caps and `room` allow; returns what was drawn.
+    fn draw_credits(
+        &mut self,
+        place: Place,
+        source: Source,
+        layer: &Name,
+        free: i64,
+        room: i64,
+        paid: bool,
+    ) -> i64 {
+        let unasked = self.consent == Consent::Ask && !self.scene.consented;
+        // Use that has happened cannot wait for an answer.
+        let silent = self.consent == Consent::Never || (unasked && self.scene.mode == Mode::Happened);
+        let blocked = paid && silent && free > 0;
+        let open = free.min(room).min(self.budget - self.spent);
+        let amount = if blocked { 0 } else { self.need.credits_share(open) };
+        let lacks = |bound: i64| self.need.credits > bound && bound < free;
+        let verdict = if blocked {
+            self.refuse(Reason::ConsentNever, Wall::Path(Level::Account), self.allowance_at);
+            Verdict::Refused(Reason::ConsentNever)
+        } else if amount > 0 {
+            Verdict::Paid
+        } else if lacks(self.budget - self.spent) {
+            Verdict::Refused(Reason::SpendCap)
+        } else if lacks(room) {
+            Verdict::Refused(Reason::MemberCap)
+        } else {
+            Verdict::Empty
+        };
+        self.visits.push(Visit {
+            place,
+            name: layer.clone(),
+            level: Level::Account,
+            verdict,
+            terms: None,
+            before: free,
+            cost: amount,
+            basis: Basis::None,
+        });
+        if amount > 0 {
+            self.need.pay_from_credits(amount);
+            self.spent += amount;
+            if paid && unasked {
+                self.asked += amount;
+            }
+            self.draws.push(Draw { source, layer: layer.clone(), amount });
+        }
+        amount
+    }
+
+    pub(super) fn visit_pool(&mut self, layer: &Name, categories: Categories, pool: &Pool) {
+        let Scene { account, usage, .. } = self.scene;
+        let Some(member) = usage.path.at(pool.member) else {
+            self.push_cap(layer, pool.member, None, 0, 0, Verdict::Refused(Reason::MemberMissing));
+            self.refuse(Reason::MemberMissing, Wall::Path(pool.member), self.allowance_at);
+            return;
+        };
+        let own = account.settings.segment(pool.member, member).and_then(|s| s.pool_cap);
+        let team =
+            usage.path.at(Level::Team).and_then(|t| account.settings.segment(Level::Team, t)?.pool_cap);
+        // Without a cap the draws are counted all the same, so that a cap set later keeps what is used.
+        let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
+        let window = Window::Fixed(cap.nano(), pool.window.clone());
+        let (used, terms, room) = self.look(layer, pool.member, &window);
+        let free = if used.is_none() && self.is_full() { 0 } else { room.free };
+        let at = self.visits.len();
+        let drawn = self.visit_grants(layer, categories, free);
+        let bound = self.need.credits > free - drawn;
+        let verdict = if bound { Verdict::Refused(Reason::MemberCap) } else { Verdict::Passed };
+        self.push_cap(layer, pool.member, Some(terms), room.used, drawn, verdict);
+        // The cap is looked at before the grants it bounds.
+        if let Some(visits) = self.visits.get_mut(at..) {
+            visits.rotate_right(1);
+        }
+    }
+
+    fn push_cap(
+        &mut self,
+        layer: &Name,
+        level: Level,
+        terms: Option<Terms>,
+        before: i64,
+        cost: i64,
+        verdict: Verdict,
+    ) {
+        self.visits.push(Visit {
+            place: Place::MemberCap,
+            name: layer.clone(),
+            level,
+            verdict,
+            terms,
+            before,
+            cost,
+            basis: Basis::Layer(layer.clone()),
+        });
+    }
+
+    pub(super) fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
+        let books = &self.scene.account.books;
+        let free =
+            limit.nano().saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
+        self.draw_credits(Place::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);
+    }
+}

@@ -1,0 +1,118 @@
+//! The server's own log: catalogs and API keys.
+
+use std::sync::Arc;
+
+use headworks_core::catalog::{Catalog, Format, Problems};
+use headworks_core::ledger::{ApiKey, Event, Operation, SYSTEM};
+use headworks_core::name::Name;
+use headworks_core::operation;
+use headworks_store::Store;
+
+use crate::answer::{Answer, Effect, EngineError};
+use crate::engine::{Engine, Step, decode};
+use crate::keyring::Keyring;
+use crate::operations::Keyed;
+
+impl Engine {
+    /// Puts a catalog in force, whole or not at all, and records it.
+    ///
+    /// # Errors
+    /// The inner error lists the problems of the text; the outer one says that the store failed.
+    pub async fn put_catalog(
+        &self,
+        text: &str,
+        keyed: Keyed<'_>,
+    ) -> Result<Result<(Arc<Catalog>, Answer), Problems>, EngineError> {
+        let catalog = match Catalog::parse(text, Format::of(text)) {
+            Ok(catalog) => Arc::new(catalog),
+            Err(problems) => return Ok(Err(problems)),
+        };
+        let _one_at_a_time = self.administration.lock().await;
+        let event = Event::CatalogLoaded(catalog.version.clone(), text.to_owned());
+        let answer = self.administer(event, keyed).await?;
+        if !answer.replayed {
+            self.catalog.store(Arc::clone(&catalog));
+        }
+        Ok(Ok((catalog, answer)))
+    }
+
+    /// Stores an API key.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn create_key(&self, key: ApiKey, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
+        let _one_at_a_time = self.administration.lock().await;
+        let answer = self.administer(Event::KeyCreated(key), keyed).await?;
+        self.take_into_keyring(&answer);
+        Ok(answer)
+    }
+
+    /// Revokes an API key at once.
+    ///
+    /// # Errors
+    /// When there is no such key, or the store fails.
+    pub async fn revoke_key(&self, id: &Name, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
+        let _one_at_a_time = self.administration.lock().await;
+        if self.keyring.load().get(id.as_str()).is_none() {
+            return Err(EngineError::UnknownKey(id.clone()));
+        }
+        let answer = self.administer(Event::KeyRevoked(id.clone()), keyed).await?;
+        self.take_into_keyring(&answer);
+        Ok(answer)
+    }
+
+    fn take_into_keyring(&self, answer: &Answer) {
+        if let (Effect::Recorded(record), false) = (&answer.effect, answer.replayed) {
+            let mut keyring = Keyring::clone(&self.keyring.load());
+            keyring.apply(&record.event);
+            self.keyring.store(Arc::new(keyring));
+        }
+    }
+
+    async fn administer(&self, event: Event, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
+        let system = system_account();
+        self.mutate(&system, Operation::Administer, Some(keyed.0), keyed.1, |_| {
+            Ok(Step::Append(Box::new(operation::Draft::administrative(event.clone()))))
+        })
+        .await
+    }
+}
+
+fn system_account() -> Name {
+    Name::new(SYSTEM).unwrap_or_else(|_| unreachable!("`{SYSTEM}` is a name"))
+}
+
+/// What the server's own log says.
+#[derive(Default)]
+pub(crate) struct System {
+    pub(crate) catalog: Option<Catalog>,
+    pub(crate) keyring: Keyring,
+}
+
+pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
+    let account = system_account();
+    let mut system = System::default();
+    let mut text = None;
+    let mut from = 1;
+    loop {
+        let records = store.read(&account, from, 1_000)?;
+        let Some(last) = records.last() else { break };
+        from = last.seq + 1;
+        for stored in &records {
+            let record = decode(&stored.bytes)?;
+            system.keyring.apply(&record.event);
+            if let Event::CatalogLoaded(_, loaded) = record.event {
+                text = Some(loaded);
+            }
+        }
+    }
+    if let Some(text) = text {
+        let catalog = Catalog::parse(&text, Format::of(&text)).map_err(|problems| {
+            EngineError::Store(headworks_store::StoreError::Index(format!(
+                "the stored catalog is not accepted: {problems}"
+            )))
+        })?;
+        system.catalog = Some(catalog);
+    }
+    Ok(system)
+}

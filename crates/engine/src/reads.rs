@@ -1,0 +1,101 @@
+//! Reading stored records: logs, statements, denials, accounts.
+
+use headworks_core::ledger::{Denial, Event, IndexKey, Once, Record, SYSTEM, Seq};
+use headworks_core::name::Name;
+use headworks_core::statement::Statement;
+use headworks_core::time::Instant;
+use headworks_store::Stored;
+
+use crate::answer::EngineError;
+use crate::engine::{Engine, decode};
+
+impl Engine {
+    pub(crate) fn record_of(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
+        let found = self.store.read(account, seq, 1)?;
+        let stored = found.first().filter(|r| r.seq == seq).ok_or(EngineError::UnknownRecord(seq))?;
+        decode(&stored.bytes)
+    }
+
+    /// The stored records of an account, from number `from` on.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn records(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, EngineError> {
+        self.view(account, |_| Ok(())).await?;
+        Ok(self.store.read(account, from, max)?)
+    }
+
+    /// What moved an account's balance in a period; `None` when that is more than `max` entries.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn statement(
+        &self,
+        account: &Name,
+        from: Instant,
+        to: Instant,
+        max: usize,
+    ) -> Result<Option<Statement>, EngineError> {
+        self.view(account, |_| Ok(())).await?;
+        let mut statement = Statement::new(from, to);
+        loop {
+            let page = self.store.read(account, statement.seq + 1, 1_000)?;
+            for stored in &page {
+                if !statement.take(&decode(&stored.bytes)?, stored.hash) {
+                    return Ok(Some(statement));
+                }
+            }
+            if statement.entries.len() > max {
+                return Ok(None);
+            }
+            if page.is_empty() {
+                return Ok(Some(statement));
+            }
+            // A long log must not keep others waiting.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The record with this number.
+    ///
+    /// # Errors
+    /// When there is no such account or record, or the store fails.
+    pub async fn record_at(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
+        self.view(account, |_| Ok(())).await?;
+        self.record_of(account, seq)
+    }
+
+    /// A denial by the instant it was decided at: still in memory, or in the record that keeps it.
+    ///
+    /// # Errors
+    /// When there is no such account, the denial is not kept any more, or the store fails.
+    pub async fn denial_at(&self, account: &Name, at: Instant) -> Result<Denial, EngineError> {
+        self.view(account, |_| Ok(())).await?;
+        let remembered = {
+            let shard = self.cache.lock(account);
+            let denials = shard.slots.get(account).and_then(|slot| slot.denials.as_ref());
+            denials.and_then(|log| log.recent.iter().find(|r| r.denial.at == at).map(|r| r.denial.clone()))
+        };
+        if let Some(denial) = remembered {
+            return Ok(denial);
+        }
+        let unknown = || EngineError::UnknownRecord(u64::try_from(at.micros()).unwrap_or(0));
+        let stored = self.store.find(IndexKey::of_once(account, Once::Explains(at)))?.ok_or_else(unknown)?;
+        let record = decode(&stored.bytes)?;
+        let Event::Denied(denials) = record.event else {
+            return Err(unknown());
+        };
+        denials.recent.into_iter().find(|d| d.at == at).ok_or_else(unknown)
+    }
+
+    /// At most `max` accounts by name, after `after`; the server's own log is left out.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, EngineError> {
+        let mut names = self.store.accounts(after, max.saturating_add(1))?;
+        names.retain(|name| name.as_str() != SYSTEM);
+        names.truncate(max);
+        Ok(names)
+    }
+}

@@ -1,0 +1,157 @@
+//! Reports about the ledger, as the API says them.
+
+use headworks_core::ledger::Seq;
+use headworks_core::name::Name;
+use headworks_core::statement::{Entry, Statement};
+use headworks_core::what_if::{Row, Tally};
+use headworks_store::reconcile::{Report, Totals};
+use headworks_store::replay::{Replayed, WhatIf};
+use headworks_wire as wire;
+
+use super::{hex, reference, usage};
+
+/// A reconciliation's report.
+#[must_use]
+pub fn pass(report: &Report) -> wire::Pass {
+    let t = &report.totals;
+    let credits = Totals::text;
+    wire::Pass {
+        started_at: None,
+        finished_at: None,
+        accounts: report.accounts,
+        records: report.records,
+        found: report.found,
+        findings: report
+            .findings
+            .iter()
+            .map(|(account, finding)| wire::Finding {
+                account: account.clone(),
+                record: finding.seq,
+                dataset: finding.dataset.as_str().into(),
+                what: finding.what.clone(),
+            })
+            .collect(),
+        damage: Vec::new(),
+        books: wire::OperatorBooks {
+            issued: credits(t.issued),
+            spent: credits(t.spent),
+            breakage: credits(t.breakage),
+            goodwill: credits(t.goodwill),
+            debt: credits(t.debt),
+            overdraft: credits(t.overdraft),
+            free: credits(t.free),
+            held: credits(t.held),
+            difference: credits(t.difference()),
+        },
+    }
+}
+
+/// A statement, without its checkpoint.
+pub(crate) fn statement(account: &Name, s: &Statement) -> wire::Statement {
+    let entry = |e: &Entry| wire::StatementEntry {
+        record: reference(account, e.seq),
+        at: e.at,
+        cause: e.cause.as_str().into(),
+        amount: e.amount,
+        balance: e.balance,
+        usage: e.charge.as_ref().map(|c| usage(&c.usage)),
+        reason: e.reason.clone(),
+        idempotency_key: e.key.clone(),
+    };
+    wire::Statement {
+        account: account.clone(),
+        from: s.from,
+        to: s.to,
+        opening: s.opening,
+        entries: s.entries.iter().map(entry).collect(),
+        closing: s.closing,
+        seq: s.seq,
+        checkpoint: None,
+    }
+}
+
+/// The digest of a statement that its checkpoint signs: BLAKE3 of its JSON in the API's order, without the checkpoint.
+#[must_use]
+pub fn statement_digest(statement: &wire::Statement) -> String {
+    let bare = wire::Statement { checkpoint: None, ..statement.clone() };
+    // Shapes of the API always have a JSON form.
+    let json = serde_json::to_vec(&bare).unwrap_or_default();
+    hex(blake3::hash(&json).as_bytes())
+}
+
+/// A replay's report.
+#[must_use]
+pub fn replayed(report: &Replayed) -> wire::Replayed {
+    let finding = |(account, seq, what): &(Name, Seq, String)| wire::Finding {
+        account: account.clone(),
+        record: *seq,
+        dataset: "monetization".into(),
+        what: what.clone(),
+    };
+    wire::Replayed {
+        accounts: report.accounts,
+        records: report.records,
+        found: report.found,
+        findings: report.differing.iter().map(finding).collect(),
+    }
+}
+
+/// Accounts that a what-if names.
+const ACCOUNTS_NAMED: usize = 20;
+
+/// A what-if's report.
+#[must_use]
+pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
+    let tally = |t: &Tally| wire::WhatIfTally {
+        granted: t.granted,
+        denied: t.denied,
+        charged: Totals::text(t.charged),
+        revenue: Totals::text(t.paid),
+    };
+    let row = |r: &Row| wire::WhatIfRow {
+        was: tally(&r.was),
+        would_be: tally(&r.would_be),
+        changed: r.changed,
+        ..wire::WhatIfRow::default()
+    };
+    let mut total = Row::default();
+    report.rows.values().for_each(|r| total.add(r));
+    let mut accounts: Vec<(&Name, &Row)> = report.changed.iter().collect();
+    accounts.sort_by_key(|(name, r)| {
+        (
+            std::cmp::Reverse((r.would_be.paid - r.was.paid).unsigned_abs()),
+            std::cmp::Reverse(r.changed),
+            *name,
+        )
+    });
+    let refusal = |(account, seq, what): &(Name, Seq, String)| wire::Finding {
+        account: account.clone(),
+        record: *seq,
+        dataset: "usage".into(),
+        what: what.clone(),
+    };
+    wire::WhatIf {
+        catalog: catalog.clone(),
+        accounts: report.accounts,
+        records: report.records,
+        total: row(&total),
+        by_feature: report
+            .rows
+            .iter()
+            .map(|((plan, feature), r)| wire::WhatIfRow {
+                plan: Some(plan.clone()),
+                feature: Some(feature.clone()),
+                ..row(r)
+            })
+            .collect(),
+        by_account: accounts
+            .iter()
+            .take(ACCOUNTS_NAMED)
+            .map(|(name, r)| wire::WhatIfRow { account: Some((*name).clone()), ..row(r) })
+            .collect(),
+        accounts_changed: u64::try_from(accounts.len()).unwrap_or(u64::MAX),
+        refused: report.refused,
+        refusals: report.refusals.iter().map(refusal).collect(),
+        unexplained_denials: report.unexplained,
+    }
+}
