@@ -44,6 +44,10 @@ fn the_tour_works_as_written() {
         "purchase",
         "replayed\":true",
         "of 0.5",
+        "verified: acme",
+        "every record follows from those before it",
+        ", 0 differ",
+        "0 accounts change",
     ] {
         assert!(out.contains(promise), "no `{promise}` in:\n{out}\n{log}");
     }
