@@ -12,6 +12,19 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Calls a running server.
+fn call(server: &Server, secret: &str, args: &[&str]) -> Output {
+    let url = format!("http://{}", server.address);
+    headworks().args(["--server", &url, "--api-key", secret]).args(args).output().expect("runs")
+}
+
+/// Calls a running server, which must accept it; tells what was printed.
+fn on(server: &Server, secret: &str, args: &[&str]) -> String {
+    let done = call(server, secret, args);
+    assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
+    text(&done.stdout)
+}
+
 #[test]
 fn check_catalog_names_file_line_and_fix() {
     let dir = tempfile::tempdir().expect("directory");
@@ -80,20 +93,13 @@ fn reconcile_names_the_altered_record() {
     let secret = make_key(&data);
     {
         let server = Server::start(&data, &catalog);
-        let url = format!("http://{}", server.address);
-        let on = |args: &[&str]| {
-            let done =
-                headworks().args(["--server", &url, "--api-key", &secret]).args(args).output().expect("runs");
-            assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
-            text(&done.stdout)
-        };
+        let on = |args: &[&str]| on(&server, &secret, args);
         on(&["account", "open", "acme"]);
         on(&["grant", "acme", "10"]);
         // The running server is asked until its first pass has ended.
         let asked = (0..200).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(50));
-            let asked =
-                headworks().args(["--server", &url, "--api-key", &secret, "reconcile"]).output().ok()?;
+            let asked = call(&server, &secret, &["reconcile"]);
             asked.status.success().then(|| text(&asked.stdout))
         });
         assert!(asked.is_some_and(|said| said.contains("difference")));
@@ -120,13 +126,7 @@ fn a_statement_is_signed_and_verified_offline() {
     let secret = make_key(&data);
     let (json, csv, html, key) = {
         let server = Server::start(&data, &catalog);
-        let url = format!("http://{}", server.address);
-        let on = |args: &[&str]| {
-            let done =
-                headworks().args(["--server", &url, "--api-key", &secret]).args(args).output().expect("runs");
-            assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
-            text(&done.stdout)
-        };
+        let on = |args: &[&str]| on(&server, &secret, args);
         on(&["account", "open", "acme"]);
         on(&["grant", "acme", "10", "--reference", "=<invoice> 7"]);
         on(&["authorize", "acme", "chat", "-q", "tokens=1000000", "--settle-now"]);
