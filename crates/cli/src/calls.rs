@@ -289,7 +289,10 @@ async fn account(
             ("accounts", client.get(&format!("/v1/accounts?max={max}{after}")).await?)
         }
         AccountCommand::Show { account } => ("account", client.get(&at(&account, "")).await?),
-        AccountCommand::Balances { account } => ("balances", client.get(&at(&account, "/balances")).await?),
+        AccountCommand::Balances { account, at: moment } => {
+            let query = moment.map_or_else(String::new, |instant| format!("?at={instant}"));
+            ("balances", client.get(&at(&account, &format!("/balances{query}"))).await?)
+        }
         AccountCommand::Windows { account } => ("windows", client.get(&at(&account, "/windows")).await?),
         AccountCommand::Holds { account } => ("holds", client.get(&at(&account, "/holds")).await?),
         AccountCommand::Records { account, from, max } => {

@@ -473,8 +473,22 @@ impl Engine {
         account: &Name,
         read: impl Fn(Context<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
+        self.view_at(account, Instant::default(), read).await
+    }
+
+    /// Reads the state as it will count at an instant when nobody asks for anything until then: holds that have expired,
+    /// grants that have begun or ended. An instant that has passed is now.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn view_at<T>(
+        &self,
+        account: &Name,
+        at: Instant,
+        read: impl Fn(Context<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
         loop {
-            let (value, watch) = self.view_once(account, &read)?;
+            let (value, watch) = self.view_once(account, at, &read)?;
             match watch.wait().await {
                 Committed::Durable => return Ok(value),
                 Committed::Conflict => {}
@@ -486,6 +500,7 @@ impl Engine {
     fn view_once<T>(
         &self,
         account: &Name,
+        at: Instant,
         read: &impl Fn(Context<'_>) -> Result<T, EngineError>,
     ) -> Result<(T, Watch), EngineError> {
         let catalog = self.catalog.load();
@@ -498,25 +513,27 @@ impl Engine {
             return Err(EngineError::UnknownAccount(account.clone()));
         }
         slot.used = true;
-        let now = self.clock.now();
+        let until = self.clock.now().max(at);
         let watch = self.commits.watch(slot.ticket, account);
-        if slot.account.wakes_at > now {
-            let at = slot.account.tick(now);
-            return Ok((read(Context { account: &slot.account, catalog: &catalog, now: at })?, watch));
+        if slot.account.wakes_at > until {
+            let now = slot.account.tick(until);
+            return Ok((read(Context { account: &slot.account, catalog: &catalog, now })?, watch));
         }
-        // What has passed its deadline counts as ended at read time; the sweeper writes it.
+        // What will have passed its deadline counts as ended, each at its own instant; the sweeper writes it when it does.
         let mut ahead = slot.account.clone();
-        loop {
-            let at = ahead.tick(now);
-            let ctx = Context { account: &ahead, catalog: &catalog, now: at };
-            let Some(draft) = next_end(ctx, now)? else {
+        ahead.settle_wake();
+        while ahead.wakes_at <= until {
+            let end = ahead.wakes_at;
+            let ctx = Context { account: &ahead, catalog: &catalog, now: ahead.tick(end) };
+            let Some(draft) = next_end(ctx, end)? else {
                 break;
             };
-            let record = draft.into_record(&ahead, at, None, None);
+            let record = draft.into_record(&ahead, ctx.now, None, None);
             ahead.apply(&record, [0; 32]).map_err(|e| damaged(account, &e.to_string()))?;
+            ahead.settle_wake();
         }
-        let at = ahead.tick(now);
-        Ok((read(Context { account: &ahead, catalog: &catalog, now: at })?, watch))
+        let now = ahead.tick(until);
+        Ok((read(Context { account: &ahead, catalog: &catalog, now })?, watch))
     }
 }
 

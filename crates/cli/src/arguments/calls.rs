@@ -265,6 +265,9 @@ pub(crate) enum AccountCommand {
     Balances {
         /// The account
         account: String,
+        /// As they will be at this instant, RFC 3339: holds expired, grants begun and ended
+        #[arg(long, value_parser = instant)]
+        at: Option<Instant>,
     },
     /// Show its windows
     Windows {

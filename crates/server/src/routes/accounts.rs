@@ -167,17 +167,30 @@ pub(super) async fn show(
     Ok(Json(app.engine.view(&account, |ctx| Ok(shown(ctx))).await?))
 }
 
-/// Show an account's credits
-#[utoipa::path(get, path = "/v1/accounts/{id}/balances", tag = "accounts", params(("id" = String, Path, description = "The account")),
+/// When balances are read.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Moment {
+    /// As they will be at this instant when nobody asks for anything until then: holds expired, grants begun and ended.
+    /// Default, and for instants that have passed: now.
+    #[param(value_type = Option<String>, format = DateTime)]
+    at: Option<Instant>,
+}
+
+/// Show an account's credits, now or as planned
+#[utoipa::path(get, path = "/v1/accounts/{id}/balances", tag = "accounts",
+    params(("id" = String, Path, description = "The account"), Moment),
     responses((status = 200, description = "Its credits", body = wire::Balances),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn balances(
     State(app): State<App>,
     access: Access,
     Path(id): Path<String>,
+    Parameters(moment): Parameters<Moment>,
 ) -> Result<Json<wire::Balances>, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
-    Ok(Json(app.engine.view(&account, |ctx| Ok(balances_of(ctx))).await?))
+    let at = moment.at.unwrap_or_default();
+    Ok(Json(app.engine.view_at(&account, at, |ctx| Ok(balances_of(ctx))).await?))
 }
 
 fn balances_of(ctx: Context<'_>) -> wire::Balances {
