@@ -119,6 +119,18 @@ pub enum Source {
     Goodwill,
 }
 
+impl Source {
+    /// Whether drawing it needs consent where consent is asked.
+    #[must_use]
+    pub fn is_paid(self) -> bool {
+        match self {
+            Self::Grant(_, category) => category.is_paid(),
+            Self::Overdraft => true,
+            Self::Allowance | Self::Debt | Self::Goodwill => false,
+        }
+    }
+}
+
 /// What one source pays.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Draw {

@@ -43,17 +43,12 @@ pub fn quantities(usage: &Use) -> Quantities {
 /// What was asked for a use that was decided. Whoever paid from a paid source had agreed to it.
 #[must_use]
 pub fn request(usage: &Use, decision: &Decision) -> Request {
-    let paid = |source: Source| match source {
-        Source::Grant(_, category) => category.is_paid(),
-        Source::Overdraft => true,
-        Source::Allowance | Source::Debt | Source::Goodwill => false,
-    };
     Request {
         feature: usage.feature.clone(),
         path: usage.path.clone(),
         dimensions: usage.dimensions.iter().cloned().collect(),
         quantities: quantities(usage),
-        consented: decision.draws.iter().any(|d| paid(d.source)),
+        consented: decision.draws.iter().any(|d| d.source.is_paid()),
     }
 }
 

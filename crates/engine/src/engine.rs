@@ -447,8 +447,10 @@ impl Engine {
         record: &Record,
     ) -> Result<Ticket, EngineError> {
         let account = &mut slot.account;
+        let mut keys = None;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
+            keys = batch.entries().last().map(|entry| entry.keys.clone());
             account.apply(record, hash).map_err(|e| format!("account {}: {e}", account.id))
         });
         let Some(ticket) = ticket else {
@@ -459,8 +461,7 @@ impl Engine {
         };
         slot.ticket = ticket;
         slot.dirty = true;
-        let keys = record.index_keys(&slot.account.id);
-        pending.note(&keys, ticket, || self.commits.durable());
+        pending.note(&keys.unwrap_or_default(), ticket, || self.commits.durable());
         Ok(ticket)
     }
 

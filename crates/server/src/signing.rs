@@ -15,6 +15,8 @@ use headworks_core::ledger::Seq;
 use headworks_core::name::Name;
 use sha2::{Digest as _, Sha256};
 
+use crate::render::hex;
+
 /// The name of the key in notes.
 const KEY_NAME: &str = "headworks";
 /// Signature type Ed25519 in the C2SP format.
@@ -50,10 +52,6 @@ fn key_id(public: &VerifyingKey) -> [u8; 4] {
     let mut id = [0; 4];
     id.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
     id
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 impl Signer {

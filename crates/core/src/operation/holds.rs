@@ -295,11 +295,7 @@ fn pay_excess(
     let feature = ctx.catalog.feature(actual.feature.as_str());
     let program = feature.and_then(|f| plan.program(f)).unwrap_or(&nothing);
     // Whoever agreed to paid sources for the hold has agreed for what it turned out to be.
-    let consented = hold.draws.iter().any(|d| match d.source {
-        Source::Grant(_, category) => category.is_paid(),
-        Source::Overdraft => true,
-        Source::Allowance | Source::Debt | Source::Goodwill => false,
-    });
+    let consented = hold.draws.iter().any(|d| d.source.is_paid());
     let scene = Scene {
         account: ctx.account,
         plan,

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::{Mode, Refusal, Run, earliest};
 use crate::amount::Credits;
 use crate::catalog::Layer;
-use crate::decision::{Basis, Decision, Draw, Draws, Outcome, Place, Source, Unblock, Verdict};
+use crate::decision::{Basis, Decision, Draws, Outcome, Place, Unblock, Verdict};
 use crate::name::Level;
 use crate::reason::{Reason, Wall};
 use crate::time::Instant;
@@ -57,12 +57,8 @@ impl Run<'_, '_> {
 
     pub(super) fn finish(self) -> Decision {
         let price = self.price;
-        let paid = |d: &&Draw| match d.source {
-            Source::Grant(_, category) => category.is_paid(),
-            Source::Overdraft => true,
-            Source::Allowance | Source::Debt | Source::Goodwill => false,
-        };
-        let paid_price = Credits::from_nano(self.draws.iter().filter(paid).map(|d| d.amount).sum());
+        let paid = self.draws.iter().filter(|d| d.source.is_paid());
+        let paid_price = Credits::from_nano(paid.map(|d| d.amount).sum());
         let met = self.need.is_met(self.scene.program);
         let granted =
             (self.refusal.is_none() || met && self.only_passed_over()) || self.scene.mode == Mode::Happened;

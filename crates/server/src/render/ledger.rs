@@ -79,20 +79,25 @@ pub fn statement_digest(statement: &wire::Statement) -> String {
     hex(blake3::hash(&json).as_bytes())
 }
 
-/// A replay's report.
-#[must_use]
-pub fn replayed(report: &Replayed) -> wire::Replayed {
+/// Records that a report names, each with what is said of it.
+fn named(records: &[(Name, Seq, String)], dataset: &str) -> Vec<wire::Finding> {
     let finding = |(account, seq, what): &(Name, Seq, String)| wire::Finding {
         account: account.clone(),
         record: *seq,
-        dataset: "monetization".into(),
+        dataset: dataset.into(),
         what: what.clone(),
     };
+    records.iter().map(finding).collect()
+}
+
+/// A replay's report.
+#[must_use]
+pub fn replayed(report: &Replayed) -> wire::Replayed {
     wire::Replayed {
         accounts: report.accounts,
         records: report.records,
         found: report.found,
-        findings: report.differing.iter().map(finding).collect(),
+        findings: named(&report.differing, "monetization"),
     }
 }
 
@@ -124,12 +129,6 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
             *name,
         )
     });
-    let refusal = |(account, seq, what): &(Name, Seq, String)| wire::Finding {
-        account: account.clone(),
-        record: *seq,
-        dataset: "usage".into(),
-        what: what.clone(),
-    };
     wire::WhatIf {
         catalog: catalog.clone(),
         accounts: report.accounts,
@@ -151,7 +150,7 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
             .collect(),
         accounts_changed: u64::try_from(accounts.len()).unwrap_or(u64::MAX),
         refused: report.refused,
-        refusals: report.refusals.iter().map(refusal).collect(),
+        refusals: named(&report.refusals, "usage"),
         unexplained_denials: report.unexplained,
     }
 }
