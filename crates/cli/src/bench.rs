@@ -70,23 +70,9 @@ fn account(n: u32) -> Result<Name, Failed> {
 async fn open(engine: &Engine, n: u32) -> Result<(), Failed> {
     let name = account(n)?;
     let plan = Name::new("plus").map_err(|e| e.to_string())?;
-    let settings = |now| Settings {
-        plan: plan.clone(),
-        suspended: false,
-        consent: None,
-        billing_anchor: now,
-        segments: Vec::new(),
-    };
+    let settings = |now| Settings::new(plan.clone(), now);
     engine.open_account(&name, (&key("open")?, None), settings).await?;
-    let grant = NewGrant {
-        amount: "1000000".parse().map_err(|_| "amount")?,
-        category: Category::Purchased,
-        priority: 0,
-        effective_from: None,
-        expires_at: None,
-        features: SmallVec::new(),
-        reference: None,
-    };
+    let grant = NewGrant::new("1000000".parse().map_err(|_| "amount")?, Category::Purchased);
     engine.grant(&name, (&key("grant")?, None), &grant).await?;
     Ok(())
 }

@@ -45,22 +45,8 @@ fn append(account: &mut Account, now: Instant, draft: Draft) {
 
 fn account(catalog: &Catalog, n: u32, now: Instant) -> Account {
     let mut account = Account::empty(name(&format!("account-{n}")));
-    let settings = Settings {
-        plan: name("p"),
-        suspended: false,
-        consent: None,
-        billing_anchor: now,
-        segments: Vec::new(),
-    };
-    let grant = NewGrant {
-        amount: "1000".parse().unwrap_or_default(),
-        category: Category::Purchased,
-        priority: 0,
-        effective_from: None,
-        expires_at: None,
-        features: SmallVec::new(),
-        reference: None,
-    };
+    let settings = Settings::new(name("p"), now);
+    let grant = NewGrant::new("1000".parse().unwrap_or_default(), Category::Purchased);
     let open = operation::open(Context { account: &account, catalog, now }, settings);
     append(&mut account, now, open.unwrap_or_else(|e| panic!("{e}")));
     let draft = operation::grant(Context { account: &account, catalog, now }, &grant);

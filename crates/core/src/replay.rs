@@ -12,9 +12,11 @@ use alloc::vec::Vec;
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::decision::{Decision, Outcome, Source};
-use crate::ledger::{Event, GrantId, HoldId, Operation, Record, Seq, Use};
+use crate::ledger::{
+    Alert, Event, GrantId, HoldId, Late, LateUse, Operation, Periodic, PlanChange, Record, Seq, Use,
+};
 use crate::operation::{
-    self, Authorize, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request, charge_of,
+    self, Authorize, ChangePlan, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request, charge_of,
 };
 use crate::time::Instant;
 
@@ -61,9 +63,12 @@ pub fn new_grant(record: &Record) -> Option<NewGrant> {
         category: terms.category,
         priority: terms.priority,
         effective_from: Some(terms.effective_from),
-        expires_at: Some(terms.expires_at).filter(|at| *at < Instant::NEVER),
+        expires_at: Some(terms.recurrence.as_ref().map_or(terms.expires_at, |r| r.until))
+            .filter(|at| *at < Instant::NEVER),
         features: terms.features.clone(),
         reference: terms.reference.clone(),
+        recurrence: terms.recurrence.clone(),
+        top_up: record.parents.first().copied(),
     })
 }
 
@@ -96,8 +101,13 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
         }
         Event::Charged(charge, decision) => {
             let request = request(&charge.usage, decision);
+            if let Some(kept) = record.parents.first() {
+                return Some(late_use(history, *kept).and_then(|late| {
+                    operation::accept_late(ctx, *kept, &late).map_err(refused)
+                }));
+            }
             if record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
-                granted(operation::record(ctx, &request))
+                granted(operation::record_at(ctx, &request, record.effective_at))
             } else {
                 let ask = Authorize { request, minimum: None, life: None, settle_now: true };
                 granted(operation::authorize(ctx, &ask))
@@ -135,10 +145,71 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
                 operation::refund(ctx, &charged, some, &closed, reason.clone()).map_err(refused)
             })
         }
-        Event::Denied(_) | Event::CatalogLoaded(..) | Event::KeyCreated(_) | Event::KeyRevoked(_) => {
-            return None;
-        }
+        Event::Periodic(event) => periodic(ctx, event).map_err(refused),
+        Event::Corrected(correcting, charge) => history
+            .record(correcting.charge)
+            .and_then(|charged| Ok((closed_grants(ctx.account, &charged, history)?, charged)))
+            .map_err(|e| e.to_string())
+            .and_then(|(closed, charged)| {
+                let was = charge_of(&charged).ok_or("what it corrects is no charge")?;
+                let (usage, reason) = (charge.usage.clone(), correcting.reason.clone());
+                let draft = operation::correct_to(ctx, &charged, was, usage, &closed, reason);
+                Ok(Draft { effective_at: Some(charged.effective_at), ..draft.map_err(refused)? })
+            }),
+        Event::Late(late) => match &**late {
+            Late::Quarantined(late) => {
+                operation::quarantine(ctx, &operation::late_request(late), late.at).map_err(refused)
+            }
+            Late::Discarded(kept, reason) => {
+                operation::discard_late(ctx, *kept, reason.clone()).map_err(refused)
+            }
+        },
+        Event::Alert(alert) => match alert {
+            Alert::Crossed(..) => operation::cross(ctx.account, ctx.now).ok_or("no mark is crossed".into()),
+            Alert::TopUpAsked(..) => {
+                operation::ask_top_up(ctx.account, ctx.now).ok_or("no top-up is due".into())
+            }
+            Alert::TopUpFailed(number, reason) => {
+                operation::top_up_failed(ctx, *number, reason.clone()).map_err(refused)
+            }
+        },
+        Event::Denied(_)
+        | Event::CatalogLoaded(..)
+        | Event::KeyCreated(_)
+        | Event::KeyRevoked(_)
+        | Event::Server(_) => return None,
     })
+}
+
+/// The use that a record of the log quarantined.
+fn late_use<H: History>(history: &H, seq: Seq) -> Result<LateUse, String> {
+    if let Event::Late(late) = history.record(seq).map_err(|e| e.to_string())?.event
+        && let Late::Quarantined(late) = *late
+    {
+        return Ok(late);
+    }
+    Err("it follows from no use in quarantine".to_string())
+}
+
+fn periodic(ctx: Context<'_>, event: &Periodic) -> Result<Draft, Refusal> {
+    match event {
+        Periodic::RolledOver(id) => operation::roll_over(ctx, *id),
+        Periodic::Renewed(id, _) | Periodic::Ended(id) => operation::renew(ctx, *id),
+        Periodic::Banked(terms) => operation::bank_reset(ctx, terms),
+        Periodic::Redeemed(token, path, _) => operation::redeem_reset(ctx, Some(*token), path),
+        Periodic::PlanChanged(change) => operation::change_plan(ctx, &plan_change(change)),
+    }
+}
+
+/// What was asked for a change of plan.
+pub(crate) fn plan_change(change: &PlanChange) -> ChangePlan {
+    ChangePlan {
+        plan: change.settings.plan.clone(),
+        move_anchor: change.moved_from.is_some(),
+        amounts: change.amounts.iter().map(|a| (a.schedule, a.amount)).collect(),
+        prorate: change.prorated,
+        reason: change.reason.clone(),
+    }
 }
 
 pub(crate) fn extension(

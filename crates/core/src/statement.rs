@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 
 use crate::amount::Credits;
-use crate::ledger::{Book, Charge, Event, Record, Seq};
+use crate::ledger::{Book, Charge, Event, Periodic, Record, Seq};
 use crate::name::Label;
 use crate::operation::charge_of;
 use crate::time::Instant;
@@ -176,11 +176,18 @@ fn add(moved: &mut Vec<(Cause, i64)>, cause: Cause, amount: i64) {
 }
 
 fn inflow(event: &Event) -> Cause {
-    if let Event::Adjusted(..) = event { Cause::Adjustment } else { Cause::Grant }
+    if is_adjustment(event) { Cause::Adjustment } else { Cause::Grant }
 }
 
 fn outflow(event: &Event) -> Cause {
-    if let Event::Adjusted(..) = event { Cause::Adjustment } else { Cause::Void }
+    if is_adjustment(event) { Cause::Adjustment } else { Cause::Void }
+}
+
+fn is_adjustment(event: &Event) -> bool {
+    match event {
+        Event::Periodic(periodic) => matches!(**periodic, Periodic::PlanChanged(_)),
+        other => matches!(other, Event::Adjusted(..)),
+    }
 }
 
 fn reason(record: &Record) -> Option<Label> {
@@ -188,6 +195,9 @@ fn reason(record: &Record) -> Option<Label> {
         &record.event
     {
         return reason.clone();
+    }
+    if let Event::Corrected(correcting, _) = &record.event {
+        return correcting.reason.clone();
     }
     record.opens.as_ref().and_then(|terms| terms.reference.clone())
 }

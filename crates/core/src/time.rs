@@ -164,19 +164,25 @@ impl core::str::FromStr for Span {
 }
 
 /// A calendar unit that windows can be aligned to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
 pub enum Every {
     /// An hour of UTC: zones with offsets of half an hour share it.
+    #[n(0)]
     Hour,
     /// A local day: 23, 24 or 25 hours.
+    #[n(1)]
     Day,
     /// A week from Monday.
+    #[n(2)]
     Week,
     /// A month.
+    #[n(3)]
     Month,
     /// A year.
+    #[n(4)]
     Year,
 }
 

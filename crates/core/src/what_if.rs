@@ -14,10 +14,12 @@ use hashbrown::HashMap;
 use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::decision::Source;
-use crate::ledger::{Charge, Denial, Event, GrantId, HoldId, Operation, Record, Seq, Use};
+use crate::ledger::{Charge, Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq, Use};
 use crate::name::Name;
-use crate::operation::{self, Authorize, Context, Decided, Draft, Refusal, Request, charge_of};
-use crate::replay::{History, closed_grants, extension, new_grant, quantities, request};
+use crate::operation::{
+    self, Authorize, ChangePlan, Context, Correct, Decided, Draft, Refusal, Request, charge_of,
+};
+use crate::replay::{History, closed_grants, extension, new_grant, plan_change, quantities, request};
 use crate::time::Instant;
 
 /// What requests came to.
@@ -78,6 +80,11 @@ impl Row {
         self.would_be.add(&other.would_be);
         self.changed += other.changed;
     }
+}
+
+/// What a record charges for the first time; corrections and refunds, which come later, are not told apart.
+fn first_charge(record: &Record) -> Option<&Charge> {
+    charge_of(record).filter(|_| !matches!(record.event, Event::Corrected(..)))
 }
 
 /// An account living through its log again.
@@ -212,7 +219,7 @@ impl<'a> Shadow<'a> {
             return 0;
         }
         let seq = record.seq;
-        if let Some(charge) = charge_of(&record) {
+        if let Some(charge) = first_charge(&record) {
             let feature = charge.usage.feature.clone();
             self.row(&feature).would_be.charge(charge);
         }
@@ -239,7 +246,7 @@ impl<'a> Shadow<'a> {
 
     fn live(&mut self, record: &Record) -> Result<(), Refusal> {
         let at = record.recorded_at;
-        if let Some(charge) = charge_of(record) {
+        if let Some(charge) = first_charge(record) {
             let feature = charge.usage.feature.clone();
             self.row(&feature).was.charge(charge);
         }
@@ -261,11 +268,13 @@ impl<'a> Shadow<'a> {
             }
             Event::Charged(charge, decision) => {
                 let request = request(&charge.usage, decision);
-                let happened = record.key.as_ref().is_some_and(|k| k.operation == Operation::Record);
+                let happened = record.key.as_ref().is_some_and(|k| k.operation == Operation::Record)
+                    || !record.parents.is_empty();
+                let used_at = record.effective_at;
                 let ask = Authorize { request, minimum: None, life: None, settle_now: true };
                 return self.decide(record, &charge.usage, |ctx| {
                     if happened {
-                        operation::record(ctx, &ask.request)
+                        operation::record_at(ctx, &ask.request, used_at)
                     } else {
                         operation::authorize(ctx, &ask)
                     }
@@ -327,13 +336,67 @@ impl<'a> Shadow<'a> {
                     reason.clone(),
                 )?
             }
+            Event::Corrected(correcting, charge) => {
+                let charged = self.number(correcting.charge).and_then(|seq| self.kept.get(&seq)).cloned();
+                let Some(charged) = charged.filter(|r| charge_of(r).is_some()) else { return Ok(()) };
+                let closed = closed_grants(&self.account, &charged, self).unwrap_or_default();
+                let ask = Correct { quantities: quantities(&charge.usage), reprice: false };
+                match operation::correct(self.ctx(at), &charged, &ask, &closed, correcting.reason.clone()) {
+                    // Only prices were corrected, and the other catalog has its own.
+                    Err(Refusal::NothingToCorrect) => {
+                        self.numbers.insert(record.seq, Some(charged.seq));
+                        return Ok(());
+                    }
+                    draft => draft?,
+                }
+            }
+            Event::Periodic(periodic) => match self.periodic(record.seq, at, periodic)? {
+                Some(draft) => draft,
+                None => return Ok(()),
+            },
             // The shadow ends what is due by itself, and has asked denials again when they were decided.
             Event::Expired(..) | Event::GrantExpired(_) | Event::Denied(_) => return Ok(()),
-            Event::CatalogLoaded(..) | Event::KeyCreated(_) | Event::KeyRevoked(_) => return Ok(()),
+            // These move nothing; what was discarded or has been told changes no decision.
+            Event::Late(_) | Event::Alert(_) => return Ok(()),
+            Event::CatalogLoaded(..)
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked(_)
+            | Event::Server(_) => return Ok(()),
         };
         let seq = self.append(draft, at);
         self.numbers.insert(record.seq, Some(seq));
         Ok(())
+    }
+
+    /// What comes again with the calendar; `None` when the shadow has it already, or not at all.
+    fn periodic(&mut self, seq: Seq, at: Instant, event: &Periodic) -> Result<Option<Draft>, Refusal> {
+        let schedule = |id: GrantId| {
+            let of = self.number(id.0).map(GrantId)?;
+            self.account.extras().schedules.iter().find(|s| s.id == of)
+        };
+        Ok(match event {
+            // The shadow crosses boundaries by itself, at the same instants.
+            Periodic::Renewed(id, _) => {
+                let current = schedule(*id).map(|s| s.current.0);
+                self.numbers.insert(seq, current);
+                None
+            }
+            Periodic::RolledOver(_) | Periodic::Ended(_) => None,
+            Periodic::Banked(terms) => Some(operation::bank_reset(self.ctx(at), terms)?),
+            Periodic::Redeemed(token, path, _) => {
+                let token = self.number(*token);
+                match operation::redeem_reset(self.ctx(at), token, path) {
+                    Err(Refusal::NoReset | Refusal::NothingToReset) => None,
+                    draft => Some(draft?),
+                }
+            }
+            Periodic::PlanChanged(change) => {
+                let asked = plan_change(change);
+                let known = |(id, amount): (GrantId, _)| Some((schedule(id)?.id, amount));
+                let amounts = asked.amounts.into_iter().filter_map(known).collect();
+                Some(operation::change_plan(self.ctx(at), &ChangePlan { amounts, ..asked })?)
+            }
+        })
     }
 
     /// Decides a request that was granted.

@@ -46,6 +46,9 @@ impl Account {
         let now = record.recorded_at;
         if let Some(terms) = &record.opens {
             self.open_grant(GrantId(record.seq), terms.clone());
+            if matches!(record.event, Event::Granted) {
+                self.begin_schedule(GrantId(record.seq), terms);
+            }
         }
         self.apply_event(record, now).map_err(|what| self.broken(&what))?;
         for movement in &record.movements {
@@ -74,7 +77,8 @@ impl Account {
     fn next_wake(&self) -> Instant {
         let holds = self.holds.iter().map(|h| h.terms.deadline);
         let grants = self.grants.iter().filter(|g| g.remaining.is_positive()).map(|g| g.terms.expires_at);
-        holds.chain(grants).min().unwrap_or(Instant::NEVER)
+        let periods = self.extras().schedules.iter().map(|s| s.next_at);
+        holds.chain(grants).chain(periods).min().unwrap_or(Instant::NEVER)
     }
 
     /// What must stand before the movements: new grants, new holds, windows.
@@ -102,7 +106,10 @@ impl Account {
             Event::Released(id) | Event::Expired(id, _) => {
                 self.correct_windows(*id, &record.corrections, now)?
             }
-            Event::Charged(charge, decision) => self.take_visits(&charge.usage.path, &decision.visits, now),
+            Event::Charged(charge, decision) => {
+                self.take_visits(&charge.usage.path, &decision.visits, now);
+                self.leave_quarantine(&record.parents);
+            }
             Event::Refunded { reopened, path, .. } => {
                 for (id, terms) in reopened {
                     self.open_grant(*id, terms.clone());
@@ -110,19 +117,38 @@ impl Account {
                 self.correct(path, &record.corrections, now);
             }
             Event::Voided(id, _) => {
-                let grant = self.grants.iter_mut().find(|g| g.id == *id).ok_or("no such grant")?;
-                grant.voided = true;
+                // A recurring grant comes no more, whether or not anything is left of it.
+                let recurs = self.schedule(*id).is_some();
+                if recurs {
+                    self.extras_mut().schedules.retain(|s| s.current != *id);
+                }
+                match self.grant_mut(*id) {
+                    Ok(grant) => grant.voided = true,
+                    Err(_) if recurs => {}
+                    Err(what) => return Err(what),
+                }
             }
             Event::Adjusted(id, by, _) => {
-                let grant = self.grants.iter_mut().find(|g| g.id == *id).ok_or("no such grant")?;
+                let grant = self.grant_mut(*id)?;
                 grant.terms.amount = grant.terms.amount.checked_add(*by).ok_or("overflow")?;
             }
             Event::Denied(denials) => self.denied = self.denied.saturating_add(denials.count),
-            Event::Granted
-            | Event::GrantExpired(_)
+            Event::Periodic(event) => self.apply_periodic(record, event)?,
+            Event::Corrected(correcting, charge) => {
+                for (id, terms) in &correcting.reopened {
+                    self.open_grant(*id, terms.clone());
+                }
+                self.correct(&charge.usage.path, &record.corrections, now);
+                self.take_visits(&charge.usage.path, excess_visits(charge), now);
+            }
+            Event::Late(late) => self.apply_late(record.seq, late)?,
+            Event::Alert(alert) => self.apply_alert(record, alert)?,
+            Event::Granted => self.end_top_up(record),
+            Event::GrantExpired(_)
             | Event::CatalogLoaded(..)
             | Event::KeyCreated(_)
-            | Event::KeyRevoked(_) => {}
+            | Event::KeyRevoked(_)
+            | Event::Server(_) => {}
         }
         Ok(())
     }
@@ -147,7 +173,12 @@ impl Account {
             | Event::Denied(_)
             | Event::CatalogLoaded(..)
             | Event::KeyCreated(_)
-            | Event::KeyRevoked(_) => {}
+            | Event::KeyRevoked(_)
+            | Event::Periodic(_)
+            | Event::Corrected(..)
+            | Event::Late(_)
+            | Event::Alert(_)
+            | Event::Server(_) => {}
         }
         if !record.movements.is_empty() {
             self.grants.retain(|g| g.remaining.is_positive() || g.held.is_positive());
@@ -202,7 +233,7 @@ impl Account {
     fn count(&mut self, id: HoldId, visits: &[Visit], draws: &[Draw], now: Instant) -> Result<(), String> {
         for draw in draws {
             if let Source::Grant(grant, _) = draw.source {
-                let grant = self.grants.iter_mut().find(|g| g.id == grant).ok_or("no such grant")?;
+                let grant = self.grant_mut(grant)?;
                 grant.held = grant.held.checked_add(draw.credits()).ok_or("overflow")?;
             }
         }
@@ -294,7 +325,7 @@ impl Account {
         }
     }
 
-    fn open_grant(&mut self, id: GrantId, terms: GrantTerms) {
+    pub(super) fn open_grant(&mut self, id: GrantId, terms: GrantTerms) {
         if self.grant(id).is_some() {
             return;
         }
@@ -309,7 +340,7 @@ impl Account {
         let hold = self.holds.remove(at);
         for draw in &hold.draws {
             if let Source::Grant(grant, _) = draw.source {
-                let grant = self.grants.iter_mut().find(|g| g.id == grant).ok_or("no such grant")?;
+                let grant = self.grant_mut(grant)?;
                 grant.held = grant.held.checked_sub(draw.credits()).ok_or("overflow")?;
             }
         }

@@ -21,10 +21,16 @@ use crate::name::{Level, Name};
 use crate::time::Instant;
 use crate::window::Used;
 
+mod extras;
 mod fold;
+mod notice;
+mod periodic;
 mod settings;
 
-pub use settings::{Consent, SegmentSettings, Settings};
+pub use extras::{
+    Asked, BankedReset, Extras, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX, Schedule, TopUps,
+};
+pub use settings::{AlertMarks, Consent, SegmentSettings, Settings, TopUpTerms};
 
 /// Most open holds of one account.
 pub const HOLDS_MAX: usize = 10_000;
@@ -212,6 +218,9 @@ pub struct Account {
     /// Denials recorded so far.
     #[n(10)]
     pub denied: u64,
+    /// What few accounts have.
+    #[n(11)]
+    pub(crate) extras: Option<Box<Extras>>,
     /// No hold or grant reaches its end before this instant. A lower bound, so that it is cheap to keep; not stored.
     #[cbor(skip)]
     pub wakes_at: Instant,
@@ -243,18 +252,13 @@ impl Account {
             chain,
             recorded_at: Instant::default(),
             opened_at: Instant::default(),
-            settings: Settings {
-                plan: no_plan(),
-                suspended: false,
-                consent: None,
-                billing_anchor: Instant::default(),
-                segments: Vec::new(),
-            },
+            settings: Settings::new(no_plan(), Instant::default()),
             books: Books::default(),
             grants: SmallVec::new(),
             holds: Vec::new(),
             windows: SmallVec::new(),
             denied: 0,
+            extras: None,
             wakes_at: Instant::NEVER,
         }
     }

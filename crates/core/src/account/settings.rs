@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 
 use crate::amount::Credits;
 use crate::name::{Level, Name, Segment};
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 /// Whether paid sources may be drawn.
 #[derive(
@@ -60,6 +60,37 @@ pub struct Settings {
     /// Settings of segments, in order.
     #[n(4)]
     pub segments: Vec<SegmentSettings>,
+    /// The balances that the owner is told about.
+    #[n(5)]
+    pub alerts: Option<AlertMarks>,
+    /// Credits bought by themselves when the balance is low.
+    #[n(6)]
+    pub top_up: Option<TopUpTerms>,
+}
+
+/// The balances that the owner is told about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AlertMarks {
+    /// Below this it is low.
+    #[n(0)]
+    pub low: Credits,
+    /// From this on it has recovered; above `low`, so that a balance at the mark does not flutter.
+    #[n(1)]
+    pub recovered: Credits,
+}
+
+/// When credits are bought by themselves: at each crossing to low or empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct TopUpTerms {
+    /// How many credits.
+    #[n(0)]
+    pub amount: Credits,
+    /// Most credits bought in a calendar month of UTC.
+    #[n(1)]
+    pub monthly_max: Credits,
+    /// The least time between two.
+    #[n(2)]
+    pub cool_down: Span,
 }
 
 /// Settings of one segment of the path.
@@ -80,6 +111,20 @@ pub struct SegmentSettings {
 }
 
 impl Settings {
+    /// The settings of an account that says nothing but its plan.
+    #[must_use]
+    pub fn new(plan: Name, billing_anchor: Instant) -> Self {
+        Self {
+            plan,
+            suspended: false,
+            consent: None,
+            billing_anchor,
+            segments: Vec::new(),
+            alerts: None,
+            top_up: None,
+        }
+    }
+
     /// The settings of a segment, if it has any.
     #[must_use]
     pub fn segment(&self, level: Level, name: &Name) -> Option<&SegmentSettings> {

@@ -21,7 +21,7 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
         Event::Charged(charge, decision) => {
             alloc::vec![(&charge.usage, Some(charge.price)), (&charge.usage, Some(decision.price))]
         }
-        Event::Settled(_, charge, _) | Event::Expired(_, Some(charge)) => {
+        Event::Settled(_, charge, _) | Event::Expired(_, Some(charge)) | Event::Corrected(_, charge) => {
             alloc::vec![(&charge.usage, Some(charge.price))]
         }
         Event::Denied(denials) => denials.recent.iter().map(|d| (&d.usage, Some(d.decision.price))).collect(),
@@ -36,7 +36,11 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
         | Event::Refunded { .. }
         | Event::CatalogLoaded(..)
         | Event::KeyCreated(_)
-        | Event::KeyRevoked(_) => Vec::new(),
+        | Event::KeyRevoked(_)
+        | Event::Periodic(_)
+        | Event::Late(_)
+        | Event::Alert(_)
+        | Event::Server(_) => Vec::new(),
     }
 }
 
@@ -106,6 +110,7 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) 
             check_charge(charge, found);
             check_of_hold(before.hold(*hold), charge, found);
         }
+        Event::Corrected(_, charge) => check_charge(charge, found),
         Event::Refunded { .. }
         | Event::Opened(_)
         | Event::Changed(..)
@@ -118,7 +123,11 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) 
         | Event::Denied(_)
         | Event::CatalogLoaded(..)
         | Event::KeyCreated(_)
-        | Event::KeyRevoked(_) => {}
+        | Event::KeyRevoked(_)
+        | Event::Periodic(_)
+        | Event::Late(_)
+        | Event::Alert(_)
+        | Event::Server(_) => {}
     }
 }
 

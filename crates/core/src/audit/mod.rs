@@ -89,6 +89,9 @@ impl Past {
         if let Some(charge) = charge_of(record) {
             self.charges.insert(record.seq, charge.draws.clone());
         }
+        if let Event::Corrected(correcting, _) = &record.event {
+            self.charges.remove(&correcting.charge);
+        }
         if let Some(terms) = &record.opens {
             self.expiries.insert(GrantId(record.seq), terms.expires_at);
         }

@@ -9,7 +9,10 @@ use super::{Dataset, Found, Past};
 use crate::account::{Account, Hold};
 use crate::amount::Credits;
 use crate::decision::{Draw, Source};
-use crate::ledger::{Book, Charge, Event, GrantId, HoldId, Movement, Record};
+use crate::ledger::{
+    Book, Charge, Cleared, Event, GrantId, GrantTerms, HoldId, Movement, Overage, Periodic, Record,
+};
+use crate::window::Used;
 
 /// Movements from charges. `None` when the record names a hold or grant that is not open.
 pub(super) fn check_movements(
@@ -44,20 +47,16 @@ pub(super) fn check_movements(
         }
         Event::Granted => {
             let terms = record.opens.as_ref()?;
-            let own = Book::Grant(GrantId(record.seq));
-            let mut expected = alloc::vec![Movement { from: Book::Operator, to: own, amount: terms.amount }];
-            if terms.effective_from <= record.recorded_at && terms.features.is_empty() {
-                let debt = before.books.debt.min(terms.amount);
-                let lent = before.books.overdraft.nano() - before.overdraft_held().nano();
-                let left = Credits::from_nano(terms.amount.nano() - debt.nano());
-                let repaid = [(Book::Debt, debt), (Book::Overdraft, Credits::from_nano(lent).min(left))];
-                let repaid = repaid.into_iter().filter(|(_, amount)| amount.is_positive());
-                expected.extend(repaid.map(|(to, amount)| Movement { from: own, to, amount }));
-            }
-            expect(expected);
+            expect(issued(record, before, terms, Overage::Keep));
         }
         Event::GrantExpired(id) => expect(some(Book::Grant(*id), Book::Breakage, grant(id)?.remaining)),
-        Event::Voided(id, _) => expect(some(Book::Grant(*id), Book::Operator, grant(id)?.remaining)),
+        Event::Voided(id, _) => {
+            let left = match grant(id) {
+                None if before.schedule(*id).is_some() => Credits::ZERO,
+                open => open?.remaining,
+            };
+            expect(some(Book::Grant(*id), Book::Operator, left));
+        }
         Event::Adjusted(id, by, _) => {
             grant(id)?;
             let own = Book::Grant(*id);
@@ -71,14 +70,101 @@ pub(super) fn check_movements(
         Event::Refunded { charge, amount, .. } => {
             check_refund(record, past, past.charges.get(charge)?, *amount, found);
         }
+        Event::Corrected(correcting, charge) => {
+            let drawn = past.charges.get(&correcting.charge)?;
+            let back = sum(&record.movements, |m| m.from == Book::Spent);
+            let more = sum(&record.movements, |m| m.to == Book::Spent);
+            let (was, is) = (credits_of(drawn), credits_of(&charge.draws));
+            if was - back + more != is {
+                found.push((
+                    Dataset::Balance,
+                    format!("it corrects {was} nano-credits to {is}, and moves {back} back and {more} more"),
+                ));
+            }
+            check_unwound(record, past, drawn, &charge.draws, found);
+        }
+        Event::Periodic(event) => expect(periodic(record, before, event)?),
         Event::Opened(_)
         | Event::Changed(..)
         | Event::Denied(_)
         | Event::CatalogLoaded(..)
         | Event::KeyCreated(_)
-        | Event::KeyRevoked(_) => expect(Vec::new()),
+        | Event::KeyRevoked(_)
+        | Event::Late(_)
+        | Event::Alert(_)
+        | Event::Server(_) => expect(Vec::new()),
     }
     Some(())
+}
+
+/// What a new grant brings, and what it repays.
+fn issued(record: &Record, before: &Account, terms: &GrantTerms, overage: Overage) -> Vec<Movement> {
+    let own = Book::Grant(GrantId(record.seq));
+    let mut moved = some(Book::Operator, own, terms.amount);
+    if terms.effective_from > record.recorded_at || !terms.features.is_empty() {
+        return moved;
+    }
+    let debt = before.books.debt;
+    let lent = Credits::from_nano(before.books.overdraft.nano() - before.overdraft_held().nano());
+    match overage {
+        Overage::Forgive => {
+            moved.extend(some(Book::Goodwill, Book::Debt, debt));
+            moved.extend(some(Book::Goodwill, Book::Overdraft, lent));
+        }
+        Overage::Keep => {
+            let debt = debt.min(terms.amount);
+            moved.extend(some(own, Book::Debt, debt));
+            let left = Credits::from_nano(terms.amount.nano() - debt.nano());
+            moved.extend(some(own, Book::Overdraft, lent.min(left)));
+        }
+    }
+    moved
+}
+
+/// What recurring grants move. `None` when the record names one that the account does not have.
+fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<Movement>> {
+    let named = |id: &GrantId| before.extras().schedules.iter().find(|s| s.id == *id);
+    let own = Book::Grant(GrantId(record.seq));
+    Some(match event {
+        Periodic::RolledOver(id) => {
+            let schedule = named(id)?;
+            let old = Book::Grant(schedule.current);
+            let left = before.grant(schedule.current).filter(|g| !g.voided).map_or(0, |g| g.remaining.nano());
+            let rule = schedule.terms.recurrence.as_ref()?.rollover?;
+            let share = i128::from(left) * i128::from(rule.fraction) / 1_000_000_000;
+            let carried = i64::try_from(share).ok()?.max(rule.min.nano()).min(rule.max.nano());
+            let moved = left.min(carried);
+            let parts = [
+                (old, own, moved),
+                (Book::Operator, own, carried - moved),
+                (old, Book::Breakage, left - moved),
+            ];
+            parts.into_iter().flat_map(|(from, to, n)| some(from, to, Credits::from_nano(n))).collect()
+        }
+        Periodic::Renewed(id, _) => {
+            let terms = &named(id)?.terms;
+            issued(record, before, terms, terms.recurrence.as_ref()?.overage)
+        }
+        Periodic::PlanChanged(change) => {
+            let mut moved = Vec::new();
+            for new in &change.amounts {
+                let book = Book::Grant(named(&new.schedule)?.current);
+                let taken = Credits::from_nano(new.part.nano().checked_neg()?);
+                moved.extend(some(Book::Operator, book, new.part));
+                moved.extend(some(book, Book::Operator, taken));
+            }
+            moved
+        }
+        Periodic::Redeemed(token, path, cleared) => {
+            before.extras().resets.iter().find(|r| r.id == *token)?;
+            let used = |c: &Cleared| match before.window(&c.name, c.level, path.at(c.level)) {
+                Some(Used::Span(_, _, used)) => *used == c.used,
+                Some(_) | None => false,
+            };
+            cleared.iter().all(used).then(Vec::new)?
+        }
+        Periodic::Ended(_) | Periodic::Banked(_) => Vec::new(),
+    })
 }
 
 fn sum(movements: &[Movement], is: impl Fn(&Movement) -> bool) -> i128 {
@@ -104,6 +190,11 @@ fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, f
     if back != i128::from(amount.nano()) || back > credits_of(drawn) {
         found.push((Dataset::Balance, format!("it gives back {back} nano-credits of {amount}")));
     }
+    check_unwound(record, past, drawn, &[], found);
+}
+
+/// What is given back comes from the draws of a charge; what is taken more, from the draws that take its place.
+fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw], found: &mut Found) {
     let grants =
         || drawn.iter().filter_map(|d| if let Source::Grant(id, _) = d.source { Some(id) } else { None });
     let voided = |id: &GrantId| past.voided.contains(id);
@@ -117,6 +208,7 @@ fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, f
                 sum(&record.movements, |m| m.from == Book::Spent && m.to == to)
                     <= paid.map(|d| i128::from(d.credits().nano())).sum()
             }
+            (from, Book::Spent) => draws_from(instead, from),
             (Book::Spent | Book::Goodwill, to) => to == Book::Grant(GrantId(record.seq)),
             _ => false,
         };

@@ -256,6 +256,28 @@ impl Catalog {
 }
 
 impl Plan {
+    /// The level of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
+    /// calendar and first-use windows.
+    pub(crate) fn resettable(&self, name: &Name) -> Option<(Level, bool)> {
+        let closes = |window: &Window| match window {
+            Window::Free(_) => None,
+            Window::Fixed(..) => Some(false),
+            Window::FirstUse(..) => Some(true),
+        };
+        self.programs.iter().flatten().find_map(|program| {
+            let guard = program.guards.iter().find(|g| g.name == *name).map(|g| (g.level, &g.window));
+            let of_layer = |layer: &'_ Layer| match layer {
+                Layer::Allowance { level, windows, .. } => {
+                    windows.iter().find(|(n, _)| n == name).map(|(_, window)| (*level, closes(window)))
+                }
+                Layer::Grants { .. } | Layer::Overdraft { .. } => None,
+            };
+            let found = guard.map(|(level, window)| (level, closes(window)));
+            let (level, closes) = found.or_else(|| program.layers.iter().find_map(of_layer))?;
+            Some((level, closes?))
+        })
+    }
+
     pub(crate) fn program(&self, feature: &Feature) -> Option<&Program> {
         self.programs.get(feature.index).and_then(Option::as_ref)
     }

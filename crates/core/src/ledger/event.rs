@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::{GrantId, GrantTerms, HoldId, Seq, Use};
+use super::{Alert, GrantId, GrantTerms, HoldId, Late, Periodic, Seq, Server, Use};
 use crate::account::{Counted, Settings};
 use crate::amount::Credits;
 use crate::catalog::source::Overshoot;
@@ -184,6 +184,82 @@ pub enum Event {
     /// An API key was revoked.
     #[n(16)]
     KeyRevoked(#[n(0)] Name),
+    /// Something that comes again with the calendar.
+    #[n(17)]
+    Periodic(#[n(0)] Box<Periodic>),
+    /// A charge was corrected: what is charged instead. The correction takes its place.
+    #[n(18)]
+    Corrected(#[n(0)] Correcting, #[n(1)] Box<Charge>),
+    /// Use came too late.
+    #[n(19)]
+    Late(#[n(0)] Box<Late>),
+    /// The owner of the account is to hear of something.
+    #[n(20)]
+    Alert(#[n(0)] Alert),
+    /// Something about the server itself.
+    #[n(21)]
+    Server(#[n(0)] Box<Server>),
+}
+
+impl Event {
+    /// The word used in the API.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Opened(_) => "account_opened",
+            Self::Changed(..) => "account_changed",
+            Self::Authorized(..) => "authorized",
+            Self::Extended(..) => "extended",
+            Self::Settled(..) => "settled",
+            Self::Released(_) => "released",
+            Self::Expired(..) => "hold_expired",
+            Self::Charged(..) => "charged",
+            Self::Granted => "granted",
+            Self::GrantExpired(_) => "grant_expired",
+            Self::Voided(..) => "voided",
+            Self::Adjusted(..) => "adjusted",
+            Self::Refunded { .. } => "refunded",
+            Self::Denied(_) => "denied",
+            Self::CatalogLoaded(..) => "catalog_loaded",
+            Self::KeyCreated(_) => "key_created",
+            Self::KeyRevoked(_) => "key_revoked",
+            Self::Periodic(periodic) => match &**periodic {
+                Periodic::RolledOver(_) => "rolled_over",
+                Periodic::Renewed(..) => "renewed",
+                Periodic::Ended(_) => "recurrence_ended",
+                Periodic::Banked(_) => "reset_banked",
+                Periodic::Redeemed(..) => "reset_redeemed",
+                Periodic::PlanChanged(_) => "plan_changed",
+            },
+            Self::Corrected(..) => "corrected",
+            Self::Late(late) => match &**late {
+                Late::Quarantined(_) => "quarantined",
+                Late::Discarded(..) => "discarded",
+            },
+            Self::Alert(Alert::Crossed(..)) => "balance_crossed",
+            Self::Alert(Alert::TopUpAsked(..)) => "top_up_asked",
+            Self::Alert(Alert::TopUpFailed(..)) => "top_up_failed",
+            Self::Server(server) => match &**server {
+                Server::WebhookSet(_) => "webhook_set",
+                Server::WebhookRemoved(_) => "webhook_removed",
+                Server::ReconcileFailed(..) => "reconcile_failed",
+            },
+        }
+    }
+}
+
+/// Which charge is corrected, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Correcting {
+    /// The record of the charge.
+    #[n(0)]
+    pub charge: Seq,
+    /// Grants that had left the state and are open again.
+    #[n(1)]
+    pub reopened: Vec<(GrantId, GrantTerms)>,
+    /// Why.
+    #[n(2)]
+    pub reason: Option<Label>,
 }
 
 /// An API key as stored: never the secret, only its hash.

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Denial, Event, GrantId, HoldId, Operation, Record, Seq};
+use super::{Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq};
 use crate::name::{Label, Name};
 use crate::time::Instant;
 
@@ -24,6 +24,8 @@ pub enum Once {
     Refunds(Seq),
     /// Takes back a grant.
     Voids(GrantId),
+    /// Redeems a banked reset.
+    Redeems(Seq),
     /// Keeps the explanation of the denial decided at this instant.
     Explains(Instant),
 }
@@ -54,6 +56,7 @@ impl IndexKey {
             Once::SettlesLate(hold) => Self::of(account, 2, &hold.0.to_be_bytes()),
             Once::Refunds(charge) => Self::of(account, 3, &charge.to_be_bytes()),
             Once::Voids(grant) => Self::of(account, 5, &grant.0.to_be_bytes()),
+            Once::Redeems(token) => Self::of(account, 6, &token.to_be_bytes()),
             Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
         }
     }
@@ -69,6 +72,16 @@ impl Record {
                 Some(Once::Ends(*hold))
             }
             Event::Refunded { charge, .. } => Some(Once::Refunds(*charge)),
+            // The corrected charge is no more: it can neither be refunded nor corrected again.
+            Event::Corrected(correcting, _) => Some(Once::Refunds(correcting.charge)),
+            Event::Periodic(periodic) => match &**periodic {
+                Periodic::Redeemed(token, ..) => Some(Once::Redeems(*token)),
+                Periodic::RolledOver(_)
+                | Periodic::Renewed(..)
+                | Periodic::Ended(_)
+                | Periodic::Banked(_)
+                | Periodic::PlanChanged(_) => None,
+            },
             Event::Voided(grant, _) => Some(Once::Voids(*grant)),
             Event::Denied(denials) => {
                 let explains = |d: &Denial| IndexKey::of_once(account, Once::Explains(d.at));
@@ -84,7 +97,10 @@ impl Record {
             | Event::Adjusted(..)
             | Event::CatalogLoaded(..)
             | Event::KeyCreated(_)
-            | Event::KeyRevoked(_) => None,
+            | Event::KeyRevoked(_)
+            | Event::Late(_)
+            | Event::Alert(_)
+            | Event::Server(_) => None,
         };
         let key = self.key.as_ref().map(|k| IndexKey::of_key(account, k.operation, &k.text));
         key.into_iter().chain(once.map(|o| IndexKey::of_once(account, o))).collect()

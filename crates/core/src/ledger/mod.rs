@@ -8,6 +8,7 @@
 //! L3 a record that was altered, moved or dropped breaks the chain (`chain_names_the_altered_record`).
 //! Units: credits in nano-credits, instants in UTC microseconds. Source: double entry as two-sided transfers.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -25,11 +26,17 @@ use crate::time::Instant;
 
 mod event;
 mod index;
+mod notice;
+mod periodic;
 mod usage;
 
-pub use event::{ApiKey, Charge, Correction, Denial, Denials, Event, Excess, HoldTerms};
+pub use event::{ApiKey, Charge, Correcting, Correction, Denial, Denials, Event, Excess, HoldTerms};
 
 pub use index::{IndexKey, Once};
+pub use notice::{Alert, Late, LateUse, Quantity, Server, Standing, Webhook};
+pub use periodic::{
+    Cleared, NewAmount, Overage, Periodic, PlanChange, Recurrence, ResetTerms, Rollover, WHOLE, rest_of,
+};
 pub(crate) use usage::PricedLine;
 pub use usage::{CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};
 
@@ -128,6 +135,21 @@ pub enum Operation {
     /// Change the server's own catalog or keys.
     #[n(11)]
     Administer,
+    /// Bank a reset.
+    #[n(12)]
+    Bank,
+    /// Redeem a banked reset.
+    #[n(13)]
+    RedeemReset,
+    /// Correct a charge.
+    #[n(14)]
+    Correct,
+    /// Decide about use that came too late.
+    #[n(15)]
+    Late,
+    /// Confirm a top-up.
+    #[n(16)]
+    TopUp,
 }
 
 impl Operation {
@@ -147,6 +169,11 @@ impl Operation {
             Self::Adjust => "adjust",
             Self::Refund => "refund",
             Self::Administer => "administer",
+            Self::Bank => "bank",
+            Self::RedeemReset => "redeem_reset",
+            Self::Correct => "correct",
+            Self::Late => "late",
+            Self::TopUp => "top_up",
         }
     }
 }
@@ -244,6 +271,9 @@ pub struct GrantTerms {
     /// The operator's reference, for example an invoice number.
     #[n(6)]
     pub reference: Option<Label>,
+    /// How it comes again.
+    #[n(7)]
+    pub recurrence: Option<Box<Recurrence>>,
 }
 
 /// A place where credits stand.

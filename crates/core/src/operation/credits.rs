@@ -1,15 +1,17 @@
 //! Adding, correcting, taking back and refunding credits.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
 use super::holds::{give_back, open_goodwill};
+use super::periodic::first_boundary;
 use super::{Context, Draft, Refusal};
 use crate::account::GRANTS_MAX;
 use crate::amount::Credits;
 use crate::decision::{Draw, Source};
-use crate::ledger::{Book, Category, Charge, Correction, Event, GrantId, GrantTerms, Record};
+use crate::ledger::{Book, Category, Charge, Correction, Event, GrantId, GrantTerms, Recurrence, Record, Seq};
 use crate::name::{Label, Name};
 use crate::time::Instant;
 
@@ -30,6 +32,28 @@ pub struct NewGrant {
     pub features: SmallVec<[Name; 1]>,
     /// The operator's reference.
     pub reference: Option<Label>,
+    /// How it comes again; `expires_at` is then when it stops doing so, and each expires at its next boundary.
+    pub recurrence: Option<Box<Recurrence>>,
+    /// The top-up that paid for it.
+    pub top_up: Option<Seq>,
+}
+
+impl NewGrant {
+    /// A grant for everything, from now on and for ever.
+    #[must_use]
+    pub fn new(amount: Credits, category: Category) -> Self {
+        Self {
+            amount,
+            category,
+            priority: 0,
+            effective_from: None,
+            expires_at: None,
+            features: SmallVec::new(),
+            reference: None,
+            recurrence: None,
+            top_up: None,
+        }
+    }
 }
 
 /// Adds credits; what is owed is repaid first, debt before overdraft.
@@ -52,28 +76,35 @@ pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
         return Err(Refusal::UnknownFeature(unknown.clone()));
     }
     ctx.account.books.issued.checked_add(new.amount).ok_or(Refusal::TooLarge)?;
+    let recurrence = new.recurrence.as_ref().map(|r| Box::new(Recurrence { until: expires_at, ..(**r).clone() }));
+    let ends_at = recurrence.as_ref().map(|r| first_boundary(ctx, r, effective_from)).transpose()?;
     let mut draft = Draft::new(Event::Granted);
+    draft.parents.extend(new.top_up);
     draft.opens = Some(GrantTerms {
         amount: new.amount,
         category: new.category,
         priority: new.priority,
         effective_from,
-        expires_at,
+        expires_at: ends_at.unwrap_or(expires_at),
         features: new.features.clone(),
         reference: new.reference.clone(),
+        recurrence,
     });
     let id = Book::Grant(GrantId(ctx.account.seq + 1));
     draft.moves(Book::Operator, id, new.amount);
     // Credits that cannot be used yet, or not for everything, do not repay.
     if effective_from <= ctx.now && new.features.is_empty() {
-        let books = &ctx.account.books;
-        let debt = books.debt.min(new.amount);
-        let settled = Credits::from_nano(books.overdraft.nano() - ctx.account.overdraft_held().nano());
-        let overdraft = settled.min(Credits::from_nano(new.amount.nano() - debt.nano()));
-        draft.moves(id, Book::Debt, debt);
-        draft.moves(id, Book::Overdraft, overdraft);
+        repay(ctx, &mut draft, id, new.amount);
     }
     Ok(draft)
+}
+
+/// Repays what is owed out of a new grant: debt, then overdraft that no hold has set aside.
+pub(super) fn repay(ctx: Context<'_>, draft: &mut Draft, from: Book, amount: Credits) {
+    let (debt, overdraft) = owed(ctx);
+    let debt = debt.min(amount.nano());
+    draft.moves(from, Book::Debt, Credits::from_nano(debt));
+    draft.moves(from, Book::Overdraft, Credits::from_nano(overdraft.min(amount.nano() - debt)));
 }
 
 /// Books what is left of a grant that has expired as breakage.
@@ -87,14 +118,21 @@ pub fn expire_grant(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
     Ok(draft)
 }
 
-/// Takes back what is left of a grant; what holds have set aside follows when they give it back.
+/// Takes back what is left of a grant; what holds have set aside follows when they give it back. A recurring grant, by
+/// its own name or that of its period under way, comes no more.
 ///
 /// # Errors
 /// Refuses unknown grants.
 pub fn void(ctx: Context<'_>, id: GrantId, reason: Option<Label>) -> Result<Draft, Refusal> {
-    let grant = ctx.account.grant(id).ok_or(Refusal::UnknownGrant(id))?;
+    let schedule = ctx.account.schedule(id);
+    let id = schedule.map_or(id, |s| s.current);
+    let left = match ctx.account.grant(id) {
+        Some(grant) => grant.remaining,
+        None if schedule.is_some() => Credits::ZERO,
+        None => return Err(Refusal::UnknownGrant(id)),
+    };
     let mut draft = Draft::following(id.0, Event::Voided(id, reason));
-    draft.moves(Book::Grant(id), Book::Operator, grant.remaining);
+    draft.moves(Book::Grant(id), Book::Operator, left);
     Ok(draft)
 }
 
@@ -124,9 +162,10 @@ pub fn adjust(ctx: Context<'_>, id: GrantId, by: Credits, reason: Option<Label>)
 #[must_use]
 pub fn charge_of(record: &Record) -> Option<&Charge> {
     match &record.event {
-        Event::Settled(_, charge, _) | Event::Charged(charge, _) | Event::Expired(_, Some(charge)) => {
-            Some(charge)
-        }
+        Event::Settled(_, charge, _)
+        | Event::Charged(charge, _)
+        | Event::Expired(_, Some(charge))
+        | Event::Corrected(_, charge) => Some(charge),
         Event::Opened(_)
         | Event::Changed(..)
         | Event::Authorized(..)
@@ -141,7 +180,11 @@ pub fn charge_of(record: &Record) -> Option<&Charge> {
         | Event::Denied(_)
         | Event::CatalogLoaded(..)
         | Event::KeyCreated(_)
-        | Event::KeyRevoked(_) => None,
+        | Event::KeyRevoked(_)
+        | Event::Periodic(_)
+        | Event::Late(_)
+        | Event::Alert(_)
+        | Event::Server(_) => None,
     }
 }
 
@@ -168,20 +211,13 @@ pub fn refund(
     if amount.is_some() && !wanted.is_positive() {
         return Err(Refusal::NotPositive);
     }
-    let mut back =
-        Unwinding { ctx, closed, reopened: Vec::new(), goodwill: Credits::ZERO, repaid: Credits::ZERO };
+    let mut back = Unwinding::new(ctx, closed);
     let mut draft = Draft::new(Event::Granted);
     let mut left = wanted.nano();
-    let (mut debt, mut overdraft) = owed(ctx);
     for draw in charge.draws.iter().rev() {
         let part = draw.credits().nano().min(left);
         left -= part;
-        let owed = match draw.source {
-            Source::Debt => Some(&mut debt),
-            Source::Overdraft => Some(&mut overdraft),
-            Source::Allowance | Source::Goodwill | Source::Grant(..) => None,
-        };
-        back.unwind(&mut draft, draw, part, owed);
+        back.unwind(&mut draft, draw, part);
     }
     open_goodwill(ctx, &mut draft, back.goodwill);
     back.open_repaid(&mut draft);
@@ -211,20 +247,35 @@ fn owed(ctx: Context<'_>) -> (i64, i64) {
     (books.debt.nano(), books.overdraft.nano() - ctx.account.overdraft_held().nano())
 }
 
-struct Unwinding<'a> {
+/// Gives draws of a charge back to where they came from, or to where that has gone since.
+pub(super) struct Unwinding<'a> {
     ctx: Context<'a>,
     closed: &'a [Record],
-    reopened: Vec<(GrantId, GrantTerms)>,
-    goodwill: Credits,
+    pub(super) reopened: Vec<(GrantId, GrantTerms)>,
+    pub(super) goodwill: Credits,
     /// What came back to debt or overdraft that a grant has repaid since.
     repaid: Credits,
+    debt: i64,
+    overdraft: i64,
 }
 
-impl Unwinding<'_> {
-    fn unwind(&mut self, draft: &mut Draft, draw: &Draw, part: i64, owed: Option<&mut i64>) {
+impl<'a> Unwinding<'a> {
+    pub(super) fn new(ctx: Context<'a>, closed: &'a [Record]) -> Self {
+        let (debt, overdraft) = owed(ctx);
+        let (goodwill, repaid) = (Credits::ZERO, Credits::ZERO);
+        Self { ctx, closed, reopened: Vec::new(), goodwill, repaid, debt, overdraft }
+    }
+
+    /// Gives back `part` nano-credits of a draw.
+    pub(super) fn unwind(&mut self, draft: &mut Draft, draw: &Draw, part: i64) {
         if part == 0 {
             return;
         }
+        let owed = match draw.source {
+            Source::Debt => Some(&mut self.debt),
+            Source::Overdraft => Some(&mut self.overdraft),
+            Source::Allowance | Source::Goodwill | Source::Grant(..) => None,
+        };
         if let Some(owed) = owed {
             let shrinks = part.min(*owed);
             *owed -= shrinks;
@@ -239,7 +290,7 @@ impl Unwinding<'_> {
             if self.closed.iter().any(|r| matches!(r.event, Event::Voided(voided, _) if voided == id)) {
                 return draft.moves(Book::Spent, Book::Operator, amount);
             }
-            if !self.reopen(id) {
+            if !self.reopen(id, part) {
                 // It has expired since.
                 return draft.moves(Book::Spent, Book::Breakage, amount);
             }
@@ -248,21 +299,26 @@ impl Unwinding<'_> {
     }
 
     /// Opens a grant again that left the state because nothing was left of it.
-    fn reopen(&mut self, id: GrantId) -> bool {
+    fn reopen(&mut self, id: GrantId, part: i64) -> bool {
         let terms = self.closed.iter().find(|r| r.seq == id.0).and_then(|r| r.opens.as_ref());
-        match terms {
-            Some(terms) if self.ctx.now < terms.expires_at => {
-                if self.reopened.iter().all(|(known, _)| *known != id) {
-                    self.reopened.push((id, terms.clone()));
-                }
-                true
+        let Some(terms) = terms.filter(|t| self.ctx.now < t.expires_at) else {
+            return false;
+        };
+        let back = match self.reopened.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, back)) => back,
+            None => {
+                let nothing = GrantTerms { amount: Credits::ZERO, ..terms.clone() };
+                self.reopened.push((id, nothing));
+                return self.reopen(id, part);
             }
-            Some(_) | None => false,
-        }
+        };
+        // What was opened may have been adjusted since: it is worth what comes back.
+        back.amount = Credits::from_nano(back.amount.nano() + part);
+        true
     }
 
     /// A grant repaid what the charge had left owing, so the refund becomes a grant.
-    fn open_repaid(&self, draft: &mut Draft) {
+    pub(super) fn open_repaid(&self, draft: &mut Draft) {
         if !self.repaid.is_positive() {
             return;
         }
@@ -278,6 +334,7 @@ impl Unwinding<'_> {
                     expires_at: Instant::NEVER,
                     features: SmallVec::new(),
                     reference: None,
+                    recurrence: None,
                 });
             }
         }

@@ -202,8 +202,10 @@ fn end_charged(
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
     let price = Credits::from_nano(need.credits);
     let kept = waterfall::keep_front(&mut need, &hold.draws);
-    let (more, excess) = pay_excess(ctx, hold, &priced, need)?;
-    let (corrections, counted) = recount(hold, &actual, &kept);
+    // Whoever agreed to paid sources for the hold has agreed for what it turned out to be.
+    let consented = hold.draws.iter().any(|d| d.source.is_paid());
+    let (more, excess) = pay_excess(ctx, hold.terms.overshoot, consented, &priced, need)?;
+    let (corrections, counted) = recount(&hold.counted, &actual, &kept);
     let mut draws = kept.clone();
     draws.extend(more.iter().cloned());
     let of_excess = excess.iter().flat_map(|e| &e.visits).filter(|v| v.terms.is_some());
@@ -275,15 +277,17 @@ pub(super) fn open_goodwill(ctx: Context<'_>, draft: &mut Draft, amount: Credits
         expires_at: ctx.now.after(GOODWILL_LIFE),
         features: SmallVec::new(),
         reference: None,
+        recurrence: None,
     });
     let to = Book::Grant(GrantId(ctx.account.seq + 1));
     draft.movements.push(Movement { from: Book::Goodwill, to, amount });
 }
 
 /// Walks the waterfall for what the hold does not cover.
-fn pay_excess(
+pub(super) fn pay_excess(
     ctx: Context<'_>,
-    hold: &Hold,
+    rule: Overshoot,
+    consented: bool,
     actual: &Priced<'_>,
     need: Need,
 ) -> Result<(Draws, Option<Excess>), Refusal> {
@@ -294,8 +298,6 @@ fn pay_excess(
     let nothing = Program::default();
     let feature = ctx.catalog.feature(actual.feature.as_str());
     let program = feature.and_then(|f| plan.program(f)).unwrap_or(&nothing);
-    // Whoever agreed to paid sources for the hold has agreed for what it turned out to be.
-    let consented = hold.draws.iter().any(|d| d.source.is_paid());
     let scene = Scene {
         account: ctx.account,
         plan,
@@ -308,7 +310,7 @@ fn pay_excess(
     let run = waterfall::draw_more(scene, need);
     let (mut draws, short) = (run.draws, Credits::from_nano(run.need.credits));
     let mut excess = Excess { visits: run.visits, ..Excess::default() };
-    pay_shortfall(ctx, hold.terms.overshoot, program, short, &mut draws, &mut excess)?;
+    pay_shortfall(ctx, rule, program, short, &mut draws, &mut excess)?;
     Ok((draws, Some(excess)))
 }
 
@@ -350,13 +352,13 @@ fn overshoot_layer() -> Name {
 }
 
 /// What each window should have counted, now that the actual use is known.
-fn recount(hold: &Hold, actual: &Use, kept: &[Draw]) -> (SmallVec<[Correction; 2]>, Vec<Counted>) {
+pub(super) fn recount(all: &[Counted], actual: &Use, kept: &[Draw]) -> (SmallVec<[Correction; 2]>, Vec<Counted>) {
     let mut corrections = SmallVec::new();
     let mut counted = Vec::new();
-    for (i, c) in hold.counted.iter().enumerate() {
+    for (i, c) in all.iter().enumerate() {
         let same = |o: &&Counted| o.name == c.name && o.level == c.level;
-        let before: i64 = hold.counted.iter().take(i).filter(same).map(|o| o.cost).sum();
-        let is_last = !hold.counted.iter().skip(i + 1).any(|o| same(&o));
+        let before: i64 = all.iter().take(i).filter(same).map(|o| o.cost).sum();
+        let is_last = !all.iter().skip(i + 1).any(|o| same(&o));
         let left = actual_cost(&c.basis, c.cost, actual, kept).saturating_sub(before);
         let stays = match c.basis {
             Basis::Slot => 0,

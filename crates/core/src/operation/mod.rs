@@ -23,13 +23,20 @@ use crate::ledger::{
 use crate::name::{Name, Path};
 use crate::time::Instant;
 
+mod corrections;
 mod credits;
 mod holds;
+mod notice;
+mod periodic;
 mod requests;
 
 pub use credits::{NewGrant, adjust, charge_of, expire_grant, grant, refund, void};
+pub(crate) use corrections::correct_to;
+pub use corrections::{Correct, correct};
 pub use holds::{Ended, Extend, expire_hold, extend, release, settle, settle_late};
-pub use requests::{Authorize, Minimum, Request, authorize, change, decide, open, record};
+pub use notice::{accept_late, ask_top_up, cross, discard_late, late_request, quarantine, top_up_failed};
+pub use periodic::{ChangePlan, RESET_LIFE, bank_reset, change_plan, redeem_reset, renew, roll_over};
+pub use requests::{Authorize, Minimum, Request, authorize, change, decide, open, record, record_at};
 
 /// Most units of one meter in one request, so that sums over a hold's life stay exact.
 pub const QUANTITY_MAX: u64 = 1_000_000_000_000_000;
@@ -61,6 +68,8 @@ pub struct Draft {
     pub corrections: SmallVec<[Correction; 2]>,
     /// The grant it opens.
     pub opens: Option<GrantTerms>,
+    /// When it counts; `None`: when it is written.
+    pub effective_at: Option<Instant>,
 }
 
 impl Draft {
@@ -71,6 +80,7 @@ impl Draft {
             movements: SmallVec::new(),
             corrections: SmallVec::new(),
             opens: None,
+            effective_at: None,
         }
     }
 
@@ -114,7 +124,7 @@ impl Draft {
     ) -> Record {
         Record {
             seq: account.seq + 1,
-            effective_at: now,
+            effective_at: self.effective_at.unwrap_or(now),
             recorded_at: now,
             parents: self.parents,
             key,
@@ -177,6 +187,26 @@ pub enum Refusal {
     NotACharge(Seq),
     /// A refund is larger than the charge.
     MoreThanCharged(Credits),
+    /// The zone of a recurrence is not known.
+    UnknownZone,
+    /// What is to be carried contradicts itself, or would leave too many grants open.
+    BadRollover,
+    /// The account's plan has no such window, or it counts open holds.
+    UnknownWindow(Name),
+    /// The account has no banked reset that can be redeemed.
+    NoReset,
+    /// The windows of the banked reset are unused.
+    NothingToReset,
+    /// A correction changes nothing.
+    NothingToCorrect,
+    /// Use was said to happen after now.
+    InTheFuture(Instant),
+    /// No use with this number waits in quarantine.
+    NotInQuarantine(Seq),
+    /// No top-up with this number is in flight.
+    NoTopUp(u64),
+    /// The mark at which a balance has recovered is below the one at which it is low, or a top-up has no amount.
+    BadAlerts,
 }
 
 impl fmt::Display for Refusal {
@@ -225,24 +255,60 @@ impl fmt::Display for Refusal {
             Self::BadExpiry => f.write_str("the expiry must lie in the future and after the beginning"),
             Self::MoreThanLeft(left) => write!(f, "only {left} credits are left in the grant"),
             Self::NotACharge(seq) => write!(f, "record {seq} is no charge"),
+            Self::UnknownZone => {
+                f.write_str("the zone is not an IANA time zone; write for example Europe/Berlin or UTC")
+            }
+            Self::BadRollover => f.write_str(
+                "a rollover needs 0 <= min <= max, a fraction of at most 1, and a life of at most 100 periods",
+            ),
+            Self::UnknownWindow(name) => write!(
+                f,
+                "the account's plan has no window `{name}` that a reset can clear; write a guard or `allowance.window`"
+            ),
+            Self::NoReset => f.write_str("the account has no such banked reset that can be redeemed"),
+            Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),
+            Self::NothingToCorrect => f.write_str("the correction changes neither a quantity nor a price"),
+            Self::InTheFuture(at) => write!(f, "the use is said to happen at {at}, which is still to come"),
+            Self::NotInQuarantine(seq) => write!(f, "no use {seq} waits in quarantine"),
+            Self::NoTopUp(number) => write!(f, "no top-up {number} is in flight"),
+            Self::BadAlerts => f.write_str(
+                "alerts need 0 <= low <= recovered; a top-up needs alerts, and an amount above zero and at most its monthly maximum",
+            ),
             Self::MoreThanCharged(charged) => write!(f, "only {charged} credits were charged"),
         }
     }
 }
 
-/// Ends the next thing that has passed its end by `until`: holds by deadline, then grants.
+/// Does the next thing that falls due by `until`, the earliest first: holds and grants that end, recurring grants that
+/// cross a boundary.
 ///
 /// # Errors
 /// Never for a state that follows from its log.
 pub fn next_end(ctx: Context<'_>, until: Instant) -> Result<Option<Draft>, Refusal> {
     let account = ctx.account;
-    let hold =
-        account.holds.iter().filter(|h| h.terms.deadline <= until).min_by_key(|h| (h.terms.deadline, h.id));
-    if let Some(hold) = hold {
-        return expire_hold(ctx, hold.id).map(Some);
+    let holds = account.holds.iter().map(|h| (h.terms.deadline, Due::Hold(h.id)));
+    let spent = |g: &&crate::account::Grant| g.remaining.is_positive();
+    let grants = account.grants.iter().filter(spent).map(|g| (g.terms.expires_at, Due::Grant(g.id)));
+    let schedules = account.extras().schedules.iter().map(|s| {
+        let carries = s.next_at <= until && periodic::to_carry(ctx, s).is_positive();
+        (s.next_at, if carries { Due::Rollover(s.id) } else { Due::Renewal(s.id) })
+    });
+    match holds.chain(grants).chain(schedules).filter(|(at, _)| *at <= until).min() {
+        None => Ok(None),
+        Some((_, Due::Hold(id))) => expire_hold(ctx, id).map(Some),
+        Some((_, Due::Rollover(id))) => roll_over(ctx, id).map(Some),
+        Some((_, Due::Grant(id))) => expire_grant(ctx, id).map(Some),
+        Some((_, Due::Renewal(id))) => renew(ctx, id).map(Some),
     }
-    let grant = account.grants.iter().find(|g| g.terms.expires_at <= until && g.remaining.is_positive());
-    grant.map(|g| expire_grant(ctx, g.id)).transpose()
+}
+
+/// What falls due, in the order in which it happens at one instant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Hold(HoldId),
+    Rollover(GrantId),
+    Grant(GrantId),
+    Renewal(GrantId),
 }
 
 impl<'a> Context<'a> {

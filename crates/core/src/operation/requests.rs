@@ -81,6 +81,17 @@ fn checked(ctx: Context<'_>, mut settings: Settings) -> Result<Settings, Refusal
     if settings.segments.iter().filter_map(|s| s.pool_cap).any(|cap| cap < Credits::ZERO) {
         return Err(Refusal::NotPositive);
     }
+    let fits = match (settings.alerts, settings.top_up) {
+        (None, top_up) => top_up.is_none(),
+        (Some(marks), top_up) => {
+            marks.low >= Credits::ZERO
+                && marks.recovered >= marks.low
+                && top_up.is_none_or(|t| t.amount.is_positive() && t.amount <= t.monthly_max)
+        }
+    };
+    if !fits {
+        return Err(Refusal::BadAlerts);
+    }
     settings.segments.sort_by(|a, b| a.segment.cmp(&b.segment));
     Ok(settings)
 }
@@ -261,13 +272,26 @@ fn charge_draft(charge: Charge, decision: Decision) -> Draft {
 /// # Errors
 /// Refuses what the catalog does not know, and a shortfall where the feature rejects it.
 pub fn record(ctx: Context<'_>, request: &Request) -> Result<Decided, Refusal> {
+    record_at(ctx, request, ctx.now)
+}
+
+/// Charges use that happened at `at`, at the prices of that instant, to the sources and windows as they stand now.
+///
+/// # Errors
+/// As [`record`], and an instant that is still to come.
+pub fn record_at(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Decided, Refusal> {
+    if at > ctx.now {
+        return Err(Refusal::InTheFuture(at));
+    }
     let feature = ctx.feature(&request.feature)?;
-    let usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    let then = Context { now: at, ..ctx };
+    let usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
     let (charge, decision) = charge_happened(ctx, feature.overshoot, &usage, request.consented)?;
     if !feature.ledger {
         return Ok(Decided::Counted(charge.usage, decision));
     }
-    Ok(Decided::Granted(Box::new(charge_draft(charge, decision))))
+    let effective_at = (at < ctx.now).then_some(at);
+    Ok(Decided::Granted(Box::new(Draft { effective_at, ..charge_draft(charge, decision) })))
 }
 
 /// Runs the waterfall for use that has happened and finds payers for all of it.

@@ -48,13 +48,7 @@ impl World {
             now: at("2026-06-01T12:00:00Z"),
             log: Vec::new(),
         };
-        let settings = Settings {
-            plan: name(plan),
-            suspended: false,
-            consent: None,
-            billing_anchor: world.now,
-            segments: Vec::new(),
-        };
+        let settings = Settings::new(name(plan), world.now);
         let draft = operation::open(world.ctx(), settings).expect("opens");
         world.append(draft);
         world
@@ -92,15 +86,7 @@ impl World {
     }
 
     pub(crate) fn grant_with(&mut self, amount: &str, change: impl FnOnce(&mut NewGrant)) -> u64 {
-        let mut new = NewGrant {
-            amount: credits(amount),
-            category: Category::Purchased,
-            priority: 0,
-            effective_from: None,
-            expires_at: None,
-            features: smallvec::SmallVec::new(),
-            reference: None,
-        };
+        let mut new = NewGrant::new(credits(amount), Category::Purchased);
         change(&mut new);
         let draft = operation::grant(self.ctx(), &new).expect("grants");
         self.append(draft)

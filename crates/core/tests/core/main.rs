@@ -7,5 +7,6 @@ mod decisions;
 mod holds;
 mod ledger;
 mod model;
+mod periodic;
 mod statement;
 mod what_if;

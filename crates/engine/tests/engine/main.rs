@@ -52,23 +52,9 @@ fn start_with(store: Arc<dyn Store>, clock: Arc<Clock>, limits: Limits) -> Arc<E
 }
 
 async fn open(engine: &Engine, account: &str, credits: &str) {
-    let settings = |now| Settings {
-        plan: name("p"),
-        suspended: false,
-        consent: None,
-        billing_anchor: now,
-        segments: Vec::new(),
-    };
+    let settings = |now| Settings::new(name("p"), now);
     engine.open_account(&name(account), (&key("open"), None), settings).await.expect("opens");
-    let new = NewGrant {
-        amount: credits.parse().expect("amount"),
-        category: Category::Purchased,
-        priority: 0,
-        effective_from: None,
-        expires_at: None,
-        features: smallvec::SmallVec::new(),
-        reference: None,
-    };
+    let new = NewGrant::new(credits.parse().expect("amount"), Category::Purchased);
     engine.grant(&name(account), (&key("grant"), None), &new).await.expect("grants");
 }
 
@@ -209,13 +195,7 @@ async fn cache_is_bounded() {
     let engine = start_with(store, Arc::new(Clock::new()), limits);
     for i in 0..3_000 {
         loop {
-            let settings = |now| Settings {
-                plan: name("p"),
-                suspended: false,
-                consent: None,
-                billing_anchor: now,
-                segments: Vec::new(),
-            };
+            let settings = |now| Settings::new(name("p"), now);
             match engine.open_account(&name(&format!("a{i}")), (&key("open"), None), settings).await {
                 Ok(_) => break,
                 // Everything in memory waits for a checkpoint: a caller would retry, as the answer says.

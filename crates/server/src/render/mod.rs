@@ -266,33 +266,11 @@ fn movements(record: &Record) -> Vec<wire::Movement> {
     record.movements.iter().map(one).collect()
 }
 
-fn kind(event: &Event) -> &'static str {
-    match event {
-        Event::Opened(_) => "account_opened",
-        Event::Changed(..) => "account_changed",
-        Event::Authorized(..) => "authorized",
-        Event::Extended(..) => "extended",
-        Event::Settled(..) => "settled",
-        Event::Released(_) => "released",
-        Event::Expired(..) => "hold_expired",
-        Event::Charged(..) => "charged",
-        Event::Granted => "granted",
-        Event::GrantExpired(_) => "grant_expired",
-        Event::Voided(..) => "voided",
-        Event::Adjusted(..) => "adjusted",
-        Event::Refunded { .. } => "refunded",
-        Event::Denied(_) => "denied",
-        Event::CatalogLoaded(..) => "catalog_loaded",
-        Event::KeyCreated(_) => "key_created",
-        Event::KeyRevoked(_) => "key_revoked",
-    }
-}
-
 pub(crate) fn change(account: &Name, record: &Record, replayed: bool) -> wire::Change {
     wire::Change {
         id: reference(account, record.seq),
         at: record.recorded_at,
-        kind: kind(&record.event).into(),
+        kind: record.event.kind().into(),
         movements: movements(record),
         replayed,
     }
@@ -312,7 +290,7 @@ pub fn record_answer(account: &Name, record: &Record, bytes: &[u8], hash: &[u8; 
     wire::Record {
         id: reference(account, record.seq),
         seq: record.seq,
-        kind: kind(&record.event).into(),
+        kind: record.event.kind().into(),
         effective_at: record.effective_at,
         recorded_at: record.recorded_at,
         parents: record.parents.iter().map(|seq| reference(account, *seq)).collect(),

@@ -32,24 +32,10 @@ impl Writer {
         let now = self.account.tick(Instant::from_micros(1_800_000_000_000_000));
         let ctx = Context { account: &self.account, catalog: &self.catalog, now };
         let draft = if self.account.is_open() {
-            let new = NewGrant {
-                amount: "1".parse().expect("amount"),
-                category: Category::Free,
-                priority: 0,
-                effective_from: None,
-                expires_at: None,
-                features: smallvec::SmallVec::new(),
-                reference: None,
-            };
+            let new = NewGrant::new("1".parse().expect("amount"), Category::Free);
             operation::grant(ctx, &new).expect("grants")
         } else {
-            let settings = Settings {
-                plan: name("p"),
-                suspended: false,
-                consent: None,
-                billing_anchor: now,
-                segments: Vec::new(),
-            };
+            let settings = Settings::new(name("p"), now);
             operation::open(ctx, settings).expect("opens")
         };
         let text = Label::new(&format!("key-{}", self.account.seq + 1)).expect("label");

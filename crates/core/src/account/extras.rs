@@ -1,0 +1,132 @@
+//! What few accounts have, kept apart so that the others pay one pointer for it.
+
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+
+use super::Account;
+use crate::amount::Credits;
+use crate::ledger::{GrantId, GrantTerms, ResetTerms, Seq, Standing};
+use crate::time::Instant;
+
+/// Most recurring grants of one account.
+pub const SCHEDULES_MAX: usize = 100;
+/// Most banked resets of one account.
+pub const RESETS_MAX: usize = 100;
+/// Most uses that may wait in the quarantine of one account.
+pub const QUARANTINE_MAX: usize = 10_000;
+
+/// A grant that comes again.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Schedule {
+    /// Its name: the record that opened it first.
+    #[n(0)]
+    pub id: GrantId,
+    /// The terms of the next one.
+    #[n(1)]
+    pub terms: GrantTerms,
+    /// The one of the period under way.
+    #[n(2)]
+    pub current: GrantId,
+    /// When the period under way began.
+    #[n(3)]
+    pub began_at: Instant,
+    /// When it ends.
+    #[n(4)]
+    pub next_at: Instant,
+    /// Whether its remainder has been carried over the boundary.
+    #[n(5)]
+    pub rolled: bool,
+}
+
+/// A banked reset that can be redeemed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct BankedReset {
+    /// Its name: the record that banked it.
+    #[n(0)]
+    pub id: Seq,
+    /// Its terms.
+    #[n(1)]
+    pub terms: ResetTerms,
+}
+
+/// A top-up that is to be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Asked {
+    /// The record that asked.
+    #[n(0)]
+    pub seq: Seq,
+    /// The number of the crossing it is for.
+    #[n(1)]
+    pub number: u64,
+    /// How much.
+    #[n(2)]
+    pub amount: Credits,
+}
+
+/// What automatic top-ups have done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct TopUps {
+    /// The one in flight.
+    #[n(0)]
+    pub asked: Option<Asked>,
+    /// When one was last asked for.
+    #[n(1)]
+    pub last_at: Instant,
+    /// Credits bought in the month that `last_at` is in, or in flight.
+    #[n(2)]
+    pub month_total: Credits,
+    /// The last crossing that one was asked for.
+    #[n(3)]
+    pub number: u64,
+}
+
+/// What few accounts have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Extras {
+    /// Recurring grants, by name.
+    #[n(0)]
+    pub schedules: Vec<Schedule>,
+    /// Banked resets, by name.
+    #[n(1)]
+    pub resets: Vec<BankedReset>,
+    /// Records of uses in quarantine.
+    #[n(2)]
+    pub quarantine: Vec<Seq>,
+    /// Where the balance stood when it last crossed a mark.
+    #[n(3)]
+    pub standing: Standing,
+    /// How often it has crossed one.
+    #[n(4)]
+    pub crossings: u64,
+    /// Automatic top-ups.
+    #[n(5)]
+    pub top_ups: TopUps,
+}
+
+static NOTHING: Extras = Extras {
+    schedules: Vec::new(),
+    resets: Vec::new(),
+    quarantine: Vec::new(),
+    standing: Standing::Fine,
+    crossings: 0,
+    top_ups: TopUps { asked: None, last_at: Instant::from_micros(0), month_total: Credits::ZERO, number: 0 },
+};
+
+impl Account {
+    /// What few accounts have; empty for the others.
+    #[must_use]
+    pub fn extras(&self) -> &Extras {
+        self.extras.as_deref().unwrap_or(&NOTHING)
+    }
+
+    pub(super) fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// A recurring grant, by its own name or by that of its grant under way.
+    #[must_use]
+    pub fn schedule(&self, id: GrantId) -> Option<&Schedule> {
+        self.extras().schedules.iter().find(|s| s.id == id || s.current == id)
+    }
+}

@@ -1,0 +1,339 @@
+//! Recurring grants, rollover, banked resets and changes of plan: the vectors of the contract.
+
+use headworks_core::ledger::{
+    Category, Event, GrantId, Overage, Periodic, Recurrence, ResetTerms, Rollover, WHOLE,
+};
+use headworks_core::name::{Label, Path};
+use headworks_core::operation::{self, ChangePlan, NewGrant, Refusal};
+use headworks_core::time::{Every, Instant};
+
+use crate::audit::{audit, chained, replayed};
+use crate::common::{AskExt as _, World, ask, at, catalog, credits, name};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+input = { unit = "token" }
+[features.chat]
+meters = ["input"]
+rate_card = "card"
+[features.owing]
+meters = ["input"]
+rate_card = "card"
+overshoot = "debt"
+[features.task]
+meters = []
+allowance_unit = "requests"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", credits = { input = "1" } },
+  { feature = "owing", credits = { input = "1" } },
+]
+[plans.p]
+features = ["chat", "owing", "task"]
+guards = [
+  { name = "rate", features = ["task"], window.rate = { limit = 100, period = "1s" } },
+  { name = "daily", features = ["task"], window.fixed = { limit = 10, every = "day" } },
+]
+waterfall = [
+  { allowance = { name = "tasks", features = ["task"], windows = [{ name = "five", window.first_use = { limit = "3", length = "5h" } }, { name = "week", window.first_use = { limit = "5", length = "7d" } }] } },
+  { grants = { name = "credits" } },
+  { overdraft = { name = "overdraft", limit = "30" } },
+]
+[plans.q]
+features = ["chat"]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn monthly(rollover: Option<(&str, &str)>, overage: Overage) -> Option<Box<Recurrence>> {
+    let rollover = rollover.map(|(min, max)| Rollover {
+        min: credits(min),
+        max: credits(max),
+        fraction: WHOLE,
+        life: None,
+    });
+    Some(Box::new(Recurrence {
+        every: Every::Month,
+        zone: Label::new("UTC").expect("label"),
+        anchor: None,
+        until: Instant::NEVER,
+        rollover,
+        overage,
+    }))
+}
+
+fn recurring(w: &mut World, amount: &str, recurrence: Option<Box<Recurrence>>) -> GrantId {
+    GrantId(w.grant_with(amount, |g| {
+        g.category = Category::Contract;
+        g.recurrence = recurrence;
+    }))
+}
+
+/// Does what falls due, one thing after the other, as the sweeper does.
+fn sweep(w: &mut World) -> Vec<&'static str> {
+    let mut done = Vec::new();
+    while let Some(draft) = operation::next_end(w.ctx(), w.now).expect("ends") {
+        done.push(draft.event.kind());
+        w.append(draft);
+    }
+    done
+}
+
+fn spend(w: &mut World, amount: u64) {
+    assert!(w.ask(&ask("chat", &[("input", amount)]).now()).outcome.is_granted());
+}
+
+/// Amount and remainder of each open grant, in burn order.
+fn grants(w: &World) -> Vec<(String, String)> {
+    w.account.grants.iter().map(|g| (g.terms.amount.to_string(), g.remaining.to_string())).collect()
+}
+
+/// Nothing to find, and the same bytes again.
+fn trusted(w: &World) {
+    let catalogs = [catalog(CATALOG)];
+    assert_eq!(audit(&chained(&w.log), &catalogs), []);
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+}
+
+fn pair(amount: &str, remaining: &str) -> (String, String) {
+    (amount.into(), remaining.into())
+}
+
+#[test]
+fn rollover_vectors() {
+    // Section 4 of the contract: remaining, min, max → carried.
+    for (spent, min, max, carried, breakage) in
+        [(70, "0", "20", "20", "10"), (95, "10", "20", "10", "0"), (90, "0", "20", "10", "0")]
+    {
+        let mut w = World::new(CATALOG, "p");
+        recurring(&mut w, "100", monthly(Some((min, max)), Overage::Keep));
+        spend(&mut w, spent);
+        w.now = at("2026-07-01T12:00:00Z");
+        assert_eq!(sweep(&mut w), ["rolled_over", "renewed"], "spent {spent}");
+        assert_eq!(grants(&w), [pair(carried, carried), pair("100", "100")], "spent {spent}");
+        assert_eq!(w.account.books.breakage, credits(breakage), "spent {spent}");
+        // What was carried lives for one period, and is not carried again.
+        w.now = at("2026-08-01T12:00:00Z");
+        sweep(&mut w);
+        let lost = credits(carried).checked_add(credits(breakage)).expect("sum");
+        let left: Vec<_> = grants(&w).into_iter().map(|(_, left)| left).collect();
+        assert_eq!(left, [max, "100"], "spent {spent}");
+        let carried_again = credits("100").checked_sub(credits(max)).expect("difference");
+        assert_eq!(w.account.books.breakage, lost.checked_add(carried_again).expect("sum"));
+        trusted(&w);
+    }
+}
+
+#[test]
+fn a_part_of_the_remainder_rolls_over() {
+    let mut w = World::new(CATALOG, "p");
+    let mut recurrence = monthly(Some(("0", "1000")), Overage::Keep);
+    if let Some(Rollover { fraction, .. }) = recurrence.as_mut().and_then(|r| r.rollover.as_mut()) {
+        *fraction = WHOLE / 4;
+    }
+    recurring(&mut w, "100", recurrence);
+    spend(&mut w, 58);
+    w.now = at("2026-07-01T12:00:00Z");
+    sweep(&mut w);
+    assert_eq!(grants(&w), [pair("10.5", "10.5"), pair("100", "100")]);
+    assert_eq!(w.account.books.breakage, credits("31.5"));
+    trusted(&w);
+}
+
+#[test]
+fn overage_is_kept_or_forgiven() {
+    for (overage, remaining, goodwill) in [(Overage::Keep, "92", "0"), (Overage::Forgive, "100", "8")] {
+        let mut w = World::new(CATALOG, "p");
+        recurring(&mut w, "100", monthly(None, overage));
+        w.hold("owing", &[("input", 100)]);
+        let hold = w.account.seq;
+        w.settle(hold, &[("input", 108)]).expect("settles");
+        assert_eq!(w.available(), "-8");
+        w.now = at("2026-07-01T12:00:00Z");
+        assert_eq!(sweep(&mut w), ["renewed"]);
+        assert_eq!(grants(&w), [pair("100", remaining)], "{overage:?}");
+        assert_eq!(w.available(), remaining);
+        assert_eq!(w.account.books.goodwill, credits(goodwill));
+        trusted(&w);
+    }
+}
+
+#[test]
+fn months_are_not_forgotten_over_a_long_silence() {
+    let mut w = World::new(CATALOG, "p");
+    w.settings(|s| s.billing_anchor = at("2026-01-31T00:00:00Z"));
+    let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
+    w.now = at("2026-09-30T00:00:00Z");
+    assert_eq!(sweep(&mut w), ["grant_expired", "renewed"].repeat(4));
+    let schedule = w.account.schedule(id).expect("recurs");
+    // The 31st is remembered through June, where it is the 30th.
+    assert_eq!(schedule.began_at, at("2026-09-30T00:00:00Z"));
+    assert_eq!(schedule.next_at, at("2026-10-31T00:00:00Z"));
+    let effective: Vec<String> =
+        w.log.iter().filter(|r| r.event.kind() == "renewed").map(|r| r.effective_at.to_string()).collect();
+    assert_eq!(effective, [
+        "2026-06-30T00:00:00Z", "2026-07-31T00:00:00Z", "2026-08-31T00:00:00Z", "2026-09-30T00:00:00Z"
+    ]);
+    assert_eq!((grants(&w), w.account.books.breakage), (vec![pair("100", "100")], credits("400")));
+    trusted(&w);
+}
+
+#[test]
+fn recurrence_ends_when_told() {
+    // At its end.
+    let mut w = World::new(CATALOG, "p");
+    let draft = operation::grant(w.ctx(), &NewGrant {
+        recurrence: monthly(None, Overage::Keep),
+        expires_at: Some(at("2026-07-15T00:00:00Z")),
+        ..NewGrant::new(credits("100"), Category::Free)
+    });
+    w.append(draft.expect("grants"));
+    w.now = at("2026-12-01T00:00:00Z");
+    assert_eq!(sweep(&mut w), ["grant_expired", "renewed", "grant_expired", "recurrence_ended"]);
+    assert!(w.account.grants.is_empty() && w.account.wakes_at > w.now);
+    trusted(&w);
+    // And when it is voided, by its own name, although nothing is left of the month's.
+    let mut w = World::new(CATALOG, "p");
+    let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
+    spend(&mut w, 100);
+    let void = operation::void(w.ctx(), id, None).expect("voids");
+    w.append(void);
+    w.now = at("2026-12-01T00:00:00Z");
+    assert!(sweep(&mut w).is_empty() && w.account.schedule(id).is_none());
+    assert_eq!(operation::void(w.ctx(), id, None), Err(Refusal::UnknownGrant(id)));
+    trusted(&w);
+}
+
+fn change(w: &mut World, move_anchor: bool, amounts: &[(GrantId, &str)], prorate: bool) {
+    let ask = ChangePlan {
+        plan: name("p"),
+        move_anchor,
+        amounts: amounts.iter().map(|(id, amount)| (*id, credits(amount))).collect(),
+        prorate,
+        reason: None,
+    };
+    let draft = operation::change_plan(w.ctx(), &ask).expect("changes");
+    w.append(draft);
+}
+
+#[test]
+fn proration_is_exact() {
+    // From 1 June 12:00 to 1 July 12:00 are 30 days; after 10 of them two thirds are left.
+    let mut w = World::new(CATALOG, "p");
+    let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
+    w.now = at("2026-06-11T12:00:00Z");
+    change(&mut w, false, &[(id, "250")], true);
+    // 2/3 of 250 − 2/3 of 100, each rounded so that the parts add up to the whole.
+    let part = credits("166.666666667").checked_sub(credits("66.666666667")).expect("difference");
+    assert_eq!(w.account.available(w.now), credits("100").checked_add(part).expect("sum"));
+    // Down again takes back at most what is free.
+    spend(&mut w, 190);
+    change(&mut w, false, &[(id, "100")], true);
+    assert_eq!(w.available(), "0");
+    // An emptied month opens again for what it gains.
+    change(&mut w, false, &[(id, "400")], true);
+    assert_eq!(w.available(), "200");
+    w.now = at("2026-07-01T12:00:00Z");
+    sweep(&mut w);
+    assert_eq!(grants(&w), [pair("400", "400")]);
+    trusted(&w);
+}
+
+#[test]
+fn a_moved_anchor_begins_a_period_and_a_recurrence_at_a_reset_counts_once() {
+    for moved_at in ["2026-06-11T12:00:00Z", "2026-07-01T12:00:00Z"] {
+        let mut w = World::new(CATALOG, "p");
+        let id = recurring(&mut w, "100", monthly(Some(("0", "20")), Overage::Keep));
+        spend(&mut w, 50);
+        w.now = at(moved_at);
+        sweep(&mut w);
+        change(&mut w, true, &[(id, "70")], true);
+        let done = sweep(&mut w);
+        let schedule = w.account.schedule(id).expect("recurs");
+        let anchor = w.account.settings.billing_anchor;
+        // The period that began at this very boundary is not ended and begun once more.
+        let renewals = w.log.iter().filter(|r| r.event.kind() == "renewed").count();
+        assert_eq!(renewals, 1, "{moved_at}: {done:?}");
+        assert!(schedule.began_at <= anchor && anchor.since(schedule.began_at).micros() < 1_000_000);
+        assert!(grants(&w).contains(&pair("20", "20")), "{moved_at}: {:?}", grants(&w));
+        trusted(&w);
+    }
+}
+
+fn bank(w: &mut World, windows: &[&str]) -> u64 {
+    let terms = ResetTerms {
+        windows: windows.iter().map(|n| name(n)).collect(),
+        expires_at: w.now.after(operation::RESET_LIFE),
+        reference: None,
+    };
+    let draft = operation::bank_reset(w.ctx(), &terms).expect("banks");
+    w.append(draft)
+}
+
+fn redeem(w: &mut World, token: Option<u64>) -> Result<u64, Refusal> {
+    let draft = operation::redeem_reset(w.ctx(), token, &Path::default())?;
+    Ok(w.append(draft))
+}
+
+fn task(w: &mut World) -> bool {
+    w.ask(&ask("task", &[]).now()).outcome.is_granted()
+}
+
+#[test]
+fn a_banked_reset_clears_its_windows_once() {
+    let mut w = World::new(CATALOG, "p");
+    assert_eq!(redeem(&mut w, None), Err(Refusal::NoReset));
+    let token = bank(&mut w, &["tasks.five", "tasks.week"]);
+    assert_eq!(redeem(&mut w, None), Err(Refusal::NothingToReset), "the token stays");
+    assert_eq!((0..4).map(|_| task(&mut w)).collect::<Vec<_>>(), [true, true, true, false]);
+    redeem(&mut w, Some(token)).expect("resets");
+    assert_eq!((0..4).map(|_| task(&mut w)).collect::<Vec<_>>(), [true, true, true, false]);
+    assert_eq!(redeem(&mut w, Some(token)), Err(Refusal::NoReset), "it is redeemed");
+    // A token lives for 30 days.
+    bank(&mut w, &["tasks.five"]);
+    w.pass("30d");
+    task(&mut w);
+    assert_eq!(redeem(&mut w, None), Err(Refusal::NoReset));
+    trusted(&w);
+}
+
+#[test]
+fn use_from_before_a_reset_is_not_given_back_after_it() {
+    let mut w = World::new(CATALOG, "p");
+    bank(&mut w, &["daily"]);
+    w.hold("task", &[]);
+    let hold = w.account.seq;
+    w.pass("1s");
+    redeem(&mut w, None).expect("resets");
+    task(&mut w);
+    let free = operation::release(w.ctx(), headworks_core::ledger::HoldId(hold)).expect("releases");
+    w.append(free);
+    let views = headworks_core::view::windows(w.ctx()).expect("views");
+    let daily = views.iter().find(|v| v.name.as_str() == "daily").expect("shown");
+    assert_eq!((daily.used, daily.resets_at), (1, Some(at("2026-06-02T00:00:00Z"))));
+    trusted(&w);
+}
+
+#[test]
+fn what_cannot_recur_is_refused() {
+    let mut w = World::new(CATALOG, "p");
+    let try_with = |w: &World, change: &dyn Fn(&mut Recurrence)| {
+        let mut recurrence = monthly(Some(("0", "20")), Overage::Keep).expect("recurs");
+        change(&mut recurrence);
+        let new = NewGrant { recurrence: Some(recurrence), ..NewGrant::new(credits("100"), Category::Free) };
+        operation::grant(w.ctx(), &new).err()
+    };
+    let zone = |r: &mut Recurrence| r.zone = Label::new("Mars/Olympus").expect("label");
+    assert_eq!(try_with(&w, &zone), Some(Refusal::UnknownZone));
+    let minimum = |r: &mut Recurrence| r.rollover.as_mut().expect("rolls").min = credits("21");
+    assert_eq!(try_with(&w, &minimum), Some(Refusal::BadRollover));
+    let life = |r: &mut Recurrence| {
+        r.rollover.as_mut().expect("rolls").life = Some("36500d".parse().expect("span"));
+    };
+    assert_eq!(try_with(&w, &life), Some(Refusal::BadRollover));
+    let terms = ResetTerms { windows: vec![name("rate")], expires_at: Instant::NEVER, reference: None };
+    assert_eq!(operation::bank_reset(w.ctx(), &terms), Err(Refusal::UnknownWindow(name("rate"))));
+    assert!(!w.log.iter().any(|r| matches!(&r.event, Event::Periodic(p) if matches!(**p, Periodic::Banked(_)))));
+    w.pass("1s");
+}
