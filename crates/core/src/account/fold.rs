@@ -326,7 +326,8 @@ impl Account {
     }
 
     pub(super) fn open_grant(&mut self, id: GrantId, terms: GrantTerms) {
-        if self.grant(id).is_some() {
+        if let Ok(open) = self.grant_mut(id) {
+            open.terms.amount = open.terms.amount.max(terms.amount);
             return;
         }
         self.wakes_at = self.wakes_at.min(terms.expires_at);

@@ -1,6 +1,7 @@
 //! Adding, correcting, taking back and refunding credits.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use smallvec::SmallVec;
@@ -257,13 +258,15 @@ pub(super) struct Unwinding<'a> {
     repaid: Credits,
     debt: i64,
     overdraft: i64,
+    /// What stands in grants once everything has come back.
+    coming: BTreeMap<GrantId, i64>,
 }
 
 impl<'a> Unwinding<'a> {
     pub(super) fn new(ctx: Context<'a>, closed: &'a [Record]) -> Self {
         let (debt, overdraft) = owed(ctx);
         let (goodwill, repaid) = (Credits::ZERO, Credits::ZERO);
-        Self { ctx, closed, reopened: Vec::new(), goodwill, repaid, debt, overdraft }
+        Self { ctx, closed, reopened: Vec::new(), goodwill, repaid, debt, overdraft, coming: BTreeMap::new() }
     }
 
     /// Gives back `part` nano-credits of a draw.
@@ -285,8 +288,14 @@ impl<'a> Unwinding<'a> {
         }
         let amount = Credits::from_nano(part);
         if let Source::Grant(id, _) = draw.source
-            && self.ctx.account.grant(id).is_none()
+            && let Some(grant) = self.ctx.account.grant(id)
         {
+            let stands = grant.remaining.nano() + grant.held.nano();
+            let returns = !grant.voided && self.ctx.now < grant.terms.expires_at;
+            if returns && self.coming.get(&id).unwrap_or(&stands) + part > grant.terms.amount.nano() {
+                self.hold_room(id, &grant.terms, stands, part);
+            }
+        } else if let Source::Grant(id, _) = draw.source {
             if self.closed.iter().any(|r| matches!(r.event, Event::Voided(voided, _) if voided == id)) {
                 return draft.moves(Book::Spent, Book::Operator, amount);
             }
@@ -304,17 +313,19 @@ impl<'a> Unwinding<'a> {
         let Some(terms) = terms.filter(|t| self.ctx.now < t.expires_at) else {
             return false;
         };
-        let back = match self.reopened.iter_mut().find(|(known, _)| *known == id) {
-            Some((_, back)) => back,
-            None => {
-                let nothing = GrantTerms { amount: Credits::ZERO, ..terms.clone() };
-                self.reopened.push((id, nothing));
-                return self.reopen(id, part);
-            }
-        };
-        // What was opened may have been adjusted since: it is worth what comes back.
-        back.amount = Credits::from_nano(back.amount.nano() + part);
+        self.hold_room(id, terms, 0, part);
         true
+    }
+
+    /// A grant is worth at least what comes back to it: it may have been worth more once than its terms say.
+    fn hold_room(&mut self, id: GrantId, terms: &GrantTerms, stands: i64, part: i64) {
+        let coming = self.coming.entry(id).or_insert(stands);
+        *coming += part;
+        let amount = Credits::from_nano(*coming).max(terms.amount);
+        match self.reopened.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, known)) => known.amount = amount,
+            None => self.reopened.push((id, GrantTerms { amount, ..terms.clone() })),
+        }
     }
 
     /// A grant repaid what the charge had left owing, so the refund becomes a grant.

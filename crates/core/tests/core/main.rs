@@ -3,6 +3,7 @@
 mod audit;
 mod catalog;
 mod common;
+mod corrections;
 mod decisions;
 mod holds;
 mod ledger;

@@ -1,0 +1,280 @@
+//! Corrections of charges, late use and its quarantine, alerts and automatic top-ups.
+
+use headworks_core::account::{AlertMarks, TopUpTerms};
+use headworks_core::catalog::Catalog;
+use headworks_core::ledger::{Alert, Category, Event, Late, LateUse, Record, Standing};
+use headworks_core::operation::{self, Correct, Decided, NewGrant, Refusal, charge_of};
+use headworks_core::time::Span;
+
+use crate::audit::{audit, chained, replayed};
+use crate::common::{AskExt as _, World, ask, at, catalog, credits, quantities};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+input = { unit = "token" }
+[features.chat]
+meters = ["input"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { input = "1" } }]
+[[rate_cards.card]]
+effective_from = "2026-06-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { input = "2" } }]
+[plans.p]
+features = ["chat"]
+guards = [{ name = "cap", window.spend_cap = { limit = "500", every = "month" } }]
+waterfall = [
+  { allowance = { name = "included", windows = [{ name = "day", window.fixed = { limit = "10", every = "day" } }] } },
+  { grants = { name = "credits" } },
+]
+"#;
+
+fn catalogs() -> [Catalog; 2] {
+    [catalog(CATALOG), catalog(&cheaper())]
+}
+
+/// The price of June was wrong: 1.5 instead of 2.
+fn cheaper() -> String {
+    CATALOG.replace("version = \"t\"", "version = \"t2\"").replace("input = \"2\"", "input = \"1.5\"")
+}
+
+fn trusted(w: &World) {
+    assert_eq!(audit(&chained(&w.log), &catalogs()), []);
+}
+
+fn last(w: &World) -> Record {
+    w.log.last().expect("a record").clone()
+}
+
+fn correct(w: &mut World, charge: &Record, ask: &Correct) -> Result<Record, Refusal> {
+    let opened: Vec<Record> = w.log.iter().filter(|r| r.opens.is_some()).cloned().collect();
+    let draft = operation::correct(w.ctx(), charge, ask, &opened, None)?;
+    w.append(draft);
+    Ok(last(w))
+}
+
+fn to(list: &[(&str, u64)]) -> Correct {
+    Correct { quantities: quantities(list), reprice: false }
+}
+
+fn counted(w: &World, window: &str) -> i64 {
+    let views = headworks_core::view::windows(w.ctx()).expect("views");
+    views.iter().find(|v| v.name.as_str() == window).map_or(0, |v| v.used)
+}
+
+/// Free 5, purchased 50; a charge of 40: 10 included, 5 free, 25 purchased.
+fn charged() -> (World, Record) {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("5", Category::Free);
+    w.grant("50", Category::Purchased);
+    w.ask(&ask("chat", &[("input", 20)]).now());
+    let charge = last(&w);
+    (w, charge)
+}
+
+#[test]
+fn a_smaller_quantity_unwinds_from_the_end() {
+    let (mut w, charge) = charged();
+    assert_eq!(w.available(), "25");
+    // 12 credits: 10 included, 2 free; 3 free and 25 purchased come back.
+    let corrected = correct(&mut w, &charge, &to(&[("input", 6)])).expect("corrects");
+    assert_eq!(w.available(), "53");
+    assert_eq!((counted(&w, "included.day"), counted(&w, "cap")), (10_000_000_000, 2_000_000_000));
+    let what = charge_of(&corrected).expect("a charge");
+    assert_eq!((what.price, corrected.parents.as_slice()), (credits("12"), &[charge.seq][..]));
+    // Smaller still: the allowance as well.
+    let nothing = correct(&mut w, &corrected, &to(&[("input", 0), ("requests", 0)]));
+    assert!(matches!(nothing, Err(Refusal::UnknownMeter(_))), "only meters that were charged");
+    correct(&mut w, &corrected, &to(&[("input", 0)])).expect("deletes");
+    assert_eq!((w.available().as_str(), counted(&w, "included.day"), counted(&w, "cap")), ("55", 0, 0));
+    assert_eq!(w.account.books.spent, credits("0"));
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+    trusted(&w);
+}
+
+#[test]
+fn a_larger_quantity_draws_what_is_missing() {
+    let (mut w, charge) = charged();
+    // 60 credits: 20 more from the purchased grant.
+    correct(&mut w, &charge, &to(&[("input", 30)])).expect("corrects");
+    assert_eq!((w.available().as_str(), counted(&w, "cap")), ("5", 50_000_000_000));
+    // 100 credits would need 35 more than there are: the operator makes the rest good.
+    let second = last(&w);
+    correct(&mut w, &second, &to(&[("input", 50)])).expect("corrects");
+    assert_eq!((w.available().as_str(), w.account.books.goodwill), ("0", credits("35")));
+    assert_eq!(w.account.books.spent, credits("90"));
+    // And takes it back first.
+    let third = last(&w);
+    correct(&mut w, &third, &to(&[("input", 30)])).expect("corrects");
+    assert_eq!((w.available().as_str(), w.account.books.goodwill), ("5", credits("0")));
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+    trusted(&w);
+}
+
+#[test]
+fn a_corrected_price_changes_the_charge() {
+    let (mut w, charge) = charged();
+    w.catalog = catalog(&cheaper());
+    let reprice = Correct { reprice: true, ..Correct::default() };
+    let corrected = correct(&mut w, &charge, &reprice).expect("corrects");
+    // 30 instead of 40 credits.
+    assert_eq!((w.available().as_str(), w.account.books.spent), ("35", credits("20")));
+    assert_eq!(corrected.effective_at, charge.effective_at);
+    assert_eq!(correct(&mut w, &corrected, &reprice).err(), Some(Refusal::NothingToCorrect));
+    trusted(&w);
+}
+
+#[test]
+fn a_correction_reaches_grants_that_are_gone() {
+    let mut w = World::new(CATALOG, "p");
+    let expires = w.now.after("1h".parse::<Span>().expect("span"));
+    w.grant_with("10", |g| g.expires_at = Some(expires));
+    w.grant_with("10", |g| g.category = Category::Contract);
+    w.ask(&ask("chat", &[("input", 15)]).now());
+    let charge = last(&w);
+    assert!(w.account.grants.is_empty());
+    w.pass("2h");
+    correct(&mut w, &charge, &to(&[("input", 0)])).expect("deletes");
+    // The contract grant is open again, the other has expired since: that part is breakage.
+    assert_eq!((w.available().as_str(), w.account.books.breakage), ("10", credits("10")));
+    trusted(&w);
+}
+
+fn late(w: &mut World, when: &str, amount: u64) -> Result<Record, Refusal> {
+    let request = ask("chat", &[("input", amount)]).request;
+    match operation::record_at(w.ctx(), &request, at(when))? {
+        Decided::Granted(draft) => w.append(*draft),
+        other => panic!("{other:?}"),
+    };
+    Ok(last(w))
+}
+
+#[test]
+fn late_use_has_the_price_of_its_time() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("100", Category::Purchased);
+    let record = late(&mut w, "2026-05-31T23:59:59Z", 30).expect("records");
+    assert_eq!((record.effective_at, w.available().as_str()), (at("2026-05-31T23:59:59Z"), "80"));
+    late(&mut w, "2026-06-01T00:00:00Z", 30).expect("records");
+    assert_eq!(w.available(), "20");
+    let tomorrow = late(&mut w, "2026-06-02T00:00:00Z", 30);
+    assert_eq!(tomorrow.err(), Some(Refusal::InTheFuture(at("2026-06-02T00:00:00Z"))));
+    trusted(&w);
+}
+
+#[test]
+fn quarantined_use_waits_for_a_decision() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("100", Category::Purchased);
+    let request = ask("chat", &[("input", 30)]).request;
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        let draft = operation::quarantine(w.ctx(), &request, at("2026-01-01T00:00:00Z")).expect("keeps");
+        kept.push(w.append(draft));
+    }
+    assert_eq!((w.available().as_str(), &w.account.extras().quarantine), ("100", &kept));
+    let (first, second) = (kept[0], kept[1]);
+    let Event::Late(event) = &w.log[usize::try_from(first).expect("small") - 1].event else { panic!() };
+    let Late::Quarantined(LateUse { .. }) = &**event else { panic!() };
+    let Late::Quarantined(what) = (**event).clone() else { panic!() };
+    let draft = operation::accept_late(w.ctx(), first, &what).expect("accepts");
+    w.append(draft);
+    let draft = operation::discard_late(w.ctx(), second, None).expect("discards");
+    w.append(draft);
+    assert_eq!((w.available().as_str(), w.account.extras().quarantine.len()), ("80", 0));
+    assert_eq!(
+        operation::accept_late(w.ctx(), first, &what).err(),
+        Some(Refusal::NotInQuarantine(first)),
+        "it is charged once"
+    );
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+    trusted(&w);
+}
+
+/// Spends, and does what the engine does after every record.
+fn step(w: &mut World, spend: u64) -> Vec<(Standing, u64)> {
+    if spend > 0 {
+        w.ask(&ask("chat", &[("input", spend)]).now());
+    }
+    let mut crossed = Vec::new();
+    while let Some(draft) =
+        operation::cross(&w.account, w.ctx().now).or_else(|| operation::ask_top_up(&w.account, w.ctx().now))
+    {
+        if let Event::Alert(Alert::Crossed(standing, number, _)) = &draft.event {
+            crossed.push((*standing, *number));
+        }
+        w.append(draft);
+    }
+    crossed
+}
+
+fn with_marks() -> World {
+    // Without the allowance: every unit costs 2 credits.
+    let mut w = World::new(&CATALOG.replace("limit = \"10\"", "limit = \"0\""), "p");
+    w.grant("100", Category::Purchased);
+    w.settings(|s| s.alerts = Some(AlertMarks { low: credits("20"), recovered: credits("40") }));
+    w
+}
+
+#[test]
+fn a_balance_crosses_each_mark_once() {
+    let mut w = with_marks();
+    assert_eq!(step(&mut w, 40), [], "20 is not below 20");
+    assert_eq!(step(&mut w, 1), [(Standing::Low, 1)]);
+    w.grant("20", Category::Purchased);
+    assert_eq!(step(&mut w, 0), [], "38 has not recovered");
+    assert_eq!(step(&mut w, 10), [], "and 18 is low still");
+    assert_eq!(step(&mut w, 9), [(Standing::Empty, 2)]);
+    w.grant("5", Category::Purchased);
+    assert_eq!(step(&mut w, 0), [(Standing::Low, 3)]);
+    w.grant("35", Category::Purchased);
+    assert_eq!(step(&mut w, 0), [(Standing::Fine, 4)]);
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+}
+
+#[test]
+fn top_ups_are_bounded() {
+    let mut w = with_marks();
+    let terms = TopUpTerms {
+        amount: credits("50"),
+        monthly_max: credits("120"),
+        cool_down: "1h".parse().expect("span"),
+    };
+    w.settings(|s| s.top_up = Some(terms));
+    let in_flight = |w: &World| w.account.extras().top_ups.asked.map(|a| a.number);
+    step(&mut w, 45);
+    assert_eq!(in_flight(&w), Some(1));
+    step(&mut w, 5);
+    assert_eq!(in_flight(&w), Some(1), "one in flight, whatever is crossed meanwhile");
+    let pay = |w: &mut World| {
+        let asked = w.account.extras().top_ups.asked.expect("in flight");
+        let new = NewGrant { top_up: Some(asked.seq), ..NewGrant::new(asked.amount, Category::Purchased) };
+        let draft = operation::grant(w.ctx(), &new).expect("grants");
+        w.append(draft);
+    };
+    pay(&mut w);
+    assert_eq!((in_flight(&w), w.available().as_str()), (None, "50"));
+    step(&mut w, 20);
+    assert_eq!(in_flight(&w), None, "within the cool-down");
+    w.pass("61m");
+    step(&mut w, 1);
+    assert_eq!(in_flight(&w), Some(w.account.extras().crossings));
+    let number = in_flight(&w).expect("in flight");
+    assert_eq!(operation::top_up_failed(w.ctx(), number + 1, None).err(), Some(Refusal::NoTopUp(number + 1)));
+    let failed = operation::top_up_failed(w.ctx(), number, None).expect("fails");
+    w.append(failed);
+    w.pass("61m");
+    step(&mut w, 4);
+    assert_eq!(in_flight(&w), Some(number + 1), "at the next crossing, and the failed one is not counted");
+    pay(&mut w);
+    w.pass("61m");
+    step(&mut w, 25);
+    assert_eq!(in_flight(&w), None, "a third would be beyond the month's 120");
+    w.now = at("2026-07-01T00:00:00Z");
+    w.grant("1", Category::Purchased);
+    step(&mut w, 0);
+    assert!(in_flight(&w).is_some(), "a new month");
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+}
