@@ -173,7 +173,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             let ask = wire::ReleaseRequest { hold, idempotency_key: None };
             ("change", client.post("/v1/release", None, &ask).await?)
         }
-        Call::Record { what, key } => {
+        Call::Record { what, effective_at, key } => {
             let ask = wire::RecordRequest {
                 account: what.account,
                 feature: what.feature,
@@ -181,6 +181,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
                 dimensions: what.dimensions.into_iter().collect(),
                 quantities: what.quantities.into_iter().collect(),
                 consent: what.consent,
+                effective_at,
                 idempotency_key: Some(key_of(key)?),
             };
             ("charge", client.post("/v1/record", None, &ask).await?)
@@ -192,6 +193,14 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
         Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{id}")).await?),
         Call::Account(command) => account(&mut client, command).await?,
         Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
+        Call::Api { method, path, body } => {
+            let body = body.map(|file| text_of(&file)).transpose()?.unwrap_or_default();
+            let (status, answer) =
+                client.send(method, &path, None, "application/json", body.into_bytes()).await?;
+            let answer: Value = read(status, &answer)?;
+            println!("{}", serde_json::to_string_pretty(&answer)?);
+            return Ok(());
+        }
         Call::Metrics => {
             let (status, body) = client.send(Method::GET, "/metrics", None, "text/plain", Vec::new()).await?;
             if !status.is_success() {
@@ -220,6 +229,7 @@ async fn change_credits(
             expires_at,
             features,
             reference,
+            recurrence,
             key,
         } => {
             let idempotency_key = Some(key_of(key)?);
@@ -231,6 +241,7 @@ async fn change_credits(
                 expires_at,
                 features,
                 reference,
+                recurrence: recurrence.into_wire(),
                 idempotency_key,
             };
             client.post(&format!("/v1/accounts/{account}/grants"), None, &ask).await?
@@ -276,10 +287,10 @@ async fn account(
                 plan,
                 suspended,
                 consent,
-                billing_anchor: None,
                 segments: pool_caps.into_iter().map(|(segment, credits)| (segment, cap(credits))).collect(),
                 reason,
                 idempotency_key: Some(key_of(key)?),
+                ..wire::ChangeAccountRequest::default()
             };
             let path = at(account.as_str(), "");
             ("account", client.call(Method::PATCH, &path, None, Some(&ask)).await?)

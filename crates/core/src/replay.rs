@@ -183,12 +183,8 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
 
 /// The use that a record of the log quarantined.
 fn late_use<H: History>(history: &H, seq: Seq) -> Result<LateUse, String> {
-    if let Event::Late(late) = history.record(seq).map_err(|e| e.to_string())?.event
-        && let Late::Quarantined(late) = *late
-    {
-        return Ok(late);
-    }
-    Err("it follows from no use in quarantine".to_string())
+    let record = history.record(seq).map_err(|e| e.to_string())?;
+    record.quarantined().cloned().ok_or_else(|| "it follows from no use in quarantine".to_string())
 }
 
 fn periodic(ctx: Context<'_>, event: &Periodic) -> Result<Draft, Refusal> {

@@ -64,8 +64,10 @@ pub enum EngineError {
         /// How: `settled`, `released` or `expired`.
         how: &'static str,
     },
-    /// The charge has been refunded before, by this record.
+    /// The charge has been refunded or corrected before, by this record.
     AlreadyRefunded(Seq, Seq),
+    /// The banked reset has been redeemed before, by this record.
+    AlreadyRedeemed(Seq, Seq),
     /// There is no such record.
     UnknownRecord(Seq),
     /// There is no such API key.
@@ -100,7 +102,13 @@ impl fmt::Display for EngineError {
                 write!(f, "hold {} was {how} at {at} by record {by}", hold.0)
             }
             Self::AlreadyRefunded(charge, by) => {
-                write!(f, "charge {charge} was refunded before, by record {by}")
+                write!(
+                    f,
+                    "charge {charge} was refunded or corrected before, by record {by}; a correction can be corrected again"
+                )
+            }
+            Self::AlreadyRedeemed(token, by) => {
+                write!(f, "reset {token} was redeemed before, by record {by}")
             }
             Self::UnknownRecord(seq) => write!(f, "the account has no record {seq}"),
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),

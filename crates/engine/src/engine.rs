@@ -10,7 +10,7 @@ use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record};
 use headworks_core::name::Name;
-use headworks_core::operation::{Context, Draft, next_end};
+use headworks_core::operation::{Context, Draft, ask_top_up, cross, next_end};
 use headworks_core::time::{Instant, Span};
 use headworks_store::Store;
 
@@ -293,6 +293,7 @@ impl Engine {
                 let record = draft.into_record(&slot.account, now, key.cloned(), actor.cloned());
                 self.count_decision(&record);
                 let ticket = self.append(pending, slot, &record)?;
+                self.alert(pending, slot)?;
                 Ok(Next::Done(answer(Effect::Recorded(Box::new(record))), ticket))
             }
             Step::Deny(denial) => {
@@ -437,6 +438,18 @@ impl Engine {
         }
         slot.account.settle_wake();
         slot.wakes_at = Instant::NEVER;
+        self.alert(pending, slot)
+    }
+
+    /// Writes the marks that the balance has crossed, and asks for a top-up that is due.
+    pub(crate) fn alert(&self, pending: &mut Pending, slot: &mut Slot) -> Result<(), EngineError> {
+        while slot.account.settings.alerts.is_some() {
+            let now = slot.tick(self.clock.now());
+            let due = cross(&slot.account, now).or_else(|| ask_top_up(&slot.account, now));
+            let Some(draft) = due else { break };
+            let record = draft.into_record(&slot.account, now, None, None);
+            self.append(pending, slot, &record)?;
+        }
         Ok(())
     }
 

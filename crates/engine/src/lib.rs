@@ -11,8 +11,10 @@ mod engine;
 mod keyring;
 mod maintenance;
 mod operations;
+mod periodic;
 mod reads;
 mod reconciler;
+mod reprice;
 mod stats;
 
 pub use answer::{Answer, Effect, EngineError, Idempotency};
@@ -20,4 +22,5 @@ pub use clock::Clock;
 pub use engine::{Engine, Limits};
 pub use keyring::Keyring;
 pub use reconciler::Pass;
+pub use reprice::{Difference, Reprice, Repriced};
 pub use stats::{Stats, StatsSnapshot};

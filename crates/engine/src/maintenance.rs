@@ -129,8 +129,13 @@ impl Engine {
             let mut shard = self.cache.lock(&account);
             match self.load(&mut shard, &account) {
                 Ok(()) => {
-                    if let Some(slot) = shard.slots.get_mut(&account) {
+                    let Shard { slots, pending } = &mut *shard;
+                    if let Some(slot) = slots.get_mut(&account) {
                         slot.dirty = true;
+                        // A crash may have come between a charge and the mark that it crossed.
+                        if let Err(e) = self.alert(pending, slot) {
+                            tracing::error!(%account, error = %e, "an account's alerts could not be written");
+                        }
                     }
                 }
                 Err(e) => tracing::error!(%account, error = %e, "an account could not be read"),

@@ -22,7 +22,7 @@ fn step(decided: Decided, ctx: Context<'_>) -> Step {
     }
 }
 
-fn opened(look: &Look<'_>) -> Result<(), EngineError> {
+pub(crate) fn opened(look: &Look<'_>) -> Result<(), EngineError> {
     if look.ctx.account.is_open() {
         Ok(())
     } else {
@@ -183,7 +183,7 @@ impl Engine {
         .await
     }
 
-    /// Charges use that has happened.
+    /// Charges use that has happened, now or at `at`; what is past the catalog's horizon waits in quarantine.
     ///
     /// # Errors
     /// When the request names what is unknown, or the store fails.
@@ -192,10 +192,15 @@ impl Engine {
         account: &Name,
         keyed: Keyed<'_>,
         request: &Request,
+        at: Option<Instant>,
     ) -> Result<Answer, EngineError> {
         self.mutate(account, Operation::Record, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
-            Ok(step(operation::record(look.ctx, request)?, look.ctx))
+            let at = at.unwrap_or(look.ctx.now);
+            if look.ctx.now.since(at) > look.ctx.catalog.late_horizon {
+                return Ok(Step::Append(Box::new(operation::quarantine(look.ctx, request, at)?)));
+            }
+            Ok(step(operation::record_at(look.ctx, request, at)?, look.ctx))
         })
         .await
     }
@@ -289,9 +294,9 @@ impl Engine {
 }
 
 /// An account's log as an operation on it sees it.
-struct Logged<'a> {
-    engine: &'a Engine,
-    look: &'a Look<'a>,
+pub(crate) struct Logged<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) look: &'a Look<'a>,
 }
 
 impl History for Logged<'_> {

@@ -82,6 +82,7 @@ impl From<EngineError> for Failure {
             EngineError::Refused(refusal) => refusal_status(refusal),
             EngineError::HoldEnded { .. } => (StatusCode::CONFLICT, "hold_ended"),
             EngineError::AlreadyRefunded(..) => (StatusCode::CONFLICT, "already_refunded"),
+            EngineError::AlreadyRedeemed(..) => (StatusCode::CONFLICT, "already_redeemed"),
             EngineError::UnknownRecord(_) => (StatusCode::NOT_FOUND, "unknown_record"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
             EngineError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
@@ -109,6 +110,10 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::BadLife(_)
         | Refusal::NotPositive
         | Refusal::BadExpiry
+        | Refusal::UnknownZone
+        | Refusal::BadRollover
+        | Refusal::InTheFuture(_)
+        | Refusal::BadAlerts
         | Refusal::NotRecorded(_) => (unprocessable, "invalid_request"),
         Refusal::UnknownHold(_) => (StatusCode::NOT_FOUND, "unknown_hold"),
         Refusal::UnknownGrant(_) => (StatusCode::NOT_FOUND, "unknown_grant"),
@@ -117,6 +122,12 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::AccountFull => (StatusCode::CONFLICT, "account_full"),
         Refusal::MoreThanLeft(_) => (StatusCode::CONFLICT, "more_than_left"),
         Refusal::MoreThanCharged(_) => (StatusCode::CONFLICT, "more_than_charged"),
+        Refusal::UnknownWindow(_) => (unprocessable, "unknown_window"),
+        Refusal::NoReset => (StatusCode::NOT_FOUND, "no_reset"),
+        Refusal::NothingToReset => (StatusCode::CONFLICT, "nothing_to_reset"),
+        Refusal::NothingToCorrect => (StatusCode::CONFLICT, "nothing_to_correct"),
+        Refusal::NotInQuarantine(_) => (StatusCode::NOT_FOUND, "not_in_quarantine"),
+        Refusal::NoTopUp(_) => (StatusCode::CONFLICT, "no_top_up"),
         Refusal::NotACharge(_) => (unprocessable, "not_a_charge"),
     }
 }

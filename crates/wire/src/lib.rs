@@ -5,10 +5,12 @@
 
 mod answers;
 mod ledger;
+mod periodic;
 mod reference;
 mod requests;
 
 pub use answers::*;
 pub use ledger::*;
+pub use periodic::*;
 pub use reference::{Reference, ReferenceError};
 pub use requests::*;

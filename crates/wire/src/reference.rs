@@ -8,7 +8,7 @@ use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
 /// The name of a record, or of what a record opened: a hold, a grant, a decision, a charge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reference {
     /// `acme~17`: record 17 of account acme, and the hold or grant it opened.
     Record(Name, Seq),

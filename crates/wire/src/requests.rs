@@ -10,6 +10,7 @@ use headworks_core::time::{Instant, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::periodic::{AlertMarks, Recurrence, TopUpTerms};
 use crate::reference::Reference;
 
 /// Units of each meter.
@@ -159,6 +160,11 @@ pub struct RecordRequest {
     /// The user agrees to paid sources.
     #[serde(default)]
     pub consent: bool,
+    /// When it happened: the prices of that instant apply. What is longer ago than the catalog's `late_horizon` waits in
+    /// quarantine. Default: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub effective_at: Option<Instant>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -251,6 +257,14 @@ pub struct ChangeAccountRequest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, SegmentSettings>)]
     pub segments: BTreeMap<Segment, Option<SegmentSettings>>,
+    /// The balances that the owner is told about; `null` ends that, and top-ups with it.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<AlertMarks>)]
+    pub alerts: Option<Option<AlertMarks>>,
+    /// Credits bought by themselves when the balance is low; `null` ends that.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<TopUpTerms>)]
+    pub top_up: Option<Option<TopUpTerms>>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -259,6 +273,11 @@ pub struct ChangeAccountRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
+}
+
+/// Tells `null` from a field that is left out.
+fn some<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(d).map(Some)
 }
 
 /// Add credits.
@@ -289,13 +308,16 @@ pub struct GrantRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub reference: Option<Label>,
+    /// How the grant comes again. `expires_at` is then when it stops doing so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurrence: Option<Recurrence>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
-/// Take back what is left of a grant.
+/// Take back what is left of a grant. A recurring one comes no more.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoidRequest {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use headworks_core::account::Consent;
 use headworks_core::amount::Credits;
-use headworks_core::ledger::Category;
+use headworks_core::ledger::{Category, Overage};
 use headworks_core::name::{Label, Name, Path, Segment};
-use headworks_core::time::{Instant, Span};
+use headworks_core::time::{Every, Instant, Span};
 use headworks_wire::Reference;
 
 use super::values::*;
@@ -61,8 +61,20 @@ pub(crate) enum Call {
     Record {
         #[command(flatten)]
         what: WhatArguments,
+        /// When it happened, RFC 3339; default: now
+        #[arg(long, value_parser = instant)]
+        effective_at: Option<Instant>,
         #[command(flatten)]
         key: KeyArgument,
+    },
+    /// Call any route of the API: headworks api POST /v1/accounts/acme/resets body.json
+    Api {
+        /// GET, POST, PUT, PATCH or DELETE
+        method: hyper::Method,
+        /// The route, like /v1/accounts/acme/resets
+        path: String,
+        /// A file with the JSON body; - for standard input
+        body: Option<PathBuf>,
     },
     /// Run a batch of operations from a JSON file: {"items": [{"authorize": {…}}, …]}
     Batch {
@@ -116,6 +128,8 @@ pub(crate) enum CreditsCall {
         #[arg(long, value_parser = label)]
         reference: Option<Label>,
         #[command(flatten)]
+        recurrence: RecurrenceArguments,
+        #[command(flatten)]
         key: KeyArgument,
     },
     /// Take back what is left of a grant
@@ -157,6 +171,51 @@ pub(crate) enum CreditsCall {
         #[command(flatten)]
         key: KeyArgument,
     },
+}
+
+/// How a grant comes again.
+#[derive(Debug, Args)]
+pub(crate) struct RecurrenceArguments {
+    /// Comes again every hour, day, week, month or year, until it expires
+    #[arg(long, value_parser = every, value_name = "hour|day|week|month|year")]
+    every: Option<Every>,
+    /// The IANA zone that its boundaries are counted in
+    #[arg(long, value_parser = label, requires = "every")]
+    zone: Option<Label>,
+    /// At most this much of what is left is carried over a boundary; default: nothing
+    #[arg(long, value_parser = credits, requires = "every")]
+    rollover_max: Option<Credits>,
+    /// At least this much is carried
+    #[arg(long, value_parser = credits, default_value = "0")]
+    rollover_min: Credits,
+    /// The part of what is left that is carried, like 0.5
+    #[arg(long, value_parser = credits)]
+    rollover_fraction: Option<Credits>,
+    /// How long what was carried lives, like 90d; default: one period
+    #[arg(long, value_parser = span)]
+    rollover_life: Option<Span>,
+    /// What is owed at a boundary is forgiven instead of repaid
+    #[arg(long, requires = "every")]
+    forgive_overage: bool,
+}
+
+impl RecurrenceArguments {
+    pub(crate) fn into_wire(self) -> Option<headworks_wire::Recurrence> {
+        let every = self.every?;
+        let rollover = |max| headworks_wire::Rollover {
+            min: self.rollover_min,
+            max,
+            fraction: self.rollover_fraction,
+            life: self.rollover_life,
+        };
+        Some(headworks_wire::Recurrence {
+            every,
+            zone: self.zone,
+            anchor: headworks_wire::RecurrenceAnchor::default(),
+            rollover: self.rollover_max.map(rollover),
+            overage: if self.forgive_overage { Overage::Forgive } else { Overage::Keep },
+        })
+    }
 }
 
 /// What is used, and by whom.

@@ -4,7 +4,7 @@ use headworks_core::account::Consent;
 use headworks_core::amount::Credits;
 use headworks_core::ledger::Category;
 use headworks_core::name::{Label, Name, Path, Segment};
-use headworks_core::time::{Instant, Span};
+use headworks_core::time::{Every, Instant, Span};
 use headworks_wire::{Reference, Scope};
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, String>
@@ -51,6 +51,10 @@ pub(super) fn scope(text: &str) -> Result<Scope, String> {
 }
 
 pub(super) fn category(text: &str) -> Result<Category, String> {
+    word(text)
+}
+
+pub(super) fn every(text: &str) -> Result<Every, String> {
     word(text)
 }
 

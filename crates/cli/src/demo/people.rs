@@ -94,6 +94,7 @@ async fn grant(
         expires_at,
         features: Vec::new(),
         reference: None,
+        recurrence: None,
         idempotency_key: None,
     };
     let key = format!("demo {}", category.as_str());

@@ -25,6 +25,7 @@ use crate::name::{Level, Name};
 use crate::time::{Calendar, Every, Span};
 use crate::window::Terms;
 
+const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
 const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
 
@@ -82,6 +83,7 @@ pub(super) fn compile(source: &CatalogSource, text: &str) -> Result<Catalog, Vec
         Ok(Catalog {
             version,
             default_plan: source.default_plan.clone(),
+            late_horizon: source.late_horizon.unwrap_or(LATE_HORIZON),
             features,
             plans,
             text: text.to_owned(),

@@ -32,6 +32,8 @@ pub struct Catalog {
     pub version: Name,
     /// The plan of accounts that name none.
     pub default_plan: Option<Name>,
+    /// How late use may be recorded before it waits in quarantine.
+    pub late_horizon: Span,
     pub(crate) features: HashMap<Name, Feature>,
     pub(crate) plans: HashMap<Name, Plan>,
     /// The text it was read from.

@@ -57,6 +57,9 @@ pub struct CatalogSource {
     /// The plan of accounts that name none.
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub default_plan: Option<Name>,
+    /// How late use may be recorded before it waits for a decision in quarantine. Default `30d`.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub late_horizon: Option<Span>,
     /// What can be counted.
     #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, MeterSource>))]
     pub meters: Map<MeterSource>,

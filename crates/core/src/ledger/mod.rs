@@ -375,6 +375,17 @@ impl Record {
         out
     }
 
+    /// The use that the record keeps in quarantine, if it does.
+    #[must_use]
+    pub fn quarantined(&self) -> Option<&LateUse> {
+        if let Event::Late(late) = &self.event
+            && let Late::Quarantined(late) = &**late
+        {
+            return Some(late);
+        }
+        None
+    }
+
     /// Reads canonical bytes of this or an earlier format.
     ///
     /// # Errors

@@ -3,6 +3,10 @@
 //! Never moves credits: what a top-up brings is a grant that follows from it.
 
 use alloc::string::String;
+use alloc::vec::Vec;
+
+#[cfg(feature = "schema")]
+use alloc::vec;
 
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
@@ -126,7 +130,7 @@ pub struct Webhook {
     pub url: String,
     /// The kinds of events it gets; empty: all.
     #[n(2)]
-    pub events: alloc::vec::Vec<Label>,
+    pub events: Vec<Label>,
 }
 
 /// What the server's own log keeps besides catalogs and keys.

@@ -7,6 +7,9 @@
 
 use alloc::vec::Vec;
 
+#[cfg(feature = "schema")]
+use alloc::{string::String, vec};
+
 use minicbor::{Decode, Encode};
 
 use super::{GrantId, GrantTerms, Seq};

@@ -8,6 +8,7 @@ use super::holds::{open_goodwill, pay_excess, recount};
 use super::{Context, Draft, QUANTITY_MAX, Quantities, Refusal, charge_of, refundable, taken};
 use crate::account::Counted;
 use crate::amount::Credits;
+use crate::catalog::Catalog;
 use crate::catalog::source::Overshoot;
 use crate::decision::{Draw, Source};
 use crate::ledger::{Book, CardRef, Charge, Correcting, Event, Excess, Priced, REQUESTS, Record, Use};
@@ -25,7 +26,7 @@ pub struct Correct {
 
 impl Correct {
     /// The use as it should have been.
-    fn of(&self, ctx: Context<'_>, record: &Record, charge: &Charge) -> Result<Use, Refusal> {
+    fn of(&self, catalog: &Catalog, record: &Record, charge: &Charge) -> Result<Use, Refusal> {
         let mut usage = charge.usage.clone();
         for (meter, quantity) in &self.quantities {
             let line = usage.lines.iter_mut().find(|l| l.meter == *meter);
@@ -35,7 +36,8 @@ impl Correct {
             }
         }
         if self.reprice {
-            let feature = ctx.feature(&usage.feature)?;
+            let feature = catalog.feature(usage.feature.as_str());
+            let feature = feature.ok_or_else(|| Refusal::UnknownFeature(usage.feature.clone()))?;
             let found = feature
                 .prices(&usage.dimensions, record.effective_at)
                 .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
@@ -48,10 +50,26 @@ impl Correct {
             }
             usage.card =
                 found.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from });
-            usage.catalog = ctx.catalog.version.clone();
+            usage.catalog = catalog.version.clone();
         }
         Ok(usage)
     }
+}
+
+/// What a charge costs on a catalog; `None` when that is what it was charged.
+///
+/// # Errors
+/// Refuses a charge that has no price there.
+pub fn corrected_price(
+    catalog: &Catalog,
+    record: &Record,
+    charge: &Charge,
+) -> Result<Option<Credits>, Refusal> {
+    let usage = Correct { reprice: true, ..Correct::default() }.of(catalog, record, charge)?;
+    if usage.lines == charge.usage.lines {
+        return Ok(None);
+    }
+    usage.price().map(Some).ok_or(Refusal::TooLarge)
 }
 
 /// Corrects a charge: keeps the front of its receipt, gives back from its end, and draws what is missing.
@@ -68,7 +86,7 @@ pub fn correct(
     reason: Option<Label>,
 ) -> Result<Draft, Refusal> {
     let charge = charge_of(record).ok_or(Refusal::NotACharge(record.seq))?;
-    let usage = ask.of(ctx, record, charge)?;
+    let usage = ask.of(ctx.catalog, record, charge)?;
     if usage.lines == charge.usage.lines {
         return Err(Refusal::NothingToCorrect);
     }

@@ -126,6 +126,14 @@ pub fn ask_top_up(account: &Account, now: Instant) -> Option<Draft> {
         .then(|| Draft::new(Event::Alert(Alert::TopUpAsked(extras.crossings, terms.amount))))
 }
 
+/// Whether the balance still needs the top-up in flight.
+#[must_use]
+pub fn still_needs_top_up(account: &Account, now: Instant) -> bool {
+    let extras = account.extras();
+    let is_low = account.settings.alerts.is_some_and(|marks| account.available(now) < marks.recovered);
+    extras.top_ups.asked.is_some() && account.settings.top_up.is_some() && is_low
+}
+
 /// Ends the top-up in flight without credits.
 ///
 /// # Errors

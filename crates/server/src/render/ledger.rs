@@ -154,3 +154,38 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
         unexplained_denials: report.unexplained,
     }
 }
+
+/// What pricing again comes to.
+pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire::Repriced {
+    let sum = |of: fn(&headworks_engine::Difference) -> i128| {
+        Totals::text(done.accounts.values().map(of).sum())
+    };
+    let mut accounts: Vec<_> = done.accounts.iter().collect();
+    accounts.sort_by_key(|(_, d)| std::cmp::Reverse((d.is - d.was).abs()));
+    accounts.truncate(1_000);
+    wire::Repriced {
+        applied,
+        charges: done.charges,
+        changed: done.accounts.values().map(|d| d.changed).sum(),
+        was: sum(|d| d.was),
+        is: sum(|d| d.is),
+        refunded: done.refunded,
+        accounts: accounts
+            .into_iter()
+            .map(|(account, d)| wire::RepricedAccount {
+                account: account.clone(),
+                changed: d.changed,
+                was: Totals::text(d.was),
+                is: Totals::text(d.is),
+            })
+            .collect(),
+        refused: done
+            .refused
+            .iter()
+            .map(|(account, seq, why)| wire::RepriceRefused {
+                charge: super::reference(account, *seq),
+                why: why.to_string(),
+            })
+            .collect(),
+    }
+}

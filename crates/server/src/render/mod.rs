@@ -15,7 +15,7 @@ use wire::Reference;
 
 mod ledger;
 
-pub(crate) use ledger::statement;
+pub(crate) use ledger::{repriced, statement};
 pub use ledger::{pass, replayed, statement_digest, what_if};
 
 fn reference(account: &Name, seq: Seq) -> Reference {

@@ -56,6 +56,12 @@ fn shown(ctx: Context<'_>) -> wire::Account {
         consent: settings.consent,
         billing_anchor: settings.billing_anchor,
         segments: settings.segments.iter().map(segment).collect::<BTreeMap<_, _>>(),
+        alerts: settings.alerts.map(|a| wire::AlertMarks { low: a.low, recovered: a.recovered }),
+        top_up: settings.top_up.map(|t| wire::TopUpTerms {
+            amount: t.amount,
+            monthly_max: t.monthly_max,
+            cool_down: t.cool_down,
+        }),
         opened_at: account.opened_at,
         seq: account.seq,
         hash: render::hex(&account.chain),
@@ -82,11 +88,9 @@ pub(super) async fn open(
     let plan = ask.plan.clone().or_else(|| catalog.default_plan.clone());
     let plan = plan.ok_or_else(|| Failure::invalid("name a `plan`: the catalog has no default plan"))?;
     let settings = |now: Instant| Settings {
-        plan: plan.clone(),
-        suspended: false,
         consent: ask.consent,
-        billing_anchor: ask.billing_anchor.unwrap_or(now),
         segments: ask.segments.iter().map(|(segment, s)| segment_of(segment, s)).collect(),
+        ..Settings::new(plan.clone(), ask.billing_anchor.unwrap_or(now))
     };
     app.engine.open_account(&ask.id, (&key, access.actor()), settings).await?;
     Ok(Json(app.engine.view(&ask.id, |ctx| Ok(shown(ctx))).await?))
@@ -116,6 +120,17 @@ pub(super) async fn change(
         settings.segments.retain(|s| !ask.segments.contains_key(&s.segment));
         let replaced = ask.segments.iter().filter_map(|(segment, s)| Some(segment_of(segment, s.as_ref()?)));
         settings.segments.extend(replaced);
+        if let Some(alerts) = ask.alerts {
+            settings.alerts = alerts.map(|a| core::AlertMarks { low: a.low, recovered: a.recovered });
+        }
+        if let Some(top_up) = ask.top_up {
+            settings.top_up = top_up.map(|t| core::TopUpTerms {
+                amount: t.amount,
+                monthly_max: t.monthly_max,
+                cool_down: t.cool_down,
+            });
+        }
+        settings.top_up = settings.top_up.filter(|_| ask.alerts != Some(None) || ask.top_up.is_some());
     };
     app.engine.change_account(&account, (&key, access.actor()), ask.reason.as_ref(), apply).await?;
     Ok(Json(app.engine.view(&account, |ctx| Ok(shown(ctx))).await?))
@@ -208,6 +223,19 @@ fn balances_of(ctx: Context<'_>) -> wire::Balances {
         features: g.terms.features.to_vec(),
         reference: g.terms.reference.clone(),
     };
+    let schedule = |s: &core::Schedule| {
+        let recurrence = s.terms.recurrence.as_ref()?;
+        Some(wire::Schedule {
+            id: Reference::Record(account.id.clone(), s.id.0),
+            current: Reference::Record(account.id.clone(), s.current.0),
+            amount: s.terms.amount,
+            every: recurrence.every,
+            zone: recurrence.zone.clone(),
+            began_at: s.began_at,
+            next_at: s.next_at,
+            until: Some(recurrence.until).filter(|at| *at < Instant::NEVER),
+        })
+    };
     wire::Balances {
         at: ctx.now,
         available: account.available(ctx.now),
@@ -219,6 +247,7 @@ fn balances_of(ctx: Context<'_>) -> wire::Balances {
         debt: books.debt,
         overdraft: books.overdraft,
         grants: account.grants.iter().filter(|g| !g.voided).map(grant).collect(),
+        schedules: account.extras().schedules.iter().filter_map(schedule).collect(),
     }
 }
 

@@ -3,9 +3,11 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::ledger::{GrantId, Seq};
-use headworks_core::name::Name;
+use headworks_core::amount::Credits;
+use headworks_core::ledger::{GrantId, Recurrence, Rollover, Seq, WHOLE};
+use headworks_core::name::{Label, Name};
 use headworks_core::operation::NewGrant;
+use headworks_core::time::Instant;
 use headworks_engine::{Answer, Effect};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
@@ -25,7 +27,7 @@ pub(super) fn change(answer: &Answer) -> Result<Json<wire::Change>, Failure> {
 }
 
 /// The number of a record that must be in this account.
-fn number(account: &Name, reference: &Reference, word: &str) -> Result<Seq, Failure> {
+pub(super) fn number(account: &Name, reference: &Reference, word: &str) -> Result<Seq, Failure> {
     match reference {
         Reference::Record(of, seq) if of == account => Ok(*seq),
         Reference::Record(..) | Reference::Denial(..) => {
@@ -33,6 +35,28 @@ fn number(account: &Name, reference: &Reference, word: &str) -> Result<Seq, Fail
             Err(Failure::new(StatusCode::NOT_FOUND, word, detail))
         }
     }
+}
+
+/// How a grant comes again; the engine sets its end.
+fn recurrence(r: &wire::Recurrence, app: &App, from: Option<Instant>) -> Result<Box<Recurrence>, Failure> {
+    let zone = r.zone.clone().map_or_else(|| Label::new("UTC"), Ok);
+    let fraction = |f: Credits| u32::try_from(f.nano()).ok().filter(|f| *f <= WHOLE);
+    let rollover = |r: &wire::Rollover| {
+        let fraction = r.fraction.map_or(Some(WHOLE), fraction);
+        let fraction = fraction.ok_or_else(|| Failure::invalid("`fraction` is a decimal from 0 to 1"))?;
+        Ok::<_, Failure>(Rollover { min: r.min, max: r.max, fraction, life: r.life })
+    };
+    Ok(Box::new(Recurrence {
+        every: r.every,
+        zone: zone.map_err(|e| Failure::invalid(e.to_string()))?,
+        anchor: match r.anchor {
+            wire::RecurrenceAnchor::Billing => None,
+            wire::RecurrenceAnchor::Grant => Some(from.unwrap_or_else(|| app.engine.clock().now())),
+        },
+        until: Instant::NEVER,
+        rollover: r.rollover.as_ref().map(rollover).transpose()?,
+        overage: r.overage,
+    }))
 }
 
 /// Add credits
@@ -57,6 +81,8 @@ pub(super) async fn grant(
         expires_at: ask.expires_at,
         features: ask.features.iter().cloned().collect(),
         reference: ask.reference.clone(),
+        recurrence: ask.recurrence.as_ref().map(|r| recurrence(r, &app, ask.effective_from)).transpose()?,
+        top_up: None,
     };
     change(&app.engine.grant(&account, (&key, access.actor()), &new).await?)
 }

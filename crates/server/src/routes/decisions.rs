@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::ledger::{Dimension, HoldId};
+use axum::response::{IntoResponse as _, Response};
+use headworks_core::ledger::{Dimension, Event, HoldId};
 use headworks_core::name::{Label, Name};
 use headworks_core::operation::{Authorize, Extend, Minimum, Quantities, Request};
 use headworks_engine::{Answer, Effect};
@@ -211,22 +212,32 @@ pub(super) async fn release(
 #[utoipa::path(post, path = "/v1/record", tag = "decisions", request_body = wire::RecordRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The charge", body = wire::Charge),
+        (status = 202, description = "It is past the horizon and waits in quarantine", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn record(
     State(app): State<App>,
     access: Access,
     headers: HeaderMap,
     Body(ask): Body<wire::RecordRequest>,
-) -> Result<Json<wire::Charge>, Failure> {
-    Ok(Json(*run_record(&app, &access, &headers, ask).await?))
+) -> Result<Response, Failure> {
+    Ok(match run_record(&app, &access, &headers, ask).await? {
+        Recorded::Charged(charge) => Json(charge).into_response(),
+        Recorded::Quarantined(change) => (StatusCode::ACCEPTED, Json(change)).into_response(),
+    })
 }
 
-async fn run_record(
+/// What came of recording use.
+pub(super) enum Recorded {
+    Charged(Box<wire::Charge>),
+    Quarantined(Box<wire::Change>),
+}
+
+pub(super) async fn run_record(
     app: &App,
     access: &Access,
     headers: &HeaderMap,
     mut ask: wire::RecordRequest,
-) -> Result<Box<wire::Charge>, Failure> {
+) -> Result<Recorded, Failure> {
     access.on(Scope::Record, &ask.account)?;
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
     let request = Request {
@@ -236,7 +247,15 @@ async fn run_record(
         quantities: pairs(ask.quantities),
         consented: ask.consent,
     };
-    charge(&app.engine.record(&ask.account, (&key, access.actor()), &request).await?)
+    let answer = app.engine.record(&ask.account, (&key, access.actor()), &request, ask.effective_at).await?;
+    match &answer.effect {
+        Effect::Recorded(record) if matches!(record.event, Event::Late(_)) => Ok(Recorded::Quarantined(
+            Box::new(render::change(&answer.account, record, answer.replayed)),
+        )),
+        Effect::Recorded(_) | Effect::Denied(_) | Effect::Unrecorded(_) => {
+            charge(&answer).map(Recorded::Charged)
+        }
+    }
 }
 
 /// Run several operations; each has its own answer, and one that fails does not stop the others
@@ -279,7 +298,10 @@ async fn run_item(app: &App, access: &Access, item: wire::BatchItem) -> wire::Ba
             run_settle(app, access, &none, ask).await.map(wire::BatchItemAnswer::Charge)
         }
         wire::BatchItem::Record(ask) => {
-            run_record(app, access, &none, ask).await.map(wire::BatchItemAnswer::Charge)
+            run_record(app, access, &none, ask).await.map(|recorded| match recorded {
+                Recorded::Charged(charge) => wire::BatchItemAnswer::Charge(charge),
+                Recorded::Quarantined(change) => wire::BatchItemAnswer::Quarantined(change),
+            })
         }
     };
     answer.unwrap_or_else(|Failure(problem)| wire::BatchItemAnswer::Problem(problem))

@@ -19,9 +19,11 @@ use crate::signing::Signer;
 
 mod accounts;
 mod administration;
+mod corrections;
 mod credits;
 mod decisions;
 mod ledger;
+mod periodic;
 
 /// Largest body of an operation, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -95,6 +97,15 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(credits::void))
         .routes(routes!(credits::adjust))
         .routes(routes!(credits::refund))
+        .routes(routes!(periodic::change_plan))
+        .routes(routes!(periodic::bank, periodic::resets))
+        .routes(routes!(periodic::redeem))
+        .routes(routes!(periodic::top_ups))
+        .routes(routes!(periodic::confirm_top_up))
+        .routes(routes!(corrections::correct))
+        .routes(routes!(corrections::reprice))
+        .routes(routes!(corrections::quarantine))
+        .routes(routes!(corrections::decide_late))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(administration::show_catalog, administration::put_catalog))

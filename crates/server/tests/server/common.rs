@@ -67,7 +67,8 @@ impl Server {
 
     /// Sends a request as the admin.
     pub(crate) async fn call(&self, method: &str, path: &str, key: &str, body: &str) -> Reply {
-        let auth = format!("Authorization: Bearer {}\r\nIdempotency-Key: {key}\r\n", self.admin);
+        let key = if key.is_empty() { String::new() } else { format!("Idempotency-Key: {key}\r\n") };
+        let auth = format!("Authorization: Bearer {}\r\n{key}", self.admin);
         self.raw(method, path, &auth, body.as_bytes()).await
     }
 

@@ -3,4 +3,5 @@
 mod bad_input;
 mod common;
 mod flows;
+mod ledger_flows;
 mod snapshot;

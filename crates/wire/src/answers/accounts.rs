@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Charge, Decision, Draw, Movement, Usage};
+use crate::periodic::{AlertMarks, Schedule, TopUpTerms};
 use crate::reference::Reference;
 use crate::requests::SegmentSettings;
 
@@ -34,6 +35,12 @@ pub struct Account {
     /// Settings of segments.
     #[schema(value_type = BTreeMap<String, SegmentSettings>)]
     pub segments: BTreeMap<Segment, SegmentSettings>,
+    /// The balances that the owner is told about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertMarks>,
+    /// Credits bought by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_up: Option<TopUpTerms>,
     /// When it was opened.
     #[schema(value_type = String, format = DateTime)]
     pub opened_at: Instant,
@@ -87,6 +94,8 @@ pub struct Balances {
     pub overdraft: Credits,
     /// Open grants, in burn order.
     pub grants: Vec<Grant>,
+    /// Grants that come again.
+    pub schedules: Vec<Schedule>,
 }
 
 /// A grant.

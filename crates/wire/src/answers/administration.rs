@@ -5,7 +5,7 @@ use headworks_core::time::Instant;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Charge, Decision};
+use super::{Change, Charge, Decision};
 use crate::requests::Scope;
 
 /// What a batch answers, item by item.
@@ -23,6 +23,8 @@ pub enum BatchItemAnswer {
     Decision(Box<Decision>),
     /// Of a settle or record.
     Charge(Box<Charge>),
+    /// Of a record that waits in quarantine.
+    Quarantined(Box<Change>),
     /// The item was refused.
     Problem(Problem),
 }

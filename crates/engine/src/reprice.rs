@@ -1,0 +1,176 @@
+//! Pricing the charges of a period again, when a rate card was wrong: as a dry run, then applied charge by charge.
+//!
+//! Never changes a charge twice: a correction takes the place of its charge, and its key is made of the charge. A run that
+//! was cut off is sent again and goes on (`a_repricing_goes_on_where_it_stopped`).
+
+use std::collections::BTreeMap;
+
+use headworks_core::amount::Credits;
+use headworks_core::ledger::{IndexKey, LateUse, Once, Record, Seq};
+use headworks_core::name::{Label, Name};
+use headworks_core::operation::{Correct, Refusal, charge_of, corrected_price};
+use headworks_core::time::Instant;
+
+use crate::answer::{EngineError, Idempotency};
+use crate::engine::{Engine, decode};
+
+const RECORDS_AT_ONCE: usize = 1_000;
+const ACCOUNTS_AT_ONCE: usize = 1_000;
+/// Most charges without a price that a report keeps.
+const REFUSED_KEPT: usize = 1_000;
+
+/// Which charges to price again.
+#[derive(Clone, Debug)]
+pub struct Reprice {
+    /// Use from this instant on.
+    pub from: Instant,
+    /// To before this instant.
+    pub to: Instant,
+    /// The features; empty: all.
+    pub features: Vec<Name>,
+    /// The accounts; empty: all.
+    pub accounts: Vec<Name>,
+    /// Change them; otherwise only tell.
+    pub apply: bool,
+    /// Why.
+    pub reason: Option<Label>,
+}
+
+/// Charges whose price changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// How many.
+    pub changed: u64,
+    /// What they cost before.
+    pub was: i128,
+    /// What they cost now.
+    pub is: i128,
+}
+
+/// What pricing again comes to.
+#[derive(Debug, Default)]
+pub struct Repriced {
+    /// Charges that were looked at.
+    pub charges: u64,
+    /// Charges that were left alone because they were refunded.
+    pub refunded: u64,
+    /// Accounts with charges whose price changes.
+    pub accounts: BTreeMap<Name, Difference>,
+    /// Charges that have no price, and why.
+    pub refused: Vec<(Name, Seq, Refusal)>,
+}
+
+impl Engine {
+    /// Prices charges again on the catalog in force.
+    ///
+    /// # Errors
+    /// When the store fails, or a correction does; what was corrected before stays corrected.
+    pub async fn reprice(&self, ask: &Reprice, actor: Option<&Name>) -> Result<Repriced, EngineError> {
+        let mut done = Repriced::default();
+        if !ask.accounts.is_empty() {
+            for account in &ask.accounts {
+                self.reprice_account(account, ask, actor, &mut done).await?;
+            }
+            return Ok(done);
+        }
+        let mut after = None;
+        loop {
+            let names = self.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
+            for account in &names {
+                self.reprice_account(account, ask, actor, &mut done).await?;
+            }
+            match names.last() {
+                Some(last) => after = Some(last.clone()),
+                None => return Ok(done),
+            }
+        }
+    }
+
+    async fn reprice_account(
+        &self,
+        account: &Name,
+        ask: &Reprice,
+        actor: Option<&Name>,
+        done: &mut Repriced,
+    ) -> Result<(), EngineError> {
+        self.view(account, |_| Ok(())).await?;
+        let mut next = 1;
+        loop {
+            let page = self.store.read(account, next, RECORDS_AT_ONCE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            next = last.seq + 1;
+            for stored in &page {
+                let record = decode(&stored.bytes)?;
+                if ask.from <= record.effective_at && record.effective_at < ask.to {
+                    self.reprice_record(account, &record, ask, actor, done).await?;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn reprice_record(
+        &self,
+        account: &Name,
+        record: &Record,
+        ask: &Reprice,
+        actor: Option<&Name>,
+        done: &mut Repriced,
+    ) -> Result<(), EngineError> {
+        let wanted = |feature: &Name| ask.features.is_empty() || ask.features.contains(feature);
+        let Some(charge) = charge_of(record).filter(|c| wanted(&c.usage.feature)) else {
+            return Ok(());
+        };
+        done.charges += 1;
+        if let Some(later) = self.store.find(IndexKey::of_once(account, Once::Refunds(record.seq)))? {
+            // The correction is looked at in its turn.
+            done.refunded += u64::from(charge_of(&decode(&later.bytes)?).is_none());
+            return Ok(());
+        }
+        let is = match corrected_price(&self.catalog(), record, charge) {
+            Ok(is) => is,
+            Err(refusal) => {
+                if done.refused.len() < REFUSED_KEPT {
+                    done.refused.push((account.clone(), record.seq, refusal));
+                }
+                return Ok(());
+            }
+        };
+        let Some(is) = is else { return Ok(()) };
+        if ask.apply {
+            let text = Label::new(&format!("reprice {}", record.seq)).map_err(|_| Refusal::TooLarge)?;
+            let key = Idempotency { text, digest: [0; 16] };
+            let to = Correct { reprice: true, ..Correct::default() };
+            let corrected =
+                self.correct(account, (&key, actor), record.seq, &to, false, ask.reason.as_ref()).await;
+            match corrected {
+                // Somebody else was first, or the catalog has changed since.
+                Err(EngineError::AlreadyRefunded(..) | EngineError::Refused(Refusal::NothingToCorrect)) => {
+                    return Ok(());
+                }
+                corrected => corrected?,
+            };
+        }
+        let difference = done.accounts.entry(account.clone()).or_default();
+        difference.changed += 1;
+        difference.was += i128::from(charge.price.nano());
+        difference.is += i128::from(Credits::nano(is));
+        Ok(())
+    }
+
+    /// The use that waits in an account's quarantine: its record, when that was written, and what it says.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn quarantined(&self, account: &Name) -> Result<Vec<(Seq, Instant, LateUse)>, EngineError> {
+        let kept = self.view(account, |ctx| Ok(ctx.account.extras().quarantine.clone())).await?;
+        let mut uses = Vec::with_capacity(kept.len());
+        for seq in kept {
+            let record = self.record_of(account, seq)?;
+            if let Some(late) = record.quarantined() {
+                uses.push((seq, record.recorded_at, late.clone()));
+            }
+        }
+        Ok(uses)
+    }
+}

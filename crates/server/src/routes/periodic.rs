@@ -1,0 +1,198 @@
+//! Changes of plan, banked resets, automatic top-ups.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use headworks_core::ledger::{Category, Event, GrantId, Periodic};
+use headworks_core::name::Name;
+use headworks_core::operation::{ChangePlan, NewGrant, Refusal, still_needs_top_up};
+use headworks_engine::{Effect, EngineError};
+use headworks_wire as wire;
+use wire::{RedeemOutcome, Reference, Scope};
+
+use super::App;
+use super::accounts::account_name;
+use super::credits::{change, number};
+use crate::auth::Access;
+use crate::json::{Body, idempotency};
+use crate::problem::Failure;
+
+/// Change the plan, and with it recurring grants
+#[utoipa::path(post, path = "/v1/accounts/{id}/plan", tag = "accounts", request_body = wire::ChangePlanRequest,
+    params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "What periods under way gained and lost", body = wire::Change),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn change_plan(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::ChangePlanRequest>,
+) -> Result<Json<wire::Change>, Failure> {
+    let account = account_name(&access, Scope::Admin, &id)?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    let amount = |(grant, amount): (&Reference, &_)| {
+        Ok((GrantId(number(&account, grant, "unknown_grant")?), *amount))
+    };
+    let change_to = ChangePlan {
+        plan: ask.plan.clone(),
+        move_anchor: ask.anchor == wire::PlanAnchor::Move,
+        amounts: ask.amounts.iter().map(amount).collect::<Result<_, Failure>>()?,
+        prorate: ask.prorate.unwrap_or(true),
+        reason: ask.reason.clone(),
+    };
+    change(&app.engine.change_plan(&account, (&key, access.actor()), &change_to).await?)
+}
+
+/// Bank a reset
+#[utoipa::path(post, path = "/v1/accounts/{id}/resets", tag = "accounts", request_body = wire::BankResetRequest,
+    params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "The record; its id names the reset", body = wire::Change),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn bank(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::BankResetRequest>,
+) -> Result<Json<wire::Change>, Failure> {
+    let account = account_name(&access, Scope::Admin, &id)?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    let keyed = (&key, access.actor());
+    let reference = ask.reference.as_ref();
+    change(&app.engine.bank_reset(&account, keyed, &ask.windows, ask.expires_at, reference).await?)
+}
+
+/// Show an account's banked resets
+#[utoipa::path(get, path = "/v1/accounts/{id}/resets", tag = "accounts", params(("id" = String, Path, description = "The account")),
+    responses((status = 200, description = "Those that can be redeemed", body = wire::Resets),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn resets(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<wire::Resets>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    let mut resets = app
+        .engine
+        .view(&account, |ctx| {
+            let usable = ctx.account.extras().resets.iter().filter(|r| r.terms.expires_at > ctx.now);
+            let shown = usable.map(|r| wire::BankedReset {
+                id: Reference::Record(account.clone(), r.id),
+                windows: r.terms.windows.clone(),
+                expires_at: r.terms.expires_at,
+                reference: r.terms.reference.clone(),
+            });
+            Ok(shown.collect::<Vec<_>>())
+        })
+        .await?;
+    resets.sort_by_key(|r| r.expires_at);
+    Ok(Json(wire::Resets { resets }))
+}
+
+/// Redeem a banked reset
+#[utoipa::path(post, path = "/v1/accounts/{id}/resets/redeem", tag = "decisions", request_body = wire::RedeemResetRequest,
+    params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "What became of it; a reset that clears nothing stays banked", body = wire::Redeemed),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn redeem(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::RedeemResetRequest>,
+) -> Result<Json<wire::Redeemed>, Failure> {
+    let account = account_name(&access, Scope::Decide, &id)?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    let token = ask.reset.as_ref().map(|r| number(&account, r, "unknown_record")).transpose()?;
+    let nothing = |outcome| wire::Redeemed {
+        outcome,
+        id: None,
+        reset: ask.reset.clone(),
+        cleared: Vec::new(),
+        replayed: false,
+    };
+    let answer = match app.engine.redeem_reset(&account, (&key, access.actor()), token, &ask.path).await {
+        Err(EngineError::Refused(Refusal::NoReset)) => return Ok(Json(nothing(RedeemOutcome::NoneLeft))),
+        Err(EngineError::Refused(Refusal::NothingToReset)) => {
+            return Ok(Json(nothing(RedeemOutcome::NothingToReset)));
+        }
+        Err(EngineError::AlreadyRedeemed(..)) => return Ok(Json(nothing(RedeemOutcome::AlreadyRedeemed))),
+        answer => answer?,
+    };
+    if let Effect::Recorded(record) = &answer.effect
+        && let Event::Periodic(event) = &record.event
+        && let Periodic::Redeemed(token, _, cleared) = &**event
+    {
+        let window = |c: &headworks_core::ledger::Cleared| wire::ClearedWindow {
+            name: c.name.clone(),
+            level: c.level,
+        };
+        return Ok(Json(wire::Redeemed {
+            outcome: RedeemOutcome::ResetDone,
+            id: Some(Reference::Record(account.clone(), record.seq)),
+            reset: Some(Reference::Record(account, *token)),
+            cleared: cleared.iter().map(window).collect(),
+            replayed: answer.replayed,
+        }));
+    }
+    Err(Failure::invalid("nothing was recorded"))
+}
+
+/// Show where an account's alerts and automatic top-ups stand
+#[utoipa::path(get, path = "/v1/accounts/{id}/top-ups", tag = "credits", params(("id" = String, Path, description = "The account")),
+    responses((status = 200, description = "What is in flight, and whether it is still needed", body = wire::TopUps),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn top_ups(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<wire::TopUps>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    Ok(Json(app.engine.view(&account, |ctx| Ok(standing(ctx))).await?))
+}
+
+fn standing(ctx: headworks_core::operation::Context<'_>) -> wire::TopUps {
+    let extras = ctx.account.extras();
+    wire::TopUps {
+        standing: extras.standing,
+        crossings: extras.crossings,
+        in_flight: extras.top_ups.asked.map(|asked| wire::TopUpInFlight {
+            number: asked.number,
+            amount: asked.amount,
+            needed: still_needs_top_up(ctx.account, ctx.now),
+        }),
+        month_total: ctx.account.bought_in_month(ctx.now),
+    }
+}
+
+/// Say what became of a top-up's payment
+#[utoipa::path(post, path = "/v1/accounts/{id}/top-ups/{number}", tag = "credits", request_body = wire::ConfirmTopUpRequest,
+    params(("id" = String, Path, description = "The account"), ("number" = u64, Path, description = "The number the top-up was asked for under")),
+    responses((status = 200, description = "The credits that it brought, or the record of its failure", body = wire::Change),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn confirm_top_up(
+    State(app): State<App>,
+    access: Access,
+    Path((id, number)): Path<(String, u64)>,
+    headers: HeaderMap,
+    Body(ask): Body<wire::ConfirmTopUpRequest>,
+) -> Result<Json<wire::Change>, Failure> {
+    let account: Name = account_name(&access, Scope::Admin, &id)?;
+    let default = Some(format!("top-up {number}"));
+    let key = idempotency(&headers, None, default, &(number, &ask))?;
+    if !ask.paid && ask.expires_at.is_some() {
+        return Err(Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_request",
+            "`expires_at` is for credits that were paid",
+        ));
+    }
+    let grant = NewGrant {
+        reference: ask.reference.clone(),
+        expires_at: ask.expires_at,
+        ..NewGrant::new(headworks_core::amount::Credits::ZERO, Category::Purchased)
+    };
+    let paid = if ask.paid { Ok(&grant) } else { Err(ask.reason.as_ref()) };
+    change(&app.engine.confirm_top_up(&account, (&key, access.actor()), number, paid).await?)
+}

@@ -1,0 +1,211 @@
+//! Recurring grants, resets, plan changes, corrections, late use and top-ups over HTTP, and the ledger after them.
+
+use serde_json::{Value, json};
+
+use crate::common::Server;
+
+const CATALOG: &str = r#"
+version = "t2"
+default_plan = "p"
+late_horizon = "2d"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+[features.task]
+meters = []
+allowance_unit = "requests"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "1" } }]
+[plans.p]
+features = ["chat", "task"]
+waterfall = [
+  { allowance = { name = "tasks", features = ["task"], windows = [{ name = "five", window.first_use = { limit = "2", length = "5h" } }] } },
+  { grants = { name = "credits" } },
+]
+[plans.team]
+features = ["chat"]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+async fn start() -> Server {
+    let s = Server::start().await;
+    put(&s, CATALOG, "c1").await;
+    s.open("acme", "10").await;
+    s
+}
+
+async fn put(s: &Server, catalog: &str, key: &str) {
+    let answer = s.call("PUT", "/v1/catalog", key, catalog).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+async fn post(s: &Server, path: &str, key: &str, body: Value) -> Value {
+    let answer = s.call("POST", path, key, &body.to_string()).await;
+    assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.body);
+    answer.body
+}
+
+async fn available(s: &Server) -> Value {
+    s.balances("acme").await["available"].clone()
+}
+
+fn record(tokens: u64) -> Value {
+    json!({"account": "acme", "feature": "chat", "quantities": {"tokens": tokens}})
+}
+
+/// Every record is accounted for, and the statement adds up to the balance.
+async fn reconciles(s: &Server) {
+    let (_, before) = s.engine.reconciled();
+    s.engine.reconcile();
+    let pass = loop {
+        let (pass, passes) = s.engine.reconciled();
+        if let Some(pass) = pass.filter(|_| passes > before + 1) {
+            break pass;
+        }
+        s.engine.reconcile();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!(pass.report.findings, []);
+    let statement = s.call("GET", "/v1/accounts/acme/statement", "", "").await.body;
+    let balances = s.balances("acme").await;
+    assert_eq!((&statement["closing"], &balances["held"]), (&balances["available"], &json!("0")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monthly_grant_renews_rolls_over_and_changes_with_the_plan() {
+    let s = start().await;
+    let grant = json!({"amount": "100", "category": "contract",
+        "recurrence": {"every": "month", "rollover": {"max": "20", "fraction": "0.5"}}});
+    let id = post(&s, "/v1/accounts/acme/grants", "monthly", grant).await["id"].clone();
+    assert_eq!(available(&s).await, "110");
+    let balances = s.balances("acme").await;
+    let schedule = &balances["schedules"][0];
+    assert_eq!((&schedule["id"], &schedule["amount"], &schedule["zone"]), (&id, &json!("100"), &json!("UTC")));
+    // The future can be read before it happens.
+    let next = schedule["next_at"].as_str().expect("next").to_owned();
+    let planned = s.call("GET", &format!("/v1/accounts/acme/balances?at={next}"), "", "").await.body;
+    assert_eq!((&planned["available"], &planned["breakage"]), (&json!("130"), &json!("80")));
+    // A change of plan that moves the anchor begins the new period at once.
+    let change = json!({"plan": "team", "anchor": "move", "amounts": {id.as_str().expect("id"): "50"}});
+    post(&s, "/v1/accounts/acme/plan", "up", change).await;
+    assert_eq!(available(&s).await, "80", "10, 20 carried, 50 of the new period");
+    s.engine.clock().advance("31d".parse().expect("span"));
+    assert_eq!(available(&s).await, "80", "10, 20 carried again, 50");
+    // Once it is voided by its name, it comes no more.
+    let path = format!("/v1/accounts/acme/grants/{}/void", id.as_str().expect("id"));
+    post(&s, &path, "end", json!({})).await;
+    s.engine.clock().advance("62d".parse().expect("span"));
+    let after = s.balances("acme").await;
+    assert_eq!((&after["available"], &after["schedules"]), (&json!("10"), &json!([])));
+    let bad = s.call("POST", "/v1/accounts/acme/plan", "bad", r#"{"plan":"nope"}"#).await;
+    assert_eq!((bad.status, bad.problem()), (422, "unknown_plan"));
+    reconciles(&s).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_banked_reset_has_four_outcomes() {
+    let s = start().await;
+    let redeem = "/v1/accounts/acme/resets/redeem";
+    let task = json!({"account": "acme", "feature": "task", "settle": "now"});
+    assert_eq!(post(&s, redeem, "r0", json!({})).await["outcome"], "none_left");
+    let unknown = s.call("POST", "/v1/accounts/acme/resets", "b0", r#"{"windows":["credits"]}"#).await;
+    assert_eq!((unknown.status, unknown.problem()), (422, "unknown_window"));
+    let banked = post(&s, "/v1/accounts/acme/resets", "b1", json!({"windows": ["tasks.five"]})).await;
+    assert_eq!(post(&s, redeem, "r1", json!({})).await["outcome"], "nothing_to_reset");
+    for (key, outcome) in [("t1", "allow"), ("t2", "allow"), ("t3", "deny")] {
+        assert_eq!(post(&s, "/v1/authorize", key, task.clone()).await["outcome"], outcome);
+    }
+    let done = post(&s, redeem, "r2", json!({"reset": banked["id"]})).await;
+    assert_eq!((&done["outcome"], &done["cleared"][0]["name"]), (&json!("reset_done"), &json!("tasks.five")));
+    let again = post(&s, redeem, "r2", json!({"reset": banked["id"]})).await;
+    assert_eq!((&again["outcome"], &again["replayed"]), (&json!("reset_done"), &json!(true)));
+    let other = post(&s, redeem, "r3", json!({"reset": banked["id"]})).await;
+    assert_eq!(other["outcome"], "already_redeemed");
+    assert_eq!(post(&s, "/v1/authorize", "t4", task).await["outcome"], "allow");
+    assert_eq!(s.call("GET", "/v1/accounts/acme/resets", "", "").await.body["resets"], json!([]));
+    reconciles(&s).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn charges_are_corrected_one_by_one_and_by_period() {
+    let s = start().await;
+    let charge = post(&s, "/v1/record", "u1", record(6)).await["charge"].clone();
+    let correct = json!({"charge": charge, "quantities": {"tokens": 2}, "reason": "counted twice"});
+    let corrected = post(&s, "/v1/accounts/acme/corrections", "c1", correct.clone()).await;
+    assert_eq!((&corrected["price"], available(&s).await), (&json!("2"), json!("8")));
+    let again = s.call("POST", "/v1/accounts/acme/corrections", "c2", &correct.to_string()).await;
+    assert_eq!((again.status, again.problem()), (409, "already_refunded"));
+    let delete = json!({"charge": corrected["charge"], "delete": true});
+    post(&s, "/v1/accounts/acme/corrections", "c3", delete).await;
+    assert_eq!(available(&s).await, "10");
+    // The price was wrong: half of it, for three charges; one of them has been refunded.
+    for key in ["p1", "p2", "p3"] {
+        let made = post(&s, "/v1/record", key, record(2)).await;
+        if key == "p2" {
+            post(&s, "/v1/accounts/acme/refunds", "back", json!({"charge": made["charge"]})).await;
+        }
+    }
+    put(&s, &CATALOG.replace("tokens = \"1\"", "tokens = \"0.5\"").replace("\"t2\"", "\"t3\""), "c4").await;
+    let mut ask = json!({"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"});
+    let dry = post(&s, "/v1/catalog/corrections", "", ask.clone()).await;
+    assert_eq!((&dry["changed"], &dry["was"], &dry["is"]), (&json!(3), &json!("4"), &json!("2")));
+    assert_eq!((&dry["refunded"], available(&s).await), (&json!(1), json!("6")), "a dry run changes nothing");
+    ask["apply"] = json!(true);
+    let applied = post(&s, "/v1/catalog/corrections", "", ask.clone()).await;
+    assert_eq!((&applied["is"], available(&s).await), (&json!("2"), json!("8")));
+    let twice = post(&s, "/v1/catalog/corrections", "", ask).await;
+    assert_eq!((&twice["changed"], available(&s).await), (&json!(0), json!("8")));
+    reconciles(&s).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_use_is_charged_or_waits() {
+    let s = start().await;
+    let ago = |span: &str| s.engine.clock().now().before(span.parse().expect("span")).to_string();
+    let mut late = record(3);
+    late["effective_at"] = json!(ago("47h"));
+    assert_eq!(post(&s, "/v1/record", "l1", late.clone()).await["price"], "3");
+    late["effective_at"] = json!(ago("49h"));
+    let kept = s.call("POST", "/v1/record", "l2", &late.to_string()).await;
+    assert_eq!((kept.status, &kept.body["kind"], available(&s).await), (202, &json!("quarantined"), json!("7")));
+    let again = s.call("POST", "/v1/record", "l2", &late.to_string()).await;
+    assert_eq!((again.status, &again.body["replayed"]), (202, &json!(true)));
+    let waiting = s.call("GET", "/v1/accounts/acme/quarantine", "", "").await.body;
+    assert_eq!(waiting["uses"][0]["quantities"], json!({"tokens": 3}));
+    let path = format!("/v1/accounts/acme/quarantine/{}", waiting["uses"][0]["id"].as_str().expect("id"));
+    post(&s, &path, "", json!({"action": "accept"})).await;
+    assert_eq!(available(&s).await, "4");
+    late["effective_at"] = json!("2100-01-01T00:00:00Z");
+    let future = s.call("POST", "/v1/record", "l3", &late.to_string()).await;
+    assert_eq!((future.status, future.problem()), (422, "invalid_request"));
+    reconciles(&s).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_low_balance_asks_for_one_top_up() {
+    let s = start().await;
+    let settings = json!({"alerts": {"low": "5", "recovered": "8"},
+        "top_up": {"amount": "20", "monthly_max": "40", "cool_down": "1h"}});
+    let patched = s.call("PATCH", "/v1/accounts/acme", "s", &settings.to_string()).await;
+    assert_eq!((patched.status, &patched.body["top_up"]["amount"]), (200, &json!("20")), "{}", patched.body);
+    post(&s, "/v1/record", "u1", record(6)).await;
+    let state = s.call("GET", "/v1/accounts/acme/top-ups", "", "").await.body;
+    assert_eq!((&state["standing"], &state["in_flight"]["number"]), (&json!("low"), &json!(1)));
+    assert_eq!(state["in_flight"]["needed"], true);
+    let paid = json!({"paid": true, "reference": "payment 77"});
+    let brought = post(&s, "/v1/accounts/acme/top-ups/1", "", paid.clone()).await;
+    assert_eq!((&brought["kind"], available(&s).await), (&json!("granted"), json!("24")));
+    let again = post(&s, "/v1/accounts/acme/top-ups/1", "", paid).await;
+    assert_eq!((&again["replayed"], available(&s).await), (&json!(true), json!("24")));
+    let none = s.call("POST", "/v1/accounts/acme/top-ups/2", "", r#"{"paid":true}"#).await;
+    assert_eq!((none.status, none.problem()), (409, "no_top_up"));
+    let bad = json!({"alerts": {"low": "5", "recovered": "4"}});
+    let bad = s.call("PATCH", "/v1/accounts/acme", "bad", &bad.to_string()).await;
+    assert_eq!((bad.status, bad.problem()), (422, "invalid_request"));
+    let off = s.call("PATCH", "/v1/accounts/acme", "off", r#"{"alerts":null}"#).await.body;
+    assert!(off["alerts"].is_null() && off["top_up"].is_null(), "{off}");
+    reconciles(&s).await;
+}
