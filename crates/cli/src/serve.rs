@@ -62,6 +62,11 @@ async fn load_catalog(engine: &Engine, file: &Path) -> Outcome {
     }
 }
 
+fn stripe_key(file: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    Ok(text.trim().to_owned())
+}
+
 pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     log(arguments.log_format);
     let limits = Limits { accounts_max: arguments.accounts_max, ..Limits::default() };
@@ -72,6 +77,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     let options = ServeOptions {
         listen: arguments.listen,
         signing_key: Some(arguments.data.join("signing.key")),
+        stripe_key: arguments.stripe_key_file.as_deref().map(stripe_key).transpose()?,
         connections_max: arguments.connections_max,
         request_timeout: Duration::from_secs(arguments.request_timeout_s),
         drain: Duration::from_secs(arguments.drain_s),

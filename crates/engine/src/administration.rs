@@ -1,9 +1,10 @@
 //! The server's own log: catalogs and API keys.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format, Problems};
-use headworks_core::ledger::{ApiKey, Event, Operation, SYSTEM};
+use headworks_core::ledger::{ApiKey, Event, Operation, SYSTEM, Server, Webhook};
 use headworks_core::name::Name;
 use headworks_core::operation;
 use headworks_store::Store;
@@ -61,6 +62,62 @@ impl Engine {
         Ok(answer)
     }
 
+    /// Makes or replaces a webhook. A new one begins at the end of the feed, or at its beginning.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn set_webhook(
+        &self,
+        webhook: Webhook,
+        from_beginning: bool,
+        keyed: Keyed<'_>,
+    ) -> Result<Answer, EngineError> {
+        let _one_at_a_time = self.administration.lock().await;
+        let known = self.webhooks.load().contains_key(&webhook.name);
+        if !known {
+            // Before the webhook itself: a crash in between leaves a place that nobody reads.
+            let at = if from_beginning { 0 } else { self.store.feed_end() };
+            self.store.acknowledge(&webhook.name, at)?;
+        }
+        let answer = self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), keyed).await?;
+        self.take_into_webhooks(&answer);
+        Ok(answer)
+    }
+
+    /// Removes a webhook; what it has not got yet is not sent any more.
+    ///
+    /// # Errors
+    /// When there is no such webhook, or the store fails.
+    pub async fn remove_webhook(&self, name: &Name, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
+        let _one_at_a_time = self.administration.lock().await;
+        if !self.webhooks.load().contains_key(name) {
+            return Err(EngineError::UnknownWebhook(name.clone()));
+        }
+        let removed = Event::Server(Box::new(Server::WebhookRemoved(name.clone())));
+        let answer = self.administer(removed, keyed).await?;
+        self.take_into_webhooks(&answer);
+        Ok(answer)
+    }
+
+    fn take_into_webhooks(&self, answer: &Answer) {
+        if let (Effect::Recorded(record), false) = (&answer.effect, answer.replayed) {
+            let mut webhooks = Webhooks::clone(&self.webhooks.load());
+            apply_webhook(&mut webhooks, &record.event);
+            self.webhooks.store(Arc::new(webhooks));
+        }
+    }
+
+    /// Writes down that reconciliation has found something.
+    pub(crate) async fn reconcile_failed(&self, found: u64, first: String) -> Result<(), EngineError> {
+        let _one_at_a_time = self.administration.lock().await;
+        let event = Event::Server(Box::new(Server::ReconcileFailed(found, first)));
+        self.mutate(&system_account(), Operation::Administer, None, None, |_| {
+            Ok(Step::Append(Box::new(operation::Draft::administrative(event.clone()))))
+        })
+        .await
+        .map(drop)
+    }
+
     fn take_into_keyring(&self, answer: &Answer) {
         if let (Effect::Recorded(record), false) = (&answer.effect, answer.replayed) {
             let mut keyring = Keyring::clone(&self.keyring.load());
@@ -87,6 +144,24 @@ fn system_account() -> Name {
 pub(crate) struct System {
     pub(crate) catalog: Option<Catalog>,
     pub(crate) keyring: Keyring,
+    pub(crate) webhooks: Webhooks,
+}
+
+/// The webhooks in force.
+pub(crate) type Webhooks = BTreeMap<Name, Webhook>;
+
+fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
+    if let Event::Server(server) = event {
+        match &**server {
+            Server::WebhookSet(webhook) => {
+                webhooks.insert(webhook.name.clone(), webhook.clone());
+            }
+            Server::WebhookRemoved(name) => {
+                webhooks.remove(name);
+            }
+            Server::ReconcileFailed(..) => {}
+        }
+    }
 }
 
 pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
@@ -101,6 +176,7 @@ pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
         for stored in &records {
             let record = decode(&stored.bytes)?;
             system.keyring.apply(&record.event);
+            apply_webhook(&mut system.webhooks, &record.event);
             if let Event::CatalogLoaded(_, loaded) = record.event {
                 text = Some(loaded);
             }

@@ -72,6 +72,8 @@ pub enum EngineError {
     UnknownRecord(Seq),
     /// There is no such API key.
     UnknownKey(Name),
+    /// There is no such webhook.
+    UnknownWebhook(Name),
     /// Too much is waiting; nothing was written.
     Overloaded,
     /// The engine has stopped after a failed write; whether this request was stored is known after a restart, by its key.
@@ -111,6 +113,7 @@ impl fmt::Display for EngineError {
                 write!(f, "reset {token} was redeemed before, by record {by}")
             }
             Self::UnknownRecord(seq) => write!(f, "the account has no record {seq}"),
+            Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),
             Self::Overloaded => f.write_str("too many requests are waiting to be stored; retry shortly"),
             Self::Stopped => f.write_str(

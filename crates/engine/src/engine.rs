@@ -3,17 +3,19 @@
 //! P1 records of one account enter the queue in the order they were decided in (both happen under the shard's lock).
 //! P2 a key has one effect (`one_effect_per_key`). P3 an answer waits for every record its state rests on.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record};
+use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record, Webhook};
 use headworks_core::name::Name;
 use headworks_core::operation::{Context, Draft, ask_top_up, cross, next_end};
 use headworks_core::time::{Instant, Span};
 use headworks_store::Store;
 
+use crate::administration::Webhooks;
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
 use crate::cache::{Cache, Pending, Shard, Slot};
 use crate::clock::Clock;
@@ -49,6 +51,7 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) keyring: ArcSwap<Keyring>,
+    pub(crate) webhooks: ArcSwap<Webhooks>,
     /// Serializes changes of catalog and keys, so that what is in force is the last that was stored.
     pub(crate) administration: tokio::sync::Mutex<()>,
     pub(crate) reconciler: Arc<Reconciler>,
@@ -120,6 +123,7 @@ impl Engine {
             timers: Timers::default(),
             catalog: ArcSwap::from_pointee(system.catalog.unwrap_or(initial)),
             keyring: ArcSwap::from_pointee(system.keyring),
+            webhooks: ArcSwap::from_pointee(system.webhooks),
             administration: tokio::sync::Mutex::default(),
             reconciler: Arc::default(),
             clock,
@@ -165,6 +169,12 @@ impl Engine {
     #[must_use]
     pub fn keyring(&self) -> Arc<Keyring> {
         self.keyring.load_full()
+    }
+
+    /// The webhooks in force, by name.
+    #[must_use]
+    pub fn webhooks(&self) -> Arc<BTreeMap<Name, Webhook>> {
+        self.webhooks.load_full()
     }
 
     pub(crate) fn shared_clock(&self) -> Arc<Clock> {

@@ -4,7 +4,7 @@ use headworks_core::ledger::{Denial, Event, IndexKey, Once, Record, SYSTEM, Seq}
 use headworks_core::name::Name;
 use headworks_core::statement::Statement;
 use headworks_core::time::Instant;
-use headworks_store::Stored;
+use headworks_store::{Fed, Stored};
 
 use crate::answer::EngineError;
 use crate::engine::{Engine, decode};
@@ -86,6 +86,44 @@ impl Engine {
             return Err(unknown());
         };
         denials.recent.into_iter().find(|d| d.at == at).ok_or_else(unknown)
+    }
+
+    /// A stored record, without waiting for anything that is being stored.
+    ///
+    /// # Errors
+    /// When there is no such record, or the store fails.
+    pub fn stored_record(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
+        self.record_of(account, seq)
+    }
+
+    /// The records stored next after a place of the feed; `None` at its end.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn feed(&self, from: u64) -> Result<Option<Fed>, EngineError> {
+        Ok(self.store.feed(from)?)
+    }
+
+    /// The end of the feed.
+    #[must_use]
+    pub fn feed_end(&self) -> u64 {
+        self.store.feed_end()
+    }
+
+    /// The place of the feed that a reader has acknowledged.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn acknowledged(&self, reader: &Name) -> Result<u64, EngineError> {
+        Ok(self.store.acknowledged(reader)?)
+    }
+
+    /// Keeps the place that a reader has acknowledged.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), EngineError> {
+        Ok(self.store.acknowledge(reader, at)?)
     }
 
     /// At most `max` accounts by name, after `after`; the server's own log is left out.

@@ -140,10 +140,28 @@ pub(crate) fn spawn(
                     for (account, finding) in report.findings.iter().take(10) {
                         tracing::error!(%account, %finding, "the ledger does not reconcile");
                     }
+                    if let Some((account, finding)) = report.findings.first().filter(|_| !stopped) {
+                        tell(&engine, &reconciler, report.found, format!("account {account}: {finding}"));
+                    }
                     let pass = Pass { started_at, finished_at: clock.now(), report };
                     reconciler.end(Some(pass).filter(|_| !stopped));
                 }
             }
         }
     })
+}
+
+/// Writes down that records differ, when they did not before, so that webhooks tell it.
+fn tell(engine: &Weak<Engine>, reconciler: &Reconciler, found: u64, first: String) {
+    if reconciler.lock().last.as_ref().is_some_and(|last| last.report.found == found) {
+        return;
+    }
+    let Some(engine) = engine.upgrade() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let told = runtime
+        .map_err(|e| e.to_string())
+        .and_then(|r| r.block_on(engine.reconcile_failed(found, first)).map_err(|e| e.to_string()));
+    if let Err(e) = told {
+        tracing::error!(error = %e, "the failed reconciliation could not be recorded");
+    }
 }

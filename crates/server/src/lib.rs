@@ -3,6 +3,7 @@
 //! Never decides anything and never touches a store. Every route but health needs an API key with the right scope.
 
 mod auth;
+mod events;
 mod json;
 mod metrics;
 mod problem;
@@ -11,8 +12,10 @@ mod routes;
 mod serve;
 mod signing;
 mod statement_text;
+mod webhooks;
 
 pub use auth::{NewSecret, new_secret};
+pub use events::{Outgoing, StripeCall, events, stripe_calls};
 pub use render::{decision_of_denial, pass, record_answer, replayed, statement_digest, what_if};
 pub use routes::{App, app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};

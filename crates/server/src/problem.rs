@@ -84,6 +84,7 @@ impl From<EngineError> for Failure {
             EngineError::AlreadyRefunded(..) => (StatusCode::CONFLICT, "already_refunded"),
             EngineError::AlreadyRedeemed(..) => (StatusCode::CONFLICT, "already_redeemed"),
             EngineError::UnknownRecord(_) => (StatusCode::NOT_FOUND, "unknown_record"),
+            EngineError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown_webhook"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
             EngineError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             EngineError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown"),

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::routes::{App, app};
 use crate::signing::Signer;
+use crate::webhooks::Webhooks;
 
 /// How to listen.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// The file of the key that checkpoints are signed with, made when it is not there; `None`: a key for this run only.
     pub signing_key: Option<PathBuf>,
+    /// The key of Stripe's API, for webhooks that send meter events.
+    pub stripe_key: Option<String>,
     /// Requests without a key may do everything. Only on loopback.
     pub open: bool,
     /// Most connections at once; more wait to be accepted.
@@ -40,6 +43,7 @@ impl Default for ServeOptions {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             signing_key: None,
+            stripe_key: None,
             open: false,
             connections_max: 10_000,
             request_timeout: Duration::from_secs(30),
@@ -92,6 +96,7 @@ pub struct Serving {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
+    webhooks: Arc<Webhooks>,
 }
 
 impl Serving {
@@ -101,6 +106,10 @@ impl Serving {
         let _ = self.stop.send(true);
         if let Err(e) = self.task.await {
             tracing::error!(error = %e, "the listener ended badly");
+        }
+        let closed = tokio::task::spawn_blocking(move || self.webhooks.close()).await;
+        if let Err(e) = closed {
+            tracing::error!(error = %e, "the webhooks ended badly");
         }
     }
 }
@@ -122,9 +131,12 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let listener = bound.map_err(|e| ServeError::Bind(options.listen, e))?;
     let address = listener.local_addr().map_err(|e| ServeError::Bind(options.listen, e))?;
     let (stop, stopping) = watch::channel(false);
-    let router = app(App::new(engine, signer, options.open, options.request_timeout));
-    let task = tokio::spawn(accept(listener, router, options, stopping));
-    Ok(Serving { address, stop, task })
+    let stripe_key = options.stripe_key.clone();
+    let state = App::new(Arc::clone(&engine), signer, options.open, options.request_timeout, stripe_key);
+    let webhooks = Arc::clone(&state.webhooks);
+    webhooks.apply(&engine);
+    let task = tokio::spawn(accept(listener, app(state), options, stopping));
+    Ok(Serving { address, stop, task, webhooks })
 }
 
 async fn accept(

@@ -107,6 +107,14 @@ impl Signer {
         format!("{KEY_NAME}+{}+{}", hex(&key_id(&public)), STANDARD.encode(key))
     }
 
+    /// A secret of its own for each purpose and name, which nobody can compute without the key.
+    pub(crate) fn derived(&self, purpose: &str, name: &Name) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key(purpose);
+        hasher.update(&self.0.to_bytes());
+        hasher.update(name.as_str().as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
     /// Signs the head of an account's log, and with it whatever has this digest.
     #[must_use]
     pub fn sign(&self, account: &Name, seq: Seq, hash: &[u8; 32], digest: &str) -> String {

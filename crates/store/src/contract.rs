@@ -3,6 +3,7 @@
 //! K1 an append commits all records of an account in the batch or none (`append_or_conflict`).
 //! K2 what was appended is found by number and by index key, at once and after reopening (`found_after_reopen`).
 //! K3 a checkpoint never hides a record (`checkpoint_and_tail`).
+//! K4 the feed has every record once, in order, and keeps places (`the_feed_has_every_record_in_order`).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -61,6 +62,15 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at byte {}", self.file.display(), self.offset)
     }
+}
+
+/// A piece of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fed {
+    /// Records, in the order in which they were stored.
+    pub records: Vec<Stored>,
+    /// The place after them.
+    pub next: u64,
 }
 
 /// What went wrong in a store.
@@ -182,6 +192,27 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When reading fails.
     fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError>;
+
+    /// The records stored next after a place of the feed, which begins at 0; `None` at its end.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn feed(&self, from: u64) -> Result<Option<Fed>, StoreError>;
+
+    /// The end of the feed.
+    fn feed_end(&self) -> u64;
+
+    /// The place of the feed that a reader has acknowledged; 0 when it never has.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError>;
+
+    /// Keeps the place that a reader has acknowledged; durable when it returns.
+    ///
+    /// # Errors
+    /// When writing fails; the place before it stays.
+    fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError>;
 
     /// The accounts with records since the last checkpoint, whose ends only their logs know.
     fn unsettled(&self) -> Vec<Name>;

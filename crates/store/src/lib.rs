@@ -11,7 +11,7 @@ pub mod reconcile;
 pub mod replay;
 
 pub use batch::{Batch, Entry};
-pub use contract::{Checkpoint, Loaded, Place, Store, StoreError, Stored};
+pub use contract::{Checkpoint, Fed, Loaded, Place, Store, StoreError, Stored};
 pub use embedded::{
     BackedUp, Embedded, Options, Recovery, Restored, backup, check_journal, journal_blocks, lock, restore,
 };

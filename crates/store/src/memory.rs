@@ -8,7 +8,9 @@ use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
 use crate::batch::Batch;
-use crate::contract::{Checkpoint, Store, StoreError, Stored};
+use crate::contract::{Checkpoint, Fed, Store, StoreError, Stored};
+
+const FED_AT_ONCE: usize = 256;
 
 /// Logs in memory.
 #[derive(Debug, Default)]
@@ -22,6 +24,9 @@ struct Inner {
     keys: HashMap<IndexKey, (Name, usize)>,
     states: HashMap<Name, Checkpoint>,
     unsettled: BTreeSet<Name>,
+    /// Account and index in its log, in the order in which they were stored.
+    order: Vec<(Name, usize)>,
+    places: HashMap<Name, u64>,
 }
 
 impl Memory {
@@ -69,6 +74,7 @@ impl Store for Memory {
             for key in &entry.keys {
                 inner.keys.insert(*key, (entry.account.clone(), at));
             }
+            inner.order.push((entry.account.clone(), at));
             inner.unsettled.insert(entry.account.clone());
         }
         Ok(conflicts)
@@ -117,6 +123,32 @@ impl Store for Memory {
         let inner = self.lock();
         let due = inner.states.values().filter(|s| s.wakes_at <= now).map(|s| s.account.clone());
         Ok(due.take(max).collect())
+    }
+
+    fn feed(&self, from: u64) -> Result<Option<Fed>, StoreError> {
+        let inner = self.lock();
+        let records: Vec<Stored> = inner
+            .order
+            .iter()
+            .skip(index(from))
+            .take(FED_AT_ONCE)
+            .filter_map(|(account, at)| inner.logs.get(account)?.get(*at).cloned())
+            .collect();
+        let next = from + u64::try_from(records.len()).unwrap_or(0);
+        Ok((!records.is_empty()).then_some(Fed { records, next }))
+    }
+
+    fn feed_end(&self) -> u64 {
+        u64::try_from(self.lock().order.len()).unwrap_or(u64::MAX)
+    }
+
+    fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {
+        Ok(self.lock().places.get(reader).copied().unwrap_or(0))
+    }
+
+    fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
+        self.lock().places.insert(reader.clone(), at);
+        Ok(())
     }
 
     fn unsettled(&self) -> Vec<Name> {

@@ -8,9 +8,11 @@ mod ledger;
 mod periodic;
 mod reference;
 mod requests;
+mod webhooks;
 
 pub use answers::*;
 pub use ledger::*;
 pub use periodic::*;
 pub use reference::{Reference, ReferenceError};
 pub use requests::*;
+pub use webhooks::*;

@@ -467,3 +467,16 @@ pub struct ConfirmTopUpRequest {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Instant>,
 }
+
+/// The payment of a top-up, confirmed with a signature.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedTopUp {
+    /// The account.
+    #[schema(value_type = String)]
+    pub account: Name,
+    /// The number it was asked for under.
+    pub number: u64,
+    /// What became of it.
+    pub payment: ConfirmTopUpRequest,
+}

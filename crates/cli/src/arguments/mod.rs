@@ -142,6 +142,9 @@ pub(crate) struct ServeArguments {
     /// Seconds a shutdown waits for running requests
     #[arg(long, env = "HEADWORKS_DRAIN_S", default_value_t = 10, value_name = "SECONDS")]
     pub(crate) drain_s: u64,
+    /// A file with the key of Stripe's API, for webhooks that send meter events
+    #[arg(long, env = "HEADWORKS_STRIPE_KEY_FILE", value_name = "FILE")]
+    pub(crate) stripe_key_file: Option<PathBuf>,
     /// Notation of the log
     #[arg(long, env = "HEADWORKS_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,

@@ -33,7 +33,7 @@ mod usage;
 pub use event::{ApiKey, Charge, Correcting, Correction, Denial, Denials, Event, Excess, HoldTerms};
 
 pub use index::{IndexKey, Once};
-pub use notice::{Alert, Late, LateUse, Quantity, Server, Standing, Webhook};
+pub use notice::{Alert, Late, LateUse, Quantity, Server, Standing, Webhook, WebhookFormat};
 pub use periodic::{
     Cleared, NewAmount, Overage, Periodic, PlanChange, Recurrence, ResetTerms, Rollover, WHOLE, rest_of,
 };

@@ -131,6 +131,26 @@ pub struct Webhook {
     /// The kinds of events it gets; empty: all.
     #[n(2)]
     pub events: Vec<Label>,
+    /// What is sent.
+    #[n(3)]
+    pub format: WebhookFormat,
+}
+
+/// What a webhook sends.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum WebhookFormat {
+    /// One CloudEvent in structured JSON for each event, signed as Standard Webhooks are.
+    #[default]
+    #[n(0)]
+    Cloudevents,
+    /// Stripe meter events, one for each charged line, to Stripe's API.
+    #[n(1)]
+    StripeMeterEvents,
 }
 
 /// What the server's own log keeps besides catalogs and keys.

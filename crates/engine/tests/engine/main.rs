@@ -13,7 +13,7 @@ use headworks_core::operation::{Authorize, NewGrant, Request};
 use headworks_core::reason::Reason;
 use headworks_core::time::{Instant, Span};
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
-use headworks_store::{Batch, Checkpoint, Embedded, Memory, Options, Store, StoreError, Stored};
+use headworks_store::{Fed, Batch, Checkpoint, Embedded, Memory, Options, Store, StoreError, Stored};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -311,6 +311,18 @@ impl Store for Failing {
     }
     fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
         self.inner.due(now, max)
+    }
+    fn feed(&self, from: u64) -> Result<Option<Fed>, StoreError> {
+        self.inner.feed(from)
+    }
+    fn feed_end(&self) -> u64 {
+        self.inner.feed_end()
+    }
+    fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {
+        self.inner.acknowledged(reader)
+    }
+    fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
+        self.inner.acknowledge(reader, at)
     }
     fn unsettled(&self) -> Vec<Name> {
         self.inner.unsettled()

@@ -261,7 +261,7 @@ fn book(b: Book) -> String {
     }
 }
 
-fn movements(record: &Record) -> Vec<wire::Movement> {
+pub(crate) fn movements(record: &Record) -> Vec<wire::Movement> {
     let one = |m: &Movement| wire::Movement { from: book(m.from), to: book(m.to), amount: m.amount };
     record.movements.iter().map(one).collect()
 }

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use crate::metrics::Metrics;
 use crate::problem::Failure;
 use crate::signing::Signer;
+use crate::webhooks::Webhooks;
 
 mod accounts;
 mod administration;
@@ -24,6 +25,7 @@ mod credits;
 mod decisions;
 mod ledger;
 mod periodic;
+mod webhooks;
 
 /// Largest body of an operation, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -38,6 +40,7 @@ pub struct App {
     pub(crate) open: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) signer: Arc<Signer>,
+    pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) request_timeout: std::time::Duration,
 }
 
@@ -49,8 +52,10 @@ impl App {
         signer: Arc<Signer>,
         open: bool,
         request_timeout: std::time::Duration,
+        stripe_key: Option<String>,
     ) -> Self {
-        Self { metrics: Arc::new(Metrics::new(&engine)), engine, signer, open, request_timeout }
+        let webhooks = Arc::new(Webhooks::new(Arc::clone(&signer), stripe_key));
+        Self { webhooks, metrics: Arc::new(Metrics::new(&engine)), engine, signer, open, request_timeout }
     }
 }
 
@@ -106,6 +111,9 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(corrections::reprice))
         .routes(routes!(corrections::quarantine))
         .routes(routes!(corrections::decide_late))
+        .routes(routes!(webhooks::set, webhooks::remove))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::confirm_top_up))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(administration::show_catalog, administration::put_catalog))

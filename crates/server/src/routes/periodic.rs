@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use headworks_core::ledger::{Category, Event, GrantId, Periodic};
 use headworks_core::name::Name;
 use headworks_core::operation::{ChangePlan, NewGrant, Refusal, still_needs_top_up};
@@ -178,15 +178,22 @@ pub(super) async fn confirm_top_up(
     headers: HeaderMap,
     Body(ask): Body<wire::ConfirmTopUpRequest>,
 ) -> Result<Json<wire::Change>, Failure> {
-    let account: Name = account_name(&access, Scope::Admin, &id)?;
-    let default = Some(format!("top-up {number}"));
-    let key = idempotency(&headers, None, default, &(number, &ask))?;
+    let account = account_name(&access, Scope::Admin, &id)?;
+    confirm(&app, &account, number, &ask, &headers, access.actor()).await
+}
+
+/// The key is the top-up itself, so that it is confirmed once however it is told.
+pub(super) async fn confirm(
+    app: &App,
+    account: &Name,
+    number: u64,
+    ask: &wire::ConfirmTopUpRequest,
+    headers: &HeaderMap,
+    actor: Option<&Name>,
+) -> Result<Json<wire::Change>, Failure> {
+    let key = idempotency(headers, None, Some(format!("top-up {number}")), &(number, ask))?;
     if !ask.paid && ask.expires_at.is_some() {
-        return Err(Failure::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_request",
-            "`expires_at` is for credits that were paid",
-        ));
+        return Err(Failure::invalid("`expires_at` is for credits that were paid"));
     }
     let grant = NewGrant {
         reference: ask.reference.clone(),
@@ -194,5 +201,5 @@ pub(super) async fn confirm_top_up(
         ..NewGrant::new(headworks_core::amount::Credits::ZERO, Category::Purchased)
     };
     let paid = if ask.paid { Ok(&grant) } else { Err(ask.reason.as_ref()) };
-    change(&app.engine.confirm_top_up(&account, (&key, access.actor()), number, paid).await?)
+    change(&app.engine.confirm_top_up(account, (&key, actor), number, paid).await?)
 }

@@ -32,7 +32,7 @@ waterfall = [{ grants = { name = "credits" } }]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) engine: Arc<Engine>,
-    _serving: Serving,
+    serving: Serving,
     pub(crate) admin: String,
 }
 
@@ -54,15 +54,24 @@ impl Reply {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_on(Arc::new(Memory::new())).await
+    }
+
+    /// Stops answering and sending, as a process that ends does; the store stays.
+    pub(crate) async fn stop(self) {
+        self.serving.shut_down().await;
+        self.engine.close();
+    }
+
+    pub(crate) async fn start_on(store: Arc<Memory>) -> Self {
         let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
-        let engine =
-            Engine::start(Arc::new(Memory::new()), catalog, Arc::new(Clock::new()), Limits::default());
+        let engine = Engine::start(store, catalog, Arc::new(Clock::new()), Limits::default());
         let engine = engine.expect("starts");
         let admin = key(&engine, &[Scope::Admin], &[]).await;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let serving = serve(Arc::clone(&engine), ServeOptions { listen, ..ServeOptions::default() }).await;
         let serving = serving.expect("listens");
-        Self { address: serving.address, engine, _serving: serving, admin }
+        Self { address: serving.address, engine, serving, admin }
     }
 
     /// Sends a request as the admin.

@@ -5,3 +5,4 @@ mod common;
 mod flows;
 mod ledger_flows;
 mod snapshot;
+mod webhooks;

@@ -48,7 +48,7 @@ impl Segments {
         self.dir.join(format!("{segment:08}.journal"))
     }
 
-    fn io(&self, doing: &'static str, segment: u32) -> impl FnOnce(std::io::Error) -> StoreError {
+    pub(super) fn io(&self, doing: &'static str, segment: u32) -> impl FnOnce(std::io::Error) -> StoreError {
         let path = self.path(segment);
         move |source| StoreError::Io { doing, path, source }
     }
@@ -57,7 +57,7 @@ impl Segments {
         Place { file: self.path(segment), offset: u64::try_from(offset).unwrap_or(u64::MAX) }
     }
 
-    fn file(&self, segment: u32) -> Result<Arc<File>, StoreError> {
+    pub(super) fn file(&self, segment: u32) -> Result<Arc<File>, StoreError> {
         if let Some(file) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(&segment) {
             return Ok(Arc::clone(file));
         }
@@ -83,15 +83,19 @@ impl Segments {
                     .map_err(self.io("reading", at.segment))?;
             }
         }
-        frame::entry(&bytes).map(|parsed| parsed.stored).ok_or_else(|| StoreError::Damaged {
-            place: self.place(at.segment, usize::try_from(at.offset).unwrap_or(usize::MAX)),
-            what: "the record's checksum does not hold".into(),
-            intact: 0,
-        })
+        let parsed = frame::entry(&bytes);
+        parsed
+            .map(|parsed| parsed.stored)
+            .ok_or_else(|| self.damaged(at, "the record's checksum does not hold"))
+    }
+
+    pub(super) fn damaged(&self, at: Position, what: &str) -> StoreError {
+        let place = self.place(at.segment, usize::try_from(at.offset).unwrap_or(usize::MAX));
+        StoreError::Damaged { place, what: what.into(), intact: 0 }
     }
 }
 
-fn read_at(file: &File, into: &mut [u8], offset: u32) -> std::io::Result<usize> {
+pub(super) fn read_at(file: &File, into: &mut [u8], offset: u32) -> std::io::Result<usize> {
     let mut done = 0;
     while let Some(rest) = into.get_mut(done..).filter(|r| !r.is_empty()) {
         let at = u64::from(offset) + u64::try_from(done).unwrap_or(0);

@@ -14,9 +14,10 @@ use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
 use crate::batch::Batch;
-use crate::contract::{Checkpoint, Place, Store, StoreError, Stored};
+use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};
 
 mod backup;
+mod feed;
 mod frame;
 mod index;
 mod journal;
@@ -111,6 +112,7 @@ pub struct Embedded {
     writing: Mutex<bool>,
     flushed: Condvar,
     recovery: Recovery,
+    dir: PathBuf,
     _lock: File,
 }
 
@@ -146,6 +148,7 @@ impl Embedded {
             writing: Mutex::default(),
             flushed: Condvar::new(),
             recovery: Recovery { records: scanned.entries, cut: scanned.cut },
+            dir: dir.to_path_buf(),
             _lock: lock,
         })
     }
@@ -344,6 +347,23 @@ impl Store for Embedded {
 
     fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
         self.index.due(now, max)
+    }
+
+    fn feed(&self, from: u64) -> Result<Option<Fed>, StoreError> {
+        let end = Position::from_u64(self.feed_end());
+        self.segments.feed(Position::from_u64(from), end)
+    }
+
+    fn feed_end(&self) -> u64 {
+        self.tails().current.end.map_or(0, Position::to_u64)
+    }
+
+    fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {
+        feed::acknowledged(&self.dir, reader)
+    }
+
+    fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
+        feed::acknowledge(&self.dir, reader, at)
     }
 
     fn unsettled(&self) -> Vec<Name> {

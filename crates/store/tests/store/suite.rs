@@ -130,6 +130,27 @@ pub(crate) fn suite(store: &dyn Store) {
     assert!(store.read(&name("nobody"), 1, 5).expect("reads").is_empty());
     let due = store.due(Instant::from_micros(5), 10).expect("lists");
     assert_eq!(due, [name("b")], "b's last checkpoint wakes at 4, a's at 25");
+    the_feed_has_every_record_in_order(store);
+}
+
+/// K4: every record once, each account's in order, from any place on; places are kept.
+pub(crate) fn the_feed_has_every_record_in_order(store: &dyn Store) {
+    let (mut places, mut seen) = (vec![0], Vec::new());
+    while let Some(fed) = store.feed(places[places.len() - 1]).expect("feeds") {
+        seen.extend(fed.records);
+        places.push(fed.next);
+    }
+    assert_eq!(places.last(), Some(&store.feed_end()));
+    for account in store.accounts(None, 100).expect("lists") {
+        let fed: Vec<_> = seen.iter().filter(|r| r.account == account).cloned().collect();
+        assert_eq!(fed, store.read(&account, 1, usize::MAX).expect("reads"), "{account}");
+    }
+    let reader = name("reader");
+    assert_eq!(store.acknowledged(&reader).expect("reads"), 0);
+    let place = places[places.len() / 2];
+    store.acknowledge(&reader, place).expect("keeps");
+    assert_eq!(store.acknowledged(&reader).expect("reads"), place);
+    assert!(seen.len() > 20);
 }
 
 fn append_or_conflict(store: &dyn Store, b: &mut Writer) {

@@ -1,0 +1,134 @@
+//! Webhooks: made, shown and removed; signed confirmations of top-ups.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use headworks_core::ledger::{Webhook, WebhookFormat};
+use headworks_core::name::{Label, Name};
+use headworks_wire as wire;
+use wire::Scope;
+
+use super::App;
+use crate::auth::Access;
+use crate::events::{DATASETS, NOTICES};
+use crate::json::{Body, idempotency};
+use crate::problem::Failure;
+
+fn name_of(name: &str) -> Result<Name, Failure> {
+    Name::new(name).map_err(|e| Failure::invalid(format!("the webhook's name: {e}")))
+}
+
+fn shown(app: &App, webhook: &Webhook) -> wire::Webhook {
+    let status = app.webhooks.status(&webhook.name);
+    wire::Webhook {
+        name: webhook.name.clone(),
+        url: webhook.url.clone(),
+        events: webhook.events.clone(),
+        format: webhook.format,
+        secret: app.webhooks.secret(&webhook.name),
+        state: match (&status.error, status.gone) {
+            (_, true) => "gone",
+            (Some(_), false) => "failing",
+            (None, false) => "ok",
+        }
+        .into(),
+        error: status.error,
+        attempts: status.attempts,
+        delivered: status.delivered,
+        behind: app.engine.feed_end().saturating_sub(status.place),
+    }
+}
+
+/// Make or replace a webhook
+#[utoipa::path(put, path = "/v1/webhooks/{name}", tag = "administration", request_body = wire::WebhookRequest,
+    params(("name" = String, Path, description = "Its name"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "The webhook with the secret that its receiver verifies signatures with", body = wire::Webhook),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn set(
+    State(app): State<App>,
+    access: Access,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Body(ask): Body<wire::WebhookRequest>,
+) -> Result<Json<wire::Webhook>, Failure> {
+    access.everywhere(Scope::Admin)?;
+    let name = name_of(&name)?;
+    if !ask.url.starts_with("https://") && !ask.url.starts_with("http://") {
+        return Err(Failure::invalid("`url` begins with https:// or http://"));
+    }
+    let known = |kind: &&Label| NOTICES.iter().chain(&DATASETS).any(|k| *k == kind.as_str());
+    if let Some(unknown) = ask.events.iter().find(|kind| !known(kind)) {
+        let all: Vec<&str> = NOTICES.into_iter().chain(DATASETS).collect();
+        return Err(Failure::invalid(format!("there are no events `{unknown}`; write some of {}", all.join(", "))));
+    }
+    if ask.format == WebhookFormat::StripeMeterEvents && !ask.events.is_empty() {
+        return Err(Failure::invalid("Stripe meter events are made of charges; leave `events` out"));
+    }
+    let key = idempotency(&headers, None, None, &(&name, &ask))?;
+    let webhook = Webhook { name, url: ask.url, events: ask.events, format: ask.format };
+    let beginning = ask.from == wire::WebhookFrom::Beginning;
+    app.engine.set_webhook(webhook.clone(), beginning, (&key, access.actor())).await?;
+    app.webhooks.apply(&app.engine);
+    Ok(Json(shown(&app, &webhook)))
+}
+
+/// List the webhooks and how they are doing
+#[utoipa::path(get, path = "/v1/webhooks", tag = "administration",
+    responses((status = 200, description = "The webhooks, by name", body = wire::Webhooks),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn list(State(app): State<App>, access: Access) -> Result<Json<wire::Webhooks>, Failure> {
+    access.everywhere(Scope::Admin)?;
+    let webhooks = app.engine.webhooks().values().map(|w| shown(&app, w)).collect();
+    Ok(Json(wire::Webhooks { webhooks }))
+}
+
+/// Remove a webhook; what it has not got yet is not sent any more
+#[utoipa::path(delete, path = "/v1/webhooks/{name}", tag = "administration",
+    params(("name" = String, Path, description = "Its name"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 204, description = "It is removed"),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn remove(
+    State(app): State<App>,
+    access: Access,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Failure> {
+    access.everywhere(Scope::Admin)?;
+    let name = name_of(&name)?;
+    let key = idempotency(&headers, None, None, &("remove", &name))?;
+    app.engine.remove_webhook(&name, (&key, access.actor())).await?;
+    app.webhooks.apply(&app.engine);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Say what became of a top-up's payment, signed with a webhook's secret instead of an API key
+#[utoipa::path(post, path = "/v1/webhooks/{name}/top-ups", tag = "credits", security(()), request_body = wire::SignedTopUp,
+    params(("name" = String, Path, description = "The webhook whose secret signs"),
+        ("webhook-id" = String, Header, description = "Any unique text"),
+        ("webhook-timestamp" = i64, Header, description = "Seconds since 1970; at most 5 minutes off"),
+        ("webhook-signature" = String, Header, description = "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, as of Standard Webhooks")),
+    responses((status = 200, description = "The credits that it brought, or the record of its failure", body = wire::Change),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn confirm_top_up(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<wire::Change>, Failure> {
+    let refused = || {
+        let detail = "the signature does not fit; sign `id.timestamp.body` with the webhook's secret, now";
+        Failure::new(StatusCode::UNAUTHORIZED, "bad_signature", detail)
+    };
+    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).ok_or_else(refused);
+    let name = Name::new(&name).map_err(|_| refused())?;
+    let secs = header("webhook-timestamp")?.parse().map_err(|_| refused())?;
+    let signed = (header("webhook-id")?, secs, header("webhook-signature")?);
+    let known = app.engine.webhooks().contains_key(&name);
+    if !app.webhooks.verify(&name, signed, &body, app.engine.clock().now()) || !known {
+        return Err(refused());
+    }
+    let ask: wire::SignedTopUp =
+        serde_json::from_slice(&body).map_err(|e| Failure::invalid(e.to_string()))?;
+    super::periodic::confirm(&app, &ask.account, ask.number, &ask.payment, &HeaderMap::new(), None).await
+}

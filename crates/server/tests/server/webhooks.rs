@@ -1,0 +1,280 @@
+//! Webhooks against receivers that fail in every way: nothing is lost, everything has a stable id, order is kept.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use headworks_store::Memory;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::common::Server;
+
+/// What a receiver does with the next request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Act {
+    /// 204.
+    Accept,
+    /// This status.
+    Refuse(u16),
+    /// Takes the request and closes the connection.
+    HangUp,
+}
+
+#[derive(Clone, Debug)]
+struct Request {
+    head: String,
+    body: String,
+    accepted: bool,
+}
+
+struct Receiver {
+    url: String,
+    acts: Arc<Mutex<VecDeque<Act>>>,
+    got: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Receiver {
+    async fn start(acts: &[Act]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let url = format!("http://{}", listener.local_addr().expect("address"));
+        let acts = Arc::new(Mutex::new(acts.iter().copied().collect::<VecDeque<_>>()));
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let (todo, requests) = (Arc::clone(&acts), Arc::clone(&got));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (todo, requests) = (Arc::clone(&todo), Arc::clone(&requests));
+                tokio::spawn(async move {
+                    let mut bytes = Vec::new();
+                    loop {
+                        let text = String::from_utf8_lossy(&bytes).into_owned();
+                        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+                            let mut piece = [0; 4096];
+                            match stream.read(&mut piece).await {
+                                Ok(n) if n > 0 => bytes.extend_from_slice(&piece[..n]),
+                                _ => return,
+                            }
+                            continue;
+                        };
+                        let head = head.to_lowercase();
+                        let length = head.lines().find_map(|l| l.strip_prefix("content-length: "));
+                        let length: usize = length.map_or(0, |n| n.trim().parse().expect("length"));
+                        if body.len() < length {
+                            let mut piece = [0; 4096];
+                            match stream.read(&mut piece).await {
+                                Ok(n) if n > 0 => bytes.extend_from_slice(&piece[..n]),
+                                _ => return,
+                            }
+                            continue;
+                        }
+                        let act = todo.lock().expect("lock").pop_front().unwrap_or(Act::Accept);
+                        let accepted = act == Act::Accept;
+                        let request = Request { head, body: body.to_owned(), accepted };
+                        requests.lock().expect("lock").push(request);
+                        let status = match act {
+                            Act::Accept => 204,
+                            Act::Refuse(status) => status,
+                            Act::HangUp => return,
+                        };
+                        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                        let _ = stream.write_all(answer.as_bytes()).await;
+                        return;
+                    }
+                });
+            }
+        });
+        Self { url, acts, got }
+    }
+
+    fn all(&self) -> Vec<Request> {
+        self.got.lock().expect("lock").clone()
+    }
+
+    /// Waits until so many requests have been accepted.
+    async fn accepted(&self, many: usize) -> Vec<Request> {
+        for _ in 0..600 {
+            let accepted: Vec<_> = self.all().into_iter().filter(|r| r.accepted).collect();
+            if accepted.len() >= many {
+                return accepted;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("only {:?}", self.all());
+    }
+}
+
+fn header<'a>(request: &'a Request, name: &str) -> &'a str {
+    let line = request.head.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_else(|| panic!("no {name} in {}", request.head))
+}
+
+async fn hook(s: &Server, name: &str, body: Value) -> Value {
+    let made = s.call("PUT", &format!("/v1/webhooks/{name}"), &format!("hook {name}"), &body.to_string()).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    made.body
+}
+
+async fn spend(s: &Server, key: &str, tokens: u64) {
+    let ask = json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": tokens}});
+    let answer = s.call("POST", "/v1/record", key, &ask.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+async fn with_alerts() -> (Arc<Memory>, Server) {
+    let store = Arc::new(Memory::new());
+    let s = Server::start_on(Arc::clone(&store)).await;
+    s.open("acme", "10").await;
+    let settings = json!({"alerts": {"low": "5", "recovered": "8"},
+        "top_up": {"amount": "20", "monthly_max": "40", "cool_down": "1h"}});
+    assert_eq!(s.call("PATCH", "/v1/accounts/acme", "s", &settings.to_string()).await.status, 200);
+    (store, s)
+}
+
+fn kinds(requests: &[Request]) -> Vec<String> {
+    let kind = |r: &Request| {
+        let event: Value = serde_json::from_str(&r.body).expect("json");
+        event["type"].as_str().expect("type").trim_start_matches("dev.headworks.").to_owned()
+    };
+    requests.iter().map(kind).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_receiver_loses_nothing() {
+    let (_, s) = with_alerts().await;
+    let receiver = Receiver::start(&[Act::Refuse(500), Act::HangUp, Act::Refuse(503)]).await;
+    let made = hook(&s, "billing", json!({"url": receiver.url})).await;
+    assert!(made["secret"].as_str().is_some_and(|secret| secret.starts_with("whsec_")));
+    spend(&s, "u1", 6).await;
+    spend(&s, "u2", 4).await;
+    let accepted = receiver.accepted(3).await;
+    assert_eq!(kinds(&accepted), ["balance.low", "top_up.asked", "balance.empty"]);
+    // The same event, with the same id and body, until it was taken.
+    let all = receiver.all();
+    let first: Vec<_> = all[..4].iter().map(|r| (header(r, "webhook-id"), &r.body)).collect();
+    assert!(first.iter().all(|request| *request == first[0]) && all.len() == 6, "{first:?}");
+    let event: Value = serde_json::from_str(&accepted[0].body).expect("json");
+    assert_eq!((&event["specversion"], &event["subject"]), (&json!("1.0"), &json!("acme")));
+    assert_eq!(event["data"], json!({"available": "4", "crossing": 1}));
+    assert_eq!(event["id"].as_str(), Some(header(&accepted[0], "webhook-id")));
+    assert!(header(&accepted[0], "webhook-signature").starts_with("v1,"));
+    for _ in 0..100 {
+        let listed = s.call("GET", "/v1/webhooks", "", "").await.body["webhooks"][0].clone();
+        if listed["behind"] == 0 {
+            assert_eq!((&listed["state"], &listed["delivered"]), (&json!("ok"), &json!(3)));
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never caught up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_acknowledged_is_sent_after_a_restart() {
+    let (store, s) = with_alerts().await;
+    let receiver = Receiver::start(&[Act::Refuse(500); 100]).await;
+    hook(&s, "billing", json!({"url": receiver.url})).await;
+    spend(&s, "u1", 6).await;
+    while receiver.all().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    s.stop().await;
+    receiver.acts.lock().expect("lock").clear();
+    let again = Server::start_on(store).await;
+    let accepted = receiver.accepted(2).await;
+    assert_eq!(kinds(&accepted), ["balance.low", "top_up.asked"]);
+    assert_eq!(header(&accepted[0], "webhook-id"), header(&receiver.all()[0], "webhook-id"));
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datasets_arrive_in_order_and_gone_receivers_are_left_alone() {
+    let (_, s) = with_alerts().await;
+    let gone = Receiver::start(&[Act::Refuse(410)]).await;
+    hook(&s, "old", json!({"url": gone.url, "events": ["charge"]})).await;
+    let receiver = Receiver::start(&[]).await;
+    let events = json!({"url": receiver.url, "events": ["charge", "movement"], "from": "beginning"});
+    hook(&s, "warehouse", events).await;
+    for n in 0..5 {
+        spend(&s, &format!("u{n}"), 1).await;
+    }
+    // The grant's movement, then charge and movement five times; the other receiver holds up nothing.
+    let accepted = receiver.accepted(11).await;
+    let expected: Vec<&str> = ["movement"].into_iter().chain(["charge", "movement"].repeat(5)).collect();
+    assert_eq!(kinds(&accepted), expected);
+    let ids: std::collections::BTreeSet<_> = accepted.iter().map(|r| header(r, "webhook-id").to_owned()).collect();
+    assert_eq!(ids.len(), 11);
+    let mut state = json!("ok");
+    while state == "ok" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        state = s.call("GET", "/v1/webhooks", "", "").await.body["webhooks"][0]["state"].clone();
+    }
+    assert_eq!((state, gone.all().len()), (json!("gone"), 1));
+    assert_eq!(s.call("DELETE", "/v1/webhooks/old", "rm", "").await.status, 204);
+    let twice = s.call("DELETE", "/v1/webhooks/old", "rm2", "").await;
+    assert_eq!((twice.status, twice.problem()), (404, "unknown_webhook"));
+    let bad = s.call("PUT", "/v1/webhooks/x", "x", r#"{"url":"http://127.0.0.1:1","events":["nope"]}"#).await;
+    assert_eq!((bad.status, bad.problem()), (400, "invalid_request"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stripe_gets_a_meter_event_for_each_charged_line() {
+    let (_, s) = with_alerts().await;
+    let stripe = Receiver::start(&[Act::Refuse(429)]).await;
+    hook(&s, "stripe", json!({"url": stripe.url, "format": "stripe_meter_events"})).await;
+    spend(&s, "u1", 3).await;
+    let records = s.call("GET", "/v1/accounts/acme/records", "", "").await.body;
+    let charge = records["records"].as_array().expect("list").last().expect("charge")["id"].clone();
+    let correct = json!({"charge": charge, "quantities": {"tokens": 2}});
+    assert_eq!(s.call("POST", "/v1/accounts/acme/corrections", "c", &correct.to_string()).await.status, 200);
+    let accepted = stripe.accepted(3).await;
+    let paths: Vec<&str> = accepted.iter().map(|r| r.head.split(' ').nth(1).expect("path")).collect();
+    let (events, cancel) = ("/v1/billing/meter_events", "/v1/billing/meter_event_adjustments");
+    assert_eq!(paths, [events, cancel, events]);
+    let id = charge.as_str().expect("id").replace('~', "%7E");
+    let has = |n: usize, text: &str| {
+        let body: &String = &accepted[n].body;
+        assert!(body.to_lowercase().contains(&text.to_lowercase()), "{text} not in {body}");
+    };
+    has(0, "event_name=tokens");
+    has(0, "payload%5Bstripe_customer_id%5D=acme");
+    has(0, "payload%5Bvalue%5D=3");
+    assert!(accepted[0].body.contains(&id) || accepted[0].body.contains(&id.replace("%7E", "~")));
+    has(1, "type=cancel");
+    has(2, "payload%5Bvalue%5D=2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_confirmation_needs_no_api_key() {
+    use base64::Engine as _;
+    use hmac::{KeyInit as _, Mac as _};
+    let (_, s) = with_alerts().await;
+    let receiver = Receiver::start(&[]).await;
+    let made = hook(&s, "payments", json!({"url": receiver.url, "events": ["top_up.asked"]})).await;
+    spend(&s, "u1", 6).await;
+    let asked: Value = serde_json::from_str(&receiver.accepted(1).await[0].body).expect("json");
+    assert_eq!(asked["data"], json!({"number": 1, "amount": "20", "charge_key": "acme/1"}));
+    let secret = made["secret"].as_str().expect("secret").trim_start_matches("whsec_");
+    let secret = base64::engine::general_purpose::STANDARD.decode(secret).expect("base64");
+    let body = json!({"account": "acme", "number": 1, "payment": {"paid": true}}).to_string();
+    let secs = s.engine.clock().now().micros() / 1_000_000;
+    let sign = |secs: i64, body: &str| {
+        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&secret).expect("key");
+        mac.update(format!("m1.{secs}.{body}").as_bytes());
+        base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
+    };
+    let headers = |secs: i64, signature: &str| {
+        format!("webhook-id: m1\r\nwebhook-timestamp: {secs}\r\nwebhook-signature: v1,{signature}\r\n")
+    };
+    let path = "/v1/webhooks/payments/top-ups";
+    for (at, signature) in [(secs, sign(secs, "{}")), (secs - 301, sign(secs - 301, &body))] {
+        let refused = s.raw("POST", path, &headers(at, &signature), body.as_bytes()).await;
+        assert_eq!((refused.status, refused.problem()), (401, "bad_signature"));
+    }
+    let signed = headers(secs, &sign(secs, &body));
+    for replayed in [false, true] {
+        let brought = s.raw("POST", path, &signed, body.as_bytes()).await;
+        assert_eq!((brought.status, &brought.body["replayed"]), (200, &json!(replayed)), "{}", brought.body);
+    }
+    assert_eq!(s.balances("acme").await["available"], "24");
+}

@@ -1,0 +1,86 @@
+//! The feed: every record in the order in which it was stored, and how far each reader has acknowledged it.
+//!
+//! A place in the feed is a place in the journal, so it costs nothing to keep and survives everything that the journal does.
+//! D1 every stored record is fed once, in order (`the_feed_has_every_record_in_order`).
+//! D2 an acknowledged place survives a crash; it is never ahead of what was acknowledged.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use headworks_core::name::Name;
+
+use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
+use super::journal::{Segments, read_at};
+use crate::contract::{Fed, StoreError};
+
+impl Segments {
+    /// The records of the first block at or after `from`, if one ends by `end`.
+    pub(super) fn feed(&self, from: Position, end: Position) -> Result<Option<Fed>, StoreError> {
+        let header = u32::try_from(SEGMENT_HEADER).unwrap_or(u32::MAX);
+        let mut at = Position { segment: from.segment.max(1), offset: from.offset.max(header) };
+        while at < end {
+            let file = self.file(at.segment)?;
+            let mut bytes = vec![0; BLOCK_HEADER];
+            read_at(&file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
+            let Some(length) = frame::block_length(&bytes).filter(|length| *length > 0) else {
+                if at.segment == end.segment {
+                    return Err(self.damaged(at, "no block begins here"));
+                }
+                // A segment that is full ends with its last block.
+                at = Position { segment: at.segment + 1, offset: header };
+                continue;
+            };
+            bytes.resize(BLOCK_HEADER + length, 0);
+            read_at(&file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
+            let payload = frame::block(&bytes);
+            let payload = payload.ok_or_else(|| self.damaged(at, "a block's checksum does not hold"))?;
+            let mut records = Vec::new();
+            let mut rest = payload;
+            while !rest.is_empty() {
+                let parsed = frame::entry(rest);
+                let parsed = parsed.ok_or_else(|| self.damaged(at, "a record's checksum does not hold"))?;
+                rest = rest.get(parsed.length..).unwrap_or_default();
+                records.push(parsed.stored);
+            }
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let next = Position { offset: at.offset.saturating_add(length), ..at };
+            return Ok(Some(Fed { records, next: next.to_u64() }));
+        }
+        Ok(None)
+    }
+}
+
+fn file_of(dir: &Path, reader: &Name) -> PathBuf {
+    dir.join("outbox").join(format!("{reader}.position"))
+}
+
+/// How far a reader has acknowledged the feed; 0 when it never has.
+pub(super) fn acknowledged(dir: &Path, reader: &Name) -> Result<u64, StoreError> {
+    let path = file_of(dir, reader);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map_err(|_| StoreError::Io {
+            doing: "reading the position in",
+            path,
+            source: std::io::Error::other("it is not a number; write the last one known, or 0"),
+        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(source) => Err(StoreError::Io { doing: "reading", path, source }),
+    }
+}
+
+/// Keeps how far a reader has acknowledged the feed: whole or not at all, and durable when it returns.
+pub(super) fn acknowledge(dir: &Path, reader: &Name, at: u64) -> Result<(), StoreError> {
+    let path = file_of(dir, reader);
+    let outbox = dir.join("outbox");
+    let new = path.with_extension("new");
+    let write = || {
+        std::fs::create_dir_all(&outbox)?;
+        let mut file = File::create(&new)?;
+        file.write_all(at.to_string().as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        File::open(&outbox)?.sync_all()
+    };
+    write().map_err(|source| StoreError::Io { doing: "keeping the position in", path: path.clone(), source })
+}
