@@ -16,17 +16,19 @@ use serde_json::{Map, Value, json};
 
 use crate::Outcome;
 use crate::arguments::{Dataset, ExportArguments, ExportFormat};
+use crate::table::Table;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 type Row = Vec<(&'static str, Value)>;
 
 /// Where rows go.
-enum Sink<W: Write> {
+enum Sink<W: Write + Send> {
     Csv(Box<csv::Writer<W>>, bool),
     Lines(W),
+    Parquet(Box<Table<W>>),
 }
 
-impl<W: Write> Sink<W> {
+impl<W: Write + Send> Sink<W> {
     fn put(&mut self, row: Row) -> Result<(), Failed> {
         match self {
             Self::Csv(out, has_head) => {
@@ -47,14 +49,16 @@ impl<W: Write> Sink<W> {
                 serde_json::to_writer(&mut *out, &object)?;
                 out.write_all(b"\n")?;
             }
+            Self::Parquet(table) => table.put(row)?,
         }
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), Failed> {
+    fn finish(self) -> Result<(), Failed> {
         match self {
-            Self::Csv(out, _) => out.flush()?,
-            Self::Lines(out) => out.flush()?,
+            Self::Csv(mut out, _) => out.flush()?,
+            Self::Lines(mut out) => out.flush()?,
+            Self::Parquet(table) => table.finish()?,
         }
         Ok(())
     }
@@ -64,7 +68,7 @@ impl<W: Write> Sink<W> {
 pub(crate) fn run(what: &ExportArguments) -> Outcome {
     let store = crate::ledger::open(&what.data)?;
     match &what.to {
-        None => export(&store, what, std::io::stdout().lock()),
+        None => export(&store, what, std::io::stdout()),
         Some(path) => {
             // An interrupted export leaves no file that looks whole.
             let partial = path.with_extension("partial");
@@ -80,11 +84,16 @@ pub(crate) fn run(what: &ExportArguments) -> Outcome {
     }
 }
 
-fn export(store: &dyn Store, what: &ExportArguments, out: impl Write) -> Outcome {
+fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> Outcome {
     let mut sink = match what.format {
         ExportFormat::Csv => Sink::Csv(Box::new(csv::Writer::from_writer(out)), false),
-        ExportFormat::Ndjson => Sink::Lines(out),
+        ExportFormat::Ndjson | ExportFormat::Cloudevents => Sink::Lines(out),
+        ExportFormat::Parquet => Sink::Parquet(Box::new(Table::new(out))),
     };
+    let is_events = matches!(what.format, ExportFormat::Cloudevents);
+    if is_events != matches!(what.dataset, Dataset::Charges) && !is_shared(what.dataset) {
+        return Err("`charges` are CloudEvents, `lines` and `draws` are rows; choose another --format".into());
+    }
     let (from, to) = (what.from.unwrap_or_default(), what.to_instant.unwrap_or(Instant::NEVER));
     let mut after = None;
     loop {
@@ -99,13 +108,39 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write) -> Outcome
         for account in &accounts {
             each_record(store, account, |record| {
                 if record.recorded_at >= from && record.recorded_at < to {
-                    rows(what.dataset, account, record).into_iter().try_for_each(|row| sink.put(row))?;
+                    let rows = if is_events {
+                        cloudevents(what.dataset, account, record)
+                    } else {
+                        rows(what.dataset, account, record)
+                    };
+                    rows.into_iter().try_for_each(|row| sink.put(row))?;
                 }
                 Ok(())
             })?;
         }
         after = Some(last);
     }
+}
+
+/// Whether a dataset has both forms: rows and events.
+fn is_shared(dataset: Dataset) -> bool {
+    matches!(dataset, Dataset::Usage | Dataset::Movements)
+}
+
+/// The events of a record that belong to the dataset.
+fn cloudevents(dataset: Dataset, account: &Name, record: &Record) -> Vec<Row> {
+    let wanted = match dataset {
+        Dataset::Usage => "usage",
+        Dataset::Charges => "charge",
+        Dataset::Movements => "movement",
+        Dataset::Lines | Dataset::Draws => return Vec::new(),
+    };
+    let events = headworks_server::events(account, record).into_iter().filter(|e| e.kind == wanted);
+    let fields = ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"];
+    let row = |e: headworks_server::Outgoing| {
+        fields.iter().map(|name| (*name, e.event.get(*name).cloned().unwrap_or_default())).collect()
+    };
+    events.map(row).collect()
 }
 
 fn each_record(
@@ -144,6 +179,7 @@ fn rows(dataset: Dataset, account: &Name, record: &Record) -> Vec<Row> {
         Dataset::Lines => charge.map_or_else(Vec::new, |c| lines(account, record, c)),
         Dataset::Draws => charge.map_or_else(Vec::new, |c| draws(account, record, c)),
         Dataset::Movements => movements(account, record),
+        Dataset::Charges => Vec::new(),
     }
 }
 

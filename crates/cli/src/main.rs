@@ -10,9 +10,11 @@ mod calls;
 mod client;
 mod demo;
 mod export;
+mod import;
 mod ledger;
 mod print;
 mod serve;
+mod table;
 
 use arguments::{Arguments, Command};
 
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
             Command::Backup { data, to } => ledger::backup(&data, &to, arguments.json),
             Command::Restore { from, data, until } => ledger::restore(&from, &data, until, arguments.json),
             Command::Export(what) => export::run(&what),
+            Command::Import(what) => import::run(&what, &arguments.remote, arguments.json).await,
             Command::Statement(what) => ledger::statement(&what, &arguments.remote, arguments.json).await,
             Command::Verify { file, key } => ledger::verify(&file, &key, arguments.json),
             Command::SigningKey => ledger::signing_key(&arguments.remote, arguments.json).await,

@@ -4,6 +4,7 @@
 //! `account~number`. Unknown fields in requests are refused.
 
 mod answers;
+mod events;
 mod ledger;
 mod periodic;
 mod reference;
@@ -11,6 +12,7 @@ mod requests;
 mod webhooks;
 
 pub use answers::*;
+pub use events::*;
 pub use ledger::*;
 pub use periodic::*;
 pub use reference::{Reference, ReferenceError};

@@ -17,6 +17,8 @@ pub(crate) enum Dataset {
     Lines,
     /// Monetization events: one row for each source that paid
     Draws,
+    /// Monetization events whole: CloudEvents only
+    Charges,
     /// Balance updates: one row for each movement between two books
     Movements,
 }
@@ -28,6 +30,35 @@ pub(crate) enum ExportFormat {
     Csv,
     /// One JSON object a line
     Ndjson,
+    /// One CloudEvent a line; `usage`, `charges` and `movements` as webhooks send them
+    Cloudevents,
+    /// Apache Parquet, compressed with Snappy
+    Parquet,
+}
+
+/// A form of use to import.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// CloudEvents 1.0 in JSON: one a line, or a list
+    Cloudevents,
+    /// A table with the columns id, subject, type, time, path, and one for each meter and dimension
+    Csv,
+}
+
+/// What to import.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// Its form; default: by its extension
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ImportFormat>,
+    /// The `source` of a table's events; with their id it is the idempotency key; default: the file's name
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// Send everything again from the beginning
+    #[arg(long)]
+    pub(crate) restart: bool,
 }
 
 /// What to export.

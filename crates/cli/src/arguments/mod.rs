@@ -99,6 +99,8 @@ pub(crate) enum Command {
     },
     /// Write one of the ledger's datasets as rows
     Export(ExportArguments),
+    /// Record use from a file of CloudEvents or a CSV table; resumable, and nothing counts twice
+    Import(ImportArguments),
     /// Show what moved an account's balance in a period, signed
     Statement(StatementArguments),
     /// Check a statement offline: its signature, its sums, that nothing was altered

@@ -23,6 +23,7 @@ mod administration;
 mod corrections;
 mod credits;
 mod decisions;
+mod events;
 mod ledger;
 mod periodic;
 mod webhooks;
@@ -119,6 +120,7 @@ fn table() -> OpenApiRouter<App> {
                 .routes(routes!(administration::show_catalog, administration::put_catalog))
                 .routes(routes!(administration::check_catalog))
                 .routes(routes!(ledger::what_if))
+                .routes(routes!(events::ingest))
                 .layer(DefaultBodyLimit::max(CATALOG_BYTES_MAX)),
         )
         .routes(routes!(ledger::show, ledger::start))

@@ -214,7 +214,7 @@ async fn datasets_arrive_in_order_and_gone_receivers_are_left_alone() {
     let twice = s.call("DELETE", "/v1/webhooks/old", "rm2", "").await;
     assert_eq!((twice.status, twice.problem()), (404, "unknown_webhook"));
     let bad = s.call("PUT", "/v1/webhooks/x", "x", r#"{"url":"http://127.0.0.1:1","events":["nope"]}"#).await;
-    assert_eq!((bad.status, bad.problem()), (400, "invalid_request"));
+    assert_eq!((bad.status, bad.problem()), (422, "invalid_request"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
