@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod common;
+mod events;
 mod flows;
 mod ledger_flows;
 mod snapshot;

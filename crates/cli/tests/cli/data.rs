@@ -1,0 +1,180 @@
+//! Use that comes in from files, and datasets that go out to them.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::time::Duration;
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::RowAccessor as _;
+use serde_json::{Value, json};
+
+use crate::common::{CATALOG, Connection, Server, headworks, make_key};
+
+struct World {
+    dir: tempfile::TempDir,
+    secret: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("directory");
+        std::fs::write(dir.path().join("catalog.toml"), CATALOG).expect("writes");
+        let secret = make_key(&dir.path().join("data"));
+        Self { dir, secret }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn start(&self) -> Server {
+        Server::start(&self.path("data"), &self.path("catalog.toml"))
+    }
+
+    fn call(&self, server: &Server, method: &str, path: &str, key: &str, body: &Value) -> Value {
+        let mut connection = Connection::open(server.address, &self.secret).expect("connects");
+        let (status, answer) = connection.call(method, path, key, &body.to_string()).expect("answers");
+        assert!(status < 300, "{path}: {status} {answer}");
+        answer
+    }
+
+    fn open(&self, server: &Server) {
+        self.call(server, "POST", "/v1/accounts", "o", &json!({"id": "acme"}));
+        let grant = json!({"amount": "100", "category": "purchased"});
+        self.call(server, "POST", "/v1/accounts/acme/grants", "g", &grant);
+    }
+
+    /// Runs `headworks import`; tells whether it succeeded, and what it printed.
+    fn import(&self, server: &Server, file: &str, more: &[&str]) -> (bool, Value, String) {
+        let done = headworks()
+            .args(["--json", "--server", &format!("http://{}", server.address), "--api-key", &self.secret, "import"])
+            .arg(self.path(file))
+            .args(more)
+            .output()
+            .expect("runs");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.success(), serde_json::from_slice(&done.stdout).unwrap_or_default(), said)
+    }
+
+    fn export(&self, args: &[&str]) -> Vec<u8> {
+        let done = headworks().args(["export", "--data"]).arg(self.path("data")).args(args).output().expect("runs");
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        done.stdout
+    }
+}
+
+fn table(rows: usize) -> String {
+    let mut text = "id,subject,type,tokens,model,path\n".to_owned();
+    for n in 0..rows {
+        writeln!(text, "e{n},acme,chat,1000,small,user:u{}", n % 7).expect("writes");
+    }
+    text
+}
+
+#[test]
+fn an_import_goes_on_where_it_stopped() {
+    let w = World::new();
+    let mut server = w.start();
+    w.open(&server);
+    // 20,000 rows of 1,000 tokens at 1.875 credits a million: 37.5 credits.
+    std::fs::write(w.path("use.csv"), table(20_000)).expect("writes");
+    let (url, secret, file) = (format!("http://{}", server.address), w.secret.clone(), w.path("use.csv"));
+    let importing = std::thread::spawn(move || {
+        headworks().args(["--server", &url, "--api-key", &secret, "import"]).arg(file).output().expect("runs")
+    });
+    // The server dies in the middle of it.
+    while std::fs::read_to_string(w.path("use.csv.imported")).map_or(0, |n| n.parse().unwrap_or(0)) < 2_000 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.child.kill().expect("kills");
+    assert!(!importing.join().expect("ends").status.success(), "an import without a server fails");
+    let noted: u64 = std::fs::read_to_string(w.path("use.csv.imported")).expect("noted").parse().expect("number");
+    assert!((2_000..20_000).contains(&noted), "{noted}");
+    drop(server);
+    let server = w.start();
+    let (ok, report, said) = w.import(&server, "use.csv", &[]);
+    assert!(ok, "{said}");
+    let count = |name: &str| report[name].as_u64().expect("number");
+    assert_eq!((count("before"), count("events")), (noted, 20_000));
+    assert_eq!(count("accepted") + count("duplicates"), 20_000 - noted);
+    let balances = w.call(&server, "GET", "/v1/accounts/acme/balances", "", &json!({}));
+    assert_eq!((&balances["spent"], &balances["available"]), (&json!("37.5"), &json!("62.5")));
+    // Once more from the beginning: every event is known.
+    let (ok, report, said) = w.import(&server, "use.csv", &["--restart"]);
+    assert!(ok, "{said}");
+    assert_eq!((&report["duplicates"], &report["accepted"]), (&json!(20_000), &json!(0)));
+}
+
+#[test]
+fn what_is_refused_is_kept_with_the_reason() {
+    let w = World::new();
+    let server = w.start();
+    w.open(&server);
+    let event = |id: &str, feature: &str, tokens: Value| {
+        json!({"specversion": "1.0", "id": id, "source": "test", "type": feature, "subject": "acme",
+            "data": {"tokens": tokens, "model": "small"}})
+    };
+    let events = [
+        event("a", "chat", json!(1_000_000)),
+        event("b", "video", json!(1)),
+        event("c", "chat", json!("2000000")),
+        event("d", "chat", json!(1.5)),
+    ];
+    let lines: String = events.iter().map(|e| format!("{e}\n")).collect();
+    std::fs::write(w.path("use.ndjson"), lines).expect("writes");
+    let (ok, report, said) = w.import(&server, "use.ndjson", &[]);
+    assert!(!ok && said.contains("2 events were refused"), "{said}");
+    assert_eq!((&report["accepted"], &report["refused"]), (&json!(2), &json!(2)));
+    let kept = std::fs::read_to_string(w.path("use.ndjson.rejected.ndjson")).expect("kept");
+    let kept: Vec<Value> = kept.lines().map(|l| serde_json::from_str(l).expect("json")).collect();
+    let why: Vec<(&Value, &str)> =
+        kept.iter().map(|k| (&k["event"]["id"], k["problem"]["detail"].as_str().expect("detail"))).collect();
+    assert_eq!(why[0], (&json!("b"), "the catalog has no feature `video`"));
+    assert_eq!(why[1], (&json!("d"), "`data.tokens`: `1.5` is not a whole number of units"));
+    let balances = w.call(&server, "GET", "/v1/accounts/acme/balances", "", &json!({}));
+    assert_eq!(balances["spent"], "5.625");
+    std::fs::write(w.path("bad.csv"), "subject,type\nacme,chat\n").expect("writes");
+    let (ok, _, said) = w.import(&server, "bad.csv", &[]);
+    assert!(!ok && said.contains("names no column `id`"), "{said}");
+}
+
+#[test]
+fn datasets_go_out_in_every_form() {
+    let w = World::new();
+    let server = w.start();
+    w.open(&server);
+    std::fs::write(w.path("use.csv"), table(3)).expect("writes");
+    assert!(w.import(&server, "use.csv", &[]).0);
+    drop(server);
+    let csv = String::from_utf8(w.export(&["lines"])).expect("text");
+    assert_eq!(csv.lines().count(), 4);
+    let out = w.path("lines.parquet");
+    w.export(&["lines", "--format", "parquet", "--out", out.to_str().expect("path")]);
+    let table = SerializedFileReader::new(File::open(&out).expect("opens")).expect("a parquet file");
+    let mut rows = 0;
+    for row in table.get_row_iter(None).expect("rows") {
+        let row = row.expect("row");
+        let at = |name: &str| {
+            row.get_column_iter().position(|(column, _)| column == name).unwrap_or_else(|| panic!("{name}"))
+        };
+        assert_eq!(row.get_string(at("account")).expect("text"), "acme");
+        assert_eq!(row.get_long(at("quantity")).expect("number"), 1_000);
+        assert_eq!(row.get_string(at("amount")).expect("text"), "0.001875");
+        assert!(row.get_timestamp_micros(at("effective_at")).expect("instant") > 1_700_000_000_000_000);
+        rows += 1;
+    }
+    assert_eq!(rows, 3);
+    let events = String::from_utf8(w.export(&["charges", "--format", "cloudevents"])).expect("text");
+    let events: Vec<Value> = events.lines().map(|l| serde_json::from_str(l).expect("json")).collect();
+    assert_eq!(events.len(), 3);
+    assert_eq!((&events[0]["type"], &events[0]["id"]), (&json!("dev.headworks.charge"), &json!("acme~3/charge")));
+    assert_eq!(events[0]["data"]["price"], "0.001875");
+    let movements = String::from_utf8(w.export(&["movements", "--format", "cloudevents"])).expect("text");
+    assert_eq!(movements.lines().count(), 4);
+    let refused = headworks()
+        .args(["export", "draws", "--format", "cloudevents", "--data"])
+        .arg(w.path("data"))
+        .output()
+        .expect("runs");
+    assert!(!refused.status.success());
+}
