@@ -23,7 +23,7 @@ use crate::Outcome;
 use crate::arguments::{Bench, BenchArguments, EngineBench, HttpBench, LedgerBench};
 use crate::client::Client;
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 const CATALOG: &str = r#"
 version = "bench"
@@ -45,11 +45,12 @@ waterfall = [
 ]
 "#;
 
-pub(crate) async fn run(arguments: BenchArguments) -> Outcome {
+pub(crate) async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
     match arguments.what {
         Bench::Engine(options) => engine(options).await,
         Bench::Http(options) => http(options).await,
         Bench::Ledger(options) => ledger(options).await,
+        Bench::Month(options) => crate::month::run(options, as_json).await,
     }
 }
 
@@ -59,7 +60,7 @@ fn start(dir: &Path) -> Result<Arc<Engine>, Failed> {
     Ok(Engine::start(Arc::new(store), catalog, Arc::new(Clock::new()), Limits::default())?)
 }
 
-fn key(text: &str) -> Result<Idempotency, Failed> {
+pub(crate) fn key(text: &str) -> Result<Idempotency, Failed> {
     Ok(Idempotency { text: Label::new(text).map_err(|e| e.to_string())?, digest: [7; 16] })
 }
 
@@ -99,7 +100,7 @@ fn next(state: &mut u64) -> u64 {
     *state >> 33
 }
 
-fn seconds(took: Duration) -> f64 {
+pub(crate) fn seconds(took: Duration) -> f64 {
     took.as_secs_f64()
 }
 
@@ -197,7 +198,7 @@ async fn drive(
     Ok(())
 }
 
-fn hold_of(answer: &Answer) -> Option<HoldId> {
+pub(crate) fn hold_of(answer: &Answer) -> Option<HoldId> {
     match &answer.effect {
         Effect::Recorded(record) => Some(HoldId(record.seq)),
         Effect::Denied(_) | Effect::Unrecorded(_) => None,
@@ -260,10 +261,14 @@ async fn ledger(options: LedgerBench) -> Outcome {
     let timed = StdInstant::now();
     let restored = headworks_store::restore(&copy, &dir.path().join("restored"), None)?;
     row("restore", restored.records, timed.elapsed(), restored.later);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or("unknown");
-    println!("{:<12} {}", "peak memory", peak.trim());
+    println!("{:<12} {}", "peak memory", peak_memory());
     Ok(())
+}
+
+/// The most memory that the process has had, as the system says.
+pub(crate) fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or("unknown").trim().to_owned()
 }
 
 /// Writes blocks of the same sizes to one file, each synced before the next.

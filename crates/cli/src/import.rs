@@ -51,8 +51,7 @@ fn events(what: &ImportArguments) -> Result<Box<dyn Iterator<Item = Result<Value
             // A batch is one JSON list; otherwise each line is an event.
             let is_list = lines.fill_buf()?.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
             if is_list {
-                let list: Vec<Value> =
-                    serde_json::from_reader(lines).map_err(|e| format!("{file}: {e}"))?;
+                let list: Vec<Value> = serde_json::from_reader(lines).map_err(|e| format!("{file}: {e}"))?;
                 Box::new(list.into_iter().map(Ok))
             } else {
                 let parse = move |(n, line): (usize, std::io::Result<String>)| {
@@ -69,13 +68,12 @@ fn events(what: &ImportArguments) -> Result<Box<dyn Iterator<Item = Result<Value
 
 /// A row as an event; empty cells are left out.
 fn event_of(head: &csv::StringRecord, row: &csv::StringRecord, source: &str) -> Value {
-    let mut event = Map::from_iter([
-        ("specversion".to_owned(), json!("1.0")),
-        ("source".to_owned(), json!(source)),
-    ]);
+    let mut event =
+        Map::from_iter([("specversion".to_owned(), json!("1.0")), ("source".to_owned(), json!(source))]);
     let mut data = Map::new();
     for (name, cell) in head.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
-        let to = if ["id", "subject", "type", "time", "source"].contains(&name) { &mut event } else { &mut data };
+        let to =
+            if ["id", "subject", "type", "time", "source"].contains(&name) { &mut event } else { &mut data };
         to.insert(name.to_owned(), json!(cell));
     }
     event.insert("data".to_owned(), Value::Object(data));
@@ -138,10 +136,14 @@ pub(crate) async fn run(what: &ImportArguments, remote: &Remote, as_json: bool) 
     }
     bar.finish_and_clear();
     let refused = total.refused.len();
-    print::show("import", &json!({
-        "events": done, "before": before, "accepted": total.accepted, "duplicates": total.duplicates,
-        "quarantined": total.quarantined, "refused": refused,
-    }), as_json);
+    print::show(
+        "import",
+        &json!({
+            "events": done, "before": before, "accepted": total.accepted, "duplicates": total.duplicates,
+            "quarantined": total.quarantined, "refused": refused,
+        }),
+        as_json,
+    );
     if refused > 0 {
         let first = total.refused.first().map(|r| format!("; the first: {}", r.problem.detail));
         return Err(format!(

@@ -12,6 +12,7 @@ mod demo;
 mod export;
 mod import;
 mod ledger;
+mod month;
 mod print;
 mod serve;
 mod table;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
             Command::Demo(options) => demo::run(options).await,
             Command::CheckCatalog { file } => calls::check_catalog(&file, arguments.json),
             Command::Schema => calls::schema(),
-            Command::Bench(options) => bench::run(options).await,
+            Command::Bench(options) => bench::run(options, arguments.json).await,
             Command::Reconcile { data } => {
                 ledger::reconcile(data.as_deref(), &arguments.remote, arguments.json).await
             }

@@ -16,7 +16,8 @@ use crate::ledger::{
     Alert, Event, GrantId, HoldId, Late, LateUse, Operation, Periodic, PlanChange, Record, Seq, Use,
 };
 use crate::operation::{
-    self, Authorize, ChangePlan, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request, charge_of,
+    self, Authorize, ChangePlan, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request,
+    charge_of,
 };
 use crate::time::Instant;
 
@@ -102,9 +103,10 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
         Event::Charged(charge, decision) => {
             let request = request(&charge.usage, decision);
             if let Some(kept) = record.parents.first() {
-                return Some(late_use(history, *kept).and_then(|late| {
-                    operation::accept_late(ctx, *kept, &late).map_err(refused)
-                }));
+                return Some(
+                    late_use(history, *kept)
+                        .and_then(|late| operation::accept_late(ctx, *kept, &late).map_err(refused)),
+                );
             }
             if record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
                 granted(operation::record_at(ctx, &request, record.effective_at))

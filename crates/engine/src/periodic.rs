@@ -156,8 +156,7 @@ impl Engine {
                 Ok(grant) => {
                     let asked = look.ctx.account.extras().top_ups.asked.filter(|a| a.number == number);
                     let asked = asked.ok_or(Refusal::NoTopUp(number))?;
-                    let grant =
-                        NewGrant { amount: asked.amount, top_up: Some(asked.seq), ..grant.clone() };
+                    let grant = NewGrant { amount: asked.amount, top_up: Some(asked.seq), ..grant.clone() };
                     operation::grant(look.ctx, &grant)?
                 }
             };

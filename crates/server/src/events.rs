@@ -66,7 +66,11 @@ pub fn events(account: &Name, record: &Record) -> Vec<Outgoing> {
     if let Some(charge) = charge_of(record) {
         let refunded = charge.excess.as_ref().filter(|e| e.refunded.is_positive());
         if let Some(excess) = refunded.filter(|_| !matches!(record.event, Event::Corrected(..))) {
-            add("overshoot.refunded", None, json!({"refunded": excess.refunded, "usage": render::usage(&charge.usage)}));
+            add(
+                "overshoot.refunded",
+                None,
+                json!({"refunded": excess.refunded, "usage": render::usage(&charge.usage)}),
+            );
         }
         let key = record.key.as_ref().map(|k| k.text.to_string());
         let parents: Vec<_> = record.parents.iter().map(|p| Reference::Record(account.clone(), *p)).collect();
@@ -133,9 +137,7 @@ pub struct StripeCall {
 #[must_use]
 pub fn stripe_calls(account: &Name, record: &Record, corrected: Option<&Record>) -> Vec<StripeCall> {
     let mut calls = Vec::new();
-    let name = |of: &Record, meter: &Name| {
-        format!("{}/{meter}", Reference::Record(account.clone(), of.seq))
-    };
+    let name = |of: &Record, meter: &Name| format!("{}/{meter}", Reference::Record(account.clone(), of.seq));
     if let Some(corrected) = corrected
         && let Some(charge) = charge_of(corrected)
     {

@@ -94,13 +94,7 @@ impl Webhooks {
             .max_redirects(0)
             .user_agent(concat!("headworks/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self {
-            inner: Mutex::default(),
-            changed: Condvar::new(),
-            signer,
-            stripe_key,
-            agent: config.into(),
-        }
+        Self { inner: Mutex::default(), changed: Condvar::new(), signer, stripe_key, agent: config.into() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -132,8 +126,8 @@ impl Webhooks {
             return false;
         }
         let given = signatures.split(' ').filter_map(|s| STANDARD.decode(s.strip_prefix("v1,")?).ok());
-        let mut fits = given
-            .filter_map(|given| Some(self.mac(name, id, secs, body)?.verify_slice(&given).is_ok()));
+        let mut fits =
+            given.filter_map(|given| Some(self.mac(name, id, secs, body)?.verify_slice(&given).is_ok()));
         fits.any(|fits| fits)
     }
 
@@ -326,9 +320,7 @@ impl Webhooks {
     }
 }
 
-fn answered(
-    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> Result<(), Unsent> {
+fn answered(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<(), Unsent> {
     let unsent = |why: String| Unsent { why, after: None, gone: false };
     let answer = answer.map_err(|e| unsent(e.to_string()))?;
     let status = answer.status();

@@ -119,6 +119,19 @@ pub(crate) enum Bench {
     Http(HttpBench),
     /// Reconcile, replay, what-if, backup and restore over a ledger made for it
     Ledger(LedgerBench),
+    /// A month of the busy hour's shape in virtual time: statements, reconcile and what-if over it
+    Month(MonthBench),
+}
+
+/// How to measure a month.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct MonthBench {
+    /// Accounts
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) accounts: u32,
+    /// Requests, about; the trace has some 134,000
+    #[arg(long, default_value_t = 200_000)]
+    pub(crate) requests: usize,
 }
 
 /// How to measure the ledger.

@@ -15,6 +15,8 @@ mod people;
 mod report;
 mod traces;
 
+pub(crate) use traces::{Traced, requests};
+
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) async fn run(options: DemoArguments) -> Outcome {

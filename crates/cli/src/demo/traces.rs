@@ -9,20 +9,20 @@ const BUSY_HOUR: &[u8] = include_bytes!("../../demo/servegen_r1_busy_hour_reques
 
 /// Which trace a request is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Trace {
+pub(crate) enum Trace {
     Arena,
     BusyHour,
 }
 
 /// One request of a trace.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Traced {
+pub(crate) struct Traced {
     /// Arrival, in microseconds from the beginning.
-    pub(super) at_micros: u64,
-    pub(super) trace: Trace,
-    pub(super) client: u32,
-    pub(super) input_tokens: u64,
-    pub(super) output_tokens: u64,
+    pub(crate) at_micros: u64,
+    pub(crate) trace: Trace,
+    pub(crate) client: u32,
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
 }
 
 /// Seconds with at most six decimals, as microseconds.
@@ -48,7 +48,7 @@ fn read(trace: Trace, text: &str) -> Result<Vec<Traced>, Failed> {
 }
 
 /// All requests of the first `seconds`, by arrival.
-pub(super) fn requests(seconds: u64) -> Result<Vec<Traced>, Failed> {
+pub(crate) fn requests(seconds: u64) -> Result<Vec<Traced>, Failed> {
     let mut busy = String::new();
     flate2::read::GzDecoder::new(BUSY_HOUR).read_to_string(&mut busy)?;
     let mut all = read(Trace::Arena, ARENA)?;

@@ -238,3 +238,18 @@ fn the_demo_decides_a_minute_of_the_trace() {
     assert_eq!((&same["total"]["changed"], &same["refused"]), (&0.into(), &0.into()), "{same}");
     assert_eq!(same["total"]["was"], same["total"]["would_be"]);
 }
+
+/// A month of virtual time, as `bench month` measures it, over fewer accounts and requests.
+#[test]
+fn a_month_adds_up() {
+    let done = headworks()
+        .args(["bench", "month", "--accounts", "200", "--requests", "4000"])
+        .output()
+        .expect("runs");
+    let said = text(&done.stdout);
+    assert!(done.status.success(), "{said}{}", text(&done.stderr));
+    assert!(said.contains("200 accounts, 0 off"), "{said}");
+    assert!(said.contains("0 differ, difference 0"), "{said}");
+    // Another price card and a tighter week change what is charged, and the table says so.
+    assert!(said.contains("dearer-output-half-the-week") && said.contains("plus"), "{said}");
+}

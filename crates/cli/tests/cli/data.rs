@@ -47,7 +47,14 @@ impl World {
     /// Runs `headworks import`; tells whether it succeeded, and what it printed.
     fn import(&self, server: &Server, file: &str, more: &[&str]) -> (bool, Value, String) {
         let done = headworks()
-            .args(["--json", "--server", &format!("http://{}", server.address), "--api-key", &self.secret, "import"])
+            .args([
+                "--json",
+                "--server",
+                &format!("http://{}", server.address),
+                "--api-key",
+                &self.secret,
+                "import",
+            ])
             .arg(self.path(file))
             .args(more)
             .output()
@@ -57,7 +64,8 @@ impl World {
     }
 
     fn export(&self, args: &[&str]) -> Vec<u8> {
-        let done = headworks().args(["export", "--data"]).arg(self.path("data")).args(args).output().expect("runs");
+        let done =
+            headworks().args(["export", "--data"]).arg(self.path("data")).args(args).output().expect("runs");
         assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
         done.stdout
     }
@@ -88,7 +96,8 @@ fn an_import_goes_on_where_it_stopped() {
     }
     server.child.kill().expect("kills");
     assert!(!importing.join().expect("ends").status.success(), "an import without a server fails");
-    let noted: u64 = std::fs::read_to_string(w.path("use.csv.imported")).expect("noted").parse().expect("number");
+    let noted: u64 =
+        std::fs::read_to_string(w.path("use.csv.imported")).expect("noted").parse().expect("number");
     assert!((2_000..20_000).contains(&noted), "{noted}");
     drop(server);
     let server = w.start();
@@ -167,7 +176,10 @@ fn datasets_go_out_in_every_form() {
     let events = String::from_utf8(w.export(&["charges", "--format", "cloudevents"])).expect("text");
     let events: Vec<Value> = events.lines().map(|l| serde_json::from_str(l).expect("json")).collect();
     assert_eq!(events.len(), 3);
-    assert_eq!((&events[0]["type"], &events[0]["id"]), (&json!("dev.headworks.charge"), &json!("acme~3/charge")));
+    assert_eq!(
+        (&events[0]["type"], &events[0]["id"]),
+        (&json!("dev.headworks.charge"), &json!("acme~3/charge"))
+    );
     assert_eq!(events[0]["data"]["price"], "0.001875");
     let movements = String::from_utf8(w.export(&["movements", "--format", "cloudevents"])).expect("text");
     assert_eq!(movements.lines().count(), 4);

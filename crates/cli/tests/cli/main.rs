@@ -1,7 +1,7 @@
 //! The binary as users and operators meet it: killed, mistreated, and followed along the README.
 
 mod commands;
-mod data;
 mod common;
+mod data;
 mod killed;
 mod tour;

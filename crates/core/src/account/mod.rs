@@ -27,9 +27,7 @@ mod notice;
 mod periodic;
 mod settings;
 
-pub use extras::{
-    Asked, BankedReset, Extras, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX, Schedule, TopUps,
-};
+pub use extras::{Asked, BankedReset, Extras, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX, Schedule, TopUps};
 pub use settings::{AlertMarks, Consent, SegmentSettings, Settings, TopUpTerms};
 
 /// Most open holds of one account.

@@ -32,8 +32,7 @@ impl Account {
             Periodic::Renewed(id, next_at) => {
                 let schedule = self.schedule_mut(*id)?;
                 schedule.current = GrantId(record.seq);
-                (schedule.began_at, schedule.next_at, schedule.rolled) =
-                    (schedule.next_at, *next_at, false);
+                (schedule.began_at, schedule.next_at, schedule.rolled) = (schedule.next_at, *next_at, false);
                 self.wakes_at = self.wakes_at.min(*next_at);
             }
             Periodic::Ended(id) => {
@@ -58,13 +57,7 @@ impl Account {
         self.extras_mut().schedules.iter_mut().find(|s| s.id == id).ok_or_else(|| "no such schedule".into())
     }
 
-    fn redeem(
-        &mut self,
-        token: Seq,
-        path: &Path,
-        cleared: &[Cleared],
-        now: Instant,
-    ) -> Result<(), String> {
+    fn redeem(&mut self, token: Seq, path: &Path, cleared: &[Cleared], now: Instant) -> Result<(), String> {
         let resets = &mut self.extras_mut().resets;
         let before = resets.len();
         resets.retain(|r| r.id != token);

@@ -46,7 +46,8 @@ impl Correct {
                 if at.is_none() && line.meter.as_str() != REQUESTS {
                     return Err(Refusal::UnknownMeter(line.meter.clone()));
                 }
-                line.price = at.and_then(|i| found.prices.and_then(|p| p.get(i).copied())).unwrap_or_default();
+                line.price =
+                    at.and_then(|i| found.prices.and_then(|p| p.get(i).copied())).unwrap_or_default();
             }
             usage.card =
                 found.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from });

@@ -12,7 +12,9 @@ use super::{Context, Draft, Refusal};
 use crate::account::GRANTS_MAX;
 use crate::amount::Credits;
 use crate::decision::{Draw, Source};
-use crate::ledger::{Book, Category, Charge, Correction, Event, GrantId, GrantTerms, Recurrence, Record, Seq};
+use crate::ledger::{
+    Book, Category, Charge, Correction, Event, GrantId, GrantTerms, Record, Recurrence, Seq,
+};
 use crate::name::{Label, Name};
 use crate::time::Instant;
 
@@ -77,7 +79,8 @@ pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
         return Err(Refusal::UnknownFeature(unknown.clone()));
     }
     ctx.account.books.issued.checked_add(new.amount).ok_or(Refusal::TooLarge)?;
-    let recurrence = new.recurrence.as_ref().map(|r| Box::new(Recurrence { until: expires_at, ..(**r).clone() }));
+    let recurrence =
+        new.recurrence.as_ref().map(|r| Box::new(Recurrence { until: expires_at, ..(**r).clone() }));
     let ends_at = recurrence.as_ref().map(|r| first_boundary(ctx, r, effective_from)).transpose()?;
     let mut draft = Draft::new(Event::Granted);
     draft.parents.extend(new.top_up);

@@ -352,7 +352,11 @@ fn overshoot_layer() -> Name {
 }
 
 /// What each window should have counted, now that the actual use is known.
-pub(super) fn recount(all: &[Counted], actual: &Use, kept: &[Draw]) -> (SmallVec<[Correction; 2]>, Vec<Counted>) {
+pub(super) fn recount(
+    all: &[Counted],
+    actual: &Use,
+    kept: &[Draw],
+) -> (SmallVec<[Correction; 2]>, Vec<Counted>) {
     let mut corrections = SmallVec::new();
     let mut counted = Vec::new();
     for (i, c) in all.iter().enumerate() {

@@ -30,12 +30,13 @@ mod notice;
 mod periodic;
 mod requests;
 
-pub use credits::{NewGrant, adjust, charge_of, expire_grant, grant, refund, void};
 pub(crate) use corrections::correct_to;
 pub use corrections::{Correct, correct, corrected_price};
+pub use credits::{NewGrant, adjust, charge_of, expire_grant, grant, refund, void};
 pub use holds::{Ended, Extend, expire_hold, extend, release, settle, settle_late};
 pub use notice::{
-    accept_late, ask_top_up, still_needs_top_up, cross, discard_late, late_request, quarantine, top_up_failed};
+    accept_late, ask_top_up, cross, discard_late, late_request, quarantine, still_needs_top_up, top_up_failed,
+};
 pub use periodic::{ChangePlan, RESET_LIFE, bank_reset, change_plan, redeem_reset, renew, roll_over};
 pub use requests::{Authorize, Minimum, Request, authorize, change, decide, open, record, record_at};
 

@@ -8,8 +8,8 @@ use super::{Context, Draft, Refusal};
 use crate::account::{RESETS_MAX, SCHEDULES_MAX, Schedule, Settings};
 use crate::amount::Credits;
 use crate::ledger::{
-    Book, Cleared, Event, GrantId, GrantTerms, NewAmount, Overage, Periodic, PlanChange, Recurrence, ResetTerms,
-    Rollover, Seq, WHOLE, rest_of,
+    Book, Cleared, Event, GrantId, GrantTerms, NewAmount, Overage, Periodic, PlanChange, Recurrence,
+    ResetTerms, Rollover, Seq, WHOLE, rest_of,
 };
 use crate::name::{Label, Name, Path};
 use crate::time::{Instant, Span};
@@ -116,8 +116,7 @@ pub fn renew(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
     draft.effective_at = Some(schedule.next_at);
     let Some(next) = next else { return Ok(draft) };
     let terms = &schedule.terms;
-    draft.opens =
-        Some(GrantTerms { effective_from: schedule.next_at, expires_at: next, ..terms.clone() });
+    draft.opens = Some(GrantTerms { effective_from: schedule.next_at, expires_at: next, ..terms.clone() });
     let own = Book::Grant(GrantId(ctx.account.seq + 1));
     draft.moves(Book::Operator, own, terms.amount);
     let overage = terms.recurrence.as_ref().map_or(Overage::Keep, |r| r.overage);
@@ -231,7 +230,8 @@ pub fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal>
             return Err(Refusal::NotPositive);
         }
         let schedule = find(ctx, *id)?;
-        let restarts = ask.move_anchor && schedule.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none());
+        let restarts =
+            ask.move_anchor && schedule.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none());
         let part = if ask.prorate && !restarts { part(ctx, schedule, *amount) } else { Credits::ZERO };
         let own = Book::Grant(schedule.current);
         if part.is_positive() {

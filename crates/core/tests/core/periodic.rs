@@ -172,9 +172,10 @@ fn months_are_not_forgotten_over_a_long_silence() {
     assert_eq!(schedule.next_at, at("2026-10-31T00:00:00Z"));
     let effective: Vec<String> =
         w.log.iter().filter(|r| r.event.kind() == "renewed").map(|r| r.effective_at.to_string()).collect();
-    assert_eq!(effective, [
-        "2026-06-30T00:00:00Z", "2026-07-31T00:00:00Z", "2026-08-31T00:00:00Z", "2026-09-30T00:00:00Z"
-    ]);
+    assert_eq!(
+        effective,
+        ["2026-06-30T00:00:00Z", "2026-07-31T00:00:00Z", "2026-08-31T00:00:00Z", "2026-09-30T00:00:00Z"]
+    );
     assert_eq!((grants(&w), w.account.books.breakage), (vec![pair("100", "100")], credits("400")));
     trusted(&w);
 }
@@ -183,11 +184,14 @@ fn months_are_not_forgotten_over_a_long_silence() {
 fn recurrence_ends_when_told() {
     // At its end.
     let mut w = World::new(CATALOG, "p");
-    let draft = operation::grant(w.ctx(), &NewGrant {
-        recurrence: monthly(None, Overage::Keep),
-        expires_at: Some(at("2026-07-15T00:00:00Z")),
-        ..NewGrant::new(credits("100"), Category::Free)
-    });
+    let draft = operation::grant(
+        w.ctx(),
+        &NewGrant {
+            recurrence: monthly(None, Overage::Keep),
+            expires_at: Some(at("2026-07-15T00:00:00Z")),
+            ..NewGrant::new(credits("100"), Category::Free)
+        },
+    );
     w.append(draft.expect("grants"));
     w.now = at("2026-12-01T00:00:00Z");
     assert_eq!(sweep(&mut w), ["grant_expired", "renewed", "grant_expired", "recurrence_ended"]);
@@ -334,6 +338,8 @@ fn what_cannot_recur_is_refused() {
     assert_eq!(try_with(&w, &life), Some(Refusal::BadRollover));
     let terms = ResetTerms { windows: vec![name("rate")], expires_at: Instant::NEVER, reference: None };
     assert_eq!(operation::bank_reset(w.ctx(), &terms), Err(Refusal::UnknownWindow(name("rate"))));
-    assert!(!w.log.iter().any(|r| matches!(&r.event, Event::Periodic(p) if matches!(**p, Periodic::Banked(_)))));
+    assert!(
+        !w.log.iter().any(|r| matches!(&r.event, Event::Periodic(p) if matches!(**p, Periodic::Banked(_))))
+    );
     w.pass("1s");
 }

@@ -13,7 +13,7 @@ use headworks_core::operation::{Authorize, NewGrant, Request};
 use headworks_core::reason::Reason;
 use headworks_core::time::{Instant, Span};
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
-use headworks_store::{Fed, Batch, Checkpoint, Embedded, Memory, Options, Store, StoreError, Stored};
+use headworks_store::{Batch, Checkpoint, Embedded, Fed, Memory, Options, Store, StoreError, Stored};
 
 const CATALOG: &str = r#"
 version = "t"

@@ -157,9 +157,8 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
 
 /// What pricing again comes to.
 pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire::Repriced {
-    let sum = |of: fn(&headworks_engine::Difference) -> i128| {
-        Totals::text(done.accounts.values().map(of).sum())
-    };
+    let sum =
+        |of: fn(&headworks_engine::Difference) -> i128| Totals::text(done.accounts.values().map(of).sum());
     let mut accounts: Vec<_> = done.accounts.iter().collect();
     accounts.sort_by_key(|(_, d)| std::cmp::Reverse((d.is - d.was).abs()));
     accounts.truncate(1_000);

@@ -15,8 +15,8 @@ use wire::Reference;
 
 mod ledger;
 
-pub(crate) use ledger::{repriced, statement};
 pub use ledger::{pass, replayed, statement_digest, what_if};
+pub(crate) use ledger::{repriced, statement};
 
 fn reference(account: &Name, seq: Seq) -> Reference {
     Reference::Record(account.clone(), seq)

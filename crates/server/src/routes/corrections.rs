@@ -39,8 +39,7 @@ pub(super) async fn correct(
         reprice: ask.reprice,
     };
     let keyed = (&key, access.actor());
-    let answer =
-        app.engine.correct(&account, keyed, charge, &to, ask.delete, ask.reason.as_ref()).await?;
+    let answer = app.engine.correct(&account, keyed, charge, &to, ask.delete, ask.reason.as_ref()).await?;
     match &answer.effect {
         Effect::Recorded(record) => render::charge_of_record(&account, record, answer.replayed).map(Json),
         Effect::Denied(_) | Effect::Unrecorded(_) => None,

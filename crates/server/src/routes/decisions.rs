@@ -249,9 +249,9 @@ pub(super) async fn run_record(
     };
     let answer = app.engine.record(&ask.account, (&key, access.actor()), &request, ask.effective_at).await?;
     match &answer.effect {
-        Effect::Recorded(record) if matches!(record.event, Event::Late(_)) => Ok(Recorded::Quarantined(
-            Box::new(render::change(&answer.account, record, answer.replayed)),
-        )),
+        Effect::Recorded(record) if matches!(record.event, Event::Late(_)) => {
+            Ok(Recorded::Quarantined(Box::new(render::change(&answer.account, record, answer.replayed))))
+        }
         Effect::Recorded(_) | Effect::Denied(_) | Effect::Unrecorded(_) => {
             charge(&answer).map(Recorded::Charged)
         }

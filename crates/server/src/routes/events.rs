@@ -56,9 +56,8 @@ pub(super) async fn ingest(
     }
     let mut done = wire::Ingested::default();
     while let Some(one) = tasks.join_next().await {
-        let (n, id, recorded) = one.map_err(|e| {
-            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string())
-        })?;
+        let (n, id, recorded) = one
+            .map_err(|e| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string()))?;
         match recorded {
             Ok(Recorded::Charged(charge)) if charge.replayed => done.duplicates += 1,
             Ok(Recorded::Quarantined(change)) if change.replayed => done.duplicates += 1,
@@ -104,15 +103,20 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Value>, Failure> {
         let mut event = Map::from_iter([("data".to_owned(), data)]);
         for name in ["specversion", "id", "source", "type", "subject", "time"] {
             if let Some(value) = headers.get(format!("ce-{name}")) {
-                event.insert(name.to_owned(), json!(value.to_str().map_err(|_| {
-                    Failure::invalid(format!("the header ce-{name} is not printable ASCII"))
-                })?));
+                event.insert(
+                    name.to_owned(),
+                    json!(value.to_str().map_err(|_| {
+                        Failure::invalid(format!("the header ce-{name} is not printable ASCII"))
+                    })?),
+                );
             }
         }
         return Ok(vec![Value::Object(event)]);
     }
     match (content_type(headers), serde_json::from_slice(body).map_err(malformed)?) {
-        ("application/cloudevents+json" | "application/json" | "", event @ Value::Object(_)) => Ok(vec![event]),
+        ("application/cloudevents+json" | "application/json" | "", event @ Value::Object(_)) => {
+            Ok(vec![event])
+        }
         ("application/cloudevents-batch+json" | "application/json" | "", Value::Array(events)) => Ok(events),
         (kind, _) => Err(Failure::invalid(format!(
             "a body of `{kind}` is not an event: send application/cloudevents+json with an object, \
@@ -124,12 +128,10 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Value>, Failure> {
 /// The use that an event tells of.
 fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRequest, Failure> {
     let text = |name: &str| event.get(name).and_then(Value::as_str);
-    let required = |name: &str| {
-        text(name).ok_or_else(|| Failure::invalid(format!("the event has no `{name}`")))
-    };
-    let named = |name: &str| {
-        Name::new(required(name)?).map_err(|e| Failure::invalid(format!("`{name}`: {e}")))
-    };
+    let required =
+        |name: &str| text(name).ok_or_else(|| Failure::invalid(format!("the event has no `{name}`")));
+    let named =
+        |name: &str| Name::new(required(name)?).map_err(|e| Failure::invalid(format!("`{name}`: {e}")));
     if required("specversion")? != "1.0" {
         return Err(Failure::invalid("`specversion` must be 1.0"));
     }
@@ -142,9 +144,10 @@ fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRequest, Fail
         dimensions: std::collections::BTreeMap::new(),
         quantities: wire::Quantities::new(),
         consent: false,
-        effective_at: text("time").map(str::parse::<Instant>).transpose().map_err(|e| {
-            Failure::invalid(format!("`time`: {e}"))
-        })?,
+        effective_at: text("time")
+            .map(str::parse::<Instant>)
+            .transpose()
+            .map_err(|e| Failure::invalid(format!("`time`: {e}")))?,
         idempotency_key: Some(key),
         feature,
     };

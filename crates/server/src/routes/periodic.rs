@@ -31,9 +31,8 @@ pub(super) async fn change_plan(
 ) -> Result<Json<wire::Change>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let amount = |(grant, amount): (&Reference, &_)| {
-        Ok((GrantId(number(&account, grant, "unknown_grant")?), *amount))
-    };
+    let amount =
+        |(grant, amount): (&Reference, &_)| Ok((GrantId(number(&account, grant, "unknown_grant")?), *amount));
     let change_to = ChangePlan {
         plan: ask.plan.clone(),
         move_anchor: ask.anchor == wire::PlanAnchor::Move,

@@ -60,7 +60,10 @@ pub(super) async fn set(
     let known = |kind: &&Label| NOTICES.iter().chain(&DATASETS).any(|k| *k == kind.as_str());
     if let Some(unknown) = ask.events.iter().find(|kind| !known(kind)) {
         let all: Vec<&str> = NOTICES.into_iter().chain(DATASETS).collect();
-        return Err(Failure::invalid(format!("there are no events `{unknown}`; write some of {}", all.join(", "))));
+        return Err(Failure::invalid(format!(
+            "there are no events `{unknown}`; write some of {}",
+            all.join(", ")
+        )));
     }
     if ask.format == WebhookFormat::StripeMeterEvents && !ask.events.is_empty() {
         return Err(Failure::invalid("Stripe meter events are made of charges; leave `events` out"));

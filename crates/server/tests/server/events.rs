@@ -31,7 +31,8 @@ async fn an_event_counts_once_in_whatever_mode_it_comes() {
     // Another use under the same source and id is refused.
     let other = post(&s, STRUCTURED, &event("e1", json!(4)).to_string()).await;
     assert_eq!((other.status, other.problem()), (422, "idempotency_conflict"));
-    let batch = json!([event("e1", json!(3)), event("e2", json!(5)), event("e3", json!(-1)), event("e2", json!(5))]);
+    let batch =
+        json!([event("e1", json!(3)), event("e2", json!(5)), event("e3", json!(-1)), event("e2", json!(5))]);
     let batch = post(&s, BATCHED, &batch.to_string()).await.body;
     assert_eq!(batch["accepted"].as_u64().zip(batch["duplicates"].as_u64()), Some((1, 2)), "{batch}");
     assert_eq!((&batch["refused"][0]["n"], &batch["refused"][0]["id"]), (&json!(2), &json!("e3")));
@@ -53,7 +54,11 @@ async fn what_is_no_event_is_refused_with_the_reason() {
     for name in ["specversion", "id", "source", "type", "subject"] {
         let answer = post(&s, STRUCTURED, &without(name)).await;
         assert_eq!(answer.status, 422, "{name}");
-        assert!(answer.body["detail"].as_str().is_some_and(|d| d.contains(&format!("no `{name}`"))), "{}", answer.body);
+        assert!(
+            answer.body["detail"].as_str().is_some_and(|d| d.contains(&format!("no `{name}`"))),
+            "{}",
+            answer.body
+        );
     }
     let mut odd = event("e", json!(1));
     odd["time"] = json!("yesterday");

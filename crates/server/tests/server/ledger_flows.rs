@@ -83,7 +83,10 @@ async fn a_monthly_grant_renews_rolls_over_and_changes_with_the_plan() {
     assert_eq!(available(&s).await, "110");
     let balances = s.balances("acme").await;
     let schedule = &balances["schedules"][0];
-    assert_eq!((&schedule["id"], &schedule["amount"], &schedule["zone"]), (&id, &json!("100"), &json!("UTC")));
+    assert_eq!(
+        (&schedule["id"], &schedule["amount"], &schedule["zone"]),
+        (&id, &json!("100"), &json!("UTC"))
+    );
     // The future can be read before it happens.
     let next = schedule["next_at"].as_str().expect("next").to_owned();
     let planned = s.call("GET", &format!("/v1/accounts/acme/balances?at={next}"), "", "").await.body;
@@ -170,7 +173,10 @@ async fn late_use_is_charged_or_waits() {
     assert_eq!(post(&s, "/v1/record", "l1", late.clone()).await["price"], "3");
     late["effective_at"] = json!(ago("49h"));
     let kept = s.call("POST", "/v1/record", "l2", &late.to_string()).await;
-    assert_eq!((kept.status, &kept.body["kind"], available(&s).await), (202, &json!("quarantined"), json!("7")));
+    assert_eq!(
+        (kept.status, &kept.body["kind"], available(&s).await),
+        (202, &json!("quarantined"), json!("7"))
+    );
     let again = s.call("POST", "/v1/record", "l2", &late.to_string()).await;
     assert_eq!((again.status, &again.body["replayed"]), (202, &json!(true)));
     let waiting = s.call("GET", "/v1/accounts/acme/quarantine", "", "").await.body;

@@ -77,7 +77,8 @@ impl Receiver {
                             Act::Refuse(status) => status,
                             Act::HangUp => return,
                         };
-                        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                        let answer =
+                            format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                         let _ = stream.write_all(answer.as_bytes()).await;
                         return;
                     }
@@ -110,7 +111,8 @@ fn header<'a>(request: &'a Request, name: &str) -> &'a str {
 }
 
 async fn hook(s: &Server, name: &str, body: Value) -> Value {
-    let made = s.call("PUT", &format!("/v1/webhooks/{name}"), &format!("hook {name}"), &body.to_string()).await;
+    let made =
+        s.call("PUT", &format!("/v1/webhooks/{name}"), &format!("hook {name}"), &body.to_string()).await;
     assert_eq!(made.status, 200, "{}", made.body);
     made.body
 }
@@ -202,7 +204,8 @@ async fn datasets_arrive_in_order_and_gone_receivers_are_left_alone() {
     let accepted = receiver.accepted(11).await;
     let expected: Vec<&str> = ["movement"].into_iter().chain(["charge", "movement"].repeat(5)).collect();
     assert_eq!(kinds(&accepted), expected);
-    let ids: std::collections::BTreeSet<_> = accepted.iter().map(|r| header(r, "webhook-id").to_owned()).collect();
+    let ids: std::collections::BTreeSet<_> =
+        accepted.iter().map(|r| header(r, "webhook-id").to_owned()).collect();
     assert_eq!(ids.len(), 11);
     let mut state = json!("ok");
     while state == "ok" {
