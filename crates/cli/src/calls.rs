@@ -230,6 +230,7 @@ async fn change_credits(
             features,
             reference,
             recurrence,
+            unit,
             key,
         } => {
             let idempotency_key = Some(key_of(key)?);
@@ -242,6 +243,7 @@ async fn change_credits(
                 features,
                 reference,
                 recurrence: recurrence.into_wire(),
+                unit,
                 idempotency_key,
             };
             client.post(&format!("/v1/accounts/{account}/grants"), None, &ask).await?

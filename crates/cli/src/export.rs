@@ -169,6 +169,7 @@ fn common(account: &Name, record: &Record) -> Row {
         ("record", json!(record.seq)),
         ("effective_at", json!(record.effective_at)),
         ("recorded_at", json!(record.recorded_at)),
+        ("unit", json!(record.unit.as_ref().map_or(headworks_core::ledger::CREDITS, Name::as_str))),
     ]
 }
 

@@ -207,7 +207,7 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
     let timed = StdInstant::now();
     let (mut off, mut granted) = (0_u64, 0_i128);
     for name in names {
-        let mut statement = Statement::new(Instant::default(), Instant::NEVER);
+        let mut statement = Statement::new(Instant::default(), Instant::NEVER, None);
         let mut account = headworks_core::account::Account::empty(name.clone());
         for stored in store.read(name, 1, usize::MAX)? {
             let record =

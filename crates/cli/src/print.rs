@@ -173,7 +173,7 @@ fn balances(b: &wire::Balances) -> String {
     ] {
         rows.push(vec![name.to_owned(), credits.to_string()]);
     }
-    let mut out = format!("credits at {}\n{}", b.at, table(&rows, &[false, true]));
+    let mut out = format!("{} at {}\n{}", b.unit, b.at, table(&rows, &[false, true]));
     let grants: Vec<Vec<String>> = b
         .grants
         .iter()

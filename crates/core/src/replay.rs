@@ -70,6 +70,7 @@ pub fn new_grant(record: &Record) -> Option<NewGrant> {
         reference: terms.reference.clone(),
         recurrence: terms.recurrence.clone(),
         top_up: record.parents.first().copied(),
+        unit: terms.unit.clone(),
     })
 }
 

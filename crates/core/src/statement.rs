@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use crate::amount::Credits;
 use crate::ledger::{Book, Charge, Event, Periodic, Record, Seq};
-use crate::name::Label;
+use crate::name::{Label, Name};
 use crate::operation::charge_of;
 use crate::time::Instant;
 
@@ -87,12 +87,14 @@ pub struct Statement {
     pub seq: Seq,
     /// The chain hash after it.
     pub hash: [u8; 32],
+    /// The unit of credits; `None`: `credits`.
+    pub unit: Option<Name>,
 }
 
 impl Statement {
     /// An empty statement, to be fed every record of the account from the first on.
     #[must_use]
-    pub fn new(from: Instant, to: Instant) -> Self {
+    pub fn new(from: Instant, to: Instant, unit: Option<Name>) -> Self {
         Self {
             from,
             to,
@@ -101,6 +103,7 @@ impl Statement {
             closing: Credits::ZERO,
             seq: 0,
             hash: [0; 32],
+            unit,
         }
     }
 
@@ -110,6 +113,9 @@ impl Statement {
             return false;
         }
         (self.seq, self.hash) = (record.seq, hash);
+        if record.unit != self.unit {
+            return true;
+        }
         let mut moved = Vec::new();
         for m in &record.movements {
             let (cause, sign) = match (m.from, m.to) {

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::catalog::{Count, Layer, Program, Window};
-use crate::ledger::{REQUESTS, Unit};
+use crate::ledger::{CREDITS, REQUESTS, Unit};
 use crate::name::{Level, Name};
 use crate::operation::{Context, Refusal};
 use crate::time::Instant;
@@ -27,8 +27,10 @@ pub struct WindowView {
     pub used: i64,
     /// What is left; never negative.
     pub remaining: i64,
-    /// `credits`, `requests`, `holds`, a meter, or meters joined by `+`.
+    /// `requests`, `holds`, a meter, meters joined by `+`, or a unit of credits.
     pub unit: String,
+    /// Whether it counts nano-credits.
+    pub is_credits: bool,
     /// When an open calendar or first-use window closes.
     pub resets_at: Option<Instant>,
 }
@@ -44,19 +46,28 @@ pub fn windows(ctx: Context<'_>) -> Result<Vec<WindowView>, Refusal> {
     let units = ctx.catalog.units();
     for (program, unit) in plan.programs.iter().zip(units) {
         if let Some(program) = program {
-            add_program(ctx, program, unit, &mut out);
+            add_program(ctx, program, unit.0, unit.1, &mut out);
         }
     }
     Ok(out)
 }
 
-fn add_program(ctx: Context<'_>, program: &Program, unit: &Unit, out: &mut Vec<WindowView>) {
+fn add_program(
+    ctx: Context<'_>,
+    program: &Program,
+    unit: &Unit,
+    credit_unit: Option<&Name>,
+    out: &mut Vec<WindowView>,
+) {
+    let credits = || Counts::Credits(credit_unit.map_or(CREDITS, Name::as_str).to_string());
     for guard in &program.guards {
         let unit = match &guard.count {
-            Count::Slot => "holds".to_string(),
-            Count::Requests => REQUESTS.to_string(),
-            Count::Meters(meters) => meters.iter().map(Name::as_str).collect::<Vec<_>>().join("+"),
-            Count::Spend => CREDITS.to_string(),
+            Count::Slot => Counts::Units("holds".to_string()),
+            Count::Requests => Counts::Units(REQUESTS.to_string()),
+            Count::Meters(meters) => {
+                Counts::Units(meters.iter().map(Name::as_str).collect::<Vec<_>>().join("+"))
+            }
+            Count::Spend => credits(),
         };
         add(ctx, &guard.name, guard.level, &guard.window, &unit, out);
     }
@@ -64,26 +75,37 @@ fn add_program(ctx: Context<'_>, program: &Program, unit: &Unit, out: &mut Vec<W
         match layer {
             Layer::Allowance { level, windows, .. } => {
                 let unit = match unit {
-                    Unit::Credits => CREDITS,
-                    Unit::Requests => REQUESTS,
-                    Unit::Meter(meter) => meter.as_str(),
+                    Unit::Credits => credits(),
+                    Unit::Requests => Counts::Units(REQUESTS.to_string()),
+                    Unit::Meter(meter) => Counts::Units(meter.to_string()),
                 };
                 for (name, window) in windows {
-                    add(ctx, name, *level, window, unit, out);
+                    add(ctx, name, *level, window, &unit, out);
                 }
             }
             Layer::Grants { name, pool: Some(pool), .. } => {
                 let cap = pool.default_cap.map_or(i64::MAX, |c| c.nano());
-                add(ctx, name, pool.member, &Window::Fixed(cap, pool.window.clone()), CREDITS, out);
+                add(ctx, name, pool.member, &Window::Fixed(cap, pool.window.clone()), &credits(), out);
             }
             Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => {}
         }
     }
 }
 
-const CREDITS: &str = "credits";
+/// What a window counts.
+enum Counts {
+    Units(String),
+    Credits(String),
+}
 
-fn add(ctx: Context<'_>, name: &Name, level: Level, window: &Window, unit: &str, out: &mut Vec<WindowView>) {
+fn add(
+    ctx: Context<'_>,
+    name: &Name,
+    level: Level,
+    window: &Window,
+    unit: &Counts,
+    out: &mut Vec<WindowView>,
+) {
     if out.iter().any(|w| w.name == *name) {
         return;
     }
@@ -100,9 +122,10 @@ fn add(ctx: Context<'_>, name: &Name, level: Level, window: &Window, unit: &str,
 }
 
 /// A member's own cap on the pool comes before the plan's.
-fn capped(ctx: Context<'_>, level: Level, member: Option<&Name>, window: &Window, unit: &str) -> Window {
-    let own =
-        member.filter(|_| unit == CREDITS).and_then(|m| ctx.account.settings.segment(level, m)?.pool_cap);
+fn capped(ctx: Context<'_>, level: Level, member: Option<&Name>, window: &Window, unit: &Counts) -> Window {
+    let own = member
+        .filter(|_| matches!(unit, Counts::Credits(_)))
+        .and_then(|m| ctx.account.settings.segment(level, m)?.pool_cap);
     match (own, window) {
         (Some(cap), Window::Fixed(_, calendar)) => Window::Fixed(cap.nano(), calendar.clone()),
         _ => window.clone(),
@@ -116,7 +139,7 @@ fn view(
     member: Option<&Name>,
     window: &Window,
     used: Option<&Used>,
-    unit: &str,
+    unit: &Counts,
 ) -> WindowView {
     let terms = window.terms(used, ctx.now, ctx.account.settings.billing_anchor);
     let room = terms.room(used, ctx.now);
@@ -132,7 +155,10 @@ fn view(
         limit: room.capacity,
         used: room.used,
         remaining: room.free,
-        unit: unit.to_string(),
+        unit: match unit {
+            Counts::Units(unit) | Counts::Credits(unit) => unit.clone(),
+        },
+        is_credits: matches!(unit, Counts::Credits(_)),
         resets_at,
     }
 }

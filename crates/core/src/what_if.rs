@@ -23,7 +23,7 @@ use crate::replay::{History, closed_grants, extension, new_grant, plan_change, q
 use crate::time::Instant;
 
 /// What requests came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Requests that were granted.
     pub granted: u64,
@@ -33,18 +33,24 @@ pub struct Tally {
     pub charged: i128,
     /// The part of them from paid sources: revenue.
     pub paid: i128,
+    /// The unit of credits; `None`: `credits`.
+    pub unit: Option<Name>,
 }
 
 impl Tally {
-    /// Adds another tally.
+    /// Adds another tally; its credits only when they are in the same unit.
     pub fn add(&mut self, other: &Self) {
         self.granted += other.granted;
         self.denied += other.denied;
+        if self.unit != other.unit {
+            return;
+        }
         self.charged += other.charged;
         self.paid += other.paid;
     }
 
     fn charge(&mut self, charge: &Charge) {
+        self.unit = charge.usage.credit_unit.clone();
         for draw in &charge.draws {
             let amount = i128::from(draw.credits().nano());
             match draw.source {
@@ -74,6 +80,15 @@ pub struct Row {
 }
 
 impl Row {
+    /// An empty row in the unit of credits of another.
+    #[must_use]
+    pub fn in_unit(other: &Self) -> Self {
+        let mut row = Self::default();
+        row.was.unit.clone_from(&other.was.unit);
+        row.would_be.unit.clone_from(&other.would_be.unit);
+        row
+    }
+
     /// Adds another row.
     pub fn add(&mut self, other: &Self) {
         self.was.add(&other.was);

@@ -34,10 +34,11 @@ impl Engine {
         account: &Name,
         from: Instant,
         to: Instant,
+        unit: Option<&Name>,
         max: usize,
     ) -> Result<Option<Statement>, EngineError> {
         self.view(account, |_| Ok(())).await?;
-        let mut statement = Statement::new(from, to);
+        let mut statement = Statement::new(from, to, unit.cloned());
         loop {
             let page = self.store.read(account, statement.seq + 1, 1_000)?;
             for stored in &page {

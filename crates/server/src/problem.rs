@@ -115,6 +115,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::BadRollover
         | Refusal::InTheFuture(_)
         | Refusal::BadAlerts
+        | Refusal::MixedUnits
         | Refusal::NotRecorded(_) => (unprocessable, "invalid_request"),
         Refusal::UnknownHold(_) => (StatusCode::NOT_FOUND, "unknown_hold"),
         Refusal::UnknownGrant(_) => (StatusCode::NOT_FOUND, "unknown_grant"),

@@ -4,6 +4,7 @@
 //! R1 damage anywhere in a stored record is named with its account and number (`reconcile_names_what_was_altered`).
 //! R2 the report of a store that only the engine wrote has no finding.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,8 +45,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, account: &Account) {
-        let Books { issued, spent, breakage, goodwill, debt, overdraft } = account.books;
+    fn add(&mut self, account: &Account, unit: Option<&Name>) {
+        let Books { issued, spent, breakage, goodwill, debt, overdraft } = account.books_of(unit);
         let pairs = [
             (&mut self.issued, issued),
             (&mut self.spent, spent),
@@ -53,12 +54,13 @@ impl Totals {
             (&mut self.goodwill, goodwill),
             (&mut self.debt, debt),
             (&mut self.overdraft, overdraft),
-            (&mut self.held, account.held()),
+            (&mut self.held, account.held(unit)),
         ];
         for (total, amount) in pairs {
             *total += i128::from(amount.nano());
         }
-        self.free += account.grants.iter().map(|g| i128::from(g.remaining.nano())).sum::<i128>();
+        let grants = account.grants.iter().filter(|g| g.terms.unit.as_ref() == unit);
+        self.free += grants.map(|g| i128::from(g.remaining.nano())).sum::<i128>();
     }
 
     /// What came in less what went out: zero when the books balance.
@@ -93,8 +95,19 @@ pub struct Report {
     pub found: u64,
     /// The first [`FINDINGS_KEPT`] of them, by account and record.
     pub findings: Vec<(Name, Finding)>,
-    /// The operator's books.
+    /// The operator's books in `credits`.
     pub totals: Totals,
+    /// Its books in other units of credits.
+    pub other_units: BTreeMap<Name, Totals>,
+}
+
+impl Report {
+    /// Whether nothing differs and the books of every unit balance.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let off = |t: &Totals| t.difference() != 0;
+        self.found == 0 && !off(&self.totals) && !self.other_units.values().any(off)
+    }
 }
 
 /// What watches a reconciliation and may end it early.
@@ -120,7 +133,13 @@ pub fn reconcile(store: &dyn Store, threads: usize, progress: &Progress) -> Resu
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
         report.accounts += 1;
         report.records += auditor.account().seq;
-        report.totals.add(auditor.account());
+        for unit in auditor.account().units() {
+            let totals = match unit {
+                None => &mut report.totals,
+                Some(unit) => report.other_units.entry(unit.clone()).or_default(),
+            };
+            totals.add(auditor.account(), unit);
+        }
         for finding in auditor.into_findings() {
             report.found += 1;
             if report.findings.len() < FINDINGS_KEPT {

@@ -177,7 +177,8 @@ pub fn what_if(
         let mut all = Row::default();
         for (key, row) in shadow.rows() {
             all.add(row);
-            total.rows.entry(key.clone()).or_default().add(row);
+            let known = total.rows.entry(key.clone()).or_insert_with(|| Row::in_unit(row));
+            known.add(row);
         }
         if all.was != all.would_be || all.changed > 0 {
             total.changed.insert(account.clone(), all);

@@ -1,5 +1,7 @@
 //! What the API says about the ledger: reconciliation, statements, replay.
 
+use std::collections::BTreeMap;
+
 use headworks_core::amount::Credits;
 use headworks_core::name::{Label, Name};
 use headworks_core::time::Instant;
@@ -45,8 +47,12 @@ pub struct Pass {
     /// Places of the journal that are damaged; only told offline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<String>,
-    /// The operator's books: what all accounts together say, in credits.
+    /// The operator's books: what all accounts together say, in `credits`.
     pub books: OperatorBooks,
+    /// Its books in other units of credits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, OperatorBooks>)]
+    pub other_units: BTreeMap<Name, OperatorBooks>,
 }
 
 /// A record that differs from what it should be.
@@ -98,6 +104,8 @@ pub struct Statement {
     /// To before this instant.
     #[schema(value_type = String, format = DateTime)]
     pub to: Instant,
+    /// The unit of credits.
+    pub unit: String,
     /// The balance before the first entry: free and held credits, less what is owed.
     #[schema(value_type = String)]
     pub opening: Credits,
@@ -219,6 +227,8 @@ pub struct WhatIfTally {
     pub granted: u64,
     /// Requests denied, or in need of consent.
     pub denied: u64,
+    /// The unit of credits; totals leave out what is in another.
+    pub unit: String,
     /// Credits charged, whoever gave them.
     pub charged: String,
     /// The part of them from paid sources: revenue.

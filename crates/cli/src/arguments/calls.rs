@@ -127,6 +127,9 @@ pub(crate) enum CreditsCall {
         /// Your reference, like an invoice number
         #[arg(long, value_parser = label)]
         reference: Option<Label>,
+        /// Their unit; default: credits
+        #[arg(long, value_parser = name)]
+        unit: Option<Name>,
         #[command(flatten)]
         recurrence: RecurrenceArguments,
         #[command(flatten)]

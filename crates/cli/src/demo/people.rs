@@ -95,6 +95,7 @@ async fn grant(
         features: Vec::new(),
         reference: None,
         recurrence: None,
+        unit: None,
         idempotency_key: None,
     };
     let key = format!("demo {}", category.as_str());

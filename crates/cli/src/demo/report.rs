@@ -35,8 +35,8 @@ pub(super) async fn check_ledger(engine: &Engine, url: &str, people: &People) ->
                 == (
                     folded.seq,
                     &chain,
-                    folded.available(now),
-                    folded.held(),
+                    folded.available(now, None),
+                    folded.held(None),
                     folded.books.spent,
                     folded.books.issued,
                 );

@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::Account;
+use super::{Account, Books};
 use crate::amount::Credits;
 use crate::ledger::{GrantId, GrantTerms, ResetTerms, Seq, Standing};
+use crate::name::Name;
 use crate::time::Instant;
 
 /// Most recurring grants of one account.
@@ -102,6 +103,9 @@ pub struct Extras {
     /// Automatic top-ups.
     #[n(5)]
     pub top_ups: TopUps,
+    /// The books of other units of credits, by name.
+    #[n(6)]
+    pub books: Vec<(Name, Books)>,
 }
 
 static NOTHING: Extras = Extras {
@@ -111,6 +115,7 @@ static NOTHING: Extras = Extras {
     standing: Standing::Fine,
     crossings: 0,
     top_ups: TopUps { asked: None, last_at: Instant::from_micros(0), month_total: Credits::ZERO, number: 0 },
+    books: Vec::new(),
 };
 
 impl Account {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use super::{Account, Counted, FoldError, Grant, Hold, Window};
+use super::{Account, Books, Counted, FoldError, Grant, Hold, Window};
 use crate::amount::Credits;
 use crate::decision::{Draw, Source, Visit};
 use crate::ledger::{
@@ -52,7 +52,7 @@ impl Account {
         }
         self.apply_event(record, now).map_err(|what| self.broken(&what))?;
         for movement in &record.movements {
-            self.apply_movement(movement).map_err(|what| self.broken(&what))?;
+            self.apply_movement(movement, record.unit.as_ref()).map_err(|what| self.broken(&what))?;
         }
         self.finish_event(record).map_err(|what| self.broken(&what))?;
         (self.seq, self.chain, self.recorded_at) = (record.seq, hash, now);
@@ -348,15 +348,15 @@ impl Account {
         Ok(())
     }
 
-    fn apply_movement(&mut self, m: &Movement) -> Result<(), String> {
+    fn apply_movement(&mut self, m: &Movement, unit: Option<&Name>) -> Result<(), String> {
         if m.amount < Credits::ZERO {
             return Err("a movement is negative".into());
         }
-        self.post(m.from, m.amount, false)?;
-        self.post(m.to, m.amount, true)
+        self.post(m.from, m.amount, false, unit)?;
+        self.post(m.to, m.amount, true, unit)
     }
 
-    fn post(&mut self, book: Book, amount: Credits, enters: bool) -> Result<(), String> {
+    fn post(&mut self, book: Book, amount: Credits, enters: bool, unit: Option<&Name>) -> Result<(), String> {
         let move_to = |balance: &mut Credits, adds: bool| -> Result<(), String> {
             let next = if adds { balance.checked_add(amount) } else { balance.checked_sub(amount) };
             *balance =
@@ -364,20 +364,43 @@ impl Account {
             Ok(())
         };
         match book {
-            // What leaves these has been issued or lent to the account.
-            Book::Operator => move_to(&mut self.books.issued, !enters),
-            Book::Goodwill => move_to(&mut self.books.goodwill, !enters),
-            Book::Debt => move_to(&mut self.books.debt, !enters),
-            Book::Overdraft => move_to(&mut self.books.overdraft, !enters),
-            Book::Spent => move_to(&mut self.books.spent, enters),
-            Book::Breakage => move_to(&mut self.books.breakage, enters),
             // A hold's balance is its receipt.
-            Book::Hold(_) => Ok(()),
+            Book::Hold(_) => return Ok(()),
             Book::Grant(id) => {
                 let grant = self.grants.iter_mut().find(|g| g.id == id).ok_or("no such grant")?;
-                move_to(&mut grant.remaining, enters)
+                if grant.terms.unit.as_ref() != unit {
+                    return Err("a movement is in another unit of credits than its grant".into());
+                }
+                return move_to(&mut grant.remaining, enters);
+            }
+            Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft | Book::Spent | Book::Breakage => {
             }
         }
+        let books = self.books_mut(unit);
+        match book {
+            // What leaves these has been issued or lent to the account.
+            Book::Operator => move_to(&mut books.issued, !enters),
+            Book::Goodwill => move_to(&mut books.goodwill, !enters),
+            Book::Debt => move_to(&mut books.debt, !enters),
+            Book::Overdraft => move_to(&mut books.overdraft, !enters),
+            Book::Spent => move_to(&mut books.spent, enters),
+            Book::Breakage => move_to(&mut books.breakage, enters),
+            Book::Hold(_) | Book::Grant(_) => Ok(()),
+        }
+    }
+
+    fn books_mut(&mut self, unit: Option<&Name>) -> &mut Books {
+        let Some(unit) = unit else { return &mut self.books };
+        let all = &mut self.extras.get_or_insert_default().books;
+        let at = match all.binary_search_by(|(of, _)| of.cmp(unit)) {
+            Ok(at) => at,
+            Err(at) => {
+                all.insert(at, (unit.clone(), Books::default()));
+                at
+            }
+        };
+        // It has just been found or put there.
+        all.get_mut(at).map(|(_, books)| books).unwrap_or(&mut self.books)
     }
 }
 

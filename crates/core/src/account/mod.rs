@@ -303,28 +303,44 @@ impl Account {
         self.windows.binary_search_by(|w| w.key().cmp(&(name, level, member)))
     }
 
+    /// The books of a unit of credits.
+    #[must_use]
+    pub fn books_of(&self, unit: Option<&Name>) -> Books {
+        let Some(unit) = unit else { return self.books };
+        self.extras().books.iter().find(|(of, _)| of == unit).map_or_else(Books::default, |(_, books)| *books)
+    }
+
+    /// The units of credits that the account has books in; the default one is `None` and comes first.
+    pub fn units(&self) -> impl Iterator<Item = Option<&Name>> {
+        core::iter::once(None).chain(self.extras().books.iter().map(|(unit, _)| Some(unit)))
+    }
+
     /// Credits that can be drawn at `now`, debt and settled overdraft taken off; below zero when more is owed.
     #[must_use]
-    pub fn available(&self, now: Instant) -> Credits {
-        let free: i64 = self.grants.iter().filter(|g| g.is_usable(now)).map(|g| g.remaining.nano()).sum();
-        Credits::from_nano(
-            free.saturating_sub(self.books.debt.nano()).saturating_sub(self.books.overdraft.nano()),
-        )
+    pub fn available(&self, now: Instant, unit: Option<&Name>) -> Credits {
+        let usable = self.grants.iter().filter(|g| g.terms.unit.as_ref() == unit && g.is_usable(now));
+        let free: i64 = usable.map(|g| g.remaining.nano()).sum();
+        let books = self.books_of(unit);
+        Credits::from_nano(free.saturating_sub(books.debt.nano()).saturating_sub(books.overdraft.nano()))
+    }
+
+    fn holds_in(&self, unit: Option<&Name>) -> impl Iterator<Item = &Hold> {
+        self.holds.iter().map(|h| &**h).filter(move |h| h.usage.credit_unit.as_ref() == unit)
     }
 
     /// Credits set aside by open holds.
     #[must_use]
-    pub fn held(&self) -> Credits {
-        Credits::from_nano(self.holds.iter().map(|h| h.held().nano()).sum())
+    pub fn held(&self, unit: Option<&Name>) -> Credits {
+        Credits::from_nano(self.holds_in(unit).map(|h| h.held().nano()).sum())
     }
 
     /// Overdraft set aside by open holds, which a grant cannot repay yet.
     #[must_use]
-    pub fn overdraft_held(&self) -> Credits {
+    pub fn overdraft_held(&self, unit: Option<&Name>) -> Credits {
         let of = |h: &Hold| -> i64 {
             h.draws.iter().filter(|d| matches!(d.source, Source::Overdraft)).map(|d| d.amount).sum()
         };
-        Credits::from_nano(self.holds.iter().map(|h| of(h)).sum())
+        Credits::from_nano(self.holds_in(unit).map(of).sum())
     }
 
     /// Whether the books balance: everything issued or lent is free, held, spent or expired.
@@ -332,10 +348,19 @@ impl Account {
     /// # Errors
     /// Says which sum is off.
     pub fn check(&self) -> Result<(), String> {
-        let b = &self.books;
-        let free: i64 = self.grants.iter().map(|g| g.remaining.nano()).sum();
-        let granted_held: i64 = self.grants.iter().map(|g| g.held.nano()).sum();
-        let held = self.held().nano();
+        self.units().try_for_each(|unit| self.check_unit(unit))?;
+        match self.grants.iter().find(|g| g.remaining.nano() + g.held.nano() > g.terms.amount.nano()) {
+            Some(g) => Err(alloc::format!("grant {} holds more than its amount", g.id.0)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_unit(&self, unit: Option<&Name>) -> Result<(), String> {
+        let b = self.books_of(unit);
+        let grants = || self.grants.iter().filter(|g| g.terms.unit.as_ref() == unit);
+        let free: i64 = grants().map(|g| g.remaining.nano()).sum();
+        let granted_held: i64 = grants().map(|g| g.held.nano()).sum();
+        let held = self.held(unit).nano();
         let inflow = b.issued.nano() + b.goodwill.nano() + b.debt.nano() + b.overdraft.nano();
         let outflow = free + held + b.spent.nano() + b.breakage.nano();
         if inflow != outflow {
@@ -343,13 +368,10 @@ impl Account {
                 "issued and lent {inflow} but free, held, spent and expired {outflow}"
             ));
         }
-        if granted_held + self.overdraft_held().nano() != held {
+        if granted_held + self.overdraft_held(unit).nano() != held {
             return Err(alloc::format!("holds say {held}, grants and overdraft say {granted_held}"));
         }
-        match self.grants.iter().find(|g| g.remaining.nano() + g.held.nano() > g.terms.amount.nano()) {
-            Some(g) => Err(alloc::format!("grant {} holds more than its amount", g.id.0)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The durable part of the state, canonical: equal states have equal bytes.

@@ -61,6 +61,12 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Foun
                 format!("it states a price of {stated}, its lines come to {sum}"),
             ));
         }
+        if usage.credit_unit != record.unit && !matches!(record.event, Event::Denied(_)) {
+            found.push((
+                Dataset::Monetization,
+                "it is priced in another unit of credits than it moves".into(),
+            ));
+        }
         let known = catalogs.iter().filter(|c| c.version == usage.catalog);
         let mut checked = known.filter_map(|c| Some((c, c.feature(usage.feature.as_str())?))).peekable();
         if checked.peek().is_some() && !checked.any(|(_, feature)| has_prices(feature, usage)) {
@@ -78,6 +84,9 @@ fn has_prices(feature: &crate::catalog::Feature, usage: &Use) -> bool {
     let Ok(prices) = feature.prices(&usage.dimensions, pinned) else {
         return false;
     };
+    if feature.credit_unit != usage.credit_unit {
+        return false;
+    }
     usage.lines.iter().all(|line| {
         let at = feature.meters.iter().position(|m| *m == line.meter);
         let listed = at.and_then(|i| prices.prices.and_then(|p| p.get(i).copied())).unwrap_or_default();

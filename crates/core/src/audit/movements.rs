@@ -21,6 +21,9 @@ pub(super) fn check_movements(
     past: &Past,
     found: &mut Found,
 ) -> Option<()> {
+    if record.opens.as_ref().is_some_and(|terms| terms.unit != record.unit) {
+        found.push((Dataset::Balance, "it opens a grant in another unit of credits than it moves".into()));
+    }
     let mut expect = |expected: Vec<Movement>| {
         if *expected != *record.movements {
             found.push((
@@ -104,8 +107,10 @@ fn issued(record: &Record, before: &Account, terms: &GrantTerms, overage: Overag
     if terms.effective_from > record.recorded_at || !terms.features.is_empty() {
         return moved;
     }
-    let debt = before.books.debt;
-    let lent = Credits::from_nano(before.books.overdraft.nano() - before.overdraft_held().nano());
+    let unit = terms.unit.as_ref();
+    let books = before.books_of(unit);
+    let debt = books.debt;
+    let lent = Credits::from_nano(books.overdraft.nano() - before.overdraft_held(unit).nano());
     match overage {
         Overage::Forgive => {
             moved.extend(some(Book::Goodwill, Book::Debt, debt));

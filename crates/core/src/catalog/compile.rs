@@ -20,7 +20,7 @@ use super::{
     is_requests,
 };
 use crate::amount::{Credits, Price};
-use crate::ledger::{Category, REQUESTS, Unit};
+use crate::ledger::{CREDITS, Category, REQUESTS, Unit};
 use crate::name::{Level, Name};
 use crate::time::{Calendar, Every, Span};
 use crate::window::Terms;
@@ -210,9 +210,15 @@ fn feature(
         hold_life_max: life_max,
         expiry_charges: f.hold.expiry_charges.clone(),
         ledger: f.ledger.unwrap_or(true),
+        credit_unit: own_unit(f.credit_unit.as_ref()).cloned(),
         card: f.rate_card.clone(),
         prices,
     }
+}
+
+/// A unit of credits as grants and features carry it: the default one is not written.
+fn own_unit(unit: Option<&Name>) -> Option<&Name> {
+    unit.filter(|u| u.as_str() != CREDITS)
 }
 
 fn lives(f: &FeatureSource, check: &mut Check) -> (Span, Span) {
@@ -239,7 +245,7 @@ fn unit(f: &FeatureSource, prices: &[CardVersion], check: &mut Check) -> Unit {
         return if f.rate_card.is_some() { Unit::Credits } else { Unit::Requests };
     };
     check.key("allowance_unit", |c| {
-        if unit.as_str() == "credits" {
+        if unit.as_str() == CREDITS {
             if f.rate_card.is_none() {
                 c.wrong("credits need a rate card", "add `rate_card`, or count requests or a meter");
             }
@@ -410,9 +416,13 @@ fn check_names(p: &PlanSource, check: &mut Check) {
             });
         }
     }
-    let overdrafts = p.waterfall.iter().filter(|l| matches!(l, LayerSource::Overdraft { .. })).count();
-    if overdrafts > 1 {
-        check.key("waterfall", |c| c.wrong("more than one overdraft", "keep one"));
+    let mut lent = BTreeSet::new();
+    for layer in &p.waterfall {
+        if let LayerSource::Overdraft { unit, .. } = layer
+            && !lent.insert(own_unit(unit.as_ref()))
+        {
+            check.key("waterfall", |c| c.wrong("more than one overdraft in one unit of credits", "keep one"));
+        }
     }
 }
 
@@ -453,7 +463,23 @@ fn add_guard(
     let count = guard_count(g, &features, check);
     let Some(window) = window else { return };
     let volatile = matches!(&window, Window::Free(terms) if terms.is_volatile());
-    for feature in features {
+    let caps = match &g.window {
+        WindowSource::SpendCap { unit, .. } => Some(own_unit(unit.as_ref())),
+        WindowSource::Rate { .. }
+        | WindowSource::Sliding { .. }
+        | WindowSource::Fixed { .. }
+        | WindowSource::FirstUse { .. }
+        | WindowSource::Concurrency { .. } => None,
+    };
+    // A cap counts one unit of credits: features priced in another do not pass it.
+    let counted = |f: &&Feature| caps.is_none_or(|unit| unit == f.credit_unit.as_ref());
+    if !features.is_empty() && !features.iter().any(counted) {
+        check.wrong(
+            "no feature of the cap is priced in its unit of credits",
+            "write the features' credit_unit as its `unit`",
+        );
+    }
+    for feature in features.into_iter().filter(counted) {
         if !feature.ledger && !volatile {
             check.wrong(
                 alloc::format!(
@@ -590,7 +616,7 @@ fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> Option<Windo
             check_length(*length, c);
             Some(Window::FirstUse(limit(text, unit, c), *length))
         }),
-        WindowSource::SpendCap { limit: text, every, zone, anchor } => check.key("spend_cap", |c| {
+        WindowSource::SpendCap { unit: _, limit: text, every, zone, anchor } => check.key("spend_cap", |c| {
             let limit = limit(text, &Unit::Credits, c);
             calendar(*every, zone.as_ref(), *anchor, c).map(|calendar| Window::Fixed(limit, calendar))
         }),
@@ -609,6 +635,10 @@ fn add_layer(
     programs: &mut [Option<Program>],
     check: &mut Check,
 ) {
+    let in_unit = |unit: Option<&Name>| -> Vec<&Feature> {
+        let own = own_unit(unit);
+        included.values().copied().filter(|f| f.credit_unit.as_ref() == own).collect()
+    };
     let all: Vec<&Feature> = included.values().copied().collect();
     let (features, layer) = match l {
         LayerSource::Allowance { name, features, per, windows } => check.key("allowance", |c| {
@@ -621,15 +651,15 @@ fn add_layer(
             let categories = Categories::new(categories.as_deref().unwrap_or(&Category::ALL));
             (all, Some(Layer::Grants { name: name.clone(), categories, pool: None }))
         }
-        LayerSource::Pool { name, categories, member, cap } => check.key("pool", |c| {
+        LayerSource::Pool { name, categories, member, unit, cap } => check.key("pool", |c| {
             let paid = [Category::Purchased, Category::Contract];
             let categories = Categories::new(categories.as_deref().unwrap_or(&paid));
             let pool = pool(*member, cap.as_ref(), c);
-            (all, Some(Layer::Grants { name: name.clone(), categories, pool }))
+            (in_unit(unit.as_ref()), Some(Layer::Grants { name: name.clone(), categories, pool }))
         }),
-        LayerSource::Overdraft { name, limit: text } => check.key("overdraft", |c| {
+        LayerSource::Overdraft { name, unit, limit: text } => check.key("overdraft", |c| {
             let limit = Credits::from_nano(limit(text, &Unit::Credits, c));
-            (all, Some(Layer::Overdraft { name: name.clone(), limit }))
+            (in_unit(unit.as_ref()), Some(Layer::Overdraft { name: name.clone(), limit }))
         }),
     };
     for feature in features {
@@ -655,6 +685,14 @@ fn allowance(
         check.wrong(
             alloc::format!("`{}` and `{}` count allowances in different units", first.name, other.name),
             "make one allowance for each, or give them the same allowance_unit",
+        );
+    }
+    if let Some(other) =
+        features.iter().find(|f| f.unit == Unit::Credits && f.credit_unit != first.credit_unit)
+    {
+        check.wrong(
+            alloc::format!("`{}` and `{}` are priced in different units of credits", first.name, other.name),
+            "make one allowance for each",
         );
     }
     if let Some(unrecorded) = features.iter().find(|f| !f.ledger) {

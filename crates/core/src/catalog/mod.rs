@@ -61,6 +61,8 @@ pub struct Feature {
     pub expiry_charges: Option<Vec<Name>>,
     /// Whether use is recorded.
     pub ledger: bool,
+    /// The unit of credits that its prices are in; `None`: `credits`.
+    pub credit_unit: Option<Name>,
     pub(crate) card: Option<Name>,
     pub(crate) prices: Vec<CardVersion>,
 }
@@ -233,11 +235,11 @@ impl Catalog {
         self.plans.get(name)
     }
 
-    /// What allowances count, by feature in the order of the plans' programs.
-    pub(crate) fn units(&self) -> Vec<&Unit> {
+    /// What allowances count and what credits pay, by feature in the order of the plans' programs.
+    pub(crate) fn units(&self) -> Vec<(&Unit, Option<&Name>)> {
         let mut features: Vec<_> = self.features.values().collect();
         features.sort_unstable_by_key(|f| f.index);
-        features.into_iter().map(|f| &f.unit).collect()
+        features.into_iter().map(|f| (&f.unit, f.credit_unit.as_ref())).collect()
     }
 
     /// The names of all plans, sorted.

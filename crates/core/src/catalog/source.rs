@@ -97,6 +97,9 @@ pub struct FeatureSource {
     /// The rate card that prices them. Without one the feature is free and is paid by allowances in `requests` or a meter.
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub rate_card: Option<Name>,
+    /// The unit of credits that its prices are in. Default `credits`. Grants pay in their own unit alone; nothing is converted.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+    pub credit_unit: Option<Name>,
     /// What allowances count: `credits` (default), `requests`, or the one priced meter.
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub allowance_unit: Option<Name>,
@@ -296,6 +299,9 @@ pub enum WindowSource {
     },
     /// Credits drawn from grants, pool and overdraft in a calendar window, whatever the balance.
     SpendCap {
+        /// The unit of credits that it counts. Default `credits`.
+        #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+        unit: Option<Name>,
         /// How many credits.
         #[cfg_attr(feature = "schema", schema(value_type = String))]
         limit: Decimal,
@@ -354,6 +360,9 @@ pub enum LayerSource {
         categories: Option<Vec<Category>>,
         /// The level whose members are capped. Default `user`. Requests without it cannot draw on the pool.
         member: Option<Level>,
+        /// The unit of credits in it. Default `credits`.
+        #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+        unit: Option<Name>,
         /// The cap of members that have none of their own and none from their team. Without it: uncapped.
         cap: Option<PoolCapSource>,
     },
@@ -362,6 +371,9 @@ pub enum LayerSource {
         /// Unique in the plan.
         #[cfg_attr(feature = "schema", schema(value_type = String))]
         name: Name,
+        /// The unit of credits that are lent. Default `credits`.
+        #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
+        unit: Option<Name>,
         /// How far below zero.
         #[cfg_attr(feature = "schema", schema(value_type = String))]
         limit: Decimal,

@@ -38,7 +38,7 @@ pub use periodic::{
     Cleared, NewAmount, Overage, Periodic, PlanChange, Recurrence, ResetTerms, Rollover, WHOLE, rest_of,
 };
 pub(crate) use usage::PricedLine;
-pub use usage::{CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};
+pub use usage::{CREDITS, CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};
 
 /// Version of the record format, first in every record. Readers accept this and every earlier one.
 pub const FORMAT: u16 = 1;
@@ -92,6 +92,9 @@ pub struct Record {
     /// The grant that this record opens, named by its number.
     #[n(9)]
     pub opens: Option<GrantTerms>,
+    /// The unit of credits that its movements are in; `None`: `credits`. A record moves one unit.
+    #[n(10)]
+    pub unit: Option<Name>,
 }
 
 /// The operations whose keys are remembered.
@@ -274,6 +277,9 @@ pub struct GrantTerms {
     /// How it comes again.
     #[n(7)]
     pub recurrence: Option<Box<Recurrence>>,
+    /// The unit of its credits; `None`: `credits`.
+    #[n(8)]
+    pub unit: Option<Name>,
 }
 
 /// A place where credits stand.

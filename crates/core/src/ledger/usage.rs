@@ -35,6 +35,9 @@ pub struct Use {
     /// The catalog version in force.
     #[n(6)]
     pub catalog: Name,
+    /// The unit of credits that the prices are in; `None`: `credits`.
+    #[n(7)]
+    pub credit_unit: Option<Name>,
 }
 
 /// A dimension of a request, such as `model = large`.
@@ -100,6 +103,7 @@ pub struct Priced<'a> {
     pub(crate) lines: SmallVec<[PricedLine<'a>; 3]>,
     pub(crate) card: Option<(&'a Name, Instant)>,
     pub(crate) catalog: &'a Name,
+    pub(crate) credit_unit: Option<&'a Name>,
 }
 
 /// A [`Line`] that borrows its meter.
@@ -121,6 +125,7 @@ impl<'a> From<&'a Use> for Priced<'a> {
             lines: usage.lines.iter().map(line).collect(),
             card: usage.card.as_ref().map(|c| (&c.name, c.effective_from)),
             catalog: &usage.catalog,
+            credit_unit: usage.credit_unit.as_ref(),
         }
     }
 }
@@ -138,6 +143,7 @@ impl Priced<'_> {
             unit: self.unit.clone(),
             card: self.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from }),
             catalog: self.catalog.clone(),
+            credit_unit: self.credit_unit.cloned(),
         }
     }
 
@@ -177,6 +183,9 @@ impl Use {
         other
     }
 }
+
+/// The unit of credits of everything that names none.
+pub const CREDITS: &str = "credits";
 
 /// The meter that counts 1 for a request that does not name it.
 pub const REQUESTS: &str = "requests";

@@ -111,8 +111,9 @@ pub(crate) fn correct_to(
     let rule = ctx.feature(&usage.feature).map_or(Overshoot::Refund, |f| f.overshoot);
     let consented = charge.draws.iter().any(|d| d.source.is_paid());
     let (more, excess) = pay_excess(ctx, rule, consented, &priced, need)?;
-    let mut draft = Draft::following(record.seq, Event::Granted);
-    let mut back = Unwinding::new(ctx, closed);
+    let unit = charge.usage.credit_unit.clone();
+    let mut back = Unwinding::new(ctx, closed, unit.as_ref());
+    let mut draft = Draft { unit, ..Draft::following(record.seq, Event::Granted) };
     for draw in charge.draws.iter().rev() {
         let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
         let kept = kept.iter().find(same).map_or(0, |k| k.credits().nano());

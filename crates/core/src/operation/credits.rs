@@ -13,7 +13,7 @@ use crate::account::GRANTS_MAX;
 use crate::amount::Credits;
 use crate::decision::{Draw, Source};
 use crate::ledger::{
-    Book, Category, Charge, Correction, Event, GrantId, GrantTerms, Record, Recurrence, Seq,
+    Book, CREDITS, Category, Charge, Correction, Event, GrantId, GrantTerms, Record, Recurrence, Seq,
 };
 use crate::name::{Label, Name};
 use crate::time::Instant;
@@ -39,6 +39,8 @@ pub struct NewGrant {
     pub recurrence: Option<Box<Recurrence>>,
     /// The top-up that paid for it.
     pub top_up: Option<Seq>,
+    /// The unit of its credits; `None`: `credits`.
+    pub unit: Option<Name>,
 }
 
 impl NewGrant {
@@ -55,6 +57,7 @@ impl NewGrant {
             reference: None,
             recurrence: None,
             top_up: None,
+            unit: None,
         }
     }
 }
@@ -78,11 +81,13 @@ pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
     if let Some(unknown) = new.features.iter().find(|f| ctx.catalog.feature(f.as_str()).is_none()) {
         return Err(Refusal::UnknownFeature(unknown.clone()));
     }
-    ctx.account.books.issued.checked_add(new.amount).ok_or(Refusal::TooLarge)?;
+    let unit = new.unit.clone().filter(|u| u.as_str() != CREDITS);
+    let books = ctx.account.books_of(unit.as_ref());
+    books.issued.checked_add(new.amount).ok_or(Refusal::TooLarge)?;
     let recurrence =
         new.recurrence.as_ref().map(|r| Box::new(Recurrence { until: expires_at, ..(**r).clone() }));
     let ends_at = recurrence.as_ref().map(|r| first_boundary(ctx, r, effective_from)).transpose()?;
-    let mut draft = Draft::new(Event::Granted);
+    let mut draft = Draft { unit: unit.clone(), ..Draft::new(Event::Granted) };
     draft.parents.extend(new.top_up);
     draft.opens = Some(GrantTerms {
         amount: new.amount,
@@ -93,6 +98,7 @@ pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
         features: new.features.clone(),
         reference: new.reference.clone(),
         recurrence,
+        unit,
     });
     let id = Book::Grant(GrantId(ctx.account.seq + 1));
     draft.moves(Book::Operator, id, new.amount);
@@ -105,7 +111,7 @@ pub fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
 
 /// Repays what is owed out of a new grant: debt, then overdraft that no hold has set aside.
 pub(super) fn repay(ctx: Context<'_>, draft: &mut Draft, from: Book, amount: Credits) {
-    let (debt, overdraft) = owed(ctx);
+    let (debt, overdraft) = owed(ctx, draft.unit.as_ref());
     let debt = debt.min(amount.nano());
     draft.moves(from, Book::Debt, Credits::from_nano(debt));
     draft.moves(from, Book::Overdraft, Credits::from_nano(overdraft.min(amount.nano() - debt)));
@@ -117,7 +123,8 @@ pub(super) fn repay(ctx: Context<'_>, draft: &mut Draft, from: Book, amount: Cre
 /// Refuses unknown grants.
 pub fn expire_grant(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
     let grant = ctx.account.grant(id).ok_or(Refusal::UnknownGrant(id))?;
-    let mut draft = Draft::following(id.0, Event::GrantExpired(id));
+    let unit = grant.terms.unit.clone();
+    let mut draft = Draft { unit, ..Draft::following(id.0, Event::GrantExpired(id)) };
     draft.moves(Book::Grant(id), Book::Breakage, grant.remaining);
     Ok(draft)
 }
@@ -130,12 +137,12 @@ pub fn expire_grant(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
 pub fn void(ctx: Context<'_>, id: GrantId, reason: Option<Label>) -> Result<Draft, Refusal> {
     let schedule = ctx.account.schedule(id);
     let id = schedule.map_or(id, |s| s.current);
-    let left = match ctx.account.grant(id) {
-        Some(grant) => grant.remaining,
-        None if schedule.is_some() => Credits::ZERO,
-        None => return Err(Refusal::UnknownGrant(id)),
+    let (left, unit) = match (ctx.account.grant(id), schedule) {
+        (Some(grant), _) => (grant.remaining, grant.terms.unit.clone()),
+        (None, Some(schedule)) => (Credits::ZERO, schedule.terms.unit.clone()),
+        (None, None) => return Err(Refusal::UnknownGrant(id)),
     };
-    let mut draft = Draft::following(id.0, Event::Voided(id, reason));
+    let mut draft = Draft { unit, ..Draft::following(id.0, Event::Voided(id, reason)) };
     draft.moves(Book::Grant(id), Book::Operator, left);
     Ok(draft)
 }
@@ -152,8 +159,9 @@ pub fn adjust(ctx: Context<'_>, id: GrantId, by: Credits, reason: Option<Label>)
     if grant.remaining.nano().checked_add(by.nano()).is_none_or(|left| left < 0) {
         return Err(Refusal::MoreThanLeft(grant.remaining));
     }
-    ctx.account.books.issued.checked_add(by).ok_or(Refusal::TooLarge)?;
-    let mut draft = Draft::following(id.0, Event::Adjusted(id, by, reason));
+    let unit = grant.terms.unit.clone();
+    ctx.account.books_of(unit.as_ref()).issued.checked_add(by).ok_or(Refusal::TooLarge)?;
+    let mut draft = Draft { unit, ..Draft::following(id.0, Event::Adjusted(id, by, reason)) };
     if by.is_positive() {
         draft.moves(Book::Operator, Book::Grant(id), by);
     } else {
@@ -215,8 +223,9 @@ pub fn refund(
     if amount.is_some() && !wanted.is_positive() {
         return Err(Refusal::NotPositive);
     }
-    let mut back = Unwinding::new(ctx, closed);
-    let mut draft = Draft::new(Event::Granted);
+    let unit = charge.usage.credit_unit.clone();
+    let mut back = Unwinding::new(ctx, closed, unit.as_ref());
+    let mut draft = Draft { unit, ..Draft::new(Event::Granted) };
     let mut left = wanted.nano();
     for draw in charge.draws.iter().rev() {
         let part = draw.credits().nano().min(left);
@@ -246,9 +255,9 @@ pub fn refund(
 }
 
 /// What is still owed and could shrink: debt, and overdraft that no hold has set aside.
-fn owed(ctx: Context<'_>) -> (i64, i64) {
-    let books = &ctx.account.books;
-    (books.debt.nano(), books.overdraft.nano() - ctx.account.overdraft_held().nano())
+pub(super) fn owed(ctx: Context<'_>, unit: Option<&Name>) -> (i64, i64) {
+    let books = ctx.account.books_of(unit);
+    (books.debt.nano(), books.overdraft.nano() - ctx.account.overdraft_held(unit).nano())
 }
 
 /// Gives draws of a charge back to where they came from, or to where that has gone since.
@@ -266,8 +275,8 @@ pub(super) struct Unwinding<'a> {
 }
 
 impl<'a> Unwinding<'a> {
-    pub(super) fn new(ctx: Context<'a>, closed: &'a [Record]) -> Self {
-        let (debt, overdraft) = owed(ctx);
+    pub(super) fn new(ctx: Context<'a>, closed: &'a [Record], unit: Option<&Name>) -> Self {
+        let (debt, overdraft) = owed(ctx, unit);
         let (goodwill, repaid) = (Credits::ZERO, Credits::ZERO);
         Self { ctx, closed, reopened: Vec::new(), goodwill, repaid, debt, overdraft, coming: BTreeMap::new() }
     }
@@ -349,6 +358,7 @@ impl<'a> Unwinding<'a> {
                     features: SmallVec::new(),
                     reference: None,
                     recurrence: None,
+                    unit: draft.unit.clone(),
                 });
             }
         }

@@ -101,8 +101,9 @@ pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
         return Ok(Decided::Denied(more, decision));
     }
     let movements = taken(&decision.draws, Book::Hold(hold.id));
+    let unit = more.credit_unit.clone();
     let event = Event::Extended(hold.id, more, decision, until, progress.map(Box::new));
-    Ok(Decided::Granted(Box::new(Draft { movements, ..Draft::following(hold.id.0, event) })))
+    Ok(Decided::Granted(Box::new(Draft { movements, unit, ..Draft::following(hold.id.0, event) })))
 }
 
 fn nothing_more() -> Decision {
@@ -143,7 +144,8 @@ pub fn settle_late(
     let (mut charge, decision) = charge_happened(ctx, overshoot, &Priced::from(&actual), false)?;
     charge.excess.get_or_insert_default().visits = decision.visits;
     let movements = taken(&charge.draws, Book::Spent);
-    Ok(Draft { movements, ..Draft::following(id.0, Event::Settled(id, Box::new(charge), true)) })
+    let unit = charge.usage.credit_unit.clone();
+    Ok(Draft { movements, unit, ..Draft::following(id.0, Event::Settled(id, Box::new(charge), true)) })
 }
 
 /// Ends a hold at zero.
@@ -176,7 +178,8 @@ pub fn expire_hold(ctx: Context<'_>, id: HoldId) -> Result<Draft, Refusal> {
 }
 
 fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {
-    let mut draft = Draft::following(hold.id.0, event);
+    let unit = hold.usage.credit_unit.clone();
+    let mut draft = Draft { unit, ..Draft::following(hold.id.0, event) };
     let mut goodwill = Credits::ZERO;
     for draw in hold.draws.iter().rev() {
         give_back(ctx, &mut draft, Book::Hold(hold.id), draw, draw.credits(), &mut goodwill);
@@ -219,7 +222,8 @@ fn end_charged(
     let counted = refundable(counted.into_iter().chain(counted_now));
     drop(priced);
     let charge = Charge { usage: actual, price, draws, excess, counted };
-    let mut draft = Draft { corrections, ..Draft::following(hold.id.0, event(charge)) };
+    let unit = hold.usage.credit_unit.clone();
+    let mut draft = Draft { corrections, unit, ..Draft::following(hold.id.0, event(charge)) };
     let mut goodwill = Credits::ZERO;
     for draw in &hold.draws {
         let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
@@ -278,6 +282,7 @@ pub(super) fn open_goodwill(ctx: Context<'_>, draft: &mut Draft, amount: Credits
         features: SmallVec::new(),
         reference: None,
         recurrence: None,
+        unit: draft.unit.clone(),
     });
     let to = Book::Grant(GrantId(ctx.account.seq + 1));
     draft.movements.push(Movement { from: Book::Goodwill, to, amount });
@@ -310,7 +315,7 @@ pub(super) fn pay_excess(
     let run = waterfall::draw_more(scene, need);
     let (mut draws, short) = (run.draws, Credits::from_nano(run.need.credits));
     let mut excess = Excess { visits: run.visits, ..Excess::default() };
-    pay_shortfall(ctx, rule, program, short, &mut draws, &mut excess)?;
+    pay_shortfall(ctx, rule, actual.credit_unit, program, short, &mut draws, &mut excess)?;
     Ok((draws, Some(excess)))
 }
 
@@ -318,6 +323,7 @@ pub(super) fn pay_excess(
 pub(super) fn pay_shortfall(
     ctx: Context<'_>,
     rule: Overshoot,
+    unit: Option<&Name>,
     program: &Program,
     short: Credits,
     draws: &mut Draws,
@@ -330,7 +336,7 @@ pub(super) fn pay_shortfall(
         Overshoot::Reject => return Err(Refusal::BeyondHold(short)),
         Overshoot::Refund => 0,
         Overshoot::Debt => {
-            let books = &ctx.account.books;
+            let books = ctx.account.books_of(unit);
             let drawn: i64 = draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| d.amount).sum();
             let used = books.overdraft.nano() + books.debt.nano() + drawn;
             (program.overdraft_limit().nano() - used).clamp(0, short.nano())

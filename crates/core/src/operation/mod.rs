@@ -72,6 +72,8 @@ pub struct Draft {
     pub opens: Option<GrantTerms>,
     /// When it counts; `None`: when it is written.
     pub effective_at: Option<Instant>,
+    /// The unit of credits that it moves.
+    pub unit: Option<Name>,
 }
 
 impl Draft {
@@ -83,6 +85,7 @@ impl Draft {
             corrections: SmallVec::new(),
             opens: None,
             effective_at: None,
+            unit: None,
         }
     }
 
@@ -107,7 +110,7 @@ impl Draft {
     /// of [`Credits`], and with it every other sum.
     #[must_use]
     pub fn fits(&self, account: &Account) -> bool {
-        let b = &account.books;
+        let b = account.books_of(self.unit.as_ref());
         let inflow =
             |m: &&Movement| matches!(m.from, Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft);
         let standing = [b.issued, b.goodwill, b.debt, b.overdraft].into_iter();
@@ -135,6 +138,7 @@ impl Draft {
             movements: self.movements,
             corrections: self.corrections,
             opens: self.opens,
+            unit: self.unit,
         }
     }
 }
@@ -199,6 +203,8 @@ pub enum Refusal {
     NoReset,
     /// The windows of the banked reset are unused.
     NothingToReset,
+    /// The recurring grants of one change are in different units of credits.
+    MixedUnits,
     /// A correction changes nothing.
     NothingToCorrect,
     /// Use was said to happen after now.
@@ -269,6 +275,9 @@ impl fmt::Display for Refusal {
             ),
             Self::NoReset => f.write_str("the account has no such banked reset that can be redeemed"),
             Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),
+            Self::MixedUnits => f.write_str(
+                "the recurring grants are in different units of credits; change those of each unit in a call of its own",
+            ),
             Self::NothingToCorrect => f.write_str("the correction changes neither a quantity nor a price"),
             Self::InTheFuture(at) => write!(f, "the use is said to happen at {at}, which is still to come"),
             Self::NotInQuarantine(seq) => write!(f, "no use {seq} waits in quarantine"),
@@ -364,6 +373,7 @@ impl<'a> Context<'a> {
             unit: &feature.unit,
             card: found.card,
             catalog: &self.catalog.version,
+            credit_unit: feature.credit_unit.as_ref(),
         })
     }
 }

@@ -99,7 +99,7 @@ fn standing(before: Standing, available: Credits, marks: AlertMarks) -> Standing
 #[must_use]
 pub fn cross(account: &Account, now: Instant) -> Option<Draft> {
     let marks = account.settings.alerts?;
-    let available = account.available(now);
+    let available = account.available(now, None);
     let before = account.extras().standing;
     let after = standing(before, available, marks);
     (after != before).then(|| {
@@ -130,7 +130,7 @@ pub fn ask_top_up(account: &Account, now: Instant) -> Option<Draft> {
 #[must_use]
 pub fn still_needs_top_up(account: &Account, now: Instant) -> bool {
     let extras = account.extras();
-    let is_low = account.settings.alerts.is_some_and(|marks| account.available(now) < marks.recovered);
+    let is_low = account.settings.alerts.is_some_and(|marks| account.available(now, None) < marks.recovered);
     extras.top_ups.asked.is_some() && account.settings.top_up.is_some() && is_low
 }
 

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::credits::repay;
+use super::credits::{owed, repay};
 use super::{Context, Draft, Refusal};
 use crate::account::{RESETS_MAX, SCHEDULES_MAX, Schedule, Settings};
 use crate::amount::Credits;
@@ -88,7 +88,7 @@ pub fn roll_over(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
     let period_end = next_boundary(ctx, schedule).unwrap_or(Instant::NEVER);
     let life = schedule.terms.recurrence.as_ref().and_then(|r| r.rollover?.life);
     let mut draft = draft(Periodic::RolledOver(schedule.id), &[schedule.current.0]);
-    draft.effective_at = Some(schedule.next_at);
+    (draft.effective_at, draft.unit) = (Some(schedule.next_at), schedule.terms.unit.clone());
     draft.opens = Some(GrantTerms {
         amount: carried,
         effective_from: schedule.next_at,
@@ -113,7 +113,7 @@ pub fn renew(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
     let next = next_boundary(ctx, schedule).filter(|_| !ends(ctx, schedule));
     let event = next.map_or(Periodic::Ended(schedule.id), |next| Periodic::Renewed(schedule.id, next));
     let mut draft = draft(event, &[schedule.current.0]);
-    draft.effective_at = Some(schedule.next_at);
+    (draft.effective_at, draft.unit) = (Some(schedule.next_at), schedule.terms.unit.clone());
     let Some(next) = next else { return Ok(draft) };
     let terms = &schedule.terms;
     draft.opens = Some(GrantTerms { effective_from: schedule.next_at, expires_at: next, ..terms.clone() });
@@ -124,9 +124,9 @@ pub fn renew(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
         match overage {
             Overage::Keep => repay(ctx, &mut draft, own, terms.amount),
             Overage::Forgive => {
-                let settled = ctx.account.books.overdraft.nano() - ctx.account.overdraft_held().nano();
-                draft.moves(Book::Goodwill, Book::Debt, ctx.account.books.debt);
-                draft.moves(Book::Goodwill, Book::Overdraft, Credits::from_nano(settled));
+                let (debt, overdraft) = owed(ctx, draft.unit.as_ref());
+                draft.moves(Book::Goodwill, Book::Debt, Credits::from_nano(debt));
+                draft.moves(Book::Goodwill, Book::Overdraft, Credits::from_nano(overdraft));
             }
         }
     }
@@ -225,11 +225,13 @@ pub fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal>
         reason: ask.reason.clone(),
     };
     let mut moves = Draft::new(Event::Granted);
+    let mut units = Vec::new();
     for (id, amount) in &ask.amounts {
         if !amount.is_positive() {
             return Err(Refusal::NotPositive);
         }
         let schedule = find(ctx, *id)?;
+        units.push(&schedule.terms.unit);
         let restarts =
             ask.move_anchor && schedule.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none());
         let part = if ask.prorate && !restarts { part(ctx, schedule, *amount) } else { Credits::ZERO };
@@ -252,8 +254,12 @@ pub fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal>
         }
         change.amounts.push(NewAmount { schedule: schedule.id, amount: *amount, part });
     }
+    if units.windows(2).any(|pair| pair.first() != pair.last()) {
+        return Err(Refusal::MixedUnits);
+    }
+    let unit = units.first().copied().cloned().flatten();
     let event = Event::Periodic(Box::new(Periodic::PlanChanged(change)));
-    Ok(Draft { movements: moves.movements, ..Draft::new(event) })
+    Ok(Draft { movements: moves.movements, unit, ..Draft::new(event) })
 }
 
 /// What the period under way gains by a new amount; what it loses is at most what is free.

@@ -238,7 +238,8 @@ fn held(ctx: Context<'_>, feature: &Feature, usage: Use, decision: Decision, dea
         life_max: feature.hold_life_max,
     };
     let movements = taken(&decision.draws, Book::Hold(HoldId(ctx.account.seq + 1)));
-    Draft { movements, ..Draft::new(Event::Authorized(usage, decision, terms)) }
+    let unit = usage.credit_unit.clone();
+    Draft { movements, unit, ..Draft::new(Event::Authorized(usage, decision, terms)) }
 }
 
 fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
@@ -264,7 +265,8 @@ fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
 
 fn charge_draft(charge: Charge, decision: Decision) -> Draft {
     let movements = taken(&charge.draws, Book::Spent);
-    Draft { movements, ..Draft::new(Event::Charged(Box::new(charge), decision)) }
+    let unit = charge.usage.credit_unit.clone();
+    Draft { movements, unit, ..Draft::new(Event::Charged(Box::new(charge), decision)) }
 }
 
 /// Charges use that has happened: never refused for lack of room or funds; a shortfall follows the overshoot rule.
@@ -310,7 +312,7 @@ pub(super) fn charge_happened(
     let mut decision = waterfall::decide(scene).ok_or(Refusal::TooLarge)?;
     let short = waterfall::left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
     let mut excess = crate::ledger::Excess::default();
-    pay_shortfall(ctx, overshoot, program, short, &mut decision.draws, &mut excess)?;
+    pay_shortfall(ctx, overshoot, usage.credit_unit, program, short, &mut decision.draws, &mut excess)?;
     let charge = Charge {
         usage: usage.to_use(),
         price: decision.price,

@@ -149,7 +149,7 @@ impl<'a, 'p> Run<'a, 'p> {
         if mode == Mode::Hold && account.holds.len() >= HOLDS_MAX {
             self.refuse_at_account(Level::Account, Reason::AccountFull, Wall::Operator);
         }
-        if mode != Mode::Grow && account.books.debt.is_positive() {
+        if mode != Mode::Grow && account.books_of(usage.credit_unit).debt.is_positive() {
             self.refuse_at_account(Level::Account, Reason::InDebt, Wall::Path(Level::Account));
         }
     }

@@ -83,7 +83,8 @@ impl Run<'_, '_> {
                 break;
             }
             let fits = grant.terms.features.is_empty() || grant.terms.features.contains(usage.feature);
-            if !categories.contains(grant.terms.category) || !fits || !grant.is_usable(now) {
+            let in_unit = grant.terms.unit.as_ref() == usage.credit_unit;
+            if !categories.contains(grant.terms.category) || !fits || !in_unit || !grant.is_usable(now) {
                 continue;
             }
             let source = Source::Grant(grant.id, grant.terms.category);
@@ -197,7 +198,7 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
-        let books = &self.scene.account.books;
+        let books = self.scene.account.books_of(self.scene.usage.credit_unit);
         let free =
             limit.nano().saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
         self.draw_credits(Place::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);

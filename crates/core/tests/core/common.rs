@@ -125,7 +125,7 @@ impl World {
     }
 
     pub(crate) fn available(&self) -> String {
-        self.account.available(self.account.tick(self.now)).to_string()
+        self.account.available(self.account.tick(self.now), None).to_string()
     }
 }
 

@@ -10,4 +10,5 @@ mod ledger;
 mod model;
 mod periodic;
 mod statement;
+mod units;
 mod what_if;

@@ -558,10 +558,10 @@ fn compare(w: &World, m: &Model) -> Result<(), TestCaseError> {
         .filter(|g| g.from <= now.micros() && g.expires.is_none_or(|e| now.micros() < e))
         .map(|g| m.grant_left(g.id))
         .sum();
-    prop_assert_eq!(w.account.available(now).nano(), (free - m.overdrawn()) * NANO);
+    prop_assert_eq!(w.account.available(now, None).nano(), (free - m.overdrawn()) * NANO);
     let open = m.history.iter().filter(|h| h.is_open);
     let held: i64 = open.flat_map(|h| &h.paid).filter(|(p, _)| *p != Payer::Allowance).map(|(_, n)| n).sum();
-    prop_assert_eq!(w.account.held().nano(), held * NANO);
+    prop_assert_eq!(w.account.held(None).nano(), held * NANO);
     Ok(())
 }
 

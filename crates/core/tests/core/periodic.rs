@@ -230,7 +230,7 @@ fn proration_is_exact() {
     change(&mut w, false, &[(id, "250")], true);
     // 2/3 of 250 − 2/3 of 100, each rounded so that the parts add up to the whole.
     let part = credits("166.666666667").checked_sub(credits("66.666666667")).expect("difference");
-    assert_eq!(w.account.available(w.now), credits("100").checked_add(part).expect("sum"));
+    assert_eq!(w.account.available(w.now, None), credits("100").checked_add(part).expect("sum"));
     // Down again takes back at most what is free.
     spend(&mut w, 190);
     change(&mut w, false, &[(id, "100")], true);

@@ -49,7 +49,7 @@ fn world() -> World {
 }
 
 fn statement(w: &World, from: Instant, to: Instant) -> Statement {
-    let mut statement = Statement::new(from, to);
+    let mut statement = Statement::new(from, to, None);
     for (record, (hash, _)) in w.log.iter().zip(chained(&w.log)) {
         if !statement.take(record, hash) {
             break;

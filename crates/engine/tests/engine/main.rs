@@ -87,7 +87,8 @@ fn hold_of(answer: &Answer) -> HoldId {
 }
 
 async fn available(engine: &Engine, account: &str) -> String {
-    let read = |ctx: headworks_core::operation::Context<'_>| Ok(ctx.account.available(ctx.now).to_string());
+    let read =
+        |ctx: headworks_core::operation::Context<'_>| Ok(ctx.account.available(ctx.now, None).to_string());
     engine.view(&name(account), read).await.expect("views")
 }
 
@@ -184,7 +185,7 @@ async fn two_engines_on_one_store_agree() {
     for stored in store.read(&name("acme"), 1, 1_000).expect("reads") {
         assert_eq!(folded.apply_bytes(&stored.bytes).expect("folds"), stored.hash);
     }
-    assert_eq!(folded.available(Instant::from_micros(i64::MAX - 1)).to_string(), "50");
+    assert_eq!(folded.available(Instant::from_micros(i64::MAX - 1), None).to_string(), "50");
 }
 
 #[tokio::test(flavor = "multi_thread")]

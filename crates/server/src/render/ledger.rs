@@ -1,6 +1,6 @@
 //! Reports about the ledger, as the API says them.
 
-use headworks_core::ledger::Seq;
+use headworks_core::ledger::{CREDITS, Seq};
 use headworks_core::name::Name;
 use headworks_core::statement::{Entry, Statement};
 use headworks_core::what_if::{Row, Tally};
@@ -13,8 +13,6 @@ use super::{hex, reference, usage};
 /// A reconciliation's report.
 #[must_use]
 pub fn pass(report: &Report) -> wire::Pass {
-    let t = &report.totals;
-    let credits = Totals::text;
     wire::Pass {
         started_at: None,
         finished_at: None,
@@ -32,18 +30,28 @@ pub fn pass(report: &Report) -> wire::Pass {
             })
             .collect(),
         damage: Vec::new(),
-        books: wire::OperatorBooks {
-            issued: credits(t.issued),
-            spent: credits(t.spent),
-            breakage: credits(t.breakage),
-            goodwill: credits(t.goodwill),
-            debt: credits(t.debt),
-            overdraft: credits(t.overdraft),
-            free: credits(t.free),
-            held: credits(t.held),
-            difference: credits(t.difference()),
-        },
+        books: books(&report.totals),
+        other_units: report.other_units.iter().map(|(unit, t)| (unit.clone(), books(t))).collect(),
     }
+}
+
+fn books(t: &Totals) -> wire::OperatorBooks {
+    let credits = Totals::text;
+    wire::OperatorBooks {
+        issued: credits(t.issued),
+        spent: credits(t.spent),
+        breakage: credits(t.breakage),
+        goodwill: credits(t.goodwill),
+        debt: credits(t.debt),
+        overdraft: credits(t.overdraft),
+        free: credits(t.free),
+        held: credits(t.held),
+        difference: credits(t.difference()),
+    }
+}
+
+fn unit(unit: Option<&Name>) -> String {
+    unit.map_or_else(|| CREDITS.to_owned(), Name::to_string)
 }
 
 /// A statement, without its checkpoint.
@@ -62,6 +70,7 @@ pub(crate) fn statement(account: &Name, s: &Statement) -> wire::Statement {
         account: account.clone(),
         from: s.from,
         to: s.to,
+        unit: unit(s.unit.as_ref()),
         opening: s.opening,
         entries: s.entries.iter().map(entry).collect(),
         closing: s.closing,
@@ -110,6 +119,7 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
     let tally = |t: &Tally| wire::WhatIfTally {
         granted: t.granted,
         denied: t.denied,
+        unit: unit(t.unit.as_ref()),
         charged: Totals::text(t.charged),
         revenue: Totals::text(t.paid),
     };

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use headworks_core::account::Hold;
 use headworks_core::amount::Credits;
 use headworks_core::decision as core;
-use headworks_core::ledger::{Book, Charge, Denial, Event, Movement, Record, Seq, Unit, Use};
+use headworks_core::ledger::{
+    Book, CREDITS, Charge, Denial, Event, Movement, REQUESTS, Record, Seq, Unit, Use,
+};
 use headworks_core::name::Name;
 use headworks_core::reason::{Lifter, Wall};
 use headworks_core::time::Instant;
@@ -22,18 +24,25 @@ fn reference(account: &Name, seq: Seq) -> Reference {
     Reference::Record(account.clone(), seq)
 }
 
+/// What an amount counts: its name, and whether it is nano-credits.
+type Counts<'a> = (&'a str, bool);
+
 /// A count, or nano-credits as a decimal.
-fn amount(value: i64, unit: &str) -> String {
-    if unit == CREDITS { Credits::from_nano(value).to_string() } else { value.to_string() }
+fn amount(value: i64, (_, is_credits): Counts<'_>) -> String {
+    if is_credits { Credits::from_nano(value).to_string() } else { value.to_string() }
 }
 
-const CREDITS: &str = "credits";
+/// The unit of credits that a use is priced in.
+fn credits_of(usage: &Use) -> Counts<'_> {
+    (usage.credit_unit.as_ref().map_or(CREDITS, Name::as_str), true)
+}
 
-fn unit_word(unit: &Unit) -> &str {
-    match unit {
-        Unit::Credits => CREDITS,
-        Unit::Requests => headworks_core::ledger::REQUESTS,
-        Unit::Meter(meter) => meter.as_str(),
+/// What the allowances of a use count.
+fn allowance_of(usage: &Use) -> Counts<'_> {
+    match &usage.unit {
+        Unit::Credits => credits_of(usage),
+        Unit::Requests => (REQUESTS, false),
+        Unit::Meter(meter) => (meter.as_str(), false),
     }
 }
 
@@ -53,7 +62,8 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
                 amount: l.price.times(l.quantity).unwrap_or(Credits::MAX),
             })
             .collect(),
-        unit: unit_word(&u.unit).into(),
+        unit: allowance_of(u).0.into(),
+        credit_unit: credits_of(u).0.into(),
         rate_card: u
             .card
             .as_ref()
@@ -62,7 +72,7 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
     }
 }
 
-pub(crate) fn draw(account: &Name, d: &core::Draw, unit: &Unit) -> wire::Draw {
+pub(crate) fn draw(account: &Name, d: &core::Draw, usage: &Use) -> wire::Draw {
     let (source, grant, category) = match d.source {
         core::Source::Allowance => ("allowance", None, None),
         core::Source::Grant(id, category) => ("grant", Some(reference(account, id.0)), Some(category)),
@@ -70,18 +80,19 @@ pub(crate) fn draw(account: &Name, d: &core::Draw, unit: &Unit) -> wire::Draw {
         core::Source::Debt => ("debt", None, None),
         core::Source::Goodwill => ("goodwill", None, None),
     };
-    let unit = if d.source == core::Source::Allowance { unit_word(unit) } else { CREDITS };
+    let is_included = d.source == core::Source::Allowance;
+    let unit = if is_included { allowance_of(usage) } else { credits_of(usage) };
     wire::Draw {
         source: source.into(),
         layer: d.layer.clone(),
         grant,
         category,
         amount: amount(d.amount, unit),
-        unit: unit.into(),
+        unit: unit.0.into(),
     }
 }
 
-fn visit(account: &Name, v: &core::Visit, unit: &Unit, granted: bool) -> wire::Visit {
+fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::Visit {
     let (place, grant) = match v.place {
         core::Place::Guard => ("guard", None),
         core::Place::Allowance => ("allowance", None),
@@ -98,14 +109,14 @@ fn visit(account: &Name, v: &core::Visit, unit: &Unit, granted: bool) -> wire::V
     };
     let meters;
     let unit = match (&v.place, &v.basis) {
-        (core::Place::Guard, core::Basis::Slot) => "holds",
-        (core::Place::Guard, core::Basis::Requests | core::Basis::None) => headworks_core::ledger::REQUESTS,
+        (core::Place::Guard, core::Basis::Slot) => ("holds", false),
+        (core::Place::Guard, core::Basis::Requests | core::Basis::None) => (REQUESTS, false),
         (core::Place::Guard, core::Basis::Meters(names)) => {
             meters = names.iter().map(Name::as_str).collect::<Vec<_>>().join("+");
-            &meters
+            (&*meters, false)
         }
-        (core::Place::Allowance, _) => unit_word(unit),
-        _ => CREDITS,
+        (core::Place::Allowance, _) => allowance_of(usage),
+        _ => credits_of(usage),
     };
     let resets_at = match v.terms {
         Some(Terms::Span(_, _, end)) => Some(end),
@@ -127,7 +138,7 @@ fn visit(account: &Name, v: &core::Visit, unit: &Unit, granted: bool) -> wire::V
             .map(|t| t.capacity())
             .filter(|limit| *limit < i64::MAX)
             .map(|limit| amount(limit, unit)),
-        unit: unit.into(),
+        unit: unit.0.into(),
         resets_at,
     }
 }
@@ -167,11 +178,11 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         usage: usage(used),
         price: decision.price,
         paid_price: decision.paid_price,
-        draws: decision.draws.iter().map(|d| draw(account, d, &used.unit)).collect(),
+        draws: decision.draws.iter().map(|d| draw(account, d, used)).collect(),
         visits: decision
             .visits
             .iter()
-            .map(|v| visit(account, v, &used.unit, decision.outcome.is_granted()))
+            .map(|v| visit(account, v, used, decision.outcome.is_granted()))
             .collect(),
         wall,
         unblock: decision.unblock.map(|u| wire::Unblock {
@@ -245,7 +256,7 @@ pub(crate) fn charge_of_record(account: &Name, record: &Record, replayed: bool) 
 }
 
 fn draws_of(account: &Name, charge: &Charge) -> Vec<wire::Draw> {
-    charge.draws.iter().map(|d| draw(account, d, &charge.usage.unit)).collect()
+    charge.draws.iter().map(|d| draw(account, d, &charge.usage)).collect()
 }
 
 fn book(b: Book) -> String {
@@ -311,14 +322,14 @@ pub(crate) fn hold(account: &Name, h: &Hold) -> wire::Hold {
         expires_at: h.terms.deadline,
         usage: usage(&h.usage),
         held: h.held(),
-        draws: h.draws.iter().map(|d| draw(account, d, &h.usage.unit)).collect(),
+        draws: h.draws.iter().map(|d| draw(account, d, &h.usage)).collect(),
         extensions: h.extensions,
     }
 }
 
 /// A window for people: limit, use and rest in its unit.
 pub(crate) fn window(view: &headworks_core::view::WindowView) -> wire::Window {
-    let unit = view.unit.as_str();
+    let unit = (view.unit.as_str(), view.is_credits);
     wire::Window {
         name: view.name.clone(),
         level: view.level,
@@ -326,7 +337,7 @@ pub(crate) fn window(view: &headworks_core::view::WindowView) -> wire::Window {
         limit: amount(view.limit, unit),
         used: amount(view.used, unit),
         remaining: amount(view.remaining, unit),
-        unit: unit.into(),
+        unit: unit.0.into(),
         resets_at: view.resets_at,
     }
 }

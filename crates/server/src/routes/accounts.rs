@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::account::{self as core, Settings};
-use headworks_core::ledger::Record;
+use headworks_core::ledger::{CREDITS, Record};
 use headworks_core::name::{Name, Segment};
 use headworks_core::operation::{Context, Refusal};
 use headworks_core::time::Instant;
@@ -190,6 +190,9 @@ pub(super) struct Moment {
     /// Default, and for instants that have passed: now.
     #[param(value_type = Option<String>, format = DateTime)]
     at: Option<Instant>,
+    /// The unit of credits. Default `credits`.
+    #[param(value_type = Option<String>)]
+    unit: Option<Name>,
 }
 
 /// Show an account's credits, now or as planned
@@ -205,12 +208,17 @@ pub(super) async fn balances(
 ) -> Result<Json<wire::Balances>, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
     let at = moment.at.unwrap_or_default();
-    Ok(Json(app.engine.view_at(&account, at, |ctx| Ok(balances_of(ctx))).await?))
+    let unit = moment.unit.filter(|u| u.as_str() != CREDITS);
+    Ok(Json(app.engine.view_at(&account, at, |ctx| Ok(balances_of(ctx, unit.as_ref()))).await?))
 }
 
-fn balances_of(ctx: Context<'_>) -> wire::Balances {
+fn unit_name(unit: Option<&Name>) -> String {
+    unit.map_or_else(|| CREDITS.to_owned(), Name::to_string)
+}
+
+fn balances_of(ctx: Context<'_>, unit: Option<&Name>) -> wire::Balances {
     let account = ctx.account;
-    let books = &account.books;
+    let books = account.books_of(unit);
     let grant = |g: &core::Grant| wire::Grant {
         id: Reference::Record(account.id.clone(), g.id.0),
         category: g.terms.category,
@@ -236,18 +244,26 @@ fn balances_of(ctx: Context<'_>) -> wire::Balances {
             until: Some(recurrence.until).filter(|at| *at < Instant::NEVER),
         })
     };
+    let schedules = account.extras().schedules.iter().filter(|s| s.terms.unit.as_ref() == unit);
     wire::Balances {
         at: ctx.now,
-        available: account.available(ctx.now),
-        held: account.held(),
+        unit: unit_name(unit),
+        units: account.units().map(unit_name).collect(),
+        available: account.available(ctx.now, unit),
+        held: account.held(unit),
         spent: books.spent,
         issued: books.issued,
         breakage: books.breakage,
         goodwill: books.goodwill,
         debt: books.debt,
         overdraft: books.overdraft,
-        grants: account.grants.iter().filter(|g| !g.voided).map(grant).collect(),
-        schedules: account.extras().schedules.iter().filter_map(schedule).collect(),
+        grants: account
+            .grants
+            .iter()
+            .filter(|g| !g.voided && g.terms.unit.as_ref() == unit)
+            .map(grant)
+            .collect(),
+        schedules: schedules.filter_map(schedule).collect(),
     }
 }
 

@@ -83,6 +83,7 @@ pub(super) async fn grant(
         reference: ask.reference.clone(),
         recurrence: ask.recurrence.as_ref().map(|r| recurrence(r, &app, ask.effective_from)).transpose()?,
         top_up: None,
+        unit: ask.unit.clone(),
     };
     change(&app.engine.grant(&account, (&key, access.actor()), &new).await?)
 }

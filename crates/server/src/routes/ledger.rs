@@ -7,6 +7,8 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use headworks_core::catalog::{Catalog, Format as CatalogFormat};
+use headworks_core::ledger::CREDITS;
+use headworks_core::name::Name;
 use headworks_core::time::{Instant, Span};
 use headworks_store::reconcile::Progress;
 use headworks_wire as wire;
@@ -58,6 +60,9 @@ pub(super) struct Period {
     /// To before this instant. Default: now.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Instant>,
+    /// The unit of credits. Default `credits`.
+    #[param(value_type = Option<String>)]
+    unit: Option<Name>,
     /// `json` (default), `csv`, `html` or `text`.
     format: Option<Format>,
 }
@@ -90,7 +95,8 @@ pub(super) async fn statement(
     if to < from {
         return Err(Failure::invalid("`to` must not be before `from`"));
     }
-    let made = app.engine.statement(&account, from, to, ENTRIES_MAX).await?;
+    let unit = period.unit.filter(|u| u.as_str() != CREDITS);
+    let made = app.engine.statement(&account, from, to, unit.as_ref(), ENTRIES_MAX).await?;
     let made = made.ok_or_else(|| {
         Failure::invalid(format!("the period has more than {ENTRIES_MAX} entries; ask for a shorter one"))
     })?;
@@ -152,7 +158,7 @@ fn reconciliation(app: &App) -> wire::Reconciliation {
     let (last, passes) = app.engine.reconciled();
     let status = match &last {
         None => "pending",
-        Some(pass) if pass.report.found == 0 && pass.report.totals.difference() == 0 => "ok",
+        Some(pass) if pass.report.is_clean() => "ok",
         Some(_) => "failed",
     };
     wire::Reconciliation {

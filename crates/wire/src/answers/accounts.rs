@@ -68,6 +68,10 @@ pub struct Balances {
     /// As of.
     #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
+    /// The unit of credits that everything below is in.
+    pub unit: String,
+    /// The units of credits that the account has, `credits` first.
+    pub units: Vec<String>,
     /// What can be drawn now, less what is owed.
     #[schema(value_type = String)]
     pub available: Credits,

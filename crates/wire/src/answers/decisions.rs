@@ -86,8 +86,10 @@ pub struct Usage {
     pub dimensions: BTreeMap<Name, Label>,
     /// Quantities with their prices.
     pub lines: Vec<Line>,
-    /// What allowances count: `credits`, `requests` or a meter.
+    /// What allowances count: a unit of credits, `requests` or a meter.
     pub unit: String,
+    /// The unit of credits that the prices are in.
+    pub credit_unit: String,
     /// The rate card and since when the version used is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_card: Option<RateCard>,

@@ -1,0 +1,134 @@
+//! Several units of credits in one account: each has its own grants, debts, caps and books, and nothing is converted.
+
+use headworks_core::ledger::{Category, Event};
+use headworks_core::operation::{self, ChangePlan, Refusal};
+use headworks_core::reason::Reason;
+use headworks_core::statement::Statement;
+use headworks_core::time::Instant;
+
+use crate::audit::{audit, chained, replayed};
+use crate::common::{AskExt as _, World, ask, catalog, credits, name};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+tokens = { unit = "token" }
+images = { unit = "image" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+overshoot = "debt"
+[features.draw]
+meters = ["images"]
+rate_card = "card"
+credit_unit = "stamps"
+overshoot = "debt"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", credits = { tokens = "1" } },
+  { feature = "draw", credits = { images = "1" } },
+]
+[plans.p]
+features = ["chat", "draw"]
+guards = [{ name = "stamp_cap", window.spend_cap = { unit = "stamps", limit = "50", every = "month" } }]
+waterfall = [
+  { grants = { name = "credits" } },
+  { overdraft = { name = "lent", limit = "10" } },
+  { overdraft = { name = "lent_stamps", unit = "stamps", limit = "3" } },
+]
+"#;
+
+fn stamps(w: &World) -> String {
+    w.account.available(w.ctx().now, Some(&name("stamps"))).to_string()
+}
+
+#[test]
+fn each_unit_pays_for_its_own() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("100", Category::Purchased);
+    w.grant_with("20", |g| g.unit = Some(name("stamps")));
+    assert_eq!((w.available().as_str(), stamps(&w).as_str()), ("100", "20"));
+    assert!(w.ask(&ask("draw", &[("images", 15)]).now()).outcome.is_granted());
+    assert_eq!((w.available().as_str(), stamps(&w).as_str()), ("100", "5"));
+    // 5 stamps and 3 lent ones are all there is, however many credits stand beside them.
+    assert_eq!(w.ask(&ask("draw", &[("images", 9)]).now()).reason, Reason::InsufficientCredits);
+    w.hold("draw", &[("images", 5)]);
+    let hold = w.account.seq;
+    w.settle(hold, &[("images", 7)]).expect("settles");
+    assert_eq!((w.available().as_str(), stamps(&w).as_str()), ("100", "-2"));
+    let books = w.account.books_of(Some(&name("stamps")));
+    assert_eq!(
+        (books.spent, books.overdraft, w.account.books.overdraft),
+        (credits("22"), credits("2"), credits("0"))
+    );
+    // A grant of credits repays no stamps; one of stamps does.
+    w.grant("10", Category::Purchased);
+    assert_eq!(stamps(&w), "-2");
+    w.grant_with("100", |g| g.unit = Some(name("stamps")));
+    assert_eq!((w.available().as_str(), stamps(&w).as_str()), ("110", "98"));
+    // The cap on stamps holds for stamps alone.
+    assert_eq!(w.ask(&ask("draw", &[("images", 29)]).now()).reason, Reason::SpendCap);
+    assert!(w.ask(&ask("chat", &[("tokens", 90)]).now()).outcome.is_granted());
+    let catalogs = [catalog(CATALOG)];
+    assert_eq!(audit(&chained(&w.log), &catalogs), []);
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+    // A statement is in one unit; each adds up.
+    for (unit, closing) in [(None, "20"), (Some(name("stamps")), "98")] {
+        let mut statement = Statement::new(Instant::default(), Instant::NEVER, unit);
+        for (record, (hash, _)) in w.log.iter().zip(chained(&w.log)) {
+            statement.take(record, hash);
+        }
+        let sum: i64 = statement.entries.iter().map(|e| e.amount.nano()).sum();
+        assert_eq!((statement.closing, sum), (credits(closing), credits(closing).nano()));
+    }
+}
+
+#[test]
+fn a_movement_in_another_unit_is_found() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant_with("20", |g| g.unit = Some(name("stamps")));
+    w.ask(&ask("draw", &[("images", 15)]).now());
+    let mut log = w.log.clone();
+    let altered = log.last_mut().expect("charged");
+    assert!(matches!(altered.event, Event::Charged(..)));
+    altered.unit = None;
+    let found = audit(&chained(&log), &[catalog(CATALOG)]);
+    assert!(found.iter().any(|f| f.seq == 3 && f.what.contains("unit of credits")), "{found:?}");
+}
+
+#[test]
+fn one_change_of_plan_is_in_one_unit() {
+    let mut w = World::new(CATALOG, "p");
+    let monthly = || {
+        Some(Box::new(headworks_core::ledger::Recurrence {
+            every: headworks_core::time::Every::Month,
+            zone: headworks_core::name::Label::new("UTC").expect("label"),
+            anchor: None,
+            until: Instant::NEVER,
+            rollover: None,
+            overage: headworks_core::ledger::Overage::Keep,
+        }))
+    };
+    let a = w.grant_with("10", |g| g.recurrence = monthly());
+    let b = w.grant_with("10", |g| (g.recurrence, g.unit) = (monthly(), Some(name("stamps"))));
+    let amounts = [a, b].map(|id| (headworks_core::ledger::GrantId(id), credits("20"))).to_vec();
+    let ask = ChangePlan { plan: name("p"), move_anchor: false, amounts, prorate: true, reason: None };
+    assert_eq!(operation::change_plan(w.ctx(), &ask), Err(Refusal::MixedUnits));
+    w.pass("31d");
+    while let Some(draft) = operation::next_end(w.ctx(), w.now).expect("ends") {
+        w.append(draft);
+    }
+    assert_eq!((w.available().as_str(), stamps(&w).as_str()), ("10", "10"));
+}
+
+#[test]
+fn an_allowance_in_credits_has_one_unit() {
+    let mixed = CATALOG.replace(
+        "{ grants = { name = \"credits\" } },",
+        "{ allowance = { name = \"a\", windows = [{ name = \"d\", window.fixed = { limit = \"1\", every = \"day\" } }] } },",
+    );
+    let problems = headworks_core::catalog::Catalog::parse(&mixed, headworks_core::catalog::Format::Toml)
+        .expect_err("mixed");
+    assert!(problems.to_string().contains("different units of credits"), "{problems}");
+}
