@@ -111,11 +111,11 @@ async fn one(engine: &Engine, account: &Name, n: usize, traced: &Traced) -> Resu
     let key = key(&format!("r{n}"))?;
     let answer = engine.authorize(account, (&key, None), &ask).await?;
     let Some(hold) = hold_of(&answer) else { return Ok(false) };
-    if n % 50 == 0 {
+    if n.is_multiple_of(50) {
         // Its client is gone: the hold expires by itself.
         return Ok(true);
     }
-    let used = if n % 20 == 0 { estimate + 64 } else { traced.output_tokens };
+    let used = if n.is_multiple_of(20) { estimate + 64 } else { traced.output_tokens };
     let used = [(input, traced.input_tokens), (output, used)].into_iter().collect();
     engine.settle(account, (&key, None), hold, &used).await?;
     pay(engine, account).await?;

@@ -90,17 +90,17 @@ fn write<'a, W: Write + Send>(
     let filled = cells.filter(|value| !value.is_null());
     let Some(mut column) = group.next_column()? else { return Ok(()) };
     if NUMBERS.contains(&name) || INSTANTS.contains(&name) {
-        let number = |value: &Value| match value {
-            Value::String(text) => text.parse::<Instant>().ok().map(Instant::micros),
-            other => other.as_i64(),
+        let number = |value: &Value| match value.as_str() {
+            Some(text) => text.parse::<Instant>().ok().map(Instant::micros),
+            None => value.as_i64(),
         };
         let numbers: Option<Vec<i64>> = filled.map(number).collect();
         let numbers = numbers.ok_or_else(|| format!("column `{name}` has a value that is no number"))?;
         column.typed::<Int64Type>().write_batch(&numbers, Some(&levels), None)?;
     } else {
-        let text = |value: &Value| match value {
-            Value::String(text) => ByteArray::from(text.as_str()),
-            other => ByteArray::from(other.to_string().into_bytes()),
+        let text = |value: &Value| match value.as_str() {
+            Some(text) => ByteArray::from(text),
+            None => ByteArray::from(value.to_string().into_bytes()),
         };
         let texts: Vec<ByteArray> = filled.map(text).collect();
         column.typed::<ByteArrayType>().write_batch(&texts, Some(&levels), None)?;

@@ -159,7 +159,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
                 let draft = operation::correct_to(ctx, &charged, was, usage, &closed, reason);
                 Ok(Draft { effective_at: Some(charged.effective_at), ..draft.map_err(refused)? })
             }),
-        Event::Late(late) => match &**late {
+        Event::Late(late) => match late {
             Late::Quarantined(late) => {
                 operation::quarantine(ctx, &operation::late_request(late), late.at).map_err(refused)
             }

@@ -190,10 +190,10 @@ fn outflow(event: &Event) -> Cause {
 }
 
 fn is_adjustment(event: &Event) -> bool {
-    match event {
-        Event::Periodic(periodic) => matches!(**periodic, Periodic::PlanChanged(_)),
-        other => matches!(other, Event::Adjusted(..)),
+    if let Event::Periodic(periodic) = event {
+        return matches!(**periodic, Periodic::PlanChanged(_));
     }
+    matches!(event, Event::Adjusted(..))
 }
 
 fn reason(record: &Record) -> Option<Label> {

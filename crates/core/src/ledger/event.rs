@@ -192,7 +192,7 @@ pub enum Event {
     Corrected(#[n(0)] Correcting, #[n(1)] Box<Charge>),
     /// Use came too late.
     #[n(19)]
-    Late(#[n(0)] Box<Late>),
+    Late(#[n(0)] Late),
     /// The owner of the account is to hear of something.
     #[n(20)]
     Alert(#[n(0)] Alert),
@@ -232,10 +232,8 @@ impl Event {
                 Periodic::PlanChanged(_) => "plan_changed",
             },
             Self::Corrected(..) => "corrected",
-            Self::Late(late) => match &**late {
-                Late::Quarantined(_) => "quarantined",
-                Late::Discarded(..) => "discarded",
-            },
+            Self::Late(Late::Quarantined(_)) => "quarantined",
+            Self::Late(Late::Discarded(..)) => "discarded",
             Self::Alert(Alert::Crossed(..)) => "balance_crossed",
             Self::Alert(Alert::TopUpAsked(..)) => "top_up_asked",
             Self::Alert(Alert::TopUpFailed(..)) => "top_up_failed",

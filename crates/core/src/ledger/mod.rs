@@ -384,9 +384,7 @@ impl Record {
     /// The use that the record keeps in quarantine, if it does.
     #[must_use]
     pub fn quarantined(&self) -> Option<&LateUse> {
-        if let Event::Late(late) = &self.event
-            && let Late::Quarantined(late) = &**late
-        {
+        if let Event::Late(Late::Quarantined(late)) = &self.event {
             return Some(late);
         }
         None

@@ -2,6 +2,7 @@
 //!
 //! Never moves credits: what a top-up brings is a grant that follows from it.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -56,7 +57,7 @@ pub struct LateUse {
 pub enum Late {
     /// It is kept aside until somebody decides.
     #[n(0)]
-    Quarantined(#[n(0)] LateUse),
+    Quarantined(#[n(0)] Box<LateUse>),
     /// It is not charged.
     #[n(1)]
     Discarded(#[n(0)] Seq, #[n(1)] Option<Label>),

@@ -34,7 +34,7 @@ pub fn quarantine(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Dr
         consented: request.consented,
         at,
     };
-    let event = Event::Late(Box::new(Late::Quarantined(late)));
+    let event = Event::Late(Late::Quarantined(Box::new(late)));
     Ok(Draft { effective_at: Some(at), ..Draft::new(event) })
 }
 
@@ -73,7 +73,7 @@ pub fn accept_late(ctx: Context<'_>, kept: Seq, late: &LateUse) -> Result<Draft,
 /// Refuses use that does not wait there.
 pub fn discard_late(ctx: Context<'_>, kept: Seq, reason: Option<Label>) -> Result<Draft, Refusal> {
     waits(ctx, kept)?;
-    Ok(Draft::following(kept, Event::Late(Box::new(Late::Discarded(kept, reason)))))
+    Ok(Draft::following(kept, Event::Late(Late::Discarded(kept, reason))))
 }
 
 fn waits(ctx: Context<'_>, kept: Seq) -> Result<(), Refusal> {

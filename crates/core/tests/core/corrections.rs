@@ -2,7 +2,7 @@
 
 use headworks_core::account::{AlertMarks, TopUpTerms};
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{Alert, Category, Event, Late, LateUse, Record, Standing};
+use headworks_core::ledger::{Alert, Category, Event, Record, Standing};
 use headworks_core::operation::{self, Correct, Decided, NewGrant, Refusal, charge_of};
 use headworks_core::time::Span;
 
@@ -146,7 +146,7 @@ fn late(w: &mut World, when: &str, amount: u64) -> Result<Record, Refusal> {
     let request = ask("chat", &[("input", amount)]).request;
     match operation::record_at(w.ctx(), &request, at(when))? {
         Decided::Granted(draft) => w.append(*draft),
-        other => panic!("{other:?}"),
+        Decided::Counted(..) | Decided::Denied(..) => panic!("it is not recorded"),
     };
     Ok(last(w))
 }
@@ -176,9 +176,7 @@ fn quarantined_use_waits_for_a_decision() {
     }
     assert_eq!((w.available().as_str(), &w.account.extras().quarantine), ("100", &kept));
     let (first, second) = (kept[0], kept[1]);
-    let Event::Late(event) = &w.log[usize::try_from(first).expect("small") - 1].event else { panic!() };
-    let Late::Quarantined(LateUse { .. }) = &**event else { panic!() };
-    let Late::Quarantined(what) = (**event).clone() else { panic!() };
+    let what = w.log[usize::try_from(first).expect("small") - 1].quarantined().expect("kept").clone();
     let draft = operation::accept_late(w.ctx(), first, &what).expect("accepts");
     w.append(draft);
     let draft = operation::discard_late(w.ctx(), second, None).expect("discards");
