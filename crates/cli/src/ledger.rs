@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use headworks_core::catalog::{Catalog, Format};
+use headworks_core::ledger::{Dimension, Erasure};
+use headworks_core::name::{Label, Name};
 use headworks_core::time::Instant;
 use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
@@ -14,7 +16,7 @@ use headworks_wire as wire;
 use serde_json::json;
 
 use crate::Outcome;
-use crate::arguments::{Remote, StatementArguments};
+use crate::arguments::{EraseArguments, Remote, StatementArguments};
 use crate::calls::{connect, text_of};
 use crate::print;
 
@@ -116,6 +118,37 @@ pub(crate) fn restore(from: &Path, data: &Path, until: Option<Instant>, as_json:
         let later =
             if done.later > 0 { format!("; {} later ones left out", done.later) } else { String::new() };
         println!("{}: {} records of {} accounts{later}", data.display(), done.records, done.accounts);
+    }
+    Ok(())
+}
+
+/// `headworks erase`.
+pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
+    if what.segments.is_empty() && what.dimensions.is_empty() {
+        return Err("name what to erase: --segment user:alice or --dimension customer=4711".into());
+    }
+    // The lock keeps a server from writing on while the ledger is copied.
+    let _lock = headworks_store::lock(&what.data)?;
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    let dimension = |(name, value): &(Name, Label)| Dimension { name: name.clone(), value: value.clone() };
+    let erasure = Erasure {
+        segments: what.segments.clone(),
+        dimensions: what.dimensions.iter().map(dimension).collect(),
+        secret,
+    };
+    let now = headworks_engine::Clock::new().now();
+    let done =
+        headworks_store::erase(&what.data, &what.to, &what.account, &erasure, now, what.reason.as_ref())?;
+    if as_json {
+        println!("{}", json!({"account": what.account, "erased": done}));
+    } else {
+        println!(
+            "{}: {done} records of {} erased; serve from there, then destroy {} and its backups",
+            what.to.display(),
+            what.account,
+            what.data.display()
+        );
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod archive;
 mod arguments;
 mod bench;
 mod calls;
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
             Command::Replay { data, catalog } => ledger::replay(&data, catalog.as_deref(), arguments.json),
             Command::Backup { data, to } => ledger::backup(&data, &to, arguments.json),
             Command::Restore { from, data, until } => ledger::restore(&from, &data, until, arguments.json),
+            Command::ExportAccount { account, data, to } => archive::export(&account, &data, &to),
+            Command::ImportAccount { file, data } => archive::import(&file, &data),
+            Command::Erase(what) => ledger::erase(&what, arguments.json),
             Command::Export(what) => export::run(&what),
             Command::Import(what) => import::run(&what, &arguments.remote, arguments.json).await,
             Command::Statement(what) => ledger::statement(&what, &arguments.remote, arguments.json).await,

@@ -294,6 +294,10 @@ impl Path {
         &self.0
     }
 
+    pub(crate) fn segments_mut(&mut self) -> &mut [Segment] {
+        &mut self.0
+    }
+
     /// The name at a level; `None` for the account's own level and for levels the path leaves out.
     #[must_use]
     pub fn at(&self, level: Level) -> Option<&Name> {

@@ -180,7 +180,8 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
         | Event::CatalogLoaded(..)
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
-        | Event::Server(_) => return None,
+        | Event::Server(_)
+        | Event::Erased(..) => return None,
     })
 }
 
@@ -260,6 +261,10 @@ pub fn differs<H: History>(
     catalog: &Catalog,
     history: &H,
 ) -> Option<String> {
+    // What was asked is not known any more.
+    if record.erased.is_some() {
+        return None;
+    }
     // What volatile windows had counted is only in the record.
     let mut state = before.clone();
     state.windows.retain(|w| !w.used.is_volatile());

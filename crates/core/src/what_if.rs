@@ -373,7 +373,11 @@ impl<'a> Shadow<'a> {
             Event::Expired(..) | Event::GrantExpired(_) | Event::Denied(_) => return Ok(()),
             // These move nothing; what was discarded or has been told changes no decision.
             Event::Late(_) | Event::Alert(_) => return Ok(()),
-            Event::CatalogLoaded(..) | Event::KeyCreated(_) | Event::KeyRevoked(_) | Event::Server(_) => {
+            Event::CatalogLoaded(..)
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked(_)
+            | Event::Server(_)
+            | Event::Erased(..) => {
                 return Ok(());
             }
         };

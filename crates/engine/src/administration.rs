@@ -184,7 +184,7 @@ pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
     }
     if let Some(text) = text {
         let catalog = Catalog::parse(&text, Format::of(&text)).map_err(|problems| {
-            EngineError::Store(headworks_store::StoreError::Index(format!(
+            EngineError::Store(headworks_store::StoreError::Unreadable(format!(
                 "the stored catalog is not accepted: {problems}"
             )))
         })?;

@@ -571,9 +571,9 @@ impl Drop for Engine {
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Record, EngineError> {
     Record::from_bytes(bytes)
-        .map_err(|e| EngineError::Store(headworks_store::StoreError::Index(e.to_string())))
+        .map_err(|e| EngineError::Store(headworks_store::StoreError::Unreadable(e.to_string())))
 }
 
 fn damaged(account: &Name, what: &str) -> EngineError {
-    EngineError::Store(headworks_store::StoreError::Index(format!("account {account}: {what}")))
+    EngineError::Store(headworks_store::StoreError::Unreadable(format!("account {account}: {what}")))
 }

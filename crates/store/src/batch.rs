@@ -1,7 +1,7 @@
 //! A batch of records on its way into a store: encoded, hashed and indexed once.
 
 use headworks_core::account::Account;
-use headworks_core::ledger::{IndexKey, Record, Seq, chain};
+use headworks_core::ledger::{IndexKey, Record, Seq};
 use headworks_core::name::Name;
 use smallvec::SmallVec;
 
@@ -34,7 +34,7 @@ impl Batch {
     pub fn push(&mut self, account: &Account, record: &Record) -> [u8; 32] {
         let start = self.arena.len();
         record.encode_into(&mut self.arena);
-        let hash = chain(&account.chain, self.arena.get(start..).unwrap_or_default());
+        let hash = record.link(&account.chain, self.arena.get(start..).unwrap_or_default());
         self.entries.push(Entry {
             account: account.id.clone(),
             seq: record.seq,

@@ -96,6 +96,8 @@ pub enum StoreError {
         /// How it failed.
         source: std::io::Error,
     },
+    /// A record cannot be read, or does not follow from those before it.
+    Unreadable(String),
     /// The key-value index failed.
     Index(String),
     /// An earlier write failed; the store takes no more.
@@ -118,6 +120,9 @@ impl fmt::Display for StoreError {
                  nothing was changed; restore the file from a backup"
             ),
             Self::Io { doing, path, source } => write!(f, "{doing} {}: {source}", path.display()),
+            Self::Unreadable(what) => {
+                write!(f, "{what}; `headworks reconcile --data` names every record that differs")
+            }
             Self::Index(what) => write!(
                 f,
                 "the index failed: {what}; it is rebuilt from the journal when its directory `index` is removed"

@@ -126,7 +126,11 @@ pub struct Progress {
 /// # Errors
 /// When the store cannot list its accounts or read the server's own log; a record that cannot be read is a finding.
 pub fn reconcile(store: &dyn Store, threads: usize, progress: &Progress) -> Result<Report, StoreError> {
-    let catalogs = catalogs(store)?;
+    // Where the server's own log is damaged, its audit names the record; prices are compared with no catalog then.
+    let catalogs = match catalogs(store) {
+        Err(StoreError::Damaged { .. } | StoreError::Unreadable(_)) => Vec::new(),
+        catalogs => catalogs?,
+    };
     let report = Mutex::new(Report::default());
     each_account(store, threads, progress, |account| {
         let auditor = audit(store, account, &catalogs, progress)?;

@@ -58,7 +58,7 @@ struct Log<'a> {
 
 fn decoded(stored: &Stored) -> Result<Record, StoreError> {
     let what = |e| format!("account {}, record {}: {e}", stored.account, stored.seq);
-    Record::from_bytes(&stored.bytes).map_err(|e| StoreError::Index(what(e)))
+    Record::from_bytes(&stored.bytes).map_err(|e| StoreError::Unreadable(what(e)))
 }
 
 impl History for Log<'_> {
@@ -66,7 +66,8 @@ impl History for Log<'_> {
 
     fn record(&self, seq: Seq) -> Result<Record, StoreError> {
         let found = self.store.read(self.account, seq, 1)?;
-        let missing = || StoreError::Index(format!("account {}: there is no record {seq}", self.account));
+        let missing =
+            || StoreError::Unreadable(format!("account {}: there is no record {seq}", self.account));
         decoded(found.first().ok_or_else(missing)?)
     }
 
@@ -129,7 +130,9 @@ pub fn replay(store: &dyn Store, threads: usize, progress: &Progress) -> Result<
                     differing.push((account.clone(), record.seq, why));
                 }
             }
-            state.apply(record, stored.hash).map_err(|e| StoreError::Index(format!("account {account}: {e}")))
+            state
+                .apply(record, stored.hash)
+                .map_err(|e| StoreError::Unreadable(format!("account {account}: {e}")))
         })?;
         let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
         total.accounts += 1;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use headworks_core::name::Name;
+use headworks_core::name::{Label, Name, Segment};
 use headworks_core::time::Instant;
 
-use super::values::{instant, name};
+use super::values::{dimension, instant, label, name, segment};
 
 /// A dataset of the ledger.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -43,6 +43,29 @@ pub(crate) enum ImportFormat {
     Cloudevents,
     /// A table with the columns id, subject, type, time, path, and one for each meter and dimension
     Csv,
+}
+
+/// What to erase.
+#[derive(Debug, Args)]
+pub(crate) struct EraseArguments {
+    /// The account
+    #[arg(value_parser = name)]
+    pub(crate) account: Name,
+    /// The data directory, while no server runs
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The new data directory; destroy the old one and its backups afterwards
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// A segment of paths, like user:alice; repeat for several
+    #[arg(long = "segment", value_parser = segment, value_name = "LEVEL:NAME")]
+    pub(crate) segments: Vec<Segment>,
+    /// A dimension, like customer=4711; repeat for several
+    #[arg(short, long = "dimension", value_parser = dimension, value_name = "NAME=VALUE")]
+    pub(crate) dimensions: Vec<(Name, Label)>,
+    /// Why, for the ledger
+    #[arg(long, value_parser = label)]
+    pub(crate) reason: Option<Label>,
 }
 
 /// What to import.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use headworks_core::name::Label;
+use headworks_core::name::{Label, Name};
 use headworks_core::time::Instant;
 use headworks_wire::Scope;
 
@@ -97,6 +97,28 @@ pub(crate) enum Command {
         #[arg(long, value_parser = instant)]
         until: Option<Instant>,
     },
+    /// Write one account's whole log to a file that another ledger can take over
+    ExportAccount {
+        /// The account
+        #[arg(value_parser = name)]
+        account: Name,
+        /// The data directory while no server runs, or a backup
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// The file
+        #[arg(long = "out", value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Take over an account's log: checked whole before anything is written
+    ImportAccount {
+        /// The file
+        file: PathBuf,
+        /// The data directory, while no server runs
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// Write a ledger into a new data directory with personal data of one account erased; the chain stays whole
+    Erase(EraseArguments),
     /// Write one of the ledger's datasets as rows
     Export(ExportArguments),
     /// Record use from a file of CloudEvents or a CSV table; resumable, and nothing counts twice

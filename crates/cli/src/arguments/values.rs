@@ -38,6 +38,10 @@ pub(super) fn reference(text: &str) -> Result<Reference, String> {
     parsed(text)
 }
 
+pub(super) fn segment(text: &str) -> Result<Segment, String> {
+    parsed(text)
+}
+
 pub(super) fn label(text: &str) -> Result<Label, String> {
     Label::new(text).map_err(|e| e.to_string())
 }

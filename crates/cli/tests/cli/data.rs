@@ -190,3 +190,100 @@ fn datasets_go_out_in_every_form() {
         .expect("runs");
     assert!(!refused.status.success());
 }
+
+/// Whether a text stands in any file below a directory.
+fn occurs(dir: &std::path::Path, text: &str) -> bool {
+    std::fs::read_dir(dir).expect("reads").any(|entry| {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            return occurs(&path, text);
+        }
+        let bytes = std::fs::read(&path).expect("reads");
+        bytes.windows(text.len()).any(|w| w == text.as_bytes())
+    })
+}
+
+fn run(args: &[&std::ffi::OsStr]) -> (bool, String) {
+    let done = headworks().args(args).output().expect("runs");
+    let said = [done.stdout, done.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+    (done.status.success(), said)
+}
+
+macro_rules! headworks {
+    ($($arg:expr),*) => { run(&[$(std::ffi::OsStr::new(&$arg)),*]) };
+}
+
+#[test]
+fn an_erased_person_is_in_no_file_and_the_ledger_reconciles() {
+    let w = World::new();
+    let server = w.start();
+    w.open(&server);
+    let mut table = String::from("id,subject,type,tokens,path,customer\n");
+    for n in 0..40 {
+        let who = if n % 2 == 0 { "user:zaphod-beeblebrox" } else { "user:trillian" };
+        writeln!(table, "e{n},acme,chat,1000000,{who},order-{n}").expect("writes");
+    }
+    std::fs::write(w.path("use.csv"), table).expect("writes");
+    assert!(w.import(&server, "use.csv", &[]).0);
+    let hook = json!({"url": "http://127.0.0.1:9/", "from": "now"});
+    w.call(&server, "PUT", "/v1/webhooks/hook", "h", &hook);
+    drop(server);
+    assert!(occurs(&w.path("data").join("journal"), "zaphod-beeblebrox"));
+    let (ok, said) = headworks!(
+        "erase",
+        "acme",
+        "--data",
+        w.path("data"),
+        "--to",
+        w.path("new"),
+        "--segment",
+        "user:zaphod-beeblebrox",
+        "--dimension",
+        "customer=order-7",
+        "--reason",
+        "asked for"
+    );
+    assert!(ok && said.contains("21 records of acme erased"), "{said}");
+    assert!(!occurs(&w.path("new"), "zaphod-beeblebrox") && !occurs(&w.path("new"), "order-7"));
+    assert!(occurs(&w.path("new").join("journal"), "trillian"));
+    let (ok, said) = headworks!("reconcile", "--data", w.path("new"));
+    assert!(ok, "{said}");
+    std::fs::rename(w.path("new"), w.path("data2")).expect("moves");
+    std::fs::remove_dir_all(w.path("data")).expect("destroys");
+    std::fs::rename(w.path("data2"), w.path("data")).expect("moves");
+    let server = w.start();
+    let balances = w.call(&server, "GET", "/v1/accounts/acme/balances", "", &json!({}));
+    assert_eq!((&balances["spent"], &balances["available"]), (&json!("75"), &json!("25")));
+    // What webhooks have had is not sent again.
+    let hooks = w.call(&server, "GET", "/v1/webhooks", "", &json!({}));
+    assert_eq!(hooks["webhooks"][0]["attempts"], 0);
+}
+
+#[test]
+fn an_account_moves_to_another_ledger() {
+    let w = World::new();
+    let server = w.start();
+    w.open(&server);
+    std::fs::write(w.path("use.csv"), table(50)).expect("writes");
+    assert!(w.import(&server, "use.csv", &[]).0);
+    drop(server);
+    let other = World::new();
+    let (ok, said) =
+        headworks!("export-account", "acme", "--data", w.path("data"), "--out", w.path("acme.ndjson"));
+    assert!(ok && said.contains("52 records"), "{said}");
+    let whole = std::fs::read_to_string(w.path("acme.ndjson")).expect("reads");
+    // One letter of one record is enough to refuse the file.
+    let at = whole.find("\"bytes\":\"").expect("bytes") + 60;
+    let letter = if whole.as_bytes()[at] == b'0' { "1" } else { "0" };
+    let altered = format!("{}{letter}{}", &whole[..at], &whole[at + 1..]);
+    std::fs::write(w.path("altered.ndjson"), altered).expect("writes");
+    let (ok, said) = headworks!("import-account", w.path("altered.ndjson"), "--data", other.path("data"));
+    assert!(!ok, "{said}");
+    let (ok, said) = headworks!("import-account", w.path("acme.ndjson"), "--data", other.path("data"));
+    assert!(ok, "{said}");
+    let (ok, said) = headworks!("import-account", w.path("acme.ndjson"), "--data", other.path("data"));
+    assert!(!ok && said.contains("already"), "{said}");
+    let server = other.start();
+    let balances = other.call(&server, "GET", "/v1/accounts/acme/balances", "", &json!({}));
+    assert_eq!(balances["spent"], "0.09375");
+}

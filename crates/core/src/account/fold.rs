@@ -13,7 +13,6 @@ use crate::amount::Credits;
 use crate::decision::{Draw, Source, Visit};
 use crate::ledger::{
     Book, Correction, Event, GrantId, GrantTerms, HoldId, HoldTerms, Movement, Record, RecordError, Seq, Use,
-    chain,
 };
 use crate::name::{Level, Name, Path};
 use crate::time::Instant;
@@ -26,7 +25,7 @@ impl Account {
     /// Refuses a record that does not follow; the state must then be thrown away.
     pub fn apply_bytes(&mut self, bytes: &[u8]) -> Result<[u8; 32], FoldError> {
         let record = Record::from_bytes(bytes).map_err(|e: RecordError| self.broken(&e.to_string()))?;
-        let hash = chain(&self.chain, bytes);
+        let hash = record.link(&self.chain, bytes);
         self.apply(&record, hash)?;
         Ok(hash)
     }
@@ -148,7 +147,8 @@ impl Account {
             | Event::CatalogLoaded(..)
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
-            | Event::Server(_) => {}
+            | Event::Server(_)
+            | Event::Erased(..) => {}
         }
         Ok(())
     }
@@ -178,7 +178,8 @@ impl Account {
             | Event::Corrected(..)
             | Event::Late(_)
             | Event::Alert(_)
-            | Event::Server(_) => {}
+            | Event::Server(_)
+            | Event::Erased(..) => {}
         }
         if !record.movements.is_empty() {
             self.grants.retain(|g| g.remaining.is_positive() || g.held.is_positive());

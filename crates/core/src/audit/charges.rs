@@ -40,7 +40,8 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
         | Event::Periodic(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Server(_) => Vec::new(),
+        | Event::Server(_)
+        | Event::Erased(..) => Vec::new(),
     }
 }
 
@@ -69,7 +70,11 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Foun
         }
         let known = catalogs.iter().filter(|c| c.version == usage.catalog);
         let mut checked = known.filter_map(|c| Some((c, c.feature(usage.feature.as_str())?))).peekable();
-        if checked.peek().is_some() && !checked.any(|(_, feature)| has_prices(feature, usage)) {
+        // Erased dimensions cannot be looked up any more; the sums are checked all the same.
+        if record.erased.is_none()
+            && checked.peek().is_some()
+            && !checked.any(|(_, feature)| has_prices(feature, usage))
+        {
             found.push((
                 Dataset::Usage,
                 format!("its prices are not those of catalog `{}` for `{}`", usage.catalog, usage.feature),
@@ -136,7 +141,8 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) 
         | Event::Periodic(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Server(_) => {}
+        | Event::Server(_)
+        | Event::Erased(..) => {}
     }
 }
 

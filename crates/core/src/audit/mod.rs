@@ -7,6 +7,7 @@
 //! A2 a log that the engine wrote has no finding (`a_written_log_reconciles`, and every server test at its end).
 //! Units: nano-credits.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -113,6 +114,8 @@ pub struct Auditor<'a> {
     /// Every catalog that was ever in force.
     catalogs: &'a [Catalog],
     past: Past,
+    /// Erased records that no later record has vouched for yet.
+    erased: BTreeMap<Seq, [u8; 32]>,
     findings: Vec<Finding>,
 }
 
@@ -128,6 +131,7 @@ impl<'a> Auditor<'a> {
             folds: true,
             catalogs,
             past: Past::default(),
+            erased: BTreeMap::new(),
             findings: Vec::new(),
         }
     }
@@ -146,7 +150,11 @@ impl<'a> Auditor<'a> {
 
     /// What was found, in the end.
     #[must_use]
-    pub fn into_findings(self) -> Vec<Finding> {
+    pub fn into_findings(mut self) -> Vec<Finding> {
+        for seq in core::mem::take(&mut self.erased).into_keys() {
+            let what = "it says that it was erased, and no later record vouches for it".into();
+            self.findings.push(Finding { seq, dataset: Dataset::Chain, what });
+        }
         self.findings
     }
 
@@ -167,14 +175,19 @@ impl<'a> Auditor<'a> {
         if seq != self.seq {
             self.find(Dataset::Chain, format!("the store numbers it {seq}"));
         }
-        if chain(&self.chain, bytes) != hash {
+        let decoded = Record::from_bytes(bytes);
+        let linked = match &decoded {
+            Ok(record) => record.link(&self.chain, bytes),
+            Err(_) => chain(&self.chain, bytes),
+        };
+        if linked != hash {
             self.find(
                 Dataset::Chain,
                 "its bytes do not have the stored hash: they were altered, or it was moved",
             );
         }
         self.chain = hash;
-        match Record::from_bytes(bytes) {
+        match decoded {
             Err(e) => {
                 self.find(Dataset::Chain, e.to_string());
                 self.folds = false;
@@ -183,7 +196,12 @@ impl<'a> Auditor<'a> {
                 self.find(Dataset::Chain, "its bytes are not canonical");
                 self.folds = false;
             }
-            Ok(record) => self.decoded(&record, hash),
+            Ok(record) => {
+                if record.erased.is_some() {
+                    self.erased.insert(seq, *blake3::hash(bytes).as_bytes());
+                }
+                self.decoded(&record, hash);
+            }
         }
     }
 
@@ -207,6 +225,14 @@ impl<'a> Auditor<'a> {
         }
         for (dataset, what) in found {
             self.find(dataset, what);
+        }
+        if let Event::Erased(list, _) = &record.event {
+            for erased in list {
+                if self.erased.remove(&erased.seq) != Some(erased.digest) {
+                    let what = "it is not what was left when it was erased".into();
+                    self.findings.push(Finding { seq: erased.seq, dataset: Dataset::Chain, what });
+                }
+            }
         }
         self.past.take(record);
         if !self.folds {

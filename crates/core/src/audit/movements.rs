@@ -95,7 +95,8 @@ pub(super) fn check_movements(
         | Event::KeyRevoked(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Server(_) => expect(Vec::new()),
+        | Event::Server(_)
+        | Event::Erased(..) => expect(Vec::new()),
     }
     Some(())
 }

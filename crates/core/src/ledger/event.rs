@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::{Alert, GrantId, GrantTerms, HoldId, Late, Periodic, Seq, Server, Use};
+use super::{Alert, Erased, GrantId, GrantTerms, HoldId, Late, Periodic, Seq, Server, Use};
 use crate::account::{Counted, Settings};
 use crate::amount::Credits;
 use crate::catalog::source::Overshoot;
@@ -199,6 +199,9 @@ pub enum Event {
     /// Something about the server itself.
     #[n(21)]
     Server(#[n(0)] Box<Server>),
+    /// Personal data was erased from earlier records; they are what they are now.
+    #[n(22)]
+    Erased(#[n(0)] Vec<Erased>, #[n(1)] Option<Label>),
 }
 
 impl Event {
@@ -237,6 +240,7 @@ impl Event {
             Self::Alert(Alert::Crossed(..)) => "balance_crossed",
             Self::Alert(Alert::TopUpAsked(..)) => "top_up_asked",
             Self::Alert(Alert::TopUpFailed(..)) => "top_up_failed",
+            Self::Erased(..) => "erased",
             Self::Server(server) => match &**server {
                 Server::WebhookSet(_) => "webhook_set",
                 Server::WebhookRemoved(_) => "webhook_removed",

@@ -100,7 +100,8 @@ impl Record {
             | Event::KeyRevoked(_)
             | Event::Late(_)
             | Event::Alert(_)
-            | Event::Server(_) => None,
+            | Event::Server(_)
+            | Event::Erased(..) => None,
         };
         let key = self.key.as_ref().map(|k| IndexKey::of_key(account, k.operation, &k.text));
         key.into_iter().chain(once.map(|o| IndexKey::of_once(account, o))).collect()

@@ -16,6 +16,7 @@ use core::fmt;
 #[cfg(feature = "schema")]
 use alloc::vec;
 
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
@@ -24,12 +25,14 @@ use crate::codec::list;
 use crate::name::{Label, Name};
 use crate::time::Instant;
 
+mod erase;
 mod event;
 mod index;
 mod notice;
 mod periodic;
 mod usage;
 
+pub use erase::{Erased, Erasure};
 pub use event::{ApiKey, Charge, Correcting, Correction, Denial, Denials, Event, Excess, HoldTerms};
 
 pub use index::{IndexKey, Once};
@@ -95,6 +98,9 @@ pub struct Record {
     /// The unit of credits that its movements are in; `None`: `credits`. A record moves one unit.
     #[n(10)]
     pub unit: Option<Name>,
+    /// The chain hash that the record had before personal data was erased from it.
+    #[cbor(n(11), with = "minicbor::bytes")]
+    pub erased: Option<ByteArray<32>>,
 }
 
 /// The operations whose keys are remembered.
@@ -379,6 +385,12 @@ impl Record {
         let mut out = Vec::with_capacity(256);
         self.encode_into(&mut out);
         out
+    }
+
+    /// The chain hash after the record, whose bytes are given: what it had before, for one that was erased.
+    #[must_use]
+    pub fn link(&self, previous: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
+        self.erased.as_ref().map_or_else(|| chain(previous, bytes), |hash| **hash)
     }
 
     /// The use that the record keeps in quarantine, if it does.

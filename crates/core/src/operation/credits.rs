@@ -196,7 +196,8 @@ pub fn charge_of(record: &Record) -> Option<&Charge> {
         | Event::Periodic(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Server(_) => None,
+        | Event::Server(_)
+        | Event::Erased(..) => None,
     }
 }
 

@@ -139,6 +139,7 @@ impl Draft {
             corrections: self.corrections,
             opens: self.opens,
             unit: self.unit,
+            erased: None,
         }
     }
 }

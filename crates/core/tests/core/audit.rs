@@ -319,3 +319,62 @@ fn a_log_replays_to_the_same_bytes() {
     let differing: Vec<u64> = replayed(&w.log, &dearer).into_iter().map(|(seq, _)| seq).collect();
     assert_eq!(differing.first(), Some(&4));
 }
+
+#[test]
+fn an_erased_log_folds_and_reconciles() {
+    use headworks_core::ledger::Erasure;
+    let mut w = World::new(CATALOG, "p");
+    w.grant("100", Category::Purchased);
+    for user in ["alice", "bob", "alice"] {
+        let mut asked = ask("chat", &[("input", 3)]).now();
+        asked.request.path = format!("user:{user}").parse().expect("path");
+        w.ask(&asked);
+    }
+    let erasure = Erasure {
+        segments: vec!["user:alice".parse().expect("segment")],
+        dimensions: vec![],
+        secret: [7; 32],
+    };
+    let stored = chained(&w.log);
+    let mut log = w.log.clone();
+    let erased: Vec<_> =
+        log.iter_mut().zip(&stored).filter_map(|(record, (hash, _))| erasure.erase(record, *hash)).collect();
+    assert_eq!(erased.iter().map(|e| e.seq).collect::<Vec<_>>(), [3, 5]);
+    // The same person has the same pseudonym throughout.
+    let paths: Vec<String> = [3, 5]
+        .map(|seq: usize| {
+            let charge = headworks_core::operation::charge_of(&log[seq - 1]).expect("charged");
+            charge.usage.path.to_string()
+        })
+        .to_vec();
+    assert!(paths[0] == paths[1] && paths[0].starts_with("user:erased-"), "{paths:?}");
+    let entry = |record: &Record, previous: &[u8; 32]| {
+        let bytes = record.to_bytes();
+        (record.link(previous, &bytes), bytes)
+    };
+    let mut redone: Vec<([u8; 32], Vec<u8>)> = Vec::new();
+    for record in &log {
+        let previous = redone.last().map_or(genesis(&name("acme")), |(hash, _)| *hash);
+        redone.push(entry(record, &previous));
+    }
+    assert_eq!(redone.last().map(|(h, _)| h), stored.last().map(|(h, _)| h), "the chain ends as it did");
+    // Without a record that vouches for them they are found.
+    let found = audit(&redone, &[catalog(CATALOG)]);
+    assert_eq!(found.iter().map(|f| f.seq).collect::<Vec<_>>(), [3, 5], "{found:?}");
+    let mut account = Account::empty(name("acme"));
+    for (_, bytes) in &redone {
+        account.apply_bytes(bytes).expect("folds");
+    }
+    let vouching = operation::Draft::administrative(Event::Erased(erased, None));
+    let vouching = vouching.into_record(&account, account.tick(w.now), None, None);
+    redone.push(entry(&vouching, &account.chain));
+    assert_eq!(audit(&redone, &[catalog(CATALOG)]), []);
+    // An erased record that is altered afterwards is found all the same.
+    let mut altered = log[2].clone();
+    altered.key = None;
+    altered.effective_at = altered.effective_at.after("1s".parse().expect("span"));
+    let previous = redone[1].0;
+    redone[2] = entry(&altered, &previous);
+    let found = audit(&redone, &[catalog(CATALOG)]);
+    assert!(found.iter().any(|f| f.seq == 3 && f.dataset == Dataset::Chain), "{found:?}");
+}

@@ -11,11 +11,13 @@ use std::io::Write as _;
 use std::path::Path;
 
 use headworks_core::account::Account;
-use headworks_core::ledger::Record;
-use headworks_core::name::Name;
+use headworks_core::ledger::{Erasure, Event, Record, Seq};
+use headworks_core::name::{Label, Name};
+use headworks_core::operation::Draft;
 use headworks_core::time::Instant;
 
-use super::frame::{self, BLOCK_HEADER, SEGMENT_HEADER};
+use super::feed;
+use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
 use super::journal::{has_block_after, list};
 use super::{Embedded, Options};
 use crate::batch::Batch;
@@ -81,8 +83,12 @@ fn whole(bytes: &[u8], path: &Path, number: u32, is_last: bool) -> Result<usize,
 /// When a file cannot be read or written, the journal is damaged, or `to` holds another ledger.
 pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     let (from_dir, to_dir) = (data.join("journal"), to.join("journal"));
-    let numbers = list(&from_dir)?;
     std::fs::create_dir_all(&to_dir).map_err(io("creating", &to_dir))?;
+    // Before the journal: a place must not be ahead of what is copied.
+    for (reader, at) in feed::readers(data)? {
+        feed::acknowledge(to, &reader, at)?;
+    }
+    let numbers = list(&from_dir)?;
     let mut done = BackedUp::default();
     for &number in &numbers {
         let (from, to) = (from_dir.join(segment_name(number)), to_dir.join(segment_name(number)));
@@ -125,8 +131,11 @@ fn write_whole(to: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     write().map_err(io("writing", to))
 }
 
-/// Reads every record of a journal in the order it was written.
-fn each(journal: &Path, mut take: impl FnMut(Stored) -> Result<(), StoreError>) -> Result<(), StoreError> {
+/// Reads every record of a journal in the order it was written, each with the place of its block in the feed.
+fn each(
+    journal: &Path,
+    mut take: impl FnMut(Stored, Position) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let numbers = list(journal)?;
     for &number in &numbers {
         let path = journal.join(segment_name(number));
@@ -134,17 +143,126 @@ fn each(journal: &Path, mut take: impl FnMut(Stored) -> Result<(), StoreError>) 
         let end = whole(&bytes, &path, number, numbers.last() == Some(&number))?;
         let mut at = SEGMENT_HEADER;
         while let Some(payload) = bytes.get(at..end).and_then(frame::block) {
+            let place = Position { segment: number, offset: u32::try_from(at).unwrap_or(u32::MAX) };
             let mut inside = 0;
             while let Some(parsed) =
                 payload.get(inside..).filter(|rest| !rest.is_empty()).and_then(frame::entry)
             {
                 inside += parsed.length;
-                take(parsed.stored)?;
+                take(parsed.stored, place)?;
             }
             at += BLOCK_HEADER + payload.len();
         }
     }
     Ok(())
+}
+
+fn broken(account: &Name, seq: Seq, what: &str) -> StoreError {
+    StoreError::Unreadable(format!("account {account}, record {seq}: {what}"))
+}
+
+/// A ledger being written anew, record by record, into a data directory that has none.
+struct Rewrite {
+    store: Embedded,
+    batch: Batch,
+    /// Only name, number and hash of these states are kept; `None`: the account has ended.
+    ends: HashMap<Name, Option<Account>>,
+    /// Readers of the feed: the place acknowledged in the old one, and how many of the records written stand before it.
+    readers: Vec<(Name, u64, usize)>,
+    /// The place of the last record taken over.
+    last: u64,
+    done: Restored,
+}
+
+impl Rewrite {
+    fn begin(from: &Path, to: &Path) -> Result<Self, StoreError> {
+        let there = to.join("journal");
+        if there.exists() {
+            let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            return Err(StoreError::Io { doing: "restoring over the ledger in", path: there, source });
+        }
+        let journal = from.join("journal");
+        if !journal.is_dir() {
+            return Err(io("restoring from", &journal)(std::io::Error::from(std::io::ErrorKind::NotFound)));
+        }
+        std::fs::create_dir_all(to).map_err(io("creating", to))?;
+        let readers = feed::readers(from)?.into_iter().map(|(name, at)| (name, at, 0)).collect();
+        Ok(Self {
+            store: Embedded::open(to, Options::default())?,
+            batch: Batch::default(),
+            ends: HashMap::new(),
+            readers,
+            last: 0,
+            done: Restored::default(),
+        })
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let lost = self.store.append(&self.batch)?;
+        self.batch.clear();
+        match lost.first() {
+            None => Ok(()),
+            Some(account) => {
+                Err(StoreError::Unreadable(format!("account {account}: its records do not follow")))
+            }
+        }
+    }
+
+    /// Takes over a record that must have this hash.
+    fn take(
+        &mut self,
+        account: &Name,
+        record: &Record,
+        hash: [u8; 32],
+        at: Position,
+    ) -> Result<(), StoreError> {
+        const AT_ONCE: usize = 4_096;
+        // A block ends where a reader has got to, so that it has the same place in the new feed.
+        let at = at.to_u64();
+        if self.readers.iter().any(|(_, place, _)| (self.last..at).contains(&(place.saturating_sub(1)))) {
+            self.flush()?;
+        }
+        self.last = at;
+        let end = self.ends.entry(account.clone()).or_insert_with(|| Some(Account::empty(account.clone())));
+        let Some(state) = end else {
+            self.done.later += 1;
+            return Ok(());
+        };
+        if record.seq != state.seq + 1 {
+            return Err(broken(account, record.seq, "it does not follow the one before it"));
+        }
+        if self.batch.push(state, record) != hash {
+            return Err(broken(account, record.seq, "its bytes do not have the stored hash"));
+        }
+        (state.seq, state.chain) = (record.seq, hash);
+        self.done.records += 1;
+        for (_, place, before) in &mut self.readers {
+            *before += usize::from(at < *place);
+        }
+        if self.batch.entries().len() >= AT_ONCE { self.flush() } else { Ok(()) }
+    }
+
+    /// Ends the ledger: what readers of the feed have acknowledged, and the signing key, go with it.
+    fn finish(mut self, from: &Path, to: &Path) -> Result<Restored, StoreError> {
+        self.flush()?;
+        self.done.accounts = u64::try_from(self.store.accounts(None, usize::MAX)?.len()).unwrap_or(0);
+        let (mut place, mut seen) = (0, 0);
+        self.readers.sort_by_key(|(_, _, before)| *before);
+        for (reader, _, before) in std::mem::take(&mut self.readers) {
+            while let Some(fed) = self.store.feed(place)? {
+                if seen + fed.records.len() > before {
+                    break;
+                }
+                (place, seen) = (fed.next, seen + fed.records.len());
+            }
+            self.store.acknowledge(&reader, place)?;
+        }
+        let key = from.join("signing.key");
+        if key.exists() {
+            std::fs::copy(&key, to.join("signing.key")).map_err(io("copying", &key))?;
+        }
+        Ok(self.done)
+    }
 }
 
 /// Writes the ledger of a backup into a new data directory, up to before the instant where one is given. Every record
@@ -153,61 +271,61 @@ fn each(journal: &Path, mut take: impl FnMut(Stored) -> Result<(), StoreError>) 
 /// # Errors
 /// When `to` has a ledger, a file cannot be read or written, or a record is damaged or does not follow.
 pub fn restore(from: &Path, to: &Path, until: Option<Instant>) -> Result<Restored, StoreError> {
-    const AT_ONCE: usize = 4_096;
-    let there = to.join("journal");
-    if there.exists() {
-        let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-        return Err(StoreError::Io { doing: "restoring over the ledger in", path: there, source });
-    }
-    let journal = from.join("journal");
-    if !journal.is_dir() {
-        return Err(io("restoring from", &journal)(std::io::Error::from(std::io::ErrorKind::NotFound)));
-    }
-    std::fs::create_dir_all(to).map_err(io("creating", to))?;
-    let store = Embedded::open(to, Options::default())?;
-    // Only name, number and hash of these states are kept; nothing is folded.
-    let mut ends: HashMap<Name, Option<Account>> = HashMap::new();
-    let (mut batch, mut done) = (Batch::default(), Restored::default());
-    let broken = |stored: &Stored, what: String| {
-        StoreError::Index(format!("account {}, record {}: {what}", stored.account, stored.seq))
-    };
-    let flush = |batch: &mut Batch| -> Result<(), StoreError> {
-        let lost = store.append(batch)?;
-        batch.clear();
-        match lost.first() {
-            None => Ok(()),
-            Some(account) => Err(StoreError::Index(format!("account {account}: its records do not follow"))),
-        }
-    };
-    each(&journal, |stored| {
-        let record = Record::from_bytes(&stored.bytes).map_err(|e| broken(&stored, e.to_string()))?;
-        let end = ends
-            .entry(stored.account.clone())
-            .or_insert_with(|| Some(Account::empty(stored.account.clone())));
+    let mut rewrite = Rewrite::begin(from, to)?;
+    each(&from.join("journal"), |stored, at| {
+        let Stored { account, seq, hash, bytes } = stored;
+        let record = Record::from_bytes(&bytes).map_err(|e| broken(&account, seq, &e.to_string()))?;
         // An account ends with its first later record, whatever stands behind it.
         if until.is_some_and(|until| record.recorded_at >= until) {
-            *end = None;
+            rewrite.ends.insert(account.clone(), None);
         }
-        let Some(state) = end else {
-            done.later += 1;
-            return Ok(());
-        };
-        if record.seq != state.seq + 1 {
-            return Err(broken(&stored, "it does not follow the one before it".into()));
-        }
-        let hash = batch.push(state, &record);
-        if hash != stored.hash {
-            return Err(broken(&stored, "its bytes do not have the stored hash".into()));
-        }
-        (state.seq, state.chain) = (record.seq, hash);
-        done.records += 1;
-        if batch.entries().len() >= AT_ONCE { flush(&mut batch) } else { Ok(()) }
+        rewrite.take(&account, &record, hash, at)
     })?;
-    flush(&mut batch)?;
-    done.accounts = u64::try_from(store.accounts(None, usize::MAX)?.len()).unwrap_or(0);
-    let key = from.join("signing.key");
-    if key.exists() {
-        std::fs::copy(&key, to.join("signing.key")).map_err(io("copying", &key))?;
+    rewrite.finish(from, to)
+}
+
+/// Writes a ledger into a new data directory with personal data of one account erased. What was erased is in no file of
+/// the new directory; the old one is to be destroyed, and its backups.
+///
+/// # Errors
+/// As [`restore`], and when the account has no log.
+pub fn erase(
+    from: &Path,
+    to: &Path,
+    account: &Name,
+    erasure: &Erasure,
+    now: Instant,
+    reason: Option<&Label>,
+) -> Result<u64, StoreError> {
+    /// Erased records that one record of the erasure names.
+    const NAMED: usize = 4_096;
+    let mut rewrite = Rewrite::begin(from, to)?;
+    let mut state = Account::empty(account.clone());
+    let mut erased = Vec::new();
+    let mut last = Position { segment: 0, offset: 0 };
+    each(&from.join("journal"), |stored, at| {
+        last = at;
+        let mut record = Record::from_bytes(&stored.bytes)
+            .map_err(|e| broken(&stored.account, stored.seq, &e.to_string()))?;
+        if stored.account == *account {
+            erased.extend(erasure.erase(&mut record, stored.hash));
+            state
+                .apply(&record, stored.hash)
+                .map_err(|e| StoreError::Unreadable(format!("account {account}: {e}")))?;
+        }
+        rewrite.take(&stored.account, &record, stored.hash, at)
+    })?;
+    if !state.is_open() {
+        return Err(StoreError::Unreadable(format!("there is no account {account}")));
     }
-    Ok(done)
+    for part in erased.chunks(NAMED) {
+        let event = Event::Erased(part.to_vec(), reason.cloned());
+        let at = state.tick(now);
+        let record = Draft::administrative(event).into_record(&state, at, None, None);
+        let hash = record.link(&state.chain, &record.to_bytes());
+        rewrite.take(account, &record, hash, last)?;
+        state.apply(&record, hash).map_err(|e| StoreError::Unreadable(format!("account {account}: {e}")))?;
+    }
+    rewrite.finish(from, to)?;
+    Ok(u64::try_from(erased.len()).unwrap_or(u64::MAX))
 }

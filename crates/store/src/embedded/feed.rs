@@ -55,6 +55,25 @@ fn file_of(dir: &Path, reader: &Name) -> PathBuf {
     dir.join("outbox").join(format!("{reader}.position"))
 }
 
+/// The readers of the feed, and how far each has acknowledged it.
+pub(super) fn readers(dir: &Path) -> Result<Vec<(Name, u64)>, StoreError> {
+    let outbox = dir.join("outbox");
+    let io = |source| StoreError::Io { doing: "listing", path: outbox.clone(), source };
+    let mut found = Vec::new();
+    if !outbox.is_dir() {
+        return Ok(found);
+    }
+    for file in std::fs::read_dir(&outbox).map_err(io)? {
+        let name = file.map_err(io)?.file_name();
+        let reader = name.to_str().and_then(|n| Name::new(n.strip_suffix(".position")?).ok());
+        if let Some(reader) = reader {
+            let at = acknowledged(dir, &reader)?;
+            found.push((reader, at));
+        }
+    }
+    Ok(found)
+}
+
 /// How far a reader has acknowledged the feed; 0 when it never has.
 pub(super) fn acknowledged(dir: &Path, reader: &Name) -> Result<u64, StoreError> {
     let path = file_of(dir, reader);

@@ -22,7 +22,7 @@ mod frame;
 mod index;
 mod journal;
 
-pub use backup::{BackedUp, Restored, backup, restore};
+pub use backup::{BackedUp, Restored, backup, erase, restore};
 use frame::{Parsed, Position};
 use index::Index;
 use journal::{Segments, Writer};

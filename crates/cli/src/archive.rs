@@ -1,0 +1,113 @@
+//! `headworks export-account` and `import-account`: one account's whole log as a file that any Headworks can take over.
+//!
+//! A line for each record: its number, its chain hash and its canonical bytes. The hashes are what vouches for the file:
+//! a statement's signed checkpoint names the last one.
+
+use std::io::{BufRead as _, Write as _};
+use std::path::Path;
+
+use headworks_core::account::Account;
+use headworks_core::audit::Auditor;
+use headworks_core::ledger::Record;
+use headworks_core::name::Name;
+use headworks_store::{Batch, Store as _};
+use serde::{Deserialize, Serialize};
+
+use crate::Outcome;
+use crate::bench::Failed;
+use crate::ledger::open;
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    account: Name,
+    seq: u64,
+    hash: String,
+    bytes: String,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    pairs.map(|pair| u8::from_str_radix(pair.filter(|p| p.len() == 2)?, 16).ok()).collect()
+}
+
+/// `headworks export-account`.
+pub(crate) fn export(account: &Name, data: &Path, to: &Path) -> Outcome {
+    let store = open(data)?;
+    let partial = to.with_extension("partial");
+    let mut out = std::io::BufWriter::new(std::fs::File::create(&partial)?);
+    let mut next = 1;
+    loop {
+        let page = store.read(account, next, 1_000)?;
+        let Some(last) = page.last() else { break };
+        next = last.seq + 1;
+        for record in &page {
+            let line = Line {
+                account: record.account.clone(),
+                seq: record.seq,
+                hash: hex(&record.hash),
+                bytes: hex(&record.bytes),
+            };
+            serde_json::to_writer(&mut out, &line)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    if next == 1 {
+        std::fs::remove_file(&partial)?;
+        return Err(format!("there is no account `{account}` in {}", data.display()).into());
+    }
+    out.into_inner().map_err(|e| e.to_string())?.sync_all()?;
+    std::fs::rename(&partial, to)?;
+    println!("{}: {} records of {account}", to.display(), next - 1);
+    Ok(())
+}
+
+/// `headworks import-account`: everything is checked before anything is written.
+pub(crate) fn import(file: &Path, data: &Path) -> Outcome {
+    let store = open(data)?;
+    let text =
+        std::io::BufReader::new(std::fs::File::open(file).map_err(|e| format!("{}: {e}", file.display()))?);
+    let mut records: Vec<Record> = Vec::new();
+    let mut auditor: Option<(Name, Auditor<'_>)> = None;
+    for (n, line) in text.lines().enumerate() {
+        let at = |what: &str| format!("{}, line {}: {what}", file.display(), n + 1);
+        let line: Line = serde_json::from_str(&line?).map_err(|e| at(&e.to_string()))?;
+        let parts = unhex(&line.bytes).zip(unhex(&line.hash).and_then(|h| <[u8; 32]>::try_from(h).ok()));
+        let (bytes, hash) = parts.ok_or_else(|| at("`bytes` and `hash` are hexadecimal"))?;
+        let (account, auditor) =
+            auditor.get_or_insert_with(|| (line.account.clone(), Auditor::new(&line.account, &[])));
+        if *account != line.account {
+            return Err(at("it is of another account").into());
+        }
+        auditor.record(line.seq, hash, &bytes);
+        records.push(Record::from_bytes(&bytes).map_err(|e| at(&e.to_string()))?);
+    }
+    let (account, auditor) =
+        auditor.ok_or_else(|| format!("{}: there is no record in it", file.display()))?;
+    if let Some(finding) = auditor.into_findings().first() {
+        return Err(format!("{}: {finding}; nothing was imported", file.display()).into());
+    }
+    if !store.read(&account, 1, 1)?.is_empty() {
+        return Err(
+            format!("{} has an account `{account}` already; nothing was imported", data.display()).into()
+        );
+    }
+    write(&store, &account, &records)?;
+    println!("{}: {} records of {account}", data.display(), records.len());
+    Ok(())
+}
+
+/// Writes the whole log as one batch, so that it is there whole or not at all.
+fn write(store: &headworks_store::Embedded, account: &Name, records: &[Record]) -> Result<(), Failed> {
+    let mut batch = Batch::default();
+    let mut end = Account::empty(account.clone());
+    for record in records {
+        let hash = batch.push(&end, record);
+        (end.seq, end.chain) = (record.seq, hash);
+    }
+    let lost = store.append(&batch)?;
+    if lost.is_empty() { Ok(()) } else { Err(format!("account {account} was opened meanwhile").into()) }
+}

@@ -1,0 +1,132 @@
+//! Erasing personal data from records without breaking the chain.
+//!
+//! An erased record keeps the chain hash that it had, so that everything after it still follows; a later record of the same
+//! log has the digest of what it says now, so that nobody can pass an altered record for an erased one.
+//! R1 names are replaced by pseudonyms that are the same throughout one erasure, so windows and caps of a member stay
+//! apart (`an_erased_log_folds_and_reconciles`). R2 amounts, prices and instants never change.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+
+use super::{Denials, Dimension, Event, Late, Periodic, Record, Seq, Use};
+use crate::account::Settings;
+use crate::name::{Label, Name, Path, Segment};
+
+/// What to erase.
+#[derive(Clone, Debug)]
+pub struct Erasure {
+    /// Segments of paths, such as `user:alice`.
+    pub segments: Vec<Segment>,
+    /// Dimensions, by name and value.
+    pub dimensions: Vec<Dimension>,
+    /// Random, thrown away afterwards: pseudonyms cannot be computed again.
+    pub secret: [u8; 32],
+}
+
+/// A record that was erased, and the digest of what it says now.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Erased {
+    /// The record.
+    #[n(0)]
+    pub seq: Seq,
+    /// BLAKE3 of its bytes.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub digest: [u8; 32],
+}
+
+impl Erasure {
+    fn pseudonym(&self, kind: &str, text: &str) -> alloc::string::String {
+        let hash = blake3::keyed_hash(&self.secret, format!("{kind}\0{text}").as_bytes());
+        format!("erased-{}", hash.to_hex().get(..16).unwrap_or_default())
+    }
+
+    fn segment(&self, segment: &mut Segment) -> bool {
+        let found = self.segments.contains(segment);
+        if found && let Ok(name) = Name::new(&self.pseudonym(segment.level.as_str(), segment.name.as_str())) {
+            segment.name = name;
+        }
+        found
+    }
+
+    fn path(&self, path: &mut Path) -> bool {
+        path.segments_mut().iter_mut().fold(false, |any, segment| self.segment(segment) | any)
+    }
+
+    fn dimensions(&self, dimensions: &mut [Dimension]) -> bool {
+        let mut any = false;
+        for dimension in dimensions.iter_mut().filter(|d| self.dimensions.contains(d)) {
+            if let Ok(value) = Label::new(&self.pseudonym(dimension.name.as_str(), dimension.value.as_str()))
+            {
+                dimension.value = value;
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn usage(&self, usage: &mut Use) -> bool {
+        self.path(&mut usage.path) | self.dimensions(&mut usage.dimensions)
+    }
+
+    fn settings(&self, settings: &mut Settings) -> bool {
+        let any = settings.segments.iter_mut().fold(false, |any, s| self.segment(&mut s.segment) | any);
+        settings.segments.sort_by(|a, b| a.segment.cmp(&b.segment));
+        any
+    }
+
+    fn denials(&self, denials: &mut Denials) -> bool {
+        denials.recent.iter_mut().fold(false, |any, d| self.usage(&mut d.usage) | any)
+    }
+
+    fn event(&self, event: &mut Event) -> bool {
+        match event {
+            Event::Opened(settings) | Event::Changed(settings, _) => self.settings(settings),
+            Event::Authorized(usage, ..) => self.usage(usage),
+            Event::Extended(_, usage, _, _, progress) => {
+                let of_progress = progress.as_mut().is_some_and(|p| self.usage(p));
+                self.usage(usage) | of_progress
+            }
+            Event::Settled(_, charge, _)
+            | Event::Expired(_, Some(charge))
+            | Event::Charged(charge, _)
+            | Event::Corrected(_, charge) => self.usage(&mut charge.usage),
+            Event::Refunded { path, .. } => self.path(path),
+            Event::Denied(denials) => self.denials(denials),
+            Event::Late(Late::Quarantined(late)) => {
+                self.path(&mut late.path) | self.dimensions(&mut late.dimensions)
+            }
+            Event::Periodic(periodic) => match &mut **periodic {
+                Periodic::Redeemed(_, path, _) => self.path(path),
+                Periodic::PlanChanged(change) => self.settings(&mut change.settings),
+                Periodic::RolledOver(_)
+                | Periodic::Renewed(..)
+                | Periodic::Ended(_)
+                | Periodic::Banked(_) => false,
+            },
+            Event::Released(_)
+            | Event::Expired(_, None)
+            | Event::Granted
+            | Event::GrantExpired(_)
+            | Event::Voided(..)
+            | Event::Adjusted(..)
+            | Event::CatalogLoaded(..)
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked(_)
+            | Event::Late(Late::Discarded(..))
+            | Event::Alert(_)
+            | Event::Server(_)
+            | Event::Erased(..) => false,
+        }
+    }
+
+    /// Erases from a record whose chain hash is known; what it is called now, where anything was.
+    pub fn erase(&self, record: &mut Record, hash: [u8; 32]) -> Option<Erased> {
+        if !self.event(&mut record.event) {
+            return None;
+        }
+        record.erased = Some(hash.into());
+        Some(Erased { seq: record.seq, digest: *blake3::hash(&record.to_bytes()).as_bytes() })
+    }
+}
