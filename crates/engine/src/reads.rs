@@ -1,5 +1,6 @@
 //! Reading stored records: logs, statements, denials, accounts.
 
+use headworks_core::amount::Credits;
 use headworks_core::ledger::{Denial, Event, IndexKey, Once, Record, SYSTEM, Seq};
 use headworks_core::name::Name;
 use headworks_core::statement::Statement;
@@ -53,6 +54,35 @@ impl Engine {
                 return Ok(Some(statement));
             }
             // A long log must not keep others waiting.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The balance as of two instants: what had happened by `effective`, as it was known at `recorded`. Free and held
+    /// credits, less what is owed.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn balance_as_of(
+        &self,
+        account: &Name,
+        effective: Instant,
+        recorded: Instant,
+        unit: Option<&Name>,
+    ) -> Result<Credits, EngineError> {
+        self.view(account, |_| Ok(())).await?;
+        let mut statement = Statement::new(Instant::NEVER, Instant::NEVER, unit.cloned());
+        let mut next = 1;
+        loop {
+            let page = self.store.read(account, next, 1_000)?;
+            let Some(last) = page.last() else { return Ok(statement.closing) };
+            next = last.seq + 1;
+            for stored in &page {
+                let record = decode(&stored.bytes)?;
+                if record.recorded_at <= recorded && record.effective_at <= effective {
+                    statement.take(&record, stored.hash);
+                }
+            }
             tokio::task::yield_now().await;
         }
     }

@@ -9,7 +9,7 @@ use headworks_core::account::{self as core, Settings};
 use headworks_core::ledger::{CREDITS, Record};
 use headworks_core::name::{Name, Segment};
 use headworks_core::operation::{Context, Refusal};
-use headworks_core::time::Instant;
+use headworks_core::time::{Instant, Span};
 use headworks_core::view;
 use headworks_engine::EngineError;
 use headworks_wire as wire;
@@ -210,6 +210,40 @@ pub(super) async fn balances(
     let at = moment.at.unwrap_or_default();
     let unit = moment.unit.filter(|u| u.as_str() != CREDITS);
     Ok(Json(app.engine.view_at(&account, at, |ctx| Ok(balances_of(ctx, unit.as_ref()))).await?))
+}
+
+/// Two instants that a balance is asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AsOf {
+    /// What had happened by this instant. Default: now.
+    #[param(value_type = Option<String>, format = DateTime)]
+    effective_at: Option<Instant>,
+    /// As it was known at this instant. Default: now.
+    #[param(value_type = Option<String>, format = DateTime)]
+    recorded_at: Option<Instant>,
+    /// The unit of credits. Default `credits`.
+    #[param(value_type = Option<String>)]
+    unit: Option<Name>,
+}
+
+/// Show a balance as of two instants: what had happened by one, as it was known at the other
+#[utoipa::path(get, path = "/v1/accounts/{id}/balances/as-of", tag = "accounts",
+    params(("id" = String, Path, description = "The account"), AsOf),
+    responses((status = 200, description = "The balance; corrections and late use count from when they took effect or were recorded", body = wire::BalanceAsOf),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn balance_as_of(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    Parameters(as_of): Parameters<AsOf>,
+) -> Result<Json<wire::BalanceAsOf>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    let now = app.engine.clock().now().after(Span::from_micros(1));
+    let (effective_at, recorded_at) = (as_of.effective_at.unwrap_or(now), as_of.recorded_at.unwrap_or(now));
+    let unit = as_of.unit.filter(|u| u.as_str() != CREDITS);
+    let balance = app.engine.balance_as_of(&account, effective_at, recorded_at, unit.as_ref()).await?;
+    Ok(Json(wire::BalanceAsOf { effective_at, recorded_at, unit: unit_name(unit.as_ref()), balance }))
 }
 
 fn unit_name(unit: Option<&Name>) -> String {

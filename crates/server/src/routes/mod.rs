@@ -96,6 +96,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(accounts::open, accounts::list))
         .routes(routes!(accounts::show, accounts::change))
         .routes(routes!(accounts::balances))
+        .routes(routes!(accounts::balance_as_of))
         .routes(routes!(accounts::windows))
         .routes(routes!(accounts::holds))
         .routes(routes!(accounts::records))

@@ -184,6 +184,15 @@ async fn late_use_is_charged_or_waits() {
     let path = format!("/v1/accounts/acme/quarantine/{}", waiting["uses"][0]["id"].as_str().expect("id"));
     post(&s, &path, "", json!({"action": "accept"})).await;
     assert_eq!(available(&s).await, "4");
+    // Two days ago nothing had been used; an hour after the first late use, 3 had, as is known now.
+    let as_of = |query: String| {
+        let s = &s;
+        async move { s.call("GET", &format!("/v1/accounts/acme/balances/as-of{query}"), "", "").await.body }
+    };
+    let then = ago("46h");
+    assert_eq!(as_of(format!("?effective_at={then}")).await["balance"], "-6", "granted since, used before");
+    assert_eq!(as_of(format!("?recorded_at={then}")).await["balance"], "0");
+    assert_eq!(as_of(String::new()).await["balance"], "4");
     late["effective_at"] = json!("2100-01-01T00:00:00Z");
     let future = s.call("POST", "/v1/record", "l3", &late.to_string()).await;
     assert_eq!((future.status, future.problem()), (422, "invalid_request"));

@@ -102,6 +102,22 @@ pub struct Balances {
     pub schedules: Vec<Schedule>,
 }
 
+/// A balance as of two instants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BalanceAsOf {
+    /// What had happened by this instant,
+    #[schema(value_type = String, format = DateTime)]
+    pub effective_at: Instant,
+    /// as it was known at this one.
+    #[schema(value_type = String, format = DateTime)]
+    pub recorded_at: Instant,
+    /// The unit of credits.
+    pub unit: String,
+    /// Free and held credits, less what is owed.
+    #[schema(value_type = String)]
+    pub balance: Credits,
+}
+
 /// A grant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Grant {
