@@ -117,11 +117,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
-    /// Write a ledger into a new data directory with personal data of one account erased; the chain stays whole
+    /// Write a ledger anew with personal data of one account erased
     Erase(EraseArguments),
     /// Write one of the ledger's datasets as rows
     Export(ExportArguments),
-    /// Record use from a file of CloudEvents or a CSV table; resumable, and nothing counts twice
+    /// Record use from a file of CloudEvents or a CSV table
     Import(ImportArguments),
     /// Show what moved an account's balance in a period, signed
     Statement(StatementArguments),
