@@ -70,6 +70,8 @@ pub enum EngineError {
     AlreadyRedeemed(Seq, Seq),
     /// There is no such record.
     UnknownRecord(Seq),
+    /// A look ahead goes through too many ends and boundaries; how far it came.
+    TooFarAhead(Instant),
     /// There is no such API key.
     UnknownKey(Name),
     /// There is no such webhook.
@@ -113,6 +115,9 @@ impl fmt::Display for EngineError {
                 write!(f, "reset {token} was redeemed before, by record {by}")
             }
             Self::UnknownRecord(seq) => write!(f, "the account has no record {seq}"),
+            Self::TooFarAhead(at) => {
+                write!(f, "too much happens until then; ask for an instant before {at}")
+            }
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),
             Self::Overloaded => f.write_str("too many requests are waiting to be stored; retry shortly"),

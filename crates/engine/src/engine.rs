@@ -28,6 +28,9 @@ use crate::stats::Stats;
 /// How long the key of a denial is remembered.
 const DENIAL_REMEMBERED: Span = Span::from_secs(30);
 
+/// Most ends and boundaries that a look ahead goes through.
+const STEPS_AHEAD_MAX: usize = 10_000;
+
 /// Bounds of the engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -545,8 +548,14 @@ impl Engine {
         }
         // What will have passed its deadline counts as ended, each at its own instant; the sweeper writes it when it does.
         let mut ahead = slot.account.clone();
+        drop(shard);
         ahead.settle_wake();
+        let mut steps = 0;
         while ahead.wakes_at <= until {
+            steps += 1;
+            if steps > STEPS_AHEAD_MAX {
+                return Err(EngineError::TooFarAhead(ahead.wakes_at));
+            }
             let end = ahead.wakes_at;
             let ctx = Context { account: &ahead, catalog: &catalog, now: ahead.tick(end) };
             let Some(draft) = next_end(ctx, end)? else {

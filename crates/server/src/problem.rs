@@ -84,6 +84,7 @@ impl From<EngineError> for Failure {
             EngineError::AlreadyRefunded(..) => (StatusCode::CONFLICT, "already_refunded"),
             EngineError::AlreadyRedeemed(..) => (StatusCode::CONFLICT, "already_redeemed"),
             EngineError::UnknownRecord(_) => (StatusCode::NOT_FOUND, "unknown_record"),
+            EngineError::TooFarAhead(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request"),
             EngineError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown_webhook"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
             EngineError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),

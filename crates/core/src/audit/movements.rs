@@ -86,7 +86,10 @@ pub(super) fn check_movements(
             }
             check_unwound(record, past, drawn, &charge.draws, found);
         }
-        Event::Periodic(event) => expect(periodic(record, before, event)?),
+        Event::Periodic(event) => {
+            expect(periodic(record, before, event)?);
+            check_opened(record, found);
+        }
         Event::Opened(_)
         | Event::Changed(..)
         | Event::Denied(_)

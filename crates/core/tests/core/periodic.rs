@@ -343,3 +343,54 @@ fn what_cannot_recur_is_refused() {
     );
     w.pass("1s");
 }
+
+/// A log with everything that comes again and everything that was corrected.
+fn busy() -> World {
+    let mut w = World::new(CATALOG, "p");
+    let id = recurring(&mut w, "100", monthly(Some(("5", "20")), Overage::Keep));
+    spend(&mut w, 70);
+    let charge = w.log.last().expect("charged").clone();
+    w.now = at("2026-06-11T12:00:00Z");
+    change(&mut w, false, &[(id, "160")], true);
+    let fewer = operation::Correct {
+        quantities: crate::common::quantities(&[("input", 60)]),
+        reprice: false,
+    };
+    let draft = operation::correct(w.ctx(), &charge, &fewer, &[], None).expect("corrects");
+    w.append(draft);
+    bank(&mut w, &["tasks.five"]);
+    task(&mut w);
+    redeem(&mut w, None).expect("resets");
+    w.now = at("2026-08-02T00:00:00Z");
+    sweep(&mut w);
+    w
+}
+
+#[test]
+fn an_altered_movement_of_any_kind_is_named() {
+    let w = busy();
+    trusted(&w);
+    let catalogs = [catalog(CATALOG)];
+    let one = credits("0.000000001");
+    let mut kinds = std::collections::BTreeSet::new();
+    for i in 0..w.log.len() {
+        let alterations = w.log[i].movements.len() + usize::from(w.log[i].opens.is_some());
+        for n in 0..alterations {
+            let mut log = w.log.clone();
+            match log[i].movements.get_mut(n) {
+                Some(movement) => movement.amount = movement.amount.checked_add(one).expect("sum"),
+                None => {
+                    let terms = log[i].opens.as_mut().expect("opens");
+                    terms.amount = terms.amount.checked_add(one).expect("sum");
+                }
+            }
+            let seq = log[i].seq;
+            let found = audit(&chained(&log), &catalogs);
+            assert!(found.iter().any(|f| f.seq == seq), "{seq} {}: {found:?}", w.log[i].event.kind());
+            kinds.insert(w.log[i].event.kind());
+        }
+    }
+    for kind in ["rolled_over", "renewed", "plan_changed", "corrected", "grant_expired", "granted", "charged"] {
+        assert!(kinds.contains(kind), "{kind} is not in {kinds:?}");
+    }
+}
