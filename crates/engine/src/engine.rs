@@ -11,7 +11,7 @@ use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record, Webhook};
 use headworks_core::name::Name;
-use headworks_core::operation::{Context, Draft, ask_top_up, cross, next_end};
+use headworks_core::operation::{Context, Draft, ask_top_up, charge_of, cross, next_end};
 use headworks_core::time::{Instant, Span};
 use headworks_store::Store;
 
@@ -332,6 +332,12 @@ impl Engine {
         | Event::Charged(_, decision) = &record.event
         {
             self.stats.decided(decision.outcome, decision.reason);
+        }
+        if let Some(excess) = charge_of(record).and_then(|c| c.excess.as_ref()) {
+            let unpaid = excess.refunded.nano().saturating_add(excess.owed.nano());
+            if unpaid > 0 {
+                self.stats.overshot(unpaid);
+            }
         }
     }
 

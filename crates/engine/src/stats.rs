@@ -22,6 +22,10 @@ pub struct Stats {
     pub replays: AtomicU64,
     /// Requests refused because too much was waiting.
     pub overloads: AtomicU64,
+    /// Charges that no source paid in full: what was refunded or is owed.
+    pub overshoots: AtomicU64,
+    /// The largest of them, in nano-credits: by how much holds were too small at worst.
+    pub overshoot_max: AtomicU64,
     /// Commits that lost to another writer and were decided again.
     pub conflicts: AtomicU64,
 }
@@ -46,6 +50,11 @@ impl Stats {
         };
         count(&self.reasons, Reason::ALL.iter().position(|r| *r == reason));
         count(&self.outcomes, OUTCOMES.iter().position(|o| *o == outcome));
+    }
+
+    pub(crate) fn overshot(&self, nano: i64) {
+        self.overshoots.fetch_add(1, Ordering::Relaxed);
+        self.overshoot_max.fetch_max(u64::try_from(nano).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// The decisions so far.

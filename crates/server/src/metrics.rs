@@ -90,6 +90,10 @@ impl Collector for EngineCollector {
             "Commits decided again after losing to another writer",
             load(&stats.conflicts),
         )?;
+        counter(&mut e, "overshoots", "Charges that no source paid in full", load(&stats.overshoots))?;
+        let largest = ConstGauge::new(i64::try_from(load(&stats.overshoot_max)).unwrap_or(i64::MAX));
+        let help = "The largest unpaid part of a charge since the start, in nano-credits";
+        largest.encode(e.encode_descriptor("overshoot_max_nano", help, None, largest.metric_type())?)?;
         let (last, passes) = self.0.reconciled();
         counter(&mut e, "reconcile_passes", "Passes of online reconciliation that have ended", passes)?;
         let found = last.map_or(0, |pass| pass.report.found);

@@ -15,10 +15,10 @@ use core::fmt;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::account::Account;
+use crate::account::{Account, Schedule};
 use crate::catalog::Catalog;
 use crate::decision::Draws;
-use crate::ledger::{Event, GrantId, Record, Seq, chain};
+use crate::ledger::{Event, GrantId, Periodic, Record, Seq, chain};
 use crate::name::Name;
 use crate::operation::charge_of;
 use crate::time::Instant;
@@ -86,7 +86,7 @@ struct Past {
 }
 
 impl Past {
-    fn take(&mut self, record: &Record) {
+    fn take(&mut self, record: &Record, before: &Account) {
         if let Some(charge) = charge_of(record) {
             self.charges.insert(record.seq, charge.draws.clone());
         }
@@ -98,6 +98,17 @@ impl Past {
         }
         if let Event::Voided(id, _) = record.event {
             self.voided.insert(id);
+        }
+        // A billing anchor that moves ends the periods that follow it.
+        if let Event::Periodic(event) = &record.event
+            && let Periodic::PlanChanged(change) = &**event
+            && change.moved_from.is_some()
+        {
+            let follows = |s: &&Schedule| s.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none());
+            for schedule in before.extras().schedules.iter().filter(follows) {
+                let end = self.expiries.entry(schedule.current).or_insert(record.recorded_at);
+                *end = (*end).min(record.recorded_at);
+            }
         }
     }
 }
@@ -234,7 +245,7 @@ impl<'a> Auditor<'a> {
                 }
             }
         }
-        self.past.take(record);
+        self.past.take(record, &self.account);
         if !self.folds {
             return;
         }

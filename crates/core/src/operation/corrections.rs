@@ -114,10 +114,18 @@ pub(crate) fn correct_to(
     let unit = charge.usage.credit_unit.clone();
     let mut back = Unwinding::new(ctx, closed, unit.as_ref());
     let mut draft = Draft { unit, ..Draft::following(record.seq, Event::Granted) };
-    for draw in charge.draws.iter().rev() {
-        let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
-        let kept = kept.iter().find(same).map_or(0, |k| k.credits().nano());
-        back.unwind(&mut draft, draw, draw.credits().nano() - kept);
+    // A source may stand twice in a receipt, for the hold and for what was beyond it: what is kept is in the same order.
+    let mut rest = kept.iter().peekable();
+    let parts: Vec<i64> = charge
+        .draws
+        .iter()
+        .map(|draw| {
+            let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
+            draw.credits().nano() - rest.next_if(same).map_or(0, |k| k.credits().nano())
+        })
+        .collect();
+    for (draw, part) in charge.draws.iter().zip(parts).rev() {
+        back.unwind(&mut draft, draw, part);
     }
     open_goodwill(ctx, &mut draft, back.goodwill);
     back.open_repaid(&mut draft);

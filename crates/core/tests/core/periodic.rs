@@ -1,11 +1,12 @@
 //! Recurring grants, rollover, banked resets and changes of plan: the vectors of the contract.
 
 use headworks_core::ledger::{
-    Category, Event, GrantId, Overage, Periodic, Recurrence, ResetTerms, Rollover, WHOLE,
+    Category, Event, GrantId, Overage, Periodic, Record, Recurrence, ResetTerms, Rollover, WHOLE,
 };
 use headworks_core::name::{Label, Path};
 use headworks_core::operation::{self, ChangePlan, NewGrant, Refusal};
 use headworks_core::time::{Every, Instant};
+use proptest::prelude::*;
 
 use crate::audit::{audit, chained, replayed};
 use crate::common::{AskExt as _, World, ask, at, catalog, credits, name};
@@ -352,10 +353,8 @@ fn busy() -> World {
     let charge = w.log.last().expect("charged").clone();
     w.now = at("2026-06-11T12:00:00Z");
     change(&mut w, false, &[(id, "160")], true);
-    let fewer = operation::Correct {
-        quantities: crate::common::quantities(&[("input", 60)]),
-        reprice: false,
-    };
+    let fewer =
+        operation::Correct { quantities: crate::common::quantities(&[("input", 60)]), reprice: false };
     let draft = operation::correct(w.ctx(), &charge, &fewer, &[], None).expect("corrects");
     w.append(draft);
     bank(&mut w, &["tasks.five"]);
@@ -390,7 +389,171 @@ fn an_altered_movement_of_any_kind_is_named() {
             kinds.insert(w.log[i].event.kind());
         }
     }
-    for kind in ["rolled_over", "renewed", "plan_changed", "corrected", "grant_expired", "granted", "charged"] {
+    for kind in ["rolled_over", "renewed", "plan_changed", "corrected", "grant_expired", "granted", "charged"]
+    {
         assert!(kinds.contains(kind), "{kind} is not in {kinds:?}");
     }
+}
+
+/// Something that happens to an account; numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Act {
+    Spend(u64),
+    HoldAndSettle(u64, u64),
+    Refund(usize),
+    Correct(usize, u64),
+    Grant(u64, bool),
+    ChangePlan(u64, bool, bool),
+    Bank,
+    Redeem,
+    Void(usize),
+    Wait(u32),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        4 => (1_u64..60).prop_map(Act::Spend),
+        2 => (1_u64..60, 0_u64..90).prop_map(|(held, used)| Act::HoldAndSettle(held, used)),
+        2 => any::<usize>().prop_map(Act::Refund),
+        4 => (any::<usize>(), 0_u64..90).prop_map(|(n, to)| Act::Correct(n, to)),
+        2 => (1_u64..80, any::<bool>()).prop_map(|(n, expires)| Act::Grant(n, expires)),
+        2 => (1_u64..200, any::<bool>(), any::<bool>()).prop_map(|(n, moves, prorates)| Act::ChangePlan(n, moves, prorates)),
+        1 => Just(Act::Bank),
+        1 => Just(Act::Redeem),
+        1 => any::<usize>().prop_map(Act::Void),
+        3 => (1_u32..60).prop_map(Act::Wait),
+    ];
+    proptest::collection::vec(act, 1..40)
+}
+
+/// Charges that nothing has taken the place of yet.
+fn live_charges(w: &World) -> Vec<Record> {
+    let gone = |seq: u64| {
+        w.log.iter().any(|r| match &r.event {
+            Event::Refunded { charge, .. } => *charge == seq,
+            Event::Corrected(correcting, _) => correcting.charge == seq,
+            _ => false,
+        })
+    };
+    w.log.iter().filter(|r| operation::charge_of(r).is_some() && !gone(r.seq)).cloned().collect()
+}
+
+/// The records that closed grants are looked up in: those that opened them, and those that voided them.
+fn closed(w: &World) -> Vec<Record> {
+    let matters = |r: &&Record| r.opens.is_some() || matches!(r.event, Event::Voided(..));
+    w.log.iter().filter(matters).cloned().collect()
+}
+
+fn pick<T: Clone>(list: &[T], n: usize) -> Option<T> {
+    list.get(n % list.len().max(1)).cloned()
+}
+
+fn correct_to(w: &mut World, charge: &Record, input: u64) -> Result<u64, Refusal> {
+    let to =
+        operation::Correct { quantities: crate::common::quantities(&[("input", input)]), reprice: false };
+    let draft = operation::correct(w.ctx(), charge, &to, &closed(w), None)?;
+    Ok(w.append(draft))
+}
+
+fn act(w: &mut World, act: &Act) {
+    let draft = match act {
+        Act::Spend(n) => {
+            w.ask(&ask("owing", &[("input", *n)]).now());
+            return;
+        }
+        Act::HoldAndSettle(held, used) => {
+            if w.hold("owing", &[("input", *held)]).outcome.is_granted() {
+                let hold = w.account.seq;
+                w.settle(hold, &[("input", *used)]).expect("settles");
+            }
+            return;
+        }
+        Act::Refund(n) => {
+            let Some(charge) = pick(&live_charges(w), *n) else { return };
+            operation::refund(w.ctx(), &charge, None, &closed(w), None)
+        }
+        Act::Correct(n, to) => {
+            if let Some(charge) = pick(&live_charges(w), *n)
+                && let Err(e) = correct_to(w, &charge, *to)
+            {
+                assert!(matches!(e, Refusal::NothingToCorrect | Refusal::UnknownMeter(_)), "{e}");
+            }
+            return;
+        }
+        Act::Grant(n, expires) => {
+            let expires_at = expires.then(|| w.now.after("20d".parse().expect("span")));
+            let amount = credits(&n.to_string());
+            operation::grant(w.ctx(), &NewGrant { expires_at, ..NewGrant::new(amount, Category::Purchased) })
+        }
+        Act::ChangePlan(n, move_anchor, prorate) => {
+            let schedules = &w.account.extras().schedules;
+            let amounts = schedules.iter().map(|s| (s.id, credits(&n.to_string()))).collect();
+            let (move_anchor, prorate) = (*move_anchor, *prorate);
+            let ask = ChangePlan { plan: name("p"), move_anchor, amounts, prorate, reason: None };
+            operation::change_plan(w.ctx(), &ask)
+        }
+        Act::Bank => {
+            bank(w, &["tasks.five", "daily"]);
+            task(w);
+            return;
+        }
+        Act::Redeem => match operation::redeem_reset(w.ctx(), None, &Path::default()) {
+            Err(Refusal::NoReset | Refusal::NothingToReset) => return,
+            draft => draft,
+        },
+        Act::Void(n) => {
+            let ids: Vec<GrantId> = w.account.grants.iter().filter(|g| !g.voided).map(|g| g.id).collect();
+            let Some(id) = pick(&ids, *n) else { return };
+            operation::void(w.ctx(), id, None)
+        }
+        Act::Wait(days) => {
+            w.now = w.now.after(format!("{days}d").parse().expect("span"));
+            sweep(w);
+            return;
+        }
+    };
+    w.append(draft.unwrap_or_else(|e| panic!("{act:?}: {e}")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Conservation after every record (`World::append` checks the books), an audit without findings, the same bytes again.
+    #[test]
+    fn whatever_happens_the_ledger_adds_up(list in acts()) {
+        let mut w = World::new(CATALOG, "p");
+        recurring(&mut w, "100", monthly(Some(("5", "20")), Overage::Keep));
+        for one in &list {
+            sweep(&mut w);
+            act(&mut w, one);
+        }
+        trusted(&w);
+    }
+
+    /// Unwinding in reverse: once no charge stands any more, nothing is spent, owed or made good, and every credit is back.
+    #[test]
+    fn charges_that_did_not_happen_leave_nothing(spent in proptest::collection::vec((1_u64..60, 0_u64..90), 1..20), n in any::<usize>()) {
+        let mut w = World::new(CATALOG, "p");
+        for (i, (held, used)) in spent.iter().enumerate() {
+            if i % 3 == 0 {
+                w.grant("60", if i % 2 == 0 { Category::Free } else { Category::Purchased });
+            }
+            act(&mut w, &Act::HoldAndSettle(*held, *used));
+        }
+        let issued = w.account.books.issued;
+        let mut at = n;
+        while let Some(charge) = pick(&live_charges(&w).into_iter().filter(|r| charge_price(r) > 0).collect::<Vec<_>>(), at) {
+            at = at.wrapping_mul(31).wrapping_add(7);
+            correct_to(&mut w, &charge, 0).expect("deletes");
+        }
+        let books = w.account.books;
+        let zero = credits("0");
+        prop_assert_eq!((books.spent, books.debt, books.overdraft, books.goodwill, books.issued), (zero, zero, zero, zero, issued));
+        prop_assert_eq!(w.account.available(w.ctx().now, None), issued);
+        trusted(&w);
+    }
+}
+
+fn charge_price(record: &Record) -> i64 {
+    operation::charge_of(record).map_or(0, |c| c.price.nano())
 }
