@@ -111,6 +111,8 @@ pub struct Shadow<'a> {
     rows: HashMap<(Name, Name), Row>,
     /// A number in the log → the number of the shadow's record; `None`: denied.
     numbers: HashMap<Seq, Option<Seq>>,
+    /// What the shadow's recurring grants opened: by their name, the boundary, and whether anew or carried over.
+    crossed: HashMap<(GrantId, Instant, bool), Seq>,
     /// The shadow's records that later ones refer back to.
     kept: HashMap<Seq, Record>,
     voids: HashMap<GrantId, Seq>,
@@ -143,6 +145,7 @@ impl<'a> Shadow<'a> {
             account: Account::empty(account.clone()),
             rows: HashMap::new(),
             numbers: HashMap::new(),
+            crossed: HashMap::new(),
             kept: HashMap::new(),
             voids: HashMap::new(),
             refused: Vec::new(),
@@ -240,6 +243,14 @@ impl<'a> Shadow<'a> {
         }
         if let Event::Voided(id, _) = record.event {
             self.voids.insert(id, seq);
+        }
+        if let Event::Periodic(event) = &record.event {
+            if let Periodic::Renewed(id, _) = &**event {
+                self.crossed.insert((*id, record.effective_at, true), seq);
+            }
+            if let Periodic::RolledOver(id) = &**event {
+                self.crossed.insert((*id, record.effective_at, false), seq);
+            }
         }
         let is_kept = record.opens.is_some()
             || charge_of(&record).is_some()
@@ -365,10 +376,12 @@ impl<'a> Shadow<'a> {
                     draft => draft?,
                 }
             }
-            Event::Periodic(periodic) => match self.periodic(record.seq, at, periodic)? {
-                Some(draft) => draft,
-                None => return Ok(()),
-            },
+            Event::Periodic(periodic) => {
+                match self.periodic((record.seq, at, record.effective_at), periodic)? {
+                    Some(draft) => draft,
+                    None => return Ok(()),
+                }
+            }
             // The shadow ends what is due by itself, and has asked denials again when they were decided.
             Event::Expired(..) | Event::GrantExpired(_) | Event::Denied(_) => return Ok(()),
             // These move nothing; what was discarded or has been told changes no decision.
@@ -387,19 +400,25 @@ impl<'a> Shadow<'a> {
     }
 
     /// What comes again with the calendar; `None` when the shadow has it already, or not at all.
-    fn periodic(&mut self, seq: Seq, at: Instant, event: &Periodic) -> Result<Option<Draft>, Refusal> {
+    fn periodic(
+        &mut self,
+        (seq, at, effective_at): (Seq, Instant, Instant),
+        event: &Periodic,
+    ) -> Result<Option<Draft>, Refusal> {
         let schedule = |id: GrantId| {
             let of = self.number(id.0).map(GrantId)?;
             self.account.extras().schedules.iter().find(|s| s.id == of)
         };
         Ok(match event {
             // The shadow crosses boundaries by itself, at the same instants.
-            Periodic::Renewed(id, _) => {
-                let current = schedule(*id).map(|s| s.current.0);
-                self.numbers.insert(seq, current);
+            Periodic::Renewed(id, _) | Periodic::RolledOver(id) => {
+                let renews = matches!(event, Periodic::Renewed(..));
+                let own =
+                    self.number(id.0).and_then(|id| self.crossed.get(&(GrantId(id), effective_at, renews)));
+                self.numbers.insert(seq, own.copied());
                 None
             }
-            Periodic::RolledOver(_) | Periodic::Ended(_) => None,
+            Periodic::Ended(_) => None,
             Periodic::Banked(terms) => Some(operation::bank_reset(self.ctx(at), terms)?),
             Periodic::Redeemed(token, path, _) => {
                 let token = self.number(*token);

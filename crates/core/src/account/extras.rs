@@ -40,6 +40,20 @@ pub struct Schedule {
     pub rolled: bool,
 }
 
+impl Schedule {
+    /// Whether its boundaries are counted from the account's billing anchor.
+    #[must_use]
+    pub fn follows_anchor(&self) -> bool {
+        self.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none())
+    }
+
+    /// Whether a billing anchor that moves to this instant ends the period under way.
+    #[must_use]
+    pub fn restarts_at(&self, anchor: Instant) -> bool {
+        self.follows_anchor() && self.began_at < anchor && anchor < self.next_at
+    }
+}
+
 /// A banked reset that can be redeemed.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct BankedReset {

@@ -48,7 +48,7 @@ impl Account {
             Periodic::Redeemed(token, path, cleared) => {
                 self.redeem(*token, path, cleared, record.recorded_at)?
             }
-            Periodic::PlanChanged(change) => self.change_plan(change, record.recorded_at)?,
+            Periodic::PlanChanged(change) => self.change_plan(change)?,
         }
         Ok(())
     }
@@ -80,7 +80,7 @@ impl Account {
         }
     }
 
-    fn change_plan(&mut self, change: &PlanChange, now: Instant) -> Result<(), String> {
+    fn change_plan(&mut self, change: &PlanChange) -> Result<(), String> {
         self.settings = change.settings.clone();
         for (id, terms) in &change.reopened {
             self.open_grant(*id, terms.clone());
@@ -95,19 +95,19 @@ impl Account {
             }
         }
         if change.moved_from.is_some() {
+            let anchor = change.settings.billing_anchor;
             let mut ended = alloc::vec::Vec::new();
             for schedule in &mut self.extras_mut().schedules {
-                let follows = schedule.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none());
-                if follows && schedule.next_at > now && schedule.began_at <= now {
-                    schedule.next_at = now;
+                if schedule.restarts_at(anchor) {
+                    schedule.next_at = anchor;
                     ended.push(schedule.current);
                 }
             }
             for grant in self.grants.iter_mut().filter(|g| ended.contains(&g.id)) {
-                grant.terms.expires_at = now;
+                grant.terms.expires_at = anchor;
             }
             self.grants.sort_by_key(Grant::burn_key);
-            self.wakes_at = self.wakes_at.min(now);
+            self.wakes_at = self.wakes_at.min(anchor);
         }
         Ok(())
     }

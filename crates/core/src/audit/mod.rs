@@ -15,7 +15,7 @@ use core::fmt;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::account::{Account, Schedule};
+use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::decision::Draws;
 use crate::ledger::{Event, GrantId, Periodic, Record, Seq, chain};
@@ -104,10 +104,9 @@ impl Past {
             && let Periodic::PlanChanged(change) = &**event
             && change.moved_from.is_some()
         {
-            let follows = |s: &&Schedule| s.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none());
-            for schedule in before.extras().schedules.iter().filter(follows) {
-                let end = self.expiries.entry(schedule.current).or_insert(record.recorded_at);
-                *end = (*end).min(record.recorded_at);
+            let anchor = change.settings.billing_anchor;
+            for schedule in before.extras().schedules.iter().filter(|s| s.restarts_at(anchor)) {
+                self.expiries.insert(schedule.current, anchor);
             }
         }
     }

@@ -214,7 +214,7 @@ pub fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal>
     let mut settings = Settings { plan: ask.plan.clone(), ..ctx.account.settings.clone() };
     let moved_from = ask.move_anchor.then_some(settings.billing_anchor);
     if ask.move_anchor {
-        settings.billing_anchor = ctx.now;
+        settings.billing_anchor = moved_anchor(ctx);
     }
     let mut change = PlanChange {
         settings,
@@ -232,8 +232,7 @@ pub fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal>
         }
         let schedule = find(ctx, *id)?;
         units.push(&schedule.terms.unit);
-        let restarts =
-            ask.move_anchor && schedule.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none());
+        let restarts = ask.move_anchor && schedule.restarts_at(change.settings.billing_anchor);
         let part = if ask.prorate && !restarts { part(ctx, schedule, *amount) } else { Credits::ZERO };
         let own = Book::Grant(schedule.current);
         if part.is_positive() {
@@ -260,6 +259,13 @@ pub fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal>
     let unit = units.first().copied().cloned().flatten();
     let event = Event::Periodic(Box::new(Periodic::PlanChanged(change)));
     Ok(Draft { movements: moves.movements, unit, ..Draft::new(event) })
+}
+
+/// Where a billing anchor moves to: now, or the boundary that a period has just begun at, so that it counts once.
+fn moved_anchor(ctx: Context<'_>) -> Instant {
+    let just = |at: &Instant| *at <= ctx.now && ctx.now.since(*at) < Span::from_secs(1);
+    let follow = ctx.account.extras().schedules.iter().filter(|s| s.follows_anchor());
+    follow.map(|s| s.began_at).filter(just).max().unwrap_or(ctx.now)
 }
 
 /// What the period under way gains by a new amount; what it loses is at most what is free.

@@ -74,7 +74,7 @@ fn recurring(w: &mut World, amount: &str, recurrence: Option<Box<Recurrence>>) -
 /// Does what falls due, one thing after the other, as the sweeper does.
 fn sweep(w: &mut World) -> Vec<&'static str> {
     let mut done = Vec::new();
-    while let Some(draft) = operation::next_end(w.ctx(), w.now).expect("ends") {
+    while let Some(draft) = operation::next_end(w.ctx(), w.ctx().now).expect("ends") {
         done.push(draft.event.kind());
         w.append(draft);
     }
@@ -95,6 +95,19 @@ fn trusted(w: &World) {
     let catalogs = [catalog(CATALOG)];
     assert_eq!(audit(&chained(&w.log), &catalogs), []);
     assert_eq!(replayed(&w.log, &w.catalog), []);
+}
+
+/// Lived through again on the same catalog, nothing changes and nothing is refused.
+fn changes_nothing(w: &World) {
+    let mut shadow = headworks_core::what_if::Shadow::new(&name("acme"), &w.catalog);
+    w.log.iter().for_each(|record| shadow.note(record));
+    w.log.iter().for_each(|record| shadow.take(record));
+    shadow.finish();
+    assert_eq!(shadow.refused(), []);
+    for (key, row) in shadow.rows() {
+        assert_eq!((&row.was, row.changed), (&row.would_be, 0), "{key:?}");
+    }
+    assert_eq!(shadow.account().books, w.account.books);
 }
 
 fn pair(amount: &str, remaining: &str) -> (String, String) {
@@ -528,6 +541,7 @@ proptest! {
             act(&mut w, one);
         }
         trusted(&w);
+        changes_nothing(&w);
     }
 
     /// Unwinding in reverse: once no charge stands any more, nothing is spent, owed or made good, and every credit is back.
