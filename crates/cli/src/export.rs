@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use headworks_core::ledger::{Charge, Event, Record};
+use headworks_core::ledger::{CREDITS, Charge, Event, Record};
 use headworks_core::name::Name;
 use headworks_core::operation::charge_of;
+use headworks_core::statement::{Entry, Statement};
 use headworks_core::time::Instant;
 use headworks_store::Store;
 use serde_json::{Map, Value, json};
@@ -106,6 +107,12 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> 
             return sink.finish();
         };
         for account in &accounts {
+            if matches!(what.dataset, Dataset::Statements) {
+                statements(store, account, (from, to), is_events)?
+                    .into_iter()
+                    .try_for_each(|row| sink.put(row))?;
+                continue;
+            }
             each_record(store, account, |record| {
                 if record.recorded_at >= from && record.recorded_at < to {
                     let rows = if is_events {
@@ -124,7 +131,7 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> 
 
 /// Whether a dataset has both forms: rows and events.
 fn is_shared(dataset: Dataset) -> bool {
-    matches!(dataset, Dataset::Usage | Dataset::Movements)
+    matches!(dataset, Dataset::Usage | Dataset::Movements | Dataset::Statements)
 }
 
 /// The events of a record that belong to the dataset.
@@ -133,7 +140,7 @@ fn cloudevents(dataset: Dataset, account: &Name, record: &Record) -> Vec<Row> {
         Dataset::Usage => "usage",
         Dataset::Charges => "charge",
         Dataset::Movements => "movement",
-        Dataset::Lines | Dataset::Draws => return Vec::new(),
+        Dataset::Lines | Dataset::Draws | Dataset::Statements => return Vec::new(),
     };
     let events = headworks_server::events(account, record).into_iter().filter(|e| e.kind == wanted);
     let fields = ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"];
@@ -163,13 +170,63 @@ fn each_record(
     }
 }
 
+/// The entries of an account's statements, one for each unit of credits that it has had.
+fn statements(
+    store: &dyn Store,
+    account: &Name,
+    (from, to): (Instant, Instant),
+    is_events: bool,
+) -> Result<Vec<Row>, Failed> {
+    let mut all: Vec<Statement> = vec![Statement::new(from, to, None)];
+    each_record(store, account, |record| {
+        if all.iter().all(|s| s.unit != record.unit) {
+            all.push(Statement::new(from, to, record.unit.clone()));
+        }
+        all.iter_mut().for_each(|s| {
+            s.take(record, [0; 32]);
+        });
+        Ok(())
+    })?;
+    let unit = |s: &Statement| s.unit.as_ref().map_or(CREDITS, Name::as_str).to_owned();
+    let row = |s: &Statement, n: usize, e: &Entry| -> Row {
+        let row = vec![
+            ("account", json!(account)),
+            ("unit", json!(unit(s))),
+            ("record", json!(e.seq)),
+            ("recorded_at", json!(e.at)),
+            ("cause", json!(e.cause.as_str())),
+            ("amount", json!(e.amount)),
+            ("balance", json!(e.balance)),
+            ("feature", json!(e.charge.as_ref().map(|c| &c.usage.feature))),
+            ("reason", json!(e.reason.as_ref().map(ToString::to_string))),
+            ("idempotency_key", json!(e.key.as_ref().map(ToString::to_string))),
+        ];
+        if !is_events {
+            return row;
+        }
+        let data: Map<String, Value> =
+            row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        vec![
+            ("specversion", json!("1.0")),
+            ("id", json!(format!("{account}~{}/statement.entry/{n}", e.seq))),
+            ("source", json!("/headworks")),
+            ("type", json!("dev.headworks.statement.entry")),
+            ("subject", json!(account)),
+            ("time", json!(e.at)),
+            ("datacontenttype", json!("application/json")),
+            ("data", Value::Object(data)),
+        ]
+    };
+    Ok(all.iter().flat_map(|s| s.entries.iter().enumerate().map(|(n, e)| row(s, n, e))).collect())
+}
+
 fn common(account: &Name, record: &Record) -> Row {
     vec![
         ("account", json!(account)),
         ("record", json!(record.seq)),
         ("effective_at", json!(record.effective_at)),
         ("recorded_at", json!(record.recorded_at)),
-        ("unit", json!(record.unit.as_ref().map_or(headworks_core::ledger::CREDITS, Name::as_str))),
+        ("unit", json!(record.unit.as_ref().map_or(CREDITS, Name::as_str))),
     ]
 }
 
@@ -180,7 +237,7 @@ fn rows(dataset: Dataset, account: &Name, record: &Record) -> Vec<Row> {
         Dataset::Lines => charge.map_or_else(Vec::new, |c| lines(account, record, c)),
         Dataset::Draws => charge.map_or_else(Vec::new, |c| draws(account, record, c)),
         Dataset::Movements => movements(account, record),
-        Dataset::Charges => Vec::new(),
+        Dataset::Charges | Dataset::Statements => Vec::new(),
     }
 }
 

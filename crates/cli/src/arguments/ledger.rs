@@ -19,6 +19,8 @@ pub(crate) enum Dataset {
     Draws,
     /// Monetization events whole: CloudEvents only
     Charges,
+    /// Statements: one row for each entry, with the balance after it, unit by unit
+    Statements,
     /// Balance updates: one row for each movement between two books
     Movements,
 }
@@ -30,7 +32,7 @@ pub(crate) enum ExportFormat {
     Csv,
     /// One JSON object a line
     Ndjson,
-    /// One CloudEvent a line; `usage`, `charges` and `movements` as webhooks send them
+    /// One CloudEvent a line: `usage`, `charges` and `movements` as webhooks send them, and `statements`
     Cloudevents,
     /// Apache Parquet, compressed with Snappy
     Parquet,

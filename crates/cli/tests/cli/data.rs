@@ -183,6 +183,16 @@ fn datasets_go_out_in_every_form() {
     assert_eq!(events[0]["data"]["price"], "0.001875");
     let movements = String::from_utf8(w.export(&["movements", "--format", "cloudevents"])).expect("text");
     assert_eq!(movements.lines().count(), 4);
+    let statement = String::from_utf8(w.export(&["statements", "--account", "acme"])).expect("text");
+    assert_eq!(statement.lines().count(), 5, "a head, a grant, three charges");
+    assert!(
+        statement.lines().last().is_some_and(|l| l.contains("charge,-0.001875,99.994375")),
+        "{statement}"
+    );
+    let entries = String::from_utf8(w.export(&["statements", "--format", "cloudevents"])).expect("text");
+    assert!(
+        entries.lines().all(|l| l.contains("dev.headworks.statement.entry")) && entries.lines().count() == 4
+    );
     let refused = headworks()
         .args(["export", "draws", "--format", "cloudevents", "--data"])
         .arg(w.path("data"))
@@ -286,4 +296,92 @@ fn an_account_moves_to_another_ledger() {
     let server = other.start();
     let balances = other.call(&server, "GET", "/v1/accounts/acme/balances", "", &json!({}));
     assert_eq!(balances["spent"], "0.09375");
+}
+
+/// A receiver that refuses until it is told to accept, and notes what it got.
+struct Receiver {
+    url: String,
+    accepts: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    ids: std::sync::Arc<std::sync::Mutex<Vec<(String, bool)>>>,
+}
+
+impl Receiver {
+    fn start() -> Self {
+        use std::io::{BufRead as _, Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+        let url = format!("http://{}/", listener.local_addr().expect("address"));
+        let accepts = std::sync::Arc::<std::sync::atomic::AtomicBool>::default();
+        let ids = std::sync::Arc::<std::sync::Mutex<Vec<(String, bool)>>>::default();
+        let (open, seen) = (accepts.clone(), ids.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut stream = std::io::BufReader::new(stream);
+                let (mut id, mut length) = (String::new(), 0);
+                loop {
+                    let mut line = String::new();
+                    if stream.read_line(&mut line).unwrap_or(0) <= 2 {
+                        break;
+                    }
+                    let line = line.trim_end().to_lowercase();
+                    if let Some(value) = line.strip_prefix("webhook-id: ") {
+                        value.clone_into(&mut id);
+                    }
+                    if let Some(value) = line.strip_prefix("content-length: ") {
+                        length = value.parse().unwrap_or(0);
+                    }
+                }
+                let _ = stream.read_exact(&mut vec![0; length]);
+                let accepted = open.load(std::sync::atomic::Ordering::SeqCst);
+                seen.lock().expect("lock").push((id, accepted));
+                let status = if accepted { "204 OK" } else { "500 NO" };
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let _ = stream.get_mut().write_all(answer.as_bytes());
+            }
+        });
+        Self { url, accepts, ids }
+    }
+
+    fn wait(&self, what: impl Fn(&[(String, bool)]) -> bool) -> Vec<(String, bool)> {
+        for _ in 0..600 {
+            let seen = self.ids.lock().expect("lock").clone();
+            if what(&seen) {
+                return seen;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("waited in vain: {:?}", self.ids.lock());
+    }
+}
+
+#[test]
+fn a_killed_server_sends_what_was_not_acknowledged() {
+    let w = World::new();
+    let receiver = Receiver::start();
+    let mut server = w.start();
+    w.open(&server);
+    w.call(&server, "PUT", "/v1/webhooks/all", "h", &json!({"url": receiver.url, "events": ["charge"]}));
+    std::fs::write(w.path("use.csv"), table(20)).expect("writes");
+    assert!(w.import(&server, "use.csv", &[]).0);
+    receiver.wait(|seen| !seen.is_empty());
+    server.child.kill().expect("kills");
+    server.child.wait().expect("ends");
+    receiver.accepts.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut server = w.start();
+    let expected: Vec<String> = (3..23).map(|seq| format!("acme~{seq}/charge")).collect();
+    let accepted = |seen: &[(String, bool)]| -> Vec<String> {
+        seen.iter().filter(|(_, ok)| *ok).map(|(id, _)| id.clone()).collect()
+    };
+    let seen = receiver.wait(|seen| accepted(seen).len() >= 20);
+    assert!(!seen[0].1 && seen[0].0 == expected[0], "the first was refused, and is sent again: {seen:?}");
+    assert_eq!(accepted(&seen), expected, "each once, in order");
+    // Killed once more: at most what had just been sent comes again, under the same ids.
+    server.child.kill().expect("kills");
+    drop(server);
+    let server = w.start();
+    std::fs::write(w.path("more.csv"), table(21).replace("e20,", "extra,")).expect("writes");
+    let source = ["--source", "csv:use.csv"];
+    assert!(w.import(&server, "more.csv", &source).0);
+    let seen = receiver.wait(|seen| accepted(seen).contains(&"acme~23/charge".to_owned()));
+    let distinct: std::collections::BTreeSet<_> = accepted(&seen).into_iter().collect();
+    assert_eq!(distinct.len(), 21);
 }

@@ -441,13 +441,13 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 /// Charges that nothing has taken the place of yet.
 fn live_charges(w: &World) -> Vec<Record> {
-    let gone = |seq: u64| {
-        w.log.iter().any(|r| match &r.event {
-            Event::Refunded { charge, .. } => *charge == seq,
-            Event::Corrected(correcting, _) => correcting.charge == seq,
-            _ => false,
-        })
+    let replaces = |r: &Record, seq: u64| {
+        if let Event::Corrected(correcting, _) = &r.event {
+            return correcting.charge == seq;
+        }
+        matches!(r.event, Event::Refunded { charge, .. } if charge == seq)
     };
+    let gone = |seq: u64| w.log.iter().any(|r| replaces(r, seq));
     w.log.iter().filter(|r| operation::charge_of(r).is_some() && !gone(r.seq)).cloned().collect()
 }
 
