@@ -16,6 +16,7 @@ use headworks_core::name::{Label, Name};
 use headworks_core::operation::Draft;
 use headworks_core::time::Instant;
 
+use super::disk::Directory;
 use super::feed;
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
 use super::journal::{has_block_after, list};
@@ -88,7 +89,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     for (reader, at) in feed::readers(data)? {
         feed::acknowledge(to, &reader, at)?;
     }
-    let numbers = list(&from_dir)?;
+    let numbers = list(&Directory(from_dir.clone()))?;
     let mut done = BackedUp::default();
     for &number in &numbers {
         let (from, to) = (from_dir.join(segment_name(number)), to_dir.join(segment_name(number)));
@@ -136,7 +137,7 @@ fn each(
     journal: &Path,
     mut take: impl FnMut(Stored, Position) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let numbers = list(journal)?;
+    let numbers = list(&Directory(journal.to_path_buf()))?;
     for &number in &numbers {
         let path = journal.join(segment_name(number));
         let bytes = std::fs::read(&path).map_err(io("reading", &path))?;

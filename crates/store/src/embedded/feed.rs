@@ -22,7 +22,7 @@ impl Segments {
         while at < end {
             let file = self.file(at.segment)?;
             let mut bytes = vec![0; BLOCK_HEADER];
-            read_at(&file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
+            read_at(&*file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
             let Some(length) = frame::block_length(&bytes).filter(|length| *length > 0) else {
                 if at.segment == end.segment {
                     return Err(self.damaged(at, "no block begins here"));
@@ -32,7 +32,7 @@ impl Segments {
                 continue;
             };
             bytes.resize(BLOCK_HEADER + length, 0);
-            read_at(&file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
+            read_at(&*file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
             let payload = frame::block(&bytes);
             let payload = payload.ok_or_else(|| self.damaged(at, "a block's checksum does not hold"))?;
             let mut records = Vec::new();

@@ -9,13 +9,62 @@ use headworks_core::ledger::{IndexKey, Seq};
 use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
-use super::frame::Position;
 use crate::contract::{Checkpoint, StoreError};
 
 const CHUNK: usize = 10_000;
 
-/// The key-value side of the store.
-pub(super) struct Index {
+/// What an index does. Everything in it can be rebuilt from the journal; places in the journal are packed numbers.
+pub trait Index: Send + Sync + std::fmt::Debug {
+    /// Up to where the journal is indexed.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn watermark(&self) -> Result<u64, StoreError>;
+    /// Where the record of an index key stands.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn find(&self, key: IndexKey) -> Result<Option<u64>, StoreError>;
+    /// The checkpoint of an account: its number and bytes.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError>;
+    /// Where at most `max` records from number `from` on stand.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<u64>, StoreError>;
+    /// The last record that is indexed for an account; 0 for none.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn last(&self, account: &Name) -> Result<Seq, StoreError>;
+    /// At most `max` accounts by name, after `after`.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError>;
+    /// At most `max` accounts whose checkpoint has something that ends by `now`.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError>;
+    /// Writes checkpoints, then index entries, then the watermark, and makes them durable.
+    ///
+    /// # Errors
+    /// When writing fails; a part may have been written, the watermark then was not.
+    fn write(
+        &self,
+        states: &[Checkpoint],
+        keys: &mut [(IndexKey, u64)],
+        logs: &mut dyn Iterator<Item = (&Name, Seq, Vec<u64>)>,
+        watermark: u64,
+    ) -> Result<(), StoreError>;
+}
+
+/// The index in an embedded key-value store.
+pub(super) struct KeyValue {
     db: Database,
     /// Index key → position.
     keys: Keyspace,
@@ -53,7 +102,7 @@ fn name(bytes: &[u8]) -> Option<Name> {
     Name::new(std::str::from_utf8(bytes).ok()?).ok()
 }
 
-impl Index {
+impl KeyValue {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let db = Database::builder(path)
             .cache_size(64 << 20)
@@ -70,123 +119,6 @@ impl Index {
             meta: keyspace("meta")?,
             db,
         })
-    }
-
-    /// Up to where the journal is indexed.
-    pub(super) fn watermark(&self) -> Result<Position, StoreError> {
-        let found = self.meta.get("watermark").map_err(failed)?;
-        Ok(Position::from_u64(found.and_then(|v| number(&v, 0)).unwrap_or(1 << 32)))
-    }
-
-    pub(super) fn find(&self, key: IndexKey) -> Result<Option<Position>, StoreError> {
-        let found = self.keys.get(key.0.to_be_bytes()).map_err(failed)?;
-        Ok(found.and_then(|v| number(&v, 0)).map(Position::from_u64))
-    }
-
-    /// The checkpoint of an account: its number and bytes.
-    pub(super) fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
-        let found = self.states.get(account.as_str()).map_err(failed)?;
-        Ok(found.and_then(|v| Some((number(&v, 0)?, v.get(16..)?.to_vec()))))
-    }
-
-    /// Positions of at most `max` records from number `from` on.
-    pub(super) fn positions(
-        &self,
-        account: &Name,
-        from: Seq,
-        max: usize,
-    ) -> Result<Vec<Position>, StoreError> {
-        let mut out = Vec::new();
-        let snapshot = self.db.snapshot();
-        // The chunk that holds `from` begins at or before it.
-        let before = snapshot.range(&self.logs, log_key(account, 0)..=log_key(account, from)).next_back();
-        let first = match before {
-            Some(item) => item.key().map_err(failed)?.to_vec(),
-            None => log_key(account, from),
-        };
-        for item in snapshot.range(&self.logs, first..=log_key(account, Seq::MAX)) {
-            let (key, value) = item.into_inner().map_err(failed)?;
-            let Some(start) = number(&key, key.len().saturating_sub(8)) else {
-                continue;
-            };
-            let skip = usize::try_from(from.saturating_sub(start)).unwrap_or(usize::MAX);
-            let packed = value.chunks_exact(8).skip(skip).filter_map(|c| number(c, 0));
-            out.extend(packed.map(Position::from_u64).take(max - out.len()));
-            if out.len() >= max {
-                break;
-            }
-        }
-        Ok(out)
-    }
-
-    /// The last record that is indexed for an account; 0 for none.
-    pub(super) fn last(&self, account: &Name) -> Result<Seq, StoreError> {
-        let range = log_key(account, 0)..=log_key(account, Seq::MAX);
-        let Some(item) = self.logs.range(range).next_back() else {
-            return Ok(0);
-        };
-        let (key, value) = item.into_inner().map_err(failed)?;
-        let start = number(&key, key.len().saturating_sub(8)).unwrap_or(0);
-        Ok(start + u64::try_from(value.len() / 8).unwrap_or(0) - 1)
-    }
-
-    pub(super) fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
-        let mut out = Vec::new();
-        let mut from = after.map_or(Vec::new(), |a| [a.as_str().as_bytes(), &[1]].concat());
-        while out.len() < max {
-            let Some(item) = self.logs.range(from..).next() else {
-                break;
-            };
-            let key = item.key().map_err(failed)?;
-            let Some(account) = key.len().checked_sub(9).and_then(|n| name(key.get(..n)?)) else {
-                break;
-            };
-            from = [account.as_str().as_bytes(), &[1]].concat();
-            out.push(account);
-        }
-        Ok(out)
-    }
-
-    pub(super) fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
-        let until = u64::try_from(now.micros()).unwrap_or(0).saturating_add(1).to_be_bytes();
-        let mut out = Vec::new();
-        for item in self.wakes.range(..until.to_vec()).take(max) {
-            let key = item.key().map_err(failed)?;
-            out.extend(key.get(8..).and_then(name));
-        }
-        Ok(out)
-    }
-
-    /// Writes checkpoints, then index entries, then the watermark, and makes them durable.
-    pub(super) fn write(
-        &self,
-        states: &[Checkpoint],
-        keys: &mut [(IndexKey, Position)],
-        logs: &mut dyn Iterator<Item = (&Name, Seq, &[Position])>,
-        watermark: Position,
-    ) -> Result<(), StoreError> {
-        for chunk in states.chunks(CHUNK) {
-            self.write_states(chunk)?;
-        }
-        keys.sort_unstable();
-        for chunk in keys.chunks(CHUNK) {
-            let mut batch = self.db.batch();
-            for (key, at) in chunk {
-                batch.insert(&self.keys, key.0.to_be_bytes(), at.to_u64().to_be_bytes());
-            }
-            batch.commit().map_err(failed)?;
-        }
-        let mut batch = self.db.batch();
-        for (account, first, positions) in logs {
-            let value: Vec<u8> = positions.iter().flat_map(|p| p.to_u64().to_be_bytes()).collect();
-            batch.insert(&self.logs, log_key(account, first), value);
-            if batch.len() >= CHUNK {
-                std::mem::replace(&mut batch, self.db.batch()).commit().map_err(failed)?;
-            }
-        }
-        batch.insert(&self.meta, "watermark", watermark.to_u64().to_be_bytes());
-        batch.commit().map_err(failed)?;
-        self.db.persist(PersistMode::SyncData).map_err(failed)
     }
 
     fn write_states(&self, states: &[Checkpoint]) -> Result<(), StoreError> {
@@ -210,8 +142,117 @@ impl Index {
     }
 }
 
-impl std::fmt::Debug for Index {
+impl Index for KeyValue {
+    fn watermark(&self) -> Result<u64, StoreError> {
+        let found = self.meta.get("watermark").map_err(failed)?;
+        Ok(found.and_then(|v| number(&v, 0)).unwrap_or(1 << 32))
+    }
+
+    fn find(&self, key: IndexKey) -> Result<Option<u64>, StoreError> {
+        let found = self.keys.get(key.0.to_be_bytes()).map_err(failed)?;
+        Ok(found.and_then(|v| number(&v, 0)))
+    }
+
+    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
+        let found = self.states.get(account.as_str()).map_err(failed)?;
+        Ok(found.and_then(|v| Some((number(&v, 0)?, v.get(16..)?.to_vec()))))
+    }
+
+    fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<u64>, StoreError> {
+        let mut out = Vec::new();
+        let snapshot = self.db.snapshot();
+        // The chunk that holds `from` begins at or before it.
+        let before = snapshot.range(&self.logs, log_key(account, 0)..=log_key(account, from)).next_back();
+        let first = match before {
+            Some(item) => item.key().map_err(failed)?.to_vec(),
+            None => log_key(account, from),
+        };
+        for item in snapshot.range(&self.logs, first..=log_key(account, Seq::MAX)) {
+            let (key, value) = item.into_inner().map_err(failed)?;
+            let Some(start) = number(&key, key.len().saturating_sub(8)) else {
+                continue;
+            };
+            let skip = usize::try_from(from.saturating_sub(start)).unwrap_or(usize::MAX);
+            let packed = value.chunks_exact(8).skip(skip).filter_map(|c| number(c, 0));
+            out.extend(packed.take(max - out.len()));
+            if out.len() >= max {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    fn last(&self, account: &Name) -> Result<Seq, StoreError> {
+        let range = log_key(account, 0)..=log_key(account, Seq::MAX);
+        let Some(item) = self.logs.range(range).next_back() else {
+            return Ok(0);
+        };
+        let (key, value) = item.into_inner().map_err(failed)?;
+        let start = number(&key, key.len().saturating_sub(8)).unwrap_or(0);
+        Ok(start + u64::try_from(value.len() / 8).unwrap_or(0) - 1)
+    }
+
+    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
+        let mut out = Vec::new();
+        let mut from = after.map_or(Vec::new(), |a| [a.as_str().as_bytes(), &[1]].concat());
+        while out.len() < max {
+            let Some(item) = self.logs.range(from..).next() else {
+                break;
+            };
+            let key = item.key().map_err(failed)?;
+            let Some(account) = key.len().checked_sub(9).and_then(|n| name(key.get(..n)?)) else {
+                break;
+            };
+            from = [account.as_str().as_bytes(), &[1]].concat();
+            out.push(account);
+        }
+        Ok(out)
+    }
+
+    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
+        let until = u64::try_from(now.micros()).unwrap_or(0).saturating_add(1).to_be_bytes();
+        let mut out = Vec::new();
+        for item in self.wakes.range(..until.to_vec()).take(max) {
+            let key = item.key().map_err(failed)?;
+            out.extend(key.get(8..).and_then(name));
+        }
+        Ok(out)
+    }
+
+    fn write(
+        &self,
+        states: &[Checkpoint],
+        keys: &mut [(IndexKey, u64)],
+        logs: &mut dyn Iterator<Item = (&Name, Seq, Vec<u64>)>,
+        watermark: u64,
+    ) -> Result<(), StoreError> {
+        for chunk in states.chunks(CHUNK) {
+            self.write_states(chunk)?;
+        }
+        keys.sort_unstable();
+        for chunk in keys.chunks(CHUNK) {
+            let mut batch = self.db.batch();
+            for (key, at) in chunk {
+                batch.insert(&self.keys, key.0.to_be_bytes(), at.to_be_bytes());
+            }
+            batch.commit().map_err(failed)?;
+        }
+        let mut batch = self.db.batch();
+        for (account, first, positions) in logs {
+            let value: Vec<u8> = positions.iter().flat_map(|p| p.to_be_bytes()).collect();
+            batch.insert(&self.logs, log_key(account, first), value);
+            if batch.len() >= CHUNK {
+                std::mem::replace(&mut batch, self.db.batch()).commit().map_err(failed)?;
+            }
+        }
+        batch.insert(&self.meta, "watermark", watermark.to_be_bytes());
+        batch.commit().map_err(failed)?;
+        self.db.persist(PersistMode::SyncData).map_err(failed)
+    }
+}
+
+impl std::fmt::Debug for KeyValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Index").finish_non_exhaustive()
+        f.debug_struct("KeyValue").finish_non_exhaustive()
     }
 }

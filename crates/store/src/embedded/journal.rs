@@ -6,12 +6,11 @@
 //! broken one was once whole.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
+use super::disk::{Directory, Disk, DiskFile, read_all};
 use super::frame::{self, BLOCK_HEADER, Parsed, Position, SEGMENT_HEADER};
 use crate::batch::{Batch, Entry};
 use crate::contract::{Place, StoreError, Stored};
@@ -20,15 +19,15 @@ use headworks_core::name::Name;
 /// The segments, for reading.
 #[derive(Debug)]
 pub(super) struct Segments {
-    dir: PathBuf,
-    open: RwLock<BTreeMap<u32, Arc<File>>>,
+    disk: Arc<dyn Disk>,
+    open: RwLock<BTreeMap<u32, Arc<dyn DiskFile>>>,
 }
 
 /// The end of the journal, for appending.
 #[derive(Debug)]
 pub(super) struct Writer {
     segments: Arc<Segments>,
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     end: Position,
     buffer: Vec<u8>,
     segment_bytes_max: u32,
@@ -43,9 +42,23 @@ pub(super) struct Scanned {
     pub(super) cut: Option<(Place, u64)>,
 }
 
+/// The name of a segment's file.
+fn name_of(segment: u32) -> String {
+    format!("{segment:08}.journal")
+}
+
 impl Segments {
+    fn on(disk: Arc<dyn Disk>) -> Self {
+        Self { disk, open: RwLock::default() }
+    }
+
+    fn bytes(&self, segment: u32) -> Result<Vec<u8>, StoreError> {
+        let file = self.disk.open(&name_of(segment), false).map_err(self.io("reading", segment))?;
+        read_all(&*file).map_err(self.io("reading", segment))
+    }
+
     fn path(&self, segment: u32) -> PathBuf {
-        self.dir.join(format!("{segment:08}.journal"))
+        self.disk.path().join(name_of(segment))
     }
 
     pub(super) fn io(&self, doing: &'static str, segment: u32) -> impl FnOnce(std::io::Error) -> StoreError {
@@ -57,11 +70,11 @@ impl Segments {
         Place { file: self.path(segment), offset: u64::try_from(offset).unwrap_or(u64::MAX) }
     }
 
-    pub(super) fn file(&self, segment: u32) -> Result<Arc<File>, StoreError> {
+    pub(super) fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, StoreError> {
         if let Some(file) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(&segment) {
             return Ok(Arc::clone(file));
         }
-        let file = Arc::new(File::open(self.path(segment)).map_err(self.io("opening", segment))?);
+        let file = self.disk.open(&name_of(segment), false).map_err(self.io("opening", segment))?;
         self.open.write().unwrap_or_else(PoisonError::into_inner).insert(segment, Arc::clone(&file));
         Ok(file)
     }
@@ -70,16 +83,16 @@ impl Segments {
     pub(super) fn read(&self, at: Position) -> Result<Stored, StoreError> {
         let file = self.file(at.segment)?;
         let mut bytes = vec![0; 1024];
-        let read = read_at(&file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
+        let read = read_at(&*file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
         bytes.truncate(read);
         let length = frame::entry_length(&bytes).unwrap_or(0);
         if length > bytes.len() {
             let have = bytes.len();
-            let limit = file.metadata().map_or(0, |m| m.len());
+            let limit = file.len().unwrap_or(0);
             if u64::try_from(length).is_ok_and(|l| l <= limit) {
                 bytes.resize(length, 0);
                 let tail = bytes.get_mut(have..).unwrap_or_default();
-                read_at(&file, tail, at.offset.saturating_add(u32::try_from(have).unwrap_or(u32::MAX)))
+                read_at(&*file, tail, at.offset.saturating_add(u32::try_from(have).unwrap_or(u32::MAX)))
                     .map_err(self.io("reading", at.segment))?;
             }
         }
@@ -95,7 +108,7 @@ impl Segments {
     }
 }
 
-pub(super) fn read_at(file: &File, into: &mut [u8], offset: u32) -> std::io::Result<usize> {
+pub(super) fn read_at(file: &dyn DiskFile, into: &mut [u8], offset: u32) -> std::io::Result<usize> {
     let mut done = 0;
     while let Some(rest) = into.get_mut(done..).filter(|r| !r.is_empty()) {
         let at = u64::from(offset) + u64::try_from(done).unwrap_or(0);
@@ -115,7 +128,7 @@ pub(super) fn read_at(file: &File, into: &mut [u8], offset: u32) -> std::io::Res
 /// When the directory or a segment cannot be read.
 pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
     let mut sizes = Vec::new();
-    for number in list(dir)? {
+    for number in list(&Directory(dir.to_path_buf()))? {
         let path = dir.join(format!("{number:08}.journal"));
         let bytes =
             std::fs::read(&path).map_err(|source| StoreError::Io { doing: "reading", path, source })?;
@@ -134,12 +147,12 @@ pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
 /// # Errors
 /// When the directory or a segment cannot be read.
 pub fn check_journal(dir: &Path) -> Result<Vec<(Place, String)>, StoreError> {
-    let segments = Segments { dir: dir.to_path_buf(), open: RwLock::default() };
-    let numbers = list(dir)?;
+    let segments = Segments::on(Arc::new(Directory(dir.to_path_buf())));
+    let numbers = list(&*segments.disk)?;
     let mut found = Vec::new();
     for &number in &numbers {
         let is_last = numbers.last() == Some(&number);
-        let bytes = std::fs::read(segments.path(number)).map_err(segments.io("reading", number))?;
+        let bytes = segments.bytes(number)?;
         if let Some((offset, what)) = broken_at(&bytes, number, is_last) {
             found.push((segments.place(number, offset), what));
         }
@@ -166,28 +179,26 @@ fn broken_at(bytes: &[u8], number: u32, is_last: bool) -> Option<(usize, String)
 }
 
 /// The numbers of the segments in a directory, in order.
-pub(super) fn list(dir: &Path) -> Result<Vec<u32>, StoreError> {
-    let io = |source| StoreError::Io { doing: "listing", path: dir.to_path_buf(), source };
+pub(super) fn list(disk: &dyn Disk) -> Result<Vec<u32>, StoreError> {
+    let io = |source| StoreError::Io { doing: "listing", path: disk.path(), source };
     let mut found = Vec::new();
-    for item in std::fs::read_dir(dir).map_err(io)? {
-        let name = item.map_err(io)?.file_name();
-        let number: Option<u32> =
-            name.to_str().and_then(|n| n.strip_suffix(".journal")).and_then(|n| n.parse().ok());
+    for name in disk.list().map_err(io)? {
+        let number: Option<u32> = name.strip_suffix(".journal").and_then(|n| n.parse().ok());
         found.extend(number);
     }
     found.sort_unstable();
     Ok(found)
 }
 
-/// Opens the journal in `dir`, gives every entry from `from` on to `seen`, and cuts a torn tail.
+/// Opens the journal of a disk, gives every entry from `from` on to `seen`, and cuts a torn tail.
 pub(super) fn open(
-    dir: &Path,
+    disk: Arc<dyn Disk>,
     from: Position,
     segment_bytes_max: u32,
     mut seen: impl FnMut(Position, Parsed),
 ) -> Result<(Arc<Segments>, Writer, Scanned), StoreError> {
-    let segments = Arc::new(Segments { dir: dir.to_path_buf(), open: RwLock::default() });
-    let numbers = list(dir)?;
+    let segments = Arc::new(Segments::on(disk));
+    let numbers = list(&*segments.disk)?;
     let mut scanned = Scanned::default();
     let mut expected = numbers.first().copied().unwrap_or(1).min(1);
     for &number in &numbers {
@@ -224,7 +235,7 @@ fn scan_segment(
     scanned: &mut Scanned,
     seen: &mut impl FnMut(Position, Parsed),
 ) -> Result<Position, StoreError> {
-    let bytes = std::fs::read(segments.path(number)).map_err(segments.io("reading", number))?;
+    let bytes = segments.bytes(number)?;
     let damaged = |offset: usize, what: &str, intact: u64| StoreError::Damaged {
         place: segments.place(number, offset),
         what: what.into(),
@@ -280,8 +291,7 @@ fn cut(
     scanned: &mut Scanned,
 ) -> Result<Position, StoreError> {
     let keep = at.max(SEGMENT_HEADER);
-    let file =
-        OpenOptions::new().write(true).open(segments.path(number)).map_err(segments.io("opening", number))?;
+    let file = segments.disk.open(&name_of(number), true).map_err(segments.io("opening", number))?;
     let cut_then_sync = || {
         file.set_len(u64::try_from(at).unwrap_or(0))?;
         if at < SEGMENT_HEADER {
@@ -296,16 +306,15 @@ fn cut(
 
 impl Writer {
     fn begin(segments: Arc<Segments>, number: u32, segment_bytes_max: u32) -> Result<Self, StoreError> {
-        let path = segments.path(number);
         let create = || {
-            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+            let file = segments.disk.create(&name_of(number))?;
             file.write_all_at(&frame::segment_header(number), 0)?;
             file.sync_all()?;
             // The name must survive a crash as well as the bytes.
-            File::open(&segments.dir)?.sync_all()?;
+            segments.disk.sync_names()?;
             Ok(file)
         };
-        let file = Arc::new(create().map_err(segments.io("creating", number))?);
+        let file = create().map_err(segments.io("creating", number))?;
         segments.open.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&file));
         let offset = u32::try_from(SEGMENT_HEADER).unwrap_or(u32::MAX);
         let end = Position { segment: number, offset };
@@ -314,10 +323,9 @@ impl Writer {
     }
 
     fn resume(segments: Arc<Segments>, end: Position, segment_bytes_max: u32) -> Result<Self, StoreError> {
-        let path = segments.path(end.segment);
-        let file = OpenOptions::new().read(true).write(true).open(path);
-        let file = Arc::new(file.map_err(segments.io("opening", end.segment))?);
-        let length = file.metadata().map_err(segments.io("reading", end.segment))?.len();
+        let file = segments.disk.open(&name_of(end.segment), true);
+        let file = file.map_err(segments.io("opening", end.segment))?;
+        let length = file.len().map_err(segments.io("reading", end.segment))?;
         let ahead = Ahead::from(u32::try_from(length).unwrap_or(u32::MAX).max(end.offset));
         Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max, ahead })
     }
@@ -344,12 +352,14 @@ impl Writer {
         }
         let number = self.end.segment;
         let until = self.end.offset.saturating_add(length);
-        self.ahead
-            .reach(&self.file, until, self.segment_bytes_max)
-            .map_err(self.segments.io("extending", number))?;
+        if self.segments.disk.fills_ahead() {
+            self.ahead
+                .reach(&self.file, until, self.segment_bytes_max)
+                .map_err(self.segments.io("extending", number))?;
+        }
         let at = u64::from(self.end.offset);
         self.file.write_all_at(&self.buffer, at).map_err(self.segments.io("appending to", number))?;
-        self.file.sync_data().map_err(self.segments.io("syncing", number))?;
+        self.file.sync().map_err(self.segments.io("syncing", number))?;
         let base = self.end;
         self.end.offset = until;
         let position = |offset: usize| Position {
@@ -389,7 +399,7 @@ impl Ahead {
     }
 
     /// Makes sure that no stretch is being filled where the next write goes, and has the next one filled in time.
-    fn reach(&mut self, file: &Arc<File>, until: u32, max: u32) -> std::io::Result<()> {
+    fn reach(&mut self, file: &Arc<dyn DiskFile>, until: u32, max: u32) -> std::io::Result<()> {
         if until > self.ready {
             self.finish()?;
         }
@@ -401,7 +411,7 @@ impl Ahead {
             let fill = move || {
                 let zeros = vec![0; usize::try_from(target - from).unwrap_or(0)];
                 file.write_all_at(&zeros, u64::from(from))?;
-                file.sync_data()
+                file.sync()
             };
             let thread = std::thread::Builder::new().name("journal ahead".into()).spawn(fill)?;
             self.filling = Some((target, thread));

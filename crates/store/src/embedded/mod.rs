@@ -17,14 +17,17 @@ use crate::batch::Batch;
 use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};
 
 mod backup;
+pub(crate) mod disk;
 mod feed;
 mod frame;
 mod index;
 mod journal;
 
 pub use backup::{BackedUp, Restored, backup, erase, restore};
+use disk::{Directory, Disk};
 use frame::{Parsed, Position};
-use index::Index;
+pub use index::Index;
+use index::KeyValue;
 use journal::{Segments, Writer};
 pub use journal::{check_journal, journal_blocks};
 
@@ -106,14 +109,14 @@ pub struct Embedded {
     segments: Arc<Segments>,
     writer: Mutex<Option<Writer>>,
     tails: RwLock<Tails>,
-    index: Index,
+    index: Arc<dyn Index>,
     options: Options,
     /// Whether a tail is being written into the index.
     writing: Mutex<bool>,
     flushed: Condvar,
     recovery: Recovery,
     dir: PathBuf,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Embedded {
@@ -130,11 +133,25 @@ impl Embedded {
         std::fs::create_dir_all(&journal_dir).map_err(io("creating", &journal_dir))?;
         let lock = lock(dir)?;
         let index_dir = dir.join("index");
-        let index = Index::open(&index_dir)?;
+        let index = Arc::new(KeyValue::open(&index_dir)?);
+        Self::on(Arc::new(Directory(journal_dir)), index, dir, Some(lock), options)
+    }
+
+    /// Opens the store on a disk and an index, as a simulation does; `dir` has the places of readers of the feed.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn on(
+        disk: Arc<dyn Disk>,
+        index: Arc<dyn Index>,
+        dir: &Path,
+        lock: Option<File>,
+        options: Options,
+    ) -> Result<Self, StoreError> {
         let mut tail = Tail::default();
-        let from = index.watermark()?;
+        let from = Position::from_u64(index.watermark()?);
         let (segments, writer, scanned) =
-            journal::open(&journal_dir, from, options.segment_bytes_max, |at, parsed| {
+            journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
                 let Parsed { stored, keys, .. } = parsed;
                 tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
             })?;
@@ -182,7 +199,7 @@ impl Embedded {
         }
         let seq = self.index.last(account)?;
         let at = self.index.positions(account, seq.max(1), 1)?;
-        let stored = at.first().map(|at| self.segments.read(*at)).transpose()?;
+        let stored = at.first().map(|at| self.segments.read(Position::from_u64(*at))).transpose()?;
         Ok(stored.map(|record| (record.seq, record.hash)))
     }
 
@@ -236,7 +253,7 @@ impl Embedded {
         let mut out = Vec::new();
         if from < first_recent {
             let indexed = usize::try_from(first_recent - from).unwrap_or(usize::MAX).min(max);
-            out = self.index.positions(account, from, indexed)?;
+            out = self.index.positions(account, from, indexed)?.into_iter().map(Position::from_u64).collect();
         }
         for (first, positions) in recent {
             let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
@@ -291,7 +308,7 @@ impl Store for Embedded {
         };
         let at = match recent {
             Some(at) => Some(at),
-            None => self.index.find(key)?,
+            None => self.index.find(key)?.map(Position::from_u64),
         };
         at.map(|at| self.segments.read(at)).transpose()
     }
@@ -317,11 +334,12 @@ impl Store for Embedded {
         let Some(watermark) = cut.end else {
             return Ok(());
         };
-        let mut keys: Vec<(IndexKey, Position)> = cut.keys.iter().map(|(k, p)| (*k, *p)).collect();
-        let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, &*run.positions));
+        let mut keys: Vec<(IndexKey, u64)> = cut.keys.iter().map(|(k, p)| (*k, p.to_u64())).collect();
+        let packed = |run: &Run| run.positions.iter().map(|p| p.to_u64()).collect::<Vec<_>>();
+        let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, packed(run)));
         let set_writing = |on| *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = on;
         set_writing(true);
-        let written = self.index.write(&states, &mut keys, &mut logs, watermark);
+        let written = self.index.write(&states, &mut keys, &mut logs, watermark.to_u64());
         if written.is_ok() {
             self.tails_mut().flushing = None;
         }

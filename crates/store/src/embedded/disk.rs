@@ -1,0 +1,147 @@
+//! What the journal needs of a disk, so that a simulation can put a virtual one under the real journal.
+//!
+//! A write is durable after `sync_data` of its file; a new file after `sync_all` of it and `sync_names`.
+
+use std::fmt::Debug;
+use std::fs::{File, OpenOptions};
+use std::io::Result;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A directory of files.
+pub trait Disk: Send + Sync + Debug {
+    /// Where it is, for messages.
+    fn path(&self) -> PathBuf;
+    /// The names of its files.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    fn list(&self) -> Result<Vec<String>>;
+    /// Opens a file, for reading alone where `writes` is not set.
+    ///
+    /// # Errors
+    /// When it is not there, or for another reason of the disk.
+    fn open(&self, name: &str, writes: bool) -> Result<Arc<dyn DiskFile>>;
+    /// Makes a file that is not there yet.
+    ///
+    /// # Errors
+    /// When it is there, or for another reason of the disk.
+    fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>>;
+    /// Makes the names of new files durable.
+    ///
+    /// # Errors
+    /// For a reason of the disk.
+    fn sync_names(&self) -> Result<()>;
+    /// Whether zeros are written ahead of the end by a thread.
+    fn fills_ahead(&self) -> bool;
+}
+
+/// A file that is read and written at offsets.
+pub trait DiskFile: Send + Sync + Debug {
+    /// Reads some bytes; none at the end.
+    ///
+    /// # Errors
+    /// For a reason of the disk.
+    fn read_at(&self, into: &mut [u8], at: u64) -> Result<usize>;
+    /// Writes all bytes.
+    ///
+    /// # Errors
+    /// For a reason of the disk; how much was written is not known then.
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> Result<()>;
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    /// For a reason of the disk; what is durable is not known then.
+    fn sync(&self) -> Result<()>;
+    /// Makes what was written and the file's length durable.
+    ///
+    /// # Errors
+    /// For a reason of the disk.
+    fn sync_all(&self) -> Result<()>;
+    /// Cuts or extends it.
+    ///
+    /// # Errors
+    /// For a reason of the disk.
+    fn set_len(&self, len: u64) -> Result<()>;
+    /// Its length.
+    ///
+    /// # Errors
+    /// For a reason of the disk.
+    fn len(&self) -> Result<u64>;
+}
+
+/// A directory of the operating system.
+#[derive(Debug)]
+pub(super) struct Directory(pub(super) PathBuf);
+
+impl Disk for Directory {
+    fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+
+    fn list(&self) -> Result<Vec<String>> {
+        let names =
+            std::fs::read_dir(&self.0)?.map(|item| Ok(item?.file_name().to_string_lossy().into_owned()));
+        names.collect()
+    }
+
+    fn open(&self, name: &str, writes: bool) -> Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(OpenOptions::new().read(true).write(writes).open(self.0.join(name))?))
+    }
+
+    fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
+        let new = OpenOptions::new().read(true).write(true).create_new(true).open(self.0.join(name))?;
+        Ok(Arc::new(new))
+    }
+
+    fn sync_names(&self) -> Result<()> {
+        File::open(&self.0)?.sync_all()
+    }
+
+    fn fills_ahead(&self) -> bool {
+        true
+    }
+}
+
+impl DiskFile for File {
+    fn read_at(&self, into: &mut [u8], at: u64) -> Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, into, at)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(self, bytes, at)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.sync_data()
+    }
+
+    fn sync_all(&self) -> Result<()> {
+        File::sync_all(self)
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        File::set_len(self, len)
+    }
+
+    fn len(&self) -> Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+}
+
+/// Reads a whole file.
+pub(super) fn read_all(file: &dyn DiskFile) -> Result<Vec<u8>> {
+    let length = usize::try_from(file.len()?).map_err(std::io::Error::other)?;
+    let mut bytes = vec![0; length];
+    let mut done = 0;
+    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, u64::try_from(done).unwrap_or(u64::MAX)) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    bytes.truncate(done);
+    Ok(bytes)
+}
