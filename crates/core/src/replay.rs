@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
-use crate::decision::{Decision, Outcome, Source};
+use crate::decision::{Decision, Outcome, Source, Verdict, Visit};
 use crate::ledger::{
     Alert, Event, GrantId, HoldId, Late, LateUse, Operation, Periodic, PlanChange, Record, Seq, Use,
 };
@@ -19,6 +19,7 @@ use crate::operation::{
     self, Authorize, ChangePlan, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request,
     charge_of,
 };
+use crate::reason::Reason;
 use crate::time::Instant;
 
 /// The earlier records of the account.
@@ -53,6 +54,14 @@ pub fn request(usage: &Use, decision: &Decision) -> Request {
         quantities: quantities(usage),
         consented: decision.draws.iter().any(|d| d.source.is_paid()),
     }
+}
+
+/// What was asked for a use that had happened. It is never refused: whoever had not agreed was passed over by paid sources,
+/// and the explanation says so.
+#[must_use]
+pub fn request_happened(usage: &Use, decision: &Decision) -> Request {
+    let passed_over = |v: &Visit| v.verdict == Verdict::Refused(Reason::ConsentNever);
+    Request { consented: !decision.visits.iter().any(passed_over), ..request(usage, decision) }
 }
 
 /// The grant that a record asked for, if it did.
@@ -110,6 +119,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
                 );
             }
             if record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
+                let request = request_happened(&charge.usage, decision);
                 granted(operation::record_at(ctx, &request, record.effective_at))
             } else {
                 let ask = Authorize { request, minimum: None, life: None, settle_now: true };
@@ -279,7 +289,17 @@ pub fn differs<H: History>(
         take_from_record(recorded, replayed);
     }
     let again = draft.into_record(before, record.recorded_at, record.key.clone(), record.actor.clone());
-    (again.to_bytes() != record.to_bytes()).then(|| "the same request gives another record".to_string())
+    (again.to_bytes() != record.to_bytes()).then(|| {
+        let differing = [
+            ("event", again.event != record.event),
+            ("movements", again.movements != record.movements),
+            ("corrections", again.corrections != record.corrections),
+            ("opened grant", again.opens != record.opens),
+        ];
+        let names = differing.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
+        let names: Vec<&str> = names.collect();
+        alloc::format!("the same request gives another record ({})", names.join(", "))
+    })
 }
 
 fn take_from_record(recorded: &Decision, replayed: &mut Decision) {

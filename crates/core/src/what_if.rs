@@ -19,7 +19,9 @@ use crate::name::Name;
 use crate::operation::{
     self, Authorize, ChangePlan, Context, Correct, Decided, Draft, Refusal, Request, charge_of,
 };
-use crate::replay::{History, closed_grants, extension, new_grant, plan_change, quantities, request};
+use crate::replay::{
+    History, closed_grants, extension, new_grant, plan_change, quantities, request, request_happened,
+};
 use crate::time::Instant;
 
 /// What requests came to.
@@ -293,10 +295,11 @@ impl<'a> Shadow<'a> {
                 return self.decide(record, usage, |ctx| operation::authorize(ctx, &ask));
             }
             Event::Charged(charge, decision) => {
-                let request = request(&charge.usage, decision);
                 let happened = record.key.as_ref().is_some_and(|k| k.operation == Operation::Record)
                     || !record.parents.is_empty();
                 let used_at = record.effective_at;
+                let of = if happened { request_happened } else { request };
+                let request = of(&charge.usage, decision);
                 let ask = Authorize { request, minimum: None, life: None, settle_now: true };
                 return self.decide(record, &charge.usage, |ctx| {
                     if happened {

@@ -5,6 +5,7 @@
 //! W2 a sliding log admits at most its limit in every trailing window (`sliding_log_is_exact`).
 //! W3 the instant told is the first at which the cost fits (`room_returns_exactly_when_told`).
 //! W4 giving back never frees more than was counted, and nothing in a window that has closed.
+//! W5 what may be lost at a restart never reaches a window that may not (`lost_use_is_not_carried_over`).
 //! Units: the window's own (requests, meter units, nano-credits). Sources: GCRA as in ITU-T I.371, kept as a leaky
 //! meter in units of 1/limit so that no division rounds; the two-cell sliding counter of Cloudflare (2017).
 
@@ -40,9 +41,10 @@ pub enum Terms {
 /// What is used of one window.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Used {
-    /// A leaky meter: `level` micro-units of `period / limit` at the instant, and the terms it was counted under.
+    /// A leaky meter: `level` micro-units of `period / limit` at the instant, the terms it was counted under, and whether
+    /// it may be lost at a restart.
     #[n(0)]
-    Rate(#[n(0)] u64, #[n(1)] Instant, #[n(2)] u64, #[n(3)] Span),
+    Rate(#[n(0)] u64, #[n(1)] Instant, #[n(2)] u64, #[n(3)] Span, #[n(4)] bool),
     /// Every use still inside the trailing length: (when, how much).
     #[n(1)]
     Log(#[n(0)] Span, #[n(1)] Vec<(Instant, u64)>),
@@ -104,9 +106,15 @@ impl Terms {
         }
     }
 
+    /// The earlier use that counts. Changed terms do not make use durable that a restart may have lost.
+    fn carried<'a>(&self, used: Option<&'a Used>) -> Option<&'a Used> {
+        used.filter(|earlier| self.is_volatile() || !earlier.is_volatile())
+    }
+
     /// What is used and free at `now`.
     #[must_use]
     pub fn room(&self, used: Option<&Used>, now: Instant) -> Room {
+        let used = self.carried(used);
         let taken = match *self {
             Self::Rate(limit, period, _) => {
                 signed(level_at(used, limit, period, now).div_ceil(period.micros().max(1)))
@@ -139,6 +147,7 @@ impl Terms {
         if cost > self.capacity() {
             return None;
         }
+        let used = self.carried(used);
         match *self {
             Self::Rate(limit, period, burst) => {
                 let level = u128::from(level_at(used, limit, period, now));
@@ -155,6 +164,9 @@ impl Terms {
     /// The state after counting `cost` at `now`.
     pub fn take(&self, used: &mut Option<Used>, cost: i64, now: Instant) {
         let cost_units = positive(cost);
+        if self.carried(used.as_ref()).is_none() {
+            *used = None;
+        }
         let next = match *self {
             Self::Rate(limit, period, _) => {
                 let level = level_at(used.as_ref(), limit, period, now);
@@ -163,6 +175,7 @@ impl Terms {
                     now,
                     limit,
                     period,
+                    self.is_volatile(),
                 )
             }
             Self::Sliding(limit, length) if limit <= SLIDING_LOG_MAX => {
@@ -196,7 +209,7 @@ impl Terms {
 
 /// The level of a rate window at `now`, converted when the terms have changed since: the debt in cost units is kept.
 fn level_at(used: Option<&Used>, limit: u64, period: Span, now: Instant) -> u64 {
-    let Some(&Used::Rate(level, at, old_limit, old_period)) = used else {
+    let Some(&Used::Rate(level, at, old_limit, old_period, _)) = used else {
         return 0;
     };
     let drained = u128::from(now.since(at).micros()) * u128::from(old_limit);
@@ -275,7 +288,7 @@ impl Used {
     #[must_use]
     pub fn is_over(&self, now: Instant) -> bool {
         match self {
-            Self::Rate(level, at, limit, _) => {
+            Self::Rate(level, at, limit, ..) => {
                 u128::from(now.since(*at).micros()) * u128::from(*limit) >= u128::from(*level)
             }
             Self::Log(length, log) => log.iter().all(|(at, _)| at.after(*length) <= now),
@@ -289,9 +302,7 @@ impl Used {
     #[must_use]
     pub fn is_volatile(&self) -> bool {
         match self {
-            Self::Rate(level, _, limit, _) => {
-                u128::from(*level) / u128::from((*limit).max(1)) <= u128::from(VOLATILE_MAX.micros())
-            }
+            Self::Rate(.., volatile) => *volatile,
             Self::Log(length, _) | Self::Cells(length, ..) => *length <= VOLATILE_MAX,
             Self::Span(..) | Self::Slots(_) => false,
         }
@@ -304,9 +315,9 @@ impl Used {
             *n = if delta < 0 { n.saturating_sub(amount) } else { n.saturating_add(amount) };
         };
         match self {
-            Self::Rate(level, at, limit, period) => {
-                let mut current =
-                    level_at(Some(&Self::Rate(*level, *at, *limit, *period)), *limit, *period, now);
+            Self::Rate(level, at, limit, period, _) => {
+                let drained = u128::from(now.since(*at).micros()) * u128::from(*limit);
+                let mut current = saturate(u128::from(*level).saturating_sub(drained));
                 let micro = amount.saturating_mul(period.micros());
                 current =
                     if delta < 0 { current.saturating_sub(micro) } else { current.saturating_add(micro) };

@@ -8,7 +8,8 @@ use headworks_core::time::{Instant, Span};
 /// Where the engine's `now` comes from.
 #[derive(Debug)]
 pub struct Clock {
-    started: std::time::Instant,
+    /// `None`: time passes only when it is told to.
+    started: Option<std::time::Instant>,
     wall_at_start: i64,
     shift: AtomicI64,
 }
@@ -26,16 +27,23 @@ impl Clock {
     pub fn new() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
         Self {
-            started: std::time::Instant::now(),
+            started: Some(std::time::Instant::now()),
             wall_at_start: i64::try_from(wall).unwrap_or(0),
             shift: AtomicI64::new(0),
         }
     }
 
+    /// A clock that stands still at an instant until it is moved.
+    #[must_use]
+    pub fn standing(at: Instant) -> Self {
+        Self { started: None, wall_at_start: at.micros(), shift: AtomicI64::new(0) }
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Instant {
-        let elapsed = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let elapsed =
+            self.started.map_or(0, |at| i64::try_from(at.elapsed().as_micros()).unwrap_or(i64::MAX));
         Instant::from_micros(self.wall_at_start + elapsed + self.shift.load(Ordering::Relaxed))
     }
 

@@ -165,8 +165,39 @@ impl Commits {
     pub(crate) fn run(&self, store: &dyn Store, stats: &Stats, conflicted: impl Fn(&[Name])) {
         let mut batch = Batch::default();
         while let Some(ticket) = self.next(&mut batch) {
+            self.write(store, stats, &conflicted, &mut batch, ticket);
+        }
+        self.stop_waiters();
+    }
+
+    /// Writes what waits, if anything does, without blocking for more.
+    pub(crate) fn run_once(&self, store: &dyn Store, stats: &Stats, conflicted: impl Fn(&[Name])) -> bool {
+        let mut batch = Batch::default();
+        if self.lock().open.is_empty() {
+            return false;
+        }
+        let Some(ticket) = self.next(&mut batch) else {
+            self.stop_waiters();
+            return false;
+        };
+        self.write(store, stats, &conflicted, &mut batch, ticket);
+        if self.stopped().is_some() {
+            self.stop_waiters();
+        }
+        true
+    }
+
+    fn write(
+        &self,
+        store: &dyn Store,
+        stats: &Stats,
+        conflicted: &impl Fn(&[Name]),
+        batch: &mut Batch,
+        ticket: Ticket,
+    ) {
+        {
             let started = std::time::Instant::now();
-            match store.append(&batch) {
+            match store.append(batch) {
                 Ok(conflicts) => {
                     let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                     stats.append_micros.fetch_add(took, Ordering::Relaxed);
@@ -192,7 +223,6 @@ impl Commits {
             }
             batch.clear();
         }
-        self.stop_waiters();
     }
 
     fn next(&self, batch: &mut Batch) -> Option<Ticket> {

@@ -119,8 +119,23 @@ impl Engine {
         clock: Arc<Clock>,
         limits: Limits,
     ) -> Result<Arc<Self>, EngineError> {
+        let engine = Self::standing(store, initial, clock, limits)?;
+        engine.spawn()?;
+        Ok(engine)
+    }
+
+    /// An engine without threads: a simulation does each step itself, with [`Self::commit_once`] and [`Self::maintain_once`].
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn standing(
+        store: Arc<dyn Store>,
+        initial: Catalog,
+        clock: Arc<Clock>,
+        limits: Limits,
+    ) -> Result<Arc<Self>, EngineError> {
         let system = crate::administration::read_system(&*store)?;
-        let engine = Arc::new(Self {
+        Ok(Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),
             commits: Arc::new(Commits::new(limits.waiting_max)),
             timers: Timers::default(),
@@ -133,22 +148,30 @@ impl Engine {
             stats: Arc::default(),
             threads: Mutex::default(),
             store,
-        });
-        let cache = Arc::clone(&engine.cache);
-        let forget = move |names: &[Name]| {
-            for name in names {
-                cache.lock(name).slots.remove(name);
-            }
-        };
+        }))
+    }
+
+    /// Whether no thread does the engine's work.
+    pub(crate) fn is_standing(&self) -> bool {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Writes what waits as one batch; `false` when nothing does.
+    pub fn commit_once(&self) -> bool {
+        self.commits.run_once(&*self.store, &self.stats, |names| forget(&self.cache, names))
+    }
+
+    fn spawn(self: &Arc<Self>) -> Result<(), EngineError> {
+        let cache = Arc::clone(&self.cache);
         let commit = commit::spawn(
-            Arc::clone(&engine.commits),
-            Arc::clone(&engine.store),
-            Arc::clone(&engine.stats),
-            forget,
+            Arc::clone(&self.commits),
+            Arc::clone(&self.store),
+            Arc::clone(&self.stats),
+            move |names: &[Name]| forget(&cache, names),
         );
-        let maintenance = crate::maintenance::spawn(Arc::downgrade(&engine));
-        let reconciling = crate::reconciler::spawn(Arc::downgrade(&engine), Arc::clone(&engine.reconciler));
-        let mut threads = engine.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let maintenance = crate::maintenance::spawn(Arc::downgrade(self));
+        let reconciling = crate::reconciler::spawn(Arc::downgrade(self), Arc::clone(&self.reconciler));
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in [commit, maintenance, reconciling] {
             threads.push(thread.map_err(|source| {
                 EngineError::Store(headworks_store::StoreError::Io {
@@ -159,7 +182,7 @@ impl Engine {
             })?);
         }
         drop(threads);
-        Ok(engine)
+        Ok(())
     }
 
     /// The catalog in force.
@@ -581,6 +604,13 @@ impl Drop for Engine {
         self.commits.close();
         self.timers.close();
         self.reconciler.close();
+    }
+}
+
+/// States that lost to another writer leave memory.
+fn forget(cache: &Cache, names: &[Name]) {
+    for name in names {
+        cache.lock(name).slots.remove(name);
     }
 }
 

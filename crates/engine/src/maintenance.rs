@@ -120,6 +120,16 @@ struct Last {
 }
 
 impl Engine {
+    /// Does what maintenance does at one tick of a standing engine, with or without a checkpoint; the first time, what it
+    /// does at the start as well.
+    pub fn maintain_once(&self, checkpoint: bool) {
+        if !self.timers.is_adopted() {
+            self.adopt_unsettled();
+        }
+        let checkpoint = if checkpoint { Instant::default() } else { Instant::NEVER };
+        self.maintain(&mut Last { checkpoint, ..Last::default() });
+    }
+
     /// Loads the accounts whose ends only their logs know, so that the sweeper and the next checkpoint see them.
     fn adopt_unsettled(&self) {
         for account in self.store.unsettled() {
@@ -229,6 +239,9 @@ impl Engine {
                         wakes_at: slot.account.wakes_at,
                     });
                 }
+            }
+            if self.is_standing() {
+                while self.commit_once() {}
             }
             // A state whose records lost to another writer must not be kept; which one it was does not matter.
             lost = !self.commits.wait_blocking(until) || conflicts() != before;

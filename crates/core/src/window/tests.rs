@@ -137,3 +137,22 @@ fn a_clock_that_jumps_back_mints_nothing() {
         "nor does a jump forward mint more than one burst"
     );
 }
+
+#[test]
+fn lost_use_is_not_carried_over() {
+    let (brief, long) = (Terms::Rate(10, Span::from_secs(60), 10), Terms::Rate(10, Span::from_secs(600), 10));
+    let (second, hour) = (Terms::Sliding(10, Span::from_secs(1)), Terms::Sliding(10, Span::from_secs(3_600)));
+    for (volatile, durable) in [(brief, long), (second, hour)] {
+        let mut used = None;
+        volatile.take(&mut used, 4, at(0));
+        assert_eq!(volatile.room(used.as_ref(), at(0)).used, 4);
+        assert_eq!(durable.room(used.as_ref(), at(0)).used, 0, "a restart may have lost it");
+        durable.take(&mut used, 3, at(0));
+        assert_eq!(durable.room(used.as_ref(), at(0)).used, 3);
+        assert_eq!(volatile.room(used.as_ref(), at(0)).used, 3, "what is kept may well be lost later");
+    }
+    // Use beyond a volatile limit, which `record` may cause, does not make it durable.
+    let mut over = None;
+    brief.take(&mut over, 25, at(0));
+    assert!(over.is_some_and(|u| u.is_volatile()));
+}

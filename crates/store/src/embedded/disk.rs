@@ -63,11 +63,11 @@ pub trait DiskFile: Send + Sync + Debug {
     /// # Errors
     /// For a reason of the disk.
     fn set_len(&self, len: u64) -> Result<()>;
-    /// Its length.
+    /// How many bytes it has.
     ///
     /// # Errors
     /// For a reason of the disk.
-    fn len(&self) -> Result<u64>;
+    fn size(&self) -> Result<u64>;
 }
 
 /// A directory of the operating system.
@@ -124,14 +124,14 @@ impl DiskFile for File {
         File::set_len(self, len)
     }
 
-    fn len(&self) -> Result<u64> {
+    fn size(&self) -> Result<u64> {
         Ok(self.metadata()?.len())
     }
 }
 
 /// Reads a whole file.
 pub(super) fn read_all(file: &dyn DiskFile) -> Result<Vec<u8>> {
-    let length = usize::try_from(file.len()?).map_err(std::io::Error::other)?;
+    let length = usize::try_from(file.size()?).map_err(std::io::Error::other)?;
     let mut bytes = vec![0; length];
     let mut done = 0;
     while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {

@@ -88,7 +88,7 @@ impl Segments {
         let length = frame::entry_length(&bytes).unwrap_or(0);
         if length > bytes.len() {
             let have = bytes.len();
-            let limit = file.len().unwrap_or(0);
+            let limit = file.size().unwrap_or(0);
             if u64::try_from(length).is_ok_and(|l| l <= limit) {
                 bytes.resize(length, 0);
                 let tail = bytes.get_mut(have..).unwrap_or_default();
@@ -325,7 +325,7 @@ impl Writer {
     fn resume(segments: Arc<Segments>, end: Position, segment_bytes_max: u32) -> Result<Self, StoreError> {
         let file = segments.disk.open(&name_of(end.segment), true);
         let file = file.map_err(segments.io("opening", end.segment))?;
-        let length = file.len().map_err(segments.io("reading", end.segment))?;
+        let length = file.size().map_err(segments.io("reading", end.segment))?;
         let ahead = Ahead::from(u32::try_from(length).unwrap_or(u32::MAX).max(end.offset));
         Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max, ahead })
     }

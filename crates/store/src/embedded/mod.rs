@@ -21,6 +21,7 @@ pub(crate) mod disk;
 mod feed;
 mod frame;
 mod index;
+mod index_memory;
 mod journal;
 
 pub use backup::{BackedUp, Restored, backup, erase, restore};
@@ -28,6 +29,7 @@ use disk::{Directory, Disk};
 use frame::{Parsed, Position};
 pub use index::Index;
 use index::KeyValue;
+pub use index_memory::MemoryIndex;
 use journal::{Segments, Writer};
 pub use journal::{check_journal, journal_blocks};
 

@@ -1,0 +1,71 @@
+//! The policy of a simulation: small limits, so that every wall is met, and a second version to change to.
+
+pub(crate) const ACCOUNTS: [&str; 3] = ["alpha", "beta", "gamma"];
+pub(crate) const USERS: [&str; 2] = ["ann", "ben"];
+/// Requests of `task` in a calendar day.
+pub(crate) const DAILY: i64 = 5;
+
+const TEXT: &str = r#"
+version = "VERSION"
+late_horizon = "2d"
+[meters]
+tokens = { unit = "token" }
+images = { unit = "image" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+overshoot = "debt"
+hold = { life = "60s", expiry_charges = ["tokens"] }
+[features.gift]
+meters = ["tokens"]
+rate_card = "card"
+[features.draw]
+meters = ["images"]
+rate_card = "card"
+credit_unit = "stamps"
+[features.task]
+meters = []
+allowance_unit = "requests"
+[features.secret]
+meters = []
+allowance_unit = "requests"
+[features.fast]
+meters = []
+allowance_unit = "requests"
+ledger = false
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", credits = { tokens = "PRICE" } },
+  { feature = "gift", credits = { tokens = "1" } },
+  { feature = "draw", credits = { images = "1" } },
+]
+[plans.p]
+features = ["chat", "gift", "draw", "task", "fast"]
+guards = [
+  { name = "tokens", features = ["chat"], count = "tokens", window.rate = { limit = 60, period = "1m" } },
+  { name = "quick", features = ["fast"], window.rate = { limit = 2, period = "10s" } },
+  { name = "recent", features = ["gift"], per = "user", window.sliding = { limit = 3, length = "30s" } },
+  { name = "daily", features = ["task"], window.fixed = { limit = 5, every = "day" } },
+  { name = "shift", features = ["draw"], window.first_use = { limit = 3, length = "2h" } },
+  { name = "open", features = ["chat"], window.concurrency = { limit = 3 } },
+  { name = "cap", features = ["gift"], window.spend_cap = { limit = "25", every = "day" } },
+]
+waterfall = [
+  { allowance = { name = "tasks", features = ["task"], windows = [{ name = "five", window.first_use = { limit = "3", length = "5h" } }] } },
+  { allowance = { name = "included", features = ["chat"], windows = [{ name = "hour", window.fixed = { limit = "5", every = "hour" } }] } },
+  { grants = { name = "gifts", categories = ["free", "promotional"] } },
+  { pool = { name = "shared", member = "user", cap = { default = "30", every = "day" } } },
+  { overdraft = { name = "lent", limit = "10" } },
+]
+[plans.q]
+features = ["chat", "task"]
+consent = "ask"
+waterfall = [{ grants = { name = "all" } }]
+"#;
+
+/// The policy, in one of its versions; prices differ.
+pub(crate) fn text(version: usize) -> String {
+    let price = if version.is_multiple_of(2) { "1" } else { "1.5" };
+    TEXT.replace("VERSION", &format!("v{version}")).replace("PRICE", price)
+}

@@ -1,0 +1,96 @@
+//! What the simulations have reached: kinds of records, reasons, faults. What is never reached is not tested.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use headworks_core::reason::Reason;
+
+/// Counts by kind and name.
+#[derive(Debug, Default)]
+pub(crate) struct Coverage(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
+
+/// Every fault that simulations inject.
+const FAULTS: [&str; 16] = [
+    "crash",
+    "lost write",
+    "torn write",
+    "disk full",
+    "failed sync",
+    "short read",
+    "interrupted read",
+    "bit flip",
+    "index cut off",
+    "index thrown away",
+    "clock ahead",
+    "clock back",
+    "retry",
+    "retry with another body",
+    "caller gone",
+    "catalog changed",
+];
+
+/// Kinds of records that an account's log can have in a simulation.
+const KINDS: [&str; 27] = [
+    "account_opened",
+    "account_changed",
+    "authorized",
+    "extended",
+    "settled",
+    "released",
+    "hold_expired",
+    "charged",
+    "granted",
+    "grant_expired",
+    "voided",
+    "adjusted",
+    "refunded",
+    "denied",
+    "catalog_loaded",
+    "rolled_over",
+    "renewed",
+    "recurrence_ended",
+    "reset_banked",
+    "reset_redeemed",
+    "plan_changed",
+    "corrected",
+    "quarantined",
+    "discarded",
+    "balance_crossed",
+    "top_up_asked",
+    "top_up_failed",
+];
+
+/// Reasons that no request of the simulation can meet: it suspends nobody below the account and fills none up.
+const UNREACHED: [Reason; 1] = [Reason::AccountFull];
+
+impl Coverage {
+    fn count(&self, kind: &'static str, name: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((kind, name)).or_default() += 1;
+    }
+
+    pub(crate) fn fault(&self, name: &'static str) {
+        self.count("fault", name);
+    }
+
+    pub(crate) fn record(&self, name: &'static str) {
+        self.count("record", name);
+    }
+
+    pub(crate) fn reason(&self, name: &'static str) {
+        self.count("reason", name);
+    }
+
+    /// The table, and what was never reached.
+    pub(crate) fn report(&self) -> (String, Vec<String>) {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = counts.iter().map(|((kind, name), n)| format!("{kind:<8} {name:<24} {n}"));
+        let table = lines.collect::<Vec<_>>().join("\n");
+        let wanted = FAULTS
+            .iter()
+            .map(|name| ("fault", *name))
+            .chain(KINDS.iter().map(|name| ("record", *name)))
+            .chain(Reason::ALL.iter().filter(|r| !UNREACHED.contains(r)).map(|r| ("reason", r.as_str())));
+        let missing = wanted.filter(|key| !counts.contains_key(key));
+        (table, missing.map(|(kind, name)| format!("{kind} {name}")).collect())
+    }
+}
