@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format, Problems};
-use headworks_core::ledger::{ApiKey, Event, Operation, SYSTEM, Server, Webhook};
+use headworks_core::ledger::{ApiKey, Event, Operation, Record, SYSTEM, Server, Webhook};
 use headworks_core::name::Name;
 use headworks_core::operation;
-use headworks_store::Store;
+use headworks_store::{Batch, Store};
 
-use crate::answer::{Answer, Effect, EngineError};
+use crate::answer::{Answer, EngineError};
 use crate::engine::{Engine, Step, decode};
 use crate::keyring::Keyring;
 use crate::operations::Keyed;
@@ -28,12 +29,8 @@ impl Engine {
             Ok(catalog) => Arc::new(catalog),
             Err(problems) => return Ok(Err(problems)),
         };
-        let _one_at_a_time = self.administration.lock().await;
         let event = Event::CatalogLoaded(catalog.version.clone(), text.to_owned());
         let answer = self.administer(event, keyed).await?;
-        if !answer.replayed {
-            self.catalog.store(Arc::clone(&catalog));
-        }
         Ok(Ok((catalog, answer)))
     }
 
@@ -42,10 +39,7 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn create_key(&self, key: ApiKey, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
-        let _one_at_a_time = self.administration.lock().await;
-        let answer = self.administer(Event::KeyCreated(key), keyed).await?;
-        self.take_into_keyring(&answer);
-        Ok(answer)
+        self.administer(Event::KeyCreated(key), keyed).await
     }
 
     /// Revokes an API key at once.
@@ -53,13 +47,10 @@ impl Engine {
     /// # Errors
     /// When there is no such key, or the store fails.
     pub async fn revoke_key(&self, id: &Name, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
-        let _one_at_a_time = self.administration.lock().await;
-        if self.keyring.load().get(id.as_str()).is_none() {
+        if self.in_force.keyring.load().get(id.as_str()).is_none() {
             return Err(EngineError::UnknownKey(id.clone()));
         }
-        let answer = self.administer(Event::KeyRevoked(id.clone()), keyed).await?;
-        self.take_into_keyring(&answer);
-        Ok(answer)
+        self.administer(Event::KeyRevoked(id.clone()), keyed).await
     }
 
     /// Makes or replaces a webhook. A new one begins at the end of the feed, or at its beginning.
@@ -72,16 +63,13 @@ impl Engine {
         from_beginning: bool,
         keyed: Keyed<'_>,
     ) -> Result<Answer, EngineError> {
-        let _one_at_a_time = self.administration.lock().await;
-        let known = self.webhooks.load().contains_key(&webhook.name);
+        let known = self.in_force.webhooks.load().contains_key(&webhook.name);
         if !known {
             // Before the webhook itself: a crash in between leaves a place that nobody reads.
             let at = if from_beginning { 0 } else { self.store.feed_end() };
             self.store.acknowledge(&webhook.name, at)?;
         }
-        let answer = self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), keyed).await?;
-        self.take_into_webhooks(&answer);
-        Ok(answer)
+        self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), keyed).await
     }
 
     /// Removes a webhook; what it has not got yet is not sent any more.
@@ -89,41 +77,21 @@ impl Engine {
     /// # Errors
     /// When there is no such webhook, or the store fails.
     pub async fn remove_webhook(&self, name: &Name, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
-        let _one_at_a_time = self.administration.lock().await;
-        if !self.webhooks.load().contains_key(name) {
+        if !self.in_force.webhooks.load().contains_key(name) {
             return Err(EngineError::UnknownWebhook(name.clone()));
         }
         let removed = Event::Server(Box::new(Server::WebhookRemoved(name.clone())));
-        let answer = self.administer(removed, keyed).await?;
-        self.take_into_webhooks(&answer);
-        Ok(answer)
-    }
-
-    fn take_into_webhooks(&self, answer: &Answer) {
-        if let (Effect::Recorded(record), false) = (&answer.effect, answer.replayed) {
-            let mut webhooks = Webhooks::clone(&self.webhooks.load());
-            apply_webhook(&mut webhooks, &record.event);
-            self.webhooks.store(Arc::new(webhooks));
-        }
+        self.administer(removed, keyed).await
     }
 
     /// Writes down that reconciliation has found something.
     pub(crate) async fn reconcile_failed(&self, found: u64, first: String) -> Result<(), EngineError> {
-        let _one_at_a_time = self.administration.lock().await;
         let event = Event::Server(Box::new(Server::ReconcileFailed(found, first)));
         self.mutate(&system_account(), Operation::Administer, None, None, |_| {
             Ok(Step::Append(Box::new(operation::Draft::administrative(event.clone()))))
         })
         .await
         .map(drop)
-    }
-
-    fn take_into_keyring(&self, answer: &Answer) {
-        if let (Effect::Recorded(record), false) = (&answer.effect, answer.replayed) {
-            let mut keyring = Keyring::clone(&self.keyring.load());
-            keyring.apply(&record.event);
-            self.keyring.store(Arc::new(keyring));
-        }
     }
 
     async fn administer(&self, event: Event, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
@@ -145,6 +113,53 @@ pub(crate) struct System {
     pub(crate) catalog: Option<Catalog>,
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Webhooks,
+}
+
+/// What is in force of the server's own log: everything that is stored, whoever still waits to hear of it.
+pub(crate) struct InForce {
+    pub(crate) catalog: ArcSwap<Catalog>,
+    pub(crate) keyring: ArcSwap<Keyring>,
+    pub(crate) webhooks: ArcSwap<Webhooks>,
+}
+
+impl InForce {
+    /// Takes in what has been stored, in order, before its callers are told.
+    pub(crate) fn take_in(&self, batch: &Batch, conflicts: &[Name]) {
+        let own = batch.entries().iter().filter(|e| e.account.as_str() == SYSTEM);
+        for entry in own.filter(|e| !conflicts.contains(&e.account)) {
+            match Record::from_bytes(batch.bytes(entry)) {
+                Ok(record) => self.apply(&record.event),
+                Err(e) => tracing::error!(error = %e, "a record of the server's own log cannot be read back"),
+            }
+        }
+    }
+
+    fn apply(&self, event: &Event) {
+        if let Event::CatalogLoaded(_, text) = event {
+            match Catalog::parse(text, Format::of(text)) {
+                Ok(catalog) => self.catalog.store(Arc::new(catalog)),
+                Err(problems) => tracing::error!(%problems, "a stored catalog is not accepted"),
+            }
+            return;
+        }
+        let mut keyring = Keyring::clone(&self.keyring.load());
+        keyring.apply(event);
+        self.keyring.store(Arc::new(keyring));
+        let mut webhooks = Webhooks::clone(&self.webhooks.load());
+        apply_webhook(&mut webhooks, event);
+        self.webhooks.store(Arc::new(webhooks));
+    }
+}
+
+impl System {
+    /// It is in force; `initial` is the catalog when there is none yet.
+    pub(crate) fn in_force(self, initial: Catalog) -> InForce {
+        InForce {
+            catalog: ArcSwap::from_pointee(self.catalog.unwrap_or(initial)),
+            keyring: ArcSwap::from_pointee(self.keyring),
+            webhooks: ArcSwap::from_pointee(self.webhooks),
+        }
+    }
 }
 
 /// The webhooks in force.

@@ -161,17 +161,18 @@ impl Commits {
         self.filled.notify_all();
     }
 
-    /// The commit loop; returns when closed and empty, or after a failed write.
-    pub(crate) fn run(&self, store: &dyn Store, stats: &Stats, conflicted: impl Fn(&[Name])) {
+    /// The commit loop; returns when closed and empty, or after a failed write. What was stored, and who lost to another writer,
+    /// goes to `after` before anybody is told.
+    pub(crate) fn run(&self, store: &dyn Store, stats: &Stats, after: impl Fn(&Batch, &[Name])) {
         let mut batch = Batch::default();
         while let Some(ticket) = self.next(&mut batch) {
-            self.write(store, stats, &conflicted, &mut batch, ticket);
+            self.write(store, stats, &after, &mut batch, ticket);
         }
         self.stop_waiters();
     }
 
     /// Writes what waits, if anything does, without blocking for more.
-    pub(crate) fn run_once(&self, store: &dyn Store, stats: &Stats, conflicted: impl Fn(&[Name])) -> bool {
+    pub(crate) fn run_once(&self, store: &dyn Store, stats: &Stats, after: impl Fn(&Batch, &[Name])) -> bool {
         let mut batch = Batch::default();
         if self.lock().open.is_empty() {
             return false;
@@ -180,7 +181,7 @@ impl Commits {
             self.stop_waiters();
             return false;
         };
-        self.write(store, stats, &conflicted, &mut batch, ticket);
+        self.write(store, stats, &after, &mut batch, ticket);
         if self.stopped().is_some() {
             self.stop_waiters();
         }
@@ -191,38 +192,28 @@ impl Commits {
         &self,
         store: &dyn Store,
         stats: &Stats,
-        conflicted: &impl Fn(&[Name]),
+        after: &impl Fn(&Batch, &[Name]),
         batch: &mut Batch,
         ticket: Ticket,
     ) {
-        {
-            let started = std::time::Instant::now();
-            match store.append(batch) {
-                Ok(conflicts) => {
-                    let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-                    stats.append_micros.fetch_add(took, Ordering::Relaxed);
-                    stats.commits.fetch_add(1, Ordering::Relaxed);
-                    stats.bytes.fetch_add(u64::try_from(batch.len_bytes()).unwrap_or(0), Ordering::Relaxed);
-                    stats
-                        .records
-                        .fetch_add(u64::try_from(batch.entries().len()).unwrap_or(0), Ordering::Relaxed);
-                    if !conflicts.is_empty() {
-                        stats
-                            .conflicts
-                            .fetch_add(u64::try_from(conflicts.len()).unwrap_or(0), Ordering::Relaxed);
-                        // The states go before anybody is told, so that nothing more is decided on them. What has been
-                        // rests on a hash that the store does not have, and conflicts in its turn.
-                        conflicted(&conflicts);
-                    }
-                    self.stored(ticket, &conflicts);
-                }
-                Err(e) => {
-                    tracing::error!(error = %e, "a write failed; the engine stops and answers nothing more");
-                    self.stop(e.to_string());
-                }
+        let started = std::time::Instant::now();
+        match store.append(batch) {
+            Ok(conflicts) => {
+                let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                stats.append_micros.fetch_add(took, Ordering::Relaxed);
+                stats.commits.fetch_add(1, Ordering::Relaxed);
+                stats.bytes.fetch_add(u64::try_from(batch.len_bytes()).unwrap_or(0), Ordering::Relaxed);
+                stats.records.fetch_add(u64::try_from(batch.entries().len()).unwrap_or(0), Ordering::Relaxed);
+                stats.conflicts.fetch_add(u64::try_from(conflicts.len()).unwrap_or(0), Ordering::Relaxed);
+                after(batch, &conflicts);
+                self.stored(ticket, &conflicts);
             }
-            batch.clear();
+            Err(e) => {
+                tracing::error!(error = %e, "a write failed; the engine stops and answers nothing more");
+                self.stop(e.to_string());
+            }
         }
+        batch.clear();
     }
 
     fn next(&self, batch: &mut Batch) -> Option<Ticket> {
@@ -283,7 +274,7 @@ pub(crate) fn spawn(
     commits: Arc<Commits>,
     store: Arc<dyn Store>,
     stats: Arc<Stats>,
-    conflicted: impl Fn(&[Name]) + Send + 'static,
+    after: impl Fn(&Batch, &[Name]) + Send + 'static,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new().name("commit".into()).spawn(move || commits.run(&*store, &stats, conflicted))
+    std::thread::Builder::new().name("commit".into()).spawn(move || commits.run(&*store, &stats, after))
 }

@@ -6,16 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
 use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record, Webhook};
 use headworks_core::name::Name;
 use headworks_core::operation::{Context, Draft, ask_top_up, charge_of, cross, next_end};
 use headworks_core::time::{Instant, Span};
-use headworks_store::Store;
+use headworks_store::{Batch, Store};
 
-use crate::administration::Webhooks;
+use crate::administration::InForce;
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
 use crate::cache::{Cache, Pending, Shard, Slot};
 use crate::clock::Clock;
@@ -52,11 +51,7 @@ pub struct Engine {
     pub(crate) cache: Arc<Cache>,
     pub(crate) commits: Arc<Commits>,
     pub(crate) timers: Timers,
-    pub(crate) catalog: ArcSwap<Catalog>,
-    pub(crate) keyring: ArcSwap<Keyring>,
-    pub(crate) webhooks: ArcSwap<Webhooks>,
-    /// Serializes changes of catalog and keys, so that what is in force is the last that was stored.
-    pub(crate) administration: tokio::sync::Mutex<()>,
+    pub(crate) in_force: Arc<InForce>,
     pub(crate) reconciler: Arc<Reconciler>,
     clock: Arc<Clock>,
     stats: Arc<Stats>,
@@ -139,10 +134,7 @@ impl Engine {
             cache: Arc::new(Cache::new(limits.accounts_max)),
             commits: Arc::new(Commits::new(limits.waiting_max)),
             timers: Timers::default(),
-            catalog: ArcSwap::from_pointee(system.catalog.unwrap_or(initial)),
-            keyring: ArcSwap::from_pointee(system.keyring),
-            webhooks: ArcSwap::from_pointee(system.webhooks),
-            administration: tokio::sync::Mutex::default(),
+            in_force: Arc::new(system.in_force(initial)),
             reconciler: Arc::default(),
             clock,
             stats: Arc::default(),
@@ -158,16 +150,18 @@ impl Engine {
 
     /// Writes what waits as one batch; `false` when nothing does.
     pub fn commit_once(&self) -> bool {
-        self.commits.run_once(&*self.store, &self.stats, |names| forget(&self.cache, names))
+        let after =
+            |batch: &Batch, conflicts: &[Name]| after_write(&self.cache, &self.in_force, batch, conflicts);
+        self.commits.run_once(&*self.store, &self.stats, after)
     }
 
     fn spawn(self: &Arc<Self>) -> Result<(), EngineError> {
-        let cache = Arc::clone(&self.cache);
+        let (cache, in_force) = (Arc::clone(&self.cache), Arc::clone(&self.in_force));
         let commit = commit::spawn(
             Arc::clone(&self.commits),
             Arc::clone(&self.store),
             Arc::clone(&self.stats),
-            move |names: &[Name]| forget(&cache, names),
+            move |batch: &Batch, conflicts: &[Name]| after_write(&cache, &in_force, batch, conflicts),
         );
         let maintenance = crate::maintenance::spawn(Arc::downgrade(self));
         let reconciling = crate::reconciler::spawn(Arc::downgrade(self), Arc::clone(&self.reconciler));
@@ -188,19 +182,19 @@ impl Engine {
     /// The catalog in force.
     #[must_use]
     pub fn catalog(&self) -> Arc<Catalog> {
-        self.catalog.load_full()
+        self.in_force.catalog.load_full()
     }
 
     /// The API keys in force.
     #[must_use]
     pub fn keyring(&self) -> Arc<Keyring> {
-        self.keyring.load_full()
+        self.in_force.keyring.load_full()
     }
 
     /// The webhooks in force, by name.
     #[must_use]
     pub fn webhooks(&self) -> Arc<BTreeMap<Name, Webhook>> {
-        self.webhooks.load_full()
+        self.in_force.webhooks.load_full()
     }
 
     pub(crate) fn shared_clock(&self) -> Arc<Clock> {
@@ -284,7 +278,7 @@ impl Engine {
             self.stats.overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Err(EngineError::Overloaded);
         }
-        let catalog = self.catalog.load();
+        let catalog = self.in_force.catalog.load();
         let mut shard = self.cache.lock(account);
         self.load(&mut shard, account)?;
         let Shard { slots, pending } = &mut *shard;
@@ -559,7 +553,7 @@ impl Engine {
         at: Instant,
         read: &impl Fn(Context<'_>) -> Result<T, EngineError>,
     ) -> Result<(T, Watch), EngineError> {
-        let catalog = self.catalog.load();
+        let catalog = self.in_force.catalog.load();
         let mut shard = self.cache.lock(account);
         self.load(&mut shard, account)?;
         let slot =
@@ -607,11 +601,14 @@ impl Drop for Engine {
     }
 }
 
-/// States that lost to another writer leave memory.
-fn forget(cache: &Cache, names: &[Name]) {
-    for name in names {
+/// What must have happened before anybody hears that a batch is stored.
+fn after_write(cache: &Cache, in_force: &InForce, batch: &Batch, conflicts: &[Name]) {
+    // States that lost to another writer go, so that nothing more is decided on them. What has been rests on a hash that the
+    // store does not have, and conflicts in its turn.
+    for name in conflicts {
         cache.lock(name).slots.remove(name);
     }
+    in_force.take_in(batch, conflicts);
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Record, EngineError> {

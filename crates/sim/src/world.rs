@@ -466,6 +466,17 @@ impl<'a> World<'a> {
         if let Some(flying) = self.flying.first() {
             return Err(Broken(format!("{:?} is never answered", flying.op)));
         }
+        let mut stored = None;
+        for record in self.store.read(&name("_system"), 1, usize::MAX).map_err(|e| Broken(e.to_string()))? {
+            let record = Record::from_bytes(&record.bytes).map_err(|e| Broken(e.to_string()))?;
+            if let Event::CatalogLoaded(version, _) = record.event {
+                stored = Some(version);
+            }
+        }
+        let in_force = &self.engine.catalog().version;
+        if stored.as_ref() != Some(in_force) {
+            return Err(Broken(format!("catalog {in_force} is in force, {stored:?} was stored last")));
+        }
         // Past every deadline of a hold, and past a boundary.
         self.clock.advance(Span::from_secs(3 * 86_400));
         for _ in 0..4 {
