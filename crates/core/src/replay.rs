@@ -13,7 +13,7 @@ use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::decision::{Decision, Outcome, Source, Verdict, Visit};
 use crate::ledger::{
-    Alert, Event, GrantId, HoldId, Late, LateUse, Operation, Periodic, PlanChange, Record, Seq, Use,
+    Alert, Charge, Event, GrantId, HoldId, Late, LateUse, Operation, Periodic, PlanChange, Record, Seq, Use,
 };
 use crate::operation::{
     self, Authorize, ChangePlan, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request,
@@ -288,6 +288,11 @@ pub fn differs<H: History>(
     {
         take_from_record(recorded, replayed);
     }
+    if let (Some(recorded), Some(replayed)) = (charge_of(record), charge_of_mut(&mut draft.event))
+        && let (Some(recorded), Some(replayed)) = (&recorded.excess, &mut replayed.excess)
+    {
+        take_volatile(&recorded.visits, &mut replayed.visits);
+    }
     let again = draft.into_record(before, record.recorded_at, record.key.clone(), record.actor.clone());
     (again.to_bytes() != record.to_bytes()).then(|| {
         let differing = [
@@ -307,7 +312,11 @@ fn take_from_record(recorded: &Decision, replayed: &mut Decision) {
         (replayed.outcome, replayed.reason) = (recorded.outcome, recorded.reason);
         (replayed.wall, replayed.unblock) = (recorded.wall, recorded.unblock);
     }
-    for (from, to) in recorded.visits.iter().zip(&mut replayed.visits) {
+    take_volatile(&recorded.visits, &mut replayed.visits);
+}
+
+fn take_volatile(recorded: &[Visit], replayed: &mut [Visit]) {
+    for (from, to) in recorded.iter().zip(replayed) {
         if from.name == to.name && from.terms == to.terms && to.terms.is_some_and(|t| t.is_volatile()) {
             to.before = from.before;
         }
@@ -319,6 +328,18 @@ fn take_from_record(recorded: &Decision, replayed: &mut Decision) {
 pub fn decision_of(event: &Event) -> Option<&Decision> {
     if let Event::Authorized(_, d, _) | Event::Charged(_, d) | Event::Extended(_, _, d, ..) = event {
         Some(d)
+    } else {
+        None
+    }
+}
+
+fn charge_of_mut(event: &mut Event) -> Option<&mut Charge> {
+    if let Event::Settled(_, charge, _)
+    | Event::Charged(charge, _)
+    | Event::Expired(_, Some(charge))
+    | Event::Corrected(_, charge) = event
+    {
+        Some(charge)
     } else {
         None
     }

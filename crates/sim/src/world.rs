@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::ledger::{Event, Record, Seq};
+use headworks_core::name::Name;
 use headworks_core::operation::charge_of;
 use headworks_core::time::{Instant, Span};
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Limits};
@@ -350,6 +351,9 @@ impl<'a> World<'a> {
     fn crash(&mut self) -> Result<(), Broken> {
         self.say(|| "crash".into());
         self.coverage.fault("crash");
+        if self.index.is_failing() {
+            self.coverage.fault("index cut off");
+        }
         self.flying.clear();
         self.disk.crash();
         self.index.fail_after(None);
@@ -495,14 +499,26 @@ impl<'a> World<'a> {
         self.check_ledger()
     }
 
+    /// Puts an account's log into the trace.
+    fn tell_log(&mut self, account: &Name) {
+        for stored in self.store.read(account, 1, usize::MAX).unwrap_or_default() {
+            if let Ok(r) = Record::from_bytes(&stored.bytes) {
+                let (kind, at, on) = (r.event.kind(), r.recorded_at, &r.parents);
+                self.trace.push(format!("{account} {} {kind} {at} on {on:?} {:?} {:?}", r.seq, r.movements, r.opens));
+            }
+        }
+    }
+
     fn check_ledger(&mut self) -> Result<(), Broken> {
         let fail = |e: StoreError| Broken(e.to_string());
         let report = reconcile(&*self.store, 1, &Progress::default()).map_err(fail)?;
         if !report.is_clean() {
+            report.findings.first().iter().for_each(|(account, _)| self.tell_log(account));
             return Err(Broken(format!("the ledger does not reconcile: {:?}", report.findings)));
         }
         let report = replay(&*self.store, 1, &Progress::default()).map_err(fail)?;
         if report.found > 0 {
+            report.differing.first().iter().for_each(|(account, ..)| self.tell_log(account));
             return Err(Broken(format!("the ledger does not replay: {:?}", report.differing)));
         }
         for account in self.store.accounts(None, 100).map_err(fail)? {

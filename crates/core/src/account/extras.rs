@@ -52,6 +52,17 @@ impl Schedule {
     pub fn restarts_at(&self, anchor: Instant) -> bool {
         self.follows_anchor() && self.began_at < anchor && anchor < self.next_at
     }
+
+    /// When the period under way ends once the billing anchor has moved to this instant; `None`: when it did before.
+    #[must_use]
+    pub fn end_under(&self, anchor: Instant) -> Option<Instant> {
+        if self.restarts_at(anchor) {
+            return Some(anchor);
+        }
+        let begins_with_it = self.follows_anchor() && self.began_at == anchor;
+        let recurrence = self.terms.recurrence.as_ref().filter(|_| begins_with_it)?;
+        recurrence.period(anchor, anchor).map(|(_, end)| end)
+    }
 }
 
 /// A banked reset that can be redeemed.

@@ -96,18 +96,20 @@ impl Account {
         }
         if change.moved_from.is_some() {
             let anchor = change.settings.billing_anchor;
-            let mut ended = alloc::vec::Vec::new();
+            let mut ends = alloc::vec::Vec::new();
             for schedule in &mut self.extras_mut().schedules {
-                if schedule.restarts_at(anchor) {
-                    schedule.next_at = anchor;
-                    ended.push(schedule.current);
+                if let Some(end) = schedule.end_under(anchor) {
+                    schedule.next_at = end;
+                    ends.push((schedule.current, end));
                 }
             }
-            for grant in self.grants.iter_mut().filter(|g| ended.contains(&g.id)) {
-                grant.terms.expires_at = anchor;
+            for (id, end) in ends {
+                if let Ok(grant) = self.grant_mut(id) {
+                    grant.terms.expires_at = end;
+                }
+                self.wakes_at = self.wakes_at.min(end);
             }
             self.grants.sort_by_key(Grant::burn_key);
-            self.wakes_at = self.wakes_at.min(anchor);
         }
         Ok(())
     }

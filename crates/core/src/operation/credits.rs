@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use super::holds::{give_back, open_goodwill};
+use super::holds::{expired_draw, give_back, open_goodwill};
 use super::periodic::first_boundary;
 use super::{Context, Draft, Refusal};
 use crate::account::GRANTS_MAX;
@@ -304,8 +304,7 @@ impl<'a> Unwinding<'a> {
             && let Some(grant) = self.ctx.account.grant(id)
         {
             let stands = grant.remaining.nano() + grant.held.nano();
-            let returns = !grant.voided && self.ctx.now < grant.terms.expires_at;
-            if returns && self.coming.get(&id).unwrap_or(&stands) + part > grant.terms.amount.nano() {
+            if !grant.voided && self.ctx.now < grant.terms.expires_at {
                 self.hold_room(id, &grant.terms, stands, part);
             }
         } else if let Source::Grant(id, _) = draw.source {
@@ -314,7 +313,7 @@ impl<'a> Unwinding<'a> {
             }
             if !self.reopen(id, part) {
                 // It has expired since.
-                return draft.moves(Book::Spent, Book::Breakage, amount);
+                return expired_draw(self.ctx, draft, Book::Spent, amount, &mut self.goodwill);
             }
         }
         give_back(self.ctx, draft, Book::Spent, draw, amount, &mut self.goodwill);
@@ -335,6 +334,9 @@ impl<'a> Unwinding<'a> {
         let coming = self.coming.entry(id).or_insert(stands);
         *coming += part;
         let amount = Credits::from_nano(*coming).max(terms.amount);
+        if self.ctx.account.grant(id).is_some() && amount == terms.amount {
+            return;
+        }
         match self.reopened.iter_mut().find(|(known, _)| *known == id) {
             Some((_, known)) => known.amount = amount,
             None => self.reopened.push((id, GrantTerms { amount, ..terms.clone() })),

@@ -256,16 +256,27 @@ pub(super) fn give_back(
         Source::Grant(id, _) => match ctx.account.grant(id) {
             Some(grant) if grant.voided => Book::Operator,
             Some(grant) if grant.terms.expires_at <= ctx.now => {
-                let rule = ctx.plan().map_or(ExpiredDraws::Breakage, |p| p.expired_draws);
-                if rule == ExpiredDraws::Goodwill {
-                    *goodwill = goodwill.checked_add(amount).unwrap_or(Credits::MAX);
-                }
-                Book::Breakage
+                return expired_draw(ctx, draft, from, amount, goodwill);
             }
             Some(_) | None => Book::Grant(id),
         },
     };
     draft.moves(from, to, amount);
+}
+
+/// Gives back a draw whose grant has expired since: it is breakage, and made good where the plan says so.
+pub(super) fn expired_draw(
+    ctx: Context<'_>,
+    draft: &mut Draft,
+    from: Book,
+    amount: Credits,
+    goodwill: &mut Credits,
+) {
+    let rule = ctx.plan().map_or(ExpiredDraws::Breakage, |p| p.expired_draws);
+    if rule == ExpiredDraws::Goodwill {
+        *goodwill = goodwill.checked_add(amount).unwrap_or(Credits::MAX);
+    }
+    draft.moves(from, Book::Breakage, amount);
 }
 
 /// Opens the grant that makes expired draws good.

@@ -128,18 +128,21 @@ fn a_corrected_price_changes_the_charge() {
 
 #[test]
 fn a_correction_reaches_grants_that_are_gone() {
-    let mut w = World::new(CATALOG, "p");
-    let expires = w.now.after("1h".parse::<Span>().expect("span"));
-    w.grant_with("10", |g| g.expires_at = Some(expires));
-    w.grant_with("10", |g| g.category = Category::Contract);
-    w.ask(&ask("chat", &[("input", 15)]).now());
-    let charge = last(&w);
-    assert!(w.account.grants.is_empty());
-    w.pass("2h");
-    correct(&mut w, &charge, &to(&[("input", 0)])).expect("deletes");
-    // The contract grant is open again, the other has expired since: that part is breakage.
-    assert_eq!((w.available().as_str(), w.account.books.breakage), ("10", credits("10")));
-    trusted(&w);
+    // What comes back to a grant that has expired since is breakage, and made good where the plan says so.
+    for (rule, available) in [("", "10"), ("expired_draws = \"goodwill\"\n", "20")] {
+        let mut w = World::new(&CATALOG.replace("[plans.p]\n", &format!("[plans.p]\n{rule}")), "p");
+        let expires = w.now.after("1h".parse::<Span>().expect("span"));
+        w.grant_with("10", |g| g.expires_at = Some(expires));
+        w.grant_with("10", |g| g.category = Category::Contract);
+        w.ask(&ask("chat", &[("input", 15)]).now());
+        let charge = last(&w);
+        assert!(w.account.grants.is_empty());
+        w.pass("2h");
+        correct(&mut w, &charge, &to(&[("input", 0)])).expect("deletes");
+        // The contract grant is open again.
+        assert_eq!((w.available().as_str(), w.account.books.breakage), (available, credits("10")));
+        trusted(&w);
+    }
 }
 
 fn late(w: &mut World, when: &str, amount: u64) -> Result<Record, Refusal> {

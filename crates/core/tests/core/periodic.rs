@@ -279,6 +279,41 @@ fn a_moved_anchor_begins_a_period_and_a_recurrence_at_a_reset_counts_once() {
     }
 }
 
+#[test]
+fn an_anchor_that_moves_to_the_beginning_of_a_period_does_not_add_one() {
+    let mut w = World::new(CATALOG, "p");
+    w.settings(|s| s.billing_anchor = at("2026-05-20T00:00:00Z"));
+    let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
+    assert_eq!(w.account.schedule(id).map(|s| s.next_at), Some(at("2026-06-20T00:00:00Z")));
+    change(&mut w, true, &[], true);
+    // From 1 June 12:00, when the grant was made and the anchor moved, to 1 July 12:00.
+    let grant = w.account.grant(id).expect("open");
+    assert_eq!(grant.terms.expires_at, w.account.settings.billing_anchor.after("30d".parse().expect("span")));
+    w.now = at("2026-06-30T00:00:00Z");
+    assert_eq!(sweep(&mut w), [""; 0]);
+    trusted(&w);
+}
+
+#[test]
+fn a_receipt_that_names_a_reopened_grant_twice_gives_back_all_of_it() {
+    let mut w = World::new(CATALOG, "p");
+    let id = recurring(&mut w, "5", monthly(None, Overage::Keep));
+    // One from the hold, four beyond it; the grant is used up and leaves the state.
+    let hold = w.hold("chat", &[("input", 1)]);
+    assert!(hold.outcome.is_granted());
+    let hold = w.account.seq;
+    let charge = w.settle(hold, &[("input", 5)]).expect("settles");
+    change(&mut w, false, &[(id, "30")], true);
+    assert_eq!(grants(&w), [pair("25", "25")], "the new part opens it again");
+    spend(&mut w, 10);
+    let record = w.log.iter().find(|r| r.seq == charge).expect("stored").clone();
+    let draft = operation::refund(w.ctx(), &record, None, &[], None).expect("refunds");
+    w.append(draft);
+    assert_eq!(w.available(), "20");
+    w.account.check().expect("no grant holds more than it is worth");
+    trusted(&w);
+}
+
 fn bank(w: &mut World, windows: &[&str]) -> u64 {
     let terms = ResetTerms {
         windows: windows.iter().map(|n| name(n)).collect(),

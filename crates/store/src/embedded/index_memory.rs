@@ -49,6 +49,12 @@ impl MemoryIndex {
     pub fn fail_after(&self, steps: Option<usize>) {
         self.lock().fails_after = steps;
     }
+
+    /// Whether it has come to that: the steps are used up.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.lock().fails_after == Some(0)
+    }
 }
 
 impl Index for MemoryIndex {
