@@ -245,7 +245,7 @@ impl Engine {
             }
             // A state whose records lost to another writer must not be kept; which one it was does not matter.
             lost = !self.commits.wait_blocking(until) || conflicts() != before;
-            if lost { Vec::new() } else { states }
+            (!lost).then_some(states)
         });
         if let Err(e) = &outcome {
             tracing::error!(error = %e, "a checkpoint failed; it is tried again");

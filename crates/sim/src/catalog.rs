@@ -64,8 +64,16 @@ consent = "ask"
 waterfall = [{ grants = { name = "all" } }]
 "#;
 
-/// The policy, in one of its versions; prices differ.
+/// The policy, in one of its versions; prices differ, and windows that a restart may lose change places with durable ones.
 pub(crate) fn text(version: usize) -> String {
     let price = if version.is_multiple_of(2) { "1" } else { "1.5" };
-    TEXT.replace("VERSION", &format!("v{version}")).replace("PRICE", price)
+    let text = TEXT.replace("VERSION", &format!("v{version}")).replace("PRICE", price);
+    if !version.is_multiple_of(3) {
+        return text;
+    }
+    let quick = r#"features = ["fast"], window.rate = { limit = 2, period = "10s" }"#;
+    let slow = r#"features = ["task"], window.rate = { limit = 2, period = "10m" }"#;
+    text.replace(quick, slow)
+        .replace(r#"limit = 60, period = "1m""#, r#"limit = 60, period = "5m""#)
+        .replace(r#"length = "30s""#, r#"length = "2h""#)
 }

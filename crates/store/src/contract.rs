@@ -176,11 +176,11 @@ pub trait Store: Send + Sync {
     fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError>;
 
     /// Keeps states so that loading stays short. `states` is called once; it must return states whose records are all
-    /// durable, and at least those that changed since the last checkpoint.
+    /// durable, and at least those that changed since the last checkpoint. `None`: it cannot, and nothing is kept.
     ///
     /// # Errors
     /// When writing fails; the journal is not touched and stays complete.
-    fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError>;
+    fn checkpoint(&self, states: &mut dyn FnMut() -> Option<Vec<Checkpoint>>) -> Result<(), StoreError>;
 
     /// Whether so much was appended that a checkpoint is due.
     fn wants_checkpoint(&self) -> bool;

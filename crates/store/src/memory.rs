@@ -96,10 +96,14 @@ impl Store for Memory {
         Ok(log.iter().skip(index(from.saturating_sub(1))).take(max).cloned().collect())
     }
 
-    fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError> {
+    fn checkpoint(&self, states: &mut dyn FnMut() -> Option<Vec<Checkpoint>>) -> Result<(), StoreError> {
         let before = std::mem::take(&mut self.lock().unsettled);
         let states = states();
         let mut inner = self.lock();
+        let Some(states) = states else {
+            inner.unsettled.extend(before);
+            return Ok(());
+        };
         let kept: BTreeSet<&Name> = states.iter().map(|s| &s.account).collect();
         let missing: Vec<Name> = before.into_iter().filter(|a| !kept.contains(a)).collect();
         inner.unsettled.extend(missing);

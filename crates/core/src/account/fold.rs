@@ -286,7 +286,10 @@ impl Account {
             }
             Err(_) => {
                 if self.windows.len().is_power_of_two() && self.windows.len() >= 8 {
-                    self.windows.retain(|w| !w.used.is_over(now));
+                    // What no record says must not take durable use out of the state.
+                    let recorded_at = self.recorded_at;
+                    let as_of = |used: &Used| if used.is_volatile() { now } else { recorded_at };
+                    self.windows.retain(|w| !w.used.is_over(as_of(&w.used)));
                 }
                 let mut used = None;
                 terms.take(&mut used, cost, now);

@@ -17,6 +17,7 @@ use crate::name::{Label, Name, Path};
 use crate::reason::{Reason, Wall};
 use crate::time::{Instant, Span};
 use crate::waterfall::{self, Mode, Scene};
+use crate::window::Used;
 
 /// What a caller asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,13 +215,20 @@ pub fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Decided, Refusal> 
     let usage = usage.to_use();
     Ok(if !decision.outcome.is_granted() {
         Decided::Denied(usage, decision)
-    } else if !feature.ledger {
+    } else if !feature.ledger && !counts_durably(ctx, &usage.path, &decision.visits) {
         Decided::Counted(usage, decision)
-    } else if ask.settle_now {
+    } else if ask.settle_now || !feature.ledger {
         Decided::Granted(Box::new(charged(ctx, usage, decision)))
     } else {
         Decided::Granted(Box::new(held(ctx, feature, usage, decision, deadline)))
     })
+}
+
+/// Whether a window that counts has durable use from before its terms changed: only a record may take that out of the state.
+fn counts_durably(ctx: Context<'_>, path: &Path, visits: &[Visit]) -> bool {
+    let used = |v: &Visit| ctx.account.window(&v.name, v.level, path.at(v.level));
+    let stays = |used: &Used| !used.is_volatile() && !used.is_over(ctx.account.recorded_at);
+    visits.iter().filter(|v| v.terms.is_some() && v.cost != 0).filter_map(used).any(stays)
 }
 
 pub(super) fn deadline(now: Instant, life: Span, life_max: Span) -> Result<Instant, Refusal> {
@@ -289,7 +297,7 @@ pub fn record_at(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Dec
     let then = Context { now: at, ..ctx };
     let usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
     let (charge, decision) = charge_happened(ctx, feature.overshoot, &usage, request.consented)?;
-    if !feature.ledger {
+    if !feature.ledger && !counts_durably(ctx, &charge.usage.path, &decision.visits) {
         return Ok(Decided::Counted(charge.usage, decision));
     }
     let effective_at = (at < ctx.now).then_some(at);

@@ -301,7 +301,7 @@ impl Store for Failing {
         }
         Ok(records)
     }
-    fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError> {
+    fn checkpoint(&self, states: &mut dyn FnMut() -> Option<Vec<Checkpoint>>) -> Result<(), StoreError> {
         self.inner.checkpoint(states)
     }
     fn wants_checkpoint(&self) -> bool {

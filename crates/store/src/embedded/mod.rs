@@ -319,7 +319,7 @@ impl Store for Embedded {
         self.read_all(self.positions(account, from.max(1), max)?)
     }
 
-    fn checkpoint(&self, states: &mut dyn FnMut() -> Vec<Checkpoint>) -> Result<(), StoreError> {
+    fn checkpoint(&self, states: &mut dyn FnMut() -> Option<Vec<Checkpoint>>) -> Result<(), StoreError> {
         let cut = {
             let mut tails = self.tails_mut();
             if tails.flushing.is_none() {
@@ -331,8 +331,8 @@ impl Store for Embedded {
             // An earlier attempt that failed left its tail here: it goes first.
             tails.flushing.clone()
         };
-        let states = states();
-        let Some(cut) = cut else { return Ok(()) };
+        // Without the states the index must not move on: it would not know what ends when.
+        let (Some(states), Some(cut)) = (states(), cut) else { return Ok(()) };
         let Some(watermark) = cut.end else {
             return Ok(());
         };

@@ -49,7 +49,7 @@ fn found_after_reopen() {
         }
         append(&store, &mut [&mut a, &mut b], 9);
         if round % 2 == 1 {
-            store.checkpoint(&mut || vec![a.checkpoint(), b.checkpoint()]).expect("checkpoints");
+            store.checkpoint(&mut || Some(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
             append(&store, &mut [&mut b], 1);
         }
     }
