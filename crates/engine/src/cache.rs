@@ -80,9 +80,14 @@ impl Slot {
 
     /// The account's monotonic time.
     pub(crate) fn tick(&mut self, now: Instant) -> Instant {
-        let after_last = Instant::from_micros(self.last_at.micros().saturating_add(1));
-        self.last_at = self.account.tick(now).max(after_last);
+        self.last_at = self.next_tick(now);
         self.last_at
+    }
+
+    /// What [`Self::tick`] would give.
+    pub(crate) fn next_tick(&self, now: Instant) -> Instant {
+        let after_last = Instant::from_micros(self.last_at.micros().saturating_add(1));
+        self.account.tick(now).max(after_last)
     }
 
     fn is_idle(&self, durable: Ticket) -> bool {

@@ -310,8 +310,9 @@ impl Engine {
         {
             return Ok(next);
         }
-        self.expire_due(pending, slot, catalog)?;
-        let now = slot.tick(self.clock.now());
+        let clock = self.clock.now();
+        self.expire_due(pending, slot, catalog, clock)?;
+        let now = slot.tick(clock);
         let ctx = Context { account: &slot.account, catalog, now };
         let step = decide(Look { ctx, engine: self, pending })?;
         let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
@@ -457,24 +458,25 @@ impl Engine {
         pending: &mut Pending,
         slot: &mut Slot,
         catalog: &Catalog,
+        clock: Instant,
     ) -> Result<(), EngineError> {
-        if slot.account.wakes_at > self.clock.now() {
-            return Ok(());
+        // The account's own time may be ahead of the clock: everything is over that is over for the next record.
+        while slot.account.wakes_at <= slot.next_tick(clock) {
+            let now = slot.next_tick(clock);
+            match next_end(Context { account: &slot.account, catalog, now }, now)? {
+                Some(draft) => {
+                    slot.last_at = now;
+                    let record = draft.into_record(&slot.account, now, None, None);
+                    self.append(pending, slot, &record)?;
+                }
+                None => {
+                    slot.account.settle_wake();
+                    slot.wakes_at = Instant::NEVER;
+                    self.alert(pending, slot)?;
+                }
+            }
         }
-        let now = self.clock.now();
-        loop {
-            let at = slot.account.tick(now).max(slot.last_at);
-            let ctx = Context { account: &slot.account, catalog, now: at };
-            let Some(draft) = next_end(ctx, now)? else {
-                break;
-            };
-            let at = slot.tick(now);
-            let record = draft.into_record(&slot.account, at, None, None);
-            self.append(pending, slot, &record)?;
-        }
-        slot.account.settle_wake();
-        slot.wakes_at = Instant::NEVER;
-        self.alert(pending, slot)
+        Ok(())
     }
 
     /// Writes the marks that the balance has crossed, and asks for a top-up that is due.
@@ -565,8 +567,8 @@ impl Engine {
         slot.used = true;
         let until = self.clock.now().max(at);
         let watch = self.commits.watch(slot.ticket, account);
-        if slot.account.wakes_at > until {
-            let now = slot.account.tick(until);
+        let now = slot.account.tick(until);
+        if slot.account.wakes_at > now {
             return Ok((read(Context { account: &slot.account, catalog: &catalog, now })?, watch));
         }
         // What will have passed its deadline counts as ended, each at its own instant; the sweeper writes it when it does.
@@ -574,14 +576,14 @@ impl Engine {
         drop(shard);
         ahead.settle_wake();
         let mut steps = 0;
-        while ahead.wakes_at <= until {
+        while ahead.wakes_at <= ahead.tick(until) {
             steps += 1;
             if steps > STEPS_AHEAD_MAX {
                 return Err(EngineError::TooFarAhead(ahead.wakes_at));
             }
             let end = ahead.wakes_at;
             let ctx = Context { account: &ahead, catalog: &catalog, now: ahead.tick(end) };
-            let Some(draft) = next_end(ctx, end)? else {
+            let Some(draft) = next_end(ctx, ctx.now)? else {
                 break;
             };
             let record = draft.into_record(&ahead, ctx.now, None, None);

@@ -189,7 +189,7 @@ impl Engine {
         let Some(slot) = slots.get_mut(account) else {
             return;
         };
-        if let Err(e) = self.expire_due(pending, slot, &catalog) {
+        if let Err(e) = self.expire_due(pending, slot, &catalog, self.clock().now()) {
             tracing::error!(%account, error = %e, "an account could not be swept");
         }
         // The stored wake has passed: the next checkpoint replaces it.

@@ -1,9 +1,13 @@
-//! The policy of a simulation: small limits, so that every wall is met, and a second version to change to.
+//! The policy of a simulation: small limits, so that every wall is met, and versions to change to.
+
+use headworks_core::amount::Credits;
 
 pub(crate) const ACCOUNTS: [&str; 3] = ["alpha", "beta", "gamma"];
 pub(crate) const USERS: [&str; 2] = ["ann", "ben"];
 /// Requests of `task` in a calendar day.
 pub(crate) const DAILY: i64 = 5;
+/// Nano-credits that are lent.
+pub(crate) const OVERDRAFT: i128 = 10_000_000_000;
 
 const TEXT: &str = r#"
 version = "VERSION"
@@ -52,7 +56,7 @@ guards = [
   { name = "cap", features = ["gift"], window.spend_cap = { limit = "25", every = "day" } },
 ]
 waterfall = [
-  { allowance = { name = "tasks", features = ["task"], windows = [{ name = "five", window.first_use = { limit = "3", length = "5h" } }] } },
+  { allowance = { name = "tasks", features = ["task"], windows = [{ name = "five", window.first_use = { limit = "4", length = "5h" } }] } },
   { allowance = { name = "included", features = ["chat"], windows = [{ name = "hour", window.fixed = { limit = "5", every = "hour" } }] } },
   { grants = { name = "gifts", categories = ["free", "promotional"] } },
   { pool = { name = "shared", member = "user", cap = { default = "30", every = "day" } } },
@@ -64,10 +68,15 @@ consent = "ask"
 waterfall = [{ grants = { name = "all" } }]
 "#;
 
+/// What a token of `chat` costs in nano-credits.
+pub(crate) fn chat_price(version: usize) -> i64 {
+    if version.is_multiple_of(2) { 1_000_000_000 } else { 1_500_000_000 }
+}
+
 /// The policy, in one of its versions; prices differ, and windows that a restart may lose change places with durable ones.
 pub(crate) fn text(version: usize) -> String {
-    let price = if version.is_multiple_of(2) { "1" } else { "1.5" };
-    let text = TEXT.replace("VERSION", &format!("v{version}")).replace("PRICE", price);
+    let price = Credits::from_nano(chat_price(version)).to_string();
+    let text = TEXT.replace("VERSION", &format!("v{version}")).replace("PRICE", &price);
     if !version.is_multiple_of(3) {
         return text;
     }

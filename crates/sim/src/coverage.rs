@@ -10,7 +10,11 @@ use headworks_core::reason::Reason;
 pub(crate) struct Coverage(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 /// Every fault that simulations inject.
-const FAULTS: [&str; 16] = [
+const FAULTS: [&str; 20] = [
+    "failed start",
+    "kill",
+    "overload",
+    "lost file name",
     "crash",
     "lost write",
     "torn write",

@@ -152,6 +152,16 @@ impl SimDisk {
         }
     }
 
+    /// Fails as a sync or a change of a directory does.
+    fn may_fail(&self) -> Result<()> {
+        let rate = self.lock().faults.sync_fails;
+        if self.random.chance(rate) {
+            self.coverage.fault("failed sync");
+            return Err(Error::other("virtual I/O error"));
+        }
+        Ok(())
+    }
+
     fn open_file(&self, name: &str) -> Arc<dyn DiskFile> {
         Arc::new(SimFile { disk: self.clone(), name: name.to_owned() })
     }
@@ -185,6 +195,7 @@ impl Disk for SimDisk {
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
+        self.may_fail()?;
         let mut inner = self.lock();
         if inner.files.contains_key(name) {
             return Err(Error::from(ErrorKind::AlreadyExists));
@@ -195,6 +206,7 @@ impl Disk for SimDisk {
     }
 
     fn sync_names(&self) -> Result<()> {
+        self.may_fail()?;
         self.lock().files.values_mut().for_each(|f| f.named = true);
         Ok(())
     }
@@ -258,11 +270,7 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> Result<()> {
-        let faults = self.disk.lock().faults;
-        if self.disk.random.chance(faults.sync_fails) {
-            self.disk.coverage.fault("failed sync");
-            return Err(Error::other("virtual I/O error"));
-        }
+        self.disk.may_fail()?;
         self.with(|file| {
             for write in std::mem::take(&mut file.pending) {
                 write.apply(&mut file.durable);
@@ -275,6 +283,7 @@ impl DiskFile for SimFile {
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
+        self.disk.may_fail()?;
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         self.with(|file| {
             file.live.resize(len, 0);

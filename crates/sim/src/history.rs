@@ -1,13 +1,15 @@
-//! An independent look at a log: keys, ends of holds, and one window counted from scratch.
+//! An independent look at a log: keys, ends of holds, money, prices, and windows counted from scratch.
 //!
 //! Uses only what records say happened, none of the code that decided it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headworks_core::ledger::{Event, Operation, Periodic, Record, Seq};
+use headworks_core::decision::Source;
+use headworks_core::ledger::{Book, Charge, Event, Operation, Periodic, Record, Seq};
 use headworks_core::name::Name;
+use headworks_core::operation::charge_of;
 
-use crate::catalog::DAILY;
+use crate::catalog::{self, DAILY};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -16,7 +18,10 @@ pub(crate) fn check(log: &[Record]) -> Result<(), String> {
     keys(log)?;
     ends(log)?;
     once(log)?;
-    daily(log)
+    log.iter().filter_map(charge_of).try_for_each(priced)?;
+    slots(log)?;
+    daily(log)?;
+    money(log).map(drop)
 }
 
 /// A key has at most one effect.
@@ -140,4 +145,101 @@ fn daily(log: &[Record]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A charge costs what the policy of its version says, and its receipt pays exactly that.
+fn priced(charge: &Charge) -> Result<(), String> {
+    let version = charge.usage.catalog.as_str().trim_start_matches('v').parse().unwrap_or(0);
+    let of = |feature: &str| if feature == "chat" { catalog::chat_price(version) } else { 1_000_000_000 };
+    let each = of(charge.usage.feature.as_str());
+    let price: i64 = charge.usage.lines.iter().map(|l| i64::try_from(l.quantity).unwrap_or(0) * each).sum();
+    // An allowance of requests pays in requests, not in credits.
+    let paid: i64 = charge.draws.iter().map(|d| d.amount).sum();
+    let free = charge.usage.lines.is_empty();
+    if charge.price.nano() == price && (paid == price || free) {
+        Ok(())
+    } else {
+        Err(format!("{} costs {price}, was charged {} and paid {paid}", charge.usage.feature, charge.price))
+    }
+}
+
+/// At most three chats are open at once on the plan that says so.
+fn slots(log: &[Record]) -> Result<(), String> {
+    let mut open: BTreeMap<Seq, i64> = BTreeMap::new();
+    let mut limited = true;
+    for record in log {
+        let now = record.recorded_at.micros();
+        match &record.event {
+            Event::Opened(settings) | Event::Changed(settings, _) => limited = settings.plan.as_str() == "p",
+            Event::Periodic(event) => {
+                if let Periodic::PlanChanged(change) = &**event {
+                    limited = change.settings.plan.as_str() == "p";
+                }
+            }
+            Event::Authorized(usage, _, terms) if usage.feature.as_str() == "chat" && limited => {
+                open.insert(record.seq, terms.deadline.micros());
+                if open.values().filter(|deadline| **deadline > now).count() > 3 {
+                    return Err(format!("record {} is the fourth chat that is open", record.seq));
+                }
+            }
+            Event::Extended(hold, _, _, deadline, _) => {
+                if let Some(known) = open.get_mut(&hold.0) {
+                    *known = deadline.micros();
+                }
+            }
+            Event::Settled(hold, ..) | Event::Released(hold) | Event::Expired(hold, _) => {
+                open.remove(&hold.0);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What each book holds, by unit of credits.
+type Money = BTreeMap<(Option<Name>, String), i128>;
+
+/// Follows every movement: no grant, hold or charge goes below zero, and no more is lent than agreed.
+fn money(log: &[Record]) -> Result<Money, String> {
+    let mut books = Money::new();
+    for record in log {
+        let mut touched = BTreeSet::new();
+        for movement in &record.movements {
+            if movement.amount.nano() < 0 {
+                return Err(format!("record {} moves less than nothing", record.seq));
+            }
+            for (book, sign) in [(movement.from, -1), (movement.to, 1)] {
+                let key = (record.unit.clone(), format!("{book:?}"));
+                *books.entry(key.clone()).or_default() += sign * i128::from(movement.amount.nano());
+                touched.insert((key, matches!(book, Book::Grant(_) | Book::Hold(_) | Book::Spent)));
+            }
+        }
+        for (key, stays_above) in touched {
+            let balance = books.get(&key).copied().unwrap_or_default();
+            if (stays_above && balance < 0) || (key.1 == "Overdraft" && balance < -catalog::OVERDRAFT) {
+                return Err(format!("{} is at {balance} after record {}", key.1, record.seq));
+            }
+        }
+        if let Event::Settled(hold, ..) | Event::Released(hold) | Event::Expired(hold, _) = &record.event {
+            let left = books.get(&(record.unit.clone(), format!("{:?}", Book::Hold(*hold))));
+            if left.is_some_and(|left| *left != 0) {
+                return Err(format!("hold {} has ended and keeps {left:?}", hold.0));
+            }
+        }
+        let drawn = |c: &Charge| {
+            c.draws.iter().any(|d| d.amount < 0 || (d.amount == 0 && d.source != Source::Allowance))
+        };
+        if charge_of(record).is_some_and(drawn) {
+            return Err(format!("record {} draws nothing or less", record.seq));
+        }
+    }
+    Ok(books)
+}
+
+/// What can be spent in a unit, by the movements alone.
+pub(crate) fn available(log: &[Record], unit: Option<&Name>) -> Result<i128, String> {
+    let books = money(log)?;
+    let counts = |book: &str| book.starts_with("Grant") || book == "Debt" || book == "Overdraft";
+    let of = books.iter().filter(|((of, book), _)| of.as_ref() == unit && counts(book));
+    Ok(of.map(|(_, balance)| balance).sum())
 }

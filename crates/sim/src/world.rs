@@ -39,6 +39,8 @@ struct Swarm {
     flip: u32,
     gone: u32,
     index: u32,
+    /// Most requests that wait for one write.
+    waiting_max: usize,
     faults: Faults,
 }
 
@@ -102,9 +104,10 @@ impl<'a> World<'a> {
             flip: rate(8),
             gone: rate(100),
             index: rate(30),
+            waiting_max: if random.chance(200) { 1 + random.below(6) } else { 64 },
             faults: Faults {
-                full: rate(8),
-                sync_fails: rate(8),
+                full: rate(16),
+                sync_fails: rate(30),
                 short_reads: rate(200),
                 keeps: u32::try_from(random.below(1_001)).unwrap_or(0),
             },
@@ -115,7 +118,7 @@ impl<'a> World<'a> {
         let clock = Arc::new(Clock::standing(start));
         // The disk is whole while the ledger is made.
         disk.set_faults(Faults::default());
-        let (store, engine) = open(&disk, &index, dir, &clock)?;
+        let (store, engine) = open(&disk, &index, dir, &clock, 64)?;
         let (gone, faults) = (swarm.gone, swarm.faults);
         let mut world = Self {
             random,
@@ -296,6 +299,9 @@ impl<'a> World<'a> {
             Err(EngineError::Stopped) => return Ok(()),
             Err(EngineError::Store(e)) => return Err(Broken(format!("{op:?}: the store failed: {e}"))),
             Err(e) => {
+                if matches!(e, EngineError::Overloaded) {
+                    self.coverage.fault("overload");
+                }
                 self.say(|| format!("  k{}: {e}", op.key));
                 return Ok(());
             }
@@ -334,8 +340,8 @@ impl<'a> World<'a> {
     }
 
     fn move_clock(&mut self) -> Result<(), Broken> {
-        let spans = [1_000, 61_000, 3_600_000, 7_200_000, 86_400_000, 90_000_000];
-        let millis = spans.get(self.random.below(6)).copied().unwrap_or(1_000);
+        let spans = [1_000, 61_000, 3_600_000, 7_200_000, 18_000_000, 86_400_000, 90_000_000];
+        let millis = spans.get(self.random.below(7)).copied().unwrap_or(1_000);
         if self.random.chance(150) {
             self.coverage.fault("clock back");
             self.clock.rewind(Span::from_micros(millis * 100));
@@ -349,13 +355,18 @@ impl<'a> World<'a> {
 
     /// The process dies and starts again on what the disk has kept.
     fn crash(&mut self) -> Result<(), Broken> {
-        self.say(|| "crash".into());
-        self.coverage.fault("crash");
+        // A killed process loses nothing that it has written, whether or not that was synced.
+        let killed = self.random.chance(300);
+        let how = if killed { "kill" } else { "crash" };
+        self.coverage.fault(how);
+        self.say(|| how.into());
         if self.index.is_failing() {
             self.coverage.fault("index cut off");
         }
         self.flying.clear();
-        self.disk.crash();
+        if !killed {
+            self.disk.crash();
+        }
         self.index.fail_after(None);
         if self.random.chance(250) {
             self.coverage.fault("index thrown away");
@@ -366,10 +377,21 @@ impl<'a> World<'a> {
     }
 
     fn open(&mut self) -> Result<(), Broken> {
-        // Starting reads, and may cut a torn tail; that must work, or fail without harm and work the next time.
-        self.disk.set_faults(Faults { full: 0, sync_fails: 0, ..self.swarm.faults });
-        let (store, engine) = open(&self.disk, &self.index, self.dir, &self.clock)?;
-        (self.store, self.engine) = (store, engine);
+        // Starting reads, and may cut a torn tail; that works, or fails without harm and works the next time.
+        let waiting_max = self.swarm.waiting_max;
+        let start = |world: &Self| open(&world.disk, &world.index, world.dir, &world.clock, waiting_max);
+        let started = match start(self) {
+            Ok(started) => started,
+            Err(_) => {
+                self.coverage.fault("failed start");
+                if self.random.chance(500) {
+                    self.disk.crash();
+                }
+                self.disk.set_faults(Faults { full: 0, sync_fails: 0, ..self.swarm.faults });
+                start(self)?
+            }
+        };
+        (self.store, self.engine) = started;
         self.disk.set_faults(self.swarm.faults);
         self.engine.maintain_once(false);
         if self.engine.stopped().is_some() {
@@ -413,7 +435,7 @@ impl<'a> World<'a> {
             };
         }
         self.say(|| format!("again {sent:?}"));
-        let mut asked = sent.send(Arc::clone(&self.engine));
+        let mut asked = sent.clone().send(Arc::clone(&self.engine));
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..20 {
             match asked.as_mut().poll(&mut context) {
@@ -426,6 +448,10 @@ impl<'a> World<'a> {
                     return if same { Ok(()) } else { Err(Broken(format!("{op:?} got another answer"))) };
                 }
                 Poll::Ready(Err(EngineError::Stopped)) => return self.restart_if_stopped(),
+                Poll::Ready(Err(EngineError::Overloaded)) => {
+                    self.engine.commit_once();
+                    asked = sent.clone().send(Arc::clone(&self.engine));
+                }
                 Poll::Ready(answer) => {
                     return Err(Broken(format!("{op:?} sent again: {:?}", answer.map(|a| a.effect))));
                 }
@@ -445,7 +471,7 @@ impl<'a> World<'a> {
         let Some(flipped) = self.disk.flip() else { return Ok(()) };
         self.say(|| format!("bit flip in {flipped:?}"));
         let index = Arc::new(MemoryIndex::default());
-        let found = match open(&self.disk, &index, self.dir, &self.clock) {
+        let found = match open(&self.disk, &index, self.dir, &self.clock, 64) {
             Err(_) => true,
             Ok((store, _)) => reconcile(&*store, 1, &Progress::default()).map_or(true, |r| r.found > 0),
         };
@@ -470,42 +496,63 @@ impl<'a> World<'a> {
         if let Some(flying) = self.flying.first() {
             return Err(Broken(format!("{:?} is never answered", flying.op)));
         }
-        let mut stored = None;
-        for record in self.store.read(&name("_system"), 1, usize::MAX).map_err(|e| Broken(e.to_string()))? {
-            let record = Record::from_bytes(&record.bytes).map_err(|e| Broken(e.to_string()))?;
-            if let Event::CatalogLoaded(version, _) = record.event {
-                stored = Some(version);
-            }
-        }
+        let system = self.log(&name("_system"))?;
+        let loaded = system.iter().rev().find_map(|record| match &record.event {
+            Event::CatalogLoaded(version, _) => Some(version),
+            _ => None,
+        });
         let in_force = &self.engine.catalog().version;
-        if stored.as_ref() != Some(in_force) {
-            return Err(Broken(format!("catalog {in_force} is in force, {stored:?} was stored last")));
+        if loaded != Some(in_force) {
+            return Err(Broken(format!("catalog {in_force} is in force, {loaded:?} was stored last")));
         }
         // Past every deadline of a hold, and past a boundary.
-        self.clock.advance(Span::from_secs(3 * 86_400));
+        self.clock.advance(Span::from_micros(3 * 86_400_000_000 + 500_000));
         for _ in 0..4 {
             self.engine.maintain_once(true);
             while self.engine.commit_once() {}
         }
         for account in ACCOUNTS {
             let account = name(account);
-            let view = self.engine.view(&account, |ctx| Ok((ctx.account.holds.len(), ctx.account.check())));
-            match poll_until(&self.engine, view) {
-                Some(Ok((0, Ok(())))) | Some(Err(EngineError::UnknownAccount(_))) => {}
+            let view = self.engine.view(&account, |ctx| {
+                let of = |unit| i128::from(ctx.account.available(ctx.now, unit).nano());
+                Ok((ctx.account.holds.len(), ctx.account.check(), of(None), of(Some(&name("stamps")))))
+            });
+            let (credits, stamps) = match poll_until(&self.engine, view) {
+                Some(Ok((0, Ok(()), credits, stamps))) => (credits, stamps),
+                Some(Err(EngineError::UnknownAccount(_))) => continue,
                 other => return Err(Broken(format!("{account} does not settle: {other:?}"))),
+            };
+            while self.engine.commit_once() {}
+            let log = self.log(&account)?;
+            for (unit, told) in [(None, credits), (Some(name("stamps")), stamps)] {
+                let counted = history::available(&log, unit.as_ref()).map_err(Broken)?;
+                if counted != told {
+                    self.tell_log(&account);
+                    return Err(Broken(format!(
+                        "{account} has {counted} of {unit:?} by its movements and says {told}"
+                    )));
+                }
             }
         }
         self.crash()?;
         self.check_ledger()
     }
 
+    fn log(&self, account: &Name) -> Result<Vec<Record>, Broken> {
+        let stored = self.store.read(account, 1, usize::MAX).map_err(|e| Broken(e.to_string()))?;
+        let read =
+            |s: &headworks_store::Stored| Record::from_bytes(&s.bytes).map_err(|e| Broken(e.to_string()));
+        stored.iter().map(read).collect()
+    }
+
     /// Puts an account's log into the trace.
     fn tell_log(&mut self, account: &Name) {
-        for stored in self.store.read(account, 1, usize::MAX).unwrap_or_default() {
-            if let Ok(r) = Record::from_bytes(&stored.bytes) {
-                let (kind, at, on) = (r.event.kind(), r.recorded_at, &r.parents);
-                self.trace.push(format!("{account} {} {kind} {at} on {on:?} {:?} {:?}", r.seq, r.movements, r.opens));
-            }
+        for r in self.log(account).unwrap_or_default() {
+            let (kind, at, on) = (r.event.kind(), r.recorded_at, &r.parents);
+            self.trace.push(format!(
+                "{account} {} {kind} {at} on {on:?} {:?} {:?} {:?}",
+                r.seq, r.unit, r.movements, r.opens
+            ));
         }
     }
 
@@ -522,12 +569,12 @@ impl<'a> World<'a> {
             return Err(Broken(format!("the ledger does not replay: {:?}", report.differing)));
         }
         for account in self.store.accounts(None, 100).map_err(fail)? {
-            let mut log = Vec::new();
-            for stored in self.store.read(&account, 1, usize::MAX).map_err(fail)? {
-                log.push(Record::from_bytes(&stored.bytes).map_err(|e| Broken(e.to_string()))?);
-            }
+            let log = self.log(&account)?;
             log.iter().for_each(|r| self.coverage.record(r.event.kind()));
-            history::check(&log).map_err(|what| Broken(format!("{account}: {what}")))?;
+            if let Err(what) = history::check(&log) {
+                self.tell_log(&account);
+                return Err(Broken(format!("{account}: {what}")));
+            }
         }
         Ok(())
     }
@@ -563,13 +610,14 @@ fn open(
     index: &Arc<MemoryIndex>,
     dir: &Path,
     clock: &Arc<Clock>,
+    waiting_max: usize,
 ) -> Result<(Arc<Embedded>, Arc<Engine>), Broken> {
     let index = Arc::clone(index);
     let store = Embedded::on(Arc::new(disk.clone()), index, dir, None, options());
     let store = Arc::new(store.map_err(|e| Broken(format!("the store does not open: {e}")))?);
     let none = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
     let initial = Catalog::parse(none, Format::Toml).map_err(|e| Broken(e.to_string()))?;
-    let limits = Limits { accounts_max: 64, waiting_max: 64 };
+    let limits = Limits { accounts_max: 64, waiting_max };
     let engine = Engine::standing(store.clone(), initial, Arc::clone(clock), limits);
     let engine = engine.map_err(|e| Broken(format!("the engine does not start: {e}")))?;
     Ok((store, engine))

@@ -264,8 +264,9 @@ pub fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal>
 /// Where a billing anchor moves to: now, or the boundary that a period has just begun at, so that it counts once.
 fn moved_anchor(ctx: Context<'_>) -> Instant {
     let just = |at: &Instant| *at <= ctx.now && ctx.now.since(*at) < Span::from_secs(1);
-    let follow = ctx.account.extras().schedules.iter().filter(|s| s.follows_anchor());
-    follow.map(|s| s.began_at).filter(just).max().unwrap_or(ctx.now)
+    let renewed = |s: &&Schedule| s.follows_anchor() && s.current != s.id;
+    let renewed = ctx.account.extras().schedules.iter().filter(renewed);
+    renewed.map(|s| s.began_at).filter(just).max().unwrap_or(ctx.now)
 }
 
 /// What the period under way gains by a new amount; what it loses is at most what is free.

@@ -280,16 +280,17 @@ fn a_moved_anchor_begins_a_period_and_a_recurrence_at_a_reset_counts_once() {
 }
 
 #[test]
-fn an_anchor_that_moves_to_the_beginning_of_a_period_does_not_add_one() {
+fn a_period_that_has_just_begun_ends_under_the_anchor_that_moves_to_its_beginning() {
     let mut w = World::new(CATALOG, "p");
-    w.settings(|s| s.billing_anchor = at("2026-05-20T00:00:00Z"));
+    w.settings(|s| s.billing_anchor = at("2026-05-31T00:00:00Z"));
     let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
-    assert_eq!(w.account.schedule(id).map(|s| s.next_at), Some(at("2026-06-20T00:00:00Z")));
-    change(&mut w, true, &[], true);
-    // From 1 June 12:00, when the grant was made and the anchor moved, to 1 July 12:00.
-    let grant = w.account.grant(id).expect("open");
-    assert_eq!(grant.terms.expires_at, w.account.settings.billing_anchor.after("30d".parse().expect("span")));
     w.now = at("2026-06-30T00:00:00Z");
+    assert_eq!(sweep(&mut w), ["grant_expired", "renewed"]);
+    assert_eq!(w.account.schedule(id).map(|s| s.next_at), Some(at("2026-07-31T00:00:00Z")));
+    change(&mut w, true, &[], true);
+    let (schedule, ends) = (w.account.schedule(id).expect("recurs"), at("2026-07-30T00:00:00Z"));
+    assert_eq!((w.account.settings.billing_anchor, schedule.next_at), (at("2026-06-30T00:00:00Z"), ends));
+    assert_eq!(w.account.grant(schedule.current).map(|g| g.terms.expires_at), Some(ends));
     assert_eq!(sweep(&mut w), [""; 0]);
     trusted(&w);
 }

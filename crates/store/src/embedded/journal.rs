@@ -241,11 +241,12 @@ fn scan_segment(
         what: what.into(),
         intact,
     };
-    if bytes.len() < SEGMENT_HEADER && is_last {
-        // The process ended while it was making the segment: no block can be in it.
-        return cut(segments, number, 0, bytes.len(), scanned);
-    }
     if let Err(what) = frame::check_segment_header(&bytes, number) {
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        if is_last && start <= SEGMENT_HEADER && !has_block_after(&bytes) {
+            // The power went while the segment was being made: its blocks come after its header is durable.
+            return cut(segments, number, 0, bytes.len(), scanned);
+        }
         return Err(damaged(0, &what, scanned.entries));
     }
     let mut at = usize::try_from(start).unwrap_or(usize::MAX).max(SEGMENT_HEADER);
@@ -297,6 +298,7 @@ fn cut(
         if at < SEGMENT_HEADER {
             file.write_all_at(&frame::segment_header(number), 0)?;
         }
+        // Before anything is written behind it.
         file.sync_all()
     };
     cut_then_sync().map_err(segments.io("cutting the torn tail of", number))?;
@@ -326,6 +328,9 @@ impl Writer {
         let file = segments.disk.open(&name_of(end.segment), true);
         let file = file.map_err(segments.io("opening", end.segment))?;
         let length = file.size().map_err(segments.io("reading", end.segment))?;
+        // What a killed process had written and not synced has been read, and will be answered with.
+        let durable = file.sync_all().and_then(|()| segments.disk.sync_names());
+        durable.map_err(segments.io("syncing", end.segment))?;
         let ahead = Ahead::from(u32::try_from(length).unwrap_or(u32::MAX).max(end.offset));
         Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max, ahead })
     }
