@@ -3,5 +3,6 @@
 mod commands;
 mod common;
 mod data;
+mod disks;
 mod killed;
 mod tour;
