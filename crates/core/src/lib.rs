@@ -22,6 +22,8 @@ pub mod name;
 pub mod operation;
 pub mod reason;
 pub mod replay;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod statement;
 pub mod time;
 pub mod view;

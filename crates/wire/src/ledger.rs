@@ -30,11 +30,9 @@ pub struct Reconciliation {
 pub struct Pass {
     /// When it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub started_at: Option<Instant>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Instant>,
     /// Accounts looked at, the server's own log included.
     pub accounts: u64,
@@ -51,7 +49,6 @@ pub struct Pass {
     pub books: OperatorBooks,
     /// Its books in other units of credits.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, OperatorBooks>)]
     pub other_units: BTreeMap<Name, OperatorBooks>,
 }
 
@@ -59,7 +56,6 @@ pub struct Pass {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Whose log it is in.
-    #[schema(value_type = String)]
     pub account: Name,
     /// The record.
     pub record: u64,
@@ -96,23 +92,18 @@ pub struct OperatorBooks {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Statement {
     /// Whose.
-    #[schema(value_type = String)]
     pub account: Name,
     /// From this instant on.
-    #[schema(value_type = String, format = DateTime)]
     pub from: Instant,
     /// To before this instant.
-    #[schema(value_type = String, format = DateTime)]
     pub to: Instant,
     /// The unit of credits.
     pub unit: String,
     /// The balance before the first entry: free and held credits, less what is owed.
-    #[schema(value_type = String)]
     pub opening: Credits,
     /// What moved it, in order.
     pub entries: Vec<StatementEntry>,
     /// The balance after the last entry.
-    #[schema(value_type = String)]
     pub closing: Credits,
     /// The last record of the account's log within the period.
     pub seq: u64,
@@ -125,29 +116,23 @@ pub struct Statement {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StatementEntry {
     /// The record it comes from.
-    #[schema(value_type = String)]
     pub record: Reference,
     /// When.
-    #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
     /// `grant`, `charge`, `refund`, `goodwill`, `expiry`, `void` or `adjustment`.
     pub cause: String,
     /// What came in; negative: what went out.
-    #[schema(value_type = String)]
     pub amount: Credits,
     /// The balance after it.
-    #[schema(value_type = String)]
     pub balance: Credits,
     /// What was used, for charges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// The operator's words or reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
     /// The caller's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -175,7 +160,6 @@ pub struct Replayed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WhatIf {
     /// The other catalog's version.
-    #[schema(value_type = String)]
     pub catalog: Name,
     /// Accounts that lived through their logs again.
     pub accounts: u64,
@@ -202,15 +186,12 @@ pub struct WhatIf {
 pub struct WhatIfRow {
     /// The plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub plan: Option<Name>,
     /// The feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub feature: Option<Name>,
     /// The account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub account: Option<Name>,
     /// As recorded.
     pub was: WhatIfTally,

@@ -20,7 +20,6 @@ pub struct Recurrence {
     pub every: Every,
     /// The IANA zone that boundaries are counted in. Default `UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "Europe/Berlin")]
     pub zone: Option<Label>,
     /// What boundaries are counted from. Default `billing`.
     #[serde(default)]
@@ -50,18 +49,14 @@ pub enum RecurrenceAnchor {
 pub struct Rollover {
     /// At least this much, topped up by the operator. Default 0.
     #[serde(default)]
-    #[schema(value_type = String)]
     pub min: Credits,
     /// At most this much.
-    #[schema(value_type = String)]
     pub max: Credits,
     /// The part of the remainder, from 0 to 1, in at most 9 decimals. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "0.5")]
     pub fraction: Option<Credits>,
     /// How long it lives. Default: one period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "90d")]
     pub life: Option<Span>,
 }
 
@@ -69,28 +64,21 @@ pub struct Rollover {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Schedule {
     /// Its name: the first grant's.
-    #[schema(value_type = String)]
     pub id: Reference,
     /// The grant of the period under way.
-    #[schema(value_type = String)]
     pub current: Reference,
     /// How much, from the next boundary on.
-    #[schema(value_type = String)]
     pub amount: Credits,
     /// The calendar unit.
     pub every: Every,
     /// The zone.
-    #[schema(value_type = String)]
     pub zone: Label,
     /// When the period under way began.
-    #[schema(value_type = String, format = DateTime)]
     pub began_at: Instant,
     /// When it ends.
-    #[schema(value_type = String, format = DateTime)]
     pub next_at: Instant,
     /// When it stops coming; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Instant>,
 }
 
@@ -99,19 +87,15 @@ pub struct Schedule {
 #[serde(deny_unknown_fields)]
 pub struct BankResetRequest {
     /// The windows it clears: allowances as `allowance.window`, and guards over calendar and first-use windows.
-    #[schema(value_type = Vec<String>)]
     pub windows: Vec<Name>,
     /// Can be redeemed before. Default: for 30 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Instant>,
     /// Your reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reference: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -121,15 +105,12 @@ pub struct BankResetRequest {
 pub struct RedeemResetRequest {
     /// Which. Default: the one that expires first of those that would clear something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reset: Option<Reference>,
     /// Whose windows, where they count below the account.
     #[serde(default)]
-    #[schema(value_type = String, example = "user:alice")]
     pub path: Path,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -154,11 +135,9 @@ pub struct Redeemed {
     pub outcome: RedeemOutcome,
     /// The record, where something was cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub id: Option<Reference>,
     /// The reset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reset: Option<Reference>,
     /// What was cleared.
     pub cleared: Vec<ClearedWindow>,
@@ -170,7 +149,6 @@ pub struct Redeemed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClearedWindow {
     /// Its name.
-    #[schema(value_type = String)]
     pub name: Name,
     /// The level it counts at.
     pub level: Level,
@@ -187,17 +165,13 @@ pub struct Resets {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BankedReset {
     /// Its name.
-    #[schema(value_type = String)]
     pub id: Reference,
     /// The windows it clears.
-    #[schema(value_type = Vec<String>)]
     pub windows: Vec<Name>,
     /// Can be redeemed before.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Instant,
     /// The operator's reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reference: Option<Label>,
 }
 
@@ -206,14 +180,12 @@ pub struct BankedReset {
 #[serde(deny_unknown_fields)]
 pub struct ChangePlanRequest {
     /// The plan.
-    #[schema(value_type = String)]
     pub plan: Name,
     /// `move`: a new billing period begins now, and with it every grant that recurs with the billing anchor.
     #[serde(default)]
     pub anchor: PlanAnchor,
     /// New amounts of recurring grants, from the next boundary on.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, String>, example = json!({"acme~2": "250"}))]
     pub amounts: BTreeMap<Reference, Credits>,
     /// Whether the period under way gains its part of the difference at once, or loses it as far as it is free.
     /// Default `true`.
@@ -221,11 +193,9 @@ pub struct ChangePlanRequest {
     pub prorate: Option<bool>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -245,11 +215,10 @@ pub enum PlanAnchor {
 #[serde(deny_unknown_fields)]
 pub struct CorrectRequest {
     /// The charge.
-    #[schema(value_type = String, example = "acme~18")]
     pub charge: Reference,
     /// Quantities that were wrong; the other meters stay.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, u64>)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
     /// Take the prices that the catalog in force has for the instant of the use.
     #[serde(default)]
@@ -259,11 +228,9 @@ pub struct CorrectRequest {
     pub delete: bool,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -272,25 +239,20 @@ pub struct CorrectRequest {
 #[serde(deny_unknown_fields)]
 pub struct RepriceRequest {
     /// Use from this instant on.
-    #[schema(value_type = String, format = DateTime)]
     pub from: Instant,
     /// To before this instant.
-    #[schema(value_type = String, format = DateTime)]
     pub to: Instant,
     /// The features. Default: all.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub features: Vec<Name>,
     /// The accounts. Default: all.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub accounts: Vec<Name>,
     /// Apply what a run without it has shown. A run that was cut off goes on where it stopped when it is sent again.
     #[serde(default)]
     pub apply: bool,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
 }
 
@@ -319,7 +281,6 @@ pub struct Repriced {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RepricedAccount {
     /// The account.
-    #[schema(value_type = String)]
     pub account: Name,
     /// Charges whose price changes.
     pub changed: u64,
@@ -333,7 +294,6 @@ pub struct RepricedAccount {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RepriceRefused {
     /// The charge.
-    #[schema(value_type = String)]
     pub charge: Reference,
     /// Why.
     pub why: String,
@@ -350,25 +310,19 @@ pub struct Quarantine {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantinedUse {
     /// Its name.
-    #[schema(value_type = String)]
     pub id: Reference,
     /// When it came.
-    #[schema(value_type = String, format = DateTime)]
     pub recorded_at: Instant,
     /// When it happened.
-    #[schema(value_type = String, format = DateTime)]
     pub effective_at: Instant,
     /// The feature.
-    #[schema(value_type = String)]
     pub feature: Name,
     /// Where in the account.
-    #[schema(value_type = String)]
     pub path: Path,
     /// Dimensions that prices depend on.
-    #[schema(value_type = BTreeMap<String, String>)]
     pub dimensions: BTreeMap<Name, Label>,
     /// Units of each meter.
-    #[schema(value_type = BTreeMap<String, u64>)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
 }
 
@@ -380,7 +334,6 @@ pub struct LateRequest {
     pub action: LateAction,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
 }
 
@@ -399,10 +352,8 @@ pub enum LateAction {
 #[serde(deny_unknown_fields)]
 pub struct AlertMarks {
     /// Below this the balance is low.
-    #[schema(value_type = String, example = "20")]
     pub low: Credits,
     /// From this on it has recovered. At least `low`.
-    #[schema(value_type = String, example = "40")]
     pub recovered: Credits,
 }
 
@@ -411,13 +362,10 @@ pub struct AlertMarks {
 #[serde(deny_unknown_fields)]
 pub struct TopUpTerms {
     /// How many credits.
-    #[schema(value_type = String, example = "50")]
     pub amount: Credits,
     /// Most credits in one calendar month of UTC.
-    #[schema(value_type = String, example = "200")]
     pub monthly_max: Credits,
     /// The least time between two.
-    #[schema(value_type = String, example = "1h")]
     pub cool_down: Span,
 }
 
@@ -432,7 +380,6 @@ pub struct TopUps {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<TopUpInFlight>,
     /// Bought this month, or in flight.
-    #[schema(value_type = String)]
     pub month_total: Credits,
 }
 
@@ -442,7 +389,6 @@ pub struct TopUpInFlight {
     /// The number of the crossing it is for; with the account, the key to charge it under.
     pub number: u64,
     /// How much.
-    #[schema(value_type = String)]
     pub amount: Credits,
     /// Whether the balance still needs it; look at it again before you charge.
     pub needed: bool,
@@ -456,15 +402,12 @@ pub struct ConfirmTopUpRequest {
     pub paid: bool,
     /// Your reference, for example the payment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reference: Option<Label>,
     /// Why it was not paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
     /// When the credits expire. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Instant>,
 }
 
@@ -473,7 +416,6 @@ pub struct ConfirmTopUpRequest {
 #[serde(deny_unknown_fields)]
 pub struct SignedTopUp {
     /// The account.
-    #[schema(value_type = String)]
     pub account: Name,
     /// The number it was asked for under.
     pub number: u64,

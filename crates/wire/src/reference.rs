@@ -16,6 +16,12 @@ pub enum Reference {
     Denial(Name, Instant),
 }
 
+headworks_core::text_schema!(
+    Reference,
+    headworks_core::schema::text("A record of an account, as the server named it.", "acme~17")
+        .pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}~[0-9]{1,18}d?$"))
+);
+
 /// Why a text is not a [`Reference`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReferenceError(String);

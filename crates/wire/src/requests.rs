@@ -21,26 +21,22 @@ pub type Quantities = BTreeMap<Name, u64>;
 #[serde(deny_unknown_fields)]
 pub struct AuthorizeRequest {
     /// Who pays.
-    #[schema(value_type = String, example = "acme")]
     pub account: Name,
     /// What is used.
-    #[schema(value_type = String, example = "chat.completion")]
     pub feature: Name,
     /// Where in the account: `team:…/user:…/key:…/session:…`, any level may be left out.
     #[serde(default)]
-    #[schema(value_type = String, example = "team:research/user:alice")]
     pub path: Path,
     /// Dimensions that prices depend on, such as the model.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, String>)]
     pub dimensions: BTreeMap<Name, Label>,
     /// The estimate: units of each meter. `requests` counts 1 when it is left out.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, u64>)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
     /// Accept less: the least of one meter that is still of use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    #[schema(value_type = Option<BTreeMap<Name, u64>>)]
     pub min: Option<Quantities>,
     /// `now`: charge at once, without a hold. Default `later`.
     #[serde(default)]
@@ -50,15 +46,12 @@ pub struct AuthorizeRequest {
     pub consent: bool,
     /// Life of the hold. Default: as the feature says, 60 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "60s")]
     pub life: Option<Span>,
     /// How long to wait for capacity. Accepted and without effect until capacity pools exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "5s")]
     pub max_wait: Option<Span>,
     /// Idempotency key; wins over the `Idempotency-Key` header. Not used by `check`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -78,15 +71,13 @@ pub enum Settle {
 #[serde(deny_unknown_fields)]
 pub struct SettleRequest {
     /// The hold.
-    #[schema(value_type = String, example = "acme~17")]
     pub hold: Reference,
     /// The actual use. Meters that are left out count zero, `requests` as held.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, u64>)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
     /// Idempotency key. Default: the hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -95,11 +86,9 @@ pub struct SettleRequest {
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRequest {
     /// The hold.
-    #[schema(value_type = String, example = "acme~17")]
     pub hold: Reference,
     /// Idempotency key. Default: the hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -108,30 +97,27 @@ pub struct ReleaseRequest {
 #[serde(deny_unknown_fields)]
 pub struct ExtendRequest {
     /// The hold.
-    #[schema(value_type = String, example = "acme~17")]
     pub hold: Reference,
     /// How much more of each meter.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, u64>)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
     /// Accept less: the least of one meter that is still of use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    #[schema(value_type = Option<BTreeMap<Name, u64>>)]
     pub min: Option<Quantities>,
     /// New life, from now. At most 10 times in the life of a hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "60s")]
     pub life: Option<Span>,
     /// Use so far; charged if the hold expires and its feature says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    #[schema(value_type = Option<BTreeMap<Name, u64>>)]
     pub progress: Option<Quantities>,
     /// The user agrees to paid sources.
     #[serde(default)]
     pub consent: bool,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -140,22 +126,18 @@ pub struct ExtendRequest {
 #[serde(deny_unknown_fields)]
 pub struct RecordRequest {
     /// Who pays.
-    #[schema(value_type = String, example = "acme")]
     pub account: Name,
     /// What was used.
-    #[schema(value_type = String, example = "chat.completion")]
     pub feature: Name,
     /// Where in the account.
     #[serde(default)]
-    #[schema(value_type = String, example = "team:research/user:alice")]
     pub path: Path,
     /// Dimensions that prices depend on.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, String>)]
     pub dimensions: BTreeMap<Name, Label>,
     /// Units of each meter.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, u64>)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
     /// The user agrees to paid sources.
     #[serde(default)]
@@ -163,11 +145,9 @@ pub struct RecordRequest {
     /// When it happened: the prices of that instant apply. What is longer ago than the catalog's `late_horizon` waits in
     /// quarantine. Default: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub effective_at: Option<Instant>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -196,26 +176,21 @@ pub enum BatchItem {
 #[serde(deny_unknown_fields)]
 pub struct OpenAccountRequest {
     /// Its name.
-    #[schema(value_type = String, example = "acme")]
     pub id: Name,
     /// Its plan. Default: the catalog's default plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub plan: Option<Name>,
     /// Whether paid sources may be drawn. Default: as the plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
     /// What billing windows are counted from. Default: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub billing_anchor: Option<Instant>,
     /// Settings of teams, users, keys and sessions.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, SegmentSettings>)]
     pub segments: BTreeMap<Segment, SegmentSettings>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -231,7 +206,6 @@ pub struct SegmentSettings {
     pub consent: Option<Consent>,
     /// Credits it may draw from the pool in one window. On a team: the cap of each member without one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub pool_cap: Option<Credits>,
 }
 
@@ -241,7 +215,6 @@ pub struct SegmentSettings {
 pub struct ChangeAccountRequest {
     /// New plan. Use counted under names that both plans have stays counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub plan: Option<Name>,
     /// Whether every request is denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -251,11 +224,10 @@ pub struct ChangeAccountRequest {
     pub consent: Option<Consent>,
     /// What billing windows are counted from; windows that are open keep their bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub billing_anchor: Option<Instant>,
     /// Settings of segments, each replaced whole; `null` removes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, SegmentSettings>)]
+    #[schema(value_type = BTreeMap<Segment, SegmentSettings>)]
     pub segments: BTreeMap<Segment, Option<SegmentSettings>>,
     /// The balances that the owner is told about; `null` ends that, and top-ups with it.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
@@ -267,11 +239,9 @@ pub struct ChangeAccountRequest {
     pub top_up: Option<Option<TopUpTerms>>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -285,7 +255,6 @@ fn some<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<O
 #[serde(deny_unknown_fields)]
 pub struct GrantRequest {
     /// How many credits.
-    #[schema(value_type = String, example = "25")]
     pub amount: Credits,
     /// Their kind.
     pub category: Category,
@@ -294,30 +263,24 @@ pub struct GrantRequest {
     pub priority: u16,
     /// Usable from. Default: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub effective_from: Option<Instant>,
     /// Usable before. Default: they never expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Instant>,
     /// The features they pay for. Default: all.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub features: Vec<Name>,
     /// Your reference, for example an invoice number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reference: Option<Label>,
     /// The unit of credits. Default `credits`. It pays only for features that are priced in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub unit: Option<Name>,
     /// How the grant comes again. `expires_at` is then when it stops doing so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recurrence: Option<Recurrence>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -327,11 +290,9 @@ pub struct GrantRequest {
 pub struct VoidRequest {
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -340,18 +301,14 @@ pub struct VoidRequest {
 #[serde(deny_unknown_fields)]
 pub struct AdjustRequest {
     /// The grant.
-    #[schema(value_type = String, example = "acme~3")]
     pub grant: Reference,
     /// Credits to add, or with a minus sign to take.
-    #[schema(value_type = String, example = "-1.5")]
     pub amount: Credits,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -360,19 +317,15 @@ pub struct AdjustRequest {
 #[serde(deny_unknown_fields)]
 pub struct RefundRequest {
     /// The charge: the reference that settle, record or authorize with `settle: now` answered.
-    #[schema(value_type = String, example = "acme~18")]
     pub charge: Reference,
     /// How many credits. Default: all of them, and the allowance as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub amount: Option<Credits>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub idempotency_key: Option<Label>,
 }
 
@@ -414,14 +367,11 @@ pub struct CreateKeyRequest {
     pub scopes: Vec<Scope>,
     /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub accounts: Vec<Label>,
     /// When it stops working. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Instant>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub note: Option<Label>,
 }

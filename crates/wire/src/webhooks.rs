@@ -16,7 +16,6 @@ pub struct WebhookRequest {
     /// `overshoot.refunded`, `top_up.asked`, `top_up.failed`, `catalog.changed`, `reconcile.failed`. On request also the
     /// datasets `usage`, `charge` and `movement`.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
     pub events: Vec<Label>,
     /// What is sent.
     #[serde(default)]
@@ -41,12 +40,10 @@ pub enum WebhookFrom {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Webhook {
     /// Its name.
-    #[schema(value_type = String)]
     pub name: Name,
     /// Where events are sent.
     pub url: String,
     /// The kinds of events; empty: all notices.
-    #[schema(value_type = Vec<String>)]
     pub events: Vec<Label>,
     /// What is sent.
     pub format: WebhookFormat,

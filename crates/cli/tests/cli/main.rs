@@ -3,6 +3,7 @@
 mod commands;
 mod common;
 mod data;
+mod described;
 mod disks;
 mod killed;
 mod tour;

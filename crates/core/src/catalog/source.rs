@@ -52,26 +52,23 @@ impl<'de> Deserialize<'de> for Decimal {
 #[serde(deny_unknown_fields)]
 pub struct CatalogSource {
     /// The operator's own label for this version, for example a date. Shown in every decision.
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub version: Name,
     /// The plan of accounts that name none.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub default_plan: Option<Name>,
     /// How late use may be recorded before it waits for a decision in quarantine. Default `30d`.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub late_horizon: Option<Span>,
     /// What can be counted.
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, MeterSource>))]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, MeterSource>))]
     pub meters: Map<MeterSource>,
     /// What can be used.
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, FeatureSource>))]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, FeatureSource>))]
     pub features: Map<FeatureSource>,
     /// What it costs: for each card its versions.
     #[serde(default)]
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, Vec<RateCardSource>>))]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, Vec<RateCardSource>>))]
     pub rate_cards: Map<Vec<RateCardSource>>,
     /// Who may use how much, paid by what.
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, PlanSource>))]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, PlanSource>))]
     pub plans: Map<PlanSource>,
 }
 
@@ -92,16 +89,12 @@ pub struct MeterSource {
 #[serde(deny_unknown_fields)]
 pub struct FeatureSource {
     /// The meters that a request may name. `requests` counts 1 when it is not given.
-    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     pub meters: Vec<Name>,
     /// The rate card that prices them. Without one the feature is free and is paid by allowances in `requests` or a meter.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub rate_card: Option<Name>,
     /// The unit of credits that its prices are in. Default `credits`. Grants pay in their own unit alone; nothing is converted.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub credit_unit: Option<Name>,
     /// What allowances count: `credits` (default), `requests`, or the one priced meter.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub allowance_unit: Option<Name>,
     /// What happens to use beyond the hold that finds no source. Default `refund`.
     #[serde(default)]
@@ -139,14 +132,11 @@ pub enum Overshoot {
 #[serde(deny_unknown_fields)]
 pub struct HoldSource {
     /// Life when the request names none. Default `60s`.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub life: Option<Span>,
     /// Longest life a request may ask for. Default and limit `24h`.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub life_max: Option<Span>,
     /// Meters charged at their estimate when a hold expires; other meters at the last reported progress.
     /// Without it an expired hold is released whole.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<Vec<String>>))]
     pub expiry_charges: Option<Vec<Name>>,
 }
 
@@ -156,7 +146,6 @@ pub struct HoldSource {
 #[serde(deny_unknown_fields)]
 pub struct RateCardSource {
     /// Applies to requests decided from this instant on.
-    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub effective_from: Instant,
     /// The prices.
     pub prices: Vec<PriceSource>,
@@ -168,16 +157,15 @@ pub struct RateCardSource {
 #[serde(deny_unknown_fields)]
 pub struct PriceSource {
     /// The feature.
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub feature: Name,
     /// Dimensions that must all match, such as `{ model = "large" }`. The entry with most of them wins.
     #[serde(default)]
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, String>))]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, String>))]
     pub when: Map<String>,
     /// The prices are for this many units. Default 1.
     pub per: Option<u64>,
     /// Credits by meter; every meter of the feature but `requests` must be there, `"0"` for free ones.
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, String>))]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, Decimal>))]
     pub credits: Map<Decimal>,
 }
 
@@ -187,7 +175,6 @@ pub struct PriceSource {
 #[serde(deny_unknown_fields)]
 pub struct PlanSource {
     /// The features the plan gives access to.
-    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     pub features: Vec<Name>,
     /// Whether paid sources may be drawn without asking. Default `allow`.
     #[serde(default)]
@@ -221,15 +208,12 @@ pub enum ExpiredDraws {
 #[serde(deny_unknown_fields)]
 pub struct GuardSource {
     /// Unique in the plan. Use counted under a name survives catalog and plan changes that keep the name.
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub name: Name,
     /// The features it counts. Default: all of the plan.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<Vec<String>>))]
     pub features: Option<Vec<Name>>,
     /// The level it counts at. Default `account`. Requests whose path leaves the level out share one counter.
     pub per: Option<Level>,
     /// `requests` (default), a meter, or several meters added up. Not for `concurrency` and `spend_cap`.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<CountSource>))]
     pub count: Option<CountSource>,
     /// The window.
     pub window: WindowSource,
@@ -241,10 +225,8 @@ pub struct GuardSource {
 #[serde(untagged)]
 pub enum CountSource {
     /// One meter, or `requests`.
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
     One(Name),
     /// Several meters added up.
-    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     Several(Vec<Name>),
 }
 
@@ -258,7 +240,6 @@ pub enum WindowSource {
         /// How many per period.
         limit: u64,
         /// The period.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         period: Span,
         /// How many at once.
         burst: Option<u64>,
@@ -268,13 +249,11 @@ pub enum WindowSource {
         /// How many.
         limit: u64,
         /// How far back.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         length: Span,
     },
     /// Aligned to the calendar, or to the account's billing anchor.
     Fixed {
         /// How much.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         limit: Decimal,
         /// The calendar unit.
         every: Every,
@@ -286,10 +265,8 @@ pub enum WindowSource {
     /// Opens at the first allowed use after the last one closed.
     FirstUse {
         /// How much.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         limit: Decimal,
         /// How long it stays open.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         length: Span,
     },
     /// Open holds at once.
@@ -300,10 +277,8 @@ pub enum WindowSource {
     /// Credits drawn from grants, pool and overdraft in a calendar window, whatever the balance.
     SpendCap {
         /// The unit of credits that it counts. Default `credits`.
-        #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
         unit: Option<Name>,
         /// How many credits.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         limit: Decimal,
         /// The calendar unit.
         every: Every,
@@ -333,10 +308,8 @@ pub enum LayerSource {
     /// Use included in the plan.
     Allowance {
         /// Unique in the plan.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         name: Name,
         /// The features it pays for. Default: all of the plan.
-        #[cfg_attr(feature = "schema", schema(value_type = Option<Vec<String>>))]
         features: Option<Vec<Name>>,
         /// The level it belongs to. Default `account`.
         per: Option<Level>,
@@ -346,7 +319,6 @@ pub enum LayerSource {
     /// Grants of the account, in burn order.
     Grants {
         /// Unique in the plan.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         name: Name,
         /// Which categories. Default: all.
         categories: Option<Vec<Category>>,
@@ -354,14 +326,12 @@ pub enum LayerSource {
     /// The account's shared credits, each member up to a cap.
     Pool {
         /// Unique in the plan.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         name: Name,
         /// Which categories make up the pool. Default: `purchased` and `contract`.
         categories: Option<Vec<Category>>,
         /// The level whose members are capped. Default `user`. Requests without it cannot draw on the pool.
         member: Option<Level>,
         /// The unit of credits in it. Default `credits`.
-        #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
         unit: Option<Name>,
         /// The cap of members that have none of their own and none from their team. Without it: uncapped.
         cap: Option<PoolCapSource>,
@@ -369,13 +339,10 @@ pub enum LayerSource {
     /// Credit below zero.
     Overdraft {
         /// Unique in the plan.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         name: Name,
         /// The unit of credits that are lent. Default `credits`.
-        #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
         unit: Option<Name>,
         /// How far below zero.
-        #[cfg_attr(feature = "schema", schema(value_type = String))]
         limit: Decimal,
     },
 }
@@ -386,7 +353,6 @@ pub enum LayerSource {
 #[serde(deny_unknown_fields)]
 pub struct AllowanceWindowSource {
     /// Unique in the allowance; use is counted under `allowance.window`.
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub name: Name,
     /// `fixed` or `first_use`.
     pub window: WindowSource,
@@ -398,7 +364,6 @@ pub struct AllowanceWindowSource {
 #[serde(deny_unknown_fields)]
 pub struct PoolCapSource {
     /// Credits a member may draw in one window when neither the member nor the team has a cap of its own.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub default: Option<Decimal>,
     /// The calendar unit of the window.
     pub every: Every,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::account::{self as core, Settings};
 use headworks_core::ledger::{CREDITS, Record};
@@ -18,7 +18,7 @@ use wire::{Reference, Scope};
 
 use super::App;
 use crate::auth::Access;
-use crate::json::{Body, Parameters, idempotency};
+use crate::json::{Body, Parameters, Path, idempotency};
 use crate::problem::Failure;
 use crate::render;
 
@@ -188,10 +188,8 @@ pub(super) async fn show(
 pub(super) struct Moment {
     /// As they will be at this instant when nobody asks for anything until then: holds expired, grants begun and ended.
     /// Default, and for instants that have passed: now.
-    #[param(value_type = Option<String>, format = DateTime)]
     at: Option<Instant>,
     /// The unit of credits. Default `credits`.
-    #[param(value_type = Option<String>)]
     unit: Option<Name>,
 }
 
@@ -217,13 +215,10 @@ pub(super) async fn balances(
 #[into_params(parameter_in = Query)]
 pub(super) struct AsOf {
     /// What had happened by this instant. Default: now.
-    #[param(value_type = Option<String>, format = DateTime)]
     effective_at: Option<Instant>,
     /// As it was known at this instant. Default: now.
-    #[param(value_type = Option<String>, format = DateTime)]
     recorded_at: Option<Instant>,
     /// The unit of credits. Default `credits`.
-    #[param(value_type = Option<String>)]
     unit: Option<Name>,
 }
 

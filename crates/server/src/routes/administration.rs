@@ -1,7 +1,7 @@
 //! The catalog, API keys, health and metrics.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headworks_core::catalog::source::CatalogSource;
@@ -16,7 +16,7 @@ use wire::Scope;
 
 use super::App;
 use crate::auth::{Access, new_secret, scopes};
-use crate::json::{Body, Text, idempotency};
+use crate::json::{Body, Path, Text, idempotency};
 use crate::problem::Failure;
 
 fn accepted(catalog: &Catalog) -> wire::CatalogAccepted {

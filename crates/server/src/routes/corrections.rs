@@ -1,7 +1,7 @@
 //! Correcting charges, one by one or those of a period; use that came too late.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::operation::Correct;
 use headworks_engine::{Effect, Reprice};
@@ -12,7 +12,7 @@ use super::App;
 use super::accounts::account_name;
 use super::credits::{change, number};
 use crate::auth::Access;
-use crate::json::{Body, idempotency};
+use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
 use crate::render;
 

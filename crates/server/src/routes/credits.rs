@@ -1,7 +1,7 @@
 //! Adding, taking back, correcting and refunding credits.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::amount::Credits;
 use headworks_core::ledger::{GrantId, Recurrence, Rollover, Seq, WHOLE};
@@ -15,7 +15,7 @@ use wire::{Reference, Scope};
 use super::App;
 use super::accounts::account_name;
 use crate::auth::Access;
-use crate::json::{Body, idempotency};
+use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
 use crate::render;
 

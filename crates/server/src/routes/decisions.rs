@@ -1,7 +1,7 @@
 //! Deciding, holding and charging use.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use headworks_core::ledger::{Dimension, Event, HoldId};
@@ -14,7 +14,7 @@ use wire::{Reference, Scope, Settle};
 
 use super::App;
 use crate::auth::Access;
-use crate::json::{Body, idempotency};
+use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
 use crate::render::{self, Decided};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use headworks_core::catalog::{Catalog, Format as CatalogFormat};
@@ -18,7 +18,7 @@ use wire::Scope;
 use super::App;
 use super::accounts::account_name;
 use crate::auth::Access;
-use crate::json::{Parameters, Text};
+use crate::json::{Parameters, Path, Text};
 use crate::problem::Failure;
 use crate::{render, statement_text};
 
@@ -55,13 +55,10 @@ pub(super) async fn start(
 #[into_params(parameter_in = Query)]
 pub(super) struct Period {
     /// From this instant on. Default: the account's first record.
-    #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Instant>,
     /// To before this instant. Default: now.
-    #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Instant>,
     /// The unit of credits. Default `credits`.
-    #[param(value_type = Option<String>)]
     unit: Option<Name>,
     /// `json` (default), `csv`, `html` or `text`.
     format: Option<Format>,
@@ -81,7 +78,8 @@ pub(super) enum Format {
 /// Show what moved an account's balance in a period, signed
 #[utoipa::path(get, path = "/v1/accounts/{id}/statement", tag = "ledger",
     params(("id" = String, Path, description = "The account"), Period),
-    responses((status = 200, description = "The statement; CSV, HTML and text on request", body = wire::Statement),
+    responses((status = 200, description = "The statement", content(
+            (wire::Statement = "application/json"), (String = "text/csv"), (String = "text/html"), (String = "text/plain"))),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn statement(
     State(app): State<App>,

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use headworks_engine::Engine;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,6 +70,7 @@ impl App {
                        RFC 9457 problem details. A denial is an answer with status 200.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    components(schemas(ledger::Format)),
     modifiers(&Security),
     security(("key" = []))
 )]
@@ -135,9 +137,29 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(administration::metrics))
 }
 
+/// The routes, and the document that describes them.
+fn documented() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
+    let (router, mut document) = table().split_for_parts();
+    let items = document.paths.paths.values_mut();
+    let operations = items.flat_map(|item| {
+        [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .flatten()
+    });
+    for (status, response) in operations.flat_map(|operation| &mut operation.responses.responses) {
+        // Whatever is not well is a problem of RFC 9457.
+        if let (RefOr::T(response), false) = (response, status.starts_with('2'))
+            && let Some(problem) = response.content.shift_remove("application/json")
+        {
+            response.content.insert("application/problem+json".into(), problem);
+        }
+    }
+    (router, document)
+}
+
 /// The router over an engine.
 pub fn app(app: App) -> axum::Router {
-    let (router, document) = table().split_for_parts();
+    let (router, document) = documented();
     let document = document.to_json().unwrap_or_default();
     router
         .route(
@@ -176,7 +198,7 @@ pub fn app(app: App) -> axum::Router {
 /// The OpenAPI document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    table().split_for_parts().1
+    documented().1
 }
 
 /// The JSON Schema of the catalog.

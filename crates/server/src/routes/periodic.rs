@@ -1,7 +1,7 @@
 //! Changes of plan, banked resets, automatic top-ups.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use headworks_core::ledger::{Category, Event, GrantId, Periodic};
 use headworks_core::name::Name;
@@ -14,7 +14,7 @@ use super::App;
 use super::accounts::account_name;
 use super::credits::{change, number};
 use crate::auth::Access;
-use crate::json::{Body, idempotency};
+use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
 
 /// Change the plan, and with it recurring grants

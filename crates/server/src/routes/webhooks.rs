@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::ledger::{Webhook, WebhookFormat};
 use headworks_core::name::{Label, Name};
@@ -12,7 +12,7 @@ use wire::Scope;
 use super::App;
 use crate::auth::Access;
 use crate::events::{DATASETS, NOTICES};
-use crate::json::{Body, idempotency};
+use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
 
 fn name_of(name: &str) -> Result<Name, Failure> {

@@ -184,6 +184,8 @@ async fn bad_input_changes_nothing() {
         ),
         ("a reserved name", "/v1/accounts", r#"{"id":"_mine"}"#.into(), 422, "invalid_request"),
         ("unknown plan", "/v1/accounts", r#"{"id":"new","plan":"gold"}"#.into(), 422, "unknown_plan"),
+        ("a number in the path", "/v1/accounts/acme/top-ups/-1", "{}".into(), 422, "invalid_request"),
+        ("no text in the path", "/v1/accounts/%FF/grants", "{}".into(), 422, "invalid_request"),
         ("no route", "/v1/nothing", "{}".into(), 404, "no_such_route"),
     ];
     for (i, (what, path, body, status, problem)) in rows.iter().enumerate() {

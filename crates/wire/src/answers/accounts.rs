@@ -19,10 +19,8 @@ use crate::requests::SegmentSettings;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Account {
     /// Its name.
-    #[schema(value_type = String)]
     pub id: Name,
     /// Its plan.
-    #[schema(value_type = String)]
     pub plan: Name,
     /// Whether every request is denied.
     pub suspended: bool,
@@ -30,10 +28,8 @@ pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
     /// What billing windows are counted from.
-    #[schema(value_type = String, format = DateTime)]
     pub billing_anchor: Instant,
     /// Settings of segments.
-    #[schema(value_type = BTreeMap<String, SegmentSettings>)]
     pub segments: BTreeMap<Segment, SegmentSettings>,
     /// The balances that the owner is told about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +38,6 @@ pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_up: Option<TopUpTerms>,
     /// When it was opened.
-    #[schema(value_type = String, format = DateTime)]
     pub opened_at: Instant,
     /// Number of its last record.
     pub seq: u64,
@@ -54,11 +49,9 @@ pub struct Account {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Accounts {
     /// Names, in order.
-    #[schema(value_type = Vec<String>)]
     pub accounts: Vec<Name>,
     /// Pass as `after` for the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub next: Option<Name>,
 }
 
@@ -66,35 +59,26 @@ pub struct Accounts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Balances {
     /// As of.
-    #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
     /// The unit of credits that everything below is in.
     pub unit: String,
     /// The units of credits that the account has, `credits` first.
     pub units: Vec<String>,
     /// What can be drawn now, less what is owed.
-    #[schema(value_type = String)]
     pub available: Credits,
     /// Set aside by open holds.
-    #[schema(value_type = String)]
     pub held: Credits,
     /// Charged since the account was opened, less refunds.
-    #[schema(value_type = String)]
     pub spent: Credits,
     /// Issued by the operator, less what was taken back.
-    #[schema(value_type = String)]
     pub issued: Credits,
     /// Expired unused.
-    #[schema(value_type = String)]
     pub breakage: Credits,
     /// Made good by the operator.
-    #[schema(value_type = String)]
     pub goodwill: Credits,
     /// Owed after overshoots.
-    #[schema(value_type = String)]
     pub debt: Credits,
     /// Drawn below zero by agreement.
-    #[schema(value_type = String)]
     pub overdraft: Credits,
     /// Open grants, in burn order.
     pub grants: Vec<Grant>,
@@ -106,15 +90,12 @@ pub struct Balances {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BalanceAsOf {
     /// What had happened by this instant,
-    #[schema(value_type = String, format = DateTime)]
     pub effective_at: Instant,
     /// as it was known at this one.
-    #[schema(value_type = String, format = DateTime)]
     pub recorded_at: Instant,
     /// The unit of credits.
     pub unit: String,
     /// Free and held credits, less what is owed.
-    #[schema(value_type = String)]
     pub balance: Credits,
 }
 
@@ -122,34 +103,26 @@ pub struct BalanceAsOf {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Grant {
     /// Its name.
-    #[schema(value_type = String)]
     pub id: Reference,
     /// Its kind.
     pub category: Category,
     /// Small is drawn first.
     pub priority: u16,
     /// What it was opened with, corrections included.
-    #[schema(value_type = String)]
     pub amount: Credits,
     /// Free to draw.
-    #[schema(value_type = String)]
     pub remaining: Credits,
     /// Set aside by open holds.
-    #[schema(value_type = String)]
     pub held: Credits,
     /// Usable from.
-    #[schema(value_type = String, format = DateTime)]
     pub effective_from: Instant,
     /// Usable before; absent: it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Instant>,
     /// The features it pays for; empty: all.
-    #[schema(value_type = Vec<String>)]
     pub features: Vec<Name>,
     /// The operator's reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub reference: Option<Label>,
 }
 
@@ -157,7 +130,6 @@ pub struct Grant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Windows {
     /// As of.
-    #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
     /// Windows of the account itself, used or not, and of members that have used something.
     pub windows: Vec<Window>,
@@ -167,13 +139,11 @@ pub struct Windows {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Window {
     /// The guard, `allowance.window`, or pool it belongs to.
-    #[schema(value_type = String)]
     pub name: Name,
     /// The level it counts at.
     pub level: Level,
     /// Whose it is, below the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub member: Option<Name>,
     /// The limit.
     pub limit: String,
@@ -185,7 +155,6 @@ pub struct Window {
     pub unit: String,
     /// When a fixed or first-use window that is open closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub resets_at: Option<Instant>,
 }
 
@@ -193,7 +162,6 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Holds {
     /// As of.
-    #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
     /// Oldest first.
     pub holds: Vec<Hold>,
@@ -203,18 +171,14 @@ pub struct Holds {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Hold {
     /// Its name.
-    #[schema(value_type = String)]
     pub id: Reference,
     /// When it was opened.
-    #[schema(value_type = String, format = DateTime)]
     pub opened_at: Instant,
     /// When it expires.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Instant,
     /// What it covers.
     pub usage: Usage,
     /// Credits set aside.
-    #[schema(value_type = String)]
     pub held: Credits,
     /// Who pays, in order.
     pub draws: Vec<Draw>,
@@ -226,27 +190,22 @@ pub struct Hold {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Record {
     /// Its name.
-    #[schema(value_type = String)]
     pub id: Reference,
     /// Its number in the account's log.
     pub seq: u64,
     /// What happened.
     pub kind: String,
     /// When it counts.
-    #[schema(value_type = String, format = DateTime)]
     pub effective_at: Instant,
     /// When it was written.
-    #[schema(value_type = String, format = DateTime)]
     pub recorded_at: Instant,
     /// Records it follows from.
-    #[schema(value_type = Vec<String>)]
     pub parents: Vec<Reference>,
     /// The idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// The API key that asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub actor: Option<Name>,
     /// The decision, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -33,13 +33,10 @@ pub enum BatchItemAnswer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CatalogAccepted {
     /// The operator's label.
-    #[schema(value_type = String)]
     pub version: Name,
     /// The plans it defines.
-    #[schema(value_type = Vec<String>)]
     pub plans: Vec<Name>,
     /// The features it defines.
-    #[schema(value_type = Vec<String>)]
     pub features: Vec<Name>,
 }
 
@@ -47,20 +44,16 @@ pub struct CatalogAccepted {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Key {
     /// Its public part.
-    #[schema(value_type = String)]
     pub id: Name,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// Accounts it reaches; empty: all.
-    #[schema(value_type = Vec<String>)]
     pub accounts: Vec<Label>,
     /// When it stops working; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Instant>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub note: Option<Label>,
 }
 

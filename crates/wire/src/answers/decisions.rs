@@ -17,13 +17,10 @@ use crate::requests::Quantities;
 pub struct Decision {
     /// Its name, for `explain`. Empty for `check` and for features that are not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub decision_id: Option<Reference>,
     /// The account.
-    #[schema(value_type = String)]
     pub account: Name,
     /// When it was decided.
-    #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
     /// `allow`, `partial`, `needs_consent` or `deny`.
     pub outcome: String,
@@ -36,15 +33,12 @@ pub struct Decision {
     pub hold: Option<HoldOpened>,
     /// The charge, when it was charged at once; the name to refund it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub charge: Option<Reference>,
     /// What was decided about.
     pub usage: Usage,
     /// What it costs at the pinned price, whoever pays.
-    #[schema(value_type = String)]
     pub price: Credits,
     /// The part that paid sources pay, or would pay with consent.
-    #[schema(value_type = String)]
     pub paid_price: Credits,
     /// Who pays, in order.
     pub draws: Vec<Draw>,
@@ -65,10 +59,8 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HoldOpened {
     /// Its name.
-    #[schema(value_type = String)]
     pub id: Reference,
     /// When it expires.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Instant,
 }
 
@@ -76,13 +68,10 @@ pub struct HoldOpened {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// The feature.
-    #[schema(value_type = String)]
     pub feature: Name,
     /// Where in the account.
-    #[schema(value_type = String)]
     pub path: Path,
     /// Dimensions.
-    #[schema(value_type = BTreeMap<String, String>)]
     pub dimensions: BTreeMap<Name, Label>,
     /// Quantities with their prices.
     pub lines: Vec<Line>,
@@ -94,7 +83,6 @@ pub struct Usage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_card: Option<RateCard>,
     /// The catalog version.
-    #[schema(value_type = String)]
     pub catalog: Name,
 }
 
@@ -102,15 +90,12 @@ pub struct Usage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Line {
     /// The meter.
-    #[schema(value_type = String)]
     pub meter: Name,
     /// How many units.
     pub quantity: u64,
     /// Credits for one unit.
-    #[schema(value_type = String)]
     pub unit_price: Credits,
     /// Their product.
-    #[schema(value_type = String)]
     pub amount: Credits,
 }
 
@@ -118,10 +103,8 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RateCard {
     /// The card.
-    #[schema(value_type = String)]
     pub name: Name,
     /// Since when the version is in force.
-    #[schema(value_type = String, format = DateTime)]
     pub effective_from: Instant,
 }
 
@@ -131,11 +114,9 @@ pub struct Draw {
     /// `allowance`, `grant`, `overdraft`, `debt` or `goodwill`.
     pub source: String,
     /// The layer of the waterfall.
-    #[schema(value_type = String)]
     pub layer: Name,
     /// The grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub grant: Option<Reference>,
     /// The grant's category.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,7 +133,6 @@ pub struct Visit {
     /// `account`, `guard`, `allowance`, `grant`, `member_cap` or `overdraft`.
     pub place: String,
     /// Its name in the catalog.
-    #[schema(value_type = String)]
     pub name: Name,
     /// The level of the path.
     pub level: Level,
@@ -163,7 +143,6 @@ pub struct Visit {
     pub reason: Option<String>,
     /// The grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub grant: Option<Reference>,
     /// Windows: used before. Grants and overdraft: free before.
     pub before: String,
@@ -178,7 +157,6 @@ pub struct Visit {
     pub unit: String,
     /// When a fixed or first-use window closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub resets_at: Option<Instant>,
 }
 
@@ -187,11 +165,9 @@ pub struct Visit {
 pub struct Unblock {
     /// The earliest instant, if nobody uses anything meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Instant>,
     /// The smallest purchase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub purchase: Option<Credits>,
     /// Who can lift it: `caller`, `account_admin` or `operator`.
     pub by: String,
@@ -201,30 +177,23 @@ pub struct Unblock {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Charge {
     /// Its name, to refund it by.
-    #[schema(value_type = String)]
     pub charge: Reference,
     /// The hold it settles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub hold: Option<Reference>,
     /// When.
-    #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
     /// What was used.
     pub usage: Usage,
     /// What it costs.
-    #[schema(value_type = String)]
     pub price: Credits,
     /// Who paid, in order.
     pub draws: Vec<Draw>,
     /// Credits of the hold that went back.
-    #[schema(value_type = String)]
     pub returned: Credits,
     /// Credits beyond the hold that the operator made good.
-    #[schema(value_type = String)]
     pub refunded: Credits,
     /// Credits beyond the hold that the account owes.
-    #[schema(value_type = String)]
     pub owed: Credits,
     /// Whether the hold had expired.
     pub late: bool,
@@ -241,7 +210,6 @@ pub struct Movement {
     /// Where it went.
     pub to: String,
     /// How much.
-    #[schema(value_type = String)]
     pub amount: Credits,
 }
 
@@ -249,10 +217,8 @@ pub struct Movement {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
     /// The record of it.
-    #[schema(value_type = String)]
     pub id: Reference,
     /// When.
-    #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
     /// What happened.
     pub kind: String,

@@ -1,0 +1,86 @@
+//! The schemas of values that are written as text, for documents that describe the API and the catalog.
+
+extern crate std;
+
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+
+use crate::amount::Credits;
+use crate::catalog::source::Decimal;
+use crate::name::{Label, NAME_LEN_MAX, Name, Path, Segment};
+use crate::time::{Instant, Span};
+
+/// A text with a description, an example and bounds.
+#[must_use]
+pub fn text(description: &str, example: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .examples([serde_json::Value::from(example)])
+}
+
+/// Gives a type this schema under its own name.
+#[macro_export]
+macro_rules! text_schema {
+    ($type:ident, $schema:expr) => {
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $schema.into()
+            }
+        }
+        impl utoipa::ToSchema for $type {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed(stringify!($type))
+            }
+        }
+    };
+}
+
+text_schema!(
+    Name,
+    text("An identifier: letters, digits and . _ : @ + -, beginning with a letter, a digit or _.", "acme")
+        .pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]*$"))
+        .min_length(Some(1))
+        .max_length(Some(NAME_LEN_MAX))
+);
+text_schema!(
+    Label,
+    text("Printable text of at most 128 bytes.", "meta/llama-3")
+        .pattern(Some(r"^[^\u0000-\u001F\u007F-\u009F]+$"))
+        .min_length(Some(1))
+        .max_length(Some(NAME_LEN_MAX))
+);
+text_schema!(
+    Credits,
+    text("Credits as an exact decimal with up to nine places.", "12.5")
+        .pattern(Some(r"^-?[0-9]{1,10}(\.[0-9]{1,9})?$"))
+);
+text_schema!(
+    Instant,
+    text("An instant of RFC 3339.", "2026-06-01T12:00:00Z")
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+);
+text_schema!(
+    Span,
+    text("A duration: 30s, 5h, 7d, 1m 30s or PT5H; at most 100 years.", "5h")
+        .pattern(Some(r"^[0-9]{1,4}(d|h|m|s|ms)( [0-9]{1,3}(h|m|s|ms|µs))*$|^36500d$|^PT[0-9]{1,4}[HMS]$"))
+);
+text_schema!(
+    Path,
+    text("A place inside an account: team, user, key and session, in this order, each at most once.", "team:research/user:alice")
+        .pattern(Some(
+            "^$|^team:N(/user:N)?(/key:N)?(/session:N)?$|^user:N(/key:N)?(/session:N)?$|^key:N(/session:N)?$|^session:N$"
+                .replace('N', "[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}")
+        ))
+);
+text_schema!(
+    Segment,
+    text("A place in a path.", "team:research")
+        .pattern(Some(r"^(team|user|key|session):[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))
+);
+text_schema!(
+    Decimal,
+    OneOfBuilder::new()
+        .description(Some("An exact decimal in quotes, or a whole number."))
+        .item(text("An exact decimal.", "1.25").pattern(Some(r"^[0-9]{1,18}(\.[0-9]{1,18})?$")))
+        .item(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)))
+);
