@@ -1,0 +1,18 @@
+//! Whatever decodes as a record encodes to what decodes as the same, and folding it is refused or works.
+#![no_main]
+
+use headworks_core::account::Account;
+use headworks_core::ledger::Record;
+use headworks_core::name::Name;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(record) = Record::from_bytes(data) else { return };
+    let bytes = record.to_bytes();
+    assert_eq!(Record::from_bytes(&bytes).as_ref(), Ok(&record));
+    let mut account = Account::empty(Name::new("acme").expect("a name"));
+    if account.apply(&record, [0; 32]).is_ok() {
+        let state = account.to_bytes();
+        assert_eq!(Account::from_bytes(&state).map(|a| a.to_bytes()), Ok(state));
+    }
+});
