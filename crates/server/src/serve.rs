@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headworks_engine::Engine;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -170,12 +172,27 @@ async fn accept(
         if let Err(e) = stream.set_nodelay(true) {
             tracing::debug!(error = %e, "a connection ended at once");
         }
-        let service = TowerToHyperService::new(router.clone());
+        let (asked, router) = (Arc::new(AtomicBool::new(false)), TowerToHyperService::new(router.clone()));
+        let asks = Arc::clone(&asked);
+        let service = service_fn(move |request| {
+            asks.store(true, Ordering::Relaxed);
+            router.call(request)
+        });
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            if let Err(e) = connection.await {
-                tracing::debug!(error = %e, "a connection ended badly");
+            // The time of a head counts from its first byte on; before that, and in the preface of HTTP/2, only this does.
+            let silent = async {
+                tokio::time::sleep(options.header_timeout).await;
+                if asked.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                ended = connection => if let Err(e) = ended {
+                    tracing::debug!(error = %e, "a connection ended badly");
+                },
+                () = silent => tracing::debug!("a connection that asked for nothing is closed"),
             }
             drop(permit);
         });

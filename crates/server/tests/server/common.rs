@@ -64,12 +64,25 @@ impl Server {
     }
 
     pub(crate) async fn start_on(store: Arc<Memory>) -> Self {
+        Self::start_with(store, Limits::default(), ServeOptions::default(), None).await
+    }
+
+    /// Starts with bounds, and with the secret of an admin's key that is in the store.
+    pub(crate) async fn start_with(
+        store: Arc<Memory>,
+        limits: Limits,
+        options: ServeOptions,
+        secret: Option<String>,
+    ) -> Self {
         let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
-        let engine = Engine::start(store, catalog, Arc::new(Clock::new()), Limits::default());
+        let engine = Engine::start(store, catalog, Arc::new(Clock::new()), limits);
         let engine = engine.expect("starts");
-        let admin = key(&engine, &[Scope::Admin], &[]).await;
+        let admin = match secret {
+            Some(secret) => secret,
+            None => key(&engine, &[Scope::Admin], &[]).await,
+        };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let serving = serve(Arc::clone(&engine), ServeOptions { listen, ..ServeOptions::default() }).await;
+        let serving = serve(Arc::clone(&engine), ServeOptions { listen, ..options }).await;
         let serving = serving.expect("listens");
         Self { address: serving.address, engine, serving, admin }
     }

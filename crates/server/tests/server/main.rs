@@ -5,5 +5,6 @@ mod common;
 mod events;
 mod flows;
 mod ledger_flows;
+mod overload;
 mod snapshot;
 mod webhooks;
