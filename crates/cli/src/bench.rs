@@ -20,7 +20,7 @@ use hyper::Method;
 use smallvec::SmallVec;
 
 use crate::Outcome;
-use crate::arguments::{Bench, BenchArguments, EngineBench, HttpBench, LedgerBench};
+use crate::arguments::{Bench, BenchArguments, EngineBench, HttpBench, LedgerBench, OverloadBench};
 use crate::client::Client;
 
 pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -49,15 +49,20 @@ pub(crate) async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
     match arguments.what {
         Bench::Engine(options) => engine(options).await,
         Bench::Http(options) => http(options).await,
+        Bench::Overload(options) => overload(options).await,
         Bench::Ledger(options) => ledger(options).await,
         Bench::Month(options) => crate::month::run(options, as_json).await,
     }
 }
 
 fn start(dir: &Path) -> Result<Arc<Engine>, Failed> {
+    start_with(dir, Limits::default())
+}
+
+fn start_with(dir: &Path, limits: Limits) -> Result<Arc<Engine>, Failed> {
     let store = Embedded::open(dir, Options::default())?;
     let catalog = Catalog::parse(CATALOG, Format::Toml).map_err(|e| e.to_string())?;
-    Ok(Engine::start(Arc::new(store), catalog, Arc::new(Clock::new()), Limits::default())?)
+    Ok(Engine::start(Arc::new(store), catalog, Arc::new(Clock::new()), limits)?)
 }
 
 pub(crate) fn key(text: &str) -> Result<Idempotency, Failed> {
@@ -313,6 +318,79 @@ async fn http(options: HttpBench) -> Outcome {
     Ok(())
 }
 
+async fn authorize(
+    client: &mut Client,
+    round: u64,
+    lane: usize,
+    n: u64,
+) -> Result<hyper::StatusCode, Failed> {
+    let body = format!(
+        r#"{{"account":"account-{}","feature":"chat","settle":"now","quantities":{{"input_tokens":1200,"output_tokens":800}}}}"#,
+        (n * 7 + u64::try_from(lane)? * 131) % 1_000
+    );
+    let key = format!("{round}-{lane}-{n}");
+    let sent = client.send(Method::POST, "/v1/authorize", Some(&key), "application/json", body.into_bytes());
+    Ok(sent.await?.0)
+}
+
+/// More and more clients, each with a request in flight; who is refused comes back after a tenth of a second.
+async fn overload(options: OverloadBench) -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let engine = start_with(dir.path(), Limits { waiting_max: options.waiting_max, ..Limits::default() })?;
+    for n in 0..1_000 {
+        open(&engine, n).await?;
+    }
+    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let serving =
+        serve(Arc::clone(&engine), ServeOptions { listen, open: true, ..ServeOptions::default() }).await?;
+    let url = format!("http://{}", serving.address);
+    println!("clients   stored/s   refused/s   of the peak   peak memory");
+    let mut peak = 0.0_f64;
+    for (round, clients) in (0_u64..).zip([16_usize, 64, 256, 1_024, 4_096]) {
+        let (stored, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let mut lanes = tokio::task::JoinSet::new();
+        let mut ready = Vec::new();
+        for _ in 0..clients {
+            ready.push(Client::connect(&url, None).await?);
+        }
+        let started = StdInstant::now();
+        let until = started + Duration::from_secs(options.seconds);
+        for (lane, mut client) in ready.into_iter().enumerate() {
+            let (stored, refused) = (Arc::clone(&stored), Arc::clone(&refused));
+            lanes.spawn(async move {
+                let mut n = 0_u64;
+                while StdInstant::now() < until {
+                    n += 1;
+                    match authorize(&mut client, round, lane, n).await? {
+                        hyper::StatusCode::SERVICE_UNAVAILABLE => {
+                            refused.fetch_add(1, Ordering::Relaxed);
+                            tokio::time::sleep(Duration::from_millis(100)).await;
+                        }
+                        status if status.is_success() => drop(stored.fetch_add(1, Ordering::Relaxed)),
+                        status => return Err(format!("status {status}").into()),
+                    }
+                }
+                Ok::<(), Failed>(())
+            });
+        }
+        while let Some(done) = lanes.join_next().await {
+            done??;
+        }
+        let took = started.elapsed();
+        let (stored, refused) =
+            (rate(stored.load(Ordering::Relaxed), took), rate(refused.load(Ordering::Relaxed), took));
+        peak = peak.max(stored);
+        println!(
+            "{clients:>7}   {stored:>8.0}   {refused:>9.0}   {:>9.0} %   {:>11}",
+            percent(stored, peak),
+            peak_memory()
+        );
+    }
+    serving.shut_down().await;
+    engine.close();
+    Ok(())
+}
+
 /// Requests a second over keep-alive connections: authorize, or the empty endpoint for `None`.
 async fn load(url: &str, connections: usize, slice: Duration, round: Option<u64>) -> Result<f64, Failed> {
     let count = Arc::new(AtomicU64::new(0));
@@ -328,14 +406,7 @@ async fn load(url: &str, connections: usize, slice: Duration, round: Option<u64>
                 n += 1;
                 let status = match round {
                     None => client.send(Method::GET, "/healthz", None, "text/plain", Vec::new()).await?.0,
-                    Some(round) => {
-                        let body = format!(
-                            r#"{{"account":"account-{}","feature":"chat","settle":"now","quantities":{{"input_tokens":1200,"output_tokens":800}}}}"#,
-                            (n * 7 + u64::try_from(lane)? * 131) % 1_000
-                        );
-                        let key = format!("{round}-{lane}-{n}");
-                        client.send(Method::POST, "/v1/authorize", Some(&key), "application/json", body.into_bytes()).await?.0
-                    }
+                    Some(round) => authorize(&mut client, round, lane, n).await?,
                 };
                 if !status.is_success() {
                     return Err(format!("status {status}").into());

@@ -142,10 +142,23 @@ pub(crate) enum Bench {
     Engine(EngineBench),
     /// HTTP authorize beside the same server's empty endpoint
     Http(HttpBench),
+    /// HTTP authorize with more and more clients, past what there is room for
+    Overload(OverloadBench),
     /// Reconcile, replay, what-if, backup and restore over a ledger made for it
     Ledger(LedgerBench),
     /// A month of the busy hour's shape in virtual time: statements, reconcile and what-if over it
     Month(MonthBench),
+}
+
+/// How to measure overload.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct OverloadBench {
+    /// Seconds for each number of clients
+    #[arg(long, default_value_t = 5)]
+    pub(crate) seconds: u64,
+    /// Most requests that wait for one write; what comes beyond is refused
+    #[arg(long, default_value_t = 256)]
+    pub(crate) waiting_max: usize,
 }
 
 /// How to measure a month.

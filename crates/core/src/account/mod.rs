@@ -239,6 +239,17 @@ impl core::fmt::Display for FoldError {
     }
 }
 
+/// A sum that no list of credits takes out of range.
+fn sum(amounts: impl IntoIterator<Item = Credits>) -> i128 {
+    amounts.into_iter().map(|amount| i128::from(amount.nano())).sum()
+}
+
+/// Back from a sum; one that is out of range stays at its end.
+fn credits(nano: i128) -> Credits {
+    let end = if nano < 0 { i64::MIN } else { i64::MAX };
+    Credits::from_nano(i64::try_from(nano).unwrap_or(end))
+}
+
 impl Account {
     /// The state before the first record.
     #[must_use]
@@ -319,28 +330,26 @@ impl Account {
     #[must_use]
     pub fn available(&self, now: Instant, unit: Option<&Name>) -> Credits {
         let usable = self.grants.iter().filter(|g| g.terms.unit.as_ref() == unit && g.is_usable(now));
-        let free: i64 = usable.map(|g| g.remaining.nano()).sum();
         let books = self.books_of(unit);
-        Credits::from_nano(free.saturating_sub(books.debt.nano()).saturating_sub(books.overdraft.nano()))
+        credits(sum(usable.map(|g| g.remaining)) - sum([books.debt, books.overdraft]))
     }
 
-    fn holds_in(&self, unit: Option<&Name>) -> impl Iterator<Item = &Hold> {
-        self.holds.iter().map(|h| &**h).filter(move |h| h.usage.credit_unit.as_ref() == unit)
+    /// What open holds have set aside in a unit, of the sources that count.
+    fn held_of(&self, unit: Option<&Name>, counts: impl Fn(Source) -> bool) -> i128 {
+        let holds = self.holds.iter().filter(|h| h.usage.credit_unit.as_ref() == unit);
+        sum(holds.flat_map(|h| &h.draws).filter(|d| counts(d.source)).map(|d| d.credits()))
     }
 
     /// Credits set aside by open holds.
     #[must_use]
     pub fn held(&self, unit: Option<&Name>) -> Credits {
-        Credits::from_nano(self.holds_in(unit).map(|h| h.held().nano()).sum())
+        credits(self.held_of(unit, |_| true))
     }
 
     /// Overdraft set aside by open holds, which a grant cannot repay yet.
     #[must_use]
     pub fn overdraft_held(&self, unit: Option<&Name>) -> Credits {
-        let of = |h: &Hold| -> i64 {
-            h.draws.iter().filter(|d| matches!(d.source, Source::Overdraft)).map(|d| d.amount).sum()
-        };
-        Credits::from_nano(self.holds_in(unit).map(of).sum())
+        credits(self.held_of(unit, |source| source == Source::Overdraft))
     }
 
     /// Whether the books balance: everything issued or lent is free, held, spent or expired.
@@ -349,7 +358,7 @@ impl Account {
     /// Says which sum is off.
     pub fn check(&self) -> Result<(), String> {
         self.units().try_for_each(|unit| self.check_unit(unit))?;
-        match self.grants.iter().find(|g| g.remaining.nano() + g.held.nano() > g.terms.amount.nano()) {
+        match self.grants.iter().find(|g| sum([g.remaining, g.held]) > i128::from(g.terms.amount.nano())) {
             Some(g) => Err(alloc::format!("grant {} holds more than its amount", g.id.0)),
             None => Ok(()),
         }
@@ -358,17 +367,16 @@ impl Account {
     fn check_unit(&self, unit: Option<&Name>) -> Result<(), String> {
         let b = self.books_of(unit);
         let grants = || self.grants.iter().filter(|g| g.terms.unit.as_ref() == unit);
-        let free: i64 = grants().map(|g| g.remaining.nano()).sum();
-        let granted_held: i64 = grants().map(|g| g.held.nano()).sum();
-        let held = self.held(unit).nano();
-        let inflow = b.issued.nano() + b.goodwill.nano() + b.debt.nano() + b.overdraft.nano();
-        let outflow = free + held + b.spent.nano() + b.breakage.nano();
+        let (free, granted_held) = (sum(grants().map(|g| g.remaining)), sum(grants().map(|g| g.held)));
+        let held = self.held_of(unit, |_| true);
+        let inflow = sum([b.issued, b.goodwill, b.debt, b.overdraft]);
+        let outflow = free + held + sum([b.spent, b.breakage]);
         if inflow != outflow {
             return Err(alloc::format!(
                 "issued and lent {inflow} but free, held, spent and expired {outflow}"
             ));
         }
-        if granted_held + self.overdraft_held(unit).nano() != held {
+        if granted_held + self.held_of(unit, |source| source == Source::Overdraft) != held {
             return Err(alloc::format!("holds say {held}, grants and overdraft say {granted_held}"));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Every reason, in order of precedence: each row fixes what the row before it was refused for.
 
 use headworks_core::account::{Consent, SegmentSettings};
-use headworks_core::decision::{Outcome, Source};
+use headworks_core::decision::{Outcome, Source, Verdict};
 use headworks_core::ledger::Category;
 use headworks_core::name::Level;
 use headworks_core::reason::{Reason, Wall};
@@ -92,6 +92,12 @@ fn reasons_in_order() {
     allowed(&mut w, &ask("chat", &[("tokens", 100)]));
     let decision = w.ask(&ask("chat", &[("tokens", 10)]));
     assert_eq!(decision.reason, Reason::RateLimit);
+    // What a guard refuses counts nothing in it, and the explanation says so.
+    assert!(
+        decision.visits.iter().all(|v| v.cost == 0 || v.verdict == Verdict::Passed),
+        "{:?}",
+        decision.visits
+    );
     let a_second_later = w.account.recorded_at.after("1s".parse().expect("span"));
     assert_eq!(decision.unblock.and_then(|u| u.at), Some(a_second_later));
     // After 10 s the rate has room again; 100 of 150 are in the sliding minute.
