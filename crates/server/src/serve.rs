@@ -12,12 +12,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 
 use crate::routes::{App, app};
 use crate::signing::Signer;
 use crate::webhooks::Webhooks;
+
+/// Connections that wait to be accepted, as far as the system allows: a burst of clients finds a place.
+const BACKLOG: u32 = 65_535;
 
 /// How to listen.
 #[derive(Clone, Debug)]
@@ -129,8 +132,7 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     }
     let signer = options.signing_key.as_deref().map_or_else(Signer::ephemeral, Signer::in_file);
     let signer = Arc::new(signer.map_err(ServeError::SigningKey)?);
-    let bound = TcpListener::bind(options.listen).await;
-    let listener = bound.map_err(|e| ServeError::Bind(options.listen, e))?;
+    let listener = listen(options.listen).map_err(|e| ServeError::Bind(options.listen, e))?;
     let address = listener.local_addr().map_err(|e| ServeError::Bind(options.listen, e))?;
     let (stop, stopping) = watch::channel(false);
     let stripe_key = options.stripe_key.clone();
@@ -139,6 +141,13 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     webhooks.apply(&engine);
     let task = tokio::spawn(accept(listener, app(state), options, stopping));
     Ok(Serving { address, stop, task, webhooks })
+}
+
+fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(BACKLOG)
 }
 
 async fn accept(
