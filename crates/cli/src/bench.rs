@@ -12,7 +12,7 @@ use headworks_core::ledger::{Category, HoldId};
 use headworks_core::name::{Label, Name, Path as AccountPath};
 use headworks_core::operation::{Authorize, NewGrant, Request};
 use headworks_engine::{Answer, Clock, Effect, Engine, Idempotency, Limits};
-use headworks_server::{ServeOptions, serve};
+use headworks_server::{ServeOptions, Serving, serve};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::{replay, what_if};
 use headworks_store::{Embedded, Options, journal_blocks};
@@ -288,16 +288,22 @@ fn raw_append(dir: &Path, blocks: &[usize]) -> Result<Duration, Failed> {
     Ok(started.elapsed())
 }
 
-async fn http(options: HttpBench) -> Outcome {
-    let dir = tempfile::tempdir()?;
-    let engine = start(dir.path())?;
+/// A server on loopback with a thousand accounts.
+async fn start_server(dir: &Path, limits: Limits) -> Result<(Arc<Engine>, Serving, String), Failed> {
+    let engine = start_with(dir, limits)?;
     for n in 0..1_000 {
         open(&engine, n).await?;
     }
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let serving =
-        serve(Arc::clone(&engine), ServeOptions { listen, open: true, ..ServeOptions::default() }).await?;
+    let options = ServeOptions { listen, open: true, ..ServeOptions::default() };
+    let serving = serve(Arc::clone(&engine), options).await?;
     let url = format!("http://{}", serving.address);
+    Ok((engine, serving, url))
+}
+
+async fn http(options: HttpBench) -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let (engine, serving, url) = start_server(dir.path(), Limits::default()).await?;
     let mut empty_total = 0.0;
     let mut ours_total = 0.0;
     // Both sides in turns, so that a noisy neighbour disturbs both.
@@ -336,14 +342,8 @@ async fn authorize(
 /// More and more clients, each with a request in flight; who is refused comes back after a tenth of a second.
 async fn overload(options: OverloadBench) -> Outcome {
     let dir = tempfile::tempdir()?;
-    let engine = start_with(dir.path(), Limits { waiting_max: options.waiting_max, ..Limits::default() })?;
-    for n in 0..1_000 {
-        open(&engine, n).await?;
-    }
-    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let serving =
-        serve(Arc::clone(&engine), ServeOptions { listen, open: true, ..ServeOptions::default() }).await?;
-    let url = format!("http://{}", serving.address);
+    let limits = Limits { waiting_max: options.waiting_max, ..Limits::default() };
+    let (engine, serving, url) = start_server(dir.path(), limits).await?;
     println!("clients   stored/s   refused/s   of the peak   peak memory");
     let mut peak = 0.0_f64;
     for (round, clients) in (0_u64..).zip([16_usize, 64, 256, 1_024, 4_096]) {

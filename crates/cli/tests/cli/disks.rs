@@ -55,6 +55,15 @@ fn reconciles(data: &Path) {
     assert!(pass.status.success(), "{}", String::from_utf8_lossy(&pass.stdout));
 }
 
+/// What a server says that does not start.
+fn refused_start(data: &Path, catalog: &Path) -> String {
+    let mut serve = headworks();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).arg("--catalog").arg(catalog);
+    let ended = serve.output().expect("runs");
+    assert!(!ended.status.success());
+    String::from_utf8_lossy(&ended.stderr).into_owned()
+}
+
 #[test]
 fn a_full_disk_loses_nothing_acknowledged() {
     on_a_small_disk("disks::a_full_disk_loses_nothing_acknowledged", "16m", |disk| {
@@ -128,15 +137,8 @@ fn a_read_only_disk_is_refused_with_a_reason_and_left_as_it_is() {
             assert!(done.success());
         };
         remount("remount,ro");
-        let started = headworks()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(&data)
-            .arg("--catalog")
-            .arg(&catalog)
-            .output()
-            .expect("runs");
-        let said = String::from_utf8_lossy(&started.stderr);
-        assert!(!started.status.success() && said.contains("Read-only file system"), "{said}");
+        let said = refused_start(&data, &catalog);
+        assert!(said.contains("Read-only file system"), "{said}");
         remount("remount,rw");
         let server = Server::start(&data, &catalog);
         let mut connection = Connection::open(server.address, &secret).expect("connects");
@@ -154,15 +156,8 @@ fn a_second_process_is_refused_and_harms_nothing() {
     let data = dir.path().join("data");
     let secret = make_key(&data);
     let server = Server::start(&data, &catalog);
-    let second = headworks()
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(&data)
-        .arg("--catalog")
-        .arg(&catalog)
-        .output()
-        .expect("runs");
-    let said = String::from_utf8_lossy(&second.stderr);
-    assert!(!second.status.success() && said.contains("in use"), "{said}");
+    let said = refused_start(&data, &catalog);
+    assert!(said.contains("in use"), "{said}");
     let mut connection = Connection::open(server.address, &secret).expect("connects");
     open_account(&mut connection);
     drop(server);

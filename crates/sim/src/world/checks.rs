@@ -1,0 +1,219 @@
+//! What must hold: after every crash, when something is sent again, when a bit has flipped, and at the end.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use headworks_core::ledger::{Event, Record};
+use headworks_core::name::Name;
+use headworks_core::time::Span;
+use headworks_engine::{Effect, Engine, EngineError};
+use headworks_store::reconcile::{Progress, reconcile};
+use headworks_store::replay::replay;
+use headworks_store::{MemoryIndex, Store, StoreError};
+
+use super::{Acknowledged, Broken, World, open};
+use crate::catalog::ACCOUNTS;
+use crate::disk::Faults;
+use crate::history;
+use crate::op::{Body, name};
+
+impl World<'_> {
+    /// Z1.
+    pub(super) fn check_acknowledged(&mut self) -> Result<(), Broken> {
+        for acknowledged in &self.acknowledged {
+            let Acknowledged { op, seq, bytes } = acknowledged;
+            let account = if let Body::Catalog(_) = op.body { name("_system") } else { op.account() };
+            let found = self.store.read(&account, *seq, 1).map_err(|e| Broken(e.to_string()))?;
+            if found.first().map(|r| &r.bytes) != Some(bytes) {
+                return Err(Broken(format!(
+                    "k{} of {account} was answered with record {seq}, which is gone",
+                    op.key
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Z2.
+    pub(super) fn retry(&mut self) -> Result<(), Broken> {
+        let at = self.random.below(self.acknowledged.len());
+        let Some(Acknowledged { op, seq, bytes }) = self.acknowledged.get(at) else { return Ok(()) };
+        let (op, seq, bytes) = (op.clone(), *seq, bytes.clone());
+        let other = self.random.chance(300);
+        self.coverage.fault(if other { "retry with another body" } else { "retry" });
+        let mut sent = op.clone();
+        if other {
+            sent.body = match &op.body {
+                Body::Settle { hold, used } => Body::Settle { hold: *hold, used: used + 1 },
+                Body::Grant { amount, kind, hours, recurs, stamps } => {
+                    let (kind, hours, recurs, stamps) = (*kind, *hours, *recurs, *stamps);
+                    Body::Grant { amount: amount + 1, kind, hours, recurs, stamps }
+                }
+                _ => return Ok(()),
+            };
+        }
+        self.say(|| format!("again {sent:?}"));
+        let mut asked = sent.clone().send(Arc::clone(&self.engine));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..20 {
+            match asked.as_mut().poll(&mut context) {
+                Poll::Pending => {
+                    self.engine.commit_once();
+                }
+                Poll::Ready(Err(EngineError::KeyReused(..))) if other => return Ok(()),
+                Poll::Ready(Ok(answer)) if !other && answer.replayed => {
+                    let same = matches!(&answer.effect, Effect::Recorded(r) if r.seq == seq && r.to_bytes() == bytes);
+                    return if same { Ok(()) } else { Err(Broken(format!("{op:?} got another answer"))) };
+                }
+                Poll::Ready(Err(EngineError::Stopped)) => return self.restart_if_stopped(),
+                Poll::Ready(Err(EngineError::Overloaded)) => {
+                    self.engine.commit_once();
+                    asked = sent.clone().send(Arc::clone(&self.engine));
+                }
+                Poll::Ready(answer) => {
+                    return Err(Broken(format!("{op:?} sent again: {:?}", answer.map(|a| a.effect))));
+                }
+            }
+        }
+        Err(Broken(format!("{op:?} sent again is not answered")))
+    }
+
+    /// A flipped bit is found, by the start or by reconciliation; mended, everything goes on.
+    pub(super) fn flip(&mut self) -> Result<(), Broken> {
+        while self.engine.commit_once() {}
+        self.poll()?;
+        if self.engine.stopped().is_some() {
+            return self.crash();
+        }
+        self.flying.clear();
+        let Some(flipped) = self.disk.flip() else { return Ok(()) };
+        self.say(|| format!("bit flip in {flipped:?}"));
+        let index = Arc::new(MemoryIndex::default());
+        let found = match open(&self.disk, &index, self.dir, &self.clock, 64) {
+            Err(_) => true,
+            Ok((store, _)) => reconcile(&*store, 1, &Progress::default()).map_or(true, |r| r.found > 0),
+        };
+        self.disk.mend(&flipped);
+        if !found {
+            return Err(Broken(format!("nobody found the flipped bit in {flipped:?}")));
+        }
+        self.index = Arc::new(MemoryIndex::default());
+        self.open()?;
+        self.check_acknowledged()
+    }
+
+    /// Z3, Z4.
+    pub(crate) fn finish(&mut self) -> Result<(), Broken> {
+        self.swarm.faults = Faults { keeps: self.swarm.faults.keeps, ..Faults::default() };
+        (self.swarm.gone, self.swarm.index) = (0, 0);
+        self.disk.set_faults(self.swarm.faults);
+        self.index.fail_after(None);
+        for _ in 0..50 {
+            self.commit()?;
+        }
+        if let Some(flying) = self.flying.first() {
+            return Err(Broken(format!("{:?} is never answered", flying.op)));
+        }
+        let system = self.log(&name("_system"))?;
+        let loaded = system.iter().rev().find_map(|record| match &record.event {
+            Event::CatalogLoaded(version, _) => Some(version),
+            _ => None,
+        });
+        let in_force = &self.engine.catalog().version;
+        if loaded != Some(in_force) {
+            return Err(Broken(format!("catalog {in_force} is in force, {loaded:?} was stored last")));
+        }
+        // Nobody asks for anything any more: what is due is known from what was stored alone.
+        if self.random.chance(500) {
+            self.engine.maintain_once(true);
+            self.crash()?;
+        }
+        // Past every deadline of a hold, and past a boundary.
+        self.clock.advance(Span::from_micros(3 * 86_400_000_000 + 500_000));
+        for _ in 0..4 {
+            self.engine.maintain_once(true);
+            while self.engine.commit_once() {}
+        }
+        for account in ACCOUNTS {
+            let account = name(account);
+            let view = self.engine.view(&account, |ctx| {
+                let of = |unit| i128::from(ctx.account.available(ctx.now, unit).nano());
+                Ok((ctx.account.holds.len(), ctx.account.check(), of(None), of(Some(&name("stamps")))))
+            });
+            let (credits, stamps) = match poll_until(&self.engine, view) {
+                Some(Ok((0, Ok(()), credits, stamps))) => (credits, stamps),
+                Some(Err(EngineError::UnknownAccount(_))) => continue,
+                other => return Err(Broken(format!("{account} does not settle: {other:?}"))),
+            };
+            while self.engine.commit_once() {}
+            let log = self.log(&account)?;
+            for (unit, told) in [(None, credits), (Some(name("stamps")), stamps)] {
+                let counted = history::available(&log, unit.as_ref()).map_err(Broken)?;
+                if counted != told {
+                    self.tell_log(&account);
+                    return Err(Broken(format!(
+                        "{account} has {counted} of {unit:?} by its movements and says {told}"
+                    )));
+                }
+            }
+        }
+        self.crash()?;
+        self.check_ledger()
+    }
+
+    fn log(&self, account: &Name) -> Result<Vec<Record>, Broken> {
+        let stored = self.store.read(account, 1, usize::MAX).map_err(|e| Broken(e.to_string()))?;
+        let read =
+            |s: &headworks_store::Stored| Record::from_bytes(&s.bytes).map_err(|e| Broken(e.to_string()));
+        stored.iter().map(read).collect()
+    }
+
+    /// Puts an account's log into the trace.
+    fn tell_log(&mut self, account: &Name) {
+        for r in self.log(account).unwrap_or_default() {
+            let (kind, at, on) = (r.event.kind(), r.recorded_at, &r.parents);
+            self.trace.push(format!(
+                "{account} {} {kind} {at} on {on:?} {:?} {:?} {:?}",
+                r.seq, r.unit, r.movements, r.opens
+            ));
+        }
+    }
+
+    fn check_ledger(&mut self) -> Result<(), Broken> {
+        let fail = |e: StoreError| Broken(e.to_string());
+        let report = reconcile(&*self.store, 1, &Progress::default()).map_err(fail)?;
+        if !report.is_clean() {
+            report.findings.first().iter().for_each(|(account, _)| self.tell_log(account));
+            return Err(Broken(format!("the ledger does not reconcile: {:?}", report.findings)));
+        }
+        let report = replay(&*self.store, 1, &Progress::default()).map_err(fail)?;
+        if report.found > 0 {
+            report.differing.first().iter().for_each(|(account, ..)| self.tell_log(account));
+            return Err(Broken(format!("the ledger does not replay: {:?}", report.differing)));
+        }
+        for account in self.store.accounts(None, 100).map_err(fail)? {
+            let log = self.log(&account)?;
+            log.iter().for_each(|r| self.coverage.record(r.event.kind()));
+            if let Err(what) = history::check(&log) {
+                self.tell_log(&account);
+                return Err(Broken(format!("{account}: {what}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Polls until an answer, committing in between.
+fn poll_until<T>(engine: &Engine, asked: impl Future<Output = T>) -> Option<T> {
+    let mut asked = Box::pin(asked);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..20 {
+        match asked.as_mut().poll(&mut context) {
+            Poll::Ready(answer) => return Some(answer),
+            Poll::Pending => {
+                engine.commit_once();
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,337 @@
+//! One simulation: callers, an engine that is stepped, a disk that fails, and what must hold after every crash and at the end.
+//!
+//! Z1 what was acknowledged is there, byte for byte, after every crash. Z2 the same key and body gets the same answer, another
+//! body none. Z3 after the faults stop everything that was asked is answered and everything due is done. Z4 the ledger
+//! reconciles and replays to the same bytes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::ledger::Seq;
+use headworks_core::time::{Instant, Span};
+use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Limits};
+use headworks_store::{Embedded, MemoryIndex, Options};
+
+use crate::catalog::ACCOUNTS;
+use crate::coverage::Coverage;
+use crate::disk::{Faults, SimDisk};
+use crate::op::{Asked, Body, Op};
+use crate::random::Random;
+
+mod checks;
+mod requests;
+
+use requests::{Known, note};
+
+/// What a simulation found wrong.
+pub(crate) struct Broken(pub(crate) String);
+
+/// Swarm testing: what this seed does at all, and how often, in thousandths of its steps.
+struct Swarm {
+    crash: u32,
+    clock: u32,
+    maintain: u32,
+    commit: u32,
+    retry: u32,
+    flip: u32,
+    gone: u32,
+    index: u32,
+    /// Most requests that wait for one write.
+    waiting_max: usize,
+    faults: Faults,
+}
+
+struct Flying {
+    op: Op,
+    asked: Asked,
+}
+
+struct Acknowledged {
+    op: Op,
+    seq: Seq,
+    bytes: Vec<u8>,
+}
+
+pub(crate) struct World<'a> {
+    random: Arc<Random>,
+    coverage: Arc<Coverage>,
+    disk: SimDisk,
+    index: Arc<MemoryIndex>,
+    dir: &'a Path,
+    clock: Arc<Clock>,
+    store: Arc<Embedded>,
+    engine: Arc<Engine>,
+    swarm: Swarm,
+    flying: Vec<Flying>,
+    acknowledged: Vec<Acknowledged>,
+    known: BTreeMap<usize, Known>,
+    keys: u64,
+    version: usize,
+    pub(crate) trace: Vec<String>,
+}
+
+fn options() -> Options {
+    // Small, so that segments roll and checkpoints are due within a simulation.
+    Options { segment_bytes_max: 20_000, records_per_checkpoint: 40 }
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(seed: u64, coverage: &Arc<Coverage>, dir: &'a Path) -> Result<Self, Broken> {
+        let random = Arc::new(Random::new(seed));
+        // Each seed enables a random half of everything.
+        let rate = |most: usize| {
+            if random.chance(500) { u32::try_from(random.below(most)).unwrap_or(0) } else { 0 }
+        };
+        let swarm = Swarm {
+            crash: rate(40),
+            clock: rate(120),
+            maintain: 20 + rate(80),
+            commit: 100 + rate(300),
+            retry: rate(120),
+            flip: rate(8),
+            gone: rate(100),
+            index: rate(30),
+            waiting_max: if random.chance(200) { 1 + random.below(6) } else { 64 },
+            faults: Faults {
+                full: rate(16),
+                sync_fails: rate(30),
+                short_reads: rate(200),
+                keeps: u32::try_from(random.below(1_001)).unwrap_or(0),
+            },
+        };
+        let disk = SimDisk::new(Arc::clone(&random), Arc::clone(coverage), swarm.faults);
+        let index = Arc::new(MemoryIndex::default());
+        let start: Instant = "2026-06-01T12:00:00Z".parse().map_err(|e| Broken(format!("{e}")))?;
+        let clock = Arc::new(Clock::standing(start));
+        // The disk is whole while the ledger is made.
+        disk.set_faults(Faults::default());
+        let (store, engine) = open(&disk, &index, dir, &clock, 64)?;
+        let (gone, faults) = (swarm.gone, swarm.faults);
+        let mut world = Self {
+            random,
+            coverage: Arc::clone(coverage),
+            disk,
+            index,
+            dir,
+            clock,
+            store,
+            engine,
+            swarm: Swarm { gone: 0, faults: Faults::default(), ..swarm },
+            flying: Vec::new(),
+            acknowledged: Vec::new(),
+            known: BTreeMap::new(),
+            keys: 0,
+            version: 0,
+            trace: Vec::new(),
+        };
+        world.submit(0, Body::Catalog(0))?;
+        world.commit()?;
+        for account in 0..ACCOUNTS.len() {
+            world.submit(account, Body::Open)?;
+            world.submit(
+                account,
+                Body::Grant { amount: 60, kind: 2, hours: None, recurs: false, stamps: false },
+            )?;
+            world.commit()?;
+        }
+        (world.swarm.gone, world.swarm.faults) = (gone, faults);
+        world.disk.set_faults(faults);
+        Ok(world)
+    }
+
+    fn say(&mut self, what: impl FnOnce() -> String) {
+        let what = what();
+        self.trace.push(format!("{} {what}", self.clock.now()));
+    }
+
+    /// One step of the simulation.
+    pub(crate) fn step(&mut self) -> Result<(), Broken> {
+        let weights = [
+            self.swarm.crash,
+            self.swarm.clock,
+            self.swarm.maintain,
+            self.swarm.commit,
+            self.swarm.retry,
+            self.swarm.flip,
+            self.swarm.index,
+        ];
+        let mut at = u32::try_from(self.random.below(1_000)).unwrap_or(0);
+        for (kind, weight) in weights.into_iter().enumerate() {
+            if at < weight {
+                return match kind {
+                    0 => self.crash(),
+                    1 => self.move_clock(),
+                    2 => self.maintain(),
+                    3 => self.commit(),
+                    4 => self.retry(),
+                    5 => self.flip(),
+                    _ => {
+                        self.index.fail_after(Some(self.random.below(8)));
+                        Ok(())
+                    }
+                };
+            }
+            at -= weight;
+        }
+        let account = self.random.below(ACCOUNTS.len());
+        let body = self.body(account);
+        self.submit(account, body)
+    }
+
+    fn submit(&mut self, account: usize, body: Body) -> Result<(), Broken> {
+        self.keys += 1;
+        let op = Op { key: self.keys, account, body };
+        self.say(|| format!("{op:?}"));
+        let asked = op.clone().send(Arc::clone(&self.engine));
+        self.flying.push(Flying { op, asked });
+        self.poll()
+    }
+
+    /// Looks at every request in flight once, in order.
+    fn poll(&mut self) -> Result<(), Broken> {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut still = Vec::new();
+        for mut flying in std::mem::take(&mut self.flying) {
+            if self.random.chance(self.swarm.gone) {
+                // Its caller does not wait for the answer; what became of it is not known.
+                self.coverage.fault("caller gone");
+                continue;
+            }
+            match flying.asked.as_mut().poll(&mut context) {
+                Poll::Pending => still.push(flying),
+                Poll::Ready(answer) => self.answered(flying.op, answer)?,
+            }
+        }
+        self.flying = still;
+        Ok(())
+    }
+
+    fn answered(&mut self, op: Op, answer: Result<Answer, EngineError>) -> Result<(), Broken> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            // The process ends, and begins again.
+            Err(EngineError::Stopped) => return Ok(()),
+            Err(EngineError::Store(e)) => return Err(Broken(format!("{op:?}: the store failed: {e}"))),
+            Err(e) => {
+                if matches!(e, EngineError::Overloaded) {
+                    self.coverage.fault("overload");
+                }
+                self.say(|| format!("  k{}: {e}", op.key));
+                return Ok(());
+            }
+        };
+        match &answer.effect {
+            Effect::Denied(denial) => self.coverage.reason(denial.decision.reason.as_str()),
+            Effect::Unrecorded(parts) => self.coverage.reason(parts.2.reason.as_str()),
+            Effect::Recorded(record) => {
+                let known = self.known.entry(op.account).or_default();
+                note(known, record);
+                if let Some(decision) = headworks_core::replay::decision_of(&record.event) {
+                    self.coverage.reason(decision.reason.as_str());
+                }
+                let (seq, bytes) = (record.seq, record.to_bytes());
+                self.say(|| format!("  k{}: record {seq}", op.key));
+                self.acknowledged.push(Acknowledged { op, seq, bytes });
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Broken> {
+        self.engine.commit_once();
+        self.poll()?;
+        self.restart_if_stopped()
+    }
+
+    fn maintain(&mut self) -> Result<(), Broken> {
+        self.engine.maintain_once(self.random.chance(300));
+        self.poll()?;
+        self.restart_if_stopped()
+    }
+
+    fn restart_if_stopped(&mut self) -> Result<(), Broken> {
+        if self.engine.stopped().is_some() { self.crash() } else { Ok(()) }
+    }
+
+    fn move_clock(&mut self) -> Result<(), Broken> {
+        let spans = [1_000, 61_000, 3_600_000, 7_200_000, 18_000_000, 86_400_000, 90_000_000];
+        let millis = spans.get(self.random.below(7)).copied().unwrap_or(1_000);
+        if self.random.chance(150) {
+            self.coverage.fault("clock back");
+            self.clock.rewind(Span::from_micros(millis * 100));
+        } else {
+            self.coverage.fault("clock ahead");
+            self.clock.advance(Span::from_micros(millis * 1_000));
+        }
+        self.say(|| "the clock moves".into());
+        Ok(())
+    }
+
+    /// The process dies and starts again on what the disk has kept.
+    fn crash(&mut self) -> Result<(), Broken> {
+        // A killed process loses nothing that it has written, whether or not that was synced.
+        let killed = self.random.chance(300);
+        let how = if killed { "kill" } else { "crash" };
+        self.coverage.fault(how);
+        self.say(|| how.into());
+        if self.index.is_failing() {
+            self.coverage.fault("index cut off");
+        }
+        self.flying.clear();
+        if !killed {
+            self.disk.crash();
+        }
+        self.index.fail_after(None);
+        if self.random.chance(250) {
+            self.coverage.fault("index thrown away");
+            self.index = Arc::new(MemoryIndex::default());
+        }
+        self.open()?;
+        self.check_acknowledged()
+    }
+
+    fn open(&mut self) -> Result<(), Broken> {
+        // Starting reads, and may cut a torn tail; that works, or fails without harm and works the next time.
+        let waiting_max = self.swarm.waiting_max;
+        let start = |world: &Self| open(&world.disk, &world.index, world.dir, &world.clock, waiting_max);
+        let started = match start(self) {
+            Ok(started) => started,
+            Err(_) => {
+                self.coverage.fault("failed start");
+                if self.random.chance(500) {
+                    self.disk.crash();
+                }
+                self.disk.set_faults(Faults { full: 0, sync_fails: 0, ..self.swarm.faults });
+                start(self)?
+            }
+        };
+        (self.store, self.engine) = started;
+        self.disk.set_faults(self.swarm.faults);
+        self.engine.maintain_once(false);
+        if self.engine.stopped().is_some() {
+            return self.crash();
+        }
+        Ok(())
+    }
+}
+
+fn open(
+    disk: &SimDisk,
+    index: &Arc<MemoryIndex>,
+    dir: &Path,
+    clock: &Arc<Clock>,
+    waiting_max: usize,
+) -> Result<(Arc<Embedded>, Arc<Engine>), Broken> {
+    let index = Arc::clone(index);
+    let store = Embedded::on(Arc::new(disk.clone()), index, dir, None, options());
+    let store = Arc::new(store.map_err(|e| Broken(format!("the store does not open: {e}")))?);
+    let none = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
+    let initial = Catalog::parse(none, Format::Toml).map_err(|e| Broken(e.to_string()))?;
+    let limits = Limits { accounts_max: 64, waiting_max };
+    let engine = Engine::standing(store.clone(), initial, Arc::clone(clock), limits);
+    let engine = engine.map_err(|e| Broken(format!("the engine does not start: {e}")))?;
+    Ok((store, engine))
+}
