@@ -337,12 +337,16 @@ impl<'a> Shadow<'a> {
                 Some(new) => operation::grant(self.ctx(at), &new)?,
                 None => return Ok(()),
             },
-            Event::Voided(id, reason) => match self.number(id.0).map(GrantId) {
-                Some(grant) if self.account.grant(grant).is_some() => {
-                    operation::void(self.ctx(at), grant, reason.clone())?
+            Event::Voided(id, reason) => {
+                let Some(grant) = self.number(id.0).map(GrantId) else { return Ok(()) };
+                // A recurring grant can be voided when nothing is left of its period.
+                let schedule =
+                    self.account.extras().schedules.iter().find(|s| s.current == grant).map(|s| s.id);
+                if schedule.is_none() && self.account.grant(grant).is_none() {
+                    return Ok(());
                 }
-                Some(_) | None => return Ok(()),
-            },
+                operation::void(self.ctx(at), schedule.unwrap_or(grant), reason.clone())?
+            }
             Event::Adjusted(id, by, reason) => match self.number(id.0).map(GrantId) {
                 Some(grant) if self.account.grant(grant).is_some() => {
                     operation::adjust(self.ctx(at), grant, *by, reason.clone())?

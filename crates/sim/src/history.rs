@@ -13,10 +13,13 @@ use crate::catalog::{self, DAILY};
 
 const DAY: i64 = 86_400_000_000;
 
-/// What is wrong with a log, if anything.
-pub(crate) fn check(log: &[Record]) -> Result<(), String> {
+/// What is wrong with a log, if anything; once everything has settled, no hold is open.
+pub(crate) fn check(log: &[Record], settled: bool) -> Result<(), String> {
     keys(log)?;
-    ends(log)?;
+    let open = ends(log)?;
+    if settled && !open.is_empty() {
+        return Err(format!("holds {open:?} never end"));
+    }
     once(log)?;
     log.iter().filter_map(charge_of).try_for_each(priced)?;
     slots(log)?;
@@ -42,8 +45,8 @@ fn keys(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// Each hold ends at most once, and a late settle follows an expiry that charged nothing.
-fn ends(log: &[Record]) -> Result<(), String> {
+/// Each hold ends at most once, and a late settle follows an expiry that charged nothing. Those that are open.
+fn ends(log: &[Record]) -> Result<Vec<Seq>, String> {
     let mut open: BTreeMap<Seq, &'static str> = BTreeMap::new();
     for record in log {
         let (hold, how) = match &record.event {
@@ -68,8 +71,7 @@ fn ends(log: &[Record]) -> Result<(), String> {
             return Err(format!("hold {} is {how} by record {} and was {before:?}", hold.0, record.seq));
         }
     }
-    let left: Vec<Seq> = open.iter().filter(|(_, how)| **how == "open").map(|(seq, _)| *seq).collect();
-    if left.is_empty() { Ok(()) } else { Err(format!("holds {left:?} never end")) }
+    Ok(open.iter().filter(|(_, how)| **how == "open").map(|(seq, _)| *seq).collect())
 }
 
 /// A charge is refunded or corrected at most once; a banked reset is redeemed at most once.

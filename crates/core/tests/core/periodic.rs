@@ -513,6 +513,8 @@ fn act(w: &mut World, act: &Act) {
         Act::HoldAndSettle(held, used) => {
             if w.hold("owing", &[("input", *held)]).outcome.is_granted() {
                 let hold = w.account.seq;
+                // As before every request: an instant later something may have ended.
+                sweep(w);
                 w.settle(hold, &[("input", *used)]).expect("settles");
             }
             return;
@@ -543,6 +545,7 @@ fn act(w: &mut World, act: &Act) {
         }
         Act::Bank => {
             bank(w, &["tasks.five", "daily"]);
+            sweep(w);
             task(w);
             return;
         }

@@ -18,7 +18,7 @@ use crate::history;
 use crate::op::{Body, name};
 
 impl World<'_> {
-    /// Z1.
+    /// Z1, and what no log may ever say.
     pub(super) fn check_acknowledged(&mut self) -> Result<(), Broken> {
         for acknowledged in &self.acknowledged {
             let Acknowledged { op, seq, bytes } = acknowledged;
@@ -29,6 +29,20 @@ impl World<'_> {
                     "k{} of {account} was answered with record {seq}, which is gone",
                     op.key
                 )));
+            }
+        }
+        self.check_history(false)
+    }
+
+    fn check_history(&mut self, settled: bool) -> Result<(), Broken> {
+        for account in self.store.accounts(None, 100).map_err(|e| Broken(e.to_string()))? {
+            let log = self.log(&account)?;
+            if settled {
+                log.iter().for_each(|r| self.coverage.record(r.event.kind()));
+            }
+            if let Err(what) = history::check(&log, settled) {
+                self.tell_log(&account);
+                return Err(Broken(format!("{account}: {what}")));
             }
         }
         Ok(())
@@ -191,15 +205,7 @@ impl World<'_> {
             report.differing.first().iter().for_each(|(account, ..)| self.tell_log(account));
             return Err(Broken(format!("the ledger does not replay: {:?}", report.differing)));
         }
-        for account in self.store.accounts(None, 100).map_err(fail)? {
-            let log = self.log(&account)?;
-            log.iter().for_each(|r| self.coverage.record(r.event.kind()));
-            if let Err(what) = history::check(&log) {
-                self.tell_log(&account);
-                return Err(Broken(format!("{account}: {what}")));
-            }
-        }
-        Ok(())
+        self.check_history(true)
     }
 }
 
