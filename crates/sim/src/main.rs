@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use headworks_core::time::{Span, TimeError};
 
 mod catalog;
 mod coverage;
@@ -37,15 +38,19 @@ struct Arguments {
     /// The first of them
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// Run seeds for so many seconds instead
-    #[arg(long = "for", value_name = "SECONDS")]
-    seconds: Option<u64>,
+    /// Run seeds for so long instead: 10m, 1h
+    #[arg(long = "for", value_parser = span)]
+    length: Option<Span>,
     /// Steps of each seed
     #[arg(long, default_value_t = 300)]
     steps: usize,
     /// Threads; each seed has one
     #[arg(long)]
     threads: Option<usize>,
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    text.parse().map_err(|e: TimeError| e.to_string())
 }
 
 /// Runs a seed; what is wrong, with the trace up to there.
@@ -107,7 +112,7 @@ fn main() -> ExitCode {
         };
     }
     let started = Instant::now();
-    let limit = arguments.seconds.map(Duration::from_secs);
+    let limit = arguments.length.map(|length| Duration::from_micros(length.micros()));
     let (next, done, failed) = (AtomicU64::new(arguments.from), AtomicU64::new(0), AtomicU64::new(0));
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     std::thread::scope(|scope| {
