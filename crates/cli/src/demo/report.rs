@@ -2,7 +2,6 @@
 
 use headworks_core::account::Account;
 use headworks_core::amount::Credits;
-use headworks_core::name::Name;
 use headworks_engine::Engine;
 use headworks_wire as wire;
 
@@ -25,9 +24,16 @@ pub(super) async fn check_ledger(engine: &Engine, url: &str, people: &People) ->
     let mut client = Client::connect(url, None).await?;
     let mut checked = Checked::default();
     for name in people.accounts() {
-        let shown: wire::Account = client.get(&format!("/v1/accounts/{name}")).await?;
-        let balances: wire::Balances = client.get(&format!("/v1/accounts/{name}/balances")).await?;
-        let folded = fold(engine, name, &mut checked).await?;
+        let mut folded = Account::empty(name.clone());
+        let (shown, balances) = loop {
+            fold(engine, &mut folded, &mut checked).await?;
+            let balances: wire::Balances = client.get(&format!("/v1/accounts/{name}/balances")).await?;
+            let shown: wire::Account = client.get(&format!("/v1/accounts/{name}")).await?;
+            // Denials are written down later than they are answered: what has come since is folded as well.
+            if shown.seq == folded.seq {
+                break (shown, balances);
+            }
+        };
         let chain: String = folded.chain.iter().map(|b| format!("{b:02x}")).collect();
         let now = balances.at;
         let same =
@@ -48,17 +54,17 @@ pub(super) async fn check_ledger(engine: &Engine, url: &str, people: &People) ->
     Ok(checked)
 }
 
-async fn fold(engine: &Engine, name: &Name, checked: &mut Checked) -> Result<Account, Failed> {
-    let mut account = Account::empty(name.clone());
+/// Folds what the log has beyond an account's state.
+async fn fold(engine: &Engine, account: &mut Account, checked: &mut Checked) -> Result<(), Failed> {
     loop {
-        let page = engine.records(name, account.seq + 1, 1_000).await?;
+        let page = engine.records(&account.id, account.seq + 1, 1_000).await?;
         if page.is_empty() {
-            return Ok(account);
+            return Ok(());
         }
         for stored in page {
             let hash = account.apply_bytes(&stored.bytes).map_err(|e| e.to_string())?;
             if hash != stored.hash {
-                return Err(format!("{name}: the chain breaks at record {}", stored.seq).into());
+                return Err(format!("{}: the chain breaks at record {}", account.id, stored.seq).into());
             }
             checked.records += 1;
         }
