@@ -56,6 +56,8 @@ pub struct Engine {
     clock: Arc<Clock>,
     stats: Arc<Stats>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    /// Whether there are no threads, and whoever steps it writes.
+    pub(crate) is_standing: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -114,7 +116,7 @@ impl Engine {
         clock: Arc<Clock>,
         limits: Limits,
     ) -> Result<Arc<Self>, EngineError> {
-        let engine = Self::standing(store, initial, clock, limits)?;
+        let engine = Self::build(store, initial, clock, limits, false)?;
         engine.spawn()?;
         Ok(engine)
     }
@@ -129,6 +131,16 @@ impl Engine {
         clock: Arc<Clock>,
         limits: Limits,
     ) -> Result<Arc<Self>, EngineError> {
+        Self::build(store, initial, clock, limits, true)
+    }
+
+    fn build(
+        store: Arc<dyn Store>,
+        initial: Catalog,
+        clock: Arc<Clock>,
+        limits: Limits,
+        is_standing: bool,
+    ) -> Result<Arc<Self>, EngineError> {
         let system = crate::administration::read_system(&*store)?;
         Ok(Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),
@@ -139,13 +151,9 @@ impl Engine {
             clock,
             stats: Arc::default(),
             threads: Mutex::default(),
+            is_standing,
             store,
         }))
-    }
-
-    /// Whether no thread does the engine's work.
-    pub(crate) fn is_standing(&self) -> bool {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Writes what waits as one batch; `false` when nothing does.

@@ -240,7 +240,7 @@ impl Engine {
                     });
                 }
             }
-            if self.is_standing() {
+            if self.is_standing {
                 while self.commit_once() {}
             }
             // A state whose records lost to another writer must not be kept; which one it was does not matter.
