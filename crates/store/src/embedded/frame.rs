@@ -63,6 +63,15 @@ pub(super) fn check_segment_header(bytes: &[u8], segment: u32) -> Result<(), Str
     }
 }
 
+/// Whether a segment has a part of its header and nothing behind it. What another release has written is none.
+pub(super) fn is_unfinished_header(bytes: &[u8], segment: u32) -> bool {
+    let (head, rest) = bytes.split_at(bytes.len().min(SEGMENT_HEADER));
+    // Less than a header has no block behind it.
+    let is_part = |(byte, whole): (&u8, u8)| *byte == 0 || *byte == whole;
+    bytes.len() < SEGMENT_HEADER
+        || (head.iter().zip(segment_header(segment)).all(is_part) && rest.iter().all(|byte| *byte == 0))
+}
+
 fn narrow(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -243,7 +243,7 @@ fn scan_segment(
     };
     if let Err(what) = frame::check_segment_header(&bytes, number) {
         let start = usize::try_from(start).unwrap_or(usize::MAX);
-        if is_last && start <= SEGMENT_HEADER && !has_block_after(&bytes) {
+        if is_last && start <= SEGMENT_HEADER && frame::is_unfinished_header(&bytes, number) {
             // The power went while the segment was being made: its blocks come after its header is durable.
             return cut(segments, number, 0, bytes.len(), scanned);
         }
@@ -298,7 +298,6 @@ fn cut(
         if at < SEGMENT_HEADER {
             file.write_all_at(&frame::segment_header(number), 0)?;
         }
-        // Before anything is written behind it.
         file.sync_all()
     };
     cut_then_sync().map_err(segments.io("cutting the torn tail of", number))?;

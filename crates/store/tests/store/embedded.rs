@@ -70,6 +70,38 @@ fn one_process_per_directory() {
 }
 
 #[test]
+fn only_an_unfinished_segment_is_made_anew() {
+    let dir = tempfile::tempdir().expect("directory");
+    let mut a = Writer::new("a");
+    append(&Embedded::open(dir.path(), small()).expect("opens"), &mut [&mut a], 5);
+    let last = dir.path().join("journal/00000002.journal");
+    // As in the text of the format: title, format 1, segment 2.
+    let whole = [&b"HWJOURNL"[..], &[1, 0, 0, 0, 2, 0, 0, 0]].concat();
+    let torn_off = |at: usize| [&whole[..at], &vec![0; 40 - at][..]].concat();
+    let middle = [&[0; 5][..], &whole[5..9], &[0; 31][..]].concat();
+    for unfinished in
+        [Vec::new(), whole[..7].to_vec(), torn_off(0), torn_off(3), torn_off(8), torn_off(9), middle]
+    {
+        fs::write(&last, &unfinished).expect("writes");
+        let store = Embedded::open(dir.path(), small()).unwrap_or_else(|e| panic!("{unfinished:?}: {e}"));
+        assert!(store.recovery().cut.is_some());
+        assert_found(&store, &a);
+    }
+    // A newer format, another segment's number, something else altogether, something behind the header: left as they are.
+    let newer = [&whole[..8], &[2, 0, 0, 0, 2, 0, 0, 0], &[7; 20]].concat();
+    let other = [&whole[..12], &[3, 0, 0, 0]].concat();
+    let behind = [&torn_off(4)[..], &[1]].concat();
+    for foreign in [newer, other, b"a letter from home, and not a journal".to_vec(), behind] {
+        fs::write(&last, &foreign).expect("writes");
+        assert!(
+            matches!(Embedded::open(dir.path(), small()), Err(StoreError::Damaged { .. })),
+            "{foreign:?}"
+        );
+        assert_eq!(fs::read(&last).expect("reads"), foreign);
+    }
+}
+
+#[test]
 fn torn_tail_is_cut() {
     let dir = tempfile::tempdir().expect("directory");
     let mut a = Writer::new("a");
