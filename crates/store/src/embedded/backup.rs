@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 
 use headworks_core::account::Account;
@@ -16,10 +15,10 @@ use headworks_core::name::{Label, Name};
 use headworks_core::operation::Draft;
 use headworks_core::time::Instant;
 
-use super::disk::Directory;
+use super::disk::{Directory, write_whole};
 use super::feed;
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
-use super::journal::{has_block_after, list};
+use super::journal::{has_block_after, list, name_of};
 use super::{Embedded, Options};
 use crate::batch::Batch;
 use crate::contract::{Place, Store as _, StoreError, Stored};
@@ -49,10 +48,6 @@ pub struct Restored {
 fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.to_path_buf();
     move |source| StoreError::Io { doing, path, source }
-}
-
-fn segment_name(number: u32) -> String {
-    format!("{number:08}.journal")
 }
 
 /// The length of a segment up to the end of its last whole block.
@@ -92,7 +87,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     let numbers = list(&Directory(from_dir.clone()))?;
     let mut done = BackedUp::default();
     for &number in &numbers {
-        let (from, to) = (from_dir.join(segment_name(number)), to_dir.join(segment_name(number)));
+        let (from, to) = (from_dir.join(name_of(number)), to_dir.join(name_of(number)));
         let mut bytes = std::fs::read(&from).map_err(io("reading", &from))?;
         let is_last = numbers.last() == Some(&number);
         bytes.truncate(whole(&bytes, &from, number, is_last)?);
@@ -109,7 +104,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
                 intact: 0,
             });
         }
-        write_whole(&to, &bytes)?;
+        write_whole(&to, &bytes).map_err(io("writing", &to))?;
         done.copied += 1;
     }
     let (from, to_key) = (data.join("signing.key"), to.join("signing.key"));
@@ -120,18 +115,6 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     Ok(done)
 }
 
-/// Writes a file beside its name, then gives it the name: an interrupted backup leaves the one before.
-fn write_whole(to: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let partial = to.with_extension("partial");
-    let write = || {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, to)
-    };
-    write().map_err(io("writing", to))
-}
-
 /// Reads every record of a journal in the order it was written, each with the place of its block in the feed.
 fn each(
     journal: &Path,
@@ -139,7 +122,7 @@ fn each(
 ) -> Result<(), StoreError> {
     let numbers = list(&Directory(journal.to_path_buf()))?;
     for &number in &numbers {
-        let path = journal.join(segment_name(number));
+        let path = journal.join(name_of(number));
         let bytes = std::fs::read(&path).map_err(io("reading", &path))?;
         let end = whole(&bytes, &path, number, numbers.last() == Some(&number))?;
         let mut at = SEGMENT_HEADER;

@@ -4,8 +4,8 @@
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
-use std::io::Result;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Result, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A directory of files.
@@ -129,19 +129,34 @@ impl DiskFile for File {
     }
 }
 
+/// Reads until the bytes are full or the file ends; tells how many there were.
+pub(super) fn fill(file: &dyn DiskFile, into: &mut [u8], at: u64) -> Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, at + u64::try_from(done).unwrap_or(0)) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(done)
+}
+
 /// Reads a whole file.
 pub(super) fn read_all(file: &dyn DiskFile) -> Result<Vec<u8>> {
     let length = usize::try_from(file.size()?).map_err(std::io::Error::other)?;
     let mut bytes = vec![0; length];
-    let mut done = 0;
-    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, u64::try_from(done).unwrap_or(u64::MAX)) {
-            Ok(0) => break,
-            Ok(n) => done += n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    bytes.truncate(done);
+    let read = fill(file, &mut bytes, 0)?;
+    bytes.truncate(read);
     Ok(bytes)
+}
+
+/// Writes a file whole or not at all. Its name is durable once its directory is synced.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = path.with_extension("partial");
+    let mut file = File::create(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)
 }

@@ -5,13 +5,13 @@
 //! D2 an acknowledged place survives a crash; it is never ahead of what was acknowledged.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use headworks_core::name::Name;
 
+use super::disk::{fill, write_whole};
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
-use super::journal::{Segments, read_at};
+use super::journal::Segments;
 use crate::contract::{Fed, StoreError};
 
 impl Segments {
@@ -22,7 +22,7 @@ impl Segments {
         while at < end {
             let file = self.file(at.segment)?;
             let mut bytes = vec![0; BLOCK_HEADER];
-            read_at(&*file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
+            fill(&*file, &mut bytes, u64::from(at.offset)).map_err(self.io("reading", at.segment))?;
             let Some(length) = frame::block_length(&bytes).filter(|length| *length > 0) else {
                 if at.segment == end.segment {
                     return Err(self.damaged(at, "no block begins here"));
@@ -32,7 +32,7 @@ impl Segments {
                 continue;
             };
             bytes.resize(BLOCK_HEADER + length, 0);
-            read_at(&*file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
+            fill(&*file, &mut bytes, u64::from(at.offset)).map_err(self.io("reading", at.segment))?;
             let payload = frame::block(&bytes);
             let payload = payload.ok_or_else(|| self.damaged(at, "a block's checksum does not hold"))?;
             let mut records = Vec::new();
@@ -92,13 +92,9 @@ pub(super) fn acknowledged(dir: &Path, reader: &Name) -> Result<u64, StoreError>
 pub(super) fn acknowledge(dir: &Path, reader: &Name, at: u64) -> Result<(), StoreError> {
     let path = file_of(dir, reader);
     let outbox = dir.join("outbox");
-    let new = path.with_extension("new");
     let write = || {
         std::fs::create_dir_all(&outbox)?;
-        let mut file = File::create(&new)?;
-        file.write_all(at.to_string().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&new, &path)?;
+        write_whole(&path, at.to_string().as_bytes())?;
         File::open(&outbox)?.sync_all()
     };
     write().map_err(|source| StoreError::Io { doing: "keeping the position in", path: path.clone(), source })

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use super::disk::{Directory, Disk, DiskFile, read_all};
+use super::disk::{Directory, Disk, DiskFile, fill, read_all};
 use super::frame::{self, BLOCK_HEADER, Parsed, Position, SEGMENT_HEADER};
 use crate::batch::{Batch, Entry};
 use crate::contract::{Place, StoreError, Stored};
@@ -43,7 +43,7 @@ pub(super) struct Scanned {
 }
 
 /// The name of a segment's file.
-fn name_of(segment: u32) -> String {
+pub(super) fn name_of(segment: u32) -> String {
     format!("{segment:08}.journal")
 }
 
@@ -83,7 +83,7 @@ impl Segments {
     pub(super) fn read(&self, at: Position) -> Result<Stored, StoreError> {
         let file = self.file(at.segment)?;
         let mut bytes = vec![0; 1024];
-        let read = read_at(&*file, &mut bytes, at.offset).map_err(self.io("reading", at.segment))?;
+        let read = fill(&*file, &mut bytes, u64::from(at.offset)).map_err(self.io("reading", at.segment))?;
         bytes.truncate(read);
         let length = frame::entry_length(&bytes).unwrap_or(0);
         if length > bytes.len() {
@@ -92,7 +92,7 @@ impl Segments {
             if u64::try_from(length).is_ok_and(|l| l <= limit) {
                 bytes.resize(length, 0);
                 let tail = bytes.get_mut(have..).unwrap_or_default();
-                read_at(&*file, tail, at.offset.saturating_add(u32::try_from(have).unwrap_or(u32::MAX)))
+                fill(&*file, tail, u64::from(at.offset) + u64::try_from(have).unwrap_or(0))
                     .map_err(self.io("reading", at.segment))?;
             }
         }
@@ -108,30 +108,15 @@ impl Segments {
     }
 }
 
-pub(super) fn read_at(file: &dyn DiskFile, into: &mut [u8], offset: u32) -> std::io::Result<usize> {
-    let mut done = 0;
-    while let Some(rest) = into.get_mut(done..).filter(|r| !r.is_empty()) {
-        let at = u64::from(offset) + u64::try_from(done).unwrap_or(0);
-        match file.read_at(rest, at) {
-            Ok(0) => break,
-            Ok(n) => done += n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(done)
-}
-
 /// The sizes of all blocks of a journal, in order: what each group commit wrote.
 ///
 /// # Errors
 /// When the directory or a segment cannot be read.
 pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
     let mut sizes = Vec::new();
-    for number in list(&Directory(dir.to_path_buf()))? {
-        let path = dir.join(format!("{number:08}.journal"));
-        let bytes =
-            std::fs::read(&path).map_err(|source| StoreError::Io { doing: "reading", path, source })?;
+    let segments = Segments::on(Arc::new(Directory(dir.to_path_buf())));
+    for number in list(&*segments.disk)? {
+        let bytes = segments.bytes(number)?;
         let mut at = SEGMENT_HEADER;
         while let Some(length) = bytes.get(at..).and_then(frame::block_length) {
             sizes.push(BLOCK_HEADER + length);
