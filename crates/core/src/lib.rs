@@ -14,6 +14,7 @@ extern crate std;
 pub mod account;
 pub mod amount;
 pub mod audit;
+pub mod capacity;
 pub mod catalog;
 mod codec;
 pub mod decision;

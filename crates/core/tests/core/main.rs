@@ -1,6 +1,7 @@
 //! Tests of the core: tables in the words of the domain, and an independent model.
 
 mod audit;
+mod capacity;
 mod catalog;
 mod common;
 mod corrections;

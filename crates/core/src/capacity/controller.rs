@@ -1,0 +1,191 @@
+//! The controller of a pool whose capacity nobody knows: it listens to what the supply answers.
+//!
+//! Never pins work low to measure: it only lowers on congestion. Errors of the caller (4xx other than 429) and requests that
+//! the client gave up say nothing about capacity.
+//! K1 it stays between floor and ceiling, and always recovers (`a_learned_rate_recovers`).
+//! K2 halved supply is followed within 0.5 s, doubled within 15 s (`a_learned_rate_follows_supply`).
+//! Units: cost a second; windows of 250 ms. Source: AIMD with a remembered peak, as TCP CUBIC (RFC 9438).
+
+use alloc::collections::VecDeque;
+
+use super::Learn;
+use crate::time::{Instant, Span};
+
+/// The length of a window.
+pub const WINDOW: Span = Span::from_micros(250_000);
+
+/// Low quantiles of the first-output time are kept for each minute of the last ten.
+const MINUTES: usize = 10;
+
+/// Growth a window, in parts of a thousand: at least, and at most.
+const GROWTH: (u64, u64) = (10, 100);
+
+/// What the supply said of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It served it.
+    Served,
+    /// It refused for lack of room: 429, 503 or 529.
+    Congested,
+    /// Anything else: no sign of congestion.
+    Other,
+}
+
+/// What is told about one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feedback {
+    /// What came of it.
+    pub answered: Answered,
+    /// Its cost, when served.
+    pub cost: u64,
+    /// Until the first output.
+    pub first_output: Option<Span>,
+    /// What the supply says its limit is, in cost a second.
+    pub limit: Option<u64>,
+    /// The supply asks for nothing before this instant.
+    pub retry_at: Option<Instant>,
+}
+
+/// What has been learned of a pool's rate.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    bounds: Learn,
+    rate: u64,
+    /// The rate at which congestion was last met.
+    peak: u64,
+    growth: u64,
+    window_ends: Option<Instant>,
+    served: u64,
+    congested: u64,
+    delivered: u64,
+    slow: u64,
+    timed: u64,
+    lowest: VecDeque<(i64, u64)>,
+    /// Nothing is sent before this instant.
+    paused_until: Option<Instant>,
+    /// The supply has said its limit; no guessing above it.
+    stated: Option<u64>,
+}
+
+/// How full the pool was in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Cost a second that was let in.
+    pub rate: u64,
+    /// Whether over 80 % of the cost in flight that may be was in flight. `true` when there is no such limit.
+    pub is_busy: bool,
+}
+
+impl Controller {
+    /// A controller that begins with a guess.
+    #[must_use]
+    pub fn new(bounds: Learn, guess: u64) -> Self {
+        Self {
+            rate: guess.clamp(bounds.floor.max(1), bounds.ceiling.max(1)),
+            bounds,
+            peak: u64::MAX,
+            growth: GROWTH.0,
+            window_ends: None,
+            served: 0,
+            congested: 0,
+            delivered: 0,
+            slow: 0,
+            timed: 0,
+            lowest: VecDeque::new(),
+            paused_until: None,
+            stated: None,
+        }
+    }
+
+    /// The rate in force: zero while the supply asks for a pause.
+    #[must_use]
+    pub fn rate(&self, now: Instant) -> u64 {
+        if self.paused_until.is_some_and(|until| now < until) { 0 } else { self.rate }
+    }
+
+    /// Takes note of one answer.
+    pub fn note(&mut self, feedback: Feedback, now: Instant) {
+        match feedback.answered {
+            Answered::Served => {
+                self.served += 1;
+                self.delivered = self.delivered.saturating_add(feedback.cost);
+            }
+            Answered::Congested => self.congested += 1,
+            Answered::Other => {}
+        }
+        if let Some(limit) = feedback.limit {
+            let limit = limit.clamp(self.bounds.floor.max(1), self.bounds.ceiling.max(1));
+            (self.stated, self.rate) = (Some(limit), limit);
+        }
+        if let Some(at) = feedback.retry_at {
+            // A pause of more than a minute would keep the pool from finding out that the supply is back.
+            let at = at.min(now.after(Span::from_secs(60)));
+            self.paused_until = self.paused_until.max(Some(at));
+        }
+        if let Some(first) = feedback.first_output.filter(|_| feedback.answered == Answered::Served) {
+            self.note_first_output(first.micros(), now);
+        }
+    }
+
+    fn note_first_output(&mut self, took: u64, now: Instant) {
+        self.timed += 1;
+        if self.low_quantile().is_some_and(|low| took > low.saturating_mul(2)) {
+            self.slow += 1;
+        }
+        let minute = now.micros().div_euclid(60_000_000);
+        match self.lowest.back_mut() {
+            Some((at, low)) if *at == minute => *low = (*low).min(took),
+            _ => self.lowest.push_back((minute, took)),
+        }
+        while self.lowest.len() > MINUTES {
+            self.lowest.pop_front();
+        }
+    }
+
+    /// The lowest first-output time of a minute, the median of the last ten: one lucky answer does not make all others slow,
+    /// and slowness has to last for five minutes before it counts as usual.
+    fn low_quantile(&self) -> Option<u64> {
+        let mut lows: alloc::vec::Vec<u64> = self.lowest.iter().map(|(_, low)| *low).collect();
+        lows.sort_unstable();
+        lows.get(lows.len().saturating_sub(1) / 2).copied()
+    }
+
+    /// Ends the window when its time has come, and adapts the rate to it.
+    pub fn advance(&mut self, now: Instant, usage: Usage) {
+        let ends = *self.window_ends.get_or_insert(now.after(WINDOW));
+        if now < ends {
+            return;
+        }
+        let length = WINDOW.micros() + now.since(ends).micros();
+        self.window_ends = Some(now.after(WINDOW));
+        let delivered = u128::from(self.delivered) * 1_000_000 / u128::from(length);
+        let delivered = u64::try_from(delivered).unwrap_or(u64::MAX);
+        if self.is_congested(usage) {
+            self.peak = self.rate.min(delivered.max(self.bounds.floor));
+            let lowered = (self.rate / 100 * 98).min(delivered / 100 * 97);
+            self.rate = lowered.max(self.bounds.floor).max(1);
+            self.growth = GROWTH.0;
+        } else if usage.rate.saturating_mul(5) > self.rate.saturating_mul(4) {
+            self.grow();
+        }
+        (self.served, self.congested, self.delivered, self.slow, self.timed) = (0, 0, 0, 0, 0);
+    }
+
+    /// More than 0.5 % refused, or most first outputs late while the pool is busy.
+    fn is_congested(&self, usage: Usage) -> bool {
+        let asked = self.served + self.congested;
+        let refused = self.congested > 0 && self.congested.saturating_mul(200) > asked;
+        refused || (usage.is_busy && self.timed > 0 && self.slow.saturating_mul(2) > self.timed)
+    }
+
+    fn grow(&mut self) {
+        let near = self.rate >= self.peak / 100 * 95 && self.rate <= self.peak.saturating_add(self.peak / 20);
+        let growth = if near { GROWTH.0 } else { self.growth };
+        let most = self.stated.unwrap_or(self.bounds.ceiling);
+        let step = (u128::from(self.rate) * u128::from(growth) / 1_000).max(1);
+        self.rate = self.rate.saturating_add(u64::try_from(step).unwrap_or(u64::MAX)).min(most);
+        if !near {
+            self.growth = (self.growth * 3 / 2).min(GROWTH.1);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Capacity: shared supply behind features, and who may use how much of it now.
+//!
+//! Money says how long, capacity says how fast: nothing here looks at a balance. Never reads a clock and never holds a lock:
+//! the engine owns the pools, ticks the allocator and asks the queue; a simulation does the same in its own time.
+//! Units: cost, a linear formula over meters; rates in cost a second.
+
+use alloc::vec::Vec;
+
+use crate::ledger::REQUESTS;
+use crate::name::Name;
+use crate::time::Span;
+
+pub mod allocator;
+pub mod controller;
+pub mod fair;
+pub mod points;
+pub mod queue;
+
+/// How often shares are computed anew.
+pub const TICK: Span = Span::from_micros(100_000);
+
+/// Most cost of one request; more is refused, so that sums stay exact.
+pub const COST_MAX: u64 = 1_000_000_000_000;
+
+/// A linear formula over meters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formula(pub Vec<(Name, u32)>);
+
+impl Formula {
+    /// The cost of these quantities, `requests` counting 1 where it is not given; never more than [`COST_MAX`].
+    pub fn cost<'a>(&self, quantities: impl Iterator<Item = (&'a str, u64)> + Clone) -> u64 {
+        let of = |(meter, factor): &(Name, u32)| {
+            let unnamed = if meter.as_str() == REQUESTS { 1 } else { 0 };
+            let quantity = quantities.clone().find(|(m, _)| *m == meter.as_str()).map_or(unnamed, |(_, n)| n);
+            quantity.saturating_mul(u64::from(*factor))
+        };
+        self.0.iter().map(of).fold(0, u64::saturating_add).min(COST_MAX)
+    }
+}
+
+/// One of a pool's two dimensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dimension {
+    /// What there is: cost a second, or cost in flight. `None`: this dimension does not limit.
+    pub limit: Option<u64>,
+    /// What a request costs in it.
+    pub formula: Formula,
+}
+
+/// A pool as the catalog describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolTerms {
+    /// Cost a second.
+    pub rate: Dimension,
+    /// Cost in flight: held, not ended.
+    pub in_flight: Dimension,
+    /// How the rate is learned; its `limit` is then the first guess.
+    pub learn: Option<Learn>,
+    /// Pools that take a request for which this one has no room, in order.
+    pub fallback: Vec<Name>,
+    /// Points for guaranteed share left unused: at most this many seconds of it.
+    pub points_s_max: Option<u32>,
+    /// Most cost that may wait: of one account, and in all. In the unit of the rate.
+    pub waiting_max: (u64, u64),
+    /// The classes, by name.
+    pub classes: Vec<(Name, ClassTerms)>,
+}
+
+impl PoolTerms {
+    /// The place of a class in the list.
+    #[must_use]
+    pub fn class(&self, name: &str) -> Option<u16> {
+        self.classes.iter().position(|(n, _)| n.as_str() == name).and_then(|at| u16::try_from(at).ok())
+    }
+
+    /// The terms of a class.
+    #[must_use]
+    pub fn class_at(&self, at: u16) -> Option<&ClassTerms> {
+        self.classes.get(usize::from(at)).map(|(_, terms)| terms)
+    }
+}
+
+/// Bounds of a learned rate, in cost a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learn {
+    /// Never below.
+    pub floor: u64,
+    /// Never above.
+    pub ceiling: u64,
+}
+
+/// A class of requests in a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassTerms {
+    /// Its band: smaller is served first.
+    pub priority: u8,
+    /// Its part among the classes of its band.
+    pub weight: u32,
+    /// What it is sure of when it asks for it, in percent of the capacity.
+    pub floor_percent: u8,
+    /// How much of an unused floor others may use, in percent of the floor.
+    pub lend_percent: u8,
+    /// How much it may take beyond its floor, in percent of the capacity.
+    pub borrow_percent: u8,
+    /// What its band keeps while work is waiting in it, in percent of the capacity.
+    pub starvation_percent: u8,
+    /// How long a request that says nothing waits at most.
+    pub wait_max: Span,
+}
+
+impl Default for ClassTerms {
+    fn default() -> Self {
+        Self {
+            priority: 0,
+            weight: 1,
+            floor_percent: 0,
+            lend_percent: 100,
+            borrow_percent: 100,
+            starvation_percent: 2,
+            wait_max: Span::ZERO,
+        }
+    }
+}
+
+/// A part of an amount, in percent, rounded down.
+#[must_use]
+pub fn percent(of: u64, percent: u8) -> u64 {
+    let part = u128::from(of) * u128::from(percent) / 100;
+    u64::try_from(part).unwrap_or(u64::MAX)
+}
+
+/// Where in a pool's tree a request comes from: class, identity cluster, account, key. The order is the order of the tree.
+///
+/// Cluster, account and key are digests of names, so that the tree needs no text and a name cannot collide by intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seat {
+    /// The place of the class in the pool's list.
+    pub class: u16,
+    /// The accounts of one identity share one weight.
+    pub cluster: u128,
+    /// The account.
+    pub account: u128,
+    /// The key inside the account.
+    pub key: u128,
+}
+
+impl Seat {
+    /// A seat by names; an account without a cluster is its own.
+    #[must_use]
+    pub fn new(class: u16, cluster: Option<&Name>, account: &Name, key: Option<&str>) -> Self {
+        let of = |kind: u8, name: &str| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&[kind]).update(name.as_bytes());
+            let mut first = [0; 16];
+            first.copy_from_slice(hasher.finalize().as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
+            u128::from_be_bytes(first)
+        };
+        let own = of(0, account.as_str());
+        Self {
+            class,
+            cluster: cluster.map_or(own, |c| of(1, c.as_str())),
+            account: own,
+            key: key.map_or(0, |k| of(2, k)),
+        }
+    }
+}
+
+/// What the operator says of one account in every pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its part among the accounts of its class.
+    pub weight: u32,
+    /// What it is sure of when it asks for it, in cost a second.
+    pub floor: u64,
+    /// Most it may use, in cost a second.
+    pub max: Option<u64>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { weight: 1, floor: 0, max: None }
+    }
+}
