@@ -34,14 +34,14 @@ fuzz_target!(|data: &[u8]| {
         };
         let context = |account: &Account| (account.clone(), account.tick(now));
         let opened = operation::open(
-            Context { account: &account, catalog: &catalog, now },
+            Context { account: &account, catalog: &catalog, now, offers: &[] },
             Settings::new(name(plan), now),
         );
         let Ok(draft) = opened else { continue };
         append(&mut account, draft);
         let grant = NewGrant::new(Credits::from_nano(50_000_000_000), Category::Purchased);
         let (state, at) = context(&account);
-        if let Ok(draft) = operation::grant(Context { account: &state, catalog: &catalog, now: at }, &grant) {
+        if let Ok(draft) = operation::grant(Context { account: &state, catalog: &catalog, now: at, offers: &[] }, &grant) {
             append(&mut account, draft);
         }
         for feature in ["chat", "chat.completion", "task", "image"] {
@@ -59,7 +59,7 @@ fuzz_target!(|data: &[u8]| {
                     let ask = Authorize { request, minimum: None, life: None, settle_now };
                     let (state, at) = context(&account);
                     let decided =
-                        operation::authorize(Context { account: &state, catalog: &catalog, now: at }, &ask);
+                        operation::authorize(Context { account: &state, catalog: &catalog, now: at, offers: &[] }, &ask);
                     if let Ok(Decided::Granted(draft)) = decided {
                         append(&mut account, *draft);
                     }

@@ -16,6 +16,7 @@ mod ledger;
 mod month;
 mod print;
 mod serve;
+mod simulate;
 mod table;
 
 use arguments::{Arguments, Command};
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             Command::CheckCatalog { file } => calls::check_catalog(&file, arguments.json),
             Command::Schema => calls::schema(),
             Command::Bench(options) => bench::run(options, arguments.json).await,
+            Command::Simulate(options) => simulate::run(&options, arguments.json),
             Command::Reconcile { data } => {
                 ledger::reconcile(data.as_deref(), &arguments.remote, arguments.json).await
             }

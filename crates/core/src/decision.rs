@@ -32,9 +32,15 @@ pub enum Outcome {
     /// Nothing happened.
     #[n(3)]
     Deny,
+    /// Everything holds, but there is no capacity now; nothing happened.
+    #[n(4)]
+    Wait,
 }
 
 impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 5] = [Self::Allow, Self::Partial, Self::NeedsConsent, Self::Deny, Self::Wait];
+
     /// The word used in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -43,6 +49,7 @@ impl Outcome {
             Self::Partial => "partial",
             Self::NeedsConsent => "needs_consent",
             Self::Deny => "deny",
+            Self::Wait => "wait",
         }
     }
 
@@ -179,6 +186,9 @@ pub enum Place {
     /// Suspension, entitlement, bounds and debt of the account.
     #[n(5)]
     Account,
+    /// A capacity pool.
+    #[n(6)]
+    Pool,
 }
 
 /// What came of a visit.
@@ -219,6 +229,9 @@ pub enum Basis {
     /// All credits drawn.
     #[n(5)]
     Spend,
+    /// Capacity: this much cost in flight until the hold ends.
+    #[n(6)]
+    InFlight(#[n(0)] u64),
 }
 
 /// One guard or source that was looked at.
@@ -239,7 +252,7 @@ pub struct Visit {
     /// The window it counts in, with bounds resolved.
     #[n(4)]
     pub terms: Option<Terms>,
-    /// Windows: used before. Grants and overdraft: what was free before.
+    /// Windows: used before. Grants and overdraft: what was free before. Pools: the account's cost in flight before.
     #[n(5)]
     pub before: i64,
     /// What this request took; zero unless the verdict is `Passed` or `Paid`.
@@ -256,7 +269,7 @@ impl Visit {
     pub fn after(&self) -> i64 {
         match self.place {
             Place::Grant(_) | Place::Overdraft => self.before.saturating_sub(self.cost),
-            Place::Guard | Place::Allowance | Place::MemberCap | Place::Account => {
+            Place::Guard | Place::Allowance | Place::MemberCap | Place::Account | Place::Pool => {
                 self.before.saturating_add(self.cost)
             }
         }

@@ -59,6 +59,9 @@ pub enum Reason {
     /// Grants, pool and overdraft together do not cover the rest.
     #[n(16)]
     InsufficientCredits,
+    /// Everything else holds, but the capacity pool has no room now.
+    #[n(19)]
+    Capacity,
     /// Less than asked, at least the stated minimum, is allowed.
     #[n(17)]
     Partial,
@@ -79,6 +82,9 @@ pub enum Wall {
     /// The operator.
     #[n(2)]
     Operator,
+    /// The capacity that everybody shares.
+    #[n(3)]
+    Capacity,
 }
 
 /// Who can lift a wall that neither time nor a purchase lifts.
@@ -98,7 +104,7 @@ pub enum Lifter {
 
 impl Reason {
     /// All reasons, in order of precedence.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Suspended,
         Self::NotEntitled,
         Self::ExceedsCapacity,
@@ -116,6 +122,7 @@ impl Reason {
         Self::ConsentNeeded,
         Self::AllowanceUsed,
         Self::InsufficientCredits,
+        Self::Capacity,
         Self::Partial,
         Self::Allowed,
     ];
@@ -141,6 +148,7 @@ impl Reason {
             Self::ConsentNeeded => "consent_needed",
             Self::AllowanceUsed => "allowance_used",
             Self::InsufficientCredits => "insufficient_credits",
+            Self::Capacity => "capacity",
             Self::Partial => "partial",
             Self::Allowed => "allowed",
         }
@@ -158,7 +166,8 @@ impl Reason {
             | Self::AccountFull
             | Self::SpendCap
             | Self::MemberCap
-            | Self::AllowanceUsed => true,
+            | Self::AllowanceUsed
+            | Self::Capacity => true,
             Self::Suspended
             | Self::NotEntitled
             | Self::ExceedsCapacity
@@ -182,7 +191,8 @@ impl Reason {
             | Self::SlidingLimit
             | Self::FixedLimit
             | Self::FirstUseLimit
-            | Self::AllowanceUsed => Lifter::Operator,
+            | Self::AllowanceUsed
+            | Self::Capacity => Lifter::Operator,
             Self::ExceedsCapacity
             | Self::ConcurrencyLimit
             | Self::AccountFull

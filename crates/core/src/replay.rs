@@ -10,6 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::account::{Account, Hold};
+use crate::capacity::Offer;
 use crate::catalog::Catalog;
 use crate::decision::{Decision, Outcome, Source, Verdict, Visit};
 use crate::ledger::{
@@ -102,6 +103,8 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
             operation::change(ctx, settings.clone(), reason.clone()).map_err(refused)
         }
         Event::Authorized(usage, decision, terms) => {
+            let offers = Offer::recorded(decision, terms.capacity.as_deref());
+            let ctx = Context { offers: &offers, ..ctx };
             let ask = Authorize {
                 request: request(usage, decision),
                 minimum: None,
@@ -122,12 +125,16 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
                 let request = request_happened(&charge.usage, decision);
                 granted(operation::record_at(ctx, &request, record.effective_at))
             } else {
+                let offers = Offer::recorded(decision, None);
+                let ctx = Context { offers: &offers, ..ctx };
                 let ask = Authorize { request, minimum: None, life: None, settle_now: true };
                 granted(operation::authorize(ctx, &ask))
             }
         }
         Event::Extended(id, usage, decision, deadline, progress) => {
             let hold = ctx.account.hold(*id);
+            let offers = Offer::recorded(decision, None);
+            let ctx = Context { offers: &offers, ..ctx };
             granted(operation::extend(
                 ctx,
                 &extension(hold, *id, usage, decision, *deadline, progress.as_deref(), ctx.now),
@@ -279,7 +286,7 @@ pub fn differs<H: History>(
     // What volatile windows had counted is only in the record.
     let mut state = before.clone();
     state.windows.retain(|w| !w.used.is_volatile());
-    let ctx = Context { account: &state, catalog, now: record.recorded_at };
+    let ctx = Context { account: &state, catalog, now: record.recorded_at, offers: &[] };
     let mut draft = match again(ctx, record, history)? {
         Ok(draft) => draft,
         Err(why) => return Some(why),

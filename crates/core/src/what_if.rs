@@ -3,7 +3,7 @@
 //! A shadow of the account lives through the same requests at the same instants; what it is granted, denied and charged
 //! is counted beside what was. Never touches the account.
 //! Assumptions, told with the figures: use that the shadow is denied does not happen; use that was denied and is granted
-//! now happens as asked; of denials only those whose explanation was kept are asked again.
+//! now happens as asked; of denials only those whose explanation was kept are asked again; pools have the room they had.
 //! I1 the same catalog changes nothing but what volatile windows had counted (`the_same_policy_changes_nothing`).
 //! Units: nano-credits.
 
@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use crate::account::Account;
+use crate::capacity::Offer;
 use crate::catalog::Catalog;
 use crate::decision::Source;
 use crate::ledger::{Charge, Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq, Use};
@@ -221,7 +222,7 @@ impl<'a> Shadow<'a> {
     /// Ends what has passed its deadline.
     fn expire(&mut self, now: Instant) -> Result<(), Refusal> {
         while self.account.wakes_at <= now {
-            let ctx = Context { account: &self.account, catalog: self.catalog, now };
+            let ctx = Context { account: &self.account, catalog: self.catalog, now, offers: &[] };
             let Some(draft) = operation::next_end(ctx, now)? else {
                 self.account.settle_wake();
                 break;
@@ -264,7 +265,7 @@ impl<'a> Shadow<'a> {
     }
 
     fn ctx(&self, at: Instant) -> Context<'_> {
-        Context { account: &self.account, catalog: self.catalog, now: self.account.tick(at) }
+        Context { account: &self.account, catalog: self.catalog, now: self.account.tick(at), offers: &[] }
     }
 
     /// The shadow's number for a number in the log, if it has one.
@@ -503,7 +504,8 @@ impl<'a> Shadow<'a> {
             life: None,
             settle_now: !held,
         };
-        let decided = operation::authorize(self.ctx(denial.at), &ask);
+        let offers = Offer::recorded(&denial.decision, None);
+        let decided = operation::authorize(Context { offers: &offers, ..self.ctx(denial.at) }, &ask);
         let row = self.row(&denial.usage.feature);
         row.was.denied += 1;
         match decided {

@@ -321,7 +321,7 @@ impl Engine {
         let clock = self.clock.now();
         self.expire_due(pending, slot, catalog, clock)?;
         let now = slot.tick(clock);
-        let ctx = Context { account: &slot.account, catalog, now };
+        let ctx = Context { account: &slot.account, catalog, now, offers: &[] };
         let step = decide(Look { ctx, engine: self, pending })?;
         let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
         match step {
@@ -471,7 +471,7 @@ impl Engine {
         // The account's own time may be ahead of the clock: everything is over that is over for the next record.
         while slot.account.wakes_at <= slot.next_tick(clock) {
             let now = slot.next_tick(clock);
-            match next_end(Context { account: &slot.account, catalog, now }, now)? {
+            match next_end(Context { account: &slot.account, catalog, now, offers: &[] }, now)? {
                 Some(draft) => {
                     slot.last_at = now;
                     let record = draft.into_record(&slot.account, now, None, None);
@@ -577,7 +577,10 @@ impl Engine {
         let watch = self.commits.watch(slot.ticket, account);
         let now = slot.account.tick(until);
         if slot.account.wakes_at > now {
-            return Ok((read(Context { account: &slot.account, catalog: &catalog, now })?, watch));
+            return Ok((
+                read(Context { account: &slot.account, catalog: &catalog, now, offers: &[] })?,
+                watch,
+            ));
         }
         // What will have passed its deadline counts as ended, each at its own instant; the sweeper writes it when it does.
         let mut ahead = slot.account.clone();
@@ -590,7 +593,7 @@ impl Engine {
                 return Err(EngineError::TooFarAhead(ahead.wakes_at));
             }
             let end = ahead.wakes_at;
-            let ctx = Context { account: &ahead, catalog: &catalog, now: ahead.tick(end) };
+            let ctx = Context { account: &ahead, catalog: &catalog, now: ahead.tick(end), offers: &[] };
             let Some(draft) = next_end(ctx, ctx.now)? else {
                 break;
             };
@@ -599,7 +602,7 @@ impl Engine {
             ahead.settle_wake();
         }
         let now = ahead.tick(until);
-        Ok((read(Context { account: &ahead, catalog: &catalog, now })?, watch))
+        Ok((read(Context { account: &ahead, catalog: &catalog, now, offers: &[] })?, watch))
     }
 }
 

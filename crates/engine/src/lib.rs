@@ -5,6 +5,7 @@
 mod administration;
 mod answer;
 mod cache;
+pub mod capacity;
 mod clock;
 mod commit;
 mod engine;

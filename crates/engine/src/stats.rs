@@ -9,7 +9,7 @@ use headworks_core::reason::Reason;
 #[derive(Debug, Default)]
 pub struct Stats {
     reasons: [AtomicU64; Reason::ALL.len()],
-    outcomes: [AtomicU64; 4],
+    outcomes: [AtomicU64; Outcome::ALL.len()],
     /// Records made durable.
     pub records: AtomicU64,
     /// Group commits.
@@ -39,8 +39,6 @@ pub struct StatsSnapshot {
     pub outcomes: Vec<(Outcome, u64)>,
 }
 
-const OUTCOMES: [Outcome; 4] = [Outcome::Allow, Outcome::Partial, Outcome::NeedsConsent, Outcome::Deny];
-
 impl Stats {
     pub(crate) fn decided(&self, outcome: Outcome, reason: Reason) {
         let count = |all: &[AtomicU64], at: Option<usize>| {
@@ -49,7 +47,7 @@ impl Stats {
             }
         };
         count(&self.reasons, Reason::ALL.iter().position(|r| *r == reason));
-        count(&self.outcomes, OUTCOMES.iter().position(|o| *o == outcome));
+        count(&self.outcomes, Outcome::ALL.iter().position(|o| *o == outcome));
     }
 
     pub(crate) fn overshot(&self, nano: i64) {
@@ -63,7 +61,7 @@ impl Stats {
         let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
         StatsSnapshot {
             reasons: Reason::ALL.into_iter().zip(self.reasons.iter().map(load)).collect(),
-            outcomes: OUTCOMES.into_iter().zip(self.outcomes.iter().map(load)).collect(),
+            outcomes: Outcome::ALL.into_iter().zip(self.outcomes.iter().map(load)).collect(),
         }
     }
 }

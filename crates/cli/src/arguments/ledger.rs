@@ -146,6 +146,12 @@ pub(crate) enum Bench {
     Overload(OverloadBench),
     /// Reconcile, replay, what-if, backup and restore over a ledger made for it
     Ledger(LedgerBench),
+    /// Published yardsticks of fair sharing, reproduced in simulated time
+    Fairness {
+        /// One of them
+        #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(crate::simulate::fairness::names()))]
+        only: Option<String>,
+    },
     /// A month of the busy hour's shape in virtual time: statements, reconcile and what-if over it
     Month(MonthBench),
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use headworks_core::name::{Label, Name};
-use headworks_core::time::Instant;
+use headworks_core::time::{Instant, Span};
 use headworks_wire::Scope;
 
 mod calls;
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Schema,
     /// Measure this machine: the engine or the server beside what bounds it
     Bench(BenchArguments),
+    /// Replay a trace in simulated time against one or more catalogs, side by side
+    Simulate(SimulateArguments),
     /// Compute every dataset of the ledger again and name each record that differs
     Reconcile {
         /// Work on this data directory while no server runs; otherwise the server is asked
@@ -181,6 +183,42 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// What to simulate.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArguments {
+    /// The trace: CSV, gzipped or not, with columns t_s, input_tokens, output_tokens and client, and as they are wanted
+    /// plan, class, cluster, weight
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: PathBuf,
+    /// A policy to try; repeat to see several side by side
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) catalog: Vec<PathBuf>,
+    /// The feature that is asked for; default: the catalog's only one
+    #[arg(long, value_parser = name)]
+    pub(crate) feature: Option<Name>,
+    /// How many requests the supply serves at once; default: any number
+    #[arg(long, value_name = "N")]
+    pub(crate) slots: Option<usize>,
+    /// How long a request takes
+    #[arg(long, default_value = "0s", value_parser = span, value_name = "DURATION")]
+    pub(crate) service_time: Span,
+    /// How much longer for each output token
+    #[arg(long, default_value = "0s", value_parser = span, value_name = "DURATION")]
+    pub(crate) service_time_per_token: Span,
+    /// How much cost a second (input + 2 x output tokens) the supply serves; it refuses the rest
+    #[arg(long, value_name = "COST")]
+    pub(crate) supply_rate: Option<u64>,
+    /// Hold this many output tokens instead of the actual ones
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) output_estimate: Option<u64>,
+    /// Print every client
+    #[arg(long)]
+    pub(crate) clients: bool,
+    /// Write pictures (SVG) into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) plots: Option<PathBuf>,
 }
 
 /// How to run the demo.

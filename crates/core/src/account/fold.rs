@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::{Account, Books, Counted, FoldError, Grant, Hold, Window};
 use crate::amount::Credits;
-use crate::decision::{Draw, Source, Visit};
+use crate::decision::{Basis, Draw, Place, Source, Verdict, Visit};
 use crate::ledger::{
     Book, Correction, Event, GrantId, GrantTerms, HoldId, HoldTerms, Movement, Record, RecordError, Seq, Use,
 };
@@ -94,6 +94,7 @@ impl Account {
             }
             Event::Extended(id, usage, decision, deadline, progress) => {
                 self.extend_hold(*id, usage, *deadline, progress.as_deref())?;
+                self.extend_capacity(*id, &decision.visits)?;
                 self.count(*id, &decision.visits, &decision.draws, now)?;
             }
             Event::Settled(id, charge, late) => {
@@ -227,6 +228,20 @@ impl Account {
             hold.progress = Some(progress.clone());
         }
         self.wakes_at = self.wakes_at.min(deadline);
+        Ok(())
+    }
+
+    /// What an extension took of the hold's pool is given back with the rest of it.
+    fn extend_capacity(&mut self, id: HoldId, visits: &[Visit]) -> Result<(), String> {
+        let taken = visits.iter().filter(|v| v.place == Place::Pool && v.verdict == Verdict::Passed);
+        let hold = self.hold_mut(id)?;
+        let Some(held) = &mut hold.terms.capacity else { return Ok(()) };
+        for visit in taken {
+            held.cost = held.cost.saturating_add(visit.cost.unsigned_abs());
+            if let Basis::InFlight(more) = visit.basis {
+                held.in_flight = held.in_flight.saturating_add(more);
+            }
+        }
         Ok(())
     }
 

@@ -28,7 +28,7 @@ mod periodic;
 mod settings;
 
 pub use extras::{Asked, BankedReset, Extras, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX, Schedule, TopUps};
-pub use settings::{AlertMarks, Consent, SegmentSettings, Settings, TopUpTerms};
+pub use settings::{AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
 
 /// Most open holds of one account.
 pub const HOLDS_MAX: usize = 10_000;

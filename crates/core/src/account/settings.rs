@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use alloc::boxed::Box;
+
 #[cfg(feature = "schema")]
 use alloc::{string::String, vec};
 
@@ -66,6 +68,29 @@ pub struct Settings {
     /// Credits bought by themselves when the balance is low.
     #[n(6)]
     pub top_up: Option<TopUpTerms>,
+    /// Where it stands in capacity pools.
+    #[n(7)]
+    pub rank: Option<Box<Rank>>,
+}
+
+/// Where an account stands in capacity pools.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Rank {
+    /// Its class; `None`: the plan's.
+    #[n(0)]
+    pub class: Option<Name>,
+    /// The identity behind it: accounts that share one share its weight.
+    #[n(1)]
+    pub cluster: Option<Name>,
+    /// Its part among the accounts of its class.
+    #[n(2)]
+    pub weight: u32,
+    /// What it is sure of in every pool when it asks for it, in cost a second.
+    #[n(3)]
+    pub floor: u64,
+    /// Most it may use of any pool, in cost a second.
+    #[n(4)]
+    pub max: Option<u64>,
 }
 
 /// The balances that the owner is told about.
@@ -122,6 +147,7 @@ impl Settings {
             segments: Vec::new(),
             alerts: None,
             top_up: None,
+            rank: None,
         }
     }
 

@@ -54,14 +54,12 @@ pub enum Why {
 pub struct Share {
     /// Cost a second.
     pub rate: u64,
-    /// Cost at once: what the rate brings in a second.
+    /// Cost that may be saved up: what the rate brings in a quarter of a second.
     pub burst: u64,
     /// Cost in flight, in thousandths.
     pub in_flight_milli: u64,
     /// Its class's band.
     pub band: u8,
-    /// Whether it may use what others leave, beyond its share.
-    pub borrows: bool,
     /// Why it is what it is.
     pub why: Why,
 }
@@ -237,14 +235,7 @@ impl Member {
         } else {
             Why::FairShare
         };
-        Share {
-            rate,
-            burst: rate.max(1),
-            in_flight_milli,
-            band: class.priority,
-            borrows: class.borrow_percent == 100 && self.standing.max.is_none(),
-            why,
-        }
+        Share { rate, burst: (rate / 4).max(1), in_flight_milli, band: class.priority, why }
     }
 }
 

@@ -6,9 +6,10 @@
 
 use alloc::vec::Vec;
 
-use crate::ledger::REQUESTS;
+use crate::decision::{Basis, Decision, Place, Verdict, Visit};
+use crate::ledger::{HeldCapacity, REQUESTS};
 use crate::name::Name;
-use crate::time::Span;
+use crate::time::{Instant, Span};
 
 pub mod allocator;
 pub mod controller;
@@ -162,6 +163,58 @@ impl Seat {
             account: own,
             key: key.map_or(0, |k| of(2, k)),
         }
+    }
+}
+
+/// What a pool has for one request, looked up just before it is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The pool.
+    pub pool: Name,
+    /// The class that counts.
+    pub class: Name,
+    /// Whether there is room.
+    pub fits: bool,
+    /// Cost in flight of the account's seat before.
+    pub used: u64,
+    /// What the request costs in the unit of the rate.
+    pub cost: u64,
+    /// What it costs in flight.
+    pub in_flight: u64,
+    /// Whether the room is beyond the account's share.
+    pub revocable: bool,
+    /// When there is room, as far as is known.
+    pub at: Option<Instant>,
+}
+
+impl Offer {
+    /// What a hold takes of the pool.
+    #[must_use]
+    pub fn held(&self) -> HeldCapacity {
+        HeldCapacity {
+            pool: self.pool.clone(),
+            class: self.class.clone(),
+            cost: self.cost,
+            in_flight: self.in_flight,
+            revocable: self.revocable,
+        }
+    }
+
+    /// The offers that a stored decision rested on.
+    #[must_use]
+    pub fn recorded(decision: &Decision, held: Option<&HeldCapacity>) -> Vec<Self> {
+        let visits = decision.visits.iter().filter(|v| v.place == Place::Pool);
+        let offer = |v: &Visit| Self {
+            pool: v.name.clone(),
+            class: held.map_or_else(|| v.name.clone(), |h| h.class.clone()),
+            fits: v.verdict == Verdict::Passed,
+            used: v.before.unsigned_abs(),
+            cost: v.cost.unsigned_abs(),
+            in_flight: if let Basis::InFlight(n) = v.basis { n } else { 0 },
+            revocable: held.is_some_and(|h| h.revocable),
+            at: decision.unblock.and_then(|u| u.at),
+        };
+        visits.map(offer).collect()
     }
 }
 

@@ -142,15 +142,20 @@ impl<W> FairQueue<W> {
     ///
     /// # Errors
     /// When too much waits already; what waits stays as it is.
-    pub fn push(&mut self, terms: &PoolTerms, weight: u32, waiter: Waiter<W>) -> Result<WaiterId, NoPlace> {
+    pub fn push(
+        &mut self,
+        terms: &PoolTerms,
+        weight: u32,
+        waiter: Waiter<W>,
+    ) -> Result<WaiterId, (NoPlace, Waiter<W>)> {
         let (account_max, most) = terms.waiting_max;
         if self.cost().saturating_add(waiter.cost) > most {
-            return Err(NoPlace::Full);
+            return Err((NoPlace::Full, waiter));
         }
         let key = self.find(terms, waiter.seat, weight);
         let account = self.node(key).map_or(ROOT, |n| n.parent);
         if self.node(account).map_or(0, |n| n.cost).saturating_add(waiter.cost) > account_max {
-            return Err(NoPlace::AccountFull);
+            return Err((NoPlace::AccountFull, waiter));
         }
         self.last += 1;
         let id = WaiterId(self.last);

@@ -30,24 +30,24 @@ const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
 
 /// Where the compiler is in the catalog, and what it found wrong so far.
-struct Check {
+pub(super) struct Check {
     path: Vec<Step>,
     found: Vec<Found>,
 }
 
 impl Check {
-    fn wrong(&mut self, what: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn wrong(&mut self, what: impl Into<String>, fix: impl Into<String>) {
         self.found.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
     }
 
-    fn key<T>(&mut self, key: &str, inside: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn key<T>(&mut self, key: &str, inside: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(Step::Key(key.to_owned()));
         let out = inside(self);
         self.path.pop();
         out
     }
 
-    fn item<T>(&mut self, i: usize, inside: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn item<T>(&mut self, i: usize, inside: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(Step::Index(i));
         let out = inside(self);
         self.path.pop();
@@ -71,6 +71,8 @@ pub(super) fn compile(source: &CatalogSource, text: &str) -> Result<Catalog, Vec
             .map(|(name, p)| (name.clone(), c.key(name.as_str(), |c| plan(p, &features, c))));
         compiled.collect()
     });
+    let pools = super::pools::pools(source, &mut check);
+    super::pools::check_references(source, &pools, &features, &mut check);
     if let Some(default) = &source.default_plan
         && !plans.contains_key(default)
     {
@@ -86,6 +88,7 @@ pub(super) fn compile(source: &CatalogSource, text: &str) -> Result<Catalog, Vec
             late_horizon: source.late_horizon.unwrap_or(LATE_HORIZON),
             features,
             plans,
+            pools,
             text: text.to_owned(),
         })
     } else {
@@ -93,7 +96,7 @@ pub(super) fn compile(source: &CatalogSource, text: &str) -> Result<Catalog, Vec
     }
 }
 
-fn one_of<'a>(names: impl Iterator<Item = &'a Name>) -> String {
+pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a Name>) -> String {
     let names: Vec<&str> = names.map(Name::as_str).collect();
     if names.is_empty() {
         "define it first".to_owned()
@@ -211,6 +214,7 @@ fn feature(
         expiry_charges: f.hold.expiry_charges.clone(),
         ledger: f.ledger.unwrap_or(true),
         credit_unit: own_unit(f.credit_unit.as_ref()).cloned(),
+        pool: f.pool.clone(),
         card: f.rate_card.clone(),
         prices,
     }
@@ -391,7 +395,7 @@ fn plan(p: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check) ->
             c.item(i, |c| add_layer(l, &included, &mut programs, c));
         }
     });
-    Plan { consent: p.consent, expired_draws: p.expired_draws, programs }
+    Plan { consent: p.consent, expired_draws: p.expired_draws, class: p.class.clone(), programs }
 }
 
 fn layer_name(layer: &LayerSource) -> &Name {

@@ -4,7 +4,9 @@
 //! C1 every name a catalog uses is defined in it, every price exact (`tests/catalog.rs`).
 //! C2 an error names the line, what is wrong and what to write instead (`tests/catalog.rs`).
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
@@ -12,15 +14,18 @@ use smallvec::SmallVec;
 
 use crate::account::Consent;
 use crate::amount::{Credits, Price};
+use crate::capacity::PoolTerms;
 use crate::ledger::{Category, Dimension, REQUESTS, Unit};
 use crate::name::{Level, Name};
 use crate::time::{Calendar, Instant, Span};
 use crate::window::Terms;
 
 mod compile;
+mod pools;
 pub mod source;
 mod text;
 
+pub use pools::WAIT_MAX;
 pub use text::{Format, Problem, Problems};
 
 use source::{ExpiredDraws, Overshoot};
@@ -36,6 +41,8 @@ pub struct Catalog {
     pub late_horizon: Span,
     pub(crate) features: HashMap<Name, Feature>,
     pub(crate) plans: HashMap<Name, Plan>,
+    /// The capacity pools.
+    pub pools: BTreeMap<Name, Arc<PoolTerms>>,
     /// The text it was read from.
     pub text: String,
 }
@@ -63,6 +70,8 @@ pub struct Feature {
     pub ledger: bool,
     /// The unit of credits that its prices are in; `None`: `credits`.
     pub credit_unit: Option<Name>,
+    /// The capacity pool its requests need room in.
+    pub pool: Option<Name>,
     pub(crate) card: Option<Name>,
     pub(crate) prices: Vec<CardVersion>,
 }
@@ -126,6 +135,8 @@ pub struct Plan {
     pub consent: Consent,
     /// What becomes of draws given back to expired grants.
     pub expired_draws: ExpiredDraws,
+    /// The class of its requests in capacity pools.
+    pub class: Option<Name>,
     /// By feature: what is checked and what pays; `None` where the plan does not include the feature.
     pub(crate) programs: Vec<Option<Program>>,
 }

@@ -67,6 +67,10 @@ pub struct CatalogSource {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, Vec<RateCardSource>>))]
     pub rate_cards: Map<Vec<RateCardSource>>,
+    /// Shared supply behind features, such as a model in a region.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, PoolSource>))]
+    pub pools: Map<PoolSource>,
     /// Who may use how much, paid by what.
     #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, PlanSource>))]
     pub plans: Map<PlanSource>,
@@ -102,6 +106,8 @@ pub struct FeatureSource {
     /// How long a hold lives.
     #[serde(default)]
     pub hold: HoldSource,
+    /// The capacity pool that its requests need room in.
+    pub pool: Option<Name>,
     /// `false`: requests are limited but not recorded; only guards of at most 60 seconds apply and nothing pays.
     pub ledger: Option<bool>,
 }
@@ -138,6 +144,72 @@ pub struct HoldSource {
     /// Meters charged at their estimate when a hold expires; other meters at the last reported progress.
     /// Without it an expired hold is released whole.
     pub expiry_charges: Option<Vec<Name>>,
+}
+
+/// A capacity pool: shared supply, known, learned, or both. A request needs room in both dimensions that are set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PoolSource {
+    /// Cost a second. With `learn` the first guess.
+    pub rate: Option<u64>,
+    /// Cost in flight: held and not yet ended.
+    pub in_flight: Option<u64>,
+    /// What a request costs: a factor for each meter. Default: `input_tokens` 1 and `output_tokens` 2, where the catalog has
+    /// them, otherwise `requests` 1.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<BTreeMap<Name, u32>>))]
+    pub cost: Option<Map<u32>>,
+    /// What a request costs in flight. Default: as `cost`. `{ requests = 1 }` counts slots.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<BTreeMap<Name, u32>>))]
+    pub in_flight_cost: Option<Map<u32>>,
+    /// Learn the rate from what the supply answers (`POST /v1/pools/{name}/feedback`).
+    pub learn: Option<LearnSource>,
+    /// Pools that take a request for which this one has no room, in order.
+    #[serde(default)]
+    pub fallback: Vec<Name>,
+    /// Fairness points: identities that leave guaranteed share to others come first when they borrow later. At most this many
+    /// seconds of their guaranteed share. Default: no points.
+    pub points_seconds_max: Option<u32>,
+    /// Most cost that may wait. Default: what the pool serves in 60 seconds.
+    pub waiting_max: Option<u64>,
+    /// Most cost of one account that may wait. Default: what the pool serves in 10 seconds.
+    pub waiting_max_per_account: Option<u64>,
+    /// Who is served before whom. Default: one class, `default`.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, ClassSource>))]
+    pub classes: Map<ClassSource>,
+}
+
+/// Bounds of a learned rate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LearnSource {
+    /// Never below, in cost a second.
+    pub floor: u64,
+    /// Never above, in cost a second.
+    pub ceiling: u64,
+}
+
+/// A class of requests in a pool.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ClassSource {
+    /// Its band: smaller is served first. Default 0.
+    pub priority: Option<u8>,
+    /// Its part among the classes of its band. Default 1.
+    pub weight: Option<u32>,
+    /// What it is sure of when it asks for it, in percent of the capacity. Default 0.
+    pub floor_percent: Option<u8>,
+    /// How much of an unused floor others may use, in percent of the floor. Default 100.
+    pub lend_percent: Option<u8>,
+    /// How much it may take beyond its floor, in percent of the capacity. Default 100.
+    pub borrow_percent: Option<u8>,
+    /// What its band keeps while work is waiting in it, in percent of the capacity. Default 2.
+    pub starvation_percent: Option<u8>,
+    /// How long a request waits for room that says nothing itself; it may ask for less or for up to `1h`. Default: not at all.
+    pub wait_max: Option<Span>,
 }
 
 /// One version of a rate card.
@@ -179,6 +251,8 @@ pub struct PlanSource {
     /// Whether paid sources may be drawn without asking. Default `allow`.
     #[serde(default)]
     pub consent: Consent,
+    /// The class of its requests in capacity pools. Default `default`.
+    pub class: Option<Name>,
     /// What becomes of a draw given back to a grant that has expired meanwhile. Default `breakage`.
     #[serde(default)]
     pub expired_draws: ExpiredDraws,

@@ -81,6 +81,29 @@ pub struct HoldTerms {
     /// Longest remaining life an extension may set.
     #[n(3)]
     pub life_max: Span,
+    /// The capacity it takes until it ends.
+    #[n(4)]
+    pub capacity: Option<Box<HeldCapacity>>,
+}
+
+/// What a hold takes of a capacity pool.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct HeldCapacity {
+    /// The pool.
+    #[n(0)]
+    pub pool: Name,
+    /// The class it was let in by.
+    #[n(1)]
+    pub class: Name,
+    /// Its estimated cost, in the unit of the pool's rate.
+    #[n(2)]
+    pub cost: u64,
+    /// Its cost in flight.
+    #[n(3)]
+    pub in_flight: u64,
+    /// Whether it was let in beyond the account's share: it does not grow while others want the room.
+    #[n(4)]
+    pub revocable: bool,
 }
 
 /// Denials since the last such record, coalesced.

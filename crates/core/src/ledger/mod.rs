@@ -33,7 +33,9 @@ mod periodic;
 mod usage;
 
 pub use erase::{Erased, Erasure};
-pub use event::{ApiKey, Charge, Correcting, Correction, Denial, Denials, Event, Excess, HoldTerms};
+pub use event::{
+    ApiKey, Charge, Correcting, Correction, Denial, Denials, Event, Excess, HeldCapacity, HoldTerms,
+};
 
 pub use index::{IndexKey, Once};
 pub use notice::{Alert, Late, LateUse, Quantity, Server, Standing, Webhook, WebhookFormat};

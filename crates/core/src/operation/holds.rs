@@ -382,7 +382,7 @@ pub(super) fn recount(
         let is_last = !all.iter().skip(i + 1).any(|o| same(&o));
         let left = actual_cost(&c.basis, c.cost, actual, kept).saturating_sub(before);
         let stays = match c.basis {
-            Basis::Slot => 0,
+            Basis::Slot | Basis::InFlight(_) => 0,
             Basis::None | Basis::Requests => c.cost,
             // Several counts of one window fill up in order; what is beyond them all falls to the last.
             Basis::Meters(_) | Basis::Layer(_) | Basis::Spend if is_last => left.max(0),
@@ -399,7 +399,7 @@ pub(super) fn recount(
 fn actual_cost(basis: &Basis, held: i64, actual: &Use, kept: &[Draw]) -> i64 {
     match basis {
         Basis::None | Basis::Requests => held,
-        Basis::Slot => 0,
+        Basis::Slot | Basis::InFlight(_) => 0,
         Basis::Meters(meters) => {
             let counted = actual.lines.iter().filter(|l| meters.contains(&l.meter));
             i64::try_from(counted.map(|l| l.quantity).fold(0, u64::saturating_add)).unwrap_or(i64::MAX)

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use crate::account::{Account, Counted};
 use crate::amount::{Credits, Price};
+use crate::capacity::Offer;
 use crate::catalog::{Catalog, Feature, NoPrice, Plan};
 use crate::decision::{Decision, Draw, Source};
 use crate::ledger::{
@@ -55,6 +56,8 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// The account's time, from [`Account::tick`].
     pub now: Instant,
+    /// What capacity pools have for the request, the feature's own first. Empty where capacity is not asked about.
+    pub offers: &'a [Offer],
 }
 
 /// A record without its place in the log.

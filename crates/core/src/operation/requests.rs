@@ -10,10 +10,11 @@ use super::holds::pay_shortfall;
 use super::{Context, Decided, Draft, Quantities, Refusal, refundable, taken};
 use crate::account::{Counted, SEGMENTS_MAX, Settings};
 use crate::amount::Credits;
+use crate::capacity::Offer;
 use crate::catalog::Feature;
-use crate::decision::{Decision, Draws, Outcome, Visit};
+use crate::decision::{Basis, Decision, Draws, Outcome, Place, Unblock, Verdict, Visit};
 use crate::ledger::{Book, Charge, Dimension, Event, HoldId, HoldTerms, Priced, Use};
-use crate::name::{Label, Name, Path};
+use crate::name::{Label, Level, Name, Path};
 use crate::reason::{Reason, Wall};
 use crate::time::{Instant, Span};
 use crate::waterfall::{self, Mode, Scene};
@@ -140,8 +141,9 @@ pub(super) fn decide_use(
         waterfall::decide(scene).ok_or(Refusal::TooLarge)
     };
     let full = run(usage)?;
+    let fits = |decision| Ok(under_capacity(decision, ctx.offers));
     let Some((line, least)) = shrinks.filter(|_| full.outcome == Outcome::Deny) else {
-        return Ok(full);
+        return fits(full);
     };
     let asked = usage.lines.get(line).map_or(0, |l| l.quantity);
     let set = |usage: &mut Priced<'_>, n: u64| {
@@ -168,14 +170,56 @@ pub(super) fn decide_use(
     }
     let Some((granted, mut decision)) = best else {
         set(usage, asked);
-        return Ok(full);
+        return fits(full);
     };
     set(usage, granted);
     if decision.outcome == Outcome::Allow {
         (decision.outcome, decision.reason) = (Outcome::Partial, Reason::Partial);
         (decision.wall, decision.unblock) = (full.wall, full.unblock);
     }
-    Ok(decision)
+    fits(decision)
+}
+
+/// The last condition: a request that everything else allows still needs room in a pool, or waits for it.
+fn under_capacity(decision: Decision, offers: &[Offer]) -> Decision {
+    if !decision.outcome.is_granted() || offers.is_empty() {
+        return decision;
+    }
+    let taken = offers.iter().position(|offer| offer.fits);
+    let mut visits = decision.visits;
+    for (i, offer) in offers.iter().enumerate().take(taken.map_or(offers.len(), |at| at + 1)) {
+        let verdict = match taken {
+            Some(at) if at == i => Verdict::Passed,
+            Some(_) => Verdict::Empty,
+            None => Verdict::Refused(Reason::Capacity),
+        };
+        let passed = verdict == Verdict::Passed;
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        visits.push(Visit {
+            place: Place::Pool,
+            name: offer.pool.clone(),
+            level: Level::Account,
+            verdict,
+            terms: None,
+            before: signed(offer.used),
+            cost: if passed { signed(offer.cost) } else { 0 },
+            basis: Basis::InFlight(if passed { offer.in_flight } else { 0 }),
+        });
+    }
+    if taken.is_some() {
+        return Decision { visits, ..decision };
+    }
+    let at = offers.iter().filter_map(|offer| offer.at).min();
+    Decision {
+        outcome: Outcome::Wait,
+        reason: Reason::Capacity,
+        wall: Some(Wall::Capacity),
+        paid_price: Credits::ZERO,
+        draws: Draws::new(),
+        visits,
+        unblock: Some(Unblock { at, purchase: None, by: Reason::Capacity.lifter() }),
+        ..decision
+    }
 }
 
 /// Which line a minimum lets shrink, and to what.
@@ -196,11 +240,7 @@ fn not_entitled(usage: &Priced<'_>) -> Result<Decision, Refusal> {
         paid_price: Credits::ZERO,
         draws: Draws::new(),
         visits: Vec::new(),
-        unblock: Some(crate::decision::Unblock {
-            at: None,
-            purchase: None,
-            by: Reason::NotEntitled.lifter(),
-        }),
+        unblock: Some(Unblock { at: None, purchase: None, by: Reason::NotEntitled.lifter() }),
     })
 }
 
@@ -244,6 +284,7 @@ fn held(ctx: Context<'_>, feature: &Feature, usage: Use, decision: Decision, dea
         overshoot: feature.overshoot,
         expiry_charges: feature.expiry_charges.clone(),
         life_max: feature.hold_life_max,
+        capacity: ctx.offers.iter().find(|offer| offer.fits).map(|offer| Box::new(offer.held())),
     };
     let movements = taken(&decision.draws, Book::Hold(HoldId(ctx.account.seq + 1)));
     let unit = usage.credit_unit.clone();

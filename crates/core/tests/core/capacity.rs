@@ -375,7 +375,8 @@ fn a_queue_is_bounded_and_deadlines_pass() {
     let terms = PoolTerms { waiting_max: (150, 250), ..only(ClassTerms::default()) };
     let mut queue = FairQueue::default();
     let push = |queue: &mut FairQueue<u64>, account, key, deadline| {
-        queue.push(&terms, 1, waiter(seat(0, account, account, key), 100, at_ms(deadline), account))
+        let waiter = waiter(seat(0, account, account, key), 100, at_ms(deadline), account);
+        queue.push(&terms, 1, waiter).map_err(|(why, _)| why)
     };
     let first = push(&mut queue, 1, 1, 500).expect("room");
     assert_eq!(push(&mut queue, 1, 2, 500), Err(NoPlace::AccountFull), "another key is the same account");

@@ -55,7 +55,12 @@ impl World {
     }
 
     pub(crate) fn ctx(&self) -> Context<'_> {
-        Context { account: &self.account, catalog: &self.catalog, now: self.account.tick(self.now) }
+        Context {
+            account: &self.account,
+            catalog: &self.catalog,
+            now: self.account.tick(self.now),
+            offers: &[],
+        }
     }
 
     /// Folds a draft as the next record, through its bytes as a reader would.

@@ -100,6 +100,7 @@ fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::V
         core::Place::MemberCap => ("member_cap", None),
         core::Place::Overdraft => ("overdraft", None),
         core::Place::Account => ("account", None),
+        core::Place::Pool => ("pool", None),
     };
     let (verdict, reason) = match v.verdict {
         core::Verdict::Passed => ("passed", None),
@@ -116,6 +117,7 @@ fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::V
             (&*meters, false)
         }
         (core::Place::Allowance, _) => allowance_of(usage),
+        (core::Place::Pool, _) => ("cost", false),
         _ => credits_of(usage),
     };
     let resets_at = match v.terms {
@@ -160,6 +162,7 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         Wall::Path(level) => level.as_str().to_owned(),
         Wall::Plan => "plan".to_owned(),
         Wall::Operator => "operator".to_owned(),
+        Wall::Capacity => "capacity".to_owned(),
     });
     let lifter = |by| match by {
         Lifter::Caller => "caller",

@@ -1,0 +1,488 @@
+//! The simulated world: accounts that decide with the real core, pools that are the real ones, a supply with slots and a
+//! rate, and a clock that jumps from event to event. The same trace and policy give the same run.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use headworks_core::account::{Account, Rank, Settings};
+use headworks_core::capacity::controller::{Answered, Feedback};
+use headworks_core::capacity::{Offer, Seat, Standing, TICK};
+use headworks_core::catalog::{Catalog, Feature};
+use headworks_core::ledger::HoldId;
+use headworks_core::name::{Name, Path};
+use headworks_core::operation::{self, Authorize, Context, Decided, Quantities, Request};
+use headworks_core::reason::Reason;
+use headworks_core::time::{Instant, Span};
+use headworks_engine::capacity::pool::{Cost, Leaf, Pool};
+use smallvec::SmallVec;
+
+use super::trace::{Traced, Traffic};
+use crate::bench::Failed;
+
+/// What serves the requests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Supply {
+    /// How many are served at once; more wait at the supply, first come first served. `None`: any number.
+    pub(crate) slots: Option<usize>,
+    /// How long a request takes, in microseconds, and how much longer for each output token.
+    pub(crate) service: (u64, u64),
+    /// From when on it serves how much cost a second (input + 2 x output); it refuses the rest. Empty: any.
+    pub(crate) rates: Vec<(u64, u64)>,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Still waiting or running at the end.
+    Pending,
+    /// Refused by the policy, for this reason, at this time.
+    Refused(Reason, u64),
+    /// Let in, and refused by the supply.
+    Overrun,
+    /// Served.
+    Served { start: u64, end: u64 },
+}
+
+/// What was seen at one tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub(crate) at: u64,
+    /// The rate in force in the pool.
+    pub(crate) rate: u64,
+    pub(crate) waiting: u64,
+    pub(crate) in_flight: u64,
+}
+
+/// A finished run.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// By request.
+    pub(crate) fates: Vec<Fate>,
+    /// At each tick, of the first pool.
+    pub(crate) samples: Vec<Sample>,
+    /// Slot-microseconds in which a slot was idle while somebody waited.
+    pub(crate) idle_while_waiting: u64,
+    /// Requests that went to a fallback pool.
+    pub(crate) fell_back: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Finish(usize),
+    Tick,
+    Arrival(usize),
+}
+
+struct Admitted {
+    hold: Option<HoldId>,
+    pool: Option<(usize, Arc<Leaf>, Cost)>,
+}
+
+struct World<'a> {
+    catalog: &'a Catalog,
+    feature: &'a Feature,
+    traffic: &'a Traffic,
+    supply: &'a Supply,
+    estimate: Option<u64>,
+    accounts: Vec<Account>,
+    pools: Vec<Arc<Pool<usize>>>,
+    leaves: HashMap<(usize, usize), Arc<Leaf>>,
+    running: HashMap<usize, Admitted>,
+    events: BinaryHeap<Reverse<(u64, Event)>>,
+    /// At the supply, with no free slot.
+    line: VecDeque<usize>,
+    busy: usize,
+    /// Cost the supply may still serve, in millionths, and when it was refilled.
+    tokens: (i128, u64),
+    run: Run,
+}
+
+/// Replays a trace against a policy. `estimate`: output tokens held instead of the actual ones.
+pub(crate) fn run(
+    catalog: &Catalog,
+    feature: Option<&Name>,
+    traffic: &Traffic,
+    supply: &Supply,
+    estimate: Option<u64>,
+) -> Result<Run, Failed> {
+    let mut world = World::new(catalog, feature, traffic, supply, estimate)?;
+    for (i, request) in traffic.requests.iter().enumerate() {
+        world.events.push(Reverse((request.at, Event::Arrival(i))));
+    }
+    world.events.push(Reverse((0, Event::Tick)));
+    let last = traffic.requests.last().map_or(0, |r| r.at);
+    let mut now = 0;
+    while let Some(Reverse((at, event))) = world.events.pop() {
+        world.note_idle(at - now);
+        now = at;
+        match event {
+            Event::Arrival(i) => world.arrive(i, now)?,
+            Event::Finish(i) => world.finish(i, now)?,
+            Event::Tick => {
+                world.tick(now)?;
+                let open =
+                    now < last || !world.running.is_empty() || world.pools.iter().any(|p| p.is_waited_for());
+                if open && !world.pools.is_empty() {
+                    world.events.push(Reverse((now + TICK.micros(), Event::Tick)));
+                }
+            }
+        }
+    }
+    Ok(world.run)
+}
+
+fn instant(micros: u64) -> Instant {
+    // The simulation begins at an instant whose calendar is like any other: Monday 2024-01-01, in UTC.
+    Instant::from_micros(1_704_067_200_000_000 + i64::try_from(micros).unwrap_or(i64::MAX / 2))
+}
+
+impl<'a> World<'a> {
+    fn new(
+        catalog: &'a Catalog,
+        feature: Option<&Name>,
+        traffic: &'a Traffic,
+        supply: &'a Supply,
+        estimate: Option<u64>,
+    ) -> Result<Self, Failed> {
+        let names = catalog.feature_names();
+        let name = match (feature, names.as_slice()) {
+            (Some(name), _) => name,
+            (None, [only]) => only,
+            (None, _) => return Err("the catalog has several features; name one with --feature".into()),
+        };
+        let feature =
+            catalog.feature(name.as_str()).ok_or_else(|| format!("the catalog has no feature `{name}`"))?;
+        let mut pools = Vec::new();
+        if let Some(own) = feature.pool.as_ref().and_then(|pool| catalog.pools.get_key_value(pool)) {
+            let fallbacks = own.1.fallback.iter().filter_map(|name| catalog.pools.get_key_value(name));
+            for (name, terms) in std::iter::once(own).chain(fallbacks) {
+                pools.push(Arc::new(Pool::new(name.clone(), Arc::clone(terms))));
+            }
+        }
+        let accounts =
+            traffic.clients.iter().map(|client| open(catalog, client)).collect::<Result<_, Failed>>()?;
+        Ok(Self {
+            catalog,
+            feature,
+            traffic,
+            supply,
+            estimate,
+            accounts,
+            pools,
+            leaves: HashMap::new(),
+            running: HashMap::new(),
+            events: BinaryHeap::new(),
+            line: VecDeque::new(),
+            busy: 0,
+            tokens: (0, 0),
+            run: Run { fates: vec![Fate::Pending; traffic.requests.len()], ..Run::default() },
+        })
+    }
+
+    fn request(&self, i: usize) -> Result<Traced, Failed> {
+        self.traffic.requests.get(i).copied().ok_or_else(|| "no such request".into())
+    }
+
+    fn settle_fate(&mut self, i: usize, fate: Fate) {
+        if let Some(slot) = self.run.fates.get_mut(i) {
+            *slot = fate;
+        }
+    }
+
+    fn quantities(&self, traced: &Traced, estimated: bool) -> Quantities {
+        let output = self.estimate.filter(|_| estimated).unwrap_or(traced.output_tokens);
+        let of = |meter: &Name| match meter.as_str() {
+            "input_tokens" => Some((meter.clone(), traced.input_tokens)),
+            "output_tokens" => Some((meter.clone(), output)),
+            _ => None,
+        };
+        self.feature.meters.iter().filter_map(of).collect()
+    }
+
+    fn cost(&self, pool: usize, traced: &Traced, estimated: bool) -> Option<Cost> {
+        let terms = self.pools.get(pool)?.terms();
+        let quantities = self.quantities(traced, estimated);
+        let named = || quantities.iter().map(|(m, n)| (m.as_str(), *n));
+        Some(Cost {
+            rate: terms.rate.formula.cost(named()),
+            in_flight: terms.in_flight.formula.cost(named()),
+        })
+    }
+
+    fn class(&self, client: usize, pool: usize) -> (u16, Name) {
+        let terms = self.pools.get(pool).map(|p| p.terms());
+        let named = self.traffic.clients.get(client).and_then(|c| c.class.as_ref());
+        let plan = self.accounts.get(client).and_then(|a| self.catalog.plan(a.settings.plan.as_str()));
+        let wanted = named.or(plan.and_then(|p| p.class.as_ref())).map_or("default", Name::as_str);
+        let at = terms.as_ref().and_then(|t| t.class(wanted)).unwrap_or(0);
+        let name = terms.as_ref().and_then(|t| t.classes.get(usize::from(at)).map(|(n, _)| n.clone()));
+        (at, name.unwrap_or_else(|| self.feature.name.clone()))
+    }
+
+    fn leaf(&mut self, client: usize, pool: usize) -> Result<Arc<Leaf>, Failed> {
+        if let Some(leaf) = self.leaves.get(&(client, pool)) {
+            return Ok(Arc::clone(leaf));
+        }
+        let (class, _) = self.class(client, pool);
+        let of = self.traffic.clients.get(client).ok_or("no such client")?;
+        let standing = Standing { weight: of.weight, ..Standing::default() };
+        let leaf = Arc::new(Leaf::new(Seat::new(class, of.cluster.as_ref(), &of.name, None), standing));
+        self.leaves.insert((client, pool), Arc::clone(&leaf));
+        Ok(leaf)
+    }
+
+    fn arrive(&mut self, i: usize, now: u64) -> Result<(), Failed> {
+        let traced = self.request(i)?;
+        let mut offers = Vec::new();
+        let mut taken = None;
+        for at in 0..self.pools.len() {
+            let (leaf, Some(cost)) = (self.leaf(traced.client, at)?, self.cost(at, &traced, true)) else {
+                continue;
+            };
+            let Some(pool) = self.pools.get(at).map(Arc::clone) else { continue };
+            pool.note(&leaf, cost);
+            let room = pool.take(&leaf, cost);
+            offers.push(self.offer(traced.client, at, &leaf, cost, room.is_ok()));
+            if room.is_ok() {
+                self.run.fell_back += u64::from(at > 0);
+                taken = Some((at, leaf, cost));
+                break;
+            }
+        }
+        let outcome = self.decide(i, now, &offers)?;
+        match outcome {
+            Decided::Denied(_, decision) => {
+                self.give_back(taken, now)?;
+                if decision.reason == Reason::Capacity && self.queue(i, now)? {
+                    return Ok(());
+                }
+                self.settle_fate(i, Fate::Refused(decision.reason, now));
+                Ok(())
+            }
+            granted => self.admit(i, granted, taken, now),
+        }
+    }
+
+    fn offer(&self, client: usize, pool: usize, leaf: &Leaf, cost: Cost, fits: bool) -> Offer {
+        let name = self.pools.get(pool).map_or_else(|| self.feature.name.clone(), |p| p.name.clone());
+        Offer {
+            pool: name,
+            class: self.class(client, pool).1,
+            fits,
+            used: leaf.in_flight(),
+            cost: cost.rate,
+            in_flight: cost.in_flight,
+            revocable: false,
+            at: None,
+        }
+    }
+
+    fn decide(&mut self, i: usize, now: u64, offers: &[Offer]) -> Result<Decided, Failed> {
+        let traced = self.request(i)?;
+        let ask = Authorize {
+            request: Request {
+                feature: self.feature.name.clone(),
+                path: Path::default(),
+                dimensions: SmallVec::new(),
+                quantities: self.quantities(&traced, true),
+                consented: true,
+            },
+            minimum: None,
+            life: Some(self.feature.hold_life_max),
+            settle_now: !self.feature.ledger,
+        };
+        let account = self.accounts.get(traced.client).ok_or("no such client")?;
+        let now = account.tick(instant(now));
+        let ctx = Context { account, catalog: self.catalog, now, offers };
+        operation::authorize(ctx, &ask).map_err(|e| e.to_string().into())
+    }
+
+    /// Waits in the queue of the first pool, when its class lets it.
+    fn queue(&mut self, i: usize, now: u64) -> Result<bool, Failed> {
+        let traced = self.request(i)?;
+        let (leaf, Some(cost)) = (self.leaf(traced.client, 0)?, self.cost(0, &traced, true)) else {
+            return Ok(false);
+        };
+        let Some(pool) = self.pools.first() else { return Ok(false) };
+        let wait_max = pool.terms().class_at(leaf.seat.class).map_or(Span::ZERO, |c| c.wait_max);
+        if wait_max == Span::ZERO {
+            return Ok(false);
+        }
+        let (now, deadline) = (instant(now), instant(now).after(wait_max));
+        Ok(pool.wait(&leaf, cost, now, deadline, i).is_ok())
+    }
+
+    fn admit(
+        &mut self,
+        i: usize,
+        decided: Decided,
+        taken: Option<(usize, Arc<Leaf>, Cost)>,
+        now: u64,
+    ) -> Result<(), Failed> {
+        let client = self.request(i)?.client;
+        let account = self.accounts.get_mut(client).ok_or("no such client")?;
+        let at = account.tick(instant(now));
+        let hold = match decided {
+            Decided::Granted(draft) => {
+                let record = draft.into_record(account, at, None, None);
+                account.apply(&record, [0; 32]).map_err(|e| e.to_string())?;
+                Some(HoldId(record.seq))
+            }
+            Decided::Counted(usage, decision) => {
+                account.count_volatile(&usage, &decision, at);
+                None
+            }
+            Decided::Denied(..) => return Err("a denied request is not let in".into()),
+        };
+        self.running.insert(i, Admitted { hold, pool: taken });
+        if self.supply.slots.is_some_and(|slots| self.busy >= slots) {
+            self.line.push_back(i);
+            return Ok(());
+        }
+        self.start(i, now)
+    }
+
+    fn start(&mut self, i: usize, now: u64) -> Result<(), Failed> {
+        let traced = self.request(i)?;
+        if !self.supply_serves(&traced, now) {
+            self.settle_fate(i, Fate::Overrun);
+            return self.end(i, now, None);
+        }
+        self.busy += 1;
+        let (base, each) = self.supply.service;
+        let end = now + base + each * traced.output_tokens;
+        self.settle_fate(i, Fate::Served { start: now, end });
+        self.events.push(Reverse((end, Event::Finish(i))));
+        Ok(())
+    }
+
+    /// Whether the supply has rate left: a bucket of a quarter of a second, like a provider's own limiter.
+    fn supply_serves(&mut self, traced: &Traced, now: u64) -> bool {
+        let Some((_, rate)) = self.supply.rates.iter().rev().find(|(from, _)| *from <= now) else {
+            return true;
+        };
+        let (left, since) = self.tokens;
+        let refilled = left + i128::from(*rate) * i128::from(now - since);
+        let left = refilled.min(i128::from(*rate) * 250_000);
+        let cost = i128::from(service_of(traced)) * 1_000_000;
+        let serves = left > 0;
+        self.tokens = (if serves { left - cost } else { left }, now);
+        serves
+    }
+
+    fn finish(&mut self, i: usize, now: u64) -> Result<(), Failed> {
+        self.busy -= 1;
+        let traced = self.request(i)?;
+        self.end(i, now, Some(service_of(&traced)))?;
+        while self.supply.slots.is_none_or(|slots| self.busy < slots) {
+            let Some(next) = self.line.pop_front() else { break };
+            self.start(next, now)?;
+        }
+        Ok(())
+    }
+
+    /// A request ends: its hold is settled, its room is free, and the pool hears what the supply answered.
+    fn end(&mut self, i: usize, now: u64, served: Option<u64>) -> Result<(), Failed> {
+        let Some(admitted) = self.running.remove(&i) else { return Ok(()) };
+        let traced = self.request(i)?;
+        let actual = self.quantities(&traced, false);
+        let account = self.accounts.get_mut(traced.client).ok_or("no such client")?;
+        if let Some(hold) = admitted.hold {
+            let at = account.tick(instant(now));
+            let ctx = Context { account, catalog: self.catalog, now: at, offers: &[] };
+            let draft = match served {
+                Some(_) => operation::settle(ctx, hold, &actual),
+                None => operation::release(ctx, hold),
+            };
+            let record = draft.map_err(|e| e.to_string())?.into_record(account, at, None, None);
+            account.apply(&record, [0; 32]).map_err(|e| e.to_string())?;
+        }
+        let Some((at, leaf, cost)) = admitted.pool else { return Ok(()) };
+        let used = match served {
+            Some(_) => self.cost(at, &traced, false).map_or(0, |c| c.rate),
+            None => 0,
+        };
+        if let Some(pool) = self.pools.get(at) {
+            let answered = if served.is_some() { Answered::Served } else { Answered::Congested };
+            let told = Feedback { answered, cost: used, first_output: None, limit: None, retry_at: None };
+            pool.feedback(told, instant(now));
+            pool.end(&leaf, cost, used);
+        }
+        self.pump(now)
+    }
+
+    fn give_back(&mut self, taken: Option<(usize, Arc<Leaf>, Cost)>, now: u64) -> Result<(), Failed> {
+        let Some((at, leaf, cost)) = taken else { return Ok(()) };
+        if let Some(pool) = self.pools.get(at) {
+            pool.end(&leaf, cost, 0);
+        }
+        self.pump(now)
+    }
+
+    fn tick(&mut self, now: u64) -> Result<(), Failed> {
+        for pool in &self.pools {
+            pool.tick(instant(now));
+        }
+        if let Some(view) = self.pools.first().map(|p| p.view()) {
+            let rate = view.rate.unwrap_or(0);
+            self.run.samples.push(Sample { at: now, rate, waiting: view.waiting, in_flight: view.in_flight });
+        }
+        self.pump(now)
+    }
+
+    fn pump(&mut self, now: u64) -> Result<(), Failed> {
+        for at in 0..self.pools.len() {
+            let Some(pool) = self.pools.get(at).map(Arc::clone) else { continue };
+            let pumped = pool.pump(instant(now));
+            for i in pumped.late {
+                self.settle_fate(i, Fate::Refused(Reason::Capacity, now));
+            }
+            for (leaf, cost, i) in pumped.admitted {
+                let client = self.request(i)?.client;
+                let offer = self.offer(client, at, &leaf, cost, true);
+                match self.decide(i, now, &[offer])? {
+                    Decided::Denied(_, decision) => {
+                        pool.end(&leaf, cost, 0);
+                        self.settle_fate(i, Fate::Refused(decision.reason, now));
+                    }
+                    granted => self.admit(i, granted, Some((at, leaf, cost)), now)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note_idle(&mut self, span: u64) {
+        let Some(slots) = self.supply.slots else { return };
+        let waits = self.pools.iter().any(|p| p.is_waited_for());
+        if waits && self.busy < slots {
+            self.run.idle_while_waiting += span * u64::try_from(slots - self.busy).unwrap_or(0);
+        }
+    }
+}
+
+/// The service a request is worth: input + 2 x output tokens.
+pub(crate) fn service_of(traced: &Traced) -> u64 {
+    traced.input_tokens + 2 * traced.output_tokens
+}
+
+fn open(catalog: &Catalog, client: &super::trace::Client) -> Result<Account, Failed> {
+    let plan = client.plan.as_ref().or(catalog.default_plan.as_ref());
+    let plan = plan.ok_or("the catalog has no default_plan and the trace names no plan")?.clone();
+    let mut account = Account::empty(client.name.clone());
+    let at = instant(0).before(Span::from_secs(1));
+    let rank = Rank {
+        class: client.class.clone(),
+        cluster: client.cluster.clone(),
+        weight: client.weight,
+        floor: 0,
+        max: None,
+    };
+    let settings = Settings { rank: Some(Box::new(rank)), ..Settings::new(plan, at) };
+    let ctx = Context { account: &account, catalog, now: at, offers: &[] };
+    let record =
+        operation::open(ctx, settings).map_err(|e| e.to_string())?.into_record(&account, at, None, None);
+    account.apply(&record, [0; 32]).map_err(|e| e.to_string())?;
+    Ok(account)
+}

@@ -1,0 +1,226 @@
+//! Capacity pools of a catalog: their terms, and who refers to them.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use super::compile::{Check, one_of};
+use super::source::{CatalogSource, ClassSource, PoolSource};
+use super::{Feature, is_requests};
+use crate::capacity::{ClassTerms, Dimension, Formula, Learn, PoolTerms};
+use crate::ledger::REQUESTS;
+use crate::name::Name;
+use crate::time::Span;
+
+/// The class of requests whose plan and account name none.
+pub(crate) const DEFAULT_CLASS: &str = "default";
+
+/// Longest a request may wait for capacity.
+pub const WAIT_MAX: Span = Span::from_secs(3_600);
+
+/// Most of a second's capacity that may wait, when the catalog says nothing: a minute of it, ten seconds of one account.
+const WAITING_S: (u64, u64) = (10, 60);
+
+pub(super) fn pools(source: &CatalogSource, check: &mut Check) -> BTreeMap<Name, Arc<PoolTerms>> {
+    check.key("pools", |c| {
+        let compiled = source
+            .pools
+            .iter()
+            .map(|(name, p)| (name.clone(), Arc::new(c.key(name.as_str(), |c| pool(source, name, p, c)))));
+        compiled.collect()
+    })
+}
+
+fn pool(source: &CatalogSource, name: &Name, p: &PoolSource, check: &mut Check) -> PoolTerms {
+    if p.rate.is_none() && p.in_flight.is_none() {
+        check.wrong(
+            "a pool without `rate` and `in_flight` limits nothing",
+            "set one of them, or remove the pool",
+        );
+    }
+    for (key, limit) in [("rate", p.rate), ("in_flight", p.in_flight)] {
+        if limit.is_some_and(|l| l == 0 || l > crate::capacity::COST_MAX) {
+            check.key(key, |c| c.wrong("a capacity is 1 to 1000000000000", "write for example 400000"));
+        }
+    }
+    check.key("fallback", |c| {
+        for (i, other) in p.fallback.iter().enumerate() {
+            if other == name || !source.pools.contains_key(other) {
+                c.item(i, |c| {
+                    let others = source.pools.keys().filter(|n| *n != name);
+                    c.wrong(alloc::format!("there is no other pool `{other}`"), one_of(others));
+                });
+            }
+        }
+    });
+    let learn = p.learn.as_ref().map(|l| {
+        let guess = p.rate.unwrap_or(0);
+        if l.floor == 0 || l.floor > guess || guess > l.ceiling {
+            check.key("learn", |c| {
+                c.wrong(
+                    "a learned rate needs 1 <= floor <= rate <= ceiling",
+                    "set `rate` to a first guess between them",
+                );
+            });
+        }
+        Learn { floor: l.floor, ceiling: l.ceiling }
+    });
+    let cost = formula(source, "cost", p.cost.as_ref(), check);
+    let rate = Dimension { limit: p.rate, formula: cost.clone() };
+    let in_flight = match &p.in_flight_cost {
+        None => cost,
+        given => formula(source, "in_flight_cost", given.as_ref(), check),
+    };
+    let supply = p.rate.or(p.in_flight).unwrap_or(1);
+    PoolTerms {
+        rate,
+        in_flight: Dimension { limit: p.in_flight, formula: in_flight },
+        learn,
+        fallback: p.fallback.clone(),
+        points_s_max: p.points_seconds_max,
+        waiting_max: (
+            p.waiting_max_per_account.unwrap_or(supply.saturating_mul(WAITING_S.0)),
+            p.waiting_max.unwrap_or(supply.saturating_mul(WAITING_S.1)),
+        ),
+        classes: classes(p, check),
+    }
+}
+
+/// What a request costs: as written, or tokens as they weigh on a model.
+fn formula(
+    source: &CatalogSource,
+    key: &str,
+    given: Option<&BTreeMap<Name, u32>>,
+    check: &mut Check,
+) -> Formula {
+    let Some(given) = given else {
+        let usual = [("input_tokens", 1), ("output_tokens", 2)];
+        let known = |(meter, factor): (&str, u32)| {
+            source.meters.get_key_value(meter).map(|(name, _)| (name.clone(), factor))
+        };
+        let tokens: Vec<_> = usual.into_iter().filter_map(known).collect();
+        return Formula(if tokens.is_empty() { alloc::vec![(requests(), 1)] } else { tokens });
+    };
+    check.key(key, |c| {
+        for meter in given.keys().filter(|m| !source.meters.contains_key(*m) && !is_requests(m)) {
+            c.key(meter.as_str(), |c| {
+                c.wrong(alloc::format!("there is no meter `{meter}`"), one_of(source.meters.keys()));
+            });
+        }
+        if given.values().all(|factor| *factor == 0) {
+            c.wrong("every request would cost nothing", "give at least one meter a factor above zero");
+        }
+    });
+    Formula(given.iter().map(|(meter, factor)| (meter.clone(), *factor)).collect())
+}
+
+fn requests() -> Name {
+    Name::new(REQUESTS).unwrap_or_else(|_| unreachable!("`{REQUESTS}` is a name"))
+}
+
+fn classes(p: &PoolSource, check: &mut Check) -> Vec<(Name, ClassTerms)> {
+    if p.classes.is_empty() {
+        let default =
+            Name::new(DEFAULT_CLASS).unwrap_or_else(|_| unreachable!("`{DEFAULT_CLASS}` is a name"));
+        return alloc::vec![(default, ClassTerms::default())];
+    }
+    check.key("classes", |c| {
+        let floors: u32 = p.classes.values().filter_map(|class| class.floor_percent).map(u32::from).sum();
+        if floors > 100 {
+            c.wrong(alloc::format!("the floors add up to {floors} %"), "lower them to 100 % together");
+        }
+        let compiled =
+            p.classes.iter().map(|(name, s)| (name.clone(), c.key(name.as_str(), |c| class(s, c))));
+        compiled.collect()
+    })
+}
+
+fn class(s: &ClassSource, check: &mut Check) -> ClassTerms {
+    let usual = ClassTerms::default();
+    let percents = [
+        ("floor_percent", s.floor_percent),
+        ("lend_percent", s.lend_percent),
+        ("borrow_percent", s.borrow_percent),
+        ("starvation_percent", s.starvation_percent),
+    ];
+    for (key, percent) in percents {
+        if percent.is_some_and(|p| p > 100) {
+            check.key(key, |c| c.wrong("a percentage is 0 to 100", "write for example 20"));
+        }
+    }
+    if s.weight == Some(0) {
+        check.key("weight", |c| c.wrong("a weight is above zero", "write 1 or more"));
+    }
+    if s.wait_max.is_some_and(|w| w > WAIT_MAX) {
+        check.key("wait_max", |c| c.wrong("a request waits at most 1h", "write for example \"10s\""));
+    }
+    ClassTerms {
+        priority: s.priority.unwrap_or(usual.priority),
+        weight: s.weight.unwrap_or(usual.weight),
+        floor_percent: s.floor_percent.unwrap_or(usual.floor_percent),
+        lend_percent: s.lend_percent.unwrap_or(usual.lend_percent),
+        borrow_percent: s.borrow_percent.unwrap_or(usual.borrow_percent),
+        starvation_percent: s.starvation_percent.unwrap_or(usual.starvation_percent),
+        wait_max: s.wait_max.unwrap_or(usual.wait_max),
+    }
+}
+
+/// Features name pools that are there and that they cost something in; plans name classes that those pools have.
+pub(super) fn check_references(
+    source: &CatalogSource,
+    pools: &BTreeMap<Name, Arc<PoolTerms>>,
+    features: &HashMap<Name, Feature>,
+    check: &mut Check,
+) {
+    for (name, feature) in &source.features {
+        let Some(wanted) = &feature.pool else { continue };
+        check.key("features", |c| {
+            c.key(name.as_str(), |c| {
+                c.key("pool", |c| match pools.get(wanted) {
+                    None => c.wrong(alloc::format!("there is no pool `{wanted}`"), one_of(pools.keys())),
+                    Some(terms) => check_cost(feature.meters.as_slice(), wanted, terms, c),
+                });
+            });
+        });
+    }
+    for (name, plan) in &source.plans {
+        let used: BTreeSet<&Name> =
+            plan.features.iter().filter_map(|f| features.get(f)?.pool.as_ref()).collect();
+        for pool in used {
+            check_class(source, name, plan.class.as_ref(), pool, check);
+        }
+    }
+}
+
+fn check_cost(meters: &[Name], pool: &Name, terms: &PoolTerms, check: &mut Check) {
+    let counts = |formula: &Formula| {
+        formula.0.iter().any(|(meter, factor)| *factor > 0 && (is_requests(meter) || meters.contains(meter)))
+    };
+    if !counts(&terms.rate.formula) || !counts(&terms.in_flight.formula) {
+        check.wrong(
+            alloc::format!("no meter of the feature costs anything in pool `{pool}`"),
+            "name one of its meters, or requests, in the pool's `cost`",
+        );
+    }
+}
+
+fn check_class(source: &CatalogSource, plan: &Name, class: Option<&Name>, pool: &Name, check: &mut Check) {
+    let Some(classes) = source.pools.get(pool).map(|p| &p.classes) else { return };
+    let wanted = class.map_or(DEFAULT_CLASS, Name::as_str);
+    let is_there = classes.contains_key(wanted) || (classes.is_empty() && wanted == DEFAULT_CLASS);
+    if !is_there {
+        let fix = if classes.is_empty() {
+            "remove `class`, or give the pool this class".to_owned()
+        } else {
+            one_of(classes.keys())
+        };
+        check.key("plans", |c| {
+            c.key(plan.as_str(), |c| {
+                c.key("class", |c| c.wrong(alloc::format!("pool `{pool}` has no class `{wanted}`"), fix));
+            });
+        });
+    }
+}

@@ -1,0 +1,3 @@
+//! Capacity pools at run time.
+
+pub mod pool;
