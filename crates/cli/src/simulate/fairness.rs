@@ -77,6 +77,7 @@ const ARENA: &str = include_str!("../../demo/vtc_lmsys_arena_27clients.csv");
 /// The server of the published comparisons: 19 slots, each request 11.1 s.
 const SLOTS: usize = 19;
 const SERVICE_MICROS: u64 = 11_100_000;
+const OUTPUT_MEAN: f64 = 256.0;
 const MINUTE: u64 = 60_000_000;
 
 fn slots() -> Supply {
@@ -262,8 +263,14 @@ fn isolation() -> Measured {
     let share = SLOTS as f64 / (SERVICE_MICROS as f64 / 1e6) / 8.0;
     let mut sources: Vec<Source> = (0..7).map(|i| source(&format!("calm-{i}"), share / 2.0)).collect();
     sources.push(source("flood", share * 100.0));
-    let traffic = traffic(sources, 60 * MINUTE, 2);
-    let (_, figures) = simulate(&catalog(&slot_pool("1h"), OPEN)?, &traffic, &slots())?;
+    let mut traffic = traffic(sources, 60 * MINUTE, 2);
+    // Lengths of output are exponential, and a request takes as long as its output: 11.1 s on average.
+    let mut random = Random(2);
+    for traced in &mut traffic.requests {
+        traced.output_tokens = (random.exponential(OUTPUT_MEAN) as u64).max(1);
+    }
+    let supply = Supply { service: (0, SERVICE_MICROS / OUTPUT_MEAN as u64), ..slots() };
+    let (_, figures) = simulate(&catalog(&slot_pool("1h"), OPEN)?, &traffic, &supply)?;
     let (calm, flood) = figures.clients.split_at(7);
     let lost: u64 = calm.iter().map(|c| c.refused).sum();
     let wait = calm.iter().map(|c| c.wait_p99_s).fold(0.0, f64::max);
@@ -365,14 +372,25 @@ fn service_of_client(report: &Report, name: &str) -> f64 {
     report.clients.iter().filter(|c| c.client.starts_with(name)).map(|c| c.service as f64).sum()
 }
 
+/// Service begun by the clients of this name after five minutes: before, slots were free for whoever came first.
+fn steady_service(traffic: &Traffic, run: &Run, name: &str) -> f64 {
+    let horizon = traffic.requests.last().map_or(0, |r| r.at);
+    let served = traffic.requests.iter().zip(&run.fates).filter(|(traced, fate)| {
+        let own = traffic.clients.get(traced.client).is_some_and(|c| c.name.as_str().starts_with(name));
+        own && matches!(fate, Fate::Served { start, .. } if (5 * MINUTE..=horizon).contains(start))
+    });
+    served.map(|(traced, _)| world::service_of(traced) as f64).sum()
+}
+
 /// One of four backlogged accounts asks for 2 to 100 times as much.
 fn truthfulness() -> Measured {
     let catalog = catalog(&slot_pool("1h"), OPEN)?;
     let run = |factor: f64| -> Result<f64, Failed> {
         let mut sources: Vec<Source> = (0..3).map(|i| source(&format!("true-{i}"), 0.6)).collect();
         sources.push(source("loud", 0.6 * factor));
-        let (_, figures) = simulate(&catalog, &traffic(sources, 20 * MINUTE, 5), &slots())?;
-        Ok(service_of_client(&figures, "loud"))
+        let traffic = traffic(sources, 60 * MINUTE, 5);
+        let run = world::run(&catalog, None, &traffic, &slots(), None)?;
+        Ok(steady_service(&traffic, &run, "loud"))
     };
     let honest = run(1.0)?;
     let mut most = f64::MIN;
@@ -393,8 +411,9 @@ fn sybil() -> Measured {
             one.client.cluster = Name::new("one-card").ok();
             sources.push(one);
         }
-        let (_, figures) = simulate(&catalog, &traffic(sources, 20 * MINUTE, 6), &slots())?;
-        Ok(service_of_client(&figures, "many"))
+        let traffic = traffic(sources, 60 * MINUTE, 6);
+        let run = world::run(&catalog, None, &traffic, &slots(), None)?;
+        Ok(steady_service(&traffic, &run, "many"))
     };
     let one = run(1)?;
     let mut most = f64::MIN;

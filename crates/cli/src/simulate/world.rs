@@ -399,13 +399,16 @@ impl<'a> World<'a> {
             account.apply(&record, [0; 32]).map_err(|e| e.to_string())?;
         }
         let Some((at, leaf, cost)) = admitted.pool else { return Ok(()) };
-        let used = match served {
-            Some(_) => self.cost(at, &traced, false).map_or(0, |c| c.rate),
-            None => 0,
-        };
+        let used = served.and_then(|_| self.cost(at, &traced, false)).map(|c| c.rate);
         if let Some(pool) = self.pools.get(at) {
             let answered = if served.is_some() { Answered::Served } else { Answered::Congested };
-            let told = Feedback { answered, cost: used, first_output: None, limit: None, retry_at: None };
+            let told = Feedback {
+                answered,
+                cost: used.unwrap_or(cost.rate),
+                first_output: None,
+                limit: None,
+                retry_at: None,
+            };
             pool.feedback(told, instant(now));
             pool.end(&leaf, cost, used);
         }
@@ -415,7 +418,7 @@ impl<'a> World<'a> {
     fn give_back(&mut self, taken: Option<(usize, Arc<Leaf>, Cost)>, now: u64) -> Result<(), Failed> {
         let Some((at, leaf, cost)) = taken else { return Ok(()) };
         if let Some(pool) = self.pools.get(at) {
-            pool.end(&leaf, cost, 0);
+            pool.end(&leaf, cost, Some(0));
         }
         self.pump(now)
     }
@@ -443,7 +446,7 @@ impl<'a> World<'a> {
                 let offer = self.offer(client, at, &leaf, cost, true);
                 match self.decide(i, now, &[offer])? {
                     Decided::Denied(_, decision) => {
-                        pool.end(&leaf, cost, 0);
+                        pool.end(&leaf, cost, Some(0));
                         self.settle_fate(i, Fate::Refused(decision.reason, now));
                     }
                     granted => self.admit(i, granted, Some((at, leaf, cost)), now)?,

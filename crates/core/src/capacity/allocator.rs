@@ -24,6 +24,8 @@ pub struct Load {
     pub offered: u64,
     /// Cost that waits.
     pub waiting: u64,
+    /// Cost that was let in ahead of its share and is not yet made up for.
+    pub owed: u64,
     /// Most cost in flight that was asked for at once: what is in flight, waits, or was refused.
     pub in_flight: u64,
 }
@@ -54,7 +56,7 @@ pub enum Why {
 pub struct Share {
     /// Cost a second.
     pub rate: u64,
-    /// Cost that may be saved up: what the rate brings in a quarter of a second.
+    /// Cost that may be saved up for requests that come together: ten seconds of what its weight would bring it now.
     pub burst: u64,
     /// Cost in flight, in thousandths.
     pub in_flight_milli: u64,
@@ -137,19 +139,19 @@ impl Allocator {
             places = places.max(member.place + 1);
             true
         });
-        let rates = self.share_out(terms, capacity.rate, Aspect::Rate, span);
-        let in_flight = self.share_out(terms, capacity.in_flight, Aspect::InFlight, span);
+        let (rates, bursts) = self.share_out(terms, capacity.rate, Aspect::Rate, span);
+        let (in_flight, _) = self.share_out(terms, capacity.in_flight, Aspect::InFlight, span);
         let mut table = Table::default();
         table.shares.resize(usize::try_from(places).unwrap_or(usize::MAX), Share::default());
         table.classes.resize(terms.classes.len(), (0, 0));
-        let shares = self.members.iter().zip(rates.iter().zip(&in_flight));
-        for (member, (rate, in_flight)) in shares {
+        let shares = rates.iter().zip(&in_flight).zip(&bursts);
+        for (member, ((rate, in_flight), burst)) in self.members.iter().zip(shares) {
             if let Some((r, f)) = table.classes.get_mut(usize::from(member.seat.class)) {
                 (*r, *f) = (r.saturating_add(*rate), f.saturating_add(*in_flight));
             }
             let place = usize::try_from(member.place).ok().and_then(|at| table.shares.get_mut(at));
             if let Some(share) = place {
-                *share = member.share(terms, *rate, *in_flight);
+                *share = Share { burst: *burst, ..member.share(terms, *rate, *in_flight) };
             }
         }
         table
@@ -171,9 +173,11 @@ impl Allocator {
         capacity: Option<u64>,
         aspect: Aspect,
         span: Span,
-    ) -> Vec<u64> {
+    ) -> (Vec<u64>, Vec<u64>) {
         let demands: Vec<u64> = self.members.iter().map(|m| m.demand(aspect)).collect();
-        let Some(capacity) = capacity else { return demands };
+        let Some(capacity) = capacity else {
+            return (demands, alloc::vec![u64::MAX; self.members.len()]);
+        };
         let capacity = match aspect {
             Aspect::Rate => capacity,
             Aspect::InFlight => capacity.saturating_mul(MILLI),
@@ -183,6 +187,8 @@ impl Allocator {
         let classes = tree.groups(0..self.members.len(), |seat| u128::from(seat.class));
         let shares = share_among_classes(capacity, terms, &classes, |i| tree.class(&self.members, i));
         let mut out = alloc::vec![0; self.members.len()];
+        let mut bursts = alloc::vec![1; self.members.len()];
+        let left = capacity.saturating_sub(shares.iter().sum());
         for (group, share) in classes.iter().zip(shares) {
             match points {
                 (Some(seconds), true) => {
@@ -196,8 +202,11 @@ impl Allocator {
                 }
                 _ => tree.descend(group.clone(), share, Depth::Clusters, &mut out),
             }
+            if aspect == Aspect::Rate {
+                tree.bursts(group.clone(), share.saturating_add(left), &out, &mut bursts);
+            }
         }
-        out
+        (out, bursts)
     }
 }
 
@@ -215,7 +224,7 @@ impl Member {
         let a_second = u128::from(asked) * 1_000_000 / u128::from(span.micros().max(1));
         let a_second = u64::try_from(a_second).unwrap_or(u64::MAX);
         let eases = |before: u64| before - before.div_ceil(8);
-        self.rate = a_second.max(eases(self.rate));
+        self.rate = a_second.max(eases(self.rate)).max(load.owed);
         self.in_flight = load.in_flight.saturating_mul(MILLI).max(eases(self.in_flight));
     }
 
@@ -248,6 +257,9 @@ struct Tree<'a> {
     demands: &'a [u64],
     aspect: Aspect,
 }
+
+/// Seconds of its share that a seat may save up.
+const BURST_S: u128 = 10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
@@ -309,6 +321,30 @@ impl Tree<'_> {
             demand = demand.saturating_add(self.claim(cluster).demand);
         }
         (class, demand)
+    }
+
+    /// What may be saved up: by weight at the level that the class's unmet identities are filled to; when all are met, at the
+    /// level that everything the class could have would fill them to.
+    fn bursts(&self, class: Range, available: u64, shares: &[u64], out: &mut [u64]) {
+        let clusters = self.clusters(class);
+        let (mut unmet, mut weights) = (None, 0_u128);
+        for cluster in &clusters {
+            let claim = self.claim(cluster.clone());
+            let got: u64 = shares.get(cluster.clone()).map_or(0, |s| s.iter().sum());
+            weights += u128::from(claim.weight);
+            if got < claim.demand {
+                let level = u128::from(got) * 1_000 / u128::from(claim.weight);
+                unmet = Some(unmet.map_or(level, |u: u128| u.max(level)));
+            }
+        }
+        let level = unmet.unwrap_or(u128::from(available) * 1_000 / weights.max(1));
+        for cluster in clusters {
+            let weight = u128::from(self.claim(cluster.clone()).weight);
+            let seats = u128::try_from(cluster.len()).unwrap_or(1);
+            let burst = level * weight * BURST_S / 1_000 / seats;
+            let burst = u64::try_from(burst).unwrap_or(u64::MAX).max(1);
+            out.get_mut(cluster).into_iter().flatten().for_each(|slot| *slot = burst);
+        }
     }
 
     /// Shares out what a node has among its children, down to the keys.

@@ -36,7 +36,7 @@ pub enum Answered {
 pub struct Feedback {
     /// What came of it.
     pub answered: Answered,
-    /// Its cost, when served.
+    /// Its cost.
     pub cost: u64,
     /// Until the first output.
     pub first_output: Option<Span>,
@@ -54,7 +54,7 @@ pub struct Controller {
     /// The rate at which congestion was last met.
     peak: u64,
     growth: u64,
-    window_ends: Option<Instant>,
+    window_began: Option<Instant>,
     served: u64,
     congested: u64,
     delivered: u64,
@@ -85,7 +85,7 @@ impl Controller {
             bounds,
             peak: u64::MAX,
             growth: GROWTH.0,
-            window_ends: None,
+            window_began: None,
             served: 0,
             congested: 0,
             delivered: 0,
@@ -152,12 +152,12 @@ impl Controller {
 
     /// Ends the window when its time has come, and adapts the rate to it.
     pub fn advance(&mut self, now: Instant, usage: Usage) {
-        let ends = *self.window_ends.get_or_insert(now.after(WINDOW));
-        if now < ends {
+        let began = *self.window_began.get_or_insert(now);
+        let length = now.since(began).micros();
+        if length < WINDOW.micros() {
             return;
         }
-        let length = WINDOW.micros() + now.since(ends).micros();
-        self.window_ends = Some(now.after(WINDOW));
+        self.window_began = Some(now);
         let delivered = u128::from(self.delivered) * 1_000_000 / u128::from(length);
         let delivered = u64::try_from(delivered).unwrap_or(u64::MAX);
         if self.is_congested(usage) {

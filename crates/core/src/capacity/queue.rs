@@ -57,7 +57,8 @@ struct Node {
     weight: u128,
     /// Service received, for its weight.
     served: u128,
-    /// The least service of a child when one was last chosen: where those who come back begin.
+    /// Virtual time: where the child that was served last stood before. Those who come back begin here, so that whoever comes
+    /// to a queue with one flooder in it is next.
     clock: u128,
     children: BTreeMap<u128, NodeId>,
     /// Children with work, by service.
@@ -211,6 +212,17 @@ impl<W> FairQueue<W> {
         node.backlog.first().and_then(|(_, at)| self.node(*at)).map_or(0, |child| self.head_cost(child))
     }
 
+    /// Who is next of one seat.
+    #[must_use]
+    pub fn first_of(&self, terms: &PoolTerms, seat: Seat) -> Option<(WaiterId, &Waiter<W>)> {
+        let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
+        let steps = [u128::from(band), u128::from(seat.class), seat.cluster, seat.account, seat.key];
+        let down = |at: NodeId, id: &u128| self.node(at)?.children.get(id).copied();
+        let key = steps.iter().try_fold(ROOT, down)?;
+        let (_, id) = self.node(key)?.waiting.first()?;
+        self.waiters.get(id).map(|(waiter, _)| (*id, waiter))
+    }
+
     /// Takes one out: it was admitted, gave up or went away.
     pub fn take(&mut self, id: WaiterId) -> Option<Waiter<W>> {
         let (waiter, key) = self.waiters.remove(&id)?;
@@ -259,9 +271,8 @@ impl<W> FairQueue<W> {
             if parent_node.backlog.remove(&(before, at)) {
                 parent_node.backlog.insert((after, at));
             }
-            // Those who come back begin where whoever was served last stood before.
-            parent_node.clock =
-                parent_node.clock.max(parent_node.backlog.first().map_or(before, |(least, _)| *least));
+            let least = parent_node.backlog.first().map_or(before, |(least, _)| *least);
+            parent_node.clock = parent_node.clock.max(before.min(least));
             at = parent;
         }
     }
@@ -360,10 +371,9 @@ impl<W> FairQueue<W> {
         while at != ROOT {
             let Some(parent) = self.node(at).map(|n| n.parent) else { return };
             let was_backlogged = self.node(parent).is_some_and(Node::is_backlogged);
-            let Some(parent_node) = self.node(parent) else { return };
-            let least = parent_node.backlog.first().map_or(parent_node.clock, |(least, _)| *least);
+            let Some(clock) = self.node(parent).map(|n| n.clock) else { return };
             let Some(node) = self.node_mut(at) else { return };
-            node.served = node.served.max(least);
+            node.served = node.served.max(clock);
             let served = node.served;
             if let Some(parent_node) = self.node_mut(parent) {
                 parent_node.backlog.insert((served, at));
@@ -385,9 +395,6 @@ impl<W> FairQueue<W> {
             let (parent, served) = (node.parent, node.served);
             if let Some(parent_node) = self.node_mut(parent) {
                 parent_node.backlog.remove(&(served, at));
-                parent_node.clock = parent_node
-                    .clock
-                    .max(served.min(parent_node.backlog.first().map_or(served, |(least, _)| *least)));
             }
             at = parent;
         }

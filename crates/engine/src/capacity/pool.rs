@@ -7,6 +7,7 @@
 //! once, whoever goes away (`a_caller_that_leaves_gives_its_place_back`).
 //! Units: cost; cost in flight in thousandths where a share says so.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +21,8 @@ use headworks_core::time::{Instant, Span};
 
 /// Ticks without work after which a seat leaves the allocator.
 const IDLE_TICKS: u32 = 100;
+/// Service is averaged over so many ticks in which somebody waits: requests are long against a tick, and may end together.
+const DRAIN_TICKS: u64 = 256;
 const NO_BAND: u8 = u8::MAX;
 const NO_LIMIT: u64 = u64::MAX;
 const NO_PLACE: u32 = u32::MAX;
@@ -94,6 +97,7 @@ impl Leaf {
         Load {
             offered: self.offered.swap(0, Relaxed),
             waiting: self.waiting.load(Relaxed),
+            owed: self.level.load(Relaxed).min(0).unsigned_abs(),
             in_flight: self.wanted.swap(0, Relaxed).max(in_flight),
         }
     }
@@ -150,6 +154,20 @@ struct Inner {
     fresh: Vec<Arc<Leaf>>,
     controller: Option<Controller>,
     last_tick: Option<Instant>,
+    busy_ticks: u64,
+}
+
+/// Who waits.
+struct Queue<W> {
+    fair: FairQueue<(Arc<Leaf>, W)>,
+    /// Those inside their share come first, in the order of the allocator.
+    owed: VecDeque<Arc<Leaf>>,
+}
+
+impl<W> Default for Queue<W> {
+    fn default() -> Self {
+        Self { fair: FairQueue::default(), owed: VecDeque::new() }
+    }
 }
 
 /// A pool.
@@ -166,12 +184,14 @@ pub struct Pool<W> {
     rate: AtomicU64,
     /// Let in since the last tick.
     admitted: AtomicU64,
-    /// Cost let in a second, of late.
+    /// Cost a second that was let in while somebody waited: how fast the pool serves.
     drain: AtomicU64,
+    /// Cost a second that was let in during the last tick.
+    served: AtomicU64,
     waiting: AtomicU64,
     /// The highest band that somebody waits in.
     waiting_band: AtomicU8,
-    queue: Mutex<FairQueue<(Arc<Leaf>, W)>>,
+    queue: Mutex<Queue<W>>,
     inner: Mutex<Inner>,
 }
 
@@ -190,7 +210,7 @@ pub struct PoolView {
     pub in_flight_max: Option<u64>,
     /// Cost in flight.
     pub in_flight: u64,
-    /// Cost let in a second, of late.
+    /// Cost a second that was let in during the last tick.
     pub served: u64,
     /// How many wait.
     pub waiting: u64,
@@ -229,6 +249,7 @@ impl<W> Pool<W> {
             fresh: Vec::new(),
             controller: None,
             last_tick: None,
+            busy_ticks: 0,
         };
         let pool = Self {
             name,
@@ -240,6 +261,7 @@ impl<W> Pool<W> {
             rate: AtomicU64::new(NO_LIMIT),
             admitted: AtomicU64::new(0),
             drain: AtomicU64::new(0),
+            served: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
             waiting_band: AtomicU8::new(NO_BAND),
             queue: Mutex::default(),
@@ -279,7 +301,7 @@ impl<W> Pool<W> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue(&self) -> MutexGuard<'_, FairQueue<(Arc<Leaf>, W)>> {
+    fn queue(&self) -> MutexGuard<'_, Queue<W>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -316,7 +338,8 @@ impl<W> Pool<W> {
 
     fn fits_share(&self, leaf: &Leaf, cost: Cost) -> bool {
         let Some(share) = self.share(leaf) else { return false };
-        let rate = self.rate.load(Relaxed) == NO_LIMIT || leaf.level.load(Relaxed) > 0;
+        let is_free = self.rate.load(Relaxed) == NO_LIMIT && !self.is_waited_for();
+        let rate = is_free || leaf.level.load(Relaxed) > 0;
         let wanted = leaf.in_flight().saturating_add(cost.in_flight).saturating_mul(MILLI);
         rate && (self.in_flight_max.load(Relaxed) == NO_LIMIT
             || cost.in_flight == 0
@@ -340,13 +363,13 @@ impl<W> Pool<W> {
         } else {
             return Err(self.busy(leaf, cost));
         };
-        if !self.reserve(cost.in_flight) {
+        if !self.bears() || !self.reserve(cost.in_flight) {
             return Err(self.busy(leaf, cost));
         }
         self.charge(leaf, cost);
         if self.waiting.load(Relaxed) > 0 {
             let weight = leaf.weight.load(Relaxed);
-            self.queue().charge(&self.terms.load(), leaf.seat, weight, signed(cost.rate));
+            self.queue().fair.charge(&self.terms.load(), leaf.seat, weight, signed(cost.rate));
         }
         Ok(room)
     }
@@ -364,6 +387,12 @@ impl<W> Pool<W> {
         let borrowed =
             self.borrows(leaf) && self.fits_pool() && self.band(leaf) < self.waiting_band.load(Relaxed);
         if borrowed { Ok(Room::Borrowed) } else { Err(self.busy(leaf, cost)) }
+    }
+
+    /// Whether the supply bears more now: saved-up shares that come together pass the rate by a quarter of a second of it.
+    fn bears(&self) -> bool {
+        let rate = self.rate.load(Relaxed);
+        rate == NO_LIMIT || self.level.load(Relaxed) > -signed(rate / 4)
     }
 
     /// Adds to what is in flight, never past the limit.
@@ -387,18 +416,19 @@ impl<W> Pool<W> {
         self.in_flight.fetch_add(in_flight, Relaxed);
     }
 
-    /// A request has ended: its place is free, and its estimate is corrected to what it came to.
-    pub fn end(&self, leaf: &Leaf, estimate: Cost, actual: u64) {
+    /// A request has ended: its place is free, and its estimate is corrected to what it came to. `None`: it used nothing, but
+    /// the supply was asked; were its estimate given back, a supply that refuses would be asked again at once.
+    pub fn end(&self, leaf: &Leaf, estimate: Cost, actual: Option<u64>) {
         let less = |n: u64| Some(n.saturating_sub(estimate.in_flight));
         // Both closures always give a value.
         let _ = leaf.in_flight.fetch_update(Relaxed, Relaxed, less);
         let _ = self.in_flight.fetch_update(Relaxed, Relaxed, less);
-        let correction = signed(actual) - signed(estimate.rate);
+        let correction = actual.map_or(0, |actual| signed(actual) - signed(estimate.rate));
         leaf.level.fetch_sub(correction, Relaxed);
         self.level.fetch_sub(correction, Relaxed);
         if correction != 0 && self.waiting.load(Relaxed) > 0 {
             let weight = leaf.weight.load(Relaxed);
-            self.queue().charge(&self.terms.load(), leaf.seat, weight, correction);
+            self.queue().fair.charge(&self.terms.load(), leaf.seat, weight, correction);
         }
     }
 
@@ -417,13 +447,15 @@ impl<W> Pool<W> {
 
     /// How long one more request would wait, from what waits before it and how fast the pool serves.
     fn predict(&self, leaf: &Leaf, cost: Cost) -> Option<Span> {
-        let served = self.drain.load(Relaxed);
+        let rate = self.rate.load(Relaxed);
+        let is_rate = self.in_flight_max.load(Relaxed) == NO_LIMIT;
+        let served = if is_rate { rate } else { self.drain.load(Relaxed).min(rate) };
         if served == 0 {
             return None;
         }
         // The one being served next has to end first: half of what a request costs, on average.
         let own = takes(signed(cost.rate / 2), served);
-        let ahead = self.queue().predict(&self.terms.load(), leaf.seat, cost.rate, served)?;
+        let ahead = self.queue().fair.predict(&self.terms.load(), leaf.seat, cost.rate, served)?;
         Some(Span::from_micros(own.micros().saturating_add(ahead.micros())))
     }
 
@@ -452,10 +484,13 @@ impl<W> Pool<W> {
         };
         let mut queue = self.queue();
         let terms = self.terms.load();
-        match queue.push(&terms, leaf.weight.load(Relaxed), waiter) {
+        match queue.fair.push(&terms, leaf.weight.load(Relaxed), waiter) {
             Ok(id) => {
                 leaf.waiting.fetch_add(cost.rate, Relaxed);
                 leaf.waiting_in_flight.fetch_add(cost.in_flight, Relaxed);
+                if self.fits_share(leaf, cost) {
+                    queue.owed.push_back(Arc::clone(leaf));
+                }
                 self.publish_waiting(&queue);
                 Ok(id)
             }
@@ -463,16 +498,16 @@ impl<W> Pool<W> {
         }
     }
 
-    fn publish_waiting(&self, queue: &FairQueue<(Arc<Leaf>, W)>) {
-        self.waiting.store(u64::try_from(queue.len()).unwrap_or(u64::MAX), Relaxed);
-        let band = queue.head(&self.terms.load()).map_or(NO_BAND, |(_, head)| self.band(&head.who.0));
+    fn publish_waiting(&self, queue: &Queue<W>) {
+        self.waiting.store(u64::try_from(queue.fair.len()).unwrap_or(u64::MAX), Relaxed);
+        let band = queue.fair.head(&self.terms.load()).map_or(NO_BAND, |(_, head)| self.band(&head.who.0));
         self.waiting_band.store(band, Relaxed);
     }
 
     /// One that waited goes away.
     pub fn leave(&self, id: WaiterId) -> Option<W> {
         let mut queue = self.queue();
-        let waiter = queue.take(id)?;
+        let waiter = queue.fair.take(id)?;
         self.publish_waiting(&queue);
         drop(queue);
         Some(stopped_waiting(waiter))
@@ -486,28 +521,28 @@ impl<W> Pool<W> {
         }
         let terms = self.terms.load();
         let mut queue = self.queue();
-        pumped.late.extend(queue.take_late(now).into_iter().map(stopped_waiting));
+        pumped.late.extend(queue.fair.take_late(now).into_iter().map(stopped_waiting));
+        let Queue { fair, owed } = &mut *queue;
         let mut aside = Vec::new();
-        while let Some((id, head)) = queue.head(&terms) {
-            let (leaf, cost) = (Arc::clone(&head.who.0), Cost { rate: head.cost, in_flight: head.in_flight });
-            let in_share = self.fits_share(&leaf, cost);
+        loop {
+            let Some((id, leaf, cost, in_share)) = self.next(&terms, fair, owed) else { break };
             if !in_share && !self.borrows(&leaf) {
                 // Held back by a bound of its own: it does not hold up the others.
-                aside.extend(queue.take(id));
+                aside.extend(fair.take(id));
                 continue;
             }
-            if !(in_share || self.fits_pool()) || !self.reserve(cost.in_flight) {
+            if !(in_share && self.bears() || self.fits_pool()) || !self.reserve(cost.in_flight) {
                 break;
             }
             self.charge(&leaf, cost);
-            if let Some(waiter) = queue.take(id) {
-                queue.charge(&terms, leaf.seat, leaf.weight.load(Relaxed), signed(cost.rate));
+            if let Some(waiter) = fair.take(id) {
+                fair.charge(&terms, leaf.seat, leaf.weight.load(Relaxed), signed(cost.rate));
                 pumped.admitted.push((leaf, cost, stopped_waiting(waiter)));
             }
         }
         for waiter in aside {
             let weight = waiter.who.0.weight.load(Relaxed);
-            if let Err((_, waiter)) = queue.push(&terms, weight, waiter) {
+            if let Err((_, waiter)) = fair.push(&terms, weight, waiter) {
                 pumped.late.push(stopped_waiting(waiter));
             }
         }
@@ -515,10 +550,33 @@ impl<W> Pool<W> {
         pumped
     }
 
+    /// Who is let in next: those that wait inside their share, then whoever has been served least.
+    fn next(
+        &self,
+        terms: &PoolTerms,
+        fair: &FairQueue<(Arc<Leaf>, W)>,
+        owed: &mut VecDeque<Arc<Leaf>>,
+    ) -> Option<(WaiterId, Arc<Leaf>, Cost, bool)> {
+        let of = |head: &Waiter<(Arc<Leaf>, W)>| Cost { rate: head.cost, in_flight: head.in_flight };
+        while let Some(leaf) = owed.front() {
+            let first = fair.first_of(terms, leaf.seat).filter(|(_, head)| self.fits_share(leaf, of(head)));
+            if let Some((id, head)) = first {
+                return Some((id, Arc::clone(&head.who.0), of(head), true));
+            }
+            owed.pop_front();
+        }
+        let (id, head) = fair.head(terms)?;
+        let leaf = Arc::clone(&head.who.0);
+        let in_share = self.fits_share(&leaf, of(head));
+        Some((id, leaf, of(head), in_share))
+    }
+
     /// Takes note of what the supply answered.
     pub fn feedback(&self, feedback: Feedback, now: Instant) {
-        if let Some(controller) = &mut self.lock().controller {
+        let mut inner = self.lock();
+        if let Some(controller) = &mut inner.controller {
             controller.note(feedback, now);
+            self.learn(&mut inner, now);
         }
     }
 
@@ -533,16 +591,22 @@ impl<W> Pool<W> {
         let admitted = self.admitted.swap(0, Relaxed);
         let served =
             u64::try_from(u128::from(admitted) * 1_000_000 / u128::from(span.micros())).unwrap_or(u64::MAX);
-        let before = self.drain.load(Relaxed);
-        // Over some three seconds: requests are large against a tick.
-        self.drain.store(if before == 0 { served } else { before - before / 32 + served / 32 }, Relaxed);
-        self.learn(&mut inner, served, now);
+        self.served.store(served, Relaxed);
+        if self.is_waited_for() {
+            inner.busy_ticks = (inner.busy_ticks + 1).min(DRAIN_TICKS);
+            let before = self.drain.load(Relaxed);
+            self.drain.store(before - before / inner.busy_ticks + served / inner.busy_ticks, Relaxed);
+        }
+        self.learn(&mut inner, now);
         let rate = self.rate.load(Relaxed);
         let in_flight = self.in_flight_max.load(Relaxed);
         let limit = |n: u64| Some(n).filter(|n| *n != NO_LIMIT);
-        let capacity = Capacity { rate: limit(rate), in_flight: limit(in_flight) };
+        // Where only cost in flight is limited, what the pool serves while somebody waits is the rate there is to share.
+        let served = Some(self.drain.load(Relaxed)).filter(|drain| *drain > 0 && self.is_waited_for());
+        let capacity = Capacity { rate: limit(rate).or(served), in_flight: limit(in_flight) };
         let terms = self.terms.load();
-        inner.allot(&terms, capacity, span, &self.table);
+        let owed = inner.allot(&terms, capacity, span, &self.table);
+        self.queue().owed = owed.into();
         if rate != NO_LIMIT {
             let burst = signed(rate / 4).max(1);
             let refill = |level: i64| Some(level.saturating_add(over(rate, span)).min(burst));
@@ -550,7 +614,8 @@ impl<W> Pool<W> {
         }
     }
 
-    fn learn(&self, inner: &mut Inner, served: u64, now: Instant) {
+    fn learn(&self, inner: &mut Inner, now: Instant) {
+        let served = self.served.load(Relaxed);
         let Some(controller) = &mut inner.controller else { return };
         let (in_flight, max) = (self.in_flight.load(Relaxed), self.in_flight_max.load(Relaxed));
         let is_busy = max == NO_LIMIT || u128::from(in_flight) * 5 > u128::from(max) * 4;
@@ -574,12 +639,12 @@ impl<W> Pool<W> {
             let (rate, in_flight) = shares(i);
             (name.clone(), rate, in_flight)
         });
-        let waiting_cost = self.queue().cost();
+        let waiting_cost = self.queue().fair.cost();
         PoolView {
             rate: limit(self.rate.load(Relaxed)),
             in_flight_max: limit(self.in_flight_max.load(Relaxed)),
             in_flight: self.in_flight.load(Relaxed),
-            served: self.drain.load(Relaxed),
+            served: self.served.load(Relaxed),
             waiting: self.waiting.load(Relaxed),
             waiting_cost,
             active: self.lock().allocator.len(),
@@ -602,7 +667,14 @@ fn stopped_waiting<W>(waiter: Waiter<(Arc<Leaf>, W)>) -> W {
 }
 
 impl Inner {
-    fn allot(&mut self, terms: &PoolTerms, capacity: Capacity, span: Span, published: &ArcSwap<Table>) {
+    /// Publishes new shares and refills what may start; gives those that wait inside their share.
+    fn allot(
+        &mut self,
+        terms: &PoolTerms,
+        capacity: Capacity,
+        span: Span,
+        published: &ArcSwap<Table>,
+    ) -> Vec<Arc<Leaf>> {
         for leaf in std::mem::take(&mut self.fresh) {
             let place = self.free.pop().unwrap_or_else(|| {
                 self.leaves.push(None);
@@ -620,7 +692,8 @@ impl Inner {
             let slot = usize::try_from(place).ok().and_then(|at| leaves.get_mut(at))?;
             let leaf = slot.as_ref()?;
             let load = leaf.take_load();
-            if load == Load::default() && leaf.idle.fetch_add(1, Relaxed) >= IDLE_TICKS {
+            let rests = load.offered == 0 && load.waiting == 0 && load.in_flight == 0;
+            if rests && leaf.idle.fetch_add(1, Relaxed) >= IDLE_TICKS {
                 leaf.place.store(NO_PLACE, Relaxed);
                 leaf.active.store(false, Relaxed);
                 *slot = None;
@@ -629,11 +702,15 @@ impl Inner {
             }
             Some((load, leaf.standing()))
         });
+        let mut owed = Vec::new();
         for (share, leaf) in table.shares.iter().zip(&*leaves) {
             let Some(leaf) = leaf else { continue };
-            let refilled = leaf.level.load(Relaxed).saturating_add(over(share.rate, span));
-            let more = refilled.min(signed(share.burst)) - leaf.level.load(Relaxed);
-            leaf.level.fetch_add(more, Relaxed);
+            let level = leaf.level.load(Relaxed);
+            let refilled = level.saturating_add(over(share.rate, span)).min(signed(share.burst));
+            let more = refilled.saturating_sub(level);
+            if leaf.level.fetch_add(more, Relaxed) + more > 0 && leaf.waiting.load(Relaxed) > 0 {
+                owed.push(Arc::clone(leaf));
+            }
         }
         published.store(Arc::new(table));
         for (place, leaf) in leaves.iter().enumerate() {
@@ -643,5 +720,6 @@ impl Inner {
                 leaf.place.store(u32::try_from(place).unwrap_or(NO_PLACE), Relaxed);
             }
         }
+        owed
     }
 }
