@@ -77,6 +77,8 @@ const ARENA: &str = include_str!("../../demo/vtc_lmsys_arena_27clients.csv");
 /// The server of the published comparisons: 19 slots, each request 11.1 s.
 const SLOTS: usize = 19;
 const SERVICE_MICROS: u64 = 11_100_000;
+/// For isolation: with few slots that are always busy, who has to wait for one to end waits for long, however it is shared.
+const MANY_SLOTS: usize = 64;
 const OUTPUT_MEAN: f64 = 256.0;
 const MINUTE: u64 = 60_000_000;
 
@@ -260,17 +262,22 @@ fn service_gap() -> Measured {
 
 /// Seven accounts at half their share, one at a hundred times its share.
 fn isolation() -> Measured {
-    let share = SLOTS as f64 / (SERVICE_MICROS as f64 / 1e6) / 8.0;
+    let share = MANY_SLOTS as f64 / (SERVICE_MICROS as f64 / 1e6) / 8.0;
     let mut sources: Vec<Source> = (0..7).map(|i| source(&format!("calm-{i}"), share / 2.0)).collect();
     sources.push(source("flood", share * 100.0));
-    let mut traffic = traffic(sources, 60 * MINUTE, 2);
+    let mut traffic = traffic(sources, 30 * MINUTE, 2);
     // Lengths of output are exponential, and a request takes as long as its output: 11.1 s on average.
     let mut random = Random(2);
     for traced in &mut traffic.requests {
         traced.output_tokens = (random.exponential(OUTPUT_MEAN) as u64).max(1);
     }
-    let supply = Supply { service: (0, SERVICE_MICROS / OUTPUT_MEAN as u64), ..slots() };
-    let (_, figures) = simulate(&catalog(&slot_pool("1h"), OPEN)?, &traffic, &supply)?;
+    let supply = Supply {
+        slots: Some(MANY_SLOTS),
+        service: (0, SERVICE_MICROS / OUTPUT_MEAN as u64),
+        rates: Vec::new(),
+    };
+    let pool = slot_pool("1h").replace("in_flight = 19", &format!("in_flight = {MANY_SLOTS}"));
+    let (_, figures) = simulate(&catalog(&pool, OPEN)?, &traffic, &supply)?;
     let (calm, flood) = figures.clients.split_at(7);
     let lost: u64 = calm.iter().map(|c| c.refused).sum();
     let wait = calm.iter().map(|c| c.wait_p99_s).fold(0.0, f64::max);

@@ -357,14 +357,14 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Whether the supply has rate left: a bucket of a quarter of a second, like a provider's own limiter.
+    /// Whether the supply has rate left: a bucket of a tenth of a second, like a provider's own limiter.
     fn supply_serves(&mut self, traced: &Traced, now: u64) -> bool {
         let Some((_, rate)) = self.supply.rates.iter().rev().find(|(from, _)| *from <= now) else {
             return true;
         };
         let (left, since) = self.tokens;
         let refilled = left + i128::from(*rate) * i128::from(now - since);
-        let left = refilled.min(i128::from(*rate) * 250_000);
+        let left = refilled.min(i128::from(*rate) * 100_000);
         let cost = i128::from(service_of(traced)) * 1_000_000;
         let serves = left > 0;
         self.tokens = (if serves { left - cost } else { left }, now);

@@ -4,15 +4,15 @@
 //! the client gave up say nothing about capacity.
 //! K1 it stays between floor and ceiling, and always recovers (`a_learned_rate_recovers`).
 //! K2 halved supply is followed within 0.5 s, doubled within 15 s (`a_learned_rate_follows_supply`).
-//! Units: cost a second; windows of 250 ms. Source: AIMD with a remembered peak, as TCP CUBIC (RFC 9438).
+//! Units: cost a second; windows of 200 ms. Source: AIMD with a remembered peak, as TCP CUBIC (RFC 9438).
 
 use alloc::collections::VecDeque;
 
 use super::Learn;
 use crate::time::{Instant, Span};
 
-/// The length of a window.
-pub const WINDOW: Span = Span::from_micros(250_000);
+/// The length of a window: two ticks, so that each holds as many refills as the next.
+pub const WINDOW: Span = Span::from_micros(200_000);
 
 /// Low quantiles of the first-output time are kept for each minute of the last ten.
 const MINUTES: usize = 10;
@@ -58,6 +58,8 @@ pub struct Controller {
     served: u64,
     congested: u64,
     delivered: u64,
+    /// What the last window delivered, if it was congested.
+    before: u64,
     slow: u64,
     timed: u64,
     lowest: VecDeque<(i64, u64)>,
@@ -89,6 +91,7 @@ impl Controller {
             served: 0,
             congested: 0,
             delivered: 0,
+            before: 0,
             slow: 0,
             timed: 0,
             lowest: VecDeque::new(),
@@ -161,12 +164,19 @@ impl Controller {
         let delivered = u128::from(self.delivered) * 1_000_000 / u128::from(length);
         let delivered = u64::try_from(delivered).unwrap_or(u64::MAX);
         if self.is_congested(usage) {
+            let before = self.before;
+            self.before = delivered;
+            // What one window lacks because of debts of the one before is not taken for a loss of supply.
+            let delivered = if before > delivered { before.midpoint(delivered) } else { delivered };
             self.peak = self.rate.min(delivered.max(self.bounds.floor));
             let lowered = (self.rate / 100 * 98).min(delivered / 100 * 97);
             self.rate = lowered.max(self.bounds.floor).max(1);
             self.growth = GROWTH.0;
         } else if usage.rate.saturating_mul(5) > self.rate.saturating_mul(4) {
+            self.before = 0;
             self.grow();
+        } else {
+            self.before = 0;
         }
         (self.served, self.congested, self.delivered, self.slow, self.timed) = (0, 0, 0, 0, 0);
     }

@@ -576,7 +576,6 @@ impl<W> Pool<W> {
         let mut inner = self.lock();
         if let Some(controller) = &mut inner.controller {
             controller.note(feedback, now);
-            self.learn(&mut inner, now);
         }
     }
 
@@ -606,7 +605,13 @@ impl<W> Pool<W> {
         let capacity = Capacity { rate: limit(rate).or(served), in_flight: limit(in_flight) };
         let terms = self.terms.load();
         let owed = inner.allot(&terms, capacity, span, &self.table);
-        self.queue().owed = owed.into();
+        let mut queue = self.queue();
+        let first =
+            |leaf: &Arc<Leaf>| queue.fair.first_of(&terms, leaf.seat).map(|(id, head)| (head.deadline, id));
+        let mut owed: Vec<_> = owed.into_iter().map(|leaf| (first(&leaf), leaf)).collect();
+        owed.sort_by_key(|(first, _)| *first);
+        queue.owed = owed.into_iter().map(|(_, leaf)| leaf).collect();
+        drop(queue);
         if rate != NO_LIMIT {
             let burst = signed(rate / 4).max(1);
             let refill = |level: i64| Some(level.saturating_add(over(rate, span)).min(burst));
