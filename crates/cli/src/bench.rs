@@ -193,7 +193,7 @@ async fn drive(
         let at = usize::try_from(next(&mut random) % u64::from(accounts))?;
         let Some(name) = names.get(at) else { continue };
         n += 1;
-        let answer = engine.authorize(name, (&key(&format!("{lane}-{n}"))?, None), &ask).await?;
+        let answer = engine.authorize(name, (&key(&format!("{lane}-{n}"))?, None), &ask, None).await?;
         let Some(hold) = hold_of(&answer) else {
             return Err("an authorize was not allowed".into());
         };

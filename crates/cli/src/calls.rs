@@ -273,6 +273,7 @@ async fn account(
     Ok(match command {
         AccountCommand::Open { account, plan, consent, billing_anchor } => {
             let ask = wire::OpenAccountRequest {
+                capacity: None,
                 id: account,
                 plan,
                 consent,

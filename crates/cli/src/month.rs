@@ -109,7 +109,7 @@ async fn one(engine: &Engine, account: &Name, n: usize, traced: &Traced) -> Resu
         settle_now: false,
     };
     let key = key(&format!("r{n}"))?;
-    let answer = engine.authorize(account, (&key, None), &ask).await?;
+    let answer = engine.authorize(account, (&key, None), &ask, None).await?;
     let Some(hold) = hold_of(&answer) else { return Ok(false) };
     if n.is_multiple_of(50) {
         // Its client is gone: the hold expires by itself.

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headworks_core::catalog::{Catalog, Format};
+use headworks_core::catalog::{Catalog, Format, WAIT_MAX};
 use headworks_core::name::Label;
+use headworks_core::time::Span;
 use headworks_engine::{Clock, Engine, Idempotency, Limits};
 use headworks_server::{ServeError, ServeOptions};
 use headworks_store::{Embedded, Options};
@@ -69,7 +70,10 @@ fn stripe_key(file: &Path) -> Result<String, String> {
 
 pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     log(arguments.log_format);
-    let limits = Limits { accounts_max: arguments.accounts_max, ..Limits::default() };
+    // Who waits for capacity is answered before the request's own time is over.
+    let wait_max = Span::from_secs(arguments.request_timeout_s).min(WAIT_MAX);
+    let wait_max = Span::from_micros(wait_max.micros() / 4 * 3);
+    let limits = Limits { accounts_max: arguments.accounts_max, wait_max, ..Limits::default() };
     let engine = engine(&arguments.data, Arc::new(Clock::new()), limits)?;
     if let Some(file) = &arguments.catalog {
         load_catalog(&engine, file).await?;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format, Problems};
-use headworks_core::ledger::{ApiKey, Event, Operation, Record, SYSTEM, Server, Webhook};
+use headworks_core::ledger::{ApiKey, Event, Operation, PoolChange, Record, SYSTEM, Server, Webhook};
 use headworks_core::name::Name;
 use headworks_core::operation;
 use headworks_store::{Batch, Store};
 
 use crate::answer::{Answer, EngineError};
+use crate::capacity::Pools;
 use crate::engine::{Engine, Step, decode};
 use crate::keyring::Keyring;
 use crate::operations::Keyed;
@@ -30,7 +31,7 @@ impl Engine {
             Err(problems) => return Ok(Err(problems)),
         };
         let event = Event::CatalogLoaded(catalog.version.clone(), text.to_owned());
-        let answer = self.administer(event, keyed).await?;
+        let answer = self.administer(event, Some(keyed)).await?;
         Ok(Ok((catalog, answer)))
     }
 
@@ -39,7 +40,7 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn create_key(&self, key: ApiKey, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
-        self.administer(Event::KeyCreated(key), keyed).await
+        self.administer(Event::KeyCreated(key), Some(keyed)).await
     }
 
     /// Revokes an API key at once.
@@ -50,7 +51,7 @@ impl Engine {
         if self.in_force.keyring.load().get(id.as_str()).is_none() {
             return Err(EngineError::UnknownKey(id.clone()));
         }
-        self.administer(Event::KeyRevoked(id.clone()), keyed).await
+        self.administer(Event::KeyRevoked(id.clone()), Some(keyed)).await
     }
 
     /// Makes or replaces a webhook. A new one begins at the end of the feed, or at its beginning.
@@ -69,7 +70,7 @@ impl Engine {
             let at = if from_beginning { 0 } else { self.store.feed_end() };
             self.store.acknowledge(&webhook.name, at)?;
         }
-        self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), keyed).await
+        self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), Some(keyed)).await
     }
 
     /// Removes a webhook; what it has not got yet is not sent any more.
@@ -81,22 +82,23 @@ impl Engine {
             return Err(EngineError::UnknownWebhook(name.clone()));
         }
         let removed = Event::Server(Box::new(Server::WebhookRemoved(name.clone())));
-        self.administer(removed, keyed).await
+        self.administer(removed, Some(keyed)).await
     }
 
     /// Writes down that reconciliation has found something.
     pub(crate) async fn reconcile_failed(&self, found: u64, first: String) -> Result<(), EngineError> {
         let event = Event::Server(Box::new(Server::ReconcileFailed(found, first)));
-        self.mutate(&system_account(), Operation::Administer, None, None, |_| {
-            Ok(Step::Append(Box::new(operation::Draft::administrative(event.clone()))))
-        })
-        .await
-        .map(drop)
+        self.administer(event, None).await.map(drop)
     }
 
-    async fn administer(&self, event: Event, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
-        let system = system_account();
-        self.mutate(&system, Operation::Administer, Some(keyed.0), keyed.1, |_| {
+    /// Records an event of the server's own log; nobody but the server itself does so without a key.
+    pub(crate) async fn administer(
+        &self,
+        event: Event,
+        keyed: Option<Keyed<'_>>,
+    ) -> Result<Answer, EngineError> {
+        let (key, actor) = keyed.map_or((None, None), |(key, actor)| (Some(key), actor));
+        self.mutate(&system_account(), Operation::Administer, key, actor, |_| {
             Ok(Step::Append(Box::new(operation::Draft::administrative(event.clone()))))
         })
         .await
@@ -113,6 +115,7 @@ pub(crate) struct System {
     pub(crate) catalog: Option<Catalog>,
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Webhooks,
+    pub(crate) pool_changes: Vec<PoolChange>,
 }
 
 /// What is in force of the server's own log: everything that is stored, whoever still waits to hear of it.
@@ -120,6 +123,7 @@ pub(crate) struct InForce {
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) keyring: ArcSwap<Keyring>,
     pub(crate) webhooks: ArcSwap<Webhooks>,
+    pub(crate) pools: Pools,
 }
 
 impl InForce {
@@ -137,9 +141,18 @@ impl InForce {
     fn apply(&self, event: &Event) {
         if let Event::CatalogLoaded(_, text) = event {
             match Catalog::parse(text, Format::of(text)) {
-                Ok(catalog) => self.catalog.store(Arc::new(catalog)),
+                Ok(catalog) => {
+                    self.pools.set(&catalog);
+                    self.catalog.store(Arc::new(catalog));
+                }
                 Err(problems) => tracing::error!(%problems, "a stored catalog is not accepted"),
             }
+            return;
+        }
+        if let Event::Server(server) = event
+            && let Server::PoolChanged(change) = &**server
+        {
+            self.pools.change(&self.catalog.load(), change);
             return;
         }
         let mut keyring = Keyring::clone(&self.keyring.load());
@@ -154,8 +167,15 @@ impl InForce {
 impl System {
     /// It is in force; `initial` is the catalog when there is none yet.
     pub(crate) fn in_force(self, initial: Catalog) -> InForce {
+        let catalog = self.catalog.unwrap_or(initial);
+        let pools = Pools::default();
+        pools.set(&catalog);
+        for change in &self.pool_changes {
+            pools.change(&catalog, change);
+        }
         InForce {
-            catalog: ArcSwap::from_pointee(self.catalog.unwrap_or(initial)),
+            pools,
+            catalog: ArcSwap::from_pointee(catalog),
             keyring: ArcSwap::from_pointee(self.keyring),
             webhooks: ArcSwap::from_pointee(self.webhooks),
         }
@@ -174,7 +194,7 @@ fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
             Server::WebhookRemoved(name) => {
                 webhooks.remove(name);
             }
-            Server::ReconcileFailed(..) => {}
+            Server::ReconcileFailed(..) | Server::PoolChanged(_) => {}
         }
     }
 }
@@ -192,6 +212,12 @@ pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
             let record = decode(&stored.bytes)?;
             system.keyring.apply(&record.event);
             apply_webhook(&mut system.webhooks, &record.event);
+            if let Event::Server(server) = &record.event
+                && let Server::PoolChanged(change) = &**server
+            {
+                system.pool_changes.retain(|c| c.pool != change.pool);
+                system.pool_changes.push(change.clone());
+            }
             if let Event::CatalogLoaded(_, loaded) = record.event {
                 text = Some(loaded);
             }

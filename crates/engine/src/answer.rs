@@ -74,6 +74,8 @@ pub enum EngineError {
     TooFarAhead(Instant),
     /// There is no such API key.
     UnknownKey(Name),
+    /// There is no such pool.
+    UnknownPool(Name),
     /// There is no such webhook.
     UnknownWebhook(Name),
     /// Too much is waiting; nothing was written.
@@ -118,6 +120,7 @@ impl fmt::Display for EngineError {
             Self::TooFarAhead(at) => {
                 write!(f, "too much happens until then; ask for an instant before {at}")
             }
+            Self::UnknownPool(name) => write!(f, "the catalog has no pool `{name}`"),
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),
             Self::Overloaded => f.write_str("too many requests are waiting to be stored; retry shortly"),

@@ -12,6 +12,7 @@ use headworks_core::ledger::{Denial, Denials, IndexKey, Key};
 use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
+use crate::capacity::Seats;
 use crate::commit::Ticket;
 
 /// A denial remembered under its key.
@@ -63,6 +64,8 @@ pub(crate) struct Slot {
     /// The last instant given out, denials included.
     pub(crate) last_at: Instant,
     pub(crate) denials: Option<Box<DenialLog>>,
+    /// Its seats in capacity pools.
+    pub(crate) seats: Seats,
 }
 
 impl Slot {
@@ -75,6 +78,7 @@ impl Slot {
             used: true,
             wakes_at: Instant::NEVER,
             denials: None,
+            seats: Seats::default(),
         }
     }
 
@@ -92,7 +96,7 @@ impl Slot {
 
     fn is_idle(&self, durable: Ticket) -> bool {
         let unwritten = self.denials.as_ref().is_some_and(|d| d.unwritten.is_some());
-        !self.dirty && self.ticket <= durable && !unwritten
+        !self.dirty && self.ticket <= durable && !unwritten && self.seats.are_empty()
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headworks_core::account::Account;
-use headworks_core::catalog::Catalog;
+use headworks_core::catalog::{Catalog, WAIT_MAX};
 use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record, Webhook};
 use headworks_core::name::Name;
 use headworks_core::operation::{Context, Draft, ask_top_up, charge_of, cross, next_end};
@@ -17,6 +17,7 @@ use headworks_store::{Batch, Store};
 use crate::administration::InForce;
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
 use crate::cache::{Cache, Pending, Shard, Slot};
+use crate::capacity::{Pools, Seats};
 use crate::clock::Clock;
 use crate::commit::{self, Commits, Committed, Ticket, Watch};
 use crate::keyring::Keyring;
@@ -37,11 +38,13 @@ pub struct Limits {
     pub accounts_max: usize,
     /// Most requests waiting for one write.
     pub waiting_max: usize,
+    /// Longest a request waits for capacity.
+    pub wait_max: Span,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { accounts_max: 1_000_000, waiting_max: 65_536 }
+        Self { accounts_max: 1_000_000, waiting_max: 65_536, wait_max: WAIT_MAX }
     }
 }
 
@@ -56,6 +59,8 @@ pub struct Engine {
     clock: Arc<Clock>,
     stats: Arc<Stats>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    /// Longest a request waits for capacity.
+    pub(crate) wait_max: Span,
     /// Whether there are no threads, and whoever steps it writes.
     pub(crate) is_standing: bool,
 }
@@ -72,6 +77,8 @@ pub(crate) enum Step {
     Append(Box<Draft>),
     /// Nothing changes; remember the denial.
     Deny(Box<Denial>),
+    /// Nothing changes, and nothing is remembered: the caller waits and asks again.
+    Postpone(Box<Denial>),
     /// Nothing is recorded, but volatile windows count.
     Count(Box<(headworks_core::ledger::Use, headworks_core::decision::Decision)>),
     /// The answer depends on a record that is being stored: wait and look again.
@@ -83,6 +90,7 @@ pub(crate) struct Look<'a> {
     pub(crate) ctx: Context<'a>,
     pub(crate) engine: &'a Engine,
     pub(crate) pending: &'a Pending,
+    pub(crate) seats: &'a mut Seats,
 }
 
 /// Where a record that happens at most once is.
@@ -151,6 +159,7 @@ impl Engine {
             clock,
             stats: Arc::default(),
             threads: Mutex::default(),
+            wait_max: limits.wait_max,
             is_standing,
             store,
         }))
@@ -172,9 +181,10 @@ impl Engine {
             move |batch: &Batch, conflicts: &[Name]| after_write(&cache, &in_force, batch, conflicts),
         );
         let maintenance = crate::maintenance::spawn(Arc::downgrade(self));
+        let allocator = crate::maintenance::spawn_allocator(Arc::downgrade(self));
         let reconciling = crate::reconciler::spawn(Arc::downgrade(self), Arc::clone(&self.reconciler));
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        for thread in [commit, maintenance, reconciling] {
+        for thread in [commit, maintenance, allocator, reconciling] {
             threads.push(thread.map_err(|source| {
                 EngineError::Store(headworks_store::StoreError::Io {
                     doing: "starting",
@@ -322,7 +332,7 @@ impl Engine {
         self.expire_due(pending, slot, catalog, clock)?;
         let now = slot.tick(clock);
         let ctx = Context { account: &slot.account, catalog, now, offers: &[] };
-        let step = decide(Look { ctx, engine: self, pending })?;
+        let step = decide(Look { ctx, engine: self, pending, seats: &mut slot.seats })?;
         let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
         match step {
             Step::Append(draft) if !draft.fits(&slot.account) => {
@@ -341,6 +351,7 @@ impl Engine {
                 self.timers.note_denial(&account);
                 Ok(Next::Done(answer(Effect::Denied(denial)), slot.ticket))
             }
+            Step::Postpone(denial) => Ok(Next::Done(answer(Effect::Denied(denial)), slot.ticket)),
             Step::Count(counted) => {
                 let (usage, decision) = *counted;
                 self.stats.decided(decision.outcome, decision.reason);
@@ -447,6 +458,7 @@ impl Engine {
             }
         });
         slot.dirty = false;
+        self.in_force.pools.restore(&slot.account, &mut slot.seats);
         self.register(&mut slot);
         shard.slots.insert(account.clone(), slot);
         Ok(())
@@ -506,6 +518,7 @@ impl Engine {
         record: &Record,
     ) -> Result<Ticket, EngineError> {
         let account = &mut slot.account;
+        let ending = Pools::ending(account, record);
         let mut keys = None;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
@@ -518,6 +531,10 @@ impl Engine {
             }
             return Err(EngineError::Stopped);
         };
+        if let Some(ending) = &ending {
+            Pools::end(&slot.seats, ending, self.clock.now());
+        }
+        Pools::changed(&slot.account, &slot.seats, record);
         slot.ticket = ticket;
         slot.dirty = true;
         pending.note(&keys.unwrap_or_default(), ticket, || self.commits.durable());
@@ -619,7 +636,9 @@ fn after_write(cache: &Cache, in_force: &InForce, batch: &Batch, conflicts: &[Na
     // States that lost to another writer go, so that nothing more is decided on them. What has been rests on a hash that the
     // store does not have, and conflicts in its turn.
     for name in conflicts {
-        cache.lock(name).slots.remove(name);
+        if let Some(slot) = cache.lock(name).slots.remove(name) {
+            Pools::forget(&slot.account, &slot.seats);
+        }
     }
     in_force.take_in(batch, conflicts);
 }

@@ -15,6 +15,8 @@ use crate::engine::Engine;
 
 const TICK: Duration = Duration::from_millis(100);
 const DUE_MAX: usize = 1_000;
+/// Most accounts with open holds that are loaded at the start.
+const ADOPTED_MAX: usize = 100_000;
 /// Denials are coalesced for this long.
 const DENIALS_EVERY: Span = Span::from_secs(5);
 const CHECKPOINT_EVERY: Span = Span::from_secs(30);
@@ -111,6 +113,18 @@ pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHa
     })
 }
 
+/// The thread that computes the shares of capacity pools.
+pub(crate) fn spawn_allocator(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("allocator".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            if !engine.timers.tick() {
+                return;
+            }
+            engine.in_force.pools.tick(engine.clock().now());
+        }
+    })
+}
+
 /// When periodic work was last done.
 #[derive(Default)]
 struct Last {
@@ -151,11 +165,35 @@ impl Engine {
                 Err(e) => tracing::error!(%account, error = %e, "an account could not be read"),
             }
         }
+        self.adopt_holds();
         self.timers.lock().adopted = true;
+    }
+
+    /// Loads the accounts that have something ending within the life of a hold, so that what their holds take of a pool is
+    /// counted.
+    fn adopt_holds(&self) {
+        if self.in_force.pools.all().is_empty() {
+            return;
+        }
+        let until = self.clock().now().after(Span::from_secs(86_400));
+        match self.store.due(until, ADOPTED_MAX) {
+            Ok(accounts) => {
+                for account in accounts.iter().take_while(|_| !self.timers.is_closed()) {
+                    let mut shard = self.cache.lock(account);
+                    if let Err(e) = self.load(&mut shard, account) {
+                        tracing::error!(%account, error = %e, "an account could not be read");
+                    }
+                }
+            }
+            Err(e) => tracing::error!(error = %e, "the due accounts could not be read"),
+        }
     }
 
     fn maintain(&self, last: &mut Last) {
         let now = self.clock().now();
+        if self.is_standing {
+            self.in_force.pools.tick(now);
+        }
         for account in self.timers.due(now) {
             self.sweep(&account);
         }

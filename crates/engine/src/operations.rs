@@ -1,16 +1,26 @@
 //! The engine's operations: each finds what it needs, lets the core decide, and stores the record.
 
+use std::sync::{Mutex, PoisonError};
+
 use headworks_core::account::Settings;
 use headworks_core::amount::Credits;
-use headworks_core::decision::Decision;
+use headworks_core::decision::{Decision, Outcome};
 use headworks_core::ledger::{Denial, Event, GrantId, HoldId, IndexKey, Once, Operation, Record, Seq, Use};
 use headworks_core::name::{Label, Name};
 use headworks_core::operation::{self, Authorize, Context, Decided, Extend, NewGrant, Quantities, Request};
 use headworks_core::replay::{History, closed_grants};
-use headworks_core::time::Instant;
+use headworks_core::time::{Instant, Span};
 
-use crate::answer::{Answer, EngineError, Idempotency};
+use crate::answer::{Answer, Effect, EngineError, Idempotency};
+use crate::capacity::{Asked, Found as Room, Purpose};
 use crate::engine::{Engine, Found, Look, Step};
+
+/// What a request asks a pool about.
+fn asked_of(ask: &Authorize) -> Asked<'_> {
+    let Request { feature, path, quantities, .. } = &ask.request;
+    let purpose = if ask.settle_now { Purpose::Charge } else { Purpose::Hold };
+    Asked { feature, path, quantities, purpose }
+}
 
 /// Who asks, and under which key.
 pub(crate) type Keyed<'a> = (&'a Idempotency, Option<&'a Name>);
@@ -19,6 +29,16 @@ fn step(decided: Decided, ctx: Context<'_>) -> Step {
         Decided::Granted(draft) => Step::Append(draft),
         Decided::Counted(usage, decision) => Step::Count(Box::new((usage, decision))),
         Decided::Denied(usage, decision) => Step::Deny(Box::new(Denial { at: ctx.now, usage, decision })),
+    }
+}
+
+impl Step {
+    /// A request that has no room is asked again instead of being remembered as denied.
+    fn patient(self) -> Self {
+        match self {
+            Self::Deny(denial) if denial.decision.outcome == Outcome::Wait => Self::Postpone(denial),
+            other => other,
+        }
     }
 }
 
@@ -74,17 +94,47 @@ impl Engine {
     ///
     /// # Errors
     /// When the request names what is unknown, or the store fails. A denial is an answer.
+    ///
+    /// `max_wait`: how long to wait for capacity; `None`: as the class says.
     pub async fn authorize(
         &self,
         account: &Name,
         keyed: Keyed<'_>,
         ask: &Authorize,
+        max_wait: Option<Span>,
     ) -> Result<Answer, EngineError> {
-        self.mutate(account, Operation::Authorize, Some(keyed.0), keyed.1, |look| {
-            opened(&look)?;
-            Ok(step(operation::authorize(look.ctx, ask)?, look.ctx))
-        })
-        .await
+        let began = self.clock().now();
+        let mut room = None;
+        let mut may_wait = true;
+        loop {
+            let before = Mutex::new(room.take());
+            let wished = Mutex::new(None);
+            let answer = self
+                .mutate(account, Operation::Authorize, Some(keyed.0), keyed.1, |look| {
+                    opened(&look)?;
+                    let asked = asked_of(ask);
+                    let before = before.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    let found = self.in_force.pools.take(look.ctx, look.seats, &asked, before);
+                    let decided = operation::authorize(Context { offers: &found.offers, ..look.ctx }, ask)?;
+                    let wish = found
+                        .close(&decided)
+                        .filter(|wish| may_wait && max_wait.unwrap_or(wish.wait_max()) > Span::ZERO);
+                    let step = step(decided, look.ctx);
+                    let step = if wish.is_some() { step.patient() } else { step };
+                    *wished.lock().unwrap_or_else(PoisonError::into_inner) = wish;
+                    Ok(step)
+                })
+                .await?;
+            let wish = wished.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let wish = match (&answer.effect, wish) {
+                (Effect::Denied(denial), Some(wish)) if denial.decision.outcome == Outcome::Wait => wish,
+                _ => return Ok(answer),
+            };
+            // Who has waited once is told what it finds then.
+            may_wait = false;
+            let deadline = began.after(max_wait.unwrap_or(wish.wait_max()).min(self.wait_max));
+            room = wish.wait(self.clock().now(), deadline).await;
+        }
     }
 
     /// Decides without any effect.
@@ -97,7 +147,8 @@ impl Engine {
         ask: &Authorize,
     ) -> Result<(Instant, Use, Decision), EngineError> {
         self.view(account, |ctx| {
-            let (usage, decision) = operation::decide(ctx, ask)?;
+            let offers = self.in_force.pools.look(ctx, &asked_of(ask));
+            let (usage, decision) = operation::decide(Context { offers: &offers, ..ctx }, ask)?;
             Ok((ctx.now, usage.to_use(), decision))
         })
         .await
@@ -118,7 +169,18 @@ impl Engine {
             if look.ctx.account.hold(ask.hold).is_none() {
                 return ended(&look, ask.hold).map(|(ticket, _)| Step::Await(ticket));
             }
-            Ok(step(operation::extend(look.ctx, ask)?, look.ctx))
+            let hold = look.ctx.account.hold(ask.hold);
+            let found = match hold.and_then(|h| Some((h, h.terms.capacity.as_deref()?))) {
+                Some((hold, held)) if ask.quantities.iter().any(|(_, n)| *n > 0) => {
+                    let (feature, path) = (&hold.usage.feature, &hold.usage.path);
+                    let asked = Asked { feature, path, quantities: &ask.quantities, purpose: Purpose::Grow };
+                    self.in_force.pools.grow(look.ctx, look.seats, held, &asked)
+                }
+                Some(_) | None => Room::default(),
+            };
+            let decided = operation::extend(Context { offers: &found.offers, ..look.ctx }, ask)?;
+            found.close(&decided);
+            Ok(step(decided, look.ctx))
         })
         .await
     }

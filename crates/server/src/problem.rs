@@ -85,6 +85,7 @@ impl From<EngineError> for Failure {
             EngineError::AlreadyRedeemed(..) => (StatusCode::CONFLICT, "already_redeemed"),
             EngineError::UnknownRecord(_) => (StatusCode::NOT_FOUND, "unknown_record"),
             EngineError::TooFarAhead(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request"),
+            EngineError::UnknownPool(_) => (StatusCode::NOT_FOUND, "unknown_pool"),
             EngineError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown_webhook"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
             EngineError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
@@ -116,6 +117,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::BadRollover
         | Refusal::InTheFuture(_)
         | Refusal::BadAlerts
+        | Refusal::BadPool(_)
         | Refusal::MixedUnits
         | Refusal::NotRecorded(_) => (unprocessable, "invalid_request"),
         Refusal::UnknownHold(_) => (StatusCode::NOT_FOUND, "unknown_hold"),

@@ -161,7 +161,7 @@ impl Op {
                         life: None,
                         settle_now: now,
                     };
-                    engine.authorize(&account, keyed, &ask).await
+                    engine.authorize(&account, keyed, &ask, None).await
                 }
                 Body::Settle { hold, used } => {
                     engine.settle(&account, keyed, HoldId(hold), &quantities("chat", used)).await

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::periodic::{AlertMarks, Recurrence, TopUpTerms};
+use crate::pools::AccountCapacity;
 use crate::reference::Reference;
 
 /// Units of each meter.
@@ -47,7 +48,7 @@ pub struct AuthorizeRequest {
     /// Life of the hold. Default: as the feature says, 60 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<Span>,
-    /// How long to wait for capacity. Accepted and without effect until capacity pools exist.
+    /// How long to wait for capacity, up to the server's bound; `0s`: not at all. Default: as the class in the pool says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wait: Option<Span>,
     /// Idempotency key; wins over the `Idempotency-Key` header. Not used by `check`.
@@ -189,6 +190,9 @@ pub struct OpenAccountRequest {
     /// Settings of teams, users, keys and sessions.
     #[serde(default)]
     pub segments: BTreeMap<Segment, SegmentSettings>,
+    /// Where it stands in capacity pools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<AccountCapacity>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Label>,
@@ -237,6 +241,10 @@ pub struct ChangeAccountRequest {
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<TopUpTerms>)]
     pub top_up: Option<Option<TopUpTerms>>,
+    /// Where it stands in capacity pools, replaced whole; `null`: as its plan says. In force within 100 ms.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<AccountCapacity>)]
+    pub capacity: Option<Option<AccountCapacity>>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,

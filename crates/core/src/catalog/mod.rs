@@ -25,7 +25,7 @@ mod pools;
 pub mod source;
 mod text;
 
-pub use pools::WAIT_MAX;
+pub use pools::{WAIT_MAX, changed};
 pub use text::{Format, Problem, Problems};
 
 use source::{ExpiredDraws, Overshoot};

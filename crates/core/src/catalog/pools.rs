@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -11,7 +12,7 @@ use super::compile::{Check, one_of};
 use super::source::{CatalogSource, ClassSource, PoolSource};
 use super::{Feature, is_requests};
 use crate::capacity::{ClassTerms, Dimension, Formula, Learn, PoolTerms};
-use crate::ledger::REQUESTS;
+use crate::ledger::{PoolChange, REQUESTS};
 use crate::name::Name;
 use crate::time::Span;
 
@@ -139,33 +140,72 @@ fn classes(p: &PoolSource, check: &mut Check) -> Vec<(Name, ClassTerms)> {
 }
 
 fn class(s: &ClassSource, check: &mut Check) -> ClassTerms {
-    let usual = ClassTerms::default();
+    for (key, what, fix) in wrong_in(s) {
+        check.key(key, |c| c.wrong(what, fix));
+    }
+    over(ClassTerms::default(), s)
+}
+
+/// What is wrong in the figures of a class: the field, what, and what to write instead.
+fn wrong_in(s: &ClassSource) -> Vec<(&'static str, &'static str, &'static str)> {
     let percents = [
         ("floor_percent", s.floor_percent),
         ("lend_percent", s.lend_percent),
         ("borrow_percent", s.borrow_percent),
         ("starvation_percent", s.starvation_percent),
     ];
-    for (key, percent) in percents {
-        if percent.is_some_and(|p| p > 100) {
-            check.key(key, |c| c.wrong("a percentage is 0 to 100", "write for example 20"));
-        }
-    }
+    let too_much = percents.into_iter().filter(|(_, p)| p.is_some_and(|p| p > 100));
+    let mut wrong: Vec<_> =
+        too_much.map(|(key, _)| (key, "a percentage is 0 to 100", "write for example 20")).collect();
     if s.weight == Some(0) {
-        check.key("weight", |c| c.wrong("a weight is above zero", "write 1 or more"));
+        wrong.push(("weight", "a weight is above zero", "write 1 or more"));
     }
     if s.wait_max.is_some_and(|w| w > WAIT_MAX) {
-        check.key("wait_max", |c| c.wrong("a request waits at most 1h", "write for example \"10s\""));
+        wrong.push(("wait_max", "a request waits at most 1h", "write for example \"10s\""));
     }
+    wrong
+}
+
+/// Terms with what a source says in their place.
+fn over(terms: ClassTerms, s: &ClassSource) -> ClassTerms {
     ClassTerms {
-        priority: s.priority.unwrap_or(usual.priority),
-        weight: s.weight.unwrap_or(usual.weight),
-        floor_percent: s.floor_percent.unwrap_or(usual.floor_percent),
-        lend_percent: s.lend_percent.unwrap_or(usual.lend_percent),
-        borrow_percent: s.borrow_percent.unwrap_or(usual.borrow_percent),
-        starvation_percent: s.starvation_percent.unwrap_or(usual.starvation_percent),
-        wait_max: s.wait_max.unwrap_or(usual.wait_max),
+        priority: s.priority.unwrap_or(terms.priority),
+        weight: s.weight.unwrap_or(terms.weight),
+        floor_percent: s.floor_percent.unwrap_or(terms.floor_percent),
+        lend_percent: s.lend_percent.unwrap_or(terms.lend_percent),
+        borrow_percent: s.borrow_percent.unwrap_or(terms.borrow_percent),
+        starvation_percent: s.starvation_percent.unwrap_or(terms.starvation_percent),
+        wait_max: s.wait_max.unwrap_or(terms.wait_max),
     }
+}
+
+/// A pool's terms with a live change over them.
+///
+/// # Errors
+/// Says which figure is out of range, and which class the pool does not have.
+pub fn changed(terms: &PoolTerms, change: &PoolChange) -> Result<PoolTerms, String> {
+    let mut terms = terms.clone();
+    for (key, limit) in [("rate", change.rate), ("in_flight", change.in_flight)] {
+        if limit.is_some_and(|l| l == 0 || l > crate::capacity::COST_MAX) {
+            return Err(alloc::format!("{key}: a capacity is 1 to 1000000000000"));
+        }
+    }
+    terms.rate.limit = change.rate.or(terms.rate.limit);
+    terms.in_flight.limit = change.in_flight.or(terms.in_flight.limit);
+    for (name, source) in &change.classes {
+        if let Some((key, what, fix)) = wrong_in(source).first() {
+            return Err(alloc::format!("classes.{name}.{key}: {what}; {fix}"));
+        }
+        let known = one_of(terms.classes.iter().map(|(n, _)| n));
+        let class = terms.classes.iter_mut().find(|(n, _)| n == name);
+        let (_, class) = class.ok_or_else(|| alloc::format!("the pool has no class `{name}`; {known}"))?;
+        *class = over(*class, source);
+    }
+    let floors: u32 = terms.classes.iter().map(|(_, c)| u32::from(c.floor_percent)).sum();
+    if floors > 100 {
+        return Err(alloc::format!("the floors would add up to {floors} %; lower them to 100 % together"));
+    }
+    Ok(terms)
 }
 
 /// Features name pools that are there and that they cost something in; plans name classes that those pools have.

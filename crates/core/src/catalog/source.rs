@@ -192,23 +192,32 @@ pub struct LearnSource {
 }
 
 /// A class of requests in a pool.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
+)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClassSource {
     /// Its band: smaller is served first. Default 0.
+    #[n(0)]
     pub priority: Option<u8>,
     /// Its part among the classes of its band. Default 1.
+    #[n(1)]
     pub weight: Option<u32>,
     /// What it is sure of when it asks for it, in percent of the capacity. Default 0.
+    #[n(2)]
     pub floor_percent: Option<u8>,
     /// How much of an unused floor others may use, in percent of the floor. Default 100.
+    #[n(3)]
     pub lend_percent: Option<u8>,
     /// How much it may take beyond its floor, in percent of the capacity. Default 100.
+    #[n(4)]
     pub borrow_percent: Option<u8>,
     /// What its band keeps while work is waiting in it, in percent of the capacity. Default 2.
+    #[n(5)]
     pub starvation_percent: Option<u8>,
     /// How long a request waits for room that says nothing itself; it may ask for less or for up to `1h`. Default: not at all.
+    #[n(6)]
     pub wait_max: Option<Span>,
 }
 

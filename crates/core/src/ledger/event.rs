@@ -268,6 +268,7 @@ impl Event {
                 Server::WebhookSet(_) => "webhook_set",
                 Server::WebhookRemoved(_) => "webhook_removed",
                 Server::ReconcileFailed(..) => "reconcile_failed",
+                Server::PoolChanged(_) => "pool_changed",
             },
         }
     }

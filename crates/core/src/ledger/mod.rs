@@ -38,7 +38,7 @@ pub use event::{
 };
 
 pub use index::{IndexKey, Once};
-pub use notice::{Alert, Late, LateUse, Quantity, Server, Standing, Webhook, WebhookFormat};
+pub use notice::{Alert, Late, LateUse, PoolChange, Quantity, Server, Standing, Webhook, WebhookFormat};
 pub use periodic::{
     Cleared, NewAmount, Overage, Periodic, PlanChange, Recurrence, ResetTerms, Rollover, WHOLE, rest_of,
 };

@@ -3,6 +3,7 @@
 //! Never moves credits: what a top-up brings is a grant that follows from it.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 
 use super::{Dimension, Seq};
 use crate::amount::Credits;
+use crate::catalog::source::ClassSource;
 use crate::codec::list;
 use crate::name::{Label, Name, Path};
 use crate::time::Instant;
@@ -166,4 +168,27 @@ pub enum Server {
     /// Reconciliation found records that differ: how many, and the first.
     #[n(2)]
     ReconcileFailed(#[n(0)] u64, #[n(1)] String),
+    /// A pool was changed live; replaces an earlier change of the same pool.
+    #[n(3)]
+    PoolChanged(#[n(0)] PoolChange),
+}
+
+/// A live change of a pool; what it does not name is as the catalog says.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PoolChange {
+    /// The pool.
+    #[n(0)]
+    pub pool: Name,
+    /// Cost a second.
+    #[n(1)]
+    pub rate: Option<u64>,
+    /// Cost in flight.
+    #[n(2)]
+    pub in_flight: Option<u64>,
+    /// By class.
+    #[n(3)]
+    pub classes: BTreeMap<Name, ClassSource>,
+    /// Why.
+    #[n(4)]
+    pub reason: Option<Label>,
 }

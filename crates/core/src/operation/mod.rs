@@ -217,6 +217,8 @@ pub enum Refusal {
     NotInQuarantine(Seq),
     /// No top-up with this number is in flight.
     NoTopUp(u64),
+    /// A live change of a pool is not acceptable: what is wrong.
+    BadPool(String),
     /// The mark at which a balance has recovered is below the one at which it is low, or a top-up has no amount.
     BadAlerts,
 }
@@ -286,6 +288,7 @@ impl fmt::Display for Refusal {
             Self::InTheFuture(at) => write!(f, "the use is said to happen at {at}, which is still to come"),
             Self::NotInQuarantine(seq) => write!(f, "no use {seq} waits in quarantine"),
             Self::NoTopUp(number) => write!(f, "no top-up {number} is in flight"),
+            Self::BadPool(what) => f.write_str(what),
             Self::BadAlerts => f.write_str(
                 "alerts need 0 <= low <= recovered; a top-up needs alerts, and an amount above zero and at most its monthly maximum",
             ),

@@ -94,6 +94,16 @@ fn checked(ctx: Context<'_>, mut settings: Settings) -> Result<Settings, Refusal
     if !fits {
         return Err(Refusal::BadAlerts);
     }
+    if let Some(rank) = &settings.rank {
+        let knows =
+            |class: &Name| ctx.catalog.pools.values().any(|pool| pool.class(class.as_str()).is_some());
+        if rank.weight == 0 || rank.max.is_some_and(|max| max < rank.floor) {
+            return Err(Refusal::BadPool("a weight is above zero, and a maximum not below the floor".into()));
+        }
+        if let Some(class) = rank.class.as_ref().filter(|class| !knows(class)) {
+            return Err(Refusal::BadPool(alloc::format!("no pool of the catalog has a class `{class}`")));
+        }
+    }
     settings.segments.sort_by(|a, b| a.segment.cmp(&b.segment));
     Ok(settings)
 }

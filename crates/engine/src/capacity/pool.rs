@@ -91,6 +91,12 @@ impl Leaf {
         self.in_flight.load(Relaxed)
     }
 
+    /// Whether it had work of late.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.active.load(Relaxed)
+    }
+
     /// What it did since the last tick.
     fn take_load(&self) -> Load {
         let in_flight = self.in_flight() + self.waiting_in_flight.load(Relaxed);
@@ -372,6 +378,12 @@ impl<W> Pool<W> {
             self.queue().fair.charge(&self.terms.load(), leaf.seat, weight, signed(cost.rate));
         }
         Ok(room)
+    }
+
+    /// More for work that was let in inside its share: counted, not asked.
+    pub fn grow(&self, leaf: &Leaf, cost: Cost) {
+        self.in_flight.fetch_add(cost.in_flight, Relaxed);
+        self.charge(leaf, cost);
     }
 
     /// Whether there is room, without taking it.

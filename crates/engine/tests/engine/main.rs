@@ -1,5 +1,7 @@
 //! The engine: one effect per key, group commit, conflicts, bounds, restarts.
 
+mod capacity;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -97,11 +99,11 @@ async fn one_effect_per_key() {
     let engine = start(Arc::new(Memory::new()));
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let first = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await.expect("answers");
-    let again = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await.expect("answers");
+    let first = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await.expect("answers");
+    let again = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await.expect("answers");
     assert_eq!((first.effect.clone(), first.replayed, again.replayed), (again.effect, false, true));
     let other = Idempotency { digest: [2; 16], ..key("k") };
-    let reused = engine.authorize(&acme, (&other, None), &ask("chat", 5)).await;
+    let reused = engine.authorize(&acme, (&other, None), &ask("chat", 5), None).await;
     assert!(matches!(reused, Err(EngineError::KeyReused(..))), "{reused:?}");
     // The same key of another operation is another key.
     engine
@@ -110,11 +112,11 @@ async fn one_effect_per_key() {
         .expect("settles");
     assert_eq!(available(&engine, "acme").await, "9");
     // A denial is remembered for a short time, then the key is free again.
-    let denied = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50)).await.expect("answers");
-    let again = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50)).await.expect("answers");
+    let denied = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50), None).await.expect("answers");
+    let again = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50), None).await.expect("answers");
     assert_eq!((outcome(&denied), again.replayed, denied.effect), (Outcome::Deny, true, again.effect));
     engine.clock().advance(Span::from_secs(31));
-    let later = engine.authorize(&acme, (&key("d"), None), &ask("chat", 5)).await.expect("answers");
+    let later = engine.authorize(&acme, (&key("d"), None), &ask("chat", 5), None).await.expect("answers");
     assert_eq!((outcome(&later), later.replayed), (Outcome::Allow, false));
 }
 
@@ -125,8 +127,9 @@ async fn a_hundred_copies_of_one_request_have_one_effect() {
     let mut copies = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let engine = Arc::clone(&engine);
-        copies
-            .spawn(async move { engine.authorize(&name("acme"), (&key("k"), None), &ask("chat", 60)).await });
+        copies.spawn(async move {
+            engine.authorize(&name("acme"), (&key("k"), None), &ask("chat", 60), None).await
+        });
     }
     let mut first = 0;
     while let Some(answer) = copies.join_next().await {
@@ -144,13 +147,15 @@ async fn a_hold_ends_once_and_the_second_end_names_the_first() {
     let engine = start(Arc::new(Memory::new()));
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let hold = hold_of(&engine.authorize(&acme, (&key("a"), None), &ask("chat", 4)).await.expect("answers"));
+    let hold =
+        hold_of(&engine.authorize(&acme, (&key("a"), None), &ask("chat", 4), None).await.expect("answers"));
     engine.release(&acme, (&key("r"), None), hold).await.expect("releases");
     let none = smallvec::SmallVec::new();
     let second = engine.settle(&acme, (&key("s"), None), hold, &none).await;
     assert!(matches!(second, Err(EngineError::HoldEnded { how: "released", .. })), "{second:?}");
     // A hold that expired is charged directly, once.
-    let hold = hold_of(&engine.authorize(&acme, (&key("b"), None), &ask("chat", 4)).await.expect("answers"));
+    let hold =
+        hold_of(&engine.authorize(&acme, (&key("b"), None), &ask("chat", 4), None).await.expect("answers"));
     engine.clock().advance(Span::from_secs(61));
     assert_eq!(available(&engine, "acme").await, "10", "it counts as free before anyone has written its end");
     let used = [(name("tokens"), 3)].into_iter().collect();
@@ -172,7 +177,7 @@ async fn two_engines_on_one_store_agree() {
         let engine = Arc::clone(&engines[i % 2]);
         tasks.spawn(async move {
             let answer =
-                engine.authorize(&name("acme"), (&key(&format!("k{i}")), None), &ask("chat", 75)).await;
+                engine.authorize(&name("acme"), (&key(&format!("k{i}")), None), &ask("chat", 75), None).await;
             outcome(&answer.expect("answers"))
         });
     }
@@ -192,7 +197,7 @@ async fn two_engines_on_one_store_agree() {
 async fn cache_is_bounded() {
     let dir = tempfile::tempdir().expect("directory");
     let store: Arc<dyn Store> = Arc::new(Embedded::open(dir.path(), Options::default()).expect("opens"));
-    let limits = Limits { accounts_max: 512, waiting_max: 65_536 };
+    let limits = Limits { accounts_max: 512, ..Limits::default() };
     let engine = start_with(store, Arc::new(Clock::new()), limits);
     for i in 0..3_000 {
         loop {
@@ -221,20 +226,20 @@ async fn everything_is_there_after_a_restart() {
     let engine = start_with(open_store(), Arc::clone(&clock), Limits::default());
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let answer = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await.expect("answers");
+    let answer = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await.expect("answers");
     let text = CATALOG.replace("version = \"t\"", "version = \"u\"");
     engine.put_catalog(&text, (&key("c"), None)).await.expect("stores").expect("accepts");
-    let denied = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50)).await.expect("answers");
+    let denied = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50), None).await.expect("answers");
     let Effect::Denied(denial) = denied.effect else { panic!("denied") };
     engine.close();
     assert!(matches!(
-        engine.authorize(&acme, (&key("after"), None), &ask("chat", 1)).await,
+        engine.authorize(&acme, (&key("after"), None), &ask("chat", 1), None).await,
         Err(EngineError::Stopped)
     ));
     drop(engine);
     let engine = start_with(open_store(), clock, Limits::default());
     assert_eq!(engine.catalog().version, name("u"));
-    let again = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await.expect("answers");
+    let again = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await.expect("answers");
     assert_eq!((again.effect, again.replayed), (answer.effect.clone(), true));
     assert_eq!(engine.denial_at(&acme, denial.at).await.expect("explains"), *denial);
     // The sweeper writes the end of a hold whose account nobody touches.
@@ -262,8 +267,10 @@ async fn unrecorded_features_leave_no_record() {
     let acme = name("acme");
     let before = engine.records(&acme, 1, 100).await.expect("reads").len();
     for i in 0..5 {
-        let answer =
-            engine.authorize(&acme, (&key(&format!("l{i}")), None), &ask("login", 0)).await.expect("answers");
+        let answer = engine
+            .authorize(&acme, (&key(&format!("l{i}")), None), &ask("login", 0), None)
+            .await
+            .expect("answers");
         assert_eq!(outcome(&answer), if i < 3 { Outcome::Allow } else { Outcome::Deny });
         if let Effect::Denied(denial) = &answer.effect {
             assert_eq!(denial.decision.reason, Reason::RateLimit);
@@ -337,13 +344,13 @@ async fn failed_write_stops() {
     open(&engine, "acme", "10").await;
     store.broken.store(true, Ordering::SeqCst);
     let acme = name("acme");
-    let lost = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4)).await;
+    let lost = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await;
     assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
     // Nothing is answered from a state that is not stored, and nothing is taken any more.
     assert!(engine.view(&acme, |_| Ok(())).await.is_err());
     store.broken.store(false, Ordering::SeqCst);
     assert!(matches!(
-        engine.authorize(&acme, (&key("l"), None), &ask("chat", 1)).await,
+        engine.authorize(&acme, (&key("l"), None), &ask("chat", 1), None).await,
         Err(EngineError::Stopped)
     ));
     assert!(engine.stopped().is_some_and(|why| why.contains("syncing")));
@@ -370,7 +377,7 @@ async fn reconciles_online() {
     let engine = start(store.clone());
     for account in ["acme", "beta"] {
         open(&engine, account, "10").await;
-        engine.authorize(&name(account), (&key("a"), None), &ask("chat", 4)).await.expect("allowed");
+        engine.authorize(&name(account), (&key("a"), None), &ask("chat", 4), None).await.expect("allowed");
     }
     let sound = next_pass(&engine).await;
     assert_eq!((sound.report.accounts, sound.report.records, sound.report.found), (2, 6, 0));

@@ -6,7 +6,7 @@ use headworks_core::account::Hold;
 use headworks_core::amount::Credits;
 use headworks_core::decision as core;
 use headworks_core::ledger::{
-    Book, CREDITS, Charge, Denial, Event, Movement, REQUESTS, Record, Seq, Unit, Use,
+    Book, CREDITS, Charge, Denial, Event, HeldCapacity, Movement, REQUESTS, Record, Seq, Unit, Use,
 };
 use headworks_core::name::Name;
 use headworks_core::reason::{Lifter, Wall};
@@ -212,16 +212,22 @@ pub fn decision_of_denial(account: &Name, denial: &Denial, replayed: bool) -> wi
     decision(parts, replayed)
 }
 
+fn capacity(held: &HeldCapacity) -> wire::HeldCapacity {
+    let HeldCapacity { pool, class, cost, in_flight, revocable } = held.clone();
+    wire::HeldCapacity { pool, class, cost, in_flight, revocable }
+}
+
 /// The decision that a record stores, if it stores one.
 pub(crate) fn decision_of_record(account: &Name, record: &Record, replayed: bool) -> Option<wire::Decision> {
     let id = reference(account, record.seq);
-    let opened = |deadline: Instant, hold: Seq| {
-        Some(wire::HoldOpened { id: reference(account, hold), expires_at: deadline })
+    let opened = |deadline: Instant, hold: Seq, held: Option<&HeldCapacity>| {
+        let capacity = held.map(capacity);
+        Some(wire::HoldOpened { id: reference(account, hold), expires_at: deadline, capacity })
     };
     let (usage, stored, hold, charge) = if let Event::Authorized(usage, stored, terms) = &record.event {
-        (usage, stored, opened(terms.deadline, record.seq), None)
+        (usage, stored, opened(terms.deadline, record.seq, terms.capacity.as_deref()), None)
     } else if let Event::Extended(hold, usage, stored, deadline, _) = &record.event {
-        (usage, stored, opened(*deadline, hold.0), None)
+        (usage, stored, opened(*deadline, hold.0, None), None)
     } else if let Event::Charged(charge, stored) = &record.event {
         (&charge.usage, stored, None, Some(id.clone()))
     } else {
@@ -327,6 +333,7 @@ pub(crate) fn hold(account: &Name, h: &Hold) -> wire::Hold {
         held: h.held(),
         draws: h.draws.iter().map(|d| draw(account, d, &h.usage)).collect(),
         extensions: h.extensions,
+        capacity: h.terms.capacity.as_deref().map(capacity),
     }
 }
 

@@ -62,10 +62,22 @@ fn shown(ctx: Context<'_>) -> wire::Account {
             monthly_max: t.monthly_max,
             cool_down: t.cool_down,
         }),
+        capacity: settings.rank.as_deref().map(|r| wire::AccountCapacity {
+            class: r.class.clone(),
+            cluster: r.cluster.clone(),
+            weight: r.weight,
+            floor: r.floor,
+            max: r.max,
+        }),
         opened_at: account.opened_at,
         seq: account.seq,
         hash: render::hex(&account.chain),
     }
+}
+
+fn rank_of(c: &wire::AccountCapacity) -> Box<core::Rank> {
+    let wire::AccountCapacity { class, cluster, weight, floor, max } = c.clone();
+    Box::new(core::Rank { class, cluster, weight, floor, max })
 }
 
 /// Open an account
@@ -90,6 +102,7 @@ pub(super) async fn open(
     let settings = |now: Instant| Settings {
         consent: ask.consent,
         segments: ask.segments.iter().map(|(segment, s)| segment_of(segment, s)).collect(),
+        rank: ask.capacity.as_ref().map(rank_of),
         ..Settings::new(plan.clone(), ask.billing_anchor.unwrap_or(now))
     };
     app.engine.open_account(&ask.id, (&key, access.actor()), settings).await?;
@@ -129,6 +142,9 @@ pub(super) async fn change(
                 monthly_max: t.monthly_max,
                 cool_down: t.cool_down,
             });
+        }
+        if let Some(capacity) = &ask.capacity {
+            settings.rank = capacity.as_ref().map(rank_of);
         }
         settings.top_up = settings.top_up.filter(|_| ask.alerts != Some(None) || ask.top_up.is_some());
     };

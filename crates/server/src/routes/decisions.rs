@@ -116,7 +116,10 @@ async fn run_authorize(
 ) -> Result<Box<wire::Decision>, Failure> {
     access.on(Scope::Decide, &ask.account)?;
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
-    let answer = app.engine.authorize(&ask.account, (&key, access.actor()), &authorize_of(&ask)?).await?;
+    let answer = app
+        .engine
+        .authorize(&ask.account, (&key, access.actor()), &authorize_of(&ask)?, ask.max_wait)
+        .await?;
     decision(&answer)
 }
 

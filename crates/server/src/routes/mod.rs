@@ -27,6 +27,7 @@ mod decisions;
 mod events;
 mod ledger;
 mod periodic;
+mod pools;
 mod webhooks;
 
 /// Largest body of an operation, in bytes.
@@ -118,6 +119,9 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::set, webhooks::remove))
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::confirm_top_up))
+        .routes(routes!(pools::list))
+        .routes(routes!(pools::show, pools::change))
+        .routes(routes!(pools::feedback))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(administration::show_catalog, administration::put_catalog))

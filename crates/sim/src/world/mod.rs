@@ -330,7 +330,7 @@ fn open(
     let store = Arc::new(store.map_err(|e| Broken(format!("the store does not open: {e}")))?);
     let none = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
     let initial = Catalog::parse(none, Format::Toml).map_err(|e| Broken(e.to_string()))?;
-    let limits = Limits { accounts_max: 64, waiting_max };
+    let limits = Limits { accounts_max: 64, waiting_max, ..Limits::default() };
     let engine = Engine::standing(store.clone(), initial, Arc::clone(clock), limits);
     let engine = engine.map_err(|e| Broken(format!("the engine does not start: {e}")))?;
     Ok((store, engine))

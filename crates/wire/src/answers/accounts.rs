@@ -10,8 +10,9 @@ use headworks_core::time::Instant;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Charge, Decision, Draw, Movement, Usage};
+use super::{Charge, Decision, Draw, HeldCapacity, Movement, Usage};
 use crate::periodic::{AlertMarks, Schedule, TopUpTerms};
+use crate::pools::AccountCapacity;
 use crate::reference::Reference;
 use crate::requests::SegmentSettings;
 
@@ -37,6 +38,9 @@ pub struct Account {
     /// Credits bought by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_up: Option<TopUpTerms>,
+    /// Where it stands in capacity pools; absent: as its plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<AccountCapacity>,
     /// When it was opened.
     pub opened_at: Instant,
     /// Number of its last record.
@@ -184,6 +188,9 @@ pub struct Hold {
     pub draws: Vec<Draw>,
     /// Extensions of the deadline so far.
     pub extensions: u8,
+    /// The room it takes in a capacity pool until it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<HeldCapacity>,
 }
 
 /// A stored record.

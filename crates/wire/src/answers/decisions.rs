@@ -22,7 +22,7 @@ pub struct Decision {
     pub account: Name,
     /// When it was decided.
     pub at: Instant,
-    /// `allow`, `partial`, `needs_consent` or `deny`.
+    /// `allow`, `partial`, `needs_consent`, `deny`, or `wait`: everything holds but there is no capacity now.
     pub outcome: String,
     /// Why: one of the documented reasons.
     pub reason: String,
@@ -44,7 +44,7 @@ pub struct Decision {
     pub draws: Vec<Draw>,
     /// Every guard and source that was looked at, in order.
     pub visits: Vec<Visit>,
-    /// Whose wall it was: a level of the path, `plan` or `operator`.
+    /// Whose wall it was: a level of the path, `plan`, `operator` or `capacity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall: Option<String>,
     /// What would unblock it.
@@ -62,6 +62,24 @@ pub struct HoldOpened {
     pub id: Reference,
     /// When it expires.
     pub expires_at: Instant,
+    /// The room it takes in a capacity pool until it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<HeldCapacity>,
+}
+
+/// Room in a capacity pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HeldCapacity {
+    /// The pool: the feature's own, or one that stands in for it.
+    pub pool: Name,
+    /// The class it was let in by.
+    pub class: Name,
+    /// Its estimated cost.
+    pub cost: u64,
+    /// Its cost in flight.
+    pub in_flight: u64,
+    /// It was let in beyond the account's share: `extend` is refused while others want the room.
+    pub revocable: bool,
 }
 
 /// What was used or asked for.
@@ -130,7 +148,7 @@ pub struct Draw {
 /// One guard or source that was looked at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Visit {
-    /// `account`, `guard`, `allowance`, `grant`, `member_cap` or `overdraft`.
+    /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft` or `pool`.
     pub place: String,
     /// Its name in the catalog.
     pub name: Name,
@@ -144,7 +162,7 @@ pub struct Visit {
     /// The grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<Reference>,
-    /// Windows: used before. Grants and overdraft: free before.
+    /// Windows: used before. Grants and overdraft: free before. Pools: cost in flight before.
     pub before: String,
     /// What the request takes, or would have taken.
     pub cost: String,

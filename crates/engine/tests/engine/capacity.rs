@@ -1,0 +1,292 @@
+//! Pools on the path of requests: room is taken, waited for, given back, and counted again after a restart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headworks_core::capacity::controller::{Answered, Feedback};
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::decision::{Outcome, Place, Verdict};
+use headworks_core::ledger::PoolChange;
+use headworks_core::operation::Extend;
+use headworks_core::reason::{Reason, Wall};
+use headworks_core::time::Span;
+use headworks_engine::capacity::pool::PoolView;
+use headworks_engine::{Answer, Clock, Effect, Engine, Limits};
+use headworks_store::reconcile::{Progress, reconcile};
+use headworks_store::replay::replay;
+use headworks_store::{Memory, Store};
+
+use crate::{ask, hold_of, key, name, open, outcome};
+
+const CATALOG: &str = r#"
+version = "pools"
+[meters]
+tokens = { unit = "token" }
+[pools.large]
+in_flight = 6
+in_flight_cost = { requests = 1 }
+cost = { tokens = 1 }
+waiting_max = 1000
+[pools.rated]
+rate = 1000
+cost = { tokens = 1 }
+[pools.first]
+in_flight = 1
+cost = { requests = 1 }
+fallback = ["second"]
+[pools.second]
+in_flight = 1
+cost = { requests = 1 }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+pool = "large"
+[features.quick]
+meters = ["tokens"]
+rate_card = "card"
+pool = "rated"
+[features.doubled]
+meters = ["tokens"]
+rate_card = "card"
+pool = "first"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", credits = { tokens = "0.001" } },
+  { feature = "quick", credits = { tokens = "0.001" } },
+  { feature = "doubled", credits = { tokens = "0.001" } },
+]
+[plans.p]
+features = ["chat", "quick", "doubled"]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn start(store: Arc<dyn Store>) -> Arc<Engine> {
+    let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    Engine::start(store, catalog, Arc::new(Clock::new()), Limits::default()).expect("starts")
+}
+
+fn view(engine: &Engine, pool: &str) -> PoolView {
+    let found = engine.pools().into_iter().find(|(n, ..)| n.as_str() == pool);
+    found.map(|(_, _, view, _)| view).expect("the pool is there")
+}
+
+async fn authorize(engine: &Engine, account: &str, id: &str, feature: &str, wait: Option<Span>) -> Answer {
+    engine.authorize(&name(account), (&key(id), None), &ask(feature, 10), wait).await.expect("answers")
+}
+
+const NO_WAIT: Option<Span> = Some(Span::ZERO);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cost_in_flight_never_passes_the_limit() {
+    let engine = start(Arc::new(Memory::new()));
+    for i in 0..4 {
+        open(&engine, &format!("a{i}"), "10").await;
+    }
+    let mut tasks = Vec::new();
+    for i in 0..40 {
+        let engine = Arc::clone(&engine);
+        tasks.push(tokio::spawn(async move {
+            authorize(&engine, &format!("a{}", i % 4), &format!("k{i}"), "chat", NO_WAIT).await
+        }));
+    }
+    let mut allowed = Vec::new();
+    for task in tasks {
+        let answer = task.await.expect("runs");
+        match &answer.effect {
+            Effect::Denied(denial) => {
+                let decision = &denial.decision;
+                assert_eq!((decision.outcome, decision.reason), (Outcome::Wait, Reason::Capacity));
+                assert_eq!(decision.wall, Some(Wall::Capacity));
+                let unblock = decision.unblock.expect("says what would unblock it");
+                assert!(unblock.at.is_some_and(|at| at > denial.at), "a time to come again is computed");
+                assert!(decision.draws.is_empty(), "nothing is drawn for a request that has no room");
+            }
+            _ => allowed.push(answer),
+        }
+    }
+    assert_eq!((allowed.len(), view(&engine, "large").in_flight), (6, 6));
+    for (i, answer) in allowed.iter().enumerate() {
+        let used = [(name("tokens"), 5)].into_iter().collect();
+        let settled = (&key(&format!("s{i}")), None);
+        engine.settle(&answer.account, settled, hold_of(answer), &used).await.expect("settles");
+    }
+    assert_eq!(view(&engine, "large").in_flight, 0, "what ends gives its room back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_waits_for_room_and_is_let_in() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "10").await;
+    let mut holds = Vec::new();
+    for i in 0..6 {
+        holds.push(hold_of(&authorize(&engine, "acme", &format!("k{i}"), "chat", NO_WAIT).await));
+    }
+    let waits = {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move { authorize(&engine, "acme", "w", "chat", Some(Span::from_secs(60))).await })
+    };
+    while view(&engine, "large").waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    engine.release(&name("acme"), (&key("r"), None), holds[0]).await.expect("releases");
+    let answer = waits.await.expect("runs");
+    assert_eq!(outcome(&answer), Outcome::Allow);
+    assert_eq!((view(&engine, "large").in_flight, view(&engine, "large").waiting), (6, 0));
+    let again = authorize(&engine, "acme", "w", "chat", Some(Span::from_secs(60))).await;
+    assert!(again.replayed, "a retry gets the first answer and takes nothing");
+    assert_eq!(view(&engine, "large").in_flight, 6);
+    // A deadline that passes is told as what it is.
+    let late = authorize(&engine, "acme", "late", "chat", Some(Span::from_micros(250_000))).await;
+    assert_eq!((outcome(&late), view(&engine, "large").waiting), (Outcome::Wait, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_leaves_gives_its_place_back() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "10").await;
+    let mut holds = Vec::new();
+    for i in 0..6 {
+        holds.push(hold_of(&authorize(&engine, "acme", &format!("k{i}"), "chat", NO_WAIT).await));
+    }
+    let mut gone = Vec::new();
+    for i in 0..5 {
+        let engine = Arc::clone(&engine);
+        gone.push(tokio::spawn(async move {
+            authorize(&engine, "acme", &format!("w{i}"), "chat", Some(Span::from_secs(60))).await
+        }));
+    }
+    while view(&engine, "large").waiting < 5 {
+        tokio::task::yield_now().await;
+    }
+    for task in &gone {
+        task.abort();
+    }
+    for task in gone {
+        assert!(task.await.is_err(), "it was aborted");
+    }
+    assert_eq!(view(&engine, "large").waiting, 0, "nobody waits for a caller that is gone");
+    engine.release(&name("acme"), (&key("r"), None), holds[0]).await.expect("releases");
+    assert_eq!(view(&engine, "large").in_flight, 5);
+    assert_eq!(outcome(&authorize(&engine, "acme", "next", "chat", NO_WAIT).await), Outcome::Allow);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_comes_before_capacity() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "rich", "10").await;
+    open(&engine, "poor", "0.001").await;
+    for i in 0..6 {
+        authorize(&engine, "rich", &format!("k{i}"), "chat", NO_WAIT).await;
+    }
+    let answer = authorize(&engine, "poor", "p", "chat", Some(Span::from_secs(60))).await;
+    let Effect::Denied(denial) = &answer.effect else { panic!("{answer:?}") };
+    assert_eq!(
+        (denial.decision.outcome, denial.decision.reason),
+        (Outcome::Deny, Reason::InsufficientCredits)
+    );
+    assert_eq!(view(&engine, "large").in_flight, 6, "a request that is not paid for takes no room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fallback_pool_stands_in() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "10").await;
+    let visits = |answer: &Answer| -> Vec<(String, Verdict)> {
+        let decision = match &answer.effect {
+            Effect::Recorded(record) => {
+                headworks_core::replay::decision_of(&record.event).expect("decides").clone()
+            }
+            Effect::Denied(denial) => denial.decision.clone(),
+            Effect::Unrecorded(_) => panic!("it is recorded"),
+        };
+        let pools = decision.visits.iter().filter(|v| v.place == Place::Pool);
+        pools.map(|v| (v.name.to_string(), v.verdict)).collect()
+    };
+    let refused = Verdict::Refused(Reason::Capacity);
+    let first = authorize(&engine, "acme", "1", "doubled", NO_WAIT).await;
+    assert_eq!(visits(&first), [("first".into(), Verdict::Passed)]);
+    let second = authorize(&engine, "acme", "2", "doubled", NO_WAIT).await;
+    assert_eq!(visits(&second), [("first".into(), Verdict::Empty), ("second".into(), Verdict::Passed)]);
+    let third = authorize(&engine, "acme", "3", "doubled", NO_WAIT).await;
+    assert_eq!(visits(&third), [("first".into(), refused), ("second".into(), refused)]);
+    engine.release(&name("acme"), (&key("r"), None), hold_of(&second)).await.expect("releases");
+    assert_eq!((view(&engine, "first").in_flight, view(&engine, "second").in_flight), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn capacity_survives_a_restart() {
+    let store = Arc::new(Memory::new());
+    let engine = start(Arc::clone(&store) as Arc<dyn Store>);
+    engine.put_catalog(CATALOG, (&key("catalog"), None)).await.expect("stores").expect("accepts");
+    open(&engine, "acme", "10").await;
+    let mut holds = Vec::new();
+    for i in 0..6 {
+        holds.push(hold_of(&authorize(&engine, "acme", &format!("k{i}"), "chat", NO_WAIT).await));
+    }
+    let extend = Extend {
+        hold: holds[0],
+        quantities: [(name("tokens"), 7)].into_iter().collect(),
+        minimum: None,
+        life: None,
+        progress: None,
+        consented: false,
+    };
+    let grown = engine.extend(&name("acme"), (&key("e"), None), &extend).await.expect("extends");
+    assert!(matches!(grown.effect, Effect::Recorded(_)), "{grown:?}");
+    assert_eq!(
+        view(&engine, "large").in_flight,
+        7,
+        "an extension is one request more in a pool that counts requests"
+    );
+    let change = PoolChange {
+        pool: name("large"),
+        rate: None,
+        in_flight: Some(8),
+        classes: std::collections::BTreeMap::new(),
+        reason: None,
+    };
+    engine.change_pool(change, (&key("c"), None)).await.expect("changes");
+    assert_eq!(view(&engine, "large").in_flight_max, Some(8));
+    engine.close();
+
+    let engine = start(Arc::clone(&store) as Arc<dyn Store>);
+    assert_eq!(view(&engine, "large").in_flight_max, Some(8), "a live change outlives the process");
+    assert_eq!(outcome(&authorize(&engine, "acme", "n1", "chat", NO_WAIT).await), Outcome::Allow);
+    assert_eq!(outcome(&authorize(&engine, "acme", "n2", "chat", NO_WAIT).await), Outcome::Wait);
+    for (i, hold) in holds.iter().enumerate() {
+        engine.release(&name("acme"), (&key(&format!("r{i}")), None), *hold).await.expect("releases");
+    }
+    assert_eq!(view(&engine, "large").in_flight, 1, "an extended hold gives all of its room back");
+    engine.close();
+    // What pools offered is part of the stored explanation: the same request gives the same bytes.
+    let found = replay(&*store, 1, &Progress::default()).expect("replays");
+    assert!(found.records > 10 && found.differing.is_empty(), "{:?}", found.differing);
+    let found = reconcile(&*store, 1, &Progress::default()).expect("reconciles");
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_is_shared_and_refilled() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "1000").await;
+    let ask = |tokens| ask("quick", tokens);
+    let call = async |id: String, tokens| {
+        let answer = engine.authorize(&name("acme"), (&key(&id), None), &ask(tokens), NO_WAIT).await;
+        outcome(&answer.expect("answers"))
+    };
+    // A quarter of a second's rate is there at once, and a request passes as long as anything of it is left.
+    assert_eq!(call("a".into(), 900).await, Outcome::Allow);
+    assert_eq!(call("b".into(), 1).await, Outcome::Wait);
+    // It owes 650 now; a rate of 1,000 a second makes up for it within a second and some ticks.
+    let mut tries = 0;
+    while call(format!("c{tries}"), 1).await != Outcome::Allow {
+        tries += 1;
+        assert!(tries < 200, "the rate does not come back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let feedback =
+        Feedback { answered: Answered::Served, cost: 10, first_output: None, limit: None, retry_at: None };
+    assert!(engine.pool_feedback(&name("rated"), feedback).is_ok());
+    assert!(engine.pool_feedback(&name("none"), feedback).is_err());
+}

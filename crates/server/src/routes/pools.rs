@@ -1,0 +1,148 @@
+//! Capacity pools: seen, changed live, and told what their supply answers.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use headworks_core::capacity::controller::{Answered, Feedback};
+use headworks_core::capacity::{ClassTerms, PoolTerms};
+use headworks_core::catalog::source::ClassSource;
+use headworks_core::ledger::PoolChange;
+use headworks_core::name::Name;
+use headworks_engine::capacity::pool::PoolView;
+use headworks_wire as wire;
+use wire::Scope;
+
+use super::App;
+use crate::auth::Access;
+use crate::json::{Body, Path, idempotency};
+use crate::problem::Failure;
+
+fn name_of(name: &str) -> Result<Name, Failure> {
+    Name::new(name).map_err(|e| Failure::invalid(format!("the pool's name: {e}")))
+}
+
+fn class(terms: &ClassTerms) -> ClassSource {
+    ClassSource {
+        priority: Some(terms.priority),
+        weight: Some(terms.weight),
+        floor_percent: Some(terms.floor_percent),
+        lend_percent: Some(terms.lend_percent),
+        borrow_percent: Some(terms.borrow_percent),
+        starvation_percent: Some(terms.starvation_percent),
+        wait_max: Some(terms.wait_max),
+    }
+}
+
+fn shown(name: &Name, terms: &PoolTerms, view: &PoolView, change: Option<PoolChange>) -> wire::Pool {
+    let shares =
+        |of: &Name| view.classes.iter().find(|(name, ..)| name == of).map_or((0, 0), |(_, r, f)| (*r, *f));
+    let classes = terms.classes.iter().map(|(name, terms)| {
+        let (rate_share, in_flight_share_milli) = shares(name);
+        (name.clone(), wire::PoolClass { terms: class(terms), rate_share, in_flight_share_milli })
+    });
+    wire::Pool {
+        name: name.clone(),
+        rate: view.rate,
+        in_flight_max: view.in_flight_max,
+        in_flight: view.in_flight,
+        served: view.served,
+        waiting: view.waiting,
+        waiting_cost: view.waiting_cost,
+        active: u64::try_from(view.active).unwrap_or(u64::MAX),
+        classes: classes.collect(),
+        change: change.map(|c| wire::PoolChange {
+            rate: c.rate,
+            in_flight: c.in_flight,
+            classes: c.classes,
+            reason: c.reason,
+        }),
+    }
+}
+
+fn all(app: &App) -> Vec<wire::Pool> {
+    app.engine
+        .pools()
+        .into_iter()
+        .map(|(name, terms, view, change)| shown(&name, &terms, &view, change))
+        .collect()
+}
+
+fn one(app: &App, name: &str) -> Result<wire::Pool, Failure> {
+    let name = name_of(name)?;
+    all(app).into_iter().find(|pool| pool.name == name).ok_or_else(|| {
+        Failure::new(StatusCode::NOT_FOUND, "unknown_pool", format!("the catalog has no pool `{name}`"))
+    })
+}
+
+/// List the capacity pools and how they are used
+#[utoipa::path(get, path = "/v1/pools", tag = "capacity",
+    responses((status = 200, description = "The pools", body = wire::Pools),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn list(State(app): State<App>, access: Access) -> Result<Json<wire::Pools>, Failure> {
+    access.everywhere(Scope::Read)?;
+    Ok(Json(wire::Pools { pools: all(&app) }))
+}
+
+/// Show a capacity pool and how it is used
+#[utoipa::path(get, path = "/v1/pools/{name}", tag = "capacity",
+    params(("name" = String, Path, description = "Its name in the catalog")),
+    responses((status = 200, description = "The pool", body = wire::Pool),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    access: Access,
+    Path(name): Path<String>,
+) -> Result<Json<wire::Pool>, Failure> {
+    access.everywhere(Scope::Read)?;
+    Ok(Json(one(&app, &name)?))
+}
+
+/// Change a capacity pool without a new catalog; in force within 100 ms
+#[utoipa::path(put, path = "/v1/pools/{name}", tag = "capacity", request_body = wire::PoolChange,
+    params(("name" = String, Path, description = "Its name in the catalog"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "The pool", body = wire::Pool),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn change(
+    State(app): State<App>,
+    access: Access,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Body(ask): Body<wire::PoolChange>,
+) -> Result<Json<wire::Pool>, Failure> {
+    access.everywhere(Scope::Admin)?;
+    let key = idempotency(&headers, None, None, &(&name, &ask))?;
+    let wire::PoolChange { rate, in_flight, classes, reason } = ask;
+    let change = PoolChange { pool: name_of(&name)?, rate, in_flight, classes, reason };
+    app.engine.change_pool(change, (&key, access.actor())).await?;
+    Ok(Json(one(&app, &name)?))
+}
+
+/// Tell a capacity pool what its supply answered
+#[utoipa::path(post, path = "/v1/pools/{name}/feedback", tag = "capacity", request_body = wire::PoolFeedback,
+    params(("name" = String, Path, description = "Its name in the catalog")),
+    responses((status = 204, description = "Noted"),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn feedback(
+    State(app): State<App>,
+    access: Access,
+    Path(name): Path<String>,
+    Body(ask): Body<wire::PoolFeedback>,
+) -> Result<StatusCode, Failure> {
+    access.everywhere(Scope::Decide)?;
+    if !(100..600).contains(&ask.status) {
+        return Err(Failure::invalid("`status` is an HTTP status, 100 to 599"));
+    }
+    let name = name_of(&name)?;
+    let answered = match ask.status {
+        429 | 503 | 529 => Answered::Congested,
+        200..300 => Answered::Served,
+        _ => Answered::Other,
+    };
+    let catalog = app.engine.catalog();
+    let quantities = || ask.quantities.iter().map(|(meter, n)| (meter.as_str(), *n));
+    let cost = catalog.pools.get(&name).map_or(0, |terms| terms.rate.formula.cost(quantities()));
+    let retry_at = ask.retry_after.map(|after| app.engine.clock().now().after(after));
+    let feedback = Feedback { answered, cost, first_output: ask.first_output, limit: ask.limit, retry_at };
+    app.engine.pool_feedback(&name, feedback)?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,122 @@
+//! Capacity pools: what they have, who has how much of it, and what their supply answers.
+
+use std::collections::BTreeMap;
+
+use headworks_core::catalog::source::ClassSource;
+use headworks_core::name::{Label, Name};
+use headworks_core::time::Span;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A pool as it is now. Rates are cost a second; the pool's `cost` in the catalog says what a request costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Pool {
+    /// Its name.
+    pub name: Name,
+    /// The rate in force, learned or known. Absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u64>,
+    /// Most cost in flight. Absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight_max: Option<u64>,
+    /// Cost in flight.
+    pub in_flight: u64,
+    /// Cost a second let in during the last 100 ms.
+    pub served: u64,
+    /// Requests that wait for room.
+    pub waiting: u64,
+    /// Their cost.
+    pub waiting_cost: u64,
+    /// Keys of accounts with work in the last ten seconds.
+    pub active: u64,
+    /// Its classes.
+    pub classes: BTreeMap<Name, PoolClass>,
+    /// The live change that is over the catalog, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<PoolChange>,
+}
+
+/// A class of a pool as it is now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PoolClass {
+    /// Its terms in force.
+    pub terms: ClassSource,
+    /// What its accounts may use of the rate now, all together.
+    pub rate_share: u64,
+    /// What they may have in flight, in thousandths of a unit of cost.
+    pub in_flight_share_milli: u64,
+}
+
+/// The pools in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Pools {
+    /// By name.
+    pub pools: Vec<Pool>,
+}
+
+/// What is changed of a pool without a new catalog. It replaces an earlier change whole: an empty one goes back to the
+/// catalog.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolChange {
+    /// Cost a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u64>,
+    /// Most cost in flight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u64>,
+    /// By class: the figures that change.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<Name, ClassSource>)]
+    pub classes: BTreeMap<Name, ClassSource>,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+}
+
+/// What the supply behind a pool answered one request.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolFeedback {
+    /// Its HTTP status. 429, 503 and 529 are congestion; other errors say nothing about capacity.
+    pub status: u16,
+    /// The units of each meter it served; its cost follows from them.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
+    pub quantities: crate::Quantities,
+    /// Until its first output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_output: Option<Span>,
+    /// The limit it states in its headers, in cost a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Its `Retry-After`: nothing is let in before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Span>,
+}
+
+/// Where an account stands in capacity pools.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountCapacity {
+    /// Its class. Default: the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Name>,
+    /// The identity behind it, such as a fingerprint of its card: accounts that share one share its weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Name>,
+    /// Its part among the accounts of its class, at least 1.
+    #[serde(default = "one")]
+    #[schema(minimum = 1)]
+    pub weight: u32,
+    /// What it is sure of in each pool when it asks for it, in cost a second.
+    #[serde(default)]
+    pub floor: u64,
+    /// Most it may use of each pool, in cost a second. Default: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u64>,
+}
+
+fn one() -> u32 {
+    1
+}
