@@ -35,10 +35,11 @@ fn step(decided: Decided, ctx: Context<'_>) -> Step {
 impl Step {
     /// A request that has no room is asked again instead of being remembered as denied.
     fn patient(self) -> Self {
-        match self {
-            Self::Deny(denial) if denial.decision.outcome == Outcome::Wait => Self::Postpone(denial),
-            other => other,
+        if let Self::Deny(denial) = self {
+            let waits = denial.decision.outcome == Outcome::Wait;
+            return if waits { Self::Postpone(denial) } else { Self::Deny(denial) };
         }
+        self
     }
 }
 

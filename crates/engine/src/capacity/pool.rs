@@ -387,7 +387,9 @@ impl<W> Pool<W> {
     }
 
     /// Whether there is room, without taking it.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When there is none now.
     pub fn look(&self, leaf: &Arc<Leaf>, cost: Cost) -> Result<Room, Busy> {
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));
         if cost.in_flight > left {
@@ -536,8 +538,7 @@ impl<W> Pool<W> {
         pumped.late.extend(queue.fair.take_late(now).into_iter().map(stopped_waiting));
         let Queue { fair, owed } = &mut *queue;
         let mut aside = Vec::new();
-        loop {
-            let Some((id, leaf, cost, in_share)) = self.next(&terms, fair, owed) else { break };
+        while let Some((id, leaf, cost, in_share)) = self.next(&terms, fair, owed) {
             if !in_share && !self.borrows(&leaf) {
                 // Held back by a bound of its own: it does not hold up the others.
                 aside.extend(fair.take(id));

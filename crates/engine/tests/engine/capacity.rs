@@ -102,7 +102,7 @@ async fn cost_in_flight_never_passes_the_limit() {
                 assert!(unblock.at.is_some_and(|at| at > denial.at), "a time to come again is computed");
                 assert!(decision.draws.is_empty(), "nothing is drawn for a request that has no room");
             }
-            _ => allowed.push(answer),
+            Effect::Recorded(_) | Effect::Unrecorded(_) => allowed.push(answer),
         }
     }
     assert_eq!((allowed.len(), view(&engine, "large").in_flight), (6, 6));
@@ -216,8 +216,8 @@ async fn a_fallback_pool_stands_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn capacity_survives_a_restart() {
-    let store = Arc::new(Memory::new());
-    let engine = start(Arc::clone(&store) as Arc<dyn Store>);
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let engine = start(Arc::clone(&store));
     engine.put_catalog(CATALOG, (&key("catalog"), None)).await.expect("stores").expect("accepts");
     open(&engine, "acme", "10").await;
     let mut holds = Vec::new();
@@ -246,7 +246,7 @@ async fn capacity_survives_a_restart() {
     assert_eq!(view(&engine, "large").in_flight_max, Some(7));
     engine.close();
 
-    let engine = start(Arc::clone(&store) as Arc<dyn Store>);
+    let engine = start(Arc::clone(&store));
     assert_eq!(view(&engine, "large").in_flight_max, Some(7), "a live change outlives the process");
     assert_eq!(outcome(&authorize(&engine, "acme", "n1", "chat", NO_WAIT).await), Outcome::Allow);
     assert_eq!(outcome(&authorize(&engine, "acme", "n2", "chat", NO_WAIT).await), Outcome::Wait);

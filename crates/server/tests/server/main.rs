@@ -6,5 +6,6 @@ mod events;
 mod flows;
 mod ledger_flows;
 mod overload;
+mod pools;
 mod snapshot;
 mod webhooks;
