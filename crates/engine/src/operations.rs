@@ -118,7 +118,7 @@ impl Engine {
                     let found = self.in_force.pools.take(look.ctx, look.seats, &asked, before);
                     let decided = operation::authorize(Context { offers: &found.offers, ..look.ctx }, ask)?;
                     let wish = found
-                        .close(&decided)
+                        .close(&decided, look.ctx.account)
                         .filter(|wish| may_wait && max_wait.unwrap_or(wish.wait_max()) > Span::ZERO);
                     let step = step(decided, look.ctx);
                     let step = if wish.is_some() { step.patient() } else { step };
@@ -180,7 +180,7 @@ impl Engine {
                 Some(_) | None => Room::default(),
             };
             let decided = operation::extend(Context { offers: &found.offers, ..look.ctx }, ask)?;
-            found.close(&decided);
+            found.close(&decided, look.ctx.account);
             Ok(step(decided, look.ctx))
         })
         .await

@@ -6,6 +6,8 @@ pub(crate) const ACCOUNTS: [&str; 3] = ["alpha", "beta", "gamma"];
 pub(crate) const USERS: [&str; 2] = ["ann", "ben"];
 /// Requests of `task` in a calendar day.
 pub(crate) const DAILY: i64 = 5;
+/// The largest limits of the pools of slots, live changes included.
+pub(crate) const SLOTS: [(&str, u64); 2] = [("model", 7), ("spare", 1)];
 /// Nano-credits that are lent.
 pub(crate) const OVERDRAFT: i128 = 10_000_000_000;
 
@@ -15,13 +17,29 @@ late_horizon = "2d"
 [meters]
 tokens = { unit = "token" }
 images = { unit = "image" }
+[pools.model]
+in_flight = 5
+in_flight_cost = { requests = 1 }
+cost = { tokens = 1 }
+fallback = ["spare"]
+classes = { default = { wait_max = "20s" } }
+[pools.spare]
+in_flight = 1
+in_flight_cost = { requests = 1 }
+cost = { tokens = 1 }
+[pools.rated]
+rate = 20
+cost = { tokens = 1 }
+points_seconds_max = 30
 [features.chat]
 meters = ["tokens"]
+pool = "model"
 rate_card = "card"
 overshoot = "debt"
 hold = { life = "60s", expiry_charges = ["tokens"] }
 [features.gift]
 meters = ["tokens"]
+pool = "rated"
 rate_card = "card"
 [features.draw]
 meters = ["images"]

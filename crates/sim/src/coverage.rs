@@ -10,7 +10,7 @@ use headworks_core::reason::Reason;
 pub(crate) struct Coverage(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 /// Every fault that simulations inject.
-const FAULTS: [&str; 20] = [
+const FAULTS: [&str; 22] = [
     "failed start",
     "kill",
     "overload",
@@ -31,6 +31,8 @@ const FAULTS: [&str; 20] = [
     "retry with another body",
     "caller gone",
     "catalog changed",
+    "pool changed",
+    "waited for capacity",
 ];
 
 /// Kinds of records that an account's log can have in a simulation.

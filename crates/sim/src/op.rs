@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use headworks_core::account::{AlertMarks, Consent, Settings, TopUpTerms};
 use headworks_core::amount::Credits;
-use headworks_core::ledger::{Category, GrantId, HoldId, Overage, Recurrence, Rollover, Seq, WHOLE};
+use headworks_core::ledger::{
+    Category, GrantId, HoldId, Overage, PoolChange, Recurrence, Rollover, Seq, WHOLE,
+};
 use headworks_core::name::{Label, Name, Path};
 use headworks_core::operation::{
     Authorize, ChangePlan, Correct, Extend, Minimum, NewGrant, Quantities, Request,
@@ -37,6 +39,8 @@ pub(crate) enum Body {
         now: bool,
         least: Option<u64>,
         consent: bool,
+        /// Seconds to wait for capacity; `None`: as the class says.
+        wait: Option<u64>,
     },
     Settle {
         hold: Seq,
@@ -98,6 +102,8 @@ pub(crate) enum Body {
         paid: bool,
     },
     Catalog(usize),
+    /// A live limit of the pool of slots; `None`: as the catalog says.
+    Pool(Option<u64>),
 }
 
 pub(crate) fn name(text: &str) -> Name {
@@ -148,7 +154,7 @@ impl Op {
             let keyed = (&key, None);
             match self.body {
                 Body::Open => engine.open_account(&account, keyed, |now| Settings::new(name("p"), now)).await,
-                Body::Authorize { feature, user, amount, now, least, consent } => {
+                Body::Authorize { feature, user, amount, now, least, consent, wait } => {
                     let ask = Authorize {
                         request: Request {
                             feature: name(feature),
@@ -161,7 +167,7 @@ impl Op {
                         life: None,
                         settle_now: now,
                     };
-                    engine.authorize(&account, keyed, &ask, None).await
+                    engine.authorize(&account, keyed, &ask, wait.map(Span::from_secs)).await
                 }
                 Body::Settle { hold, used } => {
                     engine.settle(&account, keyed, HoldId(hold), &quantities("chat", used)).await
@@ -262,6 +268,16 @@ impl Op {
                     let grant = NewGrant::new(whole(1), Category::Purchased);
                     let paid = if paid { Ok(&grant) } else { Err(None) };
                     engine.confirm_top_up(&account, keyed, number, paid).await
+                }
+                Body::Pool(in_flight) => {
+                    let change = PoolChange {
+                        pool: name("model"),
+                        rate: None,
+                        in_flight,
+                        classes: std::collections::BTreeMap::new(),
+                        reason: None,
+                    };
+                    engine.change_pool(change, keyed).await
                 }
                 Body::Catalog(version) => {
                     let put = engine.put_catalog(&catalog::text(version), keyed).await?;

@@ -32,9 +32,10 @@ pub(crate) struct Yardstick {
 }
 
 type Measured = Result<Vec<Yardstick>, Failed>;
+type Measure = (&'static str, fn() -> Measured);
 
 /// All of them, by name.
-const ALL: [(&str, fn() -> Measured); 10] = [
+const ALL: [Measure; 10] = [
     ("doorman", doorman),
     ("sliding-log", sliding_log),
     ("fair-queue", fair_queue),

@@ -25,9 +25,17 @@ fn failed(path: &Path, e: &dyn std::fmt::Display) -> Failed {
     format!("{}: {e}", path.display()).into()
 }
 
+/// The service of one client over time.
+struct Line {
+    points: Vec<(f64, f64)>,
+    total: f64,
+    client: usize,
+}
+
 fn service(path: &Path, name: &str, traffic: &Traffic, run: &Run) -> Result<(), Failed> {
-    let mut lines: Vec<(Vec<(f64, f64)>, f64, usize)> =
-        (0..traffic.clients.len()).map(|i| (vec![(0.0, 0.0)], 0.0, i)).collect();
+    let mut lines: Vec<Line> = (0..traffic.clients.len())
+        .map(|client| Line { points: vec![(0.0, 0.0)], total: 0.0, client })
+        .collect();
     let mut ends: Vec<(u64, usize, u64)> = traffic
         .requests
         .iter()
@@ -40,13 +48,13 @@ fn service(path: &Path, name: &str, traffic: &Traffic, run: &Run) -> Result<(), 
     ends.sort_unstable();
     let last = ends.last().map_or(1.0, |(at, ..)| *at as f64 / 1e6);
     for (at, client, service) in ends {
-        if let Some((line, total, _)) = lines.get_mut(client) {
-            *total += service as f64;
-            line.push((at as f64 / 1e6, *total));
+        if let Some(line) = lines.get_mut(client) {
+            line.total += service as f64;
+            line.points.push((at as f64 / 1e6, line.total));
         }
     }
-    lines.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let most = lines.first().map_or(1.0, |(_, total, _)| total.max(1.0));
+    lines.sort_by(|a, b| b.total.total_cmp(&a.total));
+    let most = lines.first().map_or(1.0, |line| line.total.max(1.0));
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE).map_err(|e| failed(path, &e))?;
     let mut chart = ChartBuilder::on(&area)
@@ -58,11 +66,11 @@ fn service(path: &Path, name: &str, traffic: &Traffic, run: &Run) -> Result<(), 
         .map_err(|e| failed(path, &e))?;
     let mut mesh = chart.configure_mesh();
     mesh.x_desc("seconds").y_desc("input + 2 x output tokens").draw().map_err(|e| failed(path, &e))?;
-    for (at, (line, _, client)) in lines.iter().take(LINES).enumerate() {
+    for (at, line) in lines.iter().take(LINES).enumerate() {
         let colour = Palette99::pick(at).to_rgba();
-        let label = traffic.clients.get(*client).map(|c| c.name.to_string()).unwrap_or_default();
+        let label = traffic.clients.get(line.client).map(|c| c.name.to_string()).unwrap_or_default();
         chart
-            .draw_series(LineSeries::new(line.iter().copied(), colour.stroke_width(2)))
+            .draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)))
             .map_err(|e| failed(path, &e))?
             .label(label)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));

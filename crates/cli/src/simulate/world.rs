@@ -260,7 +260,7 @@ impl<'a> World<'a> {
                 self.settle_fate(i, Fate::Refused(decision.reason, now));
                 Ok(())
             }
-            granted => self.admit(i, granted, taken, now),
+            granted @ (Decided::Granted(_) | Decided::Counted(..)) => self.admit(i, granted, taken, now),
         }
     }
 
@@ -449,7 +449,9 @@ impl<'a> World<'a> {
                         pool.end(&leaf, cost, Some(0));
                         self.settle_fate(i, Fate::Refused(decision.reason, now));
                     }
-                    granted => self.admit(i, granted, Some((at, leaf, cost)), now)?,
+                    granted @ (Decided::Granted(_) | Decided::Counted(..)) => {
+                        self.admit(i, granted, Some((at, leaf, cost)), now)?;
+                    }
                 }
             }
         }

@@ -187,8 +187,10 @@ pub(crate) struct Found {
 
 impl Found {
     /// Takes what was granted; gives back what was not, and counts what capacity was asked for.
-    pub(crate) fn close(mut self, decided: &Decided) -> Option<Wish> {
+    pub(crate) fn close(mut self, decided: &Decided, account: &Account) -> Option<Wish> {
         let denied = match decided {
+            // What would take the account's books out of their range is refused after all.
+            Decided::Granted(draft) if !draft.fits(account) => return None,
             Decided::Granted(_) | Decided::Counted(..) => None,
             Decided::Denied(_, decision) => Some(decision),
         };
@@ -506,6 +508,24 @@ impl crate::engine::Engine {
             (name.clone(), pool.terms(), pool.view(), self.in_force.pools.change_of(name))
         };
         pools.iter().map(view).collect()
+    }
+
+    /// For each pool: the cost in flight that it counts, and the cost that the open holds in memory take. They differ only
+    /// while a request is being decided.
+    #[must_use]
+    pub fn capacity_in_flight(&self) -> Vec<(Name, u64, u64)> {
+        let mut held: BTreeMap<Name, u64> = BTreeMap::new();
+        for shard in self.cache.shards() {
+            let holds = shard.slots.values().flat_map(|slot| &slot.account.holds);
+            for capacity in holds.filter_map(|hold| hold.terms.capacity.as_deref()) {
+                *held.entry(capacity.pool.clone()).or_default() += capacity.in_flight;
+            }
+        }
+        let pools = self.in_force.pools.all();
+        let count = |(name, pool): (&Name, &Arc<EnginePool>)| {
+            (name.clone(), pool.view().in_flight, held.get(name).copied().unwrap_or(0))
+        };
+        pools.iter().map(count).collect()
     }
 
     /// Changes a pool live: what the change does not name is as the catalog says. In force within a tick.

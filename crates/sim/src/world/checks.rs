@@ -12,7 +12,7 @@ use headworks_store::replay::replay;
 use headworks_store::{MemoryIndex, Store, StoreError};
 
 use super::{Acknowledged, Broken, World, open};
-use crate::catalog::ACCOUNTS;
+use crate::catalog::{ACCOUNTS, SLOTS};
 use crate::disk::Faults;
 use crate::history;
 use crate::op::{Body, name};
@@ -22,7 +22,8 @@ impl World<'_> {
     pub(super) fn check_acknowledged(&mut self) -> Result<(), Broken> {
         for acknowledged in &self.acknowledged {
             let Acknowledged { op, seq, bytes } = acknowledged;
-            let account = if let Body::Catalog(_) = op.body { name("_system") } else { op.account() };
+            let account =
+                if let Body::Catalog(_) | Body::Pool(_) = op.body { name("_system") } else { op.account() };
             let found = self.store.read(&account, *seq, 1).map_err(|e| Broken(e.to_string()))?;
             if found.first().map(|r| &r.bytes) != Some(bytes) {
                 return Err(Broken(format!(
@@ -32,6 +33,32 @@ impl World<'_> {
             }
         }
         self.check_history(false)
+    }
+
+    /// Z5.
+    pub(super) fn check_capacity(&self) -> Result<(), Broken> {
+        if self.engine.stopped().is_some() {
+            return Ok(());
+        }
+        let mut waiting = 0;
+        for (pool, counted, held) in self.engine.capacity_in_flight() {
+            if counted != held {
+                return Err(Broken(format!("pool {pool} counts {counted} in flight, holds take {held}")));
+            }
+            if SLOTS.iter().any(|(name, most)| *name == pool.as_str() && counted > *most) {
+                return Err(Broken(format!("pool {pool} has {counted} in flight")));
+            }
+        }
+        for (_, _, view, _) in self.engine.pools() {
+            waiting += view.waiting;
+        }
+        if waiting > 0 {
+            self.coverage.fault("waited for capacity");
+        }
+        if waiting > u64::try_from(self.flying.len()).unwrap_or(u64::MAX) {
+            return Err(Broken(format!("{waiting} wait, and only {} were asked for", self.flying.len())));
+        }
+        Ok(())
     }
 
     fn check_history(&mut self, settled: bool) -> Result<(), Broken> {
@@ -122,8 +149,13 @@ impl World<'_> {
         (self.swarm.gone, self.swarm.index) = (0, 0);
         self.disk.set_faults(self.swarm.faults);
         self.index.fail_after(None);
-        for _ in 0..50 {
+        for i in 0..50 {
             self.commit()?;
+            if i % 10 == 0 {
+                // Who waits for capacity gives up in time.
+                self.clock.advance(Span::from_secs(6));
+                self.maintain()?;
+            }
         }
         if let Some(flying) = self.flying.first() {
             return Err(Broken(format!("{:?} is never answered", flying.op)));

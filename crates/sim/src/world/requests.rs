@@ -37,6 +37,7 @@ impl World<'_> {
                     now: feature == "fast" || r.chance(400),
                     least: (feature == "chat" && r.chance(150)).then_some(1),
                     consent: r.chance(300),
+                    wait: r.chance(500).then(|| u64::from(r.chance(500)) * 5),
                 }
             }
             10..=13 => Body::Settle { hold: some(&known.holds), used: amount(&r) },
@@ -82,6 +83,10 @@ impl World<'_> {
                 self.version += 1;
                 Body::Catalog(self.version)
             }
+            33 if r.chance(200) => {
+                self.coverage.fault("pool changed");
+                Body::Pool([None, Some(2), Some(7)].get(r.below(3)).copied().flatten())
+            }
             _ => Body::Authorize {
                 feature: "chat",
                 user: Some(0),
@@ -89,6 +94,7 @@ impl World<'_> {
                 now: false,
                 least: None,
                 consent: true,
+                wait: r.chance(300).then_some(0),
             },
         }
     }
