@@ -8,6 +8,7 @@ mod archive;
 mod arguments;
 mod bench;
 mod calls;
+mod capacity;
 mod client;
 mod demo;
 mod export;

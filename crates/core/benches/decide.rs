@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::time::Instant as StdInstant;
 
 use headworks_core::account::{Account, Settings};
+use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::ledger::Category;
 use headworks_core::name::{Name, Path};
@@ -106,18 +107,31 @@ fn main() {
     // What the machine's memory alone costs: no decision on these accounts can be faster.
     measure("one read of one of 10^6 accounts", &accounts, |a| a.seq, |_| ());
     let in_cache = accounts.get(..200).unwrap_or(&accounts);
+    // What a pool that has room adds: an offer to compare and a visit to explain.
+    let offer = [Offer {
+        pool: name("model"),
+        class: name("default"),
+        fits: true,
+        used: 3,
+        cost: 200,
+        in_flight: 1,
+        revocable: false,
+        at: None,
+    }];
     // 200 tokens fit the allowance; 2,000 take the rest of it and slide into the grant.
-    for (what, tokens) in [("one allowance", 200), ("allowance and grant", 2_000)] {
+    let rows: [(&str, u64, &[Offer]); 3] = [
+        ("one allowance", 200, &[]),
+        ("allowance and grant", 2_000, &[]),
+        ("one allowance, in a pool", 200, &offer),
+    ];
+    for (what, tokens, offers) in rows {
         let ask = ask(tokens);
         for (of, accounts) in [("10^6 accounts", &*accounts), ("200 accounts", in_cache)] {
             measure(
                 &format!("decide, {what}, {of}"),
                 accounts,
                 |account| {
-                    operation::decide(
-                        Context { account, catalog: &catalog, now, offers: &[] },
-                        black_box(&ask),
-                    )
+                    operation::decide(Context { account, catalog: &catalog, now, offers }, black_box(&ask))
                 },
                 |decision| assert!(decision.is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed"),
             );

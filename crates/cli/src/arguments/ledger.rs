@@ -146,6 +146,8 @@ pub(crate) enum Bench {
     Overload(OverloadBench),
     /// Reconcile, replay, what-if, backup and restore over a ledger made for it
     Ledger(LedgerBench),
+    /// Capacity pools: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
+    Capacity,
     /// Published yardsticks of fair sharing, reproduced in simulated time
     Fairness {
         /// One of them

@@ -17,6 +17,7 @@ use headworks_core::ledger::{Event, HeldCapacity, PoolChange, REQUESTS, Record};
 use headworks_core::name::{Level, Name, Path};
 use headworks_core::operation::{Context, Decided, Quantities, Refusal};
 use headworks_core::time::{Instant, Span};
+use smallvec::{SmallVec, smallvec};
 use tokio::sync::oneshot;
 
 pub mod pool;
@@ -180,9 +181,9 @@ impl Wish {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// What to tell the core.
-    pub(crate) offers: Vec<Offer>,
+    pub(crate) offers: SmallVec<[Offer; 1]>,
     taken: Option<Taken>,
-    wishes: Vec<Wish>,
+    wishes: SmallVec<[Wish; 1]>,
 }
 
 impl Found {
@@ -282,9 +283,11 @@ impl Pools {
     }
 
     /// What a request wants: a seat and a cost in its feature's pool and in those that stand in for it.
-    fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, asked: &Asked<'_>) -> Vec<Wish> {
+    fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, asked: &Asked<'_>) -> SmallVec<[Wish; 1]> {
         let own = ctx.catalog.feature(asked.feature.as_str()).and_then(|f| f.pool.as_ref());
-        let Some(own) = own.and_then(|name| ctx.catalog.pools.get_key_value(name)) else { return Vec::new() };
+        let Some(own) = own.and_then(|name| ctx.catalog.pools.get_key_value(name)) else {
+            return SmallVec::new();
+        };
         let pools = self.by_name.load();
         let names = std::iter::once(own.0).chain(&own.1.fallback);
         let wish = |name: &Name| {
@@ -306,7 +309,7 @@ impl Pools {
         before: Option<Taken>,
     ) -> Found {
         if let Some(taken) = before {
-            return Found { offers: vec![taken.offer()], taken: Some(taken), wishes: Vec::new() };
+            return Found { offers: smallvec![taken.offer()], taken: Some(taken), wishes: SmallVec::new() };
         }
         let mut found = Found { wishes: self.wishes(ctx, seats, asked), ..Found::default() };
         for wish in &found.wishes {
@@ -351,7 +354,7 @@ impl Pools {
             wish.pool.grow(&wish.leaf, wish.cost);
             Ok(Room::Share)
         };
-        let mut found = Found { offers: vec![wish.offer(room, ctx.now)], ..Found::default() };
+        let mut found = Found { offers: smallvec![wish.offer(room, ctx.now)], ..Found::default() };
         if let Ok(room) = room {
             let Wish { pool, leaf, class, cost, used } = wish.clone();
             found.taken = Some(Taken { pool, leaf, class, cost, room, used, kept: false });
