@@ -104,7 +104,6 @@ impl Engine {
         ask: &Authorize,
         max_wait: Option<Span>,
     ) -> Result<Answer, EngineError> {
-        let began = self.clock().now();
         let mut room = None;
         let mut may_wait = true;
         loop {
@@ -133,8 +132,8 @@ impl Engine {
             };
             // Who has waited once is told what it finds then.
             may_wait = false;
-            let deadline = began.after(max_wait.unwrap_or(wish.wait_max()).min(self.wait_max));
-            room = wish.wait(self.clock().now(), deadline).await;
+            let most = max_wait.unwrap_or(wish.wait_max()).min(self.wait_max);
+            room = wish.wait(self.clock().now(), most).await;
         }
     }
 

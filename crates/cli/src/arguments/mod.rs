@@ -188,10 +188,25 @@ pub(crate) enum LogFormat {
 /// What to simulate.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArguments {
-    /// The trace: CSV, gzipped or not, with columns t_s, input_tokens, output_tokens and client, and as they are wanted
-    /// plan, class, cluster, weight
+    /// The trace: CSV, gzipped or not, with columns t_s, client, input_tokens, output_tokens, and as they are wanted plan,
+    /// class, cluster, weight; or a table of client windows; docs/fairness.md has the formats
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: PathBuf,
+    /// Only requests from this second on
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub(crate) from_s: u64,
+    /// Only requests before this second
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) until_s: Option<u64>,
+    /// Of a table of client windows: the model
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Of a table of client windows: the table of the clients' lengths
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lengths: Option<PathBuf>,
+    /// Of a table of client windows: where the random numbers begin
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
     /// A policy to try; repeat to see several side by side
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) catalog: Vec<PathBuf>,

@@ -212,7 +212,22 @@ fn fair_queue() -> Measured {
     let (_, first_come) = simulate(&catalog("", OPEN)?, &traffic, &slots())?;
     let ours = refused(&figures);
     let gap = figures.service_gap;
-    Ok(vec![
+    let used = |report: &Report| report.utilisation.unwrap_or(0.0);
+    let mut rows = Vec::new();
+    for limit in [10, 20] {
+        let plans = format!(
+            "{OPEN}\nguards = [{{ name = \"static\", window.sliding = {{ limit = {limit}, length = \"60s\" }} }}]"
+        );
+        let (_, fixed) = simulate(&catalog("", &plans)?, &traffic, &slots())?;
+        rows.push(yardstick(
+            "fair-queue",
+            format!("the same: slots busy while requests arrive, against static {limit} a minute and client"),
+            format!("above {:.4}", used(&fixed)),
+            format!("{:.4}", used(&figures)),
+            used(&figures) > used(&fixed),
+        ));
+    }
+    rows.extend([
         yardstick(
             "fair-queue",
             "arena trace on 19 slots of 11.1 s: refused",
@@ -234,7 +249,8 @@ fn fair_queue() -> Measured {
             format!("{:.4} of the time", 1.0 - figures.work_conservation.unwrap_or(0.0)),
             figures.work_conservation.is_some_and(|w| w > 0.9999),
         ),
-    ])
+    ]);
+    Ok(rows)
 }
 
 fn service_gap() -> Measured {
@@ -266,7 +282,7 @@ fn isolation() -> Measured {
     let share = MANY_SLOTS as f64 / (SERVICE_MICROS as f64 / 1e6) / 8.0;
     let mut sources: Vec<Source> = (0..7).map(|i| source(&format!("calm-{i}"), share / 2.0)).collect();
     sources.push(source("flood", share * 100.0));
-    let mut traffic = traffic(sources, 30 * MINUTE, 2);
+    let mut traffic = traffic(sources, 15 * MINUTE, 2);
     // Lengths of output are exponential, and a request takes as long as its output: 11.1 s on average.
     let mut random = Random(2);
     for traced in &mut traffic.requests {
@@ -396,13 +412,13 @@ fn truthfulness() -> Measured {
     let run = |factor: f64| -> Result<f64, Failed> {
         let mut sources: Vec<Source> = (0..3).map(|i| source(&format!("true-{i}"), 0.6)).collect();
         sources.push(source("loud", 0.6 * factor));
-        let traffic = traffic(sources, 60 * MINUTE, 5);
+        let traffic = traffic(sources, 25 * MINUTE, 5);
         let run = world::run(&catalog, None, &traffic, &slots(), None)?;
         Ok(steady_service(&traffic, &run, "loud"))
     };
     let honest = run(1.0)?;
     let mut most = f64::MIN;
-    for factor in [2.0, 5.0, 10.0, 100.0] {
+    for factor in [2.0, 10.0, 100.0] {
         most = most.max(run(factor)? / honest - 1.0);
     }
     let what = "gain of a backlogged account that multiplies its demand by 2 to 100";
@@ -419,7 +435,7 @@ fn sybil() -> Measured {
             one.client.cluster = Name::new("one-card").ok();
             sources.push(one);
         }
-        let traffic = traffic(sources, 60 * MINUTE, 6);
+        let traffic = traffic(sources, 25 * MINUTE, 6);
         let run = world::run(&catalog, None, &traffic, &slots(), None)?;
         Ok(steady_service(&traffic, &run, "many"))
     };
@@ -451,7 +467,7 @@ fn priority_burst() -> Measured {
         sources.push(classed("middle", i, capacity * 5.5 / 4.0));
         sources.push(classed("low", i, capacity * 6.0 / 4.0));
     }
-    let traffic = traffic(sources, 30 * MINUTE, 7);
+    let traffic = traffic(sources, 20 * MINUTE, 7);
     let (run, figures) = simulate(&catalog(pool, plans)?, &traffic, &slots())?;
     let mut by_class: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for (traced, fate) in traffic.requests.iter().zip(&run.fates) {

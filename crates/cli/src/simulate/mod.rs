@@ -9,6 +9,7 @@ pub(crate) mod fairness;
 pub(crate) mod measure;
 mod plot;
 pub(crate) mod trace;
+mod windows;
 pub(crate) mod world;
 
 use crate::Outcome;
@@ -16,10 +17,18 @@ use crate::arguments::SimulateArguments;
 use crate::bench::Failed;
 use crate::print;
 use measure::{Report, report};
+use windows::Cut;
 use world::Supply;
 
 pub(crate) fn run(options: &SimulateArguments, as_json: bool) -> Outcome {
-    let traffic = trace::read(&options.trace)?;
+    let lengths = options.lengths.as_deref().map(trace::text).transpose()?;
+    let cut = Cut {
+        model: options.model.as_deref(),
+        seconds: (options.from_s, options.until_s.unwrap_or(u64::MAX)),
+        lengths: lengths.as_deref(),
+        seed: options.seed,
+    };
+    let traffic = trace::read(&options.trace, &cut)?;
     let supply = Supply {
         slots: options.slots,
         service: (options.service_time.micros(), options.service_time_per_token.micros()),

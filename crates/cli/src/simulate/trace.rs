@@ -6,6 +6,7 @@ use std::path::Path;
 
 use headworks_core::name::Name;
 
+use super::windows::{self, Cut};
 use crate::bench::Failed;
 
 /// One request of a trace.
@@ -53,17 +54,38 @@ const NAMES: [(&str, &[&str]); 4] = [
 ];
 
 /// Reads a trace: CSV, gzipped or not, with a header line.
-pub(crate) fn read(path: &Path) -> Result<Traffic, Failed> {
+pub(crate) fn read(path: &Path, cut: &Cut<'_>) -> Result<Traffic, Failed> {
+    let text = text(path)?;
+    let said = |e: Failed| format!("{}: {e}", path.display());
+    let header = csv::Reader::from_reader(text.as_bytes()).headers().map_err(|e| said(e.into()))?.clone();
+    if windows::is_windows(&header) {
+        return windows::generate(&text, cut).map_err(|e| said(e).into());
+    }
+    let mut traffic = parse(&text).map_err(said)?;
+    let (from, until) = cut.seconds;
+    let inside = |at: u64| (from..until).contains(&(at / 1_000_000));
+    traffic.requests.retain(|r| inside(r.at));
+    traffic.requests.iter_mut().for_each(|r| r.at -= from * 1_000_000);
+    if traffic.requests.is_empty() {
+        return Err(format!("{}: no requests from second {from} to {until}", path.display()).into());
+    }
+    Ok(traffic)
+}
+
+/// A file's text, unpacked when it is gzipped.
+pub(crate) fn text(path: &Path) -> Result<String, Failed> {
     let said = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let bytes = std::fs::read(path).map_err(|e| said(&e))?;
-    let text = if bytes.starts_with(&[0x1f, 0x8b]) {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut text = String::new();
         flate2::read::GzDecoder::new(&*bytes).read_to_string(&mut text).map_err(|e| said(&e))?;
-        text
-    } else {
-        String::from_utf8(bytes).map_err(|e| said(&e))?
-    };
-    parse(&text).map_err(|e| said(&e).into())
+        return Ok(text);
+    }
+    String::from_utf8(bytes).map_err(|e| said(&e).into())
+}
+
+pub(super) fn name(text: &str) -> Result<Name, Failed> {
+    Name::new(text).map_err(|e| format!("`{text}`: {e}").into())
 }
 
 pub(crate) fn parse(text: &str) -> Result<Traffic, Failed> {

@@ -309,8 +309,7 @@ impl<'a> World<'a> {
         if wait_max == Span::ZERO {
             return Ok(false);
         }
-        let (now, deadline) = (instant(now), instant(now).after(wait_max));
-        Ok(pool.wait(&leaf, cost, now, deadline, i).is_ok())
+        Ok(pool.wait(&leaf, cost, instant(now), wait_max, i).is_ok())
     }
 
     fn admit(
@@ -407,7 +406,7 @@ impl<'a> World<'a> {
                 cost: used.unwrap_or(cost.rate),
                 first_output: None,
                 limit: None,
-                retry_at: None,
+                retry_after: None,
             };
             pool.feedback(told, instant(now));
             pool.end(&leaf, cost, used);

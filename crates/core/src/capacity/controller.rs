@@ -42,8 +42,8 @@ pub struct Feedback {
     pub first_output: Option<Span>,
     /// What the supply says its limit is, in cost a second.
     pub limit: Option<u64>,
-    /// The supply asks for nothing before this instant.
-    pub retry_at: Option<Instant>,
+    /// The supply asks for nothing for so long.
+    pub retry_after: Option<Span>,
 }
 
 /// What has been learned of a pool's rate.
@@ -120,9 +120,9 @@ impl Controller {
             let limit = limit.clamp(self.bounds.floor.max(1), self.bounds.ceiling.max(1));
             (self.stated, self.rate) = (Some(limit), limit);
         }
-        if let Some(at) = feedback.retry_at {
+        if let Some(after) = feedback.retry_after {
             // A pause of more than a minute would keep the pool from finding out that the supply is back.
-            let at = at.min(now.after(Span::from_secs(60)));
+            let at = now.after(after.min(Span::from_secs(60)));
             self.paused_until = self.paused_until.max(Some(at));
         }
         if let Some(first) = feedback.first_output.filter(|_| feedback.answered == Answered::Served) {

@@ -422,7 +422,7 @@ fn follow(
         let rate = controller.rate(at_ms(ms)).min(demand);
         let (asked, served) = (rate / 20, rate.min(supply) / 20);
         let tell =
-            |answered, cost| Feedback { answered, cost, first_output: None, limit: None, retry_at: None };
+            |answered, cost| Feedback { answered, cost, first_output: None, limit: None, retry_after: None };
         // In requests of a hundredth each.
         for i in 0..100 {
             let fits = asked * i / 100 < served;
@@ -470,16 +470,16 @@ fn a_learned_rate_recovers() {
 fn what_the_supply_states_is_taken_over() {
     let bounds = Learn { floor: 1_000, ceiling: 1_000_000 };
     let mut controller = Controller::new(bounds, 50_000);
-    let says = |limit, retry_at| Feedback {
+    let says = |limit, retry_after| Feedback {
         answered: Answered::Congested,
         cost: 0,
         first_output: None,
         limit,
-        retry_at,
+        retry_after,
     };
     controller.note(says(Some(80_000), None), at_ms(0));
     assert_eq!(controller.rate(at_ms(0)), 80_000);
-    controller.note(says(None, Some(at_ms(2_000))), at_ms(0));
+    controller.note(says(None, Some(Span::from_secs(2))), at_ms(0));
     assert_eq!(controller.rate(at_ms(1_999)), 0, "nothing is sent before the instant it names");
     assert!(controller.rate(at_ms(2_000)) > 0);
     let other = Feedback { answered: Answered::Other, ..says(None, None) };
@@ -501,7 +501,7 @@ fn late_first_output_is_congestion() {
         cost: 10_000,
         first_output: Some(Span::from_micros(ms * 1_000)),
         limit: None,
-        retry_at: None,
+        retry_after: None,
     };
     for quarter in 0..2_400 {
         controller.note(took(200), at_ms(quarter * 250));

@@ -486,10 +486,10 @@ impl Drop for Waiting<'_> {
 }
 
 impl Wish {
-    /// Waits for room until `deadline`. `None`: there was none, or the wait would be longer.
-    pub(crate) async fn wait(&self, now: Instant, deadline: Instant) -> Option<Taken> {
+    /// Waits for room, at most so long. `None`: there was none, or the wait would be longer.
+    pub(crate) async fn wait(&self, now: Instant, most: Span) -> Option<Taken> {
         let (sender, receiver) = oneshot::channel();
-        let id = match self.pool.wait(&self.leaf, self.cost, now, deadline, sender) {
+        let id = match self.pool.wait(&self.leaf, self.cost, now, most, sender) {
             Ok(id) => id,
             Err((NoWait::TooLong(_) | NoWait::Full(..), _)) => return None,
         };

@@ -199,6 +199,24 @@ pub struct Pool<W> {
     waiting_band: AtomicU8,
     queue: Mutex<Queue<W>>,
     inner: Mutex<Inner>,
+    time: Mutex<Time>,
+}
+
+/// A pool's own time: it follows the clock ahead, and stands still when the clock is set back, so that nobody waits for
+/// hours that come twice.
+#[derive(Default)]
+struct Time {
+    clock: Option<Instant>,
+    own: Instant,
+}
+
+impl Time {
+    fn at(&mut self, clock: Instant) -> Instant {
+        let passed = self.clock.map_or(Span::ZERO, |last| clock.since(last));
+        self.clock = Some(clock);
+        self.own = self.own.after(passed);
+        self.own
+    }
 }
 
 impl<W> std::fmt::Debug for Pool<W> {
@@ -272,6 +290,7 @@ impl<W> Pool<W> {
             waiting_band: AtomicU8::new(NO_BAND),
             queue: Mutex::default(),
             inner: Mutex::new(inner),
+            time: Mutex::default(),
         };
         pool.set_terms(terms);
         let rate = pool.rate.load(Relaxed);
@@ -301,6 +320,10 @@ impl<W> Pool<W> {
     #[must_use]
     pub fn terms(&self) -> Arc<PoolTerms> {
         self.terms.load_full()
+    }
+
+    fn own_time(&self, clock: Instant) -> Instant {
+        self.time.lock().unwrap_or_else(PoisonError::into_inner).at(clock)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -473,7 +496,7 @@ impl<W> Pool<W> {
         Some(Span::from_micros(own.micros().saturating_add(ahead.micros())))
     }
 
-    /// Waits for room until `deadline`.
+    /// Waits for room, at most so long.
     ///
     /// # Errors
     /// When it would wait longer than that, or too much waits already.
@@ -482,13 +505,14 @@ impl<W> Pool<W> {
         leaf: &Arc<Leaf>,
         cost: Cost,
         now: Instant,
-        deadline: Instant,
+        most: Span,
         who: W,
     ) -> Result<WaiterId, (NoWait, W)> {
         let predicted = self.predict(leaf, cost).unwrap_or(Span::ZERO);
-        if now.after(predicted) > deadline {
+        if predicted > most {
             return Err((NoWait::TooLong(predicted), who));
         }
+        let deadline = self.own_time(now).after(most);
         let waiter = Waiter {
             seat: leaf.seat,
             cost: cost.rate,
@@ -533,6 +557,7 @@ impl<W> Pool<W> {
         if self.waiting.load(Relaxed) == 0 {
             return pumped;
         }
+        let now = self.own_time(now);
         let terms = self.terms.load();
         let mut queue = self.queue();
         pumped.late.extend(queue.fair.take_late(now).into_iter().map(stopped_waiting));
@@ -586,6 +611,7 @@ impl<W> Pool<W> {
 
     /// Takes note of what the supply answered.
     pub fn feedback(&self, feedback: Feedback, now: Instant) {
+        let now = self.own_time(now);
         let mut inner = self.lock();
         if let Some(controller) = &mut inner.controller {
             controller.note(feedback, now);
@@ -594,6 +620,7 @@ impl<W> Pool<W> {
 
     /// Computes and publishes everybody's share, and refills what may start. Due every [`TICK`].
     pub fn tick(&self, now: Instant) {
+        let now = self.own_time(now);
         let mut inner = self.lock();
         let span = inner.last_tick.map_or(TICK, |last| now.since(last));
         if span == Span::ZERO {

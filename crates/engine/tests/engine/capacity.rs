@@ -282,7 +282,7 @@ async fn a_rate_is_shared_and_refilled() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let feedback =
-        Feedback { answered: Answered::Served, cost: 10, first_output: None, limit: None, retry_at: None };
+        Feedback { answered: Answered::Served, cost: 10, first_output: None, limit: None, retry_after: None };
     assert!(engine.pool_feedback(&name("rated"), feedback).is_ok());
     assert!(engine.pool_feedback(&name("none"), feedback).is_err());
 }

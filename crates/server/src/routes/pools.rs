@@ -141,8 +141,13 @@ pub(super) async fn feedback(
     let catalog = app.engine.catalog();
     let quantities = || ask.quantities.iter().map(|(meter, n)| (meter.as_str(), *n));
     let cost = catalog.pools.get(&name).map_or(0, |terms| terms.rate.formula.cost(quantities()));
-    let retry_at = ask.retry_after.map(|after| app.engine.clock().now().after(after));
-    let feedback = Feedback { answered, cost, first_output: ask.first_output, limit: ask.limit, retry_at };
+    let feedback = Feedback {
+        answered,
+        cost,
+        first_output: ask.first_output,
+        limit: ask.limit,
+        retry_after: ask.retry_after,
+    };
     app.engine.pool_feedback(&name, feedback)?;
     Ok(StatusCode::NO_CONTENT)
 }
