@@ -6,4 +6,5 @@ mod data;
 mod described;
 mod disks;
 mod killed;
+mod simulate;
 mod tour;
