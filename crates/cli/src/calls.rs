@@ -110,14 +110,19 @@ async fn create_key_offline(
     Ok((id, new.secret))
 }
 
+/// An idempotency key that nobody has used.
+pub(crate) fn new_key() -> Result<String, getrandom::Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    Ok(random.iter().map(|b| format!("{b:02x}")).collect())
+}
+
 /// The key of a request: the caller's, or a new one that is told, so that a retry can use it.
 fn key_of(argument: KeyArgument) -> Result<Label, Box<dyn std::error::Error + Send + Sync>> {
     if let Some(key) = argument.key {
         return Ok(key);
     }
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)?;
-    let text: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    let text = new_key()?;
     eprintln!("idempotency key {text} (pass --key {text} to retry this very request)");
     Ok(Label::new(&text).map_err(|e| e.to_string())?)
 }
@@ -134,7 +139,7 @@ fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeReques
         settle: if a.settle_now { wire::Settle::Now } else { wire::Settle::Later },
         consent,
         life: a.life,
-        max_wait: None,
+        max_wait: a.max_wait,
         idempotency_key: key,
     }
 }
@@ -192,6 +197,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
         }
         Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{id}")).await?),
         Call::Account(command) => account(&mut client, command).await?,
+        Call::Pools(command) => return crate::pools::run(&mut client, command, as_json).await,
         Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
         Call::Api { method, path, body } => {
             let body = body.map(|file| text_of(&file)).transpose()?.unwrap_or_default();

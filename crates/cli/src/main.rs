@@ -15,6 +15,7 @@ mod export;
 mod import;
 mod ledger;
 mod month;
+mod pools;
 mod print;
 mod serve;
 mod simulate;

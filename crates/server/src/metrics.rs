@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use headworks_engine::Engine;
+use headworks_engine::capacity::pool::PoolView;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -94,6 +95,26 @@ impl Collector for EngineCollector {
         let largest = ConstGauge::new(i64::try_from(load(&stats.overshoot_max)).unwrap_or(i64::MAX));
         let help = "The largest unpaid part of a charge since the start, in nano-credits";
         largest.encode(e.encode_descriptor("overshoot_max_nano", help, None, largest.metric_type())?)?;
+        let pools = self.0.pools();
+        let figures: [(&str, &str, fn(&PoolView) -> Option<u64>); 6] = [
+            ("pool_rate", "Rate in force of a pool, in cost a second", |v| v.rate),
+            ("pool_served", "Cost a second let into a pool during the last tick", |v| Some(v.served)),
+            ("pool_in_flight", "Cost in flight of a pool", |v| Some(v.in_flight)),
+            ("pool_in_flight_max", "Most cost in flight of a pool", |v| v.in_flight_max),
+            ("pool_waiting", "Requests waiting for room in a pool", |v| Some(v.waiting)),
+            ("pool_active_seats", "Keys of accounts with work in a pool of late", |v| {
+                u64::try_from(v.active).ok()
+            }),
+        ];
+        for (name, help, figure) in figures {
+            let mut family = e.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (pool, _, view, _) in &pools {
+                if let Some(value) = figure(view) {
+                    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+                    gauge.encode(family.encode_family(&[("pool", pool.as_str())])?)?;
+                }
+            }
+        }
         let (last, passes) = self.0.reconciled();
         counter(&mut e, "reconcile_passes", "Passes of online reconciliation that have ended", passes)?;
         let found = last.map_or(0, |pass| pass.report.found);

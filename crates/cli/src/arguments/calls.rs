@@ -94,6 +94,9 @@ pub(crate) enum Call {
     /// Show, check or replace the catalog in force
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// Show capacity pools and change them live
+    #[command(subcommand)]
+    Pools(PoolsCommand),
     /// Show the server's metrics
     Metrics,
 }
@@ -265,8 +268,54 @@ pub(crate) struct AuthorizeArguments {
     /// Life of the hold, like 60s
     #[arg(long, value_parser = span)]
     pub(crate) life: Option<Span>,
+    /// How long to wait for capacity, like 5s; default: as the class in the pool says
+    #[arg(long, value_parser = span)]
+    pub(crate) max_wait: Option<Span>,
     #[command(flatten)]
     pub(crate) key: KeyArgument,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PoolsCommand {
+    /// List the pools, what they have and who uses it
+    List,
+    /// Change a pool without a new catalog; replaces an earlier change whole, in force within 100 ms
+    Change {
+        /// The pool
+        #[arg(value_parser = name)]
+        pool: Name,
+        /// Cost a second
+        #[arg(long, value_name = "COST")]
+        rate: Option<u64>,
+        /// Most cost in flight
+        #[arg(long, value_name = "COST")]
+        in_flight: Option<u64>,
+        /// A class's part among those of its band; repeat for several
+        #[arg(long = "weight", value_parser = quantity, value_name = "CLASS=N")]
+        weights: Vec<(Name, u64)>,
+        /// A class's band, small is served first; repeat for several
+        #[arg(long = "priority", value_parser = quantity, value_name = "CLASS=N")]
+        priorities: Vec<(Name, u64)>,
+        /// A class's floor in percent of the capacity; repeat for several
+        #[arg(long = "floor", value_parser = quantity, value_name = "CLASS=PERCENT")]
+        floors: Vec<(Name, u64)>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Take a live change back: the pool is as the catalog says
+    Reset {
+        /// The pool
+        #[arg(value_parser = name)]
+        pool: Name,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
 }
 
 #[derive(Debug, Subcommand)]

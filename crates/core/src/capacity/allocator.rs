@@ -94,6 +94,7 @@ pub struct Allocator {
     members: Vec<Member>,
     /// Came since the last tick.
     fresh: Vec<Member>,
+    tree: Tree,
     points: Points,
 }
 
@@ -130,8 +131,8 @@ impl Allocator {
         span: Span,
         mut load: impl FnMut(Place) -> Option<(Load, Standing)>,
     ) -> Table {
-        self.take_in_fresh();
-        let mut places = 0;
+        let mut is_other = self.take_in_fresh();
+        let (mut places, before) = (0, self.members.len());
         self.members.retain_mut(|member| {
             let Some((load, standing)) = load(member.place) else { return false };
             member.standing = standing;
@@ -139,12 +140,16 @@ impl Allocator {
             places = places.max(member.place + 1);
             true
         });
-        let (rates, bursts) = self.share_out(terms, capacity.rate, Aspect::Rate, span);
-        let (in_flight, _) = self.share_out(terms, capacity.in_flight, Aspect::InFlight, span);
+        is_other |= self.members.len() != before;
+        if is_other {
+            self.tree = Tree::of(&self.members);
+        }
+        let rates = self.share_out(terms, capacity.rate, Aspect::Rate, span);
+        let in_flight = self.share_out(terms, capacity.in_flight, Aspect::InFlight, span);
         let mut table = Table::default();
         table.shares.resize(usize::try_from(places).unwrap_or(usize::MAX), Share::default());
         table.classes.resize(terms.classes.len(), (0, 0));
-        let shares = rates.iter().zip(&in_flight).zip(&bursts);
+        let shares = rates.shares.iter().zip(&in_flight.shares).zip(&rates.bursts);
         for (member, ((rate, in_flight), burst)) in self.members.iter().zip(shares) {
             if let Some((r, f)) = table.classes.get_mut(usize::from(member.seat.class)) {
                 (*r, *f) = (r.saturating_add(*rate), f.saturating_add(*in_flight));
@@ -157,57 +162,58 @@ impl Allocator {
         table
     }
 
-    /// Merges newcomers into the order of the tree.
-    fn take_in_fresh(&mut self) {
+    /// Merges newcomers into the order of the tree; whether there were any.
+    fn take_in_fresh(&mut self) -> bool {
         if self.fresh.is_empty() {
-            return;
+            return false;
         }
         self.members.append(&mut self.fresh);
-        // Two sorted runs: a stable sort merges them.
+        // Two runs, the first of them sorted: a stable sort merges them.
         self.members.sort_by_key(|m| m.seat);
+        true
     }
 
-    fn share_out(
-        &mut self,
-        terms: &PoolTerms,
-        capacity: Option<u64>,
-        aspect: Aspect,
-        span: Span,
-    ) -> (Vec<u64>, Vec<u64>) {
+    fn share_out(&mut self, terms: &PoolTerms, capacity: Option<u64>, aspect: Aspect, span: Span) -> Shared {
         let demands: Vec<u64> = self.members.iter().map(|m| m.demand(aspect)).collect();
         let Some(capacity) = capacity else {
-            return (demands, alloc::vec![u64::MAX; self.members.len()]);
+            return Shared { bursts: alloc::vec![u64::MAX; demands.len()], shares: demands };
         };
         let capacity = match aspect {
             Aspect::Rate => capacity,
             Aspect::InFlight => capacity.saturating_mul(MILLI),
         };
-        let tree = Tree { members: &self.members, demands: &demands, aspect };
-        let points = (terms.points_s_max, aspect == Aspect::Rate);
-        let classes = tree.groups(0..self.members.len(), |seat| u128::from(seat.class));
-        let shares = share_among_classes(capacity, terms, &classes, |i| tree.class(&self.members, i));
-        let mut out = alloc::vec![0; self.members.len()];
-        let mut bursts = alloc::vec![1; self.members.len()];
+        let tree = &self.tree;
+        let claims = Claims::of(tree, &self.members, &demands, aspect);
+        let shares = share_among_classes(capacity, terms, &claims.classes);
         let left = capacity.saturating_sub(shares.iter().sum());
-        for (group, share) in classes.iter().zip(shares) {
-            match points {
-                (Some(seconds), true) => {
-                    let clusters = tree.clusters(group.clone());
-                    let claims: Vec<_> = clusters.iter().map(|c| tree.claim(c.clone())).collect();
-                    let ids: Vec<u128> = clusters.iter().map(|c| tree.seat(c.start).cluster).collect();
-                    let shares = self.points.share(share, &ids, &claims, seconds, span);
-                    for (cluster, share) in clusters.iter().zip(shares) {
-                        tree.descend(cluster.clone(), share, Depth::Accounts, &mut out);
-                    }
+        let mut out = Shared { shares: alloc::vec![0; demands.len()], bursts: alloc::vec![1; demands.len()] };
+        for (class, share) in tree.classes.iter().zip(shares) {
+            let wanted = claims.clusters.get(class.clone()).unwrap_or_default();
+            let given = match terms.points_s_max.filter(|_| aspect == Aspect::Rate) {
+                Some(seconds) => {
+                    let clusters = tree.clusters.get(class.clone()).unwrap_or_default();
+                    let ids: Vec<u128> = clusters.iter().map(|c| tree.cluster_id(&self.members, c)).collect();
+                    self.points.share(share, &ids, wanted, seconds, span)
                 }
-                _ => tree.descend(group.clone(), share, Depth::Clusters, &mut out),
+                None => {
+                    with_floors(share, wanted, claims.cluster_floors.get(class.clone()).unwrap_or_default())
+                }
+            };
+            for (cluster, share) in class.clone().zip(&given) {
+                tree.descend(cluster, *share, &claims, &demands, &mut out.shares);
             }
             if aspect == Aspect::Rate {
-                tree.bursts(group.clone(), share.saturating_add(left), &out, &mut bursts);
+                tree.bursts(class.clone(), share.saturating_add(left), wanted, &given, &mut out.bursts);
             }
         }
-        (out, bursts)
+        out
     }
+}
+
+/// What one dimension came to, by member.
+struct Shared {
+    shares: Vec<u64>,
+    bursts: Vec<u64>,
 }
 
 /// Which dimension is shared out.
@@ -250,133 +256,145 @@ impl Member {
 
 type Range = core::ops::Range<usize>;
 
-/// The members as a tree.
-#[derive(Clone, Copy)]
-struct Tree<'a> {
-    members: &'a [Member],
-    demands: &'a [u64],
-    aspect: Aspect,
-}
-
 /// Seconds of its share that a seat may save up.
 const BURST_S: u128 = 10;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
-    Clusters,
-    Accounts,
-    Keys,
+/// The members as a tree: each level as ranges of the one below. Made anew only when members come or go.
+#[derive(Debug, Default)]
+struct Tree {
+    /// Of members: an account's keys.
+    accounts: Vec<Range>,
+    /// Of accounts.
+    clusters: Vec<Range>,
+    /// Of clusters.
+    classes: Vec<Range>,
 }
 
-impl Tree<'_> {
-    fn seat(&self, at: usize) -> Seat {
-        let none = Seat { class: 0, cluster: 0, account: 0, key: 0 };
-        self.members.get(at).map_or(none, |m| m.seat)
-    }
+/// What every account, cluster and class asks for in one dimension.
+struct Claims {
+    accounts: Vec<Claim>,
+    account_floors: Vec<u64>,
+    clusters: Vec<Claim>,
+    cluster_floors: Vec<u64>,
+    /// The place in the pool's list, and the demand.
+    classes: Vec<(u16, u64)>,
+}
 
-    /// Runs of members that agree in `key`.
-    fn groups(&self, range: Range, key: impl Fn(Seat) -> u128) -> Vec<Range> {
-        let mut out: Vec<Range> = Vec::new();
-        for at in range {
-            match out.last_mut() {
-                Some(last) if key(self.seat(last.start)) == key(self.seat(at)) => last.end = at + 1,
-                _ => out.push(at..at + 1),
+fn grow(ranges: &mut Vec<Range>, at: usize, is_new: bool) {
+    match ranges.last_mut() {
+        Some(last) if !is_new => last.end = at + 1,
+        _ => ranges.push(at..at + 1),
+    }
+}
+
+impl Tree {
+    fn of(members: &[Member]) -> Self {
+        let mut tree = Self::default();
+        let mut before: Option<Seat> = None;
+        for (at, seat) in members.iter().map(|m| m.seat).enumerate() {
+            let same = |differs: fn(Seat, Seat) -> bool| before.is_none_or(|b| differs(b, seat));
+            let class = same(|a, b| a.class != b.class);
+            let cluster = class || same(|a, b| a.cluster != b.cluster);
+            let account = cluster || same(|a, b| a.account != b.account);
+            grow(&mut tree.accounts, at, account);
+            if account {
+                grow(&mut tree.clusters, tree.accounts.len() - 1, cluster);
             }
+            if cluster {
+                grow(&mut tree.classes, tree.clusters.len() - 1, class);
+            }
+            before = Some(seat);
         }
-        out
+        tree
     }
 
-    fn clusters(&self, class: Range) -> Vec<Range> {
-        self.groups(class, |seat| seat.cluster)
-    }
-
-    /// What an account, or a cluster of them, asks for, and its weight: the largest of the accounts', never their sum.
-    fn claim(&self, range: Range) -> Claim {
-        let (mut demand, mut weight) = (0_u64, 1);
-        for account in self.groups(range, |seat| seat.account) {
-            let Some(first) = self.members.get(account.start) else { continue };
-            let wanted =
-                self.demands.get(account).map_or(0, |d| d.iter().fold(0, |a: u64, b| a.saturating_add(*b)));
-            let most = first.standing.max.filter(|_| self.aspect == Aspect::Rate).unwrap_or(u64::MAX);
-            demand = demand.saturating_add(wanted.min(most));
-            weight = weight.max(first.standing.weight);
-        }
-        Claim { demand, weight }
-    }
-
-    /// What the accounts of a range are sure of.
-    fn floor(&self, range: Range) -> u64 {
-        if self.aspect == Aspect::InFlight {
-            return 0;
-        }
-        let accounts = self.groups(range, |seat| seat.account);
-        let floor = |a: &Range| self.members.get(a.start).map_or(0, |m| m.standing.floor);
-        accounts.iter().map(floor).fold(0, u64::saturating_add)
-    }
-
-    fn class(&self, members: &[Member], range: &Range) -> (u16, u64) {
-        let class = members.get(range.start).map_or(0, |m| m.seat.class);
-        let mut demand = 0_u64;
-        for cluster in self.clusters(range.clone()) {
-            demand = demand.saturating_add(self.claim(cluster).demand);
-        }
-        (class, demand)
+    fn cluster_id(&self, members: &[Member], cluster: &Range) -> u128 {
+        let first = self.accounts.get(cluster.start).and_then(|account| members.get(account.start));
+        first.map_or(0, |m| m.seat.cluster)
     }
 
     /// What may be saved up: by weight at the level that the class's unmet identities are filled to; when all are met, at the
     /// level that everything the class could have would fill them to.
-    fn bursts(&self, class: Range, available: u64, shares: &[u64], out: &mut [u64]) {
-        let clusters = self.clusters(class);
+    fn bursts(&self, class: Range, available: u64, claims: &[Claim], given: &[u64], out: &mut [u64]) {
         let (mut unmet, mut weights) = (None, 0_u128);
-        for cluster in &clusters {
-            let claim = self.claim(cluster.clone());
-            let got: u64 = shares.get(cluster.clone()).map_or(0, |s| s.iter().sum());
+        for (claim, got) in claims.iter().zip(given) {
             weights += u128::from(claim.weight);
-            if got < claim.demand {
-                let level = u128::from(got) * 1_000 / u128::from(claim.weight);
+            if *got < claim.demand {
+                let level = u128::from(*got) * 1_000 / u128::from(claim.weight.max(1));
                 unmet = Some(unmet.map_or(level, |u: u128| u.max(level)));
             }
         }
         let level = unmet.unwrap_or(u128::from(available) * 1_000 / weights.max(1));
-        for cluster in clusters {
-            let weight = u128::from(self.claim(cluster.clone()).weight);
-            let seats = u128::try_from(cluster.len()).unwrap_or(1);
-            let burst = level * weight * BURST_S / 1_000 / seats;
+        for (cluster, claim) in class.zip(claims) {
+            let Some(accounts) = self.clusters.get(cluster) else { continue };
+            let first = self.accounts.get(accounts.start).map_or(0, |a| a.start);
+            let end = self.accounts.get(accounts.end - 1).map_or(first, |a| a.end);
+            let seats = u128::try_from((end - first).max(1)).unwrap_or(1);
+            let burst = level * u128::from(claim.weight) * BURST_S / 1_000 / seats;
             let burst = u64::try_from(burst).unwrap_or(u64::MAX).max(1);
-            out.get_mut(cluster).into_iter().flatten().for_each(|slot| *slot = burst);
+            out.get_mut(first..end).into_iter().flatten().for_each(|slot| *slot = burst);
         }
     }
 
-    /// Shares out what a node has among its children, down to the keys.
-    fn descend(&self, range: Range, share: u64, depth: Depth, out: &mut [u64]) {
-        if range.len() == 1 {
-            let demand = self.claim(range.clone()).demand;
-            if let Some(slot) = out.get_mut(range.start) {
-                *slot = share.min(demand);
-            }
+    /// Shares out what a cluster has among its accounts, and what they have among their keys.
+    fn descend(&self, cluster: usize, share: u64, claims: &Claims, demands: &[u64], out: &mut [u64]) {
+        let Some(accounts) = self.clusters.get(cluster).cloned() else { return };
+        if accounts.len() == 1 {
+            self.to_keys(accounts.start, share, demands, out);
             return;
         }
-        let (children, below) = match depth {
-            Depth::Clusters => (self.clusters(range), Depth::Accounts),
-            Depth::Accounts => (self.groups(range, |seat| seat.account), Depth::Keys),
-            Depth::Keys => {
-                let claims = range.clone().map(|at| Claim { demand: self.demand(at), weight: 1 });
-                let shares = max_min(share, &claims.collect::<Vec<_>>());
-                for (slot, share) in out.get_mut(range).into_iter().flatten().zip(shares) {
-                    *slot = share;
-                }
-                return;
-            }
-        };
-        let claims: Vec<_> = children.iter().map(|c| self.claim(c.clone())).collect();
-        let floors: Vec<_> = children.iter().map(|c| self.floor(c.clone())).collect();
-        for (child, share) in children.into_iter().zip(with_floors(share, &claims, &floors)) {
-            self.descend(child, share, below, out);
+        let wanted = claims.accounts.get(accounts.clone()).unwrap_or_default();
+        let floors = claims.account_floors.get(accounts.clone()).unwrap_or_default();
+        for (account, share) in accounts.zip(with_floors(share, wanted, floors)) {
+            self.to_keys(account, share, demands, out);
         }
     }
 
-    fn demand(&self, at: usize) -> u64 {
-        self.demands.get(at).copied().unwrap_or(0)
+    fn to_keys(&self, account: usize, share: u64, demands: &[u64], out: &mut [u64]) {
+        let Some(keys) = self.accounts.get(account).cloned() else { return };
+        let wanted = demands.get(keys.clone()).unwrap_or_default();
+        let Some(slots) = out.get_mut(keys) else { return };
+        if let ([slot], [demand]) = (&mut *slots, wanted) {
+            *slot = share.min(*demand);
+            return;
+        }
+        let claims: Vec<Claim> = wanted.iter().map(|demand| Claim { demand: *demand, weight: 1 }).collect();
+        for (slot, share) in slots.iter_mut().zip(max_min(share, &claims)) {
+            *slot = share;
+        }
+    }
+}
+
+impl Claims {
+    /// Bottom up. A cluster weighs what its heaviest account does, never their sum.
+    fn of(tree: &Tree, members: &[Member], demands: &[u64], aspect: Aspect) -> Self {
+        let sum = |parts: &[u64]| parts.iter().fold(0, |a: u64, b| a.saturating_add(*b));
+        let is_rate = aspect == Aspect::Rate;
+        let mut accounts = Vec::with_capacity(tree.accounts.len());
+        let mut account_floors = Vec::with_capacity(tree.accounts.len());
+        for keys in &tree.accounts {
+            let standing = members.get(keys.start).map(|m| m.standing).unwrap_or_default();
+            let most = standing.max.filter(|_| is_rate).unwrap_or(u64::MAX);
+            let demand = demands.get(keys.clone()).map_or(0, sum).min(most);
+            accounts.push(Claim { demand, weight: standing.weight.max(1) });
+            account_floors.push(if is_rate { standing.floor } else { 0 });
+        }
+        let mut clusters = Vec::with_capacity(tree.clusters.len());
+        let mut cluster_floors = Vec::with_capacity(tree.clusters.len());
+        for range in &tree.clusters {
+            let own: &[Claim] = accounts.get(range.clone()).unwrap_or_default();
+            let demand = own.iter().fold(0, |a: u64, c| a.saturating_add(c.demand));
+            clusters.push(Claim { demand, weight: own.iter().map(|c| c.weight).max().unwrap_or(1) });
+            cluster_floors.push(account_floors.get(range.clone()).map_or(0, sum));
+        }
+        let class = |range: &Range| {
+            let own: &[Claim] = clusters.get(range.clone()).unwrap_or_default();
+            let first = tree.clusters.get(range.start).and_then(|c| tree.accounts.get(c.start));
+            let place = first.and_then(|a| members.get(a.start)).map_or(0, |m| m.seat.class);
+            (place, own.iter().fold(0, |a: u64, c| a.saturating_add(c.demand)))
+        };
+        let classes = tree.classes.iter().map(class).collect();
+        Self { accounts, account_floors, clusters, cluster_floors, classes }
     }
 }
 
@@ -394,23 +412,17 @@ impl Claimant {
 }
 
 /// Floors, then starvation floors of the bands, then band by band.
-fn share_among_classes(
-    capacity: u64,
-    terms: &PoolTerms,
-    groups: &[Range],
-    of: impl Fn(&Range) -> (u16, u64),
-) -> Vec<u64> {
-    let mut classes: Vec<Claimant> = groups
+fn share_among_classes(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)]) -> Vec<u64> {
+    let mut classes: Vec<Claimant> = wanted
         .iter()
-        .map(|group| {
-            let (class, wanted) = of(group);
-            let terms = terms.class_at(class).copied().unwrap_or_default();
+        .map(|(class, wanted)| {
+            let terms = terms.class_at(*class).copied().unwrap_or_default();
             let most = percent(capacity, terms.floor_percent)
                 .saturating_add(percent(capacity, terms.borrow_percent));
-            Claimant { terms, demand: wanted.min(most), got: 0 }
+            Claimant { terms, demand: (*wanted).min(most), got: 0 }
         })
         .collect();
-    let reserved = reserve(capacity, terms, groups, &of);
+    let reserved = reserve(capacity, terms, wanted);
     let left = capacity.saturating_sub(reserved);
     let floor = |c: &Claimant| percent(capacity, c.terms.floor_percent).min(c.demand);
     let mut left = give(left, &mut classes, |c| Some(floor(c)));
@@ -446,8 +458,8 @@ fn give(left: u64, classes: &mut [Claimant], most: impl Fn(&Claimant) -> Option<
 }
 
 /// Unused floors that are not lent: kept free so that their class finds room at once.
-fn reserve(capacity: u64, terms: &PoolTerms, groups: &[Range], of: &impl Fn(&Range) -> (u16, u64)) -> u64 {
-    let demands: BTreeMap<u16, u64> = groups.iter().map(of).collect();
+fn reserve(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)]) -> u64 {
+    let demands: BTreeMap<u16, u64> = wanted.iter().copied().collect();
     let kept = |(at, (_, class)): (usize, &(crate::name::Name, ClassTerms))| {
         let demand = u16::try_from(at).ok().and_then(|at| demands.get(&at)).copied().unwrap_or(0);
         let unused = percent(capacity, class.floor_percent).saturating_sub(demand);

@@ -1,12 +1,14 @@
 //! Every reason, in order of precedence: each row fixes what the row before it was refused for.
 
 use headworks_core::account::{Consent, SegmentSettings};
-use headworks_core::decision::{Outcome, Source, Verdict};
+use headworks_core::capacity::Offer;
+use headworks_core::decision::{Decision, Outcome, Place, Source, Verdict};
 use headworks_core::ledger::Category;
 use headworks_core::name::Level;
+use headworks_core::operation::{self, Context, Decided};
 use headworks_core::reason::{Reason, Wall};
 
-use crate::common::{AskExt as _, World, ask, at, credits};
+use crate::common::{AskExt as _, World, ask, at, credits, name};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -329,6 +331,51 @@ fn debt_blocks_new_holds_and_the_next_grant_repays_it() {
     w.grant("10", Category::Purchased);
     assert_eq!(w.account.books.debt, credits("0"));
     assert_eq!(w.available(), "7");
+}
+
+fn offer(pool: &str, fits: bool) -> Offer {
+    Offer {
+        pool: name(pool),
+        class: name("default"),
+        fits,
+        used: 7,
+        cost: 40,
+        in_flight: 1,
+        revocable: pool == "spare",
+        at: (!fits).then(|| at("2026-03-02T12:00:05Z")),
+    }
+}
+
+/// Capacity is asked about last: who cannot pay is told so, whatever room there is.
+#[test]
+fn capacity_is_the_last_condition() {
+    let mut w = World::new(CATALOG, "money");
+    w.grant("10", Category::Promotional);
+    let with = |w: &World, tokens, offers: &[Offer]| {
+        let ask = ask("chat", &[("tokens", tokens)]).on_path("user:a");
+        operation::authorize(Context { offers, ..w.ctx() }, &ask).expect("decides")
+    };
+    let (full, room, spare) = (offer("model", false), offer("model", true), offer("spare", true));
+    let Decided::Denied(_, decision) = with(&w, 5, std::slice::from_ref(&full)) else {
+        panic!("it has no room")
+    };
+    assert_eq!((decision.outcome, decision.reason), (Outcome::Wait, Reason::Capacity));
+    assert_eq!((decision.wall, decision.draws.len()), (Some(Wall::Capacity), 0));
+    assert_eq!(decision.unblock.and_then(|u| u.at), full.at, "the instant it was told");
+    let Decided::Denied(_, decision) = with(&w, 1_000, std::slice::from_ref(&full)) else {
+        panic!("it is not paid")
+    };
+    assert_eq!(decision.outcome, Outcome::Deny);
+    assert!(decision.visits.iter().all(|v| v.place != Place::Pool), "no pool was asked");
+
+    let verdicts = |decision: &Decision| -> Vec<Verdict> {
+        decision.visits.iter().filter(|v| v.place == Place::Pool).map(|v| v.verdict).collect()
+    };
+    let decided = with(&w, 5, &[full, spare.clone(), room]);
+    let decision = w.fold(decided);
+    assert_eq!(verdicts(&decision), [Verdict::Empty, Verdict::Passed], "the first pool with room takes it");
+    let hold = w.account.holds.last().expect("a hold");
+    assert_eq!(hold.terms.capacity.as_deref(), Some(&spare.held()));
 }
 
 #[test]

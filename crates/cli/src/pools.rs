@@ -1,0 +1,110 @@
+//! `headworks pools`: what capacity pools have and who uses it, and live changes of them.
+
+use std::collections::BTreeMap;
+
+use headworks_core::catalog::source::ClassSource;
+use headworks_core::name::Name;
+use headworks_wire as wire;
+use hyper::Method;
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::arguments::PoolsCommand;
+use crate::client::{Client, read};
+use crate::print;
+
+pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: bool) -> Outcome {
+    let answer: Value = match command {
+        PoolsCommand::List => client.get("/v1/pools").await?,
+        PoolsCommand::Change { pool, rate, in_flight, weights, priorities, floors, reason, key } => {
+            let mut classes: BTreeMap<Name, ClassSource> = BTreeMap::new();
+            for (class, weight) in weights {
+                classes.entry(class).or_default().weight =
+                    Some(u32::try_from(weight).map_err(|_| "a weight is at most 4294967295")?);
+            }
+            for (class, priority) in priorities {
+                classes.entry(class).or_default().priority =
+                    Some(u8::try_from(priority).map_err(|_| "a priority is 0 to 255")?);
+            }
+            for (class, floor) in floors {
+                classes.entry(class).or_default().floor_percent =
+                    Some(u8::try_from(floor).map_err(|_| "a percentage is 0 to 100")?);
+            }
+            let change = wire::PoolChange { rate, in_flight, classes, reason };
+            put(client, &pool, &change, key.key.as_ref().map(ToString::to_string).as_deref()).await?
+        }
+        PoolsCommand::Reset { pool, reason, key } => {
+            let change = wire::PoolChange { reason, ..wire::PoolChange::default() };
+            put(client, &pool, &change, key.key.as_ref().map(ToString::to_string).as_deref()).await?
+        }
+    };
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+        return Ok(());
+    }
+    let pools = match answer.get("pools") {
+        Some(_) => serde_json::from_value::<wire::Pools>(answer)?.pools,
+        None => vec![serde_json::from_value(answer)?],
+    };
+    show(&pools);
+    Ok(())
+}
+
+async fn put(
+    client: &mut Client,
+    pool: &Name,
+    change: &wire::PoolChange,
+    key: Option<&str>,
+) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+    let own;
+    let key = match key {
+        Some(key) => key,
+        None => {
+            own = crate::calls::new_key()?;
+            &own
+        }
+    };
+    let body = serde_json::to_vec(change)?;
+    let path = format!("/v1/pools/{pool}");
+    let (status, answer) = client.send(Method::PUT, &path, Some(key), "application/json", body).await?;
+    Ok(read(status, &answer)?)
+}
+
+fn show(pools: &[wire::Pool]) {
+    let limit = |n: Option<u64>| n.map_or_else(|| "-".into(), |n| n.to_string());
+    let mut rows = vec![
+        ["pool", "class", "rate", "served", "in flight", "most", "waiting", "active", ""]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for pool in pools {
+        let changed = if pool.change.is_some() { "changed live" } else { "" };
+        rows.push(vec![
+            pool.name.to_string(),
+            String::new(),
+            limit(pool.rate),
+            pool.served.to_string(),
+            pool.in_flight.to_string(),
+            limit(pool.in_flight_max),
+            pool.waiting.to_string(),
+            pool.active.to_string(),
+            changed.into(),
+        ]);
+        for (name, class) in &pool.classes {
+            let weight = class.terms.weight.unwrap_or(1);
+            let band = class.terms.priority.unwrap_or(0);
+            rows.push(vec![
+                String::new(),
+                name.to_string(),
+                class.rate_share.to_string(),
+                String::new(),
+                format!("{}.{:03}", class.in_flight_share_milli / 1_000, class.in_flight_share_milli % 1_000),
+                String::new(),
+                String::new(),
+                String::new(),
+                format!("band {band}, weight {weight}"),
+            ]);
+        }
+    }
+    print!("{}", print::table(&rows, &[false, false, true, true, true, true, true, true]));
+}
