@@ -1,6 +1,7 @@
 //! The engine: one effect per key, group commit, conflicts, bounds, restarts.
 
 mod capacity;
+mod pool;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,0 +1,235 @@
+//! One pool in simulated time: promises of sharing that do not depend on accounts, money or threads.
+
+use std::sync::Arc;
+
+use headworks_core::capacity::controller::{Answered, Feedback};
+use headworks_core::capacity::{ClassTerms, Dimension, Formula, Learn, PoolTerms, Seat, Standing};
+use headworks_core::time::{Instant, Span};
+use headworks_engine::capacity::pool::{Cost, Leaf, NoWait, Pool, Room};
+
+use crate::name;
+
+fn terms(rate: Option<u64>, in_flight: Option<u64>) -> PoolTerms {
+    let dimension = |limit| Dimension { limit, formula: Formula(vec![(name("requests"), 1)]) };
+    PoolTerms {
+        rate: dimension(rate),
+        in_flight: dimension(in_flight),
+        learn: None,
+        fallback: Vec::new(),
+        points_s_max: None,
+        waiting_max: (1_000, 10_000),
+        classes: vec![(name("default"), ClassTerms::default())],
+    }
+}
+
+fn pool(terms: PoolTerms) -> Pool<u32> {
+    Pool::new(name("model"), Arc::new(terms))
+}
+
+fn leaf(account: &str, standing: Standing) -> Arc<Leaf> {
+    Arc::new(Leaf::new(Seat::new(0, None, &name(account), None), standing))
+}
+
+fn tick_at(n: i64) -> Instant {
+    Instant::from_micros(1_000_000_000 + n * 100_000)
+}
+
+fn once(cost: u64) -> Cost {
+    Cost { rate: cost, in_flight: 0 }
+}
+
+/// Asks as often as told in a tick; says how many were let in.
+fn ask(pool: &Pool<u32>, leaf: &Arc<Leaf>, times: u64, cost: u64) -> u64 {
+    let mut granted = 0;
+    for _ in 0..times {
+        pool.note(leaf, once(cost));
+        granted += u64::from(pool.take(leaf, once(cost)).is_ok());
+    }
+    granted
+}
+
+/// Three accounts well inside their share beside one that asks for a hundred times the capacity, with refusals instead of
+/// waiting.
+#[test]
+fn in_share_work_is_never_refused() {
+    let pool = pool(terms(Some(10_000), None));
+    let calm: Vec<_> = (0..3).map(|i| leaf(&format!("calm-{i}"), Standing::default())).collect();
+    let flood = leaf("flood", Standing::default());
+    let (mut flooded, mut refused) = (0, 0);
+    for n in 0..600 {
+        pool.tick(tick_at(n));
+        // Each asks for 1,000 a second, against a share of 2,500; the first two ticks make them known.
+        for calm in &calm {
+            let granted = ask(&pool, calm, 1, 100);
+            refused += u64::from(n >= 2) * (1 - granted);
+        }
+        flooded += ask(&pool, &flood, 1_000, 100) * 100;
+    }
+    assert_eq!(refused, 0, "work inside its share was refused");
+    // The flooder gets the rest of 60 s: 7,000 a second, and nothing lies idle.
+    assert!((410_000..=425_000).contains(&flooded), "the flooder got {flooded}");
+}
+
+#[test]
+fn a_lone_account_has_all_of_it_within_two_ticks() {
+    let pool = pool(terms(Some(10_000), None));
+    let lone = leaf("lone", Standing::default());
+    for n in 0..2 {
+        pool.tick(tick_at(n));
+        ask(&pool, &lone, 100, 100);
+    }
+    let mut got = 0;
+    for n in 2..102 {
+        pool.tick(tick_at(n));
+        got += ask(&pool, &lone, 100, 100) * 100;
+    }
+    assert!(got >= 99_000, "of 100,000 in ten seconds it got {got}");
+}
+
+#[test]
+fn a_live_change_is_in_force_within_one_tick() {
+    let pool = pool(terms(Some(9_000), None));
+    let accounts: Vec<_> = (0..2).map(|i| leaf(&format!("a{i}"), Standing::default())).collect();
+    let everybody = |n: i64| {
+        pool.tick(tick_at(n));
+        for account in &accounts {
+            ask(&pool, account, 200, 10);
+        }
+    };
+    (0..5).for_each(everybody);
+    let rates = || accounts.iter().map(|a| pool.share_of(a).rate).collect::<Vec<_>>();
+    assert_eq!(rates(), [4_500, 4_500]);
+    accounts[0].set_standing(Standing { weight: 2, ..Standing::default() });
+    everybody(5);
+    assert_eq!(rates(), [6_000, 3_000], "a weight");
+    accounts[0].set_standing(Standing { max: Some(1_000), ..Standing::default() });
+    everybody(6);
+    assert_eq!(rates(), [1_000, 8_000], "a maximum");
+    accounts[0].set_standing(Standing { floor: 7_000, ..Standing::default() });
+    everybody(7);
+    assert_eq!(rates(), [8_000, 1_000], "a floor, and half of the rest");
+    pool.set_terms(Arc::new(terms(Some(900), None)));
+    everybody(8);
+    assert!(rates().iter().sum::<u64>() <= 900, "a capacity: {:?}", rates());
+}
+
+#[test]
+fn shares_of_slots_and_the_queue_never_pass_the_limit() {
+    let pool = pool(terms(None, Some(3)));
+    let accounts: Vec<_> = (0..5).map(|i| leaf(&format!("a{i}"), Standing::default())).collect();
+    let slot = Cost { rate: 10, in_flight: 1 };
+    let mut running: Vec<Arc<Leaf>> = Vec::new();
+    let mut served = [0_u32; 5];
+    for n in 0..500 {
+        pool.tick(tick_at(n));
+        for (i, account) in (0_u32..).zip(&accounts) {
+            pool.note(account, slot);
+            if pool.take(account, slot).is_ok() {
+                running.push(Arc::clone(account));
+            } else {
+                // The queue may be full: that is an answer as well.
+                let _ = pool.wait(account, slot, tick_at(n), Span::from_secs(3_600), i);
+            }
+        }
+        let ended = running.remove(0);
+        pool.end(&ended, slot, Some(10));
+        for (leaf, _, who) in pool.pump(tick_at(n)).admitted {
+            served[usize::try_from(who).expect("five")] += 1;
+            running.push(leaf);
+        }
+        let view = pool.view();
+        assert!(
+            view.in_flight <= 3 && view.in_flight == u64::try_from(running.len()).expect("few"),
+            "{view:?}"
+        );
+    }
+    let (least, most) = (served.iter().min().expect("five"), served.iter().max().expect("five"));
+    assert!(*least > 80 && most - least <= 2, "equal accounts were let in {served:?}");
+}
+
+#[test]
+fn a_wait_that_would_be_too_long_is_refused_at_once() {
+    let pool = pool(terms(Some(100), None));
+    let account = leaf("a", Standing::default());
+    pool.tick(tick_at(0));
+    ask(&pool, &account, 1, 300);
+    let wait = |cost, seconds, who| {
+        pool.wait(&account, once(cost), tick_at(0), Span::from_secs(seconds), who).map_err(|(why, _)| why)
+    };
+    wait(200, 60, 1).expect("waits");
+    // 200 wait before it, served at 100 a second, and half of its own cost has to pass.
+    let NoWait::TooLong(predicted) = wait(200, 2, 2).expect_err("it would take longer") else {
+        panic!("there is room in the queue");
+    };
+    assert!((2_000_000..=5_000_000).contains(&predicted.micros()), "predicted {predicted}");
+    assert!(matches!(wait(900, 60, 3), Err(NoWait::Full(..))), "one account's cost waiting is bounded");
+    // Time passes; it is let in when the rate has made up for what was let in before it.
+    let mut admitted = None;
+    for n in 1..100 {
+        pool.tick(tick_at(n));
+        if let Some((_, _, who)) = pool.pump(tick_at(n)).admitted.pop() {
+            admitted = Some((n, who));
+            break;
+        }
+    }
+    let (n, who) = admitted.expect("it is let in");
+    assert!(who == 1 && (20..=40).contains(&n), "let in at tick {n}");
+}
+
+/// A clock that is set back for hours neither stops the refill nor keeps anybody waiting for them.
+#[test]
+fn a_clock_set_back_costs_nobody_its_place() {
+    let pool = pool(terms(Some(100), None));
+    let account = leaf("a", Standing::default());
+    pool.tick(tick_at(100_000));
+    ask(&pool, &account, 1, 300);
+    pool.wait(&account, once(10), tick_at(100_000), Span::from_secs(30), 1).expect("waits");
+    let mut left = Vec::new();
+    for n in 0..400 {
+        pool.tick(tick_at(n));
+        let pumped = pool.pump(tick_at(n));
+        left.extend(pumped.admitted.into_iter().map(|(.., who)| who));
+        assert!(pumped.late.is_empty(), "it gave up");
+    }
+    assert_eq!(left, [1]);
+}
+
+#[test]
+fn what_is_borrowed_is_told_apart_and_released_requests_are_not_asked_again() {
+    let mut learned = terms(Some(1_000), None);
+    learned.learn = Some(Learn { floor: 10, ceiling: 100_000 });
+    let pool = pool(learned);
+    let account = leaf("a", Standing::default());
+    pool.tick(tick_at(0));
+    pool.note(&account, once(100));
+    assert_eq!(pool.take(&account, once(100)), Ok(Room::Borrowed), "nobody knows it yet");
+    pool.tick(tick_at(1));
+    pool.note(&account, once(100));
+    assert_eq!(pool.take(&account, once(100)), Ok(Room::Borrowed), "it owes what it borrowed");
+    for n in 2..20 {
+        pool.tick(tick_at(n));
+    }
+    assert_eq!(pool.take(&account, once(1)), Ok(Room::Share));
+    // The supply refuses everything: what is released does not come back as rate, so that it is not asked at once again.
+    let mut asked = 0;
+    for n in 20..120 {
+        pool.tick(tick_at(n));
+        for _ in 0..100 {
+            pool.note(&account, once(50));
+            if pool.take(&account, once(50)).is_ok() {
+                asked += 50;
+                pool.end(&account, once(50), None);
+                let said = Feedback {
+                    answered: Answered::Congested,
+                    cost: 50,
+                    first_output: None,
+                    limit: None,
+                    retry_after: None,
+                };
+                pool.feedback(said, tick_at(n));
+            }
+        }
+    }
+    assert!(asked < 3_000, "a supply that refuses everything was asked for {asked} in ten seconds");
+    assert!(pool.view().rate.is_some_and(|rate| rate <= 20), "{:?}", pool.view());
+}
