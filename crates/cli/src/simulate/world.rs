@@ -417,7 +417,7 @@ impl<'a> World<'a> {
     fn give_back(&mut self, taken: Option<(usize, Arc<Leaf>, Cost)>, now: u64) -> Result<(), Failed> {
         let Some((at, leaf, cost)) = taken else { return Ok(()) };
         if let Some(pool) = self.pools.get(at) {
-            pool.end(&leaf, cost, Some(0));
+            pool.undo(&leaf, cost);
         }
         self.pump(now)
     }
@@ -445,7 +445,7 @@ impl<'a> World<'a> {
                 let offer = self.offer(client, at, &leaf, cost, true);
                 match self.decide(i, now, &[offer])? {
                     Decided::Denied(_, decision) => {
-                        pool.end(&leaf, cost, Some(0));
+                        pool.undo(&leaf, cost);
                         self.settle_fate(i, Fate::Refused(decision.reason, now));
                     }
                     granted @ (Decided::Granted(_) | Decided::Counted(..)) => {

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::fair::{Claim, max_min, with_floors};
 use super::points::Points;
-use super::{ClassTerms, PoolTerms, Seat, Standing, percent};
+use super::{ClassTerms, PoolTerms, Seat, Standing, percent, scaled};
 use crate::time::Span;
 
 /// Cost in flight is shared out in thousandths.
@@ -227,8 +227,7 @@ impl Member {
     /// Demand is up at once and down slowly: an eighth a tick.
     fn note(&mut self, load: Load, span: Span) {
         let asked = load.offered.max(load.waiting);
-        let a_second = u128::from(asked) * 1_000_000 / u128::from(span.micros().max(1));
-        let a_second = u64::try_from(a_second).unwrap_or(u64::MAX);
+        let a_second = scaled(asked, 1_000_000, span.micros());
         let eases = |before: u64| before - before.div_ceil(8);
         self.rate = a_second.max(eases(self.rate)).max(load.owed);
         self.in_flight = load.in_flight.saturating_mul(MILLI).max(eases(self.in_flight));

@@ -123,11 +123,22 @@ impl Default for ClassTerms {
     }
 }
 
+/// `n * by / of`, rounded down; the ends of the range where it leaves it. Fast for the usual sizes.
+#[must_use]
+pub fn scaled(n: u64, by: u64, of: u64) -> u64 {
+    match n.checked_mul(by) {
+        Some(product) => product / of.max(1),
+        None => {
+            let part = u128::from(n) * u128::from(by) / u128::from(of.max(1));
+            u64::try_from(part).unwrap_or(u64::MAX)
+        }
+    }
+}
+
 /// A part of an amount, in percent, rounded down.
 #[must_use]
 pub fn percent(of: u64, percent: u8) -> u64 {
-    let part = u128::from(of) * u128::from(percent) / 100;
-    u64::try_from(part).unwrap_or(u64::MAX)
+    scaled(of, u64::from(percent), 100)
 }
 
 /// Where in a pool's tree a request comes from: class, identity cluster, account, key. The order is the order of the tree.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use headworks_core::account::Account;
 use headworks_core::capacity::queue::WaiterId;
-use headworks_core::capacity::{Offer, PoolTerms, Seat, Standing};
+use headworks_core::capacity::{ClassTerms, Offer, PoolTerms, Seat, Standing};
 use headworks_core::catalog::{Catalog, changed};
 use headworks_core::decision::Outcome;
 use headworks_core::ledger::{Event, HeldCapacity, PoolChange, REQUESTS, Record};
@@ -62,7 +62,7 @@ impl Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         if !self.kept {
-            self.pool.end(&self.leaf, self.cost, Some(0));
+            self.pool.undo(&self.leaf, self.cost);
         }
     }
 }
@@ -242,12 +242,9 @@ impl Pools {
         let before = self.by_name.load();
         let pools = catalog.pools.iter().map(|(name, terms)| {
             let terms = in_force(terms, changes.get(name));
-            let same_classes = |pool: &&Arc<EnginePool>| {
-                pool.terms().classes.iter().map(|(n, _)| n).eq(terms.classes.iter().map(|(n, _)| n))
-            };
-            let pool = match before.get(name).filter(same_classes) {
+            let pool = match before.get(name) {
                 Some(pool) => {
-                    pool.set_terms(terms);
+                    pool.set_terms(Arc::new(keeping_classes(&pool.terms(), &terms)));
                     Arc::clone(pool)
                 }
                 None => Arc::new(Pool::new(name.clone(), terms)),
@@ -429,6 +426,18 @@ pub(crate) struct Ending {
 fn in_force(terms: &Arc<PoolTerms>, change: Option<&PoolChange>) -> Arc<PoolTerms> {
     // A change that a new catalog does not fit (its class is gone) is passed over; it is still in the log.
     change.and_then(|c| changed(terms, c).ok()).map_or_else(|| Arc::clone(terms), Arc::new)
+}
+
+/// New terms with the classes where they were: seats name a class by its place. One that is gone keeps its place and its
+/// terms for as long as the process runs, for holds that were let in by it.
+fn keeping_classes(before: &PoolTerms, terms: &PoolTerms) -> PoolTerms {
+    let stays = |(name, old): &(Name, ClassTerms)| {
+        let new = terms.class(name.as_str()).and_then(|at| terms.class_at(at));
+        (name.clone(), new.copied().unwrap_or(*old))
+    };
+    let is_new = |(name, _): &&(Name, ClassTerms)| before.class(name.as_str()).is_none();
+    let classes = before.classes.iter().map(stays).chain(terms.classes.iter().filter(is_new).cloned());
+    PoolTerms { classes: classes.collect(), ..terms.clone() }
 }
 
 /// The class a request counts in: the account's, else the plan's, else `default`.

@@ -1,7 +1,7 @@
 //! One pool at run time: who has what of it now, who waits for it, and what has been learned of it.
 //!
-//! The path of a request reads the published table and changes a few integers: no lock, no allocation, no clock. Only who
-//! has to wait takes a lock. Never decides about money.
+//! The path of a request reads the published table and changes a few integers: no lock, no allocation, no clock. A lock is
+//! taken only while somebody waits. Never decides about money.
 //! R1 a request inside its share never competes with borrowed room (`in_share_work_is_never_refused`).
 //! R2 cost in flight never passes the capacity (`cost_in_flight_never_passes_the_limit`). R3 what was taken is given back
 //! once, whoever goes away (`a_caller_that_leaves_gives_its_place_back`).
@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, MILLI, Share, Table};
 use headworks_core::capacity::controller::{Controller, Feedback, Usage};
 use headworks_core::capacity::queue::{FairQueue, NoPlace, Waiter, WaiterId};
-use headworks_core::capacity::{PoolTerms, Seat, Standing, TICK};
+use headworks_core::capacity::{PoolTerms, Seat, Standing, TICK, scaled};
 use headworks_core::name::Name;
 use headworks_core::time::{Instant, Span};
 
@@ -252,7 +252,7 @@ fn signed(n: u64) -> i64 {
 
 /// What a rate brings in a span.
 fn over(rate: u64, span: Span) -> i64 {
-    i64::try_from(u128::from(rate) * u128::from(span.micros()) / 1_000_000).unwrap_or(i64::MAX)
+    signed(scaled(rate, span.micros(), 1_000_000))
 }
 
 /// How long a rate takes for a cost, in whole ticks and at least one.
@@ -401,6 +401,14 @@ impl<W> Pool<W> {
             self.queue().fair.charge(&self.terms.load(), leaf.seat, weight, signed(cost.rate));
         }
         Ok(room)
+    }
+
+    /// What was taken for a request that came to nothing, as if it had never been.
+    pub fn undo(&self, leaf: &Leaf, cost: Cost) {
+        self.end(leaf, cost, Some(0));
+        let less = |n: u64| Some(n.saturating_sub(cost.rate));
+        // The closure always gives a value.
+        let _ = self.admitted.fetch_update(Relaxed, Relaxed, less);
     }
 
     /// More for work that was let in inside its share: counted, not asked.
@@ -628,8 +636,7 @@ impl<W> Pool<W> {
         }
         inner.last_tick = Some(now);
         let admitted = self.admitted.swap(0, Relaxed);
-        let served =
-            u64::try_from(u128::from(admitted) * 1_000_000 / u128::from(span.micros())).unwrap_or(u64::MAX);
+        let served = scaled(admitted, 1_000_000, span.micros());
         self.served.store(served, Relaxed);
         if self.is_waited_for() {
             inner.busy_ticks = (inner.busy_ticks + 1).min(DRAIN_TICKS);
@@ -720,6 +727,7 @@ impl Inner {
         span: Span,
         published: &ArcSwap<Table>,
     ) -> Vec<Arc<Leaf>> {
+        let mut placed = Vec::new();
         for leaf in std::mem::take(&mut self.fresh) {
             let place = self.free.pop().unwrap_or_else(|| {
                 self.leaves.push(None);
@@ -729,6 +737,7 @@ impl Inner {
             if let Some(slot) = usize::try_from(place).ok().and_then(|at| self.leaves.get_mut(at)) {
                 // Whatever the place's last owner had, this one begins with nothing.
                 leaf.level.store(leaf.level.load(Relaxed).min(0), Relaxed);
+                placed.push((Arc::clone(&leaf), place));
                 *slot = Some(leaf);
             }
         }
@@ -758,12 +767,8 @@ impl Inner {
             }
         }
         published.store(Arc::new(table));
-        for (place, leaf) in leaves.iter().enumerate() {
-            if let Some(leaf) = leaf
-                && leaf.place.load(Relaxed) == NO_PLACE
-            {
-                leaf.place.store(u32::try_from(place).unwrap_or(NO_PLACE), Relaxed);
-            }
+        for (leaf, place) in placed {
+            leaf.place.store(place, Relaxed);
         }
         owed
     }

@@ -263,6 +263,26 @@ async fn capacity_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_catalog_keeps_what_is_in_flight() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "10").await;
+    let first = authorize(&engine, "acme", "1", "chat", NO_WAIT).await;
+    let others = "waiting_max = 1000\nclasses = { batch = { priority = 3 }, chat = {} }";
+    let text = CATALOG
+        .replace("waiting_max = 1000", others)
+        .replace("version = \"pools\"", "version = \"two\"")
+        .replace("features = [\"chat\", \"quick\", \"doubled\"]", "features = [\"chat\"]\nclass = \"chat\"");
+    engine.put_catalog(&text, (&key("two"), None)).await.expect("stores").expect("accepts");
+    assert_eq!(view(&engine, "large").in_flight, 1);
+    let second = authorize(&engine, "acme", "2", "chat", NO_WAIT).await;
+    assert_eq!((outcome(&second), view(&engine, "large").in_flight), (Outcome::Allow, 2));
+    for (id, answer) in [("r1", &first), ("r2", &second)] {
+        engine.release(&name("acme"), (&key(id), None), hold_of(answer)).await.expect("releases");
+    }
+    assert_eq!(view(&engine, "large").in_flight, 0, "holds of the class that is gone give their room back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rate_is_shared_and_refilled() {
     let engine = start(Arc::new(Memory::new()));
     open(&engine, "acme", "1000").await;
