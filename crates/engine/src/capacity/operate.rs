@@ -1,0 +1,70 @@
+//! Pools as an operator sees and changes them, and what their supply reports.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headworks_core::capacity::PoolTerms;
+use headworks_core::capacity::controller::Feedback;
+use headworks_core::catalog::changed;
+use headworks_core::ledger::{Event, PoolChange, Server};
+use headworks_core::name::Name;
+use headworks_core::operation::Refusal;
+
+use super::EnginePool;
+use super::pool::PoolView;
+use crate::answer::{Answer, EngineError};
+use crate::engine::Engine;
+use crate::operations::Keyed;
+
+impl Engine {
+    /// The pools in force, as an operator sees them.
+    #[must_use]
+    pub fn pools(&self) -> Vec<(Name, Arc<PoolTerms>, PoolView, Option<PoolChange>)> {
+        let pools = self.in_force.pools.all();
+        let view = |(name, pool): (&Name, &Arc<EnginePool>)| {
+            (name.clone(), pool.terms(), pool.view(), self.in_force.pools.change_of(name))
+        };
+        pools.iter().map(view).collect()
+    }
+
+    /// For each pool: the cost in flight that it counts, and the cost that the open holds in memory take. They differ only
+    /// while a request is being decided.
+    #[must_use]
+    pub fn capacity_in_flight(&self) -> Vec<(Name, u64, u64)> {
+        let mut held: BTreeMap<Name, u64> = BTreeMap::new();
+        for shard in self.cache.shards() {
+            let holds = shard.slots.values().flat_map(|slot| &slot.account.holds);
+            for capacity in holds.filter_map(|hold| hold.terms.capacity.as_deref()) {
+                *held.entry(capacity.pool.clone()).or_default() += capacity.in_flight;
+            }
+        }
+        let pools = self.in_force.pools.all();
+        let count = |(name, pool): (&Name, &Arc<EnginePool>)| {
+            (name.clone(), pool.view().in_flight, held.get(name).copied().unwrap_or(0))
+        };
+        pools.iter().map(count).collect()
+    }
+
+    /// Changes a pool live: what the change does not name is as the catalog says. In force within a tick.
+    ///
+    /// # Errors
+    /// When there is no such pool, a figure is out of range, or the store fails.
+    pub async fn change_pool(&self, change: PoolChange, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
+        let catalog = self.catalog();
+        let terms =
+            catalog.pools.get(&change.pool).ok_or_else(|| EngineError::UnknownPool(change.pool.clone()))?;
+        changed(terms, &change).map_err(|what| EngineError::Refused(Refusal::BadPool(what)))?;
+        self.administer(Event::Server(Box::new(Server::PoolChanged(change))), Some(keyed)).await
+    }
+
+    /// Takes note of what the supply behind a pool answered.
+    ///
+    /// # Errors
+    /// When there is no such pool.
+    pub fn pool_feedback(&self, pool: &Name, feedback: Feedback) -> Result<(), EngineError> {
+        let pools = self.in_force.pools.all();
+        let found = pools.get(pool).ok_or_else(|| EngineError::UnknownPool(pool.clone()))?;
+        found.feedback(feedback, self.clock().now());
+        Ok(())
+    }
+}

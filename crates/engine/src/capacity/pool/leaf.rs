@@ -1,0 +1,90 @@
+//! One seat of a pool: counters that the path of a request changes and the allocator reads.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use headworks_core::capacity::allocator::Load;
+use headworks_core::capacity::{Seat, Standing};
+
+use super::{NO_LIMIT, NO_PLACE};
+
+/// One seat at run time. Counters alone: the allocator reads them once a tick.
+#[derive(Debug)]
+pub struct Leaf {
+    /// Where in the tree.
+    pub seat: Seat,
+    /// Its place in the table.
+    pub(super) place: AtomicU32,
+    pub(super) active: AtomicBool,
+    /// Cost it may start inside its share; below zero it owes.
+    pub(super) level: AtomicI64,
+    pub(super) in_flight: AtomicU64,
+    /// Asked for since the last tick.
+    pub(super) offered: AtomicU64,
+    /// Most in flight that was wanted at once since the last tick.
+    pub(super) wanted: AtomicU64,
+    pub(super) waiting: AtomicU64,
+    pub(super) waiting_in_flight: AtomicU64,
+    pub(super) weight: AtomicU32,
+    pub(super) floor: AtomicU64,
+    pub(super) max: AtomicU64,
+    pub(super) idle: AtomicU32,
+}
+
+impl Leaf {
+    /// A seat of an account that the operator says this of.
+    #[must_use]
+    pub fn new(seat: Seat, standing: Standing) -> Self {
+        let leaf = Self {
+            seat,
+            place: AtomicU32::new(NO_PLACE),
+            active: AtomicBool::new(false),
+            level: AtomicI64::new(0),
+            in_flight: AtomicU64::new(0),
+            offered: AtomicU64::new(0),
+            wanted: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
+            waiting_in_flight: AtomicU64::new(0),
+            weight: AtomicU32::new(1),
+            floor: AtomicU64::new(0),
+            max: AtomicU64::new(NO_LIMIT),
+            idle: AtomicU32::new(0),
+        };
+        leaf.set_standing(standing);
+        leaf
+    }
+
+    /// Takes over what the operator says now; in force from the next tick on.
+    pub fn set_standing(&self, standing: Standing) {
+        self.weight.store(standing.weight.max(1), Relaxed);
+        self.floor.store(standing.floor, Relaxed);
+        self.max.store(standing.max.unwrap_or(NO_LIMIT), Relaxed);
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let max = Some(self.max.load(Relaxed)).filter(|max| *max != NO_LIMIT);
+        Standing { weight: self.weight.load(Relaxed), floor: self.floor.load(Relaxed), max }
+    }
+
+    /// Cost in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Whether it had work of late.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.active.load(Relaxed)
+    }
+
+    /// What it did since the last tick.
+    pub(super) fn take_load(&self) -> Load {
+        let in_flight = self.in_flight() + self.waiting_in_flight.load(Relaxed);
+        Load {
+            offered: self.offered.swap(0, Relaxed),
+            waiting: self.waiting.load(Relaxed),
+            owed: self.level.load(Relaxed).min(0).unsigned_abs(),
+            in_flight: self.wanted.swap(0, Relaxed).max(in_flight),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Room for one request: wished for, taken, waited for, and given back when nothing comes of it.
+
+use std::sync::Arc;
+
+use headworks_core::account::Account;
+use headworks_core::capacity::Offer;
+use headworks_core::capacity::queue::WaiterId;
+use headworks_core::decision::Outcome;
+use headworks_core::name::Name;
+use headworks_core::operation::Decided;
+use headworks_core::time::{Instant, Span};
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use super::EnginePool;
+use super::pool::{self, Cost, Leaf, NoWait, Room};
+
+/// Room that was taken for a request that has not been granted yet. Given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(super) pool: Arc<EnginePool>,
+    pub(super) leaf: Arc<Leaf>,
+    pub(super) class: Name,
+    pub(super) cost: Cost,
+    pub(super) room: Room,
+    pub(super) used: u64,
+    pub(super) kept: bool,
+}
+
+impl Taken {
+    pub(super) fn offer(&self) -> Offer {
+        Offer {
+            pool: self.pool.name.clone(),
+            class: self.class.clone(),
+            fits: true,
+            used: self.used,
+            cost: self.cost.rate,
+            in_flight: self.cost.in_flight,
+            revocable: self.room == Room::Borrowed,
+            at: None,
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.pool.undo(&self.leaf, self.cost);
+        }
+    }
+}
+
+/// What a request wants of a pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(super) pool: Arc<EnginePool>,
+    pub(super) leaf: Arc<Leaf>,
+    pub(super) class: Name,
+    pub(super) cost: Cost,
+    pub(super) used: u64,
+}
+
+impl Wish {
+    /// How long the class lets a request wait that says nothing itself.
+    pub(crate) fn wait_max(&self) -> Span {
+        self.pool.terms().class_at(self.leaf.seat.class).map_or(Span::ZERO, |c| c.wait_max)
+    }
+
+    pub(super) fn offer(&self, room: Result<Room, pool::Busy>, now: Instant) -> Offer {
+        Offer {
+            pool: self.pool.name.clone(),
+            class: self.class.clone(),
+            fits: room.is_ok(),
+            used: self.used,
+            cost: self.cost.rate,
+            in_flight: self.cost.in_flight,
+            revocable: room == Ok(Room::Borrowed),
+            at: room.err().map(|busy| now.after(busy.after)),
+        }
+    }
+}
+
+impl Wish {
+    /// Waits for room, at most so long. `None`: there was none, or the wait would be longer.
+    pub(crate) async fn wait(&self, now: Instant, most: Span) -> Option<Taken> {
+        let (sender, receiver) = oneshot::channel();
+        let id = match self.pool.wait(&self.leaf, self.cost, now, most, sender) {
+            Ok(id) => id,
+            Err((NoWait::TooLong(_) | NoWait::Full(..), _)) => return None,
+        };
+        let place = Waiting(&self.pool, id);
+        let _ = pump(&self.pool, now);
+        // A deadline that passes drops the sender.
+        let taken = receiver.await.ok();
+        drop(place);
+        taken
+    }
+}
+
+/// The room a request finds, while it is being decided.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// What to tell the core.
+    pub(crate) offers: SmallVec<[Offer; 1]>,
+    pub(super) taken: Option<Taken>,
+    pub(super) wishes: SmallVec<[Wish; 1]>,
+}
+
+impl Found {
+    /// Takes what was granted; gives back what was not, and counts what capacity was asked for.
+    pub(crate) fn close(mut self, decided: &Decided, account: &Account) -> Option<Wish> {
+        let denied = match decided {
+            // What would take the account's books out of their range is refused after all.
+            Decided::Granted(draft) if !draft.fits(account) => return None,
+            Decided::Granted(_) | Decided::Counted(..) => None,
+            Decided::Denied(_, decision) => Some(decision),
+        };
+        if denied.is_none_or(|decision| decision.outcome == Outcome::Wait) {
+            for wish in self.wishes.iter().take(self.offers.len()) {
+                wish.pool.note(&wish.leaf, wish.cost);
+            }
+        }
+        if denied.is_none()
+            && let Some(taken) = &mut self.taken
+        {
+            taken.kept = true;
+        }
+        self.wishes.into_iter().next()
+    }
+}
+
+/// A place in a queue; left when it is dropped, whatever became of the caller.
+struct Waiting<'a>(&'a EnginePool, WaiterId);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        drop(self.0.leave(self.1));
+    }
+}
+
+/// Lets in who is next. Whoever went away meanwhile gives its room to the one after it.
+pub(super) fn pump(pool: &Arc<EnginePool>, now: Instant) -> usize {
+    let mut let_in = 0;
+    loop {
+        let pumped = pool.pump(now);
+        let mut gone = false;
+        for (leaf, cost, who) in pumped.admitted {
+            let (class, used) = (class_name(pool, &leaf), leaf.in_flight() - cost.in_flight);
+            let taken =
+                Taken { pool: Arc::clone(pool), leaf, class, cost, room: Room::Share, used, kept: false };
+            let_in += 1;
+            // What cannot be handed over is dropped, which gives it back.
+            gone |= who.send(taken).is_err();
+        }
+        if !gone {
+            return let_in;
+        }
+    }
+}
+
+fn class_name(pool: &EnginePool, leaf: &Leaf) -> Name {
+    let terms = pool.terms();
+    let named = terms.classes.get(usize::from(leaf.seat.class)).map(|(name, _)| name.clone());
+    named.unwrap_or_else(|| pool.name.clone())
+}

@@ -1,0 +1,96 @@
+//! The seats of one account: where its requests stand in the trees of the pools.
+
+use std::sync::Arc;
+
+use headworks_core::account::Account;
+use headworks_core::capacity::{Seat, Standing};
+use headworks_core::ledger::HeldCapacity;
+use headworks_core::name::Name;
+
+use super::EnginePool;
+use super::pool::Leaf;
+
+/// Keys of one account that have a seat of their own; the others share one.
+const KEYS_MAX: usize = 64;
+/// The seat of keys past that many, and of requests whose path names none.
+const OTHER_KEYS: &str = "other";
+
+/// A seat that an account has taken.
+#[derive(Debug)]
+pub(super) struct Taking {
+    pub(super) pool: Arc<EnginePool>,
+    pub(super) class: Name,
+    pub(super) cluster: Option<Name>,
+    pub(super) key: Option<Name>,
+    pub(super) leaf: Arc<Leaf>,
+}
+
+/// The seats of an account in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Seats(Vec<Taking>);
+
+impl Seats {
+    /// Whether nothing of the account is in flight: it can leave memory.
+    pub(crate) fn are_empty(&self) -> bool {
+        self.0.iter().all(|s| s.leaf.in_flight() == 0)
+    }
+
+    pub(super) fn find(
+        &mut self,
+        pool: &Arc<EnginePool>,
+        class: &Name,
+        account: &Account,
+        key: Option<&Name>,
+    ) -> Arc<Leaf> {
+        let rank = account.settings.rank.as_deref();
+        let cluster = rank.and_then(|r| r.cluster.as_ref());
+        let same = |s: &&Taking| {
+            Arc::ptr_eq(&s.pool, pool)
+                && s.class == *class
+                && s.cluster.as_ref() == cluster
+                && s.key.as_ref() == key
+        };
+        if let Some(seat) = self.0.iter().find(same) {
+            return Arc::clone(&seat.leaf);
+        }
+        if self.0.len() >= KEYS_MAX {
+            self.0.retain(|s| s.leaf.in_flight() > 0 || s.leaf.is_active());
+            if key.is_some() && self.0.len() >= KEYS_MAX {
+                return self.find(pool, class, account, None);
+            }
+        }
+        let at = pool.terms().class(class.as_str()).unwrap_or(0);
+        let name = key.map_or(OTHER_KEYS, Name::as_str);
+        let leaf = Arc::new(Leaf::new(Seat::new(at, cluster, &account.id, Some(name)), standing_of(account)));
+        self.0.push(Taking {
+            pool: Arc::clone(pool),
+            class: class.clone(),
+            cluster: cluster.cloned(),
+            key: key.cloned(),
+            leaf: Arc::clone(&leaf),
+        });
+        leaf
+    }
+
+    /// The seat that a hold took its room with: one that has so much in flight.
+    pub(super) fn of_hold(&self, held: &HeldCapacity, key: Option<&Name>) -> Option<&Taking> {
+        let fits = |s: &&Taking| s.pool.name == held.pool && s.class == held.class;
+        let seats = || self.0.iter().filter(fits).filter(|s| s.leaf.in_flight() >= held.in_flight);
+        seats()
+            .find(|s| s.key.as_ref() == key)
+            .or_else(|| seats().find(|s| s.key.is_none()))
+            .or_else(|| seats().next())
+    }
+
+    /// Takes over what the operator says of the account now.
+    pub(super) fn set_rank(&self, account: &Account) {
+        let standing = standing_of(account);
+        self.0.iter().for_each(|seat| seat.leaf.set_standing(standing));
+    }
+}
+
+/// What the operator says of an account in every pool.
+fn standing_of(account: &Account) -> Standing {
+    let rank = account.settings.rank.as_deref();
+    rank.map_or_else(Standing::default, |r| Standing { weight: r.weight, floor: r.floor, max: r.max })
+}
