@@ -52,6 +52,9 @@ impl Metrics {
     }
 }
 
+/// Name and help of a metric of a pool, and where its value is.
+type PoolFigure = (&'static str, &'static str, fn(&PoolView) -> Option<u64>);
+
 fn counter(e: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
     counter.encode(e.encode_descriptor(name, help, None, counter.metric_type())?)
@@ -96,7 +99,7 @@ impl Collector for EngineCollector {
         let help = "The largest unpaid part of a charge since the start, in nano-credits";
         largest.encode(e.encode_descriptor("overshoot_max_nano", help, None, largest.metric_type())?)?;
         let pools = self.0.pools();
-        let figures: [(&str, &str, fn(&PoolView) -> Option<u64>); 6] = [
+        let figures: [PoolFigure; 6] = [
             ("pool_rate", "Rate in force of a pool, in cost a second", |v| v.rate),
             ("pool_served", "Cost a second let into a pool during the last tick", |v| Some(v.served)),
             ("pool_in_flight", "Cost in flight of a pool", |v| Some(v.in_flight)),

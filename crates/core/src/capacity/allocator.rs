@@ -95,6 +95,9 @@ pub struct Allocator {
     /// Came since the last tick.
     fresh: Vec<Member>,
     tree: Tree,
+    /// Memory of the last tick, used again: a tick over many seats would spend a fifth of its time on new pages.
+    rates: Shared,
+    in_flight: Shared,
     points: Points,
 }
 
@@ -123,12 +126,13 @@ impl Allocator {
     }
 
     /// Computes everybody's share. `load` says what a seat did in the last `span`, with what the operator says of it now;
-    /// `None` for one that is gone.
+    /// `None` for one that is gone. `table` is one of before, for its memory.
     pub fn tick(
         &mut self,
         terms: &PoolTerms,
         capacity: Capacity,
         span: Span,
+        mut table: Table,
         mut load: impl FnMut(Place) -> Option<(Load, Standing)>,
     ) -> Table {
         let mut is_other = self.take_in_fresh();
@@ -144,9 +148,12 @@ impl Allocator {
         if is_other {
             self.tree = Tree::of(&self.members);
         }
-        let rates = self.share_out(terms, capacity.rate, Aspect::Rate, span);
-        let in_flight = self.share_out(terms, capacity.in_flight, Aspect::InFlight, span);
-        let mut table = Table::default();
+        let (mut rates, mut in_flight) =
+            (core::mem::take(&mut self.rates), core::mem::take(&mut self.in_flight));
+        self.share_out(terms, capacity.rate, Aspect::Rate, span, &mut rates);
+        self.share_out(terms, capacity.in_flight, Aspect::InFlight, span, &mut in_flight);
+        table.shares.clear();
+        table.classes.clear();
         table.shares.resize(usize::try_from(places).unwrap_or(usize::MAX), Share::default());
         table.classes.resize(terms.classes.len(), (0, 0));
         let shares = rates.shares.iter().zip(&in_flight.shares).zip(&rates.bursts);
@@ -159,6 +166,7 @@ impl Allocator {
                 *share = Share { burst: *burst, ..member.share(terms, *rate, *in_flight) };
             }
         }
+        (self.rates, self.in_flight) = (rates, in_flight);
         table
     }
 
@@ -173,20 +181,35 @@ impl Allocator {
         true
     }
 
-    fn share_out(&mut self, terms: &PoolTerms, capacity: Option<u64>, aspect: Aspect, span: Span) -> Shared {
-        let demands: Vec<u64> = self.members.iter().map(|m| m.demand(aspect)).collect();
+    fn share_out(
+        &mut self,
+        terms: &PoolTerms,
+        capacity: Option<u64>,
+        aspect: Aspect,
+        span: Span,
+        out: &mut Shared,
+    ) {
+        let Shared { demands, claims, shares: parts, bursts } = out;
+        demands.clear();
+        demands.extend(self.members.iter().map(|m| m.demand(aspect)));
         let Some(capacity) = capacity else {
-            return Shared { bursts: alloc::vec![u64::MAX; demands.len()], shares: demands };
+            parts.clone_from(demands);
+            bursts.clear();
+            bursts.resize(demands.len(), u64::MAX);
+            return;
         };
         let capacity = match aspect {
             Aspect::Rate => capacity,
             Aspect::InFlight => capacity.saturating_mul(MILLI),
         };
         let tree = &self.tree;
-        let claims = Claims::of(tree, &self.members, &demands, aspect);
+        claims.set(tree, &self.members, demands, aspect);
         let shares = share_among_classes(capacity, terms, &claims.classes);
         let left = capacity.saturating_sub(shares.iter().sum());
-        let mut out = Shared { shares: alloc::vec![0; demands.len()], bursts: alloc::vec![1; demands.len()] };
+        for list in [&mut *parts, &mut *bursts] {
+            list.clear();
+            list.resize(demands.len(), 0);
+        }
         for (class, share) in tree.classes.iter().zip(shares) {
             let wanted = claims.clusters.get(class.clone()).unwrap_or_default();
             let given = match terms.points_s_max.filter(|_| aspect == Aspect::Rate) {
@@ -200,18 +223,20 @@ impl Allocator {
                 }
             };
             for (cluster, share) in class.clone().zip(&given) {
-                tree.descend(cluster, *share, &claims, &demands, &mut out.shares);
+                tree.descend(cluster, *share, claims, demands, parts);
             }
             if aspect == Aspect::Rate {
-                tree.bursts(class.clone(), share.saturating_add(left), wanted, &given, &mut out.bursts);
+                tree.bursts(class.clone(), share.saturating_add(left), wanted, &given, bursts);
             }
         }
-        out
     }
 }
 
-/// What one dimension came to, by member.
+/// What one dimension was asked for and came to, by member.
+#[derive(Debug, Default)]
 struct Shared {
+    demands: Vec<u64>,
+    claims: Claims,
     shares: Vec<u64>,
     bursts: Vec<u64>,
 }
@@ -270,6 +295,7 @@ struct Tree {
 }
 
 /// What every account, cluster and class asks for in one dimension.
+#[derive(Debug, Default)]
 struct Claims {
     accounts: Vec<Claim>,
     account_floors: Vec<u64>,
@@ -366,11 +392,16 @@ impl Tree {
 
 impl Claims {
     /// Bottom up. A cluster weighs what its heaviest account does, never their sum.
-    fn of(tree: &Tree, members: &[Member], demands: &[u64], aspect: Aspect) -> Self {
+    fn set(&mut self, tree: &Tree, members: &[Member], demands: &[u64], aspect: Aspect) {
+        let Self { accounts, account_floors, clusters, cluster_floors, classes } = self;
+        for list in [&mut *accounts, &mut *clusters] {
+            list.clear();
+        }
+        for list in [&mut *account_floors, &mut *cluster_floors] {
+            list.clear();
+        }
         let sum = |parts: &[u64]| parts.iter().fold(0, |a: u64, b| a.saturating_add(*b));
         let is_rate = aspect == Aspect::Rate;
-        let mut accounts = Vec::with_capacity(tree.accounts.len());
-        let mut account_floors = Vec::with_capacity(tree.accounts.len());
         for keys in &tree.accounts {
             let standing = members.get(keys.start).map(|m| m.standing).unwrap_or_default();
             let most = standing.max.filter(|_| is_rate).unwrap_or(u64::MAX);
@@ -378,8 +409,6 @@ impl Claims {
             accounts.push(Claim { demand, weight: standing.weight.max(1) });
             account_floors.push(if is_rate { standing.floor } else { 0 });
         }
-        let mut clusters = Vec::with_capacity(tree.clusters.len());
-        let mut cluster_floors = Vec::with_capacity(tree.clusters.len());
         for range in &tree.clusters {
             let own: &[Claim] = accounts.get(range.clone()).unwrap_or_default();
             let demand = own.iter().fold(0, |a: u64, c| a.saturating_add(c.demand));
@@ -392,8 +421,7 @@ impl Claims {
             let place = first.and_then(|a| members.get(a.start)).map_or(0, |m| m.seat.class);
             (place, own.iter().fold(0, |a: u64, c| a.saturating_add(c.demand)))
         };
-        let classes = tree.classes.iter().map(class).collect();
-        Self { accounts, account_floors, clusters, cluster_floors, classes }
+        *classes = tree.classes.iter().map(class).collect();
     }
 }
 

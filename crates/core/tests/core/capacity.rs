@@ -55,10 +55,16 @@ fn allot(terms: &PoolTerms, capacity: u64, leaves: &[Leaf]) -> Table {
     for (place, (seat, standing, _)) in leaves.iter().enumerate() {
         allocator.add(*seat, u32::try_from(place).expect("few leaves"), *standing);
     }
-    allocator.tick(terms, Capacity { rate: Some(capacity), in_flight: None }, SECOND, |place| {
-        let (_, standing, demand) = leaves[usize::try_from(place).expect("few leaves")];
-        Some((Load { offered: demand, ..Load::default() }, standing))
-    })
+    allocator.tick(
+        terms,
+        Capacity { rate: Some(capacity), in_flight: None },
+        SECOND,
+        Table::default(),
+        |place| {
+            let (_, standing, demand) = leaves[usize::try_from(place).expect("few leaves")];
+            Some((Load { offered: demand, ..Load::default() }, standing))
+        },
+    )
 }
 
 fn rates(terms: &PoolTerms, capacity: u64, leaves: &[Leaf]) -> Vec<u64> {
@@ -267,7 +273,10 @@ fn demand_rises_at_once_and_falls_slowly() {
     let mut ask = |offered| {
         let capacity = Capacity { rate: Some(1_000_000), in_flight: Some(1_000) };
         let load = Load { offered, ..Load::default() };
-        allocator.tick(&terms, capacity, SECOND, |_| Some((load, Standing::default()))).shares[0].rate
+        allocator
+            .tick(&terms, capacity, SECOND, Table::default(), |_| Some((load, Standing::default())))
+            .shares[0]
+            .rate
     };
     assert_eq!(ask(800), 800);
     assert_eq!([ask(0), ask(0), ask(0)], [700, 612, 535], "an eighth less at each tick");
@@ -284,7 +293,7 @@ fn points_serve_the_richest_borrower() {
     }
     let mut tick = |demands: [u64; 3]| -> Vec<u64> {
         let capacity = Capacity { rate: Some(900), in_flight: None };
-        let table = allocator.tick(&terms, capacity, SECOND, |place| {
+        let table = allocator.tick(&terms, capacity, SECOND, Table::default(), |place| {
             let offered = demands[usize::try_from(place).expect("three")];
             Some((Load { offered, ..Load::default() }, Standing::default()))
         });

@@ -7,7 +7,8 @@ use headworks_core::capacity::{Seat, Standing};
 
 use super::{NO_LIMIT, NO_PLACE};
 
-/// One seat at run time. Counters alone: the allocator reads them once a tick.
+/// One seat at run time. Counters alone. Those that the path of a request changes and those that the allocator writes are
+/// apart, so that a tick over many seats needs no locked instruction and its cache misses overlap.
 #[derive(Debug)]
 pub struct Leaf {
     /// Where in the tree.
@@ -15,11 +16,15 @@ pub struct Leaf {
     /// Its place in the table.
     pub(super) place: AtomicU32,
     pub(super) active: AtomicBool,
-    /// Cost it may start inside its share; below zero it owes.
-    pub(super) level: AtomicI64,
+    /// Cost that has been let in, corrected when it ends.
+    pub(super) spent: AtomicI64,
+    /// Cost that its share has brought; the allocator's.
+    pub(super) credit: AtomicI64,
     pub(super) in_flight: AtomicU64,
-    /// Asked for since the last tick.
+    /// Asked for, ever.
     pub(super) offered: AtomicU64,
+    /// How much of it the allocator has seen; the allocator's.
+    pub(super) seen: AtomicU64,
     /// Most in flight that was wanted at once since the last tick.
     pub(super) wanted: AtomicU64,
     pub(super) waiting: AtomicU64,
@@ -38,9 +43,11 @@ impl Leaf {
             seat,
             place: AtomicU32::new(NO_PLACE),
             active: AtomicBool::new(false),
-            level: AtomicI64::new(0),
+            spent: AtomicI64::new(0),
+            credit: AtomicI64::new(0),
             in_flight: AtomicU64::new(0),
             offered: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
             wanted: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
             waiting_in_flight: AtomicU64::new(0),
@@ -65,6 +72,26 @@ impl Leaf {
         Standing { weight: self.weight.load(Relaxed), floor: self.floor.load(Relaxed), max }
     }
 
+    /// Cost it may start inside its share; below zero it owes.
+    pub(super) fn level(&self) -> i64 {
+        self.credit.load(Relaxed).saturating_sub(self.spent.load(Relaxed))
+    }
+
+    /// The allocator brings `more`, up to `most` saved up; what is left then.
+    pub(super) fn refill(&self, more: i64, most: i64) -> i64 {
+        let spent = self.spent.load(Relaxed);
+        let level = self.credit.load(Relaxed).saturating_sub(spent).saturating_add(more).min(most);
+        self.credit.store(spent.saturating_add(level), Relaxed);
+        level
+    }
+
+    /// Counts one more tick without work; whether there have been so many.
+    pub(super) fn has_rested(&self, ticks: u32) -> bool {
+        let idle = self.idle.load(Relaxed).saturating_add(1);
+        self.idle.store(idle, Relaxed);
+        idle > ticks
+    }
+
     /// Cost in flight.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
@@ -80,11 +107,16 @@ impl Leaf {
     /// What it did since the last tick.
     pub(super) fn take_load(&self) -> Load {
         let in_flight = self.in_flight() + self.waiting_in_flight.load(Relaxed);
+        let (offered, wanted) = (self.offered.load(Relaxed), self.wanted.load(Relaxed));
+        let since = offered.wrapping_sub(self.seen.load(Relaxed));
+        self.seen.store(offered, Relaxed);
+        // A want that comes in between is lost; its cost is in the next tick's offer.
+        self.wanted.store(0, Relaxed);
         Load {
-            offered: self.offered.swap(0, Relaxed),
+            offered: since,
             waiting: self.waiting.load(Relaxed),
-            owed: self.level.load(Relaxed).min(0).unsigned_abs(),
-            in_flight: self.wanted.swap(0, Relaxed).max(in_flight),
+            owed: self.level().min(0).unsigned_abs(),
+            in_flight: wanted.max(in_flight),
         }
     }
 }

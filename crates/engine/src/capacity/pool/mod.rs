@@ -136,6 +136,8 @@ impl<W> Pool<W> {
             controller: None,
             last_tick: None,
             busy_ticks: 0,
+            loads: Vec::new(),
+            spare: Table::default(),
         };
         let pool = Self {
             name,
@@ -230,7 +232,7 @@ impl<W> Pool<W> {
     fn fits_share(&self, leaf: &Leaf, cost: Cost) -> bool {
         let Some(share) = self.share(leaf) else { return false };
         let is_free = self.rate.load(Relaxed) == NO_LIMIT && !self.is_waited_for();
-        let rate = is_free || leaf.level.load(Relaxed) > 0;
+        let rate = is_free || leaf.level() > 0;
         let wanted = leaf.in_flight().saturating_add(cost.in_flight).saturating_mul(MILLI);
         rate && (self.in_flight_max.load(Relaxed) == NO_LIMIT
             || cost.in_flight == 0
@@ -311,7 +313,7 @@ impl<W> Pool<W> {
 
     fn charge(&self, leaf: &Leaf, cost: Cost) {
         leaf.in_flight.fetch_add(cost.in_flight, Relaxed);
-        leaf.level.fetch_sub(signed(cost.rate), Relaxed);
+        leaf.spent.fetch_add(signed(cost.rate), Relaxed);
         self.level.fetch_sub(signed(cost.rate), Relaxed);
         self.admitted.fetch_add(cost.rate, Relaxed);
     }
@@ -331,7 +333,7 @@ impl<W> Pool<W> {
         let _ = leaf.in_flight.fetch_update(Relaxed, Relaxed, less);
         let _ = self.in_flight.fetch_update(Relaxed, Relaxed, less);
         let correction = actual.map_or(0, |actual| signed(actual) - signed(estimate.rate));
-        leaf.level.fetch_sub(correction, Relaxed);
+        leaf.spent.fetch_add(correction, Relaxed);
         self.level.fetch_sub(correction, Relaxed);
         if correction != 0 && self.waiting.load(Relaxed) > 0 {
             let weight = leaf.weight.load(Relaxed);
@@ -342,7 +344,7 @@ impl<W> Pool<W> {
     fn busy(&self, leaf: &Leaf, cost: Cost) -> Busy {
         let rate = self.rate.load(Relaxed);
         let own = self.share(leaf).map_or(0, |s| s.rate);
-        let by_share = (own > 0).then(|| takes(1 - leaf.level.load(Relaxed), own));
+        let by_share = (own > 0).then(|| takes(1 - leaf.level(), own));
         let by_pool = self.borrows(leaf).then(|| takes(1 - self.level.load(Relaxed), rate));
         let by_rate = if rate == NO_LIMIT { None } else { by_share.into_iter().chain(by_pool).min() };
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));

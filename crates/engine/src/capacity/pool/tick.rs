@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
-use headworks_core::capacity::allocator::{Allocator, Capacity, Table};
+use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::capacity::controller::{Controller, Feedback, Usage};
-use headworks_core::capacity::{PoolTerms, TICK, scaled};
+use headworks_core::capacity::{PoolTerms, Standing, TICK, scaled};
 use headworks_core::time::{Instant, Span};
 
 use super::leaf::Leaf;
@@ -26,6 +26,8 @@ pub(super) struct Inner {
     pub(super) controller: Option<Controller>,
     pub(super) last_tick: Option<Instant>,
     pub(super) busy_ticks: u64,
+    pub(super) loads: Vec<Option<(Load, Standing)>>,
+    pub(super) spare: Table,
 }
 
 /// A pool's own time: it follows the clock ahead, and stands still when the clock is set back, so that nobody waits for
@@ -122,38 +124,40 @@ impl Inner {
             });
             self.allocator.add(leaf.seat, place, leaf.standing());
             if let Some(slot) = usize::try_from(place).ok().and_then(|at| self.leaves.get_mut(at)) {
-                // Whatever the place's last owner had, this one begins with nothing.
-                leaf.level.store(leaf.level.load(Relaxed).min(0), Relaxed);
+                // What was saved up does not outlive a time without work; what is owed does.
+                leaf.refill(0, 0);
                 placed.push((Arc::clone(&leaf), place));
                 *slot = Some(leaf);
             }
         }
-        let Self { allocator, leaves, free, .. } = self;
-        let table = allocator.tick(terms, capacity, span, |place| {
-            let slot = usize::try_from(place).ok().and_then(|at| leaves.get_mut(at))?;
-            let leaf = slot.as_ref()?;
-            let load = leaf.take_load();
-            let rests = load.offered == 0 && load.waiting == 0 && load.in_flight == 0;
-            if rests && leaf.idle.fetch_add(1, Relaxed) >= IDLE_TICKS {
+        let Self { allocator, leaves, free, loads, spare, .. } = self;
+        // Gathered in the order of memory; the allocator looks them up in the order of its tree.
+        loads.clear();
+        for (place, slot) in (0_u32..).zip(leaves.iter_mut()) {
+            let load = slot.as_ref().map(|leaf| (leaf.take_load(), leaf.standing()));
+            let rests = |l: &Load| l.offered == 0 && l.waiting == 0 && l.in_flight == 0;
+            let gone =
+                slot.take_if(|leaf| load.is_some_and(|(l, _)| rests(&l)) && leaf.has_rested(IDLE_TICKS));
+            if let Some(leaf) = &gone {
                 leaf.place.store(NO_PLACE, Relaxed);
                 leaf.active.store(false, Relaxed);
-                *slot = None;
                 free.push(place);
-                return None;
             }
-            Some((load, leaf.standing()))
+            loads.push(load.filter(|_| gone.is_none()));
+        }
+        let table = allocator.tick(terms, capacity, span, std::mem::take(spare), |place| {
+            usize::try_from(place).ok().and_then(|at| loads.get(at).copied().flatten())
         });
         let mut owed = Vec::new();
         for (share, leaf) in table.shares.iter().zip(&*leaves) {
             let Some(leaf) = leaf else { continue };
-            let level = leaf.level.load(Relaxed);
-            let refilled = level.saturating_add(over(share.rate, span)).min(signed(share.burst));
-            let more = refilled.saturating_sub(level);
-            if leaf.level.fetch_add(more, Relaxed) + more > 0 && leaf.waiting.load(Relaxed) > 0 {
+            if leaf.refill(over(share.rate, span), signed(share.burst)) > 0 && leaf.waiting.load(Relaxed) > 0
+            {
                 owed.push(Arc::clone(leaf));
             }
         }
-        published.store(Arc::new(table));
+        // The last table's memory is used again, unless somebody still reads it.
+        *spare = Arc::into_inner(published.swap(Arc::new(table))).unwrap_or_default();
         for (leaf, place) in placed {
             leaf.place.store(place, Relaxed);
         }
