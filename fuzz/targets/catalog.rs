@@ -41,7 +41,9 @@ fuzz_target!(|data: &[u8]| {
         append(&mut account, draft);
         let grant = NewGrant::new(Credits::from_nano(50_000_000_000), Category::Purchased);
         let (state, at) = context(&account);
-        if let Ok(draft) = operation::grant(Context { account: &state, catalog: &catalog, now: at, offers: &[] }, &grant) {
+        if let Ok(draft) =
+            operation::grant(Context { account: &state, catalog: &catalog, now: at, offers: &[] }, &grant)
+        {
             append(&mut account, draft);
         }
         for feature in ["chat", "chat.completion", "task", "image"] {
@@ -58,8 +60,10 @@ fuzz_target!(|data: &[u8]| {
                     };
                     let ask = Authorize { request, minimum: None, life: None, settle_now };
                     let (state, at) = context(&account);
-                    let decided =
-                        operation::authorize(Context { account: &state, catalog: &catalog, now: at, offers: &[] }, &ask);
+                    let decided = operation::authorize(
+                        Context { account: &state, catalog: &catalog, now: at, offers: &[] },
+                        &ask,
+                    );
                     if let Ok(Decided::Granted(draft)) = decided {
                         append(&mut account, *draft);
                     }
