@@ -116,6 +116,7 @@ fn main() {
         cost: 200,
         in_flight: 1,
         revocable: false,
+        too_large: false,
         at: None,
     }];
     // 200 tokens fit the allowance; 2,000 take the rest of it and slide into the grant.

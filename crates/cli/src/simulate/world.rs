@@ -274,6 +274,7 @@ impl<'a> World<'a> {
             cost: cost.rate,
             in_flight: cost.in_flight,
             revocable: false,
+            too_large: self.pools.get(pool).is_some_and(|p| p.never_fits(cost)),
             at: None,
         }
     }

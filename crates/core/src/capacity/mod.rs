@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use crate::decision::{Basis, Decision, Place, Verdict, Visit};
 use crate::ledger::{HeldCapacity, REQUESTS};
 use crate::name::Name;
+use crate::reason::Reason;
 use crate::time::{Instant, Span};
 
 pub mod allocator;
@@ -194,6 +195,8 @@ pub struct Offer {
     pub in_flight: u64,
     /// Whether the room is beyond the account's share.
     pub revocable: bool,
+    /// Whether the request is larger than all there is.
+    pub too_large: bool,
     /// When there is room, as far as is known.
     pub at: Option<Instant>,
 }
@@ -223,6 +226,7 @@ impl Offer {
             cost: v.cost.unsigned_abs(),
             in_flight: if let Basis::InFlight(n) = v.basis { n } else { 0 },
             revocable: held.is_some_and(|h| h.revocable),
+            too_large: v.verdict == Verdict::Refused(Reason::ExceedsCapacity),
             at: decision.unblock.and_then(|u| u.at),
         };
         visits.map(offer).collect()

@@ -160,6 +160,17 @@ impl<W> FairQueue<W> {
         }
         self.last += 1;
         let id = WaiterId(self.last);
+        self.insert(id, waiter, key);
+        Ok(id)
+    }
+
+    /// Puts back one that was taken out a moment ago, under its name and where it was.
+    pub fn put_back(&mut self, terms: &PoolTerms, weight: u32, id: WaiterId, waiter: Waiter<W>) {
+        let key = self.find(terms, waiter.seat, weight);
+        self.insert(id, waiter, key);
+    }
+
+    fn insert(&mut self, id: WaiterId, waiter: Waiter<W>, key: NodeId) {
         if !self.node(key).is_some_and(Node::is_backlogged) {
             self.wake(key);
         }
@@ -169,7 +180,6 @@ impl<W> FairQueue<W> {
         self.deadlines.insert((waiter.deadline, id));
         self.add_cost(key, waiter.cost, true);
         self.waiters.insert(id, (waiter, key));
-        Ok(id)
     }
 
     /// Who is next.

@@ -201,6 +201,7 @@ fn under_capacity(decision: Decision, offers: &[Offer]) -> Decision {
         let verdict = match taken {
             Some(at) if at == i => Verdict::Passed,
             Some(_) => Verdict::Empty,
+            None if offer.too_large => Verdict::Refused(Reason::ExceedsCapacity),
             None => Verdict::Refused(Reason::Capacity),
         };
         let passed = verdict == Verdict::Passed;
@@ -219,15 +220,21 @@ fn under_capacity(decision: Decision, offers: &[Offer]) -> Decision {
     if taken.is_some() {
         return Decision { visits, ..decision };
     }
-    let at = offers.iter().filter_map(|offer| offer.at).min();
+    // Waiting helps only where a pool could ever hold it.
+    let (outcome, reason) = if offers.iter().all(|offer| offer.too_large) {
+        (Outcome::Deny, Reason::ExceedsCapacity)
+    } else {
+        (Outcome::Wait, Reason::Capacity)
+    };
+    let at = offers.iter().filter(|offer| !offer.too_large).filter_map(|offer| offer.at).min();
     Decision {
-        outcome: Outcome::Wait,
-        reason: Reason::Capacity,
+        outcome,
+        reason,
         wall: Some(Wall::Capacity),
         paid_price: Credits::ZERO,
         draws: Draws::new(),
         visits,
-        unblock: Some(Unblock { at, purchase: None, by: Reason::Capacity.lifter() }),
+        unblock: Some(Unblock { at, purchase: None, by: reason.lifter() }),
         ..decision
     }
 }

@@ -342,6 +342,7 @@ fn offer(pool: &str, fits: bool) -> Offer {
         cost: 40,
         in_flight: 1,
         revocable: pool == "spare",
+        too_large: false,
         at: (!fits).then(|| at("2026-03-02T12:00:05Z")),
     }
 }
@@ -367,6 +368,15 @@ fn capacity_is_the_last_condition() {
     };
     assert_eq!(decision.outcome, Outcome::Deny);
     assert!(decision.visits.iter().all(|v| v.place != Place::Pool), "no pool was asked");
+
+    let large = Offer { too_large: true, ..offer("tiny", false) };
+    let Decided::Denied(_, decision) = with(&w, 5, std::slice::from_ref(&large)) else {
+        panic!("it never fits")
+    };
+    assert_eq!((decision.outcome, decision.reason), (Outcome::Deny, Reason::ExceedsCapacity));
+    assert_eq!(decision.unblock.and_then(|u| u.at), None, "no time is told for what never fits");
+    let Decided::Denied(_, decision) = with(&w, 5, &[large, full.clone()]) else { panic!("it has no room") };
+    assert_eq!(decision.outcome, Outcome::Wait, "another pool could hold it");
 
     let verdicts = |decision: &Decision| -> Vec<Verdict> {
         decision.visits.iter().filter(|v| v.place == Place::Pool).map(|v| v.verdict).collect()

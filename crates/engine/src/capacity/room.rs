@@ -37,6 +37,7 @@ impl Taken {
             cost: self.cost.rate,
             in_flight: self.cost.in_flight,
             revocable: self.room == Room::Borrowed,
+            too_large: false,
             at: None,
         }
     }
@@ -75,6 +76,7 @@ impl Wish {
             cost: self.cost.rate,
             in_flight: self.cost.in_flight,
             revocable: room == Ok(Room::Borrowed),
+            too_large: self.pool.never_fits(self.cost),
             at: room.err().map(|busy| now.after(busy.after)),
         }
     }

@@ -176,6 +176,36 @@ fn a_wait_that_would_be_too_long_is_refused_at_once() {
     assert!(who == 1 && (20..=40).contains(&n), "let in at tick {n}");
 }
 
+/// What is held back by a bound of its own, or no longer fits at all, does not hold up the others; it keeps its name.
+#[test]
+fn a_bounded_account_does_not_hold_up_the_queue() {
+    let pool = pool(terms(None, Some(4)));
+    let slot = |in_flight| Cost { rate: 10, in_flight };
+    let (bounded, other) = (
+        leaf("bounded", Standing { max: Some(1), ..Standing::default() }),
+        leaf("other", Standing::default()),
+    );
+    pool.tick(tick_at(0));
+    pool.note(&other, slot(4));
+    assert!(pool.take(&other, slot(4)).is_ok());
+    let wait = |leaf: &Arc<Leaf>, in_flight, who| {
+        pool.note(leaf, slot(in_flight));
+        pool.wait(leaf, slot(in_flight), tick_at(0), Span::from_secs(600), who).expect("waits")
+    };
+    let held_back = wait(&bounded, 1, 1);
+    wait(&other, 3, 2);
+    wait(&other, 1, 3);
+    let mut lowered = terms(None, Some(2));
+    lowered.waiting_max = (1_000, 10_000);
+    pool.set_terms(Arc::new(lowered));
+    pool.end(&other, slot(4), Some(10));
+    let pumped = pool.pump(tick_at(0));
+    assert_eq!(pumped.late, [2], "the limit is lower than it now");
+    assert_eq!(pumped.admitted.iter().map(|(.., who)| *who).collect::<Vec<_>>(), [3]);
+    assert_eq!(pool.leave(held_back), Some(1), "it can still go away");
+    assert!(!pool.is_waited_for());
+}
+
 /// A clock that is set back for hours neither stops the refill nor keeps anybody waiting for them.
 #[test]
 fn a_clock_set_back_costs_nobody_its_place() {

@@ -287,7 +287,7 @@ impl<W> Pool<W> {
     /// When there is none now.
     pub fn look(&self, leaf: &Arc<Leaf>, cost: Cost) -> Result<Room, Busy> {
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));
-        if cost.in_flight > left {
+        if cost.in_flight > left || !self.bears() {
             return Err(self.busy(leaf, cost));
         }
         if self.fits_share(leaf, cost) {
@@ -296,6 +296,12 @@ impl<W> Pool<W> {
         let borrowed =
             self.borrows(leaf) && self.fits_pool() && self.band(leaf) < self.waiting_band.load(Relaxed);
         if borrowed { Ok(Room::Borrowed) } else { Err(self.busy(leaf, cost)) }
+    }
+
+    /// Whether a request is larger than all there is.
+    #[must_use]
+    pub fn never_fits(&self, cost: Cost) -> bool {
+        cost.in_flight > self.in_flight_max.load(Relaxed)
     }
 
     /// Whether the supply bears more now: saved-up shares that come together pass the rate by a quarter of a second of it.

@@ -12,6 +12,9 @@ use headworks_core::time::{Instant, Span};
 use super::leaf::Leaf;
 use super::{Cost, NO_BAND, NO_LIMIT, Pool, signed, takes};
 
+/// Most that are passed over at once because of bounds of their own.
+const ASIDE_MAX: usize = 256;
+
 /// Why a request does not wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoWait {
@@ -126,12 +129,18 @@ impl<W> Pool<W> {
         let Queue { fair, owed } = &mut *queue;
         let mut aside = Vec::new();
         while let Some((id, leaf, cost, in_share)) = self.next(&terms, fair, owed) {
-            if !in_share && !self.borrows(&leaf) {
-                // Held back by a bound of its own: it does not hold up the others.
-                aside.extend(fair.take(id));
+            if self.never_fits(cost) {
+                // The limit has been lowered below it since it came.
+                pumped.late.extend(fair.take(id).map(stopped_waiting));
                 continue;
             }
-            if !(in_share && self.bears() || self.fits_pool()) || !self.reserve(cost.in_flight) {
+            if !in_share && !self.borrows(&leaf) && aside.len() < ASIDE_MAX {
+                // Held back by a bound of its own: it does not hold up the others.
+                aside.extend(fair.take(id).map(|waiter| (id, waiter)));
+                continue;
+            }
+            let fits = if in_share { self.bears() } else { self.borrows(&leaf) && self.fits_pool() };
+            if !fits || !self.reserve(cost.in_flight) {
                 break;
             }
             self.charge(&leaf, cost);
@@ -140,11 +149,9 @@ impl<W> Pool<W> {
                 pumped.admitted.push((leaf, cost, stopped_waiting(waiter)));
             }
         }
-        for waiter in aside {
+        for (id, waiter) in aside {
             let weight = waiter.who.0.weight.load(Relaxed);
-            if let Err((_, waiter)) = fair.push(&terms, weight, waiter) {
-                pumped.late.push(stopped_waiting(waiter));
-            }
+            fair.put_back(&terms, weight, id, waiter);
         }
         self.publish_waiting(&queue);
         pumped
