@@ -361,6 +361,8 @@ fn idleness_saves_nothing_up() {
     let terms = only(ClassTerms::default());
     let mut queue = FairQueue::default();
     let busy = seat(0, 1, 1, 0);
+    // The other one was there before, and rested while the busy one was served.
+    queue.charge(&terms, seat(0, 2, 2, 0), 1, 1);
     for _ in 0..1_000 {
         queue.charge(&terms, busy, 1, 100);
     }
