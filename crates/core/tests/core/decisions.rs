@@ -5,7 +5,7 @@ use headworks_core::capacity::Offer;
 use headworks_core::decision::{Decision, Outcome, Place, Source, Verdict};
 use headworks_core::ledger::Category;
 use headworks_core::name::Level;
-use headworks_core::operation::{self, Context, Decided};
+use headworks_core::operation::{self, Context, Decided, Extend};
 use headworks_core::reason::{Reason, Wall};
 
 use crate::common::{AskExt as _, World, ask, at, credits, name};
@@ -386,6 +386,19 @@ fn capacity_is_the_last_condition() {
     assert_eq!(verdicts(&decision), [Verdict::Empty, Verdict::Passed], "the first pool with room takes it");
     let hold = w.account.holds.last().expect("a hold");
     assert_eq!(hold.terms.capacity.as_deref(), Some(&spare.held()));
+    // What an extension takes is given back with the rest of the hold.
+    let more = Extend {
+        hold: hold.id,
+        quantities: crate::common::quantities(&[("tokens", 1)]),
+        minimum: None,
+        life: None,
+        progress: None,
+        consented: true,
+    };
+    let decided = operation::extend(Context { offers: &[spare], ..w.ctx() }, &more).expect("extends");
+    w.fold(decided);
+    let held = w.account.holds.last().and_then(|h| h.terms.capacity.as_deref()).expect("capacity");
+    assert_eq!((held.cost, held.in_flight), (80, 2));
 }
 
 #[test]
