@@ -9,6 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::fair::{Claim, max_min};
+use super::scaled;
 use crate::time::Span;
 
 /// The points of every identity cluster that has been seen.
@@ -53,8 +54,8 @@ impl Points {
             let (guaranteed, got) =
                 (guaranteed.get(i).copied().unwrap_or(0), shares.get(i).copied().unwrap_or(0));
             let borrowed = borrowed.get(i).copied().unwrap_or(0);
-            let earned = u128::from(guaranteed - got) * u128::from(taken) / u128::from(lent.max(1));
-            let moved = over(earned, span) - over(u128::from(borrowed), span);
+            let earned = scaled(guaranteed - got, taken, lent);
+            let moved = over(earned, span) - over(borrowed, span);
             let most = i64::try_from(u128::from(guaranteed) * u128::from(seconds_max)).unwrap_or(i64::MAX);
             let points = self.0.entry(*id).or_default();
             // A thousandth fades at each tick.
@@ -85,8 +86,8 @@ impl Points {
 }
 
 /// Cost over a span, from cost a second.
-fn over(rate: u128, span: Span) -> i64 {
-    i64::try_from(rate * u128::from(span.micros()) / 1_000_000).unwrap_or(i64::MAX)
+fn over(rate: u64, span: Span) -> i64 {
+    i64::try_from(scaled(rate, span.micros(), 1_000_000)).unwrap_or(i64::MAX)
 }
 
 /// Serves whoever has the most points until they are level with the next, and so on.

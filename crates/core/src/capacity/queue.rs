@@ -10,7 +10,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{PoolTerms, Seat, percent};
+use super::{PoolTerms, Seat, percent, scaled};
 use crate::time::{Instant, Span};
 
 /// One that waits.
@@ -319,8 +319,7 @@ impl<W> FairQueue<W> {
                 node.cost
             });
         }
-        let micros = u128::from(ahead) * 1_000_000 / u128::from(rate.max(1));
-        Some(Span::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
+        Some(Span::from_micros(scaled(ahead, 1_000_000, rate)))
     }
 
     fn ahead_in(&self, band: &Node, seat: Seat, cost: u64) -> u64 {

@@ -97,26 +97,23 @@ impl Pools {
     pub(crate) fn tick(&self, now: Instant) {
         for pool in self.by_name.load().values() {
             pool.tick(now);
-            let _ = pump(pool, now);
+            pump(pool, now);
         }
     }
 
-    /// What a request wants: a seat and a cost in its feature's pool and in those that stand in for it.
-    fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, asked: &Asked<'_>) -> SmallVec<[Wish; 1]> {
+    /// What a request wants, one pool after the other: a seat and a cost in its feature's own and in those that stand in.
+    fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, asked: &Asked<'_>) -> impl Iterator<Item = Wish> {
         let own = ctx.catalog.feature(asked.feature.as_str()).and_then(|f| f.pool.as_ref());
-        let Some(own) = own.and_then(|name| ctx.catalog.pools.get_key_value(name)) else {
-            return SmallVec::new();
-        };
+        let own = own.and_then(|name| ctx.catalog.pools.get_key_value(name));
+        let names = own.into_iter().flat_map(|(name, terms)| std::iter::once(name).chain(&terms.fallback));
         let pools = self.by_name.load();
-        let names = std::iter::once(own.0).chain(&own.1.fallback);
-        let wish = |name: &Name| {
+        names.filter_map(move |name| {
             let pool = Arc::clone(pools.get(name)?);
             let terms = pool.terms();
             let class = class_of(ctx, &terms)?;
             let leaf = seats.find(&pool, &class, ctx.account, asked.path.at(Level::Key));
             Some(Wish { used: leaf.in_flight(), cost: cost_of(&terms, asked), pool, leaf, class })
-        };
-        names.filter_map(wish).collect()
+        })
     }
 
     /// Takes room for a request, unless somebody took it for it already.
@@ -128,15 +125,16 @@ impl Pools {
         before: Option<Taken>,
     ) -> Found {
         if let Some(taken) = before {
-            return Found { offers: smallvec![taken.offer()], taken: Some(taken), wishes: SmallVec::new() };
+            return Found {
+                offers: smallvec![taken.offer(ctx.now)],
+                taken: Some(taken),
+                wishes: SmallVec::new(),
+            };
         }
-        let mut found = Found { wishes: self.wishes(ctx, seats, asked), ..Found::default() };
-        for wish in &found.wishes {
+        let mut found = Found::default();
+        for wish in self.wishes(ctx, seats, asked) {
             let room = wish.pool.take(&wish.leaf, wish.cost);
-            found.offers.push(wish.offer(room, ctx.now));
-            if let Ok(room) = room {
-                let Wish { pool, leaf, class, cost, used } = wish.clone();
-                found.taken = Some(Taken { pool, leaf, class, cost, room, used, kept: false });
+            if found.add(wish, room, ctx.now) {
                 break;
             }
         }
@@ -145,8 +143,9 @@ impl Pools {
 
     /// What pools have for a request, without taking it.
     pub(crate) fn look(&self, ctx: Context<'_>, asked: &Asked<'_>) -> Vec<Offer> {
-        let wishes = self.wishes(ctx, &mut Seats::default(), asked);
-        wishes.iter().map(|wish| wish.offer(wish.pool.look(&wish.leaf, wish.cost), ctx.now)).collect()
+        let mut seats = Seats::default();
+        let wishes = self.wishes(ctx, &mut seats, asked);
+        wishes.map(|wish| wish.offer(wish.pool.look(&wish.leaf, wish.cost), ctx.now)).collect()
     }
 
     /// Room for more of a hold, in the pool it has room in. Work inside its share grows; what was let in beyond it grows
@@ -173,12 +172,8 @@ impl Pools {
             wish.pool.grow(&wish.leaf, wish.cost);
             Ok(Room::Share)
         };
-        let mut found = Found { offers: smallvec![wish.offer(room, ctx.now)], ..Found::default() };
-        if let Ok(room) = room {
-            let Wish { pool, leaf, class, cost, used } = wish.clone();
-            found.taken = Some(Taken { pool, leaf, class, cost, room, used, kept: false });
-        }
-        found.wishes.push(wish);
+        let mut found = Found::default();
+        found.add(wish, room, ctx.now);
         found
     }
 
@@ -227,7 +222,7 @@ impl Pools {
         let cost = |q: &Quantities| formula.cost(q.iter().map(|(m, n)| (m.as_str(), *n)));
         let estimate = Cost { rate: ending.held.cost, in_flight: ending.held.in_flight };
         seat.pool.end(&seat.leaf, estimate, ending.actual.as_ref().map(cost));
-        let _ = pump(&seat.pool, now);
+        pump(&seat.pool, now);
     }
 
     /// New settings are in force at the next tick.

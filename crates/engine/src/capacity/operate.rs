@@ -40,7 +40,7 @@ impl Engine {
         }
         let pools = self.in_force.pools.all();
         let count = |(name, pool): (&Name, &Arc<EnginePool>)| {
-            (name.clone(), pool.view().in_flight, held.get(name).copied().unwrap_or(0))
+            (name.clone(), pool.in_flight(), held.get(name).copied().unwrap_or(0))
         };
         pools.iter().map(count).collect()
     }

@@ -18,35 +18,25 @@ use super::pool::{self, Cost, Leaf, NoWait, Room};
 /// Room that was taken for a request that has not been granted yet. Given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    pub(super) pool: Arc<EnginePool>,
-    pub(super) leaf: Arc<Leaf>,
-    pub(super) class: Name,
-    pub(super) cost: Cost,
-    pub(super) room: Room,
-    pub(super) used: u64,
-    pub(super) kept: bool,
+    pub(super) wish: Wish,
+    room: Room,
+    kept: bool,
 }
 
 impl Taken {
-    pub(super) fn offer(&self) -> Offer {
-        Offer {
-            pool: self.pool.name.clone(),
-            class: self.class.clone(),
-            fits: true,
-            used: self.used,
-            cost: self.cost.rate,
-            in_flight: self.cost.in_flight,
-            revocable: self.room == Room::Borrowed,
-            too_large: false,
-            at: None,
-        }
+    pub(super) fn new(wish: Wish, room: Room) -> Self {
+        Self { wish, room, kept: false }
+    }
+
+    pub(super) fn offer(&self, now: Instant) -> Offer {
+        self.wish.offer(Ok(self.room), now)
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
         if !self.kept {
-            self.pool.undo(&self.leaf, self.cost);
+            self.wish.pool.undo(&self.wish.leaf, self.wish.cost);
         }
     }
 }
@@ -80,9 +70,7 @@ impl Wish {
             at: room.err().map(|busy| now.after(busy.after)),
         }
     }
-}
 
-impl Wish {
     /// Waits for room, at most so long. `None`: there was none, or the wait would be longer.
     pub(crate) async fn wait(&self, now: Instant, most: Span) -> Option<Taken> {
         let (sender, receiver) = oneshot::channel();
@@ -91,7 +79,7 @@ impl Wish {
             Err((NoWait::TooLong(_) | NoWait::Full(..), _)) => return None,
         };
         let place = Waiting(&self.pool, id);
-        let _ = pump(&self.pool, now);
+        pump(&self.pool, now);
         // A deadline that passes drops the sender.
         let taken = receiver.await.ok();
         drop(place);
@@ -109,6 +97,14 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Adds what one pool has; whether there was room.
+    pub(super) fn add(&mut self, wish: Wish, room: Result<Room, pool::Busy>, now: Instant) -> bool {
+        self.offers.push(wish.offer(room, now));
+        self.taken = room.ok().map(|room| Taken::new(wish.clone(), room));
+        self.wishes.push(wish);
+        self.taken.is_some()
+    }
+
     /// Takes what was granted; gives back what was not, and counts what capacity was asked for.
     pub(crate) fn close(mut self, decided: &Decided, account: &Account) -> Option<Wish> {
         let denied = match decided {
@@ -118,7 +114,7 @@ impl Found {
             Decided::Denied(_, decision) => Some(decision),
         };
         if denied.is_none_or(|decision| decision.outcome == Outcome::Wait) {
-            for wish in self.wishes.iter().take(self.offers.len()) {
+            for wish in &self.wishes {
                 wish.pool.note(&wish.leaf, wish.cost);
             }
         }
@@ -141,21 +137,18 @@ impl Drop for Waiting<'_> {
 }
 
 /// Lets in who is next. Whoever went away meanwhile gives its room to the one after it.
-pub(super) fn pump(pool: &Arc<EnginePool>, now: Instant) -> usize {
-    let mut let_in = 0;
+pub(super) fn pump(pool: &Arc<EnginePool>, now: Instant) {
     loop {
         let pumped = pool.pump(now);
         let mut gone = false;
         for (leaf, cost, who) in pumped.admitted {
-            let (class, used) = (class_name(pool, &leaf), leaf.in_flight() - cost.in_flight);
-            let taken =
-                Taken { pool: Arc::clone(pool), leaf, class, cost, room: Room::Share, used, kept: false };
-            let_in += 1;
+            let used = leaf.in_flight().saturating_sub(cost.in_flight);
+            let wish = Wish { class: class_name(pool, &leaf), pool: Arc::clone(pool), leaf, cost, used };
             // What cannot be handed over is dropped, which gives it back.
-            gone |= who.send(taken).is_err();
+            gone |= who.send(Taken::new(wish, Room::Share)).is_err();
         }
         if !gone {
-            return let_in;
+            return;
         }
     }
 }

@@ -248,23 +248,32 @@ impl<W> Pool<W> {
     /// # Errors
     /// When there is no room now.
     pub fn take(&self, leaf: &Arc<Leaf>, cost: Cost) -> Result<Room, Busy> {
+        let room = self.room(leaf, cost).filter(|_| self.reserve(cost.in_flight));
+        let room = room.ok_or_else(|| self.busy(leaf, cost))?;
+        self.charge(leaf, cost);
+        self.tell_queue(leaf, signed(cost.rate));
+        Ok(room)
+    }
+
+    /// What room a request would be let in by, cost in flight of the whole pool aside.
+    fn room(&self, leaf: &Leaf, cost: Cost) -> Option<Room> {
         let room = if self.fits_share(leaf, cost) {
             Room::Share
         } else if self.borrows(leaf) && self.fits_pool() && self.band(leaf) < self.waiting_band.load(Relaxed)
         {
             Room::Borrowed
         } else {
-            return Err(self.busy(leaf, cost));
+            return None;
         };
-        if !self.bears() || !self.reserve(cost.in_flight) {
-            return Err(self.busy(leaf, cost));
-        }
-        self.charge(leaf, cost);
-        if self.waiting.load(Relaxed) > 0 {
+        self.bears().then_some(room)
+    }
+
+    /// Service counts for whoever waits as well, while anybody does.
+    fn tell_queue(&self, leaf: &Leaf, cost: i64) {
+        if cost != 0 && self.is_waited_for() {
             let weight = leaf.weight.load(Relaxed);
-            self.queue().fair.charge(&self.terms.load(), leaf.seat, weight, signed(cost.rate));
+            self.queue().fair.charge(&self.terms.load(), leaf.seat, weight, cost);
         }
-        Ok(room)
     }
 
     /// What was taken for a request that came to nothing, as if it had never been.
@@ -287,15 +296,8 @@ impl<W> Pool<W> {
     /// When there is none now.
     pub fn look(&self, leaf: &Arc<Leaf>, cost: Cost) -> Result<Room, Busy> {
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));
-        if cost.in_flight > left || !self.bears() {
-            return Err(self.busy(leaf, cost));
-        }
-        if self.fits_share(leaf, cost) {
-            return Ok(Room::Share);
-        }
-        let borrowed =
-            self.borrows(leaf) && self.fits_pool() && self.band(leaf) < self.waiting_band.load(Relaxed);
-        if borrowed { Ok(Room::Borrowed) } else { Err(self.busy(leaf, cost)) }
+        let room = self.room(leaf, cost).filter(|_| cost.in_flight <= left);
+        room.ok_or_else(|| self.busy(leaf, cost))
     }
 
     /// Whether a request is larger than all there is.
@@ -341,10 +343,7 @@ impl<W> Pool<W> {
         let correction = actual.map_or(0, |actual| signed(actual) - signed(estimate.rate));
         leaf.spent.fetch_add(correction, Relaxed);
         self.level.fetch_sub(correction, Relaxed);
-        if correction != 0 && self.waiting.load(Relaxed) > 0 {
-            let weight = leaf.weight.load(Relaxed);
-            self.queue().fair.charge(&self.terms.load(), leaf.seat, weight, correction);
-        }
+        self.tell_queue(leaf, correction);
     }
 
     fn busy(&self, leaf: &Leaf, cost: Cost) -> Busy {
@@ -354,10 +353,16 @@ impl<W> Pool<W> {
         let by_pool = self.borrows(leaf).then(|| takes(1 - self.level.load(Relaxed), rate));
         let by_rate = if rate == NO_LIMIT { None } else { by_share.into_iter().chain(by_pool).min() };
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));
-        let is_full = cost.in_flight > left || self.waiting.load(Relaxed) > 0;
+        let is_full = cost.in_flight > left || self.is_waited_for();
         let by_queue = is_full.then(|| self.predict(leaf, cost)).flatten();
         let after = by_rate.into_iter().chain(by_queue).max().unwrap_or(TICK);
         Busy { after: after.max(TICK) }
+    }
+
+    /// Cost in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Relaxed)
     }
 
     /// What an operator sees.

@@ -119,7 +119,7 @@ impl<W> Pool<W> {
     /// Lets in who is next for as long as there is room.
     pub fn pump(&self, now: Instant) -> Pumped<W> {
         let mut pumped = Pumped { admitted: Vec::new(), late: Vec::new() };
-        if self.waiting.load(Relaxed) == 0 {
+        if !self.is_waited_for() {
             return pumped;
         }
         let now = self.own_time(now);
