@@ -115,7 +115,7 @@ pub(crate) struct System {
     pub(crate) catalog: Option<Catalog>,
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Webhooks,
-    pub(crate) pool_changes: Vec<PoolChange>,
+    pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
 }
 
 /// What is in force of the server's own log: everything that is stored, whoever still waits to hear of it.
@@ -149,9 +149,7 @@ impl InForce {
             }
             return;
         }
-        if let Event::Server(server) = event
-            && let Server::PoolChanged(change) = &**server
-        {
+        if let Some(change) = pool_change(event) {
             self.pools.change(&self.catalog.load(), change);
             return;
         }
@@ -168,13 +166,8 @@ impl System {
     /// It is in force; `initial` is the catalog when there is none yet.
     pub(crate) fn in_force(self, initial: Catalog) -> InForce {
         let catalog = self.catalog.unwrap_or(initial);
-        let pools = Pools::default();
-        pools.set(&catalog);
-        for change in &self.pool_changes {
-            pools.change(&catalog, change);
-        }
         InForce {
-            pools,
+            pools: Pools::new(&catalog, self.pool_changes),
             catalog: ArcSwap::from_pointee(catalog),
             keyring: ArcSwap::from_pointee(self.keyring),
             webhooks: ArcSwap::from_pointee(self.webhooks),
@@ -184,6 +177,15 @@ impl System {
 
 /// The webhooks in force.
 pub(crate) type Webhooks = BTreeMap<Name, Webhook>;
+
+fn pool_change(event: &Event) -> Option<&PoolChange> {
+    if let Event::Server(server) = event
+        && let Server::PoolChanged(change) = &**server
+    {
+        return Some(change);
+    }
+    None
+}
 
 fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
     if let Event::Server(server) = event {
@@ -212,11 +214,8 @@ pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
             let record = decode(&stored.bytes)?;
             system.keyring.apply(&record.event);
             apply_webhook(&mut system.webhooks, &record.event);
-            if let Event::Server(server) = &record.event
-                && let Server::PoolChanged(change) = &**server
-            {
-                system.pool_changes.retain(|c| c.pool != change.pool);
-                system.pool_changes.push(change.clone());
+            if let Some(change) = pool_change(&record.event) {
+                system.pool_changes.insert(change.pool.clone(), change.clone());
             }
             if let Event::CatalogLoaded(_, loaded) = record.event {
                 text = Some(loaded);

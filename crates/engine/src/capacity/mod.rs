@@ -23,6 +23,7 @@ pub mod pool;
 mod room;
 mod seats;
 
+pub use operate::PoolState;
 use pool::{Cost, Pool, Room};
 use room::pump;
 pub(crate) use room::{Found, Taken, Wish};
@@ -32,7 +33,7 @@ pub(crate) use seats::Seats;
 pub(crate) type EnginePool = Pool<oneshot::Sender<Taken>>;
 
 /// The pools in force.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pools {
     by_name: ArcSwap<BTreeMap<Name, Arc<EnginePool>>>,
     changes: Mutex<BTreeMap<Name, PoolChange>>,
@@ -58,6 +59,13 @@ pub(crate) enum Purpose {
 }
 
 impl Pools {
+    /// The pools of a catalog with live changes over them, nothing in flight.
+    pub(crate) fn new(catalog: &Catalog, changes: BTreeMap<Name, PoolChange>) -> Self {
+        let pools = Self { by_name: ArcSwap::default(), changes: Mutex::new(changes) };
+        pools.set(catalog);
+        pools
+    }
+
     /// Puts the pools of a catalog in force, live changes over them. What is in flight stays counted.
     pub(crate) fn set(&self, catalog: &Catalog) {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);

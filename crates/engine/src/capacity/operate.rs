@@ -16,15 +16,31 @@ use crate::answer::{Answer, EngineError};
 use crate::engine::Engine;
 use crate::operations::Keyed;
 
+/// A pool's name, its terms in force, what it has and who uses it, and the live change over the catalog.
+pub type PoolState = (Name, Arc<PoolTerms>, PoolView, Option<PoolChange>);
+
 impl Engine {
     /// The pools in force, as an operator sees them.
     #[must_use]
-    pub fn pools(&self) -> Vec<(Name, Arc<PoolTerms>, PoolView, Option<PoolChange>)> {
+    pub fn pools(&self) -> Vec<PoolState> {
+        self.in_force.pools.all().values().map(|pool| self.state_of(pool)).collect()
+    }
+
+    /// One pool, as an operator sees it.
+    ///
+    /// # Errors
+    /// When there is no such pool.
+    pub fn pool(&self, name: &Name) -> Result<PoolState, EngineError> {
+        self.find_pool(name).map(|pool| self.state_of(&pool))
+    }
+
+    fn find_pool(&self, name: &Name) -> Result<Arc<EnginePool>, EngineError> {
         let pools = self.in_force.pools.all();
-        let view = |(name, pool): (&Name, &Arc<EnginePool>)| {
-            (name.clone(), pool.terms(), pool.view(), self.in_force.pools.change_of(name))
-        };
-        pools.iter().map(view).collect()
+        pools.get(name).cloned().ok_or_else(|| EngineError::UnknownPool(name.clone()))
+    }
+
+    fn state_of(&self, pool: &EnginePool) -> PoolState {
+        (pool.name.clone(), pool.terms(), pool.view(), self.in_force.pools.change_of(&pool.name))
     }
 
     /// For each pool: the cost in flight that it counts, and the cost that the open holds in memory take. They differ only
@@ -62,9 +78,7 @@ impl Engine {
     /// # Errors
     /// When there is no such pool.
     pub fn pool_feedback(&self, pool: &Name, feedback: Feedback) -> Result<(), EngineError> {
-        let pools = self.in_force.pools.all();
-        let found = pools.get(pool).ok_or_else(|| EngineError::UnknownPool(pool.clone()))?;
-        found.feedback(feedback, self.clock().now());
+        self.find_pool(pool)?.feedback(feedback, self.clock().now());
         Ok(())
     }
 }

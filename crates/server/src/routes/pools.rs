@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use headworks_core::capacity::ClassTerms;
 use headworks_core::capacity::controller::{Answered, Feedback};
-use headworks_core::capacity::{ClassTerms, PoolTerms};
 use headworks_core::catalog::source::ClassSource;
 use headworks_core::ledger::PoolChange;
 use headworks_core::name::Name;
-use headworks_engine::capacity::pool::PoolView;
+use headworks_engine::capacity::PoolState;
 use headworks_wire as wire;
 use wire::Scope;
 
@@ -33,7 +33,7 @@ fn class(terms: &ClassTerms) -> ClassSource {
     }
 }
 
-fn shown(name: &Name, terms: &PoolTerms, view: &PoolView, change: Option<PoolChange>) -> wire::Pool {
+fn shown((name, terms, view, change): PoolState) -> wire::Pool {
     let shares =
         |of: &Name| view.classes.iter().find(|(name, ..)| name == of).map_or((0, 0), |(_, r, f)| (*r, *f));
     let classes = terms.classes.iter().map(|(name, terms)| {
@@ -41,7 +41,7 @@ fn shown(name: &Name, terms: &PoolTerms, view: &PoolView, change: Option<PoolCha
         (name.clone(), wire::PoolClass { terms: class(terms), rate_share, in_flight_share_milli })
     });
     wire::Pool {
-        name: name.clone(),
+        name,
         rate: view.rate,
         in_flight_max: view.in_flight_max,
         in_flight: view.in_flight,
@@ -59,19 +59,8 @@ fn shown(name: &Name, terms: &PoolTerms, view: &PoolView, change: Option<PoolCha
     }
 }
 
-fn all(app: &App) -> Vec<wire::Pool> {
-    app.engine
-        .pools()
-        .into_iter()
-        .map(|(name, terms, view, change)| shown(&name, &terms, &view, change))
-        .collect()
-}
-
 fn one(app: &App, name: &str) -> Result<wire::Pool, Failure> {
-    let name = name_of(name)?;
-    all(app).into_iter().find(|pool| pool.name == name).ok_or_else(|| {
-        Failure::new(StatusCode::NOT_FOUND, "unknown_pool", format!("the catalog has no pool `{name}`"))
-    })
+    Ok(shown(app.engine.pool(&name_of(name)?)?))
 }
 
 /// List the capacity pools and how they are used
@@ -80,7 +69,7 @@ fn one(app: &App, name: &str) -> Result<wire::Pool, Failure> {
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn list(State(app): State<App>, access: Access) -> Result<Json<wire::Pools>, Failure> {
     access.everywhere(Scope::Read)?;
-    Ok(Json(wire::Pools { pools: all(&app) }))
+    Ok(Json(wire::Pools { pools: app.engine.pools().into_iter().map(shown).collect() }))
 }
 
 /// Show a capacity pool and how it is used
