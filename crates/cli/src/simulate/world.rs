@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use headworks_core::account::{Account, Rank, Settings};
 use headworks_core::capacity::controller::{Answered, Feedback};
-use headworks_core::capacity::{Offer, Seat, Standing, TICK};
+use headworks_core::capacity::{Offer, Seat, TICK};
 use headworks_core::catalog::{Catalog, Feature};
 use headworks_core::ledger::HoldId;
 use headworks_core::name::{Name, Path};
 use headworks_core::operation::{self, Authorize, Context, Decided, Quantities, Request};
 use headworks_core::reason::Reason;
 use headworks_core::time::{Instant, Span};
-use headworks_engine::capacity::pool::{Cost, Leaf, Pool};
+use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
 use smallvec::SmallVec;
 
 use super::trace::{Traced, Traffic};
@@ -210,24 +210,22 @@ impl<'a> World<'a> {
         })
     }
 
-    fn class(&self, client: usize, pool: usize) -> (u16, Name) {
-        let terms = self.pools.get(pool).map(|p| p.terms());
-        let named = self.traffic.clients.get(client).and_then(|c| c.class.as_ref());
-        let plan = self.accounts.get(client).and_then(|a| self.catalog.plan(a.settings.plan.as_str()));
-        let wanted = named.or(plan.and_then(|p| p.class.as_ref())).map_or("default", Name::as_str);
-        let at = terms.as_ref().and_then(|t| t.class(wanted)).unwrap_or(0);
-        let name = terms.as_ref().and_then(|t| t.classes.get(usize::from(at)).map(|(n, _)| n.clone()));
-        (at, name.unwrap_or_else(|| self.feature.name.clone()))
+    fn class(&self, client: usize, pool: usize) -> Result<(u16, Name), Failed> {
+        let terms = self.pools.get(pool).map(|p| p.terms()).ok_or("no such pool")?;
+        let account = self.accounts.get(client).ok_or("no such client")?;
+        let class = terms.class_of(&account.settings, self.catalog);
+        class.map(|(at, name)| (at, name.clone())).ok_or_else(|| "a pool without classes".into())
     }
 
     fn leaf(&mut self, client: usize, pool: usize) -> Result<Arc<Leaf>, Failed> {
         if let Some(leaf) = self.leaves.get(&(client, pool)) {
             return Ok(Arc::clone(leaf));
         }
-        let (class, _) = self.class(client, pool);
-        let of = self.traffic.clients.get(client).ok_or("no such client")?;
-        let standing = Standing { weight: of.weight, ..Standing::default() };
-        let leaf = Arc::new(Leaf::new(Seat::new(class, of.cluster.as_ref(), &of.name, None), standing));
+        let (class, _) = self.class(client, pool)?;
+        let account = self.accounts.get(client).ok_or("no such client")?;
+        let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
+        let seat = Seat::new(class, cluster, &account.id, None);
+        let leaf = Arc::new(Leaf::new(seat, account.settings.standing()));
         self.leaves.insert((client, pool), Arc::clone(&leaf));
         Ok(leaf)
     }
@@ -242,8 +240,9 @@ impl<'a> World<'a> {
             };
             let Some(pool) = self.pools.get(at).map(Arc::clone) else { continue };
             pool.note(&leaf, cost);
+            let used = leaf.in_flight();
             let room = pool.take(&leaf, cost);
-            offers.push(self.offer(traced.client, at, &leaf, cost, room.is_ok()));
+            offers.push(pool.offer(self.class(traced.client, at)?.1, cost, used, room, instant(now)));
             if room.is_ok() {
                 self.run.fell_back += u64::from(at > 0);
                 taken = Some((at, leaf, cost));
@@ -261,21 +260,6 @@ impl<'a> World<'a> {
                 Ok(())
             }
             granted @ (Decided::Granted(_) | Decided::Counted(..)) => self.admit(i, granted, taken, now),
-        }
-    }
-
-    fn offer(&self, client: usize, pool: usize, leaf: &Leaf, cost: Cost, fits: bool) -> Offer {
-        let name = self.pools.get(pool).map_or_else(|| self.feature.name.clone(), |p| p.name.clone());
-        Offer {
-            pool: name,
-            class: self.class(client, pool).1,
-            fits,
-            used: leaf.in_flight(),
-            cost: cost.rate,
-            in_flight: cost.in_flight,
-            revocable: false,
-            too_large: self.pools.get(pool).is_some_and(|p| p.never_fits(cost)),
-            at: None,
         }
     }
 
@@ -306,7 +290,7 @@ impl<'a> World<'a> {
             return Ok(false);
         };
         let Some(pool) = self.pools.first() else { return Ok(false) };
-        let wait_max = pool.terms().class_at(leaf.seat.class).map_or(Span::ZERO, |c| c.wait_max);
+        let wait_max = pool.wait_max(&leaf);
         if wait_max == Span::ZERO {
             return Ok(false);
         }
@@ -443,7 +427,9 @@ impl<'a> World<'a> {
             }
             for (leaf, cost, i) in pumped.admitted {
                 let client = self.request(i)?.client;
-                let offer = self.offer(client, at, &leaf, cost, true);
+                let class = self.class(client, at)?.1;
+                let used = leaf.in_flight().saturating_sub(cost.in_flight);
+                let offer = pool.offer(class, cost, used, Ok(Room::Share), instant(now));
                 match self.decide(i, now, &[offer])? {
                     Decided::Denied(_, decision) => {
                         pool.undo(&leaf, cost);

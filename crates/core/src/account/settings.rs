@@ -1,8 +1,7 @@
 //! What the operator sets for an account and for the segments inside it.
 
-use alloc::vec::Vec;
-
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 #[cfg(feature = "schema")]
 use alloc::{string::String, vec};
@@ -10,6 +9,7 @@ use alloc::{string::String, vec};
 use minicbor::{Decode, Encode};
 
 use crate::amount::Credits;
+use crate::capacity::Standing;
 use crate::name::{Level, Name, Segment};
 use crate::time::{Instant, Span};
 
@@ -149,6 +149,13 @@ impl Settings {
             top_up: None,
             rank: None,
         }
+    }
+
+    /// What they say of the account in every capacity pool.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let rank = self.rank.as_deref();
+        rank.map_or_else(Standing::default, |r| Standing { weight: r.weight, floor: r.floor, max: r.max })
     }
 
     /// The settings of a segment, if it has any.

@@ -6,6 +6,8 @@
 
 use alloc::vec::Vec;
 
+use crate::account::Settings;
+use crate::catalog::{Catalog, DEFAULT_CLASS};
 use crate::decision::{Basis, Decision, Place, Verdict, Visit};
 use crate::ledger::{HeldCapacity, REQUESTS};
 use crate::name::Name;
@@ -73,6 +75,17 @@ impl PoolTerms {
     #[must_use]
     pub fn class(&self, name: &str) -> Option<u16> {
         self.classes.iter().position(|(n, _)| n.as_str() == name).and_then(|at| u16::try_from(at).ok())
+    }
+
+    /// The class that an account's requests count in, with its place: the account's, else its plan's, else `default`, whichever
+    /// the pool has first; else the first of the pool.
+    #[must_use]
+    pub fn class_of(&self, settings: &Settings, catalog: &Catalog) -> Option<(u16, &Name)> {
+        let own = settings.rank.as_ref().and_then(|r| r.class.as_ref());
+        let plan = catalog.plan(settings.plan.as_str()).and_then(|p| p.class.as_ref());
+        let wanted = own.into_iter().chain(plan).map(Name::as_str).chain([DEFAULT_CLASS]);
+        let at = wanted.into_iter().find_map(|name| self.class(name)).unwrap_or(0);
+        self.classes.get(usize::from(at)).map(|(name, _)| (at, name))
     }
 
     /// The terms of a class.

@@ -25,6 +25,7 @@ mod pools;
 pub mod source;
 mod text;
 
+pub(crate) use pools::DEFAULT_CLASS;
 pub use pools::{WAIT_MAX, changed};
 pub use text::{Format, Problem, Problems};
 

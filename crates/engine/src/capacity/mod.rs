@@ -118,9 +118,10 @@ impl Pools {
         names.filter_map(move |name| {
             let pool = Arc::clone(pools.get(name)?);
             let terms = pool.terms();
-            let class = class_of(ctx, &terms)?;
-            let leaf = seats.find(&pool, &class, ctx.account, asked.path.at(Level::Key));
-            Some(Wish { used: leaf.in_flight(), cost: cost_of(&terms, asked), pool, leaf, class })
+            let class = terms.class_of(&ctx.account.settings, ctx.catalog)?;
+            let leaf = seats.find(&pool, class, ctx.account, asked.path.at(Level::Key));
+            let (used, cost, class) = (leaf.in_flight(), cost_of(&terms, asked), class.1.clone());
+            Some(Wish { used, cost, pool, leaf, class })
         })
     }
 
@@ -191,7 +192,8 @@ impl Pools {
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
             let Some(pool) = pools.get(&held.pool) else { continue };
-            let leaf = seats.find(pool, &held.class, account, hold.usage.path.at(Level::Key));
+            let at = pool.terms().class(held.class.as_str()).unwrap_or(0);
+            let leaf = seats.find(pool, (at, &held.class), account, hold.usage.path.at(Level::Key));
             pool.restore(&leaf, held.in_flight);
         }
     }
@@ -263,15 +265,6 @@ fn keeping_classes(before: &PoolTerms, terms: &PoolTerms) -> PoolTerms {
     let is_new = |(name, _): &&(Name, ClassTerms)| before.class(name.as_str()).is_none();
     let classes = before.classes.iter().map(stays).chain(terms.classes.iter().filter(is_new).cloned());
     PoolTerms { classes: classes.collect(), ..terms.clone() }
-}
-
-/// The class a request counts in: the account's, else the plan's, else `default`.
-fn class_of(ctx: Context<'_>, terms: &PoolTerms) -> Option<Name> {
-    let own = ctx.account.settings.rank.as_ref().and_then(|r| r.class.as_ref());
-    let plan = ctx.catalog.plan(ctx.account.settings.plan.as_str()).and_then(|p| p.class.as_ref());
-    let wanted = own.into_iter().chain(plan).find(|name| terms.class(name.as_str()).is_some());
-    let at = wanted.map_or_else(|| terms.class("default"), |name| terms.class(name.as_str())).unwrap_or(0);
-    terms.classes.get(usize::from(at)).map(|(name, _)| name.clone())
 }
 
 fn cost_of(terms: &PoolTerms, asked: &Asked<'_>) -> Cost {

@@ -54,21 +54,11 @@ pub(crate) struct Wish {
 impl Wish {
     /// How long the class lets a request wait that says nothing itself.
     pub(crate) fn wait_max(&self) -> Span {
-        self.pool.terms().class_at(self.leaf.seat.class).map_or(Span::ZERO, |c| c.wait_max)
+        self.pool.wait_max(&self.leaf)
     }
 
     pub(super) fn offer(&self, room: Result<Room, pool::Busy>, now: Instant) -> Offer {
-        Offer {
-            pool: self.pool.name.clone(),
-            class: self.class.clone(),
-            fits: room.is_ok(),
-            used: self.used,
-            cost: self.cost.rate,
-            in_flight: self.cost.in_flight,
-            revocable: room == Ok(Room::Borrowed),
-            too_large: self.pool.never_fits(self.cost),
-            at: room.err().map(|busy| now.after(busy.after)),
-        }
+        self.pool.offer(self.class.clone(), self.cost, self.used, room, now)
     }
 
     /// Waits for room, at most so long. `None`: there was none, or the wait would be longer.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use headworks_core::account::Account;
-use headworks_core::capacity::{Seat, Standing};
+use headworks_core::capacity::Seat;
 use headworks_core::ledger::HeldCapacity;
 use headworks_core::name::Name;
 
@@ -38,7 +38,7 @@ impl Seats {
     pub(super) fn find(
         &mut self,
         pool: &Arc<EnginePool>,
-        class: &Name,
+        (at, class): (u16, &Name),
         account: &Account,
         key: Option<&Name>,
     ) -> Arc<Leaf> {
@@ -56,12 +56,12 @@ impl Seats {
         if self.0.len() >= KEYS_MAX {
             self.0.retain(|s| s.leaf.in_flight() > 0 || s.leaf.is_active());
             if key.is_some() && self.0.len() >= KEYS_MAX {
-                return self.find(pool, class, account, None);
+                return self.find(pool, (at, class), account, None);
             }
         }
-        let at = pool.terms().class(class.as_str()).unwrap_or(0);
         let name = key.map_or(OTHER_KEYS, Name::as_str);
-        let leaf = Arc::new(Leaf::new(Seat::new(at, cluster, &account.id, Some(name)), standing_of(account)));
+        let leaf =
+            Arc::new(Leaf::new(Seat::new(at, cluster, &account.id, Some(name)), account.settings.standing()));
         self.0.push(Taking {
             pool: Arc::clone(pool),
             class: class.clone(),
@@ -84,13 +84,7 @@ impl Seats {
 
     /// Takes over what the operator says of the account now.
     pub(super) fn set_rank(&self, account: &Account) {
-        let standing = standing_of(account);
+        let standing = account.settings.standing();
         self.0.iter().for_each(|seat| seat.leaf.set_standing(standing));
     }
-}
-
-/// What the operator says of an account in every pool.
-fn standing_of(account: &Account) -> Standing {
-    let rank = account.settings.rank.as_deref();
-    rank.map_or_else(Standing::default, |r| Standing { weight: r.weight, floor: r.floor, max: r.max })
 }

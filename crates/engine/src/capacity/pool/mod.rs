@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use headworks_core::capacity::allocator::{Allocator, MILLI, Share, Table};
 use headworks_core::capacity::controller::Controller;
-use headworks_core::capacity::{PoolTerms, TICK, scaled};
+use headworks_core::capacity::{Offer, PoolTerms, TICK, scaled};
 use headworks_core::name::Name;
 use headworks_core::time::{Instant, Span};
 
@@ -310,6 +310,28 @@ impl<W> Pool<W> {
     fn bears(&self) -> bool {
         let rate = self.rate.load(Relaxed);
         rate == NO_LIMIT || self.level.load(Relaxed) > -signed(rate / 4)
+    }
+
+    /// How long the class of a seat lets a request wait that says nothing itself.
+    #[must_use]
+    pub fn wait_max(&self, leaf: &Leaf) -> Span {
+        self.terms.load().class_at(leaf.seat.class).map_or(Span::ZERO, |c| c.wait_max)
+    }
+
+    /// What the core is told of a request that asked for room; `used` is what its seat had in flight before.
+    #[must_use]
+    pub fn offer(&self, class: Name, cost: Cost, used: u64, room: Result<Room, Busy>, now: Instant) -> Offer {
+        Offer {
+            pool: self.name.clone(),
+            class,
+            fits: room.is_ok(),
+            used,
+            cost: cost.rate,
+            in_flight: cost.in_flight,
+            revocable: room == Ok(Room::Borrowed),
+            too_large: self.never_fits(cost),
+            at: room.err().map(|busy| now.after(busy.after)),
+        }
     }
 
     /// Adds to what is in flight, never past the limit.
