@@ -48,13 +48,16 @@ fn account(catalog: &Catalog, n: u32, now: Instant) -> Account {
     let mut account = Account::empty(name(&format!("account-{n}")));
     let settings = Settings::new(name("p"), now);
     let grant = NewGrant::new("1000".parse().unwrap_or_default(), Category::Purchased);
-    let open = operation::open(Context { account: &account, catalog, now, offers: &[] }, settings);
+    let open =
+        operation::open(Context { account: &account, catalog, now, offers: &[], penalty: 0 }, settings);
     append(&mut account, now, open.unwrap_or_else(|e| panic!("{e}")));
-    let draft = operation::grant(Context { account: &account, catalog, now, offers: &[] }, &grant);
+    let draft =
+        operation::grant(Context { account: &account, catalog, now, offers: &[], penalty: 0 }, &grant);
     append(&mut account, now, draft.unwrap_or_else(|e| panic!("{e}")));
     // A part of the allowance is used, so that its window is open.
     let used = Authorize { settle_now: true, ..ask(100) };
-    let decided = operation::authorize(Context { account: &account, catalog, now, offers: &[] }, &used);
+    let decided =
+        operation::authorize(Context { account: &account, catalog, now, offers: &[], penalty: 0 }, &used);
     let Ok(Decided::Granted(draft)) = decided else { panic!("it is allowed") };
     append(&mut account, now, *draft);
     account

@@ -189,6 +189,9 @@ pub enum Place {
     /// A capacity pool.
     #[n(6)]
     Pool,
+    /// An abuse rule.
+    #[n(7)]
+    Abuse,
 }
 
 /// What came of a visit.
@@ -206,6 +209,12 @@ pub enum Verdict {
     /// It refused, or was passed over, for this reason.
     #[n(3)]
     Refused(#[n(0)] Reason),
+    /// It would have refused or demoted, but is only observed.
+    #[n(4)]
+    Observed,
+    /// The request is served one class lower.
+    #[n(5)]
+    Demoted,
 }
 
 /// How the cost of a counted visit is recomputed when a hold is settled.
@@ -252,7 +261,8 @@ pub struct Visit {
     /// The window it counts in, with bounds resolved.
     #[n(4)]
     pub terms: Option<Terms>,
-    /// Windows: used before. Grants and overdraft: what was free before. Pools: the account's cost in flight before.
+    /// Windows: used before. Grants and overdraft: what was free before. Pools: the account's cost in flight before. Abuse
+    /// rules without a window: what they measured.
     #[n(5)]
     pub before: i64,
     /// What this request took; zero unless the verdict is `Passed` or `Paid`.
@@ -269,9 +279,12 @@ impl Visit {
     pub fn after(&self) -> i64 {
         match self.place {
             Place::Grant(_) | Place::Overdraft => self.before.saturating_sub(self.cost),
-            Place::Guard | Place::Allowance | Place::MemberCap | Place::Account | Place::Pool => {
-                self.before.saturating_add(self.cost)
-            }
+            Place::Guard
+            | Place::Allowance
+            | Place::MemberCap
+            | Place::Account
+            | Place::Pool
+            | Place::Abuse => self.before.saturating_add(self.cost),
         }
     }
 }

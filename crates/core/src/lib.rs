@@ -11,6 +11,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "schema"))]
 extern crate std;
 
+pub mod abuse;
 pub mod account;
 pub mod amount;
 pub mod audit;

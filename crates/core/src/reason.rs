@@ -17,6 +17,21 @@ pub enum Reason {
     /// The cost is larger than a guard can ever admit.
     #[n(2)]
     ExceedsCapacity,
+    /// The request costs more than the plan lets one request cost.
+    #[n(20)]
+    CostMaximum,
+    /// The account has as many open holds as its trust allows.
+    #[n(21)]
+    HoldsLimit,
+    /// The account is much faster than it ever was, and clamped.
+    #[n(22)]
+    Velocity,
+    /// The key is used from many networks and has as many open holds as it then may.
+    #[n(23)]
+    SharedKey,
+    /// A burst is smaller because of what the caller did before.
+    #[n(24)]
+    Penalty,
     /// A `rate` guard has no room.
     #[n(3)]
     RateLimit,
@@ -41,6 +56,12 @@ pub enum Reason {
     /// A spend cap leaves too little.
     #[n(10)]
     SpendCap,
+    /// Open holds would set aside more of the balance than the account's trust allows.
+    #[n(25)]
+    HeldShare,
+    /// The key has spent in this hour what it may.
+    #[n(26)]
+    KeySpend,
     /// A member's cap on the pool leaves too little.
     #[n(11)]
     MemberCap,
@@ -85,6 +106,9 @@ pub enum Wall {
     /// The capacity that everybody shares.
     #[n(3)]
     Capacity,
+    /// A rule against abuse.
+    #[n(4)]
+    Abuse,
 }
 
 /// Who can lift a wall that neither time nor a purchase lifts.
@@ -100,14 +124,22 @@ pub enum Lifter {
     /// The operator.
     #[n(2)]
     Operator,
+    /// The user, by proving who they are.
+    #[n(3)]
+    StepUp,
 }
 
 impl Reason {
     /// All reasons, in order of precedence.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 27] = [
         Self::Suspended,
         Self::NotEntitled,
         Self::ExceedsCapacity,
+        Self::CostMaximum,
+        Self::HoldsLimit,
+        Self::Velocity,
+        Self::SharedKey,
+        Self::Penalty,
         Self::RateLimit,
         Self::SlidingLimit,
         Self::FixedLimit,
@@ -116,6 +148,8 @@ impl Reason {
         Self::AccountFull,
         Self::InDebt,
         Self::SpendCap,
+        Self::HeldShare,
+        Self::KeySpend,
         Self::MemberCap,
         Self::MemberMissing,
         Self::ConsentNever,
@@ -134,6 +168,13 @@ impl Reason {
             Self::Suspended => "suspended",
             Self::NotEntitled => "not_entitled",
             Self::ExceedsCapacity => "exceeds_capacity",
+            Self::CostMaximum => "cost_maximum",
+            Self::HoldsLimit => "holds_limit",
+            Self::Velocity => "velocity",
+            Self::SharedKey => "shared_key",
+            Self::Penalty => "penalty",
+            Self::HeldShare => "held_share",
+            Self::KeySpend => "key_spend",
             Self::RateLimit => "rate_limit",
             Self::SlidingLimit => "sliding_limit",
             Self::FixedLimit => "fixed_limit",
@@ -158,7 +199,13 @@ impl Reason {
     #[must_use]
     pub fn is_transient(self) -> bool {
         match self {
-            Self::RateLimit
+            Self::HoldsLimit
+            | Self::Velocity
+            | Self::SharedKey
+            | Self::Penalty
+            | Self::HeldShare
+            | Self::KeySpend
+            | Self::RateLimit
             | Self::SlidingLimit
             | Self::FixedLimit
             | Self::FirstUseLimit
@@ -171,6 +218,7 @@ impl Reason {
             Self::Suspended
             | Self::NotEntitled
             | Self::ExceedsCapacity
+            | Self::CostMaximum
             | Self::InDebt
             | Self::MemberMissing
             | Self::ConsentNever
@@ -187,13 +235,20 @@ impl Reason {
         match self {
             Self::Suspended | Self::NotEntitled | Self::InDebt => Lifter::Operator,
             Self::SpendCap | Self::MemberCap | Self::ConsentNever => Lifter::AccountAdmin,
-            Self::RateLimit
+            Self::Velocity
+            | Self::SharedKey
+            | Self::Penalty
+            | Self::KeySpend
+            | Self::RateLimit
             | Self::SlidingLimit
             | Self::FixedLimit
             | Self::FirstUseLimit
             | Self::AllowanceUsed
             | Self::Capacity => Lifter::Operator,
             Self::ExceedsCapacity
+            | Self::CostMaximum
+            | Self::HoldsLimit
+            | Self::HeldShare
             | Self::ConcurrencyLimit
             | Self::AccountFull
             | Self::MemberMissing

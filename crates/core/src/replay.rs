@@ -9,12 +9,14 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::abuse::{Rule, recorded_penalty};
 use crate::account::{Account, Hold};
 use crate::capacity::Offer;
 use crate::catalog::Catalog;
 use crate::decision::{Decision, Outcome, Source, Verdict, Visit};
 use crate::ledger::{
-    Alert, Charge, Event, GrantId, HoldId, Late, LateUse, Operation, Periodic, PlanChange, Record, Seq, Use,
+    Alert, Charge, Conduct, Event, GrantId, HoldId, Late, LateUse, Operation, Periodic, PlanChange, Record,
+    Seq, Use,
 };
 use crate::operation::{
     self, Authorize, ChangePlan, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request,
@@ -104,7 +106,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
         }
         Event::Authorized(usage, decision, terms) => {
             let offers = Offer::recorded(decision, terms.capacity.as_deref());
-            let ctx = Context { offers: &offers, ..ctx };
+            let ctx = Context { offers: &offers, penalty: recorded_penalty(decision), ..ctx };
             let ask = Authorize {
                 request: request(usage, decision),
                 minimum: None,
@@ -126,7 +128,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
                 granted(operation::record_at(ctx, &request, record.effective_at))
             } else {
                 let offers = Offer::recorded(decision, None);
-                let ctx = Context { offers: &offers, ..ctx };
+                let ctx = Context { offers: &offers, penalty: recorded_penalty(decision), ..ctx };
                 let ask = Authorize { request, minimum: None, life: None, settle_now: true };
                 granted(operation::authorize(ctx, &ask))
             }
@@ -192,6 +194,16 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
             Alert::TopUpFailed(number, reason) => {
                 operation::top_up_failed(ctx, *number, reason.clone()).map_err(refused)
             }
+        },
+        Event::Conduct(conduct) => match &**conduct {
+            Conduct::Began(effect) if effect.rule != Rule::Sharing => {
+                operation::begin_effect(ctx).ok_or_else(|| "no effect is due".to_string())
+            }
+            Conduct::Lifted(rule, key, reason) => {
+                operation::lift(ctx, *rule, key.as_deref(), reason.clone()).map_err(refused)
+            }
+            // From how many networks a key was used is in no record, nor are other accounts of an identity.
+            Conduct::Began(_) | Conduct::Disputed(_) | Conduct::FreeGrant(..) => return None,
         },
         Event::Denied(_)
         | Event::CatalogLoaded(..)
@@ -286,7 +298,7 @@ pub fn differs<H: History>(
     // What volatile windows had counted is only in the record.
     let mut state = before.clone();
     state.windows.retain(|w| !w.used.is_volatile());
-    let ctx = Context { account: &state, catalog, now: record.recorded_at, offers: &[] };
+    let ctx = Context { account: &state, catalog, now: record.recorded_at, offers: &[], penalty: 0 };
     let mut draft = match again(ctx, record, history)? {
         Ok(draft) => draft,
         Err(why) => return Some(why),

@@ -146,7 +146,7 @@ fn view(
     let is_open = !matches!(window, Window::FirstUse(..)) || room.used > 0;
     let resets_at = match terms {
         Terms::Span(_, _, end) if is_open => Some(end),
-        Terms::Span(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_) => None,
+        Terms::Span(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_) | Terms::Habit(..) => None,
     };
     WindowView {
         name: name.clone(),

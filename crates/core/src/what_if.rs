@@ -11,11 +11,12 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
+use crate::abuse::{Rule, recorded_penalty};
 use crate::account::Account;
 use crate::capacity::Offer;
 use crate::catalog::Catalog;
 use crate::decision::Source;
-use crate::ledger::{Charge, Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq, Use};
+use crate::ledger::{Charge, Conduct, Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq, Use};
 use crate::name::Name;
 use crate::operation::{
     self, Authorize, ChangePlan, Context, Correct, Decided, Draft, Refusal, Request, charge_of,
@@ -222,7 +223,7 @@ impl<'a> Shadow<'a> {
     /// Ends what has passed its deadline.
     fn expire(&mut self, now: Instant) -> Result<(), Refusal> {
         while self.account.wakes_at <= now {
-            let ctx = Context { account: &self.account, catalog: self.catalog, now, offers: &[] };
+            let ctx = Context { account: &self.account, catalog: self.catalog, now, offers: &[], penalty: 0 };
             let Some(draft) = operation::next_end(ctx, now)? else {
                 self.account.settle_wake();
                 break;
@@ -240,6 +241,9 @@ impl<'a> Shadow<'a> {
             return 0;
         }
         let seq = record.seq;
+        if let Some(effect) = operation::begin_effect(self.ctx(at)) {
+            self.append(effect, at);
+        }
         if let Some(charge) = first_charge(&record) {
             let feature = charge.usage.feature.clone();
             self.row(&feature).would_be.charge(charge);
@@ -265,7 +269,13 @@ impl<'a> Shadow<'a> {
     }
 
     fn ctx(&self, at: Instant) -> Context<'_> {
-        Context { account: &self.account, catalog: self.catalog, now: self.account.tick(at), offers: &[] }
+        Context {
+            account: &self.account,
+            catalog: self.catalog,
+            now: self.account.tick(at),
+            offers: &[],
+            penalty: 0,
+        }
     }
 
     /// The shadow's number for a number in the log, if it has one.
@@ -394,6 +404,20 @@ impl<'a> Shadow<'a> {
             Event::Expired(..) | Event::GrantExpired(_) | Event::Denied(_) => return Ok(()),
             // These move nothing; what was discarded or has been told changes no decision.
             Event::Late(_) | Event::Alert(_) => return Ok(()),
+            Event::Conduct(conduct) => match &**conduct {
+                Conduct::Lifted(rule, key, reason) => {
+                    match operation::lift(self.ctx(at), *rule, key.as_deref(), reason.clone()) {
+                        Ok(draft) => draft,
+                        // The other catalog has not had the effect.
+                        Err(_) => return Ok(()),
+                    }
+                }
+                // What a log shows by itself begins by itself.
+                Conduct::Began(effect) if effect.rule != Rule::Sharing => return Ok(()),
+                Conduct::Began(_) | Conduct::Disputed(_) | Conduct::FreeGrant(..) => {
+                    Draft::administrative(record.event.clone())
+                }
+            },
             Event::CatalogLoaded(..)
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
@@ -505,7 +529,8 @@ impl<'a> Shadow<'a> {
             settle_now: !held,
         };
         let offers = Offer::recorded(&denial.decision, None);
-        let decided = operation::authorize(Context { offers: &offers, ..self.ctx(denial.at) }, &ask);
+        let penalty = recorded_penalty(&denial.decision);
+        let decided = operation::authorize(Context { offers: &offers, penalty, ..self.ctx(denial.at) }, &ask);
         let row = self.row(&denial.usage.feature);
         row.was.denied += 1;
         match decided {

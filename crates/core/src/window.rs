@@ -9,10 +9,12 @@
 //! Units: the window's own (requests, meter units, nano-credits). Sources: GCRA as in ITU-T I.371, kept as a leaky
 //! meter in units of 1/limit so that no division rounds; the two-cell sliding counter of Cloudflare (2017).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
+use crate::abuse::habit::{Habit, HabitKind};
 use crate::time::{Instant, Span};
 
 /// Sliding windows up to this limit are exact logs; larger ones are two cells, weighted.
@@ -36,6 +38,9 @@ pub enum Terms {
     /// At most `limit` at once.
     #[n(3)]
     Slots(#[n(0)] u64),
+    /// At most `limit` in the cell under way, which is compared with a reference.
+    #[n(4)]
+    Habit(#[n(0)] HabitKind, #[n(1)] i64, #[n(2)] i64),
 }
 
 /// What is used of one window.
@@ -57,6 +62,9 @@ pub enum Used {
     /// Slots taken.
     #[n(4)]
     Slots(#[n(0)] u64),
+    /// What is usual for this account or key.
+    #[n(5)]
+    Habit(#[n(0)] Box<Habit>),
 }
 
 /// What a window says about a cost.
@@ -92,7 +100,7 @@ impl Terms {
                 fill <= u128::from(VOLATILE_MAX.micros())
             }
             Self::Sliding(_, length) => length <= VOLATILE_MAX,
-            Self::Span(..) | Self::Slots(_) => false,
+            Self::Span(..) | Self::Slots(_) | Self::Habit(..) => false,
         }
     }
 
@@ -102,7 +110,7 @@ impl Terms {
         match *self {
             Self::Rate(_, _, burst) => signed(burst),
             Self::Sliding(limit, _) | Self::Slots(limit) => signed(limit),
-            Self::Span(limit, ..) => limit,
+            Self::Span(limit, ..) | Self::Habit(_, limit, _) => limit,
         }
     }
 
@@ -128,6 +136,10 @@ impl Terms {
                 Some(Used::Slots(n)) => signed(*n),
                 _ => 0,
             },
+            Self::Habit(..) => match used {
+                Some(Used::Habit(habit)) => habit.used(now),
+                _ => 0,
+            },
         };
         let capacity = self.capacity();
         let free = match *self {
@@ -135,7 +147,9 @@ impl Terms {
                 let full = burst.saturating_mul(period.micros());
                 signed(full.saturating_sub(level_at(used, limit, period, now)) / period.micros().max(1))
             }
-            Self::Sliding(..) | Self::Span(..) | Self::Slots(_) => capacity.saturating_sub(taken).max(0),
+            Self::Sliding(..) | Self::Span(..) | Self::Slots(_) | Self::Habit(..) => {
+                capacity.saturating_sub(taken).max(0)
+            }
         };
         Room { used: taken, free, capacity }
     }
@@ -158,6 +172,7 @@ impl Terms {
             Self::Sliding(limit, length) => sliding_fits_at(used, limit, length, positive(cost), now),
             Self::Span(_, _, end) => Some(end),
             Self::Slots(_) => None,
+            Self::Habit(kind, ..) => Some(kind.start(now).after(kind.cell())),
         }
     }
 
@@ -202,6 +217,14 @@ impl Terms {
                 Some(Used::Slots(n)) => Used::Slots(n.saturating_add(cost_units)),
                 _ => Used::Slots(cost_units),
             },
+            Self::Habit(kind, limit, reference) => {
+                let mut habit = match used.take() {
+                    Some(Used::Habit(habit)) if habit.kind == kind => habit,
+                    _ => Box::new(Habit::new(kind, now)),
+                };
+                habit.count(cost, reference, limit, now);
+                Used::Habit(habit)
+            }
         };
         *used = Some(next);
     }
@@ -295,7 +318,18 @@ impl Used {
             Self::Cells(length, start, ..) => start.after(*length).after(*length) <= now,
             Self::Span(_, end, _) => *end <= now,
             Self::Slots(n) => *n == 0,
+            Self::Habit(habit) => habit.is_over(now),
         }
+    }
+
+    /// What is remembered, where it is a habit.
+    #[must_use]
+    pub fn habit(&self) -> Option<&Habit> {
+        if let Self::Habit(habit) = self { Some(habit) } else { None }
+    }
+
+    pub(crate) fn habit_mut(&mut self) -> Option<&mut Habit> {
+        if let Self::Habit(habit) = self { Some(habit) } else { None }
     }
 
     /// Whether the state may be lost at a restart.
@@ -304,7 +338,7 @@ impl Used {
         match self {
             Self::Rate(.., volatile) => *volatile,
             Self::Log(length, _) | Self::Cells(length, ..) => *length <= VOLATILE_MAX,
-            Self::Span(..) | Self::Slots(_) => false,
+            Self::Span(..) | Self::Slots(_) | Self::Habit(_) => false,
         }
     }
 
@@ -341,6 +375,7 @@ impl Used {
                 }
             }
             Self::Slots(n) => apply(n),
+            Self::Habit(habit) => habit.correct(counted_at, delta),
         }
     }
 }

@@ -331,7 +331,7 @@ impl Engine {
         let clock = self.clock.now();
         self.expire_due(pending, slot, catalog, clock)?;
         let now = slot.tick(clock);
-        let ctx = Context { account: &slot.account, catalog, now, offers: &[] };
+        let ctx = Context { account: &slot.account, catalog, now, offers: &[], penalty: 0 };
         let step = decide(Look { ctx, engine: self, pending, seats: &mut slot.seats })?;
         let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
         match step {
@@ -483,7 +483,7 @@ impl Engine {
         // The account's own time may be ahead of the clock: everything is over that is over for the next record.
         while slot.account.wakes_at <= slot.next_tick(clock) {
             let now = slot.next_tick(clock);
-            match next_end(Context { account: &slot.account, catalog, now, offers: &[] }, now)? {
+            match next_end(Context { account: &slot.account, catalog, now, offers: &[], penalty: 0 }, now)? {
                 Some(draft) => {
                     slot.last_at = now;
                     let record = draft.into_record(&slot.account, now, None, None);
@@ -595,7 +595,7 @@ impl Engine {
         let now = slot.account.tick(until);
         if slot.account.wakes_at > now {
             return Ok((
-                read(Context { account: &slot.account, catalog: &catalog, now, offers: &[] })?,
+                read(Context { account: &slot.account, catalog: &catalog, now, offers: &[], penalty: 0 })?,
                 watch,
             ));
         }
@@ -610,7 +610,8 @@ impl Engine {
                 return Err(EngineError::TooFarAhead(ahead.wakes_at));
             }
             let end = ahead.wakes_at;
-            let ctx = Context { account: &ahead, catalog: &catalog, now: ahead.tick(end), offers: &[] };
+            let ctx =
+                Context { account: &ahead, catalog: &catalog, now: ahead.tick(end), offers: &[], penalty: 0 };
             let Some(draft) = next_end(ctx, ctx.now)? else {
                 break;
             };
@@ -619,7 +620,7 @@ impl Engine {
             ahead.settle_wake();
         }
         let now = ahead.tick(until);
-        Ok((read(Context { account: &ahead, catalog: &catalog, now, offers: &[] })?, watch))
+        Ok((read(Context { account: &ahead, catalog: &catalog, now, offers: &[], penalty: 0 })?, watch))
     }
 }
 

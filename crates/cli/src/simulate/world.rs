@@ -374,7 +374,7 @@ impl<'a> World<'a> {
         let account = self.accounts.get_mut(traced.client).ok_or("no such client")?;
         if let Some(hold) = admitted.hold {
             let at = account.tick(instant(now));
-            let ctx = Context { account, catalog: self.catalog, now: at, offers: &[] };
+            let ctx = Context { account, catalog: self.catalog, now: at, offers: &[], penalty: 0 };
             let draft = match served {
                 Some(_) => operation::settle(ctx, hold, &actual),
                 None => operation::release(ctx, hold),
@@ -471,7 +471,7 @@ fn open(catalog: &Catalog, client: &super::trace::Client) -> Result<Account, Fai
         max: None,
     };
     let settings = Settings { rank: Some(Box::new(rank)), ..Settings::new(plan, at) };
-    let ctx = Context { account: &account, catalog, now: at, offers: &[] };
+    let ctx = Context { account: &account, catalog, now: at, offers: &[], penalty: 0 };
     let record =
         operation::open(ctx, settings).map_err(|e| e.to_string())?.into_record(&account, at, None, None);
     account.apply(&record, [0; 32]).map_err(|e| e.to_string())?;

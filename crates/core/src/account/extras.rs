@@ -1,10 +1,11 @@
 //! What few accounts have, kept apart so that the others pay one pointer for it.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::{Account, Books};
+use super::{Account, Books, Watched};
 use crate::amount::Credits;
 use crate::ledger::{GrantId, GrantTerms, ResetTerms, Seq, Standing};
 use crate::name::Name;
@@ -131,6 +132,9 @@ pub struct Extras {
     /// The books of other units of credits, by name.
     #[n(6)]
     pub books: Vec<(Name, Books)>,
+    /// What abuse rules keep.
+    #[n(7)]
+    pub watched: Option<Box<Watched>>,
 }
 
 static NOTHING: Extras = Extras {
@@ -141,6 +145,7 @@ static NOTHING: Extras = Extras {
     crossings: 0,
     top_ups: TopUps { asked: None, last_at: Instant::from_micros(0), month_total: Credits::ZERO, number: 0 },
     books: Vec::new(),
+    watched: None,
 };
 
 impl Account {

@@ -45,6 +45,7 @@ impl Account {
         let now = record.recorded_at;
         if let Some(terms) = &record.opens {
             self.open_grant(GrantId(record.seq), terms.clone());
+            self.note_payment(terms, now);
             if matches!(record.event, Event::Granted) {
                 self.begin_schedule(GrantId(record.seq), terms);
             }
@@ -90,6 +91,7 @@ impl Account {
             Event::Changed(settings, _) => self.settings = settings.clone(),
             Event::Authorized(usage, decision, terms) => {
                 self.open_hold(record.seq, now, usage, terms);
+                self.watch_holds(&decision.visits);
                 self.count(HoldId(record.seq), &decision.visits, &decision.draws, now)?;
             }
             Event::Extended(id, usage, decision, deadline, progress) => {
@@ -144,6 +146,7 @@ impl Account {
             Event::Late(late) => self.apply_late(record.seq, late)?,
             Event::Alert(alert) => self.apply_alert(record, alert)?,
             Event::Granted => self.end_top_up(record),
+            Event::Conduct(conduct) => self.apply_conduct(record, conduct),
             Event::GrantExpired(_)
             | Event::CatalogLoaded(..)
             | Event::KeyCreated(_)
@@ -158,7 +161,10 @@ impl Account {
     fn finish_event(&mut self, record: &Record) -> Result<(), String> {
         match &record.event {
             Event::Settled(id, _, false) | Event::Released(id) | Event::Expired(id, _) => {
-                self.end_hold(*id)?
+                self.end_hold(*id)?;
+                if !matches!(record.event, Event::Released(_)) {
+                    self.note_end(matches!(record.event, Event::Expired(..)));
+                }
             }
             Event::Opened(_)
             | Event::Changed(..)
@@ -179,6 +185,7 @@ impl Account {
             | Event::Corrected(..)
             | Event::Late(_)
             | Event::Alert(_)
+            | Event::Conduct(_)
             | Event::Server(_)
             | Event::Erased(..) => {}
         }
@@ -282,7 +289,7 @@ impl Account {
         }
     }
 
-    fn take(
+    pub(super) fn take(
         &mut self,
         name: &Name,
         level: Level,

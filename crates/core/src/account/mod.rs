@@ -21,12 +21,14 @@ use crate::name::{Level, Name};
 use crate::time::Instant;
 use crate::window::Used;
 
+mod conduct;
 mod extras;
 mod fold;
 mod notice;
 mod periodic;
 mod settings;
 
+pub use conduct::{EFFECTS_MAX, ENDS, Hygiene, Watched};
 pub use extras::{Asked, BankedReset, Extras, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX, Schedule, TopUps};
 pub use settings::{AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
 
@@ -219,6 +221,9 @@ pub struct Account {
     /// What few accounts have.
     #[n(11)]
     pub(crate) extras: Option<Box<Extras>>,
+    /// When it first bought credits, or last disputed a payment since.
+    #[n(12)]
+    pub paid_since: Option<Instant>,
     /// No hold or grant reaches its end before this instant. A lower bound, so that it is cheap to keep; not stored.
     #[cbor(skip)]
     pub wakes_at: Instant,
@@ -268,6 +273,7 @@ impl Account {
             windows: SmallVec::new(),
             denied: 0,
             extras: None,
+            paid_since: None,
             wakes_at: Instant::NEVER,
         }
     }

@@ -8,6 +8,7 @@ use alloc::{string::String, vec};
 
 use minicbor::{Decode, Encode};
 
+use crate::abuse::Tier;
 use crate::amount::Credits;
 use crate::capacity::Standing;
 use crate::name::{Level, Name, Segment};
@@ -71,6 +72,9 @@ pub struct Settings {
     /// Where it stands in capacity pools.
     #[n(7)]
     pub rank: Option<Box<Rank>>,
+    /// How far it is trusted; `None`: as its ledger shows.
+    #[n(8)]
+    pub tier: Option<Tier>,
 }
 
 /// Where an account stands in capacity pools.
@@ -133,6 +137,9 @@ pub struct SegmentSettings {
     /// What it may draw from the pool in one window.
     #[n(3)]
     pub pool_cap: Option<Credits>,
+    /// What it may spend in an hour, of a key; `None`: as its own week shows, where that rule is on.
+    #[n(4)]
+    pub hourly_cap: Option<Credits>,
 }
 
 impl Settings {
@@ -148,6 +155,7 @@ impl Settings {
             alerts: None,
             top_up: None,
             rank: None,
+            tier: None,
         }
     }
 

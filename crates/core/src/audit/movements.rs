@@ -98,6 +98,7 @@ pub(super) fn check_movements(
         | Event::KeyRevoked(_)
         | Event::Late(_)
         | Event::Alert(_)
+        | Event::Conduct(_)
         | Event::Server(_)
         | Event::Erased(..) => expect(Vec::new()),
     }

@@ -71,6 +71,7 @@ pub(super) fn compile(source: &CatalogSource, text: &str) -> Result<Catalog, Vec
             .map(|(name, p)| (name.clone(), c.key(name.as_str(), |c| plan(p, &features, c))));
         compiled.collect()
     });
+    let abuse = super::abuse::rules(source, &mut check);
     let pools = super::pools::pools(source, &mut check);
     super::pools::check_references(source, &pools, &features, &mut check);
     if let Some(default) = &source.default_plan
@@ -89,6 +90,7 @@ pub(super) fn compile(source: &CatalogSource, text: &str) -> Result<Catalog, Vec
             features,
             plans,
             pools,
+            abuse,
             text: text.to_owned(),
         })
     } else {
@@ -189,6 +191,13 @@ fn feature(
     };
     let unit = unit(f, &prices, check);
     let (life, life_max) = lives(f, check);
+    for meter in f.estimate.keys().filter(|m| !f.meters.contains(m)) {
+        check.key("estimate", |c| {
+            c.key(meter.as_str(), |c| {
+                c.wrong(alloc::format!("`{meter}` is no meter of the feature"), one_of(f.meters.iter()));
+            });
+        });
+    }
     if let Some(charges) = &f.hold.expiry_charges {
         for meter in charges.iter().filter(|m| !f.meters.contains(m)) {
             check.key("hold", |c| {
@@ -215,6 +224,7 @@ fn feature(
         ledger: f.ledger.unwrap_or(true),
         credit_unit: own_unit(f.credit_unit.as_ref()).cloned(),
         pool: f.pool.clone(),
+        estimate: f.estimate.iter().map(|(meter, n)| (meter.clone(), *n)).collect(),
         card: f.rate_card.clone(),
         prices,
     }
@@ -395,7 +405,13 @@ fn plan(p: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check) ->
             c.item(i, |c| add_layer(l, &included, &mut programs, c));
         }
     });
-    Plan { consent: p.consent, expired_draws: p.expired_draws, class: p.class.clone(), programs }
+    Plan {
+        consent: p.consent,
+        expired_draws: p.expired_draws,
+        class: p.class.clone(),
+        cost_max: p.cost_max,
+        programs,
+    }
 }
 
 fn layer_name(layer: &LayerSource) -> &Name {
@@ -412,6 +428,11 @@ fn check_names(p: &PlanSource, check: &mut Check) {
     let guards = p.guards.iter().enumerate().map(|(i, g)| ("guards", i, &g.name));
     let layers = p.waterfall.iter().enumerate().map(|(i, l)| ("waterfall", i, layer_name(l)));
     for (list, i, name) in guards.chain(layers) {
+        if name.as_str().starts_with(crate::abuse::PREFIX) {
+            check.key(list, |c| {
+                c.item(i, |c| c.wrong(alloc::format!("`{name}` is kept for abuse rules"), "rename it"));
+            });
+        }
         if !seen.insert(name) {
             check.key(list, |c| {
                 c.item(i, |c| {
@@ -548,17 +569,7 @@ fn limit(text: &Decimal, unit: &Unit, check: &mut Check) -> i64 {
 
 fn amount(field: &str, text: &Decimal, unit: &Unit, check: &mut Check) -> i64 {
     check.key(field, |c| match unit {
-        Unit::Credits => match text.0.parse::<Credits>() {
-            Ok(credits) if credits >= Credits::ZERO => credits.nano(),
-            Ok(_) => {
-                c.wrong("the amount is negative", "write 0 or more");
-                0
-            }
-            Err(e) => {
-                c.wrong(alloc::format!("`{}` is no amount of credits", text.0), e.to_string());
-                0
-            }
-        },
+        Unit::Credits => decimal(text, c).map_or(0, Credits::nano),
         Unit::Requests | Unit::Meter(_) => {
             text.0.parse::<u64>().ok().and_then(|n| i64::try_from(n).ok()).unwrap_or_else(|| {
                 c.wrong(
@@ -569,6 +580,20 @@ fn amount(field: &str, text: &Decimal, unit: &Unit, check: &mut Check) -> i64 {
             })
         }
     })
+}
+
+pub(super) fn decimal(text: &Decimal, check: &mut Check) -> Option<Credits> {
+    match text.0.parse::<Credits>() {
+        Ok(credits) if credits >= Credits::ZERO => Some(credits),
+        Ok(_) => {
+            check.wrong("the amount is negative", "write 0 or more");
+            None
+        }
+        Err(e) => {
+            check.wrong(alloc::format!("`{}` is no amount of credits", text.0), e.to_string());
+            None
+        }
+    }
 }
 
 fn calendar(

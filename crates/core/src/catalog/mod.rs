@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use crate::abuse::Rules;
 use crate::account::Consent;
 use crate::amount::{Credits, Price};
 use crate::capacity::PoolTerms;
@@ -20,6 +21,7 @@ use crate::name::{Level, Name};
 use crate::time::{Calendar, Instant, Span};
 use crate::window::Terms;
 
+mod abuse;
 mod compile;
 mod pools;
 pub mod source;
@@ -44,6 +46,8 @@ pub struct Catalog {
     pub(crate) plans: HashMap<Name, Plan>,
     /// The capacity pools.
     pub pools: BTreeMap<Name, Arc<PoolTerms>>,
+    /// Rules against abuse.
+    pub abuse: Rules,
     /// The text it was read from.
     pub text: String,
 }
@@ -73,6 +77,8 @@ pub struct Feature {
     pub credit_unit: Option<Name>,
     /// The capacity pool its requests need room in.
     pub pool: Option<Name>,
+    /// What a hold sets aside of meters that a request leaves out.
+    pub estimate: Vec<(Name, u64)>,
     pub(crate) card: Option<Name>,
     pub(crate) prices: Vec<CardVersion>,
 }
@@ -138,6 +144,8 @@ pub struct Plan {
     pub expired_draws: ExpiredDraws,
     /// The class of its requests in capacity pools.
     pub class: Option<Name>,
+    /// What one request may cost at most.
+    pub cost_max: Option<u64>,
     /// By feature: what is checked and what pays; `None` where the plan does not include the feature.
     pub(crate) programs: Vec<Option<Program>>,
 }

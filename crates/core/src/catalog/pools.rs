@@ -91,7 +91,7 @@ fn pool(source: &CatalogSource, name: &Name, p: &PoolSource, check: &mut Check) 
 }
 
 /// What a request costs: as written, or tokens as they weigh on a model.
-fn formula(
+pub(super) fn formula(
     source: &CatalogSource,
     key: &str,
     given: Option<&BTreeMap<Name, u32>>,

@@ -9,6 +9,7 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::abuse::{Mode, Rule, Tier};
 use crate::account::Consent;
 use crate::ledger::Category;
 use crate::name::{Level, Name};
@@ -71,6 +72,8 @@ pub struct CatalogSource {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, PoolSource>))]
     pub pools: Map<PoolSource>,
+    /// Rules against abuse. Without it there are none.
+    pub abuse: Option<AbuseSource>,
     /// Who may use how much, paid by what.
     #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, PlanSource>))]
     pub plans: Map<PlanSource>,
@@ -85,6 +88,55 @@ pub struct MeterSource {
     pub unit: String,
     /// For people.
     pub description: Option<String>,
+}
+
+/// Rules against abuse.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AbuseSource {
+    /// Each rule: `off`, `observe` or `enforce`. Default `off`.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Rule, Mode>))]
+    pub rules: BTreeMap<Rule, Mode>,
+    /// What a request costs: a factor for each meter. Default: input tokens and twice output tokens where there are such
+    /// meters, else requests.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<BTreeMap<Name, u32>>))]
+    pub cost: Option<Map<u32>>,
+    /// The tier of accounts that nothing is known of. Default `anonymous`.
+    #[serde(default)]
+    pub default_tier: Tier,
+    /// Free credits that may be granted in a day of UTC, over all accounts; the rule `identity` holds it.
+    pub trial_budget: Option<Decimal>,
+    /// What each tier may do; what it leaves out is usual.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Tier, TierSource>))]
+    pub tiers: BTreeMap<Tier, TierSource>,
+}
+
+/// What a tier may do.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TierSource {
+    /// Most open holds.
+    pub holds: Option<u64>,
+    /// The part of the balance that open holds may set aside, in percent; the first hold always may.
+    pub held_percent: Option<u8>,
+    /// Cost in ten seconds that is never too fast.
+    pub velocity_floor: Option<u64>,
+    /// Cost in ten seconds that is never passed. Default: none.
+    pub velocity_ceiling: Option<u64>,
+    /// Cost in a quarter of an hour that is never too steep.
+    pub ramp_floor: Option<u64>,
+    /// Members of one level with counters of their own; the others share one.
+    pub sub_keys: Option<u32>,
+    /// Networks that one key may be used from in an hour.
+    pub networks: Option<u64>,
+    /// Open holds of a key that is used from more.
+    pub shared_holds: Option<u64>,
+    /// Credits that one key may always spend in an hour.
+    pub key_spend_floor: Option<Decimal>,
 }
 
 /// Something that is used and decided about.
@@ -108,6 +160,10 @@ pub struct FeatureSource {
     pub hold: HoldSource,
     /// The capacity pool that its requests need room in.
     pub pool: Option<Name>,
+    /// What a hold sets aside of a meter that the request leaves out, cut to the smallest guard and allowance that count it.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, u64>))]
+    pub estimate: Map<u64>,
     /// `false`: requests are limited but not recorded; only guards of at most 60 seconds apply and nothing pays.
     pub ledger: Option<bool>,
 }
@@ -262,6 +318,8 @@ pub struct PlanSource {
     pub consent: Consent,
     /// The class of its requests in capacity pools. Default `default`.
     pub class: Option<Name>,
+    /// What one request may cost at most, in the cost of `abuse`; the rule `cost_maximum` holds it.
+    pub cost_max: Option<u64>,
     /// What becomes of a draw given back to a grant that has expired meanwhile. Default `breakage`.
     #[serde(default)]
     pub expired_draws: ExpiredDraws,

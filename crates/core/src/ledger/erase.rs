@@ -10,9 +10,9 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::{Denials, Dimension, Event, Late, Periodic, Record, Seq, Use};
+use super::{Conduct, Denials, Dimension, Effect, Event, Late, Periodic, Record, Seq, Use};
 use crate::account::Settings;
-use crate::name::{Label, Name, Path, Segment};
+use crate::name::{Label, Level, Name, Path, Segment};
 
 /// What to erase.
 #[derive(Clone, Debug)]
@@ -47,6 +47,13 @@ impl Erasure {
         if found && let Ok(name) = Name::new(&self.pseudonym(segment.level.as_str(), segment.name.as_str())) {
             segment.name = name;
         }
+        found
+    }
+
+    fn key(&self, key: &mut Name) -> bool {
+        let mut segment = Segment { level: Level::Key, name: key.clone() };
+        let found = self.segment(&mut segment);
+        *key = segment.name;
         found
     }
 
@@ -104,6 +111,14 @@ impl Erasure {
                 | Periodic::Renewed(..)
                 | Periodic::Ended(_)
                 | Periodic::Banked(_) => false,
+            },
+            Event::Conduct(conduct) => match &mut **conduct {
+                Conduct::Began(Effect { key: Some(key), .. }) | Conduct::Lifted(_, Some(key), _) => {
+                    self.key(key)
+                }
+                Conduct::Began(_) | Conduct::Lifted(..) | Conduct::Disputed(_) | Conduct::FreeGrant(..) => {
+                    false
+                }
             },
             Event::Released(_)
             | Event::Expired(_, None)

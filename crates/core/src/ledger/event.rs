@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::{Alert, Erased, GrantId, GrantTerms, HoldId, Late, Periodic, Seq, Server, Use};
+use super::{Alert, Conduct, Erased, GrantId, GrantTerms, HoldId, Late, Periodic, Seq, Server, Use};
 use crate::account::{Counted, Settings};
 use crate::amount::Credits;
 use crate::catalog::source::Overshoot;
@@ -225,6 +225,9 @@ pub enum Event {
     /// Personal data was erased from earlier records; they are what they are now.
     #[n(22)]
     Erased(#[n(0)] Vec<Erased>, #[n(1)] Option<Label>),
+    /// Something about abuse.
+    #[n(23)]
+    Conduct(#[n(0)] Box<Conduct>),
 }
 
 impl Event {
@@ -264,6 +267,12 @@ impl Event {
             Self::Alert(Alert::TopUpAsked(..)) => "top_up_asked",
             Self::Alert(Alert::TopUpFailed(..)) => "top_up_failed",
             Self::Erased(..) => "erased",
+            Self::Conduct(conduct) => match &**conduct {
+                Conduct::Began(_) => "abuse_effect_began",
+                Conduct::Lifted(..) => "abuse_effect_lifted",
+                Conduct::Disputed(_) => "payment_disputed",
+                Conduct::FreeGrant(..) => "free_grant_given",
+            },
             Self::Server(server) => match &**server {
                 Server::WebhookSet(_) => "webhook_set",
                 Server::WebhookRemoved(_) => "webhook_removed",

@@ -100,6 +100,7 @@ impl Record {
             | Event::KeyRevoked(_)
             | Event::Late(_)
             | Event::Alert(_)
+            | Event::Conduct(_)
             | Event::Server(_)
             | Event::Erased(..) => None,
         };

@@ -25,6 +25,7 @@ use crate::codec::list;
 use crate::name::{Label, Name};
 use crate::time::Instant;
 
+mod abuse;
 mod erase;
 mod event;
 mod index;
@@ -32,6 +33,7 @@ mod notice;
 mod periodic;
 mod usage;
 
+pub use abuse::{Conduct, Effect};
 pub use erase::{Erased, Erasure};
 pub use event::{
     ApiKey, Charge, Correcting, Correction, Denial, Denials, Event, Excess, HeldCapacity, HoldTerms,
@@ -161,6 +163,9 @@ pub enum Operation {
     /// Confirm a top-up.
     #[n(16)]
     TopUp,
+    /// Lift an effect of an abuse rule, or report a disputed payment.
+    #[n(17)]
+    Conduct,
 }
 
 impl Operation {
@@ -185,6 +190,7 @@ impl Operation {
             Self::Correct => "correct",
             Self::Late => "late",
             Self::TopUp => "top_up",
+            Self::Conduct => "conduct",
         }
     }
 }

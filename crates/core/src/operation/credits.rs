@@ -196,6 +196,7 @@ pub fn charge_of(record: &Record) -> Option<&Charge> {
         | Event::Periodic(_)
         | Event::Late(_)
         | Event::Alert(_)
+        | Event::Conduct(_)
         | Event::Server(_)
         | Event::Erased(..) => None,
     }

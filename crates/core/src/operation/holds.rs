@@ -314,15 +314,7 @@ pub(super) fn pay_excess(
     let nothing = Program::default();
     let feature = ctx.catalog.feature(actual.feature.as_str());
     let program = feature.and_then(|f| plan.program(f)).unwrap_or(&nothing);
-    let scene = Scene {
-        account: ctx.account,
-        plan,
-        program,
-        usage: actual,
-        mode: Mode::Happened,
-        consented,
-        now: ctx.now,
-    };
+    let scene = Scene::new(ctx, plan, program, actual, Mode::Happened, consented);
     let run = waterfall::draw_more(scene, need);
     let (mut draws, short) = (run.draws, Credits::from_nano(run.need.credits));
     let mut excess = Excess { visits: run.visits, ..Excess::default() };

@@ -12,6 +12,7 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
+use crate::abuse::Rule;
 use crate::account::{Account, Counted};
 use crate::amount::{Credits, Price};
 use crate::capacity::Offer;
@@ -24,6 +25,7 @@ use crate::ledger::{
 use crate::name::{Name, Path};
 use crate::time::Instant;
 
+mod conduct;
 mod corrections;
 mod credits;
 mod holds;
@@ -31,6 +33,10 @@ mod notice;
 mod periodic;
 mod requests;
 
+pub(crate) use conduct::trial_day;
+pub use conduct::{
+    begin_effect, claim_free_grant, dispute, draw_trial_budget, folded, is_demoted, lift, prepared, share_key,
+};
 pub(crate) use corrections::correct_to;
 pub use corrections::{Correct, correct, corrected_price};
 pub use credits::{NewGrant, adjust, charge_of, expire_grant, grant, refund, void};
@@ -58,6 +64,8 @@ pub struct Context<'a> {
     pub now: Instant,
     /// What capacity pools have for the request, the feature's own first. Empty where capacity is not asked about.
     pub offers: &'a [Offer],
+    /// The level of the penalty box that the caller is in.
+    pub penalty: u8,
 }
 
 /// A record without its place in the log.
@@ -219,6 +227,12 @@ pub enum Refusal {
     NoTopUp(u64),
     /// A live change of a pool is not acceptable: what is wrong.
     BadPool(String),
+    /// The account has no effect of this abuse rule.
+    NoEffect(Rule),
+    /// The identity had a free grant in the last 90 days: when there may be one again.
+    FreeGrantTooSoon(Instant),
+    /// The free credits of the day are given: when the next day begins.
+    TrialBudgetSpent(Instant),
     /// The mark at which a balance has recovered is below the one at which it is low, or a top-up has no amount.
     BadAlerts,
 }
@@ -289,6 +303,15 @@ impl fmt::Display for Refusal {
             Self::NotInQuarantine(seq) => write!(f, "no use {seq} waits in quarantine"),
             Self::NoTopUp(number) => write!(f, "no top-up {number} is in flight"),
             Self::BadPool(what) => f.write_str(what),
+            Self::NoEffect(rule) => {
+                write!(f, "the rule `{}` has no effect on this account or key", rule.as_str())
+            }
+            Self::FreeGrantTooSoon(at) => {
+                write!(f, "the identity behind the account had a free grant; there may be one again from {at} on")
+            }
+            Self::TrialBudgetSpent(at) => {
+                write!(f, "the free credits of this day are given; there are new ones from {at} on")
+            }
             Self::BadAlerts => f.write_str(
                 "alerts need 0 <= low <= recovered; a top-up needs alerts, and an amount above zero and at most its monthly maximum",
             ),

@@ -175,7 +175,12 @@ pub fn redeem_reset(ctx: Context<'_>, token: Option<Seq>, path: &Path) -> Result
                 Used::Span(_, _, used) if *used > 0 => {
                     Some(Cleared { name: name.clone(), level, used: *used, closes })
                 }
-                Used::Span(..) | Used::Rate(..) | Used::Log(..) | Used::Cells(..) | Used::Slots(_) => None,
+                Used::Span(..)
+                | Used::Rate(..)
+                | Used::Log(..)
+                | Used::Cells(..)
+                | Used::Slots(_)
+                | Used::Habit(_) => None,
             }
         };
         let cleared: Vec<Cleared> = reset.terms.windows.iter().filter_map(used).collect();

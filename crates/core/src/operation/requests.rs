@@ -147,7 +147,7 @@ pub(super) fn decide_use(
         return not_entitled(usage);
     };
     let run = |usage: &Priced<'_>| {
-        let scene = Scene { account: ctx.account, plan, program, usage, mode, consented, now: ctx.now };
+        let scene = Scene::new(ctx, plan, program, usage, mode, consented);
         waterfall::decide(scene).ok_or(Refusal::TooLarge)
     };
     let full = run(usage)?;
@@ -373,8 +373,7 @@ pub(super) fn charge_happened(
     let nothing = crate::catalog::Program::default();
     let program =
         ctx.catalog.feature(usage.feature.as_str()).and_then(|f| plan.program(f)).unwrap_or(&nothing);
-    let scene =
-        Scene { account: ctx.account, plan, program, usage, mode: Mode::Happened, consented, now: ctx.now };
+    let scene = Scene::new(ctx, plan, program, usage, Mode::Happened, consented);
     let mut decision = waterfall::decide(scene).ok_or(Refusal::TooLarge)?;
     let short = waterfall::left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
     let mut excess = crate::ledger::Excess::default();

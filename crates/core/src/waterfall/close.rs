@@ -2,12 +2,13 @@
 
 use smallvec::SmallVec;
 
-use super::{Mode, Refusal, Run, earliest};
+use super::{Mode as For, Refusal, Run, earliest};
+use crate::abuse::{Mode, Rule};
 use crate::amount::Credits;
 use crate::catalog::Layer;
 use crate::decision::{Basis, Decision, Draws, Outcome, Place, Unblock, Verdict};
 use crate::name::Level;
-use crate::reason::{Reason, Wall};
+use crate::reason::{Lifter, Reason, Wall};
 use crate::time::Instant;
 use crate::window::Terms;
 
@@ -17,12 +18,17 @@ impl Run<'_, '_> {
         let spent = self.spent;
         for visit in self.visits.iter_mut().filter(|v| v.basis == Basis::Spend) {
             visit.cost = spent;
+            let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
+            if visit.place == Place::Abuse && spent > room {
+                visit.verdict = Verdict::Observed;
+            }
         }
         if self.need.is_met(self.scene.program) {
             return;
         }
-        let wanted = self.need.credits;
-        let mut walls: SmallVec<[(Reason, Level, Option<Instant>); 2]> = SmallVec::new();
+        let (wanted, now) = (self.need.credits, self.scene.now);
+        let mut walls: SmallVec<[(Reason, Wall, Option<Instant>); 2]> = SmallVec::new();
+        let key_spend = self.scene.rules.mode(Rule::KeySpend) == Mode::Enforce;
         let mut behind_caps = 0_i64;
         for visit in &mut self.visits {
             let source = matches!(visit.place, Place::Grant(_) | Place::Overdraft);
@@ -30,18 +36,21 @@ impl Run<'_, '_> {
                 behind_caps = behind_caps.saturating_add(visit.before - visit.cost);
             }
             let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
-            if visit.basis == Basis::Spend && wanted > room.saturating_sub(spent) {
-                visit.verdict = Verdict::Refused(Reason::SpendCap);
+            let is_rule = visit.place == Place::Abuse;
+            if visit.basis == Basis::Spend && wanted > room.saturating_sub(spent) && (!is_rule || key_spend) {
+                visit.verdict = Verdict::Refused(if is_rule { Reason::KeySpend } else { Reason::SpendCap });
             }
-            if let Verdict::Refused(reason @ (Reason::SpendCap | Reason::MemberCap)) = visit.verdict
+            if let Verdict::Refused(reason @ (Reason::SpendCap | Reason::KeySpend | Reason::MemberCap)) =
+                visit.verdict
                 && !source
             {
-                walls.push((reason, visit.level, reopens(visit.terms, visit.cost, wanted)));
+                let wall = if is_rule { Wall::Abuse } else { Wall::Path(visit.level) };
+                walls.push((reason, wall, reopens(visit.terms, visit.cost, wanted, now)));
             }
         }
         let only_caps = behind_caps >= wanted && !walls.is_empty();
-        for (reason, level, at) in walls {
-            self.refuse(reason, Wall::Path(level), earliest(at, self.allowance_at));
+        for (reason, wall, at) in walls {
+            self.refuse(reason, wall, earliest(at, self.allowance_at));
         }
         if !only_caps {
             let program = self.scene.program;
@@ -61,7 +70,7 @@ impl Run<'_, '_> {
         let paid_price = Credits::from_nano(paid.map(|d| d.amount).sum());
         let met = self.need.is_met(self.scene.program);
         let granted =
-            (self.refusal.is_none() || met && self.only_passed_over()) || self.scene.mode == Mode::Happened;
+            (self.refusal.is_none() || met && self.only_passed_over()) || self.scene.mode == For::Happened;
         if granted && self.asked == 0 {
             return Decision {
                 outcome: Outcome::Allow,
@@ -84,9 +93,11 @@ impl Run<'_, '_> {
                 )
             }
         };
+        let asks_step_up = self.asks_step_up(refusal.reason);
         let short = refusal.reason == Reason::InsufficientCredits && self.sells;
         let purchase = short.then(|| Credits::from_nano(self.need.credits));
-        let unblock = Some(Unblock { at: refusal.at, purchase, by: refusal.reason.lifter() });
+        let by = if asks_step_up { Lifter::StepUp } else { refusal.reason.lifter() };
+        let unblock = Some(Unblock { at: refusal.at, purchase, by });
         Decision {
             outcome,
             reason: refusal.reason,
@@ -106,9 +117,12 @@ impl Run<'_, '_> {
 }
 
 /// When a cap that let `drawn` through has room for `wanted` more as well.
-fn reopens(terms: Option<Terms>, drawn: i64, wanted: i64) -> Option<Instant> {
+fn reopens(terms: Option<Terms>, drawn: i64, wanted: i64, now: Instant) -> Option<Instant> {
+    let fits = |limit: i64| drawn.saturating_add(wanted) <= limit;
     match terms {
-        Some(Terms::Span(limit, _, end)) if drawn.saturating_add(wanted) <= limit => Some(end),
-        Some(Terms::Span(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_)) | None => None,
+        Some(Terms::Span(limit, _, end)) if fits(limit) => Some(end),
+        Some(Terms::Habit(kind, limit, _)) if fits(limit) => Some(kind.start(now).after(kind.cell())),
+        Some(Terms::Span(..) | Terms::Habit(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_))
+        | None => None,
     }
 }

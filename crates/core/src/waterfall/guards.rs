@@ -42,6 +42,7 @@ impl Run<'_, '_> {
         let (cost, basis) = self.guard_cost(guard);
         let (used, terms, room) = self.look(&guard.name, guard.level, &guard.window);
         let now = self.scene.now;
+        let kept_back = self.kept_back(&terms, cost);
         let mut refused = None;
         if cost > room.capacity {
             refused = Some((Reason::ExceedsCapacity, None));
@@ -49,6 +50,8 @@ impl Run<'_, '_> {
             refused = Some((window_reason(&guard.window, &terms), terms.fits_at(used, cost, now)));
         } else if used.is_none() && cost > 0 && self.is_full() {
             refused = Some((Reason::AccountFull, None));
+        } else if cost > 0 && cost > room.free.saturating_sub(kept_back) && self.penalise() {
+            refused = Some((Reason::Penalty, terms.fits_at(used, cost.saturating_add(kept_back), now)));
         }
         let refused = refused.filter(|_| self.scene.mode != Mode::Happened);
         self.visits.push(Visit {
@@ -62,7 +65,8 @@ impl Run<'_, '_> {
             basis,
         });
         if let Some((reason, at)) = refused {
-            self.refuse(reason, Wall::Path(guard.level), at);
+            let wall = if reason == Reason::Penalty { Wall::Abuse } else { Wall::Path(guard.level) };
+            self.refuse(reason, wall, at);
         }
     }
 
@@ -90,6 +94,7 @@ impl Run<'_, '_> {
                 basis: Basis::Spend,
             });
         }
+        self.visit_key_spend();
     }
 }
 
@@ -99,6 +104,6 @@ fn window_reason(window: &Window, terms: &Terms) -> Reason {
         (_, Terms::Rate(..)) => Reason::RateLimit,
         (_, Terms::Sliding(..)) => Reason::SlidingLimit,
         (_, Terms::Slots(_)) => Reason::ConcurrencyLimit,
-        (_, Terms::Span(..)) => Reason::FixedLimit,
+        (_, Terms::Span(..) | Terms::Habit(..)) => Reason::FixedLimit,
     }
 }

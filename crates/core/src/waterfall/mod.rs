@@ -8,17 +8,20 @@
 
 use alloc::vec::Vec;
 
+use crate::abuse::Rules;
 use crate::account::{Account, Consent, HOLDS_MAX};
 use crate::amount::Credits;
 use crate::catalog::{Plan, Program, Window};
 use crate::decision::{Basis, Decision, Draws, Place, Verdict, Visit};
 use crate::ledger::Priced;
 use crate::name::{Level, Name};
+use crate::operation::Context;
 use crate::reason::{Reason, Wall};
 use crate::time::Instant;
 use crate::window::{Room, Terms, Used};
 
 mod close;
+pub(crate) mod conduct;
 mod guards;
 mod need;
 mod sources;
@@ -49,6 +52,26 @@ pub(crate) struct Scene<'a, 'p> {
     /// The caller agrees to paid sources.
     pub(crate) consented: bool,
     pub(crate) now: Instant,
+    pub(crate) rules: &'a Rules,
+    /// The level of the penalty box that the caller is in.
+    pub(crate) penalty: u8,
+    /// Whether the request needs room in a capacity pool.
+    pub(crate) in_pool: bool,
+}
+
+impl<'a, 'p> Scene<'a, 'p> {
+    pub(crate) fn new(
+        ctx: Context<'a>,
+        plan: &'a Plan,
+        program: &'a Program,
+        usage: &'a Priced<'p>,
+        mode: Mode,
+        consented: bool,
+    ) -> Self {
+        let Context { account, catalog, now, offers, penalty } = ctx;
+        let (rules, in_pool) = (&catalog.abuse, !offers.is_empty());
+        Self { account, plan, program, usage, mode, consented, now, rules, penalty, in_pool }
+    }
 }
 
 /// The first refusal in order of precedence, and when every refusal so far is over.
@@ -81,10 +104,12 @@ pub(crate) struct Run<'a, 'p> {
 pub(crate) fn decide(scene: Scene<'_, '_>) -> Option<Decision> {
     let mut run = Run::new(scene, Need::of(scene.usage)?);
     run.visit_account();
+    run.visit_conduct();
     run.visit_guards();
     if run.refusal.is_none() {
         run.visit_sources();
         run.close();
+        run.visit_held_share();
     }
     Some(run.finish())
 }

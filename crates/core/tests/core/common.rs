@@ -60,6 +60,7 @@ impl World {
             catalog: &self.catalog,
             now: self.account.tick(self.now),
             offers: &[],
+            penalty: 0,
         }
     }
 

@@ -142,6 +142,7 @@ fn reasons_of_money_in_order() {
             suspended: false,
             consent: None,
             pool_cap: Some(credits("90")),
+            hourly_cap: None,
         });
     });
     let by_bob = |n: u64| ask("chat", &[("tokens", n)]).on_path("user:bob");
@@ -185,6 +186,7 @@ fn caps_come_before_an_empty_pool() {
             suspended: false,
             consent: None,
             pool_cap: Some(credits("3")),
+            hourly_cap: None,
         });
     });
     let decision = w.ask(&ask("chat", &[("tokens", 9)]).on_path("team:a/user:carol"));
@@ -403,7 +405,7 @@ fn capacity_is_the_last_condition() {
 
 #[test]
 fn every_reason_has_a_row_here() {
-    let source = include_str!("decisions.rs");
+    let source = concat!(include_str!("decisions.rs"), include_str!("abuse.rs"));
     // Reached elsewhere: the bound of an account in `holds.rs`.
     let rows =
         |r: &Reason| source.matches(&format!("Reason::{r:?}")).count() > 0 || *r == Reason::AccountFull;

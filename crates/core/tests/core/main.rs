@@ -1,5 +1,6 @@
 //! Tests of the core: tables in the words of the domain, and an independent model.
 
+mod abuse;
 mod audit;
 mod capacity;
 mod catalog;

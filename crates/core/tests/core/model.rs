@@ -513,7 +513,13 @@ fn run(policy: &Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                 w.settings(|s| {
                     s.segments.retain(|x| x.segment != segment);
                     let pool_cap = Some(headworks_core::amount::Credits::from_nano(cap * NANO));
-                    s.segments.push(SegmentSettings { segment, suspended: false, consent: None, pool_cap });
+                    s.segments.push(SegmentSettings {
+                        segment,
+                        suspended: false,
+                        consent: None,
+                        pool_cap,
+                        hourly_cap: None,
+                    });
                 });
                 m.caps[*user] = Some(*cap);
             }

@@ -1,0 +1,150 @@
+//! What abuse rules keep of an account: effects in force, and how its holds end.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+
+use super::Account;
+use crate::abuse::Rule;
+use crate::decision::{Place, Visit};
+use crate::ledger::{Conduct, Effect, GrantTerms, Record};
+use crate::name::{Level, Name};
+use crate::operation::trial_day;
+use crate::time::Instant;
+use crate::window::Terms;
+
+/// Most effects in force on one account; past it the one that ends first gives way.
+pub const EFFECTS_MAX: usize = 64;
+/// Ends of holds before the share of expired ones counts, and clean settles that give one hold back.
+pub const ENDS: u16 = 20;
+const MILLIONTHS: u64 = 1_000_000;
+
+/// How the holds of an account end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Hygiene {
+    /// Holds that were settled or expired since the count began.
+    #[n(0)]
+    pub ended: u16,
+    /// The share of those that expired, in millionths: a moving average over some 20.
+    #[n(1)]
+    pub expired: u64,
+    /// Settled since the last that expired.
+    #[n(2)]
+    pub clean: u16,
+}
+
+/// What abuse rules keep of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Watched {
+    /// Effects in force, by rule and key.
+    #[n(0)]
+    pub effects: Vec<Effect>,
+    /// How its holds end.
+    #[n(1)]
+    pub hygiene: Hygiene,
+}
+
+impl Account {
+    /// Effects in force at `now`.
+    pub fn effects(&self, now: Instant) -> impl Iterator<Item = &Effect> {
+        self.extras().watched.iter().flat_map(|w| &w.effects).filter(move |e| now < e.until)
+    }
+
+    /// The effect of a rule on a key, or on the account.
+    #[must_use]
+    pub fn effect(&self, rule: Rule, key: Option<&Name>, now: Instant) -> Option<&Effect> {
+        self.effects(now).find(|e| e.rule == rule && e.key.as_deref() == key)
+    }
+
+    /// How its holds end, as far as that is watched.
+    #[must_use]
+    pub fn hygiene(&self) -> Hygiene {
+        self.extras().watched.as_ref().map_or_else(Hygiene::default, |w| w.hygiene)
+    }
+
+    pub(super) fn note_payment(&mut self, terms: &GrantTerms, now: Instant) {
+        if terms.category.is_paid() && self.paid_since.is_none() {
+            self.paid_since = Some(now);
+        }
+    }
+
+    /// Holds are watched from the first one on that the rule looked at.
+    pub(super) fn watch_holds(&mut self, visits: &[Visit]) {
+        let is_watched = |v: &Visit| v.place == Place::Abuse && v.name == Rule::Holds.name();
+        if self.extras().watched.is_none() && visits.iter().any(is_watched) {
+            self.extras_mut().watched = Some(Box::default());
+        }
+    }
+
+    /// A hold was settled, or expired.
+    pub(super) fn note_end(&mut self, expired: bool) {
+        let Some(watched) = self.extras.as_deref_mut().and_then(|e| e.watched.as_deref_mut()) else { return };
+        let hygiene = &mut watched.hygiene;
+        hygiene.ended = hygiene.ended.saturating_add(1).min(ENDS);
+        let target = if expired { MILLIONTHS } else { 0 };
+        // The mean of all at first, then one part in twenty.
+        let weight = u64::from(hygiene.ended);
+        hygiene.expired = (hygiene.expired * (weight - 1) + target) / weight;
+        hygiene.clean = if expired { 0 } else { hygiene.clean + 1 };
+        if hygiene.clean >= ENDS {
+            hygiene.clean = 0;
+            let of_holds = watched.effects.iter_mut().filter(|e| e.rule == Rule::Holds);
+            of_holds.for_each(|e| e.limit = e.limit.saturating_add(1));
+        }
+    }
+
+    pub(super) fn apply_conduct(&mut self, record: &Record, conduct: &Conduct) {
+        match conduct {
+            Conduct::Began(effect) => self.begin(effect, record.recorded_at),
+            Conduct::Lifted(rule, key, _) => {
+                if let Some(watched) = self.extras.as_deref_mut().and_then(|e| e.watched.as_deref_mut()) {
+                    watched.effects.retain(|e| e.rule != *rule || e.key != *key);
+                }
+            }
+            Conduct::Disputed(_) => self.paid_since = self.paid_since.map(|_| record.recorded_at),
+            Conduct::FreeGrant(_, amount) => {
+                let (start, end) = trial_day(record.recorded_at);
+                let terms = Terms::Span(i64::MAX, start, end);
+                self.take(
+                    &Rule::Identity.name(),
+                    Level::Account,
+                    None,
+                    terms,
+                    amount.nano(),
+                    record.recorded_at,
+                );
+            }
+        }
+    }
+
+    fn begin(&mut self, effect: &Effect, now: Instant) {
+        match effect.rule {
+            Rule::Velocity => {
+                let name = Rule::Velocity.name();
+                let habit =
+                    self.windows.iter_mut().filter(|w| w.name == name).find_map(|w| w.used.habit_mut());
+                if let Some(habit) = habit {
+                    habit.clamp(effect.limit);
+                }
+            }
+            Rule::Holds => self.extras_mut().watched.get_or_insert_default().hygiene = Hygiene::default(),
+            Rule::CostMaximum
+            | Rule::Ramp
+            | Rule::Penalty
+            | Rule::Identity
+            | Rule::SubKeys
+            | Rule::Sharing
+            | Rule::KeySpend => {}
+        }
+        let effects = &mut self.extras_mut().watched.get_or_insert_default().effects;
+        effects.retain(|e| now < e.until && (e.rule, &e.key) != (effect.rule, &effect.key));
+        if effects.len() >= EFFECTS_MAX
+            && let Some(first) = (0..effects.len()).min_by_key(|i| effects.get(*i).map(|e| e.until))
+        {
+            effects.remove(first);
+        }
+        let at = effects.partition_point(|e| (e.rule, &e.key) < (effect.rule, &effect.key));
+        effects.insert(at, effect.clone());
+    }
+}

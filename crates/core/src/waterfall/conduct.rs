@@ -1,0 +1,253 @@
+//! Abuse rules: guards that the operator's catalog switches on, held against what the account itself usually does.
+
+use super::{Mode, Run, Scene};
+use crate::abuse::habit::{Habit, HabitKind};
+use crate::abuse::{self, Rule, Rules, TierTerms};
+use crate::account::{Account, Hold};
+use crate::amount::Credits;
+use crate::decision::{Basis, Place, Source, Verdict, Visit};
+use crate::ledger::Priced;
+use crate::name::{Level, Name};
+use crate::reason::{Reason, Wall};
+use crate::time::{Instant, Span};
+use crate::window::{Terms, Used};
+
+/// Why a rule refuses, and when that is over.
+type Because = Option<(Reason, Option<Instant>)>;
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// A visit of a rule that counts nothing.
+fn visit(rule: Rule, level: Level, before: i64) -> Visit {
+    Visit {
+        place: Place::Abuse,
+        name: rule.name(),
+        level,
+        verdict: Verdict::Passed,
+        terms: None,
+        before,
+        cost: 0,
+        basis: Basis::None,
+    }
+}
+
+impl Run<'_, '_> {
+    pub(super) fn visit_conduct(&mut self) {
+        let Scene { account, rules, now, .. } = self.scene;
+        if rules.are_off() {
+            return;
+        }
+        let terms = rules.terms_of(account, now);
+        let cost = signed(cost_of(rules, self.scene.usage, self.scene.mode == Mode::Grow));
+        self.visit_penalty();
+        self.visit_cost_maximum(cost);
+        self.visit_holds(&terms);
+        self.visit_sharing();
+        self.visit_velocity(&terms, cost);
+        self.visit_ramp(&terms, cost);
+    }
+
+    /// Adds a visit whose rule refuses, or does not: as its mode says.
+    fn judge(&mut self, rule: Rule, mut visit: Visit, because: Because) {
+        if let Some((reason, at)) = because.filter(|_| self.scene.mode != Mode::Happened) {
+            visit.verdict = if self.scene.rules.mode(rule) == abuse::Mode::Enforce {
+                visit.cost = 0;
+                self.refuse(reason, Wall::Abuse, at);
+                Verdict::Refused(reason)
+            } else {
+                Verdict::Observed
+            };
+        }
+        self.visits.push(visit);
+    }
+
+    fn visit_penalty(&mut self) {
+        let Scene { rules, penalty, .. } = self.scene;
+        if rules.is_on(Rule::Penalty) && penalty > 0 {
+            self.visits.push(visit(Rule::Penalty, Level::Account, i64::from(penalty)));
+        }
+    }
+
+    /// What a burst is smaller by, of a caller in the penalty box. What fits an empty bucket passes once it is empty.
+    pub(super) fn kept_back(&self, terms: &Terms, cost: i64) -> i64 {
+        let Scene { rules, penalty, .. } = self.scene;
+        let Terms::Rate(_, _, burst) = *terms else { return 0 };
+        if !rules.is_on(Rule::Penalty) || penalty == 0 {
+            return 0;
+        }
+        let burst = signed(burst);
+        burst - burst.checked_shr(u32::from(penalty)).unwrap_or(0).max(cost).min(burst)
+    }
+
+    /// Whether a burst that is smaller than usual holds a request off; told where the penalty was visited.
+    pub(super) fn penalise(&mut self) -> bool {
+        let enforced = self.scene.rules.mode(Rule::Penalty) == abuse::Mode::Enforce;
+        let name = Rule::Penalty.name();
+        if let Some(visit) = self.visits.iter_mut().find(|v| v.place == Place::Abuse && v.name == name) {
+            visit.verdict = if enforced { Verdict::Refused(Reason::Penalty) } else { Verdict::Observed };
+        }
+        enforced
+    }
+
+    fn visit_cost_maximum(&mut self, cost: i64) {
+        let Scene { rules, plan, .. } = self.scene;
+        let Some(max) = plan.cost_max.filter(|_| rules.is_on(Rule::CostMaximum)) else { return };
+        let because = (cost > signed(max)).then_some((Reason::CostMaximum, None));
+        self.judge(Rule::CostMaximum, visit(Rule::CostMaximum, Level::Account, cost), because);
+    }
+
+    fn visit_holds(&mut self, terms: &TierTerms) {
+        let Scene { account, rules, mode, now, .. } = self.scene;
+        if mode != Mode::Hold || !rules.is_on(Rule::Holds) {
+            return;
+        }
+        let open = signed(u64::try_from(account.holds.len()).unwrap_or(u64::MAX));
+        let because = (open >= holds_max(account, terms, now)).then_some((Reason::HoldsLimit, None));
+        self.judge(Rule::Holds, visit(Rule::Holds, Level::Account, open), because);
+    }
+
+    fn visit_sharing(&mut self) {
+        let Scene { account, usage, rules, mode, now, .. } = self.scene;
+        let Some(key) = usage.path.at(Level::Key).filter(|_| mode == Mode::Hold) else { return };
+        if !rules.is_on(Rule::Sharing) {
+            return;
+        }
+        let Some(effect) = account.effect(Rule::Sharing, Some(key), now) else { return };
+        let of_key = |hold: &&alloc::boxed::Box<Hold>| hold.usage.path.at(Level::Key) == Some(key);
+        let open = signed(u64::try_from(account.holds.iter().filter(of_key).count()).unwrap_or(u64::MAX));
+        let because = (open >= effect.limit).then_some((Reason::SharedKey, None));
+        self.judge(Rule::Sharing, visit(Rule::Sharing, Level::Key, open), because);
+    }
+
+    fn visit_velocity(&mut self, terms: &TierTerms, cost: i64) {
+        let Scene { account, rules, now, .. } = self.scene;
+        if !rules.is_on(Rule::Velocity) || cost == 0 {
+            return;
+        }
+        let (kind, name) = (HabitKind::Velocity, Rule::Velocity.name());
+        let habit = habit(account, &name, Level::Account, None).map(|h| h.at(now));
+        let floor = signed(terms.velocity_floor);
+        let reference = habit.as_ref().map_or(0, |h| h.peak_at(now)).max(floor);
+        let clamp = account.effect(Rule::Velocity, None, now).map(|effect| effect.limit);
+        let ceiling = terms.velocity_ceiling.map(signed);
+        let limit = clamp.into_iter().chain(ceiling).min().unwrap_or(i64::MAX);
+        let before = habit.as_ref().map_or(0, |h| h.used(now));
+        let is_over = before > 0 && before.saturating_add(cost) > limit;
+        let mut visit = visit(Rule::Velocity, Level::Account, before);
+        (visit.terms, visit.cost) =
+            (Some(Terms::Habit(kind, limit, reference)), self.room_for(&name, None, cost));
+        let next = kind.start(now).after(kind.cell());
+        self.judge(Rule::Velocity, visit, is_over.then_some((Reason::Velocity, Some(next))));
+    }
+
+    fn visit_ramp(&mut self, terms: &TierTerms, cost: i64) {
+        let Scene { account, rules, now, in_pool, .. } = self.scene;
+        if !rules.is_on(Rule::Ramp) || cost == 0 {
+            return;
+        }
+        let name = Rule::Ramp.name();
+        let (before, allowed) = ramp(account, terms, now);
+        let is_over = in_pool && before.saturating_add(cost) > allowed;
+        let mut visit = visit(Rule::Ramp, Level::Account, before);
+        visit.terms = Some(Terms::Habit(HabitKind::Ramp, allowed, allowed));
+        visit.cost = self.room_for(&name, None, cost);
+        if is_over && rules.mode(Rule::Ramp) == abuse::Mode::Enforce {
+            // Only what is served in its own class is usual.
+            (visit.verdict, visit.cost) = (Verdict::Demoted, 0);
+        } else if is_over {
+            visit.verdict = Verdict::Observed;
+        }
+        self.visits.push(visit);
+    }
+
+    /// A cost that can be counted: nothing, where the account keeps as many windows as it may.
+    fn room_for(&self, name: &Name, key: Option<&Name>, cost: i64) -> i64 {
+        let level = if key.is_some() { Level::Key } else { Level::Account };
+        if self.scene.account.window(name, level, key).is_none() && self.is_full() { 0 } else { cost }
+    }
+
+    /// What a key may spend in this hour bounds what sources of credits may draw.
+    pub(super) fn visit_key_spend(&mut self) {
+        let Scene { account, usage, rules, now, .. } = self.scene;
+        let Some(key) = usage.path.at(Level::Key).filter(|_| rules.is_on(Rule::KeySpend)) else { return };
+        let (kind, name) = (HabitKind::Spend, Rule::KeySpend.name());
+        if account.window(&name, Level::Key, Some(key)).is_none() && self.is_full() {
+            return;
+        }
+        let habit = habit(account, &name, Level::Key, Some(key)).map(|h| h.at(now));
+        let by_hand = account.settings.segment(Level::Key, key).and_then(|s| s.hourly_cap);
+        let week = habit.as_ref().map_or(0, Habit::p95);
+        let floor = rules.terms_of(account, now).key_spend_floor.nano();
+        let cap = by_hand.map_or_else(|| week.saturating_mul(10).max(floor), Credits::nano);
+        let before = habit.as_ref().map_or(0, |h| h.used(now));
+        if rules.mode(Rule::KeySpend) == abuse::Mode::Enforce {
+            self.budget = self.budget.min(cap.saturating_sub(before).max(0));
+        }
+        let mut visit = visit(Rule::KeySpend, Level::Key, before);
+        (visit.terms, visit.basis) = (Some(Terms::Habit(kind, cap, week)), Basis::Spend);
+        self.visits.push(visit);
+    }
+
+    /// Open holds set aside a part of the balance at most; the first of them always may.
+    pub(super) fn visit_held_share(&mut self) {
+        let Scene { account, rules, mode, usage, now, .. } = self.scene;
+        if !matches!(mode, Mode::Hold | Mode::Grow) || !rules.is_on(Rule::Holds) {
+            return;
+        }
+        let percent = rules.terms_of(account, now).held_percent;
+        let held = account.held(usage.credit_unit);
+        let of_credits = self.draws.iter().filter(|d| d.source != Source::Allowance);
+        let more: i64 = of_credits.map(|d| d.amount).sum();
+        if percent >= 100 || more == 0 || !held.is_positive() {
+            return;
+        }
+        let wide = |c: Credits| i128::from(c.nano());
+        let balance = wide(account.available(now, usage.credit_unit)) + wide(held);
+        let because = (wide(held) + i128::from(more)) * 100 > balance * i128::from(percent);
+        self.judge(
+            Rule::Holds,
+            visit(Rule::Holds, Level::Account, held.nano()),
+            because.then_some((Reason::HeldShare, None)),
+        );
+    }
+
+    /// From when on whoever is clamped is asked to prove who they are.
+    pub(super) fn asks_step_up(&self, reason: Reason) -> bool {
+        let Scene { account, now, .. } = self.scene;
+        let effect = account.effect(Rule::Velocity, None, now).filter(|_| reason == Reason::Velocity);
+        effect.and_then(|e| e.step_up_at).is_some_and(|at| at <= now)
+    }
+}
+
+/// What a request costs by the formula of the rules; more of a hold is no request of its own.
+pub(crate) fn cost_of(rules: &Rules, usage: &Priced<'_>, grows: bool) -> u64 {
+    let quantity = |line: &crate::ledger::PricedLine<'_>| {
+        if grows && line.meter.as_str() == crate::ledger::REQUESTS { 0 } else { line.quantity }
+    };
+    rules.cost.cost(usage.lines.iter().map(|line| (line.meter.as_str(), quantity(line))))
+}
+
+/// Most open holds of an account.
+pub(crate) fn holds_max(account: &Account, terms: &TierTerms, now: Instant) -> i64 {
+    let cut = account.effect(Rule::Holds, None, now).map(|effect| effect.limit);
+    cut.unwrap_or(i64::MAX).min(signed(terms.holds))
+}
+
+/// What is counted in this quarter of an hour, and how much of it counts in the account's own class: what it had in the
+/// last 24 hours, or half more than in the quarter before.
+pub(crate) fn ramp(account: &Account, terms: &TierTerms, now: Instant) -> (i64, i64) {
+    let habit = habit(account, &Rule::Ramp.name(), Level::Account, None).map(|h| h.at(now));
+    let (previous, highest) = habit.as_ref().map_or((0, 0), |h| (h.previous, h.highest()));
+    let grown = previous.saturating_add(previous / 2);
+    let allowed = grown.max(highest).max(signed(terms.ramp_floor));
+    (habit.map_or(0, |h| h.used(now)), allowed)
+}
+
+fn habit<'a>(account: &'a Account, name: &Name, level: Level, key: Option<&Name>) -> Option<&'a Habit> {
+    account.window(name, level, key).and_then(Used::habit)
+}
+
+/// How long a clamp lasts, and one after a run that was far too fast.
+pub(crate) const CLAMPED_FOR: [Span; 2] = [Span::from_secs(600), Span::from_secs(3_600)];

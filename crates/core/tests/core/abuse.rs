@@ -1,0 +1,621 @@
+//! Abuse rules: what each measures, what it does, and that honest use is left alone.
+
+use headworks_core::abuse::penalty::{Misdeed, Score};
+use headworks_core::abuse::sketch::{Counts, Distinct};
+use headworks_core::abuse::{Rule, Tier};
+use headworks_core::account::Account;
+use headworks_core::decision::{Decision, Outcome, Place, Verdict};
+use headworks_core::ledger::{Category, Effect, GrantId, Record, Seq};
+use headworks_core::name::Level;
+use headworks_core::operation::{self, Context, Refusal};
+use headworks_core::reason::{Lifter, Reason, Wall};
+use headworks_core::replay::{History, differs};
+use headworks_core::time::{Instant, Span};
+
+use crate::common::{AskExt as _, World, ask, at, credits, name};
+
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+hold = { life = "5s" }
+[features.gift]
+meters = ["tokens"]
+rate_card = "card"
+estimate = { tokens = 1000 }
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "0.001" } }, { feature = "gift", credits = { tokens = "0.001" } }]
+[abuse]
+cost = { tokens = 1 }
+trial_budget = "12"
+rules = { RULES }
+[abuse.tiers.anonymous]
+holds = 8
+held_percent = 50
+velocity_floor = 100
+ramp_floor = 1000
+sub_keys = 3
+networks = 4
+shared_holds = 1
+key_spend_floor = "1"
+[plans.p]
+features = ["chat"]
+cost_max = 5000
+guards = [{ name = "rate", count = "tokens", window.rate = { limit = 100000, period = "1s", burst = 1000000 } }]
+waterfall = [{ grants = { name = "credits" } }]
+[plans.users]
+features = ["chat", "gift"]
+guards = [{ name = "each", per = "user", count = "tokens", window.fixed = { limit = 300, every = "hour" } }]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn world(rules: &str, plan: &str) -> World {
+    let mut w = World::new(&CATALOG.replace("RULES", rules), plan);
+    w.grant("1000000", Category::Promotional);
+    w
+}
+
+/// Appends what is due, as the engine does after each record.
+fn act(w: &mut World) -> Option<Effect> {
+    let draft = operation::begin_effect(w.ctx())?;
+    w.append(draft);
+    let effect = w.account.effects(w.now).last().cloned();
+    assert!(operation::begin_effect(w.ctx()).is_none(), "one cause has one effect");
+    effect
+}
+
+fn charge(w: &mut World, tokens: u64) -> Decision {
+    w.ask(&ask("chat", &[("tokens", tokens)]).now())
+}
+
+fn cells(w: &mut World, tokens: &[u64]) -> Option<Effect> {
+    let mut effect = None;
+    for n in tokens {
+        charge(w, *n);
+        effect = act(w).or(effect);
+        w.pass("10s");
+    }
+    effect
+}
+
+struct Log<'a>(&'a [Record]);
+
+impl History for Log<'_> {
+    type Error = String;
+    fn record(&self, seq: Seq) -> Result<Record, String> {
+        self.0.iter().find(|r| r.seq == seq).cloned().ok_or_else(|| seq.to_string())
+    }
+    fn void_of(&self, _: GrantId) -> Result<Option<Record>, String> {
+        Ok(None)
+    }
+}
+
+/// The log gives the same state and, asked again, the same bytes.
+#[track_caller]
+fn replays(w: &World) {
+    let mut state = Account::empty(name("acme"));
+    for record in &w.log {
+        assert_eq!(differs(&state, record, &w.catalog, &Log(&w.log)), None, "record {}", record.seq);
+        state.apply_bytes(&record.to_bytes()).expect("folds");
+    }
+    let bytes = w.account.to_bytes();
+    assert!(state.to_bytes() == bytes, "the fold of the log is another state");
+    assert!(Account::from_bytes(&bytes).expect("reads back").to_bytes() == bytes, "a checkpoint differs");
+}
+
+#[track_caller]
+fn denied(decision: &Decision, reason: Reason) {
+    assert_eq!((decision.outcome, decision.reason), (Outcome::Deny, reason), "{decision:?}");
+    assert_eq!(decision.wall, Some(Wall::Abuse));
+}
+
+/// Three cells of ten seconds over twice the floor: twice the floor is let through for ten minutes.
+#[test]
+fn three_cells_running_are_clamped() {
+    let mut w = world("velocity = 'enforce'", "p");
+    assert_eq!(cells(&mut w, &[250, 250, 250]), None, "a cell is judged when it has closed");
+    let effect = cells(&mut w, &[150]).expect("clamped");
+    assert_eq!((effect.limit, effect.reference, effect.figure), (200, 100, 250));
+    assert_eq!((effect.until.since(effect.since), effect.step_up_at), (Span::from_secs(600), None));
+    // Within the clamp up to 200 pass; the instant told is the one at which it passes.
+    assert_eq!(charge(&mut w, 150).outcome, Outcome::Allow);
+    let decision = charge(&mut w, 51);
+    denied(&decision, Reason::Velocity);
+    let told = decision.unblock.expect("an unblock");
+    assert_eq!((told.by, told.at), (Lifter::Operator, Some(at("2026-06-01T12:00:50Z"))));
+    w.now = told.at.expect("an instant");
+    assert_eq!(charge(&mut w, 51).outcome, Outcome::Allow);
+    // It clamps, never blocks: the first request of a cell passes whatever its size.
+    w.pass("10s");
+    assert_eq!(charge(&mut w, 4_000).outcome, Outcome::Allow);
+    w.now = effect.until;
+    assert_eq!([charge(&mut w, 150).outcome, charge(&mut w, 150).outcome], [Outcome::Allow; 2], "it is over");
+    replays(&w);
+}
+
+#[test]
+fn a_clamp_teaches_only_what_it_let_through() {
+    let mut w = world("velocity = 'enforce'", "p");
+    cells(&mut w, &[250, 250, 250, 4_000, 4_000, 4_000]);
+    w.pass("20m");
+    charge(&mut w, 1);
+    let name = Rule::Velocity.name();
+    let habit = w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit");
+    assert_eq!(habit.peak, 200, "twice the floor");
+    // A week halves it.
+    assert_eq!(habit.peak_at(habit.peak_at.after(Span::from_secs(7 * 86_400))), 100);
+}
+
+/// Honest bursts: one or two cells at any height are no offence, and are learned.
+#[test]
+fn a_burst_is_learned() {
+    let mut w = world("velocity = 'enforce'", "p");
+    assert_eq!(cells(&mut w, &[500, 500, 50, 900, 900, 900, 900]), None, "900 is within twice 500");
+    // With a pause between them cells are not running.
+    let mut w = world("velocity = 'enforce'", "p");
+    for _ in 0..6 {
+        assert_eq!(cells(&mut w, &[4_000]), None);
+        w.pass("10s");
+    }
+}
+
+#[test]
+fn far_too_fast_is_asked_to_step_up() {
+    let mut w = world("velocity = 'enforce'", "p");
+    let effect = cells(&mut w, &[900, 900, 900, 10]).expect("clamped");
+    assert_eq!((effect.limit, effect.figure), (100, 900));
+    assert_eq!(effect.step_up_at, Some(effect.since.after(Span::from_secs(1_800))));
+    charge(&mut w, 100);
+    assert_eq!(charge(&mut w, 1).unblock.map(|u| u.by), Some(Lifter::Operator));
+    w.pass("30m");
+    charge(&mut w, 100);
+    let decision = charge(&mut w, 1);
+    denied(&decision, Reason::Velocity);
+    assert_eq!(decision.unblock.map(|u| u.by), Some(Lifter::StepUp));
+    // Whoever has proved who they are is let go.
+    let lift = operation::lift(w.ctx(), Rule::Velocity, None, None).expect("in force");
+    w.append(lift);
+    assert_eq!(charge(&mut w, 1).outcome, Outcome::Allow);
+    let again = operation::lift(w.ctx(), Rule::Velocity, None, None);
+    assert_eq!(again.expect_err("lifted"), Refusal::NoEffect(Rule::Velocity));
+    replays(&w);
+}
+
+#[test]
+fn what_is_observed_is_told_and_not_held_off() {
+    let mut w = world("velocity = 'observe', cost_maximum = 'observe', key_spend = 'observe'", "p");
+    let effect = cells(&mut w, &[250, 250, 250, 150]).expect("an effect is recorded");
+    assert_eq!(effect.limit, 200);
+    charge(&mut w, 200);
+    let decision = w.ask(&ask("chat", &[("tokens", 6_000)]).on_path("key:k").now());
+    assert_eq!(decision.outcome, Outcome::Allow);
+    let observed: Vec<String> = decision
+        .visits
+        .iter()
+        .filter(|v| v.verdict == Verdict::Observed)
+        .map(|v| v.name.to_string())
+        .collect();
+    assert_eq!(observed, ["abuse.cost_maximum", "abuse.velocity", "abuse.key_spend"]);
+    replays(&w);
+}
+
+#[test]
+fn a_ceiling_holds_whatever_the_peak() {
+    let text = CATALOG.replace("RULES", "velocity = 'enforce'");
+    let mut w = World::new(
+        &text.replace("velocity_floor = 100", "velocity_floor = 100\nvelocity_ceiling = 300"),
+        "p",
+    );
+    w.grant("1000000", Category::Promotional);
+    assert_eq!(charge(&mut w, 200).outcome, Outcome::Allow);
+    denied(&charge(&mut w, 101), Reason::Velocity);
+    assert_eq!(charge(&mut w, 100).outcome, Outcome::Allow);
+}
+
+#[test]
+fn one_request_costs_at_most_the_plans_maximum() {
+    let mut w = world("cost_maximum = 'enforce'", "p");
+    denied(&charge(&mut w, 5_001), Reason::CostMaximum);
+    assert_eq!(charge(&mut w, 5_000).outcome, Outcome::Allow);
+    // Accepting less, a caller gets the maximum.
+    let decision = w.ask(&ask("chat", &[("tokens", 9_000)]).at_least("tokens", 100));
+    assert_eq!((decision.outcome, decision.price), (Outcome::Partial, credits("5")));
+}
+
+#[test]
+fn expired_holds_halve_what_may_be_open() {
+    let mut w = world("holds = 'enforce'", "p");
+    let fill = |w: &mut World, n: usize| {
+        for _ in 0..n {
+            assert_eq!(w.hold("chat", &[("tokens", 1)]).outcome, Outcome::Allow);
+        }
+        denied(&w.hold("chat", &[("tokens", 1)]), Reason::HoldsLimit);
+    };
+    fill(&mut w, 8);
+    let end = |w: &mut World, expires: bool| {
+        let hold = w.account.holds.first().expect("open").id;
+        if expires {
+            w.now = w.now.max(w.account.hold(hold).expect("open").terms.deadline);
+            let draft = operation::expire_hold(w.ctx(), hold).expect("expires");
+            w.append(draft);
+        } else {
+            w.settle(hold.0, &[("tokens", 1)]).expect("settles");
+        }
+        act(w)
+    };
+    // 15 settled and 4 expired of 19 are too few to judge by; the fifth of 20 is a quarter.
+    for _ in 0..8 {
+        assert_eq!(end(&mut w, false), None);
+    }
+    for _ in 0..7 {
+        w.hold("chat", &[("tokens", 1)]);
+        assert_eq!(end(&mut w, false), None);
+    }
+    for i in 0..5 {
+        w.hold("chat", &[("tokens", 1)]);
+        let effect = end(&mut w, true);
+        assert_eq!(effect.as_ref().map(|e| e.limit), (i == 4).then_some(4), "{i}");
+        assert!(effect.is_none_or(|e| e.figure.abs_diff(250_000) < 100), "a quarter, in millionths");
+    }
+    fill(&mut w, 4);
+    // Twenty clean settles give one back.
+    for i in 0..20 {
+        let open = w.hold("chat", &[("tokens", 1)]).outcome;
+        assert_eq!(open, Outcome::Deny, "{i}");
+        assert_eq!(end(&mut w, false), None);
+        w.hold("chat", &[("tokens", 1)]);
+    }
+    assert_eq!(w.account.holds.len(), 4);
+    assert_eq!(w.hold("chat", &[("tokens", 1)]).outcome, Outcome::Allow, "the fifth");
+    replays(&w);
+}
+
+#[test]
+fn holds_set_aside_a_part_of_the_balance() {
+    let mut w = World::new(&CATALOG.replace("RULES", "holds = 'enforce'"), "p");
+    w.grant("10", Category::Promotional);
+    // The first hold always may: 9 of 10.
+    assert_eq!(w.hold("chat", &[("tokens", 9_000)]).outcome, Outcome::Allow);
+    denied(&w.hold("chat", &[("tokens", 1)]), Reason::HeldShare);
+    let first = w.account.holds.first().expect("a hold").id;
+    w.settle(first.0, &[]).expect("settles");
+    assert_eq!(w.hold("chat", &[("tokens", 3_000)]).outcome, Outcome::Allow);
+    assert_eq!(w.hold("chat", &[("tokens", 2_000)]).outcome, Outcome::Allow, "half of 10");
+    denied(&w.hold("chat", &[("tokens", 1)]), Reason::HeldShare);
+    assert_eq!(charge(&mut w, 1_000).outcome, Outcome::Allow, "it is about holds alone");
+    replays(&w);
+}
+
+/// The floor at first; then ten times what 95 of 100 hours with use did not pass.
+#[test]
+fn a_key_spends_what_its_week_allows() {
+    let mut w = world("key_spend = 'enforce'", "p");
+    let spend =
+        |w: &mut World, tokens: u64| w.ask(&ask("chat", &[("tokens", tokens)]).on_path("key:k").now());
+    assert_eq!(spend(&mut w, 1_000).outcome, Outcome::Allow, "one credit is the floor");
+    let decision = spend(&mut w, 1);
+    denied(&decision, Reason::KeySpend);
+    assert_eq!(decision.unblock.and_then(|u| u.at), Some(at("2026-06-01T13:00:00Z")));
+    assert_eq!(charge(&mut w, 5_000).outcome, Outcome::Allow, "no other key is touched");
+    w.pass("1h");
+    // One hour with one credit: ten are allowed now.
+    assert_eq!(spend(&mut w, 4_000).outcome, Outcome::Allow);
+    assert_eq!(spend(&mut w, 4_000).outcome, Outcome::Allow);
+    denied(&spend(&mut w, 2_001), Reason::KeySpend);
+    // What a hold sets aside counts until it is settled, then what was used does.
+    assert_eq!(w.ask(&ask("chat", &[("tokens", 2_000)]).on_path("key:k")).outcome, Outcome::Allow);
+    let hold = w.account.seq;
+    denied(&spend(&mut w, 1_000), Reason::KeySpend);
+    w.settle(hold, &[("tokens", 500)]).expect("settles");
+    assert_eq!(spend(&mut w, 1_500).outcome, Outcome::Allow);
+    // After eight days nothing is remembered of it.
+    w.pass("192h");
+    denied(&spend(&mut w, 1_001), Reason::KeySpend);
+    // By hand.
+    w.settings(|s| {
+        s.segments.push(headworks_core::account::SegmentSettings {
+            segment: "key:k".parse().expect("a segment"),
+            suspended: false,
+            consent: None,
+            pool_cap: None,
+            hourly_cap: Some(credits("3")),
+        });
+    });
+    assert_eq!(spend(&mut w, 3_000).outcome, Outcome::Allow);
+    denied(&spend(&mut w, 1), Reason::KeySpend);
+    replays(&w);
+}
+
+/// Nearest rank, as in Hyndman and Fan's definition 1: of 20 values the 19th.
+#[test]
+fn p95_is_the_nearest_rank() {
+    use headworks_core::abuse::habit::{Habit, HabitKind};
+    let mut habit = Habit::new(HabitKind::Spend, at("2026-06-01T00:00:00Z"));
+    habit.hours = (1..=20).map(|i| (i, i * 10)).collect();
+    assert_eq!(habit.p95(), 190);
+    habit.hours = vec![(1, 7)];
+    assert_eq!(habit.p95(), 7);
+    habit.hours.clear();
+    assert_eq!(habit.p95(), 0);
+}
+
+#[test]
+fn growth_beyond_half_a_quarter_is_demoted() {
+    use headworks_core::capacity::Offer;
+    let mut w = world("ramp = 'enforce'", "p");
+    let offer = Offer {
+        pool: name("gpu"),
+        class: name("default"),
+        fits: true,
+        used: 0,
+        cost: 1,
+        in_flight: 0,
+        revocable: false,
+        too_large: false,
+        at: None,
+    };
+    let served = |w: &mut World, tokens: u64| -> Vec<Verdict> {
+        let ask = ask("chat", &[("tokens", tokens)]).now();
+        let is_demoted = operation::is_demoted(w.ctx(), &ask).expect("known");
+        let offers = [offer.clone()];
+        let decided = operation::authorize(Context { offers: &offers, ..w.ctx() }, &ask).expect("decides");
+        let decision = w.fold(decided);
+        assert_eq!(decision.outcome, Outcome::Allow, "nobody is refused");
+        let of_rule = decision.visits.iter().filter(|v| v.place == Place::Abuse).map(|v| v.verdict);
+        let verdicts: Vec<_> = of_rule.collect();
+        assert_eq!(verdicts.contains(&Verdict::Demoted), is_demoted);
+        verdicts
+    };
+    // The floor of 1,000; 1,500 in the next quarter; 2,250 in the one after.
+    for allowed in [1_000, 1_500, 2_250] {
+        assert_eq!(served(&mut w, allowed), [Verdict::Passed], "{allowed}");
+        assert_eq!(served(&mut w, 1), [Verdict::Demoted], "{allowed}");
+        w.pass("15m");
+    }
+    // A pause does not make it start over: the day's peak is free.
+    w.pass("20h");
+    assert_eq!(served(&mut w, 2_250), [Verdict::Passed]);
+    assert_eq!(served(&mut w, 1), [Verdict::Demoted]);
+    w.pass("49h");
+    assert_eq!(served(&mut w, 1_001), [Verdict::Demoted], "after a day the floor");
+    // A feature without a pool has no class to be demoted from.
+    assert_eq!(charge(&mut w, 4_000).outcome, Outcome::Allow);
+    replays(&w);
+}
+
+#[test]
+fn members_past_the_number_are_counted_together() {
+    let mut w = world("sub_keys = 'enforce'", "users");
+    let ask_as = |w: &mut World, user: &str, tokens: u64| {
+        let ask = ask("chat", &[("tokens", tokens)]).on_path(&format!("user:{user}"));
+        let ready = operation::prepared(w.ctx(), &ask).expect("known").into_owned();
+        (w.ask(&ready).outcome, ready.request.path.to_string())
+    };
+    for user in ["a", "b", "c"] {
+        assert_eq!(ask_as(&mut w, user, 100), (Outcome::Allow, format!("user:{user}")));
+    }
+    for user in 0..50 {
+        let expected = if user < 3 { Outcome::Allow } else { Outcome::Deny };
+        assert_eq!(ask_as(&mut w, &format!("x{user}"), 100), (expected, "user:other".to_owned()), "{user}");
+    }
+    assert_eq!(ask_as(&mut w, "a", 200), (Outcome::Allow, "user:a".to_owned()), "who was there stays");
+    assert_eq!(w.account.windows.len(), 4, "fifty names have one counter");
+    // When the hour is over there is room again.
+    w.pass("1h");
+    assert_eq!(ask_as(&mut w, "new", 100), (Outcome::Allow, "user:new".to_owned()));
+    replays(&w);
+}
+
+/// A meter that the request leaves out is held at the feature's estimate, at most what the smallest guard ever lets through.
+#[test]
+fn what_is_left_out_has_an_estimate() {
+    let w = world("velocity = 'off'", "users");
+    let held = |list: &[(&str, u64)]| {
+        let ask = ask("gift", list);
+        let ready = operation::prepared(w.ctx(), &ask).expect("known").into_owned();
+        ready.request.quantities.iter().find(|(m, _)| m.as_str() == "tokens").map(|(_, n)| *n)
+    };
+    assert_eq!(held(&[]), Some(300), "1000, cut to the 300 of the guard `each`");
+    assert_eq!(held(&[("tokens", 2)]), Some(2));
+    let now = ask("gift", &[]).now();
+    assert!(
+        operation::prepared(w.ctx(), &now).expect("known").request.quantities.is_empty(),
+        "use is not guessed"
+    );
+}
+
+#[test]
+fn a_shared_key_has_few_holds() {
+    let mut w = world("sharing = 'enforce'", "p");
+    assert!(operation::share_key(w.ctx(), &name("k"), 4).is_none(), "four networks are allowed");
+    let draft = operation::share_key(w.ctx(), &name("k"), 5).expect("five are not");
+    w.append(draft);
+    assert!(operation::share_key(w.ctx(), &name("k"), 6).is_none(), "it is in force");
+    let by = |w: &mut World, key: &str| w.ask(&ask("chat", &[("tokens", 1)]).on_path(&format!("key:{key}")));
+    assert_eq!(by(&mut w, "k").outcome, Outcome::Allow);
+    denied(&by(&mut w, "k"), Reason::SharedKey);
+    assert_eq!(by(&mut w, "l").outcome, Outcome::Allow, "other keys are untouched");
+    w.now = w.account.effects(w.now).next().expect("in force").until;
+    assert_eq!(by(&mut w, "k").outcome, Outcome::Allow, "an effect ends by itself");
+    replays(&w);
+}
+
+/// Bursts of 1,000,000 at level 3 are 125,000; what fits an empty bucket passes once it is empty.
+#[test]
+fn the_penalty_box_makes_bursts_smaller() {
+    let mut w = world("penalty = 'enforce'", "p");
+    let charge_at = |w: &mut World, penalty: u8, tokens: u64| {
+        let ask = ask("chat", &[("tokens", tokens)]).now();
+        let decided = operation::authorize(Context { penalty, ..w.ctx() }, &ask).expect("decides");
+        w.fold(decided)
+    };
+    assert_eq!(charge_at(&mut w, 3, 125_000).outcome, Outcome::Allow);
+    let decision = charge_at(&mut w, 3, 1);
+    denied(&decision, Reason::Penalty);
+    let told = decision.unblock.and_then(|u| u.at).expect("an instant");
+    assert_eq!(charge_at(&mut w, 0, 1).outcome, Outcome::Allow, "nobody else is touched");
+    w.now = told.after(Span::from_micros(10));
+    assert_eq!(charge_at(&mut w, 3, 1).outcome, Outcome::Allow, "the instant told is the one");
+    w.pass("10s");
+    assert_eq!(charge_at(&mut w, 3, 900_000).outcome, Outcome::Allow);
+    replays(&w);
+}
+
+/// Level ⌊log₂(1 + score / 16)⌋: 16 points are level 1, 48 level 2, 112 level 3, 240 level 4.
+#[test]
+fn the_score_decays() {
+    let now = at("2026-06-01T12:00:00Z");
+    let mut score = Score::default();
+    let mut levels = Vec::new();
+    for _ in 0..24 {
+        score.add(Misdeed::ForgedWebhook, now);
+        levels.push(score.level(now));
+    }
+    let first = |level: u8| levels.iter().position(|l| *l == level).map(|i| (i + 1) * 10);
+    assert_eq!([first(1), first(2), first(3), first(4)], [Some(20), Some(50), Some(120), Some(240)]);
+    let later = |minutes: u64| now.after(Span::from_secs(minutes * 60));
+    assert_eq!(score.milli(later(10)), 120_000);
+    assert_eq!(score.milli(later(20)), 60_000);
+    assert_eq!(score.milli(later(15)), 90_000, "straight lines between");
+    assert_eq!([score.level(later(10)), score.level(later(40))], [3, 0]);
+
+    let mut score = Score::default();
+    for i in 0..10 {
+        score.refused(None, now.after(Span::from_secs(i)));
+    }
+    assert_eq!(
+        score.milli(now.after(Span::from_secs(9))),
+        1_000,
+        "ten refusals in ten seconds are one point"
+    );
+    let mut score = Score::default();
+    for i in 0..100 {
+        let t = now.after(Span::from_secs(i * 2));
+        score.refused(Some(t.after(Span::from_secs(1))), t);
+    }
+    assert_eq!(score.milli(now), 0, "who comes back when told, slowly, is never penalised");
+    score.refused(Some(now.after(Span::from_secs(3_600))), now.after(Span::from_secs(300)));
+    score.refused(None, now.after(Span::from_secs(301)));
+    assert_eq!(score.milli(now.after(Span::from_secs(301))), 1_000, "who retries early is");
+}
+
+fn digest(i: u64) -> u64 {
+    let hash = blake3::hash(&i.to_be_bytes());
+    hash.as_bytes().iter().take(8).fold(0, |n, b| (n << 8) | u64::from(*b))
+}
+
+#[test]
+fn networks_are_counted_within_their_error() {
+    for n in [0_u64, 1, 2, 5, 8, 33, 129, 300, 1_025, 20_000, 1_000_000] {
+        let mut distinct = Distinct::default();
+        for i in 0..n {
+            distinct.add(digest(i));
+            distinct.add(digest(i / 2));
+        }
+        let error = distinct.count().abs_diff(n);
+        // Three standard errors of 6.5 %, and one at the small end.
+        assert!(error * 100 <= n * 20 + 100, "{n}: {}", distinct.count());
+    }
+}
+
+#[test]
+fn counts_are_never_too_small() {
+    let mut counts = Counts::default();
+    for round in 1..=3_u32 {
+        for i in 0..50_000 {
+            counts.add(digest(i));
+        }
+        assert!((0..50_000).all(|i| counts.count(digest(i)) >= round));
+    }
+    // 150,000 in rows of 65,536: hardly anybody unseen has been counted more than the mean of a cell.
+    let seen = (1_000_000..1_001_000).filter(|i| counts.count(digest(*i)) > 6).count();
+    assert!(seen <= 10, "{seen} of 1000");
+}
+
+#[test]
+fn trust_follows_the_ledger() {
+    let mut w = World::new(&CATALOG.replace("RULES", "holds = 'enforce'"), "p");
+    let tier = |w: &World| w.catalog.abuse.tier_of(&w.account, w.now);
+    assert_eq!(tier(&w), Tier::Anonymous);
+    w.grant("5", Category::Free);
+    assert_eq!(tier(&w), Tier::Anonymous, "what is given proves nothing");
+    w.grant("5", Category::Purchased);
+    assert_eq!(tier(&w), Tier::Paid);
+    w.pass("335h");
+    assert_eq!(tier(&w), Tier::Paid);
+    w.pass("2h");
+    assert_eq!(tier(&w), Tier::Established);
+    w.append(operation::dispute(None));
+    assert_eq!(tier(&w), Tier::Paid, "a dispute begins the fourteen days anew");
+    w.settings(|s| s.tier = Some(Tier::Contract));
+    assert_eq!(tier(&w), Tier::Contract);
+    replays(&w);
+}
+
+/// One free grant for each identity in 90 days, 12 credits a day for all.
+#[test]
+fn an_identity_has_one_free_grant() {
+    let now = at("2026-06-01T12:00:00Z");
+    let apply = |log: &mut Account, draft: operation::Draft, now: Instant| {
+        let record = draft.into_record(log, now, None, None);
+        log.apply_bytes(&record.to_bytes()).expect("folds");
+    };
+    let mut identity = Account::empty(name("_identity"));
+    let claim =
+        |identity: &Account, now| operation::claim_free_grant(identity, &name("acme"), credits("5"), now);
+    let draft = claim(&identity, now).expect("the first");
+    apply(&mut identity, draft, now);
+    let again = now.after(Span::from_secs(90 * 86_400));
+    assert_eq!(claim(&identity, now.after(Span::from_secs(60))), Err(Refusal::FreeGrantTooSoon(again)));
+    assert!(claim(&identity, again).is_ok());
+
+    let mut budget = Account::empty(name("_trial"));
+    let draw = |budget: &Account, amount, now| {
+        operation::draw_trial_budget(budget, &name("acme"), credits(amount), credits("12"), now)
+    };
+    for amount in ["5", "7"] {
+        let draft = draw(&budget, amount, now).expect("within the budget");
+        apply(&mut budget, draft, now);
+    }
+    let tomorrow = at("2026-06-02T00:00:00Z");
+    assert_eq!(draw(&budget, "0.1", now), Err(Refusal::TrialBudgetSpent(tomorrow)));
+    assert!(draw(&budget, "12", tomorrow).is_ok());
+}
+
+#[test]
+fn rules_that_are_off_leave_no_trace() {
+    let mut w = world("velocity = 'off'", "p");
+    for _ in 0..30 {
+        charge(&mut w, 5_000);
+        assert_eq!(act(&mut w), None);
+        w.pass("10s");
+    }
+    w.hold("chat", &[("tokens", 1)]);
+    assert!(w.account.windows.iter().all(|window| !window.name.as_str().starts_with("abuse.")));
+    assert!(w.log.iter().all(|r| !format!("{r:?}").contains("abuse.")));
+    assert_eq!(w.account.extras().watched, None);
+}
+
+/// A catalog that is wrong says where.
+#[test]
+fn a_wrong_catalog_says_where() {
+    let wrong = |from: &str, to: &str| {
+        let text = CATALOG.replace("RULES", "").replace(from, to);
+        headworks_core::catalog::Catalog::parse(&text, headworks_core::catalog::Format::Toml)
+            .expect_err("wrong")
+            .to_string()
+    };
+    let told = wrong("holds = 8", "holds = 0");
+    assert!(told.contains("abuse.tiers.anonymous.holds") && told.contains("write 1 or more"), "{told}");
+    assert!(wrong("cost = { tokens = 1 }", "cost = { token = 1 }").contains("there is no meter `token`"));
+    assert!(wrong("name = \"rate\"", "name = \"abuse.rate\"").contains("kept for abuse rules"));
+    assert!(wrong("rules = {  }", "rules = { speed = 'enforce' }").contains("speed"));
+    assert!(wrong("held_percent = 50", "held_percent = 101").contains("1 to 100"));
+    assert!(
+        wrong("estimate = { tokens = 1000 }", "estimate = { words = 1 }").contains("no meter of the feature")
+    );
+}
