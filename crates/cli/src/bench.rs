@@ -11,7 +11,7 @@ use headworks_core::catalog::{Catalog, Format};
 use headworks_core::ledger::{Category, HoldId};
 use headworks_core::name::{Label, Name, Path as AccountPath};
 use headworks_core::operation::{Authorize, NewGrant, Request};
-use headworks_engine::{Answer, Clock, Effect, Engine, Idempotency, Limits};
+use headworks_engine::{Answer, Caller, Clock, Effect, Engine, Idempotency, Limits};
 use headworks_server::{ServeOptions, Serving, serve};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::{replay, what_if};
@@ -194,7 +194,8 @@ async fn drive(
         let at = usize::try_from(next(&mut random) % u64::from(accounts))?;
         let Some(name) = names.get(at) else { continue };
         n += 1;
-        let answer = engine.authorize(name, (&key(&format!("{lane}-{n}"))?, None), &ask, None).await?;
+        let answer =
+            engine.authorize(name, (&key(&format!("{lane}-{n}"))?, None), &ask, Caller::default()).await?;
         let Some(hold) = hold_of(&answer) else {
             return Err("an authorize was not allowed".into());
         };

@@ -1,10 +1,11 @@
 //! The commands that call the API, one for each call.
 
+use std::collections::BTreeMap;
 use std::path::Path as File;
 use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::name::{Label, Name};
+use headworks_core::name::{Label, Name, Segment};
 use headworks_engine::{Clock, Idempotency, Limits};
 use headworks_server::new_secret;
 use headworks_wire as wire;
@@ -118,7 +119,7 @@ pub(crate) fn new_key() -> Result<String, getrandom::Error> {
 }
 
 /// The key of a request: the caller's, or a new one that is told, so that a retry can use it.
-fn key_of(argument: KeyArgument) -> Result<Label, Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) fn key_of(argument: KeyArgument) -> Result<Label, Box<dyn std::error::Error + Send + Sync>> {
     if let Some(key) = argument.key {
         return Ok(key);
     }
@@ -140,6 +141,7 @@ fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeReques
         consent,
         life: a.life,
         max_wait: a.max_wait,
+        source: a.source,
         idempotency_key: key,
     }
 }
@@ -277,9 +279,10 @@ async fn account(
 ) -> Result<(&'static str, Value), Box<dyn std::error::Error + Send + Sync>> {
     let at = |account: &str, rest: &str| format!("/v1/accounts/{account}{rest}");
     Ok(match command {
-        AccountCommand::Open { account, plan, consent, billing_anchor } => {
+        AccountCommand::Open { account, plan, consent, billing_anchor, tier } => {
             let ask = wire::OpenAccountRequest {
                 capacity: None,
+                tier,
                 id: account,
                 plan,
                 consent,
@@ -289,14 +292,30 @@ async fn account(
             };
             ("account", client.post("/v1/accounts", None, &ask).await?)
         }
-        AccountCommand::Change { account, plan, suspended, consent, pool_caps, reason, key } => {
-            let cap =
-                |cap| Some(wire::SegmentSettings { pool_cap: Some(cap), ..wire::SegmentSettings::default() });
+        AccountCommand::Change {
+            account,
+            plan,
+            suspended,
+            consent,
+            pool_caps,
+            hourly_caps,
+            tier,
+            reason,
+            key,
+        } => {
+            let mut segments: BTreeMap<Segment, Option<wire::SegmentSettings>> = BTreeMap::new();
+            for (segment, credits) in pool_caps {
+                segments.entry(segment).or_default().get_or_insert_default().pool_cap = Some(credits);
+            }
+            for (segment, credits) in hourly_caps {
+                segments.entry(segment).or_default().get_or_insert_default().hourly_cap = Some(credits);
+            }
             let ask = wire::ChangeAccountRequest {
                 plan,
                 suspended,
                 consent,
-                segments: pool_caps.into_iter().map(|(segment, credits)| (segment, cap(credits))).collect(),
+                segments,
+                tier: tier.map(Some),
                 reason,
                 idempotency_key: Some(key_of(key)?),
                 ..wire::ChangeAccountRequest::default()
@@ -312,6 +331,16 @@ async fn account(
         AccountCommand::Balances { account, at: moment } => {
             let query = moment.map_or_else(String::new, |instant| format!("?at={instant}"));
             ("balances", client.get(&at(&account, &format!("/balances{query}"))).await?)
+        }
+        AccountCommand::Conduct { account } => ("conduct", client.get(&at(&account, "/conduct")).await?),
+        AccountCommand::Lift { account, rule, of_key, reason, key } => {
+            let ask = wire::LiftRequest { rule, key: of_key, reason, idempotency_key: Some(key_of(key)?) };
+            ("conduct", client.post(&at(&account, "/conduct/lift"), None, &ask).await?)
+        }
+        AccountCommand::Report { account, signal, of_key, reason, key } => {
+            let idempotency_key = Some(key_of(key)?);
+            let ask = wire::SignalRequest { signal, key: of_key, reason, idempotency_key };
+            ("signal", client.post(&at(&account, "/signals"), None, &ask).await?)
         }
         AccountCommand::Windows { account } => ("windows", client.get(&at(&account, "/windows")).await?),
         AccountCommand::Holds { account } => ("holds", client.get(&at(&account, "/holds")).await?),

@@ -127,7 +127,6 @@ impl Client {
         self.call(Method::POST, path, key, Some(body)).await
     }
 
-    /// Gets what a route shows.
     /// A GET whose answer is text.
     pub(crate) async fn text(&mut self, path: &str) -> Result<String, CallError> {
         let (status, body) = self.send(Method::GET, path, None, "application/json", Vec::new()).await?;
@@ -137,6 +136,7 @@ impl Client {
         read::<serde_json::Value>(status, &body).map(|answer| answer.to_string())
     }
 
+    /// Gets what a route shows.
     pub(crate) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, CallError> {
         self.call(Method::GET, path, None, None::<&()>).await
     }

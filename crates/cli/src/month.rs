@@ -14,7 +14,7 @@ use headworks_core::name::{Label, Name, Path};
 use headworks_core::operation::{Authorize, NewGrant, Refusal, Request};
 use headworks_core::statement::{Cause, Statement};
 use headworks_core::time::{Every, Instant, Span};
-use headworks_engine::{Clock, Engine, EngineError, Limits};
+use headworks_engine::{Caller, Clock, Engine, EngineError, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::what_if;
 use headworks_store::{Embedded, Options, Store};
@@ -109,7 +109,7 @@ async fn one(engine: &Engine, account: &Name, n: usize, traced: &Traced) -> Resu
         settle_now: false,
     };
     let key = key(&format!("r{n}"))?;
-    let answer = engine.authorize(account, (&key, None), &ask, None).await?;
+    let answer = engine.authorize(account, (&key, None), &ask, Caller::default()).await?;
     let Some(hold) = hold_of(&answer) else { return Ok(false) };
     if n.is_multiple_of(50) {
         // Its client is gone: the hold expires by itself.

@@ -9,8 +9,9 @@ use hyper::Method;
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::arguments::PoolsCommand;
-use crate::client::{Client, read};
+use crate::arguments::{KeyArgument, PoolsCommand};
+use crate::calls::key_of;
+use crate::client::Client;
 use crate::print;
 
 pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: bool) -> Outcome {
@@ -31,11 +32,11 @@ pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: boo
                     Some(u8::try_from(floor).map_err(|_| "a percentage is 0 to 100")?);
             }
             let change = wire::PoolChange { rate, in_flight, classes, reason };
-            put(client, &pool, &change, key.key.as_ref().map(ToString::to_string).as_deref()).await?
+            put(client, &pool, &change, key).await?
         }
         PoolsCommand::Reset { pool, reason, key } => {
             let change = wire::PoolChange { reason, ..wire::PoolChange::default() };
-            put(client, &pool, &change, key.key.as_ref().map(ToString::to_string).as_deref()).await?
+            put(client, &pool, &change, key).await?
         }
     };
     if as_json {
@@ -54,20 +55,10 @@ async fn put(
     client: &mut Client,
     pool: &Name,
     change: &wire::PoolChange,
-    key: Option<&str>,
+    key: KeyArgument,
 ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-    let own;
-    let key = match key {
-        Some(key) => key,
-        None => {
-            own = crate::calls::new_key()?;
-            &own
-        }
-    };
-    let body = serde_json::to_vec(change)?;
-    let path = format!("/v1/pools/{pool}");
-    let (status, answer) = client.send(Method::PUT, &path, Some(key), "application/json", body).await?;
-    Ok(read(status, &answer)?)
+    let key = key_of(key)?;
+    Ok(client.call(Method::PUT, &format!("/v1/pools/{pool}"), Some(key.as_str()), Some(change)).await?)
 }
 
 fn show(pools: &[wire::Pool]) {

@@ -19,6 +19,8 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "charge" => typed(answer).map(|c| charge(&c)),
         "balances" => typed(answer).map(|b| balances(&b)),
         "windows" => typed(answer).map(|w| windows(&w)),
+        "conduct" => typed(answer).map(|c| conduct(&c)),
+        "signal" => Some("noted".to_owned()),
         "change" => typed(answer).map(|c| change(&c)),
         "what_if" => typed(answer).map(|w| crate::ledger::show_what_if(&w)),
         "pass" => typed(answer).map(|p| crate::ledger::show_pass(&p)),
@@ -191,6 +193,34 @@ fn balances(b: &wire::Balances) -> String {
         .collect();
     if !grants.is_empty() {
         let _ = write!(out, "grants, in burn order:\n{}", table(&grants, &[]));
+    }
+    out
+}
+
+fn conduct(c: &wire::Conduct) -> String {
+    let expired = format!("{}.{:02}", c.expired_millionths / 10_000, c.expired_millionths / 100 % 100);
+    let mut out = format!("tier {}, {expired} % of holds expired\n", c.tier.as_str());
+    let titles = ["effect", "key", "mode", "limit", "measured", "against", "until"].map(str::to_owned);
+    let mut rows = vec![titles.to_vec()];
+    for effect in &c.effects {
+        rows.push(vec![
+            effect.rule.as_str().to_owned(),
+            effect.key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            effect.mode.as_str().to_owned(),
+            effect.limit.to_string(),
+            effect.figure.to_string(),
+            effect.reference.to_string(),
+            effect.until.to_string(),
+        ]);
+    }
+    if !c.effects.is_empty() {
+        out += &table(&rows, &[false, false, false, true, true, true]);
+    }
+    for penalty in &c.penalties {
+        let key =
+            penalty.key.as_ref().map_or_else(|| "requests without a key".to_owned(), ToString::to_string);
+        let points = penalty.score_milli / 1_000;
+        out += &format!("penalty box: {key}, {points} points, level {}\n", penalty.level);
     }
     out
 }

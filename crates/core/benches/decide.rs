@@ -135,7 +135,10 @@ fn main() {
                 &format!("decide, {what}, {of}"),
                 accounts,
                 |account| {
-                    operation::decide(Context { account, catalog: &catalog, now, offers }, black_box(&ask))
+                    operation::decide(
+                        Context { account, catalog: &catalog, now, offers, penalty: 0 },
+                        black_box(&ask),
+                    )
                 },
                 |decision| assert!(decision.is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed"),
             );

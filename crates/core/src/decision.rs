@@ -274,6 +274,12 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// Whether what it counted is corrected when a hold ends. How fast somebody asks is not.
+    #[must_use]
+    pub fn is_given_back(&self) -> bool {
+        self.terms.is_some() && self.basis != Basis::None
+    }
+
     /// The value after the decision.
     #[must_use]
     pub fn after(&self) -> i64 {

@@ -12,6 +12,7 @@ use headworks_core::ledger::{Denial, Denials, IndexKey, Key};
 use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
+use crate::callers::Callers;
 use crate::capacity::Seats;
 use crate::commit::Ticket;
 
@@ -66,6 +67,8 @@ pub(crate) struct Slot {
     pub(crate) denials: Option<Box<DenialLog>>,
     /// Its seats in capacity pools.
     pub(crate) seats: Seats,
+    /// What is remembered of its callers.
+    pub(crate) callers: Option<Box<Callers>>,
 }
 
 impl Slot {
@@ -79,6 +82,7 @@ impl Slot {
             wakes_at: Instant::NEVER,
             denials: None,
             seats: Seats::default(),
+            callers: None,
         }
     }
 
@@ -94,9 +98,10 @@ impl Slot {
         self.account.tick(now).max(after_last)
     }
 
-    fn is_idle(&self, durable: Ticket) -> bool {
+    fn is_idle(&self, durable: Ticket, now: Instant) -> bool {
         let unwritten = self.denials.as_ref().is_some_and(|d| d.unwritten.is_some());
-        !self.dirty && self.ticket <= durable && !unwritten && self.seats.are_empty()
+        let remembered = self.callers.as_ref().is_some_and(|w| !w.is_over(now));
+        !self.dirty && self.ticket <= durable && !unwritten && self.seats.are_empty() && !remembered
     }
 }
 
@@ -128,7 +133,7 @@ impl Pending {
 
 impl Shard {
     /// Makes room for one more account; `false` when every slot is needed.
-    pub(crate) fn make_room(&mut self, max: usize, durable: impl FnOnce() -> Ticket) -> bool {
+    pub(crate) fn make_room(&mut self, max: usize, now: Instant, durable: impl FnOnce() -> Ticket) -> bool {
         if self.slots.len() < max {
             return true;
         }
@@ -138,7 +143,7 @@ impl Shard {
         let target = max - max / 8;
         let mut over = self.slots.len() - target.min(self.slots.len());
         self.slots.retain(|_, slot| {
-            if over == 0 || !slot.is_idle(durable) {
+            if over == 0 || !slot.is_idle(durable, now) {
                 return true;
             }
             if std::mem::take(&mut slot.used) {
@@ -150,7 +155,7 @@ impl Shard {
         });
         if self.slots.len() >= max && spared > 0 {
             self.slots.retain(|_, slot| {
-                let evict = over > 0 && slot.is_idle(durable);
+                let evict = over > 0 && slot.is_idle(durable, now);
                 over -= usize::from(evict);
                 !evict
             });

@@ -11,12 +11,14 @@ use headworks_core::catalog::{Catalog, WAIT_MAX};
 use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record, Webhook};
 use headworks_core::name::Name;
 use headworks_core::operation::{Context, Draft, ask_top_up, charge_of, cross, next_end};
+use headworks_core::replay::decision_of;
 use headworks_core::time::{Instant, Span};
 use headworks_store::{Batch, Store};
 
 use crate::administration::InForce;
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
 use crate::cache::{Cache, Pending, Shard, Slot};
+use crate::callers::{self, Callers};
 use crate::capacity::{Pools, Seats};
 use crate::clock::Clock;
 use crate::commit::{self, Commits, Committed, Ticket, Watch};
@@ -58,6 +60,8 @@ pub struct Engine {
     pub(crate) reconciler: Arc<Reconciler>,
     clock: Arc<Clock>,
     stats: Arc<Stats>,
+    /// Whose turn it is to claim a free grant.
+    pub(crate) claims: tokio::sync::Mutex<()>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     /// Longest a request waits for capacity.
     pub(crate) wait_max: Span,
@@ -91,6 +95,7 @@ pub(crate) struct Look<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) pending: &'a Pending,
     pub(crate) seats: &'a mut Seats,
+    pub(crate) callers: &'a mut Option<Box<Callers>>,
 }
 
 /// Where a record that happens at most once is.
@@ -158,6 +163,7 @@ impl Engine {
             reconciler: Arc::default(),
             clock,
             stats: Arc::default(),
+            claims: tokio::sync::Mutex::default(),
             threads: Mutex::default(),
             wait_max: limits.wait_max,
             is_standing,
@@ -331,8 +337,9 @@ impl Engine {
         let clock = self.clock.now();
         self.expire_due(pending, slot, catalog, clock)?;
         let now = slot.tick(clock);
-        let ctx = Context { account: &slot.account, catalog, now, offers: &[], penalty: 0 };
-        let step = decide(Look { ctx, engine: self, pending, seats: &mut slot.seats })?;
+        let Slot { account: state, seats, callers, .. } = slot;
+        let ctx = Context { account: state, catalog, now, offers: &[], penalty: 0 };
+        let step = decide(Look { ctx, engine: self, pending, seats, callers })?;
         let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
         match step {
             Step::Append(draft) if !draft.fits(&slot.account) => {
@@ -343,10 +350,13 @@ impl Engine {
                 self.count_decision(&record);
                 let ticket = self.append(pending, slot, &record)?;
                 self.alert(pending, slot)?;
+                self.begin_effects(pending, slot, catalog)?;
                 Ok(Next::Done(answer(Effect::Recorded(Box::new(record))), ticket))
             }
             Step::Deny(denial) => {
                 self.stats.decided(denial.decision.outcome, denial.decision.reason);
+                callers::note_refusal(&mut slot.callers, catalog, &denial);
+                self.begin_effects(pending, slot, catalog)?;
                 slot.denials.get_or_insert_default().push(key.cloned(), (*denial).clone());
                 self.timers.note_denial(&account);
                 Ok(Next::Done(answer(Effect::Denied(denial)), slot.ticket))
@@ -369,6 +379,9 @@ impl Engine {
         | Event::Charged(_, decision) = &record.event
         {
             self.stats.decided(decision.outcome, decision.reason);
+        }
+        if let Some(decision) = decision_of(&record.event) {
+            self.stats.observe(decision);
         }
         if let Some(excess) = charge_of(record).and_then(|c| c.excess.as_ref()) {
             let unpaid = excess.refunded.nano().saturating_add(excess.owed.nano());
@@ -431,7 +444,7 @@ impl Engine {
         if shard.slots.contains_key(account) {
             return Ok(());
         }
-        if !shard.make_room(self.cache.shard_max, || self.commits.durable()) {
+        if !shard.make_room(self.cache.shard_max, self.clock.now(), || self.commits.durable()) {
             self.timers.request_checkpoint();
             // Slots that wait for a checkpoint may take the cache to twice its size, no further.
             if shard.slots.len() >= self.cache.shard_max * 2 {
@@ -493,6 +506,7 @@ impl Engine {
                     slot.account.settle_wake();
                     slot.wakes_at = Instant::NEVER;
                     self.alert(pending, slot)?;
+                    self.begin_effects(pending, slot, catalog)?;
                 }
             }
         }
@@ -509,6 +523,24 @@ impl Engine {
             self.append(pending, slot, &record)?;
         }
         Ok(())
+    }
+
+    /// Writes effects of abuse rules that are due.
+    fn begin_effects(
+        &self,
+        pending: &mut Pending,
+        slot: &mut Slot,
+        catalog: &Catalog,
+    ) -> Result<(), EngineError> {
+        loop {
+            let now = slot.next_tick(self.clock.now());
+            let ctx = Context { account: &slot.account, catalog, now, offers: &[], penalty: 0 };
+            let Some(draft) = callers::due(&mut slot.callers, ctx) else { return Ok(()) };
+            slot.last_at = now;
+            let record = draft.into_record(&slot.account, now, None, None);
+            self.count_conduct(&record.event);
+            self.append(pending, slot, &record)?;
+        }
     }
 
     pub(crate) fn append(
@@ -553,6 +585,15 @@ impl Engine {
         self.view_at(account, Instant::default(), read).await
     }
 
+    /// As [`Self::view`], with what is remembered of the account's callers.
+    pub(crate) async fn view_with_callers<T>(
+        &self,
+        account: &Name,
+        read: impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.view_stored(account, Instant::default(), read).await
+    }
+
     /// Reads the state as it will count at an instant when nobody asks for anything until then: holds that have expired,
     /// grants that have begun or ended. An instant that has passed is now.
     ///
@@ -563,6 +604,15 @@ impl Engine {
         account: &Name,
         at: Instant,
         read: impl Fn(Context<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.view_stored(account, at, |ctx, _| read(ctx)).await
+    }
+
+    async fn view_stored<T>(
+        &self,
+        account: &Name,
+        at: Instant,
+        read: impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         loop {
             let (value, watch) = self.view_once(account, at, &read)?;
@@ -578,7 +628,7 @@ impl Engine {
         &self,
         account: &Name,
         at: Instant,
-        read: &impl Fn(Context<'_>) -> Result<T, EngineError>,
+        read: &impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
     ) -> Result<(T, Watch), EngineError> {
         let catalog = self.in_force.catalog.load();
         let mut shard = self.cache.lock(account);
@@ -594,13 +644,12 @@ impl Engine {
         let watch = self.commits.watch(slot.ticket, account);
         let now = slot.account.tick(until);
         if slot.account.wakes_at > now {
-            return Ok((
-                read(Context { account: &slot.account, catalog: &catalog, now, offers: &[], penalty: 0 })?,
-                watch,
-            ));
+            let ctx = Context { account: &slot.account, catalog: &catalog, now, offers: &[], penalty: 0 };
+            return Ok((read(ctx, slot.callers.as_deref())?, watch));
         }
         // What will have passed its deadline counts as ended, each at its own instant; the sweeper writes it when it does.
         let mut ahead = slot.account.clone();
+        let callers = slot.callers.clone();
         drop(shard);
         ahead.settle_wake();
         let mut steps = 0;
@@ -620,7 +669,8 @@ impl Engine {
             ahead.settle_wake();
         }
         let now = ahead.tick(until);
-        Ok((read(Context { account: &ahead, catalog: &catalog, now, offers: &[], penalty: 0 })?, watch))
+        let ctx = Context { account: &ahead, catalog: &catalog, now, offers: &[], penalty: 0 };
+        Ok((read(ctx, callers.as_deref())?, watch))
     }
 }
 

@@ -5,10 +5,12 @@
 mod administration;
 mod answer;
 mod cache;
+mod callers;
 pub mod capacity;
 mod clock;
 mod commit;
 mod engine;
+mod identity;
 mod keyring;
 mod maintenance;
 mod operations;
@@ -19,9 +21,11 @@ mod reprice;
 mod stats;
 
 pub use answer::{Answer, Effect, EngineError, Idempotency};
+pub use callers::{ConductView, Signal, network};
 pub use clock::Clock;
 pub use engine::{Engine, Limits};
 pub use keyring::Keyring;
+pub use operations::Caller;
 pub use reconciler::Pass;
 pub use reprice::{Difference, Reprice, Repriced};
 pub use stats::{Stats, StatsSnapshot};

@@ -1,25 +1,37 @@
 //! The engine's operations: each finds what it needs, lets the core decide, and stores the record.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::account::Settings;
 use headworks_core::amount::Credits;
 use headworks_core::decision::{Decision, Outcome};
 use headworks_core::ledger::{Denial, Event, GrantId, HoldId, IndexKey, Once, Operation, Record, Seq, Use};
-use headworks_core::name::{Label, Name};
+use headworks_core::name::{Label, Level, Name};
 use headworks_core::operation::{self, Authorize, Context, Decided, Extend, NewGrant, Quantities, Request};
 use headworks_core::replay::{History, closed_grants};
 use headworks_core::time::{Instant, Span};
 
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
+use crate::callers::{level, note_request};
 use crate::capacity::{Asked, Found as Room, Purpose};
 use crate::engine::{Engine, Found, Look, Step};
 
+/// What a caller says about a request besides what is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller {
+    /// How long to wait for capacity; `None`: as the class says.
+    pub max_wait: Option<Span>,
+    /// The address of the user.
+    pub source: Option<IpAddr>,
+}
+
 /// What a request asks a pool about.
-fn asked_of(ask: &Authorize) -> Asked<'_> {
+fn asked_of(ask: &Authorize, demoted: bool) -> Asked<'_> {
     let Request { feature, path, quantities, .. } = &ask.request;
     let purpose = if ask.settle_now { Purpose::Charge } else { Purpose::Hold };
-    Asked { feature, path, quantities, purpose }
+    Asked { feature, path, quantities, purpose, demoted }
 }
 
 /// Who asks, and under which key.
@@ -95,15 +107,14 @@ impl Engine {
     ///
     /// # Errors
     /// When the request names what is unknown, or the store fails. A denial is an answer.
-    ///
-    /// `max_wait`: how long to wait for capacity; `None`: as the class says.
     pub async fn authorize(
         &self,
         account: &Name,
         keyed: Keyed<'_>,
         ask: &Authorize,
-        max_wait: Option<Span>,
+        caller: Caller,
     ) -> Result<Answer, EngineError> {
+        let Caller { max_wait, source } = caller;
         let mut room = None;
         let mut may_wait = true;
         loop {
@@ -112,10 +123,13 @@ impl Engine {
             let answer = self
                 .mutate(account, Operation::Authorize, Some(keyed.0), keyed.1, |look| {
                     opened(&look)?;
-                    let asked = asked_of(ask);
+                    let ask = &*operation::prepared(look.ctx, ask)?;
+                    let penalty = note_request(look.callers, look.ctx, &ask.request.path, source);
+                    let asked = asked_of(ask, operation::is_demoted(look.ctx, ask)?);
                     let before = before.lock().unwrap_or_else(PoisonError::into_inner).take();
                     let found = self.in_force.pools.take(look.ctx, look.seats, &asked, before);
-                    let decided = operation::authorize(Context { offers: &found.offers, ..look.ctx }, ask)?;
+                    let decided =
+                        operation::authorize(Context { offers: &found.offers, penalty, ..look.ctx }, ask)?;
                     let wish = found
                         .close(&decided, look.ctx.account)
                         .filter(|wish| may_wait && max_wait.unwrap_or(wish.wait_max()) > Span::ZERO);
@@ -124,7 +138,11 @@ impl Engine {
                     *wished.lock().unwrap_or_else(PoisonError::into_inner) = wish;
                     Ok(step)
                 })
-                .await?;
+                .await;
+            if let Err(EngineError::KeyReused(..)) = &answer {
+                self.note_misdeed(account, ask.request.path.at(Level::Key), Misdeed::KeyConflict);
+            }
+            let answer = answer?;
             let wish = wished.into_inner().unwrap_or_else(PoisonError::into_inner);
             let wish = match (&answer.effect, wish) {
                 (Effect::Denied(denial), Some(wish)) if denial.decision.outcome == Outcome::Wait => wish,
@@ -146,9 +164,12 @@ impl Engine {
         account: &Name,
         ask: &Authorize,
     ) -> Result<(Instant, Use, Decision), EngineError> {
-        self.view(account, |ctx| {
-            let offers = self.in_force.pools.look(ctx, &asked_of(ask));
-            let (usage, decision) = operation::decide(Context { offers: &offers, ..ctx }, ask)?;
+        self.view_with_callers(account, |ctx, callers| {
+            let ask = &*operation::prepared(ctx, ask)?;
+            let penalty = level(callers, ctx, &ask.request.path);
+            let asked = asked_of(ask, operation::is_demoted(ctx, ask)?);
+            let offers = self.in_force.pools.look(ctx, &asked);
+            let (usage, decision) = operation::decide(Context { offers: &offers, penalty, ..ctx }, ask)?;
             Ok((ctx.now, usage.to_use(), decision))
         })
         .await
@@ -173,7 +194,13 @@ impl Engine {
             let found = match hold.and_then(|h| Some((h, h.terms.capacity.as_deref()?))) {
                 Some((hold, held)) if ask.quantities.iter().any(|(_, n)| *n > 0) => {
                     let (feature, path) = (&hold.usage.feature, &hold.usage.path);
-                    let asked = Asked { feature, path, quantities: &ask.quantities, purpose: Purpose::Grow };
+                    let asked = Asked {
+                        feature,
+                        path,
+                        quantities: &ask.quantities,
+                        purpose: Purpose::Grow,
+                        demoted: false,
+                    };
                     self.in_force.pools.grow(look.ctx, look.seats, held, &asked)
                 }
                 Some(_) | None => Room::default(),
@@ -259,6 +286,9 @@ impl Engine {
         self.mutate(account, Operation::Record, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
             let at = at.unwrap_or(look.ctx.now);
+            let folded = operation::folded(look.ctx, &request.path);
+            let folded = folded.map(|path| Request { path, ..request.clone() });
+            let request = folded.as_ref().unwrap_or(request);
             if look.ctx.now.since(at) > look.ctx.catalog.late_horizon {
                 return Ok(Step::Append(Box::new(operation::quarantine(look.ctx, request, at)?)));
             }
@@ -277,6 +307,7 @@ impl Engine {
         keyed: Keyed<'_>,
         new: &NewGrant,
     ) -> Result<Answer, EngineError> {
+        self.claim(account, keyed.0, new).await?;
         self.mutate(account, Operation::Grant, Some(keyed.0), keyed.1, |look| {
             opened(&look)?;
             Ok(Step::Append(Box::new(operation::grant(look.ctx, new)?)))

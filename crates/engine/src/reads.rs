@@ -1,7 +1,7 @@
 //! Reading stored records: logs, statements, denials, accounts.
 
 use headworks_core::amount::Credits;
-use headworks_core::ledger::{Denial, Event, IndexKey, Once, Record, SYSTEM, Seq};
+use headworks_core::ledger::{Denial, Event, IndexKey, Once, Record, Seq, is_internal};
 use headworks_core::name::Name;
 use headworks_core::statement::Statement;
 use headworks_core::time::Instant;
@@ -163,7 +163,7 @@ impl Engine {
     /// When the store fails.
     pub fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, EngineError> {
         let mut names = self.store.accounts(after, max.saturating_add(1))?;
-        names.retain(|name| name.as_str() != SYSTEM);
+        names.retain(|name| !is_internal(name));
         names.truncate(max);
         Ok(names)
     }

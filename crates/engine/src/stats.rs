@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use headworks_core::decision::Outcome;
+use headworks_core::abuse::Rule;
+use headworks_core::decision::{Decision, Outcome, Verdict};
 use headworks_core::reason::Reason;
 
 /// Live counters.
@@ -10,6 +11,8 @@ use headworks_core::reason::Reason;
 pub struct Stats {
     reasons: [AtomicU64; Reason::ALL.len()],
     outcomes: [AtomicU64; Outcome::ALL.len()],
+    effects: [AtomicU64; Rule::ALL.len()],
+    observed: [AtomicU64; Rule::ALL.len()],
     /// Records made durable.
     pub records: AtomicU64,
     /// Group commits.
@@ -37,17 +40,37 @@ pub struct StatsSnapshot {
     pub reasons: Vec<(Reason, u64)>,
     /// Decisions by outcome.
     pub outcomes: Vec<(Outcome, u64)>,
+    /// Effects of abuse rules that began.
+    pub effects: Vec<(Rule, u64)>,
+    /// Requests that an abuse rule would have held off, or served one class lower, had it been enforced.
+    pub observed: Vec<(Rule, u64)>,
+}
+
+fn count(all: &[AtomicU64], at: Option<usize>) {
+    if let Some(counter) = at.and_then(|i| all.get(i)) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Stats {
     pub(crate) fn decided(&self, outcome: Outcome, reason: Reason) {
-        let count = |all: &[AtomicU64], at: Option<usize>| {
-            if let Some(counter) = at.and_then(|i| all.get(i)) {
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-        };
         count(&self.reasons, Reason::ALL.iter().position(|r| *r == reason));
         count(&self.outcomes, Outcome::ALL.iter().position(|o| *o == outcome));
+    }
+
+    pub(crate) fn effect(&self, rule: Rule) {
+        count(&self.effects, Rule::ALL.iter().position(|r| *r == rule));
+    }
+
+    pub(crate) fn observed(&self, rule: Rule) {
+        count(&self.observed, Rule::ALL.iter().position(|r| *r == rule));
+    }
+
+    /// Counts what rules only observed in a decision.
+    pub(crate) fn observe(&self, decision: &Decision) {
+        for visit in decision.visits.iter().filter(|v| v.verdict == Verdict::Observed) {
+            Rule::ALL.iter().filter(|rule| rule.name() == visit.name).for_each(|rule| self.observed(*rule));
+        }
     }
 
     pub(crate) fn overshot(&self, nano: i64) {
@@ -62,6 +85,8 @@ impl Stats {
         StatsSnapshot {
             reasons: Reason::ALL.into_iter().zip(self.reasons.iter().map(load)).collect(),
             outcomes: Outcome::ALL.into_iter().zip(self.outcomes.iter().map(load)).collect(),
+            effects: Rule::ALL.into_iter().zip(self.effects.iter().map(load)).collect(),
+            observed: Rule::ALL.into_iter().zip(self.observed.iter().map(load)).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use headworks_core::ledger::{ApiKey, SYSTEM};
+use headworks_core::ledger::{ApiKey, is_internal};
 use headworks_core::name::{Label, Name};
 use headworks_core::time::Instant;
 use headworks_wire::{CreateKeyRequest, Scope};
@@ -78,7 +78,7 @@ impl Access {
     /// Requires a scope on an account. An account out of reach looks like one that does not exist.
     pub(crate) fn on(&self, scope: Scope, account: &Name) -> Result<(), Failure> {
         self.scope(scope)?;
-        if account.as_str() != SYSTEM && self.reaches(account) {
+        if !is_internal(account) && self.reaches(account) {
             return Ok(());
         }
         Err(Failure::unknown_account(account.as_str()))

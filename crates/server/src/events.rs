@@ -5,7 +5,7 @@
 //! Sources: CloudEvents 1.0.2, JSON format; Stripe API, `billing/meter_events`.
 
 use headworks_core::decision::Source;
-use headworks_core::ledger::{Alert, Charge, Event, Record, Server, Standing};
+use headworks_core::ledger::{Alert, Charge, Conduct, Event, Record, Server, Standing};
 use headworks_core::name::Name;
 use headworks_core::operation::charge_of;
 use headworks_wire as wire;
@@ -15,7 +15,7 @@ use wire::Reference;
 use crate::render;
 
 /// The kinds that are sent when a webhook names none: what people are to hear about.
-pub(crate) const NOTICES: [&str; 9] = [
+pub(crate) const NOTICES: [&str; 12] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
@@ -25,6 +25,9 @@ pub(crate) const NOTICES: [&str; 9] = [
     "top_up.failed",
     "catalog.changed",
     "reconcile.failed",
+    "abuse.began",
+    "abuse.lifted",
+    "payment.disputed",
 ];
 
 /// The linked datasets, on request.
@@ -112,6 +115,21 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
     }
     if let Event::CatalogLoaded(version, _) = &record.event {
         return Some(("catalog.changed", json!({"version": version, "actor": record.actor})));
+    }
+    if let Event::Conduct(conduct) = &record.event {
+        return match &**conduct {
+            Conduct::Began(effect) => Some((
+                "abuse.began",
+                json!({"rule": effect.rule, "key": effect.key, "limit": effect.limit, "figure": effect.figure,
+                    "reference": effect.reference, "until": effect.until, "step_up_at": effect.step_up_at}),
+            )),
+            Conduct::Lifted(rule, key, reason) => Some((
+                "abuse.lifted",
+                json!({"rule": rule, "key": key, "reason": reason, "actor": record.actor}),
+            )),
+            Conduct::Disputed(reason) => Some(("payment.disputed", json!({"reason": reason}))),
+            Conduct::FreeGrant(..) => None,
+        };
     }
     if let Event::Server(server) = &record.event
         && let Server::ReconcileFailed(found, first) = &**server

@@ -76,6 +76,20 @@ impl Collector for EngineCollector {
             let labels = [("outcome", outcome.as_str())];
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
+        let of_rules = [
+            ("abuse_effects", "Effects of abuse rules that began", snapshot.effects),
+            (
+                "abuse_observed",
+                "Requests that an observed abuse rule would have held off or demoted",
+                snapshot.observed,
+            ),
+        ];
+        for (name, help, counts) in of_rules {
+            let mut family = e.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (rule, count) in counts {
+                ConstCounter::new(count).encode(family.encode_family(&[("rule", rule.as_str())])?)?;
+            }
+        }
         let load = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
         counter(&mut e, "records", "Records made durable", load(&stats.records))?;
         counter(&mut e, "commits", "Group commits", load(&stats.commits))?;

@@ -133,6 +133,9 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::NothingToCorrect => (StatusCode::CONFLICT, "nothing_to_correct"),
         Refusal::NotInQuarantine(_) => (StatusCode::NOT_FOUND, "not_in_quarantine"),
         Refusal::NoTopUp(_) => (StatusCode::CONFLICT, "no_top_up"),
+        Refusal::NoEffect(_) => (StatusCode::NOT_FOUND, "no_effect"),
+        Refusal::FreeGrantTooSoon(_) => (StatusCode::CONFLICT, "free_grant_too_soon"),
+        Refusal::TrialBudgetSpent(_) => (StatusCode::CONFLICT, "trial_budget_spent"),
         Refusal::NotACharge(_) => (unprocessable, "not_a_charge"),
     }
 }

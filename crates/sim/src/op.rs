@@ -14,7 +14,7 @@ use headworks_core::operation::{
     Authorize, ChangePlan, Correct, Extend, Minimum, NewGrant, Quantities, Request,
 };
 use headworks_core::time::{Every, Instant, Span};
-use headworks_engine::{Answer, Engine, EngineError, Idempotency};
+use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
 use crate::catalog::{self, ACCOUNTS, USERS};
 
@@ -167,7 +167,8 @@ impl Op {
                         life: None,
                         settle_now: now,
                     };
-                    engine.authorize(&account, keyed, &ask, wait.map(Span::from_secs)).await
+                    let caller = Caller { max_wait: wait.map(Span::from_secs), source: None };
+                    engine.authorize(&account, keyed, &ask, caller).await
                 }
                 Body::Settle { hold, used } => {
                     engine.settle(&account, keyed, HoldId(hold), &quantities("chat", used)).await

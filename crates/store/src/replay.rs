@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{GrantId, IndexKey, Once, Record, SYSTEM, Seq};
+use headworks_core::ledger::{GrantId, IndexKey, Once, Record, Seq, is_internal};
 use headworks_core::name::Name;
 use headworks_core::replay::{History, differs};
 use headworks_core::what_if::{Row, Shadow};
@@ -106,7 +106,7 @@ pub fn replay(store: &dyn Store, threads: usize, progress: &Progress) -> Result<
     let catalogs = catalogs(store)?;
     let total = Mutex::new(Replayed::default());
     each_account(store, threads, progress, |account| {
-        if account.as_str() == SYSTEM {
+        if is_internal(account) {
             return Ok(());
         }
         let mut state = Account::empty(account.clone());
@@ -159,7 +159,7 @@ pub fn what_if(
 ) -> Result<WhatIf, StoreError> {
     let total = Mutex::new(WhatIf::default());
     each_account(store, threads, progress, |account| {
-        if account.as_str() == SYSTEM {
+        if is_internal(account) {
             return Ok(());
         }
         let mut shadow = Shadow::new(account, catalog);

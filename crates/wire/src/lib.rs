@@ -4,6 +4,7 @@
 //! `account~number`. Unknown fields in requests are refused.
 
 mod answers;
+mod conduct;
 mod events;
 mod ledger;
 mod periodic;
@@ -13,6 +14,7 @@ mod requests;
 mod webhooks;
 
 pub use answers::*;
+pub use conduct::*;
 pub use events::*;
 pub use ledger::*;
 pub use periodic::*;

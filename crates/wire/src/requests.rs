@@ -1,7 +1,9 @@
 //! What callers send.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use headworks_core::abuse::Tier;
 use headworks_core::account::Consent;
 use headworks_core::amount::Credits;
 use headworks_core::ledger::Category;
@@ -51,6 +53,10 @@ pub struct AuthorizeRequest {
     /// How long to wait for capacity, up to the server's bound; `0s`: not at all. Default: as the class in the pool says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wait: Option<Span>,
+    /// The address of the user, for the rule against shared keys. It is neither stored nor part of what a retry must repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub source: Option<IpAddr>,
     /// Idempotency key; wins over the `Idempotency-Key` header. Not used by `check`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Label>,
@@ -193,6 +199,9 @@ pub struct OpenAccountRequest {
     /// Where it stands in capacity pools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<AccountCapacity>,
+    /// How far it is trusted. Default: as its ledger shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Label>,
@@ -211,6 +220,9 @@ pub struct SegmentSettings {
     /// Credits it may draw from the pool in one window. On a team: the cap of each member without one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool_cap: Option<Credits>,
+    /// Credits that a key may spend in an hour, where the rule `key_spend` is on. Default: as its own week shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hourly_cap: Option<Credits>,
 }
 
 /// Change an account; fields that are left out stay.
@@ -245,6 +257,10 @@ pub struct ChangeAccountRequest {
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AccountCapacity>)]
     pub capacity: Option<Option<AccountCapacity>>,
+    /// How far it is trusted; `null`: as its ledger shows.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Tier>)]
+    pub tier: Option<Option<Tier>>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,

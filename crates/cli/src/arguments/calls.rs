@@ -1,14 +1,16 @@
 //! Arguments of the commands that call the API, one for each call.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use headworks_core::abuse::{Rule, Tier};
 use headworks_core::account::Consent;
 use headworks_core::amount::Credits;
 use headworks_core::ledger::{Category, Overage};
 use headworks_core::name::{Label, Name, Path, Segment};
 use headworks_core::time::{Every, Instant, Span};
-use headworks_wire::Reference;
+use headworks_wire::{Reference, SignalKind};
 
 use super::values::*;
 
@@ -271,6 +273,9 @@ pub(crate) struct AuthorizeArguments {
     /// How long to wait for capacity, like 5s; default: as the class in the pool says
     #[arg(long, value_parser = span)]
     pub(crate) max_wait: Option<Span>,
+    /// The address of the user, for the rule against shared keys
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) source: Option<IpAddr>,
     #[command(flatten)]
     pub(crate) key: KeyArgument,
 }
@@ -334,6 +339,9 @@ pub(crate) enum AccountCommand {
         /// What billing windows are counted from, RFC 3339; default: now
         #[arg(long, value_parser = instant)]
         billing_anchor: Option<Instant>,
+        /// How far it is trusted; default: as its ledger shows
+        #[arg(long, value_parser = tier, value_name = TIERS)]
+        tier: Option<Tier>,
     },
     /// Change an account's plan and settings
     Change {
@@ -352,6 +360,12 @@ pub(crate) enum AccountCommand {
         /// What a member may draw from the pool in one window, like user:alice=50; repeat for several
         #[arg(long = "pool-cap", value_parser = pool_cap, value_name = "LEVEL:NAME=CREDITS")]
         pool_caps: Vec<(Segment, Credits)>,
+        /// What a key may spend in an hour, like key:k7=50; repeat for several
+        #[arg(long = "hourly-cap", value_parser = pool_cap, value_name = "key:NAME=CREDITS")]
+        hourly_caps: Vec<(Segment, Credits)>,
+        /// How far it is trusted
+        #[arg(long, value_parser = tier, value_name = TIERS)]
+        tier: Option<Tier>,
         /// Why, for the ledger
         #[arg(long, value_parser = label)]
         reason: Option<Label>,
@@ -379,6 +393,43 @@ pub(crate) enum AccountCommand {
         /// As they will be at this instant, RFC 3339: holds expired, grants begun and ended
         #[arg(long, value_parser = instant)]
         at: Option<Instant>,
+    },
+    /// Show what abuse rules make of it
+    Conduct {
+        /// The account
+        account: String,
+    },
+    /// End an effect of an abuse rule before its time
+    Lift {
+        /// The account
+        account: String,
+        /// The rule, like velocity
+        #[arg(value_parser = rule)]
+        rule: Rule,
+        /// The key of the account that it is about; default: the account
+        #[arg(long, value_parser = name)]
+        of_key: Option<Name>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Report what your own systems see of it
+    Report {
+        /// The account
+        account: String,
+        /// invalid_key, forged_webhook or dispute
+        #[arg(value_parser = signal)]
+        signal: SignalKind,
+        /// The key of the account that did it
+        #[arg(long, value_parser = name)]
+        of_key: Option<Name>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
     },
     /// Show its windows
     Windows {

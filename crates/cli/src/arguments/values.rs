@@ -1,11 +1,12 @@
 //! Values of arguments: every one checked where it is written, with a message that says what was expected.
 
+use headworks_core::abuse::{Rule, Tier};
 use headworks_core::account::Consent;
 use headworks_core::amount::Credits;
 use headworks_core::ledger::Category;
 use headworks_core::name::{Label, Name, Path, Segment};
 use headworks_core::time::{Every, Instant, Span};
-use headworks_wire::{Reference, Scope};
+use headworks_wire::{Reference, Scope, SignalKind};
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, String>
 where
@@ -59,6 +60,21 @@ pub(super) fn category(text: &str) -> Result<Category, String> {
 }
 
 pub(super) fn every(text: &str) -> Result<Every, String> {
+    word(text)
+}
+
+/// The tiers, for help.
+pub(super) const TIERS: &str = "anonymous|verified|paid|established|contract";
+
+pub(super) fn tier(text: &str) -> Result<Tier, String> {
+    word(text)
+}
+
+pub(super) fn rule(text: &str) -> Result<Rule, String> {
+    word(text)
+}
+
+pub(super) fn signal(text: &str) -> Result<SignalKind, String> {
     word(text)
 }
 

@@ -124,6 +124,7 @@ fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeR
         consent: true,
         life: None,
         max_wait: None,
+        source: None,
         idempotency_key: Some(
             headworks_core::name::Label::new(&format!("demo {number}")).map_err(|e| e.to_string())?,
         ),

@@ -69,6 +69,7 @@ impl People {
 
 async fn open(client: &mut Client, account: &Name, plan: &str) -> Result<wire::Account, Failed> {
     let ask = wire::OpenAccountRequest {
+        tier: None,
         capacity: None,
         id: account.clone(),
         plan: Some(name(plan)?),

@@ -213,7 +213,7 @@ impl<'a> World<'a> {
     fn class(&self, client: usize, pool: usize) -> Result<(u16, Name), Failed> {
         let terms = self.pools.get(pool).map(|p| p.terms()).ok_or("no such pool")?;
         let account = self.accounts.get(client).ok_or("no such client")?;
-        let class = terms.class_of(&account.settings, self.catalog);
+        let class = terms.class_of(&account.settings, self.catalog, false);
         class.map(|(at, name)| (at, name.clone())).ok_or_else(|| "a pool without classes".into())
     }
 
@@ -279,7 +279,7 @@ impl<'a> World<'a> {
         };
         let account = self.accounts.get(traced.client).ok_or("no such client")?;
         let now = account.tick(instant(now));
-        let ctx = Context { account, catalog: self.catalog, now, offers };
+        let ctx = Context { account, catalog: self.catalog, now, offers, penalty: 0 };
         operation::authorize(ctx, &ask).map_err(|e| e.to_string().into())
     }
 

@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 
 #[cfg(feature = "schema")]
-use alloc::{format, string::String, vec};
+use alloc::{string::String, vec};
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,18 @@ pub enum Mode {
     Observe,
     /// In force.
     Enforce,
+}
+
+impl Mode {
+    /// The word used in the API and in catalogs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Observe => "observe",
+            Self::Enforce => "enforce",
+        }
+    }
 }
 
 /// The rules.

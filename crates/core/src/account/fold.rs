@@ -267,7 +267,7 @@ impl Account {
                 None => hold.draws.push(draw.clone()),
             }
         }
-        for visit in visits.iter().filter(|v| v.terms.is_some() && v.cost != 0) {
+        for visit in visits.iter().filter(|v| v.is_given_back() && v.cost != 0) {
             hold.counted.push(Counted {
                 name: visit.name.clone(),
                 level: visit.level,

@@ -78,14 +78,25 @@ impl PoolTerms {
     }
 
     /// The class that an account's requests count in, with its place: the account's, else its plan's, else `default`, whichever
-    /// the pool has first; else the first of the pool.
+    /// the pool has first; else the first of the pool. One class lower when it is demoted.
     #[must_use]
-    pub fn class_of(&self, settings: &Settings, catalog: &Catalog) -> Option<(u16, &Name)> {
+    pub fn class_of(&self, settings: &Settings, catalog: &Catalog, demoted: bool) -> Option<(u16, &Name)> {
         let own = settings.rank.as_ref().and_then(|r| r.class.as_ref());
         let plan = catalog.plan(settings.plan.as_str()).and_then(|p| p.class.as_ref());
         let wanted = own.into_iter().chain(plan).map(Name::as_str).chain([DEFAULT_CLASS]);
-        let at = wanted.into_iter().find_map(|name| self.class(name)).unwrap_or(0);
+        let own = wanted.into_iter().find_map(|name| self.class(name)).unwrap_or(0);
+        let at = if demoted { self.below(own) } else { own };
         self.classes.get(usize::from(at)).map(|(name, _)| (at, name))
+    }
+
+    /// The class one lower than another: the next band, or a smaller weight in its own; itself where there is none.
+    #[must_use]
+    pub fn below(&self, at: u16) -> u16 {
+        let rank = |terms: &ClassTerms| (terms.priority, core::cmp::Reverse(terms.weight));
+        let Some(own) = self.class_at(at).map(rank) else { return at };
+        let lower = self.classes.iter().enumerate().filter(|(_, (_, terms))| rank(terms) > own);
+        let next = lower.min_by_key(|(at, (_, terms))| (rank(terms), *at)).map(|(at, _)| at);
+        next.and_then(|at| u16::try_from(at).ok()).unwrap_or(at)
     }
 
     /// The terms of a class.

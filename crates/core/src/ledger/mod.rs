@@ -53,6 +53,12 @@ pub const FORMAT: u16 = 1;
 /// The log of the server's own catalog and keys.
 pub const SYSTEM: &str = "_system";
 
+/// Whether a name is one of the server's own logs: those that begin with `_`.
+#[must_use]
+pub fn is_internal(account: &Name) -> bool {
+    account.as_str().starts_with('_')
+}
+
 /// Number of a record in its account's log, from 1.
 pub type Seq = u64;
 

@@ -207,7 +207,10 @@ pub fn lift(
     key: Option<&Name>,
     reason: Option<Label>,
 ) -> Result<Draft, Refusal> {
-    ctx.account.effect(rule, key, ctx.now).ok_or(Refusal::NoEffect(rule))?;
+    // Scores of the penalty box are in no record; whoever lifts one knows that it is there.
+    if rule != Rule::Penalty {
+        ctx.account.effect(rule, key, ctx.now).ok_or(Refusal::NoEffect(rule))?;
+    }
     let key = key.cloned().map(Box::new);
     Ok(Draft::new(Event::Conduct(Box::new(Conduct::Lifted(rule, key, reason)))))
 }
@@ -222,14 +225,9 @@ pub fn dispute(reason: Option<Label>) -> Draft {
 ///
 /// # Errors
 /// Refuses with the instant from which on there may be one.
-pub fn claim_free_grant(
-    identity: &Account,
-    account: &Name,
-    amount: Credits,
-    now: Instant,
-) -> Result<Draft, Refusal> {
-    let until = identity.recorded_at.after(FREE_GRANT_EVERY);
-    if identity.is_open() && now < until {
+pub fn claim_free_grant(ctx: Context<'_>, account: &Name, amount: Credits) -> Result<Draft, Refusal> {
+    let until = ctx.account.recorded_at.after(FREE_GRANT_EVERY);
+    if ctx.account.is_open() && ctx.now < until {
         return Err(Refusal::FreeGrantTooSoon(until));
     }
     Ok(Draft::new(Event::Conduct(Box::new(Conduct::FreeGrant(account.clone(), amount)))))
@@ -240,21 +238,25 @@ pub fn claim_free_grant(
 /// # Errors
 /// Refuses with the instant at which the next day begins.
 pub fn draw_trial_budget(
-    budget: &Account,
+    ctx: Context<'_>,
     account: &Name,
     amount: Credits,
     most: Credits,
-    now: Instant,
 ) -> Result<Draft, Refusal> {
-    let (start, end) = trial_day(now);
-    let spent = match budget.windows.first().map(|w| &w.used) {
-        Some(Used::Span(from, _, n)) if *from == start => *n,
-        _ => 0,
-    };
-    if spent.saturating_add(amount.nano()) > most.nano() {
-        return Err(Refusal::TrialBudgetSpent(end));
+    let used = trial_budget_used(ctx.account, ctx.now);
+    if used.checked_add(amount).is_none_or(|sum| sum > most) {
+        return Err(Refusal::TrialBudgetSpent(trial_day(ctx.now).1));
     }
     Ok(Draft::new(Event::Conduct(Box::new(Conduct::FreeGrant(account.clone(), amount)))))
+}
+
+/// What the log of the daily budget has given on the day that an instant is in.
+#[must_use]
+pub fn trial_budget_used(budget: &Account, now: Instant) -> Credits {
+    match budget.windows.first().map(|w| &w.used) {
+        Some(Used::Span(from, _, n)) if *from == trial_day(now).0 => Credits::from_nano(*n),
+        _ => Credits::ZERO,
+    }
 }
 
 /// The day of UTC that an instant is in.

@@ -35,7 +35,8 @@ mod requests;
 
 pub(crate) use conduct::trial_day;
 pub use conduct::{
-    begin_effect, claim_free_grant, dispute, draw_trial_budget, folded, is_demoted, lift, prepared, share_key,
+    begin_effect, claim_free_grant, dispute, draw_trial_budget, folded, is_demoted, lift, prepared,
+    share_key, trial_budget_used,
 };
 pub(crate) use corrections::correct_to;
 pub use corrections::{Correct, correct, corrected_price};

@@ -309,7 +309,7 @@ fn held(ctx: Context<'_>, feature: &Feature, usage: Use, decision: Decision, dea
 }
 
 fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
-    refundable(visits.iter().filter(|v| v.terms.is_some()).map(|v| Counted {
+    refundable(visits.iter().filter(|v| v.is_given_back()).map(|v| Counted {
         name: v.name.clone(),
         level: v.level,
         at: now,

@@ -105,7 +105,8 @@ impl Run<'_, '_> {
         }
         let open = signed(u64::try_from(account.holds.len()).unwrap_or(u64::MAX));
         let because = (open >= holds_max(account, terms, now)).then_some((Reason::HoldsLimit, None));
-        self.judge(Rule::Holds, visit(Rule::Holds, Level::Account, open), because);
+        let visit = Visit { basis: Basis::Slot, ..visit(Rule::Holds, Level::Account, open) };
+        self.judge(Rule::Holds, visit, because);
     }
 
     fn visit_sharing(&mut self) {
@@ -118,7 +119,8 @@ impl Run<'_, '_> {
         let of_key = |hold: &&alloc::boxed::Box<Hold>| hold.usage.path.at(Level::Key) == Some(key);
         let open = signed(u64::try_from(account.holds.iter().filter(of_key).count()).unwrap_or(u64::MAX));
         let because = (open >= effect.limit).then_some((Reason::SharedKey, None));
-        self.judge(Rule::Sharing, visit(Rule::Sharing, Level::Key, open), because);
+        let visit = Visit { basis: Basis::Slot, ..visit(Rule::Sharing, Level::Key, open) };
+        self.judge(Rule::Sharing, visit, because);
     }
 
     fn visit_velocity(&mut self, terms: &TierTerms, cost: i64) {

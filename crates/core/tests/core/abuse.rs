@@ -565,8 +565,12 @@ fn an_identity_has_one_free_grant() {
         log.apply_bytes(&record.to_bytes()).expect("folds");
     };
     let mut identity = Account::empty(name("_identity"));
-    let claim =
-        |identity: &Account, now| operation::claim_free_grant(identity, &name("acme"), credits("5"), now);
+    let w = World::new(&CATALOG.replace("RULES", ""), "p");
+    let catalog = &w.catalog;
+    let claim = |account: &Account, now| {
+        let ctx = Context { account, catalog, now, offers: &[], penalty: 0 };
+        operation::claim_free_grant(ctx, &name("acme"), credits("5"))
+    };
     let draft = claim(&identity, now).expect("the first");
     apply(&mut identity, draft, now);
     let again = now.after(Span::from_secs(90 * 86_400));
@@ -574,8 +578,9 @@ fn an_identity_has_one_free_grant() {
     assert!(claim(&identity, again).is_ok());
 
     let mut budget = Account::empty(name("_trial"));
-    let draw = |budget: &Account, amount, now| {
-        operation::draw_trial_budget(budget, &name("acme"), credits(amount), credits("12"), now)
+    let draw = |account: &Account, amount, now| {
+        let ctx = Context { account, catalog, now, offers: &[], penalty: 0 };
+        operation::draw_trial_budget(ctx, &name("acme"), credits(amount), credits("12"))
     };
     for amount in ["5", "7"] {
         let draft = draw(&budget, amount, now).expect("within the budget");

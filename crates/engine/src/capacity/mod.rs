@@ -45,6 +45,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) path: &'a Path,
     pub(crate) quantities: &'a Quantities,
     pub(crate) purpose: Purpose,
+    /// Served one class lower.
+    pub(crate) demoted: bool,
 }
 
 /// What room is asked for.
@@ -118,7 +120,7 @@ impl Pools {
         names.filter_map(move |name| {
             let pool = Arc::clone(pools.get(name)?);
             let terms = pool.terms();
-            let class = terms.class_of(&ctx.account.settings, ctx.catalog)?;
+            let class = terms.class_of(&ctx.account.settings, ctx.catalog, asked.demoted)?;
             let leaf = seats.find(&pool, class, ctx.account, asked.path.at(Level::Key));
             let (used, cost, class) = (leaf.in_flight(), cost_of(&terms, asked), class.1.clone());
             Some(Wish { used, cost, pool, leaf, class })

@@ -10,6 +10,7 @@ use headworks_core::ledger::PoolChange;
 use headworks_core::operation::Extend;
 use headworks_core::reason::{Reason, Wall};
 use headworks_core::time::Span;
+use headworks_engine::Caller;
 use headworks_engine::capacity::pool::PoolView;
 use headworks_engine::{Answer, Clock, Effect, Engine, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
@@ -72,7 +73,15 @@ fn view(engine: &Engine, pool: &str) -> PoolView {
 }
 
 async fn authorize(engine: &Engine, account: &str, id: &str, feature: &str, wait: Option<Span>) -> Answer {
-    engine.authorize(&name(account), (&key(id), None), &ask(feature, 10), wait).await.expect("answers")
+    engine
+        .authorize(
+            &name(account),
+            (&key(id), None),
+            &ask(feature, 10),
+            Caller { max_wait: wait, source: None },
+        )
+        .await
+        .expect("answers")
 }
 
 const NO_WAIT: Option<Span> = Some(Span::ZERO);
@@ -288,7 +297,8 @@ async fn a_rate_is_shared_and_refilled() {
     open(&engine, "acme", "1000").await;
     let ask = |tokens| ask("quick", tokens);
     let call = async |id: String, tokens| {
-        let answer = engine.authorize(&name("acme"), (&key(&id), None), &ask(tokens), NO_WAIT).await;
+        let caller = Caller { max_wait: NO_WAIT, source: None };
+        let answer = engine.authorize(&name("acme"), (&key(&id), None), &ask(tokens), caller).await;
         outcome(&answer.expect("answers"))
     };
     // A quarter of a second's rate is there at once, and a request passes as long as anything of it is left.

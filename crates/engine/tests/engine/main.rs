@@ -1,5 +1,6 @@
 //! The engine: one effect per key, group commit, conflicts, bounds, restarts.
 
+mod abuse;
 mod capacity;
 mod pool;
 
@@ -15,7 +16,7 @@ use headworks_core::name::{Label, Name, Path};
 use headworks_core::operation::{Authorize, NewGrant, Request};
 use headworks_core::reason::Reason;
 use headworks_core::time::{Instant, Span};
-use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
+use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::{Batch, Checkpoint, Embedded, Fed, Memory, Options, Store, StoreError, Stored};
 
 const CATALOG: &str = r#"
@@ -100,11 +101,17 @@ async fn one_effect_per_key() {
     let engine = start(Arc::new(Memory::new()));
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let first = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await.expect("answers");
-    let again = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await.expect("answers");
+    let first = engine
+        .authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default())
+        .await
+        .expect("answers");
+    let again = engine
+        .authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default())
+        .await
+        .expect("answers");
     assert_eq!((first.effect.clone(), first.replayed, again.replayed), (again.effect, false, true));
     let other = Idempotency { digest: [2; 16], ..key("k") };
-    let reused = engine.authorize(&acme, (&other, None), &ask("chat", 5), None).await;
+    let reused = engine.authorize(&acme, (&other, None), &ask("chat", 5), Caller::default()).await;
     assert!(matches!(reused, Err(EngineError::KeyReused(..))), "{reused:?}");
     // The same key of another operation is another key.
     engine
@@ -113,11 +120,20 @@ async fn one_effect_per_key() {
         .expect("settles");
     assert_eq!(available(&engine, "acme").await, "9");
     // A denial is remembered for a short time, then the key is free again.
-    let denied = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50), None).await.expect("answers");
-    let again = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50), None).await.expect("answers");
+    let denied = engine
+        .authorize(&acme, (&key("d"), None), &ask("chat", 50), Caller::default())
+        .await
+        .expect("answers");
+    let again = engine
+        .authorize(&acme, (&key("d"), None), &ask("chat", 50), Caller::default())
+        .await
+        .expect("answers");
     assert_eq!((outcome(&denied), again.replayed, denied.effect), (Outcome::Deny, true, again.effect));
     engine.clock().advance(Span::from_secs(31));
-    let later = engine.authorize(&acme, (&key("d"), None), &ask("chat", 5), None).await.expect("answers");
+    let later = engine
+        .authorize(&acme, (&key("d"), None), &ask("chat", 5), Caller::default())
+        .await
+        .expect("answers");
     assert_eq!((outcome(&later), later.replayed), (Outcome::Allow, false));
 }
 
@@ -129,7 +145,7 @@ async fn a_hundred_copies_of_one_request_have_one_effect() {
     for _ in 0..100 {
         let engine = Arc::clone(&engine);
         copies.spawn(async move {
-            engine.authorize(&name("acme"), (&key("k"), None), &ask("chat", 60), None).await
+            engine.authorize(&name("acme"), (&key("k"), None), &ask("chat", 60), Caller::default()).await
         });
     }
     let mut first = 0;
@@ -148,15 +164,23 @@ async fn a_hold_ends_once_and_the_second_end_names_the_first() {
     let engine = start(Arc::new(Memory::new()));
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let hold =
-        hold_of(&engine.authorize(&acme, (&key("a"), None), &ask("chat", 4), None).await.expect("answers"));
+    let hold = hold_of(
+        &engine
+            .authorize(&acme, (&key("a"), None), &ask("chat", 4), Caller::default())
+            .await
+            .expect("answers"),
+    );
     engine.release(&acme, (&key("r"), None), hold).await.expect("releases");
     let none = smallvec::SmallVec::new();
     let second = engine.settle(&acme, (&key("s"), None), hold, &none).await;
     assert!(matches!(second, Err(EngineError::HoldEnded { how: "released", .. })), "{second:?}");
     // A hold that expired is charged directly, once.
-    let hold =
-        hold_of(&engine.authorize(&acme, (&key("b"), None), &ask("chat", 4), None).await.expect("answers"));
+    let hold = hold_of(
+        &engine
+            .authorize(&acme, (&key("b"), None), &ask("chat", 4), Caller::default())
+            .await
+            .expect("answers"),
+    );
     engine.clock().advance(Span::from_secs(61));
     assert_eq!(available(&engine, "acme").await, "10", "it counts as free before anyone has written its end");
     let used = [(name("tokens"), 3)].into_iter().collect();
@@ -177,8 +201,9 @@ async fn two_engines_on_one_store_agree() {
     for i in 0..20_usize {
         let engine = Arc::clone(&engines[i % 2]);
         tasks.spawn(async move {
-            let answer =
-                engine.authorize(&name("acme"), (&key(&format!("k{i}")), None), &ask("chat", 75), None).await;
+            let answer = engine
+                .authorize(&name("acme"), (&key(&format!("k{i}")), None), &ask("chat", 75), Caller::default())
+                .await;
             outcome(&answer.expect("answers"))
         });
     }
@@ -227,20 +252,29 @@ async fn everything_is_there_after_a_restart() {
     let engine = start_with(open_store(), Arc::clone(&clock), Limits::default());
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let answer = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await.expect("answers");
+    let answer = engine
+        .authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default())
+        .await
+        .expect("answers");
     let text = CATALOG.replace("version = \"t\"", "version = \"u\"");
     engine.put_catalog(&text, (&key("c"), None)).await.expect("stores").expect("accepts");
-    let denied = engine.authorize(&acme, (&key("d"), None), &ask("chat", 50), None).await.expect("answers");
+    let denied = engine
+        .authorize(&acme, (&key("d"), None), &ask("chat", 50), Caller::default())
+        .await
+        .expect("answers");
     let Effect::Denied(denial) = denied.effect else { panic!("denied") };
     engine.close();
     assert!(matches!(
-        engine.authorize(&acme, (&key("after"), None), &ask("chat", 1), None).await,
+        engine.authorize(&acme, (&key("after"), None), &ask("chat", 1), Caller::default()).await,
         Err(EngineError::Stopped)
     ));
     drop(engine);
     let engine = start_with(open_store(), clock, Limits::default());
     assert_eq!(engine.catalog().version, name("u"));
-    let again = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await.expect("answers");
+    let again = engine
+        .authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default())
+        .await
+        .expect("answers");
     assert_eq!((again.effect, again.replayed), (answer.effect.clone(), true));
     assert_eq!(engine.denial_at(&acme, denial.at).await.expect("explains"), *denial);
     // The sweeper writes the end of a hold whose account nobody touches.
@@ -269,7 +303,7 @@ async fn unrecorded_features_leave_no_record() {
     let before = engine.records(&acme, 1, 100).await.expect("reads").len();
     for i in 0..5 {
         let answer = engine
-            .authorize(&acme, (&key(&format!("l{i}")), None), &ask("login", 0), None)
+            .authorize(&acme, (&key(&format!("l{i}")), None), &ask("login", 0), Caller::default())
             .await
             .expect("answers");
         assert_eq!(outcome(&answer), if i < 3 { Outcome::Allow } else { Outcome::Deny });
@@ -345,13 +379,13 @@ async fn failed_write_stops() {
     open(&engine, "acme", "10").await;
     store.broken.store(true, Ordering::SeqCst);
     let acme = name("acme");
-    let lost = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), None).await;
+    let lost = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default()).await;
     assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
     // Nothing is answered from a state that is not stored, and nothing is taken any more.
     assert!(engine.view(&acme, |_| Ok(())).await.is_err());
     store.broken.store(false, Ordering::SeqCst);
     assert!(matches!(
-        engine.authorize(&acme, (&key("l"), None), &ask("chat", 1), None).await,
+        engine.authorize(&acme, (&key("l"), None), &ask("chat", 1), Caller::default()).await,
         Err(EngineError::Stopped)
     ));
     assert!(engine.stopped().is_some_and(|why| why.contains("syncing")));
@@ -378,7 +412,10 @@ async fn reconciles_online() {
     let engine = start(store.clone());
     for account in ["acme", "beta"] {
         open(&engine, account, "10").await;
-        engine.authorize(&name(account), (&key("a"), None), &ask("chat", 4), None).await.expect("allowed");
+        engine
+            .authorize(&name(account), (&key("a"), None), &ask("chat", 4), Caller::default())
+            .await
+            .expect("allowed");
     }
     let sound = next_pass(&engine).await;
     assert_eq!((sound.report.accounts, sound.report.records, sound.report.found), (2, 6, 0));

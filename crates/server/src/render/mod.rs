@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use headworks_core::abuse::Rule;
 use headworks_core::account::Hold;
 use headworks_core::amount::Credits;
 use headworks_core::decision as core;
@@ -101,12 +102,15 @@ fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::V
         core::Place::Overdraft => ("overdraft", None),
         core::Place::Account => ("account", None),
         core::Place::Pool => ("pool", None),
+        core::Place::Abuse => ("abuse", None),
     };
     let (verdict, reason) = match v.verdict {
         core::Verdict::Passed => ("passed", None),
         core::Verdict::Paid => ("paid", None),
         core::Verdict::Empty => ("empty", None),
         core::Verdict::Refused(reason) => ("refused", Some(reason.as_str().to_owned())),
+        core::Verdict::Observed => ("observed", None),
+        core::Verdict::Demoted => ("demoted", None),
     };
     let meters;
     let unit = match (&v.place, &v.basis) {
@@ -118,11 +122,14 @@ fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::V
         }
         (core::Place::Allowance, _) => allowance_of(usage),
         (core::Place::Pool, _) => ("cost", false),
+        (core::Place::Abuse, core::Basis::Slot) => ("holds", false),
+        (core::Place::Abuse, core::Basis::None) if v.name == Rule::Penalty.name() => ("level", false),
+        (core::Place::Abuse, core::Basis::None) if v.name != Rule::Holds.name() => ("cost", false),
         _ => credits_of(usage),
     };
     let resets_at = match v.terms {
         Some(Terms::Span(_, _, end)) => Some(end),
-        Some(Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_)) | None => None,
+        Some(Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_) | Terms::Habit(..)) | None => None,
     };
     let after = if granted { v.after() } else { v.before };
     wire::Visit {
@@ -163,11 +170,13 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         Wall::Plan => "plan".to_owned(),
         Wall::Operator => "operator".to_owned(),
         Wall::Capacity => "capacity".to_owned(),
+        Wall::Abuse => "abuse".to_owned(),
     });
     let lifter = |by| match by {
         Lifter::Caller => "caller",
         Lifter::AccountAdmin => "account_admin",
         Lifter::Operator => "operator",
+        Lifter::StepUp => "step_up",
     };
     wire::Decision {
         decision_id: id,

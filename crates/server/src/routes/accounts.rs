@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::account::{self as core, Settings};
-use headworks_core::ledger::{CREDITS, Record};
+use headworks_core::ledger::{CREDITS, Record, is_internal};
 use headworks_core::name::{Name, Segment};
 use headworks_core::operation::{Context, Refusal};
 use headworks_core::time::{Instant, Span};
@@ -38,6 +38,7 @@ fn segment_of(segment: &Segment, s: &wire::SegmentSettings) -> core::SegmentSett
         suspended: s.suspended,
         consent: s.consent,
         pool_cap: s.pool_cap,
+        hourly_cap: s.hourly_cap,
     }
 }
 
@@ -45,8 +46,12 @@ fn shown(ctx: Context<'_>) -> wire::Account {
     let account = ctx.account;
     let settings = &account.settings;
     let segment = |s: &core::SegmentSettings| {
-        let shown =
-            wire::SegmentSettings { suspended: s.suspended, consent: s.consent, pool_cap: s.pool_cap };
+        let shown = wire::SegmentSettings {
+            suspended: s.suspended,
+            consent: s.consent,
+            pool_cap: s.pool_cap,
+            hourly_cap: s.hourly_cap,
+        };
         (s.segment.clone(), shown)
     };
     wire::Account {
@@ -69,6 +74,7 @@ fn shown(ctx: Context<'_>) -> wire::Account {
             floor: r.floor,
             max: r.max,
         }),
+        tier: settings.tier,
         opened_at: account.opened_at,
         seq: account.seq,
         hash: render::hex(&account.chain),
@@ -91,10 +97,11 @@ pub(super) async fn open(
     headers: HeaderMap,
     Body(mut ask): Body<wire::OpenAccountRequest>,
 ) -> Result<Json<wire::Account>, Failure> {
-    access.on(Scope::Admin, &ask.id)?;
-    if ask.id.as_str().starts_with('_') {
+    access.scope(Scope::Admin)?;
+    if is_internal(&ask.id) {
         return Err(Failure::invalid("names that begin with _ are the server's own"));
     }
+    access.on(Scope::Admin, &ask.id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), Some(ask.id.to_string()), &ask)?;
     let catalog = app.engine.catalog();
     let plan = ask.plan.clone().or_else(|| catalog.default_plan.clone());
@@ -103,6 +110,7 @@ pub(super) async fn open(
         consent: ask.consent,
         segments: ask.segments.iter().map(|(segment, s)| segment_of(segment, s)).collect(),
         rank: ask.capacity.as_ref().map(rank_of),
+        tier: ask.tier,
         ..Settings::new(plan.clone(), ask.billing_anchor.unwrap_or(now))
     };
     app.engine.open_account(&ask.id, (&key, access.actor()), settings).await?;
@@ -146,6 +154,7 @@ pub(super) async fn change(
         if let Some(capacity) = &ask.capacity {
             settings.rank = capacity.as_ref().map(rank_of);
         }
+        settings.tier = ask.tier.unwrap_or(settings.tier);
         settings.top_up = settings.top_up.filter(|_| ask.alerts != Some(None) || ask.top_up.is_some());
     };
     app.engine.change_account(&account, (&key, access.actor()), ask.reason.as_ref(), apply).await?;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use headworks_core::ledger::{Dimension, Event, HoldId};
 use headworks_core::name::{Label, Name};
 use headworks_core::operation::{Authorize, Extend, Minimum, Quantities, Request};
-use headworks_engine::{Answer, Effect};
+use headworks_engine::{Answer, Caller, Effect};
 use headworks_wire as wire;
 use smallvec::SmallVec;
 use wire::{Reference, Scope, Settle};
@@ -115,11 +115,11 @@ async fn run_authorize(
     mut ask: wire::AuthorizeRequest,
 ) -> Result<Box<wire::Decision>, Failure> {
     access.on(Scope::Decide, &ask.account)?;
+    // A retry may come from elsewhere.
+    let caller = Caller { max_wait: ask.max_wait, source: ask.source.take() };
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
-    let answer = app
-        .engine
-        .authorize(&ask.account, (&key, access.actor()), &authorize_of(&ask)?, ask.max_wait)
-        .await?;
+    let answer =
+        app.engine.authorize(&ask.account, (&key, access.actor()), &authorize_of(&ask)?, caller).await?;
     decision(&answer)
 }
 

@@ -21,6 +21,7 @@ use crate::webhooks::Webhooks;
 
 mod accounts;
 mod administration;
+mod conduct;
 mod corrections;
 mod credits;
 mod decisions;
@@ -103,6 +104,9 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(accounts::windows))
         .routes(routes!(accounts::holds))
         .routes(routes!(accounts::records))
+        .routes(routes!(conduct::show))
+        .routes(routes!(conduct::lift))
+        .routes(routes!(conduct::report))
         .routes(routes!(credits::grant))
         .routes(routes!(credits::void))
         .routes(routes!(credits::adjust))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use headworks_core::abuse::Tier;
 use headworks_core::account::Consent;
 use headworks_core::amount::Credits;
 use headworks_core::ledger::Category;
@@ -41,6 +42,9 @@ pub struct Account {
     /// Where it stands in capacity pools; absent: as its plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<AccountCapacity>,
+    /// How far the operator trusts it; absent: as its ledger shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
     /// When it was opened.
     pub opened_at: Instant,
     /// Number of its last record.

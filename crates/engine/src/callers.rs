@@ -1,0 +1,278 @@
+//! What the engine remembers of callers beside the ledger: how they behaved lately, and from how many networks keys are used.
+//!
+//! Volatile: it is lost at a restart, and fades within hours anyway. Bounded: keys past a number are remembered as one.
+//! A1 an entry goes only when it says nothing any more (`a_flood_of_keys_is_one_entry`).
+
+use std::net::IpAddr;
+
+use headworks_core::abuse::penalty::{Misdeed, Score, WHOLE_ACCOUNT};
+use headworks_core::abuse::sketch::Distinct;
+use headworks_core::abuse::{Mode, OTHER, Rule};
+use headworks_core::catalog::Catalog;
+use headworks_core::ledger::{Conduct, Denial, Effect, Event, Operation};
+use headworks_core::name::{Label, Level, Name, Path};
+use headworks_core::operation::{self, Context, Draft, Refusal};
+use headworks_core::time::{Instant, Span};
+
+use crate::answer::{Answer, EngineError};
+use crate::engine::{Engine, Look, Step};
+use crate::operations::{Keyed, opened};
+
+/// Keys of one account that are remembered one by one.
+const KEYS_MAX: usize = 64;
+const HOUR: Span = Span::from_secs(3_600);
+
+/// What an operator's own systems report of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Something careless or hostile.
+    Misdeed(Misdeed),
+    /// A disputed payment.
+    Dispute,
+}
+
+/// What is known of one key; `None`: of requests without one.
+#[derive(Clone, Debug)]
+struct Known {
+    key: Option<Name>,
+    score: Score,
+    /// The hour that networks are counted in, and their digests.
+    networks: Option<Box<(Instant, Distinct)>>,
+}
+
+/// What is remembered of one account.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Callers {
+    keys: Vec<Known>,
+    /// Keys whose networks have grown, and how many there are.
+    grown: Vec<(Name, u64)>,
+}
+
+/// A network of addresses that one subscriber usually has: the first 24 bits of IPv4, 48 of IPv6.
+#[must_use]
+pub fn network(address: IpAddr) -> u64 {
+    let (kind, bytes): (u8, [u8; 6]) = match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            (4, [a, b, c, 0, 0, 0])
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, e, f, ..] = v6.octets();
+            (6, [a, b, c, d, e, f])
+        }
+    };
+    let hash = blake3::Hasher::new().update(&[kind]).update(&bytes).finalize();
+    u64::from_be_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8]))
+}
+
+impl Callers {
+    fn known(&mut self, key: Option<&Name>, now: Instant) -> &mut Known {
+        let at = self.keys.iter().position(|k| k.key.as_ref() == key);
+        let at = at.unwrap_or_else(|| {
+            if self.keys.len() >= KEYS_MAX {
+                self.keys.retain(|k| !k.is_over(now));
+            }
+            let other = Name::new(OTHER).ok();
+            let key = if self.keys.len() < KEYS_MAX { key.cloned() } else { other };
+            self.keys.iter().position(|k| k.key == key).unwrap_or_else(|| {
+                self.keys.push(Known { key, score: Score::default(), networks: None });
+                self.keys.len() - 1
+            })
+        });
+        self.keys.get_mut(at).unwrap_or_else(|| unreachable!("it was found, or has just been put there"))
+    }
+
+    /// The level of the penalty box that a key is in; from [`WHOLE_ACCOUNT`] on the worst key counts for all.
+    pub(crate) fn level(&self, key: Option<&Name>, now: Instant) -> u8 {
+        let worst = self.keys.iter().map(|k| k.score.level(now)).max().unwrap_or(0);
+        if worst >= WHOLE_ACCOUNT {
+            return worst;
+        }
+        let own = self.keys.iter().find(|k| k.key.as_ref() == key);
+        own.map_or(0, |k| k.score.level(now))
+    }
+
+    /// A key was used from an address.
+    fn used_from(&mut self, key: &Name, source: IpAddr, now: Instant) {
+        let known = self.known(Some(key), now);
+        let networks = known.networks.get_or_insert_with(|| Box::new((now, Distinct::default())));
+        if now.since(networks.0) >= HOUR {
+            **networks = (now, Distinct::default());
+        }
+        let before = networks.1.count();
+        networks.1.add(network(source));
+        let count = networks.1.count();
+        if count > before {
+            self.grown.push((key.clone(), count));
+        }
+    }
+
+    /// Whether nothing is remembered any more.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.keys.iter().all(|k| k.is_over(now))
+    }
+
+    /// Scores above nothing, in thousandths of a point, with their levels.
+    fn scores(&self, now: Instant) -> Vec<(Option<Name>, u64, u8)> {
+        let of = |k: &Known| (k.key.clone(), k.score.milli(now), k.score.level(now));
+        self.keys.iter().map(of).filter(|(_, milli, _)| *milli > 0).collect()
+    }
+}
+
+impl Known {
+    fn is_over(&self, now: Instant) -> bool {
+        self.score.is_over(now) && self.networks.as_ref().is_none_or(|n| now.since(n.0) >= HOUR)
+    }
+}
+
+/// Notes that a request was refused, and told to come back.
+pub(crate) fn note_refusal(callers: &mut Option<Box<Callers>>, catalog: &Catalog, denial: &Denial) {
+    if catalog.abuse.is_on(Rule::Penalty) {
+        let key = denial.usage.path.at(Level::Key);
+        let told = denial.decision.unblock.and_then(|u| u.at);
+        callers.get_or_insert_default().known(key, denial.at).score.refused(told, denial.at);
+    }
+}
+
+/// Notes where a request comes from; the level of the penalty box that its caller is in.
+pub(crate) fn note_request(
+    callers: &mut Option<Box<Callers>>,
+    ctx: Context<'_>,
+    path: &Path,
+    source: Option<IpAddr>,
+) -> u8 {
+    let key = path.at(Level::Key);
+    if let (Some(key), Some(source), true) = (key, source, ctx.catalog.abuse.is_on(Rule::Sharing)) {
+        callers.get_or_insert_default().used_from(key, source, ctx.now);
+    }
+    level(callers.as_deref(), ctx, path)
+}
+
+/// The level of the penalty box that a caller is in.
+pub(crate) fn level(callers: Option<&Callers>, ctx: Context<'_>, path: &Path) -> u8 {
+    let callers = callers.filter(|_| ctx.catalog.abuse.is_on(Rule::Penalty));
+    callers.map_or(0, |w| w.level(path.at(Level::Key), ctx.now))
+}
+
+/// An effect that is due on the account.
+pub(crate) fn due(callers: &mut Option<Box<Callers>>, ctx: Context<'_>) -> Option<Draft> {
+    if ctx.catalog.abuse.are_off() || !ctx.account.is_open() {
+        return None;
+    }
+    while let Some((key, networks)) = callers.as_mut().and_then(|w| w.grown.pop()) {
+        if let Some(draft) = operation::share_key(ctx, &key, networks) {
+            return Some(draft);
+        }
+    }
+    operation::begin_effect(ctx)
+}
+
+/// What operators see of an account.
+#[derive(Clone, Debug)]
+pub struct ConductView {
+    /// How far it is trusted.
+    pub tier: headworks_core::abuse::Tier,
+    /// What its tier may do.
+    pub terms: headworks_core::abuse::TierTerms,
+    /// Effects in force, each with what its rule does now.
+    pub effects: Vec<(Effect, Mode)>,
+    /// Penalty scores by key: thousandths of a point, and the level.
+    pub penalties: Vec<(Option<Name>, u64, u8)>,
+    /// The share of holds that expired, in millionths.
+    pub expired: u64,
+}
+
+impl Engine {
+    /// What abuse rules make of an account now.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn conduct(&self, account: &Name) -> Result<ConductView, EngineError> {
+        self.view_with_callers(account, |ctx, callers| {
+            let rules = &ctx.catalog.abuse;
+            let tier = rules.tier_of(ctx.account, ctx.now);
+            let effects = ctx.account.effects(ctx.now).map(|e| (e.clone(), rules.mode(e.rule)));
+            Ok(ConductView {
+                tier,
+                terms: rules.tier(tier),
+                effects: effects.collect(),
+                penalties: callers.map(|w| w.scores(ctx.now)).unwrap_or_default(),
+                expired: ctx.account.hygiene().expired,
+            })
+        })
+        .await
+    }
+
+    /// Ends an effect of an abuse rule, or the penalty of a key, before its time.
+    ///
+    /// # Errors
+    /// When it is not in force, there is no such account, or the store fails.
+    pub async fn lift(
+        &self,
+        account: &Name,
+        keyed: Keyed<'_>,
+        rule: Rule,
+        key: Option<&Name>,
+        reason: Option<&Label>,
+    ) -> Result<Answer, EngineError> {
+        self.mutate(account, Operation::Conduct, Some(keyed.0), keyed.1, |look| {
+            opened(&look)?;
+            let draft = operation::lift(look.ctx, rule, key, reason.cloned())?;
+            if rule == Rule::Penalty {
+                let keys = look.callers.as_mut().map(|w| &mut w.keys);
+                let scored = keys.and_then(|keys| keys.iter_mut().find(|k| k.key.as_ref() == key));
+                scored.ok_or(Refusal::NoEffect(rule))?.score = Score::default();
+            }
+            Ok(Step::Append(Box::new(draft)))
+        })
+        .await
+    }
+
+    /// Takes note of what an operator's own systems report. A dispute is recorded; a misdeed counts for the penalty box.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn report(
+        &self,
+        account: &Name,
+        keyed: Keyed<'_>,
+        signal: Signal,
+        key: Option<&Name>,
+        reason: Option<&Label>,
+    ) -> Result<(), EngineError> {
+        match signal {
+            Signal::Misdeed(misdeed) => {
+                self.view(account, |_| Ok(())).await?;
+                self.note_misdeed(account, key, misdeed);
+            }
+            Signal::Dispute => {
+                self.mutate(account, Operation::Conduct, Some(keyed.0), keyed.1, |look: Look<'_>| {
+                    opened(&look)?;
+                    Ok(Step::Append(Box::new(operation::dispute(reason.cloned()))))
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a misdeed of a key, where the rule is on and the account is in memory.
+    pub(crate) fn note_misdeed(&self, account: &Name, key: Option<&Name>, misdeed: Misdeed) {
+        if !self.catalog().abuse.is_on(Rule::Penalty) {
+            return;
+        }
+        let now = self.clock().now();
+        if let Some(slot) = self.cache.lock(account).slots.get_mut(account) {
+            slot.callers.get_or_insert_default().known(key, now).score.add(misdeed, now);
+        }
+    }
+
+    /// Counts what a record says about abuse.
+    pub(crate) fn count_conduct(&self, event: &Event) {
+        if let Event::Conduct(conduct) = event
+            && let Conduct::Began(effect) = &**conduct
+        {
+            self.stats().effect(effect.rule);
+        }
+    }
+}

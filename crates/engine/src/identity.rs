@@ -1,0 +1,120 @@
+//! The cost of identity: free grants of one identity are 90 days apart, and all of a day stay within a budget.
+//!
+//! Each identity has a log of its own, and so has the budget: a claim is a record there before the grant is one in the
+//! account's log. A retry finds its own claim by its key. A crash between the two leaves a claim that the retry uses.
+
+use headworks_core::abuse::{Mode, Rule};
+use headworks_core::amount::Credits;
+use headworks_core::ledger::{Category, IndexKey, Operation, is_internal};
+use headworks_core::name::{Label, Name};
+use headworks_core::operation::{self, Context, Draft, NewGrant, Refusal};
+
+use crate::answer::{EngineError, Idempotency};
+use crate::engine::{Engine, Look, Step};
+
+/// The log of the daily budget of free credits.
+const BUDGET: &str = "_trial_budget";
+
+fn internal(text: &str) -> Name {
+    let name = Name::new(text).unwrap_or_else(|_| unreachable!("a word and digits make a name"));
+    debug_assert!(is_internal(&name), "the server keeps such names for itself");
+    name
+}
+
+/// The log of an identity.
+fn log_of(cluster: &Name) -> Name {
+    let hash = blake3::hash(cluster.as_str().as_bytes());
+    let first: String = hash.to_hex().chars().take(32).collect();
+    internal(&format!("_identity.{first}"))
+}
+
+/// The key of a claim: that of the grant, for this account.
+fn own_key(account: &Name, key: &Idempotency) -> Idempotency {
+    let digest = blake3::hash(format!("{account}\n{}", key.text).as_bytes());
+    let text = Label::new(&digest.to_hex()).unwrap_or_else(|_| key.text.clone());
+    Idempotency { text, digest: key.digest }
+}
+
+impl Engine {
+    /// Claims a free grant for the identity behind an account, where that rule is on. An account of no known identity has
+    /// one of its own.
+    pub(crate) async fn claim(
+        &self,
+        account: &Name,
+        key: &Idempotency,
+        new: &NewGrant,
+    ) -> Result<(), EngineError> {
+        let rules = self.catalog();
+        let mode = rules.abuse.mode(Rule::Identity);
+        if new.category != Category::Free || mode == Mode::Off {
+            return Ok(());
+        }
+        // What would be refused anyway must not use the claim up.
+        let cluster = self
+            .view(account, |ctx| {
+                operation::grant(ctx, new)?;
+                Ok(ctx.account.settings.rank.as_ref().and_then(|r| r.cluster.clone()))
+            })
+            .await?;
+        // One at a time: who may not claim must not use the budget up, and who finds the budget spent keeps its claim.
+        let _turn = self.claims.lock().await;
+        let identity = cluster.as_ref().map_or_else(|| log_of(account), log_of);
+        let claims = |ctx: Context<'_>| operation::claim_free_grant(ctx, account, new.amount);
+        if let Some(most) = rules.abuse.trial_budget {
+            let own = own_key(account, key);
+            if self.store.find(IndexKey::of_key(&identity, Operation::Grant, &own.text))?.is_none() {
+                match self.view(&identity, |ctx| Ok(claims(ctx).map(drop)?)).await {
+                    Err(EngineError::UnknownAccount(_)) => {}
+                    looked => self.or_observed(account, mode, looked)?,
+                }
+            }
+            let draws = |ctx: Context<'_>| operation::draw_trial_budget(ctx, account, new.amount, most);
+            let drawn = self.note_claim(&internal(BUDGET), account, key, draws).await;
+            self.or_observed(account, mode, drawn)?;
+        }
+        let claimed = self.note_claim(&identity, account, key, claims).await;
+        self.or_observed(account, mode, claimed)
+    }
+
+    /// Writes a claim into a log of the server's own, once for each grant.
+    async fn note_claim(
+        &self,
+        log: &Name,
+        account: &Name,
+        key: &Idempotency,
+        claim: impl Fn(Context<'_>) -> Result<Draft, Refusal>,
+    ) -> Result<(), EngineError> {
+        let own = own_key(account, key);
+        let step = |look: Look<'_>| Ok(Step::Append(Box::new(claim(look.ctx)?)));
+        self.mutate(log, Operation::Grant, Some(&own), None, step).await.map(drop)
+    }
+
+    fn or_observed(
+        &self,
+        account: &Name,
+        mode: Mode,
+        result: Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        match result {
+            Err(EngineError::Refused(refusal)) if mode == Mode::Observe => {
+                tracing::info!(%account, %refusal, "a free grant that is only observed");
+                self.stats().observed(Rule::Identity);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Free credits granted on the day under way.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn trial_budget_used(&self) -> Result<Credits, EngineError> {
+        let used =
+            self.view(&internal(BUDGET), |ctx| Ok(operation::trial_budget_used(ctx.account, ctx.now))).await;
+        match used {
+            Err(EngineError::UnknownAccount(_)) => Ok(Credits::ZERO),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Abuse rules at run time: effects are records, callers are remembered within bounds, an identity has one free grant.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use headworks_core::abuse::penalty::Misdeed;
+use headworks_core::abuse::{Mode, Rule};
+use headworks_core::account::{Rank, Settings};
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::decision::{Decision, Outcome};
+use headworks_core::ledger::Category;
+use headworks_core::operation::{Authorize, NewGrant, Refusal};
+use headworks_core::reason::Reason;
+use headworks_core::time::{Instant, Span};
+use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits, Signal};
+use headworks_store::reconcile::{Progress, reconcile};
+use headworks_store::replay::replay;
+use headworks_store::{Memory, Store};
+
+use crate::{ask, key, name, open};
+
+const CATALOG: &str = r#"
+version = "abuse"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+pool = "gpu"
+[pools.gpu]
+in_flight = 100000
+in_flight_cost = { requests = 1 }
+cost = { tokens = 1 }
+classes = { default = { weight = 4 }, slow = { weight = 1 } }
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "0.001" } }]
+[abuse]
+trial_budget = "12"
+cost = { tokens = 1 }
+rules = { velocity = "enforce", penalty = "enforce", sharing = "enforce", identity = "enforce", ramp = "enforce", sub_keys = "enforce" }
+[abuse.tiers.paid]
+velocity_floor = 100
+ramp_floor = 700
+networks = 2
+shared_holds = 1
+[plans.p]
+features = ["chat"]
+guards = [
+  { name = "rate", count = "tokens", window.rate = { limit = 1000, period = "1s", burst = 16000 } },
+  { name = "each", per = "user", count = "tokens", window.fixed = { limit = 1000000, every = "hour" } },
+]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+/// An engine over a store with a clock that is moved by hand.
+struct World {
+    engine: Arc<Engine>,
+    store: Arc<dyn Store>,
+    clock: Arc<Clock>,
+    calls: std::sync::atomic::AtomicU64,
+}
+
+fn catalog() -> Catalog {
+    Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"))
+}
+
+async fn world() -> World {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let clock = Arc::new(Clock::standing("2026-06-01T12:00:00Z".parse().expect("an instant")));
+    let engine = Engine::start(Arc::clone(&store), catalog(), Arc::clone(&clock), Limits::default());
+    let engine = engine.expect("starts");
+    engine.put_catalog(CATALOG, (&key("catalog"), None)).await.expect("stores").expect("accepts");
+    World { engine, store, clock, calls: std::sync::atomic::AtomicU64::new(0) }
+}
+
+impl World {
+    fn key(&self) -> Idempotency {
+        let n = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        key(&format!("k{n}"))
+    }
+
+    async fn ask_from(&self, tokens: u64, path: &str, source: Option<IpAddr>) -> Answer {
+        let mut ask: Authorize = ask("chat", tokens);
+        ask.request.path = path.parse().expect(path);
+        let caller = Caller { max_wait: Some(Span::ZERO), source };
+        self.engine.authorize(&name("acme"), (&self.key(), None), &ask, caller).await.expect("answers")
+    }
+
+    async fn ask(&self, tokens: u64, path: &str) -> Decision {
+        decision(&self.ask_from(tokens, path, None).await)
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.clock.advance(Span::from_secs(seconds));
+    }
+
+    fn books(&self) {
+        let found = replay(&*self.store, 1, &Progress::default()).expect("replays");
+        assert!(found.differing.is_empty(), "{:?}", found.differing);
+        let found = reconcile(&*self.store, 1, &Progress::default()).expect("reconciles");
+        assert!(found.findings.is_empty(), "{:?}", found.findings);
+    }
+}
+
+fn decision(answer: &Answer) -> Decision {
+    match &answer.effect {
+        Effect::Recorded(record) => {
+            headworks_core::replay::decision_of(&record.event).expect("decides").clone()
+        }
+        Effect::Denied(denial) => denial.decision.clone(),
+        Effect::Unrecorded(counted) => counted.2.clone(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clamp_outlives_the_process_and_can_be_lifted() {
+    let w = world().await;
+    open(&w.engine, "acme", "1000").await;
+    for _ in 0..3 {
+        assert_eq!(w.ask(250, "").await.outcome, Outcome::Allow);
+        w.pass(10);
+    }
+    w.ask(150, "").await;
+    let view = w.engine.conduct(&name("acme")).await.expect("views");
+    let [(effect, Mode::Enforce)] = view.effects.as_slice() else { panic!("{view:?}") };
+    assert_eq!((effect.rule, effect.limit, effect.figure), (Rule::Velocity, 200, 250));
+    w.engine.close();
+
+    let engine = Engine::start(Arc::clone(&w.store), catalog(), Arc::clone(&w.clock), Limits::default());
+    let w = World { engine: engine.expect("starts"), ..w };
+    let denied = w.ask(51, "").await;
+    assert_eq!((denied.outcome, denied.reason), (Outcome::Deny, Reason::Velocity));
+    let acme = name("acme");
+    let lift = async |w: &World| w.engine.lift(&acme, (&w.key(), None), Rule::Velocity, None, None).await;
+    lift(&w).await.expect("lifts");
+    assert_eq!(w.ask(51, "").await.outcome, Outcome::Allow, "in force at once");
+    let again = lift(&w).await;
+    assert!(matches!(again, Err(EngineError::Refused(Refusal::NoEffect(Rule::Velocity)))), "{again:?}");
+    w.engine.close();
+    w.books();
+}
+
+/// Points are per key: 16 make level 1. At level 4 the whole account is meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_penalty_box_knows_keys_apart() {
+    let w = world().await;
+    open(&w.engine, "acme", "1000").await;
+    let acme = name("acme");
+    let report = async |times: usize, of: &str| {
+        for _ in 0..times {
+            let signal = Signal::Misdeed(Misdeed::ForgedWebhook);
+            let of = name(of);
+            w.engine.report(&acme, (&w.key(), None), signal, Some(&of), None).await.expect("notes");
+        }
+    };
+    report(2, "bad").await;
+    // Level 1 of a burst of 16,000 is 8,000.
+    w.ask(8_000, "key:bad").await;
+    assert_eq!(w.ask(1, "key:bad").await.reason, Reason::Penalty);
+    assert_eq!(w.ask(1, "key:good").await.outcome, Outcome::Allow);
+    assert_eq!(w.ask(1, "").await.outcome, Outcome::Allow);
+    report(22, "bad").await;
+    assert_eq!(w.ask(1, "key:good").await.reason, Reason::Penalty, "240 points are level 4");
+    let view = w.engine.conduct(&acme).await.expect("views");
+    assert_eq!(
+        view.penalties.iter().map(|(key, _, level)| (key.clone(), *level)).max_by_key(|(_, l)| *l),
+        Some((Some(name("bad")), 4))
+    );
+    let bad = name("bad");
+    w.engine.lift(&acme, (&w.key(), None), Rule::Penalty, Some(&bad), None).await.expect("lifts");
+    assert_eq!(w.ask(1, "key:good").await.outcome, Outcome::Allow);
+    let again = w.engine.lift(&acme, (&w.key(), None), Rule::Penalty, None, None).await;
+    assert!(matches!(again, Err(EngineError::Refused(Refusal::NoEffect(Rule::Penalty)))), "{again:?}");
+    w.engine.close();
+    w.books();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn careless_callers_score() {
+    let w = world().await;
+    open(&w.engine, "acme", "1000").await;
+    let acme = name("acme");
+    let milli = async |of: Option<&str>| {
+        let view = w.engine.conduct(&acme).await.expect("views");
+        let own = view.penalties.iter().find(|(key, ..)| key.as_ref().map(|k| k.as_str()) == of);
+        own.map_or(0, |(_, milli, _)| *milli)
+    };
+    // A key that comes with another request: 5 points.
+    let (one, other) = (key("same"), Idempotency { digest: [2; 16], ..key("same") });
+    w.engine.authorize(&acme, (&one, None), &ask("chat", 1), Caller::default()).await.expect("answers");
+    let reused = w.engine.authorize(&acme, (&other, None), &ask("chat", 2), Caller::default()).await;
+    assert!(matches!(reused, Err(EngineError::KeyReused(..))), "{reused:?}");
+    assert_eq!(milli(None).await, 5_000);
+    // Refused once and back at once: one point. Told nothing, nothing is too early.
+    w.ask(15_000, "key:k").await;
+    w.ask(16_000, "key:k").await;
+    assert_eq!(milli(Some("k")).await, 0);
+    w.ask(16_000, "key:k").await;
+    assert_eq!(milli(Some("k")).await, 1_000);
+    w.engine.close();
+    w.books();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_from_many_networks_is_held_back() {
+    let w = world().await;
+    open(&w.engine, "acme", "1000").await;
+    let from = async |key: &str, source: &str| {
+        let source = Some(source.parse::<IpAddr>().expect(source));
+        decision(&w.ask_from(1, &format!("key:{key}"), source).await)
+    };
+    for source in ["10.0.0.1", "10.0.0.2", "10.0.0.200", "::ffff:10.0.0.9", "10.0.1.1"] {
+        assert_eq!(from("k", source).await.outcome, Outcome::Allow, "{source}: two networks");
+    }
+    assert_eq!(from("k", "2001:db8::1").await.outcome, Outcome::Allow, "the third begins the effect");
+    assert_eq!(from("k", "10.0.0.1").await.reason, Reason::SharedKey);
+    assert_eq!(from("l", "10.0.0.1").await.outcome, Outcome::Allow);
+    let view = w.engine.conduct(&name("acme")).await.expect("views");
+    let [(effect, _)] = view.effects.as_slice() else { panic!("{view:?}") };
+    assert_eq!((effect.figure, effect.reference, effect.limit), (3, 2, 1));
+    w.engine.close();
+    w.books();
+}
+
+/// Ten thousand names of keys and users that nobody knows leave as much behind as the bounds allow.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_keys_is_one_entry() {
+    let w = world().await;
+    open(&w.engine, "acme", "1000").await;
+    let source = "10.0.0.1".parse().ok();
+    for i in 0..2_000 {
+        w.ask_from(1, &format!("user:u{i}/key:k{i}"), source).await;
+    }
+    let windows = w.engine.view(&name("acme"), |ctx| Ok(ctx.account.windows.len())).await.expect("views");
+    // The tier `paid` has 1,000 members, and one for all others; the account's own besides.
+    assert_eq!(windows, 1_000 + 1 + 3, "rate, velocity, ramp");
+    w.engine.close();
+    w.books();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn growth_is_served_one_class_lower() {
+    let w = world().await;
+    open(&w.engine, "acme", "1000").await;
+    let class = |answer: &Answer| {
+        let Effect::Recorded(record) = &answer.effect else { panic!("{answer:?}") };
+        let headworks_core::ledger::Event::Authorized(_, _, terms) = &record.event else {
+            panic!("{record:?}")
+        };
+        terms.capacity.as_ref().expect("in a pool").class.to_string()
+    };
+    assert_eq!(class(&w.ask_from(700, "", None).await), "default");
+    assert_eq!(class(&w.ask_from(1, "", None).await), "slow");
+    w.pass(900);
+    assert_eq!(class(&w.ask_from(1_000, "", None).await), "default", "half more in the next quarter");
+    w.engine.close();
+    w.books();
+}
+
+async fn open_as(engine: &Engine, account: &str, cluster: Option<&str>) {
+    let rank = |cluster| Rank { class: None, cluster: Some(name(cluster)), weight: 1, floor: 0, max: None };
+    let settings =
+        |now: Instant| Settings { rank: cluster.map(rank).map(Box::new), ..Settings::new(name("p"), now) };
+    engine.open_account(&name(account), (&key("open"), None), settings).await.expect("opens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_one_identity_have_one_free_grant() {
+    let w = world().await;
+    for account in ["a1", "a2", "a3"] {
+        open_as(&w.engine, account, Some("card-4242")).await;
+    }
+    open_as(&w.engine, "b1", None).await;
+    open_as(&w.engine, "c1", None).await;
+    let free = async |account: &str, id: &str, amount: &str| {
+        let new = NewGrant::new(amount.parse().expect("credits"), Category::Free);
+        w.engine.grant(&name(account), (&key(id), None), &new).await
+    };
+    // Both at once: one of them gets it.
+    let (one, two) = tokio::join!(free("a1", "g", "5"), free("a2", "g", "5"));
+    assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
+    let winner = if one.is_ok() { "a1" } else { "a2" };
+    assert!(free(winner, "g", "5").await.expect("the first answer").replayed, "a retry finds its own");
+    let third = free("a3", "g", "5").await;
+    assert!(matches!(third, Err(EngineError::Refused(Refusal::FreeGrantTooSoon(_)))), "{third:?}");
+    // A grant that would be refused anyway uses nothing up; others are within the budget of 12 a day.
+    let too_much = free("b1", "g", "7.5").await;
+    assert!(matches!(too_much, Err(EngineError::Refused(Refusal::TrialBudgetSpent(_)))), "{too_much:?}");
+    free("b1", "h", "7").await.expect("within the budget");
+    w.pass(86_400);
+    free("c1", "g", "12").await.expect("another day");
+    w.pass(89 * 86_400);
+    free("a3", "later", "5").await.expect("90 days later");
+    // What is bought is not asked about.
+    let bought = NewGrant::new("5".parse().expect("credits"), Category::Purchased);
+    w.engine.grant(&name("a3"), (&key("bought"), None), &bought).await.expect("grants");
+    let accounts = w.engine.accounts(None, 100).expect("lists");
+    assert!(accounts.iter().all(|name| !name.as_str().starts_with('_')), "{accounts:?}");
+    w.engine.close();
+    w.books();
+}

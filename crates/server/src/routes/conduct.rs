@@ -1,0 +1,107 @@
+//! Abuse rules: what they make of an account, lifting an effect, reporting what an operator's own systems see.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use headworks_core::abuse::penalty::Misdeed;
+use headworks_engine::{ConductView, Signal};
+use headworks_wire as wire;
+use wire::{Scope, SignalKind};
+
+use super::App;
+use super::accounts::account_name;
+use crate::auth::Access;
+use crate::json::{Body, Path, idempotency};
+use crate::problem::Failure;
+
+fn shown(view: ConductView) -> wire::Conduct {
+    let ConductView { tier, terms, effects, penalties, expired } = view;
+    let effects = effects.into_iter().map(|(effect, mode)| wire::AbuseEffect {
+        rule: effect.rule,
+        mode,
+        key: effect.key.map(|key| *key),
+        limit: effect.limit,
+        figure: effect.figure,
+        reference: effect.reference,
+        since: effect.since,
+        until: effect.until,
+        step_up_at: effect.step_up_at,
+    });
+    let penalties = penalties.into_iter();
+    wire::Conduct {
+        tier,
+        terms: wire::TierTerms {
+            holds: terms.holds,
+            held_percent: terms.held_percent,
+            velocity_floor: terms.velocity_floor,
+            velocity_ceiling: terms.velocity_ceiling,
+            ramp_floor: terms.ramp_floor,
+            sub_keys: u64::try_from(terms.sub_keys).unwrap_or(u64::MAX),
+            networks: terms.networks,
+            shared_holds: terms.shared_holds,
+            key_spend_floor: terms.key_spend_floor,
+        },
+        effects: effects.collect(),
+        penalties: penalties
+            .map(|(key, score_milli, level)| wire::Penalty { key, score_milli, level })
+            .collect(),
+        expired_millionths: expired,
+    }
+}
+
+/// Show what abuse rules make of an account
+#[utoipa::path(get, path = "/v1/accounts/{id}/conduct", tag = "abuse",
+    params(("id" = String, Path, description = "The account")),
+    responses((status = 200, description = "Its tier, effects in force, penalties", body = wire::Conduct),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<wire::Conduct>, Failure> {
+    let account = account_name(&access, Scope::Read, &id)?;
+    Ok(Json(shown(app.engine.conduct(&account).await?)))
+}
+
+/// End an effect of an abuse rule before its time
+#[utoipa::path(post, path = "/v1/accounts/{id}/conduct/lift", tag = "abuse", request_body = wire::LiftRequest,
+    params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "What is still in force", body = wire::Conduct),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn lift(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::LiftRequest>,
+) -> Result<Json<wire::Conduct>, Failure> {
+    let account = account_name(&access, Scope::Admin, &id)?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    let wire::LiftRequest { rule, key: of, reason, .. } = ask;
+    app.engine.lift(&account, (&key, access.actor()), rule, of.as_ref(), reason.as_ref()).await?;
+    Ok(Json(shown(app.engine.conduct(&account).await?)))
+}
+
+/// Report what an operator's own systems see of an account
+#[utoipa::path(post, path = "/v1/accounts/{id}/signals", tag = "abuse", request_body = wire::SignalRequest,
+    params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 204, description = "Noted"),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn report(
+    State(app): State<App>,
+    access: Access,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(mut ask): Body<wire::SignalRequest>,
+) -> Result<StatusCode, Failure> {
+    let account = account_name(&access, Scope::Record, &id)?;
+    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    let signal = match ask.signal {
+        SignalKind::InvalidKey => Signal::Misdeed(Misdeed::InvalidKey),
+        SignalKind::ForgedWebhook => Signal::Misdeed(Misdeed::ForgedWebhook),
+        SignalKind::Dispute => Signal::Dispute,
+    };
+    let keyed = (&key, access.actor());
+    app.engine.report(&account, keyed, signal, ask.key.as_ref(), ask.reason.as_ref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
