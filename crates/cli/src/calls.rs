@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::name::{Label, Name, Segment};
-use headworks_engine::{Clock, Idempotency, Limits};
-use headworks_server::new_secret;
+use headworks_engine::{Clock, Limits};
 use headworks_wire as wire;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -103,12 +102,9 @@ async fn create_key_offline(
     ask: &wire::CreateKeyRequest,
 ) -> Result<(Name, String), Box<dyn std::error::Error + Send + Sync>> {
     let engine = crate::serve::engine(data, Arc::new(Clock::new()), Limits::default())?;
-    let new = new_secret(ask)?;
-    let id = new.key.id.clone();
-    let text = Label::new(&format!("create {id}")).map_err(|e| e.to_string())?;
-    engine.create_key(new.key, (&Idempotency { text, digest: [0; 16] }, None)).await?;
+    let new = headworks_server::create_key(&engine, ask, None).await?;
     engine.close();
-    Ok((id, new.secret))
+    Ok((new.key.id, new.secret))
 }
 
 /// An idempotency key that nobody has used.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format, Problems};
 use headworks_core::ledger::{ApiKey, Event, Operation, PoolChange, Record, SYSTEM, Server, Webhook};
-use headworks_core::name::Name;
+use headworks_core::name::{Label, Name};
 use headworks_core::operation;
 use headworks_store::{Batch, Store};
 
-use crate::answer::{Answer, EngineError};
+use crate::answer::{Answer, Effect, EngineError, Idempotency};
 use crate::capacity::Pools;
 use crate::engine::{Engine, Step, decode};
 use crate::keyring::Keyring;
@@ -33,6 +33,28 @@ impl Engine {
         let event = Event::CatalogLoaded(catalog.version.clone(), text.to_owned());
         let answer = self.administer(event, Some(keyed)).await?;
         Ok(Ok((catalog, answer)))
+    }
+
+    /// What check codes of API keys are made with; the first call makes it, with these bytes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn check_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], EngineError> {
+        if let Some(key) = self.keyring().check_key() {
+            return Ok(key);
+        }
+        let text = Label::new("check key").unwrap_or_else(|_| unreachable!("two words are a label"));
+        // Whoever else is making it finds the same record.
+        let once = Idempotency { text, digest: [0; 16] };
+        let made = Event::Server(Box::new(Server::CheckKeyMade(fresh)));
+        let answer = self.administer(made, Some((&once, None))).await?;
+        if let Effect::Recorded(record) = &answer.effect
+            && let Event::Server(server) = &record.event
+            && let Server::CheckKeyMade(key) = &**server
+        {
+            return Ok(*key);
+        }
+        Ok(fresh)
     }
 
     /// Stores an API key.
@@ -196,7 +218,7 @@ fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
             Server::WebhookRemoved(name) => {
                 webhooks.remove(name);
             }
-            Server::ReconcileFailed(..) | Server::PoolChanged(_) => {}
+            Server::ReconcileFailed(..) | Server::PoolChanged(_) | Server::CheckKeyMade(_) => {}
         }
     }
 }

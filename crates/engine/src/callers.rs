@@ -3,6 +3,7 @@
 //! Volatile: it is lost at a restart, and fades within hours anyway. Bounded: keys past a number are remembered as one.
 //! A1 an entry goes only when it says nothing any more (`a_flood_of_keys_is_one_entry`).
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use headworks_core::abuse::penalty::{Misdeed, Score, WHOLE_ACCOUNT};
@@ -14,13 +15,15 @@ use headworks_core::name::{Label, Level, Name, Path};
 use headworks_core::operation::{self, Context, Draft, Refusal};
 use headworks_core::time::{Instant, Span};
 
-use crate::answer::{Answer, EngineError};
+use crate::answer::{Answer, EngineError, Idempotency};
 use crate::engine::{Engine, Look, Step};
 use crate::operations::{Keyed, opened};
 
 /// Keys of one account that are remembered one by one.
 const KEYS_MAX: usize = 64;
 const HOUR: Span = Span::from_secs(3_600);
+/// Reports of one account that are remembered, so that each counts once.
+const REPORTS_MAX: usize = 256;
 
 /// What an operator's own systems report of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub(crate) struct Callers {
     keys: Vec<Known>,
     /// Keys whose networks have grown, and how many there are.
     grown: Vec<(Name, u64)>,
+    /// Reports that have been counted, with when.
+    reported: VecDeque<(Label, Instant)>,
 }
 
 /// A network of addresses that one subscriber usually has: the first 24 bits of IPv4, 48 of IPv6.
@@ -109,7 +114,8 @@ impl Callers {
 
     /// Whether nothing is remembered any more.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        self.keys.iter().all(|k| k.is_over(now))
+        let last = self.reported.back().map_or(Instant::default(), |(_, at)| *at);
+        now.since(last) >= HOUR && self.keys.iter().all(|k| k.is_over(now))
     }
 
     /// Scores above nothing, in thousandths of a point, with their levels.
@@ -243,7 +249,9 @@ impl Engine {
         match signal {
             Signal::Misdeed(misdeed) => {
                 self.view(account, |_| Ok(())).await?;
-                self.note_misdeed(account, key, misdeed);
+                if self.is_new_report(account, keyed.0) {
+                    self.note_misdeed(account, key, misdeed);
+                }
             }
             Signal::Dispute => {
                 self.mutate(account, Operation::Conduct, Some(keyed.0), keyed.1, |look: Look<'_>| {
@@ -254,6 +262,22 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether a report has not been counted yet. Only the last are remembered.
+    fn is_new_report(&self, account: &Name, key: &Idempotency) -> bool {
+        let now = self.clock().now();
+        let mut shard = self.cache.lock(account);
+        let Some(slot) = shard.slots.get_mut(account) else { return false };
+        let reported = &mut slot.callers.get_or_insert_default().reported;
+        if reported.iter().any(|(text, _)| *text == key.text) {
+            return false;
+        }
+        if reported.len() >= REPORTS_MAX {
+            reported.pop_front();
+        }
+        reported.push_back((key.text.clone(), now));
+        true
     }
 
     /// Counts a misdeed of a key, where the rule is on and the account is in memory.

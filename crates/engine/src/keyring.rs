@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use headworks_core::ledger::{ApiKey, Event};
+use headworks_core::ledger::{ApiKey, Event, Server};
 use headworks_core::name::Name;
 use headworks_core::time::Instant;
 
@@ -10,7 +10,11 @@ use headworks_core::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub struct Keyring {
     keys: HashMap<Name, ApiKey>,
+    check_key: Option<[u8; 32]>,
 }
+
+/// Digits of a check code, in hexadecimal.
+const CODE_DIGITS: usize = 16;
 
 impl Keyring {
     /// Takes in what a record of the server's log says.
@@ -21,6 +25,30 @@ impl Keyring {
         if let Event::KeyRevoked(id) = event {
             self.keys.remove(id);
         }
+        if let Event::Server(server) = event
+            && let Server::CheckKeyMade(key) = &**server
+        {
+            self.check_key = Some(*key);
+        }
+    }
+
+    /// What check codes are made with, once the first key has been made.
+    #[must_use]
+    pub fn check_key(&self) -> Option<[u8; 32]> {
+        self.check_key
+    }
+
+    /// Whether a text ends in the check code of what comes before. Takes the same time whatever part is wrong, looks nothing
+    /// up and remembers nothing.
+    #[must_use]
+    pub fn is_genuine(&self, text: &str) -> bool {
+        let Some((body, code)) = text.len().checked_sub(CODE_DIGITS).and_then(|at| text.split_at_checked(at))
+        else {
+            return false;
+        };
+        // Hashes are compared in constant time.
+        let own = self.check_key.map(|key| blake3::hash(check_code(&key, body).as_bytes()));
+        own.is_some_and(|own| own == blake3::hash(code.as_bytes()))
     }
 
     /// Whether there is no key.
@@ -43,11 +71,19 @@ impl Keyring {
         self.keys.get(id)
     }
 
-    /// The key that a secret belongs to, if it is in force. Takes the same time whatever part of the secret is wrong.
+    /// The key that a genuine text belongs to, if it is in force. Takes the same time whatever part of the secret is wrong.
     #[must_use]
-    pub fn check(&self, id: &str, secret: &str, now: Instant) -> Option<&ApiKey> {
+    pub fn check(&self, text: &str, now: Instant) -> Option<&ApiKey> {
+        let body = text.get(..text.len().checked_sub(CODE_DIGITS)?)?;
+        let (id, secret) = body.split_once('_')?;
         let key = self.keys.get(id)?;
         let same = blake3::hash(secret.as_bytes()) == blake3::Hash::from_bytes(key.hash);
         (same && now < key.expires_at).then_some(key)
     }
+}
+
+/// The check code of a key's text: what comes before it, hashed with a key of the server's own.
+#[must_use]
+pub fn check_code(key: &[u8; 32], body: &str) -> String {
+    blake3::keyed_hash(key, body.as_bytes()).to_hex().chars().take(CODE_DIGITS).collect()
 }

@@ -24,7 +24,7 @@ pub use answer::{Answer, Effect, EngineError, Idempotency};
 pub use callers::{ConductView, Signal, network};
 pub use clock::Clock;
 pub use engine::{Engine, Limits};
-pub use keyring::Keyring;
+pub use keyring::{Keyring, check_code};
 pub use operations::Caller;
 pub use reconciler::Pass;
 pub use reprice::{Difference, Reprice, Repriced};

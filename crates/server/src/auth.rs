@@ -1,17 +1,20 @@
-//! Who asks: API keys in `Authorization: Bearer hw_<id>_<secret>`, their scopes and the accounts they reach.
+//! Who asks: API keys in `Authorization: Bearer hw_<id>_<secret><check code>`, their scopes and the accounts they reach.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::ledger::{ApiKey, is_internal};
 use headworks_core::name::{Label, Name};
 use headworks_core::time::Instant;
+use headworks_engine::{Engine, EngineError, Idempotency, check_code};
 use headworks_wire::{CreateKeyRequest, Scope};
 
 use crate::problem::Failure;
 use crate::routes::App;
+use crate::strangers::Peer;
 
 /// What the caller may do.
 #[derive(Clone, Debug)]
@@ -30,15 +33,22 @@ pub struct NewSecret {
     pub secret: String,
 }
 
-/// Makes a key with 256 random bits.
+/// Makes a key with 256 random bits and stores it.
 ///
 /// # Errors
-/// When the system has no randomness to give.
-pub fn new_secret(ask: &CreateKeyRequest) -> Result<NewSecret, getrandom::Error> {
-    let mut random = [0; 38];
-    getrandom::fill(&mut random)?;
+/// When the system has no randomness to give, or the store fails.
+pub async fn create_key(
+    engine: &Engine,
+    ask: &CreateKeyRequest,
+    actor: Option<&Name>,
+) -> Result<NewSecret, CreateKeyError> {
+    let mut random = [0; 70];
+    getrandom::fill(&mut random).map_err(|e| CreateKeyError::NoRandomness(e.to_string()))?;
+    let (random, fresh) = random.split_at(38);
     let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
     let (id, secret) = hex.split_at(12);
+    let check_key = engine.check_key(*fresh.first_chunk().unwrap_or(&[0; 32])).await?;
+    let text = format!("{id}_{secret}");
     let name =
         |text: &str| Name::new(text).unwrap_or_else(|_| unreachable!("hexadecimal digits make a name"));
     let key = ApiKey {
@@ -49,8 +59,37 @@ pub fn new_secret(ask: &CreateKeyRequest) -> Result<NewSecret, getrandom::Error>
         expires_at: ask.expires_at.unwrap_or(Instant::NEVER),
         note: ask.note.clone(),
     };
-    Ok(NewSecret { secret: format!("hw_{id}_{secret}"), key })
+    // Keys are random, so no request repeats another.
+    let once = Label::new(&format!("create {id}")).unwrap_or_else(|_| unreachable!("words and digits"));
+    engine.create_key(key.clone(), (&Idempotency { text: once, digest: [0; 16] }, actor)).await?;
+    Ok(NewSecret { secret: format!("hw_{text}{}", check_code(&check_key, &text)), key })
 }
+
+/// Why no key was made.
+#[derive(Debug)]
+pub enum CreateKeyError {
+    /// The system has no randomness to give.
+    NoRandomness(String),
+    /// The engine could not store it.
+    Engine(EngineError),
+}
+
+impl From<EngineError> for CreateKeyError {
+    fn from(e: EngineError) -> Self {
+        Self::Engine(e)
+    }
+}
+
+impl std::fmt::Display for CreateKeyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoRandomness(why) => write!(f, "the system has no randomness to give: {why}"),
+            Self::Engine(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CreateKeyError {}
 
 /// The scopes of a stored key.
 pub(crate) fn scopes(key: &ApiKey) -> Vec<Scope> {
@@ -122,9 +161,19 @@ impl FromRequestParts<App> for Access {
         let wrong = "the API key is not valid: wrong, expired or revoked";
         let text =
             header.to_str().ok().and_then(|t| t.strip_prefix("Bearer hw_")).ok_or_else(|| refused(wrong))?;
-        let (id, secret) = text.trim_end().split_once('_').ok_or_else(|| refused(wrong))?;
-        let keyring = app.engine.keyring();
-        let key = keyring.check(id, secret, app.engine.clock().now()).ok_or_else(|| refused(wrong))?;
+        let (keyring, text) = (app.engine.keyring(), text.trim_end());
+        // What nobody here has made is dropped before anything is looked up.
+        if !keyring.is_genuine(text) {
+            return Err(refused(wrong));
+        }
+        let now = app.engine.clock().now();
+        let Some(key) = keyring.check(text, now) else {
+            let peer = parts.extensions.get::<Peer>().copied();
+            return Err(match app.strangers.note(peer, Misdeed::InvalidKey, now) {
+                Ok(()) => refused(wrong),
+                Err(after) => Failure::too_many(after),
+            });
+        };
         Ok(Self { key: Some(key.id.clone()), scopes: scopes(key), accounts: key.accounts.clone().into() })
     }
 }

@@ -12,9 +12,10 @@ mod routes;
 mod serve;
 mod signing;
 mod statement_text;
+mod strangers;
 mod webhooks;
 
-pub use auth::{NewSecret, new_secret};
+pub use auth::{CreateKeyError, NewSecret, create_key};
 pub use events::{Outgoing, StripeCall, events, stripe_calls};
 pub use render::{decision_of_denial, pass, record_answer, replayed, statement_digest, what_if};
 pub use routes::{App, app, catalog_schema, openapi};

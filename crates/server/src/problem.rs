@@ -4,30 +4,45 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headworks_core::catalog::Problems;
 use headworks_core::operation::Refusal;
+use headworks_core::time::Span;
 use headworks_engine::EngineError;
 use headworks_wire as wire;
 
-/// A problem on its way to the caller.
+/// A problem on its way to the caller, and after how many seconds it may be gone.
 #[derive(Debug)]
-pub(crate) struct Failure(pub(crate) wire::Problem);
+pub(crate) struct Failure(pub(crate) wire::Problem, pub(crate) Option<u64>);
 
 /// Prefix of every problem type.
 const TYPES: &str = "urn:headworks:problem:";
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Self {
-        Self(wire::Problem {
-            kind: format!("{TYPES}{word}"),
-            title: word.replace('_', " "),
-            status: status.as_u16(),
-            detail: detail.into(),
-            problems: Vec::new(),
-        })
+        Self(
+            wire::Problem {
+                kind: format!("{TYPES}{word}"),
+                title: word.replace('_', " "),
+                status: status.as_u16(),
+                detail: detail.into(),
+                problems: Vec::new(),
+            },
+            None,
+        )
     }
 
     /// The request's content is not what the operation takes.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail)
+    }
+
+    /// A network that has shown too much that is not valid.
+    pub(crate) fn too_many(after: Span) -> Self {
+        let seconds = after.micros().div_ceil(1_000_000).max(1);
+        let detail = format!(
+            "your network has sent too many invalid API keys or signatures; come back in {seconds} s with a valid one"
+        );
+        let mut failure = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_invalid", detail);
+        failure.1 = Some(seconds);
+        failure
     }
 
     pub(crate) fn unknown_account(name: &str) -> Self {
@@ -48,6 +63,9 @@ impl IntoResponse for Failure {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::CONFLICT {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(seconds) = self.1 {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::routes::{App, app};
 use crate::signing::Signer;
+use crate::strangers::Peer;
 use crate::webhooks::Webhooks;
 
 /// Connections that wait to be accepted, as far as the system allows: a burst of clients finds a place.
@@ -169,8 +170,8 @@ async fn accept(
             accepted = listener.accept() => accepted,
             _ = stopping.changed() => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(e) => {
                 // Out of descriptors, or a peer that left at once: others must still be served.
                 tracing::warn!(error = %e, "a connection could not be accepted");
@@ -183,8 +184,9 @@ async fn accept(
         }
         let (asked, router) = (Arc::new(AtomicBool::new(false)), TowerToHyperService::new(router.clone()));
         let asks = Arc::clone(&asked);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: hyper::Request<_>| {
             asks.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(Peer(peer));
             router.call(request)
         });
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();

@@ -108,10 +108,10 @@ impl Signer {
     }
 
     /// A secret of its own for each purpose and name, which nobody can compute without the key.
-    pub(crate) fn derived(&self, purpose: &str, name: &Name) -> [u8; 32] {
+    pub(crate) fn derived(&self, purpose: &str, name: &str) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key(purpose);
         hasher.update(&self.0.to_bytes());
-        hasher.update(name.as_str().as_bytes());
+        hasher.update(name.as_bytes());
         *hasher.finalize().as_bytes()
     }
 

@@ -40,6 +40,17 @@ fn mac(key: &[u8], id: &str, secs: i64, body: &[u8]) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
+/// What a signature says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signed {
+    /// Whoever signed knows a secret, and has signed just now.
+    Now,
+    /// Whoever signed knows a secret; the time is too far off.
+    Stale,
+    /// Nobody who knows a secret has signed this.
+    Wrong,
+}
+
 /// How a webhook is doing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Status {
@@ -106,29 +117,46 @@ impl Webhooks {
     }
 
     /// The secret that a webhook's receiver verifies signatures with, in the form of Standard Webhooks.
-    pub(crate) fn secret(&self, name: &Name) -> String {
-        format!("whsec_{}", STANDARD.encode(self.signer.derived(SECRET, name)))
+    pub(crate) fn secret(&self, webhook: &Webhook) -> String {
+        format!("whsec_{}", STANDARD.encode(self.key(webhook, webhook.rotation)))
     }
 
-    fn mac(&self, name: &Name, id: &str, secs: i64, body: &[u8]) -> Option<Hmac<Sha256>> {
-        mac(&self.signer.derived(SECRET, name), id, secs, body)
+    fn key(&self, webhook: &Webhook, rotation: u32) -> [u8; 32] {
+        let name =
+            if rotation == 0 { webhook.name.to_string() } else { format!("{}#{rotation}", webhook.name) };
+        self.signer.derived(SECRET, &name)
     }
 
-    /// Whether a body was signed with the secret of this webhook, lately.
+    /// What the valid secrets sign: the latest, and the one before it.
+    fn macs(
+        &self,
+        webhook: &Webhook,
+        id: &str,
+        secs: i64,
+        body: &[u8],
+    ) -> impl Iterator<Item = Hmac<Sha256>> {
+        let rotations = [Some(webhook.rotation), webhook.rotation.checked_sub(1)].into_iter().flatten();
+        rotations.filter_map(move |rotation| mac(&self.key(webhook, rotation), id, secs, body))
+    }
+
+    /// Whether a body was signed with a valid secret of this webhook, lately.
     pub(crate) fn verify(
         &self,
-        name: &Name,
+        webhook: &Webhook,
         (id, secs, signatures): (&str, i64, &str),
         body: &[u8],
         now: Instant,
-    ) -> bool {
-        if (now.micros() / 1_000_000).abs_diff(secs) > TOLERANCE_SECS {
-            return false;
-        }
+    ) -> Signed {
         let given = signatures.split(' ').filter_map(|s| STANDARD.decode(s.strip_prefix("v1,")?).ok());
-        let mut fits =
-            given.filter_map(|given| Some(self.mac(name, id, secs, body)?.verify_slice(&given).is_ok()));
-        fits.any(|fits| fits)
+        let fits =
+            |given: Vec<u8>| self.macs(webhook, id, secs, body).any(|mac| mac.verify_slice(&given).is_ok());
+        if !given.map(fits).any(|fits| fits) {
+            Signed::Wrong
+        } else if (now.micros() / 1_000_000).abs_diff(secs) > TOLERANCE_SECS {
+            Signed::Stale
+        } else {
+            Signed::Now
+        }
     }
 
     /// Starts a sender for each webhook that has none; those that were replaced or removed end by themselves.
@@ -284,15 +312,16 @@ impl Webhooks {
 
     fn post(&self, engine: &Engine, webhook: &Webhook, id: &str, body: &str) -> Result<(), Unsent> {
         let secs = engine.clock().now().micros() / 1_000_000;
-        let mac = self.mac(&webhook.name, id, secs, body.as_bytes());
-        let signature = mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
+        let macs = self.macs(webhook, id, secs, body.as_bytes());
+        let signatures: Vec<String> =
+            macs.map(|mac| format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))).collect();
         let request = self
             .agent
             .post(&webhook.url)
             .header("content-type", "application/cloudevents+json; charset=utf-8")
             .header("webhook-id", id)
             .header("webhook-timestamp", secs.to_string())
-            .header("webhook-signature", format!("v1,{}", STANDARD.encode(signature)));
+            .header("webhook-signature", signatures.join(" "));
         answered(request.send(body))
     }
 

@@ -33,8 +33,9 @@ pub struct AuthorizeRequest {
     /// Dimensions that prices depend on, such as the model.
     #[serde(default)]
     pub dimensions: BTreeMap<Name, Label>,
-    /// The estimate: units of each meter. `requests` counts 1 when it is left out.
-    #[serde(default)]
+    /// The estimate: units of each meter. `requests` counts 1 when it is left out, other meters what the feature's `estimate`
+    /// says. Of several caps for one meter the largest counts.
+    #[serde(default, deserialize_with = "largest")]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
     /// Accept less: the least of one meter that is still of use.
@@ -60,6 +61,26 @@ pub struct AuthorizeRequest {
     /// Idempotency key; wins over the `Idempotency-Key` header. Not used by `check`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Label>,
+}
+
+/// Quantities in which a meter may come several times.
+fn largest<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Quantities, D::Error> {
+    struct Largest;
+    impl<'de> serde::de::Visitor<'de> for Largest {
+        type Value = Quantities;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map from meters to whole numbers")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Quantities, A::Error> {
+            let mut quantities = Quantities::new();
+            while let Some((meter, n)) = map.next_entry::<Name, u64>()? {
+                let most = quantities.entry(meter).or_default();
+                *most = n.max(*most);
+            }
+            Ok(quantities)
+        }
+    }
+    d.deserialize_map(Largest)
 }
 
 /// When an authorized use is charged.

@@ -5,6 +5,8 @@ use headworks_core::name::{Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::conduct::SignalRequest;
+
 /// Make or replace a webhook.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,19 @@ pub struct WebhookRequest {
     /// Where a new webhook begins. Default `now`.
     #[serde(default)]
     pub from: WebhookFrom,
+    /// Replace its secret. The one before stays valid until the next replacement, and events are signed with both.
+    #[serde(default)]
+    pub rotate_secret: bool,
+}
+
+/// A report about an account, signed with a webhook's secret instead of an API key.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedSignal {
+    /// The account.
+    pub account: Name,
+    /// What is reported.
+    pub report: SignalRequest,
 }
 
 /// Where a new webhook begins.

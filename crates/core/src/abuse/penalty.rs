@@ -64,8 +64,7 @@ impl Score {
     /// `⌊log₂(1 + score / 16)⌋`.
     #[must_use]
     pub fn level(&self, now: Instant) -> u8 {
-        let ratio = 1 + self.milli(now) / (16 * MILLI);
-        u8::try_from(ratio.ilog2()).unwrap_or(u8::MAX)
+        level_of(self.milli(now))
     }
 
     /// Adds a misdeed.
@@ -95,6 +94,13 @@ impl Score {
     pub fn is_over(&self, now: Instant) -> bool {
         self.milli(now) < MILLI && self.retry_at <= now && now.since(self.refused_since) > REFUSED_IN
     }
+}
+
+/// The level of so many thousandths of a point.
+#[must_use]
+pub fn level_of(milli: u64) -> u8 {
+    let ratio = 1 + milli / (16 * MILLI);
+    u8::try_from(ratio.ilog2()).unwrap_or(u8::MAX)
 }
 
 /// An amount that halves with time: exact at whole half-lives, on straight lines between them.

@@ -278,6 +278,7 @@ impl Event {
                 Server::WebhookRemoved(_) => "webhook_removed",
                 Server::ReconcileFailed(..) => "reconcile_failed",
                 Server::PoolChanged(_) => "pool_changed",
+                Server::CheckKeyMade(_) => "check_key_made",
             },
         }
     }

@@ -137,6 +137,10 @@ pub struct Webhook {
     /// What is sent.
     #[n(3)]
     pub format: WebhookFormat,
+    /// How often its secret was replaced; the one before is still valid.
+    #[n(4)]
+    #[cbor(default)]
+    pub rotation: u32,
 }
 
 /// What a webhook sends.
@@ -171,6 +175,9 @@ pub enum Server {
     /// A pool was changed live; replaces an earlier change of the same pool.
     #[n(3)]
     PoolChanged(#[n(0)] PoolChange),
+    /// What the check codes of API keys are made with.
+    #[n(4)]
+    CheckKeyMade(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
 }
 
 /// A live change of a pool; what it does not name is as the catalog says.

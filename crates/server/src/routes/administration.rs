@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 use wire::Scope;
 
 use super::App;
-use crate::auth::{Access, new_secret, scopes};
+use crate::auth::{self, Access, CreateKeyError, scopes};
 use crate::json::{Body, Path, Text, idempotency};
 use crate::problem::Failure;
 
@@ -124,12 +124,13 @@ pub(super) async fn create_key(
     if ask.scopes.is_empty() {
         return Err(Failure::invalid("`scopes`: name at least one of decide, record, read, admin"));
     }
-    let new = new_secret(&ask).map_err(|e| {
-        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", format!("no randomness: {e}"))
+    let new = auth::create_key(&app.engine, &ask, access.actor()).await.map_err(|e| match e {
+        CreateKeyError::Engine(e) => Failure::from(e),
+        CreateKeyError::NoRandomness(_) => {
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string())
+        }
     })?;
-    let key = shown(&new.key);
-    app.engine.create_key(new.key, (&unique("create", &key.id)?, access.actor())).await?;
-    Ok(Json(wire::KeyCreated { key, secret: new.secret }))
+    Ok(Json(wire::KeyCreated { key: shown(&new.key), secret: new.secret }))
 }
 
 /// List the API keys in force, without their secrets

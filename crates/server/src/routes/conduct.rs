@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_engine::{ConductView, Signal};
+use headworks_core::name::Name;
+use headworks_engine::{ConductView, Idempotency, Signal};
 use headworks_wire as wire;
 use wire::{Scope, SignalKind};
 
@@ -96,12 +97,22 @@ pub(super) async fn report(
 ) -> Result<StatusCode, Failure> {
     let account = account_name(&access, Scope::Record, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    note(&app, &account, &key, access.actor(), &ask).await
+}
+
+/// Takes note of a report, once for each key.
+pub(super) async fn note(
+    app: &App,
+    account: &Name,
+    key: &Idempotency,
+    actor: Option<&Name>,
+    ask: &wire::SignalRequest,
+) -> Result<StatusCode, Failure> {
     let signal = match ask.signal {
         SignalKind::InvalidKey => Signal::Misdeed(Misdeed::InvalidKey),
         SignalKind::ForgedWebhook => Signal::Misdeed(Misdeed::ForgedWebhook),
         SignalKind::Dispute => Signal::Dispute,
     };
-    let keyed = (&key, access.actor());
-    app.engine.report(&account, keyed, signal, ask.key.as_ref(), ask.reason.as_ref()).await?;
+    app.engine.report(account, (key, actor), signal, ask.key.as_ref(), ask.reason.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -307,7 +307,7 @@ async fn run_item(app: &App, access: &Access, item: wire::BatchItem) -> wire::Ba
             })
         }
     };
-    answer.unwrap_or_else(|Failure(problem)| wire::BatchItemAnswer::Problem(problem))
+    answer.unwrap_or_else(|Failure(problem, _)| wire::BatchItemAnswer::Problem(problem))
 }
 
 /// Explain a past decision from what was stored with it

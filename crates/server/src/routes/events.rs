@@ -65,7 +65,7 @@ pub(super) async fn ingest(
             Ok(Recorded::Quarantined(_)) => done.quarantined += 1,
             // The store is overloaded or has stopped: the whole batch is to be sent again.
             Err(failure) if single || failure.0.status == 503 => return Err(failure),
-            Err(Failure(problem)) => done.refused.push(wire::RefusedEvent { n, id, problem }),
+            Err(Failure(problem, _)) => done.refused.push(wire::RefusedEvent { n, id, problem }),
         }
     }
     done.refused.sort_by_key(|r| r.n);

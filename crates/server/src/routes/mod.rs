@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use crate::metrics::Metrics;
 use crate::problem::Failure;
 use crate::signing::Signer;
+use crate::strangers::Strangers;
 use crate::webhooks::Webhooks;
 
 mod accounts;
@@ -45,6 +46,7 @@ pub struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) signer: Arc<Signer>,
     pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) strangers: Arc<Strangers>,
     pub(crate) request_timeout: std::time::Duration,
 }
 
@@ -59,7 +61,16 @@ impl App {
         stripe_key: Option<String>,
     ) -> Self {
         let webhooks = Arc::new(Webhooks::new(Arc::clone(&signer), stripe_key));
-        Self { webhooks, metrics: Arc::new(Metrics::new(&engine)), engine, signer, open, request_timeout }
+        let strangers = Arc::default();
+        Self {
+            webhooks,
+            strangers,
+            metrics: Arc::new(Metrics::new(&engine)),
+            engine,
+            signer,
+            open,
+            request_timeout,
+        }
     }
 }
 
@@ -123,6 +134,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::set, webhooks::remove))
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::confirm_top_up))
+        .routes(routes!(webhooks::signal))
         .routes(routes!(pools::list))
         .routes(routes!(pools::show, pools::change))
         .routes(routes!(pools::feedback))

@@ -1,9 +1,11 @@
 //! Webhooks: made, shown and removed; signed confirmations of top-ups.
 
+use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::ledger::{Webhook, WebhookFormat};
 use headworks_core::name::{Label, Name};
 use headworks_wire as wire;
@@ -14,6 +16,8 @@ use crate::auth::Access;
 use crate::events::{DATASETS, NOTICES};
 use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
+use crate::strangers::Peer;
+use crate::webhooks::Signed;
 
 fn name_of(name: &str) -> Result<Name, Failure> {
     Name::new(name).map_err(|e| Failure::invalid(format!("the webhook's name: {e}")))
@@ -26,7 +30,7 @@ fn shown(app: &App, webhook: &Webhook) -> wire::Webhook {
         url: webhook.url.clone(),
         events: webhook.events.clone(),
         format: webhook.format,
-        secret: app.webhooks.secret(&webhook.name),
+        secret: app.webhooks.secret(webhook),
         state: match (&status.error, status.gone) {
             (_, true) => "gone",
             (Some(_), false) => "failing",
@@ -69,7 +73,9 @@ pub(super) async fn set(
         return Err(Failure::invalid("Stripe meter events are made of charges; leave `events` out"));
     }
     let key = idempotency(&headers, None, None, &(&name, &ask))?;
-    let webhook = Webhook { name, url: ask.url, events: ask.events, format: ask.format };
+    let before = app.engine.webhooks().get(&name).map_or(0, |webhook| webhook.rotation);
+    let rotation = before.saturating_add(u32::from(ask.rotate_secret));
+    let webhook = Webhook { name, url: ask.url, events: ask.events, format: ask.format, rotation };
     let beginning = ask.from == wire::WebhookFrom::Beginning;
     app.engine.set_webhook(webhook.clone(), beginning, (&key, access.actor())).await?;
     app.webhooks.apply(&app.engine);
@@ -105,6 +111,59 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Whether a call was signed with one of a webhook's secrets, lately; its id.
+fn signed(
+    app: &App,
+    name: &str,
+    peer: Option<Extension<Peer>>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Label, Failure> {
+    let now = app.engine.clock().now();
+    let bad = || {
+        let detail = "the signature does not fit; sign `id.timestamp.body` with the webhook's secret, now";
+        Failure::new(StatusCode::UNAUTHORIZED, "bad_signature", detail)
+    };
+    let refused = || match app.strangers.note(peer.as_ref().map(|p| p.0), Misdeed::ForgedWebhook, now) {
+        Ok(()) => bad(),
+        Err(after) => Failure::too_many(after),
+    };
+    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).ok_or_else(refused);
+    let webhooks = app.engine.webhooks();
+    let webhook = webhooks.get(name).ok_or_else(refused)?;
+    let secs = header("webhook-timestamp")?.parse().map_err(|_| refused())?;
+    let id = header("webhook-id")?;
+    match app.webhooks.verify(webhook, (id, secs, header("webhook-signature")?), body, now) {
+        Signed::Now => {}
+        Signed::Stale => return Err(bad()),
+        Signed::Wrong => return Err(refused()),
+    }
+    Label::new(id).map_err(|e| Failure::invalid(format!("webhook-id: {e}")))
+}
+
+/// Report what a payment system sees of an account, signed with a webhook's secret instead of an API key
+#[utoipa::path(post, path = "/v1/webhooks/{name}/signals", tag = "abuse", security(()), request_body = wire::SignedSignal,
+    params(("name" = String, Path, description = "The webhook whose secret signs"),
+        ("webhook-id" = String, Header, description = "The event's id: it has one effect however often it comes"),
+        ("webhook-timestamp" = i64, Header, description = "Seconds since 1970; at most 5 minutes off"),
+        ("webhook-signature" = String, Header, description = "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, as of Standard Webhooks")),
+    responses((status = 204, description = "Noted"),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn signal(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, Failure> {
+    let id = signed(&app, &name, peer, &headers, &body)?;
+    let ask: wire::SignedSignal =
+        serde_json::from_slice(&body).map_err(|e| Failure::invalid(e.to_string()))?;
+    // What an id has said once it does not say again. A retry is signed anew, with another time, and is the same event.
+    let key = idempotency(&HeaderMap::new(), Some(id), None, &ask)?;
+    super::conduct::note(&app, &ask.account, &key, None, &ask.report).await
+}
+
 /// Say what became of a top-up's payment, signed with a webhook's secret instead of an API key
 #[utoipa::path(post, path = "/v1/webhooks/{name}/top-ups", tag = "credits", security(()), request_body = wire::SignedTopUp,
     params(("name" = String, Path, description = "The webhook whose secret signs"),
@@ -116,21 +175,11 @@ pub(super) async fn remove(
 pub(super) async fn confirm_top_up(
     State(app): State<App>,
     Path(name): Path<String>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<wire::Change>, Failure> {
-    let refused = || {
-        let detail = "the signature does not fit; sign `id.timestamp.body` with the webhook's secret, now";
-        Failure::new(StatusCode::UNAUTHORIZED, "bad_signature", detail)
-    };
-    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).ok_or_else(refused);
-    let name = Name::new(&name).map_err(|_| refused())?;
-    let secs = header("webhook-timestamp")?.parse().map_err(|_| refused())?;
-    let signed = (header("webhook-id")?, secs, header("webhook-signature")?);
-    let known = app.engine.webhooks().contains_key(&name);
-    if !app.webhooks.verify(&name, signed, &body, app.engine.clock().now()) || !known {
-        return Err(refused());
-    }
+    signed(&app, &name, peer, &headers, &body)?;
     let ask: wire::SignedTopUp =
         serde_json::from_slice(&body).map_err(|e| Failure::invalid(e.to_string()))?;
     super::periodic::confirm(&app, &ask.account, ask.number, &ask.payment, &HeaderMap::new(), None).await

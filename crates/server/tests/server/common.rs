@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::name::Label;
-use headworks_engine::{Clock, Engine, Idempotency, Limits};
-use headworks_server::{ServeOptions, Serving, new_secret, serve};
+use headworks_engine::{Clock, Engine, Limits};
+use headworks_server::{ServeOptions, Serving, create_key, serve};
 use headworks_store::Memory;
 use headworks_wire::{CreateKeyRequest, Scope};
 use serde_json::Value;
@@ -116,10 +116,7 @@ impl Server {
 pub(crate) async fn key(engine: &Engine, scopes: &[Scope], accounts: &[&str]) -> String {
     let accounts = accounts.iter().map(|a| Label::new(a).expect("label")).collect();
     let ask = CreateKeyRequest { scopes: scopes.to_vec(), accounts, expires_at: None, note: None };
-    let new = new_secret(&ask).expect("random");
-    let text = Label::new(new.key.id.as_str()).expect("label");
-    engine.create_key(new.key, (&Idempotency { text, digest: [0; 16] }, None)).await.expect("stores");
-    new.secret
+    create_key(engine, &ask, None).await.expect("makes a key").secret
 }
 
 pub(crate) async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {

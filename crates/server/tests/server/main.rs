@@ -1,5 +1,6 @@
 //! The API over real sockets: every kind of bad input, keys, and the twenty holds.
 
+mod abuse;
 mod bad_input;
 mod common;
 mod events;

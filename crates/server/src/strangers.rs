@@ -1,0 +1,52 @@
+//! Whoever knocks without a key that is in force: counted by network in a fixed table, so that fabricated keys and forged
+//! webhooks leave nothing behind but a count.
+//!
+//! N1 a valid key is never held up by what others of its network send. N2 the table does not grow
+//! (`fabricated_keys_leave_nothing_behind`).
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+
+use headworks_core::abuse::penalty::{Misdeed, level_of};
+use headworks_core::abuse::sketch::Counts;
+use headworks_core::time::{Instant, Span};
+use headworks_engine::network;
+
+/// Counts halve this often, as scores of the penalty box do.
+const HALVED_EVERY: Span = Span::from_secs(600);
+
+/// The address of whoever sent a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Points by network.
+#[derive(Debug, Default)]
+pub(crate) struct Strangers(Mutex<Option<Box<Table>>>);
+
+#[derive(Debug)]
+struct Table {
+    points: Counts,
+    halved_at: Instant,
+}
+
+impl Strangers {
+    /// Counts a misdeed of a network; from the first level of the penalty box on it is told when to come back.
+    pub(crate) fn note(&self, peer: Option<Peer>, misdeed: Misdeed, now: Instant) -> Result<(), Span> {
+        let Some(Peer(address)) = peer else { return Ok(()) };
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let table =
+            table.get_or_insert_with(|| Box::new(Table { points: Counts::default(), halved_at: now }));
+        let passed = now.since(table.halved_at);
+        for _ in 0..(passed.micros() / HALVED_EVERY.micros()).min(32) {
+            table.points.halve();
+            table.halved_at = now;
+        }
+        let points = (0..misdeed.points()).fold(0, |_, _| table.points.add(network(address.ip())));
+        if level_of(u64::from(points) * 1_000) == 0 {
+            return Ok(());
+        }
+        Err(Span::from_micros(
+            HALVED_EVERY.micros() - now.since(table.halved_at).micros().min(HALVED_EVERY.micros()),
+        ))
+    }
+}

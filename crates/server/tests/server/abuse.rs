@@ -1,0 +1,192 @@
+//! Abuse over HTTP: an account's conduct seen, lifted and tuned live; reports; keys and signatures that nobody made.
+
+use base64::Engine as _;
+use hmac::{KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+
+use crate::common::{CATALOG, Server};
+
+fn with_rules(mode: &str) -> String {
+    let rules = format!(
+        r#"
+[abuse]
+cost = {{ tokens = 1 }}
+rules = {{ cost_maximum = "{mode}", penalty = "{mode}", velocity = "{mode}", holds = "{mode}" }}
+[abuse.tiers.paid]
+velocity_floor = 30
+velocity_ceiling = 40
+[abuse.tiers.contract]
+holds = 1
+[plans.p]
+cost_max = 50"#
+    );
+    CATALOG.replace("version = \"t\"", &format!("version = \"{mode}\"")).replace("[plans.p]", &rules)
+}
+
+fn ask(tokens: u64, path: &str) -> String {
+    json!({"account": "acme", "feature": "chat", "path": path, "dimensions": {"model": "m"}, "quantities": {"tokens": tokens}})
+        .to_string()
+}
+
+async fn put(s: &Server, mode: &str) {
+    let put = s.call("PUT", "/v1/catalog", mode, &with_rules(mode)).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conduct_is_seen_tuned_and_explained() {
+    let s = Server::start().await;
+    put(&s, "enforce").await;
+    s.open("acme", "1000").await;
+    let denied = s.call("POST", "/v1/authorize", "1", &ask(51, "")).await.body;
+    assert_eq!((&denied["outcome"], &denied["reason"]), (&json!("deny"), &json!("cost_maximum")), "{denied}");
+    assert_eq!((&denied["wall"], &denied["unblock"]["by"]), (&json!("abuse"), &json!("caller")));
+    let allowed = s.call("POST", "/v1/authorize", "2", &ask(40, "")).await.body;
+    assert_eq!(allowed["outcome"], "allow", "{allowed}");
+    let twice = ask(1, "").replace("\"tokens\":1", "\"tokens\":60,\"tokens\":1");
+    let denied = s.call("POST", "/v1/check", "", &twice).await.body;
+    assert_eq!(denied["reason"], "cost_maximum", "of several caps the largest counts: {denied}");
+    let clamped = s.call("POST", "/v1/authorize", "3", &ask(1, "")).await.body;
+    assert_eq!((&clamped["reason"], &clamped["transient"]), (&json!("velocity"), &json!(true)), "{clamped}");
+    let visit = clamped["visits"].as_array().expect("visits").iter().find(|v| v["name"] == "abuse.velocity");
+    let visit = visit.expect("a visit");
+    let shown = ["place", "verdict", "before", "limit", "unit"].map(|field| visit[field].clone());
+    assert_eq!(shown, [json!("abuse"), json!("refused"), json!("40"), json!("40"), json!("cost")]);
+
+    let conduct = s.call("GET", "/v1/accounts/acme/conduct", "", "").await.body;
+    assert_eq!((&conduct["tier"], &conduct["terms"]["velocity_floor"]), (&json!("paid"), &json!(30)));
+    // The operator trusts it more: in force with the next request.
+    let trusted = s.call("PATCH", "/v1/accounts/acme", "t", r#"{"tier":"contract"}"#).await;
+    assert_eq!((trusted.status, &trusted.body["tier"]), (200, &json!("contract")), "{}", trusted.body);
+    let next = s.call("POST", "/v1/authorize", "4", &ask(1, "")).await.body;
+    assert_eq!(next["reason"], "holds_limit", "a contract with one hold: {next}");
+    // Observed, nobody is held off and everything is told.
+    put(&s, "observe").await;
+    let observed = s.call("POST", "/v1/authorize", "5", &ask(51, "")).await.body;
+    assert_eq!(observed["outcome"], "allow", "{observed}");
+    let verdicts: Vec<&Value> =
+        observed["visits"].as_array().expect("visits").iter().map(|v| &v["verdict"]).collect();
+    assert!(verdicts.contains(&&json!("observed")), "{verdicts:?}");
+    let metrics = s.call("GET", "/metrics", "", "").await.head;
+    assert!(metrics.to_lowercase().contains("200 ok"), "{metrics}");
+    put(&s, "off").await;
+    let off = s.call("POST", "/v1/authorize", "6", &ask(51, "")).await.body;
+    assert!(off["visits"].as_array().expect("visits").iter().all(|v| v["place"] != "abuse"), "{off}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn penalties_are_reported_and_lifted() {
+    let s = Server::start().await;
+    put(&s, "enforce").await;
+    s.open("acme", "1000").await;
+    let report = json!({"signal": "forged_webhook", "key": "k"}).to_string();
+    for (id, times) in [("r1", 2), ("r2", 1)] {
+        for _ in 0..times {
+            let noted = s.call("POST", "/v1/accounts/acme/signals", id, &report).await;
+            assert_eq!(noted.status, 204, "{}", noted.body);
+        }
+    }
+    let conduct = s.call("GET", "/v1/accounts/acme/conduct", "", "").await.body;
+    let penalty = &conduct["penalties"][0];
+    let score = penalty["score_milli"].as_u64().expect("a score");
+    assert!(score > 19_900 && score <= 20_000, "two reports, one of them told twice: {penalty}");
+    assert_eq!((&penalty["key"], &penalty["level"]), (&json!("k"), &json!(1)));
+    let lift = json!({"rule": "penalty", "key": "k", "reason": "a bug of theirs, fixed"}).to_string();
+    let lifted = s.call("POST", "/v1/accounts/acme/conduct/lift", "l", &lift).await;
+    assert_eq!((lifted.status, &lifted.body["penalties"]), (200, &json!([])), "{}", lifted.body);
+    let again =
+        s.call("POST", "/v1/accounts/acme/conduct/lift", "m", &json!({"rule": "velocity"}).to_string()).await;
+    assert_eq!((again.status, again.problem()), (404, "no_effect"));
+    let records = s.call("GET", "/v1/accounts/acme/records", "", "").await.body;
+    let last = records["records"].as_array().expect("records").last().expect("one").clone();
+    assert_eq!(last["kind"], "abuse_effect_lifted", "{last}");
+    assert!(last["actor"].is_string(), "who lifted it is in the ledger: {last}");
+    let unknown = s.call("POST", "/v1/accounts/nobody/signals", "x", &report).await;
+    assert_eq!((unknown.status, unknown.problem()), (404, "unknown_account"));
+}
+
+fn signed(secret: &str, id: &str, secs: i64, body: &str) -> String {
+    let secret = secret.trim_start_matches("whsec_");
+    let secret = base64::engine::general_purpose::STANDARD.decode(secret).expect("base64");
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&secret).expect("key");
+    mac.update(format!("{id}.{secs}.{body}").as_bytes());
+    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    format!("webhook-id: {id}\r\nwebhook-timestamp: {secs}\r\nwebhook-signature: v1,{signature}\r\n")
+}
+
+/// Two secrets are live, five minutes are enough, an event counts once, and who forges is told to stop.
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_in_are_signed_and_count_once() {
+    let s = Server::start().await;
+    s.open("acme", "10").await;
+    let hook = |rotate: bool| json!({"url": "http://127.0.0.1:9/none", "events": ["top_up.asked"], "rotate_secret": rotate});
+    let mut secrets = Vec::new();
+    for (key, rotate) in [("h1", false), ("h2", true), ("h3", true)] {
+        let made = s.call("PUT", "/v1/webhooks/payments", key, &hook(rotate).to_string()).await;
+        assert_eq!(made.status, 200, "{}", made.body);
+        secrets.push(made.body["secret"].as_str().expect("a secret").to_owned());
+    }
+    let now = || s.engine.clock().now().micros() / 1_000_000;
+    let body =
+        json!({"account": "acme", "report": {"signal": "dispute", "reason": "charge 4711"}}).to_string();
+    let path = "/v1/webhooks/payments/signals";
+    let count = async || {
+        let records = s.call("GET", "/v1/accounts/acme/records", "", "").await.body;
+        records["records"]
+            .as_array()
+            .expect("list")
+            .iter()
+            .filter(|r| r["kind"] == "payment_disputed")
+            .count()
+    };
+    let send = async |secret: &str, id: &str, secs: i64, body: &str, sent: &str| {
+        s.raw("POST", path, &signed(secret, id, secs, body), sent.as_bytes()).await.status
+    };
+    assert_eq!(send(&secrets[0], "e1", now(), &body, &body).await, 401, "replaced twice");
+    assert_eq!(send(&secrets[1], "e1", now(), &body, &body).await, 204, "the one before is still valid");
+    assert_eq!(send(&secrets[2], "e1", now(), &body, &body).await, 204, "the same event, sent again");
+    assert_eq!(count().await, 1);
+    assert_eq!(send(&secrets[2], "e2", now(), &body, &body).await, 204);
+    assert_eq!(count().await, 2);
+    let other = body.replace("4711", "4712");
+    assert_eq!(send(&secrets[2], "e2", now(), &other, &other).await, 422, "one id says one thing");
+    assert_eq!(send(&secrets[2], "e3", now() - 301, &body, &body).await, 401, "too old");
+    // Ten points for a forgery, and sixteen are too many: the second since the replaced secret.
+    let forged = send(&secrets[2], "e4", now(), &other, &body).await;
+    assert_eq!(forged, 429);
+    let told = s.raw("POST", path, &signed(&secrets[0], "e5", now(), &body), body.as_bytes()).await;
+    assert_eq!((told.status, told.problem()), (429, "too_many_invalid"));
+    assert!(told.head.to_lowercase().contains("retry-after: "), "{}", told.head);
+    assert_eq!(send(&secrets[2], "e5", now(), &body, &body).await, 204, "who signs well is not held up");
+}
+
+/// What nobody here has made is dropped before anything is looked up; a revoked key is counted against its network.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_carry_a_check_code() {
+    let s = Server::start().await;
+    s.open("acme", "10").await;
+    let get = async |key: &str| {
+        let auth = format!("Authorization: Bearer {key}\r\n");
+        s.raw("GET", "/v1/accounts/acme", &auth, b"").await
+    };
+    let mut altered = s.admin.clone();
+    let last = if altered.pop() == Some('0') { '1' } else { '0' };
+    altered.push(last);
+    for fabricated in [&altered, "hw_", "hw_x", "hw_é", &format!("hw_{}_{}", "0".repeat(12), "f".repeat(80))]
+    {
+        for _ in 0..20 {
+            let refused = get(fabricated).await;
+            assert_eq!((refused.status, refused.problem()), (401, "unauthenticated"), "{fabricated}");
+        }
+    }
+    let made = s.call("POST", "/v1/keys", "", r#"{"scopes":["read"]}"#).await.body;
+    let (id, secret) = (made["key"]["id"].as_str().expect("id"), made["secret"].as_str().expect("secret"));
+    assert_eq!(get(secret).await.status, 200);
+    assert_eq!(s.call("DELETE", &format!("/v1/keys/{id}"), "", "").await.status, 204);
+    // Two points each: sixteen are reached with the eighth.
+    for n in 1..=10 {
+        let refused = get(secret).await;
+        assert_eq!(refused.status, if n < 8 { 401 } else { 429 }, "{n}");
+    }
+    assert_eq!(get(&s.admin).await.status, 200, "a valid key is never held up");
+}
