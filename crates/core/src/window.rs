@@ -219,7 +219,7 @@ impl Terms {
             },
             Self::Habit(kind, limit, reference) => {
                 let mut habit = match used.take() {
-                    Some(Used::Habit(habit)) if habit.kind == kind => habit,
+                    Some(Used::Habit(habit)) if habit.kind == kind && !habit.is_over(now) => habit,
                     _ => Box::new(Habit::new(kind, now)),
                 };
                 habit.count(cost, reference, limit, now);

@@ -25,15 +25,6 @@ const HOUR: Span = Span::from_secs(3_600);
 /// Reports of one account that are remembered, so that each counts once.
 const REPORTS_MAX: usize = 256;
 
-/// What an operator's own systems report of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// Something careless or hostile.
-    Misdeed(Misdeed),
-    /// A disputed payment.
-    Dispute,
-}
-
 /// What is known of one key; `None`: of requests without one.
 #[derive(Clone, Debug)]
 struct Known {
@@ -234,32 +225,37 @@ impl Engine {
         .await
     }
 
-    /// Takes note of what an operator's own systems report. A dispute is recorded; a misdeed counts for the penalty box.
+    /// Records that a payment of the account is disputed.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn dispute(
+        &self,
+        account: &Name,
+        keyed: Keyed<'_>,
+        reason: Option<&Label>,
+    ) -> Result<Answer, EngineError> {
+        self.mutate(account, Operation::Conduct, Some(keyed.0), keyed.1, |look: Look<'_>| {
+            opened(&look)?;
+            Ok(Step::Append(Box::new(operation::dispute(reason.cloned()))))
+        })
+        .await
+    }
+
+    /// Counts a misdeed that an operator's own systems report, once for each key.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
     pub async fn report(
         &self,
         account: &Name,
-        keyed: Keyed<'_>,
-        signal: Signal,
-        key: Option<&Name>,
-        reason: Option<&Label>,
+        key: &Idempotency,
+        misdeed: Misdeed,
+        of: Option<&Name>,
     ) -> Result<(), EngineError> {
-        match signal {
-            Signal::Misdeed(misdeed) => {
-                self.view(account, |_| Ok(())).await?;
-                if self.is_new_report(account, keyed.0) {
-                    self.note_misdeed(account, key, misdeed);
-                }
-            }
-            Signal::Dispute => {
-                self.mutate(account, Operation::Conduct, Some(keyed.0), keyed.1, |look: Look<'_>| {
-                    opened(&look)?;
-                    Ok(Step::Append(Box::new(operation::dispute(reason.cloned()))))
-                })
-                .await?;
-            }
+        self.view(account, |_| Ok(())).await?;
+        if self.is_new_report(account, key) {
+            self.note_misdeed(account, of, misdeed);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use headworks_core::name::{Label, Name};
 use headworks_core::operation::{self, Context, Draft, NewGrant, Refusal};
 
 use crate::answer::{EngineError, Idempotency};
-use crate::engine::{Engine, Look, Step};
+use crate::engine::{Engine, Found, Look, Step};
 
 /// The log of the daily budget of free credits.
 const BUDGET: &str = "_trial_budget";
@@ -49,6 +49,10 @@ impl Engine {
         if new.category != Category::Free || mode == Mode::Off {
             return Ok(());
         }
+        // A retry is answered as before, whatever the grant would be now.
+        if self.is_known(account, IndexKey::of_key(account, Operation::Grant, &key.text))? {
+            return Ok(());
+        }
         // What would be refused anyway must not use the claim up.
         let cluster = self
             .view(account, |ctx| {
@@ -62,7 +66,7 @@ impl Engine {
         let claims = |ctx: Context<'_>| operation::claim_free_grant(ctx, account, new.amount);
         if let Some(most) = rules.abuse.trial_budget {
             let own = own_key(account, key);
-            if self.store.find(IndexKey::of_key(&identity, Operation::Grant, &own.text))?.is_none() {
+            if !self.is_known(&identity, IndexKey::of_key(&identity, Operation::Grant, &own.text))? {
                 match self.view(&identity, |ctx| Ok(claims(ctx).map(drop)?)).await {
                     Err(EngineError::UnknownAccount(_)) => {}
                     looked => self.or_observed(account, mode, looked)?,
@@ -74,6 +78,12 @@ impl Engine {
         }
         let claimed = self.note_claim(&identity, account, key, claims).await;
         self.or_observed(account, mode, claimed)
+    }
+
+    /// Whether an operation with this key is in a log, or on its way there.
+    fn is_known(&self, log: &Name, key: IndexKey) -> Result<bool, EngineError> {
+        let shard = self.cache.lock(log);
+        Ok(!matches!(self.find(&shard.pending, key)?, Found::Nowhere))
     }
 
     /// Writes a claim into a log of the server's own, once for each grant.

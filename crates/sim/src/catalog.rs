@@ -4,10 +4,17 @@ use headworks_core::amount::Credits;
 
 pub(crate) const ACCOUNTS: [&str; 3] = ["alpha", "beta", "gamma"];
 pub(crate) const USERS: [&str; 2] = ["ann", "ben"];
+pub(crate) const KEYS: [&str; 3] = ["k1", "k2", "k3"];
 /// Requests of `task` in a calendar day.
 pub(crate) const DAILY: i64 = 5;
 /// The largest limits of the pools of slots, live changes included.
 pub(crate) const SLOTS: [(&str, u64); 2] = [("model", 7), ("spare", 1)];
+/// Most open holds of one account.
+pub(crate) const HOLDS: usize = 4;
+/// Free credits of one day.
+pub(crate) const TRIAL: i64 = 150_000_000_000;
+/// The same for every tier, so that the model need not know who is trusted.
+const TIER: &str = "holds = 4, held_percent = 80, velocity_floor = 5, ramp_floor = 100, sub_keys = 2, networks = 1, shared_holds = 1, key_spend_floor = \"40\"";
 /// Nano-credits that are lent.
 pub(crate) const OVERDRAFT: i128 = 10_000_000_000;
 
@@ -31,6 +38,24 @@ cost = { tokens = 1 }
 rate = 20
 cost = { tokens = 1 }
 points_seconds_max = 30
+[abuse]
+cost = { tokens = 1, images = 1, requests = 1 }
+trial_budget = "150"
+[abuse.rules]
+cost_maximum = "enforce"
+holds = "enforce"
+velocity = "enforce"
+ramp = "enforce"
+penalty = "enforce"
+identity = "enforce"
+sub_keys = "enforce"
+sharing = "enforce"
+key_spend = "enforce"
+[abuse.tiers]
+anonymous = { TIER }
+paid = { TIER }
+established = { TIER }
+contract = { TIER }
 [features.chat]
 meters = ["tokens"]
 pool = "model"
@@ -63,6 +88,7 @@ prices = [
   { feature = "draw", credits = { images = "1" } },
 ]
 [plans.p]
+cost_max = 90
 features = ["chat", "gift", "draw", "task", "fast"]
 guards = [
   { name = "tokens", features = ["chat"], count = "tokens", window.rate = { limit = 60, period = "1m" } },
@@ -94,7 +120,7 @@ pub(crate) fn chat_price(version: usize) -> i64 {
 /// The policy, in one of its versions; prices differ, and windows that a restart may lose change places with durable ones.
 pub(crate) fn text(version: usize) -> String {
     let price = Credits::from_nano(chat_price(version)).to_string();
-    let text = TEXT.replace("VERSION", &format!("v{version}")).replace("PRICE", &price);
+    let text = TEXT.replace("TIER", TIER).replace("VERSION", &format!("v{version}")).replace("PRICE", &price);
     if !version.is_multiple_of(3) {
         return text;
     }

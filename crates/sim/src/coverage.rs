@@ -36,7 +36,7 @@ const FAULTS: [&str; 22] = [
 ];
 
 /// Kinds of records that an account's log can have in a simulation.
-const KINDS: [&str; 27] = [
+const KINDS: [&str; 31] = [
     "account_opened",
     "account_changed",
     "authorized",
@@ -64,6 +64,10 @@ const KINDS: [&str; 27] = [
     "balance_crossed",
     "top_up_asked",
     "top_up_failed",
+    "abuse_effect_began",
+    "abuse_effect_lifted",
+    "payment_disputed",
+    "free_grant_given",
 ];
 
 /// Reasons that no request of the simulation can meet: it suspends nobody below the account and fills none up.

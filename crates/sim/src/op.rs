@@ -4,19 +4,21 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use headworks_core::account::{AlertMarks, Consent, Settings, TopUpTerms};
+use headworks_core::abuse::Rule;
+use headworks_core::abuse::penalty::Misdeed;
+use headworks_core::account::{AlertMarks, Consent, Rank, Settings, TopUpTerms};
 use headworks_core::amount::Credits;
 use headworks_core::ledger::{
     Category, GrantId, HoldId, Overage, PoolChange, Recurrence, Rollover, Seq, WHOLE,
 };
-use headworks_core::name::{Label, Name, Path};
+use headworks_core::name::{Label, Level, Name, Path};
 use headworks_core::operation::{
     Authorize, ChangePlan, Correct, Extend, Minimum, NewGrant, Quantities, Request,
 };
 use headworks_core::time::{Every, Instant, Span};
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
-use crate::catalog::{self, ACCOUNTS, USERS};
+use crate::catalog::{self, ACCOUNTS, KEYS, USERS};
 
 pub(crate) type Asked = Pin<Box<dyn Future<Output = Result<Answer, EngineError>>>>;
 
@@ -35,12 +37,16 @@ pub(crate) enum Body {
     Authorize {
         feature: &'static str,
         user: Option<usize>,
+        /// The key, and the network it is used from.
+        from: Option<(usize, u8)>,
         amount: u64,
         now: bool,
         least: Option<u64>,
         consent: bool,
         /// Seconds to wait for capacity; `None`: as the class says.
         wait: Option<u64>,
+        /// Whether its caller has just sent a few forged webhooks.
+        forges: bool,
     },
     Settle {
         hold: Seq,
@@ -102,6 +108,9 @@ pub(crate) enum Body {
         paid: bool,
     },
     Catalog(usize),
+    /// An effect of an abuse rule, by its place in the list, is lifted.
+    Lift(usize),
+    Dispute,
     /// A live limit of the pool of slots; `None`: as the catalog says.
     Pool(Option<u64>),
 }
@@ -127,9 +136,11 @@ fn quantities(feature: &str, amount: u64) -> Quantities {
     [(name(meter), amount)].into_iter().collect()
 }
 
-fn path(user: Option<usize>) -> Path {
-    let text = user.and_then(|u| USERS.get(u)).map_or(String::new(), |user| format!("user:{user}"));
-    text.parse().unwrap_or_default()
+fn path(user: Option<usize>, key: Option<usize>) -> Path {
+    let user = user.and_then(|u| USERS.get(u)).map(|user| format!("user:{user}"));
+    let key = key.and_then(|k| KEYS.get(k)).map(|key| format!("key:{key}"));
+    let segments: Vec<String> = user.into_iter().chain(key).collect();
+    segments.join("/").parse().unwrap_or_default()
 }
 
 impl Op {
@@ -153,12 +164,21 @@ impl Op {
             let (account, key) = (self.account(), self.idempotency());
             let keyed = (&key, None);
             match self.body {
-                Body::Open => engine.open_account(&account, keyed, |now| Settings::new(name("p"), now)).await,
-                Body::Authorize { feature, user, amount, now, least, consent, wait } => {
+                Body::Open => {
+                    // The first two are one identity.
+                    let cluster = Some(name(if self.account < 2 { "twins" } else { "single" }));
+                    let rank = Rank { class: None, cluster, weight: 1, floor: 0, max: None };
+                    let settings = |now| Settings {
+                        rank: Some(Box::new(rank.clone())),
+                        ..Settings::new(name("p"), now)
+                    };
+                    engine.open_account(&account, keyed, settings).await
+                }
+                Body::Authorize { feature, user, from, amount, now, least, consent, wait, forges } => {
                     let ask = Authorize {
                         request: Request {
                             feature: name(feature),
-                            path: path(user),
+                            path: path(user, from.map(|(key, _)| key)),
                             dimensions: smallvec::SmallVec::new(),
                             quantities: quantities(feature, amount),
                             consented: consent,
@@ -167,7 +187,16 @@ impl Op {
                         life: None,
                         settle_now: now,
                     };
-                    let caller = Caller { max_wait: wait.map(Span::from_secs), source: None };
+                    let of = ask.request.path.at(Level::Key).cloned();
+                    for report in 0..if forges { 5 } else { 0 } {
+                        let id =
+                            Idempotency { text: label(&format!("{}-{report}", self.key)), ..key.clone() };
+                        engine.report(&account, &id, Misdeed::ForgedWebhook, of.as_ref()).await?;
+                    }
+                    let caller = Caller {
+                        max_wait: wait.map(Span::from_secs),
+                        source: from.map(|(_, network)| [10, 0, network, 1].into()),
+                    };
                     engine.authorize(&account, keyed, &ask, caller).await
                 }
                 Body::Settle { hold, used } => {
@@ -188,7 +217,7 @@ impl Op {
                 Body::Record { amount, hours_ago } => {
                     let request = Request {
                         feature: name("chat"),
-                        path: path(Some(0)),
+                        path: path(Some(0), None),
                         dimensions: smallvec::SmallVec::new(),
                         quantities: quantities("chat", amount),
                         consented: true,
@@ -270,6 +299,11 @@ impl Op {
                     let paid = if paid { Ok(&grant) } else { Err(None) };
                     engine.confirm_top_up(&account, keyed, number, paid).await
                 }
+                Body::Lift(rule) => {
+                    let rule = Rule::ALL.get(rule).copied().unwrap_or(Rule::Velocity);
+                    engine.lift(&account, keyed, rule, None, None).await
+                }
+                Body::Dispute => engine.dispute(&account, keyed, None).await,
                 Body::Pool(in_flight) => {
                     let change = PoolChange {
                         pool: name("model"),

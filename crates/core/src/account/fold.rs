@@ -344,7 +344,10 @@ impl Account {
             let Some(window) = self.windows.get_mut(i) else {
                 continue;
             };
-            window.used.correct(c.counted_at, c.delta, now);
+            // A checkpoint has left out what was over: whoever comes from one and whoever does not must agree.
+            if !window.used.is_over(now) {
+                window.used.correct(c.counted_at, c.delta, now);
+            }
             if window.used.is_over(now) {
                 self.windows.remove(i);
             }

@@ -28,7 +28,7 @@ impl Run<'_, '_> {
         }
         let (wanted, now) = (self.need.credits, self.scene.now);
         let mut walls: SmallVec<[(Reason, Wall, Option<Instant>); 2]> = SmallVec::new();
-        let key_spend = self.scene.rules.mode(Rule::KeySpend) == Mode::Enforce;
+        let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
         let mut behind_caps = 0_i64;
         for visit in &mut self.visits {
             let source = matches!(visit.place, Place::Grant(_) | Place::Overdraft);

@@ -33,9 +33,14 @@ fn visit(rule: Rule, level: Level, before: i64) -> Visit {
     }
 }
 
-impl Run<'_, '_> {
+impl<'a> Run<'a, '_> {
+    pub(super) fn rules(&self) -> &'a Rules {
+        &self.scene.catalog.abuse
+    }
+
     pub(super) fn visit_conduct(&mut self) {
-        let Scene { account, rules, now, .. } = self.scene;
+        let Scene { account, catalog, usage, now, .. } = self.scene;
+        let rules = &catalog.abuse;
         if rules.are_off() {
             return;
         }
@@ -45,14 +50,17 @@ impl Run<'_, '_> {
         self.visit_cost_maximum(cost);
         self.visit_holds(&terms);
         self.visit_sharing();
-        self.visit_velocity(&terms, cost);
-        self.visit_ramp(&terms, cost);
+        // What is not recorded cannot be remembered for days.
+        if catalog.feature(usage.feature.as_str()).is_none_or(|f| f.ledger) {
+            self.visit_velocity(&terms, cost);
+            self.visit_ramp(&terms, cost);
+        }
     }
 
     /// Adds a visit whose rule refuses, or does not: as its mode says.
     fn judge(&mut self, rule: Rule, mut visit: Visit, because: Because) {
         if let Some((reason, at)) = because.filter(|_| self.scene.mode != Mode::Happened) {
-            visit.verdict = if self.scene.rules.mode(rule) == abuse::Mode::Enforce {
+            visit.verdict = if self.rules().mode(rule) == abuse::Mode::Enforce {
                 visit.cost = 0;
                 self.refuse(reason, Wall::Abuse, at);
                 Verdict::Refused(reason)
@@ -64,7 +72,8 @@ impl Run<'_, '_> {
     }
 
     fn visit_penalty(&mut self) {
-        let Scene { rules, penalty, .. } = self.scene;
+        let Scene { penalty, .. } = self.scene;
+        let rules = self.rules();
         if rules.is_on(Rule::Penalty) && penalty > 0 {
             self.visits.push(visit(Rule::Penalty, Level::Account, i64::from(penalty)));
         }
@@ -72,7 +81,8 @@ impl Run<'_, '_> {
 
     /// What a burst is smaller by, of a caller in the penalty box. What fits an empty bucket passes once it is empty.
     pub(super) fn kept_back(&self, terms: &Terms, cost: i64) -> i64 {
-        let Scene { rules, penalty, .. } = self.scene;
+        let Scene { penalty, .. } = self.scene;
+        let rules = self.rules();
         let Terms::Rate(_, _, burst) = *terms else { return 0 };
         if !rules.is_on(Rule::Penalty) || penalty == 0 {
             return 0;
@@ -83,7 +93,7 @@ impl Run<'_, '_> {
 
     /// Whether a burst that is smaller than usual holds a request off; told where the penalty was visited.
     pub(super) fn penalise(&mut self) -> bool {
-        let enforced = self.scene.rules.mode(Rule::Penalty) == abuse::Mode::Enforce;
+        let enforced = self.rules().mode(Rule::Penalty) == abuse::Mode::Enforce;
         let name = Rule::Penalty.name();
         if let Some(visit) = self.visits.iter_mut().find(|v| v.place == Place::Abuse && v.name == name) {
             visit.verdict = if enforced { Verdict::Refused(Reason::Penalty) } else { Verdict::Observed };
@@ -92,14 +102,16 @@ impl Run<'_, '_> {
     }
 
     fn visit_cost_maximum(&mut self, cost: i64) {
-        let Scene { rules, plan, .. } = self.scene;
+        let Scene { plan, .. } = self.scene;
+        let rules = self.rules();
         let Some(max) = plan.cost_max.filter(|_| rules.is_on(Rule::CostMaximum)) else { return };
         let because = (cost > signed(max)).then_some((Reason::CostMaximum, None));
         self.judge(Rule::CostMaximum, visit(Rule::CostMaximum, Level::Account, cost), because);
     }
 
     fn visit_holds(&mut self, terms: &TierTerms) {
-        let Scene { account, rules, mode, now, .. } = self.scene;
+        let Scene { account, mode, now, .. } = self.scene;
+        let rules = self.rules();
         if mode != Mode::Hold || !rules.is_on(Rule::Holds) {
             return;
         }
@@ -110,7 +122,8 @@ impl Run<'_, '_> {
     }
 
     fn visit_sharing(&mut self) {
-        let Scene { account, usage, rules, mode, now, .. } = self.scene;
+        let Scene { account, usage, mode, now, .. } = self.scene;
+        let rules = self.rules();
         let Some(key) = usage.path.at(Level::Key).filter(|_| mode == Mode::Hold) else { return };
         if !rules.is_on(Rule::Sharing) {
             return;
@@ -124,12 +137,13 @@ impl Run<'_, '_> {
     }
 
     fn visit_velocity(&mut self, terms: &TierTerms, cost: i64) {
-        let Scene { account, rules, now, .. } = self.scene;
+        let Scene { account, now, .. } = self.scene;
+        let rules = self.rules();
         if !rules.is_on(Rule::Velocity) || cost == 0 {
             return;
         }
         let (kind, name) = (HabitKind::Velocity, Rule::Velocity.name());
-        let habit = habit(account, &name, Level::Account, None).map(|h| h.at(now));
+        let habit = habit(account, &name, Level::Account, None, now);
         let floor = signed(terms.velocity_floor);
         let reference = habit.as_ref().map_or(0, |h| h.peak_at(now)).max(floor);
         let clamp = account.effect(Rule::Velocity, None, now).map(|effect| effect.limit);
@@ -145,7 +159,8 @@ impl Run<'_, '_> {
     }
 
     fn visit_ramp(&mut self, terms: &TierTerms, cost: i64) {
-        let Scene { account, rules, now, in_pool, .. } = self.scene;
+        let Scene { account, now, in_pool, .. } = self.scene;
+        let rules = self.rules();
         if !rules.is_on(Rule::Ramp) || cost == 0 {
             return;
         }
@@ -172,13 +187,14 @@ impl Run<'_, '_> {
 
     /// What a key may spend in this hour bounds what sources of credits may draw.
     pub(super) fn visit_key_spend(&mut self) {
-        let Scene { account, usage, rules, now, .. } = self.scene;
+        let Scene { account, usage, now, .. } = self.scene;
+        let rules = self.rules();
         let Some(key) = usage.path.at(Level::Key).filter(|_| rules.is_on(Rule::KeySpend)) else { return };
         let (kind, name) = (HabitKind::Spend, Rule::KeySpend.name());
         if account.window(&name, Level::Key, Some(key)).is_none() && self.is_full() {
             return;
         }
-        let habit = habit(account, &name, Level::Key, Some(key)).map(|h| h.at(now));
+        let habit = habit(account, &name, Level::Key, Some(key), now);
         let by_hand = account.settings.segment(Level::Key, key).and_then(|s| s.hourly_cap);
         let week = habit.as_ref().map_or(0, Habit::p95);
         let floor = rules.terms_of(account, now).key_spend_floor.nano();
@@ -194,7 +210,8 @@ impl Run<'_, '_> {
 
     /// Open holds set aside a part of the balance at most; the first of them always may.
     pub(super) fn visit_held_share(&mut self) {
-        let Scene { account, rules, mode, usage, now, .. } = self.scene;
+        let Scene { account, mode, usage, now, .. } = self.scene;
+        let rules = self.rules();
         if !matches!(mode, Mode::Hold | Mode::Grow) || !rules.is_on(Rule::Holds) {
             return;
         }
@@ -240,15 +257,17 @@ pub(crate) fn holds_max(account: &Account, terms: &TierTerms, now: Instant) -> i
 /// What is counted in this quarter of an hour, and how much of it counts in the account's own class: what it had in the
 /// last 24 hours, or half more than in the quarter before.
 pub(crate) fn ramp(account: &Account, terms: &TierTerms, now: Instant) -> (i64, i64) {
-    let habit = habit(account, &Rule::Ramp.name(), Level::Account, None).map(|h| h.at(now));
+    let habit = habit(account, &Rule::Ramp.name(), Level::Account, None, now);
     let (previous, highest) = habit.as_ref().map_or((0, 0), |h| (h.previous, h.highest()));
     let grown = previous.saturating_add(previous / 2);
     let allowed = grown.max(highest).max(signed(terms.ramp_floor));
     (habit.map_or(0, |h| h.used(now)), allowed)
 }
 
-fn habit<'a>(account: &'a Account, name: &Name, level: Level, key: Option<&Name>) -> Option<&'a Habit> {
-    account.window(name, level, key).and_then(Used::habit)
+/// What is remembered at `now`, the cells before closed.
+fn habit(account: &Account, name: &Name, level: Level, key: Option<&Name>, now: Instant) -> Option<Habit> {
+    let known = account.window(name, level, key).and_then(Used::habit);
+    known.filter(|habit| !habit.is_over(now)).map(|habit| habit.at(now))
 }
 
 /// How long a clamp lasts, and one after a run that was far too fast.

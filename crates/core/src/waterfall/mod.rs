@@ -8,10 +8,9 @@
 
 use alloc::vec::Vec;
 
-use crate::abuse::Rules;
 use crate::account::{Account, Consent, HOLDS_MAX};
 use crate::amount::Credits;
-use crate::catalog::{Plan, Program, Window};
+use crate::catalog::{Catalog, Plan, Program, Window};
 use crate::decision::{Basis, Decision, Draws, Place, Verdict, Visit};
 use crate::ledger::Priced;
 use crate::name::{Level, Name};
@@ -52,7 +51,7 @@ pub(crate) struct Scene<'a, 'p> {
     /// The caller agrees to paid sources.
     pub(crate) consented: bool,
     pub(crate) now: Instant,
-    pub(crate) rules: &'a Rules,
+    pub(crate) catalog: &'a Catalog,
     /// The level of the penalty box that the caller is in.
     pub(crate) penalty: u8,
     /// Whether the request needs room in a capacity pool.
@@ -69,8 +68,8 @@ impl<'a, 'p> Scene<'a, 'p> {
         consented: bool,
     ) -> Self {
         let Context { account, catalog, now, offers, penalty } = ctx;
-        let (rules, in_pool) = (&catalog.abuse, !offers.is_empty());
-        Self { account, plan, program, usage, mode, consented, now, rules, penalty, in_pool }
+        let in_pool = !offers.is_empty();
+        Self { account, plan, program, usage, mode, consented, now, catalog, penalty, in_pool }
     }
 }
 

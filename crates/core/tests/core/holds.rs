@@ -1,6 +1,6 @@
 //! Holds: receipts, ends, overshoot, expiry.
 
-use headworks_core::account::HOLDS_MAX;
+use headworks_core::account::{Account, HOLDS_MAX};
 use headworks_core::decision::Outcome;
 use headworks_core::ledger::{Book, Category, Event, GrantId, HoldId};
 use headworks_core::operation::{self, Decided, Extend, Refusal};
@@ -314,3 +314,42 @@ fn a_refund_of_a_voided_grant_goes_to_the_operator() {
     assert_eq!((w.available().as_str(), w.account.books.breakage), ("0", credits("0")));
     assert_eq!(w.account.books.issued, credits("0"));
 }
+
+/// A window that has emptied is left out of a checkpoint; a settle beyond its hold must find the same state either way.
+#[test]
+fn a_settle_beyond_the_hold_counts_the_same_after_a_checkpoint() {
+    let text = CATALOG_OF_RATE;
+    let mut w = World::new(text, "p");
+    w.grant("1000", Category::Purchased);
+    w.hold("chat", &[("tokens", 1)]);
+    let hold = w.account.seq;
+    // One of 60 in five minutes is free again after five seconds.
+    w.pass("30s");
+    w.settings(|_| {});
+    let mut restored = World {
+        account: Account::from_bytes(&w.account.to_bytes()).expect("reads"),
+        ..World::new(text, "p")
+    };
+    restored.now = w.now;
+    for world in [&mut w, &mut restored] {
+        world.settle(hold, &[("tokens", 10)]).expect("settles");
+        world.hold("chat", &[("tokens", 20)]);
+    }
+    assert!(w.account.to_bytes() == restored.account.to_bytes(), "they differ");
+}
+
+const CATALOG_OF_RATE: &str = r#"
+version = "t"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "1" } }]
+[plans.p]
+features = ["chat"]
+guards = [{ name = "rate", count = "tokens", window.rate = { limit = 60, period = "5m" } }]
+waterfall = [{ grants = { name = "credits" } }]
+"#;

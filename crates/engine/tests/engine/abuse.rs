@@ -12,7 +12,7 @@ use headworks_core::ledger::Category;
 use headworks_core::operation::{Authorize, NewGrant, Refusal};
 use headworks_core::reason::Reason;
 use headworks_core::time::{Instant, Span};
-use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits, Signal};
+use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
 use headworks_store::{Memory, Store};
@@ -149,9 +149,8 @@ async fn the_penalty_box_knows_keys_apart() {
     let acme = name("acme");
     let report = async |times: usize, of: &str| {
         for _ in 0..times {
-            let signal = Signal::Misdeed(Misdeed::ForgedWebhook);
             let of = name(of);
-            w.engine.report(&acme, (&w.key(), None), signal, Some(&of), None).await.expect("notes");
+            w.engine.report(&acme, &w.key(), Misdeed::ForgedWebhook, Some(&of)).await.expect("notes");
         }
     };
     report(2, "bad").await;

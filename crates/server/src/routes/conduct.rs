@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::name::Name;
-use headworks_engine::{ConductView, Idempotency, Signal};
+use headworks_engine::{ConductView, Idempotency};
 use headworks_wire as wire;
 use wire::{Scope, SignalKind};
 
@@ -108,11 +108,13 @@ pub(super) async fn note(
     actor: Option<&Name>,
     ask: &wire::SignalRequest,
 ) -> Result<StatusCode, Failure> {
-    let signal = match ask.signal {
-        SignalKind::InvalidKey => Signal::Misdeed(Misdeed::InvalidKey),
-        SignalKind::ForgedWebhook => Signal::Misdeed(Misdeed::ForgedWebhook),
-        SignalKind::Dispute => Signal::Dispute,
-    };
-    app.engine.report(account, (key, actor), signal, ask.key.as_ref(), ask.reason.as_ref()).await?;
+    let of = ask.key.as_ref();
+    match ask.signal {
+        SignalKind::InvalidKey => app.engine.report(account, key, Misdeed::InvalidKey, of).await?,
+        SignalKind::ForgedWebhook => app.engine.report(account, key, Misdeed::ForgedWebhook, of).await?,
+        SignalKind::Dispute => {
+            app.engine.dispute(account, (key, actor), ask.reason.as_ref()).await?;
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
 }

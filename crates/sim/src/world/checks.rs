@@ -67,7 +67,7 @@ impl World<'_> {
             if settled {
                 log.iter().for_each(|r| self.coverage.record(r.event.kind()));
             }
-            if let Err(what) = history::check(&log, settled) {
+            if let Err(what) = history::check(&account, &log, settled) {
                 self.tell_log(&account);
                 return Err(Broken(format!("{account}: {what}")));
             }
@@ -100,6 +100,8 @@ impl World<'_> {
             match asked.as_mut().poll(&mut context) {
                 Poll::Pending => {
                     self.engine.commit_once();
+                    // It may wait for its turn after another.
+                    self.poll_once()?;
                 }
                 Poll::Ready(Err(EngineError::KeyReused(..))) if other => return Ok(()),
                 Poll::Ready(Ok(answer)) if !other && answer.replayed => {

@@ -40,6 +40,8 @@ struct Swarm {
     flip: u32,
     gone: u32,
     index: u32,
+    /// The clock moves by ten seconds, so that a run of cells of abuse rules comes about.
+    steady: bool,
     /// Most requests that wait for one write.
     waiting_max: usize,
     faults: Faults,
@@ -95,6 +97,7 @@ impl<'a> World<'a> {
             flip: rate(8),
             gone: rate(100),
             index: rate(30),
+            steady: random.chance(250),
             waiting_max: if random.chance(200) { 1 + random.below(6) } else { 64 },
             faults: Faults {
                 full: rate(16),
@@ -273,7 +276,8 @@ impl<'a> World<'a> {
     fn move_clock(&mut self) -> Result<(), Broken> {
         let spans = [1_000, 61_000, 3_600_000, 7_200_000, 18_000_000, 86_400_000, 90_000_000];
         let millis = spans.get(self.random.below(7)).copied().unwrap_or(1_000);
-        if self.random.chance(150) {
+        let millis = if self.swarm.steady { 10_000 } else { millis };
+        if self.random.chance(if self.swarm.steady { 10 } else { 150 }) {
             self.coverage.fault("clock back");
             self.clock.rewind(Span::from_micros(millis * 100));
         } else {

@@ -26,18 +26,21 @@ impl World<'_> {
         let known = self.known.entry(account).or_default();
         let some = |list: &[Seq]| r.pick(list).copied().unwrap_or(3);
         let amount = |r: &Random| [1, 5, 10, 30, 60, 61, 100].get(r.below(7)).copied().unwrap_or(1);
-        match r.below(34) {
+        let from = |r: &Random| r.chance(400).then(|| (r.below(3), u8::try_from(r.below(3)).unwrap_or(0)));
+        match r.below(36) {
             0..=9 => {
                 let feature = ["chat", "chat", "gift", "gift", "draw", "task", "task", "fast", "secret"];
                 let feature = feature.get(r.below(9)).copied().unwrap_or("chat");
                 Body::Authorize {
                     feature,
                     user: if r.chance(150) { None } else { Some(r.below(2)) },
+                    from: from(&r),
                     amount: if feature == "gift" || feature == "chat" { amount(&r) } else { 1 },
                     now: feature == "fast" || r.chance(400),
                     least: (feature == "chat" && r.chance(150)).then_some(1),
                     consent: r.chance(300),
                     wait: r.chance(500).then(|| u64::from(r.chance(500)) * 5),
+                    forges: r.chance(30),
                 }
             }
             10..=13 => Body::Settle { hold: some(&known.holds), used: amount(&r) },
@@ -87,14 +90,18 @@ impl World<'_> {
                 self.coverage.fault("pool changed");
                 Body::Pool([None, Some(2), Some(7)].get(r.below(3)).copied().flatten())
             }
+            34 => Body::Lift(r.below(9)),
+            35 if r.chance(300) => Body::Dispute,
             _ => Body::Authorize {
                 feature: "chat",
                 user: Some(0),
+                from: None,
                 amount: amount(&r),
                 now: false,
                 least: None,
                 consent: true,
                 wait: r.chance(300).then_some(0),
+                forges: false,
             },
         }
     }
