@@ -51,6 +51,7 @@ pub(crate) async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
         Bench::Http(options) => http(options).await,
         Bench::Overload(options) => overload(options).await,
         Bench::Ledger(options) => ledger(options).await,
+        Bench::Abuse(options) => crate::abuse::run(&options, as_json).await,
         Bench::Capacity => crate::capacity::run(as_json),
         Bench::Fairness { only } => crate::simulate::fairness::run(only.as_deref(), as_json),
         Bench::Month(options) => crate::month::run(options, as_json).await,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod abuse;
 mod archive;
 mod arguments;
 mod bench;

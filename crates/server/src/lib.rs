@@ -21,3 +21,4 @@ pub use render::{decision_of_denial, pass, record_answer, replayed, statement_di
 pub use routes::{App, app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use signing::{Checkpoint, Signer, verify_checkpoint};
+pub use strangers::Peer;

@@ -15,9 +15,10 @@ use headworks_engine::network;
 /// Counts halve this often, as scores of the penalty box do.
 const HALVED_EVERY: Span = Span::from_secs(600);
 
-/// The address of whoever sent a request.
+/// The address of whoever sent a request: an extension of it, set by [`crate::serve`], or by who embeds [`crate::app`]. Requests
+/// without it are not counted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub struct Peer(pub SocketAddr);
 
 /// Points by network.
 #[derive(Debug, Default)]

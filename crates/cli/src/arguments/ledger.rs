@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use headworks_core::abuse::Tier;
 use headworks_core::name::{Label, Name, Segment};
 use headworks_core::time::Instant;
 
-use super::values::{dimension, instant, label, name, segment};
+use super::values::{TIERS, dimension, instant, label, name, segment, tier};
 
 /// A dataset of the ledger.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -146,6 +147,8 @@ pub(crate) enum Bench {
     Overload(OverloadBench),
     /// Reconcile, replay, what-if, backup and restore over a ledger made for it
     Ledger(LedgerBench),
+    /// Abuse rules: what callers nobody knows leave behind, and real clients' windows decided in simulated time
+    Abuse(AbuseBench),
     /// Capacity pools: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
     Capacity,
     /// Published yardsticks of fair sharing, reproduced in simulated time
@@ -156,6 +159,26 @@ pub(crate) enum Bench {
     },
     /// A month of the busy hour's shape in virtual time: statements, reconcile and what-if over it
     Month(MonthBench),
+}
+
+/// How to measure abuse rules.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AbuseBench {
+    /// The table of client windows (ServeGen)
+    #[arg(long, default_value = "crates/cli/demo/servegen_client_windows.csv.gz", value_name = "FILE")]
+    pub(crate) windows: PathBuf,
+    /// The table of the clients' lengths
+    #[arg(long, default_value = "crates/cli/demo/servegen_client_tokens.csv.gz", value_name = "FILE")]
+    pub(crate) lengths: PathBuf,
+    /// Only this model of the table
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// How far the clients are trusted
+    #[arg(long, default_value = "paid", value_parser = tier, value_name = TIERS)]
+    pub(crate) tier: Tier,
+    /// How many API keys, accounts and keys of an account are made up, of each kind
+    #[arg(long, default_value_t = 10_000_000)]
+    pub(crate) keys: u64,
 }
 
 /// How to measure overload.

@@ -32,6 +32,10 @@ pub(crate) struct Report {
     pub(crate) overrun: u64,
     /// Served by a fallback pool.
     pub(crate) fell_back: u64,
+    /// Served one class lower, for growing too fast.
+    pub(crate) demoted: u64,
+    /// Effects of abuse rules that began.
+    pub(crate) effects: u64,
     /// Busy part of the supply until the last arrival.
     pub(crate) utilisation: Option<f64>,
     /// Busy slot time against busy and idle-while-somebody-waited.
@@ -124,6 +128,8 @@ pub(crate) fn report(policy: &str, traffic: &Traffic, supply: &Supply, run: &Run
         refused,
         overrun,
         fell_back: run.fell_back,
+        demoted: run.demoted,
+        effects: run.effects,
         utilisation: slots.map(|all| seconds(busy) / all).or(supplied.map(|all| delivered as f64 / all)),
         work_conservation: slots.map(|_| seconds(busy) / (seconds(busy) + idle).max(1e-9)),
         jain,

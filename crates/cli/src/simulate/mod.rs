@@ -5,8 +5,10 @@ use std::path::Path;
 use headworks_core::catalog::{Catalog, Format};
 use indicatif::ProgressBar;
 
+pub(crate) mod clients;
 pub(crate) mod fairness;
 pub(crate) mod measure;
+pub(crate) mod member;
 mod plot;
 pub(crate) mod trace;
 mod windows;
@@ -91,6 +93,8 @@ pub(crate) fn show(reports: &[Report], clients: bool) {
     rows.extend([
         row("refused by the supply", &|r| r.overrun.to_string()),
         row("served by a fallback pool", &|r| r.fell_back.to_string()),
+        row("served one class lower", &|r| r.demoted.to_string()),
+        row("effects of abuse rules", &|r| r.effects.to_string()),
         row("utilisation", &|r| ratio(r.utilisation)),
         row("work conservation", &|r| ratio(r.work_conservation)),
         row("Jain index against max-min", &|r| format!("{:.4}", r.jain)),

@@ -84,7 +84,7 @@ pub(crate) fn text(path: &Path) -> Result<String, Failed> {
     String::from_utf8(bytes).map_err(|e| said(&e).into())
 }
 
-pub(super) fn name(text: &str) -> Result<Name, Failed> {
+pub(crate) fn name(text: &str) -> Result<Name, Failed> {
     Name::new(text).map_err(|e| format!("`{text}`: {e}").into())
 }
 

@@ -40,12 +40,15 @@ pub(crate) struct Cut<'a> {
     pub(crate) seed: u64,
 }
 
+/// One client in one window.
 #[derive(Debug, Deserialize)]
-struct Row {
-    model: String,
-    client: String,
-    t_s: u64,
+pub(super) struct Row {
+    pub(super) model: String,
+    pub(super) client: String,
+    /// When it begins, in seconds.
+    pub(super) t_s: u64,
     rate_rps: f64,
+    iat_cv: f64,
     dist: String,
     shape: f64,
     scale: f64,
@@ -68,17 +71,70 @@ struct LengthsRow {
     out_max: f64,
 }
 
-/// By client: from when on, its quantiles of input and of output.
-type Lengths = HashMap<String, BTreeMap<u64, [[f64; 5]; 2]>>;
+/// Quantiles of input and of output tokens.
+type Quantiles = [[f64; 5]; 2];
+
+/// By client: its quantiles, from when on.
+#[derive(Debug, Default)]
+pub(super) struct Lengths(HashMap<String, BTreeMap<u64, Quantiles>>);
+
+impl Lengths {
+    pub(super) fn parse(text: &str, model: &str) -> Result<Self, Failed> {
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let mut out = Self::default();
+        for row in reader.deserialize() {
+            let r: LengthsRow = row?;
+            if r.model == model {
+                let input = [r.in_p10, r.in_p50, r.in_p90, r.in_p99, r.in_max];
+                let output = [r.out_p10, r.out_p50, r.out_p90, r.out_p99, r.out_max];
+                out.0.entry(r.client).or_default().insert(r.t_s, [input, output]);
+            }
+        }
+        Ok(out)
+    }
+
+    fn of(&self, row: &Row) -> Option<&Quantiles> {
+        let of = self.0.get(&row.client)?;
+        of.range(..=row.t_s).next_back().or(of.iter().next()).map(|(_, quantiles)| quantiles)
+    }
+
+    /// Input and output tokens of one request.
+    fn draw(&self, row: &Row, rng: &mut ChaCha8Rng) -> (u64, u64) {
+        let draw: f64 = StandardUniform.sample(rng);
+        self.of(row).map_or(USUAL, |[i, o]| (whole(length(i, draw)), whole(length(o, draw))))
+    }
+
+    /// Input and output tokens of many requests together: a few are drawn, and what they are off the mean is scaled so that the
+    /// sum has the right mean and variance.
+    pub(super) fn draw_many(&self, row: &Row, n: u64, rng: &mut ChaCha8Rng) -> (u64, u64) {
+        let Some([input, output]) = self.of(row) else { return (USUAL.0 * n, USUAL.1 * n) };
+        let drawn = n.min(DRAWN);
+        let (mut ins, mut outs) = (0.0, 0.0);
+        for _ in 0..drawn {
+            let draw: f64 = StandardUniform.sample(rng);
+            (ins, outs) = (ins + length(input, draw), outs + length(output, draw));
+        }
+        let (n, drawn) = (n as f64, drawn as f64);
+        let all = |sum: f64, mean: f64| whole(mean * n + (sum - mean * drawn) * (n / drawn).sqrt());
+        (all(ins, mean(input)), all(outs, mean(output)))
+    }
+}
+
+/// Requests whose lengths are drawn one by one, of those that count together.
+const DRAWN: u64 = 8;
 
 /// Whether a header line is of such a table.
 pub(super) fn is_windows(header: &csv::StringRecord) -> bool {
     ["model", "client", "rate_rps", "dist", "shape", "scale"].iter().all(|n| header.iter().any(|h| h == *n))
 }
 
+/// The rows of a table.
+pub(super) fn rows(text: &str) -> Result<Vec<Row>, Failed> {
+    Ok(csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>()?)
+}
+
 pub(super) fn generate(text: &str, cut: &Cut<'_>) -> Result<Traffic, Failed> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let mut rows: Vec<Row> = reader.deserialize().collect::<Result<_, _>>()?;
+    let mut rows = rows(text)?;
     let mut models: Vec<&str> = rows.iter().map(|r| r.model.as_str()).collect();
     models.sort_unstable();
     models.dedup();
@@ -89,7 +145,7 @@ pub(super) fn generate(text: &str, cut: &Cut<'_>) -> Result<Traffic, Failed> {
     };
     let (from, until) = cut.seconds;
     rows.retain(|r| r.model == model && (from..until).contains(&r.t_s));
-    let lengths = cut.lengths.map(|text| lengths(text, &model)).transpose()?.unwrap_or_default();
+    let lengths = cut.lengths.map(|text| Lengths::parse(text, &model)).transpose()?.unwrap_or_default();
     let mut rng = ChaCha8Rng::seed_from_u64(cut.seed);
     let mut traffic = Traffic::default();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -102,12 +158,8 @@ pub(super) fn generate(text: &str, cut: &Cut<'_>) -> Result<Traffic, Failed> {
                 traffic.clients.len() - 1
             }
         };
-        let known =
-            lengths.get(&row.client).and_then(|of| of.range(..=row.t_s).next_back().or(of.iter().next()));
-        for at in arrivals(row, &mut rng)? {
-            let draw: f64 = StandardUniform.sample(&mut rng);
-            let (input_tokens, output_tokens) =
-                known.map_or(USUAL, |(_, [i, o])| (length(i, draw), length(o, draw)));
+        for (at, _) in arrivals(row, u64::MAX, &mut rng)? {
+            let (input_tokens, output_tokens) = lengths.draw(row, &mut rng);
             let at = ((row.t_s - from) as f64 + at) * 1e6;
             traffic.requests.push(Traced { at: at as u64, client, input_tokens, output_tokens });
         }
@@ -125,56 +177,74 @@ pub(super) fn generate(text: &str, cut: &Cut<'_>) -> Result<Traffic, Failed> {
     Ok(traffic)
 }
 
-/// The arrivals of one window, in seconds from its beginning.
-fn arrivals(row: &Row, rng: &mut ChaCha8Rng) -> Result<Vec<f64>, Failed> {
-    let n = (row.rate_rps * WINDOW_S).round() as usize;
-    let said = |e: &dyn std::fmt::Display| {
+/// The arrivals of one window, in seconds from its beginning, and how many requests each stands for: at most `parts` of them.
+pub(super) fn arrivals(row: &Row, parts: u64, rng: &mut ChaCha8Rng) -> Result<Vec<(f64, u64)>, Failed> {
+    let n = (row.rate_rps * WINDOW_S).round() as u64;
+    let each = n.div_ceil(parts.max(1)).max(1);
+    let spans = spans(row, each, n.div_ceil(each) + 1, rng).map_err(|e| {
         format!("client {} at {} s: {} {} {}: {e}", row.client, row.t_s, row.dist, row.shape, row.scale)
-    };
-    let spans: Vec<f64> = match row.dist.as_str() {
-        "Gamma" => {
-            let fit = Gamma::new(row.shape, row.scale).map_err(|e| said(&e))?;
-            (0..=n).map(|_| fit.sample(rng)).collect()
+    })?;
+    let all: f64 = spans.iter().sum();
+    let scale = WINDOW_S / all.max(f64::MIN_POSITIVE);
+    let (mut at, mut left) = (0.0, n);
+    let mut out = Vec::with_capacity(spans.len());
+    for span in spans {
+        if left == 0 {
+            break;
         }
-        "Weibull" => {
-            let fit = Weibull::new(row.scale, row.shape).map_err(|e| said(&e))?;
-            (0..=n).map(|_| fit.sample(rng)).collect()
-        }
-        other => return Err(format!("`{other}` is no distribution known here; Gamma or Weibull").into()),
-    };
-    let whole: f64 = spans.iter().sum();
-    let scale = WINDOW_S / whole.max(f64::MIN_POSITIVE);
-    let mut at = 0.0;
-    Ok(spans
-        .into_iter()
-        .take(n)
-        .map(|span| {
-            at += span * scale;
-            at.min(WINDOW_S)
-        })
-        .collect())
-}
-
-fn lengths(text: &str, model: &str) -> Result<Lengths, Failed> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let mut out = Lengths::new();
-    for row in reader.deserialize() {
-        let r: LengthsRow = row?;
-        if r.model == model {
-            let input = [r.in_p10, r.in_p50, r.in_p90, r.in_p99, r.in_max];
-            let output = [r.out_p10, r.out_p50, r.out_p90, r.out_p99, r.out_max];
-            out.entry(r.client).or_default().insert(r.t_s, [input, output]);
-        }
+        at += span * scale;
+        out.push((at.min(WINDOW_S), each.min(left)));
+        left -= each.min(left);
     }
     Ok(out)
 }
 
-/// A length at a uniform draw, straight lines between the known quantiles.
-fn length(quantiles: &[f64; 5], draw: f64) -> u64 {
+/// Times between arrivals of each so many requests. A sum of Gamma spans is Gamma again; that of Weibull spans is taken for one
+/// with the published variation.
+fn spans(row: &Row, each: u64, count: u64, rng: &mut ChaCha8Rng) -> Result<Vec<f64>, String> {
+    let (many, cv) = (each as f64, row.iat_cv.max(1e-3));
+    let gamma = |shape, scale| Gamma::new(shape, scale).map_err(|e| e.to_string());
+    let draw =
+        |fit: &dyn Fn(&mut ChaCha8Rng) -> f64, rng: &mut ChaCha8Rng| (0..count).map(|_| fit(rng)).collect();
+    match row.dist.as_str() {
+        "Gamma" => {
+            let fit = gamma(row.shape * many, row.scale)?;
+            Ok(draw(&|rng| fit.sample(rng), rng))
+        }
+        "Weibull" if each > 1 => {
+            let fit = gamma(many / (cv * cv), 1.0)?;
+            Ok(draw(&|rng| fit.sample(rng), rng))
+        }
+        "Weibull" => {
+            let fit = Weibull::new(row.scale, row.shape).map_err(|e| e.to_string())?;
+            Ok(draw(&|rng| fit.sample(rng), rng))
+        }
+        other => Err(format!("`{other}` is no distribution known here; Gamma or Weibull")),
+    }
+}
+
+/// The quantiles as points, from the shortest to the longest.
+fn points(quantiles: &[f64; 5]) -> [(f64, f64); 6] {
     let [p10, p50, p90, p99, max] = *quantiles;
-    let points = [(0.0, 1.0), (0.1, p10), (0.5, p50), (0.9, p90), (0.99, p99), (1.0, max)];
-    let ends = points.iter().zip(points.iter().skip(1));
-    let between = ends.clone().find(|((_, _), (to, _))| draw <= *to).map(|(a, b)| (*a, *b));
-    let ((from, low), (to, high)) = between.unwrap_or(((0.99, p99), (1.0, max)));
-    (low + (high - low) * (draw - from) / (to - from)).round().max(1.0) as u64
+    [(0.0, 1.0), (0.1, p10), (0.5, p50), (0.9, p90), (0.99, p99), (1.0, max)]
+}
+
+/// A length at a uniform draw, straight lines between the known quantiles.
+fn length(quantiles: &[f64; 5], draw: f64) -> f64 {
+    let points = points(quantiles);
+    let mut between = points.iter().zip(points.iter().skip(1));
+    let ((from, low), (to, high)) =
+        between.find(|(_, (to, _))| draw <= *to).unwrap_or((&points[4], &points[5]));
+    low + (high - low) * (draw - from) / (to - from)
+}
+
+/// The mean of [`length`].
+fn mean(quantiles: &[f64; 5]) -> f64 {
+    let points = points(quantiles);
+    let between = points.iter().zip(points.iter().skip(1));
+    between.map(|((from, low), (to, high))| (to - from) * (low + high) / 2.0).sum()
+}
+
+fn whole(length: f64) -> u64 {
+    length.round().max(1.0) as u64
 }

@@ -5,18 +5,18 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use headworks_core::account::{Account, Rank, Settings};
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::capacity::{Offer, Seat, TICK};
 use headworks_core::catalog::{Catalog, Feature};
 use headworks_core::ledger::HoldId;
 use headworks_core::name::{Name, Path};
-use headworks_core::operation::{self, Authorize, Context, Decided, Quantities, Request};
+use headworks_core::operation::{self, Authorize, Decided, Quantities, Request};
 use headworks_core::reason::Reason;
 use headworks_core::time::{Instant, Span};
 use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
 use smallvec::SmallVec;
 
+use super::member::Member;
 use super::trace::{Traced, Traffic};
 use crate::bench::Failed;
 
@@ -65,6 +65,10 @@ pub(crate) struct Run {
     pub(crate) idle_while_waiting: u64,
     /// Requests that went to a fallback pool.
     pub(crate) fell_back: u64,
+    /// Requests that the ramp rule served one class lower.
+    pub(crate) demoted: u64,
+    /// Effects of abuse rules that began.
+    pub(crate) effects: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,9 +89,10 @@ struct World<'a> {
     traffic: &'a Traffic,
     supply: &'a Supply,
     estimate: Option<u64>,
-    accounts: Vec<Account>,
+    members: Vec<Member>,
     pools: Vec<Arc<Pool<usize>>>,
-    leaves: HashMap<(usize, usize), Arc<Leaf>>,
+    /// By client, pool and whether it is served one class lower.
+    leaves: HashMap<(usize, usize, bool), Arc<Leaf>>,
     running: HashMap<usize, Admitted>,
     events: BinaryHeap<Reverse<(u64, Event)>>,
     /// At the supply, with no free slot.
@@ -129,10 +134,13 @@ pub(crate) fn run(
             }
         }
     }
+    let begun = world.members.iter().map(|m| m.effects.len()).sum::<usize>();
+    world.run.effects = u64::try_from(begun).unwrap_or(u64::MAX);
     Ok(world.run)
 }
 
-fn instant(micros: u64) -> Instant {
+/// An instant of a simulation, by microseconds from its beginning.
+pub(crate) fn instant(micros: u64) -> Instant {
     // The simulation begins at an instant whose calendar is like any other: Monday 2024-01-01, in UTC.
     Instant::from_micros(1_704_067_200_000_000 + i64::try_from(micros).unwrap_or(i64::MAX / 2))
 }
@@ -160,15 +168,15 @@ impl<'a> World<'a> {
                 pools.push(Arc::new(Pool::new(name.clone(), Arc::clone(terms))));
             }
         }
-        let accounts =
-            traffic.clients.iter().map(|client| open(catalog, client)).collect::<Result<_, Failed>>()?;
+        let open = |client| Member::open(catalog, client, instant(0));
+        let members = traffic.clients.iter().map(open).collect::<Result<_, Failed>>()?;
         Ok(Self {
             catalog,
             feature,
             traffic,
             supply,
             estimate,
-            accounts,
+            members,
             pools,
             leaves: HashMap::new(),
             running: HashMap::new(),
@@ -210,23 +218,22 @@ impl<'a> World<'a> {
         })
     }
 
-    fn class(&self, client: usize, pool: usize) -> Result<(u16, Name), Failed> {
-        let terms = self.pools.get(pool).map(|p| p.terms()).ok_or("no such pool")?;
-        let account = self.accounts.get(client).ok_or("no such client")?;
-        let class = terms.class_of(&account.settings, self.catalog, false);
-        class.map(|(at, name)| (at, name.clone())).ok_or_else(|| "a pool without classes".into())
+    fn member(&mut self, client: usize) -> Result<&mut Member, Failed> {
+        self.members.get_mut(client).ok_or_else(|| "no such client".into())
     }
 
-    fn leaf(&mut self, client: usize, pool: usize) -> Result<Arc<Leaf>, Failed> {
-        if let Some(leaf) = self.leaves.get(&(client, pool)) {
+    fn leaf(&mut self, client: usize, pool: usize, demoted: bool) -> Result<Arc<Leaf>, Failed> {
+        if let Some(leaf) = self.leaves.get(&(client, pool, demoted)) {
             return Ok(Arc::clone(leaf));
         }
-        let (class, _) = self.class(client, pool)?;
-        let account = self.accounts.get(client).ok_or("no such client")?;
+        let terms = self.pools.get(pool).map(|p| p.terms()).ok_or("no such pool")?;
+        let account = &self.members.get(client).ok_or("no such client")?.account;
+        let class = terms.class_of(&account.settings, self.catalog, demoted);
+        let (class, _) = class.ok_or("a pool without classes")?;
         let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
         let seat = Seat::new(class, cluster, &account.id, None);
         let leaf = Arc::new(Leaf::new(seat, account.settings.standing()));
-        self.leaves.insert((client, pool), Arc::clone(&leaf));
+        self.leaves.insert((client, pool, demoted), Arc::clone(&leaf));
         Ok(leaf)
     }
 
@@ -234,15 +241,18 @@ impl<'a> World<'a> {
         let traced = self.request(i)?;
         let mut offers = Vec::new();
         let mut taken = None;
+        let demoted = self.is_demoted(&traced, now)?;
+        self.run.demoted += u64::from(demoted && !self.pools.is_empty());
         for at in 0..self.pools.len() {
-            let (leaf, Some(cost)) = (self.leaf(traced.client, at)?, self.cost(at, &traced, true)) else {
+            let (leaf, Some(cost)) = (self.leaf(traced.client, at, demoted)?, self.cost(at, &traced, true))
+            else {
                 continue;
             };
             let Some(pool) = self.pools.get(at).map(Arc::clone) else { continue };
             pool.note(&leaf, cost);
             let used = leaf.in_flight();
             let room = pool.take(&leaf, cost);
-            offers.push(pool.offer(self.class(traced.client, at)?.1, cost, used, room, instant(now)));
+            offers.push(pool.offer(class_of(&pool, &leaf)?, cost, used, room, instant(now)));
             if room.is_ok() {
                 self.run.fell_back += u64::from(at > 0);
                 taken = Some((at, leaf, cost));
@@ -253,7 +263,7 @@ impl<'a> World<'a> {
         match outcome {
             Decided::Denied(_, decision) => {
                 self.give_back(taken, now)?;
-                if decision.reason == Reason::Capacity && self.queue(i, now)? {
+                if decision.reason == Reason::Capacity && self.queue(i, demoted, now)? {
                     return Ok(());
                 }
                 self.settle_fate(i, Fate::Refused(decision.reason, now));
@@ -263,30 +273,36 @@ impl<'a> World<'a> {
         }
     }
 
-    fn decide(&mut self, i: usize, now: u64, offers: &[Offer]) -> Result<Decided, Failed> {
-        let traced = self.request(i)?;
-        let ask = Authorize {
+    fn ask(&self, traced: &Traced) -> Authorize {
+        Authorize {
             request: Request {
                 feature: self.feature.name.clone(),
                 path: Path::default(),
                 dimensions: SmallVec::new(),
-                quantities: self.quantities(&traced, true),
+                quantities: self.quantities(traced, true),
                 consented: true,
             },
             minimum: None,
             life: Some(self.feature.hold_life_max),
             settle_now: !self.feature.ledger,
-        };
-        let account = self.accounts.get(traced.client).ok_or("no such client")?;
-        let now = account.tick(instant(now));
-        let ctx = Context { account, catalog: self.catalog, now, offers, penalty: 0 };
-        operation::authorize(ctx, &ask).map_err(|e| e.to_string().into())
+        }
+    }
+
+    fn is_demoted(&self, traced: &Traced, now: u64) -> Result<bool, Failed> {
+        let member = self.members.get(traced.client).ok_or("no such client")?;
+        member.is_demoted(self.catalog, &self.ask(traced), instant(now))
+    }
+
+    fn decide(&mut self, i: usize, now: u64, offers: &[Offer]) -> Result<Decided, Failed> {
+        let traced = self.request(i)?;
+        let (ask, catalog) = (self.ask(&traced), self.catalog);
+        self.member(traced.client)?.decide(catalog, &ask, offers, instant(now))
     }
 
     /// Waits in the queue of the first pool, when its class lets it.
-    fn queue(&mut self, i: usize, now: u64) -> Result<bool, Failed> {
+    fn queue(&mut self, i: usize, demoted: bool, now: u64) -> Result<bool, Failed> {
         let traced = self.request(i)?;
-        let (leaf, Some(cost)) = (self.leaf(traced.client, 0)?, self.cost(0, &traced, true)) else {
+        let (leaf, Some(cost)) = (self.leaf(traced.client, 0, demoted)?, self.cost(0, &traced, true)) else {
             return Ok(false);
         };
         let Some(pool) = self.pools.first() else { return Ok(false) };
@@ -304,17 +320,13 @@ impl<'a> World<'a> {
         taken: Option<(usize, Arc<Leaf>, Cost)>,
         now: u64,
     ) -> Result<(), Failed> {
-        let client = self.request(i)?.client;
-        let account = self.accounts.get_mut(client).ok_or("no such client")?;
-        let at = account.tick(instant(now));
+        let (client, catalog) = (self.request(i)?.client, self.catalog);
+        let member = self.member(client)?;
         let hold = match decided {
-            Decided::Granted(draft) => {
-                let record = draft.into_record(account, at, None, None);
-                account.apply(&record, [0; 32]).map_err(|e| e.to_string())?;
-                Some(HoldId(record.seq))
-            }
+            Decided::Granted(draft) => Some(HoldId(member.append(catalog, *draft, instant(now))?)),
             Decided::Counted(usage, decision) => {
-                account.count_volatile(&usage, &decision, at);
+                let at = member.account.tick(instant(now));
+                member.account.count_volatile(&usage, &decision, at);
                 None
             }
             Decided::Denied(..) => return Err("a denied request is not let in".into()),
@@ -371,16 +383,15 @@ impl<'a> World<'a> {
         let Some(admitted) = self.running.remove(&i) else { return Ok(()) };
         let traced = self.request(i)?;
         let actual = self.quantities(&traced, false);
-        let account = self.accounts.get_mut(traced.client).ok_or("no such client")?;
+        let catalog = self.catalog;
         if let Some(hold) = admitted.hold {
-            let at = account.tick(instant(now));
-            let ctx = Context { account, catalog: self.catalog, now: at, offers: &[], penalty: 0 };
+            let member = self.member(traced.client)?;
+            let ctx = member.ctx(catalog, instant(now));
             let draft = match served {
                 Some(_) => operation::settle(ctx, hold, &actual),
                 None => operation::release(ctx, hold),
             };
-            let record = draft.map_err(|e| e.to_string())?.into_record(account, at, None, None);
-            account.apply(&record, [0; 32]).map_err(|e| e.to_string())?;
+            member.append(catalog, draft.map_err(|e| e.to_string())?, instant(now))?;
         }
         let Some((at, leaf, cost)) = admitted.pool else { return Ok(()) };
         let used = served.and_then(|_| self.cost(at, &traced, false)).map(|c| c.rate);
@@ -426,8 +437,7 @@ impl<'a> World<'a> {
                 self.settle_fate(i, Fate::Refused(Reason::Capacity, now));
             }
             for (leaf, cost, i) in pumped.admitted {
-                let client = self.request(i)?.client;
-                let class = self.class(client, at)?.1;
+                let class = class_of(&pool, &leaf)?;
                 let used = leaf.in_flight().saturating_sub(cost.in_flight);
                 let offer = pool.offer(class, cost, used, Ok(Room::Share), instant(now));
                 match self.decide(i, now, &[offer])? {
@@ -458,22 +468,9 @@ pub(crate) fn service_of(traced: &Traced) -> u64 {
     traced.input_tokens + 2 * traced.output_tokens
 }
 
-fn open(catalog: &Catalog, client: &super::trace::Client) -> Result<Account, Failed> {
-    let plan = client.plan.as_ref().or(catalog.default_plan.as_ref());
-    let plan = plan.ok_or("the catalog has no default_plan and the trace names no plan")?.clone();
-    let mut account = Account::empty(client.name.clone());
-    let at = instant(0).before(Span::from_secs(1));
-    let rank = Rank {
-        class: client.class.clone(),
-        cluster: client.cluster.clone(),
-        weight: client.weight,
-        floor: 0,
-        max: None,
-    };
-    let settings = Settings { rank: Some(Box::new(rank)), ..Settings::new(plan, at) };
-    let ctx = Context { account: &account, catalog, now: at, offers: &[], penalty: 0 };
-    let record =
-        operation::open(ctx, settings).map_err(|e| e.to_string())?.into_record(&account, at, None, None);
-    account.apply(&record, [0; 32]).map_err(|e| e.to_string())?;
-    Ok(account)
+/// The name of the class that a seat counts in.
+fn class_of(pool: &Pool<usize>, leaf: &Leaf) -> Result<Name, Failed> {
+    let terms = pool.terms();
+    let class = terms.classes.get(usize::from(leaf.seat.class));
+    class.map(|(name, _)| name.clone()).ok_or_else(|| "a pool without classes".into())
 }

@@ -1,4 +1,4 @@
-//! `headworks simulate` and `headworks bench fairness`, as an operator runs them.
+//! `headworks simulate`, `headworks bench fairness` and `headworks bench abuse`, as an operator runs them.
 
 use std::path::Path;
 use std::process::Command;
@@ -127,4 +127,38 @@ fn the_published_yardsticks_hold() {
     assert!(rows.len() >= 24, "{} rows", rows.len());
     let missed: Vec<&Value> = rows.iter().filter(|row| row["holds"] != true).collect();
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+/// Of the real clients of one model no window is blocked and at most two in a thousand are clamped, where a limit at the rules'
+/// floor that is the same for everybody is no alternative; callers that nobody knows leave nothing behind.
+#[test]
+fn real_clients_are_not_hurt_and_strangers_leave_nothing_behind() {
+    let demo = format!("{}/demo/servegen_client", env!("CARGO_MANIFEST_DIR"));
+    let found = json(headworks().args([
+        "--json",
+        "bench",
+        "abuse",
+        "--keys",
+        "20000",
+        "--model",
+        "deepseek-r1",
+        "--tier",
+        "paid",
+        "--windows",
+        &format!("{demo}_windows.csv.gz"),
+        "--lengths",
+        &format!("{demo}_tokens.csv.gz"),
+    ]));
+    let strangers = found["strangers"].as_array().expect("rows");
+    assert_eq!(strangers.len(), 4);
+    assert!(
+        strangers.iter().all(|row| row["asked"] == 20_000 && row["more_kib"].as_u64() < Some(64 * 1_024))
+    );
+    let (rules, fixed) = (&found["clients"][0], &found["clients"][1]);
+    // What the table itself says: 3,111 windows of 73 clients.
+    assert_eq!((&rules["windows"], &rules["clients"]), (&Value::from(3_111), &Value::from(73)));
+    let count = |report: &Value, field: &str| report[field].as_u64().expect("a count");
+    assert_eq!(count(rules, "blocked"), 0, "{rules}");
+    assert!(count(rules, "clamped") * 1_000 <= count(rules, "windows") * 2, "{rules}");
+    assert!(count(fixed, "clamped") > 10 * count(rules, "clamped"), "{rules} {fixed}");
 }
