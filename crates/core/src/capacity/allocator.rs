@@ -121,7 +121,7 @@ impl Allocator {
 
     /// The points of an identity cluster.
     #[must_use]
-    pub fn points(&self, cluster: u128) -> i64 {
+    pub fn points(&self, cluster: u64) -> i64 {
         self.points.of(cluster)
     }
 
@@ -215,7 +215,7 @@ impl Allocator {
             let given = match terms.points_s_max.filter(|_| aspect == Aspect::Rate) {
                 Some(seconds) => {
                     let clusters = tree.clusters.get(class.clone()).unwrap_or_default();
-                    let ids: Vec<u128> = clusters.iter().map(|c| tree.cluster_id(&self.members, c)).collect();
+                    let ids: Vec<u64> = clusters.iter().map(|c| tree.cluster_id(&self.members, c)).collect();
                     self.points.share(share, &ids, wanted, seconds, span)
                 }
                 None => {
@@ -333,7 +333,7 @@ impl Tree {
         tree
     }
 
-    fn cluster_id(&self, members: &[Member], cluster: &Range) -> u128 {
+    fn cluster_id(&self, members: &[Member], cluster: &Range) -> u64 {
         let first = self.accounts.get(cluster.start).and_then(|account| members.get(account.start));
         first.map_or(0, |m| m.seat.cluster)
     }

@@ -168,17 +168,18 @@ pub fn percent(of: u64, percent: u8) -> u64 {
 
 /// Where in a pool's tree a request comes from: class, identity cluster, account, key. The order is the order of the tree.
 ///
-/// Cluster, account and key are digests of names, so that the tree needs no text and a name cannot collide by intent.
+/// Cluster, account and key are digests of names, so that the tree needs no text and nobody can find a name that collides with
+/// another's. They are short because a tick reads all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seat {
     /// The place of the class in the pool's list.
     pub class: u16,
     /// The accounts of one identity share one weight.
-    pub cluster: u128,
+    pub cluster: u64,
     /// The account.
-    pub account: u128,
+    pub account: u64,
     /// The key inside the account.
-    pub key: u128,
+    pub key: u64,
 }
 
 impl Seat {
@@ -188,9 +189,7 @@ impl Seat {
         let of = |kind: u8, name: &str| {
             let mut hasher = blake3::Hasher::new();
             hasher.update(&[kind]).update(name.as_bytes());
-            let mut first = [0; 16];
-            first.copy_from_slice(hasher.finalize().as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
-            u128::from_be_bytes(first)
+            u64::from_be_bytes(*hasher.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8]))
         };
         let own = of(0, account.as_str());
         Self {

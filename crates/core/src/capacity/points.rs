@@ -14,7 +14,7 @@ use crate::time::Span;
 
 /// The points of every identity cluster that has been seen.
 #[derive(Debug, Default)]
-pub struct Points(BTreeMap<u128, i64>);
+pub struct Points(BTreeMap<u64, i64>);
 
 /// Most clusters remembered.
 const CLUSTERS_MAX: usize = 1 << 17;
@@ -22,7 +22,7 @@ const CLUSTERS_MAX: usize = 1 << 17;
 impl Points {
     /// The points of a cluster.
     #[must_use]
-    pub fn of(&self, cluster: u128) -> i64 {
+    pub fn of(&self, cluster: u64) -> i64 {
         self.0.get(&cluster).copied().unwrap_or(0)
     }
 
@@ -31,7 +31,7 @@ impl Points {
     pub fn share(
         &mut self,
         capacity: u64,
-        ids: &[u128],
+        ids: &[u64],
         claims: &[Claim],
         seconds_max: u32,
         span: Span,
@@ -68,12 +68,12 @@ impl Points {
     }
 
     /// Newcomers begin at the median, so that leaving and coming back gains nothing.
-    fn welcome(&mut self, ids: &[u128]) {
+    fn welcome(&mut self, ids: &[u64]) {
         if ids.iter().all(|id| self.0.contains_key(id)) {
             return;
         }
         if self.0.len() + ids.len() > CLUSTERS_MAX {
-            let here: alloc::collections::BTreeSet<u128> = ids.iter().copied().collect();
+            let here: alloc::collections::BTreeSet<u64> = ids.iter().copied().collect();
             self.0.retain(|id, _| here.contains(id));
         }
         let mut known: Vec<i64> = self.0.values().copied().collect();

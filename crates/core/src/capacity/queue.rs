@@ -53,14 +53,14 @@ const ROOT: NodeId = 0;
 #[derive(Debug)]
 struct Node {
     parent: NodeId,
-    id: u128,
+    id: u64,
     weight: u128,
     /// Service received, for its weight.
     served: u128,
     /// Virtual time: where the child that was served last stood before. Those who come back begin here, so that whoever comes
     /// to a queue with one flooder in it is next.
     clock: u128,
-    children: BTreeMap<u128, NodeId>,
+    children: BTreeMap<u64, NodeId>,
     /// Children with work, by service.
     backlog: BTreeSet<(u128, NodeId)>,
     /// At a key: who waits.
@@ -105,7 +105,7 @@ impl<W> Default for FairQueue<W> {
 }
 
 impl Node {
-    fn new(parent: NodeId, id: u128, weight: u32, served: u128) -> Self {
+    fn new(parent: NodeId, id: u64, weight: u32, served: u128) -> Self {
         Self {
             parent,
             id,
@@ -226,8 +226,8 @@ impl<W> FairQueue<W> {
     #[must_use]
     pub fn first_of(&self, terms: &PoolTerms, seat: Seat) -> Option<(WaiterId, &Waiter<W>)> {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
-        let steps = [u128::from(band), u128::from(seat.class), seat.cluster, seat.account, seat.key];
-        let down = |at: NodeId, id: &u128| self.node(at)?.children.get(id).copied();
+        let steps = [u64::from(band), u64::from(seat.class), seat.cluster, seat.account, seat.key];
+        let down = |at: NodeId, id: &u64| self.node(at)?.children.get(id).copied();
         let key = steps.iter().try_fold(ROOT, down)?;
         let (_, id) = self.node(key)?.waiting.first()?;
         self.waiters.get(id).map(|(waiter, _)| (*id, waiter))
@@ -294,7 +294,7 @@ impl<W> FairQueue<W> {
         *paid = paid.saturating_sub(cost);
         for (_, class) in &terms.classes {
             let band = class.priority;
-            let node = self.node(ROOT).and_then(|root| root.children.get(&u128::from(band)));
+            let node = self.node(ROOT).and_then(|root| root.children.get(&u64::from(band)));
             let waits = node.and_then(|at| self.node(*at)).is_some_and(Node::is_backlogged);
             if band == served {
                 continue;
@@ -311,9 +311,9 @@ impl<W> FairQueue<W> {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
         let root = self.node(ROOT)?;
         let mut ahead = 0_u64;
-        for (priority, at) in root.children.iter().filter(|(priority, _)| **priority <= u128::from(band)) {
+        for (priority, at) in root.children.iter().filter(|(priority, _)| **priority <= u64::from(band)) {
             let Some(node) = self.node(*at) else { continue };
-            ahead = ahead.saturating_add(if *priority == u128::from(band) {
+            ahead = ahead.saturating_add(if *priority == u64::from(band) {
                 self.ahead_in(node, seat, cost)
             } else {
                 node.cost
@@ -323,8 +323,8 @@ impl<W> FairQueue<W> {
     }
 
     fn ahead_in(&self, band: &Node, seat: Seat, cost: u64) -> u64 {
-        let child = |node: &Node, id: u128| node.children.get(&id).and_then(|at| self.node(*at));
-        let class = child(band, u128::from(seat.class));
+        let child = |node: &Node, id: u64| node.children.get(&id).and_then(|at| self.node(*at));
+        let class = child(band, u64::from(seat.class));
         let Some(class) = class else { return band.cost };
         let own = child(class, seat.cluster).map_or(0, |n| n.cost);
         let others = u64::try_from(class.backlog.len()).unwrap_or(u64::MAX);
@@ -345,8 +345,8 @@ impl<W> FairQueue<W> {
     fn find(&mut self, terms: &PoolTerms, seat: Seat, account_weight: u32) -> NodeId {
         let class = terms.class_at(seat.class).copied().unwrap_or_default();
         let steps = [
-            (u128::from(class.priority), 1),
-            (u128::from(seat.class), class.weight),
+            (u64::from(class.priority), 1),
+            (u64::from(seat.class), class.weight),
             (seat.cluster, account_weight),
             (seat.account, account_weight),
             (seat.key, 1),
@@ -354,7 +354,7 @@ impl<W> FairQueue<W> {
         steps.into_iter().fold(ROOT, |parent, (id, weight)| self.child(parent, id, weight))
     }
 
-    fn child(&mut self, parent: NodeId, id: u128, weight: u32) -> NodeId {
+    fn child(&mut self, parent: NodeId, id: u64, weight: u32) -> NodeId {
         let known = self.node(parent).and_then(|n| n.children.get(&id)).copied();
         if let Some(at) = known {
             if let Some(node) = self.node_mut(at) {

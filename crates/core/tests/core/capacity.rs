@@ -164,8 +164,8 @@ fn shares_are_max_min() {
 
 fn check_tree(capacity: u64, leaves: &[Leaf], got: &[u64], seed: u64) {
     use std::collections::BTreeMap;
-    let mut clusters: BTreeMap<u128, BTreeMap<u128, Vec<(Claim, u64)>>> = BTreeMap::new();
-    let mut weights: BTreeMap<u128, u32> = BTreeMap::new();
+    let mut clusters: BTreeMap<u64, BTreeMap<u64, Vec<(Claim, u64)>>> = BTreeMap::new();
+    let mut weights: BTreeMap<u64, u32> = BTreeMap::new();
     for ((seat, standing, demand), got) in leaves.iter().zip(got) {
         let keys = clusters.entry(seat.cluster).or_default().entry(seat.account).or_default();
         keys.push((Claim { demand: *demand, weight: 1 }, *got));
