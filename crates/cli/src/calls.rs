@@ -328,7 +328,13 @@ async fn account(
             let query = moment.map_or_else(String::new, |instant| format!("?at={instant}"));
             ("balances", client.get(&at(&account, &format!("/balances{query}"))).await?)
         }
-        AccountCommand::Conduct { account } => ("conduct", client.get(&at(&account, "/conduct")).await?),
+        AccountCommand::Conduct { account: Some(account), .. } => {
+            ("conduct", client.get(&at(&account, "/conduct")).await?)
+        }
+        AccountCommand::Conduct { account: None, rule } => {
+            let query = rule.map_or_else(String::new, |rule| format!("?rule={}", rule.as_str()));
+            ("held_back", client.get(&format!("/v1/conduct{query}")).await?)
+        }
         AccountCommand::Lift { account, rule, of_key, reason, key } => {
             let ask = wire::LiftRequest { rule, key: of_key, reason, idempotency_key: Some(key_of(key)?) };
             ("conduct", client.post(&at(&account, "/conduct/lift"), None, &ask).await?)

@@ -17,6 +17,10 @@ use crate::print;
 pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: bool) -> Outcome {
     let answer: Value = match command {
         PoolsCommand::List => client.get("/v1/pools").await?,
+        PoolsCommand::Seats { pool, account, max } => {
+            let of = account.map_or_else(String::new, |account| format!("&account={account}"));
+            client.get(&format!("/v1/pools/{pool}/seats?max={max}{of}")).await?
+        }
         PoolsCommand::Change { pool, rate, in_flight, weights, priorities, floors, reason, key } => {
             let mut classes: BTreeMap<Name, ClassSource> = BTreeMap::new();
             for (class, weight) in weights {
@@ -43,6 +47,10 @@ pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: boo
         println!("{}", serde_json::to_string_pretty(&answer)?);
         return Ok(());
     }
+    if answer.get("seats").is_some() {
+        show_seats(&serde_json::from_value::<wire::PoolSeats>(answer)?.seats);
+        return Ok(());
+    }
     let pools = match answer.get("pools") {
         Some(_) => serde_json::from_value::<wire::Pools>(answer)?.pools,
         None => vec![serde_json::from_value(answer)?],
@@ -59,6 +67,40 @@ async fn put(
 ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
     let key = key_of(key)?;
     Ok(client.call(Method::PUT, &format!("/v1/pools/{pool}"), Some(key.as_str()), Some(change)).await?)
+}
+
+fn milli(n: u64) -> String {
+    format!("{}.{:03}", n / 1_000, n % 1_000)
+}
+
+fn show_seats(seats: &[wire::PoolSeat]) {
+    let titles = [
+        "account",
+        "key",
+        "class",
+        "weight",
+        "in flight",
+        "waiting",
+        "rate share",
+        "flight share",
+        "bounded by",
+    ]
+    .map(str::to_owned);
+    let mut rows = vec![titles.to_vec()];
+    rows.extend(seats.iter().map(|seat| {
+        vec![
+            seat.account.to_string(),
+            seat.key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            seat.class.to_string(),
+            seat.weight.to_string(),
+            seat.in_flight.to_string(),
+            seat.waiting.to_string(),
+            seat.rate_share.to_string(),
+            milli(seat.in_flight_share_milli),
+            seat.bounded_by.as_str().to_owned(),
+        ]
+    }));
+    print!("{}", print::table(&rows, &[false, false, false, true, true, true, true, true]));
 }
 
 fn show(pools: &[wire::Pool]) {
@@ -89,7 +131,7 @@ fn show(pools: &[wire::Pool]) {
                 name.to_string(),
                 class.rate_share.to_string(),
                 String::new(),
-                format!("{}.{:03}", class.in_flight_share_milli / 1_000, class.in_flight_share_milli % 1_000),
+                milli(class.in_flight_share_milli),
                 String::new(),
                 String::new(),
                 String::new(),

@@ -20,6 +20,7 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "balances" => typed(answer).map(|b| balances(&b)),
         "windows" => typed(answer).map(|w| windows(&w)),
         "conduct" => typed(answer).map(|c| conduct(&c)),
+        "held_back" => typed(answer).map(|h| held_back(&h)),
         "signal" => Some("noted".to_owned()),
         "change" => typed(answer).map(|c| change(&c)),
         "what_if" => typed(answer).map(|w| crate::ledger::show_what_if(&w)),
@@ -223,6 +224,14 @@ fn conduct(c: &wire::Conduct) -> String {
         out += &format!("penalty box: {key}, {points} points, level {}\n", penalty.level);
     }
     out
+}
+
+fn held_back(held: &wire::HeldBack) -> String {
+    let of = |a: &wire::AccountConduct| format!("{}: {}", a.account, conduct(&a.conduct));
+    match held.accounts.as_slice() {
+        [] => "nobody is held back".to_owned(),
+        accounts => accounts.iter().map(of).collect(),
+    }
 }
 
 fn windows(w: &wire::Windows) -> String {

@@ -10,7 +10,7 @@ use headworks_core::abuse::penalty::{Misdeed, Score, WHOLE_ACCOUNT};
 use headworks_core::abuse::sketch::Distinct;
 use headworks_core::abuse::{Mode, OTHER, Rule};
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{Conduct, Denial, Effect, Event, Operation};
+use headworks_core::ledger::{Conduct, Denial, Effect, Event, Operation, is_internal};
 use headworks_core::name::{Label, Level, Name, Path};
 use headworks_core::operation::{self, Context, Draft, Refusal};
 use headworks_core::time::{Instant, Span};
@@ -179,25 +179,71 @@ pub struct ConductView {
     pub expired: u64,
 }
 
+/// An account that abuse rules hold back now.
+#[derive(Clone, Debug)]
+pub struct HeldBack {
+    /// The account.
+    pub account: Name,
+    /// What rules make of it.
+    pub conduct: ConductView,
+}
+
+impl ConductView {
+    fn of(ctx: Context<'_>, callers: Option<&Callers>) -> Self {
+        let rules = &ctx.catalog.abuse;
+        let tier = rules.tier_of(ctx.account, ctx.now);
+        let effects = ctx.account.effects(ctx.now).map(|e| (e.clone(), rules.mode(e.rule)));
+        Self {
+            tier,
+            terms: rules.tier(tier),
+            effects: effects.collect(),
+            penalties: callers.map(|w| w.scores(ctx.now)).unwrap_or_default(),
+            expired: ctx.account.hygiene().expired,
+        }
+    }
+
+    /// Whether a rule has an effect, or for the penalty box a key at level 1 or above.
+    fn holds_back(&self, rule: Option<Rule>) -> bool {
+        let is_meant = |of: Rule| rule.is_none_or(|rule| rule == of);
+        self.effects.iter().any(|(effect, _)| is_meant(effect.rule))
+            || is_meant(Rule::Penalty) && self.penalties.iter().any(|(.., level)| *level > 0)
+    }
+}
+
 impl Engine {
+    /// Accounts in memory that a rule, or any of them, holds back now or would if it were enforced: those whose latest effect
+    /// began last come first; at most `max`.
+    #[must_use]
+    pub fn held_back(&self, rule: Option<Rule>, max: usize) -> Vec<HeldBack> {
+        let catalog = self.catalog();
+        let clock = self.clock().now();
+        let mut found = Vec::new();
+        for shard in self.cache.shards() {
+            for (name, slot) in shard.slots.iter().filter(|(name, _)| !is_internal(name)) {
+                if slot.callers.is_none() && slot.account.effects(clock).next().is_none() {
+                    continue;
+                }
+                let now = slot.account.tick(clock);
+                let ctx = Context { account: &slot.account, catalog: &catalog, now, offers: &[], penalty: 0 };
+                let conduct = ConductView::of(ctx, slot.callers.as_deref());
+                if conduct.holds_back(rule) {
+                    found.push(HeldBack { account: name.clone(), conduct });
+                }
+            }
+            drop(shard);
+            let last = |held: &HeldBack| held.conduct.effects.iter().map(|(effect, _)| effect.since).max();
+            found.sort_by(|a, b| last(b).cmp(&last(a)).then_with(|| a.account.cmp(&b.account)));
+            found.truncate(max);
+        }
+        found
+    }
+
     /// What abuse rules make of an account now.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
     pub async fn conduct(&self, account: &Name) -> Result<ConductView, EngineError> {
-        self.view_with_callers(account, |ctx, callers| {
-            let rules = &ctx.catalog.abuse;
-            let tier = rules.tier_of(ctx.account, ctx.now);
-            let effects = ctx.account.effects(ctx.now).map(|e| (e.clone(), rules.mode(e.rule)));
-            Ok(ConductView {
-                tier,
-                terms: rules.tier(tier),
-                effects: effects.collect(),
-                penalties: callers.map(|w| w.scores(ctx.now)).unwrap_or_default(),
-                expired: ctx.account.hygiene().expired,
-            })
-        })
-        .await
+        self.view_with_callers(account, |ctx, callers| Ok(ConductView::of(ctx, callers))).await
     }
 
     /// Ends an effect of an abuse rule, or the penalty of a key, before its time.

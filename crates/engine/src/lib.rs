@@ -21,7 +21,7 @@ mod reprice;
 mod stats;
 
 pub use answer::{Answer, Effect, EngineError, Idempotency};
-pub use callers::{ConductView, network};
+pub use callers::{ConductView, HeldBack, network};
 pub use clock::Clock;
 pub use engine::{Engine, Limits};
 pub use keyring::{Keyring, check_code};

@@ -2,7 +2,7 @@
 //! webhooks leave nothing behind but a count.
 //!
 //! N1 a valid key is never held up by what others of its network send. N2 the table does not grow
-//! (`fabricated_keys_leave_nothing_behind`).
+//! (`headworks bench abuse`).
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};

@@ -22,6 +22,23 @@ pub struct Conduct {
     pub expired_millionths: u64,
 }
 
+/// Accounts that abuse rules hold back now, or would if they were enforced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldBack {
+    /// Those whose latest effect began last come first.
+    pub accounts: Vec<AccountConduct>,
+}
+
+/// What abuse rules make of one account of several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccountConduct {
+    /// The account.
+    pub account: Name,
+    /// What rules make of it.
+    #[serde(flatten)]
+    pub conduct: Conduct,
+}
+
 /// What a tier may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TierTerms {

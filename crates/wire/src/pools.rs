@@ -54,6 +54,64 @@ pub struct Pools {
     pub pools: Vec<Pool>,
 }
 
+/// Who uses a pool now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PoolSeats {
+    /// Whoever has most cost in flight and waiting comes first.
+    pub seats: Vec<PoolSeat>,
+}
+
+/// One key of an account in a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PoolSeat {
+    /// The account.
+    pub account: Name,
+    /// Its key. Absent: requests without one, and keys past the first 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Name>,
+    /// The class that counts.
+    pub class: Name,
+    /// The identity that it shares a weight with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Name>,
+    /// The account's part among those of its class.
+    pub weight: u32,
+    /// Cost in flight.
+    pub in_flight: u64,
+    /// Cost that waits for room.
+    pub waiting: u64,
+    /// Cost a second that it may use now.
+    pub rate_share: u64,
+    /// Cost that it may have in flight now, in thousandths.
+    pub in_flight_share_milli: u64,
+    /// What its share is bounded by.
+    pub bounded_by: BoundedBy,
+}
+
+/// What a share is bounded by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BoundedBy {
+    /// What it asks for: it has all of that.
+    Demand,
+    /// What others ask for.
+    FairShare,
+    /// The most that is set for the account.
+    AccountMax,
+}
+
+impl BoundedBy {
+    /// The word used in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Demand => "demand",
+            Self::FairShare => "fair_share",
+            Self::AccountMax => "account_max",
+        }
+    }
+}
+
 /// What is changed of a pool without a new catalog. It replaces an earlier change whole: an empty one goes back to the
 /// catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -284,6 +284,18 @@ pub(crate) struct AuthorizeArguments {
 pub(crate) enum PoolsCommand {
     /// List the pools, what they have and who uses it
     List,
+    /// Show who uses a pool now: accounts and their keys, with their shares
+    Seats {
+        /// The pool
+        #[arg(value_parser = name)]
+        pool: Name,
+        /// Only those of this account
+        #[arg(long, value_parser = name)]
+        account: Option<Name>,
+        /// How many at most, up to 1000
+        #[arg(long, default_value_t = 100)]
+        max: u16,
+    },
     /// Change a pool without a new catalog; replaces an earlier change whole, in force within 100 ms
     Change {
         /// The pool
@@ -394,10 +406,13 @@ pub(crate) enum AccountCommand {
         #[arg(long, value_parser = instant)]
         at: Option<Instant>,
     },
-    /// Show what abuse rules make of it
+    /// Show what abuse rules make of it; without an account, list those they hold back now
     Conduct {
         /// The account
-        account: String,
+        account: Option<String>,
+        /// Only those that this rule holds back, like velocity
+        #[arg(long, value_parser = rule, conflicts_with = "account")]
+        rule: Option<Rule>,
     },
     /// End an effect of an abuse rule before its time
     Lift {

@@ -23,7 +23,7 @@ pub mod pool;
 mod room;
 mod seats;
 
-pub use operate::PoolState;
+pub use operate::{PoolState, SeatState};
 use pool::{Cost, Pool, Room};
 use room::pump;
 pub(crate) use room::{Found, Taken, Wish};

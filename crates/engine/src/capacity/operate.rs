@@ -1,10 +1,12 @@
 //! Pools as an operator sees and changes them, and what their supply reports.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_core::capacity::PoolTerms;
+use headworks_core::capacity::allocator::Share;
 use headworks_core::capacity::controller::Feedback;
+use headworks_core::capacity::{PoolTerms, Standing};
 use headworks_core::catalog::changed;
 use headworks_core::ledger::{Event, PoolChange, Server};
 use headworks_core::name::Name;
@@ -19,7 +21,65 @@ use crate::operations::Keyed;
 /// A pool's name, its terms in force, what it has and who uses it, and the live change over the catalog.
 pub type PoolState = (Name, Arc<PoolTerms>, PoolView, Option<PoolChange>);
 
+/// Who uses a pool: one key of an account, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatState {
+    /// The account.
+    pub account: Name,
+    /// Its key; `None`: requests without one, and keys past the number that are told apart.
+    pub key: Option<Name>,
+    /// The class that counts.
+    pub class: Name,
+    /// The identity it shares a weight with.
+    pub cluster: Option<Name>,
+    /// What the operator says of the account.
+    pub standing: Standing,
+    /// Cost in flight.
+    pub in_flight: u64,
+    /// Cost that waits.
+    pub waiting: u64,
+    /// What it may use until the next tick.
+    pub share: Share,
+}
+
 impl Engine {
+    /// Who uses a pool now, most cost in flight and waiting first: at most `max` seats, of one account where one is named.
+    ///
+    /// # Errors
+    /// When there is no such pool.
+    pub fn seats(
+        &self,
+        pool: &Name,
+        account: Option<&Name>,
+        max: usize,
+    ) -> Result<Vec<SeatState>, EngineError> {
+        let pool = self.find_pool(pool)?;
+        let mut seats = Vec::new();
+        let sort = |seats: &mut Vec<SeatState>| {
+            let rank = |s: &SeatState| Reverse((s.in_flight.saturating_add(s.waiting), s.share.rate));
+            seats.sort_by(|a, b| (rank(a), &a.account, &a.key).cmp(&(rank(b), &b.account, &b.key)));
+            seats.truncate(max);
+        };
+        for shard in self.cache.shards() {
+            for (name, slot) in shard.slots.iter().filter(|(name, _)| account.is_none_or(|a| a == *name)) {
+                let uses = slot.seats.in_pool(&pool).filter(|s| s.leaf.is_active() || s.leaf.in_flight() > 0);
+                seats.extend(uses.map(|seat| SeatState {
+                    account: name.clone(),
+                    key: seat.key.clone(),
+                    class: seat.class.clone(),
+                    cluster: seat.cluster.clone(),
+                    standing: seat.leaf.standing(),
+                    in_flight: seat.leaf.in_flight(),
+                    waiting: seat.leaf.waiting(),
+                    share: pool.share_of(&seat.leaf),
+                }));
+            }
+            drop(shard);
+            sort(&mut seats);
+        }
+        Ok(seats)
+    }
+
     /// The pools in force, as an operator sees them.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolState> {

@@ -72,6 +72,11 @@ impl Seats {
         leaf
     }
 
+    /// The seats in one pool.
+    pub(super) fn in_pool(&self, pool: &Arc<EnginePool>) -> impl Iterator<Item = &Taking> {
+        self.0.iter().filter(|seat| Arc::ptr_eq(&seat.pool, pool))
+    }
+
     /// The seat that a hold took its room with: one that has so much in flight.
     pub(super) fn of_hold(&self, held: &HeldCapacity, key: Option<&Name>) -> Option<&Taking> {
         let fits = |s: &&Taking| s.pool.name == held.pool && s.class == held.class;

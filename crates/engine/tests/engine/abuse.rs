@@ -222,7 +222,7 @@ async fn a_key_from_many_networks_is_held_back() {
     w.books();
 }
 
-/// Ten thousand names of keys and users that nobody knows leave as much behind as the bounds allow.
+/// Two thousand names of keys and users that nobody knows leave as much behind as the bounds allow.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_keys_is_one_entry() {
     let w = world().await;

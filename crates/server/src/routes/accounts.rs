@@ -171,7 +171,8 @@ pub(super) struct Page {
     max: Option<u16>,
 }
 
-fn page_size(max: Option<u16>) -> usize {
+/// How many of a list are shown.
+pub(super) fn page_size(max: Option<u16>) -> usize {
     usize::from(max.unwrap_or(100)).clamp(1, PAGE_MAX)
 }
 

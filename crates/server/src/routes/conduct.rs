@@ -3,16 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use headworks_core::abuse::Rule;
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::name::Name;
 use headworks_engine::{ConductView, Idempotency};
 use headworks_wire as wire;
+use serde::Deserialize;
 use wire::{Scope, SignalKind};
 
 use super::App;
-use super::accounts::account_name;
+use super::accounts::{account_name, page_size};
 use crate::auth::Access;
-use crate::json::{Body, Path, idempotency};
+use crate::json::{Body, Parameters, Path, idempotency};
 use crate::problem::Failure;
 
 fn shown(view: ConductView) -> wire::Conduct {
@@ -62,6 +64,33 @@ pub(super) async fn show(
 ) -> Result<Json<wire::Conduct>, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
     Ok(Json(shown(app.engine.conduct(&account).await?)))
+}
+
+/// Which accounts.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeldBackQuery {
+    /// Only those that this rule holds back.
+    rule: Option<Rule>,
+    /// How many at most, up to 1000. Default 100.
+    max: Option<u16>,
+}
+
+/// List the accounts that abuse rules hold back now
+#[utoipa::path(get, path = "/v1/conduct", tag = "abuse", params(HeldBackQuery),
+    responses((status = 200, description = "Accounts in memory with an effect in force or a key in the penalty box", body = wire::HeldBack),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    access: Access,
+    Parameters(query): Parameters<HeldBackQuery>,
+) -> Result<Json<wire::HeldBack>, Failure> {
+    access.everywhere(Scope::Read)?;
+    let held_back = app.engine.held_back(query.rule, page_size(query.max)).into_iter();
+    let accounts =
+        held_back.map(|held| wire::AccountConduct { account: held.account, conduct: shown(held.conduct) });
+    Ok(Json(wire::HeldBack { accounts: accounts.collect() }))
 }
 
 /// End an effect of an abuse rule before its time

@@ -115,6 +115,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(accounts::windows))
         .routes(routes!(accounts::holds))
         .routes(routes!(accounts::records))
+        .routes(routes!(conduct::list))
         .routes(routes!(conduct::show))
         .routes(routes!(conduct::lift))
         .routes(routes!(conduct::report))
@@ -137,6 +138,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::signal))
         .routes(routes!(pools::list))
         .routes(routes!(pools::show, pools::change))
+        .routes(routes!(pools::seats))
         .routes(routes!(pools::feedback))
         .merge(
             OpenApiRouter::new()

@@ -4,17 +4,20 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::capacity::ClassTerms;
+use headworks_core::capacity::allocator::Why;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::source::ClassSource;
 use headworks_core::ledger::PoolChange;
 use headworks_core::name::Name;
-use headworks_engine::capacity::PoolState;
+use headworks_engine::capacity::{PoolState, SeatState};
 use headworks_wire as wire;
+use serde::Deserialize;
 use wire::Scope;
 
 use super::App;
+use super::accounts::page_size;
 use crate::auth::Access;
-use crate::json::{Body, Path, idempotency};
+use crate::json::{Body, Parameters, Path, idempotency};
 use crate::problem::Failure;
 
 fn name_of(name: &str) -> Result<Name, Failure> {
@@ -84,6 +87,53 @@ pub(super) async fn show(
 ) -> Result<Json<wire::Pool>, Failure> {
     access.everywhere(Scope::Read)?;
     Ok(Json(one(&app, &name)?))
+}
+
+/// Which seats.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeatsQuery {
+    /// Only those of this account.
+    account: Option<Name>,
+    /// How many at most, up to 1000. Default 100.
+    max: Option<u16>,
+}
+
+fn seat(seat: SeatState) -> wire::PoolSeat {
+    let SeatState { account, key, class, cluster, standing, in_flight, waiting, share } = seat;
+    wire::PoolSeat {
+        account,
+        key,
+        class,
+        cluster,
+        weight: standing.weight,
+        in_flight,
+        waiting,
+        rate_share: share.rate,
+        in_flight_share_milli: share.in_flight_milli,
+        bounded_by: match share.why {
+            Why::Demand => wire::BoundedBy::Demand,
+            Why::FairShare => wire::BoundedBy::FairShare,
+            Why::AccountMax => wire::BoundedBy::AccountMax,
+        },
+    }
+}
+
+/// Show who uses a capacity pool now
+#[utoipa::path(get, path = "/v1/pools/{name}/seats", tag = "capacity",
+    params(("name" = String, Path, description = "Its name in the catalog"), SeatsQuery),
+    responses((status = 200, description = "The seats with work in the last ten seconds", body = wire::PoolSeats),
+        (status = "4XX", description = "A problem", body = wire::Problem)))]
+pub(super) async fn seats(
+    State(app): State<App>,
+    access: Access,
+    Path(name): Path<String>,
+    Parameters(query): Parameters<SeatsQuery>,
+) -> Result<Json<wire::PoolSeats>, Failure> {
+    access.everywhere(Scope::Read)?;
+    let seats = app.engine.seats(&name_of(&name)?, query.account.as_ref(), page_size(query.max))?;
+    Ok(Json(wire::PoolSeats { seats: seats.into_iter().map(seat).collect() }))
 }
 
 /// Change a capacity pool without a new catalog; in force within 100 ms

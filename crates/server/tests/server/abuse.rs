@@ -91,9 +91,24 @@ async fn penalties_are_reported_and_lifted() {
     let score = penalty["score_milli"].as_u64().expect("a score");
     assert!(score > 19_900 && score <= 20_000, "two reports, one of them told twice: {penalty}");
     assert_eq!((&penalty["key"], &penalty["level"]), (&json!("k"), &json!(1)));
+    let listed = async |query: &str| {
+        let list = s.call("GET", &format!("/v1/conduct{query}"), "", "").await;
+        assert_eq!(list.status, 200, "{}", list.body);
+        list.body["accounts"]
+            .as_array()
+            .expect("list")
+            .iter()
+            .map(|a| a["account"].clone())
+            .collect::<Vec<_>>()
+    };
+    s.open("honest", "1000").await;
+    assert_eq!(listed("").await, [json!("acme")], "who is held back, and nobody else");
+    assert_eq!(listed("?rule=penalty").await, [json!("acme")]);
+    assert!(listed("?rule=velocity").await.is_empty());
     let lift = json!({"rule": "penalty", "key": "k", "reason": "a bug of theirs, fixed"}).to_string();
     let lifted = s.call("POST", "/v1/accounts/acme/conduct/lift", "l", &lift).await;
     assert_eq!((lifted.status, &lifted.body["penalties"]), (200, &json!([])), "{}", lifted.body);
+    assert!(listed("").await.is_empty());
     let again =
         s.call("POST", "/v1/accounts/acme/conduct/lift", "m", &json!({"rule": "velocity"}).to_string()).await;
     assert_eq!((again.status, again.problem()), (404, "no_effect"));

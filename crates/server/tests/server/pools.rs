@@ -73,6 +73,20 @@ async fn a_pool_from_catalog_to_feedback() {
             break;
         }
     }
+    // Who uses it: two slots of one account, whose third request waits.
+    let seats = s.call("GET", "/v1/pools/large/seats?account=acme", "", "").await.body;
+    let seat = &seats["seats"][0];
+    assert_eq!((&seat["account"], &seat["class"]), (&json!("acme"), &json!("default")), "{seats}");
+    assert_eq!((&seat["in_flight"], &seat["waiting"], &seat["weight"]), (&json!(2), &json!(1), &json!(1)));
+    let others = s.call("GET", "/v1/pools/large/seats?account=other", "", "").await.body;
+    assert_eq!(others["seats"], json!([]));
+    for (path, status, problem) in [
+        ("/v1/pools/none/seats", 404, "unknown_pool"),
+        ("/v1/pools/large/seats?max=many", 422, "invalid_request"),
+    ] {
+        let refused = s.call("GET", path, "", "").await;
+        assert_eq!((refused.status, refused.problem()), (status, problem), "{path}");
+    }
     let hold = first["hold"]["id"].as_str().expect("hold");
     s.call("POST", "/v1/release", "r", &json!({"hold": hold}).to_string()).await;
     assert_eq!(waits.await.expect("runs")["outcome"], "allow");

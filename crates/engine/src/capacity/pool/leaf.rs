@@ -67,7 +67,9 @@ impl Leaf {
         self.max.store(standing.max.unwrap_or(NO_LIMIT), Relaxed);
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    /// What the operator says of its account.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
         let max = Some(self.max.load(Relaxed)).filter(|max| *max != NO_LIMIT);
         Standing { weight: self.weight.load(Relaxed), floor: self.floor.load(Relaxed), max }
     }
@@ -96,6 +98,12 @@ impl Leaf {
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         self.in_flight.load(Relaxed)
+    }
+
+    /// Cost that waits for room.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Relaxed)
     }
 
     /// Whether it had work of late.
