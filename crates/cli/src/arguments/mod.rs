@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use headworks_core::amount::Credits;
 use headworks_core::name::{Label, Name};
 use headworks_core::time::{Instant, Span};
 use headworks_wire::Scope;
@@ -228,6 +229,9 @@ pub(crate) struct SimulateArguments {
     /// Hold this many output tokens instead of the actual ones
     #[arg(long, value_name = "TOKENS")]
     pub(crate) output_estimate: Option<u64>,
+    /// Credits that each account has bought before
+    #[arg(long, default_value = "0", value_parser = credits, value_name = "CREDITS")]
+    pub(crate) credits: Credits,
     /// Print every client
     #[arg(long)]
     pub(crate) clients: bool,

@@ -20,7 +20,7 @@ use headworks_core::catalog::{Catalog, Format};
 use headworks_core::decision::{Decision, Place, Verdict};
 use headworks_core::ledger::Category;
 use headworks_core::name::Name;
-use headworks_core::operation::{self, Authorize, Decided, NewGrant, Request};
+use headworks_core::operation::{Authorize, Decided, Request};
 use headworks_core::replay::decision_of;
 use headworks_core::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -199,8 +199,7 @@ fn run(catalog: &Catalog, client: &OneClient, lengths: &Lengths) -> Result<Held,
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut member = Member::open(catalog, &Client::new(client.name.clone()), instant(0))?;
     let credits = "9000000000".parse().map_err(|_| "an amount")?;
-    let grant = operation::grant(member.ctx(catalog, instant(0)), &NewGrant::new(credits, Category::Free));
-    member.append(catalog, grant.map_err(|e| e.to_string())?, instant(0))?;
+    member.grant(catalog, credits, Category::Free, instant(0))?;
     let mut held = Held { clients: 1, ..Held::default() };
     for row in &client.rows {
         let (mut let_through, mut held_off) = (0, 0);

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use headworks_core::amount::Credits;
 use headworks_core::capacity::fair::{Claim, max_min};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::name::Name;
@@ -109,7 +110,7 @@ fn slot_pool(wait: &str) -> String {
 }
 
 fn simulate(catalog: &Catalog, traffic: &Traffic, supply: &Supply) -> Result<(Run, Report), Failed> {
-    let run = world::run(catalog, None, traffic, supply, None)?;
+    let run = world::run(catalog, None, traffic, supply, None, Credits::ZERO)?;
     let figures = report("", traffic, supply, &run);
     Ok((run, figures))
 }
@@ -413,7 +414,7 @@ fn truthfulness() -> Measured {
         let mut sources: Vec<Source> = (0..3).map(|i| source(&format!("true-{i}"), 0.6)).collect();
         sources.push(source("loud", 0.6 * factor));
         let traffic = traffic(sources, 25 * MINUTE, 5);
-        let run = world::run(&catalog, None, &traffic, &slots(), None)?;
+        let run = world::run(&catalog, None, &traffic, &slots(), None, Credits::ZERO)?;
         Ok(steady_service(&traffic, &run, "loud"))
     };
     let honest = run(1.0)?;
@@ -436,7 +437,7 @@ fn sybil() -> Measured {
             sources.push(one);
         }
         let traffic = traffic(sources, 25 * MINUTE, 6);
-        let run = world::run(&catalog, None, &traffic, &slots(), None)?;
+        let run = world::run(&catalog, None, &traffic, &slots(), None, Credits::ZERO)?;
         Ok(steady_service(&traffic, &run, "many"))
     };
     let one = run(1)?;

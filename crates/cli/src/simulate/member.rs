@@ -5,10 +5,11 @@
 use headworks_core::abuse::Rule;
 use headworks_core::abuse::penalty::Score;
 use headworks_core::account::{Account, Rank, Settings};
+use headworks_core::amount::Credits;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{Effect, Event, Seq};
-use headworks_core::operation::{self, Authorize, Context, Decided, Draft};
+use headworks_core::ledger::{Category, Conduct, Effect, Event, Seq};
+use headworks_core::operation::{self, Authorize, Context, Decided, Draft, NewGrant};
 use headworks_core::time::{Instant, Span};
 
 use super::trace::Client;
@@ -42,6 +43,18 @@ impl Member {
         let draft = operation::open(member.ctx(catalog, at), settings).map_err(|e| e.to_string())?;
         member.append(catalog, draft, at)?;
         Ok(member)
+    }
+
+    /// Adds credits.
+    pub(crate) fn grant(
+        &mut self,
+        catalog: &Catalog,
+        credits: Credits,
+        category: Category,
+        now: Instant,
+    ) -> Result<(), Failed> {
+        let draft = operation::grant(self.ctx(catalog, now), &NewGrant::new(credits, category));
+        self.append(catalog, draft.map_err(|e| e.to_string())?, now).map(drop)
     }
 
     /// What the account's next decision sees at `now`.
@@ -84,7 +97,7 @@ impl Member {
         let seq = self.apply(draft, now)?;
         while let Some(draft) = operation::begin_effect(self.ctx(catalog, now)) {
             if let Event::Conduct(conduct) = &draft.event
-                && let headworks_core::ledger::Conduct::Began(effect) = &**conduct
+                && let Conduct::Began(effect) = &**conduct
             {
                 self.effects.push(effect.clone());
             }

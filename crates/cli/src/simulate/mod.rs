@@ -43,7 +43,7 @@ pub(crate) fn run(options: &SimulateArguments, as_json: bool) -> Outcome {
         progress.tick();
         let catalog = read_catalog(path)?;
         let feature = options.feature.as_ref();
-        let run = world::run(&catalog, feature, &traffic, &supply, options.output_estimate)?;
+        let run = world::run(&catalog, feature, &traffic, &supply, options.output_estimate, options.credits)?;
         let name =
             path.file_stem().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         reports.push(report(&name, &traffic, &supply, &run));

@@ -5,10 +5,11 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use headworks_core::amount::Credits;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::capacity::{Offer, Seat, TICK};
 use headworks_core::catalog::{Catalog, Feature};
-use headworks_core::ledger::HoldId;
+use headworks_core::ledger::{Category, HoldId};
 use headworks_core::name::{Name, Path};
 use headworks_core::operation::{self, Authorize, Decided, Quantities, Request};
 use headworks_core::reason::Reason;
@@ -103,15 +104,22 @@ struct World<'a> {
     run: Run,
 }
 
-/// Replays a trace against a policy. `estimate`: output tokens held instead of the actual ones.
+/// Replays a trace against a policy. `estimate`: output tokens held instead of the actual ones. `credits`: what each account has
+/// bought before.
 pub(crate) fn run(
     catalog: &Catalog,
     feature: Option<&Name>,
     traffic: &Traffic,
     supply: &Supply,
     estimate: Option<u64>,
+    credits: Credits,
 ) -> Result<Run, Failed> {
     let mut world = World::new(catalog, feature, traffic, supply, estimate)?;
+    if credits.is_positive() {
+        for member in &mut world.members {
+            member.grant(catalog, credits, Category::Purchased, instant(0))?;
+        }
+    }
     for (i, request) in traffic.requests.iter().enumerate() {
         world.events.push(Reverse((request.at, Event::Arrival(i))));
     }
@@ -141,8 +149,8 @@ pub(crate) fn run(
 
 /// An instant of a simulation, by microseconds from its beginning.
 pub(crate) fn instant(micros: u64) -> Instant {
-    // The simulation begins at an instant whose calendar is like any other: Monday 2024-01-01, in UTC.
-    Instant::from_micros(1_704_067_200_000_000 + i64::try_from(micros).unwrap_or(i64::MAX / 2))
+    // The simulation begins on a Monday, 2030-01-07 in UTC, when every price of a catalog is in force that is not planned for later.
+    Instant::from_micros(1_893_974_400_000_000 + i64::try_from(micros).unwrap_or(i64::MAX / 2))
 }
 
 impl<'a> World<'a> {
