@@ -68,7 +68,8 @@ pub(crate) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
     if as_json {
         println!("{}", serde_json::to_string_pretty(&json!({ "strangers": left, "clients": held }))?);
     } else {
-        show(&left, &held);
+        show_left(&left);
+        show_held(&held);
     }
     let most = left.iter().map(|l| l.more_kib).max().unwrap_or(0);
     if most > LEFT_MAX_KIB {
@@ -83,13 +84,16 @@ pub(crate) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
     }
 }
 
-fn show(left: &[Left], held: &[Held]) {
-    let mut rows =
-        vec![["callers nobody knows", "asked", "s", "more memory, KiB"].map(str::to_owned).to_vec()];
+fn show_left(left: &[Left]) {
+    let titles = ["callers nobody knows", "asked", "s", "more memory, KiB"].map(str::to_owned);
+    let mut rows = vec![titles.to_vec()];
     rows.extend(left.iter().map(|l| {
         vec![l.what.to_owned(), l.asked.to_string(), format!("{:.1}", l.seconds), l.more_kib.to_string()]
     }));
-    print!("{}\n", print::table(&rows, &[false, true, true, true]));
+    println!("{}", print::table(&rows, &[false, true, true, true]));
+}
+
+fn show_held(held: &[Held]) {
     let row = |what: &str, of: &dyn Fn(&Held) -> String| {
         let mut cells = vec![what.to_owned()];
         cells.extend(held.iter().map(of));
@@ -109,11 +113,8 @@ fn show(left: &[Left], held: &[Held]) {
     let mut reasons: Vec<&str> = held.iter().flat_map(|h| h.reasons.keys().copied()).collect();
     reasons.sort_unstable();
     reasons.dedup();
-    rows.extend(reasons.into_iter().map(|reason| {
-        row(&format!("held off: {reason}"), &|h| {
-            percent(h.reasons.get(reason).copied().unwrap_or(0), h.requests)
-        })
-    }));
+    let of = |h: &Held, reason| percent(h.reasons.get(reason).copied().unwrap_or(0), h.requests);
+    rows.extend(reasons.into_iter().map(|reason| row(&format!("held off: {reason}"), &|h| of(h, reason))));
     print!("{}", print::table(&rows, &[false, true, true]));
 }
 

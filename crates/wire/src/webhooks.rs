@@ -15,7 +15,8 @@ pub struct WebhookRequest {
     #[schema(example = "https://billing.example.com/headworks")]
     pub url: String,
     /// The kinds of events. Default: `balance.low`, `balance.empty`, `balance.recovered`, `hold.expired`,
-    /// `overshoot.refunded`, `top_up.asked`, `top_up.failed`, `catalog.changed`, `reconcile.failed`. On request also the
+    /// `overshoot.refunded`, `top_up.asked`, `top_up.failed`, `catalog.changed`, `reconcile.failed`,
+    /// `abuse.began`, `abuse.lifted`, `payment.disputed`. On request also the
     /// datasets `usage`, `charge` and `movement`.
     #[serde(default)]
     pub events: Vec<Label>,

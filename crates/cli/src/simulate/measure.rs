@@ -176,7 +176,7 @@ fn fair_shares(
     let clients = clients.collect();
     let (sum, squares) = ratios.iter().fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
     let jain = if squares > 0.0 { sum * sum / (ratios.len() as f64 * squares) } else { 1.0 };
-    (clients, jain, ratios.into_iter().fold(f64::INFINITY, f64::min).min(1e9))
+    (clients, jain, ratios.into_iter().reduce(f64::min).unwrap_or(1.0))
 }
 
 /// Service of two clients over every stretch in which both have work waiting.

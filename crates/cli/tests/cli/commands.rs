@@ -25,6 +25,25 @@ fn on(server: &Server, secret: &str, args: &[&str]) -> String {
     text(&done.stdout)
 }
 
+/// The catalogs that the documents and the examples show are correct.
+#[test]
+fn shown_catalogs_are_correct() {
+    let dir = tempfile::tempdir().expect("directory");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let guide = std::fs::read_to_string(format!("{root}/docs/catalog.md")).expect("the guide");
+    let (_, after) = guide.split_once("```toml\n").expect("an example");
+    let shown = dir.path().join("shown.toml");
+    std::fs::write(&shown, after.split_once("```").expect("its end").0).expect("writes");
+    let examples = std::fs::read_dir(format!("{root}/examples")).expect("examples");
+    let mut files: Vec<_> = examples.map(|entry| entry.expect("an entry").path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    files.push(shown);
+    for file in files {
+        let checked = run(&["check-catalog", file.to_str().expect("path")]);
+        assert!(checked.status.success(), "{}: {}", file.display(), text(&checked.stderr));
+    }
+}
+
 #[test]
 fn check_catalog_names_file_line_and_fix() {
     let dir = tempfile::tempdir().expect("directory");
