@@ -72,7 +72,7 @@ fn rates(terms: &PoolTerms, capacity: u64, leaves: &[Leaf]) -> Vec<u64> {
 }
 
 fn seat(class: u16, cluster: u64, account: u64, key: u64) -> Seat {
-    Seat { class, cluster: cluster.into(), account: account.into(), key: key.into() }
+    Seat { class, cluster, account, key }
 }
 
 fn weighing(weight: u32) -> Standing {
