@@ -32,6 +32,15 @@ waterfall = [
 ]
 "#;
 
+/// Rules that look at every request.
+const RULES: &str = r#"
+[abuse.rules]
+velocity = "enforce"
+ramp = "enforce"
+holds = "enforce"
+penalty = "enforce"
+"#;
+
 const ACCOUNTS: u32 = 1_000_000;
 const CALLS: usize = 2_000_000;
 
@@ -143,6 +152,23 @@ fn main() {
                 |decision| assert!(decision.is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed"),
             );
         }
+    }
+    drop(accounts);
+    let catalog =
+        Catalog::parse(&format!("{CATALOG}{RULES}"), Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    let accounts: Vec<Account> = (0..ACCOUNTS).map(|n| account(&catalog, n, now)).collect();
+    let in_cache = accounts.get(..200).unwrap_or(&accounts);
+    let ask = ask(200);
+    for (of, accounts) in [("10^6 accounts", &*accounts), ("200 accounts", in_cache)] {
+        measure(
+            &format!("decide, one allowance, abuse rules, {of}"),
+            accounts,
+            |account| {
+                let ctx = Context { account, catalog: &catalog, now, offers: &[], penalty: 0 };
+                operation::decide(ctx, black_box(&ask))
+            },
+            |decision| assert!(decision.is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed"),
+        );
     }
     println!("bar: decide over 10^6 accounts p50 300 ns");
 }

@@ -153,7 +153,7 @@ pub(crate) fn level(callers: Option<&Callers>, ctx: Context<'_>, path: &Path) ->
 
 /// An effect that is due on the account.
 pub(crate) fn due(callers: &mut Option<Box<Callers>>, ctx: Context<'_>) -> Option<Draft> {
-    if ctx.catalog.abuse.are_off() || !ctx.account.is_open() {
+    if !ctx.account.is_open() {
         return None;
     }
     while let Some((key, networks)) = callers.as_mut().and_then(|w| w.grown.pop()) {

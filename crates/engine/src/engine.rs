@@ -532,6 +532,9 @@ impl Engine {
         slot: &mut Slot,
         catalog: &Catalog,
     ) -> Result<(), EngineError> {
+        if catalog.abuse.are_off() {
+            return Ok(());
+        }
         loop {
             let now = slot.next_tick(self.clock.now());
             let ctx = Context { account: &slot.account, catalog, now, offers: &[], penalty: 0 };

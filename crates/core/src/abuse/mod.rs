@@ -115,24 +115,28 @@ impl Rule {
     /// The word used in the API and in catalogs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CostMaximum => "cost_maximum",
-            Self::Holds => "holds",
-            Self::Velocity => "velocity",
-            Self::Ramp => "ramp",
-            Self::Penalty => "penalty",
-            Self::Identity => "identity",
-            Self::SubKeys => "sub_keys",
-            Self::Sharing => "sharing",
-            Self::KeySpend => "key_spend",
-        }
+        self.full_name().strip_prefix(PREFIX).unwrap_or_default()
     }
 
     /// The name of its visits and windows.
     #[must_use]
     pub fn name(self) -> Name {
-        Name::new(&alloc::format!("{PREFIX}{}", self.as_str()))
-            .unwrap_or_else(|_| unreachable!("words make a name"))
+        Name::new(self.full_name()).unwrap_or_else(|_| unreachable!("words make a name"))
+    }
+
+    /// Written out: a name is made on the path of a request, and is short enough to need no memory of its own.
+    fn full_name(self) -> &'static str {
+        match self {
+            Self::CostMaximum => "abuse.cost_maximum",
+            Self::Holds => "abuse.holds",
+            Self::Velocity => "abuse.velocity",
+            Self::Ramp => "abuse.ramp",
+            Self::Penalty => "abuse.penalty",
+            Self::Identity => "abuse.identity",
+            Self::SubKeys => "abuse.sub_keys",
+            Self::Sharing => "abuse.sharing",
+            Self::KeySpend => "abuse.key_spend",
+        }
     }
 }
 
