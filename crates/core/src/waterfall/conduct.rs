@@ -33,6 +33,11 @@ fn visit(rule: Rule, level: Level, before: i64) -> Visit {
     }
 }
 
+/// A visit of a rule that counts nothing and holds what it measures to a limit.
+fn held_to(limit: i64, visit: Visit) -> Visit {
+    Visit { terms: Some(Terms::Slots(u64::try_from(limit).unwrap_or(0))), ..visit }
+}
+
 impl<'a> Run<'a, '_> {
     pub(super) fn rules(&self) -> &'a Rules {
         &self.scene.catalog.abuse
@@ -106,7 +111,8 @@ impl<'a> Run<'a, '_> {
         let rules = self.rules();
         let Some(max) = plan.cost_max.filter(|_| rules.is_on(Rule::CostMaximum)) else { return };
         let because = (cost > signed(max)).then_some((Reason::CostMaximum, None));
-        self.judge(Rule::CostMaximum, visit(Rule::CostMaximum, Level::Account, cost), because);
+        let visit = held_to(signed(max), visit(Rule::CostMaximum, Level::Account, cost));
+        self.judge(Rule::CostMaximum, visit, because);
     }
 
     fn visit_holds(&mut self, terms: &TierTerms) {
@@ -116,9 +122,10 @@ impl<'a> Run<'a, '_> {
             return;
         }
         let open = signed(u64::try_from(account.holds.len()).unwrap_or(u64::MAX));
-        let because = (open >= holds_max(account, terms, now)).then_some((Reason::HoldsLimit, None));
+        let max = holds_max(account, terms, now);
+        let because = (open >= max).then_some((Reason::HoldsLimit, None));
         let visit = Visit { basis: Basis::Slot, ..visit(Rule::Holds, Level::Account, open) };
-        self.judge(Rule::Holds, visit, because);
+        self.judge(Rule::Holds, held_to(max, visit), because);
     }
 
     fn visit_sharing(&mut self) {
@@ -133,7 +140,7 @@ impl<'a> Run<'a, '_> {
         let open = signed(u64::try_from(account.holds.iter().filter(of_key).count()).unwrap_or(u64::MAX));
         let because = (open >= effect.limit).then_some((Reason::SharedKey, None));
         let visit = Visit { basis: Basis::Slot, ..visit(Rule::Sharing, Level::Key, open) };
-        self.judge(Rule::Sharing, visit, because);
+        self.judge(Rule::Sharing, held_to(effect.limit, visit), because);
     }
 
     fn visit_velocity(&mut self, terms: &TierTerms, cost: i64) {
@@ -224,12 +231,11 @@ impl<'a> Run<'a, '_> {
         }
         let wide = |c: Credits| i128::from(c.nano());
         let balance = wide(account.available(now, usage.credit_unit)) + wide(held);
-        let because = (wide(held) + i128::from(more)) * 100 > balance * i128::from(percent);
-        self.judge(
-            Rule::Holds,
-            visit(Rule::Holds, Level::Account, held.nano()),
-            because.then_some((Reason::HeldShare, None)),
-        );
+        let all = balance * i128::from(percent);
+        let because = (wide(held) + i128::from(more)) * 100 > all;
+        let most = i64::try_from(all / 100).unwrap_or(i64::MAX);
+        let visit = held_to(most, visit(Rule::Holds, Level::Account, held.nano()));
+        self.judge(Rule::Holds, visit, because.then_some((Reason::HeldShare, None)));
     }
 
     /// From when on whoever is clamped is asked to prove who they are.
