@@ -226,6 +226,22 @@ fn one_request_costs_at_most_the_plans_maximum() {
     assert_eq!((decision.outcome, decision.price), (Outcome::Partial, credits("5")));
 }
 
+/// What has happened is never refused: it is counted, and told as passed.
+#[test]
+fn what_has_happened_is_counted() {
+    let mut w = world("cost_maximum = 'enforce', velocity = 'enforce'", "p");
+    cells(&mut w, &[250, 250, 250, 1]);
+    let happened = ask("chat", &[("tokens", 6_000)]).request;
+    let decided = operation::record(w.ctx(), &happened).expect("decides");
+    let decision = w.fold(decided);
+    assert_eq!(decision.outcome, Outcome::Allow);
+    for rule in [Rule::CostMaximum, Rule::Velocity] {
+        let visit = decision.visits.iter().find(|v| v.name == rule.name()).expect("looked at");
+        assert_eq!(visit.verdict, Verdict::Passed, "{rule:?}");
+    }
+    denied(&charge(&mut w, 1), Reason::Velocity);
+}
+
 #[test]
 fn expired_holds_halve_what_may_be_open() {
     let mut w = world("holds = 'enforce'", "p");

@@ -17,7 +17,7 @@ use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
 use headworks_store::{Memory, Store};
 
-use crate::{ask, key, name, open};
+use crate::{Failing, ask, key, name, open};
 
 const CATALOG: &str = r#"
 version = "abuse"
@@ -66,7 +66,10 @@ fn catalog() -> Catalog {
 }
 
 async fn world() -> World {
-    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    world_over(Arc::new(Memory::new())).await
+}
+
+async fn world_over(store: Arc<dyn Store>) -> World {
     let clock = Arc::new(Clock::standing("2026-06-01T12:00:00Z".parse().expect("an instant")));
     let engine = Engine::start(Arc::clone(&store), catalog(), Arc::clone(&clock), Limits::default());
     let engine = engine.expect("starts");
@@ -191,6 +194,12 @@ async fn careless_callers_score() {
     let reused = w.engine.authorize(&acme, (&other, None), &ask("chat", 2), Caller::default()).await;
     assert!(matches!(reused, Err(EngineError::KeyReused(..))), "{reused:?}");
     assert_eq!(milli(None).await, 5_000);
+    // A report counts once for its key.
+    let (once, twice) = (w.key(), name("twice"));
+    for _ in 0..2 {
+        w.engine.report(&acme, &once, Misdeed::ForgedWebhook, Some(&twice)).await.expect("notes");
+    }
+    assert_eq!(milli(Some("twice")).await, 10_000);
     // Refused once and back at once: one point. Told nothing, nothing is too early.
     w.ask(15_000, "key:k").await;
     w.ask(16_000, "key:k").await;
@@ -296,6 +305,30 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     w.engine.grant(&name("a3"), (&key("bought"), None), &bought).await.expect("grants");
     let accounts = w.engine.accounts(None, 100).expect("lists");
     assert!(accounts.iter().all(|name| !name.as_str().starts_with('_')), "{accounts:?}");
+    w.engine.close();
+    w.books();
+}
+
+/// The budget and the identity are claimed, and the grant itself is never stored: the retry finds both claims.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_outlives_a_crash() {
+    let store = Arc::new(Failing::default());
+    let w = world_over(store.clone()).await;
+    open_as(&w.engine, "a1", Some("card-4242")).await;
+    let new = NewGrant::new("12".parse().expect("credits"), Category::Free);
+    let free = async |w: &World, id: &str| w.engine.grant(&name("a1"), (&key(id), None), &new).await;
+    store.fail_after(2);
+    let lost = free(&w, "g").await;
+    assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
+    store.mend();
+    let engine = Engine::start(Arc::clone(&w.store), catalog(), Arc::clone(&w.clock), Limits::default());
+    let w = World { engine: engine.expect("starts"), ..w };
+    assert_eq!(w.engine.trial_budget_used().await.expect("reads").to_string(), "12");
+    let other = free(&w, "h").await;
+    assert!(matches!(other, Err(EngineError::Refused(_))), "the budget and the identity are used: {other:?}");
+    assert!(!free(&w, "g").await.expect("grants").replayed);
+    assert!(free(&w, "g").await.expect("the first answer").replayed);
+    assert_eq!(w.engine.trial_budget_used().await.expect("reads").to_string(), "12");
     w.engine.close();
     w.books();
 }

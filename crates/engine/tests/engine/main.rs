@@ -4,8 +4,8 @@ mod abuse;
 mod capacity;
 mod pool;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headworks_core::account::{Account, Settings};
@@ -319,11 +319,28 @@ async fn unrecorded_features_leave_no_record() {
 struct Failing {
     inner: Memory,
     broken: AtomicBool,
+    /// How many batches are still stored before it breaks, where that is said.
+    left: Mutex<Option<usize>>,
     tampered: AtomicBool,
+}
+
+impl Failing {
+    fn fail_after(&self, batches: usize) {
+        *self.left.lock().expect("a lock") = Some(batches);
+    }
+
+    fn mend(&self) {
+        *self.left.lock().expect("a lock") = None;
+        self.broken.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Store for Failing {
     fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
+        if let Some(left) = self.left.lock().expect("a lock").as_mut() {
+            self.broken.fetch_or(*left == 0, Ordering::SeqCst);
+            *left = left.saturating_sub(1);
+        }
         if self.broken.load(Ordering::SeqCst) {
             let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
             return Err(StoreError::Io { doing: "syncing", path: "journal".into(), source });
