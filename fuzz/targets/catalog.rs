@@ -33,17 +33,12 @@ fuzz_target!(|data: &[u8]| {
             account.check().expect("the books balance");
         };
         let context = |account: &Account| (account.clone(), account.tick(now));
-        let opened = operation::open(
-            Context { account: &account, catalog: &catalog, now, offers: &[] },
-            Settings::new(name(plan), now),
-        );
+        let opened = operation::open(Context::new(&account, &catalog, now), Settings::new(name(plan), now));
         let Ok(draft) = opened else { continue };
         append(&mut account, draft);
         let grant = NewGrant::new(Credits::from_nano(50_000_000_000), Category::Purchased);
         let (state, at) = context(&account);
-        if let Ok(draft) =
-            operation::grant(Context { account: &state, catalog: &catalog, now: at, offers: &[] }, &grant)
-        {
+        if let Ok(draft) = operation::grant(Context::new(&state, &catalog, at), &grant) {
             append(&mut account, draft);
         }
         for feature in ["chat", "chat.completion", "task", "image"] {
@@ -60,10 +55,7 @@ fuzz_target!(|data: &[u8]| {
                     };
                     let ask = Authorize { request, minimum: None, life: None, settle_now };
                     let (state, at) = context(&account);
-                    let decided = operation::authorize(
-                        Context { account: &state, catalog: &catalog, now: at, offers: &[] },
-                        &ask,
-                    );
+                    let decided = operation::authorize(Context::new(&state, &catalog, at), &ask);
                     if let Ok(Decided::Granted(draft)) = decided {
                         append(&mut account, *draft);
                     }

@@ -57,16 +57,13 @@ fn account(catalog: &Catalog, n: u32, now: Instant) -> Account {
     let mut account = Account::empty(name(&format!("account-{n}")));
     let settings = Settings::new(name("p"), now);
     let grant = NewGrant::new("1000".parse().unwrap_or_default(), Category::Purchased);
-    let open =
-        operation::open(Context { account: &account, catalog, now, offers: &[], penalty: 0 }, settings);
+    let open = operation::open(Context::new(&account, catalog, now), settings);
     append(&mut account, now, open.unwrap_or_else(|e| panic!("{e}")));
-    let draft =
-        operation::grant(Context { account: &account, catalog, now, offers: &[], penalty: 0 }, &grant);
+    let draft = operation::grant(Context::new(&account, catalog, now), &grant);
     append(&mut account, now, draft.unwrap_or_else(|e| panic!("{e}")));
     // A part of the allowance is used, so that its window is open.
     let used = Authorize { settle_now: true, ..ask(100) };
-    let decided =
-        operation::authorize(Context { account: &account, catalog, now, offers: &[], penalty: 0 }, &used);
+    let decided = operation::authorize(Context::new(&account, catalog, now), &used);
     let Ok(Decided::Granted(draft)) = decided else { panic!("it is allowed") };
     append(&mut account, now, *draft);
     account
@@ -164,7 +161,7 @@ fn main() {
             &format!("decide, one allowance, abuse rules, {of}"),
             accounts,
             |account| {
-                let ctx = Context { account, catalog: &catalog, now, offers: &[], penalty: 0 };
+                let ctx = Context::new(account, &catalog, now);
                 operation::decide(ctx, black_box(&ask))
             },
             |decision| assert!(decision.is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed"),

@@ -298,7 +298,7 @@ pub fn differs<H: History>(
     // What volatile windows had counted is only in the record.
     let mut state = before.clone();
     state.windows.retain(|w| !w.used.is_volatile());
-    let ctx = Context { account: &state, catalog, now: record.recorded_at, offers: &[], penalty: 0 };
+    let ctx = Context::new(&state, catalog, record.recorded_at);
     let mut draft = match again(ctx, record, history)? {
         Ok(draft) => draft,
         Err(why) => return Some(why),

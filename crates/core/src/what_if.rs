@@ -223,7 +223,7 @@ impl<'a> Shadow<'a> {
     /// Ends what has passed its deadline.
     fn expire(&mut self, now: Instant) -> Result<(), Refusal> {
         while self.account.wakes_at <= now {
-            let ctx = Context { account: &self.account, catalog: self.catalog, now, offers: &[], penalty: 0 };
+            let ctx = Context::new(&self.account, self.catalog, now);
             let Some(draft) = operation::next_end(ctx, now)? else {
                 self.account.settle_wake();
                 break;
@@ -269,13 +269,7 @@ impl<'a> Shadow<'a> {
     }
 
     fn ctx(&self, at: Instant) -> Context<'_> {
-        Context {
-            account: &self.account,
-            catalog: self.catalog,
-            now: self.account.tick(at),
-            offers: &[],
-            penalty: 0,
-        }
+        Context::new(&self.account, self.catalog, self.account.tick(at))
     }
 
     /// The shadow's number for a number in the log, if it has one.

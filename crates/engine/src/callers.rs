@@ -224,7 +224,7 @@ impl Engine {
                     continue;
                 }
                 let now = slot.account.tick(clock);
-                let ctx = Context { account: &slot.account, catalog: &catalog, now, offers: &[], penalty: 0 };
+                let ctx = Context::new(&slot.account, &catalog, now);
                 let conduct = ConductView::of(ctx, slot.callers.as_deref());
                 if conduct.holds_back(rule) {
                     found.push(HeldBack { account: name.clone(), conduct });

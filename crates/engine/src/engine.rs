@@ -338,7 +338,7 @@ impl Engine {
         self.expire_due(pending, slot, catalog, clock)?;
         let now = slot.tick(clock);
         let Slot { account: state, seats, callers, .. } = slot;
-        let ctx = Context { account: state, catalog, now, offers: &[], penalty: 0 };
+        let ctx = Context::new(state, catalog, now);
         let step = decide(Look { ctx, engine: self, pending, seats, callers })?;
         let answer = |effect| Answer { account: account.clone(), effect, replayed: false };
         match step {
@@ -496,7 +496,7 @@ impl Engine {
         // The account's own time may be ahead of the clock: everything is over that is over for the next record.
         while slot.account.wakes_at <= slot.next_tick(clock) {
             let now = slot.next_tick(clock);
-            match next_end(Context { account: &slot.account, catalog, now, offers: &[], penalty: 0 }, now)? {
+            match next_end(Context::new(&slot.account, catalog, now), now)? {
                 Some(draft) => {
                     slot.last_at = now;
                     let record = draft.into_record(&slot.account, now, None, None);
@@ -537,7 +537,7 @@ impl Engine {
         }
         loop {
             let now = slot.next_tick(self.clock.now());
-            let ctx = Context { account: &slot.account, catalog, now, offers: &[], penalty: 0 };
+            let ctx = Context::new(&slot.account, catalog, now);
             let Some(draft) = callers::due(&mut slot.callers, ctx) else { return Ok(()) };
             slot.last_at = now;
             let record = draft.into_record(&slot.account, now, None, None);
@@ -647,7 +647,7 @@ impl Engine {
         let watch = self.commits.watch(slot.ticket, account);
         let now = slot.account.tick(until);
         if slot.account.wakes_at > now {
-            let ctx = Context { account: &slot.account, catalog: &catalog, now, offers: &[], penalty: 0 };
+            let ctx = Context::new(&slot.account, &catalog, now);
             return Ok((read(ctx, slot.callers.as_deref())?, watch));
         }
         // What will have passed its deadline counts as ended, each at its own instant; the sweeper writes it when it does.
@@ -662,8 +662,7 @@ impl Engine {
                 return Err(EngineError::TooFarAhead(ahead.wakes_at));
             }
             let end = ahead.wakes_at;
-            let ctx =
-                Context { account: &ahead, catalog: &catalog, now: ahead.tick(end), offers: &[], penalty: 0 };
+            let ctx = Context::new(&ahead, &catalog, ahead.tick(end));
             let Some(draft) = next_end(ctx, ctx.now)? else {
                 break;
             };
@@ -672,7 +671,7 @@ impl Engine {
             ahead.settle_wake();
         }
         let now = ahead.tick(until);
-        let ctx = Context { account: &ahead, catalog: &catalog, now, offers: &[], penalty: 0 };
+        let ctx = Context::new(&ahead, &catalog, now);
         Ok((read(ctx, callers.as_deref())?, watch))
     }
 }

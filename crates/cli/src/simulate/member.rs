@@ -60,7 +60,7 @@ impl Member {
     /// What the account's next decision sees at `now`.
     pub(crate) fn ctx<'a>(&'a self, catalog: &'a Catalog, now: Instant) -> Context<'a> {
         let penalty = if catalog.abuse.is_on(Rule::Penalty) { self.score.level(now) } else { 0 };
-        Context { account: &self.account, catalog, now: self.account.tick(now), offers: &[], penalty }
+        Context { penalty, ..Context::new(&self.account, catalog, self.account.tick(now)) }
     }
 
     /// Whether the ramp rule serves a request one class lower.

@@ -69,6 +69,14 @@ pub struct Context<'a> {
     pub penalty: u8,
 }
 
+impl<'a> Context<'a> {
+    /// A state at an instant: no capacity is asked about, and the caller is in no penalty box.
+    #[must_use]
+    pub fn new(account: &'a Account, catalog: &'a Catalog, now: Instant) -> Self {
+        Self { account, catalog, now, offers: &[], penalty: 0 }
+    }
+}
+
 /// A record without its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {

@@ -593,7 +593,7 @@ fn an_identity_has_one_free_grant() {
     let w = World::new(&CATALOG.replace("RULES", ""), "p");
     let catalog = &w.catalog;
     let claim = |account: &Account, now| {
-        let ctx = Context { account, catalog, now, offers: &[], penalty: 0 };
+        let ctx = Context::new(account, catalog, now);
         operation::claim_free_grant(ctx, &name("acme"), credits("5"))
     };
     let draft = claim(&identity, now).expect("the first");
@@ -604,7 +604,7 @@ fn an_identity_has_one_free_grant() {
 
     let mut budget = Account::empty(name("_trial"));
     let draw = |account: &Account, amount, now| {
-        let ctx = Context { account, catalog, now, offers: &[], penalty: 0 };
+        let ctx = Context::new(account, catalog, now);
         operation::draw_trial_budget(ctx, &name("acme"), credits(amount), credits("12"))
     };
     for amount in ["5", "7"] {

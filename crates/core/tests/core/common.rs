@@ -55,13 +55,7 @@ impl World {
     }
 
     pub(crate) fn ctx(&self) -> Context<'_> {
-        Context {
-            account: &self.account,
-            catalog: &self.catalog,
-            now: self.account.tick(self.now),
-            offers: &[],
-            penalty: 0,
-        }
+        Context::new(&self.account, &self.catalog, self.account.tick(self.now))
     }
 
     /// Folds a draft as the next record, through its bytes as a reader would.

@@ -30,7 +30,7 @@ impl Writer {
 
     pub(crate) fn next(&self) -> Record {
         let now = self.account.tick(Instant::from_micros(1_800_000_000_000_000));
-        let ctx = Context { account: &self.account, catalog: &self.catalog, now, offers: &[], penalty: 0 };
+        let ctx = Context::new(&self.account, &self.catalog, now);
         let draft = if self.account.is_open() {
             let new = NewGrant::new("1".parse().expect("amount"), Category::Free);
             operation::grant(ctx, &new).expect("grants")
