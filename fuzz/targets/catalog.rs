@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(again.version, catalog.version);
     let name = |text: &str| Name::new(text).expect("a name");
     let now: Instant = "2026-06-01T12:00:00Z".parse().expect("an instant");
-    for plan in ["p", "free", "pro"].into_iter().filter(|p| catalog.plan(p).is_some()) {
+    for plan in ["p", "free", "pro", "trial"].into_iter().filter(|p| catalog.plan(p).is_some()) {
         let mut account = Account::empty(name("acme"));
         let append = |account: &mut Account, draft: Draft| {
             let record = draft.into_record(account, account.tick(now), None, None);
@@ -48,16 +48,21 @@ fuzz_target!(|data: &[u8]| {
                     let quantities = known.meters.iter().map(|meter| (meter.clone(), quantity)).collect();
                     let request = Request {
                         feature: name(feature),
-                        path: "user:ann".parse().expect("a path"),
+                        path: "user:ann/key:k".parse().expect("a path"),
                         dimensions: smallvec::SmallVec::new(),
                         quantities,
                         consented: true,
                     };
                     let ask = Authorize { request, minimum: None, life: None, settle_now };
                     let (state, at) = context(&account);
-                    let decided = operation::authorize(Context::new(&state, &catalog, at), &ask);
-                    if let Ok(Decided::Granted(draft)) = decided {
+                    let ctx = Context::new(&state, &catalog, at);
+                    let ask = operation::prepared(ctx, &ask).expect("a known feature");
+                    if let Ok(Decided::Granted(draft)) = operation::authorize(ctx, &ask) {
                         append(&mut account, *draft);
+                    }
+                    let (state, at) = context(&account);
+                    if let Some(draft) = operation::begin_effect(Context::new(&state, &catalog, at)) {
+                        append(&mut account, draft);
                     }
                 }
             }
