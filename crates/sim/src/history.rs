@@ -219,6 +219,8 @@ fn conduct(log: &[Record]) -> Result<(), String> {
             }
             _ => None,
         };
+        // Features without a ledger are not looked at, also where a durable window makes a record of their use.
+        let asked = asked.filter(|(usage, ..)| usage.feature.as_str() != "fast");
         if let Some((usage, request, may_be_refused)) = asked {
             let of = |l: &headworks_core::ledger::Line| i64::try_from(l.quantity).unwrap_or(0);
             let named = usage.lines.iter().filter(|l| l.meter.as_str() != "requests");

@@ -182,6 +182,10 @@ impl World<'_> {
             self.engine.maintain_once(true);
             while self.engine.commit_once() {}
         }
+        if let Some(why) = self.engine.stopped() {
+            self.tell_logs();
+            return Err(Broken(format!("stopped without a fault: {why}")));
+        }
         for account in ACCOUNTS {
             let account = name(account);
             let view = self.engine.view(&account, |ctx| {
@@ -217,6 +221,10 @@ impl World<'_> {
     }
 
     /// Puts an account's log into the trace.
+    pub(super) fn tell_logs(&mut self) {
+        ACCOUNTS.iter().for_each(|account| self.tell_log(&name(account)));
+    }
+
     fn tell_log(&mut self, account: &Name) {
         for r in self.log(account).unwrap_or_default() {
             let (kind, at, on) = (r.event.kind(), r.recorded_at, &r.parents);

@@ -58,6 +58,9 @@ struct Acknowledged {
     bytes: Vec<u8>,
 }
 
+/// Faults of the disk can stop a start, but not so many in a row.
+const STOPPED_MAX: u32 = 100;
+
 pub(crate) struct World<'a> {
     random: Arc<Random>,
     coverage: Arc<Coverage>,
@@ -73,6 +76,8 @@ pub(crate) struct World<'a> {
     known: BTreeMap<usize, Known>,
     keys: u64,
     version: usize,
+    /// Starts in a row that stopped at once.
+    stopped: u32,
     pub(crate) trace: Vec<String>,
 }
 
@@ -127,6 +132,7 @@ impl<'a> World<'a> {
             flying: Vec::new(),
             acknowledged: Vec::new(),
             known: BTreeMap::new(),
+            stopped: 0,
             keys: 0,
             version: 0,
             trace: Vec::new(),
@@ -329,10 +335,16 @@ impl<'a> World<'a> {
         (self.store, self.engine) = started;
         self.disk.set_faults(self.swarm.faults);
         self.engine.maintain_once(false);
-        if self.engine.stopped().is_some() {
-            return self.crash();
+        let Some(why) = self.engine.stopped() else {
+            self.stopped = 0;
+            return Ok(());
+        };
+        self.stopped += 1;
+        if self.stopped > STOPPED_MAX {
+            self.tell_logs();
+            return Err(Broken(format!("every start stops: {why}")));
         }
-        Ok(())
+        self.crash()
     }
 }
 
