@@ -162,7 +162,7 @@ impl Window {
 /// Where all credits of the account went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Books {
-    /// Issued by the operator, less what was taken back.
+    /// Issued by the operator, less what was taken back; below zero where that had been paid for by goodwill.
     #[n(0)]
     pub issued: Credits,
     /// Charged.

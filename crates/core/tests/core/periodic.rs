@@ -173,6 +173,44 @@ fn overage_is_kept_or_forgiven() {
     }
 }
 
+/// A refund of what was forgiven is a grant that goodwill has paid for; voided, it goes back to the operator like any other.
+#[test]
+fn what_goodwill_paid_for_can_be_voided() {
+    let mut w = World::new(CATALOG, "p");
+    let recurs = recurring(&mut w, "1", monthly(None, Overage::Forgive));
+    let bought = GrantId(w.grant("50", Category::Purchased));
+    let charge = |w: &mut World, held: u64, used: u64| {
+        w.hold("owing", &[("input", held)]);
+        let hold = w.account.seq;
+        w.settle(hold, &[("input", used)]).expect("settles");
+        w.log.last().expect("a charge").clone()
+    };
+    // 1 of the recurring grant and 39 that were bought; the other 11 are voided.
+    let first = charge(&mut w, 40, 40);
+    let draft = operation::void(w.ctx(), bought, None).expect("voids");
+    w.append(draft);
+    // 8 more than there is: owed, and forgiven with the next month.
+    let second = charge(&mut w, 0, 8);
+    w.now = at("2026-07-01T12:00:00Z");
+    sweep(&mut w);
+    assert_eq!((w.account.books.goodwill, w.account.books.debt), (credits("8"), credits("0")));
+    for charge in [first, second] {
+        let draft = operation::refund(w.ctx(), &charge, None, &w.log, None).expect("refunds");
+        w.append(draft);
+    }
+    let all: Vec<GrantId> = w.account.grants.iter().map(|g| g.id).collect();
+    assert!(all.len() == 2 && !all.contains(&recurs), "the new month, and the refund: {all:?}");
+    for grant in all {
+        let draft = operation::void(w.ctx(), grant, None).expect("voids");
+        w.append(draft);
+    }
+    // Issued 1, 50 and 1; taken back 11, 39, 1 and the 8 of goodwill; one credit of the first month has expired.
+    let books = w.account.books;
+    assert_eq!((books.issued, books.goodwill, books.breakage), (credits("-7"), credits("8"), credits("1")));
+    assert_eq!((w.available().as_str(), books.spent), ("0", credits("0")));
+    trusted(&w);
+}
+
 #[test]
 fn months_are_not_forgotten_over_a_long_silence() {
     let mut w = World::new(CATALOG, "p");

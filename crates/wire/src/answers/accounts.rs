@@ -78,7 +78,7 @@ pub struct Balances {
     pub held: Credits,
     /// Charged since the account was opened, less refunds.
     pub spent: Credits,
-    /// Issued by the operator, less what was taken back.
+    /// Issued by the operator, less what was taken back; below zero where that had been paid for by goodwill.
     pub issued: Credits,
     /// Expired unused.
     pub breakage: Credits,
