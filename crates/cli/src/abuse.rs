@@ -106,6 +106,7 @@ fn show_held(held: &[Held]) {
         row("of them nothing let through", &|h| h.blocked.to_string()),
         row("of them something held off", &|h| format!("{} ({})", h.clamped, percent(h.clamped, h.windows))),
         row("clients that had such a window", &|h| h.clients_clamped.to_string()),
+        row("clamps begun", &|h| h.clamps.to_string()),
         row("requests", &|h| h.requests.to_string()),
         row("served one class lower", &|h| percent(h.demoted, h.requests)),
         row("held off", &|h| percent(h.held_off, h.requests)),

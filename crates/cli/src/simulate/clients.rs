@@ -51,6 +51,8 @@ pub(crate) struct Held {
     pub(crate) clamped: u64,
     /// Clients that had such a window.
     pub(crate) clients_clamped: u64,
+    /// Clamps that began.
+    pub(crate) clamps: u64,
     pub(crate) requests: u64,
     /// Requests that were held off.
     pub(crate) held_off: u64,
@@ -67,6 +69,7 @@ impl Held {
         self.blocked += other.blocked;
         self.clamped += other.clamped;
         self.clients_clamped += u64::from(other.clamped > 0);
+        self.clamps += other.clamps;
         self.requests += other.requests;
         self.held_off += other.held_off;
         self.demoted += other.demoted;
@@ -227,6 +230,7 @@ fn run(catalog: &Catalog, client: &OneClient, lengths: &Lengths) -> Result<Held,
         held.blocked += u64::from(let_through == 0 && held_off > 0);
         held.clamped += u64::from(held_off > 0);
     }
+    held.clamps = member.effects.iter().filter(|effect| effect.rule == Rule::Velocity).count() as u64;
     Ok(held)
 }
 
