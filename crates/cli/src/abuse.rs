@@ -61,6 +61,10 @@ struct Left {
 }
 
 pub(crate) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
+    for path in [&options.windows, &options.lengths] {
+        let hint = "run this from the root of the sources, or name the tables with --windows and --lengths";
+        std::fs::File::open(path).map_err(|e| format!("{}: {e}; {hint}", path.display()))?;
+    }
     let left = strangers(options.keys).await?;
     let tables =
         Tables { windows: &options.windows, lengths: &options.lengths, model: options.model.as_deref() };
