@@ -220,11 +220,12 @@ impl World<'_> {
         stored.iter().map(read).collect()
     }
 
-    /// Puts an account's log into the trace.
+    /// Puts all logs into the trace.
     pub(super) fn tell_logs(&mut self) {
         ACCOUNTS.iter().for_each(|account| self.tell_log(&name(account)));
     }
 
+    /// Puts an account's log into the trace.
     fn tell_log(&mut self, account: &Name) {
         for r in self.log(account).unwrap_or_default() {
             let (kind, at, on) = (r.event.kind(), r.recorded_at, &r.parents);
