@@ -388,6 +388,7 @@ impl Account {
     fn post(&mut self, book: Book, amount: Credits, enters: bool, unit: Option<&Name>) -> Result<(), String> {
         let move_to = |balance: &mut Credits, adds: bool| -> Result<(), String> {
             let next = if adds { balance.checked_add(amount) } else { balance.checked_sub(amount) };
+            // What goodwill has paid for goes back to the operator when it is voided: more than it had issued, perhaps.
             let may_fall_below = book == Book::Operator;
             let next = next.filter(|n| may_fall_below || *n >= Credits::ZERO);
             *balance = next.ok_or("a book would go below zero or overflow")?;
@@ -409,7 +410,6 @@ impl Account {
         let books = self.books_mut(unit);
         match book {
             // What leaves these has been issued or lent to the account.
-            // What goodwill has paid for goes back to the operator when it is voided: more than it had issued, perhaps.
             Book::Operator => move_to(&mut books.issued, !enters),
             Book::Goodwill => move_to(&mut books.goodwill, !enters),
             Book::Debt => move_to(&mut books.debt, !enters),
