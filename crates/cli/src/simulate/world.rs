@@ -249,7 +249,9 @@ impl<'a> World<'a> {
         let traced = self.request(i)?;
         let mut offers = Vec::new();
         let mut taken = None;
-        let demoted = self.is_demoted(&traced, now)?;
+        let ask = self.ask(&traced);
+        let member = self.members.get(traced.client).ok_or("no such client")?;
+        let demoted = member.is_demoted(self.catalog, &ask, instant(now))?;
         self.run.demoted += u64::from(demoted && !self.pools.is_empty());
         for at in 0..self.pools.len() {
             let (leaf, Some(cost)) = (self.leaf(traced.client, at, demoted)?, self.cost(at, &traced, true))
@@ -260,14 +262,14 @@ impl<'a> World<'a> {
             pool.note(&leaf, cost);
             let used = leaf.in_flight();
             let room = pool.take(&leaf, cost);
-            offers.push(pool.offer(class_of(&pool, &leaf)?, cost, used, room, instant(now)));
+            offers.push(pool.offer(pool.class_of(&leaf), cost, used, room, instant(now)));
             if room.is_ok() {
                 self.run.fell_back += u64::from(at > 0);
                 taken = Some((at, leaf, cost));
                 break;
             }
         }
-        let outcome = self.decide(i, now, &offers)?;
+        let outcome = self.decide(traced.client, &ask, &offers, now)?;
         match outcome {
             Decided::Denied(_, decision) => {
                 self.give_back(taken, now)?;
@@ -296,15 +298,15 @@ impl<'a> World<'a> {
         }
     }
 
-    fn is_demoted(&self, traced: &Traced, now: u64) -> Result<bool, Failed> {
-        let member = self.members.get(traced.client).ok_or("no such client")?;
-        member.is_demoted(self.catalog, &self.ask(traced), instant(now))
-    }
-
-    fn decide(&mut self, i: usize, now: u64, offers: &[Offer]) -> Result<Decided, Failed> {
-        let traced = self.request(i)?;
-        let (ask, catalog) = (self.ask(&traced), self.catalog);
-        self.member(traced.client)?.decide(catalog, &ask, offers, instant(now))
+    fn decide(
+        &mut self,
+        client: usize,
+        ask: &Authorize,
+        offers: &[Offer],
+        now: u64,
+    ) -> Result<Decided, Failed> {
+        let catalog = self.catalog;
+        self.member(client)?.decide(catalog, ask, offers, instant(now))
     }
 
     /// Waits in the queue of the first pool, when its class lets it.
@@ -445,10 +447,11 @@ impl<'a> World<'a> {
                 self.settle_fate(i, Fate::Refused(Reason::Capacity, now));
             }
             for (leaf, cost, i) in pumped.admitted {
-                let class = class_of(&pool, &leaf)?;
+                let class = pool.class_of(&leaf);
                 let used = leaf.in_flight().saturating_sub(cost.in_flight);
                 let offer = pool.offer(class, cost, used, Ok(Room::Share), instant(now));
-                match self.decide(i, now, &[offer])? {
+                let traced = self.request(i)?;
+                match self.decide(traced.client, &self.ask(&traced), &[offer], now)? {
                     Decided::Denied(_, decision) => {
                         pool.undo(&leaf, cost);
                         self.settle_fate(i, Fate::Refused(decision.reason, now));
@@ -474,11 +477,4 @@ impl<'a> World<'a> {
 /// The service a request is worth: input + 2 x output tokens.
 pub(crate) fn service_of(traced: &Traced) -> u64 {
     traced.input_tokens + 2 * traced.output_tokens
-}
-
-/// The name of the class that a seat counts in.
-fn class_of(pool: &Pool<usize>, leaf: &Leaf) -> Result<Name, Failed> {
-    let terms = pool.terms();
-    let class = terms.classes.get(usize::from(leaf.seat.class));
-    class.map(|(name, _)| name.clone()).ok_or_else(|| "a pool without classes".into())
 }

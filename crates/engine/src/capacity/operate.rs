@@ -15,6 +15,7 @@ use headworks_core::operation::Refusal;
 use super::EnginePool;
 use super::pool::PoolView;
 use crate::answer::{Answer, EngineError};
+use crate::cache::Slot;
 use crate::engine::Engine;
 use crate::operations::Keyed;
 
@@ -42,6 +43,21 @@ pub struct SeatState {
     pub share: Share,
 }
 
+/// The seats of one account in a pool that have work.
+fn seats_of(account: &Name, slot: &Slot, pool: &Arc<EnginePool>) -> impl Iterator<Item = SeatState> {
+    let uses = slot.seats.in_pool(pool).filter(|s| s.leaf.is_active() || s.leaf.in_flight() > 0);
+    uses.map(|seat| SeatState {
+        account: account.clone(),
+        key: seat.key.clone(),
+        class: seat.class.clone(),
+        cluster: seat.cluster.clone(),
+        standing: seat.leaf.standing(),
+        in_flight: seat.leaf.in_flight(),
+        waiting: seat.leaf.waiting(),
+        share: pool.share_of(&seat.leaf),
+    })
+}
+
 impl Engine {
     /// Who uses a pool now, most cost in flight and waiting first: at most `max` seats, of one account where one is named.
     ///
@@ -60,20 +76,15 @@ impl Engine {
             seats.sort_by(|a, b| (rank(a), &a.account, &a.key).cmp(&(rank(b), &b.account, &b.key)));
             seats.truncate(max);
         };
+        if let Some(account) = account {
+            let shard = self.cache.lock(account);
+            seats.extend(shard.slots.get(account).into_iter().flat_map(|s| seats_of(account, s, &pool)));
+            drop(shard);
+            sort(&mut seats);
+            return Ok(seats);
+        }
         for shard in self.cache.shards() {
-            for (name, slot) in shard.slots.iter().filter(|(name, _)| account.is_none_or(|a| a == *name)) {
-                let uses = slot.seats.in_pool(&pool).filter(|s| s.leaf.is_active() || s.leaf.in_flight() > 0);
-                seats.extend(uses.map(|seat| SeatState {
-                    account: name.clone(),
-                    key: seat.key.clone(),
-                    class: seat.class.clone(),
-                    cluster: seat.cluster.clone(),
-                    standing: seat.leaf.standing(),
-                    in_flight: seat.leaf.in_flight(),
-                    waiting: seat.leaf.waiting(),
-                    share: pool.share_of(&seat.leaf),
-                }));
-            }
+            seats.extend(shard.slots.iter().flat_map(|(name, slot)| seats_of(name, slot, &pool)));
             drop(shard);
             sort(&mut seats);
         }

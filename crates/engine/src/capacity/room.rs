@@ -133,7 +133,7 @@ pub(super) fn pump(pool: &Arc<EnginePool>, now: Instant) {
         let mut gone = false;
         for (leaf, cost, who) in pumped.admitted {
             let used = leaf.in_flight().saturating_sub(cost.in_flight);
-            let wish = Wish { class: class_name(pool, &leaf), pool: Arc::clone(pool), leaf, cost, used };
+            let wish = Wish { class: pool.class_of(&leaf), pool: Arc::clone(pool), leaf, cost, used };
             // What cannot be handed over is dropped, which gives it back.
             gone |= who.send(Taken::new(wish, Room::Share)).is_err();
         }
@@ -141,10 +141,4 @@ pub(super) fn pump(pool: &Arc<EnginePool>, now: Instant) {
             return;
         }
     }
-}
-
-fn class_name(pool: &EnginePool, leaf: &Leaf) -> Name {
-    let terms = pool.terms();
-    let named = terms.classes.get(usize::from(leaf.seat.class)).map(|(name, _)| name.clone());
-    named.unwrap_or_else(|| pool.name.clone())
 }

@@ -318,6 +318,14 @@ impl<W> Pool<W> {
         self.terms.load().class_at(leaf.seat.class).map_or(Span::ZERO, |c| c.wait_max)
     }
 
+    /// The name of the class that a seat counts in.
+    #[must_use]
+    pub fn class_of(&self, leaf: &Leaf) -> Name {
+        let terms = self.terms.load();
+        let named = terms.classes.get(usize::from(leaf.seat.class)).map(|(name, _)| name.clone());
+        named.unwrap_or_else(|| self.name.clone())
+    }
+
     /// What the core is told of a request that asked for room; `used` is what its seat had in flight before.
     #[must_use]
     pub fn offer(&self, class: Name, cost: Cost, used: u64, room: Result<Room, Busy>, now: Instant) -> Offer {
