@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
@@ -23,10 +24,10 @@ use smallvec::SmallVec;
 
 use crate::Outcome;
 use crate::arguments::AbuseBench;
-use crate::bench::{Failed, key, seconds};
+use crate::bench::{Failed, key, memory, seconds};
 use crate::print;
 use crate::simulate::clients::{self, Held, Tables};
-use crate::simulate::trace::name;
+use crate::simulate::trace::{name, text};
 
 /// Most that fabricated keys may leave behind.
 const LEFT_MAX_KIB: u64 = 64 * 1_024;
@@ -61,14 +62,13 @@ struct Left {
 }
 
 pub(crate) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
-    for path in [&options.windows, &options.lengths] {
+    let read = |path: &Path| {
         let hint = "run this from the root of the sources, or name the tables with --windows and --lengths";
-        std::fs::File::open(path).map_err(|e| format!("{}: {e}; {hint}", path.display()))?;
-    }
+        text(path).map_err(|e| format!("{e}; {hint}"))
+    };
+    let tables = Tables { windows: read(&options.windows)?, lengths: read(&options.lengths)? };
     let left = strangers(options.keys).await?;
-    let tables =
-        Tables { windows: &options.windows, lengths: &options.lengths, model: options.model.as_deref() };
-    let held = clients::measure(&tables, options.tier)?;
+    let held = clients::measure(&tables, options.model.as_deref(), options.tier)?;
     if as_json {
         println!("{}", serde_json::to_string_pretty(&json!({ "strangers": left, "clients": held }))?);
     } else {
@@ -131,9 +131,8 @@ fn percent(part: u64, of: u64) -> String {
 
 /// Memory of the process now, in KiB.
 fn resident() -> Result<u64, Failed> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).ok_or("the system tells no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
+    let told = memory("VmRSS").ok_or("the system tells no VmRSS")?;
+    Ok(told.trim_end_matches(" kB").parse()?)
 }
 
 /// What callers that nobody knows leave behind: this many of each kind.

@@ -274,10 +274,16 @@ async fn ledger(options: LedgerBench) -> Outcome {
     Ok(())
 }
 
+/// What the system says of the process's memory, like `VmRSS`.
+pub(crate) fn memory(field: &str) -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.map(|value| value.trim().to_owned())
+}
+
 /// The most memory that the process has had, as the system says.
 pub(crate) fn peak_memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or("unknown").trim().to_owned()
+    memory("VmHWM").unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Writes blocks of the same sizes to one file, each synced before the next.

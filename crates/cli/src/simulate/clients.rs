@@ -10,11 +10,10 @@
 )]
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use headworks_core::abuse::{Rule, Tier};
+use headworks_core::abuse::{Rule, Tier, TierTerms};
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::decision::{Decision, Place, Verdict};
@@ -29,7 +28,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 use serde::Serialize;
 
 use super::member::Member;
-use super::trace::{Client, name, text};
+use super::trace::{Client, name};
 use super::windows::{self, Lengths, Row};
 use super::world::instant;
 use crate::bench::Failed;
@@ -83,21 +82,40 @@ impl Held {
 struct OneClient {
     name: Name,
     rows: Vec<Row>,
+    lengths: Arc<Lengths>,
 }
 
-/// The tables of client windows and of their lengths.
-pub(crate) struct Tables<'a> {
-    pub(crate) windows: &'a Path,
-    pub(crate) lengths: &'a Path,
-    /// Only this model.
-    pub(crate) model: Option<&'a str>,
+/// The tables of client windows and of their lengths, as text.
+pub(crate) struct Tables {
+    pub(crate) windows: String,
+    pub(crate) lengths: String,
 }
 
-/// A rule set, or a limit of its floor that is the same for everybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Policy {
-    Rules,
-    Static,
+impl Tables {
+    /// The clients of one model or of all, those with most windows first, so that the last to end are small.
+    fn clients(&self, model: Option<&str>) -> Result<Vec<OneClient>, Failed> {
+        let mut clients: BTreeMap<(String, String), OneClient> = BTreeMap::new();
+        let mut lengths: BTreeMap<String, Arc<Lengths>> = BTreeMap::new();
+        for row in windows::rows(&self.windows)? {
+            if model.is_some_and(|model| model != row.model) {
+                continue;
+            }
+            let of_model = match lengths.get(&row.model) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let read = Arc::new(Lengths::parse(&self.lengths, &row.model)?);
+                    lengths.insert(row.model.clone(), Arc::clone(&read));
+                    read
+                }
+            };
+            let own = name(&format!("{}-{}", row.model, row.client))?;
+            let client = clients.entry((row.model.clone(), row.client.clone()));
+            client.or_insert(OneClient { name: own, rows: Vec::new(), lengths: of_model }).rows.push(row);
+        }
+        let mut clients: Vec<OneClient> = clients.into_values().collect();
+        clients.sort_by_key(|client| std::cmp::Reverse(client.rows.len()));
+        if clients.is_empty() { Err("the table has no windows of this model".into()) } else { Ok(clients) }
+    }
 }
 
 const PRICES: &str = r#"
@@ -120,61 +138,39 @@ features = ["chat"]
 waterfall = [{ grants = { name = "credits" } }]
 "#;
 
-fn catalog(policy: Policy, tier: Tier) -> Result<Catalog, Failed> {
-    let text = match policy {
-        Policy::Rules => format!(
-            "version = \"rules\"\n{PRICES}[abuse]\ndefault_tier = \"{}\"\n\
-             rules = {{ velocity = \"enforce\", ramp = \"enforce\", key_spend = \"enforce\", penalty = \"enforce\" }}\n",
-            tier.as_str()
-        ),
-        Policy::Static => {
-            let floor = headworks_core::abuse::TierTerms::usual(tier).velocity_floor;
-            let each = "count = [\"input_tokens\", \"output_tokens\"]";
-            format!(
-                "version = \"static\"\n{PRICES}guards = [{{ name = \"tpm\", {each}, \
-                 window.rate = {{ limit = {}, period = \"1m\", burst = {} }} }}]\n",
-                floor * 6,
-                floor * 6
-            )
-        }
+/// What the windows are held to: the rules of a tier, and their floor as a limit that is the same for everybody.
+fn policies(tier: Tier) -> Result<[(String, Catalog); 2], Failed> {
+    let catalog = |version: &str, rest: &str| {
+        let text = format!("version = \"{version}\"\n{PRICES}{rest}\n");
+        Catalog::parse(&text, Format::Toml).map_err(|problems| Failed::from(format!("{problems}\n{text}")))
     };
-    Catalog::parse(&text, Format::Toml).map_err(|problems| format!("{problems}\n{text}").into())
+    let words = tier.as_str();
+    let rules = "rules = { velocity = \"enforce\", ramp = \"enforce\", key_spend = \"enforce\", penalty = \"enforce\" }";
+    let a_minute = TierTerms::usual(tier).velocity_floor * 6;
+    let guard = format!(
+        "guards = [{{ name = \"tpm\", count = [\"input_tokens\", \"output_tokens\"], \
+         window.rate = {{ limit = {a_minute}, period = \"1m\", burst = {a_minute} }} }}]"
+    );
+    Ok([
+        (
+            format!("rules, tier {words}"),
+            catalog("rules", &format!("[abuse]\ndefault_tier = \"{words}\"\n{rules}"))?,
+        ),
+        ("the rules' floor as a static limit".to_owned(), catalog("static", &guard)?),
+    ])
 }
 
 /// Every window of the tables against the rules of a tier, and against a static limit of the rules' floor.
-pub(crate) fn measure(tables: &Tables<'_>, tier: Tier) -> Result<Vec<Held>, Failed> {
-    let mut by_model: BTreeMap<String, Vec<OneClient>> = BTreeMap::new();
-    for row in windows::rows(&text(tables.windows)?)? {
-        if tables.model.is_some_and(|model| model != row.model) {
-            continue;
-        }
-        let clients = by_model.entry(row.model.clone()).or_default();
-        match clients.last_mut().filter(|c| c.rows.first().is_some_and(|r| r.client == row.client)) {
-            Some(client) => client.rows.push(row),
-            None => clients
-                .push(OneClient { name: name(&format!("{}-{}", row.model, row.client))?, rows: vec![row] }),
-        }
-    }
-    let lengths = text(tables.lengths)?;
-    let mut work = Vec::new();
-    for (model, clients) in by_model {
-        let lengths = std::sync::Arc::new(Lengths::parse(&lengths, &model)?);
-        work.extend(clients.into_iter().map(|client| (client, std::sync::Arc::clone(&lengths))));
-    }
-    if work.is_empty() {
-        return Err(format!("{}: no windows of this model", tables.windows.display()).into());
-    }
-    // The largest first, so that the last to end are small.
-    work.sort_by_key(|(client, _)| std::cmp::Reverse(client.rows.len()));
-    let policies = [Policy::Rules, Policy::Static];
-    let catalogs = [catalog(Policy::Rules, tier)?, catalog(Policy::Static, tier)?];
-    let progress = ProgressBar::new(work.len() as u64);
+pub(crate) fn measure(tables: &Tables, model: Option<&str>, tier: Tier) -> Result<Vec<Held>, Failed> {
+    let (clients, policies) = (tables.clients(model)?, policies(tier)?);
+    let progress = ProgressBar::new(clients.len() as u64);
     progress.set_style(ProgressStyle::with_template("{bar:40} {pos} of {len} clients, {eta} left")?);
-    let (next, total) = (AtomicUsize::new(0), Mutex::new([Held::default(), Held::default()]));
+    let named = policies.each_ref().map(|(policy, _)| Held { policy: policy.clone(), ..Held::default() });
+    let (next, total) = (AtomicUsize::new(0), Mutex::new(named));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let one = || -> Result<(), Failed> {
-        while let Some((client, lengths)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let found = [run(&catalogs[0], client, lengths)?, run(&catalogs[1], client, lengths)?];
+        while let Some(client) = clients.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let found = run(&policies, client)?;
             let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
             total.iter_mut().zip(&found).for_each(|(total, found)| total.add(found));
             progress.inc(1);
@@ -186,52 +182,80 @@ pub(crate) fn measure(tables: &Tables<'_>, tier: Tier) -> Result<Vec<Held>, Fail
         running.into_iter().try_for_each(|t| t.join().map_err(|_| Failed::from("a thread panicked"))?)
     })?;
     progress.finish_and_clear();
-    let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let named = total.into_iter().zip(policies).map(|(held, policy)| {
-        let words = match policy {
-            Policy::Rules => format!("rules, tier {}", tier.as_str()),
-            Policy::Static => "the rules' floor as a static limit".to_owned(),
-        };
-        Held { policy: words, ..held }
-    });
-    Ok(named.collect())
+    Ok(total.into_inner().unwrap_or_else(PoisonError::into_inner).to_vec())
 }
 
-/// One client's windows against one catalog.
-fn run(catalog: &Catalog, client: &OneClient, lengths: &Lengths) -> Result<Held, Failed> {
-    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    let mut member = Member::open(catalog, &Client::new(client.name.clone()), instant(0))?;
-    let credits = "9000000000".parse().map_err(|_| "an amount")?;
-    member.grant(catalog, credits, Category::Free, instant(0))?;
-    let mut held = Held { clients: 1, ..Held::default() };
-    for row in &client.rows {
-        let (mut let_through, mut held_off) = (0, 0);
-        for (at, n) in windows::arrivals(row, PARTS, &mut rng)? {
-            let at = instant(((row.t_s as f64 + at) * 1e6) as u64);
-            let ask = ask(lengths.draw_many(row, n, &mut rng))?;
-            match member.decide(catalog, &ask, &[offer()?], at)? {
-                Decided::Denied(_, decision) => {
-                    held_off += n;
-                    *held.reasons.entry(decision.reason.as_str()).or_default() += n;
+/// One client under one policy.
+struct Trial<'a> {
+    catalog: &'a Catalog,
+    member: Member,
+    held: Held,
+    /// Requests of the window under way.
+    let_through: u64,
+    held_off: u64,
+}
+
+impl<'a> Trial<'a> {
+    fn new(catalog: &'a Catalog, client: &OneClient) -> Result<Self, Failed> {
+        let mut member = Member::open(catalog, &Client::new(client.name.clone()), instant(0))?;
+        let credits = "9000000000".parse().map_err(|_| "an amount")?;
+        member.grant(catalog, credits, Category::Free, instant(0))?;
+        let held = Held { clients: 1, ..Held::default() };
+        Ok(Self { catalog, member, held, let_through: 0, held_off: 0 })
+    }
+
+    /// Asks for `n` requests at once.
+    fn ask(&mut self, ask: &Authorize, n: u64, offers: &[Offer], at: Instant) -> Result<(), Failed> {
+        match self.member.decide(self.catalog, ask, offers, at)? {
+            Decided::Denied(_, decision) => {
+                self.held_off += n;
+                *self.held.reasons.entry(decision.reason.as_str()).or_default() += n;
+            }
+            Decided::Counted(..) => return Err("the feature is recorded".into()),
+            Decided::Granted(draft) => {
+                self.let_through += n;
+                if decision_of(&draft.event).is_some_and(is_demoted) {
+                    self.held.demoted += n;
                 }
-                Decided::Counted(..) => return Err("the feature is recorded".into()),
-                Decided::Granted(draft) => {
-                    let_through += n;
-                    if decision_of(&draft.event).is_some_and(is_demoted) {
-                        held.demoted += n;
-                    }
-                    member.append(catalog, *draft, at)?;
-                }
+                self.member.append(self.catalog, *draft, at)?;
             }
         }
+        Ok(())
+    }
+
+    fn close_window(&mut self) {
+        let (let_through, held_off) =
+            (std::mem::take(&mut self.let_through), std::mem::take(&mut self.held_off));
+        let held = &mut self.held;
         held.requests += let_through + held_off;
         held.held_off += held_off;
         held.windows += u64::from(let_through + held_off > 0);
         held.blocked += u64::from(let_through == 0 && held_off > 0);
         held.clamped += u64::from(held_off > 0);
     }
-    held.clamps = member.effects.iter().filter(|effect| effect.rule == Rule::Velocity).count() as u64;
-    Ok(held)
+
+    fn finish(mut self) -> Held {
+        let clamps = self.member.effects.iter().filter(|effect| effect.rule == Rule::Velocity);
+        self.held.clamps = clamps.count() as u64;
+        self.held
+    }
+}
+
+/// One client's windows, drawn once, under each policy.
+fn run(policies: &[(String, Catalog); 2], client: &OneClient) -> Result<Vec<Held>, Failed> {
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    let trials = policies.iter().map(|(_, catalog)| Trial::new(catalog, client));
+    let mut trials = trials.collect::<Result<Vec<_>, _>>()?;
+    let offers = [offer()?];
+    for row in &client.rows {
+        for (at, n) in windows::arrivals(row, PARTS, &mut rng)? {
+            let at = instant(((row.t_s as f64 + at) * 1e6) as u64);
+            let ask = ask(client.lengths.draw_many(row, n, &mut rng))?;
+            trials.iter_mut().try_for_each(|trial| trial.ask(&ask, n, &offers, at))?;
+        }
+        trials.iter_mut().for_each(Trial::close_window);
+    }
+    Ok(trials.into_iter().map(Trial::finish).collect())
 }
 
 fn is_demoted(decision: &Decision) -> bool {
@@ -267,6 +291,6 @@ fn offer() -> Result<Offer, Failed> {
         in_flight: 0,
         revocable: false,
         too_large: false,
-        at: None::<Instant>,
+        at: None,
     })
 }
