@@ -115,7 +115,6 @@ fn main() {
     measure("the timer alone", &accounts, |_| (), |()| ());
     // What the machine's memory alone costs: no decision on these accounts can be faster.
     measure("one read of one of 10^6 accounts", &accounts, |a| a.seq, |_| ());
-    let in_cache = accounts.get(..200).unwrap_or(&accounts);
     // What a pool that has room adds: an offer to compare and a visit to explain.
     let offer = [Offer {
         pool: name("model"),
@@ -129,43 +128,28 @@ fn main() {
         at: None,
     }];
     // 200 tokens fit the allowance; 2,000 take the rest of it and slide into the grant.
-    let rows: [(&str, u64, &[Offer]); 3] = [
-        ("one allowance", 200, &[]),
-        ("allowance and grant", 2_000, &[]),
-        ("one allowance, in a pool", 200, &offer),
-    ];
-    for (what, tokens, offers) in rows {
+    let decide = |what, accounts: &[Account], catalog: &Catalog, tokens, offers: &[Offer]| {
         let ask = ask(tokens);
-        for (of, accounts) in [("10^6 accounts", &*accounts), ("200 accounts", in_cache)] {
+        let in_cache = accounts.get(..200).unwrap_or(accounts);
+        for (of, accounts) in [("10^6 accounts", accounts), ("200 accounts", in_cache)] {
             measure(
                 &format!("decide, {what}, {of}"),
                 accounts,
                 |account| {
-                    operation::decide(
-                        Context { account, catalog: &catalog, now, offers, penalty: 0 },
-                        black_box(&ask),
-                    )
+                    let ctx = Context { offers, ..Context::new(account, catalog, now) };
+                    operation::decide(ctx, black_box(&ask))
                 },
                 |decision| assert!(decision.is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed"),
             );
         }
-    }
+    };
+    decide("one allowance", &accounts, &catalog, 200, &[]);
+    decide("allowance and grant", &accounts, &catalog, 2_000, &[]);
+    decide("one allowance, in a pool", &accounts, &catalog, 200, &offer);
     drop(accounts);
     let catalog =
         Catalog::parse(&format!("{CATALOG}{RULES}"), Format::Toml).unwrap_or_else(|e| panic!("{e}"));
     let accounts: Vec<Account> = (0..ACCOUNTS).map(|n| account(&catalog, n, now)).collect();
-    let in_cache = accounts.get(..200).unwrap_or(&accounts);
-    let ask = ask(200);
-    for (of, accounts) in [("10^6 accounts", &*accounts), ("200 accounts", in_cache)] {
-        measure(
-            &format!("decide, one allowance, abuse rules, {of}"),
-            accounts,
-            |account| {
-                let ctx = Context::new(account, &catalog, now);
-                operation::decide(ctx, black_box(&ask))
-            },
-            |decision| assert!(decision.is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed"),
-        );
-    }
+    decide("one allowance, abuse rules", &accounts, &catalog, 200, &[]);
     println!("bar: decide over 10^6 accounts p50 300 ns");
 }
