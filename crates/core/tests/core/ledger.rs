@@ -3,7 +3,7 @@
 use headworks_core::account::Account;
 use headworks_core::ledger::{Category, FORMAT, Record, RecordError};
 
-use crate::common::{World, ask, name};
+use crate::common::{World, ask, credits, name};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -80,6 +80,28 @@ fn chain_names_the_altered_record() {
     }
     let other = Account::empty(name("other"));
     assert_ne!(other.chain, Account::empty(name("acme")).chain, "a log cannot pass for another account's");
+}
+
+/// No book but the operator's goes below zero: a record that would take it there does not follow from the state.
+#[test]
+fn books_do_not_go_below_zero() {
+    use headworks_core::ledger::{Book, Movement};
+    let w = world();
+    let spent = w.account.books.spent;
+    let moved = |from, to, amount| {
+        let mut record = w.log.get(1).expect("the grant").clone();
+        (record.seq, record.recorded_at, record.opens) = (w.account.seq + 1, w.ctx().now, None);
+        record.movements = [Movement { from, to, amount }].into_iter().collect();
+        w.account.clone().apply(&record, [0; 32]).is_ok()
+    };
+    assert!(moved(Book::Spent, Book::Operator, spent), "all that was spent can go back");
+    let more = spent.checked_add(credits("0.000000001")).expect("in range");
+    assert!(!moved(Book::Spent, Book::Operator, more));
+    assert!(!moved(Book::Breakage, Book::Operator, credits("1")));
+    // What enters these is paid back, and nothing is owed.
+    for book in [Book::Goodwill, Book::Debt, Book::Overdraft] {
+        assert!(!moved(Book::Operator, book, credits("1")), "{book:?}");
+    }
 }
 
 /// The records of format 1, as first written. They must stay readable and re-encode to the same bytes for ever.
