@@ -3,14 +3,11 @@
 
 use std::str;
 
-use headworks_core::account::{Account, Settings};
-use headworks_core::amount::Credits;
-use headworks_core::catalog::{Catalog, Format};
-use headworks_core::ledger::Category;
-use headworks_core::name::Name;
-use headworks_core::operation::{self, Authorize, Context, Decided, Draft, NewGrant, Request};
-use headworks_core::time::Instant;
 use libfuzzer_sys::fuzz_target;
+use headworks_core::account::Account;
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::operation::{Authorize, Context, Decided, Draft, NewGrant, Request, self};
+use headworks_core::record::{Category, Credits, Instant, Name, Settings};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = str::from_utf8(data) else { return };

@@ -1,10 +1,9 @@
 //! Whatever decodes as a record encodes to what decodes as the same, and folding it is refused or works.
 #![no_main]
 
-use headworks_core::account::Account;
-use headworks_core::ledger::Record;
-use headworks_core::name::Name;
 use libfuzzer_sys::fuzz_target;
+use headworks_core::account::Account;
+use headworks_core::record::{Name, Record};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(record) = Record::from_bytes(data) else { return };

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
-use headworks_core::account::Settings;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::name::{Label, Name};
 use headworks_core::operation::{Authorize, Request};
+use headworks_core::record::{Label, Name, Settings};
 use headworks_engine::{Answer, Caller, Clock, Engine, EngineError, Idempotency, Limits, check_code};
 use headworks_server::{App, Peer, Signer, app};
 use headworks_store::{Embedded, Options};

@@ -8,8 +8,7 @@ use std::path::Path;
 
 use headworks_core::account::Account;
 use headworks_core::audit::Auditor;
-use headworks_core::ledger::Record;
-use headworks_core::name::Name;
+use headworks_core::record::{Name, Record};
 use headworks_store::{Batch, Store as _};
 use serde::{Deserialize, Serialize};
 

@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as StdInstant};
 
-use headworks_core::account::Settings;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::ledger::{Category, HoldId};
-use headworks_core::name::{Label, Name, Path as AccountPath};
 use headworks_core::operation::{Authorize, NewGrant, Request};
+use headworks_core::record::{Category, HoldId, Label, Name, Path as AccountPath, Settings};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, Idempotency, Limits};
 use headworks_server::{ServeOptions, Serving, serve};
 use headworks_store::reconcile::{Progress, reconcile};

@@ -5,7 +5,7 @@ use std::path::Path as File;
 use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::name::{Label, Name, Segment};
+use headworks_core::record::{Label, Name, Segment};
 use headworks_engine::{Clock, Limits};
 use headworks_wire as wire;
 use hyper::Method;

@@ -4,9 +4,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
-use headworks_core::capacity::{COST_MAX, ClassTerms, Dimension, Formula, PoolTerms, Seat, Standing};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::capacity::Seat;
+use headworks_core::catalog::{COST_MAX, ClassTerms, Formula, PoolDimension, PoolTerms};
+use headworks_core::record::{AccountTerms, Instant, Name};
 use headworks_engine::capacity::pool::{Cost, Leaf, Pool};
 use serde_json::json;
 
@@ -27,8 +27,8 @@ fn terms() -> Result<PoolTerms, Failed> {
     let formula = Formula(vec![(name("requests")?, 1)]);
     let class = |priority| ClassTerms { priority, ..ClassTerms::default() };
     Ok(PoolTerms {
-        rate: Dimension { limit: Some(1_000_000), formula: formula.clone() },
-        in_flight: Dimension { limit: Some(COST_MAX), formula },
+        rate: PoolDimension { limit: Some(1_000_000), formula: formula.clone() },
+        in_flight: PoolDimension { limit: Some(COST_MAX), formula },
         learn: None,
         fallback: Vec::new(),
         points_s_max: None,
@@ -44,8 +44,8 @@ pub(crate) fn run(as_json: bool) -> Outcome {
         let account = name(&format!("account-{i}"))?;
         let class = u16::try_from(i % 3)?;
         let cluster = (i % 10 == 0).then(|| name(&format!("cluster-{}", i / 100))).transpose()?;
-        let standing = Standing { weight: 1 + i % 4, ..Standing::default() };
-        leaves.push(Arc::new(Leaf::new(Seat::new(class, cluster.as_ref(), &account, None), standing)));
+        let terms = AccountTerms { weight: 1 + i % 4, ..AccountTerms::default() };
+        leaves.push(Arc::new(Leaf::new(Seat::new(class, cluster.as_ref(), &account, None), terms)));
     }
     let mut ticks = Vec::new();
     for tick in 0..TICKS {

@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use headworks_core::ledger::{CREDITS, Charge, Event, Record};
-use headworks_core::name::Name;
+use headworks_core::audit::statement::{Entry, Statement};
 use headworks_core::operation::charge_of;
-use headworks_core::statement::{Entry, Statement};
-use headworks_core::time::Instant;
+use headworks_core::record::{CREDITS, Charge, Event, Instant, Name, Record};
 use headworks_store::Store;
 use serde_json::{Map, Value, json};
 
@@ -269,9 +267,9 @@ fn usage(account: &Name, record: &Record, charge: &Charge) -> Vec<Row> {
 /// One row for each meter of a charge.
 fn lines(account: &Name, record: &Record, charge: &Charge) -> Vec<Row> {
     let price =
-        |nano: u64| headworks_core::amount::Credits::from_nano(i64::try_from(nano).unwrap_or(i64::MAX));
+        |nano: u64| headworks_core::record::Credits::from_nano(i64::try_from(nano).unwrap_or(i64::MAX));
     let card = charge.usage.card.as_ref();
-    let line = |l: &headworks_core::ledger::Line| {
+    let line = |l: &headworks_core::record::Line| {
         let mut row = common(account, record);
         row.extend([
             ("feature", json!(charge.usage.feature)),
@@ -289,7 +287,7 @@ fn lines(account: &Name, record: &Record, charge: &Charge) -> Vec<Row> {
 
 /// One row for each source that paid.
 fn draws(account: &Name, record: &Record, charge: &Charge) -> Vec<Row> {
-    use headworks_core::decision::{Draw, Source};
+    use headworks_core::record::{Draw, Source};
     let draw = |d: &Draw| {
         let (source, grant, category) = match d.source {
             Source::Allowance => ("allowance", None, None),

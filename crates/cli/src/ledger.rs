@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::ledger::{Dimension, Erasure};
-use headworks_core::name::{Label, Name};
-use headworks_core::time::Instant;
+use headworks_core::record::{Dimension, Erasure, Instant, Label, Name};
 use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
 use headworks_store::replay::{replay as replay_store, what_if};
@@ -268,8 +266,9 @@ pub(crate) fn show_what_if(w: &wire::WhatIf) -> String {
     };
     let mut rows = vec![title.map(str::to_owned).to_vec()];
     for r in &w.by_feature {
-        let name =
-            |n: &Option<headworks_core::name::Name>| n.as_ref().map(ToString::to_string).unwrap_or_default();
+        let name = |n: &Option<headworks_core::record::Name>| {
+            n.as_ref().map(ToString::to_string).unwrap_or_default()
+        };
         rows.push(row(format!("{} / {}", name(&r.plan), name(&r.feature)), r));
     }
     rows.push(row("all".into(), &w.total));

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as StdInstant;
 
-use headworks_core::account::{AlertMarks, Settings, TopUpTerms};
+use headworks_core::audit::statement::{Cause, Statement};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::ledger::{Category, Overage, Recurrence, Rollover, WHOLE};
-use headworks_core::name::{Label, Name, Path};
 use headworks_core::operation::{Authorize, NewGrant, Refusal, Request};
-use headworks_core::statement::{Cause, Statement};
-use headworks_core::time::{Every, Instant, Span};
+use headworks_core::record::{
+    AlertMarks, Category, Every, Instant, Label, Name, Overage, Path, Recurrence, Rollover, Settings, Span,
+    TopUpTerms, WHOLE,
+};
 use headworks_engine::{Caller, Clock, Engine, EngineError, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::what_if;
@@ -56,7 +56,7 @@ waterfall = [
 ]
 "#;
 
-fn credits(text: &str) -> Result<headworks_core::amount::Credits, Failed> {
+fn credits(text: &str) -> Result<headworks_core::record::Credits, Failed> {
     Ok(text.parse().map_err(|e| format!("{text}: {e}"))?)
 }
 
@@ -211,7 +211,7 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
         let mut account = headworks_core::account::Account::empty(name.clone());
         for stored in store.read(name, 1, usize::MAX)? {
             let record =
-                headworks_core::ledger::Record::from_bytes(&stored.bytes).map_err(|e| e.to_string())?;
+                headworks_core::record::Record::from_bytes(&stored.bytes).map_err(|e| e.to_string())?;
             account.apply(&record, stored.hash).map_err(|e| e.to_string())?;
             statement.take(&record, stored.hash);
         }

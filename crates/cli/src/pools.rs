@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::catalog::source::ClassSource;
-use headworks_core::name::Name;
+use headworks_core::record::{ClassFigures, Name};
 use headworks_wire as wire;
 use hyper::Method;
 use serde_json::Value;
@@ -22,7 +21,7 @@ pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: boo
             client.get(&format!("/v1/pools/{pool}/seats?max={max}{of}")).await?
         }
         PoolsCommand::Change { pool, rate, in_flight, weights, priorities, floors, reason, key } => {
-            let mut classes: BTreeMap<Name, ClassSource> = BTreeMap::new();
+            let mut classes: BTreeMap<Name, ClassFigures> = BTreeMap::new();
             for (class, weight) in weights {
                 classes.entry(class).or_default().weight =
                     Some(u32::try_from(weight).map_err(|_| "a weight is at most 4294967295")?);

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_core::catalog::{Catalog, Format, WAIT_MAX};
-use headworks_core::name::Label;
-use headworks_core::time::Span;
+use headworks_core::record::{Label, Span};
 use headworks_engine::{Clock, Engine, Idempotency, Limits};
 use headworks_server::{ServeError, ServeOptions};
 use headworks_store::{Embedded, Options};

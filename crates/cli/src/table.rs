@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use headworks_core::time::Instant;
+use headworks_core::record::Instant;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;

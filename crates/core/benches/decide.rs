@@ -5,13 +5,11 @@
 use std::hint::black_box;
 use std::time::Instant as StdInstant;
 
-use headworks_core::account::{Account, Settings};
+use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::ledger::Category;
-use headworks_core::name::{Name, Path};
 use headworks_core::operation::{self, Authorize, Context, Decided, Draft, NewGrant, Request};
-use headworks_core::time::Instant;
+use headworks_core::record::{Category, Instant, Name, Path, Settings};
 use smallvec::SmallVec;
 
 const CATALOG: &str = r#"

@@ -13,22 +13,13 @@ extern crate std;
 
 pub mod abuse;
 pub mod account;
-pub mod amount;
 pub mod audit;
 pub mod capacity;
 pub mod catalog;
-mod codec;
-pub mod decision;
-pub mod ledger;
-pub mod name;
 pub mod operation;
-pub mod reason;
-pub mod replay;
+pub mod record;
 #[cfg(feature = "schema")]
 pub mod schema;
-pub mod statement;
-pub mod time;
 pub mod view;
 mod waterfall;
-pub mod what_if;
 pub mod window;

@@ -4,10 +4,8 @@ extern crate std;
 
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
-use crate::amount::Credits;
 use crate::catalog::source::Decimal;
-use crate::name::{Label, NAME_LEN_MAX, Name, Path, Segment};
-use crate::time::{Instant, Span};
+use crate::record::{Credits, Instant, Label, NAME_LEN_MAX, Name, Path, Segment, Span};
 
 /// A text with a description, an example and bounds.
 #[must_use]

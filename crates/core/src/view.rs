@@ -6,11 +6,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::catalog::{Count, Layer, Program, Window};
-use crate::ledger::{CREDITS, REQUESTS, Unit};
-use crate::name::{Level, Name};
 use crate::operation::{Context, Refusal};
-use crate::time::Instant;
-use crate::window::{Terms, Used};
+use crate::record::{CREDITS, Instant, Level, Name, REQUESTS, Terms, Unit};
+use crate::window::Used;
 
 /// A window with its limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,8 +143,12 @@ fn view(
     let room = terms.room(used, ctx.now);
     let is_open = !matches!(window, Window::FirstUse(..)) || room.used > 0;
     let resets_at = match terms {
-        Terms::Span(_, _, end) if is_open => Some(end),
-        Terms::Span(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_) | Terms::Habit(..) => None,
+        Terms::Period { end, .. } if is_open => Some(end),
+        Terms::Period { .. }
+        | Terms::Rate { .. }
+        | Terms::Sliding { .. }
+        | Terms::Slots { .. }
+        | Terms::Habit { .. } => None,
     };
     WindowView {
         name: name.clone(),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format, Problems};
-use headworks_core::ledger::{ApiKey, Event, Operation, PoolChange, Record, SYSTEM, Server, Webhook};
-use headworks_core::name::{Label, Name};
 use headworks_core::operation;
+use headworks_core::record::{
+    ApiKey, Event, Label, Name, Operation, PoolChange, Record, SYSTEM, Server, Webhook,
+};
 use headworks_store::{Batch, Store};
 
 use crate::answer::{Answer, Effect, EngineError, Idempotency};

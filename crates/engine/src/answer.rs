@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use headworks_core::decision::Decision;
-use headworks_core::ledger::{Denial, Event, HoldId, Operation, Record, Seq, Use};
-use headworks_core::name::{Label, Name};
 use headworks_core::operation::Refusal;
-use headworks_core::time::Instant;
+use headworks_core::record::{
+    Decision, Denial, Event, HoldId, Instant, Label, Name, Operation, Record, Seq, Use,
+};
 use headworks_store::StoreError;
 
 /// The caller's idempotency key with the digest of the canonical request.

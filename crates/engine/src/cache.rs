@@ -8,9 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headworks_core::account::{Account, DENIALS_KEPT};
-use headworks_core::ledger::{Denial, Denials, IndexKey, Key};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{Denial, Denials, IndexKey, Instant, Key, Name};
 
 use crate::callers::Callers;
 use crate::capacity::Seats;

@@ -6,14 +6,14 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use headworks_core::abuse::OTHER;
 use headworks_core::abuse::penalty::{Misdeed, Score, WHOLE_ACCOUNT};
 use headworks_core::abuse::sketch::Distinct;
-use headworks_core::abuse::{Mode, OTHER, Rule};
-use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{Conduct, Denial, Effect, Event, Operation, is_internal};
-use headworks_core::name::{Label, Level, Name, Path};
+use headworks_core::catalog::{Catalog, Mode};
 use headworks_core::operation::{self, Context, Draft, Refusal};
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{
+    Conduct, Denial, Effect, Event, Instant, Label, Level, Name, Operation, Path, Rule, Span, is_internal,
+};
 
 use crate::answer::{Answer, EngineError, Idempotency};
 use crate::engine::{Engine, Look, Step};
@@ -168,9 +168,9 @@ pub(crate) fn due(callers: &mut Option<Box<Callers>>, ctx: Context<'_>) -> Optio
 #[derive(Clone, Debug)]
 pub struct ConductView {
     /// How far it is trusted.
-    pub tier: headworks_core::abuse::Tier,
+    pub tier: headworks_core::record::Tier,
     /// What its tier may do.
-    pub terms: headworks_core::abuse::TierTerms,
+    pub terms: headworks_core::catalog::TierTerms,
     /// Effects in force, each with what its rule does now.
     pub effects: Vec<(Effect, Mode)>,
     /// Penalty scores by key: thousandths of a point, and the level.

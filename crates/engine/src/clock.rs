@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Instant, Span};
 
 /// Where the engine's `now` comes from.
 #[derive(Debug)]

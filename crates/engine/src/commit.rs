@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use headworks_core::name::Name;
+use headworks_core::record::Name;
 use headworks_store::{Batch, Store};
 use tokio::sync::oneshot;
 

@@ -7,12 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headworks_core::account::Account;
+use headworks_core::audit::replay::decision_of;
 use headworks_core::catalog::{Catalog, WAIT_MAX};
-use headworks_core::ledger::{Denial, IndexKey, Key, Operation, Record, Webhook};
-use headworks_core::name::Name;
 use headworks_core::operation::{Context, Draft, ask_top_up, charge_of, cross, next_end};
-use headworks_core::replay::decision_of;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Denial, IndexKey, Instant, Key, Name, Operation, Record, Span, Webhook};
 use headworks_store::{Batch, Store};
 
 use crate::administration::InForce;
@@ -84,7 +82,7 @@ pub(crate) enum Step {
     /// Nothing changes, and nothing is remembered: the caller waits and asks again.
     Postpone(Box<Denial>),
     /// Nothing is recorded, but volatile windows count.
-    Count(Box<(headworks_core::ledger::Use, headworks_core::decision::Decision)>),
+    Count(Box<(headworks_core::record::Use, headworks_core::record::Decision)>),
     /// The answer depends on a record that is being stored: wait and look again.
     Await(Ticket),
 }
@@ -373,7 +371,7 @@ impl Engine {
     }
 
     fn count_decision(&self, record: &Record) {
-        use headworks_core::ledger::Event;
+        use headworks_core::record::Event;
         if let Event::Authorized(_, decision, _)
         | Event::Extended(_, _, decision, ..)
         | Event::Charged(_, decision) = &record.event

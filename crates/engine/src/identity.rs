@@ -3,11 +3,9 @@
 //! Each identity has a log of its own, and so has the budget: a claim is a record there before the grant is one in the
 //! account's log. A retry finds its own claim by its key. A crash between the two leaves a claim that the retry uses.
 
-use headworks_core::abuse::{Mode, Rule};
-use headworks_core::amount::Credits;
-use headworks_core::ledger::{Category, IndexKey, Operation, is_internal};
-use headworks_core::name::{Label, Name};
+use headworks_core::catalog::Mode;
 use headworks_core::operation::{self, Context, Draft, NewGrant, Refusal};
+use headworks_core::record::{Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal};
 
 use crate::answer::{EngineError, Idempotency};
 use crate::engine::{Engine, Found, Look, Step};

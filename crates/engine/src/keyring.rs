@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use headworks_core::ledger::{ApiKey, Event, Server};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{ApiKey, Event, Instant, Name, Server};
 
 /// The keys in force.
 #[derive(Clone, Debug, Default)]

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use headworks_core::ledger::Event;
-use headworks_core::name::Name;
 use headworks_core::operation::Draft;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Event, Instant, Name, Span};
 use headworks_store::Checkpoint;
 
 use crate::cache::Shard;

@@ -4,14 +4,12 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::account::Settings;
-use headworks_core::amount::Credits;
-use headworks_core::decision::{Decision, Outcome};
-use headworks_core::ledger::{Denial, Event, GrantId, HoldId, IndexKey, Once, Operation, Record, Seq, Use};
-use headworks_core::name::{Label, Level, Name};
+use headworks_core::audit::replay::{History, closed_grants};
 use headworks_core::operation::{self, Authorize, Context, Decided, Extend, NewGrant, Quantities, Request};
-use headworks_core::replay::{History, closed_grants};
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{
+    Credits, Decision, Denial, Event, GrantId, HoldId, IndexKey, Instant, Label, Level, Name, Once,
+    Operation, Outcome, Record, Seq, Settings, Span, Use,
+};
 
 use crate::answer::{Answer, Effect, EngineError, Idempotency};
 use crate::callers::{level, note_request};

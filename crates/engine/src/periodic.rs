@@ -1,10 +1,8 @@
 //! Engine operations on what comes again with the calendar, on charges that were wrong, and on use that came late.
 
-use headworks_core::ledger::{IndexKey, Once, Operation, ResetTerms, Seq};
-use headworks_core::name::{Label, Name, Path};
+use headworks_core::audit::replay::closed_grants;
 use headworks_core::operation::{self, ChangePlan, Correct, NewGrant, Refusal, charge_of};
-use headworks_core::replay::closed_grants;
-use headworks_core::time::Instant;
+use headworks_core::record::{IndexKey, Instant, Label, Name, Once, Operation, Path, ResetTerms, Seq};
 
 use crate::answer::{Answer, EngineError};
 use crate::engine::{Engine, Found, Step};

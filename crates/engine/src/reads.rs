@@ -1,10 +1,9 @@
 //! Reading stored records: logs, statements, denials, accounts.
 
-use headworks_core::amount::Credits;
-use headworks_core::ledger::{Denial, Event, IndexKey, Once, Record, Seq, is_internal};
-use headworks_core::name::Name;
-use headworks_core::statement::Statement;
-use headworks_core::time::Instant;
+use headworks_core::audit::statement::Statement;
+use headworks_core::record::{
+    Credits, Denial, Event, IndexKey, Instant, Name, Once, Record, Seq, is_internal,
+};
 use headworks_store::{Fed, Stored};
 
 use crate::answer::EngineError;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use headworks_core::catalog::Catalog;
-use headworks_core::time::Instant;
+use headworks_core::record::Instant;
 use headworks_store::reconcile::{Progress, Report, reconcile};
 use headworks_store::replay::{WhatIf, what_if};
 

@@ -5,11 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::amount::Credits;
-use headworks_core::ledger::{IndexKey, LateUse, Once, Record, Seq};
-use headworks_core::name::{Label, Name};
 use headworks_core::operation::{Correct, Refusal, charge_of, corrected_price};
-use headworks_core::time::Instant;
+use headworks_core::record::{Credits, IndexKey, Instant, Label, LateUse, Name, Once, Record, Seq};
 
 use crate::answer::{EngineError, Idempotency};
 use crate::engine::{Engine, decode};

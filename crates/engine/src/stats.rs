@@ -2,9 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use headworks_core::abuse::Rule;
-use headworks_core::decision::{Decision, Outcome, Verdict};
-use headworks_core::reason::Reason;
+use headworks_core::record::{Decision, Outcome, Reason, Rule, Verdict};
 
 /// Live counters.
 #[derive(Debug, Default)]

@@ -6,9 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::ledger::{ApiKey, is_internal};
-use headworks_core::name::{Label, Name};
-use headworks_core::time::Instant;
+use headworks_core::record::{ApiKey, Instant, Label, Name, is_internal};
 use headworks_engine::{Engine, EngineError, Idempotency, check_code};
 use headworks_wire::{CreateKeyRequest, Scope};
 

@@ -4,10 +4,8 @@
 //! sent. Never says anything that is not in the ledger.
 //! Sources: CloudEvents 1.0.2, JSON format; Stripe API, `billing/meter_events`.
 
-use headworks_core::decision::Source;
-use headworks_core::ledger::{Alert, Charge, Conduct, Event, Record, Server, Standing};
-use headworks_core::name::Name;
 use headworks_core::operation::charge_of;
+use headworks_core::record::{Alert, Charge, Conduct, Event, Name, Record, Server, Source, Standing};
 use headworks_wire as wire;
 use serde_json::{Value, json};
 use wire::Reference;
@@ -191,7 +189,7 @@ pub fn stripe_calls(account: &Name, record: &Record, corrected: Option<&Record>)
     calls
 }
 
-fn billed(charge: &Charge) -> impl Iterator<Item = &headworks_core::ledger::Line> {
+fn billed(charge: &Charge) -> impl Iterator<Item = &headworks_core::record::Line> {
     let paid = charge.draws.iter().any(|d| d.source.is_paid() || d.source == Source::Debt);
     charge.usage.lines.iter().filter(move |l| paid && l.quantity > 0)
 }

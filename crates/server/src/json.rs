@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::name::Label;
+use headworks_core::record::Label;
 use headworks_engine::Idempotency;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

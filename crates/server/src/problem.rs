@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headworks_core::catalog::Problems;
 use headworks_core::operation::Refusal;
-use headworks_core::time::Span;
+use headworks_core::record::Span;
 use headworks_engine::EngineError;
 use headworks_wire as wire;
 

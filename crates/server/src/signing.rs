@@ -11,8 +11,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
-use headworks_core::ledger::Seq;
-use headworks_core::name::Name;
+use headworks_core::record::{Name, Seq};
 use sha2::{Digest as _, Sha256};
 
 use crate::render::hex;
@@ -165,7 +164,7 @@ pub fn verify_checkpoint(note: &str, public: &str) -> Result<Checkpoint, String>
 mod tests {
     use super::{Signer, verify_checkpoint};
     use ed25519_dalek::SigningKey;
-    use headworks_core::name::Name;
+    use headworks_core::record::Name;
 
     #[test]
     fn an_altered_checkpoint_is_refused() {

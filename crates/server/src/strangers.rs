@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use headworks_core::abuse::penalty::{Misdeed, level_of};
 use headworks_core::abuse::sketch::Counts;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Instant, Span};
 use headworks_engine::network;
 
 /// Counts halve this often, as scores of the penalty box do.

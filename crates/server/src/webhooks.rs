@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use headworks_core::ledger::{Event, Record, Webhook, WebhookFormat};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{Event, Instant, Name, Record, Webhook, WebhookFormat};
 use headworks_engine::Engine;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;

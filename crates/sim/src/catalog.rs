@@ -1,6 +1,6 @@
 //! The policy of a simulation: small limits, so that every wall is met, and versions to change to.
 
-use headworks_core::amount::Credits;
+use headworks_core::record::Credits;
 
 pub(crate) const ACCOUNTS: [&str; 3] = ["alpha", "beta", "gamma"];
 pub(crate) const USERS: [&str; 2] = ["ann", "ben"];

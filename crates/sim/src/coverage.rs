@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use headworks_core::reason::Reason;
+use headworks_core::record::Reason;
 
 /// Counts by kind and name.
 #[derive(Debug, Default)]

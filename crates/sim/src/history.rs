@@ -4,11 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headworks_core::abuse::Rule;
-use headworks_core::decision::Source;
-use headworks_core::ledger::{Book, Charge, Conduct, Event, Operation, Periodic, Record, Seq};
-use headworks_core::name::Name;
 use headworks_core::operation::charge_of;
+use headworks_core::record::{
+    Book, Charge, Conduct, Event, Name, Operation, Periodic, Record, Rule, Seq, Source,
+};
 
 use crate::catalog::{self, DAILY, HOLDS, TRIAL};
 
@@ -222,7 +221,7 @@ fn conduct(log: &[Record]) -> Result<(), String> {
         // Features without a ledger are not looked at, also where a durable window makes a record of their use.
         let asked = asked.filter(|(usage, ..)| usage.feature.as_str() != "fast");
         if let Some((usage, request, may_be_refused)) = asked {
-            let of = |l: &headworks_core::ledger::Line| i64::try_from(l.quantity).unwrap_or(0);
+            let of = |l: &headworks_core::record::Line| i64::try_from(l.quantity).unwrap_or(0);
             let named = usage.lines.iter().filter(|l| l.meter.as_str() != "requests");
             let cost = request + named.map(of).sum::<i64>();
             if cell != now.div_euclid(CELL) {

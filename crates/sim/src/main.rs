@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use headworks_core::time::{Span, TimeError};
+use headworks_core::record::{Span, TimeError};
 
 mod catalog;
 mod coverage;

@@ -4,18 +4,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use headworks_core::abuse::Rule;
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::account::{AlertMarks, Consent, Rank, Settings, TopUpTerms};
-use headworks_core::amount::Credits;
-use headworks_core::ledger::{
-    Category, GrantId, HoldId, Overage, PoolChange, Recurrence, Rollover, Seq, WHOLE,
-};
-use headworks_core::name::{Label, Level, Name, Path};
 use headworks_core::operation::{
     Authorize, ChangePlan, Correct, Extend, Minimum, NewGrant, Quantities, Request,
 };
-use headworks_core::time::{Every, Instant, Span};
+use headworks_core::record::{
+    AlertMarks, Category, Consent, Credits, Every, GrantId, HoldId, Instant, Label, Level, Name, Overage,
+    Path, PoolChange, Rank, Recurrence, Rollover, Rule, Seq, Settings, Span, TopUpTerms, WHOLE,
+};
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
 use crate::catalog::{self, ACCOUNTS, KEYS, USERS};

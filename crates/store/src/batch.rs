@@ -1,8 +1,7 @@
 //! A batch of records on its way into a store: encoded, hashed and indexed once.
 
 use headworks_core::account::Account;
-use headworks_core::ledger::{IndexKey, Record, Seq};
-use headworks_core::name::Name;
+use headworks_core::record::{IndexKey, Name, Record, Seq};
 use smallvec::SmallVec;
 
 /// Records of many accounts, in order.

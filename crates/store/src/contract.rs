@@ -8,9 +8,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use headworks_core::ledger::{IndexKey, Seq};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use crate::batch::Batch;
 

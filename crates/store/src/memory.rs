@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use headworks_core::ledger::{IndexKey, Seq};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use crate::batch::Batch;
 use crate::contract::{Checkpoint, Fed, Store, StoreError, Stored};

@@ -10,11 +10,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use headworks_core::account::{Account, Books};
-use headworks_core::amount::Credits;
 use headworks_core::audit::{Auditor, Finding};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::ledger::{Event, Record, SYSTEM, Seq};
-use headworks_core::name::Name;
+use headworks_core::record::{Credits, Event, Name, Record, SYSTEM, Seq};
 
 use crate::contract::{Store, StoreError};
 

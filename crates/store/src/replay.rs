@@ -7,11 +7,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use headworks_core::account::Account;
+use headworks_core::audit::replay::{History, differs};
+use headworks_core::audit::what_if::{Row, Shadow};
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{GrantId, IndexKey, Once, Record, Seq, is_internal};
-use headworks_core::name::Name;
-use headworks_core::replay::{History, differs};
-use headworks_core::what_if::{Row, Shadow};
+use headworks_core::record::{GrantId, IndexKey, Name, Once, Record, Seq, is_internal};
 
 use crate::contract::{Store, StoreError, Stored};
 use crate::reconcile::{FINDINGS_KEPT, Progress, catalogs, each_account};

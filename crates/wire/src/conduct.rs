@@ -1,9 +1,7 @@
 //! Abuse: what rules make of an account, and what operators do about it.
 
-use headworks_core::abuse::{Mode, Rule, Tier};
-use headworks_core::amount::Credits;
-use headworks_core::name::{Label, Name};
-use headworks_core::time::Instant;
+use headworks_core::catalog::Mode;
+use headworks_core::record::{Credits, Instant, Label, Name, Rule, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

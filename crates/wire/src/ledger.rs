@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::amount::Credits;
-use headworks_core::name::{Label, Name};
-use headworks_core::time::Instant;
+use headworks_core::record::{Credits, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

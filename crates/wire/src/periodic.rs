@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::amount::Credits;
-use headworks_core::ledger::{Overage, Standing};
-use headworks_core::name::{Label, Level, Name, Path};
-use headworks_core::time::{Every, Instant, Span};
+use headworks_core::record::{Credits, Every, Instant, Label, Level, Name, Overage, Path, Span, Standing};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

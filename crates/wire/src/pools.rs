@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::catalog::source::ClassSource;
-use headworks_core::name::{Label, Name};
-use headworks_core::time::Span;
+use headworks_core::record::{ClassFigures, Label, Name, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,7 +38,7 @@ pub struct Pool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PoolClass {
     /// Its terms in force.
-    pub terms: ClassSource,
+    pub terms: ClassFigures,
     /// What its accounts may use of the rate now, all together.
     pub rate_share: u64,
     /// What they may have in flight, in thousandths of a unit of cost.
@@ -125,8 +123,8 @@ pub struct PoolChange {
     pub in_flight: Option<u64>,
     /// By class: the figures that change.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<Name, ClassSource>)]
-    pub classes: BTreeMap<Name, ClassSource>,
+    #[schema(value_type = BTreeMap<Name, ClassFigures>)]
+    pub classes: BTreeMap<Name, ClassFigures>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use headworks_core::ledger::Seq;
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{Instant, Name, Seq};
 
 /// The name of a record, or of what a record opened: a hold, a grant, a decision, a charge.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,12 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use headworks_core::abuse::Tier;
-use headworks_core::account::Consent;
-use headworks_core::amount::Credits;
-use headworks_core::ledger::Category;
-use headworks_core::name::{Label, Name, Path, Segment};
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Category, Consent, Credits, Instant, Label, Name, Path, Segment, Span, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,7 +1,6 @@
 //! Webhooks.
 
-use headworks_core::ledger::WebhookFormat;
-use headworks_core::name::{Label, Name};
+use headworks_core::record::{Label, Name, WebhookFormat};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

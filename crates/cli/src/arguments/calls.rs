@@ -4,12 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use headworks_core::abuse::{Rule, Tier};
-use headworks_core::account::Consent;
-use headworks_core::amount::Credits;
-use headworks_core::ledger::{Category, Overage};
-use headworks_core::name::{Label, Name, Path, Segment};
-use headworks_core::time::{Every, Instant, Span};
+use headworks_core::record::{
+    Category, Consent, Credits, Every, Instant, Label, Name, Overage, Path, Rule, Segment, Span, Tier,
+};
 use headworks_wire::{Reference, SignalKind};
 
 use super::values::*;

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use headworks_core::abuse::Tier;
-use headworks_core::name::{Label, Name, Segment};
-use headworks_core::time::Instant;
+use headworks_core::record::{Instant, Label, Name, Segment, Tier};
 
 use super::values::{TIERS, dimension, instant, label, name, segment, tier};
 

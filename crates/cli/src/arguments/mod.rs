@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use headworks_core::amount::Credits;
-use headworks_core::name::{Label, Name};
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Credits, Instant, Label, Name, Span};
 use headworks_wire::Scope;
 
 mod calls;

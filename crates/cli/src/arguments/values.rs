@@ -1,11 +1,8 @@
 //! Values of arguments: every one checked where it is written, with a message that says what was expected.
 
-use headworks_core::abuse::{Rule, Tier};
-use headworks_core::account::Consent;
-use headworks_core::amount::Credits;
-use headworks_core::ledger::Category;
-use headworks_core::name::{Label, Name, Path, Segment};
-use headworks_core::time::{Every, Instant, Span};
+use headworks_core::record::{
+    Category, Consent, Credits, Every, Instant, Label, Name, Path, Rule, Segment, Span, Tier,
+};
 use headworks_wire::{Reference, Scope, SignalKind};
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, String>

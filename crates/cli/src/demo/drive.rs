@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
-use headworks_core::name::Name;
-use headworks_core::time::Span;
+use headworks_core::record::{Name, Span};
 use headworks_engine::Engine;
 use headworks_wire as wire;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -126,7 +125,7 @@ fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeR
         max_wait: None,
         source: None,
         idempotency_key: Some(
-            headworks_core::name::Label::new(&format!("demo {number}")).map_err(|e| e.to_string())?,
+            headworks_core::record::Label::new(&format!("demo {number}")).map_err(|e| e.to_string())?,
         ),
     })
 }
@@ -144,7 +143,7 @@ impl Run {
                 for draw in &charge.draws {
                     let what = draw.category.map_or(draw.source.clone(), |c| c.as_str().to_owned());
                     let sum = self.sources.entry((draw.layer.to_string(), what)).or_default();
-                    let credits: headworks_core::amount::Credits = draw.amount.parse().unwrap_or_default();
+                    let credits: headworks_core::record::Credits = draw.amount.parse().unwrap_or_default();
                     sum.0 += credits.nano();
                     sum.1 += 1;
                 }

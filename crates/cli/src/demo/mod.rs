@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use headworks_core::time::Span;
+use headworks_core::record::Span;
 use headworks_engine::{Clock, Engine, Limits};
 use headworks_server::{ServeError, ServeOptions, Serving, serve};
 

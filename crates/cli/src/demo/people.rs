@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headworks_core::amount::Credits;
-use headworks_core::ledger::Category;
-use headworks_core::name::{Label, Name, Path};
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Category, Credits, Instant, Label, Name, Path, Span};
 use headworks_wire as wire;
 
 use super::Failed;

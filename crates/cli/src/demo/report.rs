@@ -1,7 +1,7 @@
 //! What the demo shows at the end.
 
 use headworks_core::account::Account;
-use headworks_core::amount::Credits;
+use headworks_core::record::Credits;
 use headworks_engine::Engine;
 use headworks_wire as wire;
 

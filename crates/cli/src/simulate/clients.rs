@@ -13,15 +13,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use headworks_core::abuse::{Rule, Tier, TierTerms};
+use headworks_core::audit::replay::decision_of;
 use headworks_core::capacity::Offer;
-use headworks_core::catalog::{Catalog, Format};
-use headworks_core::decision::{Decision, Place, Verdict};
-use headworks_core::ledger::Category;
-use headworks_core::name::Name;
+use headworks_core::catalog::{Catalog, Format, TierTerms};
 use headworks_core::operation::{Authorize, Decided, Request};
-use headworks_core::replay::decision_of;
-use headworks_core::time::Instant;
+use headworks_core::record::{Category, Decision, Instant, Name, Place, Rule, Tier, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;

@@ -9,10 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::amount::Credits;
 use headworks_core::capacity::fair::{Claim, max_min};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::name::Name;
+use headworks_core::record::{Credits, Name};
 use serde::Serialize;
 
 use super::measure::{Report, report};

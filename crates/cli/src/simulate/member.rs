@@ -2,15 +2,14 @@
 //!
 //! Never reads a clock. What a server remembers of callers is kept for the account as a whole, since traces name no keys.
 
-use headworks_core::abuse::Rule;
 use headworks_core::abuse::penalty::Score;
-use headworks_core::account::{Account, Rank, Settings};
-use headworks_core::amount::Credits;
+use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{Category, Conduct, Effect, Event, Seq};
 use headworks_core::operation::{self, Authorize, Context, Decided, Draft, NewGrant};
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{
+    Category, Conduct, Credits, Effect, Event, Instant, Rank, Rule, Seq, Settings, Span,
+};
 
 use super::trace::Client;
 use crate::bench::Failed;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use headworks_core::name::Name;
+use headworks_core::record::Name;
 
 use super::windows::{self, Cut};
 use crate::bench::Failed;
@@ -175,7 +175,7 @@ impl Columns {
 fn micros(text: &str) -> Option<u64> {
     let instant = format!("{}Z", text.replacen(' ', "T", 1).trim_end_matches('Z'));
     if text.contains('-')
-        && let Ok(at) = instant.parse::<headworks_core::time::Instant>()
+        && let Ok(at) = instant.parse::<headworks_core::record::Instant>()
     {
         return u64::try_from(at.micros()).ok();
     }

@@ -5,15 +5,11 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use headworks_core::amount::Credits;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::capacity::{Offer, Seat, TICK};
 use headworks_core::catalog::{Catalog, Feature};
-use headworks_core::ledger::{Category, HoldId};
-use headworks_core::name::{Name, Path};
 use headworks_core::operation::{self, Authorize, Decided, Quantities, Request};
-use headworks_core::reason::Reason;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Path, Reason, Span};
 use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
 use smallvec::SmallVec;
 
@@ -240,7 +236,7 @@ impl<'a> World<'a> {
         let (class, _) = class.ok_or("a pool without classes")?;
         let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
         let seat = Seat::new(class, cluster, &account.id, None);
-        let leaf = Arc::new(Leaf::new(seat, account.settings.standing()));
+        let leaf = Arc::new(Leaf::new(seat, account.settings.account_terms()));
         self.leaves.insert((client, pool, demoted), Arc::clone(&leaf));
         Ok(leaf)
     }

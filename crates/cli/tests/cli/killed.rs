@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use headworks_core::account::Account;
-use headworks_core::name::Name;
+use headworks_core::record::Name;
 use serde_json::{Value, json};
 
 use crate::common::{CATALOG, Connection, Server, headworks, make_key};

@@ -3,7 +3,8 @@
 //! P1 the score halves every ten minutes and never leaves otherwise (`the_score_decays`).
 //! Units: thousandths of a point.
 
-use crate::time::{Instant, Span};
+use crate::record::{Instant, Span};
+use crate::window::halved;
 
 const HALF_LIFE: Span = Span::from_secs(600);
 const MILLI: u64 = 1_000;
@@ -101,13 +102,4 @@ impl Score {
 pub fn level_of(milli: u64) -> u8 {
     let ratio = 1 + milli / (16 * MILLI);
     u8::try_from(ratio.ilog2()).unwrap_or(u8::MAX)
-}
-
-/// An amount that halves with time: exact at whole half-lives, on straight lines between them.
-#[must_use]
-pub fn halved(amount: u64, passed: Span, half_life: Span) -> u64 {
-    let halves = passed.micros() / half_life.micros().max(1);
-    let whole = amount.checked_shr(u32::try_from(halves).unwrap_or(u32::MAX)).unwrap_or(0);
-    whole
-        - crate::capacity::scaled(whole, passed.micros() % half_life.micros().max(1), 2 * half_life.micros())
 }

@@ -6,13 +6,9 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::Account;
-use crate::abuse::Rule;
-use crate::decision::{Place, Visit};
-use crate::ledger::{Conduct, Effect, GrantTerms, Record};
-use crate::name::{Level, Name};
-use crate::operation::trial_day;
-use crate::time::Instant;
-use crate::window::Terms;
+use crate::record::{
+    Calendar, Conduct, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Terms, Visit,
+};
 
 /// Most effects in force on one account; past it the one that ends first gives way.
 pub const EFFECTS_MAX: usize = 64;
@@ -105,7 +101,7 @@ impl Account {
             Conduct::Disputed(_) => self.paid_since = self.paid_since.map(|_| record.recorded_at),
             Conduct::FreeGrant(_, amount) => {
                 let (start, end) = trial_day(record.recorded_at);
-                let terms = Terms::Span(i64::MAX, start, end);
+                let terms = Terms::Period { limit: i64::MAX, start, end };
                 self.take(
                     &Rule::Identity.name(),
                     Level::Account,
@@ -147,4 +143,10 @@ impl Account {
         let at = effects.partition_point(|e| (e.rule, &e.key) < (effect.rule, &effect.key));
         effects.insert(at, effect.clone());
     }
+}
+
+/// The day of UTC that an instant is in.
+pub(crate) fn trial_day(now: Instant) -> (Instant, Instant) {
+    let day = Calendar::new(Every::Day, "UTC", false);
+    day.map_or((now, now), |calendar| calendar.period(now, now))
 }

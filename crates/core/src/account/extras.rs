@@ -6,10 +6,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::{Account, Books, Watched};
-use crate::amount::Credits;
-use crate::ledger::{GrantId, GrantTerms, ResetTerms, Seq, Standing};
-use crate::name::Name;
-use crate::time::Instant;
+use crate::record::{Credits, GrantId, GrantTerms, Instant, Name, ResetTerms, Seq, Standing};
 
 /// Most recurring grants of one account.
 pub const SCHEDULES_MAX: usize = 100;

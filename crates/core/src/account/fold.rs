@@ -8,15 +8,12 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use super::{Account, Books, Counted, FoldError, Grant, Hold, Window};
-use crate::amount::Credits;
-use crate::decision::{Basis, Draw, Place, Source, Verdict, Visit};
-use crate::ledger::{
-    Book, Correction, Event, GrantId, GrantTerms, HoldId, HoldTerms, Movement, Record, RecordError, Seq, Use,
+use super::{Account, Books, FoldError, Grant, Hold, Window};
+use crate::record::{
+    Basis, Book, Correction, Counted, Credits, Draw, Event, GrantId, GrantTerms, HoldId, HoldTerms, Instant,
+    Level, Movement, Name, Path, Place, Record, RecordError, Seq, Source, Terms, Use, Verdict, Visit,
 };
-use crate::name::{Level, Name, Path};
-use crate::time::Instant;
-use crate::window::{Terms, Used};
+use crate::window::Used;
 
 impl Account {
     /// Folds a record, verifying the chain against its bytes; returns the hash after it.
@@ -63,7 +60,7 @@ impl Account {
     }
 
     /// Counts the use of a feature that is not recorded.
-    pub fn count_volatile(&mut self, usage: &Use, decision: &crate::decision::Decision, now: Instant) {
+    pub fn count_volatile(&mut self, usage: &Use, decision: &crate::record::Decision, now: Instant) {
         if decision.outcome.is_granted() {
             self.take_visits(&usage.path, &decision.visits, now);
         }
@@ -301,9 +298,8 @@ impl Account {
         match self.find_window(name, level, member) {
             Ok(i) => {
                 if let Some(window) = self.windows.get_mut(i) {
-                    let mut used = Some(core::mem::replace(&mut window.used, Used::Slots(0)));
-                    terms.take(&mut used, cost, now);
-                    window.used = used.unwrap_or(Used::Slots(0));
+                    let before = core::mem::replace(&mut window.used, Used::Slots(0));
+                    window.used = terms.take(Some(before), cost, now);
                 }
             }
             Err(_) => {
@@ -313,9 +309,8 @@ impl Account {
                     let as_of = |used: &Used| if used.is_volatile() { now } else { recorded_at };
                     self.windows.retain(|w| !w.used.is_over(as_of(&w.used)));
                 }
-                let mut used = None;
-                terms.take(&mut used, cost, now);
-                if let (Some(used), Err(i)) = (used, self.find_window(name, level, member)) {
+                let used = terms.take(None, cost, now);
+                if let Err(i) = self.find_window(name, level, member) {
                     self.windows.insert(
                         i,
                         Window { name: name.clone(), level, member: member.cloned().map(Box::new), used },
@@ -435,6 +430,6 @@ impl Account {
     }
 }
 
-fn excess_visits(charge: &crate::ledger::Charge) -> &[Visit] {
+fn excess_visits(charge: &crate::record::Charge) -> &[Visit] {
     charge.excess.as_ref().map_or(&[], |e| &e.visits)
 }

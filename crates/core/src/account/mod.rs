@@ -13,12 +13,11 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
-use crate::amount::Credits;
-use crate::codec::list;
-use crate::decision::{Basis, Draws, Source};
-use crate::ledger::{GrantId, GrantTerms, HoldId, HoldTerms, RecordError, Seq, Use, genesis};
-use crate::name::{Level, Name};
-use crate::time::Instant;
+use crate::record::codec::list;
+use crate::record::{
+    Counted, Credits, Draws, GrantId, GrantTerms, HoldId, HoldTerms, Instant, Level, Name, RecordError, Seq,
+    Settings, Source, Use, genesis,
+};
 use crate::window::Used;
 
 mod conduct;
@@ -26,11 +25,10 @@ mod extras;
 mod fold;
 mod notice;
 mod periodic;
-mod settings;
 
+pub(crate) use conduct::trial_day;
 pub use conduct::{EFFECTS_MAX, ENDS, Hygiene, Watched};
 pub use extras::{Asked, BankedReset, Extras, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX, Schedule, TopUps};
-pub use settings::{AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
 
 /// Most open holds of one account.
 pub const HOLDS_MAX: usize = 10_000;
@@ -73,7 +71,7 @@ impl Grant {
     }
 
     /// The total burn order inside a layer; [`Instant::NEVER`] sorts grants without expiry last.
-    fn burn_key(&self) -> (u16, Instant, crate::ledger::Category, Instant, GrantId) {
+    fn burn_key(&self) -> (u16, Instant, crate::record::Category, Instant, GrantId) {
         let t = &self.terms;
         (t.priority, t.expires_at, t.category, t.effective_from, self.id)
     }
@@ -106,26 +104,6 @@ pub struct Hold {
     /// Progress last reported.
     #[n(7)]
     pub progress: Option<Use>,
-}
-
-/// Use that a hold counted in a window.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Counted {
-    /// The window.
-    #[n(0)]
-    pub name: Name,
-    /// The level it counts at.
-    #[n(1)]
-    pub level: Level,
-    /// When.
-    #[n(2)]
-    pub at: Instant,
-    /// How much.
-    #[n(3)]
-    pub cost: i64,
-    /// How it is recomputed.
-    #[n(4)]
-    pub basis: Basis,
 }
 
 impl Hold {
@@ -396,7 +374,7 @@ impl Account {
         let mut out = Vec::with_capacity(256);
         let mut encoder = minicbor::Encoder::new(&mut out);
         // Writing to memory cannot fail.
-        let _ = encoder.u16(crate::ledger::FORMAT).and_then(|e| e.encode(&durable));
+        let _ = encoder.u16(crate::record::FORMAT).and_then(|e| e.encode(&durable));
         out
     }
 
@@ -408,7 +386,7 @@ impl Account {
         let malformed = |e: minicbor::decode::Error| RecordError::Malformed(e.to_string());
         let mut decoder = minicbor::Decoder::new(bytes);
         let format = decoder.u16().map_err(malformed)?;
-        if format > crate::ledger::FORMAT {
+        if format > crate::record::FORMAT {
             return Err(RecordError::NewerFormat(format));
         }
         let mut account: Self = decoder.decode().map_err(malformed)?;

@@ -3,9 +3,7 @@
 use alloc::string::String;
 
 use super::{Account, Asked};
-use crate::amount::Credits;
-use crate::ledger::{Alert, Late, Record, Seq};
-use crate::time::{Calendar, Every, Instant};
+use crate::record::{Alert, Calendar, Credits, Every, Instant, Late, Record, Seq};
 
 impl Account {
     pub(super) fn apply_late(&mut self, seq: Seq, late: &Late) -> Result<(), String> {

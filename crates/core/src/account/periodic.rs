@@ -4,9 +4,7 @@ use alloc::string::String;
 
 use super::extras::{BankedReset, Schedule};
 use super::{Account, Grant};
-use crate::ledger::{Cleared, GrantId, GrantTerms, Periodic, PlanChange, Record, Seq};
-use crate::name::Path;
-use crate::time::Instant;
+use crate::record::{Cleared, GrantId, GrantTerms, Instant, Path, Periodic, PlanChange, Record, Seq};
 use crate::window::Used;
 
 impl Account {
@@ -74,7 +72,7 @@ impl Account {
     /// Use counted before a reset is never given back after it: what stays open begins anew.
     fn clear_window(&mut self, i: usize, closes: bool, now: Instant) {
         match self.windows.get_mut(i).map(|w| &mut w.used) {
-            Some(Used::Span(start, _, used)) if !closes => (*start, *used) = (now, 0),
+            Some(Used::Period(period)) if !closes => (period.start, period.used) = (now, 0),
             Some(_) => drop(self.windows.remove(i)),
             None => {}
         }

@@ -5,11 +5,8 @@ use alloc::vec::Vec;
 
 use super::{Dataset, Found};
 use crate::account::{Account, Hold};
-use crate::amount::Credits;
 use crate::catalog::Catalog;
-use crate::decision::{Decision, Draw, Source, Verdict};
-use crate::ledger::{Charge, Event, Record, Unit, Use};
-use crate::time::Instant;
+use crate::record::{Charge, Credits, Decision, Draw, Event, Instant, Record, Source, Unit, Use, Verdict};
 
 /// The priced uses of a record, each with the price that the record states for it.
 fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
@@ -189,7 +186,7 @@ fn check_charge(charge: &Charge, found: &mut Found) {
 
 /// What a decision says that it took from its sources is what its draws say.
 fn check_visits(decision: &Decision, found: &mut Found) {
-    use crate::decision::Place;
+    use crate::record::Place;
     for draw in &decision.draws {
         let visited: i128 = decision
             .visits

@@ -17,14 +17,14 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
 use crate::catalog::Catalog;
-use crate::decision::Draws;
-use crate::ledger::{Event, GrantId, Periodic, Record, Seq, chain};
-use crate::name::Name;
 use crate::operation::charge_of;
-use crate::time::Instant;
+use crate::record::{Draws, Event, GrantId, Instant, Name, Periodic, Record, Seq, chain};
 
 mod charges;
 mod movements;
+pub mod replay;
+pub mod statement;
+pub mod what_if;
 
 use charges::{check_money, check_uses};
 use movements::check_movements;

@@ -7,10 +7,9 @@ use alloc::vec::Vec;
 use super::charges::{credits_of, kept};
 use super::{Dataset, Found, Past};
 use crate::account::{Account, Hold};
-use crate::amount::Credits;
-use crate::decision::{Draw, Source};
-use crate::ledger::{
-    Book, Charge, Cleared, Event, GrantId, GrantTerms, HoldId, Movement, Overage, Periodic, Record,
+use crate::record::{
+    Book, Charge, Cleared, Credits, Draw, Event, GrantId, GrantTerms, HoldId, Movement, Overage, Periodic,
+    Record, Source,
 };
 use crate::window::Used;
 
@@ -167,9 +166,9 @@ fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<M
         }
         Periodic::Redeemed(token, path, cleared) => {
             before.extras().resets.iter().find(|r| r.id == *token)?;
-            let used = |c: &Cleared| match before.window(&c.name, c.level, path.at(c.level)) {
-                Some(Used::Span(_, _, used)) => *used == c.used,
-                Some(_) | None => false,
+            let used = |c: &Cleared| {
+                let window = before.window(&c.name, c.level, path.at(c.level));
+                window.and_then(Used::period).is_some_and(|period| period.used == c.used)
             };
             cleared.iter().all(used).then(Vec::new)?
         }

@@ -11,8 +11,9 @@ use alloc::vec::Vec;
 
 use super::fair::{Claim, max_min, with_floors};
 use super::points::Points;
-use super::{ClassTerms, PoolTerms, Seat, Standing, percent, scaled};
-use crate::time::Span;
+use super::{Seat, percent};
+use crate::catalog::{ClassTerms, PoolTerms};
+use crate::record::{AccountTerms, Span, scaled};
 
 /// Cost in flight is shared out in thousandths.
 pub const MILLI: u64 = 1_000;
@@ -82,7 +83,7 @@ pub type Place = u32;
 struct Member {
     seat: Seat,
     place: Place,
-    standing: Standing,
+    terms: AccountTerms,
     rate: u64,
     in_flight: u64,
 }
@@ -103,8 +104,8 @@ pub struct Allocator {
 
 impl Allocator {
     /// Adds a seat; it has a share from the next tick on.
-    pub fn add(&mut self, seat: Seat, place: Place, standing: Standing) {
-        self.fresh.push(Member { seat, place, standing, rate: 0, in_flight: 0 });
+    pub fn add(&mut self, seat: Seat, place: Place, terms: AccountTerms) {
+        self.fresh.push(Member { seat, place, terms, rate: 0, in_flight: 0 });
     }
 
     /// How many seats there are.
@@ -133,13 +134,13 @@ impl Allocator {
         capacity: Capacity,
         span: Span,
         mut table: Table,
-        mut load: impl FnMut(Place) -> Option<(Load, Standing)>,
+        mut load: impl FnMut(Place) -> Option<(Load, AccountTerms)>,
     ) -> Table {
         let mut is_other = self.take_in_fresh();
         let (mut places, before) = (0, self.members.len());
         self.members.retain_mut(|member| {
-            let Some((load, standing)) = load(member.place) else { return false };
-            member.standing = standing;
+            let Some((load, terms)) = load(member.place) else { return false };
+            member.terms = terms;
             member.note(load, span);
             places = places.max(member.place + 1);
             true
@@ -269,7 +270,7 @@ impl Member {
         let class = terms.class_at(self.seat.class).copied().unwrap_or_default();
         let why = if rate >= self.rate && in_flight_milli >= self.in_flight {
             Why::Demand
-        } else if self.standing.max.is_some_and(|max| rate >= max) {
+        } else if self.terms.max.is_some_and(|max| rate >= max) {
             Why::AccountMax
         } else {
             Why::FairShare
@@ -403,11 +404,11 @@ impl Claims {
         let sum = |parts: &[u64]| parts.iter().fold(0, |a: u64, b| a.saturating_add(*b));
         let is_rate = aspect == Aspect::Rate;
         for keys in &tree.accounts {
-            let standing = members.get(keys.start).map(|m| m.standing).unwrap_or_default();
-            let most = standing.max.filter(|_| is_rate).unwrap_or(u64::MAX);
+            let terms = members.get(keys.start).map(|m| m.terms).unwrap_or_default();
+            let most = terms.max.filter(|_| is_rate).unwrap_or(u64::MAX);
             let demand = demands.get(keys.clone()).map_or(0, sum).min(most);
-            accounts.push(Claim { demand, weight: standing.weight.max(1) });
-            account_floors.push(if is_rate { standing.floor } else { 0 });
+            accounts.push(Claim { demand, weight: terms.weight.max(1) });
+            account_floors.push(if is_rate { terms.floor } else { 0 });
         }
         for range in &tree.clusters {
             let own: &[Claim] = accounts.get(range.clone()).unwrap_or_default();
@@ -487,7 +488,7 @@ fn give(left: u64, classes: &mut [Claimant], most: impl Fn(&Claimant) -> Option<
 /// Unused floors that are not lent: kept free so that their class finds room at once.
 fn reserve(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)]) -> u64 {
     let demands: BTreeMap<u16, u64> = wanted.iter().copied().collect();
-    let kept = |(at, (_, class)): (usize, &(crate::name::Name, ClassTerms))| {
+    let kept = |(at, (_, class)): (usize, &(crate::record::Name, ClassTerms))| {
         let demand = u16::try_from(at).ok().and_then(|at| demands.get(&at)).copied().unwrap_or(0);
         let unused = percent(capacity, class.floor_percent).saturating_sub(demand);
         percent(unused, 100 - class.lend_percent.min(100))

@@ -8,8 +8,8 @@
 
 use alloc::collections::VecDeque;
 
-use super::Learn;
-use crate::time::{Instant, Span};
+use crate::catalog::Learn;
+use crate::record::{Instant, Span};
 
 /// The length of a window: two ticks, so that each holds as many refills as the next.
 pub const WINDOW: Span = Span::from_micros(200_000);

@@ -9,8 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::fair::{Claim, max_min};
-use super::scaled;
-use crate::time::Span;
+use crate::record::{Span, scaled};
 
 /// The points of every identity cluster that has been seen.
 #[derive(Debug, Default)]

@@ -10,8 +10,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{PoolTerms, Seat, percent, scaled};
-use crate::time::{Instant, Span};
+use super::{Seat, percent};
+use crate::catalog::PoolTerms;
+use crate::record::{Instant, Span, scaled};
 
 /// One that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

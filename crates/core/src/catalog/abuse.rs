@@ -1,9 +1,170 @@
-//! Abuse rules of a catalog.
+//! Abuse rules of a catalog: which are on, and what each tier of trust may do.
+//!
+//! Units: cost, the catalog's formula over meters; credits in nano-credits.
+
+use alloc::vec::Vec;
+
+#[cfg(feature = "schema")]
+use alloc::{string::String, vec};
+
+use serde::{Deserialize, Serialize};
 
 use super::compile::{Check, decimal};
-use super::pools::formula;
+use super::pools::{Formula, formula};
 use super::source::{AbuseSource, CatalogSource, TierSource};
-use crate::abuse::{Rule, Rules, Tier, TierTerms};
+use crate::account::Account;
+use crate::record::{Category, Credits, Instant, Rule, Span, Tier};
+
+/// How long an account must have paid without a dispute to be established.
+const ESTABLISHED_AFTER: Span = Span::from_secs(14 * 86_400);
+
+/// Whether a rule acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Not computed.
+    #[default]
+    Off,
+    /// Computed, recorded and explained; nobody is held off.
+    Observe,
+    /// In force.
+    Enforce,
+}
+
+impl Mode {
+    /// The word used in the API and in catalogs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Observe => "observe",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+/// What a tier may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierTerms {
+    /// Most open holds.
+    pub holds: u64,
+    /// The part of the balance that open holds may set aside, in percent.
+    pub held_percent: u8,
+    /// Cost in ten seconds that is never too fast.
+    pub velocity_floor: u64,
+    /// Cost in ten seconds that is never passed.
+    pub velocity_ceiling: Option<u64>,
+    /// Cost in a quarter of an hour that is never too steep.
+    pub ramp_floor: u64,
+    /// Members of one level with counters of their own.
+    pub sub_keys: usize,
+    /// Networks that one key may be used from in an hour.
+    pub networks: u64,
+    /// Open holds of a key that is used from more.
+    pub shared_holds: u64,
+    /// Credits that one key may always spend in an hour.
+    pub key_spend_floor: Credits,
+}
+
+impl TierTerms {
+    /// What a tier may do where the catalog says nothing.
+    #[must_use]
+    pub fn usual(tier: Tier) -> Self {
+        let of = |holds, held_percent, velocity_floor, sub_keys, networks, shared_holds, credits| Self {
+            holds,
+            held_percent,
+            velocity_floor,
+            velocity_ceiling: None,
+            ramp_floor: 15 * velocity_floor,
+            sub_keys,
+            networks,
+            shared_holds,
+            key_spend_floor: Credits::from_nano(i64::from(credits) * 1_000_000_000),
+        };
+        match tier {
+            Tier::Anonymous => of(2, 50, 20_000, 16, 4, 1, 10),
+            Tier::Verified => of(8, 75, 50_000, 64, 8, 2, 50),
+            Tier::Paid => of(64, 100, 200_000, 1_000, 32, 4, 500),
+            Tier::Established => of(256, 100, 1_000_000, 5_000, 128, 8, 5_000),
+            Tier::Contract => of(10_000, 100, 5_000_000, 10_000, 1_024, 64, 50_000),
+        }
+    }
+}
+
+/// The rules of a catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    pub(crate) modes: [Mode; Rule::ALL.len()],
+    /// What requests cost, for velocity, ramp and the cost maximum.
+    pub cost: Formula,
+    /// The tier of accounts that nothing is known of.
+    pub default_tier: Tier,
+    /// Free credits that may be granted in a day, over all accounts.
+    pub trial_budget: Option<Credits>,
+    pub(crate) tiers: [TierTerms; Tier::ALL.len()],
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            modes: [Mode::Off; Rule::ALL.len()],
+            cost: Formula(Vec::new()),
+            default_tier: Tier::Anonymous,
+            trial_budget: None,
+            tiers: Tier::ALL.map(TierTerms::usual),
+        }
+    }
+}
+
+impl Rules {
+    /// Whether a rule acts.
+    #[must_use]
+    pub fn mode(&self, rule: Rule) -> Mode {
+        let at = Rule::ALL.iter().position(|r| *r == rule);
+        at.and_then(|at| self.modes.get(at)).copied().unwrap_or_default()
+    }
+
+    /// Whether a rule is computed.
+    #[must_use]
+    pub fn is_on(&self, rule: Rule) -> bool {
+        self.mode(rule) != Mode::Off
+    }
+
+    /// Whether nothing is computed at all.
+    #[must_use]
+    pub fn are_off(&self) -> bool {
+        self.modes == [Mode::Off; Rule::ALL.len()]
+    }
+
+    /// What a tier may do.
+    #[must_use]
+    pub fn tier(&self, tier: Tier) -> TierTerms {
+        let at = Tier::ALL.iter().position(|t| *t == tier);
+        at.and_then(|at| self.tiers.get(at)).copied().unwrap_or_else(|| TierTerms::usual(tier))
+    }
+
+    /// How far an account is trusted: as the operator set it, else as its ledger shows.
+    #[must_use]
+    pub fn tier_of(&self, account: &Account, now: Instant) -> Tier {
+        if let Some(tier) = account.settings.tier {
+            return tier;
+        }
+        let has_contract = account.grants.iter().any(|g| g.terms.category == Category::Contract);
+        match account.paid_since {
+            _ if has_contract => Tier::Contract,
+            Some(since) if now.since(since) >= ESTABLISHED_AFTER => Tier::Established,
+            Some(_) => Tier::Paid,
+            None => self.default_tier,
+        }
+    }
+
+    /// What an account may do.
+    #[must_use]
+    pub fn terms_of(&self, account: &Account, now: Instant) -> TierTerms {
+        self.tier(self.tier_of(account, now))
+    }
+}
 
 pub(super) fn rules(source: &CatalogSource, check: &mut Check) -> Rules {
     let Some(s) = &source.abuse else { return Rules::default() };
@@ -29,7 +190,7 @@ pub(super) fn rules(source: &CatalogSource, check: &mut Check) -> Rules {
 
 /// A rule that is on has what it compares with.
 fn check_complete(source: &CatalogSource, s: &AbuseSource, check: &mut Check) {
-    let is_on = |rule| s.rules.get(&rule).is_some_and(|mode| *mode != crate::abuse::Mode::Off);
+    let is_on = |rule| s.rules.get(&rule).is_some_and(|mode| *mode != crate::catalog::Mode::Off);
     if is_on(Rule::CostMaximum) && source.plans.values().all(|plan| plan.cost_max.is_none()) {
         check.key("rules", |c| {
             c.key("cost_maximum", |c| {

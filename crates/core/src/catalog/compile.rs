@@ -19,11 +19,9 @@ use super::{
     CardVersion, Catalog, Categories, Count, Feature, Guard, Layer, Plan, Pool, PriceEntry, Program, Window,
     is_requests,
 };
-use crate::amount::{Credits, Price};
-use crate::ledger::{CREDITS, Category, REQUESTS, Unit};
-use crate::name::{Level, Name};
-use crate::time::{Calendar, Every, Span};
-use crate::window::Terms;
+use crate::record::{
+    CREDITS, Calendar, Category, Credits, Every, Level, Name, Price, REQUESTS, Span, Terms, Unit,
+};
 
 const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
 const HOLD_LIFE: Span = Span::from_secs(60);
@@ -428,7 +426,7 @@ fn check_names(p: &PlanSource, check: &mut Check) {
     let guards = p.guards.iter().enumerate().map(|(i, g)| ("guards", i, &g.name));
     let layers = p.waterfall.iter().enumerate().map(|(i, l)| ("waterfall", i, layer_name(l)));
     for (list, i, name) in guards.chain(layers) {
-        if name.as_str().starts_with(crate::abuse::PREFIX) {
+        if name.as_str().starts_with(crate::record::PREFIX) {
             check.key(list, |c| {
                 c.item(i, |c| c.wrong(alloc::format!("`{name}` is kept for abuse rules"), "rename it"));
             });
@@ -630,13 +628,13 @@ fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> Option<Windo
                     "use a shorter period or a smaller limit",
                 );
             }
-            Some(Window::Free(Terms::Rate(*limit, *period, burst)))
+            Some(Window::Free(Terms::Rate { limit: *limit, period: *period, burst }))
         }),
         WindowSource::Sliding { limit, length } => check.key("sliding", |c| {
             check_length(*length, c);
-            Some(Window::Free(Terms::Sliding(*limit, *length)))
+            Some(Window::Free(Terms::Sliding { limit: *limit, length: *length }))
         }),
-        WindowSource::Concurrency { limit } => Some(Window::Free(Terms::Slots(*limit))),
+        WindowSource::Concurrency { limit } => Some(Window::Free(Terms::Slots { limit: *limit })),
         WindowSource::Fixed { limit: text, every, zone, anchor } => check.key("fixed", |c| {
             let limit = limit(text, unit, c);
             calendar(*every, zone.as_ref(), *anchor, c).map(|calendar| Window::Fixed(limit, calendar))

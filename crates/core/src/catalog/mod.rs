@@ -12,14 +12,10 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::abuse::Rules;
-use crate::account::Consent;
-use crate::amount::{Credits, Price};
-use crate::capacity::PoolTerms;
-use crate::ledger::{Category, Dimension, REQUESTS, Unit};
-use crate::name::{Level, Name};
-use crate::time::{Calendar, Instant, Span};
-use crate::window::Terms;
+use crate::record::{
+    Calendar, Category, Consent, Credits, Dimension, Instant, Level, Name, Price, REQUESTS, Span, Terms, Unit,
+};
+use crate::window::Used;
 
 mod abuse;
 mod compile;
@@ -27,11 +23,12 @@ mod pools;
 pub mod source;
 mod text;
 
-pub(crate) use pools::DEFAULT_CLASS;
-pub use pools::{WAIT_MAX, changed};
+pub use abuse::{Mode, Rules, TierTerms};
+pub use pools::{COST_MAX, ClassTerms, Formula, Learn, PoolDimension, PoolTerms, WAIT_MAX, changed};
 pub use text::{Format, Problem, Problems};
 
-use source::{ExpiredDraws, Overshoot};
+use crate::record::Overshoot;
+use source::ExpiredDraws;
 
 /// A compiled catalog.
 #[derive(Debug)]
@@ -212,22 +209,18 @@ impl Categories {
 impl Window {
     /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that the reset that
     /// was told is the reset that happens, whatever a reload changes.
-    pub(crate) fn terms(&self, used: Option<&crate::window::Used>, now: Instant, anchor: Instant) -> Terms {
-        let open = match used {
-            Some(crate::window::Used::Span(start, end, _)) if *start <= now && now < *end => {
-                Some((*start, *end))
-            }
-            _ => None,
-        };
+    pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, anchor: Instant) -> Terms {
+        let open = used.and_then(Used::period).filter(|p| p.start <= now && now < p.end);
+        let open = open.map(|p| (p.start, p.end));
         match self {
             Self::Free(terms) => *terms,
             Self::Fixed(limit, calendar) => {
                 let (start, end) = open.unwrap_or_else(|| calendar.period(now, anchor));
-                Terms::Span(*limit, start, end)
+                Terms::Period { limit: *limit, start, end }
             }
             Self::FirstUse(limit, length) => {
                 let (start, end) = open.unwrap_or((now, now.after(*length)));
-                Terms::Span(*limit, start, end)
+                Terms::Period { limit: *limit, start, end }
             }
         }
     }

@@ -9,12 +9,134 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use super::compile::{Check, one_of};
-use super::source::{CatalogSource, ClassSource, PoolSource};
-use super::{Feature, is_requests};
-use crate::capacity::{ClassTerms, Dimension, Formula, Learn, PoolTerms};
-use crate::ledger::{PoolChange, REQUESTS};
-use crate::name::Name;
-use crate::time::Span;
+use super::source::{CatalogSource, PoolSource};
+use super::{Catalog, Feature, is_requests};
+use crate::record::{ClassFigures, Name, PoolChange, REQUESTS, Settings, Span};
+
+/// Most cost of one request; more is refused, so that sums stay exact.
+pub const COST_MAX: u64 = 1_000_000_000_000;
+
+/// A linear formula over meters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formula(pub Vec<(Name, u32)>);
+
+impl Formula {
+    /// The cost of these quantities, `requests` counting 1 where it is not given; never more than [`COST_MAX`].
+    pub fn cost<'a>(&self, quantities: impl Iterator<Item = (&'a str, u64)> + Clone) -> u64 {
+        let of = |(meter, factor): &(Name, u32)| {
+            let unnamed = if meter.as_str() == REQUESTS { 1 } else { 0 };
+            let quantity = quantities.clone().find(|(m, _)| *m == meter.as_str()).map_or(unnamed, |(_, n)| n);
+            quantity.saturating_mul(u64::from(*factor))
+        };
+        self.0.iter().map(of).fold(0, u64::saturating_add).min(COST_MAX)
+    }
+}
+
+/// One of a pool's two dimensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolDimension {
+    /// What there is: cost a second, or cost in flight. `None`: this dimension does not limit.
+    pub limit: Option<u64>,
+    /// What a request costs in it.
+    pub formula: Formula,
+}
+
+/// A pool as the catalog describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolTerms {
+    /// Cost a second.
+    pub rate: PoolDimension,
+    /// Cost in flight: held, not ended.
+    pub in_flight: PoolDimension,
+    /// How the rate is learned; its `limit` is then the first guess.
+    pub learn: Option<Learn>,
+    /// Pools that take a request for which this one has no room, in order.
+    pub fallback: Vec<Name>,
+    /// Points for guaranteed share left unused: at most this many seconds of it.
+    pub points_s_max: Option<u32>,
+    /// Most cost that may wait: of one account, and in all. In the unit of the rate.
+    pub waiting_max: (u64, u64),
+    /// The classes, by name.
+    pub classes: Vec<(Name, ClassTerms)>,
+}
+
+impl PoolTerms {
+    /// The place of a class in the list.
+    #[must_use]
+    pub fn class(&self, name: &str) -> Option<u16> {
+        self.classes.iter().position(|(n, _)| n.as_str() == name).and_then(|at| u16::try_from(at).ok())
+    }
+
+    /// The class that an account's requests count in, with its place: the account's, else its plan's, else `default`, whichever
+    /// the pool has first; else the first of the pool. One class lower when it is demoted.
+    #[must_use]
+    pub fn class_of(&self, settings: &Settings, catalog: &Catalog, demoted: bool) -> Option<(u16, &Name)> {
+        let own = settings.rank.as_ref().and_then(|r| r.class.as_ref());
+        let plan = catalog.plan(settings.plan.as_str()).and_then(|p| p.class.as_ref());
+        let wanted = own.into_iter().chain(plan).map(Name::as_str).chain([DEFAULT_CLASS]);
+        let own = wanted.into_iter().find_map(|name| self.class(name)).unwrap_or(0);
+        let at = if demoted { self.below(own) } else { own };
+        self.classes.get(usize::from(at)).map(|(name, _)| (at, name))
+    }
+
+    /// The class one lower than another: the next band, or a smaller weight in its own; itself where there is none.
+    #[must_use]
+    pub fn below(&self, at: u16) -> u16 {
+        let rank = |terms: &ClassTerms| (terms.priority, core::cmp::Reverse(terms.weight));
+        let Some(own) = self.class_at(at).map(rank) else { return at };
+        let lower = self.classes.iter().enumerate().filter(|(_, (_, terms))| rank(terms) > own);
+        let next = lower.min_by_key(|(at, (_, terms))| (rank(terms), *at)).map(|(at, _)| at);
+        next.and_then(|at| u16::try_from(at).ok()).unwrap_or(at)
+    }
+
+    /// The terms of a class.
+    #[must_use]
+    pub fn class_at(&self, at: u16) -> Option<&ClassTerms> {
+        self.classes.get(usize::from(at)).map(|(_, terms)| terms)
+    }
+}
+
+/// Bounds of a learned rate, in cost a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learn {
+    /// Never below.
+    pub floor: u64,
+    /// Never above.
+    pub ceiling: u64,
+}
+
+/// A class of requests in a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassTerms {
+    /// Its band: smaller is served first.
+    pub priority: u8,
+    /// Its part among the classes of its band.
+    pub weight: u32,
+    /// What it is sure of when it asks for it, in percent of the capacity.
+    pub floor_percent: u8,
+    /// How much of an unused floor others may use, in percent of the floor.
+    pub lend_percent: u8,
+    /// How much it may take beyond its floor, in percent of the capacity.
+    pub borrow_percent: u8,
+    /// What its band keeps while work is waiting in it, in percent of the capacity.
+    pub starvation_percent: u8,
+    /// How long a request that says nothing waits at most.
+    pub wait_max: Span,
+}
+
+impl Default for ClassTerms {
+    fn default() -> Self {
+        Self {
+            priority: 0,
+            weight: 1,
+            floor_percent: 0,
+            lend_percent: 100,
+            borrow_percent: 100,
+            starvation_percent: 2,
+            wait_max: Span::ZERO,
+        }
+    }
+}
 
 /// The class of requests whose plan and account name none.
 pub(crate) const DEFAULT_CLASS: &str = "default";
@@ -43,7 +165,7 @@ fn pool(source: &CatalogSource, name: &Name, p: &PoolSource, check: &mut Check) 
         );
     }
     for (key, limit) in [("rate", p.rate), ("in_flight", p.in_flight)] {
-        if limit.is_some_and(|l| l == 0 || l > crate::capacity::COST_MAX) {
+        if limit.is_some_and(|l| l == 0 || l > crate::catalog::COST_MAX) {
             check.key(key, |c| c.wrong("a capacity is 1 to 1000000000000", "write for example 400000"));
         }
     }
@@ -70,7 +192,7 @@ fn pool(source: &CatalogSource, name: &Name, p: &PoolSource, check: &mut Check) 
         Learn { floor: l.floor, ceiling: l.ceiling }
     });
     let cost = formula(source, "cost", p.cost.as_ref(), check);
-    let rate = Dimension { limit: p.rate, formula: cost.clone() };
+    let rate = PoolDimension { limit: p.rate, formula: cost.clone() };
     let in_flight = match &p.in_flight_cost {
         None => cost,
         given => formula(source, "in_flight_cost", given.as_ref(), check),
@@ -78,7 +200,7 @@ fn pool(source: &CatalogSource, name: &Name, p: &PoolSource, check: &mut Check) 
     let supply = p.rate.or(p.in_flight).unwrap_or(1);
     PoolTerms {
         rate,
-        in_flight: Dimension { limit: p.in_flight, formula: in_flight },
+        in_flight: PoolDimension { limit: p.in_flight, formula: in_flight },
         learn,
         fallback: p.fallback.clone(),
         points_s_max: p.points_seconds_max,
@@ -139,7 +261,7 @@ fn classes(p: &PoolSource, check: &mut Check) -> Vec<(Name, ClassTerms)> {
     })
 }
 
-fn class(s: &ClassSource, check: &mut Check) -> ClassTerms {
+fn class(s: &ClassFigures, check: &mut Check) -> ClassTerms {
     for (key, what, fix) in wrong_in(s) {
         check.key(key, |c| c.wrong(what, fix));
     }
@@ -147,7 +269,7 @@ fn class(s: &ClassSource, check: &mut Check) -> ClassTerms {
 }
 
 /// What is wrong in the figures of a class: the field, what, and what to write instead.
-fn wrong_in(s: &ClassSource) -> Vec<(&'static str, &'static str, &'static str)> {
+fn wrong_in(s: &ClassFigures) -> Vec<(&'static str, &'static str, &'static str)> {
     let percents = [
         ("floor_percent", s.floor_percent),
         ("lend_percent", s.lend_percent),
@@ -167,7 +289,7 @@ fn wrong_in(s: &ClassSource) -> Vec<(&'static str, &'static str, &'static str)> 
 }
 
 /// Terms with what a source says in their place.
-fn over(terms: ClassTerms, s: &ClassSource) -> ClassTerms {
+fn over(terms: ClassTerms, s: &ClassFigures) -> ClassTerms {
     ClassTerms {
         priority: s.priority.unwrap_or(terms.priority),
         weight: s.weight.unwrap_or(terms.weight),
@@ -186,7 +308,7 @@ fn over(terms: ClassTerms, s: &ClassSource) -> ClassTerms {
 pub fn changed(terms: &PoolTerms, change: &PoolChange) -> Result<PoolTerms, String> {
     let mut terms = terms.clone();
     for (key, limit) in [("rate", change.rate), ("in_flight", change.in_flight)] {
-        if limit.is_some_and(|l| l == 0 || l > crate::capacity::COST_MAX) {
+        if limit.is_some_and(|l| l == 0 || l > crate::catalog::COST_MAX) {
             return Err(alloc::format!("{key}: a capacity is 1 to 1000000000000"));
         }
     }

@@ -9,11 +9,10 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::abuse::{Mode, Rule, Tier};
-use crate::account::Consent;
-use crate::ledger::Category;
-use crate::name::{Level, Name};
-use crate::time::{Every, Instant, Span};
+use crate::catalog::Mode;
+use crate::record::{
+    Category, ClassFigures, Consent, Every, Instant, Level, Name, Overshoot, Rule, Span, Tier,
+};
 
 #[cfg(feature = "schema")]
 use alloc::{format, vec};
@@ -168,26 +167,6 @@ pub struct FeatureSource {
     pub ledger: Option<bool>,
 }
 
-/// What happens to settled use that no source pays.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
-)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[cbor(index_only)]
-pub enum Overshoot {
-    /// Charge it and refund it at once from the operator's goodwill.
-    #[default]
-    #[n(0)]
-    Refund,
-    /// Owe it: a negative balance up to the overdraft, repaid first by the next grant; what is beyond is refunded.
-    #[n(1)]
-    Debt,
-    /// Refuse the settle; the hold stays open.
-    #[n(2)]
-    Reject,
-}
-
 /// The life of holds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -232,8 +211,8 @@ pub struct PoolSource {
     pub waiting_max_per_account: Option<u64>,
     /// Who is served before whom. Default: one class, `default`.
     #[serde(default)]
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, ClassSource>))]
-    pub classes: Map<ClassSource>,
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<Name, ClassFigures>))]
+    pub classes: Map<ClassFigures>,
 }
 
 /// Bounds of a learned rate.
@@ -245,36 +224,6 @@ pub struct LearnSource {
     pub floor: u64,
     /// Never above, in cost a second.
     pub ceiling: u64,
-}
-
-/// A class of requests in a pool.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
-)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ClassSource {
-    /// Its band: smaller is served first. Default 0.
-    #[n(0)]
-    pub priority: Option<u8>,
-    /// Its part among the classes of its band. Default 1.
-    #[n(1)]
-    pub weight: Option<u32>,
-    /// What it is sure of when it asks for it, in percent of the capacity. Default 0.
-    #[n(2)]
-    pub floor_percent: Option<u8>,
-    /// How much of an unused floor others may use, in percent of the floor. Default 100.
-    #[n(3)]
-    pub lend_percent: Option<u8>,
-    /// How much it may take beyond its floor, in percent of the capacity. Default 100.
-    #[n(4)]
-    pub borrow_percent: Option<u8>,
-    /// What its band keeps while work is waiting in it, in percent of the capacity. Default 2.
-    #[n(5)]
-    pub starvation_percent: Option<u8>,
-    /// How long a request waits for room that says nothing itself; it may ask for less or for up to `1h`. Default: not at all.
-    #[n(6)]
-    pub wait_max: Option<Span>,
 }
 
 /// One version of a rate card.

@@ -5,16 +5,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Authorize, Context, Draft, Refusal};
-use crate::abuse::habit::Habit;
-use crate::abuse::{FREE_GRANT_EVERY, OTHER, Rule};
-use crate::account::{Account, ENDS};
-use crate::amount::Credits;
+use crate::abuse::{FREE_GRANT_EVERY, OTHER};
+use crate::account::{Account, ENDS, trial_day};
 use crate::catalog::{Count, Feature, Layer, Program};
-use crate::ledger::{Conduct, Effect, Event, Unit};
-use crate::name::{Label, Level, Name, Path, Segment};
-use crate::time::{Calendar, Every, Instant, Span};
+use crate::record::{
+    Conduct, Credits, Effect, Event, Instant, Label, Level, Name, Path, Rule, Segment, Span, Unit,
+};
 use crate::waterfall::conduct::{CLAMPED_FOR, cost_of, holds_max, ramp};
-use crate::window::Used;
+use crate::window::{Habit, Used};
 
 /// How long fewer holds are allowed, and a shared key is held back.
 const HOLDS_FOR: Span = Span::from_secs(86_400);
@@ -74,7 +72,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, ask: &Authorize) 
 #[must_use]
 pub fn folded(ctx: Context<'_>, path: &Path) -> Option<Path> {
     let rules = &ctx.catalog.abuse;
-    if rules.mode(Rule::SubKeys) != crate::abuse::Mode::Enforce {
+    if rules.mode(Rule::SubKeys) != crate::catalog::Mode::Enforce {
         return None;
     }
     let most = rules.terms_of(ctx.account, ctx.now).sub_keys;
@@ -119,7 +117,7 @@ pub fn folded(ctx: Context<'_>, path: &Path) -> Option<Path> {
 /// Refuses what [`super::decide`] refuses.
 pub fn is_demoted(ctx: Context<'_>, ask: &Authorize) -> Result<bool, Refusal> {
     let rules = &ctx.catalog.abuse;
-    if rules.mode(Rule::Ramp) != crate::abuse::Mode::Enforce {
+    if rules.mode(Rule::Ramp) != crate::catalog::Mode::Enforce {
         return Ok(false);
     }
     let request = &ask.request;
@@ -253,14 +251,6 @@ pub fn draw_trial_budget(
 /// What the log of the daily budget has given on the day that an instant is in.
 #[must_use]
 pub fn trial_budget_used(budget: &Account, now: Instant) -> Credits {
-    match budget.windows.first().map(|w| &w.used) {
-        Some(Used::Span(from, _, n)) if *from == trial_day(now).0 => Credits::from_nano(*n),
-        _ => Credits::ZERO,
-    }
-}
-
-/// The day of UTC that an instant is in.
-pub(crate) fn trial_day(now: Instant) -> (Instant, Instant) {
-    let day = Calendar::new(Every::Day, "UTC", false);
-    day.map_or((now, now), |calendar| calendar.period(now, now))
+    let day = budget.windows.first().and_then(|w| w.used.period());
+    day.filter(|d| d.start == trial_day(now).0).map_or(Credits::ZERO, |d| Credits::from_nano(d.used))
 }

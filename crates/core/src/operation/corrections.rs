@@ -6,13 +6,11 @@ use alloc::vec::Vec;
 use super::credits::Unwinding;
 use super::holds::{open_goodwill, pay_excess, recount};
 use super::{Context, Draft, QUANTITY_MAX, Quantities, Refusal, charge_of, refundable, taken};
-use crate::account::Counted;
-use crate::amount::Credits;
 use crate::catalog::Catalog;
-use crate::catalog::source::Overshoot;
-use crate::decision::{Draw, Source};
-use crate::ledger::{Book, CardRef, Charge, Correcting, Event, Excess, Priced, REQUESTS, Record, Use};
-use crate::name::Label;
+use crate::record::{
+    Book, CardRef, Charge, Correcting, Counted, Credits, Draw, Event, Excess, Label, Overshoot, Priced,
+    REQUESTS, Record, Source, Use,
+};
 use crate::waterfall::{self, Need};
 
 /// What a charge should have been.

@@ -10,13 +10,10 @@ use super::holds::{expired_draw, give_back, open_goodwill};
 use super::periodic::first_boundary;
 use super::{Context, Draft, Refusal};
 use crate::account::GRANTS_MAX;
-use crate::amount::Credits;
-use crate::decision::{Draw, Source};
-use crate::ledger::{
-    Book, CREDITS, Category, Charge, Correction, Event, GrantId, GrantTerms, Record, Recurrence, Seq,
+use crate::record::{
+    Book, CREDITS, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant, Label,
+    Name, Record, Recurrence, Seq, Source,
 };
-use crate::name::{Label, Name};
-use crate::time::Instant;
 
 /// A grant to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,13 +234,13 @@ pub fn refund(
     open_goodwill(ctx, &mut draft, back.goodwill);
     back.open_repaid(&mut draft);
     let whole = wanted == charged;
-    let give = |c: &crate::account::Counted| Correction {
+    let give = |c: &crate::record::Counted| Correction {
         name: c.name.clone(),
         level: c.level,
         counted_at: c.at,
-        delta: if whole || c.basis != crate::decision::Basis::Spend { -c.cost } else { -wanted.nano() },
+        delta: if whole || c.basis != crate::record::Basis::Spend { -c.cost } else { -wanted.nano() },
     };
-    let counted = charge.counted.iter().filter(|c| whole || c.basis == crate::decision::Basis::Spend);
+    let counted = charge.counted.iter().filter(|c| whole || c.basis == crate::record::Basis::Spend);
     draft.corrections = counted.map(give).collect();
     draft.event = Event::Refunded {
         charge: charge_record.seq,

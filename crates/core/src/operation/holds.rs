@@ -7,17 +7,14 @@ use smallvec::SmallVec;
 
 use super::requests::{charge_happened, deadline, decide_use};
 use super::{Context, Decided, Draft, Minimum, QUANTITY_MAX, Quantities, Refusal, refundable, taken};
-use crate::account::{Counted, EXTENSIONS_MAX, Hold};
-use crate::amount::Credits;
+use crate::account::{EXTENSIONS_MAX, Hold};
 use crate::catalog::Program;
-use crate::catalog::source::{ExpiredDraws, Overshoot};
-use crate::decision::{Basis, Decision, Draw, Draws, Source};
-use crate::ledger::{
-    Book, Category, Charge, Correction, Event, Excess, GrantId, GrantTerms, HoldId, Movement, Priced,
-    REQUESTS, Seq, Use,
+use crate::catalog::source::ExpiredDraws;
+use crate::record::{
+    Basis, Book, Category, Charge, Correction, Counted, Credits, Decision, Draw, Draws, Event, Excess,
+    GrantId, GrantTerms, HoldId, Instant, Movement, Name, Overshoot, Priced, REQUESTS, Seq, Source, Span,
+    Use,
 };
-use crate::name::Name;
-use crate::time::{Instant, Span};
 use crate::waterfall::{self, Mode, Need, Scene};
 
 /// How long the promotional grant lives that replaces draws given back to an expired grant.
@@ -108,8 +105,8 @@ pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
 
 fn nothing_more() -> Decision {
     Decision {
-        outcome: crate::decision::Outcome::Allow,
-        reason: crate::reason::Reason::Allowed,
+        outcome: crate::record::Outcome::Allow,
+        reason: crate::record::Reason::Allowed,
         wall: None,
         price: Credits::ZERO,
         paid_price: Credits::ZERO,

@@ -12,18 +12,13 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
-use crate::abuse::Rule;
-use crate::account::{Account, Counted};
-use crate::amount::{Credits, Price};
+use crate::account::Account;
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Feature, NoPrice, Plan};
-use crate::decision::{Decision, Draw, Source};
-use crate::ledger::{
-    Book, Correction, Dimension, Event, GrantId, GrantTerms, HoldId, Key, Movement, Priced, PricedLine,
-    REQUESTS, Record, Seq, Use,
+use crate::record::{
+    Book, Correction, Counted, Credits, Decision, Dimension, Draw, Event, GrantId, GrantTerms, HoldId,
+    Instant, Key, Movement, Name, Path, Price, Priced, PricedLine, REQUESTS, Record, Rule, Seq, Source, Use,
 };
-use crate::name::{Name, Path};
-use crate::time::Instant;
 
 mod conduct;
 mod corrections;
@@ -33,7 +28,6 @@ mod notice;
 mod periodic;
 mod requests;
 
-pub(crate) use conduct::trial_day;
 pub use conduct::{
     begin_effect, claim_free_grant, dispute, draw_trial_budget, folded, is_demoted, lift, prepared,
     share_key, trial_budget_used,
@@ -436,6 +430,6 @@ fn taken(draws: &[Draw], to: Book) -> SmallVec<[Movement; 3]> {
 
 /// The part of what was counted that a refund gives back: what was drawn, not that it was asked.
 fn refundable(counted: impl Iterator<Item = Counted>) -> Vec<Counted> {
-    use crate::decision::Basis;
+    use crate::record::Basis;
     counted.filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend) && c.cost != 0).collect()
 }

@@ -3,11 +3,10 @@
 use alloc::boxed::Box;
 
 use super::{Context, Draft, Refusal, Request};
-use crate::account::{Account, AlertMarks, QUARANTINE_MAX};
-use crate::amount::Credits;
-use crate::ledger::{Alert, Event, Late, LateUse, Quantity, Seq, Standing};
-use crate::name::Label;
-use crate::time::Instant;
+use crate::account::{Account, QUARANTINE_MAX};
+use crate::record::{
+    Alert, AlertMarks, Credits, Event, Instant, Label, Late, LateUse, Quantity, Seq, Standing,
+};
 
 /// Keeps use aside that came past the horizon.
 ///
@@ -15,7 +14,7 @@ use crate::time::Instant;
 /// Refuses unknown features and meters, and a quarantine that is full.
 pub fn quarantine(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Draft, Refusal> {
     let feature = ctx.feature(&request.feature)?;
-    let known = |m: &crate::name::Name| feature.meters.contains(m) || m.as_str() == crate::ledger::REQUESTS;
+    let known = |m: &crate::record::Name| feature.meters.contains(m) || m.as_str() == crate::record::REQUESTS;
     if let Some((unknown, _)) = request.quantities.iter().find(|(m, _)| !known(m)) {
         return Err(Refusal::UnknownMeter(unknown.clone()));
     }

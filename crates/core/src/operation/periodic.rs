@@ -5,14 +5,11 @@ use alloc::vec::Vec;
 
 use super::credits::{owed, repay};
 use super::{Context, Draft, Refusal};
-use crate::account::{RESETS_MAX, SCHEDULES_MAX, Schedule, Settings};
-use crate::amount::Credits;
-use crate::ledger::{
-    Book, Cleared, Event, GrantId, GrantTerms, NewAmount, Overage, Periodic, PlanChange, Recurrence,
-    ResetTerms, Rollover, Seq, WHOLE, rest_of,
+use crate::account::{RESETS_MAX, SCHEDULES_MAX, Schedule};
+use crate::record::{
+    Book, Cleared, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, NewAmount, Overage, Path,
+    Periodic, PlanChange, Recurrence, ResetTerms, Rollover, Seq, Settings, Span, WHOLE, rest_of,
 };
-use crate::name::{Label, Name, Path};
-use crate::time::{Instant, Span};
 use crate::window::Used;
 
 /// How long a banked reset can be redeemed.
@@ -171,17 +168,9 @@ pub fn redeem_reset(ctx: Context<'_>, token: Option<Seq>, path: &Path) -> Result
     for reset in usable {
         let used = |name: &Name| {
             let (level, closes) = plan.resettable(name)?;
-            match ctx.account.window(name, level, path.at(level)).filter(|u| !u.is_over(ctx.now))? {
-                Used::Span(_, _, used) if *used > 0 => {
-                    Some(Cleared { name: name.clone(), level, used: *used, closes })
-                }
-                Used::Span(..)
-                | Used::Rate(..)
-                | Used::Log(..)
-                | Used::Cells(..)
-                | Used::Slots(_)
-                | Used::Habit(_) => None,
-            }
+            let used = ctx.account.window(name, level, path.at(level)).filter(|u| !u.is_over(ctx.now));
+            let used = used.and_then(Used::period).map(|p| p.used).filter(|used| *used > 0)?;
+            Some(Cleared { name: name.clone(), level, used, closes })
         };
         let cleared: Vec<Cleared> = reset.terms.windows.iter().filter_map(used).collect();
         if !cleared.is_empty() {

@@ -8,15 +8,14 @@ use smallvec::SmallVec;
 
 use super::holds::pay_shortfall;
 use super::{Context, Decided, Draft, Quantities, Refusal, refundable, taken};
-use crate::account::{Counted, SEGMENTS_MAX, Settings};
-use crate::amount::Credits;
+use crate::account::SEGMENTS_MAX;
 use crate::capacity::Offer;
 use crate::catalog::Feature;
-use crate::decision::{Basis, Decision, Draws, Outcome, Place, Unblock, Verdict, Visit};
-use crate::ledger::{Book, Charge, Dimension, Event, HoldId, HoldTerms, Priced, Use};
-use crate::name::{Label, Level, Name, Path};
-use crate::reason::{Reason, Wall};
-use crate::time::{Instant, Span};
+use crate::record::{
+    Basis, Book, Charge, Counted, Credits, Decision, Dimension, Draws, Event, HoldId, HoldTerms, Instant,
+    Label, Level, Name, Outcome, Path, Place, Priced, Reason, Settings, Span, Unblock, Use, Verdict, Visit,
+    Wall,
+};
 use crate::waterfall::{self, Mode, Scene};
 use crate::window::Used;
 
@@ -365,7 +364,7 @@ pub fn record_at(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Dec
 /// Runs the waterfall for use that has happened and finds payers for all of it.
 pub(super) fn charge_happened(
     ctx: Context<'_>,
-    overshoot: crate::catalog::source::Overshoot,
+    overshoot: crate::record::Overshoot,
     usage: &Priced<'_>,
     consented: bool,
 ) -> Result<(Charge, Decision), Refusal> {
@@ -376,7 +375,7 @@ pub(super) fn charge_happened(
     let scene = Scene::new(ctx, plan, program, usage, Mode::Happened, consented);
     let mut decision = waterfall::decide(scene).ok_or(Refusal::TooLarge)?;
     let short = waterfall::left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
-    let mut excess = crate::ledger::Excess::default();
+    let mut excess = crate::record::Excess::default();
     pay_shortfall(ctx, overshoot, usage.credit_unit, program, short, &mut decision.draws, &mut excess)?;
     let charge = Charge {
         usage: usage.to_use(),

@@ -3,14 +3,11 @@
 use smallvec::SmallVec;
 
 use super::{Mode as For, Refusal, Run, earliest};
-use crate::abuse::{Mode, Rule};
-use crate::amount::Credits;
-use crate::catalog::Layer;
-use crate::decision::{Basis, Decision, Draws, Outcome, Place, Unblock, Verdict};
-use crate::name::Level;
-use crate::reason::{Lifter, Reason, Wall};
-use crate::time::Instant;
-use crate::window::Terms;
+use crate::catalog::{Layer, Mode};
+use crate::record::{
+    Basis, Credits, Decision, Draws, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Terms, Unblock,
+    Verdict, Wall,
+};
 
 impl Run<'_, '_> {
     /// Writes what was drawn into the spend caps, and names the walls when something is left unpaid.
@@ -120,9 +117,15 @@ impl Run<'_, '_> {
 fn reopens(terms: Option<Terms>, drawn: i64, wanted: i64, now: Instant) -> Option<Instant> {
     let fits = |limit: i64| drawn.saturating_add(wanted) <= limit;
     match terms {
-        Some(Terms::Span(limit, _, end)) if fits(limit) => Some(end),
-        Some(Terms::Habit(kind, limit, _)) if fits(limit) => Some(kind.start(now).after(kind.cell())),
-        Some(Terms::Span(..) | Terms::Habit(..) | Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_))
+        Some(Terms::Period { limit, end, .. }) if fits(limit) => Some(end),
+        Some(Terms::Habit { kind, limit, .. }) if fits(limit) => Some(kind.start(now).after(kind.cell())),
+        Some(
+            Terms::Period { .. }
+            | Terms::Habit { .. }
+            | Terms::Rate { .. }
+            | Terms::Sliding { .. }
+            | Terms::Slots { .. },
+        )
         | None => None,
     }
 }

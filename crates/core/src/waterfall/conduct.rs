@@ -1,16 +1,14 @@
 //! Abuse rules: guards that the operator's catalog switches on, held against what the account itself usually does.
 
 use super::{Mode, Run, Scene};
-use crate::abuse::habit::{Habit, HabitKind};
-use crate::abuse::{self, Rule, Rules, TierTerms};
 use crate::account::{Account, Hold};
-use crate::amount::Credits;
-use crate::decision::{Basis, Place, Source, Verdict, Visit};
-use crate::ledger::Priced;
-use crate::name::{Level, Name};
-use crate::reason::{Reason, Wall};
-use crate::time::{Instant, Span};
-use crate::window::{Terms, Used};
+use crate::catalog;
+use crate::catalog::{Rules, TierTerms};
+use crate::record::{
+    Basis, Credits, HabitKind, Instant, Level, Name, Place, Priced, Reason, Rule, Source, Span, Terms,
+    Verdict, Visit, Wall,
+};
+use crate::window::{Habit, Used};
 
 /// Why a rule refuses, and when that is over.
 type Because = Option<(Reason, Option<Instant>)>;
@@ -35,7 +33,7 @@ fn visit(rule: Rule, level: Level, before: i64) -> Visit {
 
 /// A visit of a rule that counts nothing and holds what it measures to a limit.
 fn held_to(limit: i64, visit: Visit) -> Visit {
-    Visit { terms: Some(Terms::Slots(u64::try_from(limit).unwrap_or(0))), ..visit }
+    Visit { terms: Some(Terms::Slots { limit: u64::try_from(limit).unwrap_or(0) }), ..visit }
 }
 
 impl<'a> Run<'a, '_> {
@@ -65,7 +63,7 @@ impl<'a> Run<'a, '_> {
     /// Adds a visit whose rule refuses, or does not: as its mode says.
     fn judge(&mut self, rule: Rule, mut visit: Visit, because: Because) {
         if let Some((reason, at)) = because.filter(|_| self.scene.mode != Mode::Happened) {
-            visit.verdict = if self.rules().mode(rule) == abuse::Mode::Enforce {
+            visit.verdict = if self.rules().mode(rule) == catalog::Mode::Enforce {
                 visit.cost = 0;
                 self.refuse(reason, Wall::Abuse, at);
                 Verdict::Refused(reason)
@@ -88,7 +86,7 @@ impl<'a> Run<'a, '_> {
     pub(super) fn kept_back(&self, terms: &Terms, cost: i64) -> i64 {
         let Scene { penalty, .. } = self.scene;
         let rules = self.rules();
-        let Terms::Rate(_, _, burst) = *terms else { return 0 };
+        let Terms::Rate { burst, .. } = *terms else { return 0 };
         if !rules.is_on(Rule::Penalty) || penalty == 0 {
             return 0;
         }
@@ -98,7 +96,7 @@ impl<'a> Run<'a, '_> {
 
     /// Whether a burst that is smaller than usual holds a request off; told where the penalty was visited.
     pub(super) fn penalise(&mut self) -> bool {
-        let enforced = self.rules().mode(Rule::Penalty) == abuse::Mode::Enforce;
+        let enforced = self.rules().mode(Rule::Penalty) == catalog::Mode::Enforce;
         let name = Rule::Penalty.name();
         if let Some(visit) = self.visits.iter_mut().find(|v| v.place == Place::Abuse && v.name == name) {
             visit.verdict = if enforced { Verdict::Refused(Reason::Penalty) } else { Verdict::Observed };
@@ -160,7 +158,7 @@ impl<'a> Run<'a, '_> {
         let is_over = before > 0 && before.saturating_add(cost) > limit;
         let mut visit = visit(Rule::Velocity, Level::Account, before);
         (visit.terms, visit.cost) =
-            (Some(Terms::Habit(kind, limit, reference)), self.room_for(&name, None, cost));
+            (Some(Terms::Habit { kind, limit, reference }), self.room_for(&name, None, cost));
         let next = kind.start(now).after(kind.cell());
         self.judge(Rule::Velocity, visit, is_over.then_some((Reason::Velocity, Some(next))));
     }
@@ -175,9 +173,9 @@ impl<'a> Run<'a, '_> {
         let (before, allowed) = ramp(account, terms, now);
         let is_over = in_pool && before.saturating_add(cost) > allowed;
         let mut visit = visit(Rule::Ramp, Level::Account, before);
-        visit.terms = Some(Terms::Habit(HabitKind::Ramp, allowed, allowed));
+        visit.terms = Some(Terms::Habit { kind: HabitKind::Ramp, limit: allowed, reference: allowed });
         visit.cost = self.room_for(&name, None, cost);
-        if is_over && rules.mode(Rule::Ramp) == abuse::Mode::Enforce {
+        if is_over && rules.mode(Rule::Ramp) == catalog::Mode::Enforce {
             // Only what is served in its own class is usual.
             (visit.verdict, visit.cost) = (Verdict::Demoted, 0);
         } else if is_over {
@@ -207,11 +205,11 @@ impl<'a> Run<'a, '_> {
         let floor = rules.terms_of(account, now).key_spend_floor.nano();
         let cap = by_hand.map_or_else(|| week.saturating_mul(10).max(floor), Credits::nano);
         let before = habit.as_ref().map_or(0, |h| h.used(now));
-        if rules.mode(Rule::KeySpend) == abuse::Mode::Enforce {
+        if rules.mode(Rule::KeySpend) == catalog::Mode::Enforce {
             self.budget = self.budget.min(cap.saturating_sub(before).max(0));
         }
         let mut visit = visit(Rule::KeySpend, Level::Key, before);
-        (visit.terms, visit.basis) = (Some(Terms::Habit(kind, cap, week)), Basis::Spend);
+        (visit.terms, visit.basis) = (Some(Terms::Habit { kind, limit: cap, reference: week }), Basis::Spend);
         self.visits.push(visit);
     }
 
@@ -248,8 +246,8 @@ impl<'a> Run<'a, '_> {
 
 /// What a request costs by the formula of the rules; more of a hold is no request of its own.
 pub(crate) fn cost_of(rules: &Rules, usage: &Priced<'_>, grows: bool) -> u64 {
-    let quantity = |line: &crate::ledger::PricedLine<'_>| {
-        if grows && line.meter.as_str() == crate::ledger::REQUESTS { 0 } else { line.quantity }
+    let quantity = |line: &crate::record::PricedLine<'_>| {
+        if grows && line.meter.as_str() == crate::record::REQUESTS { 0 } else { line.quantity }
     };
     rules.cost.cost(usage.lines.iter().map(|line| (line.meter.as_str(), quantity(line))))
 }

@@ -3,10 +3,7 @@
 use super::{Mode, Run, Scene};
 use crate::account::WINDOWS_MAX;
 use crate::catalog::{Count, Guard, Window};
-use crate::decision::{Basis, Place, Verdict, Visit};
-use crate::ledger::{PricedLine, REQUESTS};
-use crate::reason::{Reason, Wall};
-use crate::window::Terms;
+use crate::record::{Basis, Place, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, Wall};
 
 impl Run<'_, '_> {
     pub(super) fn visit_guards(&mut self) {
@@ -101,9 +98,9 @@ impl Run<'_, '_> {
 fn window_reason(window: &Window, terms: &Terms) -> Reason {
     match (window, terms) {
         (Window::FirstUse(..), _) => Reason::FirstUseLimit,
-        (_, Terms::Rate(..)) => Reason::RateLimit,
-        (_, Terms::Sliding(..)) => Reason::SlidingLimit,
-        (_, Terms::Slots(_)) => Reason::ConcurrencyLimit,
-        (_, Terms::Span(..) | Terms::Habit(..)) => Reason::FixedLimit,
+        (_, Terms::Rate { .. }) => Reason::RateLimit,
+        (_, Terms::Sliding { .. }) => Reason::SlidingLimit,
+        (_, Terms::Slots { .. }) => Reason::ConcurrencyLimit,
+        (_, Terms::Period { .. } | Terms::Habit { .. }) => Reason::FixedLimit,
     }
 }

@@ -8,16 +8,14 @@
 
 use alloc::vec::Vec;
 
-use crate::account::{Account, Consent, HOLDS_MAX};
-use crate::amount::Credits;
+use crate::account::{Account, HOLDS_MAX};
 use crate::catalog::{Catalog, Plan, Program, Window};
-use crate::decision::{Basis, Decision, Draws, Place, Verdict, Visit};
-use crate::ledger::Priced;
-use crate::name::{Level, Name};
 use crate::operation::Context;
-use crate::reason::{Reason, Wall};
-use crate::time::Instant;
-use crate::window::{Room, Terms, Used};
+use crate::record::{
+    Basis, Consent, Credits, Decision, Draws, Instant, Level, Name, Place, Priced, Reason, Terms, Verdict,
+    Visit, Wall,
+};
+use crate::window::{Room, Used};
 
 mod close;
 pub(crate) mod conduct;

@@ -1,9 +1,7 @@
 //! What is still to be paid, and what a receipt pays of it.
 
-use crate::amount::Credits;
 use crate::catalog::{Layer, Program};
-use crate::decision::{Draw, Draws, Source};
-use crate::ledger::{Priced, REQUESTS, Unit};
+use crate::record::{Credits, Draw, Draws, Priced, REQUESTS, Source, Unit};
 
 /// What is still to be paid: in the unit of the allowances, and what that comes to in credits.
 #[derive(Clone, Debug)]

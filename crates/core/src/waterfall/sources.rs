@@ -1,15 +1,11 @@
 //! Sources: what pays, in the plan's order.
 
 use super::{Mode, Run, Scene, earliest};
-use crate::account::Consent;
-use crate::amount::Credits;
 use crate::catalog::{Categories, Layer, Pool, Window};
-use crate::decision::{Basis, Draw, Place, Source, Verdict, Visit};
-use crate::ledger::Category;
-use crate::name::{Level, Name};
-use crate::reason::{Reason, Wall};
-use crate::time::Instant;
-use crate::window::Terms;
+use crate::record::{
+    Basis, Category, Consent, Credits, Draw, Instant, Level, Name, Place, Reason, Source, Terms, Verdict,
+    Visit, Wall,
+};
 
 impl Run<'_, '_> {
     pub(super) fn visit_sources(&mut self) {

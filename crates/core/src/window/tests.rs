@@ -1,5 +1,5 @@
 use super::{Terms, Used};
-use crate::time::{Instant, Span};
+use crate::record::{Instant, Span};
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn admitted(terms: Terms, schedule: &[(u64, i64)]) -> Vec<(u64, i64)> {
         now += gap;
         let room = terms.room(used.as_ref(), at(now));
         if cost <= room.free {
-            terms.take(&mut used, cost, at(now));
+            used = Some(terms.take(used.take(), cost, at(now)));
             out.push((now, cost));
         } else if let Some(told) = terms.fits_at(used.as_ref(), cost, at(now)) {
             let early = Instant::from_micros(told.micros() - 1);
@@ -38,7 +38,7 @@ proptest! {
     #[test]
     fn rate_bounds_every_interval(steps in schedule(), limit in 1_u64..9, burst in 1_u64..12) {
         let period = Span::from_secs(7);
-        let taken = admitted(Terms::Rate(limit, period, burst), &steps);
+        let taken = admitted(Terms::Rate { limit, period, burst }, &steps);
         for (i, &(from, _)) in taken.iter().enumerate() {
             let mut sum = 0_u128;
             for &(to, cost) in taken.iter().skip(i) {
@@ -53,7 +53,7 @@ proptest! {
     #[test]
     fn sliding_log_is_exact(steps in schedule(), limit in 1_u64..30) {
         let length = 10_000_000;
-        let taken = admitted(Terms::Sliding(limit, Span::from_micros(length)), &steps);
+        let taken = admitted(Terms::Sliding { limit, length: Span::from_micros(length) }, &steps);
         for &(end, _) in &taken {
             let sum: i64 = taken.iter().filter(|(t, _)| *t <= end && t + length > end).map(|(_, n)| n).sum();
             prop_assert!(sum <= i64::try_from(limit).expect("small"));
@@ -63,9 +63,9 @@ proptest! {
     #[test]
     fn room_returns_exactly_when_told(steps in prop::collection::vec((0_u64..3_000_000, 1_i64..900), 1..120)) {
         // `admitted` checks each refusal, here for two cells as well.
-        admitted(Terms::Sliding(2_000, Span::from_secs(10)), &steps);
-        admitted(Terms::Rate(700, Span::from_secs(3), 1_000), &steps);
-        admitted(Terms::Sliding(1_000, Span::from_secs(10)), &steps);
+        admitted(Terms::Sliding { limit: 2_000, length: Span::from_secs(10) }, &steps);
+        admitted(Terms::Rate { limit: 700, period: Span::from_secs(3), burst: 1_000 }, &steps);
+        admitted(Terms::Sliding { limit: 1_000, length: Span::from_secs(10) }, &steps);
     }
 }
 
@@ -73,13 +73,13 @@ proptest! {
 fn seven_a_second_does_not_drift() {
     // 1/7 s is no whole number of microseconds. Asked every 10 ms for 100 s, a burst of 7 and 7 a second admit exactly
     // 7 + 700.
-    let terms = Terms::Rate(7, Span::from_secs(1), 7);
+    let terms = Terms::Rate { limit: 7, period: Span::from_secs(1), burst: 7 };
     let mut used = None;
     let mut taken = 0;
     for i in 0..=10_000_u64 {
         let now = at(i * 10_000);
         if terms.room(used.as_ref(), now).free >= 1 {
-            terms.take(&mut used, 1, now);
+            used = Some(terms.take(used.take(), 1, now));
             taken += 1;
         }
     }
@@ -89,25 +89,34 @@ fn seven_a_second_does_not_drift() {
 #[test]
 fn a_changed_limit_keeps_what_is_used() {
     let mut used = None;
-    let old = Terms::Rate(10, Span::from_secs(60), 10);
-    old.take(&mut used, 8, at(0));
+    let old = Terms::Rate { limit: 10, period: Span::from_secs(60), burst: 10 };
+    used = Some(old.take(used.take(), 8, at(0)));
     // Eight used of ten; the new limit of twenty a minute leaves twelve, a limit of five leaves none.
-    assert_eq!(Terms::Rate(20, Span::from_secs(60), 20).room(used.as_ref(), at(0)).free, 12);
-    assert_eq!(Terms::Rate(5, Span::from_secs(60), 5).room(used.as_ref(), at(0)).free, 0);
-    assert_eq!(Terms::Rate(20, Span::from_secs(30), 20).room(used.as_ref(), at(0)).free, 12);
+    assert_eq!(
+        Terms::Rate { limit: 20, period: Span::from_secs(60), burst: 20 }.room(used.as_ref(), at(0)).free,
+        12
+    );
+    assert_eq!(
+        Terms::Rate { limit: 5, period: Span::from_secs(60), burst: 5 }.room(used.as_ref(), at(0)).free,
+        0
+    );
+    assert_eq!(
+        Terms::Rate { limit: 20, period: Span::from_secs(30), burst: 20 }.room(used.as_ref(), at(0)).free,
+        12
+    );
     let mut used = None;
-    Terms::Span(10, at(0), at(100)).take(&mut used, 8, at(1));
-    assert_eq!(Terms::Span(20, at(0), at(100)).room(used.as_ref(), at(2)).free, 12);
-    assert_eq!(Terms::Span(5, at(0), at(100)).room(used.as_ref(), at(2)).free, 0);
+    used = Some(Terms::Period { limit: 10, start: at(0), end: at(100) }.take(used.take(), 8, at(1)));
+    assert_eq!(Terms::Period { limit: 20, start: at(0), end: at(100) }.room(used.as_ref(), at(2)).free, 12);
+    assert_eq!(Terms::Period { limit: 5, start: at(0), end: at(100) }.room(used.as_ref(), at(2)).free, 0);
 }
 
 #[test]
 fn giving_back_stays_in_its_window() {
-    let first = Terms::Span(10, at(0), at(100));
-    let second = Terms::Span(10, at(100), at(200));
+    let first = Terms::Period { limit: 10, start: at(0), end: at(100) };
+    let second = Terms::Period { limit: 10, start: at(100), end: at(200) };
     let mut used = None;
-    first.take(&mut used, 6, at(50));
-    second.take(&mut used, 4, at(150));
+    used = Some(first.take(used.take(), 6, at(50)));
+    used = Some(second.take(used.take(), 4, at(150)));
     if let Some(used) = &mut used {
         used.correct(at(50), -6, at(150));
     }
@@ -116,9 +125,9 @@ fn giving_back_stays_in_its_window() {
         used.correct(at(150), -9, at(150));
     }
     assert_eq!(second.room(used.as_ref(), at(150)).used, 0, "never below nothing");
-    let rate = Terms::Rate(10, Span::from_secs(1), 10);
+    let rate = Terms::Rate { limit: 10, period: Span::from_secs(1), burst: 10 };
     let mut used = None;
-    rate.take(&mut used, 5, at(0));
+    used = Some(rate.take(used.take(), 5, at(0)));
     if let Some(used) = &mut used {
         used.correct(at(0), -100, at(1));
     }
@@ -127,9 +136,9 @@ fn giving_back_stays_in_its_window() {
 
 #[test]
 fn a_clock_that_jumps_back_mints_nothing() {
-    let terms = Terms::Rate(10, Span::from_secs(1), 10);
+    let terms = Terms::Rate { limit: 10, period: Span::from_secs(1), burst: 10 };
     let mut used = None;
-    terms.take(&mut used, 10, at(5_000_000));
+    used = Some(terms.take(used.take(), 10, at(5_000_000)));
     assert_eq!(terms.room(used.as_ref(), at(0)).free, 0);
     assert_eq!(
         terms.room(used.as_ref(), at(900_000_000)).free,
@@ -140,19 +149,25 @@ fn a_clock_that_jumps_back_mints_nothing() {
 
 #[test]
 fn lost_use_is_not_carried_over() {
-    let (brief, long) = (Terms::Rate(10, Span::from_secs(60), 10), Terms::Rate(10, Span::from_secs(600), 10));
-    let (second, hour) = (Terms::Sliding(10, Span::from_secs(1)), Terms::Sliding(10, Span::from_secs(3_600)));
+    let (brief, long) = (
+        Terms::Rate { limit: 10, period: Span::from_secs(60), burst: 10 },
+        Terms::Rate { limit: 10, period: Span::from_secs(600), burst: 10 },
+    );
+    let (second, hour) = (
+        Terms::Sliding { limit: 10, length: Span::from_secs(1) },
+        Terms::Sliding { limit: 10, length: Span::from_secs(3_600) },
+    );
     for (volatile, durable) in [(brief, long), (second, hour)] {
         let mut used = None;
-        volatile.take(&mut used, 4, at(0));
+        used = Some(volatile.take(used.take(), 4, at(0)));
         assert_eq!(volatile.room(used.as_ref(), at(0)).used, 4);
         assert_eq!(durable.room(used.as_ref(), at(0)).used, 0, "a restart may have lost it");
-        durable.take(&mut used, 3, at(0));
+        used = Some(durable.take(used.take(), 3, at(0)));
         assert_eq!(durable.room(used.as_ref(), at(0)).used, 3);
         assert_eq!(volatile.room(used.as_ref(), at(0)).used, 3, "what is kept may well be lost later");
     }
     // Use beyond a volatile limit, which `record` may cause, does not make it durable.
     let mut over = None;
-    brief.take(&mut over, 25, at(0));
+    over = Some(brief.take(over.take(), 25, at(0)));
     assert!(over.is_some_and(|u| u.is_volatile()));
 }

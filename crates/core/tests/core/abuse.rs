@@ -2,15 +2,13 @@
 
 use headworks_core::abuse::penalty::{Misdeed, Score};
 use headworks_core::abuse::sketch::{Counts, Distinct};
-use headworks_core::abuse::{Rule, Tier};
 use headworks_core::account::Account;
-use headworks_core::decision::{Decision, Outcome, Place, Verdict};
-use headworks_core::ledger::{Category, Effect, GrantId, Record, Seq};
-use headworks_core::name::Level;
+use headworks_core::audit::replay::{History, differs};
 use headworks_core::operation::{self, Context, Refusal};
-use headworks_core::reason::{Lifter, Reason, Wall};
-use headworks_core::replay::{History, differs};
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{
+    Category, Decision, Effect, GrantId, Instant, Level, Lifter, Outcome, Place, Reason, Record, Rule, Seq,
+    Span, Tier, Verdict, Wall,
+};
 
 use crate::common::{AskExt as _, World, ask, at, credits, name};
 
@@ -341,7 +339,7 @@ fn a_key_spends_what_its_week_allows() {
     denied(&spend(&mut w, 1_001), Reason::KeySpend);
     // By hand.
     w.settings(|s| {
-        s.segments.push(headworks_core::account::SegmentSettings {
+        s.segments.push(headworks_core::record::SegmentSettings {
             segment: "key:k".parse().expect("a segment"),
             suspended: false,
             consent: None,
@@ -357,7 +355,8 @@ fn a_key_spends_what_its_week_allows() {
 /// Nearest rank, as in Hyndman and Fan's definition 1: of 20 values the 19th.
 #[test]
 fn p95_is_the_nearest_rank() {
-    use headworks_core::abuse::habit::{Habit, HabitKind};
+    use headworks_core::record::HabitKind;
+    use headworks_core::window::Habit;
     let mut habit = Habit::new(HabitKind::Spend, at("2026-06-01T00:00:00Z"));
     habit.hours = (1..=20).map(|i| (i, i * 10)).collect();
     assert_eq!(habit.p95(), 190);

@@ -1,13 +1,13 @@
 //! Reconciliation: what the engine wrote has no finding, what anybody altered is named.
 
 use headworks_core::account::Account;
-use headworks_core::amount::Credits;
+use headworks_core::audit::replay::{self, History};
 use headworks_core::audit::{Auditor, Dataset, Finding};
 use headworks_core::catalog::Catalog;
-use headworks_core::decision::Source;
-use headworks_core::ledger::{Book, Category, Event, GrantId, HoldId, Record, chain, genesis};
 use headworks_core::operation;
-use headworks_core::replay::{self, History};
+use headworks_core::record::{
+    Book, Category, Credits, Event, GrantId, HoldId, Record, Source, chain, genesis,
+};
 
 use crate::common::{AskExt as _, World, ask, catalog, credits, name};
 
@@ -153,7 +153,7 @@ fn dropped_doubled_and_moved_records_are_named() {
 /// Alters one field of a record; `false` when the record has no such field.
 type Alter = fn(&mut Record) -> bool;
 
-fn on_charge(record: &mut Record, change: impl FnOnce(&mut headworks_core::ledger::Charge)) -> bool {
+fn on_charge(record: &mut Record, change: impl FnOnce(&mut headworks_core::record::Charge)) -> bool {
     if let Event::Settled(_, charge, _) | Event::Charged(charge, _) | Event::Expired(_, Some(charge)) =
         &mut record.event
     {
@@ -163,7 +163,7 @@ fn on_charge(record: &mut Record, change: impl FnOnce(&mut headworks_core::ledge
     false
 }
 
-fn on_decision(record: &mut Record, change: impl FnOnce(&mut headworks_core::decision::Decision)) -> bool {
+fn on_decision(record: &mut Record, change: impl FnOnce(&mut headworks_core::record::Decision)) -> bool {
     if let Event::Authorized(_, decision, _) | Event::Charged(_, decision) = &mut record.event {
         change(decision);
         return true;
@@ -180,7 +180,7 @@ const ALTERATIONS: [(&str, Alter); 15] = [
     ("quantity of a charge", |r| on_charge(r, |c| c.usage.lines[0].quantity += 1)),
     ("unit price of a charge", |r| {
         on_charge(r, |c| {
-            c.usage.lines[0].price = headworks_core::amount::Price::for_units("9", 1).expect("a price");
+            c.usage.lines[0].price = headworks_core::record::Price::for_units("9", 1).expect("a price");
         })
     }),
     ("price of a charge", |r| on_charge(r, |c| plus_one(&mut c.price))),
@@ -322,7 +322,7 @@ fn a_log_replays_to_the_same_bytes() {
 
 #[test]
 fn an_erased_log_folds_and_reconciles() {
-    use headworks_core::ledger::Erasure;
+    use headworks_core::record::Erasure;
     let mut w = World::new(CATALOG, "p");
     w.grant("100", Category::Purchased);
     for user in ["alice", "bob", "alice"] {

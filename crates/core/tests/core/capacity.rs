@@ -1,19 +1,19 @@
 //! Shares, queue and controller, each against a model of its own or against published vectors.
 
+use headworks_core::capacity::Seat;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::capacity::controller::{Answered, Controller, Feedback, Usage};
 use headworks_core::capacity::fair::{Claim, max_min};
 use headworks_core::capacity::queue::{FairQueue, NoPlace, Waiter};
-use headworks_core::capacity::{ClassTerms, Dimension, Formula, Learn, PoolTerms, Seat, Standing};
-use headworks_core::name::Name;
-use headworks_core::time::{Instant, Span};
+use headworks_core::catalog::{ClassTerms, Formula, Learn, PoolDimension, PoolTerms};
+use headworks_core::record::{AccountTerms, Instant, Name, Span};
 
 use crate::common::name;
 
 const SECOND: Span = Span::from_secs(1);
 
 fn pool(classes: &[(&str, ClassTerms)]) -> PoolTerms {
-    let dimension = || Dimension { limit: None, formula: Formula(vec![(name("requests"), 1)]) };
+    let dimension = || PoolDimension { limit: None, formula: Formula(vec![(name("requests"), 1)]) };
     PoolTerms {
         rate: dimension(),
         in_flight: dimension(),
@@ -48,12 +48,12 @@ fn small(n: u64) -> u32 {
 }
 
 /// One leaf: its seat, what the operator says of its account, what it asks for.
-type Leaf = (Seat, Standing, u64);
+type Leaf = (Seat, AccountTerms, u64);
 
 fn allot(terms: &PoolTerms, capacity: u64, leaves: &[Leaf]) -> Table {
     let mut allocator = Allocator::default();
-    for (place, (seat, standing, _)) in leaves.iter().enumerate() {
-        allocator.add(*seat, u32::try_from(place).expect("few leaves"), *standing);
+    for (place, (seat, terms, _)) in leaves.iter().enumerate() {
+        allocator.add(*seat, u32::try_from(place).expect("few leaves"), *terms);
     }
     allocator.tick(
         terms,
@@ -61,8 +61,8 @@ fn allot(terms: &PoolTerms, capacity: u64, leaves: &[Leaf]) -> Table {
         SECOND,
         Table::default(),
         |place| {
-            let (_, standing, demand) = leaves[usize::try_from(place).expect("few leaves")];
-            Some((Load { offered: demand, ..Load::default() }, standing))
+            let (_, terms, demand) = leaves[usize::try_from(place).expect("few leaves")];
+            Some((Load { offered: demand, ..Load::default() }, terms))
         },
     )
 }
@@ -75,8 +75,8 @@ fn seat(class: u16, cluster: u64, account: u64, key: u64) -> Seat {
     Seat { class, cluster, account, key }
 }
 
-fn weighing(weight: u32) -> Standing {
-    Standing { weight, ..Standing::default() }
+fn weighing(weight: u32) -> AccountTerms {
+    AccountTerms { weight, ..AccountTerms::default() }
 }
 
 /// Vectors published with Doorman (youtube/doorman, `doc/algorithms.md`, FAIR_SHARE).
@@ -146,10 +146,10 @@ fn shares_are_max_min() {
         let scale = [10, 1_000, 1_000_000_000][usize::try_from(random.below(3)).expect("small")];
         for cluster in 0..1 + random.below(3) {
             for account in 0..1 + random.below(2) {
-                let standing = weighing(1 + small(random.below(5)));
+                let terms = weighing(1 + small(random.below(5)));
                 for key in 0..1 + random.below(2) {
                     let demand = if random.below(4) == 0 { 0 } else { random.below(scale) };
-                    leaves.push((seat(0, cluster, cluster * 10 + account, key), standing, demand));
+                    leaves.push((seat(0, cluster, cluster * 10 + account, key), terms, demand));
                 }
             }
         }
@@ -166,12 +166,12 @@ fn check_tree(capacity: u64, leaves: &[Leaf], got: &[u64], seed: u64) {
     use std::collections::BTreeMap;
     let mut clusters: BTreeMap<u64, BTreeMap<u64, Vec<(Claim, u64)>>> = BTreeMap::new();
     let mut weights: BTreeMap<u64, u32> = BTreeMap::new();
-    for ((seat, standing, demand), got) in leaves.iter().zip(got) {
+    for ((seat, terms, demand), got) in leaves.iter().zip(got) {
         let keys = clusters.entry(seat.cluster).or_default().entry(seat.account).or_default();
         keys.push((Claim { demand: *demand, weight: 1 }, *got));
         let weight = weights.entry(seat.cluster).or_default();
-        *weight = (*weight).max(standing.weight);
-        weights.insert(seat.account + 1_000, standing.weight);
+        *weight = (*weight).max(terms.weight);
+        weights.insert(seat.account + 1_000, terms.weight);
     }
     let sum = |keys: &[(Claim, u64)]| {
         keys.iter().fold((0, 0), |(demand, got), (claim, g)| (demand + claim.demand, got + g))
@@ -196,8 +196,8 @@ fn check_tree(capacity: u64, leaves: &[Leaf], got: &[u64], seed: u64) {
 
 #[test]
 fn floors_come_first_and_maxima_hold() {
-    let floored = Standing { weight: 1, floor: 500, max: None };
-    let capped = Standing { weight: 1, floor: 0, max: Some(100) };
+    let floored = AccountTerms { weight: 1, floor: 500, max: None };
+    let capped = AccountTerms { weight: 1, floor: 0, max: Some(100) };
     let leaves = [
         (seat(0, 1, 1, 0), floored, 2_000),
         (seat(0, 2, 2, 0), weighing(1), 2_000),
@@ -268,13 +268,13 @@ fn a_cluster_has_one_weight() {
 #[test]
 fn demand_rises_at_once_and_falls_slowly() {
     let mut allocator = Allocator::default();
-    allocator.add(seat(0, 1, 1, 0), 0, Standing::default());
+    allocator.add(seat(0, 1, 1, 0), 0, AccountTerms::default());
     let terms = only(ClassTerms::default());
     let mut ask = |offered| {
         let capacity = Capacity { rate: Some(1_000_000), in_flight: Some(1_000) };
         let load = Load { offered, ..Load::default() };
         allocator
-            .tick(&terms, capacity, SECOND, Table::default(), |_| Some((load, Standing::default())))
+            .tick(&terms, capacity, SECOND, Table::default(), |_| Some((load, AccountTerms::default())))
             .shares[0]
             .rate
     };
@@ -289,13 +289,13 @@ fn points_serve_the_richest_borrower() {
     let terms = PoolTerms { points_s_max: Some(60), ..only(ClassTerms::default()) };
     let mut allocator = Allocator::default();
     for i in 0..3_u32 {
-        allocator.add(seat(0, i.into(), i.into(), 0), i, Standing::default());
+        allocator.add(seat(0, i.into(), i.into(), 0), i, AccountTerms::default());
     }
     let mut tick = |demands: [u64; 3]| -> Vec<u64> {
         let capacity = Capacity { rate: Some(900), in_flight: None };
         let table = allocator.tick(&terms, capacity, SECOND, Table::default(), |place| {
             let offered = demands[usize::try_from(place).expect("three")];
-            Some((Load { offered, ..Load::default() }, Standing::default()))
+            Some((Load { offered, ..Load::default() }, AccountTerms::default()))
         });
         table.shares.iter().map(|s| s.rate).collect()
     };
@@ -537,7 +537,7 @@ fn a_formula_is_exact_and_bounded() {
     let formula = Formula(vec![(name("input_tokens"), 1), (name("output_tokens"), 2), (name("requests"), 5)]);
     let of = |input, output| formula.cost([("input_tokens", input), ("output_tokens", output)].into_iter());
     assert_eq!(of(256, 256), 256 + 512 + 5, "a request counts one when it is not given");
-    assert_eq!(of(u64::MAX, u64::MAX), headworks_core::capacity::COST_MAX);
+    assert_eq!(of(u64::MAX, u64::MAX), headworks_core::catalog::COST_MAX);
     assert_ne!(
         Seat::new(0, None, &name("a"), None),
         Seat::new(0, Some(&name("a")), &name("a"), None),

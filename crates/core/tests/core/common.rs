@@ -1,16 +1,14 @@
 //! A small world: one account that is fed operations and folded.
 
-use headworks_core::account::{Account, Settings};
-use headworks_core::amount::Credits;
+use headworks_core::account::Account;
+use headworks_core::audit::replay::decision_of;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::decision::Decision;
-use headworks_core::ledger::{Category, Dimension, HoldId, Record, chain};
-use headworks_core::name::{Label, Name};
 use headworks_core::operation::{
     self, Authorize, Context, Decided, Draft, Minimum, NewGrant, Refusal, Request,
 };
-use headworks_core::replay::decision_of;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{
+    Category, Credits, Decision, Dimension, HoldId, Instant, Label, Name, Record, Settings, Span, chain,
+};
 
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect(text)
@@ -133,7 +131,7 @@ pub(crate) fn ask(feature: &str, list: &[(&str, u64)]) -> Authorize {
     Authorize {
         request: Request {
             feature: name(feature),
-            path: headworks_core::name::Path::default(),
+            path: headworks_core::record::Path::default(),
             dimensions: smallvec::SmallVec::new(),
             quantities: quantities(list),
             consented: false,

@@ -1,10 +1,8 @@
 //! Corrections of charges, late use and its quarantine, alerts and automatic top-ups.
 
-use headworks_core::account::{AlertMarks, TopUpTerms};
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{Alert, Category, Event, Record, Standing};
 use headworks_core::operation::{self, Correct, Decided, NewGrant, Refusal, charge_of};
-use headworks_core::time::Span;
+use headworks_core::record::{Alert, AlertMarks, Category, Event, Record, Span, Standing, TopUpTerms};
 
 use crate::audit::{audit, chained, replayed};
 use crate::common::{AskExt as _, World, ask, at, catalog, credits, quantities};

@@ -1,12 +1,10 @@
 //! Every reason, in order of precedence: each row fixes what the row before it was refused for.
 
-use headworks_core::account::{Consent, SegmentSettings};
 use headworks_core::capacity::Offer;
-use headworks_core::decision::{Decision, Outcome, Place, Source, Verdict};
-use headworks_core::ledger::Category;
-use headworks_core::name::Level;
 use headworks_core::operation::{self, Context, Decided, Extend};
-use headworks_core::reason::{Reason, Wall};
+use headworks_core::record::{
+    Category, Consent, Decision, Level, Outcome, Place, Reason, SegmentSettings, Source, Verdict, Wall,
+};
 
 use crate::common::{AskExt as _, World, ask, at, credits, name};
 
@@ -295,7 +293,7 @@ fn first_use_windows_open_with_the_first_allowed_use() {
     let told = decision.unblock.and_then(|u| u.at).expect("told");
     // Five hours after 16:00, not after the denied request at 12:00.
     assert_eq!((told.micros() - at("2026-06-01T21:00:00Z").micros()) / 1_000, 0);
-    w.now = headworks_core::time::Instant::from_micros(told.micros() - 1);
+    w.now = headworks_core::record::Instant::from_micros(told.micros() - 1);
     w.account.recorded_at = w.now;
     assert_eq!(
         w.hold("chat", &[("tokens", 1)]).outcome,

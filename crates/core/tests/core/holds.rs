@@ -1,10 +1,8 @@
 //! Holds: receipts, ends, overshoot, expiry.
 
 use headworks_core::account::{Account, HOLDS_MAX};
-use headworks_core::decision::Outcome;
-use headworks_core::ledger::{Book, Category, Event, GrantId, HoldId};
 use headworks_core::operation::{self, Decided, Extend, Refusal};
-use headworks_core::reason::Reason;
+use headworks_core::record::{Book, Category, Event, GrantId, HoldId, Outcome, Reason};
 
 use crate::common::{AskExt as _, World, ask, credits, quantities};
 
@@ -62,7 +60,7 @@ fn settle_keeps_the_front() {
     w.settle(hold, &[("input", 4), ("output", 4)]).expect("settles");
     assert_eq!(w.available(), "53");
     assert_eq!(
-        w.account.grant(headworks_core::ledger::GrantId(free)).map(|g| g.remaining),
+        w.account.grant(headworks_core::record::GrantId(free)).map(|g| g.remaining),
         Some(credits("3"))
     );
     assert_eq!((used(&w, "tokens"), used(&w, "open")), (8, 0));
@@ -211,7 +209,7 @@ fn returns_to_a_closed_grant() {
     let voided = w.grant("20", Category::Purchased);
     w.hold("chat", &[("input", 15)]);
     let hold = HoldId(w.account.seq);
-    let draft = operation::void(w.ctx(), headworks_core::ledger::GrantId(voided), None).expect("voids");
+    let draft = operation::void(w.ctx(), headworks_core::record::GrantId(voided), None).expect("voids");
     w.append(draft);
     assert_eq!(w.available(), "0");
     let draft = operation::release(w.ctx(), hold).expect("releases");
@@ -247,7 +245,7 @@ fn refunds_unwind_in_reverse_and_reopen_grants() {
 #[test]
 fn grants_are_corrected_within_their_bounds() {
     let mut w = World::new(CATALOG, "p");
-    let grant = headworks_core::ledger::GrantId(w.grant("5", Category::Purchased));
+    let grant = headworks_core::record::GrantId(w.grant("5", Category::Purchased));
     let up = operation::adjust(w.ctx(), grant, credits("2.5"), None).expect("adjusts");
     w.append(up);
     let down = operation::adjust(w.ctx(), grant, credits("-7.5"), None).expect("adjusts");

@@ -1,7 +1,7 @@
 //! Records: stable bytes, a chain that names what was altered, a fold that does not depend on the way.
 
 use headworks_core::account::Account;
-use headworks_core::ledger::{Category, FORMAT, Record, RecordError};
+use headworks_core::record::{Category, FORMAT, Record, RecordError};
 
 use crate::common::{World, ask, credits, name};
 
@@ -85,7 +85,7 @@ fn chain_names_the_altered_record() {
 /// No book but the operator's goes below zero: a record that would take it there does not follow from the state.
 #[test]
 fn books_do_not_go_below_zero() {
-    use headworks_core::ledger::{Book, Movement};
+    use headworks_core::record::{Book, Movement};
     let w = world();
     let spent = w.account.books.spent;
     let moved = |from, to, amount| {

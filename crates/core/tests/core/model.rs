@@ -3,11 +3,8 @@
 //! Every question is answered by adding up history, in whole credits. Prices are one credit a token, so that tokens,
 //! credits and counts are the same small numbers and nothing of the code under test is needed to compute them.
 
-use headworks_core::account::{Consent, SegmentSettings};
-use headworks_core::decision::{Outcome, Source};
-use headworks_core::ledger::{Category, GrantId, HoldId};
 use headworks_core::operation;
-use headworks_core::time::Instant;
+use headworks_core::record::{Category, Consent, GrantId, HoldId, Instant, Outcome, SegmentSettings, Source};
 use proptest::prelude::*;
 
 use crate::audit::{audit, chained, replayed};
@@ -512,7 +509,7 @@ fn run(policy: &Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                 let segment = format!("user:{}", USERS[*user]).parse().expect("segment");
                 w.settings(|s| {
                     s.segments.retain(|x| x.segment != segment);
-                    let pool_cap = Some(headworks_core::amount::Credits::from_nano(cap * NANO));
+                    let pool_cap = Some(headworks_core::record::Credits::from_nano(cap * NANO));
                     s.segments.push(SegmentSettings {
                         segment,
                         suspended: false,

@@ -1,11 +1,10 @@
 //! Recurring grants, rollover, banked resets and changes of plan: the vectors of the contract.
 
-use headworks_core::ledger::{
-    Category, Event, GrantId, Overage, Periodic, Record, Recurrence, ResetTerms, Rollover, WHOLE,
-};
-use headworks_core::name::{Label, Path};
 use headworks_core::operation::{self, ChangePlan, NewGrant, Refusal};
-use headworks_core::time::{Every, Instant};
+use headworks_core::record::{
+    Category, Event, Every, GrantId, Instant, Label, Overage, Path, Periodic, Record, Recurrence, ResetTerms,
+    Rollover, WHOLE,
+};
 use proptest::prelude::*;
 
 use crate::audit::{audit, chained, replayed};
@@ -99,7 +98,7 @@ fn trusted(w: &World) {
 
 /// Lived through again on the same catalog, nothing changes and nothing is refused.
 fn changes_nothing(w: &World) {
-    let mut shadow = headworks_core::what_if::Shadow::new(&name("acme"), &w.catalog);
+    let mut shadow = headworks_core::audit::what_if::Shadow::new(&name("acme"), &w.catalog);
     w.log.iter().for_each(|record| shadow.note(record));
     w.log.iter().for_each(|record| shadow.take(record));
     shadow.finish();
@@ -399,7 +398,7 @@ fn use_from_before_a_reset_is_not_given_back_after_it() {
     w.pass("1s");
     redeem(&mut w, None).expect("resets");
     task(&mut w);
-    let free = operation::release(w.ctx(), headworks_core::ledger::HoldId(hold)).expect("releases");
+    let free = operation::release(w.ctx(), headworks_core::record::HoldId(hold)).expect("releases");
     w.append(free);
     let views = headworks_core::view::windows(w.ctx()).expect("views");
     let daily = views.iter().find(|v| v.name.as_str() == "daily").expect("shown");

@@ -1,9 +1,8 @@
 //! Statements: sums by hand, and periods that join.
 
-use headworks_core::ledger::Category;
-use headworks_core::statement::{Cause, Statement};
-use headworks_core::time::Instant;
-use headworks_core::{amount::Credits, ledger::HoldId, operation};
+use headworks_core::audit::statement::{Cause, Statement};
+use headworks_core::operation;
+use headworks_core::record::{Category, Credits, HoldId, Instant};
 
 use crate::audit::chained;
 use crate::common::{AskExt as _, World, ask, credits};

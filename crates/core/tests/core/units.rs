@@ -1,10 +1,8 @@
 //! Several units of credits in one account: each has its own grants, debts, caps and books, and nothing is converted.
 
-use headworks_core::ledger::{Category, Event};
+use headworks_core::audit::statement::Statement;
 use headworks_core::operation::{self, ChangePlan, Refusal};
-use headworks_core::reason::Reason;
-use headworks_core::statement::Statement;
-use headworks_core::time::Instant;
+use headworks_core::record::{Category, Event, Instant, Reason};
 
 use crate::audit::{audit, chained, replayed};
 use crate::common::{AskExt as _, World, ask, catalog, credits, name};
@@ -101,18 +99,18 @@ fn a_movement_in_another_unit_is_found() {
 fn one_change_of_plan_is_in_one_unit() {
     let mut w = World::new(CATALOG, "p");
     let monthly = || {
-        Some(Box::new(headworks_core::ledger::Recurrence {
-            every: headworks_core::time::Every::Month,
-            zone: headworks_core::name::Label::new("UTC").expect("label"),
+        Some(Box::new(headworks_core::record::Recurrence {
+            every: headworks_core::record::Every::Month,
+            zone: headworks_core::record::Label::new("UTC").expect("label"),
             anchor: None,
             until: Instant::NEVER,
             rollover: None,
-            overage: headworks_core::ledger::Overage::Keep,
+            overage: headworks_core::record::Overage::Keep,
         }))
     };
     let a = w.grant_with("10", |g| g.recurrence = monthly());
     let b = w.grant_with("10", |g| (g.recurrence, g.unit) = (monthly(), Some(name("stamps"))));
-    let amounts = [a, b].map(|id| (headworks_core::ledger::GrantId(id), credits("20"))).to_vec();
+    let amounts = [a, b].map(|id| (headworks_core::record::GrantId(id), credits("20"))).to_vec();
     let ask = ChangePlan { plan: name("p"), move_anchor: false, amounts, prorate: true, reason: None };
     assert_eq!(operation::change_plan(w.ctx(), &ask), Err(Refusal::MixedUnits));
     w.pass("31d");

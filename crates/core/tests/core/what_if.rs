@@ -1,9 +1,9 @@
 //! What-if: the same policy changes nothing, a changed one changes what the arithmetic says.
 
+use headworks_core::audit::what_if::{Row, Shadow, Tally};
 use headworks_core::catalog::Catalog;
-use headworks_core::ledger::{Category, Denial, Denials, Event, Record};
 use headworks_core::operation::{Decided, Draft, authorize};
-use headworks_core::what_if::{Row, Shadow, Tally};
+use headworks_core::record::{Category, Denial, Denials, Event, Record};
 
 use crate::common::{AskExt as _, World, ask, catalog, name};
 use crate::statement::CATALOG;

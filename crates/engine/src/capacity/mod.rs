@@ -9,12 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use headworks_core::account::Account;
-use headworks_core::capacity::{ClassTerms, Offer, PoolTerms};
-use headworks_core::catalog::{Catalog, changed};
-use headworks_core::ledger::{Event, HeldCapacity, PoolChange, REQUESTS, Record};
-use headworks_core::name::{Level, Name, Path};
+use headworks_core::capacity::Offer;
+use headworks_core::catalog::{Catalog, ClassTerms, PoolTerms, changed};
 use headworks_core::operation::{Context, Quantities};
-use headworks_core::time::Instant;
+use headworks_core::record::{Event, HeldCapacity, Instant, Level, Name, Path, PoolChange, REQUESTS, Record};
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::oneshot;
 

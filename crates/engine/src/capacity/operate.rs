@@ -6,11 +6,9 @@ use std::sync::Arc;
 
 use headworks_core::capacity::allocator::Share;
 use headworks_core::capacity::controller::Feedback;
-use headworks_core::capacity::{PoolTerms, Standing};
-use headworks_core::catalog::changed;
-use headworks_core::ledger::{Event, PoolChange, Server};
-use headworks_core::name::Name;
+use headworks_core::catalog::{PoolTerms, changed};
 use headworks_core::operation::Refusal;
+use headworks_core::record::{AccountTerms, Event, Name, PoolChange, Server};
 
 use super::EnginePool;
 use super::pool::PoolView;
@@ -34,7 +32,7 @@ pub struct SeatState {
     /// The identity it shares a weight with.
     pub cluster: Option<Name>,
     /// What the operator says of the account.
-    pub standing: Standing,
+    pub terms: AccountTerms,
     /// Cost in flight.
     pub in_flight: u64,
     /// Cost that waits.
@@ -51,7 +49,7 @@ fn seats_of(account: &Name, slot: &Slot, pool: &Arc<EnginePool>) -> impl Iterato
         key: seat.key.clone(),
         class: seat.class.clone(),
         cluster: seat.cluster.clone(),
-        standing: seat.leaf.standing(),
+        terms: seat.leaf.terms(),
         in_flight: seat.leaf.in_flight(),
         waiting: seat.leaf.waiting(),
         share: pool.share_of(&seat.leaf),

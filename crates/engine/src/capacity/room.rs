@@ -5,10 +5,8 @@ use std::sync::Arc;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::capacity::queue::WaiterId;
-use headworks_core::decision::Outcome;
-use headworks_core::name::Name;
 use headworks_core::operation::Decided;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Instant, Name, Outcome, Span};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use headworks_core::account::Account;
 use headworks_core::capacity::Seat;
-use headworks_core::ledger::HeldCapacity;
-use headworks_core::name::Name;
+use headworks_core::record::{HeldCapacity, Name};
 
 use super::EnginePool;
 use super::pool::Leaf;
@@ -60,8 +59,10 @@ impl Seats {
             }
         }
         let name = key.map_or(OTHER_KEYS, Name::as_str);
-        let leaf =
-            Arc::new(Leaf::new(Seat::new(at, cluster, &account.id, Some(name)), account.settings.standing()));
+        let leaf = Arc::new(Leaf::new(
+            Seat::new(at, cluster, &account.id, Some(name)),
+            account.settings.account_terms(),
+        ));
         self.0.push(Taking {
             pool: Arc::clone(pool),
             class: class.clone(),
@@ -89,7 +90,7 @@ impl Seats {
 
     /// Takes over what the operator says of the account now.
     pub(super) fn set_rank(&self, account: &Account) {
-        let standing = account.settings.standing();
-        self.0.iter().for_each(|seat| seat.leaf.set_standing(standing));
+        let terms = account.settings.account_terms();
+        self.0.iter().for_each(|seat| seat.leaf.set_terms(terms));
     }
 }

@@ -4,14 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::abuse::{Mode, Rule};
-use headworks_core::account::{Rank, Settings};
-use headworks_core::catalog::{Catalog, Format};
-use headworks_core::decision::{Decision, Outcome};
-use headworks_core::ledger::Category;
+use headworks_core::catalog::{Catalog, Format, Mode};
 use headworks_core::operation::{Authorize, NewGrant, Refusal};
-use headworks_core::reason::Reason;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Category, Decision, Instant, Outcome, Rank, Reason, Rule, Settings, Span};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
@@ -109,7 +104,7 @@ impl World {
 fn decision(answer: &Answer) -> Decision {
     match &answer.effect {
         Effect::Recorded(record) => {
-            headworks_core::replay::decision_of(&record.event).expect("decides").clone()
+            headworks_core::audit::replay::decision_of(&record.event).expect("decides").clone()
         }
         Effect::Denied(denial) => denial.decision.clone(),
         Effect::Unrecorded(counted) => counted.2.clone(),
@@ -253,7 +248,7 @@ async fn growth_is_served_one_class_lower() {
     open(&w.engine, "acme", "1000").await;
     let class = |answer: &Answer| {
         let Effect::Recorded(record) = &answer.effect else { panic!("{answer:?}") };
-        let headworks_core::ledger::Event::Authorized(_, _, terms) = &record.event else {
+        let headworks_core::record::Event::Authorized(_, _, terms) = &record.event else {
             panic!("{record:?}")
         };
         terms.capacity.as_ref().expect("in a pool").class.to_string()

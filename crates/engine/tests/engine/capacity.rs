@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::decision::{Outcome, Place, Verdict};
-use headworks_core::ledger::PoolChange;
 use headworks_core::operation::Extend;
-use headworks_core::reason::{Reason, Wall};
-use headworks_core::time::Span;
+use headworks_core::record::{Outcome, Place, PoolChange, Reason, Span, Verdict, Wall};
 use headworks_engine::Caller;
 use headworks_engine::capacity::pool::PoolView;
 use headworks_engine::{Answer, Clock, Effect, Engine, Limits};
@@ -204,7 +201,7 @@ async fn a_fallback_pool_stands_in() {
     let visits = |answer: &Answer| -> Vec<(String, Verdict)> {
         let decision = match &answer.effect {
             Effect::Recorded(record) => {
-                headworks_core::replay::decision_of(&record.event).expect("decides").clone()
+                headworks_core::audit::replay::decision_of(&record.event).expect("decides").clone()
             }
             Effect::Denied(denial) => denial.decision.clone(),
             Effect::Unrecorded(_) => panic!("it is recorded"),

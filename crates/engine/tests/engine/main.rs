@@ -8,14 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use headworks_core::account::{Account, Settings};
+use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::decision::Outcome;
-use headworks_core::ledger::{Category, Event, HoldId, IndexKey, Seq};
-use headworks_core::name::{Label, Name, Path};
 use headworks_core::operation::{Authorize, NewGrant, Request};
-use headworks_core::reason::Reason;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{
+    Category, Event, HoldId, IndexKey, Instant, Label, Name, Outcome, Path, Reason, Seq, Settings, Span,
+};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::{Batch, Checkpoint, Embedded, Fed, Memory, Options, Store, StoreError, Stored};
 
@@ -283,7 +281,7 @@ async fn everything_is_there_after_a_restart() {
     for _ in 0..500 {
         let records = engine.records(&acme, 1, 100).await.expect("reads");
         let ended = records.iter().any(|r| {
-            let record = headworks_core::ledger::Record::from_bytes(&r.bytes).expect("reads back");
+            let record = headworks_core::record::Record::from_bytes(&r.bytes).expect("reads back");
             matches!(record.event, Event::Expired(id, None) if id == hold)
         });
         if ended {

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use headworks_core::capacity::Seat;
 use headworks_core::capacity::controller::{Answered, Feedback};
-use headworks_core::capacity::{ClassTerms, Dimension, Formula, Learn, PoolTerms, Seat, Standing};
-use headworks_core::time::{Instant, Span};
+use headworks_core::catalog::{ClassTerms, Formula, Learn, PoolDimension, PoolTerms};
+use headworks_core::record::{AccountTerms, Instant, Span};
 use headworks_engine::capacity::pool::{Cost, Leaf, NoWait, Pool, Room};
 
 use crate::name;
 
 fn terms(rate: Option<u64>, in_flight: Option<u64>) -> PoolTerms {
-    let dimension = |limit| Dimension { limit, formula: Formula(vec![(name("requests"), 1)]) };
+    let dimension = |limit| PoolDimension { limit, formula: Formula(vec![(name("requests"), 1)]) };
     PoolTerms {
         rate: dimension(rate),
         in_flight: dimension(in_flight),
@@ -26,8 +27,8 @@ fn pool(terms: PoolTerms) -> Pool<u32> {
     Pool::new(name("model"), Arc::new(terms))
 }
 
-fn leaf(account: &str, standing: Standing) -> Arc<Leaf> {
-    Arc::new(Leaf::new(Seat::new(0, None, &name(account), None), standing))
+fn leaf(account: &str, terms: AccountTerms) -> Arc<Leaf> {
+    Arc::new(Leaf::new(Seat::new(0, None, &name(account), None), terms))
 }
 
 fn tick_at(n: i64) -> Instant {
@@ -53,8 +54,8 @@ fn ask(pool: &Pool<u32>, leaf: &Arc<Leaf>, times: u64, cost: u64) -> u64 {
 #[test]
 fn in_share_work_is_never_refused() {
     let pool = pool(terms(Some(10_000), None));
-    let calm: Vec<_> = (0..3).map(|i| leaf(&format!("calm-{i}"), Standing::default())).collect();
-    let flood = leaf("flood", Standing::default());
+    let calm: Vec<_> = (0..3).map(|i| leaf(&format!("calm-{i}"), AccountTerms::default())).collect();
+    let flood = leaf("flood", AccountTerms::default());
     let (mut flooded, mut refused) = (0, 0);
     for n in 0..600 {
         pool.tick(tick_at(n));
@@ -73,7 +74,7 @@ fn in_share_work_is_never_refused() {
 #[test]
 fn a_lone_account_has_all_of_it_within_two_ticks() {
     let pool = pool(terms(Some(10_000), None));
-    let lone = leaf("lone", Standing::default());
+    let lone = leaf("lone", AccountTerms::default());
     for n in 0..2 {
         pool.tick(tick_at(n));
         ask(&pool, &lone, 100, 100);
@@ -89,7 +90,7 @@ fn a_lone_account_has_all_of_it_within_two_ticks() {
 #[test]
 fn a_live_change_is_in_force_within_one_tick() {
     let pool = pool(terms(Some(9_000), None));
-    let accounts: Vec<_> = (0..2).map(|i| leaf(&format!("a{i}"), Standing::default())).collect();
+    let accounts: Vec<_> = (0..2).map(|i| leaf(&format!("a{i}"), AccountTerms::default())).collect();
     let everybody = |n: i64| {
         pool.tick(tick_at(n));
         for account in &accounts {
@@ -99,13 +100,13 @@ fn a_live_change_is_in_force_within_one_tick() {
     (0..5).for_each(everybody);
     let rates = || accounts.iter().map(|a| pool.share_of(a).rate).collect::<Vec<_>>();
     assert_eq!(rates(), [4_500, 4_500]);
-    accounts[0].set_standing(Standing { weight: 2, ..Standing::default() });
+    accounts[0].set_terms(AccountTerms { weight: 2, ..AccountTerms::default() });
     everybody(5);
     assert_eq!(rates(), [6_000, 3_000], "a weight");
-    accounts[0].set_standing(Standing { max: Some(1_000), ..Standing::default() });
+    accounts[0].set_terms(AccountTerms { max: Some(1_000), ..AccountTerms::default() });
     everybody(6);
     assert_eq!(rates(), [1_000, 8_000], "a maximum");
-    accounts[0].set_standing(Standing { floor: 7_000, ..Standing::default() });
+    accounts[0].set_terms(AccountTerms { floor: 7_000, ..AccountTerms::default() });
     everybody(7);
     assert_eq!(rates(), [8_000, 1_000], "a floor, and half of the rest");
     pool.set_terms(Arc::new(terms(Some(900), None)));
@@ -116,7 +117,7 @@ fn a_live_change_is_in_force_within_one_tick() {
 #[test]
 fn shares_of_slots_and_the_queue_never_pass_the_limit() {
     let pool = pool(terms(None, Some(3)));
-    let accounts: Vec<_> = (0..5).map(|i| leaf(&format!("a{i}"), Standing::default())).collect();
+    let accounts: Vec<_> = (0..5).map(|i| leaf(&format!("a{i}"), AccountTerms::default())).collect();
     let slot = Cost { rate: 10, in_flight: 1 };
     let mut running: Vec<Arc<Leaf>> = Vec::new();
     let mut served = [0_u32; 5];
@@ -150,7 +151,7 @@ fn shares_of_slots_and_the_queue_never_pass_the_limit() {
 #[test]
 fn a_wait_that_would_be_too_long_is_refused_at_once() {
     let pool = pool(terms(Some(100), None));
-    let account = leaf("a", Standing::default());
+    let account = leaf("a", AccountTerms::default());
     pool.tick(tick_at(0));
     ask(&pool, &account, 1, 300);
     let wait = |cost, seconds, who| {
@@ -182,8 +183,8 @@ fn a_bounded_account_does_not_hold_up_the_queue() {
     let pool = pool(terms(None, Some(4)));
     let slot = |in_flight| Cost { rate: 10, in_flight };
     let (bounded, other) = (
-        leaf("bounded", Standing { max: Some(1), ..Standing::default() }),
-        leaf("other", Standing::default()),
+        leaf("bounded", AccountTerms { max: Some(1), ..AccountTerms::default() }),
+        leaf("other", AccountTerms::default()),
     );
     pool.tick(tick_at(0));
     pool.note(&other, slot(4));
@@ -210,7 +211,7 @@ fn a_bounded_account_does_not_hold_up_the_queue() {
 #[test]
 fn a_clock_set_back_costs_nobody_its_place() {
     let pool = pool(terms(Some(100), None));
-    let account = leaf("a", Standing::default());
+    let account = leaf("a", AccountTerms::default());
     pool.tick(tick_at(100_000));
     ask(&pool, &account, 1, 300);
     pool.wait(&account, once(10), tick_at(100_000), Span::from_secs(30), 1).expect("waits");
@@ -229,7 +230,7 @@ fn what_is_borrowed_is_told_apart_and_released_requests_are_not_asked_again() {
     let mut learned = terms(Some(1_000), None);
     learned.learn = Some(Learn { floor: 10, ceiling: 100_000 });
     let pool = pool(learned);
-    let account = leaf("a", Standing::default());
+    let account = leaf("a", AccountTerms::default());
     pool.tick(tick_at(0));
     pool.note(&account, once(100));
     assert_eq!(pool.take(&account, once(100)), Ok(Room::Borrowed), "nobody knows it yet");

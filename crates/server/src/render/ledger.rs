@@ -1,9 +1,8 @@
 //! Reports about the ledger, as the API says them.
 
-use headworks_core::ledger::{CREDITS, Seq};
-use headworks_core::name::Name;
-use headworks_core::statement::{Entry, Statement};
-use headworks_core::what_if::{Row, Tally};
+use headworks_core::audit::statement::{Entry, Statement};
+use headworks_core::audit::what_if::{Row, Tally};
+use headworks_core::record::{CREDITS, Name, Seq};
 use headworks_store::reconcile::{Report, Totals};
 use headworks_store::replay::{Replayed, WhatIf};
 use headworks_wire as wire;

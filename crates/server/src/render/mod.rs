@@ -2,17 +2,12 @@
 
 use std::fmt::Write as _;
 
-use headworks_core::abuse::Rule;
 use headworks_core::account::Hold;
-use headworks_core::amount::Credits;
-use headworks_core::decision as core;
-use headworks_core::ledger::{
-    Book, CREDITS, Charge, Denial, Event, HeldCapacity, Movement, REQUESTS, Record, Seq, Unit, Use,
+use headworks_core::record as core;
+use headworks_core::record::{
+    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Instant, Lifter, Movement, Name, REQUESTS,
+    Record, Rule, Seq, Terms, Unit, Use, Wall,
 };
-use headworks_core::name::Name;
-use headworks_core::reason::{Lifter, Wall};
-use headworks_core::time::Instant;
-use headworks_core::window::Terms;
 use headworks_wire as wire;
 use wire::Reference;
 
@@ -128,8 +123,9 @@ fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::V
         _ => credits_of(usage),
     };
     let resets_at = match v.terms {
-        Some(Terms::Span(_, _, end)) => Some(end),
-        Some(Terms::Rate(..) | Terms::Sliding(..) | Terms::Slots(_) | Terms::Habit(..)) | None => None,
+        Some(Terms::Period { end, .. }) => Some(end),
+        Some(Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Slots { .. } | Terms::Habit { .. })
+        | None => None,
     };
     let after = if granted { v.after() } else { v.before };
     wire::Visit {

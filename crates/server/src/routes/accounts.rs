@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::account::{self as core, Settings};
-use headworks_core::ledger::{CREDITS, Record, is_internal};
-use headworks_core::name::{Name, Segment};
 use headworks_core::operation::{Context, Refusal};
-use headworks_core::time::{Instant, Span};
-use headworks_core::view;
+use headworks_core::record as core;
+use headworks_core::record::{CREDITS, Instant, Name, Record, Segment, Settings, Span, is_internal};
+use headworks_core::{account, view};
 use headworks_engine::EngineError;
 use headworks_wire as wire;
 use serde::Deserialize;
@@ -274,7 +272,7 @@ fn unit_name(unit: Option<&Name>) -> String {
 fn balances_of(ctx: Context<'_>, unit: Option<&Name>) -> wire::Balances {
     let account = ctx.account;
     let books = account.books_of(unit);
-    let grant = |g: &core::Grant| wire::Grant {
+    let grant = |g: &account::Grant| wire::Grant {
         id: Reference::Record(account.id.clone(), g.id.0),
         category: g.terms.category,
         priority: g.terms.priority,
@@ -286,7 +284,7 @@ fn balances_of(ctx: Context<'_>, unit: Option<&Name>) -> wire::Balances {
         features: g.terms.features.to_vec(),
         reference: g.terms.reference.clone(),
     };
-    let schedule = |s: &core::Schedule| {
+    let schedule = |s: &account::Schedule| {
         let recurrence = s.terms.recurrence.as_ref()?;
         Some(wire::Schedule {
             id: Reference::Record(account.id.clone(), s.id.0),

@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::abuse::Rule;
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::name::Name;
+use headworks_core::record::{Name, Rule};
 use headworks_engine::{ConductView, Idempotency};
 use headworks_wire as wire;
 use serde::Deserialize;

@@ -3,11 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::amount::Credits;
-use headworks_core::ledger::{GrantId, Recurrence, Rollover, Seq, WHOLE};
-use headworks_core::name::{Label, Name};
 use headworks_core::operation::NewGrant;
-use headworks_core::time::Instant;
+use headworks_core::record::{Credits, GrantId, Instant, Label, Name, Recurrence, Rollover, Seq, WHOLE};
 use headworks_engine::{Answer, Effect};
 use headworks_wire as wire;
 use wire::{Reference, Scope};

@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use headworks_core::ledger::{Category, Event, GrantId, Periodic};
-use headworks_core::name::Name;
 use headworks_core::operation::{ChangePlan, NewGrant, Refusal, still_needs_top_up};
+use headworks_core::record::{Category, Event, GrantId, Name, Periodic};
 use headworks_engine::{Effect, EngineError};
 use headworks_wire as wire;
 use wire::{RedeemOutcome, Reference, Scope};
@@ -123,7 +122,7 @@ pub(super) async fn redeem(
         && let Event::Periodic(event) = &record.event
         && let Periodic::Redeemed(token, _, cleared) = &**event
     {
-        let window = |c: &headworks_core::ledger::Cleared| wire::ClearedWindow {
+        let window = |c: &headworks_core::record::Cleared| wire::ClearedWindow {
             name: c.name.clone(),
             level: c.level,
         };
@@ -197,7 +196,7 @@ pub(super) async fn confirm(
     let grant = NewGrant {
         reference: ask.reference.clone(),
         expires_at: ask.expires_at,
-        ..NewGrant::new(headworks_core::amount::Credits::ZERO, Category::Purchased)
+        ..NewGrant::new(headworks_core::record::Credits::ZERO, Category::Purchased)
     };
     let paid = if ask.paid { Ok(&grant) } else { Err(ask.reason.as_ref()) };
     change(&app.engine.confirm_top_up(account, (&key, actor), number, paid).await?)

@@ -3,12 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::capacity::ClassTerms;
 use headworks_core::capacity::allocator::Why;
 use headworks_core::capacity::controller::{Answered, Feedback};
-use headworks_core::catalog::source::ClassSource;
-use headworks_core::ledger::PoolChange;
-use headworks_core::name::Name;
+use headworks_core::catalog::ClassTerms;
+use headworks_core::record::{ClassFigures, Name, PoolChange};
 use headworks_engine::capacity::{PoolState, SeatState};
 use headworks_wire as wire;
 use serde::Deserialize;
@@ -24,8 +22,8 @@ fn name_of(name: &str) -> Result<Name, Failure> {
     Name::new(name).map_err(|e| Failure::invalid(format!("the pool's name: {e}")))
 }
 
-fn class(terms: &ClassTerms) -> ClassSource {
-    ClassSource {
+fn class(terms: &ClassTerms) -> ClassFigures {
+    ClassFigures {
         priority: Some(terms.priority),
         weight: Some(terms.weight),
         floor_percent: Some(terms.floor_percent),
@@ -101,13 +99,13 @@ pub(super) struct SeatsQuery {
 }
 
 fn seat(seat: SeatState) -> wire::PoolSeat {
-    let SeatState { account, key, class, cluster, standing, in_flight, waiting, share } = seat;
+    let SeatState { account, key, class, cluster, terms, in_flight, waiting, share } = seat;
     wire::PoolSeat {
         account,
         key,
         class,
         cluster,
-        weight: standing.weight,
+        weight: terms.weight,
         in_flight,
         waiting,
         rate_share: share.rate,

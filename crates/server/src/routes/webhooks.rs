@@ -6,8 +6,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::ledger::{Webhook, WebhookFormat};
-use headworks_core::name::{Label, Name};
+use headworks_core::record::{Label, Name, Webhook, WebhookFormat};
 use headworks_wire as wire;
 use wire::Scope;
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::name::Label;
+use headworks_core::record::Label;
 use headworks_engine::{Clock, Engine, Limits};
 use headworks_server::{ServeOptions, Serving, create_key, serve};
 use headworks_store::Memory;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use headworks_core::ledger::{Event, Record};
-use headworks_core::name::Name;
-use headworks_core::time::Span;
+use headworks_core::record::{Event, Name, Record, Span};
 use headworks_engine::{Effect, Engine, EngineError};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::ledger::Seq;
-use headworks_core::time::{Instant, Span};
+use headworks_core::record::{Instant, Seq, Span};
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Limits};
 use headworks_store::{Embedded, MemoryIndex, Options};
 
@@ -252,7 +251,7 @@ impl<'a> World<'a> {
             Effect::Recorded(record) => {
                 let known = self.known.entry(op.account).or_default();
                 note(known, record);
-                if let Some(decision) = headworks_core::replay::decision_of(&record.event) {
+                if let Some(decision) = headworks_core::audit::replay::decision_of(&record.event) {
                     self.coverage.reason(decision.reason.as_str());
                 }
                 let (seq, bytes) = (record.seq, record.to_bytes());

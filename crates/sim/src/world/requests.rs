@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use headworks_core::ledger::{Event, Record, Seq};
 use headworks_core::operation::charge_of;
+use headworks_core::record::{Event, Record, Seq};
 
 use super::World;
 use crate::op::Body;

@@ -10,10 +10,8 @@ use std::fs::File;
 use std::path::Path;
 
 use headworks_core::account::Account;
-use headworks_core::ledger::{Erasure, Event, Record, Seq};
-use headworks_core::name::{Label, Name};
 use headworks_core::operation::Draft;
-use headworks_core::time::Instant;
+use headworks_core::record::{Erasure, Event, Instant, Label, Name, Record, Seq};
 
 use super::disk::{Directory, write_whole};
 use super::feed;

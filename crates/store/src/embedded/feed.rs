@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use headworks_core::name::Name;
+use headworks_core::record::Name;
 
 use super::disk::{fill, write_whole};
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};

@@ -9,8 +9,7 @@
 //! ```
 //! All integers are little-endian. Never reads past what a length that has been checked allows.
 
-use headworks_core::ledger::{IndexKey, Seq};
-use headworks_core::name::Name;
+use headworks_core::record::{IndexKey, Name, Seq};
 
 use crate::batch::{Batch, Entry};
 use crate::contract::Stored;

@@ -5,9 +5,7 @@
 use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
-use headworks_core::ledger::{IndexKey, Seq};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use crate::contract::{Checkpoint, StoreError};
 

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use headworks_core::ledger::{IndexKey, Seq};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use super::index::Index;
 use crate::contract::{Checkpoint, StoreError};

@@ -14,7 +14,7 @@ use super::disk::{Directory, Disk, DiskFile, fill, read_all};
 use super::frame::{self, BLOCK_HEADER, Parsed, Position, SEGMENT_HEADER};
 use crate::batch::{Batch, Entry};
 use crate::contract::{Place, StoreError, Stored};
-use headworks_core::name::Name;
+use headworks_core::record::Name;
 
 /// The segments, for reading.
 #[derive(Debug)]

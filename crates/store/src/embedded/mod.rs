@@ -9,9 +9,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use headworks_core::ledger::{IndexKey, Seq};
-use headworks_core::name::Name;
-use headworks_core::time::Instant;
+use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use crate::batch::Batch;
 use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};

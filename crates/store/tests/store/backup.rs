@@ -3,8 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use headworks_core::ledger::Record;
-use headworks_core::time::Instant;
+use headworks_core::record::{Instant, Record};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::{Embedded, Options, Store as _, StoreError, backup, restore};
 

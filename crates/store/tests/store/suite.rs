@@ -1,11 +1,9 @@
 //! The suite every store passes.
 
-use headworks_core::account::{Account, Settings};
+use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::ledger::{Category, IndexKey, Key, Operation, Record};
-use headworks_core::name::{Label, Name};
 use headworks_core::operation::{self, Context, NewGrant};
-use headworks_core::time::Instant;
+use headworks_core::record::{Category, IndexKey, Instant, Key, Label, Name, Operation, Record, Settings};
 use headworks_store::{Batch, Checkpoint, Memory, Store};
 
 pub(crate) fn name(text: &str) -> Name {

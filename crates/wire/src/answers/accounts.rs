@@ -2,12 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::abuse::Tier;
-use headworks_core::account::Consent;
-use headworks_core::amount::Credits;
-use headworks_core::ledger::Category;
-use headworks_core::name::{Label, Level, Name, Segment};
-use headworks_core::time::Instant;
+use headworks_core::record::{Category, Consent, Credits, Instant, Label, Level, Name, Segment, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

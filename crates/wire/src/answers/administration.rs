@@ -1,7 +1,6 @@
 //! Batches, catalogs, keys, problems.
 
-use headworks_core::name::{Label, Name};
-use headworks_core::time::Instant;
+use headworks_core::record::{Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

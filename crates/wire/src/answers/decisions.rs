@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::amount::Credits;
-use headworks_core::ledger::Category;
-use headworks_core::name::{Label, Level, Name, Path};
-use headworks_core::time::Instant;
+use headworks_core::record::{Category, Credits, Instant, Label, Level, Name, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

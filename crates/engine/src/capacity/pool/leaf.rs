@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use headworks_core::capacity::Seat;
 use headworks_core::capacity::allocator::Load;
-use headworks_core::capacity::{Seat, Standing};
+use headworks_core::record::AccountTerms;
 
 use super::{NO_LIMIT, NO_PLACE};
 
@@ -38,7 +39,7 @@ pub struct Leaf {
 impl Leaf {
     /// A seat of an account that the operator says this of.
     #[must_use]
-    pub fn new(seat: Seat, standing: Standing) -> Self {
+    pub fn new(seat: Seat, terms: AccountTerms) -> Self {
         let leaf = Self {
             seat,
             place: AtomicU32::new(NO_PLACE),
@@ -56,22 +57,22 @@ impl Leaf {
             max: AtomicU64::new(NO_LIMIT),
             idle: AtomicU32::new(0),
         };
-        leaf.set_standing(standing);
+        leaf.set_terms(terms);
         leaf
     }
 
     /// Takes over what the operator says now; in force from the next tick on.
-    pub fn set_standing(&self, standing: Standing) {
-        self.weight.store(standing.weight.max(1), Relaxed);
-        self.floor.store(standing.floor, Relaxed);
-        self.max.store(standing.max.unwrap_or(NO_LIMIT), Relaxed);
+    pub fn set_terms(&self, terms: AccountTerms) {
+        self.weight.store(terms.weight.max(1), Relaxed);
+        self.floor.store(terms.floor, Relaxed);
+        self.max.store(terms.max.unwrap_or(NO_LIMIT), Relaxed);
     }
 
     /// What the operator says of its account.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn terms(&self) -> AccountTerms {
         let max = Some(self.max.load(Relaxed)).filter(|max| *max != NO_LIMIT);
-        Standing { weight: self.weight.load(Relaxed), floor: self.floor.load(Relaxed), max }
+        AccountTerms { weight: self.weight.load(Relaxed), floor: self.floor.load(Relaxed), max }
     }
 
     /// Cost it may start inside its share; below zero it owes.

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use headworks_core::capacity::allocator::{Allocator, MILLI, Share, Table};
 use headworks_core::capacity::controller::Controller;
-use headworks_core::capacity::{Offer, PoolTerms, TICK, scaled};
-use headworks_core::name::Name;
-use headworks_core::time::{Instant, Span};
+use headworks_core::capacity::{Offer, TICK};
+use headworks_core::catalog::PoolTerms;
+use headworks_core::record::{Instant, Name, Span, scaled};
 
 mod leaf;
 mod tick;

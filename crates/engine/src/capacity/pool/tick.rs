@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
+use headworks_core::capacity::TICK;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::capacity::controller::{Controller, Feedback, Usage};
-use headworks_core::capacity::{PoolTerms, Standing, TICK, scaled};
-use headworks_core::time::{Instant, Span};
+use headworks_core::catalog::PoolTerms;
+use headworks_core::record::{AccountTerms, Instant, Span, scaled};
 
 use super::leaf::Leaf;
 use super::{NO_LIMIT, NO_PLACE, Pool, over, signed};
@@ -26,7 +27,7 @@ pub(super) struct Inner {
     pub(super) controller: Option<Controller>,
     pub(super) last_tick: Option<Instant>,
     pub(super) busy_ticks: u64,
-    pub(super) loads: Vec<Option<(Load, Standing)>>,
+    pub(super) loads: Vec<Option<(Load, AccountTerms)>>,
     pub(super) spare: Table,
 }
 
@@ -122,7 +123,7 @@ impl Inner {
                 self.leaves.push(None);
                 u32::try_from(self.leaves.len() - 1).unwrap_or(NO_PLACE)
             });
-            self.allocator.add(leaf.seat, place, leaf.standing());
+            self.allocator.add(leaf.seat, place, leaf.terms());
             if let Some(slot) = usize::try_from(place).ok().and_then(|at| self.leaves.get_mut(at)) {
                 // What was saved up does not outlive a time without work; what is owed does.
                 leaf.refill(0, 0);
@@ -134,7 +135,7 @@ impl Inner {
         // Gathered in the order of memory; the allocator looks them up in the order of its tree.
         loads.clear();
         for (place, slot) in (0_u32..).zip(leaves.iter_mut()) {
-            let load = slot.as_ref().map(|leaf| (leaf.take_load(), leaf.standing()));
+            let load = slot.as_ref().map(|leaf| (leaf.take_load(), leaf.terms()));
             let rests = |l: &Load| l.offered == 0 && l.waiting == 0 && l.in_flight == 0;
             let gone =
                 slot.take_if(|leaf| load.is_some_and(|(l, _)| rests(&l)) && leaf.has_rested(IDLE_TICKS));

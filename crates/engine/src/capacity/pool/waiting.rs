@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use headworks_core::capacity::PoolTerms;
 use headworks_core::capacity::TICK;
 use headworks_core::capacity::queue::{FairQueue, NoPlace, Waiter, WaiterId};
-use headworks_core::time::{Instant, Span};
+use headworks_core::catalog::PoolTerms;
+use headworks_core::record::{Instant, Span};
 
 use super::leaf::Leaf;
 use super::{Cost, NO_BAND, NO_LIMIT, Pool, signed, takes};

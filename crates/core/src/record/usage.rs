@@ -6,10 +6,8 @@
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
-use crate::amount::{Credits, Price};
-use crate::codec::list;
-use crate::name::{Label, Name, Path};
-use crate::time::Instant;
+use crate::record::codec::list;
+use crate::record::{Credits, Instant, Label, Name, Path, Price};
 
 /// What was used, at which prices. Every line is priced; free use has a line at zero.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -8,11 +8,7 @@ use alloc::{string::String, vec};
 
 use minicbor::{Decode, Encode};
 
-use crate::abuse::Tier;
-use crate::amount::Credits;
-use crate::capacity::Standing;
-use crate::name::{Level, Name, Segment};
-use crate::time::{Instant, Span};
+use crate::record::{Credits, Instant, Level, Name, Segment, Span, Tier};
 
 /// Whether paid sources may be drawn.
 #[derive(
@@ -161,9 +157,13 @@ impl Settings {
 
     /// What they say of the account in every capacity pool.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn account_terms(&self) -> AccountTerms {
         let rank = self.rank.as_deref();
-        rank.map_or_else(Standing::default, |r| Standing { weight: r.weight, floor: r.floor, max: r.max })
+        rank.map_or_else(AccountTerms::default, |r| AccountTerms {
+            weight: r.weight,
+            floor: r.floor,
+            max: r.max,
+        })
     }
 
     /// The settings of a segment, if it has any.
@@ -172,5 +172,22 @@ impl Settings {
         let found =
             self.segments.binary_search_by(|s| (s.segment.level, &s.segment.name).cmp(&(level, name)));
         found.ok().and_then(|i| self.segments.get(i))
+    }
+}
+
+/// What the operator says of one account in every pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountTerms {
+    /// Its part among the accounts of its class.
+    pub weight: u32,
+    /// What it is sure of when it asks for it, in cost a second.
+    pub floor: u64,
+    /// Most it may use, in cost a second.
+    pub max: Option<u64>,
+}
+
+impl Default for AccountTerms {
+    fn default() -> Self {
+        Self { weight: 1, floor: 0, max: None }
     }
 }

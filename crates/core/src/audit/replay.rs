@@ -9,21 +9,18 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::abuse::{Rule, recorded_penalty};
+use crate::abuse::recorded_penalty;
 use crate::account::{Account, Hold};
 use crate::capacity::Offer;
 use crate::catalog::Catalog;
-use crate::decision::{Decision, Outcome, Source, Verdict, Visit};
-use crate::ledger::{
-    Alert, Charge, Conduct, Event, GrantId, HoldId, Late, LateUse, Operation, Periodic, PlanChange, Record,
-    Seq, Use,
-};
 use crate::operation::{
     self, Authorize, ChangePlan, Context, Decided, Draft, Extend, NewGrant, Quantities, Refusal, Request,
     charge_of,
 };
-use crate::reason::Reason;
-use crate::time::Instant;
+use crate::record::{
+    Alert, Charge, Conduct, Decision, Event, GrantId, HoldId, Instant, Late, LateUse, Operation, Outcome,
+    Periodic, PlanChange, Reason, Record, Rule, Seq, Source, Use, Verdict, Visit,
+};
 
 /// The earlier records of the account.
 pub trait History {

@@ -8,13 +8,8 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
-use crate::amount::Credits;
-use crate::codec::list;
-use crate::ledger::{Category, GrantId};
-use crate::name::{Level, Name};
-use crate::reason::{Lifter, Reason, Wall};
-use crate::time::Instant;
-use crate::window::Terms;
+use crate::record::codec::list;
+use crate::record::{Category, Credits, GrantId, Instant, Level, Lifter, Name, Reason, Terms, Wall};
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]

@@ -8,11 +8,8 @@
 
 use alloc::vec::Vec;
 
-use crate::amount::Credits;
-use crate::ledger::{Book, Charge, Event, Periodic, Record, Seq};
-use crate::name::{Label, Name};
 use crate::operation::charge_of;
-use crate::time::Instant;
+use crate::record::{Book, Charge, Credits, Event, Instant, Label, Name, Periodic, Record, Seq};
 
 /// Why a balance moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

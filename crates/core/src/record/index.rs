@@ -6,8 +6,7 @@
 use smallvec::SmallVec;
 
 use super::{Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq};
-use crate::name::{Label, Name};
-use crate::time::Instant;
+use crate::record::{Instant, Label, Name};
 
 /// Where a record can be found again, besides by its number: a hash of account and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

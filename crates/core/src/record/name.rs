@@ -344,13 +344,13 @@ impl<C> Encode<C> for Path {
         e: &mut Encoder<W>,
         ctx: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        crate::codec::list::encode(&self.0, e, ctx)
+        crate::record::codec::list::encode(&self.0, e, ctx)
     }
 }
 
 impl<'b, C> Decode<'b, C> for Path {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let segments: SmallVec<[Segment; 2]> = crate::codec::list::decode(d, ctx)?;
+        let segments: SmallVec<[Segment; 2]> = crate::record::codec::list::decode(d, ctx)?;
         let mut path = Self::default();
         for segment in segments {
             path.push(segment).map_err(|e| minicbor::decode::Error::message(e.to_string()))?;

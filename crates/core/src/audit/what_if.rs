@@ -11,20 +11,20 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use crate::abuse::{Rule, recorded_penalty};
+use crate::abuse::recorded_penalty;
 use crate::account::Account;
+use crate::audit::replay::{
+    History, closed_grants, extension, new_grant, plan_change, quantities, request, request_happened,
+};
 use crate::capacity::Offer;
 use crate::catalog::Catalog;
-use crate::decision::Source;
-use crate::ledger::{Charge, Conduct, Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq, Use};
-use crate::name::Name;
 use crate::operation::{
     self, Authorize, ChangePlan, Context, Correct, Decided, Draft, Refusal, Request, charge_of,
 };
-use crate::replay::{
-    History, closed_grants, extension, new_grant, plan_change, quantities, request, request_happened,
+use crate::record::{
+    Charge, Conduct, Denial, Event, GrantId, HoldId, Instant, Name, Operation, Periodic, Record, Rule, Seq,
+    Source, Use,
 };
-use crate::time::Instant;
 
 /// What requests came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -365,7 +365,7 @@ impl<'a> Shadow<'a> {
                 // What is given back is at most what was charged this time.
                 let most =
                     charge_of(&charged).map_or(0, |c| c.draws.iter().map(|d| d.credits().nano()).sum());
-                let amount = crate::amount::Credits::from_nano(amount.nano().min(most));
+                let amount = crate::record::Credits::from_nano(amount.nano().min(most));
                 operation::refund(
                     self.ctx(at),
                     &charged,
@@ -512,9 +512,9 @@ impl<'a> Shadow<'a> {
 
     /// Asks a denied request again; what is granted now happens as asked.
     fn denied(&mut self, denial: &Denial) -> Result<(), Refusal> {
-        use crate::decision::{Basis, Verdict};
+        use crate::record::{Basis, Verdict};
         let slot_refused =
-            |v: &crate::decision::Visit| v.basis == Basis::Slot && matches!(v.verdict, Verdict::Refused(_));
+            |v: &crate::record::Visit| v.basis == Basis::Slot && matches!(v.verdict, Verdict::Refused(_));
         let held = denial.decision.visits.iter().any(slot_refused);
         let ask = Authorize {
             request: Request { consented: false, ..request(&denial.usage, &denial.decision) },

@@ -1,22 +1,109 @@
-//! What comes again with the calendar: grants that recur, banked resets, changes of plan.
+//! Grants: blocks of credits, and how they come again.
 //!
 //! Never looks at a clock: boundaries follow from the terms and the instant that a record states.
 //! Q1 what is carried is `min(max, max(min, fraction of the remainder))` (`rollover_vectors`).
 //! Q2 the parts of a period add up to the whole exactly (`proration_is_exact`).
 //! Units: nano-credits; fractions in billionths.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 #[cfg(feature = "schema")]
-use alloc::{string::String, vec};
+use alloc::{string::String, vec, vec::Vec};
 
 use minicbor::{Decode, Encode};
+use smallvec::SmallVec;
 
-use super::{GrantId, GrantTerms, Seq};
-use crate::account::Settings;
-use crate::amount::Credits;
-use crate::name::{Label, Level, Name, Path};
-use crate::time::{Calendar, Every, Instant, Span};
+use super::amount::Credits;
+use super::codec::list;
+use super::name::{Label, Name};
+use super::time::{Calendar, Every, Instant, Span};
+
+/// Kinds of credits, in burn order.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Category {
+    /// Given to everyone.
+    #[n(0)]
+    Free,
+    /// Given for a reason.
+    #[n(1)]
+    Promotional,
+    /// Bought.
+    #[n(2)]
+    Purchased,
+    /// Agreed in a contract.
+    #[n(3)]
+    Contract,
+}
+
+impl Category {
+    /// All categories, in burn order.
+    pub const ALL: [Self; 4] = [Self::Free, Self::Promotional, Self::Purchased, Self::Contract];
+
+    /// Whether drawing it needs consent where consent is asked.
+    #[must_use]
+    pub fn is_paid(self) -> bool {
+        matches!(self, Self::Purchased | Self::Contract)
+    }
+
+    /// The word used in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Promotional => "promotional",
+            Self::Purchased => "purchased",
+            Self::Contract => "contract",
+        }
+    }
+}
+
+/// The terms of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct GrantTerms {
+    /// How much.
+    #[n(0)]
+    pub amount: Credits,
+    /// Its kind.
+    #[n(1)]
+    pub category: Category,
+    /// Small first.
+    #[n(2)]
+    pub priority: u16,
+    /// Usable from.
+    #[n(3)]
+    pub effective_from: Instant,
+    /// Usable before; [`Instant::NEVER`] when it never expires.
+    #[n(4)]
+    pub expires_at: Instant,
+    /// The features it pays for; empty: all.
+    #[cbor(n(5), with = "list")]
+    pub features: SmallVec<[Name; 1]>,
+    /// The operator's reference, for example an invoice number.
+    #[n(6)]
+    pub reference: Option<Label>,
+    /// How it comes again.
+    #[n(7)]
+    pub recurrence: Option<Box<Recurrence>>,
+    /// The unit of its credits; `None`: `credits`.
+    #[n(8)]
+    pub unit: Option<Name>,
+}
 
 /// How a grant comes again.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -105,95 +192,4 @@ pub fn rest_of(amount: Credits, period: (Instant, Instant), now: Instant) -> Cre
     let passed = i128::from(now.since(period.0).micros()).min(length);
     let used = i128::from(amount.nano()) * passed / length;
     Credits::from_nano(i64::try_from(i128::from(amount.nano()) - used).unwrap_or(i64::MAX))
-}
-
-/// A banked reset: a token that clears windows when it is redeemed.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ResetTerms {
-    /// The windows it clears, as guards or `allowance.window`.
-    #[n(0)]
-    pub windows: Vec<Name>,
-    /// Can be redeemed before.
-    #[n(1)]
-    pub expires_at: Instant,
-    /// The operator's reference.
-    #[n(2)]
-    pub reference: Option<Label>,
-}
-
-/// A window that a reset cleared.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Cleared {
-    /// The window.
-    #[n(0)]
-    pub name: Name,
-    /// The level it counts at.
-    #[n(1)]
-    pub level: Level,
-    /// What had been used.
-    #[n(2)]
-    pub used: i64,
-    /// Whether it closes, to open again at the next use; a calendar window stays open until its end.
-    #[n(3)]
-    pub closes: bool,
-}
-
-/// A new amount for a recurring grant.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct NewAmount {
-    /// The recurring grant, by the record that opened it first.
-    #[n(0)]
-    pub schedule: GrantId,
-    /// What it comes to from the next boundary on.
-    #[n(1)]
-    pub amount: Credits,
-    /// What the period under way gains, or with a minus sign loses.
-    #[n(2)]
-    pub part: Credits,
-}
-
-/// A change of plan with what it does to recurring grants.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct PlanChange {
-    /// The settings from now on.
-    #[n(0)]
-    pub settings: Settings,
-    /// The billing anchor before, where it moved: grants that recur with it begin a new period at once.
-    #[n(1)]
-    pub moved_from: Option<Instant>,
-    /// New amounts.
-    #[n(2)]
-    pub amounts: Vec<NewAmount>,
-    /// Grants that had left the state and are open again.
-    #[n(3)]
-    pub reopened: Vec<(GrantId, GrantTerms)>,
-    /// Whether periods under way gained or lost their part at once.
-    #[n(4)]
-    pub prorated: bool,
-    /// Why.
-    #[n(5)]
-    pub reason: Option<Label>,
-}
-
-/// What comes again with the calendar.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Periodic {
-    /// What was left of a recurring grant was carried into a grant of its own, which the record opens.
-    #[n(0)]
-    RolledOver(#[n(0)] GrantId),
-    /// A recurring grant opened anew, with the next boundary.
-    #[n(1)]
-    Renewed(#[n(0)] GrantId, #[n(1)] Instant),
-    /// A recurring grant comes no more.
-    #[n(2)]
-    Ended(#[n(0)] GrantId),
-    /// A reset was banked; it is named by the record.
-    #[n(3)]
-    Banked(#[n(0)] ResetTerms),
-    /// A banked reset was redeemed by this path, and cleared these windows.
-    #[n(4)]
-    Redeemed(#[n(0)] Seq, #[n(1)] Path, #[n(2)] Vec<Cleared>),
-    /// The plan changed, with what that does to recurring grants.
-    #[n(5)]
-    PlanChanged(#[n(0)] PlanChange),
 }

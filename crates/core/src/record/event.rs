@@ -4,16 +4,38 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+#[cfg(feature = "schema")]
+use alloc::vec;
+
 use minicbor::{Decode, Encode};
 
-use super::{Alert, Conduct, Erased, GrantId, GrantTerms, HoldId, Late, Periodic, Seq, Server, Use};
-use crate::account::{Counted, Settings};
-use crate::amount::Credits;
-use crate::catalog::source::Overshoot;
-use crate::codec::list;
-use crate::decision::{Decision, Draws, Visit};
-use crate::name::{Label, Level, Name, Path};
-use crate::time::{Instant, Span};
+use serde::{Deserialize, Serialize};
+
+use super::codec::list;
+use super::{
+    Alert, ApiKey, Basis, Conduct, Credits, Decision, Draws, GrantId, GrantTerms, HoldId, Instant, Label,
+    Late, Level, Name, Path, Periodic, Seq, Server, Settings, Span, Use, Visit,
+};
+
+/// Use that a hold counted in a window.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Counted {
+    /// The window.
+    #[n(0)]
+    pub name: Name,
+    /// The level it counts at.
+    #[n(1)]
+    pub level: Level,
+    /// When.
+    #[n(2)]
+    pub at: Instant,
+    /// How much.
+    #[n(3)]
+    pub cost: i64,
+    /// How it is recomputed.
+    #[n(4)]
+    pub basis: Basis,
+}
 
 /// A correction of use that a window counted earlier. It has no effect when that window has closed since.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -298,25 +320,31 @@ pub struct Correcting {
     pub reason: Option<Label>,
 }
 
-/// An API key as stored: never the secret, only its hash.
+/// A record that was erased, and the digest of what it says now.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ApiKey {
-    /// The public part.
+pub struct Erased {
+    /// The record.
     #[n(0)]
-    pub id: Name,
-    /// BLAKE3 of the secret part, which has 256 random bits.
+    pub seq: Seq,
+    /// BLAKE3 of its bytes.
     #[cbor(n(1), with = "minicbor::bytes")]
-    pub hash: [u8; 32],
-    /// What the key may do, as the server's words.
+    pub digest: [u8; 32],
+}
+
+/// What happens to settled use that no source pays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Overshoot {
+    /// Charge it and refund it at once from the operator's goodwill.
+    #[default]
+    #[n(0)]
+    Refund,
+    /// Owe it: a negative balance up to the overdraft, repaid first by the next grant; what is beyond is refunded.
+    #[n(1)]
+    Debt,
+    /// Refuse the settle; the hold stays open.
     #[n(2)]
-    pub scopes: Vec<Name>,
-    /// Accounts the key reaches: names, or prefixes that end in `*`. Empty: all.
-    #[n(3)]
-    pub accounts: Vec<Label>,
-    /// When it stops working.
-    #[n(4)]
-    pub expires_at: Instant,
-    /// For people.
-    #[n(5)]
-    pub note: Option<Label>,
+    Reject,
 }

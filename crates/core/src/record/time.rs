@@ -300,8 +300,8 @@ macro_rules! text_form {
 }
 text_form!(Instant);
 text_form!(Span);
-text_form!(crate::name::Path);
-text_form!(crate::name::Segment);
+text_form!(crate::record::Path);
+text_form!(crate::record::Segment);
 
 #[cfg(test)]
 mod tests;

@@ -114,14 +114,14 @@ impl core::str::FromStr for Credits {
     type Err = AmountError;
     fn from_str(text: &str) -> Result<Self, AmountError> {
         let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-        let nano = scaled(digits, 9)?;
+        let nano = parsed(digits, 9)?;
         let nano = if negative { -nano } else { nano };
         i64::try_from(nano).map(Self).map_err(|_| AmountError::TooLarge)
     }
 }
 
 /// A non-negative decimal times 10^`scale`, exactly.
-fn scaled(text: &str, scale: u32) -> Result<i128, AmountError> {
+fn parsed(text: &str, scale: u32) -> Result<i128, AmountError> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let digits_only = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     if !digits_only(whole) || !digits_only(part) {
@@ -150,7 +150,7 @@ impl Price {
     /// # Errors
     /// Refuses a price whose unit is not a whole number of nano-credits.
     pub fn for_units(text: &str, per: u64) -> Result<Self, AmountError> {
-        let nano = scaled(text, 18)?;
+        let nano = parsed(text, 18)?;
         let divisor = i128::from(per.max(1)) * 10_i128.pow(9);
         if nano % divisor != 0 {
             return Err(AmountError::FinerThanNano);
@@ -169,6 +169,18 @@ impl Price {
     #[must_use]
     pub const fn nano(self) -> u64 {
         self.0
+    }
+}
+
+/// `n * by / of`, rounded down; the ends of the range where it leaves it. Fast for the usual sizes.
+#[must_use]
+pub fn scaled(n: u64, by: u64, of: u64) -> u64 {
+    match n.checked_mul(by) {
+        Some(product) => product / of.max(1),
+        None => {
+            let part = u128::from(n) * u128::from(by) / u128::from(of.max(1));
+            u64::try_from(part).unwrap_or(u64::MAX)
+        }
     }
 }
 

@@ -8,11 +8,8 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use minicbor::{Decode, Encode};
-
-use super::{Conduct, Denials, Dimension, Effect, Event, Late, Periodic, Record, Seq, Use};
-use crate::account::Settings;
-use crate::name::{Label, Level, Name, Path, Segment};
+use super::{Conduct, Denials, Dimension, Effect, Erased, Event, Late, Periodic, Record, Use};
+use crate::record::{Label, Level, Name, Path, Segment, Settings};
 
 /// What to erase.
 #[derive(Clone, Debug)]
@@ -23,17 +20,6 @@ pub struct Erasure {
     pub dimensions: Vec<Dimension>,
     /// Random, thrown away afterwards: pseudonyms cannot be computed again.
     pub secret: [u8; 32],
-}
-
-/// A record that was erased, and the digest of what it says now.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Erased {
-    /// The record.
-    #[n(0)]
-    pub seq: Seq,
-    /// BLAKE3 of its bytes.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub digest: [u8; 32],
 }
 
 impl Erasure {

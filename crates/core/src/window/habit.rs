@@ -9,56 +9,12 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::penalty::halved;
-use crate::time::{Instant, Span};
-
-/// What is remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum HabitKind {
-    /// Cells of ten seconds; a peak with a half-life of seven days.
-    #[n(0)]
-    Velocity,
-    /// Cells of a quarter of an hour; the peak of each of the last 24 hours.
-    #[n(1)]
-    Ramp,
-    /// Cells of an hour; what each of the last 168 came to.
-    #[n(2)]
-    Spend,
-}
+use crate::record::{HabitKind, Instant, Span, scaled};
 
 const HOUR: Span = Span::from_secs(3_600);
 const PEAK_HALF_LIFE: Span = Span::from_secs(7 * 86_400);
 /// Cells over twice the reference, one after the other, that are too many.
 const RUN: u8 = 3;
-
-impl HabitKind {
-    /// The length of its cells.
-    #[must_use]
-    pub fn cell(self) -> Span {
-        match self {
-            Self::Velocity => Span::from_secs(10),
-            Self::Ramp => Span::from_secs(900),
-            Self::Spend => HOUR,
-        }
-    }
-
-    /// The beginning of the cell that an instant is in.
-    #[must_use]
-    pub fn start(self, now: Instant) -> Instant {
-        let step = i64::try_from(self.cell().micros()).unwrap_or(i64::MAX);
-        Instant::from_micros(now.micros().div_euclid(step) * step)
-    }
-
-    /// How many hours are remembered one by one.
-    fn hours(self) -> i64 {
-        match self {
-            Self::Velocity => 0,
-            Self::Ramp => 24,
-            Self::Spend => 168,
-        }
-    }
-}
 
 /// What is remembered of one account or key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -249,4 +205,12 @@ impl Habit {
             (self.peak, self.peak_at) = (peak, at);
         }
     }
+}
+
+/// An amount that halves with time: exact at whole half-lives, on straight lines between them.
+#[must_use]
+pub fn halved(amount: u64, passed: Span, half_life: Span) -> u64 {
+    let halves = passed.micros() / half_life.micros().max(1);
+    let whole = amount.checked_shr(u32::try_from(halves).unwrap_or(u32::MAX)).unwrap_or(0);
+    whole - scaled(whole, passed.micros() % half_life.micros().max(1), 2 * half_life.micros())
 }

@@ -96,7 +96,7 @@ pub enum Reason {
 pub enum Wall {
     /// A limit, cap, setting or balance at this level of the path.
     #[n(0)]
-    Path(#[n(0)] crate::name::Level),
+    Path(#[n(0)] crate::record::Level),
     /// The plan.
     #[n(1)]
     Plan,

@@ -1,0 +1,51 @@
+//! The ground: what is written down, and the words that everything else is said in.
+//!
+//! Never decides, never folds, never looks at a catalog: names, amounts, instants, settings, grants, use, decisions, events,
+//! and the record that carries them. Imports nothing of the rest.
+
+mod amount;
+mod chain;
+pub(crate) mod codec;
+mod conduct;
+mod decision;
+mod erase;
+mod event;
+mod grant;
+mod ids;
+mod index;
+mod key;
+mod movement;
+mod name;
+mod notice;
+mod periodic;
+mod reason;
+mod server;
+mod settings;
+mod terms;
+mod time;
+mod usage;
+
+pub use amount::{AmountError, Credits, NANO, Price, scaled};
+pub use chain::{FORMAT, Record, RecordError, chain, genesis};
+pub use conduct::{Conduct, Effect, PREFIX, Rule, Tier};
+pub use decision::{Basis, Decision, Draw, Draws, Outcome, Place, Source, Unblock, Verdict, Visit};
+pub use erase::Erasure;
+pub use event::{
+    Charge, Correcting, Correction, Counted, Denial, Denials, Erased, Event, Excess, HeldCapacity, HoldTerms,
+    Overshoot,
+};
+pub use grant::{Category, GrantTerms, Overage, Recurrence, Rollover, WHOLE, rest_of};
+pub use ids::{GrantId, HoldId, SYSTEM, Seq, is_internal};
+pub use index::{IndexKey, Once};
+pub use key::{Key, Operation};
+pub use movement::{Book, Movement};
+pub use name::{Label, Level, NAME_LEN_MAX, Name, NameError, Path, PathError, Segment};
+pub use notice::{Alert, Late, LateUse, Quantity, Standing};
+pub use periodic::{Cleared, NewAmount, Periodic, PlanChange, ResetTerms};
+pub use reason::{Lifter, Reason, Wall};
+pub use server::{ApiKey, ClassFigures, PoolChange, Server, Webhook, WebhookFormat};
+pub use settings::{AccountTerms, AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
+pub use terms::{HabitKind, Terms, VOLATILE_MAX};
+pub use time::{Calendar, Every, Instant, Span, TimeError};
+pub(crate) use usage::PricedLine;
+pub use usage::{CREDITS, CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};

@@ -1,0 +1,103 @@
+//! What comes again with the calendar: banked resets, and changes of plan with what they do to recurring grants.
+
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+
+use super::amount::Credits;
+use super::grant::GrantTerms;
+use super::ids::{GrantId, Seq};
+use super::name::{Label, Level, Name, Path};
+use super::settings::Settings;
+use super::time::Instant;
+
+/// A banked reset: a token that clears windows when it is redeemed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ResetTerms {
+    /// The windows it clears, as guards or `allowance.window`.
+    #[n(0)]
+    pub windows: Vec<Name>,
+    /// Can be redeemed before.
+    #[n(1)]
+    pub expires_at: Instant,
+    /// The operator's reference.
+    #[n(2)]
+    pub reference: Option<Label>,
+}
+
+/// A window that a reset cleared.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Cleared {
+    /// The window.
+    #[n(0)]
+    pub name: Name,
+    /// The level it counts at.
+    #[n(1)]
+    pub level: Level,
+    /// What had been used.
+    #[n(2)]
+    pub used: i64,
+    /// Whether it closes, to open again at the next use; a calendar window stays open until its end.
+    #[n(3)]
+    pub closes: bool,
+}
+
+/// A new amount for a recurring grant.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct NewAmount {
+    /// The recurring grant, by the record that opened it first.
+    #[n(0)]
+    pub schedule: GrantId,
+    /// What it comes to from the next boundary on.
+    #[n(1)]
+    pub amount: Credits,
+    /// What the period under way gains, or with a minus sign loses.
+    #[n(2)]
+    pub part: Credits,
+}
+
+/// A change of plan with what it does to recurring grants.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PlanChange {
+    /// The settings from now on.
+    #[n(0)]
+    pub settings: Settings,
+    /// The billing anchor before, where it moved: grants that recur with it begin a new period at once.
+    #[n(1)]
+    pub moved_from: Option<Instant>,
+    /// New amounts.
+    #[n(2)]
+    pub amounts: Vec<NewAmount>,
+    /// Grants that had left the state and are open again.
+    #[n(3)]
+    pub reopened: Vec<(GrantId, GrantTerms)>,
+    /// Whether periods under way gained or lost their part at once.
+    #[n(4)]
+    pub prorated: bool,
+    /// Why.
+    #[n(5)]
+    pub reason: Option<Label>,
+}
+
+/// What comes again with the calendar.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Periodic {
+    /// What was left of a recurring grant was carried into a grant of its own, which the record opens.
+    #[n(0)]
+    RolledOver(#[n(0)] GrantId),
+    /// A recurring grant opened anew, with the next boundary.
+    #[n(1)]
+    Renewed(#[n(0)] GrantId, #[n(1)] Instant),
+    /// A recurring grant comes no more.
+    #[n(2)]
+    Ended(#[n(0)] GrantId),
+    /// A reset was banked; it is named by the record.
+    #[n(3)]
+    Banked(#[n(0)] ResetTerms),
+    /// A banked reset was redeemed by this path, and cleared these windows.
+    #[n(4)]
+    Redeemed(#[n(0)] Seq, #[n(1)] Path, #[n(2)] Vec<Cleared>),
+    /// The plan changed, with what that does to recurring grants.
+    #[n(5)]
+    PlanChanged(#[n(0)] PlanChange),
+}

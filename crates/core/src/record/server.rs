@@ -1,0 +1,145 @@
+//! What the server's own log keeps besides catalogs: API keys, webhooks, live changes of pools.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+#[cfg(feature = "schema")]
+use alloc::{format, vec};
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use super::name::{Label, Name};
+use super::time::{Instant, Span};
+
+/// An API key as stored: never the secret, only its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ApiKey {
+    /// The public part.
+    #[n(0)]
+    pub id: Name,
+    /// BLAKE3 of the secret part, which has 256 random bits.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub hash: [u8; 32],
+    /// What the key may do, as the server's words.
+    #[n(2)]
+    pub scopes: Vec<Name>,
+    /// Accounts the key reaches: names, or prefixes that end in `*`. Empty: all.
+    #[n(3)]
+    pub accounts: Vec<Label>,
+    /// When it stops working.
+    #[n(4)]
+    pub expires_at: Instant,
+    /// For people.
+    #[n(5)]
+    pub note: Option<Label>,
+}
+
+/// A receiver of events.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Webhook {
+    /// Its name.
+    #[n(0)]
+    pub name: Name,
+    /// Where events are sent.
+    #[n(1)]
+    pub url: String,
+    /// The kinds of events it gets; empty: all.
+    #[n(2)]
+    pub events: Vec<Label>,
+    /// What is sent.
+    #[n(3)]
+    pub format: WebhookFormat,
+    /// How often its secret was replaced; the one before is still valid.
+    #[n(4)]
+    #[cbor(default)]
+    pub rotation: u32,
+}
+
+/// What a webhook sends.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum WebhookFormat {
+    /// One CloudEvent in structured JSON for each event, signed as Standard Webhooks are.
+    #[default]
+    #[n(0)]
+    Cloudevents,
+    /// Stripe meter events, one for each charged line, to Stripe's API.
+    #[n(1)]
+    StripeMeterEvents,
+}
+
+/// What the server's own log keeps besides catalogs and keys.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Server {
+    /// A webhook was made or replaced.
+    #[n(0)]
+    WebhookSet(#[n(0)] Webhook),
+    /// A webhook was removed.
+    #[n(1)]
+    WebhookRemoved(#[n(0)] Name),
+    /// Reconciliation found records that differ: how many, and the first.
+    #[n(2)]
+    ReconcileFailed(#[n(0)] u64, #[n(1)] String),
+    /// A pool was changed live; replaces an earlier change of the same pool.
+    #[n(3)]
+    PoolChanged(#[n(0)] PoolChange),
+    /// What the check codes of API keys are made with.
+    #[n(4)]
+    CheckKeyMade(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
+}
+
+/// A live change of a pool; what it does not name is as the catalog says.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PoolChange {
+    /// The pool.
+    #[n(0)]
+    pub pool: Name,
+    /// Cost a second.
+    #[n(1)]
+    pub rate: Option<u64>,
+    /// Cost in flight.
+    #[n(2)]
+    pub in_flight: Option<u64>,
+    /// By class.
+    #[n(3)]
+    pub classes: BTreeMap<Name, ClassFigures>,
+    /// Why.
+    #[n(4)]
+    pub reason: Option<Label>,
+}
+
+/// The figures of a class of requests in a pool; what it leaves out is as it was, or usual.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ClassFigures {
+    /// Its band: smaller is served first. Default 0.
+    #[n(0)]
+    pub priority: Option<u8>,
+    /// Its part among the classes of its band. Default 1.
+    #[n(1)]
+    pub weight: Option<u32>,
+    /// What it is sure of when it asks for it, in percent of the capacity. Default 0.
+    #[n(2)]
+    pub floor_percent: Option<u8>,
+    /// How much of an unused floor others may use, in percent of the floor. Default 100.
+    #[n(3)]
+    pub lend_percent: Option<u8>,
+    /// How much it may take beyond its floor, in percent of the capacity. Default 100.
+    #[n(4)]
+    pub borrow_percent: Option<u8>,
+    /// What its band keeps while work is waiting in it, in percent of the capacity. Default 2.
+    #[n(5)]
+    pub starvation_percent: Option<u8>,
+    /// How long a request waits for room that says nothing itself; it may ask for less or for up to `1h`. Default: not at all.
+    #[n(6)]
+    pub wait_max: Option<Span>,
+}

@@ -1,0 +1,141 @@
+//! The terms of a window: its limit and bounds at the moment of a decision, pinned in the record.
+//!
+//! Never looks at a calendar or a clock: bounds are resolved before.
+//! Units: the window's own (requests, meter units, nano-credits).
+
+use minicbor::{Decode, Encode};
+
+use super::time::{Instant, Span};
+
+/// Windows that empty by themselves within this time are lost at a restart.
+pub const VOLATILE_MAX: Span = Span::from_secs(60);
+
+/// A window's limit and bounds at the moment of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Terms {
+    /// So many per period, in bursts.
+    #[n(0)]
+    Rate {
+        /// How many per period.
+        #[n(0)]
+        limit: u64,
+        /// The period.
+        #[n(1)]
+        period: Span,
+        /// How many at once.
+        #[n(2)]
+        burst: u64,
+    },
+    /// So many in any trailing length.
+    #[n(1)]
+    Sliding {
+        /// How many.
+        #[n(0)]
+        limit: u64,
+        /// How far back.
+        #[n(1)]
+        length: Span,
+    },
+    /// So much between two instants.
+    #[n(2)]
+    Period {
+        /// How much.
+        #[n(0)]
+        limit: i64,
+        /// From.
+        #[n(1)]
+        start: Instant,
+        /// To before.
+        #[n(2)]
+        end: Instant,
+    },
+    /// So many at once.
+    #[n(3)]
+    Slots {
+        /// How many.
+        #[n(0)]
+        limit: u64,
+    },
+    /// So much in the cell under way, against what is usual.
+    #[n(4)]
+    Habit {
+        /// What is remembered.
+        #[n(0)]
+        kind: HabitKind,
+        /// How much.
+        #[n(1)]
+        limit: i64,
+        /// What it is compared with.
+        #[n(2)]
+        reference: i64,
+    },
+}
+
+impl Terms {
+    /// Whether what is used may be lost at a restart: it would be free again within [`VOLATILE_MAX`].
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
+        match *self {
+            Self::Rate { limit, period, burst } => {
+                let fill = u128::from(burst) * u128::from(period.micros()) / u128::from(limit.max(1));
+                fill <= u128::from(VOLATILE_MAX.micros())
+            }
+            Self::Sliding { length, .. } => length <= VOLATILE_MAX,
+            Self::Period { .. } | Self::Slots { .. } | Self::Habit { .. } => false,
+        }
+    }
+
+    /// The limit, for people: how much fits when nothing is used.
+    #[must_use]
+    pub fn capacity(&self) -> i64 {
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        match *self {
+            Self::Rate { burst, .. } => signed(burst),
+            Self::Sliding { limit, .. } | Self::Slots { limit } => signed(limit),
+            Self::Period { limit, .. } | Self::Habit { limit, .. } => limit,
+        }
+    }
+}
+
+/// What is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum HabitKind {
+    /// Cells of ten seconds; a peak with a half-life of seven days.
+    #[n(0)]
+    Velocity,
+    /// Cells of a quarter of an hour; the peak of each of the last 24 hours.
+    #[n(1)]
+    Ramp,
+    /// Cells of an hour; what each of the last 168 came to.
+    #[n(2)]
+    Spend,
+}
+
+impl HabitKind {
+    /// The length of its cells.
+    #[must_use]
+    pub fn cell(self) -> Span {
+        match self {
+            Self::Velocity => Span::from_secs(10),
+            Self::Ramp => Span::from_secs(900),
+            Self::Spend => Span::from_secs(3_600),
+        }
+    }
+
+    /// The beginning of the cell that an instant is in.
+    #[must_use]
+    pub fn start(self, now: Instant) -> Instant {
+        let step = i64::try_from(self.cell().micros()).unwrap_or(i64::MAX);
+        Instant::from_micros(now.micros().div_euclid(step) * step)
+    }
+
+    /// How many hours are remembered one by one.
+    pub(crate) fn hours(self) -> i64 {
+        match self {
+            Self::Velocity => 0,
+            Self::Ramp => 24,
+            Self::Spend => 168,
+        }
+    }
+}
