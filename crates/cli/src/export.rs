@@ -241,7 +241,7 @@ fn rows(dataset: Dataset, account: &Name, record: &Record) -> Vec<Row> {
 
 /// One row for each charged use.
 fn usage(account: &Name, record: &Record, charge: &Charge) -> Vec<Row> {
-    let hold = if let Event::Settled(hold, ..) | Event::Expired(hold, _) = &record.event {
+    let hold = if let Event::Settled { hold, .. } | Event::Expired { hold, .. } = &record.event {
         json!(hold.0)
     } else {
         Value::Null

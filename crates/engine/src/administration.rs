@@ -31,7 +31,7 @@ impl Engine {
             Ok(catalog) => Arc::new(catalog),
             Err(problems) => return Ok(Err(problems)),
         };
-        let event = Event::CatalogLoaded(catalog.version.clone(), text.to_owned());
+        let event = Event::CatalogLoaded { label: catalog.version.clone(), text: text.to_owned() };
         let answer = self.administer(event, Some(keyed)).await?;
         Ok(Ok((catalog, answer)))
     }
@@ -110,7 +110,7 @@ impl Engine {
 
     /// Writes down that reconciliation has found something.
     pub(crate) async fn reconcile_failed(&self, found: u64, first: String) -> Result<(), EngineError> {
-        let event = Event::Server(Box::new(Server::ReconcileFailed(found, first)));
+        let event = Event::Server(Box::new(Server::ReconcileFailed { found, first }));
         self.administer(event, None).await.map(drop)
     }
 
@@ -162,7 +162,7 @@ impl InForce {
     }
 
     fn apply(&self, event: &Event) {
-        if let Event::CatalogLoaded(_, text) = event {
+        if let Event::CatalogLoaded { text, .. } = event {
             match Catalog::parse(text, Format::of(text)) {
                 Ok(catalog) => {
                     self.pools.set(&catalog);
@@ -219,7 +219,7 @@ fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
             Server::WebhookRemoved(name) => {
                 webhooks.remove(name);
             }
-            Server::ReconcileFailed(..) | Server::PoolChanged(_) | Server::CheckKeyMade(_) => {}
+            Server::ReconcileFailed { .. } | Server::PoolChanged(_) | Server::CheckKeyMade(_) => {}
         }
     }
 }
@@ -240,7 +240,7 @@ pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
             if let Some(change) = pool_change(&record.event) {
                 system.pool_changes.insert(change.pool.clone(), change.clone());
             }
-            if let Event::CatalogLoaded(_, loaded) = record.event {
+            if let Event::CatalogLoaded { text: loaded, .. } = record.event {
                 text = Some(loaded);
             }
         }

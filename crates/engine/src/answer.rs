@@ -150,7 +150,7 @@ impl EngineError {
     pub(crate) fn ended(hold: HoldId, record: &Record) -> Self {
         let how = if let Event::Released(_) = &record.event {
             "released"
-        } else if let Event::Expired(..) = &record.event {
+        } else if let Event::Expired { .. } = &record.event {
             "expired"
         } else {
             "settled"

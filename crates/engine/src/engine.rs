@@ -372,9 +372,9 @@ impl Engine {
 
     fn count_decision(&self, record: &Record) {
         use headworks_core::record::Event;
-        if let Event::Authorized(_, decision, _)
-        | Event::Extended(_, _, decision, ..)
-        | Event::Charged(_, decision) = &record.event
+        if let Event::Authorized { decision, .. }
+        | Event::Extended { decision, .. }
+        | Event::Charged { decision, .. } = &record.event
         {
             self.stats.decided(decision.outcome, decision.reason);
         }

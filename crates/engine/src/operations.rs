@@ -231,7 +231,7 @@ impl Engine {
                 Found::Nowhere => return Err(operation::Refusal::UnknownHold(hold).into()),
                 Found::Stored(end) => end,
             };
-            if !matches!(end.event, Event::Expired(_, None)) {
+            if !matches!(end.event, Event::Expired { charge: None, .. }) {
                 return Err(EngineError::ended(hold, &end));
             }
             match look.find(IndexKey::of_once(account, Once::SettlesLate(hold)))? {
@@ -239,7 +239,7 @@ impl Engine {
                 Found::Stored(late) => Err(EngineError::ended(hold, &late)),
                 Found::Nowhere => {
                     let opened = self.record_of(account, hold.0)?;
-                    let Event::Authorized(usage, _, terms) = &opened.event else {
+                    let Event::Authorized { usage, terms, .. } = &opened.event else {
                         return Err(operation::Refusal::UnknownHold(hold).into());
                     };
                     let draft = operation::settle_late(look.ctx, hold, usage, terms.overshoot, quantities)?;

@@ -66,7 +66,7 @@ pub fn events(account: &Name, record: &Record) -> Vec<Outgoing> {
     }
     if let Some(charge) = charge_of(record) {
         let refunded = charge.excess.as_ref().filter(|e| e.refunded.is_positive());
-        if let Some(excess) = refunded.filter(|_| !matches!(record.event, Event::Corrected(..))) {
+        if let Some(excess) = refunded.filter(|_| !matches!(record.event, Event::Corrected { .. })) {
             add(
                 "overshoot.refunded",
                 None,
@@ -77,7 +77,7 @@ pub fn events(account: &Name, record: &Record) -> Vec<Outgoing> {
         let parents: Vec<_> = record.parents.iter().map(|p| Reference::Record(account.clone(), *p)).collect();
         let usage = json!({"usage": render::usage(&charge.usage), "idempotency_key": key,
             "recorded_at": record.recorded_at, "parents": parents,
-            "corrects": matches!(record.event, Event::Corrected(..))});
+            "corrects": matches!(record.event, Event::Corrected { .. })});
         add("usage", None, usage);
         add("charge", None, json!(render::charge_of_record(account, record, false)));
     }
@@ -90,7 +90,7 @@ pub fn events(account: &Name, record: &Record) -> Vec<Outgoing> {
 fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
     if let Event::Alert(alert) = &record.event {
         return Some(match alert {
-            Alert::Crossed(standing, number, balance) => {
+            Alert::Crossed { standing, number, balance } => {
                 let kind = match standing {
                     Standing::Low => "balance.low",
                     Standing::Empty => "balance.empty",
@@ -98,20 +98,20 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
                 };
                 (kind, json!({"available": balance, "crossing": number}))
             }
-            Alert::TopUpAsked(number, amount) => {
+            Alert::TopUpAsked { number, amount } => {
                 let key = format!("{account}/{number}");
                 ("top_up.asked", json!({"number": number, "amount": amount, "charge_key": key}))
             }
-            Alert::TopUpFailed(number, reason) => {
+            Alert::TopUpFailed { number, reason } => {
                 ("top_up.failed", json!({"number": number, "reason": reason}))
             }
         });
     }
-    if let Event::Expired(hold, charge) = &record.event {
+    if let Event::Expired { hold, charge } = &record.event {
         let hold = Reference::Record(account.clone(), hold.0);
         return Some(("hold.expired", json!({"hold": hold, "charged": charge.as_ref().map(|c| c.price)})));
     }
-    if let Event::CatalogLoaded(version, _) = &record.event {
+    if let Event::CatalogLoaded { label: version, .. } = &record.event {
         return Some(("catalog.changed", json!({"version": version, "actor": record.actor})));
     }
     if let Event::Conduct(conduct) = &record.event {
@@ -121,16 +121,16 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
                 json!({"rule": effect.rule, "key": effect.key, "limit": effect.limit, "figure": effect.figure,
                     "reference": effect.reference, "until": effect.until, "step_up_at": effect.step_up_at}),
             )),
-            Conduct::Lifted(rule, key, reason) => Some((
+            Conduct::Lifted { rule, key, reason } => Some((
                 "abuse.lifted",
                 json!({"rule": rule, "key": key, "reason": reason, "actor": record.actor}),
             )),
             Conduct::Disputed(reason) => Some(("payment.disputed", json!({"reason": reason}))),
-            Conduct::FreeGrant(..) => None,
+            Conduct::FreeGrant { .. } => None,
         };
     }
     if let Event::Server(server) = &record.event
-        && let Server::ReconcileFailed(found, first) = &**server
+        && let Server::ReconcileFailed { found, first } = &**server
     {
         return Some(("reconcile.failed", json!({"findings": found, "first": first})));
     }

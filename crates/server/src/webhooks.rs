@@ -287,7 +287,7 @@ impl Webhooks {
                 })
             }
             WebhookFormat::StripeMeterEvents => {
-                let corrected = if let Event::Corrected(correcting, _) = &record.event {
+                let corrected = if let Event::Corrected { correcting, .. } = &record.event {
                     engine.stored_record(account, correcting.charge).ok()
                 } else {
                     None

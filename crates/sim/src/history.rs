@@ -52,20 +52,20 @@ fn ends(log: &[Record]) -> Result<Vec<Seq>, String> {
     let mut open: BTreeMap<Seq, &'static str> = BTreeMap::new();
     for record in log {
         let (hold, how) = match &record.event {
-            Event::Authorized(..) => {
+            Event::Authorized { .. } => {
                 open.insert(record.seq, "open");
                 continue;
             }
-            Event::Settled(hold, _, false) => (hold, "settled"),
-            Event::Settled(hold, _, true) => {
+            Event::Settled { hold, is_late: false, .. } => (hold, "settled"),
+            Event::Settled { hold, is_late: true, .. } => {
                 if open.insert(hold.0, "settled late") != Some("expired free") {
                     return Err(format!("hold {} is settled late without having expired", hold.0));
                 }
                 continue;
             }
             Event::Released(hold) => (hold, "released"),
-            Event::Expired(hold, None) => (hold, "expired free"),
-            Event::Expired(hold, Some(_)) => (hold, "expired"),
+            Event::Expired { hold, charge: None } => (hold, "expired free"),
+            Event::Expired { hold, charge: Some(_) } => (hold, "expired"),
             _ => continue,
         };
         let before = open.insert(hold.0, how);
@@ -82,9 +82,9 @@ fn once(log: &[Record]) -> Result<(), String> {
     for record in log {
         let fresh = match &record.event {
             Event::Refunded { charge, .. } => charges.insert(*charge),
-            Event::Corrected(correcting, _) => charges.insert(correcting.charge),
+            Event::Corrected { correcting, .. } => charges.insert(correcting.charge),
             Event::Periodic(event) => match &**event {
-                Periodic::Redeemed(token, ..) => resets.insert(*token),
+                Periodic::Redeemed { token, .. } => resets.insert(*token),
                 _ => true,
             },
             _ => true,
@@ -120,25 +120,27 @@ fn daily(log: &[Record]) -> Result<(), String> {
             Ok(())
         };
         match &record.event {
-            Event::Opened(settings) | Event::Changed(settings, _) => in_plan = settings.plan.as_str() == "p",
+            Event::Opened(settings) | Event::Changed { settings, .. } => {
+                in_plan = settings.plan.as_str() == "p"
+            }
             Event::Periodic(event) => match &**event {
                 Periodic::PlanChanged(change) => in_plan = change.settings.plan.as_str() == "p",
-                Periodic::Redeemed(_, _, cleared) if cleared.iter().any(|c| c.name.as_str() == "daily") => {
+                Periodic::Redeemed { cleared, .. } if cleared.iter().any(|c| c.name.as_str() == "daily") => {
                     used.insert(day, 0);
                     cleared_at = now;
                 }
                 _ => {}
             },
             // The other plan has no such guard, and counts nothing for it.
-            Event::Authorized(usage, ..) if is_task(&usage.feature) && in_plan => {
+            Event::Authorized { usage, .. } if is_task(&usage.feature) && in_plan => {
                 take(true)?;
                 holds.insert(record.seq, now);
             }
-            Event::Charged(charge, _) if is_task(&charge.usage.feature) && in_plan => {
+            Event::Charged { charge, .. } if is_task(&charge.usage.feature) && in_plan => {
                 let recorded = record.key.as_ref().is_some_and(|k| k.operation != Operation::Authorize);
                 take(!recorded)?;
             }
-            Event::Released(hold) | Event::Expired(hold, None) => {
+            Event::Released(hold) | Event::Expired { hold, charge: None } => {
                 if let Some(at) = holds.remove(&hold.0).filter(|at| *at > cleared_at)
                     && at.div_euclid(DAY) == day
                 {
@@ -174,24 +176,26 @@ fn slots(log: &[Record]) -> Result<(), String> {
     for record in log {
         let now = record.recorded_at.micros();
         match &record.event {
-            Event::Opened(settings) | Event::Changed(settings, _) => limited = settings.plan.as_str() == "p",
+            Event::Opened(settings) | Event::Changed { settings, .. } => {
+                limited = settings.plan.as_str() == "p"
+            }
             Event::Periodic(event) => {
                 if let Periodic::PlanChanged(change) = &**event {
                     limited = change.settings.plan.as_str() == "p";
                 }
             }
-            Event::Authorized(usage, _, terms) if usage.feature.as_str() == "chat" && limited => {
+            Event::Authorized { usage, terms, .. } if usage.feature.as_str() == "chat" && limited => {
                 open.insert(record.seq, terms.deadline.micros());
                 if open.values().filter(|deadline| **deadline > now).count() > 3 {
                     return Err(format!("record {} is the fourth chat that is open", record.seq));
                 }
             }
-            Event::Extended(hold, _, _, deadline, _) => {
+            Event::Extended { hold, deadline, .. } => {
                 if let Some(known) = open.get_mut(&hold.0) {
                     *known = deadline.micros();
                 }
             }
-            Event::Settled(hold, ..) | Event::Released(hold) | Event::Expired(hold, _) => {
+            Event::Settled { hold, .. } | Event::Released(hold) | Event::Expired { hold, .. } => {
                 open.remove(&hold.0);
             }
             _ => {}
@@ -210,9 +214,9 @@ fn conduct(log: &[Record]) -> Result<(), String> {
     for record in log {
         let now = record.recorded_at.micros();
         let asked = match &record.event {
-            Event::Authorized(usage, ..) => Some((usage, 1, true)),
-            Event::Extended(_, usage, ..) => Some((usage, 0, true)),
-            Event::Charged(charge, _) => {
+            Event::Authorized { usage, .. } => Some((usage, 1, true)),
+            Event::Extended { usage, .. } => Some((usage, 0, true)),
+            Event::Charged { charge, .. } => {
                 let happened = record.key.as_ref().is_none_or(|k| k.operation != Operation::Authorize);
                 Some((&charge.usage, 1, !happened))
             }
@@ -243,19 +247,19 @@ fn conduct(log: &[Record]) -> Result<(), String> {
                         clamp = Some((effect.limit, effect.until.micros()));
                     }
                 }
-                Conduct::Lifted(Rule::Velocity, ..) => clamp = None,
-                Conduct::Lifted(..) | Conduct::Disputed(_) | Conduct::FreeGrant(..) => {}
+                Conduct::Lifted { rule: Rule::Velocity, .. } => clamp = None,
+                Conduct::Lifted { .. } | Conduct::Disputed(_) | Conduct::FreeGrant { .. } => {}
             },
-            Event::Authorized(_, _, terms) => {
+            Event::Authorized { terms, .. } => {
                 if open.values().filter(|deadline| **deadline > now).count() >= HOLDS {
                     return Err(format!("record {} is one hold too many", record.seq));
                 }
                 open.insert(record.seq, terms.deadline.micros());
             }
-            Event::Extended(hold, _, _, deadline, _) => {
+            Event::Extended { hold, deadline, .. } => {
                 open.entry(hold.0).and_modify(|known| *known = deadline.micros());
             }
-            Event::Settled(hold, ..) | Event::Released(hold) | Event::Expired(hold, _) => {
+            Event::Settled { hold, .. } | Event::Released(hold) | Event::Expired { hold, .. } => {
                 open.remove(&hold.0);
             }
             _ => {}
@@ -269,7 +273,7 @@ fn free_grants(account: &Name, log: &[Record]) -> Result<(), String> {
     let (mut last, mut by_day) = (None, BTreeMap::new());
     for record in log {
         let Event::Conduct(conduct) = &record.event else { continue };
-        let Conduct::FreeGrant(_, amount) = &**conduct else { continue };
+        let Conduct::FreeGrant { amount, .. } = &**conduct else { continue };
         let now = record.recorded_at.micros();
         if account.as_str().starts_with("_identity") && last.is_some_and(|at| now - at < 90 * DAY) {
             return Err(format!("record {} is a free grant too soon", record.seq));
@@ -308,7 +312,9 @@ fn money(log: &[Record]) -> Result<Money, String> {
                 return Err(format!("{} is at {balance} after record {}", key.1, record.seq));
             }
         }
-        if let Event::Settled(hold, ..) | Event::Released(hold) | Event::Expired(hold, _) = &record.event {
+        if let Event::Settled { hold, .. } | Event::Released(hold) | Event::Expired { hold, .. } =
+            &record.event
+        {
             let left = books.get(&(record.unit.clone(), format!("{:?}", Book::Hold(*hold))));
             if left.is_some_and(|left| *left != 0) {
                 return Err(format!("hold {} has ended and keeps {left:?}", hold.0));

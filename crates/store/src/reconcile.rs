@@ -255,7 +255,8 @@ pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
         };
         next = last.seq + 1;
         for stored in &records {
-            if let Ok(Record { event: Event::CatalogLoaded(_, text), .. }) = Record::from_bytes(&stored.bytes)
+            if let Ok(Record { event: Event::CatalogLoaded { text, .. }, .. }) =
+                Record::from_bytes(&stored.bytes)
             {
                 out.extend(Catalog::parse(&text, Format::of(&text)));
             }

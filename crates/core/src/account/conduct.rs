@@ -93,13 +93,13 @@ impl Account {
     pub(super) fn apply_conduct(&mut self, record: &Record, conduct: &Conduct) {
         match conduct {
             Conduct::Began(effect) => self.begin(effect, record.recorded_at),
-            Conduct::Lifted(rule, key, _) => {
+            Conduct::Lifted { rule, key, .. } => {
                 if let Some(watched) = self.extras.as_deref_mut().and_then(|e| e.watched.as_deref_mut()) {
                     watched.effects.retain(|e| e.rule != *rule || e.key != *key);
                 }
             }
             Conduct::Disputed(_) => self.paid_since = self.paid_since.map(|_| record.recorded_at),
-            Conduct::FreeGrant(_, amount) => {
+            Conduct::FreeGrant { amount, .. } => {
                 let (start, end) = trial_day(record.recorded_at);
                 let terms = Terms::Period { limit: i64::MAX, start, end };
                 self.take(

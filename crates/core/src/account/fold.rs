@@ -85,27 +85,27 @@ impl Account {
                 self.settings = settings.clone();
                 self.opened_at = now;
             }
-            Event::Changed(settings, _) => self.settings = settings.clone(),
-            Event::Authorized(usage, decision, terms) => {
+            Event::Changed { settings, .. } => self.settings = settings.clone(),
+            Event::Authorized { usage, decision, terms } => {
                 self.open_hold(record.seq, now, usage, terms);
                 self.watch_holds(&decision.visits);
                 self.count(HoldId(record.seq), &decision.visits, &decision.draws, now)?;
             }
-            Event::Extended(id, usage, decision, deadline, progress) => {
+            Event::Extended { hold: id, usage, decision, deadline, progress } => {
                 self.extend_hold(*id, usage, *deadline, progress.as_deref())?;
                 self.extend_capacity(*id, &decision.visits)?;
                 self.count(*id, &decision.visits, &decision.draws, now)?;
             }
-            Event::Settled(id, charge, late) => {
+            Event::Settled { hold: id, charge, is_late: late } => {
                 if !late {
                     self.correct_windows(*id, &record.corrections, now)?;
                 }
                 self.take_visits(&charge.usage.path, excess_visits(charge), now);
             }
-            Event::Released(id) | Event::Expired(id, _) => {
+            Event::Released(id) | Event::Expired { hold: id, .. } => {
                 self.correct_windows(*id, &record.corrections, now)?
             }
-            Event::Charged(charge, decision) => {
+            Event::Charged { charge, decision } => {
                 self.take_visits(&charge.usage.path, &decision.visits, now);
                 self.leave_quarantine(&record.parents);
             }
@@ -115,7 +115,7 @@ impl Account {
                 }
                 self.correct(path, &record.corrections, now);
             }
-            Event::Voided(id, _) => {
+            Event::Voided { grant: id, .. } => {
                 // A recurring grant comes no more, whether or not anything is left of it.
                 let recurs = self.schedule(*id).is_some();
                 if recurs {
@@ -127,13 +127,13 @@ impl Account {
                     Err(what) => return Err(what),
                 }
             }
-            Event::Adjusted(id, by, _) => {
+            Event::Adjusted { grant: id, by, .. } => {
                 let grant = self.grant_mut(*id)?;
                 grant.terms.amount = grant.terms.amount.checked_add(*by).ok_or("overflow")?;
             }
             Event::Denied(denials) => self.denied = self.denied.saturating_add(denials.count),
             Event::Periodic(event) => self.apply_periodic(record, event)?,
-            Event::Corrected(correcting, charge) => {
+            Event::Corrected { correcting, charge } => {
                 for (id, terms) in &correcting.reopened {
                     self.open_grant(*id, terms.clone());
                 }
@@ -145,11 +145,11 @@ impl Account {
             Event::Granted => self.end_top_up(record),
             Event::Conduct(conduct) => self.apply_conduct(record, conduct),
             Event::GrantExpired(_)
-            | Event::CatalogLoaded(..)
+            | Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
             | Event::Server(_)
-            | Event::Erased(..) => {}
+            | Event::Erased { .. } => {}
         }
         Ok(())
     }
@@ -157,34 +157,36 @@ impl Account {
     /// What must wait until the movements are done: ended holds and empty grants leave.
     fn finish_event(&mut self, record: &Record) -> Result<(), String> {
         match &record.event {
-            Event::Settled(id, _, false) | Event::Released(id) | Event::Expired(id, _) => {
+            Event::Settled { hold: id, is_late: false, .. }
+            | Event::Released(id)
+            | Event::Expired { hold: id, .. } => {
                 self.end_hold(*id)?;
                 if !matches!(record.event, Event::Released(_)) {
-                    self.note_end(matches!(record.event, Event::Expired(..)));
+                    self.note_end(matches!(record.event, Event::Expired { .. }));
                 }
             }
             Event::Opened(_)
-            | Event::Changed(..)
-            | Event::Authorized(..)
-            | Event::Extended(..)
-            | Event::Settled(_, _, true)
-            | Event::Charged(..)
+            | Event::Changed { .. }
+            | Event::Authorized { .. }
+            | Event::Extended { .. }
+            | Event::Settled { is_late: true, .. }
+            | Event::Charged { .. }
             | Event::Granted
             | Event::GrantExpired(_)
-            | Event::Voided(..)
-            | Event::Adjusted(..)
+            | Event::Voided { .. }
+            | Event::Adjusted { .. }
             | Event::Refunded { .. }
             | Event::Denied(_)
-            | Event::CatalogLoaded(..)
+            | Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
             | Event::Periodic(_)
-            | Event::Corrected(..)
+            | Event::Corrected { .. }
             | Event::Late(_)
             | Event::Alert(_)
             | Event::Conduct(_)
             | Event::Server(_)
-            | Event::Erased(..) => {}
+            | Event::Erased { .. } => {}
         }
         if !record.movements.is_empty() {
             self.grants.retain(|g| g.remaining.is_positive() || g.held.is_positive());

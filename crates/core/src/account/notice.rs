@@ -9,7 +9,7 @@ impl Account {
     pub(super) fn apply_late(&mut self, seq: Seq, late: &Late) -> Result<(), String> {
         match late {
             Late::Quarantined(_) => self.extras_mut().quarantine.push(seq),
-            Late::Discarded(discarded, _) => {
+            Late::Discarded { kept: discarded, .. } => {
                 if !self.extras().quarantine.contains(discarded) {
                     return Err("no such use in quarantine".into());
                 }
@@ -29,17 +29,17 @@ impl Account {
     pub(super) fn apply_alert(&mut self, record: &Record, alert: &Alert) -> Result<(), String> {
         let now = record.recorded_at;
         match alert {
-            Alert::Crossed(standing, number, _) => {
+            Alert::Crossed { standing, number, .. } => {
                 let extras = self.extras_mut();
                 (extras.standing, extras.crossings) = (*standing, *number);
             }
-            Alert::TopUpAsked(number, amount) => {
+            Alert::TopUpAsked { number, amount } => {
                 let bought = self.bought_in_month(now).checked_add(*amount).ok_or("overflow")?;
                 let top_ups = &mut self.extras_mut().top_ups;
                 top_ups.asked = Some(Asked { seq: record.seq, number: *number, amount: *amount });
                 (top_ups.last_at, top_ups.month_total, top_ups.number) = (now, bought, *number);
             }
-            Alert::TopUpFailed(..) => {
+            Alert::TopUpFailed { .. } => {
                 let top_ups = &mut self.extras_mut().top_ups;
                 let asked = top_ups.asked.take().ok_or("no top-up is in flight")?;
                 // What was not bought does not count against the month.

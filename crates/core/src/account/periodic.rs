@@ -27,7 +27,7 @@ impl Account {
     pub(super) fn apply_periodic(&mut self, record: &Record, event: &Periodic) -> Result<(), String> {
         match event {
             Periodic::RolledOver(id) => self.schedule_mut(*id)?.rolled = true,
-            Periodic::Renewed(id, next_at) => {
+            Periodic::Renewed { schedule: id, next_at } => {
                 let schedule = self.schedule_mut(*id)?;
                 schedule.current = GrantId(record.seq);
                 (schedule.began_at, schedule.next_at, schedule.rolled) = (schedule.next_at, *next_at, false);
@@ -43,7 +43,7 @@ impl Account {
                 resets.retain(|r| r.terms.expires_at > now);
                 resets.push(BankedReset { id: record.seq, terms: terms.clone() });
             }
-            Periodic::Redeemed(token, path, cleared) => {
+            Periodic::Redeemed { token, path, cleared } => {
                 self.redeem(*token, path, cleared, record.recorded_at)?
             }
             Periodic::PlanChanged(change) => self.change_plan(change)?,

@@ -11,27 +11,29 @@ use crate::record::{Charge, Credits, Decision, Draw, Event, Instant, Record, Sou
 /// The priced uses of a record, each with the price that the record states for it.
 fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
     match &record.event {
-        Event::Authorized(usage, decision, _) | Event::Extended(_, usage, decision, ..) => {
+        Event::Authorized { usage, decision, .. } | Event::Extended { usage, decision, .. } => {
             let stated = usage.lines.iter().any(|l| l.quantity > 0).then_some(decision.price);
             alloc::vec![(usage, stated)]
         }
-        Event::Charged(charge, decision) => {
+        Event::Charged { charge, decision } => {
             alloc::vec![(&charge.usage, Some(charge.price)), (&charge.usage, Some(decision.price))]
         }
-        Event::Settled(_, charge, _) | Event::Expired(_, Some(charge)) | Event::Corrected(_, charge) => {
+        Event::Settled { charge, .. }
+        | Event::Expired { charge: Some(charge), .. }
+        | Event::Corrected { charge, .. } => {
             alloc::vec![(&charge.usage, Some(charge.price))]
         }
         Event::Denied(denials) => denials.recent.iter().map(|d| (&d.usage, Some(d.decision.price))).collect(),
         Event::Opened(_)
-        | Event::Changed(..)
+        | Event::Changed { .. }
         | Event::Released(_)
-        | Event::Expired(_, None)
+        | Event::Expired { charge: None, .. }
         | Event::Granted
         | Event::GrantExpired(_)
-        | Event::Voided(..)
-        | Event::Adjusted(..)
+        | Event::Voided { .. }
+        | Event::Adjusted { .. }
         | Event::Refunded { .. }
-        | Event::CatalogLoaded(..)
+        | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
         | Event::Periodic(_)
@@ -39,7 +41,7 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
         | Event::Alert(_)
         | Event::Conduct(_)
         | Event::Server(_)
-        | Event::Erased(..) => Vec::new(),
+        | Event::Erased { .. } => Vec::new(),
     }
 }
 
@@ -104,36 +106,36 @@ pub(super) fn credits_of(draws: &[Draw]) -> i128 {
 /// Draws from charges: what sources pay covers the price, no more and no less.
 pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) {
     match &record.event {
-        Event::Authorized(usage, decision, _) | Event::Extended(_, usage, decision, ..) => {
+        Event::Authorized { usage, decision, .. } | Event::Extended { usage, decision, .. } => {
             check_draws(usage, &decision.draws, found);
             check_visits(decision, found);
         }
-        Event::Charged(charge, decision) => {
+        Event::Charged { charge, decision } => {
             check_charge(charge, found);
             check_visits(decision, found);
         }
-        Event::Settled(hold, charge, late) => {
+        Event::Settled { hold, charge, is_late: late } => {
             check_charge(charge, found);
             if !late {
                 check_of_hold(before.hold(*hold), charge, found);
             }
         }
-        Event::Expired(hold, Some(charge)) => {
+        Event::Expired { hold, charge: Some(charge) } => {
             check_charge(charge, found);
             check_of_hold(before.hold(*hold), charge, found);
         }
-        Event::Corrected(_, charge) => check_charge(charge, found),
+        Event::Corrected { charge, .. } => check_charge(charge, found),
         Event::Refunded { .. }
         | Event::Opened(_)
-        | Event::Changed(..)
+        | Event::Changed { .. }
         | Event::Released(_)
-        | Event::Expired(_, None)
+        | Event::Expired { charge: None, .. }
         | Event::Granted
         | Event::GrantExpired(_)
-        | Event::Voided(..)
-        | Event::Adjusted(..)
+        | Event::Voided { .. }
+        | Event::Adjusted { .. }
         | Event::Denied(_)
-        | Event::CatalogLoaded(..)
+        | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
         | Event::Periodic(_)
@@ -141,7 +143,7 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) 
         | Event::Alert(_)
         | Event::Conduct(_)
         | Event::Server(_)
-        | Event::Erased(..) => {}
+        | Event::Erased { .. } => {}
     }
 }
 

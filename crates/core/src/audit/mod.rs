@@ -90,13 +90,13 @@ impl Past {
         if let Some(charge) = charge_of(record) {
             self.charges.insert(record.seq, charge.draws.clone());
         }
-        if let Event::Corrected(correcting, _) = &record.event {
+        if let Event::Corrected { correcting, .. } = &record.event {
             self.charges.remove(&correcting.charge);
         }
         if let Some(terms) = &record.opens {
             self.expiries.insert(GrantId(record.seq), terms.expires_at);
         }
-        if let Event::Voided(id, _) = record.event {
+        if let Event::Voided { grant: id, .. } = record.event {
             self.voided.insert(id);
         }
         // A billing anchor that moves ends the periods that follow it.
@@ -236,7 +236,7 @@ impl<'a> Auditor<'a> {
         for (dataset, what) in found {
             self.find(dataset, what);
         }
-        if let Event::Erased(list, _) = &record.event {
+        if let Event::Erased { records: list, .. } = &record.event {
             for erased in list {
                 if self.erased.remove(&erased.seq) != Some(erased.digest) {
                     let what = "it is not what was left when it was erased".into();

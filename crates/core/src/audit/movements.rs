@@ -33,18 +33,18 @@ pub(super) fn check_movements(
     };
     let grant = |id: &GrantId| before.grant(*id);
     match &record.event {
-        Event::Authorized(_, decision, _) => expect(taken(&decision.draws, Book::Hold(HoldId(record.seq)))),
-        Event::Extended(hold, _, decision, ..) => {
+        Event::Authorized { decision, .. } => expect(taken(&decision.draws, Book::Hold(HoldId(record.seq)))),
+        Event::Extended { hold, decision, .. } => {
             before.hold(*hold)?;
             expect(taken(&decision.draws, Book::Hold(*hold)));
         }
-        Event::Charged(charge, _) | Event::Settled(_, charge, true) => {
+        Event::Charged { charge, .. } | Event::Settled { charge, is_late: true, .. } => {
             expect(taken(&charge.draws, Book::Spent))
         }
-        Event::Settled(hold, charge, false) | Event::Expired(hold, Some(charge)) => {
+        Event::Settled { hold, charge, is_late: false } | Event::Expired { hold, charge: Some(charge) } => {
             check_ended(record, before, before.hold(*hold)?, Some(charge), found);
         }
-        Event::Released(hold) | Event::Expired(hold, None) => {
+        Event::Released(hold) | Event::Expired { hold, charge: None } => {
             check_ended(record, before, before.hold(*hold)?, None, found);
         }
         Event::Granted => {
@@ -52,14 +52,14 @@ pub(super) fn check_movements(
             expect(issued(record, before, terms, Overage::Keep));
         }
         Event::GrantExpired(id) => expect(some(Book::Grant(*id), Book::Breakage, grant(id)?.remaining)),
-        Event::Voided(id, _) => {
+        Event::Voided { grant: id, .. } => {
             let left = match grant(id) {
                 None if before.schedule(*id).is_some() => Credits::ZERO,
                 open => open?.remaining,
             };
             expect(some(Book::Grant(*id), Book::Operator, left));
         }
-        Event::Adjusted(id, by, _) => {
+        Event::Adjusted { grant: id, by, .. } => {
             grant(id)?;
             let own = Book::Grant(*id);
             let down = Credits::from_nano(by.nano().saturating_neg());
@@ -72,7 +72,7 @@ pub(super) fn check_movements(
         Event::Refunded { charge, amount, .. } => {
             check_refund(record, past, past.charges.get(charge)?, *amount, found);
         }
-        Event::Corrected(correcting, charge) => {
+        Event::Corrected { correcting, charge } => {
             let drawn = past.charges.get(&correcting.charge)?;
             let back = sum(&record.movements, |m| m.from == Book::Spent);
             let more = sum(&record.movements, |m| m.to == Book::Spent);
@@ -90,16 +90,16 @@ pub(super) fn check_movements(
             check_opened(record, found);
         }
         Event::Opened(_)
-        | Event::Changed(..)
+        | Event::Changed { .. }
         | Event::Denied(_)
-        | Event::CatalogLoaded(..)
+        | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
         | Event::Late(_)
         | Event::Alert(_)
         | Event::Conduct(_)
         | Event::Server(_)
-        | Event::Erased(..) => expect(Vec::new()),
+        | Event::Erased { .. } => expect(Vec::new()),
     }
     Some(())
 }
@@ -150,7 +150,7 @@ fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<M
             ];
             parts.into_iter().flat_map(|(from, to, n)| some(from, to, Credits::from_nano(n))).collect()
         }
-        Periodic::Renewed(id, _) => {
+        Periodic::Renewed { schedule: id, .. } => {
             let terms = &named(id)?.terms;
             issued(record, before, terms, terms.recurrence.as_ref()?.overage)
         }
@@ -164,7 +164,7 @@ fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<M
             }
             moved
         }
-        Periodic::Redeemed(token, path, cleared) => {
+        Periodic::Redeemed { token, path, cleared } => {
             before.extras().resets.iter().find(|r| r.id == *token)?;
             let used = |c: &Cleared| {
                 let window = before.window(&c.name, c.level, path.at(c.level));

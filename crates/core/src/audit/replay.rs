@@ -98,10 +98,10 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
     };
     Some(match &record.event {
         Event::Opened(settings) => operation::open(ctx, settings.clone()).map_err(refused),
-        Event::Changed(settings, reason) => {
+        Event::Changed { settings, reason } => {
             operation::change(ctx, settings.clone(), reason.clone()).map_err(refused)
         }
-        Event::Authorized(usage, decision, terms) => {
+        Event::Authorized { usage, decision, terms } => {
             let offers = Offer::recorded(decision, terms.capacity.as_deref());
             let ctx = Context { offers: &offers, penalty: recorded_penalty(decision), ..ctx };
             let ask = Authorize {
@@ -112,7 +112,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
             };
             granted(operation::authorize(ctx, &ask))
         }
-        Event::Charged(charge, decision) => {
+        Event::Charged { charge, decision } => {
             let request = request(&charge.usage, decision);
             if let Some(kept) = record.parents.first() {
                 return Some(
@@ -130,7 +130,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
                 granted(operation::authorize(ctx, &ask))
             }
         }
-        Event::Extended(id, usage, decision, deadline, progress) => {
+        Event::Extended { hold: id, usage, decision, deadline, progress } => {
             let hold = ctx.account.hold(*id);
             let offers = Offer::recorded(decision, None);
             let ctx = Context { offers: &offers, ..ctx };
@@ -139,22 +139,24 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
                 &extension(hold, *id, usage, decision, *deadline, progress.as_deref(), ctx.now),
             ))
         }
-        Event::Settled(id, charge, false) => {
+        Event::Settled { hold: id, charge, is_late: false } => {
             operation::settle(ctx, *id, &quantities(&charge.usage)).map_err(refused)
         }
-        Event::Settled(id, charge, true) => match history.record(id.0).map(|r| r.event) {
-            Ok(Event::Authorized(held, _, terms)) => {
+        Event::Settled { hold: id, charge, is_late: true } => match history.record(id.0).map(|r| r.event) {
+            Ok(Event::Authorized { usage: held, terms, .. }) => {
                 operation::settle_late(ctx, *id, &held, terms.overshoot, &quantities(&charge.usage))
                     .map_err(refused)
             }
             _ => Err("its hold is not in the log".to_string()),
         },
         Event::Released(id) => operation::release(ctx, *id).map_err(refused),
-        Event::Expired(id, _) => operation::expire_hold(ctx, *id).map_err(refused),
+        Event::Expired { hold: id, .. } => operation::expire_hold(ctx, *id).map_err(refused),
         Event::Granted => operation::grant(ctx, &new_grant(record)?).map_err(refused),
         Event::GrantExpired(id) => operation::expire_grant(ctx, *id).map_err(refused),
-        Event::Voided(id, reason) => operation::void(ctx, *id, reason.clone()).map_err(refused),
-        Event::Adjusted(id, by, reason) => operation::adjust(ctx, *id, *by, reason.clone()).map_err(refused),
+        Event::Voided { grant: id, reason } => operation::void(ctx, *id, reason.clone()).map_err(refused),
+        Event::Adjusted { grant: id, by, reason } => {
+            operation::adjust(ctx, *id, *by, reason.clone()).map_err(refused)
+        }
         Event::Refunded { charge, amount, reason, .. } => {
             let closed = history
                 .record(*charge)
@@ -165,7 +167,7 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
             })
         }
         Event::Periodic(event) => periodic(ctx, event).map_err(refused),
-        Event::Corrected(correcting, charge) => history
+        Event::Corrected { correcting, charge } => history
             .record(correcting.charge)
             .and_then(|charged| Ok((closed_grants(ctx.account, &charged, history)?, charged)))
             .map_err(|e| e.to_string())
@@ -179,16 +181,18 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
             Late::Quarantined(late) => {
                 operation::quarantine(ctx, &operation::late_request(late), late.at).map_err(refused)
             }
-            Late::Discarded(kept, reason) => {
+            Late::Discarded { kept, reason } => {
                 operation::discard_late(ctx, *kept, reason.clone()).map_err(refused)
             }
         },
         Event::Alert(alert) => match alert {
-            Alert::Crossed(..) => operation::cross(ctx.account, ctx.now).ok_or("no mark is crossed".into()),
-            Alert::TopUpAsked(..) => {
+            Alert::Crossed { .. } => {
+                operation::cross(ctx.account, ctx.now).ok_or("no mark is crossed".into())
+            }
+            Alert::TopUpAsked { .. } => {
                 operation::ask_top_up(ctx.account, ctx.now).ok_or("no top-up is due".into())
             }
-            Alert::TopUpFailed(number, reason) => {
+            Alert::TopUpFailed { number, reason } => {
                 operation::top_up_failed(ctx, *number, reason.clone()).map_err(refused)
             }
         },
@@ -196,18 +200,18 @@ pub fn again<H: History>(ctx: Context<'_>, record: &Record, history: &H) -> Opti
             Conduct::Began(effect) if effect.rule != Rule::Sharing => {
                 operation::begin_effect(ctx).ok_or_else(|| "no effect is due".to_string())
             }
-            Conduct::Lifted(rule, key, reason) => {
+            Conduct::Lifted { rule, key, reason } => {
                 operation::lift(ctx, *rule, key.as_deref(), reason.clone()).map_err(refused)
             }
             // From how many networks a key was used is in no record, nor are other accounts of an identity.
-            Conduct::Began(_) | Conduct::Disputed(_) | Conduct::FreeGrant(..) => return None,
+            Conduct::Began(_) | Conduct::Disputed(_) | Conduct::FreeGrant { .. } => return None,
         },
         Event::Denied(_)
-        | Event::CatalogLoaded(..)
+        | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
         | Event::Server(_)
-        | Event::Erased(..) => return None,
+        | Event::Erased { .. } => return None,
     })
 }
 
@@ -220,9 +224,9 @@ fn late_use<H: History>(history: &H, seq: Seq) -> Result<LateUse, String> {
 fn periodic(ctx: Context<'_>, event: &Periodic) -> Result<Draft, Refusal> {
     match event {
         Periodic::RolledOver(id) => operation::roll_over(ctx, *id),
-        Periodic::Renewed(id, _) | Periodic::Ended(id) => operation::renew(ctx, *id),
+        Periodic::Renewed { schedule: id, .. } | Periodic::Ended(id) => operation::renew(ctx, *id),
         Periodic::Banked(terms) => operation::bank_reset(ctx, terms),
-        Periodic::Redeemed(token, path, _) => operation::redeem_reset(ctx, Some(*token), path),
+        Periodic::Redeemed { token, path, .. } => operation::redeem_reset(ctx, Some(*token), path),
         Periodic::PlanChanged(change) => operation::change_plan(ctx, &plan_change(change)),
     }
 }
@@ -342,7 +346,10 @@ fn take_volatile(recorded: &[Visit], replayed: &mut [Visit]) {
 /// The decision that an event stores.
 #[must_use]
 pub fn decision_of(event: &Event) -> Option<&Decision> {
-    if let Event::Authorized(_, d, _) | Event::Charged(_, d) | Event::Extended(_, _, d, ..) = event {
+    if let Event::Authorized { decision: d, .. }
+    | Event::Charged { decision: d, .. }
+    | Event::Extended { decision: d, .. } = event
+    {
         Some(d)
     } else {
         None
@@ -350,10 +357,10 @@ pub fn decision_of(event: &Event) -> Option<&Decision> {
 }
 
 fn charge_of_mut(event: &mut Event) -> Option<&mut Charge> {
-    if let Event::Settled(_, charge, _)
-    | Event::Charged(charge, _)
-    | Event::Expired(_, Some(charge))
-    | Event::Corrected(_, charge) = event
+    if let Event::Settled { charge, .. }
+    | Event::Charged { charge, .. }
+    | Event::Expired { charge: Some(charge), .. }
+    | Event::Corrected { charge, .. } = event
     {
         Some(charge)
     } else {
@@ -362,7 +369,10 @@ fn charge_of_mut(event: &mut Event) -> Option<&mut Charge> {
 }
 
 fn decision_of_mut(event: &mut Event) -> Option<&mut Decision> {
-    if let Event::Authorized(_, d, _) | Event::Charged(_, d) | Event::Extended(_, _, d, ..) = event {
+    if let Event::Authorized { decision: d, .. }
+    | Event::Charged { decision: d, .. }
+    | Event::Extended { decision: d, .. } = event
+    {
         Some(d)
     } else {
         None

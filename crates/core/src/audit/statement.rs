@@ -190,16 +190,16 @@ fn is_adjustment(event: &Event) -> bool {
     if let Event::Periodic(periodic) = event {
         return matches!(**periodic, Periodic::PlanChanged(_));
     }
-    matches!(event, Event::Adjusted(..))
+    matches!(event, Event::Adjusted { .. })
 }
 
 fn reason(record: &Record) -> Option<Label> {
-    if let Event::Voided(_, reason) | Event::Adjusted(_, _, reason) | Event::Refunded { reason, .. } =
+    if let Event::Voided { reason, .. } | Event::Adjusted { reason, .. } | Event::Refunded { reason, .. } =
         &record.event
     {
         return reason.clone();
     }
-    if let Event::Corrected(correcting, _) = &record.event {
+    if let Event::Corrected { correcting, .. } = &record.event {
         return correcting.reason.clone();
     }
     record.opens.as_ref().and_then(|terms| terms.reference.clone())

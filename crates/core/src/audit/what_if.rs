@@ -103,7 +103,7 @@ impl Row {
 
 /// What a record charges for the first time; corrections and refunds, which come later, are not told apart.
 fn first_charge(record: &Record) -> Option<&Charge> {
-    charge_of(record).filter(|_| !matches!(record.event, Event::Corrected(..)))
+    charge_of(record).filter(|_| !matches!(record.event, Event::Corrected { .. }))
 }
 
 /// An account living through its log again.
@@ -248,11 +248,11 @@ impl<'a> Shadow<'a> {
             let feature = charge.usage.feature.clone();
             self.row(&feature).would_be.charge(charge);
         }
-        if let Event::Voided(id, _) = record.event {
+        if let Event::Voided { grant: id, .. } = record.event {
             self.voids.insert(id, seq);
         }
         if let Event::Periodic(event) = &record.event {
-            if let Periodic::Renewed(id, _) = &**event {
+            if let Periodic::Renewed { schedule: id, .. } = &**event {
                 self.crossed.insert((*id, record.effective_at, true), seq);
             }
             if let Periodic::RolledOver(id) = &**event {
@@ -261,7 +261,7 @@ impl<'a> Shadow<'a> {
         }
         let is_kept = record.opens.is_some()
             || charge_of(&record).is_some()
-            || matches!(record.event, Event::Voided(..) | Event::Authorized(..));
+            || matches!(record.event, Event::Voided { .. } | Event::Authorized { .. });
         if is_kept {
             self.kept.insert(seq, record);
         }
@@ -285,10 +285,10 @@ impl<'a> Shadow<'a> {
         }
         let draft = match &record.event {
             Event::Opened(settings) => operation::open(self.ctx(at), settings.clone())?,
-            Event::Changed(settings, reason) => {
+            Event::Changed { settings, reason } => {
                 operation::change(self.ctx(at), settings.clone(), reason.clone())?
             }
-            Event::Authorized(usage, decision, terms) => {
+            Event::Authorized { usage, decision, terms } => {
                 let life = terms.deadline.since(at);
                 let feature = self.catalog.feature(usage.feature.as_str());
                 let ask = Authorize {
@@ -299,7 +299,7 @@ impl<'a> Shadow<'a> {
                 };
                 return self.decide(record, usage, |ctx| operation::authorize(ctx, &ask));
             }
-            Event::Charged(charge, decision) => {
+            Event::Charged { charge, decision } => {
                 let happened = record.key.as_ref().is_some_and(|k| k.operation == Operation::Record)
                     || !record.parents.is_empty();
                 let used_at = record.effective_at;
@@ -314,7 +314,7 @@ impl<'a> Shadow<'a> {
                     }
                 });
             }
-            Event::Extended(id, usage, decision, deadline, progress) => {
+            Event::Extended { hold: id, usage, decision, deadline, progress } => {
                 let Some(hold) = self.number(id.0).map(HoldId).filter(|id| self.account.hold(*id).is_some())
                 else {
                     return Ok(());
@@ -330,7 +330,7 @@ impl<'a> Shadow<'a> {
                 );
                 return self.decide(record, usage, |ctx| operation::extend(ctx, &ask));
             }
-            Event::Settled(id, charge, _) => {
+            Event::Settled { hold: id, charge, .. } => {
                 let Some(hold) = self.number(id.0) else { return Ok(()) };
                 return self.settle(HoldId(hold), &charge.usage, record);
             }
@@ -342,7 +342,7 @@ impl<'a> Shadow<'a> {
                 Some(new) => operation::grant(self.ctx(at), &new)?,
                 None => return Ok(()),
             },
-            Event::Voided(id, reason) => {
+            Event::Voided { grant: id, reason } => {
                 let Some(grant) = self.number(id.0).map(GrantId) else { return Ok(()) };
                 // A recurring grant can be voided when nothing is left of its period.
                 let schedule =
@@ -352,7 +352,7 @@ impl<'a> Shadow<'a> {
                 }
                 operation::void(self.ctx(at), schedule.unwrap_or(grant), reason.clone())?
             }
-            Event::Adjusted(id, by, reason) => match self.number(id.0).map(GrantId) {
+            Event::Adjusted { grant: id, by, reason } => match self.number(id.0).map(GrantId) {
                 Some(grant) if self.account.grant(grant).is_some() => {
                     operation::adjust(self.ctx(at), grant, *by, reason.clone())?
                 }
@@ -374,7 +374,7 @@ impl<'a> Shadow<'a> {
                     reason.clone(),
                 )?
             }
-            Event::Corrected(correcting, charge) => {
+            Event::Corrected { correcting, charge } => {
                 let charged = self.number(correcting.charge).and_then(|seq| self.kept.get(&seq)).cloned();
                 let Some(charged) = charged.filter(|r| charge_of(r).is_some()) else { return Ok(()) };
                 let closed = closed_grants(&self.account, &charged, self).unwrap_or_default();
@@ -395,11 +395,11 @@ impl<'a> Shadow<'a> {
                 }
             }
             // The shadow ends what is due by itself, and has asked denials again when they were decided.
-            Event::Expired(..) | Event::GrantExpired(_) | Event::Denied(_) => return Ok(()),
+            Event::Expired { .. } | Event::GrantExpired(_) | Event::Denied(_) => return Ok(()),
             // These move nothing; what was discarded or has been told changes no decision.
             Event::Late(_) | Event::Alert(_) => return Ok(()),
             Event::Conduct(conduct) => match &**conduct {
-                Conduct::Lifted(rule, key, reason) => {
+                Conduct::Lifted { rule, key, reason } => {
                     match operation::lift(self.ctx(at), *rule, key.as_deref(), reason.clone()) {
                         Ok(draft) => draft,
                         // The other catalog has not had the effect.
@@ -408,15 +408,15 @@ impl<'a> Shadow<'a> {
                 }
                 // What a log shows by itself begins by itself.
                 Conduct::Began(effect) if effect.rule != Rule::Sharing => return Ok(()),
-                Conduct::Began(_) | Conduct::Disputed(_) | Conduct::FreeGrant(..) => {
+                Conduct::Began(_) | Conduct::Disputed(_) | Conduct::FreeGrant { .. } => {
                     Draft::administrative(record.event.clone())
                 }
             },
-            Event::CatalogLoaded(..)
+            Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
             | Event::Server(_)
-            | Event::Erased(..) => {
+            | Event::Erased { .. } => {
                 return Ok(());
             }
         };
@@ -437,8 +437,8 @@ impl<'a> Shadow<'a> {
         };
         Ok(match event {
             // The shadow crosses boundaries by itself, at the same instants.
-            Periodic::Renewed(id, _) | Periodic::RolledOver(id) => {
-                let renews = matches!(event, Periodic::Renewed(..));
+            Periodic::Renewed { schedule: id, .. } | Periodic::RolledOver(id) => {
+                let renews = matches!(event, Periodic::Renewed { .. });
                 let own =
                     self.number(id.0).and_then(|id| self.crossed.get(&(GrantId(id), effective_at, renews)));
                 self.numbers.insert(seq, own.copied());
@@ -446,7 +446,7 @@ impl<'a> Shadow<'a> {
             }
             Periodic::Ended(_) => None,
             Periodic::Banked(terms) => Some(operation::bank_reset(self.ctx(at), terms)?),
-            Periodic::Redeemed(token, path, _) => {
+            Periodic::Redeemed { token, path, .. } => {
                 let token = self.number(*token);
                 match operation::redeem_reset(self.ctx(at), token, path) {
                     Err(Refusal::NoReset | Refusal::NothingToReset) => None,
@@ -500,7 +500,8 @@ impl<'a> Shadow<'a> {
         let draft = if self.account.hold(hold).is_some() {
             operation::settle(self.ctx(at), hold, &quantities)?
         } else {
-            let Some(Event::Authorized(held, _, terms)) = self.kept.get(&hold.0).map(|r| &r.event) else {
+            let Some(Event::Authorized { usage: held, terms, .. }) = self.kept.get(&hold.0).map(|r| &r.event)
+            else {
                 return Ok(());
             };
             operation::settle_late(self.ctx(at), hold, held, terms.overshoot, &quantities)?

@@ -210,7 +210,7 @@ pub fn lift(
         ctx.account.effect(rule, key, ctx.now).ok_or(Refusal::NoEffect(rule))?;
     }
     let key = key.cloned().map(Box::new);
-    Ok(Draft::new(Event::Conduct(Box::new(Conduct::Lifted(rule, key, reason)))))
+    Ok(Draft::new(Event::Conduct(Box::new(Conduct::Lifted { rule, key, reason }))))
 }
 
 /// A payment of the account is disputed.
@@ -228,7 +228,7 @@ pub fn claim_free_grant(ctx: Context<'_>, account: &Name, amount: Credits) -> Re
     if ctx.account.is_open() && ctx.now < until {
         return Err(Refusal::FreeGrantTooSoon(until));
     }
-    Ok(Draft::new(Event::Conduct(Box::new(Conduct::FreeGrant(account.clone(), amount)))))
+    Ok(Draft::new(Event::Conduct(Box::new(Conduct::FreeGrant { account: account.clone(), amount }))))
 }
 
 /// In the log of the daily budget: a free grant, unless the day's budget does not cover it.
@@ -245,7 +245,7 @@ pub fn draw_trial_budget(
     if used.checked_add(amount).is_none_or(|sum| sum > most) {
         return Err(Refusal::TrialBudgetSpent(trial_day(ctx.now).1));
     }
-    Ok(Draft::new(Event::Conduct(Box::new(Conduct::FreeGrant(account.clone(), amount)))))
+    Ok(Draft::new(Event::Conduct(Box::new(Conduct::FreeGrant { account: account.clone(), amount }))))
 }
 
 /// What the log of the daily budget has given on the day that an instant is in.

@@ -155,6 +155,6 @@ pub(crate) fn correct_to(
     drop(priced);
     let corrected = Charge { usage, price, draws, excess, counted };
     let correcting = Correcting { charge: record.seq, reopened: back.reopened, reason };
-    draft.event = Event::Corrected(correcting, Box::new(corrected));
+    draft.event = Event::Corrected { correcting, charge: Box::new(corrected) };
     Ok(draft)
 }

@@ -139,7 +139,7 @@ pub fn void(ctx: Context<'_>, id: GrantId, reason: Option<Label>) -> Result<Draf
         (None, Some(schedule)) => (Credits::ZERO, schedule.terms.unit.clone()),
         (None, None) => return Err(Refusal::UnknownGrant(id)),
     };
-    let mut draft = Draft { unit, ..Draft::following(id.0, Event::Voided(id, reason)) };
+    let mut draft = Draft { unit, ..Draft::following(id.0, Event::Voided { grant: id, reason }) };
     draft.moves(Book::Grant(id), Book::Operator, left);
     Ok(draft)
 }
@@ -158,7 +158,7 @@ pub fn adjust(ctx: Context<'_>, id: GrantId, by: Credits, reason: Option<Label>)
     }
     let unit = grant.terms.unit.clone();
     ctx.account.books_of(unit.as_ref()).issued.checked_add(by).ok_or(Refusal::TooLarge)?;
-    let mut draft = Draft { unit, ..Draft::following(id.0, Event::Adjusted(id, by, reason)) };
+    let mut draft = Draft { unit, ..Draft::following(id.0, Event::Adjusted { grant: id, by, reason }) };
     if by.is_positive() {
         draft.moves(Book::Operator, Book::Grant(id), by);
     } else {
@@ -171,23 +171,23 @@ pub fn adjust(ctx: Context<'_>, id: GrantId, by: Credits, reason: Option<Label>)
 #[must_use]
 pub fn charge_of(record: &Record) -> Option<&Charge> {
     match &record.event {
-        Event::Settled(_, charge, _)
-        | Event::Charged(charge, _)
-        | Event::Expired(_, Some(charge))
-        | Event::Corrected(_, charge) => Some(charge),
+        Event::Settled { charge, .. }
+        | Event::Charged { charge, .. }
+        | Event::Expired { charge: Some(charge), .. }
+        | Event::Corrected { charge, .. } => Some(charge),
         Event::Opened(_)
-        | Event::Changed(..)
-        | Event::Authorized(..)
-        | Event::Extended(..)
+        | Event::Changed { .. }
+        | Event::Authorized { .. }
+        | Event::Extended { .. }
         | Event::Released(_)
-        | Event::Expired(_, None)
+        | Event::Expired { charge: None, .. }
         | Event::Granted
         | Event::GrantExpired(_)
-        | Event::Voided(..)
-        | Event::Adjusted(..)
+        | Event::Voided { .. }
+        | Event::Adjusted { .. }
         | Event::Refunded { .. }
         | Event::Denied(_)
-        | Event::CatalogLoaded(..)
+        | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
         | Event::Periodic(_)
@@ -195,7 +195,7 @@ pub fn charge_of(record: &Record) -> Option<&Charge> {
         | Event::Alert(_)
         | Event::Conduct(_)
         | Event::Server(_)
-        | Event::Erased(..) => None,
+        | Event::Erased { .. } => None,
     }
 }
 
@@ -306,7 +306,11 @@ impl<'a> Unwinding<'a> {
                 self.hold_room(id, &grant.terms, stands, part);
             }
         } else if let Source::Grant(id, _) = draw.source {
-            if self.closed.iter().any(|r| matches!(r.event, Event::Voided(voided, _) if voided == id)) {
+            if self
+                .closed
+                .iter()
+                .any(|r| matches!(r.event, Event::Voided { grant: voided, .. } if voided == id))
+            {
                 return draft.moves(Book::Spent, Book::Operator, amount);
             }
             if !self.reopen(id, part) {

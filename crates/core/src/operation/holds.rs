@@ -99,7 +99,13 @@ pub fn extend(ctx: Context<'_>, ask: &Extend) -> Result<Decided, Refusal> {
     }
     let movements = taken(&decision.draws, Book::Hold(hold.id));
     let unit = more.credit_unit.clone();
-    let event = Event::Extended(hold.id, more, decision, until, progress.map(Box::new));
+    let event = Event::Extended {
+        hold: hold.id,
+        usage: more,
+        decision,
+        deadline: until,
+        progress: progress.map(Box::new),
+    };
     Ok(Decided::Granted(Box::new(Draft { movements, unit, ..Draft::following(hold.id.0, event) })))
 }
 
@@ -123,7 +129,11 @@ fn nothing_more() -> Decision {
 pub fn settle(ctx: Context<'_>, id: HoldId, quantities: &[(Name, u64)]) -> Result<Draft, Refusal> {
     let hold = ctx.account.hold(id).ok_or(Refusal::UnknownHold(id))?;
     let actual = requantify(&hold.usage, quantities, false)?;
-    end_charged(ctx, hold, actual, |charge| Event::Settled(id, Box::new(charge), false))
+    end_charged(ctx, hold, actual, |charge| Event::Settled {
+        hold: id,
+        charge: Box::new(charge),
+        is_late: false,
+    })
 }
 
 /// Charges a hold that expired before it was settled: the use has happened.
@@ -142,7 +152,11 @@ pub fn settle_late(
     charge.excess.get_or_insert_default().visits = decision.visits;
     let movements = taken(&charge.draws, Book::Spent);
     let unit = charge.usage.credit_unit.clone();
-    Ok(Draft { movements, unit, ..Draft::following(id.0, Event::Settled(id, Box::new(charge), true)) })
+    Ok(Draft {
+        movements,
+        unit,
+        ..Draft::following(id.0, Event::Settled { hold: id, charge: Box::new(charge), is_late: true })
+    })
 }
 
 /// Ends a hold at zero.
@@ -161,7 +175,7 @@ pub fn release(ctx: Context<'_>, id: HoldId) -> Result<Draft, Refusal> {
 pub fn expire_hold(ctx: Context<'_>, id: HoldId) -> Result<Draft, Refusal> {
     let hold = ctx.account.hold(id).ok_or(Refusal::UnknownHold(id))?;
     let Some(charges) = &hold.terms.expiry_charges else {
-        return Ok(end_free(ctx, hold, Event::Expired(id, None)));
+        return Ok(end_free(ctx, hold, Event::Expired { hold: id, charge: None }));
     };
     let progressed = |meter: &Name| {
         let line = hold.progress.as_ref().and_then(|p| p.lines.iter().find(|l| l.meter == *meter));
@@ -171,7 +185,7 @@ pub fn expire_hold(ctx: Context<'_>, id: HoldId) -> Result<Draft, Refusal> {
         // An expired hold is never charged beyond what it set aside.
         if charges.contains(meter) || meter.as_str() == REQUESTS { held } else { progressed(meter).min(held) }
     });
-    end_charged(ctx, hold, used, |charge| Event::Expired(id, Some(Box::new(charge))))
+    end_charged(ctx, hold, used, |charge| Event::Expired { hold: id, charge: Some(Box::new(charge)) })
 }
 
 fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {

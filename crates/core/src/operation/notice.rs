@@ -72,7 +72,7 @@ pub fn accept_late(ctx: Context<'_>, kept: Seq, late: &LateUse) -> Result<Draft,
 /// Refuses use that does not wait there.
 pub fn discard_late(ctx: Context<'_>, kept: Seq, reason: Option<Label>) -> Result<Draft, Refusal> {
     waits(ctx, kept)?;
-    Ok(Draft::following(kept, Event::Late(Late::Discarded(kept, reason))))
+    Ok(Draft::following(kept, Event::Late(Late::Discarded { kept, reason })))
 }
 
 fn waits(ctx: Context<'_>, kept: Seq) -> Result<(), Refusal> {
@@ -103,7 +103,7 @@ pub fn cross(account: &Account, now: Instant) -> Option<Draft> {
     let after = standing(before, available, marks);
     (after != before).then(|| {
         let number = account.extras().crossings + 1;
-        Draft::new(Event::Alert(Alert::Crossed(after, number, available)))
+        Draft::new(Event::Alert(Alert::Crossed { standing: after, number, balance: available }))
     })
 }
 
@@ -121,8 +121,9 @@ pub fn ask_top_up(account: &Account, now: Instant) -> Option<Draft> {
     // Never asked before: nothing to wait for.
     let waits = top_ups.last_at > Instant::default() && now.since(top_ups.last_at) < terms.cool_down;
     let total = account.bought_in_month(now).checked_add(terms.amount)?;
-    (!waits && total <= terms.monthly_max)
-        .then(|| Draft::new(Event::Alert(Alert::TopUpAsked(extras.crossings, terms.amount))))
+    (!waits && total <= terms.monthly_max).then(|| {
+        Draft::new(Event::Alert(Alert::TopUpAsked { number: extras.crossings, amount: terms.amount }))
+    })
 }
 
 /// Whether the balance still needs the top-up in flight.
@@ -140,5 +141,5 @@ pub fn still_needs_top_up(account: &Account, now: Instant) -> bool {
 pub fn top_up_failed(ctx: Context<'_>, number: u64, reason: Option<Label>) -> Result<Draft, Refusal> {
     let asked = ctx.account.extras().top_ups.asked.filter(|a| a.number == number);
     let asked = asked.ok_or(Refusal::NoTopUp(number))?;
-    Ok(Draft::following(asked.seq, Event::Alert(Alert::TopUpFailed(number, reason))))
+    Ok(Draft::following(asked.seq, Event::Alert(Alert::TopUpFailed { number, reason })))
 }

@@ -108,7 +108,10 @@ pub fn roll_over(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
 pub fn renew(ctx: Context<'_>, id: GrantId) -> Result<Draft, Refusal> {
     let schedule = find(ctx, id)?;
     let next = next_boundary(ctx, schedule).filter(|_| !ends(ctx, schedule));
-    let event = next.map_or(Periodic::Ended(schedule.id), |next| Periodic::Renewed(schedule.id, next));
+    let event = next.map_or(Periodic::Ended(schedule.id), |next| Periodic::Renewed {
+        schedule: schedule.id,
+        next_at: next,
+    });
     let mut draft = draft(event, &[schedule.current.0]);
     (draft.effective_at, draft.unit) = (Some(schedule.next_at), schedule.terms.unit.clone());
     let Some(next) = next else { return Ok(draft) };
@@ -174,7 +177,10 @@ pub fn redeem_reset(ctx: Context<'_>, token: Option<Seq>, path: &Path) -> Result
         };
         let cleared: Vec<Cleared> = reset.terms.windows.iter().filter_map(used).collect();
         if !cleared.is_empty() {
-            return Ok(draft(Periodic::Redeemed(reset.id, path.clone(), cleared), &[reset.id]));
+            return Ok(draft(
+                Periodic::Redeemed { token: reset.id, path: path.clone(), cleared },
+                &[reset.id],
+            ));
         }
     }
     Err(Refusal::NothingToReset)

@@ -69,7 +69,7 @@ pub fn open(ctx: Context<'_>, settings: Settings) -> Result<Draft, Refusal> {
 /// # Errors
 /// Refuses unknown plans and too many segments.
 pub fn change(ctx: Context<'_>, settings: Settings, reason: Option<Label>) -> Result<Draft, Refusal> {
-    Ok(Draft::new(Event::Changed(checked(ctx, settings)?, reason)))
+    Ok(Draft::new(Event::Changed { settings: checked(ctx, settings)?, reason }))
 }
 
 fn checked(ctx: Context<'_>, mut settings: Settings) -> Result<Settings, Refusal> {
@@ -304,7 +304,7 @@ fn held(ctx: Context<'_>, feature: &Feature, usage: Use, decision: Decision, dea
     };
     let movements = taken(&decision.draws, Book::Hold(HoldId(ctx.account.seq + 1)));
     let unit = usage.credit_unit.clone();
-    Draft { movements, unit, ..Draft::new(Event::Authorized(usage, decision, terms)) }
+    Draft { movements, unit, ..Draft::new(Event::Authorized { usage, decision, terms }) }
 }
 
 fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
@@ -331,7 +331,7 @@ fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
 fn charge_draft(charge: Charge, decision: Decision) -> Draft {
     let movements = taken(&charge.draws, Book::Spent);
     let unit = charge.usage.credit_unit.clone();
-    Draft { movements, unit, ..Draft::new(Event::Charged(Box::new(charge), decision)) }
+    Draft { movements, unit, ..Draft::new(Event::Charged { charge: Box::new(charge), decision }) }
 }
 
 /// Charges use that has happened: never refused for lack of room or funds; a shortfall follows the overshoot rule.

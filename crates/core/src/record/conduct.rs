@@ -177,11 +177,28 @@ pub enum Conduct {
     Began(#[n(0)] Effect),
     /// The operator ended an effect before its time.
     #[n(1)]
-    Lifted(#[n(0)] Rule, #[n(1)] Option<Box<Name>>, #[n(2)] Option<Label>),
+    Lifted {
+        /// The rule.
+        #[n(0)]
+        rule: Rule,
+        /// The key it was about; `None`: the account.
+        #[n(1)]
+        key: Option<Box<Name>>,
+        /// Why.
+        #[n(2)]
+        reason: Option<Label>,
+    },
     /// A payment of the account is disputed: it is not established any more.
     #[n(2)]
     Disputed(#[n(0)] Option<Label>),
     /// In the log of an identity, or of the daily budget: a free grant was given to this account.
     #[n(3)]
-    FreeGrant(#[n(0)] Name, #[n(1)] Credits),
+    FreeGrant {
+        /// The account.
+        #[n(0)]
+        account: Name,
+        /// How much.
+        #[n(1)]
+        amount: Credits,
+    },
 }

@@ -75,50 +75,51 @@ impl Erasure {
 
     fn event(&self, event: &mut Event) -> bool {
         match event {
-            Event::Opened(settings) | Event::Changed(settings, _) => self.settings(settings),
-            Event::Authorized(usage, ..) => self.usage(usage),
-            Event::Extended(_, usage, _, _, progress) => {
+            Event::Opened(settings) | Event::Changed { settings, .. } => self.settings(settings),
+            Event::Authorized { usage, .. } => self.usage(usage),
+            Event::Extended { usage, progress, .. } => {
                 let of_progress = progress.as_mut().is_some_and(|p| self.usage(p));
                 self.usage(usage) | of_progress
             }
-            Event::Settled(_, charge, _)
-            | Event::Expired(_, Some(charge))
-            | Event::Charged(charge, _)
-            | Event::Corrected(_, charge) => self.usage(&mut charge.usage),
+            Event::Settled { charge, .. }
+            | Event::Expired { charge: Some(charge), .. }
+            | Event::Charged { charge, .. }
+            | Event::Corrected { charge, .. } => self.usage(&mut charge.usage),
             Event::Refunded { path, .. } => self.path(path),
             Event::Denied(denials) => self.denials(denials),
             Event::Late(Late::Quarantined(late)) => {
                 self.path(&mut late.path) | self.dimensions(&mut late.dimensions)
             }
             Event::Periodic(periodic) => match &mut **periodic {
-                Periodic::Redeemed(_, path, _) => self.path(path),
+                Periodic::Redeemed { path, .. } => self.path(path),
                 Periodic::PlanChanged(change) => self.settings(&mut change.settings),
                 Periodic::RolledOver(_)
-                | Periodic::Renewed(..)
+                | Periodic::Renewed { .. }
                 | Periodic::Ended(_)
                 | Periodic::Banked(_) => false,
             },
             Event::Conduct(conduct) => match &mut **conduct {
-                Conduct::Began(Effect { key: Some(key), .. }) | Conduct::Lifted(_, Some(key), _) => {
+                Conduct::Began(Effect { key: Some(key), .. }) | Conduct::Lifted { key: Some(key), .. } => {
                     self.key(key)
                 }
-                Conduct::Began(_) | Conduct::Lifted(..) | Conduct::Disputed(_) | Conduct::FreeGrant(..) => {
-                    false
-                }
+                Conduct::Began(_)
+                | Conduct::Lifted { .. }
+                | Conduct::Disputed(_)
+                | Conduct::FreeGrant { .. } => false,
             },
             Event::Released(_)
-            | Event::Expired(_, None)
+            | Event::Expired { charge: None, .. }
             | Event::Granted
             | Event::GrantExpired(_)
-            | Event::Voided(..)
-            | Event::Adjusted(..)
-            | Event::CatalogLoaded(..)
+            | Event::Voided { .. }
+            | Event::Adjusted { .. }
+            | Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
-            | Event::Late(Late::Discarded(..))
+            | Event::Late(Late::Discarded { .. })
             | Event::Alert(_)
             | Event::Server(_)
-            | Event::Erased(..) => false,
+            | Event::Erased { .. } => false,
         }
     }
 

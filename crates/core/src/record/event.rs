@@ -167,25 +167,82 @@ pub enum Event {
     Opened(#[n(0)] Settings),
     /// The account's settings are these from now on.
     #[n(1)]
-    Changed(#[n(0)] Settings, #[n(1)] Option<Label>),
+    Changed {
+        /// The settings from now on.
+        #[n(0)]
+        settings: Settings,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
     /// A hold was opened.
     #[n(2)]
-    Authorized(#[n(0)] Use, #[n(1)] Decision, #[n(2)] HoldTerms),
+    Authorized {
+        /// What it sets aside.
+        #[n(0)]
+        usage: Use,
+        /// What was answered.
+        #[n(1)]
+        decision: Decision,
+        /// What it was opened with.
+        #[n(2)]
+        terms: HoldTerms,
+    },
     /// A hold grew by `Use`, or its deadline moved, or progress was reported.
     #[n(3)]
-    Extended(#[n(0)] HoldId, #[n(1)] Use, #[n(2)] Decision, #[n(3)] Instant, #[n(4)] Option<Box<Use>>),
+    Extended {
+        /// The hold.
+        #[n(0)]
+        hold: HoldId,
+        /// By how much.
+        #[n(1)]
+        usage: Use,
+        /// What was answered.
+        #[n(2)]
+        decision: Decision,
+        /// When it expires from now on.
+        #[n(3)]
+        deadline: Instant,
+        /// What has been used so far.
+        #[n(4)]
+        progress: Option<Box<Use>>,
+    },
     /// A hold ended at its actual use; `true` when it had expired before.
     #[n(4)]
-    Settled(#[n(0)] HoldId, #[n(1)] Box<Charge>, #[n(2)] bool),
+    Settled {
+        /// The hold.
+        #[n(0)]
+        hold: HoldId,
+        /// What is charged.
+        #[n(1)]
+        charge: Box<Charge>,
+        /// Whether the hold had expired before.
+        #[n(2)]
+        is_late: bool,
+    },
     /// A hold ended at zero.
     #[n(5)]
     Released(#[n(0)] HoldId),
     /// A hold passed its deadline; the charge is there when its feature charges expired holds.
     #[n(6)]
-    Expired(#[n(0)] HoldId, #[n(1)] Option<Box<Charge>>),
+    Expired {
+        /// The hold.
+        #[n(0)]
+        hold: HoldId,
+        /// What is charged.
+        #[n(1)]
+        charge: Option<Box<Charge>>,
+    },
     /// Use was charged without a hold.
     #[n(7)]
-    Charged(#[n(0)] Box<Charge>, #[n(1)] Decision),
+    Charged {
+        /// What is charged.
+        #[n(0)]
+        charge: Box<Charge>,
+        /// What was answered.
+        #[n(1)]
+        decision: Decision,
+    },
     /// Credits were added.
     #[n(8)]
     Granted,
@@ -194,10 +251,27 @@ pub enum Event {
     GrantExpired(#[n(0)] GrantId),
     /// What was left of a grant was taken back.
     #[n(10)]
-    Voided(#[n(0)] GrantId, #[n(1)] Option<Label>),
+    Voided {
+        /// The grant.
+        #[n(0)]
+        grant: GrantId,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
     /// A grant was corrected by hand, by this much.
     #[n(11)]
-    Adjusted(#[n(0)] GrantId, #[n(1)] Credits, #[n(2)] Option<Label>),
+    Adjusted {
+        /// The grant.
+        #[n(0)]
+        grant: GrantId,
+        /// By how much.
+        #[n(1)]
+        by: Credits,
+        /// Why.
+        #[n(2)]
+        reason: Option<Label>,
+    },
     /// A charge was given back, wholly or in part; the grants it reopened.
     #[n(12)]
     Refunded {
@@ -222,7 +296,14 @@ pub enum Event {
     Denied(#[n(0)] Denials),
     /// The catalog in force from now on: its label and its text.
     #[n(14)]
-    CatalogLoaded(#[n(0)] Name, #[n(1)] String),
+    CatalogLoaded {
+        /// Its label.
+        #[n(0)]
+        label: Name,
+        /// Its text.
+        #[n(1)]
+        text: String,
+    },
     /// An API key was made.
     #[n(15)]
     KeyCreated(#[n(0)] ApiKey),
@@ -234,7 +315,14 @@ pub enum Event {
     Periodic(#[n(0)] Box<Periodic>),
     /// A charge was corrected: what is charged instead. The correction takes its place.
     #[n(18)]
-    Corrected(#[n(0)] Correcting, #[n(1)] Box<Charge>),
+    Corrected {
+        /// Which charge, and why.
+        #[n(0)]
+        correcting: Correcting,
+        /// What is charged instead.
+        #[n(1)]
+        charge: Box<Charge>,
+    },
     /// Use came too late.
     #[n(19)]
     Late(#[n(0)] Late),
@@ -246,7 +334,14 @@ pub enum Event {
     Server(#[n(0)] Box<Server>),
     /// Personal data was erased from earlier records; they are what they are now.
     #[n(22)]
-    Erased(#[n(0)] Vec<Erased>, #[n(1)] Option<Label>),
+    Erased {
+        /// What they are now.
+        #[n(0)]
+        records: Vec<Erased>,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
     /// Something about abuse.
     #[n(23)]
     Conduct(#[n(0)] Box<Conduct>),
@@ -258,47 +353,47 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Opened(_) => "account_opened",
-            Self::Changed(..) => "account_changed",
-            Self::Authorized(..) => "authorized",
-            Self::Extended(..) => "extended",
-            Self::Settled(..) => "settled",
+            Self::Changed { .. } => "account_changed",
+            Self::Authorized { .. } => "authorized",
+            Self::Extended { .. } => "extended",
+            Self::Settled { .. } => "settled",
             Self::Released(_) => "released",
-            Self::Expired(..) => "hold_expired",
-            Self::Charged(..) => "charged",
+            Self::Expired { .. } => "hold_expired",
+            Self::Charged { .. } => "charged",
             Self::Granted => "granted",
             Self::GrantExpired(_) => "grant_expired",
-            Self::Voided(..) => "voided",
-            Self::Adjusted(..) => "adjusted",
+            Self::Voided { .. } => "voided",
+            Self::Adjusted { .. } => "adjusted",
             Self::Refunded { .. } => "refunded",
             Self::Denied(_) => "denied",
-            Self::CatalogLoaded(..) => "catalog_loaded",
+            Self::CatalogLoaded { .. } => "catalog_loaded",
             Self::KeyCreated(_) => "key_created",
             Self::KeyRevoked(_) => "key_revoked",
             Self::Periodic(periodic) => match &**periodic {
                 Periodic::RolledOver(_) => "rolled_over",
-                Periodic::Renewed(..) => "renewed",
+                Periodic::Renewed { .. } => "renewed",
                 Periodic::Ended(_) => "recurrence_ended",
                 Periodic::Banked(_) => "reset_banked",
-                Periodic::Redeemed(..) => "reset_redeemed",
+                Periodic::Redeemed { .. } => "reset_redeemed",
                 Periodic::PlanChanged(_) => "plan_changed",
             },
-            Self::Corrected(..) => "corrected",
+            Self::Corrected { .. } => "corrected",
             Self::Late(Late::Quarantined(_)) => "quarantined",
-            Self::Late(Late::Discarded(..)) => "discarded",
-            Self::Alert(Alert::Crossed(..)) => "balance_crossed",
-            Self::Alert(Alert::TopUpAsked(..)) => "top_up_asked",
-            Self::Alert(Alert::TopUpFailed(..)) => "top_up_failed",
-            Self::Erased(..) => "erased",
+            Self::Late(Late::Discarded { .. }) => "discarded",
+            Self::Alert(Alert::Crossed { .. }) => "balance_crossed",
+            Self::Alert(Alert::TopUpAsked { .. }) => "top_up_asked",
+            Self::Alert(Alert::TopUpFailed { .. }) => "top_up_failed",
+            Self::Erased { .. } => "erased",
             Self::Conduct(conduct) => match &**conduct {
                 Conduct::Began(_) => "abuse_effect_began",
-                Conduct::Lifted(..) => "abuse_effect_lifted",
+                Conduct::Lifted { .. } => "abuse_effect_lifted",
                 Conduct::Disputed(_) => "payment_disputed",
-                Conduct::FreeGrant(..) => "free_grant_given",
+                Conduct::FreeGrant { .. } => "free_grant_given",
             },
             Self::Server(server) => match &**server {
                 Server::WebhookSet(_) => "webhook_set",
                 Server::WebhookRemoved(_) => "webhook_removed",
-                Server::ReconcileFailed(..) => "reconcile_failed",
+                Server::ReconcileFailed { .. } => "reconcile_failed",
                 Server::PoolChanged(_) => "pool_changed",
                 Server::CheckKeyMade(_) => "check_key_made",
             },

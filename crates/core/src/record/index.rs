@@ -66,42 +66,42 @@ impl Record {
     #[must_use]
     pub fn index_keys(&self, account: &Name) -> SmallVec<[IndexKey; 2]> {
         let once = match &self.event {
-            Event::Settled(hold, _, true) => Some(Once::SettlesLate(*hold)),
-            Event::Settled(hold, _, false) | Event::Released(hold) | Event::Expired(hold, _) => {
-                Some(Once::Ends(*hold))
-            }
+            Event::Settled { hold, is_late: true, .. } => Some(Once::SettlesLate(*hold)),
+            Event::Settled { hold, is_late: false, .. }
+            | Event::Released(hold)
+            | Event::Expired { hold, .. } => Some(Once::Ends(*hold)),
             Event::Refunded { charge, .. } => Some(Once::Refunds(*charge)),
             // The corrected charge is no more: it can neither be refunded nor corrected again.
-            Event::Corrected(correcting, _) => Some(Once::Refunds(correcting.charge)),
+            Event::Corrected { correcting, .. } => Some(Once::Refunds(correcting.charge)),
             Event::Periodic(periodic) => match &**periodic {
-                Periodic::Redeemed(token, ..) => Some(Once::Redeems(*token)),
+                Periodic::Redeemed { token, .. } => Some(Once::Redeems(*token)),
                 Periodic::RolledOver(_)
-                | Periodic::Renewed(..)
+                | Periodic::Renewed { .. }
                 | Periodic::Ended(_)
                 | Periodic::Banked(_)
                 | Periodic::PlanChanged(_) => None,
             },
-            Event::Voided(grant, _) => Some(Once::Voids(*grant)),
+            Event::Voided { grant, .. } => Some(Once::Voids(*grant)),
             Event::Denied(denials) => {
                 let explains = |d: &Denial| IndexKey::of_once(account, Once::Explains(d.at));
                 return denials.recent.iter().map(explains).collect();
             }
             Event::Opened(_)
-            | Event::Changed(..)
-            | Event::Authorized(..)
-            | Event::Extended(..)
-            | Event::Charged(..)
+            | Event::Changed { .. }
+            | Event::Authorized { .. }
+            | Event::Extended { .. }
+            | Event::Charged { .. }
             | Event::Granted
             | Event::GrantExpired(_)
-            | Event::Adjusted(..)
-            | Event::CatalogLoaded(..)
+            | Event::Adjusted { .. }
+            | Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
             | Event::Late(_)
             | Event::Alert(_)
             | Event::Conduct(_)
             | Event::Server(_)
-            | Event::Erased(..) => None,
+            | Event::Erased { .. } => None,
         };
         let key = self.key.as_ref().map(|k| IndexKey::of_key(account, k.operation, &k.text));
         key.into_iter().chain(once.map(|o| IndexKey::of_once(account, o))).collect()

@@ -59,7 +59,14 @@ pub enum Late {
     Quarantined(#[n(0)] Box<LateUse>),
     /// It is not charged.
     #[n(1)]
-    Discarded(#[n(0)] Seq, #[n(1)] Option<Label>),
+    Discarded {
+        /// The use.
+        #[n(0)]
+        kept: Seq,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
 }
 
 /// Where the balance of an account stands.
@@ -110,11 +117,35 @@ impl Standing {
 pub enum Alert {
     /// The balance crossed a mark: where it stands now, the number of the crossing, and the balance.
     #[n(0)]
-    Crossed(#[n(0)] Standing, #[n(1)] u64, #[n(2)] Credits),
+    Crossed {
+        /// Where it stands now.
+        #[n(0)]
+        standing: Standing,
+        /// The number of the crossing.
+        #[n(1)]
+        number: u64,
+        /// The balance.
+        #[n(2)]
+        balance: Credits,
+    },
     /// A top-up is to be paid, for the crossing of this number.
     #[n(1)]
-    TopUpAsked(#[n(0)] u64, #[n(1)] Credits),
+    TopUpAsked {
+        /// The number of the crossing.
+        #[n(0)]
+        number: u64,
+        /// How much.
+        #[n(1)]
+        amount: Credits,
+    },
     /// A top-up was not paid.
     #[n(2)]
-    TopUpFailed(#[n(0)] u64, #[n(1)] Option<Label>),
+    TopUpFailed {
+        /// The number of the crossing.
+        #[n(0)]
+        number: u64,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
 }

@@ -87,7 +87,14 @@ pub enum Periodic {
     RolledOver(#[n(0)] GrantId),
     /// A recurring grant opened anew, with the next boundary.
     #[n(1)]
-    Renewed(#[n(0)] GrantId, #[n(1)] Instant),
+    Renewed {
+        /// The recurring grant.
+        #[n(0)]
+        schedule: GrantId,
+        /// The next boundary.
+        #[n(1)]
+        next_at: Instant,
+    },
     /// A recurring grant comes no more.
     #[n(2)]
     Ended(#[n(0)] GrantId),
@@ -96,7 +103,17 @@ pub enum Periodic {
     Banked(#[n(0)] ResetTerms),
     /// A banked reset was redeemed by this path, and cleared these windows.
     #[n(4)]
-    Redeemed(#[n(0)] Seq, #[n(1)] Path, #[n(2)] Vec<Cleared>),
+    Redeemed {
+        /// The reset.
+        #[n(0)]
+        token: Seq,
+        /// Who redeemed it.
+        #[n(1)]
+        path: Path,
+        /// What it cleared.
+        #[n(2)]
+        cleared: Vec<Cleared>,
+    },
     /// The plan changed, with what that does to recurring grants.
     #[n(5)]
     PlanChanged(#[n(0)] PlanChange),

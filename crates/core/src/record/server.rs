@@ -85,7 +85,14 @@ pub enum Server {
     WebhookRemoved(#[n(0)] Name),
     /// Reconciliation found records that differ: how many, and the first.
     #[n(2)]
-    ReconcileFailed(#[n(0)] u64, #[n(1)] String),
+    ReconcileFailed {
+        /// How many records differ.
+        #[n(0)]
+        found: u64,
+        /// The first of them.
+        #[n(1)]
+        first: String,
+    },
     /// A pool was changed live; replaces an earlier change of the same pool.
     #[n(3)]
     PoolChanged(#[n(0)] PoolChange),

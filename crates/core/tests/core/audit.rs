@@ -154,8 +154,9 @@ fn dropped_doubled_and_moved_records_are_named() {
 type Alter = fn(&mut Record) -> bool;
 
 fn on_charge(record: &mut Record, change: impl FnOnce(&mut headworks_core::record::Charge)) -> bool {
-    if let Event::Settled(_, charge, _) | Event::Charged(charge, _) | Event::Expired(_, Some(charge)) =
-        &mut record.event
+    if let Event::Settled { charge, .. }
+    | Event::Charged { charge, .. }
+    | Event::Expired { charge: Some(charge), .. } = &mut record.event
     {
         change(charge);
         return true;
@@ -164,7 +165,7 @@ fn on_charge(record: &mut Record, change: impl FnOnce(&mut headworks_core::recor
 }
 
 fn on_decision(record: &mut Record, change: impl FnOnce(&mut headworks_core::record::Decision)) -> bool {
-    if let Event::Authorized(_, decision, _) | Event::Charged(_, decision) = &mut record.event {
+    if let Event::Authorized { decision, .. } | Event::Charged { decision, .. } = &mut record.event {
         change(decision);
         return true;
     }
@@ -212,7 +213,7 @@ const ALTERATIONS: [(&str, Alter); 15] = [
         })
     }),
     ("quantity of a hold", |r| {
-        let Event::Authorized(usage, ..) = &mut r.event else { return false };
+        let Event::Authorized { usage, .. } = &mut r.event else { return false };
         usage.lines[0].quantity += 1;
         true
     }),
@@ -292,7 +293,7 @@ impl History for Log<'_> {
     }
 
     fn void_of(&self, grant: GrantId) -> Result<Option<Record>, &'static str> {
-        let voids = |r: &&Record| matches!(r.event, Event::Voided(id, _) if id == grant);
+        let voids = |r: &&Record| matches!(r.event, Event::Voided { grant: id, .. } if id == grant);
         Ok(self.0.iter().find(voids).cloned())
     }
 }
@@ -365,7 +366,7 @@ fn an_erased_log_folds_and_reconciles() {
     for (_, bytes) in &redone {
         account.apply_bytes(bytes).expect("folds");
     }
-    let vouching = operation::Draft::administrative(Event::Erased(erased, None));
+    let vouching = operation::Draft::administrative(Event::Erased { records: erased, reason: None });
     let vouching = vouching.into_record(&account, account.tick(w.now), None, None);
     redone.push(entry(&vouching, &account.chain));
     assert_eq!(audit(&redone, &[catalog(CATALOG)]), []);

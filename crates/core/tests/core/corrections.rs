@@ -201,7 +201,7 @@ fn step(w: &mut World, spend: u64) -> Vec<(Standing, u64)> {
     while let Some(draft) =
         operation::cross(&w.account, w.ctx().now).or_else(|| operation::ask_top_up(&w.account, w.ctx().now))
     {
-        if let Event::Alert(Alert::Crossed(standing, number, _)) = &draft.event {
+        if let Event::Alert(Alert::Crossed { standing, number, .. }) = &draft.event {
             crossed.push((*standing, *number));
         }
         w.append(draft);

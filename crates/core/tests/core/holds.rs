@@ -102,7 +102,7 @@ fn use_beyond_the_hold_walks_the_waterfall_then_the_overshoot_rule() {
     assert_eq!(used(&w, "included.day"), 10_000_000_000);
     assert_eq!(used(&w, "tokens"), 27);
     let record = w.log.iter().find(|r| r.seq == seq).expect("logged");
-    let Event::Settled(_, charge, false) = &record.event else { panic!("{record:?}") };
+    let Event::Settled { charge, is_late: false, .. } = &record.event else { panic!("{record:?}") };
     assert_eq!(charge.price, credits("27"));
     assert_eq!(charge.draws.iter().map(|d| d.amount).sum::<i64>(), credits("27").nano());
     // A feature that rejects it keeps the hold.
@@ -176,14 +176,14 @@ fn a_late_settle_is_a_direct_charge() {
     let mut w = World::new(CATALOG, "p");
     w.hold("chat", &[("input", 5)]);
     let hold = HoldId(w.account.seq);
-    let Some(Event::Authorized(usage, _, terms)) = w.log.last().map(|r| r.event.clone()) else {
+    let Some(Event::Authorized { usage, terms, .. }) = w.log.last().map(|r| r.event.clone()) else {
         panic!("held")
     };
     let draft = operation::expire_hold(w.ctx(), hold).expect("expires");
     w.append(draft);
     let list = quantities(&[("input", 12)]);
     let draft = operation::settle_late(w.ctx(), hold, &usage, terms.overshoot, &list).expect("settles");
-    let Event::Settled(_, charge, late) = &draft.event else { panic!("{draft:?}") };
+    let Event::Settled { charge, is_late: late, .. } = &draft.event else { panic!("{draft:?}") };
     assert!(late);
     assert_eq!(charge.price, credits("12"));
     w.append(draft);

@@ -515,7 +515,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 /// Charges that nothing has taken the place of yet.
 fn live_charges(w: &World) -> Vec<Record> {
     let replaces = |r: &Record, seq: u64| {
-        if let Event::Corrected(correcting, _) = &r.event {
+        if let Event::Corrected { correcting, .. } = &r.event {
             return correcting.charge == seq;
         }
         matches!(r.event, Event::Refunded { charge, .. } if charge == seq)
@@ -526,7 +526,7 @@ fn live_charges(w: &World) -> Vec<Record> {
 
 /// The records that closed grants are looked up in: those that opened them, and those that voided them.
 fn closed(w: &World) -> Vec<Record> {
-    let matters = |r: &&Record| r.opens.is_some() || matches!(r.event, Event::Voided(..));
+    let matters = |r: &&Record| r.opens.is_some() || matches!(r.event, Event::Voided { .. });
     w.log.iter().filter(matters).cloned().collect()
 }
 

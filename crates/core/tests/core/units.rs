@@ -89,7 +89,7 @@ fn a_movement_in_another_unit_is_found() {
     w.ask(&ask("draw", &[("images", 15)]).now());
     let mut log = w.log.clone();
     let altered = log.last_mut().expect("charged");
-    assert!(matches!(altered.event, Event::Charged(..)));
+    assert!(matches!(altered.event, Event::Charged { .. }));
     altered.unit = None;
     let found = audit(&chained(&log), &[catalog(CATALOG)]);
     assert!(found.iter().any(|f| f.seq == 3 && f.what.contains("unit of credits")), "{found:?}");

@@ -210,9 +210,9 @@ impl Pools {
 
     /// What a record about to be applied ends or changes in pools.
     pub(crate) fn ending(account: &Account, record: &Record) -> Option<Ending> {
-        let (hold, actual) = if let Event::Settled(hold, charge, false) = &record.event {
+        let (hold, actual) = if let Event::Settled { hold, charge, is_late: false } = &record.event {
             (hold, Some(&charge.usage))
-        } else if let Event::Expired(hold, charge) = &record.event {
+        } else if let Event::Expired { hold, charge } = &record.event {
             (hold, charge.as_ref().map(|c| &c.usage))
         } else if let Event::Released(hold) = &record.event {
             (hold, None)
@@ -237,7 +237,7 @@ impl Pools {
 
     /// New settings are in force at the next tick.
     pub(crate) fn changed(account: &Account, seats: &Seats, record: &Record) {
-        if let Event::Changed(..) | Event::Periodic(_) = &record.event {
+        if let Event::Changed { .. } | Event::Periodic(_) = &record.event {
             seats.set_rank(account);
         }
     }

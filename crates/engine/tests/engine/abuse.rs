@@ -248,7 +248,7 @@ async fn growth_is_served_one_class_lower() {
     open(&w.engine, "acme", "1000").await;
     let class = |answer: &Answer| {
         let Effect::Recorded(record) = &answer.effect else { panic!("{answer:?}") };
-        let headworks_core::record::Event::Authorized(_, _, terms) = &record.event else {
+        let headworks_core::record::Event::Authorized { terms, .. } = &record.event else {
             panic!("{record:?}")
         };
         terms.capacity.as_ref().expect("in a pool").class.to_string()

@@ -184,7 +184,7 @@ async fn a_hold_ends_once_and_the_second_end_names_the_first() {
     let used = [(name("tokens"), 3)].into_iter().collect();
     let late = engine.settle(&acme, (&key("late"), None), hold, &used).await.expect("settles");
     let Effect::Recorded(record) = &late.effect else { panic!("{late:?}") };
-    assert!(matches!(record.event, Event::Settled(_, _, true)));
+    assert!(matches!(record.event, Event::Settled { is_late: true, .. }));
     let again = engine.settle(&acme, (&key("later"), None), hold, &used).await;
     assert!(matches!(again, Err(EngineError::HoldEnded { .. })), "{again:?}");
     assert_eq!(available(&engine, "acme").await, "7");
@@ -282,7 +282,7 @@ async fn everything_is_there_after_a_restart() {
         let records = engine.records(&acme, 1, 100).await.expect("reads");
         let ended = records.iter().any(|r| {
             let record = headworks_core::record::Record::from_bytes(&r.bytes).expect("reads back");
-            matches!(record.event, Event::Expired(id, None) if id == hold)
+            matches!(record.event, Event::Expired { hold: id, charge: None } if id == hold)
         });
         if ended {
             return;

@@ -229,15 +229,16 @@ pub(crate) fn decision_of_record(account: &Name, record: &Record, replayed: bool
         let capacity = held.map(capacity);
         Some(wire::HoldOpened { id: reference(account, hold), expires_at: deadline, capacity })
     };
-    let (usage, stored, hold, charge) = if let Event::Authorized(usage, stored, terms) = &record.event {
-        (usage, stored, opened(terms.deadline, record.seq, terms.capacity.as_deref()), None)
-    } else if let Event::Extended(hold, usage, stored, deadline, _) = &record.event {
-        (usage, stored, opened(*deadline, hold.0, None), None)
-    } else if let Event::Charged(charge, stored) = &record.event {
-        (&charge.usage, stored, None, Some(id.clone()))
-    } else {
-        return None;
-    };
+    let (usage, stored, hold, charge) =
+        if let Event::Authorized { usage, decision: stored, terms } = &record.event {
+            (usage, stored, opened(terms.deadline, record.seq, terms.capacity.as_deref()), None)
+        } else if let Event::Extended { hold, usage, decision: stored, deadline, .. } = &record.event {
+            (usage, stored, opened(*deadline, hold.0, None), None)
+        } else if let Event::Charged { charge, decision: stored } = &record.event {
+            (&charge.usage, stored, None, Some(id.clone()))
+        } else {
+            return None;
+        };
     let at = record.recorded_at;
     Some(decision(Decided { account, at, usage, decision: stored, id: Some(id), hold, charge }, replayed))
 }
@@ -245,8 +246,8 @@ pub(crate) fn decision_of_record(account: &Name, record: &Record, replayed: bool
 /// The charge that a record makes, if it makes one.
 pub(crate) fn charge_of_record(account: &Name, record: &Record, replayed: bool) -> Option<wire::Charge> {
     let charge = headworks_core::operation::charge_of(record)?;
-    let late = matches!(record.event, Event::Settled(_, _, true));
-    let hold = if let Event::Settled(hold, ..) | Event::Expired(hold, _) = &record.event {
+    let late = matches!(record.event, Event::Settled { is_late: true, .. });
+    let hold = if let Event::Settled { hold, .. } | Event::Expired { hold, .. } = &record.event {
         Some(hold)
     } else {
         None

@@ -120,7 +120,7 @@ pub(super) async fn redeem(
     };
     if let Effect::Recorded(record) = &answer.effect
         && let Event::Periodic(event) = &record.event
-        && let Periodic::Redeemed(token, _, cleared) = &**event
+        && let Periodic::Redeemed { token, cleared, .. } = &**event
     {
         let window = |c: &headworks_core::record::Cleared| wire::ClearedWindow {
             name: c.name.clone(),

@@ -162,7 +162,7 @@ impl World<'_> {
         }
         let system = self.log(&name("_system"))?;
         let loaded = system.iter().rev().find_map(|record| match &record.event {
-            Event::CatalogLoaded(version, _) => Some(version),
+            Event::CatalogLoaded { label: version, .. } => Some(version),
             _ => None,
         });
         let in_force = &self.engine.catalog().version;

@@ -109,7 +109,7 @@ impl World<'_> {
 
 pub(super) fn note(known: &mut Known, record: &Record) {
     let seq = record.seq;
-    if let Event::Authorized(..) = record.event {
+    if let Event::Authorized { .. } = record.event {
         known.holds.push(seq);
     }
     if let Some(terms) = &record.opens {

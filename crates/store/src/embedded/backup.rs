@@ -301,7 +301,7 @@ pub fn erase(
         return Err(StoreError::Unreadable(format!("there is no account {account}")));
     }
     for part in erased.chunks(NAMED) {
-        let event = Event::Erased(part.to_vec(), reason.cloned());
+        let event = Event::Erased { records: part.to_vec(), reason: reason.cloned() };
         let at = state.tick(now);
         let record = Draft::administrative(event).into_record(&state, at, None, None);
         let hash = record.link(&state.chain, &record.to_bytes());
