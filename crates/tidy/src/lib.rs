@@ -1,0 +1,8 @@
+//! Reads the project's own sources, checks that the house is tidy, and draws what imports what.
+//!
+//! Never changes a source and never builds anything. What may import what stands in [`rules`] and nowhere else.
+//! The checks run as `tests/tidy.rs`.
+
+pub mod rules;
+pub mod source;
+pub mod tokens;

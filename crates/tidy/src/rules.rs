@@ -1,0 +1,66 @@
+//! What may import what, and how long a file may be.
+
+/// The crates from the ground up, each with those it may import. A crate imports only what stands above it in this list.
+pub const CRATES: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("store", &["core"]),
+    ("wire", &["core"]),
+    ("engine", &["core", "store"]),
+    ("sim", &["core", "store", "engine"]),
+    ("server", &["core", "store", "wire", "engine"]),
+    ("cli", &["core", "store", "wire", "engine", "server"]),
+    ("tidy", &[]),
+];
+
+/// The crate that has floors.
+pub const FLOORED: &str = "core";
+
+/// The floors of [`FLOORED`] from the ground up: a folder, or a file beside `lib.rs`. A floor imports only those below it;
+/// floors in one row stand beside each other and import nothing of each other.
+pub const FLOORS: &[&[&str]] = &[
+    &["record"],
+    &["window"],
+    &["account"],
+    &["catalog"],
+    &["capacity"],
+    &["abuse"],
+    &["waterfall"],
+    &["command"],
+    &["life", "view"],
+    &["audit"],
+    &["schema"],
+];
+
+/// Most lines of a file before its tests.
+pub const LINES_MAX: usize = 400;
+
+/// Files that are longer today, with their lines. An entry may only shrink.
+pub const LONG_FILES: &[(&str, usize)] = &[];
+
+/// The row of a floor, counted from the ground.
+#[must_use]
+pub fn level(floor: &str) -> Option<usize> {
+    FLOORS.iter().position(|row| row.contains(&floor))
+}
+
+/// Whether a crate may import another.
+#[must_use]
+pub fn may_import(from: &str, to: &str) -> bool {
+    CRATES.iter().any(|(name, below)| *name == from && below.contains(&to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CRATES, may_import};
+
+    #[test]
+    fn a_crate_imports_only_what_is_listed_before_it() {
+        for (at, (name, below)) in CRATES.iter().enumerate() {
+            for other in *below {
+                assert!(CRATES[..at].iter().any(|(n, _)| n == other), "{name} -> {other}");
+            }
+        }
+        assert!(may_import("store", "core"));
+        assert!(!may_import("core", "store"));
+    }
+}
