@@ -3,6 +3,8 @@
 //! Never changes a source and never builds anything. What may import what stands in [`rules`] and nowhere else.
 //! The checks run as `tests/tidy.rs`.
 
+pub mod checks;
+pub mod docs;
 pub mod graph;
 pub mod rules;
 pub mod source;
