@@ -6,6 +6,7 @@
 pub mod checks;
 pub mod docs;
 pub mod graph;
+pub mod numbers;
 pub mod rules;
 pub mod source;
 pub mod tokens;
