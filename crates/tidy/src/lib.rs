@@ -5,6 +5,7 @@
 
 pub mod checks;
 pub mod docs;
+pub mod draw;
 pub mod graph;
 pub mod numbers;
 pub mod rules;

@@ -2,7 +2,7 @@
 
 use headworks_tidy::graph::Graph;
 use headworks_tidy::tree::Tree;
-use headworks_tidy::{checks, docs};
+use headworks_tidy::{checks, docs, draw};
 
 fn tree() -> Tree {
     Tree::here().expect("the project's files can be read")
@@ -56,4 +56,17 @@ fn links_lead_somewhere() {
 #[test]
 fn the_map_names_what_is_there() {
     tidy(&docs::map_paths(&tree()));
+}
+
+#[test]
+fn the_picture_shows_what_is_there() {
+    let tree = tree();
+    let kept = std::fs::read_to_string(tree.root.join(draw::PICTURE)).unwrap_or_default();
+    let drawn = draw::picture(&tree);
+    assert!(
+        kept == drawn,
+        "{} shows something else than the sources; run: cargo run -p headworks-tidy",
+        draw::PICTURE
+    );
+    assert!(drawn.len() < 60 << 10, "{} has {} bytes, at most 60 KiB", draw::PICTURE, drawn.len());
 }
