@@ -6,8 +6,10 @@ use std::str;
 use libfuzzer_sys::fuzz_target;
 use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::{Authorize, Context, Decided, Draft, NewGrant, Request, self};
-use headworks_core::record::{Category, Credits, Instant, Name, Settings};
+use headworks_core::command::{Command, Draft, History, NewGrant, Patch, Step, run};
+use headworks_core::life;
+use headworks_core::record::{Category, Credits, Instant, Name};
+use headworks_core::waterfall::{Authorize, Context, Refusal, Request, prepare};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = str::from_utf8(data) else { return };
@@ -29,15 +31,19 @@ fuzz_target!(|data: &[u8]| {
             account.apply(&record, [0; 32]).expect("what was decided can be done");
             account.check().expect("the books balance");
         };
-        let context = |account: &Account| (account.clone(), account.tick(now));
-        let opened = operation::open(Context::new(&account, &catalog, now), Settings::new(name(plan), now));
-        let Ok(draft) = opened else { continue };
-        append(&mut account, draft);
-        let grant = NewGrant::new(Credits::from_nano(50_000_000_000), Category::Purchased);
-        let (state, at) = context(&account);
-        if let Ok(draft) = operation::grant(Context::new(&state, &catalog, at), &grant) {
-            append(&mut account, draft);
+        // Appends what comes of a command; tells whether anything did.
+        let give = |account: &mut Account, command: Command| {
+            let ctx = Context::new(account, &catalog, account.tick(now));
+            let Ok(Step::Append(draft)) = run(ctx, &command, &History::new()) else { return false };
+            append(account, *draft);
+            true
+        };
+        let open = Patch { plan: Some(name(plan)), ..Patch::default() };
+        if !give(&mut account, Command::Open(open)) {
+            continue;
         }
+        let grant = NewGrant::new(Credits::from_nano(50_000_000_000), Category::Purchased);
+        give(&mut account, Command::Grant(grant));
         for feature in ["chat", "chat.completion", "task", "image"] {
             for quantity in [0, 1, 1_000_000] {
                 for settle_now in [false, true] {
@@ -49,16 +55,16 @@ fuzz_target!(|data: &[u8]| {
                         dimensions: smallvec::SmallVec::new(),
                         quantities,
                         consented: true,
+                        recorded: false,
                     };
                     let ask = Authorize { request, minimum: None, life: None, settle_now };
-                    let (state, at) = context(&account);
-                    let ctx = Context::new(&state, &catalog, at);
-                    let ask = operation::prepared(ctx, &ask).expect("a known feature");
-                    if let Ok(Decided::Granted(draft)) = operation::authorize(ctx, &ask) {
-                        append(&mut account, *draft);
-                    }
-                    let (state, at) = context(&account);
-                    if let Some(draft) = operation::begin_effect(Context::new(&state, &catalog, at)) {
+                    let ready = prepare(Context::new(&account, &catalog, account.tick(now)), &ask);
+                    let is_unknown = matches!(ready, Err(Refusal::UnknownFeature(_) | Refusal::UnknownPlan(_)));
+                    assert!(!is_unknown, "a known feature");
+                    give(&mut account, Command::Authorize(ask));
+                    let due =
+                        |account: &Account| life::next(Context::new(account, &catalog, account.tick(now)));
+                    while let Some(draft) = due(&account) {
                         append(&mut account, draft);
                     }
                 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::{Authorize, Request};
-use headworks_core::record::{Label, Name, Settings};
+use headworks_core::command::{Command, Patch};
+use headworks_core::record::{Label, Name};
+use headworks_core::waterfall::{Authorize, Refusal, Request};
 use headworks_engine::{Answer, Caller, Clock, Engine, EngineError, Idempotency, Limits, check_code};
 use headworks_server::{App, Peer, Signer, app};
 use headworks_store::{Embedded, Options};
@@ -23,7 +24,7 @@ use smallvec::SmallVec;
 
 use crate::Outcome;
 use crate::arguments::AbuseBench;
-use crate::bench::{Failed, key, memory, seconds};
+use crate::bench::{Failed, key, memory, run_command, seconds};
 use crate::print;
 use crate::simulate::clients::{self, Held, Tables};
 use crate::simulate::trace::{name, text};
@@ -140,8 +141,7 @@ async fn strangers(asked: u64) -> Result<Vec<Left>, Failed> {
     let catalog = Catalog::parse(CATALOG, Format::Toml).map_err(|e| e.to_string())?;
     let store = Arc::new(Embedded::open(dir.path(), Options::default())?);
     let engine = Engine::start(store, catalog, Arc::new(Clock::new()), Limits::default())?;
-    let settings = |now| Settings::new(Name::new("api").unwrap_or_else(|_| unreachable!("a word")), now);
-    engine.open_account(&name("acme")?, (&key("open")?, None), settings).await?;
+    run_command(&engine, &name("acme")?, &key("open")?, &Command::Open(Patch::default())).await?;
     let check_key = engine.check_key([7; 32]).await?;
     let signer = Arc::new(Signer::ephemeral()?);
     let router = app(App::new(Arc::clone(&engine), signer, false, Duration::from_secs(10), None));
@@ -154,7 +154,7 @@ async fn strangers(asked: u64) -> Result<Vec<Left>, Failed> {
     let nobody = async |i| {
         let account = name(&format!("nobody-{i}"))?;
         match authorize(&engine, &account, i).await {
-            Err(EngineError::UnknownAccount(_)) => Ok(()),
+            Err(EngineError::Refused(Refusal::UnknownAccount(_))) => Ok(()),
             other => Err(format!("an account that is not there: {other:?}").into()),
         }
     };
@@ -225,11 +225,13 @@ async fn authorize(engine: &Engine, account: &Name, i: u64) -> Result<Answer, En
             dimensions: SmallVec::new(),
             quantities: [(word("tokens"), 100)].into_iter().collect(),
             consented: false,
+            recorded: false,
         },
         minimum: None,
         life: None,
         settle_now: true,
     };
-    let caller = Caller { max_wait: None, source: Some(address(i)) };
-    engine.authorize(account, (&Idempotency { text, digest: [7; 16] }, None), &ask, caller).await
+    let caller = Caller { source: Some(address(i)), ..Caller::default() };
+    let key = Idempotency { text, digest: [7; 16] };
+    engine.run(account, Some(&key), caller, &Command::Authorize(ask)).await
 }

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as StdInstant};
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::{Authorize, NewGrant, Request};
-use headworks_core::record::{Category, HoldId, Label, Name, Path as AccountPath, Settings};
-use headworks_engine::{Answer, Caller, Clock, Effect, Engine, Idempotency, Limits};
+use headworks_core::command::{Command, NewGrant, Patch};
+use headworks_core::record::{Category, HoldId, Label, Name, Path as AccountPath};
+use headworks_core::waterfall::{Authorize, Quantities, Request};
+use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_server::{ServeOptions, Serving, serve};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::{replay, what_if};
@@ -76,12 +77,20 @@ fn account(n: u32) -> Result<Name, Failed> {
 
 async fn open(engine: &Engine, n: u32) -> Result<(), Failed> {
     let name = account(n)?;
-    let plan = Name::new("plus").map_err(|e| e.to_string())?;
-    let settings = |now| Settings::new(plan.clone(), now);
-    engine.open_account(&name, (&key("open")?, None), settings).await?;
+    run_command(engine, &name, &key("open")?, &Command::Open(Patch::default())).await?;
     let grant = NewGrant::new("1000000".parse().map_err(|_| "amount")?, Category::Purchased);
-    engine.grant(&name, (&key("grant")?, None), &grant).await?;
+    run_command(engine, &name, &key("grant")?, &Command::Grant(grant)).await?;
     Ok(())
+}
+
+/// Runs a command as nobody in particular.
+pub(crate) async fn run_command(
+    engine: &Engine,
+    account: &Name,
+    key: &Idempotency,
+    command: &Command,
+) -> Result<Answer, EngineError> {
+    engine.run(account, Some(key), Caller::default(), command).await
 }
 
 fn ask() -> Result<Authorize, Failed> {
@@ -93,6 +102,7 @@ fn ask() -> Result<Authorize, Failed> {
             dimensions: SmallVec::new(),
             quantities: [(name("input_tokens")?, 1_200), (name("output_tokens")?, 800)].into_iter().collect(),
             consented: false,
+            recorded: false,
         },
         minimum: None,
         life: None,
@@ -186,6 +196,8 @@ async fn drive(
     operations: &AtomicU64,
 ) -> Result<(), Failed> {
     let ask = ask()?;
+    let used: Quantities = [(ask.request.quantities.clone().remove(1).0, 500)].into_iter().collect();
+    let ask = Command::Authorize(ask);
     let mut random = u64::try_from(lane)?.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let names = (0..accounts).map(account).collect::<Result<Vec<_>, _>>()?;
     let mut n = 0_u64;
@@ -193,13 +205,12 @@ async fn drive(
         let at = usize::try_from(next(&mut random) % u64::from(accounts))?;
         let Some(name) = names.get(at) else { continue };
         n += 1;
-        let answer =
-            engine.authorize(name, (&key(&format!("{lane}-{n}"))?, None), &ask, Caller::default()).await?;
+        let key = key(&format!("{lane}-{n}"))?;
+        let answer = run_command(engine, name, &key, &ask).await?;
         let Some(hold) = hold_of(&answer) else {
             return Err("an authorize was not allowed".into());
         };
-        let used = [(ask.request.quantities.clone().remove(1).0, 500)].into_iter().collect();
-        engine.settle(name, (&key(&format!("{lane}-{n}"))?, None), hold, &used).await?;
+        run_command(engine, name, &key, &Command::Settle { hold, quantities: used.clone() }).await?;
         operations.fetch_add(2, Ordering::Relaxed);
     }
     Ok(())

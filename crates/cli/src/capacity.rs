@@ -32,7 +32,8 @@ fn terms() -> Result<PoolTerms, Failed> {
         learn: None,
         fallback: Vec::new(),
         points_s_max: None,
-        waiting_max: (0, 0),
+        waiting_max_per_account: 0,
+        waiting_max: 0,
         classes: vec![(name("chat")?, class(0)), (name("default")?, class(0)), (name("batch")?, class(1))],
     })
 }

@@ -8,7 +8,6 @@ use std::io::Write;
 use std::path::Path;
 
 use headworks_core::audit::statement::{Entry, Statement};
-use headworks_core::operation::charge_of;
 use headworks_core::record::{CREDITS, Charge, Event, Instant, Name, Record};
 use headworks_store::Store;
 use serde_json::{Map, Value, json};
@@ -229,7 +228,7 @@ fn common(account: &Name, record: &Record) -> Row {
 }
 
 fn rows(dataset: Dataset, account: &Name, record: &Record) -> Vec<Row> {
-    let charge = charge_of(record);
+    let charge = record.charge();
     match dataset {
         Dataset::Usage => charge.map_or_else(Vec::new, |c| usage(account, record, c)),
         Dataset::Lines => charge.map_or_else(Vec::new, |c| lines(account, record, c)),

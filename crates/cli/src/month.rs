@@ -9,12 +9,13 @@ use std::time::Instant as StdInstant;
 
 use headworks_core::audit::statement::{Cause, Statement};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::{Authorize, NewGrant, Refusal, Request};
+use headworks_core::command::{Command, NewGrant, Patch, Setting, TopUp};
 use headworks_core::record::{
-    AlertMarks, Category, Every, Instant, Label, Name, Overage, Path, Recurrence, Rollover, Settings, Span,
-    TopUpTerms, WHOLE,
+    AlertMarks, Category, Every, Instant, Label, Name, Overage, Path, Recurrence, Rollover, Span, TopUpTerms,
+    WHOLE,
 };
-use headworks_engine::{Caller, Clock, Engine, EngineError, Limits};
+use headworks_core::waterfall::{Authorize, Refusal, Request};
+use headworks_engine::{Clock, Engine, EngineError, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::what_if;
 use headworks_store::{Embedded, Options, Store};
@@ -22,7 +23,7 @@ use smallvec::SmallVec;
 
 use crate::Outcome;
 use crate::arguments::MonthBench;
-use crate::bench::{Failed, hold_of, key, peak_memory, seconds};
+use crate::bench::{Failed, hold_of, key, peak_memory, run_command, seconds};
 use crate::demo::{Traced, requests};
 use crate::print;
 
@@ -62,14 +63,14 @@ fn credits(text: &str) -> Result<headworks_core::record::Credits, Failed> {
 
 async fn open(engine: &Engine, name: &Name) -> Result<(), Failed> {
     let plan = Name::new("plus").map_err(|e| e.to_string())?;
-    let alerts = Some(AlertMarks { low: credits("0.05")?, recovered: credits("0.1")? });
-    let top_up = Some(TopUpTerms {
+    let alerts = Setting::Set(AlertMarks { low: credits("0.05")?, recovered: credits("0.1")? });
+    let top_up = Setting::Set(TopUpTerms {
         amount: credits("0.5")?,
         monthly_max: credits("5")?,
         cool_down: Span::from_secs(3_600),
     });
-    let settings = |now| Settings { alerts, top_up, ..Settings::new(plan.clone(), now) };
-    engine.open_account(name, (&key("open")?, None), settings).await?;
+    let patch = Patch { plan: Some(plan), alerts, top_up, ..Patch::default() };
+    run_command(engine, name, &key("open")?, &Command::Open(patch)).await?;
     let rollover = Rollover { min: credits("0")?, max: credits("0.1")?, fraction: WHOLE, life: None };
     let recurrence = Recurrence {
         every: Every::Week,
@@ -83,9 +84,9 @@ async fn open(engine: &Engine, name: &Name) -> Result<(), Failed> {
         recurrence: Some(Box::new(recurrence)),
         ..NewGrant::new(credits("0.4")?, Category::Promotional)
     };
-    engine.grant(name, (&key("weekly")?, None), &weekly).await?;
+    run_command(engine, name, &key("weekly")?, &Command::Grant(weekly)).await?;
     let bought = NewGrant::new(credits("1")?, Category::Purchased);
-    engine.grant(name, (&key("bought")?, None), &bought).await?;
+    run_command(engine, name, &key("bought")?, &Command::Grant(bought)).await?;
     Ok(())
 }
 
@@ -103,21 +104,22 @@ async fn one(engine: &Engine, account: &Name, n: usize, traced: &Traced) -> Resu
                 .into_iter()
                 .collect(),
             consented: false,
+            recorded: false,
         },
         minimum: None,
         life: None,
         settle_now: false,
     };
     let key = key(&format!("r{n}"))?;
-    let answer = engine.authorize(account, (&key, None), &ask, Caller::default()).await?;
+    let answer = run_command(engine, account, &key, &Command::Authorize(ask)).await?;
     let Some(hold) = hold_of(&answer) else { return Ok(false) };
     if n.is_multiple_of(50) {
         // Its client is gone: the hold expires by itself.
         return Ok(true);
     }
     let used = if n.is_multiple_of(20) { estimate + 64 } else { traced.output_tokens };
-    let used = [(input, traced.input_tokens), (output, used)].into_iter().collect();
-    engine.settle(account, (&key, None), hold, &used).await?;
+    let quantities = [(input, traced.input_tokens), (output, used)].into_iter().collect();
+    run_command(engine, account, &key, &Command::Settle { hold, quantities }).await?;
     pay(engine, account).await?;
     Ok(true)
 }
@@ -128,7 +130,8 @@ async fn pay(engine: &Engine, account: &Name) -> Result<(), Failed> {
     if let Some(asked) = asked {
         let grant = NewGrant::new(asked.amount, Category::Purchased);
         let key = key(&format!("top-up {}", asked.number))?;
-        match engine.confirm_top_up(account, (&key, None), asked.number, Ok(&grant)).await {
+        let paid = Command::ConfirmTopUp { number: asked.number, top_up: TopUp::Paid(grant) };
+        match run_command(engine, account, &key, &paid).await {
             // Another lane pays it, or just has.
             Err(EngineError::KeyInProgress(..) | EngineError::Refused(Refusal::NoTopUp(_))) => {}
             paid => drop(paid?),

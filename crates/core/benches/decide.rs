@@ -8,8 +8,9 @@ use std::time::Instant as StdInstant;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::{self, Authorize, Context, Decided, Draft, NewGrant, Request};
-use headworks_core::record::{Category, Instant, Name, Path, Settings};
+use headworks_core::command::{Command, History, NewGrant, Patch, Step, run};
+use headworks_core::record::{Category, Instant, Name, Path};
+use headworks_core::waterfall::{Authorize, Context, Live, Request, prepare};
 use smallvec::SmallVec;
 
 const CATALOG: &str = r#"
@@ -46,24 +47,22 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
-fn append(account: &mut Account, now: Instant, draft: Draft) {
+fn append(account: &mut Account, catalog: &Catalog, now: Instant, command: &Command) {
+    let step = run(Context::new(account, catalog, now), command, &History::new());
+    let Ok(Step::Append(draft)) = step else { panic!("it is allowed: {step:?}") };
     let record = draft.into_record(account, now, None, None);
     account.apply(&record, [0; 32]).unwrap_or_else(|e| panic!("{e}"));
 }
 
 fn account(catalog: &Catalog, n: u32, now: Instant) -> Account {
     let mut account = Account::empty(name(&format!("account-{n}")));
-    let settings = Settings::new(name("p"), now);
+    let open = Patch { plan: Some(name("p")), ..Patch::default() };
+    append(&mut account, catalog, now, &Command::Open(open));
     let grant = NewGrant::new("1000".parse().unwrap_or_default(), Category::Purchased);
-    let open = operation::open(Context::new(&account, catalog, now), settings);
-    append(&mut account, now, open.unwrap_or_else(|e| panic!("{e}")));
-    let draft = operation::grant(Context::new(&account, catalog, now), &grant);
-    append(&mut account, now, draft.unwrap_or_else(|e| panic!("{e}")));
+    append(&mut account, catalog, now, &Command::Grant(grant));
     // A part of the allowance is used, so that its window is open.
     let used = Authorize { settle_now: true, ..ask(100) };
-    let decided = operation::authorize(Context::new(&account, catalog, now), &used);
-    let Ok(Decided::Granted(draft)) = decided else { panic!("it is allowed") };
-    append(&mut account, now, *draft);
+    append(&mut account, catalog, now, &Command::Authorize(used));
     account
 }
 
@@ -74,6 +73,7 @@ fn ask(tokens: u64) -> Authorize {
         dimensions: SmallVec::new(),
         quantities: [(name("tokens"), tokens)].into_iter().collect(),
         consented: false,
+        recorded: false,
     };
     Authorize { request, minimum: None, life: None, settle_now: false }
 }
@@ -134,10 +134,11 @@ fn main() {
                 &format!("decide, {what}, {of}"),
                 accounts,
                 |account| {
-                    let ctx = Context { offers, ..Context::new(account, catalog, now) };
-                    operation::decide(ctx, black_box(&ask))
+                    let live = Some(Live { offers, penalty: 0 });
+                    let ctx = Context { live, ..Context::new(account, catalog, now) };
+                    prepare(ctx, black_box(&ask)).and_then(|ready| ready.decide(ctx).map(|(_, d)| d))
                 },
-                |decision| assert!(decision.is_ok_and(|(_, d)| d.outcome.is_granted()), "it is allowed"),
+                |decision| assert!(decision.is_ok_and(|d| d.outcome.is_granted()), "it is allowed"),
             );
         }
     };

@@ -16,10 +16,11 @@ pub mod account;
 pub mod audit;
 pub mod capacity;
 pub mod catalog;
-pub mod operation;
+pub mod command;
+pub mod life;
 pub mod record;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod view;
-mod waterfall;
+pub mod waterfall;
 pub mod window;

@@ -6,8 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::catalog::{Count, Layer, Program, Window};
-use crate::operation::{Context, Refusal};
 use crate::record::{CREDITS, Instant, Level, Name, REQUESTS, Terms, Unit};
+use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
 /// A window with its limit.
@@ -83,7 +83,8 @@ fn add_program(
             }
             Layer::Grants { name, pool: Some(pool), .. } => {
                 let cap = pool.default_cap.map_or(i64::MAX, |c| c.nano());
-                add(ctx, name, pool.member, &Window::Fixed(cap, pool.window.clone()), &credits(), out);
+                let window = Window::Fixed { limit: cap, calendar: pool.window.clone() };
+                add(ctx, name, pool.member, &window, &credits(), out);
             }
             Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => {}
         }
@@ -125,7 +126,9 @@ fn capped(ctx: Context<'_>, level: Level, member: Option<&Name>, window: &Window
         .filter(|_| matches!(unit, Counts::Credits(_)))
         .and_then(|m| ctx.account.settings.segment(level, m)?.pool_cap);
     match (own, window) {
-        (Some(cap), Window::Fixed(_, calendar)) => Window::Fixed(cap.nano(), calendar.clone()),
+        (Some(cap), Window::Fixed { calendar, .. }) => {
+            Window::Fixed { limit: cap.nano(), calendar: calendar.clone() }
+        }
         _ => window.clone(),
     }
 }
@@ -141,7 +144,7 @@ fn view(
 ) -> WindowView {
     let terms = window.terms(used, ctx.now, ctx.account.settings.billing_anchor);
     let room = terms.room(used, ctx.now);
-    let is_open = !matches!(window, Window::FirstUse(..)) || room.used > 0;
+    let is_open = !matches!(window, Window::FirstUse { .. }) || room.used > 0;
     let resets_at = match terms {
         Terms::Period { end, .. } if is_open => Some(end),
         Terms::Period { .. }

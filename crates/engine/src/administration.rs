@@ -1,21 +1,16 @@
 //! The server's own log: catalogs and API keys.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format, Problems};
-use headworks_core::operation;
-use headworks_core::record::{
-    ApiKey, Event, Label, Name, Operation, PoolChange, Record, SYSTEM, Server, Webhook,
-};
-use headworks_store::{Batch, Store};
+use headworks_core::command::Command;
+use headworks_core::record::{ApiKey, Event, Label, Name, SYSTEM, Server, Webhook};
+use headworks_store::Store;
 
-use crate::answer::{Answer, Effect, EngineError, Idempotency};
-use crate::capacity::Pools;
-use crate::engine::{Engine, Step, decode};
-use crate::keyring::Keyring;
-use crate::operations::Keyed;
+use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
+use crate::engine::Engine;
+use crate::in_force::System;
+use crate::states::decode;
 
 impl Engine {
     /// Puts a catalog in force, whole or not at all, and records it.
@@ -121,107 +116,13 @@ impl Engine {
         keyed: Option<Keyed<'_>>,
     ) -> Result<Answer, EngineError> {
         let (key, actor) = keyed.map_or((None, None), |(key, actor)| (Some(key), actor));
-        self.mutate(&system_account(), Operation::Administer, key, actor, |_| {
-            Ok(Step::Append(Box::new(operation::Draft::administrative(event.clone()))))
-        })
-        .await
+        let caller = Caller { actor, ..Caller::default() };
+        self.run(&system_account(), key, caller, &Command::Administer(Box::new(event))).await
     }
 }
 
 fn system_account() -> Name {
     Name::new(SYSTEM).unwrap_or_else(|_| unreachable!("`{SYSTEM}` is a name"))
-}
-
-/// What the server's own log says.
-#[derive(Default)]
-pub(crate) struct System {
-    pub(crate) catalog: Option<Catalog>,
-    pub(crate) keyring: Keyring,
-    pub(crate) webhooks: Webhooks,
-    pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
-}
-
-/// What is in force of the server's own log: everything that is stored, whoever still waits to hear of it.
-pub(crate) struct InForce {
-    pub(crate) catalog: ArcSwap<Catalog>,
-    pub(crate) keyring: ArcSwap<Keyring>,
-    pub(crate) webhooks: ArcSwap<Webhooks>,
-    pub(crate) pools: Pools,
-}
-
-impl InForce {
-    /// Takes in what has been stored, in order, before its callers are told.
-    pub(crate) fn take_in(&self, batch: &Batch, conflicts: &[Name]) {
-        let own = batch.entries().iter().filter(|e| e.account.as_str() == SYSTEM);
-        for entry in own.filter(|e| !conflicts.contains(&e.account)) {
-            match Record::from_bytes(batch.bytes(entry)) {
-                Ok(record) => self.apply(&record.event),
-                Err(e) => tracing::error!(error = %e, "a record of the server's own log cannot be read back"),
-            }
-        }
-    }
-
-    fn apply(&self, event: &Event) {
-        if let Event::CatalogLoaded { text, .. } = event {
-            match Catalog::parse(text, Format::of(text)) {
-                Ok(catalog) => {
-                    self.pools.set(&catalog);
-                    self.catalog.store(Arc::new(catalog));
-                }
-                Err(problems) => tracing::error!(%problems, "a stored catalog is not accepted"),
-            }
-            return;
-        }
-        if let Some(change) = pool_change(event) {
-            self.pools.change(&self.catalog.load(), change);
-            return;
-        }
-        let mut keyring = Keyring::clone(&self.keyring.load());
-        keyring.apply(event);
-        self.keyring.store(Arc::new(keyring));
-        let mut webhooks = Webhooks::clone(&self.webhooks.load());
-        apply_webhook(&mut webhooks, event);
-        self.webhooks.store(Arc::new(webhooks));
-    }
-}
-
-impl System {
-    /// It is in force; `initial` is the catalog when there is none yet.
-    pub(crate) fn in_force(self, initial: Catalog) -> InForce {
-        let catalog = self.catalog.unwrap_or(initial);
-        InForce {
-            pools: Pools::new(&catalog, self.pool_changes),
-            catalog: ArcSwap::from_pointee(catalog),
-            keyring: ArcSwap::from_pointee(self.keyring),
-            webhooks: ArcSwap::from_pointee(self.webhooks),
-        }
-    }
-}
-
-/// The webhooks in force.
-pub(crate) type Webhooks = BTreeMap<Name, Webhook>;
-
-fn pool_change(event: &Event) -> Option<&PoolChange> {
-    if let Event::Server(server) = event
-        && let Server::PoolChanged(change) = &**server
-    {
-        return Some(change);
-    }
-    None
-}
-
-fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
-    if let Event::Server(server) = event {
-        match &**server {
-            Server::WebhookSet(webhook) => {
-                webhooks.insert(webhook.name.clone(), webhook.clone());
-            }
-            Server::WebhookRemoved(name) => {
-                webhooks.remove(name);
-            }
-            Server::ReconcileFailed { .. } | Server::PoolChanged(_) | Server::CheckKeyMade(_) => {}
-        }
-    }
 }
 
 pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
@@ -234,15 +135,7 @@ pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
         let Some(last) = records.last() else { break };
         from = last.seq + 1;
         for stored in &records {
-            let record = decode(&stored.bytes)?;
-            system.keyring.apply(&record.event);
-            apply_webhook(&mut system.webhooks, &record.event);
-            if let Some(change) = pool_change(&record.event) {
-                system.pool_changes.insert(change.pool.clone(), change.clone());
-            }
-            if let Event::CatalogLoaded { text: loaded, .. } = record.event {
-                text = Some(loaded);
-            }
+            text = system.take(decode(&stored.bytes)?).or(text);
         }
     }
     if let Some(text) = text {

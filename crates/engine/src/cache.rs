@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use headworks_core::account::{Account, DENIALS_KEPT};
 use headworks_core::record::{Denial, Denials, IndexKey, Instant, Key, Name};
 
+use crate::answer::EngineError;
 use crate::callers::Callers;
 use crate::capacity::Seats;
 use crate::commit::Ticket;
@@ -67,6 +68,8 @@ pub(crate) struct Slot {
     pub(crate) seats: Seats,
     /// What is remembered of its callers.
     pub(crate) callers: Option<Box<Callers>>,
+    /// Why nothing more is decided on it, where a record would not have followed from it.
+    frozen: Option<Box<str>>,
 }
 
 impl Slot {
@@ -81,6 +84,7 @@ impl Slot {
             denials: None,
             seats: Seats::default(),
             callers: None,
+            frozen: None,
         }
     }
 
@@ -96,10 +100,35 @@ impl Slot {
         self.account.tick(now).max(after_last)
     }
 
+    /// The state cannot be trusted any more: nothing is decided on it, and no checkpoint keeps it.
+    pub(crate) fn freeze(&mut self, what: String) -> EngineError {
+        tracing::error!(account = %self.account.id, what, "a record does not follow; the account is frozen");
+        self.frozen = Some(what.clone().into());
+        EngineError::Frozen(self.account.id.clone(), what)
+    }
+
+    /// Whether something can be decided on the state.
+    pub(crate) fn check_frozen(&self) -> Result<(), EngineError> {
+        match &self.frozen {
+            Some(what) => Err(EngineError::Frozen(self.account.id.clone(), what.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a checkpoint must keep the state.
+    pub(crate) fn wants_checkpoint(&self) -> bool {
+        self.dirty && self.account.is_open() && self.frozen.is_none()
+    }
+
     fn is_idle(&self, durable: Ticket, now: Instant) -> bool {
         let unwritten = self.denials.as_ref().is_some_and(|d| d.unwritten.is_some());
         let remembered = self.callers.as_ref().is_some_and(|w| !w.is_over(now));
-        !self.dirty && self.ticket <= durable && !unwritten && self.seats.are_empty() && !remembered
+        !self.dirty
+            && self.frozen.is_none()
+            && self.ticket <= durable
+            && !unwritten
+            && self.seats.are_empty()
+            && !remembered
     }
 }
 

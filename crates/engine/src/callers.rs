@@ -9,15 +9,10 @@ use std::net::IpAddr;
 use headworks_core::abuse::OTHER;
 use headworks_core::abuse::penalty::{Misdeed, Score, WHOLE_ACCOUNT};
 use headworks_core::abuse::sketch::Distinct;
-use headworks_core::catalog::{Catalog, Mode};
-use headworks_core::operation::{self, Context, Draft, Refusal};
-use headworks_core::record::{
-    Conduct, Denial, Effect, Event, Instant, Label, Level, Name, Operation, Path, Rule, Span, is_internal,
-};
-
-use crate::answer::{Answer, EngineError, Idempotency};
-use crate::engine::{Engine, Look, Step};
-use crate::operations::{Keyed, opened};
+use headworks_core::catalog::Catalog;
+use headworks_core::command::{Draft, share_key};
+use headworks_core::record::{Denial, Instant, Label, Level, Name, Path, Rule, Span};
+use headworks_core::waterfall::Context;
 
 /// Keys of one account that are remembered one by one.
 const KEYS_MAX: usize = 64;
@@ -109,8 +104,31 @@ impl Callers {
         now.since(last) >= HOUR && self.keys.iter().all(|k| k.is_over(now))
     }
 
+    /// Counts a misdeed of a key.
+    pub(crate) fn add(&mut self, key: Option<&Name>, misdeed: Misdeed, now: Instant) {
+        self.known(key, now).score.add(misdeed, now);
+    }
+
+    /// Forgets the score of a key; whether it had one.
+    pub(crate) fn forgive(&mut self, key: Option<&Name>) -> bool {
+        let scored = self.keys.iter_mut().find(|k| k.key.as_ref() == key);
+        scored.map(|known| known.score = Score::default()).is_some()
+    }
+
+    /// Whether a report has not been counted yet; it is now. Only the last are remembered.
+    pub(crate) fn is_new_report(&mut self, report: &Label, now: Instant) -> bool {
+        if self.reported.iter().any(|(text, _)| text == report) {
+            return false;
+        }
+        if self.reported.len() >= REPORTS_MAX {
+            self.reported.pop_front();
+        }
+        self.reported.push_back((report.clone(), now));
+        true
+    }
+
     /// Scores above nothing, in thousandths of a point, with their levels.
-    fn scores(&self, now: Instant) -> Vec<(Option<Name>, u64, u8)> {
+    pub(crate) fn scores(&self, now: Instant) -> Vec<(Option<Name>, u64, u8)> {
         let of = |k: &Known| (k.key.clone(), k.score.milli(now), k.score.level(now));
         self.keys.iter().map(of).filter(|(_, milli, _)| *milli > 0).collect()
     }
@@ -151,194 +169,12 @@ pub(crate) fn level(callers: Option<&Callers>, ctx: Context<'_>, path: &Path) ->
     callers.map_or(0, |w| w.level(path.at(Level::Key), ctx.now))
 }
 
-/// An effect that is due on the account.
+/// What only the engine can see to follow: a key that is used from too many networks is held back.
 pub(crate) fn due(callers: &mut Option<Box<Callers>>, ctx: Context<'_>) -> Option<Draft> {
-    if !ctx.account.is_open() {
-        return None;
-    }
     while let Some((key, networks)) = callers.as_mut().and_then(|w| w.grown.pop()) {
-        if let Some(draft) = operation::share_key(ctx, &key, networks) {
+        if let Some(draft) = share_key(ctx, &key, networks) {
             return Some(draft);
         }
     }
-    operation::begin_effect(ctx)
-}
-
-/// What operators see of an account.
-#[derive(Clone, Debug)]
-pub struct ConductView {
-    /// How far it is trusted.
-    pub tier: headworks_core::record::Tier,
-    /// What its tier may do.
-    pub terms: headworks_core::catalog::TierTerms,
-    /// Effects in force, each with what its rule does now.
-    pub effects: Vec<(Effect, Mode)>,
-    /// Penalty scores by key: thousandths of a point, and the level.
-    pub penalties: Vec<(Option<Name>, u64, u8)>,
-    /// The share of holds that expired, in millionths.
-    pub expired: u64,
-}
-
-/// An account that abuse rules hold back now.
-#[derive(Clone, Debug)]
-pub struct HeldBack {
-    /// The account.
-    pub account: Name,
-    /// What rules make of it.
-    pub conduct: ConductView,
-}
-
-impl ConductView {
-    fn of(ctx: Context<'_>, callers: Option<&Callers>) -> Self {
-        let rules = &ctx.catalog.abuse;
-        let tier = rules.tier_of(ctx.account, ctx.now);
-        let effects = ctx.account.effects(ctx.now).map(|e| (e.clone(), rules.mode(e.rule)));
-        Self {
-            tier,
-            terms: rules.tier(tier),
-            effects: effects.collect(),
-            penalties: callers.map(|w| w.scores(ctx.now)).unwrap_or_default(),
-            expired: ctx.account.hygiene().expired,
-        }
-    }
-
-    /// Whether a rule has an effect, or for the penalty box a key at level 1 or above.
-    fn holds_back(&self, rule: Option<Rule>) -> bool {
-        let is_meant = |of: Rule| rule.is_none_or(|rule| rule == of);
-        self.effects.iter().any(|(effect, _)| is_meant(effect.rule))
-            || is_meant(Rule::Penalty) && self.penalties.iter().any(|(.., level)| *level > 0)
-    }
-}
-
-impl Engine {
-    /// Accounts in memory that a rule, or any of them, holds back now or would if it were enforced: those whose latest effect
-    /// began last come first; at most `max`.
-    #[must_use]
-    pub fn held_back(&self, rule: Option<Rule>, max: usize) -> Vec<HeldBack> {
-        let catalog = self.catalog();
-        let clock = self.clock().now();
-        let mut found = Vec::new();
-        for shard in self.cache.shards() {
-            for (name, slot) in shard.slots.iter().filter(|(name, _)| !is_internal(name)) {
-                if slot.callers.is_none() && slot.account.effects(clock).next().is_none() {
-                    continue;
-                }
-                let now = slot.account.tick(clock);
-                let ctx = Context::new(&slot.account, &catalog, now);
-                let conduct = ConductView::of(ctx, slot.callers.as_deref());
-                if conduct.holds_back(rule) {
-                    found.push(HeldBack { account: name.clone(), conduct });
-                }
-            }
-            drop(shard);
-            let last = |held: &HeldBack| held.conduct.effects.iter().map(|(effect, _)| effect.since).max();
-            found.sort_by(|a, b| last(b).cmp(&last(a)).then_with(|| a.account.cmp(&b.account)));
-            found.truncate(max);
-        }
-        found
-    }
-
-    /// What abuse rules make of an account now.
-    ///
-    /// # Errors
-    /// When there is no such account, or the store fails.
-    pub async fn conduct(&self, account: &Name) -> Result<ConductView, EngineError> {
-        self.view_with_callers(account, |ctx, callers| Ok(ConductView::of(ctx, callers))).await
-    }
-
-    /// Ends an effect of an abuse rule, or the penalty of a key, before its time.
-    ///
-    /// # Errors
-    /// When it is not in force, there is no such account, or the store fails.
-    pub async fn lift(
-        &self,
-        account: &Name,
-        keyed: Keyed<'_>,
-        rule: Rule,
-        key: Option<&Name>,
-        reason: Option<&Label>,
-    ) -> Result<Answer, EngineError> {
-        self.mutate(account, Operation::Conduct, Some(keyed.0), keyed.1, |look| {
-            opened(&look)?;
-            let draft = operation::lift(look.ctx, rule, key, reason.cloned())?;
-            if rule == Rule::Penalty {
-                let keys = look.callers.as_mut().map(|w| &mut w.keys);
-                let scored = keys.and_then(|keys| keys.iter_mut().find(|k| k.key.as_ref() == key));
-                scored.ok_or(Refusal::NoEffect(rule))?.score = Score::default();
-            }
-            Ok(Step::Append(Box::new(draft)))
-        })
-        .await
-    }
-
-    /// Records that a payment of the account is disputed.
-    ///
-    /// # Errors
-    /// When there is no such account, or the store fails.
-    pub async fn dispute(
-        &self,
-        account: &Name,
-        keyed: Keyed<'_>,
-        reason: Option<&Label>,
-    ) -> Result<Answer, EngineError> {
-        self.mutate(account, Operation::Conduct, Some(keyed.0), keyed.1, |look: Look<'_>| {
-            opened(&look)?;
-            Ok(Step::Append(Box::new(operation::dispute(reason.cloned()))))
-        })
-        .await
-    }
-
-    /// Counts a misdeed that an operator's own systems report, once for each key.
-    ///
-    /// # Errors
-    /// When there is no such account, or the store fails.
-    pub async fn report(
-        &self,
-        account: &Name,
-        key: &Idempotency,
-        misdeed: Misdeed,
-        of: Option<&Name>,
-    ) -> Result<(), EngineError> {
-        self.view(account, |_| Ok(())).await?;
-        if self.is_new_report(account, key) {
-            self.note_misdeed(account, of, misdeed);
-        }
-        Ok(())
-    }
-
-    /// Whether a report has not been counted yet. Only the last are remembered.
-    fn is_new_report(&self, account: &Name, key: &Idempotency) -> bool {
-        let now = self.clock().now();
-        let mut shard = self.cache.lock(account);
-        let Some(slot) = shard.slots.get_mut(account) else { return false };
-        let reported = &mut slot.callers.get_or_insert_default().reported;
-        if reported.iter().any(|(text, _)| *text == key.text) {
-            return false;
-        }
-        if reported.len() >= REPORTS_MAX {
-            reported.pop_front();
-        }
-        reported.push_back((key.text.clone(), now));
-        true
-    }
-
-    /// Counts a misdeed of a key, where the rule is on and the account is in memory.
-    pub(crate) fn note_misdeed(&self, account: &Name, key: Option<&Name>, misdeed: Misdeed) {
-        if !self.catalog().abuse.is_on(Rule::Penalty) {
-            return;
-        }
-        let now = self.clock().now();
-        if let Some(slot) = self.cache.lock(account).slots.get_mut(account) {
-            slot.callers.get_or_insert_default().known(key, now).score.add(misdeed, now);
-        }
-    }
-
-    /// Counts what a record says about abuse.
-    pub(crate) fn count_conduct(&self, event: &Event) {
-        if let Event::Conduct(conduct) = event
-            && let Conduct::Began(effect) = &**conduct
-        {
-            self.stats().effect(effect.rule);
-        }
-    }
+    None
 }

@@ -94,26 +94,22 @@ impl Commits {
         waiting.open_waiters.len() >= self.waiters_max || waiting.open.len_bytes() >= WAITING_BYTES_MAX
     }
 
-    /// Lets `fill` add records to the open batch and tells which batch it was. `None` when the engine has stopped.
-    pub(crate) fn add(&self, fill: impl FnOnce(&mut Batch) -> Result<(), String>) -> Option<Ticket> {
+    /// Lets `fill` add records to the open batch and tells which batch it was. What `fill` could not add is not written; the
+    /// others go on. `None` when the engine has stopped.
+    pub(crate) fn add<E>(&self, fill: impl FnOnce(&mut Batch) -> Result<(), E>) -> Option<Result<Ticket, E>> {
         let mut waiting = self.lock();
         if waiting.stopped.is_some() {
             return None;
         }
         let was_empty = waiting.open.is_empty();
-        if let Err(what) = fill(&mut waiting.open) {
-            // A record that does not follow from its own state must never be written.
-            waiting.stopped = Some(what);
-            drop(waiting);
-            self.filled.notify_all();
-            return None;
-        }
+        let filled = fill(&mut waiting.open);
         let ticket = waiting.ticket;
+        let begins = was_empty && !waiting.open.is_empty();
         drop(waiting);
-        if was_empty {
+        if begins {
             self.filled.notify_one();
         }
-        Some(ticket)
+        Some(filled.map(|()| ticket))
     }
 
     /// Watches for a batch to be stored. Must be called while the account's shard is locked: a conflict takes the state

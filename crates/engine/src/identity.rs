@@ -4,11 +4,13 @@
 //! account's log. A retry finds its own claim by its key. A crash between the two leaves a claim that the retry uses.
 
 use headworks_core::catalog::Mode;
-use headworks_core::operation::{self, Context, Draft, NewGrant, Refusal};
+use headworks_core::command::{Command, History, NewGrant, run, trial_budget_used};
 use headworks_core::record::{Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal};
+use headworks_core::waterfall::Refusal;
 
-use crate::answer::{EngineError, Idempotency};
-use crate::engine::{Engine, Found, Look, Step};
+use crate::answer::{Caller, EngineError, Idempotency};
+use crate::engine::Engine;
+use crate::keys::Found;
 
 /// The log of the daily budget of free credits.
 const BUDGET: &str = "_trial_budget";
@@ -54,27 +56,28 @@ impl Engine {
         // What would be refused anyway must not use the claim up.
         let cluster = self
             .view(account, |ctx| {
-                operation::grant(ctx, new)?;
+                run(ctx, &Command::Grant(new.clone()), &History::new())?;
                 Ok(ctx.account.settings.rank.as_ref().and_then(|r| r.cluster.clone()))
             })
             .await?;
         // One at a time: who may not claim must not use the budget up, and who finds the budget spent keeps its claim.
         let _turn = self.claims.lock().await;
         let identity = cluster.as_ref().map_or_else(|| log_of(account), log_of);
-        let claims = |ctx: Context<'_>| operation::claim_free_grant(ctx, account, new.amount);
+        let claims = Command::ClaimFreeGrant { account: account.clone(), amount: new.amount };
         if let Some(most) = rules.abuse.trial_budget {
             let own = own_key(account, key);
             if !self.is_known(&identity, IndexKey::of_key(&identity, Operation::Grant, &own.text))? {
-                match self.view(&identity, |ctx| Ok(claims(ctx).map(drop)?)).await {
-                    Err(EngineError::UnknownAccount(_)) => {}
-                    looked => self.or_observed(account, mode, looked)?,
+                let looked =
+                    self.view(&identity, |ctx| Ok(run(ctx, &claims, &History::new()).map(drop)?)).await;
+                if !matches!(looked, Err(EngineError::Refused(Refusal::UnknownAccount(_)))) {
+                    self.or_observed(account, mode, looked)?;
                 }
             }
-            let draws = |ctx: Context<'_>| operation::draw_trial_budget(ctx, account, new.amount, most);
-            let drawn = self.note_claim(&internal(BUDGET), account, key, draws).await;
+            let draws = Command::DrawTrialBudget { account: account.clone(), amount: new.amount, most };
+            let drawn = self.note_claim(&internal(BUDGET), account, key, &draws).await;
             self.or_observed(account, mode, drawn)?;
         }
-        let claimed = self.note_claim(&identity, account, key, claims).await;
+        let claimed = self.note_claim(&identity, account, key, &claims).await;
         self.or_observed(account, mode, claimed)
     }
 
@@ -90,11 +93,10 @@ impl Engine {
         log: &Name,
         account: &Name,
         key: &Idempotency,
-        claim: impl Fn(Context<'_>) -> Result<Draft, Refusal>,
+        claim: &Command,
     ) -> Result<(), EngineError> {
         let own = own_key(account, key);
-        let step = |look: Look<'_>| Ok(Step::Append(Box::new(claim(look.ctx)?)));
-        self.mutate(log, Operation::Grant, Some(&own), None, step).await.map(drop)
+        self.run_plain(log, Some(&own), Caller::default(), claim).await.map(drop)
     }
 
     fn or_observed(
@@ -118,10 +120,9 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn trial_budget_used(&self) -> Result<Credits, EngineError> {
-        let used =
-            self.view(&internal(BUDGET), |ctx| Ok(operation::trial_budget_used(ctx.account, ctx.now))).await;
+        let used = self.view(&internal(BUDGET), |ctx| Ok(trial_budget_used(ctx.account, ctx.now))).await;
         match used {
-            Err(EngineError::UnknownAccount(_)) => Ok(Credits::ZERO),
+            Err(EngineError::Refused(Refusal::UnknownAccount(_))) => Ok(Credits::ZERO),
             other => other,
         }
     }

@@ -1,99 +1,20 @@
 //! Everything slow, off the path: ending holds and grants, writing coalesced denials, checkpoints.
 
-use std::collections::BTreeSet;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::Weak;
 
-use headworks_core::operation::Draft;
+use headworks_core::command::Draft;
 use headworks_core::record::{Event, Instant, Name, Span};
 use headworks_store::Checkpoint;
 
 use crate::cache::Shard;
 use crate::engine::Engine;
+use crate::timers::DUE_MAX;
 
-const TICK: Duration = Duration::from_millis(100);
-const DUE_MAX: usize = 1_000;
 /// Most accounts with open holds that are loaded at the start.
 const ADOPTED_MAX: usize = 100_000;
 /// Denials are coalesced for this long.
 const DENIALS_EVERY: Span = Span::from_secs(5);
 const CHECKPOINT_EVERY: Span = Span::from_secs(30);
-
-#[derive(Default)]
-struct Inner {
-    wakes: BTreeSet<(Instant, Name)>,
-    denied: BTreeSet<Name>,
-    checkpoint: bool,
-    /// Whether the accounts left unsettled by the last run have been looked at.
-    adopted: bool,
-    closed: bool,
-}
-
-/// What maintenance has been asked to look at.
-#[derive(Default)]
-pub(crate) struct Timers {
-    inner: Mutex<Inner>,
-    changed: Condvar,
-}
-
-impl Timers {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks at the account when the instant has come.
-    pub(crate) fn wake(&self, at: Instant, account: &Name) {
-        self.lock().wakes.insert((at, account.clone()));
-    }
-
-    /// Writes the account's denials when their time has come.
-    pub(crate) fn note_denial(&self, account: &Name) {
-        let mut inner = self.lock();
-        if !inner.denied.contains(account) {
-            inner.denied.insert(account.clone());
-        }
-    }
-
-    pub(crate) fn request_checkpoint(&self) {
-        self.lock().checkpoint = true;
-        self.changed.notify_all();
-    }
-
-    pub(crate) fn is_adopted(&self) -> bool {
-        self.lock().adopted
-    }
-
-    fn is_closed(&self) -> bool {
-        self.lock().closed
-    }
-
-    pub(crate) fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits for the next tick; `false` when closed.
-    fn tick(&self) -> bool {
-        let inner = self.lock();
-        if inner.closed {
-            return false;
-        }
-        let (inner, _) = self.changed.wait_timeout(inner, TICK).unwrap_or_else(PoisonError::into_inner);
-        !inner.closed
-    }
-
-    fn due(&self, now: Instant) -> Vec<Name> {
-        let mut inner = self.lock();
-        let mut out = Vec::new();
-        while out.len() < DUE_MAX {
-            match inner.wakes.first() {
-                Some((at, _)) if *at <= now => out.extend(inner.wakes.pop_first().map(|(_, name)| name)),
-                Some(_) | None => break,
-            }
-        }
-        out
-    }
-}
 
 /// The thread that maintains an engine for as long as somebody holds it.
 pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
@@ -155,8 +76,8 @@ impl Engine {
                     if let Some(slot) = slots.get_mut(&account) {
                         slot.dirty = true;
                         // A crash may have come between a charge and the mark that it crossed.
-                        if let Err(e) = self.alert(pending, slot) {
-                            tracing::error!(%account, error = %e, "an account's alerts could not be written");
+                        if let Err(e) = self.live(pending, slot, &self.catalog()) {
+                            tracing::error!(%account, error = %e, "what follows for an account could not be written");
                         }
                     }
                 }
@@ -164,7 +85,7 @@ impl Engine {
             }
         }
         self.adopt_holds();
-        self.timers.lock().adopted = true;
+        self.timers.adopted();
     }
 
     /// Loads the accounts that have something ending within the life of a hold, so that what their holds take of a pool is
@@ -206,7 +127,7 @@ impl Engine {
             last.denials = now;
             self.write_denials();
         }
-        let asked = std::mem::take(&mut self.timers.lock().checkpoint);
+        let asked = self.timers.takes_checkpoint();
         if asked || self.store.wants_checkpoint() || now.since(last.checkpoint) >= CHECKPOINT_EVERY {
             last.checkpoint = now;
             self.checkpoint();
@@ -225,7 +146,10 @@ impl Engine {
         let Some(slot) = slots.get_mut(account) else {
             return;
         };
-        if let Err(e) = self.expire_due(pending, slot, &catalog, self.clock().now()) {
+        if slot.check_frozen().is_err() {
+            return;
+        }
+        if let Err(e) = self.live_if_due(pending, slot, &catalog) {
             tracing::error!(%account, error = %e, "an account could not be swept");
         }
         // The stored wake has passed: the next checkpoint replaces it.
@@ -236,18 +160,20 @@ impl Engine {
 
     /// Writes one record of denials for each account that had some.
     pub(crate) fn write_denials(&self) {
-        let accounts = std::mem::take(&mut self.timers.lock().denied);
+        let accounts = self.timers.take_denied();
         for account in accounts {
             let mut shard = self.cache.lock(&account);
             let Shard { slots, pending } = &mut *shard;
             let Some(slot) = slots.get_mut(&account) else {
                 continue;
             };
+            if slot.check_frozen().is_err() {
+                continue;
+            }
             let denials = slot.denials.as_mut().and_then(|log| log.unwritten.take());
             if let Some(denials) = denials.filter(|_| slot.account.is_open()) {
                 let at = slot.tick(self.clock().now());
-                let record =
-                    Draft::administrative(Event::Denied(denials)).into_record(&slot.account, at, None, None);
+                let record = Draft::new(Event::Denied(denials)).into_record(&slot.account, at, None, None);
                 if let Err(e) = self.append(pending, slot, &record) {
                     tracing::error!(%account, error = %e, "denials could not be recorded");
                 }
@@ -264,7 +190,7 @@ impl Engine {
             let mut states = Vec::new();
             let mut until = 0;
             for mut shard in self.cache.shards() {
-                for slot in shard.slots.values_mut().filter(|s| s.dirty && s.account.is_open()) {
+                for slot in shard.slots.values_mut().filter(|s| s.wants_checkpoint()) {
                     slot.dirty = false;
                     until = until.max(slot.ticket);
                     taken.push(slot.account.id.clone());

@@ -4,18 +4,14 @@ use headworks_core::audit::statement::Statement;
 use headworks_core::record::{
     Credits, Denial, Event, IndexKey, Instant, Name, Once, Record, Seq, is_internal,
 };
+use headworks_core::waterfall::Refusal;
 use headworks_store::{Fed, Stored};
 
 use crate::answer::EngineError;
-use crate::engine::{Engine, decode};
+use crate::engine::Engine;
+use crate::states::decode;
 
 impl Engine {
-    pub(crate) fn record_of(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
-        let found = self.store.read(account, seq, 1)?;
-        let stored = found.first().filter(|r| r.seq == seq).ok_or(EngineError::UnknownRecord(seq))?;
-        decode(&stored.bytes)
-    }
-
     /// The stored records of an account, from number `from` on.
     ///
     /// # Errors
@@ -92,7 +88,7 @@ impl Engine {
     /// When there is no such account or record, or the store fails.
     pub async fn record_at(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
         self.view(account, |_| Ok(())).await?;
-        self.record_of(account, seq)
+        self.stored_record(account, seq)
     }
 
     /// A denial by the instant it was decided at: still in memory, or in the record that keeps it.
@@ -109,7 +105,7 @@ impl Engine {
         if let Some(denial) = remembered {
             return Ok(denial);
         }
-        let unknown = || EngineError::UnknownRecord(u64::try_from(at.micros()).unwrap_or(0));
+        let unknown = || EngineError::from(Refusal::UnknownRecord(u64::try_from(at.micros()).unwrap_or(0)));
         let stored = self.store.find(IndexKey::of_once(account, Once::Explains(at)))?.ok_or_else(unknown)?;
         let record = decode(&stored.bytes)?;
         let Event::Denied(denials) = record.event else {
@@ -123,7 +119,7 @@ impl Engine {
     /// # Errors
     /// When there is no such record, or the store fails.
     pub fn stored_record(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
-        self.record_of(account, seq)
+        Ok(self.record_of(account, seq)?.ok_or(Refusal::UnknownRecord(seq))?)
     }
 
     /// The records stored next after a place of the feed; `None` at its end.

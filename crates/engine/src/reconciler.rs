@@ -4,102 +4,27 @@
 //! Q1 a record altered in the store of a running engine is told by the pass after it (`reconciles_online`).
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use headworks_core::catalog::Catalog;
-use headworks_core::record::Instant;
-use headworks_store::reconcile::{Progress, Report, reconcile};
+use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::{WhatIf, what_if};
 
 use crate::answer::EngineError;
 use crate::engine::Engine;
-
-/// Between two passes.
-const PAUSE: Duration = Duration::from_secs(60);
-/// Rests this many times as long as it works: at most a twentieth of one core.
-const REST: u32 = 19;
-
-/// A finished pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pass {
-    /// When it began.
-    pub started_at: Instant,
-    /// When it ended.
-    pub finished_at: Instant,
-    /// What it found.
-    pub report: Report,
-}
-
-#[derive(Default)]
-struct Inner {
-    last: Option<Arc<Pass>>,
-    passes: u64,
-    asked: bool,
-    closed: bool,
-    running: Option<Arc<Progress>>,
-}
-
-/// What the reconciler has found and is asked to do.
-#[derive(Default)]
-pub(crate) struct Reconciler {
-    inner: Mutex<Inner>,
-    changed: Condvar,
-}
-
-impl Reconciler {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the pass that runs and starts none after it.
-    pub(crate) fn close(&self) {
-        let mut inner = self.lock();
-        inner.closed = true;
-        if let Some(running) = &inner.running {
-            running.stop.store(true, Ordering::Relaxed);
-        }
-        self.changed.notify_all();
-    }
-
-    /// Waits for the next pass to be due and begins it; `None` when closed.
-    fn begin(&self) -> Option<Arc<Progress>> {
-        let inner = self.lock();
-        let is_idle = |inner: &mut Inner| !inner.asked && !inner.closed && inner.passes > 0;
-        let (mut inner, _) =
-            self.changed.wait_timeout_while(inner, PAUSE, is_idle).unwrap_or_else(PoisonError::into_inner);
-        if inner.closed {
-            return None;
-        }
-        // Somebody waits for a pass that was asked for.
-        let rest = if std::mem::take(&mut inner.asked) { 0 } else { REST };
-        let progress = Arc::new(Progress { rest, ..Progress::default() });
-        inner.running = Some(Arc::clone(&progress));
-        Some(progress)
-    }
-
-    fn end(&self, pass: Option<Pass>) {
-        let mut inner = self.lock();
-        inner.running = None;
-        inner.passes += 1;
-        if let Some(pass) = pass {
-            inner.last = Some(Arc::new(pass));
-        }
-    }
-}
+use crate::reconciliation::{Pass, Reconciliation};
 
 impl Engine {
     /// The last pass that ended, and how many have.
     #[must_use]
     pub fn reconciled(&self) -> (Option<Arc<Pass>>, u64) {
-        let inner = self.reconciler.lock();
-        (inner.last.clone(), inner.passes)
+        self.reconciliation.passes()
     }
 
     /// The records that the running pass has looked at, if one runs.
     #[must_use]
     pub fn reconciling(&self) -> Option<u64> {
-        self.reconciler.lock().running.as_ref().map(|p| p.records.load(Ordering::Relaxed))
+        self.reconciliation.running()
     }
 
     /// Lets every account live through its log again on another catalog; blocks until done or told to stop.
@@ -112,19 +37,18 @@ impl Engine {
 
     /// Starts a pass at once, at full speed; when one is running, the next follows it without a pause.
     pub fn reconcile(&self) {
-        self.reconciler.lock().asked = true;
-        self.reconciler.changed.notify_all();
+        self.reconciliation.ask();
     }
 }
 
 /// The thread that reconciles an engine's store for as long as somebody holds the engine.
 pub(crate) fn spawn(
     engine: Weak<Engine>,
-    reconciler: Arc<Reconciler>,
+    reconciler: Arc<Reconciliation>,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("reconcile".into()).spawn(move || {
         while let Some(progress) = reconciler.begin() {
-            let Some((store, clock)) = engine.upgrade().map(|e| (Arc::clone(&e.store), e.shared_clock()))
+            let Some((store, clock)) = engine.upgrade().map(|e| (Arc::clone(&e.store), Arc::clone(&e.clock)))
             else {
                 return;
             };
@@ -152,8 +76,8 @@ pub(crate) fn spawn(
 }
 
 /// Writes down that records differ, when they did not before, so that webhooks tell it.
-fn tell(engine: &Weak<Engine>, reconciler: &Reconciler, found: u64, first: String) {
-    if reconciler.lock().last.as_ref().is_some_and(|last| last.report.found == found) {
+fn tell(engine: &Weak<Engine>, reconciler: &Reconciliation, found: u64, first: String) {
+    if reconciler.passes().0.is_some_and(|last| last.report.found == found) {
         return;
     }
     let Some(engine) = engine.upgrade() else { return };

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::operation::{Correct, Refusal, charge_of, corrected_price};
+use headworks_core::command::{Command, Correct, corrected_price};
 use headworks_core::record::{Credits, IndexKey, Instant, Label, LateUse, Name, Once, Record, Seq};
+use headworks_core::waterfall::Refusal;
 
-use crate::answer::{EngineError, Idempotency};
-use crate::engine::{Engine, decode};
+use crate::answer::{Caller, EngineError, Idempotency};
+use crate::engine::Engine;
+use crate::states::decode;
 
 const RECORDS_AT_ONCE: usize = 1_000;
 const ACCOUNTS_AT_ONCE: usize = 1_000;
@@ -115,13 +117,13 @@ impl Engine {
         done: &mut Repriced,
     ) -> Result<(), EngineError> {
         let wanted = |feature: &Name| ask.features.is_empty() || ask.features.contains(feature);
-        let Some(charge) = charge_of(record).filter(|c| wanted(&c.usage.feature)) else {
+        let Some(charge) = record.charge().filter(|c| wanted(&c.usage.feature)) else {
             return Ok(());
         };
         done.charges += 1;
         if let Some(later) = self.store.find(IndexKey::of_once(account, Once::Refunds(record.seq)))? {
             // The correction is looked at in its turn.
-            done.refunded += u64::from(charge_of(&decode(&later.bytes)?).is_none());
+            done.refunded += u64::from(decode(&later.bytes)?.charge().is_none());
             return Ok(());
         }
         let is = match corrected_price(&self.catalog(), record, charge) {
@@ -137,12 +139,12 @@ impl Engine {
         if ask.apply {
             let text = Label::new(&format!("reprice {}", record.seq)).map_err(|_| Refusal::TooLarge)?;
             let key = Idempotency { text, digest: [0; 16] };
-            let to = Correct { reprice: true, ..Correct::default() };
-            let corrected =
-                self.correct(account, (&key, actor), record.seq, &to, false, ask.reason.as_ref()).await;
-            match corrected {
+            let reason = ask.reason.clone();
+            let command = Command::Correct { charge: record.seq, to: Correct::reprice(), reason };
+            let caller = Caller { actor, ..Caller::default() };
+            match self.run(account, Some(&key), caller, &command).await {
                 // Somebody else was first, or the catalog has changed since.
-                Err(EngineError::AlreadyRefunded(..) | EngineError::Refused(Refusal::NothingToCorrect)) => {
+                Err(EngineError::Refused(Refusal::AlreadyRefunded(..) | Refusal::NothingToCorrect)) => {
                     return Ok(());
                 }
                 corrected => corrected?,
@@ -163,7 +165,7 @@ impl Engine {
         let kept = self.view(account, |ctx| Ok(ctx.account.extras().quarantine.clone())).await?;
         let mut uses = Vec::with_capacity(kept.len());
         for seq in kept {
-            let record = self.record_of(account, seq)?;
+            let record = self.stored_record(account, seq)?;
             if let Some(late) = record.quarantined() {
                 uses.push((seq, record.recorded_at, late.clone()));
             }

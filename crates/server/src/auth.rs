@@ -40,12 +40,12 @@ pub async fn create_key(
     ask: &CreateKeyRequest,
     actor: Option<&Name>,
 ) -> Result<NewSecret, CreateKeyError> {
-    let mut random = [0; 70];
+    let (mut random, mut fresh) = ([0; 38], [0; 32]);
     getrandom::fill(&mut random).map_err(|e| CreateKeyError::NoRandomness(e.to_string()))?;
-    let (random, fresh) = random.split_at(38);
+    getrandom::fill(&mut fresh).map_err(|e| CreateKeyError::NoRandomness(e.to_string()))?;
     let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
     let (id, secret) = hex.split_at(12);
-    let check_key = engine.check_key(*fresh.first_chunk().unwrap_or(&[0; 32])).await?;
+    let check_key = engine.check_key(fresh).await?;
     let text = format!("{id}_{secret}");
     let name =
         |text: &str| Name::new(text).unwrap_or_else(|_| unreachable!("hexadecimal digits make a name"));

@@ -4,7 +4,6 @@
 //! sent. Never says anything that is not in the ledger.
 //! Sources: CloudEvents 1.0.2, JSON format; Stripe API, `billing/meter_events`.
 
-use headworks_core::operation::charge_of;
 use headworks_core::record::{Alert, Charge, Conduct, Event, Name, Record, Server, Source, Standing};
 use headworks_wire as wire;
 use serde_json::{Value, json};
@@ -64,7 +63,7 @@ pub fn events(account: &Name, record: &Record) -> Vec<Outgoing> {
     if let Some((kind, data)) = notice(account, record) {
         add(kind, None, data);
     }
-    if let Some(charge) = charge_of(record) {
+    if let Some(charge) = record.charge() {
         let refunded = charge.excess.as_ref().filter(|e| e.refunded.is_positive());
         if let Some(excess) = refunded.filter(|_| !matches!(record.event, Event::Corrected { .. })) {
             add(
@@ -155,7 +154,7 @@ pub fn stripe_calls(account: &Name, record: &Record, corrected: Option<&Record>)
     let mut calls = Vec::new();
     let name = |of: &Record, meter: &Name| format!("{}/{meter}", Reference::Record(account.clone(), of.seq));
     if let Some(corrected) = corrected
-        && let Some(charge) = charge_of(corrected)
+        && let Some(charge) = corrected.charge()
     {
         for line in billed(charge) {
             let id = name(corrected, &line.meter);
@@ -170,7 +169,7 @@ pub fn stripe_calls(account: &Name, record: &Record, corrected: Option<&Record>)
             });
         }
     }
-    if let Some(charge) = charge_of(record) {
+    if let Some(charge) = record.charge() {
         for line in billed(charge) {
             let id = name(record, &line.meter);
             calls.push(StripeCall {

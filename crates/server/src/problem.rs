@@ -3,8 +3,8 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headworks_core::catalog::Problems;
-use headworks_core::operation::Refusal;
 use headworks_core::record::Span;
+use headworks_core::waterfall::Refusal;
 use headworks_engine::EngineError;
 use headworks_wire as wire;
 
@@ -90,24 +90,34 @@ impl From<Problems> for Failure {
     }
 }
 
+impl From<wire::Malformed> for Failure {
+    fn from(malformed: wire::Malformed) -> Self {
+        match malformed {
+            wire::Malformed::Invalid(what) => Self::invalid(what),
+            wire::Malformed::Elsewhere(kind, what) => Self::new(StatusCode::NOT_FOUND, kind, what),
+        }
+    }
+}
+
 impl From<EngineError> for Failure {
     fn from(e: EngineError) -> Self {
         let (status, word) = match &e {
-            EngineError::UnknownAccount(name) => return Self::unknown_account(name.as_str()),
-            EngineError::AccountExists(_) => (StatusCode::CONFLICT, "account_exists"),
             EngineError::KeyReused(..) => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_conflict"),
             EngineError::KeyInProgress(..) => (StatusCode::CONFLICT, "idempotency_in_progress"),
+            EngineError::Refused(Refusal::UnknownAccount(name)) => {
+                return Self::unknown_account(name.as_str());
+            }
             EngineError::Refused(refusal) => refusal_status(refusal),
-            EngineError::HoldEnded { .. } => (StatusCode::CONFLICT, "hold_ended"),
-            EngineError::AlreadyRefunded(..) => (StatusCode::CONFLICT, "already_refunded"),
-            EngineError::AlreadyRedeemed(..) => (StatusCode::CONFLICT, "already_redeemed"),
-            EngineError::UnknownRecord(_) => (StatusCode::NOT_FOUND, "unknown_record"),
             EngineError::TooFarAhead(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request"),
             EngineError::UnknownPool(_) => (StatusCode::NOT_FOUND, "unknown_pool"),
             EngineError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown_webhook"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
             EngineError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             EngineError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown"),
+            EngineError::Frozen(name, what) => {
+                tracing::error!(account = %name, what, "an account is frozen");
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+            }
             EngineError::Store(inner) => {
                 // What failed inside is for the operator's log, not for callers.
                 tracing::error!(error = %inner, "the store failed");
@@ -137,7 +147,14 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::BadAlerts
         | Refusal::BadPool(_)
         | Refusal::MixedUnits
+        | Refusal::NoPlan
         | Refusal::NotRecorded(_) => (unprocessable, "invalid_request"),
+        Refusal::UnknownAccount(_) => (StatusCode::NOT_FOUND, "unknown_account"),
+        Refusal::AccountExists(_) => (StatusCode::CONFLICT, "account_exists"),
+        Refusal::UnknownRecord(_) => (StatusCode::NOT_FOUND, "unknown_record"),
+        Refusal::HoldEnded { .. } => (StatusCode::CONFLICT, "hold_ended"),
+        Refusal::AlreadyRefunded(..) => (StatusCode::CONFLICT, "already_refunded"),
+        Refusal::AlreadyRedeemed(..) => (StatusCode::CONFLICT, "already_redeemed"),
         Refusal::UnknownHold(_) => (StatusCode::NOT_FOUND, "unknown_hold"),
         Refusal::UnknownGrant(_) => (StatusCode::NOT_FOUND, "unknown_grant"),
         Refusal::TooManyExtensions(_) => (StatusCode::CONFLICT, "too_many_extensions"),

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headworks_core::operation::charge_of;
 use headworks_core::record::{
     Book, Charge, Conduct, Event, Name, Operation, Periodic, Record, Rule, Seq, Source,
 };
@@ -21,7 +20,7 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
         return Err(format!("holds {open:?} never end"));
     }
     once(log)?;
-    log.iter().filter_map(charge_of).try_for_each(priced)?;
+    log.iter().filter_map(Record::charge).try_for_each(priced)?;
     slots(log)?;
     daily(log)?;
     conduct(log)?;
@@ -323,7 +322,7 @@ fn money(log: &[Record]) -> Result<Money, String> {
         let drawn = |c: &Charge| {
             c.draws.iter().any(|d| d.amount < 0 || (d.amount == 0 && d.source != Source::Allowance))
         };
-        if charge_of(record).is_some_and(drawn) {
+        if record.charge().is_some_and(drawn) {
             return Err(format!("record {} draws nothing or less", record.seq));
         }
     }

@@ -46,6 +46,13 @@ impl Batch {
         hash
     }
 
+    /// Takes the last record out again.
+    pub fn pop(&mut self) {
+        if let Some(entry) = self.entries.pop() {
+            self.arena.truncate(entry.start);
+        }
+    }
+
     /// The records, in order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

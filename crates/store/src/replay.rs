@@ -7,10 +7,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use headworks_core::account::Account;
-use headworks_core::audit::replay::{History, differs};
+use headworks_core::audit::replay::differs;
 use headworks_core::audit::what_if::{Row, Shadow};
 use headworks_core::catalog::Catalog;
-use headworks_core::record::{GrantId, IndexKey, Name, Once, Record, Seq, is_internal};
+use headworks_core::command;
+use headworks_core::record::{IndexKey, Name, Once, Record, Seq, is_internal};
 
 use crate::contract::{Store, StoreError, Stored};
 use crate::reconcile::{FINDINGS_KEPT, Progress, catalogs, each_account};
@@ -60,18 +61,16 @@ fn decoded(stored: &Stored) -> Result<Record, StoreError> {
     Record::from_bytes(&stored.bytes).map_err(|e| StoreError::Unreadable(what(e)))
 }
 
-impl History for Log<'_> {
+impl command::Log for Log<'_> {
     type Error = StoreError;
 
-    fn record(&self, seq: Seq) -> Result<Record, StoreError> {
+    fn record(&self, seq: Seq) -> Result<Option<Record>, StoreError> {
         let found = self.store.read(self.account, seq, 1)?;
-        let missing =
-            || StoreError::Unreadable(format!("account {}: there is no record {seq}", self.account));
-        decoded(found.first().ok_or_else(missing)?)
+        found.first().filter(|r| r.seq == seq).map(decoded).transpose()
     }
 
-    fn void_of(&self, grant: GrantId) -> Result<Option<Record>, StoreError> {
-        let key = IndexKey::of_once(self.account, Once::Voids(grant));
+    fn once(&self, once: Once) -> Result<Option<Record>, StoreError> {
+        let key = IndexKey::of_once(self.account, once);
         self.store.find(key)?.as_ref().map(decoded).transpose()
     }
 }
@@ -172,6 +171,9 @@ pub fn what_if(
             Ok(())
         })?;
         shadow.finish();
+        if let Some(why) = shadow.broken() {
+            return Err(StoreError::Unreadable(format!("account {account}, on the other catalog: {why}")));
+        }
         let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
         total.accounts += 1;
         total.records += records;

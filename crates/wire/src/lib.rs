@@ -4,6 +4,7 @@
 //! `account~number`. Unknown fields in requests are refused.
 
 mod answers;
+mod commands;
 mod conduct;
 mod events;
 mod ledger;
@@ -14,6 +15,7 @@ mod requests;
 mod webhooks;
 
 pub use answers::*;
+pub use commands::Malformed;
 pub use conduct::*;
 pub use events::*;
 pub use ledger::*;

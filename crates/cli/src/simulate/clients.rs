@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use headworks_core::audit::replay::decision_of;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format, TierTerms};
-use headworks_core::operation::{Authorize, Decided, Request};
+use headworks_core::command::Step;
 use headworks_core::record::{Category, Decision, Instant, Name, Place, Rule, Tier, Verdict};
+use headworks_core::waterfall::{Authorize, Request};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -203,17 +203,19 @@ impl<'a> Trial<'a> {
     /// Asks for `n` requests at once.
     fn ask(&mut self, ask: &Authorize, n: u64, offers: &[Offer], at: Instant) -> Result<(), Failed> {
         match self.member.decide(self.catalog, ask, offers, at)? {
-            Decided::Denied(_, decision) => {
+            Step::Deny(_, decision) => {
                 self.held_off += n;
                 *self.held.reasons.entry(decision.reason.as_str()).or_default() += n;
             }
-            Decided::Counted(..) => return Err("the feature is recorded".into()),
-            Decided::Granted(draft) => {
+            Step::Append(draft) => {
                 self.let_through += n;
-                if decision_of(&draft.event).is_some_and(is_demoted) {
+                if draft.event.decision().is_some_and(is_demoted) {
                     self.held.demoted += n;
                 }
                 self.member.append(self.catalog, *draft, at)?;
+            }
+            Step::Count(..) | Step::Needs(_) => {
+                return Err("the feature is recorded and has its offers".into());
             }
         }
         Ok(())
@@ -269,6 +271,7 @@ fn ask((input, output): (u64, u64)) -> Result<Authorize, Failed> {
                 .into_iter()
                 .collect(),
             consented: true,
+            recorded: false,
         },
         minimum: None,
         life: None,

@@ -6,10 +6,10 @@ use headworks_core::abuse::penalty::Score;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::Catalog;
-use headworks_core::operation::{self, Authorize, Context, Decided, Draft, NewGrant};
-use headworks_core::record::{
-    Category, Conduct, Credits, Effect, Event, Instant, Rank, Rule, Seq, Settings, Span,
-};
+use headworks_core::command::{self, Command, Draft, History, NewGrant, Patch, Setting, Step};
+use headworks_core::life;
+use headworks_core::record::{Category, Conduct, Credits, Effect, Event, Instant, Rank, Rule, Seq, Span};
+use headworks_core::waterfall::{Authorize, Context, Live, prepare};
 
 use super::trace::Client;
 use crate::bench::Failed;
@@ -26,8 +26,6 @@ pub(crate) struct Member {
 impl Member {
     /// Opens the account a second before `begins`.
     pub(crate) fn open(catalog: &Catalog, client: &Client, begins: Instant) -> Result<Self, Failed> {
-        let plan = client.plan.as_ref().or(catalog.default_plan.as_ref());
-        let plan = plan.ok_or("the catalog has no default_plan and the trace names no plan")?.clone();
         let at = begins.before(Span::from_secs(1));
         let rank = Rank {
             class: client.class.clone(),
@@ -36,11 +34,11 @@ impl Member {
             floor: 0,
             max: None,
         };
-        let settings = Settings { rank: Some(Box::new(rank)), ..Settings::new(plan, at) };
+        let patch =
+            Patch { plan: client.plan.clone(), rank: Setting::Set(Box::new(rank)), ..Patch::default() };
         let account = Account::empty(client.name.clone());
         let mut member = Self { account, score: Score::default(), effects: Vec::new() };
-        let draft = operation::open(member.ctx(catalog, at), settings).map_err(|e| e.to_string())?;
-        member.append(catalog, draft, at)?;
+        member.run(catalog, &Command::Open(patch), at)?;
         Ok(member)
     }
 
@@ -52,14 +50,18 @@ impl Member {
         category: Category,
         now: Instant,
     ) -> Result<(), Failed> {
-        let draft = operation::grant(self.ctx(catalog, now), &NewGrant::new(credits, category));
-        self.append(catalog, draft.map_err(|e| e.to_string())?, now).map(drop)
+        self.run(catalog, &Command::Grant(NewGrant::new(credits, category)), now)
     }
 
-    /// What the account's next decision sees at `now`.
-    pub(crate) fn ctx<'a>(&'a self, catalog: &'a Catalog, now: Instant) -> Context<'a> {
-        let penalty = if catalog.abuse.is_on(Rule::Penalty) { self.score.level(now) } else { 0 };
-        Context { penalty, ..Context::new(&self.account, catalog, self.account.tick(now)) }
+    /// Runs a command that decides nothing, and appends its record.
+    pub(crate) fn run(&mut self, catalog: &Catalog, command: &Command, now: Instant) -> Result<(), Failed> {
+        let step = command::run(self.ctx(catalog, now), command, &History::new());
+        let draft = step.map_err(|e| e.to_string())?.into_draft().ok_or("nothing was recorded")?;
+        self.append(catalog, draft, now).map(drop)
+    }
+
+    fn ctx<'a>(&'a self, catalog: &'a Catalog, now: Instant) -> Context<'a> {
+        Context::new(&self.account, catalog, self.account.tick(now))
     }
 
     /// Whether the ramp rule serves a request one class lower.
@@ -69,7 +71,9 @@ impl Member {
         ask: &Authorize,
         now: Instant,
     ) -> Result<bool, Failed> {
-        operation::is_demoted(self.ctx(catalog, now), ask).map_err(|e| e.to_string().into())
+        let ctx = self.ctx(catalog, now);
+        let prepared = prepare(ctx, ask).map_err(|e| e.to_string())?;
+        Ok(prepared.wanted(ctx).is_some_and(|wanted| wanted.is_demoted))
     }
 
     /// Decides a request; nothing is counted yet, but a refusal is remembered.
@@ -79,22 +83,24 @@ impl Member {
         ask: &Authorize,
         offers: &[Offer],
         now: Instant,
-    ) -> Result<Decided, Failed> {
-        let ctx = Context { offers, ..self.ctx(catalog, now) };
-        let ask = operation::prepared(ctx, ask).map_err(|e| e.to_string())?;
-        let decided = operation::authorize(ctx, &ask).map_err(|e| e.to_string())?;
-        if let Decided::Denied(_, decision) = &decided
-            && catalog.abuse.is_on(Rule::Penalty)
+    ) -> Result<Step, Failed> {
+        let has_penalties = catalog.abuse.is_on(Rule::Penalty);
+        let penalty = if has_penalties { self.score.level(now) } else { 0 };
+        let ctx = Context { live: Some(Live { offers, penalty }), ..self.ctx(catalog, now) };
+        let step = command::run(ctx, &Command::Authorize(ask.clone()), &History::new());
+        let step = step.map_err(|e| e.to_string())?;
+        if let Step::Deny(_, decision) = &step
+            && has_penalties
         {
             self.score.refused(decision.unblock.and_then(|u| u.at), now);
         }
-        Ok(decided)
+        Ok(step)
     }
 
-    /// Appends a record, and those of effects that are due then.
+    /// Appends a record, and what follows by itself.
     pub(crate) fn append(&mut self, catalog: &Catalog, draft: Draft, now: Instant) -> Result<Seq, Failed> {
         let seq = self.apply(draft, now)?;
-        while let Some(draft) = operation::begin_effect(self.ctx(catalog, now)) {
+        while let Some(draft) = life::next(self.ctx(catalog, now)) {
             if let Event::Conduct(conduct) = &draft.event
                 && let Conduct::Began(effect) = &**conduct
             {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::capacity::{Offer, Seat, TICK};
 use headworks_core::catalog::{Catalog, Feature};
-use headworks_core::operation::{self, Authorize, Decided, Quantities, Request};
+use headworks_core::command::{Command, Step};
 use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Path, Reason, Span};
+use headworks_core::waterfall::{Authorize, Quantities, Request};
 use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
 use smallvec::SmallVec;
 
@@ -232,7 +233,7 @@ impl<'a> World<'a> {
         }
         let terms = self.pools.get(pool).map(|p| p.terms()).ok_or("no such pool")?;
         let account = &self.members.get(client).ok_or("no such client")?.account;
-        let class = terms.class_of(&account.settings, self.catalog, demoted);
+        let class = self.catalog.class_of(&terms, &account.settings, demoted);
         let (class, _) = class.ok_or("a pool without classes")?;
         let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
         let seat = Seat::new(class, cluster, &account.id, None);
@@ -267,7 +268,7 @@ impl<'a> World<'a> {
         }
         let outcome = self.decide(traced.client, &ask, &offers, now)?;
         match outcome {
-            Decided::Denied(_, decision) => {
+            Step::Deny(_, decision) => {
                 self.give_back(taken, now)?;
                 if decision.reason == Reason::Capacity && self.queue(i, demoted, now)? {
                     return Ok(());
@@ -275,7 +276,7 @@ impl<'a> World<'a> {
                 self.settle_fate(i, Fate::Refused(decision.reason, now));
                 Ok(())
             }
-            granted @ (Decided::Granted(_) | Decided::Counted(..)) => self.admit(i, granted, taken, now),
+            granted => self.admit(i, granted, taken, now),
         }
     }
 
@@ -287,6 +288,7 @@ impl<'a> World<'a> {
                 dimensions: SmallVec::new(),
                 quantities: self.quantities(traced, true),
                 consented: true,
+                recorded: false,
             },
             minimum: None,
             life: Some(self.feature.hold_life_max),
@@ -294,13 +296,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn decide(
-        &mut self,
-        client: usize,
-        ask: &Authorize,
-        offers: &[Offer],
-        now: u64,
-    ) -> Result<Decided, Failed> {
+    fn decide(&mut self, client: usize, ask: &Authorize, offers: &[Offer], now: u64) -> Result<Step, Failed> {
         let catalog = self.catalog;
         self.member(client)?.decide(catalog, ask, offers, instant(now))
     }
@@ -322,20 +318,20 @@ impl<'a> World<'a> {
     fn admit(
         &mut self,
         i: usize,
-        decided: Decided,
+        granted: Step,
         taken: Option<(usize, Arc<Leaf>, Cost)>,
         now: u64,
     ) -> Result<(), Failed> {
         let (client, catalog) = (self.request(i)?.client, self.catalog);
         let member = self.member(client)?;
-        let hold = match decided {
-            Decided::Granted(draft) => Some(HoldId(member.append(catalog, *draft, instant(now))?)),
-            Decided::Counted(usage, decision) => {
+        let hold = match granted {
+            Step::Append(draft) => Some(HoldId(member.append(catalog, *draft, instant(now))?)),
+            Step::Count(usage, decision) => {
                 let at = member.account.tick(instant(now));
                 member.account.count_volatile(&usage, &decision, at);
                 None
             }
-            Decided::Denied(..) => return Err("a denied request is not let in".into()),
+            Step::Deny(..) | Step::Needs(_) => return Err("only what is granted is let in".into()),
         };
         self.running.insert(i, Admitted { hold, pool: taken });
         if self.supply.slots.is_some_and(|slots| self.busy >= slots) {
@@ -392,12 +388,11 @@ impl<'a> World<'a> {
         let catalog = self.catalog;
         if let Some(hold) = admitted.hold {
             let member = self.member(traced.client)?;
-            let ctx = member.ctx(catalog, instant(now));
-            let draft = match served {
-                Some(_) => operation::settle(ctx, hold, &actual),
-                None => operation::release(ctx, hold),
+            let command = match served {
+                Some(_) => Command::Settle { hold, quantities: actual },
+                None => Command::Release { hold },
             };
-            member.append(catalog, draft.map_err(|e| e.to_string())?, instant(now))?;
+            member.run(catalog, &command, instant(now))?;
         }
         let Some((at, leaf, cost)) = admitted.pool else { return Ok(()) };
         let used = served.and_then(|_| self.cost(at, &traced, false)).map(|c| c.rate);
@@ -448,11 +443,11 @@ impl<'a> World<'a> {
                 let offer = pool.offer(class, cost, used, Ok(Room::Share), instant(now));
                 let traced = self.request(i)?;
                 match self.decide(traced.client, &self.ask(&traced), &[offer], now)? {
-                    Decided::Denied(_, decision) => {
+                    Step::Deny(_, decision) => {
                         pool.undo(&leaf, cost);
                         self.settle_fate(i, Fate::Refused(decision.reason, now));
                     }
-                    granted @ (Decided::Granted(_) | Decided::Counted(..)) => {
+                    granted => {
                         self.admit(i, granted, Some((at, leaf, cost)), now)?;
                     }
                 }

@@ -399,6 +399,9 @@ impl Account {
                 if grant.terms.unit.as_ref() != unit {
                     return Err("a movement is in another unit of credits than its grant".into());
                 }
+                if enters {
+                    self.wakes_at = self.wakes_at.min(grant.terms.expires_at);
+                }
                 return move_to(&mut grant.remaining, enters);
             }
             Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft | Book::Spent | Book::Breakage => {

@@ -28,6 +28,7 @@ mod periodic;
 
 pub(crate) use conduct::trial_day;
 pub use conduct::{EFFECTS_MAX, ENDS, Hygiene, Watched};
+pub(crate) use extras::Due;
 pub use extras::{Asked, BankedReset, Extras, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX, Schedule, TopUps};
 
 /// Most open holds of one account.

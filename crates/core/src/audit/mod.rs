@@ -17,7 +17,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
 use crate::catalog::Catalog;
-use crate::operation::charge_of;
+
 use crate::record::{Draws, Event, GrantId, Instant, Name, Periodic, Record, Seq, chain};
 
 mod charges;
@@ -87,7 +87,7 @@ struct Past {
 
 impl Past {
     fn take(&mut self, record: &Record, before: &Account) {
-        if let Some(charge) = charge_of(record) {
+        if let Some(charge) = record.charge() {
             self.charges.insert(record.seq, charge.draws.clone());
         }
         if let Event::Corrected { correcting, .. } = &record.event {

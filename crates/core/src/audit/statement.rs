@@ -8,7 +8,6 @@
 
 use alloc::vec::Vec;
 
-use crate::operation::charge_of;
 use crate::record::{Book, Charge, Credits, Event, Instant, Label, Name, Periodic, Record, Seq};
 
 /// Why a balance moved.
@@ -141,7 +140,7 @@ impl Statement {
             };
             add(&mut moved, cause, sign * m.amount.nano());
         }
-        if charge_of(record).is_some() && moved.iter().all(|(cause, _)| *cause != Cause::Charge) {
+        if record.charge().is_some() && moved.iter().all(|(cause, _)| *cause != Cause::Charge) {
             moved.insert(0, (Cause::Charge, 0));
         }
         for (cause, amount) in moved {
@@ -164,7 +163,7 @@ impl Statement {
             cause,
             amount,
             balance,
-            charge: charge_of(record).filter(|_| cause == Cause::Charge).cloned(),
+            charge: record.charge().filter(|_| cause == Cause::Charge).cloned(),
             reason: reason(record),
             key: record.key.as_ref().map(|k| k.text.clone()),
         });

@@ -8,23 +8,23 @@
 //! Units: nano-credits.
 
 use alloc::vec::Vec;
+use core::convert::Infallible;
 
 use hashbrown::HashMap;
 
 use crate::abuse::recorded_penalty;
 use crate::account::Account;
-use crate::audit::replay::{
-    History, closed_grants, extension, new_grant, plan_change, quantities, request, request_happened,
-};
 use crate::capacity::Offer;
 use crate::catalog::Catalog;
-use crate::operation::{
-    self, Authorize, ChangePlan, Context, Correct, Decided, Draft, Refusal, Request, charge_of,
+use crate::command::{
+    Command, Correct, Draft, Extend, History, Log, Step, circumstances, request_of, run_with,
 };
+use crate::life;
 use crate::record::{
-    Charge, Conduct, Denial, Event, GrantId, HoldId, Instant, Name, Operation, Periodic, Record, Rule, Seq,
-    Source, Use,
+    Basis, Charge, Credits, Denial, Event, GrantId, HoldId, Instant, Name, Once, Periodic, Record, Seq,
+    Source, Use, Verdict, Visit,
 };
+use crate::waterfall::{Authorize, Context, Live, Quantities, Refusal, Request};
 
 /// What requests came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Row {
 
 /// What a record charges for the first time; corrections and refunds, which come later, are not told apart.
 fn first_charge(record: &Record) -> Option<&Charge> {
-    charge_of(record).filter(|_| !matches!(record.event, Event::Corrected { .. }))
+    record.charge().filter(|_| !matches!(record.event, Event::Corrected { .. }))
 }
 
 /// An account living through its log again.
@@ -117,26 +117,49 @@ pub struct Shadow<'a> {
     numbers: HashMap<Seq, Option<Seq>>,
     /// What the shadow's recurring grants opened: by their name, the boundary, and whether anew or carried over.
     crossed: HashMap<(GrantId, Instant, bool), Seq>,
-    /// The shadow's records that later ones refer back to.
-    kept: HashMap<Seq, Record>,
-    voids: HashMap<GrantId, Seq>,
-    /// Operations that the other catalog refuses, such as a plan or meter that it does not have.
+    kept: Kept,
+    /// Commands that the other catalog refuses, such as those of a plan or meter that it does not have.
     refused: Vec<(Seq, Refusal)>,
     /// Denials whose explanation was not kept.
     unexplained: u64,
     /// Denials still to come, the latest first.
     denials: Vec<Denial>,
+    /// Why the shadow ended before its time, if it did.
+    broken: Option<alloc::string::String>,
 }
 
-impl History for Shadow<'_> {
-    type Error = &'static str;
+/// The shadow's records that later ones refer back to.
+#[derive(Debug, Default)]
+struct Kept {
+    records: HashMap<Seq, Record>,
+    once: HashMap<Once, Seq>,
+}
 
-    fn record(&self, seq: Seq) -> Result<Record, Self::Error> {
-        self.kept.get(&seq).cloned().ok_or("no such record")
+impl Log for Kept {
+    type Error = Infallible;
+
+    fn record(&self, seq: Seq) -> Result<Option<Record>, Infallible> {
+        Ok(self.records.get(&seq).cloned())
     }
 
-    fn void_of(&self, grant: GrantId) -> Result<Option<Record>, Self::Error> {
-        Ok(self.voids.get(&grant).and_then(|seq| self.kept.get(seq)).cloned())
+    fn once(&self, once: Once) -> Result<Option<Record>, Infallible> {
+        Ok(self.once.get(&once).and_then(|seq| self.records.get(seq)).cloned())
+    }
+}
+
+impl Kept {
+    fn note(&mut self, record: Record) {
+        let once = record.event.once();
+        let refers = record.opens.is_some()
+            || record.charge().is_some()
+            || record.quarantined().is_some()
+            || matches!(record.event, Event::Authorized { .. });
+        if let Some(once) = once {
+            self.once.insert(once, record.seq);
+        }
+        if refers || once.is_some() {
+            self.records.insert(record.seq, record);
+        }
     }
 }
 
@@ -150,11 +173,11 @@ impl<'a> Shadow<'a> {
             rows: HashMap::new(),
             numbers: HashMap::new(),
             crossed: HashMap::new(),
-            kept: HashMap::new(),
-            voids: HashMap::new(),
+            kept: Kept::default(),
             refused: Vec::new(),
             unexplained: 0,
             denials: Vec::new(),
+            broken: None,
         }
     }
 
@@ -176,8 +199,8 @@ impl<'a> Shadow<'a> {
 
     fn deny_until(&mut self, until: Instant) {
         while let Some(denial) = self.denials.pop_if(|d| d.at < until) {
-            let now = self.account.tick(denial.at);
-            if let Err(refusal) = self.expire(now).and_then(|()| self.denied(&denial)) {
+            self.live_until(denial.at);
+            if let Err(refusal) = self.denied(&denial) {
                 self.refused.push((self.account.seq, refusal));
             }
         }
@@ -200,6 +223,12 @@ impl<'a> Shadow<'a> {
         self.unexplained
     }
 
+    /// Why the shadow could not live on, if it could not: a defect, not something the catalog did.
+    #[must_use]
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
     /// The state it has come to.
     #[must_use]
     pub fn account(&self) -> &Account {
@@ -211,65 +240,70 @@ impl<'a> Shadow<'a> {
         self.rows.entry((plan, feature.clone())).or_default()
     }
 
+    fn ctx(&self, at: Instant) -> Context<'_> {
+        Context::new(&self.account, self.catalog, self.account.tick(at))
+    }
+
     /// Lives through the next record of the log.
     pub fn take(&mut self, record: &Record) {
         self.deny_until(record.recorded_at);
-        let now = self.account.tick(record.recorded_at);
-        if let Err(refusal) = self.expire(now).and_then(|()| self.live(record)) {
-            self.refused.push((record.seq, refusal));
+        self.live_until(record.recorded_at);
+        if let Some(charge) = first_charge(record) {
+            let feature = charge.usage.feature.clone();
+            self.row(&feature).was.charge(charge);
+        }
+        match Command::of(record) {
+            Some(command) => {
+                if let Err(refusal) = self.live(record, command) {
+                    self.refused.push((record.seq, refusal));
+                }
+            }
+            None => self.follow(record),
         }
     }
 
-    /// Ends what has passed its deadline.
-    fn expire(&mut self, now: Instant) -> Result<(), Refusal> {
-        while self.account.wakes_at <= now {
-            let ctx = Context::new(&self.account, self.catalog, now);
-            let Some(draft) = operation::next_end(ctx, now)? else {
-                self.account.settle_wake();
-                break;
-            };
-            self.append(draft, now);
+    /// What falls due by itself, at the same instants.
+    fn live_until(&mut self, at: Instant) {
+        while let Some(draft) = life::next(self.ctx(at)) {
+            if self.append(draft, at).is_none() {
+                return;
+            }
         }
-        Ok(())
+        self.account.settle_wake();
     }
 
-    fn append(&mut self, draft: Draft, at: Instant) -> Seq {
+    /// Appends the shadow's next record and what follows from it.
+    fn append(&mut self, draft: Draft, at: Instant) -> Option<Seq> {
+        if self.broken.is_some() {
+            return None;
+        }
         let at = self.account.tick(at);
         let record = draft.into_record(&self.account, at, None, None);
-        // The shadow has no chain; a record that does not follow would be a defect, and changes nothing.
-        if self.account.apply(&record, [0; 32]).is_err() {
-            return 0;
+        // The shadow has no chain.
+        if let Err(e) = self.account.apply(&record, [0; 32]) {
+            self.broken = Some(alloc::format!("{e}"));
+            return None;
         }
         let seq = record.seq;
-        if let Some(effect) = operation::begin_effect(self.ctx(at)) {
-            self.append(effect, at);
-        }
         if let Some(charge) = first_charge(&record) {
             let feature = charge.usage.feature.clone();
             self.row(&feature).would_be.charge(charge);
         }
-        if let Event::Voided { grant: id, .. } = record.event {
-            self.voids.insert(id, seq);
-        }
         if let Event::Periodic(event) = &record.event {
-            if let Periodic::Renewed { schedule: id, .. } = &**event {
-                self.crossed.insert((*id, record.effective_at, true), seq);
-            }
-            if let Periodic::RolledOver(id) = &**event {
-                self.crossed.insert((*id, record.effective_at, false), seq);
+            let crossed = match **event {
+                Periodic::Renewed { schedule, .. } => Some((schedule, true)),
+                Periodic::RolledOver(schedule) => Some((schedule, false)),
+                Periodic::Ended(_)
+                | Periodic::Banked(_)
+                | Periodic::Redeemed { .. }
+                | Periodic::PlanChanged(_) => None,
+            };
+            if let Some((schedule, renews)) = crossed {
+                self.crossed.insert((schedule, record.effective_at, renews), seq);
             }
         }
-        let is_kept = record.opens.is_some()
-            || charge_of(&record).is_some()
-            || matches!(record.event, Event::Voided { .. } | Event::Authorized { .. });
-        if is_kept {
-            self.kept.insert(seq, record);
-        }
-        seq
-    }
-
-    fn ctx(&self, at: Instant) -> Context<'_> {
-        Context::new(&self.account, self.catalog, self.account.tick(at))
+        self.kept.note(record);
+        Some(seq)
     }
 
     /// The shadow's number for a number in the log, if it has one.
@@ -277,271 +311,138 @@ impl<'a> Shadow<'a> {
         self.numbers.get(&seq).copied().flatten()
     }
 
-    fn live(&mut self, record: &Record) -> Result<(), Refusal> {
-        let at = record.recorded_at;
-        if let Some(charge) = first_charge(record) {
-            let feature = charge.usage.feature.clone();
-            self.row(&feature).was.charge(charge);
+    /// A record that nobody asked for. The shadow has crossed the same boundaries by itself; what only the engine saw, it takes
+    /// over; the rest moves nothing.
+    fn follow(&mut self, record: &Record) {
+        let Event::Periodic(periodic) = &record.event else {
+            if matches!(record.event, Event::Conduct(_)) && !life::wrote(&record.event) {
+                self.append(Draft::new(record.event.clone()), record.recorded_at);
+            }
+            return;
+        };
+        let (schedule, renews) = match **periodic {
+            Periodic::Renewed { schedule, .. } => (schedule, true),
+            Periodic::RolledOver(schedule) => (schedule, false),
+            Periodic::Ended(_)
+            | Periodic::Banked(_)
+            | Periodic::Redeemed { .. }
+            | Periodic::PlanChanged(_) => return,
+        };
+        let own = self.number(schedule.0);
+        let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
+        self.numbers.insert(record.seq, own.copied());
+    }
+
+    /// Runs the command behind a record again, on the shadow's own numbers.
+    fn live(&mut self, record: &Record, command: Command) -> Result<(), Refusal> {
+        let asked = asked_of(record).map(|usage| usage.feature.clone());
+        if let Some(feature) = &asked {
+            self.row(feature).was.granted += 1;
         }
-        let draft = match &record.event {
-            Event::Opened(settings) => operation::open(self.ctx(at), settings.clone())?,
-            Event::Changed { settings, reason } => {
-                operation::change(self.ctx(at), settings.clone(), reason.clone())?
-            }
-            Event::Authorized { usage, decision, terms } => {
-                let life = terms.deadline.since(at);
-                let feature = self.catalog.feature(usage.feature.as_str());
-                let ask = Authorize {
-                    request: request(usage, decision),
-                    minimum: None,
-                    life: feature.map(|f| life.min(f.hold_life_max)),
-                    settle_now: false,
-                };
-                return self.decide(record, usage, |ctx| operation::authorize(ctx, &ask));
-            }
-            Event::Charged { charge, decision } => {
-                let happened = record.key.as_ref().is_some_and(|k| k.operation == Operation::Record)
-                    || !record.parents.is_empty();
-                let used_at = record.effective_at;
-                let of = if happened { request_happened } else { request };
-                let request = of(&charge.usage, decision);
-                let ask = Authorize { request, minimum: None, life: None, settle_now: true };
-                return self.decide(record, &charge.usage, |ctx| {
-                    if happened {
-                        operation::record_at(ctx, &ask.request, used_at)
-                    } else {
-                        operation::authorize(ctx, &ask)
-                    }
-                });
-            }
-            Event::Extended { hold: id, usage, decision, deadline, progress } => {
-                let Some(hold) = self.number(id.0).map(HoldId).filter(|id| self.account.hold(*id).is_some())
-                else {
-                    return Ok(());
-                };
-                let ask = extension(
-                    self.account.hold(hold),
-                    hold,
-                    usage,
-                    decision,
-                    *deadline,
-                    progress.as_deref(),
-                    self.account.tick(at),
-                );
-                return self.decide(record, usage, |ctx| operation::extend(ctx, &ask));
-            }
-            Event::Settled { hold: id, charge, .. } => {
-                let Some(hold) = self.number(id.0) else { return Ok(()) };
-                return self.settle(HoldId(hold), &charge.usage, record);
-            }
-            Event::Released(id) => match self.number(id.0).map(HoldId) {
-                Some(hold) if self.account.hold(hold).is_some() => operation::release(self.ctx(at), hold)?,
-                Some(_) | None => return Ok(()),
-            },
-            Event::Granted => match new_grant(record) {
-                Some(new) => operation::grant(self.ctx(at), &new)?,
-                None => return Ok(()),
-            },
-            Event::Voided { grant: id, reason } => {
-                let Some(grant) = self.number(id.0).map(GrantId) else { return Ok(()) };
-                // A recurring grant can be voided when nothing is left of its period.
-                let schedule =
-                    self.account.extras().schedules.iter().find(|s| s.current == grant).map(|s| s.id);
-                if schedule.is_none() && self.account.grant(grant).is_none() {
-                    return Ok(());
+        let Some(command) = command.renumbered(|seq| self.number(seq)) else {
+            // What it is about has not happened this time.
+            self.count(asked.as_ref(), false);
+            return Ok(());
+        };
+        let command = self.fitted(command);
+        let (offers, penalty) = circumstances(record);
+        let live = Some(Live { offers: &offers, penalty });
+        let ctx = Context { live, ..self.ctx(record.recorded_at) };
+        let Ok(step) = run_with(ctx, &command, &mut History::new(), &self.kept);
+        let step = match step {
+            Err(Refusal::NothingToCorrect) => {
+                // Only prices were corrected, and the other catalog has its own.
+                if let Command::Correct { charge, .. } = command {
+                    self.numbers.insert(record.seq, Some(charge));
                 }
-                operation::void(self.ctx(at), schedule.unwrap_or(grant), reason.clone())?
-            }
-            Event::Adjusted { grant: id, by, reason } => match self.number(id.0).map(GrantId) {
-                Some(grant) if self.account.grant(grant).is_some() => {
-                    operation::adjust(self.ctx(at), grant, *by, reason.clone())?
-                }
-                Some(_) | None => return Ok(()),
-            },
-            Event::Refunded { charge, amount, reason, .. } => {
-                let charged = self.number(*charge).and_then(|seq| self.kept.get(&seq)).cloned();
-                let Some(charged) = charged.filter(|r| charge_of(r).is_some()) else { return Ok(()) };
-                let closed = closed_grants(&self.account, &charged, self).unwrap_or_default();
-                // What is given back is at most what was charged this time.
-                let most =
-                    charge_of(&charged).map_or(0, |c| c.draws.iter().map(|d| d.credits().nano()).sum());
-                let amount = crate::record::Credits::from_nano(amount.nano().min(most));
-                operation::refund(
-                    self.ctx(at),
-                    &charged,
-                    Some(amount).filter(|a| a.is_positive()),
-                    &closed,
-                    reason.clone(),
-                )?
-            }
-            Event::Corrected { correcting, charge } => {
-                let charged = self.number(correcting.charge).and_then(|seq| self.kept.get(&seq)).cloned();
-                let Some(charged) = charged.filter(|r| charge_of(r).is_some()) else { return Ok(()) };
-                let closed = closed_grants(&self.account, &charged, self).unwrap_or_default();
-                let ask = Correct { quantities: quantities(&charge.usage), reprice: false };
-                match operation::correct(self.ctx(at), &charged, &ask, &closed, correcting.reason.clone()) {
-                    // Only prices were corrected, and the other catalog has its own.
-                    Err(Refusal::NothingToCorrect) => {
-                        self.numbers.insert(record.seq, Some(charged.seq));
-                        return Ok(());
-                    }
-                    draft => draft?,
-                }
-            }
-            Event::Periodic(periodic) => {
-                match self.periodic((record.seq, at, record.effective_at), periodic)? {
-                    Some(draft) => draft,
-                    None => return Ok(()),
-                }
-            }
-            // The shadow ends what is due by itself, and has asked denials again when they were decided.
-            Event::Expired { .. } | Event::GrantExpired(_) | Event::Denied(_) => return Ok(()),
-            // These move nothing; what was discarded or has been told changes no decision.
-            Event::Late(_) | Event::Alert(_) => return Ok(()),
-            Event::Conduct(conduct) => match &**conduct {
-                Conduct::Lifted { rule, key, reason } => {
-                    match operation::lift(self.ctx(at), *rule, key.as_deref(), reason.clone()) {
-                        Ok(draft) => draft,
-                        // The other catalog has not had the effect.
-                        Err(_) => return Ok(()),
-                    }
-                }
-                // What a log shows by itself begins by itself.
-                Conduct::Began(effect) if effect.rule != Rule::Sharing => return Ok(()),
-                Conduct::Began(_) | Conduct::Disputed(_) | Conduct::FreeGrant { .. } => {
-                    Draft::administrative(record.event.clone())
-                }
-            },
-            Event::CatalogLoaded { .. }
-            | Event::KeyCreated(_)
-            | Event::KeyRevoked(_)
-            | Event::Server(_)
-            | Event::Erased { .. } => {
                 return Ok(());
-            }
-        };
-        let seq = self.append(draft, at);
-        self.numbers.insert(record.seq, Some(seq));
-        Ok(())
-    }
-
-    /// What comes again with the calendar; `None` when the shadow has it already, or not at all.
-    fn periodic(
-        &mut self,
-        (seq, at, effective_at): (Seq, Instant, Instant),
-        event: &Periodic,
-    ) -> Result<Option<Draft>, Refusal> {
-        let schedule = |id: GrantId| {
-            let of = self.number(id.0).map(GrantId)?;
-            self.account.extras().schedules.iter().find(|s| s.id == of)
-        };
-        Ok(match event {
-            // The shadow crosses boundaries by itself, at the same instants.
-            Periodic::Renewed { schedule: id, .. } | Periodic::RolledOver(id) => {
-                let renews = matches!(event, Periodic::Renewed { .. });
-                let own =
-                    self.number(id.0).and_then(|id| self.crossed.get(&(GrantId(id), effective_at, renews)));
-                self.numbers.insert(seq, own.copied());
-                None
-            }
-            Periodic::Ended(_) => None,
-            Periodic::Banked(terms) => Some(operation::bank_reset(self.ctx(at), terms)?),
-            Periodic::Redeemed { token, path, .. } => {
-                let token = self.number(*token);
-                match operation::redeem_reset(self.ctx(at), token, path) {
-                    Err(Refusal::NoReset | Refusal::NothingToReset) => None,
-                    draft => Some(draft?),
-                }
-            }
-            Periodic::PlanChanged(change) => {
-                let asked = plan_change(change);
-                let known = |(id, amount): (GrantId, _)| Some((schedule(id)?.id, amount));
-                let amounts = asked.amounts.into_iter().filter_map(known).collect();
-                Some(operation::change_plan(self.ctx(at), &ChangePlan { amounts, ..asked })?)
-            }
-        })
-    }
-
-    /// Decides a request that was granted.
-    fn decide(
-        &mut self,
-        record: &Record,
-        usage: &Use,
-        ask: impl FnOnce(Context<'_>) -> Result<Decided, Refusal>,
-    ) -> Result<(), Refusal> {
-        let decided = ask(self.ctx(record.recorded_at));
-        let row = self.row(&usage.feature);
-        row.was.granted += 1;
-        match decided {
-            Ok(Decided::Granted(draft)) => {
-                row.would_be.granted += 1;
-                let seq = self.append(*draft, record.recorded_at);
-                self.numbers.insert(record.seq, Some(seq));
-                Ok(())
-            }
-            Ok(Decided::Counted(..)) => {
-                row.would_be.granted += 1;
-                Ok(())
-            }
-            Ok(Decided::Denied(..)) => {
-                (row.would_be.denied, row.changed) = (row.would_be.denied + 1, row.changed + 1);
-                self.numbers.insert(record.seq, None);
-                Ok(())
             }
             Err(refusal) => {
-                (row.would_be.denied, row.changed) = (row.would_be.denied + 1, row.changed + 1);
-                Err(refusal)
+                self.count(asked.as_ref(), false);
+                return if is_moot(&refusal) { Ok(()) } else { Err(refusal) };
             }
+            Ok(step) => step,
+        };
+        match step {
+            Step::Append(draft) => {
+                self.count(asked.as_ref(), true);
+                let seq = self.append(*draft, record.recorded_at);
+                self.numbers.insert(record.seq, seq);
+                self.live_until(record.recorded_at);
+            }
+            Step::Count(..) => self.count(asked.as_ref(), true),
+            Step::Deny(..) | Step::Needs(_) => {
+                self.count(asked.as_ref(), false);
+                self.numbers.insert(record.seq, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, asked: Option<&Name>, granted: bool) {
+        let Some(feature) = asked else { return };
+        let row = self.row(feature);
+        if granted {
+            row.would_be.granted += 1;
+        } else {
+            (row.would_be.denied, row.changed) = (row.would_be.denied + 1, row.changed + 1);
         }
     }
 
-    fn settle(&mut self, hold: HoldId, usage: &Use, record: &Record) -> Result<(), Refusal> {
-        let (at, quantities) = (record.recorded_at, quantities(usage));
-        let draft = if self.account.hold(hold).is_some() {
-            operation::settle(self.ctx(at), hold, &quantities)?
-        } else {
-            let Some(Event::Authorized { usage: held, terms, .. }) = self.kept.get(&hold.0).map(|r| &r.event)
-            else {
-                return Ok(());
-            };
-            operation::settle_late(self.ctx(at), hold, held, terms.overshoot, &quantities)?
-        };
-        let seq = self.append(draft, at);
-        self.numbers.insert(record.seq, Some(seq));
-        Ok(())
+    /// A command as it fits the shadow: holds live as long as the other catalog lets them, what is given back is at most what
+    /// was charged this time, and corrected quantities keep the shadow's prices.
+    fn fitted(&self, mut command: Command) -> Command {
+        if let Command::Authorize(Authorize { request, life, .. }) = &mut command {
+            let feature = self.catalog.feature(request.feature.as_str());
+            *life = life.zip(feature).map(|(life, f)| life.min(f.hold_life_max));
+        }
+        if let Command::Extend(Extend { hold, life, .. }) = &mut command {
+            let hold = self.account.hold(*hold);
+            *life = life.zip(hold).map(|(life, h)| life.min(h.terms.life_max));
+        }
+        if let Command::Refund { charge, amount, .. } = &mut command {
+            let charged = self.kept.records.get(charge).and_then(Record::charge);
+            let most = charged.map_or(0, |c| c.draws.iter().map(|d| d.credits().nano()).sum());
+            let least = |amount: Credits| Credits::from_nano(amount.nano().min(most));
+            *amount = amount.map(least).filter(|a| a.is_positive());
+        }
+        if let Command::Correct { to, .. } = &mut command
+            && let Correct::Exactly(usage) = to
+        {
+            *to = Correct::To { quantities: quantities(usage), reprice: false };
+        }
+        command
     }
 
     /// Asks a denied request again; what is granted now happens as asked.
     fn denied(&mut self, denial: &Denial) -> Result<(), Refusal> {
-        use crate::record::{Basis, Verdict};
-        let slot_refused =
-            |v: &crate::record::Visit| v.basis == Basis::Slot && matches!(v.verdict, Verdict::Refused(_));
+        let slot_refused = |v: &Visit| v.basis == Basis::Slot && matches!(v.verdict, Verdict::Refused(_));
         let held = denial.decision.visits.iter().any(slot_refused);
-        let ask = Authorize {
-            request: Request { consented: false, ..request(&denial.usage, &denial.decision) },
-            minimum: None,
-            life: None,
-            settle_now: !held,
-        };
+        let request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
+        let ask = Command::Authorize(Authorize { request, minimum: None, life: None, settle_now: !held });
         let offers = Offer::recorded(&denial.decision, None);
-        let penalty = recorded_penalty(&denial.decision);
-        let decided = operation::authorize(Context { offers: &offers, penalty, ..self.ctx(denial.at) }, &ask);
+        let live = Some(Live { offers: &offers, penalty: recorded_penalty(&denial.decision) });
+        let ctx = Context { live, ..self.ctx(denial.at) };
+        let Ok(step) = run_with(ctx, &ask, &mut History::new(), &self.kept);
         let row = self.row(&denial.usage.feature);
         row.was.denied += 1;
-        match decided {
-            Ok(Decided::Denied(..)) => row.would_be.denied += 1,
-            Ok(Decided::Counted(..)) => {
-                (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1)
-            }
-            Ok(Decided::Granted(draft)) => {
+        match step {
+            Ok(Step::Append(draft)) => {
                 (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
                 let seq = self.append(*draft, denial.at);
-                if held {
-                    let draft =
-                        operation::settle(self.ctx(denial.at), HoldId(seq), &quantities(&denial.usage))?;
-                    self.append(draft, denial.at);
+                if let Some(hold) = seq.filter(|_| held).map(HoldId) {
+                    let settle = Command::Settle { hold, quantities: quantities(&denial.usage) };
+                    let Ok(settled) = run_with(self.ctx(denial.at), &settle, &mut History::new(), &self.kept);
+                    if let Step::Append(draft) = settled? {
+                        self.append(*draft, denial.at);
+                    }
                 }
+                self.live_until(denial.at);
             }
+            Ok(Step::Count(..)) => {
+                (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
+            }
+            Ok(Step::Deny(..) | Step::Needs(_)) => row.would_be.denied += 1,
             Err(refusal) => {
                 row.would_be.denied += 1;
                 return Err(refusal);
@@ -549,4 +450,36 @@ impl<'a> Shadow<'a> {
         }
         Ok(())
     }
+}
+
+fn quantities(usage: &Use) -> Quantities {
+    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
+}
+
+/// What was asked for, where a record answers a request.
+fn asked_of(record: &Record) -> Option<&Use> {
+    if let Event::Authorized { usage, .. } | Event::Extended { usage, .. } = &record.event {
+        return Some(usage);
+    }
+    if let Event::Charged { charge, .. } = &record.event { Some(&charge.usage) } else { None }
+}
+
+/// Whether a refusal says only that the shadow has come to another point: what the command is about is not there, is over, or
+/// was done already.
+fn is_moot(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::UnknownHold(_)
+            | Refusal::HoldEnded { .. }
+            | Refusal::UnknownGrant(_)
+            | Refusal::UnknownRecord(_)
+            | Refusal::NotACharge(_)
+            | Refusal::AlreadyRefunded(..)
+            | Refusal::AlreadyRedeemed(..)
+            | Refusal::NoReset
+            | Refusal::NothingToReset
+            | Refusal::NotInQuarantine(_)
+            | Refusal::NoTopUp(_)
+            | Refusal::NoEffect(_)
+    )
 }

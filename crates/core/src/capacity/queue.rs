@@ -150,13 +150,14 @@ impl<W> FairQueue<W> {
         weight: u32,
         waiter: Waiter<W>,
     ) -> Result<WaiterId, (NoPlace, Waiter<W>)> {
-        let (account_max, most) = terms.waiting_max;
-        if self.cost().saturating_add(waiter.cost) > most {
+        if self.cost().saturating_add(waiter.cost) > terms.waiting_max {
             return Err((NoPlace::Full, waiter));
         }
         let key = self.find(terms, waiter.seat, weight);
         let account = self.node(key).map_or(ROOT, |n| n.parent);
-        if self.node(account).map_or(0, |n| n.cost).saturating_add(waiter.cost) > account_max {
+        if self.node(account).map_or(0, |n| n.cost).saturating_add(waiter.cost)
+            > terms.waiting_max_per_account
+        {
             return Err((NoPlace::AccountFull, waiter));
         }
         self.last += 1;

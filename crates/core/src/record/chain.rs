@@ -16,7 +16,7 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use super::codec::list;
-use super::event::{Correction, Event};
+use super::event::{Charge, Correction, Event};
 use super::grant::GrantTerms;
 use super::ids::Seq;
 use super::key::Key;
@@ -129,6 +129,12 @@ impl Record {
     #[must_use]
     pub fn link(&self, previous: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
         self.erased.as_ref().map_or_else(|| chain(previous, bytes), |hash| **hash)
+    }
+
+    /// The charge that the record makes, if it makes one.
+    #[must_use]
+    pub fn charge(&self) -> Option<&Charge> {
+        self.event.charge()
     }
 
     /// The use that the record keeps in quarantine, if it does.

@@ -348,6 +348,69 @@ pub enum Event {
 }
 
 impl Event {
+    /// The decision that it stores.
+    #[must_use]
+    pub fn decision(&self) -> Option<&Decision> {
+        if let Self::Authorized { decision, .. }
+        | Self::Charged { decision, .. }
+        | Self::Extended { decision, .. } = self
+        {
+            Some(decision)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn decision_mut(&mut self) -> Option<&mut Decision> {
+        if let Self::Authorized { decision, .. }
+        | Self::Charged { decision, .. }
+        | Self::Extended { decision, .. } = self
+        {
+            Some(decision)
+        } else {
+            None
+        }
+    }
+
+    /// The charge that it makes.
+    #[must_use]
+    pub fn charge(&self) -> Option<&Charge> {
+        if let Self::Settled { charge, .. }
+        | Self::Charged { charge, .. }
+        | Self::Expired { charge: Some(charge), .. }
+        | Self::Corrected { charge, .. } = self
+        {
+            Some(charge)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn charge_mut(&mut self) -> Option<&mut Charge> {
+        if let Self::Settled { charge, .. }
+        | Self::Charged { charge, .. }
+        | Self::Expired { charge: Some(charge), .. }
+        | Self::Corrected { charge, .. } = self
+        {
+            Some(charge)
+        } else {
+            None
+        }
+    }
+
+    /// The open hold that it ends. A charge after the hold had expired ends nothing.
+    #[must_use]
+    pub fn ends(&self) -> Option<HoldId> {
+        if let Self::Settled { hold, is_late: false, .. }
+        | Self::Released(hold)
+        | Self::Expired { hold, .. } = self
+        {
+            Some(*hold)
+        } else {
+            None
+        }
+    }
+
     /// The word used in the API.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -13,7 +13,7 @@ use crate::record::{Instant, Label, Name};
 pub struct IndexKey(pub u128);
 
 /// What at most one record of an account does, whoever asks and under whichever key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Once {
     /// Ends a hold.
     Ends(HoldId),
@@ -61,49 +61,38 @@ impl IndexKey {
     }
 }
 
+impl Event {
+    /// What it does that happens at most once, if it does.
+    #[must_use]
+    pub fn once(&self) -> Option<Once> {
+        if let Self::Settled { hold, is_late: true, .. } = self {
+            Some(Once::SettlesLate(*hold))
+        } else if let Self::Refunded { charge, .. } = self {
+            Some(Once::Refunds(*charge))
+        } else if let Self::Corrected { correcting, .. } = self {
+            // The corrected charge is no more: it can neither be refunded nor corrected again.
+            Some(Once::Refunds(correcting.charge))
+        } else if let Self::Voided { grant, .. } = self {
+            Some(Once::Voids(*grant))
+        } else if let Self::Periodic(periodic) = self
+            && let Periodic::Redeemed { token, .. } = &**periodic
+        {
+            Some(Once::Redeems(*token))
+        } else {
+            self.ends().map(Once::Ends)
+        }
+    }
+}
+
 impl Record {
     /// Where the record can be found again.
     #[must_use]
     pub fn index_keys(&self, account: &Name) -> SmallVec<[IndexKey; 2]> {
-        let once = match &self.event {
-            Event::Settled { hold, is_late: true, .. } => Some(Once::SettlesLate(*hold)),
-            Event::Settled { hold, is_late: false, .. }
-            | Event::Released(hold)
-            | Event::Expired { hold, .. } => Some(Once::Ends(*hold)),
-            Event::Refunded { charge, .. } => Some(Once::Refunds(*charge)),
-            // The corrected charge is no more: it can neither be refunded nor corrected again.
-            Event::Corrected { correcting, .. } => Some(Once::Refunds(correcting.charge)),
-            Event::Periodic(periodic) => match &**periodic {
-                Periodic::Redeemed { token, .. } => Some(Once::Redeems(*token)),
-                Periodic::RolledOver(_)
-                | Periodic::Renewed { .. }
-                | Periodic::Ended(_)
-                | Periodic::Banked(_)
-                | Periodic::PlanChanged(_) => None,
-            },
-            Event::Voided { grant, .. } => Some(Once::Voids(*grant)),
-            Event::Denied(denials) => {
-                let explains = |d: &Denial| IndexKey::of_once(account, Once::Explains(d.at));
-                return denials.recent.iter().map(explains).collect();
-            }
-            Event::Opened(_)
-            | Event::Changed { .. }
-            | Event::Authorized { .. }
-            | Event::Extended { .. }
-            | Event::Charged { .. }
-            | Event::Granted
-            | Event::GrantExpired(_)
-            | Event::Adjusted { .. }
-            | Event::CatalogLoaded { .. }
-            | Event::KeyCreated(_)
-            | Event::KeyRevoked(_)
-            | Event::Late(_)
-            | Event::Alert(_)
-            | Event::Conduct(_)
-            | Event::Server(_)
-            | Event::Erased { .. } => None,
-        };
+        if let Event::Denied(denials) = &self.event {
+            let explains = |d: &Denial| IndexKey::of_once(account, Once::Explains(d.at));
+            return denials.recent.iter().map(explains).collect();
+        }
         let key = self.key.as_ref().map(|k| IndexKey::of_key(account, k.operation, &k.text));
-        key.into_iter().chain(once.map(|o| IndexKey::of_once(account, o))).collect()
+        key.into_iter().chain(self.event.once().map(|o| IndexKey::of_once(account, o))).collect()
     }
 }

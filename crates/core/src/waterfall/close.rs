@@ -1,131 +1,80 @@
-//! The end of a run: the walls that were met, and the decision.
+//! The end of a run: consent, and the decision.
 
-use smallvec::SmallVec;
+use super::run::{Mode, Run, Stopped};
+use crate::record::{Credits, Decision, Draws, Instant, Level, Lifter, Outcome, Reason, Unblock, Wall};
 
-use super::{Mode as For, Refusal, Run, earliest};
-use crate::catalog::{Layer, Mode};
-use crate::record::{
-    Basis, Credits, Decision, Draws, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Terms, Unblock,
-    Verdict, Wall,
-};
-
-impl Run<'_, '_> {
-    /// Writes what was drawn into the spend caps, and names the walls when something is left unpaid.
-    pub(super) fn close(&mut self) {
-        let spent = self.spent;
-        for visit in self.visits.iter_mut().filter(|v| v.basis == Basis::Spend) {
-            visit.cost = spent;
-            let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
-            if visit.place == Place::Abuse && spent > room {
-                visit.verdict = Verdict::Observed;
-            }
-        }
-        if self.need.is_met(self.scene.program) {
-            return;
-        }
-        let (wanted, now) = (self.need.credits, self.scene.now);
-        let mut walls: SmallVec<[(Reason, Wall, Option<Instant>); 2]> = SmallVec::new();
-        let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
-        let mut behind_caps = 0_i64;
-        for visit in &mut self.visits {
-            let source = matches!(visit.place, Place::Grant(_) | Place::Overdraft);
-            if source && visit.verdict != Verdict::Refused(Reason::ConsentNever) {
-                behind_caps = behind_caps.saturating_add(visit.before - visit.cost);
-            }
-            let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
-            let is_rule = visit.place == Place::Abuse;
-            if visit.basis == Basis::Spend && wanted > room.saturating_sub(spent) && (!is_rule || key_spend) {
-                visit.verdict = Verdict::Refused(if is_rule { Reason::KeySpend } else { Reason::SpendCap });
-            }
-            if let Verdict::Refused(reason @ (Reason::SpendCap | Reason::KeySpend | Reason::MemberCap)) =
-                visit.verdict
-                && !source
-            {
-                let wall = if is_rule { Wall::Abuse } else { Wall::Path(visit.level) };
-                walls.push((reason, wall, reopens(visit.terms, visit.cost, wanted, now)));
-            }
-        }
-        let only_caps = behind_caps >= wanted && !walls.is_empty();
-        for (reason, wall, at) in walls {
-            self.refuse(reason, wall, earliest(at, self.allowance_at));
-        }
-        if !only_caps {
-            let program = self.scene.program;
-            let takes_credits = program.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. }));
-            let (reason, wall) = if takes_credits || program.layers.is_empty() {
-                (Reason::InsufficientCredits, Wall::Path(Level::Account))
-            } else {
-                (Reason::AllowanceUsed, Wall::Plan)
-            };
-            self.refuse(reason, wall, self.allowance_at);
-        }
-    }
-
-    pub(super) fn finish(self) -> Decision {
-        let price = self.price;
-        let paid = self.draws.iter().filter(|d| d.source.is_paid());
-        let paid_price = Credits::from_nano(paid.map(|d| d.amount).sum());
-        let met = self.need.is_met(self.scene.program);
-        let granted =
-            (self.refusal.is_none() || met && self.only_passed_over()) || self.scene.mode == For::Happened;
-        if granted && self.asked == 0 {
-            return Decision {
-                outcome: Outcome::Allow,
-                reason: Reason::Allowed,
-                wall: None,
-                price,
-                paid_price,
-                draws: self.draws,
-                visits: self.visits,
-                unblock: None,
-            };
-        }
-        let (outcome, refusal) = match self.refusal {
-            Some(refusal) if !(met && self.only_passed_over()) => (Outcome::Deny, refusal),
-            _ => {
-                let wall = Wall::Path(Level::Account);
-                (
-                    Outcome::NeedsConsent,
-                    Refusal { reason: Reason::ConsentNeeded, wall, at: self.allowance_at },
-                )
-            }
-        };
-        let asks_step_up = self.asks_step_up(refusal.reason);
-        let short = refusal.reason == Reason::InsufficientCredits && self.sells;
-        let purchase = short.then(|| Credits::from_nano(self.need.credits));
-        let by = if asks_step_up { Lifter::StepUp } else { refusal.reason.lifter() };
-        let unblock = Some(Unblock { at: refusal.at, purchase, by });
-        Decision {
-            outcome,
-            reason: refusal.reason,
-            wall: Some(refusal.wall),
-            price,
-            paid_price: if outcome == Outcome::NeedsConsent { paid_price } else { Credits::ZERO },
-            draws: Draws::new(),
-            visits: self.visits,
-            unblock,
-        }
-    }
-
-    /// Sources that were passed over do not matter when others paid everything.
-    fn only_passed_over(&self) -> bool {
-        self.refusal.is_none_or(|r| matches!(r.reason, Reason::MemberMissing | Reason::ConsentNever))
-    }
+/// Why a request that everything else allows gets no room.
+#[derive(Clone, Copy)]
+pub(super) struct Postponed {
+    pub(super) outcome: Outcome,
+    pub(super) reason: Reason,
+    /// When there is room, as far as is known.
+    pub(super) at: Option<Instant>,
 }
 
-/// When a cap that let `drawn` through has room for `wanted` more as well.
-fn reopens(terms: Option<Terms>, drawn: i64, wanted: i64, now: Instant) -> Option<Instant> {
-    let fits = |limit: i64| drawn.saturating_add(wanted) <= limit;
-    match terms {
-        Some(Terms::Period { limit, end, .. }) if fits(limit) => Some(end),
-        Some(Terms::Habit { kind, limit, .. }) if fits(limit) => Some(kind.start(now).after(kind.cell())),
-        Some(
-            Terms::Period { .. }
-            | Terms::Habit { .. }
-            | Terms::Rate { .. }
-            | Terms::Sliding { .. }
-            | Terms::Slots { .. },
-        )
-        | None => None,
+impl Run<'_, '_> {
+    /// Paid sources would pay what nobody has agreed to yet.
+    pub(super) fn consent(&mut self) {
+        if self.denied().is_none() && self.asked > 0 {
+            let wall = Wall::Path(Level::Account);
+            self.stopped = Some(Stopped { reason: Reason::ConsentNeeded, wall, at: self.allowance_at });
+        }
+    }
+
+    /// What denies the request, if anything does. Sources that were passed over do not matter when others paid everything,
+    /// and use that has happened is never denied.
+    fn denied(&self) -> Option<Stopped> {
+        let passed_over = |s: &Stopped| {
+            matches!(s.reason, Reason::MemberMissing | Reason::ConsentNever) && self.need.is_met(self.program)
+        };
+        self.stopped.filter(|s| self.scene.mode != Mode::Happened && !passed_over(s))
+    }
+
+    /// Whether nothing has stopped the request so far.
+    pub(super) fn is_granted(&self) -> bool {
+        self.denied().is_none()
+    }
+
+    /// The decision.
+    pub(super) fn close(self) -> Decision {
+        let paid = self.draws.iter().filter(|d| d.source.is_paid());
+        let paid_price = Credits::from_nano(paid.map(|d| d.amount).sum());
+        let allowed = Decision {
+            outcome: Outcome::Allow,
+            reason: Reason::Allowed,
+            wall: None,
+            price: self.price,
+            paid_price,
+            draws: Draws::new(),
+            visits: alloc::vec::Vec::new(),
+            unblock: None,
+        };
+        if let Some(Stopped { reason, wall, at }) = self.denied() {
+            let needs_consent = reason == Reason::ConsentNeeded;
+            let short = reason == Reason::InsufficientCredits && self.sells;
+            let purchase = short.then(|| Credits::from_nano(self.need.credits));
+            let by = if self.asks_step_up(reason) { Lifter::StepUp } else { reason.lifter() };
+            return Decision {
+                outcome: if needs_consent { Outcome::NeedsConsent } else { Outcome::Deny },
+                reason,
+                wall: Some(wall),
+                paid_price: if needs_consent { paid_price } else { Credits::ZERO },
+                visits: self.visits,
+                unblock: Some(Unblock { at, purchase, by }),
+                ..allowed
+            };
+        }
+        if let Some(Postponed { outcome, reason, at }) = self.postponed {
+            return Decision {
+                outcome,
+                reason,
+                wall: Some(Wall::Capacity),
+                paid_price: Credits::ZERO,
+                visits: self.visits,
+                unblock: Some(Unblock { at, purchase: None, by: reason.lifter() }),
+                ..allowed
+            };
+        }
+        Decision { draws: self.draws, visits: self.visits, ..allowed }
     }
 }

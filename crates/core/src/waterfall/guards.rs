@@ -1,24 +1,26 @@
 //! Guards: conditions that must hold. They never pay.
 
-use super::{Mode, Run, Scene};
+use super::run::{Mode, Run, Scene};
 use crate::account::WINDOWS_MAX;
 use crate::catalog::{Count, Guard, Window};
 use crate::record::{Basis, Place, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, Wall};
 
 impl Run<'_, '_> {
-    pub(super) fn visit_guards(&mut self) {
-        let program = self.scene.program;
+    /// Rate limits, concurrency and counted windows at every level of the path; what caps leave of the credits.
+    pub(super) fn guards(&mut self) {
+        let program = self.program;
         for guard in &program.guards {
             if let Count::Spend = guard.count {
                 continue;
             }
             self.visit_guard(guard);
         }
-        self.visit_spend_caps();
+        self.spend_caps();
     }
 
     fn guard_cost(&self, guard: &Guard) -> (i64, Basis) {
-        let Scene { usage, mode, .. } = self.scene;
+        let Scene { mode, .. } = self.scene;
+        let usage = self.usage;
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         match &guard.count {
             Count::Slot => (i64::from(mode == Mode::Hold), Basis::Slot),
@@ -35,7 +37,7 @@ impl Run<'_, '_> {
         }
     }
 
-    pub(super) fn visit_guard(&mut self, guard: &Guard) {
+    fn visit_guard(&mut self, guard: &Guard) {
         let (cost, basis) = self.guard_cost(guard);
         let (used, terms, room) = self.look(&guard.name, guard.level, &guard.window);
         let now = self.scene.now;
@@ -75,8 +77,8 @@ impl Run<'_, '_> {
     }
 
     /// Spend caps bound what sources of credits may draw; what they count is known only afterwards.
-    pub(super) fn visit_spend_caps(&mut self) {
-        let program = self.scene.program;
+    pub(super) fn spend_caps(&mut self) {
+        let program = self.program;
         for guard in program.guards.iter().filter(|g| matches!(g.count, Count::Spend)) {
             let (_, terms, room) = self.look(&guard.name, guard.level, &guard.window);
             self.budget = self.budget.min(room.free);
@@ -97,7 +99,7 @@ impl Run<'_, '_> {
 
 fn window_reason(window: &Window, terms: &Terms) -> Reason {
     match (window, terms) {
-        (Window::FirstUse(..), _) => Reason::FirstUseLimit,
+        (Window::FirstUse { .. }, _) => Reason::FirstUseLimit,
         (_, Terms::Rate { .. }) => Reason::RateLimit,
         (_, Terms::Sliding { .. }) => Reason::SlidingLimit,
         (_, Terms::Slots { .. }) => Reason::ConcurrencyLimit,

@@ -1,6 +1,6 @@
 //! Sources: what pays, in the plan's order.
 
-use super::{Mode, Run, Scene, earliest};
+use super::run::{Mode, Run, Scene, earliest};
 use crate::catalog::{Categories, Layer, Pool, Window};
 use crate::record::{
     Basis, Category, Consent, Credits, Draw, Instant, Level, Name, Place, Reason, Source, Terms, Verdict,
@@ -8,8 +8,9 @@ use crate::record::{
 };
 
 impl Run<'_, '_> {
-    pub(super) fn visit_sources(&mut self) {
-        let program = self.scene.program;
+    /// What pays, in the plan's order, each source what it can.
+    pub(super) fn sources(&mut self) {
+        let program = self.program;
         for layer in &program.layers {
             if self.need.is_met(program) {
                 break;
@@ -27,7 +28,7 @@ impl Run<'_, '_> {
         }
     }
 
-    pub(super) fn visit_allowance(&mut self, layer: &Name, level: Level, windows: &[(Name, Window)]) {
+    fn visit_allowance(&mut self, layer: &Name, level: Level, windows: &[(Name, Window)]) {
         let first = self.visits.len();
         let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
         for (name, window) in windows {
@@ -70,8 +71,9 @@ impl Run<'_, '_> {
     }
 
     /// Draws grants in burn order, at most `room` together; returns what was drawn.
-    pub(super) fn visit_grants(&mut self, layer: &Name, categories: Categories, room: i64) -> i64 {
-        let Scene { account, usage, now, .. } = self.scene;
+    fn visit_grants(&mut self, layer: &Name, categories: Categories, room: i64) -> i64 {
+        let Scene { account, now, .. } = self.scene;
+        let usage = self.usage;
         self.sells |= categories.contains(Category::Purchased);
         let mut drawn = 0;
         for grant in &account.grants {
@@ -146,8 +148,9 @@ impl Run<'_, '_> {
         amount
     }
 
-    pub(super) fn visit_pool(&mut self, layer: &Name, categories: Categories, pool: &Pool) {
-        let Scene { account, usage, .. } = self.scene;
+    fn visit_pool(&mut self, layer: &Name, categories: Categories, pool: &Pool) {
+        let Scene { account, .. } = self.scene;
+        let usage = self.usage;
         let Some(member) = usage.path.at(pool.member) else {
             self.push_cap(layer, pool.member, None, 0, 0, Verdict::Refused(Reason::MemberMissing));
             self.refuse(Reason::MemberMissing, Wall::Path(pool.member), self.allowance_at);
@@ -158,7 +161,7 @@ impl Run<'_, '_> {
             usage.path.at(Level::Team).and_then(|t| account.settings.segment(Level::Team, t)?.pool_cap);
         // Without a cap the draws are counted all the same, so that a cap set later keeps what is used.
         let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
-        let window = Window::Fixed(cap.nano(), pool.window.clone());
+        let window = Window::Fixed { limit: cap.nano(), calendar: pool.window.clone() };
         let (used, terms, room) = self.look(layer, pool.member, &window);
         let free = if used.is_none() && self.is_full() { 0 } else { room.free };
         let at = self.visits.len();
@@ -193,8 +196,8 @@ impl Run<'_, '_> {
         });
     }
 
-    pub(super) fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
-        let books = self.scene.account.books_of(self.scene.usage.credit_unit);
+    fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
+        let books = self.scene.account.books_of(self.usage.credit_unit);
         let free =
             limit.nano().saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
         self.draw_credits(Place::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);

@@ -3,14 +3,16 @@
 use headworks_core::abuse::penalty::{Misdeed, Score};
 use headworks_core::abuse::sketch::{Counts, Distinct};
 use headworks_core::account::Account;
-use headworks_core::audit::replay::{History, differs};
-use headworks_core::operation::{self, Context, Refusal};
+use headworks_core::audit::replay::differs;
+use headworks_core::command::{Command, Draft, History, Step, run, share_key};
+use headworks_core::life;
 use headworks_core::record::{
-    Category, Decision, Effect, GrantId, Instant, Level, Lifter, Outcome, Place, Reason, Record, Rule, Seq,
-    Span, Tier, Verdict, Wall,
+    Category, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Span, Tier, Verdict,
+    Wall,
 };
+use headworks_core::waterfall::{Authorize, Context, Live, Refusal, prepare};
 
-use crate::common::{AskExt as _, World, ask, at, credits, name};
+use crate::common::{AskExt as _, Log, World, ask, asked, at, credits, name};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -59,10 +61,10 @@ fn world(rules: &str, plan: &str) -> World {
 
 /// Appends what is due, as the engine does after each record.
 fn act(w: &mut World) -> Option<Effect> {
-    let draft = operation::begin_effect(w.ctx())?;
+    let draft = life::next(w.ctx())?;
     w.append(draft);
     let effect = w.account.effects(w.now).last().cloned();
-    assert!(operation::begin_effect(w.ctx()).is_none(), "one cause has one effect");
+    assert!(life::next(w.ctx()).is_none(), "one cause has one effect");
     effect
 }
 
@@ -78,18 +80,6 @@ fn cells(w: &mut World, tokens: &[u64]) -> Option<Effect> {
         w.pass("10s");
     }
     effect
-}
-
-struct Log<'a>(&'a [Record]);
-
-impl History for Log<'_> {
-    type Error = String;
-    fn record(&self, seq: Seq) -> Result<Record, String> {
-        self.0.iter().find(|r| r.seq == seq).cloned().ok_or_else(|| seq.to_string())
-    }
-    fn void_of(&self, _: GrantId) -> Result<Option<Record>, String> {
-        Ok(None)
-    }
 }
 
 /// The log gives the same state and, asked again, the same bytes.
@@ -175,11 +165,10 @@ fn far_too_fast_is_asked_to_step_up() {
     denied(&decision, Reason::Velocity);
     assert_eq!(decision.unblock.map(|u| u.by), Some(Lifter::StepUp));
     // Whoever has proved who they are is let go.
-    let lift = operation::lift(w.ctx(), Rule::Velocity, None, None).expect("in force");
-    w.append(lift);
+    let lift = Command::Lift { rule: Rule::Velocity, key: None, reason: None };
+    w.apply(lift.clone()).expect("in force");
     assert_eq!(charge(&mut w, 1).outcome, Outcome::Allow);
-    let again = operation::lift(w.ctx(), Rule::Velocity, None, None);
-    assert_eq!(again.expect_err("lifted"), Refusal::NoEffect(Rule::Velocity));
+    assert_eq!(w.apply(lift), Err(Refusal::NoEffect(Rule::Velocity)), "lifted");
     replays(&w);
 }
 
@@ -229,9 +218,9 @@ fn one_request_costs_at_most_the_plans_maximum() {
 fn what_has_happened_is_counted() {
     let mut w = world("cost_maximum = 'enforce', velocity = 'enforce'", "p");
     cells(&mut w, &[250, 250, 250, 1]);
-    let happened = ask("chat", &[("tokens", 6_000)]).request;
-    let decided = operation::record(w.ctx(), &happened).expect("decides");
-    let decision = w.fold(decided);
+    let request = ask("chat", &[("tokens", 6_000)]).request;
+    let step = w.run(&Command::Record { request, at: None }).expect("decides");
+    let decision = w.fold(step);
     assert_eq!(decision.outcome, Outcome::Allow);
     for rule in [Rule::CostMaximum, Rule::Velocity] {
         let visit = decision.visits.iter().find(|v| v.name == rule.name()).expect("looked at");
@@ -261,9 +250,7 @@ fn expired_holds_halve_what_may_be_open() {
     let end = |w: &mut World, expires: bool| {
         let hold = w.account.holds.first().expect("open").id;
         if expires {
-            w.now = w.now.max(w.account.hold(hold).expect("open").terms.deadline);
-            let draft = operation::expire_hold(w.ctx(), hold).expect("expires");
-            w.append(draft);
+            w.expire(hold.0);
         } else {
             w.settle(hold.0, &[("tokens", 1)]).expect("settles");
         }
@@ -369,7 +356,10 @@ fn p95_is_the_nearest_rank() {
 #[test]
 fn growth_beyond_half_a_quarter_is_demoted() {
     use headworks_core::capacity::Offer;
-    let mut w = world("ramp = 'enforce'", "p");
+    // Only what is served by a pool has a class to be demoted from.
+    let text = CATALOG.replace("RULES", "ramp = 'enforce'").replace("hold = {", "pool = \"gpu\"\nhold = {");
+    let mut w = World::new(&format!("{text}[pools.gpu]\nrate = 1000000\n"), "p");
+    w.grant("1000000", Category::Promotional);
     let offer = Offer {
         pool: name("gpu"),
         class: name("default"),
@@ -383,14 +373,14 @@ fn growth_beyond_half_a_quarter_is_demoted() {
     };
     let served = |w: &mut World, tokens: u64| -> Vec<Verdict> {
         let ask = ask("chat", &[("tokens", tokens)]).now();
-        let is_demoted = operation::is_demoted(w.ctx(), &ask).expect("known");
-        let offers = [offer.clone()];
-        let decided = operation::authorize(Context { offers: &offers, ..w.ctx() }, &ask).expect("decides");
-        let decision = w.fold(decided);
+        let wanted = prepare(w.ctx(), &ask).expect("known").wanted(w.ctx()).expect("a pool is asked");
+        let live = Live { offers: std::slice::from_ref(&offer), penalty: 0 };
+        let step = w.run_with(live, &Command::Authorize(ask)).expect("decides");
+        let decision = w.fold(step);
         assert_eq!(decision.outcome, Outcome::Allow, "nobody is refused");
         let of_rule = decision.visits.iter().filter(|v| v.place == Place::Abuse).map(|v| v.verdict);
         let verdicts: Vec<_> = of_rule.collect();
-        assert_eq!(verdicts.contains(&Verdict::Demoted), is_demoted);
+        assert_eq!(verdicts.contains(&Verdict::Demoted), wanted.is_demoted);
         verdicts
     };
     // The floor of 1,000; 1,500 in the next quarter; 2,250 in the one after.
@@ -406,7 +396,7 @@ fn growth_beyond_half_a_quarter_is_demoted() {
     assert_eq!(served(&mut w, 1), [Verdict::Demoted]);
     w.pass("49h");
     assert_eq!(served(&mut w, 1_001), [Verdict::Demoted], "after a day the floor");
-    // A feature without a pool has no class to be demoted from.
+    // Where no pool is asked there is no class to be demoted from.
     assert_eq!(charge(&mut w, 4_000).outcome, Outcome::Allow);
     replays(&w);
 }
@@ -416,8 +406,8 @@ fn members_past_the_number_are_counted_together() {
     let mut w = world("sub_keys = 'enforce'", "users");
     let ask_as = |w: &mut World, user: &str, tokens: u64| {
         let ask = ask("chat", &[("tokens", tokens)]).on_path(&format!("user:{user}"));
-        let ready = operation::prepared(w.ctx(), &ask).expect("known").into_owned();
-        (w.ask(&ready).outcome, ready.request.path.to_string())
+        let step = w.run(&Command::Authorize(ask.clone())).expect("known");
+        (w.ask(&ask).outcome, asked(&step).path.to_string())
     };
     for user in ["a", "b", "c"] {
         assert_eq!(ask_as(&mut w, user, 100), (Outcome::Allow, format!("user:{user}")));
@@ -437,28 +427,32 @@ fn members_past_the_number_are_counted_together() {
 /// A meter that the request leaves out is held at the feature's estimate, at most what the smallest guard ever lets through.
 #[test]
 fn what_is_left_out_has_an_estimate() {
-    let w = world("velocity = 'off'", "users");
+    // With a rule that asks what only an engine knows, what is asked for can be seen.
+    let w = world("penalty = 'observe'", "users");
+    let wanted = |ask: Authorize| {
+        let ready = prepare(w.ctx(), &ask).expect("known");
+        ready.wanted(w.ctx()).expect("the penalty box").quantities
+    };
     let held = |list: &[(&str, u64)]| {
         let ask = ask("gift", list);
-        let ready = operation::prepared(w.ctx(), &ask).expect("known").into_owned();
-        ready.request.quantities.iter().find(|(m, _)| m.as_str() == "tokens").map(|(_, n)| *n)
+        let step = w.run(&Command::Authorize(ask.clone())).expect("known");
+        let held = asked(&step).lines.iter().find(|l| l.meter.as_str() == "tokens").map(|l| l.quantity);
+        let quantities = wanted(ask);
+        assert_eq!(quantities.iter().find(|(m, _)| m.as_str() == "tokens").map(|(_, n)| *n), held);
+        held
     };
     assert_eq!(held(&[]), Some(300), "1000, cut to the 300 of the guard `each`");
     assert_eq!(held(&[("tokens", 2)]), Some(2));
-    let now = ask("gift", &[]).now();
-    assert!(
-        operation::prepared(w.ctx(), &now).expect("known").request.quantities.is_empty(),
-        "use is not guessed"
-    );
+    assert!(wanted(ask("gift", &[]).now()).is_empty(), "use is not guessed");
 }
 
 #[test]
 fn a_shared_key_has_few_holds() {
     let mut w = world("sharing = 'enforce'", "p");
-    assert!(operation::share_key(w.ctx(), &name("k"), 4).is_none(), "four networks are allowed");
-    let draft = operation::share_key(w.ctx(), &name("k"), 5).expect("five are not");
+    assert!(share_key(w.ctx(), &name("k"), 4).is_none(), "four networks are allowed");
+    let draft = share_key(w.ctx(), &name("k"), 5).expect("five are not");
     w.append(draft);
-    assert!(operation::share_key(w.ctx(), &name("k"), 6).is_none(), "it is in force");
+    assert!(share_key(w.ctx(), &name("k"), 6).is_none(), "it is in force");
     let by = |w: &mut World, key: &str| w.ask(&ask("chat", &[("tokens", 1)]).on_path(&format!("key:{key}")));
     assert_eq!(by(&mut w, "k").outcome, Outcome::Allow);
     denied(&by(&mut w, "k"), Reason::SharedKey);
@@ -474,8 +468,9 @@ fn the_penalty_box_makes_bursts_smaller() {
     let mut w = world("penalty = 'enforce'", "p");
     let charge_at = |w: &mut World, penalty: u8, tokens: u64| {
         let ask = ask("chat", &[("tokens", tokens)]).now();
-        let decided = operation::authorize(Context { penalty, ..w.ctx() }, &ask).expect("decides");
-        w.fold(decided)
+        let live = Live { offers: &[], penalty };
+        let step = w.run_with(live, &Command::Authorize(ask)).expect("decides");
+        w.fold(step)
     };
     assert_eq!(charge_at(&mut w, 3, 125_000).outcome, Outcome::Allow);
     let decision = charge_at(&mut w, 3, 1);
@@ -573,7 +568,7 @@ fn trust_follows_the_ledger() {
     assert_eq!(tier(&w), Tier::Paid);
     w.pass("2h");
     assert_eq!(tier(&w), Tier::Established);
-    w.append(operation::dispute(None));
+    w.apply(Command::Dispute { reason: None }).expect("opened");
     assert_eq!(tier(&w), Tier::Paid, "a dispute begins the fourteen days anew");
     w.settings(|s| s.tier = Some(Tier::Contract));
     assert_eq!(tier(&w), Tier::Contract);
@@ -584,31 +579,35 @@ fn trust_follows_the_ledger() {
 #[test]
 fn an_identity_has_one_free_grant() {
     let now = at("2026-06-01T12:00:00Z");
-    let apply = |log: &mut Account, draft: operation::Draft, now: Instant| {
+    let apply = |log: &mut Account, draft: Draft, now: Instant| {
         let record = draft.into_record(log, now, None, None);
         log.apply_bytes(&record.to_bytes()).expect("folds");
     };
     let mut identity = Account::empty(name("_identity"));
     let w = World::new(&CATALOG.replace("RULES", ""), "p");
     let catalog = &w.catalog;
-    let claim = |account: &Account, now| {
-        let ctx = Context::new(account, catalog, now);
-        operation::claim_free_grant(ctx, &name("acme"), credits("5"))
+    let draft = |account: &Account, command: Command, now| {
+        let step = run(Context::new(account, catalog, now), &command, &History::new())?;
+        let Step::Append(draft) = step else { panic!("{step:?}") };
+        Ok(*draft)
     };
-    let draft = claim(&identity, now).expect("the first");
-    apply(&mut identity, draft, now);
+    let claim = |account: &Account, now| {
+        draft(account, Command::ClaimFreeGrant { account: name("acme"), amount: credits("5") }, now)
+    };
+    let first = claim(&identity, now).expect("the first");
+    apply(&mut identity, first, now);
     let again = now.after(Span::from_secs(90 * 86_400));
     assert_eq!(claim(&identity, now.after(Span::from_secs(60))), Err(Refusal::FreeGrantTooSoon(again)));
     assert!(claim(&identity, again).is_ok());
 
     let mut budget = Account::empty(name("_trial"));
     let draw = |account: &Account, amount, now| {
-        let ctx = Context::new(account, catalog, now);
-        operation::draw_trial_budget(ctx, &name("acme"), credits(amount), credits("12"))
+        let (amount, most) = (credits(amount), credits("12"));
+        draft(account, Command::DrawTrialBudget { account: name("acme"), amount, most }, now)
     };
     for amount in ["5", "7"] {
-        let draft = draw(&budget, amount, now).expect("within the budget");
-        apply(&mut budget, draft, now);
+        let drawn = draw(&budget, amount, now).expect("within the budget");
+        apply(&mut budget, drawn, now);
     }
     let tomorrow = at("2026-06-02T00:00:00Z");
     assert_eq!(draw(&budget, "0.1", now), Err(Refusal::TrialBudgetSpent(tomorrow)));

@@ -1,15 +1,12 @@
 //! Reconciliation: what the engine wrote has no finding, what anybody altered is named.
 
 use headworks_core::account::Account;
-use headworks_core::audit::replay::{self, History};
-use headworks_core::audit::{Auditor, Dataset, Finding};
+use headworks_core::audit::{Auditor, Dataset, Finding, replay};
 use headworks_core::catalog::Catalog;
-use headworks_core::operation;
-use headworks_core::record::{
-    Book, Category, Credits, Event, GrantId, HoldId, Record, Source, chain, genesis,
-};
+use headworks_core::command::Draft;
+use headworks_core::record::{Book, Category, Credits, Event, Record, Source, chain, genesis};
 
-use crate::common::{AskExt as _, World, ask, catalog, credits, name};
+use crate::common::{AskExt as _, Log, World, adjust, ask, catalog, name, refund, release, void};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -58,24 +55,15 @@ fn world() -> World {
     let over = w.account.seq;
     w.settle(over, &[("input", 9)]).expect("settles above the hold");
     w.hold("chat", &[("input", 3)]);
-    let free = operation::release(w.ctx(), HoldId(w.account.seq)).expect("releases");
-    w.append(free);
-    let record = w.log.get(usize::try_from(charge).expect("small") - 1).expect("charged").clone();
-    let opened: Vec<Record> = w.log.iter().filter(|r| r.opens.is_some()).cloned().collect();
-    let back = operation::refund(w.ctx(), &record, Some(credits("1")), &opened, None).expect("refunds");
-    w.append(back);
-    let up = operation::adjust(w.ctx(), GrantId(promo + 1), credits("5"), None).expect("adjusts");
-    w.append(up);
+    w.apply(release(w.account.seq)).expect("releases");
+    w.apply(refund(charge, Some("1"))).expect("refunds");
+    w.apply(adjust(promo + 1, "5")).expect("adjusts");
     w.hold("chat", &[("input", 5)]);
-    let id = HoldId(w.account.seq);
     w.pass("61s");
-    let gone = operation::expire_hold(w.ctx(), id).expect("expires");
-    w.append(gone);
+    w.expire(w.account.seq);
     w.ask(&ask("owing", &[("input", 110)]).now());
     w.grant("50", Category::Purchased);
-    let last = GrantId(w.account.seq);
-    let taken = operation::void(w.ctx(), last, None).expect("voids");
-    w.append(taken);
+    w.apply(void(w.account.seq)).expect("voids");
     w
 }
 
@@ -283,28 +271,12 @@ fn a_checkpoint_that_differs_is_named() {
     assert_eq!((finding.seq, finding.dataset), (w.account.seq, Dataset::State));
 }
 
-struct Log<'a>(&'a [Record]);
-
-impl History for Log<'_> {
-    type Error = &'static str;
-
-    fn record(&self, seq: u64) -> Result<Record, &'static str> {
-        self.0.iter().find(|r| r.seq == seq).cloned().ok_or("no such record")
-    }
-
-    fn void_of(&self, grant: GrantId) -> Result<Option<Record>, &'static str> {
-        let voids = |r: &&Record| matches!(r.event, Event::Voided { grant: id, .. } if id == grant);
-        Ok(self.0.iter().find(voids).cloned())
-    }
-}
-
 /// Every record of a log, asked again on the state before it, gives the same bytes.
 pub(crate) fn replayed(log: &[Record], catalog: &Catalog) -> Vec<(u64, String)> {
     let mut account = Account::empty(name("acme"));
-    let history = Log(log);
     let mut differing = Vec::new();
     for (record, (hash, _)) in log.iter().zip(chained(log)) {
-        let differs = replay::differs(&account, record, catalog, &history);
+        let differs = replay::differs(&account, record, catalog, &Log(log));
         differing.extend(differs.map(|why| (record.seq, why)));
         account.apply(record, hash).expect("folds");
     }
@@ -344,7 +316,7 @@ fn an_erased_log_folds_and_reconciles() {
     // The same person has the same pseudonym throughout.
     let paths: Vec<String> = [3, 5]
         .map(|seq: usize| {
-            let charge = headworks_core::operation::charge_of(&log[seq - 1]).expect("charged");
+            let charge = log[seq - 1].charge().expect("charged");
             charge.usage.path.to_string()
         })
         .to_vec();
@@ -366,7 +338,7 @@ fn an_erased_log_folds_and_reconciles() {
     for (_, bytes) in &redone {
         account.apply_bytes(bytes).expect("folds");
     }
-    let vouching = operation::Draft::administrative(Event::Erased { records: erased, reason: None });
+    let vouching = Draft::new(Event::Erased { records: erased, reason: None });
     let vouching = vouching.into_record(&account, account.tick(w.now), None, None);
     redone.push(entry(&vouching, &account.chain));
     assert_eq!(audit(&redone, &[catalog(CATALOG)]), []);

@@ -20,7 +20,8 @@ fn pool(classes: &[(&str, ClassTerms)]) -> PoolTerms {
         learn: None,
         fallback: Vec::new(),
         points_s_max: None,
-        waiting_max: (1_000_000, 10_000_000),
+        waiting_max_per_account: 1_000_000,
+        waiting_max: 10_000_000,
         classes: classes.iter().map(|(n, terms)| (name(n), *terms)).collect(),
     }
 }
@@ -383,7 +384,7 @@ fn idleness_saves_nothing_up() {
 
 #[test]
 fn a_queue_is_bounded_and_deadlines_pass() {
-    let terms = PoolTerms { waiting_max: (150, 250), ..only(ClassTerms::default()) };
+    let terms = PoolTerms { waiting_max_per_account: 150, waiting_max: 250, ..only(ClassTerms::default()) };
     let mut queue = FairQueue::default();
     let push = |queue: &mut FairQueue<u64>, account, key, deadline| {
         let waiter = waiter(seat(0, account, account, key), 100, at_ms(deadline), account);

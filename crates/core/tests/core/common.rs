@@ -1,14 +1,16 @@
-//! A small world: one account that is fed operations and folded.
+//! A small world: one account that is fed commands and folded.
+
+use std::convert::Infallible;
 
 use headworks_core::account::Account;
-use headworks_core::audit::replay::decision_of;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::{
-    self, Authorize, Context, Decided, Draft, Minimum, NewGrant, Refusal, Request,
-};
+use headworks_core::command::{self, Command, Correct, Draft, History, NewGrant, Patch, Step, run_with};
+use headworks_core::life;
 use headworks_core::record::{
-    Category, Credits, Decision, Dimension, HoldId, Instant, Label, Name, Record, Settings, Span, chain,
+    Category, Credits, Decision, Dimension, Event, GrantId, HoldId, Instant, Label, Name, Once, Record, Seq,
+    Settings, Span, Use, chain,
 };
+use headworks_core::waterfall::{Authorize, Context, Live, Minimum, Quantities, Refusal, Request};
 
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect(text)
@@ -34,8 +36,67 @@ pub(crate) struct World {
     pub(crate) log: Vec<Record>,
 }
 
-pub(crate) fn quantities(list: &[(&str, u64)]) -> smallvec::SmallVec<[(Name, u64); 3]> {
+pub(crate) fn quantities(list: &[(&str, u64)]) -> Quantities {
     list.iter().map(|(meter, n)| (name(meter), *n)).collect()
+}
+
+/// What commands refer back to, among records in memory.
+pub(crate) struct Log<'a>(pub(crate) &'a [Record]);
+
+impl command::Log for Log<'_> {
+    type Error = Infallible;
+
+    fn record(&self, seq: Seq) -> Result<Option<Record>, Infallible> {
+        Ok(self.0.iter().find(|r| r.seq == seq).cloned())
+    }
+
+    fn once(&self, once: Once) -> Result<Option<Record>, Infallible> {
+        Ok(self.0.iter().find(|r| r.event.once() == Some(once)).cloned())
+    }
+}
+
+pub(crate) fn release(hold: Seq) -> Command {
+    Command::Release { hold: HoldId(hold) }
+}
+
+pub(crate) fn settle(hold: Seq, list: &[(&str, u64)]) -> Command {
+    Command::Settle { hold: HoldId(hold), quantities: quantities(list) }
+}
+
+pub(crate) fn void(grant: Seq) -> Command {
+    Command::Void { grant: GrantId(grant), reason: None }
+}
+
+pub(crate) fn adjust(grant: Seq, by: &str) -> Command {
+    Command::Adjust { grant: GrantId(grant), by: credits(by), reason: None }
+}
+
+/// Gives back an amount of a charge, or all of it.
+pub(crate) fn refund(charge: Seq, amount: Option<&str>) -> Command {
+    Command::Refund { charge, amount: amount.map(credits), reason: None }
+}
+
+pub(crate) fn correct(charge: Seq, to: &Correct) -> Command {
+    Command::Correct { charge, to: to.clone(), reason: None }
+}
+
+/// Other quantities, at the prices that were charged.
+pub(crate) fn to(list: &[(&str, u64)]) -> Correct {
+    Correct::To { quantities: quantities(list), reprice: false }
+}
+
+/// What was asked, as it was decided.
+pub(crate) fn asked(step: &Step) -> &Use {
+    match step {
+        Step::Count(usage, _) | Step::Deny(usage, _) => usage,
+        Step::Append(draft) => {
+            if let Event::Authorized { usage, .. } | Event::Extended { usage, .. } = &draft.event {
+                return usage;
+            }
+            &draft.event.charge().expect("a charge").usage
+        }
+        Step::Needs(need) => panic!("{need:?}"),
+    }
 }
 
 impl World {
@@ -46,14 +107,63 @@ impl World {
             now: at("2026-06-01T12:00:00Z"),
             log: Vec::new(),
         };
-        let settings = Settings::new(name(plan), world.now);
-        let draft = operation::open(world.ctx(), settings).expect("opens");
-        world.append(draft);
+        let patch = Patch { plan: Some(name(plan)), ..Patch::default() };
+        world.apply(Command::Open(patch)).expect("opens");
         world
     }
 
     pub(crate) fn ctx(&self) -> Context<'_> {
         Context::new(&self.account, &self.catalog, self.account.tick(self.now))
+    }
+
+    /// What comes of a command.
+    pub(crate) fn run(&self, command: &Command) -> Result<Step, Refusal> {
+        self.run_with(Live::default(), command)
+    }
+
+    /// What comes of a command, with what a running engine knows of it.
+    pub(crate) fn run_with(&self, live: Live<'_>, command: &Command) -> Result<Step, Refusal> {
+        let ctx = Context { live: Some(live), ..self.ctx() };
+        let Ok(step) = run_with(ctx, command, &mut History::new(), &Log(&self.log));
+        step
+    }
+
+    /// The record that a command makes.
+    pub(crate) fn draft(&self, command: Command) -> Result<Draft, Refusal> {
+        let step = self.run(&command)?;
+        let Step::Append(draft) = step else { panic!("{step:?}") };
+        Ok(*draft)
+    }
+
+    /// Folds the record that a command makes.
+    pub(crate) fn apply(&mut self, command: Command) -> Result<Seq, Refusal> {
+        let draft = self.draft(command)?;
+        Ok(self.append(draft))
+    }
+
+    /// Does what is due, one thing after the other; tells what.
+    pub(crate) fn due(&mut self) -> Vec<&'static str> {
+        let mut done = Vec::new();
+        while let Some(draft) = life::next(self.ctx()) {
+            done.push(draft.event.kind());
+            self.append(draft);
+        }
+        done
+    }
+
+    /// Lets the hold or grant with this number end by itself, at its deadline or now.
+    pub(crate) fn expire(&mut self, id: Seq) {
+        let hold = self.account.hold(HoldId(id)).map(|h| h.terms.deadline);
+        let grant = self.account.grant(GrantId(id)).map(|g| g.terms.expires_at);
+        self.now = self.now.max(hold.or(grant).expect("open"));
+        let ends = |r: &Record| {
+            let is_end = r.event.ends() == Some(HoldId(id)) || r.event == Event::GrantExpired(GrantId(id));
+            is_end && life::wrote(&r.event)
+        };
+        while !self.log.last().is_some_and(ends) {
+            let draft = life::next(self.ctx()).expect("it ends");
+            self.append(draft);
+        }
     }
 
     /// Folds a draft as the next record, through its bytes as a reader would.
@@ -75,8 +185,7 @@ impl World {
     pub(crate) fn settings(&mut self, change: impl FnOnce(&mut Settings)) {
         let mut settings = self.account.settings.clone();
         change(&mut settings);
-        let draft = operation::change(self.ctx(), settings, None).expect("changes");
-        self.append(draft);
+        self.apply(Command::Change { patch: settings.into(), reason: None }).expect("changes");
     }
 
     pub(crate) fn grant(&mut self, amount: &str, category: Category) -> u64 {
@@ -86,15 +195,14 @@ impl World {
     pub(crate) fn grant_with(&mut self, amount: &str, change: impl FnOnce(&mut NewGrant)) -> u64 {
         let mut new = NewGrant::new(credits(amount), Category::Purchased);
         change(&mut new);
-        let draft = operation::grant(self.ctx(), &new).expect("grants");
-        self.append(draft)
+        self.apply(Command::Grant(new)).expect("grants")
     }
 
     /// Asks, and folds what comes of it.
     pub(crate) fn ask(&mut self, ask: &Authorize) -> Decision {
         let before = self.account.clone();
-        let decided = operation::authorize(self.ctx(), ask).unwrap_or_else(|e| panic!("{e}"));
-        let decision = self.fold(decided);
+        let step = self.run(&Command::Authorize(ask.clone())).unwrap_or_else(|e| panic!("{e}"));
+        let decision = self.fold(step);
         if !decision.outcome.is_granted() {
             assert_eq!(self.account, before, "a denial changes nothing");
         }
@@ -102,14 +210,15 @@ impl World {
     }
 
     /// Appends what was granted; tells the decision.
-    pub(crate) fn fold(&mut self, decided: Decided) -> Decision {
-        match decided {
-            Decided::Counted(_, decision) | Decided::Denied(_, decision) => decision,
-            Decided::Granted(draft) => {
-                let decision = decision_of(&draft.event).expect("a decision").clone();
+    pub(crate) fn fold(&mut self, step: Step) -> Decision {
+        match step {
+            Step::Count(_, decision) | Step::Deny(_, decision) => decision,
+            Step::Append(draft) => {
+                let decision = draft.event.decision().expect("a decision").clone();
                 self.append(*draft);
                 decision
             }
+            Step::Needs(need) => panic!("{need:?}"),
         }
     }
 
@@ -118,8 +227,7 @@ impl World {
     }
 
     pub(crate) fn settle(&mut self, hold: u64, list: &[(&str, u64)]) -> Result<u64, Refusal> {
-        let draft = operation::settle(self.ctx(), HoldId(hold), &quantities(list))?;
-        Ok(self.append(draft))
+        self.apply(settle(hold, list))
     }
 
     pub(crate) fn available(&self) -> String {
@@ -135,6 +243,7 @@ pub(crate) fn ask(feature: &str, list: &[(&str, u64)]) -> Authorize {
             dimensions: smallvec::SmallVec::new(),
             quantities: quantities(list),
             consented: false,
+            recorded: false,
         },
         minimum: None,
         life: None,

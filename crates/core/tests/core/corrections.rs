@@ -1,11 +1,13 @@
 //! Corrections of charges, late use and its quarantine, alerts and automatic top-ups.
 
 use headworks_core::catalog::Catalog;
-use headworks_core::operation::{self, Correct, Decided, NewGrant, Refusal, charge_of};
+use headworks_core::command::{Command, Correct, NewGrant, TopUp};
+use headworks_core::life;
 use headworks_core::record::{Alert, AlertMarks, Category, Event, Record, Span, Standing, TopUpTerms};
+use headworks_core::waterfall::Refusal;
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask, at, catalog, credits, quantities};
+use crate::common::{self, AskExt as _, World, ask, at, catalog, credits, to};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -47,14 +49,8 @@ fn last(w: &World) -> Record {
 }
 
 fn correct(w: &mut World, charge: &Record, ask: &Correct) -> Result<Record, Refusal> {
-    let opened: Vec<Record> = w.log.iter().filter(|r| r.opens.is_some()).cloned().collect();
-    let draft = operation::correct(w.ctx(), charge, ask, &opened, None)?;
-    w.append(draft);
+    w.apply(common::correct(charge.seq, ask))?;
     Ok(last(w))
-}
-
-fn to(list: &[(&str, u64)]) -> Correct {
-    Correct { quantities: quantities(list), reprice: false }
 }
 
 fn counted(w: &World, window: &str) -> i64 {
@@ -80,7 +76,7 @@ fn a_smaller_quantity_unwinds_from_the_end() {
     let corrected = correct(&mut w, &charge, &to(&[("input", 6)])).expect("corrects");
     assert_eq!(w.available(), "53");
     assert_eq!((counted(&w, "included.day"), counted(&w, "cap")), (10_000_000_000, 2_000_000_000));
-    let what = charge_of(&corrected).expect("a charge");
+    let what = corrected.charge().expect("a charge");
     assert_eq!((what.price, corrected.parents.as_slice()), (credits("12"), &[charge.seq][..]));
     // Smaller still: the allowance as well.
     let nothing = correct(&mut w, &corrected, &to(&[("input", 0), ("requests", 0)]));
@@ -115,7 +111,7 @@ fn a_larger_quantity_draws_what_is_missing() {
 fn a_corrected_price_changes_the_charge() {
     let (mut w, charge) = charged();
     w.catalog = catalog(&cheaper());
-    let reprice = Correct { reprice: true, ..Correct::default() };
+    let reprice = Correct::reprice();
     let corrected = correct(&mut w, &charge, &reprice).expect("corrects");
     // 30 instead of 40 credits.
     assert_eq!((w.available().as_str(), w.account.books.spent), ("35", credits("20")));
@@ -145,10 +141,7 @@ fn a_correction_reaches_grants_that_are_gone() {
 
 fn late(w: &mut World, when: &str, amount: u64) -> Result<Record, Refusal> {
     let request = ask("chat", &[("input", amount)]).request;
-    match operation::record_at(w.ctx(), &request, at(when))? {
-        Decided::Granted(draft) => w.append(*draft),
-        Decided::Counted(..) | Decided::Denied(..) => panic!("it is not recorded"),
-    };
+    w.apply(Command::Record { request, at: Some(at(when)) })?;
     Ok(last(w))
 }
 
@@ -169,22 +162,19 @@ fn late_use_has_the_price_of_its_time() {
 fn quarantined_use_waits_for_a_decision() {
     let mut w = World::new(CATALOG, "p");
     w.grant("100", Category::Purchased);
-    let request = ask("chat", &[("input", 30)]).request;
     let mut kept = Vec::new();
     for _ in 0..2 {
-        let draft = operation::quarantine(w.ctx(), &request, at("2026-01-01T00:00:00Z")).expect("keeps");
-        kept.push(w.append(draft));
+        let record = late(&mut w, "2026-01-01T00:00:00Z", 30).expect("keeps");
+        assert!(record.quarantined().is_some());
+        kept.push(record.seq);
     }
     assert_eq!((w.available().as_str(), &w.account.extras().quarantine), ("100", &kept));
     let (first, second) = (kept[0], kept[1]);
-    let what = w.log[usize::try_from(first).expect("small") - 1].quarantined().expect("kept").clone();
-    let draft = operation::accept_late(w.ctx(), first, &what).expect("accepts");
-    w.append(draft);
-    let draft = operation::discard_late(w.ctx(), second, None).expect("discards");
-    w.append(draft);
+    w.apply(Command::AcceptLate { kept: first }).expect("accepts");
+    w.apply(Command::DiscardLate { kept: second, reason: None }).expect("discards");
     assert_eq!((w.available().as_str(), w.account.extras().quarantine.len()), ("80", 0));
     assert_eq!(
-        operation::accept_late(w.ctx(), first, &what).err(),
+        w.apply(Command::AcceptLate { kept: first }).err(),
         Some(Refusal::NotInQuarantine(first)),
         "it is charged once"
     );
@@ -198,9 +188,7 @@ fn step(w: &mut World, spend: u64) -> Vec<(Standing, u64)> {
         w.ask(&ask("chat", &[("input", spend)]).now());
     }
     let mut crossed = Vec::new();
-    while let Some(draft) =
-        operation::cross(&w.account, w.ctx().now).or_else(|| operation::ask_top_up(&w.account, w.ctx().now))
-    {
+    while let Some(draft) = life::next(w.ctx()) {
         if let Event::Alert(Alert::Crossed { standing, number, .. }) = &draft.event {
             crossed.push((*standing, *number));
         }
@@ -249,10 +237,13 @@ fn top_ups_are_bounded() {
     assert_eq!(in_flight(&w), Some(1), "one in flight, whatever is crossed meanwhile");
     let pay = |w: &mut World| {
         let asked = w.account.extras().top_ups.asked.expect("in flight");
-        let new = NewGrant { top_up: Some(asked.seq), ..NewGrant::new(asked.amount, Category::Purchased) };
-        let draft = operation::grant(w.ctx(), &new).expect("grants");
-        w.append(draft);
+        let new = NewGrant::new(asked.amount, Category::Purchased);
+        let paid = Command::ConfirmTopUp { number: asked.number, top_up: TopUp::Paid(new) };
+        w.apply(paid).expect("grants");
+        assert_eq!(last(w).parents.as_slice(), [asked.seq]);
     };
+    let fail =
+        |w: &mut World, number: u64| w.apply(Command::ConfirmTopUp { number, top_up: TopUp::Failed(None) });
     pay(&mut w);
     assert_eq!((in_flight(&w), w.available().as_str()), (None, "50"));
     step(&mut w, 20);
@@ -261,9 +252,8 @@ fn top_ups_are_bounded() {
     step(&mut w, 1);
     assert_eq!(in_flight(&w), Some(w.account.extras().crossings));
     let number = in_flight(&w).expect("in flight");
-    assert_eq!(operation::top_up_failed(w.ctx(), number + 1, None).err(), Some(Refusal::NoTopUp(number + 1)));
-    let failed = operation::top_up_failed(w.ctx(), number, None).expect("fails");
-    w.append(failed);
+    assert_eq!(fail(&mut w, number + 1).err(), Some(Refusal::NoTopUp(number + 1)));
+    fail(&mut w, number).expect("fails");
     w.pass("61m");
     step(&mut w, 4);
     assert_eq!(in_flight(&w), Some(number + 1), "at the next crossing, and the failed one is not counted");

@@ -1,10 +1,11 @@
 //! Every reason, in order of precedence: each row fixes what the row before it was refused for.
 
 use headworks_core::capacity::Offer;
-use headworks_core::operation::{self, Context, Decided, Extend};
+use headworks_core::command::{Command, Extend, Step};
 use headworks_core::record::{
     Category, Consent, Decision, Level, Outcome, Place, Reason, SegmentSettings, Source, Verdict, Wall,
 };
+use headworks_core::waterfall::{Authorize, Live};
 
 use crate::common::{AskExt as _, World, ask, at, credits, name};
 
@@ -61,7 +62,7 @@ waterfall = [
 "#;
 
 #[track_caller]
-fn refused(world: &mut World, ask: &headworks_core::operation::Authorize, reason: Reason, wall: Wall) {
+fn refused(world: &mut World, ask: &Authorize, reason: Reason, wall: Wall) {
     let decision = world.ask(ask);
     assert_eq!((decision.outcome, decision.reason), (Outcome::Deny, reason));
     assert_eq!(decision.wall, Some(wall));
@@ -69,7 +70,7 @@ fn refused(world: &mut World, ask: &headworks_core::operation::Authorize, reason
 }
 
 #[track_caller]
-fn allowed(world: &mut World, ask: &headworks_core::operation::Authorize) -> u64 {
+fn allowed(world: &mut World, ask: &Authorize) -> u64 {
     let decision = world.ask(ask);
     assert_eq!((decision.outcome, decision.reason), (Outcome::Allow, Reason::Allowed), "{decision:?}");
     world.account.seq
@@ -354,35 +355,31 @@ fn capacity_is_the_last_condition() {
     w.grant("10", Category::Promotional);
     let with = |w: &World, tokens, offers: &[Offer]| {
         let ask = ask("chat", &[("tokens", tokens)]).on_path("user:a");
-        operation::authorize(Context { offers, ..w.ctx() }, &ask).expect("decides")
+        w.run_with(Live { offers, penalty: 0 }, &Command::Authorize(ask)).expect("decides")
     };
     let (full, room, spare) = (offer("model", false), offer("model", true), offer("spare", true));
-    let Decided::Denied(_, decision) = with(&w, 5, std::slice::from_ref(&full)) else {
-        panic!("it has no room")
-    };
+    let Step::Deny(_, decision) = with(&w, 5, std::slice::from_ref(&full)) else { panic!("it has no room") };
     assert_eq!((decision.outcome, decision.reason), (Outcome::Wait, Reason::Capacity));
     assert_eq!((decision.wall, decision.draws.len()), (Some(Wall::Capacity), 0));
     assert_eq!(decision.unblock.and_then(|u| u.at), full.at, "the instant it was told");
-    let Decided::Denied(_, decision) = with(&w, 1_000, std::slice::from_ref(&full)) else {
+    let Step::Deny(_, decision) = with(&w, 1_000, std::slice::from_ref(&full)) else {
         panic!("it is not paid")
     };
     assert_eq!(decision.outcome, Outcome::Deny);
     assert!(decision.visits.iter().all(|v| v.place != Place::Pool), "no pool was asked");
 
     let large = Offer { too_large: true, ..offer("tiny", false) };
-    let Decided::Denied(_, decision) = with(&w, 5, std::slice::from_ref(&large)) else {
-        panic!("it never fits")
-    };
+    let Step::Deny(_, decision) = with(&w, 5, std::slice::from_ref(&large)) else { panic!("it never fits") };
     assert_eq!((decision.outcome, decision.reason), (Outcome::Deny, Reason::ExceedsCapacity));
     assert_eq!(decision.unblock.and_then(|u| u.at), None, "no time is told for what never fits");
-    let Decided::Denied(_, decision) = with(&w, 5, &[large, full.clone()]) else { panic!("it has no room") };
+    let Step::Deny(_, decision) = with(&w, 5, &[large, full.clone()]) else { panic!("it has no room") };
     assert_eq!(decision.outcome, Outcome::Wait, "another pool could hold it");
 
     let verdicts = |decision: &Decision| -> Vec<Verdict> {
         decision.visits.iter().filter(|v| v.place == Place::Pool).map(|v| v.verdict).collect()
     };
-    let decided = with(&w, 5, &[full, spare.clone(), room]);
-    let decision = w.fold(decided);
+    let step = with(&w, 5, &[full, spare.clone(), room]);
+    let decision = w.fold(step);
     assert_eq!(verdicts(&decision), [Verdict::Empty, Verdict::Passed], "the first pool with room takes it");
     let hold = w.account.holds.last().expect("a hold");
     assert_eq!(hold.terms.capacity.as_deref(), Some(&spare.held()));
@@ -395,8 +392,9 @@ fn capacity_is_the_last_condition() {
         progress: None,
         consented: true,
     };
-    let decided = operation::extend(Context { offers: &[spare], ..w.ctx() }, &more).expect("extends");
-    w.fold(decided);
+    let live = Live { offers: &[spare], penalty: 0 };
+    let step = w.run_with(live, &Command::Extend(more)).expect("extends");
+    w.fold(step);
     let held = w.account.holds.last().and_then(|h| h.terms.capacity.as_deref()).expect("capacity");
     assert_eq!((held.cost, held.in_flight), (80, 2));
 }

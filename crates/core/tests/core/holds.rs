@@ -1,10 +1,14 @@
 //! Holds: receipts, ends, overshoot, expiry.
 
 use headworks_core::account::{Account, HOLDS_MAX};
-use headworks_core::operation::{self, Decided, Extend, Refusal};
+use headworks_core::command::{Command, Extend, Step};
+use headworks_core::life;
 use headworks_core::record::{Book, Category, Event, GrantId, HoldId, Outcome, Reason};
+use headworks_core::waterfall::Refusal;
 
-use crate::common::{AskExt as _, World, ask, credits, quantities};
+use crate::common::{
+    AskExt as _, World, adjust, ask, correct, credits, name, quantities, refund, release, settle, to, void,
+};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -59,10 +63,7 @@ fn settle_keeps_the_front() {
     // 12 credits used: the 10 included and 2 of the free grant stay, the rest goes back from the end.
     w.settle(hold, &[("input", 4), ("output", 4)]).expect("settles");
     assert_eq!(w.available(), "53");
-    assert_eq!(
-        w.account.grant(headworks_core::record::GrantId(free)).map(|g| g.remaining),
-        Some(credits("3"))
-    );
+    assert_eq!(w.account.grant(GrantId(free)).map(|g| g.remaining), Some(credits("3")));
     assert_eq!((used(&w, "tokens"), used(&w, "open")), (8, 0));
     assert_eq!(w.account.books.spent, credits("2"));
 }
@@ -74,8 +75,7 @@ fn settling_within_the_allowance_gives_the_allowance_back() {
     w.settle(w.account.seq, &[("input", 4)]).expect("settles");
     assert_eq!(used(&w, "included.day"), 4_000_000_000);
     w.hold("chat", &[("input", 6)]);
-    let draft = operation::release(w.ctx(), HoldId(w.account.seq)).expect("releases");
-    w.append(draft);
+    w.apply(release(w.account.seq)).expect("releases");
     assert_eq!(used(&w, "included.day"), 4_000_000_000);
 }
 
@@ -84,10 +84,13 @@ fn hold_ends_once() {
     let mut w = World::new(CATALOG, "p");
     w.hold("chat", &[("input", 1)]);
     let hold = w.account.seq;
-    w.settle(hold, &[("input", 1)]).expect("settles");
-    assert_eq!(w.settle(hold, &[("input", 1)]), Err(Refusal::UnknownHold(HoldId(hold))));
-    assert_eq!(operation::release(w.ctx(), HoldId(hold)), Err(Refusal::UnknownHold(HoldId(hold))));
-    assert_eq!(operation::expire_hold(w.ctx(), HoldId(hold)), Err(Refusal::UnknownHold(HoldId(hold))));
+    let by = w.settle(hold, &[("input", 1)]).expect("settles");
+    let ended = Refusal::HoldEnded { hold: HoldId(hold), by, at: w.account.recorded_at, how: "settled" };
+    assert_eq!(w.settle(hold, &[("input", 1)]), Err(ended.clone()));
+    assert_eq!(w.apply(release(hold)), Err(ended));
+    w.pass("1d");
+    assert_eq!(life::next(w.ctx()), None, "nor does it expire");
+    assert_eq!(w.apply(release(hold + 9)), Err(Refusal::UnknownHold(HoldId(hold + 9))));
 }
 
 #[test]
@@ -127,20 +130,21 @@ fn extend_goes_through_the_same_waterfall() {
         progress: None,
         consented: false,
     };
-    let decided = operation::extend(w.ctx(), &more).expect("extends");
-    assert_eq!(w.fold(decided).outcome, Outcome::Allow);
+    let extend = |w: &World, more: &Extend| w.run(&Command::Extend(more.clone()));
+    let extended = extend(&w, &more).expect("extends");
+    assert_eq!(w.fold(extended).outcome, Outcome::Allow);
     // 14 of 14 are held now.
     assert_eq!(w.available(), "0");
-    let denied = operation::extend(w.ctx(), &more).expect("answers");
-    assert!(matches!(&denied, Decided::Denied(..)));
+    let denied = extend(&w, &more).expect("answers");
+    assert!(matches!(&denied, Step::Deny(..)));
     assert_eq!(w.fold(denied).reason, Reason::InsufficientCredits);
     more.quantities.clear();
     for _ in 0..9 {
         w.pass("1s");
-        let longer = operation::extend(w.ctx(), &more).expect("extends");
+        let longer = extend(&w, &more).expect("extends");
         assert_eq!(w.fold(longer).outcome, Outcome::Allow);
     }
-    assert_eq!(operation::extend(w.ctx(), &more).err(), Some(Refusal::TooManyExtensions(hold)));
+    assert_eq!(extend(&w, &more).err(), Some(Refusal::TooManyExtensions(hold)));
     w.settle(hold.0, &[("input", 8), ("output", 3)]).expect("settles");
     assert_eq!(w.account.books.spent, credits("4"));
 }
@@ -150,8 +154,7 @@ fn expiry_releases_or_charges_what_is_known() {
     let mut w = World::new(CATALOG, "p");
     w.grant("50", Category::Purchased);
     w.hold("chat", &[("input", 20)]);
-    let draft = operation::expire_hold(w.ctx(), HoldId(w.account.seq)).expect("expires");
-    w.append(draft);
+    w.expire(w.account.seq);
     assert_eq!((w.available().as_str(), used(&w, "included.day"), used(&w, "tokens")), ("50", 0, 0));
     // The stream reported 4 output tokens: 6 input + 2 × 4 = 14 credits, 10 of them included.
     w.hold("stream", &[("input", 6), ("output", 10)]);
@@ -164,10 +167,8 @@ fn expiry_releases_or_charges_what_is_known() {
         progress: Some(quantities(&[("output", 4)])),
         consented: false,
     };
-    let reported = operation::extend(w.ctx(), &report).expect("reports");
-    w.fold(reported);
-    let draft = operation::expire_hold(w.ctx(), hold).expect("expires");
-    w.append(draft);
+    w.apply(Command::Extend(report)).expect("reports");
+    w.expire(hold.0);
     assert_eq!((w.available().as_str(), used(&w, "included.day")), ("46", 10_000_000_000));
 }
 
@@ -175,14 +176,9 @@ fn expiry_releases_or_charges_what_is_known() {
 fn a_late_settle_is_a_direct_charge() {
     let mut w = World::new(CATALOG, "p");
     w.hold("chat", &[("input", 5)]);
-    let hold = HoldId(w.account.seq);
-    let Some(Event::Authorized { usage, terms, .. }) = w.log.last().map(|r| r.event.clone()) else {
-        panic!("held")
-    };
-    let draft = operation::expire_hold(w.ctx(), hold).expect("expires");
-    w.append(draft);
-    let list = quantities(&[("input", 12)]);
-    let draft = operation::settle_late(w.ctx(), hold, &usage, terms.overshoot, &list).expect("settles");
+    let hold = w.account.seq;
+    w.expire(hold);
+    let draft = w.draft(settle(hold, &[("input", 12)])).expect("settles");
     let Event::Settled { charge, is_late: late, .. } = &draft.event else { panic!("{draft:?}") };
     assert!(late);
     assert_eq!(charge.price, credits("12"));
@@ -200,19 +196,17 @@ fn returns_to_a_closed_grant() {
     let hold = w.account.seq;
     w.pass("40s");
     let grant = w.account.grants.first().map(|g| g.id).expect("held grant stays");
-    let draft = operation::expire_grant(w.ctx(), grant).expect("expires");
-    w.append(draft);
+    w.expire(grant.0);
     assert_eq!(w.account.books.breakage, credits("5"));
     // What the hold had set aside may still be spent; what it gives back goes to breakage.
     w.settle(hold, &[("input", 18)]).expect("settles");
     assert_eq!((w.account.books.spent, w.account.books.breakage), (credits("8"), credits("12")));
     let voided = w.grant("20", Category::Purchased);
     w.hold("chat", &[("input", 15)]);
-    let hold = HoldId(w.account.seq);
-    let draft = operation::void(w.ctx(), headworks_core::record::GrantId(voided), None).expect("voids");
-    w.append(draft);
+    let hold = w.account.seq;
+    w.apply(void(voided)).expect("voids");
     assert_eq!(w.available(), "0");
-    let draft = operation::release(w.ctx(), hold).expect("releases");
+    let draft = w.draft(release(hold)).expect("releases");
     assert!(draft.movements.iter().all(|m| m.to == Book::Operator));
     w.append(draft);
     assert!(w.account.grants.is_empty());
@@ -225,34 +219,41 @@ fn refunds_unwind_in_reverse_and_reopen_grants() {
     let second = w.grant("5", Category::Purchased);
     w.ask(&ask("chat", &[("input", 20)]).now());
     assert!(w.account.grants.is_empty(), "used-up grants leave the state");
-    let charge = w.log.last().cloned().expect("charged");
-    let opened: Vec<_> = w.log.iter().filter(|r| [first, second].contains(&r.seq)).cloned().collect();
-    let too_much = operation::refund(w.ctx(), &charge, Some(credits("11")), &opened, None);
+    let charge = w.account.seq;
+    let too_much = w.apply(refund(charge, Some("11")));
     assert_eq!(too_much, Err(Refusal::MoreThanCharged(credits("10"))));
-    let draft = operation::refund(w.ctx(), &charge, Some(credits("7")), &opened, None).expect("refunds");
-    w.append(draft);
+    w.apply(refund(charge, Some("7"))).expect("refunds");
     let left: Vec<(u64, String)> =
         w.account.grants.iter().map(|g| (g.id.0, g.remaining.to_string())).collect();
     assert_eq!(left, [(first, "2".to_owned()), (second, "5".to_owned())]);
     let mut w = World::new(CATALOG, "p");
     w.ask(&ask("chat", &[("input", 9)]).now());
-    let charge = w.log.last().cloned().expect("charged");
-    let draft = operation::refund(w.ctx(), &charge, None, &[], None).expect("refunds");
-    w.append(draft);
+    w.apply(refund(w.account.seq, None)).expect("refunds");
     assert_eq!(used(&w, "included.day"), 0, "a whole refund gives the allowance back");
+}
+
+#[test]
+fn refund_happens_once() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("20", Category::Purchased);
+    w.ask(&ask("chat", &[("input", 20)]).now());
+    let charge = w.account.seq;
+    let by = w.apply(refund(charge, Some("3"))).expect("refunds");
+    for again in [refund(charge, Some("3")), refund(charge, None), correct(charge, &to(&[("input", 1)]))] {
+        assert_eq!(w.apply(again), Err(Refusal::AlreadyRefunded(charge, by)));
+    }
+    assert_eq!(w.apply(refund(by, None)), Err(Refusal::NotACharge(by)));
+    assert_eq!(w.apply(refund(by + 1, None)), Err(Refusal::UnknownRecord(by + 1)));
 }
 
 #[test]
 fn grants_are_corrected_within_their_bounds() {
     let mut w = World::new(CATALOG, "p");
-    let grant = headworks_core::record::GrantId(w.grant("5", Category::Purchased));
-    let up = operation::adjust(w.ctx(), grant, credits("2.5"), None).expect("adjusts");
-    w.append(up);
-    let down = operation::adjust(w.ctx(), grant, credits("-7.5"), None).expect("adjusts");
-    w.append(down);
+    let grant = w.grant("5", Category::Purchased);
+    w.apply(adjust(grant, "2.5")).expect("adjusts");
+    w.apply(adjust(grant, "-7.5")).expect("adjusts");
     assert_eq!(w.available(), "0");
-    let gone = operation::adjust(w.ctx(), grant, credits("1"), None);
-    assert_eq!(gone, Err(Refusal::UnknownGrant(grant)));
+    assert_eq!(w.apply(adjust(grant, "1")), Err(Refusal::UnknownGrant(GrantId(grant))));
 }
 
 #[test]
@@ -260,8 +261,7 @@ fn an_account_holds_no_more_than_its_bound() {
     let mut w = World::new(CATALOG, "p");
     w.grant("1000000", Category::Purchased);
     for _ in 0..HOLDS_MAX {
-        let decided = operation::authorize(w.ctx(), &ask("chat", &[("input", 1)])).expect("answers");
-        let Decided::Granted(draft) = decided else { panic!("held") };
+        let draft = w.draft(Command::Authorize(ask("chat", &[("input", 1)]))).expect("held");
         let record = draft.into_record(&w.account, w.account.tick(w.now), None, None);
         w.account.apply(&record, [0; 32]).expect("folds");
     }
@@ -272,21 +272,15 @@ fn an_account_holds_no_more_than_its_bound() {
 fn refusals_change_nothing() {
     let mut w = World::new(CATALOG, "p");
     let before = w.account.clone();
-    let try_one = |w: &World, ask| operation::authorize(w.ctx(), &ask).err();
-    assert_eq!(
-        try_one(&w, ask("nothing", &[])),
-        Some(Refusal::UnknownFeature(crate::common::name("nothing")))
-    );
-    assert_eq!(
-        try_one(&w, ask("chat", &[("sound", 1)])),
-        Some(Refusal::UnknownMeter(crate::common::name("sound")))
-    );
+    let try_one = |w: &World, ask| w.run(&Command::Authorize(ask)).err();
+    assert_eq!(try_one(&w, ask("nothing", &[])), Some(Refusal::UnknownFeature(name("nothing"))));
+    assert_eq!(try_one(&w, ask("chat", &[("sound", 1)])), Some(Refusal::UnknownMeter(name("sound"))));
     assert_eq!(try_one(&w, ask("chat", &[("input", u64::MAX)])), Some(Refusal::TooLarge));
     assert_eq!(
         try_one(&w, ask("chat", &[("input", u64::MAX / 2), ("output", u64::MAX / 2)])),
         Some(Refusal::TooLarge)
     );
-    let bad = |n| Some(Refusal::BadMinimum(crate::common::name(n)));
+    let bad = |n| Some(Refusal::BadMinimum(name(n)));
     assert_eq!(try_one(&w, ask("chat", &[("input", 5)]).at_least("input", 6)), bad("input"));
     assert_eq!(try_one(&w, ask("chat", &[("input", 5)]).at_least("input", 0)), bad("input"));
     let mut long = ask("chat", &[("input", 5)]);
@@ -300,14 +294,11 @@ fn refusals_change_nothing() {
 fn a_refund_of_a_voided_grant_goes_to_the_operator() {
     let mut w = World::new(CATALOG, "p");
     w.grant("5", Category::Purchased);
-    let grant = GrantId(w.account.seq);
+    let grant = w.account.seq;
     w.ask(&ask("chat", &[("input", 13)]).now());
-    let charge = w.log.last().expect("charged").clone();
-    let taken = operation::void(w.ctx(), grant, None).expect("voids");
-    w.append(taken);
-    let closed: Vec<_> = w.log.iter().filter(|r| r.seq >= grant.0).cloned().collect();
-    let back = operation::refund(w.ctx(), &charge, None, &closed, None).expect("refunds");
-    w.append(back);
+    let charge = w.account.seq;
+    w.apply(void(grant)).expect("voids");
+    w.apply(refund(charge, None)).expect("refunds");
     // Neither the account nor breakage gets what the operator had taken back.
     assert_eq!((w.available().as_str(), w.account.books.breakage), ("0", credits("0")));
     assert_eq!(w.account.books.issued, credits("0"));

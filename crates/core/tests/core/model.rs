@@ -3,12 +3,11 @@
 //! Every question is answered by adding up history, in whole credits. Prices are one credit a token, so that tokens,
 //! credits and counts are the same small numbers and nothing of the code under test is needed to compute them.
 
-use headworks_core::operation;
-use headworks_core::record::{Category, Consent, GrantId, HoldId, Instant, Outcome, SegmentSettings, Source};
+use headworks_core::record::{Category, Consent, GrantId, Instant, Outcome, SegmentSettings, Source};
 use proptest::prelude::*;
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask};
+use crate::common::{AskExt as _, World, ask, release};
 
 const NANO: i64 = 1_000_000_000;
 const USERS: [&str; 3] = ["a", "b", "c"];
@@ -495,8 +494,7 @@ fn run(policy: &Policy, steps: &[Step]) -> Result<(), TestCaseError> {
             Step::Release { which } => {
                 let open: Vec<usize> = (0..m.history.len()).filter(|i| m.history[*i].is_open).collect();
                 let Some(&i) = open.get(which % open.len().max(1)) else { continue };
-                let draft = operation::release(w.ctx(), HoldId(m.history[i].id)).expect("releases");
-                w.append(draft);
+                w.apply(release(m.history[i].id)).expect("releases");
                 end(&mut m, i, 0, now);
                 m.history[i].is_gone = true;
             }

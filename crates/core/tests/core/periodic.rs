@@ -1,14 +1,17 @@
 //! Recurring grants, rollover, banked resets and changes of plan: the vectors of the contract.
 
-use headworks_core::operation::{self, ChangePlan, NewGrant, Refusal};
+use headworks_core::command::{ChangePlan, Command, NewGrant};
 use headworks_core::record::{
-    Category, Event, Every, GrantId, Instant, Label, Overage, Path, Periodic, Record, Recurrence, ResetTerms,
-    Rollover, WHOLE,
+    Category, Event, Every, GrantId, Instant, Label, Overage, Path, Periodic, Record, Recurrence, Rollover,
+    WHOLE,
 };
+use headworks_core::waterfall::Refusal;
 use proptest::prelude::*;
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask, at, catalog, credits, name};
+use crate::common::{
+    AskExt as _, World, ask, at, catalog, correct, credits, name, refund, release, to, void,
+};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -70,16 +73,6 @@ fn recurring(w: &mut World, amount: &str, recurrence: Option<Box<Recurrence>>) -
     }))
 }
 
-/// Does what falls due, one thing after the other, as the sweeper does.
-fn sweep(w: &mut World) -> Vec<&'static str> {
-    let mut done = Vec::new();
-    while let Some(draft) = operation::next_end(w.ctx(), w.ctx().now).expect("ends") {
-        done.push(draft.event.kind());
-        w.append(draft);
-    }
-    done
-}
-
 fn spend(w: &mut World, amount: u64) {
     assert!(w.ask(&ask("chat", &[("input", amount)]).now()).outcome.is_granted());
 }
@@ -123,12 +116,12 @@ fn rollover_vectors() {
         recurring(&mut w, "100", monthly(Some((min, max)), Overage::Keep));
         spend(&mut w, spent);
         w.now = at("2026-07-01T12:00:00Z");
-        assert_eq!(sweep(&mut w), ["rolled_over", "renewed"], "spent {spent}");
+        assert_eq!(w.due(), ["rolled_over", "renewed"], "spent {spent}");
         assert_eq!(grants(&w), [pair(carried, carried), pair("100", "100")], "spent {spent}");
         assert_eq!(w.account.books.breakage, credits(breakage), "spent {spent}");
         // What was carried lives for one period, and is not carried again.
         w.now = at("2026-08-01T12:00:00Z");
-        sweep(&mut w);
+        w.due();
         let lost = credits(carried).checked_add(credits(breakage)).expect("sum");
         let left: Vec<_> = grants(&w).into_iter().map(|(_, left)| left).collect();
         assert_eq!(left, [max, "100"], "spent {spent}");
@@ -148,7 +141,7 @@ fn a_part_of_the_remainder_rolls_over() {
     recurring(&mut w, "100", recurrence);
     spend(&mut w, 58);
     w.now = at("2026-07-01T12:00:00Z");
-    sweep(&mut w);
+    w.due();
     assert_eq!(grants(&w), [pair("10.5", "10.5"), pair("100", "100")]);
     assert_eq!(w.account.books.breakage, credits("31.5"));
     trusted(&w);
@@ -164,7 +157,7 @@ fn overage_is_kept_or_forgiven() {
         w.settle(hold, &[("input", 108)]).expect("settles");
         assert_eq!(w.available(), "-8");
         w.now = at("2026-07-01T12:00:00Z");
-        assert_eq!(sweep(&mut w), ["renewed"]);
+        assert_eq!(w.due(), ["renewed"]);
         assert_eq!(grants(&w), [pair("100", remaining)], "{overage:?}");
         assert_eq!(w.available(), remaining);
         assert_eq!(w.account.books.goodwill, credits(goodwill));
@@ -177,31 +170,27 @@ fn overage_is_kept_or_forgiven() {
 fn what_goodwill_paid_for_can_be_voided() {
     let mut w = World::new(CATALOG, "p");
     let recurs = recurring(&mut w, "1", monthly(None, Overage::Forgive));
-    let bought = GrantId(w.grant("50", Category::Purchased));
+    let bought = w.grant("50", Category::Purchased);
     let charge = |w: &mut World, held: u64, used: u64| {
         w.hold("owing", &[("input", held)]);
         let hold = w.account.seq;
-        w.settle(hold, &[("input", used)]).expect("settles");
-        w.log.last().expect("a charge").clone()
+        w.settle(hold, &[("input", used)]).expect("settles")
     };
     // 1 of the recurring grant and 39 that were bought; the other 11 are voided.
     let first = charge(&mut w, 40, 40);
-    let draft = operation::void(w.ctx(), bought, None).expect("voids");
-    w.append(draft);
+    w.apply(void(bought)).expect("voids");
     // 8 more than there is: owed, and forgiven with the next month.
     let second = charge(&mut w, 0, 8);
     w.now = at("2026-07-01T12:00:00Z");
-    sweep(&mut w);
+    w.due();
     assert_eq!((w.account.books.goodwill, w.account.books.debt), (credits("8"), credits("0")));
     for charge in [first, second] {
-        let draft = operation::refund(w.ctx(), &charge, None, &w.log, None).expect("refunds");
-        w.append(draft);
+        w.apply(refund(charge, None)).expect("refunds");
     }
     let all: Vec<GrantId> = w.account.grants.iter().map(|g| g.id).collect();
     assert!(all.len() == 2 && !all.contains(&recurs), "the new month, and the refund: {all:?}");
     for grant in all {
-        let draft = operation::void(w.ctx(), grant, None).expect("voids");
-        w.append(draft);
+        w.apply(void(grant.0)).expect("voids");
     }
     // Issued 1, 50 and 1; taken back 11, 39, 1 and the 8 of goodwill; one credit of the first month has expired.
     let books = w.account.books;
@@ -216,7 +205,7 @@ fn months_are_not_forgotten_over_a_long_silence() {
     w.settings(|s| s.billing_anchor = at("2026-01-31T00:00:00Z"));
     let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
     w.now = at("2026-09-30T00:00:00Z");
-    assert_eq!(sweep(&mut w), ["grant_expired", "renewed"].repeat(4));
+    assert_eq!(w.due(), ["grant_expired", "renewed"].repeat(4));
     let schedule = w.account.schedule(id).expect("recurs");
     // The 31st is remembered through June, where it is the 30th.
     assert_eq!(schedule.began_at, at("2026-09-30T00:00:00Z"));
@@ -235,28 +224,23 @@ fn months_are_not_forgotten_over_a_long_silence() {
 fn recurrence_ends_when_told() {
     // At its end.
     let mut w = World::new(CATALOG, "p");
-    let draft = operation::grant(
-        w.ctx(),
-        &NewGrant {
-            recurrence: monthly(None, Overage::Keep),
-            expires_at: Some(at("2026-07-15T00:00:00Z")),
-            ..NewGrant::new(credits("100"), Category::Free)
-        },
-    );
-    w.append(draft.expect("grants"));
+    w.grant_with("100", |g| {
+        g.category = Category::Free;
+        g.recurrence = monthly(None, Overage::Keep);
+        g.expires_at = Some(at("2026-07-15T00:00:00Z"));
+    });
     w.now = at("2026-12-01T00:00:00Z");
-    assert_eq!(sweep(&mut w), ["grant_expired", "renewed", "grant_expired", "recurrence_ended"]);
+    assert_eq!(w.due(), ["grant_expired", "renewed", "grant_expired", "recurrence_ended"]);
     assert!(w.account.grants.is_empty() && w.account.wakes_at > w.now);
     trusted(&w);
     // And when it is voided, by its own name, although nothing is left of the month's.
     let mut w = World::new(CATALOG, "p");
     let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
     spend(&mut w, 100);
-    let void = operation::void(w.ctx(), id, None).expect("voids");
-    w.append(void);
+    w.apply(void(id.0)).expect("voids");
     w.now = at("2026-12-01T00:00:00Z");
-    assert!(sweep(&mut w).is_empty() && w.account.schedule(id).is_none());
-    assert_eq!(operation::void(w.ctx(), id, None), Err(Refusal::UnknownGrant(id)));
+    assert!(w.due().is_empty() && w.account.schedule(id).is_none());
+    assert_eq!(w.apply(void(id.0)), Err(Refusal::UnknownGrant(id)));
     trusted(&w);
 }
 
@@ -268,8 +252,7 @@ fn change(w: &mut World, move_anchor: bool, amounts: &[(GrantId, &str)], prorate
         prorate,
         reason: None,
     };
-    let draft = operation::change_plan(w.ctx(), &ask).expect("changes");
-    w.append(draft);
+    w.apply(Command::ChangePlan(ask)).expect("changes");
 }
 
 #[test]
@@ -290,7 +273,7 @@ fn proration_is_exact() {
     change(&mut w, false, &[(id, "400")], true);
     assert_eq!(w.available(), "200");
     w.now = at("2026-07-01T12:00:00Z");
-    sweep(&mut w);
+    w.due();
     assert_eq!(grants(&w), [pair("400", "400")]);
     trusted(&w);
 }
@@ -302,9 +285,9 @@ fn a_moved_anchor_begins_a_period_and_a_recurrence_at_a_reset_counts_once() {
         let id = recurring(&mut w, "100", monthly(Some(("0", "20")), Overage::Keep));
         spend(&mut w, 50);
         w.now = at(moved_at);
-        sweep(&mut w);
+        w.due();
         change(&mut w, true, &[(id, "70")], true);
-        let done = sweep(&mut w);
+        let done = w.due();
         let schedule = w.account.schedule(id).expect("recurs");
         let anchor = w.account.settings.billing_anchor;
         // The period that began at this very boundary is not ended and begun once more.
@@ -322,13 +305,13 @@ fn a_period_that_has_just_begun_ends_under_the_anchor_that_moves_to_its_beginnin
     w.settings(|s| s.billing_anchor = at("2026-05-31T00:00:00Z"));
     let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
     w.now = at("2026-06-30T00:00:00Z");
-    assert_eq!(sweep(&mut w), ["grant_expired", "renewed"]);
+    assert_eq!(w.due(), ["grant_expired", "renewed"]);
     assert_eq!(w.account.schedule(id).map(|s| s.next_at), Some(at("2026-07-31T00:00:00Z")));
     change(&mut w, true, &[], true);
     let (schedule, ends) = (w.account.schedule(id).expect("recurs"), at("2026-07-30T00:00:00Z"));
     assert_eq!((w.account.settings.billing_anchor, schedule.next_at), (at("2026-06-30T00:00:00Z"), ends));
     assert_eq!(w.account.grant(schedule.current).map(|g| g.terms.expires_at), Some(ends));
-    assert_eq!(sweep(&mut w), [""; 0]);
+    assert_eq!(w.due(), [""; 0]);
     trusted(&w);
 }
 
@@ -344,27 +327,19 @@ fn a_receipt_that_names_a_reopened_grant_twice_gives_back_all_of_it() {
     change(&mut w, false, &[(id, "30")], true);
     assert_eq!(grants(&w), [pair("25", "25")], "the new part opens it again");
     spend(&mut w, 10);
-    let record = w.log.iter().find(|r| r.seq == charge).expect("stored").clone();
-    let draft = operation::refund(w.ctx(), &record, None, &[], None).expect("refunds");
-    w.append(draft);
+    w.apply(refund(charge, None)).expect("refunds");
     assert_eq!(w.available(), "20");
     w.account.check().expect("no grant holds more than it is worth");
     trusted(&w);
 }
 
-fn bank(w: &mut World, windows: &[&str]) -> u64 {
-    let terms = ResetTerms {
-        windows: windows.iter().map(|n| name(n)).collect(),
-        expires_at: w.now.after(operation::RESET_LIFE),
-        reference: None,
-    };
-    let draft = operation::bank_reset(w.ctx(), &terms).expect("banks");
-    w.append(draft)
+fn bank(w: &mut World, windows: &[&str]) -> Result<u64, Refusal> {
+    let windows = windows.iter().map(|n| name(n)).collect();
+    w.apply(Command::Bank { windows, expires_at: None, reference: None })
 }
 
 fn redeem(w: &mut World, token: Option<u64>) -> Result<u64, Refusal> {
-    let draft = operation::redeem_reset(w.ctx(), token, &Path::default())?;
-    Ok(w.append(draft))
+    w.apply(Command::Redeem { token, path: Path::default() })
 }
 
 fn task(w: &mut World) -> bool {
@@ -375,14 +350,16 @@ fn task(w: &mut World) -> bool {
 fn a_banked_reset_clears_its_windows_once() {
     let mut w = World::new(CATALOG, "p");
     assert_eq!(redeem(&mut w, None), Err(Refusal::NoReset));
-    let token = bank(&mut w, &["tasks.five", "tasks.week"]);
+    let token = bank(&mut w, &["tasks.five", "tasks.week"]).expect("banks");
     assert_eq!(redeem(&mut w, None), Err(Refusal::NothingToReset), "the token stays");
     assert_eq!((0..4).map(|_| task(&mut w)).collect::<Vec<_>>(), [true, true, true, false]);
-    redeem(&mut w, Some(token)).expect("resets");
+    let by = redeem(&mut w, Some(token)).expect("resets");
     assert_eq!((0..4).map(|_| task(&mut w)).collect::<Vec<_>>(), [true, true, true, false]);
-    assert_eq!(redeem(&mut w, Some(token)), Err(Refusal::NoReset), "it is redeemed");
+    assert_eq!(redeem(&mut w, Some(token)), Err(Refusal::AlreadyRedeemed(token, by)), "it is redeemed");
+    assert_eq!(redeem(&mut w, None), Err(Refusal::NoReset));
     // A token lives for 30 days.
-    bank(&mut w, &["tasks.five"]);
+    bank(&mut w, &["tasks.five"]).expect("banks");
+    w.now = w.account.recorded_at;
     w.pass("30d");
     task(&mut w);
     assert_eq!(redeem(&mut w, None), Err(Refusal::NoReset));
@@ -392,14 +369,13 @@ fn a_banked_reset_clears_its_windows_once() {
 #[test]
 fn use_from_before_a_reset_is_not_given_back_after_it() {
     let mut w = World::new(CATALOG, "p");
-    bank(&mut w, &["daily"]);
+    bank(&mut w, &["daily"]).expect("banks");
     w.hold("task", &[]);
     let hold = w.account.seq;
     w.pass("1s");
     redeem(&mut w, None).expect("resets");
     task(&mut w);
-    let free = operation::release(w.ctx(), headworks_core::record::HoldId(hold)).expect("releases");
-    w.append(free);
+    w.apply(release(hold)).expect("releases");
     let views = headworks_core::view::windows(w.ctx()).expect("views");
     let daily = views.iter().find(|v| v.name.as_str() == "daily").expect("shown");
     assert_eq!((daily.used, daily.resets_at), (1, Some(at("2026-06-02T00:00:00Z"))));
@@ -413,7 +389,7 @@ fn what_cannot_recur_is_refused() {
         let mut recurrence = monthly(Some(("0", "20")), Overage::Keep).expect("recurs");
         change(&mut recurrence);
         let new = NewGrant { recurrence: Some(recurrence), ..NewGrant::new(credits("100"), Category::Free) };
-        operation::grant(w.ctx(), &new).err()
+        w.run(&Command::Grant(new)).err()
     };
     let zone = |r: &mut Recurrence| r.zone = Label::new("Mars/Olympus").expect("label");
     assert_eq!(try_with(&w, &zone), Some(Refusal::UnknownZone));
@@ -423,8 +399,7 @@ fn what_cannot_recur_is_refused() {
         r.rollover.as_mut().expect("rolls").life = Some("36500d".parse().expect("span"));
     };
     assert_eq!(try_with(&w, &life), Some(Refusal::BadRollover));
-    let terms = ResetTerms { windows: vec![name("rate")], expires_at: Instant::NEVER, reference: None };
-    assert_eq!(operation::bank_reset(w.ctx(), &terms), Err(Refusal::UnknownWindow(name("rate"))));
+    assert_eq!(bank(&mut w, &["rate"]), Err(Refusal::UnknownWindow(name("rate"))));
     assert!(
         !w.log.iter().any(|r| matches!(&r.event, Event::Periodic(p) if matches!(**p, Periodic::Banked(_))))
     );
@@ -436,18 +411,15 @@ fn busy() -> World {
     let mut w = World::new(CATALOG, "p");
     let id = recurring(&mut w, "100", monthly(Some(("5", "20")), Overage::Keep));
     spend(&mut w, 70);
-    let charge = w.log.last().expect("charged").clone();
+    let charge = w.account.seq;
     w.now = at("2026-06-11T12:00:00Z");
     change(&mut w, false, &[(id, "160")], true);
-    let fewer =
-        operation::Correct { quantities: crate::common::quantities(&[("input", 60)]), reprice: false };
-    let draft = operation::correct(w.ctx(), &charge, &fewer, &[], None).expect("corrects");
-    w.append(draft);
-    bank(&mut w, &["tasks.five"]);
+    w.apply(correct(charge, &to(&[("input", 60)]))).expect("corrects");
+    bank(&mut w, &["tasks.five"]).expect("banks");
     task(&mut w);
     redeem(&mut w, None).expect("resets");
     w.now = at("2026-08-02T00:00:00Z");
-    sweep(&mut w);
+    w.due();
     w
 }
 
@@ -521,13 +493,7 @@ fn live_charges(w: &World) -> Vec<Record> {
         matches!(r.event, Event::Refunded { charge, .. } if charge == seq)
     };
     let gone = |seq: u64| w.log.iter().any(|r| replaces(r, seq));
-    w.log.iter().filter(|r| operation::charge_of(r).is_some() && !gone(r.seq)).cloned().collect()
-}
-
-/// The records that closed grants are looked up in: those that opened them, and those that voided them.
-fn closed(w: &World) -> Vec<Record> {
-    let matters = |r: &&Record| r.opens.is_some() || matches!(r.event, Event::Voided { .. });
-    w.log.iter().filter(matters).cloned().collect()
+    w.log.iter().filter(|r| r.charge().is_some() && !gone(r.seq)).cloned().collect()
 }
 
 fn pick<T: Clone>(list: &[T], n: usize) -> Option<T> {
@@ -535,14 +501,11 @@ fn pick<T: Clone>(list: &[T], n: usize) -> Option<T> {
 }
 
 fn correct_to(w: &mut World, charge: &Record, input: u64) -> Result<u64, Refusal> {
-    let to =
-        operation::Correct { quantities: crate::common::quantities(&[("input", input)]), reprice: false };
-    let draft = operation::correct(w.ctx(), charge, &to, &closed(w), None)?;
-    Ok(w.append(draft))
+    w.apply(correct(charge.seq, &to(&[("input", input)])))
 }
 
 fn act(w: &mut World, act: &Act) {
-    let draft = match act {
+    let command = match act {
         Act::Spend(n) => {
             w.ask(&ask("owing", &[("input", *n)]).now());
             return;
@@ -551,14 +514,14 @@ fn act(w: &mut World, act: &Act) {
             if w.hold("owing", &[("input", *held)]).outcome.is_granted() {
                 let hold = w.account.seq;
                 // As before every request: an instant later something may have ended.
-                sweep(w);
+                w.due();
                 w.settle(hold, &[("input", *used)]).expect("settles");
             }
             return;
         }
         Act::Refund(n) => {
             let Some(charge) = pick(&live_charges(w), *n) else { return };
-            operation::refund(w.ctx(), &charge, None, &closed(w), None)
+            refund(charge.seq, None)
         }
         Act::Correct(n, to) => {
             if let Some(charge) = pick(&live_charges(w), *n)
@@ -571,37 +534,37 @@ fn act(w: &mut World, act: &Act) {
         Act::Grant(n, expires) => {
             let expires_at = expires.then(|| w.now.after("20d".parse().expect("span")));
             let amount = credits(&n.to_string());
-            operation::grant(w.ctx(), &NewGrant { expires_at, ..NewGrant::new(amount, Category::Purchased) })
+            Command::Grant(NewGrant { expires_at, ..NewGrant::new(amount, Category::Purchased) })
         }
         Act::ChangePlan(n, move_anchor, prorate) => {
             let schedules = &w.account.extras().schedules;
             let amounts = schedules.iter().map(|s| (s.id, credits(&n.to_string()))).collect();
             let (move_anchor, prorate) = (*move_anchor, *prorate);
-            let ask = ChangePlan { plan: name("p"), move_anchor, amounts, prorate, reason: None };
-            operation::change_plan(w.ctx(), &ask)
+            Command::ChangePlan(ChangePlan { plan: name("p"), move_anchor, amounts, prorate, reason: None })
         }
         Act::Bank => {
-            bank(w, &["tasks.five", "daily"]);
-            sweep(w);
+            bank(w, &["tasks.five", "daily"]).expect("banks");
+            w.due();
             task(w);
             return;
         }
-        Act::Redeem => match operation::redeem_reset(w.ctx(), None, &Path::default()) {
-            Err(Refusal::NoReset | Refusal::NothingToReset) => return,
-            draft => draft,
-        },
+        Act::Redeem => {
+            let done = redeem(w, None);
+            assert!(matches!(done, Ok(_) | Err(Refusal::NoReset | Refusal::NothingToReset)), "{done:?}");
+            return;
+        }
         Act::Void(n) => {
             let ids: Vec<GrantId> = w.account.grants.iter().filter(|g| !g.voided).map(|g| g.id).collect();
             let Some(id) = pick(&ids, *n) else { return };
-            operation::void(w.ctx(), id, None)
+            void(id.0)
         }
         Act::Wait(days) => {
             w.now = w.now.after(format!("{days}d").parse().expect("span"));
-            sweep(w);
+            w.due();
             return;
         }
     };
-    w.append(draft.unwrap_or_else(|e| panic!("{act:?}: {e}")));
+    w.apply(command).unwrap_or_else(|e| panic!("{act:?}: {e}"));
 }
 
 proptest! {
@@ -613,9 +576,10 @@ proptest! {
         let mut w = World::new(CATALOG, "p");
         recurring(&mut w, "100", monthly(Some(("5", "20")), Overage::Keep));
         for one in &list {
-            sweep(&mut w);
+            w.due();
             act(&mut w, one);
         }
+        w.due();
         trusted(&w);
         changes_nothing(&w);
     }
@@ -645,5 +609,5 @@ proptest! {
 }
 
 fn charge_price(record: &Record) -> i64 {
-    operation::charge_of(record).map_or(0, |c| c.price.nano())
+    record.charge().map_or(0, |c| c.price.nano())
 }

@@ -1,11 +1,11 @@
 //! Statements: sums by hand, and periods that join.
 
 use headworks_core::audit::statement::{Cause, Statement};
-use headworks_core::operation;
-use headworks_core::record::{Category, Credits, HoldId, Instant};
+use headworks_core::command::{History, Step, run};
+use headworks_core::record::{Category, Credits, Instant};
 
 use crate::audit::chained;
-use crate::common::{AskExt as _, World, ask, credits};
+use crate::common::{AskExt as _, World, ask, credits, refund, release};
 
 pub(crate) const CATALOG: &str = r#"
 version = "t"
@@ -35,15 +35,11 @@ fn world() -> World {
     w.pass("1h");
     w.hold("chat", &[("input", 5)]);
     w.settle(w.account.seq, &[("input", 25)]).expect("settles"); // −17 paid; 8 short: −8 charged, +8 goodwill
-    let record = w.log.last().expect("charged").clone();
-    let back = operation::refund(w.ctx(), &record, Some(credits("10")), &[], None);
-    let opened: Vec<_> = w.log.iter().filter(|r| r.opens.is_some()).cloned().collect();
-    assert!(back.is_ok());
-    let back = operation::refund(w.ctx(), &record, Some(credits("10")), &opened, None).expect("refunds");
-    w.append(back); // +2 to the grant, the 8 of goodwill first: +10 −8
+    let back = refund(w.account.seq, Some("10"));
+    assert!(matches!(run(w.ctx(), &back, &History::new()), Ok(Step::Needs(_))), "nothing is looked up yet");
+    w.apply(back).expect("refunds"); // +2 to the grant, the 8 of goodwill first: +10 −8
     w.hold("chat", &[("input", 1)]);
-    let free = operation::release(w.ctx(), HoldId(w.account.seq)).expect("releases");
-    w.append(free);
+    w.apply(release(w.account.seq)).expect("releases");
     w
 }
 

@@ -1,8 +1,9 @@
 //! Several units of credits in one account: each has its own grants, debts, caps and books, and nothing is converted.
 
 use headworks_core::audit::statement::Statement;
-use headworks_core::operation::{self, ChangePlan, Refusal};
+use headworks_core::command::{ChangePlan, Command};
 use headworks_core::record::{Category, Event, Instant, Reason};
+use headworks_core::waterfall::Refusal;
 
 use crate::audit::{audit, chained, replayed};
 use crate::common::{AskExt as _, World, ask, catalog, credits, name};
@@ -112,11 +113,9 @@ fn one_change_of_plan_is_in_one_unit() {
     let b = w.grant_with("10", |g| (g.recurrence, g.unit) = (monthly(), Some(name("stamps"))));
     let amounts = [a, b].map(|id| (headworks_core::record::GrantId(id), credits("20"))).to_vec();
     let ask = ChangePlan { plan: name("p"), move_anchor: false, amounts, prorate: true, reason: None };
-    assert_eq!(operation::change_plan(w.ctx(), &ask), Err(Refusal::MixedUnits));
+    assert_eq!(w.apply(Command::ChangePlan(ask)), Err(Refusal::MixedUnits));
     w.pass("31d");
-    while let Some(draft) = operation::next_end(w.ctx(), w.now).expect("ends") {
-        w.append(draft);
-    }
+    w.due();
     assert_eq!((w.available().as_str(), stamps(&w).as_str()), ("10", "10"));
 }
 

@@ -2,7 +2,7 @@
 
 use headworks_core::audit::what_if::{Row, Shadow, Tally};
 use headworks_core::catalog::Catalog;
-use headworks_core::operation::{Decided, Draft, authorize};
+use headworks_core::command::{Command, Draft, Step};
 use headworks_core::record::{Category, Denial, Denials, Event, Record};
 
 use crate::common::{AskExt as _, World, ask, catalog, name};
@@ -25,12 +25,12 @@ fn world() -> World {
     w.settle(w.account.seq, &[("input", 11)]).expect("settles"); // 10 included, 1 promotional
     w.ask(&ask("chat", &[("input", 20)]).now()); // 4 promotional, 16 paid
     // 4 are left: 6 are denied, with an explanation that is kept.
-    let asked = ask("chat", &[("input", 6)]);
-    let Ok(Decided::Denied(usage, decision)) = authorize(w.ctx(), &asked) else { panic!("denied") };
+    let asked = Command::Authorize(ask("chat", &[("input", 6)]));
+    let Ok(Step::Deny(usage, decision)) = w.run(&asked) else { panic!("denied") };
     let at = w.account.tick(w.now);
     let denials =
         Denials { count: 3, first_at: at, last_at: at, recent: vec![Denial { at, usage, decision }] };
-    w.append(Draft::administrative(Event::Denied(denials)));
+    w.append(Draft::new(Event::Denied(denials)));
     w
 }
 

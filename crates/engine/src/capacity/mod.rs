@@ -11,17 +11,15 @@ use arc_swap::ArcSwap;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, ClassTerms, PoolTerms, changed};
-use headworks_core::operation::{Context, Quantities};
-use headworks_core::record::{Event, HeldCapacity, Instant, Level, Name, Path, PoolChange, REQUESTS, Record};
+use headworks_core::record::{Event, HeldCapacity, Instant, Level, Name, PoolChange, REQUESTS, Record};
+use headworks_core::waterfall::{Context, Purpose, Quantities, Wanted};
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::oneshot;
 
-mod operate;
 pub mod pool;
 mod room;
 mod seats;
 
-pub use operate::{PoolState, SeatState};
 use pool::{Cost, Pool, Room};
 use room::pump;
 pub(crate) use room::{Found, Taken, Wish};
@@ -35,27 +33,6 @@ pub(crate) type EnginePool = Pool<oneshot::Sender<Taken>>;
 pub(crate) struct Pools {
     by_name: ArcSwap<BTreeMap<Name, Arc<EnginePool>>>,
     changes: Mutex<BTreeMap<Name, PoolChange>>,
-}
-
-/// What a request asks a pool about.
-pub(crate) struct Asked<'a> {
-    pub(crate) feature: &'a Name,
-    pub(crate) path: &'a Path,
-    pub(crate) quantities: &'a Quantities,
-    pub(crate) purpose: Purpose,
-    /// Served one class lower.
-    pub(crate) demoted: bool,
-}
-
-/// What room is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// A hold.
-    Hold,
-    /// A charge at once: nothing stays in flight.
-    Charge,
-    /// More of a hold: the request itself is counted already.
-    Grow,
 }
 
 impl Pools {
@@ -110,17 +87,17 @@ impl Pools {
     }
 
     /// What a request wants, one pool after the other: a seat and a cost in its feature's own and in those that stand in.
-    fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, asked: &Asked<'_>) -> impl Iterator<Item = Wish> {
-        let own = ctx.catalog.feature(asked.feature.as_str()).and_then(|f| f.pool.as_ref());
+    fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, wanted: &Wanted) -> impl Iterator<Item = Wish> {
+        let own = ctx.catalog.feature(wanted.feature.as_str()).and_then(|f| f.pool.as_ref());
         let own = own.and_then(|name| ctx.catalog.pools.get_key_value(name));
         let names = own.into_iter().flat_map(|(name, terms)| std::iter::once(name).chain(&terms.fallback));
         let pools = self.by_name.load();
         names.filter_map(move |name| {
             let pool = Arc::clone(pools.get(name)?);
             let terms = pool.terms();
-            let class = terms.class_of(&ctx.account.settings, ctx.catalog, asked.demoted)?;
-            let leaf = seats.find(&pool, class, ctx.account, asked.path.at(Level::Key));
-            let (used, cost, class) = (leaf.in_flight(), cost_of(&terms, asked), class.1.clone());
+            let class = ctx.catalog.class_of(&terms, &ctx.account.settings, wanted.is_demoted)?;
+            let leaf = seats.find(&pool, class, ctx.account, wanted.path.at(Level::Key));
+            let (used, cost, class) = (leaf.in_flight(), cost_of(&terms, wanted), class.1.clone());
             Some(Wish { used, cost, pool, leaf, class })
         })
     }
@@ -130,7 +107,7 @@ impl Pools {
         &self,
         ctx: Context<'_>,
         seats: &mut Seats,
-        asked: &Asked<'_>,
+        wanted: &Wanted,
         before: Option<Taken>,
     ) -> Found {
         if let Some(taken) = before {
@@ -141,7 +118,7 @@ impl Pools {
             };
         }
         let mut found = Found::default();
-        for wish in self.wishes(ctx, seats, asked) {
+        for wish in self.wishes(ctx, seats, wanted) {
             let room = wish.pool.take(&wish.leaf, wish.cost);
             if found.add(wish, room, ctx.now) {
                 break;
@@ -151,9 +128,9 @@ impl Pools {
     }
 
     /// What pools have for a request, without taking it.
-    pub(crate) fn look(&self, ctx: Context<'_>, asked: &Asked<'_>) -> Vec<Offer> {
+    pub(crate) fn look(&self, ctx: Context<'_>, wanted: &Wanted) -> Vec<Offer> {
         let mut seats = Seats::default();
-        let wishes = self.wishes(ctx, &mut seats, asked);
+        let wishes = self.wishes(ctx, &mut seats, wanted);
         wishes.map(|wish| wish.offer(wish.pool.look(&wish.leaf, wish.cost), ctx.now)).collect()
     }
 
@@ -164,15 +141,15 @@ impl Pools {
         ctx: Context<'_>,
         seats: &Seats,
         held: &HeldCapacity,
-        asked: &Asked<'_>,
+        wanted: &Wanted,
     ) -> Found {
-        let Some(seat) = seats.of_hold(held, asked.path.at(Level::Key)) else { return Found::default() };
+        let Some(seat) = seats.of_hold(held, wanted.path.at(Level::Key)) else { return Found::default() };
         let terms = seat.pool.terms();
         let wish = Wish {
             pool: Arc::clone(&seat.pool),
             leaf: Arc::clone(&seat.leaf),
             class: seat.class.clone(),
-            cost: cost_of(&terms, asked),
+            cost: cost_of(&terms, wanted),
             used: seat.leaf.in_flight(),
         };
         let room = if held.revocable {
@@ -236,10 +213,8 @@ impl Pools {
     }
 
     /// New settings are in force at the next tick.
-    pub(crate) fn changed(account: &Account, seats: &Seats, record: &Record) {
-        if let Event::Changed { .. } | Event::Periodic(_) = &record.event {
-            seats.set_rank(account);
-        }
+    pub(crate) fn changed(account: &Account, seats: &Seats) {
+        seats.set_rank(account);
     }
 }
 
@@ -267,10 +242,10 @@ fn keeping_classes(before: &PoolTerms, terms: &PoolTerms) -> PoolTerms {
     PoolTerms { classes: classes.collect(), ..terms.clone() }
 }
 
-fn cost_of(terms: &PoolTerms, asked: &Asked<'_>) -> Cost {
-    let counted = (asked.purpose == Purpose::Grow).then_some((REQUESTS, 0));
-    let named = || counted.into_iter().chain(asked.quantities.iter().map(|(m, n)| (m.as_str(), *n)));
-    let in_flight = match asked.purpose {
+fn cost_of(terms: &PoolTerms, wanted: &Wanted) -> Cost {
+    let counted = (wanted.purpose == Purpose::Grow).then_some((REQUESTS, 0));
+    let named = || counted.into_iter().chain(wanted.quantities.iter().map(|(m, n)| (m.as_str(), *n)));
+    let in_flight = match wanted.purpose {
         Purpose::Charge => 0,
         Purpose::Hold | Purpose::Grow => terms.in_flight.formula.cost(named()),
     };

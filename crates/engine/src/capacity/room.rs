@@ -5,7 +5,7 @@ use std::sync::Arc;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::capacity::queue::WaiterId;
-use headworks_core::operation::Decided;
+use headworks_core::command::Step;
 use headworks_core::record::{Instant, Name, Outcome, Span};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -94,12 +94,12 @@ impl Found {
     }
 
     /// Takes what was granted; gives back what was not, and counts what capacity was asked for.
-    pub(crate) fn close(mut self, decided: &Decided, account: &Account) -> Option<Wish> {
-        let denied = match decided {
+    pub(crate) fn close(mut self, step: &Step, account: &Account) -> Option<Wish> {
+        let denied = match step {
             // What would take the account's books out of their range is refused after all.
-            Decided::Granted(draft) if !draft.fits(account) => return None,
-            Decided::Granted(_) | Decided::Counted(..) => None,
-            Decided::Denied(_, decision) => Some(decision),
+            Step::Append(draft) if !draft.fits(account) => return None,
+            Step::Append(_) | Step::Count(..) | Step::Needs(_) => None,
+            Step::Deny(_, decision) => Some(decision),
         };
         if denied.is_none_or(|decision| decision.outcome == Outcome::Wait) {
             for wish in &self.wishes {

@@ -16,12 +16,12 @@ const OTHER_KEYS: &str = "other";
 
 /// A seat that an account has taken.
 #[derive(Debug)]
-pub(super) struct Taking {
-    pub(super) pool: Arc<EnginePool>,
-    pub(super) class: Name,
-    pub(super) cluster: Option<Name>,
-    pub(super) key: Option<Name>,
-    pub(super) leaf: Arc<Leaf>,
+pub(crate) struct Taking {
+    pub(crate) pool: Arc<EnginePool>,
+    pub(crate) class: Name,
+    pub(crate) cluster: Option<Name>,
+    pub(crate) key: Option<Name>,
+    pub(crate) leaf: Arc<Leaf>,
 }
 
 /// The seats of an account in memory.
@@ -74,7 +74,7 @@ impl Seats {
     }
 
     /// The seats in one pool.
-    pub(super) fn in_pool(&self, pool: &Arc<EnginePool>) -> impl Iterator<Item = &Taking> {
+    pub(crate) fn in_pool(&self, pool: &Arc<EnginePool>) -> impl Iterator<Item = &Taking> {
         self.0.iter().filter(|seat| Arc::ptr_eq(&seat.pool, pool))
     }
 

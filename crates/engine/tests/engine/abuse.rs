@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::catalog::{Catalog, Format, Mode};
-use headworks_core::operation::{Authorize, NewGrant, Refusal};
-use headworks_core::record::{Category, Decision, Instant, Outcome, Rank, Reason, Rule, Settings, Span};
+use headworks_core::command::{Command, NewGrant, Patch, Setting};
+use headworks_core::record::{Category, Decision, Outcome, Rank, Reason, Rule, Span};
+use headworks_core::waterfall::{Authorize, Refusal};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
 use headworks_store::{Memory, Store};
 
-use crate::{Failing, ask, key, name, open};
+use crate::{Failing, ask, key, name, open, run};
 
 const CATALOG: &str = r#"
 version = "abuse"
@@ -81,8 +82,11 @@ impl World {
     async fn ask_from(&self, tokens: u64, path: &str, source: Option<IpAddr>) -> Answer {
         let mut ask: Authorize = ask("chat", tokens);
         ask.request.path = path.parse().expect(path);
-        let caller = Caller { max_wait: Some(Span::ZERO), source };
-        self.engine.authorize(&name("acme"), (&self.key(), None), &ask, caller).await.expect("answers")
+        let caller = Caller { max_wait: Some(Span::ZERO), source, ..Caller::default() };
+        self.engine
+            .run(&name("acme"), Some(&self.key()), caller, &Command::Authorize(ask))
+            .await
+            .expect("answers")
     }
 
     async fn ask(&self, tokens: u64, path: &str) -> Decision {
@@ -103,9 +107,7 @@ impl World {
 
 fn decision(answer: &Answer) -> Decision {
     match &answer.effect {
-        Effect::Recorded(record) => {
-            headworks_core::audit::replay::decision_of(&record.event).expect("decides").clone()
-        }
+        Effect::Recorded(record) => record.event.decision().expect("decides").clone(),
         Effect::Denied(denial) => denial.decision.clone(),
         Effect::Unrecorded(counted) => counted.2.clone(),
     }
@@ -130,7 +132,9 @@ async fn a_clamp_outlives_the_process_and_can_be_lifted() {
     let denied = w.ask(51, "").await;
     assert_eq!((denied.outcome, denied.reason), (Outcome::Deny, Reason::Velocity));
     let acme = name("acme");
-    let lift = async |w: &World| w.engine.lift(&acme, (&w.key(), None), Rule::Velocity, None, None).await;
+    let lift = async |w: &World| {
+        run(&w.engine, &acme, &w.key(), Command::Lift { rule: Rule::Velocity, key: None, reason: None }).await
+    };
     lift(&w).await.expect("lifts");
     assert_eq!(w.ask(51, "").await.outcome, Outcome::Allow, "in force at once");
     let again = lift(&w).await;
@@ -165,9 +169,17 @@ async fn the_penalty_box_knows_keys_apart() {
         Some((Some(name("bad")), 4))
     );
     let bad = name("bad");
-    w.engine.lift(&acme, (&w.key(), None), Rule::Penalty, Some(&bad), None).await.expect("lifts");
+    run(
+        &w.engine,
+        &acme,
+        &w.key(),
+        Command::Lift { rule: Rule::Penalty, key: Some(bad.clone()), reason: None },
+    )
+    .await
+    .expect("lifts");
     assert_eq!(w.ask(1, "key:good").await.outcome, Outcome::Allow);
-    let again = w.engine.lift(&acme, (&w.key(), None), Rule::Penalty, None, None).await;
+    let again =
+        run(&w.engine, &acme, &w.key(), Command::Lift { rule: Rule::Penalty, key: None, reason: None }).await;
     assert!(matches!(again, Err(EngineError::Refused(Refusal::NoEffect(Rule::Penalty)))), "{again:?}");
     w.engine.close();
     w.books();
@@ -185,8 +197,8 @@ async fn careless_callers_score() {
     };
     // A key that comes with another request: 5 points.
     let (one, other) = (key("same"), Idempotency { digest: [2; 16], ..key("same") });
-    w.engine.authorize(&acme, (&one, None), &ask("chat", 1), Caller::default()).await.expect("answers");
-    let reused = w.engine.authorize(&acme, (&other, None), &ask("chat", 2), Caller::default()).await;
+    run(&w.engine, &acme, &one, Command::Authorize(ask("chat", 1))).await.expect("answers");
+    let reused = run(&w.engine, &acme, &other, Command::Authorize(ask("chat", 2))).await;
     assert!(matches!(reused, Err(EngineError::KeyReused(..))), "{reused:?}");
     assert_eq!(milli(None).await, 5_000);
     // A report counts once for its key.
@@ -263,9 +275,9 @@ async fn growth_is_served_one_class_lower() {
 
 async fn open_as(engine: &Engine, account: &str, cluster: Option<&str>) {
     let rank = |cluster| Rank { class: None, cluster: Some(name(cluster)), weight: 1, floor: 0, max: None };
-    let settings =
-        |now: Instant| Settings { rank: cluster.map(rank).map(Box::new), ..Settings::new(name("p"), now) };
-    engine.open_account(&name(account), (&key("open"), None), settings).await.expect("opens");
+    let rank = cluster.map(rank).map(Box::new).map_or(Setting::Keep, Setting::Set);
+    let patch = Patch { plan: Some(name("p")), rank, ..Patch::default() };
+    run(engine, &name(account), &key("open"), Command::Open(patch)).await.expect("opens");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,7 +290,7 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     open_as(&w.engine, "c1", None).await;
     let free = async |account: &str, id: &str, amount: &str| {
         let new = NewGrant::new(amount.parse().expect("credits"), Category::Free);
-        w.engine.grant(&name(account), (&key(id), None), &new).await
+        run(&w.engine, &name(account), &key(id), Command::Grant(new.clone())).await
     };
     // Both at once: one of them gets it.
     let (one, two) = tokio::join!(free("a1", "g", "5"), free("a2", "g", "5"));
@@ -297,7 +309,7 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     free("a3", "later", "5").await.expect("90 days later");
     // What is bought is not asked about.
     let bought = NewGrant::new("5".parse().expect("credits"), Category::Purchased);
-    w.engine.grant(&name("a3"), (&key("bought"), None), &bought).await.expect("grants");
+    run(&w.engine, &name("a3"), &key("bought"), Command::Grant(bought)).await.expect("grants");
     let accounts = w.engine.accounts(None, 100).expect("lists");
     assert!(accounts.iter().all(|name| !name.as_str().starts_with('_')), "{accounts:?}");
     w.engine.close();
@@ -311,7 +323,8 @@ async fn a_claim_outlives_a_crash() {
     let w = world_over(store.clone()).await;
     open_as(&w.engine, "a1", Some("card-4242")).await;
     let new = NewGrant::new("12".parse().expect("credits"), Category::Free);
-    let free = async |w: &World, id: &str| w.engine.grant(&name("a1"), (&key(id), None), &new).await;
+    let free =
+        async |w: &World, id: &str| run(&w.engine, &name("a1"), &key(id), Command::Grant(new.clone())).await;
     store.fail_after(2);
     let lost = free(&w, "g").await;
     assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");

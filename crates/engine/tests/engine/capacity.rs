@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::Extend;
+use headworks_core::command::{Command, Extend};
 use headworks_core::record::{Outcome, Place, PoolChange, Reason, Span, Verdict, Wall};
 use headworks_engine::Caller;
 use headworks_engine::capacity::pool::PoolView;
@@ -14,7 +14,7 @@ use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
 use headworks_store::{Memory, Store};
 
-use crate::{ask, hold_of, key, name, open, outcome};
+use crate::{ask, hold_of, key, name, open, outcome, run};
 
 const CATALOG: &str = r#"
 version = "pools"
@@ -71,11 +71,11 @@ fn view(engine: &Engine, pool: &str) -> PoolView {
 
 async fn authorize(engine: &Engine, account: &str, id: &str, feature: &str, wait: Option<Span>) -> Answer {
     engine
-        .authorize(
+        .run(
             &name(account),
-            (&key(id), None),
-            &ask(feature, 10),
-            Caller { max_wait: wait, source: None },
+            Some(&key(id)),
+            Caller { max_wait: wait, ..Caller::default() },
+            &Command::Authorize(ask(feature, 10)),
         )
         .await
         .expect("answers")
@@ -114,8 +114,8 @@ async fn cost_in_flight_never_passes_the_limit() {
     assert_eq!((allowed.len(), view(&engine, "large").in_flight), (6, 6));
     for (i, answer) in allowed.iter().enumerate() {
         let used = [(name("tokens"), 5)].into_iter().collect();
-        let settled = (&key(&format!("s{i}")), None);
-        engine.settle(&answer.account, settled, hold_of(answer), &used).await.expect("settles");
+        let settle = Command::Settle { hold: hold_of(answer), quantities: used };
+        run(&engine, &answer.account, &key(&format!("s{i}")), settle).await.expect("settles");
     }
     assert_eq!(view(&engine, "large").in_flight, 0, "what ends gives its room back");
 }
@@ -135,7 +135,7 @@ async fn a_request_waits_for_room_and_is_let_in() {
     while view(&engine, "large").waiting == 0 {
         tokio::task::yield_now().await;
     }
-    engine.release(&name("acme"), (&key("r"), None), holds[0]).await.expect("releases");
+    run(&engine, &name("acme"), &key("r"), Command::Release { hold: holds[0] }).await.expect("releases");
     let answer = waits.await.expect("runs");
     assert_eq!(outcome(&answer), Outcome::Allow);
     assert_eq!((view(&engine, "large").in_flight, view(&engine, "large").waiting), (6, 0));
@@ -172,7 +172,7 @@ async fn a_caller_that_leaves_gives_its_place_back() {
         assert!(task.await.is_err(), "it was aborted");
     }
     assert_eq!(view(&engine, "large").waiting, 0, "nobody waits for a caller that is gone");
-    engine.release(&name("acme"), (&key("r"), None), holds[0]).await.expect("releases");
+    run(&engine, &name("acme"), &key("r"), Command::Release { hold: holds[0] }).await.expect("releases");
     assert_eq!(view(&engine, "large").in_flight, 5);
     assert_eq!(outcome(&authorize(&engine, "acme", "next", "chat", NO_WAIT).await), Outcome::Allow);
 }
@@ -200,9 +200,7 @@ async fn a_fallback_pool_stands_in() {
     open(&engine, "acme", "10").await;
     let visits = |answer: &Answer| -> Vec<(String, Verdict)> {
         let decision = match &answer.effect {
-            Effect::Recorded(record) => {
-                headworks_core::audit::replay::decision_of(&record.event).expect("decides").clone()
-            }
+            Effect::Recorded(record) => record.event.decision().expect("decides").clone(),
             Effect::Denied(denial) => denial.decision.clone(),
             Effect::Unrecorded(_) => panic!("it is recorded"),
         };
@@ -216,7 +214,9 @@ async fn a_fallback_pool_stands_in() {
     assert_eq!(visits(&second), [("first".into(), Verdict::Empty), ("second".into(), Verdict::Passed)]);
     let third = authorize(&engine, "acme", "3", "doubled", NO_WAIT).await;
     assert_eq!(visits(&third), [("first".into(), refused), ("second".into(), refused)]);
-    engine.release(&name("acme"), (&key("r"), None), hold_of(&second)).await.expect("releases");
+    run(&engine, &name("acme"), &key("r"), Command::Release { hold: hold_of(&second) })
+        .await
+        .expect("releases");
     assert_eq!((view(&engine, "first").in_flight, view(&engine, "second").in_flight), (1, 0));
 }
 
@@ -238,7 +238,7 @@ async fn capacity_survives_a_restart() {
         progress: None,
         consented: false,
     };
-    let grown = engine.extend(&name("acme"), (&key("e"), None), &extend).await.expect("extends");
+    let grown = run(&engine, &name("acme"), &key("e"), Command::Extend(extend)).await.expect("extends");
     assert!(matches!(grown.effect, Effect::Recorded(_)), "{grown:?}");
     assert_eq!(view(&engine, "large").in_flight, 6, "an extension is not another request");
     let change = PoolChange {
@@ -257,7 +257,9 @@ async fn capacity_survives_a_restart() {
     assert_eq!(outcome(&authorize(&engine, "acme", "n1", "chat", NO_WAIT).await), Outcome::Allow);
     assert_eq!(outcome(&authorize(&engine, "acme", "n2", "chat", NO_WAIT).await), Outcome::Wait);
     for (i, hold) in holds.iter().enumerate() {
-        engine.release(&name("acme"), (&key(&format!("r{i}")), None), *hold).await.expect("releases");
+        run(&engine, &name("acme"), &key(&format!("r{i}")), Command::Release { hold: *hold })
+            .await
+            .expect("releases");
     }
     assert_eq!(view(&engine, "large").in_flight, 1, "an extended hold gives all of its room back");
     engine.close();
@@ -283,7 +285,9 @@ async fn a_new_catalog_keeps_what_is_in_flight() {
     let second = authorize(&engine, "acme", "2", "chat", NO_WAIT).await;
     assert_eq!((outcome(&second), view(&engine, "large").in_flight), (Outcome::Allow, 2));
     for (id, answer) in [("r1", &first), ("r2", &second)] {
-        engine.release(&name("acme"), (&key(id), None), hold_of(answer)).await.expect("releases");
+        run(&engine, &name("acme"), &key(id), Command::Release { hold: hold_of(answer) })
+            .await
+            .expect("releases");
     }
     assert_eq!(view(&engine, "large").in_flight, 0, "holds of the class that is gone give their room back");
 }
@@ -294,8 +298,9 @@ async fn a_rate_is_shared_and_refilled() {
     open(&engine, "acme", "1000").await;
     let ask = |tokens| ask("quick", tokens);
     let call = async |id: String, tokens| {
-        let caller = Caller { max_wait: NO_WAIT, source: None };
-        let answer = engine.authorize(&name("acme"), (&key(&id), None), &ask(tokens), caller).await;
+        let caller = Caller { max_wait: NO_WAIT, ..Caller::default() };
+        let answer =
+            engine.run(&name("acme"), Some(&key(&id)), caller, &Command::Authorize(ask(tokens))).await;
         outcome(&answer.expect("answers"))
     };
     // A quarter of a second's rate is there at once, and a request passes as long as anything of it is left.

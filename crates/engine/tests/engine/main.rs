@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::{Authorize, NewGrant, Request};
+use headworks_core::command::{Command, NewGrant, Patch};
 use headworks_core::record::{
-    Category, Event, HoldId, IndexKey, Instant, Label, Name, Outcome, Path, Reason, Seq, Settings, Span,
+    Category, Event, HoldId, IndexKey, Instant, Label, Name, Outcome, Path, Reason, Seq, Span,
 };
+use headworks_core::waterfall::{Authorize, Context, Quantities, Refusal, Request};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::{Batch, Checkpoint, Embedded, Fed, Memory, Options, Store, StoreError, Stored};
 
@@ -53,11 +54,20 @@ fn start_with(store: Arc<dyn Store>, clock: Arc<Clock>, limits: Limits) -> Arc<E
     Engine::start(store, catalog, clock, limits).expect("starts")
 }
 
+async fn run(
+    engine: &Engine,
+    account: &Name,
+    key: &Idempotency,
+    command: Command,
+) -> Result<Answer, EngineError> {
+    engine.run(account, Some(key), Caller::default(), &command).await
+}
+
 async fn open(engine: &Engine, account: &str, credits: &str) {
-    let settings = |now| Settings::new(name("p"), now);
-    engine.open_account(&name(account), (&key("open"), None), settings).await.expect("opens");
+    let patch = Patch { plan: Some(name("p")), ..Patch::default() };
+    run(engine, &name(account), &key("open"), Command::Open(patch)).await.expect("opens");
     let new = NewGrant::new(credits.parse().expect("amount"), Category::Purchased);
-    engine.grant(&name(account), (&key("grant"), None), &new).await.expect("grants");
+    run(engine, &name(account), &key("grant"), Command::Grant(new)).await.expect("grants");
 }
 
 fn ask(feature: &str, tokens: u64) -> Authorize {
@@ -71,6 +81,7 @@ fn ask(feature: &str, tokens: u64) -> Authorize {
         dimensions: smallvec::SmallVec::new(),
         quantities,
         consented: false,
+        recorded: false,
     };
     Authorize { request, minimum: None, life: None, settle_now: feature == "login" }
 }
@@ -89,8 +100,7 @@ fn hold_of(answer: &Answer) -> HoldId {
 }
 
 async fn available(engine: &Engine, account: &str) -> String {
-    let read =
-        |ctx: headworks_core::operation::Context<'_>| Ok(ctx.account.available(ctx.now, None).to_string());
+    let read = |ctx: Context<'_>| Ok(ctx.account.available(ctx.now, None).to_string());
     engine.view(&name(account), read).await.expect("views")
 }
 
@@ -99,39 +109,28 @@ async fn one_effect_per_key() {
     let engine = start(Arc::new(Memory::new()));
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let first = engine
-        .authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default())
-        .await
-        .expect("answers");
-    let again = engine
-        .authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default())
-        .await
-        .expect("answers");
+    let first = run(&engine, &acme, &key("k"), Command::Authorize(ask("chat", 4))).await.expect("answers");
+    let again = run(&engine, &acme, &key("k"), Command::Authorize(ask("chat", 4))).await.expect("answers");
     assert_eq!((first.effect.clone(), first.replayed, again.replayed), (again.effect, false, true));
     let other = Idempotency { digest: [2; 16], ..key("k") };
-    let reused = engine.authorize(&acme, (&other, None), &ask("chat", 5), Caller::default()).await;
+    let reused = run(&engine, &acme, &other, Command::Authorize(ask("chat", 5))).await;
     assert!(matches!(reused, Err(EngineError::KeyReused(..))), "{reused:?}");
     // The same key of another operation is another key.
-    engine
-        .settle(&acme, (&key("k"), None), hold_of(&first), &[(name("tokens"), 1)].into_iter().collect())
-        .await
-        .expect("settles");
+    run(
+        &engine,
+        &acme,
+        &key("k"),
+        Command::Settle { hold: hold_of(&first), quantities: [(name("tokens"), 1)].into_iter().collect() },
+    )
+    .await
+    .expect("settles");
     assert_eq!(available(&engine, "acme").await, "9");
     // A denial is remembered for a short time, then the key is free again.
-    let denied = engine
-        .authorize(&acme, (&key("d"), None), &ask("chat", 50), Caller::default())
-        .await
-        .expect("answers");
-    let again = engine
-        .authorize(&acme, (&key("d"), None), &ask("chat", 50), Caller::default())
-        .await
-        .expect("answers");
+    let denied = run(&engine, &acme, &key("d"), Command::Authorize(ask("chat", 50))).await.expect("answers");
+    let again = run(&engine, &acme, &key("d"), Command::Authorize(ask("chat", 50))).await.expect("answers");
     assert_eq!((outcome(&denied), again.replayed, denied.effect), (Outcome::Deny, true, again.effect));
     engine.clock().advance(Span::from_secs(31));
-    let later = engine
-        .authorize(&acme, (&key("d"), None), &ask("chat", 5), Caller::default())
-        .await
-        .expect("answers");
+    let later = run(&engine, &acme, &key("d"), Command::Authorize(ask("chat", 5))).await.expect("answers");
     assert_eq!((outcome(&later), later.replayed), (Outcome::Allow, false));
 }
 
@@ -143,7 +142,7 @@ async fn a_hundred_copies_of_one_request_have_one_effect() {
     for _ in 0..100 {
         let engine = Arc::clone(&engine);
         copies.spawn(async move {
-            engine.authorize(&name("acme"), (&key("k"), None), &ask("chat", 60), Caller::default()).await
+            run(&engine, &name("acme"), &key("k"), Command::Authorize(ask("chat", 60))).await
         });
     }
     let mut first = 0;
@@ -162,31 +161,28 @@ async fn a_hold_ends_once_and_the_second_end_names_the_first() {
     let engine = start(Arc::new(Memory::new()));
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let hold = hold_of(
-        &engine
-            .authorize(&acme, (&key("a"), None), &ask("chat", 4), Caller::default())
-            .await
-            .expect("answers"),
-    );
-    engine.release(&acme, (&key("r"), None), hold).await.expect("releases");
+    let hold =
+        hold_of(&run(&engine, &acme, &key("a"), Command::Authorize(ask("chat", 4))).await.expect("answers"));
+    run(&engine, &acme, &key("r"), Command::Release { hold }).await.expect("releases");
     let none = smallvec::SmallVec::new();
-    let second = engine.settle(&acme, (&key("s"), None), hold, &none).await;
-    assert!(matches!(second, Err(EngineError::HoldEnded { how: "released", .. })), "{second:?}");
-    // A hold that expired is charged directly, once.
-    let hold = hold_of(
-        &engine
-            .authorize(&acme, (&key("b"), None), &ask("chat", 4), Caller::default())
-            .await
-            .expect("answers"),
+    let second = run(&engine, &acme, &key("s"), Command::Settle { hold, quantities: none }).await;
+    assert!(
+        matches!(second, Err(EngineError::Refused(Refusal::HoldEnded { how: "released", .. }))),
+        "{second:?}"
     );
+    // A hold that expired is charged directly, once.
+    let hold =
+        hold_of(&run(&engine, &acme, &key("b"), Command::Authorize(ask("chat", 4))).await.expect("answers"));
     engine.clock().advance(Span::from_secs(61));
     assert_eq!(available(&engine, "acme").await, "10", "it counts as free before anyone has written its end");
-    let used = [(name("tokens"), 3)].into_iter().collect();
-    let late = engine.settle(&acme, (&key("late"), None), hold, &used).await.expect("settles");
+    let used: Quantities = [(name("tokens"), 3)].into_iter().collect();
+    let late = run(&engine, &acme, &key("late"), Command::Settle { hold, quantities: used.clone() })
+        .await
+        .expect("settles");
     let Effect::Recorded(record) = &late.effect else { panic!("{late:?}") };
     assert!(matches!(record.event, Event::Settled { is_late: true, .. }));
-    let again = engine.settle(&acme, (&key("later"), None), hold, &used).await;
-    assert!(matches!(again, Err(EngineError::HoldEnded { .. })), "{again:?}");
+    let again = run(&engine, &acme, &key("later"), Command::Settle { hold, quantities: used }).await;
+    assert!(matches!(again, Err(EngineError::Refused(Refusal::HoldEnded { .. }))), "{again:?}");
     assert_eq!(available(&engine, "acme").await, "7");
 }
 
@@ -199,9 +195,9 @@ async fn two_engines_on_one_store_agree() {
     for i in 0..20_usize {
         let engine = Arc::clone(&engines[i % 2]);
         tasks.spawn(async move {
-            let answer = engine
-                .authorize(&name("acme"), (&key(&format!("k{i}")), None), &ask("chat", 75), Caller::default())
-                .await;
+            let answer =
+                run(&engine, &name("acme"), &key(&format!("k{i}")), Command::Authorize(ask("chat", 75)))
+                    .await;
             outcome(&answer.expect("answers"))
         });
     }
@@ -225,8 +221,8 @@ async fn cache_is_bounded() {
     let engine = start_with(store, Arc::new(Clock::new()), limits);
     for i in 0..3_000 {
         loop {
-            let settings = |now| Settings::new(name("p"), now);
-            match engine.open_account(&name(&format!("a{i}")), (&key("open"), None), settings).await {
+            let patch = Patch { plan: Some(name("p")), ..Patch::default() };
+            match run(&engine, &name(&format!("a{i}")), &key("open"), Command::Open(patch)).await {
                 Ok(_) => break,
                 // Everything in memory waits for a checkpoint: a caller would retry, as the answer says.
                 Err(EngineError::Overloaded) => tokio::task::yield_now().await,
@@ -250,29 +246,20 @@ async fn everything_is_there_after_a_restart() {
     let engine = start_with(open_store(), Arc::clone(&clock), Limits::default());
     open(&engine, "acme", "10").await;
     let acme = name("acme");
-    let answer = engine
-        .authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default())
-        .await
-        .expect("answers");
+    let answer = run(&engine, &acme, &key("k"), Command::Authorize(ask("chat", 4))).await.expect("answers");
     let text = CATALOG.replace("version = \"t\"", "version = \"u\"");
     engine.put_catalog(&text, (&key("c"), None)).await.expect("stores").expect("accepts");
-    let denied = engine
-        .authorize(&acme, (&key("d"), None), &ask("chat", 50), Caller::default())
-        .await
-        .expect("answers");
+    let denied = run(&engine, &acme, &key("d"), Command::Authorize(ask("chat", 50))).await.expect("answers");
     let Effect::Denied(denial) = denied.effect else { panic!("denied") };
     engine.close();
     assert!(matches!(
-        engine.authorize(&acme, (&key("after"), None), &ask("chat", 1), Caller::default()).await,
+        run(&engine, &acme, &key("after"), Command::Authorize(ask("chat", 1))).await,
         Err(EngineError::Stopped)
     ));
     drop(engine);
     let engine = start_with(open_store(), clock, Limits::default());
     assert_eq!(engine.catalog().version, name("u"));
-    let again = engine
-        .authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default())
-        .await
-        .expect("answers");
+    let again = run(&engine, &acme, &key("k"), Command::Authorize(ask("chat", 4))).await.expect("answers");
     assert_eq!((again.effect, again.replayed), (answer.effect.clone(), true));
     assert_eq!(engine.denial_at(&acme, denial.at).await.expect("explains"), *denial);
     // The sweeper writes the end of a hold whose account nobody touches.
@@ -300,8 +287,7 @@ async fn unrecorded_features_leave_no_record() {
     let acme = name("acme");
     let before = engine.records(&acme, 1, 100).await.expect("reads").len();
     for i in 0..5 {
-        let answer = engine
-            .authorize(&acme, (&key(&format!("l{i}")), None), &ask("login", 0), Caller::default())
+        let answer = run(&engine, &acme, &key(&format!("l{i}")), Command::Authorize(ask("login", 0)))
             .await
             .expect("answers");
         assert_eq!(outcome(&answer), if i < 3 { Outcome::Allow } else { Outcome::Deny });
@@ -394,13 +380,13 @@ async fn failed_write_stops() {
     open(&engine, "acme", "10").await;
     store.broken.store(true, Ordering::SeqCst);
     let acme = name("acme");
-    let lost = engine.authorize(&acme, (&key("k"), None), &ask("chat", 4), Caller::default()).await;
+    let lost = run(&engine, &acme, &key("k"), Command::Authorize(ask("chat", 4))).await;
     assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
     // Nothing is answered from a state that is not stored, and nothing is taken any more.
     assert!(engine.view(&acme, |_| Ok(())).await.is_err());
     store.broken.store(false, Ordering::SeqCst);
     assert!(matches!(
-        engine.authorize(&acme, (&key("l"), None), &ask("chat", 1), Caller::default()).await,
+        run(&engine, &acme, &key("l"), Command::Authorize(ask("chat", 1))).await,
         Err(EngineError::Stopped)
     ));
     assert!(engine.stopped().is_some_and(|why| why.contains("syncing")));
@@ -427,10 +413,7 @@ async fn reconciles_online() {
     let engine = start(store.clone());
     for account in ["acme", "beta"] {
         open(&engine, account, "10").await;
-        engine
-            .authorize(&name(account), (&key("a"), None), &ask("chat", 4), Caller::default())
-            .await
-            .expect("allowed");
+        run(&engine, &name(account), &key("a"), Command::Authorize(ask("chat", 4))).await.expect("allowed");
     }
     let sound = next_pass(&engine).await;
     assert_eq!((sound.report.accounts, sound.report.records, sound.report.found), (2, 6, 0));

@@ -18,7 +18,8 @@ fn terms(rate: Option<u64>, in_flight: Option<u64>) -> PoolTerms {
         learn: None,
         fallback: Vec::new(),
         points_s_max: None,
-        waiting_max: (1_000, 10_000),
+        waiting_max_per_account: 1_000,
+        waiting_max: 10_000,
         classes: vec![(name("default"), ClassTerms::default())],
     }
 }
@@ -197,7 +198,7 @@ fn a_bounded_account_does_not_hold_up_the_queue() {
     wait(&other, 3, 2);
     wait(&other, 1, 3);
     let mut lowered = terms(None, Some(2));
-    lowered.waiting_max = (1_000, 10_000);
+    (lowered.waiting_max_per_account, lowered.waiting_max) = (1_000, 10_000);
     pool.set_terms(Arc::new(lowered));
     pool.end(&other, slot(4), Some(10));
     let pumped = pool.pump(tick_at(0));

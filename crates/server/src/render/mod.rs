@@ -245,7 +245,7 @@ pub(crate) fn decision_of_record(account: &Name, record: &Record, replayed: bool
 
 /// The charge that a record makes, if it makes one.
 pub(crate) fn charge_of_record(account: &Name, record: &Record, replayed: bool) -> Option<wire::Charge> {
-    let charge = headworks_core::operation::charge_of(record)?;
+    let charge = record.charge()?;
     let late = matches!(record.event, Event::Settled { is_late: true, .. });
     let hold = if let Event::Settled { hold, .. } | Event::Expired { hold, .. } = &record.event {
         Some(hold)

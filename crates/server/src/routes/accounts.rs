@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::operation::{Context, Refusal};
 use headworks_core::record as core;
-use headworks_core::record::{CREDITS, Instant, Name, Record, Segment, Settings, Span, is_internal};
+use headworks_core::record::{CREDITS, Instant, Name, Record, Span, is_internal};
+use headworks_core::waterfall::{Context, Refusal};
 use headworks_core::{account, view};
 use headworks_engine::EngineError;
 use headworks_wire as wire;
@@ -28,16 +28,6 @@ pub(super) fn account_name(access: &Access, scope: Scope, id: &str) -> Result<Na
     let name = Name::new(id).map_err(|_| Failure::unknown_account(id))?;
     access.on(scope, &name)?;
     Ok(name)
-}
-
-fn segment_of(segment: &Segment, s: &wire::SegmentSettings) -> core::SegmentSettings {
-    core::SegmentSettings {
-        segment: segment.clone(),
-        suspended: s.suspended,
-        consent: s.consent,
-        pool_cap: s.pool_cap,
-        hourly_cap: s.hourly_cap,
-    }
 }
 
 fn shown(ctx: Context<'_>) -> wire::Account {
@@ -79,11 +69,6 @@ fn shown(ctx: Context<'_>) -> wire::Account {
     }
 }
 
-fn rank_of(c: &wire::AccountCapacity) -> Box<core::Rank> {
-    let wire::AccountCapacity { class, cluster, weight, floor, max } = c.clone();
-    Box::new(core::Rank { class, cluster, weight, floor, max })
-}
-
 /// Open an account
 #[utoipa::path(post, path = "/v1/accounts", tag = "accounts", request_body = wire::OpenAccountRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Default: the account's name")),
@@ -101,17 +86,7 @@ pub(super) async fn open(
     }
     access.on(Scope::Admin, &ask.id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), Some(ask.id.to_string()), &ask)?;
-    let catalog = app.engine.catalog();
-    let plan = ask.plan.clone().or_else(|| catalog.default_plan.clone());
-    let plan = plan.ok_or_else(|| Failure::invalid("name a `plan`: the catalog has no default plan"))?;
-    let settings = |now: Instant| Settings {
-        consent: ask.consent,
-        segments: ask.segments.iter().map(|(segment, s)| segment_of(segment, s)).collect(),
-        rank: ask.capacity.as_ref().map(rank_of),
-        tier: ask.tier,
-        ..Settings::new(plan.clone(), ask.billing_anchor.unwrap_or(now))
-    };
-    app.engine.open_account(&ask.id, (&key, access.actor()), settings).await?;
+    app.run(&access, &ask.id, &key, &ask.command()).await?;
     Ok(Json(app.engine.view(&ask.id, |ctx| Ok(shown(ctx))).await?))
 }
 
@@ -129,33 +104,7 @@ pub(super) async fn change(
 ) -> Result<Json<wire::Account>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let apply = |settings: &mut Settings| {
-        if let Some(plan) = &ask.plan {
-            settings.plan = plan.clone();
-        }
-        settings.suspended = ask.suspended.unwrap_or(settings.suspended);
-        settings.consent = ask.consent.or(settings.consent);
-        settings.billing_anchor = ask.billing_anchor.unwrap_or(settings.billing_anchor);
-        settings.segments.retain(|s| !ask.segments.contains_key(&s.segment));
-        let replaced = ask.segments.iter().filter_map(|(segment, s)| Some(segment_of(segment, s.as_ref()?)));
-        settings.segments.extend(replaced);
-        if let Some(alerts) = ask.alerts {
-            settings.alerts = alerts.map(|a| core::AlertMarks { low: a.low, recovered: a.recovered });
-        }
-        if let Some(top_up) = ask.top_up {
-            settings.top_up = top_up.map(|t| core::TopUpTerms {
-                amount: t.amount,
-                monthly_max: t.monthly_max,
-                cool_down: t.cool_down,
-            });
-        }
-        if let Some(capacity) = &ask.capacity {
-            settings.rank = capacity.as_ref().map(rank_of);
-        }
-        settings.tier = ask.tier.unwrap_or(settings.tier);
-        settings.top_up = settings.top_up.filter(|_| ask.alerts != Some(None) || ask.top_up.is_some());
-    };
-    app.engine.change_account(&account, (&key, access.actor()), ask.reason.as_ref(), apply).await?;
+    app.run(&access, &account, &key, &ask.command()).await?;
     Ok(Json(app.engine.view(&account, |ctx| Ok(shown(ctx))).await?))
 }
 

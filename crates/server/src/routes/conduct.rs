@@ -4,8 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::abuse::penalty::Misdeed;
+use headworks_core::command::Command;
 use headworks_core::record::{Name, Rule};
-use headworks_engine::{ConductView, Idempotency};
+use headworks_engine::{Caller, ConductView, Idempotency};
 use headworks_wire as wire;
 use serde::Deserialize;
 use wire::{Scope, SignalKind};
@@ -106,8 +107,7 @@ pub(super) async fn lift(
 ) -> Result<Json<wire::Conduct>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let wire::LiftRequest { rule, key: of, reason, .. } = ask;
-    app.engine.lift(&account, (&key, access.actor()), rule, of.as_ref(), reason.as_ref()).await?;
+    app.run(&access, &account, &key, &ask.command()).await?;
     Ok(Json(shown(app.engine.conduct(&account).await?)))
 }
 
@@ -141,7 +141,8 @@ pub(super) async fn note(
         SignalKind::InvalidKey => app.engine.report(account, key, Misdeed::InvalidKey, of).await?,
         SignalKind::ForgedWebhook => app.engine.report(account, key, Misdeed::ForgedWebhook, of).await?,
         SignalKind::Dispute => {
-            app.engine.dispute(account, (key, actor), ask.reason.as_ref()).await?;
+            let command = Command::Dispute { reason: ask.reason.clone() };
+            app.engine.run(account, Some(key), Caller { actor, ..Caller::default() }, &command).await?;
         }
     }
     Ok(StatusCode::NO_CONTENT)

@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::operation::Correct;
 use headworks_engine::{Effect, Reprice};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
 
 use super::App;
 use super::accounts::account_name;
-use super::credits::{change, number};
+use super::credits::change;
 use crate::auth::Access;
 use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
@@ -30,16 +29,7 @@ pub(super) async fn correct(
 ) -> Result<Json<wire::Charge>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let charge = number(&account, &ask.charge, "unknown_record")?;
-    if ask.delete && (ask.reprice || !ask.quantities.is_empty()) {
-        return Err(Failure::invalid("`delete` goes with neither `quantities` nor `reprice`"));
-    }
-    let to = Correct {
-        quantities: ask.quantities.iter().map(|(m, n)| (m.clone(), *n)).collect(),
-        reprice: ask.reprice,
-    };
-    let keyed = (&key, access.actor());
-    let answer = app.engine.correct(&account, keyed, charge, &to, ask.delete, ask.reason.as_ref()).await?;
+    let answer = app.run(&access, &account, &key, &ask.command(&account)?).await?;
     match &answer.effect {
         Effect::Recorded(record) => render::charge_of_record(&account, record, answer.replayed).map(Json),
         Effect::Denied(_) | Effect::Unrecorded(_) => None,
@@ -112,8 +102,5 @@ pub(super) async fn decide_late(
         Failure::new(StatusCode::NOT_FOUND, "not_in_quarantine", e.to_string())
     })?;
     let key = idempotency(&headers, None, Some(kept), &(&reference, &ask))?;
-    let kept = number(&account, &reference, "not_in_quarantine")?;
-    let accept = ask.action == wire::LateAction::Accept;
-    let keyed = (&key, access.actor());
-    change(&app.engine.decide_late(&account, keyed, kept, accept, ask.reason.as_ref()).await?)
+    change(&app.run(&access, &account, &key, &ask.command(&account, &reference)?).await?)
 }

@@ -4,12 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use headworks_core::operation::{Authorize, Extend, Minimum, Quantities, Request};
-use headworks_core::record::{Dimension, Event, HoldId, Label, Name};
+use headworks_core::command::Command;
+use headworks_core::record::Event;
 use headworks_engine::{Answer, Caller, Effect};
 use headworks_wire as wire;
-use smallvec::SmallVec;
-use wire::{Reference, Scope, Settle};
+use wire::{Reference, Scope};
 
 use super::App;
 use crate::auth::Access;
@@ -18,52 +17,6 @@ use crate::problem::Failure;
 use crate::render::{self, Decided};
 
 const BATCH_MAX: usize = 1_000;
-
-fn pairs(quantities: wire::Quantities) -> Quantities {
-    quantities.into_iter().collect()
-}
-
-fn minimum(min: Option<wire::Quantities>) -> Result<Option<Minimum>, Failure> {
-    let Some(min) = min else { return Ok(None) };
-    let mut meters = min.into_iter();
-    match (meters.next(), meters.next()) {
-        (Some((meter, quantity)), None) => Ok(Some(Minimum { meter, quantity })),
-        _ => Err(Failure::invalid("`min` names exactly one meter: the one that may shrink")),
-    }
-}
-
-fn request(ask: &wire::AuthorizeRequest) -> Request {
-    Request {
-        feature: ask.feature.clone(),
-        path: ask.path.clone(),
-        dimensions: dimensions(&ask.dimensions),
-        quantities: pairs(ask.quantities.clone()),
-        consented: ask.consent,
-    }
-}
-
-fn dimensions(named: &std::collections::BTreeMap<Name, Label>) -> SmallVec<[Dimension; 1]> {
-    named.iter().map(|(name, value)| Dimension { name: name.clone(), value: value.clone() }).collect()
-}
-
-fn authorize_of(ask: &wire::AuthorizeRequest) -> Result<Authorize, Failure> {
-    Ok(Authorize {
-        request: request(ask),
-        minimum: minimum(ask.min.clone())?,
-        life: ask.life,
-        settle_now: ask.settle == Settle::Now,
-    })
-}
-
-/// The hold a reference names.
-fn hold(reference: &Reference) -> Result<(&Name, HoldId), Failure> {
-    match reference {
-        Reference::Record(account, seq) => Ok((account, HoldId(*seq))),
-        Reference::Denial(..) => {
-            Err(Failure::new(StatusCode::NOT_FOUND, "unknown_hold", "a denial opens no hold"))
-        }
-    }
-}
 
 fn decision(answer: &Answer) -> Result<Box<wire::Decision>, Failure> {
     let rendered = match &answer.effect {
@@ -115,11 +68,10 @@ async fn run_authorize(
 ) -> Result<Box<wire::Decision>, Failure> {
     access.on(Scope::Decide, &ask.account)?;
     // A retry may come from elsewhere.
-    let caller = Caller { max_wait: ask.max_wait, source: ask.source.take() };
+    let caller = Caller { actor: access.actor(), max_wait: ask.max_wait, source: ask.source.take() };
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
-    let answer =
-        app.engine.authorize(&ask.account, (&key, access.actor()), &authorize_of(&ask)?, caller).await?;
-    decision(&answer)
+    let command = Command::Authorize(ask.authorize()?);
+    decision(&app.engine.run(&ask.account, Some(&key), caller, &command).await?)
 }
 
 /// Decide without any effect
@@ -132,7 +84,7 @@ pub(super) async fn check(
     Body(ask): Body<wire::AuthorizeRequest>,
 ) -> Result<Json<wire::Decision>, Failure> {
     access.on(Scope::Decide, &ask.account)?;
-    let (at, usage, decision) = app.engine.check(&ask.account, &authorize_of(&ask)?).await?;
+    let (at, usage, decision) = app.engine.check(&ask.account, &ask.authorize()?).await?;
     let account = &ask.account;
     let parts =
         Decided { account, at, usage: &usage, decision: &decision, id: None, hold: None, charge: None };
@@ -152,17 +104,7 @@ pub(super) async fn extend(
 ) -> Result<Json<wire::Decision>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let (account, hold) = hold(&ask.hold)?;
-    let extend = Extend {
-        hold,
-        quantities: pairs(ask.quantities.clone()),
-        minimum: minimum(ask.min.clone())?,
-        life: ask.life,
-        progress: ask.progress.clone().map(pairs),
-        consented: ask.consent,
-    };
-    let answer = app.engine.extend(account, (&key, access.actor()), &extend).await?;
-    Ok(Json(*decision(&answer)?))
+    Ok(Json(*decision(&app.run(&access, ask.hold.account(), &key, &ask.command()?).await?)?))
 }
 
 /// End a hold at the actual use
@@ -187,9 +129,7 @@ async fn run_settle(
 ) -> Result<Box<wire::Charge>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
     let key = idempotency(headers, ask.idempotency_key.take(), Some(ask.hold.to_string()), &ask)?;
-    let (account, hold) = hold(&ask.hold)?;
-    let quantities = pairs(ask.quantities);
-    charge(&app.engine.settle(account, (&key, access.actor()), hold, &quantities).await?)
+    charge(&app.run(access, ask.hold.account(), &key, &ask.command()?).await?)
 }
 
 /// End a hold at zero
@@ -205,9 +145,7 @@ pub(super) async fn release(
 ) -> Result<Json<wire::Change>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
     let key = idempotency(&headers, ask.idempotency_key.take(), Some(ask.hold.to_string()), &ask)?;
-    let (account, hold) = hold(&ask.hold)?;
-    let answer = app.engine.release(account, (&key, access.actor()), hold).await?;
-    super::credits::change(&answer)
+    super::credits::change(&app.run(&access, ask.hold.account(), &key, &ask.command()?).await?)
 }
 
 /// Charge use that has happened
@@ -242,14 +180,7 @@ pub(super) async fn run_record(
 ) -> Result<Recorded, Failure> {
     access.on(Scope::Record, &ask.account)?;
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
-    let request = Request {
-        feature: ask.feature,
-        path: ask.path,
-        dimensions: dimensions(&ask.dimensions),
-        quantities: pairs(ask.quantities),
-        consented: ask.consent,
-    };
-    let answer = app.engine.record(&ask.account, (&key, access.actor()), &request, ask.effective_at).await?;
+    let answer = app.run(access, &ask.account, &key, &ask.command()).await?;
     match &answer.effect {
         Effect::Recorded(record) if matches!(record.event, Event::Late(_)) => {
             Ok(Recorded::Quarantined(Box::new(render::change(&answer.account, record, answer.replayed))))

@@ -6,7 +6,9 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use headworks_engine::Engine;
+use headworks_core::command::Command;
+use headworks_core::record::Name;
+use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::RefOr;
@@ -14,6 +16,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::auth::Access;
 use crate::metrics::Metrics;
 use crate::problem::Failure;
 use crate::signing::Signer;
@@ -71,6 +74,18 @@ impl App {
             open,
             request_timeout,
         }
+    }
+
+    /// Runs a command for the caller of a route.
+    pub(crate) async fn run(
+        &self,
+        access: &Access,
+        account: &Name,
+        key: &Idempotency,
+        command: &Command,
+    ) -> Result<Answer, EngineError> {
+        let caller = Caller { actor: access.actor(), ..Caller::default() };
+        self.engine.run(account, Some(key), caller, command).await
     }
 }
 

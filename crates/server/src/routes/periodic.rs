@@ -3,15 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use headworks_core::operation::{ChangePlan, NewGrant, Refusal, still_needs_top_up};
-use headworks_core::record::{Category, Event, GrantId, Name, Periodic};
-use headworks_engine::{Effect, EngineError};
+use headworks_core::life::still_needs_top_up;
+use headworks_core::record::{Event, Name, Periodic};
+use headworks_core::waterfall::{Context, Refusal};
+use headworks_engine::{Caller, Effect, EngineError};
 use headworks_wire as wire;
 use wire::{RedeemOutcome, Reference, Scope};
 
 use super::App;
 use super::accounts::account_name;
-use super::credits::{change, number};
+use super::credits::change;
 use crate::auth::Access;
 use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
@@ -30,16 +31,7 @@ pub(super) async fn change_plan(
 ) -> Result<Json<wire::Change>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let amount =
-        |(grant, amount): (&Reference, &_)| Ok((GrantId(number(&account, grant, "unknown_grant")?), *amount));
-    let change_to = ChangePlan {
-        plan: ask.plan.clone(),
-        move_anchor: ask.anchor == wire::PlanAnchor::Move,
-        amounts: ask.amounts.iter().map(amount).collect::<Result<_, Failure>>()?,
-        prorate: ask.prorate.unwrap_or(true),
-        reason: ask.reason.clone(),
-    };
-    change(&app.engine.change_plan(&account, (&key, access.actor()), &change_to).await?)
+    change(&app.run(&access, &account, &key, &ask.command(&account)?).await?)
 }
 
 /// Bank a reset
@@ -56,9 +48,7 @@ pub(super) async fn bank(
 ) -> Result<Json<wire::Change>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let keyed = (&key, access.actor());
-    let reference = ask.reference.as_ref();
-    change(&app.engine.bank_reset(&account, keyed, &ask.windows, ask.expires_at, reference).await?)
+    change(&app.run(&access, &account, &key, &ask.command()).await?)
 }
 
 /// Show an account's banked resets
@@ -102,7 +92,6 @@ pub(super) async fn redeem(
 ) -> Result<Json<wire::Redeemed>, Failure> {
     let account = account_name(&access, Scope::Decide, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let token = ask.reset.as_ref().map(|r| number(&account, r, "unknown_record")).transpose()?;
     let nothing = |outcome| wire::Redeemed {
         outcome,
         id: None,
@@ -110,12 +99,14 @@ pub(super) async fn redeem(
         cleared: Vec::new(),
         replayed: false,
     };
-    let answer = match app.engine.redeem_reset(&account, (&key, access.actor()), token, &ask.path).await {
+    let answer = match app.run(&access, &account, &key, &ask.command(&account)?).await {
         Err(EngineError::Refused(Refusal::NoReset)) => return Ok(Json(nothing(RedeemOutcome::NoneLeft))),
         Err(EngineError::Refused(Refusal::NothingToReset)) => {
             return Ok(Json(nothing(RedeemOutcome::NothingToReset)));
         }
-        Err(EngineError::AlreadyRedeemed(..)) => return Ok(Json(nothing(RedeemOutcome::AlreadyRedeemed))),
+        Err(EngineError::Refused(Refusal::AlreadyRedeemed(..))) => {
+            return Ok(Json(nothing(RedeemOutcome::AlreadyRedeemed)));
+        }
         answer => answer?,
     };
     if let Effect::Recorded(record) = &answer.effect
@@ -150,7 +141,7 @@ pub(super) async fn top_ups(
     Ok(Json(app.engine.view(&account, |ctx| Ok(standing(ctx))).await?))
 }
 
-fn standing(ctx: headworks_core::operation::Context<'_>) -> wire::TopUps {
+fn standing(ctx: Context<'_>) -> wire::TopUps {
     let extras = ctx.account.extras();
     wire::TopUps {
         standing: extras.standing,
@@ -190,14 +181,6 @@ pub(super) async fn confirm(
     actor: Option<&Name>,
 ) -> Result<Json<wire::Change>, Failure> {
     let key = idempotency(headers, None, Some(format!("top-up {number}")), &(number, ask))?;
-    if !ask.paid && ask.expires_at.is_some() {
-        return Err(Failure::invalid("`expires_at` is for credits that were paid"));
-    }
-    let grant = NewGrant {
-        reference: ask.reference.clone(),
-        expires_at: ask.expires_at,
-        ..NewGrant::new(headworks_core::record::Credits::ZERO, Category::Purchased)
-    };
-    let paid = if ask.paid { Ok(&grant) } else { Err(ask.reason.as_ref()) };
-    change(&app.engine.confirm_top_up(account, (&key, actor), number, paid).await?)
+    let caller = Caller { actor, ..Caller::default() };
+    change(&app.engine.run(account, Some(&key), caller, &ask.command(number)?).await?)
 }

@@ -7,7 +7,7 @@ use headworks_core::capacity::allocator::Why;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::ClassTerms;
 use headworks_core::record::{ClassFigures, Name, PoolChange};
-use headworks_engine::capacity::{PoolState, SeatState};
+use headworks_engine::{PoolState, SeatState};
 use headworks_wire as wire;
 use serde::Deserialize;
 use wire::Scope;

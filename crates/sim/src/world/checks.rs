@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use headworks_core::record::{Event, Name, Record, Span};
+use headworks_core::command::{Command, NewGrant};
+use headworks_core::record::{Credits, Event, Name, Record, Span};
+use headworks_core::waterfall::Refusal;
 use headworks_engine::{Effect, Engine, EngineError};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
@@ -82,11 +84,14 @@ impl World<'_> {
         self.coverage.fault(if other { "retry with another body" } else { "retry" });
         let mut sent = op.clone();
         if other {
-            sent.body = match &op.body {
-                Body::Settle { hold, used } => Body::Settle { hold: *hold, used: used + 1 },
-                Body::Grant { amount, kind, hours, recurs, stamps } => {
-                    let (kind, hours, recurs, stamps) = (*kind, *hours, *recurs, *stamps);
-                    Body::Grant { amount: amount + 1, kind, hours, recurs, stamps }
+            sent.body = match op.body.clone() {
+                Body::Command(Command::Settle { hold, mut quantities }, from) => {
+                    quantities.iter_mut().for_each(|(_, n)| *n += 1);
+                    Body::Command(Command::Settle { hold, quantities }, from)
+                }
+                Body::Command(Command::Grant(new), from) => {
+                    let amount = Credits::from_nano(new.amount.nano() + 1_000_000_000);
+                    Body::Command(Command::Grant(NewGrant { amount, ..new }), from)
                 }
                 _ => return Ok(()),
             };
@@ -192,7 +197,7 @@ impl World<'_> {
             });
             let (credits, stamps) = match poll_until(&self.engine, view) {
                 Some(Ok((0, Ok(()), credits, stamps))) => (credits, stamps),
-                Some(Err(EngineError::UnknownAccount(_))) => continue,
+                Some(Err(EngineError::Refused(Refusal::UnknownAccount(_)))) => continue,
                 other => return Err(Broken(format!("{account} does not settle: {other:?}"))),
             };
             while self.engine.commit_once() {}

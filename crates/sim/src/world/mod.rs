@@ -18,7 +18,7 @@ use headworks_store::{Embedded, MemoryIndex, Options};
 use crate::catalog::ACCOUNTS;
 use crate::coverage::Coverage;
 use crate::disk::{Faults, SimDisk};
-use crate::op::{Asked, Body, Op};
+use crate::op::{self, Asked, Body, Op};
 use crate::random::Random;
 
 mod checks;
@@ -139,11 +139,8 @@ impl<'a> World<'a> {
         world.submit(0, Body::Catalog(0))?;
         world.commit()?;
         for account in 0..ACCOUNTS.len() {
-            world.submit(account, Body::Open)?;
-            world.submit(
-                account,
-                Body::Grant { amount: 60, kind: 2, hours: None, recurs: false, stamps: false },
-            )?;
+            world.submit(account, op::open(account))?;
+            world.submit(account, op::grant(60, 2, None, false, false).into())?;
             world.commit()?;
         }
         (world.swarm.gone, world.swarm.faults) = (gone, faults);
@@ -251,7 +248,7 @@ impl<'a> World<'a> {
             Effect::Recorded(record) => {
                 let known = self.known.entry(op.account).or_default();
                 note(known, record);
-                if let Some(decision) = headworks_core::audit::replay::decision_of(&record.event) {
+                if let Some(decision) = record.event.decision() {
                     self.coverage.reason(decision.reason.as_str());
                 }
                 let (seq, bytes) = (record.seq, record.to_bytes());

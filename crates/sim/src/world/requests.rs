@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use headworks_core::operation::charge_of;
-use headworks_core::record::{Event, Record, Seq};
+use headworks_core::command::Command;
+use headworks_core::record::{Event, GrantId, HoldId, Path, Record, Rule, Seq, Span};
 
 use super::World;
-use crate::op::Body;
+use crate::op::{self, Body, From};
 use crate::random::Random;
 
 /// Records of one account that operations can refer to.
@@ -25,86 +25,96 @@ impl World<'_> {
         let r = Arc::clone(&self.random);
         let known = self.known.entry(account).or_default();
         let some = |list: &[Seq]| r.pick(list).copied().unwrap_or(3);
-        let amount = |r: &Random| [1, 5, 10, 30, 60, 61, 100].get(r.below(7)).copied().unwrap_or(1);
-        let from = |r: &Random| r.chance(400).then(|| (r.below(3), u8::try_from(r.below(3)).unwrap_or(0)));
-        match r.below(36) {
-            0..=9 => {
-                let feature = ["chat", "chat", "gift", "gift", "draw", "task", "task", "fast", "secret"];
-                let feature = feature.get(r.below(9)).copied().unwrap_or("chat");
-                Body::Authorize {
-                    feature,
-                    user: if r.chance(150) { None } else { Some(r.below(2)) },
-                    from: from(&r),
-                    amount: if feature == "gift" || feature == "chat" { amount(&r) } else { 1 },
-                    now: feature == "fast" || r.chance(400),
-                    least: (feature == "chat" && r.chance(150)).then_some(1),
-                    consent: r.chance(300),
-                    wait: r.chance(500).then(|| u64::from(r.chance(500)) * 5),
-                    forges: r.chance(30),
+        let now = self.clock.now();
+        let hours = |h: u64| Span::from_secs(h * 3_600);
+        let command = match r.below(36) {
+            0..=9 => return self.request(&r),
+            10..=13 => op::settle(some(&known.holds), amount(&r)),
+            14 => op::extend(some(&known.holds), amount(&r), r.chance(500).then_some(90)),
+            15 => Command::Release { hold: HoldId(some(&known.holds)) },
+            16 | 17 => {
+                let ago = [None, Some(0), Some(1), Some(47), Some(49)].get(r.below(5)).copied().flatten();
+                op::record(amount(&r), ago.map(|h| now.before(hours(h))))
+            }
+            18..=20 => {
+                let (amount, kind) = (amount(&r), r.below(4));
+                let expires_at = r.chance(400).then(|| now.after(hours(1 + r.next() % 40)));
+                let recurs = r.chance(250);
+                op::grant(amount, kind, expires_at, recurs, r.chance(200))
+            }
+            21 => Command::Void { grant: GrantId(some(&known.grants)), reason: None },
+            22 => op::adjust(some(&known.grants), if r.chance(500) { 3 } else { -3 }),
+            23 => op::refund(some(&known.charges), r.chance(400).then_some(1)),
+            24 | 25 => {
+                let charge = some(&known.charges);
+                let to = r.chance(700).then(|| if r.chance(300) { 0 } else { amount(&r) });
+                op::correct(charge, to)
+            }
+            26 => {
+                let (moves, grant) = (r.chance(400), r.chance(700).then(|| some(&known.recurring)));
+                op::change_plan(moves, grant, amount(&r))
+            }
+            27 => {
+                let (suspended, consent) = (r.chance(150), r.below(4));
+                let alerts = r.chance(600);
+                op::settings(suspended, consent, alerts, r.below(5))
+            }
+            28 => op::bank(),
+            29 => Command::Redeem { token: None, path: Path::default() },
+            30 => {
+                let kept = some(&known.kept);
+                if r.chance(500) {
+                    Command::AcceptLate { kept }
+                } else {
+                    Command::DiscardLate { kept, reason: None }
                 }
             }
-            10..=13 => Body::Settle { hold: some(&known.holds), used: amount(&r) },
-            14 => {
-                Body::Extend { hold: some(&known.holds), more: amount(&r), life: r.chance(500).then_some(90) }
+            31 => {
+                let number = 1 + r.next() % 6;
+                op::top_up(number, r.chance(600))
             }
-            15 => Body::Release { hold: some(&known.holds) },
-            16 | 17 => {
-                let hours = [-1, 0, 1, 47, 49].get(r.below(5)).copied().unwrap_or(0);
-                Body::Record { amount: amount(&r), hours_ago: hours }
-            }
-            18..=20 => Body::Grant {
-                amount: amount(&r),
-                kind: r.below(4),
-                hours: r.chance(400).then(|| 1 + r.next() % 40),
-                recurs: r.chance(250),
-                stamps: r.chance(200),
-            },
-            21 => Body::Void { grant: some(&known.grants) },
-            22 => Body::Adjust { grant: some(&known.grants), by: if r.chance(500) { 3 } else { -3 } },
-            23 => Body::Refund { charge: some(&known.charges), amount: r.chance(400).then_some(1) },
-            24 | 25 => Body::Correct {
-                charge: some(&known.charges),
-                to: r.chance(700).then(|| if r.chance(300) { 0 } else { amount(&r) }),
-            },
-            26 => Body::ChangePlan {
-                moves: r.chance(400),
-                grant: r.chance(700).then(|| some(&known.recurring)),
-                amount: amount(&r),
-            },
-            27 => Body::Settings {
-                suspended: r.chance(150),
-                consent: r.below(4),
-                alerts: r.chance(600),
-                plan: r.below(5),
-            },
-            28 => Body::Bank,
-            29 => Body::Redeem,
-            30 => Body::Late { kept: some(&known.kept), accept: r.chance(500) },
-            31 => Body::TopUp { number: 1 + r.next() % 6, paid: r.chance(600) },
             32 if r.chance(300) => {
                 self.coverage.fault("catalog changed");
                 self.version += 1;
-                Body::Catalog(self.version)
+                return Body::Catalog(self.version);
             }
             33 if r.chance(200) => {
                 self.coverage.fault("pool changed");
-                Body::Pool([None, Some(2), Some(7)].get(r.below(3)).copied().flatten())
+                return Body::Pool([None, Some(2), Some(7)].get(r.below(3)).copied().flatten());
             }
-            34 => Body::Lift(r.below(9)),
-            35 if r.chance(300) => Body::Dispute,
-            _ => Body::Authorize {
-                feature: "chat",
-                user: Some(0),
-                from: None,
-                amount: amount(&r),
-                now: false,
-                least: None,
-                consent: true,
-                wait: r.chance(300).then_some(0),
-                forges: false,
-            },
-        }
+            34 => {
+                let rule = Rule::ALL.get(r.below(9)).copied().unwrap_or(Rule::Velocity);
+                Command::Lift { rule, key: None, reason: None }
+            }
+            35 if r.chance(300) => Command::Dispute { reason: None },
+            _ => {
+                let ask = op::authorize("chat", (Some(0), None), amount(&r), None, false, true);
+                return Body::Command(ask, From { wait: r.chance(300).then_some(0), ..From::default() });
+            }
+        };
+        command.into()
     }
+
+    /// A request to decide.
+    fn request(&mut self, r: &Random) -> Body {
+        let feature = ["chat", "chat", "gift", "gift", "draw", "task", "task", "fast", "secret"];
+        let feature = feature.get(r.below(9)).copied().unwrap_or("chat");
+        let user = if r.chance(150) { None } else { Some(r.below(2)) };
+        let from = r.chance(400).then(|| (r.below(3), u8::try_from(r.below(3)).unwrap_or(0)));
+        let amount = if feature == "gift" || feature == "chat" { amount(r) } else { 1 };
+        let now = feature == "fast" || r.chance(400);
+        let least = (feature == "chat" && r.chance(150)).then_some(1);
+        let consent = r.chance(300);
+        let wait = r.chance(500).then(|| u64::from(r.chance(500)) * 5);
+        let forges = r.chance(30);
+        let ask = op::authorize(feature, (user, from.map(|(key, _)| key)), amount, least, now, consent);
+        Body::Command(ask, From { network: from.map(|(_, network)| network), wait, forges })
+    }
+}
+
+/// Amounts weighted to boundaries: just what there is, and one more.
+fn amount(r: &Random) -> u64 {
+    [1, 5, 10, 30, 60, 61, 100].get(r.below(7)).copied().unwrap_or(1)
 }
 
 pub(super) fn note(known: &mut Known, record: &Record) {
@@ -118,7 +128,7 @@ pub(super) fn note(known: &mut Known, record: &Record) {
             known.recurring.push(seq);
         }
     }
-    if charge_of(record).is_some() {
+    if record.charge().is_some() {
         known.charges.push(seq);
     }
     if record.quarantined().is_some() {

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::path::Path;
 
 use headworks_core::account::Account;
-use headworks_core::operation::Draft;
+use headworks_core::command::Draft;
 use headworks_core::record::{Erasure, Event, Instant, Label, Name, Record, Seq};
 
 use super::disk::{Directory, write_whole};
@@ -303,7 +303,7 @@ pub fn erase(
     for part in erased.chunks(NAMED) {
         let event = Event::Erased { records: part.to_vec(), reason: reason.cloned() };
         let at = state.tick(now);
-        let record = Draft::administrative(event).into_record(&state, at, None, None);
+        let record = Draft::new(event).into_record(&state, at, None, None);
         let hash = record.link(&state.chain, &record.to_bytes());
         rewrite.take(account, &record, hash, last)?;
         state.apply(&record, hash).map_err(|e| StoreError::Unreadable(format!("account {account}: {e}")))?;

@@ -2,8 +2,9 @@
 
 use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::operation::{self, Context, NewGrant};
+use headworks_core::command::{Command, History, NewGrant, run};
 use headworks_core::record::{Category, IndexKey, Instant, Key, Label, Name, Operation, Record, Settings};
+use headworks_core::waterfall::Context;
 use headworks_store::{Batch, Checkpoint, Memory, Store};
 
 pub(crate) fn name(text: &str) -> Name {
@@ -29,13 +30,13 @@ impl Writer {
     pub(crate) fn next(&self) -> Record {
         let now = self.account.tick(Instant::from_micros(1_800_000_000_000_000));
         let ctx = Context::new(&self.account, &self.catalog, now);
-        let draft = if self.account.is_open() {
-            let new = NewGrant::new("1".parse().expect("amount"), Category::Free);
-            operation::grant(ctx, &new).expect("grants")
+        let command = if self.account.is_open() {
+            Command::Grant(NewGrant::new("1".parse().expect("amount"), Category::Free))
         } else {
-            let settings = Settings::new(name("p"), now);
-            operation::open(ctx, settings).expect("opens")
+            Command::Open(Settings::new(name("p"), now).into())
         };
+        let step = run(ctx, &command, &History::new()).expect("it is accepted");
+        let draft = step.into_draft().expect("it is recorded");
         let text = Label::new(&format!("key-{}", self.account.seq + 1)).expect("label");
         let key = Key { operation: Operation::Grant, text, digest: [1; 16] };
         draft.into_record(&self.account, now, Some(key), None)

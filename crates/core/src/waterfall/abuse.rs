@@ -1,9 +1,8 @@
 //! Abuse rules: guards that the operator's catalog switches on, held against what the account itself usually does.
 
-use super::{Mode, Run, Scene};
+use super::run::{Mode, Run, Scene};
 use crate::account::{Account, Hold};
-use crate::catalog;
-use crate::catalog::{Rules, TierTerms};
+use crate::catalog::{Mode as RuleMode, Rules, TierTerms};
 use crate::record::{
     Basis, Credits, HabitKind, Instant, Level, Name, Place, Priced, Reason, Rule, Source, Span, Terms,
     Verdict, Visit, Wall,
@@ -41,14 +40,16 @@ impl<'a> Run<'a, '_> {
         &self.scene.catalog.abuse
     }
 
-    pub(super) fn visit_conduct(&mut self) {
-        let Scene { account, catalog, usage, now, .. } = self.scene;
+    /// What the operator's rules hold the request to.
+    pub(super) fn abuse(&mut self) {
+        let Scene { account, catalog, now, .. } = self.scene;
+        let usage = self.usage;
         let rules = &catalog.abuse;
         if rules.are_off() {
             return;
         }
         let terms = rules.terms_of(account, now);
-        let cost = signed(cost_of(rules, self.scene.usage, self.scene.mode == Mode::Grow));
+        let cost = signed(cost_of(rules, self.usage, self.scene.mode == Mode::Grow));
         self.visit_penalty();
         self.visit_cost_maximum(cost);
         self.visit_holds(&terms);
@@ -63,7 +64,7 @@ impl<'a> Run<'a, '_> {
     /// Adds a visit whose rule refuses, or does not: as its mode says.
     fn judge(&mut self, rule: Rule, mut visit: Visit, because: Because) {
         if let Some((reason, at)) = because.filter(|_| self.scene.mode != Mode::Happened) {
-            visit.verdict = if self.rules().mode(rule) == catalog::Mode::Enforce {
+            visit.verdict = if self.rules().mode(rule) == RuleMode::Enforce {
                 visit.cost = 0;
                 self.refuse(reason, Wall::Abuse, at);
                 Verdict::Refused(reason)
@@ -96,7 +97,7 @@ impl<'a> Run<'a, '_> {
 
     /// Whether a burst that is smaller than usual holds a request off; told where the penalty was visited.
     pub(super) fn penalise(&mut self) -> bool {
-        let enforced = self.rules().mode(Rule::Penalty) == catalog::Mode::Enforce;
+        let enforced = self.rules().mode(Rule::Penalty) == RuleMode::Enforce;
         let name = Rule::Penalty.name();
         if let Some(visit) = self.visits.iter_mut().find(|v| v.place == Place::Abuse && v.name == name) {
             visit.verdict = if enforced { Verdict::Refused(Reason::Penalty) } else { Verdict::Observed };
@@ -127,7 +128,8 @@ impl<'a> Run<'a, '_> {
     }
 
     fn visit_sharing(&mut self) {
-        let Scene { account, usage, mode, now, .. } = self.scene;
+        let Scene { account, mode, now, .. } = self.scene;
+        let usage = self.usage;
         let rules = self.rules();
         let Some(key) = usage.path.at(Level::Key).filter(|_| mode == Mode::Hold) else { return };
         if !rules.is_on(Rule::Sharing) {
@@ -164,18 +166,18 @@ impl<'a> Run<'a, '_> {
     }
 
     fn visit_ramp(&mut self, terms: &TierTerms, cost: i64) {
-        let Scene { account, now, in_pool, .. } = self.scene;
+        let Scene { account, now, offers, .. } = self.scene;
         let rules = self.rules();
         if !rules.is_on(Rule::Ramp) || cost == 0 {
             return;
         }
         let name = Rule::Ramp.name();
         let (before, allowed) = ramp(account, terms, now);
-        let is_over = in_pool && before.saturating_add(cost) > allowed;
+        let is_over = !offers.is_empty() && before.saturating_add(cost) > allowed;
         let mut visit = visit(Rule::Ramp, Level::Account, before);
         visit.terms = Some(Terms::Habit { kind: HabitKind::Ramp, limit: allowed, reference: allowed });
         visit.cost = self.room_for(&name, None, cost);
-        if is_over && rules.mode(Rule::Ramp) == catalog::Mode::Enforce {
+        if is_over && rules.mode(Rule::Ramp) == RuleMode::Enforce {
             // Only what is served in its own class is usual.
             (visit.verdict, visit.cost) = (Verdict::Demoted, 0);
         } else if is_over {
@@ -192,7 +194,8 @@ impl<'a> Run<'a, '_> {
 
     /// What a key may spend in this hour bounds what sources of credits may draw.
     pub(super) fn visit_key_spend(&mut self) {
-        let Scene { account, usage, now, .. } = self.scene;
+        let Scene { account, now, .. } = self.scene;
+        let usage = self.usage;
         let rules = self.rules();
         let Some(key) = usage.path.at(Level::Key).filter(|_| rules.is_on(Rule::KeySpend)) else { return };
         let (kind, name) = (HabitKind::Spend, Rule::KeySpend.name());
@@ -205,7 +208,7 @@ impl<'a> Run<'a, '_> {
         let floor = rules.terms_of(account, now).key_spend_floor.nano();
         let cap = by_hand.map_or_else(|| week.saturating_mul(10).max(floor), Credits::nano);
         let before = habit.as_ref().map_or(0, |h| h.used(now));
-        if rules.mode(Rule::KeySpend) == catalog::Mode::Enforce {
+        if rules.mode(Rule::KeySpend) == RuleMode::Enforce {
             self.budget = self.budget.min(cap.saturating_sub(before).max(0));
         }
         let mut visit = visit(Rule::KeySpend, Level::Key, before);
@@ -214,8 +217,9 @@ impl<'a> Run<'a, '_> {
     }
 
     /// Open holds set aside a part of the balance at most; the first of them always may.
-    pub(super) fn visit_held_share(&mut self) {
-        let Scene { account, mode, usage, now, .. } = self.scene;
+    pub(super) fn held_share(&mut self) {
+        let Scene { account, mode, now, .. } = self.scene;
+        let usage = self.usage;
         let rules = self.rules();
         if !matches!(mode, Mode::Hold | Mode::Grow) || !rules.is_on(Rule::Holds) {
             return;

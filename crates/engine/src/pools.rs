@@ -7,15 +7,14 @@ use std::sync::Arc;
 use headworks_core::capacity::allocator::Share;
 use headworks_core::capacity::controller::Feedback;
 use headworks_core::catalog::{PoolTerms, changed};
-use headworks_core::operation::Refusal;
 use headworks_core::record::{AccountTerms, Event, Name, PoolChange, Server};
+use headworks_core::waterfall::Refusal;
 
-use super::EnginePool;
-use super::pool::PoolView;
-use crate::answer::{Answer, EngineError};
+use crate::answer::{Answer, EngineError, Keyed};
 use crate::cache::Slot;
+use crate::capacity::EnginePool;
+use crate::capacity::pool::PoolView;
 use crate::engine::Engine;
-use crate::operations::Keyed;
 
 /// A pool's name, its terms in force, what it has and who uses it, and the live change over the catalog.
 pub type PoolState = (Name, Arc<PoolTerms>, PoolView, Option<PoolChange>);

@@ -1,0 +1,105 @@
+//! Guards: what they count, and of which features.
+
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::draft::Draft;
+use super::walk::Check;
+use super::windows::window;
+use crate::catalog::feature::Feature;
+use crate::catalog::names::{is_requests, own_unit};
+use crate::catalog::plan::{Count, Guard, Window};
+use crate::catalog::source::{CountSource, GuardSource, WindowSource};
+use crate::record::{Level, Name, Unit};
+
+/// Puts a guard into the programs of the features it counts.
+pub(super) fn add_guard(shape: &GuardSource, draft: &mut Draft<'_>, check: &mut Check) {
+    let features = draft.scope(shape.features.as_ref(), check);
+    let window = check.key("window", |c| window(&shape.window, &Unit::Requests, c));
+    let count = count(shape, &features, check);
+    let Some(window) = window else { return };
+    let features = capped(&shape.window, features, check);
+    check_recorded(&window, &features, check);
+    let level = shape.per.unwrap_or(Level::Account);
+    let guard = Guard { name: shape.name.clone(), level, count, window };
+    for feature in features {
+        if let Some(program) = draft.program_mut(feature) {
+            program.guards.push(guard.clone());
+        }
+    }
+}
+
+/// A cap counts one unit of credits: features priced in another do not pass it. Other guards count them all.
+fn capped<'a>(window: &WindowSource, features: Vec<&'a Feature>, check: &mut Check) -> Vec<&'a Feature> {
+    let unit = match window {
+        WindowSource::SpendCap { unit, .. } => own_unit(unit.as_ref()),
+        WindowSource::Rate { .. }
+        | WindowSource::Sliding { .. }
+        | WindowSource::Fixed { .. }
+        | WindowSource::FirstUse { .. }
+        | WindowSource::Concurrency { .. } => return features,
+    };
+    let is_empty = features.is_empty();
+    let priced: Vec<_> = features.into_iter().filter(|f| f.credit_unit.as_ref() == unit).collect();
+    if !is_empty && priced.is_empty() {
+        check.wrong(
+            "no feature of the cap is priced in its unit of credits",
+            "write the features' credit_unit as its `unit`",
+        );
+    }
+    priced
+}
+
+/// Features that are not recorded have no windows that must survive a restart.
+fn check_recorded(window: &Window, features: &[&Feature], check: &mut Check) {
+    if matches!(window, Window::Free(terms) if terms.is_volatile()) {
+        return;
+    }
+    for feature in features.iter().filter(|f| !f.ledger) {
+        check.wrong(
+            alloc::format!(
+                "feature `{}` is not recorded, so only windows of at most 60 s can guard it",
+                feature.name
+            ),
+            "shorten the window, or list the guard's features without it",
+        );
+    }
+}
+
+fn count(shape: &GuardSource, features: &[&Feature], check: &mut Check) -> Count {
+    let (always, word) = match shape.window {
+        WindowSource::Concurrency { .. } => (Count::Slot, "open holds"),
+        WindowSource::SpendCap { .. } => (Count::Spend, "credits"),
+        WindowSource::Rate { .. }
+        | WindowSource::Sliding { .. }
+        | WindowSource::Fixed { .. }
+        | WindowSource::FirstUse { .. } => return written_count(shape.count.as_ref(), features, check),
+    };
+    if shape.count.is_some() {
+        let what = alloc::format!("this window always counts {word}");
+        check.wrong_at("count", what, "remove `count`");
+    }
+    always
+}
+
+fn written_count(count: Option<&CountSource>, features: &[&Feature], check: &mut Check) -> Count {
+    let meters: SmallVec<[Name; 1]> = match count {
+        None => return Count::Requests,
+        Some(CountSource::One(one)) if is_requests(one) => return Count::Requests,
+        Some(CountSource::One(one)) => [one.clone()].into_iter().collect(),
+        Some(CountSource::Several(list)) => list.iter().cloned().collect(),
+    };
+    check.key("count", |c| {
+        if meters.is_empty() {
+            c.wrong("counts nothing", "write requests or a meter");
+        }
+        for meter in meters.iter().filter(|m| !features.iter().any(|f| f.meters.contains(m))) {
+            c.wrong(
+                alloc::format!("no feature of the guard has the meter `{meter}`"),
+                "write requests or one of their meters",
+            );
+        }
+    });
+    Count::Meters(meters)
+}

@@ -1,0 +1,159 @@
+//! Layers of the waterfall: allowances, grants, a shared pool, an overdraft.
+
+use alloc::vec::Vec;
+
+use super::amounts::credits;
+use super::draft::Draft;
+use super::walk::Check;
+use super::windows::{calendar, window};
+use crate::catalog::feature::Feature;
+use crate::catalog::plan::{Categories, Layer, Pool, Window};
+use crate::catalog::source::{AllowanceWindowSource, LayerSource, PoolCapSource, WindowSource};
+use crate::record::{Category, Every, Level, Name, Unit};
+
+/// Puts a layer into the programs of the features it pays for.
+pub(super) fn add_layer(shape: &LayerSource, draft: &mut Draft<'_>, check: &mut Check) {
+    let (features, layer) = layer(shape, draft, check);
+    let Some(layer) = layer else { return };
+    let pays_credits = !matches!(layer, Layer::Allowance { .. });
+    for feature in features {
+        // A feature without prices never needs credits.
+        let is_needed = feature.card.is_some() || !pays_credits;
+        if let Some(program) = draft.program_mut(feature).filter(|_| is_needed) {
+            program.layers.push(layer.clone());
+        }
+    }
+}
+
+/// A layer, and the features it pays for.
+fn layer<'a>(shape: &LayerSource, draft: &Draft<'a>, check: &mut Check) -> (Vec<&'a Feature>, Option<Layer>) {
+    match shape {
+        LayerSource::Allowance { name, features, per, windows } => check.key("allowance", |c| {
+            let features = draft.scope(features.as_ref(), c);
+            let layer = allowance(name, *per, windows, &features, c);
+            check_allowance_order(name, &features, draft, c);
+            (features, layer)
+        }),
+        LayerSource::Grants { name, categories } => {
+            let categories = Categories::new(categories.as_deref().unwrap_or(&Category::ALL));
+            (draft.all(), Some(Layer::Grants { name: name.clone(), categories, pool: None }))
+        }
+        LayerSource::Pool { name, categories, member, unit, cap } => check.key("pool", |c| {
+            let paid = [Category::Purchased, Category::Contract];
+            let categories = Categories::new(categories.as_deref().unwrap_or(&paid));
+            let pool = pool(*member, cap.as_ref(), c);
+            (draft.priced_in(unit.as_ref()), Some(Layer::Grants { name: name.clone(), categories, pool }))
+        }),
+        LayerSource::Overdraft { name, unit, limit } => check.key("overdraft", |c| {
+            let limit = credits("limit", limit, c);
+            (draft.priced_in(unit.as_ref()), Some(Layer::Overdraft { name: name.clone(), limit }))
+        }),
+    }
+}
+
+fn allowance(
+    name: &Name,
+    per: Option<Level>,
+    windows: &[AllowanceWindowSource],
+    features: &[&Feature],
+    check: &mut Check,
+) -> Option<Layer> {
+    let first = features.first()?;
+    check_one_unit(first, features, check);
+    if let Some(unrecorded) = features.iter().find(|f| !f.ledger) {
+        check.wrong(
+            alloc::format!("feature `{}` is not recorded, so nothing pays for it", unrecorded.name),
+            "leave it out of `features`",
+        );
+    }
+    let windows = check.key("windows", |c| allowance_windows(name, windows, &first.unit, c));
+    Some(Layer::Allowance { name: name.clone(), level: per.unwrap_or(Level::Account), windows })
+}
+
+/// What an allowance covers is counted in one unit, that of its first feature.
+fn check_one_unit(first: &Feature, features: &[&Feature], check: &mut Check) {
+    if let Some(other) = features.iter().find(|f| f.unit != first.unit) {
+        check.wrong(
+            alloc::format!("`{}` and `{}` count allowances in different units", first.name, other.name),
+            "make one allowance for each, or give them the same allowance_unit",
+        );
+    }
+    if let Some(other) =
+        features.iter().find(|f| f.unit == Unit::Credits && f.credit_unit != first.credit_unit)
+    {
+        check.wrong(
+            alloc::format!("`{}` and `{}` are priced in different units of credits", first.name, other.name),
+            "make one allowance for each",
+        );
+    }
+}
+
+fn allowance_windows(
+    allowance: &Name,
+    shapes: &[AllowanceWindowSource],
+    unit: &Unit,
+    check: &mut Check,
+) -> Vec<(Name, Window)> {
+    if shapes.is_empty() {
+        check.wrong("an allowance needs a window", "add one with `fixed` or `first_use`");
+    }
+    let mut compiled: Vec<(Name, Window)> = Vec::new();
+    for (i, shape) in shapes.iter().enumerate() {
+        check.item(i, |c| {
+            check_refills(&shape.window, c);
+            let Ok(joined) = Name::joined(allowance, &shape.name) else {
+                c.wrong("the names of allowance and window together are too long", "shorten one");
+                return;
+            };
+            if compiled.iter().any(|(name, _)| *name == joined) {
+                let what = alloc::format!("the name `{}` is used twice in the allowance", shape.name);
+                c.wrong(what, "rename one");
+            }
+            if let Some(window) = c.key("window", |c| window(&shape.window, unit, c)) {
+                compiled.push((joined, window));
+            }
+        });
+    }
+    compiled
+}
+
+fn check_refills(window: &WindowSource, check: &mut Check) {
+    if !matches!(window, WindowSource::Fixed { .. } | WindowSource::FirstUse { .. }) {
+        let what = "an allowance refills by `fixed` or `first_use` windows";
+        check.wrong_at("window", what, "use one of them, or make this a guard");
+    }
+}
+
+/// After credits have paid a part, what is left is no whole number of a meter: allowances in a meter come first.
+fn check_allowance_order(name: &Name, features: &[&Feature], draft: &Draft<'_>, check: &mut Check) {
+    for feature in features.iter().filter(|f| matches!(f.unit, Unit::Meter(_))) {
+        let pays_credits = |layer: &Layer| !matches!(layer, Layer::Allowance { .. });
+        if draft.program(feature).is_some_and(|p| p.layers.iter().any(pays_credits)) {
+            check.wrong(
+                alloc::format!(
+                    "allowance `{name}` counts a meter of `{}` but comes after a source of credits",
+                    feature.name
+                ),
+                "move it before grants, pool and overdraft",
+            );
+        }
+    }
+}
+
+fn pool(member: Option<Level>, cap: Option<&PoolCapSource>, check: &mut Check) -> Option<Pool> {
+    let member = member.unwrap_or(Level::User);
+    if member == Level::Account {
+        let what = "the account is no member of itself";
+        check.wrong_at("member", what, "write team, user, key or session");
+    }
+    let Some(cap) = cap else {
+        // Caps that an account sets for its own members still need a window.
+        let window = calendar(Every::Month, None, None, check)?;
+        return Some(Pool { member, default_cap: None, window });
+    };
+    check.key("cap", |c| {
+        let default_cap = cap.default.as_ref().map(|text| credits("default", text, c));
+        let window = calendar(cap.every, cap.zone.as_ref(), cap.anchor, c)?;
+        Some(Pool { member, default_cap, window })
+    })
+}

@@ -1,0 +1,56 @@
+//! From shapes to a compiled catalog: every name resolved, every amount exact, every contradiction refused.
+//!
+//! Never stops at the first problem (`all_problems_are_told_at_once`), and never reads text: a problem is told with its
+//! path, from which the line is found afterwards.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use self::walk::Check;
+use super::abuse::Rules;
+use super::feature::Feature;
+use super::names::one_of;
+use super::plan::Plan;
+use super::pools::PoolTerms;
+use super::source::CatalogSource;
+use super::text::Found;
+use crate::record::Name;
+
+mod abuse;
+mod amounts;
+mod cards;
+mod cost;
+mod draft;
+mod features;
+mod guards;
+mod layers;
+mod plans;
+mod pools;
+mod walk;
+mod windows;
+
+/// What the shapes of a catalog compile to.
+pub(super) struct Compiled {
+    pub(super) features: HashMap<Name, Feature>,
+    pub(super) plans: HashMap<Name, Plan>,
+    pub(super) pools: BTreeMap<Name, Arc<PoolTerms>>,
+    pub(super) abuse: Rules,
+}
+
+pub(super) fn compile(source: &CatalogSource) -> Result<Compiled, Vec<Found>> {
+    let mut check = Check::default();
+    cards::check_cards(source, &mut check);
+    let features = features::features(source, &mut check);
+    let plans = plans::plans(source, &features, &mut check);
+    let abuse = abuse::rules(source, &mut check);
+    let pools = pools::pools(source, &mut check);
+    pools::check_references(source, &pools, &features, &mut check);
+    if let Some(default) = source.default_plan.as_ref().filter(|name| !plans.contains_key(*name)) {
+        let what = alloc::format!("there is no plan `{default}`");
+        check.wrong_at("default_plan", what, one_of(source.plans.keys()));
+    }
+    check.finish(Compiled { features, plans, pools, abuse })
+}

@@ -1,0 +1,57 @@
+//! Where a check is in the catalog, and what it found wrong so far.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::catalog::text::{Found, Step};
+
+/// The way from the top of the catalog to where the check is, and the problems of the places behind it.
+#[derive(Default)]
+pub(super) struct Check {
+    path: Vec<Step>,
+    found: Vec<Found>,
+}
+
+impl Check {
+    /// Something is wrong here.
+    pub(super) fn wrong(&mut self, what: impl Into<String>, fix: impl Into<String>) {
+        self.found.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
+    }
+
+    /// Something is wrong under a key of what is here.
+    pub(super) fn wrong_at(&mut self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
+        self.key(key, |c| c.wrong(what, fix));
+    }
+
+    /// Goes into a key of what is here.
+    pub(super) fn key<T>(&mut self, key: &str, inside: impl FnOnce(&mut Self) -> T) -> T {
+        self.step(Step::Key(key.to_owned()), inside)
+    }
+
+    /// Goes into an item of the list that is here.
+    pub(super) fn item<T>(&mut self, i: usize, inside: impl FnOnce(&mut Self) -> T) -> T {
+        self.step(Step::Index(i), inside)
+    }
+
+    /// Goes somewhere else, by keys from the top, and comes back.
+    pub(super) fn elsewhere<T>(&mut self, keys: &[&str], inside: impl FnOnce(&mut Self) -> T) -> T {
+        let path = keys.iter().map(|key| Step::Key((*key).to_owned())).collect();
+        let here = core::mem::replace(&mut self.path, path);
+        let out = inside(self);
+        self.path = here;
+        out
+    }
+
+    fn step<T>(&mut self, step: Step, inside: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step);
+        let out = inside(self);
+        self.path.pop();
+        out
+    }
+
+    /// What was compiled, or what is wrong.
+    pub(super) fn finish<T>(self, compiled: T) -> Result<T, Vec<Found>> {
+        if self.found.is_empty() { Ok(compiled) } else { Err(self.found) }
+    }
+}

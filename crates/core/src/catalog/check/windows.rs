@@ -1,0 +1,76 @@
+//! Windows: their lengths, limits and calendars.
+
+use alloc::string::{String, ToString};
+
+use super::amounts::amount;
+use super::walk::Check;
+use crate::catalog::plan::Window;
+use crate::catalog::source::{Anchor, WindowSource};
+use crate::record::{Calendar, Every, Span, Terms, Unit};
+
+/// Compiles a window whose limit is in `unit`.
+pub(super) fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> Option<Window> {
+    match source {
+        WindowSource::Rate { limit, period, burst } => {
+            Some(Window::Free(check.key("rate", |c| rate(*limit, *period, *burst, c))))
+        }
+        WindowSource::Sliding { limit, length } => {
+            check.key("sliding", |c| check_length(*length, c));
+            Some(Window::Free(Terms::Sliding { limit: *limit, length: *length }))
+        }
+        WindowSource::Concurrency { limit } => Some(Window::Free(Terms::Slots { limit: *limit })),
+        WindowSource::Fixed { limit, every, zone, anchor } => check.key("fixed", |c| {
+            let limit = amount("limit", limit, unit, c);
+            let calendar = calendar(*every, zone.as_ref(), *anchor, c)?;
+            Some(Window::Fixed { limit, calendar })
+        }),
+        WindowSource::FirstUse { limit, length } => check.key("first_use", |c| {
+            check_length(*length, c);
+            Some(Window::FirstUse { limit: amount("limit", limit, unit, c), length: *length })
+        }),
+        WindowSource::SpendCap { unit: _, limit, every, zone, anchor } => check.key("spend_cap", |c| {
+            let limit = amount("limit", limit, &Unit::Credits, c);
+            let calendar = calendar(*every, zone.as_ref(), *anchor, c)?;
+            Some(Window::Fixed { limit, calendar })
+        }),
+    }
+}
+
+fn rate(limit: u64, period: Span, burst: Option<u64>, check: &mut Check) -> Terms {
+    let burst = burst.unwrap_or(limit);
+    if limit == 0 || burst == 0 || period == Span::ZERO {
+        check.wrong(
+            "limit, period and burst must be above zero",
+            "to allow nothing, leave the feature out of the plan",
+        );
+    }
+    let full = burst.max(limit).checked_mul(period.micros());
+    if full.is_none_or(|n| n > u64::MAX / 4) {
+        check
+            .wrong("limit × period is too large to count exactly", "use a shorter period or a smaller limit");
+    }
+    Terms::Rate { limit, period, burst }
+}
+
+fn check_length(length: Span, check: &mut Check) {
+    if length == Span::ZERO {
+        check.wrong_at("length", "the window has no length", "write for example \"5h\"");
+    }
+}
+
+/// The calendar of a window.
+pub(super) fn calendar(
+    every: Every,
+    zone: Option<&String>,
+    anchor: Option<Anchor>,
+    check: &mut Check,
+) -> Option<Calendar> {
+    let zone = zone.map_or("UTC", String::as_str);
+    match Calendar::new(every, zone, anchor == Some(Anchor::Billing)) {
+        Ok(calendar) => Some(calendar),
+        Err(e) => {
+            check.wrong_at("zone", e.to_string(), "");
+            None
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Names with a meaning of their own, and names as problems tell them.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::record::{CREDITS, Name, REQUESTS};
+
+/// What to write instead of a name that is not there.
+pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a Name>) -> String {
+    let names: Vec<&str> = names.map(Name::as_str).collect();
+    if names.is_empty() {
+        "define it first".to_owned()
+    } else {
+        alloc::format!("write one of {}", names.join(", "))
+    }
+}
+
+/// Whether a meter is the implied one.
+pub(super) fn is_requests(meter: &Name) -> bool {
+    meter.as_str() == REQUESTS
+}
+
+/// A unit of credits as grants and features carry it: the default one is not written.
+pub(super) fn own_unit(unit: Option<&Name>) -> Option<&Name> {
+    unit.filter(|u| u.as_str() != CREDITS)
+}

@@ -1,0 +1,169 @@
+//! Plans: for each feature what is checked and what pays, in order.
+
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::feature::Feature;
+use super::source::ExpiredDraws;
+use crate::record::{Calendar, Category, Consent, Credits, Instant, Level, Name, Span, Terms};
+use crate::window::Used;
+
+/// A compiled plan.
+#[derive(Debug)]
+pub struct Plan {
+    /// Consent where the account says nothing.
+    pub(crate) consent: Consent,
+    /// What becomes of draws given back to expired grants.
+    pub(crate) expired_draws: ExpiredDraws,
+    /// The class of its requests in capacity pools.
+    pub(crate) class: Option<Name>,
+    /// What one request may cost at most.
+    pub(crate) cost_max: Option<u64>,
+    /// By feature: what is checked and what pays; `None` where the plan does not include the feature.
+    pub(crate) programs: Vec<Option<Program>>,
+}
+
+/// What one plan does for one feature.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) guards: Vec<Guard>,
+    pub(crate) layers: Vec<Layer>,
+}
+
+/// What must hold before anything is paid.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    pub(crate) name: Name,
+    pub(crate) level: Level,
+    pub(crate) count: Count,
+    pub(crate) window: Window,
+}
+
+/// What a guard counts of a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Count {
+    Slot,
+    Requests,
+    /// Added up.
+    Meters(SmallVec<[Name; 1]>),
+    Spend,
+}
+
+/// A window as configured; [`Window::terms`] resolves its bounds.
+#[derive(Clone, Debug)]
+pub(crate) enum Window {
+    /// Bound to no calendar and to no first use: its terms are always the same.
+    Free(Terms),
+    Fixed {
+        limit: i64,
+        calendar: Calendar,
+    },
+    FirstUse {
+        limit: i64,
+        length: Span,
+    },
+}
+
+/// A source of the waterfall.
+#[derive(Clone, Debug)]
+pub(crate) enum Layer {
+    Allowance { name: Name, level: Level, windows: Vec<(Name, Window)> },
+    Grants { name: Name, categories: Categories, pool: Option<Pool> },
+    Overdraft { name: Name, limit: Credits },
+}
+
+/// How members share grants.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    pub(crate) member: Level,
+    pub(crate) default_cap: Option<Credits>,
+    pub(crate) window: Calendar,
+}
+
+/// A set of grant categories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Categories([bool; 4]);
+
+impl Plan {
+    /// What it does for a feature, if it includes it.
+    pub(crate) fn program(&self, feature: &Feature) -> Option<&Program> {
+        self.programs.get(feature.index).and_then(Option::as_ref)
+    }
+
+    /// The level of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
+    /// calendar and first-use windows.
+    pub(crate) fn resettable(&self, name: &Name) -> Option<(Level, bool)> {
+        self.programs.iter().flatten().find_map(|program| {
+            let (level, window) = program.window(name)?;
+            Some((level, window.closes_on_reset()?))
+        })
+    }
+}
+
+impl Program {
+    /// The overdraft limit, if the waterfall has one.
+    pub(crate) fn overdraft_limit(&self) -> Credits {
+        let of = |layer: &Layer| match layer {
+            Layer::Overdraft { limit, .. } => Some(*limit),
+            Layer::Allowance { .. } | Layer::Grants { .. } => None,
+        };
+        self.layers.iter().find_map(of).unwrap_or(Credits::ZERO)
+    }
+
+    /// The window of a guard or of an allowance, with its level.
+    fn window(&self, name: &Name) -> Option<(Level, &Window)> {
+        let guard = self.guards.iter().find(|g| g.name == *name).map(|g| (g.level, &g.window));
+        guard.or_else(|| self.layers.iter().find_map(|layer| layer.window(name)))
+    }
+}
+
+impl Layer {
+    fn window(&self, name: &Name) -> Option<(Level, &Window)> {
+        match self {
+            Self::Allowance { level, windows, .. } => {
+                windows.iter().find(|(n, _)| n == name).map(|(_, window)| (*level, window))
+            }
+            Self::Grants { .. } | Self::Overdraft { .. } => None,
+        }
+    }
+}
+
+impl Window {
+    /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that the reset that
+    /// was told is the reset that happens, whatever a reload changes.
+    pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, anchor: Instant) -> Terms {
+        let open = used.and_then(Used::period).filter(|p| p.start <= now && now < p.end);
+        let open = open.map(|p| (p.start, p.end));
+        match self {
+            Self::Free(terms) => *terms,
+            Self::Fixed { limit, calendar } => {
+                let (start, end) = open.unwrap_or_else(|| calendar.period(now, anchor));
+                Terms::Period { limit: *limit, start, end }
+            }
+            Self::FirstUse { limit, length } => {
+                let (start, end) = open.unwrap_or((now, now.after(*length)));
+                Terms::Period { limit: *limit, start, end }
+            }
+        }
+    }
+
+    /// Whether a reset closes it; `None`: it cannot be reset.
+    fn closes_on_reset(&self) -> Option<bool> {
+        match self {
+            Self::Free(_) => None,
+            Self::Fixed { .. } => Some(false),
+            Self::FirstUse { .. } => Some(true),
+        }
+    }
+}
+
+impl Categories {
+    pub(crate) fn new(list: &[Category]) -> Self {
+        Self(Category::ALL.map(|c| list.contains(&c)))
+    }
+
+    pub(crate) fn contains(self, category: Category) -> bool {
+        Category::ALL.iter().zip(self.0).any(|(c, on)| on && *c == category)
+    }
+}

@@ -1,0 +1,111 @@
+//! The compiled catalog: what a decision looks up, by name.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use super::abuse::Rules;
+use super::check;
+use super::feature::Feature;
+use super::plan::Plan;
+use super::pools::{DEFAULT_CLASS, PoolTerms};
+use super::text::{self, Format, Problems};
+use crate::record::{Name, Settings, Span, Unit};
+
+const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
+
+/// A compiled catalog.
+#[derive(Debug)]
+pub struct Catalog {
+    /// The operator's label.
+    pub version: Name,
+    /// The plan of accounts that name none.
+    pub default_plan: Option<Name>,
+    /// How late use may be recorded before it waits in quarantine.
+    pub late_horizon: Span,
+    features: HashMap<Name, Feature>,
+    plans: HashMap<Name, Plan>,
+    /// The capacity pools.
+    pub pools: BTreeMap<Name, Arc<PoolTerms>>,
+    /// Rules against abuse.
+    pub abuse: Rules,
+    /// The text it was read from.
+    pub text: String,
+}
+
+impl Catalog {
+    /// Reads and compiles a catalog.
+    ///
+    /// # Errors
+    /// Every problem found, each with its line, what is wrong and what to write instead.
+    pub fn parse(text: &str, format: Format) -> Result<Self, Problems> {
+        let source = text::read(text, format)?;
+        let compiled = check::compile(&source).map_err(|found| text::locate(found, text, format))?;
+        Ok(Self {
+            version: source.version,
+            default_plan: source.default_plan,
+            late_horizon: source.late_horizon.unwrap_or(LATE_HORIZON),
+            features: compiled.features,
+            plans: compiled.plans,
+            pools: compiled.pools,
+            abuse: compiled.abuse,
+            text: text.to_owned(),
+        })
+    }
+
+    /// A feature by name.
+    #[must_use]
+    pub fn feature(&self, name: &str) -> Option<&Feature> {
+        self.features.get(name)
+    }
+
+    /// A plan by name.
+    #[must_use]
+    pub fn plan(&self, name: &str) -> Option<&Plan> {
+        self.plans.get(name)
+    }
+
+    /// The names of all plans, sorted.
+    #[must_use]
+    pub fn plan_names(&self) -> Vec<&Name> {
+        let mut names: Vec<_> = self.plans.keys().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The names of all features, sorted.
+    #[must_use]
+    pub fn feature_names(&self) -> Vec<&Name> {
+        let mut names: Vec<_> = self.features.keys().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What allowances count and what credits pay, by feature in the order of the plans' programs.
+    pub(crate) fn units(&self) -> Vec<(&Unit, Option<&Name>)> {
+        let mut features: Vec<_> = self.features.values().collect();
+        features.sort_unstable_by_key(|f| f.index);
+        features.into_iter().map(|f| (&f.unit, f.credit_unit.as_ref())).collect()
+    }
+
+    /// The class of a pool that an account's requests count in, with its place: the account's, else its plan's, else `default`,
+    /// whichever the pool has first; else the first of the pool. One class lower when it is demoted.
+    #[must_use]
+    pub fn class_of<'p>(
+        &self,
+        pool: &'p PoolTerms,
+        settings: &Settings,
+        demoted: bool,
+    ) -> Option<(u16, &'p Name)> {
+        let own = settings.rank.as_ref().and_then(|r| r.class.as_ref());
+        let plan = self.plan(settings.plan.as_str()).and_then(|p| p.class.as_ref());
+        let wanted = own.into_iter().chain(plan).map(Name::as_str).chain([DEFAULT_CLASS]);
+        let own = wanted.into_iter().find_map(|name| pool.class(name)).unwrap_or(0);
+        let at = if demoted { pool.below(own) } else { own };
+        pool.classes.get(usize::from(at)).map(|(name, _)| (at, name))
+    }
+}

@@ -1,0 +1,94 @@
+//! The catalog as an operator writes it, in TOML or JSON. Shapes only: their meaning is checked elsewhere.
+//!
+//! Never accepts an unknown field. Amounts are decimal strings or whole numbers; floats are refused because they round.
+//! C3 an unknown field is refused with its line (`problems_name_line_and_fix`).
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+#[cfg(feature = "schema")]
+use alloc::{format, vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Instant, Name, Span};
+
+mod abuse;
+mod decimal;
+mod features;
+mod plans;
+mod pools;
+
+pub use abuse::{AbuseSource, TierSource};
+pub use decimal::Decimal;
+pub use features::{FeatureSource, HoldSource};
+pub use plans::{
+    AllowanceWindowSource, Anchor, CountSource, ExpiredDraws, GuardSource, LayerSource, PlanSource,
+    PoolCapSource, WindowSource,
+};
+pub use pools::{LearnSource, PoolSource};
+
+/// The whole catalog.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CatalogSource {
+    /// The operator's own label for this version, for example a date. Shown in every decision.
+    pub version: Name,
+    /// The plan of accounts that name none.
+    pub default_plan: Option<Name>,
+    /// How late use may be recorded before it waits for a decision in quarantine. Default `30d`.
+    pub late_horizon: Option<Span>,
+    /// What can be counted.
+    pub meters: BTreeMap<Name, MeterSource>,
+    /// What can be used.
+    pub features: BTreeMap<Name, FeatureSource>,
+    /// What it costs: for each card its versions.
+    #[serde(default)]
+    pub rate_cards: BTreeMap<Name, Vec<RateCardSource>>,
+    /// Shared supply behind features, such as a model in a region.
+    #[serde(default)]
+    pub pools: BTreeMap<Name, PoolSource>,
+    /// Rules against abuse. Without it there are none.
+    pub abuse: Option<AbuseSource>,
+    /// Who may use how much, paid by what.
+    pub plans: BTreeMap<Name, PlanSource>,
+}
+
+/// A counted quantity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MeterSource {
+    /// What one unit is called: `token`, `second`, `request`.
+    pub unit: String,
+    /// For people.
+    pub description: Option<String>,
+}
+
+/// One version of a rate card.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RateCardSource {
+    /// Applies to requests decided from this instant on.
+    pub effective_from: Instant,
+    /// The prices.
+    pub prices: Vec<PriceSource>,
+}
+
+/// The prices of one feature, for the requests whose dimensions match.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PriceSource {
+    /// The feature.
+    pub feature: Name,
+    /// Dimensions that must all match, such as `{ model = "large" }`. The entry with most of them wins.
+    #[serde(default)]
+    pub when: BTreeMap<Name, String>,
+    /// The prices are for this many units. Default 1.
+    pub per: Option<u64>,
+    /// Credits by meter; every meter of the feature but `requests` must be there, `"0"` for free ones.
+    pub credits: BTreeMap<Name, Decimal>,
+}

@@ -1,0 +1,219 @@
+//! Plans as an operator writes them: guards, windows, and what pays.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+#[cfg(feature = "schema")]
+use alloc::{format, vec};
+
+use serde::{Deserialize, Serialize};
+
+use super::decimal::Decimal;
+use crate::record::{Category, Consent, Every, Level, Name, Span};
+
+/// A plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PlanSource {
+    /// The features the plan gives access to.
+    pub features: Vec<Name>,
+    /// Whether paid sources may be drawn without asking. Default `allow`.
+    #[serde(default)]
+    pub consent: Consent,
+    /// The class of its requests in capacity pools. Default `default`.
+    pub class: Option<Name>,
+    /// What one request may cost at most, in the cost of `abuse`; the rule `cost_maximum` holds it.
+    pub cost_max: Option<u64>,
+    /// What becomes of a draw given back to a grant that has expired meanwhile. Default `breakage`.
+    #[serde(default)]
+    pub expired_draws: ExpiredDraws,
+    /// Conditions that must all hold.
+    #[serde(default)]
+    pub guards: Vec<GuardSource>,
+    /// What pays, in this order.
+    #[serde(default)]
+    pub waterfall: Vec<LayerSource>,
+}
+
+/// What becomes of a draw given back to a grant that has expired meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ExpiredDraws {
+    /// It is lost to the account and booked as breakage.
+    #[default]
+    Breakage,
+    /// It becomes a promotional grant of 30 days, paid by the operator's goodwill.
+    Goodwill,
+}
+
+/// A condition over one level of the path.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GuardSource {
+    /// Unique in the plan. Use counted under a name survives catalog and plan changes that keep the name.
+    pub name: Name,
+    /// The features it counts. Default: all of the plan.
+    pub features: Option<Vec<Name>>,
+    /// The level it counts at. Default `account`. Requests whose path leaves the level out share one counter.
+    pub per: Option<Level>,
+    /// `requests` (default), a meter, or several meters added up. Not for `concurrency` and `spend_cap`.
+    pub count: Option<CountSource>,
+    /// The window.
+    pub window: WindowSource,
+}
+
+/// What a guard counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum CountSource {
+    /// One meter, or `requests`.
+    One(Name),
+    /// Several meters added up.
+    Several(Vec<Name>),
+}
+
+/// A window. Limits are whole numbers, or credits (`"2.5"`) where credits are counted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum WindowSource {
+    /// Token bucket (GCRA): `limit` per `period`, in bursts of at most `burst` (default `limit`).
+    Rate {
+        /// How many per period.
+        limit: u64,
+        /// The period.
+        period: Span,
+        /// How many at once.
+        burst: Option<u64>,
+    },
+    /// At most `limit` in any trailing `length`.
+    Sliding {
+        /// How many.
+        limit: u64,
+        /// How far back.
+        length: Span,
+    },
+    /// Aligned to the calendar, or to the account's billing anchor.
+    Fixed {
+        /// How much.
+        limit: Decimal,
+        /// The calendar unit.
+        every: Every,
+        /// IANA zone. Default `UTC`.
+        zone: Option<String>,
+        /// `billing`: count periods from the account's billing anchor.
+        anchor: Option<Anchor>,
+    },
+    /// Opens at the first allowed use after the last one closed.
+    FirstUse {
+        /// How much.
+        limit: Decimal,
+        /// How long it stays open.
+        length: Span,
+    },
+    /// Open holds at once.
+    Concurrency {
+        /// How many.
+        limit: u64,
+    },
+    /// Credits drawn from grants, pool and overdraft in a calendar window, whatever the balance.
+    SpendCap {
+        /// The unit of credits that it counts. Default `credits`.
+        unit: Option<Name>,
+        /// How many credits.
+        limit: Decimal,
+        /// The calendar unit.
+        every: Every,
+        /// IANA zone. Default `UTC`.
+        zone: Option<String>,
+        /// `billing`: count periods from the account's billing anchor.
+        anchor: Option<Anchor>,
+    },
+}
+
+/// What fixed windows are counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    /// The calendar's own beginnings (default).
+    Calendar,
+    /// The account's billing anchor.
+    Billing,
+}
+
+/// A source of the waterfall.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LayerSource {
+    /// Use included in the plan.
+    Allowance {
+        /// Unique in the plan.
+        name: Name,
+        /// The features it pays for. Default: all of the plan.
+        features: Option<Vec<Name>>,
+        /// The level it belongs to. Default `account`.
+        per: Option<Level>,
+        /// The windows that must all have room; `fixed` or `first_use`.
+        windows: Vec<AllowanceWindowSource>,
+    },
+    /// Grants of the account, in burn order.
+    Grants {
+        /// Unique in the plan.
+        name: Name,
+        /// Which categories. Default: all.
+        categories: Option<Vec<Category>>,
+    },
+    /// The account's shared credits, each member up to a cap.
+    Pool {
+        /// Unique in the plan.
+        name: Name,
+        /// Which categories make up the pool. Default: `purchased` and `contract`.
+        categories: Option<Vec<Category>>,
+        /// The level whose members are capped. Default `user`. Requests without it cannot draw on the pool.
+        member: Option<Level>,
+        /// The unit of credits in it. Default `credits`.
+        unit: Option<Name>,
+        /// The cap of members that have none of their own and none from their team. Without it: uncapped.
+        cap: Option<PoolCapSource>,
+    },
+    /// Credit below zero.
+    Overdraft {
+        /// Unique in the plan.
+        name: Name,
+        /// The unit of credits that are lent. Default `credits`.
+        unit: Option<Name>,
+        /// How far below zero.
+        limit: Decimal,
+    },
+}
+
+/// One window of an allowance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AllowanceWindowSource {
+    /// Unique in the allowance; use is counted under `allowance.window`.
+    pub name: Name,
+    /// `fixed` or `first_use`.
+    pub window: WindowSource,
+}
+
+/// The cap of a pool's members.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PoolCapSource {
+    /// Credits a member may draw in one window when neither the member nor the team has a cap of its own.
+    pub default: Option<Decimal>,
+    /// The calendar unit of the window.
+    pub every: Every,
+    /// IANA zone. Default `UTC`.
+    pub zone: Option<String>,
+    /// `billing`: count periods from the account's billing anchor.
+    pub anchor: Option<Anchor>,
+}

@@ -1,0 +1,86 @@
+//! Abuse: what operators do about it, what only the engine can see, and what free grants cost an identity.
+
+use alloc::boxed::Box;
+
+use super::draft::Draft;
+use crate::abuse::FREE_GRANT_EVERY;
+use crate::account::{Account, trial_day};
+use crate::record::{Conduct, Credits, Effect, Event, Instant, Label, Name, Rule, Span};
+use crate::waterfall::{Context, Refusal};
+
+/// How long a shared key is held back.
+const SHARED_FOR: Span = Span::from_secs(3_600);
+
+fn draft(conduct: Conduct) -> Draft {
+    Draft::new(Event::Conduct(Box::new(conduct)))
+}
+
+/// A key was used from this many networks in an hour: it is held back when those are too many.
+#[must_use]
+pub fn share_key(ctx: Context<'_>, key: &Name, networks: u64) -> Option<Draft> {
+    let Context { account, catalog, now, .. } = ctx;
+    let terms = catalog.abuse.terms_of(account, now);
+    let is_due = catalog.abuse.is_on(Rule::Sharing)
+        && networks > terms.networks
+        && account.effect(Rule::Sharing, Some(key), now).is_none();
+    let effect = is_due.then(|| Effect {
+        rule: Rule::Sharing,
+        key: Some(Box::new(key.clone())),
+        limit: i64::try_from(terms.shared_holds).unwrap_or(i64::MAX),
+        figure: i64::try_from(networks).unwrap_or(i64::MAX),
+        reference: i64::try_from(terms.networks).unwrap_or(i64::MAX),
+        since: now,
+        until: now.after(SHARED_FOR),
+        step_up_at: None,
+    })?;
+    Some(draft(Conduct::Began(effect)))
+}
+
+/// Ends an effect before its time.
+pub(super) fn lift(
+    ctx: Context<'_>,
+    rule: Rule,
+    key: Option<&Name>,
+    reason: Option<Label>,
+) -> Result<Draft, Refusal> {
+    // Scores of the penalty box are in no record; whoever lifts one knows that it is there.
+    if rule != Rule::Penalty {
+        ctx.account.effect(rule, key, ctx.now).ok_or(Refusal::NoEffect(rule))?;
+    }
+    Ok(draft(Conduct::Lifted { rule, key: key.cloned().map(Box::new), reason }))
+}
+
+/// A payment of the account is disputed.
+pub(super) fn dispute(reason: Option<Label>) -> Draft {
+    draft(Conduct::Disputed(reason))
+}
+
+/// In the log of an identity: a free grant, unless there was one in the last 90 days.
+pub(super) fn claim_free_grant(ctx: Context<'_>, account: &Name, amount: Credits) -> Result<Draft, Refusal> {
+    let until = ctx.account.recorded_at.after(FREE_GRANT_EVERY);
+    if ctx.account.is_open() && ctx.now < until {
+        return Err(Refusal::FreeGrantTooSoon(until));
+    }
+    Ok(draft(Conduct::FreeGrant { account: account.clone(), amount }))
+}
+
+/// In the log of the daily budget: a free grant, unless the day's budget does not cover it.
+pub(super) fn draw_trial_budget(
+    ctx: Context<'_>,
+    account: &Name,
+    amount: Credits,
+    most: Credits,
+) -> Result<Draft, Refusal> {
+    let used = trial_budget_used(ctx.account, ctx.now);
+    if used.checked_add(amount).is_none_or(|sum| sum > most) {
+        return Err(Refusal::TrialBudgetSpent(trial_day(ctx.now).1));
+    }
+    Ok(draft(Conduct::FreeGrant { account: account.clone(), amount }))
+}
+
+/// What the log of the daily budget has given on the day that an instant is in.
+#[must_use]
+pub fn trial_budget_used(budget: &Account, now: Instant) -> Credits {
+    let day = budget.windows.first().and_then(|w| w.used.period());
+    day.filter(|d| d.start == trial_day(now).0).map_or(Credits::ZERO, |d| Credits::from_nano(d.used))
+}

@@ -1,0 +1,163 @@
+//! Correcting charges: other quantities, or the prices that should have been. The correction takes the charge's place.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::draft::Draft;
+use super::history::{History, Stop};
+use super::receipts::{counted_with, pay_excess, recount};
+use super::refunds::{Unwinding, live_charge};
+use crate::catalog::Catalog;
+use crate::record::{
+    Book, CardRef, Charge, Correcting, Credits, Draw, Draws, Event, Excess, Label, Overshoot, Priced,
+    REQUESTS, Record, Seq, Source, Use,
+};
+use crate::waterfall::{Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
+
+/// What a charge should have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Correct {
+    /// Other quantities of some meters; the others stay. With `reprice`, at the prices that the catalog in force has for the
+    /// instant of the use.
+    To {
+        /// The meters that change.
+        quantities: Quantities,
+        /// Whether prices are looked up again.
+        reprice: bool,
+    },
+    /// The use did not happen.
+    Delete,
+    /// Exactly this use, prices and all: out of a record.
+    Exactly(Box<Use>),
+}
+
+impl Correct {
+    /// The same quantities at the prices that should have been.
+    #[must_use]
+    pub fn reprice() -> Self {
+        Self::To { quantities: Quantities::new(), reprice: true }
+    }
+
+    /// The use as it should have been.
+    fn of(&self, catalog: &Catalog, record: &Record, charge: &Charge) -> Result<Use, Refusal> {
+        match self {
+            Self::To { quantities, reprice } => {
+                let mut usage = charge.usage.clone();
+                for (meter, quantity) in quantities {
+                    let line = usage.lines.iter_mut().find(|l| l.meter == *meter);
+                    line.ok_or_else(|| Refusal::UnknownMeter(meter.clone()))?.quantity = *quantity;
+                    if *quantity > QUANTITY_MAX {
+                        return Err(Refusal::TooLarge);
+                    }
+                }
+                if *reprice {
+                    repriced(&mut usage, catalog, record)?;
+                }
+                Ok(usage)
+            }
+            Self::Delete => Ok(charge.usage.with_quantities(|_, _| 0)),
+            Self::Exactly(usage) => Ok((**usage).clone()),
+        }
+    }
+}
+
+/// Takes the prices that a catalog has for the instant of the use.
+fn repriced(usage: &mut Use, catalog: &Catalog, record: &Record) -> Result<(), Refusal> {
+    let feature = catalog.feature(usage.feature.as_str());
+    let feature = feature.ok_or_else(|| Refusal::UnknownFeature(usage.feature.clone()))?;
+    let found = feature
+        .prices(&usage.dimensions, record.effective_at)
+        .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
+    for line in &mut usage.lines {
+        let at = feature.meters.iter().position(|m| *m == line.meter);
+        if at.is_none() && line.meter.as_str() != REQUESTS {
+            return Err(Refusal::UnknownMeter(line.meter.clone()));
+        }
+        line.price = at.and_then(|i| found.prices.and_then(|p| p.get(i).copied())).unwrap_or_default();
+    }
+    usage.card = found.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from });
+    usage.catalog = catalog.version.clone();
+    Ok(())
+}
+
+/// What a charge costs on a catalog; `None` when that is what it was charged.
+///
+/// # Errors
+/// Refuses a charge that has no price there.
+pub fn corrected_price(
+    catalog: &Catalog,
+    record: &Record,
+    charge: &Charge,
+) -> Result<Option<Credits>, Refusal> {
+    let usage = Correct::reprice().of(catalog, record, charge)?;
+    if usage.lines == charge.usage.lines {
+        return Ok(None);
+    }
+    usage.price().map(Some).ok_or(Refusal::TooLarge)
+}
+
+/// Corrects a charge: keeps the front of its receipt, gives back from its end, and draws what is missing.
+pub(super) fn correct(
+    ctx: Context<'_>,
+    seq: Seq,
+    to: &Correct,
+    reason: Option<Label>,
+    history: &History,
+) -> Result<Draft, Stop> {
+    let (record, charge) = live_charge(ctx, seq, history)?;
+    let usage = to.of(ctx.catalog, record, charge)?;
+    if usage.lines == charge.usage.lines {
+        return Err(Refusal::NothingToCorrect.into());
+    }
+    let priced = Priced::from(&usage);
+    let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
+    let price = Credits::from_nano(need.credits);
+    let kept = keep_front(&mut need, &charge.draws);
+    let rule = ctx.feature(&usage.feature).map_or(Overshoot::Refund, |f| f.overshoot);
+    let consented = charge.draws.iter().any(|d| d.source.is_paid());
+    let (more, excess) = pay_excess(ctx, rule, consented, &priced, need)?;
+    drop(priced);
+    let mut back = Unwinding::new(ctx, charge, history)?;
+    for (draw, part) in given_back(&charge.draws, &kept).into_iter().rev() {
+        back.unwind(draw, part);
+    }
+    let (mut moves, reopened) = back.close();
+    moves.draw(&more, Book::Spent);
+    let (corrections, counted) = recount(&charge.counted, &usage, &kept);
+    let visits = excess.map_or_else(Vec::new, |e| e.visits);
+    let counted = counted_with(counted, &visits, ctx.now);
+    let draws = joined(kept, more);
+    let of = |source: Source| {
+        Credits::from_nano(draws.iter().filter(|d| d.source == source).map(|d| d.amount).sum())
+    };
+    let (owed, refunded) = (of(Source::Debt), of(Source::Goodwill));
+    let has_excess = !visits.is_empty() || owed.is_positive() || refunded.is_positive();
+    let excess = has_excess.then_some(Excess { visits, refunded, owed });
+    let corrected = Charge { usage, price, draws, excess, counted };
+    let correcting = Correcting { charge: seq, reopened, reason };
+    let event = Event::Corrected { correcting, charge: Box::new(corrected) };
+    let effective_at = Some(record.effective_at);
+    Ok(Draft { corrections, effective_at, ..Draft::moving(event, moves).following(seq) })
+}
+
+/// What of each draw is not kept. A source may stand twice in a receipt, for the hold and for what was beyond it: what is kept
+/// is in the same order.
+fn given_back<'a>(draws: &'a [Draw], kept: &[Draw]) -> Vec<(&'a Draw, i64)> {
+    let mut rest = kept.iter().peekable();
+    let part = |draw: &'a Draw| {
+        let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
+        (draw, draw.credits().nano() - rest.next_if(same).map_or(0, |k| k.credits().nano()))
+    };
+    draws.iter().map(part).collect()
+}
+
+/// Draws of one source through one layer are one.
+fn joined(mut draws: Draws, more: Draws) -> Draws {
+    for draw in more {
+        match draws.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
+            Some(same) => same.amount += draw.amount,
+            None => draws.push(draw),
+        }
+    }
+    draws
+}

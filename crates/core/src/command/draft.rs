@@ -1,0 +1,231 @@
+//! A record without its place in the log, and what it moves.
+
+use smallvec::SmallVec;
+
+use crate::account::Account;
+use crate::catalog::source::ExpiredDraws;
+use crate::record::{
+    Book, Category, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant, Key, Movement, Name,
+    Record, Seq, Source, Span,
+};
+use crate::waterfall::Context;
+
+/// How long the promotional grant lives that replaces draws given back to an expired grant.
+const GOODWILL_LIFE: Span = Span::from_secs(30 * 86_400);
+
+/// A record without its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What happened.
+    pub event: Event,
+    /// Records it follows from.
+    pub parents: SmallVec<[Seq; 1]>,
+    /// Balance updates.
+    pub movements: SmallVec<[Movement; 3]>,
+    /// Corrections of use counted earlier.
+    pub corrections: SmallVec<[Correction; 2]>,
+    /// The grant it opens.
+    pub opens: Option<GrantTerms>,
+    /// When it counts; `None`: when it is written.
+    pub effective_at: Option<Instant>,
+    /// The unit of credits that it moves.
+    pub unit: Option<Name>,
+}
+
+impl Draft {
+    /// What happened, without any effect on balances.
+    #[must_use]
+    pub fn new(event: Event) -> Self {
+        Self {
+            event,
+            parents: SmallVec::new(),
+            movements: SmallVec::new(),
+            corrections: SmallVec::new(),
+            opens: None,
+            effective_at: None,
+            unit: None,
+        }
+    }
+
+    /// What happened, and what it moved.
+    pub(crate) fn moving(event: Event, moves: Moves) -> Self {
+        let Moves { unit, movements, opens } = moves;
+        Self { movements, opens, unit, ..Self::new(event) }
+    }
+
+    /// As a consequence of an earlier record.
+    pub(crate) fn following(self, parent: Seq) -> Self {
+        let mut draft = self;
+        draft.parents.push(parent);
+        draft
+    }
+
+    /// Whether the account's books can take the movements: everything ever issued or lent to it stays within the range
+    /// of [`Credits`], and with it every other sum.
+    #[must_use]
+    pub fn fits(&self, account: &Account) -> bool {
+        let b = account.books_of(self.unit.as_ref());
+        let inflow =
+            |m: &&Movement| matches!(m.from, Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft);
+        let standing = [b.issued, b.goodwill, b.debt, b.overdraft].into_iter();
+        let mut all = standing.chain(self.movements.iter().filter(inflow).map(|m| m.amount));
+        all.try_fold(Credits::ZERO, |sum, amount| sum.checked_add(amount)).is_some()
+    }
+
+    /// The record at the end of the account's log.
+    #[must_use]
+    pub fn into_record(
+        self,
+        account: &Account,
+        now: Instant,
+        key: Option<Key>,
+        actor: Option<Name>,
+    ) -> Record {
+        Record {
+            seq: account.seq + 1,
+            effective_at: self.effective_at.unwrap_or(now),
+            recorded_at: now,
+            parents: self.parents,
+            key,
+            actor,
+            event: self.event,
+            movements: self.movements,
+            corrections: self.corrections,
+            opens: self.opens,
+            unit: self.unit,
+            erased: None,
+        }
+    }
+}
+
+/// What a record moves, as it is put together: the one place where movements are made.
+#[derive(Debug, Default)]
+pub(crate) struct Moves {
+    unit: Option<Name>,
+    movements: SmallVec<[Movement; 3]>,
+    opens: Option<GrantTerms>,
+}
+
+impl Moves {
+    /// Nothing yet, in a unit of credits.
+    pub(crate) fn new(unit: Option<Name>) -> Self {
+        Self { unit, ..Self::default() }
+    }
+
+    /// What draws take to `to`.
+    pub(crate) fn of_draws(unit: Option<&Name>, draws: &[Draw], to: Book) -> Self {
+        let mut moves = Self::new(unit.cloned());
+        moves.draw(draws, to);
+        moves
+    }
+
+    pub(crate) fn unit(&self) -> Option<&Name> {
+        self.unit.as_ref()
+    }
+
+    /// Moves an amount, if there is any.
+    pub(crate) fn add(&mut self, from: Book, to: Book, amount: Credits) {
+        if amount.is_positive() {
+            self.movements.push(Movement { from, to, amount });
+        }
+    }
+
+    /// Moves what draws take to `to`.
+    pub(crate) fn draw(&mut self, draws: &[Draw], to: Book) {
+        for draw in draws {
+            if let Some(from) = book(draw.source) {
+                self.add(from, to, draw.credits());
+            }
+        }
+    }
+
+    /// Opens a grant, named by the record.
+    pub(crate) fn open(&mut self, terms: GrantTerms) {
+        self.opens = Some(terms);
+    }
+
+    /// Opens a grant that makes up for something, or adds to the one that does already.
+    pub(crate) fn make_up(&mut self, ctx: Context<'_>, from: Book, amount: Credits, terms: GrantTerms) {
+        if !amount.is_positive() {
+            return;
+        }
+        match &mut self.opens {
+            Some(open) => open.amount = Credits::from_nano(open.amount.nano() + amount.nano()),
+            None => self.opens = Some(terms),
+        }
+        self.add(from, own_grant(ctx), amount);
+    }
+}
+
+/// The book of the grant that the next record opens.
+pub(crate) fn own_grant(ctx: Context<'_>) -> Book {
+    Book::Grant(GrantId(ctx.account.seq + 1))
+}
+
+/// The book a source's credits stand in.
+fn book(source: Source) -> Option<Book> {
+    match source {
+        Source::Allowance => None,
+        Source::Grant(id, _) => Some(Book::Grant(id)),
+        Source::Overdraft => Some(Book::Overdraft),
+        Source::Debt => Some(Book::Debt),
+        Source::Goodwill => Some(Book::Goodwill),
+    }
+}
+
+/// Draws on their way back: to where they came from, or to where that has gone since.
+pub(crate) struct Returns<'a> {
+    ctx: Context<'a>,
+    /// The book that they leave.
+    from: Book,
+    /// What the operator makes good, of draws whose grants have expired.
+    goodwill: Credits,
+}
+
+impl<'a> Returns<'a> {
+    pub(crate) fn new(ctx: Context<'a>, from: Book) -> Self {
+        Self { ctx, from, goodwill: Credits::ZERO }
+    }
+
+    /// Gives back a part of a draw; a source that has closed meanwhile is settled by the plan's rule.
+    pub(crate) fn give(&mut self, moves: &mut Moves, draw: &Draw, amount: Credits) {
+        let to = match draw.source {
+            Source::Allowance => return,
+            Source::Overdraft => Book::Overdraft,
+            Source::Debt => Book::Debt,
+            Source::Goodwill => Book::Goodwill,
+            Source::Grant(id, _) => match self.ctx.account.grant(id) {
+                Some(grant) if grant.voided => Book::Operator,
+                Some(grant) if grant.terms.expires_at <= self.ctx.now => return self.expired(moves, amount),
+                Some(_) | None => Book::Grant(id),
+            },
+        };
+        moves.add(self.from, to, amount);
+    }
+
+    /// Gives back a draw whose grant has expired since: it is breakage, and made good where the plan says so.
+    pub(crate) fn expired(&mut self, moves: &mut Moves, amount: Credits) {
+        let rule = self.ctx.plan().map_or(ExpiredDraws::Breakage, |p| p.expired_draws);
+        if rule == ExpiredDraws::Goodwill {
+            self.goodwill = self.goodwill.checked_add(amount).unwrap_or(Credits::MAX);
+        }
+        moves.add(self.from, Book::Breakage, amount);
+    }
+
+    /// Opens the grant that makes expired draws good.
+    pub(crate) fn close(self, moves: &mut Moves) {
+        let Self { ctx, goodwill, .. } = self;
+        let terms = GrantTerms {
+            amount: goodwill,
+            category: Category::Promotional,
+            priority: 0,
+            effective_from: ctx.now,
+            expires_at: ctx.now.after(GOODWILL_LIFE),
+            features: SmallVec::new(),
+            reference: None,
+            recurrence: None,
+            unit: moves.unit().cloned(),
+        };
+        moves.make_up(ctx, Book::Goodwill, goodwill, terms);
+    }
+}

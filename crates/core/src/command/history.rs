@@ -1,0 +1,76 @@
+//! What commands refer back to: earlier records of the account, looked up as they turn out to be needed.
+
+use alloc::vec::Vec;
+
+use super::Need;
+use crate::record::{Once, Record, Seq};
+use crate::waterfall::{Context, Refusal};
+
+/// Where the earlier records of one account are found.
+pub trait Log {
+    /// What may go wrong in finding one.
+    type Error;
+
+    /// The record with this number, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn record(&self, seq: Seq) -> Result<Option<Record>, Self::Error>;
+
+    /// The record that does what happens at most once, if one does.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn once(&self, once: Once) -> Result<Option<Record>, Self::Error>;
+}
+
+/// What has been looked up so far.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    records: Vec<(Seq, Option<Record>)>,
+    once: Vec<(Once, Option<Record>)>,
+}
+
+/// Why a command stops before it has an answer.
+pub(super) enum Stop {
+    Refused(Refusal),
+    Needs(Need),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl History {
+    /// Nothing has been looked up.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The record with this number, or that there is none.
+    pub fn add_record(&mut self, seq: Seq, found: Option<Record>) {
+        self.records.push((seq, found));
+    }
+
+    /// The record that does what happens at most once, or that none does.
+    pub fn add_once(&mut self, once: Once, found: Option<Record>) {
+        self.once.push((once, found));
+    }
+
+    /// The record with this number.
+    pub(super) fn record(&self, ctx: Context<'_>, seq: Seq) -> Result<&Record, Stop> {
+        let looked = self.records.iter().find(|(known, _)| *known == seq);
+        let (_, found) = looked.ok_or(Stop::Needs(Need::Record(seq)))?;
+        found.as_ref().filter(|r| r.seq <= ctx.account.seq).ok_or(Refusal::UnknownRecord(seq).into())
+    }
+
+    /// The record that does what happens at most once, if one does. A replay knows what came later; the state does not.
+    pub(super) fn once(&self, ctx: Context<'_>, once: Once) -> Result<Option<&Record>, Stop> {
+        let looked = self.once.iter().find(|(known, _)| *known == once);
+        let (_, found) = looked.ok_or(Stop::Needs(Need::Once(once)))?;
+        Ok(found.as_ref().filter(|r| r.seq <= ctx.account.seq))
+    }
+}

@@ -1,0 +1,156 @@
+//! Growing holds and ending them at the caller's word.
+//!
+//! O2 a hold ends once (`hold_ends_once`). O3 settle keeps the front of the receipt (`settle_keeps_the_front`).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::draft::{Draft, Moves};
+use super::history::{History, Stop};
+use super::receipts::{charge_happened, end_charged, end_free};
+use super::requests::{deadline, decided};
+use super::{Need, Step};
+use crate::account::{EXTENSIONS_MAX, Hold};
+use crate::record::{
+    Book, Credits, Decision, Draws, Event, HoldId, Name, Once, Outcome, Priced, REQUESTS, Reason, Record,
+    Span, Use,
+};
+use crate::waterfall::{
+    Context, Minimum, Mode, QUANTITY_MAX, Quantities, Refusal, Scene, decide_use, wanted_more,
+};
+
+/// Most counts in windows that one hold keeps for its end.
+const COUNTED_MAX: usize = 4_096;
+
+/// More for an open hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extend {
+    /// The hold.
+    pub hold: HoldId,
+    /// How much more of each meter; may be empty.
+    pub quantities: Quantities,
+    /// Accept less.
+    pub minimum: Option<Minimum>,
+    /// New life from now; `None` leaves the deadline.
+    pub life: Option<Span>,
+    /// Use so far, charged if the hold expires and its feature says so.
+    pub progress: Option<Quantities>,
+    /// The caller agrees to paid sources.
+    pub consented: bool,
+}
+
+/// The hold's use with other quantities: meters that are not named count zero, requests as held.
+fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Result<Use, Refusal> {
+    let unknown =
+        quantities.iter().find(|(m, _)| m.as_str() != REQUESTS && held.lines.iter().all(|l| l.meter != *m));
+    if quantities.iter().any(|(_, n)| *n > QUANTITY_MAX) {
+        return Err(Refusal::TooLarge);
+    }
+    if let Some((meter, _)) = unknown {
+        return Err(Refusal::UnknownMeter(meter.clone()));
+    }
+    let named = |meter: &Name| quantities.iter().find(|(m, _)| m == meter).map(|&(_, n)| n);
+    Ok(held.with_quantities(|meter, old| {
+        let keeps = meter.as_str() == REQUESTS && !named_only;
+        named(meter).unwrap_or(if keeps { old } else { 0 })
+    }))
+}
+
+/// A hold that is open; one that has ended is told with the record that ended it.
+fn open_hold<'a>(ctx: Context<'a>, history: &History, id: HoldId) -> Result<&'a Hold, Stop> {
+    match ctx.account.hold(id) {
+        Some(hold) => Ok(hold),
+        None => Err(ended(history.once(ctx, Once::Ends(id))?, id)),
+    }
+}
+
+fn ended(end: Option<&Record>, id: HoldId) -> Stop {
+    end.map_or(Refusal::UnknownHold(id), |end| Refusal::hold_ended(id, end)).into()
+}
+
+/// Grows a hold, moves its deadline, or notes progress.
+pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Result<Step, Stop> {
+    let hold = open_hold(ctx, history, ask.hold)?;
+    if let Some(wanted) = wanted_more(hold, &ask.quantities).filter(|_| ctx.live.is_none()) {
+        return Ok(Step::Needs(Need::Live(Box::new(wanted))));
+    }
+    if hold.counted.len() >= COUNTED_MAX {
+        return Err(Refusal::TooManyExtensions(hold.id).into());
+    }
+    let until = match ask.life {
+        None => hold.terms.deadline,
+        Some(life) => deadline(ctx.now, life, hold.terms.life_max)?,
+    };
+    if until != hold.terms.deadline && hold.extensions >= EXTENSIONS_MAX {
+        return Err(Refusal::TooManyExtensions(hold.id).into());
+    }
+    let progress = ask.progress.as_ref().map(|p| requantify(&hold.usage, p, false)).transpose()?;
+    let asked = requantify(&hold.usage, &ask.quantities, true)?;
+    let mut more = Priced::from(&asked);
+    let decision = if ask.quantities.iter().all(|(_, n)| *n == 0) {
+        nothing_more()
+    } else {
+        let (feature, plan) = (ctx.feature(&hold.usage.feature)?, ctx.plan()?);
+        let scene = Scene::new(ctx, plan, plan.program(feature), Mode::Grow, ask.consented);
+        let decision = decide_use(scene, &mut more, ask.minimum.as_ref())?;
+        hold.usage.price().and_then(|p| p.checked_add(decision.price)).ok_or(Refusal::TooLarge)?;
+        decision
+    };
+    let usage = more.to_use();
+    Ok(decided(usage, decision, |usage, decision| {
+        let moves = Moves::of_draws(usage.credit_unit.as_ref(), &decision.draws, Book::Hold(hold.id));
+        let progress = progress.map(Box::new);
+        let event = Event::Extended { hold: hold.id, usage, decision, deadline: until, progress };
+        Draft::moving(event, moves).following(hold.id.0)
+    }))
+}
+
+fn nothing_more() -> Decision {
+    Decision {
+        outcome: Outcome::Allow,
+        reason: Reason::Allowed,
+        wall: None,
+        price: Credits::ZERO,
+        paid_price: Credits::ZERO,
+        draws: Draws::new(),
+        visits: Vec::new(),
+        unblock: None,
+    }
+}
+
+/// Ends a hold at its actual use. The rest goes back; what the hold does not cover walks the waterfall again. A hold that
+/// expired before at zero is charged directly, once.
+pub(super) fn settle(
+    ctx: Context<'_>,
+    id: HoldId,
+    quantities: &[(Name, u64)],
+    history: &History,
+) -> Result<Draft, Stop> {
+    if let Some(hold) = ctx.account.hold(id) {
+        let actual = requantify(&hold.usage, quantities, false)?;
+        let event = |charge| Event::Settled { hold: id, charge: Box::new(charge), is_late: false };
+        return Ok(end_charged(ctx, hold, actual, event)?);
+    }
+    let end = history.once(ctx, Once::Ends(id))?;
+    if !end.is_some_and(|end| matches!(end.event, Event::Expired { charge: None, .. })) {
+        return Err(ended(end, id));
+    }
+    if let Some(late) = history.once(ctx, Once::SettlesLate(id))? {
+        return Err(ended(Some(late), id));
+    }
+    let Event::Authorized { usage: held, terms, .. } = &history.record(ctx, id.0)?.event else {
+        return Err(Refusal::UnknownHold(id).into());
+    };
+    let actual = requantify(held, quantities, false)?;
+    let (mut charge, decision) = charge_happened(ctx, terms.overshoot, &Priced::from(&actual), false)?;
+    charge.excess.get_or_insert_default().visits = decision.visits;
+    let moves = Moves::of_draws(charge.usage.credit_unit.as_ref(), &charge.draws, Book::Spent);
+    let event = Event::Settled { hold: id, charge: Box::new(charge), is_late: true };
+    Ok(Draft::moving(event, moves).following(id.0))
+}
+
+/// Ends a hold at zero.
+pub(super) fn release(ctx: Context<'_>, id: HoldId, history: &History) -> Result<Draft, Stop> {
+    let hold = open_hold(ctx, history, id)?;
+    Ok(end_free(ctx, hold, Event::Released(id)))
+}

@@ -1,0 +1,219 @@
+//! The command that a record came of.
+//!
+//! What no record says is filled in as it can only have been: whoever paid from a paid source had agreed to it, and where less
+//! was granted than asked, that is what is asked for again.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::{ChangePlan, Command, Correct, Extend, NewGrant, TopUp, late};
+use crate::abuse::recorded_penalty;
+use crate::capacity::Offer;
+use crate::record::{
+    Alert, Conduct, Credits, Decision, Event, GrantId, HoldId, Instant, Late, Operation, Periodic,
+    PlanChange, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
+};
+use crate::waterfall::{Authorize, Quantities, Request};
+
+fn quantities(usage: &Use) -> Quantities {
+    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
+}
+
+/// What was asked for a use that was decided.
+#[must_use]
+pub fn request_of(usage: &Use, decision: &Decision) -> Request {
+    Request {
+        feature: usage.feature.clone(),
+        path: usage.path.clone(),
+        dimensions: usage.dimensions.clone(),
+        quantities: quantities(usage),
+        consented: decision.draws.iter().any(|d| d.source.is_paid()),
+        recorded: true,
+    }
+}
+
+/// What was asked for a use that had happened. It is never refused: whoever had not agreed was passed over by paid sources,
+/// and the explanation says so.
+fn happened(usage: &Use, decision: &Decision) -> Request {
+    let passed_over = |v: &Visit| v.verdict == Verdict::Refused(Reason::ConsentNever);
+    Request { consented: !decision.visits.iter().any(passed_over), ..request_of(usage, decision) }
+}
+
+/// What only a running engine knew of a request, as its decision says: the offers of capacity pools, and the level of the
+/// penalty box.
+#[must_use]
+pub fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
+    let held =
+        if let Event::Authorized { terms, .. } = &record.event { terms.capacity.as_deref() } else { None };
+    let of = |decision| (Offer::recorded(decision, held), recorded_penalty(decision));
+    record.event.decision().map_or_else(Default::default, of)
+}
+
+fn new_grant(record: &Record) -> Option<NewGrant> {
+    let terms = record.opens.as_ref()?;
+    let ends_at = terms.recurrence.as_ref().map_or(terms.expires_at, |r| r.until);
+    Some(NewGrant {
+        amount: terms.amount,
+        category: terms.category,
+        priority: terms.priority,
+        effective_from: Some(terms.effective_from),
+        expires_at: Some(ends_at).filter(|at| *at < Instant::NEVER),
+        features: terms.features.clone(),
+        reference: terms.reference.clone(),
+        recurrence: terms.recurrence.clone(),
+        top_up: record.parents.first().copied(),
+        unit: terms.unit.clone(),
+    })
+}
+
+impl Command {
+    /// The command that a record came of; `None` where nobody asked for it: it fell due, followed from others, or was written by
+    /// the server beside the account's own doing.
+    #[must_use]
+    pub fn of(record: &Record) -> Option<Self> {
+        Some(match &record.event {
+            Event::Opened(settings) => Self::Open(settings.clone().into()),
+            Event::Changed { settings, reason } => {
+                Self::Change { patch: settings.clone().into(), reason: reason.clone() }
+            }
+            Event::Authorized { usage, decision, terms } => Self::Authorize(Authorize {
+                request: request_of(usage, decision),
+                minimum: None,
+                life: Some(terms.deadline.since(record.recorded_at)),
+                settle_now: false,
+            }),
+            Event::Charged { charge, decision } => charged(record, &charge.usage, decision),
+            Event::Extended { .. } => Self::Extend(extended(record)?),
+            Event::Settled { hold, charge, .. } => {
+                Self::Settle { hold: *hold, quantities: quantities(&charge.usage) }
+            }
+            Event::Released(hold) => Self::Release { hold: *hold },
+            Event::Granted => Self::Grant(new_grant(record)?),
+            Event::Voided { grant, reason } => Self::Void { grant: *grant, reason: reason.clone() },
+            Event::Adjusted { grant, by, reason } => {
+                Self::Adjust { grant: *grant, by: *by, reason: reason.clone() }
+            }
+            Event::Refunded { charge, amount, reason, .. } => Self::Refund {
+                charge: *charge,
+                amount: Some(*amount).filter(|a| a.is_positive()),
+                reason: reason.clone(),
+            },
+            Event::Corrected { correcting, charge } => Self::Correct {
+                charge: correcting.charge,
+                to: Correct::Exactly(Box::new(charge.usage.clone())),
+                reason: correcting.reason.clone(),
+            },
+            Event::Periodic(periodic) => periodic_of(periodic)?,
+            Event::Late(Late::Quarantined(kept)) => {
+                Self::Record { request: late::request(kept), at: Some(kept.at) }
+            }
+            Event::Late(Late::Discarded { kept, reason }) => {
+                Self::DiscardLate { kept: *kept, reason: reason.clone() }
+            }
+            Event::Alert(Alert::TopUpFailed { number, reason }) => {
+                Self::ConfirmTopUp { number: *number, top_up: TopUp::Failed(reason.clone()) }
+            }
+            Event::Conduct(conduct) => conduct_of(conduct)?,
+            Event::Expired { .. }
+            | Event::GrantExpired(_)
+            | Event::Alert(Alert::Crossed { .. } | Alert::TopUpAsked { .. })
+            | Event::Denied(_)
+            | Event::CatalogLoaded { .. }
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked(_)
+            | Event::Server(_)
+            | Event::Erased { .. } => return None,
+        })
+    }
+}
+
+fn charged(record: &Record, usage: &Use, decision: &Decision) -> Command {
+    if let Some(kept) = record.parents.first() {
+        return Command::AcceptLate { kept: *kept };
+    }
+    if record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
+        return Command::Record { request: happened(usage, decision), at: Some(record.effective_at) };
+    }
+    let request = request_of(usage, decision);
+    Command::Authorize(Authorize { request, minimum: None, life: None, settle_now: true })
+}
+
+fn extended(record: &Record) -> Option<Extend> {
+    let Event::Extended { hold, usage, decision, deadline, progress } = &record.event else { return None };
+    Some(Extend {
+        hold: *hold,
+        quantities: quantities(usage),
+        minimum: None,
+        life: Some(deadline.since(record.recorded_at)),
+        progress: progress.as_deref().map(quantities),
+        consented: request_of(usage, decision).consented,
+    })
+}
+
+fn periodic_of(periodic: &Periodic) -> Option<Command> {
+    match periodic {
+        Periodic::Banked(ResetTerms { windows, expires_at, reference }) => Some(Command::Bank {
+            windows: windows.clone(),
+            expires_at: Some(*expires_at),
+            reference: reference.clone(),
+        }),
+        Periodic::Redeemed { token, path, .. } => {
+            Some(Command::Redeem { token: Some(*token), path: path.clone() })
+        }
+        Periodic::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
+        Periodic::RolledOver(_) | Periodic::Renewed { .. } | Periodic::Ended(_) => None,
+    }
+}
+
+fn conduct_of(conduct: &Conduct) -> Option<Command> {
+    match conduct {
+        Conduct::Lifted { rule, key, reason } => {
+            Some(Command::Lift { rule: *rule, key: key.as_deref().cloned(), reason: reason.clone() })
+        }
+        Conduct::Disputed(reason) => Some(Command::Dispute { reason: reason.clone() }),
+        Conduct::Began(_) | Conduct::FreeGrant { .. } => None,
+    }
+}
+
+fn plan(change: &PlanChange) -> ChangePlan {
+    ChangePlan {
+        plan: change.settings.plan.clone(),
+        move_anchor: change.moved_from.is_some(),
+        amounts: change.amounts.iter().map(|a| (a.schedule, a.amount)).collect(),
+        prorate: change.prorated,
+        reason: change.reason.clone(),
+    }
+}
+
+impl Command {
+    /// The same command where records have other numbers; `None` where what it is about is not there.
+    #[must_use]
+    pub fn renumbered(mut self, number: impl Fn(Seq) -> Option<Seq>) -> Option<Self> {
+        match &mut self {
+            Self::Extend(Extend { hold, .. }) | Self::Settle { hold, .. } | Self::Release { hold } => {
+                *hold = HoldId(number(hold.0)?);
+            }
+            Self::Void { grant, .. } | Self::Adjust { grant, .. } => *grant = GrantId(number(grant.0)?),
+            Self::Refund { charge, .. } | Self::Correct { charge, .. } => *charge = number(*charge)?,
+            Self::AcceptLate { kept } | Self::DiscardLate { kept, .. } => *kept = number(*kept)?,
+            Self::Redeem { token, .. } => *token = token.and_then(number),
+            Self::Grant(NewGrant { top_up, .. }) => *top_up = top_up.and_then(number),
+            Self::ChangePlan(ChangePlan { amounts, .. }) => {
+                let known = |(id, amount): (GrantId, Credits)| Some((GrantId(number(id.0)?), amount));
+                *amounts = core::mem::take(amounts).into_iter().filter_map(known).collect();
+            }
+            Self::Open(_)
+            | Self::Change { .. }
+            | Self::Authorize(_)
+            | Self::Record { .. }
+            | Self::Bank { .. }
+            | Self::ConfirmTopUp { .. }
+            | Self::Lift { .. }
+            | Self::Dispute { .. }
+            | Self::ClaimFreeGrant { .. }
+            | Self::DrawTrialBudget { .. }
+            | Self::Administer(_) => {}
+        }
+        Some(self)
+    }
+}

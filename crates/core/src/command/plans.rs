@@ -1,0 +1,100 @@
+//! Changes of plan, and what they do to recurring grants.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::draft::{Draft, Moves};
+use crate::account::Schedule;
+use crate::record::{
+    Book, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, NewAmount, Periodic, PlanChange,
+    Settings, Span, rest_of,
+};
+use crate::waterfall::{Context, Refusal};
+
+/// A change of plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangePlan {
+    /// The plan.
+    pub plan: Name,
+    /// Begins a new billing period now, and with it every grant that recurs with the billing anchor.
+    pub move_anchor: bool,
+    /// New amounts of recurring grants.
+    pub amounts: Vec<(GrantId, Credits)>,
+    /// Whether the period under way gains or loses its part of the difference at once.
+    pub prorate: bool,
+    /// Why.
+    pub reason: Option<Label>,
+}
+
+/// Changes the plan; recurring grants get new amounts, their period under way the part that is left of it. A part that is to
+/// be taken back is taken as far as it is still free.
+pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal> {
+    if ctx.catalog.plan(ask.plan.as_str()).is_none() {
+        return Err(Refusal::UnknownPlan(ask.plan.clone()));
+    }
+    let mut settings = Settings { plan: ask.plan.clone(), ..ctx.account.settings.clone() };
+    let moved_from = ask.move_anchor.then_some(settings.billing_anchor);
+    if ask.move_anchor {
+        settings.billing_anchor = moved_anchor(ctx);
+    }
+    let mut change = PlanChange {
+        settings,
+        moved_from,
+        amounts: Vec::new(),
+        reopened: Vec::new(),
+        prorated: ask.prorate,
+        reason: ask.reason.clone(),
+    };
+    let schedules = ask.amounts.iter().map(|(id, amount)| {
+        let schedule = ctx.account.schedule(*id).filter(|_| amount.is_positive());
+        let why = if amount.is_positive() { Refusal::UnknownGrant(*id) } else { Refusal::NotPositive };
+        Ok((schedule.ok_or(why)?, *amount))
+    });
+    let schedules: Vec<(&Schedule, Credits)> = schedules.collect::<Result<_, Refusal>>()?;
+    if schedules
+        .windows(2)
+        .any(|pair| pair.first().map(|s| &s.0.terms.unit) != pair.last().map(|s| &s.0.terms.unit))
+    {
+        return Err(Refusal::MixedUnits);
+    }
+    let mut moves = Moves::new(schedules.first().and_then(|(schedule, _)| schedule.terms.unit.clone()));
+    for (schedule, amount) in schedules {
+        let restarts = ask.move_anchor && schedule.restarts_at(change.settings.billing_anchor);
+        let part = if ask.prorate && !restarts { part(ctx, schedule, amount) } else { Credits::ZERO };
+        let own = Book::Grant(schedule.current);
+        if part.is_positive() && ctx.account.grant(schedule.current).is_none() {
+            change.reopened.push((schedule.current, empty_period(schedule)));
+        }
+        moves.add(Book::Operator, own, part);
+        moves.add(own, Book::Operator, Credits::from_nano(-part.nano()));
+        change.amounts.push(NewAmount { schedule: schedule.id, amount, part });
+    }
+    Ok(Draft::moving(Event::Periodic(Box::new(Periodic::PlanChanged(change))), moves))
+}
+
+/// The grant of the period under way, nothing in it.
+fn empty_period(schedule: &Schedule) -> GrantTerms {
+    GrantTerms {
+        effective_from: schedule.began_at,
+        expires_at: schedule.next_at,
+        amount: Credits::ZERO,
+        recurrence: None,
+        ..schedule.terms.clone()
+    }
+}
+
+/// Where a billing anchor moves to: now, or the boundary that a period has just begun at, so that it counts once.
+fn moved_anchor(ctx: Context<'_>) -> Instant {
+    let just = |at: &Instant| *at <= ctx.now && ctx.now.since(*at) < Span::from_secs(1);
+    let renewed = |s: &&Schedule| s.follows_anchor() && s.current != s.id;
+    let renewed = ctx.account.extras().schedules.iter().filter(renewed);
+    renewed.map(|s| s.began_at).filter(just).max().unwrap_or(ctx.now)
+}
+
+/// What the period under way gains by a new amount; what it loses is at most what is free.
+fn part(ctx: Context<'_>, schedule: &Schedule, amount: Credits) -> Credits {
+    let period = (schedule.began_at, schedule.next_at);
+    let rest = |amount: Credits| rest_of(amount, period, ctx.now).nano();
+    let part = rest(amount) - rest(schedule.terms.amount);
+    Credits::from_nano(part.max(-ctx.account.remaining(schedule).nano()))
+}

@@ -1,0 +1,236 @@
+//! Receipts: what a use costs once it is known, who pays it, and what windows should have counted.
+
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::draft::{Draft, Moves, Returns};
+use crate::account::Hold;
+use crate::record::{
+    Basis, Book, Charge, Correction, Counted, Credits, Decision, Draw, Draws, Event, Excess, Instant, Name,
+    Overshoot, Priced, Source, Use, Visit,
+};
+use crate::waterfall::{Context, Mode, Need, Refusal, Scene, draw_more, keep_front, left_after, walk};
+
+/// The layer of draws that no source of the waterfall pays.
+const OVERSHOOT: &str = "overshoot";
+
+/// What stays counted of what was counted: allowances and caps give back what was drawn, not that it was asked.
+fn refundable(counted: impl Iterator<Item = Counted>) -> Vec<Counted> {
+    counted.filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend) && c.cost != 0).collect()
+}
+
+fn counted_at(now: Instant) -> impl Fn(&Visit) -> Counted {
+    move |v| Counted { name: v.name.clone(), level: v.level, at: now, cost: v.cost, basis: v.basis.clone() }
+}
+
+/// What visits counted that a refund gives back.
+pub(super) fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
+    refundable(visits.iter().filter(|v| v.is_given_back()).map(counted_at(now)))
+}
+
+/// What is counted after what was is known: what was counted before, and what more was drawn for.
+pub(super) fn counted_with(counted: Vec<Counted>, more: &[Visit], now: Instant) -> Vec<Counted> {
+    let more = more.iter().filter(|v| v.terms.is_some()).map(counted_at(now));
+    refundable(counted.into_iter().chain(more))
+}
+
+/// Runs the waterfall for use that has happened and finds payers for all of it.
+pub(super) fn charge_happened(
+    ctx: Context<'_>,
+    rule: Overshoot,
+    usage: &Priced<'_>,
+    consented: bool,
+) -> Result<(Charge, Decision), Refusal> {
+    let scene = happened(ctx, usage.feature, consented)?;
+    let mut decision = walk(scene, usage).ok_or(Refusal::TooLarge)?;
+    let short = left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
+    let excess = pay_shortfall(scene, rule, usage.credit_unit, short, &mut decision.draws)?;
+    let charge = Charge {
+        usage: usage.to_use(),
+        price: decision.price,
+        draws: decision.draws.clone(),
+        excess: short.is_positive().then_some(excess),
+        counted: counted_by(&decision.visits, ctx.now),
+    };
+    Ok((charge, decision))
+}
+
+/// The scene of use that has happened. A feature that is gone is paid by nobody.
+fn happened<'a>(ctx: Context<'a>, feature: &Name, consented: bool) -> Result<Scene<'a>, Refusal> {
+    let plan = ctx.plan()?;
+    let program = ctx.catalog.feature(feature.as_str()).and_then(|f| plan.program(f));
+    Ok(Scene::new(ctx, plan, program, Mode::Happened, consented))
+}
+
+/// Walks the waterfall for what a receipt does not cover.
+pub(super) fn pay_excess(
+    ctx: Context<'_>,
+    rule: Overshoot,
+    consented: bool,
+    actual: &Priced<'_>,
+    need: Need,
+) -> Result<(Draws, Option<Excess>), Refusal> {
+    if need.credits == 0 && need.in_allowance_unit() == 0 {
+        return Ok((Draws::new(), None));
+    }
+    let scene = happened(ctx, actual.feature, consented)?;
+    let run = draw_more(scene, actual, need);
+    let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits), run.visits);
+    let excess = pay_shortfall(scene, rule, actual.credit_unit, short, &mut draws)?;
+    Ok((draws, Some(Excess { visits, ..excess })))
+}
+
+/// What no source pays follows the overshoot rule.
+fn pay_shortfall(
+    scene: Scene<'_>,
+    rule: Overshoot,
+    unit: Option<&Name>,
+    short: Credits,
+    draws: &mut Draws,
+) -> Result<Excess, Refusal> {
+    if !short.is_positive() {
+        return Ok(Excess::default());
+    }
+    let owed = match rule {
+        Overshoot::Reject => return Err(Refusal::BeyondHold(short)),
+        Overshoot::Refund => 0,
+        Overshoot::Debt => {
+            let books = scene.account.books_of(unit);
+            let drawn: i64 = draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| d.amount).sum();
+            let used = books.overdraft.nano() + books.debt.nano() + drawn;
+            let limit = scene.program.map_or(Credits::ZERO, |p| p.overdraft_limit());
+            (limit.nano() - used).clamp(0, short.nano())
+        }
+    };
+    let refunded = short.nano() - owed;
+    let layer = Name::new(OVERSHOOT).unwrap_or_else(|_| unreachable!("`{OVERSHOOT}` is a name"));
+    for (source, amount) in [(Source::Debt, owed), (Source::Goodwill, refunded)] {
+        if amount > 0 {
+            draws.push(Draw { source, layer: layer.clone(), amount });
+        }
+    }
+    let (owed, refunded) = (Credits::from_nano(owed), Credits::from_nano(refunded));
+    Ok(Excess { owed, refunded, ..Excess::default() })
+}
+
+/// Ends a hold at a use that is known now: the front of its receipt is kept, the rest goes back, and what it does not cover
+/// walks the waterfall.
+pub(super) fn end_charged(
+    ctx: Context<'_>,
+    hold: &Hold,
+    actual: Use,
+    event: impl FnOnce(Charge) -> Event,
+) -> Result<Draft, Refusal> {
+    let priced = Priced::from(&actual);
+    let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
+    let price = Credits::from_nano(need.credits);
+    let kept = keep_front(&mut need, &hold.draws);
+    // Whoever agreed to paid sources for the hold has agreed for what it turned out to be.
+    let consented = hold.draws.iter().any(|d| d.source.is_paid());
+    let (more, excess) = pay_excess(ctx, hold.terms.overshoot, consented, &priced, need)?;
+    drop(priced);
+    Ok(end_paid(ctx, hold, (actual, price), kept, more, excess, event))
+}
+
+/// Ends a hold at a use within what it set aside: its receipt pays all of it. What cannot be priced is not charged.
+pub(crate) fn end_within(
+    ctx: Context<'_>,
+    hold: &Hold,
+    actual: Use,
+    event: impl FnOnce(Option<Charge>) -> Event,
+) -> Draft {
+    let Some(mut need) = Need::of(&Priced::from(&actual)) else { return end_free(ctx, hold, event(None)) };
+    let price = Credits::from_nano(need.credits);
+    let kept = keep_front(&mut need, &hold.draws);
+    end_paid(ctx, hold, (actual, price), kept, Draws::new(), None, |charge| event(Some(charge)))
+}
+
+/// A hold's end, once it is known who pays what.
+fn end_paid(
+    ctx: Context<'_>,
+    hold: &Hold,
+    (actual, price): (Use, Credits),
+    kept: Draws,
+    more: Draws,
+    excess: Option<Excess>,
+    event: impl FnOnce(Charge) -> Event,
+) -> Draft {
+    let mut moves = Moves::new(hold.usage.credit_unit.clone());
+    let own = Book::Hold(hold.id);
+    let mut back = Returns::new(ctx, own);
+    for draw in &hold.draws {
+        let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
+        let kept_part = kept.iter().find(same).map_or(Credits::ZERO, Draw::credits);
+        if draw.source != Source::Allowance {
+            moves.add(own, Book::Spent, kept_part);
+            back.give(&mut moves, draw, Credits::from_nano(draw.credits().nano() - kept_part.nano()));
+        }
+    }
+    back.close(&mut moves);
+    moves.draw(&more, Book::Spent);
+    let (corrections, counted) = recount(&hold.counted, &actual, &kept);
+    let visits = excess.as_ref().map_or(&[][..], |e| &e.visits);
+    let counted = counted_with(counted, visits, ctx.now);
+    let draws = kept.into_iter().chain(more).collect();
+    let charge = Charge { usage: actual, price, draws, excess, counted };
+    let draft = Draft::moving(event(charge), moves).following(hold.id.0);
+    Draft { corrections, ..draft }
+}
+
+/// Ends a hold at zero: everything goes back, from the last draw to the first.
+pub(crate) fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {
+    let mut moves = Moves::new(hold.usage.credit_unit.clone());
+    let mut back = Returns::new(ctx, Book::Hold(hold.id));
+    for draw in hold.draws.iter().rev() {
+        back.give(&mut moves, draw, draw.credits());
+    }
+    back.close(&mut moves);
+    let corrections = hold.counted.iter().map(|c| correction(c, -c.cost)).collect();
+    Draft { corrections, ..Draft::moving(event, moves).following(hold.id.0) }
+}
+
+pub(super) fn correction(c: &Counted, delta: i64) -> Correction {
+    Correction { name: c.name.clone(), level: c.level, counted_at: c.at, delta }
+}
+
+/// What each window should have counted, now that the actual use is known.
+pub(super) fn recount(
+    all: &[Counted],
+    actual: &Use,
+    kept: &[Draw],
+) -> (SmallVec<[Correction; 2]>, Vec<Counted>) {
+    let mut corrections = SmallVec::new();
+    let mut counted = Vec::new();
+    for (i, c) in all.iter().enumerate() {
+        let same = |o: &&Counted| o.name == c.name && o.level == c.level;
+        let before: i64 = all.iter().take(i).filter(same).map(|o| o.cost).sum();
+        let is_last = !all.iter().skip(i + 1).any(|o| same(&o));
+        let left = actual_cost(&c.basis, c.cost, actual, kept).saturating_sub(before);
+        let stays = match c.basis {
+            Basis::Slot | Basis::InFlight(_) => 0,
+            Basis::None | Basis::Requests => c.cost,
+            // Several counts of one window fill up in order; what is beyond them all falls to the last.
+            Basis::Meters(_) | Basis::Layer(_) | Basis::Spend if is_last => left.max(0),
+            Basis::Meters(_) | Basis::Layer(_) | Basis::Spend => left.clamp(0, c.cost),
+        };
+        if stays != c.cost {
+            corrections.push(correction(c, stays - c.cost));
+        }
+        counted.push(Counted { cost: stays, ..c.clone() });
+    }
+    (corrections, counted)
+}
+
+fn actual_cost(basis: &Basis, held: i64, actual: &Use, kept: &[Draw]) -> i64 {
+    match basis {
+        Basis::None | Basis::Requests => held,
+        Basis::Slot | Basis::InFlight(_) => 0,
+        Basis::Meters(meters) => {
+            let counted = actual.lines.iter().filter(|l| meters.contains(&l.meter));
+            i64::try_from(counted.map(|l| l.quantity).fold(0, u64::saturating_add)).unwrap_or(i64::MAX)
+        }
+        Basis::Layer(layer) => kept.iter().filter(|d| d.layer == *layer).map(|d| d.amount).sum(),
+        Basis::Spend => kept.iter().map(|d| d.credits().nano()).sum(),
+    }
+}

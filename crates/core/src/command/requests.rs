@@ -1,0 +1,120 @@
+//! Deciding, holding and charging use.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+
+use super::draft::{Draft, Moves};
+use super::late::quarantine;
+use super::receipts::{charge_happened, counted_by};
+use super::{Need, Step};
+use crate::catalog::Feature;
+use crate::record::{Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, Path, Span, Use, Visit};
+use crate::waterfall::{Authorize, Context, Refusal, Request, fold_path, prepare};
+use crate::window::Used;
+
+/// A decision as a step: what was granted is drafted.
+pub(super) fn decided(usage: Use, decision: Decision, draft: impl FnOnce(Use, Decision) -> Draft) -> Step {
+    if decision.outcome.is_granted() {
+        Step::Append(Box::new(draft(usage, decision)))
+    } else {
+        Step::Deny(usage, decision)
+    }
+}
+
+/// Decides, and holds the estimate or charges it at once.
+pub(super) fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Step, Refusal> {
+    let prepared = prepare(ctx, ask)?;
+    let feature = prepared.feature;
+    let deadline = deadline(ctx.now, ask.life.unwrap_or(feature.hold_life), feature.hold_life_max)?;
+    if ctx.live.is_none()
+        && let Some(wanted) = prepared.wanted(ctx)
+    {
+        return Ok(Step::Needs(Need::Live(Box::new(wanted))));
+    }
+    let (usage, decision) = prepared.decide(ctx)?;
+    let usage = usage.to_use();
+    if decision.outcome.is_granted() && !is_recorded(ctx, feature, &usage.path, &decision.visits) {
+        return Ok(Step::Count(usage, decision));
+    }
+    Ok(decided(usage, decision, |usage, decision| {
+        if ask.settle_now || !feature.ledger {
+            charged(ctx, usage, decision)
+        } else {
+            held(ctx, feature, usage, decision, deadline)
+        }
+    }))
+}
+
+/// Whether use is recorded: where its feature is, or where a window that counts has durable use from before its terms
+/// changed, which only a record may take out of the state.
+fn is_recorded(ctx: Context<'_>, feature: &Feature, path: &Path, visits: &[Visit]) -> bool {
+    let used = |v: &Visit| ctx.account.window(&v.name, v.level, path.at(v.level));
+    let stays = |used: &Used| !used.is_volatile() && !used.is_over(ctx.account.recorded_at);
+    let counts = visits.iter().filter(|v| v.terms.is_some() && v.cost != 0);
+    feature.ledger || counts.filter_map(used).any(stays)
+}
+
+pub(super) fn deadline(now: Instant, life: Span, life_max: Span) -> Result<Instant, Refusal> {
+    if life == Span::ZERO || life > life_max {
+        return Err(Refusal::BadLife(life_max.to_string()));
+    }
+    Ok(now.after(life))
+}
+
+fn held(ctx: Context<'_>, feature: &Feature, usage: Use, decision: Decision, deadline: Instant) -> Draft {
+    let offers = ctx.live.unwrap_or_default().offers;
+    let terms = HoldTerms {
+        deadline,
+        overshoot: feature.overshoot,
+        expiry_charges: feature.expiry_charges.clone(),
+        life_max: feature.hold_life_max,
+        capacity: offers.iter().find(|offer| offer.fits).map(|offer| Box::new(offer.held())),
+    };
+    let own = Book::Hold(HoldId(ctx.account.seq + 1));
+    let moves = Moves::of_draws(usage.credit_unit.as_ref(), &decision.draws, own);
+    Draft::moving(Event::Authorized { usage, decision, terms }, moves)
+}
+
+fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
+    let charge = Charge {
+        usage,
+        price: decision.price,
+        draws: decision.draws.clone(),
+        excess: None,
+        counted: counted_by(&decision.visits, ctx.now),
+    };
+    charge_draft(charge, decision)
+}
+
+fn charge_draft(charge: Charge, decision: Decision) -> Draft {
+    let moves = Moves::of_draws(charge.usage.credit_unit.as_ref(), &charge.draws, Book::Spent);
+    Draft::moving(Event::Charged { charge: Box::new(charge), decision }, moves)
+}
+
+/// Charges use that has happened, never refused for lack of room or funds; a shortfall follows the overshoot rule. What is
+/// past the catalog's horizon waits in quarantine.
+pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
+    let folded = fold_path(ctx, &request.path).filter(|_| !request.recorded);
+    let folded = folded.map(|path| Request { path, ..request.clone() });
+    let request = folded.as_ref().unwrap_or(request);
+    if ctx.now.since(at) > ctx.catalog.late_horizon {
+        return quarantine(ctx, request, at).map(Step::append);
+    }
+    charge_at(ctx, request, at)
+}
+
+/// Charges use that happened at `at`, at the prices of that instant, to the sources and windows as they stand now.
+pub(super) fn charge_at(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
+    if at > ctx.now {
+        return Err(Refusal::InTheFuture(at));
+    }
+    let feature = ctx.feature(&request.feature)?;
+    let then = Context { now: at, ..ctx };
+    let usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    let (charge, decision) = charge_happened(ctx, feature.overshoot, &usage, request.consented)?;
+    if !is_recorded(ctx, feature, &charge.usage.path, &decision.visits) {
+        return Ok(Step::Count(charge.usage, decision));
+    }
+    let effective_at = (at < ctx.now).then_some(at);
+    Ok(Step::append(Draft { effective_at, ..charge_draft(charge, decision) }))
+}

@@ -1,0 +1,77 @@
+//! Banked resets: tokens that clear windows when they are redeemed.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::draft::Draft;
+use super::history::{History, Stop};
+use crate::account::RESETS_MAX;
+use crate::record::{Cleared, Event, Instant, Label, Name, Once, Path, Periodic, ResetTerms, Seq, Span};
+use crate::waterfall::{Context, Refusal};
+use crate::window::Used;
+
+/// How long a banked reset can be redeemed.
+const RESET_LIFE: Span = Span::from_secs(30 * 86_400);
+
+/// Banks a reset; without an expiry it can be redeemed for 30 days.
+pub(super) fn bank(
+    ctx: Context<'_>,
+    windows: &[Name],
+    expires_at: Option<Instant>,
+    reference: Option<Label>,
+) -> Result<Draft, Refusal> {
+    let expires_at = expires_at.unwrap_or(ctx.now.after(RESET_LIFE));
+    if expires_at <= ctx.now {
+        return Err(Refusal::BadExpiry);
+    }
+    if ctx.account.extras().resets.iter().filter(|r| r.terms.expires_at > ctx.now).count() >= RESETS_MAX {
+        return Err(Refusal::AccountFull);
+    }
+    let plan = ctx.plan()?;
+    if windows.is_empty() {
+        return Err(Refusal::NotPositive);
+    }
+    if let Some(unknown) = windows.iter().find(|w| plan.resettable(w).is_none()) {
+        return Err(Refusal::UnknownWindow(unknown.clone()));
+    }
+    let terms = ResetTerms { windows: windows.to_vec(), expires_at, reference };
+    Ok(Draft::new(Event::Periodic(Box::new(Periodic::Banked(terms)))))
+}
+
+/// Redeems a banked reset: `token`, or the one that expires first of those that would clear something. Where nothing is to be
+/// cleared, the token stays.
+pub(super) fn redeem(
+    ctx: Context<'_>,
+    token: Option<Seq>,
+    path: &Path,
+    history: &History,
+) -> Result<Draft, Stop> {
+    if let Some(token) = token
+        && let Some(by) = history.once(ctx, Once::Redeems(token))?
+    {
+        return Err(Refusal::AlreadyRedeemed(token, by.seq).into());
+    }
+    let plan = ctx.plan()?;
+    let resets = ctx.account.extras().resets.iter();
+    let mut usable: Vec<_> = resets
+        .filter(|r| r.terms.expires_at > ctx.now && token.is_none_or(|wanted| wanted == r.id))
+        .collect();
+    usable.sort_by_key(|r| (r.terms.expires_at, r.id));
+    if usable.is_empty() {
+        return Err(Refusal::NoReset.into());
+    }
+    for reset in usable {
+        let used = |name: &Name| {
+            let (level, closes) = plan.resettable(name)?;
+            let used = ctx.account.window(name, level, path.at(level)).filter(|u| !u.is_over(ctx.now));
+            let used = used.and_then(Used::period).map(|p| p.used).filter(|used| *used > 0)?;
+            Some(Cleared { name: name.clone(), level, used, closes })
+        };
+        let cleared: Vec<Cleared> = reset.terms.windows.iter().filter_map(used).collect();
+        if !cleared.is_empty() {
+            let event = Periodic::Redeemed { token: reset.id, path: path.clone(), cleared };
+            return Ok(Draft::new(Event::Periodic(Box::new(event))).following(reset.id));
+        }
+    }
+    Err(Refusal::NothingToReset.into())
+}

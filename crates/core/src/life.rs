@@ -1,0 +1,254 @@
+//! An account's life: what falls due and what follows by itself, in one declared order.
+//!
+//! [`next`] is the whole list. Engine, look-ahead, what-if and simulation walk it: they append what it gives until it gives
+//! nothing. Never decides a request and never refuses: what is due happens.
+//! Units: nano-credits; instants in UTC microseconds.
+
+use alloc::boxed::Box;
+
+use crate::account::{Account, Due, ENDS, Hold, Schedule};
+use crate::command::{Draft, Moves, end_free, end_within, owed, own_grant, repay};
+use crate::record::{
+    Alert, AlertMarks, Book, Conduct, Credits, Effect, Event, GrantId, GrantTerms, HoldId, Instant, Level,
+    Name, Overage, Periodic, REQUESTS, Rule, Span, Standing,
+};
+use crate::waterfall::{CLAMPED_FOR, Context, holds_max};
+use crate::window::{Habit, Used};
+
+/// How long fewer holds are allowed.
+const HOLDS_FOR: Span = Span::from_secs(86_400);
+/// When whoever stays far too fast is asked to prove who they are.
+const STEP_UP_AFTER: Span = Span::from_secs(1_800);
+/// Expired holds among those that ended, in millionths, that are too many.
+const EXPIRED_MAX: u64 = 200_000;
+
+/// The next thing that happens to the account by itself, at the latest at `ctx.now`.
+#[must_use]
+pub fn next(ctx: Context<'_>) -> Option<Draft> {
+    ends(ctx)
+        .or_else(|| crosses_mark(ctx.account, ctx.now))
+        .or_else(|| asks_top_up(ctx.account, ctx.now))
+        .or_else(|| runs_too_fast(ctx))
+        .or_else(|| lets_holds_expire(ctx))
+}
+
+/// Whether [`next`] wrote an event, rather than a command or the server.
+#[must_use]
+pub fn wrote(event: &Event) -> bool {
+    match event {
+        Event::Expired { .. } | Event::GrantExpired(_) => true,
+        Event::Alert(alert) => matches!(alert, Alert::Crossed { .. } | Alert::TopUpAsked { .. }),
+        Event::Periodic(periodic) => {
+            matches!(**periodic, Periodic::RolledOver(_) | Periodic::Renewed { .. } | Periodic::Ended(_))
+        }
+        // From how many networks a key was used is in no record.
+        Event::Conduct(conduct) => {
+            matches!(&**conduct, Conduct::Began(effect) if effect.rule != Rule::Sharing)
+        }
+        Event::Opened(_)
+        | Event::Changed { .. }
+        | Event::Authorized { .. }
+        | Event::Extended { .. }
+        | Event::Settled { .. }
+        | Event::Released(_)
+        | Event::Charged { .. }
+        | Event::Granted
+        | Event::Voided { .. }
+        | Event::Adjusted { .. }
+        | Event::Refunded { .. }
+        | Event::Denied(_)
+        | Event::CatalogLoaded { .. }
+        | Event::KeyCreated(_)
+        | Event::KeyRevoked(_)
+        | Event::Corrected { .. }
+        | Event::Late(_)
+        | Event::Server(_)
+        | Event::Erased { .. } => false,
+    }
+}
+
+/// Holds and grants that end, recurring grants that cross a boundary: the earliest first.
+fn ends(ctx: Context<'_>) -> Option<Draft> {
+    let (account, now) = (ctx.account, ctx.now);
+    if account.wakes_at > now {
+        return None;
+    }
+    match account.due(now)? {
+        Due::Hold(id) => account.hold(id).map(|hold| expire(ctx, hold)),
+        Due::Rollover(id) => account.schedule(id).map(|schedule| roll_over(ctx, schedule)),
+        Due::Grant(id) => grant_ends(ctx, id),
+        Due::Renewal(id) => account.schedule(id).map(|schedule| renew(ctx, schedule)),
+    }
+}
+
+/// Ends a hold that has passed its deadline: at zero, or at what its feature charges then.
+fn expire(ctx: Context<'_>, hold: &Hold) -> Draft {
+    let hold_id: HoldId = hold.id;
+    let Some(charges) = &hold.terms.expiry_charges else {
+        return end_free(ctx, hold, Event::Expired { hold: hold_id, charge: None });
+    };
+    let progressed = |meter: &Name| {
+        let line = hold.progress.as_ref().and_then(|p| p.lines.iter().find(|l| l.meter == *meter));
+        line.map_or(0, |l| l.quantity)
+    };
+    let used = hold.usage.with_quantities(|meter, held| {
+        // An expired hold is never charged beyond what it set aside.
+        if charges.contains(meter) || meter.as_str() == REQUESTS { held } else { progressed(meter).min(held) }
+    });
+    end_within(ctx, hold, used, |charge| Event::Expired { hold: hold_id, charge: charge.map(Box::new) })
+}
+
+/// Books what is left of a grant that has expired as breakage.
+fn grant_ends(ctx: Context<'_>, id: GrantId) -> Option<Draft> {
+    let grant = ctx.account.grant(id)?;
+    let mut moves = Moves::new(grant.terms.unit.clone());
+    moves.add(Book::Grant(id), Book::Breakage, grant.remaining);
+    Some(Draft::moving(Event::GrantExpired(id), moves).following(id.0))
+}
+
+fn at_boundary(schedule: &Schedule, event: Periodic, moves: Moves) -> Draft {
+    let draft = Draft::moving(Event::Periodic(Box::new(event)), moves).following(schedule.current.0);
+    Draft { effective_at: Some(schedule.next_at), ..draft }
+}
+
+/// Carries what is left of a recurring grant over its boundary, as a grant of its own; the rest is breakage.
+fn roll_over(ctx: Context<'_>, schedule: &Schedule) -> Draft {
+    let account = ctx.account;
+    let (left, carried) = (account.remaining(schedule), account.to_carry(schedule));
+    let period_end = account.next_boundary(schedule).unwrap_or(Instant::NEVER);
+    let life = schedule.terms.recurrence.as_ref().and_then(|r| r.rollover?.life);
+    let mut moves = Moves::new(schedule.terms.unit.clone());
+    moves.open(GrantTerms {
+        amount: carried,
+        effective_from: schedule.next_at,
+        expires_at: life.map_or(period_end, |l| schedule.next_at.after(l)),
+        recurrence: None,
+        ..schedule.terms.clone()
+    });
+    let (old, new) = (Book::Grant(schedule.current), own_grant(ctx));
+    let moved = left.min(carried);
+    moves.add(old, new, moved);
+    moves.add(Book::Operator, new, Credits::from_nano(carried.nano() - moved.nano()));
+    moves.add(old, Book::Breakage, Credits::from_nano(left.nano() - moved.nano()));
+    at_boundary(schedule, Periodic::RolledOver(schedule.id), moves)
+}
+
+/// Opens a recurring grant anew at its boundary, or ends it.
+fn renew(ctx: Context<'_>, schedule: &Schedule) -> Draft {
+    let mut moves = Moves::new(schedule.terms.unit.clone());
+    let next = ctx.account.next_boundary(schedule).filter(|_| !ctx.account.ends(schedule));
+    let Some(next_at) = next else { return at_boundary(schedule, Periodic::Ended(schedule.id), moves) };
+    let terms = &schedule.terms;
+    moves.open(GrantTerms { effective_from: schedule.next_at, expires_at: next_at, ..terms.clone() });
+    moves.add(Book::Operator, own_grant(ctx), terms.amount);
+    let overage = terms.recurrence.as_ref().map_or(Overage::Keep, |r| r.overage);
+    if terms.features.is_empty() {
+        match overage {
+            Overage::Keep => repay(ctx, &mut moves, own_grant(ctx), terms.amount),
+            Overage::Forgive => {
+                let (debt, overdraft) = owed(ctx, moves.unit());
+                moves.add(Book::Goodwill, Book::Debt, Credits::from_nano(debt));
+                moves.add(Book::Goodwill, Book::Overdraft, Credits::from_nano(overdraft));
+            }
+        }
+    }
+    at_boundary(schedule, Periodic::Renewed { schedule: schedule.id, next_at }, moves)
+}
+
+/// Where a balance stands, coming from where it stood: between the marks it stays what it was, but for what is not empty
+/// any more.
+fn standing(before: Standing, available: Credits, marks: AlertMarks) -> Standing {
+    if !available.is_positive() {
+        Standing::Empty
+    } else if available >= marks.recovered {
+        Standing::Fine
+    } else if available < marks.low {
+        Standing::Low
+    } else {
+        before.min(Standing::Low)
+    }
+}
+
+/// A mark that the balance has crossed.
+fn crosses_mark(account: &Account, now: Instant) -> Option<Draft> {
+    let marks = account.settings.alerts?;
+    let balance = account.available(now, None);
+    let before = account.extras().standing;
+    let standing = standing(before, balance, marks);
+    (standing != before).then(|| {
+        let number = account.extras().crossings + 1;
+        Draft::new(Event::Alert(Alert::Crossed { standing, number, balance }))
+    })
+}
+
+/// A top-up that is due: none is in flight or was asked for at this crossing, the account is low, the last one was long enough
+/// ago, and the month's maximum is not reached.
+fn asks_top_up(account: &Account, now: Instant) -> Option<Draft> {
+    let terms = account.settings.top_up?;
+    let extras = account.extras();
+    let top_ups = &extras.top_ups;
+    let answered = top_ups.asked.is_some() || top_ups.number >= extras.crossings;
+    if extras.standing == Standing::Fine || answered || account.settings.suspended {
+        return None;
+    }
+    // Never asked before: nothing to wait for.
+    let waits = top_ups.last_at > Instant::default() && now.since(top_ups.last_at) < terms.cool_down;
+    let total = account.bought_in_month(now).checked_add(terms.amount)?;
+    let asked = Alert::TopUpAsked { number: extras.crossings, amount: terms.amount };
+    (!waits && total <= terms.monthly_max).then(|| Draft::new(Event::Alert(asked)))
+}
+
+fn began(effect: Effect) -> Draft {
+    Draft::new(Event::Conduct(Box::new(Conduct::Began(effect))))
+}
+
+/// An account that runs much faster than it ever did is clamped.
+fn runs_too_fast(ctx: Context<'_>) -> Option<Draft> {
+    let Context { account, catalog, now, .. } = ctx;
+    if !catalog.abuse.is_on(Rule::Velocity) {
+        return None;
+    }
+    let habit: &Habit = account.window(&Rule::Velocity.name(), Level::Account, None).and_then(Used::habit)?;
+    let is_far = habit.is_too_fast()?;
+    let floor = i64::try_from(catalog.abuse.terms_of(account, now).velocity_floor).unwrap_or(i64::MAX);
+    let reference = habit.peak_at(now).max(floor);
+    let [usual, long] = CLAMPED_FOR;
+    Some(began(Effect {
+        rule: Rule::Velocity,
+        key: None,
+        limit: if is_far { reference } else { reference.saturating_mul(2) },
+        figure: habit.run_peak,
+        reference,
+        since: now,
+        until: now.after(if is_far { long } else { usual }),
+        step_up_at: is_far.then(|| now.after(STEP_UP_AFTER)),
+    }))
+}
+
+/// An account that lets too many holds expire may open fewer.
+fn lets_holds_expire(ctx: Context<'_>) -> Option<Draft> {
+    let Context { account, catalog, now, .. } = ctx;
+    let hygiene = account.hygiene();
+    if hygiene.ended < ENDS || hygiene.expired <= EXPIRED_MAX || !catalog.abuse.is_on(Rule::Holds) {
+        return None;
+    }
+    let allowed = holds_max(account, &catalog.abuse.terms_of(account, now), now);
+    Some(began(Effect {
+        rule: Rule::Holds,
+        key: None,
+        limit: (allowed / 2).max(1),
+        figure: i64::try_from(hygiene.expired).unwrap_or(i64::MAX),
+        reference: i64::try_from(EXPIRED_MAX).unwrap_or(i64::MAX),
+        since: now,
+        until: now.after(HOLDS_FOR),
+        step_up_at: None,
+    }))
+}
+
+/// Whether the balance still needs the top-up in flight.
+#[must_use]
+pub fn still_needs_top_up(account: &Account, now: Instant) -> bool {
+    let extras = account.extras();
+    let is_low = account.settings.alerts.is_some_and(|marks| account.available(now, None) < marks.recovered);
+    extras.top_ups.asked.is_some() && account.settings.top_up.is_some() && is_low
+}

@@ -1,0 +1,55 @@
+//! Entitlement, suspension, bounds and debt: what stands before anything is counted.
+
+use super::run::{Mode, Run, Scene};
+use crate::account::HOLDS_MAX;
+use crate::record::{Basis, Level, Place, Reason, Verdict, Visit, Wall};
+
+impl Run<'_, '_> {
+    /// Whether the plan includes the feature; where it does not, nothing else is looked at. Use that has happened is charged
+    /// all the same.
+    pub(super) fn entitlement(&mut self) -> bool {
+        let Scene { program, mode, .. } = self.scene;
+        if program.is_none() && mode != Mode::Happened {
+            self.refuse(Reason::NotEntitled, Wall::Plan, None);
+            return false;
+        }
+        true
+    }
+
+    /// Suspension, bounds and debt.
+    pub(super) fn account(&mut self) {
+        let Scene { account, mode, .. } = self.scene;
+        let usage = self.usage;
+        if mode == Mode::Happened {
+            return;
+        }
+        if account.settings.suspended {
+            self.refuse_at(Level::Account, Reason::Suspended, Wall::Operator);
+        }
+        for segment in usage.path.segments() {
+            if account.settings.segment(segment.level, &segment.name).is_some_and(|s| s.suspended) {
+                self.refuse_at(segment.level, Reason::Suspended, Wall::Path(segment.level));
+            }
+        }
+        if mode == Mode::Hold && account.holds.len() >= HOLDS_MAX {
+            self.refuse_at(Level::Account, Reason::AccountFull, Wall::Operator);
+        }
+        if mode != Mode::Grow && account.books_of(usage.credit_unit).debt.is_positive() {
+            self.refuse_at(Level::Account, Reason::InDebt, Wall::Path(Level::Account));
+        }
+    }
+
+    fn refuse_at(&mut self, level: Level, reason: Reason, wall: Wall) {
+        self.visits.push(Visit {
+            place: Place::Account,
+            name: self.scene.account.id.clone(),
+            level,
+            verdict: Verdict::Refused(reason),
+            terms: None,
+            before: 0,
+            cost: 0,
+            basis: Basis::None,
+        });
+        self.refuse(reason, wall, None);
+    }
+}

@@ -1,0 +1,77 @@
+//! What caps let through of the credits drawn, and the walls that were met when something is left unpaid.
+
+use smallvec::SmallVec;
+
+use super::run::{Run, earliest};
+use crate::catalog::{Layer, Mode};
+use crate::record::{Basis, Instant, Level, Place, Reason, Rule, Terms, Verdict, Wall};
+
+impl Run<'_, '_> {
+    /// Writes what was drawn into the spend caps, and names the walls when something is left unpaid.
+    pub(super) fn caps(&mut self) {
+        let spent = self.spent;
+        for visit in self.visits.iter_mut().filter(|v| v.basis == Basis::Spend) {
+            visit.cost = spent;
+            let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
+            if visit.place == Place::Abuse && spent > room {
+                visit.verdict = Verdict::Observed;
+            }
+        }
+        if self.need.is_met(self.program) {
+            return;
+        }
+        let (wanted, now) = (self.need.credits, self.scene.now);
+        let mut walls: SmallVec<[(Reason, Wall, Option<Instant>); 2]> = SmallVec::new();
+        let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
+        let mut behind_caps = 0_i64;
+        for visit in &mut self.visits {
+            let source = matches!(visit.place, Place::Grant(_) | Place::Overdraft);
+            if source && visit.verdict != Verdict::Refused(Reason::ConsentNever) {
+                behind_caps = behind_caps.saturating_add(visit.before - visit.cost);
+            }
+            let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
+            let is_rule = visit.place == Place::Abuse;
+            if visit.basis == Basis::Spend && wanted > room.saturating_sub(spent) && (!is_rule || key_spend) {
+                visit.verdict = Verdict::Refused(if is_rule { Reason::KeySpend } else { Reason::SpendCap });
+            }
+            if let Verdict::Refused(reason @ (Reason::SpendCap | Reason::KeySpend | Reason::MemberCap)) =
+                visit.verdict
+                && !source
+            {
+                let wall = if is_rule { Wall::Abuse } else { Wall::Path(visit.level) };
+                walls.push((reason, wall, reopens(visit.terms, visit.cost, wanted, now)));
+            }
+        }
+        let only_caps = behind_caps >= wanted && !walls.is_empty();
+        for (reason, wall, at) in walls {
+            self.refuse(reason, wall, earliest(at, self.allowance_at));
+        }
+        if !only_caps {
+            let program = self.program;
+            let takes_credits = program.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. }));
+            let (reason, wall) = if takes_credits || program.layers.is_empty() {
+                (Reason::InsufficientCredits, Wall::Path(Level::Account))
+            } else {
+                (Reason::AllowanceUsed, Wall::Plan)
+            };
+            self.refuse(reason, wall, self.allowance_at);
+        }
+    }
+}
+
+/// When a cap that let `drawn` through has room for `wanted` more as well.
+fn reopens(terms: Option<Terms>, drawn: i64, wanted: i64, now: Instant) -> Option<Instant> {
+    let fits = |limit: i64| drawn.saturating_add(wanted) <= limit;
+    match terms {
+        Some(Terms::Period { limit, end, .. }) if fits(limit) => Some(end),
+        Some(Terms::Habit { kind, limit, .. }) if fits(limit) => Some(kind.start(now).after(kind.cell())),
+        Some(
+            Terms::Period { .. }
+            | Terms::Habit { .. }
+            | Terms::Rate { .. }
+            | Terms::Sliding { .. }
+            | Terms::Slots { .. },
+        )
+        | None => None,
+    }
+}

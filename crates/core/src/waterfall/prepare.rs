@@ -1,0 +1,207 @@
+//! A request made ready to be decided: what it leaves out filled in, its place as it counts, its class.
+//!
+//! Everything that decides takes a [`Prepared`], so that nobody can forget it.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::abuse::{cost_of, ramp};
+use super::context::Context;
+use super::decide_use;
+use super::refusal::Refusal;
+use super::request::{Authorize, Quantities};
+use super::run::{Mode, Scene};
+use crate::abuse::OTHER;
+use crate::account::Hold;
+use crate::catalog::{Count, Feature, Layer, Mode as RuleMode};
+use crate::record::{Decision, Level, Name, Path, Priced, Rule, Segment, Unit};
+
+/// A request as it is decided.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    pub(crate) ask: Cow<'a, Authorize>,
+    pub(crate) feature: &'a Feature,
+    /// The ramp rule serves it one class lower.
+    is_demoted: bool,
+}
+
+/// What a request wants to know of a running engine before it is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The feature.
+    pub feature: Name,
+    /// Where in the account.
+    pub path: Path,
+    /// How much of each meter.
+    pub quantities: Quantities,
+    /// What room is asked for.
+    pub purpose: Purpose,
+    /// Served one class lower.
+    pub is_demoted: bool,
+}
+
+/// What room in a capacity pool is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A hold.
+    Hold,
+    /// A charge at once: nothing stays in flight.
+    Charge,
+    /// More of a hold: the request itself is counted already.
+    Grow,
+}
+
+/// Makes a request ready: meters that it leaves out have the feature's estimate, and members past the tier's number are one.
+///
+/// # Errors
+/// Refuses what the catalog does not know, and a hold of what is not recorded.
+pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>, Refusal> {
+    let feature = ctx.feature(&ask.request.feature)?;
+    if !feature.ledger && !ask.settle_now {
+        return Err(Refusal::NotRecorded(feature.name.clone()));
+    }
+    let mut ask = Cow::Borrowed(ask);
+    if ask.request.recorded {
+        return Ok(Prepared { ask, feature, is_demoted: false });
+    }
+    if !ask.settle_now {
+        for (meter, usual) in &feature.estimate {
+            if !ask.request.quantities.iter().any(|(named, _)| named == meter) {
+                let most = smallest(ctx, feature, meter, &ask.request.quantities)?;
+                ask.to_mut().request.quantities.push((meter.clone(), most.min(*usual)));
+            }
+        }
+    }
+    if let Some(path) = fold_path(ctx, &ask.request.path) {
+        ask.to_mut().request.path = path;
+    }
+    let is_demoted = is_demoted(ctx, feature, &ask)?;
+    Ok(Prepared { ask, feature, is_demoted })
+}
+
+impl Prepared<'_> {
+    /// What only a running engine knows of it; `None` where nothing of that is looked at.
+    #[must_use]
+    pub fn wanted(&self, ctx: Context<'_>) -> Option<Wanted> {
+        let rules = &ctx.catalog.abuse;
+        let is_watched = rules.is_on(Rule::Penalty) || rules.is_on(Rule::Sharing);
+        if self.feature.pool.is_none() && !is_watched {
+            return None;
+        }
+        let request = &self.ask.request;
+        Some(Wanted {
+            feature: request.feature.clone(),
+            path: request.path.clone(),
+            quantities: request.quantities.clone(),
+            purpose: if self.ask.settle_now { Purpose::Charge } else { Purpose::Hold },
+            is_demoted: self.is_demoted,
+        })
+    }
+
+    /// Decides it, without any effect.
+    ///
+    /// # Errors
+    /// Refuses what has no price, quantities whose price is out of range, and minimums that do not fit the request.
+    pub fn decide<'p>(&'p self, ctx: Context<'p>) -> Result<(Priced<'p>, Decision), Refusal> {
+        ctx.account.warm_up();
+        let Authorize { request, minimum, settle_now, .. } = &*self.ask;
+        let mut usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;
+        let mode = if *settle_now { Mode::Charge } else { Mode::Hold };
+        let plan = ctx.plan()?;
+        let scene = Scene::new(ctx, plan, plan.program(self.feature), mode, request.consented);
+        let decision = decide_use(scene, &mut usage, minimum.as_ref())?;
+        Ok((usage, decision))
+    }
+}
+
+/// What more for a hold wants to know of a running engine: room in the pool that the hold has room in.
+pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities) -> Option<Wanted> {
+    let grows = quantities.iter().any(|(_, n)| *n > 0);
+    hold.terms.capacity.as_deref().filter(|_| grows)?;
+    Some(Wanted {
+        feature: hold.usage.feature.clone(),
+        path: hold.usage.path.clone(),
+        quantities: quantities.clone(),
+        purpose: Purpose::Grow,
+        is_demoted: false,
+    })
+}
+
+/// The most of one meter that fits every guard and allowance when nothing is used.
+fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, asked: &Quantities) -> Result<u64, Refusal> {
+    let Some(program) = ctx.plan()?.program(feature) else { return Ok(u64::MAX) };
+    let anchor = ctx.account.settings.billing_anchor;
+    let of_guards = program.guards.iter().filter_map(|guard| {
+        let Count::Meters(meters) = &guard.count else { return None };
+        let others = asked.iter().filter(|(m, _)| meters.contains(m));
+        let others = others.map(|(_, n)| *n).fold(0, u64::saturating_add);
+        let capacity = guard.window.terms(None, ctx.now, anchor).capacity();
+        meters.contains(meter).then(|| u64::try_from(capacity).unwrap_or(0).saturating_sub(others))
+    });
+    let counts = matches!(&feature.unit, Unit::Meter(m) if m == meter);
+    let windows = program.layers.iter().filter(|_| counts).flat_map(|layer| match layer {
+        Layer::Allowance { windows, .. } => windows.as_slice(),
+        Layer::Grants { .. } | Layer::Overdraft { .. } => &[],
+    });
+    let of_allowances =
+        windows.map(|(_, window)| u64::try_from(window.terms(None, ctx.now, anchor).capacity()).unwrap_or(0));
+    // What would leave nothing to estimate with says nothing: the request is then refused for what it is.
+    Ok(of_guards.chain(of_allowances).filter(|n| *n > 0).min().unwrap_or(u64::MAX))
+}
+
+/// The path with members past the tier's number folded into one, where there are any.
+pub(crate) fn fold_path(ctx: Context<'_>, path: &Path) -> Option<Path> {
+    let rules = &ctx.catalog.abuse;
+    if rules.mode(Rule::SubKeys) != RuleMode::Enforce {
+        return None;
+    }
+    let most = rules.terms_of(ctx.account, ctx.now).sub_keys;
+    let other = Name::new(OTHER).unwrap_or_else(|_| unreachable!("`{OTHER}` is a name"));
+    let is_past = |segment: &&Segment| segment.name != other && is_past(ctx, segment, most);
+    let past: Vec<Level> = path.segments().iter().filter(is_past).map(|s| s.level).collect();
+    if past.is_empty() {
+        return None;
+    }
+    let mut path = path.clone();
+    for segment in path.segments_mut().iter_mut().filter(|s| past.contains(&s.level)) {
+        segment.name = other.clone();
+    }
+    Some(path)
+}
+
+/// Whether a member has no counter yet, and its level as many as it may.
+fn is_past(ctx: Context<'_>, segment: &Segment, most: usize) -> bool {
+    let Context { account, now, .. } = ctx;
+    let has_settings = account.settings.segment(segment.level, &segment.name).is_some();
+    if account.windows.len() < most || has_settings {
+        return false;
+    }
+    // Windows are in order of name, level and member: those of one guard stand together.
+    let mut largest = 0;
+    for of_guard in account.windows.chunk_by(|a, b| (&a.name, a.level) == (&b.name, b.level)) {
+        let is_of_level = of_guard.first().is_some_and(|w| w.level == segment.level);
+        let members = of_guard.iter().filter(|w| is_of_level && w.member.is_some() && !w.used.is_over(now));
+        let mut count = 0;
+        for window in members {
+            if window.member.as_deref() == Some(&segment.name) {
+                return false;
+            }
+            count += 1;
+        }
+        largest = largest.max(count);
+    }
+    largest >= most
+}
+
+/// Whether the ramp rule serves a request one class lower.
+fn is_demoted(ctx: Context<'_>, feature: &Feature, ask: &Authorize) -> Result<bool, Refusal> {
+    let rules = &ctx.catalog.abuse;
+    if rules.mode(Rule::Ramp) != RuleMode::Enforce || feature.pool.is_none() {
+        return Ok(false);
+    }
+    let request = &ask.request;
+    let usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    let cost = i64::try_from(cost_of(rules, &usage, false)).unwrap_or(i64::MAX);
+    let (before, allowed) = ramp(ctx.account, &rules.terms_of(ctx.account, ctx.now), ctx.now);
+    Ok(cost > 0 && before.saturating_add(cost) > allowed)
+}

@@ -1,0 +1,59 @@
+//! Pinning prices to quantities.
+
+use smallvec::SmallVec;
+
+use super::context::Context;
+use super::refusal::Refusal;
+use super::request::QUANTITY_MAX;
+use crate::catalog::Feature;
+use crate::record::{Dimension, Name, Path, Price, Priced, PricedLine, REQUESTS};
+
+impl<'a> Context<'a> {
+    /// Pins the prices in force to quantities. Every meter of the feature has a line, at zero when it is not named.
+    pub(crate) fn price<'p>(
+        &self,
+        feature: &'p Feature,
+        path: &'p Path,
+        dimensions: &'p [Dimension],
+        quantities: &'p [(Name, u64)],
+    ) -> Result<Priced<'p>, Refusal>
+    where
+        'a: 'p,
+    {
+        let found = feature
+            .prices(dimensions, self.now)
+            .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
+        let mut named = 0;
+        let mut lines: SmallVec<[PricedLine<'_>; 3]> = SmallVec::new();
+        for (i, meter) in feature.meters.iter().enumerate() {
+            let asked = quantities.iter().find(|(m, _)| m == meter);
+            named += usize::from(asked.is_some());
+            lines.push(PricedLine {
+                meter,
+                quantity: asked.map_or_else(|| u64::from(meter.as_str() == REQUESTS), |(_, n)| *n),
+                price: found.prices.and_then(|p| p.get(i).copied()).unwrap_or_default(),
+            });
+        }
+        if named < quantities.len() {
+            for (meter, quantity) in quantities.iter().filter(|(m, _)| !feature.meters.contains(m)) {
+                if meter.as_str() != REQUESTS {
+                    return Err(Refusal::UnknownMeter(meter.clone()));
+                }
+                lines.push(PricedLine { meter, quantity: *quantity, price: Price::default() });
+            }
+        }
+        if lines.iter().any(|l| l.quantity > QUANTITY_MAX) {
+            return Err(Refusal::TooLarge);
+        }
+        Ok(Priced {
+            feature: &feature.name,
+            path,
+            dimensions,
+            lines,
+            unit: &feature.unit,
+            card: found.card,
+            catalog: &self.catalog.version,
+            credit_unit: feature.credit_unit.as_ref(),
+        })
+    }
+}

@@ -1,0 +1,209 @@
+//! Why a command is refused.
+
+use alloc::string::String;
+use core::fmt;
+
+use super::request::QUANTITY_MAX;
+use crate::catalog::NoPrice;
+use crate::record::{Credits, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
+
+/// Why a command was refused. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such account.
+    UnknownAccount(Name),
+    /// The account is open already.
+    AccountExists(Name),
+    /// An account names no plan, and the catalog has no default one.
+    NoPlan,
+    /// There is no such record.
+    UnknownRecord(Seq),
+    /// The hold has ended before.
+    HoldEnded {
+        /// The hold.
+        hold: HoldId,
+        /// The record that ended it.
+        by: Seq,
+        /// When.
+        at: Instant,
+        /// How: `settled`, `released` or `expired`.
+        how: &'static str,
+    },
+    /// The charge has been refunded or corrected before, by this record.
+    AlreadyRefunded(Seq, Seq),
+    /// The banked reset has been redeemed before, by this record.
+    AlreadyRedeemed(Seq, Seq),
+    /// The catalog has no such feature.
+    UnknownFeature(Name),
+    /// The catalog has no such plan.
+    UnknownPlan(Name),
+    /// The feature has no such meter.
+    UnknownMeter(Name),
+    /// No price is in force, or none matches the dimensions.
+    NoPrice(Name, NoPrice),
+    /// A quantity, a price or the account's books would leave their range.
+    TooLarge,
+    /// A minimum names a meter that is not asked for, or more than is asked.
+    BadMinimum(Name),
+    /// A hold's life is zero or longer than the feature allows; the longest, in the text form of a duration.
+    BadLife(String),
+    /// The feature is not recorded, so it cannot be held.
+    NotRecorded(Name),
+    /// The account has no such hold.
+    UnknownHold(HoldId),
+    /// The hold has been extended as often as it may: its deadline ten times, its quantities some thousand times.
+    TooManyExtensions(HoldId),
+    /// The use is larger than the hold by this much, and the feature refuses that.
+    BeyondHold(Credits),
+    /// The account has no such open grant.
+    UnknownGrant(GrantId),
+    /// The account has as many open grants, or segments with settings, as it may.
+    AccountFull,
+    /// An amount must be above zero.
+    NotPositive,
+    /// The expiry is not after the beginning, or has passed.
+    BadExpiry,
+    /// A correction would take more than is left.
+    MoreThanLeft(Credits),
+    /// The record is no charge.
+    NotACharge(Seq),
+    /// A refund is larger than the charge.
+    MoreThanCharged(Credits),
+    /// The zone of a recurrence is not known.
+    UnknownZone,
+    /// What is to be carried contradicts itself, or would leave too many grants open.
+    BadRollover,
+    /// The account's plan has no such window, or it counts open holds.
+    UnknownWindow(Name),
+    /// The account has no banked reset that can be redeemed.
+    NoReset,
+    /// The windows of the banked reset are unused.
+    NothingToReset,
+    /// The recurring grants of one change are in different units of credits.
+    MixedUnits,
+    /// A correction changes nothing.
+    NothingToCorrect,
+    /// Use was said to happen after now.
+    InTheFuture(Instant),
+    /// No use with this number waits in quarantine.
+    NotInQuarantine(Seq),
+    /// No top-up with this number is in flight.
+    NoTopUp(u64),
+    /// A live change of a pool is not acceptable: what is wrong.
+    BadPool(String),
+    /// The account has no effect of this abuse rule.
+    NoEffect(Rule),
+    /// The identity had a free grant in the last 90 days: when there may be one again.
+    FreeGrantTooSoon(Instant),
+    /// The free credits of the day are given: when the next day begins.
+    TrialBudgetSpent(Instant),
+    /// The mark at which a balance has recovered is below the one at which it is low, or a top-up has no amount.
+    BadAlerts,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownAccount(name) => write!(f, "there is no account `{name}`; open it first"),
+            Self::AccountExists(name) => write!(f, "account `{name}` is open already"),
+            Self::NoPlan => f.write_str("name a `plan`: the catalog has no default plan"),
+            Self::UnknownRecord(seq) => write!(f, "the account has no record {seq}"),
+            Self::HoldEnded { hold, by, at, how } => {
+                write!(f, "hold {} was {how} at {at} by record {by}", hold.0)
+            }
+            Self::AlreadyRefunded(charge, by) => write!(
+                f,
+                "charge {charge} was refunded or corrected before, by record {by}; a correction can be corrected again"
+            ),
+            Self::AlreadyRedeemed(token, by) => write!(f, "reset {token} was redeemed before, by record {by}"),
+            Self::UnknownFeature(name) => write!(f, "the catalog has no feature `{name}`"),
+            Self::UnknownPlan(name) => write!(f, "the catalog has no plan `{name}`"),
+            Self::UnknownMeter(name) => write!(f, "the feature has no meter `{name}`"),
+            Self::NoPrice(name, NoPrice::NotYet) => {
+                write!(f, "no price of `{name}` is in force yet")
+            }
+            Self::NoPrice(name, NoPrice::NoMatch) => {
+                write!(f, "no price of `{name}` matches the request's dimensions")
+            }
+            Self::TooLarge => {
+                write!(
+                    f,
+                    "more than {QUANTITY_MAX} units, or more credits than an account can hold (9223372036.854775807); ask for less"
+                )
+            }
+            Self::BadMinimum(meter) => {
+                write!(
+                    f,
+                    "the minimum of `{meter}` must be one asked meter, above zero and at most what is asked"
+                )
+            }
+            Self::BadLife(max) => write!(f, "the life of this hold must be above zero and at most {max}"),
+            Self::NotRecorded(name) => {
+                write!(f, "feature `{name}` is not recorded, so it cannot be held; settle it at once")
+            }
+            Self::UnknownHold(id) => write!(f, "the account has no hold {}", id.0),
+            Self::TooManyExtensions(_) => {
+                f.write_str("the hold has been extended as often as it may; settle it and open another")
+            }
+            Self::BeyondHold(short) => {
+                write!(
+                    f,
+                    "the use exceeds the hold and no source pays the {short} credits beyond it; extend the hold first"
+                )
+            }
+            Self::UnknownGrant(id) => write!(f, "the account has no open grant {}", id.0),
+            Self::AccountFull => {
+                f.write_str("the account has as many open grants or segments with settings as it may")
+            }
+            Self::NotPositive => f.write_str("the amount must be above zero"),
+            Self::BadExpiry => f.write_str("the expiry must lie in the future and after the beginning"),
+            Self::MoreThanLeft(left) => write!(f, "only {left} credits are left in the grant"),
+            Self::NotACharge(seq) => write!(f, "record {seq} is no charge"),
+            Self::UnknownZone => {
+                f.write_str("the zone is not an IANA time zone; write for example Europe/Berlin or UTC")
+            }
+            Self::BadRollover => f.write_str(
+                "a rollover needs 0 <= min <= max, a fraction of at most 1, and a life of at most 100 periods",
+            ),
+            Self::UnknownWindow(name) => write!(
+                f,
+                "the account's plan has no window `{name}` that a reset can clear; write a guard or `allowance.window`"
+            ),
+            Self::NoReset => f.write_str("the account has no such banked reset that can be redeemed"),
+            Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),
+            Self::MixedUnits => f.write_str(
+                "the recurring grants are in different units of credits; change those of each unit in a call of its own",
+            ),
+            Self::NothingToCorrect => f.write_str("the correction changes neither a quantity nor a price"),
+            Self::InTheFuture(at) => write!(f, "the use is said to happen at {at}, which is still to come"),
+            Self::NotInQuarantine(seq) => write!(f, "no use {seq} waits in quarantine"),
+            Self::NoTopUp(number) => write!(f, "no top-up {number} is in flight"),
+            Self::BadPool(what) => f.write_str(what),
+            Self::NoEffect(rule) => {
+                write!(f, "the rule `{}` has no effect on this account or key", rule.as_str())
+            }
+            Self::FreeGrantTooSoon(at) => {
+                write!(f, "the identity behind the account had a free grant; there may be one again from {at} on")
+            }
+            Self::TrialBudgetSpent(at) => {
+                write!(f, "the free credits of this day are given; there are new ones from {at} on")
+            }
+            Self::BadAlerts => f.write_str(
+                "alerts need 0 <= low <= recovered; a top-up needs alerts, and an amount above zero and at most its monthly maximum",
+            ),
+            Self::MoreThanCharged(charged) => write!(f, "only {charged} credits were charged"),
+        }
+    }
+}
+
+impl Refusal {
+    /// The refusal for a hold that a record has ended.
+    pub(crate) fn hold_ended(hold: HoldId, record: &Record) -> Self {
+        let how = match record.event.ends() {
+            Some(_) if matches!(record.event, Event::Released(_)) => "released",
+            Some(_) if matches!(record.event, Event::Expired { .. }) => "expired",
+            Some(_) | None => "settled",
+        };
+        Self::HoldEnded { hold, by: record.seq, at: record.recorded_at, how }
+    }
+}

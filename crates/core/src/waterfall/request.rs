@@ -1,0 +1,50 @@
+//! What callers ask for.
+
+use smallvec::SmallVec;
+
+use crate::record::{Dimension, Name, Path, Span};
+
+/// Most units of one meter in one request, so that sums over a hold's life stay exact.
+pub const QUANTITY_MAX: u64 = 1_000_000_000_000_000;
+
+/// How much of each meter.
+pub type Quantities = SmallVec<[(Name, u64); 3]>;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The feature.
+    pub feature: Name,
+    /// Where in the account.
+    pub path: Path,
+    /// Dimensions such as the model.
+    pub dimensions: SmallVec<[Dimension; 1]>,
+    /// How much of each meter.
+    pub quantities: Quantities,
+    /// The caller agrees to paid sources.
+    pub consented: bool,
+    /// It comes from a record: what it left out has been filled in, and its path is the one that counted.
+    pub recorded: bool,
+}
+
+/// The least of one meter that is still of use to the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Minimum {
+    /// The meter that may shrink.
+    pub meter: Name,
+    /// The least of it.
+    pub quantity: u64,
+}
+
+/// A request to decide and hold, or to charge at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorize {
+    /// What is asked for.
+    pub request: Request,
+    /// Accept less.
+    pub minimum: Option<Minimum>,
+    /// How long the hold lives; `None`: as the feature says.
+    pub life: Option<Span>,
+    /// Charge at once, without a hold.
+    pub settle_now: bool,
+}

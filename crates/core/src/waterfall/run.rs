@@ -1,0 +1,148 @@
+//! One run through the waterfall: what the steps share.
+
+use alloc::vec::Vec;
+
+use super::close::Postponed;
+use super::context::{Context, Live};
+use super::need::Need;
+use crate::account::Account;
+use crate::capacity::Offer;
+use crate::catalog::{Catalog, Plan, Program, Window};
+use crate::record::{Consent, Credits, Draws, Instant, Level, Name, Priced, Reason, Terms, Visit, Wall};
+use crate::window::{Room, Used};
+
+/// What the use is for; it decides which guards apply and whether they may refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A new hold.
+    Hold,
+    /// A charge without a hold.
+    Charge,
+    /// More for an open hold: the request itself has been counted.
+    Grow,
+    /// Use that has happened: counted, never refused.
+    Happened,
+}
+
+/// Everything a decision looks at besides the use.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) account: &'a Account,
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) now: Instant,
+    pub(crate) plan: &'a Plan,
+    /// What the plan does for the feature; `None` where it does not include it.
+    pub(crate) program: Option<&'a Program>,
+    pub(crate) mode: Mode,
+    /// The caller agrees to paid sources.
+    pub(crate) consented: bool,
+    /// What capacity pools have for the request.
+    pub(crate) offers: &'a [Offer],
+    /// The level of the penalty box that the caller is in.
+    pub(crate) penalty: u8,
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) fn new(
+        ctx: Context<'a>,
+        plan: &'a Plan,
+        program: Option<&'a Program>,
+        mode: Mode,
+        consented: bool,
+    ) -> Self {
+        let Context { account, catalog, now, live } = ctx;
+        let Live { offers, penalty } = live.unwrap_or_default();
+        Self { account, catalog, now, plan, program, mode, consented, offers, penalty }
+    }
+}
+
+/// What a plan does for a feature that it does not include: nothing guards it, nothing pays for it.
+static NOTHING: Program = Program { guards: Vec::new(), layers: Vec::new() };
+
+/// The first refusal in order of precedence, and when every refusal so far is over.
+#[derive(Clone, Copy)]
+pub(super) struct Stopped {
+    pub(super) reason: Reason,
+    pub(super) wall: Wall,
+    pub(super) at: Option<Instant>,
+}
+
+/// A run through the waterfall.
+pub(crate) struct Run<'a, 'p> {
+    pub(super) scene: Scene<'a>,
+    pub(super) usage: &'a Priced<'p>,
+    pub(super) program: &'a Program,
+    pub(crate) visits: Vec<Visit>,
+    pub(crate) draws: Draws,
+    pub(crate) need: Need,
+    pub(super) stopped: Option<Stopped>,
+    pub(super) price: Credits,
+    /// Credits that spend caps leave.
+    pub(super) budget: i64,
+    pub(super) spent: i64,
+    /// Credits of paid sources that consent is still to be asked for.
+    pub(super) asked: i64,
+    /// The strictest consent of the account and the path.
+    pub(super) consent: Consent,
+    /// When the allowances alone could pay the whole.
+    pub(super) allowance_at: Option<Instant>,
+    /// Whether a purchase would pay.
+    pub(super) sells: bool,
+    pub(super) postponed: Option<Postponed>,
+}
+
+impl<'a, 'p> Run<'a, 'p> {
+    pub(super) fn new(scene: Scene<'a>, usage: &'a Priced<'p>, need: Need) -> Self {
+        let settings = &scene.account.settings;
+        let of_path =
+            usage.path.segments().iter().filter_map(|s| settings.segment(s.level, &s.name)?.consent);
+        let own = settings.consent.unwrap_or(scene.plan.consent);
+        let consent = of_path.fold(own, Consent::max);
+        let program = scene.program.unwrap_or(&NOTHING);
+        Self {
+            scene,
+            usage,
+            program,
+            visits: Vec::with_capacity(program.guards.len() + program.layers.len() + 2),
+            draws: Draws::new(),
+            price: Credits::from_nano(need.credits),
+            need,
+            stopped: None,
+            budget: i64::MAX,
+            spent: 0,
+            asked: 0,
+            consent,
+            allowance_at: None,
+            sells: false,
+            postponed: None,
+        }
+    }
+
+    pub(super) fn refuse(&mut self, reason: Reason, wall: Wall, at: Option<Instant>) {
+        self.stopped = Some(match self.stopped {
+            None => Stopped { reason, wall, at },
+            // Every refusal must be over: the latest instant counts, and "never" beats all.
+            Some(first) => {
+                let at = first.at.zip(at).map(|(a, b)| a.max(b));
+                if reason < first.reason { Stopped { reason, wall, at } } else { Stopped { at, ..first } }
+            }
+        });
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// The window of a guard or layer for the member the request comes from.
+    pub(super) fn look(&self, name: &Name, level: Level, window: &Window) -> (Option<&'a Used>, Terms, Room) {
+        let Scene { account, now, .. } = self.scene;
+        let used = account.window(name, level, self.usage.path.at(level));
+        let terms = window.terms(used, now, account.settings.billing_anchor);
+        (used, terms, terms.room(used, now))
+    }
+}
+
+/// The earlier of two instants that may be known.
+pub(super) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}

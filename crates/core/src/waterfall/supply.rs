@@ -1,0 +1,47 @@
+//! Supply: a request that everything else allows still needs room in a capacity pool, or waits for it.
+
+use super::close::Postponed;
+use super::run::Run;
+use crate::record::{Basis, Level, Outcome, Place, Reason, Verdict, Visit};
+
+impl Run<'_, '_> {
+    /// The last condition, so that nobody waits for room who could not pay for it.
+    pub(super) fn supply(&mut self) {
+        let offers = self.scene.offers;
+        if !self.is_granted() || offers.is_empty() {
+            return;
+        }
+        let taken = offers.iter().position(|offer| offer.fits);
+        for (i, offer) in offers.iter().enumerate().take(taken.map_or(offers.len(), |at| at + 1)) {
+            let verdict = match taken {
+                Some(at) if at == i => Verdict::Passed,
+                Some(_) => Verdict::Empty,
+                None if offer.too_large => Verdict::Refused(Reason::ExceedsCapacity),
+                None => Verdict::Refused(Reason::Capacity),
+            };
+            let passed = verdict == Verdict::Passed;
+            let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            self.visits.push(Visit {
+                place: Place::Pool,
+                name: offer.pool.clone(),
+                level: Level::Account,
+                verdict,
+                terms: None,
+                before: signed(offer.used),
+                cost: if passed { signed(offer.cost) } else { 0 },
+                basis: Basis::InFlight(if passed { offer.in_flight } else { 0 }),
+            });
+        }
+        if taken.is_some() {
+            return;
+        }
+        // Waiting helps only where a pool could ever hold it.
+        let (outcome, reason) = if offers.iter().all(|offer| offer.too_large) {
+            (Outcome::Deny, Reason::ExceedsCapacity)
+        } else {
+            (Outcome::Wait, Reason::Capacity)
+        };
+        let at = offers.iter().filter(|offer| !offer.too_large).filter_map(|offer| offer.at).min();
+        self.postponed = Some(Postponed { outcome, reason, at });
+    }
+}

@@ -1,0 +1,114 @@
+//! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of pools.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::record::{Event, Name, PoolChange, Record, SYSTEM, Server, Webhook};
+use headworks_store::Batch;
+
+use crate::capacity::Pools;
+use crate::keyring::Keyring;
+
+/// What the server's own log says.
+#[derive(Default)]
+pub(crate) struct System {
+    pub(crate) catalog: Option<Catalog>,
+    pub(crate) keyring: Keyring,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
+}
+
+/// What is in force of the server's own log: everything that is stored, whoever still waits to hear of it.
+pub(crate) struct InForce {
+    pub(crate) catalog: ArcSwap<Catalog>,
+    pub(crate) keyring: ArcSwap<Keyring>,
+    pub(crate) webhooks: ArcSwap<Webhooks>,
+    pub(crate) pools: Pools,
+}
+
+impl InForce {
+    /// Takes in what has been stored, in order, before its callers are told.
+    pub(crate) fn take_in(&self, batch: &Batch, conflicts: &[Name]) {
+        let own = batch.entries().iter().filter(|e| e.account.as_str() == SYSTEM);
+        for entry in own.filter(|e| !conflicts.contains(&e.account)) {
+            match Record::from_bytes(batch.bytes(entry)) {
+                Ok(record) => self.apply(&record.event),
+                Err(e) => tracing::error!(error = %e, "a record of the server's own log cannot be read back"),
+            }
+        }
+    }
+
+    fn apply(&self, event: &Event) {
+        if let Event::CatalogLoaded { text, .. } = event {
+            match Catalog::parse(text, Format::of(text)) {
+                Ok(catalog) => {
+                    self.pools.set(&catalog);
+                    self.catalog.store(Arc::new(catalog));
+                }
+                Err(problems) => tracing::error!(%problems, "a stored catalog is not accepted"),
+            }
+            return;
+        }
+        if let Some(change) = pool_change(event) {
+            self.pools.change(&self.catalog.load(), change);
+            return;
+        }
+        let mut keyring = Keyring::clone(&self.keyring.load());
+        keyring.apply(event);
+        self.keyring.store(Arc::new(keyring));
+        let mut webhooks = Webhooks::clone(&self.webhooks.load());
+        apply_webhook(&mut webhooks, event);
+        self.webhooks.store(Arc::new(webhooks));
+    }
+}
+
+impl System {
+    /// Takes in the next record; the text of a catalog, where that is what it holds.
+    pub(crate) fn take(&mut self, record: Record) -> Option<String> {
+        self.keyring.apply(&record.event);
+        apply_webhook(&mut self.webhooks, &record.event);
+        if let Some(change) = pool_change(&record.event) {
+            self.pool_changes.insert(change.pool.clone(), change.clone());
+        }
+        if let Event::CatalogLoaded { text, .. } = record.event { Some(text) } else { None }
+    }
+
+    /// It is in force; `initial` is the catalog when there is none yet.
+    pub(crate) fn in_force(self, initial: Catalog) -> InForce {
+        let catalog = self.catalog.unwrap_or(initial);
+        InForce {
+            pools: Pools::new(&catalog, self.pool_changes),
+            catalog: ArcSwap::from_pointee(catalog),
+            keyring: ArcSwap::from_pointee(self.keyring),
+            webhooks: ArcSwap::from_pointee(self.webhooks),
+        }
+    }
+}
+
+/// The webhooks in force.
+pub(crate) type Webhooks = BTreeMap<Name, Webhook>;
+
+fn pool_change(event: &Event) -> Option<&PoolChange> {
+    if let Event::Server(server) = event
+        && let Server::PoolChanged(change) = &**server
+    {
+        return Some(change);
+    }
+    None
+}
+
+fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
+    if let Event::Server(server) = event {
+        match &**server {
+            Server::WebhookSet(webhook) => {
+                webhooks.insert(webhook.name.clone(), webhook.clone());
+            }
+            Server::WebhookRemoved(name) => {
+                webhooks.remove(name);
+            }
+            Server::ReconcileFailed { .. } | Server::PoolChanged(_) | Server::CheckKeyMade(_) => {}
+        }
+    }
+}

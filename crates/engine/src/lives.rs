@@ -1,0 +1,59 @@
+//! The life of accounts in memory: what falls due and what follows is written as it happens.
+
+use headworks_core::catalog::Catalog;
+use headworks_core::life;
+use headworks_core::record::{Conduct, Event, Instant};
+use headworks_core::waterfall::Context;
+
+use crate::answer::EngineError;
+use crate::cache::{Pending, Slot};
+use crate::callers;
+use crate::engine::Engine;
+
+impl Engine {
+    /// Ends what has passed its deadline, before anything else is decided.
+    pub(crate) fn live_if_due(
+        &self,
+        pending: &mut Pending,
+        slot: &mut Slot,
+        catalog: &Catalog,
+    ) -> Result<(), EngineError> {
+        // The account's own time may be ahead of the clock: everything is over that is over for the next record.
+        if slot.account.wakes_at <= slot.next_tick(self.clock().now()) {
+            self.live(pending, slot, catalog)?;
+        }
+        Ok(())
+    }
+
+    /// Writes everything that is due, in the order of [`life::next`], then what only the engine can see to follow.
+    pub(crate) fn live(
+        &self,
+        pending: &mut Pending,
+        slot: &mut Slot,
+        catalog: &Catalog,
+    ) -> Result<(), EngineError> {
+        if !slot.account.is_open() {
+            return Ok(());
+        }
+        loop {
+            let now = slot.next_tick(self.clock().now());
+            let ctx = Context::new(&slot.account, catalog, now);
+            let Some(draft) = life::next(ctx).or_else(|| callers::due(&mut slot.callers, ctx)) else {
+                break;
+            };
+            slot.last_at = now;
+            let record = draft.into_record(&slot.account, now, None, None);
+            if let Event::Conduct(conduct) = &record.event
+                && let Conduct::Began(effect) = &**conduct
+            {
+                self.stats().effect(effect.rule);
+            }
+            self.append(pending, slot, &record)?;
+        }
+        if slot.account.wakes_at <= slot.next_tick(self.clock().now()) {
+            slot.account.settle_wake();
+            slot.wakes_at = Instant::NEVER;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! What online reconciliation has found and is asked to do.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use headworks_core::record::Instant;
+use headworks_store::reconcile::{Progress, Report};
+
+/// Between two passes.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Rests this many times as long as it works: at most a twentieth of one core.
+const REST: u32 = 19;
+
+/// A finished pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// When it began.
+    pub started_at: Instant,
+    /// When it ended.
+    pub finished_at: Instant,
+    /// What it found.
+    pub report: Report,
+}
+
+#[derive(Default)]
+struct Inner {
+    last: Option<Arc<Pass>>,
+    passes: u64,
+    asked: bool,
+    closed: bool,
+    running: Option<Arc<Progress>>,
+}
+
+/// What the reconciler has found and is asked to do.
+#[derive(Default)]
+pub(crate) struct Reconciliation {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+impl Reconciliation {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last pass that ended, and how many have.
+    pub(crate) fn passes(&self) -> (Option<Arc<Pass>>, u64) {
+        let inner = self.lock();
+        (inner.last.clone(), inner.passes)
+    }
+
+    /// The records that the running pass has looked at, if one runs.
+    pub(crate) fn running(&self) -> Option<u64> {
+        self.lock().running.as_ref().map(|p| p.records.load(Ordering::Relaxed))
+    }
+
+    /// Asks for a pass at once.
+    pub(crate) fn ask(&self) {
+        self.lock().asked = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends the pass that runs and starts none after it.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        if let Some(running) = &inner.running {
+            running.stop.store(true, Ordering::Relaxed);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next pass to be due and begins it; `None` when closed.
+    pub(crate) fn begin(&self) -> Option<Arc<Progress>> {
+        let inner = self.lock();
+        let is_idle = |inner: &mut Inner| !inner.asked && !inner.closed && inner.passes > 0;
+        let (mut inner, _) =
+            self.changed.wait_timeout_while(inner, PAUSE, is_idle).unwrap_or_else(PoisonError::into_inner);
+        if inner.closed {
+            return None;
+        }
+        // Somebody waits for a pass that was asked for.
+        let rest = if std::mem::take(&mut inner.asked) { 0 } else { REST };
+        let progress = Arc::new(Progress { rest, ..Progress::default() });
+        inner.running = Some(Arc::clone(&progress));
+        Some(progress)
+    }
+
+    pub(crate) fn end(&self, pass: Option<Pass>) {
+        let mut inner = self.lock();
+        inner.running = None;
+        inner.passes += 1;
+        if let Some(pass) = pass {
+            inner.last = Some(Arc::new(pass));
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Running commands: find what they need, let the core answer, store the record.
+
+use headworks_core::abuse::penalty::Misdeed;
+use headworks_core::catalog::Catalog;
+use headworks_core::command::{self, Command, History, Need, Step};
+use headworks_core::record::{Denial, IndexKey, Instant, Key, Level, Name, Outcome, Record, Rule, Span};
+use headworks_core::waterfall::{Context, Live, Purpose, Refusal, Wanted};
+
+use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
+use crate::cache::{Pending, Shard, Slot};
+use crate::callers::{note_refusal, note_request};
+use crate::capacity::{Found as Room, Taken, Wish};
+use crate::commit::{Committed, Ticket, Watch};
+use crate::engine::Engine;
+use crate::keys::Found;
+
+/// One command on its way.
+struct Ask<'a> {
+    account: &'a Name,
+    key: Option<Key>,
+    caller: Caller<'a>,
+    command: &'a Command,
+}
+
+/// What came of an attempt.
+enum Next {
+    /// The answer, the batch that it waits for, and the room that it would wait for.
+    Done(Answer, Ticket, Option<Wish>),
+    /// It depends on a record that is being stored: wait, and look again.
+    Again(Ticket),
+}
+
+/// What has been looked up for a command.
+enum Looked {
+    Step(Step, Option<Wish>),
+    InFlight(Ticket),
+}
+
+impl Engine {
+    /// Runs a command on an account until what came of it is stored. A key has one effect; the first answer comes again.
+    ///
+    /// # Errors
+    /// When the command is refused, or the store fails. A denial is an answer.
+    pub async fn run(
+        &self,
+        account: &Name,
+        key: Option<&Idempotency>,
+        caller: Caller<'_>,
+        command: &Command,
+    ) -> Result<Answer, EngineError> {
+        if let (Some(new), Some(key)) = (command.free_grant(), key) {
+            self.claim(account, key, new).await?;
+        }
+        self.run_plain(account, key, caller, command).await
+    }
+
+    /// Runs a command; what it costs an identity is no matter.
+    pub(crate) async fn run_plain(
+        &self,
+        account: &Name,
+        key: Option<&Idempotency>,
+        caller: Caller<'_>,
+        command: &Command,
+    ) -> Result<Answer, EngineError> {
+        let key = key.map(|k| Key { operation: command.operation(), text: k.text.clone(), digest: k.digest });
+        let ask = Ask { account, key, caller, command };
+        let mut room = None;
+        let mut may_wait = true;
+        loop {
+            let answered = self.stored(&ask, &mut room, may_wait).await;
+            if let (Err(EngineError::KeyReused(..)), Command::Authorize(asked)) = (&answered, command) {
+                self.note_misdeed(account, asked.request.path.at(Level::Key), Misdeed::KeyConflict);
+            }
+            let (answer, wish) = answered?;
+            let Some(wish) = wish else { return Ok(answer) };
+            // Who has waited once is told what it finds then.
+            may_wait = false;
+            let most = caller.max_wait.unwrap_or(wish.wait_max()).min(self.wait_max);
+            room = wish.wait(self.clock().now(), most).await;
+        }
+    }
+
+    /// Attempts a command until what it rests on is stored.
+    async fn stored(
+        &self,
+        ask: &Ask<'_>,
+        room: &mut Option<Taken>,
+        may_wait: bool,
+    ) -> Result<(Answer, Option<Wish>), EngineError> {
+        loop {
+            let (done, watch) = self.attempt(ask, room, may_wait)?;
+            match watch.wait().await {
+                Committed::Durable => {
+                    if let Some(done) = done {
+                        return Ok(done);
+                    }
+                }
+                // Another writer was first: the state has been dropped, decide again on the new one.
+                Committed::Conflict => {}
+                Committed::Stopped => return Err(EngineError::Stopped),
+            }
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "an answer with what it waits for")]
+    fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        room: &mut Option<Taken>,
+        may_wait: bool,
+    ) -> Result<(Option<(Answer, Option<Wish>)>, Watch), EngineError> {
+        if self.commits.is_full() {
+            self.stats().overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            return Err(EngineError::Overloaded);
+        }
+        let catalog = self.in_force.catalog.load();
+        let mut shard = self.cache.lock(ask.account);
+        self.load(&mut shard, ask.account)?;
+        let Shard { slots, pending } = &mut *shard;
+        let slot = slots.get_mut(ask.account).ok_or_else(|| EngineError::unknown_account(ask.account))?;
+        let next = self.attempt_on(pending, slot, &catalog, ask, room, may_wait);
+        self.register(slot);
+        if !slot.account.is_open() {
+            slots.remove(ask.account);
+        }
+        Ok(match next? {
+            Next::Done(answer, ticket, wish) => {
+                (Some((answer, wish)), self.commits.watch(ticket, ask.account))
+            }
+            Next::Again(ticket) => (None, self.commits.watch(ticket, ask.account)),
+        })
+    }
+
+    fn attempt_on(
+        &self,
+        pending: &mut Pending,
+        slot: &mut Slot,
+        catalog: &Catalog,
+        ask: &Ask<'_>,
+        room: &mut Option<Taken>,
+        may_wait: bool,
+    ) -> Result<Next, EngineError> {
+        slot.check_frozen()?;
+        slot.used = true;
+        if let Some(key) = &ask.key
+            && let Some((answer, ticket)) = self.first_answer(pending, slot, key)?
+        {
+            return Ok(Next::Done(answer, ticket, None));
+        }
+        self.live_if_due(pending, slot, catalog)?;
+        let now = slot.tick(self.clock().now());
+        let (step, wish) = match self.look(pending, slot, catalog, ask, now, room)? {
+            Looked::InFlight(ticket) => return Ok(Next::Again(ticket)),
+            Looked::Step(step, wish) => (step, wish),
+        };
+        let wish =
+            wish.filter(|wish| may_wait && ask.caller.max_wait.unwrap_or(wish.wait_max()) > Span::ZERO);
+        self.take(pending, slot, catalog, ask, now, step, wish)
+    }
+
+    /// Looks up what a command turns out to need, until the core has an answer.
+    fn look(
+        &self,
+        pending: &Pending,
+        slot: &mut Slot,
+        catalog: &Catalog,
+        ask: &Ask<'_>,
+        now: Instant,
+        room: &mut Option<Taken>,
+    ) -> Result<Looked, EngineError> {
+        let mut history = History::new();
+        let mut found: Option<(Room, u8)> = None;
+        loop {
+            let live = found.as_ref().map(|(room, penalty)| Live { offers: &room.offers, penalty: *penalty });
+            let ctx = Context { live, ..Context::new(&slot.account, catalog, now) };
+            match command::run(ctx, ask.command, &history)? {
+                Step::Needs(Need::Record(seq)) => {
+                    let record = self.record_of(ask.account, seq)?;
+                    if record.is_none() && seq <= slot.account.seq && slot.ticket > self.commits.durable() {
+                        return Ok(Looked::InFlight(slot.ticket));
+                    }
+                    history.add_record(seq, record);
+                }
+                Step::Needs(Need::Once(once)) => {
+                    match self.find(pending, IndexKey::of_once(ask.account, once))? {
+                        Found::InFlight(ticket) => return Ok(Looked::InFlight(ticket)),
+                        Found::Stored(record) => history.add_once(once, Some(*record)),
+                        Found::Nowhere => history.add_once(once, None),
+                    }
+                }
+                Step::Needs(Need::Live(wanted)) => {
+                    found = Some(self.surroundings(slot, catalog, ask, now, &wanted, room.take()));
+                }
+                step => {
+                    let wish = found.and_then(|(room, _)| room.close(&step, &slot.account));
+                    return Ok(Looked::Step(step, wish));
+                }
+            }
+        }
+    }
+
+    /// The room that a request finds in capacity pools, and the level of the penalty box that its caller is in.
+    fn surroundings(
+        &self,
+        slot: &mut Slot,
+        catalog: &Catalog,
+        ask: &Ask<'_>,
+        now: Instant,
+        wanted: &Wanted,
+        before: Option<Taken>,
+    ) -> (Room, u8) {
+        let Slot { account, seats, callers, .. } = slot;
+        let ctx = Context::new(account, catalog, now);
+        let pools = &self.in_force.pools;
+        if wanted.purpose != Purpose::Grow {
+            let penalty = note_request(callers, ctx, &wanted.path, ask.caller.source);
+            return (pools.take(ctx, seats, wanted, before), penalty);
+        }
+        let hold = if let Command::Extend(asked) = ask.command { account.hold(asked.hold) } else { None };
+        let held = hold.and_then(|hold| hold.terms.capacity.as_deref());
+        (held.map_or_else(Room::default, |held| pools.grow(ctx, seats, held, wanted)), 0)
+    }
+
+    /// Does what a step says: appends its record, remembers its denial, or counts what is not recorded.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a step is taken with everything that was looked at for it"
+    )]
+    fn take(
+        &self,
+        pending: &mut Pending,
+        slot: &mut Slot,
+        catalog: &Catalog,
+        ask: &Ask<'_>,
+        now: Instant,
+        step: Step,
+        wish: Option<Wish>,
+    ) -> Result<Next, EngineError> {
+        let answer = |effect| Answer { account: ask.account.clone(), effect, replayed: false };
+        match step {
+            Step::Append(draft) => {
+                if !draft.fits(&slot.account) {
+                    return Err(Refusal::TooLarge.into());
+                }
+                forgive(slot, ask.command)?;
+                let actor = ask.caller.actor.cloned();
+                let record = draft.into_record(&slot.account, now, ask.key.clone(), actor);
+                self.count(&record);
+                let ticket = self.append(pending, slot, &record)?;
+                self.live(pending, slot, catalog)?;
+                Ok(Next::Done(answer(Effect::Recorded(Box::new(record))), ticket, None))
+            }
+            Step::Deny(usage, decision) => {
+                let waits = wish.filter(|_| decision.outcome == Outcome::Wait);
+                let denial = Denial { at: now, usage, decision };
+                if waits.is_none() {
+                    self.stats().decided(denial.decision.outcome, denial.decision.reason);
+                    note_refusal(&mut slot.callers, catalog, &denial);
+                    self.live(pending, slot, catalog)?;
+                    slot.denials.get_or_insert_default().push(ask.key.clone(), denial.clone());
+                    self.timers.note_denial(ask.account);
+                }
+                Ok(Next::Done(answer(Effect::Denied(Box::new(denial))), slot.ticket, waits))
+            }
+            Step::Count(usage, decision) => {
+                self.stats().decided(decision.outcome, decision.reason);
+                slot.account.count_volatile(&usage, &decision, now);
+                let counted = Effect::Unrecorded(Box::new((now, usage, decision)));
+                Ok(Next::Done(answer(counted), slot.ticket, None))
+            }
+            Step::Needs(_) => unreachable!("what a command needs has been looked up"),
+        }
+    }
+
+    /// Counts what a record decided, and what no source paid.
+    fn count(&self, record: &Record) {
+        if let Some(decision) = record.event.decision() {
+            self.stats().decided(decision.outcome, decision.reason);
+            self.stats().observe(decision);
+        }
+        if let Some(excess) = record.charge().and_then(|c| c.excess.as_ref()) {
+            let unpaid = excess.refunded.nano().saturating_add(excess.owed.nano());
+            if unpaid > 0 {
+                self.stats().overshot(unpaid);
+            }
+        }
+    }
+}
+
+/// The penalty box is in no record: lifting it forgets the score.
+fn forgive(slot: &mut Slot, command: &Command) -> Result<(), Refusal> {
+    let Command::Lift { rule: Rule::Penalty, key, .. } = command else { return Ok(()) };
+    let forgiven = slot.callers.as_mut().is_some_and(|callers| callers.forgive(key.as_ref()));
+    forgiven.then_some(()).ok_or(Refusal::NoEffect(Rule::Penalty))
+}

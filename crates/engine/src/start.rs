@@ -1,0 +1,128 @@
+//! Starting and ending an engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use headworks_core::catalog::Catalog;
+use headworks_core::record::Name;
+use headworks_store::{Batch, Store, StoreError};
+
+use crate::administration::read_system;
+use crate::answer::EngineError;
+use crate::cache::Cache;
+use crate::capacity::Pools;
+use crate::clock::Clock;
+use crate::commit::{self, Commits};
+use crate::engine::{Engine, Limits};
+use crate::in_force::InForce;
+use crate::timers::Timers;
+use crate::{maintenance, reconciler};
+
+impl Engine {
+    /// Starts the engine on a store.
+    ///
+    /// `initial` is in force when the store has no catalog yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read or holds a catalog that this release does not accept.
+    pub fn start(
+        store: Arc<dyn Store>,
+        initial: Catalog,
+        clock: Arc<Clock>,
+        limits: Limits,
+    ) -> Result<Arc<Self>, EngineError> {
+        let engine = Self::build(store, initial, clock, limits, false)?;
+        engine.spawn()?;
+        Ok(engine)
+    }
+
+    /// An engine without threads: a simulation does each step itself, with [`Self::commit_once`] and [`Self::maintain_once`].
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn standing(
+        store: Arc<dyn Store>,
+        initial: Catalog,
+        clock: Arc<Clock>,
+        limits: Limits,
+    ) -> Result<Arc<Self>, EngineError> {
+        Self::build(store, initial, clock, limits, true)
+    }
+
+    fn build(
+        store: Arc<dyn Store>,
+        initial: Catalog,
+        clock: Arc<Clock>,
+        limits: Limits,
+        is_standing: bool,
+    ) -> Result<Arc<Self>, EngineError> {
+        let system = read_system(&*store)?;
+        Ok(Arc::new(Self {
+            cache: Arc::new(Cache::new(limits.accounts_max)),
+            commits: Arc::new(Commits::new(limits.waiting_max)),
+            timers: Timers::default(),
+            in_force: Arc::new(system.in_force(initial)),
+            reconciliation: Arc::default(),
+            clock,
+            stats: Arc::default(),
+            claims: tokio::sync::Mutex::default(),
+            threads: Mutex::default(),
+            wait_max: limits.wait_max,
+            is_standing,
+            store,
+        }))
+    }
+
+    fn spawn(self: &Arc<Self>) -> Result<(), EngineError> {
+        let (cache, in_force) = (Arc::clone(&self.cache), Arc::clone(&self.in_force));
+        let commit = commit::spawn(
+            Arc::clone(&self.commits),
+            Arc::clone(&self.store),
+            Arc::clone(&self.stats),
+            move |batch: &Batch, conflicts: &[Name]| after_write(&cache, &in_force, batch, conflicts),
+        );
+        let maintenance = maintenance::spawn(Arc::downgrade(self));
+        let allocator = maintenance::spawn_allocator(Arc::downgrade(self));
+        let reconciling = reconciler::spawn(Arc::downgrade(self), Arc::clone(&self.reconciliation));
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in [commit, maintenance, allocator, reconciling] {
+            threads.push(thread.map_err(|source| {
+                EngineError::Store(StoreError::Io { doing: "starting", path: "thread".into(), source })
+            })?);
+        }
+        drop(threads);
+        Ok(())
+    }
+
+    /// Writes what waits as one batch; `false` when nothing does.
+    pub fn commit_once(&self) -> bool {
+        let after =
+            |batch: &Batch, conflicts: &[Name]| after_write(&self.cache, &self.in_force, batch, conflicts);
+        self.commits.run_once(&*self.store, &self.stats, after)
+    }
+
+    /// Writes what waits and a last checkpoint, then stops. Requests after it hear [`EngineError::Stopped`].
+    pub fn close(&self) {
+        if self.commits.stopped().is_none() && self.timers.is_adopted() {
+            self.write_denials();
+            self.checkpoint();
+        }
+        self.stop();
+        for thread in self.take_threads() {
+            if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+                tracing::error!("a thread of the engine panicked");
+            }
+        }
+    }
+}
+
+/// What must have happened before anybody hears that a batch is stored.
+fn after_write(cache: &Cache, in_force: &InForce, batch: &Batch, conflicts: &[Name]) {
+    // States that lost to another writer go, so that nothing more is decided on them. What has been rests on a hash that the
+    // store does not have, and conflicts in its turn.
+    for name in conflicts {
+        if let Some(slot) = cache.lock(name).slots.remove(name) {
+            Pools::forget(&slot.account, &slot.seats);
+        }
+    }
+    in_force.take_in(batch, conflicts);
+}

@@ -1,0 +1,143 @@
+//! Reading states: as they count now, and as they will count at an instant.
+
+use headworks_core::account::Account;
+use headworks_core::catalog::Catalog;
+use headworks_core::life;
+use headworks_core::record::{Decision, Instant, Name, Use};
+use headworks_core::waterfall::{Authorize, Context, Live, prepare};
+
+use crate::answer::EngineError;
+use crate::callers::{Callers, level};
+use crate::commit::{Committed, Watch};
+use crate::engine::Engine;
+
+/// Most ends and boundaries that a look ahead goes through.
+const STEPS_AHEAD_MAX: usize = 10_000;
+
+impl Engine {
+    /// Reads the state as it counts now, and waits until everything it rests on is stored.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn view<T>(
+        &self,
+        account: &Name,
+        read: impl Fn(Context<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.view_at(account, Instant::default(), read).await
+    }
+
+    /// Reads the state as it will count at an instant when nobody asks for anything until then: holds that have expired,
+    /// grants that have begun or ended. An instant that has passed is now.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
+    pub async fn view_at<T>(
+        &self,
+        account: &Name,
+        at: Instant,
+        read: impl Fn(Context<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.view_stored(account, at, |ctx, _| read(ctx)).await
+    }
+
+    /// As [`Self::view`], with what is remembered of the account's callers.
+    pub(crate) async fn view_with_callers<T>(
+        &self,
+        account: &Name,
+        read: impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.view_stored(account, Instant::default(), read).await
+    }
+
+    /// Decides without any effect.
+    ///
+    /// # Errors
+    /// When the request names what is unknown, or the store fails.
+    pub async fn check(
+        &self,
+        account: &Name,
+        ask: &Authorize,
+    ) -> Result<(Instant, Use, Decision), EngineError> {
+        self.view_with_callers(account, |ctx, callers| {
+            let prepared = prepare(ctx, ask)?;
+            let (offers, penalty) = match prepared.wanted(ctx) {
+                Some(wanted) => (self.in_force.pools.look(ctx, &wanted), level(callers, ctx, &wanted.path)),
+                None => (Vec::new(), 0),
+            };
+            let live = Some(Live { offers: &offers, penalty });
+            let (usage, decision) = prepared.decide(Context { live, ..ctx })?;
+            Ok((ctx.now, usage.to_use(), decision))
+        })
+        .await
+    }
+
+    async fn view_stored<T>(
+        &self,
+        account: &Name,
+        at: Instant,
+        read: impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        loop {
+            let (value, watch) = self.view_once(account, at, &read)?;
+            match watch.wait().await {
+                Committed::Durable => return Ok(value),
+                Committed::Conflict => {}
+                Committed::Stopped => return Err(EngineError::Stopped),
+            }
+        }
+    }
+
+    fn view_once<T>(
+        &self,
+        account: &Name,
+        at: Instant,
+        read: &impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
+    ) -> Result<(T, Watch), EngineError> {
+        let catalog = self.in_force.catalog.load();
+        let mut shard = self.cache.lock(account);
+        self.load(&mut shard, account)?;
+        let slot = shard.slots.get_mut(account).ok_or_else(|| EngineError::unknown_account(account))?;
+        if !slot.account.is_open() {
+            shard.slots.remove(account);
+            return Err(EngineError::unknown_account(account));
+        }
+        slot.check_frozen()?;
+        slot.used = true;
+        let until = self.clock().now().max(at);
+        let watch = self.commits.watch(slot.ticket, account);
+        let now = slot.account.tick(until);
+        if slot.account.wakes_at > now {
+            let ctx = Context::new(&slot.account, &catalog, now);
+            return Ok((read(ctx, slot.callers.as_deref())?, watch));
+        }
+        let (ahead, callers) = (slot.account.clone(), slot.callers.clone());
+        drop(shard);
+        let ahead = lived(ahead, &catalog, until)?;
+        let ctx = Context::new(&ahead, &catalog, ahead.tick(until));
+        Ok((read(ctx, callers.as_deref())?, watch))
+    }
+}
+
+/// A state once everything has happened that falls due until an instant, each thing at its own; the sweeper writes it when it
+/// does.
+fn lived(mut ahead: Account, catalog: &Catalog, until: Instant) -> Result<Account, EngineError> {
+    let broken = |account: &Account, what: String| EngineError::Frozen(account.id.clone(), what);
+    ahead.settle_wake();
+    let mut steps = 0;
+    while ahead.wakes_at <= ahead.tick(until) {
+        let ctx = Context::new(&ahead, catalog, ahead.tick(ahead.wakes_at));
+        let Some(draft) = life::next(ctx) else {
+            ahead.settle_wake();
+            break;
+        };
+        steps += 1;
+        if steps > STEPS_AHEAD_MAX {
+            return Err(EngineError::TooFarAhead(ahead.wakes_at));
+        }
+        let record = draft.into_record(&ahead, ctx.now, None, None);
+        ahead.apply(&record, [0; 32]).map_err(|e| broken(&ahead, e.to_string()))?;
+        ahead.settle_wake();
+    }
+    Ok(ahead)
+}
