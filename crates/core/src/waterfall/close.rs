@@ -1,16 +1,7 @@
 //! The end of a run: consent, and the decision.
 
-use super::run::{Mode, Run, Stopped};
-use crate::record::{Credits, Decision, Draws, Instant, Level, Lifter, Outcome, Reason, Unblock, Wall};
-
-/// Why a request that everything else allows gets no room.
-#[derive(Clone, Copy)]
-pub(super) struct Postponed {
-    pub(super) outcome: Outcome,
-    pub(super) reason: Reason,
-    /// When there is room, as far as is known.
-    pub(super) at: Option<Instant>,
-}
+use super::run::{Mode, Postponed, Run, Stopped};
+use crate::record::{Credits, Decision, Draws, Level, Lifter, Outcome, Reason, Unblock, Wall};
 
 impl Run<'_, '_> {
     /// Paid sources would pay what nobody has agreed to yet.

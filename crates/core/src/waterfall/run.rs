@@ -2,13 +2,14 @@
 
 use alloc::vec::Vec;
 
-use super::close::Postponed;
 use super::context::{Context, Live};
 use super::need::Need;
 use crate::account::Account;
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Plan, Program, Window};
-use crate::record::{Consent, Credits, Draws, Instant, Level, Name, Priced, Reason, Terms, Visit, Wall};
+use crate::record::{
+    Consent, Credits, Draws, Instant, Level, Name, Outcome, Priced, Reason, Terms, Visit, Wall,
+};
 use crate::window::{Room, Used};
 
 /// What the use is for; it decides which guards apply and whether they may refuse.
@@ -64,6 +65,15 @@ static NOTHING: Program = Program { guards: Vec::new(), layers: Vec::new() };
 pub(super) struct Stopped {
     pub(super) reason: Reason,
     pub(super) wall: Wall,
+    pub(super) at: Option<Instant>,
+}
+
+/// Why a request that everything else allows gets no room.
+#[derive(Clone, Copy)]
+pub(super) struct Postponed {
+    pub(super) outcome: Outcome,
+    pub(super) reason: Reason,
+    /// When there is room, as far as is known.
     pub(super) at: Option<Instant>,
 }
 

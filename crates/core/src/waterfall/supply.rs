@@ -1,7 +1,6 @@
 //! Supply: a request that everything else allows still needs room in a capacity pool, or waits for it.
 
-use super::close::Postponed;
-use super::run::Run;
+use super::run::{Postponed, Run};
 use crate::record::{Basis, Level, Outcome, Place, Reason, Verdict, Visit};
 
 impl Run<'_, '_> {
