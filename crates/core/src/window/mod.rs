@@ -8,42 +8,23 @@
 
 use alloc::boxed::Box;
 
-use minicbor::{Decode, Encode};
+use crate::record::{Instant, Terms};
 
-use crate::record::{Instant, Terms, VOLATILE_MAX};
-
+mod arithmetic;
 mod habit;
 mod period;
 mod rate;
 mod sliding;
+mod trail;
+mod used;
 
+use arithmetic::{positive, signed};
 pub use habit::{Habit, halved};
 pub use period::Period;
 pub use rate::Rate;
-pub use sliding::{Cells, Log, SLIDING_LOG_MAX};
-
-/// What is used of one window.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Used {
-    /// A leaky meter.
-    #[n(0)]
-    Rate(#[n(0)] Rate),
-    /// Every use still inside the trailing length.
-    #[n(1)]
-    Log(#[n(0)] Log),
-    /// Two cells of one length.
-    #[n(2)]
-    Cells(#[n(0)] Cells),
-    /// Use between two instants.
-    #[n(3)]
-    Period(#[n(0)] Period),
-    /// Slots taken.
-    #[n(4)]
-    Slots(#[n(0)] u64),
-    /// What is usual for this account or key.
-    #[n(5)]
-    Habit(#[n(0)] Box<Habit>),
-}
+pub use sliding::SLIDING_LOG_MAX;
+pub use trail::{Cells, Log};
+pub use used::Used;
 
 /// What a window says about a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,23 +35,6 @@ pub struct Room {
     pub free: i64,
     /// The most that could ever fit.
     pub capacity: i64,
-}
-
-fn saturate(n: u128) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
-}
-
-fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-fn positive(n: i64) -> u64 {
-    u64::try_from(n).unwrap_or(0)
-}
-
-/// Adds to a count, or takes off; never below zero.
-fn add(n: u64, delta: i64) -> u64 {
-    if delta < 0 { n.saturating_sub(delta.unsigned_abs()) } else { n.saturating_add(delta.unsigned_abs()) }
 }
 
 impl Terms {
@@ -142,67 +106,6 @@ impl Terms {
                 Used::Habit(habit)
             }
         }
-    }
-}
-
-impl Used {
-    /// Whether the state says nothing any more at `now`, so that it can be dropped.
-    #[must_use]
-    pub fn is_over(&self, now: Instant) -> bool {
-        match self {
-            Self::Rate(rate) => rate.is_over(now),
-            Self::Log(log) => log.is_over(now),
-            Self::Cells(cells) => cells.is_over(now),
-            Self::Period(period) => period.end <= now,
-            Self::Slots(n) => *n == 0,
-            Self::Habit(habit) => habit.is_over(now),
-        }
-    }
-
-    /// Whether the state may be lost at a restart.
-    #[must_use]
-    pub fn is_volatile(&self) -> bool {
-        match self {
-            Self::Rate(rate) => rate.is_volatile,
-            Self::Log(Log { length, .. }) | Self::Cells(Cells { length, .. }) => *length <= VOLATILE_MAX,
-            Self::Period(_) | Self::Slots(_) | Self::Habit(_) => false,
-        }
-    }
-
-    /// Adds `delta` to use that was counted at `counted_at`; nothing happens when that use has left the window.
-    pub fn correct(&mut self, counted_at: Instant, delta: i64, now: Instant) {
-        match self {
-            Self::Rate(rate) => rate.correct(delta, now),
-            Self::Log(log) => log.correct(counted_at, delta),
-            Self::Cells(cells) => cells.correct(counted_at, delta),
-            Self::Period(period) => period.correct(counted_at, delta),
-            Self::Slots(n) => *n = add(*n, delta),
-            Self::Habit(habit) => habit.correct(counted_at, delta),
-        }
-    }
-
-    fn rate(&self) -> Option<&Rate> {
-        if let Self::Rate(rate) = self { Some(rate) } else { None }
-    }
-
-    /// What is used between two instants, where it is that.
-    #[must_use]
-    pub fn period(&self) -> Option<&Period> {
-        if let Self::Period(period) = self { Some(period) } else { None }
-    }
-
-    fn slots(&self) -> u64 {
-        if let Self::Slots(n) = self { *n } else { 0 }
-    }
-
-    /// What is remembered, where it is a habit.
-    #[must_use]
-    pub fn habit(&self) -> Option<&Habit> {
-        if let Self::Habit(habit) = self { Some(habit) } else { None }
-    }
-
-    pub(crate) fn habit_mut(&mut self) -> Option<&mut Habit> {
-        if let Self::Habit(habit) = self { Some(habit) } else { None }
     }
 }
 

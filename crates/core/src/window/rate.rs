@@ -5,7 +5,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{saturate, signed};
+use super::arithmetic::{saturate, signed};
 use crate::record::{Instant, Span};
 
 /// A leaky meter.

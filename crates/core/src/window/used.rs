@@ -1,0 +1,96 @@
+//! What is used of one window, whatever its kind. A state belongs to the account; what it means its terms say.
+
+use alloc::boxed::Box;
+
+use minicbor::{Decode, Encode};
+
+use super::arithmetic::add;
+use super::habit::Habit;
+use super::period::Period;
+use super::rate::Rate;
+use super::trail::{Cells, Log};
+use crate::record::{Instant, VOLATILE_MAX};
+
+/// What is used of one window.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Used {
+    /// A leaky meter.
+    #[n(0)]
+    Rate(#[n(0)] Rate),
+    /// Every use still inside the trailing length.
+    #[n(1)]
+    Log(#[n(0)] Log),
+    /// Two cells of one length.
+    #[n(2)]
+    Cells(#[n(0)] Cells),
+    /// Use between two instants.
+    #[n(3)]
+    Period(#[n(0)] Period),
+    /// Slots taken.
+    #[n(4)]
+    Slots(#[n(0)] u64),
+    /// What is usual for this account or key.
+    #[n(5)]
+    Habit(#[n(0)] Box<Habit>),
+}
+
+impl Used {
+    /// Whether the state says nothing any more at `now`, so that it can be dropped.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        match self {
+            Self::Rate(rate) => rate.is_over(now),
+            Self::Log(log) => log.is_over(now),
+            Self::Cells(cells) => cells.is_over(now),
+            Self::Period(period) => period.end <= now,
+            Self::Slots(n) => *n == 0,
+            Self::Habit(habit) => habit.is_over(now),
+        }
+    }
+
+    /// Whether the state may be lost at a restart.
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
+        match self {
+            Self::Rate(rate) => rate.is_volatile,
+            Self::Log(Log { length, .. }) | Self::Cells(Cells { length, .. }) => *length <= VOLATILE_MAX,
+            Self::Period(_) | Self::Slots(_) | Self::Habit(_) => false,
+        }
+    }
+
+    /// Adds `delta` to use that was counted at `counted_at`; nothing happens when that use has left the window.
+    pub fn correct(&mut self, counted_at: Instant, delta: i64, now: Instant) {
+        match self {
+            Self::Rate(rate) => rate.correct(delta, now),
+            Self::Log(log) => log.correct(counted_at, delta),
+            Self::Cells(cells) => cells.correct(counted_at, delta),
+            Self::Period(period) => period.correct(counted_at, delta),
+            Self::Slots(n) => *n = add(*n, delta),
+            Self::Habit(habit) => habit.correct(counted_at, delta),
+        }
+    }
+
+    pub(super) fn rate(&self) -> Option<&Rate> {
+        if let Self::Rate(rate) = self { Some(rate) } else { None }
+    }
+
+    /// What is used between two instants, where it is that.
+    #[must_use]
+    pub fn period(&self) -> Option<&Period> {
+        if let Self::Period(period) = self { Some(period) } else { None }
+    }
+
+    pub(super) fn slots(&self) -> u64 {
+        if let Self::Slots(n) = self { *n } else { 0 }
+    }
+
+    /// What is remembered, where it is a habit.
+    #[must_use]
+    pub fn habit(&self) -> Option<&Habit> {
+        if let Self::Habit(habit) = self { Some(habit) } else { None }
+    }
+
+    pub(crate) fn habit_mut(&mut self) -> Option<&mut Habit> {
+        if let Self::Habit(habit) = self { Some(habit) } else { None }
+    }
+}
