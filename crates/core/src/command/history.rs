@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::Need;
+use super::step::Need;
 use crate::record::{Once, Record, Seq};
 use crate::waterfall::{Context, Refusal};
 

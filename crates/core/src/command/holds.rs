@@ -9,7 +9,7 @@ use super::draft::{Draft, Moves};
 use super::history::{History, Stop};
 use super::receipts::{charge_happened, end_charged, end_free};
 use super::requests::{deadline, decided};
-use super::{Need, Step};
+use super::step::{Need, Step};
 use crate::account::{EXTENSIONS_MAX, Hold};
 use crate::record::{
     Book, Credits, Decision, Draws, Event, HoldId, Name, Once, Outcome, Priced, REQUESTS, Reason, Record,

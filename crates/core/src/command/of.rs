@@ -6,7 +6,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{ChangePlan, Command, Correct, Extend, NewGrant, TopUp, late};
+use super::corrections::Correct;
+use super::credits::NewGrant;
+use super::holds::Extend;
+use super::kinds::Command;
+use super::plans::ChangePlan;
+use super::quarantine;
+use super::top_ups::TopUp;
 use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
@@ -105,7 +111,7 @@ impl Command {
             },
             Event::Periodic(periodic) => periodic_of(periodic)?,
             Event::Late(Late::Quarantined(kept)) => {
-                Self::Record { request: late::request(kept), at: Some(kept.at) }
+                Self::Record { request: quarantine::request(kept), at: Some(kept.at) }
             }
             Event::Late(Late::Discarded { kept, reason }) => {
                 Self::DiscardLate { kept: *kept, reason: reason.clone() }

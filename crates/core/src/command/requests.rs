@@ -4,9 +4,9 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::draft::{Draft, Moves};
-use super::late::quarantine;
+use super::quarantine;
 use super::receipts::{charge_happened, counted_by};
-use super::{Need, Step};
+use super::step::{Need, Step};
 use crate::catalog::Feature;
 use crate::record::{Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, Path, Span, Use, Visit};
 use crate::waterfall::{Authorize, Context, Refusal, Request, fold_path, prepare};
@@ -98,7 +98,7 @@ pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result
     let folded = folded.map(|path| Request { path, ..request.clone() });
     let request = folded.as_ref().unwrap_or(request);
     if ctx.now.since(at) > ctx.catalog.late_horizon {
-        return quarantine(ctx, request, at).map(Step::append);
+        return quarantine::keep(ctx, request, at).map(Step::append);
     }
     charge_at(ctx, request, at)
 }

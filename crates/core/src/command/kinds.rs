@@ -1,0 +1,205 @@
+//! The kinds of command, each with what it asks for.
+//!
+//! Never answers one: that is [`super::run`].
+//! Units: nano-credits; instants in UTC microseconds.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::accounts::Patch;
+use super::corrections::Correct;
+use super::credits::NewGrant;
+use super::holds::Extend;
+use super::plans::ChangePlan;
+use super::top_ups::TopUp;
+use crate::record::{
+    Category, Credits, Event, GrantId, HoldId, Instant, Label, Name, Operation, Path, Rule, Seq,
+};
+use crate::waterfall::{Authorize, Context, Quantities, Refusal, Request};
+
+/// Everything that can be asked of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Open the account.
+    Open(Patch),
+    /// Change its settings.
+    Change {
+        /// What changes.
+        patch: Patch,
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// Change its plan, and with it recurring grants.
+    ChangePlan(ChangePlan),
+    /// Decide, and hold or charge at once.
+    Authorize(Authorize),
+    /// Grow a hold.
+    Extend(Extend),
+    /// End a hold at the actual use; one that has expired is charged directly.
+    Settle {
+        /// The hold.
+        hold: HoldId,
+        /// The actual use.
+        quantities: Quantities,
+    },
+    /// End a hold at zero.
+    Release {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// Charge use that has happened; what is past the catalog's horizon waits in quarantine.
+    Record {
+        /// What was used.
+        request: Request,
+        /// When; `None`: now.
+        at: Option<Instant>,
+    },
+    /// Add credits.
+    Grant(NewGrant),
+    /// Take back what is left of a grant.
+    Void {
+        /// The grant.
+        grant: GrantId,
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// Correct a grant by hand.
+    Adjust {
+        /// The grant.
+        grant: GrantId,
+        /// By how much.
+        by: Credits,
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// Give back a charge, once.
+    Refund {
+        /// The record of the charge.
+        charge: Seq,
+        /// How much; `None`: all of it.
+        amount: Option<Credits>,
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// Correct a charge; the correction takes its place.
+    Correct {
+        /// The record of the charge.
+        charge: Seq,
+        /// What it should have been.
+        to: Correct,
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// Bank a reset.
+    Bank {
+        /// The windows that it clears.
+        windows: Vec<Name>,
+        /// Can be redeemed before; `None`: for 30 days.
+        expires_at: Option<Instant>,
+        /// The operator's reference.
+        reference: Option<Label>,
+    },
+    /// Redeem a banked reset.
+    Redeem {
+        /// Which; `None`: the one that expires first of those that would clear something.
+        token: Option<Seq>,
+        /// Whose windows are cleared.
+        path: Path,
+    },
+    /// Charge use in quarantine after all.
+    AcceptLate {
+        /// The record that keeps it.
+        kept: Seq,
+    },
+    /// Drop use in quarantine.
+    DiscardLate {
+        /// The record that keeps it.
+        kept: Seq,
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// Answer an automatic top-up.
+    ConfirmTopUp {
+        /// Its number.
+        number: u64,
+        /// What became of it.
+        top_up: TopUp,
+    },
+    /// End an effect of an abuse rule before its time.
+    Lift {
+        /// The rule.
+        rule: Rule,
+        /// The key it is about; `None`: the account.
+        key: Option<Name>,
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// Report a disputed payment.
+    Dispute {
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// In the log of an identity: claim a free grant for an account.
+    ClaimFreeGrant {
+        /// The account.
+        account: Name,
+        /// How much.
+        amount: Credits,
+    },
+    /// In the log of the daily budget: draw a free grant for an account.
+    DrawTrialBudget {
+        /// The account.
+        account: Name,
+        /// How much.
+        amount: Credits,
+        /// The budget of a day.
+        most: Credits,
+    },
+    /// In the server's own log: write down what is in force from now on.
+    Administer(Box<Event>),
+}
+
+impl Command {
+    /// The scope of its idempotency key, together with the account.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::Open(_) => Operation::Open,
+            Self::Change { .. } | Self::ChangePlan(_) => Operation::Change,
+            Self::Authorize(_) => Operation::Authorize,
+            Self::Extend(_) => Operation::Extend,
+            Self::Settle { .. } => Operation::Settle,
+            Self::Release { .. } => Operation::Release,
+            Self::Record { .. } => Operation::Record,
+            Self::Grant(_) | Self::ClaimFreeGrant { .. } | Self::DrawTrialBudget { .. } => Operation::Grant,
+            Self::Void { .. } => Operation::Void,
+            Self::Adjust { .. } => Operation::Adjust,
+            Self::Refund { .. } => Operation::Refund,
+            Self::Correct { .. } => Operation::Correct,
+            Self::Bank { .. } => Operation::Bank,
+            Self::Redeem { .. } => Operation::RedeemReset,
+            Self::AcceptLate { .. } | Self::DiscardLate { .. } => Operation::Late,
+            Self::ConfirmTopUp { .. } => Operation::TopUp,
+            Self::Lift { .. } | Self::Dispute { .. } => Operation::Conduct,
+            Self::Administer(_) => Operation::Administer,
+        }
+    }
+
+    /// Whether it brings credits that an identity gets once in a while only.
+    #[must_use]
+    pub fn free_grant(&self) -> Option<&NewGrant> {
+        if let Self::Grant(new) = self { Some(new).filter(|n| n.category == Category::Free) } else { None }
+    }
+
+    /// Accounts are opened once, and before anything else; the server's own logs are there without.
+    pub(super) fn check_open(&self, ctx: Context<'_>) -> Result<(), Refusal> {
+        let own =
+            matches!(self, Self::ClaimFreeGrant { .. } | Self::DrawTrialBudget { .. } | Self::Administer(_));
+        let opens = matches!(self, Self::Open(_));
+        match ctx.account.is_open() {
+            true if opens => Err(Refusal::AccountExists(ctx.account.id.clone())),
+            false if !opens && !own => Err(Refusal::UnknownAccount(ctx.account.id.clone())),
+            true | false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Quarantine: use that came too late to be charged without being asked about, kept as it was reported.
+
+use alloc::boxed::Box;
+
+use super::draft::Draft;
+use crate::account::QUARANTINE_MAX;
+use crate::record::{Event, Instant, Late, LateUse, Name, Quantity, REQUESTS};
+use crate::waterfall::{Context, Refusal, Request};
+
+/// Keeps use aside that came past the horizon.
+pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Draft, Refusal> {
+    let feature = ctx.feature(&request.feature)?;
+    let known = |m: &Name| feature.meters.contains(m) || m.as_str() == REQUESTS;
+    if let Some((unknown, _)) = request.quantities.iter().find(|(m, _)| !known(m)) {
+        return Err(Refusal::UnknownMeter(unknown.clone()));
+    }
+    if ctx.account.extras().quarantine.len() >= QUARANTINE_MAX {
+        return Err(Refusal::AccountFull);
+    }
+    let quantity = |(meter, quantity): &(Name, u64)| Quantity { meter: meter.clone(), quantity: *quantity };
+    let late = LateUse {
+        feature: request.feature.clone(),
+        path: request.path.clone(),
+        dimensions: request.dimensions.clone(),
+        quantities: request.quantities.iter().map(quantity).collect(),
+        consented: request.consented,
+        at,
+    };
+    let event = Event::Late(Late::Quarantined(Box::new(late)));
+    Ok(Draft { effective_at: Some(at), ..Draft::new(event) })
+}
+
+/// The request behind use in quarantine.
+pub(super) fn request(late: &LateUse) -> Request {
+    Request {
+        feature: late.feature.clone(),
+        path: late.path.clone(),
+        dimensions: late.dimensions.clone(),
+        quantities: late.quantities.iter().map(|q| (q.meter.clone(), q.quantity)).collect(),
+        consented: late.consented,
+        recorded: true,
+    }
+}
