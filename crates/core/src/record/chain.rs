@@ -15,8 +15,9 @@ use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
+use super::charge::{Charge, Correction};
 use super::codec::list;
-use super::event::{Charge, Correction, Event};
+use super::event::Event;
 use super::grant::GrantTerms;
 use super::ids::Seq;
 use super::key::Key;

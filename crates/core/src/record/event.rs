@@ -4,160 +4,15 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-#[cfg(feature = "schema")]
-use alloc::vec;
-
 use minicbor::{Decode, Encode};
 
-use serde::{Deserialize, Serialize};
-
-use super::codec::list;
+use super::charge::{Charge, Correcting};
+use super::denial::Denials;
+use super::hold::HoldTerms;
 use super::{
-    Alert, ApiKey, Basis, Conduct, Credits, Decision, Draws, GrantId, GrantTerms, HoldId, Instant, Label,
-    Late, Level, Name, Path, Periodic, Seq, Server, Settings, Span, Use, Visit,
+    Alert, ApiKey, Conduct, Credits, Decision, GrantId, GrantTerms, HoldId, Instant, Label, Late, Name, Path,
+    Periodic, Seq, Server, Settings, Use,
 };
-
-/// Use that a hold counted in a window.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Counted {
-    /// The window.
-    #[n(0)]
-    pub name: Name,
-    /// The level it counts at.
-    #[n(1)]
-    pub level: Level,
-    /// When.
-    #[n(2)]
-    pub at: Instant,
-    /// How much.
-    #[n(3)]
-    pub cost: i64,
-    /// How it is recomputed.
-    #[n(4)]
-    pub basis: Basis,
-}
-
-/// A correction of use that a window counted earlier. It has no effect when that window has closed since.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Correction {
-    /// The window.
-    #[n(0)]
-    pub name: Name,
-    /// The level it counts at.
-    #[n(1)]
-    pub level: Level,
-    /// When the use was counted.
-    #[n(2)]
-    pub counted_at: Instant,
-    /// What to add; negative gives back.
-    #[n(3)]
-    pub delta: i64,
-}
-
-/// How the use beyond a hold was paid.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Excess {
-    /// What the waterfall drew for it.
-    #[n(0)]
-    pub visits: Vec<Visit>,
-    /// Refunded from the operator's goodwill.
-    #[n(1)]
-    pub refunded: Credits,
-    /// Owed by the account.
-    #[n(2)]
-    pub owed: Credits,
-}
-
-/// The charged use of a hold or of a direct charge.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Charge {
-    /// The usage event.
-    #[n(0)]
-    pub usage: Use,
-    /// The monetization event: what it costs.
-    #[n(1)]
-    pub price: Credits,
-    /// The monetization event: who paid.
-    #[cbor(n(2), with = "list")]
-    pub draws: Draws,
-    /// What the hold did not cover.
-    #[n(3)]
-    pub excess: Option<Excess>,
-    /// What stays counted in allowances, member caps and spend caps; a refund gives it back.
-    #[n(4)]
-    pub counted: Vec<Counted>,
-}
-
-/// What a hold was opened with.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct HoldTerms {
-    /// When it expires.
-    #[n(0)]
-    pub deadline: Instant,
-    /// What happens to settled use that no source pays.
-    #[n(1)]
-    pub overshoot: Overshoot,
-    /// Meters charged at their estimate on expiry; `None` releases the hold whole.
-    #[n(2)]
-    pub expiry_charges: Option<Vec<Name>>,
-    /// Longest remaining life an extension may set.
-    #[n(3)]
-    pub life_max: Span,
-    /// The capacity it takes until it ends.
-    #[n(4)]
-    pub capacity: Option<Box<HeldCapacity>>,
-}
-
-/// What a hold takes of a capacity pool.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct HeldCapacity {
-    /// The pool.
-    #[n(0)]
-    pub pool: Name,
-    /// The class it was let in by.
-    #[n(1)]
-    pub class: Name,
-    /// Its estimated cost, in the unit of the pool's rate.
-    #[n(2)]
-    pub cost: u64,
-    /// Its cost in flight.
-    #[n(3)]
-    pub in_flight: u64,
-    /// Whether it was let in beyond the account's share: it does not grow while others want the room.
-    #[n(4)]
-    pub revocable: bool,
-}
-
-/// Denials since the last such record, coalesced.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Denials {
-    /// How many.
-    #[n(0)]
-    pub count: u64,
-    /// When the first was decided.
-    #[n(1)]
-    pub first_at: Instant,
-    /// When the last was decided.
-    #[n(2)]
-    pub last_at: Instant,
-    /// The latest, oldest first, at most [`crate::account::DENIALS_KEPT`].
-    #[n(3)]
-    pub recent: Vec<Denial>,
-}
-
-/// One denied or postponed request with its explanation.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Denial {
-    /// When it was decided; unique in the account, and its name.
-    #[n(0)]
-    pub at: Instant,
-    /// What was asked.
-    #[n(1)]
-    pub usage: Use,
-    /// What was answered.
-    #[n(2)]
-    pub decision: Decision,
-}
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -464,20 +319,6 @@ impl Event {
     }
 }
 
-/// Which charge is corrected, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Correcting {
-    /// The record of the charge.
-    #[n(0)]
-    pub charge: Seq,
-    /// Grants that had left the state and are open again.
-    #[n(1)]
-    pub reopened: Vec<(GrantId, GrantTerms)>,
-    /// Why.
-    #[n(2)]
-    pub reason: Option<Label>,
-}
-
 /// A record that was erased, and the digest of what it says now.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Erased {
@@ -487,22 +328,4 @@ pub struct Erased {
     /// BLAKE3 of its bytes.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub digest: [u8; 32],
-}
-
-/// What happens to settled use that no source pays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[cbor(index_only)]
-pub enum Overshoot {
-    /// Charge it and refund it at once from the operator's goodwill.
-    #[default]
-    #[n(0)]
-    Refund,
-    /// Owe it: a negative balance up to the overdraft, repaid first by the next grant; what is beyond is refunded.
-    #[n(1)]
-    Debt,
-    /// Refuse the settle; the hold stays open.
-    #[n(2)]
-    Reject,
 }

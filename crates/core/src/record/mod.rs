@@ -5,12 +5,15 @@
 
 mod amount;
 mod chain;
+mod charge;
 pub(crate) mod codec;
 mod conduct;
 mod decision;
+mod denial;
 mod erase;
 mod event;
 mod grant;
+mod hold;
 mod ids;
 mod index;
 mod key;
@@ -27,14 +30,14 @@ mod usage;
 
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
 pub use chain::{FORMAT, Record, RecordError, chain, genesis};
+pub use charge::{Charge, Correcting, Correction, Counted, Excess};
 pub use conduct::{Conduct, Effect, PREFIX, Rule, Tier};
 pub use decision::{Basis, Decision, Draw, Draws, Outcome, Place, Source, Unblock, Verdict, Visit};
+pub use denial::{Denial, Denials};
 pub use erase::Erasure;
-pub use event::{
-    Charge, Correcting, Correction, Counted, Denial, Denials, Erased, Event, Excess, HeldCapacity, HoldTerms,
-    Overshoot,
-};
+pub use event::{Erased, Event};
 pub use grant::{Category, GrantTerms, Overage, Recurrence, Rollover, WHOLE, rest_of};
+pub use hold::{HeldCapacity, HoldTerms, Overshoot};
 pub use ids::{GrantId, HoldId, SYSTEM, Seq, is_internal};
 pub use index::{IndexKey, Once};
 pub use key::{Key, Operation};

@@ -358,3 +358,29 @@ impl<'b, C> Decode<'b, C> for Path {
         Ok(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{NAME_LEN_MAX, Name, NameError};
+
+    fn check(text: &str, expected: Result<(), NameError>) {
+        assert_eq!(Name::new(text).map(|_| ()), expected, "{text:?}");
+    }
+
+    #[test]
+    fn names_refuse_what_a_url_or_log_would_break() {
+        check("acme", Ok(()));
+        check("_Acme-1.b:c@d+e", Ok(()));
+        check(&"n".repeat(NAME_LEN_MAX), Ok(()));
+        check("", Err(NameError::Empty));
+        check(&"n".repeat(NAME_LEN_MAX + 1), Err(NameError::TooLong));
+        for first in [".hidden", "-flag", ":a", "@a", "+a"] {
+            check(first, Err(NameError::BadCharacter(0)));
+        }
+        for broken in [
+            "a/b", "a b", "a\tb", "a\nb", "a\0b", "a\u{7f}b", "a?b", "a#b", "a%b", "a\"b", "a\\b", "a\u{e9}b",
+        ] {
+            check(broken, Err(NameError::BadCharacter(1)));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What a hold is opened with: how long it lives, what happens at its end, and the capacity that it takes.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+#[cfg(feature = "schema")]
+use alloc::{string::String, vec};
+
+use minicbor::{Decode, Encode};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Instant, Name, Span};
+
+/// What a hold was opened with.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct HoldTerms {
+    /// When it expires.
+    #[n(0)]
+    pub deadline: Instant,
+    /// What happens to settled use that no source pays.
+    #[n(1)]
+    pub overshoot: Overshoot,
+    /// Meters charged at their estimate on expiry; `None` releases the hold whole.
+    #[n(2)]
+    pub expiry_charges: Option<Vec<Name>>,
+    /// Longest remaining life an extension may set.
+    #[n(3)]
+    pub life_max: Span,
+    /// The capacity it takes until it ends.
+    #[n(4)]
+    pub capacity: Option<Box<HeldCapacity>>,
+}
+
+/// What a hold takes of a capacity pool.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct HeldCapacity {
+    /// The pool.
+    #[n(0)]
+    pub pool: Name,
+    /// The class it was let in by.
+    #[n(1)]
+    pub class: Name,
+    /// Its estimated cost, in the unit of the pool's rate.
+    #[n(2)]
+    pub cost: u64,
+    /// Its cost in flight.
+    #[n(3)]
+    pub in_flight: u64,
+    /// Whether it was let in beyond the account's share: it does not grow while others want the room.
+    #[n(4)]
+    pub revocable: bool,
+}
+
+/// What happens to settled use that no source pays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Overshoot {
+    /// Charge it and refund it at once from the operator's goodwill.
+    #[default]
+    #[n(0)]
+    Refund,
+    /// Owe it: a negative balance up to the overdraft, repaid first by the next grant; what is beyond is refunded.
+    #[n(1)]
+    Debt,
+    /// Refuse the settle; the hold stays open.
+    #[n(2)]
+    Reject,
+}
