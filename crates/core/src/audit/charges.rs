@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{Dataset, Found};
+use super::finding::{Dataset, Found};
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{Charge, Credits, Decision, Draw, Event, Instant, Record, Source, Unit, Use, Verdict};

@@ -11,106 +11,23 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
-
-use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
 use crate::catalog::Catalog;
-
-use crate::record::{Draws, Event, GrantId, Instant, Name, Periodic, Record, Seq, chain};
+use crate::record::{Event, Name, Record, Seq, chain};
 
 mod charges;
+mod finding;
 mod movements;
+mod past;
 pub mod replay;
 pub mod statement;
 pub mod what_if;
 
 use charges::{check_money, check_uses};
+pub use finding::{Dataset, Finding};
 use movements::check_movements;
-
-/// Which of the linked datasets a finding is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dataset {
-    /// The bytes and their chain.
-    Chain,
-    /// What was used.
-    Usage,
-    /// What it costs and who pays.
-    Monetization,
-    /// How balances moved.
-    Balance,
-    /// The state that the log folds into.
-    State,
-}
-
-impl Dataset {
-    /// The word used in the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Chain => "chain",
-            Self::Usage => "usage",
-            Self::Monetization => "monetization",
-            Self::Balance => "balance",
-            Self::State => "state",
-        }
-    }
-}
-
-/// A record that differs from what it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The record.
-    pub seq: Seq,
-    /// Where it differs.
-    pub dataset: Dataset,
-    /// What it says and what follows from the records before it.
-    pub what: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "record {}, {}: {}", self.seq, self.dataset.as_str(), self.what)
-    }
-}
-
-/// What later records of an account refer back to.
-#[derive(Debug, Default)]
-struct Past {
-    /// What each charge drew.
-    charges: HashMap<Seq, Draws>,
-    /// When each grant expires.
-    expiries: HashMap<GrantId, Instant>,
-    voided: HashSet<GrantId>,
-}
-
-impl Past {
-    fn take(&mut self, record: &Record, before: &Account) {
-        if let Some(charge) = record.charge() {
-            self.charges.insert(record.seq, charge.draws.clone());
-        }
-        if let Event::Corrected { correcting, .. } = &record.event {
-            self.charges.remove(&correcting.charge);
-        }
-        if let Some(terms) = &record.opens {
-            self.expiries.insert(GrantId(record.seq), terms.expires_at);
-        }
-        if let Event::Voided { grant: id, .. } = record.event {
-            self.voided.insert(id);
-        }
-        // A billing anchor that moves ends the periods that follow it.
-        if let Event::Periodic(event) = &record.event
-            && let Periodic::PlanChanged(change) = &**event
-            && change.moved_from.is_some()
-        {
-            let anchor = change.settings.billing_anchor;
-            for schedule in before.extras().schedules.iter().filter(|s| s.restarts_at(anchor)) {
-                self.expiries.insert(schedule.current, anchor);
-            }
-        }
-    }
-}
+use past::Past;
 
 /// Reconciles the log of one account, record by record.
 #[derive(Debug)]
@@ -263,5 +180,3 @@ impl<'a> Auditor<'a> {
         }
     }
 }
-
-type Found = Vec<(Dataset, String)>;

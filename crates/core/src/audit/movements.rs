@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::charges::{credits_of, kept};
-use super::{Dataset, Found, Past};
+use super::finding::{Dataset, Found};
+use super::past::Past;
 use crate::account::{Account, Hold};
 use crate::record::{
     Book, Charge, Cleared, Credits, Draw, Event, GrantId, GrantTerms, HoldId, Movement, Overage, Periodic,

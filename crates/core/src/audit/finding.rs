@@ -1,0 +1,56 @@
+//! What an audit finds: a record, the dataset in which it differs, and what it should be.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::record::Seq;
+
+/// Which of the linked datasets a finding is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dataset {
+    /// The bytes and their chain.
+    Chain,
+    /// What was used.
+    Usage,
+    /// What it costs and who pays.
+    Monetization,
+    /// How balances moved.
+    Balance,
+    /// The state that the log folds into.
+    State,
+}
+
+impl Dataset {
+    /// The word used in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chain => "chain",
+            Self::Usage => "usage",
+            Self::Monetization => "monetization",
+            Self::Balance => "balance",
+            Self::State => "state",
+        }
+    }
+}
+
+/// A record that differs from what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The record.
+    pub seq: Seq,
+    /// Where it differs.
+    pub dataset: Dataset,
+    /// What it says and what follows from the records before it.
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "record {}, {}: {}", self.seq, self.dataset.as_str(), self.what)
+    }
+}
+
+/// What is found in one record.
+pub(super) type Found = Vec<(Dataset, String)>;

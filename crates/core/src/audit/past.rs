@@ -1,0 +1,43 @@
+//! What an audit remembers of earlier records, for those that refer back to them.
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::account::Account;
+use crate::record::{Draws, Event, GrantId, Instant, Periodic, Record, Seq};
+
+/// What later records of an account refer back to.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// What each charge drew.
+    pub(super) charges: HashMap<Seq, Draws>,
+    /// When each grant expires.
+    pub(super) expiries: HashMap<GrantId, Instant>,
+    pub(super) voided: HashSet<GrantId>,
+}
+
+impl Past {
+    pub(super) fn take(&mut self, record: &Record, before: &Account) {
+        if let Some(charge) = record.charge() {
+            self.charges.insert(record.seq, charge.draws.clone());
+        }
+        if let Event::Corrected { correcting, .. } = &record.event {
+            self.charges.remove(&correcting.charge);
+        }
+        if let Some(terms) = &record.opens {
+            self.expiries.insert(GrantId(record.seq), terms.expires_at);
+        }
+        if let Event::Voided { grant: id, .. } = record.event {
+            self.voided.insert(id);
+        }
+        // A billing anchor that moves ends the periods that follow it.
+        if let Event::Periodic(event) = &record.event
+            && let Periodic::PlanChanged(change) = &**event
+            && change.moved_from.is_some()
+        {
+            let anchor = change.settings.billing_anchor;
+            for schedule in before.extras().schedules.iter().filter(|s| s.restarts_at(anchor)) {
+                self.expiries.insert(schedule.current, anchor);
+            }
+        }
+    }
+}
