@@ -1,45 +1,14 @@
-//! What abuse rules keep of an account: effects in force, and how its holds end.
+//! The fold of conduct: effects that begin and end, how holds end, when payments began.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
-use minicbor::{Decode, Encode};
-
-use super::Account;
+use super::state::Account;
+use super::watched::{EFFECTS_MAX, ENDS, Hygiene};
 use crate::record::{
     Calendar, Conduct, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Terms, Visit,
 };
 
-/// Most effects in force on one account; past it the one that ends first gives way.
-pub const EFFECTS_MAX: usize = 64;
-/// Ends of holds before the share of expired ones counts, and clean settles that give one hold back.
-pub const ENDS: u16 = 20;
 const MILLIONTHS: u64 = 1_000_000;
-
-/// How the holds of an account end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Hygiene {
-    /// Holds that were settled or expired since the count began.
-    #[n(0)]
-    pub ended: u16,
-    /// The share of those that expired, in millionths: a moving average over some 20.
-    #[n(1)]
-    pub expired: u64,
-    /// Settled since the last that expired.
-    #[n(2)]
-    pub clean: u16,
-}
-
-/// What abuse rules keep of an account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Watched {
-    /// Effects in force, by rule and key.
-    #[n(0)]
-    pub effects: Vec<Effect>,
-    /// How its holds end.
-    #[n(1)]
-    pub hygiene: Hygiene,
-}
 
 impl Account {
     /// Effects in force at `now`.

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::{Account, Books, Grant, Watched};
-use crate::record::{Credits, GrantId, GrantTerms, HoldId, Instant, Name, ResetTerms, Seq, Standing};
+use super::books::Books;
+use super::watched::Watched;
+use crate::record::{Credits, GrantId, GrantTerms, Instant, Name, ResetTerms, Seq, Standing};
 
 /// Most recurring grants of one account.
 pub const SCHEDULES_MAX: usize = 100;
@@ -134,7 +135,8 @@ pub struct Extras {
     pub watched: Option<Box<Watched>>,
 }
 
-static NOTHING: Extras = Extras {
+/// What most accounts have.
+pub(super) static NOTHING: Extras = Extras {
     schedules: Vec::new(),
     resets: Vec::new(),
     quarantine: Vec::new(),
@@ -144,75 +146,3 @@ static NOTHING: Extras = Extras {
     books: Vec::new(),
     watched: None,
 };
-
-impl Account {
-    /// What few accounts have; empty for the others.
-    #[must_use]
-    pub fn extras(&self) -> &Extras {
-        self.extras.as_deref().unwrap_or(&NOTHING)
-    }
-
-    pub(super) fn extras_mut(&mut self) -> &mut Extras {
-        self.extras.get_or_insert_default()
-    }
-
-    /// A recurring grant, by its own name or by that of its grant under way.
-    #[must_use]
-    pub fn schedule(&self, id: GrantId) -> Option<&Schedule> {
-        self.extras().schedules.iter().find(|s| s.id == id || s.current == id)
-    }
-
-    /// What is left of the period under way of a recurring grant.
-    pub(crate) fn remaining(&self, schedule: &Schedule) -> Credits {
-        self.grant(schedule.current).filter(|g| !g.voided).map_or(Credits::ZERO, |g| g.remaining)
-    }
-
-    /// What is to be carried over the next boundary of a recurring grant; zero when nothing is.
-    pub(crate) fn to_carry(&self, schedule: &Schedule) -> Credits {
-        let rollover = schedule.terms.recurrence.as_ref().and_then(|r| r.rollover);
-        match rollover {
-            Some(rollover) if !schedule.rolled && !self.ends(schedule) => {
-                rollover.carried(self.remaining(schedule))
-            }
-            Some(_) | None => Credits::ZERO,
-        }
-    }
-
-    /// When the period after the one under way ends.
-    pub(crate) fn next_boundary(&self, schedule: &Schedule) -> Option<Instant> {
-        let anchor = self.settings.billing_anchor;
-        schedule.terms.recurrence.as_ref()?.period(schedule.next_at, anchor).map(|(_, end)| end)
-    }
-
-    /// Whether no period begins at the next boundary.
-    pub(crate) fn ends(&self, schedule: &Schedule) -> bool {
-        let until = schedule.terms.recurrence.as_ref().map_or(Instant::default(), |r| r.until);
-        schedule.next_at >= until || self.next_boundary(schedule).is_none_or(|end| end >= Instant::NEVER)
-    }
-
-    /// What falls due by `until`, the earliest first.
-    pub(crate) fn due(&self, until: Instant) -> Option<Due> {
-        let holds = self.holds.iter().map(|h| (h.terms.deadline, Due::Hold(h.id)));
-        let spent = |g: &&Grant| g.remaining.is_positive();
-        let grants = self.grants.iter().filter(spent).map(|g| (g.terms.expires_at, Due::Grant(g.id)));
-        let schedules = self.extras().schedules.iter().map(|s| {
-            let carries = s.next_at <= until && self.to_carry(s).is_positive();
-            (s.next_at, if carries { Due::Rollover(s.id) } else { Due::Renewal(s.id) })
-        });
-        let all = holds.chain(grants).chain(schedules);
-        all.filter(|(at, _)| *at <= until).min().map(|(_, due)| due)
-    }
-}
-
-/// What falls due, in the order in which it happens at one instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Due {
-    /// A hold passes its deadline.
-    Hold(HoldId),
-    /// What is left of a recurring grant is carried.
-    Rollover(GrantId),
-    /// A grant expires.
-    Grant(GrantId),
-    /// A recurring grant opens anew.
-    Renewal(GrantId),
-}

@@ -2,7 +2,8 @@
 
 use alloc::string::String;
 
-use super::{Account, Asked};
+use super::extras::Asked;
+use super::state::Account;
 use crate::record::{Alert, Calendar, Credits, Every, Instant, Late, Record, Seq};
 
 impl Account {

@@ -3,7 +3,8 @@
 use alloc::string::String;
 
 use super::extras::{BankedReset, Schedule};
-use super::{Account, Grant};
+use super::open::Grant;
+use super::state::Account;
 use crate::record::{Cleared, GrantId, GrantTerms, Instant, Path, Periodic, PlanChange, Record, Seq};
 use crate::window::Used;
 

@@ -1,0 +1,119 @@
+//! The fold of holds: opened, grown, ended.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::open::Hold;
+use super::state::Account;
+use crate::record::{
+    Basis, Counted, Draw, HoldId, HoldTerms, Instant, Place, Seq, Source, Use, Verdict, Visit,
+};
+
+impl Account {
+    pub(super) fn open_hold(&mut self, seq: Seq, now: Instant, usage: &Use, terms: &HoldTerms) {
+        self.wakes_at = self.wakes_at.min(terms.deadline);
+        self.holds.push(Box::new(Hold {
+            id: HoldId(seq),
+            opened_at: now,
+            terms: terms.clone(),
+            usage: usage.clone(),
+            draws: SmallVec::new(),
+            counted: Vec::new(),
+            extensions: 0,
+            progress: None,
+        }));
+    }
+
+    fn hold_mut(&mut self, id: HoldId) -> Result<&mut Hold, String> {
+        let at = self.holds.binary_search_by_key(&id, |h| h.id).map_err(|_| "no such hold")?;
+        self.holds.get_mut(at).map(|h| &mut **h).ok_or_else(|| "no such hold".into())
+    }
+
+    pub(super) fn extend_hold(
+        &mut self,
+        id: HoldId,
+        more: &Use,
+        deadline: Instant,
+        progress: Option<&Use>,
+    ) -> Result<(), String> {
+        let hold = self.hold_mut(id)?;
+        if deadline != hold.terms.deadline {
+            hold.terms.deadline = deadline;
+            hold.extensions += 1;
+        }
+        for line in &more.lines {
+            if let Some(held) = hold.usage.lines.iter_mut().find(|l| l.meter == line.meter) {
+                held.quantity = held.quantity.saturating_add(line.quantity);
+            }
+        }
+        if let Some(progress) = progress {
+            hold.progress = Some(progress.clone());
+        }
+        self.wakes_at = self.wakes_at.min(deadline);
+        Ok(())
+    }
+
+    /// What an extension took of the hold's pool is given back with the rest of it.
+    pub(super) fn extend_capacity(&mut self, id: HoldId, visits: &[Visit]) -> Result<(), String> {
+        let taken = visits.iter().filter(|v| v.place == Place::Pool && v.verdict == Verdict::Passed);
+        let hold = self.hold_mut(id)?;
+        let Some(held) = &mut hold.terms.capacity else { return Ok(()) };
+        for visit in taken {
+            held.cost = held.cost.saturating_add(visit.cost.unsigned_abs());
+            if let Basis::InFlight(more) = visit.basis {
+                held.in_flight = held.in_flight.saturating_add(more);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what a decision took and writes it on the hold's receipt.
+    pub(super) fn count(
+        &mut self,
+        id: HoldId,
+        visits: &[Visit],
+        draws: &[Draw],
+        now: Instant,
+    ) -> Result<(), String> {
+        for draw in draws {
+            if let Source::Grant(grant, _) = draw.source {
+                let grant = self.grant_mut(grant)?;
+                grant.held = grant.held.checked_add(draw.credits()).ok_or("overflow")?;
+            }
+        }
+        let hold = self.hold_mut(id)?;
+        for draw in draws {
+            match hold.draws.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
+                Some(same) => same.amount += draw.amount,
+                None => hold.draws.push(draw.clone()),
+            }
+        }
+        for visit in visits.iter().filter(|v| v.is_given_back() && v.cost != 0) {
+            hold.counted.push(Counted {
+                name: visit.name.clone(),
+                level: visit.level,
+                at: now,
+                cost: visit.cost,
+                basis: visit.basis.clone(),
+            });
+        }
+        let path = hold.usage.path.clone();
+        self.take_visits(&path, visits, now);
+        Ok(())
+    }
+
+    pub(super) fn end_hold(&mut self, id: HoldId) -> Result<(), String> {
+        let at = self.holds.binary_search_by_key(&id, |h| h.id).map_err(|_| "no such hold")?;
+        let hold = self.holds.remove(at);
+        for draw in &hold.draws {
+            if let Source::Grant(grant, _) = draw.source {
+                let grant = self.grant_mut(grant)?;
+                grant.held = grant.held.checked_sub(draw.credits()).ok_or("overflow")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! What is open on an account: grants that are not used up, holds that have not ended, windows that have not closed.
+//!
+//! Units: nano-credits; windows count in their own unit.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+
+use crate::record::codec::list;
+use crate::record::{
+    Category, Counted, Credits, Draws, GrantId, GrantTerms, HoldId, HoldTerms, Instant, Level, Name, Use,
+};
+use crate::window::Used;
+
+/// Most open holds of one account.
+pub const HOLDS_MAX: usize = 10_000;
+/// Most open windows of one account, over all members.
+pub const WINDOWS_MAX: usize = 10_000;
+/// Most open grants of one account.
+pub const GRANTS_MAX: usize = 1_000;
+/// Most extensions of the deadline of one hold.
+pub const EXTENSIONS_MAX: u8 = 10;
+
+/// A grant with what is left of it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Grant {
+    /// Its name.
+    #[n(0)]
+    pub id: GrantId,
+    /// Its terms.
+    #[n(1)]
+    pub terms: GrantTerms,
+    /// Free to draw.
+    #[n(2)]
+    pub remaining: Credits,
+    /// Set aside by open holds.
+    #[n(3)]
+    pub held: Credits,
+    /// Taken back: what returns goes to the operator.
+    #[n(4)]
+    pub voided: bool,
+}
+
+impl Grant {
+    /// Whether it pays at `now`.
+    #[must_use]
+    pub fn is_usable(&self, now: Instant) -> bool {
+        !self.voided && self.terms.effective_from <= now && now < self.terms.expires_at
+    }
+
+    /// The total burn order inside a layer; [`Instant::NEVER`] sorts grants without expiry last.
+    pub(super) fn burn_key(&self) -> (u16, Instant, Category, Instant, GrantId) {
+        let t = &self.terms;
+        (t.priority, t.expires_at, t.category, t.effective_from, self.id)
+    }
+}
+
+/// A hold: what is set aside for a request.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Hold {
+    /// Its name.
+    #[n(0)]
+    pub id: HoldId,
+    /// When it was opened; the instant its use was counted at.
+    #[n(1)]
+    pub opened_at: Instant,
+    /// What it was opened with; the deadline moves with extensions.
+    #[n(2)]
+    pub terms: HoldTerms,
+    /// The quantities it covers and their prices.
+    #[n(3)]
+    pub usage: Use,
+    /// Its receipt: who pays, in order.
+    #[cbor(n(4), with = "list")]
+    pub draws: Draws,
+    /// What was counted in windows, to be corrected at the end.
+    #[n(5)]
+    pub counted: Vec<Counted>,
+    /// Extensions of the deadline so far.
+    #[n(6)]
+    pub extensions: u8,
+    /// Progress last reported.
+    #[n(7)]
+    pub progress: Option<Use>,
+}
+
+impl Hold {
+    /// The credits it sets aside.
+    #[must_use]
+    pub fn held(&self) -> Credits {
+        Credits::from_nano(self.draws.iter().map(|d| d.credits().nano()).sum())
+    }
+}
+
+/// One window of the account or of a member.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Window {
+    /// The guard, `allowance.window`, or pool it belongs to.
+    #[n(0)]
+    pub name: Name,
+    /// The level it counts at.
+    #[n(1)]
+    pub level: Level,
+    /// Whose it is; `None` for the account's own, and for requests whose path leaves the level out.
+    #[n(2)]
+    pub member: Option<Box<Name>>,
+    /// What is used.
+    #[n(3)]
+    pub used: Used,
+}
+
+impl Window {
+    pub(super) fn key(&self) -> (&Name, Level, Option<&Name>) {
+        (&self.name, self.level, self.member.as_deref())
+    }
+}

@@ -1,0 +1,181 @@
+//! The state itself: what an account is between two records, and its canonical bytes.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+use smallvec::SmallVec;
+
+use super::books::Books;
+use super::extras::{Extras, NOTHING};
+use super::open::{Grant, Hold, Window};
+use crate::record::codec::list;
+use crate::record::{GrantId, HoldId, Instant, Level, Name, RecordError, Seq, Settings, genesis};
+use crate::window::Used;
+
+/// Most segments of one account with settings of their own.
+pub const SEGMENTS_MAX: usize = 10_000;
+/// Denials of one account kept with their explanation.
+pub const DENIALS_KEPT: usize = 16;
+
+/// The state of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Account {
+    /// Its name.
+    #[n(0)]
+    pub id: Name,
+    /// The last record.
+    #[n(1)]
+    pub seq: Seq,
+    /// The chain hash after it.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub chain: [u8; 32],
+    /// When it was recorded.
+    #[n(3)]
+    pub recorded_at: Instant,
+    /// When the account was opened.
+    #[n(4)]
+    pub opened_at: Instant,
+    /// Its settings.
+    #[n(5)]
+    pub settings: Settings,
+    /// Its books.
+    #[n(6)]
+    pub books: Books,
+    /// Open grants, in burn order. The first are stored inline, so that a decision reads one block of memory.
+    #[cbor(n(7), with = "list")]
+    pub grants: SmallVec<[Grant; 1]>,
+    /// Open holds, by name.
+    #[n(8)]
+    pub holds: Vec<Box<Hold>>,
+    /// Open windows, by name, level and member.
+    #[cbor(n(9), with = "list")]
+    pub windows: SmallVec<[Window; 2]>,
+    /// Denials recorded so far.
+    #[n(10)]
+    pub denied: u64,
+    /// What few accounts have.
+    #[n(11)]
+    pub(crate) extras: Option<Box<Extras>>,
+    /// When it first bought credits, or last disputed a payment since.
+    #[n(12)]
+    pub paid_since: Option<Instant>,
+    /// No hold or grant reaches its end before this instant. A lower bound, so that it is cheap to keep; not stored.
+    #[cbor(skip)]
+    pub wakes_at: Instant,
+}
+
+impl Account {
+    /// The state before the first record.
+    #[must_use]
+    pub fn empty(id: Name) -> Self {
+        let chain = genesis(&id);
+        Self {
+            id,
+            seq: 0,
+            chain,
+            recorded_at: Instant::default(),
+            opened_at: Instant::default(),
+            settings: Settings::new(no_plan(), Instant::default()),
+            books: Books::default(),
+            grants: SmallVec::new(),
+            holds: Vec::new(),
+            windows: SmallVec::new(),
+            denied: 0,
+            extras: None,
+            paid_since: None,
+            wakes_at: Instant::NEVER,
+        }
+    }
+
+    /// Reads one field of every part a decision looks at. On a state that is not in the processor's caches the misses
+    /// overlap, instead of each part waiting for the one before.
+    pub(crate) fn warm_up(&self) {
+        let open = self.windows.first().map(|w| w.level);
+        let free = self.grants.first().map(|g| (g.remaining, g.terms.expires_at));
+        core::hint::black_box((open, free, self.books.debt, self.holds.len(), self.settings.suspended));
+    }
+
+    /// Whether the account has been opened.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.seq > 0
+    }
+
+    /// The account's monotonic time: `max(now, last + 1)`.
+    #[must_use]
+    pub fn tick(&self, now: Instant) -> Instant {
+        now.max(Instant::from_micros(self.recorded_at.micros().saturating_add(1)))
+    }
+
+    /// A hold that is open.
+    #[must_use]
+    pub fn hold(&self, id: HoldId) -> Option<&Hold> {
+        self.holds.binary_search_by_key(&id, |h| h.id).ok().and_then(|i| self.holds.get(i)).map(|h| &**h)
+    }
+
+    /// A grant that is open.
+    #[must_use]
+    pub fn grant(&self, id: GrantId) -> Option<&Grant> {
+        self.grants.iter().find(|g| g.id == id)
+    }
+
+    /// What is used of a window.
+    #[must_use]
+    pub fn window(&self, name: &Name, level: Level, member: Option<&Name>) -> Option<&Used> {
+        self.find_window(name, level, member).ok().and_then(|i| self.windows.get(i)).map(|w| &w.used)
+    }
+
+    pub(super) fn find_window(
+        &self,
+        name: &Name,
+        level: Level,
+        member: Option<&Name>,
+    ) -> Result<usize, usize> {
+        self.windows.binary_search_by(|w| w.key().cmp(&(name, level, member)))
+    }
+
+    /// What few accounts have; empty for the others.
+    #[must_use]
+    pub fn extras(&self) -> &Extras {
+        self.extras.as_deref().unwrap_or(&NOTHING)
+    }
+
+    pub(super) fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// The durable part of the state, canonical: equal states have equal bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut durable = self.clone();
+        durable.windows.retain(|w| !w.used.is_volatile() && !w.used.is_over(self.recorded_at));
+        let mut out = Vec::with_capacity(256);
+        let mut encoder = minicbor::Encoder::new(&mut out);
+        // Writing to memory cannot fail.
+        let _ = encoder.u16(crate::record::FORMAT).and_then(|e| e.encode(&durable));
+        out
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// Names a newer format, or where the bytes stop being a state.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        let malformed = |e: minicbor::decode::Error| RecordError::Malformed(e.to_string());
+        let mut decoder = minicbor::Decoder::new(bytes);
+        let format = decoder.u16().map_err(malformed)?;
+        if format > crate::record::FORMAT {
+            return Err(RecordError::NewerFormat(format));
+        }
+        let mut account: Self = decoder.decode().map_err(malformed)?;
+        account.settle_wake();
+        Ok(account)
+    }
+}
+
+/// The plan of accounts that were never opened.
+fn no_plan() -> Name {
+    Name::new("none").unwrap_or_else(|_| unreachable!("`none` is a name"))
+}

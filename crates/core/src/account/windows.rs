@@ -1,0 +1,82 @@
+//! The fold of windows: use that is counted, and use that is given back.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use super::open::Window;
+use super::state::Account;
+use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Terms, Visit};
+use crate::window::Used;
+
+impl Account {
+    pub(super) fn take_visits(&mut self, path: &Path, visits: &[Visit], now: Instant) {
+        for visit in visits {
+            if let (Some(terms), true) = (&visit.terms, visit.cost != 0) {
+                self.take(&visit.name, visit.level, path.at(visit.level), *terms, visit.cost, now);
+            }
+        }
+    }
+
+    pub(super) fn take(
+        &mut self,
+        name: &Name,
+        level: Level,
+        member: Option<&Name>,
+        terms: Terms,
+        cost: i64,
+        now: Instant,
+    ) {
+        match self.find_window(name, level, member) {
+            Ok(i) => {
+                if let Some(window) = self.windows.get_mut(i) {
+                    let before = core::mem::replace(&mut window.used, Used::Slots(0));
+                    window.used = terms.take(Some(before), cost, now);
+                }
+            }
+            Err(_) => {
+                if self.windows.len().is_power_of_two() && self.windows.len() >= 8 {
+                    // What no record says must not take durable use out of the state.
+                    let recorded_at = self.recorded_at;
+                    let as_of = |used: &Used| if used.is_volatile() { now } else { recorded_at };
+                    self.windows.retain(|w| !w.used.is_over(as_of(&w.used)));
+                }
+                let used = terms.take(None, cost, now);
+                if let Err(i) = self.find_window(name, level, member) {
+                    self.windows.insert(
+                        i,
+                        Window { name: name.clone(), level, member: member.cloned().map(Box::new), used },
+                    );
+                }
+            }
+        }
+    }
+
+    pub(super) fn correct_windows(
+        &mut self,
+        id: HoldId,
+        corrections: &[Correction],
+        now: Instant,
+    ) -> Result<(), String> {
+        let path = self.hold(id).ok_or("no such hold")?.usage.path.clone();
+        self.correct(&path, corrections, now);
+        Ok(())
+    }
+
+    pub(super) fn correct(&mut self, path: &Path, corrections: &[Correction], now: Instant) {
+        for c in corrections {
+            let Ok(i) = self.find_window(&c.name, c.level, path.at(c.level)) else {
+                continue;
+            };
+            let Some(window) = self.windows.get_mut(i) else {
+                continue;
+            };
+            // A checkpoint has left out what was over: whoever comes from one and whoever does not must agree.
+            if !window.used.is_over(now) {
+                window.used.correct(c.counted_at, c.delta, now);
+            }
+            if window.used.is_over(now) {
+                self.windows.remove(i);
+            }
+        }
+    }
+}
