@@ -1,0 +1,160 @@
+//! Asking again: commands and denied requests, run on the shadow's own state and numbers.
+
+use super::Shadow;
+use crate::abuse::recorded_penalty;
+use crate::capacity::Offer;
+use crate::command::{Command, Correct, Extend, History, Step, circumstances, request_of, run_with};
+use crate::record::{Basis, Credits, Denial, Event, HoldId, Name, Record, Use, Verdict, Visit};
+use crate::waterfall::{Authorize, Context, Live, Quantities, Refusal, Request};
+
+impl Shadow<'_> {
+    /// Runs the command behind a record again, on the shadow's own numbers.
+    pub(super) fn live(&mut self, record: &Record, command: Command) -> Result<(), Refusal> {
+        let asked = asked_of(record).map(|usage| usage.feature.clone());
+        if let Some(feature) = &asked {
+            self.row(feature).was.granted += 1;
+        }
+        let Some(command) = command.renumbered(|seq| self.number(seq)) else {
+            // What it is about has not happened this time.
+            self.count(asked.as_ref(), false);
+            return Ok(());
+        };
+        let command = self.fitted(command);
+        let (offers, penalty) = circumstances(record);
+        let live = Some(Live { offers: &offers, penalty });
+        let ctx = Context { live, ..self.ctx(record.recorded_at) };
+        let Ok(step) = run_with(ctx, &command, &mut History::new(), &self.kept);
+        let step = match step {
+            Err(Refusal::NothingToCorrect) => {
+                // Only prices were corrected, and the other catalog has its own.
+                if let Command::Correct { charge, .. } = command {
+                    self.numbers.insert(record.seq, Some(charge));
+                }
+                return Ok(());
+            }
+            Err(refusal) => {
+                self.count(asked.as_ref(), false);
+                return if is_moot(&refusal) { Ok(()) } else { Err(refusal) };
+            }
+            Ok(step) => step,
+        };
+        match step {
+            Step::Append(draft) => {
+                self.count(asked.as_ref(), true);
+                let seq = self.append(*draft, record.recorded_at);
+                self.numbers.insert(record.seq, seq);
+                self.live_until(record.recorded_at);
+            }
+            Step::Count(..) => self.count(asked.as_ref(), true),
+            Step::Deny(..) | Step::Needs(_) => {
+                self.count(asked.as_ref(), false);
+                self.numbers.insert(record.seq, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, asked: Option<&Name>, granted: bool) {
+        let Some(feature) = asked else { return };
+        let row = self.row(feature);
+        if granted {
+            row.would_be.granted += 1;
+        } else {
+            (row.would_be.denied, row.changed) = (row.would_be.denied + 1, row.changed + 1);
+        }
+    }
+
+    /// A command as it fits the shadow: holds live as long as the other catalog lets them, what is given back is at most what
+    /// was charged this time, and corrected quantities keep the shadow's prices.
+    fn fitted(&self, mut command: Command) -> Command {
+        if let Command::Authorize(Authorize { request, life, .. }) = &mut command {
+            let feature = self.catalog.feature(request.feature.as_str());
+            *life = life.zip(feature).map(|(life, f)| life.min(f.hold_life_max));
+        }
+        if let Command::Extend(Extend { hold, life, .. }) = &mut command {
+            let hold = self.account.hold(*hold);
+            *life = life.zip(hold).map(|(life, h)| life.min(h.terms.life_max));
+        }
+        if let Command::Refund { charge, amount, .. } = &mut command {
+            let charged = self.kept.records.get(charge).and_then(Record::charge);
+            let most = charged.map_or(0, |c| c.draws.iter().map(|d| d.credits().nano()).sum());
+            let least = |amount: Credits| Credits::from_nano(amount.nano().min(most));
+            *amount = amount.map(least).filter(|a| a.is_positive());
+        }
+        if let Command::Correct { to, .. } = &mut command
+            && let Correct::Exactly(usage) = to
+        {
+            *to = Correct::To { quantities: quantities(usage), reprice: false };
+        }
+        command
+    }
+
+    /// Asks a denied request again; what is granted now happens as asked.
+    pub(super) fn denied(&mut self, denial: &Denial) -> Result<(), Refusal> {
+        let slot_refused = |v: &Visit| v.basis == Basis::Slot && matches!(v.verdict, Verdict::Refused(_));
+        let held = denial.decision.visits.iter().any(slot_refused);
+        let request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
+        let ask = Command::Authorize(Authorize { request, minimum: None, life: None, settle_now: !held });
+        let offers = Offer::recorded(&denial.decision, None);
+        let live = Some(Live { offers: &offers, penalty: recorded_penalty(&denial.decision) });
+        let ctx = Context { live, ..self.ctx(denial.at) };
+        let Ok(step) = run_with(ctx, &ask, &mut History::new(), &self.kept);
+        let row = self.row(&denial.usage.feature);
+        row.was.denied += 1;
+        match step {
+            Ok(Step::Append(draft)) => {
+                (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
+                let seq = self.append(*draft, denial.at);
+                if let Some(hold) = seq.filter(|_| held).map(HoldId) {
+                    let settle = Command::Settle { hold, quantities: quantities(&denial.usage) };
+                    let Ok(settled) = run_with(self.ctx(denial.at), &settle, &mut History::new(), &self.kept);
+                    if let Step::Append(draft) = settled? {
+                        self.append(*draft, denial.at);
+                    }
+                }
+                self.live_until(denial.at);
+            }
+            Ok(Step::Count(..)) => {
+                (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
+            }
+            Ok(Step::Deny(..) | Step::Needs(_)) => row.would_be.denied += 1,
+            Err(refusal) => {
+                row.would_be.denied += 1;
+                return Err(refusal);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn quantities(usage: &Use) -> Quantities {
+    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
+}
+
+/// What was asked for, where a record answers a request.
+fn asked_of(record: &Record) -> Option<&Use> {
+    if let Event::Authorized { usage, .. } | Event::Extended { usage, .. } = &record.event {
+        return Some(usage);
+    }
+    if let Event::Charged { charge, .. } = &record.event { Some(&charge.usage) } else { None }
+}
+
+/// Whether a refusal says only that the shadow has come to another point: what the command is about is not there, is over, or
+/// was done already.
+fn is_moot(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::UnknownHold(_)
+            | Refusal::HoldEnded { .. }
+            | Refusal::UnknownGrant(_)
+            | Refusal::UnknownRecord(_)
+            | Refusal::NotACharge(_)
+            | Refusal::AlreadyRefunded(..)
+            | Refusal::AlreadyRedeemed(..)
+            | Refusal::NoReset
+            | Refusal::NothingToReset
+            | Refusal::NotInQuarantine(_)
+            | Refusal::NoTopUp(_)
+            | Refusal::NoEffect(_)
+    )
+}

@@ -1,0 +1,224 @@
+//! What a changed policy would have done: a log's requests, asked again one after the other on another catalog.
+//!
+//! A shadow of the account lives through the same requests at the same instants; what it is granted, denied and charged
+//! is counted beside what was. Never touches the account.
+//! Assumptions, told with the figures: use that the shadow is denied does not happen; use that was denied and is granted
+//! now happens as asked; of denials only those whose explanation was kept are asked again; pools have the room they had.
+//! I1 the same catalog changes nothing but what volatile windows had counted (`the_same_policy_changes_nothing`).
+//! Units: nano-credits.
+
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use crate::account::Account;
+use crate::catalog::Catalog;
+use crate::command::{Command, Draft};
+use crate::life;
+use crate::record::{Charge, Denial, Event, GrantId, Instant, Name, Periodic, Record, Seq};
+use crate::waterfall::{Context, Refusal};
+
+mod again;
+mod kept;
+mod tally;
+
+use kept::Kept;
+pub use tally::{Row, Tally};
+
+/// An account living through its log again.
+#[derive(Debug)]
+pub struct Shadow<'a> {
+    catalog: &'a Catalog,
+    account: Account,
+    /// Plan and feature → row.
+    rows: HashMap<(Name, Name), Row>,
+    /// A number in the log → the number of the shadow's record; `None`: denied.
+    numbers: HashMap<Seq, Option<Seq>>,
+    /// What the shadow's recurring grants opened: by their name, the boundary, and whether anew or carried over.
+    crossed: HashMap<(GrantId, Instant, bool), Seq>,
+    kept: Kept,
+    /// Commands that the other catalog refuses, such as those of a plan or meter that it does not have.
+    refused: Vec<(Seq, Refusal)>,
+    /// Denials whose explanation was not kept.
+    unexplained: u64,
+    /// Denials still to come, the latest first.
+    denials: Vec<Denial>,
+    /// Why the shadow ended before its time, if it did.
+    broken: Option<alloc::string::String>,
+}
+
+impl<'a> Shadow<'a> {
+    /// Before the first record.
+    #[must_use]
+    pub fn new(account: &Name, catalog: &'a Catalog) -> Self {
+        Self {
+            catalog,
+            account: Account::empty(account.clone()),
+            rows: HashMap::new(),
+            numbers: HashMap::new(),
+            crossed: HashMap::new(),
+            kept: Kept::default(),
+            refused: Vec::new(),
+            unexplained: 0,
+            denials: Vec::new(),
+            broken: None,
+        }
+    }
+
+    /// Notes the denials of a record ahead of time: they are recorded some seconds after they were decided, and must be
+    /// asked again when they were decided. Every record is to be noted before the first is lived through.
+    pub fn note(&mut self, record: &Record) {
+        if let Event::Denied(denials) = &record.event {
+            let kept = u64::try_from(denials.recent.len()).unwrap_or(u64::MAX);
+            self.unexplained += denials.count.saturating_sub(kept);
+            self.denials.extend(denials.recent.iter().cloned());
+            self.denials.sort_unstable_by_key(|d| core::cmp::Reverse(d.at));
+        }
+    }
+
+    /// Asks the denials again that no record comes after.
+    pub fn finish(&mut self) {
+        self.deny_until(Instant::NEVER);
+    }
+
+    fn deny_until(&mut self, until: Instant) {
+        while let Some(denial) = self.denials.pop_if(|d| d.at < until) {
+            self.live_until(denial.at);
+            if let Err(refusal) = self.denied(&denial) {
+                self.refused.push((self.account.seq, refusal));
+            }
+        }
+    }
+
+    /// Plan, feature and what changes for them.
+    pub fn rows(&self) -> impl Iterator<Item = (&(Name, Name), &Row)> {
+        self.rows.iter()
+    }
+
+    /// What the other catalog refuses, by the number of the record.
+    #[must_use]
+    pub fn refused(&self) -> &[(Seq, Refusal)] {
+        &self.refused
+    }
+
+    /// Denials whose explanation was not kept, so that they could not be asked again.
+    #[must_use]
+    pub fn unexplained(&self) -> u64 {
+        self.unexplained
+    }
+
+    /// Why the shadow could not live on, if it could not: a defect, not something the catalog did.
+    #[must_use]
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
+    /// The state it has come to.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    fn row(&mut self, feature: &Name) -> &mut Row {
+        let plan = self.account.settings.plan.clone();
+        self.rows.entry((plan, feature.clone())).or_default()
+    }
+
+    fn ctx(&self, at: Instant) -> Context<'_> {
+        Context::new(&self.account, self.catalog, self.account.tick(at))
+    }
+
+    /// Lives through the next record of the log.
+    pub fn take(&mut self, record: &Record) {
+        self.deny_until(record.recorded_at);
+        self.live_until(record.recorded_at);
+        if let Some(charge) = first_charge(record) {
+            let feature = charge.usage.feature.clone();
+            self.row(&feature).was.charge(charge);
+        }
+        match Command::of(record) {
+            Some(command) => {
+                if let Err(refusal) = self.live(record, command) {
+                    self.refused.push((record.seq, refusal));
+                }
+            }
+            None => self.follow(record),
+        }
+    }
+
+    /// What falls due by itself, at the same instants.
+    fn live_until(&mut self, at: Instant) {
+        while let Some(draft) = life::next(self.ctx(at)) {
+            if self.append(draft, at).is_none() {
+                return;
+            }
+        }
+        self.account.settle_wake();
+    }
+
+    /// Appends the shadow's next record and what follows from it.
+    fn append(&mut self, draft: Draft, at: Instant) -> Option<Seq> {
+        if self.broken.is_some() {
+            return None;
+        }
+        let at = self.account.tick(at);
+        let record = draft.into_record(&self.account, at, None, None);
+        // The shadow has no chain.
+        if let Err(e) = self.account.apply(&record, [0; 32]) {
+            self.broken = Some(alloc::format!("{e}"));
+            return None;
+        }
+        let seq = record.seq;
+        if let Some(charge) = first_charge(&record) {
+            let feature = charge.usage.feature.clone();
+            self.row(&feature).would_be.charge(charge);
+        }
+        if let Event::Periodic(event) = &record.event {
+            let crossed = match **event {
+                Periodic::Renewed { schedule, .. } => Some((schedule, true)),
+                Periodic::RolledOver(schedule) => Some((schedule, false)),
+                Periodic::Ended(_)
+                | Periodic::Banked(_)
+                | Periodic::Redeemed { .. }
+                | Periodic::PlanChanged(_) => None,
+            };
+            if let Some((schedule, renews)) = crossed {
+                self.crossed.insert((schedule, record.effective_at, renews), seq);
+            }
+        }
+        self.kept.note(record);
+        Some(seq)
+    }
+
+    /// The shadow's number for a number in the log, if it has one.
+    fn number(&self, seq: Seq) -> Option<Seq> {
+        self.numbers.get(&seq).copied().flatten()
+    }
+
+    /// A record that nobody asked for. The shadow has crossed the same boundaries by itself; what only the engine saw, it takes
+    /// over; the rest moves nothing.
+    fn follow(&mut self, record: &Record) {
+        let Event::Periodic(periodic) = &record.event else {
+            if matches!(record.event, Event::Conduct(_)) && !life::wrote(&record.event) {
+                self.append(Draft::new(record.event.clone()), record.recorded_at);
+            }
+            return;
+        };
+        let (schedule, renews) = match **periodic {
+            Periodic::Renewed { schedule, .. } => (schedule, true),
+            Periodic::RolledOver(schedule) => (schedule, false),
+            Periodic::Ended(_)
+            | Periodic::Banked(_)
+            | Periodic::Redeemed { .. }
+            | Periodic::PlanChanged(_) => return,
+        };
+        let own = self.number(schedule.0);
+        let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
+        self.numbers.insert(record.seq, own.copied());
+    }
+}
+
+/// What a record charges for the first time; corrections and refunds, which come later, are not told apart.
+fn first_charge(record: &Record) -> Option<&Charge> {
+    record.charge().filter(|_| !matches!(record.event, Event::Corrected { .. }))
+}
