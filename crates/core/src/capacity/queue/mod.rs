@@ -14,33 +14,11 @@ use super::{Seat, percent};
 use crate::catalog::PoolTerms;
 use crate::record::{Instant, Span, scaled};
 
-/// One that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiter<W> {
-    /// Where it comes from.
-    pub seat: Seat,
-    /// Its cost in the unit of the rate; what fairness counts.
-    pub cost: u64,
-    /// Its cost in flight.
-    pub in_flight: u64,
-    /// When it gives up.
-    pub deadline: Instant,
-    /// Whoever is to be told.
-    pub who: W,
-}
+mod tree;
+mod waiter;
 
-/// Why a request cannot wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoPlace {
-    /// As much of the account waits as may.
-    AccountFull,
-    /// As much waits in all as may.
-    Full,
-}
-
-/// The name of one that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WaiterId(u64);
+use tree::{Node, NodeId, ROOT, Tree};
+pub use waiter::{NoPlace, Waiter, WaiterId};
 
 /// Service is counted in shares of this weight, so that dividing by a weight keeps its precision.
 const SCALE: u128 = 1 << 20;
@@ -48,39 +26,10 @@ const SCALE: u128 = 1 << 20;
 /// So many nodes are kept before idle ones without a debt are forgotten.
 const NODES_KEPT: usize = 4_096;
 
-type NodeId = usize;
-const ROOT: NodeId = 0;
-
-#[derive(Debug)]
-struct Node {
-    parent: NodeId,
-    id: u64,
-    weight: u128,
-    /// Service received, for its weight.
-    served: u128,
-    /// Virtual time: where the child that was served last stood before. Those who come back begin here, so that whoever comes
-    /// to a queue with one flooder in it is next.
-    clock: u128,
-    children: BTreeMap<u64, NodeId>,
-    /// Children with work, by service.
-    backlog: BTreeSet<(u128, NodeId)>,
-    /// At a key: who waits.
-    waiting: BTreeSet<(Instant, WaiterId)>,
-    /// Cost waiting here and below.
-    cost: u64,
-}
-
-impl Node {
-    fn is_backlogged(&self) -> bool {
-        !self.backlog.is_empty() || !self.waiting.is_empty()
-    }
-}
-
 /// The queue of one pool.
 #[derive(Debug)]
 pub struct FairQueue<W> {
-    nodes: Vec<Option<Node>>,
-    free: Vec<NodeId>,
+    tree: Tree,
     waiters: BTreeMap<WaiterId, (Waiter<W>, NodeId)>,
     deadlines: BTreeSet<(Instant, WaiterId)>,
     last: u64,
@@ -92,31 +41,13 @@ pub struct FairQueue<W> {
 
 impl<W> Default for FairQueue<W> {
     fn default() -> Self {
-        let root = Node::new(ROOT, 0, 1, 0);
         Self {
-            nodes: alloc::vec![Some(root)],
-            free: Vec::new(),
+            tree: Tree::default(),
             waiters: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             last: 0,
             owed: BTreeMap::new(),
             forgets_at: NODES_KEPT,
-        }
-    }
-}
-
-impl Node {
-    fn new(parent: NodeId, id: u64, weight: u32, served: u128) -> Self {
-        Self {
-            parent,
-            id,
-            weight: u128::from(weight.max(1)),
-            served,
-            clock: 0,
-            children: BTreeMap::new(),
-            backlog: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-            cost: 0,
         }
     }
 }
@@ -137,7 +68,7 @@ impl<W> FairQueue<W> {
     /// Cost waiting in all.
     #[must_use]
     pub fn cost(&self) -> u64 {
-        self.node(ROOT).map_or(0, |n| n.cost)
+        self.tree.get(ROOT).map_or(0, |n| n.cost)
     }
 
     /// Adds one that waits. `weight` is the account's.
@@ -153,9 +84,9 @@ impl<W> FairQueue<W> {
         if self.cost().saturating_add(waiter.cost) > terms.waiting_max {
             return Err((NoPlace::Full, waiter));
         }
-        let key = self.find(terms, waiter.seat, weight);
-        let account = self.node(key).map_or(ROOT, |n| n.parent);
-        if self.node(account).map_or(0, |n| n.cost).saturating_add(waiter.cost)
+        let key = self.tree.find(terms, waiter.seat, weight);
+        let account = self.tree.get(key).map_or(ROOT, |n| n.parent);
+        if self.tree.get(account).map_or(0, |n| n.cost).saturating_add(waiter.cost)
             > terms.waiting_max_per_account
         {
             return Err((NoPlace::AccountFull, waiter));
@@ -168,19 +99,19 @@ impl<W> FairQueue<W> {
 
     /// Puts back one that was taken out a moment ago, under its name and where it was.
     pub fn put_back(&mut self, terms: &PoolTerms, weight: u32, id: WaiterId, waiter: Waiter<W>) {
-        let key = self.find(terms, waiter.seat, weight);
+        let key = self.tree.find(terms, waiter.seat, weight);
         self.insert(id, waiter, key);
     }
 
     fn insert(&mut self, id: WaiterId, waiter: Waiter<W>, key: NodeId) {
-        if !self.node(key).is_some_and(Node::is_backlogged) {
-            self.wake(key);
+        if !self.tree.get(key).is_some_and(Node::is_backlogged) {
+            self.tree.wake(key);
         }
-        if let Some(node) = self.node_mut(key) {
+        if let Some(node) = self.tree.get_mut(key) {
             node.waiting.insert((waiter.deadline, id));
         }
         self.deadlines.insert((waiter.deadline, id));
-        self.add_cost(key, waiter.cost, true);
+        self.tree.add_cost(key, waiter.cost, true);
         self.waiters.insert(id, (waiter, key));
     }
 
@@ -189,7 +120,7 @@ impl<W> FairQueue<W> {
     pub fn head(&self, terms: &PoolTerms) -> Option<(WaiterId, &Waiter<W>)> {
         let mut at = self.next_band(terms)?;
         loop {
-            let node = self.node(at)?;
+            let node = self.tree.get(at)?;
             if let Some((_, id)) = node.waiting.first() {
                 return self.waiters.get(id).map(|(waiter, _)| (*id, waiter));
             }
@@ -199,10 +130,10 @@ impl<W> FairQueue<W> {
 
     /// The highest band that has work, unless one below it is owed a request.
     fn next_band(&self, terms: &PoolTerms) -> Option<NodeId> {
-        let root = self.node(ROOT)?;
+        let root = self.tree.get(ROOT)?;
         let mut first = None;
         for (band, at) in &root.children {
-            let Some(node) = self.node(*at).filter(|n| n.is_backlogged()) else { continue };
+            let Some(node) = self.tree.get(*at).filter(|n| n.is_backlogged()) else { continue };
             if first.is_none() {
                 first = Some(*at);
                 continue;
@@ -221,7 +152,7 @@ impl<W> FairQueue<W> {
         if let Some((_, id)) = node.waiting.first() {
             return self.waiters.get(id).map_or(0, |(w, _)| w.cost);
         }
-        node.backlog.first().and_then(|(_, at)| self.node(*at)).map_or(0, |child| self.head_cost(child))
+        node.backlog.first().and_then(|(_, at)| self.tree.get(*at)).map_or(0, |child| self.head_cost(child))
     }
 
     /// Who is next of one seat.
@@ -229,9 +160,9 @@ impl<W> FairQueue<W> {
     pub fn first_of(&self, terms: &PoolTerms, seat: Seat) -> Option<(WaiterId, &Waiter<W>)> {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
         let steps = [u64::from(band), u64::from(seat.class), seat.cluster, seat.account, seat.key];
-        let down = |at: NodeId, id: &u64| self.node(at)?.children.get(id).copied();
+        let down = |at: NodeId, id: &u64| self.tree.get(at)?.children.get(id).copied();
         let key = steps.iter().try_fold(ROOT, down)?;
-        let (_, id) = self.node(key)?.waiting.first()?;
+        let (_, id) = self.tree.get(key)?.waiting.first()?;
         self.waiters.get(id).map(|(waiter, _)| (*id, waiter))
     }
 
@@ -239,11 +170,11 @@ impl<W> FairQueue<W> {
     pub fn take(&mut self, id: WaiterId) -> Option<Waiter<W>> {
         let (waiter, key) = self.waiters.remove(&id)?;
         self.deadlines.remove(&(waiter.deadline, id));
-        if let Some(node) = self.node_mut(key) {
+        if let Some(node) = self.tree.get_mut(key) {
             node.waiting.remove(&(waiter.deadline, id));
         }
-        self.add_cost(key, waiter.cost, false);
-        self.rest(key);
+        self.tree.add_cost(key, waiter.cost, false);
+        self.tree.rest(key);
         Some(waiter)
     }
 
@@ -268,18 +199,18 @@ impl<W> FairQueue<W> {
     pub fn charge(&mut self, terms: &PoolTerms, seat: Seat, weight: u32, cost: i64) {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
         self.owe(terms, band, cost);
-        if self.nodes.len() - self.free.len() >= self.forgets_at {
-            self.forget();
-            self.forgets_at = NODES_KEPT.max((self.nodes.len() - self.free.len()) * 2);
+        if self.tree.len() >= self.forgets_at {
+            self.tree.forget();
+            self.forgets_at = NODES_KEPT.max(self.tree.len() * 2);
         }
-        let mut at = self.find(terms, seat, weight);
+        let mut at = self.tree.find(terms, seat, weight);
         while at != ROOT {
-            let Some(node) = self.node_mut(at) else { return };
+            let Some(node) = self.tree.get_mut(at) else { return };
             let before = node.served;
             let part = u128::from(cost.unsigned_abs()) * SCALE / node.weight;
             node.served = if cost < 0 { before.saturating_sub(part) } else { before.saturating_add(part) };
             let (after, parent) = (node.served, node.parent);
-            let Some(parent_node) = self.node_mut(parent) else { return };
+            let Some(parent_node) = self.tree.get_mut(parent) else { return };
             if parent_node.backlog.remove(&(before, at)) {
                 parent_node.backlog.insert((after, at));
             }
@@ -296,8 +227,8 @@ impl<W> FairQueue<W> {
         *paid = paid.saturating_sub(cost);
         for (_, class) in &terms.classes {
             let band = class.priority;
-            let node = self.node(ROOT).and_then(|root| root.children.get(&u64::from(band)));
-            let waits = node.and_then(|at| self.node(*at)).is_some_and(Node::is_backlogged);
+            let node = self.tree.get(ROOT).and_then(|root| root.children.get(&u64::from(band)));
+            let waits = node.and_then(|at| self.tree.get(*at)).is_some_and(Node::is_backlogged);
             if band == served {
                 continue;
             }
@@ -311,10 +242,10 @@ impl<W> FairQueue<W> {
     #[must_use]
     pub fn predict(&self, terms: &PoolTerms, seat: Seat, cost: u64, rate: u64) -> Option<Span> {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
-        let root = self.node(ROOT)?;
+        let root = self.tree.get(ROOT)?;
         let mut ahead = 0_u64;
         for (priority, at) in root.children.iter().filter(|(priority, _)| **priority <= u64::from(band)) {
-            let Some(node) = self.node(*at) else { continue };
+            let Some(node) = self.tree.get(*at) else { continue };
             ahead = ahead.saturating_add(if *priority == u64::from(band) {
                 self.ahead_in(node, seat, cost)
             } else {
@@ -325,7 +256,7 @@ impl<W> FairQueue<W> {
     }
 
     fn ahead_in(&self, band: &Node, seat: Seat, cost: u64) -> u64 {
-        let child = |node: &Node, id: u64| node.children.get(&id).and_then(|at| self.node(*at));
+        let child = |node: &Node, id: u64| node.children.get(&id).and_then(|at| self.tree.get(*at));
         let class = child(band, u64::from(seat.class));
         let Some(class) = class else { return band.cost };
         let own = child(class, seat.cluster).map_or(0, |n| n.cost);
@@ -333,111 +264,5 @@ impl<W> FairQueue<W> {
         // Each other identity is served about as much as this one until its turn has come.
         let turns = own.saturating_add(cost).saturating_mul(others.max(1));
         own.saturating_add(band.cost.saturating_sub(own).min(turns))
-    }
-
-    fn node(&self, at: NodeId) -> Option<&Node> {
-        self.nodes.get(at).and_then(Option::as_ref)
-    }
-
-    fn node_mut(&mut self, at: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(at).and_then(Option::as_mut)
-    }
-
-    /// The node of a seat's key, made with all above it when it is new.
-    fn find(&mut self, terms: &PoolTerms, seat: Seat, account_weight: u32) -> NodeId {
-        let class = terms.class_at(seat.class).copied().unwrap_or_default();
-        let steps = [
-            (u64::from(class.priority), 1),
-            (u64::from(seat.class), class.weight),
-            (seat.cluster, account_weight),
-            (seat.account, account_weight),
-            (seat.key, 1),
-        ];
-        steps.into_iter().fold(ROOT, |parent, (id, weight)| self.child(parent, id, weight))
-    }
-
-    fn child(&mut self, parent: NodeId, id: u64, weight: u32) -> NodeId {
-        let known = self.node(parent).and_then(|n| n.children.get(&id)).copied();
-        if let Some(at) = known {
-            if let Some(node) = self.node_mut(at) {
-                node.weight = u128::from(weight.max(1));
-            }
-            return at;
-        }
-        let clock = self.node(parent).map_or(0, |n| n.clock);
-        let node = Node::new(parent, id, weight, clock);
-        let at = self.free.pop().unwrap_or(self.nodes.len());
-        match self.nodes.get_mut(at) {
-            Some(slot) => *slot = Some(node),
-            None => self.nodes.push(Some(node)),
-        }
-        if let Some(parent) = self.node_mut(parent) {
-            parent.children.insert(id, at);
-        }
-        at
-    }
-
-    /// A node has work again: it saved nothing up while it had none.
-    fn wake(&mut self, mut at: NodeId) {
-        while at != ROOT {
-            let Some(parent) = self.node(at).map(|n| n.parent) else { return };
-            let was_backlogged = self.node(parent).is_some_and(Node::is_backlogged);
-            let Some(clock) = self.node(parent).map(|n| n.clock) else { return };
-            let Some(node) = self.node_mut(at) else { return };
-            node.served = node.served.max(clock);
-            let served = node.served;
-            if let Some(parent_node) = self.node_mut(parent) {
-                parent_node.backlog.insert((served, at));
-            }
-            if was_backlogged {
-                return;
-            }
-            at = parent;
-        }
-    }
-
-    /// A node may have no work left.
-    fn rest(&mut self, mut at: NodeId) {
-        while at != ROOT {
-            let Some(node) = self.node(at) else { return };
-            if node.is_backlogged() {
-                return;
-            }
-            let (parent, served) = (node.parent, node.served);
-            if let Some(parent_node) = self.node_mut(parent) {
-                parent_node.backlog.remove(&(served, at));
-            }
-            at = parent;
-        }
-    }
-
-    fn add_cost(&mut self, mut at: NodeId, cost: u64, more: bool) {
-        loop {
-            let Some(node) = self.node_mut(at) else { return };
-            node.cost = if more { node.cost.saturating_add(cost) } else { node.cost.saturating_sub(cost) };
-            if at == ROOT {
-                return;
-            }
-            at = node.parent;
-        }
-    }
-
-    /// Forgets idle nodes that would come back where they are: nothing is lost with them.
-    fn forget(&mut self) {
-        for at in (1..self.nodes.len()).rev() {
-            let Some(node) = self.node(at) else { continue };
-            let (parent, id) = (node.parent, node.id);
-            let clock = self.node(parent).map_or(0, |p| p.clock);
-            if node.is_backlogged() || !node.children.is_empty() || node.served > clock {
-                continue;
-            }
-            if let Some(parent) = self.node_mut(parent) {
-                parent.children.remove(&id);
-            }
-            if let Some(slot) = self.nodes.get_mut(at) {
-                *slot = None;
-            }
-            self.free.push(at);
-        }
     }
 }

@@ -1,0 +1,100 @@
+//! One seat of a pool: what it asks for, and what it may use.
+//!
+//! Units: cost a second; cost in flight in thousandths.
+
+use crate::capacity::Seat;
+use crate::catalog::PoolTerms;
+use crate::record::{AccountTerms, Span, scaled};
+
+/// Cost in flight is shared out in thousandths.
+pub const MILLI: u64 = 1_000;
+
+/// What one seat did since the last tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Cost asked for, refused work included.
+    pub offered: u64,
+    /// Cost that waits.
+    pub waiting: u64,
+    /// Cost that was let in ahead of its share and is not yet made up for.
+    pub owed: u64,
+    /// Most cost in flight that was asked for at once: what is in flight, waits, or was refused.
+    pub in_flight: u64,
+}
+
+/// Why a seat gets what it gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Why {
+    /// It gets all it asks for.
+    #[default]
+    Demand,
+    /// Others want the rest: its fair share.
+    FairShare,
+    /// The most that is set for the account.
+    AccountMax,
+}
+
+/// What one seat may use until the next tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Cost a second.
+    pub rate: u64,
+    /// Cost that may be saved up for requests that come together: ten seconds of what its weight would bring it now.
+    pub burst: u64,
+    /// Cost in flight, in thousandths.
+    pub in_flight_milli: u64,
+    /// Its class's band.
+    pub band: u8,
+    /// Why it is what it is.
+    pub why: Why,
+}
+
+/// A seat's place in the table.
+pub type Place = u32;
+
+/// A seat with its terms and its demand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    pub(super) seat: Seat,
+    pub(super) place: Place,
+    pub(super) terms: AccountTerms,
+    pub(super) rate: u64,
+    pub(super) in_flight: u64,
+}
+
+/// Which dimension is shared out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aspect {
+    Rate,
+    InFlight,
+}
+
+impl Member {
+    /// Demand is up at once and down slowly: an eighth a tick.
+    pub(super) fn note(&mut self, load: Load, span: Span) {
+        let asked = load.offered.max(load.waiting);
+        let a_second = scaled(asked, 1_000_000, span.micros());
+        let eases = |before: u64| before - before.div_ceil(8);
+        self.rate = a_second.max(eases(self.rate)).max(load.owed);
+        self.in_flight = load.in_flight.saturating_mul(MILLI).max(eases(self.in_flight));
+    }
+
+    pub(super) fn demand(&self, aspect: Aspect) -> u64 {
+        match aspect {
+            Aspect::Rate => self.rate,
+            Aspect::InFlight => self.in_flight,
+        }
+    }
+
+    pub(super) fn share(&self, terms: &PoolTerms, rate: u64, in_flight_milli: u64) -> Share {
+        let class = terms.class_at(self.seat.class).copied().unwrap_or_default();
+        let why = if rate >= self.rate && in_flight_milli >= self.in_flight {
+            Why::Demand
+        } else if self.terms.max.is_some_and(|max| rate >= max) {
+            Why::AccountMax
+        } else {
+            Why::FairShare
+        };
+        Share { rate, burst: (rate / 4).max(1), in_flight_milli, band: class.priority, why }
+    }
+}
