@@ -1,6 +1,6 @@
 //! The tree of a queue: nodes with what each has been served and which of its children have work.
 //!
-//! Never knows who waits, only that somebody does. Units: cost; service in cost for a node's weight.
+//! Knows those who wait by name only, and counts nothing by itself. Units: cost; service in cost for a node's weight.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
