@@ -6,21 +6,27 @@
 mod answers;
 mod commands;
 mod conduct;
+mod corrections;
 mod events;
 mod ledger;
 mod periodic;
 mod pools;
+mod quantities;
 mod reference;
 mod requests;
+mod top_ups;
 mod webhooks;
 
 pub use answers::*;
 pub use commands::Malformed;
 pub use conduct::*;
+pub use corrections::*;
 pub use events::*;
 pub use ledger::*;
 pub use periodic::*;
 pub use pools::*;
+pub use quantities::Quantities;
 pub use reference::{Reference, ReferenceError};
 pub use requests::*;
+pub use top_ups::*;
 pub use webhooks::*;

@@ -6,6 +6,8 @@ use headworks_core::record::{ClassFigures, Label, Name, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::quantities::Quantities;
+
 /// A pool as it is now. Rates are cost a second; the pool's `cost` in the catalog says what a request costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Pool {
@@ -139,7 +141,7 @@ pub struct PoolFeedback {
     /// The units of each meter it served; its cost follows from them.
     #[serde(default)]
     #[schema(value_type = BTreeMap<Name, u64>)]
-    pub quantities: crate::Quantities,
+    pub quantities: Quantities,
     /// Until its first output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_output: Option<Span>,

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Charge, Decision, Draw, HeldCapacity, Movement, Usage};
-use crate::periodic::{AlertMarks, Schedule, TopUpTerms};
+use crate::periodic::Schedule;
 use crate::pools::AccountCapacity;
 use crate::reference::Reference;
 use crate::requests::SegmentSettings;
+use crate::top_ups::{AlertMarks, TopUpTerms};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

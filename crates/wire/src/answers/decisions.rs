@@ -6,8 +6,8 @@ use headworks_core::record::{Category, Credits, Instant, Label, Level, Name, Pat
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::quantities::Quantities;
 use crate::reference::Reference;
-use crate::requests::Quantities;
 
 /// A decision with its explanation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -1,0 +1,89 @@
+//! Commands that open an account, change it or lift a measure against it.
+
+use headworks_core::command::{Command, Patch, Setting};
+use headworks_core::record::{self, Segment};
+
+use crate::conduct::LiftRequest;
+use crate::pools::AccountCapacity;
+use crate::requests::{ChangeAccountRequest, OpenAccountRequest, SegmentSettings};
+use crate::top_ups::{AlertMarks, TopUpTerms};
+
+fn segment(of: &Segment, s: &SegmentSettings) -> record::SegmentSettings {
+    record::SegmentSettings {
+        segment: of.clone(),
+        suspended: s.suspended,
+        consent: s.consent,
+        pool_cap: s.pool_cap,
+        hourly_cap: s.hourly_cap,
+    }
+}
+
+fn rank(c: &AccountCapacity) -> Box<record::Rank> {
+    let AccountCapacity { class, cluster, weight, floor, max } = c.clone();
+    Box::new(record::Rank { class, cluster, weight, floor, max })
+}
+
+fn marks(alerts: &AlertMarks) -> record::AlertMarks {
+    record::AlertMarks { low: alerts.low, recovered: alerts.recovered }
+}
+
+fn terms(t: &TopUpTerms) -> record::TopUpTerms {
+    record::TopUpTerms { amount: t.amount, monthly_max: t.monthly_max, cool_down: t.cool_down }
+}
+
+/// Left out: it stays; null: there is none from now on.
+fn setting<T, U>(given: Option<&Option<T>>, of: impl Fn(&T) -> U) -> Setting<U> {
+    given.map_or(Setting::Keep, |given| given.as_ref().map(of).into())
+}
+
+/// What is given is set; what is left out stays.
+fn set<T>(given: Option<T>) -> Setting<T> {
+    given.map_or(Setting::Keep, Setting::Set)
+}
+
+impl OpenAccountRequest {
+    /// The command that is meant.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let settings = |(of, s): (&Segment, &SegmentSettings)| (of.clone(), Some(segment(of, s)));
+        Command::Open(Patch {
+            plan: self.plan.clone(),
+            consent: set(self.consent),
+            billing_anchor: self.billing_anchor,
+            segments: self.segments.iter().map(settings).collect(),
+            rank: set(self.capacity.as_ref().map(rank)),
+            tier: set(self.tier),
+            ..Patch::default()
+        })
+    }
+}
+
+impl ChangeAccountRequest {
+    /// The command that is meant.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let settings =
+            |(of, s): (&Segment, &Option<SegmentSettings>)| (of.clone(), s.as_ref().map(|s| segment(of, s)));
+        let patch = Patch {
+            plan: self.plan.clone(),
+            suspended: self.suspended,
+            consent: set(self.consent),
+            billing_anchor: self.billing_anchor,
+            segments: self.segments.iter().map(settings).collect(),
+            replaces_segments: false,
+            alerts: setting(self.alerts.as_ref(), marks),
+            top_up: setting(self.top_up.as_ref(), terms),
+            rank: setting(self.capacity.as_ref(), rank),
+            tier: setting(self.tier.as_ref(), |tier| *tier),
+        };
+        Command::Change { patch, reason: self.reason.clone() }
+    }
+}
+
+impl LiftRequest {
+    /// The command that is meant.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        Command::Lift { rule: self.rule, key: self.key.clone(), reason: self.reason.clone() }
+    }
+}

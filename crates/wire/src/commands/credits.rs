@@ -1,0 +1,107 @@
+//! Commands that add credits, take them back or refund a charge.
+
+use headworks_core::command::{Command, NewGrant, TopUp};
+use headworks_core::record::{self, Category, Credits, Instant, Label, Name, WHOLE};
+
+use super::{Malformed, grant, invalid, number};
+use crate::periodic::{Recurrence, RecurrenceAnchor, Rollover};
+use crate::reference::Reference;
+use crate::requests::{AdjustRequest, GrantRequest, RefundRequest, VoidRequest};
+use crate::top_ups::ConfirmTopUpRequest;
+
+fn rollover(r: &Rollover) -> Result<record::Rollover, Malformed> {
+    let part = |f: Credits| u32::try_from(f.nano()).ok().filter(|f| *f <= WHOLE);
+    let Some(fraction) = r.fraction.map_or(Some(WHOLE), part) else {
+        return invalid("`fraction` is a decimal from 0 to 1");
+    };
+    Ok(record::Rollover { min: r.min, max: r.max, fraction, life: r.life })
+}
+
+/// How a grant comes again; its end is that of the grant.
+fn recurrence(r: &Recurrence, from: Instant) -> Result<Box<record::Recurrence>, Malformed> {
+    let zone = r.zone.clone().map_or_else(|| Label::new("UTC"), Ok);
+    Ok(Box::new(record::Recurrence {
+        every: r.every,
+        zone: zone.map_err(|e| Malformed::Invalid(e.to_string()))?,
+        anchor: match r.anchor {
+            RecurrenceAnchor::Billing => None,
+            RecurrenceAnchor::Grant => Some(from),
+        },
+        until: Instant::NEVER,
+        rollover: r.rollover.as_ref().map(rollover).transpose()?,
+        overage: r.overage,
+    }))
+}
+
+impl GrantRequest {
+    /// The command that is meant by a request that came at `now`.
+    ///
+    /// # Errors
+    /// When a fraction is out of range.
+    pub fn command(&self, now: Instant) -> Result<Command, Malformed> {
+        let from = self.effective_from.unwrap_or(now);
+        Ok(Command::Grant(NewGrant {
+            amount: self.amount,
+            category: self.category,
+            priority: self.priority,
+            effective_from: self.effective_from,
+            expires_at: self.expires_at,
+            features: self.features.iter().cloned().collect(),
+            reference: self.reference.clone(),
+            recurrence: self.recurrence.as_ref().map(|r| recurrence(r, from)).transpose()?,
+            top_up: None,
+            unit: self.unit.clone(),
+        }))
+    }
+}
+
+impl VoidRequest {
+    /// The command that is meant, on a grant of the account.
+    ///
+    /// # Errors
+    /// When the grant is another account's.
+    pub fn command(&self, account: &Name, of: &Reference) -> Result<Command, Malformed> {
+        Ok(Command::Void { grant: grant(account, of)?, reason: self.reason.clone() })
+    }
+}
+
+impl AdjustRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When the grant is another account's.
+    pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
+        let grant = grant(account, &self.grant)?;
+        Ok(Command::Adjust { grant, by: self.amount, reason: self.reason.clone() })
+    }
+}
+
+impl RefundRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When the charge is another account's.
+    pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
+        let charge = number(account, &self.charge, "unknown_record")?;
+        Ok(Command::Refund { charge, amount: self.amount, reason: self.reason.clone() })
+    }
+}
+
+impl ConfirmTopUpRequest {
+    /// The command that is meant, on the top-up of this number.
+    ///
+    /// # Errors
+    /// When credits that were not paid have an expiry.
+    pub fn command(&self, number: u64) -> Result<Command, Malformed> {
+        if !self.paid && self.expires_at.is_some() {
+            return invalid("`expires_at` is for credits that were paid");
+        }
+        let grant = NewGrant {
+            reference: self.reference.clone(),
+            expires_at: self.expires_at,
+            ..NewGrant::new(Credits::ZERO, Category::Purchased)
+        };
+        let top_up = if self.paid { TopUp::Paid(grant) } else { TopUp::Failed(self.reason.clone()) };
+        Ok(Command::ConfirmTopUp { number, top_up })
+    }
+}

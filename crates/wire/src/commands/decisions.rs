@@ -1,0 +1,111 @@
+//! Commands that use something: authorize, extend, settle, release, record.
+
+use std::collections::BTreeMap;
+
+use headworks_core::command::{Command, Extend};
+use headworks_core::record::{Dimension, HoldId, Label, Name};
+use headworks_core::waterfall::{Authorize, Minimum, Request};
+
+use super::{Malformed, invalid};
+use crate::quantities::{Quantities, pairs};
+use crate::reference::Reference;
+use crate::requests::{
+    AuthorizeRequest, ExtendRequest, RecordRequest, ReleaseRequest, Settle, SettleRequest,
+};
+
+fn minimum(min: Option<&Quantities>) -> Result<Option<Minimum>, Malformed> {
+    let Some(min) = min else { return Ok(None) };
+    let mut meters = min.iter();
+    match (meters.next(), meters.next()) {
+        (Some((meter, quantity)), None) => Ok(Some(Minimum { meter: meter.clone(), quantity: *quantity })),
+        _ => invalid("`min` names exactly one meter: the one that may shrink"),
+    }
+}
+
+fn dimensions(named: &BTreeMap<Name, Label>) -> impl Iterator<Item = Dimension> {
+    named.iter().map(|(name, value)| Dimension { name: name.clone(), value: value.clone() })
+}
+
+fn hold(reference: &Reference) -> Result<HoldId, Malformed> {
+    match reference {
+        Reference::Record(_, seq) => Ok(HoldId(*seq)),
+        Reference::Denial(..) => {
+            Err(Malformed::Elsewhere("unknown_hold", "a denial opens no hold".to_owned()))
+        }
+    }
+}
+
+impl AuthorizeRequest {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// When `min` names several meters, or none.
+    pub fn authorize(&self) -> Result<Authorize, Malformed> {
+        Ok(Authorize {
+            request: Request {
+                feature: self.feature.clone(),
+                path: self.path.clone(),
+                dimensions: dimensions(&self.dimensions).collect(),
+                quantities: pairs(&self.quantities),
+                consented: self.consent,
+                recorded: false,
+            },
+            minimum: minimum(self.min.as_ref())?,
+            life: self.life,
+            settle_now: self.settle == Settle::Now,
+        })
+    }
+}
+
+impl ExtendRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When it names no hold, or `min` names several meters.
+    pub fn command(&self) -> Result<Command, Malformed> {
+        Ok(Command::Extend(Extend {
+            hold: hold(&self.hold)?,
+            quantities: pairs(&self.quantities),
+            minimum: minimum(self.min.as_ref())?,
+            life: self.life,
+            progress: self.progress.as_ref().map(pairs),
+            consented: self.consent,
+        }))
+    }
+}
+
+impl SettleRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When it names no hold.
+    pub fn command(&self) -> Result<Command, Malformed> {
+        Ok(Command::Settle { hold: hold(&self.hold)?, quantities: pairs(&self.quantities) })
+    }
+}
+
+impl ReleaseRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When it names no hold.
+    pub fn command(&self) -> Result<Command, Malformed> {
+        Ok(Command::Release { hold: hold(&self.hold)? })
+    }
+}
+
+impl RecordRequest {
+    /// The command that is meant.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let request = Request {
+            feature: self.feature.clone(),
+            path: self.path.clone(),
+            dimensions: dimensions(&self.dimensions).collect(),
+            quantities: pairs(&self.quantities),
+            consented: self.consent,
+            recorded: false,
+        };
+        Command::Record { request, at: self.effective_at }
+    }
+}

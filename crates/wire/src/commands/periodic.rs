@@ -1,0 +1,48 @@
+//! Commands that change the plan, and that bank and redeem resets.
+
+use headworks_core::command::{ChangePlan, Command};
+use headworks_core::record::{Credits, Name};
+
+use super::{Malformed, grant, number};
+use crate::periodic::{BankResetRequest, ChangePlanRequest, PlanAnchor, RedeemResetRequest};
+use crate::reference::Reference;
+
+impl ChangePlanRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When a grant is another account's.
+    pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
+        let amount = |(of, amount): (&Reference, &Credits)| Ok((grant(account, of)?, *amount));
+        Ok(Command::ChangePlan(ChangePlan {
+            plan: self.plan.clone(),
+            move_anchor: self.anchor == PlanAnchor::Move,
+            amounts: self.amounts.iter().map(amount).collect::<Result<_, Malformed>>()?,
+            prorate: self.prorate.unwrap_or(true),
+            reason: self.reason.clone(),
+        }))
+    }
+}
+
+impl BankResetRequest {
+    /// The command that is meant.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        Command::Bank {
+            windows: self.windows.clone(),
+            expires_at: self.expires_at,
+            reference: self.reference.clone(),
+        }
+    }
+}
+
+impl RedeemResetRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When the reset is another account's.
+    pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
+        let token = self.reset.as_ref().map(|of| number(account, of, "unknown_record")).transpose()?;
+        Ok(Command::Redeem { token, path: self.path.clone() })
+    }
+}

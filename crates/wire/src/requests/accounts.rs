@@ -1,0 +1,106 @@
+//! What callers send to open an account and to change it.
+
+use std::collections::BTreeMap;
+
+use headworks_core::record::{Consent, Credits, Instant, Label, Name, Segment, Tier};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::pools::AccountCapacity;
+use crate::top_ups::{AlertMarks, TopUpTerms};
+
+/// Open an account.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenAccountRequest {
+    /// Its name.
+    pub id: Name,
+    /// Its plan. Default: the catalog's default plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Name>,
+    /// Whether paid sources may be drawn. Default: as the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// What billing windows are counted from. Default: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing_anchor: Option<Instant>,
+    /// Settings of teams, users, keys and sessions.
+    #[serde(default)]
+    pub segments: BTreeMap<Segment, SegmentSettings>,
+    /// Where it stands in capacity pools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<AccountCapacity>,
+    /// How far it is trusted. Default: as its ledger shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Settings of one segment of the path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentSettings {
+    /// Whether every request through it is denied.
+    #[serde(default)]
+    pub suspended: bool,
+    /// Its consent; the strictest of the path and the account counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// Credits it may draw from the pool in one window. On a team: the cap of each member without one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool_cap: Option<Credits>,
+    /// Credits that a key may spend in an hour, where the rule `key_spend` is on. Default: as its own week shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hourly_cap: Option<Credits>,
+}
+
+/// Change an account; fields that are left out stay.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeAccountRequest {
+    /// New plan. Use counted under names that both plans have stays counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Name>,
+    /// Whether every request is denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<bool>,
+    /// Whether paid sources may be drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// What billing windows are counted from; windows that are open keep their bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing_anchor: Option<Instant>,
+    /// Settings of segments, each replaced whole; `null` removes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<Segment, SegmentSettings>)]
+    pub segments: BTreeMap<Segment, Option<SegmentSettings>>,
+    /// The balances that the owner is told about; `null` ends that, and top-ups with it.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<AlertMarks>)]
+    pub alerts: Option<Option<AlertMarks>>,
+    /// Credits bought by themselves when the balance is low; `null` ends that.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<TopUpTerms>)]
+    pub top_up: Option<Option<TopUpTerms>>,
+    /// Where it stands in capacity pools, replaced whole; `null`: as its plan says. In force within 100 ms.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<AccountCapacity>)]
+    pub capacity: Option<Option<AccountCapacity>>,
+    /// How far it is trusted; `null`: as its ledger shows.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Tier>)]
+    pub tier: Option<Option<Tier>>,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Tells `null` from a field that is left out.
+fn some<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(d).map(Some)
+}

@@ -1,0 +1,87 @@
+//! What callers send to add credits, to take them back and to refund a charge.
+
+use headworks_core::record::{Category, Credits, Instant, Label, Name};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::periodic::Recurrence;
+use crate::reference::Reference;
+
+/// Add credits.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRequest {
+    /// How many credits.
+    pub amount: Credits,
+    /// Their kind.
+    pub category: Category,
+    /// Small is drawn first.
+    #[serde(default)]
+    pub priority: u16,
+    /// Usable from. Default: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<Instant>,
+    /// Usable before. Default: they never expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Instant>,
+    /// The features they pay for. Default: all.
+    #[serde(default)]
+    pub features: Vec<Name>,
+    /// Your reference, for example an invoice number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Label>,
+    /// The unit of credits. Default `credits`. It pays only for features that are priced in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Name>,
+    /// How the grant comes again. `expires_at` is then when it stops doing so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurrence: Option<Recurrence>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Take back what is left of a grant. A recurring one comes no more.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VoidRequest {
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Correct a grant by hand.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustRequest {
+    /// The grant.
+    pub grant: Reference,
+    /// Credits to add, or with a minus sign to take.
+    pub amount: Credits,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Give back a charge, once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefundRequest {
+    /// The charge: the reference that settle, record or authorize with `settle: now` answered.
+    pub charge: Reference,
+    /// How many credits. Default: all of them, and the allowance as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Credits>,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}

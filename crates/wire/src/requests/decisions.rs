@@ -1,0 +1,171 @@
+//! What callers send to use something: ask, hold, settle, release, record.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use headworks_core::record::{Instant, Label, Name, Path, Span};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::quantities::{Quantities, largest};
+use crate::reference::Reference;
+
+/// Ask how much is allowed and hold it, or charge it at once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizeRequest {
+    /// Who pays.
+    pub account: Name,
+    /// What is used.
+    pub feature: Name,
+    /// Where in the account: `team:…/user:…/key:…/session:…`, any level may be left out.
+    #[serde(default)]
+    pub path: Path,
+    /// Dimensions that prices depend on, such as the model.
+    #[serde(default)]
+    pub dimensions: BTreeMap<Name, Label>,
+    /// The estimate: units of each meter. `requests` counts 1 when it is left out, other meters what the feature's `estimate`
+    /// says. Of several caps for one meter the largest counts.
+    #[serde(default, deserialize_with = "largest")]
+    #[schema(value_type = BTreeMap<Name, u64>)]
+    pub quantities: Quantities,
+    /// Accept less: the least of one meter that is still of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<Name, u64>>)]
+    pub min: Option<Quantities>,
+    /// `now`: charge at once, without a hold. Default `later`.
+    #[serde(default)]
+    pub settle: Settle,
+    /// The user agrees to paid sources.
+    #[serde(default)]
+    pub consent: bool,
+    /// Life of the hold. Default: as the feature says, 60 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Span>,
+    /// How long to wait for capacity, up to the server's bound; `0s`: not at all. Default: as the class in the pool says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wait: Option<Span>,
+    /// The address of the user, for the rule against shared keys. It is neither stored nor part of what a retry must repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub source: Option<IpAddr>,
+    /// Idempotency key; wins over the `Idempotency-Key` header. Not used by `check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// When an authorized use is charged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Settle {
+    /// By a later `settle` of the hold.
+    #[default]
+    Later,
+    /// At once.
+    Now,
+}
+
+/// End a hold at the actual use.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettleRequest {
+    /// The hold.
+    pub hold: Reference,
+    /// The actual use. Meters that are left out count zero, `requests` as held.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
+    pub quantities: Quantities,
+    /// Idempotency key. Default: the hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// End a hold at zero.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// The hold.
+    pub hold: Reference,
+    /// Idempotency key. Default: the hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Grow a hold, move its deadline, or report progress.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendRequest {
+    /// The hold.
+    pub hold: Reference,
+    /// How much more of each meter.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
+    pub quantities: Quantities,
+    /// Accept less: the least of one meter that is still of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<Name, u64>>)]
+    pub min: Option<Quantities>,
+    /// New life, from now. At most 10 times in the life of a hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Span>,
+    /// Use so far; charged if the hold expires and its feature says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<Name, u64>>)]
+    pub progress: Option<Quantities>,
+    /// The user agrees to paid sources.
+    #[serde(default)]
+    pub consent: bool,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Charge use that has happened.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordRequest {
+    /// Who pays.
+    pub account: Name,
+    /// What was used.
+    pub feature: Name,
+    /// Where in the account.
+    #[serde(default)]
+    pub path: Path,
+    /// Dimensions that prices depend on.
+    #[serde(default)]
+    pub dimensions: BTreeMap<Name, Label>,
+    /// Units of each meter.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
+    pub quantities: Quantities,
+    /// The user agrees to paid sources.
+    #[serde(default)]
+    pub consent: bool,
+    /// When it happened: the prices of that instant apply. What is longer ago than the catalog's `late_horizon` waits in
+    /// quarantine. Default: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<Instant>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// Several operations in one call; each has its own answer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchRequest {
+    /// At most 1,000.
+    pub items: Vec<BatchItem>,
+}
+
+/// One operation of a batch.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchItem {
+    /// As `/v1/authorize`.
+    Authorize(AuthorizeRequest),
+    /// As `/v1/settle`.
+    Settle(SettleRequest),
+    /// As `/v1/record`.
+    Record(RecordRequest),
+}
