@@ -10,8 +10,8 @@ use headworks_core::record::{ApiKey, Instant, Label, Name, is_internal};
 use headworks_engine::{Engine, EngineError, Idempotency, check_code};
 use headworks_wire::{CreateKeyRequest, Scope};
 
+use crate::app::App;
 use crate::problem::Failure;
-use crate::routes::App;
 use crate::strangers::Peer;
 
 /// What the caller may do.

@@ -2,6 +2,7 @@
 //!
 //! Never decides anything and never touches a store. Every route but health needs an API key with the right scope.
 
+mod app;
 mod auth;
 mod events;
 mod json;
@@ -15,10 +16,11 @@ mod statement_text;
 mod strangers;
 mod webhooks;
 
+pub use app::App;
 pub use auth::{CreateKeyError, NewSecret, create_key};
 pub use events::{Outgoing, StripeCall, events, stripe_calls};
 pub use render::{decision_of_denial, pass, record_answer, replayed, statement_digest, what_if};
-pub use routes::{App, app, catalog_schema, openapi};
+pub use routes::{app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use signing::{Checkpoint, Signer, verify_checkpoint};
 pub use strangers::Peer;

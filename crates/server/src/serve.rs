@@ -15,7 +15,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 
-use crate::routes::{App, app};
+use crate::app::App;
+use crate::routes::app;
 use crate::signing::Signer;
 use crate::strangers::Peer;
 use crate::webhooks::Webhooks;

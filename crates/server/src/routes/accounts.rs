@@ -14,7 +14,7 @@ use headworks_wire as wire;
 use serde::Deserialize;
 use wire::{Reference, Scope};
 
-use super::App;
+use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Body, Parameters, Path, idempotency};
 use crate::problem::Failure;
@@ -86,7 +86,7 @@ pub(super) async fn open(
     }
     access.on(Scope::Admin, &ask.id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), Some(ask.id.to_string()), &ask)?;
-    app.run(&access, &ask.id, &key, &ask.command()).await?;
+    app.run(access.actor(), &ask.id, &key, &ask.command()).await?;
     Ok(Json(app.engine.view(&ask.id, |ctx| Ok(shown(ctx))).await?))
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn change(
 ) -> Result<Json<wire::Account>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    app.run(&access, &account, &key, &ask.command()).await?;
+    app.run(access.actor(), &account, &key, &ask.command()).await?;
     Ok(Json(app.engine.view(&account, |ctx| Ok(shown(ctx))).await?))
 }
 

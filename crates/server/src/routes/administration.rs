@@ -12,7 +12,7 @@ use headworks_wire as wire;
 use utoipa::{PartialSchema, ToSchema};
 use wire::Scope;
 
-use super::App;
+use crate::app::App;
 use crate::auth::{self, Access, CreateKeyError, scopes};
 use crate::json::{Body, Path, Text, idempotency};
 use crate::problem::Failure;

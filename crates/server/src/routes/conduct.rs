@@ -6,13 +6,13 @@ use axum::http::{HeaderMap, StatusCode};
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::Command;
 use headworks_core::record::{Name, Rule};
-use headworks_engine::{Caller, ConductView, Idempotency};
+use headworks_engine::{ConductView, Idempotency};
 use headworks_wire as wire;
 use serde::Deserialize;
 use wire::{Scope, SignalKind};
 
-use super::App;
 use super::accounts::{account_name, page_size};
+use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Body, Parameters, Path, idempotency};
 use crate::problem::Failure;
@@ -107,7 +107,7 @@ pub(super) async fn lift(
 ) -> Result<Json<wire::Conduct>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    app.run(&access, &account, &key, &ask.command()).await?;
+    app.run(access.actor(), &account, &key, &ask.command()).await?;
     Ok(Json(shown(app.engine.conduct(&account).await?)))
 }
 
@@ -142,7 +142,7 @@ pub(super) async fn note(
         SignalKind::ForgedWebhook => app.engine.report(account, key, Misdeed::ForgedWebhook, of).await?,
         SignalKind::Dispute => {
             let command = Command::Dispute { reason: ask.reason.clone() };
-            app.engine.run(account, Some(key), Caller { actor, ..Caller::default() }, &command).await?;
+            app.run(actor, account, key, &command).await?;
         }
     }
     Ok(StatusCode::NO_CONTENT)

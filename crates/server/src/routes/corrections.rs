@@ -7,9 +7,9 @@ use headworks_engine::{Effect, Reprice};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
 
-use super::App;
 use super::accounts::account_name;
 use super::credits::change;
+use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
@@ -29,7 +29,7 @@ pub(super) async fn correct(
 ) -> Result<Json<wire::Charge>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let answer = app.run(&access, &account, &key, &ask.command(&account)?).await?;
+    let answer = app.run(access.actor(), &account, &key, &ask.command(&account)?).await?;
     match &answer.effect {
         Effect::Recorded(record) => render::charge_of_record(&account, record, answer.replayed).map(Json),
         Effect::Denied(_) | Effect::Unrecorded(_) => None,
@@ -102,5 +102,5 @@ pub(super) async fn decide_late(
         Failure::new(StatusCode::NOT_FOUND, "not_in_quarantine", e.to_string())
     })?;
     let key = idempotency(&headers, None, Some(kept), &(&reference, &ask))?;
-    change(&app.run(&access, &account, &key, &ask.command(&account, &reference)?).await?)
+    change(&app.run(access.actor(), &account, &key, &ask.command(&account, &reference)?).await?)
 }

@@ -7,8 +7,8 @@ use headworks_engine::{Answer, Effect};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
 
-use super::App;
 use super::accounts::account_name;
+use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
@@ -36,7 +36,7 @@ pub(super) async fn grant(
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
     let command = ask.command(app.engine.clock().now())?;
-    change(&app.run(&access, &account, &key, &command).await?)
+    change(&app.run(access.actor(), &account, &key, &command).await?)
 }
 
 /// Take back what is left of a grant
@@ -57,7 +57,7 @@ pub(super) async fn void(
         Failure::new(StatusCode::NOT_FOUND, "unknown_grant", e.to_string())
     })?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &(&grant, &ask))?;
-    change(&app.run(&access, &account, &key, &ask.command(&account, &grant)?).await?)
+    change(&app.run(access.actor(), &account, &key, &ask.command(&account, &grant)?).await?)
 }
 
 /// Correct a grant by hand
@@ -74,7 +74,7 @@ pub(super) async fn adjust(
 ) -> Result<Json<wire::Change>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    change(&app.run(&access, &account, &key, &ask.command(&account)?).await?)
+    change(&app.run(access.actor(), &account, &key, &ask.command(&account)?).await?)
 }
 
 /// Give back a charge, once, wholly or in part
@@ -91,5 +91,5 @@ pub(super) async fn refund(
 ) -> Result<Json<wire::Change>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    change(&app.run(&access, &account, &key, &ask.command(&account)?).await?)
+    change(&app.run(access.actor(), &account, &key, &ask.command(&account)?).await?)
 }

@@ -10,7 +10,7 @@ use headworks_engine::{Answer, Caller, Effect};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
 
-use super::App;
+use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
@@ -104,7 +104,7 @@ pub(super) async fn extend(
 ) -> Result<Json<wire::Decision>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    Ok(Json(*decision(&app.run(&access, ask.hold.account(), &key, &ask.command()?).await?)?))
+    Ok(Json(*decision(&app.run(access.actor(), ask.hold.account(), &key, &ask.command()?).await?)?))
 }
 
 /// End a hold at the actual use
@@ -129,7 +129,7 @@ async fn run_settle(
 ) -> Result<Box<wire::Charge>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
     let key = idempotency(headers, ask.idempotency_key.take(), Some(ask.hold.to_string()), &ask)?;
-    charge(&app.run(access, ask.hold.account(), &key, &ask.command()?).await?)
+    charge(&app.run(access.actor(), ask.hold.account(), &key, &ask.command()?).await?)
 }
 
 /// End a hold at zero
@@ -145,7 +145,7 @@ pub(super) async fn release(
 ) -> Result<Json<wire::Change>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
     let key = idempotency(&headers, ask.idempotency_key.take(), Some(ask.hold.to_string()), &ask)?;
-    super::credits::change(&app.run(&access, ask.hold.account(), &key, &ask.command()?).await?)
+    super::credits::change(&app.run(access.actor(), ask.hold.account(), &key, &ask.command()?).await?)
 }
 
 /// Charge use that has happened
@@ -180,7 +180,7 @@ pub(super) async fn run_record(
 ) -> Result<Recorded, Failure> {
     access.on(Scope::Record, &ask.account)?;
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
-    let answer = app.run(access, &ask.account, &key, &ask.command()).await?;
+    let answer = app.run(access.actor(), &ask.account, &key, &ask.command()).await?;
     match &answer.effect {
         Effect::Recorded(record) if matches!(record.event, Event::Late(_)) => {
             Ok(Recorded::Quarantined(Box::new(render::change(&answer.account, record, answer.replayed))))

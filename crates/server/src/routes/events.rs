@@ -14,8 +14,8 @@ use headworks_wire as wire;
 use serde_json::{Map, Value, json};
 use wire::Scope;
 
-use super::App;
 use super::decisions::{Recorded, run_record};
+use crate::app::App;
 use crate::auth::Access;
 use crate::problem::Failure;
 

@@ -13,8 +13,8 @@ use headworks_wire as wire;
 use serde::Deserialize;
 use wire::Scope;
 
-use super::App;
 use super::accounts::account_name;
+use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Parameters, Path, Text};
 use crate::problem::Failure;

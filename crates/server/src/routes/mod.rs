@@ -1,14 +1,9 @@
 //! The router: one table of routes, from which the OpenAPI document is made as well.
 
-use std::sync::Arc;
-
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use headworks_core::command::Command;
-use headworks_core::record::Name;
-use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::RefOr;
@@ -16,12 +11,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::app::App;
 use crate::auth::Access;
-use crate::metrics::Metrics;
 use crate::problem::Failure;
-use crate::signing::Signer;
-use crate::strangers::Strangers;
-use crate::webhooks::Webhooks;
 
 mod accounts;
 mod administration;
@@ -36,58 +28,9 @@ mod pools;
 mod webhooks;
 
 /// Largest body of an operation, in bytes.
-pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
+const BODY_BYTES_MAX: usize = 1 << 20;
 /// Largest catalog, in bytes.
-pub(crate) const CATALOG_BYTES_MAX: usize = 8 << 20;
-
-/// What every route sees.
-#[derive(Clone, Debug)]
-pub struct App {
-    pub(crate) engine: Arc<Engine>,
-    /// Requests without a key may do everything: the demo on loopback, nothing else.
-    pub(crate) open: bool,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) signer: Arc<Signer>,
-    pub(crate) webhooks: Arc<Webhooks>,
-    pub(crate) strangers: Arc<Strangers>,
-    pub(crate) request_timeout: std::time::Duration,
-}
-
-impl App {
-    /// Everything the routes need over one engine.
-    #[must_use]
-    pub fn new(
-        engine: Arc<Engine>,
-        signer: Arc<Signer>,
-        open: bool,
-        request_timeout: std::time::Duration,
-        stripe_key: Option<String>,
-    ) -> Self {
-        let webhooks = Arc::new(Webhooks::new(Arc::clone(&signer), stripe_key));
-        let strangers = Arc::default();
-        Self {
-            webhooks,
-            strangers,
-            metrics: Arc::new(Metrics::new(&engine)),
-            engine,
-            signer,
-            open,
-            request_timeout,
-        }
-    }
-
-    /// Runs a command for the caller of a route.
-    pub(crate) async fn run(
-        &self,
-        access: &Access,
-        account: &Name,
-        key: &Idempotency,
-        command: &Command,
-    ) -> Result<Answer, EngineError> {
-        let caller = Caller { actor: access.actor(), ..Caller::default() };
-        self.engine.run(account, Some(key), caller, command).await
-    }
-}
+const CATALOG_BYTES_MAX: usize = 8 << 20;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -201,7 +144,7 @@ pub fn app(app: App) -> axum::Router {
     router
         .route(
             "/v1/openapi.json",
-            axum::routing::get(move |_: crate::auth::Access| async move {
+            axum::routing::get(move |_: Access| async move {
                 ([(axum::http::header::CONTENT_TYPE, "application/json")], document)
             }),
         )

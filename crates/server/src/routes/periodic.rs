@@ -6,13 +6,13 @@ use axum::http::HeaderMap;
 use headworks_core::life::still_needs_top_up;
 use headworks_core::record::{Event, Name, Periodic};
 use headworks_core::waterfall::{Context, Refusal};
-use headworks_engine::{Caller, Effect, EngineError};
+use headworks_engine::{Effect, EngineError};
 use headworks_wire as wire;
 use wire::{RedeemOutcome, Reference, Scope};
 
-use super::App;
 use super::accounts::account_name;
 use super::credits::change;
+use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
@@ -31,7 +31,7 @@ pub(super) async fn change_plan(
 ) -> Result<Json<wire::Change>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    change(&app.run(&access, &account, &key, &ask.command(&account)?).await?)
+    change(&app.run(access.actor(), &account, &key, &ask.command(&account)?).await?)
 }
 
 /// Bank a reset
@@ -48,7 +48,7 @@ pub(super) async fn bank(
 ) -> Result<Json<wire::Change>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    change(&app.run(&access, &account, &key, &ask.command()).await?)
+    change(&app.run(access.actor(), &account, &key, &ask.command()).await?)
 }
 
 /// Show an account's banked resets
@@ -99,7 +99,7 @@ pub(super) async fn redeem(
         cleared: Vec::new(),
         replayed: false,
     };
-    let answer = match app.run(&access, &account, &key, &ask.command(&account)?).await {
+    let answer = match app.run(access.actor(), &account, &key, &ask.command(&account)?).await {
         Err(EngineError::Refused(Refusal::NoReset)) => return Ok(Json(nothing(RedeemOutcome::NoneLeft))),
         Err(EngineError::Refused(Refusal::NothingToReset)) => {
             return Ok(Json(nothing(RedeemOutcome::NothingToReset)));
@@ -181,6 +181,5 @@ pub(super) async fn confirm(
     actor: Option<&Name>,
 ) -> Result<Json<wire::Change>, Failure> {
     let key = idempotency(headers, None, Some(format!("top-up {number}")), &(number, ask))?;
-    let caller = Caller { actor, ..Caller::default() };
-    change(&app.engine.run(account, Some(&key), caller, &ask.command(number)?).await?)
+    change(&app.run(actor, account, &key, &ask.command(number)?).await?)
 }

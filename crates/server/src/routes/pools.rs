@@ -12,8 +12,8 @@ use headworks_wire as wire;
 use serde::Deserialize;
 use wire::Scope;
 
-use super::App;
 use super::accounts::page_size;
+use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Body, Parameters, Path, idempotency};
 use crate::problem::Failure;

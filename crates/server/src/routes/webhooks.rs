@@ -10,7 +10,7 @@ use headworks_core::record::{Label, Name, Webhook, WebhookFormat};
 use headworks_wire as wire;
 use wire::Scope;
 
-use super::App;
+use crate::app::App;
 use crate::auth::Access;
 use crate::events::{DATASETS, NOTICES};
 use crate::json::{Body, Path, idempotency};
