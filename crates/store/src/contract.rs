@@ -2,7 +2,7 @@
 //!
 //! K1 an append commits all records of an account in the batch or none (`append_or_conflict`).
 //! K2 what was appended is found by number and by index key, at once and after reopening (`found_after_reopen`).
-//! K3 a checkpoint never hides a record (`checkpoint_and_tail`).
+//! K3 a checkpoint never hides a record (`a_checkpoint_hides_no_record`).
 //! K4 the feed has every record once, in order, and keeps places (`the_feed_has_every_record_in_order`).
 
 use std::fmt;

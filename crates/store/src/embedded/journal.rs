@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::JoinHandle;
 
+use super::ahead::Ahead;
 use super::disk::{Directory, Disk, DiskFile, fill, read_all};
 use super::frame::{self, BLOCK_HEADER, Parsed, Position, SEGMENT_HEADER};
 use crate::batch::{Batch, Entry};
@@ -367,64 +367,5 @@ impl Writer {
         let buffer = std::mem::take(&mut self.buffer);
         *self = Self { buffer, ..next };
         Ok(())
-    }
-}
-
-/// Zeros written ahead of the end, so that `fdatasync` has only data to write and no file size or block map:
-/// measured, that halves its time. The next stretch is written by a thread while this one fills.
-#[derive(Debug)]
-struct Ahead {
-    /// Zeros reach up to here and are durable.
-    ready: u32,
-    filling: Option<(u32, JoinHandle<std::io::Result<()>>)>,
-}
-
-/// How far zeros are written at once.
-const STRETCH: u32 = 8 << 20;
-
-impl Ahead {
-    fn from(ready: u32) -> Self {
-        Self { ready, filling: None }
-    }
-
-    /// Makes sure that no stretch is being filled where the next write goes, and has the next one filled in time.
-    fn reach(&mut self, file: &Arc<dyn DiskFile>, until: u32, max: u32) -> std::io::Result<()> {
-        if until > self.ready {
-            self.finish()?;
-        }
-        // A write past the zeros extends the file itself.
-        self.ready = self.ready.max(until);
-        let target = self.ready.saturating_add(STRETCH).min(max);
-        if self.filling.is_none() && self.ready - until < STRETCH / 2 && target > self.ready {
-            let (file, from) = (Arc::clone(file), self.ready);
-            let fill = move || {
-                let zeros = vec![0; usize::try_from(target - from).unwrap_or(0)];
-                file.write_all_at(&zeros, u64::from(from))?;
-                file.sync()
-            };
-            let thread = std::thread::Builder::new().name("journal ahead".into()).spawn(fill)?;
-            self.filling = Some((target, thread));
-        } else if self.filling.as_ref().is_some_and(|(_, thread)| thread.is_finished()) {
-            self.finish()?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> std::io::Result<()> {
-        if let Some((target, thread)) = self.filling.take() {
-            thread.join().map_err(|_| std::io::Error::other("writing ahead panicked"))??;
-            self.ready = target;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Ahead {
-    /// Zeros must never be written after somebody else has opened the journal.
-    fn drop(&mut self) {
-        if self.finish().is_err() {
-            // The next open extends the file itself.
-            self.filling = None;
-        }
     }
 }

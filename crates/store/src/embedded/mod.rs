@@ -14,6 +14,7 @@ use headworks_core::record::{IndexKey, Instant, Name, Seq};
 use crate::batch::Batch;
 use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};
 
+mod ahead;
 mod backup;
 pub(crate) mod disk;
 mod feed;
