@@ -1,7 +1,7 @@
 //! Pricing the charges of a period again, when a rate card was wrong: as a dry run, then applied charge by charge.
 //!
-//! Never changes a charge twice: a correction takes the place of its charge, and its key is made of the charge. A run that
-//! was cut off is sent again and goes on (`a_repricing_goes_on_where_it_stopped`).
+//! Never changes a charge twice, however often it is sent (`charges_are_corrected_one_by_one_and_by_period`): a correction
+//! takes the place of its charge, and its key is made of the charge. So a run that was cut off is sent again and goes on.
 
 use std::collections::BTreeMap;
 

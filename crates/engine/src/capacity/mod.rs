@@ -14,7 +14,6 @@ use headworks_core::catalog::{Catalog, ClassTerms, PoolTerms, changed};
 use headworks_core::record::{Event, HeldCapacity, Instant, Level, Name, PoolChange, REQUESTS, Record};
 use headworks_core::waterfall::{Context, Purpose, Quantities, Wanted};
 use smallvec::{SmallVec, smallvec};
-use tokio::sync::oneshot;
 
 pub mod pool;
 mod room;
@@ -22,11 +21,8 @@ mod seats;
 
 use pool::{Cost, Pool, Room};
 use room::pump;
-pub(crate) use room::{Found, Taken, Wish};
+pub(crate) use room::{EnginePool, Found, Taken, Wish};
 pub(crate) use seats::Seats;
-
-/// A pool whose waiters are requests.
-pub(crate) type EnginePool = Pool<oneshot::Sender<Taken>>;
 
 /// The pools in force.
 #[derive(Debug)]

@@ -10,8 +10,10 @@ use headworks_core::record::{Instant, Name, Outcome, Span};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::EnginePool;
-use super::pool::{self, Cost, Leaf, NoWait, Room};
+use super::pool::{self, Cost, Leaf, NoWait, Pool, Room};
+
+/// A pool whose waiters are requests.
+pub(crate) type EnginePool = Pool<oneshot::Sender<Taken>>;
 
 /// Room that was taken for a request that has not been granted yet. Given back when it is dropped.
 #[derive(Debug)]

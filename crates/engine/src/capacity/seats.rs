@@ -6,8 +6,8 @@ use headworks_core::account::Account;
 use headworks_core::capacity::Seat;
 use headworks_core::record::{HeldCapacity, Name};
 
-use super::EnginePool;
 use super::pool::Leaf;
+use super::room::EnginePool;
 
 /// Keys of one account that have a seat of their own; the others share one.
 const KEYS_MAX: usize = 64;

@@ -6,7 +6,7 @@ use headworks_core::capacity::Seat;
 use headworks_core::capacity::allocator::Load;
 use headworks_core::record::AccountTerms;
 
-use super::{NO_LIMIT, NO_PLACE};
+use super::cost::{NO_LIMIT, NO_PLACE};
 
 /// One seat at run time. Counters alone. Those that the path of a request changes and those that the allocator writes are
 /// apart, so that a tick over many seats needs no locked instruction and its cache misses overlap.

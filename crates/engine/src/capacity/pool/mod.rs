@@ -15,45 +15,23 @@ use headworks_core::capacity::allocator::{Allocator, MILLI, Share, Table};
 use headworks_core::capacity::controller::Controller;
 use headworks_core::capacity::{Offer, TICK};
 use headworks_core::catalog::PoolTerms;
-use headworks_core::record::{Instant, Name, Span, scaled};
+use headworks_core::record::{Instant, Name, Span};
 
+mod cost;
 mod leaf;
+mod queue;
+mod shares;
 mod tick;
+mod time;
 mod waiting;
 
+pub use cost::{Busy, Cost, Room};
+use cost::{NO_BAND, NO_LIMIT, signed, takes};
 pub use leaf::Leaf;
-use tick::{Inner, Time};
-use waiting::Queue;
-pub use waiting::{NoWait, Pumped};
-
-const NO_BAND: u8 = u8::MAX;
-const NO_LIMIT: u64 = u64::MAX;
-const NO_PLACE: u32 = u32::MAX;
-
-/// What a request costs in the two dimensions of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// In the unit of the rate.
-    pub rate: u64,
-    /// In flight, until it ends.
-    pub in_flight: u64,
-}
-
-/// Room that was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// Inside the account's share.
-    Share,
-    /// What others leave.
-    Borrowed,
-}
-
-/// How long until there may be room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Busy {
-    /// From now.
-    pub after: Span,
-}
+use queue::Queue;
+pub use queue::{NoWait, Pumped};
+use shares::Inner;
+use time::Time;
 
 /// A pool.
 pub struct Pool<W> {
@@ -106,22 +84,6 @@ pub struct PoolView {
     pub active: usize,
     /// By class: what its accounts may use of the rate, and of cost in flight in thousandths.
     pub classes: Vec<(Name, u64, u64)>,
-}
-
-fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-/// What a rate brings in a span.
-fn over(rate: u64, span: Span) -> i64 {
-    signed(scaled(rate, span.micros(), 1_000_000))
-}
-
-/// How long a rate takes for a cost, in whole ticks and at least one.
-fn takes(cost: i64, rate: u64) -> Span {
-    let micros = u128::from(cost.max(0).unsigned_abs()) * 1_000_000 / u128::from(rate.max(1));
-    let ticks = micros.div_ceil(u128::from(TICK.micros())).max(1);
-    Span::from_micros(u64::try_from(ticks * u128::from(TICK.micros())).unwrap_or(u64::MAX))
 }
 
 impl<W> Pool<W> {

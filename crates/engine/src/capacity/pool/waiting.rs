@@ -5,46 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use headworks_core::capacity::TICK;
-use headworks_core::capacity::queue::{FairQueue, NoPlace, Waiter, WaiterId};
+use headworks_core::capacity::queue::{FairQueue, Waiter, WaiterId};
 use headworks_core::catalog::PoolTerms;
 use headworks_core::record::{Instant, Span};
 
+use super::Pool;
+use super::cost::{Cost, NO_BAND, NO_LIMIT, signed, takes};
 use super::leaf::Leaf;
-use super::{Cost, NO_BAND, NO_LIMIT, Pool, signed, takes};
+use super::queue::{NoWait, Pumped, Queue, stopped_waiting};
 
 /// Most that are passed over at once because of bounds of their own.
 const ASIDE_MAX: usize = 256;
-
-/// Why a request does not wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoWait {
-    /// It would wait this long, which is past its deadline.
-    TooLong(Span),
-    /// Too much waits already.
-    Full(NoPlace, Span),
-}
-
-/// Who has been let in, and whose deadline has passed.
-#[derive(Debug)]
-pub struct Pumped<W> {
-    /// Let in, with what was taken for them.
-    pub admitted: Vec<(Arc<Leaf>, Cost, W)>,
-    /// Gave up.
-    pub late: Vec<W>,
-}
-
-/// Who waits.
-pub(super) struct Queue<W> {
-    pub(super) fair: FairQueue<(Arc<Leaf>, W)>,
-    /// Those inside their share come first, in the order of the allocator.
-    pub(super) owed: VecDeque<Arc<Leaf>>,
-}
-
-impl<W> Default for Queue<W> {
-    fn default() -> Self {
-        Self { fair: FairQueue::default(), owed: VecDeque::new() }
-    }
-}
 
 impl<W> Pool<W> {
     /// How long one more request would wait, from what waits before it and how fast the pool serves.
@@ -183,11 +154,4 @@ impl<W> Pool<W> {
     pub fn is_waited_for(&self) -> bool {
         self.waiting.load(Relaxed) > 0
     }
-}
-
-fn stopped_waiting<W>(waiter: Waiter<(Arc<Leaf>, W)>) -> W {
-    let (leaf, who) = waiter.who;
-    leaf.waiting.fetch_sub(waiter.cost, Relaxed);
-    leaf.waiting_in_flight.fetch_sub(waiter.in_flight, Relaxed);
-    who
 }
