@@ -31,6 +31,10 @@ enum Next {
 }
 
 /// What has been looked up for a command.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is moved once; a box would be an allocation for each request"
+)]
 enum Looked {
     Step(Step, Option<Wish>),
     InFlight(Ticket),
@@ -191,7 +195,7 @@ impl Engine {
                 Step::Needs(Need::Live(wanted)) => {
                     found = Some(self.surroundings(slot, catalog, ask, now, &wanted, room.take()));
                 }
-                step => {
+                step @ (Step::Append(_) | Step::Count(..) | Step::Deny(..)) => {
                     let wish = found.and_then(|(room, _)| room.close(&step, &slot.account));
                     return Ok(Looked::Step(step, wish));
                 }
