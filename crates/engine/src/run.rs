@@ -31,7 +31,7 @@ enum Next {
 }
 
 /// What has been looked up for a command.
-#[allow(
+#[expect(
     clippy::large_enum_variant,
     reason = "it is moved once; a box would be an allocation for each request"
 )]

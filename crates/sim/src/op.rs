@@ -28,7 +28,7 @@ pub(crate) struct Op {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Body {
-    Command(Command, From),
+    Command(Box<Command>, From),
     /// A catalog is put in force.
     Catalog(usize),
     /// A live limit of the pool of slots; `None`: as the catalog says.
@@ -48,7 +48,7 @@ pub(crate) struct From {
 
 impl std::convert::From<Command> for Body {
     fn from(command: Command) -> Self {
-        Self::Command(command, From::default())
+        Self::Command(Box::new(command), From::default())
     }
 }
 
@@ -236,7 +236,7 @@ impl Op {
         Box::pin(async move {
             let (account, key) = (self.account(), self.idempotency());
             let (command, from) = match &self.body {
-                Body::Command(command, from) => (command, from),
+                Body::Command(command, from) => (&**command, from),
                 Body::Pool(in_flight) => {
                     let change = PoolChange {
                         pool: name("model"),

@@ -84,17 +84,19 @@ impl World<'_> {
         self.coverage.fault(if other { "retry with another body" } else { "retry" });
         let mut sent = op.clone();
         if other {
-            sent.body = match op.body.clone() {
-                Body::Command(Command::Settle { hold, mut quantities }, from) => {
+            let Body::Command(command, from) = op.body.clone() else { return Ok(()) };
+            let command = match *command {
+                Command::Settle { hold, mut quantities } => {
                     quantities.iter_mut().for_each(|(_, n)| *n += 1);
-                    Body::Command(Command::Settle { hold, quantities }, from)
+                    Command::Settle { hold, quantities }
                 }
-                Body::Command(Command::Grant(new), from) => {
+                Command::Grant(new) => {
                     let amount = Credits::from_nano(new.amount.nano() + 1_000_000_000);
-                    Body::Command(Command::Grant(NewGrant { amount, ..new }), from)
+                    Command::Grant(NewGrant { amount, ..new })
                 }
                 _ => return Ok(()),
             };
+            sent.body = Body::Command(Box::new(command), from);
         }
         self.say(|| format!("again {sent:?}"));
         let mut asked = sent.clone().send(Arc::clone(&self.engine));

@@ -22,9 +22,10 @@ use crate::op::{self, Asked, Body, Op};
 use crate::random::Random;
 
 mod checks;
+mod known;
 mod requests;
 
-use requests::{Known, note};
+use known::{Known, note};
 
 /// What a simulation found wrong.
 pub(crate) struct Broken(pub(crate) String);

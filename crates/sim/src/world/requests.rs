@@ -1,23 +1,13 @@
-//! What callers ask for next, and what their answers let them refer to.
+//! What callers ask for next.
 
 use std::sync::Arc;
 
 use headworks_core::command::Command;
-use headworks_core::record::{Event, GrantId, HoldId, Path, Record, Rule, Seq, Span};
+use headworks_core::record::{GrantId, HoldId, Path, Rule, Seq, Span};
 
 use super::World;
 use crate::op::{self, Body, From};
 use crate::random::Random;
-
-/// Records of one account that operations can refer to.
-#[derive(Default)]
-pub(super) struct Known {
-    holds: Vec<Seq>,
-    grants: Vec<Seq>,
-    recurring: Vec<Seq>,
-    charges: Vec<Seq>,
-    kept: Vec<Seq>,
-}
 
 impl World<'_> {
     /// A request, weighted to boundaries: amounts that are just all there is, holds that are about to end.
@@ -89,7 +79,10 @@ impl World<'_> {
             35 if r.chance(300) => Command::Dispute { reason: None },
             _ => {
                 let ask = op::authorize("chat", (Some(0), None), amount(&r), None, false, true);
-                return Body::Command(ask, From { wait: r.chance(300).then_some(0), ..From::default() });
+                return Body::Command(
+                    Box::new(ask),
+                    From { wait: r.chance(300).then_some(0), ..From::default() },
+                );
             }
         };
         command.into()
@@ -108,36 +101,11 @@ impl World<'_> {
         let wait = r.chance(500).then(|| u64::from(r.chance(500)) * 5);
         let forges = r.chance(30);
         let ask = op::authorize(feature, (user, from.map(|(key, _)| key)), amount, least, now, consent);
-        Body::Command(ask, From { network: from.map(|(_, network)| network), wait, forges })
+        Body::Command(Box::new(ask), From { network: from.map(|(_, network)| network), wait, forges })
     }
 }
 
 /// Amounts weighted to boundaries: just what there is, and one more.
 fn amount(r: &Random) -> u64 {
     [1, 5, 10, 30, 60, 61, 100].get(r.below(7)).copied().unwrap_or(1)
-}
-
-pub(super) fn note(known: &mut Known, record: &Record) {
-    let seq = record.seq;
-    if let Event::Authorized { .. } = record.event {
-        known.holds.push(seq);
-    }
-    if let Some(terms) = &record.opens {
-        known.grants.push(seq);
-        if terms.recurrence.is_some() {
-            known.recurring.push(seq);
-        }
-    }
-    if record.charge().is_some() {
-        known.charges.push(seq);
-    }
-    if record.quarantined().is_some() {
-        known.kept.push(seq);
-    }
-    // Old ones are asked for now and then, new ones mostly.
-    for list in [&mut known.holds, &mut known.grants, &mut known.charges, &mut known.recurring] {
-        if list.len() > 8 {
-            list.remove(0);
-        }
-    }
 }
