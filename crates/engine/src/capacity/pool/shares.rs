@@ -1,6 +1,6 @@
 //! The seats with work, each in its place, and the allocator that gives everybody's share.
 //!
-//! Off the path of a request, under the pool's lock.
+//! Under the pool's lock: a request takes it only to say that its seat has work.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
