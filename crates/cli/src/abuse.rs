@@ -22,9 +22,9 @@ use serde::Serialize;
 use serde_json::json;
 use smallvec::SmallVec;
 
-use crate::Outcome;
 use crate::arguments::AbuseBench;
-use crate::bench::{Failed, key, memory, run_command, seconds};
+use crate::bench::{key, memory, run_command, seconds};
+use crate::outcome::{Failed, Outcome};
 use crate::print;
 use crate::simulate::clients::{self, Held, Tables};
 use crate::simulate::trace::{name, text};

@@ -12,9 +12,8 @@ use headworks_core::record::{Name, Record};
 use headworks_store::{Batch, Store as _};
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
-use crate::bench::Failed;
 use crate::ledger::open;
+use crate::outcome::{Failed, Outcome};
 
 #[derive(Serialize, Deserialize)]
 struct Line {

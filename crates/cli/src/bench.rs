@@ -18,11 +18,9 @@ use headworks_store::{Embedded, Options, journal_blocks};
 use hyper::Method;
 use smallvec::SmallVec;
 
-use crate::Outcome;
 use crate::arguments::{Bench, BenchArguments, EngineBench, HttpBench, LedgerBench, OverloadBench};
 use crate::client::Client;
-
-pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
+use crate::outcome::{Failed, Outcome};
 
 const CATALOG: &str = r#"
 version = "bench"

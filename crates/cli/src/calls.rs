@@ -11,12 +11,12 @@ use headworks_wire as wire;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::arguments::{
     AccountCommand, AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, KeysCommand, Remote,
     WhatArguments,
 };
 use crate::client::{Client, read};
+use crate::outcome::{Failed, Outcome};
 use crate::print;
 
 /// Reads a file, or standard input for `-`.
@@ -97,10 +97,7 @@ pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -
 }
 
 /// Makes a key in a data directory that no server has open.
-async fn create_key_offline(
-    data: &File,
-    ask: &wire::CreateKeyRequest,
-) -> Result<(Name, String), Box<dyn std::error::Error + Send + Sync>> {
+async fn create_key_offline(data: &File, ask: &wire::CreateKeyRequest) -> Result<(Name, String), Failed> {
     let engine = crate::serve::engine(data, Arc::new(Clock::new()), Limits::default())?;
     let new = headworks_server::create_key(&engine, ask, None).await?;
     engine.close();
@@ -115,7 +112,7 @@ pub(crate) fn new_key() -> Result<String, getrandom::Error> {
 }
 
 /// The key of a request: the caller's, or a new one that is told, so that a retry can use it.
-pub(crate) fn key_of(argument: KeyArgument) -> Result<Label, Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) fn key_of(argument: KeyArgument) -> Result<Label, Failed> {
     if let Some(key) = argument.key {
         return Ok(key);
     }
@@ -219,10 +216,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
     Ok(())
 }
 
-async fn change_credits(
-    client: &mut Client,
-    call: CreditsCall,
-) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+async fn change_credits(client: &mut Client, call: CreditsCall) -> Result<Value, Failed> {
     Ok(match call {
         CreditsCall::Grant {
             account,
@@ -269,10 +263,7 @@ async fn change_credits(
     })
 }
 
-async fn account(
-    client: &mut Client,
-    command: AccountCommand,
-) -> Result<(&'static str, Value), Box<dyn std::error::Error + Send + Sync>> {
+async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'static str, Value), Failed> {
     let at = |account: &str, rest: &str| format!("/v1/accounts/{account}{rest}");
     Ok(match command {
         AccountCommand::Open { account, plan, consent, billing_anchor, tier } => {

@@ -10,8 +10,7 @@ use headworks_core::record::{AccountTerms, Instant, Name};
 use headworks_engine::capacity::pool::{Cost, Leaf, Pool};
 use serde_json::json;
 
-use crate::Outcome;
-use crate::bench::Failed;
+use crate::outcome::{Failed, Outcome};
 use crate::simulate::measure::quantile;
 
 const ACCOUNTS: u32 = 100_000;

@@ -12,11 +12,10 @@ use headworks_core::record::{CREDITS, Charge, Event, Instant, Name, Record};
 use headworks_store::Store;
 use serde_json::{Map, Value, json};
 
-use crate::Outcome;
 use crate::arguments::{Dataset, ExportArguments, ExportFormat};
+use crate::outcome::{Failed, Outcome};
 use crate::table::Table;
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
 type Row = Vec<(&'static str, Value)>;
 
 /// Where rows go.

@@ -11,13 +11,11 @@ use headworks_wire as wire;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use crate::Outcome;
 use crate::arguments::{ImportArguments, ImportFormat, Remote};
 use crate::calls::connect;
 use crate::client::read;
+use crate::outcome::{Failed, Outcome};
 use crate::print;
-
-type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 const AT_ONCE: usize = 500;
 

@@ -13,12 +13,10 @@ use headworks_store::{Embedded, Options, check_journal};
 use headworks_wire as wire;
 use serde_json::json;
 
-use crate::Outcome;
 use crate::arguments::{EraseArguments, Remote, StatementArguments};
 use crate::calls::{connect, text_of};
+use crate::outcome::{Failed, Outcome};
 use crate::print;
-
-type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// Opens the store of a data directory that must be there.
 pub(crate) fn open(data: &Path) -> Result<Embedded, Failed> {

@@ -16,6 +16,7 @@ mod export;
 mod import;
 mod ledger;
 mod month;
+mod outcome;
 mod pools;
 mod print;
 mod serve;
@@ -27,9 +28,6 @@ use arguments::{Arguments, Command};
 /// Answers are many small pieces made on one thread and freed on another, which the system's allocator does badly.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// What a command ends with when it fails: a message for people.
-type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

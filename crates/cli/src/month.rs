@@ -21,10 +21,10 @@ use headworks_store::replay::what_if;
 use headworks_store::{Embedded, Options, Store};
 use smallvec::SmallVec;
 
-use crate::Outcome;
 use crate::arguments::MonthBench;
-use crate::bench::{Failed, hold_of, key, peak_memory, run_command, seconds};
+use crate::bench::{hold_of, key, peak_memory, run_command, seconds};
 use crate::demo::{Traced, requests};
+use crate::outcome::{Failed, Outcome};
 use crate::print;
 
 const MONTH: u64 = 30 * 86_400;

@@ -7,10 +7,10 @@ use headworks_wire as wire;
 use hyper::Method;
 use serde_json::Value;
 
-use crate::Outcome;
 use crate::arguments::{KeyArgument, PoolsCommand};
 use crate::calls::key_of;
 use crate::client::Client;
+use crate::outcome::{Failed, Outcome};
 use crate::print;
 
 pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: bool) -> Outcome {
@@ -63,7 +63,7 @@ async fn put(
     pool: &Name,
     change: &wire::PoolChange,
     key: KeyArgument,
-) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Value, Failed> {
     let key = key_of(key)?;
     Ok(client.call(Method::PUT, &format!("/v1/pools/{pool}"), Some(key.as_str()), Some(change)).await?)
 }

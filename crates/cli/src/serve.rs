@@ -11,8 +11,8 @@ use headworks_server::{ServeError, ServeOptions};
 use headworks_store::{Embedded, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::Outcome;
 use crate::arguments::{LogFormat, ServeArguments};
+use crate::outcome::{Failed, Outcome};
 
 /// The catalog in force before any was put there: it knows no feature, so it allows nothing.
 pub(crate) const EMPTY: &str = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
@@ -28,11 +28,7 @@ pub(crate) fn log(format: LogFormat) {
 }
 
 /// Opens the store in `data` and starts an engine on it.
-pub(crate) fn engine(
-    data: &Path,
-    clock: Arc<Clock>,
-    limits: Limits,
-) -> Result<Arc<Engine>, Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) fn engine(data: &Path, clock: Arc<Clock>, limits: Limits) -> Result<Arc<Engine>, Failed> {
     let store = Embedded::open(data, Options::default())?;
     let recovery = store.recovery();
     tracing::info!(records = recovery.records, data = %data.display(), "opened the ledger");

@@ -14,7 +14,8 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 use serde_json::Value;
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
+use crate::outcome::Failed;
+
 type Row = Vec<(&'static str, Value)>;
 
 /// Rows in one row group.

@@ -14,10 +14,10 @@ use headworks_wire as wire;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 
-use super::Failed;
 use super::people::{People, Person};
 use super::traces::Traced;
 use crate::client::{CallError, Client};
+use crate::outcome::Failed;
 
 const CONNECTIONS: usize = 64;
 const SLICE_MICROS: u64 = 2_000_000;

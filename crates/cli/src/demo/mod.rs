@@ -7,8 +7,8 @@ use headworks_core::record::Span;
 use headworks_engine::{Clock, Engine, Limits};
 use headworks_server::{ServeError, ServeOptions, Serving, serve};
 
-use crate::Outcome;
 use crate::arguments::DemoArguments;
+use crate::outcome::Outcome;
 
 mod drive;
 mod people;
@@ -16,8 +16,6 @@ mod report;
 mod traces;
 
 pub(crate) use traces::{Traced, requests};
-
-type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) async fn run(options: DemoArguments) -> Outcome {
     let temporary = tempfile::tempdir()?;

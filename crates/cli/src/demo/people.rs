@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use headworks_core::record::{Category, Credits, Instant, Label, Name, Path, Span};
 use headworks_wire as wire;
 
-use super::Failed;
 use super::traces::{Trace, Traced};
 use crate::client::Client;
+use crate::outcome::Failed;
 
 const CATALOG: &str = include_str!("../../demo/catalog.toml");
 

@@ -5,10 +5,10 @@ use headworks_core::record::Credits;
 use headworks_engine::Engine;
 use headworks_wire as wire;
 
-use super::Failed;
 use super::drive::Run;
 use super::people::People;
 use crate::client::Client;
+use crate::outcome::Failed;
 use crate::print;
 
 /// What the check of the ledger found.

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use super::Failed;
+use crate::outcome::Failed;
 
 const ARENA: &str = include_str!("../../demo/vtc_lmsys_arena_27clients.csv");
 const BUSY_HOUR: &[u8] = include_bytes!("../../demo/servegen_r1_busy_hour_requests.csv.gz");

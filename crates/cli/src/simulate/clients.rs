@@ -27,7 +27,7 @@ use super::member::Member;
 use super::trace::{Client, name};
 use super::windows::{self, Lengths, Row};
 use super::world::instant;
-use crate::bench::Failed;
+use crate::outcome::Failed;
 
 /// Most parts that a window is asked for in: ten for each cell of the velocity rule.
 const PARTS: u64 = 600;

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::measure::{Report, report};
 use super::trace::{self, Client, Traced, Traffic};
 use super::world::{self, Fate, Run, Supply};
-use crate::bench::Failed;
+use crate::outcome::{Failed, Outcome};
 use crate::print;
 
 /// One yardstick.
@@ -53,7 +53,7 @@ pub(crate) fn names() -> Vec<&'static str> {
     ALL.iter().map(|(name, _)| *name).collect()
 }
 
-pub(crate) fn run(only: Option<&str>, as_json: bool) -> crate::Outcome {
+pub(crate) fn run(only: Option<&str>, as_json: bool) -> Outcome {
     let mut all = Vec::new();
     for (_, measure) in ALL.iter().filter(|(name, _)| only.is_none_or(|o| o == *name)) {
         all.extend(measure()?);

@@ -12,7 +12,7 @@ use headworks_core::record::{Category, Conduct, Credits, Effect, Event, Instant,
 use headworks_core::waterfall::{Authorize, Context, Live, prepare};
 
 use super::trace::Client;
-use crate::bench::Failed;
+use crate::outcome::Failed;
 
 /// An account of a simulated world.
 #[derive(Debug)]

@@ -14,9 +14,8 @@ pub(crate) mod trace;
 mod windows;
 pub(crate) mod world;
 
-use crate::Outcome;
 use crate::arguments::SimulateArguments;
-use crate::bench::Failed;
+use crate::outcome::{Failed, Outcome};
 use crate::print;
 use measure::{Report, report};
 use windows::Cut;

@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 use super::trace::Traffic;
 use super::world::{Fate, Run, service_of};
-use crate::bench::Failed;
+use crate::outcome::Failed;
 
 /// Clients that get a line of their own: those with the most service.
 const LINES: usize = 8;

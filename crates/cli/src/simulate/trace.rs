@@ -7,7 +7,7 @@ use std::path::Path;
 use headworks_core::record::Name;
 
 use super::windows::{self, Cut};
-use crate::bench::Failed;
+use crate::outcome::Failed;
 
 /// One request of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use rand_distr::{Distribution, Gamma, StandardUniform, Weibull};
 use serde::Deserialize;
 
 use super::trace::{Client, Traced, Traffic, name};
-use crate::bench::Failed;
+use crate::outcome::Failed;
 
 /// The length of a row, in seconds.
 const WINDOW_S: f64 = 600.0;

@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use super::member::Member;
 use super::trace::{Traced, Traffic};
-use crate::bench::Failed;
+use crate::outcome::Failed;
 
 /// What serves the requests.
 #[derive(Clone, Debug, Default)]
