@@ -18,6 +18,7 @@ use crate::arguments::{
 use crate::client::{Client, read};
 use crate::outcome::{Failed, Outcome};
 use crate::print;
+use crate::remote::{connect, key_of};
 
 /// Reads a file, or standard input for `-`.
 pub(crate) fn text_of(file: &File) -> Result<String, String> {
@@ -55,10 +56,6 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
 pub(crate) fn schema() -> Outcome {
     println!("{}", serde_json::to_string_pretty(&headworks_server::catalog_schema())?);
     Ok(())
-}
-
-pub(crate) async fn connect(remote: &Remote) -> Result<Client, crate::client::CallError> {
-    Client::connect(&remote.server, remote.api_key.clone()).await
 }
 
 /// `headworks keys`.
@@ -102,23 +99,6 @@ async fn create_key_offline(data: &File, ask: &wire::CreateKeyRequest) -> Result
     let new = headworks_server::create_key(&engine, ask, None).await?;
     engine.close();
     Ok((new.key.id, new.secret))
-}
-
-/// An idempotency key that nobody has used.
-pub(crate) fn new_key() -> Result<String, getrandom::Error> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)?;
-    Ok(random.iter().map(|b| format!("{b:02x}")).collect())
-}
-
-/// The key of a request: the caller's, or a new one that is told, so that a retry can use it.
-pub(crate) fn key_of(argument: KeyArgument) -> Result<Label, Failed> {
-    if let Some(key) = argument.key {
-        return Ok(key);
-    }
-    let text = new_key()?;
-    eprintln!("idempotency key {text} (pass --key {text} to retry this very request)");
-    Ok(Label::new(&text).map_err(|e| e.to_string())?)
 }
 
 fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeRequest {

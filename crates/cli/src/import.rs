@@ -12,10 +12,10 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{ImportArguments, ImportFormat, Remote};
-use crate::calls::connect;
 use crate::client::read;
 use crate::outcome::{Failed, Outcome};
 use crate::print;
+use crate::remote::connect;
 
 const AT_ONCE: usize = 500;
 

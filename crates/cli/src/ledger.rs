@@ -14,9 +14,10 @@ use headworks_wire as wire;
 use serde_json::json;
 
 use crate::arguments::{EraseArguments, Remote, StatementArguments};
-use crate::calls::{connect, text_of};
+use crate::calls::text_of;
 use crate::outcome::{Failed, Outcome};
 use crate::print;
+use crate::remote::connect;
 
 /// Opens the store of a data directory that must be there.
 pub(crate) fn open(data: &Path) -> Result<Embedded, Failed> {
@@ -244,82 +245,4 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
         as_json,
     );
     Ok(())
-}
-
-/// A what-if for people.
-pub(crate) fn show_what_if(w: &wire::WhatIf) -> String {
-    let title = ["", "granted", "", "denied", "", "charged", "", "revenue", "", "changed"];
-    let row = |name: String, r: &wire::WhatIfRow| {
-        let pair = |was: String, would_be: String| {
-            [was.clone(), if was == would_be { "=".into() } else { format!("→ {would_be}") }]
-        };
-        let figures = [
-            pair(r.was.granted.to_string(), r.would_be.granted.to_string()),
-            pair(r.was.denied.to_string(), r.would_be.denied.to_string()),
-            pair(r.was.charged.clone(), r.would_be.charged.clone()),
-            pair(r.was.revenue.clone(), r.would_be.revenue.clone()),
-        ];
-        let cells = [name].into_iter().chain(figures.into_iter().flatten()).chain([r.changed.to_string()]);
-        cells.collect::<Vec<String>>()
-    };
-    let mut rows = vec![title.map(str::to_owned).to_vec()];
-    for r in &w.by_feature {
-        let name = |n: &Option<headworks_core::record::Name>| {
-            n.as_ref().map(ToString::to_string).unwrap_or_default()
-        };
-        rows.push(row(format!("{} / {}", name(&r.plan), name(&r.feature)), r));
-    }
-    rows.push(row("all".into(), &w.total));
-    let accounts = w.by_account.iter().filter_map(|r| Some(row(r.account.as_ref()?.to_string(), r)));
-    let mut out = format!("{} accounts, {} records on catalog {}\n", w.accounts, w.records, w.catalog);
-    let right = [false, true, false, true, false, true, false, true, false, true];
-    out.push_str(&print::table(&rows, &right));
-    out.push_str(&format!("{} accounts change; by revenue:\n", w.accounts_changed));
-    out.push_str(&print::table(&accounts.collect::<Vec<_>>(), &right));
-    if w.unexplained_denials > 0 {
-        out.push_str(&format!(
-            "{} denials were counted without their explanation and could not be asked again\n",
-            w.unexplained_denials
-        ));
-    }
-    if w.refused > 0 {
-        out.push_str(&format!("{} operations are refused by this catalog, for example:\n", w.refused));
-        for f in w.refusals.iter().take(5) {
-            out.push_str(&format!("  account {}, record {}: {}\n", f.account, f.record, f.what));
-        }
-    }
-    out
-}
-
-/// A pass for people.
-pub(crate) fn show_pass(pass: &wire::Pass) -> String {
-    let b = &pass.books;
-    let row = |name: &str, amount: &String| vec![name.to_owned(), amount.clone()];
-    let rows = [
-        row("issued", &b.issued),
-        row("goodwill", &b.goodwill),
-        row("owed (debt)", &b.debt),
-        row("overdraft", &b.overdraft),
-        row("free in grants", &b.free),
-        row("held", &b.held),
-        row("spent", &b.spent),
-        row("breakage", &b.breakage),
-        row("difference", &b.difference),
-    ];
-    let mut out = format!(
-        "{} accounts, {} records\n{}",
-        pass.accounts,
-        pass.records,
-        print::table(&rows, &[false, true])
-    );
-    for place in &pass.damage {
-        out.push_str(&format!("damaged: {place}\n"));
-    }
-    for f in &pass.findings {
-        out.push_str(&format!("account {}, record {}, {}: {}\n", f.account, f.record, f.dataset, f.what));
-    }
-    if pass.found == 0 && pass.damage.is_empty() {
-        out.push_str("every record follows from those before it\n");
-    }
-    out
 }

@@ -19,6 +19,7 @@ mod month;
 mod outcome;
 mod pools;
 mod print;
+mod remote;
 mod serve;
 mod simulate;
 mod table;

@@ -8,10 +8,10 @@ use hyper::Method;
 use serde_json::Value;
 
 use crate::arguments::{KeyArgument, PoolsCommand};
-use crate::calls::key_of;
 use crate::client::Client;
 use crate::outcome::{Failed, Outcome};
 use crate::print;
+use crate::remote::key_of;
 
 pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: bool) -> Outcome {
     let answer: Value = match command {

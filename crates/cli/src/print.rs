@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use headworks_core::record::Name;
 use headworks_wire as wire;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -23,8 +24,8 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "held_back" => typed(answer).map(|h| held_back(&h)),
         "signal" => Some("noted".to_owned()),
         "change" => typed(answer).map(|c| change(&c)),
-        "what_if" => typed(answer).map(|w| crate::ledger::show_what_if(&w)),
-        "pass" => typed(answer).map(|p| crate::ledger::show_pass(&p)),
+        "what_if" => typed(answer).map(|w| what_if(&w)),
+        "pass" => typed(answer).map(|p| pass(&p)),
         "records" => typed(answer).map(|r| records(&r)),
         "accounts" => typed(answer).map(|a: wire::Accounts| {
             a.accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -274,4 +275,74 @@ fn records(r: &wire::Records) -> String {
         })
         .collect();
     table(&rows, &[true])
+}
+
+fn what_if(w: &wire::WhatIf) -> String {
+    let title = ["", "granted", "", "denied", "", "charged", "", "revenue", "", "changed"];
+    let row = |name: String, r: &wire::WhatIfRow| {
+        let pair = |was: String, would_be: String| {
+            [was.clone(), if was == would_be { "=".into() } else { format!("→ {would_be}") }]
+        };
+        let figures = [
+            pair(r.was.granted.to_string(), r.would_be.granted.to_string()),
+            pair(r.was.denied.to_string(), r.would_be.denied.to_string()),
+            pair(r.was.charged.clone(), r.would_be.charged.clone()),
+            pair(r.was.revenue.clone(), r.would_be.revenue.clone()),
+        ];
+        let cells = [name].into_iter().chain(figures.into_iter().flatten()).chain([r.changed.to_string()]);
+        cells.collect::<Vec<String>>()
+    };
+    let mut rows = vec![title.map(str::to_owned).to_vec()];
+    for r in &w.by_feature {
+        let name = |n: &Option<Name>| n.as_ref().map(ToString::to_string).unwrap_or_default();
+        rows.push(row(format!("{} / {}", name(&r.plan), name(&r.feature)), r));
+    }
+    rows.push(row("all".into(), &w.total));
+    let accounts = w.by_account.iter().filter_map(|r| Some(row(r.account.as_ref()?.to_string(), r)));
+    let mut out = format!("{} accounts, {} records on catalog {}\n", w.accounts, w.records, w.catalog);
+    let right = [false, true, false, true, false, true, false, true, false, true];
+    out.push_str(&table(&rows, &right));
+    out.push_str(&format!("{} accounts change; by revenue:\n", w.accounts_changed));
+    out.push_str(&table(&accounts.collect::<Vec<_>>(), &right));
+    if w.unexplained_denials > 0 {
+        out.push_str(&format!(
+            "{} denials were counted without their explanation and could not be asked again\n",
+            w.unexplained_denials
+        ));
+    }
+    if w.refused > 0 {
+        out.push_str(&format!("{} operations are refused by this catalog, for example:\n", w.refused));
+        for f in w.refusals.iter().take(5) {
+            out.push_str(&format!("  account {}, record {}: {}\n", f.account, f.record, f.what));
+        }
+    }
+    out
+}
+
+fn pass(pass: &wire::Pass) -> String {
+    let b = &pass.books;
+    let row = |name: &str, amount: &String| vec![name.to_owned(), amount.clone()];
+    let rows = [
+        row("issued", &b.issued),
+        row("goodwill", &b.goodwill),
+        row("owed (debt)", &b.debt),
+        row("overdraft", &b.overdraft),
+        row("free in grants", &b.free),
+        row("held", &b.held),
+        row("spent", &b.spent),
+        row("breakage", &b.breakage),
+        row("difference", &b.difference),
+    ];
+    let mut out =
+        format!("{} accounts, {} records\n{}", pass.accounts, pass.records, table(&rows, &[false, true]));
+    for place in &pass.damage {
+        out.push_str(&format!("damaged: {place}\n"));
+    }
+    for f in &pass.findings {
+        out.push_str(&format!("account {}, record {}, {}: {}\n", f.account, f.record, f.dataset, f.what));
+    }
+    if pass.found == 0 && pass.damage.is_empty() {
+        out.push_str("every record follows from those before it\n");
+    }
+    out
 }

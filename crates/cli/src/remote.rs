@@ -1,0 +1,29 @@
+//! What every call to a server needs: a connection, and a key for retries.
+
+use headworks_core::record::Label;
+
+use crate::arguments::{KeyArgument, Remote};
+use crate::client::{CallError, Client};
+use crate::outcome::Failed;
+
+/// Connects to the server that the arguments name.
+pub(crate) async fn connect(remote: &Remote) -> Result<Client, CallError> {
+    Client::connect(&remote.server, remote.api_key.clone()).await
+}
+
+/// An idempotency key that nobody has used.
+fn new_key() -> Result<String, getrandom::Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    Ok(random.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+/// The key of a request: the caller's, or a new one that is told, so that a retry can use it.
+pub(crate) fn key_of(argument: KeyArgument) -> Result<Label, Failed> {
+    if let Some(key) = argument.key {
+        return Ok(key);
+    }
+    let text = new_key()?;
+    eprintln!("idempotency key {text} (pass --key {text} to retry this very request)");
+    Ok(Label::new(&text).map_err(|e| e.to_string())?)
+}
