@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use headworks_core::record::{
-    Category, Consent, Credits, Every, Instant, Label, Name, Overage, Path, Rule, Segment, Span, Tier,
-};
-use headworks_wire::{Reference, SignalKind};
+use headworks_core::record::{Instant, Label, Name, Path, Span};
+use headworks_wire::Reference;
 
+use super::account::AccountCommand;
+use super::credits::CreditsCall;
+use super::key::KeyArgument;
 use super::values::*;
 
 /// One command for each call.
@@ -100,129 +101,6 @@ pub(crate) enum Call {
     Metrics,
 }
 
-/// The calls that change credits.
-#[derive(Debug, Subcommand)]
-pub(crate) enum CreditsCall {
-    /// Add credits
-    Grant {
-        /// The account
-        #[arg(value_parser = name)]
-        account: Name,
-        /// How many credits, like 25 or 0.5
-        #[arg(value_parser = credits)]
-        amount: Credits,
-        /// Their kind
-        #[arg(long, default_value = "purchased", value_parser = category, value_name = "free|promotional|purchased|contract")]
-        category: Category,
-        /// Small is drawn first
-        #[arg(long, default_value_t = 0)]
-        priority: u16,
-        /// Usable from, RFC 3339; default: at once
-        #[arg(long, value_parser = instant)]
-        effective_from: Option<Instant>,
-        /// Usable before, RFC 3339; default: they never expire
-        #[arg(long, value_parser = instant)]
-        expires_at: Option<Instant>,
-        /// A feature they pay for; repeat for several; default: all
-        #[arg(long = "feature", value_parser = name)]
-        features: Vec<Name>,
-        /// Your reference, like an invoice number
-        #[arg(long, value_parser = label)]
-        reference: Option<Label>,
-        /// Their unit; default: credits
-        #[arg(long, value_parser = name)]
-        unit: Option<Name>,
-        #[command(flatten)]
-        recurrence: RecurrenceArguments,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
-    /// Take back what is left of a grant
-    Void {
-        /// The grant, like acme~3
-        #[arg(value_parser = reference)]
-        grant: Reference,
-        /// Why, for the ledger
-        #[arg(long, value_parser = label)]
-        reason: Option<Label>,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
-    /// Correct a grant by hand
-    Adjust {
-        /// The grant, like acme~3
-        #[arg(value_parser = reference)]
-        grant: Reference,
-        /// Credits to add, or with a minus sign to take
-        #[arg(value_parser = credits, allow_negative_numbers = true)]
-        amount: Credits,
-        /// Why, for the ledger
-        #[arg(long, value_parser = label)]
-        reason: Option<Label>,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
-    /// Give back a charge, once, wholly or in part
-    Refund {
-        /// The charge, like acme~18
-        #[arg(value_parser = reference)]
-        charge: Reference,
-        /// How many credits; default: all of them, and the allowance as well
-        #[arg(long, value_parser = credits)]
-        amount: Option<Credits>,
-        /// Why, for the ledger
-        #[arg(long, value_parser = label)]
-        reason: Option<Label>,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
-}
-
-/// How a grant comes again.
-#[derive(Debug, Args)]
-pub(crate) struct RecurrenceArguments {
-    /// Comes again every hour, day, week, month or year, until it expires
-    #[arg(long, value_parser = every, value_name = "hour|day|week|month|year")]
-    every: Option<Every>,
-    /// The IANA zone that its boundaries are counted in
-    #[arg(long, value_parser = label, requires = "every")]
-    zone: Option<Label>,
-    /// At most this much of what is left is carried over a boundary; default: nothing
-    #[arg(long, value_parser = credits, requires = "every")]
-    rollover_max: Option<Credits>,
-    /// At least this much is carried
-    #[arg(long, value_parser = credits, default_value = "0")]
-    rollover_min: Credits,
-    /// The part of what is left that is carried, like 0.5
-    #[arg(long, value_parser = credits)]
-    rollover_fraction: Option<Credits>,
-    /// How long what was carried lives, like 90d; default: one period
-    #[arg(long, value_parser = span)]
-    rollover_life: Option<Span>,
-    /// What is owed at a boundary is forgiven instead of repaid
-    #[arg(long, requires = "every")]
-    forgive_overage: bool,
-}
-
-impl RecurrenceArguments {
-    pub(crate) fn into_wire(self) -> Option<headworks_wire::Recurrence> {
-        let every = self.every?;
-        let rollover = |max| headworks_wire::Rollover {
-            min: self.rollover_min,
-            max,
-            fraction: self.rollover_fraction,
-            life: self.rollover_life,
-        };
-        Some(headworks_wire::Recurrence {
-            every,
-            zone: self.zone,
-            anchor: headworks_wire::RecurrenceAnchor::default(),
-            rollover: self.rollover_max.map(rollover),
-            overage: if self.forgive_overage { Overage::Forgive } else { Overage::Keep },
-        })
-    }
-}
-
 /// What is used, and by whom.
 #[derive(Debug, Args)]
 pub(crate) struct WhatArguments {
@@ -244,14 +122,6 @@ pub(crate) struct WhatArguments {
     /// The user agrees to paid sources
     #[arg(long)]
     pub(crate) consent: bool,
-}
-
-/// An idempotency key.
-#[derive(Debug, Args)]
-pub(crate) struct KeyArgument {
-    /// Idempotency key: the same for retries of one request; default: a new one, printed to standard error
-    #[arg(long = "key", value_parser = label)]
-    pub(crate) key: Option<Label>,
 }
 
 #[derive(Debug, Args)]
@@ -329,140 +199,6 @@ pub(crate) enum PoolsCommand {
         reason: Option<Label>,
         #[command(flatten)]
         key: KeyArgument,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccountCommand {
-    /// Open an account
-    Open {
-        /// Its name
-        #[arg(value_parser = name)]
-        account: Name,
-        /// Its plan; default: the catalog's default plan
-        #[arg(long, value_parser = name)]
-        plan: Option<Name>,
-        /// Whether paid sources may be drawn; default: as the plan says
-        #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
-        consent: Option<Consent>,
-        /// What billing windows are counted from, RFC 3339; default: now
-        #[arg(long, value_parser = instant)]
-        billing_anchor: Option<Instant>,
-        /// How far it is trusted; default: as its ledger shows
-        #[arg(long, value_parser = tier, value_name = TIERS)]
-        tier: Option<Tier>,
-    },
-    /// Change an account's plan and settings
-    Change {
-        /// The account
-        #[arg(value_parser = name)]
-        account: Name,
-        /// New plan
-        #[arg(long, value_parser = name)]
-        plan: Option<Name>,
-        /// Deny every request, or stop doing so
-        #[arg(long, value_name = "true|false")]
-        suspended: Option<bool>,
-        /// Whether paid sources may be drawn
-        #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
-        consent: Option<Consent>,
-        /// What a member may draw from the pool in one window, like user:alice=50; repeat for several
-        #[arg(long = "pool-cap", value_parser = pool_cap, value_name = "LEVEL:NAME=CREDITS")]
-        pool_caps: Vec<(Segment, Credits)>,
-        /// What a key may spend in an hour, like key:k7=50; repeat for several
-        #[arg(long = "hourly-cap", value_parser = pool_cap, value_name = "key:NAME=CREDITS")]
-        hourly_caps: Vec<(Segment, Credits)>,
-        /// How far it is trusted
-        #[arg(long, value_parser = tier, value_name = TIERS)]
-        tier: Option<Tier>,
-        /// Why, for the ledger
-        #[arg(long, value_parser = label)]
-        reason: Option<Label>,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
-    /// List accounts by name
-    List {
-        /// Names after this one
-        #[arg(long)]
-        after: Option<String>,
-        /// At most this many
-        #[arg(long, default_value_t = 100)]
-        max: u16,
-    },
-    /// Show an account
-    Show {
-        /// The account
-        account: String,
-    },
-    /// Show its credits
-    Balances {
-        /// The account
-        account: String,
-        /// As they will be at this instant, RFC 3339: holds expired, grants begun and ended
-        #[arg(long, value_parser = instant)]
-        at: Option<Instant>,
-    },
-    /// Show what abuse rules make of it; without an account, list those they hold back now
-    Conduct {
-        /// The account
-        account: Option<String>,
-        /// Only those that this rule holds back, like velocity
-        #[arg(long, value_parser = rule, conflicts_with = "account")]
-        rule: Option<Rule>,
-    },
-    /// End an effect of an abuse rule before its time
-    Lift {
-        /// The account
-        account: String,
-        /// The rule, like velocity
-        #[arg(value_parser = rule)]
-        rule: Rule,
-        /// The key of the account that it is about; default: the account
-        #[arg(long, value_parser = name)]
-        of_key: Option<Name>,
-        /// Why, for the ledger
-        #[arg(long, value_parser = label)]
-        reason: Option<Label>,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
-    /// Report what your own systems see of it
-    Report {
-        /// The account
-        account: String,
-        /// invalid_key, forged_webhook or dispute
-        #[arg(value_parser = signal)]
-        signal: SignalKind,
-        /// The key of the account that did it
-        #[arg(long, value_parser = name)]
-        of_key: Option<Name>,
-        /// Why, for the ledger
-        #[arg(long, value_parser = label)]
-        reason: Option<Label>,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
-    /// Show its windows
-    Windows {
-        /// The account
-        account: String,
-    },
-    /// Show its open holds
-    Holds {
-        /// The account
-        account: String,
-    },
-    /// Read its log
-    Records {
-        /// The account
-        account: String,
-        /// From this number on
-        #[arg(long, default_value_t = 1)]
-        from: u64,
-        /// At most this many
-        #[arg(long, default_value_t = 100)]
-        max: u16,
     },
 }
 

@@ -7,11 +7,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use headworks_core::record::{Credits, Instant, Label, Name, Span};
 use headworks_wire::Scope;
 
+mod account;
 mod calls;
+mod credits;
+mod key;
 mod ledger;
 mod values;
 
+pub(crate) use account::*;
 pub(crate) use calls::*;
+pub(crate) use credits::*;
+pub(crate) use key::*;
 pub(crate) use ledger::*;
 use values::*;
 

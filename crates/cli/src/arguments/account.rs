@@ -1,0 +1,142 @@
+//! Arguments of the calls that open, change and read accounts.
+
+use clap::Subcommand;
+use headworks_core::record::{Consent, Credits, Instant, Label, Name, Rule, Segment, Tier};
+use headworks_wire::SignalKind;
+
+use super::key::KeyArgument;
+use super::values::*;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Open an account
+    Open {
+        /// Its name
+        #[arg(value_parser = name)]
+        account: Name,
+        /// Its plan; default: the catalog's default plan
+        #[arg(long, value_parser = name)]
+        plan: Option<Name>,
+        /// Whether paid sources may be drawn; default: as the plan says
+        #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
+        consent: Option<Consent>,
+        /// What billing windows are counted from, RFC 3339; default: now
+        #[arg(long, value_parser = instant)]
+        billing_anchor: Option<Instant>,
+        /// How far it is trusted; default: as its ledger shows
+        #[arg(long, value_parser = tier, value_name = TIERS)]
+        tier: Option<Tier>,
+    },
+    /// Change an account's plan and settings
+    Change {
+        /// The account
+        #[arg(value_parser = name)]
+        account: Name,
+        /// New plan
+        #[arg(long, value_parser = name)]
+        plan: Option<Name>,
+        /// Deny every request, or stop doing so
+        #[arg(long, value_name = "true|false")]
+        suspended: Option<bool>,
+        /// Whether paid sources may be drawn
+        #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
+        consent: Option<Consent>,
+        /// What a member may draw from the pool in one window, like user:alice=50; repeat for several
+        #[arg(long = "pool-cap", value_parser = pool_cap, value_name = "LEVEL:NAME=CREDITS")]
+        pool_caps: Vec<(Segment, Credits)>,
+        /// What a key may spend in an hour, like key:k7=50; repeat for several
+        #[arg(long = "hourly-cap", value_parser = pool_cap, value_name = "key:NAME=CREDITS")]
+        hourly_caps: Vec<(Segment, Credits)>,
+        /// How far it is trusted
+        #[arg(long, value_parser = tier, value_name = TIERS)]
+        tier: Option<Tier>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// List accounts by name
+    List {
+        /// Names after this one
+        #[arg(long)]
+        after: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 100)]
+        max: u16,
+    },
+    /// Show an account
+    Show {
+        /// The account
+        account: String,
+    },
+    /// Show its credits
+    Balances {
+        /// The account
+        account: String,
+        /// As they will be at this instant, RFC 3339: holds expired, grants begun and ended
+        #[arg(long, value_parser = instant)]
+        at: Option<Instant>,
+    },
+    /// Show what abuse rules make of it; without an account, list those they hold back now
+    Conduct {
+        /// The account
+        account: Option<String>,
+        /// Only those that this rule holds back, like velocity
+        #[arg(long, value_parser = rule, conflicts_with = "account")]
+        rule: Option<Rule>,
+    },
+    /// End an effect of an abuse rule before its time
+    Lift {
+        /// The account
+        account: String,
+        /// The rule, like velocity
+        #[arg(value_parser = rule)]
+        rule: Rule,
+        /// The key of the account that it is about; default: the account
+        #[arg(long, value_parser = name)]
+        of_key: Option<Name>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Report what your own systems see of it
+    Report {
+        /// The account
+        account: String,
+        /// invalid_key, forged_webhook or dispute
+        #[arg(value_parser = signal)]
+        signal: SignalKind,
+        /// The key of the account that did it
+        #[arg(long, value_parser = name)]
+        of_key: Option<Name>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Show its windows
+    Windows {
+        /// The account
+        account: String,
+    },
+    /// Show its open holds
+    Holds {
+        /// The account
+        account: String,
+    },
+    /// Read its log
+    Records {
+        /// The account
+        account: String,
+        /// From this number on
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// At most this many
+        #[arg(long, default_value_t = 100)]
+        max: u16,
+    },
+}

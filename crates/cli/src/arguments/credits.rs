@@ -1,0 +1,131 @@
+//! Arguments of the calls that change credits.
+
+use clap::{Args, Subcommand};
+use headworks_core::record::{Category, Credits, Every, Instant, Label, Name, Overage, Span};
+use headworks_wire::Reference;
+
+use super::key::KeyArgument;
+use super::values::*;
+
+/// The calls that change credits.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CreditsCall {
+    /// Add credits
+    Grant {
+        /// The account
+        #[arg(value_parser = name)]
+        account: Name,
+        /// How many credits, like 25 or 0.5
+        #[arg(value_parser = credits)]
+        amount: Credits,
+        /// Their kind
+        #[arg(long, default_value = "purchased", value_parser = category, value_name = "free|promotional|purchased|contract")]
+        category: Category,
+        /// Small is drawn first
+        #[arg(long, default_value_t = 0)]
+        priority: u16,
+        /// Usable from, RFC 3339; default: at once
+        #[arg(long, value_parser = instant)]
+        effective_from: Option<Instant>,
+        /// Usable before, RFC 3339; default: they never expire
+        #[arg(long, value_parser = instant)]
+        expires_at: Option<Instant>,
+        /// A feature they pay for; repeat for several; default: all
+        #[arg(long = "feature", value_parser = name)]
+        features: Vec<Name>,
+        /// Your reference, like an invoice number
+        #[arg(long, value_parser = label)]
+        reference: Option<Label>,
+        /// Their unit; default: credits
+        #[arg(long, value_parser = name)]
+        unit: Option<Name>,
+        #[command(flatten)]
+        recurrence: RecurrenceArguments,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Take back what is left of a grant
+    Void {
+        /// The grant, like acme~3
+        #[arg(value_parser = reference)]
+        grant: Reference,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Correct a grant by hand
+    Adjust {
+        /// The grant, like acme~3
+        #[arg(value_parser = reference)]
+        grant: Reference,
+        /// Credits to add, or with a minus sign to take
+        #[arg(value_parser = credits, allow_negative_numbers = true)]
+        amount: Credits,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Give back a charge, once, wholly or in part
+    Refund {
+        /// The charge, like acme~18
+        #[arg(value_parser = reference)]
+        charge: Reference,
+        /// How many credits; default: all of them, and the allowance as well
+        #[arg(long, value_parser = credits)]
+        amount: Option<Credits>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+}
+
+/// How a grant comes again.
+#[derive(Debug, Args)]
+pub(crate) struct RecurrenceArguments {
+    /// Comes again every hour, day, week, month or year, until it expires
+    #[arg(long, value_parser = every, value_name = "hour|day|week|month|year")]
+    every: Option<Every>,
+    /// The IANA zone that its boundaries are counted in
+    #[arg(long, value_parser = label, requires = "every")]
+    zone: Option<Label>,
+    /// At most this much of what is left is carried over a boundary; default: nothing
+    #[arg(long, value_parser = credits, requires = "every")]
+    rollover_max: Option<Credits>,
+    /// At least this much is carried
+    #[arg(long, value_parser = credits, default_value = "0")]
+    rollover_min: Credits,
+    /// The part of what is left that is carried, like 0.5
+    #[arg(long, value_parser = credits)]
+    rollover_fraction: Option<Credits>,
+    /// How long what was carried lives, like 90d; default: one period
+    #[arg(long, value_parser = span)]
+    rollover_life: Option<Span>,
+    /// What is owed at a boundary is forgiven instead of repaid
+    #[arg(long, requires = "every")]
+    forgive_overage: bool,
+}
+
+impl RecurrenceArguments {
+    pub(crate) fn into_wire(self) -> Option<headworks_wire::Recurrence> {
+        let every = self.every?;
+        let rollover = |max| headworks_wire::Rollover {
+            min: self.rollover_min,
+            max,
+            fraction: self.rollover_fraction,
+            life: self.rollover_life,
+        };
+        Some(headworks_wire::Recurrence {
+            every,
+            zone: self.zone,
+            anchor: headworks_wire::RecurrenceAnchor::default(),
+            rollover: self.rollover_max.map(rollover),
+            overage: if self.forgive_overage { Overage::Forgive } else { Overage::Keep },
+        })
+    }
+}
