@@ -4,18 +4,15 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-mod abuse;
 mod archive;
 mod arguments;
 mod bench;
 mod calls;
-mod capacity;
 mod client;
 mod demo;
 mod export;
 mod import;
 mod ledger;
-mod month;
 mod outcome;
 mod pools;
 mod print;

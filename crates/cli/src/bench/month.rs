@@ -21,8 +21,9 @@ use headworks_store::replay::what_if;
 use headworks_store::{Embedded, Options, Store};
 use smallvec::SmallVec;
 
+use super::figures::{peak_memory, seconds};
+use super::load::{hold_of, key, run_command};
 use crate::arguments::MonthBench;
-use crate::bench::{hold_of, key, peak_memory, run_command, seconds};
 use crate::demo::{Traced, requests};
 use crate::outcome::{Failed, Outcome};
 use crate::print;
@@ -140,7 +141,7 @@ async fn pay(engine: &Engine, account: &Name) -> Result<(), Failed> {
     Ok(())
 }
 
-pub(crate) async fn run(options: MonthBench, as_json: bool) -> Outcome {
+pub(super) async fn run(options: MonthBench, as_json: bool) -> Outcome {
     let dir = tempfile::tempdir()?;
     let store = Embedded::open(dir.path(), Options::default())?;
     let catalog = Catalog::parse(CATALOG, Format::Toml).map_err(|e| e.to_string())?;

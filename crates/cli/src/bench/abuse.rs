@@ -22,8 +22,9 @@ use serde::Serialize;
 use serde_json::json;
 use smallvec::SmallVec;
 
+use super::figures::{memory, seconds};
+use super::load::{key, run_command};
 use crate::arguments::AbuseBench;
-use crate::bench::{key, memory, run_command, seconds};
 use crate::outcome::{Failed, Outcome};
 use crate::print;
 use crate::simulate::clients::{self, Held, Tables};
@@ -61,7 +62,7 @@ struct Left {
     more_kib: u64,
 }
 
-pub(crate) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
+pub(super) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
     let read = |path: &Path| {
         let hint = "run this from the root of the sources, or name the tables with --windows and --lengths";
         text(path).map_err(|e| format!("{e}; {hint}"))

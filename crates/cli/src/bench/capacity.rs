@@ -37,7 +37,7 @@ fn terms() -> Result<PoolTerms, Failed> {
     })
 }
 
-pub(crate) fn run(as_json: bool) -> Outcome {
+pub(super) fn run(as_json: bool) -> Outcome {
     let pool: Pool<()> = Pool::new(name("model")?, Arc::new(terms()?));
     let mut leaves = Vec::new();
     for i in 0..ACCOUNTS {

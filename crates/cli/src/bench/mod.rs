@@ -1,0 +1,28 @@
+//! `headworks bench`: ratios taken in one run, beside what bounds them.
+
+mod abuse;
+mod capacity;
+mod engine;
+mod figures;
+mod http;
+mod ledger;
+mod load;
+mod month;
+mod overload;
+
+use crate::arguments::{Bench, BenchArguments};
+use crate::outcome::Outcome;
+use crate::simulate::fairness;
+
+pub(crate) async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
+    match arguments.what {
+        Bench::Engine(options) => engine::run(options).await,
+        Bench::Http(options) => http::run(options).await,
+        Bench::Overload(options) => overload::run(options).await,
+        Bench::Ledger(options) => ledger::run(options).await,
+        Bench::Abuse(options) => abuse::run(&options, as_json).await,
+        Bench::Capacity => capacity::run(as_json),
+        Bench::Fairness { only } => fairness::run(only.as_deref(), as_json),
+        Bench::Month(options) => month::run(options, as_json).await,
+    }
+}
