@@ -28,7 +28,8 @@ use crate::arguments::AbuseBench;
 use crate::outcome::{Failed, Outcome};
 use crate::print;
 use crate::simulate::clients::{self, Held, Tables};
-use crate::simulate::trace::{name, text};
+use crate::simulate::trace::text;
+use crate::simulate::traffic::name;
 
 /// Most that fabricated keys may leave behind.
 const LEFT_MAX_KIB: u64 = 64 * 1_024;

@@ -24,7 +24,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 use serde::Serialize;
 
 use super::member::Member;
-use super::trace::{Client, name};
+use super::traffic::{Client, name};
 use super::windows::{self, Lengths, Row};
 use super::world::instant;
 use crate::outcome::Failed;

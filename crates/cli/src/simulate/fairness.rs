@@ -15,7 +15,8 @@ use headworks_core::record::{Credits, Name};
 use serde::Serialize;
 
 use super::measure::{Report, report};
-use super::trace::{self, Client, Traced, Traffic};
+use super::trace;
+use super::traffic::{Client, Traced, Traffic};
 use super::world::{self, Fate, Run, Supply};
 use crate::outcome::{Failed, Outcome};
 use crate::print;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use headworks_core::capacity::fair::{Claim, max_min};
 use serde::Serialize;
 
-use super::trace::Traffic;
+use super::traffic::{Client, Traffic};
 use super::world::{Fate, Run, Supply, service_of};
 
 /// Pairs of clients are compared for the service gap up to this many clients: those with the most service.
@@ -157,7 +157,7 @@ fn fair_shares(
     found: &mut Vec<(ClientReport, Vec<u64>)>,
 ) -> (Vec<ClientReport>, f64, f64) {
     let all: u64 = found.iter().map(|(c, _)| c.service).sum();
-    let claim = |((c, _), client): (&(ClientReport, Vec<u64>), &super::trace::Client)| Claim {
+    let claim = |((c, _), client): (&(ClientReport, Vec<u64>), &Client)| Claim {
         demand: c.offered,
         weight: client.weight,
     };

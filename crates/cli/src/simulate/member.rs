@@ -11,7 +11,7 @@ use headworks_core::life;
 use headworks_core::record::{Category, Conduct, Credits, Effect, Event, Instant, Rank, Rule, Seq, Span};
 use headworks_core::waterfall::{Authorize, Context, Live, prepare};
 
-use super::trace::Client;
+use super::traffic::Client;
 use crate::outcome::Failed;
 
 /// An account of a simulated world.

@@ -11,6 +11,7 @@ pub(crate) mod measure;
 pub(crate) mod member;
 mod plot;
 pub(crate) mod trace;
+pub(crate) mod traffic;
 mod windows;
 pub(crate) mod world;
 

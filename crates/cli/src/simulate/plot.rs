@@ -6,7 +6,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::trace::Traffic;
+use super::traffic::Traffic;
 use super::world::{Fate, Run, service_of};
 use crate::outcome::Failed;
 

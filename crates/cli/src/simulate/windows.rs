@@ -18,7 +18,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 use rand_distr::{Distribution, Gamma, StandardUniform, Weibull};
 use serde::Deserialize;
 
-use super::trace::{Client, Traced, Traffic, name};
+use super::traffic::{Client, Traced, Traffic, name};
 use crate::outcome::Failed;
 
 /// The length of a row, in seconds.

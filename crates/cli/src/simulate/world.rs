@@ -15,7 +15,7 @@ use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
 use smallvec::SmallVec;
 
 use super::member::Member;
-use super::trace::{Traced, Traffic};
+use super::traffic::{Traced, Traffic};
 use crate::outcome::Failed;
 
 /// What serves the requests.
