@@ -14,10 +14,12 @@ use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Credits, Name};
 use serde::Serialize;
 
+use super::fates::{Fate, Run};
 use super::measure::{Report, report};
+use super::supply::{Supply, service_of};
 use super::trace;
 use super::traffic::{Client, Traced, Traffic};
-use super::world::{self, Fate, Run, Supply};
+use super::world;
 use crate::outcome::{Failed, Outcome};
 use crate::print;
 
@@ -404,7 +406,7 @@ fn steady_service(traffic: &Traffic, run: &Run, name: &str) -> f64 {
         let own = traffic.clients.get(traced.client).is_some_and(|c| c.name.as_str().starts_with(name));
         own && matches!(fate, Fate::Served { start, .. } if (5 * MINUTE..=horizon).contains(start))
     });
-    served.map(|(traced, _)| world::service_of(traced) as f64).sum()
+    served.map(|(traced, _)| service_of(traced) as f64).sum()
 }
 
 /// One of four backlogged accounts asks for 2 to 100 times as much.

@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use headworks_core::capacity::fair::{Claim, max_min};
 use serde::Serialize;
 
+use super::fates::{Fate, Run};
+use super::supply::{Supply, service_of};
 use super::traffic::{Client, Traffic};
-use super::world::{Fate, Run, Supply, service_of};
 
 /// Pairs of clients are compared for the service gap up to this many clients: those with the most service.
 const COMPARED_MAX: usize = 64;

@@ -7,20 +7,22 @@ use indicatif::ProgressBar;
 
 pub(crate) mod clients;
 pub(crate) mod fairness;
+mod fates;
 pub(crate) mod measure;
-pub(crate) mod member;
+mod member;
 mod plot;
+mod supply;
 pub(crate) mod trace;
 pub(crate) mod traffic;
 mod windows;
-pub(crate) mod world;
+mod world;
 
 use crate::arguments::SimulateArguments;
 use crate::outcome::{Failed, Outcome};
 use crate::print;
 use measure::{Report, report};
+use supply::Supply;
 use windows::Cut;
-use world::Supply;
 
 pub(crate) fn run(options: &SimulateArguments, as_json: bool) -> Outcome {
     let lengths = options.lengths.as_deref().map(trace::text).transpose()?;

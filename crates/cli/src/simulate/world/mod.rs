@@ -5,69 +5,21 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::capacity::{Offer, Seat, TICK};
 use headworks_core::catalog::{Catalog, Feature};
-use headworks_core::command::{Command, Step};
+use headworks_core::command::Step;
 use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Path, Reason, Span};
 use headworks_core::waterfall::{Authorize, Quantities, Request};
 use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
 use smallvec::SmallVec;
 
+use super::fates::{Fate, Run, Sample};
 use super::member::Member;
+use super::supply::Supply;
 use super::traffic::{Traced, Traffic};
 use crate::outcome::Failed;
 
-/// What serves the requests.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Supply {
-    /// How many are served at once; more wait at the supply, first come first served. `None`: any number.
-    pub(crate) slots: Option<usize>,
-    /// How long a request takes, in microseconds, and how much longer for each output token.
-    pub(crate) service: (u64, u64),
-    /// From when on it serves how much cost a second (input + 2 x output); it refuses the rest. Empty: any.
-    pub(crate) rates: Vec<(u64, u64)>,
-}
-
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// Still waiting or running at the end.
-    Pending,
-    /// Refused by the policy, for this reason, at this time.
-    Refused(Reason, u64),
-    /// Let in, and refused by the supply.
-    Overrun,
-    /// Served.
-    Served { start: u64, end: u64 },
-}
-
-/// What was seen at one tick.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sample {
-    pub(crate) at: u64,
-    /// The rate in force in the pool.
-    pub(crate) rate: u64,
-    pub(crate) waiting: u64,
-    pub(crate) in_flight: u64,
-}
-
-/// A finished run.
-#[derive(Debug, Default)]
-pub(crate) struct Run {
-    /// By request.
-    pub(crate) fates: Vec<Fate>,
-    /// At each tick, of the first pool.
-    pub(crate) samples: Vec<Sample>,
-    /// Slot-microseconds in which a slot was idle while somebody waited.
-    pub(crate) idle_while_waiting: u64,
-    /// Requests that went to a fallback pool.
-    pub(crate) fell_back: u64,
-    /// Requests that the ramp rule served one class lower.
-    pub(crate) demoted: u64,
-    /// Effects of abuse rules that began.
-    pub(crate) effects: u64,
-}
+mod serving;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -341,76 +293,6 @@ impl<'a> World<'a> {
         self.start(i, now)
     }
 
-    fn start(&mut self, i: usize, now: u64) -> Result<(), Failed> {
-        let traced = self.request(i)?;
-        if !self.supply_serves(&traced, now) {
-            self.settle_fate(i, Fate::Overrun);
-            return self.end(i, now, None);
-        }
-        self.busy += 1;
-        let (base, each) = self.supply.service;
-        let end = now + base + each * traced.output_tokens;
-        self.settle_fate(i, Fate::Served { start: now, end });
-        self.events.push(Reverse((end, Event::Finish(i))));
-        Ok(())
-    }
-
-    /// Whether the supply has rate left: a bucket of a tenth of a second, like a provider's own limiter.
-    fn supply_serves(&mut self, traced: &Traced, now: u64) -> bool {
-        let Some((_, rate)) = self.supply.rates.iter().rev().find(|(from, _)| *from <= now) else {
-            return true;
-        };
-        let (left, since) = self.tokens;
-        let refilled = left + i128::from(*rate) * i128::from(now - since);
-        let left = refilled.min(i128::from(*rate) * 100_000);
-        let cost = i128::from(service_of(traced)) * 1_000_000;
-        let serves = left > 0;
-        self.tokens = (if serves { left - cost } else { left }, now);
-        serves
-    }
-
-    fn finish(&mut self, i: usize, now: u64) -> Result<(), Failed> {
-        self.busy -= 1;
-        let traced = self.request(i)?;
-        self.end(i, now, Some(service_of(&traced)))?;
-        while self.supply.slots.is_none_or(|slots| self.busy < slots) {
-            let Some(next) = self.line.pop_front() else { break };
-            self.start(next, now)?;
-        }
-        Ok(())
-    }
-
-    /// A request ends: its hold is settled, its room is free, and the pool hears what the supply answered.
-    fn end(&mut self, i: usize, now: u64, served: Option<u64>) -> Result<(), Failed> {
-        let Some(admitted) = self.running.remove(&i) else { return Ok(()) };
-        let traced = self.request(i)?;
-        let actual = self.quantities(&traced, false);
-        let catalog = self.catalog;
-        if let Some(hold) = admitted.hold {
-            let member = self.member(traced.client)?;
-            let command = match served {
-                Some(_) => Command::Settle { hold, quantities: actual },
-                None => Command::Release { hold },
-            };
-            member.run(catalog, &command, instant(now))?;
-        }
-        let Some((at, leaf, cost)) = admitted.pool else { return Ok(()) };
-        let used = served.and_then(|_| self.cost(at, &traced, false)).map(|c| c.rate);
-        if let Some(pool) = self.pools.get(at) {
-            let answered = if served.is_some() { Answered::Served } else { Answered::Congested };
-            let told = Feedback {
-                answered,
-                cost: used.unwrap_or(cost.rate),
-                first_output: None,
-                limit: None,
-                retry_after: None,
-            };
-            pool.feedback(told, instant(now));
-            pool.end(&leaf, cost, used);
-        }
-        self.pump(now)
-    }
-
     fn give_back(&mut self, taken: Option<(usize, Arc<Leaf>, Cost)>, now: u64) -> Result<(), Failed> {
         let Some((at, leaf, cost)) = taken else { return Ok(()) };
         if let Some(pool) = self.pools.get(at) {
@@ -463,9 +345,4 @@ impl<'a> World<'a> {
             self.run.idle_while_waiting += span * u64::try_from(slots - self.busy).unwrap_or(0);
         }
     }
-}
-
-/// The service a request is worth: input + 2 x output tokens.
-pub(crate) fn service_of(traced: &Traced) -> u64 {
-    traced.input_tokens + 2 * traced.output_tokens
 }
