@@ -152,11 +152,26 @@ pub(crate) enum Bench {
     /// Published yardsticks of fair sharing, reproduced in simulated time
     Fairness {
         /// One of them
-        #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(crate::simulate::fairness::names()))]
-        only: Option<String>,
+        #[arg(long, value_enum, value_name = "NAME")]
+        only: Option<YardstickName>,
     },
     /// A month of the busy hour's shape in virtual time: statements, reconcile and what-if over it
     Month(MonthBench),
+}
+
+/// A yardstick of fair sharing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum YardstickName {
+    Doorman,
+    SlidingLog,
+    FairQueue,
+    ServiceGap,
+    Isolation,
+    WorkConservation,
+    CapacityChange,
+    Truthfulness,
+    Sybil,
+    PriorityBurst,
 }
 
 /// How to measure abuse rules.

@@ -1,5 +1,5 @@
-//! `headworks bench fairness`: yardsticks that others have published, and what sharing promises, each reproduced in
-//! simulated time with a fixed seed.
+//! What sharing promises: isolation, no idle capacity while somebody waits, nothing gained by asking for more or under
+//! several names.
 
 #![allow(
     clippy::float_arithmetic,
@@ -9,279 +9,25 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::capacity::fair::{Claim, max_min};
-use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Credits, Name};
-use serde::Serialize;
 
-use super::fates::{Fate, Run};
-use super::measure::{Report, report};
-use super::supply::{Supply, service_of};
-use super::trace;
-use super::traffic::{Client, Traced, Traffic};
-use super::world;
-use crate::outcome::{Failed, Outcome};
-use crate::print;
+use super::scenario::{
+    MINUTE, OPEN, Random, SERVICE_MICROS, SLOTS, Source, catalog, simulate, slot_pool, slots, source, traffic,
+};
+use super::yardstick::{Measured, yardstick};
+use crate::outcome::Failed;
+use crate::simulate::fates::{Fate, Run};
+use crate::simulate::measure::Report;
+use crate::simulate::supply::{Supply, service_of};
+use crate::simulate::traffic::Traffic;
+use crate::simulate::world;
 
-/// One yardstick.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Yardstick {
-    pub(crate) name: &'static str,
-    pub(crate) what: String,
-    /// As published, or the bar.
-    pub(crate) wanted: String,
-    pub(crate) ours: String,
-    pub(crate) holds: bool,
-}
-
-type Measured = Result<Vec<Yardstick>, Failed>;
-type Measure = (&'static str, fn() -> Measured);
-
-/// All of them, by name.
-const ALL: [Measure; 10] = [
-    ("doorman", doorman),
-    ("sliding-log", sliding_log),
-    ("fair-queue", fair_queue),
-    ("service-gap", service_gap),
-    ("isolation", isolation),
-    ("work-conservation", work_conservation),
-    ("capacity-change", capacity_change),
-    ("truthfulness", truthfulness),
-    ("sybil", sybil),
-    ("priority-burst", priority_burst),
-];
-
-/// The names that `--only` takes.
-pub(crate) fn names() -> Vec<&'static str> {
-    ALL.iter().map(|(name, _)| *name).collect()
-}
-
-pub(crate) fn run(only: Option<&str>, as_json: bool) -> Outcome {
-    let mut all = Vec::new();
-    for (_, measure) in ALL.iter().filter(|(name, _)| only.is_none_or(|o| o == *name)) {
-        all.extend(measure()?);
-    }
-    if as_json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
-    } else {
-        let mut rows = vec![["yardstick", "what", "wanted", "ours", ""].map(str::to_owned).to_vec()];
-        rows.extend(all.iter().map(|y| {
-            let verdict = if y.holds { "holds" } else { "MISSED" };
-            vec![y.name.into(), y.what.clone(), y.wanted.clone(), y.ours.clone(), verdict.into()]
-        }));
-        print!("{}", print::table(&rows, &[]));
-    }
-    match all.iter().filter(|y| !y.holds).count() {
-        0 => Ok(()),
-        missed => Err(format!("{missed} of {} yardsticks are missed", all.len()).into()),
-    }
-}
-
-const ARENA: &str = include_str!("../../demo/vtc_lmsys_arena_27clients.csv");
-/// The server of the published comparisons: 19 slots, each request 11.1 s.
-const SLOTS: usize = 19;
-const SERVICE_MICROS: u64 = 11_100_000;
 /// For isolation: with few slots that are always busy, who has to wait for one to end waits for long, however it is shared.
 const MANY_SLOTS: usize = 64;
 const OUTPUT_MEAN: f64 = 256.0;
-const MINUTE: u64 = 60_000_000;
-
-fn slots() -> Supply {
-    Supply { slots: Some(SLOTS), service: (SERVICE_MICROS, 0), rates: Vec::new() }
-}
-
-/// A catalog with one feature, `chat`, whose text is `rest` beyond the usual.
-fn catalog(pool: &str, plans: &str) -> Result<Catalog, Failed> {
-    let uses = if pool.is_empty() { "" } else { "pool = \"model\"\n" };
-    let text = format!(
-        "version = \"yardstick\"\ndefault_plan = \"only\"\n[meters]\ninput_tokens = {{ unit = \"token\" }}\n\
-         output_tokens = {{ unit = \"token\" }}\n[features.chat]\nmeters = [\"input_tokens\", \"output_tokens\"]\n{uses}\
-         {pool}\n{plans}\n"
-    );
-    Catalog::parse(&text, Format::Toml).map_err(|problems| format!("{problems}\n{text}").into())
-}
-
-const OPEN: &str = "[plans.only]\nfeatures = [\"chat\"]";
-
-/// 19 slots; fairness counts tokens. Everybody waits for up to `wait`.
-fn slot_pool(wait: &str) -> String {
-    format!(
-        "[pools.model]\nin_flight = 19\nin_flight_cost = {{ requests = 1 }}\nwaiting_max = 1000000000\n\
-         waiting_max_per_account = 100000000\nclasses = {{ default = {{ wait_max = \"{wait}\" }} }}"
-    )
-}
-
-fn simulate(catalog: &Catalog, traffic: &Traffic, supply: &Supply) -> Result<(Run, Report), Failed> {
-    let run = world::run(catalog, None, traffic, supply, None, Credits::ZERO)?;
-    let figures = report("", traffic, supply, &run);
-    Ok((run, figures))
-}
-
-fn refused(report: &Report) -> u64 {
-    report.refused.values().sum()
-}
-
-fn yardstick(
-    name: &'static str,
-    what: impl Into<String>,
-    wanted: impl Into<String>,
-    ours: String,
-    holds: bool,
-) -> Yardstick {
-    Yardstick { name, what: what.into(), wanted: wanted.into(), ours, holds }
-}
-
-/// Numbers from a seed: SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-
-    /// An exponential wait with this mean.
-    fn exponential(&mut self, mean: f64) -> f64 {
-        let uniform = (self.below(1 << 53) as f64 + 1.0) / (1_u64 << 53) as f64;
-        -mean * uniform.ln()
-    }
-}
-
-/// Who asks: a name, requests a second, tokens in and out, and whether at random or evenly.
-struct Source {
-    client: Client,
-    rate: f64,
-    tokens: (u64, u64),
-    random: bool,
-}
-
-fn source(name: &str, rate: f64) -> Source {
-    let name = Name::new(name).unwrap_or_else(|_| unreachable!("these are names"));
-    Source { client: Client::new(name), rate, tokens: (256, 256), random: true }
-}
-
-fn traffic(sources: Vec<Source>, micros: u64, seed: u64) -> Traffic {
-    let mut out = Traffic::default();
-    for (client, source) in sources.into_iter().enumerate() {
-        let mut random = Random(seed.wrapping_mul(1_000).wrapping_add(client as u64));
-        let mean = 1e6 / source.rate;
-        let mut at = if source.random { random.exponential(mean) } else { 0.0 };
-        while (at as u64) < micros {
-            let (input_tokens, output_tokens) = source.tokens;
-            out.requests.push(Traced { at: at as u64, client, input_tokens, output_tokens });
-            at += if source.random { random.exponential(mean) } else { mean };
-        }
-        out.clients.push(source.client);
-    }
-    out.requests.sort_by_key(|r| (r.at, r.client));
-    out
-}
-
-fn doorman() -> Measured {
-    let vectors = [
-        (120, [(1, 1_000), (1, 60), (1, 10)], [55, 55, 10]),
-        (120, [(6, 1_000), (4, 500), (2, 200)], [60, 40, 20]),
-        (1_000, [(10, 2_000), (10, 500), (30, 700)], [200, 200, 600]),
-    ];
-    let rows = vectors.into_iter().map(|(capacity, claims, published)| {
-        let got = max_min(capacity, &claims.map(|(weight, demand)| Claim { demand, weight }));
-        let what = format!("capacity {capacity}, weights and wants {claims:?}");
-        yardstick("doorman", what, format!("{published:?}"), format!("{got:?}"), got == published)
-    });
-    Ok(rows.collect())
-}
-
-fn sliding_log() -> Measured {
-    let traffic = trace::parse(ARENA)?;
-    let mut rows = Vec::new();
-    for (limit, published) in [(10, 600), (20, 341)] {
-        let plans = format!(
-            "{OPEN}\nguards = [{{ name = \"static\", window.sliding = {{ limit = {limit}, length = \"60s\" }} }}]"
-        );
-        let (_, figures) = simulate(&catalog("", &plans)?, &traffic, &slots())?;
-        let what = format!("arena trace, at most {limit} requests a minute and client: refused");
-        let ours = refused(&figures);
-        rows.push(yardstick("sliding-log", what, published.to_string(), ours.to_string(), ours == published));
-    }
-    Ok(rows)
-}
-
-fn fair_queue() -> Measured {
-    let traffic = trace::parse(ARENA)?;
-    let (_, figures) = simulate(&catalog(&slot_pool("1h"), OPEN)?, &traffic, &slots())?;
-    let (_, first_come) = simulate(&catalog("", OPEN)?, &traffic, &slots())?;
-    let ours = refused(&figures);
-    let gap = figures.service_gap;
-    let used = |report: &Report| report.utilisation.unwrap_or(0.0);
-    let mut rows = Vec::new();
-    for limit in [10, 20] {
-        let plans = format!(
-            "{OPEN}\nguards = [{{ name = \"static\", window.sliding = {{ limit = {limit}, length = \"60s\" }} }}]"
-        );
-        let (_, fixed) = simulate(&catalog("", &plans)?, &traffic, &slots())?;
-        rows.push(yardstick(
-            "fair-queue",
-            format!("the same: slots busy while requests arrive, against static {limit} a minute and client"),
-            format!("above {:.4}", used(&fixed)),
-            format!("{:.4}", used(&figures)),
-            used(&figures) > used(&fixed),
-        ));
-    }
-    rows.extend([
-        yardstick(
-            "fair-queue",
-            "arena trace on 19 slots of 11.1 s: refused",
-            "0",
-            ours.to_string(),
-            ours == 0,
-        ),
-        yardstick(
-            "fair-queue",
-            "the same: service gap against first come, tokens",
-            format!("below {}", first_come.service_gap),
-            gap.to_string(),
-            gap < first_come.service_gap,
-        ),
-        yardstick(
-            "fair-queue",
-            "the same: a slot idle while somebody waits",
-            "never",
-            format!("{:.4} of the time", 1.0 - figures.work_conservation.unwrap_or(0.0)),
-            figures.work_conservation.is_some_and(|w| w > 0.9999),
-        ),
-    ]);
-    Ok(rows)
-}
-
-fn service_gap() -> Measured {
-    let even = |name, rate| Source { random: false, ..source(name, rate) };
-    let traffic = traffic(vec![even("light", 1.5), even("heavy", 3.0)], 10 * MINUTE, 1);
-    let (_, first_come) = simulate(&catalog("", OPEN)?, &traffic, &slots())?;
-    let (_, fair) = simulate(&catalog(&slot_pool("1h"), OPEN)?, &traffic, &slots())?;
-    let near = |n: u64| (250_000..=275_000).contains(&n);
-    Ok(vec![
-        yardstick(
-            "service-gap",
-            "first come, two clients at 1.5 and 3 requests/s for 600 s, tokens",
-            "about 262000",
-            first_come.service_gap.to_string(),
-            near(first_come.service_gap),
-        ),
-        yardstick(
-            "service-gap",
-            "the fair queue on the same",
-            "below 8000",
-            fair.service_gap.to_string(),
-            fair.service_gap < 8_000,
-        ),
-    ])
-}
 
 /// Seven accounts at half their share, one at a hundred times its share.
-fn isolation() -> Measured {
+pub(super) fn isolation() -> Measured {
     let share = MANY_SLOTS as f64 / (SERVICE_MICROS as f64 / 1e6) / 8.0;
     let mut sources: Vec<Source> = (0..7).map(|i| source(&format!("calm-{i}"), share / 2.0)).collect();
     sources.push(source("flood", share * 100.0));
@@ -330,7 +76,7 @@ fn rate_pool(rate: u64, class: &str) -> String {
     )
 }
 
-fn work_conservation() -> Measured {
+pub(super) fn work_conservation() -> Measured {
     let rate = 100_000;
     let burst: Vec<Source> = (0..10).map(|i| source(&format!("c{i}"), 26.0)).collect();
     let traffic = traffic(burst, 10 * MINUTE, 3);
@@ -358,7 +104,7 @@ fn work_conservation() -> Measured {
 }
 
 /// A learned rate while the supply halves and doubles.
-fn capacity_change() -> Measured {
+pub(super) fn capacity_change() -> Measured {
     let (whole, half) = (100_000_u64, 50_000_u64);
     let halves_at = 120_000_000;
     let doubles_at = 240_000_000;
@@ -410,7 +156,7 @@ fn steady_service(traffic: &Traffic, run: &Run, name: &str) -> f64 {
 }
 
 /// One of four backlogged accounts asks for 2 to 100 times as much.
-fn truthfulness() -> Measured {
+pub(super) fn truthfulness() -> Measured {
     let catalog = catalog(&slot_pool("1h"), OPEN)?;
     let run = |factor: f64| -> Result<f64, Failed> {
         let mut sources: Vec<Source> = (0..3).map(|i| source(&format!("true-{i}"), 0.6)).collect();
@@ -429,7 +175,7 @@ fn truthfulness() -> Measured {
 }
 
 /// One identity behind n accounts of a cluster.
-fn sybil() -> Measured {
+pub(super) fn sybil() -> Measured {
     let catalog = catalog(&slot_pool("1h"), OPEN)?;
     let run = |n: u32| -> Result<f64, Failed> {
         let mut sources: Vec<Source> = (0..3).map(|i| source(&format!("true-{i}"), 0.8)).collect();
@@ -452,7 +198,7 @@ fn sybil() -> Measured {
 }
 
 /// Twelve times the capacity is asked for, half of it by the highest class.
-fn priority_burst() -> Measured {
+pub(super) fn priority_burst() -> Measured {
     let pool = "[pools.model]\nin_flight = 19\nin_flight_cost = { requests = 1 }\nwaiting_max = 1000000000\n\
                 waiting_max_per_account = 100000000\n[pools.model.classes.high]\npriority = 0\nwait_max = \"1m\"\n\
                 [pools.model.classes.middle]\npriority = 1\nwait_max = \"1m\"\n\
