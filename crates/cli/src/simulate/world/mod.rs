@@ -228,7 +228,9 @@ impl<'a> World<'a> {
                 self.settle_fate(i, Fate::Refused(decision.reason, now));
                 Ok(())
             }
-            granted => self.admit(i, granted, taken, now),
+            granted @ (Step::Append(_) | Step::Count(..) | Step::Needs(_)) => {
+                self.admit(i, granted, taken, now)
+            }
         }
     }
 
@@ -329,7 +331,7 @@ impl<'a> World<'a> {
                         pool.undo(&leaf, cost);
                         self.settle_fate(i, Fate::Refused(decision.reason, now));
                     }
-                    granted => {
+                    granted @ (Step::Append(_) | Step::Count(..) | Step::Needs(_)) => {
                         self.admit(i, granted, Some((at, leaf, cost)), now)?;
                     }
                 }
