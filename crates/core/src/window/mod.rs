@@ -38,15 +38,15 @@ pub struct Room {
 }
 
 impl Terms {
-    /// The earlier use that counts. Changed terms do not make use durable that a restart may have lost.
-    fn carried<'a>(&self, used: Option<&'a Used>) -> Option<&'a Used> {
-        used.filter(|earlier| self.is_volatile() || !earlier.is_volatile())
+    /// Whether earlier use counts. Changed terms do not make use durable that a restart may have lost.
+    fn carries(&self, earlier: &Used) -> bool {
+        self.is_volatile() || !earlier.is_volatile()
     }
 
     /// What is used and free at `now`.
     #[must_use]
     pub fn room(&self, used: Option<&Used>, now: Instant) -> Room {
-        let used = self.carried(used);
+        let used = used.filter(|earlier| self.carries(earlier));
         let capacity = self.capacity();
         let left = |used: i64| Room { used, free: capacity.saturating_sub(used).max(0), capacity };
         match *self {
@@ -68,7 +68,7 @@ impl Terms {
         if cost > self.capacity() {
             return None;
         }
-        let used = self.carried(used);
+        let used = used.filter(|earlier| self.carries(earlier));
         let cost = positive(cost);
         match *self {
             Self::Rate { limit, period, burst } => {
@@ -84,7 +84,7 @@ impl Terms {
     /// What is used after counting `cost` at `now`.
     #[must_use]
     pub fn take(&self, used: Option<Used>, cost: i64, now: Instant) -> Used {
-        let used = used.filter(|earlier| self.is_volatile() || !earlier.is_volatile());
+        let used = used.filter(|earlier| self.carries(earlier));
         let units = positive(cost);
         match *self {
             Self::Rate { limit, period, .. } => {
