@@ -45,9 +45,9 @@ impl Account {
             hold.extensions += 1;
         }
         for line in &more.lines {
-            if let Some(held) = hold.usage.lines.iter_mut().find(|l| l.meter == line.meter) {
-                held.quantity = held.quantity.saturating_add(line.quantity);
-            }
+            let held = hold.usage.lines.iter_mut().find(|l| l.meter == line.meter);
+            let held = held.ok_or("the hold has no such meter")?;
+            held.quantity = held.quantity.checked_add(line.quantity).ok_or("overflow")?;
         }
         if let Some(progress) = progress {
             hold.progress = Some(progress.clone());
@@ -62,9 +62,9 @@ impl Account {
         let hold = self.hold_mut(id)?;
         let Some(held) = &mut hold.terms.capacity else { return Ok(()) };
         for visit in taken {
-            held.cost = held.cost.saturating_add(visit.cost.unsigned_abs());
+            held.cost = held.cost.checked_add(visit.cost.unsigned_abs()).ok_or("overflow")?;
             if let Basis::InFlight(more) = visit.basis {
-                held.in_flight = held.in_flight.saturating_add(more);
+                held.in_flight = held.in_flight.checked_add(more).ok_or("overflow")?;
             }
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Account {
         let hold = self.hold_mut(id)?;
         for draw in draws {
             match hold.draws.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
-                Some(same) => same.amount += draw.amount,
+                Some(same) => same.amount = same.amount.checked_add(draw.amount).ok_or("overflow")?,
                 None => hold.draws.push(draw.clone()),
             }
         }

@@ -40,7 +40,7 @@ impl Account {
             Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft | Book::Spent | Book::Breakage => {
             }
         }
-        let books = self.books_mut(unit);
+        let books = self.books_mut(unit, !enters)?;
         match book {
             // What leaves these has been issued or lent to the account.
             Book::Operator => move_to(&mut books.issued, !enters),
@@ -53,17 +53,16 @@ impl Account {
         }
     }
 
-    fn books_mut(&mut self, unit: Option<&Name>) -> &mut Books {
-        let Some(unit) = unit else { return &mut self.books };
-        let all = &mut self.extras.get_or_insert_default().books;
-        let at = match all.binary_search_by(|(of, _)| of.cmp(unit)) {
-            Ok(at) => at,
-            Err(at) => {
-                all.insert(at, (unit.clone(), Books::default()));
-                at
-            }
-        };
-        // It has just been found or put there.
-        all.get_mut(at).map(|(_, books)| books).unwrap_or(&mut self.books)
+    /// The books of a unit; they begin with the first credits in it that are issued or lent.
+    fn books_mut(&mut self, unit: Option<&Name>, begins: bool) -> Result<&mut Books, String> {
+        let Some(unit) = unit else { return Ok(&mut self.books) };
+        let all = &mut self.extras_mut().books;
+        let at = all.binary_search_by(|(of, _)| of.cmp(unit));
+        if let (Err(at), true) = (at, begins) {
+            all.insert(at, (unit.clone(), Books::default()));
+        }
+        let (Ok(at) | Err(at)) = at;
+        let books = all.get_mut(at).filter(|(of, _)| of == unit).map(|(_, books)| books);
+        books.ok_or_else(|| "a movement is in a unit of credits that the account has no books of".into())
     }
 }

@@ -44,8 +44,9 @@ impl Account {
                 let top_ups = &mut self.extras_mut().top_ups;
                 let asked = top_ups.asked.take().ok_or("no top-up is in flight")?;
                 // What was not bought does not count against the month.
-                let total = top_ups.month_total.nano().saturating_sub(asked.amount.nano());
-                top_ups.month_total = Credits::from_nano(total.max(0));
+                let total =
+                    top_ups.month_total.checked_sub(asked.amount).filter(|rest| *rest >= Credits::ZERO);
+                top_ups.month_total = total.ok_or("the month has brought less than the top-up")?;
             }
         }
         Ok(())

@@ -207,7 +207,8 @@ impl<'a> Returns<'a> {
     pub(crate) fn expired(&mut self, moves: &mut Moves, amount: Credits) {
         let rule = self.ctx.plan().map_or(ExpiredDraws::Breakage, |p| p.expired_draws);
         if rule == ExpiredDraws::Goodwill {
-            self.goodwill = self.goodwill.checked_add(amount).unwrap_or(Credits::MAX);
+            let sum = self.goodwill.checked_add(amount);
+            self.goodwill = sum.unwrap_or_else(|| unreachable!("the draws of one receipt add up to credits"));
         }
         moves.add(self.from, Book::Breakage, amount);
     }

@@ -1,6 +1,6 @@
 //! The waterfall: from a request to the decision, step by step in one declared order.
 //!
-//! [`walk`] is the whole list; each step has a file. Never changes anything: everything is computed before the first
+//! `walk` is the whole list; each step has a file. Never changes anything: everything is computed before the first
 //! effect, and a refusal carries none.
 //! F1 of several refusals the first in [`Reason`]'s order is told (`reasons_in_order`).
 //! F2 draws add up to the price, or nothing is drawn (`model_agrees`).

@@ -34,7 +34,7 @@ impl Need {
             }
             Unit::Meter(meter) => {
                 let line = usage.lines.iter().find(|l| l.meter == meter);
-                let unit_price = line.map_or(0, |l| signed(l.price.nano()).unwrap_or(i64::MAX));
+                let unit_price = line.map_or(Some(0), |l| signed(l.price.nano()))?;
                 let units = signed(usage.quantity(meter.as_str()))?;
                 Self { unit: UnitKind::Meter, units, unit_price, credits }
             }

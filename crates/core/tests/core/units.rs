@@ -1,12 +1,12 @@
 //! Several units of credits in one account: each has its own grants, debts, caps and books, and nothing is converted.
 
 use headworks_core::audit::statement::Statement;
-use headworks_core::command::{ChangePlan, Command};
-use headworks_core::record::{Category, Event, Instant, Reason};
+use headworks_core::command::{ChangePlan, Command, Draft};
+use headworks_core::record::{Book, Category, Event, HoldId, Instant, Movement, Reason};
 use headworks_core::waterfall::Refusal;
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask, catalog, credits, name};
+use crate::common::{AskExt as _, World, ask, catalog, credits, name, settle};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -94,6 +94,34 @@ fn a_movement_in_another_unit_is_found() {
     altered.unit = None;
     let found = audit(&chained(&log), &[catalog(CATALOG)]);
     assert!(found.iter().any(|f| f.seq == 3 && f.what.contains("unit of credits")), "{found:?}");
+}
+
+#[test]
+fn books_begin_with_what_is_issued_or_lent() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("20", Category::Purchased);
+    w.hold("chat", &[("tokens", 5)]);
+    let settled = w.draft(settle(w.account.seq, &[("tokens", 3)])).expect("settles");
+    let folded = |unit: &str, movements: &[(Book, Book)]| {
+        let movements = movements.iter().map(|&(from, to)| Movement { from, to, amount: credits("1") });
+        let draft = Draft {
+            unit: Some(name(unit)),
+            movements: movements.collect(),
+            ..Draft::new(settled.event.clone())
+        };
+        let mut account = w.account.clone();
+        let record = draft.into_record(&account, account.tick(w.now), None, None);
+        account.apply(&record, [0; 32]).map(|()| account.books_of(Some(&name(unit))))
+    };
+    let hold = Book::Hold(HoldId(w.account.seq));
+    // The account has no books of stamps: nothing can be charged or expire there, nor go back from there.
+    for to in [Book::Spent, Book::Breakage, Book::Debt, Book::Overdraft, Book::Goodwill, Book::Operator] {
+        let refused = folded("stamps", &[(hold, to)]).expect_err("there are no such books");
+        assert!(refused.what.contains("no books of"), "{to:?}: {refused}");
+    }
+    // They begin with the first stamp that is lent, and then take what is charged.
+    let books = folded("stamps", &[(Book::Overdraft, hold), (hold, Book::Spent)]).expect("follows");
+    assert_eq!((books.overdraft, books.spent), (credits("1"), credits("1")));
 }
 
 #[test]
