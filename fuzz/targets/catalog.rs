@@ -48,16 +48,13 @@ fuzz_target!(|data: &[u8]| {
             for quantity in [0, 1, 1_000_000] {
                 for settle_now in [false, true] {
                     let Some(known) = catalog.feature(feature) else { continue };
-                    let quantities = known.meters.iter().map(|meter| (meter.clone(), quantity)).collect();
+                    let quantities = known.meters.iter().map(|meter| (meter.clone(), quantity));
                     let request = Request {
-                        feature: name(feature),
                         path: "user:ann/key:k".parse().expect("a path"),
-                        dimensions: smallvec::SmallVec::new(),
-                        quantities,
                         consented: true,
-                        recorded: false,
+                        ..Request::new(name(feature), quantities)
                     };
-                    let ask = Authorize { request, minimum: None, life: None, settle_now };
+                    let ask = Authorize { settle_now, ..Authorize::new(request) };
                     let ready = prepare(Context::new(&account, &catalog, account.tick(now)), &ask);
                     let is_unknown = matches!(ready, Err(Refusal::UnknownFeature(_) | Refusal::UnknownPlan(_)));
                     assert!(!is_unknown, "a known feature");

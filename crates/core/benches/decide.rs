@@ -9,9 +9,8 @@ use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, History, NewGrant, Patch, Step, run};
-use headworks_core::record::{Category, Instant, Name, Path};
+use headworks_core::record::{Category, Instant, Name};
 use headworks_core::waterfall::{Authorize, Context, Live, Request, prepare};
-use smallvec::SmallVec;
 
 const CATALOG: &str = r#"
 version = "bench"
@@ -67,15 +66,7 @@ fn account(catalog: &Catalog, n: u32, now: Instant) -> Account {
 }
 
 fn ask(tokens: u64) -> Authorize {
-    let request = Request {
-        feature: name("chat"),
-        path: Path::default(),
-        dimensions: SmallVec::new(),
-        quantities: [(name("tokens"), tokens)].into_iter().collect(),
-        consented: false,
-        recorded: false,
-    };
-    Authorize { request, minimum: None, life: None, settle_now: false }
+    Authorize::new(Request::new(name("chat"), [(name("tokens"), tokens)]))
 }
 
 /// The median, the 99th and the 99.9th percentile in nanoseconds.

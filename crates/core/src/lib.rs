@@ -3,6 +3,88 @@
 //! A decision is a pure function of an account's state, a request, the catalog and the instant; it yields the record
 //! that the state is then folded with. Never reads a clock, never performs I/O, never uses randomness or floats; builds
 //! without the standard library.
+//!
+//! It keeps nothing: where records are stored, who comes first and what a retry hears is the engine's matter
+//! (`headworks-engine`). Whoever calls the core alone goes this way:
+//!
+//! 1. [`catalog::Catalog::parse`] reads the policy: features, prices, plans. All that is wrong with it is told at once.
+//! 2. [`account::Account::empty`] is where every account begins; [`account::Account::tick`] gives its time, which never
+//!    stands still.
+//! 3. [`life::next`] tells what has fallen due, until nothing has: holds and grants that end, periods that begin.
+//! 4. [`command::run`] answers a command: a draft to append, a denial with what would unblock it, or what must be looked up
+//!    first. What cannot be answered at all is a [`waterfall::Refusal`].
+//! 5. [`command::Draft::fits`] says whether the books can take a draft, [`command::Draft::into_record`] gives it its place
+//!    in the log, [`record::Record::to_bytes`] is what to store.
+//! 6. [`account::Account::apply_bytes`] folds it, and links it to the hash of all that came before.
+//!
+//! [`view`] and [`account::Account::available`] read a state; [`audit`] computes a log again. [`capacity`] shares out what
+//! is scarce among accounts, [`abuse`] keeps what rules against abuse remember; both are fed by whoever runs them.
+//!
+//! Credits are integers of 10⁻⁹ ([`record::Credits`]), quantities are whole units of a meter, instants are microseconds
+//! of UTC ([`record::Instant`]).
+//!
+//! ```
+//! use headworks_core::account::Account;
+//! use headworks_core::catalog::{Catalog, Format};
+//! use headworks_core::command::{self, Command, History, NewGrant, Patch};
+//! use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Record};
+//! use headworks_core::waterfall::{Authorize, Context, Request};
+//!
+//! type Failed = Box<dyn std::error::Error>;
+//!
+//! const POLICY: &str = r#"
+//! version = "1"
+//! [meters]
+//! tokens = { unit = "token" }
+//! [features.chat]
+//! meters = ["tokens"]
+//! rate_card = "card"
+//! [[rate_cards.card]]
+//! effective_from = "2026-01-01T00:00:00Z"
+//! prices = [{ feature = "chat", per = 1_000, credits = { tokens = "2" } }]
+//! [plans.pro]
+//! features = ["chat"]
+//! waterfall = [
+//!   { allowance = { name = "included", windows = [{ name = "month", window.fixed = { limit = "3", every = "month" } }] } },
+//!   { grants = { name = "credits" } },
+//! ]
+//! "#;
+//!
+//! /// Runs a command and folds the record that it makes; a log would keep its bytes.
+//! fn append(account: &mut Account, catalog: &Catalog, command: &Command) -> Result<Record, Failed> {
+//!     let now = account.tick("2026-06-01T12:00:00Z".parse::<Instant>()?);
+//!     let step = command::run(Context::new(account, catalog, now), command, &History::new())?;
+//!     let draft = step.into_draft().ok_or("it is denied")?;
+//!     let record = draft.into_record(account, now, None, None);
+//!     account.apply_bytes(&record.to_bytes())?;
+//!     Ok(record)
+//! }
+//!
+//! fn main() -> Result<(), Failed> {
+//!     let catalog = Catalog::parse(POLICY, Format::Toml)?;
+//!     let mut acme = Account::empty("acme".parse()?);
+//!     let open = Patch { plan: Some("pro".parse()?), ..Patch::default() };
+//!     append(&mut acme, &catalog, &Command::Open(open))?;
+//!     let bought = NewGrant::new("10".parse()?, Category::Purchased);
+//!     append(&mut acme, &catalog, &Command::Grant(bought))?;
+//!
+//!     // 4,000 tokens cost 8 credits. The plan includes 3 of them, the grant pays the other 5.
+//!     let tokens: Name = "tokens".parse()?;
+//!     let ask = Authorize::new(Request::new("chat".parse()?, [(tokens.clone(), 4_000)]));
+//!     let held = append(&mut acme, &catalog, &Command::Authorize(ask))?;
+//!     let decision = held.event.decision().ok_or("no decision")?;
+//!     let paid: Vec<_> = decision.draws.iter().map(|d| (d.layer.as_str(), d.amount)).collect();
+//!     assert_eq!(paid, [("included", 3_000_000_000), ("credits", 5_000_000_000)]);
+//!     assert_eq!(acme.available(acme.recorded_at, None), "5".parse::<Credits>()?);
+//!
+//!     // 2,500 were used: 5 credits. The last source gets back first, so the grant keeps 10 - 2.
+//!     let quantities = [(tokens, 2_500)].into_iter().collect();
+//!     append(&mut acme, &catalog, &Command::Settle { hold: HoldId(held.seq), quantities })?;
+//!     assert_eq!(acme.available(acme.recorded_at, None), "8".parse::<Credits>()?);
+//!     assert_eq!(acme.books.spent, "2".parse::<Credits>()?);
+//!     Ok(())
+//! }
+//! ```
 
 #![no_std]
 

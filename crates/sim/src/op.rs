@@ -98,12 +98,9 @@ pub(crate) fn authorize(
 ) -> Command {
     Command::Authorize(Authorize {
         request: Request {
-            feature: name(feature),
             path: path(user, key),
-            dimensions: smallvec::SmallVec::new(),
-            quantities: quantities(feature, amount),
             consented,
-            recorded: false,
+            ..Request::new(name(feature), quantities(feature, amount))
         },
         minimum: least.map(|quantity| Minimum { meter: name("tokens"), quantity }),
         life: None,
@@ -129,12 +126,9 @@ pub(crate) fn extend(hold: Seq, more: u64, life: Option<u64>) -> Command {
 /// Use that happened at an instant; `None`: now.
 pub(crate) fn record(amount: u64, at: Option<Instant>) -> Command {
     let request = Request {
-        feature: name("chat"),
         path: path(Some(0), None),
-        dimensions: smallvec::SmallVec::new(),
-        quantities: quantities("chat", amount),
         consented: true,
-        recorded: false,
+        ..Request::new(name("chat"), quantities("chat", amount))
     };
     Command::Record { request, at }
 }

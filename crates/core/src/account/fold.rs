@@ -26,6 +26,8 @@ impl core::fmt::Display for FoldError {
     }
 }
 
+impl core::error::Error for FoldError {}
+
 impl Account {
     /// Folds a record, verifying the chain against its bytes; returns the hash after it.
     ///

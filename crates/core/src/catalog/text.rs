@@ -71,6 +71,8 @@ impl fmt::Display for Problems {
     }
 }
 
+impl core::error::Error for Problems {}
+
 /// A step into the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {

@@ -83,10 +83,8 @@ impl Command {
                 Self::Change { patch: settings.clone().into(), reason: reason.clone() }
             }
             Event::Authorized { usage, decision, terms } => Self::Authorize(Authorize {
-                request: request_of(usage, decision),
-                minimum: None,
                 life: Some(terms.deadline.since(record.recorded_at)),
-                settle_now: false,
+                ..Authorize::new(request_of(usage, decision))
             }),
             Event::Charged { charge, decision } => charged(record, &charge.usage, decision),
             Event::Extended { .. } => Self::Extend(extended(record)?),
@@ -141,7 +139,7 @@ fn charged(record: &Record, usage: &Use, decision: &Decision) -> Command {
         return Command::Record { request: happened(usage, decision), at: Some(record.effective_at) };
     }
     let request = request_of(usage, decision);
-    Command::Authorize(Authorize { request, minimum: None, life: None, settle_now: true })
+    Command::Authorize(Authorize { settle_now: true, ..Authorize::new(request) })
 }
 
 fn extended(record: &Record) -> Option<Extend> {

@@ -43,6 +43,8 @@ impl fmt::Display for AmountError {
     }
 }
 
+impl core::error::Error for AmountError {}
+
 impl Credits {
     /// No credits.
     pub const ZERO: Self = Self(0);

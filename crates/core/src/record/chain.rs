@@ -110,6 +110,8 @@ impl fmt::Display for RecordError {
     }
 }
 
+impl core::error::Error for RecordError {}
+
 impl Record {
     /// Appends the canonical bytes to `out`.
     pub fn encode_into(&self, out: &mut Vec<u8>) {

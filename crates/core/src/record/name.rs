@@ -48,6 +48,8 @@ impl fmt::Display for NameError {
     }
 }
 
+impl core::error::Error for NameError {}
+
 impl Name {
     /// Checks and takes a name.
     pub fn new(text: &str) -> Result<Self, NameError> {
@@ -269,6 +271,8 @@ impl fmt::Display for PathError {
         }
     }
 }
+
+impl core::error::Error for PathError {}
 
 impl core::str::FromStr for Segment {
     type Err = PathError;

@@ -35,6 +35,8 @@ impl fmt::Display for TimeError {
     }
 }
 
+impl core::error::Error for TimeError {}
+
 impl Instant {
     /// Later than every instant a record can carry: "never".
     pub const NEVER: Self = Self(i64::MAX);

@@ -196,6 +196,8 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl core::error::Error for Refusal {}
+
 impl Refusal {
     /// The refusal for a hold that a record has ended.
     pub(crate) fn hold_ended(hold: HoldId, record: &Record) -> Self {

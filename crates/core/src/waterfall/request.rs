@@ -27,6 +27,21 @@ pub struct Request {
     pub recorded: bool,
 }
 
+impl Request {
+    /// So much of a feature for the account itself, without consent to paid sources.
+    #[must_use]
+    pub fn new(feature: Name, quantities: impl IntoIterator<Item = (Name, u64)>) -> Self {
+        Self {
+            feature,
+            path: Path::default(),
+            dimensions: SmallVec::new(),
+            quantities: quantities.into_iter().collect(),
+            consented: false,
+            recorded: false,
+        }
+    }
+}
+
 /// The least of one meter that is still of use to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Minimum {
@@ -47,4 +62,12 @@ pub struct Authorize {
     pub life: Option<Span>,
     /// Charge at once, without a hold.
     pub settle_now: bool,
+}
+
+impl Authorize {
+    /// All of a request or nothing, held for as long as its feature says.
+    #[must_use]
+    pub fn new(request: Request) -> Self {
+        Self { request, minimum: None, life: None, settle_now: false }
+    }
 }

@@ -236,19 +236,7 @@ impl World {
 }
 
 pub(crate) fn ask(feature: &str, list: &[(&str, u64)]) -> Authorize {
-    Authorize {
-        request: Request {
-            feature: name(feature),
-            path: headworks_core::record::Path::default(),
-            dimensions: smallvec::SmallVec::new(),
-            quantities: quantities(list),
-            consented: false,
-            recorded: false,
-        },
-        minimum: None,
-        life: None,
-        settle_now: false,
-    }
+    Authorize::new(Request::new(name(feature), quantities(list)))
 }
 
 impl AskExt for Authorize {}

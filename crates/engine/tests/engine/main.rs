@@ -12,7 +12,7 @@ use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch};
 use headworks_core::record::{
-    Category, Event, HoldId, IndexKey, Instant, Label, Name, Outcome, Path, Reason, Seq, Span,
+    Category, Event, HoldId, IndexKey, Instant, Label, Name, Outcome, Reason, Seq, Span,
 };
 use headworks_core::waterfall::{Authorize, Context, Quantities, Refusal, Request};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
@@ -71,19 +71,8 @@ async fn open(engine: &Engine, account: &str, credits: &str) {
 }
 
 fn ask(feature: &str, tokens: u64) -> Authorize {
-    let mut quantities = smallvec::SmallVec::new();
-    if tokens > 0 {
-        quantities.push((name("tokens"), tokens));
-    }
-    let request = Request {
-        feature: name(feature),
-        path: Path::default(),
-        dimensions: smallvec::SmallVec::new(),
-        quantities,
-        consented: false,
-        recorded: false,
-    };
-    Authorize { request, minimum: None, life: None, settle_now: feature == "login" }
+    let quantities = (tokens > 0).then(|| (name("tokens"), tokens));
+    Authorize { settle_now: feature == "login", ..Authorize::new(Request::new(name(feature), quantities)) }
 }
 
 fn outcome(answer: &Answer) -> Outcome {

@@ -94,7 +94,7 @@ impl Shadow<'_> {
         let slot_refused = |v: &Visit| v.basis == Basis::Slot && matches!(v.verdict, Verdict::Refused(_));
         let held = denial.decision.visits.iter().any(slot_refused);
         let request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
-        let ask = Command::Authorize(Authorize { request, minimum: None, life: None, settle_now: !held });
+        let ask = Command::Authorize(Authorize { settle_now: !held, ..Authorize::new(request) });
         let offers = Offer::recorded(&denial.decision, None);
         let live = Some(Live { offers: &offers, penalty: recorded_penalty(&denial.decision) });
         let ctx = Context { live, ..self.ctx(denial.at) };
