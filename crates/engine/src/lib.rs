@@ -1,6 +1,77 @@
 //! The engine: decides on cached states ahead of durability, commits in groups, answers after the commit.
 //!
-//! Never answers from a state that is not stored: every answer waits for the records it rests on.
+//! Never answers from a state that is not stored: every answer waits for the records it rests on. Never decides by itself:
+//! that is `headworks-core`; never writes a file: that is a store of `headworks-store`. It speaks no protocol and knows no
+//! status codes, and it needs tokio to wait, but no particular runtime's threads: it has its own.
+//!
+//! 1. [`Engine::start`] reads the store and starts the threads. The catalog that it is given counts until one has been
+//!    stored with [`Engine::put_catalog`].
+//! 2. [`Engine::run`] runs a command on an account: open it, grant credits, authorize, settle. Under the same
+//!    [`Idempotency`] key it has one effect, and the first answer comes again. What falls due happens by itself.
+//! 3. An [`Answer`] is what was stored, or a denial with its reasons. An [`EngineError`] is neither: the command was
+//!    refused, or there is no saying.
+//! 4. [`Engine::view`] reads a state as it counts now, [`Engine::check`] decides without any effect.
+//! 5. [`Engine::close`] writes what waits, and a last checkpoint.
+//!
+//! Units are those of the core: credits of 10⁻⁹, whole units of a meter, microseconds of UTC.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use headworks_core::catalog::{Catalog, Format};
+//! use headworks_core::command::{Command, NewGrant, Patch};
+//! use headworks_core::record::{Category, HoldId, Label, Name};
+//! use headworks_core::waterfall::{Authorize, Request};
+//! use headworks_engine::{Caller, Clock, Effect, Engine, Idempotency, Limits};
+//! use headworks_store::Memory;
+//!
+//! const POLICY: &str = r#"
+//! version = "1"
+//! [meters]
+//! tokens = { unit = "token" }
+//! [features.chat]
+//! meters = ["tokens"]
+//! rate_card = "card"
+//! [[rate_cards.card]]
+//! effective_from = "2020-01-01T00:00:00Z"
+//! prices = [{ feature = "chat", per = 1_000, credits = { tokens = "2" } }]
+//! [plans.pro]
+//! features = ["chat"]
+//! waterfall = [{ grants = { name = "credits" } }]
+//! "#;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let catalog = Catalog::parse(POLICY, Format::Toml)?;
+//!     let store = Arc::new(Memory::new());
+//!     let engine = Engine::start(store, catalog, Arc::new(Clock::new()), Limits::default())?;
+//!     let (acme, tokens): (Name, Name) = ("acme".parse()?, "tokens".parse()?);
+//!     let nobody = Caller::default();
+//!
+//!     let open = Patch { plan: Some("pro".parse()?), ..Patch::default() };
+//!     engine.run(&acme, None, nobody, &Command::Open(open)).await?;
+//!     let bought = NewGrant::new("10".parse()?, Category::Purchased);
+//!     engine.run(&acme, None, nobody, &Command::Grant(bought)).await?;
+//!
+//!     // 4,000 tokens at 2 credits a thousand set 8 credits aside. A caller that hears nothing asks again with its key.
+//!     let ask = Command::Authorize(Authorize::new(Request::new("chat".parse()?, [(tokens.clone(), 4_000)])));
+//!     let key = Idempotency { text: Label::new("request-1")?, digest: [1; 16] };
+//!     let first = engine.run(&acme, Some(&key), nobody, &ask).await?;
+//!     let again = engine.run(&acme, Some(&key), nobody, &ask).await?;
+//!     assert_eq!((first.replayed, again.replayed), (false, true));
+//!     assert_eq!(first.effect, again.effect);
+//!
+//!     // 2,500 were used: 5 credits are charged, and 10 - 5 are left.
+//!     let Effect::Recorded(held) = first.effect else { return Err("it is allowed".into()) };
+//!     let used = [(tokens, 2_500)].into_iter().collect();
+//!     let settle = Command::Settle { hold: HoldId(held.seq), quantities: used };
+//!     engine.run(&acme, None, nobody, &settle).await?;
+//!     let left = engine.view(&acme, |ctx| Ok(ctx.account.available(ctx.now, None))).await?;
+//!     assert_eq!(left.to_string(), "5");
+//!     engine.close();
+//!     Ok(())
+//! }
+//! ```
 
 mod administration;
 mod answer;

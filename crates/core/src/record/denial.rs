@@ -18,7 +18,7 @@ pub struct Denials {
     /// When the last was decided.
     #[n(2)]
     pub last_at: Instant,
-    /// The latest, oldest first, at most [`crate::account::DENIALS_KEPT`].
+    /// The latest, oldest first, at most `DENIALS_KEPT` of an account.
     #[n(3)]
     pub recent: Vec<Denial>,
 }
