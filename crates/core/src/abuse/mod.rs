@@ -12,12 +12,12 @@ pub mod penalty;
 pub mod sketch;
 
 /// The least time between two free grants of one identity.
-pub const FREE_GRANT_EVERY: Span = Span::from_secs(90 * 86_400);
+pub(crate) const FREE_GRANT_EVERY: Span = Span::from_secs(90 * 86_400);
 /// Where the use of sub-keys past a tier's number is counted.
 pub const OTHER: &str = "other";
 /// The level of the penalty box that a stored decision rested on.
 #[must_use]
-pub fn recorded_penalty(decision: &Decision) -> u8 {
+pub(crate) fn recorded_penalty(decision: &Decision) -> u8 {
     let name = Rule::Penalty.name();
     let visit = decision.visits.iter().find(|v| v.place == Place::Abuse && v.name == name);
     visit.and_then(|v| u8::try_from(v.before).ok()).unwrap_or(0)

@@ -43,7 +43,7 @@ impl Account {
 
     /// Overdraft set aside by open holds, which a grant cannot repay yet.
     #[must_use]
-    pub fn overdraft_held(&self, unit: Option<&Name>) -> Credits {
+    pub(crate) fn overdraft_held(&self, unit: Option<&Name>) -> Credits {
         credits(self.held_of(unit, |source| source == Source::Overdraft))
     }
 

@@ -10,11 +10,11 @@ use super::watched::Watched;
 use crate::record::{Credits, GrantId, GrantTerms, Instant, Name, ResetTerms, Seq, Standing};
 
 /// Most recurring grants of one account.
-pub const SCHEDULES_MAX: usize = 100;
+pub(crate) const SCHEDULES_MAX: usize = 100;
 /// Most banked resets of one account.
-pub const RESETS_MAX: usize = 100;
+pub(crate) const RESETS_MAX: usize = 100;
 /// Most uses that may wait in the quarantine of one account.
-pub const QUARANTINE_MAX: usize = 10_000;
+pub(crate) const QUARANTINE_MAX: usize = 10_000;
 
 /// A grant that comes again.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -42,19 +42,19 @@ pub struct Schedule {
 impl Schedule {
     /// Whether its boundaries are counted from the account's billing anchor.
     #[must_use]
-    pub fn follows_anchor(&self) -> bool {
+    pub(crate) fn follows_anchor(&self) -> bool {
         self.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none())
     }
 
     /// Whether a billing anchor that moves to this instant ends the period under way.
     #[must_use]
-    pub fn restarts_at(&self, anchor: Instant) -> bool {
+    pub(crate) fn restarts_at(&self, anchor: Instant) -> bool {
         self.follows_anchor() && self.began_at < anchor && anchor < self.next_at
     }
 
     /// When the period under way ends once the billing anchor has moved to this instant; `None`: when it did before.
     #[must_use]
-    pub fn end_under(&self, anchor: Instant) -> Option<Instant> {
+    pub(crate) fn end_under(&self, anchor: Instant) -> Option<Instant> {
         if self.restarts_at(anchor) {
             return Some(anchor);
         }

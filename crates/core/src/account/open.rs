@@ -16,11 +16,11 @@ use crate::window::Used;
 /// Most open holds of one account.
 pub const HOLDS_MAX: usize = 10_000;
 /// Most open windows of one account, over all members.
-pub const WINDOWS_MAX: usize = 10_000;
+pub(crate) const WINDOWS_MAX: usize = 10_000;
 /// Most open grants of one account.
-pub const GRANTS_MAX: usize = 1_000;
+pub(crate) const GRANTS_MAX: usize = 1_000;
 /// Most extensions of the deadline of one hold.
-pub const EXTENSIONS_MAX: u8 = 10;
+pub(crate) const EXTENSIONS_MAX: u8 = 10;
 
 /// A grant with what is left of it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -45,7 +45,7 @@ pub struct Grant {
 impl Grant {
     /// Whether it pays at `now`.
     #[must_use]
-    pub fn is_usable(&self, now: Instant) -> bool {
+    pub(crate) fn is_usable(&self, now: Instant) -> bool {
         !self.voided && self.terms.effective_from <= now && now < self.terms.expires_at
     }
 

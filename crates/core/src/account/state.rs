@@ -15,7 +15,7 @@ use crate::record::{GrantId, HoldId, Instant, Level, Name, RecordError, Seq, Set
 use crate::window::Used;
 
 /// Most segments of one account with settings of their own.
-pub const SEGMENTS_MAX: usize = 10_000;
+pub(crate) const SEGMENTS_MAX: usize = 10_000;
 /// Denials of one account kept with their explanation.
 pub const DENIALS_KEPT: usize = 16;
 

@@ -7,9 +7,9 @@ use minicbor::{Decode, Encode};
 use crate::record::Effect;
 
 /// Most effects in force on one account; past it the one that ends first gives way.
-pub const EFFECTS_MAX: usize = 64;
+pub(crate) const EFFECTS_MAX: usize = 64;
 /// Ends of holds before the share of expired ones counts, and clean settles that give one hold back.
-pub const ENDS: u16 = 20;
+pub(crate) const ENDS: u16 = 20;
 
 /// How the holds of an account end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]

@@ -12,7 +12,7 @@ use crate::catalog::Learn;
 use crate::record::{Instant, Span};
 
 /// The length of a window: two ticks, so that each holds as many refills as the next.
-pub const WINDOW: Span = Span::from_micros(200_000);
+pub(crate) const WINDOW: Span = Span::from_micros(200_000);
 
 /// Low quantiles of the first-output time are kept for each minute of the last ten.
 const MINUTES: usize = 10;

@@ -96,7 +96,7 @@ fn split(left: u128, weight: u128, unmet: &mut [(usize, Claim)], shares: &mut [u
 
 /// Floors first, then the rest by weight: what each child of one node gets.
 #[must_use]
-pub fn with_floors(capacity: u64, claims: &[Claim], floors: &[u64]) -> Vec<u64> {
+pub(crate) fn with_floors(capacity: u64, claims: &[Claim], floors: &[u64]) -> Vec<u64> {
     if floors.iter().all(|floor| *floor == 0) {
         return max_min(capacity, claims);
     }

@@ -98,7 +98,7 @@ impl Offer {
 
     /// The offers that a stored decision rested on.
     #[must_use]
-    pub fn recorded(decision: &Decision, held: Option<&HeldCapacity>) -> Vec<Self> {
+    pub(crate) fn recorded(decision: &Decision, held: Option<&HeldCapacity>) -> Vec<Self> {
         let visits = decision.visits.iter().filter(|v| v.place == Place::Pool);
         let offer = |v: &Visit| Self {
             pool: v.name.clone(),

@@ -131,7 +131,7 @@ impl Rules {
 
     /// Whether nothing is computed at all.
     #[must_use]
-    pub fn are_off(&self) -> bool {
+    pub(crate) fn are_off(&self) -> bool {
         self.modes == [Mode::Off; Rule::ALL.len()]
     }
 

@@ -38,7 +38,7 @@ use history::Stop;
 pub use history::{History, Log};
 pub use holds::Extend;
 pub use kinds::Command;
-pub use of::{circumstances, request_of};
+pub(crate) use of::{circumstances, request_of};
 pub use plans::ChangePlan;
 pub(crate) use receipts::{end_free, end_within};
 pub use step::{Need, Step};

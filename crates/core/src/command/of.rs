@@ -27,7 +27,7 @@ fn quantities(usage: &Use) -> Quantities {
 
 /// What was asked for a use that was decided.
 #[must_use]
-pub fn request_of(usage: &Use, decision: &Decision) -> Request {
+pub(crate) fn request_of(usage: &Use, decision: &Decision) -> Request {
     Request {
         feature: usage.feature.clone(),
         path: usage.path.clone(),
@@ -48,7 +48,7 @@ fn happened(usage: &Use, decision: &Decision) -> Request {
 /// What only a running engine knew of a request, as its decision says: the offers of capacity pools, and the level of the
 /// penalty box.
 #[must_use]
-pub fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
+pub(crate) fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
     let held =
         if let Event::Authorized { terms, .. } = &record.event { terms.capacity.as_deref() } else { None };
     let of = |decision| (Offer::recorded(decision, held), recorded_penalty(decision));
@@ -192,7 +192,7 @@ fn plan(change: &PlanChange) -> ChangePlan {
 impl Command {
     /// The same command where records have other numbers; `None` where what it is about is not there.
     #[must_use]
-    pub fn renumbered(mut self, number: impl Fn(Seq) -> Option<Seq>) -> Option<Self> {
+    pub(crate) fn renumbered(mut self, number: impl Fn(Seq) -> Option<Seq>) -> Option<Self> {
         match &mut self {
             Self::Extend(Extend { hold, .. }) | Self::Settle { hold, .. } | Self::Release { hold } => {
                 *hold = HoldId(number(hold.0)?);

@@ -83,7 +83,7 @@ impl Credits {
 
     /// Whether nothing is left or owed.
     #[must_use]
-    pub const fn is_zero(self) -> bool {
+    pub(crate) const fn is_zero(self) -> bool {
         self.0 == 0
     }
 

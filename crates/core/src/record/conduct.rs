@@ -15,7 +15,7 @@ use super::name::{Label, Name};
 use super::time::Instant;
 
 /// Names that begin so are those of abuse rules.
-pub const PREFIX: &str = "abuse.";
+pub(crate) const PREFIX: &str = "abuse.";
 
 /// The rules.
 #[derive(

@@ -271,7 +271,7 @@ pub struct Visit {
 impl Visit {
     /// Whether what it counted is corrected when a hold ends. How fast somebody asks is not.
     #[must_use]
-    pub fn is_given_back(&self) -> bool {
+    pub(crate) fn is_given_back(&self) -> bool {
         self.terms.is_some() && self.basis != Basis::None
     }
 

@@ -168,7 +168,7 @@ pub const WHOLE: u32 = 1_000_000_000;
 impl Rollover {
     /// What is carried of a remainder.
     #[must_use]
-    pub fn carried(&self, remaining: Credits) -> Credits {
+    pub(crate) fn carried(&self, remaining: Credits) -> Credits {
         let part = i128::from(remaining.nano().max(0)) * i128::from(self.fraction) / i128::from(WHOLE);
         let part = Credits::from_nano(i64::try_from(part).unwrap_or(i64::MAX));
         part.max(self.min).min(self.max)
@@ -178,7 +178,7 @@ impl Rollover {
 impl Recurrence {
     /// The period that contains `at`. `None` for a zone that this release does not know.
     #[must_use]
-    pub fn period(&self, at: Instant, billing_anchor: Instant) -> Option<(Instant, Instant)> {
+    pub(crate) fn period(&self, at: Instant, billing_anchor: Instant) -> Option<(Instant, Instant)> {
         let calendar = Calendar::new(self.every, self.zone.as_str(), true).ok()?;
         Some(calendar.period(at, self.anchor.unwrap_or(billing_anchor)))
     }
@@ -187,7 +187,7 @@ impl Recurrence {
 /// What is left of an amount for the rest of a period: the whole less what belongs to the time that has passed, so that
 /// both add up exactly.
 #[must_use]
-pub fn rest_of(amount: Credits, period: (Instant, Instant), now: Instant) -> Credits {
+pub(crate) fn rest_of(amount: Credits, period: (Instant, Instant), now: Instant) -> Credits {
     let length = i128::from(period.1.since(period.0).micros().max(1));
     let passed = i128::from(now.since(period.0).micros()).min(length);
     let used = i128::from(amount.nano()) * passed / length;

@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use super::time::{Instant, Span};
 
 /// Windows that empty by themselves within this time are lost at a restart.
-pub const VOLATILE_MAX: Span = Span::from_secs(60);
+pub(crate) const VOLATILE_MAX: Span = Span::from_secs(60);
 
 /// A window's limit and bounds at the moment of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -74,7 +74,7 @@ pub enum Terms {
 impl Terms {
     /// Whether what is used may be lost at a restart: it would be free again within [`VOLATILE_MAX`].
     #[must_use]
-    pub fn is_volatile(&self) -> bool {
+    pub(crate) fn is_volatile(&self) -> bool {
         match *self {
             Self::Rate { limit, period, burst } => {
                 let fill = u128::from(burst) * u128::from(period.micros()) / u128::from(limit.max(1));
@@ -115,7 +115,7 @@ pub enum HabitKind {
 impl HabitKind {
     /// The length of its cells.
     #[must_use]
-    pub fn cell(self) -> Span {
+    pub(crate) fn cell(self) -> Span {
         match self {
             Self::Velocity => Span::from_secs(10),
             Self::Ramp => Span::from_secs(900),

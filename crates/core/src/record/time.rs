@@ -190,7 +190,7 @@ pub enum Every {
 
 /// A calendar in a zone, from which fixed windows take their bounds.
 #[derive(Clone, Debug)]
-pub struct Calendar {
+pub(crate) struct Calendar {
     every: Every,
     zone: TimeZone,
     anchored: bool,
@@ -202,7 +202,7 @@ impl Calendar {
     ///
     /// # Errors
     /// Refuses a zone that the bundled database does not know.
-    pub fn new(every: Every, zone: &str, anchored: bool) -> Result<Self, TimeError> {
+    pub(crate) fn new(every: Every, zone: &str, anchored: bool) -> Result<Self, TimeError> {
         let zone = TimeZone::get(zone).map_err(|_| {
             TimeError(alloc::format!(
                 "`{zone}` is not an IANA time zone; write for example Europe/Berlin or UTC"
@@ -213,7 +213,7 @@ impl Calendar {
 
     /// The period `[start, end)` that contains `now`, for an account with this billing anchor.
     #[must_use]
-    pub fn period(&self, now: Instant, anchor: Instant) -> (Instant, Instant) {
+    pub(crate) fn period(&self, now: Instant, anchor: Instant) -> (Instant, Instant) {
         if matches!(self.every, Every::Hour) && !self.anchored {
             let hour = 3_600_000_000;
             let start = now.0.div_euclid(hour) * hour;

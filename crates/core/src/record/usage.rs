@@ -173,7 +173,7 @@ impl Use {
 
     /// The same use with other quantities: `quantity(meter, old)` says how many.
     #[must_use]
-    pub fn with_quantities(&self, mut quantity: impl FnMut(&Name, u64) -> u64) -> Self {
+    pub(crate) fn with_quantities(&self, mut quantity: impl FnMut(&Name, u64) -> u64) -> Self {
         let mut other = self.clone();
         for line in &mut other.lines {
             line.quantity = quantity(&line.meter, line.quantity);

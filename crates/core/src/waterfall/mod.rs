@@ -30,7 +30,8 @@ pub(crate) use need::{Need, keep_front, left_after};
 pub use prepare::{Prepared, Purpose, Wanted, prepare};
 pub(crate) use prepare::{fold_path, wanted_more};
 pub use refusal::Refusal;
-pub use request::{Authorize, Minimum, QUANTITY_MAX, Quantities, Request};
+pub(crate) use request::QUANTITY_MAX;
+pub use request::{Authorize, Minimum, Quantities, Request};
 pub(crate) use run::{Mode, Run, Scene};
 
 /// Decides one use; `None` when its price is out of range.

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::record::{Dimension, Name, Path, Span};
 
 /// Most units of one meter in one request, so that sums over a hold's life stay exact.
-pub const QUANTITY_MAX: u64 = 1_000_000_000_000_000;
+pub(crate) const QUANTITY_MAX: u64 = 1_000_000_000_000_000;
 
 /// How much of each meter.
 pub type Quantities = SmallVec<[(Name, u64); 3]>;

@@ -118,7 +118,7 @@ impl Habit {
 
     /// The highest cell of the hours remembered.
     #[must_use]
-    pub fn highest(&self) -> i64 {
+    pub(crate) fn highest(&self) -> i64 {
         self.hours.iter().map(|(_, peak)| *peak).max().unwrap_or(0)
     }
 
@@ -133,12 +133,12 @@ impl Habit {
 
     /// Whether it has been over twice its reference for three cells running, and over eight times in all of them.
     #[must_use]
-    pub fn is_too_fast(&self) -> Option<bool> {
+    pub(crate) fn is_too_fast(&self) -> Option<bool> {
         (self.over >= RUN).then_some(self.far_over >= RUN)
     }
 
     /// A clamp has begun: the run that led to it is not learned, nor what the cell under way has beyond the clamp.
-    pub fn clamp(&mut self, limit: i64) {
+    pub(crate) fn clamp(&mut self, limit: i64) {
         self.limit = limit;
         self.forget_run();
     }
@@ -209,7 +209,7 @@ impl Habit {
 
 /// An amount that halves with time: exact at whole half-lives, on straight lines between them.
 #[must_use]
-pub fn halved(amount: u64, passed: Span, half_life: Span) -> u64 {
+pub(crate) fn halved(amount: u64, passed: Span, half_life: Span) -> u64 {
     let halves = passed.micros() / half_life.micros().max(1);
     let whole = amount.checked_shr(u32::try_from(halves).unwrap_or(u32::MAX)).unwrap_or(0);
     whole - scaled(whole, passed.micros() % half_life.micros().max(1), 2 * half_life.micros())

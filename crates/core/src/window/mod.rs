@@ -19,10 +19,10 @@ mod trail;
 mod used;
 
 use arithmetic::{positive, signed};
-pub use habit::{Habit, halved};
+pub use habit::Habit;
+pub(crate) use habit::halved;
 pub use period::Period;
 pub use rate::Rate;
-pub use sliding::SLIDING_LOG_MAX;
 pub use trail::{Cells, Log};
 pub use used::Used;
 
@@ -64,7 +64,7 @@ impl Terms {
     /// The first instant at which `cost` fits if nothing else is counted; `None` when it never will, or when that
     /// depends on holds ending. `cost` must not fit now.
     #[must_use]
-    pub fn fits_at(&self, used: Option<&Used>, cost: i64, now: Instant) -> Option<Instant> {
+    pub(crate) fn fits_at(&self, used: Option<&Used>, cost: i64, now: Instant) -> Option<Instant> {
         if cost > self.capacity() {
             return None;
         }

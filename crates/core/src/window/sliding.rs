@@ -11,7 +11,7 @@ use super::used::Used;
 use crate::record::{Instant, Span};
 
 /// Sliding windows up to this limit are exact logs; larger ones are two cells, weighted.
-pub const SLIDING_LOG_MAX: u64 = 1_024;
+pub(crate) const SLIDING_LOG_MAX: u64 = 1_024;
 
 impl Cells {
     /// The cells of this length as of `now`.

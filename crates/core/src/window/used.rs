@@ -50,7 +50,7 @@ impl Used {
 
     /// Whether the state may be lost at a restart.
     #[must_use]
-    pub fn is_volatile(&self) -> bool {
+    pub(crate) fn is_volatile(&self) -> bool {
         match self {
             Self::Rate(rate) => rate.is_volatile,
             Self::Log(Log { length, .. }) | Self::Cells(Cells { length, .. }) => *length <= VOLATILE_MAX,
@@ -76,7 +76,7 @@ impl Used {
 
     /// What is used between two instants, where it is that.
     #[must_use]
-    pub fn period(&self) -> Option<&Period> {
+    pub(crate) fn period(&self) -> Option<&Period> {
         if let Self::Period(period) = self { Some(period) } else { None }
     }
 

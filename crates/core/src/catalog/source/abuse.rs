@@ -14,44 +14,44 @@ use crate::record::{Name, Rule, Tier};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct AbuseSource {
+pub(crate) struct AbuseSource {
     /// Each rule: `off`, `observe` or `enforce`. Default `off`.
     #[serde(default)]
-    pub rules: BTreeMap<Rule, Mode>,
+    pub(crate) rules: BTreeMap<Rule, Mode>,
     /// What a request costs: a factor for each meter. Default: input tokens and twice output tokens where there are such
     /// meters, else requests.
-    pub cost: Option<BTreeMap<Name, u32>>,
+    pub(crate) cost: Option<BTreeMap<Name, u32>>,
     /// The tier of accounts that nothing is known of. Default `anonymous`.
     #[serde(default)]
-    pub default_tier: Tier,
+    pub(crate) default_tier: Tier,
     /// Free credits that may be granted in a day of UTC, over all accounts; the rule `identity` holds it.
-    pub trial_budget: Option<Decimal>,
+    pub(crate) trial_budget: Option<Decimal>,
     /// What each tier may do; what it leaves out is usual.
     #[serde(default)]
-    pub tiers: BTreeMap<Tier, TierSource>,
+    pub(crate) tiers: BTreeMap<Tier, TierSource>,
 }
 
 /// What a tier may do.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct TierSource {
+pub(crate) struct TierSource {
     /// Most open holds.
-    pub holds: Option<u64>,
+    pub(crate) holds: Option<u64>,
     /// The part of the balance that open holds may set aside, in percent; the first hold always may.
-    pub held_percent: Option<u8>,
+    pub(crate) held_percent: Option<u8>,
     /// Cost in ten seconds that is never too fast.
-    pub velocity_floor: Option<u64>,
+    pub(crate) velocity_floor: Option<u64>,
     /// Cost in ten seconds that is never passed. Default: none.
-    pub velocity_ceiling: Option<u64>,
+    pub(crate) velocity_ceiling: Option<u64>,
     /// Cost in a quarter of an hour that is never too steep.
-    pub ramp_floor: Option<u64>,
+    pub(crate) ramp_floor: Option<u64>,
     /// Members of one level with counters of their own; the others share one.
-    pub sub_keys: Option<u32>,
+    pub(crate) sub_keys: Option<u32>,
     /// Networks that one key may be used from in an hour.
-    pub networks: Option<u64>,
+    pub(crate) networks: Option<u64>,
     /// Open holds of a key that is used from more.
-    pub shared_holds: Option<u64>,
+    pub(crate) shared_holds: Option<u64>,
     /// Credits that one key may always spend in an hour.
-    pub key_spend_floor: Option<Decimal>,
+    pub(crate) key_spend_floor: Option<Decimal>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// A decimal written as `"1.25"` or as a whole number: `25`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Decimal(pub String);
+pub(crate) struct Decimal(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {

@@ -13,40 +13,40 @@ use crate::record::{Name, Overshoot, Span};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct FeatureSource {
+pub(crate) struct FeatureSource {
     /// The meters that a request may name. `requests` counts 1 when it is not given.
-    pub meters: Vec<Name>,
+    pub(crate) meters: Vec<Name>,
     /// The rate card that prices them. Without one the feature is free and is paid by allowances in `requests` or a meter.
-    pub rate_card: Option<Name>,
+    pub(crate) rate_card: Option<Name>,
     /// The unit of credits that its prices are in. Default `credits`. Grants pay in their own unit alone; nothing is converted.
-    pub credit_unit: Option<Name>,
+    pub(crate) credit_unit: Option<Name>,
     /// What allowances count: `credits` (default), `requests`, or the one priced meter.
-    pub allowance_unit: Option<Name>,
+    pub(crate) allowance_unit: Option<Name>,
     /// What happens to use beyond the hold that finds no source. Default `refund`.
     #[serde(default)]
-    pub overshoot: Overshoot,
+    pub(crate) overshoot: Overshoot,
     /// How long a hold lives.
     #[serde(default)]
-    pub hold: HoldSource,
+    pub(crate) hold: HoldSource,
     /// The capacity pool that its requests need room in.
-    pub pool: Option<Name>,
+    pub(crate) pool: Option<Name>,
     /// What a hold sets aside of a meter that the request leaves out, cut to the smallest guard and allowance that count it.
     #[serde(default)]
-    pub estimate: BTreeMap<Name, u64>,
+    pub(crate) estimate: BTreeMap<Name, u64>,
     /// `false`: requests are limited but not recorded; only guards of at most 60 seconds apply and nothing pays.
-    pub ledger: Option<bool>,
+    pub(crate) ledger: Option<bool>,
 }
 
 /// The life of holds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct HoldSource {
+pub(crate) struct HoldSource {
     /// Life when the request names none. Default `60s`.
-    pub life: Option<Span>,
+    pub(crate) life: Option<Span>,
     /// Longest life a request may ask for. Default and limit `24h`.
-    pub life_max: Option<Span>,
+    pub(crate) life_max: Option<Span>,
     /// Meters charged at their estimate when a hold expires; other meters at the last reported progress.
     /// Without it an expired hold is released whole.
-    pub expiry_charges: Option<Vec<Name>>,
+    pub(crate) expiry_charges: Option<Vec<Name>>,
 }

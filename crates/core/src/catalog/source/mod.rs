@@ -19,14 +19,14 @@ mod features;
 mod plans;
 mod pools;
 
-pub use abuse::{AbuseSource, TierSource};
-pub use decimal::Decimal;
-pub use features::{FeatureSource, HoldSource};
-pub use plans::{
+pub(crate) use abuse::{AbuseSource, TierSource};
+pub(crate) use decimal::Decimal;
+pub(crate) use features::FeatureSource;
+pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CountSource, ExpiredDraws, GuardSource, LayerSource, PlanSource,
     PoolCapSource, WindowSource,
 };
-pub use pools::{LearnSource, PoolSource};
+pub(crate) use pools::{LearnSource, PoolSource};
 
 /// The whole catalog.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,61 +34,61 @@ pub use pools::{LearnSource, PoolSource};
 #[serde(deny_unknown_fields)]
 pub struct CatalogSource {
     /// The operator's own label for this version, for example a date. Shown in every decision.
-    pub version: Name,
+    pub(crate) version: Name,
     /// The plan of accounts that name none.
-    pub default_plan: Option<Name>,
+    pub(crate) default_plan: Option<Name>,
     /// How late use may be recorded before it waits for a decision in quarantine. Default `30d`.
-    pub late_horizon: Option<Span>,
+    pub(crate) late_horizon: Option<Span>,
     /// What can be counted.
-    pub meters: BTreeMap<Name, MeterSource>,
+    pub(crate) meters: BTreeMap<Name, MeterSource>,
     /// What can be used.
-    pub features: BTreeMap<Name, FeatureSource>,
+    pub(crate) features: BTreeMap<Name, FeatureSource>,
     /// What it costs: for each card its versions.
     #[serde(default)]
-    pub rate_cards: BTreeMap<Name, Vec<RateCardSource>>,
+    pub(crate) rate_cards: BTreeMap<Name, Vec<RateCardSource>>,
     /// Shared supply behind features, such as a model in a region.
     #[serde(default)]
-    pub pools: BTreeMap<Name, PoolSource>,
+    pub(crate) pools: BTreeMap<Name, PoolSource>,
     /// Rules against abuse. Without it there are none.
-    pub abuse: Option<AbuseSource>,
+    pub(crate) abuse: Option<AbuseSource>,
     /// Who may use how much, paid by what.
-    pub plans: BTreeMap<Name, PlanSource>,
+    pub(crate) plans: BTreeMap<Name, PlanSource>,
 }
 
 /// A counted quantity.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct MeterSource {
+pub(crate) struct MeterSource {
     /// What one unit is called: `token`, `second`, `request`.
-    pub unit: String,
+    pub(crate) unit: String,
     /// For people.
-    pub description: Option<String>,
+    pub(crate) description: Option<String>,
 }
 
 /// One version of a rate card.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct RateCardSource {
+pub(crate) struct RateCardSource {
     /// Applies to requests decided from this instant on.
-    pub effective_from: Instant,
+    pub(crate) effective_from: Instant,
     /// The prices.
-    pub prices: Vec<PriceSource>,
+    pub(crate) prices: Vec<PriceSource>,
 }
 
 /// The prices of one feature, for the requests whose dimensions match.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct PriceSource {
+pub(crate) struct PriceSource {
     /// The feature.
-    pub feature: Name,
+    pub(crate) feature: Name,
     /// Dimensions that must all match, such as `{ model = "large" }`. The entry with most of them wins.
     #[serde(default)]
-    pub when: BTreeMap<Name, String>,
+    pub(crate) when: BTreeMap<Name, String>,
     /// The prices are for this many units. Default 1.
-    pub per: Option<u64>,
+    pub(crate) per: Option<u64>,
     /// Credits by meter; every meter of the feature but `requests` must be there, `"0"` for free ones.
-    pub credits: BTreeMap<Name, Decimal>,
+    pub(crate) credits: BTreeMap<Name, Decimal>,
 }

@@ -14,32 +14,32 @@ use crate::record::{Category, Consent, Every, Level, Name, Span};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct PlanSource {
+pub(crate) struct PlanSource {
     /// The features the plan gives access to.
-    pub features: Vec<Name>,
+    pub(crate) features: Vec<Name>,
     /// Whether paid sources may be drawn without asking. Default `allow`.
     #[serde(default)]
-    pub consent: Consent,
+    pub(crate) consent: Consent,
     /// The class of its requests in capacity pools. Default `default`.
-    pub class: Option<Name>,
+    pub(crate) class: Option<Name>,
     /// What one request may cost at most, in the cost of `abuse`; the rule `cost_maximum` holds it.
-    pub cost_max: Option<u64>,
+    pub(crate) cost_max: Option<u64>,
     /// What becomes of a draw given back to a grant that has expired meanwhile. Default `breakage`.
     #[serde(default)]
-    pub expired_draws: ExpiredDraws,
+    pub(crate) expired_draws: ExpiredDraws,
     /// Conditions that must all hold.
     #[serde(default)]
-    pub guards: Vec<GuardSource>,
+    pub(crate) guards: Vec<GuardSource>,
     /// What pays, in this order.
     #[serde(default)]
-    pub waterfall: Vec<LayerSource>,
+    pub(crate) waterfall: Vec<LayerSource>,
 }
 
 /// What becomes of a draw given back to a grant that has expired meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum ExpiredDraws {
+pub(crate) enum ExpiredDraws {
     /// It is lost to the account and booked as breakage.
     #[default]
     Breakage,
@@ -51,24 +51,24 @@ pub enum ExpiredDraws {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct GuardSource {
+pub(crate) struct GuardSource {
     /// Unique in the plan. Use counted under a name survives catalog and plan changes that keep the name.
-    pub name: Name,
+    pub(crate) name: Name,
     /// The features it counts. Default: all of the plan.
-    pub features: Option<Vec<Name>>,
+    pub(crate) features: Option<Vec<Name>>,
     /// The level it counts at. Default `account`. Requests whose path leaves the level out share one counter.
-    pub per: Option<Level>,
+    pub(crate) per: Option<Level>,
     /// `requests` (default), a meter, or several meters added up. Not for `concurrency` and `spend_cap`.
-    pub count: Option<CountSource>,
+    pub(crate) count: Option<CountSource>,
     /// The window.
-    pub window: WindowSource,
+    pub(crate) window: WindowSource,
 }
 
 /// What a guard counts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
-pub enum CountSource {
+pub(crate) enum CountSource {
     /// One meter, or `requests`.
     One(Name),
     /// Several meters added up.
@@ -79,7 +79,7 @@ pub enum CountSource {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum WindowSource {
+pub(crate) enum WindowSource {
     /// Token bucket (GCRA): `limit` per `period`, in bursts of at most `burst` (default `limit`).
     Rate {
         /// How many per period.
@@ -138,7 +138,7 @@ pub enum WindowSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Anchor {
+pub(crate) enum Anchor {
     /// The calendar's own beginnings (default).
     Calendar,
     /// The account's billing anchor.
@@ -149,7 +149,7 @@ pub enum Anchor {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum LayerSource {
+pub(crate) enum LayerSource {
     /// Use included in the plan.
     Allowance {
         /// Unique in the plan.
@@ -196,24 +196,24 @@ pub enum LayerSource {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct AllowanceWindowSource {
+pub(crate) struct AllowanceWindowSource {
     /// Unique in the allowance; use is counted under `allowance.window`.
-    pub name: Name,
+    pub(crate) name: Name,
     /// `fixed` or `first_use`.
-    pub window: WindowSource,
+    pub(crate) window: WindowSource,
 }
 
 /// The cap of a pool's members.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct PoolCapSource {
+pub(crate) struct PoolCapSource {
     /// Credits a member may draw in one window when neither the member nor the team has a cap of its own.
-    pub default: Option<Decimal>,
+    pub(crate) default: Option<Decimal>,
     /// The calendar unit of the window.
-    pub every: Every,
+    pub(crate) every: Every,
     /// IANA zone. Default `UTC`.
-    pub zone: Option<String>,
+    pub(crate) zone: Option<String>,
     /// `billing`: count periods from the account's billing anchor.
-    pub anchor: Option<Anchor>,
+    pub(crate) anchor: Option<Anchor>,
 }

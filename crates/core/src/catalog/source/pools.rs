@@ -13,40 +13,40 @@ use crate::record::{ClassFigures, Name};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct PoolSource {
+pub(crate) struct PoolSource {
     /// Cost a second. With `learn` the first guess.
-    pub rate: Option<u64>,
+    pub(crate) rate: Option<u64>,
     /// Cost in flight: held and not yet ended.
-    pub in_flight: Option<u64>,
+    pub(crate) in_flight: Option<u64>,
     /// What a request costs: a factor for each meter. Default: `input_tokens` 1 and `output_tokens` 2, where the catalog has
     /// them, otherwise `requests` 1.
-    pub cost: Option<BTreeMap<Name, u32>>,
+    pub(crate) cost: Option<BTreeMap<Name, u32>>,
     /// What a request costs in flight. Default: as `cost`. `{ requests = 1 }` counts slots.
-    pub in_flight_cost: Option<BTreeMap<Name, u32>>,
+    pub(crate) in_flight_cost: Option<BTreeMap<Name, u32>>,
     /// Learn the rate from what the supply answers (`POST /v1/pools/{name}/feedback`).
-    pub learn: Option<LearnSource>,
+    pub(crate) learn: Option<LearnSource>,
     /// Pools that take a request for which this one has no room, in order.
     #[serde(default)]
-    pub fallback: Vec<Name>,
+    pub(crate) fallback: Vec<Name>,
     /// Fairness points: identities that leave guaranteed share to others come first when they borrow later. At most this many
     /// seconds of their guaranteed share. Default: no points.
-    pub points_seconds_max: Option<u32>,
+    pub(crate) points_seconds_max: Option<u32>,
     /// Most cost that may wait. Default: what the pool serves in 60 seconds.
-    pub waiting_max: Option<u64>,
+    pub(crate) waiting_max: Option<u64>,
     /// Most cost of one account that may wait. Default: what the pool serves in 10 seconds.
-    pub waiting_max_per_account: Option<u64>,
+    pub(crate) waiting_max_per_account: Option<u64>,
     /// Who is served before whom. Default: one class, `default`.
     #[serde(default)]
-    pub classes: BTreeMap<Name, ClassFigures>,
+    pub(crate) classes: BTreeMap<Name, ClassFigures>,
 }
 
 /// Bounds of a learned rate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct LearnSource {
+pub(crate) struct LearnSource {
     /// Never below, in cost a second.
-    pub floor: u64,
+    pub(crate) floor: u64,
     /// Never above, in cost a second.
-    pub ceiling: u64,
+    pub(crate) ceiling: u64,
 }

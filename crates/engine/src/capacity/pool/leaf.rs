@@ -109,7 +109,7 @@ impl Leaf {
 
     /// Whether it had work of late.
     #[must_use]
-    pub fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.active.load(Relaxed)
     }
 

@@ -247,7 +247,7 @@ impl<W> Pool<W> {
     }
 
     /// More for work that was let in inside its share: counted, not asked.
-    pub fn grow(&self, leaf: &Leaf, cost: Cost) {
+    pub(crate) fn grow(&self, leaf: &Leaf, cost: Cost) {
         self.in_flight.fetch_add(cost.in_flight, Relaxed);
         self.charge(leaf, cost);
     }
@@ -256,7 +256,7 @@ impl<W> Pool<W> {
     ///
     /// # Errors
     /// When there is none now.
-    pub fn look(&self, leaf: &Arc<Leaf>, cost: Cost) -> Result<Room, Busy> {
+    pub(crate) fn look(&self, leaf: &Arc<Leaf>, cost: Cost) -> Result<Room, Busy> {
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));
         let room = self.room(leaf, cost).filter(|_| cost.in_flight <= left);
         room.ok_or_else(|| self.busy(leaf, cost))
@@ -264,7 +264,7 @@ impl<W> Pool<W> {
 
     /// Whether a request is larger than all there is.
     #[must_use]
-    pub fn never_fits(&self, cost: Cost) -> bool {
+    pub(crate) fn never_fits(&self, cost: Cost) -> bool {
         cost.in_flight > self.in_flight_max.load(Relaxed)
     }
 
