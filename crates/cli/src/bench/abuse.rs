@@ -20,7 +20,6 @@ use hyper::{StatusCode, header};
 use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use serde_json::json;
-use smallvec::SmallVec;
 
 use super::figures::{memory, seconds};
 use super::load::{key, run_command};
@@ -221,17 +220,11 @@ async fn authorize(engine: &Engine, account: &Name, i: u64) -> Result<Answer, En
     let word = |text: &str| name(text).unwrap_or_else(|_| unreachable!("words and digits make a name"));
     let text = Label::new(&format!("once {i}")).unwrap_or_else(|_| unreachable!("words and digits"));
     let ask = Authorize {
-        request: Request {
-            feature: word("chat"),
-            path: format!("key:k{i}").parse().unwrap_or_else(|_| unreachable!("a level and a name")),
-            dimensions: SmallVec::new(),
-            quantities: [(word("tokens"), 100)].into_iter().collect(),
-            consented: false,
-            recorded: false,
-        },
-        minimum: None,
-        life: None,
         settle_now: true,
+        ..Authorize::new(Request {
+            path: format!("key:k{i}").parse().unwrap_or_else(|_| unreachable!("a level and a name")),
+            ..Request::new(word("chat"), [(word("tokens"), 100)])
+        })
     };
     let caller = Caller { source: Some(address(i)), ..Caller::default() };
     let key = Idempotency { text, digest: [7; 16] };

@@ -7,11 +7,10 @@ use std::time::Instant as StdInstant;
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch};
-use headworks_core::record::{Category, HoldId, Label, Name, Path as AccountPath};
+use headworks_core::record::{Category, HoldId, Label, Name};
 use headworks_core::waterfall::{Authorize, Quantities, Request};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::{Embedded, Options};
-use smallvec::SmallVec;
 
 use crate::outcome::Failed;
 
@@ -73,19 +72,10 @@ pub(super) async fn run_command(
 
 fn ask() -> Result<Authorize, Failed> {
     let name = |text: &str| Name::new(text).map_err(|e| e.to_string());
-    Ok(Authorize {
-        request: Request {
-            feature: name("chat")?,
-            path: AccountPath::default(),
-            dimensions: SmallVec::new(),
-            quantities: [(name("input_tokens")?, 1_200), (name("output_tokens")?, 800)].into_iter().collect(),
-            consented: false,
-            recorded: false,
-        },
-        minimum: None,
-        life: None,
-        settle_now: false,
-    })
+    Ok(Authorize::new(Request::new(
+        name("chat")?,
+        [(name("input_tokens")?, 1_200), (name("output_tokens")?, 800)],
+    )))
 }
 
 /// A small generator for spreading load; its numbers decide nothing.

@@ -11,15 +11,13 @@ use headworks_core::audit::statement::{Cause, Statement};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch, Setting, TopUp};
 use headworks_core::record::{
-    AlertMarks, Category, Every, Instant, Label, Name, Overage, Path, Recurrence, Rollover, Span, TopUpTerms,
-    WHOLE,
+    AlertMarks, Category, Every, Instant, Label, Name, Overage, Recurrence, Rollover, Span, TopUpTerms, WHOLE,
 };
 use headworks_core::waterfall::{Authorize, Refusal, Request};
 use headworks_engine::{Clock, Engine, EngineError, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::what_if;
 use headworks_store::{Embedded, Options, Store};
-use smallvec::SmallVec;
 
 use super::figures::{peak_memory, seconds};
 use super::load::{hold_of, key, run_command};
@@ -96,21 +94,10 @@ async fn one(engine: &Engine, account: &Name, n: usize, traced: &Traced) -> Resu
     let name = |text: &str| Name::new(text).map_err(|e| e.to_string());
     let (input, output) = (name("input_tokens")?, name("output_tokens")?);
     let estimate = traced.output_tokens + 64;
-    let ask = Authorize {
-        request: Request {
-            feature: name("chat")?,
-            path: Path::default(),
-            dimensions: SmallVec::new(),
-            quantities: [(input.clone(), traced.input_tokens), (output.clone(), estimate)]
-                .into_iter()
-                .collect(),
-            consented: false,
-            recorded: false,
-        },
-        minimum: None,
-        life: None,
-        settle_now: false,
-    };
+    let ask = Authorize::new(Request::new(
+        name("chat")?,
+        [(input.clone(), traced.input_tokens), (output.clone(), estimate)],
+    ));
     let key = key(&format!("r{n}"))?;
     let answer = run_command(engine, account, &key, &Command::Authorize(ask)).await?;
     let Some(hold) = hold_of(&answer) else { return Ok(false) };

@@ -263,19 +263,12 @@ fn is_demoted(decision: &Decision) -> bool {
 
 fn ask((input, output): (u64, u64)) -> Result<Authorize, Failed> {
     Ok(Authorize {
-        request: Request {
-            feature: name("chat")?,
-            path: "key:only".parse().map_err(|_| "a path")?,
-            dimensions: Default::default(),
-            quantities: [(name("input_tokens")?, input), (name("output_tokens")?, output)]
-                .into_iter()
-                .collect(),
-            consented: true,
-            recorded: false,
-        },
-        minimum: None,
-        life: None,
         settle_now: true,
+        ..Authorize::new(Request {
+            path: "key:only".parse().map_err(|_| "a path")?,
+            consented: true,
+            ..Request::new(name("chat")?, [(name("input_tokens")?, input), (name("output_tokens")?, output)])
+        })
     })
 }
 

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use headworks_core::capacity::{Offer, Seat, TICK};
 use headworks_core::catalog::{Catalog, Feature};
 use headworks_core::command::Step;
-use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Path, Reason, Span};
+use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Reason, Span};
 use headworks_core::waterfall::{Authorize, Quantities, Request};
 use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
-use smallvec::SmallVec;
 
 use super::fates::{Fate, Run, Sample};
 use super::member::Member;
@@ -236,17 +235,12 @@ impl<'a> World<'a> {
 
     fn ask(&self, traced: &Traced) -> Authorize {
         Authorize {
-            request: Request {
-                feature: self.feature.name.clone(),
-                path: Path::default(),
-                dimensions: SmallVec::new(),
-                quantities: self.quantities(traced, true),
-                consented: true,
-                recorded: false,
-            },
-            minimum: None,
             life: Some(self.feature.hold_life_max),
             settle_now: !self.feature.ledger,
+            ..Authorize::new(Request {
+                consented: true,
+                ..Request::new(self.feature.name.clone(), self.quantities(traced, true))
+            })
         }
     }
 
