@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::open::Hold;
 use super::state::Account;
 use crate::record::{
-    Basis, Counted, Draw, HoldId, HoldTerms, Instant, Place, Seq, Source, Use, Verdict, Visit,
+    Basis, Counted, Credits, Draw, HoldId, HoldTerms, Instant, Place, Seq, Source, Use, Verdict, Visit,
 };
 
 impl Account {
@@ -111,7 +111,8 @@ impl Account {
         for draw in &hold.draws {
             if let Source::Grant(grant, _) = draw.source {
                 let grant = self.grant_mut(grant)?;
-                grant.held = grant.held.checked_sub(draw.credits()).ok_or("overflow")?;
+                let left = grant.held.checked_sub(draw.credits()).filter(|left| *left >= Credits::ZERO);
+                grant.held = left.ok_or("a hold frees more than its grant has set aside")?;
             }
         }
         Ok(())

@@ -214,7 +214,7 @@ fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw],
             (Book::Spent, Book::Breakage) => grants().any(|id| expired(&id)),
             (Book::Spent, Book::Operator) => grants().any(|id| voided(&id)),
             (Book::Spent, to) if draws_from(drawn, to) => {
-                let paid = drawn.iter().filter(|d| book_of(d.source) == Some(to));
+                let paid = drawn.iter().filter(|d| d.source.book() == Some(to));
                 sum(&record.movements, |m| m.from == Book::Spent && m.to == to)
                     <= paid.map(|d| i128::from(d.credits().nano())).sum()
             }
@@ -284,17 +284,7 @@ fn check_ended(record: &Record, before: &Account, hold: &Hold, charge: Option<&C
 }
 
 fn draws_from(draws: &[Draw], book: Book) -> bool {
-    draws.iter().any(|d| book_of(d.source) == Some(book))
-}
-
-fn book_of(source: Source) -> Option<Book> {
-    match source {
-        Source::Allowance => None,
-        Source::Grant(id, _) => Some(Book::Grant(id)),
-        Source::Overdraft => Some(Book::Overdraft),
-        Source::Debt => Some(Book::Debt),
-        Source::Goodwill => Some(Book::Goodwill),
-    }
+    draws.iter().any(|d| d.source.book() == Some(book))
 }
 
 fn some(from: Book, to: Book, amount: Credits) -> Vec<Movement> {
@@ -302,7 +292,7 @@ fn some(from: Book, to: Book, amount: Credits) -> Vec<Movement> {
 }
 
 fn taken(draws: &[Draw], to: Book) -> Vec<Movement> {
-    draws.iter().filter_map(|d| Some(some(book_of(d.source)?, to, d.credits()))).flatten().collect()
+    draws.iter().filter_map(|d| Some(some(d.source.book()?, to, d.credits()))).flatten().collect()
 }
 
 fn list(movements: &[Movement]) -> String {

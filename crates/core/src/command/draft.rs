@@ -133,7 +133,7 @@ impl Moves {
     /// Moves what draws take to `to`.
     pub(crate) fn draw(&mut self, draws: &[Draw], to: Book) {
         for draw in draws {
-            if let Some(from) = book(draw.source) {
+            if let Some(from) = draw.source.book() {
                 self.add(from, to, draw.credits());
             }
         }
@@ -160,17 +160,6 @@ impl Moves {
 /// The book of the grant that the next record opens.
 pub(crate) fn own_grant(ctx: Context<'_>) -> Book {
     Book::Grant(GrantId(ctx.account.seq + 1))
-}
-
-/// The book a source's credits stand in.
-fn book(source: Source) -> Option<Book> {
-    match source {
-        Source::Allowance => None,
-        Source::Grant(id, _) => Some(Book::Grant(id)),
-        Source::Overdraft => Some(Book::Overdraft),
-        Source::Debt => Some(Book::Debt),
-        Source::Goodwill => Some(Book::Goodwill),
-    }
 }
 
 /// Draws on their way back: to where they came from, or to where that has gone since.

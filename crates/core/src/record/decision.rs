@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use crate::record::codec::list;
-use crate::record::{Category, Credits, GrantId, Instant, Level, Lifter, Name, Reason, Terms, Wall};
+use crate::record::{Book, Category, Credits, GrantId, Instant, Level, Lifter, Name, Reason, Terms, Wall};
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
@@ -129,6 +129,17 @@ impl Source {
             Self::Grant(_, category) => category.is_paid(),
             Self::Overdraft => true,
             Self::Allowance | Self::Debt | Self::Goodwill => false,
+        }
+    }
+
+    /// The book that its credits stand in; an allowance has none.
+    pub(crate) fn book(self) -> Option<Book> {
+        match self {
+            Self::Allowance => None,
+            Self::Grant(id, _) => Some(Book::Grant(id)),
+            Self::Overdraft => Some(Book::Overdraft),
+            Self::Debt => Some(Book::Debt),
+            Self::Goodwill => Some(Book::Goodwill),
         }
     }
 }

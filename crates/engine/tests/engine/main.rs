@@ -415,3 +415,44 @@ async fn reconciles_online() {
     assert!(named.contains(&("acme", 2)) && named.contains(&("beta", 2)), "{named:?}");
     engine.close();
 }
+
+/// R15: a record that does not follow from the state of its account is not stored; the account is frozen and named, and
+/// others go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_does_not_follow_freezes_its_account_alone() {
+    let store = Arc::new(Memory::new());
+    let (acme, engine) = (name("acme"), start(Arc::clone(&store) as Arc<dyn Store>));
+    open(&engine, "acme", "10").await;
+    open(&engine, "other", "10").await;
+    let held = run(&engine, &acme, &key("a"), Command::Authorize(ask("chat", 4))).await.expect("holds");
+    engine.close();
+    // A state that was spoiled where it is kept: the grant has less set aside than its hold drew.
+    let (seq, bytes) = store.state(&acme).expect("reads").expect("closing keeps states");
+    let mut state = Account::from_bytes(&bytes).expect("a state");
+    state.grants[0].held = "1".parse().expect("amount");
+    let spoiled =
+        Checkpoint { account: acme.clone(), seq, bytes: state.to_bytes(), wakes_at: state.wakes_at };
+    store.checkpoint(&mut || Some(vec![spoiled.clone()])).expect("keeps");
+
+    let engine = start(Arc::clone(&store) as Arc<dyn Store>);
+    let used: Quantities = [(name("tokens"), 4)].into_iter().collect();
+    let settle = Command::Settle { hold: hold_of(&held), quantities: used };
+    for attempt in ["first", "second"] {
+        let answer = run(&engine, &acme, &key(attempt), settle.clone()).await;
+        let Err(EngineError::Frozen(account, _)) = &answer else { panic!("{attempt}: {answer:?}") };
+        assert_eq!(*account, acme);
+    }
+    let grant = Command::Grant(NewGrant::new("1".parse().expect("amount"), Category::Purchased));
+    let more = run(&engine, &acme, &key("more"), grant).await;
+    assert!(matches!(more, Err(EngineError::Frozen(..))), "nothing is decided on a spoiled state: {more:?}");
+    let other = run(&engine, &name("other"), &key("b"), Command::Authorize(ask("chat", 4))).await;
+    assert_eq!(outcome(&other.expect("answers")), Outcome::Allow);
+    assert!(engine.stopped().is_none());
+    engine.close();
+    assert_eq!(store.read(&acme, seq + 1, 10).expect("reads"), [], "nothing was stored");
+    assert_eq!(
+        store.state(&acme).expect("reads"),
+        Some((seq, spoiled.bytes)),
+        "and no checkpoint was made of it"
+    );
+}
