@@ -2,14 +2,14 @@
 //!
 //! Everything that decides takes a [`Prepared`], so that nobody can forget it.
 
-use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::abuse::{cost_of, ramp};
 use super::context::Context;
 use super::decide_use;
 use super::refusal::Refusal;
-use super::request::{Authorize, Quantities};
+use super::request::{Authorize, Quantities, Request};
 use super::run::{Mode, Scene};
 use crate::abuse::OTHER;
 use crate::account::Hold;
@@ -19,7 +19,9 @@ use crate::record::{Decision, Level, Name, Path, Priced, Rule, Segment, Unit};
 /// A request as it is decided.
 #[derive(Debug)]
 pub struct Prepared<'a> {
-    pub(crate) ask: Cow<'a, Authorize>,
+    ask: &'a Authorize,
+    /// What is decided instead, where something was left out or is counted elsewhere.
+    filled: Option<Box<Authorize>>,
     pub(crate) feature: &'a Feature,
     /// The ramp rule serves it one class lower.
     is_demoted: bool,
@@ -60,26 +62,34 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
     if !feature.ledger && !ask.settle_now {
         return Err(Refusal::NotRecorded(feature.name.clone()));
     }
-    let mut ask = Cow::Borrowed(ask);
+    let mut prepared = Prepared { ask, filled: None, feature, is_demoted: false };
     if ask.request.recorded {
-        return Ok(Prepared { ask, feature, is_demoted: false });
+        return Ok(prepared);
     }
     if !ask.settle_now {
         for (meter, usual) in &feature.estimate {
-            if !ask.request.quantities.iter().any(|(named, _)| named == meter) {
-                let most = smallest(ctx, feature, meter, &ask.request.quantities)?;
-                ask.to_mut().request.quantities.push((meter.clone(), most.min(*usual)));
+            if !prepared.ask().request.quantities.iter().any(|(named, _)| named == meter) {
+                let most = smallest(ctx, feature, meter, &prepared.ask().request.quantities)?;
+                prepared.filled_in().quantities.push((meter.clone(), most.min(*usual)));
             }
         }
     }
     if let Some(path) = fold_path(ctx, &ask.request.path) {
-        ask.to_mut().request.path = path;
+        prepared.filled_in().path = path;
     }
-    let is_demoted = is_demoted(ctx, feature, &ask)?;
-    Ok(Prepared { ask, feature, is_demoted })
+    prepared.is_demoted = is_demoted(ctx, feature, prepared.ask())?;
+    Ok(prepared)
 }
 
 impl Prepared<'_> {
+    fn ask(&self) -> &Authorize {
+        self.filled.as_deref().unwrap_or(self.ask)
+    }
+
+    fn filled_in(&mut self) -> &mut Request {
+        &mut self.filled.get_or_insert_with(|| Box::new(self.ask.clone())).request
+    }
+
     /// What only a running engine knows of it; `None` where nothing of that is looked at.
     #[must_use]
     pub fn wanted(&self, ctx: Context<'_>) -> Option<Wanted> {
@@ -88,12 +98,12 @@ impl Prepared<'_> {
         if self.feature.pool.is_none() && !is_watched {
             return None;
         }
-        let request = &self.ask.request;
+        let request = &self.ask().request;
         Some(Wanted {
             feature: request.feature.clone(),
             path: request.path.clone(),
             quantities: request.quantities.clone(),
-            purpose: if self.ask.settle_now { Purpose::Charge } else { Purpose::Hold },
+            purpose: if self.ask().settle_now { Purpose::Charge } else { Purpose::Hold },
             is_demoted: self.is_demoted,
         })
     }
@@ -104,7 +114,7 @@ impl Prepared<'_> {
     /// Refuses what has no price, quantities whose price is out of range, and minimums that do not fit the request.
     pub fn decide<'p>(&'p self, ctx: Context<'p>) -> Result<(Priced<'p>, Decision), Refusal> {
         ctx.account.warm_up();
-        let Authorize { request, minimum, settle_now, .. } = &*self.ask;
+        let Authorize { request, minimum, settle_now, .. } = self.ask();
         let mut usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;
         let mode = if *settle_now { Mode::Charge } else { Mode::Hold };
         let plan = ctx.plan()?;
