@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Answers a command, and folds the record when there is one. Whoever keeps the log would store its bytes first.
+/// Answers a command, and folds the record when there is one. A real log would store its bytes first.
 fn run(
     account: &mut Account,
     catalog: &Catalog,

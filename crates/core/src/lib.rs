@@ -5,7 +5,7 @@
 //! without the standard library.
 //!
 //! It keeps nothing: where records are stored, who comes first and what a retry hears is the engine's matter
-//! (`headworks-engine`). Whoever calls the core alone goes this way:
+//! (`headworks-engine`). Without the engine, the order of calls is:
 //!
 //! 1. [`catalog::Catalog::parse`] reads the policy: features, prices, plans. All that is wrong with it is told at once.
 //! 2. [`account::Account::empty`] is where every account begins; [`account::Account::tick`] gives its time, which never
@@ -18,7 +18,7 @@
 //! 6. [`account::Account::apply_bytes`] folds it, and links it to the hash of all that came before.
 //!
 //! [`view`] and [`account::Account::available`] read a state; [`audit`] computes a log again. [`capacity`] shares out what
-//! is scarce among accounts, [`abuse`] keeps what rules against abuse remember; both are fed by whoever runs them.
+//! is scarce among accounts, [`abuse`] keeps what rules against abuse remember; the engine feeds both.
 //!
 //! Credits are integers of 10⁻⁹ ([`record::Credits`]), quantities are whole units of a meter, instants are microseconds
 //! of UTC ([`record::Instant`]).

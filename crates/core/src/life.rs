@@ -17,7 +17,7 @@ use crate::window::{Habit, Used};
 
 /// How long fewer holds are allowed.
 const HOLDS_FOR: Span = Span::from_secs(86_400);
-/// When whoever stays far too fast is asked to prove who they are.
+/// After how long an account that stays far too fast is asked for a step-up.
 const STEP_UP_AFTER: Span = Span::from_secs(1_800);
 /// Expired holds among those that ended, in millionths, that are too many.
 const EXPIRED_MAX: u64 = 200_000;

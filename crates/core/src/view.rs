@@ -1,4 +1,4 @@
-//! What people are shown of an account: its windows with their limits, whoever has used them.
+//! What people are shown of an account: its windows with their limits, from all of its keys and users.
 //!
 //! Never changes anything; as cheap as the number of windows the plan and the account have.
 

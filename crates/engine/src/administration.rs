@@ -40,7 +40,7 @@ impl Engine {
             return Ok(key);
         }
         let text = Label::new("check key").unwrap_or_else(|_| unreachable!("two words are a label"));
-        // Whoever else is making it finds the same record.
+        // A second caller that makes one at the same time finds the same record.
         let once = Idempotency { text, digest: [0; 16] };
         let made = Event::Server(Box::new(Server::CheckKeyMade(fresh)));
         let answer = self.administer(made, Some((&once, None))).await?;

@@ -1,4 +1,4 @@
-//! Group commit: whatever is waiting is written as one batch while the next one forms.
+//! Group commit: all that waits is written as one batch while the next one forms.
 //!
 //! G1 a waiter hears `Durable` only after its batch is stored. G2 after a failed write nobody hears `Durable` again
 //! (`failed_write_stops`). G3 what waits is bounded in number and bytes.

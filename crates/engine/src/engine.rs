@@ -51,7 +51,7 @@ pub struct Engine {
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     /// Longest a request waits for capacity.
     pub(crate) wait_max: Span,
-    /// Whether there are no threads, and whoever steps it writes.
+    /// Without threads of its own: batches are written by [`Engine::commit_once`].
     pub(crate) is_standing: bool,
 }
 

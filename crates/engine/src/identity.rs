@@ -49,7 +49,7 @@ impl Engine {
         if new.category != Category::Free || mode == Mode::Off {
             return Ok(());
         }
-        // A retry is answered as before, whatever the grant would be now.
+        // A retry gets the first answer, even where the grant would be another now.
         if self.is_known(account, IndexKey::of_key(account, Operation::Grant, &key.text))? {
             return Ok(());
         }

@@ -20,7 +20,7 @@ pub(crate) struct System {
     pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
 }
 
-/// What is in force of the server's own log: everything that is stored, whoever still waits to hear of it.
+/// What is in force of the server's own log: everything that is stored, even while its caller still waits.
 pub(crate) struct InForce {
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) keyring: ArcSwap<Keyring>,

@@ -77,7 +77,7 @@ impl Engine {
             }
             let (answer, wish) = answered?;
             let Some(wish) = wish else { return Ok(answer) };
-            // Who has waited once is told what it finds then.
+            // A caller waits once; then it gets the answer of that moment.
             may_wait = false;
             let most = caller.max_wait.unwrap_or(wish.wait_max()).min(self.wait_max);
             room = wish.wait(self.clock().now(), most).await;

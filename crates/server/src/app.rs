@@ -50,7 +50,7 @@ impl App {
         }
     }
 
-    /// Runs a command for whoever asks.
+    /// Runs a command for the caller of a route.
     pub(crate) async fn run(
         &self,
         actor: Option<&Name>,

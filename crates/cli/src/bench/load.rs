@@ -60,7 +60,7 @@ pub(super) async fn open(engine: &Engine, n: u32) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Runs a command as nobody in particular.
+/// Runs a command without an actor.
 pub(super) async fn run_command(
     engine: &Engine,
     account: &Name,

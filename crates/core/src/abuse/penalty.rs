@@ -8,7 +8,7 @@ use crate::window::halved;
 
 const HALF_LIFE: Span = Span::from_secs(600);
 const MILLI: u64 = 1_000;
-/// Most points, so that whoever was worst is out within two hours.
+/// Most points, so that the worst caller is out within two hours.
 const POINTS_MAX: u64 = 16_384;
 /// Refusals in [`REFUSED_IN`] that make one point.
 const REFUSALS: u8 = 10;

@@ -1,6 +1,6 @@
 //! Counting what callers name without keeping the names: how many networks, how often each.
 //!
-//! Both have a fixed size whatever is thrown at them. K1 a count is never too small (`counts_are_never_too_small`).
+//! Both have a fixed size under any flood. K1 a count is never too small (`counts_are_never_too_small`).
 //! Sources: Flajolet et al., HyperLogLog, 2007, with linear counting for small numbers; Cormode and Muthukrishnan, the
 //! count-min sketch, 2005.
 

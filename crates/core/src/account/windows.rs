@@ -70,7 +70,7 @@ impl Account {
             let Some(window) = self.windows.get_mut(i) else {
                 continue;
             };
-            // A checkpoint has left out what was over: whoever comes from one and whoever does not must agree.
+            // A checkpoint has left out what was over: a state loaded from one must agree with a state that was not.
             if !window.used.is_over(now) {
                 window.used.correct(c.counted_at, c.delta, now);
             }

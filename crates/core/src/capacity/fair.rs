@@ -42,7 +42,7 @@ pub fn max_min(capacity: u64, claims: &[Claim]) -> Vec<u64> {
     let mut open: Vec<(usize, Claim)> = claims.iter().copied().enumerate().collect();
     let mut unmet: Vec<(usize, Claim)> = Vec::new();
     let (mut left, mut unmet_weight) = (u128::from(capacity), 0_u128);
-    // Whoever asks least for its weight is satisfied first. Halving finds the last one that the water reaches whole.
+    // The one that asks least for its weight is satisfied first. Halving finds the last one that the water reaches whole.
     while !open.is_empty() {
         let middle = open.len() / 2;
         let (_, pivot, _) =

@@ -89,7 +89,7 @@ fn over(rate: u64, span: Span) -> i64 {
     i64::try_from(scaled(rate, span.micros(), 1_000_000)).unwrap_or(i64::MAX)
 }
 
-/// Serves whoever has the most points until they are level with the next, and so on.
+/// Serves the account with the most points until it is level with the next, and so on.
 fn richest_first(left: u64, wants: &[u64], points: &[i64]) -> Vec<u64> {
     let wanted: u128 = wants.iter().map(|w| u128::from(*w)).sum();
     if wanted <= u128::from(left) {

@@ -1,4 +1,4 @@
-//! Catalog text: TOML or JSON in, shapes out, and the line of whatever is wrong.
+//! Catalog text: TOML or JSON in, shapes out, and the line of each problem.
 //!
 //! Never guesses a format and never accepts an unknown field.
 

@@ -43,7 +43,7 @@ pub(super) fn lift(
     key: Option<&Name>,
     reason: Option<Label>,
 ) -> Result<Draft, Refusal> {
-    // Scores of the penalty box are in no record; whoever lifts one knows that it is there.
+    // Scores of the penalty box are in no record; the engine checks that there is one.
     if rule != Rule::Penalty {
         ctx.account.effect(rule, key, ctx.now).ok_or(Refusal::NoEffect(rule))?;
     }

@@ -1,7 +1,7 @@
 //! The command that a record came of.
 //!
-//! What no record says is filled in as it can only have been: whoever paid from a paid source had agreed to it, and where less
-//! was granted than asked, that is what is asked for again.
+//! What no record says follows from what it does say: a draw from a paid source implies consent, and where less was
+//! granted than asked for, the grant is what is asked for again.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -38,8 +38,8 @@ pub(crate) fn request_of(usage: &Use, decision: &Decision) -> Request {
     }
 }
 
-/// What was asked for a use that had happened. It is never refused: whoever had not agreed was passed over by paid sources,
-/// and the explanation says so.
+/// What was asked for a use that had happened. It is never refused: without consent it was passed over by paid
+/// sources, and the explanation says so.
 fn happened(usage: &Use, decision: &Decision) -> Request {
     let passed_over = |v: &Visit| v.verdict == Verdict::Refused(Reason::ConsentNever);
     Request { consented: !decision.visits.iter().any(passed_over), ..request_of(usage, decision) }

@@ -126,7 +126,7 @@ pub(super) fn end_charged(
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
     let price = Credits::from_nano(need.credits);
     let kept = keep_front(&mut need, &hold.draws);
-    // Whoever agreed to paid sources for the hold has agreed for what it turned out to be.
+    // Consent to paid sources for a hold covers what the use turned out to be.
     let consented = hold.draws.iter().any(|d| d.source.is_paid());
     let (more, excess) = pay_excess(ctx, hold.terms.overshoot, consented, &priced, need)?;
     drop(priced);

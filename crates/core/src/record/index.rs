@@ -1,7 +1,7 @@
 //! Where a record can be found again, besides by its number.
 //!
 //! Never holds a caller's text: keys are hashed with their account, so that one account cannot reach another's.
-//! X1 what may happen once has one place, whoever asks (`hold_ends_once`, `refund_happens_once`).
+//! X1 what may happen once has one place for all callers (`hold_ends_once`, `refund_happens_once`).
 
 use smallvec::SmallVec;
 
@@ -12,7 +12,7 @@ use crate::record::{Instant, Label, Name};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexKey(pub u128);
 
-/// What at most one record of an account does, whoever asks and under whichever key.
+/// What at most one record of an account does, under any key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Once {
     /// Ends a hold.

@@ -240,7 +240,7 @@ impl<'a> Run<'a, '_> {
         self.judge(Rule::Holds, visit, because.then_some((Reason::HeldShare, None)));
     }
 
-    /// From when on whoever is clamped is asked to prove who they are.
+    /// From when on a clamped caller is asked for a step-up.
     pub(super) fn asks_step_up(&self, reason: Reason) -> bool {
         let Scene { account, now, .. } = self.scene;
         let effect = account.effect(Rule::Velocity, None, now).filter(|_| reason == Reason::Velocity);

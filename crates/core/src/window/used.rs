@@ -1,4 +1,4 @@
-//! What is used of one window, whatever its kind. A state belongs to the account; what it means its terms say.
+//! What is used of a window of any kind. The state belongs to the account; its meaning is in the terms.
 
 use alloc::boxed::Box;
 

@@ -4,7 +4,7 @@
 //! least for its weight is next; under one key the earliest deadline.
 //! Q1 a higher band is served first, the others keep their starvation floor (`bands_keep_their_floor`).
 //! Q2 a backlogged child is never behind another by more than one request each (`queue_is_fair`).
-//! Q3 whoever comes back from idleness has saved nothing up. Q4 bounded by cost, of one account and in all.
+//! Q3 idleness saves nothing up. Q4 bounded by cost, of one account and in all.
 //! Units: cost. Source: virtual token counters, Sheng et al., OSDI 2024, here in a hierarchy (H-PFQ, Bennett and Zhang 1996).
 
 use alloc::collections::{BTreeMap, BTreeSet};

@@ -14,7 +14,7 @@ pub struct Waiter<W> {
     pub in_flight: u64,
     /// When it gives up.
     pub deadline: Instant,
-    /// Whoever is to be told.
+    /// What wakes the caller.
     pub who: W,
 }
 
