@@ -9,7 +9,9 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use crate::record::codec::list;
-use crate::record::{Book, Category, Credits, GrantId, Instant, Level, Lifter, Name, Reason, Terms, Wall};
+use crate::record::{
+    Book, Category, Credits, GrantId, Instant, Level, Lifter, Name, Reason, Rule, Terms, Wall,
+};
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
@@ -249,6 +251,25 @@ pub enum Basis {
     InFlight(#[n(0)] u64),
 }
 
+/// What the figures of a visit are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure<'a> {
+    /// Open holds.
+    Holds,
+    /// Requests.
+    Requests,
+    /// Units of these meters together.
+    Meters(&'a [Name]),
+    /// What the allowances of the feature count.
+    Allowance,
+    /// The cost that a pool or an abuse rule computes.
+    Cost,
+    /// Levels of the penalty box.
+    Level,
+    /// Nano-credits, in the unit of credits of the use.
+    Credits,
+}
+
 /// One guard or source that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Visit {
@@ -267,8 +288,8 @@ pub struct Visit {
     /// The window it counts in, with bounds resolved.
     #[n(4)]
     pub terms: Option<Terms>,
-    /// Windows: used before. Grants and overdraft: what was free before. Pools: the account's cost in flight before. Abuse
-    /// rules without a window: what they measured.
+    /// In the unit of [`Self::measures`]. Windows: used before. Grants and overdraft: what was free before. Pools: the
+    /// account's cost in flight before. Abuse rules without a window: what they measured.
     #[n(5)]
     pub before: i64,
     /// What this request took; zero unless the verdict is `Passed` or `Paid`.
@@ -284,6 +305,23 @@ impl Visit {
     #[must_use]
     pub(crate) fn is_given_back(&self) -> bool {
         self.terms.is_some() && self.basis != Basis::None
+    }
+
+    /// What `before` and `cost` are in.
+    #[must_use]
+    pub fn measures(&self) -> Measure<'_> {
+        match (self.place, &self.basis) {
+            (Place::Guard | Place::Abuse, Basis::Slot) => Measure::Holds,
+            (Place::Guard, Basis::Requests | Basis::None) => Measure::Requests,
+            (Place::Guard, Basis::Meters(meters)) => Measure::Meters(meters),
+            (Place::Allowance, _) => Measure::Allowance,
+            (Place::Pool, _) => Measure::Cost,
+            (Place::Abuse, Basis::None) if self.name == Rule::Penalty.name() => Measure::Level,
+            // Beside its slot, the rule on holds looks at what they set aside.
+            (Place::Abuse, Basis::None) if self.name != Rule::Holds.name() => Measure::Cost,
+            (Place::Guard | Place::Abuse, _)
+            | (Place::Grant(_) | Place::MemberCap | Place::Overdraft | Place::Account, _) => Measure::Credits,
+        }
     }
 
     /// The value after the decision.

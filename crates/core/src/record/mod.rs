@@ -33,7 +33,7 @@ pub use chain::{FORMAT, Record, RecordError, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess};
 pub(crate) use conduct::PREFIX;
 pub use conduct::{Conduct, Effect, Rule, Tier};
-pub use decision::{Basis, Decision, Draw, Draws, Outcome, Place, Source, Unblock, Verdict, Visit};
+pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Place, Source, Unblock, Verdict, Visit};
 pub use denial::{Denial, Denials};
 pub use erase::Erasure;
 pub use event::{Erased, Event};

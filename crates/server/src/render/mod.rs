@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use headworks_core::account::Hold;
 use headworks_core::record as core;
 use headworks_core::record::{
-    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Instant, Lifter, Movement, Name, REQUESTS,
-    Record, Rule, Seq, Terms, Unit, Use, Wall,
+    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Instant, Lifter, Measure, Movement, Name,
+    REQUESTS, Record, Seq, Terms, Unit, Use, Wall,
 };
 use headworks_wire as wire;
 use wire::Reference;
@@ -108,19 +108,17 @@ fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::V
         core::Verdict::Demoted => ("demoted", None),
     };
     let meters;
-    let unit = match (&v.place, &v.basis) {
-        (core::Place::Guard, core::Basis::Slot) => ("holds", false),
-        (core::Place::Guard, core::Basis::Requests | core::Basis::None) => (REQUESTS, false),
-        (core::Place::Guard, core::Basis::Meters(names)) => {
+    let unit = match v.measures() {
+        Measure::Holds => ("holds", false),
+        Measure::Requests => (REQUESTS, false),
+        Measure::Meters(names) => {
             meters = names.iter().map(Name::as_str).collect::<Vec<_>>().join("+");
             (&*meters, false)
         }
-        (core::Place::Allowance, _) => allowance_of(usage),
-        (core::Place::Pool, _) => ("cost", false),
-        (core::Place::Abuse, core::Basis::Slot) => ("holds", false),
-        (core::Place::Abuse, core::Basis::None) if v.name == Rule::Penalty.name() => ("level", false),
-        (core::Place::Abuse, core::Basis::None) if v.name != Rule::Holds.name() => ("cost", false),
-        _ => credits_of(usage),
+        Measure::Allowance => allowance_of(usage),
+        Measure::Cost => ("cost", false),
+        Measure::Level => ("level", false),
+        Measure::Credits => credits_of(usage),
     };
     let resets_at = match v.terms {
         Some(Terms::Period { end, .. }) => Some(end),
