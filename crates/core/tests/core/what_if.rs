@@ -3,7 +3,7 @@
 use headworks_core::audit::what_if::{Row, Shadow, Tally};
 use headworks_core::catalog::Catalog;
 use headworks_core::command::{Command, Draft, Step};
-use headworks_core::record::{Category, Denial, Denials, Event, Record};
+use headworks_core::record::{Category, Denial, Denials, Event, Reason, Record};
 
 use crate::common::{AskExt as _, World, ask, catalog, name};
 use crate::statement::CATALOG;
@@ -49,6 +49,25 @@ fn the_same_policy_changes_nothing() {
     assert_eq!(rows, [&Row { was: same.clone(), would_be: same, changed: 0 }]);
     assert_eq!((shadow.account().books, shadow.unexplained()), (w.account.books, 2));
     assert!(shadow.refused().is_empty());
+}
+
+/// A hold that was denied for what other holds set aside is asked for again as a hold: charged at once it would be granted.
+#[test]
+fn a_denied_hold_is_asked_for_as_a_hold() {
+    let rules = "[abuse]\ndefault_tier = \"verified\"\nrules = { holds = \"enforce\" }\n";
+    let mut w = World::new(&format!("{CATALOG}{rules}"), "p");
+    w.grant("100", Category::Promotional);
+    // 10 included and 40 of 100 credits are set aside; 50 more would be 90 %, and the tier has 75 %.
+    w.hold("chat", &[("input", 50)]);
+    let asked = Command::Authorize(ask("chat", &[("input", 50)]));
+    let Ok(Step::Deny(usage, decision)) = w.run(&asked) else { panic!("denied") };
+    assert_eq!(decision.reason, Reason::HeldShare);
+    let at = w.account.tick(w.now);
+    let recent = vec![Denial { at, usage, decision }];
+    w.append(Draft::new(Event::Denied(Denials { count: 1, first_at: at, last_at: at, recent })));
+    let shadow = shadow(&w.log, &w.catalog);
+    let (_, row) = shadow.rows().next().expect("a row");
+    assert_eq!((row.changed, row.would_be.denied, row.would_be.granted), (0, 1, 1));
 }
 
 #[test]

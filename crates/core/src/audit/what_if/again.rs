@@ -4,7 +4,7 @@ use super::Shadow;
 use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::command::{Command, Correct, Extend, History, Step, circumstances, request_of, run_with};
-use crate::record::{Basis, Credits, Denial, Event, HoldId, Name, Record, Use, Verdict, Visit};
+use crate::record::{Basis, Credits, Denial, Event, HoldId, Name, Place, Record, Use, Verdict, Visit};
 use crate::waterfall::{Authorize, Context, Live, Quantities, Refusal, Request};
 
 impl Shadow<'_> {
@@ -91,8 +91,7 @@ impl Shadow<'_> {
 
     /// Asks a denied request again; what is granted now happens as asked.
     pub(super) fn denied(&mut self, denial: &Denial) -> Result<(), Refusal> {
-        let slot_refused = |v: &Visit| v.basis == Basis::Slot && matches!(v.verdict, Verdict::Refused(_));
-        let held = denial.decision.visits.iter().any(slot_refused);
+        let held = denial.decision.visits.iter().any(is_of_hold);
         let request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
         let ask = Command::Authorize(Authorize { settle_now: !held, ..Authorize::new(request) });
         let offers = Offer::recorded(&denial.decision, None);
@@ -125,6 +124,12 @@ impl Shadow<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a visit shows that a hold was asked for: a charge at once takes no slot, and is in no rule on holds.
+fn is_of_hold(visit: &Visit) -> bool {
+    visit.basis == Basis::Slot
+        && (visit.place == Place::Abuse || matches!(visit.verdict, Verdict::Refused(_)))
 }
 
 fn quantities(usage: &Use) -> Quantities {
