@@ -3,13 +3,13 @@
 
 use std::str;
 
-use libfuzzer_sys::fuzz_target;
 use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Draft, History, NewGrant, Patch, Step, run};
 use headworks_core::life;
 use headworks_core::record::{Category, Credits, Instant, Name};
 use headworks_core::waterfall::{Authorize, Context, Refusal, Request, prepare};
+use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = str::from_utf8(data) else { return };
@@ -56,7 +56,8 @@ fuzz_target!(|data: &[u8]| {
                     };
                     let ask = Authorize { settle_now, ..Authorize::new(request) };
                     let ready = prepare(Context::new(&account, &catalog, account.tick(now)), &ask);
-                    let is_unknown = matches!(ready, Err(Refusal::UnknownFeature(_) | Refusal::UnknownPlan(_)));
+                    let is_unknown =
+                        matches!(ready, Err(Refusal::UnknownFeature(_) | Refusal::UnknownPlan(_)));
                     assert!(!is_unknown, "a known feature");
                     give(&mut account, Command::Authorize(ask));
                     let due =

@@ -1,9 +1,9 @@
 //! Whatever decodes as a record encodes to what decodes as the same, and folding it is refused or works.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use headworks_core::account::Account;
 use headworks_core::record::{Name, Record};
+use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(record) = Record::from_bytes(data) else { return };

@@ -421,7 +421,7 @@ async fn reconciles_online() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_does_not_follow_freezes_its_account_alone() {
     let store = Arc::new(Memory::new());
-    let (acme, engine) = (name("acme"), start(Arc::clone(&store) as Arc<dyn Store>));
+    let (acme, engine) = (name("acme"), start(store.clone()));
     open(&engine, "acme", "10").await;
     open(&engine, "other", "10").await;
     let held = run(&engine, &acme, &key("a"), Command::Authorize(ask("chat", 4))).await.expect("holds");
@@ -434,7 +434,7 @@ async fn a_record_that_does_not_follow_freezes_its_account_alone() {
         Checkpoint { account: acme.clone(), seq, bytes: state.to_bytes(), wakes_at: state.wakes_at };
     store.checkpoint(&mut || Some(vec![spoiled.clone()])).expect("keeps");
 
-    let engine = start(Arc::clone(&store) as Arc<dyn Store>);
+    let engine = start(store.clone());
     let used: Quantities = [(name("tokens"), 4)].into_iter().collect();
     let settle = Command::Settle { hold: hold_of(&held), quantities: used };
     for attempt in ["first", "second"] {
