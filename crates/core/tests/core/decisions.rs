@@ -156,7 +156,18 @@ fn reasons_of_money_in_order() {
     assert_eq!((decision.outcome, decision.reason), (Outcome::NeedsConsent, Reason::ConsentNeeded));
     assert_eq!(decision.paid_price, credits("2"));
     allowed(&mut w, &by_alice(12).with_consent());
-    w.settings(|s| s.consent = None);
+    // Along the path consent is only ever stricter.
+    for (own, of_members) in [(Consent::Allow, Consent::Never), (Consent::Never, Consent::Allow)] {
+        w.settings(|s| {
+            s.consent = Some(own);
+            s.segments.iter_mut().for_each(|s| s.consent = Some(of_members));
+        });
+        assert_eq!(w.ask(&by_bob(11)).reason, Reason::ConsentNever, "{own:?}, {of_members:?}");
+    }
+    w.settings(|s| {
+        s.consent = None;
+        s.segments.iter_mut().for_each(|s| s.consent = None);
+    });
     w.settings(|s| {
         s.segments.iter_mut().for_each(|s| s.suspended = true);
     });

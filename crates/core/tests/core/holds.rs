@@ -167,9 +167,17 @@ fn expiry_releases_or_charges_what_is_known() {
         progress: Some(quantities(&[("output", 4)])),
         consented: false,
     };
-    w.apply(Command::Extend(report)).expect("reports");
+    w.apply(Command::Extend(report.clone())).expect("reports");
     w.expire(hold.0);
     assert_eq!((w.available().as_str(), used(&w, "included.day")), ("46", 10_000_000_000));
+    // It reported 40 of the 10 that were held: 6 + 2 × 10 = 26 are charged, never more than was set aside.
+    w.hold("stream", &[("input", 6), ("output", 10)]);
+    let hold = HoldId(w.account.seq);
+    let progress = Some(quantities(&[("output", 40)]));
+    w.apply(Command::Extend(Extend { hold, progress, ..report })).expect("reports");
+    w.expire(hold.0);
+    let charge = w.log.last().and_then(|record| record.charge()).expect("a charge");
+    assert_eq!((charge.price, w.available().as_str()), (credits("26"), "20"));
 }
 
 #[test]
@@ -185,6 +193,19 @@ fn a_late_settle_is_a_direct_charge() {
     w.append(draft);
     // 10 included; the two that nothing paid came from the operator's goodwill.
     assert_eq!((used(&w, "included.day"), w.account.books.goodwill), (10_000_000_000, credits("2")));
+}
+
+/// A grant can pay before the instant at which it expires, and not at it.
+#[test]
+fn nothing_returns_to_a_grant_at_its_expiry() {
+    let mut w = World::new(CATALOG, "p");
+    let expires = w.now.after("30s".parse().expect("span"));
+    w.grant_with("20", |g| g.expires_at = Some(expires));
+    w.hold("chat", &[("input", 15)]);
+    w.now = expires;
+    let draft = w.draft(release(w.account.seq)).expect("releases");
+    let to: Vec<Book> = draft.movements.iter().map(|m| m.to).collect();
+    assert_eq!(to, [Book::Breakage], "the five that the grant paid");
 }
 
 #[test]
