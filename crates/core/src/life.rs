@@ -19,6 +19,8 @@ use crate::window::{Habit, Used};
 const HOLDS_FOR: Span = Span::from_secs(86_400);
 /// After how long an account that stays far too fast is asked for a step-up.
 const STEP_UP_AFTER: Span = Span::from_secs(1_800);
+/// How long a shared key is held back.
+const SHARED_FOR: Span = Span::from_secs(3_600);
 /// Expired holds among those that ended, in millionths, that are too many.
 const EXPIRED_MAX: u64 = 200_000;
 
@@ -243,6 +245,27 @@ fn lets_holds_expire(ctx: Context<'_>) -> Option<Draft> {
         until: now.after(HOLDS_FOR),
         step_up_at: None,
     }))
+}
+
+/// A key was used from this many networks in an hour: it is held back when those are too many.
+#[must_use]
+pub fn share_key(ctx: Context<'_>, key: &Name, networks: u64) -> Option<Draft> {
+    let Context { account, catalog, now, .. } = ctx;
+    let terms = catalog.abuse.terms_of(account, now);
+    let is_due = catalog.abuse.is_on(Rule::Sharing)
+        && networks > terms.networks
+        && account.effect(Rule::Sharing, Some(key), now).is_none();
+    let effect = is_due.then(|| Effect {
+        rule: Rule::Sharing,
+        key: Some(Box::new(key.clone())),
+        limit: i64::try_from(terms.shared_holds).unwrap_or(i64::MAX),
+        figure: i64::try_from(networks).unwrap_or(i64::MAX),
+        reference: i64::try_from(terms.networks).unwrap_or(i64::MAX),
+        since: now,
+        until: now.after(SHARED_FOR),
+        step_up_at: None,
+    })?;
+    Some(began(effect))
 }
 
 /// Whether the balance still needs the top-up in flight.

@@ -10,7 +10,8 @@ use headworks_core::abuse::OTHER;
 use headworks_core::abuse::penalty::{Misdeed, Score, WHOLE_ACCOUNT};
 use headworks_core::abuse::sketch::Distinct;
 use headworks_core::catalog::Catalog;
-use headworks_core::command::{Draft, share_key};
+use headworks_core::command::Draft;
+use headworks_core::life::share_key;
 use headworks_core::record::{Denial, Instant, Label, Level, Name, Path, Rule, Span};
 use headworks_core::waterfall::Context;
 

@@ -86,20 +86,13 @@ impl Account {
         }
         let hold = self.hold_mut(id)?;
         for draw in draws {
-            match hold.draws.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
+            match hold.draws.iter_mut().find(|d| d.is_like(draw)) {
                 Some(same) => same.amount = same.amount.checked_add(draw.amount).ok_or("overflow")?,
                 None => hold.draws.push(draw.clone()),
             }
         }
-        for visit in visits.iter().filter(|v| v.is_given_back() && v.cost != 0) {
-            hold.counted.push(Counted {
-                name: visit.name.clone(),
-                level: visit.level,
-                at: now,
-                cost: visit.cost,
-                basis: visit.basis.clone(),
-            });
-        }
+        let counts = visits.iter().filter(|v| v.is_given_back() && v.cost != 0);
+        hold.counted.extend(counts.map(|v| Counted::of(v, now)));
         let path = hold.usage.path.clone();
         self.take_visits(&path, visits, now);
         Ok(())

@@ -1,39 +1,15 @@
-//! Abuse: what operators do about it, what only the engine can see, and what free grants cost an identity.
+//! Abuse: what operators do about it, and what free grants cost an identity.
 
 use alloc::boxed::Box;
 
 use super::draft::Draft;
 use crate::abuse::FREE_GRANT_EVERY;
 use crate::account::{Account, trial_day};
-use crate::record::{Conduct, Credits, Effect, Event, Instant, Label, Name, Rule, Span};
+use crate::record::{Conduct, Credits, Event, Instant, Label, Name, Rule};
 use crate::waterfall::{Context, Refusal};
-
-/// How long a shared key is held back.
-const SHARED_FOR: Span = Span::from_secs(3_600);
 
 fn draft(conduct: Conduct) -> Draft {
     Draft::new(Event::Conduct(Box::new(conduct)))
-}
-
-/// A key was used from this many networks in an hour: it is held back when those are too many.
-#[must_use]
-pub fn share_key(ctx: Context<'_>, key: &Name, networks: u64) -> Option<Draft> {
-    let Context { account, catalog, now, .. } = ctx;
-    let terms = catalog.abuse.terms_of(account, now);
-    let is_due = catalog.abuse.is_on(Rule::Sharing)
-        && networks > terms.networks
-        && account.effect(Rule::Sharing, Some(key), now).is_none();
-    let effect = is_due.then(|| Effect {
-        rule: Rule::Sharing,
-        key: Some(Box::new(key.clone())),
-        limit: i64::try_from(terms.shared_holds).unwrap_or(i64::MAX),
-        figure: i64::try_from(networks).unwrap_or(i64::MAX),
-        reference: i64::try_from(terms.networks).unwrap_or(i64::MAX),
-        since: now,
-        until: now.after(SHARED_FOR),
-        step_up_at: None,
-    })?;
-    Some(draft(Conduct::Began(effect)))
 }
 
 /// Ends an effect before its time.

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use super::draft::Draft;
 use super::history::{History, Stop};
-use super::receipts::{counted_with, pay_excess, recount};
+use super::receipts::{counted_with, given_back, pay_excess, recount};
 use super::refunds::{Unwinding, live_charge};
 use crate::catalog::Catalog;
 use crate::record::{
-    Book, CardRef, Charge, Correcting, Credits, Draw, Draws, Event, Excess, Label, Overshoot, Priced,
-    REQUESTS, Record, Seq, Source, Use,
+    Book, CardRef, Charge, Correcting, Credits, Draws, Event, Excess, Label, Overshoot, Priced, REQUESTS,
+    Record, Seq, Source, Use,
 };
 use crate::waterfall::{Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
 
@@ -140,21 +140,10 @@ pub(super) fn correct(
     Ok(Draft { corrections, effective_at, ..Draft::moving(event, moves).following(seq) })
 }
 
-/// What of each draw is not kept. A source may stand twice in a receipt, for the hold and for what was beyond it: what is kept
-/// is in the same order.
-fn given_back<'a>(draws: &'a [Draw], kept: &[Draw]) -> Vec<(&'a Draw, i64)> {
-    let mut rest = kept.iter().peekable();
-    let part = |draw: &'a Draw| {
-        let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
-        (draw, draw.credits().nano() - rest.next_if(same).map_or(0, |k| k.credits().nano()))
-    };
-    draws.iter().map(part).collect()
-}
-
 /// Draws of one source through one layer are one.
 fn joined(mut draws: Draws, more: Draws) -> Draws {
     for draw in more {
-        match draws.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
+        match draws.iter_mut().find(|d| d.is_like(&draw)) {
             Some(same) => same.amount += draw.amount,
             None => draws.push(draw),
         }

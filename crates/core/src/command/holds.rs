@@ -3,7 +3,6 @@
 //! O2 a hold ends once (`hold_ends_once`). O3 settle keeps the front of the receipt (`settle_keeps_the_front`).
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use super::draft::{Draft, Moves};
 use super::history::{History, Stop};
@@ -11,10 +10,7 @@ use super::receipts::{charge_happened, end_charged, end_free};
 use super::requests::{deadline, decided};
 use super::step::{Need, Step};
 use crate::account::{EXTENSIONS_MAX, Hold};
-use crate::record::{
-    Book, Credits, Decision, Draws, Event, HoldId, Name, Once, Outcome, Priced, REQUESTS, Reason, Record,
-    Span, Use,
-};
+use crate::record::{Book, Decision, Event, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use};
 use crate::waterfall::{
     Context, Minimum, Mode, QUANTITY_MAX, Quantities, Refusal, Scene, decide_use, wanted_more,
 };
@@ -88,7 +84,7 @@ pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Resul
     let asked = requantify(&hold.usage, &ask.quantities, true)?;
     let mut more = Priced::from(&asked);
     let decision = if ask.quantities.iter().all(|(_, n)| *n == 0) {
-        nothing_more()
+        Decision::allowed()
     } else {
         let (feature, plan) = (ctx.feature(&hold.usage.feature)?, ctx.plan()?);
         let scene = Scene::new(ctx, plan, plan.program(feature), Mode::Grow, ask.consented);
@@ -103,19 +99,6 @@ pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Resul
         let event = Event::Extended { hold: hold.id, usage, decision, deadline: until, progress };
         Draft::moving(event, moves).following(hold.id.0)
     }))
-}
-
-fn nothing_more() -> Decision {
-    Decision {
-        outcome: Outcome::Allow,
-        reason: Reason::Allowed,
-        wall: None,
-        price: Credits::ZERO,
-        paid_price: Credits::ZERO,
-        draws: Draws::new(),
-        visits: Vec::new(),
-        unblock: None,
-    }
 }
 
 /// Ends a hold at its actual use. The rest goes back; what the hold does not cover walks the waterfall again. A hold that

@@ -28,7 +28,7 @@ mod step;
 mod top_ups;
 
 pub use accounts::{Patch, Setting};
-pub use conduct::{share_key, trial_budget_used};
+pub use conduct::trial_budget_used;
 pub use corrections::{Correct, corrected_price};
 pub use credits::NewGrant;
 pub(crate) use credits::{owed, repay};
@@ -38,7 +38,7 @@ use history::Stop;
 pub use history::{History, Log};
 pub use holds::Extend;
 pub use kinds::Command;
-pub(crate) use of::{circumstances, request_of};
+pub(crate) use of::{circumstances, circumstances_of, quantities_of, request_of};
 pub use plans::ChangePlan;
 pub(crate) use receipts::{end_free, end_within};
 pub use step::{Need, Step};

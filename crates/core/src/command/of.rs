@@ -16,12 +16,13 @@ use super::top_ups::TopUp;
 use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
-    Alert, Conduct, Credits, Decision, Event, GrantId, HoldId, Instant, Late, Operation, Periodic,
-    PlanChange, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
+    Alert, Conduct, Credits, Decision, Event, GrantId, HeldCapacity, HoldId, Instant, Late, Operation,
+    Periodic, PlanChange, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
 };
 use crate::waterfall::{Authorize, Quantities, Request};
 
-fn quantities(usage: &Use) -> Quantities {
+/// How much of each meter a use is.
+pub(crate) fn quantities_of(usage: &Use) -> Quantities {
     usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
 }
 
@@ -32,7 +33,7 @@ pub(crate) fn request_of(usage: &Use, decision: &Decision) -> Request {
         feature: usage.feature.clone(),
         path: usage.path.clone(),
         dimensions: usage.dimensions.clone(),
-        quantities: quantities(usage),
+        quantities: quantities_of(usage),
         consented: decision.draws.iter().any(|d| d.source.is_paid()),
         recorded: true,
     }
@@ -51,8 +52,12 @@ fn happened(usage: &Use, decision: &Decision) -> Request {
 pub(crate) fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
     let held =
         if let Event::Authorized { terms, .. } = &record.event { terms.capacity.as_deref() } else { None };
-    let of = |decision| (Offer::recorded(decision, held), recorded_penalty(decision));
-    record.event.decision().map_or_else(Default::default, of)
+    record.event.decision().map_or_else(Default::default, |decision| circumstances_of(decision, held))
+}
+
+/// The same, of a decision and what its hold took of a pool.
+pub(crate) fn circumstances_of(decision: &Decision, held: Option<&HeldCapacity>) -> (Vec<Offer>, u8) {
+    (Offer::recorded(decision, held), recorded_penalty(decision))
 }
 
 fn new_grant(record: &Record) -> Option<NewGrant> {
@@ -89,7 +94,7 @@ impl Command {
             Event::Charged { charge, decision } => charged(record, &charge.usage, decision),
             Event::Extended { .. } => Self::Extend(extended(record)?),
             Event::Settled { hold, charge, .. } => {
-                Self::Settle { hold: *hold, quantities: quantities(&charge.usage) }
+                Self::Settle { hold: *hold, quantities: quantities_of(&charge.usage) }
             }
             Event::Released(hold) => Self::Release { hold: *hold },
             Event::Granted => Self::Grant(new_grant(record)?),
@@ -146,10 +151,10 @@ fn extended(record: &Record) -> Option<Extend> {
     let Event::Extended { hold, usage, decision, deadline, progress } = &record.event else { return None };
     Some(Extend {
         hold: *hold,
-        quantities: quantities(usage),
+        quantities: quantities_of(usage),
         minimum: None,
         life: Some(deadline.since(record.recorded_at)),
-        progress: progress.as_deref().map(quantities),
+        progress: progress.as_deref().map(quantities_of),
         consented: request_of(usage, decision).consented,
     })
 }

@@ -20,18 +20,14 @@ fn refundable(counted: impl Iterator<Item = Counted>) -> Vec<Counted> {
     counted.filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend) && c.cost != 0).collect()
 }
 
-fn counted_at(now: Instant) -> impl Fn(&Visit) -> Counted {
-    move |v| Counted { name: v.name.clone(), level: v.level, at: now, cost: v.cost, basis: v.basis.clone() }
-}
-
 /// What visits counted that a refund gives back.
 pub(super) fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
-    refundable(visits.iter().filter(|v| v.is_given_back()).map(counted_at(now)))
+    refundable(visits.iter().filter(|v| v.is_given_back()).map(|v| Counted::of(v, now)))
 }
 
 /// What is counted after what was is known: what was counted before, and what more was drawn for.
 pub(super) fn counted_with(counted: Vec<Counted>, more: &[Visit], now: Instant) -> Vec<Counted> {
-    let more = more.iter().filter(|v| v.terms.is_some()).map(counted_at(now));
+    let more = more.iter().filter(|v| v.terms.is_some()).map(|v| Counted::of(v, now));
     refundable(counted.into_iter().chain(more))
 }
 
@@ -159,13 +155,9 @@ fn end_paid(
     let mut moves = Moves::new(hold.usage.credit_unit.clone());
     let own = Book::Hold(hold.id);
     let mut back = Returns::new(ctx, own);
-    for draw in &hold.draws {
-        let same = |k: &&Draw| k.source == draw.source && k.layer == draw.layer;
-        let kept_part = kept.iter().find(same).map_or(Credits::ZERO, Draw::credits);
-        if draw.source != Source::Allowance {
-            moves.add(own, Book::Spent, kept_part);
-            back.give(&mut moves, draw, Credits::from_nano(draw.credits().nano() - kept_part.nano()));
-        }
+    for (draw, rest) in given_back(&hold.draws, &kept) {
+        moves.add(own, Book::Spent, Credits::from_nano(draw.credits().nano() - rest));
+        back.give(&mut moves, draw, Credits::from_nano(rest));
     }
     back.close(&mut moves);
     moves.draw(&more, Book::Spent);
@@ -188,6 +180,17 @@ pub(crate) fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {
     back.close(&mut moves);
     let corrections = hold.counted.iter().map(|c| correction(c, -c.cost)).collect();
     Draft { corrections, ..Draft::moving(event, moves).following(hold.id.0) }
+}
+
+/// What of each draw is not kept. A source may stand twice in a receipt, for the hold and for what was beyond it: what is kept
+/// is in the same order.
+pub(super) fn given_back<'a>(draws: &'a [Draw], kept: &[Draw]) -> Vec<(&'a Draw, i64)> {
+    let mut rest = kept.iter().peekable();
+    let part = |draw: &'a Draw| {
+        let kept = rest.next_if(|k| k.is_like(draw)).map_or(0, |k| k.credits().nano());
+        (draw, draw.credits().nano() - kept)
+    };
+    draws.iter().map(part).collect()
 }
 
 pub(super) fn correction(c: &Counted, delta: i64) -> Correction {

@@ -94,7 +94,7 @@ fn charge_draft(charge: Charge, decision: Decision) -> Draft {
 /// Charges use that has happened, never refused for lack of room or funds; a shortfall follows the overshoot rule. What is
 /// past the catalog's horizon waits in quarantine.
 pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
-    let folded = fold_path(ctx, &request.path).filter(|_| !request.recorded);
+    let folded = if request.recorded { None } else { fold_path(ctx, &request.path) };
     let folded = folded.map(|path| Request { path, ..request.clone() });
     let request = folded.as_ref().unwrap_or(request);
     if ctx.now.since(at) > ctx.catalog.late_horizon {

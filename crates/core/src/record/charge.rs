@@ -63,6 +63,14 @@ pub struct Counted {
     pub basis: Basis,
 }
 
+impl Counted {
+    /// What a visit counted at an instant.
+    pub(crate) fn of(visit: &Visit, at: Instant) -> Self {
+        let (name, basis) = (visit.name.clone(), visit.basis.clone());
+        Self { name, level: visit.level, at, cost: visit.cost, basis }
+    }
+}
+
 /// A correction of use that a window counted earlier. It has no effect when that window has closed since.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Correction {

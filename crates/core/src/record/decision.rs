@@ -103,6 +103,22 @@ pub struct Unblock {
     pub by: Lifter,
 }
 
+impl Decision {
+    /// Everything is allowed, and nothing is drawn for it yet.
+    pub(crate) fn allowed() -> Self {
+        Self {
+            outcome: Outcome::Allow,
+            reason: Reason::Allowed,
+            wall: None,
+            price: Credits::ZERO,
+            paid_price: Credits::ZERO,
+            draws: Draws::new(),
+            visits: Vec::new(),
+            unblock: None,
+        }
+    }
+}
+
 /// Where credits or included use come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Source {
@@ -170,6 +186,11 @@ impl Draw {
                 Credits::from_nano(self.amount)
             }
         }
+    }
+
+    /// Whether both come from one source, through one layer.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.source == other.source && self.layer == other.layer
     }
 }
 

@@ -1,7 +1,7 @@
 //! The end of a run: consent, and the decision.
 
 use super::run::{Mode, Postponed, Run, Stopped};
-use crate::record::{Credits, Decision, Draws, Level, Lifter, Outcome, Reason, Unblock, Wall};
+use crate::record::{Credits, Decision, Level, Lifter, Outcome, Reason, Unblock, Wall};
 
 impl Run<'_, '_> {
     /// Paid sources would pay what nobody has agreed to yet.
@@ -30,16 +30,7 @@ impl Run<'_, '_> {
     pub(super) fn close(self) -> Decision {
         let paid = self.draws.iter().filter(|d| d.source.is_paid());
         let paid_price = Credits::from_nano(paid.map(|d| d.amount).sum());
-        let allowed = Decision {
-            outcome: Outcome::Allow,
-            reason: Reason::Allowed,
-            wall: None,
-            price: self.price,
-            paid_price,
-            draws: Draws::new(),
-            visits: alloc::vec::Vec::new(),
-            unblock: None,
-        };
+        let allowed = Decision { price: self.price, paid_price, ..Decision::allowed() };
         if let Some(Stopped { reason, wall, at }) = self.denied() {
             let needs_consent = reason == Reason::ConsentNeeded;
             let short = reason == Reason::InsufficientCredits && self.sells;

@@ -4,8 +4,9 @@ use headworks_core::abuse::penalty::{Misdeed, Score};
 use headworks_core::abuse::sketch::{Counts, Distinct};
 use headworks_core::account::Account;
 use headworks_core::audit::replay::differs;
-use headworks_core::command::{Command, Draft, History, Step, run, share_key};
+use headworks_core::command::{Command, Draft, History, Step, run};
 use headworks_core::life;
+use headworks_core::life::share_key;
 use headworks_core::record::{
     Category, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Span, Tier, Verdict,
     Wall,

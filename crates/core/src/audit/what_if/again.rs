@@ -1,11 +1,12 @@
 //! Asking again: commands and denied requests, run on the shadow's own state and numbers.
 
 use super::Shadow;
-use crate::abuse::recorded_penalty;
-use crate::capacity::Offer;
-use crate::command::{Command, Correct, Extend, History, Step, circumstances, request_of, run_with};
+use crate::command::{
+    Command, Correct, Extend, History, Step, circumstances, circumstances_of, quantities_of, request_of,
+    run_with,
+};
 use crate::record::{Basis, Credits, Denial, Event, HoldId, Name, Place, Record, Use, Verdict, Visit};
-use crate::waterfall::{Authorize, Context, Live, Quantities, Refusal, Request};
+use crate::waterfall::{Authorize, Context, Live, Refusal, Request};
 
 impl Shadow<'_> {
     /// Runs the command behind a record again, on the shadow's own numbers.
@@ -84,7 +85,7 @@ impl Shadow<'_> {
         if let Command::Correct { to, .. } = &mut command
             && let Correct::Exactly(usage) = to
         {
-            *to = Correct::To { quantities: quantities(usage), reprice: false };
+            *to = Correct::To { quantities: quantities_of(usage), reprice: false };
         }
         command
     }
@@ -94,8 +95,8 @@ impl Shadow<'_> {
         let held = denial.decision.visits.iter().any(is_of_hold);
         let request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
         let ask = Command::Authorize(Authorize { settle_now: !held, ..Authorize::new(request) });
-        let offers = Offer::recorded(&denial.decision, None);
-        let live = Some(Live { offers: &offers, penalty: recorded_penalty(&denial.decision) });
+        let (offers, penalty) = circumstances_of(&denial.decision, None);
+        let live = Some(Live { offers: &offers, penalty });
         let ctx = Context { live, ..self.ctx(denial.at) };
         let Ok(step) = run_with(ctx, &ask, &mut History::new(), &self.kept);
         let row = self.row(&denial.usage.feature);
@@ -105,7 +106,7 @@ impl Shadow<'_> {
                 (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
                 let seq = self.append(*draft, denial.at);
                 if let Some(hold) = seq.filter(|_| held).map(HoldId) {
-                    let settle = Command::Settle { hold, quantities: quantities(&denial.usage) };
+                    let settle = Command::Settle { hold, quantities: quantities_of(&denial.usage) };
                     let Ok(settled) = run_with(self.ctx(denial.at), &settle, &mut History::new(), &self.kept);
                     if let Step::Append(draft) = settled? {
                         self.append(*draft, denial.at);
@@ -130,10 +131,6 @@ impl Shadow<'_> {
 fn is_of_hold(visit: &Visit) -> bool {
     visit.basis == Basis::Slot
         && (visit.place == Place::Abuse || matches!(visit.verdict, Verdict::Refused(_)))
-}
-
-fn quantities(usage: &Use) -> Quantities {
-    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
 }
 
 /// What was asked for, where a record answers a request.

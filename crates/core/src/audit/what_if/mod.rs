@@ -173,18 +173,8 @@ impl<'a> Shadow<'a> {
             let feature = charge.usage.feature.clone();
             self.row(&feature).would_be.charge(charge);
         }
-        if let Event::Periodic(event) = &record.event {
-            let crossed = match **event {
-                Periodic::Renewed { schedule, .. } => Some((schedule, true)),
-                Periodic::RolledOver(schedule) => Some((schedule, false)),
-                Periodic::Ended(_)
-                | Periodic::Banked(_)
-                | Periodic::Redeemed { .. }
-                | Periodic::PlanChanged(_) => None,
-            };
-            if let Some((schedule, renews)) = crossed {
-                self.crossed.insert((schedule, record.effective_at, renews), seq);
-            }
+        if let Some((schedule, renews)) = crossing(&record.event) {
+            self.crossed.insert((schedule, record.effective_at, renews), seq);
         }
         self.kept.note(record);
         Some(seq)
@@ -198,23 +188,25 @@ impl<'a> Shadow<'a> {
     /// A record that nobody asked for. The shadow has crossed the same boundaries by itself; what only the engine saw, it takes
     /// over; the rest moves nothing.
     fn follow(&mut self, record: &Record) {
-        let Event::Periodic(periodic) = &record.event else {
-            if matches!(record.event, Event::Conduct(_)) && !life::wrote(&record.event) {
-                self.append(Draft::new(record.event.clone()), record.recorded_at);
-            }
-            return;
-        };
-        let (schedule, renews) = match **periodic {
-            Periodic::Renewed { schedule, .. } => (schedule, true),
-            Periodic::RolledOver(schedule) => (schedule, false),
-            Periodic::Ended(_)
-            | Periodic::Banked(_)
-            | Periodic::Redeemed { .. }
-            | Periodic::PlanChanged(_) => return,
-        };
-        let own = self.number(schedule.0);
-        let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
-        self.numbers.insert(record.seq, own.copied());
+        if let Some((schedule, renews)) = crossing(&record.event) {
+            let own = self.number(schedule.0);
+            let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
+            self.numbers.insert(record.seq, own.copied());
+        } else if matches!(record.event, Event::Conduct(_)) && !life::wrote(&record.event) {
+            self.append(Draft::new(record.event.clone()), record.recorded_at);
+        }
+    }
+}
+
+/// The recurring grant that crosses a boundary, and whether anew or carried over.
+fn crossing(event: &Event) -> Option<(GrantId, bool)> {
+    let Event::Periodic(periodic) = event else { return None };
+    match **periodic {
+        Periodic::Renewed { schedule, .. } => Some((schedule, true)),
+        Periodic::RolledOver(schedule) => Some((schedule, false)),
+        Periodic::Ended(_) | Periodic::Banked(_) | Periodic::Redeemed { .. } | Periodic::PlanChanged(_) => {
+            None
+        }
     }
 }
 
