@@ -50,7 +50,7 @@ impl Engine {
         {
             return Ok(*key);
         }
-        Ok(fresh)
+        unreachable!("the key of the request is that of the record that makes one")
     }
 
     /// Stores an API key.

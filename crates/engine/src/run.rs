@@ -22,12 +22,14 @@ struct Ask<'a> {
     command: &'a Command,
 }
 
-/// What came of an attempt.
+/// What came of an attempt, once the batch that it rests on is stored.
 enum Next {
-    /// The answer, the batch that it waits for, and the room that it would wait for.
-    Done(Answer, Ticket, Option<Wish>),
-    /// It depends on a record that is being stored: wait, and look again.
-    Again(Ticket),
+    /// The answer.
+    Answer(Answer),
+    /// There is no room, and the request may wait for it.
+    Wait(Wish),
+    /// It depends on a record that was being stored, or another writer was first: decide again on what there is now.
+    Again,
 }
 
 /// What has been looked up for a command.
@@ -75,44 +77,41 @@ impl Engine {
             if let (Err(EngineError::KeyReused(..)), Command::Authorize(asked)) = (&answered, command) {
                 self.note_misdeed(account, asked.request.path.at(Level::Key), Misdeed::KeyConflict);
             }
-            let (answer, wish) = answered?;
-            let Some(wish) = wish else { return Ok(answer) };
-            // A caller waits once; then it gets the answer of that moment.
-            may_wait = false;
-            let most = caller.max_wait.unwrap_or(wish.wait_max()).min(self.wait_max);
-            room = wish.wait(self.clock().now(), most).await;
+            match answered? {
+                Next::Answer(answer) => return Ok(answer),
+                Next::Wait(wish) => {
+                    // A caller waits once; then it gets the answer of that moment.
+                    may_wait = false;
+                    let most = caller.max_wait.unwrap_or(wish.wait_max()).min(self.wait_max);
+                    room = wish.wait(self.clock().now(), most).await;
+                }
+                Next::Again => {}
+            }
         }
     }
 
-    /// Attempts a command until what it rests on is stored.
+    /// Attempts a command, and waits until what the answer rests on is stored.
     async fn stored(
         &self,
         ask: &Ask<'_>,
         room: &mut Option<Taken>,
         may_wait: bool,
-    ) -> Result<(Answer, Option<Wish>), EngineError> {
-        loop {
-            let (done, watch) = self.attempt(ask, room, may_wait)?;
-            match watch.wait().await {
-                Committed::Durable => {
-                    if let Some(done) = done {
-                        return Ok(done);
-                    }
-                }
-                // Another writer was first: the state has been dropped, decide again on the new one.
-                Committed::Conflict => {}
-                Committed::Stopped => return Err(EngineError::Stopped),
-            }
+    ) -> Result<Next, EngineError> {
+        let (next, watch) = self.attempt(ask, room, may_wait)?;
+        match watch.wait().await {
+            Committed::Durable => Ok(next),
+            // The state that it was decided on has been dropped.
+            Committed::Conflict => Ok(Next::Again),
+            Committed::Stopped => Err(EngineError::Stopped),
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "an answer with what it waits for")]
     fn attempt(
         &self,
         ask: &Ask<'_>,
         room: &mut Option<Taken>,
         may_wait: bool,
-    ) -> Result<(Option<(Answer, Option<Wish>)>, Watch), EngineError> {
+    ) -> Result<(Next, Watch), EngineError> {
         if self.commits.is_full() {
             self.stats().overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Err(EngineError::Overloaded);
@@ -127,12 +126,8 @@ impl Engine {
         if !slot.account.is_open() {
             slots.remove(ask.account);
         }
-        Ok(match next? {
-            Next::Done(answer, ticket, wish) => {
-                (Some((answer, wish)), self.commits.watch(ticket, ask.account))
-            }
-            Next::Again(ticket) => (None, self.commits.watch(ticket, ask.account)),
-        })
+        let (next, ticket) = next?;
+        Ok((next, self.commits.watch(ticket, ask.account)))
     }
 
     fn attempt_on(
@@ -143,23 +138,28 @@ impl Engine {
         ask: &Ask<'_>,
         room: &mut Option<Taken>,
         may_wait: bool,
-    ) -> Result<Next, EngineError> {
+    ) -> Result<(Next, Ticket), EngineError> {
         slot.check_frozen()?;
         slot.used = true;
         if let Some(key) = &ask.key
             && let Some((answer, ticket)) = self.first_answer(pending, slot, key)?
         {
-            return Ok(Next::Done(answer, ticket, None));
+            return Ok((Next::Answer(answer), ticket));
         }
         self.live_if_due(pending, slot, catalog)?;
         let now = slot.tick(self.clock().now());
         let (step, wish) = match self.look(pending, slot, catalog, ask, now, room)? {
-            Looked::InFlight(ticket) => return Ok(Next::Again(ticket)),
+            Looked::InFlight(ticket) => return Ok((Next::Again, ticket)),
             Looked::Step(step, wish) => (step, wish),
         };
-        let wish =
-            wish.filter(|wish| may_wait && ask.caller.max_wait.unwrap_or(wish.wait_max()) > Span::ZERO);
-        self.take(pending, slot, catalog, ask, now, step, wish)
+        let no_room = may_wait && step.decision().is_some_and(|d| d.outcome == Outcome::Wait);
+        let patient = |wish: &Wish| ask.caller.max_wait.unwrap_or(wish.wait_max()) > Span::ZERO;
+        if let Some(wish) = wish.filter(|wish| no_room && patient(wish)) {
+            return Ok((Next::Wait(wish), slot.ticket));
+        }
+        let (effect, ticket) = self.take(pending, slot, catalog, ask, now, step)?;
+        let answer = Answer { account: ask.account.clone(), effect, replayed: false };
+        Ok((Next::Answer(answer), ticket))
     }
 
     /// Looks up what a command turns out to need, until the core has an answer.
@@ -226,10 +226,6 @@ impl Engine {
     }
 
     /// Does what a step says: appends its record, remembers its denial, or counts what is not recorded.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a step is taken with everything that was looked at for it"
-    )]
     fn take(
         &self,
         pending: &mut Pending,
@@ -238,9 +234,7 @@ impl Engine {
         ask: &Ask<'_>,
         now: Instant,
         step: Step,
-        wish: Option<Wish>,
-    ) -> Result<Next, EngineError> {
-        let answer = |effect| Answer { account: ask.account.clone(), effect, replayed: false };
+    ) -> Result<(Effect, Ticket), EngineError> {
         match step {
             Step::Append(draft) => {
                 if !draft.fits(&slot.account) {
@@ -252,25 +246,21 @@ impl Engine {
                 self.count(&record);
                 let ticket = self.append(pending, slot, &record)?;
                 self.live(pending, slot, catalog)?;
-                Ok(Next::Done(answer(Effect::Recorded(Box::new(record))), ticket, None))
+                Ok((Effect::Recorded(Box::new(record)), ticket))
             }
             Step::Deny(usage, decision) => {
-                let waits = wish.filter(|_| decision.outcome == Outcome::Wait);
+                self.stats().decided(decision.outcome, decision.reason);
                 let denial = Denial { at: now, usage, decision };
-                if waits.is_none() {
-                    self.stats().decided(denial.decision.outcome, denial.decision.reason);
-                    note_refusal(&mut slot.callers, catalog, &denial);
-                    self.live(pending, slot, catalog)?;
-                    slot.denials.get_or_insert_default().push(ask.key.clone(), denial.clone());
-                    self.timers.note_denial(ask.account);
-                }
-                Ok(Next::Done(answer(Effect::Denied(Box::new(denial))), slot.ticket, waits))
+                note_refusal(&mut slot.callers, catalog, &denial);
+                self.live(pending, slot, catalog)?;
+                slot.denials.get_or_insert_default().push(ask.key.clone(), denial.clone());
+                self.timers.note_denial(ask.account);
+                Ok((Effect::Denied(Box::new(denial)), slot.ticket))
             }
             Step::Count(usage, decision) => {
                 self.stats().decided(decision.outcome, decision.reason);
                 slot.account.count_volatile(&usage, &decision, now);
-                let counted = Effect::Unrecorded(Box::new((now, usage, decision)));
-                Ok(Next::Done(answer(counted), slot.ticket, None))
+                Ok((Effect::Unrecorded(Box::new((now, usage, decision))), slot.ticket))
             }
             Step::Needs(_) => unreachable!("what a command needs has been looked up"),
         }

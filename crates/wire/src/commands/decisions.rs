@@ -43,12 +43,10 @@ impl AuthorizeRequest {
     pub fn authorize(&self) -> Result<Authorize, Malformed> {
         Ok(Authorize {
             request: Request {
-                feature: self.feature.clone(),
                 path: self.path.clone(),
                 dimensions: dimensions(&self.dimensions).collect(),
-                quantities: pairs(&self.quantities),
                 consented: self.consent,
-                recorded: false,
+                ..Request::new(self.feature.clone(), pairs(&self.quantities))
             },
             minimum: minimum(self.min.as_ref())?,
             life: self.life,
@@ -99,12 +97,10 @@ impl RecordRequest {
     #[must_use]
     pub fn command(&self) -> Command {
         let request = Request {
-            feature: self.feature.clone(),
             path: self.path.clone(),
             dimensions: dimensions(&self.dimensions).collect(),
-            quantities: pairs(&self.quantities),
             consented: self.consent,
-            recorded: false,
+            ..Request::new(self.feature.clone(), pairs(&self.quantities))
         };
         Command::Record { request, at: self.effective_at }
     }
