@@ -1,7 +1,12 @@
 //! Rust source as tokens: words, marks, literals and lifetimes, without comments.
 //!
-//! Never checks grammar. T1 what stands in a comment or a text is no word (`comments_and_texts_are_no_words`).
-//! Units: lines count from 1. Source: The Rust Reference, chapter 2.
+//! Taken apart by `proc-macro2`. Never checks grammar. T1 what stands in a comment or a text is no word (`comments_and_texts_are_no_words`).
+//! Units: lines count from 1.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+
+/// Marks of two characters that are one mark each.
+const PAIRS: [&str; 4] = ["::", "=>", "->", ".."];
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,109 +33,53 @@ pub struct Token<'a> {
 }
 
 /// The tokens of a source.
+///
+/// # Panics
+/// When the compiler would not take the source apart either.
 #[must_use]
 pub fn tokens(source: &str) -> Vec<Token<'_>> {
+    let stream: TokenStream = source.parse().unwrap_or_else(|e| panic!("no Rust source: {e}"));
     let mut out = Vec::new();
-    let mut rest = source;
-    let mut line = 1;
-    while let Some(first) = rest.chars().next() {
-        let (kind, length) = next(rest, first);
-        let (text, after) = rest.split_at(length);
-        if let Some(kind) = kind {
-            out.push(Token { kind, text, line });
-        }
-        line += text.matches('\n').count();
-        rest = after;
-    }
+    flatten(source, stream, &mut out);
+    // The library keeps each source until it is told that no place in it will be asked for.
+    proc_macro2::extra::invalidate_current_thread_spans();
     out
 }
 
-/// What comes next and its length in bytes; blanks and comments are no token.
-fn next(rest: &str, first: char) -> (Option<Kind>, usize) {
-    if first.is_whitespace() {
-        return (None, first.len_utf8());
-    }
-    if let Some(length) = comment(rest) {
-        return (None, length);
-    }
-    if let Some(length) = text(rest).or_else(|| character(rest)) {
-        return (Some(Kind::Literal), length);
-    }
-    if first == '\'' {
-        return (Some(Kind::Lifetime), 1 + word(&rest[1..]));
-    }
-    if first.is_ascii_digit() {
-        return (Some(Kind::Literal), number(rest));
-    }
-    if first.is_alphabetic() || first == '_' {
-        let raw = if rest.starts_with("r#") { 2 } else { 0 };
-        return (Some(Kind::Word), raw + word(&rest[raw..]));
-    }
-    let pair = ["::", "=>", "->", ".."].iter().any(|m| rest.starts_with(m));
-    (Some(Kind::Mark), if pair { 2 } else { first.len_utf8() })
-}
-
-fn word(rest: &str) -> usize {
-    rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())
-}
-
-fn number(rest: &str) -> usize {
-    let whole = word(rest);
-    let fraction = rest[whole..].strip_prefix('.').filter(|f| f.starts_with(|c: char| c.is_ascii_digit()));
-    whole + fraction.map_or(0, |f| 1 + word(f))
-}
-
-fn comment(rest: &str) -> Option<usize> {
-    if rest.starts_with("//") {
-        return Some(rest.find('\n').unwrap_or(rest.len()));
-    }
-    if !rest.starts_with("/*") {
-        return None;
-    }
-    let (mut depth, mut at) = (1, 2);
-    while depth > 0 && at < rest.len() {
-        let here = &rest.as_bytes()[at..];
-        let step = match here {
-            [b'/', b'*', ..] => 1,
-            [b'*', b'/', ..] => -1,
-            _ => 0,
-        };
-        depth += step;
-        at += if step == 0 { 1 } else { 2 };
-    }
-    Some(at)
-}
-
-/// A text: `"…"`, `r#"…"#`, and both with `b` or `c` before them.
-fn text(rest: &str) -> Option<usize> {
-    let after = rest.strip_prefix(['b', 'c']).unwrap_or(rest);
-    if let Some(raw) = after.strip_prefix('r') {
-        let hashes = raw.len() - raw.trim_start_matches('#').len();
-        let inner = raw[hashes..].strip_prefix('"')?;
-        let end = format!("\"{}", "#".repeat(hashes));
-        return Some(rest.len() - inner.len() + inner.find(&end).map_or(inner.len(), |at| at + end.len()));
-    }
-    let inner = after.strip_prefix('"')?;
-    Some(rest.len() - inner.len() + closing(inner, '"'))
-}
-
-fn character(rest: &str) -> Option<usize> {
-    let inner = rest.strip_prefix('b').unwrap_or(rest).strip_prefix('\'')?;
-    let mut chars = inner.chars();
-    let first = chars.next()?;
-    (first == '\\' || chars.next() == Some('\'')).then(|| rest.len() - inner.len() + closing(inner, '\''))
-}
-
-/// How far it is to just behind the closing quote; a backslash takes away the meaning of what follows it.
-fn closing(inner: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (at, c) in inner.char_indices() {
-        if c == quote && !escaped {
-            return at + 1;
+fn flatten<'a>(source: &'a str, stream: TokenStream, out: &mut Vec<Token<'a>>) {
+    let mut trees = stream.into_iter().peekable();
+    while let Some(tree) = trees.next() {
+        let token =
+            |kind, span: Span| Token { kind, text: &source[span.byte_range()], line: span.start().line };
+        match tree {
+            TokenTree::Group(group) => {
+                out.push(token(Kind::Mark, group.span_open()));
+                flatten(source, group.stream(), out);
+                out.push(token(Kind::Mark, group.span_close()));
+            }
+            TokenTree::Ident(word) => out.push(token(Kind::Word, word.span())),
+            TokenTree::Literal(literal) => out.push(token(Kind::Literal, literal.span())),
+            TokenTree::Punct(mark) => {
+                let Token { text, line, .. } = token(Kind::Mark, mark.span());
+                let rest = &source[mark.span().byte_range().start..];
+                let joined = |other: &TokenTree| &source[other.span().byte_range()];
+                if text.starts_with("//") || text.starts_with("/*") {
+                    // A comment that documents: the lexer has made it `#[doc = …]`.
+                    trees.find(|tree| matches!(tree, TokenTree::Group(_)));
+                } else if let Some(word) = trees.next_if(|_| mark.as_char() == '\'') {
+                    out.push(Token { kind: Kind::Lifetime, text: &rest[..1 + joined(&word).len()], line });
+                } else {
+                    let pair = PAIRS.iter().any(|pair| rest.starts_with(pair));
+                    trees.next_if(|_| pair);
+                    out.push(Token {
+                        kind: Kind::Mark,
+                        text: &rest[..if pair { 2 } else { text.len() }],
+                        line,
+                    });
+                }
+            }
         }
-        escaped = c == '\\' && !escaped;
     }
-    inner.len()
 }
 
 #[cfg(test)]
