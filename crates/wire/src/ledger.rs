@@ -208,7 +208,7 @@ pub struct WhatIfTally {
     pub denied: u64,
     /// The unit of credits; totals leave out what is in another.
     pub unit: String,
-    /// Credits charged, whoever gave them.
+    /// Credits charged, from free and paid sources alike.
     pub charged: String,
     /// The part of them from paid sources: revenue.
     pub revenue: String,

@@ -1,4 +1,4 @@
-//! Schemathesis against the running server: whatever the OpenAPI document allows, and much that it does not, is answered as
+//! Schemathesis against the running server: all that the OpenAPI document allows, and much that it does not, is answered as
 //! documented and never with an internal error.
 
 use std::path::{Path, PathBuf};

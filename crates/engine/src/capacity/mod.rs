@@ -1,7 +1,7 @@
 //! The pools in force, and the room that requests of an account find in them.
 //!
 //! Never decides: it tells the core what a pool offers, takes the room of what was granted, and gives back what ends.
-//! S1 cost in flight is what open holds take, whatever a process went through: a state that is loaded brings its holds'
+//! S1 cost in flight is what open holds take, after any crash or restart: a state that is loaded brings its holds'
 //! room with it, and leaves memory only when it holds none (`capacity_survives_a_restart`).
 
 use std::collections::BTreeMap;

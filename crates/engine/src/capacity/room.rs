@@ -117,7 +117,7 @@ impl Found {
     }
 }
 
-/// A place in a queue; left when it is dropped, whatever became of the caller.
+/// A place in a queue; left when it is dropped, also by a caller that has gone.
 struct Waiting<'a>(&'a EnginePool, WaiterId);
 
 impl Drop for Waiting<'_> {
@@ -126,7 +126,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Lets in who is next. Whoever went away meanwhile gives its room to the one after it.
+/// Lets in the next waiter. One that went away meanwhile gives its room to the one after it.
 pub(super) fn pump(pool: &Arc<EnginePool>, now: Instant) {
     loop {
         let pumped = pool.pump(now);

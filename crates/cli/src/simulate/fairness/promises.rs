@@ -145,7 +145,7 @@ fn service_of_client(report: &Report, name: &str) -> f64 {
     report.clients.iter().filter(|c| c.client.starts_with(name)).map(|c| c.service as f64).sum()
 }
 
-/// Service begun by the clients of this name after five minutes: before, slots were free for whoever came first.
+/// Service begun by the clients of this name after five minutes: before, free slots went to the first that asked.
 fn steady_service(traffic: &Traffic, run: &Run, name: &str) -> f64 {
     let horizon = traffic.requests.last().map_or(0, |r| r.at);
     let served = traffic.requests.iter().zip(&run.fates).filter(|(traced, fate)| {

@@ -11,7 +11,7 @@ pub struct Tally {
     pub granted: u64,
     /// Requests that were denied or would have needed consent.
     pub denied: u64,
-    /// Credits charged, whoever gave them.
+    /// Credits charged, from free and paid sources alike.
     pub charged: i128,
     /// The part of them from paid sources: revenue.
     pub paid: i128,

@@ -21,8 +21,8 @@ pub(super) struct Node {
     pub(super) weight: u128,
     /// Service received, for its weight.
     pub(super) served: u128,
-    /// Virtual time: where the child that was served last stood before. Those who come back begin here, so that whoever comes
-    /// to a queue with one flooder in it is next.
+    /// Virtual time: where the child that was served last stood before. A child that comes back begins here, so that a newcomer
+    /// in a queue with one flooder is next.
     pub(super) clock: u128,
     pub(super) children: BTreeMap<u64, NodeId>,
     /// Children with work, by service.

@@ -4,7 +4,7 @@
 //! taken only while somebody waits. Never decides about money.
 //! R1 a request inside its share never competes with borrowed room (`in_share_work_is_never_refused`).
 //! R2 cost in flight never passes the capacity (`cost_in_flight_never_passes_the_limit`). R3 what was taken is given back
-//! once, whoever goes away (`a_caller_that_leaves_gives_its_place_back`).
+//! once, also when callers go away (`a_caller_that_leaves_gives_its_place_back`).
 //! Units: cost; cost in flight in thousandths where a share says so.
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -205,7 +205,7 @@ impl<W> Pool<W> {
         self.rate.load(Relaxed) == NO_LIMIT || self.level.load(Relaxed) > 0
     }
 
-    /// Takes room when there is some. Whoever waits in the same band or above comes first, but for work inside its share.
+    /// Takes room when there is some. Waiters in the same band or above come first, but for work inside its share.
     ///
     /// # Errors
     /// When there is no room now.
@@ -230,7 +230,7 @@ impl<W> Pool<W> {
         self.bears().then_some(room)
     }
 
-    /// Service counts for whoever waits as well, while anybody does.
+    /// Service counts for waiters as well, while there are any.
     fn tell_queue(&self, leaf: &Leaf, cost: i64) {
         if cost != 0 && self.is_waited_for() {
             let weight = leaf.weight.load(Relaxed);

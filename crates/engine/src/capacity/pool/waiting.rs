@@ -128,7 +128,7 @@ impl<W> Pool<W> {
         pumped
     }
 
-    /// Who is let in next: those that wait inside their share, then whoever has been served least.
+    /// Who is let in next: those that wait inside their share, then the one that has been served least.
     fn next(
         &self,
         terms: &PoolTerms,
