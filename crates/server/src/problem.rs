@@ -139,6 +139,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::TooLarge => (unprocessable, "amount_too_large"),
         Refusal::BadMinimum(_)
         | Refusal::BadLife(_)
+        | Refusal::NoRequests
         | Refusal::NotPositive
         | Refusal::BadExpiry
         | Refusal::UnknownZone

@@ -9,7 +9,8 @@ use smallvec::SmallVec;
 use super::open::Hold;
 use super::state::Account;
 use crate::record::{
-    Basis, Counted, Credits, Draw, HoldId, HoldTerms, Instant, Place, Seq, Source, Use, Verdict, Visit,
+    Basis, Counted, Credits, Draw, HoldId, HoldTerms, Instant, Line, Place, REQUESTS, Seq, Source, Use,
+    Verdict, Visit,
 };
 
 impl Account {
@@ -46,8 +47,15 @@ impl Account {
         }
         for line in &more.lines {
             let held = hold.usage.lines.iter_mut().find(|l| l.meter == line.meter);
-            let held = held.ok_or("the hold has no such meter")?;
-            held.quantity = held.quantity.checked_add(line.quantity).ok_or("overflow")?;
+            match held {
+                Some(held) => held.quantity = held.quantity.checked_add(line.quantity).ok_or("overflow")?,
+                // It counted one without naming it.
+                None if line.meter.as_str() == REQUESTS => {
+                    let all = line.quantity.checked_add(1).ok_or("overflow")?;
+                    hold.usage.lines.push(Line { quantity: all, ..line.clone() });
+                }
+                None => return Err("the hold has no such meter".into()),
+            }
         }
         if let Some(progress) = progress {
             hold.progress = Some(progress.clone());
@@ -87,7 +95,10 @@ impl Account {
         let hold = self.hold_mut(id)?;
         for draw in draws {
             match hold.draws.iter_mut().find(|d| d.is_like(draw)) {
-                Some(same) => same.amount = same.amount.checked_add(draw.amount).ok_or("overflow")?,
+                Some(same) => {
+                    same.amount = same.amount.checked_add(draw.amount).ok_or("overflow")?;
+                    same.worth = same.worth.checked_add(draw.worth).ok_or("overflow")?;
+                }
                 None => hold.draws.push(draw.clone()),
             }
         }

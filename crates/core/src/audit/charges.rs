@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use super::finding::{Dataset, Found};
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
-use crate::record::{Charge, Credits, Decision, Draw, Event, Instant, Record, Source, Unit, Use, Verdict};
+use crate::record::{
+    Basis, Charge, Credits, Decision, Draw, Event, Instant, Record, Source, Unit, Use, Verdict,
+};
 
 /// The priced uses of a record, each with the price that the record states for it.
 fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
@@ -148,29 +150,38 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) 
 }
 
 fn check_draws(usage: &Use, draws: &[Draw], found: &mut Found) {
-    if draws.iter().any(|d| d.amount <= 0) {
+    if draws.iter().any(|d| d.amount < 0 || d.worth < 0 || d.amount == 0 && d.worth == 0) {
         found.push((Dataset::Monetization, "a draw is not above zero".into()));
         return;
     }
+    if let Some(draw) = draws.iter().find(|d| !is_worth(usage, d)) {
+        let Draw { layer, amount, worth, .. } = draw;
+        let what = format!("layer `{layer}` drew {amount} for a worth of {worth} nano-credits");
+        found.push((Dataset::Monetization, what));
+    }
     let Some(price) = usage.price() else { return };
-    let credits = credits_of(draws);
-    let allowances: i128 =
-        draws.iter().filter(|d| d.source == Source::Allowance).map(|d| i128::from(d.amount)).sum();
-    let covered = match &usage.unit {
-        Unit::Credits => credits + allowances,
-        // A request that an allowance pays is paid whole.
-        Unit::Requests if allowances > 0 => i128::from(price.nano()).max(credits),
-        Unit::Requests => credits,
-        Unit::Meter(meter) => {
-            let line = usage.lines.iter().find(|l| l.meter == *meter);
-            credits + allowances * line.map_or(0, |l| i128::from(l.price.nano()))
-        }
-    };
+    let covered: i128 = draws.iter().map(|d| i128::from(d.worth)).sum();
     if covered != i128::from(price.nano()) {
         found.push((
             Dataset::Monetization,
             format!("its draws cover {covered} nano-credits of a price of {price}"),
         ));
+    }
+}
+
+/// Whether what a draw takes is worth what it says. A request that an allowance pays is worth what nothing else pays, and
+/// something else may have paid a part of the first unit.
+fn is_worth(usage: &Use, draw: &Draw) -> bool {
+    let (amount, worth) = (i128::from(draw.amount), i128::from(draw.worth));
+    match (draw.source, &usage.unit) {
+        (Source::Allowance, Unit::Requests) => true,
+        (Source::Allowance, Unit::Meter(meter)) => {
+            let line = usage.lines.iter().find(|l| l.meter == *meter);
+            let price = line.map_or(0, |l| i128::from(l.price.nano()));
+            worth <= amount * price
+        }
+        (Source::Allowance, Unit::Credits)
+        | (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => amount == worth,
     }
 }
 
@@ -190,18 +201,25 @@ fn check_charge(charge: &Charge, found: &mut Found) {
 fn check_visits(decision: &Decision, found: &mut Found) {
     use crate::record::Place;
     for draw in &decision.draws {
-        let visited: i128 = decision
-            .visits
-            .iter()
-            .filter(|v| v.verdict == Verdict::Paid && v.cost > 0)
-            .filter(|v| match (draw.source, v.place) {
-                (Source::Grant(id, _), Place::Grant(visited)) => id == visited && v.name == draw.layer,
-                (Source::Overdraft, Place::Overdraft) => v.name == draw.layer,
-                _ => false,
-            })
-            .map(|v| i128::from(v.cost))
-            .sum();
-        let told = matches!(draw.source, Source::Grant(..) | Source::Overdraft);
+        let visited =
+            decision.visits.iter().filter(|v| v.verdict == Verdict::Paid && v.cost > 0).filter(|v| {
+                match (draw.source, v.place) {
+                    (Source::Grant(id, _), Place::Grant(visited)) => id == visited && v.name == draw.layer,
+                    (Source::Overdraft, Place::Overdraft) => v.name == draw.layer,
+                    (Source::Allowance, Place::Allowance) => {
+                        matches!(&v.basis, Basis::Layer(layer) if *layer == draw.layer)
+                    }
+                    _ => false,
+                }
+            });
+        // Every window of an allowance counts all of it.
+        let visited: i128 = match draw.source {
+            Source::Allowance => visited.map(|v| i128::from(v.cost)).min().unwrap_or(0),
+            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill => {
+                visited.map(|v| i128::from(v.cost)).sum()
+            }
+        };
+        let told = !matches!(draw.source, Source::Debt | Source::Goodwill);
         if told && visited != i128::from(draw.amount) {
             found.push((
                 Dataset::Monetization,
@@ -232,7 +250,10 @@ fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Found) {
     if charge.excess.is_some() {
         return;
     }
-    let fits = kept(hold, charge).take_while(|(held, drawn)| drawn.amount <= held.amount).count();
+    // A request that an allowance pays may turn out to count more.
+    let counts_more = |d: &Draw| d.source == Source::Allowance && charge.usage.unit == Unit::Requests;
+    let pays = |(held, drawn): &(&Draw, &Draw)| drawn.amount <= held.amount || counts_more(drawn);
+    let fits = kept(hold, charge).take_while(pays).count();
     if fits < charge.draws.len() {
         found.push((Dataset::Monetization, "it draws what its hold has not set aside".into()));
     }

@@ -44,18 +44,23 @@ impl Correct {
             Self::To { quantities, reprice } => {
                 let mut usage = charge.usage.clone();
                 for (meter, quantity) in quantities {
-                    let line = usage.lines.iter_mut().find(|l| l.meter == *meter);
-                    line.ok_or_else(|| Refusal::UnknownMeter(meter.clone()))?.quantity = *quantity;
                     if *quantity > QUANTITY_MAX {
                         return Err(Refusal::TooLarge);
                     }
+                    if meter.as_str() == REQUESTS {
+                        let requests = Some(*quantity).filter(|n| *n > 0).ok_or(Refusal::NoRequests)?;
+                        usage = usage.with_requests(requests);
+                        continue;
+                    }
+                    let line = usage.lines.iter_mut().find(|l| l.meter == *meter);
+                    line.ok_or_else(|| Refusal::UnknownMeter(meter.clone()))?.quantity = *quantity;
                 }
                 if *reprice {
                     repriced(&mut usage, catalog, record)?;
                 }
                 Ok(usage)
             }
-            Self::Delete => Ok(charge.usage.with_quantities(|_, _| 0)),
+            Self::Delete => Ok(charge.usage.with_quantities(|_, _| 0).with_requests(0)),
             Self::Exactly(usage) => Ok((**usage).clone()),
         }
     }
@@ -111,7 +116,7 @@ pub(super) fn correct(
     }
     let priced = Priced::from(&usage);
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
-    let price = Credits::from_nano(need.credits);
+    let price = Credits::from_nano(need.credits());
     let kept = keep_front(&mut need, &charge.draws);
     let rule = ctx.feature(&usage.feature).map_or(Overshoot::Refund, |f| f.overshoot);
     let consented = charge.draws.iter().any(|d| d.source.is_paid());
@@ -144,7 +149,10 @@ pub(super) fn correct(
 fn joined(mut draws: Draws, more: Draws) -> Draws {
     for draw in more {
         match draws.iter_mut().find(|d| d.is_like(&draw)) {
-            Some(same) => same.amount += draw.amount,
+            Some(same) => {
+                same.amount += draw.amount;
+                same.worth += draw.worth;
+            }
             None => draws.push(draw),
         }
     }

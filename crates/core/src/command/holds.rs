@@ -46,10 +46,15 @@ fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Resul
         return Err(Refusal::UnknownMeter(meter.clone()));
     }
     let named = |meter: &Name| quantities.iter().find(|(m, _)| m == meter).map(|&(_, n)| n);
-    Ok(held.with_quantities(|meter, old| {
+    let other = held.with_quantities(|meter, old| {
         let keeps = meter.as_str() == REQUESTS && !named_only;
         named(meter).unwrap_or(if keeps { old } else { 0 })
-    }))
+    });
+    Ok(match quantities.iter().find(|(m, _)| m.as_str() == REQUESTS) {
+        Some((_, 0)) => return Err(Refusal::NoRequests),
+        Some(&(_, n)) => other.with_requests(n),
+        None => other,
+    })
 }
 
 /// A hold that is open; one that has ended is told with the record that ended it.
@@ -87,7 +92,7 @@ pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Resul
         Decision::allowed()
     } else {
         let (feature, plan) = (ctx.feature(&hold.usage.feature)?, ctx.plan()?);
-        let scene = Scene::new(ctx, plan, plan.program(feature), Mode::Grow, ask.consented);
+        let scene = Scene::new(ctx, plan, plan.program(feature), Mode::Grow(&hold.draws), ask.consented);
         let decision = decide_use(scene, &mut more, ask.minimum.as_ref())?;
         hold.usage.price().and_then(|p| p.checked_add(decision.price)).ok_or(Refusal::TooLarge)?;
         decision

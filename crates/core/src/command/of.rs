@@ -17,13 +17,14 @@ use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
     Alert, Conduct, Credits, Decision, Event, GrantId, HeldCapacity, HoldId, Instant, Late, Operation,
-    Periodic, PlanChange, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
+    Periodic, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
 };
 use crate::waterfall::{Authorize, Quantities, Request};
 
-/// How much of each meter a use is.
+/// How much of each meter a use is. No further request is what naming none says.
 pub(crate) fn quantities_of(usage: &Use) -> Quantities {
-    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
+    let named = usage.lines.iter().filter(|l| l.quantity > 0 || l.meter.as_str() != REQUESTS);
+    named.map(|l| (l.meter.clone(), l.quantity)).collect()
 }
 
 /// What was asked for a use that was decided.

@@ -67,12 +67,12 @@ pub(super) fn pay_excess(
     actual: &Priced<'_>,
     need: Need,
 ) -> Result<(Draws, Option<Excess>), Refusal> {
-    if need.credits == 0 && need.in_allowance_unit() == 0 {
+    if need.is_paid() {
         return Ok((Draws::new(), None));
     }
     let scene = happened(ctx, actual.feature, consented)?;
     let run = draw_more(scene, actual, need);
-    let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits), run.visits);
+    let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits()), run.visits);
     let excess = pay_shortfall(scene, rule, actual.credit_unit, short, &mut draws)?;
     Ok((draws, Some(Excess { visits, ..excess })))
 }
@@ -103,7 +103,7 @@ fn pay_shortfall(
     let layer = Name::new(OVERSHOOT).unwrap_or_else(|_| unreachable!("`{OVERSHOOT}` is a name"));
     for (source, amount) in [(Source::Debt, owed), (Source::Goodwill, refunded)] {
         if amount > 0 {
-            draws.push(Draw { source, layer: layer.clone(), amount });
+            draws.push(Draw { source, layer: layer.clone(), amount, worth: amount });
         }
     }
     let (owed, refunded) = (Credits::from_nano(owed), Credits::from_nano(refunded));
@@ -120,7 +120,7 @@ pub(super) fn end_charged(
 ) -> Result<Draft, Refusal> {
     let priced = Priced::from(&actual);
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
-    let price = Credits::from_nano(need.credits);
+    let price = Credits::from_nano(need.credits());
     let kept = keep_front(&mut need, &hold.draws);
     // Consent to paid sources for a hold covers what the use turned out to be.
     let consented = hold.draws.iter().any(|d| d.source.is_paid());
@@ -137,7 +137,7 @@ pub(crate) fn end_within(
     event: impl FnOnce(Option<Charge>) -> Event,
 ) -> Draft {
     let Some(mut need) = Need::of(&Priced::from(&actual)) else { return end_free(ctx, hold, event(None)) };
-    let price = Credits::from_nano(need.credits);
+    let price = Credits::from_nano(need.credits());
     let kept = keep_front(&mut need, &hold.draws);
     end_paid(ctx, hold, (actual, price), kept, Draws::new(), None, |charge| event(Some(charge)))
 }

@@ -171,9 +171,13 @@ pub struct Draw {
     /// The layer of the waterfall it was reached through.
     #[n(1)]
     pub layer: Name,
-    /// Nano-credits, or for an allowance what the feature's allowances count.
+    /// Nano-credits, or for an allowance what the feature's allowances count. Zero where a request that an allowance pays
+    /// already costs more.
     #[n(2)]
     pub amount: i64,
+    /// What that is of the price, in nano-credits.
+    #[n(3)]
+    pub worth: i64,
 }
 
 impl Draw {
@@ -319,6 +323,13 @@ pub struct Visit {
     /// How the cost is recomputed at settle.
     #[n(7)]
     pub basis: Basis,
+}
+
+impl Place {
+    /// Whether it pays credits, or bounds those that do.
+    pub(crate) fn is_credits(self) -> bool {
+        matches!(self, Self::Grant(_) | Self::MemberCap | Self::Overdraft)
+    }
 }
 
 impl Visit {

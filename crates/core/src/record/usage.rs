@@ -63,6 +63,14 @@ pub struct Line {
     pub price: Price,
 }
 
+impl Line {
+    /// So many requests, of a feature that does not price them.
+    pub(crate) fn of_requests(quantity: u64) -> Self {
+        let meter = Name::new(REQUESTS).unwrap_or_else(|_| unreachable!("`{REQUESTS}` is a name"));
+        Self { meter, quantity, price: Price::default() }
+    }
+}
+
 /// A version of a rate card.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct CardRef {
@@ -147,8 +155,12 @@ impl Priced<'_> {
 
     /// The quantity of a meter; `requests` counts 1 when no line names it.
     pub(crate) fn quantity(&self, meter: &str) -> u64 {
-        let named = self.lines.iter().find(|l| l.meter.as_str() == meter).map(|l| l.quantity);
-        named.unwrap_or(u64::from(meter == REQUESTS))
+        self.named(meter).unwrap_or(u64::from(meter == REQUESTS))
+    }
+
+    /// The quantity of a meter that a line names.
+    pub(crate) fn named(&self, meter: &str) -> Option<u64> {
+        self.lines.iter().find(|l| l.meter.as_str() == meter).map(|l| l.quantity)
     }
 
     /// The price of everything used; `None` past the range of [`Credits`].
@@ -179,6 +191,15 @@ impl Use {
             line.quantity = quantity(&line.meter, line.quantity);
         }
         other
+    }
+
+    /// The same use with this many requests.
+    pub(crate) fn with_requests(mut self, requests: u64) -> Self {
+        match self.lines.iter_mut().find(|l| l.meter.as_str() == REQUESTS) {
+            Some(line) => line.quantity = requests,
+            None => self.lines.push(Line::of_requests(requests)),
+        }
+        self
     }
 }
 

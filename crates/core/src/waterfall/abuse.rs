@@ -49,7 +49,7 @@ impl<'a> Run<'a, '_> {
             return;
         }
         let terms = rules.terms_of(account, now);
-        let cost = signed(cost_of(rules, self.usage, self.scene.mode == Mode::Grow));
+        let cost = signed(cost_of(rules, self.usage, matches!(self.scene.mode, Mode::Grow(_))));
         self.visit_penalty();
         self.visit_cost_maximum(cost);
         self.visit_holds(&terms);
@@ -221,7 +221,7 @@ impl<'a> Run<'a, '_> {
         let Scene { account, mode, now, .. } = self.scene;
         let usage = self.usage;
         let rules = self.rules();
-        if !matches!(mode, Mode::Hold | Mode::Grow) || !rules.is_on(Rule::Holds) {
+        if !matches!(mode, Mode::Hold | Mode::Grow(_)) || !rules.is_on(Rule::Holds) {
             return;
         }
         let percent = rules.terms_of(account, now).held_percent;

@@ -34,7 +34,7 @@ impl Run<'_, '_> {
         if mode == Mode::Hold && account.holds.len() >= HOLDS_MAX {
             self.refuse_at(Level::Account, Reason::AccountFull, Wall::Operator);
         }
-        if mode != Mode::Grow && account.books_of(usage.credit_unit).debt.is_positive() {
+        if !matches!(mode, Mode::Grow(_)) && account.books_of(usage.credit_unit).debt.is_positive() {
             self.refuse_at(Level::Account, Reason::InDebt, Wall::Path(Level::Account));
         }
     }

@@ -17,10 +17,10 @@ impl Run<'_, '_> {
                 visit.verdict = Verdict::Observed;
             }
         }
-        if self.need.is_met(self.program) {
+        if self.need.is_met() {
             return;
         }
-        let (wanted, now) = (self.need.credits, self.scene.now);
+        let (wanted, now) = (self.need.credits(), self.scene.now);
         let mut walls: SmallVec<[(Reason, Wall, Option<Instant>); 2]> = SmallVec::new();
         let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
         let mut behind_caps = 0_i64;

@@ -16,7 +16,7 @@ impl Run<'_, '_> {
     /// and use that has happened is never denied.
     fn denied(&self) -> Option<Stopped> {
         let passed_over = |s: &Stopped| {
-            matches!(s.reason, Reason::MemberMissing | Reason::ConsentNever) && self.need.is_met(self.program)
+            matches!(s.reason, Reason::MemberMissing | Reason::ConsentNever) && self.need.is_met()
         };
         self.stopped.filter(|s| self.scene.mode != Mode::Happened && !passed_over(s))
     }
@@ -34,7 +34,7 @@ impl Run<'_, '_> {
         if let Some(Stopped { reason, wall, at }) = self.denied() {
             let needs_consent = reason == Reason::ConsentNeeded;
             let short = reason == Reason::InsufficientCredits && self.sells;
-            let purchase = short.then(|| Credits::from_nano(self.need.credits));
+            let purchase = short.then(|| Credits::from_nano(self.need.credits()));
             let by = if self.asks_step_up(reason) { Lifter::StepUp } else { reason.lifter() };
             return Decision {
                 outcome: if needs_consent { Outcome::NeedsConsent } else { Outcome::Deny },

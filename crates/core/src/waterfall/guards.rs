@@ -24,7 +24,10 @@ impl Run<'_, '_> {
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         match &guard.count {
             Count::Slot => (i64::from(mode == Mode::Hold), Basis::Slot),
-            Count::Requests if mode == Mode::Grow => (0, Basis::Requests),
+            // More of a request is no other request, unless it says so.
+            Count::Requests if matches!(mode, Mode::Grow(_)) => {
+                (signed(usage.named(REQUESTS).unwrap_or(0)), Basis::Requests)
+            }
             Count::Requests => (signed(usage.quantity(REQUESTS)), Basis::Requests),
             Count::Meters(meters) => {
                 let of = |line: &PricedLine<'_>| {

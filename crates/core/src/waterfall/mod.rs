@@ -4,7 +4,7 @@
 //! effect, and a refusal carries none.
 //! F1 of several refusals the first in [`Reason`]'s order is told (`reasons_in_order`).
 //! F2 draws add up to the price, or nothing is drawn (`model_agrees`).
-//! F3 an indivisible request is paid whole by one source (`requests_are_paid_whole`).
+//! F3 an indivisible request is paid whole by one allowance, or in credits (`requests_are_paid_whole`).
 //! Units: nano-credits; allowances in their feature's [`crate::record::Unit`].
 
 use crate::record::{Decision, Outcome, Priced, Reason, Wall};
@@ -39,7 +39,13 @@ pub(crate) use run::{Mode, Run, Scene};
 /// This is the order of every decision. What a step refuses is told with its reason; of several reasons the first in the
 /// order of [`Reason`] counts. Sources are looked at only when nothing before them refuses.
 pub(crate) fn walk(scene: Scene<'_>, usage: &Priced<'_>) -> Option<Decision> {
-    let mut run = Run::new(scene, usage, Need::of(usage)?);
+    let mut run = match scene.mode {
+        Mode::Grow(receipt) => Run::new(scene, usage, Need::of_growth(usage, receipt)?),
+        Mode::Hold | Mode::Charge | Mode::Happened => {
+            let need = Need::of(usage)?;
+            Run { whole: need.whole(), ..Run::new(scene, usage, need) }
+        }
+    };
     if run.entitlement() {
         run.account();
         run.abuse();

@@ -1,125 +1,178 @@
-//! What is still to be paid, and what a receipt pays of it.
+//! What is still to be paid: one value, which allowances count in their own unit.
+//!
+//! N1 what is paid and what is left add up to the price (`payments_add_up`).
+//! N2 a request is paid whole by one allowance, or in credits (`requests_are_paid_whole`).
+//! Units: nano-credits; allowances in their feature's [`Unit`].
 
-use crate::catalog::{Layer, Program};
-use crate::record::{Credits, Draw, Draws, Priced, REQUESTS, Source, Unit};
+use crate::record::{Credits, Draw, Draws, Name, Priced, REQUESTS, Source, Unit};
 
-/// What is still to be paid: in the unit of the allowances, and what that comes to in credits.
+/// What is still to be paid.
 #[derive(Clone, Debug)]
 pub(crate) struct Need {
-    unit: UnitKind,
-    /// Requests or meter units; unused when the unit is credits.
-    units: i64,
-    /// Credits for one meter unit.
-    unit_price: i64,
-    pub(crate) credits: i64,
+    /// Nano-credits that nobody has paid yet.
+    left: i64,
+    /// How an allowance would count them.
+    counts: Counts,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum UnitKind {
+#[derive(Clone, Debug)]
+enum Counts {
     Credits,
-    Requests,
-    Meter,
+    /// So many requests, which an allowance pays whole; zero once something pays them.
+    Requests(i64),
+    /// The more of a request that an allowance pays already: so many requests more.
+    Covered(Name, i64),
+    /// Units of the one priced meter, and what each costs.
+    Meter(i64, i64),
 }
 
 impl Need {
     /// All of a use; `None` when it is out of range.
     pub(crate) fn of(usage: &Priced<'_>) -> Option<Self> {
-        let credits = usage.price()?.nano();
         let signed = |n: u64| i64::try_from(n).ok();
-        Some(match usage.unit {
-            Unit::Credits => Self { unit: UnitKind::Credits, units: credits, unit_price: 0, credits },
-            Unit::Requests => {
-                let units = signed(usage.quantity(REQUESTS))?;
-                Self { unit: UnitKind::Requests, units, unit_price: 0, credits }
-            }
+        let counts = match usage.unit {
+            Unit::Credits => Counts::Credits,
+            Unit::Requests => Counts::Requests(signed(usage.quantity(REQUESTS))?),
             Unit::Meter(meter) => {
                 let line = usage.lines.iter().find(|l| l.meter == meter);
-                let unit_price = line.map_or(Some(0), |l| signed(l.price.nano()))?;
-                let units = signed(usage.quantity(meter.as_str()))?;
-                Self { unit: UnitKind::Meter, units, unit_price, credits }
+                let price = line.map_or(Some(0), |l| signed(l.price.nano()))?;
+                Counts::Meter(signed(usage.quantity(meter.as_str()))?, price)
             }
-        })
+        };
+        Some(Self { left: usage.price()?.nano(), counts })
     }
 
-    pub(super) fn is_indivisible(&self) -> bool {
-        self.unit == UnitKind::Requests
+    /// What a hold grows by. It belongs to the request that the hold's receipt pays already.
+    pub(crate) fn of_growth(usage: &Priced<'_>, receipt: &[Draw]) -> Option<Self> {
+        let all = Self::of(usage)?;
+        if !matches!(all.counts, Counts::Requests(_)) {
+            return Some(all);
+        }
+        let more = i64::try_from(usage.named(REQUESTS).unwrap_or(0)).ok()?;
+        let covered = receipt.iter().find(|d| d.source == Source::Allowance);
+        let counts = covered.map_or(Counts::Requests(0), |d| Counts::Covered(d.layer.clone(), more));
+        Some(Self { counts, ..all })
+    }
+
+    /// Nano-credits that nobody has paid yet.
+    pub(crate) fn credits(&self) -> i64 {
+        self.left
+    }
+
+    /// The need itself, where an allowance pays all of it or nothing.
+    pub(super) fn whole(&self) -> Option<Self> {
+        matches!(self.counts, Counts::Requests(_)).then(|| self.clone())
+    }
+
+    /// The layer of the allowance that pays the request this is more of, if one does.
+    pub(super) fn covered_by(&self) -> Option<&Name> {
+        if let Counts::Covered(layer, _) = &self.counts { Some(layer) } else { None }
     }
 
     /// What an allowance would have to pay.
-    pub(crate) fn in_allowance_unit(&self) -> i64 {
-        if self.unit == UnitKind::Credits { self.credits } else { self.units }
+    pub(super) fn in_allowance_unit(&self) -> i64 {
+        match self.counts {
+            Counts::Credits => self.left,
+            Counts::Requests(n) | Counts::Covered(_, n) | Counts::Meter(n, _) => n,
+        }
     }
 
     /// What an allowance with this much room pays.
     pub(super) fn allowance_share(&self, free: i64) -> i64 {
         let wanted = self.in_allowance_unit();
-        if self.is_indivisible() && free < wanted { 0 } else { wanted.min(free).max(0) }
-    }
-
-    pub(crate) fn pay_from_allowance(&mut self, amount: i64) {
-        match self.unit {
-            UnitKind::Credits => self.credits -= amount,
-            UnitKind::Requests => {
-                self.units -= amount;
-                if self.units == 0 {
-                    self.credits = 0;
-                }
-            }
-            UnitKind::Meter => {
-                self.units -= amount;
-                // A smaller factor than the price computed before, so this cannot overflow.
-                self.credits = self.units.saturating_mul(self.unit_price);
+        match self.counts {
+            Counts::Requests(_) | Counts::Covered(..) if free < wanted => 0,
+            Counts::Credits | Counts::Requests(_) | Counts::Covered(..) | Counts::Meter(..) => {
+                wanted.min(free).max(0)
             }
         }
     }
 
-    /// What a source with this many credits pays.
-    pub(super) fn credits_share(&self, free: i64) -> i64 {
-        if self.is_indivisible() && free < self.credits { 0 } else { self.credits.min(free).max(0) }
-    }
-
-    pub(crate) fn pay_from_credits(&mut self, amount: i64) {
-        self.credits -= amount;
-        if self.credits == 0 {
-            self.units = 0;
-        }
-    }
-
-    /// Whether everything is paid. What a program without any source leaves is free when it has no price.
-    pub(super) fn is_met(&self, program: &Program) -> bool {
-        let takes_credits = program.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. }));
-        match self.unit {
-            UnitKind::Credits => self.credits == 0,
-            UnitKind::Requests | UnitKind::Meter => {
-                self.units == 0 || (self.credits == 0 && (takes_credits || program.layers.is_empty()))
+    /// Pays from an allowance, in its unit; returns the worth in nano-credits.
+    pub(super) fn pay_from_allowance(&mut self, amount: i64) -> i64 {
+        let worth = match &mut self.counts {
+            Counts::Credits => amount,
+            Counts::Requests(n) | Counts::Covered(_, n) => {
+                *n = 0;
+                self.left
             }
+            // The last unit may be paid in part already.
+            Counts::Meter(units, price) => {
+                *units -= amount;
+                if *units == 0 { self.left } else { amount.saturating_mul(*price).min(self.left) }
+            }
+        };
+        self.left -= worth;
+        worth
+    }
+
+    /// Pays in nano-credits.
+    pub(super) fn pay_from_credits(&mut self, amount: i64) {
+        self.left -= amount;
+        match &mut self.counts {
+            Counts::Requests(n) if self.left == 0 => *n = 0,
+            Counts::Meter(units, price) if *price > 0 => {
+                *units = self.left / *price + i64::from(self.left % *price > 0);
+            }
+            Counts::Credits | Counts::Requests(_) | Counts::Covered(..) | Counts::Meter(..) => {}
         }
+    }
+
+    /// What has no price is paid as soon as credits are asked.
+    pub(super) fn ask_credits(&mut self) {
+        if self.left == 0
+            && let Counts::Requests(n) | Counts::Meter(n, _) = &mut self.counts
+        {
+            *n = 0;
+        }
+    }
+
+    /// Whether everything is paid.
+    pub(super) fn is_met(&self) -> bool {
+        self.left == 0 && self.in_allowance_unit() == 0
+    }
+
+    /// Whether there is nothing that a receipt pays beside requests that are counted already.
+    pub(crate) fn is_paid(&self) -> bool {
+        self.left == 0 && !matches!(self.counts, Counts::Meter(1.., _))
+    }
+
+    /// Pays a draw of a receipt as far as it is needed still; returns what is kept of it.
+    fn keep(&mut self, draw: &Draw) -> Draw {
+        let (amount, worth) = match (draw.source, &self.counts) {
+            // The request is paid by this allowance, at any price and however many it turned out to count.
+            (Source::Allowance, Counts::Requests(n)) => {
+                let n = *n;
+                (n, self.pay_from_allowance(n))
+            }
+            (Source::Allowance, _) => {
+                let amount = draw.amount.min(self.in_allowance_unit());
+                (amount, self.pay_from_allowance(amount))
+            }
+            (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => {
+                let amount = draw.amount.min(self.left);
+                self.pay_from_credits(amount);
+                (amount, amount)
+            }
+        };
+        Draw { amount, worth, ..draw.clone() }
     }
 }
 
 /// What draws leave unpaid of a use, in credits.
 pub(crate) fn left_after(usage: &Priced<'_>, draws: &[Draw]) -> Option<Credits> {
-    let mut need = Need::of(usage)?;
-    keep_front(&mut need, draws);
-    Some(Credits::from_nano(need.credits))
+    let paid = draws.iter().try_fold(0_i64, |sum, d| sum.checked_add(d.worth))?;
+    usage.price()?.checked_sub(Credits::from_nano(paid))
 }
 
-/// Pays a need from the front of a receipt; returns the draws that are kept, shrunk to what is needed.
+/// Pays a need from the front of a receipt; returns the draws that are kept, shrunk to what is needed. What is needed beyond
+/// them belongs to the request that they pay.
 pub(crate) fn keep_front(need: &mut Need, receipt: &[Draw]) -> Draws {
-    let mut kept = Draws::new();
-    for draw in receipt {
-        let amount = if draw.source == Source::Allowance {
-            let amount = draw.amount.min(need.in_allowance_unit());
-            need.pay_from_allowance(amount);
-            amount
-        } else {
-            let amount = draw.amount.min(need.credits);
-            need.pay_from_credits(amount);
-            amount
-        };
-        if amount > 0 {
-            kept.push(Draw { amount, ..draw.clone() });
-        }
+    let kept = receipt.iter().map(|draw| need.keep(draw)).filter(|d| d.amount > 0 || d.worth > 0).collect();
+    if let Counts::Requests(n) = &mut need.counts
+        && !receipt.is_empty()
+    {
+        *n = 0;
     }
     kept
 }

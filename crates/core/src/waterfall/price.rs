@@ -42,6 +42,9 @@ impl<'a> Context<'a> {
                 lines.push(PricedLine { meter, quantity: *quantity, price: Price::default() });
             }
         }
+        if quantities.iter().any(|(m, n)| m.as_str() == REQUESTS && *n == 0) {
+            return Err(Refusal::NoRequests);
+        }
         if lines.iter().any(|l| l.quantity > QUANTITY_MAX) {
             return Err(Refusal::TooLarge);
         }

@@ -41,6 +41,8 @@ pub enum Refusal {
     UnknownMeter(Name),
     /// No price is in force, or none matches the dimensions.
     NoPrice(Name, NoPrice),
+    /// A request counts itself as none.
+    NoRequests,
     /// A quantity, a price or the account's books would leave their range.
     TooLarge,
     /// A minimum names a meter that is not asked for, or more than is asked.
@@ -125,6 +127,9 @@ impl fmt::Display for Refusal {
             Self::NoPrice(name, NoPrice::NoMatch) => {
                 write!(f, "no price of `{name}` matches the request's dimensions")
             }
+            Self::NoRequests => f.write_str(
+                "`requests` counts at least 1; leave it out, or name a larger number for a request that counts more",
+            ),
             Self::TooLarge => {
                 write!(
                     f,

@@ -8,19 +8,19 @@ use crate::account::Account;
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Plan, Program, Window};
 use crate::record::{
-    Consent, Credits, Draws, Instant, Level, Name, Outcome, Priced, Reason, Terms, Visit, Wall,
+    Consent, Credits, Draw, Draws, Instant, Level, Name, Outcome, Priced, Reason, Terms, Visit, Wall,
 };
 use crate::window::{Room, Used};
 
 /// What the use is for; it decides which guards apply and whether they may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum Mode<'a> {
     /// A new hold.
     Hold,
     /// A charge without a hold.
     Charge,
-    /// More for an open hold: the request itself has been counted.
-    Grow,
+    /// More for an open hold with this receipt: the request itself has been counted.
+    Grow(&'a [Draw]),
     /// Use that has happened: counted, never refused.
     Happened,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) plan: &'a Plan,
     /// What the plan does for the feature; `None` where it does not include it.
     pub(crate) program: Option<&'a Program>,
-    pub(crate) mode: Mode,
+    pub(crate) mode: Mode<'a>,
     /// The caller agrees to paid sources.
     pub(crate) consented: bool,
     /// What capacity pools have for the request.
@@ -48,7 +48,7 @@ impl<'a> Scene<'a> {
         ctx: Context<'a>,
         plan: &'a Plan,
         program: Option<&'a Program>,
-        mode: Mode,
+        mode: Mode<'a>,
         consented: bool,
     ) -> Self {
         let Context { account, catalog, now, live } = ctx;
@@ -85,6 +85,8 @@ pub(crate) struct Run<'a, 'p> {
     pub(crate) visits: Vec<Visit>,
     pub(crate) draws: Draws,
     pub(crate) need: Need,
+    /// The need before anything is paid, where an allowance pays all of it or nothing.
+    pub(super) whole: Option<Need>,
     pub(super) stopped: Option<Stopped>,
     pub(super) price: Credits,
     /// Credits that spend caps leave.
@@ -115,8 +117,9 @@ impl<'a, 'p> Run<'a, 'p> {
             program,
             visits: Vec::with_capacity(program.guards.len() + program.layers.len() + 2),
             draws: Draws::new(),
-            price: Credits::from_nano(need.credits),
+            price: Credits::from_nano(need.credits()),
             need,
+            whole: None,
             stopped: None,
             budget: i64::MAX,
             spent: 0,

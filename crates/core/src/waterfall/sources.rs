@@ -11,8 +11,17 @@ impl Run<'_, '_> {
     /// What pays, in the plan's order, each source what it can.
     pub(super) fn sources(&mut self) {
         let program = self.program;
+        if let Some(layer) = self.need.covered_by().cloned() {
+            return self.grow_covered(&layer);
+        }
+        if program.layers.is_empty() {
+            self.need.ask_credits();
+        }
         for layer in &program.layers {
-            if self.need.is_met(program) {
+            if !matches!(layer, Layer::Allowance { .. }) {
+                self.need.ask_credits();
+            }
+            if self.need.is_met() {
                 break;
             }
             match layer {
@@ -53,11 +62,45 @@ impl Run<'_, '_> {
         if amount == 0 {
             return;
         }
+        if self.whole.is_some() {
+            self.take_back_credits();
+        }
         for visit in self.visits.iter_mut().skip(first) {
             (visit.verdict, visit.cost) = (Verdict::Paid, amount);
         }
-        self.need.pay_from_allowance(amount);
-        self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount });
+        let worth = self.need.pay_from_allowance(amount);
+        self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount, worth });
+    }
+
+    /// An allowance that pays a request whole leaves nothing to the credits before it, which could not.
+    fn take_back_credits(&mut self) {
+        let Some(whole) = self.whole.clone().filter(|_| !self.draws.is_empty()) else { return };
+        self.need = whole;
+        self.draws.clear();
+        (self.spent, self.asked) = (0, 0);
+        for visit in self.visits.iter_mut().filter(|v| v.place.is_credits()) {
+            visit.cost = 0;
+            if visit.verdict == Verdict::Paid {
+                visit.verdict = Verdict::Empty;
+            }
+        }
+    }
+
+    /// More of a request that an allowance pays is paid by it: at any price, and where it counts more requests they must fit.
+    fn grow_covered(&mut self, layer: &Name) {
+        let program = self.program;
+        if self.need.in_allowance_unit() == 0 {
+            let worth = self.need.pay_from_allowance(0);
+            self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount: 0, worth });
+            return;
+        }
+        for of_plan in &program.layers {
+            if let Layer::Allowance { name, level, windows } = of_plan
+                && name == layer
+            {
+                self.visit_allowance(name, *level, windows);
+            }
+        }
     }
 
     /// When an allowance could pay all that is needed.
@@ -77,7 +120,7 @@ impl Run<'_, '_> {
         self.sells |= categories.contains(Category::Purchased);
         let mut drawn = 0;
         for grant in &account.grants {
-            if self.need.credits == 0 {
+            if self.need.credits() == 0 {
                 break;
             }
             let fits = grant.terms.features.is_empty() || grant.terms.features.contains(usage.feature);
@@ -113,8 +156,8 @@ impl Run<'_, '_> {
         let silent = self.consent == Consent::Never || (unasked && self.scene.mode == Mode::Happened);
         let blocked = paid && silent && free > 0;
         let open = free.min(room).min(self.budget - self.spent);
-        let amount = if blocked { 0 } else { self.need.credits_share(open) };
-        let lacks = |bound: i64| self.need.credits > bound && bound < free;
+        let amount = if blocked { 0 } else { self.need.credits().min(open).max(0) };
+        let lacks = |bound: i64| self.need.credits() > bound && bound < free;
         let verdict = if blocked {
             self.refuse(Reason::ConsentNever, Wall::Path(Level::Account), self.allowance_at);
             Verdict::Refused(Reason::ConsentNever)
@@ -143,7 +186,7 @@ impl Run<'_, '_> {
             if paid && unasked {
                 self.asked += amount;
             }
-            self.draws.push(Draw { source, layer: layer.clone(), amount });
+            self.draws.push(Draw { source, layer: layer.clone(), amount, worth: amount });
         }
         amount
     }
@@ -166,7 +209,7 @@ impl Run<'_, '_> {
         let free = if used.is_none() && self.is_full() { 0 } else { room.free };
         let at = self.visits.len();
         let drawn = self.visit_grants(layer, categories, free);
-        let bound = self.need.credits > free - drawn;
+        let bound = self.need.credits() > free - drawn;
         let verdict = if bound { Verdict::Refused(Reason::MemberCap) } else { Verdict::Passed };
         self.push_cap(layer, pool.member, Some(terms), room.used, drawn, verdict);
         // The cap is looked at before the grants it bounds.

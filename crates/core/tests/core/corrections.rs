@@ -80,7 +80,9 @@ fn a_smaller_quantity_unwinds_from_the_end() {
     assert_eq!((what.price, corrected.parents.as_slice()), (credits("12"), &[charge.seq][..]));
     // Smaller still: the allowance as well.
     let nothing = correct(&mut w, &corrected, &to(&[("input", 0), ("requests", 0)]));
-    assert!(matches!(nothing, Err(Refusal::UnknownMeter(_))), "only meters that were charged");
+    assert_eq!(nothing.err(), Some(Refusal::NoRequests));
+    let other = correct(&mut w, &corrected, &to(&[("seconds", 1)]));
+    assert!(matches!(other, Err(Refusal::UnknownMeter(_))), "only meters that were charged");
     correct(&mut w, &corrected, &to(&[("input", 0)])).expect("deletes");
     assert_eq!((w.available().as_str(), counted(&w, "included.day"), counted(&w, "cap")), ("55", 0, 0));
     assert_eq!(w.account.books.spent, credits("0"));

@@ -250,12 +250,11 @@ fn requests_are_paid_whole() {
         assert_eq!(decision.draws.len(), 1);
         assert_eq!(decision.draws.first().map(|d| d.source), Some(Source::Allowance));
     }
-    // Seven credits: the free grant of five cannot pay them whole, so the next grant does.
+    // Without an allowance, seven credits are split over the grants.
     let decision = w.ask(&ask("draw", &[("tokens", 7)]).now());
-    assert_eq!(decision.draws.iter().map(|d| d.amount).collect::<Vec<_>>(), [7_000_000_000]);
+    assert_eq!(decision.draws.iter().map(|d| d.amount).collect::<Vec<_>>(), [5_000_000_000, 2_000_000_000]);
     assert_eq!(w.available(), "6");
-    // 5 + 1 are there, but no single source has six.
-    let decision = w.ask(&ask("draw", &[("tokens", 6)]).now());
+    let decision = w.ask(&ask("draw", &[("tokens", 7)]).now());
     assert_eq!(decision.reason, Reason::InsufficientCredits);
 }
 

@@ -10,6 +10,7 @@ mod decisions;
 mod holds;
 mod ledger;
 mod model;
+mod paying;
 mod periodic;
 mod statement;
 mod units;

@@ -85,6 +85,7 @@ pub(crate) fn draw(account: &Name, d: &core::Draw, usage: &Use) -> wire::Draw {
         category,
         amount: amount(d.amount, unit),
         unit: unit.0.into(),
+        worth: Credits::from_nano(d.worth),
     }
 }
 

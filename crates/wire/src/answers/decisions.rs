@@ -140,6 +140,8 @@ pub struct Draw {
     pub amount: String,
     /// Of what: `credits`, `requests` or a meter.
     pub unit: String,
+    /// What that is of the price, in credits: the worths of all draws add up to it.
+    pub worth: Credits,
 }
 
 /// One guard or source that was looked at.
