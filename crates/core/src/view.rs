@@ -108,7 +108,8 @@ fn add(
     if out.iter().any(|w| w.name == *name) {
         return;
     }
-    let states = ctx.account.windows.iter().filter(|w| w.name == *name && w.level == level);
+    let of_guard = ctx.account.windows.iter().filter(|w| w.name == *name && w.level == level);
+    let states = of_guard.filter(|w| w.member.is_none() || w.used.is_open(ctx.now));
     let mut seen_own = false;
     for state in states {
         seen_own |= state.member.is_none();

@@ -7,6 +7,7 @@ use super::watched::{EFFECTS_MAX, ENDS, Hygiene};
 use crate::record::{
     Calendar, Conduct, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Terms, Visit,
 };
+use crate::window::Count;
 
 const MILLIONTHS: u64 = 1_000_000;
 
@@ -71,14 +72,12 @@ impl Account {
             Conduct::FreeGrant { amount, .. } => {
                 let (start, end) = trial_day(record.recorded_at);
                 let terms = Terms::Period { limit: i64::MAX, start, end };
-                self.take(
-                    &Rule::Identity.name(),
-                    Level::Account,
-                    None,
-                    terms,
-                    amount.nano(),
-                    record.recorded_at,
-                );
+                let now = record.recorded_at;
+                let name = Rule::Identity.name();
+                let place = (&name, Level::Account, None);
+                let before =
+                    self.window(&name, Level::Account, None).map_or(0, |w| terms.room(Some(w), now).used);
+                self.take(place, terms, Count::now(amount.nano(), now, before), now);
             }
         }
     }

@@ -75,7 +75,7 @@ impl Account {
     /// Counts the use of a feature that is not recorded.
     pub fn count_volatile(&mut self, usage: &Use, decision: &Decision, now: Instant) {
         if decision.outcome.is_granted() {
-            self.take_visits(&usage.path, &decision.visits, now);
+            self.take_visits(&usage.path, &decision.visits, now, now);
         }
     }
 
@@ -113,13 +113,13 @@ impl Account {
                 if !late {
                     self.correct_windows(*id, &record.corrections, now)?;
                 }
-                self.take_visits(&charge.usage.path, excess_visits(charge), now);
+                self.take_visits(&charge.usage.path, excess_visits(charge), now, now);
             }
             Event::Released(id) | Event::Expired { hold: id, .. } => {
                 self.correct_windows(*id, &record.corrections, now)?
             }
             Event::Charged { charge, decision } => {
-                self.take_visits(&charge.usage.path, &decision.visits, now);
+                self.take_visits(&charge.usage.path, &decision.visits, record.effective_at, now);
                 self.leave_quarantine(&record.parents);
             }
             Event::Refunded { reopened, path, .. } => {
@@ -151,7 +151,7 @@ impl Account {
                     self.open_grant(*id, terms.clone());
                 }
                 self.correct(&charge.usage.path, &record.corrections, now);
-                self.take_visits(&charge.usage.path, excess_visits(charge), now);
+                self.take_visits(&charge.usage.path, excess_visits(charge), record.effective_at, now);
             }
             Event::Late(late) => self.apply_late(record.seq, late)?,
             Event::Alert(alert) => self.apply_alert(record, alert)?,

@@ -105,7 +105,7 @@ impl Account {
         let counts = visits.iter().filter(|v| v.is_given_back() && v.cost != 0);
         hold.counted.extend(counts.map(|v| Counted::of(v, now)));
         let path = hold.usage.path.clone();
-        self.take_visits(&path, visits, now);
+        self.take_visits(&path, visits, now, now);
         Ok(())
     }
 

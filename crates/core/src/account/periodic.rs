@@ -72,10 +72,17 @@ impl Account {
 
     /// Use counted before a reset is never given back after it: what stays open begins anew.
     fn clear_window(&mut self, i: usize, closes: bool, now: Instant) {
-        match self.windows.get_mut(i).map(|w| &mut w.used) {
-            Some(Used::Period(period)) if !closes => (period.start, period.used) = (now, 0),
-            Some(_) => drop(self.windows.remove(i)),
-            None => {}
+        let keeps = match self.windows.get_mut(i).map(|w| &mut w.used) {
+            Some(Used::Period(period)) if closes => period.close(now),
+            Some(Used::Period(period)) => {
+                period.reset(now);
+                true
+            }
+            Some(_) => false,
+            None => return,
+        };
+        if !keeps {
+            self.windows.remove(i);
         }
     }
 

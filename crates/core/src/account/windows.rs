@@ -5,32 +5,33 @@ use alloc::string::String;
 
 use super::open::Window;
 use super::state::Account;
-use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Terms, Visit};
-use crate::window::Used;
+use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Place, Terms, Visit};
+use crate::window::{Count, Used};
 
 impl Account {
-    pub(super) fn take_visits(&mut self, path: &Path, visits: &[Visit], now: Instant) {
+    /// Counts what visits took of use that happened at `at`.
+    pub(super) fn take_visits(&mut self, path: &Path, visits: &[Visit], at: Instant, now: Instant) {
         for visit in visits {
             if let (Some(terms), true) = (&visit.terms, visit.cost != 0) {
-                self.take(&visit.name, visit.level, path.at(visit.level), *terms, visit.cost, now);
+                let keeps = visit.place == Place::Allowance;
+                let count = Count { cost: visit.cost, at: at.min(now), before: visit.before, keeps };
+                self.take((&visit.name, visit.level, path.at(visit.level)), *terms, count, now);
             }
         }
     }
 
     pub(super) fn take(
         &mut self,
-        name: &Name,
-        level: Level,
-        member: Option<&Name>,
+        (name, level, member): (&Name, Level, Option<&Name>),
         terms: Terms,
-        cost: i64,
+        count: Count,
         now: Instant,
     ) {
         match self.find_window(name, level, member) {
             Ok(i) => {
                 if let Some(window) = self.windows.get_mut(i) {
                     let before = core::mem::replace(&mut window.used, Used::Slots(0));
-                    window.used = terms.take(Some(before), cost, now);
+                    window.used = terms.take(Some(before), count, now);
                 }
             }
             Err(_) => {
@@ -40,7 +41,7 @@ impl Account {
                     let as_of = |used: &Used| if used.is_volatile() { now } else { recorded_at };
                     self.windows.retain(|w| !w.used.is_over(as_of(&w.used)));
                 }
-                let used = terms.take(None, cost, now);
+                let used = terms.take(None, count, now);
                 if let Err(i) = self.find_window(name, level, member) {
                     self.windows.insert(
                         i,

@@ -57,12 +57,12 @@ pub fn differs<L: Log<Error: ToString>>(
         Err(why) => return Some(why),
     };
     if let (Some(recorded), Some(replayed)) = (record.event.decision(), draft.event.decision_mut()) {
-        take_from_record(recorded, replayed);
+        take_from_record(&state, recorded, replayed);
     }
     if let (Some(recorded), Some(replayed)) = (record.charge(), draft.event.charge_mut())
         && let (Some(recorded), Some(replayed)) = (&recorded.excess, &mut replayed.excess)
     {
-        take_volatile(&recorded.visits, &mut replayed.visits);
+        take_volatile(&state, &recorded.visits, &mut replayed.visits);
     }
     let again = draft.into_record(before, record.recorded_at, record.key.clone(), record.actor.clone());
     (again.to_bytes() != record.to_bytes()).then(|| {
@@ -78,17 +78,20 @@ pub fn differs<L: Log<Error: ToString>>(
     })
 }
 
-fn take_from_record(recorded: &Decision, replayed: &mut Decision) {
+fn take_from_record(state: &Account, recorded: &Decision, replayed: &mut Decision) {
     if recorded.outcome == Outcome::Partial && replayed.outcome == Outcome::Allow {
         (replayed.outcome, replayed.reason) = (recorded.outcome, recorded.reason);
         (replayed.wall, replayed.unblock) = (recorded.wall, recorded.unblock);
     }
-    take_volatile(&recorded.visits, &mut replayed.visits);
+    take_volatile(state, &recorded.visits, &mut replayed.visits);
 }
 
-fn take_volatile(recorded: &[Visit], replayed: &mut [Visit]) {
+/// What volatile windows had counted, also where their terms have become durable since.
+fn take_volatile(state: &Account, recorded: &[Visit], replayed: &mut [Visit]) {
+    let is_durable = |v: &Visit| state.windows.iter().any(|w| w.name == v.name && w.level == v.level);
     for (from, to) in recorded.iter().zip(replayed) {
-        if from.name == to.name && from.terms == to.terms && to.terms.is_some_and(|t| t.is_volatile()) {
+        let is_lost = to.terms.is_some_and(|t| t.is_volatile()) || to.before == 0 && !is_durable(to);
+        if from.name == to.name && from.terms == to.terms && is_lost {
             to.before = from.before;
         }
     }

@@ -148,6 +148,25 @@ impl Window {
         }
     }
 
+    /// The limit with the bounds of the window that use of an earlier instant counts in. Where none was open then, a window that
+    /// opens at the first use would have ended at its length, at the next opening or by now.
+    pub(crate) fn terms_then(
+        &self,
+        used: Option<&Used>,
+        (at, now): (Instant, Instant),
+        anchor: Instant,
+    ) -> Terms {
+        let period = used.and_then(Used::period);
+        let (limit, fresh) = match self {
+            Self::Free(terms) => return *terms,
+            Self::Fixed { limit, calendar } => (*limit, calendar.period(at, anchor)),
+            Self::FirstUse { limit, length } => (*limit, (at, at.after(*length).min(now))),
+        };
+        let known = period.and_then(|p| p.around(at));
+        let (start, end) = known.unwrap_or_else(|| period.map_or(fresh, |p| p.beside(at, fresh)));
+        Terms::Period { limit, start, end }
+    }
+
     /// Whether a reset closes it; `None`: it cannot be reset.
     fn closes_on_reset(&self) -> Option<bool> {
         match self {

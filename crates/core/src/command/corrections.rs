@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::draft::Draft;
 use super::history::{History, Stop};
-use super::receipts::{counted_with, given_back, pay_excess, recount};
+use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Unwinding, live_charge};
 use crate::catalog::Catalog;
 use crate::record::{
@@ -120,7 +120,8 @@ pub(super) fn correct(
     let kept = keep_front(&mut need, &charge.draws);
     let rule = ctx.feature(&usage.feature).map_or(Overshoot::Refund, |f| f.overshoot);
     let consented = charge.draws.iter().any(|d| d.source.is_paid());
-    let (more, excess) = pay_excess(ctx, rule, consented, &priced, need)?;
+    let happened = Happened { at: record.effective_at.min(ctx.now), overshoot: rule, consented };
+    let (more, excess) = pay_excess(ctx, happened, &Priced::from(&charge.usage), &priced, need)?;
     drop(priced);
     let mut back = Unwinding::new(ctx, charge, history)?;
     for (draw, part) in given_back(&charge.draws, &kept).into_iter().rev() {
@@ -130,7 +131,7 @@ pub(super) fn correct(
     moves.draw(&more, Book::Spent);
     let (corrections, counted) = recount(&charge.counted, &usage, &kept);
     let visits = excess.map_or_else(Vec::new, |e| e.visits);
-    let counted = counted_with(counted, &visits, ctx.now);
+    let counted = counted_with(counted, &visits, happened.at);
     let draws = joined(kept, more);
     let of = |source: Source| {
         Credits::from_nano(draws.iter().filter(|d| d.source == source).map(|d| d.amount).sum())

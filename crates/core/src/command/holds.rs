@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 
 use super::draft::{Draft, Moves};
 use super::history::{History, Stop};
-use super::receipts::{charge_happened, end_charged, end_free};
+use super::receipts::{Happened, charge_happened, end_charged, end_free};
 use super::requests::{deadline, decided};
 use super::step::{Need, Step};
 use crate::account::{EXTENSIONS_MAX, Hold};
@@ -130,7 +130,8 @@ pub(super) fn settle(
         return Err(Refusal::UnknownHold(id).into());
     };
     let actual = requantify(held, quantities, false)?;
-    let (mut charge, decision) = charge_happened(ctx, terms.overshoot, &Priced::from(&actual), false)?;
+    let happened = Happened { at: ctx.now, overshoot: terms.overshoot, consented: false };
+    let (mut charge, decision) = charge_happened(ctx, happened, &Priced::from(&actual))?;
     charge.excess.get_or_insert_default().visits = decision.visits;
     let moves = Moves::of_draws(charge.usage.credit_unit.as_ref(), &charge.draws, Book::Spent);
     let event = Event::Settled { hold: id, charge: Box::new(charge), is_late: true };

@@ -16,8 +16,8 @@ use super::top_ups::TopUp;
 use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
-    Alert, Conduct, Credits, Decision, Event, GrantId, HeldCapacity, HoldId, Instant, Late, Operation,
-    Periodic, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
+    Alert, Charge, Conduct, Credits, Decision, Event, GrantId, HeldCapacity, HoldId, Instant, Late,
+    Operation, Periodic, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
 };
 use crate::waterfall::{Authorize, Quantities, Request};
 
@@ -92,7 +92,7 @@ impl Command {
                 life: Some(terms.deadline.since(record.recorded_at)),
                 ..Authorize::new(request_of(usage, decision))
             }),
-            Event::Charged { charge, decision } => charged(record, &charge.usage, decision),
+            Event::Charged { charge, decision } => charged(record, charge, decision),
             Event::Extended { .. } => Self::Extend(extended(record)?),
             Event::Settled { hold, charge, .. } => {
                 Self::Settle { hold: *hold, quantities: quantities_of(&charge.usage) }
@@ -137,11 +137,13 @@ impl Command {
     }
 }
 
-fn charged(record: &Record, usage: &Use, decision: &Decision) -> Command {
+fn charged(record: &Record, charge: &Charge, decision: &Decision) -> Command {
+    let usage = &charge.usage;
     if let Some(kept) = record.parents.first() {
         return Command::AcceptLate { kept: *kept };
     }
-    if record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
+    let had_happened = record.effective_at < record.recorded_at || charge.excess.is_some();
+    if had_happened || record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
         return Command::Record { request: happened(usage, decision), at: Some(record.effective_at) };
     }
     let request = request_of(usage, decision);

@@ -8,7 +8,7 @@ use super::draft::{Draft, Moves, Returns};
 use crate::account::Hold;
 use crate::record::{
     Basis, Book, Charge, Correction, Counted, Credits, Decision, Draw, Draws, Event, Excess, Instant, Name,
-    Overshoot, Priced, Source, Use, Visit,
+    Overshoot, Priced, PricedLine, Source, Use, Visit,
 };
 use crate::waterfall::{Context, Mode, Need, Refusal, Scene, draw_more, keep_front, left_after, walk};
 
@@ -31,49 +31,60 @@ pub(super) fn counted_with(counted: Vec<Counted>, more: &[Visit], now: Instant) 
     refundable(counted.into_iter().chain(more))
 }
 
+/// Use that has happened: when, and how it is paid.
+#[derive(Clone, Copy)]
+pub(super) struct Happened {
+    pub(super) at: Instant,
+    pub(super) overshoot: Overshoot,
+    /// The caller agreed to paid sources.
+    pub(super) consented: bool,
+}
+
+impl Happened {
+    /// The scene. A feature that is gone is paid by nobody.
+    fn scene<'a>(self, ctx: Context<'a>, feature: &Name) -> Result<Scene<'a>, Refusal> {
+        let plan = ctx.plan()?;
+        let program = ctx.catalog.feature(feature.as_str()).and_then(|f| plan.program(f));
+        Ok(Scene::new(ctx, plan, program, Mode::Happened(self.at), self.consented))
+    }
+}
+
 /// Runs the waterfall for use that has happened and finds payers for all of it.
 pub(super) fn charge_happened(
     ctx: Context<'_>,
-    rule: Overshoot,
+    happened: Happened,
     usage: &Priced<'_>,
-    consented: bool,
 ) -> Result<(Charge, Decision), Refusal> {
-    let scene = happened(ctx, usage.feature, consented)?;
+    let scene = happened.scene(ctx, usage.feature)?;
     let mut decision = walk(scene, usage).ok_or(Refusal::TooLarge)?;
     let short = left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
-    let excess = pay_shortfall(scene, rule, usage.credit_unit, short, &mut decision.draws)?;
+    let excess = pay_shortfall(scene, happened.overshoot, usage.credit_unit, short, &mut decision.draws)?;
     let charge = Charge {
         usage: usage.to_use(),
         price: decision.price,
         draws: decision.draws.clone(),
         excess: short.is_positive().then_some(excess),
-        counted: counted_by(&decision.visits, ctx.now),
+        counted: counted_by(&decision.visits, happened.at),
     };
     Ok((charge, decision))
 }
 
-/// The scene of use that has happened. A feature that is gone is paid by nobody.
-fn happened<'a>(ctx: Context<'a>, feature: &Name, consented: bool) -> Result<Scene<'a>, Refusal> {
-    let plan = ctx.plan()?;
-    let program = ctx.catalog.feature(feature.as_str()).and_then(|f| plan.program(f));
-    Ok(Scene::new(ctx, plan, program, Mode::Happened, consented))
-}
-
-/// Walks the waterfall for what a receipt does not cover.
+/// Walks the waterfall for what a receipt does not cover, and counts what is beyond what was held.
 pub(super) fn pay_excess(
     ctx: Context<'_>,
-    rule: Overshoot,
-    consented: bool,
+    happened: Happened,
+    held: &Priced<'_>,
     actual: &Priced<'_>,
     need: Need,
 ) -> Result<(Draws, Option<Excess>), Refusal> {
-    if need.is_paid() {
+    let grown = |l: &PricedLine<'_>| l.quantity > held.quantity(l.meter.as_str());
+    if need.is_paid() && !actual.lines.iter().any(grown) {
         return Ok((Draws::new(), None));
     }
-    let scene = happened(ctx, actual.feature, consented)?;
-    let run = draw_more(scene, actual, need);
+    let scene = happened.scene(ctx, actual.feature)?;
+    let run = draw_more(scene, actual, held, need);
     let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits()), run.visits);
-    let excess = pay_shortfall(scene, rule, actual.credit_unit, short, &mut draws)?;
+    let excess = pay_shortfall(scene, happened.overshoot, actual.credit_unit, short, &mut draws)?;
     Ok((draws, Some(Excess { visits, ..excess })))
 }
 
@@ -124,7 +135,8 @@ pub(super) fn end_charged(
     let kept = keep_front(&mut need, &hold.draws);
     // Consent to paid sources for a hold covers what the use turned out to be.
     let consented = hold.draws.iter().any(|d| d.source.is_paid());
-    let (more, excess) = pay_excess(ctx, hold.terms.overshoot, consented, &priced, need)?;
+    let happened = Happened { at: ctx.now, overshoot: hold.terms.overshoot, consented };
+    let (more, excess) = pay_excess(ctx, happened, &Priced::from(&hold.usage), &priced, need)?;
     drop(priced);
     Ok(end_paid(ctx, hold, (actual, price), kept, more, excess, event))
 }
@@ -213,8 +225,8 @@ pub(super) fn recount(
         let stays = match c.basis {
             Basis::Slot | Basis::InFlight(_) => 0,
             Basis::None | Basis::Requests => c.cost,
-            // Several counts of one window fill up in order; what is beyond them all falls to the last.
-            Basis::Meters(_) | Basis::Layer(_) | Basis::Spend if is_last => left.max(0),
+            // Several counts of one window fill up in order. What more a request counts in its allowance falls to the last.
+            Basis::Layer(_) if is_last => left.max(0),
             Basis::Meters(_) | Basis::Layer(_) | Basis::Spend => left.clamp(0, c.cost),
         };
         if stays != c.cost {

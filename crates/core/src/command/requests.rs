@@ -5,7 +5,7 @@ use alloc::string::ToString;
 
 use super::draft::{Draft, Moves};
 use super::quarantine;
-use super::receipts::{charge_happened, counted_by};
+use super::receipts::{Happened, charge_happened, counted_by};
 use super::step::{Need, Step};
 use crate::catalog::Feature;
 use crate::record::{Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, Path, Span, Use, Visit};
@@ -103,7 +103,7 @@ pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result
     charge_at(ctx, request, at)
 }
 
-/// Charges use that happened at `at`, at the prices of that instant, to the sources and windows as they stand now.
+/// Charges use that happened at `at`, at the prices and in the windows of that instant, to the grants as they stand now.
 pub(super) fn charge_at(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
     if at > ctx.now {
         return Err(Refusal::InTheFuture(at));
@@ -111,7 +111,8 @@ pub(super) fn charge_at(ctx: Context<'_>, request: &Request, at: Instant) -> Res
     let feature = ctx.feature(&request.feature)?;
     let then = Context { now: at, ..ctx };
     let usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
-    let (charge, decision) = charge_happened(ctx, feature.overshoot, &usage, request.consented)?;
+    let happened = Happened { at, overshoot: feature.overshoot, consented: request.consented };
+    let (charge, decision) = charge_happened(ctx, happened, &usage)?;
     if !is_recorded(ctx, feature, &charge.usage.path, &decision.visits) {
         return Ok(Step::Count(charge.usage, decision));
     }

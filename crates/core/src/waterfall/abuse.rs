@@ -54,8 +54,9 @@ impl<'a> Run<'a, '_> {
         self.visit_cost_maximum(cost);
         self.visit_holds(&terms);
         self.visit_sharing();
-        // What is not recorded cannot be remembered for days.
-        if catalog.feature(usage.feature.as_str()).is_none_or(|f| f.ledger) {
+        // What is not recorded cannot be remembered for days, and what is reported late says nothing of today.
+        let is_known = catalog.feature(usage.feature.as_str()).is_none_or(|f| f.ledger);
+        if is_known && self.happens_now() {
             self.visit_velocity(&terms, cost);
             self.visit_ramp(&terms, cost);
         }
@@ -63,7 +64,7 @@ impl<'a> Run<'a, '_> {
 
     /// Adds a visit whose rule refuses, or does not: as its mode says.
     fn judge(&mut self, rule: Rule, mut visit: Visit, because: Because) {
-        if let Some((reason, at)) = because.filter(|_| self.scene.mode != Mode::Happened) {
+        if let Some((reason, at)) = because.filter(|_| !self.has_happened()) {
             visit.verdict = if self.rules().mode(rule) == RuleMode::Enforce {
                 visit.cost = 0;
                 self.refuse(reason, Wall::Abuse, at);
@@ -198,6 +199,9 @@ impl<'a> Run<'a, '_> {
         let usage = self.usage;
         let rules = self.rules();
         let Some(key) = usage.path.at(Level::Key).filter(|_| rules.is_on(Rule::KeySpend)) else { return };
+        if !self.happens_now() {
+            return;
+        }
         let (kind, name) = (HabitKind::Spend, Rule::KeySpend.name());
         if account.window(&name, Level::Key, Some(key)).is_none() && self.is_full() {
             return;
@@ -208,7 +212,7 @@ impl<'a> Run<'a, '_> {
         let floor = rules.terms_of(account, now).key_spend_floor.nano();
         let cap = by_hand.map_or_else(|| week.saturating_mul(10).max(floor), Credits::nano);
         let before = habit.as_ref().map_or(0, |h| h.used(now));
-        if rules.mode(Rule::KeySpend) == RuleMode::Enforce {
+        if rules.mode(Rule::KeySpend) == RuleMode::Enforce && !self.has_happened() {
             self.budget = self.budget.min(cap.saturating_sub(before).max(0));
         }
         let mut visit = visit(Rule::KeySpend, Level::Key, before);

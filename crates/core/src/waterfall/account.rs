@@ -8,8 +8,8 @@ impl Run<'_, '_> {
     /// Whether the plan includes the feature; where it does not, nothing else is looked at. Use that has happened is charged
     /// all the same.
     pub(super) fn entitlement(&mut self) -> bool {
-        let Scene { program, mode, .. } = self.scene;
-        if program.is_none() && mode != Mode::Happened {
+        let Scene { program, .. } = self.scene;
+        if program.is_none() && !self.has_happened() {
             self.refuse(Reason::NotEntitled, Wall::Plan, None);
             return false;
         }
@@ -20,7 +20,7 @@ impl Run<'_, '_> {
     pub(super) fn account(&mut self) {
         let Scene { account, mode, .. } = self.scene;
         let usage = self.usage;
-        if mode == Mode::Happened {
+        if self.has_happened() {
             return;
         }
         if account.settings.suspended {

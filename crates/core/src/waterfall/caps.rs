@@ -17,7 +17,7 @@ impl Run<'_, '_> {
                 visit.verdict = Verdict::Observed;
             }
         }
-        if self.need.is_met() {
+        if self.need.is_met() || self.has_happened() {
             return;
         }
         let (wanted, now) = (self.need.credits(), self.scene.now);

@@ -1,6 +1,6 @@
 //! The end of a run: consent, and the decision.
 
-use super::run::{Mode, Postponed, Run, Stopped};
+use super::run::{Postponed, Run, Stopped};
 use crate::record::{Credits, Decision, Level, Lifter, Outcome, Reason, Unblock, Wall};
 
 impl Run<'_, '_> {
@@ -18,7 +18,7 @@ impl Run<'_, '_> {
         let passed_over = |s: &Stopped| {
             matches!(s.reason, Reason::MemberMissing | Reason::ConsentNever) && self.need.is_met()
         };
-        self.stopped.filter(|s| self.scene.mode != Mode::Happened && !passed_over(s))
+        self.stopped.filter(|s| !self.has_happened() && !passed_over(s))
     }
 
     /// Whether nothing has stopped the request so far.

@@ -3,24 +3,33 @@
 use super::run::{Mode, Run, Scene};
 use crate::account::WINDOWS_MAX;
 use crate::catalog::{Count, Guard, Window};
-use crate::record::{Basis, Place, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, Wall};
+use crate::record::{Basis, Place, Priced, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, Wall};
 
 impl Run<'_, '_> {
     /// Rate limits, concurrency and counted windows at every level of the path; what caps leave of the credits.
     pub(super) fn guards(&mut self) {
         let program = self.program;
-        for guard in &program.guards {
-            if let Count::Spend = guard.count {
-                continue;
-            }
-            self.visit_guard(guard);
+        for guard in program.guards.iter().filter(|g| !matches!(g.count, Count::Spend)) {
+            let (cost, basis) = self.guard_cost(guard, self.usage);
+            self.visit_guard(guard, cost, basis);
         }
         self.spend_caps();
     }
 
-    fn guard_cost(&self, guard: &Guard) -> (i64, Basis) {
+    /// Guards count what is beyond what was held, and refuse nothing.
+    pub(super) fn guards_beyond(&mut self, held: &Priced<'_>) {
+        let program = self.program;
+        for guard in program.guards.iter().filter(|g| !matches!(g.count, Count::Spend | Count::Slot)) {
+            let (cost, basis) = self.guard_cost(guard, self.usage);
+            let beyond = cost.saturating_sub(self.guard_cost(guard, held).0);
+            if beyond > 0 {
+                self.visit_guard(guard, beyond, basis);
+            }
+        }
+    }
+
+    fn guard_cost(&self, guard: &Guard, usage: &Priced<'_>) -> (i64, Basis) {
         let Scene { mode, .. } = self.scene;
-        let usage = self.usage;
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         match &guard.count {
             Count::Slot => (i64::from(mode == Mode::Hold), Basis::Slot),
@@ -40,9 +49,9 @@ impl Run<'_, '_> {
         }
     }
 
-    fn visit_guard(&mut self, guard: &Guard) {
-        let (cost, basis) = self.guard_cost(guard);
+    fn visit_guard(&mut self, guard: &Guard, cost: i64, basis: Basis) {
         let (used, terms, room) = self.look(&guard.name, guard.level, &guard.window);
+        let cost = if self.reaches(&terms) { cost } else { 0 };
         let now = self.scene.now;
         let kept_back = self.kept_back(&terms, cost);
         let mut refused = None;
@@ -55,7 +64,7 @@ impl Run<'_, '_> {
         } else if cost > 0 && cost > room.free.saturating_sub(kept_back) && self.penalise() {
             refused = Some((Reason::Penalty, terms.fits_at(used, cost.saturating_add(kept_back), now)));
         }
-        let refused = refused.filter(|_| self.scene.mode != Mode::Happened);
+        let refused = refused.filter(|_| !self.has_happened());
         self.visits.push(Visit {
             place: Place::Guard,
             name: guard.name.clone(),
@@ -76,15 +85,18 @@ impl Run<'_, '_> {
     pub(super) fn is_full(&self) -> bool {
         let windows = &self.scene.account.windows;
         windows.len() >= WINDOWS_MAX
-            && windows.iter().filter(|w| !w.used.is_over(self.scene.now)).count() >= WINDOWS_MAX
+            && windows.iter().filter(|w| w.used.is_open(self.scene.now)).count() >= WINDOWS_MAX
     }
 
-    /// Spend caps bound what sources of credits may draw; what they count is known only afterwards.
+    /// Spend caps bound what sources of credits may draw; what they count is known only afterwards. What has happened passes
+    /// them and is counted.
     pub(super) fn spend_caps(&mut self) {
         let program = self.program;
         for guard in program.guards.iter().filter(|g| matches!(g.count, Count::Spend)) {
             let (_, terms, room) = self.look(&guard.name, guard.level, &guard.window);
-            self.budget = self.budget.min(room.free);
+            if !self.has_happened() {
+                self.budget = self.budget.min(room.free);
+            }
             self.visits.push(Visit {
                 place: Place::Guard,
                 name: guard.name.clone(),

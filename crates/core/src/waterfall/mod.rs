@@ -41,7 +41,7 @@ pub(crate) use run::{Mode, Run, Scene};
 pub(crate) fn walk(scene: Scene<'_>, usage: &Priced<'_>) -> Option<Decision> {
     let mut run = match scene.mode {
         Mode::Grow(receipt) => Run::new(scene, usage, Need::of_growth(usage, receipt)?),
-        Mode::Hold | Mode::Charge | Mode::Happened => {
+        Mode::Hold | Mode::Charge | Mode::Happened(_) => {
             let need = Need::of(usage)?;
             Run { whole: need.whole(), ..Run::new(scene, usage, need) }
         }
@@ -61,9 +61,15 @@ pub(crate) fn walk(scene: Scene<'_>, usage: &Priced<'_>) -> Option<Decision> {
     Some(run.close())
 }
 
-/// Draws sources for use beyond a hold. It has happened: caps bound what is drawn, and nothing else is asked.
-pub(crate) fn draw_more<'a, 'p>(scene: Scene<'a>, usage: &'a Priced<'p>, need: Need) -> Run<'a, 'p> {
+/// Counts and draws what a use is beyond what was `held` for it. It has happened, so nothing refuses it.
+pub(crate) fn draw_more<'a, 'p>(
+    scene: Scene<'a>,
+    usage: &'a Priced<'p>,
+    held: &Priced<'_>,
+    need: Need,
+) -> Run<'a, 'p> {
     let mut run = Run::new(scene, usage, need);
+    run.guards_beyond(held);
     run.spend_caps();
     run.sources();
     run.caps();

@@ -190,7 +190,7 @@ fn is_past(ctx: Context<'_>, segment: &Segment, most: usize) -> bool {
     let mut largest = 0;
     for of_guard in account.windows.chunk_by(|a, b| (&a.name, a.level) == (&b.name, b.level)) {
         let is_of_level = of_guard.first().is_some_and(|w| w.level == segment.level);
-        let members = of_guard.iter().filter(|w| is_of_level && w.member.is_some() && !w.used.is_over(now));
+        let members = of_guard.iter().filter(|w| is_of_level && w.member.is_some() && w.used.is_open(now));
         let mut count = 0;
         for window in members {
             if window.member.as_deref() == Some(&segment.name) {

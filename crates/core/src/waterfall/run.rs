@@ -21,8 +21,8 @@ pub(crate) enum Mode<'a> {
     Charge,
     /// More for an open hold with this receipt: the request itself has been counted.
     Grow(&'a [Draw]),
-    /// Use that has happened: counted, never refused.
-    Happened,
+    /// Use that has happened, then: counted, never refused.
+    Happened(Instant),
 }
 
 /// Everything a decision looks at besides the use.
@@ -142,6 +142,30 @@ impl<'a, 'p> Run<'a, 'p> {
         });
     }
 
+    /// Whether it has happened, so that nothing refuses it.
+    pub(super) fn has_happened(&self) -> bool {
+        matches!(self.scene.mode, Mode::Happened(_))
+    }
+
+    /// Whether it is not reported late.
+    pub(super) fn happens_now(&self) -> bool {
+        !matches!(self.scene.mode, Mode::Happened(at) if at < self.scene.now)
+    }
+
+    /// Whether it happened so long ago that nobody knows what was used then.
+    pub(super) fn is_past_horizon(&self) -> bool {
+        let Scene { now, catalog, mode, .. } = self.scene;
+        matches!(mode, Mode::Happened(at) if now.since(at) > catalog.late_horizon)
+    }
+
+    /// Whether a window of a guard still counts what happened then.
+    pub(super) fn reaches(&self, terms: &Terms) -> bool {
+        match self.scene.mode {
+            Mode::Happened(at) => terms.reaches(at, self.scene.now),
+            Mode::Hold | Mode::Charge | Mode::Grow(_) => true,
+        }
+    }
+
     pub(super) fn is_refused(&self) -> bool {
         self.stopped.is_some()
     }
@@ -150,7 +174,11 @@ impl<'a, 'p> Run<'a, 'p> {
     pub(super) fn look(&self, name: &Name, level: Level, window: &Window) -> (Option<&'a Used>, Terms, Room) {
         let Scene { account, now, .. } = self.scene;
         let used = account.window(name, level, self.usage.path.at(level));
-        let terms = window.terms(used, now, account.settings.billing_anchor);
+        let anchor = account.settings.billing_anchor;
+        let terms = match self.scene.mode {
+            Mode::Happened(at) if at < now => window.terms_then(used, (at, now), anchor),
+            Mode::Hold | Mode::Charge | Mode::Grow(_) | Mode::Happened(_) => window.terms(used, now, anchor),
+        };
         (used, terms, terms.room(used, now))
     }
 }

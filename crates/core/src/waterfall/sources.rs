@@ -1,6 +1,6 @@
 //! Sources: what pays, in the plan's order.
 
-use super::run::{Mode, Run, Scene, earliest};
+use super::run::{Run, Scene, earliest};
 use crate::catalog::{Categories, Layer, Pool, Window};
 use crate::record::{
     Basis, Category, Consent, Credits, Draw, Instant, Level, Name, Place, Reason, Source, Terms, Verdict,
@@ -55,7 +55,8 @@ impl Run<'_, '_> {
                 basis: Basis::Layer(layer.clone()),
             });
         }
-        let amount = if opens && self.is_full() { 0 } else { self.need.allowance_share(free) };
+        let closed = opens && self.is_full() || self.is_past_horizon();
+        let amount = if closed { 0 } else { self.need.allowance_share(free) };
         if amount < self.need.in_allowance_unit() {
             self.allowance_at = earliest(self.allowance_at, self.allowance_fits_at(level, windows));
         }
@@ -153,7 +154,7 @@ impl Run<'_, '_> {
     ) -> i64 {
         let unasked = self.consent == Consent::Ask && !self.scene.consented;
         // Use that has happened cannot wait for an answer.
-        let silent = self.consent == Consent::Never || (unasked && self.scene.mode == Mode::Happened);
+        let silent = self.consent == Consent::Never || (unasked && self.has_happened());
         let blocked = paid && silent && free > 0;
         let open = free.min(room).min(self.budget - self.spent);
         let amount = if blocked { 0 } else { self.need.credits().min(open).max(0) };
@@ -206,7 +207,11 @@ impl Run<'_, '_> {
         let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
         let window = Window::Fixed { limit: cap.nano(), calendar: pool.window.clone() };
         let (used, terms, room) = self.look(layer, pool.member, &window);
-        let free = if used.is_none() && self.is_full() { 0 } else { room.free };
+        let free = match used {
+            None if self.is_full() => 0,
+            _ if self.has_happened() => i64::MAX,
+            _ => room.free,
+        };
         let at = self.visits.len();
         let drawn = self.visit_grants(layer, categories, free);
         let bound = self.need.credits() > free - drawn;

@@ -3,12 +3,13 @@
 //! A file for each kind. Never looks at a calendar or a clock: bounds are resolved by the caller and pinned in [`Terms`].
 //! W3 the instant told is the first at which the cost fits (`room_returns_exactly_when_told`).
 //! W4 giving back never frees more than was counted, and nothing in a window that has closed.
-//! W5 what may be lost at a restart never reaches a window that may not (`lost_use_is_not_carried_over`).
+//! W5 terms that change keep what is used (`changed_terms_keep_what_is_used`). What the old ones counted is read as they
+//!    counted it until the next use is counted, which converts it.
 //! Units: the window's own (requests, meter units, nano-credits).
 
 use alloc::boxed::Box;
 
-use crate::record::{Instant, Terms};
+use crate::record::{Instant, Span, Terms};
 
 mod arithmetic;
 mod habit;
@@ -18,7 +19,7 @@ mod sliding;
 mod trail;
 mod used;
 
-use arithmetic::{positive, signed};
+use arithmetic::positive;
 pub use habit::Habit;
 pub(crate) use habit::halved;
 pub use period::Period;
@@ -37,65 +38,88 @@ pub struct Room {
     pub capacity: i64,
 }
 
-impl Terms {
-    /// Whether earlier use counts. Changed terms do not make use durable that a restart may have lost.
-    fn carries(&self, earlier: &Used) -> bool {
-        self.is_volatile() || !earlier.is_volatile()
-    }
+/// Use to be counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    /// How much.
+    pub cost: i64,
+    /// When it happened; use that is reported late counts where it happened.
+    pub at: Instant,
+    /// What the window had when it was decided. It stands in for what a restart may have lost.
+    pub before: i64,
+    /// An allowance: its ended periods are kept for late use.
+    pub keeps: bool,
+}
 
+impl Count {
+    /// So much, now, in a window that had this much.
+    #[must_use]
+    pub fn now(cost: i64, at: Instant, before: i64) -> Self {
+        Self { cost, at, before, keeps: false }
+    }
+}
+
+impl Terms {
     /// What is used and free at `now`.
     #[must_use]
     pub fn room(&self, used: Option<&Used>, now: Instant) -> Room {
-        let used = used.filter(|earlier| self.carries(earlier));
+        let used = used.map_or(0, |used| used.amount(self, now));
         let capacity = self.capacity();
-        let left = |used: i64| Room { used, free: capacity.saturating_sub(used).max(0), capacity };
-        match *self {
-            Self::Rate { limit, period, burst } => {
-                let (used, free) = rate::room(used.and_then(Used::rate), limit, period, burst, now);
-                Room { used, free, capacity }
-            }
-            Self::Sliding { limit, length } => left(signed(sliding::used(used, limit, length, now))),
-            Self::Period { start, .. } => left(period::used(used.and_then(Used::period), start)),
-            Self::Slots { .. } => left(signed(used.map_or(0, Used::slots))),
-            Self::Habit { .. } => left(used.and_then(Used::habit).map_or(0, |habit| habit.used(now))),
-        }
+        Room { used, free: capacity.saturating_sub(used).max(0), capacity }
     }
 
     /// The first instant at which `cost` fits if nothing else is counted; `None` when it never will, or when that
     /// depends on holds ending. `cost` must not fit now.
     #[must_use]
     pub(crate) fn fits_at(&self, used: Option<&Used>, cost: i64, now: Instant) -> Option<Instant> {
-        if cost > self.capacity() {
-            return None;
-        }
-        let used = used.filter(|earlier| self.carries(earlier));
-        let cost = positive(cost);
-        match *self {
-            Self::Rate { limit, period, burst } => {
-                Some(rate::fits_at(used.and_then(Used::rate), limit, period, burst, cost, now))
-            }
-            Self::Sliding { limit, length } => sliding::fits_at(used, limit, length, cost, now),
-            Self::Period { end, .. } => Some(end),
-            Self::Slots { .. } => None,
-            Self::Habit { kind, .. } => Some(kind.start(now).after(kind.cell())),
+        let target = self.capacity().checked_sub(cost).filter(|target| *target >= 0)?;
+        match used {
+            Some(used) => used.falls_to(self, target, now),
+            None => Some(now),
         }
     }
 
-    /// What is used after counting `cost` at `now`.
+    /// Whether use that happened at `at` counts at `now` in a window that guards: those that have ended do not matter any
+    /// more, and rates and sliding windows look back only so far.
     #[must_use]
-    pub fn take(&self, used: Option<Used>, cost: i64, now: Instant) -> Used {
-        let used = used.filter(|earlier| self.carries(earlier));
+    pub(crate) fn reaches(&self, at: Instant, now: Instant) -> bool {
+        match *self {
+            Self::Rate { .. } => now.since(at) < self.refill(),
+            Self::Sliding { length, .. } => now.since(at) < length,
+            Self::Period { end, .. } => now < end,
+            Self::Slots { .. } => true,
+            Self::Habit { kind, .. } => kind.start(now) <= at,
+        }
+    }
+
+    /// What is used after a count at `now`.
+    #[must_use]
+    pub fn take(&self, used: Option<Used>, count: Count, now: Instant) -> Used {
+        let Count { cost, at, before, keeps } = count;
         let units = positive(cost);
+        // A state that a restart may have lost does not become a durable one: what the record says was used does.
+        let used = used.filter(|earlier| self.is_volatile() || !earlier.is_volatile());
         match *self {
             Self::Rate { limit, period, .. } => {
-                let before = used.as_ref().and_then(Used::rate);
-                Used::Rate(rate::take(before, limit, period, self.is_volatile(), units, now))
+                let level = match &used {
+                    Some(Used::Rate(rate)) => rate.level_under(limit, period, now),
+                    Some(_) | None => positive(before).saturating_mul(period.micros()),
+                };
+                let level = level.saturating_add(units.saturating_mul(period.micros()));
+                Used::Rate(Rate { level, at: now, limit, period, is_volatile: self.is_volatile() })
             }
-            Self::Sliding { limit, length } => sliding::take(used, limit, length, units, now),
-            Self::Period { start, end, .. } => {
-                let before = period::used(used.as_ref().and_then(Used::period), start);
-                Used::Period(Period { start, end, used: before.saturating_add(cost) })
+            Self::Sliding { limit, length } => {
+                sliding::take(used, (limit, length), units, (at, now), positive(before))
             }
+            Self::Period { start, end, .. } => match used {
+                Some(Used::Period(period)) => {
+                    Used::Period(Period::take(Some(&period), (start, end), cost, keeps))
+                }
+                Some(_) | None => {
+                    let cost = before.saturating_add(cost);
+                    Used::Period(Period::take(None, (start, end), cost, keeps))
+                }
+            },
             Self::Slots { .. } => Used::Slots(used.as_ref().map_or(0, Used::slots).saturating_add(units)),
             Self::Habit { kind, limit, reference } => {
                 let mut habit = match used {
@@ -104,6 +128,19 @@ impl Terms {
                 };
                 habit.count(cost, reference, limit, now);
                 Used::Habit(habit)
+            }
+        }
+    }
+
+    /// How long it takes until a full rate window is empty.
+    fn refill(&self) -> Span {
+        match *self {
+            Self::Rate { limit, period, burst } => {
+                let fill = u128::from(burst) * u128::from(period.micros());
+                Span::from_micros(arithmetic::saturate(fill.div_ceil(u128::from(limit.max(1)))))
+            }
+            Self::Sliding { .. } | Self::Period { .. } | Self::Slots { .. } | Self::Habit { .. } => {
+                Span::ZERO
             }
         }
     }

@@ -1,8 +1,18 @@
 //! Windows between two instants: periods of a calendar, and those that open at the first use.
+//!
+//! W6 an allowance's ended periods are kept for use that is reported late (`late_use_counts_where_it_happened`).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use crate::record::Instant;
+use crate::record::{Instant, Span};
+
+/// How long a period of an allowance is kept after its end.
+const KEPT: Span = Span::from_secs(35 * 86_400);
+/// Most ended periods that are kept.
+const ENDED_MAX: usize = 200;
 
 /// Use between two instants.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -16,17 +26,131 @@ pub struct Period {
     /// How much.
     #[n(2)]
     pub used: i64,
+    /// The periods before, of an allowance.
+    #[n(3)]
+    ended: Option<Box<Ended>>,
 }
 
+/// Ended periods, the earliest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+struct Ended {
+    #[n(0)]
+    list: Vec<Past>,
+}
+
+/// A period: from, to before, how much.
+type Past = (Instant, Instant, i64);
+
 impl Period {
+    /// A period with this much used. An allowance `keeps` it for late use once it has ended.
+    pub(super) fn take(
+        before: Option<&Self>,
+        (start, end): (Instant, Instant),
+        cost: i64,
+        keeps: bool,
+    ) -> Self {
+        let Some(before) = before else {
+            return Self { start, end, used: cost, ended: keeps.then(Box::default) };
+        };
+        let mut period = before.clone();
+        if keeps && period.ended.is_none() {
+            period.ended = Some(Box::default());
+        }
+        if start == period.start {
+            period.used = period.used.saturating_add(cost);
+        } else if start > period.start {
+            period.end_at(period.end);
+            (period.start, period.end, period.used) = (start, end, cost);
+        } else if let Some(ended) = &mut period.ended {
+            ended.count(start, end, cost);
+        }
+        period
+    }
+
+    /// The period under way is over at `end`, and kept where periods are.
+    fn end_at(&mut self, end: Instant) {
+        if let Some(ended) = self.ended.as_mut().filter(|_| self.start < end) {
+            ended.count(self.start, end, self.used);
+            let oldest = self.start;
+            ended.list.retain(|(_, end, _)| end.after(KEPT) > oldest);
+        }
+    }
+
+    /// Begins anew at `now`; what it counted is given back to nobody.
+    pub(crate) fn reset(&mut self, now: Instant) {
+        self.end_at(now);
+        (self.start, self.used) = (now, 0);
+    }
+
+    /// Closes at `now`: the next use opens the next one. Whether anything is kept of it.
+    pub(crate) fn close(&mut self, now: Instant) -> bool {
+        self.end = self.end.min(now);
+        self.ended.is_some() && self.start < self.end
+    }
+
     pub(super) fn correct(&mut self, counted_at: Instant, delta: i64) {
-        if self.start <= counted_at && counted_at < self.end {
-            self.used = self.used.saturating_add(delta).max(0);
+        let covers = |start: Instant, end: Instant| start <= counted_at && counted_at < end;
+        let ended = self.ended.iter_mut().flat_map(|e| e.list.iter_mut());
+        let used = match covers(self.start, self.end) {
+            true => Some(&mut self.used),
+            false => ended.filter(|(start, end, _)| covers(*start, *end)).map(|(_, _, used)| used).next(),
+        };
+        if let Some(used) = used {
+            *used = used.saturating_add(delta).max(0);
+        }
+    }
+
+    pub(super) fn is_open(&self, now: Instant) -> bool {
+        now < self.end
+    }
+
+    /// Whether nobody asks for it any more.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        let kept = if self.ended.is_some() { KEPT } else { Span::ZERO };
+        self.end.after(kept) <= now
+    }
+
+    /// Every period that is known, the earliest first.
+    fn all(&self) -> impl DoubleEndedIterator<Item = Past> {
+        let ended = self.ended.iter().flat_map(|e| e.list.iter().copied());
+        ended.chain([(self.start, self.end, self.used)])
+    }
+
+    /// The bounds of the period that `at` is in.
+    pub(crate) fn around(&self, at: Instant) -> Option<(Instant, Instant)> {
+        self.all().find(|(start, end, _)| *start <= at && at < *end).map(|(start, end, _)| (start, end))
+    }
+
+    /// Bounds around `at`, cut where another period is.
+    pub(crate) fn beside(&self, at: Instant, (start, end): (Instant, Instant)) -> (Instant, Instant) {
+        let before = self.all().map(|(_, end, _)| end).filter(|e| *e <= at).max();
+        let after = self.all().map(|(start, _, _)| start).filter(|s| *s > at).min();
+        (before.map_or(start, |b| start.max(b)), after.map_or(end, |a| end.min(a)))
+    }
+}
+
+impl Ended {
+    fn count(&mut self, start: Instant, end: Instant, cost: i64) {
+        match self.list.binary_search_by_key(&start, |(start, _, _)| *start) {
+            Ok(i) => {
+                if let Some((_, _, used)) = self.list.get_mut(i) {
+                    *used = used.saturating_add(cost);
+                }
+            }
+            Err(i) => self.list.insert(i, (start, end, cost)),
+        }
+        if self.list.len() > ENDED_MAX {
+            self.list.remove(0);
         }
     }
 }
 
-/// What is used of the period that begins at `start`.
+/// What is used of the period that begins at `start`. Of one that is not kept any more nobody knows: all of it.
 pub(super) fn used(period: Option<&Period>, start: Instant) -> i64 {
-    period.filter(|p| p.start == start).map_or(0, |p| p.used)
+    let Some(period) = period else { return 0 };
+    let forgotten = period.ended.as_ref().is_some_and(|e| {
+        e.list.len() >= ENDED_MAX && e.list.first().is_some_and(|(oldest, _, _)| start < *oldest)
+    });
+    let known = period.all().rev().find(|(from, _, _)| *from == start).map(|(_, _, used)| used);
+    known.unwrap_or(if forgotten { i64::MAX } else { 0 })
 }

@@ -5,7 +5,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::arithmetic::{saturate, signed};
+use super::arithmetic::{positive, saturate, signed};
 use crate::record::{Instant, Span};
 
 /// A leaky meter.
@@ -44,51 +44,25 @@ impl Rate {
         let level = if delta < 0 { left.saturating_sub(micro) } else { left.saturating_add(micro) };
         (self.level, self.at) = (level, now);
     }
-}
 
-/// The level at `now`, converted when the terms have changed since: the debt in cost units is kept.
-fn level_at(used: Option<&Rate>, limit: u64, period: Span, now: Instant) -> u64 {
-    let Some(rate) = used else { return 0 };
-    let left = rate.left(now);
-    if (rate.limit, rate.period) == (limit, period) {
-        return saturate(left);
+    /// What has not drained, in whole units.
+    pub(super) fn used(&self, now: Instant) -> i64 {
+        signed(saturate(self.left(now).div_ceil(u128::from(self.period.micros().max(1)))))
     }
-    saturate((left * u128::from(period.micros())).div_ceil(u128::from(rate.period.micros().max(1))))
-}
 
-/// What is used, and what fits.
-pub(super) fn room(used: Option<&Rate>, limit: u64, period: Span, burst: u64, now: Instant) -> (i64, i64) {
-    let level = level_at(used, limit, period, now);
-    let unit = period.micros().max(1);
-    let full = burst.saturating_mul(period.micros());
-    (signed(level.div_ceil(unit)), signed(full.saturating_sub(level) / unit))
-}
+    /// When no more than `target` has not drained.
+    pub(super) fn falls_to(&self, target: i64, now: Instant) -> Instant {
+        let kept = u128::from(positive(target)) * u128::from(self.period.micros());
+        let over = self.left(now).saturating_sub(kept);
+        now.after(Span::from_micros(saturate(over.div_ceil(u128::from(self.limit.max(1))))))
+    }
 
-/// When a cost fits that does not fit now.
-pub(super) fn fits_at(
-    used: Option<&Rate>,
-    limit: u64,
-    period: Span,
-    burst: u64,
-    cost: u64,
-    now: Instant,
-) -> Instant {
-    let level = u128::from(level_at(used, limit, period, now));
-    let wanted = level + u128::from(cost) * u128::from(period.micros());
-    let over = wanted.saturating_sub(u128::from(burst) * u128::from(period.micros()));
-    now.after(Span::from_micros(saturate(over.div_ceil(u128::from(limit.max(1))))))
-}
-
-/// The meter after counting a cost.
-pub(super) fn take(
-    used: Option<&Rate>,
-    limit: u64,
-    period: Span,
-    is_volatile: bool,
-    cost: u64,
-    now: Instant,
-) -> Rate {
-    let level = level_at(used, limit, period, now);
-    let level = level.saturating_add(cost.saturating_mul(period.micros()));
-    Rate { level, at: now, limit, period, is_volatile }
+    /// The level at `now` under other terms: what is used is kept.
+    pub(super) fn level_under(&self, limit: u64, period: Span, now: Instant) -> u64 {
+        let left = self.left(now);
+        if (self.limit, self.period) == (limit, period) {
+            return saturate(left);
+        }
+        saturate((left * u128::from(period.micros())).div_ceil(u128::from(self.period.micros().max(1))))
+    }
 }

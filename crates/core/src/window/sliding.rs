@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use super::arithmetic::{saturate, signed};
+use super::arithmetic::{add, positive, saturate, signed};
 use super::trail::{Cells, Log};
 use super::used::Used;
 use crate::record::{Instant, Span};
@@ -14,78 +14,98 @@ use crate::record::{Instant, Span};
 pub(crate) const SLIDING_LOG_MAX: u64 = 1_024;
 
 impl Cells {
-    /// The cells of this length as of `now`.
-    fn at(used: Option<&Used>, length: Span, now: Instant) -> Self {
-        let step = signed(length.micros().max(1));
-        let start = Instant::from_micros(now.micros().div_euclid(step) * step);
-        let (previous, current) = match used {
-            Some(Used::Cells(old)) if old.length == length && old.start == start => {
-                (old.previous, old.current)
-            }
-            Some(Used::Cells(old)) if old.length == length && old.start.after(length) == start => {
-                (old.current, 0)
-            }
-            Some(_) | None => (0, 0),
+    /// The cells as of `now`.
+    fn at(&self, now: Instant) -> Self {
+        let length = self.length;
+        let start = cell(length, now);
+        let (previous, current) = if start == self.start {
+            (self.previous, self.current)
+        } else if self.start.after(length) == start {
+            (self.current, 0)
+        } else {
+            (0, 0)
         };
         Self { length, start, previous, current }
     }
-}
 
-/// What a log has inside the trailing length.
-fn inside(used: Option<&Used>, length: Span, now: Instant) -> impl Iterator<Item = (Instant, u64)> {
-    let log = if let Some(Used::Log(log)) = used { log.uses.as_slice() } else { &[] };
-    log.iter().copied().filter(move |(at, _)| at.after(length) > now)
-}
-
-pub(super) fn used(used: Option<&Used>, limit: u64, length: Span, now: Instant) -> u64 {
-    if limit <= SLIDING_LOG_MAX {
-        return inside(used, length, now).map(|(_, n)| n).sum();
+    pub(super) fn used(&self, now: Instant) -> u64 {
+        let Self { length, start, previous, current } = self.at(now);
+        let left = length.micros() - now.since(start).micros().min(length.micros());
+        let weighted = (u128::from(previous) * u128::from(left)).div_ceil(u128::from(length.micros().max(1)));
+        current.saturating_add(saturate(weighted))
     }
-    let Cells { start, previous, current, .. } = Cells::at(used, length, now);
-    let left = length.micros() - now.since(start).micros().min(length.micros());
-    let weighted = (u128::from(previous) * u128::from(left)).div_ceil(u128::from(length.micros().max(1)));
-    current.saturating_add(saturate(weighted))
-}
 
-pub(super) fn fits_at(
-    used: Option<&Used>,
-    limit: u64,
-    length: Span,
-    cost: u64,
-    now: Instant,
-) -> Option<Instant> {
-    if limit <= SLIDING_LOG_MAX {
-        let mut left = self::used(used, limit, length, now);
-        for (at, n) in inside(used, length, now) {
-            left -= n;
-            if left + cost <= limit {
-                return Some(at.after(length));
+    /// When no more than `target` counts.
+    pub(super) fn falls_to(&self, target: i64, now: Instant) -> Instant {
+        let Self { length, start, previous, current } = self.at(now);
+        let target = positive(target);
+        let fades = |start: Instant, previous: u64, room: u64| {
+            if room >= previous {
+                return start;
             }
-        }
-        return Some(now);
+            let shrunk = u128::from(room) * u128::from(length.micros()) / u128::from(previous);
+            start.after(Span::from_micros(length.micros() - saturate(shrunk)))
+        };
+        let next = start.after(length);
+        let in_this = target.checked_sub(current).map(|room| fades(start, previous, room));
+        in_this.filter(|at| *at < next).unwrap_or_else(|| fades(next, current, target)).max(now)
     }
-    let Cells { start, previous, current, .. } = Cells::at(used, length, now);
-    let within = |start: Instant, previous: u64, current: u64| {
-        let room = limit.checked_sub(current.checked_add(cost)?)?;
-        if room >= previous {
-            return Some(start);
-        }
-        let shrunk = u128::from(room) * u128::from(length.micros()) / u128::from(previous);
-        Some(start.after(Span::from_micros(length.micros() - saturate(shrunk))))
-    };
-    within(start, previous, current).or_else(|| within(start.after(length), current, 0)).map(|at| at.max(now))
 }
 
-pub(super) fn take(used: Option<Used>, limit: u64, length: Span, cost: u64, now: Instant) -> Used {
+impl Log {
+    /// What is still inside the trailing length.
+    fn inside(&self, length: Span, now: Instant) -> impl Iterator<Item = (Instant, u64)> {
+        self.uses.iter().copied().filter(move |(at, _)| at.after(length) > now)
+    }
+
+    pub(super) fn used(&self, length: Span, now: Instant) -> u64 {
+        self.inside(length, now).map(|(_, n)| n).fold(0, u64::saturating_add)
+    }
+
+    /// When no more than `target` counts.
+    pub(super) fn falls_to(&self, length: Span, target: i64, now: Instant) -> Instant {
+        let mut left = self.used(length, now);
+        let mut at = now;
+        for (counted, n) in self.inside(length, now) {
+            if left <= positive(target) {
+                break;
+            }
+            left = left.saturating_sub(n);
+            at = counted.after(length);
+        }
+        at
+    }
+}
+
+fn cell(length: Span, now: Instant) -> Instant {
+    let step = signed(length.micros().max(1));
+    Instant::from_micros(now.micros().div_euclid(step) * step)
+}
+
+/// The window after counting a cost that happened at `at`; `before` is what it had in another shape.
+pub(super) fn take(
+    used: Option<Used>,
+    (limit, length): (u64, Span),
+    cost: u64,
+    (at, now): (Instant, Instant),
+    before: u64,
+) -> Used {
     if limit > SLIDING_LOG_MAX {
-        let cells = Cells::at(used.as_ref(), length, now);
-        return Used::Cells(Cells { current: cells.current.saturating_add(cost), ..cells });
+        let mut cells = match used {
+            Some(Used::Cells(cells)) if cells.length == length => cells.at(now),
+            _ => Cells { length, start: cell(length, now), previous: 0, current: before },
+        };
+        let counts = if at < cells.start { &mut cells.previous } else { &mut cells.current };
+        *counts = add(*counts, signed(cost));
+        return Used::Cells(cells);
     }
     let mut uses = match used {
         Some(Used::Log(log)) => log.uses,
-        Some(_) | None => Vec::new(),
+        _ if before > 0 => Vec::from([(now, before)]),
+        _ => Vec::new(),
     };
     uses.retain(|&(at, _)| at.after(length) > now);
-    uses.push((now, cost));
+    let place = uses.partition_point(|(counted, _)| *counted <= at);
+    uses.insert(place, (at, cost));
     Used::Log(Log { length, uses })
 }

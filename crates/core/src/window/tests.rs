@@ -1,10 +1,16 @@
-use super::{Terms, Used};
+use super::{Count, Terms, Used};
 use crate::record::{Instant, Span};
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
 fn at(micros: u64) -> Instant {
     Instant::from_micros(1_700_000_000_000_000 + i64::try_from(micros).expect("small"))
+}
+
+/// Counts what is decided and counted at once.
+fn count(terms: Terms, used: Option<Used>, cost: i64, now: Instant) -> Option<Used> {
+    let before = terms.room(used.as_ref(), now).used;
+    Some(terms.take(used, Count::now(cost, now, before), now))
 }
 
 /// Feeds costs at increasing instants and returns those admitted.
@@ -16,7 +22,7 @@ fn admitted(terms: Terms, schedule: &[(u64, i64)]) -> Vec<(u64, i64)> {
         now += gap;
         let room = terms.room(used.as_ref(), at(now));
         if cost <= room.free {
-            used = Some(terms.take(used.take(), cost, at(now)));
+            used = count(terms, used.take(), cost, at(now));
             out.push((now, cost));
         } else if let Some(told) = terms.fits_at(used.as_ref(), cost, at(now)) {
             let early = Instant::from_micros(told.micros() - 1);
@@ -79,7 +85,7 @@ fn seven_a_second_does_not_drift() {
     for i in 0..=10_000_u64 {
         let now = at(i * 10_000);
         if terms.room(used.as_ref(), now).free >= 1 {
-            used = Some(terms.take(used.take(), 1, now));
+            used = count(terms, used.take(), 1, now);
             taken += 1;
         }
     }
@@ -90,7 +96,7 @@ fn seven_a_second_does_not_drift() {
 fn a_changed_limit_keeps_what_is_used() {
     let mut used = None;
     let old = Terms::Rate { limit: 10, period: Span::from_secs(60), burst: 10 };
-    used = Some(old.take(used.take(), 8, at(0)));
+    used = count(old, used.take(), 8, at(0));
     // Eight used of ten; the new limit of twenty a minute leaves twelve, a limit of five leaves none.
     assert_eq!(
         Terms::Rate { limit: 20, period: Span::from_secs(60), burst: 20 }.room(used.as_ref(), at(0)).free,
@@ -105,7 +111,7 @@ fn a_changed_limit_keeps_what_is_used() {
         12
     );
     let mut used = None;
-    used = Some(Terms::Period { limit: 10, start: at(0), end: at(100) }.take(used.take(), 8, at(1)));
+    used = count(Terms::Period { limit: 10, start: at(0), end: at(100) }, used.take(), 8, at(1));
     assert_eq!(Terms::Period { limit: 20, start: at(0), end: at(100) }.room(used.as_ref(), at(2)).free, 12);
     assert_eq!(Terms::Period { limit: 5, start: at(0), end: at(100) }.room(used.as_ref(), at(2)).free, 0);
 }
@@ -115,8 +121,8 @@ fn giving_back_stays_in_its_window() {
     let first = Terms::Period { limit: 10, start: at(0), end: at(100) };
     let second = Terms::Period { limit: 10, start: at(100), end: at(200) };
     let mut used = None;
-    used = Some(first.take(used.take(), 6, at(50)));
-    used = Some(second.take(used.take(), 4, at(150)));
+    used = count(first, used.take(), 6, at(50));
+    used = count(second, used.take(), 4, at(150));
     if let Some(used) = &mut used {
         used.correct(at(50), -6, at(150));
     }
@@ -127,7 +133,7 @@ fn giving_back_stays_in_its_window() {
     assert_eq!(second.room(used.as_ref(), at(150)).used, 0, "never below nothing");
     let rate = Terms::Rate { limit: 10, period: Span::from_secs(1), burst: 10 };
     let mut used = None;
-    used = Some(rate.take(used.take(), 5, at(0)));
+    used = count(rate, used.take(), 5, at(0));
     if let Some(used) = &mut used {
         used.correct(at(0), -100, at(1));
     }
@@ -138,7 +144,7 @@ fn giving_back_stays_in_its_window() {
 fn a_clock_that_jumps_back_mints_nothing() {
     let terms = Terms::Rate { limit: 10, period: Span::from_secs(1), burst: 10 };
     let mut used = None;
-    used = Some(terms.take(used.take(), 10, at(5_000_000)));
+    used = count(terms, used.take(), 10, at(5_000_000));
     assert_eq!(terms.room(used.as_ref(), at(0)).free, 0);
     assert_eq!(
         terms.room(used.as_ref(), at(900_000_000)).free,
@@ -147,27 +153,100 @@ fn a_clock_that_jumps_back_mints_nothing() {
     );
 }
 
+/// Windows of every kind that can be changed into one another, on both sides of what makes them another inside.
+fn every_terms() -> Vec<Terms> {
+    let rates = [(60, 60, 60), (60, 60, 61), (60, 120, 60), (30, 60, 90), (1, 1, 1), (7, 3_600, 500)];
+    let slidings = [(1_000, 3_600), (2_000, 3_600), (900, 7_200), (2_000, 7_200), (1_024, 60), (1_025, 60)];
+    let rates =
+        rates.map(|(limit, period, burst)| Terms::Rate { limit, period: Span::from_secs(period), burst });
+    let slidings = slidings.map(|(limit, length)| Terms::Sliding { limit, length: Span::from_secs(length) });
+    let day = Terms::Period { limit: 700, start: at(0), end: at(86_400_000_000) };
+    rates.into_iter().chain(slidings).chain([day]).collect()
+}
+
 #[test]
-fn lost_use_is_not_carried_over() {
-    let (brief, long) = (
-        Terms::Rate { limit: 10, period: Span::from_secs(60), burst: 10 },
-        Terms::Rate { limit: 10, period: Span::from_secs(600), burst: 10 },
-    );
-    let (second, hour) = (
-        Terms::Sliding { limit: 10, length: Span::from_secs(1) },
-        Terms::Sliding { limit: 10, length: Span::from_secs(3_600) },
-    );
-    for (volatile, durable) in [(brief, long), (second, hour)] {
-        let mut used = None;
-        used = Some(volatile.take(used.take(), 4, at(0)));
-        assert_eq!(volatile.room(used.as_ref(), at(0)).used, 4);
-        assert_eq!(durable.room(used.as_ref(), at(0)).used, 0, "a restart may have lost it");
-        used = Some(durable.take(used.take(), 3, at(0)));
-        assert_eq!(durable.room(used.as_ref(), at(0)).used, 3);
-        assert_eq!(volatile.room(used.as_ref(), at(0)).used, 3, "what is kept may well be lost later");
+fn changed_terms_keep_what_is_used() {
+    for old in every_terms() {
+        for new in every_terms() {
+            let used = count(old, None, 40, at(1_000_000));
+            let now = at(1_000_000);
+            assert_eq!(new.room(used.as_ref(), now).used, 40, "{old:?} to {new:?}");
+            // After a while, not more than was counted; the next count converts it, and adds to what was shown.
+            let later = at(3_000_000);
+            let shown = new.room(used.as_ref(), later).used;
+            assert!(shown <= 40 && shown >= 0, "{old:?} to {new:?}: {shown}");
+            let both = count(new, used, 5, later);
+            assert_eq!(new.room(both.as_ref(), later).used, shown + 5, "{old:?} to {new:?}");
+            // A restart loses what is volatile: the record says what was used, so that the durable state is the same.
+            if !new.is_volatile() {
+                let without = |u: Option<Used>| u.filter(|u| !u.is_volatile());
+                let lost = without(count(old, None, 40, at(1_000_000)));
+                let again = new.take(lost, Count::now(5, later, shown), later);
+                assert_eq!(Some(&again), both.as_ref(), "{old:?} to {new:?}");
+            }
+        }
     }
-    // Use beyond a volatile limit, which `record` may cause, does not make it durable.
-    let mut over = None;
-    over = Some(brief.take(over.take(), 25, at(0)));
-    assert!(over.is_some_and(|u| u.is_volatile()));
+}
+
+#[test]
+fn room_after_a_change_returns_when_told() {
+    for old in every_terms() {
+        for new in every_terms() {
+            let used = count(old, None, new.capacity() + 40, at(1_000_000));
+            let now = at(2_000_000);
+            let Some(told) = new.fits_at(used.as_ref(), 1, now).filter(|told| *told > now) else { continue };
+            if matches!(new, Terms::Period { .. }) {
+                continue;
+            }
+            let early = Instant::from_micros(told.micros() - 1);
+            assert!(new.room(used.as_ref(), told).free >= 1, "{old:?} to {new:?}: not at {told}");
+            assert!(new.room(used.as_ref(), early).free < 1, "{old:?} to {new:?}: before {told}");
+        }
+    }
+}
+
+#[test]
+fn use_beyond_a_volatile_limit_stays_volatile() {
+    let brief = Terms::Rate { limit: 10, period: Span::from_secs(60), burst: 10 };
+    assert!(count(brief, None, 25, at(0)).is_some_and(|u| u.is_volatile()));
+}
+
+#[test]
+fn late_use_counts_where_it_happened() {
+    let hour = |n: u64| at(n * 3_600_000_000);
+    let period = |n: u64| Terms::Period { limit: 100, start: hour(n), end: hour(n + 1) };
+    let late = |cost, at, now: Instant| (Count { cost, at, before: 0, keeps: true }, now);
+    let mut used = None;
+    for (terms, (count, now)) in [
+        (period(1), late(10, hour(1), hour(1))),
+        (period(5), late(20, hour(5), hour(5))),
+        // Two hours that nothing was counted in, and one that has been.
+        (period(3), late(3, hour(3), hour(5))),
+        (period(2), late(2, hour(2), hour(5))),
+        (period(1), late(1, hour(1), hour(5))),
+    ] {
+        used = Some(terms.take(used, count, now));
+    }
+    let of = |n: u64| period(n).room(used.as_ref(), hour(5)).used;
+    assert_eq!([1, 2, 3, 4, 5].map(of), [11, 2, 3, 0, 20]);
+    // A guard does not keep them.
+    let mut guard = None;
+    for (n, now) in [(1, 1), (5, 5), (1, 5)] {
+        guard = Some(period(n).take(guard, Count::now(7, hour(n), 0), hour(now)));
+    }
+    let of = |n: u64| period(n).room(guard.as_ref(), hour(5)).used;
+    assert_eq!([1, 5].map(of), [0, 7]);
+    // Rates and sliding windows look back only so far.
+    let minute = Terms::Sliding { limit: 10, length: Span::from_secs(60) };
+    let rate = Terms::Rate { limit: 60, period: Span::from_secs(60), burst: 30 };
+    for (terms, seconds, reaches) in
+        [(minute, 59, true), (minute, 60, false), (rate, 29, true), (rate, 30, false)]
+    {
+        let then = at(600_000_000 - seconds * 1_000_000);
+        assert_eq!(terms.reaches(then, at(600_000_000)), reaches, "{terms:?} {seconds} s ago");
+    }
+    let late = Count { cost: 4, at: at(580_000_000), before: 0, keeps: false };
+    let log = minute.take(None, late, at(600_000_000));
+    assert_eq!(minute.room(Some(&log), at(639_999_999)).used, 4);
+    assert_eq!(minute.room(Some(&log), at(640_000_000)).used, 0);
 }

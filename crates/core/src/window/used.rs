@@ -4,12 +4,12 @@ use alloc::boxed::Box;
 
 use minicbor::{Decode, Encode};
 
-use super::arithmetic::add;
+use super::arithmetic::{add, signed};
 use super::habit::Habit;
 use super::period::Period;
 use super::rate::Rate;
 use super::trail::{Cells, Log};
-use crate::record::{Instant, VOLATILE_MAX};
+use crate::record::{Instant, Terms, VOLATILE_MAX};
 
 /// What is used of one window.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -42,10 +42,16 @@ impl Used {
             Self::Rate(rate) => rate.is_over(now),
             Self::Log(log) => log.is_over(now),
             Self::Cells(cells) => cells.is_over(now),
-            Self::Period(period) => period.end <= now,
+            Self::Period(period) => period.is_over(now),
             Self::Slots(n) => *n == 0,
             Self::Habit(habit) => habit.is_over(now),
         }
+    }
+
+    /// Whether it still counts at `now`. A period that has ended does not, although it may be kept.
+    #[must_use]
+    pub(crate) fn is_open(&self, now: Instant) -> bool {
+        if let Self::Period(period) = self { period.is_open(now) } else { !self.is_over(now) }
     }
 
     /// Whether the state may be lost at a restart.
@@ -58,6 +64,36 @@ impl Used {
         }
     }
 
+    /// What is used at `now` of a window with these terms, which may not be those it was counted under.
+    pub(super) fn amount(&self, terms: &Terms, now: Instant) -> i64 {
+        match (self, terms) {
+            (Self::Slots(n), Terms::Slots { .. }) => signed(*n),
+            (Self::Habit(habit), Terms::Habit { .. }) => habit.used(now),
+            (Self::Slots(_) | Self::Habit(_), _) | (_, Terms::Slots { .. } | Terms::Habit { .. }) => 0,
+            (Self::Period(period), Terms::Period { start, .. }) => super::period::used(Some(period), *start),
+            (Self::Period(period), _) if period.is_open(now) => period.used,
+            (Self::Period(_), _) => 0,
+            (Self::Rate(rate), _) => rate.used(now),
+            (Self::Log(log), Terms::Sliding { length, .. }) => signed(log.used(*length, now)),
+            (Self::Log(log), _) => signed(log.used(log.length, now)),
+            (Self::Cells(cells), _) => signed(cells.used(now)),
+        }
+    }
+
+    /// When no more than `target` of it counts for these terms; `None` when that depends on holds ending.
+    pub(super) fn falls_to(&self, terms: &Terms, target: i64, now: Instant) -> Option<Instant> {
+        Some(match (self, terms) {
+            (Self::Slots(_), _) | (_, Terms::Slots { .. }) => return None,
+            (Self::Habit(habit), _) => habit.kind.start(now).after(habit.kind.cell()),
+            (Self::Period(_), Terms::Period { end, .. }) => *end,
+            (Self::Period(period), _) => period.end,
+            (Self::Rate(rate), _) => rate.falls_to(target, now),
+            (Self::Log(log), Terms::Sliding { length, .. }) => log.falls_to(*length, target, now),
+            (Self::Log(log), _) => log.falls_to(log.length, target, now),
+            (Self::Cells(cells), _) => cells.falls_to(target, now),
+        })
+    }
+
     /// Adds `delta` to use that was counted at `counted_at`; nothing happens when that use has left the window.
     pub fn correct(&mut self, counted_at: Instant, delta: i64, now: Instant) {
         match self {
@@ -68,10 +104,6 @@ impl Used {
             Self::Slots(n) => *n = add(*n, delta),
             Self::Habit(habit) => habit.correct(counted_at, delta),
         }
-    }
-
-    pub(super) fn rate(&self) -> Option<&Rate> {
-        if let Self::Rate(rate) = self { Some(rate) } else { None }
     }
 
     /// What is used between two instants, where it is that.

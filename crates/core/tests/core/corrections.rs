@@ -153,8 +153,9 @@ fn late_use_has_the_price_of_its_time() {
     w.grant("100", Category::Purchased);
     let record = late(&mut w, "2026-05-31T23:59:59Z", 30).expect("records");
     assert_eq!((record.effective_at, w.available().as_str()), (at("2026-05-31T23:59:59Z"), "80"));
+    // Ten were included in May's day; ten are in June's, of sixty.
     late(&mut w, "2026-06-01T00:00:00Z", 30).expect("records");
-    assert_eq!(w.available(), "20");
+    assert_eq!(w.available(), "30");
     let tomorrow = late(&mut w, "2026-06-02T00:00:00Z", 30);
     assert_eq!(tomorrow.err(), Some(Refusal::InTheFuture(at("2026-06-02T00:00:00Z"))));
     trusted(&w);
@@ -174,7 +175,8 @@ fn quarantined_use_waits_for_a_decision() {
     let (first, second) = (kept[0], kept[1]);
     w.apply(Command::AcceptLate { kept: first }).expect("accepts");
     w.apply(Command::DiscardLate { kept: second, reason: None }).expect("discards");
-    assert_eq!((w.available().as_str(), w.account.extras().quarantine.len()), ("80", 0));
+    // What was used of that day's allowance nobody knows any more, so it pays nothing.
+    assert_eq!((w.available().as_str(), w.account.extras().quarantine.len()), ("70", 0));
     assert_eq!(
         w.apply(Command::AcceptLate { kept: first }).err(),
         Some(Refusal::NotInQuarantine(first)),

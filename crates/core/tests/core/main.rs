@@ -6,6 +6,7 @@ mod capacity;
 mod catalog;
 mod common;
 mod corrections;
+mod counting;
 mod decisions;
 mod holds;
 mod ledger;

@@ -1,0 +1,236 @@
+//! What windows count: at once, beyond a hold, after a change of their terms, and of use that is reported late.
+//!
+//! One token counts one, so every figure of the tables is worked by hand.
+
+use headworks_core::audit::replay;
+use headworks_core::command::{Command, Extend};
+use headworks_core::record::{Category, HoldId, Instant, Outcome};
+use headworks_core::view;
+
+use crate::audit::{audit, chained, replayed};
+use crate::common::{AskExt as _, Log, World, ask, at, catalog, correct, quantities, to};
+
+const KINDS: [(&str, &str, &str); 7] = [
+    // What it is, the window, and a time after which five tokens have left it.
+    ("rate", "window.rate = { limit = 60, period = \"1m\", burst = 60 }", "6s"),
+    ("slow rate", "window.rate = { limit = 10, period = \"10m\", burst = 100 }", "301s"),
+    ("log", "window.sliding = { limit = 500, length = \"1m\" }", "61s"),
+    ("cells", "window.sliding = { limit = 5000, length = \"1m\" }", "121s"),
+    ("hours", "window.fixed = { limit = 500, every = \"hour\" }", "61m"),
+    ("anchored days", "window.fixed = { limit = 500, every = \"day\", anchor = \"billing\" }", "24h"),
+    ("first use", "window.first_use = { limit = 500, length = \"1m\" }", "61s"),
+];
+
+fn text(window: &str) -> String {
+    format!(
+        "version = \"c\"\n[meters]\ntokens = {{ unit = \"token\" }}\n[features.chat]\nmeters = [\"tokens\"]\nrate_card = \"c\"\n\
+         hold = {{ life = \"24h\", life_max = \"24h\" }}\n\
+         [[rate_cards.c]]\neffective_from = \"2020-01-01T00:00:00Z\"\nprices = [{{ feature = \"chat\", credits = {{ tokens = \"1\" }} }}]\n\
+         [plans.p]\nfeatures = [\"chat\"]\nguards = [{{ name = \"g\", count = [\"tokens\"], {window} }}]\nwaterfall = [{{ grants = {{ name = \"grants\" }} }}]\n"
+    )
+}
+
+fn world(window: &str) -> World {
+    let mut w = World::new(&text(window), "p");
+    w.grant("100000", Category::Free);
+    w
+}
+
+fn used(w: &World) -> i64 {
+    view::windows(w.ctx()).expect("views").iter().find(|v| v.name.as_str() == "g").expect("the guard").used
+}
+
+fn trusted(w: &World) {
+    assert_eq!(audit(&chained(&w.log), std::slice::from_ref(&w.catalog)), []);
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+}
+
+#[test]
+fn use_beyond_a_hold_is_always_counted() {
+    for (kind, window, leaves) in KINDS {
+        // What is settled or extended counts when that is decided, also when the estimate has left the window.
+        for (passes, before) in [("0s", 5), (leaves, 0)] {
+            let mut w = world(window);
+            w.hold("chat", &[("tokens", 5)]);
+            let hold = w.account.seq;
+            w.pass(passes);
+            assert_eq!(used(&w), before, "{kind} after {passes}");
+            let more = Extend {
+                hold: HoldId(hold),
+                quantities: quantities(&[("tokens", 3)]),
+                minimum: None,
+                life: None,
+                progress: None,
+                consented: false,
+            };
+            w.apply(Command::Extend(more)).expect("extends");
+            assert_eq!(used(&w), before + 3, "{kind} after {passes}, extended");
+            w.settle(hold, &[("tokens", 20)]).expect("settles");
+            assert_eq!(used(&w), before + 15, "{kind} after {passes}, settled above");
+            trusted(&w);
+        }
+        // Below the hold, the rest is given back to the window it was counted in, and to no other.
+        for (passes, expected) in [("0s", 2), (leaves, 0)] {
+            let mut w = world(window);
+            w.hold("chat", &[("tokens", 5)]);
+            let hold = w.account.seq;
+            w.pass(passes);
+            w.settle(hold, &[("tokens", 2)]).expect("settles");
+            assert_eq!(used(&w), expected, "{kind} after {passes}, settled below");
+            trusted(&w);
+        }
+    }
+}
+
+#[test]
+fn use_that_passes_a_limit_is_counted_into_debt() {
+    for (kind, window, _) in KINDS {
+        let mut w = world(window);
+        w.hold("chat", &[("tokens", 50)]);
+        w.settle(w.account.seq, &[("tokens", 20_000)]).expect("settles");
+        assert_eq!(used(&w), 20_000, "{kind}");
+        let denied = w.ask(&ask("chat", &[("tokens", 1)]));
+        assert_eq!(denied.outcome, Outcome::Deny, "{kind}");
+        let told = denied.unblock.and_then(|u| u.at).unwrap_or_else(|| panic!("{kind} says when"));
+        w.now = Instant::from_micros(told.micros() - 1);
+        assert_eq!(w.ask(&ask("chat", &[("tokens", 1)])).outcome, Outcome::Deny, "{kind} earlier");
+        w.now = told;
+        assert_eq!(w.ask(&ask("chat", &[("tokens", 1)])).outcome, Outcome::Allow, "{kind} at {told}");
+    }
+}
+
+#[test]
+fn a_changed_limit_keeps_use_through_a_reload() {
+    for (kind, window, _) in KINDS {
+        for (other, changed, _) in KINDS {
+            let mut w = world(window);
+            w.ask(&ask("chat", &[("tokens", 40)]).now());
+            w.catalog = catalog(&text(changed).replace("version = \"c\"", "version = \"d\""));
+            assert_eq!(used(&w), 40, "{kind} to {other}");
+            let before = w.account.clone();
+            w.ask(&ask("chat", &[("tokens", 2)]).now());
+            assert_eq!(used(&w), 42, "{kind} to {other}");
+            let again = replay::differs(&before, w.log.last().expect("a record"), &w.catalog, &Log(&w.log));
+            assert_eq!(again, None, "{kind} to {other}");
+        }
+    }
+}
+
+#[test]
+fn late_use_leaves_live_windows_alone() {
+    for (kind, window, _) in KINDS {
+        let mut w = world(window);
+        w.ask(&ask("chat", &[("tokens", 7)]).now());
+        let request = || ask("chat", &[("tokens", 9)]).request;
+        w.pass("1s");
+        let now = w.now;
+        // Just inside the window that is open, and long before it.
+        for (ago, counts) in [("0s", true), ("25h", false)] {
+            let span: headworks_core::record::Span = ago.parse().expect("a span");
+            let then = Instant::from_micros(now.micros() - i64::try_from(span.micros()).expect("small"));
+            let before = used(&w);
+            w.apply(Command::Record { request: request(), at: Some(then) }).expect("records");
+            let expected = before + if counts { 9 } else { 0 };
+            // A rate drains while the record is written.
+            let drained = i64::from(kind.ends_with("rate"));
+            assert!((expected - drained..=expected).contains(&used(&w)), "{kind} {ago} ago: {}", used(&w));
+        }
+        trusted(&w);
+    }
+}
+
+const ALLOWANCES: &str = r#"
+version = "a"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "c"
+[[rate_cards.c]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "1" } }]
+[plans.days]
+features = ["chat"]
+waterfall = [
+  { allowance = { name = "included", windows = [{ name = "w", window.fixed = { limit = "10", every = "day" } }] } },
+  { grants = { name = "grants" } },
+]
+[plans.five]
+features = ["chat"]
+waterfall = [
+  { allowance = { name = "included", windows = [{ name = "w", window.first_use = { limit = "10", length = "5h" } }] } },
+  { grants = { name = "grants" } },
+]
+"#;
+
+/// Charges now or at an instant of the past; tells what the allowance paid.
+fn paid(w: &mut World, tokens: u64, then: Option<&str>) -> i64 {
+    let ask = ask("chat", &[("tokens", tokens)]).now();
+    match then {
+        None => drop(w.ask(&ask)),
+        Some(then) => {
+            drop(w.apply(Command::Record { request: ask.request, at: Some(at(then)) }).expect("records"))
+        }
+    }
+    let charge = w.log.last().and_then(|r| r.charge()).expect("a charge");
+    charge.draws.iter().filter(|d| d.layer.as_str() == "included").map(|d| d.amount / 1_000_000_000).sum()
+}
+
+#[test]
+fn late_use_is_paid_by_the_window_of_its_time() {
+    // The world stands at noon on 1 June.
+    let mut w = World::new(ALLOWANCES, "days");
+    w.grant("1000", Category::Free);
+    assert_eq!(paid(&mut w, 8, None), 8);
+    w.pass("24h");
+    assert_eq!(paid(&mut w, 4, None), 4);
+    for (then, tokens, expected) in [
+        ("2026-06-01T20:00:00Z", 5, 2),
+        ("2026-06-01T00:00:00Z", 5, 0),
+        ("2026-05-31T23:59:59Z", 7, 7),
+        ("2026-05-31T01:00:00Z", 7, 3),
+        ("2026-06-02T00:00:00Z", 5, 5),
+    ] {
+        assert_eq!(paid(&mut w, tokens, Some(then)), expected, "{tokens} at {then}");
+    }
+    assert_eq!(paid(&mut w, 4, None), 1, "today's ten: four, five of this morning, one");
+    trusted(&w);
+}
+
+#[test]
+fn late_use_opens_no_live_window() {
+    let mut w = World::new(ALLOWANCES, "five");
+    w.grant("1000", Category::Free);
+    // The first use of the account is reported late, four hours later: the window it would have opened ends by now.
+    w.pass("4h");
+    assert_eq!(paid(&mut w, 6, Some("2026-06-01T12:00:00Z")), 6);
+    assert_eq!(paid(&mut w, 6, Some("2026-06-01T13:00:00Z")), 4, "the same window");
+    assert_eq!(paid(&mut w, 6, None), 6, "a window of its own, from 16:00 to 21:00");
+    let views = view::windows(w.ctx()).expect("views");
+    let resets = views.iter().find(|v| v.name.as_str() == "included.w").and_then(|v| v.resets_at);
+    assert_eq!(resets, Some(at("2026-06-01T21:00:00.000002Z")));
+    // Before the first, up to its opening.
+    w.pass("20h");
+    assert_eq!(paid(&mut w, 3, Some("2026-06-01T11:00:00Z")), 3);
+    assert_eq!(paid(&mut w, 9, Some("2026-06-01T11:59:59Z")), 7);
+    assert_eq!(paid(&mut w, 9, Some("2026-06-01T12:00:00Z")), 0, "the one after is used up");
+    assert_eq!(paid(&mut w, 9, Some("2026-06-01T20:00:00Z")), 4, "the live one, ended since");
+    trusted(&w);
+}
+
+#[test]
+fn a_correction_counts_where_its_charge_did() {
+    let mut w = World::new(ALLOWANCES, "days");
+    w.grant("1000", Category::Free);
+    paid(&mut w, 6, None);
+    let charge = w.account.seq;
+    w.pass("24h");
+    assert_eq!(paid(&mut w, 3, None), 3);
+    w.apply(correct(charge, &to(&[("tokens", 12)]))).expect("corrects");
+    let corrected = w.log.last().and_then(|r| r.charge()).expect("a charge");
+    let included: i64 =
+        corrected.draws.iter().filter(|d| d.layer.as_str() == "included").map(|d| d.amount).sum();
+    assert_eq!(included, 10_000_000_000, "yesterday's ten");
+    assert_eq!(paid(&mut w, 9, None), 7, "today's are untouched");
+    trusted(&w);
+}
