@@ -230,9 +230,10 @@ async fn change_credits(client: &mut Client, call: CreditsCall) -> Result<Value,
             let ask = wire::VoidRequest { reason, idempotency_key: Some(key_of(key)?) };
             client.post(&account_path(&grant, &format!("grants/{grant}/void")), None, &ask).await?
         }
-        CreditsCall::Adjust { grant, amount, reason, key } => {
+        CreditsCall::Adjust { grant, amount, as_debt, reason, key } => {
             let path = account_path(&grant, "adjustments");
-            let ask = wire::AdjustRequest { grant, amount, reason, idempotency_key: Some(key_of(key)?) };
+            let idempotency_key = Some(key_of(key)?);
+            let ask = wire::AdjustRequest { grant, amount, as_debt, reason, idempotency_key };
             client.post(&path, None, &ask).await?
         }
         CreditsCall::Refund { charge, amount, reason, key } => {

@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 
 use crate::account::{Account, Due, ENDS, Hold, Schedule};
-use crate::command::{Draft, Moves, end_free, end_within, owed, own_grant, repay};
+use crate::command::{Draft, Moves, carried_block, end_free, end_within, owed, own_grant, repay};
 use crate::record::{
     Alert, AlertMarks, Book, Conduct, Credits, Effect, Event, GrantId, GrantTerms, HoldId, Instant, Level,
     Name, Overage, Periodic, REQUESTS, Rule, Span, Standing,
@@ -83,8 +83,16 @@ fn ends(ctx: Context<'_>) -> Option<Draft> {
     }
 }
 
-/// Ends a hold that has passed its deadline: at zero, or at what its feature charges then.
+/// Ends a hold that has passed its deadline: at zero, or at what its feature charges then. It ends at its deadline, also in the
+/// books, however late that is written.
 fn expire(ctx: Context<'_>, hold: &Hold) -> Draft {
+    let deadline = hold.terms.deadline;
+    // At one instant, what a hold gives back comes before grants that end.
+    let just_before = Instant::from_micros(deadline.micros() - 1);
+    Draft { effective_at: Some(deadline), ..expire_at(Context { now: just_before, ..ctx }, hold) }
+}
+
+fn expire_at(ctx: Context<'_>, hold: &Hold) -> Draft {
     let hold_id: HoldId = hold.id;
     let Some(charges) = &hold.terms.expiry_charges else {
         return end_free(ctx, hold, Event::Expired { hold: hold_id, charge: None });
@@ -105,7 +113,8 @@ fn grant_ends(ctx: Context<'_>, id: GrantId) -> Option<Draft> {
     let grant = ctx.account.grant(id)?;
     let mut moves = Moves::new(grant.terms.unit.clone());
     moves.add(Book::Grant(id), Book::Breakage, grant.remaining);
-    Some(Draft::moving(Event::GrantExpired(id), moves).following(id.0))
+    let draft = Draft::moving(Event::GrantExpired(id), moves).following(id.0);
+    Some(Draft { effective_at: Some(grant.terms.expires_at), ..draft })
 }
 
 fn at_boundary(schedule: &Schedule, event: Periodic, moves: Moves) -> Draft {
@@ -118,15 +127,8 @@ fn roll_over(ctx: Context<'_>, schedule: &Schedule) -> Draft {
     let account = ctx.account;
     let (left, carried) = (account.remaining(schedule), account.to_carry(schedule));
     let period_end = account.next_boundary(schedule).unwrap_or(Instant::NEVER);
-    let life = schedule.terms.recurrence.as_ref().and_then(|r| r.rollover?.life);
     let mut moves = Moves::new(schedule.terms.unit.clone());
-    moves.open(GrantTerms {
-        amount: carried,
-        effective_from: schedule.next_at,
-        expires_at: life.map_or(period_end, |l| schedule.next_at.after(l)),
-        recurrence: None,
-        ..schedule.terms.clone()
-    });
+    moves.open(carried_block(&schedule.terms, carried, (schedule.next_at, period_end)));
     let (old, new) = (Book::Grant(schedule.current), own_grant(ctx));
     let moved = left.min(carried);
     moves.add(old, new, moved);
@@ -183,20 +185,21 @@ fn crosses_mark(account: &Account, now: Instant) -> Option<Draft> {
     })
 }
 
-/// A top-up that is due: none is in flight or was asked for at this crossing, the account is low, the last one was long enough
-/// ago, and the month's maximum is not reached.
+/// A top-up that is due: none is in flight, the balance is below the mark, the last one was long enough ago, and the month's
+/// maximum is not reached.
 fn asks_top_up(account: &Account, now: Instant) -> Option<Draft> {
     let terms = account.settings.top_up?;
     let extras = account.extras();
     let top_ups = &extras.top_ups;
-    let answered = top_ups.asked.is_some() || top_ups.number >= extras.crossings;
-    if extras.standing == Standing::Fine || answered || account.settings.suspended {
+    let is_below = account.settings.alerts.is_some_and(|marks| account.available(now, None) < marks.low);
+    let is_low = is_below || extras.standing == Standing::Empty;
+    if !is_low || top_ups.asked.is_some() || account.settings.suspended {
         return None;
     }
     // Never asked before: nothing to wait for.
     let waits = top_ups.last_at > Instant::default() && now.since(top_ups.last_at) < terms.cool_down;
     let total = account.bought_in_month(now).checked_add(terms.amount)?;
-    let asked = Alert::TopUpAsked { number: extras.crossings, amount: terms.amount };
+    let asked = Alert::TopUpAsked { number: top_ups.number + 1, amount: terms.amount };
     (!waits && total <= terms.monthly_max).then(|| Draft::new(Event::Alert(asked)))
 }
 

@@ -121,7 +121,7 @@ impl Engine {
             return Ok(());
         };
         done.charges += 1;
-        if let Some(later) = self.store.find(IndexKey::of_once(account, Once::Refunds(record.seq)))? {
+        if let Some(later) = self.store.find(IndexKey::of_once(account, Once::Refunds(record.seq, 0)))? {
             // The correction is looked at in its turn.
             done.refunded += u64::from(decode(&later.bytes)?.charge().is_none());
             return Ok(());

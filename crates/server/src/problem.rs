@@ -140,6 +140,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::BadMinimum(_)
         | Refusal::BadLife(_)
         | Refusal::NoRequests
+        | Refusal::NoChange
         | Refusal::NotPositive
         | Refusal::BadExpiry
         | Refusal::UnknownZone
@@ -155,6 +156,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::UnknownRecord(_) => (StatusCode::NOT_FOUND, "unknown_record"),
         Refusal::HoldEnded { .. } => (StatusCode::CONFLICT, "hold_ended"),
         Refusal::AlreadyRefunded(..) => (StatusCode::CONFLICT, "already_refunded"),
+        Refusal::TooManyRefunds(_) => (StatusCode::CONFLICT, "too_many_refunds"),
         Refusal::AlreadyRedeemed(..) => (StatusCode::CONFLICT, "already_redeemed"),
         Refusal::UnknownHold(_) => (StatusCode::NOT_FOUND, "unknown_hold"),
         Refusal::UnknownGrant(_) => (StatusCode::NOT_FOUND, "unknown_grant"),

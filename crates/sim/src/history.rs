@@ -75,13 +75,13 @@ fn ends(log: &[Record]) -> Result<Vec<Seq>, String> {
     Ok(open.iter().filter(|(_, how)| **how == "open").map(|(seq, _)| *seq).collect())
 }
 
-/// A charge is refunded or corrected at most once; a banked reset is redeemed at most once.
+/// A charge is corrected or refunded for the first time at most once, and each part of it is refunded once; a banked reset is redeemed at most once.
 fn once(log: &[Record]) -> Result<(), String> {
     let (mut charges, mut resets) = (BTreeSet::new(), BTreeSet::new());
     for record in log {
         let fresh = match &record.event {
-            Event::Refunded { charge, .. } => charges.insert(*charge),
-            Event::Corrected { correcting, .. } => charges.insert(correcting.charge),
+            Event::Refunded { charge, before, .. } => charges.insert((*charge, *before)),
+            Event::Corrected { correcting, .. } => charges.insert((correcting.charge, 0)),
             Event::Periodic(event) => match &**event {
                 Periodic::Redeemed { token, .. } => resets.insert(*token),
                 _ => true,

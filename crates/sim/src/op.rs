@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::command::{ChangePlan, Command, Correct, Extend, NewGrant, Patch, Setting, TopUp};
+use headworks_core::command::{
+    Adjust, ChangePlan, Command, Correct, Extend, NewGrant, Patch, Setting, TopUp,
+};
 use headworks_core::record::{
     AlertMarks, Category, Consent, Credits, Every, GrantId, HoldId, Instant, Label, Level, Name, Overage,
-    Path, PoolChange, Rank, Recurrence, Rollover, Seq, Span, TopUpTerms, WHOLE,
+    Path, PoolChange, Proration, Rank, Recurrence, Rollover, Seq, Span, TopUpTerms, WHOLE,
 };
 use headworks_core::waterfall::{Authorize, Minimum, Quantities, Request};
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
@@ -149,6 +151,7 @@ pub(crate) fn grant(
         until: Instant::NEVER,
         rollover: Some(rollover),
         overage: if amount.is_multiple_of(2) { Overage::Keep } else { Overage::Forgive },
+        prorated: None,
     };
     Command::Grant(NewGrant {
         expires_at,
@@ -159,7 +162,8 @@ pub(crate) fn grant(
 }
 
 pub(crate) fn adjust(grant: Seq, by: i64) -> Command {
-    Command::Adjust { grant: GrantId(grant), by: Credits::from_nano(by * 1_000_000_000), reason: None }
+    let by = Credits::from_nano(by * 1_000_000_000);
+    Command::Adjust(Adjust { grant: GrantId(grant), by, as_debt: false, reason: None })
 }
 
 pub(crate) fn refund(charge: Seq, amount: Option<u64>) -> Command {
@@ -181,7 +185,8 @@ pub(crate) fn change_plan(move_anchor: bool, grant: Option<Seq>, amount: u64) ->
         plan: name("p"),
         move_anchor,
         amounts: grant.map(|g| (GrantId(g), whole(amount))).into_iter().collect(),
-        prorate: amount.is_multiple_of(2),
+        prorate: [None, Some(Proration::Instant), Some(Proration::Days)]
+            [usize::try_from(amount % 3).unwrap_or(0)],
         reason: None,
     })
 }

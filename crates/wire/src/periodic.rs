@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Credits, Every, Instant, Label, Level, Name, Overage, Path, Span};
+use headworks_core::record::{Credits, Every, Instant, Label, Level, Name, Overage, Path, Proration, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,6 +26,10 @@ pub struct Recurrence {
     /// What becomes of what is owed at a boundary. Default `keep`: the new grant repays it.
     #[serde(default)]
     pub overage: Overage,
+    /// A first period that is shorter than a whole one brings its part: measured to the `instant`, or in whole `days`. Default:
+    /// it brings the whole amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prorate: Option<Proration>,
 }
 
 /// What the boundaries of a recurring grant are counted from.
@@ -183,16 +187,26 @@ pub struct ChangePlanRequest {
     /// New amounts of recurring grants, from the next boundary on.
     #[serde(default)]
     pub amounts: BTreeMap<Reference, Credits>,
-    /// Whether the period under way gains its part of the difference at once, or loses it as far as it is free.
-    /// Default `true`.
+    /// Whether the period under way gains its part of the difference at once, or loses it as far as it is free: `true` or
+    /// `instant`, measured to the microsecond; `days`, in whole days with the one that has begun; or `false`. Default `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prorate: Option<bool>,
+    pub prorate: Option<Prorate>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Label>,
+}
+
+/// How the period under way is prorated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Prorate {
+    /// To the microsecond, or not.
+    Is(bool),
+    /// How its part is measured.
+    By(Proration),
 }
 
 /// What a change of plan does to the billing anchor.

@@ -1,7 +1,7 @@
 //! Arguments of the calls that change credits.
 
 use clap::{Args, Subcommand};
-use headworks_core::record::{Category, Credits, Every, Instant, Label, Name, Overage, Span};
+use headworks_core::record::{Category, Credits, Every, Instant, Label, Name, Overage, Proration, Span};
 use headworks_wire::Reference;
 
 use super::key::KeyArgument;
@@ -63,18 +63,21 @@ pub(crate) enum CreditsCall {
         /// Credits to add, or with a minus sign to take
         #[arg(value_parser = credits, allow_negative_numbers = true)]
         amount: Credits,
+        /// Take what is not left in the grant any more as debt
+        #[arg(long)]
+        as_debt: bool,
         /// Why, for the ledger
         #[arg(long, value_parser = label)]
         reason: Option<Label>,
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Give back a charge, once, wholly or in part
+    /// Give back a charge, wholly or in part; a part can be given back until nothing is left
     Refund {
         /// The charge, like acme~18
         #[arg(value_parser = reference)]
         charge: Reference,
-        /// How many credits; default: all of them, and the allowance as well
+        /// How many credits; default: all that has not been given back, and the allowance as well
         #[arg(long, value_parser = credits)]
         amount: Option<Credits>,
         /// Why, for the ledger
@@ -109,6 +112,9 @@ pub(crate) struct RecurrenceArguments {
     /// What is owed at a boundary is forgiven instead of repaid
     #[arg(long, requires = "every")]
     forgive_overage: bool,
+    /// A first period shorter than a whole one brings its part, to the instant or in whole days; default: the whole amount
+    #[arg(long, value_parser = proration, requires = "every", value_name = "instant|days")]
+    prorate: Option<Proration>,
 }
 
 impl RecurrenceArguments {
@@ -126,6 +132,7 @@ impl RecurrenceArguments {
             anchor: headworks_wire::RecurrenceAnchor::default(),
             rollover: self.rollover_max.map(rollover),
             overage: if self.forgive_overage { Overage::Forgive } else { Overage::Keep },
+            prorate: self.prorate,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Values of arguments: every one checked where it is written, with a message that says what was expected.
 
 use headworks_core::record::{
-    Category, Consent, Credits, Every, Instant, Label, Name, Path, Rule, Segment, Span, Tier,
+    Category, Consent, Credits, Every, Instant, Label, Name, Path, Proration, Rule, Segment, Span, Tier,
 };
 use headworks_wire::{Reference, Scope, SignalKind};
 
@@ -57,6 +57,10 @@ pub(super) fn category(text: &str) -> Result<Category, String> {
 }
 
 pub(super) fn every(text: &str) -> Result<Every, String> {
+    word(text)
+}
+
+pub(super) fn proration(text: &str) -> Result<Proration, String> {
     word(text)
 }
 

@@ -78,6 +78,7 @@ async fn open(engine: &Engine, name: &Name) -> Result<(), Failed> {
         until: Instant::NEVER,
         rollover: Some(rollover),
         overage: Overage::Keep,
+        prorated: None,
     };
     let weekly = NewGrant {
         recurrence: Some(Box::new(recurrence)),

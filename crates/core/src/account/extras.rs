@@ -101,7 +101,7 @@ pub struct TopUps {
     /// Credits bought in the month that `last_at` is in, or in flight.
     #[n(2)]
     pub month_total: Credits,
-    /// The last crossing that one was asked for.
+    /// How many have been asked for.
     #[n(3)]
     pub number: u64,
 }

@@ -68,6 +68,8 @@ impl Account {
         (self.seq, self.chain, self.recorded_at) = (record.seq, hash, now);
         if self.wakes_at <= now {
             self.wakes_at = self.next_wake();
+        } else if let Some(at) = self.next_top_up() {
+            self.wakes_at = self.wakes_at.min(at);
         }
         Ok(())
     }
@@ -88,7 +90,8 @@ impl Account {
         let holds = self.holds.iter().map(|h| h.terms.deadline);
         let grants = self.grants.iter().filter(|g| g.remaining.is_positive()).map(|g| g.terms.expires_at);
         let periods = self.extras().schedules.iter().map(|s| s.next_at);
-        holds.chain(grants).chain(periods).min().unwrap_or(Instant::NEVER)
+        let top_up = self.next_top_up();
+        holds.chain(grants).chain(periods).chain(top_up).min().unwrap_or(Instant::NEVER)
     }
 
     /// What must stand before the movements: new grants, new holds, windows.
@@ -140,9 +143,12 @@ impl Account {
                     Err(what) => return Err(what),
                 }
             }
-            Event::Adjusted { grant: id, by, .. } => {
-                let grant = self.grant_mut(*id)?;
-                grant.terms.amount = grant.terms.amount.checked_add(*by).ok_or("overflow")?;
+            Event::Adjusted { grant: id, by, owed, .. } => {
+                let by = by.checked_add(*owed).ok_or("overflow")?;
+                if !by.is_zero() {
+                    let grant = self.grant_mut(*id)?;
+                    grant.terms.amount = grant.terms.amount.checked_add(by).ok_or("overflow")?;
+                }
             }
             Event::Denied(denials) => self.denied = self.denied.saturating_add(denials.count),
             Event::Periodic(event) => self.apply_periodic(record, event)?,
@@ -157,8 +163,8 @@ impl Account {
             Event::Alert(alert) => self.apply_alert(record, alert)?,
             Event::Granted => self.end_top_up(record),
             Event::Conduct(conduct) => self.apply_conduct(record, conduct),
-            Event::GrantExpired(_)
-            | Event::CatalogLoaded { .. }
+            Event::GrantExpired(id) => self.note_left(*id),
+            Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
             | Event::Server(_)
@@ -207,13 +213,21 @@ impl Account {
         Ok(())
     }
 
+    /// What is left of a grant that ends, for what holds give back to it afterwards.
+    pub(super) fn note_left(&mut self, id: GrantId) {
+        if let Ok(grant) = self.grant_mut(id) {
+            grant.left = grant.left.or(Some(grant.remaining));
+        }
+    }
+
     pub(super) fn open_grant(&mut self, id: GrantId, terms: GrantTerms) {
         if let Ok(open) = self.grant_mut(id) {
             open.terms.amount = open.terms.amount.max(terms.amount);
             return;
         }
         self.wakes_at = self.wakes_at.min(terms.expires_at);
-        let grant = Grant { id, terms, remaining: Credits::ZERO, held: Credits::ZERO, voided: false };
+        let grant =
+            Grant { id, terms, remaining: Credits::ZERO, held: Credits::ZERO, voided: false, left: None };
         let at = self.grants.partition_point(|g| g.burn_key() < grant.burn_key());
         self.grants.insert(at, grant);
     }

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use super::extras::Asked;
 use super::state::Account;
-use crate::record::{Alert, Calendar, Credits, Every, Instant, Late, Record, Seq};
+use crate::record::{Alert, Calendar, Credits, Every, Instant, Late, Record, Seq, Standing};
 
 impl Account {
     pub(super) fn apply_late(&mut self, seq: Seq, late: &Late) -> Result<(), String> {
@@ -57,6 +57,15 @@ impl Account {
         if self.extras().top_ups.asked.is_some_and(|asked| record.parents.contains(&asked.seq)) {
             self.extras_mut().top_ups.asked = None;
         }
+    }
+
+    /// When a balance that has stayed low may ask for its next top-up.
+    pub(super) fn next_top_up(&self) -> Option<Instant> {
+        let terms = self.settings.top_up?;
+        let extras = self.extras();
+        let waits = extras.standing != Standing::Fine && extras.top_ups.asked.is_none();
+        let at = extras.top_ups.last_at.after(terms.cool_down);
+        (waits && at > self.recorded_at).then_some(at)
     }
 
     /// Credits that top-ups brought, or will, in the calendar month of UTC that `now` is in.

@@ -40,6 +40,9 @@ pub struct Grant {
     /// Taken back: what returns goes to the operator.
     #[n(4)]
     pub voided: bool,
+    /// What was left when it ended, and what has come back since: a recurring one carries that.
+    #[n(5)]
+    pub(crate) left: Option<Credits>,
 }
 
 impl Grant {
@@ -52,7 +55,7 @@ impl Grant {
     /// The total burn order inside a layer; [`Instant::NEVER`] sorts grants without expiry last.
     pub(super) fn burn_key(&self) -> (u16, Instant, Category, Instant, GrantId) {
         let t = &self.terms;
-        (t.priority, t.expires_at, t.category, t.effective_from, self.id)
+        (t.priority, t.burns_at.unwrap_or(t.expires_at), t.category, t.effective_from, self.id)
     }
 }
 

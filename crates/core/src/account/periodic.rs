@@ -15,9 +15,13 @@ impl Account {
             return;
         }
         self.wakes_at = self.wakes_at.min(terms.expires_at);
+        let mut every = terms.clone();
+        if let Some(recurrence) = &mut every.recurrence {
+            every.amount = recurrence.prorated.take().map_or(terms.amount, |p| p.whole);
+        }
         self.extras_mut().schedules.push(Schedule {
             id,
-            terms: terms.clone(),
+            terms: every,
             current: id,
             began_at: terms.effective_from,
             next_at: terms.expires_at,
@@ -27,7 +31,12 @@ impl Account {
 
     pub(super) fn apply_periodic(&mut self, record: &Record, event: &Periodic) -> Result<(), String> {
         match event {
-            Periodic::RolledOver(id) => self.schedule_mut(*id)?.rolled = true,
+            Periodic::RolledOver(id) => {
+                let schedule = self.schedule_mut(*id)?;
+                schedule.rolled = true;
+                let current = schedule.current;
+                self.note_left(current);
+            }
             Periodic::Renewed { schedule: id, next_at } => {
                 let schedule = self.schedule_mut(*id)?;
                 schedule.current = GrantId(record.seq);

@@ -60,15 +60,14 @@ pub(super) fn check_movements(
             };
             expect(some(Book::Grant(*id), Book::Operator, left));
         }
-        Event::Adjusted { grant: id, by, .. } => {
-            grant(id)?;
+        Event::Adjusted { grant: id, by, owed, .. } => {
             let own = Book::Grant(*id);
-            let down = Credits::from_nano(by.nano().saturating_neg());
-            expect(if by.is_positive() {
-                some(Book::Operator, own, *by)
-            } else {
-                some(own, Book::Operator, down)
-            });
+            let down = Credits::from_nano(by.nano().saturating_neg().saturating_sub(owed.nano()));
+            let taken = [some(Book::Operator, own, *by), some(own, Book::Operator, down)];
+            expect(taken.into_iter().flatten().chain(some(Book::Debt, Book::Operator, *owed)).collect());
+            if owed.is_positive() && grant(id).is_some_and(|g| !g.voided && g.remaining > down) {
+                found.push((Dataset::Balance, "it makes owed what its grant has left".into()));
+            }
         }
         Event::Refunded { charge, amount, .. } => {
             check_refund(record, past, past.charges.get(charge)?, *amount, found);
@@ -269,6 +268,11 @@ fn check_ended(record: &Record, before: &Account, hold: &Hold, charge: Option<&C
             (from, Book::Operator) if from == own => {
                 let voided = |id| before.grant(id).is_some_and(|g| g.voided);
                 hold.draws.iter().any(|d| matches!(d.source, Source::Grant(id, _) if voided(id)))
+            }
+            // What a recurring grant gets back after its boundary is carried.
+            (from, to) if from == own && to == Book::Grant(GrantId(record.seq)) => {
+                let recurs = |id| before.grant(id).is_some_and(|g| g.terms.recurrence.is_some());
+                hold.draws.iter().any(|d| matches!(d.source, Source::Grant(id, _) if recurs(id)))
             }
             (from, to) if from == own => draws_from(&hold.draws, to),
             (from, to) => from == Book::Goodwill && to == Book::Grant(GrantId(record.seq)),

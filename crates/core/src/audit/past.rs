@@ -3,12 +3,12 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
-use crate::record::{Draws, Event, GrantId, Instant, Periodic, Record, Seq};
+use crate::record::{Draws, Event, GrantId, Instant, Periodic, Record, Seq, Source};
 
 /// What later records of an account refer back to.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    /// What each charge drew.
+    /// What each charge drew, without what has been given back.
     pub(super) charges: HashMap<Seq, Draws>,
     /// When each grant expires.
     pub(super) expiries: HashMap<GrantId, Instant>,
@@ -22,6 +22,11 @@ impl Past {
         }
         if let Event::Corrected { correcting, .. } = &record.event {
             self.charges.remove(&correcting.charge);
+        }
+        if let Event::Refunded { charge, amount, .. } = &record.event
+            && let Some(draws) = self.charges.get_mut(charge)
+        {
+            take_back(draws, amount.nano());
         }
         if let Some(terms) = &record.opens {
             self.expiries.insert(GrantId(record.seq), terms.expires_at);
@@ -39,5 +44,14 @@ impl Past {
                 self.expiries.insert(schedule.current, anchor);
             }
         }
+    }
+}
+
+/// Takes credits off draws, from the last to the first.
+fn take_back(draws: &mut Draws, amount: i64) {
+    let mut left = amount;
+    for draw in draws.iter_mut().rev().filter(|d| d.source != Source::Allowance) {
+        let part = draw.amount.min(left);
+        (draw.amount, draw.worth, left) = (draw.amount - part, draw.worth - part, left - part);
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::draft::Draft;
 use super::history::{History, Stop};
 use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
-use super::refunds::{Unwinding, live_charge};
+use super::refunds::{Standing, Unwinding, live_charge};
 use crate::catalog::Catalog;
 use crate::record::{
     Book, CardRef, Charge, Correcting, Credits, Draws, Event, Excess, Label, Overshoot, Priced, REQUESTS,
@@ -109,7 +109,7 @@ pub(super) fn correct(
     reason: Option<Label>,
     history: &History,
 ) -> Result<Draft, Stop> {
-    let (record, charge) = live_charge(ctx, seq, history)?;
+    let Standing { record, charge, .. } = live_charge(ctx, seq, history)?;
     let usage = to.of(ctx.catalog, record, charge)?;
     if usage.lines == charge.usage.lines {
         return Err(Refusal::NothingToCorrect.into());

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use smallvec::SmallVec;
 
 use super::draft::{Draft, Moves, own_grant};
+use super::history::{History, Stop};
 use crate::account::{GRANTS_MAX, SCHEDULES_MAX};
 use crate::record::{
     Book, CREDITS, Category, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, Recurrence, Rollover,
@@ -80,45 +81,50 @@ pub(super) fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> 
     books.issued.checked_add(new.amount).ok_or(Refusal::TooLarge)?;
     let recurrence =
         new.recurrence.as_ref().map(|r| Box::new(Recurrence { until: expires_at, ..(**r).clone() }));
-    let ends_at = recurrence.as_ref().map(|r| first_boundary(ctx, r, effective_from)).transpose()?;
+    let first = recurrence.as_ref().map(|r| first_period(ctx, r, effective_from)).transpose()?;
+    let prorated =
+        recurrence.as_ref().and_then(|r| Some(r.rest_of(new.amount, first?, effective_from, r.prorated?.by)));
+    let amount = prorated.unwrap_or(new.amount);
     let mut moves = Moves::new(unit.clone());
     moves.open(GrantTerms {
-        amount: new.amount,
+        amount,
         category: new.category,
         priority: new.priority,
         effective_from,
-        expires_at: ends_at.unwrap_or(expires_at),
+        expires_at: first.map_or(expires_at, |(_, end)| end),
         features: new.features.clone(),
         reference: new.reference.clone(),
         recurrence,
         unit,
+        burns_at: None,
     });
-    moves.add(Book::Operator, own_grant(ctx), new.amount);
+    moves.add(Book::Operator, own_grant(ctx), amount);
     // Credits that cannot be used yet, or not for everything, do not repay.
     if effective_from <= ctx.now && new.features.is_empty() {
-        repay(ctx, &mut moves, own_grant(ctx), new.amount);
+        repay(ctx, &mut moves, own_grant(ctx), amount);
     }
     let draft = Draft::moving(Event::Granted, moves);
     Ok(Draft { parents: new.top_up.into_iter().collect(), ..draft })
 }
 
-/// Checks how a new grant recurs, and when its first period ends.
-fn first_boundary(ctx: Context<'_>, recurrence: &Recurrence, from: Instant) -> Result<Instant, Refusal> {
+/// Checks how a new grant recurs; the whole period that its first one is in. One that ends before the next boundary comes once.
+fn first_period(
+    ctx: Context<'_>,
+    recurrence: &Recurrence,
+    from: Instant,
+) -> Result<(Instant, Instant), Refusal> {
     if ctx.account.extras().schedules.len() >= SCHEDULES_MAX {
         return Err(Refusal::AccountFull);
     }
     let anchor = ctx.account.settings.billing_anchor;
     let (start, end) = recurrence.period(from, anchor).ok_or(Refusal::UnknownZone)?;
-    if recurrence.until <= end {
-        return Err(Refusal::BadExpiry);
-    }
     if let Some(Rollover { min, max, fraction, life }) = recurrence.rollover {
         let blocks = life.map_or(1, |l| l.micros() / end.since(start).micros().max(1));
         if min < Credits::ZERO || min > max || fraction > WHOLE || blocks > CARRIED_MAX {
             return Err(Refusal::BadRollover);
         }
     }
-    Ok(end)
+    Ok((start, end))
 }
 
 /// What is still owed and could shrink: debt, and overdraft that no hold has set aside.
@@ -137,40 +143,78 @@ pub(crate) fn repay(ctx: Context<'_>, moves: &mut Moves, from: Book, amount: Cre
 
 /// Takes back what is left of a grant; what holds have set aside follows when they give it back. A recurring grant, by
 /// its own name or that of its period under way, comes no more.
-pub(super) fn void(ctx: Context<'_>, id: GrantId, reason: Option<Label>) -> Result<Draft, Refusal> {
+pub(super) fn void(
+    ctx: Context<'_>,
+    id: GrantId,
+    reason: Option<Label>,
+    history: &History,
+) -> Result<Draft, Stop> {
     let schedule = ctx.account.schedule(id);
     let id = schedule.map_or(id, |s| s.current);
-    let (left, unit) = match (ctx.account.grant(id), schedule) {
+    let (left, unit) = match (ctx.account.grant(id).filter(|g| !g.voided), schedule) {
         (Some(grant), _) => (grant.remaining, grant.terms.unit.clone()),
         (None, Some(schedule)) => (Credits::ZERO, schedule.terms.unit.clone()),
-        (None, None) => return Err(Refusal::UnknownGrant(id)),
+        (None, None) => {
+            gone(ctx, id, history)?;
+            return Err(Refusal::MoreThanLeft(Credits::ZERO).into());
+        }
     };
     let mut moves = Moves::new(unit);
     moves.add(Book::Grant(id), Book::Operator, left);
     Ok(Draft::moving(Event::Voided { grant: id, reason }, moves).following(id.0))
 }
 
+/// The terms of a grant of which nothing is left.
+fn gone<'a>(ctx: Context<'a>, id: GrantId, history: &'a History) -> Result<&'a GrantTerms, Stop> {
+    if id.0 == 0 || id.0 > ctx.account.seq {
+        return Err(Refusal::UnknownGrant(id).into());
+    }
+    let opened = history.record(ctx, id.0)?.opens.as_ref();
+    opened.ok_or(Refusal::UnknownGrant(id).into())
+}
+
+/// A change of a grant by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adjust {
+    /// The grant.
+    pub grant: GrantId,
+    /// By how much, up or down.
+    pub by: Credits,
+    /// What is not left in it any more is owed.
+    pub as_debt: bool,
+    /// Why.
+    pub reason: Option<Label>,
+}
+
 /// Corrects a grant by hand, up or down.
-pub(super) fn adjust(
-    ctx: Context<'_>,
-    id: GrantId,
-    by: Credits,
-    reason: Option<Label>,
-) -> Result<Draft, Refusal> {
-    let grant = ctx.account.grant(id).filter(|g| !g.voided).ok_or(Refusal::UnknownGrant(id))?;
+pub(super) fn adjust(ctx: Context<'_>, ask: &Adjust, history: &History) -> Result<Draft, Stop> {
+    let Adjust { grant: id, by, as_debt, reason } = ask;
     if by.is_zero() {
-        return Err(Refusal::NotPositive);
+        return Err(Refusal::NoChange.into());
     }
-    if grant.remaining.nano().checked_add(by.nano()).is_none_or(|left| left < 0) {
-        return Err(Refusal::MoreThanLeft(grant.remaining));
-    }
-    let unit = grant.terms.unit.clone();
-    ctx.account.books_of(unit.as_ref()).issued.checked_add(by).ok_or(Refusal::TooLarge)?;
+    let own = Book::Grant(*id);
+    let (left, unit) = match ctx.account.grant(*id).filter(|g| !g.voided) {
+        Some(grant) => (grant.remaining, grant.terms.unit.clone()),
+        None => (Credits::ZERO, gone(ctx, *id, history)?.unit.clone()),
+    };
+    let is_open = ctx.account.grant(*id).is_some_and(|g| !g.voided);
+    ctx.account.books_of(unit.as_ref()).issued.checked_add(*by).ok_or(Refusal::TooLarge)?;
     let mut moves = Moves::new(unit);
+    let mut owed = Credits::ZERO;
     if by.is_positive() {
-        moves.add(Book::Operator, Book::Grant(id), by);
+        if !is_open {
+            return Err(Refusal::MoreThanLeft(left).into());
+        }
+        moves.add(Book::Operator, own, *by);
     } else {
-        moves.add(Book::Grant(id), Book::Operator, Credits::from_nano(-by.nano()));
+        let wanted = Credits::from_nano(by.nano().checked_neg().ok_or(Refusal::TooLarge)?);
+        owed = Credits::from_nano((wanted.nano() - left.nano()).max(0));
+        if owed.is_positive() && !as_debt {
+            return Err(Refusal::MoreThanLeft(left).into());
+        }
+        moves.add(own, Book::Operator, wanted.min(left));
+        moves.add(Book::Debt, Book::Operator, owed);
     }
-    Ok(Draft::moving(Event::Adjusted { grant: id, by, reason }, moves).following(id.0))
+    let event = Event::Adjusted { grant: *id, by: *by, reason: reason.clone(), owed };
+    Ok(Draft::moving(event, moves).following(id.0))
 }

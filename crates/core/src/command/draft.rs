@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::account::Account;
+use crate::account::{Account, Grant};
 use crate::catalog::source::ExpiredDraws;
 use crate::record::{
     Book, Category, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant, Key, Movement, Name,
@@ -157,6 +157,24 @@ impl Moves {
     }
 }
 
+/// What is carried of a recurring grant into the period that begins at its boundary, as a block of its own.
+pub(crate) fn carried_block(
+    terms: &GrantTerms,
+    amount: Credits,
+    (boundary, period_end): (Instant, Instant),
+) -> GrantTerms {
+    let life = terms.recurrence.as_ref().and_then(|r| r.rollover?.life);
+    let expires_at = life.map_or(period_end, |life| boundary.after(life));
+    GrantTerms {
+        amount,
+        effective_from: boundary,
+        expires_at,
+        recurrence: None,
+        burns_at: (expires_at > period_end).then_some(period_end),
+        ..terms.clone()
+    }
+}
+
 /// The book of the grant that the next record opens.
 pub(crate) fn own_grant(ctx: Context<'_>) -> Book {
     Book::Grant(GrantId(ctx.account.seq + 1))
@@ -169,11 +187,13 @@ pub(crate) struct Returns<'a> {
     from: Book,
     /// What the operator makes good, of draws whose grants have expired.
     goodwill: Credits,
+    /// What has come back so far to grants that have ended.
+    back: SmallVec<[(GrantId, i64); 1]>,
 }
 
 impl<'a> Returns<'a> {
     pub(crate) fn new(ctx: Context<'a>, from: Book) -> Self {
-        Self { ctx, from, goodwill: Credits::ZERO }
+        Self { ctx, from, goodwill: Credits::ZERO, back: SmallVec::new() }
     }
 
     /// Gives back a part of a draw; a source that has closed meanwhile is settled by the plan's rule.
@@ -185,11 +205,45 @@ impl<'a> Returns<'a> {
             Source::Goodwill => Book::Goodwill,
             Source::Grant(id, _) => match self.ctx.account.grant(id) {
                 Some(grant) if grant.voided => Book::Operator,
-                Some(grant) if grant.terms.expires_at <= self.ctx.now => return self.expired(moves, amount),
+                Some(grant) if grant.terms.expires_at <= self.ctx.now => {
+                    let carried = self.carry(moves, grant, amount);
+                    return self.expired(moves, Credits::from_nano(amount.nano() - carried.nano()));
+                }
                 Some(_) | None => Book::Grant(id),
             },
         };
         moves.add(self.from, to, amount);
+    }
+
+    /// What a hold gives back to a recurring grant after its boundary is carried over it as far as the rollover still has room,
+    /// as if it had been left.
+    fn carry(&mut self, moves: &mut Moves, grant: &Grant, amount: Credits) -> Credits {
+        let ctx = self.ctx;
+        let terms = &grant.terms;
+        let boundary = terms.expires_at;
+        let carries = terms.recurrence.as_deref().filter(|r| boundary < r.until);
+        let rolls = carries
+            .and_then(|r| r.rollover.as_ref().zip(r.period(boundary, ctx.account.settings.billing_anchor)));
+        let Some((rollover, (_, period_end))) = rolls.filter(|_| matches!(self.from, Book::Hold(_))) else {
+            return Credits::ZERO;
+        };
+        let back = match self.back.iter_mut().find(|(id, _)| *id == grant.id) {
+            Some((_, back)) => back,
+            None => {
+                self.back.push((grant.id, 0));
+                self.back.last_mut().map(|(_, back)| back).unwrap_or_else(|| unreachable!("it was pushed"))
+            }
+        };
+        let before = grant.left.map_or(0, Credits::nano) + *back;
+        *back += amount.nano();
+        let of = |left: i64| rollover.carried(Credits::from_nano(left)).nano();
+        let carried = Credits::from_nano((of(before + amount.nano()) - of(before)).max(0));
+        let block = carried_block(terms, carried, (boundary, period_end));
+        if block.expires_at <= ctx.now {
+            return Credits::ZERO;
+        }
+        moves.make_up(ctx, self.from, carried, block);
+        carried
     }
 
     /// Gives back a draw whose grant has expired since: it is breakage, and made good where the plan says so.
@@ -215,6 +269,7 @@ impl<'a> Returns<'a> {
             reference: None,
             recurrence: None,
             unit: moves.unit().cloned(),
+            burns_at: None,
         };
         moves.make_up(ctx, Book::Goodwill, goodwill, terms);
     }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::accounts::Patch;
 use super::corrections::Correct;
-use super::credits::NewGrant;
+use super::credits::{Adjust, NewGrant};
 use super::holds::Extend;
 use super::plans::ChangePlan;
 use super::top_ups::TopUp;
@@ -64,19 +64,12 @@ pub enum Command {
         reason: Option<Label>,
     },
     /// Correct a grant by hand.
-    Adjust {
-        /// The grant.
-        grant: GrantId,
-        /// By how much.
-        by: Credits,
-        /// Why.
-        reason: Option<Label>,
-    },
-    /// Give back a charge, once.
+    Adjust(Adjust),
+    /// Give back a charge, or a part of it.
     Refund {
         /// The record of the charge.
         charge: Seq,
-        /// How much; `None`: all of it.
+        /// How much; `None`: all that has not been given back.
         amount: Option<Credits>,
         /// Why.
         reason: Option<Label>,
@@ -173,7 +166,7 @@ impl Command {
             Self::Record { .. } => Operation::Record,
             Self::Grant(_) | Self::ClaimFreeGrant { .. } | Self::DrawTrialBudget { .. } => Operation::Grant,
             Self::Void { .. } => Operation::Void,
-            Self::Adjust { .. } => Operation::Adjust,
+            Self::Adjust(_) => Operation::Adjust,
             Self::Refund { .. } => Operation::Refund,
             Self::Correct { .. } => Operation::Correct,
             Self::Bank { .. } => Operation::Bank,

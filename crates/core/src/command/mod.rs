@@ -30,10 +30,10 @@ mod top_ups;
 pub use accounts::{Patch, Setting};
 pub use conduct::trial_budget_used;
 pub use corrections::{Correct, corrected_price};
-pub use credits::NewGrant;
+pub use credits::{Adjust, NewGrant};
 pub(crate) use credits::{owed, repay};
 pub use draft::Draft;
-pub(crate) use draft::{Moves, own_grant};
+pub(crate) use draft::{Moves, carried_block, own_grant};
 use history::Stop;
 pub use history::{History, Log};
 pub use holds::Extend;
@@ -87,8 +87,8 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::Change { patch, reason } => accounts::change(ctx, patch, reason.clone())?,
         Command::ChangePlan(ask) => plans::change_plan(ctx, ask)?,
         Command::Grant(new) => credits::grant(ctx, new)?,
-        Command::Void { grant, reason } => credits::void(ctx, *grant, reason.clone())?,
-        Command::Adjust { grant, by, reason } => credits::adjust(ctx, *grant, *by, reason.clone())?,
+        Command::Void { grant, reason } => credits::void(ctx, *grant, reason.clone(), history)?,
+        Command::Adjust(ask) => credits::adjust(ctx, ask, history)?,
         Command::Refund { charge, amount, reason } => {
             refunds::refund(ctx, *charge, *amount, reason.clone(), history)?
         }

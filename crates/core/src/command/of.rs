@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::corrections::Correct;
-use super::credits::NewGrant;
+use super::credits::{Adjust, NewGrant};
 use super::holds::Extend;
 use super::kinds::Command;
 use super::plans::ChangePlan;
@@ -63,9 +63,10 @@ pub(crate) fn circumstances_of(decision: &Decision, held: Option<&HeldCapacity>)
 
 fn new_grant(record: &Record) -> Option<NewGrant> {
     let terms = record.opens.as_ref()?;
+    let prorated = terms.recurrence.as_ref().and_then(|r| r.prorated);
     let ends_at = terms.recurrence.as_ref().map_or(terms.expires_at, |r| r.until);
     Some(NewGrant {
-        amount: terms.amount,
+        amount: prorated.map_or(terms.amount, |p| p.whole),
         category: terms.category,
         priority: terms.priority,
         effective_from: Some(terms.effective_from),
@@ -100,9 +101,12 @@ impl Command {
             Event::Released(hold) => Self::Release { hold: *hold },
             Event::Granted => Self::Grant(new_grant(record)?),
             Event::Voided { grant, reason } => Self::Void { grant: *grant, reason: reason.clone() },
-            Event::Adjusted { grant, by, reason } => {
-                Self::Adjust { grant: *grant, by: *by, reason: reason.clone() }
-            }
+            Event::Adjusted { grant, by, reason, owed } => Self::Adjust(Adjust {
+                grant: *grant,
+                by: *by,
+                as_debt: owed.is_positive(),
+                reason: reason.clone(),
+            }),
             Event::Refunded { charge, amount, reason, .. } => Self::Refund {
                 charge: *charge,
                 amount: Some(*amount).filter(|a| a.is_positive()),
@@ -205,7 +209,9 @@ impl Command {
             Self::Extend(Extend { hold, .. }) | Self::Settle { hold, .. } | Self::Release { hold } => {
                 *hold = HoldId(number(hold.0)?);
             }
-            Self::Void { grant, .. } | Self::Adjust { grant, .. } => *grant = GrantId(number(grant.0)?),
+            Self::Void { grant, .. } | Self::Adjust(Adjust { grant, .. }) => {
+                *grant = GrantId(number(grant.0)?)
+            }
             Self::Refund { charge, .. } | Self::Correct { charge, .. } => *charge = number(*charge)?,
             Self::AcceptLate { kept } | Self::DiscardLate { kept, .. } => *kept = number(*kept)?,
             Self::Redeem { token, .. } => *token = token.and_then(number),

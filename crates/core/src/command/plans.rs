@@ -7,7 +7,7 @@ use super::draft::{Draft, Moves};
 use crate::account::Schedule;
 use crate::record::{
     Book, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, NewAmount, Periodic, PlanChange,
-    Settings, Span, rest_of,
+    Proration, Settings, Span,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -20,8 +20,8 @@ pub struct ChangePlan {
     pub move_anchor: bool,
     /// New amounts of recurring grants.
     pub amounts: Vec<(GrantId, Credits)>,
-    /// Whether the period under way gains or loses its part of the difference at once.
-    pub prorate: bool,
+    /// How the period under way gains or loses its part of the difference at once; `None`: it does not.
+    pub prorate: Option<Proration>,
     /// Why.
     pub reason: Option<Label>,
 }
@@ -60,7 +60,8 @@ pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, R
     let mut moves = Moves::new(schedules.first().and_then(|(schedule, _)| schedule.terms.unit.clone()));
     for (schedule, amount) in schedules {
         let restarts = ask.move_anchor && schedule.restarts_at(change.settings.billing_anchor);
-        let part = if ask.prorate && !restarts { part(ctx, schedule, amount) } else { Credits::ZERO };
+        let by = ask.prorate.filter(|_| !restarts);
+        let part = by.map_or(Credits::ZERO, |by| part(ctx, schedule, amount, by));
         let own = Book::Grant(schedule.current);
         if part.is_positive() && ctx.account.grant(schedule.current).is_none() {
             change.reopened.push((schedule.current, empty_period(schedule)));
@@ -91,10 +92,14 @@ fn moved_anchor(ctx: Context<'_>) -> Instant {
     renewed.map(|s| s.began_at).filter(just).max().unwrap_or(ctx.now)
 }
 
-/// What the period under way gains by a new amount; what it loses is at most what is free.
-fn part(ctx: Context<'_>, schedule: &Schedule, amount: Credits) -> Credits {
-    let period = (schedule.began_at, schedule.next_at);
-    let rest = |amount: Credits| rest_of(amount, period, ctx.now).nano();
+/// What the period under way gains by a new amount; what it loses is at most what is free. A first period that began late is a
+/// part of a whole one.
+fn part(ctx: Context<'_>, schedule: &Schedule, amount: Credits, by: Proration) -> Credits {
+    let Some(recurrence) = &schedule.terms.recurrence else { return Credits::ZERO };
+    let whole = recurrence.period(schedule.began_at, ctx.account.settings.billing_anchor);
+    let period = whole.filter(|(_, end)| *end == schedule.next_at);
+    let period = period.unwrap_or((schedule.began_at, schedule.next_at));
+    let rest = |amount: Credits| recurrence.rest_of(amount, period, ctx.now, by).nano();
     let part = rest(amount) - rest(schedule.terms.amount);
     Credits::from_nano(part.max(-ctx.account.remaining(schedule).nano()))
 }

@@ -246,6 +246,6 @@ fn actual_cost(basis: &Basis, held: i64, actual: &Use, kept: &[Draw]) -> i64 {
             i64::try_from(counted.map(|l| l.quantity).fold(0, u64::saturating_add)).unwrap_or(i64::MAX)
         }
         Basis::Layer(layer) => kept.iter().filter(|d| d.layer == *layer).map(|d| d.amount).sum(),
-        Basis::Spend => kept.iter().map(|d| d.credits().nano()).sum(),
+        Basis::Spend => kept.iter().filter(|d| d.source.is_capped()).map(|d| d.amount).sum(),
     }
 }

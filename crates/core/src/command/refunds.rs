@@ -1,4 +1,4 @@
-//! Giving charges back, and what refunds share with corrections: draws unwound to where they came from.
+//! Giving charges back, at once or in parts, and what refunds share with corrections: draws unwound to where they came from.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -9,25 +9,75 @@ use super::draft::{Draft, Moves, Returns};
 use super::history::{History, Stop};
 use super::receipts::correction;
 use crate::record::{
-    Basis, Book, Category, Charge, Counted, Credits, Draw, Event, GrantId, GrantTerms, Instant, Label, Once,
-    Record, Seq, Source,
+    Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant, Label,
+    Name, Once, Record, Seq, Source,
 };
 use crate::waterfall::{Context, Refusal};
+
+/// Most refunds of one charge.
+const REFUNDS_MAX: u8 = 100;
+
+/// A charge that has not been corrected, and what has been given back of it.
+pub(super) struct Standing<'a> {
+    pub(super) record: &'a Record,
+    pub(super) charge: &'a Charge,
+    refunds: u8,
+    returned: i64,
+}
+
+impl<'a> Standing<'a> {
+    fn of(ctx: Context<'_>, seq: Seq, history: &'a History) -> Result<Self, Stop> {
+        let (mut refunds, mut returned, mut last) = (0, 0, seq);
+        while let Some(by) = history.once(ctx, Once::Refunds(seq, refunds))? {
+            let Event::Refunded { amount, .. } = &by.event else {
+                return Err(Refusal::AlreadyRefunded(seq, by.seq).into());
+            };
+            (refunds, returned, last) = (refunds + 1, returned + amount.nano(), by.seq);
+            if refunds == REFUNDS_MAX {
+                return Err(Refusal::TooManyRefunds(seq).into());
+            }
+        }
+        let record = history.record(ctx, seq)?;
+        let charge = record.charge().ok_or(Refusal::NotACharge(seq))?;
+        let standing = Self { record, charge, refunds, returned };
+        if refunds > 0 && standing.left() == 0 {
+            return Err(Refusal::AlreadyRefunded(seq, last).into());
+        }
+        Ok(standing)
+    }
+
+    /// Nano-credits that have not been given back.
+    fn left(&self) -> i64 {
+        self.charge.draws.iter().map(|d| d.credits().nano()).sum::<i64>() - self.returned
+    }
+}
 
 /// A charge that has neither been given back nor corrected before.
 pub(super) fn live_charge<'a>(
     ctx: Context<'_>,
     seq: Seq,
     history: &'a History,
-) -> Result<(&'a Record, &'a Charge), Stop> {
-    if let Some(by) = history.once(ctx, Once::Refunds(seq))? {
+) -> Result<Standing<'a>, Stop> {
+    if let Some(by) = history.once(ctx, Once::Refunds(seq, 0))? {
         return Err(Refusal::AlreadyRefunded(seq, by.seq).into());
     }
-    let record = history.record(ctx, seq)?;
-    Ok((record, record.charge().ok_or(Refusal::NotACharge(seq))?))
+    Standing::of(ctx, seq, history)
 }
 
-/// Gives back a charge, all of it or `amount` credits, unwinding its draws from the last to the first.
+/// What `amount` nano-credits are of the draws, from the last to the first, after `returned` of them.
+fn parts(draws: &[Draw], returned: i64, amount: i64) -> Vec<(&Draw, i64)> {
+    let (mut gone, mut left) = (returned, amount);
+    let part = |draw| {
+        let credits = Draw::credits(draw).nano();
+        let skipped = credits.min(gone);
+        let part = (credits - skipped).min(left);
+        (gone, left) = (gone - skipped, left - part);
+        (draw, part)
+    };
+    draws.iter().rev().map(part).collect()
+}
+
+/// Gives back a charge, what is left of it or `amount` credits, unwinding its draws from the last to the first.
 ///
 /// What a grant paid that has left the state comes back to it, or to the operator who took it back, or is breakage.
 pub(super) fn refund(
@@ -37,31 +87,68 @@ pub(super) fn refund(
     reason: Option<Label>,
     history: &History,
 ) -> Result<Draft, Stop> {
-    let (_, charge) = live_charge(ctx, seq, history)?;
-    let charged = Credits::from_nano(charge.draws.iter().map(|d| d.credits().nano()).sum());
-    let wanted = amount.unwrap_or(charged);
-    if wanted > charged {
-        return Err(Refusal::MoreThanCharged(charged).into());
+    let standing = Standing::of(ctx, seq, history)?;
+    let Standing { charge, refunds, returned, .. } = standing;
+    let left = Credits::from_nano(standing.left());
+    let wanted = amount.unwrap_or(left);
+    if wanted > left {
+        return Err(Refusal::MoreThanCharged(left).into());
     }
     if amount.is_some() && !wanted.is_positive() {
         return Err(Refusal::NotPositive.into());
     }
+    let given = parts(&charge.draws, returned, wanted.nano());
     let mut back = Unwinding::new(ctx, charge, history)?;
-    let mut left = wanted.nano();
-    for draw in charge.draws.iter().rev() {
-        let part = draw.credits().nano().min(left);
-        left -= part;
-        back.unwind(draw, part);
+    for (draw, part) in &given {
+        back.unwind(draw, *part);
     }
     let (moves, reopened) = back.close();
-    let whole = wanted == charged;
-    let give =
-        |c: &Counted| correction(c, if whole || c.basis != Basis::Spend { -c.cost } else { -wanted.nano() });
-    let counted = charge.counted.iter().filter(|c| whole || c.basis == Basis::Spend);
-    let corrections = counted.map(give).collect();
+    let before = parts(&charge.draws, 0, returned);
+    let corrections = uncounted(charge, &before, &given, wanted == left);
     let path = charge.usage.path.clone();
-    let event = Event::Refunded { charge: seq, amount: wanted, reopened, reason, path };
+    let event = Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before: refunds };
     Ok(Draft { corrections, ..Draft::moving(event, moves).following(seq) })
+}
+
+/// What windows give back: caps what their sources get back, from what was counted last; allowances all of it, with the last
+/// of the charge.
+fn uncounted(
+    charge: &Charge,
+    before: &[(&Draw, i64)],
+    given: &[(&Draw, i64)],
+    is_last: bool,
+) -> SmallVec<[Correction; 2]> {
+    let of_basis = |basis: &Basis, parts: &[(&Draw, i64)]| -> i64 {
+        let counts = |draw: &Draw| match basis {
+            Basis::Spend => draw.source.is_capped(),
+            Basis::Layer(layer) => draw.layer == *layer,
+            Basis::None | Basis::Slot | Basis::Requests | Basis::Meters(_) | Basis::InFlight(_) => false,
+        };
+        parts.iter().filter(|(draw, _)| counts(draw)).map(|(_, part)| part).sum()
+    };
+    let is_allowance =
+        |layer: &Name| charge.draws.iter().any(|d| d.source == Source::Allowance && d.layer == *layer);
+    let mut corrections = SmallVec::new();
+    for (i, c) in charge.counted.iter().enumerate() {
+        if let Basis::Layer(layer) = &c.basis
+            && is_allowance(layer)
+        {
+            if is_last {
+                corrections.push(correction(c, -c.cost));
+            }
+            continue;
+        }
+        let later = charge.counted.iter().skip(i + 1).filter(|o| o.name == c.name && o.level == c.level);
+        let later: i64 = later.map(|o| o.cost).sum();
+        // What has been given back, before and now, of this count.
+        let reached = |sum: i64| (sum - later).clamp(0, c.cost);
+        let sum = of_basis(&c.basis, before);
+        let part = reached(sum + of_basis(&c.basis, given)) - reached(sum);
+        if part > 0 {
+            corrections.push(correction(c, -part));
+        }
+    }
+    corrections
 }
 
 /// A grant that a charge drew and that has left the state.
@@ -187,6 +274,7 @@ impl<'a> Unwinding<'a> {
             reference: None,
             recurrence: None,
             unit: moves.unit().cloned(),
+            burns_at: None,
         };
         moves.make_up(ctx, Book::Spent, repaid, terms);
         (moves, reopened)

@@ -150,6 +150,14 @@ impl Source {
         }
     }
 
+    /// Whether caps count what it pays: what nobody had is not spent.
+    pub(crate) fn is_capped(self) -> bool {
+        match self {
+            Self::Grant(..) | Self::Overdraft => true,
+            Self::Allowance | Self::Debt | Self::Goodwill => false,
+        }
+    }
+
     /// The book that its credits stand in; an allowance has none.
     pub(crate) fn book(self) -> Option<Book> {
         match self {

@@ -126,6 +126,9 @@ pub enum Event {
         /// Why.
         #[n(2)]
         reason: Option<Label>,
+        /// What of it was not left in the grant any more, and is owed now.
+        #[n(3)]
+        owed: Credits,
     },
     /// A charge was given back, wholly or in part; the grants it reopened.
     #[n(12)]
@@ -145,6 +148,9 @@ pub enum Event {
         /// Where the charged use came from.
         #[n(4)]
         path: Path,
+        /// How many refunds of the charge there were before.
+        #[n(5)]
+        before: u8,
     },
     /// Requests were denied.
     #[n(13)]

@@ -103,6 +103,9 @@ pub struct GrantTerms {
     /// The unit of its credits; `None`: `credits`.
     #[n(8)]
     pub unit: Option<Name>,
+    /// Drawn as if it expired here: what is carried goes before what comes after it, also where it lives longer.
+    #[n(9)]
+    pub burns_at: Option<Instant>,
 }
 
 /// How a grant comes again.
@@ -126,6 +129,34 @@ pub struct Recurrence {
     /// What becomes of what is owed at a boundary.
     #[n(5)]
     pub overage: Overage,
+    /// The first period brought its part of a whole one.
+    #[n(6)]
+    pub prorated: Option<Prorated>,
+}
+
+/// A first period that is a part of a whole one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Prorated {
+    /// What a whole period brings.
+    #[n(0)]
+    pub whole: Credits,
+    /// How the part is measured.
+    #[n(1)]
+    pub by: Proration,
+}
+
+/// How a part of a period is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Proration {
+    /// To the microsecond.
+    #[n(0)]
+    Instant,
+    /// In whole days, counted from the beginning of the period; the day that has begun still counts.
+    #[n(1)]
+    Days,
 }
 
 /// What becomes of what is owed when a recurring grant opens anew.
@@ -182,14 +213,35 @@ impl Recurrence {
         let calendar = Calendar::new(self.every, self.zone.as_str(), true).ok()?;
         Some(calendar.period(at, self.anchor.unwrap_or(billing_anchor)))
     }
-}
 
-/// What is left of an amount for the rest of a period: the whole less what belongs to the time that has passed, so that
-/// both add up exactly.
-#[must_use]
-pub(crate) fn rest_of(amount: Credits, period: (Instant, Instant), now: Instant) -> Credits {
-    let length = i128::from(period.1.since(period.0).micros().max(1));
-    let passed = i128::from(now.since(period.0).micros()).min(length);
-    let used = i128::from(amount.nano()) * passed / length;
-    Credits::from_nano(i64::try_from(i128::from(amount.nano()) - used).unwrap_or(i64::MAX))
+    /// What is left of an amount for the rest of a period: the whole less what belongs to the time that has passed, so that both
+    /// add up exactly.
+    #[must_use]
+    pub(crate) fn rest_of(
+        &self,
+        amount: Credits,
+        period: (Instant, Instant),
+        now: Instant,
+        by: Proration,
+    ) -> Credits {
+        let (start, end) = period;
+        let by_instant = (end.since(start).micros(), now.since(start).micros());
+        let (length, passed) = match by {
+            Proration::Instant => by_instant,
+            Proration::Days => self.days(period, now).unwrap_or(by_instant),
+        };
+        let length = i128::from(length.max(1));
+        let used = i128::from(amount.nano()) * i128::from(passed).min(length) / length;
+        Credits::from_nano(i64::try_from(i128::from(amount.nano()) - used).unwrap_or(i64::MAX))
+    }
+
+    /// The days of a period, and those that have passed; `None` for a period shorter than a day.
+    fn days(&self, (start, end): (Instant, Instant), now: Instant) -> Option<(u64, u64)> {
+        const DAY: u64 = 86_400_000_000;
+        let days = Calendar::new(Every::Day, self.zone.as_str(), true).ok()?;
+        // A day of 23 or 25 hours is a day.
+        let between = |from: Instant, to: Instant| (to.since(from).micros() + DAY / 2) / DAY;
+        let (today, _) = days.period(now, start);
+        Some((between(start, end), between(start, today))).filter(|(length, _)| *length > 0)
+    }
 }

@@ -1,7 +1,7 @@
 //! Where a record can be found again, besides by its number.
 //!
 //! Never holds a caller's text: keys are hashed with their account, so that one account cannot reach another's.
-//! X1 what may happen once has one place for all callers (`hold_ends_once`, `refund_happens_once`).
+//! X1 what may happen once has one place for all callers (`hold_ends_once`, `a_charge_is_refunded_until_nothing_is_left`).
 
 use smallvec::SmallVec;
 
@@ -19,8 +19,8 @@ pub enum Once {
     Ends(HoldId),
     /// Charges a hold that had expired.
     SettlesLate(HoldId),
-    /// Gives back a charge.
-    Refunds(Seq),
+    /// Gives back a charge, or a part of it, after so many refunds of it; or corrects it.
+    Refunds(Seq, u8),
     /// Takes back a grant.
     Voids(GrantId),
     /// Redeems a banked reset.
@@ -53,7 +53,11 @@ impl IndexKey {
         match once {
             Once::Ends(hold) => Self::of(account, 1, &hold.0.to_be_bytes()),
             Once::SettlesLate(hold) => Self::of(account, 2, &hold.0.to_be_bytes()),
-            Once::Refunds(charge) => Self::of(account, 3, &charge.to_be_bytes()),
+            Once::Refunds(charge, before) => {
+                let mut body: SmallVec<[u8; 9]> = SmallVec::from_slice(&charge.to_be_bytes());
+                body.push(before);
+                Self::of(account, 3, &body)
+            }
             Once::Voids(grant) => Self::of(account, 5, &grant.0.to_be_bytes()),
             Once::Redeems(token) => Self::of(account, 6, &token.to_be_bytes()),
             Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
@@ -67,11 +71,11 @@ impl Event {
     pub fn once(&self) -> Option<Once> {
         if let Self::Settled { hold, is_late: true, .. } = self {
             Some(Once::SettlesLate(*hold))
-        } else if let Self::Refunded { charge, .. } = self {
-            Some(Once::Refunds(*charge))
+        } else if let Self::Refunded { charge, before, .. } = self {
+            Some(Once::Refunds(*charge, *before))
         } else if let Self::Corrected { correcting, .. } = self {
             // The corrected charge is no more: it can neither be refunded nor corrected again.
-            Some(Once::Refunds(correcting.charge))
+            Some(Once::Refunds(correcting.charge, 0))
         } else if let Self::Voided { grant, .. } = self {
             Some(Once::Voids(*grant))
         } else if let Self::Periodic(periodic) = self

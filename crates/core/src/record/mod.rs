@@ -37,8 +37,7 @@ pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Place, Source
 pub use denial::{Denial, Denials};
 pub use erase::Erasure;
 pub use event::{Erased, Event};
-pub(crate) use grant::rest_of;
-pub use grant::{Category, GrantTerms, Overage, Recurrence, Rollover, WHOLE};
+pub use grant::{Category, GrantTerms, Overage, Prorated, Proration, Recurrence, Rollover, WHOLE};
 pub use hold::{HeldCapacity, HoldTerms, Overshoot};
 pub use ids::{GrantId, HoldId, SYSTEM, Seq, is_internal};
 pub use index::{IndexKey, Once};

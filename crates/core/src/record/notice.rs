@@ -131,7 +131,7 @@ pub enum Alert {
     /// A top-up is to be paid, for the crossing of this number.
     #[n(1)]
     TopUpAsked {
-        /// The number of the crossing.
+        /// Its number, counted from one.
         #[n(0)]
         number: u64,
         /// How much.

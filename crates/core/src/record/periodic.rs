@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::amount::Credits;
-use super::grant::GrantTerms;
+use super::grant::{GrantTerms, Proration};
 use super::ids::{GrantId, Seq};
 use super::name::{Label, Level, Name, Path};
 use super::settings::Settings;
@@ -71,9 +71,9 @@ pub struct PlanChange {
     /// Grants that had left the state and are open again.
     #[n(3)]
     pub reopened: Vec<(GrantId, GrantTerms)>,
-    /// Whether periods under way gained or lost their part at once.
+    /// How periods under way gained or lost their part at once; `None`: they did not.
     #[n(4)]
-    pub prorated: bool,
+    pub prorated: Option<Proration>,
     /// Why.
     #[n(5)]
     pub reason: Option<Label>,

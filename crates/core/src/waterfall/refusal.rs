@@ -41,6 +41,10 @@ pub enum Refusal {
     UnknownMeter(Name),
     /// No price is in force, or none matches the dimensions.
     NoPrice(Name, NoPrice),
+    /// A charge has been refunded as often as one may be.
+    TooManyRefunds(Seq),
+    /// A change that changes nothing.
+    NoChange,
     /// A request counts itself as none.
     NoRequests,
     /// A quantity, a price or the account's books would leave their range.
@@ -127,6 +131,11 @@ impl fmt::Display for Refusal {
             Self::NoPrice(name, NoPrice::NoMatch) => {
                 write!(f, "no price of `{name}` matches the request's dimensions")
             }
+            Self::TooManyRefunds(seq) => write!(
+                f,
+                "charge {seq} has been refunded in as many parts as one may be; grant the rest"
+            ),
+            Self::NoChange => f.write_str("the amount is zero; name how many credits to add, or with a minus sign to take"),
             Self::NoRequests => f.write_str(
                 "`requests` counts at least 1; leave it out, or name a larger number for a request that counts more",
             ),

@@ -174,7 +174,7 @@ fn changed_terms_keep_what_is_used() {
             // After a while, not more than was counted; the next count converts it, and adds to what was shown.
             let later = at(3_000_000);
             let shown = new.room(used.as_ref(), later).used;
-            assert!(shown <= 40 && shown >= 0, "{old:?} to {new:?}: {shown}");
+            assert!((0..=40).contains(&shown), "{old:?} to {new:?}: {shown}");
             let both = count(new, used, 5, later);
             assert_eq!(new.room(both.as_ref(), later).used, shown + 5, "{old:?} to {new:?}");
             // A restart loses what is volatile: the record says what was used, so that the durable state is the same.

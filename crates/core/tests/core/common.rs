@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::command::{self, Command, Correct, Draft, History, NewGrant, Patch, Step, run_with};
+use headworks_core::command::{
+    self, Adjust, Command, Correct, Draft, History, NewGrant, Patch, Step, run_with,
+};
 use headworks_core::life;
 use headworks_core::record::{
     Category, Credits, Decision, Dimension, Event, GrantId, HoldId, Instant, Label, Name, Once, Record, Seq,
@@ -68,7 +70,7 @@ pub(crate) fn void(grant: Seq) -> Command {
 }
 
 pub(crate) fn adjust(grant: Seq, by: &str) -> Command {
-    Command::Adjust { grant: GrantId(grant), by: credits(by), reason: None }
+    Command::Adjust(Adjust { grant: GrantId(grant), by: credits(by), as_debt: false, reason: None })
 }
 
 /// Gives back an amount of a charge, or all of it.

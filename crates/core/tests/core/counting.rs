@@ -169,7 +169,7 @@ fn paid(w: &mut World, tokens: u64, then: Option<&str>) -> i64 {
     match then {
         None => drop(w.ask(&ask)),
         Some(then) => {
-            drop(w.apply(Command::Record { request: ask.request, at: Some(at(then)) }).expect("records"))
+            w.apply(Command::Record { request: ask.request, at: Some(at(then)) }).expect("records");
         }
     }
     let charge = w.log.last().and_then(|r| r.charge()).expect("a charge");

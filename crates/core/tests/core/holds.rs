@@ -254,14 +254,22 @@ fn refunds_unwind_in_reverse_and_reopen_grants() {
 }
 
 #[test]
-fn refund_happens_once() {
+fn a_charge_is_refunded_until_nothing_is_left() {
     let mut w = World::new(CATALOG, "p");
     w.grant("20", Category::Purchased);
+    // Ten included, ten bought.
     w.ask(&ask("chat", &[("input", 20)]).now());
     let charge = w.account.seq;
-    let by = w.apply(refund(charge, Some("3"))).expect("refunds");
+    let first = w.apply(refund(charge, Some("3"))).expect("refunds");
+    let corrected = w.apply(correct(charge, &to(&[("input", 1)])));
+    assert_eq!(corrected, Err(Refusal::AlreadyRefunded(charge, first)), "a refunded charge is not corrected");
+    assert_eq!(w.apply(refund(charge, Some("7.000000001"))), Err(Refusal::MoreThanCharged(credits("7"))));
+    w.apply(refund(charge, Some("2"))).expect("refunds");
+    assert_eq!((w.available().as_str(), used(&w, "included.day")), ("15", 10_000_000_000));
+    let by = w.apply(refund(charge, None)).expect("refunds the rest");
+    assert_eq!((w.available().as_str(), used(&w, "included.day")), ("20", 0), "with the allowance");
     for again in [refund(charge, Some("3")), refund(charge, None), correct(charge, &to(&[("input", 1)]))] {
-        assert_eq!(w.apply(again), Err(Refusal::AlreadyRefunded(charge, by)));
+        assert!(matches!(w.apply(again), Err(Refusal::AlreadyRefunded(of, _)) if of == charge));
     }
     assert_eq!(w.apply(refund(by, None)), Err(Refusal::NotACharge(by)));
     assert_eq!(w.apply(refund(by + 1, None)), Err(Refusal::UnknownRecord(by + 1)));
@@ -274,7 +282,15 @@ fn grants_are_corrected_within_their_bounds() {
     w.apply(adjust(grant, "2.5")).expect("adjusts");
     w.apply(adjust(grant, "-7.5")).expect("adjusts");
     assert_eq!(w.available(), "0");
-    assert_eq!(w.apply(adjust(grant, "1")), Err(Refusal::UnknownGrant(GrantId(grant))));
+    // It is known, and spent: what is left is told.
+    for late in [adjust(grant, "1"), adjust(grant, "-1"), void(grant)] {
+        assert_eq!(w.apply(late), Err(Refusal::MoreThanLeft(credits("0"))));
+    }
+    for unknown in [0, 1, 99] {
+        assert_eq!(w.apply(adjust(unknown, "1")), Err(Refusal::UnknownGrant(GrantId(unknown))));
+        assert_eq!(w.apply(void(unknown)), Err(Refusal::UnknownGrant(GrantId(unknown))));
+    }
+    assert_eq!(w.apply(adjust(grant, "0")), Err(Refusal::NoChange));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod common;
 mod corrections;
 mod counting;
 mod decisions;
+mod giving_back;
 mod holds;
 mod ledger;
 mod model;

@@ -2,8 +2,8 @@
 
 use headworks_core::command::{ChangePlan, Command, NewGrant};
 use headworks_core::record::{
-    Category, Event, Every, GrantId, Instant, Label, Overage, Path, Periodic, Record, Recurrence, Rollover,
-    WHOLE,
+    Category, Event, Every, GrantId, Instant, Label, Overage, Path, Periodic, Proration, Record, Recurrence,
+    Rollover, WHOLE,
 };
 use headworks_core::waterfall::Refusal;
 use proptest::prelude::*;
@@ -63,6 +63,7 @@ fn monthly(rollover: Option<(&str, &str)>, overage: Overage) -> Option<Box<Recur
         until: Instant::NEVER,
         rollover,
         overage,
+        prorated: None,
     }))
 }
 
@@ -240,7 +241,7 @@ fn recurrence_ends_when_told() {
     w.apply(void(id.0)).expect("voids");
     w.now = at("2026-12-01T00:00:00Z");
     assert!(w.due().is_empty() && w.account.schedule(id).is_none());
-    assert_eq!(w.apply(void(id.0)), Err(Refusal::UnknownGrant(id)));
+    assert_eq!(w.apply(void(id.0)), Err(Refusal::MoreThanLeft(credits("0"))));
     trusted(&w);
 }
 
@@ -249,7 +250,7 @@ fn change(w: &mut World, move_anchor: bool, amounts: &[(GrantId, &str)], prorate
         plan: name("p"),
         move_anchor,
         amounts: amounts.iter().map(|(id, amount)| (*id, credits(amount))).collect(),
-        prorate,
+        prorate: prorate.then_some(Proration::Instant),
         reason: None,
     };
     w.apply(Command::ChangePlan(ask)).expect("changes");
@@ -539,7 +540,7 @@ fn act(w: &mut World, act: &Act) {
         Act::ChangePlan(n, move_anchor, prorate) => {
             let schedules = &w.account.extras().schedules;
             let amounts = schedules.iter().map(|s| (s.id, credits(&n.to_string()))).collect();
-            let (move_anchor, prorate) = (*move_anchor, *prorate);
+            let (move_anchor, prorate) = (*move_anchor, prorate.then_some(Proration::Instant));
             Command::ChangePlan(ChangePlan { plan: name("p"), move_anchor, amounts, prorate, reason: None })
         }
         Act::Bank => {

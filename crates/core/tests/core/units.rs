@@ -135,12 +135,19 @@ fn one_change_of_plan_is_in_one_unit() {
             until: Instant::NEVER,
             rollover: None,
             overage: headworks_core::record::Overage::Keep,
+            prorated: None,
         }))
     };
     let a = w.grant_with("10", |g| g.recurrence = monthly());
     let b = w.grant_with("10", |g| (g.recurrence, g.unit) = (monthly(), Some(name("stamps"))));
     let amounts = [a, b].map(|id| (headworks_core::record::GrantId(id), credits("20"))).to_vec();
-    let ask = ChangePlan { plan: name("p"), move_anchor: false, amounts, prorate: true, reason: None };
+    let ask = ChangePlan {
+        plan: name("p"),
+        move_anchor: false,
+        amounts,
+        prorate: Some(headworks_core::record::Proration::Instant),
+        reason: None,
+    };
     assert_eq!(w.apply(Command::ChangePlan(ask)), Err(Refusal::MixedUnits));
     w.pass("31d");
     w.due();

@@ -1,6 +1,6 @@
 //! Commands that add credits, take them back or refund a charge.
 
-use headworks_core::command::{Command, NewGrant, TopUp};
+use headworks_core::command::{Adjust, Command, NewGrant, TopUp};
 use headworks_core::record::{self, Category, Credits, Instant, Label, Name, WHOLE};
 
 use super::{Malformed, grant, invalid, number};
@@ -18,7 +18,7 @@ fn rollover(r: &Rollover) -> Result<record::Rollover, Malformed> {
 }
 
 /// How a grant comes again; its end is that of the grant.
-fn recurrence(r: &Recurrence, from: Instant) -> Result<Box<record::Recurrence>, Malformed> {
+fn recurrence(r: &Recurrence, whole: Credits, from: Instant) -> Result<Box<record::Recurrence>, Malformed> {
     let zone = r.zone.clone().map_or_else(|| Label::new("UTC"), Ok);
     Ok(Box::new(record::Recurrence {
         every: r.every,
@@ -30,6 +30,7 @@ fn recurrence(r: &Recurrence, from: Instant) -> Result<Box<record::Recurrence>, 
         until: Instant::NEVER,
         rollover: r.rollover.as_ref().map(rollover).transpose()?,
         overage: r.overage,
+        prorated: r.prorate.map(|by| record::Prorated { whole, by }),
     }))
 }
 
@@ -48,7 +49,7 @@ impl GrantRequest {
             expires_at: self.expires_at,
             features: self.features.iter().cloned().collect(),
             reference: self.reference.clone(),
-            recurrence: self.recurrence.as_ref().map(|r| recurrence(r, from)).transpose()?,
+            recurrence: self.recurrence.as_ref().map(|r| recurrence(r, self.amount, from)).transpose()?,
             top_up: None,
             unit: self.unit.clone(),
         }))
@@ -72,7 +73,8 @@ impl AdjustRequest {
     /// When the grant is another account's.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
         let grant = grant(account, &self.grant)?;
-        Ok(Command::Adjust { grant, by: self.amount, reason: self.reason.clone() })
+        let Self { amount: by, as_debt, .. } = *self;
+        Ok(Command::Adjust(Adjust { grant, by, as_debt, reason: self.reason.clone() }))
     }
 }
 

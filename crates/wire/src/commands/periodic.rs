@@ -1,10 +1,10 @@
 //! Commands that change the plan, and that bank and redeem resets.
 
 use headworks_core::command::{ChangePlan, Command};
-use headworks_core::record::{Credits, Name};
+use headworks_core::record::{Credits, Name, Proration};
 
 use super::{Malformed, grant, number};
-use crate::periodic::{BankResetRequest, ChangePlanRequest, PlanAnchor, RedeemResetRequest};
+use crate::periodic::{BankResetRequest, ChangePlanRequest, PlanAnchor, Prorate, RedeemResetRequest};
 use crate::reference::Reference;
 
 impl ChangePlanRequest {
@@ -18,7 +18,11 @@ impl ChangePlanRequest {
             plan: self.plan.clone(),
             move_anchor: self.anchor == PlanAnchor::Move,
             amounts: self.amounts.iter().map(amount).collect::<Result<_, Malformed>>()?,
-            prorate: self.prorate.unwrap_or(true),
+            prorate: match self.prorate.unwrap_or(Prorate::Is(true)) {
+                Prorate::Is(false) => None,
+                Prorate::Is(true) => Some(Proration::Instant),
+                Prorate::By(by) => Some(by),
+            },
             reason: self.reason.clone(),
         }))
     }

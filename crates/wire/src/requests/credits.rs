@@ -61,6 +61,10 @@ pub struct AdjustRequest {
     pub grant: Reference,
     /// Credits to add, or with a minus sign to take.
     pub amount: Credits,
+    /// Take what is not left in the grant any more as debt: it blocks new requests, and the next grant repays it. For example
+    /// after a chargeback. Default: that is refused.
+    #[serde(default)]
+    pub as_debt: bool,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
@@ -69,13 +73,13 @@ pub struct AdjustRequest {
     pub idempotency_key: Option<Label>,
 }
 
-/// Give back a charge, once.
+/// Give back a charge, or parts of it until nothing is left.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundRequest {
     /// The charge: the reference that settle, record or authorize with `settle: now` answered.
     pub charge: Reference,
-    /// How many credits. Default: all of them, and the allowance as well.
+    /// How many credits. Default: all that has not been given back, and the allowance as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Credits>,
     /// Why, for the ledger.

@@ -1,0 +1,253 @@
+//! What comes back, and where to: refunds in parts, holds that end beside their grants, credits taken back as debt.
+//!
+//! One token costs one credit, so every figure of the tables is worked by hand.
+
+use headworks_core::command::{Adjust, Command};
+use headworks_core::life;
+use headworks_core::record::{Category, Every, GrantId, Label, Overage, Reason, Recurrence, Rollover, WHOLE};
+use headworks_core::waterfall::Refusal;
+
+use crate::audit::{audit, chained, replayed};
+use crate::common::{AskExt as _, World, ask, at, correct, credits, refund, release, settle, to};
+
+const NANO: i64 = 1_000_000_000;
+
+fn catalog(plan: &str) -> String {
+    format!(
+        "version = \"g\"\n[meters]\ntokens = {{ unit = \"token\" }}\n[features.chat]\nmeters = [\"tokens\"]\nrate_card = \"c\"\n\
+         hold = {{ life = \"60s\", life_max = \"24h\" }}\n\
+         [[rate_cards.c]]\neffective_from = \"2020-01-01T00:00:00Z\"\nprices = [{{ feature = \"chat\", credits = {{ tokens = \"1\" }} }}]\n\
+         [plans.p]\nfeatures = [\"chat\"]\n{plan}\n"
+    )
+}
+
+const CAPPED: &str = r#"
+guards = [{ name = "cap", window.spend_cap = { limit = "50", every = "day" } }]
+waterfall = [
+  { pool = { name = "shared", member = "user", categories = ["purchased"], cap = { default = "50", every = "day" } } },
+  { grants = { name = "free" } },
+]"#;
+
+fn counted(w: &World, name: &str) -> i64 {
+    let windows = w.account.windows.iter().filter(|v| v.name.as_str() == name);
+    let views = headworks_core::view::windows(w.ctx()).expect("views");
+    assert!(windows.count() <= 1);
+    views.iter().find(|v| v.name.as_str() == name).map_or(0, |v| v.used / NANO)
+}
+
+fn trusted(w: &World) {
+    assert_eq!(audit(&chained(&w.log), std::slice::from_ref(&w.catalog)), []);
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+}
+
+#[test]
+fn caps_count_what_sources_drew() {
+    // A charge of 30: 20 through the pool, 6 from the free grant, 4 that nobody had. What each step leaves counted in the
+    // spend cap, in the member's cap, and available.
+    type Row = (&'static [(&'static str, &'static str)], [i64; 2], &'static str);
+    let rows: [Row; 7] = [
+        (&[], [26, 20], "0"),
+        (&[("refund", "3")], [26, 20], "0"),
+        (&[("refund", "4")], [26, 20], "0"),
+        (&[("refund", "5")], [25, 20], "1"),
+        (&[("refund", "4"), ("refund", "6"), ("refund", "1")], [19, 19], "7"),
+        (&[("refund", "12"), ("refund", "17"), ("refund", "")], [0, 0], "26"),
+        (&[("correct", "28"), ("correct", "25"), ("correct", "12")], [12, 12], "14"),
+    ];
+    for (steps, caps, available) in rows {
+        let mut w = World::new(&catalog(CAPPED), "p");
+        w.grant("20", Category::Purchased);
+        w.grant("6", Category::Free);
+        let request = ask("chat", &[("tokens", 30)]).on_path("user:u").request;
+        let mut charge = w.apply(Command::Record { request, at: None }).expect("records");
+        for (what, amount) in steps {
+            let command = match *what {
+                "refund" => refund(charge, Some(*amount).filter(|a| !a.is_empty())),
+                _ => correct(charge, &to(&[("tokens", amount.parse().expect("a number"))])),
+            };
+            let by = w.apply(command).unwrap_or_else(|e| panic!("{what} {amount} of {steps:?}: {e}"));
+            if *what == "correct" {
+                charge = by;
+            }
+        }
+        assert_eq!([counted(&w, "cap"), counted(&w, "shared")], caps, "{steps:?}");
+        assert_eq!(w.available(), available, "{steps:?}");
+        trusted(&w);
+    }
+}
+
+#[test]
+fn a_refund_gives_no_room_in_another_window() {
+    let mut w = World::new(&catalog(CAPPED), "p");
+    w.grant("100", Category::Purchased);
+    let charge = |w: &mut World| {
+        w.ask(&ask("chat", &[("tokens", 30)]).on_path("user:u").now());
+        w.account.seq
+    };
+    let first = charge(&mut w);
+    w.pass("24h");
+    charge(&mut w);
+    w.apply(refund(first, Some("20"))).expect("refunds");
+    assert_eq!([counted(&w, "cap"), counted(&w, "shared")], [30, 30], "yesterday's is closed");
+    trusted(&w);
+}
+
+fn monthly(every: Every, rollover: Option<Rollover>) -> Option<Box<Recurrence>> {
+    Some(Box::new(Recurrence {
+        every,
+        zone: Label::new("UTC").expect("a label"),
+        anchor: None,
+        until: headworks_core::record::Instant::NEVER,
+        rollover,
+        overage: Overage::Keep,
+        prorated: None,
+    }))
+}
+
+fn up_to(max: &str) -> Option<Rollover> {
+    Some(Rollover { min: credits("0"), max: credits(max), fraction: WHOLE, life: None })
+}
+
+#[test]
+fn a_hold_ends_at_its_deadline_in_the_books() {
+    // A hold of 30 that lives 60 seconds, a grant of 100 that ends some time after that; nobody looks for ten days.
+    let rules = ["", "expired_draws = \"goodwill\"\n"];
+    for (rule, ends) in rules.into_iter().flat_map(|r| ["61s", "60s", "24h"].map(|e| (r, e))) {
+        let plan = format!("{rule}waterfall = [{{ grants = {{ name = \"all\" }} }}]");
+        let mut w = World::new(&catalog(&plan), "p");
+        let expires = w.now.after("2s".parse().expect("span")).after(ends.parse().expect("span"));
+        w.grant_with("100", |g| g.expires_at = Some(expires));
+        w.hold("chat", &[("tokens", 30)]);
+        let deadline = w.account.holds.first().expect("a hold").terms.deadline;
+        w.pass("240h");
+        assert_eq!(w.due(), ["hold_expired", "grant_expired"], "{ends}");
+        let at_ends: Vec<_> = w.log.iter().rev().take(2).map(|r| r.effective_at).collect();
+        assert_eq!(at_ends, [expires, deadline], "each at its own instant");
+        assert_eq!(
+            (w.available().as_str(), w.account.books.breakage),
+            ("0", credits("100")),
+            "{rule} {ends}"
+        );
+        trusted(&w);
+    }
+    // The other way round, the grant has ended before: what the hold gives back is gone, or made good.
+    for (rule, available) in [(rules[0], "0"), (rules[1], "30")] {
+        let plan = format!("{rule}waterfall = [{{ grants = {{ name = \"all\" }} }}]");
+        let mut w = World::new(&catalog(&plan), "p");
+        let expires = w.now.after("30s".parse().expect("span"));
+        w.grant_with("100", |g| g.expires_at = Some(expires));
+        w.hold("chat", &[("tokens", 30)]);
+        w.pass("240h");
+        w.due();
+        assert_eq!((w.available().as_str(), w.account.books.breakage), (available, credits("100")), "{rule}");
+        trusted(&w);
+    }
+}
+
+#[test]
+fn a_hold_that_ends_before_a_boundary_is_carried_over_it() {
+    let plan = "waterfall = [{ grants = { name = \"all\" } }]";
+    for (swept, available) in [("2m", "100"), ("13h", "200"), ("37h", "200")] {
+        let mut w = World::new(&catalog(plan), "p");
+        w.settings(|s| s.billing_anchor = at("2026-06-01T00:00:00Z"));
+        w.grant_with("100", |g| g.recurrence = monthly(Every::Day, up_to("100")));
+        w.hold("chat", &[("tokens", 30)]);
+        w.pass(swept);
+        w.due();
+        assert_eq!(w.available(), available, "swept after {swept}");
+        trusted(&w);
+    }
+}
+
+#[test]
+fn what_comes_back_after_a_boundary_is_carried_up_to_the_limit() {
+    // A recurring 100 with 60 held at the boundary, settled afterwards. Rollover limit, used of the hold: available,
+    // breakage.
+    for (limit, used, available, breakage) in [
+        ("50", 10, "150", "40"),
+        ("50", 60, "140", "0"),
+        ("45", 50, "145", "5"),
+        ("100", 0, "200", "0"),
+        ("30", 20, "130", "50"),
+        ("0", 20, "100", "80"),
+    ] {
+        let plan = "waterfall = [{ grants = { name = \"all\" } }]";
+        let mut w = World::new(&catalog(plan), "p");
+        w.settings(|s| s.billing_anchor = at("2026-06-01T12:30:00Z"));
+        w.grant_with("100", |g| g.recurrence = monthly(Every::Month, up_to(limit)));
+        let mut hold = ask("chat", &[("tokens", 60)]);
+        hold.life = Some("12h".parse().expect("span"));
+        w.ask(&hold);
+        let hold = w.account.seq;
+        w.pass("31m");
+        w.due();
+        let end = if used == 0 { release(hold) } else { settle(hold, &[("tokens", used)]) };
+        w.apply(end).expect("ends");
+        let found = (w.available(), w.account.books.breakage.to_string());
+        assert_eq!(found, (available.to_owned(), breakage.to_owned()), "limit {limit}, used {used}");
+        // What was carried burns before the new period's, and ends with it.
+        w.now = at("2026-07-02T00:00:00Z");
+        w.due();
+        trusted(&w);
+    }
+}
+
+#[test]
+fn what_is_not_left_is_taken_as_debt() {
+    let plan = "waterfall = [{ grants = { name = \"all\" } }]";
+    let take = |grant, by: &str, as_debt| {
+        Command::Adjust(Adjust { grant: GrantId(grant), by: credits(by), as_debt, reason: None })
+    };
+    for spent in [40, 100] {
+        let mut w = World::new(&catalog(plan), "p");
+        let grant = w.grant("100", Category::Purchased);
+        w.ask(&ask("chat", &[("tokens", spent)]).now());
+        let left = 100 - i64::try_from(spent).expect("small");
+        let refused = w.apply(take(grant, "-100", false));
+        assert_eq!(refused, Err(Refusal::MoreThanLeft(credits(&left.to_string()))));
+        w.apply(take(grant, "-100", true)).expect("takes");
+        assert_eq!(w.account.books.debt, credits(&spent.to_string()));
+        assert_eq!(w.hold("chat", &[("tokens", 1)]).reason, Reason::InDebt);
+        w.grant(&(spent + 5).to_string(), Category::Purchased);
+        assert_eq!((w.available().as_str(), w.account.books.debt), ("5", credits("0")), "repaid first");
+        trusted(&w);
+    }
+}
+
+#[test]
+fn a_low_balance_asks_for_top_ups_until_it_is_not() {
+    use headworks_core::command::{NewGrant, TopUp};
+    use headworks_core::record::{AlertMarks, TopUpTerms};
+    let plan =
+        "waterfall = [{ grants = { name = \"all\" } }, { overdraft = { name = \"od\", limit = \"1000\" } }]";
+    let mut w = World::new(&catalog(plan), "p");
+    w.grant("10", Category::Free);
+    w.settings(|s| {
+        s.alerts = Some(AlertMarks { low: credits("5"), recovered: credits("6") });
+        s.top_up = Some(TopUpTerms {
+            amount: credits("20"),
+            monthly_max: credits("1000"),
+            cool_down: "1m".parse().expect("span"),
+        });
+    });
+    let in_flight = |w: &World| w.account.extras().top_ups.asked.map(|a| a.number);
+    let pay = |w: &mut World, number| {
+        let new = NewGrant::new(credits("20"), Category::Purchased);
+        w.apply(Command::ConfirmTopUp { number, top_up: TopUp::Paid(new) }).expect("pays");
+    };
+    w.ask(&ask("chat", &[("tokens", 50)]).now());
+    w.due();
+    for number in 1..=3 {
+        assert_eq!(in_flight(&w), Some(number), "at {} credits", w.available());
+        pay(&mut w, number);
+        assert!(w.due().iter().all(|what| *what != "top_up_asked"), "within the cool-down");
+        w.pass("59s");
+        assert!(life::next(w.ctx()).is_none());
+        // It is woken for the next one, with nobody asking for anything.
+assert!(number == 3 || w.account.wakes_at <= w.now.after("2s".parse().expect("span")));
+        w.pass("2s");
+        w.due();
+    }
+    assert_eq!((in_flight(&w), w.available().as_str()), (None, "20"), "-40, -20, 0, 20");
+    trusted(&w);
+}
