@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path as File;
-use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Label, Name, Segment};
-use headworks_engine::{Clock, Limits};
 use headworks_wire as wire;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::arguments::{
     AccountCommand, AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, KeysCommand, Remote,
-    WhatArguments,
+    TestClockCommand, WhatArguments,
 };
 use crate::client::{Client, read};
 use crate::outcome::{Failed, Outcome};
@@ -95,7 +93,7 @@ pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -
 
 /// Makes a key in a data directory that no server has open.
 async fn create_key_offline(data: &File, ask: &wire::CreateKeyRequest) -> Result<(Name, String), Failed> {
-    let engine = crate::serve::engine(data, Arc::new(Clock::new()), Limits::default())?;
+    let engine = crate::serve::engine_in_its_time(data)?;
     let new = headworks_server::create_key(&engine, ask, None).await?;
     engine.close();
     Ok((new.key.id, new.secret))
@@ -182,6 +180,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             println!("{}", serde_json::to_string_pretty(&answer)?);
             return Ok(());
         }
+        Call::TestClock { command } => ("test_clock", test_clock(&mut client, command).await?),
         Call::Metrics => {
             let (status, body) = client.send(Method::GET, "/metrics", None, "text/plain", Vec::new()).await?;
             if !status.is_success() {
@@ -194,6 +193,15 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
     };
     print::show(kind, &answer, as_json);
     Ok(())
+}
+
+async fn test_clock(client: &mut Client, command: Option<TestClockCommand>) -> Result<Value, Failed> {
+    Ok(match command {
+        None => client.get("/v1/test-clock").await?,
+        Some(TestClockCommand::Advance { to, by }) => {
+            client.post("/v1/test-clock/advance", None, &wire::AdvanceRequest { to, by }).await?
+        }
+    })
 }
 
 async fn change_credits(client: &mut Client, call: CreditsCall) -> Result<Value, Failed> {

@@ -22,6 +22,7 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "windows" => typed(answer).map(|w| windows(&w)),
         "conduct" => typed(answer).map(|c| conduct(&c)),
         "held_back" => typed(answer).map(|h| held_back(&h)),
+        "test_clock" => typed(answer).map(|clock: wire::TestClock| clock.now.to_string()),
         "signal" => Some("noted".to_owned()),
         "change" => typed(answer).map(|c| change(&c)),
         "what_if" => typed(answer).map(|w| what_if(&w)),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_core::catalog::{Catalog, Format, WAIT_MAX};
-use headworks_core::record::{Label, Span};
-use headworks_engine::{Clock, Engine, Idempotency, Limits};
+use headworks_core::record::{Instant, Label, Span};
+use headworks_engine::{Clock, Engine, Idempotency, Limits, is_test_ledger};
 use headworks_server::{ServeError, ServeOptions};
 use headworks_store::{Embedded, Options};
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,12 +29,27 @@ pub(crate) fn log(format: LogFormat) {
 
 /// Opens the store in `data` and starts an engine on it.
 pub(crate) fn engine(data: &Path, clock: Arc<Clock>, limits: Limits) -> Result<Arc<Engine>, Failed> {
+    start(open(data)?, clock, limits)
+}
+
+/// Starts an engine on the store in `data` with the clock that its ledger goes by.
+pub(crate) fn engine_in_its_time(data: &Path) -> Result<Arc<Engine>, Failed> {
+    let store = open(data)?;
+    let clock = if is_test_ledger(&store)? { Clock::test(Instant::default()) } else { Clock::new() };
+    start(store, Arc::new(clock), Limits::default())
+}
+
+fn open(data: &Path) -> Result<Embedded, Failed> {
     let store = Embedded::open(data, Options::default())?;
     let recovery = store.recovery();
     tracing::info!(records = recovery.records, data = %data.display(), "opened the ledger");
     if let Some((place, bytes)) = &recovery.cut {
         tracing::warn!(%place, bytes, "cut a torn tail: a write that was never acknowledged");
     }
+    Ok(store)
+}
+
+fn start(store: Embedded, clock: Arc<Clock>, limits: Limits) -> Result<Arc<Engine>, Failed> {
     let initial = Catalog::parse(EMPTY, Format::Toml).map_err(|e| e.to_string())?;
     Ok(Engine::start(Arc::new(store), initial, clock, limits)?)
 }
@@ -46,7 +61,8 @@ async fn load_catalog(engine: &Engine, file: &Path) -> Outcome {
         return Ok(());
     }
     let key = Idempotency {
-        text: Label::new(&format!("file at {}", engine.clock().now())).map_err(|e| e.to_string())?,
+        // By the wall: a test clock may show the same instant at two starts.
+        text: Label::new(&format!("file at {}", headworks_engine::wall())).map_err(|e| e.to_string())?,
         digest: [0; 16],
     };
     match engine.put_catalog(&text, (&key, None)).await? {
@@ -65,11 +81,20 @@ fn stripe_key(file: &Path) -> Result<String, String> {
 
 pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     log(arguments.log_format);
+    // Before the ledger becomes a test ledger.
+    if arguments.test_clock.is_some() && !arguments.listen.ip().is_loopback() {
+        return Err(ServeError::TestClockBeyondLoopback(arguments.listen).into());
+    }
     // Who waits for capacity is answered before the request's own time is over.
     let wait_max = Span::from_secs(arguments.request_timeout_s).min(WAIT_MAX);
     let wait_max = Span::from_micros(wait_max.micros() / 4 * 3);
     let limits = Limits { accounts_max: arguments.accounts_max, wait_max, ..Limits::default() };
-    let engine = engine(&arguments.data, Arc::new(Clock::new()), limits)?;
+    let clock = arguments.test_clock.map_or_else(Clock::new, Clock::test);
+    let engine = engine(&arguments.data, Arc::new(clock), limits)?;
+    if let Some(at) = arguments.test_clock {
+        let now = engine.begin_test_clock(at).await?;
+        tracing::warn!(%now, "time is a test clock: it moves only with `headworks test-clock advance`");
+    }
     if let Some(file) = &arguments.catalog {
         load_catalog(&engine, file).await?;
     }
@@ -84,7 +109,10 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     };
     let serving = headworks_server::serve(Arc::clone(&engine), options).await.map_err(|e| match e {
         ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
-        e @ (ServeError::Bind(..) | ServeError::OpenBeyondLoopback(_) | ServeError::SigningKey(_)) => e,
+        e @ (ServeError::Bind(..)
+        | ServeError::OpenBeyondLoopback(_)
+        | ServeError::TestClockBeyondLoopback(_)
+        | ServeError::SigningKey(_)) => e,
     })?;
     tracing::info!(address = %serving.address, "listening");
     let ended = wait(&engine, arguments.catalog.as_deref()).await;

@@ -72,6 +72,10 @@ pub enum EngineError {
     /// A record of the account would not have followed from its state, and was not written. The account is frozen until the
     /// server starts again; others go on.
     Frozen(Name, String),
+    /// The ledger's time is a test clock; it is not served with the machine's.
+    TestLedger,
+    /// The ledger has accounts whose time is the machine's; it takes no test clock.
+    RealLedger,
     /// Too much is waiting; nothing was written.
     Overloaded,
     /// The engine has stopped after a failed write; whether this request was stored is known after a restart, by its key.
@@ -108,6 +112,14 @@ impl fmt::Display for EngineError {
                     "account `{name}` is frozen: {what}; nothing was written; restart the server, and report this"
                 )
             }
+            Self::TestLedger => f.write_str(
+                "this ledger's time is a test clock, and what it says would be wrong under the machine's; serve it with \
+                 --test-clock, or name another data directory",
+            ),
+            Self::RealLedger => f.write_str(
+                "this ledger has accounts that were opened under the machine's clock, so it takes no test clock; name a new \
+                 data directory",
+            ),
             Self::Overloaded => f.write_str("too many requests are waiting to be stored; retry shortly"),
             Self::Stopped => f.write_str(
                 "the engine has stopped after a failed write; retry with the same key after its restart",

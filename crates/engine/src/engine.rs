@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headworks_core::catalog::{Catalog, WAIT_MAX};
-use headworks_core::record::{Name, Span, Webhook};
+use headworks_core::record::{Instant, Name, Span, Webhook};
 use headworks_store::Store;
 
 use crate::cache::Cache;
@@ -45,6 +45,10 @@ pub struct Engine {
     pub(crate) in_force: Arc<InForce>,
     pub(crate) reconciliation: Arc<Reconciliation>,
     pub(crate) clock: Arc<Clock>,
+    /// Where a test clock stands for the ledger; whoever moves it holds this.
+    pub(crate) test_clock: Arc<tokio::sync::Mutex<Option<Instant>>>,
+    /// Whoever ends what is due over many accounts holds this: the sweeper, or a test clock that moves.
+    pub(crate) sweeping: Mutex<()>,
     pub(crate) stats: Arc<Stats>,
     /// Whose turn it is to claim a free grant.
     pub(crate) claims: tokio::sync::Mutex<()>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Event, Name, PoolChange, Record, SYSTEM, Server, Webhook};
+use headworks_core::record::{Event, Instant, Name, PoolChange, Record, SYSTEM, Server, Webhook};
 use headworks_store::Batch;
 
 use crate::capacity::Pools;
@@ -18,6 +18,8 @@ pub(crate) struct System {
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Webhooks,
     pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
+    /// The last two instants of the test clock, where the ledger has one: the second may not have been reached.
+    pub(crate) test_clock: Option<(Instant, Instant)>,
 }
 
 /// What is in force of the server's own log: everything that is stored, even while its caller still waits.
@@ -72,6 +74,10 @@ impl System {
         if let Some(change) = pool_change(&record.event) {
             self.pool_changes.insert(change.pool.clone(), change.clone());
         }
+        if let Some(to) = test_clock_moved(&record.event) {
+            let before = self.test_clock.map_or(to, |(_, last)| last);
+            self.test_clock = Some((before, to.max(before)));
+        }
         if let Event::CatalogLoaded { text, .. } = record.event { Some(text) } else { None }
     }
 
@@ -99,6 +105,15 @@ fn pool_change(event: &Event) -> Option<&PoolChange> {
     None
 }
 
+fn test_clock_moved(event: &Event) -> Option<Instant> {
+    if let Event::Server(server) = event
+        && let Server::TestClockMoved(to) = &**server
+    {
+        return Some(*to);
+    }
+    None
+}
+
 fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
     if let Event::Server(server) = event {
         match &**server {
@@ -108,7 +123,10 @@ fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
             Server::WebhookRemoved(name) => {
                 webhooks.remove(name);
             }
-            Server::ReconcileFailed { .. } | Server::PoolChanged(_) | Server::CheckKeyMade(_) => {}
+            Server::ReconcileFailed { .. }
+            | Server::PoolChanged(_)
+            | Server::CheckKeyMade(_)
+            | Server::TestClockMoved(_) => {}
         }
     }
 }

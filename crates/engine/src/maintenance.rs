@@ -1,12 +1,15 @@
 //! Everything slow, off the path: ending holds and grants, writing coalesced denials, checkpoints.
 
-use std::sync::Weak;
+use std::sync::{TryLockError, Weak};
 
+use headworks_core::catalog::Catalog;
 use headworks_core::command::Draft;
 use headworks_core::record::{Event, Instant, Name, Span};
 use headworks_store::Checkpoint;
 
-use crate::cache::Shard;
+use crate::answer::EngineError;
+use crate::cache::{Pending, Shard, Slot};
+use crate::commit::Ticket;
 use crate::engine::Engine;
 use crate::timers::DUE_MAX;
 
@@ -64,7 +67,7 @@ impl Engine {
     }
 
     /// Loads the accounts whose ends only their logs know, so that the sweeper and the next checkpoint see them.
-    fn adopt_unsettled(&self) {
+    pub(crate) fn adopt_unsettled(&self) {
         for account in self.store.unsettled() {
             if self.timers.is_closed() {
                 return;
@@ -113,16 +116,7 @@ impl Engine {
         if self.is_standing {
             self.in_force.pools.tick(now);
         }
-        for account in self.timers.due(now) {
-            self.sweep(&account);
-        }
-        if now.since(last.stored_due) >= Span::from_secs(1) {
-            last.stored_due = now;
-            match self.store.due(now, DUE_MAX) {
-                Ok(due) => due.iter().for_each(|account| self.sweep(account)),
-                Err(e) => tracing::error!(error = %e, "the due accounts could not be read"),
-            }
-        }
+        self.sweep_due(now, last);
         if now.since(last.denials) >= DENIALS_EVERY {
             last.denials = now;
             self.write_denials();
@@ -134,28 +128,63 @@ impl Engine {
         }
     }
 
-    /// Writes the ends of what has passed its deadline.
-    fn sweep(&self, account: &Name) {
+    /// Looks at the accounts that have something due. A test clock that moves does so itself, in order.
+    fn sweep_due(&self, now: Instant, last: &mut Last) {
+        let _sweeping = match self.sweeping.try_lock() {
+            Ok(sweeping) => sweeping,
+            Err(TryLockError::Poisoned(sweeping)) => sweeping.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let sweep = |account: &Name| {
+            if let Err(e) = self.sweep(account) {
+                tracing::error!(%account, error = %e, "an account could not be swept");
+            }
+        };
+        self.timers.due(now).iter().for_each(sweep);
+        if now.since(last.stored_due) >= Span::from_secs(1) {
+            last.stored_due = now;
+            match self.store.due(now, DUE_MAX) {
+                Ok(due) => due.iter().for_each(sweep),
+                Err(e) => tracing::error!(error = %e, "the due accounts could not be read"),
+            }
+        }
+    }
+
+    /// Writes the ends of what has passed its deadline; the batch that the account's last record is in.
+    pub(crate) fn sweep(&self, account: &Name) -> Result<Ticket, EngineError> {
+        self.with_slot(account, |pending, slot, catalog| {
+            let lived = self.live_if_due(pending, slot, catalog);
+            // The stored wake has passed: the next checkpoint replaces it.
+            slot.dirty = true;
+            slot.wakes_at = Instant::NEVER;
+            self.register(slot);
+            lived
+        })
+    }
+
+    /// Writes what follows by itself, though nothing may be due; the batch that the account's last record is in.
+    pub(crate) fn live_once(&self, account: &Name) -> Result<Ticket, EngineError> {
+        self.with_slot(account, |pending, slot, catalog| {
+            let lived = self.live(pending, slot, catalog);
+            self.register(slot);
+            lived
+        })
+    }
+
+    /// Does something with an account in memory, unless it is frozen.
+    fn with_slot(
+        &self,
+        account: &Name,
+        then: impl FnOnce(&mut Pending, &mut Slot, &Catalog) -> Result<(), EngineError>,
+    ) -> Result<Ticket, EngineError> {
         let catalog = self.catalog();
         let mut shard = self.cache.lock(account);
-        if let Err(e) = self.load(&mut shard, account) {
-            tracing::error!(%account, error = %e, "an account could not be swept");
-            return;
-        }
+        self.load(&mut shard, account)?;
         let Shard { slots, pending } = &mut *shard;
-        let Some(slot) = slots.get_mut(account) else {
-            return;
-        };
-        if slot.check_frozen().is_err() {
-            return;
+        match slots.get_mut(account).filter(|slot| slot.check_frozen().is_ok()) {
+            Some(slot) => then(pending, slot, &catalog).map(|()| slot.ticket),
+            None => Ok(0),
         }
-        if let Err(e) = self.live_if_due(pending, slot, &catalog) {
-            tracing::error!(%account, error = %e, "an account could not be swept");
-        }
-        // The stored wake has passed: the next checkpoint replaces it.
-        slot.dirty = true;
-        slot.wakes_at = Instant::NEVER;
-        self.register(slot);
     }
 
     /// Writes one record of denials for each account that had some.

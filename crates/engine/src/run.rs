@@ -83,11 +83,21 @@ impl Engine {
                     // A caller waits once; then it gets the answer of that moment.
                     may_wait = false;
                     let most = caller.max_wait.unwrap_or(wish.wait_max()).min(self.wait_max);
-                    room = wish.wait(self.clock().now(), most).await;
+                    room = self.wait_for_room(&wish, most).await;
                 }
                 Next::Again => {}
             }
         }
+    }
+
+    /// Waits for room, at most so long by the clock; where a test clock may stand still, by the machine's time as well.
+    async fn wait_for_room(&self, wish: &Wish, most: Span) -> Option<Taken> {
+        let waiting = wish.wait(self.clock().now(), most);
+        if !self.clock().is_test() {
+            return waiting.await;
+        }
+        let most = std::time::Duration::from_micros(most.micros());
+        tokio::time::timeout(most, waiting).await.unwrap_or(None)
     }
 
     /// Attempts a command, and waits until what the answer rests on is stored.

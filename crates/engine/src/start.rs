@@ -15,7 +15,7 @@ use crate::commit::{self, Commits};
 use crate::engine::{Engine, Limits};
 use crate::in_force::InForce;
 use crate::timers::Timers;
-use crate::{maintenance, reconciler};
+use crate::{maintenance, reconciler, test_clock};
 
 impl Engine {
     /// Starts the engine on a store.
@@ -56,6 +56,7 @@ impl Engine {
         is_standing: bool,
     ) -> Result<Arc<Self>, EngineError> {
         let system = read_system(&*store)?;
+        let test_clock = test_clock::begin(&*store, &clock, system.test_clock)?;
         Ok(Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),
             commits: Arc::new(Commits::new(limits.waiting_max)),
@@ -63,6 +64,8 @@ impl Engine {
             in_force: Arc::new(system.in_force(initial)),
             reconciliation: Arc::default(),
             clock,
+            test_clock: Arc::new(tokio::sync::Mutex::new(test_clock)),
+            sweeping: Mutex::default(),
             stats: Arc::default(),
             claims: tokio::sync::Mutex::default(),
             threads: Mutex::default(),

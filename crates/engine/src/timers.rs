@@ -88,6 +88,11 @@ impl Timers {
         !inner.closed
     }
 
+    /// When the next account is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.lock().wakes.first().map(|(at, _)| *at)
+    }
+
     pub(crate) fn due(&self, now: Instant) -> Vec<Name> {
         let mut inner = self.lock();
         let mut out = Vec::new();

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use headworks_core::catalog::Problems;
 use headworks_core::record::Span;
 use headworks_core::waterfall::Refusal;
-use headworks_engine::EngineError;
+use headworks_engine::{AdvanceError, EngineError};
 use headworks_wire as wire;
 
 /// A problem on its way to the caller, and after how many seconds it may be gone.
@@ -32,6 +32,14 @@ impl Failure {
     /// The request's content is not what the operation takes.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail)
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "the request failed; the server's log says why",
+        )
     }
 
     /// A network that has shown too much that is not valid.
@@ -99,6 +107,19 @@ impl From<wire::Malformed> for Failure {
     }
 }
 
+impl From<AdvanceError> for Failure {
+    fn from(e: AdvanceError) -> Self {
+        let (status, word) = match e {
+            AdvanceError::NoTestClock => (StatusCode::NOT_FOUND, "no_test_clock"),
+            AdvanceError::Back { .. } | AdvanceError::TooFar(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request")
+            }
+            AdvanceError::Engine(e) => return e.into(),
+        };
+        Self::new(status, word, e.to_string())
+    }
+}
+
 impl From<EngineError> for Failure {
     fn from(e: EngineError) -> Self {
         let (status, word) = match &e {
@@ -112,6 +133,8 @@ impl From<EngineError> for Failure {
             EngineError::UnknownPool(_) => (StatusCode::NOT_FOUND, "unknown_pool"),
             EngineError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown_webhook"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
+            // Met at a start, never by a request.
+            EngineError::TestLedger | EngineError::RealLedger => (StatusCode::CONFLICT, "wrong_clock"),
             EngineError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             EngineError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown"),
             EngineError::Frozen(name, what) => {

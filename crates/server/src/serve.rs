@@ -69,6 +69,8 @@ pub enum ServeError {
     NoKeys(Option<PathBuf>),
     /// Requests without a key on an address that others reach.
     OpenBeyondLoopback(SocketAddr),
+    /// Time that callers move on an address that others reach.
+    TestClockBeyondLoopback(SocketAddr),
     /// The signing key cannot be read or made.
     SigningKey(String),
 }
@@ -88,6 +90,13 @@ impl std::fmt::Display for ServeError {
             }
             Self::OpenBeyondLoopback(at) => {
                 write!(f, "{at} is not a loopback address, so API keys are required")
+            }
+            Self::TestClockBeyondLoopback(at) => {
+                write!(
+                    f,
+                    "{at} is not a loopback address, and a server with a test clock listens on no other; pass \
+                     --listen 127.0.0.1:8080, or leave out --test-clock"
+                )
             }
             Self::SigningKey(why) => write!(f, "the signing key: {why}"),
         }
@@ -128,6 +137,9 @@ impl Serving {
 pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving, ServeError> {
     if options.open && !options.listen.ip().is_loopback() {
         return Err(ServeError::OpenBeyondLoopback(options.listen));
+    }
+    if engine.clock().is_test() && !options.listen.ip().is_loopback() {
+        return Err(ServeError::TestClockBeyondLoopback(options.listen));
     }
     if !options.open && engine.keyring().is_empty() {
         return Err(ServeError::NoKeys(None));

@@ -14,6 +14,7 @@ mod pools;
 mod quantities;
 mod reference;
 mod requests;
+mod test_clock;
 mod top_ups;
 mod webhooks;
 
@@ -28,5 +29,6 @@ pub use pools::*;
 pub use quantities::Quantities;
 pub use reference::{Reference, ReferenceError};
 pub use requests::*;
+pub use test_clock::*;
 pub use top_ups::*;
 pub use webhooks::*;

@@ -97,8 +97,27 @@ pub(crate) enum Call {
     /// Show capacity pools and change them live
     #[command(subcommand)]
     Pools(PoolsCommand),
+    /// Show the time of a server that was started with --test-clock, or move it
+    TestClock {
+        #[command(subcommand)]
+        command: Option<TestClockCommand>,
+    },
     /// Show the server's metrics
     Metrics,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TestClockCommand {
+    /// Move the test clock ahead: whatever is due on the way happens, each at its own instant
+    #[command(group(clap::ArgGroup::new("where").required(true).args(["to", "by"])))]
+    Advance {
+        /// To this instant, RFC 3339
+        #[arg(long, value_parser = instant)]
+        to: Option<Instant>,
+        /// By so much, like 90s
+        #[arg(long, value_parser = span, value_name = "DURATION")]
+        by: Option<Span>,
+    },
 }
 
 /// What is used, and by whom.

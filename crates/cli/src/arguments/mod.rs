@@ -176,6 +176,10 @@ pub(crate) struct ServeArguments {
     /// A file with the key of Stripe's API, for webhooks that send meter events
     #[arg(long, env = "HEADWORKS_STRIPE_KEY_FILE", value_name = "FILE")]
     pub(crate) stripe_key_file: Option<PathBuf>,
+    /// For tests, on loopback: the ledger's time begins here and moves only with `headworks test-clock advance`; a test
+    /// ledger that has been served before goes on at its last instant, or here where this is later
+    #[arg(long, env = "HEADWORKS_TEST_CLOCK", value_parser = instant, value_name = "INSTANT")]
+    pub(crate) test_clock: Option<Instant>,
     /// Notation of the log
     #[arg(long, env = "HEADWORKS_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,

@@ -320,6 +320,7 @@ impl Event {
                 Server::ReconcileFailed { .. } => "reconcile_failed",
                 Server::PoolChanged(_) => "pool_changed",
                 Server::CheckKeyMade(_) => "check_key_made",
+                Server::TestClockMoved(_) => "test_clock_moved",
             },
         }
     }

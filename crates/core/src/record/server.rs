@@ -99,6 +99,9 @@ pub enum Server {
     /// What the check codes of API keys are made with.
     #[n(4)]
     CheckKeyMade(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
+    /// The ledger's time is a test clock, which is on its way to this instant. Everything due until then follows.
+    #[n(5)]
+    TestClockMoved(#[n(0)] Instant),
 }
 
 /// A live change of a pool; what it does not name is as the catalog says.

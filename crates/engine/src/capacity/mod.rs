@@ -74,6 +74,11 @@ impl Pools {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).get(pool).cloned()
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.load().is_empty()
+    }
+
     /// Computes everybody's share and lets in who waits.
     pub(crate) fn tick(&self, now: Instant) {
         for pool in self.by_name.load().values() {

@@ -2,7 +2,7 @@
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
@@ -25,6 +25,7 @@ mod events;
 mod ledger;
 mod periodic;
 mod pools;
+mod test_clock;
 mod webhooks;
 
 /// Largest body of an operation, in bytes.
@@ -112,6 +113,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(administration::show_schema))
         .routes(routes!(administration::create_key, administration::list_keys))
         .routes(routes!(administration::revoke_key))
+        .routes(routes!(test_clock::show))
+        .routes(routes!(test_clock::advance))
         .routes(routes!(administration::healthz))
         .routes(routes!(administration::readyz))
         .routes(routes!(administration::metrics))
@@ -164,14 +167,14 @@ pub fn app(app: App) -> axum::Router {
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(app.clone(), observe))
-        .layer(CatchPanicLayer::custom(|_| {
-            Failure::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal_error",
-                "the request failed; the server's log says why",
-            )
-            .into_response()
-        }))
+        .layer(CatchPanicLayer::custom(|_| Failure::internal().into_response()))
+        .layer(map_response_with_state(
+            app.clone(),
+            |State(app): State<App>, mut response: Response| async move {
+                test_clock::mark(&app, &mut response);
+                response
+            },
+        ))
         .with_state(app)
 }
 

@@ -132,7 +132,9 @@ fn signed(
     let webhook = webhooks.get(name).ok_or_else(refused)?;
     let secs = header("webhook-timestamp")?.parse().map_err(|_| refused())?;
     let id = header("webhook-id")?;
-    match app.webhooks.verify(webhook, (id, secs, header("webhook-signature")?), body, now) {
+    // The sender's timestamp is of the wall, also where time is a test clock's.
+    let wall = headworks_engine::wall();
+    match app.webhooks.verify(webhook, (id, secs, header("webhook-signature")?), body, wall) {
         Signed::Now => {}
         Signed::Stale => return Err(bad()),
         Signed::Wrong => return Err(refused()),

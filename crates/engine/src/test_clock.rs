@@ -1,0 +1,269 @@
+//! The test clock of a ledger: time that moves only when it is told to, with everything due on the way done in order.
+//!
+//! Never runs by itself, and never goes back. TC1 while the ends and boundaries of an instant are written, the clock stands at
+//! that instant (`each_end_is_written_at_its_own_instant`). TC2 where the clock goes is recorded before anything follows from
+//! it, so that a move that was cut off is finished at the next start (`a_move_that_was_cut_off_is_finished`). TC3 a ledger has
+//! a test clock from its first account on, or never (`a_real_ledger_takes_no_test_clock`).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+
+use headworks_core::capacity::TICK;
+use headworks_core::record::{Event, Instant, Name, Server, Span, is_internal};
+use headworks_store::{Store, StoreError};
+use tokio::sync::{OwnedMutexGuard, oneshot};
+
+use crate::administration::read_system;
+use crate::answer::EngineError;
+use crate::clock::Clock;
+use crate::commit::Ticket;
+use crate::engine::Engine;
+
+/// The farthest that one call moves the clock.
+const ADVANCE_MAX: Span = Span::from_secs(3_660 * 86_400);
+/// The latest instant that a test clock shows, 9000-01-01: what is counted in calendars goes on beyond it.
+const LATEST: Instant = Instant::from_micros(221_845_392_000 * 1_000_000);
+/// Pools live through so many ticks at most in one call; on a longer way each of them is longer.
+const TICKS_MAX: u64 = 6_000;
+/// After so many accounts their records are waited for, so that what waits to be written stays small.
+const WRITTEN_EVERY: usize = 1_000;
+const ACCOUNTS_AT_ONCE: usize = 1_000;
+
+/// Why the test clock was not moved.
+#[derive(Debug)]
+pub enum AdvanceError {
+    /// The ledger has none.
+    NoTestClock,
+    /// The instant is before the time shown.
+    Back {
+        /// What was asked for.
+        to: Instant,
+        /// What the clock shows.
+        now: Instant,
+    },
+    /// The instant is too far.
+    TooFar(Instant),
+    /// The engine failed. The clock may have moved a part of the way; the rest follows with the next call or start.
+    Engine(EngineError),
+}
+
+impl fmt::Display for AdvanceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTestClock => f.write_str(
+                "this server goes by the machine's clock; `headworks serve --test-clock 2026-03-01T00:00:00Z` on a new data \
+                 directory starts one whose time you move",
+            ),
+            Self::Back { to, now } => {
+                write!(f, "the test clock shows {now} and never goes back to {to}; name a later instant")
+            }
+            Self::TooFar(to) => write!(
+                f,
+                "{to} is too far; the test clock goes at most {} days at once, and from 1970 up to {LATEST}",
+                ADVANCE_MAX.micros() / 86_400_000_000
+            ),
+            Self::Engine(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AdvanceError {}
+
+impl<E: Into<EngineError>> From<E> for AdvanceError {
+    fn from(e: E) -> Self {
+        Self::Engine(e.into())
+    }
+}
+
+/// Whether the time of the ledger in a store is a test clock.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn is_test_ledger(store: &dyn Store) -> Result<bool, EngineError> {
+    Ok(read_system(store)?.test_clock.is_some())
+}
+
+/// Lets a clock begin on a ledger that has these two last instants of a test clock: at the one that has surely been reached.
+/// The one that is to be reached.
+pub(crate) fn begin(
+    store: &dyn Store,
+    clock: &Clock,
+    instants: Option<(Instant, Instant)>,
+) -> Result<Option<Instant>, EngineError> {
+    match instants {
+        Some(_) if !clock.is_test() => Err(EngineError::TestLedger),
+        None if clock.is_test() && has_accounts(store)? => Err(EngineError::RealLedger),
+        Some((reached, last)) => {
+            clock.set(reached);
+            Ok(Some(last))
+        }
+        None => Ok(None),
+    }
+}
+
+fn has_accounts(store: &dyn Store) -> Result<bool, StoreError> {
+    let mut after = None;
+    loop {
+        let names = store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
+        if names.iter().any(|name| !is_internal(name)) {
+            return Ok(true);
+        }
+        let Some(last) = names.last() else { return Ok(false) };
+        after = Some(last.clone());
+    }
+}
+
+/// The ledger's test clock, for as long as one caller moves it.
+type Hand = OwnedMutexGuard<Option<Instant>>;
+
+impl Engine {
+    /// Takes up the ledger's test clock: finishes the last move, and goes on to `at` where that is later. A ledger that has none
+    /// yet begins at `at`.
+    ///
+    /// # Errors
+    /// When the clock is not a test clock, `at` is too far, or the store fails.
+    pub async fn begin_test_clock(self: &Arc<Self>, at: Instant) -> Result<Instant, AdvanceError> {
+        let hand = self.test_clock().await?;
+        let Some(last) = *hand else {
+            if at < Instant::default() || at > LATEST {
+                return Err(AdvanceError::TooFar(at));
+            }
+            self.record_move(hand, at).await?;
+            return Ok(at);
+        };
+        let hand = self.walk(hand, last).await?;
+        self.move_to(hand, at.max(last)).await
+    }
+
+    /// Moves the test clock to an instant. Whatever is due on the way is written in order, each thing at its own instant, and
+    /// stored when this returns. To be awaited to the end: a move that is cut off is finished by the next one.
+    ///
+    /// # Errors
+    /// When there is no test clock, the instant is before its time or too far, or the store fails.
+    pub async fn advance_to(self: &Arc<Self>, to: Instant) -> Result<Instant, AdvanceError> {
+        let hand = self.test_clock().await?;
+        self.move_to(hand, to).await
+    }
+
+    /// Moves the test clock on by so much, as [`Self::advance_to`] does.
+    ///
+    /// # Errors
+    /// As [`Self::advance_to`].
+    pub async fn advance_by(self: &Arc<Self>, by: Span) -> Result<Instant, AdvanceError> {
+        let hand = self.test_clock().await?;
+        let to = self.clock().now().after(by);
+        self.move_to(hand, to).await
+    }
+
+    async fn test_clock(&self) -> Result<Hand, AdvanceError> {
+        if !self.clock().is_test() {
+            return Err(AdvanceError::NoTestClock);
+        }
+        Ok(Arc::clone(&self.test_clock).lock_owned().await)
+    }
+
+    async fn move_to(self: &Arc<Self>, hand: Hand, to: Instant) -> Result<Instant, AdvanceError> {
+        let now = self.clock().now();
+        if to < now {
+            return Err(AdvanceError::Back { to, now });
+        }
+        if to.since(now) > ADVANCE_MAX || to > LATEST {
+            return Err(AdvanceError::TooFar(to));
+        }
+        if to > now {
+            let hand = self.record_move(hand, to).await?;
+            self.walk(hand, to).await?;
+        }
+        Ok(to)
+    }
+
+    async fn record_move(&self, mut hand: Hand, to: Instant) -> Result<Hand, AdvanceError> {
+        self.administer(Event::Server(Box::new(Server::TestClockMoved(to))), None).await?;
+        *hand = Some(to);
+        Ok(hand)
+    }
+
+    /// Goes to an instant on a thread of its own, which a caller that leaves does not stop.
+    async fn walk(self: &Arc<Self>, hand: Hand, to: Instant) -> Result<Hand, AdvanceError> {
+        let (tell, told) = oneshot::channel();
+        let engine = Arc::clone(self);
+        let walking = move || {
+            // Nobody listens any more when the caller has gone.
+            let _ = tell.send(engine.live_until(to).map(|()| hand));
+        };
+        let thread = std::thread::Builder::new().name("test clock".into()).spawn(walking);
+        thread.map_err(|source| StoreError::Io { doing: "starting", path: "thread".into(), source })?;
+        Ok(told.await.map_err(|_| EngineError::Stopped)??)
+    }
+
+    /// Lives through everything until an instant: ends and boundaries, each at its own instant, and the ticks of pools.
+    fn live_until(&self, to: Instant) -> Result<(), EngineError> {
+        let _sweeping = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = Written::default();
+        self.write_denials();
+        self.adopt_unsettled();
+        for account in self.store.due(to, usize::MAX)? {
+            self.load(&mut self.cache.lock(&account), &account)?;
+        }
+        let mut now = self.clock().now();
+        let tick = TICK.max(Span::from_micros(to.since(now).micros() / TICKS_MAX));
+        let mut swept = BTreeSet::new();
+        while now < to {
+            let due = self.timers.next().unwrap_or(Instant::NEVER).max(now);
+            let ticks = if self.in_force.pools.is_empty() { Instant::NEVER } else { now.after(tick) };
+            let next = due.min(ticks).min(to);
+            if next > now {
+                swept.clear();
+            }
+            now = next;
+            self.clock().set(now);
+            self.in_force.pools.tick(now);
+            for account in self.timers.due(now) {
+                // Once at each instant, so that an account that does not come to rest holds up nobody.
+                if swept.insert(account.clone()) {
+                    written.note(self, self.sweep(&account)?)?;
+                }
+            }
+        }
+        self.live_everywhere(&mut written)?;
+        written.wait(self)
+    }
+
+    /// Writes what follows from time alone, though no end or boundary says so: a top-up that has waited for its turn, a mark
+    /// crossed by a grant that counts from now on.
+    fn live_everywhere(&self, written: &mut Written) -> Result<(), EngineError> {
+        let mut after: Option<Name> = None;
+        loop {
+            let accounts = self.store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
+            for account in &accounts {
+                written.note(self, self.live_once(account)?)?;
+            }
+            let Some(last) = accounts.last() else { return Ok(()) };
+            after = Some(last.clone());
+        }
+    }
+}
+
+/// The last batch that has something of a move.
+#[derive(Default)]
+struct Written {
+    last: Ticket,
+    accounts: usize,
+}
+
+impl Written {
+    fn note(&mut self, engine: &Engine, ticket: Ticket) -> Result<(), EngineError> {
+        self.last = self.last.max(ticket);
+        self.accounts += 1;
+        if self.accounts.is_multiple_of(WRITTEN_EVERY) {
+            self.wait(engine)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&self, engine: &Engine) -> Result<(), EngineError> {
+        let is_stored = engine.commits.wait_blocking(self.last);
+        is_stored.then_some(()).ok_or(EngineError::Stopped)
+    }
+}
