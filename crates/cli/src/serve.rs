@@ -89,7 +89,11 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     let wait_max = Span::from_secs(arguments.request_timeout_s).min(WAIT_MAX);
     let wait_max = Span::from_micros(wait_max.micros() / 4 * 3);
     let limits = Limits { accounts_max: arguments.accounts_max, wait_max, ..Limits::default() };
-    let clock = arguments.test_clock.map_or_else(Clock::new, Clock::test);
+    let clock = match arguments.test_clock {
+        Some(at) => Clock::test(at),
+        None if arguments.accept_clock => Clock::new().accepting_jumps(),
+        None => Clock::new(),
+    };
     let engine = engine(&arguments.data, Arc::new(clock), limits)?;
     if let Some(at) = arguments.test_clock {
         let now = engine.begin_test_clock(at).await?;

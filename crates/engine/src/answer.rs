@@ -7,6 +7,8 @@ use headworks_core::record::{Decision, Denial, Instant, Label, Name, Operation, 
 use headworks_core::waterfall::Refusal;
 use headworks_store::StoreError;
 
+use crate::clock::Jump;
+
 /// The caller's idempotency key with the digest of the canonical request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
@@ -72,6 +74,8 @@ pub enum EngineError {
     /// A record of the account would not have followed from its state, and was not written. The account is frozen until the
     /// server starts again; others go on.
     Frozen(Name, String),
+    /// The machine's clock jumped, and nothing is decided until somebody says that it is right.
+    ClockJumped(Jump),
     /// The ledger's time is a test clock; it is not served with the machine's.
     TestLedger,
     /// The ledger has accounts whose time is the machine's; it takes no test clock.
@@ -112,6 +116,7 @@ impl fmt::Display for EngineError {
                     "account `{name}` is frozen: {what}; nothing was written; restart the server, and report this"
                 )
             }
+            Self::ClockJumped(jump) => jump.fmt(f),
             Self::TestLedger => f.write_str(
                 "this ledger's time is a test clock, and what it says would be wrong under the machine's; serve it with \
                  --test-clock, or name another data directory",

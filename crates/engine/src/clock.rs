@@ -205,3 +205,114 @@ pub fn wall() -> Instant {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(Span::ZERO, span);
     Instant::default().after(since)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::{Clock, Reading};
+    use headworks_core::record::{Instant, Span};
+
+    const NOON: &str = "2026-06-01T12:00:00Z";
+
+    fn at(text: &str) -> Instant {
+        text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    fn after(text: &str) -> Span {
+        text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    /// The clocks of a machine, as a test sets them.
+    #[derive(Clone)]
+    struct Machine(Arc<Mutex<Reading>>);
+
+    impl Machine {
+        fn new(wall: &str) -> Self {
+            Self(Arc::new(Mutex::new(Reading { wall: at(wall), monotonic: after("1h") })))
+        }
+
+        fn clock(&self) -> Clock {
+            let machine = self.clone();
+            Clock::reading(move || *machine.0.lock().expect("a lock"))
+        }
+
+        /// So much passes by the monotonic clock, and the wall shows this.
+        fn passes(&self, monotonic: &str, wall: &str) {
+            let mut reading = self.0.lock().expect("a lock");
+            let passed = Span::from_micros(reading.monotonic.micros() + after(monotonic).micros());
+            *reading = Reading { wall: at(wall), monotonic: passed };
+        }
+    }
+
+    /// Rule R13: (what happens, time that passes, the wall then, what the clock shows).
+    #[test]
+    fn the_clock_follows_the_wall_forward_and_never_back() {
+        for (case, passed, wall, shown) in [
+            ("an hour passes", "1h", "2026-06-01T13:00:00Z", "2026-06-01T13:00:00Z"),
+            ("suspended for 8 hours", "1s", "2026-06-01T20:00:01Z", "2026-06-01T20:00:01Z"),
+            ("stepped forward by 37 s", "1m", "2026-06-01T12:01:37Z", "2026-06-01T12:01:37Z"),
+            ("a day ahead and no more", "1h", "2026-06-02T13:00:00Z", "2026-06-02T13:00:00Z"),
+            ("set back by an hour", "10m", "2026-06-01T11:10:00Z", "2026-06-01T12:10:00Z"),
+            ("set back by two years", "1s", "2024-06-01T12:00:01Z", "2026-06-01T12:00:01Z"),
+        ] {
+            let machine = Machine::new(NOON);
+            let clock = machine.clock();
+            machine.passes(passed, wall);
+            assert_eq!((clock.now(), clock.jump()), (at(shown), None), "{case}");
+        }
+    }
+
+    /// Set back by an hour it runs on, and follows the wall again once that is ahead.
+    #[test]
+    fn it_runs_until_the_wall_catches_up() {
+        let machine = Machine::new(NOON);
+        let clock = machine.clock();
+        for (passed, wall, shown) in [
+            ("0s", "2026-06-01T11:00:00Z", "2026-06-01T12:00:00Z"),
+            ("30m", "2026-06-01T11:30:00Z", "2026-06-01T12:30:00Z"),
+            ("30m", "2026-06-01T13:00:00Z", "2026-06-01T13:00:00Z"),
+            ("1m", "2026-06-01T13:05:00Z", "2026-06-01T13:05:00Z"),
+        ] {
+            machine.passes(passed, wall);
+            assert_eq!(clock.now(), at(shown), "wall {wall}");
+        }
+    }
+
+    /// A jump of 25 hours is not followed: time runs on without it, until the wall is near again.
+    #[test]
+    fn a_jump_too_far_is_not_followed() {
+        let machine = Machine::new(NOON);
+        let clock = machine.clock();
+        machine.passes("1s", "2026-06-02T13:00:01Z");
+        assert_eq!(clock.now(), at("2026-06-01T12:00:01Z"));
+        let jump = clock.jump().expect("a jump");
+        assert_eq!((jump.now, jump.wall), (at("2026-06-01T12:00:01Z"), at("2026-06-02T13:00:01Z")));
+        machine.passes("1m", "2026-06-02T13:01:01Z");
+        assert_eq!((clock.now(), clock.jump().is_some()), (at("2026-06-01T12:01:01Z"), true));
+        machine.passes("1m", "2026-06-01T12:02:03Z");
+        assert_eq!((clock.now(), clock.jump()), (at("2026-06-01T12:02:03Z"), None));
+    }
+
+    /// Rule R13 at a start: (the wall, the last record, whether jumps are accepted, what the clock shows, whether it decides).
+    #[test]
+    fn it_begins_at_the_later_of_wall_and_last_record() {
+        for (wall, last, accepts, shown, decides) in [
+            (NOON, "2026-06-01T11:00:00Z", false, NOON, true),
+            (NOON, "2026-06-01T13:00:00Z", false, "2026-06-01T13:00:00Z", true),
+            (NOON, "2025-06-02T12:00:00Z", false, NOON, true),
+            (NOON, "2024-06-01T12:00:00Z", false, "2024-06-01T12:00:00Z", false),
+            (NOON, "2024-06-01T12:00:00Z", true, NOON, true),
+        ] {
+            let machine = Machine::new(wall);
+            let clock = machine.clock();
+            let clock = if accepts { clock.accepting_jumps() } else { clock };
+            clock.begin(at(last));
+            assert_eq!((clock.now(), clock.jump().is_none()), (at(shown), decides), "{wall} after {last}");
+            // And it runs.
+            let before = clock.now();
+            machine.passes("1m", wall);
+            assert_eq!(clock.now(), before.after(after("1m")), "{wall} after {last}");
+        }
+    }
+}

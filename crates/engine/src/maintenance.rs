@@ -53,6 +53,7 @@ struct Last {
     denials: Instant,
     checkpoint: Instant,
     stored_due: Instant,
+    jump: bool,
 }
 
 impl Engine {
@@ -113,6 +114,7 @@ impl Engine {
 
     fn maintain(&self, last: &mut Last) {
         let now = self.clock().now();
+        self.tell_of_jump(&mut last.jump);
         if self.is_standing {
             self.in_force.pools.tick(now);
         }
@@ -126,6 +128,19 @@ impl Engine {
             last.checkpoint = now;
             self.checkpoint();
         }
+    }
+
+    /// Says once that the clock does not follow the machine's, and once that it does again.
+    fn tell_of_jump(&self, told: &mut bool) {
+        let jump = self.clock().jump();
+        match &jump {
+            Some(jump) if !*told => tracing::error!("{jump}"),
+            None if *told => {
+                tracing::info!("the machine's clock is near the ledger's again; requests are decided")
+            }
+            Some(_) | None => {}
+        }
+        *told = jump.is_some();
     }
 
     /// Looks at the accounts that have something due. A test clock that moves does so itself, in order.

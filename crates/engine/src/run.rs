@@ -68,6 +68,7 @@ impl Engine {
         caller: Caller<'_>,
         command: &Command,
     ) -> Result<Answer, EngineError> {
+        self.check_clock(command)?;
         let key = key.map(|k| Key { operation: command.operation(), text: k.text.clone(), digest: k.digest });
         let ask = Ask { account, key, caller, command };
         let mut room = None;
@@ -88,6 +89,12 @@ impl Engine {
                 Next::Again => {}
             }
         }
+    }
+
+    /// What the server records of itself decides nothing and is no matter of time.
+    fn check_clock(&self, command: &Command) -> Result<(), EngineError> {
+        let jump = if matches!(command, Command::Administer(_)) { None } else { self.clock().jump() };
+        jump.map_or(Ok(()), |jump| Err(EngineError::ClockJumped(jump)))
     }
 
     /// Waits for room, at most so long by the clock; where a test clock may stand still, by the machine's time as well.

@@ -56,6 +56,9 @@ impl Engine {
         is_standing: bool,
     ) -> Result<Arc<Self>, EngineError> {
         let system = read_system(&*store)?;
+        if let Some(last) = store.latest() {
+            clock.begin(last);
+        }
         let test_clock = test_clock::begin(&*store, &clock, system.test_clock)?;
         Ok(Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),

@@ -59,6 +59,9 @@ impl Engine {
         account: &Name,
         ask: &Authorize,
     ) -> Result<(Instant, Use, Decision), EngineError> {
+        if let Some(jump) = self.clock().jump() {
+            return Err(EngineError::ClockJumped(jump));
+        }
         self.view_with_callers(account, |ctx, callers| {
             let prepared = prepare(ctx, ask)?;
             let (offers, penalty) = match prepared.wanted(ctx) {

@@ -135,6 +135,7 @@ impl From<EngineError> for Failure {
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
             // Met at a start, never by a request.
             EngineError::TestLedger | EngineError::RealLedger => (StatusCode::CONFLICT, "wrong_clock"),
+            EngineError::ClockJumped(_) => (StatusCode::SERVICE_UNAVAILABLE, "clock_jumped"),
             EngineError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             EngineError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown"),
             EngineError::Frozen(name, what) => {

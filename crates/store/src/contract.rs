@@ -217,6 +217,9 @@ pub trait Store: Send + Sync {
     /// When writing fails; the place before it stays.
     fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError>;
 
+    /// The latest instant at which a record was written; `None` when none was, or nothing knows any more.
+    fn latest(&self) -> Option<Instant>;
+
     /// The accounts with records since the last checkpoint, whose ends only their logs know.
     fn unsettled(&self) -> Vec<Name>;
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use headworks_core::record::{IndexKey, Instant, Name, Seq};
+use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 
 use crate::batch::Batch;
 use crate::contract::{Checkpoint, Fed, Store, StoreError, Stored};
@@ -151,6 +151,11 @@ impl Store for Memory {
     fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
         self.lock().places.insert(reader.clone(), at);
         Ok(())
+    }
+
+    fn latest(&self) -> Option<Instant> {
+        let inner = self.lock();
+        inner.logs.values().filter_map(|log| Record::recorded_at(&log.last()?.bytes)).max()
     }
 
     fn unsettled(&self) -> Vec<Name> {

@@ -180,6 +180,9 @@ pub(crate) struct ServeArguments {
     /// ledger that has been served before goes on at its last instant, or here where this is later
     #[arg(long, env = "HEADWORKS_TEST_CLOCK", value_parser = instant, value_name = "INSTANT")]
     pub(crate) test_clock: Option<Instant>,
+    /// Accept a machine's clock that is more than a year ahead of the ledger's last record: what has expired by then expires
+    #[arg(long, env = "HEADWORKS_ACCEPT_CLOCK", conflicts_with = "test_clock")]
+    pub(crate) accept_clock: bool,
     /// Notation of the log
     #[arg(long, env = "HEADWORKS_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,

@@ -149,6 +149,16 @@ impl Record {
         None
     }
 
+    /// When a record was written, from its canonical bytes alone; `None` when they are none.
+    #[must_use]
+    pub fn recorded_at(bytes: &[u8]) -> Option<Instant> {
+        let mut decoder = minicbor::Decoder::new(bytes);
+        decoder.u16().ok()?;
+        decoder.array().ok()?;
+        let (_, _): (Seq, Instant) = (decoder.decode().ok()?, decoder.decode().ok()?);
+        decoder.decode().ok()
+    }
+
     /// Reads canonical bytes of this or an earlier format.
     ///
     /// # Errors

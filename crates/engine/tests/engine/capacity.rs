@@ -1,7 +1,6 @@
 //! Pools on the path of requests: room is taken, waited for, given back, and counted again after a restart.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{Catalog, Format};
@@ -60,8 +59,12 @@ waterfall = [{ grants = { name = "credits" } }]
 "#;
 
 fn start(store: Arc<dyn Store>) -> Arc<Engine> {
+    start_at(store, Clock::new())
+}
+
+fn start_at(store: Arc<dyn Store>, clock: Clock) -> Arc<Engine> {
     let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
-    Engine::start(store, catalog, Arc::new(Clock::new()), Limits::default()).expect("starts")
+    Engine::start(store, catalog, Arc::new(clock), Limits::default()).expect("starts")
 }
 
 fn view(engine: &Engine, pool: &str) -> PoolView {
@@ -294,7 +297,9 @@ async fn a_new_catalog_keeps_what_is_in_flight() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_is_shared_and_refilled() {
-    let engine = start(Arc::new(Memory::new()));
+    let begin = "2026-03-01T00:00:00Z".parse().expect("an instant");
+    let engine = start_at(Arc::new(Memory::new()), Clock::test(begin));
+    engine.begin_test_clock(begin).await.expect("begins");
     open(&engine, "acme", "1000").await;
     let ask = |tokens| ask("quick", tokens);
     let call = async |id: String, tokens| {
@@ -306,13 +311,11 @@ async fn a_rate_is_shared_and_refilled() {
     // A quarter of a second's rate is there at once, and a request passes as long as anything of it is left.
     assert_eq!(call("a".into(), 900).await, Outcome::Allow);
     assert_eq!(call("b".into(), 1).await, Outcome::Wait);
-    // It owes 650 now; a rate of 1,000 a second makes up for it within a second and some ticks.
-    let mut tries = 0;
-    while call(format!("c{tries}"), 1).await != Outcome::Allow {
-        tries += 1;
-        assert!(tries < 200, "the rate does not come back");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    // It owes 650 now, which a rate of 1,000 a second makes up for in 0.65 s.
+    engine.advance_by("600ms".parse().expect("span")).await.expect("moves");
+    assert_eq!(call("c".into(), 1).await, Outcome::Wait);
+    engine.advance_by("100ms".parse().expect("span")).await.expect("moves");
+    assert_eq!(call("d".into(), 1).await, Outcome::Allow);
     let feedback =
         Feedback { answered: Answered::Served, cost: 10, first_output: None, limit: None, retry_after: None };
     assert!(engine.pool_feedback(&name("rated"), feedback).is_ok());

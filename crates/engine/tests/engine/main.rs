@@ -3,6 +3,7 @@
 mod abuse;
 mod capacity;
 mod pool;
+mod test_clock;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -356,6 +357,9 @@ impl Store for Failing {
     }
     fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
         self.inner.acknowledge(reader, at)
+    }
+    fn latest(&self) -> Option<Instant> {
+        self.inner.latest()
     }
     fn unsettled(&self) -> Vec<Name> {
         self.inner.unsettled()

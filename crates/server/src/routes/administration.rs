@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use headworks_core::catalog::source::CatalogSource;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{ApiKey, Instant, Name};
-use headworks_engine::Idempotency;
+use headworks_engine::{EngineError, Idempotency};
 use headworks_wire as wire;
 use utoipa::{PartialSchema, ToSchema};
 use wire::Scope;
@@ -170,9 +170,12 @@ pub(super) async fn healthz() -> &'static str {
     responses((status = 200, description = "They are", content_type = "text/plain", body = String),
         (status = 503, description = "They are not, and why", body = wire::Problem)))]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Failure> {
-    match app.engine.stopped() {
+    if let Some(why) = app.engine.stopped() {
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "stopped", why));
+    }
+    match app.engine.clock().jump() {
         None => Ok("ready\n"),
-        Some(why) => Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "stopped", why)),
+        Some(jump) => Err(EngineError::ClockJumped(jump).into()),
     }
 }
 

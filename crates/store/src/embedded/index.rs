@@ -11,13 +11,29 @@ use crate::contract::{Checkpoint, StoreError};
 
 const CHUNK: usize = 10_000;
 
+/// Up to where the journal is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    /// The place in the journal.
+    pub at: u64,
+    /// The latest instant at which a record before it was written, where that is known.
+    pub latest: Option<Instant>,
+}
+
+impl Default for Watermark {
+    /// The beginning of the journal.
+    fn default() -> Self {
+        Self { at: 1 << 32, latest: None }
+    }
+}
+
 /// What an index does. Everything in it can be rebuilt from the journal; places in the journal are packed numbers.
 pub trait Index: Send + Sync + std::fmt::Debug {
     /// Up to where the journal is indexed.
     ///
     /// # Errors
     /// When reading fails.
-    fn watermark(&self) -> Result<u64, StoreError>;
+    fn watermark(&self) -> Result<Watermark, StoreError>;
     /// Where the record of an index key stands.
     ///
     /// # Errors
@@ -57,7 +73,7 @@ pub trait Index: Send + Sync + std::fmt::Debug {
         states: &[Checkpoint],
         keys: &mut [(IndexKey, u64)],
         logs: &mut dyn Iterator<Item = (&Name, Seq, Vec<u64>)>,
-        watermark: u64,
+        watermark: Watermark,
     ) -> Result<(), StoreError>;
 }
 
@@ -141,9 +157,13 @@ impl KeyValue {
 }
 
 impl Index for KeyValue {
-    fn watermark(&self) -> Result<u64, StoreError> {
-        let found = self.meta.get("watermark").map_err(failed)?;
-        Ok(found.and_then(|v| number(&v, 0)).unwrap_or(1 << 32))
+    fn watermark(&self) -> Result<Watermark, StoreError> {
+        let Some(found) = self.meta.get("watermark").map_err(failed)? else {
+            return Ok(Watermark::default());
+        };
+        let latest = number(&found, 8).and_then(|micros| i64::try_from(micros).ok());
+        let at = number(&found, 0).unwrap_or(Watermark::default().at);
+        Ok(Watermark { at, latest: latest.map(Instant::from_micros) })
     }
 
     fn find(&self, key: IndexKey) -> Result<Option<u64>, StoreError> {
@@ -222,7 +242,7 @@ impl Index for KeyValue {
         states: &[Checkpoint],
         keys: &mut [(IndexKey, u64)],
         logs: &mut dyn Iterator<Item = (&Name, Seq, Vec<u64>)>,
-        watermark: u64,
+        watermark: Watermark,
     ) -> Result<(), StoreError> {
         for chunk in states.chunks(CHUNK) {
             self.write_states(chunk)?;
@@ -243,7 +263,10 @@ impl Index for KeyValue {
                 std::mem::replace(&mut batch, self.db.batch()).commit().map_err(failed)?;
             }
         }
-        batch.insert(&self.meta, "watermark", watermark.to_be_bytes());
+        let mut value = watermark.at.to_be_bytes().to_vec();
+        let latest = watermark.latest.and_then(|at| u64::try_from(at.micros()).ok());
+        value.extend(latest.into_iter().flat_map(u64::to_be_bytes));
+        batch.insert(&self.meta, "watermark", value);
         batch.commit().map_err(failed)?;
         self.db.persist(PersistMode::SyncData).map_err(failed)
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
-use super::index::Index;
+use super::index::{Index, Watermark};
 use crate::contract::{Checkpoint, StoreError};
 
 #[derive(Clone, Debug, Default)]
@@ -14,7 +14,7 @@ struct Inner {
     keys: BTreeMap<IndexKey, u64>,
     logs: BTreeMap<Name, BTreeMap<Seq, u64>>,
     states: BTreeMap<Name, Checkpoint>,
-    watermark: Option<u64>,
+    watermark: Watermark,
     /// Steps until a write is cut off.
     fails_after: Option<usize>,
 }
@@ -56,8 +56,8 @@ impl MemoryIndex {
 }
 
 impl Index for MemoryIndex {
-    fn watermark(&self) -> Result<u64, StoreError> {
-        Ok(self.lock().watermark.unwrap_or(1 << 32))
+    fn watermark(&self) -> Result<Watermark, StoreError> {
+        Ok(self.lock().watermark)
     }
 
     fn find(&self, key: IndexKey) -> Result<Option<u64>, StoreError> {
@@ -97,7 +97,7 @@ impl Index for MemoryIndex {
         states: &[Checkpoint],
         keys: &mut [(IndexKey, u64)],
         logs: &mut dyn Iterator<Item = (&Name, Seq, Vec<u64>)>,
-        watermark: u64,
+        watermark: Watermark,
     ) -> Result<(), StoreError> {
         let mut inner = self.lock();
         // In an order of their own, so that a simulation can be repeated.
@@ -114,7 +114,7 @@ impl Index for MemoryIndex {
             inner.logs.entry(account.clone()).or_default().extend((first..).zip(positions));
         }
         inner.step()?;
-        inner.watermark = Some(watermark);
+        inner.watermark = watermark;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use headworks_core::record::{IndexKey, Instant, Name, Seq};
+use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 
 use crate::batch::Batch;
 use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};
@@ -26,8 +26,8 @@ mod journal;
 pub use backup::{BackedUp, Restored, backup, erase, restore};
 use disk::{Directory, Disk};
 use frame::{Parsed, Position};
-pub use index::Index;
 use index::KeyValue;
+pub use index::{Index, Watermark};
 pub use index_memory::MemoryIndex;
 use journal::{Segments, Writer};
 pub use journal::{check_journal, journal_blocks};
@@ -63,6 +63,8 @@ struct Tail {
     logs: BTreeMap<Name, Run>,
     records: usize,
     end: Option<Position>,
+    /// The latest instant at which a record up to its end was written.
+    latest: Option<Instant>,
 }
 
 /// Consecutive records of one account.
@@ -80,6 +82,10 @@ impl Run {
 }
 
 impl Tail {
+    fn note_instant(&mut self, bytes: &[u8]) {
+        self.latest = self.latest.max(Record::recorded_at(bytes));
+    }
+
     fn push(&mut self, account: &Name, seq: Seq, hash: [u8; 32], keys: &[IndexKey], at: Position) {
         for key in keys {
             self.keys.insert(*key, at);
@@ -149,11 +155,13 @@ impl Embedded {
         lock: Option<File>,
         options: Options,
     ) -> Result<Self, StoreError> {
-        let mut tail = Tail::default();
-        let from = Position::from_u64(index.watermark()?);
+        let watermark = index.watermark()?;
+        let mut tail = Tail { latest: watermark.latest, ..Tail::default() };
+        let from = Position::from_u64(watermark.at);
         let (segments, writer, scanned) =
             journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
                 let Parsed { stored, keys, .. } = parsed;
+                tail.note_instant(&stored.bytes);
                 tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
             })?;
         tail.end = Some(writer.end());
@@ -290,6 +298,7 @@ impl Store for Embedded {
         let placed = writer.append(batch, &conflicts)?;
         let mut tails = self.tails_mut();
         for (entry, at) in placed {
+            tails.current.note_instant(batch.bytes(entry));
             tails.current.push(&entry.account, entry.seq, entry.hash, &entry.keys, at);
         }
         tails.current.end = Some(writer.end());
@@ -322,9 +331,9 @@ impl Store for Embedded {
         let cut = {
             let mut tails = self.tails_mut();
             if tails.flushing.is_none() {
-                let end = tails.current.end;
-                let current = std::mem::take(&mut tails.current);
-                tails.current.end = end;
+                let Tail { end, latest, .. } = tails.current;
+                let next = Tail { end, latest, ..Tail::default() };
+                let current = std::mem::replace(&mut tails.current, next);
                 tails.flushing = Some(Arc::new(current));
             }
             // An earlier attempt that failed left its tail here: it goes first.
@@ -332,15 +341,16 @@ impl Store for Embedded {
         };
         // Without the states the index must not move on: it would not know what ends when.
         let (Some(states), Some(cut)) = (states(), cut) else { return Ok(()) };
-        let Some(watermark) = cut.end else {
+        let Some(end) = cut.end else {
             return Ok(());
         };
+        let watermark = Watermark { at: end.to_u64(), latest: cut.latest };
         let mut keys: Vec<(IndexKey, u64)> = cut.keys.iter().map(|(k, p)| (*k, p.to_u64())).collect();
         let packed = |run: &Run| run.positions.iter().map(|p| p.to_u64()).collect::<Vec<_>>();
         let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, packed(run)));
         let set_writing = |on| *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = on;
         set_writing(true);
-        let written = self.index.write(&states, &mut keys, &mut logs, watermark.to_u64());
+        let written = self.index.write(&states, &mut keys, &mut logs, watermark);
         if written.is_ok() {
             self.tails_mut().flushing = None;
         }
@@ -383,6 +393,10 @@ impl Store for Embedded {
 
     fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
         feed::acknowledge(&self.dir, reader, at)
+    }
+
+    fn latest(&self) -> Option<Instant> {
+        self.tails().current.latest
     }
 
     fn unsettled(&self) -> Vec<Name> {

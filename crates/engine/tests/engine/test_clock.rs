@@ -1,0 +1,207 @@
+//! The test clock of a ledger: it moves when it is told to, and everything due on the way is written in order.
+
+use std::sync::Arc;
+
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::command::{Command, NewGrant, Patch};
+use headworks_core::record::{
+    Category, Event, Every, Instant, Label, Name, Overage, Periodic, Record, Recurrence, SYSTEM, Server, Span,
+};
+use headworks_core::waterfall::Authorize;
+use headworks_engine::{AdvanceError, Answer, Caller, Clock, Engine, EngineError, Limits};
+use headworks_store::{Memory, Store};
+
+use super::{CATALOG, ask, available, key, name};
+
+const BEGIN: &str = "2026-03-01T00:00:00Z";
+
+fn at(text: &str) -> Instant {
+    text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+fn try_start(store: &Arc<Memory>, clock: Clock) -> Result<Arc<Engine>, EngineError> {
+    let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    Engine::start(Arc::clone(store) as Arc<dyn Store>, catalog, Arc::new(clock), Limits::default())
+}
+
+async fn start(store: &Arc<Memory>, from: &str) -> Arc<Engine> {
+    let engine = try_start(store, Clock::test(at(from))).expect("starts");
+    engine.begin_test_clock(at(from)).await.expect("begins");
+    engine
+}
+
+async fn run(engine: &Engine, account: &str, k: &str, command: Command) -> Answer {
+    engine.run(&name(account), Some(&key(k)), Caller::default(), &command).await.expect("answers")
+}
+
+async fn open(engine: &Engine, account: &str) {
+    run(engine, account, "open", Command::Open(Patch { plan: Some(name("p")), ..Patch::default() })).await;
+}
+
+fn grant(credits: &str) -> NewGrant {
+    NewGrant::new(credits.parse().expect("amount"), Category::Contract)
+}
+
+fn every_month() -> Recurrence {
+    Recurrence {
+        every: Every::Month,
+        zone: Label::new("UTC").expect("a zone"),
+        anchor: None,
+        until: Instant::NEVER,
+        rollover: None,
+        overage: Overage::default(),
+    }
+}
+
+fn hold(tokens: u64, life: &str) -> Command {
+    let life = Some(life.parse().expect("span"));
+    Command::Authorize(Authorize { life, ..ask("chat", tokens) })
+}
+
+/// What happened in all accounts, in the order in which it was stored: when, where, what.
+fn happened(store: &Memory) -> Vec<(Instant, Name, Record)> {
+    let (mut out, mut from) = (Vec::new(), 0);
+    while let Some(fed) = store.feed(from).expect("reads") {
+        out.extend(fed.records.iter().map(|stored| {
+            let record = Record::from_bytes(&stored.bytes).expect("a record");
+            (record.recorded_at, stored.account.clone(), record)
+        }));
+        from = fed.next;
+    }
+    out
+}
+
+fn by_itself(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::Expired { .. } => Some("hold"),
+        Event::GrantExpired(_) => Some("grant"),
+        Event::Periodic(periodic) if matches!(**periodic, Periodic::Renewed { .. }) => Some("renewal"),
+        _ => None,
+    }
+}
+
+/// TC1: over all accounts, in order, whatever the order in which they were opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_end_is_written_at_its_own_instant() {
+    let store = Arc::new(Memory::new());
+    let engine = start(&store, BEGIN).await;
+    for account in ["zeta", "acme"] {
+        open(&engine, account).await;
+        let mut monthly = grant("10");
+        monthly.recurrence = Some(Box::new(every_month()));
+        run(&engine, account, "monthly", Command::Grant(monthly)).await;
+    }
+    let two_days = NewGrant { expires_at: Some(at("2026-03-03T00:00:00Z")), ..grant("5") };
+    run(&engine, "acme", "g", Command::Grant(two_days)).await;
+    run(&engine, "zeta", "h", hold(3, "90s")).await;
+    run(&engine, "acme", "h", hold(3, "20h")).await;
+    let now = engine.advance_to(at("2026-05-01T00:00:00Z")).await.expect("moves");
+    assert_eq!((now, engine.clock().now()), (at("2026-05-01T00:00:00Z"), at("2026-05-01T00:00:00Z")));
+    let ends: Vec<(String, String, &str)> = happened(&store)
+        .iter()
+        .filter_map(|(when, account, record)| {
+            // Records of one account are told apart by microseconds.
+            let second = Instant::from_micros(when.micros() / 1_000_000 * 1_000_000);
+            Some((second.to_string(), account.to_string(), by_itself(&record.event)?))
+        })
+        .collect();
+    let ends: Vec<_> =
+        ends.iter().map(|(when, account, what)| (when.as_str(), account.as_str(), *what)).collect();
+    assert_eq!(
+        ends,
+        // What is left of a month lapses with it, before the next one opens.
+        [
+            ("2026-03-01T00:01:30Z", "zeta", "hold"),
+            ("2026-03-01T20:00:00Z", "acme", "hold"),
+            ("2026-03-03T00:00:00Z", "acme", "grant"),
+            ("2026-04-01T00:00:00Z", "acme", "grant"),
+            ("2026-04-01T00:00:00Z", "acme", "renewal"),
+            ("2026-04-01T00:00:00Z", "zeta", "grant"),
+            ("2026-04-01T00:00:00Z", "zeta", "renewal"),
+            ("2026-05-01T00:00:00Z", "acme", "grant"),
+            ("2026-05-01T00:00:00Z", "acme", "renewal"),
+            ("2026-05-01T00:00:00Z", "zeta", "grant"),
+            ("2026-05-01T00:00:00Z", "zeta", "renewal"),
+        ]
+    );
+    engine.close();
+}
+
+/// TC2: the record that says where the clock goes is there, what follows from it is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_was_cut_off_is_finished() {
+    let store = Arc::new(Memory::new());
+    let engine = start(&store, BEGIN).await;
+    open(&engine, "acme").await;
+    run(&engine, "acme", "g", Command::Grant(grant("10"))).await;
+    run(&engine, "acme", "h", hold(3, "1h")).await;
+    let moved = Event::Server(Box::new(Server::TestClockMoved(at("2026-03-02T00:00:00Z"))));
+    let administer = Command::Administer(Box::new(moved));
+    engine.run(&name(SYSTEM), None, Caller::default(), &administer).await.expect("records");
+    engine.close();
+    let engine = start(&store, BEGIN).await;
+    assert_eq!(engine.clock().now(), at("2026-03-02T00:00:00Z"), "the ledger's last instant wins");
+    let happened = happened(&store);
+    let (when, _, last) = happened.last().expect("records");
+    assert_eq!(by_itself(&last.event), Some("hold"));
+    assert_eq!(when.micros() / 1_000_000, at("2026-03-01T01:00:00Z").micros() / 1_000_000, "{when}");
+    engine.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_start_is_a_move() {
+    let store = Arc::new(Memory::new());
+    let engine = start(&store, BEGIN).await;
+    open(&engine, "acme").await;
+    run(
+        &engine,
+        "acme",
+        "g",
+        Command::Grant(NewGrant { expires_at: Some(at("2026-03-05T00:00:00Z")), ..grant("10") }),
+    )
+    .await;
+    engine.close();
+    let engine = start(&store, "2026-04-01T00:00:00Z").await;
+    assert_eq!(engine.clock().now(), at("2026-04-01T00:00:00Z"));
+    assert_eq!(available(&engine, "acme").await, "0");
+    let happened = happened(&store);
+    assert_eq!(happened.last().expect("records").0, at("2026-03-05T00:00:00Z"));
+    engine.close();
+}
+
+/// TC3: and a test ledger is not served with the machine's clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_ledger_takes_no_test_clock() {
+    let store = Arc::new(Memory::new());
+    let engine = try_start(&store, Clock::new()).expect("starts");
+    open(&engine, "acme").await;
+    engine.close();
+    let refused = try_start(&store, Clock::test(at(BEGIN)));
+    assert!(matches!(refused, Err(EngineError::RealLedger)), "{refused:?}");
+    let store = Arc::new(Memory::new());
+    start(&store, BEGIN).await.close();
+    let refused = try_start(&store, Clock::new());
+    assert!(matches!(refused, Err(EngineError::TestLedger)), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_never_goes_back_and_not_too_far() {
+    let store = Arc::new(Memory::new());
+    let engine = start(&store, BEGIN).await;
+    let day = "1d".parse().expect("span");
+    assert_eq!(engine.advance_by(day).await.expect("moves"), at("2026-03-02T00:00:00Z"));
+    assert_eq!(
+        engine.advance_to(at("2026-03-02T00:00:00Z")).await.expect("is there"),
+        at("2026-03-02T00:00:00Z")
+    );
+    let back = engine.advance_to(at(BEGIN)).await;
+    assert!(matches!(back, Err(AdvanceError::Back { .. })), "{back:?}");
+    let far = engine.advance_by(Span::MAX).await;
+    assert!(matches!(far, Err(AdvanceError::TooFar(_))), "{far:?}");
+    assert_eq!(engine.clock().now(), at("2026-03-02T00:00:00Z"));
+    engine.close();
+    let engine = try_start(&Arc::new(Memory::new()), Clock::new()).expect("starts");
+    let none = engine.advance_by(day).await;
+    assert!(matches!(none, Err(AdvanceError::NoTestClock)), "{none:?}");
+    engine.close();
+}
