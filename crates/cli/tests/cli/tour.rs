@@ -1,17 +1,16 @@
-//! The README's tour, run as written: every `sh` block of its section, in one shell, in order.
+//! The README's tour and the page on testing, run as written: every `sh` block, in one shell, in order.
 
 use std::process::{Command, Stdio};
 
 use crate::common::free_port;
 
 const README: &str = include_str!("../../../../README.md");
+const TESTING: &str = include_str!("../../../../docs/testing.md");
 
-#[test]
-fn the_tour_works_as_written() {
-    let section = README.split("## A five-minute tour").nth(1).expect("the tour");
-    let section = section.split("\n## ").next().expect("the tour");
+/// Runs the `sh` blocks of a section in one shell; what they printed, and what went to the log.
+fn run(section: &str, blocks_min: usize) -> (String, String) {
     let blocks: Vec<&str> = section.split("```sh\n").skip(1).filter_map(|b| b.split("```").next()).collect();
-    assert!(blocks.len() >= 5, "the tour has {} blocks", blocks.len());
+    assert!(blocks.len() >= blocks_min, "the tour has {} blocks", blocks.len());
     let dir = tempfile::tempdir().expect("directory");
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_headworks"));
@@ -35,6 +34,13 @@ fn the_tour_works_as_written() {
         .expect("runs");
     let (out, log) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{out}\n{log}");
+    (out.into_owned(), log.into_owned())
+}
+
+#[test]
+fn the_tour_works_as_written() {
+    let section = README.split("## A five-minute tour").nth(1).expect("the tour");
+    let (out, log) = run(section.split("\n## ").next().expect("the tour"), 5);
     // What the text between the blocks promises.
     for promise in [
         "allow: allowed",
@@ -48,6 +54,19 @@ fn the_tour_works_as_written() {
         "every record follows from those before it",
         ", 0 differ",
         "0 accounts change",
+    ] {
+        assert!(out.contains(promise), "no `{promise}` in:\n{out}\n{log}");
+    }
+}
+
+#[test]
+fn a_month_passes_as_written() {
+    let (out, log) = run(TESTING, 3);
+    for promise in [
+        "2026-03-01T00:00:00Z\n2026-03-01T00:01:30Z\n2026-04-01T00:00:00Z\n",
+        "hold_expired",
+        "grant_expired",
+        "renewed",
     ] {
         assert!(out.contains(promise), "no `{promise}` in:\n{out}\n{log}");
     }

@@ -74,9 +74,25 @@ impl Server {
         options: ServeOptions,
         secret: Option<String>,
     ) -> Self {
-        let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
-        let engine = Engine::start(store, catalog, Arc::new(Clock::new()), limits);
-        let engine = engine.expect("starts");
+        let engine = engine(store, Clock::new(), limits);
+        Self::serve(engine, options, secret).await
+    }
+
+    /// Starts with a test clock that shows this instant.
+    pub(crate) async fn start_at(store: Arc<Memory>, at: &str) -> Self {
+        let at = at.parse().expect("an instant");
+        let engine = engine(store, Clock::test(at), Limits::default());
+        engine.begin_test_clock(at).await.expect("begins");
+        Self::serve(engine, ServeOptions::default(), None).await
+    }
+
+    /// Starts with a clock of the test's own.
+    pub(crate) async fn start_by(clock: Clock) -> Self {
+        let engine = engine(Arc::new(Memory::new()), clock, Limits::default());
+        Self::serve(engine, ServeOptions::default(), None).await
+    }
+
+    async fn serve(engine: Arc<Engine>, options: ServeOptions, secret: Option<String>) -> Self {
         let admin = match secret {
             Some(secret) => secret,
             None => key(&engine, &[Scope::Admin], &[]).await,
@@ -111,6 +127,11 @@ impl Server {
         body.as_object_mut().expect("balances").remove("at");
         body
     }
+}
+
+fn engine(store: Arc<Memory>, clock: Clock, limits: Limits) -> Arc<Engine> {
+    let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    Engine::start(store, catalog, Arc::new(clock), limits).expect("starts")
 }
 
 pub(crate) async fn key(engine: &Engine, scopes: &[Scope], accounts: &[&str]) -> String {

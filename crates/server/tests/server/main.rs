@@ -9,4 +9,5 @@ mod ledger_flows;
 mod overload;
 mod pools;
 mod snapshot;
+mod time;
 mod webhooks;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::common::{CATALOG, Server};
 
 /// The usual catalog with a pool of two slots behind its feature, and one whose rate is learned.
-fn with_pools() -> String {
+pub(crate) fn with_pools() -> String {
     let pools = r#"
 [pools.large]
 in_flight = 2

@@ -4,12 +4,12 @@
 //! E3 the start reads the journal only from the index's watermark on, so it does not grow with history.
 //! Never writes to the key-value store on the path of a request.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
+use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use crate::batch::Batch;
 use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};
@@ -22,6 +22,7 @@ mod frame;
 mod index;
 mod index_memory;
 mod journal;
+mod tail;
 
 pub use backup::{BackedUp, Restored, backup, erase, restore};
 use disk::{Directory, Disk};
@@ -31,6 +32,7 @@ pub use index::{Index, Watermark};
 pub use index_memory::MemoryIndex;
 use journal::{Segments, Writer};
 pub use journal::{check_journal, journal_blocks};
+use tail::{Run, Tail, Tails};
 
 /// How the embedded store works.
 #[derive(Clone, Copy, Debug)]
@@ -54,60 +56,6 @@ pub struct Recovery {
     pub records: u64,
     /// The torn tail that was cut, if any, and how many bytes it had. Nothing in it was ever acknowledged.
     pub cut: Option<(Place, u64)>,
-}
-
-/// Records that the index does not have yet.
-#[derive(Debug, Default)]
-struct Tail {
-    keys: HashMap<IndexKey, Position>,
-    logs: BTreeMap<Name, Run>,
-    records: usize,
-    end: Option<Position>,
-    /// The latest instant at which a record up to its end was written.
-    latest: Option<Instant>,
-}
-
-/// Consecutive records of one account.
-#[derive(Debug)]
-struct Run {
-    first: Seq,
-    positions: Vec<Position>,
-    last_hash: [u8; 32],
-}
-
-impl Run {
-    fn next(&self) -> Seq {
-        self.first + u64::try_from(self.positions.len()).unwrap_or(0)
-    }
-}
-
-impl Tail {
-    fn note_instant(&mut self, bytes: &[u8]) {
-        self.latest = self.latest.max(Record::recorded_at(bytes));
-    }
-
-    fn push(&mut self, account: &Name, seq: Seq, hash: [u8; 32], keys: &[IndexKey], at: Position) {
-        for key in keys {
-            self.keys.insert(*key, at);
-        }
-        match self.logs.get_mut(account) {
-            Some(run) => {
-                run.positions.push(at);
-                run.last_hash = hash;
-            }
-            None => {
-                self.logs.insert(account.clone(), Run { first: seq, positions: vec![at], last_hash: hash });
-            }
-        }
-        self.records += 1;
-    }
-}
-
-/// The tail being filled, and the one on its way into the index.
-#[derive(Debug, Default)]
-struct Tails {
-    current: Tail,
-    flushing: Option<Arc<Tail>>,
 }
 
 /// Logs in a directory.
