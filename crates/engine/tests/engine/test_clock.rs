@@ -5,7 +5,7 @@ use std::sync::Arc;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch};
 use headworks_core::record::{
-    Category, Event, Every, Instant, Label, Name, Overage, Periodic, Record, Recurrence, SYSTEM, Server, Span,
+    Category, Event, Every, Instant, Label, Name, Overage, Record, Recurrence, SYSTEM, Server, Span,
 };
 use headworks_core::waterfall::Authorize;
 use headworks_engine::{AdvanceError, Answer, Caller, Clock, Engine, EngineError, Limits};
@@ -21,7 +21,7 @@ fn at(text: &str) -> Instant {
 
 fn try_start(store: &Arc<Memory>, clock: Clock) -> Result<Arc<Engine>, EngineError> {
     let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
-    Engine::start(Arc::clone(store) as Arc<dyn Store>, catalog, Arc::new(clock), Limits::default())
+    Engine::start(store.clone(), catalog, Arc::new(clock), Limits::default())
 }
 
 async fn start(store: &Arc<Memory>, from: &str) -> Arc<Engine> {
@@ -72,12 +72,7 @@ fn happened(store: &Memory) -> Vec<(Instant, Name, Record)> {
 }
 
 fn by_itself(event: &Event) -> Option<&'static str> {
-    match event {
-        Event::Expired { .. } => Some("hold"),
-        Event::GrantExpired(_) => Some("grant"),
-        Event::Periodic(periodic) if matches!(**periodic, Periodic::Renewed { .. }) => Some("renewal"),
-        _ => None,
-    }
+    Some(event.kind()).filter(|kind| ["hold_expired", "grant_expired", "renewed"].contains(kind))
 }
 
 /// TC1: over all accounts, in order, whatever the order in which they were opened.
@@ -111,17 +106,17 @@ async fn each_end_is_written_at_its_own_instant() {
         ends,
         // What is left of a month lapses with it, before the next one opens.
         [
-            ("2026-03-01T00:01:30Z", "zeta", "hold"),
-            ("2026-03-01T20:00:00Z", "acme", "hold"),
-            ("2026-03-03T00:00:00Z", "acme", "grant"),
-            ("2026-04-01T00:00:00Z", "acme", "grant"),
-            ("2026-04-01T00:00:00Z", "acme", "renewal"),
-            ("2026-04-01T00:00:00Z", "zeta", "grant"),
-            ("2026-04-01T00:00:00Z", "zeta", "renewal"),
-            ("2026-05-01T00:00:00Z", "acme", "grant"),
-            ("2026-05-01T00:00:00Z", "acme", "renewal"),
-            ("2026-05-01T00:00:00Z", "zeta", "grant"),
-            ("2026-05-01T00:00:00Z", "zeta", "renewal"),
+            ("2026-03-01T00:01:30Z", "zeta", "hold_expired"),
+            ("2026-03-01T20:00:00Z", "acme", "hold_expired"),
+            ("2026-03-03T00:00:00Z", "acme", "grant_expired"),
+            ("2026-04-01T00:00:00Z", "acme", "grant_expired"),
+            ("2026-04-01T00:00:00Z", "acme", "renewed"),
+            ("2026-04-01T00:00:00Z", "zeta", "grant_expired"),
+            ("2026-04-01T00:00:00Z", "zeta", "renewed"),
+            ("2026-05-01T00:00:00Z", "acme", "grant_expired"),
+            ("2026-05-01T00:00:00Z", "acme", "renewed"),
+            ("2026-05-01T00:00:00Z", "zeta", "grant_expired"),
+            ("2026-05-01T00:00:00Z", "zeta", "renewed"),
         ]
     );
     engine.close();
@@ -143,7 +138,7 @@ async fn a_move_that_was_cut_off_is_finished() {
     assert_eq!(engine.clock().now(), at("2026-03-02T00:00:00Z"), "the ledger's last instant wins");
     let happened = happened(&store);
     let (when, _, last) = happened.last().expect("records");
-    assert_eq!(by_itself(&last.event), Some("hold"));
+    assert_eq!(by_itself(&last.event), Some("hold_expired"));
     assert_eq!(when.micros() / 1_000_000, at("2026-03-01T01:00:00Z").micros() / 1_000_000, "{when}");
     engine.close();
 }
