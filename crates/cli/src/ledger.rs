@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Dimension, Erasure, Instant, Label, Name};
+use headworks_engine::test_clock_of;
 use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
 use headworks_store::replay::{replay as replay_store, what_if};
@@ -124,6 +125,8 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
     if what.segments.is_empty() && what.dimensions.is_empty() {
         return Err("name what to erase: --segment user:alice or --dimension customer=4711".into());
     }
+    // A test ledger goes on in its own time.
+    let now = test_clock_of(&open(&what.data)?)?.unwrap_or_else(headworks_engine::wall);
     // The lock keeps a server from writing on while the ledger is copied.
     let _lock = headworks_store::lock(&what.data)?;
     let mut secret = [0; 32];
@@ -134,7 +137,6 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
         dimensions: what.dimensions.iter().map(dimension).collect(),
         secret,
     };
-    let now = headworks_engine::Clock::new().now();
     let done =
         headworks_store::erase(&what.data, &what.to, &what.account, &erasure, now, what.reason.as_ref())?;
     if as_json {

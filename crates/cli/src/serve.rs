@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_core::catalog::{Catalog, Format, WAIT_MAX};
-use headworks_core::record::{Instant, Label, Span};
-use headworks_engine::{Clock, Engine, Idempotency, Limits, is_test_ledger};
+use headworks_core::record::{Label, Span};
+use headworks_engine::{Clock, Engine, Idempotency, Limits, test_clock_of};
 use headworks_server::{ServeError, ServeOptions};
 use headworks_store::{Embedded, Options};
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,7 +35,7 @@ pub(crate) fn engine(data: &Path, clock: Arc<Clock>, limits: Limits) -> Result<A
 /// Starts an engine on the store in `data` with the clock that its ledger goes by.
 pub(crate) fn engine_in_its_time(data: &Path) -> Result<Arc<Engine>, Failed> {
     let store = open(data)?;
-    let clock = if is_test_ledger(&store)? { Clock::test(Instant::default()) } else { Clock::new() };
+    let clock = test_clock_of(&store)?.map_or_else(Clock::new, Clock::test);
     start(store, Arc::new(clock), Limits::default())
 }
 

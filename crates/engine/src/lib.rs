@@ -111,4 +111,4 @@ pub use pools::{PoolState, SeatState};
 pub use reconciliation::Pass;
 pub use reprice::{Difference, Reprice, Repriced};
 pub use stats::{Stats, StatsSnapshot};
-pub use test_clock::{AdvanceError, is_test_ledger};
+pub use test_clock::{AdvanceError, test_clock_of};

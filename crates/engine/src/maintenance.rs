@@ -166,7 +166,7 @@ impl Engine {
     }
 
     /// Writes the ends of what has passed its deadline; the batch that the account's last record is in.
-    pub(crate) fn sweep(&self, account: &Name) -> Result<Ticket, EngineError> {
+    fn sweep(&self, account: &Name) -> Result<Ticket, EngineError> {
         self.with_slot(account, |pending, slot, catalog| {
             let lived = self.live_if_due(pending, slot, catalog);
             // The stored wake has passed: the next checkpoint replaces it.
@@ -177,17 +177,8 @@ impl Engine {
         })
     }
 
-    /// Writes what follows by itself, though nothing may be due; the batch that the account's last record is in.
-    pub(crate) fn live_once(&self, account: &Name) -> Result<Ticket, EngineError> {
-        self.with_slot(account, |pending, slot, catalog| {
-            let lived = self.live(pending, slot, catalog);
-            self.register(slot);
-            lived
-        })
-    }
-
     /// Does something with an account in memory, unless it is frozen.
-    fn with_slot(
+    pub(crate) fn with_slot(
         &self,
         account: &Name,
         then: impl FnOnce(&mut Pending, &mut Slot, &Catalog) -> Result<(), EngineError>,

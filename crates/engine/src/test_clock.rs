@@ -9,8 +9,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
+use headworks_core::account::Account;
 use headworks_core::capacity::TICK;
+use headworks_core::catalog::Catalog;
+use headworks_core::life;
 use headworks_core::record::{Event, Instant, Name, Server, Span, is_internal};
+use headworks_core::waterfall::Context;
 use headworks_store::{Store, StoreError};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
@@ -76,12 +80,12 @@ impl<E: Into<EngineError>> From<E> for AdvanceError {
     }
 }
 
-/// Whether the time of the ledger in a store is a test clock.
+/// What the test clock of the ledger in a store shows; `None`: its time is the machine's.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn is_test_ledger(store: &dyn Store) -> Result<bool, EngineError> {
-    Ok(read_system(store)?.test_clock.is_some())
+pub fn test_clock_of(store: &dyn Store) -> Result<Option<Instant>, EngineError> {
+    Ok(read_system(store)?.test_clock.map(|(_, last)| last))
 }
 
 /// Lets a clock begin on a ledger that has these two last instants of a test clock: at the one that has surely been reached.
@@ -203,9 +207,7 @@ impl Engine {
         let mut written = Written::default();
         self.write_denials();
         self.adopt_unsettled();
-        for account in self.store.due(to, usize::MAX)? {
-            self.load(&mut self.cache.lock(&account), &account)?;
-        }
+        self.look_everywhere(to, &mut written)?;
         let mut now = self.clock().now();
         let tick = TICK.max(Span::from_micros(to.since(now).micros() / TICKS_MAX));
         let mut swept = BTreeSet::new();
@@ -222,27 +224,60 @@ impl Engine {
             for account in self.timers.due(now) {
                 // Once at each instant, so that an account that does not come to rest holds up nobody.
                 if swept.insert(account.clone()) {
-                    written.note(self, self.sweep(&account)?)?;
+                    written.note(self, self.live_and_look(&account, to)?)?;
                 }
             }
         }
-        self.live_everywhere(&mut written)?;
         written.wait(self)
     }
 
-    /// Writes what follows from time alone, though no end or boundary says so: a top-up that has waited for its turn, a mark
-    /// crossed by a grant that counts from now on.
-    fn live_everywhere(&self, written: &mut Written) -> Result<(), EngineError> {
+    /// Looks at every account, so that nothing is due that no timer knows.
+    fn look_everywhere(&self, to: Instant, written: &mut Written) -> Result<(), EngineError> {
         let mut after: Option<Name> = None;
         loop {
             let accounts = self.store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
             for account in &accounts {
-                written.note(self, self.live_once(account)?)?;
+                written.note(self, self.live_and_look(account, to)?)?;
             }
             let Some(last) = accounts.last() else { return Ok(()) };
             after = Some(last.clone());
         }
     }
+
+    /// Writes what an account does by itself now, and sets a timer for what it does next until an instant; the batch that its
+    /// last record is in.
+    fn live_and_look(&self, account: &Name, to: Instant) -> Result<Ticket, EngineError> {
+        self.with_slot(account, |pending, slot, catalog| {
+            self.live(pending, slot, catalog)?;
+            // The stored wake may have passed: the next checkpoint replaces it.
+            slot.dirty |= slot.account.is_open();
+            slot.wakes_at = Instant::NEVER;
+            self.register(slot);
+            let quiet_until = slot.account.wakes_at.min(to.after(Span::from_micros(1)));
+            if let Some(at) = stirs(&slot.account, catalog, self.clock().now(), quiet_until) {
+                self.timers.wake(at, account);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// When an account does something by itself before an instant, though nothing of it ends: a top-up has waited for its turn, a
+/// mark is crossed by a grant that begins to count. Found by halving, as time alone brings it about and does not undo it.
+fn stirs(account: &Account, catalog: &Catalog, now: Instant, before: Instant) -> Option<Instant> {
+    let acts = |at: i64| {
+        let at = account.tick(Instant::from_micros(at));
+        life::next(Context::new(account, catalog, at)).is_some()
+    };
+    let (mut quiet, mut stirred) = (now.micros(), before.micros() - 1);
+    if !account.is_open() || stirred <= quiet || !acts(stirred) {
+        return None;
+    }
+    while stirred - quiet > 1 {
+        let middle = quiet + (stirred - quiet) / 2;
+        if acts(middle) { stirred = middle } else { quiet = middle }
+    }
+    Some(Instant::from_micros(stirred))
 }
 
 /// The last batch that has something of a move.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::command::{Command, NewGrant, Patch};
+use headworks_core::command::{Command, NewGrant, Patch, Setting};
 use headworks_core::record::{
-    Category, Event, Every, Instant, Label, Name, Overage, Record, Recurrence, SYSTEM, Server, Span,
+    AlertMarks, Category, Event, Every, Instant, Label, Name, Overage, Record, Recurrence, SYSTEM, Server,
+    Span,
 };
 use headworks_core::waterfall::Authorize;
 use headworks_engine::{AdvanceError, Answer, Caller, Clock, Engine, EngineError, Limits};
@@ -119,6 +120,25 @@ async fn each_end_is_written_at_its_own_instant() {
             ("2026-05-01T00:00:00Z", "zeta", "renewed"),
         ]
     );
+    engine.close();
+}
+
+/// A mark is crossed when a grant begins to count, though nothing ends then: at that very instant.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_time_alone_brings_is_written_at_its_instant() {
+    let store = Arc::new(Memory::new());
+    let engine = start(&store, BEGIN).await;
+    let credits = |text: &str| text.parse().expect("amount");
+    let marks = AlertMarks { low: credits("5"), recovered: credits("8") };
+    let open = Patch { plan: Some(name("p")), alerts: Setting::Set(marks), ..Patch::default() };
+    run(&engine, "acme", "open", Command::Open(open)).await;
+    let later = NewGrant { effective_from: Some(at("2026-03-02T00:00:00Z")), ..grant("10") };
+    run(&engine, "acme", "g", Command::Grant(later)).await;
+    let (before, _, _) = happened(&store).pop().expect("records");
+    assert_eq!(before.micros() / 1_000_000, at(BEGIN).micros() / 1_000_000);
+    engine.advance_to(at("2026-03-10T00:00:00Z")).await.expect("moves");
+    let (when, _, record) = happened(&store).pop().expect("records");
+    assert_eq!((when, record.event.kind()), (at("2026-03-02T00:00:00Z"), "balance_crossed"));
     engine.close();
 }
 
