@@ -4,6 +4,7 @@
 //! K2 what was appended is found by number and by index key, at once and after reopening (`found_after_reopen`).
 //! K3 a checkpoint never hides a record (`a_checkpoint_hides_no_record`).
 //! K4 the feed has every record once, in order, and keeps places (`the_feed_has_every_record_in_order`).
+//! K5 the latest instant of a record is known, also after reopening (`found_after_reopen`).
 
 use std::fmt;
 use std::path::PathBuf;

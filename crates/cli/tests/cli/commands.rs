@@ -1,6 +1,8 @@
 //! Commands: what they print, and how they fail.
 
-use std::process::Output;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Output, Stdio};
 
 use crate::common::{CATALOG, Server, headworks, make_key};
 
@@ -75,6 +77,47 @@ fn a_server_without_keys_says_how_to_make_one() {
         said.contains(&format!("headworks keys create --data {} --scope admin", data.display())),
         "{said}"
     );
+}
+
+/// Runs a server until it listens or ends; what its log said.
+fn serve(data: &Path, listen: &str, more: &[&str]) -> String {
+    let mut command = headworks();
+    command.args(["serve", "--listen", listen, "--data"]).arg(data).args(more).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("starts");
+    let log = BufReader::new(child.stderr.take().expect("log"));
+    let mut said = String::new();
+    for line in log.lines() {
+        said.push_str(&line.expect("reads"));
+        if said.contains("listening") {
+            break;
+        }
+    }
+    child.kill().expect("kills");
+    child.wait().expect("ends");
+    said
+}
+
+#[test]
+fn a_test_ledger_is_kept_apart() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, catalog) = (dir.path().join("data"), dir.path().join("catalog.toml"));
+    std::fs::write(&catalog, CATALOG).expect("writes");
+    make_key(&data);
+    let said = serve(&data, "0.0.0.0:0", &["--test-clock", "2026-03-01T00:00:00Z"]);
+    assert!(said.contains("is not a loopback address"), "{said}");
+    // It was refused before it was made a test ledger, and the key's instant sets no floor.
+    let said = serve(&data, "127.0.0.1:0", &["--test-clock", "2026-03-01T00:00:00Z"]);
+    assert!(said.contains("listening") && said.contains("2026-03-01T00:00:00Z"), "{said}");
+    let said = serve(&data, "127.0.0.1:0", &[]);
+    assert!(said.contains("serve it with --test-clock"), "{said}");
+    make_key(&data);
+    let said = serve(&data, "127.0.0.1:0", &["--test-clock", "2026-01-01T00:00:00Z"]);
+    assert!(said.contains("2026-03-01T00:00:00Z"), "the ledger's last instant wins: {said}");
+    let real = dir.path().join("real");
+    let secret = make_key(&real);
+    on(&Server::start(&real, &catalog), &secret, &["account", "open", "acme"]);
+    let said = serve(&real, "127.0.0.1:0", &["--test-clock", "2026-03-01T00:00:00Z"]);
+    assert!(said.contains("takes no test clock"), "{said}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use headworks_core::record::{
     Category, Event, HoldId, IndexKey, Instant, Label, Name, Outcome, Reason, Seq, Span,
 };
 use headworks_core::waterfall::{Authorize, Context, Quantities, Refusal, Request};
-use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
+use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits, Reading};
 use headworks_store::{Batch, Checkpoint, Embedded, Fed, Memory, Options, Store, StoreError, Stored};
 
 const CATALOG: &str = r#"
@@ -384,6 +384,42 @@ async fn failed_write_stops() {
     ));
     assert!(engine.stopped().is_some_and(|why| why.contains("syncing")));
     assert_eq!(store.inner.read(&acme, 1, 100).expect("reads").len(), 2);
+}
+
+/// Rule R13: with the wall behind the last record a restart goes on after it, and with the wall two years ahead it decides
+/// nothing until that is accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_begins_at_the_last_record_or_later() {
+    let store = Arc::new(Memory::new());
+    let at = |text: &str| -> Instant { text.parse().expect("an instant") };
+    let wall = |text: &str| {
+        let reading = Reading { wall: at(text), monotonic: Span::ZERO };
+        Clock::reading(move || reading)
+    };
+    let written = |engine: &Engine| {
+        engine.close();
+        store.latest().expect("records")
+    };
+    let engine = start_with(store.clone(), Arc::new(wall("2026-06-01T12:00:00Z")), Limits::default());
+    open(&engine, "acme", "10").await;
+    let last = written(&engine);
+    let engine = start_with(store.clone(), Arc::new(wall("2026-06-01T11:00:00Z")), Limits::default());
+    assert_eq!(engine.clock().now(), last);
+    run(&engine, &name("acme"), &key("a"), Command::Authorize(ask("chat", 1))).await.expect("decides");
+    let last = written(&engine);
+    let far = "2028-06-01T12:00:00Z";
+    let engine = start_with(store.clone(), Arc::new(wall(far)), Limits::default());
+    assert_eq!(engine.clock().now(), last);
+    let refused = run(&engine, &name("acme"), &key("b"), Command::Authorize(ask("chat", 1))).await;
+    assert!(matches!(refused, Err(EngineError::ClockJumped(_))), "{refused:?}");
+    assert_eq!(available(&engine, "acme").await, "9", "the hold has not ended");
+    engine.close();
+    let engine = start_with(store.clone(), Arc::new(wall(far).accepting_jumps()), Limits::default());
+    assert_eq!(engine.clock().now(), at(far));
+    run(&engine, &name("acme"), &key("b"), Command::Authorize(ask("chat", 10)))
+        .await
+        .expect("the hold has ended");
+    engine.close();
 }
 
 /// Asks for a pass and waits until one that began afterwards has ended.

@@ -46,6 +46,7 @@ fn found_after_reopen() {
         if round > 0 {
             assert_found(&store, &a);
             assert_found(&store, &b);
+            assert_eq!(store.latest(), Some(a.account.recorded_at.max(b.account.recorded_at)));
         }
         append(&store, &mut [&mut a, &mut b], 9);
         if round % 2 == 1 {
@@ -59,6 +60,7 @@ fn found_after_reopen() {
     let store = Embedded::open(dir.path(), small()).expect("opens");
     assert_found(&store, &a);
     assert_found(&store, &b);
+    assert_eq!(store.latest(), Some(a.account.recorded_at.max(b.account.recorded_at)));
 }
 
 #[test]

@@ -106,8 +106,10 @@ pub(crate) fn assert_found(store: &dyn Store, writer: &Writer) {
 /// K1 to K4 on one store.
 pub(crate) fn suite(store: &dyn Store) {
     let (mut a, mut b) = (Writer::new("a"), Writer::new("b"));
+    assert_eq!(store.latest(), None);
     append(store, &mut [&mut a, &mut b], 3);
     append(store, &mut [&mut a], 20);
+    assert_eq!(store.latest(), Some(a.account.recorded_at), "a has written more often, each time later");
     assert_found(store, &a);
     assert_found(store, &b);
     append_or_conflict(store, &mut b);
