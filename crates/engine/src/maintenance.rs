@@ -1,6 +1,6 @@
 //! Everything slow, off the path: ending holds and grants, writing coalesced denials, checkpoints.
 
-use std::sync::{TryLockError, Weak};
+use std::sync::{PoisonError, TryLockError, Weak};
 
 use headworks_core::catalog::Catalog;
 use headworks_core::command::Draft;
@@ -23,6 +23,8 @@ const CHECKPOINT_EVERY: Span = Span::from_secs(30);
 pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("maintenance".into()).spawn(move || {
         if let Some(engine) = engine.upgrade() {
+            // Not beside a test clock that moves, which does so itself.
+            let _sweeping = engine.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
             engine.adopt_unsettled();
         }
         let mut last = Last::default();
@@ -42,7 +44,10 @@ pub(crate) fn spawn_allocator(engine: Weak<Engine>) -> std::io::Result<std::thre
             if !engine.timers.tick() {
                 return;
             }
-            engine.in_force.pools.tick(engine.clock().now());
+            // Pools of a test ledger are ticked by whoever moves its clock.
+            if !engine.clock().is_test() {
+                engine.in_force.pools.tick(engine.clock().now());
+            }
         }
     })
 }
@@ -60,15 +65,16 @@ impl Engine {
     /// Does what maintenance does at one tick of a standing engine, with or without a checkpoint; the first time, what it
     /// does at the start as well.
     pub fn maintain_once(&self, checkpoint: bool) {
-        if !self.timers.is_adopted() {
-            self.adopt_unsettled();
-        }
+        self.adopt_unsettled();
         let checkpoint = if checkpoint { Instant::default() } else { Instant::NEVER };
         self.maintain(&mut Last { checkpoint, ..Last::default() });
     }
 
-    /// Loads the accounts whose ends only their logs know, so that the sweeper and the next checkpoint see them.
+    /// Loads the accounts whose ends only their logs know, so that the sweeper and the next checkpoint see them; once.
     pub(crate) fn adopt_unsettled(&self) {
+        if self.timers.is_adopted() {
+            return;
+        }
         for account in self.store.unsettled() {
             if self.timers.is_closed() {
                 return;
@@ -119,7 +125,8 @@ impl Engine {
             self.in_force.pools.tick(now);
         }
         self.sweep_due(now, last);
-        if now.since(last.denials) >= DENIALS_EVERY {
+        // In a test ledger the next move of the clock writes them, so that records have the same numbers in each run.
+        if !self.clock().is_test() && now.since(last.denials) >= DENIALS_EVERY {
             last.denials = now;
             self.write_denials();
         }

@@ -3,7 +3,8 @@
 //! Never runs by itself, and never goes back. TC1 while the ends and boundaries of an instant are written, the clock stands at
 //! that instant (`each_end_is_written_at_its_own_instant`). TC2 where the clock goes is recorded before anything follows from
 //! it, so that a move that was cut off is finished at the next start (`a_move_that_was_cut_off_is_finished`). TC3 a ledger has
-//! a test clock from its first account on, or never (`a_real_ledger_takes_no_test_clock`).
+//! a test clock from its first account on, or never (`a_real_ledger_takes_no_test_clock`). TC4 the same calls, one after the
+//! other, give the same records (`the_same_calls_give_the_same_records`).
 
 use std::collections::BTreeSet;
 use std::fmt;

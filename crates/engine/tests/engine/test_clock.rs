@@ -184,6 +184,28 @@ async fn a_later_start_is_a_move() {
     engine.close();
 }
 
+/// TC4: denials and ends included, whatever the threads beside do meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_calls_give_the_same_records() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let store = Arc::new(Memory::new());
+        let engine = start(&store, BEGIN).await;
+        open(&engine, "acme").await;
+        run(&engine, "acme", "g", Command::Grant(grant("10"))).await;
+        for day in 0..20 {
+            engine.advance_by("1d".parse().expect("span")).await.expect("moves");
+            run(&engine, "acme", &format!("too much {day}"), hold(100, "1h")).await;
+            run(&engine, "acme", &format!("held {day}"), hold(1, "1h")).await;
+            engine.maintain_once(true);
+        }
+        engine.close();
+        runs.push(store.read(&name("acme"), 1, 1_000).expect("reads"));
+    }
+    assert!(runs[0].len() > 60, "{} records", runs[0].len());
+    assert_eq!(runs[0], runs[1]);
+}
+
 /// TC3: and a test ledger is not served with the machine's clock.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_ledger_takes_no_test_clock() {
