@@ -105,7 +105,8 @@ impl Clock {
     }
 
     /// The clock of a test ledger. It begins at this instant when the ledger has none yet, and moves only with
-    /// [`crate::Engine::advance_to`]. Requests then need tokio's timer as well.
+    /// [`crate::Engine::advance_to`]; [`crate::Engine::begin_test_clock`] comes before everything else. Requests then need
+    /// tokio's timer as well.
     #[must_use]
     pub fn test(at: Instant) -> Self {
         Self { ahead: AtomicI64::new(at.micros()), ..Self::moved_by(Moves::Ledger) }

@@ -250,8 +250,6 @@ impl Engine {
     fn live_and_look(&self, account: &Name, to: Instant) -> Result<Ticket, EngineError> {
         self.with_slot(account, |pending, slot, catalog| {
             self.live(pending, slot, catalog)?;
-            // The stored wake may have passed: the next checkpoint replaces it.
-            slot.dirty |= slot.account.is_open();
             slot.wakes_at = Instant::NEVER;
             self.register(slot);
             let quiet_until = slot.account.wakes_at.min(to.after(Span::from_micros(1)));

@@ -133,6 +133,28 @@ async fn nobody_waits_for_a_clock_that_stands() {
     assert_eq!(s.call("POST", "/v1/authorize", "4", &ask).await.body["outcome"], "allow");
 }
 
+/// Who waits for room is let in when the clock comes to the end of the hold that has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiter_is_let_in_by_an_advance() {
+    let s = Arc::new(Server::start_at(Arc::new(Memory::new()), BEGIN).await);
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", &with_pools()).await.status, 200);
+    s.open("acme", "100").await;
+    let ask = |max_wait: &str| {
+        json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": 1},
+            "life": "10s", "max_wait": max_wait})
+        .to_string()
+    };
+    for k in ["1", "2"] {
+        assert_eq!(s.call("POST", "/v1/authorize", k, &ask("0s")).await.body["outcome"], "allow");
+    }
+    let (waiter, patient) = (Arc::clone(&s), ask("20s"));
+    let waits = tokio::spawn(async move { waiter.call("POST", "/v1/authorize", "3", &patient).await.body });
+    while s.call("GET", "/v1/pools/large", "", "").await.body["waiting"] != 1 {}
+    assert_eq!(advance(&s, json!({"by": "11s"})).await.status, 200);
+    let let_in = waits.await.expect("an answer");
+    assert_eq!(let_in["outcome"], "allow", "{let_in}");
+}
+
 /// One catalog follows another, though the clock stands.
 #[tokio::test(flavor = "multi_thread")]
 async fn catalogs_follow_each_other_at_one_instant() {
