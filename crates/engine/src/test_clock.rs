@@ -130,15 +130,14 @@ impl Engine {
     /// When the clock is not a test clock, `at` is too far, or the store fails.
     pub async fn begin_test_clock(self: &Arc<Self>, at: Instant) -> Result<Instant, AdvanceError> {
         let hand = self.test_clock().await?;
-        let Some(last) = *hand else {
-            if at < Instant::default() || at > LATEST {
-                return Err(AdvanceError::TooFar(at));
-            }
-            self.record_move(hand, at).await?;
-            return Ok(at);
-        };
-        let hand = self.walk(hand, last).await?;
-        self.move_to(hand, at.max(last)).await
+        if let Some(last) = *hand {
+            return self.move_to(hand, at.max(last)).await;
+        }
+        if at < Instant::default() || at > LATEST {
+            return Err(AdvanceError::TooFar(at));
+        }
+        self.record_move(hand, at).await?;
+        Ok(at)
     }
 
     /// Moves the test clock to an instant. Whatever is due on the way is written in order, each thing at its own instant, and
@@ -161,11 +160,16 @@ impl Engine {
         self.move_to(hand, to).await
     }
 
-    async fn test_clock(&self) -> Result<Hand, AdvanceError> {
+    /// Waits for the clock, and finishes a move that was cut off.
+    async fn test_clock(self: &Arc<Self>) -> Result<Hand, AdvanceError> {
         if !self.clock().is_test() {
             return Err(AdvanceError::NoTestClock);
         }
-        Ok(Arc::clone(&self.test_clock).lock_owned().await)
+        let hand = Arc::clone(&self.test_clock).lock_owned().await;
+        match *hand {
+            Some(last) if self.clock().now() < last => self.walk(hand, last).await,
+            Some(_) | None => Ok(hand),
+        }
     }
 
     async fn move_to(self: &Arc<Self>, hand: Hand, to: Instant) -> Result<Instant, AdvanceError> {
@@ -212,7 +216,7 @@ impl Engine {
         let mut now = self.clock().now();
         let tick = TICK.max(Span::from_micros(to.since(now).micros() / TICKS_MAX));
         let mut swept = BTreeSet::new();
-        while now < to {
+        loop {
             let due = self.timers.next().unwrap_or(Instant::NEVER).max(now);
             let ticks = if self.in_force.pools.is_empty() { Instant::NEVER } else { now.after(tick) };
             let next = due.min(ticks).min(to);
@@ -222,14 +226,17 @@ impl Engine {
             now = next;
             self.clock().set(now);
             self.in_force.pools.tick(now);
-            for account in self.timers.due(now) {
+            let accounts = self.timers.due(now);
+            if now == to && accounts.is_empty() {
+                return written.wait(self);
+            }
+            for account in accounts {
                 // Once at each instant, so that an account that does not come to rest holds up nobody.
                 if swept.insert(account.clone()) {
                     written.note(self, self.live_and_look(&account, to)?)?;
                 }
             }
         }
-        written.wait(self)
     }
 
     /// Looks at every account, so that nothing is due that no timer knows.

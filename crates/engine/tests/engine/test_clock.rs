@@ -123,6 +123,26 @@ async fn each_end_is_written_at_its_own_instant() {
     engine.close();
 }
 
+/// More accounts than one look takes have something due at the very instant that the clock goes to.
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_of_the_last_instant_is_written() {
+    let store = Arc::new(Memory::new());
+    let engine = start(&store, BEGIN).await;
+    let end = at("2026-03-02T00:00:00Z");
+    for account in 0..1_100 {
+        let account = format!("a{account}");
+        open(&engine, &account).await;
+        run(&engine, &account, "g", Command::Grant(NewGrant { expires_at: Some(end), ..grant("1") })).await;
+    }
+    engine.advance_to(end).await.expect("moves");
+    let ended = happened(&store)
+        .iter()
+        .filter(|(when, _, r)| r.event.kind() == "grant_expired" && *when == end)
+        .count();
+    assert_eq!(ended, 1_100);
+    engine.close();
+}
+
 /// A mark is crossed when a grant begins to count, though nothing ends then: at that very instant.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_time_alone_brings_is_written_at_its_instant() {
