@@ -465,9 +465,10 @@ async fn a_record_that_does_not_follow_freezes_its_account_alone() {
     open(&engine, "acme", "10").await;
     open(&engine, "other", "10").await;
     let held = run(&engine, &acme, &key("a"), Command::Authorize(ask("chat", 4))).await.expect("holds");
+    engine.maintain_once(true);
     engine.close();
     // A state that was spoiled where it is kept: the grant has less set aside than its hold drew.
-    let (seq, bytes) = store.state(&acme).expect("reads").expect("closing keeps states");
+    let (seq, bytes) = store.state(&acme).expect("reads").expect("maintenance keeps states");
     let mut state = Account::from_bytes(&bytes).expect("a state");
     state.grants[0].held = "1".parse().expect("amount");
     let spoiled =
