@@ -124,10 +124,8 @@ pub(crate) fn decision(d: &wire::Decision) -> String {
         line(format!("wall: {wall}"));
     }
     if let Some(u) = &d.unblock {
-        let at = u.at.map(|at| format!("at {at}"));
-        let purchase = u.purchase.map(|p| format!("by a purchase of {p} credits"));
         let ways: Vec<String> =
-            at.into_iter().chain(purchase).chain([format!("by the {}", u.by.replace('_', " "))]).collect();
+            u.ways.iter().map(way).chain([format!("by the {}", u.by.replace('_', " "))]).collect();
         line(format!("unblocked {}", ways.join(", or ")));
     }
     if !d.draws.is_empty() {
@@ -137,6 +135,17 @@ pub(crate) fn decision(d: &wire::Decision) -> String {
         let _ = write!(out, "looked at:\n{}", visits(&d.visits));
     }
     out
+}
+
+fn way(w: &wire::Way) -> String {
+    let at = w.at.map(|at| match w.certainty.as_str() {
+        "latest" => format!("at {at} at the latest"),
+        "estimated" => format!("at about {at}"),
+        _ => format!("at {at}"),
+    });
+    let purchase = w.purchase.map(|p| format!("by a purchase of {p} credits"));
+    let consent = w.consent.then(|| "with consent".to_owned());
+    at.into_iter().chain(purchase).chain(consent).collect::<Vec<_>>().join(" ")
 }
 
 fn charge(c: &wire::Charge) -> String {

@@ -85,11 +85,11 @@ fn explain(decision: &Decision) {
             println!("  `{}`: {}", visit.name, reason.as_str());
         }
     }
-    let Some(unblock) = decision.unblock else { return };
-    if let Some(at) = unblock.at {
+    let Some(unblock) = &decision.unblock else { return };
+    if let Some(at) = unblock.at() {
         println!("  it would be allowed at {at}");
     }
-    if let Some(purchase) = unblock.purchase {
+    if let Some(purchase) = unblock.purchase() {
         println!("  it would be allowed once {purchase} credits are bought");
     }
 }

@@ -11,8 +11,8 @@
 //! 2. [`account::Account::empty`] is where every account begins; [`account::Account::tick`] gives its time, which never
 //!    stands still.
 //! 3. [`life::next`] tells what has fallen due, until nothing has: holds and grants that end, periods that begin.
-//! 4. [`command::run`] answers a command: a draft to append, a denial with what would unblock it, or what must be looked up
-//!    first. What cannot be answered at all is a [`waterfall::Refusal`].
+//! 4. [`command::run`] answers a command: a draft to append, a denial, or what must be looked up first. What cannot be
+//!    answered at all is a [`waterfall::Refusal`]. [`unblock::told`] finds out what would turn a denial into an allowance.
 //! 5. [`command::Draft::fits`] says whether the books can take a draft, [`command::Draft::into_record`] gives it its place
 //!    in the log, [`record::Record::to_bytes`] is what to store.
 //! 6. [`account::Account::apply_bytes`] folds it, and links it to the hash of all that came before.
@@ -103,6 +103,7 @@ pub mod life;
 pub mod record;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub mod unblock;
 pub mod view;
 pub mod waterfall;
 pub mod window;

@@ -5,8 +5,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::account::Window as State;
 use crate::catalog::{Count, Layer, Program, Window};
-use crate::record::{CREDITS, Instant, Level, Name, REQUESTS, Terms, Unit};
+use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Terms, Unit};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -84,7 +85,7 @@ fn add_program(
             Layer::Grants { name, pool: Some(pool), .. } => {
                 let cap = pool.default_cap.map_or(i64::MAX, |c| c.nano());
                 let window = Window::Fixed { limit: cap, calendar: pool.window.clone() };
-                add(ctx, name, pool.member, &window, &credits(), out);
+                add(ctx, name, pool.member, &window, &Counts::Capped(credits().into_name()), out);
             }
             Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => {}
         }
@@ -95,6 +96,16 @@ fn add_program(
 enum Counts {
     Units(String),
     Credits(String),
+    /// Credits of a pool, which a member or its team may have a cap of its own on.
+    Capped(String),
+}
+
+impl Counts {
+    fn into_name(self) -> String {
+        match self {
+            Self::Units(unit) | Self::Credits(unit) | Self::Capped(unit) => unit,
+        }
+    }
 }
 
 fn add(
@@ -113,7 +124,7 @@ fn add(
     let mut seen_own = false;
     for state in states {
         seen_own |= state.member.is_none();
-        let window = capped(ctx, level, state.member.as_deref(), window, unit);
+        let window = capped(ctx, state, window, unit);
         out.push(view(ctx, name, level, state.member.as_deref(), &window, Some(&state.used), unit));
     }
     if !seen_own && level == Level::Account {
@@ -121,16 +132,18 @@ fn add(
     }
 }
 
-/// A member's own cap on the pool comes before the plan's.
-fn capped(ctx: Context<'_>, level: Level, member: Option<&Name>, window: &Window, unit: &Counts) -> Window {
-    let own = member
-        .filter(|_| matches!(unit, Counts::Credits(_)))
-        .and_then(|m| ctx.account.settings.segment(level, m)?.pool_cap);
-    match (own, window) {
-        (Some(cap), Window::Fixed { calendar, .. }) => {
-            Window::Fixed { limit: cap.nano(), calendar: calendar.clone() }
+/// The cap that decisions use: the member's own, else its team's, else the plan's.
+fn capped(ctx: Context<'_>, state: &State, window: &Window, unit: &Counts) -> Window {
+    let settings = &ctx.account.settings;
+    let cap = |level: Level, name: Option<&Name>| settings.segment(level, name?)?.pool_cap;
+    let own =
+        || cap(state.level, state.member.as_deref()).or_else(|| cap(Level::Team, state.team.as_deref()));
+    match (unit, window) {
+        (Counts::Capped(_), Window::Fixed { limit, calendar }) => {
+            let limit = own().map_or(*limit, Credits::nano);
+            Window::Fixed { limit, calendar: calendar.clone() }
         }
-        _ => window.clone(),
+        (Counts::Units(_) | Counts::Credits(_) | Counts::Capped(_), _) => window.clone(),
     }
 }
 
@@ -162,9 +175,9 @@ fn view(
         used: room.used,
         remaining: room.free,
         unit: match unit {
-            Counts::Units(unit) | Counts::Credits(unit) => unit.clone(),
+            Counts::Units(unit) | Counts::Credits(unit) | Counts::Capped(unit) => unit.clone(),
         },
-        is_credits: matches!(unit, Counts::Credits(_)),
+        is_credits: matches!(unit, Counts::Credits(_) | Counts::Capped(_)),
         resets_at,
     }
 }

@@ -12,7 +12,7 @@ use headworks_core::abuse::sketch::Distinct;
 use headworks_core::catalog::Catalog;
 use headworks_core::command::Draft;
 use headworks_core::life::share_key;
-use headworks_core::record::{Denial, Instant, Label, Level, Name, Path, Rule, Span};
+use headworks_core::record::{Denial, Instant, Label, Level, Name, Path, Rule, Span, Unblock};
 use headworks_core::waterfall::Context;
 
 /// Keys of one account that are remembered one by one.
@@ -145,7 +145,7 @@ impl Known {
 pub(crate) fn note_refusal(callers: &mut Option<Box<Callers>>, catalog: &Catalog, denial: &Denial) {
     if catalog.abuse.is_on(Rule::Penalty) {
         let key = denial.usage.path.at(Level::Key);
-        let told = denial.decision.unblock.and_then(|u| u.at);
+        let told = denial.decision.unblock.as_ref().and_then(Unblock::at);
         callers.get_or_insert_default().known(key, denial.at).score.refused(told, denial.at);
     }
 }

@@ -4,6 +4,7 @@ use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::catalog::Catalog;
 use headworks_core::command::{self, Command, History, Need, Step};
 use headworks_core::record::{Denial, IndexKey, Instant, Key, Level, Name, Outcome, Record, Rule, Span};
+use headworks_core::unblock;
 use headworks_core::waterfall::{Context, Live, Purpose, Refusal, Wanted};
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
@@ -213,6 +214,10 @@ impl Engine {
                     found = Some(self.surroundings(slot, catalog, ask, now, &wanted, room.take()));
                 }
                 step @ (Step::Append(_) | Step::Count(..) | Step::Deny(..)) => {
+                    let ctx = Context::new(&slot.account, catalog, now);
+                    let penalty = found.as_ref().map_or(0, |(_, penalty)| *penalty);
+                    let ctx = Context { live: Some(Live { offers: &[], penalty }), ..ctx };
+                    let step = unblock::told(ctx, ask.command, step);
                     let wish = found.and_then(|(room, _)| room.close(&step, &slot.account));
                     return Ok(Looked::Step(step, wish));
                 }

@@ -4,6 +4,7 @@ use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::life;
 use headworks_core::record::{Decision, Instant, Name, Use};
+use headworks_core::unblock;
 use headworks_core::waterfall::{Authorize, Context, Live, prepare};
 
 use crate::answer::EngineError;
@@ -69,7 +70,9 @@ impl Engine {
                 None => (Vec::new(), 0),
             };
             let live = Some(Live { offers: &offers, penalty });
-            let (usage, decision) = prepared.decide(Context { live, ..ctx })?;
+            let ctx = Context { live, ..ctx };
+            let (usage, mut decision) = prepared.decide(ctx)?;
+            unblock::tell_of(ctx, ask, &mut decision);
             Ok((ctx.now, usage.to_use(), decision))
         })
         .await

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::record::Label;
+use headworks_core::record::{Label, check_keys};
 use headworks_engine::Idempotency;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,7 +72,8 @@ async fn raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failu
     })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+/// Reads JSON of one shape.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let at = e.path().to_string();
@@ -92,6 +93,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         }
     })?;
     json.end().map_err(|e| Failure::new(StatusCode::BAD_REQUEST, "malformed_body", e.to_string()))?;
+    check_keys(bytes).map_err(|e| Failure::invalid(e.to_string()))?;
     Ok(value)
 }
 

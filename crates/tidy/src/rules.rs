@@ -27,6 +27,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["waterfall"],
     &["command"],
     &["life", "view"],
+    &["unblock"],
     &["audit"],
     &["schema"],
 ];

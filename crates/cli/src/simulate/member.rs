@@ -8,7 +8,10 @@ use headworks_core::capacity::Offer;
 use headworks_core::catalog::Catalog;
 use headworks_core::command::{self, Command, Draft, History, NewGrant, Patch, Setting, Step};
 use headworks_core::life;
-use headworks_core::record::{Category, Conduct, Credits, Effect, Event, Instant, Rank, Rule, Seq, Span};
+use headworks_core::record::{
+    Category, Conduct, Credits, Effect, Event, Instant, Rank, Rule, Seq, Span, Unblock,
+};
+use headworks_core::unblock;
 use headworks_core::waterfall::{Authorize, Context, Live, prepare};
 
 use super::traffic::Client;
@@ -87,12 +90,15 @@ impl Member {
         let has_penalties = catalog.abuse.is_on(Rule::Penalty);
         let penalty = if has_penalties { self.score.level(now) } else { 0 };
         let ctx = Context { live: Some(Live { offers, penalty }), ..self.ctx(catalog, now) };
-        let step = command::run(ctx, &Command::Authorize(ask.clone()), &History::new());
+        let command = Command::Authorize(ask.clone());
+        let step = command::run(ctx, &command, &History::new());
         let step = step.map_err(|e| e.to_string())?;
+        let ctx = Context { live: Some(Live { offers: &[], penalty }), ..self.ctx(catalog, now) };
+        let step = if has_penalties { unblock::told(ctx, &command, step) } else { step };
         if let Step::Deny(_, decision) = &step
             && has_penalties
         {
-            self.score.refused(decision.unblock.and_then(|u| u.at), now);
+            self.score.refused(decision.unblock.as_ref().and_then(Unblock::at), now);
         }
         Ok(step)
     }

@@ -111,6 +111,9 @@ pub struct Window {
     /// What is used.
     #[n(3)]
     pub used: Used,
+    /// The team that a member last used something in, whose cap may bound the member.
+    #[n(4)]
+    pub(crate) team: Option<Box<Name>>,
 }
 
 impl Window {

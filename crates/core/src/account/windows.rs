@@ -16,6 +16,19 @@ impl Account {
                 let keeps = visit.place == Place::Allowance;
                 let count = Count { cost: visit.cost, at: at.min(now), before: visit.before, keeps };
                 self.take((&visit.name, visit.level, path.at(visit.level)), *terms, count, now);
+                if visit.place == Place::MemberCap {
+                    self.note_team(visit, path);
+                }
+            }
+        }
+    }
+
+    fn note_team(&mut self, visit: &Visit, path: &Path) {
+        let found = self.find_window(&visit.name, visit.level, path.at(visit.level));
+        if let Some(window) = found.ok().and_then(|i| self.windows.get_mut(i)) {
+            let team = path.at(Level::Team).filter(|_| visit.level != Level::Team);
+            if window.team.as_deref() != team {
+                window.team = team.cloned().map(Box::new);
             }
         }
     }
@@ -43,10 +56,8 @@ impl Account {
                 }
                 let used = terms.take(None, count, now);
                 if let Err(i) = self.find_window(name, level, member) {
-                    self.windows.insert(
-                        i,
-                        Window { name: name.clone(), level, member: member.cloned().map(Box::new), used },
-                    );
+                    let member = member.cloned().map(Box::new);
+                    self.windows.insert(i, Window { name: name.clone(), level, member, used, team: None });
                 }
             }
         }

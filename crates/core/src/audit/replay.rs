@@ -81,7 +81,7 @@ pub fn differs<L: Log<Error: ToString>>(
 fn take_from_record(state: &Account, recorded: &Decision, replayed: &mut Decision) {
     if recorded.outcome == Outcome::Partial && replayed.outcome == Outcome::Allow {
         (replayed.outcome, replayed.reason) = (recorded.outcome, recorded.reason);
-        (replayed.wall, replayed.unblock) = (recorded.wall, recorded.unblock);
+        replayed.wall = recorded.wall;
     }
     take_volatile(state, &recorded.visits, &mut replayed.visits);
 }

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use crate::record::{
-    Basis, Decision, HeldCapacity, Instant, Name, Place, Reason, Span, Verdict, Visit, scaled,
+    Basis, Decision, HeldCapacity, Instant, Name, Place, Reason, Span, Unblock, Verdict, Visit, scaled,
 };
 
 pub mod allocator;
@@ -109,7 +109,7 @@ impl Offer {
             in_flight: if let Basis::InFlight(n) = v.basis { n } else { 0 },
             revocable: held.is_some_and(|h| h.revocable),
             too_large: v.verdict == Verdict::Refused(Reason::ExceedsCapacity),
-            at: decision.unblock.and_then(|u| u.at),
+            at: decision.unblock.as_ref().and_then(Unblock::at),
         };
         visits.map(offer).collect()
     }

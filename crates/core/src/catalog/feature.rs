@@ -85,6 +85,13 @@ impl Feature {
     }
 }
 
+impl Feature {
+    /// When other prices come into force.
+    pub(crate) fn next_prices(&self, now: Instant) -> Option<Instant> {
+        self.prices.iter().map(|v| v.effective_from).find(|from| *from > now)
+    }
+}
+
 impl PriceEntry {
     fn matches(&self, dimensions: &[Dimension]) -> bool {
         let is_named = |(name, value): &(Name, String)| {

@@ -16,6 +16,8 @@ pub struct Plan {
     pub(crate) consent: Consent,
     /// What becomes of draws given back to expired grants.
     pub(crate) expired_draws: ExpiredDraws,
+    /// Whether allowances pay while the account is in debt.
+    pub(crate) allows_in_debt: bool,
     /// The class of its requests in capacity pools.
     pub(crate) class: Option<Name>,
     /// What one request may cost at most.

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::source::CatalogSource;
+use crate::record::check_keys;
 
 /// The two notations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,14 +98,16 @@ pub(super) fn read(text: &str, format: Format) -> Result<CatalogSource, Problems
                 shape_problem(line, e.message())
             }
         },
-        Format::Json => match serde_json::from_str(text) {
-            Ok(source) => return Ok(source),
-            Err(e) => {
-                let message = e.to_string();
-                let what = message.split(" at line ").next().unwrap_or(&message);
-                shape_problem((e.line() > 0).then(|| e.line()), what)
+        Format::Json => {
+            match serde_json::from_str(text).and_then(|source| check_keys(text.as_bytes()).map(|()| source)) {
+                Ok(source) => return Ok(source),
+                Err(e) => {
+                    let message = e.to_string();
+                    let what = message.split(" at line ").next().unwrap_or(&message);
+                    shape_problem((e.line() > 0).then(|| e.line()), what)
+                }
             }
-        },
+        }
     };
     Err(Problems(alloc::vec![problem]))
 }

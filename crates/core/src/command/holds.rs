@@ -69,6 +69,17 @@ fn ended(end: Option<&Record>, id: HoldId) -> Stop {
     end.map_or(Refusal::UnknownHold(id), |end| Refusal::hold_ended(id, end)).into()
 }
 
+/// What a hold is to grow by.
+pub(crate) fn growth(hold: &Hold, ask: &Extend) -> Result<Use, Refusal> {
+    requantify(&hold.usage, &ask.quantities, true)
+}
+
+/// What the decision on more for a hold sees.
+pub(crate) fn growing<'a>(ctx: Context<'a>, hold: &'a Hold, ask: &Extend) -> Result<Scene<'a>, Refusal> {
+    let (feature, plan) = (ctx.feature(&hold.usage.feature)?, ctx.plan()?);
+    Ok(Scene::new(ctx, plan, plan.program(feature), Mode::Grow(&hold.draws), ask.consented))
+}
+
 /// Grows a hold, moves its deadline, or notes progress.
 pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Result<Step, Stop> {
     let hold = open_hold(ctx, history, ask.hold)?;
@@ -86,13 +97,12 @@ pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Resul
         return Err(Refusal::TooManyExtensions(hold.id).into());
     }
     let progress = ask.progress.as_ref().map(|p| requantify(&hold.usage, p, false)).transpose()?;
-    let asked = requantify(&hold.usage, &ask.quantities, true)?;
+    let asked = growth(hold, ask)?;
     let mut more = Priced::from(&asked);
     let decision = if ask.quantities.iter().all(|(_, n)| *n == 0) {
         Decision::allowed()
     } else {
-        let (feature, plan) = (ctx.feature(&hold.usage.feature)?, ctx.plan()?);
-        let scene = Scene::new(ctx, plan, plan.program(feature), Mode::Grow(&hold.draws), ask.consented);
+        let scene = growing(ctx, hold, ask)?;
         let decision = decide_use(scene, &mut more, ask.minimum.as_ref())?;
         hold.usage.price().and_then(|p| p.checked_add(decision.price)).ok_or(Refusal::TooLarge)?;
         decision

@@ -37,6 +37,7 @@ pub(crate) use draft::{Moves, carried_block, own_grant};
 use history::Stop;
 pub use history::{History, Log};
 pub use holds::Extend;
+pub(crate) use holds::{growing, growth};
 pub use kinds::Command;
 pub(crate) use of::{circumstances, circumstances_of, quantities_of, request_of};
 pub use plans::ChangePlan;

@@ -16,6 +16,7 @@ mod grant;
 mod hold;
 mod ids;
 mod index;
+mod json;
 mod key;
 mod movement;
 mod name;
@@ -33,7 +34,9 @@ pub use chain::{FORMAT, Record, RecordError, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess};
 pub(crate) use conduct::PREFIX;
 pub use conduct::{Conduct, Effect, Rule, Tier};
-pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Place, Source, Unblock, Verdict, Visit};
+pub use decision::{
+    Basis, Certainty, Decision, Draw, Draws, Measure, Outcome, Place, Source, Unblock, Verdict, Visit, Way,
+};
 pub use denial::{Denial, Denials};
 pub use erase::Erasure;
 pub use event::{Erased, Event};
@@ -41,6 +44,7 @@ pub use grant::{Category, GrantTerms, Overage, Prorated, Proration, Recurrence, 
 pub use hold::{HeldCapacity, HoldTerms, Overshoot};
 pub use ids::{GrantId, HoldId, SYSTEM, Seq, is_internal};
 pub use index::{IndexKey, Once};
+pub use json::check_keys;
 pub use key::{Key, Operation};
 pub use movement::{Book, Movement};
 pub use name::{Label, Level, NAME_LEN_MAX, Name, NameError, Path, PathError, Segment};

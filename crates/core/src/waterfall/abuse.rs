@@ -1,6 +1,6 @@
 //! Abuse rules: guards that the operator's catalog switches on, held against what the account itself usually does.
 
-use super::run::{Mode, Run, Scene};
+use super::run::{Mode, Run, Scene, Until};
 use crate::account::{Account, Hold};
 use crate::catalog::{Mode as RuleMode, Rules, TierTerms};
 use crate::record::{
@@ -9,8 +9,8 @@ use crate::record::{
 };
 use crate::window::{Habit, Used};
 
-/// Why a rule refuses, and when that is over.
-type Because = Option<(Reason, Option<Instant>)>;
+/// Why a rule refuses, and how long.
+type Because = Option<(Reason, Until)>;
 
 fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
@@ -64,10 +64,10 @@ impl<'a> Run<'a, '_> {
 
     /// Adds a visit whose rule refuses, or does not: as its mode says.
     fn judge(&mut self, rule: Rule, mut visit: Visit, because: Because) {
-        if let Some((reason, at)) = because.filter(|_| !self.has_happened()) {
+        if let Some((reason, until)) = because.filter(|_| !self.has_happened()) {
             visit.verdict = if self.rules().mode(rule) == RuleMode::Enforce {
                 visit.cost = 0;
-                self.refuse(reason, Wall::Abuse, at);
+                self.refuse_until(reason, Wall::Abuse, until);
                 Verdict::Refused(reason)
             } else {
                 Verdict::Observed
@@ -110,7 +110,7 @@ impl<'a> Run<'a, '_> {
         let Scene { plan, .. } = self.scene;
         let rules = self.rules();
         let Some(max) = plan.cost_max.filter(|_| rules.is_on(Rule::CostMaximum)) else { return };
-        let because = (cost > signed(max)).then_some((Reason::CostMaximum, None));
+        let because = (cost > signed(max)).then_some((Reason::CostMaximum, Until::Never));
         let visit = held_to(signed(max), visit(Rule::CostMaximum, Level::Account, cost));
         self.judge(Rule::CostMaximum, visit, because);
     }
@@ -123,7 +123,7 @@ impl<'a> Run<'a, '_> {
         }
         let open = signed(u64::try_from(account.holds.len()).unwrap_or(u64::MAX));
         let max = holds_max(account, terms, now);
-        let because = (open >= max).then_some((Reason::HoldsLimit, None));
+        let because = (open >= max).then_some((Reason::HoldsLimit, Until::HoldsEnd));
         let visit = Visit { basis: Basis::Slot, ..visit(Rule::Holds, Level::Account, open) };
         self.judge(Rule::Holds, held_to(max, visit), because);
     }
@@ -139,7 +139,7 @@ impl<'a> Run<'a, '_> {
         let Some(effect) = account.effect(Rule::Sharing, Some(key), now) else { return };
         let of_key = |hold: &&alloc::boxed::Box<Hold>| hold.usage.path.at(Level::Key) == Some(key);
         let open = signed(u64::try_from(account.holds.iter().filter(of_key).count()).unwrap_or(u64::MAX));
-        let because = (open >= effect.limit).then_some((Reason::SharedKey, None));
+        let because = (open >= effect.limit).then_some((Reason::SharedKey, Until::HoldsEnd));
         let visit = Visit { basis: Basis::Slot, ..visit(Rule::Sharing, Level::Key, open) };
         self.judge(Rule::Sharing, held_to(effect.limit, visit), because);
     }
@@ -163,7 +163,7 @@ impl<'a> Run<'a, '_> {
         (visit.terms, visit.cost) =
             (Some(Terms::Habit { kind, limit, reference }), self.room_for(&name, None, cost));
         let next = kind.start(now).after(kind.cell());
-        self.judge(Rule::Velocity, visit, is_over.then_some((Reason::Velocity, Some(next))));
+        self.judge(Rule::Velocity, visit, is_over.then_some((Reason::Velocity, Until::At(next))));
     }
 
     fn visit_ramp(&mut self, terms: &TierTerms, cost: i64) {
@@ -236,12 +236,13 @@ impl<'a> Run<'a, '_> {
             return;
         }
         let wide = |c: Credits| i128::from(c.nano());
-        let balance = wide(account.available(now, usage.credit_unit)) + wide(held);
+        let bought = i128::from(self.scene.bought);
+        let balance = wide(account.available(now, usage.credit_unit)) + wide(held) + bought;
         let all = balance * i128::from(percent);
         let because = (wide(held) + i128::from(more)) * 100 > all;
         let most = i64::try_from(all / 100).unwrap_or(i64::MAX);
         let visit = held_to(most, visit(Rule::Holds, Level::Account, held.nano()));
-        self.judge(Rule::Holds, visit, because.then_some((Reason::HeldShare, None)));
+        self.judge(Rule::Holds, visit, because.then_some((Reason::HeldShare, Until::Now)));
     }
 
     /// From when on a clamped caller is asked for a step-up.

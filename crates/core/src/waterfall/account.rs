@@ -1,6 +1,6 @@
 //! Entitlement, suspension, bounds and debt: what stands before anything is counted.
 
-use super::run::{Mode, Run, Scene};
+use super::run::{Mode, Run, Scene, Until};
 use crate::account::HOLDS_MAX;
 use crate::record::{Basis, Level, Place, Reason, Verdict, Visit, Wall};
 
@@ -10,7 +10,7 @@ impl Run<'_, '_> {
     pub(super) fn entitlement(&mut self) -> bool {
         let Scene { program, .. } = self.scene;
         if program.is_none() && !self.has_happened() {
-            self.refuse(Reason::NotEntitled, Wall::Plan, None);
+            self.refuse_until(Reason::NotEntitled, Wall::Plan, Until::Never);
             return false;
         }
         true
@@ -24,22 +24,24 @@ impl Run<'_, '_> {
             return;
         }
         if account.settings.suspended {
-            self.refuse_at(Level::Account, Reason::Suspended, Wall::Operator);
+            self.refuse_at(Level::Account, Reason::Suspended, Wall::Operator, Until::Never);
         }
         for segment in usage.path.segments() {
             if account.settings.segment(segment.level, &segment.name).is_some_and(|s| s.suspended) {
-                self.refuse_at(segment.level, Reason::Suspended, Wall::Path(segment.level));
+                let wall = Wall::Path(segment.level);
+                self.refuse_at(segment.level, Reason::Suspended, wall, Until::Never);
             }
         }
         if mode == Mode::Hold && account.holds.len() >= HOLDS_MAX {
-            self.refuse_at(Level::Account, Reason::AccountFull, Wall::Operator);
+            self.refuse_at(Level::Account, Reason::AccountFull, Wall::Operator, Until::HoldsEnd);
         }
-        if !matches!(mode, Mode::Grow(_)) && account.books_of(usage.credit_unit).debt.is_positive() {
-            self.refuse_at(Level::Account, Reason::InDebt, Wall::Path(Level::Account));
+        self.in_debt = !matches!(mode, Mode::Grow(_)) && self.books().debt.is_positive();
+        if self.in_debt && !self.scene.plan.allows_in_debt {
+            self.refuse_at(Level::Account, Reason::InDebt, Wall::Path(Level::Account), Until::Now);
         }
     }
 
-    fn refuse_at(&mut self, level: Level, reason: Reason, wall: Wall) {
+    fn refuse_at(&mut self, level: Level, reason: Reason, wall: Wall, until: Until) {
         self.visits.push(Visit {
             place: Place::Account,
             name: self.scene.account.id.clone(),
@@ -50,6 +52,6 @@ impl Run<'_, '_> {
             cost: 0,
             basis: Basis::None,
         });
-        self.refuse(reason, wall, None);
+        self.refuse_until(reason, wall, until);
     }
 }

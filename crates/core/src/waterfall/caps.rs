@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
-use super::run::{Run, earliest};
+use super::run::Run;
 use crate::catalog::{Layer, Mode};
-use crate::record::{Basis, Instant, Level, Place, Reason, Rule, Terms, Verdict, Wall};
+use crate::record::{Basis, Level, Place, Reason, Rule, Verdict, Wall};
 
 impl Run<'_, '_> {
     /// Writes what was drawn into the spend caps, and names the walls when something is left unpaid.
@@ -20,8 +20,8 @@ impl Run<'_, '_> {
         if self.need.is_met() || self.has_happened() {
             return;
         }
-        let (wanted, now) = (self.need.credits(), self.scene.now);
-        let mut walls: SmallVec<[(Reason, Wall, Option<Instant>); 2]> = SmallVec::new();
+        let wanted = self.need.credits();
+        let mut walls: SmallVec<[(Reason, Wall); 2]> = SmallVec::new();
         let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
         let mut behind_caps = 0_i64;
         for visit in &mut self.visits {
@@ -39,14 +39,16 @@ impl Run<'_, '_> {
                 && !source
             {
                 let wall = if is_rule { Wall::Abuse } else { Wall::Path(visit.level) };
-                walls.push((reason, wall, reopens(visit.terms, visit.cost, wanted, now)));
+                walls.push((reason, wall));
             }
         }
         let only_caps = behind_caps >= wanted && !walls.is_empty();
-        for (reason, wall, at) in walls {
-            self.refuse(reason, wall, earliest(at, self.allowance_at));
+        for (reason, wall) in walls {
+            self.refuse(reason, wall);
         }
-        if !only_caps {
+        if self.in_debt {
+            self.refuse(Reason::InDebt, Wall::Path(Level::Account));
+        } else if !only_caps {
             let program = self.program;
             let takes_credits = program.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. }));
             let (reason, wall) = if takes_credits || program.layers.is_empty() {
@@ -54,24 +56,7 @@ impl Run<'_, '_> {
             } else {
                 (Reason::AllowanceUsed, Wall::Plan)
             };
-            self.refuse(reason, wall, self.allowance_at);
+            self.refuse(reason, wall);
         }
-    }
-}
-
-/// When a cap that let `drawn` through has room for `wanted` more as well.
-fn reopens(terms: Option<Terms>, drawn: i64, wanted: i64, now: Instant) -> Option<Instant> {
-    let fits = |limit: i64| drawn.saturating_add(wanted) <= limit;
-    match terms {
-        Some(Terms::Period { limit, end, .. }) if fits(limit) => Some(end),
-        Some(Terms::Habit { kind, limit, .. }) if fits(limit) => Some(kind.start(now).after(kind.cell())),
-        Some(
-            Terms::Period { .. }
-            | Terms::Habit { .. }
-            | Terms::Rate { .. }
-            | Terms::Sliding { .. }
-            | Terms::Slots { .. },
-        )
-        | None => None,
     }
 }

@@ -1,14 +1,16 @@
 //! The end of a run: consent, and the decision.
 
 use super::run::{Postponed, Run, Stopped};
-use crate::record::{Credits, Decision, Level, Lifter, Outcome, Reason, Unblock, Wall};
+use alloc::vec::Vec;
+
+use crate::record::{Certainty, Credits, Decision, Level, Lifter, Outcome, Reason, Unblock, Wall, Way};
 
 impl Run<'_, '_> {
     /// Paid sources would pay what nobody has agreed to yet.
     pub(super) fn consent(&mut self) {
         if self.denied().is_none() && self.asked > 0 {
             let wall = Wall::Path(Level::Account);
-            self.stopped = Some(Stopped { reason: Reason::ConsentNeeded, wall, at: self.allowance_at });
+            self.stopped = Some(Stopped { reason: Reason::ConsentNeeded, wall });
         }
     }
 
@@ -31,10 +33,8 @@ impl Run<'_, '_> {
         let paid = self.draws.iter().filter(|d| d.source.is_paid());
         let paid_price = Credits::from_nano(paid.map(|d| d.amount).sum());
         let allowed = Decision { price: self.price, paid_price, ..Decision::allowed() };
-        if let Some(Stopped { reason, wall, at }) = self.denied() {
+        if let Some(Stopped { reason, wall }) = self.denied() {
             let needs_consent = reason == Reason::ConsentNeeded;
-            let short = reason == Reason::InsufficientCredits && self.sells;
-            let purchase = short.then(|| Credits::from_nano(self.need.credits()));
             let by = if self.asks_step_up(reason) { Lifter::StepUp } else { reason.lifter() };
             return Decision {
                 outcome: if needs_consent { Outcome::NeedsConsent } else { Outcome::Deny },
@@ -42,18 +42,20 @@ impl Run<'_, '_> {
                 wall: Some(wall),
                 paid_price: if needs_consent { paid_price } else { Credits::ZERO },
                 visits: self.visits,
-                unblock: Some(Unblock { at, purchase, by }),
+                unblock: Some(Unblock { ways: Vec::new(), by }),
                 ..allowed
             };
         }
         if let Some(Postponed { outcome, reason, at }) = self.postponed {
+            let estimated =
+                |at| Way { at: Some(at), certainty: Certainty::Estimated, purchase: None, consent: false };
             return Decision {
                 outcome,
                 reason,
                 wall: Some(Wall::Capacity),
                 paid_price: Credits::ZERO,
                 visits: self.visits,
-                unblock: Some(Unblock { at, purchase: None, by: reason.lifter() }),
+                unblock: Some(Unblock { ways: at.map(estimated).into_iter().collect(), by: reason.lifter() }),
                 ..allowed
             };
         }

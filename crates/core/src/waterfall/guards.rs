@@ -1,6 +1,6 @@
 //! Guards: conditions that must hold. They never pay.
 
-use super::run::{Mode, Run, Scene};
+use super::run::{Mode, Run, Scene, Until};
 use crate::account::WINDOWS_MAX;
 use crate::catalog::{Count, Guard, Window};
 use crate::record::{Basis, Place, Priced, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, Wall};
@@ -56,13 +56,20 @@ impl Run<'_, '_> {
         let kept_back = self.kept_back(&terms, cost);
         let mut refused = None;
         if cost > room.capacity {
-            refused = Some((Reason::ExceedsCapacity, None));
+            refused = Some((Reason::ExceedsCapacity, Until::Never));
         } else if cost > room.free {
-            refused = Some((window_reason(&guard.window, &terms), terms.fits_at(used, cost, now)));
+            let until = match terms {
+                Terms::Slots { .. } => Until::HoldsEnd,
+                Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Period { .. } | Terms::Habit { .. } => {
+                    terms.fits_at(used, cost, now).into()
+                }
+            };
+            refused = Some((window_reason(&guard.window, &terms), until));
         } else if used.is_none() && cost > 0 && self.is_full() {
-            refused = Some((Reason::AccountFull, None));
+            refused = Some((Reason::AccountFull, Until::Never));
         } else if cost > 0 && cost > room.free.saturating_sub(kept_back) && self.penalise() {
-            refused = Some((Reason::Penalty, terms.fits_at(used, cost.saturating_add(kept_back), now)));
+            let until = terms.fits_at(used, cost.saturating_add(kept_back), now);
+            refused = Some((Reason::Penalty, until.into()));
         }
         let refused = refused.filter(|_| !self.has_happened());
         self.visits.push(Visit {
@@ -75,9 +82,9 @@ impl Run<'_, '_> {
             cost: if refused.is_some() { 0 } else { cost },
             basis,
         });
-        if let Some((reason, at)) = refused {
+        if let Some((reason, until)) = refused {
             let wall = if reason == Reason::Penalty { Wall::Abuse } else { Wall::Path(guard.level) };
-            self.refuse(reason, wall, at);
+            self.refuse_until(reason, wall, until);
         }
     }
 

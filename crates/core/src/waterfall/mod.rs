@@ -7,7 +7,7 @@
 //! F3 an indivisible request is paid whole by one allowance, or in credits (`requests_are_paid_whole`).
 //! Units: nano-credits; allowances in their feature's [`crate::record::Unit`].
 
-use crate::record::{Decision, Outcome, Priced, Reason, Wall};
+use crate::record::{Credits, Decision, Outcome, Priced, Reason, Wall};
 
 mod abuse;
 mod account;
@@ -32,13 +32,17 @@ pub(crate) use prepare::{fold_path, wanted_more};
 pub use refusal::Refusal;
 pub(crate) use request::QUANTITY_MAX;
 pub use request::{Authorize, Minimum, Quantities, Request};
-pub(crate) use run::{Mode, Run, Scene};
+pub(crate) use run::{Mode, Run, Scene, Until};
 
 /// Decides one use; `None` when its price is out of range.
 ///
 /// This is the order of every decision. What a step refuses is told with its reason; of several reasons the first in the
 /// order of [`Reason`] counts. Sources are looked at only when nothing before them refuses.
 pub(crate) fn walk(scene: Scene<'_>, usage: &Priced<'_>) -> Option<Decision> {
+    run(scene, usage).map(Run::close)
+}
+
+fn run<'a, 'p>(scene: Scene<'a>, usage: &'a Priced<'p>) -> Option<Run<'a, 'p>> {
     let mut run = match scene.mode {
         Mode::Grow(receipt) => Run::new(scene, usage, Need::of_growth(usage, receipt)?),
         Mode::Hold | Mode::Charge | Mode::Happened(_) => {
@@ -58,7 +62,7 @@ pub(crate) fn walk(scene: Scene<'_>, usage: &Priced<'_>) -> Option<Decision> {
         run.consent();
         run.supply();
     }
-    Some(run.close())
+    Some(run)
 }
 
 /// Counts and draws what a use is beyond what was `held` for it. It has happened, so nothing refuses it.
@@ -119,9 +123,48 @@ pub(crate) fn decide_use(
     let mut decision = walk(scene, usage).ok_or(Refusal::TooLarge)?;
     if decision.outcome == Outcome::Allow {
         (decision.outcome, decision.reason) = (Outcome::Partial, Reason::Partial);
-        (decision.wall, decision.unblock) = (full.wall, full.unblock);
+        decision.wall = full.wall;
     }
     Ok(decision)
+}
+
+/// What a decision comes to, and how long something before the sources refuses the least that is accepted.
+pub(crate) fn look(
+    scene: Scene<'_>,
+    usage: &mut Priced<'_>,
+    minimum: Option<&Minimum>,
+) -> Option<(Decision, Until)> {
+    if minimum.is_some() {
+        let decision = decide_use(scene, usage, minimum).ok()?;
+        if decision.outcome != Outcome::Deny {
+            return Some((decision, Until::Now));
+        }
+        shrink(usage, minimum);
+    }
+    let run = run(scene, usage)?;
+    let until = run.until;
+    Some((run.close(), until))
+}
+
+/// What sources leave unpaid of the least that is accepted, if nothing else refuses it.
+pub(crate) fn shortfall(
+    scene: Scene<'_>,
+    usage: &mut Priced<'_>,
+    minimum: Option<&Minimum>,
+) -> Option<Credits> {
+    shrink(usage, minimum);
+    let mut run = Run::new(scene, usage, Need::of(usage)?);
+    run.spend_caps();
+    run.sources();
+    Some(Credits::from_nano(run.need.credits()))
+}
+
+fn shrink(usage: &mut Priced<'_>, minimum: Option<&Minimum>) {
+    if let Some((at, least)) = minimum.and_then(|m| shrinkable(usage, m).ok())
+        && let Some(line) = usage.lines.get_mut(at)
+    {
+        line.quantity = least;
+    }
 }
 
 /// Which line a minimum lets shrink, and to what.

@@ -9,7 +9,7 @@ use super::abuse::{cost_of, ramp};
 use super::context::Context;
 use super::decide_use;
 use super::refusal::Refusal;
-use super::request::{Authorize, Quantities, Request};
+use super::request::{Authorize, Minimum, Quantities, Request};
 use super::run::{Mode, Scene};
 use crate::abuse::OTHER;
 use crate::account::Hold;
@@ -114,13 +114,24 @@ impl Prepared<'_> {
     /// Refuses what has no price, quantities whose price is out of range, and minimums that do not fit the request.
     pub fn decide<'p>(&'p self, ctx: Context<'p>) -> Result<(Priced<'p>, Decision), Refusal> {
         ctx.account.warm_up();
-        let Authorize { request, minimum, settle_now, .. } = self.ask();
-        let mut usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;
+        let (scene, mut usage) = self.scene(ctx)?;
+        let decision = decide_use(scene, &mut usage, self.minimum())?;
+        Ok((usage, decision))
+    }
+
+    /// What a decision sees, and the use at its prices.
+    pub(crate) fn scene<'p>(&'p self, ctx: Context<'p>) -> Result<(Scene<'p>, Priced<'p>), Refusal> {
+        let Authorize { request, settle_now, .. } = self.ask();
+        let usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;
         let mode = if *settle_now { Mode::Charge } else { Mode::Hold };
         let plan = ctx.plan()?;
         let scene = Scene::new(ctx, plan, plan.program(self.feature), mode, request.consented);
-        let decision = decide_use(scene, &mut usage, minimum.as_ref())?;
-        Ok((usage, decision))
+        Ok((scene, usage))
+    }
+
+    /// The least that is accepted.
+    pub(crate) fn minimum(&self) -> Option<&Minimum> {
+        self.ask().minimum.as_ref()
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::context::{Context, Live};
 use super::need::Need;
-use crate::account::Account;
+use crate::account::{Account, Books};
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Plan, Program, Window};
 use crate::record::{
@@ -41,6 +41,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) offers: &'a [Offer],
     /// The level of the penalty box that the caller is in.
     pub(crate) penalty: u8,
+    /// Nano-credits that are supposed to have been bought.
+    pub(crate) bought: i64,
 }
 
 impl<'a> Scene<'a> {
@@ -53,19 +55,37 @@ impl<'a> Scene<'a> {
     ) -> Self {
         let Context { account, catalog, now, live } = ctx;
         let Live { offers, penalty } = live.unwrap_or_default();
-        Self { account, catalog, now, plan, program, mode, consented, offers, penalty }
+        Self { account, catalog, now, plan, program, mode, consented, offers, penalty, bought: 0 }
     }
 }
 
 /// What a plan does for a feature that it does not include: nothing guards it, nothing pays for it.
 static NOTHING: Program = Program { guards: Vec::new(), layers: Vec::new() };
 
-/// The first refusal in order of precedence, and when every refusal so far is over.
+/// The first refusal in order of precedence.
 #[derive(Clone, Copy)]
 pub(super) struct Stopped {
     pub(super) reason: Reason,
     pub(super) wall: Wall,
-    pub(super) at: Option<Instant>,
+}
+
+/// How long what refuses a request before its sources will go on refusing it, on the state as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Until {
+    /// Nothing refuses it there.
+    Now,
+    /// Not before this instant.
+    At(Instant),
+    /// Until holds end.
+    HoldsEnd,
+    /// Time does not help.
+    Never,
+}
+
+impl From<Option<Instant>> for Until {
+    fn from(at: Option<Instant>) -> Self {
+        at.map_or(Self::Never, Self::At)
+    }
 }
 
 /// Why a request that everything else allows gets no room.
@@ -96,10 +116,10 @@ pub(crate) struct Run<'a, 'p> {
     pub(super) asked: i64,
     /// The strictest consent of the account and the path.
     pub(super) consent: Consent,
-    /// When the allowances alone could pay the whole.
-    pub(super) allowance_at: Option<Instant>,
-    /// Whether a purchase would pay.
-    pub(super) sells: bool,
+    /// How long something before the sources refuses it.
+    pub(crate) until: Until,
+    /// Debt blocks what takes credits.
+    pub(super) in_debt: bool,
     pub(super) postponed: Option<Postponed>,
 }
 
@@ -125,21 +145,46 @@ impl<'a, 'p> Run<'a, 'p> {
             spent: 0,
             asked: 0,
             consent,
-            allowance_at: None,
-            sells: false,
+            until: Until::Now,
+            in_debt: false,
             postponed: None,
         }
     }
 
-    pub(super) fn refuse(&mut self, reason: Reason, wall: Wall, at: Option<Instant>) {
-        self.stopped = Some(match self.stopped {
-            None => Stopped { reason, wall, at },
-            // Every refusal must be over: the latest instant counts, and "never" beats all.
-            Some(first) => {
-                let at = first.at.zip(at).map(|(a, b)| a.max(b));
-                if reason < first.reason { Stopped { reason, wall, at } } else { Stopped { at, ..first } }
-            }
-        });
+    /// The books, with what is supposed to have been bought: it repays debt first, then overdraft that no hold has set aside.
+    pub(super) fn books(&self) -> Books {
+        let Scene { account, bought, .. } = self.scene;
+        let unit = self.usage.credit_unit;
+        let books = account.books_of(unit);
+        if bought == 0 {
+            return books;
+        }
+        let debt = books.debt.nano().min(bought);
+        let repayable = (books.overdraft.nano() - account.overdraft_held(unit).nano()).max(0);
+        let overdraft = repayable.min(bought - debt);
+        let less = |owed: Credits, repaid: i64| Credits::from_nano(owed.nano() - repaid);
+        Books { debt: less(books.debt, debt), overdraft: less(books.overdraft, overdraft), ..books }
+    }
+
+    /// What is left of what is supposed to have been bought, once it has repaid what was owed.
+    pub(super) fn bought(&self) -> i64 {
+        let before = self.scene.account.books_of(self.usage.credit_unit);
+        let after = self.books();
+        let repaid =
+            before.debt.nano() - after.debt.nano() + before.overdraft.nano() - after.overdraft.nano();
+        self.scene.bought - repaid
+    }
+
+    /// Refuses it before sources are looked at: every such refusal must be over.
+    pub(super) fn refuse_until(&mut self, reason: Reason, wall: Wall, until: impl Into<Until>) {
+        self.until = self.until.max(until.into());
+        self.refuse(reason, wall);
+    }
+
+    pub(super) fn refuse(&mut self, reason: Reason, wall: Wall) {
+        if self.stopped.is_none_or(|first| reason < first.reason) {
+            self.stopped = Some(Stopped { reason, wall });
+        }
     }
 
     /// Whether it has happened, so that nothing refuses it.
@@ -181,9 +226,4 @@ impl<'a, 'p> Run<'a, 'p> {
         };
         (used, terms, terms.room(used, now))
     }
-}
-
-/// The earlier of two instants that may be known.
-pub(super) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    a.into_iter().chain(b).min()
 }

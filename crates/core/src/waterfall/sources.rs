@@ -1,9 +1,9 @@
 //! Sources: what pays, in the plan's order.
 
-use super::run::{Run, Scene, earliest};
+use super::run::{Run, Scene};
 use crate::catalog::{Categories, Layer, Pool, Window};
 use crate::record::{
-    Basis, Category, Consent, Credits, Draw, Instant, Level, Name, Place, Reason, Source, Terms, Verdict,
+    Basis, Category, Consent, Credits, Draw, GrantId, Level, Name, Place, Reason, Source, Terms, Verdict,
     Visit, Wall,
 };
 
@@ -57,9 +57,6 @@ impl Run<'_, '_> {
         }
         let closed = opens && self.is_full() || self.is_past_horizon();
         let amount = if closed { 0 } else { self.need.allowance_share(free) };
-        if amount < self.need.in_allowance_unit() {
-            self.allowance_at = earliest(self.allowance_at, self.allowance_fits_at(level, windows));
-        }
         if amount == 0 {
             return;
         }
@@ -104,21 +101,10 @@ impl Run<'_, '_> {
         }
     }
 
-    /// When an allowance could pay all that is needed.
-    fn allowance_fits_at(&self, level: Level, windows: &[(Name, Window)]) -> Option<Instant> {
-        let (now, wanted) = (self.scene.now, self.need.in_allowance_unit());
-        windows.iter().try_fold(now, |latest, (name, window)| {
-            let (used, terms, room) = self.look(name, level, window);
-            let at = if room.free >= wanted { now } else { terms.fits_at(used, wanted, now)? };
-            Some(latest.max(at))
-        })
-    }
-
     /// Draws grants in burn order, at most `room` together; returns what was drawn.
     fn visit_grants(&mut self, layer: &Name, categories: Categories, room: i64) -> i64 {
         let Scene { account, now, .. } = self.scene;
         let usage = self.usage;
-        self.sells |= categories.contains(Category::Purchased);
         let mut drawn = 0;
         for grant in &account.grants {
             if self.need.credits() == 0 {
@@ -139,6 +125,13 @@ impl Run<'_, '_> {
             drawn +=
                 self.draw_credits(place, source, layer, free, room - drawn, grant.terms.category.is_paid());
         }
+        if self.scene.bought > 0 && categories.contains(Category::Purchased) && self.need.credits() > 0 {
+            let id = GrantId(account.seq + 1);
+            let source = Source::Grant(id, Category::Purchased);
+            let taken: i64 = self.draws.iter().filter(|d| d.source == source).map(|d| d.amount).sum();
+            let free = self.bought() - taken;
+            drawn += self.draw_credits(Place::Grant(id), source, layer, free, room - drawn, true);
+        }
         drawn
     }
 
@@ -156,12 +149,15 @@ impl Run<'_, '_> {
         // Use that has happened cannot wait for an answer.
         let silent = self.consent == Consent::Never || (unasked && self.has_happened());
         let blocked = paid && silent && free > 0;
+        let owes = self.in_debt && free > 0;
         let open = free.min(room).min(self.budget - self.spent);
-        let amount = if blocked { 0 } else { self.need.credits().min(open).max(0) };
+        let amount = if blocked || owes { 0 } else { self.need.credits().min(open).max(0) };
         let lacks = |bound: i64| self.need.credits() > bound && bound < free;
         let verdict = if blocked {
-            self.refuse(Reason::ConsentNever, Wall::Path(Level::Account), self.allowance_at);
+            self.refuse(Reason::ConsentNever, Wall::Path(Level::Account));
             Verdict::Refused(Reason::ConsentNever)
+        } else if owes {
+            Verdict::Refused(Reason::InDebt)
         } else if amount > 0 {
             Verdict::Paid
         } else if lacks(self.budget - self.spent) {
@@ -197,7 +193,7 @@ impl Run<'_, '_> {
         let usage = self.usage;
         let Some(member) = usage.path.at(pool.member) else {
             self.push_cap(layer, pool.member, None, 0, 0, Verdict::Refused(Reason::MemberMissing));
-            self.refuse(Reason::MemberMissing, Wall::Path(pool.member), self.allowance_at);
+            self.refuse(Reason::MemberMissing, Wall::Path(pool.member));
             return;
         };
         let own = account.settings.segment(pool.member, member).and_then(|s| s.pool_cap);
@@ -245,7 +241,7 @@ impl Run<'_, '_> {
     }
 
     fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
-        let books = self.scene.account.books_of(self.usage.credit_unit);
+        let books = self.books();
         let free =
             limit.nano().saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
         self.draw_credits(Place::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);

@@ -115,8 +115,8 @@ fn three_cells_running_are_clamped() {
     let decision = charge(&mut w, 51);
     denied(&decision, Reason::Velocity);
     let told = decision.unblock.expect("an unblock");
-    assert_eq!((told.by, told.at), (Lifter::Operator, Some(at("2026-06-01T12:00:50Z"))));
-    w.now = told.at.expect("an instant");
+    assert_eq!((told.by, told.at()), (Lifter::Operator, Some(at("2026-06-01T12:00:50Z"))));
+    w.now = told.at().expect("an instant");
     assert_eq!(charge(&mut w, 51).outcome, Outcome::Allow);
     // It clamps, never blocks: the first request of a cell passes whatever its size.
     w.pass("10s");
@@ -309,7 +309,7 @@ fn a_key_spends_what_its_week_allows() {
     assert_eq!(spend(&mut w, 1_000).outcome, Outcome::Allow, "one credit is the floor");
     let decision = spend(&mut w, 1);
     denied(&decision, Reason::KeySpend);
-    assert_eq!(decision.unblock.and_then(|u| u.at), Some(at("2026-06-01T13:00:00Z")));
+    assert_eq!(decision.unblock.and_then(|u| u.at()), Some(at("2026-06-01T13:00:00Z")));
     assert_eq!(charge(&mut w, 5_000).outcome, Outcome::Allow, "no other key is touched");
     w.pass("1h");
     // One hour with one credit: ten are allowed now.
@@ -476,7 +476,7 @@ fn the_penalty_box_makes_bursts_smaller() {
     assert_eq!(charge_at(&mut w, 3, 125_000).outcome, Outcome::Allow);
     let decision = charge_at(&mut w, 3, 1);
     denied(&decision, Reason::Penalty);
-    let told = decision.unblock.and_then(|u| u.at).expect("an instant");
+    let told = decision.unblock.and_then(|u| u.at()).expect("an instant");
     assert_eq!(charge_at(&mut w, 0, 1).outcome, Outcome::Allow, "nobody else is touched");
     w.now = told.after(Span::from_micros(10));
     assert_eq!(charge_at(&mut w, 3, 1).outcome, Outcome::Allow, "the instant told is the one");

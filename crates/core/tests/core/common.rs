@@ -12,6 +12,7 @@ use headworks_core::record::{
     Category, Credits, Decision, Dimension, Event, GrantId, HoldId, Instant, Label, Name, Once, Record, Seq,
     Settings, Span, Use, chain,
 };
+use headworks_core::unblock;
 use headworks_core::waterfall::{Authorize, Context, Live, Minimum, Quantities, Refusal, Request};
 
 pub(crate) fn name(text: &str) -> Name {
@@ -127,7 +128,7 @@ impl World {
     pub(crate) fn run_with(&self, live: Live<'_>, command: &Command) -> Result<Step, Refusal> {
         let ctx = Context { live: Some(live), ..self.ctx() };
         let Ok(step) = run_with(ctx, command, &mut History::new(), &Log(&self.log));
-        step
+        step.map(|step| unblock::told(ctx, command, step))
     }
 
     /// The record that a command makes.

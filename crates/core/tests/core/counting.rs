@@ -91,7 +91,7 @@ fn use_that_passes_a_limit_is_counted_into_debt() {
         assert_eq!(used(&w), 20_000, "{kind}");
         let denied = w.ask(&ask("chat", &[("tokens", 1)]));
         assert_eq!(denied.outcome, Outcome::Deny, "{kind}");
-        let told = denied.unblock.and_then(|u| u.at).unwrap_or_else(|| panic!("{kind} says when"));
+        let told = denied.unblock.and_then(|u| u.at()).unwrap_or_else(|| panic!("{kind} says when"));
         w.now = Instant::from_micros(told.micros() - 1);
         assert_eq!(w.ask(&ask("chat", &[("tokens", 1)])).outcome, Outcome::Deny, "{kind} earlier");
         w.now = told;

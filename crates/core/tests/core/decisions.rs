@@ -3,7 +3,8 @@
 use headworks_core::capacity::Offer;
 use headworks_core::command::{Command, Extend, Step};
 use headworks_core::record::{
-    Category, Consent, Decision, Level, Outcome, Place, Reason, SegmentSettings, Source, Verdict, Wall,
+    Category, Certainty, Consent, Decision, Level, Outcome, Place, Reason, SegmentSettings, Source, Verdict,
+    Wall,
 };
 use headworks_core::waterfall::{Authorize, Live};
 
@@ -88,7 +89,7 @@ fn reasons_in_order() {
     refused(&mut w, &ask("other", &[("tokens", 1)]), Reason::NotEntitled, Wall::Plan);
     // 101 tokens never fit a burst of 100; no time is told for it.
     let decision = w.ask(&ask("chat", &[("tokens", 101)]));
-    assert_eq!((decision.reason, decision.unblock.and_then(|u| u.at)), (Reason::ExceedsCapacity, None));
+    assert_eq!((decision.reason, decision.unblock.and_then(|u| u.at())), (Reason::ExceedsCapacity, None));
     // 100 used: the rate window is empty, ten tokens return in one second.
     allowed(&mut w, &ask("chat", &[("tokens", 100)]));
     let decision = w.ask(&ask("chat", &[("tokens", 10)]));
@@ -100,7 +101,7 @@ fn reasons_in_order() {
         decision.visits
     );
     let a_second_later = w.account.recorded_at.after("1s".parse().expect("span"));
-    assert_eq!(decision.unblock.and_then(|u| u.at), Some(a_second_later));
+    assert_eq!(decision.unblock.and_then(|u| u.at()), Some(a_second_later));
     // After 10 s the rate has room again; 100 of 150 are in the sliding minute.
     w.pass("10s");
     refused(&mut w, &ask("chat", &[("tokens", 60)]), Reason::SlidingLimit, account);
@@ -110,7 +111,7 @@ fn reasons_in_order() {
     // 170 of 180 in the hour.
     let decision = w.ask(&ask("chat", &[("tokens", 20)]));
     assert_eq!(decision.reason, Reason::FixedLimit);
-    assert_eq!(decision.unblock.and_then(|u| u.at), Some(at("2026-06-01T13:00:00Z")));
+    assert_eq!(decision.unblock.and_then(|u| u.at()), Some(at("2026-06-01T13:00:00Z")));
     w.pass("1h");
     // 170 of 200 in the two hours since the first use at 12:00.
     let decision = w.ask(&ask("chat", &[("tokens", 40)]));
@@ -128,7 +129,7 @@ fn reasons_of_money_in_order() {
     // Nothing but the allowance of 10 and the overdraft of 5.
     refused(&mut w, &by_alice(16), Reason::InsufficientCredits, account);
     let decision = w.ask(&by_alice(16));
-    assert_eq!(decision.unblock.and_then(|u| u.purchase), Some(credits("1")));
+    assert_eq!(decision.unblock.and_then(|u| u.purchase()), Some(credits("1")));
     w.grant("100", Category::Purchased);
     // Alice's cap of 20 binds: 10 + 20 + 5 < 36.
     refused(&mut w, &by_alice(36), Reason::MemberCap, user);
@@ -148,7 +149,7 @@ fn reasons_of_money_in_order() {
     let decision = w.ask(&by_bob(61));
     assert_eq!((decision.reason, decision.wall), (Reason::SpendCap, Some(account)));
     // A window that never has room for 51 credits tells no reset.
-    assert_eq!(decision.unblock.and_then(|u| u.at), None);
+    assert_eq!(decision.unblock.and_then(|u| u.at()), None);
     w.settings(|s| s.consent = Some(Consent::Never));
     refused(&mut w, &by_alice(11), Reason::ConsentNever, account);
     w.settings(|s| s.consent = Some(Consent::Ask));
@@ -176,7 +177,13 @@ fn reasons_of_money_in_order() {
     allowed(&mut w, &ask("chat", &[("tokens", 10)]));
     let decision = w.ask(&ask("chat", &[("tokens", 1)]));
     assert_eq!((decision.reason, decision.wall), (Reason::AllowanceUsed, Some(Wall::Plan)));
-    assert_eq!(decision.unblock.and_then(|u| u.at), Some(at("2026-06-02T00:00:00Z")));
+    // The hold of ten ends before the day does.
+    let ways = decision.unblock.expect("ways").ways;
+    let end = w.account.holds.first().map(|h| h.terms.deadline);
+    assert_eq!(ways.iter().map(|w| (w.at, w.certainty)).collect::<Vec<_>>(), [(end, Certainty::Latest)]);
+    w.settle(w.account.seq, &[("tokens", 10)]).expect("settles");
+    let decision = w.ask(&ask("chat", &[("tokens", 1)]));
+    assert_eq!(decision.unblock.and_then(|u| u.at()), Some(at("2026-06-02T00:00:00Z")));
     w.pass("12h");
     allowed(&mut w, &ask("chat", &[("tokens", 1)]));
 }
@@ -301,7 +308,7 @@ fn first_use_windows_open_with_the_first_allowed_use() {
     allowed(&mut w, &ask("chat", &[("tokens", 10)]));
     w.pass("4h 59m");
     let decision = w.hold("chat", &[("tokens", 1)]);
-    let told = decision.unblock.and_then(|u| u.at).expect("told");
+    let told = decision.unblock.and_then(|u| u.at()).expect("told");
     // Five hours after 16:00, not after the denied request at 12:00.
     assert_eq!((told.micros() - at("2026-06-01T21:00:00Z").micros()) / 1_000, 0);
     w.now = headworks_core::record::Instant::from_micros(told.micros() - 1);
@@ -371,7 +378,7 @@ fn capacity_is_the_last_condition() {
     let Step::Deny(_, decision) = with(&w, 5, std::slice::from_ref(&full)) else { panic!("it has no room") };
     assert_eq!((decision.outcome, decision.reason), (Outcome::Wait, Reason::Capacity));
     assert_eq!((decision.wall, decision.draws.len()), (Some(Wall::Capacity), 0));
-    assert_eq!(decision.unblock.and_then(|u| u.at), full.at, "the instant it was told");
+    assert_eq!(decision.unblock.and_then(|u| u.at()), full.at, "the instant it was told");
     let Step::Deny(_, decision) = with(&w, 1_000, std::slice::from_ref(&full)) else {
         panic!("it is not paid")
     };
@@ -381,7 +388,7 @@ fn capacity_is_the_last_condition() {
     let large = Offer { too_large: true, ..offer("tiny", false) };
     let Step::Deny(_, decision) = with(&w, 5, std::slice::from_ref(&large)) else { panic!("it never fits") };
     assert_eq!((decision.outcome, decision.reason), (Outcome::Deny, Reason::ExceedsCapacity));
-    assert_eq!(decision.unblock.and_then(|u| u.at), None, "no time is told for what never fits");
+    assert_eq!(decision.unblock.and_then(|u| u.at()), None, "no time is told for what never fits");
     let Step::Deny(_, decision) = with(&w, 5, &[large, full.clone()]) else { panic!("it has no room") };
     assert_eq!(decision.outcome, Outcome::Wait, "another pool could hold it");
 

@@ -244,7 +244,7 @@ fn a_low_balance_asks_for_top_ups_until_it_is_not() {
         w.pass("59s");
         assert!(life::next(w.ctx()).is_none());
         // It is woken for the next one, with nobody asking for anything.
-assert!(number == 3 || w.account.wakes_at <= w.now.after("2s".parse().expect("span")));
+        assert!(number == 3 || w.account.wakes_at <= w.now.after("2s".parse().expect("span")));
         w.pass("2s");
         w.due();
     }

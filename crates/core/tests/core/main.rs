@@ -15,5 +15,6 @@ mod model;
 mod paying;
 mod periodic;
 mod statement;
+mod unblock;
 mod units;
 mod what_if;

@@ -107,8 +107,8 @@ async fn cost_in_flight_never_passes_the_limit() {
                 let decision = &denial.decision;
                 assert_eq!((decision.outcome, decision.reason), (Outcome::Wait, Reason::Capacity));
                 assert_eq!(decision.wall, Some(Wall::Capacity));
-                let unblock = decision.unblock.expect("says what would unblock it");
-                assert!(unblock.at.is_some_and(|at| at > denial.at), "a time to come again is computed");
+                let unblock = decision.unblock.as_ref().expect("says what would unblock it");
+                assert!(unblock.at().is_some_and(|at| at > denial.at), "a time to come again is computed");
                 assert!(decision.draws.is_empty(), "nothing is drawn for a request that has no room");
             }
             Effect::Recorded(_) | Effect::Unrecorded(_) => allowed.push(answer),

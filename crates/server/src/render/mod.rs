@@ -167,12 +167,6 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         Wall::Capacity => "capacity".to_owned(),
         Wall::Abuse => "abuse".to_owned(),
     });
-    let lifter = |by| match by {
-        Lifter::Caller => "caller",
-        Lifter::AccountAdmin => "account_admin",
-        Lifter::Operator => "operator",
-        Lifter::StepUp => "step_up",
-    };
     wire::Decision {
         decision_id: id,
         account: account.clone(),
@@ -192,12 +186,37 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
             .map(|v| visit(account, v, used, decision.outcome.is_granted()))
             .collect(),
         wall,
-        unblock: decision.unblock.map(|u| wire::Unblock {
-            at: u.at,
-            purchase: u.purchase,
-            by: lifter(u.by).into(),
-        }),
+        refused_by: decision.refused_by().cloned(),
+        unblock: decision.unblock.as_ref().map(unblock),
         replayed,
+    }
+}
+
+fn lifter(by: core::Lifter) -> &'static str {
+    match by {
+        Lifter::Caller => "caller",
+        Lifter::AccountAdmin => "account_admin",
+        Lifter::Operator => "operator",
+        Lifter::StepUp => "step_up",
+    }
+}
+
+fn unblock(u: &core::Unblock) -> wire::Unblock {
+    let way = |w: &core::Way| wire::Way {
+        at: w.at,
+        purchase: w.purchase,
+        consent: w.consent,
+        certainty: match w.certainty {
+            core::Certainty::Exact => "exact".into(),
+            core::Certainty::Latest => "latest".into(),
+            core::Certainty::Estimated => "estimated".into(),
+        },
+    };
+    wire::Unblock {
+        at: u.at(),
+        purchase: u.purchase(),
+        ways: u.ways.iter().map(way).collect(),
+        by: lifter(u.by).into(),
     }
 }
 

@@ -4,15 +4,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::future::join_all;
 use headworks_core::command::Command;
 use headworks_core::record::Event;
 use headworks_engine::{Answer, Caller, Effect};
 use headworks_wire as wire;
+use serde_json::value::RawValue;
 use wire::{Reference, Scope};
 
 use crate::app::App;
 use crate::auth::Access;
-use crate::json::{Body, Path, idempotency};
+use crate::json::{Body, Path, idempotency, parse};
 use crate::problem::Failure;
 use crate::render::{self, Decided};
 
@@ -203,26 +205,17 @@ pub(super) async fn batch(
     if batch.items.len() > BATCH_MAX {
         return Err(Failure::invalid(format!("a batch has at most {BATCH_MAX} items")));
     }
-    // All items are decided before any waits, so that they share a commit.
-    let mut tasks = tokio::task::JoinSet::new();
-    for (i, item) in batch.items.into_iter().enumerate() {
-        let (app, access) = (app.clone(), access.clone());
-        tasks.spawn(async move { (i, run_item(&app, &access, item).await) });
-    }
-    let mut answers = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        answers.push(
-            done.map_err(|e| {
-                Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string())
-            })?,
-        );
-    }
-    answers.sort_by_key(|(i, _)| *i);
-    Ok(Json(wire::BatchAnswer { items: answers.into_iter().map(|(_, answer)| answer).collect() }))
+    // All items are decided, in their order, before any waits, so that they share a commit.
+    let items = batch.items.iter().map(|item| run_item(&app, &access, item));
+    Ok(Json(wire::BatchAnswer { items: join_all(items).await }))
 }
 
-async fn run_item(app: &App, access: &Access, item: wire::BatchItem) -> wire::BatchItemAnswer {
+async fn run_item(app: &App, access: &Access, item: &RawValue) -> wire::BatchItemAnswer {
     let none = HeaderMap::new();
+    let item = match parse(item.get().as_bytes()) {
+        Ok(item) => item,
+        Err(Failure(problem, _)) => return wire::BatchItemAnswer::Problem(problem),
+    };
     let answer = match item {
         wire::BatchItem::Authorize(ask) => {
             run_authorize(app, access, &none, ask).await.map(wire::BatchItemAnswer::Decision)

@@ -17,6 +17,7 @@ use wire::Scope;
 use super::decisions::{Recorded, run_record};
 use crate::app::App;
 use crate::auth::Access;
+use crate::json::parse;
 use crate::problem::Failure;
 
 /// Most events of one batch.
@@ -92,12 +93,8 @@ fn is_batch(headers: &HeaderMap) -> bool {
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Value>, Failure> {
-    let malformed = |e: serde_json::Error| {
-        Failure::new(StatusCode::BAD_REQUEST, "malformed_body", format!("the body is not JSON: {e}"))
-    };
     if headers.contains_key("ce-specversion") {
-        let data: Value =
-            if body.is_empty() { Value::Null } else { serde_json::from_slice(body).map_err(malformed)? };
+        let data: Value = if body.is_empty() { Value::Null } else { parse(body)? };
         let mut event = Map::from_iter([("data".to_owned(), data)]);
         for name in ["specversion", "id", "source", "type", "subject", "time"] {
             if let Some(value) = headers.get(format!("ce-{name}")) {
@@ -111,7 +108,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Value>, Failure> {
         }
         return Ok(vec![Value::Object(event)]);
     }
-    match (content_type(headers), serde_json::from_slice(body).map_err(malformed)?) {
+    match (content_type(headers), parse(body)?) {
         ("application/cloudevents+json" | "application/json" | "", event @ Value::Object(_)) => {
             Ok(vec![event])
         }

@@ -13,7 +13,7 @@ use wire::Scope;
 use crate::app::App;
 use crate::auth::Access;
 use crate::events::{DATASETS, NOTICES};
-use crate::json::{Body, Path, idempotency};
+use crate::json::{Body, Path, idempotency, parse};
 use crate::problem::Failure;
 use crate::strangers::Peer;
 use crate::webhooks::Signed;
@@ -158,8 +158,7 @@ pub(super) async fn signal(
     body: Bytes,
 ) -> Result<StatusCode, Failure> {
     let id = signed(&app, &name, peer, &headers, &body)?;
-    let ask: wire::SignedSignal =
-        serde_json::from_slice(&body).map_err(|e| Failure::invalid(e.to_string()))?;
+    let ask: wire::SignedSignal = parse(&body)?;
     // What an id has said once it does not say again. A retry is signed anew, with another time, and is the same event.
     let key = idempotency(&HeaderMap::new(), Some(id), None, &ask)?;
     super::conduct::note(&app, &ask.account, &key, None, &ask.report).await
@@ -181,7 +180,6 @@ pub(super) async fn confirm_top_up(
     body: Bytes,
 ) -> Result<Json<wire::Change>, Failure> {
     signed(&app, &name, peer, &headers, &body)?;
-    let ask: wire::SignedTopUp =
-        serde_json::from_slice(&body).map_err(|e| Failure::invalid(e.to_string()))?;
+    let ask: wire::SignedTopUp = parse(&body)?;
     super::periodic::confirm(&app, &ask.account, ask.number, &ask.payment, &HeaderMap::new(), None).await
 }

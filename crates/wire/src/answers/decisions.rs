@@ -44,6 +44,9 @@ pub struct Decision {
     /// Whose wall it was: a level of the path, `plan`, `operator` or `capacity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall: Option<String>,
+    /// The guard or source that refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_by: Option<Name>,
     /// What would unblock it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unblock: Option<Unblock>,
@@ -177,17 +180,36 @@ pub struct Visit {
     pub resets_at: Option<Instant>,
 }
 
-/// What would unblock a denial.
+/// What would unblock a denial, if nobody uses anything meanwhile.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Unblock {
-    /// The earliest instant, if nobody uses anything meanwhile.
+    /// The instant that alone unblocks it: it passes then, and not a microsecond earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
-    /// The smallest purchase.
+    /// The purchase that alone unblocks it: it passes after that, and not after less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase: Option<Credits>,
-    /// Who can lift it: `caller`, `account_admin` or `operator`.
+    /// The ways there are, the earliest first. Empty: nothing that the caller can wait for, buy or agree to helps.
+    #[serde(default)]
+    pub ways: Vec<Way>,
+    /// Who can lift it: `caller`, `account_admin`, `operator` or `step_up`.
     pub by: String,
+}
+
+/// A way to unblock a denial. All that it names is needed together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Way {
+    /// From when on. Absent: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Instant>,
+    /// The purchase: a purchased grant that pays for everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase: Option<Credits>,
+    /// Whether `consent: true` is needed.
+    #[serde(default)]
+    pub consent: bool,
+    /// `exact`; `latest` where it rests on the end of a hold, which may come earlier; `estimated` where it rests on supply.
+    pub certainty: String,
 }
 
 /// A charge.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use headworks_core::record::{Instant, Label, Name, Path, Span};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::quantities::{Quantities, largest};
@@ -154,8 +155,10 @@ pub struct RecordRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
-    /// At most 1,000.
-    pub items: Vec<BatchItem>,
+    /// At most 1,000. They are decided in this order; one that is malformed is answered with a problem, the others are not
+    /// touched by that.
+    #[schema(value_type = Vec<BatchItem>)]
+    pub items: Vec<Box<RawValue>>,
 }
 
 /// One operation of a batch.

@@ -11,7 +11,7 @@ use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::{one_of, own_unit};
 use crate::catalog::plan::Plan;
-use crate::catalog::source::{CatalogSource, LayerSource, PlanSource};
+use crate::catalog::source::{CatalogSource, InDebt, LayerSource, PlanSource};
 use crate::record::{Name, PREFIX};
 
 pub(super) fn plans(
@@ -46,6 +46,7 @@ fn plan(shape: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check
     Plan {
         consent: shape.consent,
         expired_draws: shape.expired_draws,
+        allows_in_debt: shape.in_debt == InDebt::Allowances,
         class: shape.class.clone(),
         cost_max: shape.cost_max,
         programs: draft.into_programs(),

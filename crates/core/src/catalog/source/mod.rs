@@ -23,7 +23,7 @@ pub(crate) use abuse::{AbuseSource, TierSource};
 pub(crate) use decimal::Decimal;
 pub(crate) use features::FeatureSource;
 pub(crate) use plans::{
-    AllowanceWindowSource, Anchor, CountSource, ExpiredDraws, GuardSource, LayerSource, PlanSource,
+    AllowanceWindowSource, Anchor, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
     PoolCapSource, WindowSource,
 };
 pub(crate) use pools::{LearnSource, PoolSource};

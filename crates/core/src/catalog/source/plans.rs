@@ -27,6 +27,9 @@ pub(crate) struct PlanSource {
     /// What becomes of a draw given back to a grant that has expired meanwhile. Default `breakage`.
     #[serde(default)]
     pub(crate) expired_draws: ExpiredDraws,
+    /// What an account in debt may do. Default `deny`.
+    #[serde(default)]
+    pub(crate) in_debt: InDebt,
     /// Conditions that must all hold.
     #[serde(default)]
     pub(crate) guards: Vec<GuardSource>,
@@ -45,6 +48,18 @@ pub(crate) enum ExpiredDraws {
     Breakage,
     /// It becomes a promotional grant of 30 days, paid by the operator's goodwill.
     Goodwill,
+}
+
+/// What an account in debt may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum InDebt {
+    /// Nothing, until the debt is repaid.
+    #[default]
+    Deny,
+    /// What allowances pay whole.
+    Allowances,
 }
 
 /// A condition over one level of the path.

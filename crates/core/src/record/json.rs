@@ -1,0 +1,103 @@
+//! JSON without surprises: an object that says one key twice says nothing.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use core::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// Checks that no object of a JSON text names a key twice.
+///
+/// # Errors
+/// Names the key, and its line and column; or says where the text is not JSON.
+pub fn check_keys(text: &[u8]) -> Result<(), serde_json::Error> {
+    serde_json::from_slice::<Checked>(text).map(drop)
+}
+
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Values)
+    }
+}
+
+struct Values;
+
+impl<'de> Visitor<'de> for Values {
+    type Value = Checked;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_unit<E>(self) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Checked, A::Error> {
+        while items.next_element::<Checked>()?.is_some() {}
+        Ok(Checked)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Checked, A::Error> {
+        let mut keys: BTreeSet<String> = BTreeSet::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if keys.contains(&key) {
+                return Err(A::Error::custom(alloc::format!("the key `{key}` stands twice in one object")));
+            }
+            entries.next_value::<Checked>()?;
+            keys.insert(key);
+        }
+        Ok(Checked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_keys;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn a_key_that_stands_twice_is_named() {
+        for fine in ["{}", "[]", "1", "null", r#"{"a":{"b":1},"b":{"a":-1.5e3}}"#, r#"[{"a":1},{"a":true}]"#]
+        {
+            assert!(check_keys(fine.as_bytes()).is_ok(), "{fine}");
+        }
+        for twice in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"b":{"a":1,"c":2,"a":3}}"#,
+            r#"[0,{"a":[],"a":"x"}]"#,
+            r#"{"a":1,"\u0061":2}"#,
+        ] {
+            let found = check_keys(twice.as_bytes()).map_err(|e| e.to_string());
+            assert!(
+                found.as_ref().is_err_and(|e| e.contains("the key `a` stands twice")),
+                "{twice}: {found:?}"
+            );
+        }
+        for broken in ["", "{", r#"{"a"}"#, "[1,]"] {
+            assert!(check_keys(broken.as_bytes()).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What would unblock a denial: instants, purchases and consent, each found by trying it.
+//!
+//! The account's life is walked forward from one instant at which something may change to the next, and the request is decided
+//! again at each. Never changes anything.
+//! U1 it passes at the instant told and not a microsecond earlier (`instants_are_exact`).
+//! U2 it passes after the purchase told and not with one nano-credit less (`purchases_are_exact`).
+//! Units: nano-credits; instants in UTC microseconds.
+
+use alloc::vec::Vec;
+
+use crate::command::{Command, Step};
+use crate::record::{Certainty, Decision, Outcome, Unblock, Way};
+use crate::waterfall::{Authorize, Context, Until};
+
+mod ahead;
+mod question;
+
+use ahead::Ahead;
+use question::Question;
+
+/// Most instants that are tried.
+const STEPS_MAX: usize = 64;
+
+/// A step as it is told: a denial says what would unblock it.
+#[must_use]
+pub fn told(ctx: Context<'_>, command: &Command, mut step: Step) -> Step {
+    let question = match command {
+        Command::Authorize(ask) => Question::Authorize(ask),
+        Command::Extend(ask) => Question::Extend(ask),
+        _ => return step,
+    };
+    if let Step::Deny(_, decision) = &mut step {
+        tell(ctx, &question, decision);
+    }
+    step
+}
+
+/// The same of a decision that has no effect.
+pub fn tell_of(ctx: Context<'_>, ask: &Authorize, decision: &mut Decision) {
+    tell(ctx, &Question::Authorize(ask), decision);
+}
+
+fn tell(ctx: Context<'_>, question: &Question<'_>, decision: &mut Decision) {
+    // What waits for room in a pool has been told when that may be.
+    if !matches!(decision.outcome, Outcome::Deny | Outcome::NeedsConsent) {
+        return;
+    }
+    if let Some(Unblock { ways, .. }) = &mut decision.unblock {
+        *ways = self::ways(ctx, question);
+    }
+}
+
+fn ways(ctx: Context<'_>, question: &Question<'_>) -> Vec<Way> {
+    let mut ways: Vec<Way> = Vec::new();
+    let mut ahead = Ahead::new(ctx);
+    let (mut bought, mut consented) = (false, false);
+    for step in 0..STEPS_MAX {
+        let ctx = ahead.ctx();
+        let Some((decision, until)) = question.look(ctx, 0) else { break };
+        let certainty = if ahead.rests_on_holds { Certainty::Latest } else { Certainty::Exact };
+        let way = Way { at: (step > 0).then_some(ahead.now), certainty, purchase: None, consent: false };
+        match decision.outcome {
+            Outcome::Allow | Outcome::Partial | Outcome::Wait => {
+                ways.push(way);
+                break;
+            }
+            Outcome::NeedsConsent if !consented => {
+                consented = true;
+                ways.push(Way { consent: true, ..way });
+            }
+            Outcome::Deny if until == Until::Now && !bought => {
+                if let Some((purchase, consent)) = question.purchase(ctx) {
+                    bought = true;
+                    // Who may agree at once need not wait to buy and agree.
+                    if !consent || !consented {
+                        ways.push(Way { purchase: Some(purchase), consent, ..way });
+                    }
+                }
+            }
+            Outcome::NeedsConsent | Outcome::Deny => {}
+        }
+        let Some(next) = question.next(&ahead, &decision, until) else { break };
+        if ahead.live_to(next).is_none() {
+            break;
+        }
+    }
+    ways
+}

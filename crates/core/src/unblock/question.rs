@@ -1,0 +1,131 @@
+//! What was denied, asked again at another instant or after a purchase.
+
+use super::ahead::Ahead;
+use crate::account::Account;
+use crate::command::{Extend, growing, growth, owed};
+use crate::record::{Basis, Credits, Decision, Instant, Name, Outcome, Place, Priced, Terms, Verdict, Visit};
+use crate::waterfall::{Authorize, Context, Minimum, Scene, Until, look, prepare, shortfall};
+
+/// What was asked.
+pub(super) enum Question<'a> {
+    Authorize(&'a Authorize),
+    Extend(&'a Extend),
+}
+
+impl Question<'_> {
+    /// Does something with what a decision sees; `None` when the question cannot be asked there.
+    fn with<T>(
+        &self,
+        ctx: Context<'_>,
+        bought: i64,
+        then: impl FnOnce(Scene<'_>, &mut Priced<'_>, Option<&Minimum>) -> Option<T>,
+    ) -> Option<T> {
+        match self {
+            Self::Authorize(ask) => {
+                let prepared = prepare(ctx, ask).ok()?;
+                let (scene, mut usage) = prepared.scene(ctx).ok()?;
+                then(Scene { bought, ..scene }, &mut usage, prepared.minimum())
+            }
+            Self::Extend(ask) => {
+                let hold = ctx.account.hold(ask.hold)?;
+                let asked = growth(hold, ask).ok()?;
+                let scene = growing(ctx, hold, ask).ok()?;
+                then(Scene { bought, ..scene }, &mut Priced::from(&asked), ask.minimum.as_ref())
+            }
+        }
+    }
+
+    /// The decision on the least that is accepted, and how long something before the sources refuses it.
+    pub(super) fn look(&self, ctx: Context<'_>, bought: i64) -> Option<(Decision, Until)> {
+        self.with(ctx, bought, look)
+    }
+
+    /// The smallest purchase with which it passes, and whether it then needs consent.
+    pub(super) fn purchase(&self, ctx: Context<'_>) -> Option<(Credits, bool)> {
+        let (short, debt, overdraft) = self.with(ctx, 0, |scene, usage, minimum| {
+            let (debt, overdraft) = owed(ctx, usage.credit_unit);
+            Some((shortfall(scene, usage, minimum)?.nano(), debt, overdraft.max(0)))
+        })?;
+        let passes = |bought: i64| {
+            let outcome = self.look(ctx, bought)?.0.outcome;
+            let passes = outcome.is_granted() || outcome == Outcome::NeedsConsent;
+            passes.then_some(outcome == Outcome::NeedsConsent)
+        };
+        let repaid = debt.checked_add(short)?;
+        let most = repaid.checked_add(overdraft)?;
+        passes(most)?;
+        // What is owed is repaid first; overdraft that is repaid can be drawn again where the feature has one.
+        let (mut fails, mut works) = (0, most);
+        for likely in [repaid, most].into_iter().filter(|n| *n > 0) {
+            match passes(likely) {
+                Some(_) => works = works.min(likely),
+                None => fails = fails.max(likely),
+            }
+            if likely <= works && passes(likely - 1).is_none() {
+                fails = fails.max(likely - 1);
+            }
+        }
+        while fails + 1 < works {
+            let middle = fails + (works - fails) / 2;
+            match passes(middle) {
+                Some(_) => works = middle,
+                None => fails = middle,
+            }
+        }
+        passes(works).map(|consent| (Credits::from_nano(works), consent))
+    }
+
+    /// The next instant at which it may pass: nothing lets it pass before.
+    pub(super) fn next(&self, ahead: &Ahead<'_>, decision: &Decision, until: Until) -> Option<Instant> {
+        let (account, now) = (ahead.account(), ahead.ctx().now);
+        let hold_ends = account.holds.iter().map(|h| h.terms.deadline).filter(|at| *at > now).min();
+        match until {
+            Until::Never => None,
+            Until::HoldsEnd => [hold_ends, effect_ends(account, now)].into_iter().flatten().min(),
+            // A hold that ends may give back to the window that is full.
+            Until::At(at) => Some(hold_ends.map_or(at, |end| end.min(at))),
+            Until::Now => {
+                let windows = decision.visits.iter().filter_map(|v| refills(v, now));
+                let renewals = account.extras().schedules.iter().map(|s| s.next_at);
+                let begins = account.grants.iter().filter(|g| !g.voided).map(|g| g.terms.effective_from);
+                // A paid grant that ends leaves its place to one that asks nobody.
+                let asks = decision.outcome == Outcome::NeedsConsent;
+                let ends = account.grants.iter().filter(|_| asks).map(|g| g.terms.expires_at);
+                let price = self
+                    .feature(account)
+                    .and_then(|name| ahead.ctx().catalog.feature(name.as_str())?.next_prices(now));
+                let later = windows.chain(renewals).chain(begins).chain(ends).filter(|at| *at > now);
+                later.chain(price).chain(hold_ends).chain(effect_ends(account, now)).min()
+            }
+        }
+    }
+
+    fn feature<'s>(&'s self, account: &'s Account) -> Option<&'s Name> {
+        match self {
+            Self::Authorize(ask) => Some(&ask.request.feature),
+            Self::Extend(ask) => account.hold(ask.hold).map(|hold| &hold.usage.feature),
+        }
+    }
+}
+
+fn effect_ends(account: &Account, now: Instant) -> Option<Instant> {
+    account.effects(now).map(|e| e.until).min()
+}
+
+/// When a window that bounds what sources pay begins anew. One that is not used does not help by that.
+fn refills(visit: &Visit, now: Instant) -> Option<Instant> {
+    let bounds =
+        visit.place == Place::Allowance || visit.place == Place::MemberCap || visit.basis == Basis::Spend;
+    if !bounds || visit.before == 0 && !matches!(visit.verdict, Verdict::Refused(_)) {
+        return None;
+    }
+    match visit.terms? {
+        Terms::Period { end, .. } if visit.before > 0 => Some(end),
+        Terms::Habit { kind, .. } if visit.before > 0 => Some(kind.start(now).after(kind.cell())),
+        Terms::Period { .. }
+        | Terms::Habit { .. }
+        | Terms::Rate { .. }
+        | Terms::Sliding { .. }
+        | Terms::Slots { .. } => None,
+    }
+}
