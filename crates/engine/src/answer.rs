@@ -52,6 +52,8 @@ pub struct Answer {
     pub effect: Effect,
     /// Whether this is the first answer again.
     pub replayed: bool,
+    /// Whether what came of it can be found again; a denial's explanation is not where too many were denied.
+    pub is_kept: bool,
 }
 
 /// Why there is no answer. Nothing changed, except where the variant says otherwise.

@@ -7,8 +7,9 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use headworks_core::account::{Account, DENIALS_KEPT};
-use headworks_core::record::{Denial, Denials, IndexKey, Instant, Key, Name};
+use headworks_core::account::Account;
+use headworks_core::catalog::Catalog;
+use headworks_core::record::{Denial, Denials, IndexKey, Instant, Key, Name, Outcome, Seq, Span};
 
 use crate::answer::EngineError;
 use crate::callers::Callers;
@@ -19,18 +20,51 @@ use crate::commit::Ticket;
 pub(crate) struct Remembered {
     pub(crate) key: Option<Key>,
     pub(crate) denial: Denial,
+    /// Whether its explanation is kept.
+    pub(crate) is_kept: bool,
+    /// The account's last record, and the catalog, that it was decided on.
+    on: (Seq, Name),
+    /// It is an answer before this instant.
+    until: Instant,
 }
+
+impl Remembered {
+    /// Whether it still answers a retry: nothing has changed that it rested on, and no way around it has begun.
+    pub(crate) fn answers(&self, account: &Account, catalog: &Catalog, now: Instant) -> bool {
+        now < self.until && self.on.0 == account.seq && self.on.1 == catalog.version
+    }
+}
+
+/// Most denials of one account that are remembered.
+const REMEMBERED_MAX: usize = 32;
+/// How long the key of a denial is remembered at most.
+const REMEMBERED: Span = Span::from_secs(30);
+/// Bytes of explanations that one account may have kept at once, and how long it takes until it may again.
+const KEPT_BYTES_MAX: u64 = 256 * 1_024;
+const KEPT_REFILL: Span = Span::from_secs(6 * 3_600);
+/// Most explanations in one record.
+pub(crate) const EXPLAINED_MAX: usize = 64;
 
 /// Denials of one account since the last record of them.
 #[derive(Default)]
 pub(crate) struct DenialLog {
     pub(crate) recent: VecDeque<Remembered>,
     pub(crate) unwritten: Option<Denials>,
+    /// Bytes of explanations that still count against [`KEPT_BYTES_MAX`], as of an instant.
+    kept: (u64, Instant),
 }
 
 impl DenialLog {
-    pub(crate) fn push(&mut self, key: Option<Key>, denial: Denial) {
+    /// Takes a denial in; whether its explanation is kept. A flood of denials cannot fill a disk.
+    pub(crate) fn push(
+        &mut self,
+        key: Option<Key>,
+        denial: Denial,
+        account: &Account,
+        catalog: &Catalog,
+    ) -> bool {
         let at = denial.at;
+        let is_kept = self.keeps(&denial);
         let log = self.unwritten.get_or_insert_with(|| Denials {
             count: 0,
             first_at: at,
@@ -39,14 +73,37 @@ impl DenialLog {
         });
         log.count += 1;
         log.last_at = at;
-        if log.recent.len() == DENIALS_KEPT {
-            log.recent.remove(0);
+        if is_kept {
+            log.recent.push(denial.clone());
         }
-        log.recent.push(denial.clone());
-        if self.recent.len() == DENIALS_KEPT * 2 {
+        if self.recent.len() == REMEMBERED_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(Remembered { key, denial });
+        let ways = denial.decision.unblock.iter().flat_map(|u| &u.ways);
+        let until = ways.filter_map(|w| w.at).fold(at.after(REMEMBERED), Instant::min);
+        // Who is asked for consent answers with it.
+        let key = key.filter(|_| denial.decision.outcome != Outcome::NeedsConsent);
+        let on = (account.seq, catalog.version.clone());
+        self.recent.push_back(Remembered { key, denial, is_kept, on, until });
+        is_kept
+    }
+
+    /// What was remembered on one record is remembered on the next: it says only what was denied.
+    pub(crate) fn follow(&mut self, before: Seq, now: Seq) {
+        for remembered in self.recent.iter_mut().filter(|r| r.on.0 == before) {
+            remembered.on.0 = now;
+        }
+    }
+
+    fn keeps(&mut self, denial: &Denial) -> bool {
+        let (used, since) = self.kept;
+        let drained = u128::from(denial.at.since(since).micros()) * u128::from(KEPT_BYTES_MAX)
+            / u128::from(KEPT_REFILL.micros());
+        let used = used.saturating_sub(u64::try_from(drained).unwrap_or(u64::MAX));
+        let bytes = u64::try_from(denial.size()).unwrap_or(u64::MAX);
+        let fits = used.saturating_add(bytes) <= KEPT_BYTES_MAX;
+        self.kept = (if fits { used + bytes } else { used }, denial.at);
+        fits
     }
 }
 

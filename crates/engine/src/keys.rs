@@ -2,16 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
-use headworks_core::record::{IndexKey, Key, Record, Span};
+use headworks_core::catalog::Catalog;
+use headworks_core::command::Command;
+use headworks_core::record::{IndexKey, Key, Name, Record, Seq};
 
 use crate::answer::{Answer, Effect, EngineError};
 use crate::cache::{Pending, Slot};
 use crate::commit::Ticket;
 use crate::engine::Engine;
 use crate::states::decode;
-
-/// How long the key of a denial is remembered.
-const DENIAL_REMEMBERED: Span = Span::from_secs(30);
 
 /// Where a record that happens at most once is.
 pub(crate) enum Found {
@@ -21,42 +20,60 @@ pub(crate) enum Found {
 }
 
 impl Engine {
-    /// The first answer to a key, if there is one, and the batch that it waits for.
+    /// The first answer to a request, if there is one, and the batch that it waits for.
     pub(crate) fn first_answer(
         &self,
         pending: &Pending,
         slot: &Slot,
-        key: &Key,
+        catalog: &Catalog,
+        (key, command): (&Key, &Command),
     ) -> Result<Option<(Answer, Ticket)>, EngineError> {
         let account = &slot.account.id;
-        let again = |first: &Key, effect: Effect, ticket: Ticket| {
-            if first.digest != key.digest {
-                return Err(EngineError::KeyReused(key.operation, key.text.clone()));
-            }
-            self.stats().replays.fetch_add(1, Ordering::Relaxed);
-            Ok(Some((Answer { account: account.clone(), effect, replayed: true }, ticket)))
-        };
+        let reused = || EngineError::KeyReused(key.operation, key.text.clone());
         match self.find(pending, IndexKey::of_key(account, key.operation, &key.text))? {
             Found::InFlight(_) => {
                 return Err(EngineError::KeyInProgress(key.operation, key.text.clone()));
             }
             Found::Stored(record) => {
                 // A record that is found by a key has one; where it has not, somebody else's request is no answer to this.
-                let first = record.key.clone();
-                let first = first.ok_or_else(|| EngineError::KeyReused(key.operation, key.text.clone()))?;
-                return again(&first, Effect::Recorded(record), 0);
+                let first = record.key.as_ref().ok_or_else(reused)?;
+                if first.digest == key.digest || command.ends_as(&record) {
+                    return Ok(Some((self.again(account, Effect::Recorded(record), true), 0)));
+                }
+                // What ends a hold is known by the hold.
+                return Err(command.conflict_with(&record).map_or_else(reused, Into::into));
             }
             Found::Nowhere => {}
         }
         let Some(denials) = &slot.denials else { return Ok(None) };
-        let since = self.clock().now().before(DENIAL_REMEMBERED);
+        let now = self.clock().now();
         let known = |k: &&Key| k.operation == key.operation && k.text == key.text;
-        let remembered = denials.recent.iter().rev().filter(|r| r.denial.at >= since);
-        let mut found = remembered.filter_map(|r| Some((r.key.as_ref().filter(known)?, &r.denial)));
-        match found.next() {
-            Some((first, denial)) => again(first, Effect::Denied(Box::new(denial.clone())), slot.ticket),
-            None => Ok(None),
+        let mut found = denials.recent.iter().rev().filter_map(|r| Some((r.key.as_ref().filter(known)?, r)));
+        let Some((first, remembered)) = found.next().filter(|(_, r)| r.answers(&slot.account, catalog, now))
+        else {
+            return Ok(None);
+        };
+        if first.digest != key.digest {
+            return Err(reused());
         }
+        let effect = Effect::Denied(Box::new(remembered.denial.clone()));
+        Ok(Some((self.again(account, effect, remembered.is_kept), slot.ticket)))
+    }
+
+    /// The answer to a second end of a hold that is what the first one was.
+    pub(crate) fn same_end(
+        &self,
+        account: &Name,
+        command: &Command,
+        by: Seq,
+    ) -> Result<Option<Answer>, EngineError> {
+        let record = self.record_of(account, by)?.filter(|record| command.ends_as(record));
+        Ok(record.map(|record| self.again(account, Effect::Recorded(Box::new(record)), true)))
+    }
+
+    fn again(&self, account: &Name, effect: Effect, is_kept: bool) -> Answer {
+        self.stats().replays.fetch_add(1, Ordering::Relaxed);
+        Answer { account: account.clone(), effect, replayed: true, is_kept }
     }
 
     /// The record that an index key leads to, wherever it is.

@@ -212,15 +212,25 @@ impl Engine {
             if slot.check_frozen().is_err() {
                 continue;
             }
-            let denials = slot.denials.as_mut().and_then(|log| log.unwritten.take());
-            if let Some(denials) = denials.filter(|_| slot.account.is_open()) {
-                let at = slot.tick(self.clock().now());
-                let record = Draft::new(Event::Denied(denials)).into_record(&slot.account, at, None, None);
-                if let Err(e) = self.append(pending, slot, &record) {
-                    tracing::error!(%account, error = %e, "denials could not be recorded");
-                }
+            if let Err(e) = self.write_denials_of(pending, slot) {
+                tracing::error!(%account, error = %e, "denials could not be recorded");
             }
         }
+    }
+
+    /// Writes one record of the denials of an account, if it had some.
+    pub(crate) fn write_denials_of(&self, pending: &mut Pending, slot: &mut Slot) -> Result<(), EngineError> {
+        let denials = slot.denials.as_mut().and_then(|log| log.unwritten.take());
+        let Some(denials) = denials.filter(|_| slot.account.is_open()) else { return Ok(()) };
+        let at = slot.tick(self.clock().now());
+        let record = Draft::new(Event::Denied(denials)).into_record(&slot.account, at, None, None);
+        let before = slot.account.seq;
+        self.append(pending, slot, &record)?;
+        // The record of denials changes nothing that they rested on.
+        if let Some(log) = &mut slot.denials {
+            log.follow(before, slot.account.seq);
+        }
+        Ok(())
     }
 
     /// Hands the states that changed to the store.

@@ -8,7 +8,7 @@ use headworks_core::unblock;
 use headworks_core::waterfall::{Context, Live, Purpose, Refusal, Wanted};
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
-use crate::cache::{Pending, Shard, Slot};
+use crate::cache::{EXPLAINED_MAX, Pending, Shard, Slot};
 use crate::callers::{note_refusal, note_request};
 use crate::capacity::{Found as Room, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
@@ -160,24 +160,29 @@ impl Engine {
         slot.check_frozen()?;
         slot.used = true;
         if let Some(key) = &ask.key
-            && let Some((answer, ticket)) = self.first_answer(pending, slot, key)?
+            && let Some((answer, ticket)) = self.first_answer(pending, slot, catalog, (key, ask.command))?
         {
             return Ok((Next::Answer(answer), ticket));
         }
         self.live_if_due(pending, slot, catalog)?;
         let now = slot.tick(self.clock().now());
-        let (step, wish) = match self.look(pending, slot, catalog, ask, now, room)? {
-            Looked::InFlight(ticket) => return Ok((Next::Again, ticket)),
-            Looked::Step(step, wish) => (step, wish),
+        let (step, wish) = match self.look(pending, slot, catalog, ask, now, room) {
+            Ok(Looked::InFlight(ticket)) => return Ok((Next::Again, ticket)),
+            Ok(Looked::Step(step, wish)) => (step, wish),
+            Err(EngineError::Refused(refusal @ Refusal::HoldEnded { by, .. })) => {
+                let same = self.same_end(ask.account, ask.command, by)?.ok_or(refusal)?;
+                return Ok((Next::Answer(same), slot.ticket));
+            }
+            Err(e) => return Err(e),
         };
         let no_room = may_wait && step.decision().is_some_and(|d| d.outcome == Outcome::Wait);
         let patient = |wish: &Wish| ask.caller.max_wait.unwrap_or(wish.wait_max()) > Span::ZERO;
         if let Some(wish) = wish.filter(|wish| no_room && patient(wish)) {
             return Ok((Next::Wait(wish), slot.ticket));
         }
-        let (effect, ticket) = self.take(pending, slot, catalog, ask, now, step)?;
-        let answer = Answer { account: ask.account.clone(), effect, replayed: false };
-        Ok((Next::Answer(answer), ticket))
+        let (effect, is_kept) = self.take(pending, slot, catalog, ask, now, step)?;
+        let answer = Answer { account: ask.account.clone(), effect, replayed: false, is_kept };
+        Ok((Next::Answer(answer), slot.ticket))
     }
 
     /// Looks up what a command turns out to need, until the core has an answer.
@@ -256,7 +261,7 @@ impl Engine {
         ask: &Ask<'_>,
         now: Instant,
         step: Step,
-    ) -> Result<(Effect, Ticket), EngineError> {
+    ) -> Result<(Effect, bool), EngineError> {
         match step {
             Step::Append(draft) => {
                 if !draft.fits(&slot.account) {
@@ -266,23 +271,29 @@ impl Engine {
                 let actor = ask.caller.actor.cloned();
                 let record = draft.into_record(&slot.account, now, ask.key.clone(), actor);
                 self.count(&record);
-                let ticket = self.append(pending, slot, &record)?;
+                self.append(pending, slot, &record)?;
                 self.live(pending, slot, catalog)?;
-                Ok((Effect::Recorded(Box::new(record)), ticket))
+                Ok((Effect::Recorded(Box::new(record)), true))
             }
             Step::Deny(usage, decision) => {
                 self.stats().decided(decision.outcome, decision.reason);
                 let denial = Denial { at: now, usage, decision };
                 note_refusal(&mut slot.callers, catalog, &denial);
                 self.live(pending, slot, catalog)?;
-                slot.denials.get_or_insert_default().push(ask.key.clone(), denial.clone());
-                self.timers.note_denial(ask.account);
-                Ok((Effect::Denied(Box::new(denial)), slot.ticket))
+                let Slot { denials, account, .. } = slot;
+                let log = denials.get_or_insert_default();
+                let is_kept = log.push(ask.key.clone(), denial.clone(), account, catalog);
+                if log.unwritten.as_ref().is_some_and(|d| d.recent.len() >= EXPLAINED_MAX) {
+                    self.write_denials_of(pending, slot)?;
+                } else {
+                    self.timers.note_denial(ask.account);
+                }
+                Ok((Effect::Denied(Box::new(denial)), is_kept))
             }
             Step::Count(usage, decision) => {
                 self.stats().decided(decision.outcome, decision.reason);
                 slot.account.count_volatile(&usage, &decision, now);
-                Ok((Effect::Unrecorded(Box::new((now, usage, decision))), slot.ticket))
+                Ok((Effect::Unrecorded(Box::new((now, usage, decision))), true))
             }
             Step::Needs(_) => unreachable!("what a command needs has been looked up"),
         }

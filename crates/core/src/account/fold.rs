@@ -52,6 +52,7 @@ impl Account {
         if record.seq != self.seq + 1 {
             return Err(self.broken(&alloc::format!("its number is {}", record.seq)));
         }
+        record.check_sound().map_err(|what| self.broken(what))?;
         let now = record.recorded_at;
         if let Some(terms) = &record.opens {
             self.open_grant(GrantId(record.seq), terms.clone());

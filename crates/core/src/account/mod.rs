@@ -29,7 +29,7 @@ pub(crate) use extras::{QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX};
 pub use fold::FoldError;
 pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};
 pub use open::{Grant, HOLDS_MAX, Hold, Window};
+pub use state::Account;
 pub(crate) use state::SEGMENTS_MAX;
-pub use state::{Account, DENIALS_KEPT};
 pub(crate) use watched::ENDS;
 pub use watched::{Hygiene, Watched};

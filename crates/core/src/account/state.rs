@@ -16,8 +16,6 @@ use crate::window::Used;
 
 /// Most segments of one account with settings of their own.
 pub(crate) const SEGMENTS_MAX: usize = 10_000;
-/// Denials of one account kept with their explanation.
-pub const DENIALS_KEPT: usize = 16;
 
 /// The state of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

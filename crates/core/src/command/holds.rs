@@ -57,6 +57,11 @@ fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Resul
     })
 }
 
+/// Whether quantities, as a settlement names them, are those of a use.
+pub(super) fn is_use(usage: &Use, quantities: &[(Name, u64)]) -> bool {
+    requantify(usage, quantities, false).is_ok_and(|same| same.lines == usage.lines)
+}
+
 /// A hold that is open; one that has ended is told with the record that ended it.
 fn open_hold<'a>(ctx: Context<'a>, history: &History, id: HoldId) -> Result<&'a Hold, Stop> {
     match ctx.account.hold(id) {

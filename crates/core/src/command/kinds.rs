@@ -9,11 +9,11 @@ use alloc::vec::Vec;
 use super::accounts::Patch;
 use super::corrections::Correct;
 use super::credits::{Adjust, NewGrant};
-use super::holds::Extend;
+use super::holds::{Extend, is_use};
 use super::plans::ChangePlan;
 use super::top_ups::TopUp;
 use crate::record::{
-    Category, Credits, Event, GrantId, HoldId, Instant, Label, Name, Operation, Path, Rule, Seq,
+    Category, Credits, Event, GrantId, HoldId, Instant, Label, Name, Operation, Path, Record, Rule, Seq,
 };
 use crate::waterfall::{Authorize, Context, Quantities, Refusal, Request};
 
@@ -153,6 +153,28 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether a record ended a hold just as the command would: the same hold, in the same way, at the same use.
+    #[must_use]
+    pub fn ends_as(&self, record: &Record) -> bool {
+        match (self, &record.event) {
+            (Self::Release { hold }, Event::Released(ended)) => hold == ended,
+            (Self::Settle { hold, quantities }, Event::Settled { hold: ended, charge, .. }) => {
+                hold == ended && is_use(&charge.usage, quantities)
+            }
+            _ => false,
+        }
+    }
+
+    /// The refusal where a record has ended the hold that the command is to end.
+    #[must_use]
+    pub fn conflict_with(&self, record: &Record) -> Option<Refusal> {
+        let (Self::Release { hold } | Self::Settle { hold, .. }) = *self else { return None };
+        let ended = match &record.event {
+            Event::Settled { hold, is_late: true, .. } => Some(*hold),
+            event => event.ends(),
+        };
+        (ended == Some(hold)).then(|| Refusal::hold_ended(hold, record))
+    }
     /// The scope of its idempotency key, together with the account.
     #[must_use]
     pub fn operation(&self) -> Operation {

@@ -18,9 +18,18 @@ pub struct Denials {
     /// When the last was decided.
     #[n(2)]
     pub last_at: Instant,
-    /// The latest, oldest first, at most `DENIALS_KEPT` of an account.
+    /// Those that are explained, oldest first.
     #[n(3)]
     pub recent: Vec<Denial>,
+}
+
+impl Denial {
+    /// How many bytes it takes in a record.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        // Writing to memory cannot fail.
+        minicbor::to_vec(self).map_or(0, |bytes| bytes.len())
+    }
 }
 
 /// One denied or postponed request with its explanation.

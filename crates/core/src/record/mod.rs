@@ -25,6 +25,7 @@ mod periodic;
 mod reason;
 mod server;
 mod settings;
+mod sound;
 mod terms;
 mod time;
 mod usage;

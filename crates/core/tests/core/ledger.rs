@@ -156,3 +156,57 @@ fn state_is_bounded() {
     assert!(w.account.grants.len() <= 2, "{} grants", w.account.grants.len());
     assert!(w.account.windows.len() <= 16, "{} windows", w.account.windows.len());
 }
+
+#[test]
+fn a_record_that_does_not_add_up_is_refused() {
+    use headworks_core::record::{Event, Place};
+    type Alter = fn(&mut Record) -> bool;
+    let alterations: [(&str, Alter); 5] = [
+        ("a draw worth more", |r| match &mut r.event {
+            Event::Authorized { decision, .. } => decision.draws.first_mut().map(|d| d.worth += 1).is_some(),
+            Event::Charged { charge, .. } | Event::Settled { charge, .. } => {
+                charge.draws.first_mut().map(|d| d.worth += 1).is_some()
+            }
+            _ => false,
+        }),
+        ("a draw too many", |r| match &mut r.event {
+            Event::Authorized { decision, .. } => {
+                let copy = decision.draws.first().cloned();
+                decision.draws.extend(copy.clone());
+                copy.is_some()
+            }
+            _ => false,
+        }),
+        ("a window passed", |r| match &mut r.event {
+            Event::Authorized { decision, .. } => {
+                let counted = decision.visits.iter_mut().find(|v| v.terms.is_some() && v.cost > 0);
+                counted.map(|v| v.before = v.terms.expect("terms").capacity()).is_some()
+            }
+            _ => false,
+        }),
+        ("a source that had less", |r| match &mut r.event {
+            Event::Authorized { decision, .. } | Event::Charged { decision, .. } => {
+                let paid =
+                    decision.visits.iter_mut().find(|v| matches!(v.place, Place::Grant(_)) && v.cost > 0);
+                paid.map(|v| v.before = v.cost - 1).is_some()
+            }
+            _ => false,
+        }),
+        ("a movement of nothing", |r| r.movements.first_mut().map(|m| m.amount = credits("0")).is_some()),
+    ];
+    for (what, alter) in alterations {
+        let mut altered = 0;
+        let mut account = Account::empty(name("acme"));
+        for record in world().log {
+            let mut other = record.clone();
+            if alter(&mut other) {
+                altered += 1;
+                let before = account.clone();
+                assert!(account.apply(&other, [0; 32]).is_err(), "{what}: {other:?}");
+                assert_eq!(account, before, "{what} changes nothing");
+            }
+            account.apply_bytes(&record.to_bytes()).expect("folds");
+        }
+        assert!(altered > 0, "no record has {what}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The engine: one effect per key, group commit, conflicts, bounds, restarts.
 
 mod abuse;
+mod answers;
 mod capacity;
 mod pool;
 mod test_clock;
@@ -172,7 +173,11 @@ async fn a_hold_ends_once_and_the_second_end_names_the_first() {
     let Effect::Recorded(record) = &late.effect else { panic!("{late:?}") };
     assert!(matches!(record.event, Event::Settled { is_late: true, .. }));
     let again = run(&engine, &acme, &key("later"), Command::Settle { hold, quantities: used }).await;
-    assert!(matches!(again, Err(EngineError::Refused(Refusal::HoldEnded { .. }))), "{again:?}");
+    let again = again.expect("the same end is the first answer again");
+    assert_eq!((again.effect, again.replayed), (late.effect, true));
+    let other = [(name("tokens"), 4)].into_iter().collect();
+    let other = run(&engine, &acme, &key("other"), Command::Settle { hold, quantities: other }).await;
+    assert!(matches!(other, Err(EngineError::Refused(Refusal::HoldEnded { .. }))), "{other:?}");
     assert_eq!(available(&engine, "acme").await, "7");
 }
 

@@ -189,6 +189,7 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         refused_by: decision.refused_by().cloned(),
         unblock: decision.unblock.as_ref().map(unblock),
         replayed,
+        kept: None,
     }
 }
 

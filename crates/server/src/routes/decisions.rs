@@ -23,7 +23,13 @@ const BATCH_MAX: usize = 1_000;
 fn decision(answer: &Answer) -> Result<Box<wire::Decision>, Failure> {
     let rendered = match &answer.effect {
         Effect::Recorded(record) => render::decision_of_record(&answer.account, record, answer.replayed),
-        Effect::Denied(denial) => Some(render::decision_of_denial(&answer.account, denial, answer.replayed)),
+        Effect::Denied(denial) => {
+            let mut shown = render::decision_of_denial(&answer.account, denial, answer.replayed);
+            if !answer.is_kept {
+                (shown.decision_id, shown.kept) = (None, Some(false));
+            }
+            Some(shown)
+        }
         Effect::Unrecorded(counted) => {
             let (at, usage, decision) = &**counted;
             let account = &answer.account;
@@ -71,7 +77,10 @@ async fn run_authorize(
     access.on(Scope::Decide, &ask.account)?;
     // A retry may come from elsewhere.
     let caller = Caller { actor: access.actor(), max_wait: ask.max_wait, source: ask.source.take() };
+    // Who agrees sends the same request again.
+    let consent = std::mem::take(&mut ask.consent);
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
+    ask.consent = consent;
     let command = Command::Authorize(ask.authorize()?);
     decision(&app.engine.run(&ask.account, Some(&key), caller, &command).await?)
 }
@@ -105,7 +114,9 @@ pub(super) async fn extend(
     Body(mut ask): Body<wire::ExtendRequest>,
 ) -> Result<Json<wire::Decision>, Failure> {
     access.on(Scope::Decide, ask.hold.account())?;
+    let consent = std::mem::take(&mut ask.consent);
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
+    ask.consent = consent;
     Ok(Json(*decision(&app.run(access.actor(), ask.hold.account(), &key, &ask.command()?).await?)?))
 }
 
@@ -181,7 +192,9 @@ pub(super) async fn run_record(
     mut ask: wire::RecordRequest,
 ) -> Result<Recorded, Failure> {
     access.on(Scope::Record, &ask.account)?;
+    let consent = std::mem::take(&mut ask.consent);
     let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
+    ask.consent = consent;
     let answer = app.run(access.actor(), &ask.account, &key, &ask.command()).await?;
     match &answer.effect {
         Effect::Recorded(record) if matches!(record.event, Event::Late(_)) => {

@@ -53,6 +53,9 @@ pub struct Decision {
     /// Whether this is the first answer again.
     #[serde(default)]
     pub replayed: bool,
+    /// `false` where too much has been denied to keep every explanation: it then has no `decision_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<bool>,
 }
 
 /// A hold that was opened or grown.
