@@ -9,7 +9,7 @@ use headworks_core::record::{Dimension, Erasure, Instant, Label, Name};
 use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
 use headworks_store::replay::{replay as replay_store, what_if};
-use headworks_store::{Embedded, Options, check_journal};
+use headworks_store::{Checked, Embedded, Options, check_journal};
 use headworks_wire as wire;
 use serde_json::json;
 
@@ -68,25 +68,31 @@ const TORN: &str = "the last block is not whole: a write that was never acknowle
 fn offline(data: &Path) -> Result<wire::Pass, Failed> {
     let is_there = data.join("journal").is_dir();
     // Opening a store cuts a torn tail, which may as well be damage: looked at before, so that nothing is changed.
-    let damage = if is_there {
+    let found = if is_there {
         let _held = headworks_store::lock(data)?;
         check_journal(&data.join("journal"))?
     } else {
-        Vec::new()
+        Checked::default()
     };
-    let mut words: Vec<String> = damage.iter().map(|(place, what)| format!("{place}: {what}")).collect();
-    let last = std::fs::read_dir(data.join("journal"))
-        .ok()
-        .and_then(|files| files.flatten().map(|f| f.path()).max());
-    if damage.iter().any(|(place, _)| Some(&place.file) == last.as_ref()) {
-        words.push(TORN.to_owned());
-        return Ok(wire::Pass { damage: words, ..headworks_server::pass(&Report::default()) });
+    let mut damage: Vec<String> =
+        found.damage.iter().map(|(place, what)| format!("{place}: {what}")).collect();
+    if let Some(place) = &found.torn {
+        damage.push(format!("{place}: {TORN}"));
+        return Ok(wire::Pass { damage, ..headworks_server::pass(&Report::default()) });
     }
-    let store = open(data)?;
+    let store = match open(data) {
+        // It is named already.
+        Err(_) if !damage.is_empty() => {
+            damage
+                .push("the records were not looked at: the ledger cannot be opened with this damage".into());
+            return Ok(wire::Pass { damage, ..headworks_server::pass(&Report::default()) });
+        }
+        opened => opened?,
+    };
     let progress = Progress::default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let report: Report = with_progress(&progress, || run_over(&store, threads, &progress))?;
-    Ok(wire::Pass { damage: words, ..headworks_server::pass(&report) })
+    Ok(wire::Pass { damage, ..headworks_server::pass(&report) })
 }
 
 /// `headworks backup`.

@@ -11,7 +11,8 @@ use headworks_core::record::Name;
 
 use super::disk::{fill, write_whole};
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
-use super::journal::Segments;
+use super::journal::{RECORD, Segments};
+use super::walk::BROKEN;
 use crate::contract::{Fed, StoreError};
 
 impl Segments {
@@ -33,16 +34,13 @@ impl Segments {
             };
             bytes.resize(BLOCK_HEADER + length, 0);
             fill(&*file, &mut bytes, u64::from(at.offset)).map_err(self.io("reading", at.segment))?;
-            let payload = frame::block(&bytes);
-            let payload = payload.ok_or_else(|| self.damaged(at, "a block's checksum does not hold"))?;
-            let mut records = Vec::new();
-            let mut rest = payload;
-            while !rest.is_empty() {
-                let parsed = frame::entry(rest);
-                let parsed = parsed.ok_or_else(|| self.damaged(at, "a record's checksum does not hold"))?;
-                rest = rest.get(parsed.length..).unwrap_or_default();
-                records.push(parsed.stored);
-            }
+            let block = frame::block(&bytes);
+            let block = block.ok_or_else(|| self.damaged(at, BROKEN))?;
+            let records = block.records().map(|(inside, parsed)| {
+                let at = Position { offset: at.offset + u32::try_from(inside).unwrap_or(0), ..at };
+                parsed.map(|parsed| parsed.stored).ok_or_else(|| self.damaged(at, RECORD))
+            });
+            let records = records.collect::<Result<_, _>>()?;
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let next = Position { offset: at.offset.saturating_add(length), ..at };
             return Ok(Some(Fed { records, next: next.to_u64() }));

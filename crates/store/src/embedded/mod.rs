@@ -4,7 +4,7 @@
 //! E3 the start reads the journal only from the index's watermark on, so it does not grow with history.
 //! Never writes to the key-value store on the path of a request.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -16,21 +16,27 @@ use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};
 
 mod ahead;
 mod backup;
+mod check;
 pub(crate) mod disk;
 mod feed;
 mod frame;
 mod index;
 mod index_memory;
 mod journal;
+mod mark;
+mod tails;
+mod walk;
 
 pub use backup::{BackedUp, Restored, backup, erase, restore};
+pub use check::{Checked, check_journal, journal_blocks};
 use disk::{Directory, Disk};
 use frame::{Parsed, Position};
 pub use index::Index;
 use index::KeyValue;
 pub use index_memory::MemoryIndex;
-use journal::{Segments, Writer};
-pub use journal::{check_journal, journal_blocks};
+use journal::{Opened, Segments, Writer};
+use mark::Mark;
+use tails::{Run, Tail, Tails};
 
 /// How the embedded store works.
 #[derive(Clone, Copy, Debug)]
@@ -56,59 +62,12 @@ pub struct Recovery {
     pub cut: Option<(Place, u64)>,
 }
 
-/// Records that the index does not have yet.
-#[derive(Debug, Default)]
-struct Tail {
-    keys: HashMap<IndexKey, Position>,
-    logs: BTreeMap<Name, Run>,
-    records: usize,
-    end: Option<Position>,
-}
-
-/// Consecutive records of one account.
-#[derive(Debug)]
-struct Run {
-    first: Seq,
-    positions: Vec<Position>,
-    last_hash: [u8; 32],
-}
-
-impl Run {
-    fn next(&self) -> Seq {
-        self.first + u64::try_from(self.positions.len()).unwrap_or(0)
-    }
-}
-
-impl Tail {
-    fn push(&mut self, account: &Name, seq: Seq, hash: [u8; 32], keys: &[IndexKey], at: Position) {
-        for key in keys {
-            self.keys.insert(*key, at);
-        }
-        match self.logs.get_mut(account) {
-            Some(run) => {
-                run.positions.push(at);
-                run.last_hash = hash;
-            }
-            None => {
-                self.logs.insert(account.clone(), Run { first: seq, positions: vec![at], last_hash: hash });
-            }
-        }
-        self.records += 1;
-    }
-}
-
-/// The tail being filled, and the one on its way into the index.
-#[derive(Debug, Default)]
-struct Tails {
-    current: Tail,
-    flushing: Option<Arc<Tail>>,
-}
-
 /// Logs in a directory.
 #[derive(Debug)]
 pub struct Embedded {
     segments: Arc<Segments>,
     writer: Mutex<Option<Writer>>,
+    mark: Mutex<Mark>,
     tails: RwLock<Tails>,
     index: Arc<dyn Index>,
     options: Options,
@@ -151,15 +110,16 @@ impl Embedded {
     ) -> Result<Self, StoreError> {
         let mut tail = Tail::default();
         let from = Position::from_u64(index.watermark()?);
-        let (segments, writer, scanned) =
-            journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
-                let Parsed { stored, keys, .. } = parsed;
-                tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
-            })?;
+        let opened = journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
+            let Parsed { stored, keys, .. } = parsed;
+            tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
+        })?;
+        let Opened { segments, writer, mark, scanned } = opened;
         tail.end = Some(writer.end());
         Ok(Self {
             segments,
             writer: Mutex::new(Some(writer)),
+            mark: Mutex::new(mark),
             tails: RwLock::new(Tails { current: tail, flushing: None }),
             index,
             options,
@@ -332,7 +292,7 @@ impl Store for Embedded {
         };
         // Without the states the index must not move on: it would not know what ends when.
         let (Some(states), Some(cut)) = (states(), cut) else { return Ok(()) };
-        let Some(watermark) = cut.end else {
+        let Some(end) = cut.end else {
             return Ok(());
         };
         let mut keys: Vec<(IndexKey, u64)> = cut.keys.iter().map(|(k, p)| (*k, p.to_u64())).collect();
@@ -340,13 +300,16 @@ impl Store for Embedded {
         let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, packed(run)));
         let set_writing = |on| *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = on;
         set_writing(true);
-        let written = self.index.write(&states, &mut keys, &mut logs, watermark.to_u64());
+        let written = self.index.write(&states, &mut keys, &mut logs, end.at.to_u64());
         if written.is_ok() {
             self.tails_mut().flushing = None;
         }
         set_writing(false);
         self.flushed.notify_all();
-        written
+        written?;
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.dir.join("journal");
+        mark.write(end).map_err(|source| StoreError::Io { doing: "marking the end of", path, source })
     }
 
     fn wants_checkpoint(&self) -> bool {
@@ -374,7 +337,7 @@ impl Store for Embedded {
     }
 
     fn feed_end(&self) -> u64 {
-        self.tails().current.end.map_or(0, Position::to_u64)
+        self.tails().current.end.map_or(0, |end| end.at.to_u64())
     }
 
     fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {

@@ -1,0 +1,104 @@
+//! A look at a whole journal from outside the store, which changes nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::disk::{Directory, Disk};
+use super::frame::{self, BLOCK_HEADER, Link, SEGMENT_HEADER};
+use super::journal::{ENDS_EARLY, MISSING, OTHER, RECORD, Segments, first_missing, list};
+use super::mark::Mark;
+use super::walk::{BROKEN, Wrong, walk};
+use crate::contract::{Place, StoreError};
+
+/// The sizes of all blocks of a journal, in order: what each group commit wrote.
+///
+/// # Errors
+/// When the directory or a segment cannot be read.
+pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
+    let mut sizes = Vec::new();
+    let segments = Segments::on(Arc::new(Directory(dir.to_path_buf())));
+    for number in list(&*segments.disk)? {
+        let bytes = segments.bytes(number)?;
+        let mut at = SEGMENT_HEADER;
+        while let Some(length) = bytes.get(at..).and_then(frame::block_length) {
+            sizes.push(BLOCK_HEADER + length);
+            at += BLOCK_HEADER + length;
+        }
+    }
+    Ok(sizes)
+}
+
+/// What a look at a whole journal found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Every place where a segment or block is not what was written, and what is wrong there.
+    pub damage: Vec<(Place, String)>,
+    /// The place behind the last whole block where a write was cut off, which the next start would cut.
+    pub torn: Option<Place>,
+}
+
+/// Reads a whole journal again. What stands behind a damaged block of a segment is told by reconciliation, record by record.
+///
+/// # Errors
+/// When the directory or a segment cannot be read.
+pub fn check_journal(dir: &Path) -> Result<Checked, StoreError> {
+    let disk: Arc<dyn Disk> = Arc::new(Directory(dir.to_path_buf()));
+    let (_, marked) = Mark::open(Arc::clone(&disk)).map_err(|source| StoreError::Io {
+        doing: "reading the mark of",
+        path: dir.to_path_buf(),
+        source,
+    })?;
+    let segments = Segments::on(disk);
+    let numbers = list(&*segments.disk)?;
+    let mut found = Checked::default();
+    if let Some(number) = first_missing(&numbers, marked.map_or(1, |end| end.at.segment)) {
+        found.damage.push((segments.place(number, 0), MISSING.into()));
+    }
+    let (mut link, mut torn) = (Some(Link::FIRST), None);
+    for &number in &numbers {
+        let bytes = segments.bytes(number)?;
+        let is_last = numbers.last() == Some(&number);
+        let mut name =
+            |offset: usize, what: String| found.damage.push((segments.place(number, offset), what));
+        if let Err(what) = frame::check_segment_header(&bytes, number) {
+            name(0, what);
+            link = None;
+            continue;
+        }
+        let marked = marked.filter(|end| end.at.segment == number);
+        let mark = marked.map_or(0, |end| usize::try_from(end.at.offset).unwrap_or(usize::MAX));
+        let mut link_at_mark = None;
+        let mut begin = SEGMENT_HEADER;
+        let end = loop {
+            let walked = walk(&bytes, begin, link, |at, block| {
+                if at == mark {
+                    link_at_mark = Some(block.link);
+                }
+                let broken = block.records().filter(|(_, parsed)| parsed.is_none());
+                broken.for_each(|(inside, _)| name(at + inside, RECORD.into()));
+                Ok::<_, StoreError>(())
+            })?;
+            link = walked.wrong.is_none().then_some(walked.link);
+            match &walked.wrong {
+                Some(Wrong::Damaged(what)) => name(walked.end, what.clone()),
+                Some(Wrong::Torn) if !is_last || walked.end < mark => name(walked.end, BROKEN.into()),
+                None if walked.end < mark => name(walked.end, ENDS_EARLY.into()),
+                Some(Wrong::Torn) => torn = Some(segments.place(number, walked.end)),
+                None => {}
+            }
+            // The start reads from the mark on, so what stands there is looked at in any case.
+            match marked {
+                Some(end) if walked.end < mark && begin < mark => (begin, link) = (mark, Some(end.link)),
+                Some(_) | None => break walked,
+            }
+        };
+        if end.end == mark {
+            link_at_mark = Some(end.link);
+        }
+        if marked.is_some_and(|end| link_at_mark.is_some_and(|link| link != end.link)) {
+            name(mark, OTHER.into());
+        }
+    }
+    found.torn = torn;
+    Ok(found)
+}
