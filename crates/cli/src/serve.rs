@@ -32,6 +32,9 @@ pub(crate) fn engine(data: &Path, clock: Arc<Clock>, limits: Limits) -> Result<A
     let store = Embedded::open(data, Options::default())?;
     let recovery = store.recovery();
     tracing::info!(records = recovery.records, data = %data.display(), "opened the ledger");
+    if let Some(place) = &recovery.from {
+        tracing::info!(%place, "what the journal has before this place is read again while the server runs");
+    }
     if let Some((place, bytes)) = &recovery.cut {
         tracing::warn!(%place, bytes, "cut a torn tail: a write that was never acknowledged");
     }

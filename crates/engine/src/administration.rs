@@ -105,7 +105,10 @@ impl Engine {
 
     /// Writes down that reconciliation has found something.
     pub(crate) async fn reconcile_failed(&self, found: u64, first: String) -> Result<(), EngineError> {
-        let event = Event::Server(Box::new(Server::ReconcileFailed { found, first }));
+        /// Accounts that one record names, which the next start looks at.
+        const NAMED: usize = 1_000;
+        let accounts = self.damaged.accounts(NAMED);
+        let event = Event::Server(Box::new(Server::ReconcileFailed { found, first, accounts }));
         self.administer(event, None).await.map(drop)
     }
 

@@ -69,8 +69,8 @@ pub enum EngineError {
     UnknownPool(Name),
     /// There is no such webhook.
     UnknownWebhook(Name),
-    /// A record of the account would not have followed from its state, and was not written. The account is frozen until the
-    /// server starts again; others go on.
+    /// Nothing is decided on the account any more, and nothing was written; others go on. A record would not have followed
+    /// from its state (until the server starts again), or its log is damaged.
     Frozen(Name, String),
     /// Too much is waiting; nothing was written.
     Overloaded,
@@ -103,10 +103,7 @@ impl fmt::Display for EngineError {
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),
             Self::Frozen(name, what) => {
-                write!(
-                    f,
-                    "account `{name}` is frozen: {what}; nothing was written; restart the server, and report this"
-                )
+                write!(f, "account `{name}` is frozen: {what}; nothing was written, and other accounts go on")
             }
             Self::Overloaded => f.write_str("too many requests are waiting to be stored; retry shortly"),
             Self::Stopped => f.write_str(

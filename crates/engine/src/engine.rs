@@ -13,6 +13,7 @@ use headworks_store::Store;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::commit::Commits;
+use crate::damaged::Damaged;
 use crate::in_force::InForce;
 use crate::keyring::Keyring;
 use crate::reconciliation::Reconciliation;
@@ -44,6 +45,7 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) in_force: Arc<InForce>,
     pub(crate) reconciliation: Arc<Reconciliation>,
+    pub(crate) damaged: Damaged,
     pub(crate) clock: Arc<Clock>,
     pub(crate) stats: Arc<Stats>,
     /// Whose turn it is to claim a free grant.

@@ -18,6 +18,8 @@ pub(crate) struct System {
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Webhooks,
     pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
+    /// The accounts that the last failed reconciliation found damaged.
+    pub(crate) suspects: Vec<Name>,
 }
 
 /// What is in force of the server's own log: everything that is stored, even while its caller still waits.
@@ -71,6 +73,11 @@ impl System {
         apply_webhook(&mut self.webhooks, &record.event);
         if let Some(change) = pool_change(&record.event) {
             self.pool_changes.insert(change.pool.clone(), change.clone());
+        }
+        if let Event::Server(server) = &record.event
+            && let Server::ReconcileFailed { accounts, .. } = &**server
+        {
+            self.suspects.clone_from(accounts);
         }
         if let Event::CatalogLoaded { text, .. } = record.event { Some(text) } else { None }
     }

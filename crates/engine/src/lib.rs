@@ -81,6 +81,7 @@ pub mod capacity;
 mod clock;
 mod commit;
 mod conduct;
+mod damaged;
 mod engine;
 mod identity;
 mod in_force;

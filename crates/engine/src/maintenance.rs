@@ -136,6 +136,9 @@ impl Engine {
 
     /// Writes the ends of what has passed its deadline.
     fn sweep(&self, account: &Name) {
+        if self.damaged.check(account).is_err() {
+            return;
+        }
         let catalog = self.catalog();
         let mut shard = self.cache.lock(account);
         if let Err(e) = self.load(&mut shard, account) {

@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::capacity::Pools;
 use crate::clock::Clock;
 use crate::commit::{self, Commits};
+use crate::damaged::Damaged;
 use crate::engine::{Engine, Limits};
 use crate::in_force::InForce;
 use crate::timers::Timers;
@@ -56,12 +57,14 @@ impl Engine {
         is_standing: bool,
     ) -> Result<Arc<Self>, EngineError> {
         let system = read_system(&*store)?;
+        let damaged = Damaged::among(&system.suspects, &*store)?;
         Ok(Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),
             commits: Arc::new(Commits::new(limits.waiting_max)),
             timers: Timers::default(),
             in_force: Arc::new(system.in_force(initial)),
             reconciliation: Arc::default(),
+            damaged,
             clock,
             stats: Arc::default(),
             claims: tokio::sync::Mutex::default(),

@@ -129,9 +129,9 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         };
     }
     if let Event::Server(server) = &record.event
-        && let Server::ReconcileFailed { found, first } = &**server
+        && let Server::ReconcileFailed { found, first, accounts } = &**server
     {
-        return Some(("reconcile.failed", json!({"findings": found, "first": first})));
+        return Some(("reconcile.failed", json!({"findings": found, "first": first, "damaged": accounts})));
     }
     None
 }

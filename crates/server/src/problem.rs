@@ -116,7 +116,7 @@ impl From<EngineError> for Failure {
             EngineError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown"),
             EngineError::Frozen(name, what) => {
                 tracing::error!(account = %name, what, "an account is frozen");
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+                (StatusCode::INTERNAL_SERVER_ERROR, "account_frozen")
             }
             EngineError::Store(inner) => {
                 // What failed inside is for the operator's log, not for callers.

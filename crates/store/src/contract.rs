@@ -217,6 +217,16 @@ pub trait Store: Send + Sync {
     /// When writing fails; the place before it stays.
     fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError>;
 
+    /// Reads again how everything is stored, from the beginning, and tells each place that is not what was written. Goes
+    /// on as long as `goes_on`, which is asked after every small step. A store in memory has no such places.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn damage(&self, goes_on: &mut dyn FnMut() -> bool) -> Result<Vec<(Place, String)>, StoreError> {
+        let _ = goes_on;
+        Ok(Vec::new())
+    }
+
     /// The accounts with records since the last checkpoint, whose ends only their logs know.
     fn unsettled(&self) -> Vec<Name>;
 }

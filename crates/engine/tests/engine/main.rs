@@ -2,6 +2,7 @@
 
 mod abuse;
 mod capacity;
+mod damage;
 mod pool;
 
 use std::sync::atomic::{AtomicBool, Ordering};

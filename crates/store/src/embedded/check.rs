@@ -1,14 +1,20 @@
-//! A look at a whole journal from outside the store, which changes nothing.
+//! A look at a whole journal, from outside the store or beside it, which changes nothing.
+//!
+//! The keys under which a record is found stand beside it, outside its chain hash: they are compared with the record
+//! (`a_key_that_was_altered_is_named`).
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::disk::{Directory, Disk};
-use super::frame::{self, BLOCK_HEADER, Link, SEGMENT_HEADER};
+use super::frame::{self, BLOCK_HEADER, Link, Parsed, Position, SEGMENT_HEADER};
 use super::journal::{ENDS_EARLY, MISSING, OTHER, RECORD, Segments, first_missing, list};
 use super::mark::Mark;
-use super::walk::{BROKEN, Wrong, walk};
-use crate::contract::{Place, StoreError};
+use super::walk::{BROKEN, Wrong, misplaced, walk};
+use crate::contract::{Place, StoreError, Stored};
+
+/// Most places that a look beside a running store names.
+const DAMAGE_KEPT: usize = 1_000;
 
 /// The sizes of all blocks of a journal, in order: what each group commit wrote.
 ///
@@ -74,8 +80,10 @@ pub fn check_journal(dir: &Path) -> Result<Checked, StoreError> {
                 if at == mark {
                     link_at_mark = Some(block.link);
                 }
-                let broken = block.records().filter(|(_, parsed)| parsed.is_none());
-                broken.for_each(|(inside, _)| name(at + inside, RECORD.into()));
+                block
+                    .records()
+                    .filter_map(|(inside, parsed)| Some((inside, wrong_record(parsed)?)))
+                    .for_each(|(inside, what)| name(at + inside, what));
                 Ok::<_, StoreError>(())
             })?;
             link = walked.wrong.is_none().then_some(walked.link);
@@ -101,4 +109,62 @@ pub fn check_journal(dir: &Path) -> Result<Checked, StoreError> {
     }
     found.torn = torn;
     Ok(found)
+}
+
+/// What is wrong with a record of a whole block, if anything.
+fn wrong_record(parsed: Option<Parsed>) -> Option<String> {
+    let Some(parsed) = parsed else { return Some(RECORD.into()) };
+    let Stored { account, seq, .. } = &parsed.stored;
+    (!parsed.has_its_keys()).then(|| {
+        format!("the keys under which record {seq} of account {account} is found are not those of the record")
+    })
+}
+
+impl Segments {
+    /// Reads the blocks up to `end` one by one, beside a store that goes on; as long as `goes_on` after each.
+    pub(super) fn damage(
+        &self,
+        end: Position,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<(Place, String)>, StoreError> {
+        let mut found = Vec::new();
+        let (mut at, mut link) = (Position { segment: 1, offset: 0 }, Some(Link::FIRST));
+        loop {
+            match self.look(at, end, link, &mut found) {
+                Ok(None) => return Ok(found),
+                Ok(Some((next, after))) => (at, link) = (next, Some(after)),
+                Err(StoreError::Damaged { place, what, .. }) => {
+                    found.push((place, what));
+                    // Where the blocks behind it begin is not known; the next segment's are.
+                    (at, link) = (Position { segment: at.segment + 1, offset: 0 }, None);
+                }
+                Err(e) => return Err(e),
+            }
+            if !goes_on() || found.len() >= DAMAGE_KEPT {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Looks at the next block; gives the place behind it and what the block there has to say of itself.
+    fn look(
+        &self,
+        at: Position,
+        end: Position,
+        link: Option<Link>,
+        found: &mut Vec<(Place, String)>,
+    ) -> Result<Option<(Position, Link)>, StoreError> {
+        let Some((at, bytes)) = self.block(at, end)? else { return Ok(None) };
+        let block = frame::block(&bytes).ok_or_else(|| self.damaged(at, BROKEN))?;
+        if let Some(what) = link.and_then(|link| misplaced(link, block.link)) {
+            return Err(self.damaged(at, &what));
+        }
+        for (inside, parsed) in block.records() {
+            if let Some(what) = wrong_record(parsed) {
+                let offset = usize::try_from(at.behind(inside).offset).unwrap_or(usize::MAX);
+                found.push((self.place(at.segment, offset), what));
+            }
+        }
+        Ok(Some((at.behind(bytes.len()), block.next())))
+    }
 }

@@ -10,7 +10,7 @@
 //! All integers are little-endian. Blocks are numbered from 1 through all segments, so that one that was copied, moved or
 //! removed is not taken for the one that belongs there (`walk`). Never reads past what a length that has been checked allows.
 
-use headworks_core::record::{IndexKey, Name, Seq};
+use headworks_core::record::{IndexKey, Name, Record, Seq};
 
 use crate::batch::{Batch, Entry};
 use crate::contract::Stored;
@@ -34,6 +34,11 @@ pub(super) struct Position {
 impl Position {
     pub(super) fn to_u64(self) -> u64 {
         u64::from(self.segment) << 32 | u64::from(self.offset)
+    }
+
+    /// The place so many bytes behind this one.
+    pub(super) fn behind(self, bytes: usize) -> Self {
+        Self { offset: self.offset.saturating_add(narrow(bytes)), ..self }
     }
 
     pub(super) fn from_u64(packed: u64) -> Self {
@@ -193,6 +198,14 @@ pub(super) struct Parsed {
     pub(super) stored: Stored,
     pub(super) keys: Vec<IndexKey>,
     pub(super) length: usize,
+}
+
+impl Parsed {
+    /// Whether it is found by the keys of its record, and by no others.
+    pub(super) fn has_its_keys(&self) -> bool {
+        let record = Record::from_bytes(&self.stored.bytes);
+        record.is_ok_and(|record| record.index_keys(&self.stored.account).as_slice() == self.keys)
+    }
 }
 
 /// The length of the entry whose header begins the bytes, header included.

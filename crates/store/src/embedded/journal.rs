@@ -38,6 +38,8 @@ pub(super) struct Writer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scanned {
     pub(super) entries: u64,
+    /// Where the scan began, when not with the first block.
+    pub(super) from: Option<Place>,
     /// The torn tail that was cut: where, and how many bytes.
     pub(super) cut: Option<(Place, u64)>,
 }
@@ -168,7 +170,9 @@ pub(super) fn open(
             scan.segment(number, numbers.last() == Some(&number))?;
         }
     }
-    let (end, scanned) = (scan.end, scan.scanned);
+    let (end, mut scanned) = (scan.end, scan.scanned);
+    let offset = usize::try_from(start.at.offset).unwrap_or(usize::MAX);
+    scanned.from = (start != begin).then(|| segments.place(start.at.segment, offset));
     let writer = if numbers.is_empty() {
         Writer::begin(Arc::clone(&segments), 1, Link::FIRST, segment_bytes_max)?
     } else {

@@ -58,6 +58,9 @@ impl Default for Options {
 pub struct Recovery {
     /// Records read since the last checkpoint.
     pub records: u64,
+    /// Where reading began: what stands before was written or read by a process that made a checkpoint after it, and is
+    /// read again by [`Store::damage`].
+    pub from: Option<Place>,
     /// The torn tail that was cut, if any, and how many bytes it had. Nothing in it was ever acknowledged.
     pub cut: Option<(Place, u64)>,
 }
@@ -125,7 +128,7 @@ impl Embedded {
             options,
             writing: Mutex::default(),
             flushed: Condvar::new(),
-            recovery: Recovery { records: scanned.entries, cut: scanned.cut },
+            recovery: Recovery { records: scanned.entries, from: scanned.from, cut: scanned.cut },
             dir: dir.to_path_buf(),
             _lock: lock,
         })
@@ -346,6 +349,10 @@ impl Store for Embedded {
 
     fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
         feed::acknowledge(&self.dir, reader, at)
+    }
+
+    fn damage(&self, goes_on: &mut dyn FnMut() -> bool) -> Result<Vec<(Place, String)>, StoreError> {
+        self.segments.damage(Position::from_u64(self.feed_end()), goes_on)
     }
 
     fn unsettled(&self) -> Vec<Name> {

@@ -28,6 +28,7 @@ pub(super) enum Wrong {
     Damaged(String),
 }
 
+pub(super) const NO_BLOCK: &str = "no block begins here";
 pub(super) const BROKEN: &str = "a block's checksum does not hold";
 
 /// Walks from `at` on, where a block with this link is to stand; `None`: whichever stands there.
@@ -46,7 +47,7 @@ pub(super) fn walk<'a, E>(
             return done(None);
         }
         let Some(block) = frame::block(rest) else {
-            let what = if frame::block_length(rest).is_some() { BROKEN } else { "no block begins here" };
+            let what = if frame::block_length(rest).is_some() { BROKEN } else { NO_BLOCK };
             let is_later = later_block(rest, link.map_or(0, |link| link.number));
             return done(Some(if is_later { Wrong::Damaged(what.into()) } else { Wrong::Torn }));
         };

@@ -334,3 +334,72 @@ fn a_mark_that_cannot_be_read_costs_only_time() {
     assert_eq!(records(dir.path()).expect("opens"), sound);
     assert_eq!(name("a"), sound[0].account);
 }
+
+/// Alters the first key of the last block's first entry, and puts both checksums right.
+fn alter_key(path: &Path) {
+    let mut bytes = fs::read(path).expect("reads");
+    let (from, to) = *blocks(&bytes).last().expect("a block");
+    // Header, number and link of the block; then length and checksum of the entry, and its body: the account's name,
+    // number and hash, how many keys, and the keys.
+    let entry = from + 12 + 12;
+    let length: [u8; 4] = bytes[entry..entry + 4].try_into().expect("four bytes");
+    let body = entry + 8..entry + 8 + usize::try_from(u32::from_le_bytes(length)).expect("small");
+    let key = body.start + 1 + usize::from(bytes[body.start]) + 8 + 32 + 1;
+    bytes[key] ^= 1;
+    let crc = crc32c::crc32c(&bytes[body]);
+    bytes[entry + 4..entry + 8].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c(&bytes[from + 12..to]);
+    bytes[from + 8..from + 12].copy_from_slice(&crc.to_le_bytes());
+    fs::write(path, bytes).expect("writes");
+}
+
+#[test]
+fn a_key_that_was_altered_is_named() {
+    let whole = tempfile::tempdir().expect("directory");
+    let last = ledger(whole.path(), false, "");
+    let found = |dir: &Path| {
+        let store = Embedded::open(dir, small()).expect("opens");
+        let report = reconcile(&store, 1, &Progress::default()).expect("reads");
+        let damage = store.damage(&mut || true).expect("reads");
+        (
+            report
+                .findings
+                .iter()
+                .map(|(name, f)| format!("{name} {}: {}", f.seq, f.what))
+                .collect::<Vec<_>>(),
+            damage,
+        )
+    };
+    assert_eq!(found(whole.path()), (Vec::new(), Vec::new()));
+    // In the journal: named by a look at it, and where the index is made of it, by the record that is not found.
+    for has_index in [true, false] {
+        let dir = tempfile::tempdir().expect("directory");
+        copy(whole.path(), dir.path());
+        alter_key(&file(dir.path(), last));
+        if !has_index {
+            fs::remove_dir_all(dir.path().join("index")).expect("removes");
+        }
+        let checked = check_journal(&dir.path().join("journal")).expect("reads");
+        assert!(checked.damage[0].1.contains("record 50 of account a"), "{checked:?}");
+        let (records, damage) = found(dir.path());
+        assert_eq!(damage, checked.damage);
+        assert!(
+            records.len() == 1 && records[0].starts_with("a 50: it is not found by its key"),
+            "{records:?}"
+        );
+    }
+    // In the index alone.
+    let dir = tempfile::tempdir().expect("directory");
+    copy(whole.path(), dir.path());
+    {
+        let index = fjall::Database::builder(dir.path().join("index")).open().expect("opens");
+        let keys = index.keyspace("keys", fjall::KeyspaceCreateOptions::default).expect("there are keys");
+        let mut all = keys.iter().map(|item| item.into_inner().expect("reads"));
+        let ((key, _), (_, elsewhere)) = (all.next().expect("one"), all.next().expect("two"));
+        keys.insert(key, elsewhere).expect("writes");
+        index.persist(fjall::PersistMode::SyncAll).expect("writes");
+    }
+    let (records, damage) = found(dir.path());
+    assert!(records.len() == 1 && records[0].contains("its key leads to record"), "{records:?}");
+    assert_eq!(damage, []);
+}
