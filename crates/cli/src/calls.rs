@@ -325,19 +325,26 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
 
 async fn catalog(client: &mut Client, command: CatalogCommand, as_json: bool) -> Outcome {
     let (method, path, body) = match command {
-        CatalogCommand::Show => {
-            let (status, body) =
-                client.send(Method::GET, "/v1/catalog", None, "text/plain", Vec::new()).await?;
+        CatalogCommand::Show { hash } => {
+            let path = hash.map_or_else(|| "/v1/catalog".to_owned(), |hash| format!("/v1/catalogs/{hash}"));
+            let (status, body) = client.send(Method::GET, &path, None, "text/plain", Vec::new()).await?;
             if !status.is_success() {
                 read::<Value>(status, &body)?;
             }
             print!("{}", String::from_utf8_lossy(&body));
             return Ok(());
         }
-        CatalogCommand::Put { file } => (Method::PUT, "/v1/catalog", text_of(&file)?),
-        CatalogCommand::Check { file } => (Method::POST, "/v1/catalog/check", text_of(&file)?),
+        CatalogCommand::History => {
+            print::show("catalogs", &client.get("/v1/catalogs").await?, as_json);
+            return Ok(());
+        }
+        CatalogCommand::Restore { hash } => {
+            (Method::POST, format!("/v1/catalogs/{hash}/restore"), String::new())
+        }
+        CatalogCommand::Put { file } => (Method::PUT, "/v1/catalog".to_owned(), text_of(&file)?),
+        CatalogCommand::Check { file } => (Method::POST, "/v1/catalog/check".to_owned(), text_of(&file)?),
     };
-    let (status, answer) = client.send(method, path, None, "text/plain", body.into_bytes()).await?;
+    let (status, answer) = client.send(method, &path, None, "text/plain", body.into_bytes()).await?;
     print::show("catalog", &read(status, &answer)?, as_json);
     Ok(())
 }

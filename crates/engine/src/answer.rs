@@ -65,6 +65,8 @@ pub enum EngineError {
     TooFarAhead(Instant),
     /// There is no such API key.
     UnknownKey(Name),
+    /// No catalog, or more than one, whose hash begins like this was in force.
+    UnknownCatalog(String),
     /// There is no such pool.
     UnknownPool(Name),
     /// There is no such webhook.
@@ -99,6 +101,11 @@ impl fmt::Display for EngineError {
             Self::TooFarAhead(at) => {
                 write!(f, "too much happens until then; ask for an instant before {at}")
             }
+            Self::UnknownCatalog(hash) => write!(
+                f,
+                "no catalog, or more than one, whose hash begins with `{hash}` was in force; name at least eight \
+                 digits of one that the history lists"
+            ),
             Self::UnknownPool(name) => write!(f, "the catalog has no pool `{name}`"),
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),

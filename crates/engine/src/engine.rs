@@ -48,6 +48,8 @@ pub struct Engine {
     pub(crate) damaged: Damaged,
     pub(crate) clock: Arc<Clock>,
     pub(crate) stats: Arc<Stats>,
+    /// Whose turn it is to put a catalog in force.
+    pub(crate) puts: tokio::sync::Mutex<()>,
     /// Whose turn it is to claim a free grant.
     pub(crate) claims: tokio::sync::Mutex<()>,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,

@@ -67,6 +67,7 @@ impl Engine {
             damaged,
             clock,
             stats: Arc::default(),
+            puts: tokio::sync::Mutex::default(),
             claims: tokio::sync::Mutex::default(),
             threads: Mutex::default(),
             wait_max: limits.wait_max,

@@ -109,6 +109,7 @@ impl From<EngineError> for Failure {
             }
             EngineError::Refused(refusal) => refusal_status(refusal),
             EngineError::TooFarAhead(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request"),
+            EngineError::UnknownCatalog(_) => (StatusCode::NOT_FOUND, "unknown_catalog"),
             EngineError::UnknownPool(_) => (StatusCode::NOT_FOUND, "unknown_pool"),
             EngineError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown_webhook"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),

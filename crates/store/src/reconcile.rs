@@ -301,10 +301,10 @@ pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
         };
         next = last.seq + 1;
         for stored in &records {
-            if let Ok(Record { event: Event::CatalogLoaded { text, .. }, .. }) =
+            if let Ok(Record { event: Event::CatalogLoaded { label, text, .. }, .. }) =
                 Record::from_bytes(&stored.bytes)
             {
-                out.extend(Catalog::parse(&text, Format::of(&text)));
+                out.extend(Catalog::parse(&text, Format::of(&text)).map(|catalog| catalog.labelled(label)));
             }
         }
     }
