@@ -1,7 +1,6 @@
 //! `headworks bench ledger`: reconcile, replay, what-if, backup and restore over a ledger made for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as StdInstant};
 
 use headworks_core::catalog::{Catalog, Format};
@@ -10,7 +9,7 @@ use headworks_store::replay::{replay, what_if};
 use headworks_store::{Embedded, Options};
 
 use super::figures::{peak_memory, rate, seconds};
-use super::load::{CATALOG, drive, key, open, start};
+use super::load::{CATALOG, Clients, Tally, key, open, start};
 use crate::arguments::LedgerBench;
 use crate::outcome::{Failed, Outcome};
 
@@ -24,16 +23,16 @@ pub(super) async fn run(options: LedgerBench) -> Outcome {
         open(&engine, n).await?;
     }
     eprintln!("writing {} records of {} accounts", options.records, options.accounts);
-    let operations = Arc::new(AtomicU64::new(0));
+    let (clients, tally) = (Arc::new(Clients::of(options.accounts)?), Arc::new(Tally::new()));
     let mut lanes = tokio::task::JoinSet::new();
     for lane in 0..64 {
-        let (engine, operations) = (Arc::clone(&engine), Arc::clone(&operations));
+        let (engine, clients, tally) = (Arc::clone(&engine), Arc::clone(&clients), Arc::clone(&tally));
         lanes.spawn(async move {
-            while operations.load(Ordering::Relaxed) < options.records {
+            while tally.operations() < options.records {
                 // A lane's keys must differ from stretch to stretch.
-                let stretch = lane + 64 * usize::try_from(operations.load(Ordering::Relaxed))?;
+                let stretch = lane + 64 * usize::try_from(tally.operations())?;
                 let until = StdInstant::now() + Duration::from_millis(500);
-                drive(&engine, options.accounts, stretch, until, &operations).await?;
+                clients.drive(&engine, stretch, until, &tally).await?;
             }
             Ok::<(), Failed>(())
         });
