@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::arguments::{EraseArguments, Remote, StatementArguments};
 use crate::calls::text_of;
 use crate::outcome::{Failed, Outcome};
+use crate::output::{say, say_part};
 use crate::print;
 use crate::remote::connect;
 
@@ -55,7 +56,7 @@ pub(crate) async fn reconcile(data: Option<&Path>, remote: &Remote, as_json: boo
             state.last.ok_or("the first pass has not ended yet; ask again shortly")?
         }
     };
-    print::show("pass", &serde_json::to_value(&pass)?, as_json);
+    print::show("pass", &serde_json::to_value(&pass)?, as_json)?;
     match pass.found + u64::try_from(pass.damage.len())? {
         0 => Ok(()),
         n => Err(format!("the ledger does not reconcile: {n} findings").into()),
@@ -99,15 +100,15 @@ fn offline(data: &Path) -> Result<wire::Pass, Failed> {
 pub(crate) fn backup(data: &Path, to: &Path, as_json: bool) -> Outcome {
     let done = headworks_store::backup(data, to)?;
     if as_json {
-        println!("{}", json!({"segments": done.segments, "copied": done.copied, "bytes": done.bytes}));
+        say!("{}", json!({"segments": done.segments, "copied": done.copied, "bytes": done.bytes}))?;
     } else {
-        println!(
+        say!(
             "{}: {} segments, {} bytes; {} copied now",
             to.display(),
             done.segments,
             done.bytes,
             done.copied
-        );
+        )?;
     }
     Ok(())
 }
@@ -116,11 +117,11 @@ pub(crate) fn backup(data: &Path, to: &Path, as_json: bool) -> Outcome {
 pub(crate) fn restore(from: &Path, data: &Path, until: Option<Instant>, as_json: bool) -> Outcome {
     let done = headworks_store::restore(from, data, until)?;
     if as_json {
-        println!("{}", json!({"records": done.records, "later": done.later, "accounts": done.accounts}));
+        say!("{}", json!({"records": done.records, "later": done.later, "accounts": done.accounts}))?;
     } else {
         let later =
             if done.later > 0 { format!("; {} later ones left out", done.later) } else { String::new() };
-        println!("{}: {} records of {} accounts{later}", data.display(), done.records, done.accounts);
+        say!("{}: {} records of {} accounts{later}", data.display(), done.records, done.accounts)?;
     }
     Ok(())
 }
@@ -144,14 +145,14 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
     let done =
         headworks_store::erase(&what.data, &what.to, &what.account, &erasure, now, what.reason.as_ref())?;
     if as_json {
-        println!("{}", json!({"account": what.account, "erased": done}));
+        say!("{}", json!({"account": what.account, "erased": done}))?;
     } else {
-        println!(
+        say!(
             "{}: {done} records of {} erased; serve from there, then destroy {} and its backups",
             what.to.display(),
             what.account,
             what.data.display()
-        );
+        )?;
     }
     Ok(())
 }
@@ -165,14 +166,14 @@ pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_jso
             path.push_str(&format!("&{name}={at}"));
         }
     }
-    print!("{}", connect(remote).await?.text(&path).await?);
+    say_part!("{}", connect(remote).await?.text(&path).await?)?;
     Ok(())
 }
 
 /// `headworks signing-key`.
 pub(crate) async fn signing_key(remote: &Remote, as_json: bool) -> Outcome {
     let key: wire::SigningKey = connect(remote).await?.get("/v1/signing-key").await?;
-    println!("{}", if as_json { serde_json::to_string(&key)? } else { key.public });
+    say!("{}", if as_json { serde_json::to_string(&key)? } else { key.public })?;
     Ok(())
 }
 
@@ -204,16 +205,16 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
     }
     let (account, seq) = (&statement.account, statement.seq);
     if as_json {
-        println!(
+        say!(
             "{}",
             json!({"account": account, "seq": seq, "entries": statement.entries.len(), "verified": true})
-        );
+        )?;
     } else {
-        println!(
+        say!(
             "verified: {account}, {} entries, as of record {seq}, closing balance {}",
             statement.entries.len(),
             statement.closing
-        );
+        )?;
     }
     Ok(())
 }
@@ -227,14 +228,12 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
         let report = with_progress(&progress, || replay_store(&store, threads, &progress))?;
         let report = headworks_server::replayed(&report);
         if as_json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            say!("{}", serde_json::to_string_pretty(&report)?)?;
         } else {
-            let lines = report
-                .findings
-                .iter()
-                .map(|f| format!("account {}, record {}: {}", f.account, f.record, f.what));
-            lines.for_each(|line| println!("{line}"));
-            println!("{} accounts, {} records, {} differ", report.accounts, report.records, report.found);
+            for f in &report.findings {
+                say!("account {}, record {}: {}", f.account, f.record, f.what)?;
+            }
+            say!("{} accounts, {} records, {} differ", report.accounts, report.records, report.found)?;
         }
         return match report.found {
             0 => Ok(()),
@@ -249,6 +248,6 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
         "what_if",
         &serde_json::to_value(headworks_server::what_if(&catalog.version, &report))?,
         as_json,
-    );
+    )?;
     Ok(())
 }

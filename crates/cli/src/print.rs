@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 
+use crate::outcome::Outcome;
+use crate::output::say;
 use headworks_core::record::{CatalogHash, Name, NamesChanged};
 use headworks_wire as wire;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Prints an answer, as JSON when that was asked for.
-pub(crate) fn show(kind: &str, answer: &Value, as_json: bool) {
+pub(crate) fn show(kind: &str, answer: &Value, as_json: bool) -> Outcome {
     let text = if as_json { None } else { text(kind, answer) };
     let text = text.unwrap_or_else(|| serde_json::to_string_pretty(answer).unwrap_or_default());
-    println!("{}", text.trim_end());
+    say!("{}", text.trim_end())
 }
 
 fn text(kind: &str, answer: &Value) -> Option<String> {

@@ -14,6 +14,7 @@ use super::figures::{percent, rate, seconds};
 use super::load::{Clients, Tally, open, start_with};
 use crate::arguments::EngineBench;
 use crate::outcome::{Failed, Outcome};
+use crate::output::{say, tell};
 
 /// Clients that open accounts.
 const OPENERS: u32 = 256;
@@ -23,10 +24,10 @@ pub(super) async fn run(options: EngineBench) -> Outcome {
     let usual = Limits::default();
     let accounts_max = usual.accounts_max.max(usize::try_from(options.accounts)?);
     let engine = start_with(dir.path(), Limits { accounts_max, ..usual })?;
-    eprintln!("opening {} accounts", options.accounts);
+    tell!("opening {} accounts", options.accounts);
     open_all(&engine, options.accounts).await?;
     let written_before = journal_blocks(&dir.path().join("journal"))?.len();
-    eprintln!("authorizing and settling for {} s with {} in flight", options.seconds, options.in_flight);
+    tell!("authorizing and settling for {} s with {} in flight", options.seconds, options.in_flight);
     let tally = Arc::new(Tally::new());
     let took = measure(&engine, options, &tally).await?;
     engine.close();
@@ -36,24 +37,20 @@ pub(super) async fn run(options: EngineBench) -> Outcome {
     let bytes: usize = blocks.iter().sum();
     let raw = raw_append(dir.path(), &blocks)?;
     let (ours, raw_rate) = (rate(records, took), rate(records, raw));
-    println!("accounts            {}", options.accounts);
-    println!("in flight           {}", options.in_flight);
-    println!(
-        "operations          {records} in {:.1} s, {} batches, {bytes} bytes",
-        seconds(took),
-        blocks.len()
-    );
-    println!("authorize           {}", tally.authorize.row());
-    println!("settle              {}", tally.settle.row());
+    say!("accounts            {}", options.accounts)?;
+    say!("in flight           {}", options.in_flight)?;
+    say!("operations          {records} in {:.1} s, {} batches, {bytes} bytes", seconds(took), blocks.len())?;
+    say!("authorize           {}", tally.authorize.row())?;
+    say!("settle              {}", tally.settle.row())?;
     let overloads = tally.overloads.load(Ordering::Relaxed);
     if overloads > 0 {
-        println!(
+        say!(
             "sent again          {overloads} times, as too many were waiting; latencies count from the first time"
-        );
+        )?;
     }
-    println!("engine              {ours:.0} durable operations/s");
-    println!("bare append         {raw_rate:.0} operations/s (same bytes, same batches, write + fdatasync)");
-    println!("ratio               {:.0} % of the bare append (bar: 40 %)", percent(ours, raw_rate));
+    say!("engine              {ours:.0} durable operations/s")?;
+    say!("bare append         {raw_rate:.0} operations/s (same bytes, same batches, write + fdatasync)")?;
+    say!("ratio               {:.0} % of the bare append (bar: 40 %)", percent(ours, raw_rate))?;
     Ok(())
 }
 
