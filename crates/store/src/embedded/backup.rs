@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 use headworks_core::account::Account;
 use headworks_core::command::Draft;
@@ -119,8 +118,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
         std::fs::copy(&from, &to_key).map_err(io("copying", &from))?;
     }
     File::open(&to_dir).and_then(|dir| dir.sync_all()).map_err(io("syncing", &to_dir))?;
-    let mark =
-        |end| Mark::open(Arc::new(Directory(to_dir.clone()))).and_then(|(mut mark, _)| mark.write(end));
+    let mark = |end| Mark::open(&Directory(to_dir.clone())).and_then(|mark| mark.write(end));
     end.map_or(Ok(()), mark).map_err(io("marking the end of", &to_dir))?;
     Ok(done)
 }

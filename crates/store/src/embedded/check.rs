@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::disk::{Directory, Disk};
 use super::frame::{self, BLOCK_HEADER, Link, Parsed, Position, SEGMENT_HEADER};
 use super::journal::{ENDS_EARLY, MISSING, OTHER, RECORD, Segments, first_missing, list};
-use super::mark::Mark;
+use super::mark;
 use super::walk::{BROKEN, Wrong, misplaced, walk};
 use crate::contract::{Place, StoreError, Stored};
 
@@ -49,15 +49,16 @@ pub struct Checked {
 /// When the directory or a segment cannot be read.
 pub fn check_journal(dir: &Path) -> Result<Checked, StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(Directory(dir.to_path_buf()));
-    let (_, marked) = Mark::open(Arc::clone(&disk)).map_err(|source| StoreError::Io {
+    let marks = mark::ends(&*disk).map_err(|source| StoreError::Io {
         doing: "reading the mark of",
         path: dir.to_path_buf(),
         source,
     })?;
+    let marked = marks.into_iter().max_by_key(|end| end.at);
     let segments = Segments::on(disk);
     let numbers = list(&*segments.disk)?;
     let mut found = Checked::default();
-    if let Some(number) = first_missing(&numbers, marked.map_or(1, |end| end.at.segment)) {
+    if let Some(number) = first_missing(&numbers, marked.map_or(0, |end| end.at.segment)) {
         found.damage.push((segments.place(number, 0), MISSING.into()));
     }
     let (mut link, mut torn) = (Some(Link::FIRST), None);

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::ahead::Ahead;
 use super::disk::{Disk, DiskFile, fill, read_all};
 use super::frame::{self, Link, Parsed, Position, SEGMENT_HEADER};
-use super::mark::{End, Mark};
+use super::mark::{self, End, Mark};
 use super::walk::{BROKEN, Wrong, walk};
 use crate::batch::{Batch, Entry};
 use crate::contract::{Place, StoreError, Stored};
@@ -147,19 +147,17 @@ pub(super) fn open(
     seen: impl FnMut(Position, Parsed),
 ) -> Result<Opened, StoreError> {
     let path = disk.path();
-    let (mark, marked) = Mark::open(Arc::clone(&disk)).map_err(|source| StoreError::Io {
-        doing: "reading the mark of",
-        path,
-        source,
-    })?;
+    let marking = |source| StoreError::Io { doing: "reading the mark of", path: path.clone(), source };
+    let marks = mark::ends(&*disk).map_err(marking)?;
+    let marked = marks.iter().copied().max_by_key(|end| end.at);
     let segments = Arc::new(Segments::on(disk));
     let numbers = list(&*segments.disk)?;
-    if let Some(number) = first_missing(&numbers, from.segment.max(marked.map_or(1, |end| end.at.segment))) {
+    if let Some(number) = first_missing(&numbers, last_known(from, marked)) {
         return Err(segments.lost(number, 0, MISSING, 0));
     }
     // An index that is behind the mark, or none, has no link to begin with: then all of it is read.
     let begin = End { at: Position { segment: 1, offset: 0 }, link: Link::FIRST };
-    let start = marked.filter(|end| end.at <= from).unwrap_or(begin);
+    let start = marks.into_iter().filter(|end| end.at <= from).max_by_key(|end| end.at).unwrap_or(begin);
     let known = marked.map_or(from, |end| end.at.max(from));
     let mut scan =
         Scan { segments: &segments, from, known, marked, end: start, scanned: Scanned::default(), seen };
@@ -173,18 +171,28 @@ pub(super) fn open(
     let (end, mut scanned) = (scan.end, scan.scanned);
     let offset = usize::try_from(start.at.offset).unwrap_or(usize::MAX);
     scanned.from = (start != begin).then(|| segments.place(start.at.segment, offset));
-    let writer = if numbers.is_empty() {
+    let is_new = numbers.is_empty();
+    let writer = if is_new {
         Writer::begin(Arc::clone(&segments), 1, Link::FIRST, segment_bytes_max)?
     } else {
         Writer::resume(Arc::clone(&segments), end, segment_bytes_max)?
     };
+    let mark = Mark::open(&*segments.disk).map_err(marking)?;
+    // From now on it is known that there is a journal.
+    let write = if is_new { mark.write(writer.end()) } else { Ok(()) };
+    write.map_err(marking)?;
     Ok(Opened { segments, writer, mark, scanned })
 }
 
-/// The first segment that is missing of those that are known to have been there, up to `last` at least.
-pub(super) fn first_missing(numbers: &[u32], last: u32) -> Option<u32> {
-    let there = numbers.last().copied().unwrap_or(0);
-    let last = if last > 1 { there.max(last) } else { there };
+/// The last segment that is known to have been there; the index of a new journal knows none.
+fn last_known(from: Position, marked: Option<End>) -> u32 {
+    let indexed = if from.segment > 1 { from.segment } else { 0 };
+    marked.map_or(indexed, |end| end.at.segment.max(indexed))
+}
+
+/// The first segment that is missing of those up to the last one that is there, or known to have been.
+pub(super) fn first_missing(numbers: &[u32], known: u32) -> Option<u32> {
+    let last = numbers.last().copied().unwrap_or(0).max(known);
     (1..=last).find(|number| numbers.binary_search(number).is_err())
 }
 

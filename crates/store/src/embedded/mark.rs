@@ -2,22 +2,26 @@
 //!
 //! It stands beside the segments, so that an end that was acknowledged is known without the index: a journal that ends before its
 //! mark has lost records (`every_damage_is_named_or_changes_nothing`), and the start reads from there on.
-//! M1 a mark is never ahead of what is durable. M2 a crash while it is written leaves the one before it: two places take turns.
-//! One that cannot be read is as good as none: then the start reads the whole journal.
+//! M1 a mark is never ahead of what is durable. M2 a crash while a checkpoint is marked leaves the mark before it: two places take
+//! turns. The third is written behind every block and never synced, so that a process that is killed leaves the exact end.
+//! A place that cannot be read is as good as none; without any the start reads the whole journal.
 //!
 //! ```text
-//! mark = place(32) place(32)
+//! mark = place(32) of a checkpoint, place(32) of another, place(32) of the last block
 //! place = "HWMK", segment u32, offset u32, number u64, crc32c of the block before u32, crc32c of all that u32, zeros
 //! ```
 
 use std::io::Result;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk::{Disk, DiskFile, read_all};
 use super::frame::{Link, Position};
 
 const FILE: &str = "mark";
 const PLACE: usize = 32;
+const PLACES: usize = 3;
+/// The places of checkpoints; the one behind them is that of the last block.
+const CHECKPOINTS: usize = 2;
 const TITLE: &[u8; 4] = b"HWMK";
 
 /// An end of a journal: a place, and what the block that begins there says of itself.
@@ -52,35 +56,51 @@ impl End {
 /// The file of the mark.
 #[derive(Debug)]
 pub(super) struct Mark {
-    disk: Arc<dyn Disk>,
-    /// The place that is written next.
-    turn: usize,
+    file: Arc<dyn DiskFile>,
+    /// The place of the next checkpoint.
+    turn: Mutex<usize>,
+}
+
+/// The ends that a journal's mark names; none where there is no mark.
+pub(super) fn ends(disk: &dyn Disk) -> Result<Vec<End>> {
+    let there = disk.list()?.iter().any(|name| name == FILE);
+    let bytes = if there { read_all(&*disk.open(FILE, false)?)? } else { Vec::new() };
+    Ok(bytes.chunks(PLACE).take(PLACES).filter_map(End::from_bytes).collect())
 }
 
 impl Mark {
-    /// The mark of a journal, and what it says.
-    pub(super) fn open(disk: Arc<dyn Disk>) -> Result<(Self, Option<End>)> {
-        let there = disk.list()?.iter().any(|name| name == FILE);
-        let bytes = if there { read_all(&*disk.open(FILE, false)?)? } else { Vec::new() };
-        let ends = bytes.chunks(PLACE).take(2).map(End::from_bytes).enumerate();
-        let newest = ends.filter_map(|(place, end)| Some((place, end?))).max_by_key(|(_, end)| end.at);
-        Ok((Self { disk, turn: newest.map_or(0, |(place, _)| 1 - place) }, newest.map(|(_, end)| end)))
-    }
-
-    /// Marks an end of blocks that are durable.
-    pub(super) fn write(&mut self, end: End) -> Result<()> {
-        let file: Arc<dyn DiskFile> = match self.disk.open(FILE, true) {
+    /// The mark of a journal, for writing; made when it is not there.
+    pub(super) fn open(disk: &dyn Disk) -> Result<Self> {
+        let file = match disk.open(FILE, true) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let file = self.disk.create(FILE)?;
-                self.disk.sync_names()?;
+                let file = disk.create(FILE)?;
+                disk.sync_names()?;
                 file
             }
             opened => opened?,
         };
-        let at = if self.turn == 0 { 0 } else { u64::try_from(PLACE).unwrap_or(0) };
-        file.write_all_at(&end.to_bytes(), at)?;
-        file.sync()?;
-        self.turn = 1 - self.turn;
+        let bytes = read_all(&*file)?;
+        let checkpoints = bytes.chunks(PLACE).take(CHECKPOINTS).map(End::from_bytes).enumerate();
+        let newest = checkpoints.filter_map(|(place, end)| Some((place, end?))).max_by_key(|(_, end)| end.at);
+        Ok(Self { file, turn: Mutex::new(newest.map_or(0, |(place, _)| 1 - place)) })
+    }
+
+    /// Marks the end of a checkpoint, whose blocks are durable; durable when it returns.
+    pub(super) fn write(&self, end: End) -> Result<()> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put(*turn, end)?;
+        self.file.sync()?;
+        *turn = 1 - *turn;
         Ok(())
+    }
+
+    /// Notes the end of a block that is durable, and leaves it to the system when the note is: it survives the end of the
+    /// process, and a power cut only perhaps.
+    pub(super) fn note(&self, end: End) -> Result<()> {
+        self.put(CHECKPOINTS, end)
+    }
+
+    fn put(&self, place: usize, end: End) -> Result<()> {
+        self.file.write_all_at(&end.to_bytes(), u64::try_from(place * PLACE).unwrap_or(0))
     }
 }

@@ -70,7 +70,7 @@ pub struct Recovery {
 pub struct Embedded {
     segments: Arc<Segments>,
     writer: Mutex<Option<Writer>>,
-    mark: Mutex<Mark>,
+    mark: Mark,
     tails: RwLock<Tails>,
     index: Arc<dyn Index>,
     options: Options,
@@ -122,7 +122,7 @@ impl Embedded {
         Ok(Self {
             segments,
             writer: Mutex::new(Some(writer)),
-            mark: Mutex::new(mark),
+            mark,
             tails: RwLock::new(Tails { current: tail, flushing: None }),
             index,
             options,
@@ -256,6 +256,8 @@ impl Store for Embedded {
             tails.current.push(&entry.account, entry.seq, entry.hash, &entry.keys, at);
         }
         tails.current.end = Some(writer.end());
+        // What cannot be noted is not known after a crash, and nothing else: the block is durable.
+        let _ = self.mark.note(writer.end());
         *slot = Some(writer);
         Ok(conflicts)
     }
@@ -310,9 +312,8 @@ impl Store for Embedded {
         set_writing(false);
         self.flushed.notify_all();
         written?;
-        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.dir.join("journal");
-        mark.write(end).map_err(|source| StoreError::Io { doing: "marking the end of", path, source })
+        self.mark.write(end).map_err(|source| StoreError::Io { doing: "marking the end of", path, source })
     }
 
     fn wants_checkpoint(&self) -> bool {

@@ -112,6 +112,8 @@ fn torn_tail_is_cut() {
     }
     let path = segments(dir.path()).pop().expect("segment");
     let whole = used_bytes(&path);
+    let mark = dir.path().join("journal/mark");
+    let marked = fs::read(&mark).expect("reads");
     let mut torn = Writer::new("a");
     let mut scratch = Batch::default();
     (0..5).for_each(|_| torn.push(&mut scratch));
@@ -128,6 +130,7 @@ fn torn_tail_is_cut() {
                 continue;
             }
             fs::remove_dir_all(dir.path().join("index")).expect("removes");
+            fs::write(&mark, &marked).expect("writes");
             let mut bytes = longer[..keep].to_vec();
             bytes.resize(keep + zeros, 0);
             fs::write(&path, &bytes).expect("writes");
