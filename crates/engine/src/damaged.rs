@@ -45,17 +45,21 @@ impl Damaged {
     /// Takes note of a finding. What was used and what it costs can be wrong in a log that is whole; the server's own log
     /// cannot be done without.
     pub(crate) fn note(&self, account: &Name, finding: &Finding) {
-        let is_damage = matches!(finding.dataset, Dataset::Chain | Dataset::State);
-        if is_damage && account.as_str() != SYSTEM {
-            self.freeze(account, &format!("its log is damaged at record {}", finding.seq));
+        let what = match finding.dataset {
+            Dataset::Chain => "its log is damaged",
+            Dataset::State => "its stored state is not what its log comes to",
+            Dataset::Usage | Dataset::Monetization | Dataset::Balance => return,
+        };
+        if account.as_str() != SYSTEM {
+            self.freeze(account, &format!("{what} at record {}", finding.seq));
         }
     }
 
     fn freeze(&self, account: &Name, what: &str) {
         let mut known = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
         known.entry(account.clone()).or_insert_with(|| {
-            tracing::error!(%account, what, "the account is frozen; restore the journal from a backup");
-            format!("{what}; the operator has to restore the journal from a backup")
+            tracing::error!(%account, what, "the account is frozen; docs/reliability.md says how to mend it");
+            format!("{what}; `headworks reconcile` names the place, and the operator has to mend it")
         });
         self.any.store(true, Ordering::Release);
     }
@@ -74,7 +78,7 @@ impl Damaged {
             return e;
         }
         tracing::error!(%account, error = %e, "the state of an account cannot be read");
-        self.freeze(account, "its log is damaged");
+        self.freeze(account, "its log or its checkpoint cannot be read");
         self.check(account).err().unwrap_or(e)
     }
 }
