@@ -15,6 +15,7 @@ use crate::arguments::{
 };
 use crate::client::{Client, read};
 use crate::outcome::{Failed, Outcome};
+use crate::output::{say, say_part, tell};
 use crate::print;
 use crate::remote::{connect, key_of};
 
@@ -36,10 +37,10 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
             let names = |names: Vec<&Name>| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
             let (plans, features) = (names(catalog.plan_names()), names(catalog.feature_names()));
             if as_json {
-                println!("{}", json!({"version": catalog.version, "plans": plans, "features": features}));
+                say!("{}", json!({"version": catalog.version, "plans": plans, "features": features}))?;
             } else {
-                println!("{}: version {} is correct", file.display(), catalog.version);
-                println!("plans: {}\nfeatures: {}", plans.join(", "), features.join(", "));
+                say!("{}: version {} is correct", file.display(), catalog.version)?;
+                say!("plans: {}\nfeatures: {}", plans.join(", "), features.join(", "))?;
             }
             Ok(())
         }
@@ -52,7 +53,7 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
 
 /// `headworks schema`.
 pub(crate) fn schema() -> Outcome {
-    println!("{}", serde_json::to_string_pretty(&headworks_server::catalog_schema())?);
+    say!("{}", serde_json::to_string_pretty(&headworks_server::catalog_schema())?)?;
     Ok(())
 }
 
@@ -69,23 +70,23 @@ pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -
                 }
             };
             if as_json {
-                println!("{}", json!({"id": id, "secret": secret}));
+                say!("{}", json!({"id": id, "secret": secret}))?;
             } else {
-                eprintln!("key {id}; send it as `Authorization: Bearer …`; it is not shown again:");
-                println!("{secret}");
+                tell!("key {id}; send it as `Authorization: Bearer …`; it is not shown again:");
+                say!("{secret}")?;
             }
         }
         KeysCommand::List => {
             let keys: Value = connect(remote).await?.get("/v1/keys").await?;
-            print::show("keys", &keys, as_json);
+            print::show("keys", &keys, as_json)?;
         }
         KeysCommand::Revoke { id } => {
             let path = format!("/v1/keys/{id}");
             connect(remote).await?.call::<Value>(Method::DELETE, &path, None, None::<&()>).await?;
-            println!(
+            say!(
                 "{}",
                 if as_json { json!({"revoked": id}).to_string() } else { format!("key {id} is revoked") }
-            );
+            )?;
         }
     }
     Ok(())
@@ -177,7 +178,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             let (status, answer) =
                 client.send(method, &path, None, "application/json", body.into_bytes()).await?;
             let answer: Value = read(status, &answer)?;
-            println!("{}", serde_json::to_string_pretty(&answer)?);
+            say!("{}", serde_json::to_string_pretty(&answer)?)?;
             return Ok(());
         }
         Call::TestClock { command } => ("test_clock", test_clock(&mut client, command).await?),
@@ -186,12 +187,12 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             if !status.is_success() {
                 read::<Value>(status, &body)?;
             }
-            print!("{}", String::from_utf8_lossy(&body));
+            say_part!("{}", String::from_utf8_lossy(&body))?;
             return Ok(());
         }
         Call::Credits(call) => ("change", change_credits(&mut client, call).await?),
     };
-    print::show(kind, &answer, as_json);
+    print::show(kind, &answer, as_json)?;
     Ok(())
 }
 
@@ -334,19 +335,26 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
 
 async fn catalog(client: &mut Client, command: CatalogCommand, as_json: bool) -> Outcome {
     let (method, path, body) = match command {
-        CatalogCommand::Show => {
-            let (status, body) =
-                client.send(Method::GET, "/v1/catalog", None, "text/plain", Vec::new()).await?;
+        CatalogCommand::Show { hash } => {
+            let path = hash.map_or_else(|| "/v1/catalog".to_owned(), |hash| format!("/v1/catalogs/{hash}"));
+            let (status, body) = client.send(Method::GET, &path, None, "text/plain", Vec::new()).await?;
             if !status.is_success() {
                 read::<Value>(status, &body)?;
             }
-            print!("{}", String::from_utf8_lossy(&body));
+            say_part!("{}", String::from_utf8_lossy(&body))?;
             return Ok(());
         }
-        CatalogCommand::Put { file } => (Method::PUT, "/v1/catalog", text_of(&file)?),
-        CatalogCommand::Check { file } => (Method::POST, "/v1/catalog/check", text_of(&file)?),
+        CatalogCommand::History => {
+            print::show("catalogs", &client.get("/v1/catalogs").await?, as_json)?;
+            return Ok(());
+        }
+        CatalogCommand::Restore { hash } => {
+            (Method::POST, format!("/v1/catalogs/{hash}/restore"), String::new())
+        }
+        CatalogCommand::Put { file } => (Method::PUT, "/v1/catalog".to_owned(), text_of(&file)?),
+        CatalogCommand::Check { file } => (Method::POST, "/v1/catalog/check".to_owned(), text_of(&file)?),
     };
-    let (status, answer) = client.send(method, path, None, "text/plain", body.into_bytes()).await?;
-    print::show("catalog", &read(status, &answer)?, as_json);
+    let (status, answer) = client.send(method, &path, None, "text/plain", body.into_bytes()).await?;
+    print::show("catalog", &read(status, &answer)?, as_json)?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::{Dataset, ExportArguments, ExportFormat};
 use crate::outcome::{Failed, Outcome};
+use crate::output::Output;
 use crate::table::Table;
 
 type Row = Vec<(&'static str, Value)>;
@@ -65,7 +66,7 @@ impl<W: Write + Send> Sink<W> {
 pub(crate) fn run(what: &ExportArguments) -> Outcome {
     let store = crate::ledger::open(&what.data)?;
     match &what.to {
-        None => export(&store, what, std::io::stdout()),
+        None => export(&store, what, Output),
         Some(path) => {
             // An interrupted export leaves no file that looks whole.
             let partial = path.with_extension("partial");

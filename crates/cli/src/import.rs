@@ -141,7 +141,7 @@ pub(crate) async fn run(what: &ImportArguments, remote: &Remote, as_json: bool) 
             "quarantined": total.quarantined, "refused": refused,
         }),
         as_json,
-    );
+    )?;
     if refused > 0 {
         let first = total.refused.first().map(|r| format!("; the first: {}", r.problem.detail));
         return Err(format!(

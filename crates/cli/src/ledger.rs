@@ -10,13 +10,14 @@ use headworks_engine::test_clock_of;
 use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
 use headworks_store::replay::{replay as replay_store, what_if};
-use headworks_store::{Embedded, Options, check_journal};
+use headworks_store::{Checked, Embedded, Options, check_journal};
 use headworks_wire as wire;
 use serde_json::json;
 
 use crate::arguments::{EraseArguments, Remote, StatementArguments};
 use crate::calls::text_of;
 use crate::outcome::{Failed, Outcome};
+use crate::output::{say, say_part};
 use crate::print;
 use crate::remote::connect;
 
@@ -56,7 +57,7 @@ pub(crate) async fn reconcile(data: Option<&Path>, remote: &Remote, as_json: boo
             state.last.ok_or("the first pass has not ended yet; ask again shortly")?
         }
     };
-    print::show("pass", &serde_json::to_value(&pass)?, as_json);
+    print::show("pass", &serde_json::to_value(&pass)?, as_json)?;
     match pass.found + u64::try_from(pass.damage.len())? {
         0 => Ok(()),
         n => Err(format!("the ledger does not reconcile: {n} findings").into()),
@@ -69,40 +70,46 @@ const TORN: &str = "the last block is not whole: a write that was never acknowle
 fn offline(data: &Path) -> Result<wire::Pass, Failed> {
     let is_there = data.join("journal").is_dir();
     // Opening a store cuts a torn tail, which may as well be damage: looked at before, so that nothing is changed.
-    let damage = if is_there {
+    let found = if is_there {
         let _held = headworks_store::lock(data)?;
         check_journal(&data.join("journal"))?
     } else {
-        Vec::new()
+        Checked::default()
     };
-    let mut words: Vec<String> = damage.iter().map(|(place, what)| format!("{place}: {what}")).collect();
-    let last = std::fs::read_dir(data.join("journal"))
-        .ok()
-        .and_then(|files| files.flatten().map(|f| f.path()).max());
-    if damage.iter().any(|(place, _)| Some(&place.file) == last.as_ref()) {
-        words.push(TORN.to_owned());
-        return Ok(wire::Pass { damage: words, ..headworks_server::pass(&Report::default()) });
+    let mut damage: Vec<String> =
+        found.damage.iter().map(|(place, what)| format!("{place}: {what}")).collect();
+    if let Some(place) = &found.torn {
+        damage.push(format!("{place}: {TORN}"));
+        return Ok(wire::Pass { damage, ..headworks_server::pass(&Report::default()) });
     }
-    let store = open(data)?;
+    let store = match open(data) {
+        // It is named already.
+        Err(_) if !damage.is_empty() => {
+            damage
+                .push("the records were not looked at: the ledger cannot be opened with this damage".into());
+            return Ok(wire::Pass { damage, ..headworks_server::pass(&Report::default()) });
+        }
+        opened => opened?,
+    };
     let progress = Progress::default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let report: Report = with_progress(&progress, || run_over(&store, threads, &progress))?;
-    Ok(wire::Pass { damage: words, ..headworks_server::pass(&report) })
+    Ok(wire::Pass { damage, ..headworks_server::pass(&report) })
 }
 
 /// `headworks backup`.
 pub(crate) fn backup(data: &Path, to: &Path, as_json: bool) -> Outcome {
     let done = headworks_store::backup(data, to)?;
     if as_json {
-        println!("{}", json!({"segments": done.segments, "copied": done.copied, "bytes": done.bytes}));
+        say!("{}", json!({"segments": done.segments, "copied": done.copied, "bytes": done.bytes}))?;
     } else {
-        println!(
+        say!(
             "{}: {} segments, {} bytes; {} copied now",
             to.display(),
             done.segments,
             done.bytes,
             done.copied
-        );
+        )?;
     }
     Ok(())
 }
@@ -111,11 +118,11 @@ pub(crate) fn backup(data: &Path, to: &Path, as_json: bool) -> Outcome {
 pub(crate) fn restore(from: &Path, data: &Path, until: Option<Instant>, as_json: bool) -> Outcome {
     let done = headworks_store::restore(from, data, until)?;
     if as_json {
-        println!("{}", json!({"records": done.records, "later": done.later, "accounts": done.accounts}));
+        say!("{}", json!({"records": done.records, "later": done.later, "accounts": done.accounts}))?;
     } else {
         let later =
             if done.later > 0 { format!("; {} later ones left out", done.later) } else { String::new() };
-        println!("{}: {} records of {} accounts{later}", data.display(), done.records, done.accounts);
+        say!("{}: {} records of {} accounts{later}", data.display(), done.records, done.accounts)?;
     }
     Ok(())
 }
@@ -140,14 +147,14 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
     let done =
         headworks_store::erase(&what.data, &what.to, &what.account, &erasure, now, what.reason.as_ref())?;
     if as_json {
-        println!("{}", json!({"account": what.account, "erased": done}));
+        say!("{}", json!({"account": what.account, "erased": done}))?;
     } else {
-        println!(
+        say!(
             "{}: {done} records of {} erased; serve from there, then destroy {} and its backups",
             what.to.display(),
             what.account,
             what.data.display()
-        );
+        )?;
     }
     Ok(())
 }
@@ -161,14 +168,14 @@ pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_jso
             path.push_str(&format!("&{name}={at}"));
         }
     }
-    print!("{}", connect(remote).await?.text(&path).await?);
+    say_part!("{}", connect(remote).await?.text(&path).await?)?;
     Ok(())
 }
 
 /// `headworks signing-key`.
 pub(crate) async fn signing_key(remote: &Remote, as_json: bool) -> Outcome {
     let key: wire::SigningKey = connect(remote).await?.get("/v1/signing-key").await?;
-    println!("{}", if as_json { serde_json::to_string(&key)? } else { key.public });
+    say!("{}", if as_json { serde_json::to_string(&key)? } else { key.public })?;
     Ok(())
 }
 
@@ -200,16 +207,16 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
     }
     let (account, seq) = (&statement.account, statement.seq);
     if as_json {
-        println!(
+        say!(
             "{}",
             json!({"account": account, "seq": seq, "entries": statement.entries.len(), "verified": true})
-        );
+        )?;
     } else {
-        println!(
+        say!(
             "verified: {account}, {} entries, as of record {seq}, closing balance {}",
             statement.entries.len(),
             statement.closing
-        );
+        )?;
     }
     Ok(())
 }
@@ -223,14 +230,12 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
         let report = with_progress(&progress, || replay_store(&store, threads, &progress))?;
         let report = headworks_server::replayed(&report);
         if as_json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            say!("{}", serde_json::to_string_pretty(&report)?)?;
         } else {
-            let lines = report
-                .findings
-                .iter()
-                .map(|f| format!("account {}, record {}: {}", f.account, f.record, f.what));
-            lines.for_each(|line| println!("{line}"));
-            println!("{} accounts, {} records, {} differ", report.accounts, report.records, report.found);
+            for f in &report.findings {
+                say!("account {}, record {}: {}", f.account, f.record, f.what)?;
+            }
+            say!("{} accounts, {} records, {} differ", report.accounts, report.records, report.found)?;
         }
         return match report.found {
             0 => Ok(()),
@@ -245,6 +250,6 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
         "what_if",
         &serde_json::to_value(headworks_server::what_if(&catalog.version, &report))?,
         as_json,
-    );
+    )?;
     Ok(())
 }

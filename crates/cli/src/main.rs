@@ -1,5 +1,8 @@
 //! `headworks`: the server, the demo and one command for each call of the API.
 
+// `output` prints, which knows of closed pipes.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -14,6 +17,7 @@ mod export;
 mod import;
 mod ledger;
 mod outcome;
+mod output;
 mod pools;
 mod print;
 mod remote;
@@ -32,8 +36,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
-            eprintln!("headworks: cannot start: {e}");
-            return ExitCode::FAILURE;
+            return output::exit(Err(format!("cannot start: {e}").into()));
         }
     };
     let outcome = runtime.block_on(async {
@@ -62,11 +65,5 @@ fn main() -> ExitCode {
             Command::Call(call) => calls::run(call, &arguments.remote, arguments.json).await,
         }
     });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("headworks: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    output::exit(outcome)
 }

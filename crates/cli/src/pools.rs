@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::arguments::{KeyArgument, PoolsCommand};
 use crate::client::Client;
 use crate::outcome::{Failed, Outcome};
+use crate::output::{say, say_part};
 use crate::print;
 use crate::remote::key_of;
 
@@ -43,18 +44,18 @@ pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: boo
         }
     };
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        say!("{}", serde_json::to_string_pretty(&answer)?)?;
         return Ok(());
     }
     if answer.get("seats").is_some() {
-        show_seats(&serde_json::from_value::<wire::PoolSeats>(answer)?.seats);
+        show_seats(&serde_json::from_value::<wire::PoolSeats>(answer)?.seats)?;
         return Ok(());
     }
     let pools = match answer.get("pools") {
         Some(_) => serde_json::from_value::<wire::Pools>(answer)?.pools,
         None => vec![serde_json::from_value(answer)?],
     };
-    show(&pools);
+    show(&pools)?;
     Ok(())
 }
 
@@ -72,7 +73,7 @@ fn milli(n: u64) -> String {
     format!("{}.{:03}", n / 1_000, n % 1_000)
 }
 
-fn show_seats(seats: &[wire::PoolSeat]) {
+fn show_seats(seats: &[wire::PoolSeat]) -> Outcome {
     let titles = [
         "account",
         "key",
@@ -99,10 +100,10 @@ fn show_seats(seats: &[wire::PoolSeat]) {
             seat.bounded_by.as_str().to_owned(),
         ]
     }));
-    print!("{}", print::table(&rows, &[false, false, false, true, true, true, true, true]));
+    say_part!("{}", print::table(&rows, &[false, false, false, true, true, true, true, true]))
 }
 
-fn show(pools: &[wire::Pool]) {
+fn show(pools: &[wire::Pool]) -> Outcome {
     let limit = |n: Option<u64>| n.map_or_else(|| "-".into(), |n| n.to_string());
     let mut rows = vec![
         ["pool", "class", "rate", "served", "in flight", "most", "waiting", "active", ""]
@@ -138,5 +139,5 @@ fn show(pools: &[wire::Pool]) {
             ]);
         }
     }
-    print!("{}", print::table(&rows, &[false, false, true, true, true, true, true, true]));
+    say_part!("{}", print::table(&rows, &[false, false, true, true, true, true, true, true]))
 }

@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 
-use headworks_core::record::Name;
+use crate::outcome::Outcome;
+use crate::output::say;
+use headworks_core::record::{CatalogHash, Name, NamesChanged};
 use headworks_wire as wire;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Prints an answer, as JSON when that was asked for.
-pub(crate) fn show(kind: &str, answer: &Value, as_json: bool) {
+pub(crate) fn show(kind: &str, answer: &Value, as_json: bool) -> Outcome {
     let text = if as_json { None } else { text(kind, answer) };
     let text = text.unwrap_or_else(|| serde_json::to_string_pretty(answer).unwrap_or_default());
-    println!("{}", text.trim_end());
+    say!("{}", text.trim_end())
 }
 
 fn text(kind: &str, answer: &Value) -> Option<String> {
@@ -27,6 +29,7 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "change" => typed(answer).map(|c| change(&c)),
         "what_if" => typed(answer).map(|w| what_if(&w)),
         "pass" => typed(answer).map(|p| pass(&p)),
+        "catalogs" => typed(answer).map(|c| catalogs(&c)),
         "records" => typed(answer).map(|r| records(&r)),
         "accounts" => typed(answer).map(|a: wire::Accounts| {
             a.accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -55,6 +58,40 @@ pub(crate) fn table(rows: &[Vec<String>], right: &[bool]) -> String {
         let _ = writeln!(out, "  {}", line.trim_end());
     }
     out
+}
+
+fn catalogs(c: &wire::Catalogs) -> String {
+    let kind = |word: &str, of: &NamesChanged| {
+        let signed = [("+", &of.added), ("-", &of.removed), ("~", &of.changed)];
+        let names: Vec<_> = signed
+            .iter()
+            .flat_map(|(sign, names)| names.iter().map(move |name| format!("{sign}{name}")))
+            .collect();
+        (!names.is_empty()).then(|| format!("{word} {}", names.join(" ")))
+    };
+    let rows: Vec<Vec<String>> = c
+        .catalogs
+        .iter()
+        .map(|past| {
+            let changes = &past.changes;
+            let other = changes.other.iter().map(|part| Some(format!("~{part}")));
+            let parts = [
+                kind("plans", &changes.plans),
+                kind("features", &changes.features),
+                kind("rate cards", &changes.rate_cards),
+            ];
+            let what: Vec<String> = parts.into_iter().chain(other).flatten().collect();
+            vec![
+                if past.in_force { "*".to_owned() } else { String::new() },
+                format!("{:.*}", CatalogHash::SHORT, past.hash),
+                past.version.to_string(),
+                past.at.to_string(),
+                past.actor.as_ref().map_or_else(|| "-".to_owned(), Name::to_string),
+                what.join("; "),
+            ]
+        })
+        .collect();
+    table(&rows, &[])
 }
 
 fn quantities(u: &wire::Usage) -> String {

@@ -5,6 +5,7 @@ use headworks_core::record::Label;
 use crate::arguments::{KeyArgument, Remote};
 use crate::client::{CallError, Client};
 use crate::outcome::Failed;
+use crate::output::tell;
 
 /// Connects to the server that the arguments name.
 pub(crate) async fn connect(remote: &Remote) -> Result<Client, CallError> {
@@ -24,6 +25,6 @@ pub(crate) fn key_of(argument: KeyArgument) -> Result<Label, Failed> {
         return Ok(key);
     }
     let text = new_key()?;
-    eprintln!("idempotency key {text} (pass --key {text} to retry this very request)");
+    tell!("idempotency key {text} (pass --key {text} to retry this very request)");
     Ok(Label::new(&text).map_err(|e| e.to_string())?)
 }

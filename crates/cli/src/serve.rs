@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_core::catalog::{Catalog, Format, WAIT_MAX};
-use headworks_core::record::{Label, Span};
+use headworks_core::record::{CatalogHash, Label, Name, Span};
 use headworks_engine::{Clock, Engine, Idempotency, Limits, test_clock_of};
 use headworks_server::{ServeError, ServeOptions};
 use headworks_store::{Embedded, Options};
@@ -20,7 +20,11 @@ pub(crate) const EMPTY: &str = "version = \"none\"\nmeters = {}\nfeatures = {}\n
 pub(crate) fn log(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HEADWORKS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Nobody can be told that the log itself cannot be written.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -43,6 +47,9 @@ fn open(data: &Path) -> Result<Embedded, Failed> {
     let store = Embedded::open(data, Options::default())?;
     let recovery = store.recovery();
     tracing::info!(records = recovery.records, data = %data.display(), "opened the ledger");
+    if let Some(place) = &recovery.from {
+        tracing::info!(%place, "what the journal has before this place is read again while the server runs");
+    }
     if let Some((place, bytes)) = &recovery.cut {
         tracing::warn!(%place, bytes, "cut a torn tail: a write that was never acknowledged");
     }
@@ -54,10 +61,32 @@ fn start(store: Embedded, clock: Arc<Clock>, limits: Limits) -> Result<Arc<Engin
     Ok(Engine::start(Arc::new(store), initial, clock, limits)?)
 }
 
-/// Puts the file's catalog in force when it differs from the one stored.
-async fn load_catalog(engine: &Engine, file: &Path) -> Outcome {
-    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    if engine.catalog().text == text {
+/// Who puts a catalog in force that is read from a file.
+const FILE_ACTOR: &str = "_catalog_file";
+
+/// What is in the file of a catalog.
+fn read_catalog(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))
+}
+
+/// Puts the file's catalog in force if it is not. One that was in force before and gave way to another comes back only when
+/// that is meant: a restart must not undo what was put live since.
+async fn load_catalog(engine: &Engine, file: &Path, text: &str, comes_back: bool) -> Outcome {
+    let (hash, live) = (CatalogHash::of(text), engine.catalog());
+    if live.hash == hash {
+        return Ok(());
+    }
+    let past = engine.past_catalogs();
+    if let (Some(was), Some(now)) = (past.iter().rev().find(|past| past.hash == hash), past.last())
+        && !comes_back
+    {
+        let actor = now.actor.as_ref().map_or("-", Name::as_str);
+        tracing::warn!(
+            file = %file.display(), was_in_force = %was.label, since = %was.at,
+            in_force = %now.label, hash = %now.hash, by = actor, at = %now.at,
+            "the catalog of the file gave way to the one in force, which stays; to put the file's back, start with \
+             --catalog-force or run `headworks catalog restore {hash:.12}`"
+        );
         return Ok(());
     }
     let key = Idempotency {
@@ -65,7 +94,8 @@ async fn load_catalog(engine: &Engine, file: &Path) -> Outcome {
         text: Label::new(&format!("file at {}", headworks_engine::wall())).map_err(|e| e.to_string())?,
         digest: [0; 16],
     };
-    match engine.put_catalog(&text, (&key, None)).await? {
+    let actor = Name::new(FILE_ACTOR).map_err(|e| e.to_string())?;
+    match engine.put_catalog(text, (&key, Some(&actor))).await? {
         Ok((catalog, _)) => {
             tracing::info!(version = %catalog.version, file = %file.display(), "the catalog is in force");
             Ok(())
@@ -99,8 +129,10 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         let now = engine.begin_test_clock(at).await?;
         tracing::warn!(%now, "time is a test clock: it moves only with `headworks test-clock advance`");
     }
-    if let Some(file) = &arguments.catalog {
-        load_catalog(&engine, file).await?;
+    let catalog =
+        arguments.catalog.as_deref().map(|file| Ok::<_, String>((file, read_catalog(file)?))).transpose()?;
+    if let Some((file, text)) = &catalog {
+        load_catalog(&engine, file, text, arguments.catalog_force).await?;
     }
     let options = ServeOptions {
         listen: arguments.listen,
@@ -119,14 +151,22 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         | ServeError::SigningKey(_)) => e,
     })?;
     tracing::info!(address = %serving.address, "listening");
-    let ended = wait(&engine, arguments.catalog.as_deref()).await;
+    let ended = wait(&engine, catalog).await;
     serving.shut_down().await;
     engine.close();
     ended
 }
 
+/// Reads the file again: a text that is not the one read before is meant to come into force.
+async fn reload(engine: &Engine, file: &Path, last: &mut String) -> Outcome {
+    let text = read_catalog(file)?;
+    load_catalog(engine, file, &text, text != *last).await?;
+    *last = text;
+    Ok(())
+}
+
 /// Waits for the end: a signal, or an engine that has stopped. SIGHUP reads the catalog again.
-async fn wait(engine: &Engine, catalog: Option<&Path>) -> Outcome {
+async fn wait(engine: &Engine, mut catalog: Option<(&Path, String)>) -> Outcome {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -135,9 +175,9 @@ async fn wait(engine: &Engine, catalog: Option<&Path>) -> Outcome {
         tokio::select! {
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
-            _ = hang_up.recv() => match catalog {
-                Some(file) => {
-                    if let Err(e) = load_catalog(engine, file).await {
+            _ = hang_up.recv() => match &mut catalog {
+                Some((file, last)) => {
+                    if let Err(e) = reload(engine, file, last).await {
                         tracing::error!(error = %e, "the catalog was not loaded; the one in force stays");
                     }
                 }

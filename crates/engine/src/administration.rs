@@ -1,8 +1,6 @@
-//! The server's own log: catalogs and API keys.
+//! The server's own log: API keys and webhooks.
 
-use std::sync::Arc;
-
-use headworks_core::catalog::{Catalog, Format, Problems};
+use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::Command;
 use headworks_core::record::{ApiKey, Event, Label, Name, SYSTEM, Server, Webhook};
 use headworks_store::Store;
@@ -13,24 +11,6 @@ use crate::in_force::System;
 use crate::states::decode;
 
 impl Engine {
-    /// Puts a catalog in force, whole or not at all, and records it.
-    ///
-    /// # Errors
-    /// The inner error lists the problems of the text; the outer one says that the store failed.
-    pub async fn put_catalog(
-        &self,
-        text: &str,
-        keyed: Keyed<'_>,
-    ) -> Result<Result<(Arc<Catalog>, Answer), Problems>, EngineError> {
-        let catalog = match Catalog::parse(text, Format::of(text)) {
-            Ok(catalog) => Arc::new(catalog),
-            Err(problems) => return Ok(Err(problems)),
-        };
-        let event = Event::CatalogLoaded { label: catalog.version.clone(), text: text.to_owned() };
-        let answer = self.administer(event, Some(keyed)).await?;
-        Ok(Ok((catalog, answer)))
-    }
-
     /// What check codes of API keys are made with; the first call makes it, with these bytes.
     ///
     /// # Errors
@@ -105,7 +85,10 @@ impl Engine {
 
     /// Writes down that reconciliation has found something.
     pub(crate) async fn reconcile_failed(&self, found: u64, first: String) -> Result<(), EngineError> {
-        let event = Event::Server(Box::new(Server::ReconcileFailed { found, first }));
+        /// Accounts that one record names, which the next start looks at.
+        const NAMED: usize = 1_000;
+        let accounts = self.damaged.accounts(NAMED);
+        let event = Event::Server(Box::new(Server::ReconcileFailed { found, first, accounts }));
         self.administer(event, None).await.map(drop)
     }
 
@@ -121,30 +104,30 @@ impl Engine {
     }
 }
 
-fn system_account() -> Name {
+pub(crate) fn system_account() -> Name {
     Name::new(SYSTEM).unwrap_or_else(|_| unreachable!("`{SYSTEM}` is a name"))
 }
 
 pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
     let account = system_account();
     let mut system = System::default();
-    let mut text = None;
+    let mut loaded = None;
     let mut from = 1;
     loop {
         let records = store.read(&account, from, 1_000)?;
         let Some(last) = records.last() else { break };
         from = last.seq + 1;
         for stored in &records {
-            text = system.take(decode(&stored.bytes)?).or(text);
+            loaded = system.take(decode(&stored.bytes)?).or(loaded);
         }
     }
-    if let Some(text) = text {
+    if let Some((label, text)) = loaded {
         let catalog = Catalog::parse(&text, Format::of(&text)).map_err(|problems| {
             EngineError::Store(headworks_store::StoreError::Unreadable(format!(
                 "the stored catalog is not accepted: {problems}"
             )))
         })?;
-        system.catalog = Some(catalog);
+        system.catalog = Some(catalog.labelled(label));
     }
     Ok(system)
 }

@@ -69,12 +69,14 @@ pub enum EngineError {
     TooFarAhead(Instant),
     /// There is no such API key.
     UnknownKey(Name),
+    /// No catalog, or more than one, whose hash begins like this was in force.
+    UnknownCatalog(String),
     /// There is no such pool.
     UnknownPool(Name),
     /// There is no such webhook.
     UnknownWebhook(Name),
-    /// A record of the account would not have followed from its state, and was not written. The account is frozen until the
-    /// server starts again; others go on.
+    /// Nothing is decided on the account any more, and nothing was written; others go on. A record would not have followed
+    /// from its state (until the server starts again), or its log is damaged.
     Frozen(Name, String),
     /// The machine's clock jumped, and nothing is decided until somebody says that it is right.
     ClockJumped(Jump),
@@ -109,14 +111,16 @@ impl fmt::Display for EngineError {
             Self::TooFarAhead(at) => {
                 write!(f, "too much happens until then; ask for an instant before {at}")
             }
+            Self::UnknownCatalog(hash) => write!(
+                f,
+                "no catalog, or more than one, whose hash begins with `{hash}` was in force; name at least eight \
+                 digits of one that the history lists"
+            ),
             Self::UnknownPool(name) => write!(f, "the catalog has no pool `{name}`"),
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),
             Self::Frozen(name, what) => {
-                write!(
-                    f,
-                    "account `{name}` is frozen: {what}; nothing was written; restart the server, and report this"
-                )
+                write!(f, "account `{name}` is frozen: {what}; nothing was written, and other accounts go on")
             }
             Self::ClockJumped(jump) => jump.fmt(f),
             Self::TestLedger => f.write_str(

@@ -160,6 +160,7 @@ impl Slot {
     /// The state cannot be trusted any more: nothing is decided on it, and no checkpoint keeps it.
     pub(crate) fn freeze(&mut self, what: String) -> EngineError {
         tracing::error!(account = %self.account.id, what, "a record does not follow; the account is frozen");
+        let what = format!("{what}; restart the server, and report this");
         self.frozen = Some(what.clone().into());
         EngineError::Frozen(self.account.id.clone(), what)
     }

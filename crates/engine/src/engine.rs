@@ -13,6 +13,7 @@ use headworks_store::Store;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::commit::Commits;
+use crate::damaged::Damaged;
 use crate::in_force::InForce;
 use crate::keyring::Keyring;
 use crate::reconciliation::Reconciliation;
@@ -44,12 +45,15 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) in_force: Arc<InForce>,
     pub(crate) reconciliation: Arc<Reconciliation>,
+    pub(crate) damaged: Damaged,
     pub(crate) clock: Arc<Clock>,
     /// Where a test clock stands for the ledger; whoever moves it holds this.
     pub(crate) test_clock: Arc<tokio::sync::Mutex<Option<Instant>>>,
     /// Whoever ends what is due over many accounts holds this: the sweeper, or a test clock that moves.
     pub(crate) sweeping: Mutex<()>,
     pub(crate) stats: Arc<Stats>,
+    /// Whose turn it is to put a catalog in force.
+    pub(crate) puts: tokio::sync::Mutex<()>,
     /// Whose turn it is to claim a free grant.
     pub(crate) claims: tokio::sync::Mutex<()>,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,

@@ -10,21 +10,27 @@ use headworks_store::Batch;
 
 use crate::capacity::Pools;
 use crate::keyring::Keyring;
+use crate::past_catalog::PastCatalog;
 
 /// What the server's own log says.
 #[derive(Default)]
 pub(crate) struct System {
     pub(crate) catalog: Option<Catalog>,
+    pub(crate) catalogs: Vec<PastCatalog>,
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Webhooks,
     pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
     /// The last two instants of the test clock, where the ledger has one: the second may not have been reached.
     pub(crate) test_clock: Option<(Instant, Instant)>,
+    /// The accounts that the last failed reconciliation found damaged.
+    pub(crate) suspects: Vec<Name>,
 }
 
 /// What is in force of the server's own log: everything that is stored, even while its caller still waits.
 pub(crate) struct InForce {
     pub(crate) catalog: ArcSwap<Catalog>,
+    /// Every one that was ever put in force, oldest first.
+    pub(crate) catalogs: ArcSwap<Vec<PastCatalog>>,
     pub(crate) keyring: ArcSwap<Keyring>,
     pub(crate) webhooks: ArcSwap<Webhooks>,
     pub(crate) pools: Pools,
@@ -36,16 +42,23 @@ impl InForce {
         let own = batch.entries().iter().filter(|e| e.account.as_str() == SYSTEM);
         for entry in own.filter(|e| !conflicts.contains(&e.account)) {
             match Record::from_bytes(batch.bytes(entry)) {
-                Ok(record) => self.apply(&record.event),
+                Ok(record) => self.apply(&record),
                 Err(e) => tracing::error!(error = %e, "a record of the server's own log cannot be read back"),
             }
         }
     }
 
-    fn apply(&self, event: &Event) {
-        if let Event::CatalogLoaded { text, .. } = event {
+    fn apply(&self, record: &Record) {
+        let event = &record.event;
+        if let Some(past) = PastCatalog::of(record) {
+            let mut catalogs = Vec::clone(&self.catalogs.load());
+            catalogs.push(past);
+            self.catalogs.store(Arc::new(catalogs));
+        }
+        if let Event::CatalogLoaded { label, text, .. } = event {
             match Catalog::parse(text, Format::of(text)) {
                 Ok(catalog) => {
+                    let catalog = catalog.labelled(label.clone());
                     self.pools.set(&catalog);
                     self.catalog.store(Arc::new(catalog));
                 }
@@ -67,8 +80,9 @@ impl InForce {
 }
 
 impl System {
-    /// Takes in the next record; the text of a catalog, where that is what it holds.
-    pub(crate) fn take(&mut self, record: Record) -> Option<String> {
+    /// Takes in the next record; the label and text of a catalog, where that is what it holds.
+    pub(crate) fn take(&mut self, record: Record) -> Option<(Name, String)> {
+        self.catalogs.extend(PastCatalog::of(&record));
         self.keyring.apply(&record.event);
         apply_webhook(&mut self.webhooks, &record.event);
         if let Some(change) = pool_change(&record.event) {
@@ -78,7 +92,12 @@ impl System {
             let before = self.test_clock.map_or(to, |(_, last)| last);
             self.test_clock = Some((before, to.max(before)));
         }
-        if let Event::CatalogLoaded { text, .. } = record.event { Some(text) } else { None }
+        if let Event::Server(server) = &record.event
+            && let Server::ReconcileFailed { accounts, .. } = &**server
+        {
+            self.suspects.clone_from(accounts);
+        }
+        if let Event::CatalogLoaded { label, text, .. } = record.event { Some((label, text)) } else { None }
     }
 
     /// It is in force; `initial` is the catalog when there is none yet.
@@ -87,6 +106,7 @@ impl System {
         InForce {
             pools: Pools::new(&catalog, self.pool_changes),
             catalog: ArcSwap::from_pointee(catalog),
+            catalogs: ArcSwap::from_pointee(self.catalogs),
             keyring: ArcSwap::from_pointee(self.keyring),
             webhooks: ArcSwap::from_pointee(self.webhooks),
         }

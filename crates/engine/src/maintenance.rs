@@ -174,6 +174,9 @@ impl Engine {
 
     /// Writes the ends of what has passed its deadline; the batch that the account's last record is in.
     fn sweep(&self, account: &Name) -> Result<Ticket, EngineError> {
+        if self.damaged.check(account).is_err() {
+            return Ok(0);
+        }
         self.with_slot(account, |pending, slot, catalog| {
             let lived = self.live_if_due(pending, slot, catalog);
             // The stored wake has passed: the next checkpoint replaces it.

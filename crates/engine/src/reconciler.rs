@@ -2,12 +2,15 @@
 //!
 //! Never blocks a request: it reads what is stored, beside the engine. Its status is shown by the API and as a metric.
 //! Q1 a record altered in the store of a running engine is told by the pass after it (`reconciles_online`).
+//! Q2 so is a place of the journal, and an account whose log is damaged is frozen (`a_damaged_log_freezes_its_account_alone`).
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use headworks_core::audit::Finding;
 use headworks_core::catalog::Catalog;
-use headworks_store::reconcile::{Progress, reconcile};
+use headworks_core::record::Name;
+use headworks_store::reconcile::{Progress, reconcile_telling};
 use headworks_store::replay::{WhatIf, what_if};
 
 use crate::answer::EngineError;
@@ -53,21 +56,31 @@ pub(crate) fn spawn(
                 return;
             };
             let started_at = clock.now();
-            let outcome = reconcile(&*store, 1, &progress);
+            let note = |account: &Name, finding: &Finding| {
+                if let Some(engine) = engine.upgrade() {
+                    engine.damaged.note(account, finding);
+                }
+            };
+            let damage = store.damage(&mut paced(&progress));
+            let outcome =
+                damage.and_then(|damage| Ok((damage, reconcile_telling(&*store, 1, &progress, &note)?)));
             let stopped = progress.stop.load(Ordering::Relaxed);
             match outcome {
                 Err(e) => {
                     tracing::error!(error = %e, "the store could not be reconciled");
                     reconciler.end(None);
                 }
-                Ok(report) => {
-                    for (account, finding) in report.findings.iter().take(10) {
+                Ok((damage, report)) => {
+                    let pass = Pass { started_at, finished_at: clock.now(), report, damage };
+                    for (place, what) in pass.damage.iter().take(10) {
+                        tracing::error!(%place, what, "the journal is damaged");
+                    }
+                    for (account, finding) in pass.report.findings.iter().take(10) {
                         tracing::error!(%account, %finding, "the ledger does not reconcile");
                     }
-                    if let Some((account, finding)) = report.findings.first().filter(|_| !stopped) {
-                        tell(&engine, &reconciler, report.found, format!("account {account}: {finding}"));
+                    if let Some(first) = pass.first().filter(|_| !stopped) {
+                        tell(&engine, &reconciler, pass.found(), first);
                     }
-                    let pass = Pass { started_at, finished_at: clock.now(), report };
                     reconciler.end(Some(pass).filter(|_| !stopped));
                 }
             }
@@ -75,9 +88,21 @@ pub(crate) fn spawn(
     })
 }
 
+/// Rests after each step as a pass does, and says whether to go on.
+fn paced(progress: &Progress) -> impl FnMut() -> bool {
+    let mut started = std::time::Instant::now();
+    move || {
+        if progress.rest > 0 {
+            std::thread::sleep(started.elapsed() * progress.rest);
+        }
+        started = std::time::Instant::now();
+        !progress.stop.load(Ordering::Relaxed)
+    }
+}
+
 /// Writes down that records differ, when they did not before, so that webhooks tell it.
 fn tell(engine: &Weak<Engine>, reconciler: &Reconciliation, found: u64, first: String) {
-    if reconciler.passes().0.is_some_and(|last| last.report.found == found) {
+    if reconciler.passes().0.is_some_and(|last| last.found() == found) {
         return;
     }
     let Some(engine) = engine.upgrade() else { return };

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headworks_core::record::Instant;
+use headworks_store::Place;
 use headworks_store::reconcile::{Progress, Report};
 
 /// Between two passes.
@@ -19,8 +20,33 @@ pub struct Pass {
     pub started_at: Instant,
     /// When it ended.
     pub finished_at: Instant,
-    /// What it found.
+    /// What it found in the records of accounts.
     pub report: Report,
+    /// Places of the store that are not what was written, and what is wrong there.
+    pub damage: Vec<(Place, String)>,
+}
+
+impl Pass {
+    /// How many findings there are.
+    #[must_use]
+    pub fn found(&self) -> u64 {
+        self.report.found + u64::try_from(self.damage.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether nothing differs and the books balance.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.report.is_clean() && self.damage.is_empty()
+    }
+
+    /// The first of them, in words.
+    #[must_use]
+    pub fn first(&self) -> Option<String> {
+        let place = self.damage.first().map(|(place, what)| format!("{place}: {what}"));
+        place.or_else(|| {
+            self.report.findings.first().map(|(account, finding)| format!("account {account}: {finding}"))
+        })
+    }
 }
 
 #[derive(Default)]

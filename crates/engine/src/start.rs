@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::capacity::Pools;
 use crate::clock::Clock;
 use crate::commit::{self, Commits};
+use crate::damaged::Damaged;
 use crate::engine::{Engine, Limits};
 use crate::in_force::InForce;
 use crate::timers::Timers;
@@ -60,16 +61,19 @@ impl Engine {
             clock.begin(last);
         }
         let test_clock = test_clock::begin(&*store, &clock, system.test_clock)?;
+        let damaged = Damaged::among(&system.suspects, &*store)?;
         Ok(Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),
             commits: Arc::new(Commits::new(limits.waiting_max)),
             timers: Timers::default(),
             in_force: Arc::new(system.in_force(initial)),
             reconciliation: Arc::default(),
+            damaged,
             clock,
             test_clock: Arc::new(tokio::sync::Mutex::new(test_clock)),
             sweeping: Mutex::default(),
             stats: Arc::default(),
+            puts: tokio::sync::Mutex::default(),
             claims: tokio::sync::Mutex::default(),
             threads: Mutex::default(),
             wait_max: limits.wait_max,

@@ -13,6 +13,7 @@ use crate::engine::Engine;
 impl Engine {
     /// Brings an account into memory; leaves an empty slot for one that has no log.
     pub(crate) fn load(&self, shard: &mut Shard, account: &Name) -> Result<(), EngineError> {
+        self.damaged.check(account)?;
         if shard.slots.contains_key(account) {
             return Ok(());
         }
@@ -23,7 +24,8 @@ impl Engine {
                 return Err(EngineError::Overloaded);
             }
         }
-        let mut slot = Slot::new(self.stored_state(account)?);
+        let mut slot =
+            Slot::new(self.stored_state(account).map_err(|e| self.damaged.unreadable(account, e))?);
         self.in_force.pools.restore(&slot.account, &mut slot.seats);
         self.register(&mut slot);
         shard.slots.insert(account.clone(), slot);

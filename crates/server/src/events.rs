@@ -4,7 +4,9 @@
 //! sent. Never says anything that is not in the ledger.
 //! Sources: CloudEvents 1.0.2, JSON format; Stripe API, `billing/meter_events`.
 
-use headworks_core::record::{Alert, Charge, Conduct, Event, Name, Record, Server, Source, Standing};
+use headworks_core::record::{
+    Alert, CatalogHash, Charge, Conduct, Event, Name, Record, Server, Source, Standing,
+};
 use headworks_wire as wire;
 use serde_json::{Value, json};
 use wire::Reference;
@@ -110,8 +112,10 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         let hold = Reference::Record(account.clone(), hold.0);
         return Some(("hold.expired", json!({"hold": hold, "charged": charge.as_ref().map(|c| c.price)})));
     }
-    if let Event::CatalogLoaded { label: version, .. } = &record.event {
-        return Some(("catalog.changed", json!({"version": version, "actor": record.actor})));
+    if let Event::CatalogLoaded { label: version, text, changes } = &record.event {
+        let hash = CatalogHash::of(text);
+        let what = json!({"version": version, "hash": hash, "actor": record.actor, "changes": changes});
+        return Some(("catalog.changed", what));
     }
     if let Event::Conduct(conduct) = &record.event {
         return match &**conduct {
@@ -129,9 +133,9 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         };
     }
     if let Event::Server(server) = &record.event
-        && let Server::ReconcileFailed { found, first } = &**server
+        && let Server::ReconcileFailed { found, first, accounts } = &**server
     {
-        return Some(("reconcile.failed", json!({"findings": found, "first": first})));
+        return Some(("reconcile.failed", json!({"findings": found, "first": first, "damaged": accounts})));
     }
     None
 }

@@ -134,9 +134,9 @@ impl Collector for EngineCollector {
         }
         let (last, passes) = self.0.reconciled();
         counter(&mut e, "reconcile_passes", "Passes of online reconciliation that have ended", passes)?;
-        let found = last.map_or(0, |pass| pass.report.found);
+        let found = last.map_or(0, |pass| pass.found());
         let gauge = ConstGauge::new(i64::try_from(found).unwrap_or(i64::MAX));
-        let help = "Records that differ from what they should be, as of the last pass";
+        let help = "Records and places of the journal that are not what they should be, as of the last pass";
         gauge.encode(e.encode_descriptor("reconcile_findings", help, None, gauge.metric_type())?)
     }
 }

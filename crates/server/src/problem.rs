@@ -130,6 +130,7 @@ impl From<EngineError> for Failure {
             }
             EngineError::Refused(refusal) => refusal_status(refusal),
             EngineError::TooFarAhead(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request"),
+            EngineError::UnknownCatalog(_) => (StatusCode::NOT_FOUND, "unknown_catalog"),
             EngineError::UnknownPool(_) => (StatusCode::NOT_FOUND, "unknown_pool"),
             EngineError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown_webhook"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
@@ -140,7 +141,7 @@ impl From<EngineError> for Failure {
             EngineError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown"),
             EngineError::Frozen(name, what) => {
                 tracing::error!(account = %name, what, "an account is frozen");
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+                (StatusCode::INTERNAL_SERVER_ERROR, "account_frozen")
             }
             EngineError::Store(inner) => {
                 // What failed inside is for the operator's log, not for callers.

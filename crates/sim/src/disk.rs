@@ -125,10 +125,11 @@ impl SimDisk {
         }
     }
 
-    /// Flips a bit of what is durable, somewhere in the first `part` of a file; tells where.
+    /// Flips a bit of what is durable, somewhere before the last block of a segment; tells where.
     pub(crate) fn flip(&self) -> Option<(String, usize, u8)> {
         let mut inner = self.lock();
-        let names: Vec<String> = inner.files.keys().cloned().collect();
+        let segments = inner.files.keys().filter(|name| name.ends_with(".journal"));
+        let names: Vec<String> = segments.cloned().collect();
         let name = self.random.pick(&names)?.clone();
         let file = inner.files.get_mut(&name)?;
         // The last block could not be told from one that was torn before it was acknowledged.

@@ -220,6 +220,15 @@ pub trait Store: Send + Sync {
 
     /// The latest instant at which a record was written; `None` when none was, or nothing knows any more.
     fn latest(&self) -> Option<Instant>;
+    /// Reads again how everything is stored, from the beginning, and tells each place that is not what was written. Goes
+    /// on as long as `goes_on`, which is asked after every small step. A store in memory has no such places.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn damage(&self, goes_on: &mut dyn FnMut() -> bool) -> Result<Vec<(Place, String)>, StoreError> {
+        let _ = goes_on;
+        Ok(Vec::new())
+    }
 
     /// The accounts with records since the last checkpoint, whose ends only their logs know.
     fn unsettled(&self) -> Vec<Name>;

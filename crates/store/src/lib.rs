@@ -14,7 +14,7 @@ pub use batch::{Batch, Entry};
 pub use contract::{Checkpoint, Fed, Loaded, Place, Store, StoreError, Stored};
 pub use embedded::disk::{Disk, DiskFile};
 pub use embedded::{
-    BackedUp, Embedded, Index, MemoryIndex, Options, Recovery, Restored, Watermark, backup, check_journal,
-    erase, journal_blocks, lock, restore,
+    BackedUp, Checked, Embedded, Index, MemoryIndex, Options, Recovery, Restored, Watermark, backup,
+    check_journal, erase, journal_blocks, lock, restore,
 };
 pub use memory::Memory;

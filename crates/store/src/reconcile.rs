@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use headworks_core::account::{Account, Books};
 use headworks_core::audit::{Auditor, Finding};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Credits, Event, Name, Record, SYSTEM, Seq};
+use headworks_core::record::{Credits, Event, IndexKey, Name, Record, SYSTEM, Seq};
 
 use crate::contract::{Store, StoreError};
 
@@ -124,6 +124,19 @@ pub struct Progress {
 /// # Errors
 /// When the store cannot list its accounts or read the server's own log; a record that cannot be read is a finding.
 pub fn reconcile(store: &dyn Store, threads: usize, progress: &Progress) -> Result<Report, StoreError> {
+    reconcile_telling(store, threads, progress, &|_, _| {})
+}
+
+/// As [`reconcile`], and gives each finding to `tell` as soon as its account has been read.
+///
+/// # Errors
+/// As [`reconcile`].
+pub fn reconcile_telling(
+    store: &dyn Store,
+    threads: usize,
+    progress: &Progress,
+    tell: &(dyn Fn(&Name, &Finding) + Sync),
+) -> Result<Report, StoreError> {
     // Where the server's own log is damaged, its audit names the record; prices are compared with no catalog then.
     let catalogs = match catalogs(store) {
         Err(StoreError::Damaged { .. } | StoreError::Unreadable(_)) => Vec::new(),
@@ -143,6 +156,7 @@ pub fn reconcile(store: &dyn Store, threads: usize, progress: &Progress) -> Resu
             totals.add(auditor.account(), unit);
         }
         for finding in auditor.into_findings() {
+            tell(account, &finding);
             report.found += 1;
             if report.findings.len() < FINDINGS_KEPT {
                 report.findings.push((account.clone(), finding));
@@ -231,13 +245,45 @@ pub fn audit<'a>(
         }
         progress.records.fetch_add(u64::try_from(records.len()).unwrap_or(0), Ordering::Relaxed);
         for stored in &records {
-            auditor.record(stored.seq, stored.hash, &stored.bytes);
+            let record = auditor.record(stored.seq, stored.hash, &stored.bytes);
+            if let Some(record) = record {
+                for what in astray(store, account, &record)? {
+                    auditor.misfiled(&what);
+                }
+            }
             next += 1;
             if let Some((seq, bytes)) = checkpoint.as_ref().filter(|(seq, _)| *seq == stored.seq) {
                 auditor.checkpoint(*seq, bytes);
             }
         }
     }
+}
+
+/// What is wrong with the keys under which a record is to be found.
+fn astray(store: &dyn Store, account: &Name, record: &Record) -> Result<Vec<String>, StoreError> {
+    let own = record.key.as_ref().map(|key| IndexKey::of_key(account, key.operation, &key.text));
+    let mut wrong = Vec::new();
+    for key in record.index_keys(account) {
+        let found = match store.find(key) {
+            Ok(found) => found,
+            // It is named for itself.
+            Err(StoreError::Damaged { .. }) => continue,
+            Err(e) => return Err(e),
+        };
+        let Some(found) = found else {
+            wrong.push("it is not found by its key, so that the key could be used again".into());
+            continue;
+        };
+        // A later record may do once more what this one did, under a caller's key of its own.
+        let is_later = || {
+            let later = Record::from_bytes(&found.bytes).ok().filter(|later| later.seq > record.seq);
+            Some(key) != own && later.is_some_and(|later| later.index_keys(account).contains(&key))
+        };
+        if found.account != *account || (found.seq != record.seq && !is_later()) {
+            wrong.push(format!("its key leads to record {} of account {}", found.seq, found.account));
+        }
+    }
+    Ok(wrong)
 }
 
 /// Every catalog that was ever in force, oldest first.
@@ -255,10 +301,10 @@ pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
         };
         next = last.seq + 1;
         for stored in &records {
-            if let Ok(Record { event: Event::CatalogLoaded { text, .. }, .. }) =
+            if let Ok(Record { event: Event::CatalogLoaded { label, text, .. }, .. }) =
                 Record::from_bytes(&stored.bytes)
             {
-                out.extend(Catalog::parse(&text, Format::of(&text)));
+                out.extend(Catalog::parse(&text, Format::of(&text)).map(|catalog| catalog.labelled(label)));
             }
         }
     }

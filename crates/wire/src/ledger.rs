@@ -40,7 +40,7 @@ pub struct Pass {
     pub found: u64,
     /// The first thousand of them.
     pub findings: Vec<Finding>,
-    /// Places of the journal that are damaged; only told offline.
+    /// Places of the journal that are damaged, and what is wrong there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<String>,
     /// The operator's books: what all accounts together say, in `credits`.

@@ -91,7 +91,7 @@ pub(crate) enum Call {
     Account(AccountCommand),
     #[command(flatten)]
     Credits(CreditsCall),
-    /// Show, check or replace the catalog in force
+    /// Show, check or replace the catalog in force, and put an earlier one back
     #[command(subcommand)]
     Catalog(CatalogCommand),
     /// Show capacity pools and change them live
@@ -223,8 +223,18 @@ pub(crate) enum PoolsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogCommand {
-    /// Print the catalog in force
-    Show,
+    /// Print the catalog in force, or an earlier one
+    Show {
+        /// The hash of an earlier one, or at least its first eight digits
+        hash: Option<String>,
+    },
+    /// List every time that a catalog was put in force, by whom, and what it changed
+    History,
+    /// Put a catalog that was in force back
+    Restore {
+        /// Its hash, or at least the first eight digits
+        hash: String,
+    },
     /// Put a catalog in force, whole or not at all
     Put {
         /// The file, TOML or JSON

@@ -231,13 +231,13 @@ pub(crate) struct LedgerBench {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct EngineBench {
     /// Accounts, drawn evenly
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) accounts: u32,
-    /// Seconds
+    /// Seconds in which clients send; the last answers come after them
     #[arg(long, default_value_t = 10)]
     pub(crate) seconds: u64,
-    /// Operations in flight
-    #[arg(long, default_value_t = 64)]
+    /// Clients, each with one operation in flight
+    #[arg(long, default_value_t = 64, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub(crate) in_flight: usize,
 }
 

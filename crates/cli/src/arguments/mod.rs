@@ -158,9 +158,12 @@ pub(crate) struct ServeArguments {
     /// The address to listen on
     #[arg(long, env = "HEADWORKS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
-    /// Put this catalog in force at the start when it differs from the one stored; read again on SIGHUP
+    /// Put this catalog in force at the start if it never was; read again on SIGHUP
     #[arg(long, env = "HEADWORKS_CATALOG", value_name = "FILE")]
     pub(crate) catalog: Option<PathBuf>,
+    /// Put the file's catalog in force also when it was before and another one took its place
+    #[arg(long, env = "HEADWORKS_CATALOG_FORCE", requires = "catalog")]
+    pub(crate) catalog_force: bool,
     /// Most accounts in memory
     #[arg(long, env = "HEADWORKS_ACCOUNTS_MAX", default_value_t = 1_000_000, value_name = "N")]
     pub(crate) accounts_max: usize,

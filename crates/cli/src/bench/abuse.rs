@@ -25,6 +25,7 @@ use super::figures::{memory, seconds};
 use super::load::{key, run_command};
 use crate::arguments::AbuseBench;
 use crate::outcome::{Failed, Outcome};
+use crate::output::{say, say_part};
 use crate::print;
 use crate::simulate::clients::{self, Held, Tables};
 use crate::simulate::trace::text;
@@ -71,10 +72,10 @@ pub(super) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
     let left = strangers(options.keys).await?;
     let held = clients::measure(&tables, options.model.as_deref(), options.tier)?;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "strangers": left, "clients": held }))?);
+        say!("{}", serde_json::to_string_pretty(&json!({ "strangers": left, "clients": held }))?)?;
     } else {
-        show_left(&left);
-        show_held(&held);
+        show_left(&left)?;
+        show_held(&held)?;
     }
     let most = left.iter().map(|l| l.more_kib).max().unwrap_or(0);
     if most > LEFT_MAX_KIB {
@@ -89,16 +90,16 @@ pub(super) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
     }
 }
 
-fn show_left(left: &[Left]) {
+fn show_left(left: &[Left]) -> Outcome {
     let titles = ["callers nobody knows", "asked", "s", "more memory, KiB"].map(str::to_owned);
     let mut rows = vec![titles.to_vec()];
     rows.extend(left.iter().map(|l| {
         vec![l.what.to_owned(), l.asked.to_string(), format!("{:.1}", l.seconds), l.more_kib.to_string()]
     }));
-    println!("{}", print::table(&rows, &[false, true, true, true]));
+    say!("{}", print::table(&rows, &[false, true, true, true]))
 }
 
-fn show_held(held: &[Held]) {
+fn show_held(held: &[Held]) -> Outcome {
     let row = |what: &str, of: &dyn Fn(&Held) -> String| {
         let mut cells = vec![what.to_owned()];
         cells.extend(held.iter().map(of));
@@ -121,7 +122,7 @@ fn show_held(held: &[Held]) {
     reasons.dedup();
     let of = |h: &Held, reason| percent(h.reasons.get(reason).copied().unwrap_or(0), h.requests);
     rows.extend(reasons.into_iter().map(|reason| row(&format!("held off: {reason}"), &|h| of(h, reason))));
-    print!("{}", print::table(&rows, &[false, true, true]));
+    say_part!("{}", print::table(&rows, &[false, true, true]))
 }
 
 /// A part in percent, with three digits after the point.

@@ -11,6 +11,7 @@ use headworks_engine::capacity::pool::{Cost, Leaf, Pool};
 use serde_json::json;
 
 use crate::outcome::{Failed, Outcome};
+use crate::output::say;
 use crate::simulate::measure::quantile;
 
 const ACCOUNTS: u32 = 100_000;
@@ -79,23 +80,23 @@ pub(super) fn run(as_json: bool) -> Outcome {
     let of = |sorted: &[u64], per_mille| quantile(sorted, per_mille);
     let first = ticks.first().copied().unwrap_or(0);
     if as_json {
-        println!(
+        say!(
             "{}",
             json!({"accounts": ACCOUNTS, "first_tick_micros": first, "tick_p50_micros": of(&steady, 500),
                 "tick_p99_micros": of(&steady, 990), "take_p50_nanos": of(&spans, 500), "take_p99_nanos": of(&spans, 990),
                 "granted": granted})
-        );
+        )?;
     } else {
-        println!(
+        say!(
             "tick with {ACCOUNTS} active accounts   p50 {:>7} us, p99 {:>7} us (bar 20000 us; first {first} us)",
             of(&steady, 500),
             of(&steady, 990)
-        );
-        println!(
+        )?;
+        say!(
             "room of a pool taken, timer included    p50 {:>7} ns, p99 {:>7} ns ({granted} of {TAKES} granted)",
             of(&spans, 500),
             of(&spans, 990)
-        );
+        )?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use super::load::{open, start_with};
 use crate::arguments::HttpBench;
 use crate::client::Client;
 use crate::outcome::{Failed, Outcome};
+use crate::output::say;
 
 pub(super) async fn run(options: HttpBench) -> Outcome {
     let dir = tempfile::tempdir()?;
@@ -25,14 +26,14 @@ pub(super) async fn run(options: HttpBench) -> Outcome {
         let slice = Duration::from_secs(options.seconds);
         let empty = load(&url, options.connections, slice, None).await?;
         let ours = load(&url, options.connections, slice, Some(round)).await?;
-        println!("round {round}: empty endpoint {empty:.0} requests/s, authorize {ours:.0} requests/s");
+        say!("round {round}: empty endpoint {empty:.0} requests/s, authorize {ours:.0} requests/s")?;
         #[expect(clippy::float_arithmetic, reason = "a figure for people")]
         {
             empty_total += empty;
             ours_total += ours;
         }
     }
-    println!("ratio: {:.0} % of the empty endpoint (bar: 60 %)", percent(ours_total, empty_total));
+    say!("ratio: {:.0} % of the empty endpoint (bar: 60 %)", percent(ours_total, empty_total))?;
     serving.shut_down().await;
     engine.close();
     Ok(())

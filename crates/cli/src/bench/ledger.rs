@@ -1,7 +1,6 @@
 //! `headworks bench ledger`: reconcile, replay, what-if, backup and restore over a ledger made for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as StdInstant};
 
 use headworks_core::catalog::{Catalog, Format};
@@ -10,9 +9,10 @@ use headworks_store::replay::{replay, what_if};
 use headworks_store::{Embedded, Options};
 
 use super::figures::{peak_memory, rate, seconds};
-use super::load::{CATALOG, drive, key, open, start};
+use super::load::{CATALOG, Clients, Tally, key, open, start};
 use crate::arguments::LedgerBench;
 use crate::outcome::{Failed, Outcome};
+use crate::output::{say, tell};
 
 /// Writes a ledger, then reads it back in every way there is.
 pub(super) async fn run(options: LedgerBench) -> Outcome {
@@ -23,17 +23,17 @@ pub(super) async fn run(options: LedgerBench) -> Outcome {
     for n in 0..options.accounts {
         open(&engine, n).await?;
     }
-    eprintln!("writing {} records of {} accounts", options.records, options.accounts);
-    let operations = Arc::new(AtomicU64::new(0));
+    tell!("writing {} records of {} accounts", options.records, options.accounts);
+    let (clients, tally) = (Arc::new(Clients::of(options.accounts)?), Arc::new(Tally::new()));
     let mut lanes = tokio::task::JoinSet::new();
     for lane in 0..64 {
-        let (engine, operations) = (Arc::clone(&engine), Arc::clone(&operations));
+        let (engine, clients, tally) = (Arc::clone(&engine), Arc::clone(&clients), Arc::clone(&tally));
         lanes.spawn(async move {
-            while operations.load(Ordering::Relaxed) < options.records {
+            while tally.operations() < options.records {
                 // A lane's keys must differ from stretch to stretch.
-                let stretch = lane + 64 * usize::try_from(operations.load(Ordering::Relaxed))?;
+                let stretch = lane + 64 * usize::try_from(tally.operations())?;
                 let until = StdInstant::now() + Duration::from_millis(500);
-                drive(&engine, options.accounts, stretch, until, &operations).await?;
+                clients.drive(&engine, stretch, until, &tally).await?;
             }
             Ok::<(), Failed>(())
         });
@@ -47,29 +47,29 @@ pub(super) async fn run(options: LedgerBench) -> Outcome {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let row = |what: &str, records: u64, took: Duration, wrong: u64| {
         let per_second = rate(records, took);
-        println!(
+        say!(
             "{what:<12} {records} records in {:.1} s, {per_second:.0} records/s, {wrong} differ",
             seconds(took)
-        );
+        )
     };
     let timed = StdInstant::now();
     let report = reconcile(&store, threads, &Progress::default())?;
-    row("reconcile", report.records, timed.elapsed(), report.found);
+    row("reconcile", report.records, timed.elapsed(), report.found)?;
     let timed = StdInstant::now();
     let report = replay(&store, threads, &Progress::default())?;
-    row("replay", report.records, timed.elapsed(), report.found);
+    row("replay", report.records, timed.elapsed(), report.found)?;
     let dearer = CATALOG.replace("\"1.25\"", "\"1.5\"").replace("\"0.004\"", "\"0.002\"");
     let dearer = Catalog::parse(&dearer, Format::Toml).map_err(|e| e.to_string())?;
     let timed = StdInstant::now();
     let report = what_if(&store, &dearer, threads, &Progress::default())?;
-    row("what-if", report.records, timed.elapsed(), u64::try_from(report.changed.len())?);
+    row("what-if", report.records, timed.elapsed(), u64::try_from(report.changed.len())?)?;
     let copy = dir.path().join("copy");
     let timed = StdInstant::now();
     let copied = headworks_store::backup(dir.path(), &copy)?;
-    println!("{:<12} {} bytes in {:.1} s", "backup", copied.bytes, seconds(timed.elapsed()));
+    say!("{:<12} {} bytes in {:.1} s", "backup", copied.bytes, seconds(timed.elapsed()))?;
     let timed = StdInstant::now();
     let restored = headworks_store::restore(&copy, &dir.path().join("restored"), None)?;
-    row("restore", restored.records, timed.elapsed(), restored.later);
-    println!("{:<12} {}", "peak memory", peak_memory());
+    row("restore", restored.records, timed.elapsed(), restored.later)?;
+    say!("{:<12} {}", "peak memory", peak_memory())?;
     Ok(())
 }

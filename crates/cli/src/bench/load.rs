@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant as StdInstant;
+use std::time::{Duration, Instant as StdInstant};
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch};
@@ -12,7 +12,11 @@ use headworks_core::waterfall::{Authorize, Quantities, Request};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::{Embedded, Options};
 
+use super::latency::Latencies;
 use crate::outcome::Failed;
+
+/// When a client sends again what the engine had no room for.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
 
 pub(super) const CATALOG: &str = r#"
 version = "bench"
@@ -84,32 +88,92 @@ fn next(state: &mut u64) -> u64 {
     *state >> 33
 }
 
-pub(super) async fn drive(
-    engine: &Engine,
-    accounts: u32,
-    lane: usize,
-    until: StdInstant,
-    operations: &AtomicU64,
-) -> Result<(), Failed> {
-    let ask = ask()?;
-    let used: Quantities = [(ask.request.quantities.clone().remove(1).0, 500)].into_iter().collect();
-    let ask = Command::Authorize(ask);
-    let mut random = u64::try_from(lane)?.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let names = (0..accounts).map(account).collect::<Result<Vec<_>, _>>()?;
-    let mut n = 0_u64;
-    while StdInstant::now() < until {
-        let at = usize::try_from(next(&mut random) % u64::from(accounts))?;
-        let Some(name) = names.get(at) else { continue };
-        n += 1;
-        let key = key(&format!("{lane}-{n}"))?;
-        let answer = run_command(engine, name, &key, &ask).await?;
-        let Some(hold) = hold_of(&answer) else {
-            return Err("an authorize was not allowed".into());
-        };
-        run_command(engine, name, &key, &Command::Settle { hold, quantities: used.clone() }).await?;
-        operations.fetch_add(2, Ordering::Relaxed);
+/// What has been done so far.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) authorize: Latencies,
+    pub(super) settle: Latencies,
+    /// Answers that too much was waiting; the same request was sent again.
+    pub(super) overloads: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn new() -> Self {
+        Self { authorize: Latencies::new(), settle: Latencies::new(), overloads: AtomicU64::new(0) }
     }
-    Ok(())
+
+    pub(super) fn operations(&self) -> u64 {
+        self.authorize.count() + self.settle.count()
+    }
+}
+
+/// What all clients send, made once before anything is measured.
+pub(super) struct Clients {
+    names: Vec<Name>,
+    authorize: Command,
+    used: Quantities,
+}
+
+impl Clients {
+    pub(super) fn of(accounts: u32) -> Result<Self, Failed> {
+        let ask = ask()?;
+        let used = [(ask.request.quantities.clone().remove(1).0, 500)].into_iter().collect();
+        let names = (0..accounts).map(account).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { names, authorize: Command::Authorize(ask), used })
+    }
+
+    /// Authorizes and settles on accounts drawn evenly; `lane` is the client's number.
+    pub(super) async fn drive(
+        &self,
+        engine: &Engine,
+        lane: usize,
+        until: StdInstant,
+        tally: &Tally,
+    ) -> Result<(), Failed> {
+        let mut random = u64::try_from(lane)?.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let accounts = u64::try_from(self.names.len())?;
+        let mut n = 0_u64;
+        while StdInstant::now() < until {
+            let at = usize::try_from(next(&mut random) % accounts)?;
+            let Some(name) = self.names.get(at) else { continue };
+            n += 1;
+            let key = key(&format!("{lane}-{n}"))?;
+            let answer = timed(engine, name, &key, &self.authorize, &tally.authorize, tally).await?;
+            let hold = hold_of(&answer).ok_or_else(|| {
+                format!(
+                    "an authorize of {name} was not allowed; with so many in flight, name more --accounts"
+                )
+            })?;
+            let settle = Command::Settle { hold, quantities: self.used.clone() };
+            timed(engine, name, &key, &settle, &tally.settle, tally).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a command until it is answered. Its latency counts from the first time it was sent.
+async fn timed(
+    engine: &Engine,
+    account: &Name,
+    key: &Idempotency,
+    command: &Command,
+    latencies: &Latencies,
+    tally: &Tally,
+) -> Result<Answer, Failed> {
+    let sent = StdInstant::now();
+    loop {
+        match run_command(engine, account, key, command).await {
+            Err(EngineError::Overloaded) => {
+                tally.overloads.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+            answer => {
+                let answer = answer?;
+                latencies.add(sent.elapsed());
+                return Ok(answer);
+            }
+        }
+    }
 }
 
 pub(super) fn hold_of(answer: &Answer) -> Option<HoldId> {

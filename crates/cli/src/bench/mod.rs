@@ -5,6 +5,7 @@ mod capacity;
 mod engine;
 mod figures;
 mod http;
+mod latency;
 mod ledger;
 mod load;
 mod month;

@@ -24,6 +24,7 @@ use super::load::{hold_of, key, run_command};
 use crate::arguments::MonthBench;
 use crate::demo::{Traced, requests};
 use crate::outcome::{Failed, Outcome};
+use crate::output::{say, tell};
 use crate::print;
 
 const MONTH: u64 = 30 * 86_400;
@@ -150,7 +151,7 @@ pub(super) async fn run(options: MonthBench, as_json: bool) -> Outcome {
         n += 1;
         n % every == 0
     });
-    eprintln!("{} requests of {} accounts over 30 days", traced.len(), names.len());
+    tell!("{} requests of {} accounts over 30 days", traced.len(), names.len());
     let began = clock.now();
     let started = StdInstant::now();
     let (granted, denied) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -190,7 +191,7 @@ pub(super) async fn run(options: MonthBench, as_json: bool) -> Outcome {
     engine.close();
     drop(engine);
     let (granted, denied) = (granted.load(Ordering::Relaxed), denied.load(Ordering::Relaxed));
-    println!("month        {granted} granted, {denied} denied, in {:.1} s", seconds(took));
+    say!("month        {granted} granted, {denied} denied, in {:.1} s", seconds(took))?;
     check(&Embedded::open(dir.path(), Options::default())?, &names, as_json)
 }
 
@@ -216,24 +217,24 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
         let balance = free - account.books.debt.nano() - account.books.overdraft.nano();
         off += u64::from(!adds_up || balance != statement.closing.nano());
     }
-    println!(
+    say!(
         "statements   {} accounts, {off} off, {} credits granted, in {:.1} s",
         names.len(),
         headworks_store::reconcile::Totals::text(granted),
         seconds(timed.elapsed())
-    );
+    )?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let timed = StdInstant::now();
     let report = reconcile(store, threads, &Progress::default())?;
-    println!(
+    say!(
         "reconcile    {} records, {} differ, difference {}, in {:.1} s",
         report.records,
         report.found,
         report.totals.difference(),
         seconds(timed.elapsed())
-    );
+    )?;
     for (account, finding) in report.findings.iter().take(10) {
-        println!("  {account}: {finding}");
+        say!("  {account}: {finding}")?;
     }
     let changed = CATALOG
         .replace("\"month\"", "\"dearer-output-half-the-week\"")
@@ -242,10 +243,10 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
     let changed = Catalog::parse(&changed, Format::Toml).map_err(|e| e.to_string())?;
     let timed = StdInstant::now();
     let report_of = what_if(store, &changed, threads, &Progress::default())?;
-    println!("what-if      {} records in {:.1} s", report_of.records, seconds(timed.elapsed()));
+    say!("what-if      {} records in {:.1} s", report_of.records, seconds(timed.elapsed()))?;
     let shown = headworks_server::what_if(&changed.version, &report_of);
-    print::show("what_if", &serde_json::to_value(&shown)?, as_json);
-    println!("peak memory  {}", peak_memory());
+    print::show("what_if", &serde_json::to_value(&shown)?, as_json)?;
+    say!("peak memory  {}", peak_memory())?;
     if off > 0 || report.found > 0 {
         return Err("the ledger of the month does not add up".into());
     }

@@ -11,13 +11,14 @@ use super::http::{authorize, start_server};
 use crate::arguments::OverloadBench;
 use crate::client::Client;
 use crate::outcome::{Failed, Outcome};
+use crate::output::say;
 
 /// More and more clients, each with a request in flight; who is refused comes back after a tenth of a second.
 pub(super) async fn run(options: OverloadBench) -> Outcome {
     let dir = tempfile::tempdir()?;
     let limits = Limits { waiting_max: options.waiting_max, ..Limits::default() };
     let (engine, serving, url) = start_server(dir.path(), limits).await?;
-    println!("clients   stored/s   refused/s   of the peak   peak memory");
+    say!("clients   stored/s   refused/s   of the peak   peak memory")?;
     let mut peak = 0.0_f64;
     for (round, clients) in (0_u64..).zip([16_usize, 64, 256, 1_024, 4_096]) {
         let (stored, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -53,11 +54,11 @@ pub(super) async fn run(options: OverloadBench) -> Outcome {
         let (stored, refused) =
             (rate(stored.load(Ordering::Relaxed), took), rate(refused.load(Ordering::Relaxed), took));
         peak = peak.max(stored);
-        println!(
+        say!(
             "{clients:>7}   {stored:>8.0}   {refused:>9.0}   {:>9.0} %   {:>11}",
             percent(stored, peak),
             peak_memory()
-        );
+        )?;
     }
     serving.shut_down().await;
     engine.close();

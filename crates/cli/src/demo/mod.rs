@@ -9,6 +9,7 @@ use headworks_server::{ServeError, ServeOptions, Serving, serve};
 
 use crate::arguments::DemoArguments;
 use crate::outcome::Outcome;
+use crate::output::{say, tell};
 
 mod drive;
 mod people;
@@ -27,15 +28,15 @@ pub(crate) async fn run(options: DemoArguments) -> Outcome {
     let engine = crate::serve::engine(&data, clock, Limits::default())?;
     let serving = listen(&engine, options.listen).await?;
     let url = format!("http://{}", serving.address);
-    println!("Headworks listens on {url} (loopback, no key needed, ledger in {})", data.display());
+    say!("Headworks listens on {url} (loopback, no key needed, ledger in {})", data.display())?;
     let requests = traces::requests(u64::from(options.minutes) * 60)?;
     let people = people::open_accounts(&url, &requests).await?;
-    println!(
+    say!(
         "{} accounts are open; replaying {} requests of {} minutes of two public traces",
         people.accounts().len(),
         requests.len(),
         options.minutes
-    );
+    )?;
     let run = drive::replay(&engine, &url, &people, requests, length).await?;
     let checked = report::check_ledger(&engine, &url, &people).await?;
     report::print(&run, &checked, &url).await?;
@@ -44,7 +45,7 @@ pub(crate) async fn run(options: DemoArguments) -> Outcome {
         engine.close();
         return Ok(());
     }
-    report::print_next_steps(&url, &run);
+    report::print_next_steps(&url, &run)?;
     tokio::signal::ctrl_c().await?;
     serving.shut_down().await;
     engine.close();
@@ -56,7 +57,7 @@ async fn listen(engine: &Arc<Engine>, wanted: SocketAddr) -> Result<Serving, Ser
     let options = |listen| ServeOptions { listen, open: true, ..ServeOptions::default() };
     match serve(Arc::clone(engine), options(wanted)).await {
         Err(ServeError::Bind(taken, e)) if e.kind() == std::io::ErrorKind::AddrInUse => {
-            println!("{taken} is in use; taking a free port");
+            tell!("{taken} is in use; taking a free port");
             serve(Arc::clone(engine), options(SocketAddr::new(taken.ip(), 0))).await
         }
         other => other,

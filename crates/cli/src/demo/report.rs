@@ -9,6 +9,8 @@ use super::drive::Run;
 use super::people::People;
 use crate::client::Client;
 use crate::outcome::Failed;
+use crate::outcome::Outcome;
+use crate::output::{say, say_part};
 use crate::print;
 
 /// What the check of the ledger found.
@@ -84,42 +86,43 @@ fn latencies(name: &str, mut micros: Vec<u64>) -> Vec<String> {
     row
 }
 
-fn counts(title: &str, counts: &std::collections::BTreeMap<String, u64>) {
-    println!("\n{title}");
+fn counts(title: &str, counts: &std::collections::BTreeMap<String, u64>) -> Outcome {
+    say!("\n{title}")?;
     let mut rows: Vec<_> = counts.iter().collect();
     rows.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
-    print!("{}", print::table(&rows, &[false, true]));
+    say_part!("{}", print::table(&rows, &[false, true]))
 }
 
 pub(super) async fn print(run: &Run, checked: &Checked, url: &str) -> Result<(), Failed> {
-    counts("Decisions by outcome", &run.outcomes);
-    counts("Decisions by reason", &run.reasons);
-    println!("\nCredits by source, as settled");
+    counts("Decisions by outcome", &run.outcomes)?;
+    counts("Decisions by reason", &run.reasons)?;
+    say!("\nCredits by source, as settled")?;
     let mut rows = vec![["layer", "source", "credits", "draws"].map(str::to_owned).to_vec()];
     for ((layer, source), (nano, draws)) in &run.sources {
         let credits = Credits::from_nano(*nano).to_string();
         rows.push(vec![layer.clone(), source.clone(), credits, draws.to_string()]);
     }
-    print!("{}", print::table(&rows, &[false, false, true, true]));
-    println!("\n{} of {} settled requests were paid by more than one source", run.split, run.settled);
-    println!("{} credits of overshoot were refunded", Credits::from_nano(run.refunded_nano));
+    say_part!("{}", print::table(&rows, &[false, false, true, true]))?;
+    say!("\n{} of {} settled requests were paid by more than one source", run.split, run.settled)?;
+    say!("{} credits of overshoot were refunded", Credits::from_nano(run.refunded_nano))?;
     let millis = u64::try_from(run.took.as_millis())?.max(1);
-    println!(
+    say!(
         "\n{} calls in {millis} ms: {} calls/s over HTTP, every one durable",
         run.calls,
         run.calls * 1_000 / millis
-    );
+    )?;
     let mut rows = vec![["call", "count", "p50", "p95", "p99", "p99.9"].map(str::to_owned).to_vec()];
     rows.push(latencies("authorize", run.authorize_micros.clone()));
     rows.push(latencies("settle", run.settle_micros.clone()));
-    print!("{}", print::table(&rows, &[false, true, true, true, true, true]));
+    say_part!("{}", print::table(&rows, &[false, true, true, true, true, true]))?;
     if checked.differing.is_empty() {
-        println!(
+        say!(
             "\nEvery balance equals the fold of its log: {} accounts, {} records",
-            checked.accounts, checked.records
-        );
+            checked.accounts,
+            checked.records
+        )?;
     } else {
         return Err(format!(
             "these balances differ from the fold of their log: {}",
@@ -130,7 +133,7 @@ pub(super) async fn print(run: &Run, checked: &Checked, url: &str) -> Result<(),
     if let Some(id) = interesting(run).and_then(|d| d.decision_id.clone()) {
         let mut client = Client::connect(url, None).await?;
         let explained: wire::Decision = client.get(&format!("/v1/decisions/{id}")).await?;
-        println!("\nOne decision, explained as it was stored:\n\n{}", print::decision(&explained));
+        say!("\nOne decision, explained as it was stored:\n\n{}", print::decision(&explained))?;
     }
     Ok(())
 }
@@ -139,16 +142,16 @@ fn interesting(run: &Run) -> Option<&wire::Decision> {
     run.most_split.as_ref().or(run.denied.as_ref())
 }
 
-pub(super) fn print_next_steps(url: &str, run: &Run) {
-    println!("The server stays up until Ctrl-C. Try:\n");
-    println!("  curl -s {url}/v1/accounts/acme/balances");
-    println!("  curl -s {url}/v1/accounts/acme/windows");
+pub(super) fn print_next_steps(url: &str, run: &Run) -> Outcome {
+    say!("The server stays up until Ctrl-C. Try:\n")?;
+    say!("  curl -s {url}/v1/accounts/acme/balances")?;
+    say!("  curl -s {url}/v1/accounts/acme/windows")?;
     if let Some(id) = run.denied.as_ref().or(interesting(run)).and_then(|d| d.decision_id.as_ref()) {
-        println!("  curl -s {url}/v1/decisions/{id}");
+        say!("  curl -s {url}/v1/decisions/{id}")?;
     }
-    println!(
+    say!(
         "  curl -s {url}/v1/authorize -H 'Idempotency-Key: try-1' -d '{{\"account\":\"client-12\",\"feature\":\"chat.completion\",\"dimensions\":{{\"model\":\"chat\"}},\"quantities\":{{\"input_tokens\":1200,\"output_tokens\":800}}}}'"
-    );
-    println!("  curl -s {url}/metrics | grep headworks_decisions");
-    println!("  cargo run --release -- --server {url} account windows acme");
+    )?;
+    say!("  curl -s {url}/metrics | grep headworks_decisions")?;
+    say!("  cargo run --release -- --server {url} account windows acme")
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::output::{say, say_part};
 use headworks_core::catalog::{Catalog, Format};
 use indicatif::ProgressBar;
 
@@ -55,9 +56,9 @@ pub(crate) fn run(options: &SimulateArguments, as_json: bool) -> Outcome {
     }
     progress.finish_and_clear();
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
+        say!("{}", serde_json::to_string_pretty(&reports)?)?;
     } else {
-        show(&reports, options.clients);
+        show(&reports, options.clients)?;
     }
     Ok(())
 }
@@ -73,7 +74,7 @@ fn ratio(value: Option<f64>) -> String {
 }
 
 /// The reports side by side: a row for each figure, a column for each policy.
-pub(crate) fn show(reports: &[Report], clients: bool) {
+pub(crate) fn show(reports: &[Report], clients: bool) -> Outcome {
     let mut reasons: Vec<&String> = reports.iter().flat_map(|r| r.refused.keys()).collect();
     reasons.sort_unstable();
     reasons.dedup();
@@ -110,10 +111,10 @@ pub(crate) fn show(reports: &[Report], clients: bool) {
     let mut all = vec![row("", &|r| r.policy.clone())];
     all.extend(rows);
     let right = |columns: usize, words: usize| (0..columns).map(|c| c >= words).collect::<Vec<_>>();
-    print!("{}", print::table(&all, &right(reports.len() + 1, 1)));
+    say_part!("{}", print::table(&all, &right(reports.len() + 1, 1)))?;
     if clients {
         for report in reports {
-            println!("\n{}: service received, input + 2 x output tokens", report.policy);
+            say!("\n{}: service received, input + 2 x output tokens", report.policy)?;
             let header =
                 ["client", "requests", "served", "refused", "offered", "service", "max-min", "wait p99, s"];
             let mut rows = vec![header.map(str::to_owned).to_vec()];
@@ -129,7 +130,8 @@ pub(crate) fn show(reports: &[Report], clients: bool) {
                     format!("{:.3}", c.wait_p99_s),
                 ]
             }));
-            print!("{}", print::table(&rows, &right(8, 1)));
+            say_part!("{}", print::table(&rows, &right(8, 1)))?;
         }
     }
+    Ok(())
 }

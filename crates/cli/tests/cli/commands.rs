@@ -120,6 +120,42 @@ fn a_test_ledger_is_kept_apart() {
     assert!(said.contains("takes no test clock"), "{said}");
 }
 
+/// Whoever reads what a command prints may have enough after a line.
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, file) = (dir.path().join("data"), dir.path().join("catalog.toml"));
+    std::fs::write(&file, CATALOG).expect("writes");
+    make_key(&data);
+    let (data, file) = (data.to_str().expect("path"), file.to_str().expect("path"));
+    let copy = dir.path().join("copy");
+    let commands: &[&[&str]] = &[
+        &["check-catalog", file],
+        &["schema"],
+        &["reconcile", "--data", data],
+        &["replay", "--data", data],
+        &["replay", "--data", data, "--catalog", file],
+        &["export", "movements", "--data", data, "--format", "parquet"],
+        &["keys", "create", "--scope", "read", "--data", data],
+        &["backup", "--data", data, "--to", copy.to_str().expect("path")],
+        &["bench", "engine", "--accounts", "10", "--seconds", "0"],
+    ];
+    for command in commands {
+        // Nobody reads from the beginning, so that every command finds out with its first line.
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let done = headworks().args(*command).stdout(closed).output().expect("runs");
+        assert_eq!(done.status.code(), Some(141), "{command:?}: {}", text(&done.stderr));
+        assert!(!text(&done.stderr).contains("panicked"), "{command:?}: {}", text(&done.stderr));
+        // The same where remarks go into the pipe as well.
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let both = closed.try_clone().expect("a second end");
+        let status = headworks().args(*command).stdout(closed).stderr(both).status().expect("runs");
+        assert_eq!(status.code(), Some(141), "{command:?}");
+    }
+}
+
 #[test]
 fn a_second_process_on_the_directory_is_refused() {
     let dir = tempfile::tempdir().expect("directory");

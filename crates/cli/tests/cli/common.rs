@@ -38,6 +38,8 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
+    /// What its log said until it listened.
+    pub(crate) said: String,
 }
 
 pub(crate) fn make_key(data: &Path) -> String {
@@ -50,22 +52,27 @@ pub(crate) fn make_key(data: &Path) -> String {
 impl Server {
     /// Starts the binary and waits until it says where it listens.
     pub(crate) fn start(data: &Path, catalog: &Path) -> Self {
+        Self::start_with(data, catalog, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(data: &Path, catalog: &Path, arguments: &[&str]) -> Self {
         let child = headworks()
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
             .arg(data)
             .arg("--catalog")
             .arg(catalog)
+            .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
             .expect("starts");
         // From here on the process ends with this value.
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), said: String::new() };
         let mut log = BufReader::new(server.child.stderr.take().expect("log"));
-        let mut seen = String::new();
         loop {
             let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("reads") > 0, "the server ended: {seen}");
-            seen.push_str(&line);
+            assert!(log.read_line(&mut line).expect("reads") > 0, "the server ended: {}", server.said);
+            server.said.push_str(&line);
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(address) = entry["fields"]["address"].as_str() {
                 server.address = address.parse().expect("address");

@@ -1,5 +1,6 @@
 //! The binary as users and operators meet it: killed, mistreated, and followed along the README.
 
+mod catalogs;
 mod commands;
 mod common;
 mod data;

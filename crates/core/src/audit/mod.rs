@@ -96,8 +96,13 @@ impl<'a> Auditor<'a> {
         self.folds = false;
     }
 
-    /// Looks at the next record as stored.
-    pub fn record(&mut self, seq: Seq, hash: [u8; 32], bytes: &[u8]) {
+    /// Notes that the last record is not found where it should be.
+    pub fn misfiled(&mut self, what: &str) {
+        self.find(Dataset::Chain, what);
+    }
+
+    /// Looks at the next record as stored, and gives it back if it can be read.
+    pub fn record(&mut self, seq: Seq, hash: [u8; 32], bytes: &[u8]) -> Option<Record> {
         self.seq += 1;
         if seq != self.seq {
             self.find(Dataset::Chain, format!("the store numbers it {seq}"));
@@ -118,16 +123,19 @@ impl<'a> Auditor<'a> {
             Err(e) => {
                 self.find(Dataset::Chain, e.to_string());
                 self.folds = false;
+                None
             }
             Ok(record) if record.to_bytes() != bytes => {
                 self.find(Dataset::Chain, "its bytes are not canonical");
                 self.folds = false;
+                None
             }
             Ok(record) => {
                 if record.erased.is_some() {
                     self.erased.insert(seq, *blake3::hash(bytes).as_bytes());
                 }
                 self.decoded(&record, hash);
+                Some(record)
             }
         }
     }

@@ -7,6 +7,7 @@
 //! `json_problems_have_lines_too`); all of them are told at once (`all_problems_are_told_at_once`).
 
 mod abuse;
+mod changes;
 mod check;
 mod feature;
 mod names;
@@ -17,6 +18,7 @@ pub mod source;
 mod text;
 
 pub use abuse::{Mode, Rules, TierTerms};
+pub use changes::changes;
 pub use feature::{Feature, NoPrice};
 pub use plan::Plan;
 pub(crate) use plan::{Categories, Count, Guard, Layer, Pool, Program, Window};

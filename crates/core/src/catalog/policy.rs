@@ -14,15 +14,17 @@ use super::feature::Feature;
 use super::plan::Plan;
 use super::pools::{DEFAULT_CLASS, PoolTerms};
 use super::text::{self, Format, Problems};
-use crate::record::{Name, Settings, Span, Unit};
+use crate::record::{CatalogHash, Name, Settings, Span, Unit};
 
 const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
 
 /// A compiled catalog.
 #[derive(Debug)]
 pub struct Catalog {
-    /// The operator's label.
+    /// The operator's label; with the beginning of the hash where another catalog had the label before.
     pub version: Name,
+    /// Which catalog it is.
+    pub hash: CatalogHash,
     /// The plan of accounts that name none.
     pub default_plan: Option<Name>,
     /// How late use may be recorded before it waits in quarantine.
@@ -47,6 +49,7 @@ impl Catalog {
         let compiled = check::compile(&source).map_err(|found| text::locate(found, text, format))?;
         Ok(Self {
             version: source.version,
+            hash: CatalogHash::of(text),
             default_plan: source.default_plan,
             late_horizon: source.late_horizon.unwrap_or(LATE_HORIZON),
             features: compiled.features,
@@ -55,6 +58,13 @@ impl Catalog {
             abuse: compiled.abuse,
             text: text.to_owned(),
         })
+    }
+
+    /// The same under the label with which it was put in force.
+    #[must_use]
+    pub fn labelled(mut self, label: Name) -> Self {
+        self.version = label;
+        self
     }
 
     /// A feature by name.

@@ -10,8 +10,8 @@ use super::charge::{Charge, Correcting};
 use super::denial::Denials;
 use super::hold::HoldTerms;
 use super::{
-    Alert, ApiKey, Conduct, Credits, Decision, GrantId, GrantTerms, HoldId, Instant, Label, Late, Name, Path,
-    Periodic, Seq, Server, Settings, Use,
+    Alert, ApiKey, CatalogChanges, Conduct, Credits, Decision, GrantId, GrantTerms, HoldId, Instant, Label,
+    Late, Name, Path, Periodic, Seq, Server, Settings, Use,
 };
 
 /// What happened.
@@ -155,15 +155,18 @@ pub enum Event {
     /// Requests were denied.
     #[n(13)]
     Denied(#[n(0)] Denials),
-    /// The catalog in force from now on: its label and its text.
+    /// The catalog in force from now on.
     #[n(14)]
     CatalogLoaded {
-        /// Its label.
+        /// The label that decisions name it by; no other catalog has had it.
         #[n(0)]
         label: Name,
         /// Its text.
         #[n(1)]
         text: String,
+        /// What it changed of the one before.
+        #[n(2)]
+        changes: Box<CatalogChanges>,
     },
     /// An API key was made.
     #[n(15)]

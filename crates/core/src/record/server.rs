@@ -92,6 +92,9 @@ pub enum Server {
         /// The first of them.
         #[n(1)]
         first: String,
+        /// Accounts whose log is damaged; a thousand at most.
+        #[n(2)]
+        accounts: Vec<Name>,
     },
     /// A pool was changed live; replaces an earlier change of the same pool.
     #[n(3)]

@@ -1,6 +1,6 @@
 //! Catalogs: what is refused, where, and with which fix.
 
-use headworks_core::catalog::{Catalog, Format};
+use headworks_core::catalog::{Catalog, Format, changes};
 
 const GOOD: &str = r#"version = "1"
 default_plan = "p"
@@ -114,4 +114,28 @@ fn a_meter_that_leaves_other_prices_open_is_refused() {
         .replace("{ tokens = \"1.875\" }", "{ tokens = \"1.875\", seconds = \"2\" }");
     let problems = Catalog::parse(&text, Format::Toml).expect_err("accepted");
     assert!(problems.to_string().contains("not the only priced meter"), "{problems}");
+}
+
+#[test]
+fn what_a_catalog_changes_is_told_by_name() {
+    let parse = |text: &str| Catalog::parse(text, Format::of(text)).unwrap_or_else(|e| panic!("{e}"));
+    let before = parse(GOOD);
+    let notation =
+        GOOD.replace("1_000_000", "1000000").replace("version = \"1\"", "version = \"2\" # the same");
+    assert_eq!(changes(&before, &parse(&notation)), Default::default());
+    let after = GOOD
+        .replace("limit = \"5\"", "limit = \"6\"")
+        .replace("1.875", "2")
+        .replace("[features.chat]", "[features.draw]\nmeters = []\n[features.chat]")
+        .replace("unit = \"token\"", "unit = \"word\"");
+    let after = changes(&before, &parse(&(after + "[plans.q]\nfeatures = []\n")));
+    let text =
+        |names: &[headworks_core::record::Name]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(text(&after.plans.added), ["q"]);
+    assert_eq!(text(&after.plans.changed), ["p"]);
+    assert_eq!(text(&after.features.added), ["draw"]);
+    assert_eq!(text(&after.rate_cards.changed), ["card"]);
+    assert_eq!(text(&after.other), ["meters"]);
+    let gone = changes(&parse(&(GOOD.to_owned() + "[plans.q]\nfeatures = []\n")), &before);
+    assert_eq!(text(&gone.plans.removed), ["q"]);
 }

@@ -3,6 +3,7 @@
 mod abuse;
 mod answers;
 mod capacity;
+mod damage;
 mod pool;
 mod test_clock;
 
@@ -229,6 +230,39 @@ async fn cache_is_bounded() {
     for i in [0, 1, 1_500, 2_999] {
         assert_eq!(available(&engine, &format!("a{i}")).await, "0", "evicted accounts come back");
     }
+    engine.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_names_one_catalog() {
+    let store = Arc::new(Memory::new());
+    let engine = start(store.clone());
+    open(&engine, "acme", "100").await;
+    let (acme, mut labels) = (name("acme"), Vec::new());
+    let price = |figure: &str| CATALOG.replace("tokens = \"1\"", &format!("tokens = \"{figure}\""));
+    let (two, three) = (price("2").replace("\"t\"", "\"u\""), price("3").replace("\"t\"", "\"u\""));
+    // The same label for two texts, and the first of them again.
+    for (n, text) in [&two, &three, &two].into_iter().enumerate() {
+        engine.put_catalog(text, (&key(&format!("c{n}")), None)).await.expect("stores").expect("accepts");
+        let authorize = Command::Authorize(ask("chat", 1));
+        let answer = run(&engine, &acme, &key(&format!("a{n}")), authorize).await.expect("answers");
+        let Effect::Recorded(record) = answer.effect else { panic!("recorded") };
+        let Event::Authorized { usage, .. } = &record.event else { panic!("authorized") };
+        labels.push(usage.catalog.to_string());
+    }
+    let short: String = blake3::hash(three.as_bytes()).to_hex().chars().take(12).collect();
+    assert_eq!(labels, ["u", &format!("u@{short}"), "u"]);
+    let past = engine.past_catalogs();
+    assert_eq!(past.iter().map(|p| p.label.to_string()).collect::<Vec<_>>(), labels);
+    assert_eq!(past[1].changes.rate_cards.changed, [name("card")]);
+    assert_eq!(engine.past_catalog(&short).map(|p| p.record).expect("known"), past[1].record);
+    assert!(matches!(engine.past_catalog("0"), Err(EngineError::UnknownCatalog(_))));
+    engine.close();
+    let engine = start(store);
+    assert_eq!(engine.catalog().version, name("u"));
+    assert_eq!(*engine.past_catalogs(), *past);
+    // Charges are compared with the prices of the catalog that they name.
+    assert_eq!(next_pass(&engine).await.report.findings, []);
     engine.close();
 }
 

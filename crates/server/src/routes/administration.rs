@@ -1,99 +1,18 @@
-//! The catalog, API keys, health and metrics.
+//! API keys, health and metrics.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use headworks_core::catalog::source::CatalogSource;
-use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{ApiKey, Instant, Name};
 use headworks_engine::{EngineError, Idempotency};
 use headworks_wire as wire;
-use utoipa::{PartialSchema, ToSchema};
 use wire::Scope;
 
 use crate::app::App;
 use crate::auth::{self, Access, CreateKeyError, scopes};
-use crate::json::{Body, Path, Text, idempotency};
+use crate::json::{Body, Path, idempotency};
 use crate::problem::Failure;
-
-fn accepted(catalog: &Catalog) -> wire::CatalogAccepted {
-    wire::CatalogAccepted {
-        version: catalog.version.clone(),
-        plans: catalog.plan_names().into_iter().cloned().collect(),
-        features: catalog.feature_names().into_iter().cloned().collect(),
-    }
-}
-
-/// Show the catalog in force, as it was written
-#[utoipa::path(get, path = "/v1/catalog", tag = "administration",
-    responses((status = 200, description = "TOML or JSON", content_type = "text/plain", body = String),
-        (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn show_catalog(State(app): State<App>, access: Access) -> Result<Response, Failure> {
-    access.everywhere(Scope::Read)?;
-    let catalog = app.engine.catalog();
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], catalog.text.clone()).into_response())
-}
-
-/// Put a catalog in force, whole or not at all
-#[utoipa::path(put, path = "/v1/catalog", tag = "administration",
-    request_body(content = String, description = "TOML or JSON", content_type = "text/plain"),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Default: a digest of the text and the time")),
-    responses((status = 200, description = "It is in force", body = wire::CatalogAccepted),
-        (status = "4XX", description = "A problem, with each line that is wrong", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
-pub(super) async fn put_catalog(
-    State(app): State<App>,
-    access: Access,
-    headers: HeaderMap,
-    Text(text): Text,
-) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    // By the wall: a test clock may stand still while one catalog follows another.
-    let natural = format!("catalog at {}", headworks_engine::wall());
-    let key = idempotency(&headers, None, Some(natural), &text)?;
-    let (catalog, _) = app.engine.put_catalog(&text, (&key, access.actor())).await??;
-    Ok(Json(accepted(&catalog)))
-}
-
-/// Check a catalog without putting it in force
-#[utoipa::path(post, path = "/v1/catalog/check", tag = "administration",
-    request_body(content = String, description = "TOML or JSON", content_type = "text/plain"),
-    responses((status = 200, description = "It would be accepted", body = wire::CatalogAccepted),
-        (status = "4XX", description = "A problem, with each line that is wrong", body = wire::Problem)))]
-pub(super) async fn check_catalog(
-    access: Access,
-    Text(text): Text,
-) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    access.scope(Scope::Read)?;
-    Ok(Json(accepted(&Catalog::parse(&text, Format::of(&text))?)))
-}
-
-/// The JSON Schema of the catalog
-#[utoipa::path(get, path = "/v1/catalog/schema", tag = "administration",
-    responses((status = 200, description = "JSON Schema 2020-12", content_type = "application/schema+json"),
-        (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn show_schema(access: Access) -> Result<Response, Failure> {
-    access.scope(Scope::Read)?;
-    Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema().to_string()).into_response())
-}
-
-/// The catalog's JSON Schema, made from the types that read it.
-pub(super) fn schema() -> serde_json::Value {
-    let mut named = Vec::new();
-    CatalogSource::schemas(&mut named);
-    let definitions: serde_json::Map<String, serde_json::Value> = named
-        .into_iter()
-        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
-        .collect();
-    let mut root = serde_json::to_value(CatalogSource::schema()).unwrap_or_default();
-    if let Some(root) = root.as_object_mut() {
-        root.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
-        root.insert("title".into(), "Headworks catalog".into());
-        root.insert("$defs".into(), definitions.into());
-    }
-    let text = root.to_string().replace("#/components/schemas/", "#/$defs/");
-    serde_json::from_str(&text).unwrap_or_default()
-}
 
 fn shown(key: &ApiKey) -> wire::Key {
     wire::Key {

@@ -154,7 +154,7 @@ fn reconciliation(app: &App) -> wire::Reconciliation {
     let (last, passes) = app.engine.reconciled();
     let status = match &last {
         None => "pending",
-        Some(pass) if pass.report.is_clean() => "ok",
+        Some(pass) if pass.is_clean() => "ok",
         Some(_) => "failed",
     };
     wire::Reconciliation {
@@ -164,6 +164,7 @@ fn reconciliation(app: &App) -> wire::Reconciliation {
         last: last.map(|pass| wire::Pass {
             started_at: Some(pass.started_at),
             finished_at: Some(pass.finished_at),
+            damage: pass.damage.iter().map(|(place, what)| format!("{place}: {what}")).collect(),
             ..render::pass(&pass.report)
         }),
     }

@@ -17,6 +17,7 @@ use crate::problem::Failure;
 
 mod accounts;
 mod administration;
+mod catalogs;
 mod conduct;
 mod corrections;
 mod credits;
@@ -101,8 +102,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(pools::feedback))
         .merge(
             OpenApiRouter::new()
-                .routes(routes!(administration::show_catalog, administration::put_catalog))
-                .routes(routes!(administration::check_catalog))
+                .routes(routes!(catalogs::show_catalog, catalogs::put_catalog))
+                .routes(routes!(catalogs::check_catalog))
                 .routes(routes!(ledger::what_if))
                 .routes(routes!(events::ingest))
                 .layer(DefaultBodyLimit::max(CATALOG_BYTES_MAX)),
@@ -110,7 +111,10 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(ledger::show, ledger::start))
         .routes(routes!(ledger::statement))
         .routes(routes!(ledger::signing_key))
-        .routes(routes!(administration::show_schema))
+        .routes(routes!(catalogs::show_schema))
+        .routes(routes!(catalogs::list_catalogs))
+        .routes(routes!(catalogs::show_past))
+        .routes(routes!(catalogs::restore))
         .routes(routes!(administration::create_key, administration::list_keys))
         .routes(routes!(administration::revoke_key))
         .routes(routes!(test_clock::show))
@@ -187,7 +191,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The JSON Schema of the catalog.
 #[must_use]
 pub fn catalog_schema() -> serde_json::Value {
-    administration::schema()
+    catalogs::schema()
 }
 
 /// Bounds the time of a request and measures it.

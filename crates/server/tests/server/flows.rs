@@ -118,6 +118,37 @@ async fn a_catalog_is_replaced_whole_or_not_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_past_catalog_is_listed_shown_and_put_back() {
+    let s = Server::start().await;
+    let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    let priced =
+        |price: &str| crate::common::CATALOG.replace("tokens = \"1\"", &format!("tokens = \"{price}\""));
+    let (two, three) = (priced("2"), priced("3"));
+    for (key, text) in [("c2", &two), ("c3", &three)] {
+        let put = s.call("PUT", "/v1/catalog", key, text).await.body;
+        assert_eq!(put["hash"], json!(hash(text)));
+        // The server began with another catalog of this label.
+        assert!(put["warning"].as_str().is_some_and(|w| w.contains(&hash(text)[..12])), "{put}");
+    }
+    let listed = s.call("GET", "/v1/catalogs", "", "").await.body;
+    let shown: Vec<_> = listed["catalogs"].as_array().expect("a list").iter().collect();
+    assert_eq!((&shown[0]["hash"], &shown[0]["in_force"]), (&json!(hash(&three)), &json!(true)));
+    assert_eq!((&shown[1]["hash"], &shown[1]["in_force"]), (&json!(hash(&two)), &json!(false)));
+    assert_eq!(shown[0]["changes"]["rate_cards"]["changed"], json!(["card"]));
+    assert!(shown[0]["actor"].is_string(), "{listed}");
+    let path = format!("/v1/catalogs/{}", &hash(&two)[..8]);
+    assert_eq!(s.call("GET", &path, "", "").await.body, json!(two));
+    assert_eq!(s.call("POST", &format!("{path}/restore"), "r", "").await.status, 200);
+    assert_eq!(s.call("GET", "/v1/catalog", "", "").await.body, json!(two));
+    let again = s.call("GET", "/v1/catalogs", "", "").await.body;
+    assert_eq!(again["catalogs"][0]["version"], shown[1]["version"], "the same catalog has the same label");
+    for unknown in ["0000000000", &hash(&two)[..7]] {
+        let reply = s.call("GET", &format!("/v1/catalogs/{unknown}"), "", "").await;
+        assert_eq!((reply.status, reply.problem()), (404, "unknown_catalog"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metrics_count_decisions_by_reason() {
     let s = Server::start().await;
     s.open("acme", "1").await;

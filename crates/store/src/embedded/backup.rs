@@ -15,8 +15,10 @@ use headworks_core::record::{Erasure, Event, Instant, Label, Name, Record, Seq};
 
 use super::disk::{Directory, write_whole};
 use super::feed;
-use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
-use super::journal::{has_block_after, list, name_of};
+use super::frame::{self, Block, Link, Position, SEGMENT_HEADER};
+use super::journal::{RECORD, list, name_of};
+use super::mark::{End, Mark};
+use super::walk::{BROKEN, Wrong, walk};
 use super::{Embedded, Options};
 use crate::batch::Batch;
 use crate::contract::{Place, Store as _, StoreError, Stored};
@@ -48,8 +50,15 @@ fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreE
     move |source| StoreError::Io { doing, path, source }
 }
 
-/// The length of a segment up to the end of its last whole block.
-fn whole(bytes: &[u8], path: &Path, number: u32, is_last: bool) -> Result<usize, StoreError> {
+/// Walks the blocks of a segment and tells where they end. A block that is being written is not acknowledged yet.
+fn blocks<'a>(
+    bytes: &'a [u8],
+    path: &Path,
+    number: u32,
+    is_last: bool,
+    link: &mut Link,
+    mut take: impl FnMut(usize, Block<'a>) -> Result<(), StoreError>,
+) -> Result<usize, StoreError> {
     let damaged = |offset: usize, what: &str| StoreError::Damaged {
         place: Place { file: path.to_path_buf(), offset: u64::try_from(offset).unwrap_or(u64::MAX) },
         what: what.into(),
@@ -59,16 +68,13 @@ fn whole(bytes: &[u8], path: &Path, number: u32, is_last: bool) -> Result<usize,
         return Ok(0);
     }
     frame::check_segment_header(bytes, number).map_err(|what| damaged(0, &what))?;
-    let mut at = SEGMENT_HEADER;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        match frame::block(rest) {
-            Some(payload) => at += BLOCK_HEADER + payload.len(),
-            // Zeros written ahead, or a block that is being written: not acknowledged yet.
-            None if is_last && !has_block_after(rest) => break,
-            None => return Err(damaged(at, "a block's checksum does not hold")),
-        }
+    let walked = walk(bytes, SEGMENT_HEADER, Some(*link), &mut take)?;
+    *link = walked.link;
+    match walked.wrong {
+        Some(Wrong::Damaged(what)) => Err(damaged(walked.end, &what)),
+        Some(Wrong::Torn) if !is_last => Err(damaged(walked.end, BROKEN)),
+        Some(Wrong::Torn) | None => Ok(walked.end),
     }
-    Ok(at)
 }
 
 /// Copies the ledger of a data directory, which a server may have open. A backup made before is brought up to date.
@@ -83,12 +89,14 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
         feed::acknowledge(to, &reader, at)?;
     }
     let numbers = list(&Directory(from_dir.clone()))?;
-    let mut done = BackedUp::default();
+    let (mut done, mut link, mut end) = (BackedUp::default(), Link::FIRST, None);
     for &number in &numbers {
         let (from, to) = (from_dir.join(name_of(number)), to_dir.join(name_of(number)));
         let mut bytes = std::fs::read(&from).map_err(io("reading", &from))?;
         let is_last = numbers.last() == Some(&number);
-        bytes.truncate(whole(&bytes, &from, number, is_last)?);
+        bytes.truncate(blocks(&bytes, &from, number, is_last, &mut link, |_, _| Ok(()))?);
+        let offset = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        end = Some(End { at: Position { segment: number, offset }, link });
         done.segments += 1;
         done.bytes += u64::try_from(bytes.len()).unwrap_or(0);
         let old = if to.exists() { std::fs::read(&to).map_err(io("reading", &to))? } else { Vec::new() };
@@ -110,6 +118,8 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
         std::fs::copy(&from, &to_key).map_err(io("copying", &from))?;
     }
     File::open(&to_dir).and_then(|dir| dir.sync_all()).map_err(io("syncing", &to_dir))?;
+    let mark = |end| Mark::open(&Directory(to_dir.clone())).and_then(|mark| mark.write(end));
+    end.map_or(Ok(()), mark).map_err(io("marking the end of", &to_dir))?;
     Ok(done)
 }
 
@@ -119,22 +129,24 @@ fn each(
     mut take: impl FnMut(Stored, Position) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let numbers = list(&Directory(journal.to_path_buf()))?;
+    let mut link = Link::FIRST;
     for &number in &numbers {
         let path = journal.join(name_of(number));
         let bytes = std::fs::read(&path).map_err(io("reading", &path))?;
-        let end = whole(&bytes, &path, number, numbers.last() == Some(&number))?;
-        let mut at = SEGMENT_HEADER;
-        while let Some(payload) = bytes.get(at..end).and_then(frame::block) {
+        let is_last = numbers.last() == Some(&number);
+        blocks(&bytes, &path, number, is_last, &mut link, |at, block| {
             let place = Position { segment: number, offset: u32::try_from(at).unwrap_or(u32::MAX) };
-            let mut inside = 0;
-            while let Some(parsed) =
-                payload.get(inside..).filter(|rest| !rest.is_empty()).and_then(frame::entry)
-            {
-                inside += parsed.length;
+            for (inside, parsed) in block.records() {
+                let offset = u64::try_from(at + inside).unwrap_or(u64::MAX);
+                let parsed = parsed.ok_or_else(|| StoreError::Damaged {
+                    place: Place { file: path.clone(), offset },
+                    what: RECORD.into(),
+                    intact: 0,
+                })?;
                 take(parsed.stored, place)?;
             }
-            at += BLOCK_HEADER + payload.len();
-        }
+            Ok(())
+        })?;
     }
     Ok(())
 }

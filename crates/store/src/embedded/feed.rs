@@ -11,41 +11,50 @@ use headworks_core::record::Name;
 
 use super::disk::{fill, write_whole};
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
-use super::journal::Segments;
+use super::journal::{RECORD, Segments};
+use super::walk::{BROKEN, NO_BLOCK};
 use crate::contract::{Fed, StoreError};
 
 impl Segments {
     /// The records of the first block at or after `from`, if one ends by `end`.
     pub(super) fn feed(&self, from: Position, end: Position) -> Result<Option<Fed>, StoreError> {
+        let Some((at, bytes)) = self.block(from, end)? else { return Ok(None) };
+        let block = frame::block(&bytes).ok_or_else(|| self.damaged(at, BROKEN))?;
+        let records = block.records().map(|(inside, parsed)| {
+            let at = at.behind(inside);
+            parsed.map(|parsed| parsed.stored).ok_or_else(|| self.damaged(at, RECORD))
+        });
+        let records = records.collect::<Result<_, _>>()?;
+        Ok(Some(Fed { records, next: at.behind(bytes.len()).to_u64() }))
+    }
+
+    /// The bytes of the first block at or after `from`, and where it begins, if there is one before `end`. Its checksum is
+    /// not looked at.
+    pub(super) fn block(
+        &self,
+        from: Position,
+        end: Position,
+    ) -> Result<Option<(Position, Vec<u8>)>, StoreError> {
         let header = u32::try_from(SEGMENT_HEADER).unwrap_or(u32::MAX);
         let mut at = Position { segment: from.segment.max(1), offset: from.offset.max(header) };
         while at < end {
             let file = self.file(at.segment)?;
             let mut bytes = vec![0; BLOCK_HEADER];
             fill(&*file, &mut bytes, u64::from(at.offset)).map_err(self.io("reading", at.segment))?;
-            let Some(length) = frame::block_length(&bytes).filter(|length| *length > 0) else {
-                if at.segment == end.segment {
-                    return Err(self.damaged(at, "no block begins here"));
+            let Some(length) = frame::block_length(&bytes) else {
+                if at.segment == end.segment || bytes.iter().any(|byte| *byte != 0) {
+                    return Err(self.damaged(at, NO_BLOCK));
                 }
                 // A segment that is full ends with its last block.
                 at = Position { segment: at.segment + 1, offset: header };
                 continue;
             };
-            bytes.resize(BLOCK_HEADER + length, 0);
+            let size = file.size().map_err(self.io("reading", at.segment))?;
+            let whole =
+                BLOCK_HEADER.checked_add(length).filter(|n| u64::try_from(*n).is_ok_and(|n| n <= size));
+            bytes.resize(whole.ok_or_else(|| self.damaged(at, BROKEN))?, 0);
             fill(&*file, &mut bytes, u64::from(at.offset)).map_err(self.io("reading", at.segment))?;
-            let payload = frame::block(&bytes);
-            let payload = payload.ok_or_else(|| self.damaged(at, "a block's checksum does not hold"))?;
-            let mut records = Vec::new();
-            let mut rest = payload;
-            while !rest.is_empty() {
-                let parsed = frame::entry(rest);
-                let parsed = parsed.ok_or_else(|| self.damaged(at, "a record's checksum does not hold"))?;
-                rest = rest.get(parsed.length..).unwrap_or_default();
-                records.push(parsed.stored);
-            }
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            let next = Position { offset: at.offset.saturating_add(length), ..at };
-            return Ok(Some(Fed { records, next: next.to_u64() }));
+            return Ok(Some((at, bytes)));
         }
         Ok(None)
     }

@@ -3,22 +3,25 @@
 //! ```text
 //! segment = header(16: "HWJOURNL", format u32, segment u32) block*
 //! block   = magic u32, length u32, crc32c(payload) u32, payload
-//! payload = entry*
+//! payload = number u64, crc32c of the block before u32, entry*
 //! entry   = length u32, crc32c(body) u32, body
 //! body    = name length u8, name, seq u64, hash[32], keys u8, key u128 *, record bytes
 //! ```
-//! All integers are little-endian. Never reads past what a length that has been checked allows.
+//! All integers are little-endian. Blocks are numbered from 1 through all segments, so that one that was copied, moved or
+//! removed is not taken for the one that belongs there (`walk`). Never reads past what a length that has been checked allows.
 
-use headworks_core::record::{IndexKey, Name, Seq};
+use headworks_core::record::{IndexKey, Name, Record, Seq};
 
 use crate::batch::{Batch, Entry};
 use crate::contract::Stored;
 
 pub(super) const SEGMENT_HEADER: usize = 16;
 pub(super) const BLOCK_HEADER: usize = 12;
+/// The number of a block and the checksum of the one before it.
+const LINK: usize = 12;
 const ENTRY_HEADER: usize = 8;
 const MAGIC: u32 = 0x4b4c_4257;
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const TITLE: &[u8; 8] = b"HWJOURNL";
 
 /// Where an entry stands: segment and byte offset.
@@ -31,6 +34,11 @@ pub(super) struct Position {
 impl Position {
     pub(super) fn to_u64(self) -> u64 {
         u64::from(self.segment) << 32 | u64::from(self.offset)
+    }
+
+    /// The place so many bytes behind this one.
+    pub(super) fn behind(self, bytes: usize) -> Self {
+        Self { offset: self.offset.saturating_add(narrow(bytes)), ..self }
     }
 
     pub(super) fn from_u64(packed: u64) -> Self {
@@ -53,7 +61,8 @@ pub(super) fn check_segment_header(bytes: &[u8], segment: u32) -> Result<(), Str
         return Err("it does not begin like a journal segment".into());
     }
     if bytes.get(8..12) != expected.get(8..12) {
-        return Err("its format is newer than this release reads".into());
+        let format = word(bytes, 8).unwrap_or_default();
+        return Err(format!("it has format {format}, and this release reads format {FORMAT}"));
     }
     if bytes.get(12..SEGMENT_HEADER) == expected.get(12..) {
         Ok(())
@@ -75,15 +84,32 @@ fn narrow(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
+/// What the next block of a journal says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    /// Its number.
+    pub(super) number: u64,
+    /// The checksum of the block before it; 0 for the first.
+    pub(super) before: u32,
+}
+
+impl Link {
+    pub(super) const FIRST: Self = Self { number: 1, before: 0 };
+}
+
 /// Writes a block with the batch's entries, less those of `skipped` accounts, and tells each entry's offset in it.
+/// Gives back what the block after it will say.
 pub(super) fn write_block<'a>(
     out: &mut Vec<u8>,
+    link: Link,
     batch: &'a Batch,
     skipped: &[Name],
     mut placed: impl FnMut(&'a Entry, usize),
-) {
+) -> Link {
     let base = out.len();
     out.extend_from_slice(&[0; BLOCK_HEADER]);
+    out.extend_from_slice(&link.number.to_le_bytes());
+    out.extend_from_slice(&link.before.to_le_bytes());
     for entry in batch.entries().iter().filter(|e| !skipped.contains(&e.account)) {
         let at = out.len();
         placed(entry, at - base);
@@ -100,15 +126,16 @@ pub(super) fn write_block<'a>(
         out.extend_from_slice(batch.bytes(entry));
         seal(out, at, ENTRY_HEADER, None);
     }
-    seal(out, base, BLOCK_HEADER, Some(MAGIC));
+    Link { number: link.number + 1, before: seal(out, base, BLOCK_HEADER, Some(MAGIC)) }
 }
 
-/// Fills in a header written as zeros: magic where there is one, length and checksum of what follows.
-fn seal(out: &mut [u8], at: usize, header: usize, magic: Option<u32>) {
+/// Fills in a header written as zeros: magic where there is one, length and checksum of what follows, which it gives back.
+fn seal(out: &mut [u8], at: usize, header: usize, magic: Option<u32>) -> u32 {
     let body = out.get(at + header..).unwrap_or_default();
     let (length, crc) = (narrow(body.len()), crc32c::crc32c(body));
     let fields = magic.into_iter().chain([length, crc]).flat_map(u32::to_le_bytes);
     out.iter_mut().skip(at).zip(fields).for_each(|(to, from)| *to = from);
+    crc
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -122,12 +149,48 @@ pub(super) fn block_length(header: &[u8]) -> Option<usize> {
     usize::try_from(word(header, 4)?).ok()
 }
 
-/// The payload of the block that begins the bytes, if it is whole and its checksum holds. No block is empty: a torn
-/// header followed by zeros would look like one.
-pub(super) fn block(bytes: &[u8]) -> Option<&[u8]> {
-    let length = block_length(bytes).filter(|length| *length > 0)?;
-    let payload = bytes.get(BLOCK_HEADER..BLOCK_HEADER.checked_add(length)?)?;
-    (crc32c::crc32c(payload) == word(bytes, 8)?).then_some(payload)
+/// A block as read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block<'a> {
+    pub(super) link: Link,
+    pub(super) crc: u32,
+    entries: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    const ENTRIES: usize = BLOCK_HEADER + LINK;
+
+    /// Its records, each with its offset in the block; `None`, and no more, where a checksum does not hold.
+    pub(super) fn records(&self) -> impl Iterator<Item = (usize, Option<Parsed>)> + use<'a> {
+        let (mut rest, mut at) = (self.entries, Self::ENTRIES);
+        std::iter::from_fn(move || {
+            let begins = at;
+            let parsed = entry(Some(rest).filter(|rest| !rest.is_empty())?);
+            let length = parsed.as_ref().map_or(rest.len(), |parsed| parsed.length);
+            rest = rest.get(length..).unwrap_or_default();
+            at += length;
+            Some((begins, parsed))
+        })
+    }
+
+    /// How many bytes it has in all.
+    pub(super) fn size(&self) -> usize {
+        Self::ENTRIES + self.entries.len()
+    }
+
+    /// What the block after it says of itself.
+    pub(super) fn next(&self) -> Link {
+        Link { number: self.link.number.saturating_add(1), before: self.crc }
+    }
+}
+
+/// The block that begins the bytes, if it is whole and its checksum holds.
+pub(super) fn block(bytes: &[u8]) -> Option<Block<'_>> {
+    let payload = bytes.get(BLOCK_HEADER..BLOCK_HEADER.checked_add(block_length(bytes)?)?)?;
+    let crc = word(bytes, 8)?;
+    let number = payload.get(..8)?.try_into().ok().map(u64::from_le_bytes)?;
+    let link = Link { number, before: word(payload, 8)? };
+    (crc32c::crc32c(payload) == crc).then_some(Block { link, crc, entries: payload.get(LINK..)? })
 }
 
 /// An entry as read.
@@ -135,6 +198,14 @@ pub(super) struct Parsed {
     pub(super) stored: Stored,
     pub(super) keys: Vec<IndexKey>,
     pub(super) length: usize,
+}
+
+impl Parsed {
+    /// Whether it is found by the keys of its record, and by no others.
+    pub(super) fn has_its_keys(&self) -> bool {
+        let record = Record::from_bytes(&self.stored.bytes);
+        record.is_ok_and(|record| record.index_keys(&self.stored.account).as_slice() == self.keys)
+    }
 }
 
 /// The length of the entry whose header begins the bytes, header included.

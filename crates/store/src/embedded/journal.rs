@@ -2,16 +2,16 @@
 //!
 //! J1 a batch is acknowledged only after `fdatasync`. J2 a torn tail is cut and reported; damage before the tail stops
 //! the start with the exact place, and nothing is changed (`torn_tail_is_cut`, `damage_is_named`).
-//! A block is written only after the one before it is durable, so anything intact behind a broken block proves that the
-//! broken one was once whole.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::ahead::Ahead;
-use super::disk::{Directory, Disk, DiskFile, fill, read_all};
-use super::frame::{self, BLOCK_HEADER, Parsed, Position, SEGMENT_HEADER};
+use super::disk::{Disk, DiskFile, fill, read_all};
+use super::frame::{self, Link, Parsed, Position, SEGMENT_HEADER};
+use super::mark::{self, End, Mark};
+use super::walk::{BROKEN, Wrong, walk};
 use crate::batch::{Batch, Entry};
 use crate::contract::{Place, StoreError, Stored};
 use headworks_core::record::Name;
@@ -19,7 +19,7 @@ use headworks_core::record::Name;
 /// The segments, for reading.
 #[derive(Debug)]
 pub(super) struct Segments {
-    disk: Arc<dyn Disk>,
+    pub(super) disk: Arc<dyn Disk>,
     open: RwLock<BTreeMap<u32, Arc<dyn DiskFile>>>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Segments {
 pub(super) struct Writer {
     segments: Arc<Segments>,
     file: Arc<dyn DiskFile>,
-    end: Position,
+    end: End,
     buffer: Vec<u8>,
     segment_bytes_max: u32,
     ahead: Ahead,
@@ -38,6 +38,8 @@ pub(super) struct Writer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scanned {
     pub(super) entries: u64,
+    /// Where the scan began, when not with the first block.
+    pub(super) from: Option<Place>,
     /// The torn tail that was cut: where, and how many bytes.
     pub(super) cut: Option<(Place, u64)>,
 }
@@ -48,11 +50,11 @@ pub(super) fn name_of(segment: u32) -> String {
 }
 
 impl Segments {
-    fn on(disk: Arc<dyn Disk>) -> Self {
+    pub(super) fn on(disk: Arc<dyn Disk>) -> Self {
         Self { disk, open: RwLock::default() }
     }
 
-    fn bytes(&self, segment: u32) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn bytes(&self, segment: u32) -> Result<Vec<u8>, StoreError> {
         let file = self.disk.open(&name_of(segment), false).map_err(self.io("reading", segment))?;
         read_all(&*file).map_err(self.io("reading", segment))
     }
@@ -66,7 +68,14 @@ impl Segments {
         move |source| StoreError::Io { doing, path, source }
     }
 
-    fn place(&self, segment: u32, offset: usize) -> Place {
+    fn check_header(&self, segment: u32) -> Result<(), StoreError> {
+        let mut header = [0; SEGMENT_HEADER];
+        let read = fill(&*self.file(segment)?, &mut header, 0).map_err(self.io("reading", segment))?;
+        frame::check_segment_header(header.get(..read).unwrap_or_default(), segment)
+            .map_err(|what| self.lost(segment, 0, &what, 0))
+    }
+
+    pub(super) fn place(&self, segment: u32, offset: usize) -> Place {
         Place { file: self.path(segment), offset: u64::try_from(offset).unwrap_or(u64::MAX) }
     }
 
@@ -97,70 +106,16 @@ impl Segments {
             }
         }
         let parsed = frame::entry(&bytes);
-        parsed
-            .map(|parsed| parsed.stored)
-            .ok_or_else(|| self.damaged(at, "the record's checksum does not hold"))
+        parsed.map(|parsed| parsed.stored).ok_or_else(|| self.damaged(at, RECORD))
     }
 
     pub(super) fn damaged(&self, at: Position, what: &str) -> StoreError {
-        let place = self.place(at.segment, usize::try_from(at.offset).unwrap_or(usize::MAX));
-        StoreError::Damaged { place, what: what.into(), intact: 0 }
+        self.lost(at.segment, usize::try_from(at.offset).unwrap_or(usize::MAX), what, 0)
     }
-}
 
-/// The sizes of all blocks of a journal, in order: what each group commit wrote.
-///
-/// # Errors
-/// When the directory or a segment cannot be read.
-pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
-    let mut sizes = Vec::new();
-    let segments = Segments::on(Arc::new(Directory(dir.to_path_buf())));
-    for number in list(&*segments.disk)? {
-        let bytes = segments.bytes(number)?;
-        let mut at = SEGMENT_HEADER;
-        while let Some(length) = bytes.get(at..).and_then(frame::block_length) {
-            sizes.push(BLOCK_HEADER + length);
-            at += BLOCK_HEADER + length;
-        }
+    pub(super) fn lost(&self, segment: u32, offset: usize, what: &str, intact: u64) -> StoreError {
+        StoreError::Damaged { place: self.place(segment, offset), what: what.into(), intact }
     }
-    Ok(sizes)
-}
-
-/// Reads a whole journal again and tells every place where a segment, block or record is not what was written. Changes
-/// nothing. What stands behind a damaged block of a segment is told by reconciliation, record by record.
-///
-/// # Errors
-/// When the directory or a segment cannot be read.
-pub fn check_journal(dir: &Path) -> Result<Vec<(Place, String)>, StoreError> {
-    let segments = Segments::on(Arc::new(Directory(dir.to_path_buf())));
-    let numbers = list(&*segments.disk)?;
-    let mut found = Vec::new();
-    for &number in &numbers {
-        let is_last = numbers.last() == Some(&number);
-        let bytes = segments.bytes(number)?;
-        if let Some((offset, what)) = broken_at(&bytes, number, is_last) {
-            found.push((segments.place(number, offset), what));
-        }
-    }
-    Ok(found)
-}
-
-/// The first byte of a segment that is not what was written. Zeros at the end of the last segment are written ahead.
-fn broken_at(bytes: &[u8], number: u32, is_last: bool) -> Option<(usize, String)> {
-    if let Err(what) = frame::check_segment_header(bytes, number) {
-        return Some((0, what));
-    }
-    let mut at = SEGMENT_HEADER;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        if is_last && rest.iter().all(|b| *b == 0) {
-            return None;
-        }
-        let Some(payload) = frame::block(rest) else {
-            return Some((at, "a block's checksum does not hold".into()));
-        };
-        at += BLOCK_HEADER + payload.len();
-    }
-    None
 }
 
 /// The numbers of the segments in a directory, in order.
@@ -175,98 +130,152 @@ pub(super) fn list(disk: &dyn Disk) -> Result<Vec<u32>, StoreError> {
     Ok(found)
 }
 
-/// Opens the journal of a disk, gives every entry from `from` on to `seen`, and cuts a torn tail.
+/// A journal as opened.
+pub(super) struct Opened {
+    pub(super) segments: Arc<Segments>,
+    pub(super) writer: Writer,
+    pub(super) mark: Mark,
+    pub(super) scanned: Scanned,
+}
+
+/// Opens the journal of a disk, reads it from its mark on, gives every entry from `from` on to `seen`, and cuts a torn
+/// tail.
 pub(super) fn open(
     disk: Arc<dyn Disk>,
     from: Position,
     segment_bytes_max: u32,
-    mut seen: impl FnMut(Position, Parsed),
-) -> Result<(Arc<Segments>, Writer, Scanned), StoreError> {
+    seen: impl FnMut(Position, Parsed),
+) -> Result<Opened, StoreError> {
+    let path = disk.path();
+    let marking = |source| StoreError::Io { doing: "reading the mark of", path: path.clone(), source };
+    let marks = mark::ends(&*disk).map_err(marking)?;
+    let marked = marks.iter().copied().max_by_key(|end| end.at);
     let segments = Arc::new(Segments::on(disk));
     let numbers = list(&*segments.disk)?;
-    let mut scanned = Scanned::default();
-    let mut expected = numbers.first().copied().unwrap_or(1).min(1);
+    if let Some(number) = first_missing(&numbers, last_known(from, marked)) {
+        return Err(segments.lost(number, 0, MISSING, 0));
+    }
+    // An index that is behind the mark, or none, has no link to begin with: then all of it is read.
+    let begin = End { at: Position { segment: 1, offset: 0 }, link: Link::FIRST };
+    let start = marks.into_iter().filter(|end| end.at <= from).max_by_key(|end| end.at).unwrap_or(begin);
+    let known = marked.map_or(from, |end| end.at.max(from));
+    let mut scan =
+        Scan { segments: &segments, from, known, marked, end: start, scanned: Scanned::default(), seen };
     for &number in &numbers {
-        if number != expected {
-            return Err(missing(&segments, expected, scanned.entries));
+        if number < start.at.segment {
+            segments.check_header(number)?;
+        } else {
+            scan.segment(number, numbers.last() == Some(&number))?;
         }
-        expected += 1;
     }
-    if from.segment >= expected && from.segment > 1 {
-        return Err(missing(&segments, from.segment, scanned.entries));
-    }
-    let mut end = None;
-    for &number in numbers.iter().filter(|n| **n >= from.segment) {
-        let start = if number == from.segment { from.offset } else { 0 };
-        let is_last = Some(&number) == numbers.last();
-        end = Some(scan_segment(&segments, number, start, is_last, &mut scanned, &mut seen)?);
-    }
-    let writer = match end {
-        Some(end) => Writer::resume(Arc::clone(&segments), end, segment_bytes_max)?,
-        None => Writer::begin(Arc::clone(&segments), 1, segment_bytes_max)?,
+    let (end, mut scanned) = (scan.end, scan.scanned);
+    let offset = usize::try_from(start.at.offset).unwrap_or(usize::MAX);
+    scanned.from = (start != begin).then(|| segments.place(start.at.segment, offset));
+    let is_new = numbers.is_empty();
+    let writer = if is_new {
+        Writer::begin(Arc::clone(&segments), 1, Link::FIRST, segment_bytes_max)?
+    } else {
+        Writer::resume(Arc::clone(&segments), end, segment_bytes_max)?
     };
-    Ok((segments, writer, scanned))
+    let mark = Mark::open(&*segments.disk).map_err(marking)?;
+    // From now on it is known that there is a journal.
+    let write = if is_new { mark.write(writer.end()) } else { Ok(()) };
+    write.map_err(marking)?;
+    Ok(Opened { segments, writer, mark, scanned })
 }
 
-fn missing(segments: &Segments, number: u32, intact: u64) -> StoreError {
-    StoreError::Damaged { place: segments.place(number, 0), what: "the file is missing".into(), intact }
+/// The last segment that is known to have been there; the index of a new journal knows none.
+fn last_known(from: Position, marked: Option<End>) -> u32 {
+    let indexed = if from.segment > 1 { from.segment } else { 0 };
+    marked.map_or(indexed, |end| end.at.segment.max(indexed))
 }
 
-fn scan_segment(
-    segments: &Segments,
-    number: u32,
-    start: u32,
-    is_last: bool,
-    scanned: &mut Scanned,
-    seen: &mut impl FnMut(Position, Parsed),
-) -> Result<Position, StoreError> {
-    let bytes = segments.bytes(number)?;
-    let damaged = |offset: usize, what: &str, intact: u64| StoreError::Damaged {
-        place: segments.place(number, offset),
-        what: what.into(),
-        intact,
-    };
-    if let Err(what) = frame::check_segment_header(&bytes, number) {
-        let start = usize::try_from(start).unwrap_or(usize::MAX);
-        if is_last && start <= SEGMENT_HEADER && frame::is_unfinished_header(&bytes, number) {
-            // The power went while the segment was being made: its blocks come after its header is durable.
-            return cut(segments, number, 0, bytes.len(), scanned);
-        }
-        return Err(damaged(0, &what, scanned.entries));
-    }
-    let mut at = usize::try_from(start).unwrap_or(usize::MAX).max(SEGMENT_HEADER);
-    if at > bytes.len() {
-        return Err(damaged(bytes.len(), "the file is shorter than what was acknowledged", scanned.entries));
-    }
-    while at < bytes.len() {
-        let rest = bytes.get(at..).unwrap_or_default();
-        if rest.iter().all(|b| *b == 0) {
-            break;
-        }
-        let Some(payload) = frame::block(rest) else {
-            if !is_last || has_block_after(rest) {
-                return Err(damaged(at, "a block's checksum does not hold", scanned.entries));
+/// The first segment that is missing of those up to the last one that is there, or known to have been.
+pub(super) fn first_missing(numbers: &[u32], known: u32) -> Option<u32> {
+    let last = numbers.last().copied().unwrap_or(0).max(known);
+    (1..=last).find(|number| numbers.binary_search(number).is_err())
+}
+
+pub(super) const MISSING: &str = "the file is missing";
+pub(super) const RECORD: &str = "a record's checksum does not hold";
+pub(super) const ENDS_EARLY: &str = "the journal ends here, before blocks that were acknowledged";
+pub(super) const OTHER: &str = "the blocks before it are not those that were acknowledged";
+
+fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+/// The reading of a journal at its start.
+struct Scan<'a, F> {
+    segments: &'a Segments,
+    /// Entries from here on are given out.
+    from: Position,
+    /// Blocks up to here were acknowledged.
+    known: Position,
+    marked: Option<End>,
+    /// Up to where it has come.
+    end: End,
+    scanned: Scanned,
+    seen: F,
+}
+
+impl<F: FnMut(Position, Parsed)> Scan<'_, F> {
+    fn segment(&mut self, number: u32, is_last: bool) -> Result<(), StoreError> {
+        let bytes = self.segments.bytes(number)?;
+        let damaged = |offset: usize, what: &str, intact| self.segments.lost(number, offset, what, intact);
+        let place = |offset: usize| Position { segment: number, offset: narrow(offset) };
+        let begin = if number == self.end.at.segment { self.end.at.offset } else { 0 };
+        if let Err(what) = frame::check_segment_header(&bytes, number) {
+            if is_last && self.known <= place(SEGMENT_HEADER) && frame::is_unfinished_header(&bytes, number) {
+                // The power went while the segment was being made: its blocks come after its header is durable.
+                self.end.at = cut(self.segments, number, 0, bytes.len(), &mut self.scanned)?;
+                return Ok(());
             }
-            return cut(segments, number, at, bytes.len() - at, scanned);
-        };
-        let mut inside = 0;
-        while inside < payload.len() {
-            let offset = at + BLOCK_HEADER + inside;
-            let Some(parsed) = frame::entry(payload.get(inside..).unwrap_or_default()) else {
-                return Err(damaged(offset, "a record's checksum does not hold", scanned.entries));
-            };
-            inside += parsed.length;
-            scanned.entries += 1;
-            seen(Position { segment: number, offset: u32::try_from(offset).unwrap_or(u32::MAX) }, parsed);
+            return Err(damaged(0, &what, self.scanned.entries));
         }
-        at += BLOCK_HEADER + payload.len();
+        let marked = self.marked.filter(|end| end.at.segment == number);
+        let is_marked = |at: usize| marked.is_some_and(|end| end.at == place(at));
+        let mut link_at_mark = None;
+        let begin = usize::try_from(begin).unwrap_or(usize::MAX);
+        let (from, scanned, seen) = (self.from, &mut self.scanned, &mut self.seen);
+        let walked = walk(&bytes, begin, Some(self.end.link), |at, block| {
+            if is_marked(at) {
+                link_at_mark = Some(block.link);
+            }
+            if place(at) < from {
+                return Ok(());
+            }
+            for (inside, parsed) in block.records() {
+                let Some(parsed) = parsed else {
+                    return Err(damaged(at + inside, RECORD, scanned.entries));
+                };
+                scanned.entries += 1;
+                seen(place(at + inside), parsed);
+            }
+            Ok(())
+        })?;
+        self.end = End { at: place(walked.end), link: walked.link };
+        if is_marked(walked.end) {
+            link_at_mark = Some(walked.link);
+        }
+        let intact = self.scanned.entries;
+        let ends_early = self.known.segment == number && self.end.at < self.known;
+        match walked.wrong {
+            Some(Wrong::Damaged(what)) => return Err(damaged(walked.end, &what, intact)),
+            Some(Wrong::Torn) if ends_early || !is_last => return Err(damaged(walked.end, BROKEN, intact)),
+            None if ends_early => return Err(damaged(walked.end, ENDS_EARLY, intact)),
+            Some(Wrong::Torn) | None => {}
+        }
+        if let Some(end) = marked.filter(|end| link_at_mark != Some(end.link)) {
+            let offset = usize::try_from(end.at.offset).unwrap_or(usize::MAX);
+            return Err(damaged(offset, OTHER, intact));
+        }
+        if walked.wrong.is_some() {
+            let torn = bytes.len() - walked.end;
+            self.end.at = cut(self.segments, number, walked.end, torn, &mut self.scanned)?;
+        }
+        Ok(())
     }
-    Ok(Position { segment: number, offset: u32::try_from(at).unwrap_or(u32::MAX) })
-}
-
-/// Whether an intact block stands anywhere behind a broken one.
-pub(super) fn has_block_after(rest: &[u8]) -> bool {
-    (1..rest.len()).any(|skip| rest.get(skip..).and_then(frame::block).is_some())
 }
 
 fn cut(
@@ -291,7 +300,12 @@ fn cut(
 }
 
 impl Writer {
-    fn begin(segments: Arc<Segments>, number: u32, segment_bytes_max: u32) -> Result<Self, StoreError> {
+    fn begin(
+        segments: Arc<Segments>,
+        number: u32,
+        link: Link,
+        segment_bytes_max: u32,
+    ) -> Result<Self, StoreError> {
         let create = || {
             let file = segments.disk.create(&name_of(number))?;
             file.write_all_at(&frame::segment_header(number), 0)?;
@@ -302,24 +316,24 @@ impl Writer {
         };
         let file = create().map_err(segments.io("creating", number))?;
         segments.open.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&file));
-        let offset = u32::try_from(SEGMENT_HEADER).unwrap_or(u32::MAX);
-        let end = Position { segment: number, offset };
-        let ahead = Ahead::from(end.offset);
+        let at = Position { segment: number, offset: narrow(SEGMENT_HEADER) };
+        let end = End { at, link };
+        let ahead = Ahead::from(at.offset);
         Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max, ahead })
     }
 
-    fn resume(segments: Arc<Segments>, end: Position, segment_bytes_max: u32) -> Result<Self, StoreError> {
-        let file = segments.disk.open(&name_of(end.segment), true);
-        let file = file.map_err(segments.io("opening", end.segment))?;
-        let length = file.size().map_err(segments.io("reading", end.segment))?;
+    fn resume(segments: Arc<Segments>, end: End, segment_bytes_max: u32) -> Result<Self, StoreError> {
+        let file = segments.disk.open(&name_of(end.at.segment), true);
+        let file = file.map_err(segments.io("opening", end.at.segment))?;
+        let length = file.size().map_err(segments.io("reading", end.at.segment))?;
         // What a killed process had written and not synced has been read, and will be answered with.
         let durable = file.sync_all().and_then(|()| segments.disk.sync_names());
-        durable.map_err(segments.io("syncing", end.segment))?;
-        let ahead = Ahead::from(u32::try_from(length).unwrap_or(u32::MAX).max(end.offset));
+        durable.map_err(segments.io("syncing", end.at.segment))?;
+        let ahead = Ahead::from(u32::try_from(length).unwrap_or(u32::MAX).max(end.at.offset));
         Ok(Self { segments, file, end, buffer: Vec::new(), segment_bytes_max, ahead })
     }
 
-    pub(super) fn end(&self) -> Position {
+    pub(super) fn end(&self) -> End {
         self.end
     }
 
@@ -331,26 +345,29 @@ impl Writer {
     ) -> Result<Vec<(&'a Entry, Position)>, StoreError> {
         self.buffer.clear();
         let mut placed = Vec::with_capacity(batch.entries().len());
-        frame::write_block(&mut self.buffer, batch, skipped, |entry, offset| placed.push((entry, offset)));
+        let link = frame::write_block(&mut self.buffer, self.end.link, batch, skipped, |entry, offset| {
+            placed.push((entry, offset));
+        });
         if placed.is_empty() {
             return Ok(Vec::new());
         }
         let length = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
-        if self.end.offset.saturating_add(length) > self.segment_bytes_max && self.end.offset > 16 {
+        if self.end.at.offset.saturating_add(length) > self.segment_bytes_max && self.end.at.offset > 16 {
             self.roll()?;
         }
-        let number = self.end.segment;
-        let until = self.end.offset.saturating_add(length);
+        let number = self.end.at.segment;
+        let until = self.end.at.offset.saturating_add(length);
         if self.segments.disk.fills_ahead() {
             self.ahead
                 .reach(&self.file, until, self.segment_bytes_max)
                 .map_err(self.segments.io("extending", number))?;
         }
-        let at = u64::from(self.end.offset);
+        let at = u64::from(self.end.at.offset);
         self.file.write_all_at(&self.buffer, at).map_err(self.segments.io("appending to", number))?;
         self.file.sync().map_err(self.segments.io("syncing", number))?;
-        let base = self.end;
-        self.end.offset = until;
+        let base = self.end.at;
+        self.end.at.offset = until;
+        self.end.link = link;
         let position = |offset: usize| Position {
             segment: base.segment,
             offset: base.offset + u32::try_from(offset).unwrap_or(u32::MAX),
@@ -360,10 +377,11 @@ impl Writer {
 
     /// Ends the segment where its blocks end and begins the next.
     fn roll(&mut self) -> Result<(), StoreError> {
-        let number = self.end.segment;
-        let trimmed = self.ahead.finish().and_then(|()| self.file.set_len(u64::from(self.end.offset)));
+        let number = self.end.at.segment;
+        let trimmed = self.ahead.finish().and_then(|()| self.file.set_len(u64::from(self.end.at.offset)));
         trimmed.map_err(self.segments.io("trimming", number))?;
-        let next = Self::begin(Arc::clone(&self.segments), number + 1, self.segment_bytes_max)?;
+        let next =
+            Self::begin(Arc::clone(&self.segments), number + 1, self.end.link, self.segment_bytes_max)?;
         let buffer = std::mem::take(&mut self.buffer);
         *self = Self { buffer, ..next };
         Ok(())

@@ -16,23 +16,27 @@ use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};
 
 mod ahead;
 mod backup;
+mod check;
 pub(crate) mod disk;
 mod feed;
 mod frame;
 mod index;
 mod index_memory;
 mod journal;
-mod tail;
+mod mark;
+mod tails;
+mod walk;
 
 pub use backup::{BackedUp, Restored, backup, erase, restore};
+pub use check::{Checked, check_journal, journal_blocks};
 use disk::{Directory, Disk};
 use frame::{Parsed, Position};
 use index::KeyValue;
 pub use index::{Index, Watermark};
 pub use index_memory::MemoryIndex;
-use journal::{Segments, Writer};
-pub use journal::{check_journal, journal_blocks};
-use tail::{Run, Tail, Tails};
+use journal::{Opened, Segments, Writer};
+use mark::Mark;
+use tails::{Run, Tail, Tails};
 
 /// How the embedded store works.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +58,9 @@ impl Default for Options {
 pub struct Recovery {
     /// Records read since the last checkpoint.
     pub records: u64,
+    /// Where reading began: what stands before was written or read by a process that made a checkpoint after it, and is
+    /// read again by [`Store::damage`].
+    pub from: Option<Place>,
     /// The torn tail that was cut, if any, and how many bytes it had. Nothing in it was ever acknowledged.
     pub cut: Option<(Place, u64)>,
 }
@@ -63,6 +70,7 @@ pub struct Recovery {
 pub struct Embedded {
     segments: Arc<Segments>,
     writer: Mutex<Option<Writer>>,
+    mark: Mark,
     tails: RwLock<Tails>,
     index: Arc<dyn Index>,
     options: Options,
@@ -106,22 +114,23 @@ impl Embedded {
         let watermark = index.watermark()?;
         let mut tail = Tail { latest: watermark.latest, ..Tail::default() };
         let from = Position::from_u64(watermark.at);
-        let (segments, writer, scanned) =
-            journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
-                let Parsed { stored, keys, .. } = parsed;
-                tail.note_instant(&stored.bytes);
-                tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
-            })?;
+        let opened = journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
+            let Parsed { stored, keys, .. } = parsed;
+            tail.note_instant(&stored.bytes);
+            tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
+        })?;
+        let Opened { segments, writer, mark, scanned } = opened;
         tail.end = Some(writer.end());
         Ok(Self {
             segments,
             writer: Mutex::new(Some(writer)),
+            mark,
             tails: RwLock::new(Tails { current: tail, flushing: None }),
             index,
             options,
             writing: Mutex::default(),
             flushed: Condvar::new(),
-            recovery: Recovery { records: scanned.entries, cut: scanned.cut },
+            recovery: Recovery { records: scanned.entries, from: scanned.from, cut: scanned.cut },
             dir: dir.to_path_buf(),
             _lock: lock,
         })
@@ -250,6 +259,8 @@ impl Store for Embedded {
             tails.current.push(&entry.account, entry.seq, entry.hash, &entry.keys, at);
         }
         tails.current.end = Some(writer.end());
+        // What cannot be noted is not known after a crash, and nothing else: the block is durable.
+        let _ = self.mark.note(writer.end());
         *slot = Some(writer);
         Ok(conflicts)
     }
@@ -292,7 +303,7 @@ impl Store for Embedded {
         let Some(end) = cut.end else {
             return Ok(());
         };
-        let watermark = Watermark { at: end.to_u64(), latest: cut.latest };
+        let watermark = Watermark { at: end.at.to_u64(), latest: cut.latest };
         let mut keys: Vec<(IndexKey, u64)> = cut.keys.iter().map(|(k, p)| (*k, p.to_u64())).collect();
         let packed = |run: &Run| run.positions.iter().map(|p| p.to_u64()).collect::<Vec<_>>();
         let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, packed(run)));
@@ -304,7 +315,9 @@ impl Store for Embedded {
         }
         set_writing(false);
         self.flushed.notify_all();
-        written
+        written?;
+        let path = self.dir.join("journal");
+        self.mark.write(end).map_err(|source| StoreError::Io { doing: "marking the end of", path, source })
     }
 
     fn wants_checkpoint(&self) -> bool {
@@ -332,7 +345,7 @@ impl Store for Embedded {
     }
 
     fn feed_end(&self) -> u64 {
-        self.tails().current.end.map_or(0, Position::to_u64)
+        self.tails().current.end.map_or(0, |end| end.at.to_u64())
     }
 
     fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {
@@ -345,6 +358,10 @@ impl Store for Embedded {
 
     fn latest(&self) -> Option<Instant> {
         self.tails().current.latest
+    }
+
+    fn damage(&self, goes_on: &mut dyn FnMut() -> bool) -> Result<Vec<(Place, String)>, StoreError> {
+        self.segments.damage(Position::from_u64(self.feed_end()), goes_on)
     }
 
     fn unsettled(&self) -> Vec<Name> {

@@ -14,6 +14,7 @@ fn small() -> Options {
 fn segments(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
         fs::read_dir(dir.join("journal")).expect("lists").map(|f| f.expect("entry").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|e| e == "journal"));
     files.sort();
     files
 }
@@ -77,8 +78,8 @@ fn only_an_unfinished_segment_is_made_anew() {
     let mut a = Writer::new("a");
     append(&Embedded::open(dir.path(), small()).expect("opens"), &mut [&mut a], 5);
     let last = dir.path().join("journal/00000002.journal");
-    // As in the text of the format: title, format 1, segment 2.
-    let whole = [&b"HWJOURNL"[..], &[1, 0, 0, 0, 2, 0, 0, 0]].concat();
+    // As in the text of the format: title, format 2, segment 2.
+    let whole = [&b"HWJOURNL"[..], &[2, 0, 0, 0, 2, 0, 0, 0]].concat();
     let torn_off = |at: usize| [&whole[..at], &vec![0; 40 - at][..]].concat();
     let middle = [&[0; 5][..], &whole[5..9], &[0; 31][..]].concat();
     for unfinished in
@@ -90,7 +91,7 @@ fn only_an_unfinished_segment_is_made_anew() {
         assert_found(&store, &a);
     }
     // A newer format, another segment's number, something else altogether, something behind the header: left as they are.
-    let newer = [&whole[..8], &[2, 0, 0, 0, 2, 0, 0, 0], &[7; 20]].concat();
+    let newer = [&whole[..8], &[3, 0, 0, 0, 2, 0, 0, 0], &[7; 20]].concat();
     let other = [&whole[..12], &[3, 0, 0, 0]].concat();
     let behind = [&torn_off(4)[..], &[1]].concat();
     for foreign in [newer, other, b"a letter from home, and not a journal".to_vec(), behind] {
@@ -113,6 +114,8 @@ fn torn_tail_is_cut() {
     }
     let path = segments(dir.path()).pop().expect("segment");
     let whole = used_bytes(&path);
+    let mark = dir.path().join("journal/mark");
+    let marked = fs::read(&mark).expect("reads");
     let mut torn = Writer::new("a");
     let mut scratch = Batch::default();
     (0..5).for_each(|_| torn.push(&mut scratch));
@@ -129,6 +132,7 @@ fn torn_tail_is_cut() {
                 continue;
             }
             fs::remove_dir_all(dir.path().join("index")).expect("removes");
+            fs::write(&mark, &marked).expect("writes");
             let mut bytes = longer[..keep].to_vec();
             bytes.resize(keep + zeros, 0);
             fs::write(&path, &bytes).expect("writes");

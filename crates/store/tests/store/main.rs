@@ -1,6 +1,7 @@
 //! Every store runs the same suite; the embedded one also crashes, tears and is damaged.
 
 mod backup;
+mod damage;
 mod embedded;
 mod reconcile;
 mod suite;

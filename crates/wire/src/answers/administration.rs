@@ -1,6 +1,6 @@
 //! Batches, catalogs, keys, problems.
 
-use headworks_core::record::{Instant, Label, Name};
+use headworks_core::record::{CatalogChanges, CatalogHash, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,12 +31,44 @@ pub enum BatchItemAnswer {
 /// A catalog that was accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CatalogAccepted {
-    /// The operator's label.
+    /// The label that decisions name it by: the operator's, or `label@hash` where another catalog has had that label.
     pub version: Name,
+    /// Which catalog it is: BLAKE3 of its text.
+    #[schema(value_type = String)]
+    pub hash: CatalogHash,
+    /// What to look at, though it is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// The plans it defines.
     pub plans: Vec<Name>,
     /// The features it defines.
     pub features: Vec<Name>,
+}
+
+/// Every time that a catalog was put in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Catalogs {
+    /// The newest first: the first one is in force.
+    pub catalogs: Vec<PastCatalog>,
+}
+
+/// A catalog that was put in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PastCatalog {
+    /// Which catalog it is: BLAKE3 of its text.
+    #[schema(value_type = String)]
+    pub hash: CatalogHash,
+    /// The label that decisions name it by.
+    pub version: Name,
+    /// Since when.
+    pub at: Instant,
+    /// Who put it there: an API key, or `_catalog_file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Name>,
+    /// Whether it is in force now.
+    pub in_force: bool,
+    /// What it changed of the one before.
+    pub changes: CatalogChanges,
 }
 
 /// An API key, without its secret.

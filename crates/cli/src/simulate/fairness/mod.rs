@@ -12,6 +12,7 @@ mod published;
 mod scenario;
 mod yardstick;
 
+use crate::output::{say, say_part};
 use yardstick::Measured;
 
 fn measure(name: YardstickName) -> Measured {
@@ -35,14 +36,14 @@ pub(crate) fn run(only: Option<YardstickName>, as_json: bool) -> Outcome {
         all.extend(measure(*name)?);
     }
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        say!("{}", serde_json::to_string_pretty(&all)?)?;
     } else {
         let mut rows = vec![["yardstick", "what", "wanted", "ours", ""].map(str::to_owned).to_vec()];
         rows.extend(all.iter().map(|y| {
             let verdict = if y.holds { "holds" } else { "MISSED" };
             vec![y.name.into(), y.what.clone(), y.wanted.clone(), y.ours.clone(), verdict.into()]
         }));
-        print!("{}", print::table(&rows, &[]));
+        say_part!("{}", print::table(&rows, &[]))?;
     }
     match all.iter().filter(|y| !y.holds).count() {
         0 => Ok(()),

@@ -1,4 +1,4 @@
-//! What the index does not have yet: records since its watermark, by log and by key.
+//! What the index does not have yet, in memory: at most a few checkpoints' worth.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 
 use super::frame::Position;
+use super::mark::End;
 
 /// Records that the index does not have yet.
 #[derive(Debug, Default)]
@@ -13,7 +14,7 @@ pub(super) struct Tail {
     pub(super) keys: HashMap<IndexKey, Position>,
     pub(super) logs: BTreeMap<Name, Run>,
     pub(super) records: usize,
-    pub(super) end: Option<Position>,
+    pub(super) end: Option<End>,
     /// The latest instant at which a record up to its end was written.
     pub(super) latest: Option<Instant>,
 }

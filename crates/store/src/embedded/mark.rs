@@ -1,0 +1,106 @@
+//! The mark: up to where the journal was written or read, and what its next block has to say of itself.
+//!
+//! It stands beside the segments, so that an end that was acknowledged is known without the index: a journal that ends before its
+//! mark has lost records (`every_damage_is_named_or_changes_nothing`), and the start reads from there on.
+//! M1 a mark is never ahead of what is durable. M2 a crash while a checkpoint is marked leaves the mark before it: two places take
+//! turns. The third is written behind every block and never synced, so that a process that is killed leaves the exact end.
+//! A place that cannot be read is as good as none; without any the start reads the whole journal.
+//!
+//! ```text
+//! mark = place(32) of a checkpoint, place(32) of another, place(32) of the last block
+//! place = "HWMK", segment u32, offset u32, number u64, crc32c of the block before u32, crc32c of all that u32, zeros
+//! ```
+
+use std::io::Result;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::disk::{Disk, DiskFile, read_all};
+use super::frame::{Link, Position};
+
+const FILE: &str = "mark";
+const PLACE: usize = 32;
+const PLACES: usize = 3;
+/// The places of checkpoints; the one behind them is that of the last block.
+const CHECKPOINTS: usize = 2;
+const TITLE: &[u8; 4] = b"HWMK";
+
+/// An end of a journal: a place, and what the block that begins there says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) at: Position,
+    pub(super) link: Link,
+}
+
+impl End {
+    fn to_bytes(self) -> [u8; PLACE] {
+        let mut bytes = TITLE.to_vec();
+        bytes.extend_from_slice(&self.at.segment.to_le_bytes());
+        bytes.extend_from_slice(&self.at.offset.to_le_bytes());
+        bytes.extend_from_slice(&self.link.number.to_le_bytes());
+        bytes.extend_from_slice(&self.link.before.to_le_bytes());
+        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+        let mut place = [0; PLACE];
+        place.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        place
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let at = Position { segment: word(4)?, offset: word(8)? };
+        let number = u64::from(word(12)?) | u64::from(word(16)?) << 32;
+        let end = Self { at, link: Link { number, before: word(20)? } };
+        (bytes == end.to_bytes()).then_some(end)
+    }
+}
+
+/// The file of the mark.
+#[derive(Debug)]
+pub(super) struct Mark {
+    file: Arc<dyn DiskFile>,
+    /// The place of the next checkpoint.
+    turn: Mutex<usize>,
+}
+
+/// The ends that a journal's mark names; none where there is no mark.
+pub(super) fn ends(disk: &dyn Disk) -> Result<Vec<End>> {
+    let there = disk.list()?.iter().any(|name| name == FILE);
+    let bytes = if there { read_all(&*disk.open(FILE, false)?)? } else { Vec::new() };
+    Ok(bytes.chunks(PLACE).take(PLACES).filter_map(End::from_bytes).collect())
+}
+
+impl Mark {
+    /// The mark of a journal, for writing; made when it is not there.
+    pub(super) fn open(disk: &dyn Disk) -> Result<Self> {
+        let file = match disk.open(FILE, true) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let file = disk.create(FILE)?;
+                disk.sync_names()?;
+                file
+            }
+            opened => opened?,
+        };
+        let bytes = read_all(&*file)?;
+        let checkpoints = bytes.chunks(PLACE).take(CHECKPOINTS).map(End::from_bytes).enumerate();
+        let newest = checkpoints.filter_map(|(place, end)| Some((place, end?))).max_by_key(|(_, end)| end.at);
+        Ok(Self { file, turn: Mutex::new(newest.map_or(0, |(place, _)| 1 - place)) })
+    }
+
+    /// Marks the end of a checkpoint, whose blocks are durable; durable when it returns.
+    pub(super) fn write(&self, end: End) -> Result<()> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put(*turn, end)?;
+        self.file.sync()?;
+        *turn = 1 - *turn;
+        Ok(())
+    }
+
+    /// Notes the end of a block that is durable, and leaves it to the system when the note is: it survives the end of the
+    /// process, and a power cut only perhaps.
+    pub(super) fn note(&self, end: End) -> Result<()> {
+        self.put(CHECKPOINTS, end)
+    }
+
+    fn put(&self, place: usize, end: End) -> Result<()> {
+        self.file.write_all_at(&end.to_bytes(), u64::try_from(place * PLACE).unwrap_or(0))
+    }
+}
