@@ -169,10 +169,8 @@ impl Command {
     #[must_use]
     pub fn conflict_with(&self, record: &Record) -> Option<Refusal> {
         let (Self::Release { hold } | Self::Settle { hold, .. }) = *self else { return None };
-        let ended = match &record.event {
-            Event::Settled { hold, is_late: true, .. } => Some(*hold),
-            event => event.ends(),
-        };
+        let late = if let Event::Settled { hold, .. } = &record.event { Some(*hold) } else { None };
+        let ended = late.or_else(|| record.event.ends());
         (ended == Some(hold)).then(|| Refusal::hold_ended(hold, record))
     }
     /// The scope of its idempotency key, together with the account.

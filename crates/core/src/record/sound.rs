@@ -12,20 +12,15 @@ impl Record {
     /// # Errors
     /// Says what is not.
     pub(crate) fn check_sound(&self) -> Result<(), &'static str> {
-        match &self.event {
-            Event::Authorized { decision, .. } | Event::Extended { decision, .. } => {
-                is_worth(&decision.draws, decision.price)?;
-                passes_nothing(decision)?;
-            }
-            Event::Charged { charge, decision } => {
-                is_worth(&charge.draws, charge.price)?;
-                decision.visits.iter().try_for_each(takes_what_is_there)?;
-            }
-            _ => {
-                if let Some(charge) = self.charge() {
-                    is_worth(&charge.draws, charge.price)?;
-                }
-            }
+        if let Event::Authorized { decision, .. } | Event::Extended { decision, .. } = &self.event {
+            is_worth(&decision.draws, decision.price)?;
+            passes_nothing(decision)?;
+        }
+        if let Some(charge) = self.charge() {
+            is_worth(&charge.draws, charge.price)?;
+        }
+        if let Event::Charged { decision, .. } = &self.event {
+            decision.visits.iter().try_for_each(takes_what_is_there)?;
         }
         let zero = |m: &super::Movement| m.amount <= Credits::ZERO || m.from == m.to;
         if self.movements.iter().any(zero) {

@@ -24,13 +24,12 @@ const STEPS_MAX: usize = 64;
 /// A step as it is told: a denial says what would unblock it.
 #[must_use]
 pub fn told(ctx: Context<'_>, command: &Command, mut step: Step) -> Step {
-    let question = match command {
-        Command::Authorize(ask) => Question::Authorize(ask),
-        Command::Extend(ask) => Question::Extend(ask),
-        _ => return step,
-    };
     if let Step::Deny(_, decision) = &mut step {
-        tell(ctx, &question, decision);
+        if let Command::Authorize(ask) = command {
+            tell(ctx, &Question::Authorize(ask), decision);
+        } else if let Command::Extend(ask) = command {
+            tell(ctx, &Question::Extend(ask), decision);
+        }
     }
     step
 }

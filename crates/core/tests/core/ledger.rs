@@ -161,36 +161,38 @@ fn state_is_bounded() {
 fn a_record_that_does_not_add_up_is_refused() {
     use headworks_core::record::{Event, Place};
     type Alter = fn(&mut Record) -> bool;
-    let alterations: [(&str, Alter); 5] = [
-        ("a draw worth more", |r| match &mut r.event {
-            Event::Authorized { decision, .. } => decision.draws.first_mut().map(|d| d.worth += 1).is_some(),
-            Event::Charged { charge, .. } | Event::Settled { charge, .. } => {
-                charge.draws.first_mut().map(|d| d.worth += 1).is_some()
-            }
-            _ => false,
+    fn decision(r: &mut Record) -> Option<&mut headworks_core::record::Decision> {
+        if let Event::Authorized { decision, .. } = &mut r.event { Some(decision) } else { None }
+    }
+    fn charge(r: &mut Record) -> Option<&mut headworks_core::record::Charge> {
+        if let Event::Charged { charge, .. } | Event::Settled { charge, .. } = &mut r.event {
+            Some(charge)
+        } else {
+            None
+        }
+    }
+    let alterations: [(&str, Alter); 6] = [
+        ("a draw worth more", |r| {
+            decision(r).and_then(|d| d.draws.first_mut()).map(|d| d.worth += 1).is_some()
         }),
-        ("a draw too many", |r| match &mut r.event {
-            Event::Authorized { decision, .. } => {
-                let copy = decision.draws.first().cloned();
-                decision.draws.extend(copy.clone());
-                copy.is_some()
-            }
-            _ => false,
+        ("a charge worth more", |r| {
+            charge(r).and_then(|c| c.draws.first_mut()).map(|d| d.worth += 1).is_some()
         }),
-        ("a window passed", |r| match &mut r.event {
-            Event::Authorized { decision, .. } => {
-                let counted = decision.visits.iter_mut().find(|v| v.terms.is_some() && v.cost > 0);
-                counted.map(|v| v.before = v.terms.expect("terms").capacity()).is_some()
-            }
-            _ => false,
+        ("a draw too many", |r| {
+            let Some(decision) = decision(r) else { return false };
+            let copy = decision.draws.first().cloned();
+            decision.draws.extend(copy.clone());
+            copy.is_some()
         }),
-        ("a source that had less", |r| match &mut r.event {
-            Event::Authorized { decision, .. } | Event::Charged { decision, .. } => {
-                let paid =
-                    decision.visits.iter_mut().find(|v| matches!(v.place, Place::Grant(_)) && v.cost > 0);
-                paid.map(|v| v.before = v.cost - 1).is_some()
-            }
-            _ => false,
+        ("a window passed", |r| {
+            let visits = decision(r).into_iter().flat_map(|d| &mut d.visits);
+            let mut counted = visits.filter(|v| v.terms.is_some() && v.cost > 0);
+            counted.next().map(|v| v.before = v.terms.expect("terms").capacity()).is_some()
+        }),
+        ("a source that had less", |r| {
+            let visits = decision(r).into_iter().flat_map(|d| &mut d.visits);
+            let mut paid = visits.filter(|v| matches!(v.place, Place::Grant(_)) && v.cost > 0);
+            paid.next().map(|v| v.before = v.cost - 1).is_some()
         }),
         ("a movement of nothing", |r| r.movements.first_mut().map(|m| m.amount = credits("0")).is_some()),
     ];

@@ -293,7 +293,8 @@ fn purchases_are_exact() {
     let od = "{ overdraft = { name = \"od\", limit = \"10\" } }";
     let free = "{ grants = { name = \"free\", categories = [\"free\"] } }";
     let charge = |tokens| Do::Charge { tokens, consent: true };
-    let rows: [(&[&str], &str, &[Do], u64, Option<&str>); 7] = [
+    type Row<'a> = (&'a [&'a str], &'static str, &'a [Do], u64, Option<&'a str>);
+    let rows: [Row<'_>; 7] = [
         (&[all], "", &[], 7, Some("7")),
         (&[all, od], "", &[charge(4)], 7, Some("1")),
         (&[all, od], "", &[charge(10)], 7, Some("7")),
