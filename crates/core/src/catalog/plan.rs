@@ -164,8 +164,8 @@ impl Window {
             Self::Fixed { limit, calendar } => (*limit, calendar.period(at, anchor)),
             Self::FirstUse { limit, length } => (*limit, (at, at.after(*length).min(now))),
         };
-        let known = period.and_then(|p| p.around(at));
-        let (start, end) = known.unwrap_or_else(|| period.map_or(fresh, |p| p.beside(at, fresh)));
+        let known = period.and_then(|p| p.around(at, now));
+        let (start, end) = known.unwrap_or_else(|| period.map_or(fresh, |p| p.beside(at, now, fresh)));
         Terms::Period { limit, start, end }
     }
 

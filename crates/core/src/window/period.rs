@@ -110,21 +110,29 @@ impl Period {
         self.end.after(kept) <= now
     }
 
-    /// Every period that is known, the earliest first.
-    fn all(&self) -> impl DoubleEndedIterator<Item = Past> {
+    /// Every period that is known at `now`, the earliest first. What has ended is known of allowances alone, and so long: a
+    /// state that a checkpoint has cut must say the same.
+    fn all(&self, now: Instant) -> impl DoubleEndedIterator<Item = Past> {
+        let kept = if self.ended.is_some() { KEPT } else { Span::ZERO };
         let ended = self.ended.iter().flat_map(|e| e.list.iter().copied());
-        ended.chain([(self.start, self.end, self.used)])
+        let all = ended.chain([(self.start, self.end, self.used)]);
+        all.filter(move |(_, end, _)| end.after(kept) > now)
     }
 
     /// The bounds of the period that `at` is in.
-    pub(crate) fn around(&self, at: Instant) -> Option<(Instant, Instant)> {
-        self.all().find(|(start, end, _)| *start <= at && at < *end).map(|(start, end, _)| (start, end))
+    pub(crate) fn around(&self, at: Instant, now: Instant) -> Option<(Instant, Instant)> {
+        self.all(now).find(|(start, end, _)| *start <= at && at < *end).map(|(start, end, _)| (start, end))
     }
 
     /// Bounds around `at`, cut where another period is.
-    pub(crate) fn beside(&self, at: Instant, (start, end): (Instant, Instant)) -> (Instant, Instant) {
-        let before = self.all().map(|(_, end, _)| end).filter(|e| *e <= at).max();
-        let after = self.all().map(|(start, _, _)| start).filter(|s| *s > at).min();
+    pub(crate) fn beside(
+        &self,
+        at: Instant,
+        now: Instant,
+        (start, end): (Instant, Instant),
+    ) -> (Instant, Instant) {
+        let before = self.all(now).map(|(_, end, _)| end).filter(|e| *e <= at).max();
+        let after = self.all(now).map(|(start, _, _)| start).filter(|s| *s > at).min();
         (before.map_or(start, |b| start.max(b)), after.map_or(end, |a| end.min(a)))
     }
 }
@@ -146,11 +154,12 @@ impl Ended {
 }
 
 /// What is used of the period that begins at `start`. Of one that is not kept any more nobody knows: all of it.
-pub(super) fn used(period: Option<&Period>, start: Instant) -> i64 {
+pub(super) fn used(period: Option<&Period>, (start, end): (Instant, Instant), now: Instant) -> i64 {
     let Some(period) = period else { return 0 };
     let forgotten = period.ended.as_ref().is_some_and(|e| {
-        e.list.len() >= ENDED_MAX && e.list.first().is_some_and(|(oldest, _, _)| start < *oldest)
+        let oldest = e.list.first().filter(|_| e.list.len() >= ENDED_MAX);
+        end.after(KEPT) <= now || oldest.is_some_and(|(oldest, _, _)| start < *oldest)
     });
-    let known = period.all().rev().find(|(from, _, _)| *from == start).map(|(_, _, used)| used);
+    let known = period.all(now).rev().find(|(from, _, _)| *from == start).map(|(_, _, used)| used);
     known.unwrap_or(if forgotten { i64::MAX } else { 0 })
 }

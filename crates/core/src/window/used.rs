@@ -70,7 +70,9 @@ impl Used {
             (Self::Slots(n), Terms::Slots { .. }) => signed(*n),
             (Self::Habit(habit), Terms::Habit { .. }) => habit.used(now),
             (Self::Slots(_) | Self::Habit(_), _) | (_, Terms::Slots { .. } | Terms::Habit { .. }) => 0,
-            (Self::Period(period), Terms::Period { start, .. }) => super::period::used(Some(period), *start),
+            (Self::Period(period), Terms::Period { start, end, .. }) => {
+                super::period::used(Some(period), (*start, *end), now)
+            }
             (Self::Period(period), _) if period.is_open(now) => period.used,
             (Self::Period(_), _) => 0,
             (Self::Rate(rate), _) => rate.used(now),

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use headworks_core::command::{Command, NewGrant};
 use headworks_core::record::{Credits, Event, Name, Record, Span};
 use headworks_core::waterfall::Refusal;
-use headworks_engine::{Effect, Engine, EngineError};
+use headworks_engine::{Answer, Effect, Engine, EngineError};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
 use headworks_store::{MemoryIndex, Store, StoreError};
@@ -109,7 +109,9 @@ impl World<'_> {
                     self.poll_once()?;
                 }
                 Poll::Ready(Err(EngineError::KeyReused(..))) if other => return Ok(()),
-                Poll::Ready(Ok(answer)) if !other && answer.replayed => {
+                // What ends a hold is known by the hold.
+                Poll::Ready(Err(EngineError::Refused(Refusal::HoldEnded { .. }))) if other => return Ok(()),
+                Poll::Ready(Ok(answer)) if answer.replayed && (!other || ends_a_hold(&answer)) => {
                     let same = matches!(&answer.effect, Effect::Recorded(r) if r.seq == seq && r.to_bytes() == bytes);
                     return if same { Ok(()) } else { Err(Broken(format!("{op:?} got another answer"))) };
                 }
@@ -270,4 +272,8 @@ fn poll_until<T>(engine: &Engine, asked: impl Future<Output = T>) -> Option<T> {
         }
     }
     None
+}
+
+fn ends_a_hold(answer: &Answer) -> bool {
+    matches!(&answer.effect, Effect::Recorded(r) if matches!(r.event, Event::Released(_) | Event::Settled { .. }))
 }
