@@ -37,10 +37,17 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
             let names = |names: Vec<&Name>| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
             let (plans, features) = (names(catalog.plan_names()), names(catalog.feature_names()));
             if as_json {
-                say!("{}", json!({"version": catalog.version, "plans": plans, "features": features}))?;
+                let warnings: Vec<String> = catalog.warnings.iter().map(ToString::to_string).collect();
+                say!(
+                    "{}",
+                    json!({"version": catalog.version, "plans": plans, "features": features, "warnings": warnings})
+                )?;
             } else {
                 say!("{}: version {} is correct", file.display(), catalog.version)?;
                 say!("plans: {}\nfeatures: {}", plans.join(", "), features.join(", "))?;
+                for warning in &catalog.warnings {
+                    say!("warning: {warning}")?;
+                }
             }
             Ok(())
         }

@@ -159,6 +159,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
     match refusal {
         Refusal::UnknownFeature(_) => (unprocessable, "unknown_feature"),
         Refusal::UnknownPlan(_) => (unprocessable, "unknown_plan"),
+        Refusal::MissingMeter(_) => (unprocessable, "missing_meter"),
         Refusal::UnknownMeter(_) => (unprocessable, "unknown_meter"),
         Refusal::NoPrice(..) => (unprocessable, "unknown_price"),
         Refusal::TooLarge => (unprocessable, "amount_too_large"),

@@ -122,7 +122,7 @@ impl Account {
             Event::Released(id) | Event::Expired { hold: id, .. } => {
                 self.correct_windows(*id, &record.corrections, now)?
             }
-            Event::Charged { charge, decision } => {
+            Event::Charged { charge, decision, .. } => {
                 self.take_visits(&charge.usage.path, &decision.visits, record.effective_at, now);
                 self.leave_quarantine(&record.parents);
             }

@@ -17,7 +17,7 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
             let stated = usage.lines.iter().any(|l| l.quantity > 0).then_some(decision.price);
             alloc::vec![(usage, stated)]
         }
-        Event::Charged { charge, decision } => {
+        Event::Charged { charge, decision, .. } => {
             alloc::vec![(&charge.usage, Some(charge.price)), (&charge.usage, Some(decision.price))]
         }
         Event::Settled { charge, .. }
@@ -112,7 +112,7 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) 
             check_draws(usage, &decision.draws, found);
             check_visits(decision, found);
         }
-        Event::Charged { charge, decision } => {
+        Event::Charged { charge, decision, .. } => {
             check_charge(charge, found);
             check_visits(decision, found);
         }

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::command::{Command, Draft, History, Log, Step, circumstances, run_with};
 use crate::life;
-use crate::record::{Decision, Outcome, Record, Visit};
+use crate::record::{Decision, Event, Outcome, Path, Record, Visit};
 use crate::waterfall::{Context, Live};
 
 /// Runs what a record came of again, on the state before it; `None` when it came of nothing that a log shows.
@@ -56,13 +56,15 @@ pub fn differs<L: Log<Error: ToString>>(
         Ok(draft) => draft,
         Err(why) => return Some(why),
     };
+    let path = path_of(record).cloned().unwrap_or_default();
+    let lost = |v: &Visit| state.window(&v.name, v.level, path.at(v.level)).is_none();
     if let (Some(recorded), Some(replayed)) = (record.event.decision(), draft.event.decision_mut()) {
-        take_from_record(&state, recorded, replayed);
+        take_from_record(&lost, recorded, replayed);
     }
     if let (Some(recorded), Some(replayed)) = (record.charge(), draft.event.charge_mut())
         && let (Some(recorded), Some(replayed)) = (&recorded.excess, &mut replayed.excess)
     {
-        take_volatile(&state, &recorded.visits, &mut replayed.visits);
+        take_volatile(&lost, &recorded.visits, &mut replayed.visits);
     }
     let again = draft.into_record(before, record.recorded_at, record.key.clone(), record.actor.clone());
     (again.to_bytes() != record.to_bytes()).then(|| {
@@ -78,19 +80,25 @@ pub fn differs<L: Log<Error: ToString>>(
     })
 }
 
-fn take_from_record(state: &Account, recorded: &Decision, replayed: &mut Decision) {
+fn path_of(record: &Record) -> Option<&Path> {
+    if let Event::Authorized { usage, .. } | Event::Extended { usage, .. } = &record.event {
+        return Some(&usage.path);
+    }
+    record.charge().map(|charge| &charge.usage.path)
+}
+
+fn take_from_record(lost: &impl Fn(&Visit) -> bool, recorded: &Decision, replayed: &mut Decision) {
     if recorded.outcome == Outcome::Partial && replayed.outcome == Outcome::Allow {
         (replayed.outcome, replayed.reason) = (recorded.outcome, recorded.reason);
         replayed.wall = recorded.wall;
     }
-    take_volatile(state, &recorded.visits, &mut replayed.visits);
+    take_volatile(lost, &recorded.visits, &mut replayed.visits);
 }
 
 /// What volatile windows had counted, also where their terms have become durable since.
-fn take_volatile(state: &Account, recorded: &[Visit], replayed: &mut [Visit]) {
-    let is_durable = |v: &Visit| state.windows.iter().any(|w| w.name == v.name && w.level == v.level);
+fn take_volatile(lost: &impl Fn(&Visit) -> bool, recorded: &[Visit], replayed: &mut [Visit]) {
     for (from, to) in recorded.iter().zip(replayed) {
-        let is_lost = to.terms.is_some_and(|t| t.is_volatile()) || to.before == 0 && !is_durable(to);
+        let is_lost = to.terms.is_some_and(|t| t.is_volatile()) || to.before == 0 && lost(to);
         if from.name == to.name && from.terms == to.terms && is_lost {
             to.before = from.before;
         }

@@ -13,10 +13,11 @@ use super::check;
 use super::feature::Feature;
 use super::plan::Plan;
 use super::pools::{DEFAULT_CLASS, PoolTerms};
-use super::text::{self, Format, Problems};
+use super::text::{self, Format, Problem, Problems};
 use crate::record::{CatalogHash, Name, Settings, Span, Unit};
 
 const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
+const AHEAD_MAX: Span = Span::from_secs(300);
 
 /// A compiled catalog.
 #[derive(Debug)]
@@ -29,12 +30,16 @@ pub struct Catalog {
     pub default_plan: Option<Name>,
     /// How late use may be recorded before it waits in quarantine.
     pub late_horizon: Span,
+    /// How far ahead use may be said to have happened.
+    pub ahead_max: Span,
     features: HashMap<Name, Feature>,
     plans: HashMap<Name, Plan>,
     /// The capacity pools.
     pub pools: BTreeMap<Name, Arc<PoolTerms>>,
     /// Rules against abuse.
     pub abuse: Rules,
+    /// What is accepted, and is perhaps not what is meant.
+    pub warnings: Vec<Problem>,
     /// The text it was read from.
     pub text: String,
 }
@@ -46,16 +51,19 @@ impl Catalog {
     /// Every problem found, each with its line, what is wrong and what to write instead.
     pub fn parse(text: &str, format: Format) -> Result<Self, Problems> {
         let source = text::read(text, format)?;
-        let compiled = check::compile(&source).map_err(|found| text::locate(found, text, format))?;
+        let (compiled, doubtful) =
+            check::compile(&source).map_err(|found| text::locate(found, text, format))?;
         Ok(Self {
             version: source.version,
             hash: CatalogHash::of(text),
             default_plan: source.default_plan,
             late_horizon: source.late_horizon.unwrap_or(LATE_HORIZON),
+            ahead_max: source.ahead_max.unwrap_or(AHEAD_MAX),
             features: compiled.features,
             plans: compiled.plans,
             pools: compiled.pools,
             abuse: compiled.abuse,
+            warnings: text::locate(doubtful, text, format).0,
             text: text.to_owned(),
         })
     }

@@ -12,7 +12,7 @@ use super::step::{Need, Step};
 use crate::account::{EXTENSIONS_MAX, Hold};
 use crate::record::{Book, Decision, Event, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use};
 use crate::waterfall::{
-    Context, Minimum, Mode, QUANTITY_MAX, Quantities, Refusal, Scene, decide_use, wanted_more,
+    Context, Minimum, Mode, QUANTITY_MAX, Quantities, Refusal, Scene, check_named, decide_use, wanted_more,
 };
 
 /// Most counts in windows that one hold keeps for its end.
@@ -55,6 +55,13 @@ fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Resul
         Some(&(_, n)) => other.with_requests(n),
         None => other,
     })
+}
+
+/// A settlement names what the feature's prices and guards count.
+fn names_all(ctx: Context<'_>, held: &Use, quantities: &[(Name, u64)]) -> Result<(), Refusal> {
+    let Some(feature) = ctx.catalog.feature(held.feature.as_str()) else { return Ok(()) };
+    let program = ctx.plan()?.program(feature);
+    check_named(feature, program, &Priced::from(held), quantities)
 }
 
 /// Whether quantities, as a settlement names them, are those of a use.
@@ -130,6 +137,7 @@ pub(super) fn settle(
     history: &History,
 ) -> Result<Draft, Stop> {
     if let Some(hold) = ctx.account.hold(id) {
+        names_all(ctx, &hold.usage, quantities)?;
         let actual = requantify(&hold.usage, quantities, false)?;
         let event = |charge| Event::Settled { hold: id, charge: Box::new(charge), is_late: false };
         return Ok(end_charged(ctx, hold, actual, event)?);
@@ -144,6 +152,7 @@ pub(super) fn settle(
     let Event::Authorized { usage: held, terms, .. } = &history.record(ctx, id.0)?.event else {
         return Err(Refusal::UnknownHold(id).into());
     };
+    names_all(ctx, held, quantities)?;
     let actual = requantify(held, quantities, false)?;
     let happened = Happened { at: ctx.now, overshoot: terms.overshoot, consented: false };
     let (mut charge, decision) = charge_happened(ctx, happened, &Priced::from(&actual))?;

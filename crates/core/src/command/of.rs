@@ -93,7 +93,7 @@ impl Command {
                 life: Some(terms.deadline.since(record.recorded_at)),
                 ..Authorize::new(request_of(usage, decision))
             }),
-            Event::Charged { charge, decision } => charged(record, charge, decision),
+            Event::Charged { charge, decision, said_at } => charged(record, charge, decision, *said_at),
             Event::Extended { .. } => Self::Extend(extended(record)?),
             Event::Settled { hold, charge, .. } => {
                 Self::Settle { hold: *hold, quantities: quantities_of(&charge.usage) }
@@ -141,14 +141,15 @@ impl Command {
     }
 }
 
-fn charged(record: &Record, charge: &Charge, decision: &Decision) -> Command {
+fn charged(record: &Record, charge: &Charge, decision: &Decision, said_at: Option<Instant>) -> Command {
     let usage = &charge.usage;
     if let Some(kept) = record.parents.first() {
         return Command::AcceptLate { kept: *kept };
     }
-    let had_happened = record.effective_at < record.recorded_at || charge.excess.is_some();
+    let had_happened =
+        record.effective_at < record.recorded_at || said_at.is_some() || charge.excess.is_some();
     if had_happened || record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
-        return Command::Record { request: happened(usage, decision), at: Some(record.effective_at) };
+        return Command::Record { request: happened(usage, decision), at: Some(said_at.unwrap_or(record.effective_at)) };
     }
     let request = request_of(usage, decision);
     Command::Authorize(Authorize { settle_now: true, ..Authorize::new(request) })

@@ -99,16 +99,17 @@ fn pay_shortfall(
     if !short.is_positive() {
         return Ok(Excess::default());
     }
+    let books = scene.account.books_of(unit);
+    let up_to = |limit: Credits, used: i64| (limit.nano() - used).clamp(0, short.nano());
     let owed = match rule {
         Overshoot::Reject => return Err(Refusal::BeyondHold(short)),
         Overshoot::Refund => 0,
         Overshoot::Debt => {
-            let books = scene.account.books_of(unit);
             let drawn: i64 = draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| d.amount).sum();
             let used = books.overdraft.nano() + books.debt.nano() + drawn;
-            let limit = scene.program.map_or(Credits::ZERO, |p| p.overdraft_limit());
-            (limit.nano() - used).clamp(0, short.nano())
+            up_to(scene.program.map_or(Credits::ZERO, |p| p.overdraft_limit()), used)
         }
+        Overshoot::DebtUpTo(limit) => up_to(limit, books.debt.nano()),
     };
     let refunded = short.nano() - owed;
     let layer = Name::new(OVERSHOOT).unwrap_or_else(|_| unreachable!("`{OVERSHOOT}` is a name"));

@@ -83,12 +83,12 @@ fn charged(ctx: Context<'_>, usage: Use, decision: Decision) -> Draft {
         excess: None,
         counted: counted_by(&decision.visits, ctx.now),
     };
-    charge_draft(charge, decision)
+    charge_draft(charge, decision, None)
 }
 
-fn charge_draft(charge: Charge, decision: Decision) -> Draft {
+fn charge_draft(charge: Charge, decision: Decision, said_at: Option<Instant>) -> Draft {
     let moves = Moves::of_draws(charge.usage.credit_unit.as_ref(), &charge.draws, Book::Spent);
-    Draft::moving(Event::Charged { charge: Box::new(charge), decision }, moves)
+    Draft::moving(Event::Charged { charge: Box::new(charge), decision, said_at }, moves)
 }
 
 /// Charges use that has happened, never refused for lack of room or funds; a shortfall follows the overshoot rule. What is
@@ -105,9 +105,12 @@ pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result
 
 /// Charges use that happened at `at`, at the prices and in the windows of that instant, to the grants as they stand now.
 pub(super) fn charge_at(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
-    if at > ctx.now {
+    // Clocks differ a little: what is just ahead of this one counts as now, and keeps what was said.
+    let said_at = (at > ctx.now).then_some(at);
+    if at.since(ctx.now) > ctx.catalog.ahead_max {
         return Err(Refusal::InTheFuture(at));
     }
+    let at = at.min(ctx.now);
     let feature = ctx.feature(&request.feature)?;
     let then = Context { now: at, ..ctx };
     let usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
@@ -117,5 +120,5 @@ pub(super) fn charge_at(ctx: Context<'_>, request: &Request, at: Instant) -> Res
         return Ok(Step::Count(charge.usage, decision));
     }
     let effective_at = (at < ctx.now).then_some(at);
-    Ok(Step::append(Draft { effective_at, ..charge_draft(charge, decision) }))
+    Ok(Step::append(Draft { effective_at, ..charge_draft(charge, decision, said_at) }))
 }

@@ -97,6 +97,9 @@ pub enum Event {
         /// What was answered.
         #[n(1)]
         decision: Decision,
+        /// When the caller said that it happened, where its clock is ahead; it counts as now.
+        #[n(2)]
+        said_at: Option<Instant>,
     },
     /// Credits were added.
     #[n(8)]

@@ -3,14 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-#[cfg(feature = "schema")]
-use alloc::{string::String, vec};
-
 use minicbor::{Decode, Encode};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Instant, Name, Span};
+use super::{Credits, Instant, Name, Span};
 
 /// What a hold was opened with.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -53,10 +48,7 @@ pub struct HeldCapacity {
 }
 
 /// What happens to settled use that no source pays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[cbor(index_only)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub enum Overshoot {
     /// Charge it and refund it at once from the operator's goodwill.
     #[default]
@@ -68,4 +60,7 @@ pub enum Overshoot {
     /// Refuse the settle; the hold stays open.
     #[n(2)]
     Reject,
+    /// Owe it while the debt stays within this; what is beyond is refunded.
+    #[n(3)]
+    DebtUpTo(#[n(0)] Credits),
 }

@@ -13,8 +13,10 @@ use super::request::{Authorize, Minimum, Quantities, Request};
 use super::run::{Mode, Scene};
 use crate::abuse::OTHER;
 use crate::account::Hold;
-use crate::catalog::{Count, Feature, Layer, Mode as RuleMode};
-use crate::record::{Decision, Level, Name, Path, Priced, Rule, Segment, Unit};
+use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Program};
+use crate::record::{
+    Decision, Level, Name, Path, Priced, PricedLine, REQUESTS, Rule, Segment, Unit,
+};
 
 /// A request as it is decided.
 #[derive(Debug)]
@@ -125,6 +127,9 @@ impl Prepared<'_> {
         let usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;
         let mode = if *settle_now { Mode::Charge } else { Mode::Hold };
         let plan = ctx.plan()?;
+        if !request.recorded {
+            check_named(self.feature, plan.program(self.feature), &usage, &request.quantities)?;
+        }
         let scene = Scene::new(ctx, plan, plan.program(self.feature), mode, request.consented);
         Ok((scene, usage))
     }
@@ -132,6 +137,31 @@ impl Prepared<'_> {
     /// The least that is accepted.
     pub(crate) fn minimum(&self) -> Option<&Minimum> {
         self.ask().minimum.as_ref()
+    }
+}
+
+/// A meter that costs something or counts in a guard or an allowance must be named, also with zero, unless the feature has an
+/// estimate of it: what is left out by mistake would be free.
+pub(crate) fn check_named(
+    feature: &Feature,
+    program: Option<&Program>,
+    usage: &Priced<'_>,
+    quantities: &[(Name, u64)],
+) -> Result<(), Refusal> {
+    let counts = |meter: &Name| {
+        let in_guard = |g: &Guard| matches!(&g.count, Count::Meters(meters) if meters.contains(meter));
+        let in_allowance = matches!(&feature.unit, Unit::Meter(unit) if unit == meter);
+        in_allowance || program.is_some_and(|p| p.guards.iter().any(in_guard))
+    };
+    let is_left_out = |line: &&PricedLine<'_>| {
+        line.meter.as_str() != REQUESTS
+            && !quantities.iter().any(|(named, _)| named == line.meter)
+            && !feature.estimate.iter().any(|(known, _)| known == line.meter)
+            && (line.price.nano() > 0 || counts(line.meter))
+    };
+    match usage.lines.iter().find(is_left_out) {
+        Some(line) => Err(Refusal::MissingMeter(line.meter.clone())),
+        None => Ok(()),
     }
 }
 

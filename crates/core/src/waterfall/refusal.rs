@@ -45,6 +45,8 @@ pub enum Refusal {
     TooManyRefunds(Seq),
     /// A change that changes nothing.
     NoChange,
+    /// A request does not say how much of a meter it is.
+    MissingMeter(Name),
     /// A request counts itself as none.
     NoRequests,
     /// A quantity, a price or the account's books would leave their range.
@@ -136,6 +138,10 @@ impl fmt::Display for Refusal {
                 "charge {seq} has been refunded in as many parts as one may be; grant the rest"
             ),
             Self::NoChange => f.write_str("the amount is zero; name how many credits to add, or with a minus sign to take"),
+            Self::MissingMeter(meter) => write!(
+                f,
+                "the request does not say how much of `{meter}` it is; name it, with 0 for none, or give the feature an estimate of it"
+            ),
             Self::NoRequests => f.write_str(
                 "`requests` counts at least 1; leave it out, or name a larger number for a request that counts more",
             ),

@@ -429,7 +429,9 @@ fn members_past_the_number_are_counted_together() {
 #[test]
 fn what_is_left_out_has_an_estimate() {
     // With a rule that asks what only an engine knows, what is asked for can be seen.
-    let w = world("penalty = 'observe'", "users");
+    let mut w = world("penalty = 'observe'", "users");
+    w.fills = false;
+    let w = w;
     let wanted = |ask: Authorize| {
         let ready = prepare(w.ctx(), &ask).expect("known");
         ready.wanted(w.ctx()).expect("the penalty box").quantities

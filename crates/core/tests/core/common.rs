@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) account: Account,
     pub(crate) now: Instant,
     pub(crate) log: Vec<Record>,
+    /// Whether meters that a test does not name are named with zero.
+    pub(crate) fills: bool,
 }
 
 pub(crate) fn quantities(list: &[(&str, u64)]) -> Quantities {
@@ -109,6 +111,7 @@ impl World {
             account: Account::empty(name("acme")),
             now: at("2026-06-01T12:00:00Z"),
             log: Vec::new(),
+            fills: true,
         };
         let patch = Patch { plan: Some(name(plan)), ..Patch::default() };
         world.apply(Command::Open(patch)).expect("opens");
@@ -119,6 +122,30 @@ impl World {
         Context::new(&self.account, &self.catalog, self.account.tick(self.now))
     }
 
+    /// A command that names every meter of its feature: tests name those that they are about.
+    fn naming_all(&self, command: &Command) -> Command {
+        let mut command = command.clone();
+        let fill = |feature: &Name, quantities: &mut Quantities| {
+            let meters = self.catalog.feature(feature.as_str()).map_or(&[][..], |f| &f.meters);
+            for meter in meters.iter().filter(|m| m.as_str() != "requests" && self.fills) {
+                if !quantities.iter().any(|(named, _)| named == meter) {
+                    quantities.push((meter.clone(), 0));
+                }
+            }
+        };
+        match &mut command {
+            Command::Authorize(ask) => fill(&ask.request.feature.clone(), &mut ask.request.quantities),
+            Command::Settle { hold, quantities } => {
+                let held = self.log.iter().find(|r| r.seq == hold.0).map(|r| &r.event);
+                if let Some(Event::Authorized { usage, .. }) = held {
+                    fill(&usage.feature, quantities);
+                }
+            }
+            _ => {}
+        }
+        command
+    }
+
     /// What comes of a command.
     pub(crate) fn run(&self, command: &Command) -> Result<Step, Refusal> {
         self.run_with(Live::default(), command)
@@ -126,6 +153,7 @@ impl World {
 
     /// What comes of a command, with what a running engine knows of it.
     pub(crate) fn run_with(&self, live: Live<'_>, command: &Command) -> Result<Step, Refusal> {
+        let command = &self.naming_all(command);
         let ctx = Context { live: Some(live), ..self.ctx() };
         let Ok(step) = run_with(ctx, command, &mut History::new(), &Log(&self.log));
         step.map(|step| unblock::told(ctx, command, step))

@@ -3,7 +3,7 @@
 use headworks_core::catalog::Catalog;
 use headworks_core::command::{Command, Correct, NewGrant, TopUp};
 use headworks_core::life;
-use headworks_core::record::{Alert, AlertMarks, Category, Event, Record, Span, Standing, TopUpTerms};
+use headworks_core::record::{Alert, AlertMarks, Category, Event, Instant, Record, Span, Standing, TopUpTerms};
 use headworks_core::waterfall::Refusal;
 
 use crate::audit::{audit, chained, replayed};
@@ -156,6 +156,19 @@ fn late_use_has_the_price_of_its_time() {
     // Ten were included in May's day; ten are in June's, of sixty.
     late(&mut w, "2026-06-01T00:00:00Z", 30).expect("records");
     assert_eq!(w.available(), "30");
+    // A clock that is a little ahead counts as now, and is kept.
+    let now = w.account.tick(w.now);
+    let ahead = Instant::from_micros(now.micros() + 300_000_000);
+    let request = || ask("chat", &[("input", 1)]).request;
+    let further = Instant::from_micros(now.micros() + 300_000_001);
+    let refused = w.apply(Command::Record { request: request(), at: Some(further) });
+    assert_eq!(refused, Err(Refusal::InTheFuture(further)));
+    w.apply(Command::Record { request: request(), at: Some(ahead) }).expect("records");
+    let record = last(&w);
+    assert_eq!(record.effective_at, record.recorded_at);
+    let Event::Charged { said_at, .. } = record.event else { panic!("a charge") };
+    assert_eq!(said_at, Some(ahead));
+    assert_eq!(replayed(&w.log, &w.catalog), []);
     let tomorrow = late(&mut w, "2026-06-02T00:00:00Z", 30);
     assert_eq!(tomorrow.err(), Some(Refusal::InTheFuture(at("2026-06-02T00:00:00Z"))));
     trusted(&w);

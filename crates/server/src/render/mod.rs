@@ -253,7 +253,7 @@ pub(crate) fn decision_of_record(account: &Name, record: &Record, replayed: bool
             (usage, stored, opened(terms.deadline, record.seq, terms.capacity.as_deref()), None)
         } else if let Event::Extended { hold, usage, decision: stored, deadline, .. } = &record.event {
             (usage, stored, opened(*deadline, hold.0, None), None)
-        } else if let Event::Charged { charge, decision: stored } = &record.event {
+        } else if let Event::Charged { charge, decision: stored, .. } = &record.event {
             (&charge.usage, stored, None, Some(id.clone()))
         } else {
             return None;
@@ -274,7 +274,9 @@ pub(crate) fn charge_of_record(account: &Name, record: &Record, replayed: bool) 
     let excess = charge.excess.clone().unwrap_or_default();
     let from_hold = |m: &&Movement| matches!(m.from, Book::Hold(_)) && m.to != Book::Spent;
     let returned: i64 = record.movements.iter().filter(from_hold).map(|m| m.amount.nano()).sum();
+    let said_at = if let Event::Charged { said_at, .. } = &record.event { *said_at } else { None };
     Some(wire::Charge {
+        said_at,
         charge: reference(account, record.seq),
         hold: hold.map(|h| reference(account, h.0)),
         at: record.recorded_at,

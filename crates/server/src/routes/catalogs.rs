@@ -18,12 +18,13 @@ use crate::problem::Failure;
 
 fn accepted(catalog: &Catalog, label: Name) -> wire::CatalogAccepted {
     let is_reused = label.as_str().ends_with(&format!("@{:.*}", CatalogHash::SHORT, catalog.hash));
-    let warning =
+    let reused =
         is_reused.then(|| format!("another catalog has had this label; decisions name this one `{label}`"));
+    let doubtful = catalog.warnings.iter().map(ToString::to_string);
     wire::CatalogAccepted {
         version: label,
         hash: catalog.hash,
-        warning,
+        warnings: reused.into_iter().chain(doubtful).collect(),
         plans: catalog.plan_names().into_iter().cloned().collect(),
         features: catalog.feature_names().into_iter().cloned().collect(),
     }

@@ -129,7 +129,7 @@ async fn a_past_catalog_is_listed_shown_and_put_back() {
         let put = s.call("PUT", "/v1/catalog", key, text).await.body;
         assert_eq!(put["hash"], json!(hash(text)));
         // The server began with another catalog of this label.
-        assert!(put["warning"].as_str().is_some_and(|w| w.contains(&hash(text)[..12])), "{put}");
+        assert!(put["warnings"][0].as_str().is_some_and(|w| w.contains(&hash(text)[..12])), "{put}");
     }
     let listed = s.call("GET", "/v1/catalogs", "", "").await.body;
     let shown: Vec<_> = listed["catalogs"].as_array().expect("a list").iter().collect();

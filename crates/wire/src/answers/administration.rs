@@ -37,8 +37,8 @@ pub struct CatalogAccepted {
     #[schema(value_type = String)]
     pub hash: CatalogHash,
     /// What to look at, though it is accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The plans it defines.
     pub plans: Vec<Name>,
     /// The features it defines.

@@ -225,6 +225,9 @@ pub struct Charge {
     pub hold: Option<Reference>,
     /// When.
     pub at: Instant,
+    /// When the caller said that it happened, where that is ahead of the server's clock: it counted as now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<Instant>,
     /// What was used.
     pub usage: Usage,
     /// What it costs.

@@ -9,7 +9,7 @@ use super::walk::Check;
 use crate::catalog::feature::{CardVersion, Feature, PriceEntry};
 use crate::catalog::names::{is_requests, one_of, own_unit};
 use crate::catalog::source::{CatalogSource, FeatureSource};
-use crate::record::{CREDITS, Name, REQUESTS, Span, Unit};
+use crate::record::{CREDITS, Name, Overshoot, REQUESTS, Span, Unit};
 
 const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
@@ -44,7 +44,7 @@ fn feature(
         index,
         meters: shape.meters.clone(),
         unit,
-        overshoot: shape.overshoot,
+        overshoot: overshoot(shape, check),
         hold_life: usual,
         hold_life_max: longest,
         expiry_charges: shape.hold.expiry_charges.clone(),
@@ -105,6 +105,18 @@ fn lives(shape: &FeatureSource, check: &mut Check) -> Lives {
         }
     });
     Lives { usual, longest }
+}
+
+/// What happens to use that nobody pays for.
+fn overshoot(shape: &FeatureSource, check: &mut Check) -> Overshoot {
+    let rule = shape.overshoot.rule();
+    if let Overshoot::DebtUpTo(limit) = rule
+        && !limit.is_positive()
+    {
+        let fix = "write for example { debt = \"50\" }, or overshoot = \"refund\"";
+        check.wrong_at("overshoot", "the debt must be above zero", fix);
+    }
+    rule
 }
 
 /// What allowances count.

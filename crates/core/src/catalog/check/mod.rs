@@ -40,7 +40,7 @@ pub(super) struct Compiled {
     pub(super) abuse: Rules,
 }
 
-pub(super) fn compile(source: &CatalogSource) -> Result<Compiled, Vec<Found>> {
+pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<Found>), Vec<Found>> {
     let mut check = Check::default();
     cards::check_cards(source, &mut check);
     let features = features::features(source, &mut check);

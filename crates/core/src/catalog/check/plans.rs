@@ -10,9 +10,9 @@ use super::layers::add_layer;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::{one_of, own_unit};
-use crate::catalog::plan::Plan;
+use crate::catalog::plan::{Plan, Program};
 use crate::catalog::source::{CatalogSource, InDebt, LayerSource, PlanSource};
-use crate::record::{Name, PREFIX};
+use crate::record::{Name, Overshoot, PREFIX};
 
 pub(super) fn plans(
     source: &CatalogSource,
@@ -43,13 +43,40 @@ fn plan(shape: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check
             c.item(i, |c| add_layer(layer, &mut draft, c));
         }
     });
+    let programs = draft.into_programs();
+    check_debts(shape, features, &programs, check);
     Plan {
         consent: shape.consent,
         expired_draws: shape.expired_draws,
         allows_in_debt: shape.in_debt == InDebt::Allowances,
         class: shape.class.clone(),
         cost_max: shape.cost_max,
-        programs: draft.into_programs(),
+        programs,
+    }
+}
+
+/// What is to be owed needs a limit; without an overdraft nothing is.
+fn check_debts(
+    shape: &PlanSource,
+    features: &HashMap<Name, Feature>,
+    programs: &[Option<Program>],
+    check: &mut Check,
+) {
+    let owes = |f: &&Feature| f.overshoot == Overshoot::Debt;
+    for feature in shape.features.iter().filter_map(|name| features.get(name)).filter(owes) {
+        let program = programs.get(feature.index).and_then(Option::as_ref);
+        if program.is_some_and(|p| p.overdraft_limit().is_zero()) {
+            let name = &feature.name;
+            let what = alloc::format!(
+                "`{name}` has overshoot = \"debt\", and no overdraft here says how much: what nobody pays becomes the operator's goodwill"
+            );
+            check.key("features", |c| {
+                c.doubt(
+                    what,
+                    "write overshoot = { debt = \"50\" } in the feature, or add an overdraft for it",
+                );
+            });
+        }
     }
 }
 

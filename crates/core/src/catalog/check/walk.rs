@@ -11,12 +11,18 @@ use crate::catalog::text::{Found, Step};
 pub(super) struct Check {
     path: Vec<Step>,
     found: Vec<Found>,
+    doubtful: Vec<Found>,
 }
 
 impl Check {
     /// Something is wrong here.
     pub(super) fn wrong(&mut self, what: impl Into<String>, fix: impl Into<String>) {
         self.found.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
+    }
+
+    /// Something here is accepted, and is perhaps not what is meant.
+    pub(super) fn doubt(&mut self, what: impl Into<String>, fix: impl Into<String>) {
+        self.doubtful.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
     }
 
     /// Something is wrong under a key of what is here.
@@ -50,8 +56,8 @@ impl Check {
         out
     }
 
-    /// What was compiled, or what is wrong.
-    pub(super) fn finish<T>(self, compiled: T) -> Result<T, Vec<Found>> {
-        if self.found.is_empty() { Ok(compiled) } else { Err(self.found) }
+    /// What was compiled with what is doubtful, or what is wrong.
+    pub(super) fn finish<T>(self, compiled: T) -> Result<(T, Vec<Found>), Vec<Found>> {
+        if self.found.is_empty() { Ok((compiled, self.doubtful)) } else { Err(self.found) }
     }
 }

@@ -7,7 +7,7 @@ use alloc::{format, string::String, vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Name, Overshoot, Span};
+use crate::record::{Credits, Name, Overshoot, Span};
 
 /// Something that is used and decided about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub(crate) struct FeatureSource {
     pub(crate) allowance_unit: Option<Name>,
     /// What happens to use beyond the hold that finds no source. Default `refund`.
     #[serde(default)]
-    pub(crate) overshoot: Overshoot,
+    pub(crate) overshoot: OvershootSource,
     /// How long a hold lives.
     #[serde(default)]
     pub(crate) hold: HoldSource,
@@ -49,4 +49,54 @@ pub(crate) struct HoldSource {
     /// Meters charged at their estimate when a hold expires; other meters at the last reported progress.
     /// Without it an expired hold is released whole.
     pub(crate) expiry_charges: Option<Vec<Name>>,
+}
+
+/// What happens to settled use that no source pays: `refund`, `debt`, `reject`, or `{ debt = "50" }`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub(crate) enum OvershootSource {
+    /// A rule.
+    Rule(OvershootRule),
+    /// Owed up to a limit of its own.
+    Owed(OwedSource),
+}
+
+/// A rule for settled use that no source pays.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OvershootRule {
+    /// Charged and refunded from the operator's goodwill.
+    Refund,
+    /// Owed, up to what the plan's overdraft leaves.
+    Debt,
+    /// Refused: the caller must extend the hold first.
+    Reject,
+}
+
+/// How much may be owed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwedSource {
+    /// The most debt that an account may have through this feature, in credits.
+    pub(crate) debt: Credits,
+}
+
+impl Default for OvershootSource {
+    fn default() -> Self {
+        Self::Rule(OvershootRule::Refund)
+    }
+}
+
+impl OvershootSource {
+    pub(crate) fn rule(self) -> Overshoot {
+        match self {
+            Self::Rule(OvershootRule::Refund) => Overshoot::Refund,
+            Self::Rule(OvershootRule::Debt) => Overshoot::Debt,
+            Self::Rule(OvershootRule::Reject) => Overshoot::Reject,
+            Self::Owed(OwedSource { debt }) => Overshoot::DebtUpTo(debt),
+        }
+    }
 }

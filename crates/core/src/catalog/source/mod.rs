@@ -39,6 +39,8 @@ pub struct CatalogSource {
     pub(crate) default_plan: Option<Name>,
     /// How late use may be recorded before it waits for a decision in quarantine. Default `30d`.
     pub(crate) late_horizon: Option<Span>,
+    /// How far ahead of the server's clock use may be said to have happened; it counts as now. Default `5m`.
+    pub(crate) ahead_max: Option<Span>,
     /// What can be counted.
     pub(crate) meters: BTreeMap<Name, MeterSource>,
     /// What can be used.
