@@ -54,8 +54,8 @@ pub(crate) enum Signed {
 pub(crate) struct Status {
     /// Events acknowledged since the start.
     pub(crate) delivered: u64,
-    /// The place in the feed up to which everything is acknowledged.
-    pub(crate) place: u64,
+    /// The place in the feed up to which everything is acknowledged; `None` until its sender has begun, at the feed's end.
+    pub(crate) place: Option<u64>,
     /// Attempts at the event that is being sent.
     pub(crate) attempts: u64,
     /// Why the last attempt failed; `None` when it did not.
@@ -226,7 +226,7 @@ impl Webhooks {
             let fed = match place {
                 None => engine.acknowledged(name).map(|at| {
                     (place, kept.1) = (Some(at), at);
-                    self.note(name, |s| s.place = at);
+                    self.note(name, |s| s.place = Some(at));
                     None
                 }),
                 Some(at) => engine.feed(at),
@@ -261,7 +261,7 @@ impl Webhooks {
                 match engine.acknowledge(name, at) {
                     Ok(()) => {
                         kept = (std::time::Instant::now(), at);
-                        self.note(name, |s| s.place = at);
+                        self.note(name, |s| s.place = Some(at));
                     }
                     Err(e) => tracing::error!(webhook = %name, error = %e, "its place could not be kept"),
                 }

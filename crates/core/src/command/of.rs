@@ -149,7 +149,10 @@ fn charged(record: &Record, charge: &Charge, decision: &Decision, said_at: Optio
     let had_happened =
         record.effective_at < record.recorded_at || said_at.is_some() || charge.excess.is_some();
     if had_happened || record.key.as_ref().is_some_and(|k| k.operation == Operation::Record) {
-        return Command::Record { request: happened(usage, decision), at: Some(said_at.unwrap_or(record.effective_at)) };
+        return Command::Record {
+            request: happened(usage, decision),
+            at: Some(said_at.unwrap_or(record.effective_at)),
+        };
     }
     let request = request_of(usage, decision);
     Command::Authorize(Authorize { settle_now: true, ..Authorize::new(request) })

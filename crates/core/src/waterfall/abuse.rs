@@ -54,9 +54,8 @@ impl<'a> Run<'a, '_> {
         self.visit_cost_maximum(cost);
         self.visit_holds(&terms);
         self.visit_sharing();
-        // What is not recorded cannot be remembered for days, and what is reported late says nothing of today.
-        let is_known = catalog.feature(usage.feature.as_str()).is_none_or(|f| f.ledger);
-        if is_known && self.happens_now() {
+        // What is not recorded cannot be remembered for days.
+        if catalog.feature(usage.feature.as_str()).is_none_or(|f| f.ledger) {
             self.visit_velocity(&terms, cost);
             self.visit_ramp(&terms, cost);
         }
@@ -147,7 +146,7 @@ impl<'a> Run<'a, '_> {
     fn visit_velocity(&mut self, terms: &TierTerms, cost: i64) {
         let Scene { account, now, .. } = self.scene;
         let rules = self.rules();
-        if !rules.is_on(Rule::Velocity) || cost == 0 {
+        if !rules.is_on(Rule::Velocity) || cost == 0 || !self.is_in_cell(HabitKind::Velocity) {
             return;
         }
         let (kind, name) = (HabitKind::Velocity, Rule::Velocity.name());
@@ -169,7 +168,7 @@ impl<'a> Run<'a, '_> {
     fn visit_ramp(&mut self, terms: &TierTerms, cost: i64) {
         let Scene { account, now, offers, .. } = self.scene;
         let rules = self.rules();
-        if !rules.is_on(Rule::Ramp) || cost == 0 {
+        if !rules.is_on(Rule::Ramp) || cost == 0 || !self.is_in_cell(HabitKind::Ramp) {
             return;
         }
         let name = Rule::Ramp.name();
@@ -199,7 +198,7 @@ impl<'a> Run<'a, '_> {
         let usage = self.usage;
         let rules = self.rules();
         let Some(key) = usage.path.at(Level::Key).filter(|_| rules.is_on(Rule::KeySpend)) else { return };
-        if !self.happens_now() {
+        if !self.is_in_cell(HabitKind::Spend) {
             return;
         }
         let (kind, name) = (HabitKind::Spend, Rule::KeySpend.name());

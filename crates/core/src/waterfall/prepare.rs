@@ -14,9 +14,7 @@ use super::run::{Mode, Scene};
 use crate::abuse::OTHER;
 use crate::account::Hold;
 use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Program};
-use crate::record::{
-    Decision, Level, Name, Path, Priced, PricedLine, REQUESTS, Rule, Segment, Unit,
-};
+use crate::record::{Decision, Level, Name, Path, Priced, PricedLine, REQUESTS, Rule, Segment, Unit};
 
 /// A request as it is decided.
 #[derive(Debug)]

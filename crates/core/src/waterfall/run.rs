@@ -8,7 +8,8 @@ use crate::account::{Account, Books};
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Plan, Program, Window};
 use crate::record::{
-    Consent, Credits, Draw, Draws, Instant, Level, Name, Outcome, Priced, Reason, Terms, Visit, Wall,
+    Consent, Credits, Draw, Draws, HabitKind, Instant, Level, Name, Outcome, Priced, Reason, Terms, Visit,
+    Wall,
 };
 use crate::window::{Room, Used};
 
@@ -192,9 +193,9 @@ impl<'a, 'p> Run<'a, 'p> {
         matches!(self.scene.mode, Mode::Happened(_))
     }
 
-    /// Whether it is not reported late.
-    pub(super) fn happens_now(&self) -> bool {
-        !matches!(self.scene.mode, Mode::Happened(at) if at < self.scene.now)
+    /// Whether it happened in the cell under way of what is usual. What is reported later than that says nothing of today.
+    pub(super) fn is_in_cell(&self, kind: HabitKind) -> bool {
+        !matches!(self.scene.mode, Mode::Happened(at) if at < kind.start(self.scene.now))
     }
 
     /// Whether it happened so long ago that nobody knows what was used then.

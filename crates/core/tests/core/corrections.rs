@@ -3,7 +3,9 @@
 use headworks_core::catalog::Catalog;
 use headworks_core::command::{Command, Correct, NewGrant, TopUp};
 use headworks_core::life;
-use headworks_core::record::{Alert, AlertMarks, Category, Event, Instant, Record, Span, Standing, TopUpTerms};
+use headworks_core::record::{
+    Alert, AlertMarks, Category, Event, Instant, Record, Span, Standing, TopUpTerms,
+};
 use headworks_core::waterfall::Refusal;
 
 use crate::audit::{audit, chained, replayed};

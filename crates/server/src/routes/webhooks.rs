@@ -39,7 +39,7 @@ fn shown(app: &App, webhook: &Webhook) -> wire::Webhook {
         error: status.error,
         attempts: status.attempts,
         delivered: status.delivered,
-        behind: app.engine.feed_end().saturating_sub(status.place),
+        behind: status.place.map_or(0, |place| app.engine.feed_end().saturating_sub(place)),
     }
 }
 
