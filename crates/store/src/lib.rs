@@ -8,6 +8,7 @@ mod contract;
 mod embedded;
 mod memory;
 pub mod reconcile;
+mod refunds;
 pub mod replay;
 
 pub use batch::{Batch, Entry};
@@ -18,3 +19,4 @@ pub use embedded::{
     erase, journal_blocks, lock, restore,
 };
 pub use memory::Memory;
+pub use refunds::{GivenBack, given_back};

@@ -72,7 +72,7 @@ pub(crate) enum CreditsCall {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Give back a charge, wholly or in part; a part can be given back until nothing is left
+    /// Give back a charge, wholly or in parts
     Refund {
         /// The charge, like acme~18
         #[arg(value_parser = reference)]

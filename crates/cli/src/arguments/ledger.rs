@@ -14,10 +14,12 @@ pub(crate) enum Dataset {
     Usage,
     /// Monetization events: one row for each meter of a charge, with its price
     Lines,
-    /// Monetization events: one row for each source that paid
-    Draws,
-    /// Monetization events whole: CloudEvents only
+    /// Monetization events: one row for each charge, correction and refund, with what it costs
     Charges,
+    /// Monetization events: one row for each source that paid, or that got back what it had paid
+    Draws,
+    /// Grants: one row for each that was opened
+    Grants,
     /// Statements: one row for each entry, with the balance after it, unit by unit
     Statements,
     /// Balance updates: one row for each movement between two books

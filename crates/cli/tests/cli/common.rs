@@ -50,11 +50,16 @@ pub(crate) fn make_key(data: &Path) -> String {
 impl Server {
     /// Starts the binary and waits until it says where it listens.
     pub(crate) fn start(data: &Path, catalog: &Path) -> Self {
+        Self::start_with(data, catalog, &[])
+    }
+
+    pub(crate) fn start_with(data: &Path, catalog: &Path, more: &[&str]) -> Self {
         let child = headworks()
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
             .arg(data)
             .arg("--catalog")
             .arg(catalog)
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .expect("starts");

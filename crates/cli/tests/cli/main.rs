@@ -6,5 +6,6 @@ mod data;
 mod described;
 mod disks;
 mod killed;
+mod reports;
 mod simulate;
 mod tour;
