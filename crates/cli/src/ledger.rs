@@ -155,14 +155,28 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
 /// `headworks statement`.
 pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_json: bool) -> Outcome {
     let format = if as_json { "json" } else { &what.format };
-    let mut path = format!("/v1/accounts/{}/statement?format={format}", what.account);
-    for (name, at) in [("from", what.from), ("to", what.to)] {
-        if let Some(at) = at {
-            path.push_str(&format!("&{name}={at}"));
+    let StatementArguments { account, by, sums, .. } = what;
+    let mut path = format!("/v1/accounts/{account}/statement?format={format}&by={by}&entries={}", !sums);
+    let unit = what.unit.as_ref().map(ToString::to_string);
+    for (name, value) in [
+        ("from", &what.from),
+        ("to", &what.to),
+        ("recorded_at", &what.recorded_at),
+        ("zone", &what.zone),
+        ("unit", &unit),
+    ] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", query(value)));
         }
     }
     print!("{}", connect(remote).await?.text(&path).await?);
     Ok(())
+}
+
+/// A value as it stands in a query.
+fn query(value: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b);
+    value.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 /// `headworks signing-key`.
@@ -188,6 +202,8 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
     if checkpoint.digest != statement_digest(&statement) {
         return Err("the statement was altered after it was signed".into());
     }
+    let mut by_cause = statement.sums.by_cause.values().map(|sum| sum.amount);
+    let by_cause = by_cause.try_fold(statement.opening, |sum, amount| sum.checked_add(amount));
     let mut balance = statement.opening;
     for entry in &statement.entries {
         balance = balance.checked_add(entry.amount).ok_or("the amounts leave the range of credits")?;
@@ -195,7 +211,9 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
             return Err(format!("the balance after {} does not follow", entry.record).into());
         }
     }
-    if balance != statement.closing {
+    // One that was asked for without its entries has the sums alone.
+    let is_listed = !statement.entries.is_empty() || statement.sums.by_cause.is_empty();
+    if (is_listed && balance != statement.closing) || by_cause != Some(statement.closing) {
         return Err("the closing balance does not follow from the entries".into());
     }
     let (account, seq) = (&statement.account, statement.seq);

@@ -10,6 +10,7 @@ mod memory;
 pub mod reconcile;
 mod refunds;
 pub mod replay;
+mod statement;
 
 pub use batch::{Batch, Entry};
 pub use contract::{Checkpoint, Fed, Loaded, Place, Store, StoreError, Stored};
@@ -19,4 +20,5 @@ pub use embedded::{
     erase, journal_blocks, lock, restore,
 };
 pub use memory::Memory;
-pub use refunds::{GivenBack, given_back};
+pub use refunds::given_back;
+pub use statement::read_on;

@@ -2,22 +2,10 @@
 //!
 //! Reads the charge and the refunds of it before this one; at most 100 of them.
 
-use headworks_core::record::{Charge, Credits, Draw, Event, IndexKey, Name, Once, Record, Seq};
+use headworks_core::record::{Charge, Credits, Event, GivenBack, IndexKey, Name, Once, Record, Seq};
 
 use crate::contract::{Store, StoreError};
 use crate::replay::decoded;
-
-/// What a record gives back of an earlier charge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenBack {
-    /// The record of the charge.
-    pub seq: Seq,
-    /// The charge.
-    pub charge: Charge,
-    /// What of each of its draws, from the last to the first: of a refund its part, of a correction all, because the
-    /// correction's own draws take their place.
-    pub draws: Vec<Draw>,
-}
 
 /// What a record gives back of an earlier charge; `None` for one that is neither a refund nor a correction.
 ///

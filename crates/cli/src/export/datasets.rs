@@ -4,10 +4,9 @@
 //! draws and movements have the same one.
 
 use headworks_core::record::{
-    Book, CREDITS, Charge, Credits, Dimension, Draw, Event, Instant, Line, Movement, NANO, Name, REQUESTS,
-    Record, Seq, Source, Unit, Use,
+    Book, CREDITS, Charge, Credits, Dimension, Draw, Event, GivenBack, Instant, Line, Movement, NANO, Name,
+    REQUESTS, Record, Seq, Source, Unit, Use,
 };
-use headworks_store::GivenBack;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::Dataset;
@@ -116,6 +115,7 @@ const MOVEMENTS: &[Column] = &[
 const STATEMENTS: &[Column] = &[
     ("account", Text),
     ("record", Number),
+    ("effective_at", Moment),
     ("recorded_at", Moment),
     ("cause", Text),
     ("amount", Amount),
@@ -124,6 +124,7 @@ const STATEMENTS: &[Column] = &[
     ("feature", Text),
     ("reason", Text),
     ("idempotency_key", Text),
+    ("event_id", Text),
 ];
 
 /// The columns of a dataset.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use headworks_core::audit::statement::{Entry, Statement};
+use headworks_core::audit::statement::{Ask, Entry, Statement};
 use headworks_core::record::{Instant, Name, Record};
 use headworks_store::Store;
 use serde_json::{Map, Value, json};
@@ -180,28 +180,27 @@ fn statements<W: Write + Send>(
     is_events: bool,
     sink: &mut Sink<W>,
 ) -> Outcome {
-    let mut all: Vec<Statement> = vec![Statement::new(from, to, None)];
+    let mut units = vec![None];
     each_record(store, account, |record| {
-        if all.iter().all(|s| s.unit != record.unit) {
-            all.push(Statement::new(from, to, record.unit.clone()));
+        if !units.contains(&record.unit) {
+            units.push(record.unit.clone());
         }
-        all.iter_mut().for_each(|s| {
-            s.take(record, [0; 32]);
-        });
         Ok(())
     })?;
     let row = |s: &Statement, e: &Entry| -> Row {
         vec![
             Cell::text(account),
             number(e.seq),
+            Cell::Moment(e.effective_at),
             Cell::Moment(e.at),
             Cell::text(e.cause.as_str()),
             credits(e.amount),
             credits(e.balance),
-            unit_of(s.unit.as_ref()),
-            Cell::maybe(e.charge.as_ref().map(|c| &c.usage.feature)),
+            unit_of(s.ask.unit.as_ref()),
+            Cell::maybe(e.feature.as_ref()),
             Cell::maybe(e.reason.as_ref()),
             Cell::maybe(e.key.as_ref()),
+            Cell::maybe(e.event.as_ref().map(headworks_server::event_id)),
         ]
     };
     let event = |n: usize, s: &Statement, e: &Entry| {
@@ -219,9 +218,16 @@ fn statements<W: Write + Send>(
         event.extend(fields.map(|(name, value)| (name.to_owned(), value)));
         Value::Object(event)
     };
-    for s in &all {
-        for (n, e) in s.entries.iter().enumerate() {
-            if is_events { sink.line(&event(n, s, e))? } else { sink.put(row(s, e))? }
+    for unit in units {
+        let mut s = Statement::new(Ask::recorded(from, to, unit));
+        let (mut more, mut of, mut n) = (true, 0, 0);
+        while more {
+            more = headworks_store::read_on(store, account, &mut s)?;
+            for e in std::mem::take(&mut s.entries) {
+                // The place among the lines of its record, so that an event has the same id in every export.
+                (of, n) = if of == e.seq { (of, n + 1) } else { (e.seq, 0) };
+                if is_events { sink.line(&event(n, &s, &e))? } else { sink.put(row(&s, &e))? }
+            }
         }
     }
     Ok(())

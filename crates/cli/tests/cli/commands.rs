@@ -239,7 +239,7 @@ fn a_statement_is_signed_and_verified_offline() {
         "a table without rows has its head"
     );
     // A spreadsheet must not run what a caller wrote, a browser must not either.
-    assert!(csv.contains(",10,10,'=<invoice> 7,") && csv.lines().count() == 5, "{csv}");
+    assert!(csv.contains(",10,10,credits,'=<invoice> 7,") && csv.lines().count() == 5, "{csv}");
     assert!(html.contains("=&lt;invoice&gt; 7") && !html.contains("<invoice>"), "{html}");
     let file = dir.path().join("statement.json");
     let verify = |statement: &str| {

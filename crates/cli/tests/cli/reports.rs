@@ -296,6 +296,10 @@ fn exports_add_up_to_the_balances() {
     book.february();
     let balances =
         ["credits", "usd"].map(|unit| (unit, book.get(&format!("/v1/accounts/acme/balances?unit={unit}"))));
+    let statements = ["credits", "usd"].map(|unit| {
+        ["recorded", "effective"]
+            .map(|by| book.get(&format!("/v1/accounts/acme/statement?unit={unit}&by={by}")))
+    });
     let now = book.get("/v1/test-clock")["now"].as_str().expect("an instant").to_owned();
     let tables = Tables { data: book.path("data"), out: book.path("table.parquet") };
     let Book { dir: _kept, server, .. } = book;
@@ -354,6 +358,24 @@ fn exports_add_up_to_the_balances() {
         let priced = sum(&standing(&charges), "price", |r| mine(r) && r["refunds"].is_empty());
         let worth = sum(&draws, "worth", |r| r["credit_unit"] == *unit && !refunds.contains(&r["record"]));
         assert_eq!(written(priced), written(worth), "{unit}");
+    }
+    // Statements end at what stands in the books, whichever instant counts, and so do their sums.
+    for ((_, balances), statements) in balances.iter().zip(&statements) {
+        let of = |name: &str| read(balances[name].as_str().expect("a decimal"));
+        let closing = of("issued") + of("goodwill") - of("spent") - of("breakage");
+        for statement in statements {
+            assert_eq!(statement["closing"], written(closing), "{}", statement["by"]);
+            for sums in ["by_cause", "by_day"] {
+                let sums = statement["sums"][sums].as_object().expect("sums").values();
+                let sum: i128 = sums.map(|s| read(s["amount"].as_str().expect("a decimal"))).sum();
+                assert_eq!(sum, closing);
+            }
+            // What paid, less what came back, is what was spent.
+            let sources = statement["sums"]["by_source"].as_array().expect("sources").iter();
+            let paid = sources.filter(|s| s["source"] != "allowance");
+            let paid: i128 = paid.map(|s| read(s["amount"].as_str().expect("a decimal"))).sum();
+            assert_eq!(paid, of("spent"));
+        }
     }
     // Every book that the ledger has came up.
     let seen: BTreeSet<String> = movements

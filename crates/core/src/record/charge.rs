@@ -67,6 +67,18 @@ impl Charge {
     }
 }
 
+/// What a record gives back of an earlier charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenBack {
+    /// The record of the charge.
+    pub seq: Seq,
+    /// The charge.
+    pub charge: Charge,
+    /// What of each of its draws, from the last to the first: of a refund its part, of a correction all, because the
+    /// correction's own draws take their place.
+    pub draws: Vec<Draw>,
+}
+
 /// Which charge is corrected, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Correcting {

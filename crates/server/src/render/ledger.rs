@@ -1,13 +1,16 @@
 //! Reports about the ledger, as the API says them.
 
-use headworks_core::audit::statement::{Entry, Statement};
+use headworks_core::audit::statement::{By, Entry, Paid, Payer, Statement, Sum, Sums};
 use headworks_core::audit::what_if::{Row, Tally};
-use headworks_core::record::{CREDITS, Name, Seq};
+use headworks_core::record::{CREDITS, Instant, Label, Name, Seq};
 use headworks_store::reconcile::{Report, Totals};
 use headworks_store::replay::{Replayed, WhatIf};
 use headworks_wire as wire;
 
 use super::{hex, reference, usage};
+
+/// What the keys of events begin with.
+pub(crate) const EVENT: &str = "event ";
 
 /// A reconciliation's report.
 #[must_use]
@@ -53,28 +56,62 @@ fn unit(unit: Option<&Name>) -> String {
     unit.map_or_else(|| CREDITS.to_owned(), Name::to_string)
 }
 
+/// The caller's own name of a use: a key, or `source` and `id` of the event that told of it.
+#[must_use]
+pub fn event_id(key: &Label) -> String {
+    key.as_str().strip_prefix(EVENT).unwrap_or(key.as_str()).to_owned()
+}
+
 /// A statement, without its checkpoint.
-pub(crate) fn statement(account: &Name, s: &Statement) -> wire::Statement {
+pub(crate) fn statement(account: &Name, zone: &str, s: &Statement) -> wire::Statement {
     let entry = |e: &Entry| wire::StatementEntry {
         record: reference(account, e.seq),
         at: e.at,
+        effective_at: e.effective_at,
         cause: e.cause.as_str().into(),
         amount: e.amount,
         balance: e.balance,
-        usage: e.charge.as_ref().map(|c| usage(&c.usage)),
+        feature: e.feature.clone(),
+        usage: e.usage.as_ref().map(usage),
         reason: e.reason.clone(),
         idempotency_key: e.key.clone(),
+        event_id: e.event.as_ref().map(event_id),
     };
     wire::Statement {
         account: account.clone(),
-        from: s.from,
-        to: s.to,
-        unit: unit(s.unit.as_ref()),
+        from: s.ask.from,
+        to: s.ask.to,
+        by: match s.ask.by {
+            By::Recorded => wire::StatementBy::Recorded,
+            By::Effective => wire::StatementBy::Effective,
+        },
+        recorded_at: Some(s.ask.recorded_at).filter(|at| *at < Instant::NEVER),
+        zone: zone.to_owned(),
+        unit: unit(s.ask.unit.as_ref()),
         opening: s.opening,
         entries: s.entries.iter().map(entry).collect(),
         closing: s.closing,
+        sums: sums(&s.sums),
         seq: s.seq,
         checkpoint: None,
+    }
+}
+
+fn sums(sums: &Sums) -> wire::StatementSums {
+    let sum = |s: &Sum| wire::StatementSum { entries: s.entries, amount: s.amount };
+    let source = |(payer, paid): (&Payer, &Paid)| wire::StatementSource {
+        source: payer.source.into(),
+        layer: payer.layer.clone(),
+        category: payer.category,
+        amount: super::amount(paid.amount, (&payer.unit, payer.is_credits)),
+        unit: payer.unit.clone(),
+        worth: paid.worth,
+    };
+    wire::StatementSums {
+        by_cause: sums.by_cause.iter().map(|(cause, s)| (cause.as_str().to_owned(), sum(s))).collect(),
+        by_feature: sums.by_feature.iter().map(|(feature, s)| (feature.clone(), sum(s))).collect(),
+        by_day: sums.by_day.iter().map(|(day, s)| (day.clone(), sum(s))).collect(),
+        by_source: sums.by_source.iter().map(source).collect(),
     }
 }
 

@@ -13,8 +13,8 @@ use wire::Reference;
 
 mod ledger;
 
-pub use ledger::{pass, replayed, statement_digest, what_if};
-pub(crate) use ledger::{repriced, statement};
+pub(crate) use ledger::{EVENT, repriced, statement};
+pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
 
 fn reference(account: &Name, seq: Seq) -> Reference {
     Reference::Record(account.clone(), seq)

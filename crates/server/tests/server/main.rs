@@ -9,5 +9,6 @@ mod ledger_flows;
 mod overload;
 mod pools;
 mod snapshot;
+mod statements;
 mod time;
 mod webhooks;
