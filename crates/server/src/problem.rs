@@ -185,6 +185,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::UnknownHold(_) => (StatusCode::NOT_FOUND, "unknown_hold"),
         Refusal::UnknownGrant(_) => (StatusCode::NOT_FOUND, "unknown_grant"),
         Refusal::TooManyExtensions(_) => (StatusCode::CONFLICT, "too_many_extensions"),
+        Refusal::NobodyPays(_) => (StatusCode::CONFLICT, "nobody_pays"),
         Refusal::BeyondHold(_) => (StatusCode::CONFLICT, "beyond_hold"),
         Refusal::AccountFull => (StatusCode::CONFLICT, "account_full"),
         Refusal::MoreThanLeft(_) => (StatusCode::CONFLICT, "more_than_left"),

@@ -100,6 +100,13 @@ impl Book {
         self.call("POST", path, &body)
     }
 
+    /// What the command line prints.
+    fn shown(&self, args: &[&str]) -> String {
+        let url = format!("http://{}", self.server.address);
+        let done = headworks().args(["--server", &url, "--api-key", &self.secret]).args(args).output();
+        String::from_utf8(done.expect("runs").stdout).expect("text")
+    }
+
     fn get(&mut self, path: &str) -> Value {
         self.call("GET", path, &json!({}))
     }
@@ -301,6 +308,14 @@ fn exports_add_up_to_the_balances() {
             .map(|by| book.get(&format!("/v1/accounts/acme/statement?unit={unit}&by={by}")))
     });
     let now = book.get("/v1/test-clock")["now"].as_str().expect("an instant").to_owned();
+    // What people are shown names each unit.
+    let shown = book.shown(&["account", "balances", "acme"]);
+    assert!(
+        shown.contains("credits at ") && shown.contains("usd at ") && shown.contains(" usd held"),
+        "{shown}"
+    );
+    let shown = book.shown(&["authorize", "acme", "draw", "-q", "images=5000"]);
+    assert!(shown.contains("price 5000 usd") && shown.contains(" usd, or by the "), "{shown}");
     let tables = Tables { data: book.path("data"), out: book.path("table.parquet") };
     let Book { dir: _kept, server, .. } = book;
     drop(server);

@@ -9,8 +9,8 @@ use super::draft::{Draft, Moves, Returns};
 use super::history::{History, Stop};
 use super::receipts::correction;
 use crate::record::{
-    Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant, Label,
-    Name, Once, Record, Seq, Source,
+    Amount, Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant,
+    Label, Name, Once, Record, Seq, Source,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -79,7 +79,7 @@ pub(super) fn refund(
     let left = Credits::from_nano(standing.left());
     let wanted = amount.unwrap_or(left);
     if wanted > left {
-        return Err(Refusal::MoreThanCharged(left).into());
+        return Err(Refusal::MoreThanCharged(Amount::of(left, charge.usage.credit_unit.as_ref())).into());
     }
     if amount.is_some() && !wanted.is_positive() {
         return Err(Refusal::NotPositive.into());

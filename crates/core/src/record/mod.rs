@@ -54,4 +54,4 @@ pub use terms::{HabitKind, Terms};
 pub(crate) use time::Calendar;
 pub use time::{Days, Every, Instant, Span, TimeError};
 pub(crate) use usage::PricedLine;
-pub use usage::{CREDITS, CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};
+pub use usage::{Amount, CREDITS, CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};

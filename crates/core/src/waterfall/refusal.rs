@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::request::QUANTITY_MAX;
 use crate::catalog::NoPrice;
-use crate::record::{Credits, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
+use crate::record::{Amount, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
 
 /// Why a command was refused. Nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +59,10 @@ pub enum Refusal {
     UnknownHold(HoldId),
     /// The hold has been extended as often as it may: its deadline ten times, its quantities some thousand times.
     TooManyExtensions(HoldId),
-    /// The use is larger than the hold by this much, and the feature refuses that.
-    BeyondHold(Credits),
+    /// Nobody pays this much of use that has happened, and the feature refuses that.
+    NobodyPays(Amount),
+    /// As [`Self::NobodyPays`], of what is beyond a hold.
+    BeyondHold(Amount),
     /// The account has no such open grant.
     UnknownGrant(GrantId),
     /// The account has as many open grants, or segments with settings, as it may.
@@ -70,11 +72,11 @@ pub enum Refusal {
     /// The expiry is not after the beginning, or has passed.
     BadExpiry,
     /// A correction would take more than is left.
-    MoreThanLeft(Credits),
+    MoreThanLeft(Amount),
     /// The record is no charge.
     NotACharge(Seq),
     /// A refund is larger than the charge.
-    MoreThanCharged(Credits),
+    MoreThanCharged(Amount),
     /// The zone of a recurrence is not known.
     UnknownZone,
     /// What is to be carried contradicts itself, or would leave too many grants open.
@@ -159,10 +161,16 @@ impl fmt::Display for Refusal {
             Self::TooManyExtensions(_) => {
                 f.write_str("the hold has been extended as often as it may; settle it and open another")
             }
+            Self::NobodyPays(short) => {
+                write!(
+                    f,
+                    "no source pays {short} of the use, and the feature refuses use that nobody pays for (`overshoot = \"reject\"`); grant credits first"
+                )
+            }
             Self::BeyondHold(short) => {
                 write!(
                     f,
-                    "the use exceeds the hold and no source pays the {short} credits beyond it; extend the hold first"
+                    "the use exceeds the hold and no source pays the {short} beyond it; extend the hold first"
                 )
             }
             Self::UnknownGrant(id) => write!(f, "the account has no open grant {}", id.0),
@@ -171,7 +179,7 @@ impl fmt::Display for Refusal {
             }
             Self::NotPositive => f.write_str("the amount must be above zero"),
             Self::BadExpiry => f.write_str("the expiry must lie in the future and after the beginning"),
-            Self::MoreThanLeft(left) => write!(f, "only {left} credits are left in the grant"),
+            Self::MoreThanLeft(left) => write!(f, "only {left} are left in the grant"),
             Self::NotACharge(seq) => write!(f, "record {seq} is no charge"),
             Self::UnknownZone => {
                 f.write_str("the zone is not an IANA time zone; write for example Europe/Berlin or UTC")
@@ -205,7 +213,7 @@ impl fmt::Display for Refusal {
             Self::BadAlerts => f.write_str(
                 "alerts need 0 <= low <= recovered; a top-up needs alerts, and an amount above zero and at most its monthly maximum",
             ),
-            Self::MoreThanCharged(charged) => write!(f, "only {charged} credits were charged"),
+            Self::MoreThanCharged(charged) => write!(f, "only {charged} of the charge are left to give back"),
         }
     }
 }
@@ -213,6 +221,11 @@ impl fmt::Display for Refusal {
 impl core::error::Error for Refusal {}
 
 impl Refusal {
+    /// The same for use that has a hold.
+    pub(crate) fn of_hold(self) -> Self {
+        if let Self::NobodyPays(short) = self { Self::BeyondHold(short) } else { self }
+    }
+
     /// The refusal for a hold that a record has ended.
     pub(crate) fn hold_ended(hold: HoldId, record: &Record) -> Self {
         let how = match record.event.ends() {

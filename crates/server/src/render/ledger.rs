@@ -165,7 +165,10 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
         changed: r.changed,
         ..wire::WhatIfRow::default()
     };
-    let mut total = Row::default();
+    // In credits, or where nothing is in credits in the unit that comes first.
+    let in_credits = |r: &&Row| r.would_be.unit.is_none() && r.was.unit.is_none();
+    let of = report.rows.values().find(in_credits).or_else(|| report.rows.values().next());
+    let mut total = of.map_or_else(Row::default, Row::in_unit);
     report.rows.values().for_each(|r| total.add(r));
     let mut accounts: Vec<(&Name, &Row)> = report.changed.iter().collect();
     accounts.sort_by_key(|(name, r)| {

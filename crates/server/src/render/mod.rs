@@ -287,7 +287,13 @@ fn book(b: Book) -> String {
 }
 
 pub(crate) fn movements(record: &Record) -> Vec<wire::Movement> {
-    let one = |m: &Movement| wire::Movement { from: book(m.from), to: book(m.to), amount: m.amount };
+    let unit = record.unit.as_ref().map_or(CREDITS, Name::as_str);
+    let one = |m: &Movement| wire::Movement {
+        from: book(m.from),
+        to: book(m.to),
+        amount: m.amount,
+        unit: unit.into(),
+    };
     record.movements.iter().map(one).collect()
 }
 

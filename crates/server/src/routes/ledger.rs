@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use headworks_core::audit::statement::{Ask, By};
 use headworks_core::catalog::{Catalog, Format as CatalogFormat};
-use headworks_core::record::{CREDITS, Days, Instant, Name, TimeError};
+use headworks_core::record::{Days, Instant, Name, TimeError};
 use headworks_store::reconcile::Progress;
 use headworks_wire as wire;
 use serde::Deserialize;
@@ -63,7 +63,7 @@ pub(super) struct Period {
     recorded_at: Option<String>,
     /// The IANA zone of days. Default `UTC`.
     zone: Option<String>,
-    /// The unit of credits. Default `credits`.
+    /// The unit of credits. Default: the first that the account has, `credits` before others.
     unit: Option<Name>,
     /// Whether to list each entry, or the sums alone. Default `true`.
     entries: Option<bool>,
@@ -72,7 +72,7 @@ pub(super) struct Period {
 }
 
 impl Period {
-    fn ask(&self, now: Instant) -> Result<Ask, Failure> {
+    fn ask(&self, now: Instant, unit: Option<Name>) -> Result<Ask, Failure> {
         let invalid = |name: &str, e: TimeError| Failure::invalid(format!("`{name}`: {e}"));
         let days = Days::of(self.zone()).map_err(|e| invalid("zone", e))?;
         let instant = |name: &str, text: &Option<String>| {
@@ -91,7 +91,7 @@ impl Period {
                 wire::StatementBy::Effective => By::Effective,
             },
             recorded_at: instant("recorded_at", &self.recorded_at)?.unwrap_or(Instant::NEVER),
-            unit: self.unit.clone().filter(|u| u.as_str() != CREDITS),
+            unit,
             has_lines: self.entries.unwrap_or(true),
             days,
         })
@@ -126,7 +126,8 @@ pub(super) async fn statement(
     Parameters(period): Parameters<Period>,
 ) -> Result<Response, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
-    let ask = period.ask(after_all(&app, &account).await?)?;
+    let (now, unit) = after_all(&app, &account, period.unit.clone()).await?;
+    let ask = period.ask(now, unit)?;
     let made = app.engine.statement(&account, ask, ENTRIES_MAX).await?;
     let made = made.ok_or_else(|| {
         Failure::invalid(format!(

@@ -1,11 +1,11 @@
-//! Statements over HTTP: by both instants, in days of a zone, with the caller's own names of use.
+//! Statements over HTTP: by both instants, in days of a zone, with the caller's own names of use; amounts name their unit.
 
 use std::sync::Arc;
 
 use headworks_store::Memory;
 use serde_json::{Value, json};
 
-use crate::common::Server;
+use crate::common::{CATALOG, Server};
 
 async fn statement(s: &Server, query: &str) -> Value {
     let reply = s.call("GET", &format!("/v1/accounts/acme/statement?{query}"), "", "").await;
@@ -95,4 +95,53 @@ async fn use_of_october_that_comes_in_november_is_in_octobers_statement() {
         assert!(format == "csv" || shown.contains("by day in Asia/Tokyo"), "{shown}");
         assert!(shown.contains("credits"), "{shown}");
     }
+}
+
+/// Where everything is priced in dollars, nothing speaks of credits.
+#[tokio::test(flavor = "multi_thread")]
+async fn amounts_are_in_the_unit_of_the_catalog() {
+    let s = Server::start().await;
+    let in_dollars = CATALOG.replace("rate_card = \"card\"", "rate_card = \"card\"\ncredit_unit = \"usd\"");
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", &in_dollars).await.status, 200);
+    post(&s, "/v1/accounts", "o", json!({"id": "acme"})).await;
+    let empty = s.balances("acme").await;
+    assert_eq!(
+        (&empty["unit"], &empty["units"], &empty["available"]),
+        (&json!("usd"), &json!(["usd"]), &json!("0"))
+    );
+    let grant = json!({"amount": "10", "category": "purchased", "unit": "usd"});
+    let granted = post(&s, "/v1/accounts/acme/grants", "g", grant).await;
+    assert_eq!(granted["movements"][0]["unit"], "usd");
+    let ask = |tokens: u64, settle: &str| {
+        json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"},
+        "quantities": {"tokens": tokens}, "settle": settle})
+    };
+    post(&s, "/v1/authorize", "a", ask(4, "now")).await;
+    let balances = s.balances("acme").await;
+    assert_eq!((&balances["unit"], &balances["available"]), (&json!("usd"), &json!("6")));
+    assert_eq!((&balances["grants"][0]["unit"], &balances["other_units"]), (&json!("usd"), &Value::Null));
+    let whole = statement(&s, "").await;
+    assert_eq!((&whole["unit"], &whole["closing"]), (&json!("usd"), &json!("6")));
+    let as_of = s.call("GET", "/v1/accounts/acme/balances/as-of", "", "").await.body;
+    assert_eq!((&as_of["unit"], &as_of["balance"]), (&json!("usd"), &json!("6")));
+    let denied = post(&s, "/v1/authorize", "d", ask(40, "now")).await;
+    assert_eq!(
+        (&denied["usage"]["credit_unit"], &denied["unblock"]["purchase"]),
+        (&json!("usd"), &json!("34"))
+    );
+    let less = json!({"grant": granted["id"], "amount": "-7"});
+    let refused = s.call("POST", "/v1/accounts/acme/adjustments", "l", &less.to_string()).await;
+    assert!(
+        refused.body["detail"].as_str().is_some_and(|d| d.contains("only 6 usd are left")),
+        "{}",
+        refused.body
+    );
+    // Credits beside them: the account has both, and shows both.
+    let credits = json!({"amount": "2", "category": "promotional"});
+    post(&s, "/v1/accounts/acme/grants", "c", credits).await;
+    let both = s.balances("acme").await;
+    assert_eq!((&both["unit"], &both["units"]), (&json!("credits"), &json!(["credits", "usd"])));
+    assert_eq!((&both["available"], &both["other_units"][0]["available"]), (&json!("2"), &json!("6")));
+    let one = s.call("GET", "/v1/accounts/acme/balances?unit=usd", "", "").await.body;
+    assert_eq!((&one["available"], &one["other_units"]), (&json!("6"), &Value::Null));
 }

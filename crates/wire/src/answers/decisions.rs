@@ -138,7 +138,7 @@ pub struct Draw {
     pub category: Option<Category>,
     /// How much.
     pub amount: String,
-    /// Of what: `credits`, `requests` or a meter.
+    /// Of what: a unit of credits, `requests` or a meter.
     pub unit: String,
     /// What that is of the price, in credits: the worths of all draws add up to it.
     pub worth: Credits,
@@ -183,7 +183,7 @@ pub struct Unblock {
     /// The earliest instant, if nobody uses anything meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
-    /// The smallest purchase.
+    /// The smallest purchase, in the unit that the use is priced in (`usage.credit_unit`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase: Option<Credits>,
     /// Who can lift it: `caller`, `account_admin` or `operator`.
@@ -228,6 +228,8 @@ pub struct Movement {
     pub to: String,
     /// How much.
     pub amount: Credits,
+    /// The unit of credits.
+    pub unit: String,
 }
 
 /// A change of an account or its credits.
