@@ -235,7 +235,7 @@ pub struct WhatIf {
     pub accounts: u64,
     /// Records looked at.
     pub records: u64,
-    /// Everything together.
+    /// Everything together, with the denials that were counted without their explanation: denied in both.
     pub total: WhatIfRow,
     /// By plan and feature.
     pub by_feature: Vec<WhatIfRow>,
@@ -247,7 +247,7 @@ pub struct WhatIf {
     pub refused: u64,
     /// The first thousand of them.
     pub refusals: Vec<Finding>,
-    /// Denials whose explanation was not kept, so that they could not be asked again.
+    /// Denials whose explanation was not kept, so that they could not be asked again; they stand in the total alone.
     pub unexplained_denials: u64,
 }
 

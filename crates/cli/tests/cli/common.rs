@@ -38,6 +38,8 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
+    /// How many records it said that it opened.
+    pub(crate) records: u64,
 }
 
 pub(crate) fn make_key(data: &Path) -> String {
@@ -64,7 +66,7 @@ impl Server {
             .spawn()
             .expect("starts");
         // From here on the process ends with this value.
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), records: 0 };
         let mut log = BufReader::new(server.child.stderr.take().expect("log"));
         let mut seen = String::new();
         loop {
@@ -72,6 +74,9 @@ impl Server {
             assert!(log.read_line(&mut line).expect("reads") > 0, "the server ended: {seen}");
             seen.push_str(&line);
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["fields"]["message"] == "opened the ledger" {
+                server.records = entry["fields"]["records"].as_u64().expect("a number");
+            }
             if let Some(address) = entry["fields"]["address"].as_str() {
                 server.address = address.parse().expect("address");
                 // Somebody must read the log on, or the server would wait for it.

@@ -170,6 +170,9 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
     let of = report.rows.values().find(in_credits).or_else(|| report.rows.values().next());
     let mut total = of.map_or_else(Row::default, Row::in_unit);
     report.rows.values().for_each(|r| total.add(r));
+    // Nobody knows what they asked for, so they are denied again.
+    total.was.denied += report.unexplained;
+    total.would_be.denied += report.unexplained;
     let mut accounts: Vec<(&Name, &Row)> = report.changed.iter().collect();
     accounts.sort_by_key(|(name, r)| {
         (

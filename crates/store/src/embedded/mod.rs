@@ -52,8 +52,10 @@ impl Default for Options {
 /// What opening found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Records read since the last checkpoint.
+    /// Records in the ledger.
     pub records: u64,
+    /// Those of them that were read again: written since the last checkpoint.
+    pub read: u64,
     /// The torn tail that was cut, if any, and how many bytes it had. Nothing in it was ever acknowledged.
     pub cut: Option<(Place, u64)>,
 }
@@ -104,7 +106,7 @@ impl Embedded {
         options: Options,
     ) -> Result<Self, StoreError> {
         let watermark = index.watermark()?;
-        let mut tail = Tail { latest: watermark.latest, ..Tail::default() };
+        let mut tail = Tail { latest: watermark.latest, total: watermark.records, ..Tail::default() };
         let from = Position::from_u64(watermark.at);
         let (segments, writer, scanned) =
             journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
@@ -113,6 +115,7 @@ impl Embedded {
                 tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
             })?;
         tail.end = Some(writer.end());
+        let recovery = Recovery { records: tail.total, read: scanned.entries, cut: scanned.cut };
         Ok(Self {
             segments,
             writer: Mutex::new(Some(writer)),
@@ -121,7 +124,7 @@ impl Embedded {
             options,
             writing: Mutex::default(),
             flushed: Condvar::new(),
-            recovery: Recovery { records: scanned.entries, cut: scanned.cut },
+            recovery,
             dir: dir.to_path_buf(),
             _lock: lock,
         })
@@ -279,8 +282,8 @@ impl Store for Embedded {
         let cut = {
             let mut tails = self.tails_mut();
             if tails.flushing.is_none() {
-                let Tail { end, latest, .. } = tails.current;
-                let next = Tail { end, latest, ..Tail::default() };
+                let Tail { end, latest, total, .. } = tails.current;
+                let next = Tail { end, latest, total, ..Tail::default() };
                 let current = std::mem::replace(&mut tails.current, next);
                 tails.flushing = Some(Arc::new(current));
             }
@@ -292,7 +295,7 @@ impl Store for Embedded {
         let Some(end) = cut.end else {
             return Ok(());
         };
-        let watermark = Watermark { at: end.to_u64(), latest: cut.latest };
+        let watermark = Watermark { at: end.to_u64(), records: cut.total, latest: cut.latest };
         let mut keys: Vec<(IndexKey, u64)> = cut.keys.iter().map(|(k, p)| (*k, p.to_u64())).collect();
         let packed = |run: &Run| run.positions.iter().map(|p| p.to_u64()).collect::<Vec<_>>();
         let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, packed(run)));
