@@ -81,10 +81,15 @@ fn visits(visits: &[wire::Visit]) -> String {
         .iter()
         .map(|v| {
             let name = v.grant.as_ref().map_or_else(|| v.name.to_string(), |g| format!("{} {g}", v.name));
-            let verdict =
-                v.reason.as_ref().map_or_else(|| v.verdict.clone(), |r| format!("{} ({r})", v.verdict));
+            let verdict = v
+                .reason
+                .as_ref()
+                .map_or_else(|| v.verdict.replace('_', " "), |r| format!("{} ({r})", v.verdict));
             let limit = v.limit.as_ref().map_or(String::new(), |limit| format!("of {limit}"));
-            let reset = v.resets_at.map_or(String::new(), |at| format!("until {at}"));
+            let reset = match &v.rate {
+                Some(r) => format!("{} per {}, full again at {}", r.limit, r.period, r.full_at),
+                None => v.resets_at.map_or(String::new(), |at| format!("until {at}")),
+            };
             let value =
                 if v.before == v.after { v.before.clone() } else { format!("{} → {}", v.before, v.after) };
             vec![v.place.clone(), name, verdict, value, limit, v.unit.clone(), reset]
@@ -318,7 +323,7 @@ fn what_if(w: &wire::WhatIf) -> String {
     out.push_str(&table(&accounts.collect::<Vec<_>>(), &right));
     if w.unexplained_denials > 0 {
         out.push_str(&format!(
-            "{} denials were counted without their explanation and could not be asked again\n",
+            "{} of the denials were counted without their explanation and could not be asked again: they are in `all` as denied\n",
             w.unexplained_denials
         ));
     }

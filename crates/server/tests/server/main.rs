@@ -4,6 +4,7 @@ mod abuse;
 mod bad_input;
 mod common;
 mod events;
+mod explained;
 mod flows;
 mod ledger_flows;
 mod overload;

@@ -256,7 +256,10 @@ async fn a_signed_confirmation_needs_no_api_key() {
     let made = hook(&s, "payments", json!({"url": receiver.url, "events": ["top_up.asked"]})).await;
     spend(&s, "u1", 6).await;
     let asked: Value = serde_json::from_str(&receiver.accepted(1).await[0].body).expect("json");
-    assert_eq!(asked["data"], json!({"number": 1, "amount": "20", "charge_key": "acme/1", "unit": "credits"}));
+    assert_eq!(
+        asked["data"],
+        json!({"number": 1, "amount": "20", "charge_key": "acme/1", "unit": "credits"})
+    );
     let secret = made["secret"].as_str().expect("secret").trim_start_matches("whsec_");
     let secret = base64::engine::general_purpose::STANDARD.decode(secret).expect("base64");
     let body = json!({"account": "acme", "number": 1, "payment": {"paid": true}}).to_string();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Category, Credits, Instant, Label, Level, Name, Path};
+use headworks_core::record::{Category, Credits, Instant, Label, Level, Name, Path, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -153,7 +153,7 @@ pub struct Visit {
     pub name: Name,
     /// The level of the path.
     pub level: Level,
-    /// `passed`, `paid`, `empty` or `refused`.
+    /// `passed`, `paid`, `would_pay` (a source, had the request been granted), `empty`, `refused`, `observed` or `demoted`.
     pub verdict: String,
     /// Why it refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,6 +175,22 @@ pub struct Visit {
     /// When a fixed or first-use window closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<Instant>,
+    /// The terms of a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateLimit>,
+}
+
+/// A sustained rate and a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RateLimit {
+    /// How many per period.
+    pub limit: u64,
+    /// The period.
+    pub period: Span,
+    /// How many at once.
+    pub burst: u64,
+    /// When it is full again at the latest, if nothing is asked until then: nothing of the value after the decision counts any more.
+    pub full_at: Instant,
 }
 
 /// What would unblock a denial.
