@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::open;
 use crate::outcome::{Failed, Outcome};
+use crate::print::counted;
 
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -59,7 +60,7 @@ pub(crate) fn export(account: &Name, data: &Path, to: &Path) -> Outcome {
     }
     out.into_inner().map_err(|e| e.to_string())?.sync_all()?;
     std::fs::rename(&partial, to)?;
-    println!("{}: {} records of {account}", to.display(), next - 1);
+    println!("{}: {} of {account}", to.display(), counted(next - 1, "record"));
     Ok(())
 }
 
@@ -94,7 +95,7 @@ pub(crate) fn import(file: &Path, data: &Path) -> Outcome {
         );
     }
     write(&store, &account, &records)?;
-    println!("{}: {} records of {account}", data.display(), records.len());
+    println!("{}: {} of {account}", data.display(), counted(records.len(), "record"));
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use crate::arguments::{EraseArguments, Remote, StatementArguments};
 use crate::calls::text_of;
 use crate::outcome::{Failed, Outcome};
 use crate::print;
+use crate::print::counted;
 use crate::remote::connect;
 
 /// Opens the store of a data directory that must be there.
@@ -115,7 +116,8 @@ pub(crate) fn restore(from: &Path, data: &Path, until: Option<Instant>, as_json:
     } else {
         let later =
             if done.later > 0 { format!("; {} later ones left out", done.later) } else { String::new() };
-        println!("{}: {} records of {} accounts{later}", data.display(), done.records, done.accounts);
+        let (records, accounts) = (counted(done.records, "record"), counted(done.accounts, "account"));
+        println!("{}: {records} of {accounts}{later}", data.display());
     }
     Ok(())
 }
@@ -224,9 +226,13 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
         );
     } else {
         println!(
-            "verified: {account}, {} entries, as of record {seq}, closing balance {}",
-            statement.entries.len(),
-            statement.closing
+            "verified: {account}, {}, as of record {seq}, closing balance {} {}",
+            match statement.entries.len() {
+                1 => "1 entry".to_owned(),
+                n => format!("{n} entries"),
+            },
+            statement.closing,
+            statement.unit
         );
     }
     Ok(())
@@ -248,7 +254,9 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
                 .iter()
                 .map(|f| format!("account {}, record {}: {}", f.account, f.record, f.what));
             lines.for_each(|line| println!("{line}"));
-            println!("{} accounts, {} records, {} differ", report.accounts, report.records, report.found);
+            let (accounts, records) =
+                (counted(report.accounts, "account"), counted(report.records, "record"));
+            println!("{accounts}, {records}, {} differ", report.found);
         }
         return match report.found {
             0 => Ok(()),

@@ -35,6 +35,11 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
     }
 }
 
+/// So many of something, in words: `1 record`, `2 records`.
+pub(crate) fn counted<N: std::fmt::Display + From<u8> + PartialEq>(n: N, noun: &str) -> String {
+    if n == N::from(1) { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
 fn typed<T: DeserializeOwned>(answer: &Value) -> Option<T> {
     serde_json::from_value(answer.clone()).ok()
 }
@@ -316,10 +321,18 @@ fn what_if(w: &wire::WhatIf) -> String {
     }
     rows.push(row("all".into(), &w.total));
     let accounts = w.by_account.iter().filter_map(|r| Some(row(r.account.as_ref()?.to_string(), r)));
-    let mut out = format!("{} accounts, {} records on catalog {}\n", w.accounts, w.records, w.catalog);
+    let mut out = format!(
+        "{}, {} on catalog {}\n",
+        counted(w.accounts, "account"),
+        counted(w.records, "record"),
+        w.catalog
+    );
     let right = [false, true, false, true, false, true, false, true, false, false, true];
     out.push_str(&table(&rows, &right));
-    out.push_str(&format!("{} accounts change; by revenue:\n", w.accounts_changed));
+    out.push_str(&match w.accounts_changed {
+        1 => "1 account changes; by revenue:\n".to_owned(),
+        n => format!("{n} accounts change; by revenue:\n"),
+    });
     out.push_str(&table(&accounts.collect::<Vec<_>>(), &right));
     if w.unexplained_denials > 0 {
         out.push_str(&format!(
@@ -328,7 +341,7 @@ fn what_if(w: &wire::WhatIf) -> String {
         ));
     }
     if w.refused > 0 {
-        out.push_str(&format!("{} operations are refused by this catalog, for example:\n", w.refused));
+        out.push_str(&format!("this catalog refuses {}, for example:\n", counted(w.refused, "operation")));
         for f in w.refusals.iter().take(5) {
             out.push_str(&format!("  account {}, record {}: {}\n", f.account, f.record, f.what));
         }
@@ -353,8 +366,12 @@ fn books(unit: &str, b: &wire::OperatorBooks) -> String {
 }
 
 fn pass(pass: &wire::Pass) -> String {
-    let mut out =
-        format!("{} accounts, {} records\n{}", pass.accounts, pass.records, books(CREDITS, &pass.books));
+    let mut out = format!(
+        "{}, {}\n{}",
+        counted(pass.accounts, "account"),
+        counted(pass.records, "record"),
+        books(CREDITS, &pass.books)
+    );
     for (unit, of) in &pass.other_units {
         out.push_str(&books(unit.as_str(), of));
     }

@@ -78,7 +78,7 @@ pub(super) fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> 
     }
     let unit = new.unit.clone().filter(|u| u.as_str() != CREDITS);
     let books = ctx.account.books_of(unit.as_ref());
-    books.issued.checked_add(new.amount).ok_or(Refusal::TooLarge)?;
+    books.issued.checked_add(new.amount).ok_or_else(|| Refusal::BooksFull(unit.clone()))?;
     let recurrence =
         new.recurrence.as_ref().map(|r| Box::new(Recurrence { until: expires_at, ..(**r).clone() }));
     let first = recurrence.as_ref().map(|r| first_period(ctx, r, effective_from)).transpose()?;
@@ -198,13 +198,14 @@ pub(super) fn adjust(ctx: Context<'_>, ask: &Adjust, history: &History) -> Resul
         None => (Credits::ZERO, gone(ctx, *id, history)?.unit.clone()),
     };
     let is_open = ctx.account.grant(*id).is_some_and(|g| !g.voided);
-    ctx.account.books_of(unit.as_ref()).issued.checked_add(*by).ok_or(Refusal::TooLarge)?;
+    let issued = ctx.account.books_of(unit.as_ref()).issued;
+    issued.checked_add(*by).ok_or_else(|| Refusal::BooksFull(unit.clone()))?;
     let more_than_left = Refusal::MoreThanLeft(Amount::of(left, unit.as_ref()));
     let mut moves = Moves::new(unit);
     let mut owed = Credits::ZERO;
     if by.is_positive() {
         if !is_open {
-            return Err(more_than_left.into());
+            return Err(Refusal::GrantEnded(*id).into());
         }
         moves.add(Book::Operator, own, *by);
     } else {

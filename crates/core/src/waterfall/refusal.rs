@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::request::QUANTITY_MAX;
 use crate::catalog::NoPrice;
-use crate::record::{Amount, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
+use crate::record::{Amount, Credits, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
 
 /// Why a command was refused. Nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,14 @@ pub enum Refusal {
     BeyondHold(Amount),
     /// The account has no such open grant.
     UnknownGrant(GrantId),
+    /// The grant has ended, so nothing can be added to it.
+    GrantEnded(GrantId),
+    /// All that was issued or lent to the account in the unit would leave the range of credits.
+    BooksFull(Option<Name>),
+    /// A cap is below zero.
+    BadCap,
+    /// A reset names no window.
+    NoWindows,
     /// The account has as many open grants, or segments with settings, as it may.
     AccountFull,
     /// An amount must be above zero.
@@ -117,7 +125,9 @@ impl fmt::Display for Refusal {
             Self::NoPlan => f.write_str("name a `plan`: the catalog has no default plan"),
             Self::UnknownRecord(seq) => write!(f, "the account has no record {seq}"),
             Self::HoldEnded { hold, by, at, how } => {
-                write!(f, "hold {} was {how} at {at} by record {by}", hold.0)
+                // An expired hold was not ended by anybody.
+                let was = if *how == "expired" { "" } else { "was " };
+                write!(f, "hold {} {was}{how} at {at}, in record {by}", hold.0)
             }
             Self::AlreadyRefunded(charge, by) => write!(
                 f,
@@ -174,6 +184,18 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::UnknownGrant(id) => write!(f, "the account has no open grant {}", id.0),
+            Self::GrantEnded(id) => {
+                write!(f, "grant {} has ended, so nothing can be added to it; add a grant of its own", id.0)
+            }
+            Self::BooksFull(unit) => write!(
+                f,
+                "all that was ever issued and lent to an account stays within {}; this is more",
+                Amount::of(Credits::MAX, unit.as_ref())
+            ),
+            Self::BadCap => f.write_str("a cap must not be below zero; 0 lets nothing be drawn"),
+            Self::NoWindows => {
+                f.write_str("name at least one window that the reset clears: a guard or `allowance.window`")
+            }
             Self::AccountFull => {
                 f.write_str("the account has as many open grants or segments with settings as it may")
             }

@@ -286,7 +286,8 @@ fn grants_are_corrected_within_their_bounds() {
     w.apply(adjust(grant, "-7.5")).expect("adjusts");
     assert_eq!(w.available(), "0");
     // It is known, and spent: what is left is told.
-    for late in [adjust(grant, "1"), adjust(grant, "-1"), void(grant)] {
+    assert_eq!(w.apply(adjust(grant, "1")), Err(Refusal::GrantEnded(GrantId(grant))));
+    for late in [adjust(grant, "-1"), void(grant)] {
         assert_eq!(w.apply(late), Err(Refusal::MoreThanLeft(Amount::of(credits("0"), None))));
     }
     for unknown in [0, 1, 99] {

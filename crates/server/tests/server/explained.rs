@@ -73,3 +73,65 @@ async fn a_what_if_counts_denials_that_were_coalesced() {
     );
     assert!(same["unexplained_denials"].as_u64().is_some_and(|n| n > 0 && n < 300), "{same}");
 }
+
+/// Refusals say what is wrong with what was asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_say_what_is_wrong() {
+    let s = Server::start_at(Arc::new(Memory::new()), "2030-01-01T00:00:00Z").await;
+    let strict = CATALOG.replace("rate_card = \"card\"", "rate_card = \"card\"\novershoot = \"reject\"");
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", &strict).await.status, 200);
+    s.open("acme", "5").await;
+    let hold = json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": 2}});
+    let hold = s.call("POST", "/v1/authorize", "h", &hold.to_string()).await.body["hold"]["id"].clone();
+    s.call("POST", "/v1/test-clock/advance", "", r#"{"by": "1h"}"#).await;
+    let used = json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": 7}});
+    let broken = strict.replace("\"reject\"", "\"refuse\"");
+    let most = json!({"grant": "acme~2", "amount": "9223372036"});
+    for (method, path, key, body, kind, says) in [
+        (
+            "POST",
+            "/v1/record",
+            "r",
+            used.to_string(),
+            "nobody_pays",
+            "no source pays 2 credits of the use, and the feature refuses",
+        ),
+        (
+            "POST",
+            "/v1/release",
+            "e",
+            json!({"hold": hold}).to_string(),
+            "hold_ended",
+            "hold 3 expired at 2030-01-01T00:01:00",
+        ),
+        (
+            "POST",
+            "/v1/accounts/acme/adjustments",
+            "m",
+            most.to_string(),
+            "amount_too_large",
+            "stays within 9223372036.854775807 credits",
+        ),
+        (
+            "POST",
+            "/v1/accounts/acme/resets",
+            "b",
+            json!({"windows": []}).to_string(),
+            "invalid_request",
+            "name at least one window",
+        ),
+        (
+            "POST",
+            "/v1/accounts",
+            "o",
+            json!({"id": "acme", "plan": "p"}).to_string(),
+            "idempotency_conflict",
+            "different request to open an account",
+        ),
+        ("PUT", "/v1/catalog", "x", broken, "invalid_catalog", "the catalog has 1 problem;"),
+    ] {
+        let reply = s.call(method, path, key, &body).await;
+        let detail = reply.body["detail"].as_str().unwrap_or_default();
+        assert!(reply.problem() == kind && detail.contains(says), "{path}: {} {detail}", reply.problem());
+    }
+}
