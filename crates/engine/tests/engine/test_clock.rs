@@ -51,6 +51,7 @@ fn every_month() -> Recurrence {
         until: Instant::NEVER,
         rollover: None,
         overage: Overage::default(),
+        prorated: None,
     }
 }
 

@@ -62,7 +62,7 @@ async fn from_hold_to_refund_with_every_step_explained() {
     let refund = format!(r#"{{"charge":{},"amount":"2"}}"#, charge["charge"]);
     assert_eq!(s.call("POST", "/v1/accounts/acme/refunds", "r", &refund).await.status, 200);
     let twice = s.call("POST", "/v1/accounts/acme/refunds", "r2", &refund).await;
-    assert_eq!((twice.status, twice.problem()), (409, "already_refunded"));
+    assert_eq!((twice.status, twice.problem()), (409, "more_than_charged"), "1 of 3 is left");
     let balances = s.balances("acme").await;
     assert_eq!((&balances["available"], &balances["spent"]), (&json!("9"), &json!("1")));
     let denied = s.call("POST", "/v1/authorize", "d", &ask.replace(":4", ":40")).await.body;
