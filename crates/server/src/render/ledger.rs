@@ -1,5 +1,7 @@
 //! Reports about the ledger, as the API says them.
 
+use std::collections::BTreeMap;
+
 use headworks_core::audit::statement::{By, Entry, Paid, Payer, Statement, Sum, Sums};
 use headworks_core::audit::what_if::{Row, Tally};
 use headworks_core::record::{CREDITS, Instant, Label, Name, Seq};
@@ -209,8 +211,12 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
 
 /// What pricing again comes to.
 pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire::Repriced {
-    let sum =
-        |of: fn(&headworks_engine::Difference) -> i128| Totals::text(done.accounts.values().map(of).sum());
+    let mut sums: BTreeMap<String, (i128, i128)> = BTreeMap::new();
+    for ((_, of), d) in &done.accounts {
+        let (was, is) = sums.entry(unit(of.as_ref())).or_default();
+        (*was, *is) = (*was + d.was, *is + d.is);
+    }
+    let sum = |(was, is): (i128, i128)| wire::RepricedSum { was: Totals::text(was), is: Totals::text(is) };
     let mut accounts: Vec<_> = done.accounts.iter().collect();
     accounts.sort_by_key(|(_, d)| std::cmp::Reverse((d.is - d.was).abs()));
     accounts.truncate(1_000);
@@ -218,14 +224,14 @@ pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire
         applied,
         charges: done.charges,
         changed: done.accounts.values().map(|d| d.changed).sum(),
-        was: sum(|d| d.was),
-        is: sum(|d| d.is),
+        by_unit: sums.into_iter().map(|(unit, of)| (unit, sum(of))).collect(),
         refunded: done.refunded,
         accounts: accounts
             .into_iter()
-            .map(|(account, d)| wire::RepricedAccount {
+            .map(|((account, of), d)| wire::RepricedAccount {
                 account: account.clone(),
                 changed: d.changed,
+                unit: unit(of.as_ref()),
                 was: Totals::text(d.was),
                 is: Totals::text(d.is),
             })
