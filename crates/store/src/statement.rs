@@ -20,7 +20,7 @@ pub fn read_on(store: &dyn Store, account: &Name, statement: &mut Statement) -> 
         let about = match statement.wants(&record) {
             true => About {
                 given_back: given_back(store, account, &record)?,
-                event: event(store, account, &record)?,
+                event: if statement.ask.has_lines { event(store, account, &record)? } else { None },
             },
             false => About::default(),
         };
