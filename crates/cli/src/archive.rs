@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::open;
 use crate::outcome::{Failed, Outcome};
 use crate::output::say;
+use crate::print::counted;
 
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -60,7 +61,7 @@ pub(crate) fn export(account: &Name, data: &Path, to: &Path) -> Outcome {
     }
     out.into_inner().map_err(|e| e.to_string())?.sync_all()?;
     std::fs::rename(&partial, to)?;
-    say!("{}: {} records of {account}", to.display(), next - 1)?;
+    say!("{}: {} of {account}", to.display(), counted(next - 1, "record"))?;
     Ok(())
 }
 
@@ -95,7 +96,7 @@ pub(crate) fn import(file: &Path, data: &Path) -> Outcome {
         );
     }
     write(&store, &account, &records)?;
-    say!("{}: {} records of {account}", data.display(), records.len())?;
+    say!("{}: {} of {account}", data.display(), counted(records.len(), "record"))?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use crate::client::{Client, read};
 use crate::outcome::{Failed, Outcome};
 use crate::output::{say, say_part, tell};
 use crate::print;
+use crate::print::counted;
 use crate::remote::{connect, key_of};
 
 /// Reads a file, or standard input for `-`.
@@ -53,7 +54,8 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
         }
         Err(problems) => {
             let lines: Vec<String> = problems.0.iter().map(|p| format!("{}: {p}", file.display())).collect();
-            Err(format!("the catalog has {} problems\n{}", problems.0.len(), lines.join("\n")).into())
+            let problems = counted(lines.len(), "problem");
+            Err(format!("the catalog has {problems}\n{}", lines.join("\n")).into())
         }
     }
 }

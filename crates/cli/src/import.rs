@@ -145,7 +145,8 @@ pub(crate) async fn run(what: &ImportArguments, remote: &Remote, as_json: bool) 
     if refused > 0 {
         let first = total.refused.first().map(|r| format!("; the first: {}", r.problem.detail));
         return Err(format!(
-            "{refused} events were refused and stand in {}{}",
+            "{} refused, see {}{}",
+            if refused == 1 { "1 event was".to_owned() } else { format!("{refused} events were") },
             rejects.display(),
             first.unwrap_or_default()
         )

@@ -19,6 +19,7 @@ use crate::calls::text_of;
 use crate::outcome::{Failed, Outcome};
 use crate::output::{say, say_part};
 use crate::print;
+use crate::print::counted;
 use crate::remote::connect;
 
 /// Opens the store of a data directory that must be there.
@@ -122,7 +123,8 @@ pub(crate) fn restore(from: &Path, data: &Path, until: Option<Instant>, as_json:
     } else {
         let later =
             if done.later > 0 { format!("; {} later ones left out", done.later) } else { String::new() };
-        say!("{}: {} records of {} accounts{later}", data.display(), done.records, done.accounts)?;
+        let (records, accounts) = (counted(done.records, "record"), counted(done.accounts, "account"));
+        say!("{}: {records} of {accounts}{later}", data.display())?;
     }
     Ok(())
 }
@@ -162,14 +164,28 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
 /// `headworks statement`.
 pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_json: bool) -> Outcome {
     let format = if as_json { "json" } else { &what.format };
-    let mut path = format!("/v1/accounts/{}/statement?format={format}", what.account);
-    for (name, at) in [("from", what.from), ("to", what.to)] {
-        if let Some(at) = at {
-            path.push_str(&format!("&{name}={at}"));
+    let StatementArguments { account, by, sums, .. } = what;
+    let mut path = format!("/v1/accounts/{account}/statement?format={format}&by={by}&entries={}", !sums);
+    let unit = what.unit.as_ref().map(ToString::to_string);
+    for (name, value) in [
+        ("from", &what.from),
+        ("to", &what.to),
+        ("recorded_at", &what.recorded_at),
+        ("zone", &what.zone),
+        ("unit", &unit),
+    ] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", query(value)));
         }
     }
     say_part!("{}", connect(remote).await?.text(&path).await?)?;
     Ok(())
+}
+
+/// A value as it stands in a query.
+fn query(value: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b);
+    value.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 /// `headworks signing-key`.
@@ -195,6 +211,8 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
     if checkpoint.digest != statement_digest(&statement) {
         return Err("the statement was altered after it was signed".into());
     }
+    let mut by_cause = statement.sums.by_cause.values().map(|sum| sum.amount);
+    let by_cause = by_cause.try_fold(statement.opening, |sum, amount| sum.checked_add(amount));
     let mut balance = statement.opening;
     for entry in &statement.entries {
         balance = balance.checked_add(entry.amount).ok_or("the amounts leave the range of credits")?;
@@ -202,7 +220,9 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
             return Err(format!("the balance after {} does not follow", entry.record).into());
         }
     }
-    if balance != statement.closing {
+    // One that was asked for without its entries has the sums alone.
+    let is_listed = !statement.entries.is_empty() || statement.sums.by_cause.is_empty();
+    if (is_listed && balance != statement.closing) || by_cause != Some(statement.closing) {
         return Err("the closing balance does not follow from the entries".into());
     }
     let (account, seq) = (&statement.account, statement.seq);
@@ -213,9 +233,13 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
         )?;
     } else {
         say!(
-            "verified: {account}, {} entries, as of record {seq}, closing balance {}",
-            statement.entries.len(),
-            statement.closing
+            "verified: {account}, {}, as of record {seq}, closing balance {} {}",
+            match statement.entries.len() {
+                1 => "1 entry".to_owned(),
+                n => format!("{n} entries"),
+            },
+            statement.closing,
+            statement.unit
         )?;
     }
     Ok(())
@@ -235,7 +259,9 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
             for f in &report.findings {
                 say!("account {}, record {}: {}", f.account, f.record, f.what)?;
             }
-            say!("{} accounts, {} records, {} differ", report.accounts, report.records, report.found)?;
+            let (accounts, records) =
+                (counted(report.accounts, "account"), counted(report.records, "record"));
+            say!("{accounts}, {records}, {} differ", report.found)?;
         }
         return match report.found {
             0 => Ok(()),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::outcome::Outcome;
 use crate::output::say;
-use headworks_core::record::{CatalogHash, Name, NamesChanged};
+use headworks_core::record::{CREDITS, CatalogHash, Instant, Name, NamesChanged};
 use headworks_wire as wire;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -36,6 +36,11 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         }),
         _ => None,
     }
+}
+
+/// So many of something, in words: `1 record`, `2 records`.
+pub(crate) fn counted<N: std::fmt::Display + From<u8> + PartialEq>(n: N, noun: &str) -> String {
+    if n == N::from(1) { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 fn typed<T: DeserializeOwned>(answer: &Value) -> Option<T> {
@@ -118,10 +123,15 @@ fn visits(visits: &[wire::Visit]) -> String {
         .iter()
         .map(|v| {
             let name = v.grant.as_ref().map_or_else(|| v.name.to_string(), |g| format!("{} {g}", v.name));
-            let verdict =
-                v.reason.as_ref().map_or_else(|| v.verdict.clone(), |r| format!("{} ({r})", v.verdict));
+            let verdict = v
+                .reason
+                .as_ref()
+                .map_or_else(|| v.verdict.replace('_', " "), |r| format!("{} ({r})", v.verdict));
             let limit = v.limit.as_ref().map_or(String::new(), |limit| format!("of {limit}"));
-            let reset = v.resets_at.map_or(String::new(), |at| format!("until {at}"));
+            let reset = match &v.rate {
+                Some(r) => format!("{} per {}, full again at {}", r.limit, r.period, r.full_at),
+                None => v.resets_at.map_or(String::new(), |at| format!("until {at}")),
+            };
             let value =
                 if v.before == v.after { v.before.clone() } else { format!("{} → {}", v.before, v.after) };
             vec![v.place.clone(), name, verdict, value, limit, v.unit.clone(), reset]
@@ -142,13 +152,14 @@ pub(crate) fn decision(d: &wire::Decision) -> String {
     let path = d.usage.path.to_string();
     let from = if path.is_empty() { d.account.to_string() } else { format!("{} {path}", d.account) };
     line(format!("{from} asked for {} of {} at {}", quantities(&d.usage), d.usage.feature, d.at));
+    let unit = &d.usage.credit_unit;
     let card = d
         .usage
         .rate_card
         .as_ref()
         .map_or(String::new(), |c| format!(", rate card {} of {}", c.name, c.effective_from));
     line(format!(
-        "price {} credits, of which paid {}  (catalog {}{card})",
+        "price {} {unit}, of which paid {}  (catalog {}{card})",
         d.price, d.paid_price, d.usage.catalog
     ));
     if let Some(hold) = &d.hold {
@@ -161,8 +172,12 @@ pub(crate) fn decision(d: &wire::Decision) -> String {
         line(format!("wall: {wall}"));
     }
     if let Some(u) = &d.unblock {
-        let ways: Vec<String> =
-            u.ways.iter().map(way).chain([format!("by the {}", u.by.replace('_', " "))]).collect();
+        let ways: Vec<String> = u
+            .ways
+            .iter()
+            .map(|w| way(w, unit))
+            .chain([format!("by the {}", u.by.replace('_', " "))])
+            .collect();
         line(format!("unblocked {}", ways.join(", or ")));
     }
     if !d.draws.is_empty() {
@@ -174,13 +189,13 @@ pub(crate) fn decision(d: &wire::Decision) -> String {
     out
 }
 
-fn way(w: &wire::Way) -> String {
+fn way(w: &wire::Way, unit: &str) -> String {
     let at = w.at.map(|at| match w.certainty.as_str() {
         "latest" => format!("at {at} at the latest"),
         "estimated" => format!("at about {at}"),
         _ => format!("at {at}"),
     });
-    let purchase = w.purchase.map(|p| format!("by a purchase of {p} credits"));
+    let purchase = w.purchase.map(|p| format!("by a purchase of {p} {unit}"));
     let consent = w.consent.then(|| "with consent".to_owned());
     at.into_iter().chain(purchase).chain(consent).collect::<Vec<_>>().join(" ")
 }
@@ -188,10 +203,11 @@ fn way(w: &wire::Way) -> String {
 fn charge(c: &wire::Charge) -> String {
     let mut out = String::new();
     let replayed = if c.replayed { " (first answer again)" } else { "" };
-    let _ = writeln!(out, "charge {}{replayed}: {} for {} credits", c.charge, quantities(&c.usage), c.price);
+    let unit = &c.usage.credit_unit;
+    let _ = writeln!(out, "charge {}{replayed}: {} for {} {unit}", c.charge, quantities(&c.usage), c.price);
     let extra = [("went back", c.returned), ("refunded by the operator", c.refunded), ("owed", c.owed)];
     for (what, credits) in extra.into_iter().filter(|(_, credits)| credits.is_positive()) {
-        let _ = writeln!(out, "{credits} credits {what}");
+        let _ = writeln!(out, "{credits} {unit} {what}");
     }
     if c.late {
         let _ = writeln!(out, "the hold had expired, so the use was charged directly");
@@ -204,13 +220,21 @@ fn charge(c: &wire::Charge) -> String {
 
 fn change(c: &wire::Change) -> String {
     let mut out = format!("{} {} at {}\n", c.kind.replace('_', " "), c.id, c.at);
-    let rows: Vec<Vec<String>> =
-        c.movements.iter().map(|m| vec![m.amount.to_string(), format!("{} → {}", m.from, m.to)]).collect();
+    let rows: Vec<Vec<String>> = c
+        .movements
+        .iter()
+        .map(|m| vec![m.amount.to_string(), m.unit.clone(), format!("{} → {}", m.from, m.to)])
+        .collect();
     out.push_str(&table(&rows, &[true]));
     out
 }
 
 fn balances(b: &wire::Balances) -> String {
+    let all = std::iter::once(&b.first).chain(&b.other_units);
+    all.map(|of| unit_balances(of, b.at)).collect::<Vec<_>>().join("\n")
+}
+
+fn unit_balances(b: &wire::UnitBalances, at: Instant) -> String {
     let mut rows = Vec::new();
     for (name, credits) in [
         ("available", b.available),
@@ -224,17 +248,17 @@ fn balances(b: &wire::Balances) -> String {
     ] {
         rows.push(vec![name.to_owned(), credits.to_string()]);
     }
-    let mut out = format!("{} at {}\n{}", b.unit, b.at, table(&rows, &[false, true]));
+    let mut out = format!("{} at {at}\n{}", b.unit, table(&rows, &[false, true]));
     let grants: Vec<Vec<String>> = b
         .grants
         .iter()
         .map(|g| {
             let expires = g.expires_at.map_or("never expires".to_owned(), |at| format!("expires {at}"));
-            let held = format!("{} held", g.held);
+            let held = format!("{} {} held", g.held, g.unit);
             vec![
                 g.id.to_string(),
                 g.category.as_str().into(),
-                format!("{} of {}", g.remaining, g.amount),
+                format!("{} of {} {}", g.remaining, g.amount, g.unit),
                 held,
                 expires,
             ]
@@ -310,7 +334,7 @@ fn records(r: &wire::Records) -> String {
         .iter()
         .map(|r| {
             let moved: Vec<String> =
-                r.movements.iter().map(|m| format!("{} {}→{}", m.amount, m.from, m.to)).collect();
+                r.movements.iter().map(|m| format!("{} {} {}→{}", m.amount, m.unit, m.from, m.to)).collect();
             let hash = r.hash.get(..12).unwrap_or_default();
             vec![
                 r.seq.to_string(),
@@ -325,7 +349,7 @@ fn records(r: &wire::Records) -> String {
 }
 
 fn what_if(w: &wire::WhatIf) -> String {
-    let title = ["", "granted", "", "denied", "", "charged", "", "revenue", "", "changed"];
+    let title = ["", "granted", "", "denied", "", "charged", "", "revenue", "", "in", "changed"];
     let row = |name: String, r: &wire::WhatIfRow| {
         let pair = |was: String, would_be: String| {
             [was.clone(), if was == would_be { "=".into() } else { format!("→ {would_be}") }]
@@ -336,7 +360,8 @@ fn what_if(w: &wire::WhatIf) -> String {
             pair(r.was.charged.clone(), r.would_be.charged.clone()),
             pair(r.was.revenue.clone(), r.would_be.revenue.clone()),
         ];
-        let cells = [name].into_iter().chain(figures.into_iter().flatten()).chain([r.changed.to_string()]);
+        let cells = [name].into_iter().chain(figures.into_iter().flatten());
+        let cells = cells.chain([r.was.unit.clone(), r.changed.to_string()]);
         cells.collect::<Vec<String>>()
     };
     let mut rows = vec![title.map(str::to_owned).to_vec()];
@@ -346,19 +371,27 @@ fn what_if(w: &wire::WhatIf) -> String {
     }
     rows.push(row("all".into(), &w.total));
     let accounts = w.by_account.iter().filter_map(|r| Some(row(r.account.as_ref()?.to_string(), r)));
-    let mut out = format!("{} accounts, {} records on catalog {}\n", w.accounts, w.records, w.catalog);
-    let right = [false, true, false, true, false, true, false, true, false, true];
+    let mut out = format!(
+        "{}, {} on catalog {}\n",
+        counted(w.accounts, "account"),
+        counted(w.records, "record"),
+        w.catalog
+    );
+    let right = [false, true, false, true, false, true, false, true, false, false, true];
     out.push_str(&table(&rows, &right));
-    out.push_str(&format!("{} accounts change; by revenue:\n", w.accounts_changed));
+    out.push_str(&match w.accounts_changed {
+        1 => "1 account changes; by revenue:\n".to_owned(),
+        n => format!("{n} accounts change; by revenue:\n"),
+    });
     out.push_str(&table(&accounts.collect::<Vec<_>>(), &right));
     if w.unexplained_denials > 0 {
         out.push_str(&format!(
-            "{} denials were counted without their explanation and could not be asked again\n",
+            "{} of the denials were counted without their explanation and could not be asked again: they are in `all` as denied\n",
             w.unexplained_denials
         ));
     }
     if w.refused > 0 {
-        out.push_str(&format!("{} operations are refused by this catalog, for example:\n", w.refused));
+        out.push_str(&format!("this catalog refuses {}, for example:\n", counted(w.refused, "operation")));
         for f in w.refusals.iter().take(5) {
             out.push_str(&format!("  account {}, record {}: {}\n", f.account, f.record, f.what));
         }
@@ -366,9 +399,8 @@ fn what_if(w: &wire::WhatIf) -> String {
     out
 }
 
-fn pass(pass: &wire::Pass) -> String {
-    let b = &pass.books;
-    let row = |name: &str, amount: &String| vec![name.to_owned(), amount.clone()];
+fn books(unit: &str, b: &wire::OperatorBooks) -> String {
+    let row = |name: &str, amount: &String| vec![name.to_owned(), amount.clone(), unit.to_owned()];
     let rows = [
         row("issued", &b.issued),
         row("goodwill", &b.goodwill),
@@ -380,8 +412,19 @@ fn pass(pass: &wire::Pass) -> String {
         row("breakage", &b.breakage),
         row("difference", &b.difference),
     ];
-    let mut out =
-        format!("{} accounts, {} records\n{}", pass.accounts, pass.records, table(&rows, &[false, true]));
+    table(&rows, &[false, true])
+}
+
+fn pass(pass: &wire::Pass) -> String {
+    let mut out = format!(
+        "{}, {}\n{}",
+        counted(pass.accounts, "account"),
+        counted(pass.records, "record"),
+        books(CREDITS, &pass.books)
+    );
+    for (unit, of) in &pass.other_units {
+        out.push_str(&books(unit.as_str(), of));
+    }
     for place in &pass.damage {
         out.push_str(&format!("damaged: {place}\n"));
     }

@@ -46,7 +46,7 @@ pub(crate) fn engine_in_its_time(data: &Path) -> Result<Arc<Engine>, Failed> {
 fn open(data: &Path) -> Result<Embedded, Failed> {
     let store = Embedded::open(data, Options::default())?;
     let recovery = store.recovery();
-    tracing::info!(records = recovery.records, data = %data.display(), "opened the ledger");
+    tracing::info!(records = recovery.records, read = recovery.read, data = %data.display(), "opened the ledger");
     if let Some(place) = &recovery.from {
         tracing::info!(%place, "what the journal has before this place is read again while the server runs");
     }

@@ -1,38 +1,110 @@
-//! Rows as an Apache Parquet file.
+//! Cells of typed columns, and rows as an Apache Parquet file.
 //!
-//! Whole numbers are INT64, instants TIMESTAMP in UTC microseconds, everything else UTF-8 text: amounts of credits stay
-//! the decimals that they are, so nothing is rounded.
+//! Whole numbers are INT64, amounts DECIMAL(38, 9), instants TIMESTAMP in UTC microseconds, flags BOOLEAN, everything else
+//! UTF-8 text. Nothing is rounded.
+//! Units: amounts in billionths.
 
+use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
 use headworks_core::record::Instant;
+use headworks_store::reconcile::Totals;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int64Type,
+};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::outcome::Failed;
 
-type Row = Vec<(&'static str, Value)>;
-
 /// Rows in one row group.
 const GROUP: usize = 65_536;
-const NUMBERS: [&str; 4] = ["record", "quantity", "hold", "grant"];
-const INSTANTS: [&str; 3] = ["effective_at", "recorded_at", "rate_card_from"];
+/// Digits of a decimal in 16 bytes, and those of them after the point.
+const PRECISION: i32 = 38;
+const SCALE: i32 = 9;
+
+/// What the cells of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Number,
+    Amount,
+    Moment,
+    Flag,
+}
+
+/// A value, or none.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    Null,
+    Text(String),
+    /// An object; text but in JSON.
+    Json(Value),
+    Number(i64),
+    /// In billionths.
+    Amount(i128),
+    Moment(Instant),
+    Flag(bool),
+}
+
+/// As many cells as the table has columns.
+pub(crate) type Row = Vec<Cell>;
+
+impl Cell {
+    pub(crate) fn text(text: impl fmt::Display) -> Self {
+        Self::Text(text.to_string())
+    }
+
+    pub(crate) fn maybe(text: Option<impl fmt::Display>) -> Self {
+        text.map_or(Self::Null, Self::text)
+    }
+
+    /// As JSON says it: amounts are decimals in quotes.
+    pub(crate) fn into_json(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Text(text) => Value::String(text),
+            Self::Json(value) => value,
+            Self::Number(n) => json!(n),
+            Self::Amount(nano) => Value::String(Totals::text(nano)),
+            Self::Moment(at) => json!(at),
+            Self::Flag(flag) => Value::Bool(flag),
+        }
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => Ok(()),
+            Self::Text(text) => f.write_str(text),
+            Self::Json(value) => value.fmt(f),
+            Self::Number(n) => n.fmt(f),
+            Self::Amount(nano) => f.write_str(&Totals::text(*nano)),
+            Self::Moment(at) => at.fmt(f),
+            Self::Flag(flag) => flag.fmt(f),
+        }
+    }
+}
 
 /// A table being written.
 pub(crate) struct Table<W: Write + Send> {
-    out: Option<W>,
-    writer: Option<SerializedFileWriter<W>>,
+    columns: &'static [(&'static str, Kind)],
+    writer: SerializedFileWriter<W>,
     rows: Vec<Row>,
 }
 
 impl<W: Write + Send> Table<W> {
-    pub(crate) fn new(out: W) -> Self {
-        Self { out: Some(out), writer: None, rows: Vec::new() }
+    pub(crate) fn new(columns: &'static [(&'static str, Kind)], out: W) -> Result<Self, Failed> {
+        let fields = columns.iter().map(|(name, kind)| field(name, *kind)).collect::<Result<_, _>>()?;
+        let schema = Type::group_type_builder("headworks").with_fields(fields).build()?;
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))?;
+        Ok(Self { columns, writer, rows: Vec::new() })
     }
 
     pub(crate) fn put(&mut self, row: Row) -> Result<(), Failed> {
@@ -41,19 +113,13 @@ impl<W: Write + Send> Table<W> {
     }
 
     fn flush(&mut self) -> Result<(), Failed> {
-        if let Some(out) = self.out.take() {
-            let columns = self.rows.first().map(Vec::as_slice).unwrap_or_default();
-            let fields = columns.iter().map(|(name, _)| column(name)).collect::<Result<_, _>>()?;
-            let schema = Type::group_type_builder("headworks").with_fields(fields).build()?;
-            let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-            self.writer = Some(SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))?);
-        }
         let rows = std::mem::take(&mut self.rows);
-        let (Some(writer), Some(first)) = (&mut self.writer, rows.first()) else { return Ok(()) };
-        let mut group = writer.next_row_group()?;
-        for (at, (name, _)) in first.iter().enumerate() {
-            let cells = rows.iter().map(|row| row.get(at).map_or(&Value::Null, |(_, value)| value));
-            write(&mut group, name, cells)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut group = self.writer.next_row_group()?;
+        for (at, (name, kind)) in self.columns.iter().enumerate() {
+            write(&mut group, name, *kind, rows.iter().filter_map(|row| row.get(at)))?;
         }
         group.close()?;
         Ok(())
@@ -61,50 +127,74 @@ impl<W: Write + Send> Table<W> {
 
     pub(crate) fn finish(mut self) -> Result<(), Failed> {
         self.flush()?;
-        if let Some(writer) = self.writer {
-            writer.close()?;
-        }
+        self.writer.close()?;
         Ok(())
     }
 }
 
-fn column(name: &str) -> Result<TypePtr, Failed> {
-    let (physical, logical) = if NUMBERS.contains(&name) {
-        (Physical::INT64, None)
-    } else if INSTANTS.contains(&name) {
-        (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))
-    } else {
-        (Physical::BYTE_ARRAY, Some(LogicalType::String))
+fn field(name: &str, kind: Kind) -> Result<TypePtr, Failed> {
+    let (physical, logical) = match kind {
+        Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Number => (Physical::INT64, None),
+        Kind::Amount => (Physical::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::decimal(SCALE, PRECISION))),
+        Kind::Moment => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        Kind::Flag => (Physical::BOOLEAN, None),
     };
-    let column = Type::primitive_type_builder(name, physical)
+    let mut field = Type::primitive_type_builder(name, physical)
         .with_repetition(Repetition::OPTIONAL)
         .with_logical_type(logical);
-    Ok(Arc::new(column.build()?))
+    if kind == Kind::Amount {
+        field = field.with_length(16).with_precision(PRECISION).with_scale(SCALE);
+    }
+    Ok(Arc::new(field.build()?))
 }
 
 fn write<'a, W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     name: &str,
-    cells: impl Iterator<Item = &'a Value> + Clone,
+    kind: Kind,
+    cells: impl Iterator<Item = &'a Cell> + Clone,
 ) -> Result<(), Failed> {
-    let levels: Vec<i16> = cells.clone().map(|value| i16::from(!value.is_null())).collect();
-    let filled = cells.filter(|value| !value.is_null());
+    let levels: Vec<i16> = cells.clone().map(|cell| i16::from(!matches!(cell, Cell::Null))).collect();
+    let filled = cells.filter(|cell| !matches!(cell, Cell::Null));
+    let wrong = || format!("column `{name}` has a value that is no {kind:?}");
     let Some(mut column) = group.next_column()? else { return Ok(()) };
-    if NUMBERS.contains(&name) || INSTANTS.contains(&name) {
-        let number = |value: &Value| match value.as_str() {
-            Some(text) => text.parse::<Instant>().ok().map(Instant::micros),
-            None => value.as_i64(),
-        };
-        let numbers: Option<Vec<i64>> = filled.map(number).collect();
-        let numbers = numbers.ok_or_else(|| format!("column `{name}` has a value that is no number"))?;
-        column.typed::<Int64Type>().write_batch(&numbers, Some(&levels), None)?;
-    } else {
-        let text = |value: &Value| match value.as_str() {
-            Some(text) => ByteArray::from(text),
-            None => ByteArray::from(value.to_string().into_bytes()),
-        };
-        let texts: Vec<ByteArray> = filled.map(text).collect();
-        column.typed::<ByteArrayType>().write_batch(&texts, Some(&levels), None)?;
+    match kind {
+        Kind::Text => {
+            let texts: Vec<ByteArray> =
+                filled.map(|cell| ByteArray::from(cell.to_string().into_bytes())).collect();
+            column.typed::<ByteArrayType>().write_batch(&texts, Some(&levels), None)?;
+        }
+        Kind::Number | Kind::Moment => {
+            let number = |cell: &Cell| match cell {
+                Cell::Number(n) => Some(*n),
+                Cell::Moment(at) => Some(at.micros()),
+                Cell::Null | Cell::Text(_) | Cell::Json(_) | Cell::Amount(_) | Cell::Flag(_) => None,
+            };
+            let numbers: Option<Vec<i64>> = filled.map(number).collect();
+            let numbers = numbers.ok_or_else(wrong)?;
+            column.typed::<Int64Type>().write_batch(&numbers, Some(&levels), None)?;
+        }
+        Kind::Amount => {
+            let amount = |cell: &Cell| match cell {
+                Cell::Amount(nano) => {
+                    Some(FixedLenByteArray::from(ByteArray::from(nano.to_be_bytes().to_vec())))
+                }
+                Cell::Null
+                | Cell::Text(_)
+                | Cell::Json(_)
+                | Cell::Number(_)
+                | Cell::Moment(_)
+                | Cell::Flag(_) => None,
+            };
+            let amounts: Option<Vec<FixedLenByteArray>> = filled.map(amount).collect();
+            let amounts = amounts.ok_or_else(wrong)?;
+            column.typed::<FixedLenByteArrayType>().write_batch(&amounts, Some(&levels), None)?;
+        }
+        Kind::Flag => {
+            let flags: Vec<bool> = filled.map(|cell| matches!(cell, Cell::Flag(true))).collect();
+            column.typed::<BoolType>().write_batch(&flags, Some(&levels), None)?;
+        }
     }
     column.close()?;
     Ok(())

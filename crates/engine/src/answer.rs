@@ -97,14 +97,14 @@ impl fmt::Display for EngineError {
         match self {
             Self::KeyReused(operation, key) => write!(
                 f,
-                "idempotency key `{key}` came with another {} request before; use a new key for a new request",
-                operation.as_str()
+                "idempotency key `{key}` came before with a different request to {}; use a new key for a new request",
+                operation.words()
             ),
             Self::KeyInProgress(operation, key) => {
                 write!(
                     f,
-                    "the {} request with key `{key}` is still being worked on; retry shortly",
-                    operation.as_str()
+                    "the request to {} with key `{key}` is still being worked on; retry shortly",
+                    operation.words()
                 )
             }
             Self::Refused(refusal) => refusal.fmt(f),

@@ -1,6 +1,6 @@
 //! Reading stored records: logs, statements, denials, accounts.
 
-use headworks_core::audit::statement::Statement;
+use headworks_core::audit::statement::{About, Ask, Statement};
 use headworks_core::record::{
     Credits, Denial, Event, IndexKey, Instant, Name, Once, Record, Seq, is_internal,
 };
@@ -28,29 +28,19 @@ impl Engine {
     pub async fn statement(
         &self,
         account: &Name,
-        from: Instant,
-        to: Instant,
-        unit: Option<&Name>,
+        ask: Ask,
         max: usize,
     ) -> Result<Option<Statement>, EngineError> {
         self.view(account, |_| Ok(())).await?;
-        let mut statement = Statement::new(from, to, unit.cloned());
-        loop {
-            let page = self.store.read(account, statement.seq + 1, 1_000)?;
-            for stored in &page {
-                if !statement.take(&decode(&stored.bytes)?, stored.hash) {
-                    return Ok(Some(statement));
-                }
-            }
+        let mut statement = Statement::new(ask);
+        while headworks_store::read_on(&*self.store, account, &mut statement)? {
             if statement.entries.len() > max {
                 return Ok(None);
-            }
-            if page.is_empty() {
-                return Ok(Some(statement));
             }
             // A long log must not keep others waiting.
             tokio::task::yield_now().await;
         }
+        Ok(Some(statement.finished()))
     }
 
     /// The balance as of two instants: what had happened by `effective`, as it was known at `recorded`. Free and held
@@ -66,7 +56,8 @@ impl Engine {
         unit: Option<&Name>,
     ) -> Result<Credits, EngineError> {
         self.view(account, |_| Ok(())).await?;
-        let mut statement = Statement::new(Instant::NEVER, Instant::NEVER, unit.cloned());
+        let ask = Ask::recorded(Instant::NEVER, Instant::NEVER, unit.cloned());
+        let mut statement = Statement::new(ask);
         let mut next = 1;
         loop {
             let page = self.store.read(account, next, 1_000)?;
@@ -75,7 +66,7 @@ impl Engine {
             for stored in &page {
                 let record = decode(&stored.bytes)?;
                 if record.recorded_at <= recorded && record.effective_at <= effective {
-                    statement.take(&record, stored.hash);
+                    statement.take(&record, stored.hash, About::default());
                 }
             }
             tokio::task::yield_now().await;

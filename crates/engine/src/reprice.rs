@@ -53,8 +53,8 @@ pub struct Repriced {
     pub charges: u64,
     /// Charges that were left alone because they were refunded.
     pub refunded: u64,
-    /// Accounts with charges whose price changes.
-    pub accounts: BTreeMap<Name, Difference>,
+    /// Accounts with charges whose price changes, by the unit of credits that these are in; `None`: `credits`.
+    pub accounts: BTreeMap<(Name, Option<Name>), Difference>,
     /// Charges that have no price, and why.
     pub refused: Vec<(Name, Seq, Refusal)>,
 }
@@ -150,7 +150,8 @@ impl Engine {
                 corrected => corrected?,
             };
         }
-        let difference = done.accounts.entry(account.clone()).or_default();
+        let unit = charge.usage.credit_unit.clone();
+        let difference = done.accounts.entry((account.clone(), unit)).or_default();
         difference.changed += 1;
         difference.was += i128::from(charge.price.nano());
         difference.is += i128::from(Credits::nano(is));

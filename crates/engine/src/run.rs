@@ -265,7 +265,7 @@ impl Engine {
         match step {
             Step::Append(draft) => {
                 if !draft.fits(&slot.account) {
-                    return Err(Refusal::TooLarge.into());
+                    return Err(Refusal::BooksFull(draft.unit.clone()).into());
                 }
                 forgive(slot, ask.command)?;
                 let actor = ask.caller.actor.cloned();

@@ -5,7 +5,7 @@
 //! Sources: CloudEvents 1.0.2, JSON format; Stripe API, `billing/meter_events`.
 
 use headworks_core::record::{
-    Alert, CatalogHash, Charge, Conduct, Event, Name, Record, Server, Source, Standing,
+    Alert, CREDITS, CatalogHash, Charge, Conduct, Event, Name, Record, Server, Source, Standing,
 };
 use headworks_wire as wire;
 use serde_json::{Value, json};
@@ -89,6 +89,7 @@ pub fn events(account: &Name, record: &Record) -> Vec<Outgoing> {
 }
 
 fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
+    let unit = record.unit.as_ref().map_or(CREDITS, Name::as_str);
     if let Event::Alert(alert) = &record.event {
         return Some(match alert {
             Alert::Crossed { standing, number, balance } => {
@@ -97,11 +98,11 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
                     Standing::Empty => "balance.empty",
                     Standing::Fine => "balance.recovered",
                 };
-                (kind, json!({"available": balance, "crossing": number}))
+                (kind, json!({"available": balance, "unit": unit, "crossing": number}))
             }
             Alert::TopUpAsked { number, amount } => {
                 let key = format!("{account}/{number}");
-                ("top_up.asked", json!({"number": number, "amount": amount, "charge_key": key}))
+                ("top_up.asked", json!({"number": number, "amount": amount, "unit": unit, "charge_key": key}))
             }
             Alert::TopUpFailed { number, reason } => {
                 ("top_up.failed", json!({"number": number, "reason": reason}))
@@ -110,7 +111,10 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
     }
     if let Event::Expired { hold, charge } = &record.event {
         let hold = Reference::Record(account.clone(), hold.0);
-        return Some(("hold.expired", json!({"hold": hold, "charged": charge.as_ref().map(|c| c.price)})));
+        return Some((
+            "hold.expired",
+            json!({"hold": hold, "charged": charge.as_ref().map(|c| c.price), "unit": unit}),
+        ));
     }
     if let Event::CatalogLoaded { label: version, text, changes } = &record.event {
         let hash = CatalogHash::of(text);

@@ -19,7 +19,7 @@ mod webhooks;
 pub use app::App;
 pub use auth::{CreateKeyError, NewSecret, create_key};
 pub use events::{Outgoing, StripeCall, events, stripe_calls};
-pub use render::{decision_of_denial, pass, record_answer, replayed, statement_digest, what_if};
+pub use render::{decision_of_denial, event_id, pass, record_answer, replayed, statement_digest, what_if};
 pub use routes::{app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use signing::{Checkpoint, Signer, verify_checkpoint};

@@ -87,7 +87,10 @@ impl From<Problems> for Failure {
         let mut failure = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid_catalog",
-            format!("the catalog has {} problems; the one in force stays", problems.0.len()),
+            match problems.0.len() {
+                1 => "the catalog has 1 problem; the one in force stays".to_owned(),
+                n => format!("the catalog has {n} problems; the one in force stays"),
+            },
         );
         failure.0.problems = problems
             .0
@@ -162,12 +165,14 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::MissingMeter(_) => (unprocessable, "missing_meter"),
         Refusal::UnknownMeter(_) => (unprocessable, "unknown_meter"),
         Refusal::NoPrice(..) => (unprocessable, "unknown_price"),
-        Refusal::TooLarge => (unprocessable, "amount_too_large"),
+        Refusal::TooLarge | Refusal::BooksFull(_) => (unprocessable, "amount_too_large"),
         Refusal::BadMinimum(_)
         | Refusal::BadLife(_)
         | Refusal::NoRequests
         | Refusal::NoChange
         | Refusal::NotPositive
+        | Refusal::NoWindows
+        | Refusal::BadCap
         | Refusal::BadExpiry
         | Refusal::UnknownZone
         | Refusal::BadRollover
@@ -187,7 +192,9 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::UnknownHold(_) => (StatusCode::NOT_FOUND, "unknown_hold"),
         Refusal::UnknownGrant(_) => (StatusCode::NOT_FOUND, "unknown_grant"),
         Refusal::TooManyExtensions(_) => (StatusCode::CONFLICT, "too_many_extensions"),
+        Refusal::NobodyPays(_) => (StatusCode::CONFLICT, "nobody_pays"),
         Refusal::BeyondHold(_) => (StatusCode::CONFLICT, "beyond_hold"),
+        Refusal::GrantEnded(_) => (StatusCode::CONFLICT, "grant_ended"),
         Refusal::AccountFull => (StatusCode::CONFLICT, "account_full"),
         Refusal::MoreThanLeft(_) => (StatusCode::CONFLICT, "more_than_left"),
         Refusal::MoreThanCharged(_) => (StatusCode::CONFLICT, "more_than_charged"),

@@ -8,7 +8,9 @@ mod contract;
 mod embedded;
 mod memory;
 pub mod reconcile;
+mod refunds;
 pub mod replay;
+mod statement;
 
 pub use batch::{Batch, Entry};
 pub use contract::{Checkpoint, Fed, Loaded, Place, Store, StoreError, Stored};
@@ -18,3 +20,5 @@ pub use embedded::{
     check_journal, erase, journal_blocks, lock, restore,
 };
 pub use memory::Memory;
+pub use refunds::given_back;
+pub use statement::read_on;

@@ -56,7 +56,7 @@ struct Log<'a> {
     account: &'a Name,
 }
 
-fn decoded(stored: &Stored) -> Result<Record, StoreError> {
+pub(crate) fn decoded(stored: &Stored) -> Result<Record, StoreError> {
     let what = |e| format!("account {}, record {}: {e}", stored.account, stored.seq);
     Record::from_bytes(&stored.bytes).map_err(|e| StoreError::Unreadable(what(e)))
 }

@@ -64,13 +64,11 @@ pub struct Repriced {
     pub charges: u64,
     /// Charges whose price changes.
     pub changed: u64,
-    /// What they cost before.
-    pub was: String,
-    /// What they cost now.
-    pub is: String,
+    /// What they cost, by unit of credits.
+    pub by_unit: BTreeMap<String, RepricedSum>,
     /// Charges that were left alone because they were refunded.
     pub refunded: u64,
-    /// By account, the largest difference first; at most 1,000.
+    /// By account and unit, the largest difference first; at most 1,000.
     pub accounts: Vec<RepricedAccount>,
     /// Charges that have no price in the catalog in force; at most 1,000. Nothing was changed about them.
     pub refused: Vec<RepriceRefused>,
@@ -83,9 +81,20 @@ pub struct RepricedAccount {
     pub account: Name,
     /// Charges whose price changes.
     pub changed: u64,
+    /// The unit of credits.
+    pub unit: String,
     /// What they cost before.
     pub was: String,
     /// What they cost now.
+    pub is: String,
+}
+
+/// What charges cost before and now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RepricedSum {
+    /// Before.
+    pub was: String,
+    /// Now.
     pub is: String,
 }
 

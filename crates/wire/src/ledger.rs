@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Credits, Instant, Label, Name};
+use headworks_core::record::{Category, Credits, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -95,19 +95,39 @@ pub struct Statement {
     pub from: Instant,
     /// To before this instant.
     pub to: Instant,
+    /// What counts for the period: `recorded`, when a record was written, or `effective`, when it counts.
+    pub by: StatementBy,
+    /// As it was known at this instant; absent: as it was known when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_at: Option<Instant>,
+    /// The IANA zone of its days.
+    pub zone: String,
     /// The unit of credits.
     pub unit: String,
     /// The balance before the first entry: free and held credits, less what is owed.
     pub opening: Credits,
-    /// What moved it, in order.
+    /// What moved it, in order. Empty when the sums alone were asked for.
     pub entries: Vec<StatementEntry>,
     /// The balance after the last entry.
     pub closing: Credits,
-    /// The last record of the account's log within the period.
+    /// What the entries come to.
+    pub sums: StatementSums,
+    /// The last record of the account's log that was looked at.
     pub seq: u64,
     /// The signed head of the log after that record, together with a digest of this statement: see `headworks verify`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
+}
+
+/// What puts a record into the period of a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatementBy {
+    /// When it was written: what a period says never changes.
+    #[default]
+    Recorded,
+    /// When it counts: late use and corrections are in the period of the use.
+    Effective,
 }
 
 /// One line of a statement.
@@ -115,23 +135,75 @@ pub struct Statement {
 pub struct StatementEntry {
     /// The record it comes from.
     pub record: Reference,
-    /// When.
+    /// When it was written.
     pub at: Instant,
+    /// When it counts.
+    pub effective_at: Instant,
     /// `grant`, `charge`, `refund`, `goodwill`, `expiry`, `void` or `adjustment`.
     pub cause: String,
     /// What came in; negative: what went out.
     pub amount: Credits,
     /// The balance after it.
     pub balance: Credits,
+    /// The feature whose charge it is, or is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature: Option<Name>,
     /// What was used, for charges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// The operator's words or reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
-    /// The caller's idempotency key.
+    /// The caller's idempotency key of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Label>,
+    /// The caller's own name of the use that it is about: the idempotency key that the use was recorded or authorized with, or
+    /// `source` and `id` of the event that told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+}
+
+/// What the entries of a statement come to. By cause and by day they add up to what the period moved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StatementSums {
+    /// By cause.
+    #[schema(value_type = BTreeMap<String, StatementSum>)]
+    pub by_cause: BTreeMap<String, StatementSum>,
+    /// Of the entries that are about the use of a feature, by feature.
+    #[schema(value_type = BTreeMap<String, StatementSum>)]
+    pub by_feature: BTreeMap<Name, StatementSum>,
+    /// By day of the zone, like `2026-10-01`.
+    #[schema(value_type = BTreeMap<String, StatementSum>)]
+    pub by_day: BTreeMap<String, StatementSum>,
+    /// By who paid, less what was given back.
+    pub by_source: Vec<StatementSource>,
+}
+
+/// A sum of entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StatementSum {
+    /// How many entries.
+    pub entries: u64,
+    /// The sum of their amounts.
+    pub amount: Credits,
+}
+
+/// What a source paid in a period, less what it got back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StatementSource {
+    /// `allowance`, `grant`, `overdraft`, `debt` or `goodwill`.
+    pub source: String,
+    /// The layer of the waterfall.
+    pub layer: Name,
+    /// The category of a grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// How much.
+    pub amount: String,
+    /// Of what: a unit of credits, `requests` or a meter.
+    pub unit: String,
+    /// What that is of the prices, in the statement's unit.
+    pub worth: Credits,
 }
 
 /// The key that checkpoints are signed with.
@@ -163,7 +235,7 @@ pub struct WhatIf {
     pub accounts: u64,
     /// Records looked at.
     pub records: u64,
-    /// Everything together.
+    /// Everything together, with the denials that were counted without their explanation: denied in both.
     pub total: WhatIfRow,
     /// By plan and feature.
     pub by_feature: Vec<WhatIfRow>,
@@ -175,7 +247,7 @@ pub struct WhatIf {
     pub refused: u64,
     /// The first thousand of them.
     pub refusals: Vec<Finding>,
-    /// Denials whose explanation was not kept, so that they could not be asked again.
+    /// Denials whose explanation was not kept, so that they could not be asked again; they stand in the total alone.
     pub unexplained_denials: u64,
 }
 

@@ -69,6 +69,8 @@ pub struct Schedule {
     pub current: Reference,
     /// How much, from the next boundary on.
     pub amount: Credits,
+    /// The unit of its credits.
+    pub unit: String,
     /// The calendar unit.
     pub every: Every,
     /// The zone.

@@ -14,10 +14,12 @@ pub(crate) enum Dataset {
     Usage,
     /// Monetization events: one row for each meter of a charge, with its price
     Lines,
-    /// Monetization events: one row for each source that paid
-    Draws,
-    /// Monetization events whole: CloudEvents only
+    /// Monetization events: one row for each charge, correction and refund, with what it costs
     Charges,
+    /// Monetization events: one row for each source that paid, or that got back what it had paid
+    Draws,
+    /// Grants: one row for each that was opened
+    Grants,
     /// Statements: one row for each entry, with the balance after it, unit by unit
     Statements,
     /// Balance updates: one row for each movement between two books
@@ -117,12 +119,27 @@ pub(crate) struct StatementArguments {
     /// The account
     #[arg(value_parser = name)]
     pub(crate) account: Name,
-    /// From this instant on, RFC 3339; default: the first record
-    #[arg(long, value_parser = instant)]
-    pub(crate) from: Option<Instant>,
-    /// To before this instant, RFC 3339; default: now
-    #[arg(long, value_parser = instant)]
-    pub(crate) to: Option<Instant>,
+    /// From this instant on, RFC 3339, or the beginning of a day like 2026-10-01; default: the first record
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// To before this instant, or the beginning of a day; default: now
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// What counts for the period: when a record was written, or when it counts
+    #[arg(long, default_value = "recorded", value_parser = ["recorded", "effective"])]
+    pub(crate) by: String,
+    /// As it was known at this instant, or the beginning of a day; default: now
+    #[arg(long)]
+    pub(crate) recorded_at: Option<String>,
+    /// The IANA zone of days, like Europe/Berlin; default: UTC
+    #[arg(long)]
+    pub(crate) zone: Option<String>,
+    /// The unit of credits; default: credits
+    #[arg(long, value_parser = name)]
+    pub(crate) unit: Option<Name>,
+    /// The sums alone
+    #[arg(long)]
+    pub(crate) sums: bool,
     /// The form; --json is short for `json`
     #[arg(long, default_value = "text", value_parser = ["text", "json", "csv", "html"])]
     pub(crate) format: String,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as StdInstant;
 
-use headworks_core::audit::statement::{Cause, Statement};
+use headworks_core::audit::statement::{About, Ask, Cause, Statement};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch, Setting, TopUp};
 use headworks_core::record::{
@@ -200,13 +200,13 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
     let timed = StdInstant::now();
     let (mut off, mut granted) = (0_u64, 0_i128);
     for name in names {
-        let mut statement = Statement::new(Instant::default(), Instant::NEVER, None);
+        let mut statement = Statement::new(Ask::recorded(Instant::default(), Instant::NEVER, None));
         let mut account = headworks_core::account::Account::empty(name.clone());
         for stored in store.read(name, 1, usize::MAX)? {
             let record =
                 headworks_core::record::Record::from_bytes(&stored.bytes).map_err(|e| e.to_string())?;
             account.apply(&record, stored.hash).map_err(|e| e.to_string())?;
-            statement.take(&record, stored.hash);
+            statement.take(&record, stored.hash, About::default());
         }
         let entries = &statement.entries;
         let sum: i64 = entries.iter().map(|e| e.amount.nano()).sum();

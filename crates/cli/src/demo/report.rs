@@ -37,17 +37,16 @@ pub(super) async fn check_ledger(engine: &Engine, url: &str, people: &People) ->
             }
         };
         let chain: String = folded.chain.iter().map(|b| format!("{b:02x}")).collect();
-        let now = balances.at;
-        let same =
-            (shown.seq, &shown.hash, balances.available, balances.held, balances.spent, balances.issued)
-                == (
-                    folded.seq,
-                    &chain,
-                    folded.available(now, None),
-                    folded.held(None),
-                    folded.books.spent,
-                    folded.books.issued,
-                );
+        let (now, of) = (balances.at, &balances.first);
+        let same = (shown.seq, &shown.hash, of.available, of.held, of.spent, of.issued)
+            == (
+                folded.seq,
+                &chain,
+                folded.available(now, None),
+                folded.held(None),
+                folded.books.spent,
+                folded.books.issued,
+            );
         if !same || folded.check().is_err() {
             checked.differing.push(name.to_string());
         }

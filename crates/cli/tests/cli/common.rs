@@ -40,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// What its log said until it listened.
     pub(crate) said: String,
+    /// How many records it said that it opened.
+    pub(crate) records: u64,
 }
 
 pub(crate) fn make_key(data: &Path) -> String {
@@ -56,24 +58,28 @@ impl Server {
     }
 
     /// The same with more arguments.
-    pub(crate) fn start_with(data: &Path, catalog: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start_with(data: &Path, catalog: &Path, more: &[&str]) -> Self {
         let child = headworks()
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
             .arg(data)
             .arg("--catalog")
             .arg(catalog)
-            .args(arguments)
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .expect("starts");
         // From here on the process ends with this value.
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), said: String::new() };
+        let mut server =
+            Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), said: String::new(), records: 0 };
         let mut log = BufReader::new(server.child.stderr.take().expect("log"));
         loop {
             let mut line = String::new();
             assert!(log.read_line(&mut line).expect("reads") > 0, "the server ended: {}", server.said);
             server.said.push_str(&line);
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["fields"]["message"] == "opened the ledger" {
+                server.records = entry["fields"]["records"].as_u64().expect("a number");
+            }
             if let Some(address) = entry["fields"]["address"].as_str() {
                 server.address = address.parse().expect("address");
                 // Somebody must read the log on, or the server would wait for it.

@@ -168,7 +168,8 @@ fn datasets_go_out_in_every_form() {
         };
         assert_eq!(row.get_string(at("account")).expect("text"), "acme");
         assert_eq!(row.get_long(at("quantity")).expect("number"), 1_000);
-        assert_eq!(row.get_string(at("amount")).expect("text"), "0.001875");
+        let amount = row.get_decimal(at("amount")).expect("a decimal");
+        assert_eq!(crate::reports::billionths(amount), 1_875_000);
         assert!(row.get_timestamp_micros(at("effective_at")).expect("instant") > 1_700_000_000_000_000);
         rows += 1;
     }

@@ -172,3 +172,35 @@ fn folds(server: std::net::SocketAddr, secret: &str) {
         assert_eq!(balances["spent"], account.books.spent.to_string());
     }
 }
+
+/// The log of a start tells how many records there are, however the server ended before.
+#[test]
+fn a_start_tells_how_many_records_there_are() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, catalog) = (dir.path().join("data"), dir.path().join("catalog.toml"));
+    std::fs::write(&catalog, CATALOG).expect("writes");
+    let secret = make_key(&data);
+    let recorded = || {
+        let done = headworks().args(["--json", "reconcile", "--data"]).arg(&data).output().expect("runs");
+        let pass: Value = serde_json::from_slice(&done.stdout).expect("a report");
+        pass["records"].as_u64().expect("a number")
+    };
+    for round in 0..5 {
+        let before = recorded();
+        let mut server = Server::start(&data, &catalog);
+        assert_eq!(server.records, before, "round {round}");
+        let mut connection = Connection::open(server.address, &secret).expect("connects");
+        let account = json!({"id": format!("a{round}")}).to_string();
+        connection.call("POST", "/v1/accounts", "open", &account).expect("answers");
+        if round % 2 == 0 {
+            server.child.kill().expect("kills");
+        } else {
+            let id = server.child.id().to_string();
+            assert!(
+                std::process::Command::new("kill").args(["-TERM", &id]).status().expect("runs").success()
+            );
+        }
+        server.child.wait().expect("ends");
+        assert!(recorded() > before);
+    }
+}

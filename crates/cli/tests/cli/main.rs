@@ -7,5 +7,6 @@ mod data;
 mod described;
 mod disks;
 mod killed;
+mod reports;
 mod simulate;
 mod tour;

@@ -21,6 +21,12 @@ impl Account {
         core::iter::once(None).chain(self.extras().books.iter().map(|(unit, _)| Some(unit)))
     }
 
+    /// Whether anything has been issued or lent to the account in a unit.
+    #[must_use]
+    pub fn has_books_in(&self, unit: Option<&Name>) -> bool {
+        self.books_of(unit) != Books::default() || self.grants.iter().any(|g| g.terms.unit.as_ref() == unit)
+    }
+
     /// Credits that can be drawn at `now`, debt and settled overdraft taken off; below zero when more is owed.
     #[must_use]
     pub fn available(&self, now: Instant, unit: Option<&Name>) -> Credits {

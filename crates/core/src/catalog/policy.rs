@@ -110,6 +110,14 @@ impl Catalog {
         features.into_iter().map(|f| (&f.unit, f.credit_unit.as_ref())).collect()
     }
 
+    /// The unit of credits, where all features are priced in one; `None`: `credits`, or several.
+    #[must_use]
+    pub fn credit_unit(&self) -> Option<&Name> {
+        let mut units = self.features.values().map(|f| f.credit_unit.as_ref());
+        let first = units.next().flatten();
+        if units.all(|unit| unit == first) { first } else { None }
+    }
+
     /// The class of a pool that an account's requests count in, with its place: the account's, else its plan's, else `default`,
     /// whichever the pool has first; else the first of the pool. One class lower when it is demoted.
     #[must_use]

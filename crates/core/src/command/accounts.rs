@@ -131,7 +131,7 @@ fn check(ctx: Context<'_>, settings: &Settings) -> Result<(), Refusal> {
         return Err(Refusal::AccountFull);
     }
     if settings.segments.iter().filter_map(|s| s.pool_cap).any(|cap| cap < Credits::ZERO) {
-        return Err(Refusal::NotPositive);
+        return Err(Refusal::BadCap);
     }
     let fits = match (settings.alerts, settings.top_up) {
         (None, top_up) => top_up.is_none(),

@@ -8,8 +8,8 @@ use super::draft::{Draft, Moves, own_grant};
 use super::history::{History, Stop};
 use crate::account::{GRANTS_MAX, SCHEDULES_MAX};
 use crate::record::{
-    Book, CREDITS, Category, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, Recurrence, Rollover,
-    Seq, WHOLE,
+    Amount, Book, CREDITS, Category, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, Recurrence,
+    Rollover, Seq, WHOLE,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -78,7 +78,7 @@ pub(super) fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> 
     }
     let unit = new.unit.clone().filter(|u| u.as_str() != CREDITS);
     let books = ctx.account.books_of(unit.as_ref());
-    books.issued.checked_add(new.amount).ok_or(Refusal::TooLarge)?;
+    books.issued.checked_add(new.amount).ok_or_else(|| Refusal::BooksFull(unit.clone()))?;
     let recurrence =
         new.recurrence.as_ref().map(|r| Box::new(Recurrence { until: expires_at, ..(**r).clone() }));
     let first = recurrence.as_ref().map(|r| first_period(ctx, r, effective_from)).transpose()?;
@@ -155,8 +155,8 @@ pub(super) fn void(
         (Some(grant), _) => (grant.remaining, grant.terms.unit.clone()),
         (None, Some(schedule)) => (Credits::ZERO, schedule.terms.unit.clone()),
         (None, None) => {
-            gone(ctx, id, history)?;
-            return Err(Refusal::MoreThanLeft(Credits::ZERO).into());
+            let unit = gone(ctx, id, history)?.unit.as_ref();
+            return Err(Refusal::MoreThanLeft(Amount::of(Credits::ZERO, unit)).into());
         }
     };
     let mut moves = Moves::new(unit);
@@ -198,19 +198,21 @@ pub(super) fn adjust(ctx: Context<'_>, ask: &Adjust, history: &History) -> Resul
         None => (Credits::ZERO, gone(ctx, *id, history)?.unit.clone()),
     };
     let is_open = ctx.account.grant(*id).is_some_and(|g| !g.voided);
-    ctx.account.books_of(unit.as_ref()).issued.checked_add(*by).ok_or(Refusal::TooLarge)?;
+    let issued = ctx.account.books_of(unit.as_ref()).issued;
+    issued.checked_add(*by).ok_or_else(|| Refusal::BooksFull(unit.clone()))?;
+    let more_than_left = Refusal::MoreThanLeft(Amount::of(left, unit.as_ref()));
     let mut moves = Moves::new(unit);
     let mut owed = Credits::ZERO;
     if by.is_positive() {
         if !is_open {
-            return Err(Refusal::MoreThanLeft(left).into());
+            return Err(Refusal::GrantEnded(*id).into());
         }
         moves.add(Book::Operator, own, *by);
     } else {
         let wanted = Credits::from_nano(by.nano().checked_neg().ok_or(Refusal::TooLarge)?);
         owed = Credits::from_nano((wanted.nano() - left.nano()).max(0));
         if owed.is_positive() && !as_debt {
-            return Err(Refusal::MoreThanLeft(left).into());
+            return Err(more_than_left.into());
         }
         moves.add(own, Book::Operator, wanted.min(left));
         moves.add(Book::Debt, Book::Operator, owed);

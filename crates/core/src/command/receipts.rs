@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use super::draft::{Draft, Moves, Returns};
 use crate::account::Hold;
 use crate::record::{
-    Basis, Book, Charge, Correction, Counted, Credits, Decision, Draw, Draws, Event, Excess, Instant, Name,
-    Overshoot, Priced, PricedLine, Source, Use, Visit,
+    Amount, Basis, Book, Charge, Correction, Counted, Credits, Decision, Draw, Draws, Event, Excess, Instant,
+    Name, Overshoot, Priced, PricedLine, Source, Use, Visit,
 };
 use crate::waterfall::{Context, Mode, Need, Refusal, Scene, draw_more, keep_front, left_after, walk};
 
@@ -102,7 +102,7 @@ fn pay_shortfall(
     let books = scene.account.books_of(unit);
     let up_to = |limit: Credits, used: i64| (limit.nano() - used).clamp(0, short.nano());
     let owed = match rule {
-        Overshoot::Reject => return Err(Refusal::BeyondHold(short)),
+        Overshoot::Reject => return Err(Refusal::NobodyPays(Amount::of(short, unit))),
         Overshoot::Refund => 0,
         Overshoot::Debt => {
             let drawn: i64 = draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| d.amount).sum();
@@ -137,7 +137,8 @@ pub(super) fn end_charged(
     // Consent to paid sources for a hold covers what the use turned out to be.
     let consented = hold.draws.iter().any(|d| d.source.is_paid());
     let happened = Happened { at: ctx.now, overshoot: hold.terms.overshoot, consented };
-    let (more, excess) = pay_excess(ctx, happened, &Priced::from(&hold.usage), &priced, need)?;
+    let paid = pay_excess(ctx, happened, &Priced::from(&hold.usage), &priced, need);
+    let (more, excess) = paid.map_err(Refusal::of_hold)?;
     drop(priced);
     Ok(end_paid(ctx, hold, (actual, price), kept, more, excess, event))
 }

@@ -9,8 +9,8 @@ use super::draft::{Draft, Moves, Returns};
 use super::history::{History, Stop};
 use super::receipts::correction;
 use crate::record::{
-    Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant, Label,
-    Name, Once, Record, Seq, Source,
+    Amount, Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant,
+    Label, Name, Once, Record, Seq, Source,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -48,7 +48,7 @@ impl<'a> Standing<'a> {
 
     /// Nano-credits that have not been given back.
     fn left(&self) -> i64 {
-        self.charge.draws.iter().map(|d| d.credits().nano()).sum::<i64>() - self.returned
+        self.charge.credits().nano() - self.returned
     }
 }
 
@@ -62,19 +62,6 @@ pub(super) fn live_charge<'a>(
         return Err(Refusal::AlreadyRefunded(seq, by.seq).into());
     }
     Standing::of(ctx, seq, history)
-}
-
-/// What `amount` nano-credits are of the draws, from the last to the first, after `returned` of them.
-fn parts(draws: &[Draw], returned: i64, amount: i64) -> Vec<(&Draw, i64)> {
-    let (mut gone, mut left) = (returned, amount);
-    let part = |draw| {
-        let credits = Draw::credits(draw).nano();
-        let skipped = credits.min(gone);
-        let part = (credits - skipped).min(left);
-        (gone, left) = (gone - skipped, left - part);
-        (draw, part)
-    };
-    draws.iter().rev().map(part).collect()
 }
 
 /// Gives back a charge, what is left of it or `amount` credits, unwinding its draws from the last to the first.
@@ -92,18 +79,18 @@ pub(super) fn refund(
     let left = Credits::from_nano(standing.left());
     let wanted = amount.unwrap_or(left);
     if wanted > left {
-        return Err(Refusal::MoreThanCharged(left).into());
+        return Err(Refusal::MoreThanCharged(Amount::of(left, charge.usage.credit_unit.as_ref())).into());
     }
     if amount.is_some() && !wanted.is_positive() {
         return Err(Refusal::NotPositive.into());
     }
-    let given = parts(&charge.draws, returned, wanted.nano());
+    let given = charge.parts(returned, wanted.nano());
     let mut back = Unwinding::new(ctx, charge, history)?;
     for (draw, part) in &given {
         back.unwind(draw, *part);
     }
     let (moves, reopened) = back.close();
-    let before = parts(&charge.draws, 0, returned);
+    let before = charge.parts(0, returned);
     let corrections = uncounted(charge, &before, &given, wanted == left);
     let path = charge.usage.path.clone();
     let event = Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before: refunds };

@@ -29,7 +29,7 @@ pub(super) fn bank(
     }
     let plan = ctx.plan()?;
     if windows.is_empty() {
-        return Err(Refusal::NotPositive);
+        return Err(Refusal::NoWindows);
     }
     if let Some(unknown) = windows.iter().find(|w| plan.resettable(w).is_none()) {
         return Err(Refusal::UnknownWindow(unknown.clone()));

@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::codec::list;
-use super::{Basis, Credits, Draws, GrantId, GrantTerms, Instant, Label, Level, Name, Seq, Use, Visit};
+use super::{
+    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Level, Name, Seq, Source, Use, Visit,
+};
 
 /// The charged use of a hold or of a direct charge.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -27,6 +29,54 @@ pub struct Charge {
     /// What stays counted in allowances, member caps and spend caps; a refund gives it back.
     #[n(4)]
     pub counted: Vec<Counted>,
+}
+
+impl Charge {
+    /// The credits that it draws; what allowances include is not among them.
+    #[must_use]
+    pub fn credits(&self) -> Credits {
+        Credits::from_nano(self.draws.iter().map(|d| d.credits().nano()).sum())
+    }
+
+    /// What `amount` nano-credits are of the draws, from the last to the first, after `returned` of them.
+    pub(crate) fn parts(&self, returned: i64, amount: i64) -> Vec<(&Draw, i64)> {
+        let (mut gone, mut left) = (returned, amount);
+        let part = |draw| {
+            let credits = Draw::credits(draw).nano();
+            let skipped = credits.min(gone);
+            let part = (credits - skipped).min(left);
+            (gone, left) = (gone - skipped, left - part);
+            (draw, part)
+        };
+        self.draws.iter().rev().map(part).collect()
+    }
+
+    /// What a refund of `amount` gives back of each draw, after refunds of `returned`: from the last to the first, allowances
+    /// with the last of the charge.
+    #[must_use]
+    pub fn given_back(&self, returned: Credits, amount: Credits) -> Vec<Draw> {
+        let is_last = returned.nano() + amount.nano() == self.credits().nano();
+        let parts = self.parts(returned.nano(), amount.nano()).into_iter();
+        let given = parts.filter_map(|(draw, part)| match draw.source {
+            Source::Allowance => is_last.then(|| draw.clone()),
+            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill => {
+                (part > 0).then(|| Draw { amount: part, worth: part, ..draw.clone() })
+            }
+        });
+        given.collect()
+    }
+}
+
+/// What a record gives back of an earlier charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenBack {
+    /// The record of the charge.
+    pub seq: Seq,
+    /// The charge.
+    pub charge: Charge,
+    /// What of each of its draws, from the last to the first: of a refund its part, of a correction all, because the
+    /// correction's own draws take their place.
+    pub draws: Vec<Draw>,
 }
 
 /// Which charge is corrected, and why.

@@ -92,6 +92,33 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// What a request of it asks for, after "to".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Open => "open an account",
+            Self::Change => "change an account",
+            Self::Authorize => "authorize use",
+            Self::Extend => "extend a hold",
+            Self::Settle => "settle a hold",
+            Self::Release => "release a hold",
+            Self::Record => "record use",
+            Self::Grant => "add a grant",
+            Self::Void => "void a grant",
+            Self::Adjust => "adjust a grant",
+            Self::Refund => "refund a charge",
+            Self::Administer => "change the server's catalog, keys, webhooks or pools",
+            Self::Bank => "bank a reset",
+            Self::RedeemReset => "redeem a reset",
+            Self::Correct => "correct a charge",
+            Self::Late => "decide about late use",
+            Self::TopUp => "confirm a top-up",
+            Self::Conduct => "report or lift something about abuse",
+        }
+    }
+}
+
 /// An idempotency key with the digest of the request it came with.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Key {

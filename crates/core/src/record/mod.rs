@@ -33,7 +33,7 @@ mod usage;
 
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
 pub use chain::{FORMAT, Record, RecordError, chain, genesis};
-pub use charge::{Charge, Correcting, Correction, Counted, Excess};
+pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub(crate) use conduct::PREFIX;
 pub use conduct::{Conduct, Effect, Rule, Tier};
 pub use decision::{
@@ -59,6 +59,6 @@ pub use settings::{AccountTerms, AlertMarks, Consent, Rank, SegmentSettings, Set
 pub(crate) use terms::VOLATILE_MAX;
 pub use terms::{HabitKind, Terms};
 pub(crate) use time::Calendar;
-pub use time::{Every, Instant, Span, TimeError};
+pub use time::{Days, Every, Instant, Span, TimeError};
 pub(crate) use usage::PricedLine;
-pub use usage::{CREDITS, CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};
+pub use usage::{Amount, CREDITS, CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};

@@ -286,6 +286,41 @@ impl Calendar {
     }
 }
 
+/// The days of an IANA zone, for people who read and write dates.
+#[derive(Clone, Debug)]
+pub struct Days(Calendar);
+
+impl Days {
+    /// The days of a zone, such as `Europe/Berlin`.
+    ///
+    /// # Errors
+    /// Refuses a zone that the bundled database does not know.
+    pub fn of(zone: &str) -> Result<Self, TimeError> {
+        Calendar::new(Every::Day, zone, false).map(Self)
+    }
+
+    /// The day that an instant is in, like `2026-10-01`.
+    #[must_use]
+    pub fn date(&self, at: Instant) -> String {
+        alloc::format!("{}", self.0.beginning(at))
+    }
+
+    /// An instant from RFC 3339, or the beginning of a day from a date like `2026-10-01`.
+    ///
+    /// # Errors
+    /// Refuses a text that is neither.
+    pub fn instant(&self, text: &str) -> Result<Instant, TimeError> {
+        match text.parse::<Date>() {
+            Ok(date) if text.len() == 10 => Ok(self.0.first_instant(date)),
+            Ok(_) | Err(_) => text.parse().map_err(|_| {
+                TimeError(alloc::format!(
+                    "`{text}` is not an instant; write 2026-01-31T12:00:00Z, or 2026-01-31 for the beginning of that day"
+                ))
+            }),
+        }
+    }
+}
+
 macro_rules! text_form {
     ($type:ty) => {
         impl serde::Serialize for $type {

@@ -3,6 +3,8 @@
 //! Never converts between units: a price belongs to a meter, and a sum past the range is an error, not a clamp.
 //! Units: quantities in their meter's units, prices in nano-credits for one unit.
 
+use core::fmt;
+
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
@@ -205,6 +207,30 @@ impl Use {
 
 /// The unit of credits of everything that names none.
 pub const CREDITS: &str = "credits";
+
+/// Credits with the unit that they are in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// How many.
+    pub credits: Credits,
+    /// Their unit; `None`: `credits`.
+    pub unit: Option<Name>,
+}
+
+impl Amount {
+    /// So many credits in a unit.
+    #[must_use]
+    pub fn of(credits: Credits, unit: Option<&Name>) -> Self {
+        Self { credits, unit: unit.cloned() }
+    }
+}
+
+impl fmt::Display for Amount {
+    /// `1.5 credits`, `0.25 usd`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.credits, self.unit.as_ref().map_or(CREDITS, Name::as_str))
+    }
+}
 
 /// The meter that counts 1 for a request that does not name it.
 pub const REQUESTS: &str = "requests";

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::request::QUANTITY_MAX;
 use crate::catalog::NoPrice;
-use crate::record::{Credits, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
+use crate::record::{Amount, Credits, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
 
 /// Why a command was refused. Nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,10 +61,20 @@ pub enum Refusal {
     UnknownHold(HoldId),
     /// The hold has been extended as often as it may: its deadline ten times, its quantities some thousand times.
     TooManyExtensions(HoldId),
-    /// The use is larger than the hold by this much, and the feature refuses that.
-    BeyondHold(Credits),
+    /// Nobody pays this much of use that has happened, and the feature refuses that.
+    NobodyPays(Amount),
+    /// As [`Self::NobodyPays`], of what is beyond a hold.
+    BeyondHold(Amount),
     /// The account has no such open grant.
     UnknownGrant(GrantId),
+    /// The grant has ended, so nothing can be added to it.
+    GrantEnded(GrantId),
+    /// All that was issued or lent to the account in the unit would leave the range of credits.
+    BooksFull(Option<Name>),
+    /// A cap is below zero.
+    BadCap,
+    /// A reset names no window.
+    NoWindows,
     /// The account has as many open grants, or segments with settings, as it may.
     AccountFull,
     /// An amount must be above zero.
@@ -72,11 +82,11 @@ pub enum Refusal {
     /// The expiry is not after the beginning, or has passed.
     BadExpiry,
     /// A correction would take more than is left.
-    MoreThanLeft(Credits),
+    MoreThanLeft(Amount),
     /// The record is no charge.
     NotACharge(Seq),
     /// A refund is larger than the charge.
-    MoreThanCharged(Credits),
+    MoreThanCharged(Amount),
     /// The zone of a recurrence is not known.
     UnknownZone,
     /// What is to be carried contradicts itself, or would leave too many grants open.
@@ -117,7 +127,9 @@ impl fmt::Display for Refusal {
             Self::NoPlan => f.write_str("name a `plan`: the catalog has no default plan"),
             Self::UnknownRecord(seq) => write!(f, "the account has no record {seq}"),
             Self::HoldEnded { hold, by, at, how } => {
-                write!(f, "hold {} was {how} at {at} by record {by}", hold.0)
+                // An expired hold was not ended by anybody.
+                let was = if *how == "expired" { "" } else { "was " };
+                write!(f, "hold {} {was}{how} at {at}, in record {by}", hold.0)
             }
             Self::AlreadyRefunded(charge, by) => write!(
                 f,
@@ -165,19 +177,37 @@ impl fmt::Display for Refusal {
             Self::TooManyExtensions(_) => {
                 f.write_str("the hold has been extended as often as it may; settle it and open another")
             }
+            Self::NobodyPays(short) => {
+                write!(
+                    f,
+                    "no source pays {short} of the use, and the feature refuses use that nobody pays for (`overshoot = \"reject\"`); grant credits first"
+                )
+            }
             Self::BeyondHold(short) => {
                 write!(
                     f,
-                    "the use exceeds the hold and no source pays the {short} credits beyond it; extend the hold first"
+                    "the use exceeds the hold and no source pays the {short} beyond it; extend the hold first"
                 )
             }
             Self::UnknownGrant(id) => write!(f, "the account has no open grant {}", id.0),
+            Self::GrantEnded(id) => {
+                write!(f, "grant {} has ended, so nothing can be added to it; add a grant of its own", id.0)
+            }
+            Self::BooksFull(unit) => write!(
+                f,
+                "all that was ever issued and lent to an account stays within {}; this is more",
+                Amount::of(Credits::MAX, unit.as_ref())
+            ),
+            Self::BadCap => f.write_str("a cap must not be below zero; 0 lets nothing be drawn"),
+            Self::NoWindows => {
+                f.write_str("name at least one window that the reset clears: a guard or `allowance.window`")
+            }
             Self::AccountFull => {
                 f.write_str("the account has as many open grants or segments with settings as it may")
             }
             Self::NotPositive => f.write_str("the amount must be above zero"),
             Self::BadExpiry => f.write_str("the expiry must lie in the future and after the beginning"),
-            Self::MoreThanLeft(left) => write!(f, "only {left} credits are left in the grant"),
+            Self::MoreThanLeft(left) => write!(f, "only {left} are left in the grant"),
             Self::NotACharge(seq) => write!(f, "record {seq} is no charge"),
             Self::UnknownZone => {
                 f.write_str("the zone is not an IANA time zone; write for example Europe/Berlin or UTC")
@@ -211,7 +241,7 @@ impl fmt::Display for Refusal {
             Self::BadAlerts => f.write_str(
                 "alerts need 0 <= low <= recovered; a top-up needs alerts, and an amount above zero and at most its monthly maximum",
             ),
-            Self::MoreThanCharged(charged) => write!(f, "only {charged} credits were charged"),
+            Self::MoreThanCharged(charged) => write!(f, "only {charged} of the charge are left to give back"),
         }
     }
 }
@@ -219,6 +249,11 @@ impl fmt::Display for Refusal {
 impl core::error::Error for Refusal {}
 
 impl Refusal {
+    /// The same for use that has a hold.
+    pub(crate) fn of_hold(self) -> Self {
+        if let Self::NobodyPays(short) = self { Self::BeyondHold(short) } else { self }
+    }
+
     /// The refusal for a hold that a record has ended.
     pub(crate) fn hold_ended(hold: HoldId, record: &Record) -> Self {
         let how = match record.event.ends() {

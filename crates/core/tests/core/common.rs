@@ -133,15 +133,13 @@ impl World {
                 }
             }
         };
-        match &mut command {
-            Command::Authorize(ask) => fill(&ask.request.feature.clone(), &mut ask.request.quantities),
-            Command::Settle { hold, quantities } => {
-                let held = self.log.iter().find(|r| r.seq == hold.0).map(|r| &r.event);
-                if let Some(Event::Authorized { usage, .. }) = held {
-                    fill(&usage.feature, quantities);
-                }
+        if let Command::Authorize(ask) = &mut command {
+            fill(&ask.request.feature.clone(), &mut ask.request.quantities);
+        } else if let Command::Settle { hold, quantities } = &mut command {
+            let held = self.log.iter().find(|r| r.seq == hold.0).map(|r| &r.event);
+            if let Some(Event::Authorized { usage, .. }) = held {
+                fill(&usage.feature, quantities);
             }
-            _ => {}
         }
         command
     }

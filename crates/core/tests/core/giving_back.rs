@@ -4,7 +4,9 @@
 
 use headworks_core::command::{Adjust, Command};
 use headworks_core::life;
-use headworks_core::record::{Category, Every, GrantId, Label, Overage, Reason, Recurrence, Rollover, WHOLE};
+use headworks_core::record::{
+    Amount, Category, Every, GrantId, Label, Overage, Reason, Recurrence, Rollover, WHOLE,
+};
 use headworks_core::waterfall::Refusal;
 
 use crate::audit::{audit, chained, replayed};
@@ -204,7 +206,7 @@ fn what_is_not_left_is_taken_as_debt() {
         w.ask(&ask("chat", &[("tokens", spent)]).now());
         let left = 100 - i64::try_from(spent).expect("small");
         let refused = w.apply(take(grant, "-100", false));
-        assert_eq!(refused, Err(Refusal::MoreThanLeft(credits(&left.to_string()))));
+        assert_eq!(refused, Err(Refusal::MoreThanLeft(Amount::of(credits(&left.to_string()), None))));
         w.apply(take(grant, "-100", true)).expect("takes");
         assert_eq!(w.account.books.debt, credits(&spent.to_string()));
         assert_eq!(w.hold("chat", &[("tokens", 1)]).reason, Reason::InDebt);

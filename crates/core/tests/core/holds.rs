@@ -3,7 +3,7 @@
 use headworks_core::account::{Account, HOLDS_MAX};
 use headworks_core::command::{Command, Extend, Step};
 use headworks_core::life;
-use headworks_core::record::{Book, Category, Event, GrantId, HoldId, Outcome, Reason};
+use headworks_core::record::{Amount, Book, Category, Event, GrantId, HoldId, Outcome, Reason};
 use headworks_core::waterfall::Refusal;
 
 use crate::common::{
@@ -112,7 +112,7 @@ fn use_beyond_the_hold_walks_the_waterfall_then_the_overshoot_rule() {
     w.pass("1d");
     w.hold("strict", &[("output", 10)]);
     let hold = w.account.seq;
-    assert_eq!(w.settle(hold, &[("output", 11)]), Err(Refusal::BeyondHold(credits("1"))));
+    assert_eq!(w.settle(hold, &[("output", 11)]), Err(Refusal::BeyondHold(Amount::of(credits("1"), None))));
     w.settle(hold, &[("output", 10)]).expect("settles");
 }
 
@@ -242,7 +242,7 @@ fn refunds_unwind_in_reverse_and_reopen_grants() {
     assert!(w.account.grants.is_empty(), "used-up grants leave the state");
     let charge = w.account.seq;
     let too_much = w.apply(refund(charge, Some("11")));
-    assert_eq!(too_much, Err(Refusal::MoreThanCharged(credits("10"))));
+    assert_eq!(too_much, Err(Refusal::MoreThanCharged(Amount::of(credits("10"), None))));
     w.apply(refund(charge, Some("7"))).expect("refunds");
     let left: Vec<(u64, String)> =
         w.account.grants.iter().map(|g| (g.id.0, g.remaining.to_string())).collect();
@@ -263,7 +263,10 @@ fn a_charge_is_refunded_until_nothing_is_left() {
     let first = w.apply(refund(charge, Some("3"))).expect("refunds");
     let corrected = w.apply(correct(charge, &to(&[("input", 1)])));
     assert_eq!(corrected, Err(Refusal::AlreadyRefunded(charge, first)), "a refunded charge is not corrected");
-    assert_eq!(w.apply(refund(charge, Some("7.000000001"))), Err(Refusal::MoreThanCharged(credits("7"))));
+    assert_eq!(
+        w.apply(refund(charge, Some("7.000000001"))),
+        Err(Refusal::MoreThanCharged(Amount::of(credits("7"), None)))
+    );
     w.apply(refund(charge, Some("2"))).expect("refunds");
     assert_eq!((w.available().as_str(), used(&w, "included.day")), ("15", 10_000_000_000));
     let by = w.apply(refund(charge, None)).expect("refunds the rest");
@@ -283,8 +286,9 @@ fn grants_are_corrected_within_their_bounds() {
     w.apply(adjust(grant, "-7.5")).expect("adjusts");
     assert_eq!(w.available(), "0");
     // It is known, and spent: what is left is told.
-    for late in [adjust(grant, "1"), adjust(grant, "-1"), void(grant)] {
-        assert_eq!(w.apply(late), Err(Refusal::MoreThanLeft(credits("0"))));
+    assert_eq!(w.apply(adjust(grant, "1")), Err(Refusal::GrantEnded(GrantId(grant))));
+    for late in [adjust(grant, "-1"), void(grant)] {
+        assert_eq!(w.apply(late), Err(Refusal::MoreThanLeft(Amount::of(credits("0"), None))));
     }
     for unknown in [0, 1, 99] {
         assert_eq!(w.apply(adjust(unknown, "1")), Err(Refusal::UnknownGrant(GrantId(unknown))));

@@ -2,8 +2,8 @@
 
 use headworks_core::command::{ChangePlan, Command, NewGrant};
 use headworks_core::record::{
-    Category, Event, Every, GrantId, Instant, Label, Overage, Path, Periodic, Proration, Record, Recurrence,
-    Rollover, WHOLE,
+    Amount, Category, Event, Every, GrantId, Instant, Label, Overage, Path, Periodic, Proration, Record,
+    Recurrence, Rollover, WHOLE,
 };
 use headworks_core::waterfall::Refusal;
 use proptest::prelude::*;
@@ -241,7 +241,7 @@ fn recurrence_ends_when_told() {
     w.apply(void(id.0)).expect("voids");
     w.now = at("2026-12-01T00:00:00Z");
     assert!(w.due().is_empty() && w.account.schedule(id).is_none());
-    assert_eq!(w.apply(void(id.0)), Err(Refusal::MoreThanLeft(credits("0"))));
+    assert_eq!(w.apply(void(id.0)), Err(Refusal::MoreThanLeft(Amount::of(credits("0"), None))));
     trusted(&w);
 }
 

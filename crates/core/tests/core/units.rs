@@ -1,6 +1,6 @@
 //! Several units of credits in one account: each has its own grants, debts, caps and books, and nothing is converted.
 
-use headworks_core::audit::statement::Statement;
+use headworks_core::audit::statement::{About, Ask, Statement};
 use headworks_core::command::{ChangePlan, Command, Draft};
 use headworks_core::record::{Book, Category, Event, HoldId, Instant, Movement, Reason};
 use headworks_core::waterfall::Refusal;
@@ -74,9 +74,9 @@ fn each_unit_pays_for_its_own() {
     assert_eq!(replayed(&w.log, &w.catalog), []);
     // A statement is in one unit; each adds up.
     for (unit, closing) in [(None, "20"), (Some(name("stamps")), "98")] {
-        let mut statement = Statement::new(Instant::default(), Instant::NEVER, unit);
+        let mut statement = Statement::new(Ask::recorded(Instant::default(), Instant::NEVER, unit));
         for (record, (hash, _)) in w.log.iter().zip(chained(&w.log)) {
-            statement.take(record, hash);
+            statement.take(record, hash, About::default());
         }
         let sum: i64 = statement.entries.iter().map(|e| e.amount.nano()).sum();
         assert_eq!((statement.closing, sum), (credits(closing), credits(closing).nano()));

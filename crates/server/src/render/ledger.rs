@@ -1,13 +1,18 @@
 //! Reports about the ledger, as the API says them.
 
-use headworks_core::audit::statement::{Entry, Statement};
+use std::collections::BTreeMap;
+
+use headworks_core::audit::statement::{By, Entry, Paid, Payer, Statement, Sum, Sums};
 use headworks_core::audit::what_if::{Row, Tally};
-use headworks_core::record::{CREDITS, Name, Seq};
+use headworks_core::record::{CREDITS, Instant, Label, Name, Seq};
 use headworks_store::reconcile::{Report, Totals};
 use headworks_store::replay::{Replayed, WhatIf};
 use headworks_wire as wire;
 
 use super::{hex, reference, usage};
+
+/// What the keys of events begin with.
+pub(crate) const EVENT: &str = "event ";
 
 /// A reconciliation's report.
 #[must_use]
@@ -53,28 +58,62 @@ fn unit(unit: Option<&Name>) -> String {
     unit.map_or_else(|| CREDITS.to_owned(), Name::to_string)
 }
 
+/// The caller's own name of a use: a key, or `source` and `id` of the event that told of it.
+#[must_use]
+pub fn event_id(key: &Label) -> String {
+    key.as_str().strip_prefix(EVENT).unwrap_or(key.as_str()).to_owned()
+}
+
 /// A statement, without its checkpoint.
-pub(crate) fn statement(account: &Name, s: &Statement) -> wire::Statement {
+pub(crate) fn statement(account: &Name, zone: &str, s: &Statement) -> wire::Statement {
     let entry = |e: &Entry| wire::StatementEntry {
         record: reference(account, e.seq),
         at: e.at,
+        effective_at: e.effective_at,
         cause: e.cause.as_str().into(),
         amount: e.amount,
         balance: e.balance,
-        usage: e.charge.as_ref().map(|c| usage(&c.usage)),
+        feature: e.feature.clone(),
+        usage: e.usage.as_ref().map(usage),
         reason: e.reason.clone(),
         idempotency_key: e.key.clone(),
+        event_id: e.event.as_ref().map(event_id),
     };
     wire::Statement {
         account: account.clone(),
-        from: s.from,
-        to: s.to,
-        unit: unit(s.unit.as_ref()),
+        from: s.ask.from,
+        to: s.ask.to,
+        by: match s.ask.by {
+            By::Recorded => wire::StatementBy::Recorded,
+            By::Effective => wire::StatementBy::Effective,
+        },
+        recorded_at: Some(s.ask.recorded_at).filter(|at| *at < Instant::NEVER),
+        zone: zone.to_owned(),
+        unit: unit(s.ask.unit.as_ref()),
         opening: s.opening,
         entries: s.entries.iter().map(entry).collect(),
         closing: s.closing,
+        sums: sums(&s.sums),
         seq: s.seq,
         checkpoint: None,
+    }
+}
+
+fn sums(sums: &Sums) -> wire::StatementSums {
+    let sum = |s: &Sum| wire::StatementSum { entries: s.entries, amount: s.amount };
+    let source = |(payer, paid): (&Payer, &Paid)| wire::StatementSource {
+        source: payer.source.into(),
+        layer: payer.layer.clone(),
+        category: payer.category,
+        amount: super::amount(paid.amount, (&payer.unit, payer.is_credits)),
+        unit: payer.unit.clone(),
+        worth: paid.worth,
+    };
+    wire::StatementSums {
+        by_cause: sums.by_cause.iter().map(|(cause, s)| (cause.as_str().to_owned(), sum(s))).collect(),
+        by_feature: sums.by_feature.iter().map(|(feature, s)| (feature.clone(), sum(s))).collect(),
+        by_day: sums.by_day.iter().map(|(day, s)| (day.clone(), sum(s))).collect(),
+        by_source: sums.by_source.iter().map(source).collect(),
     }
 }
 
@@ -128,8 +167,14 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
         changed: r.changed,
         ..wire::WhatIfRow::default()
     };
-    let mut total = Row::default();
+    // In credits, or where nothing is in credits in the unit that comes first.
+    let in_credits = |r: &&Row| r.would_be.unit.is_none() && r.was.unit.is_none();
+    let of = report.rows.values().find(in_credits).or_else(|| report.rows.values().next());
+    let mut total = of.map_or_else(Row::default, Row::in_unit);
     report.rows.values().for_each(|r| total.add(r));
+    // Nobody knows what they asked for, so they are denied again.
+    total.was.denied += report.unexplained;
+    total.would_be.denied += report.unexplained;
     let mut accounts: Vec<(&Name, &Row)> = report.changed.iter().collect();
     accounts.sort_by_key(|(name, r)| {
         (
@@ -166,8 +211,12 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
 
 /// What pricing again comes to.
 pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire::Repriced {
-    let sum =
-        |of: fn(&headworks_engine::Difference) -> i128| Totals::text(done.accounts.values().map(of).sum());
+    let mut sums: BTreeMap<String, (i128, i128)> = BTreeMap::new();
+    for ((_, of), d) in &done.accounts {
+        let (was, is) = sums.entry(unit(of.as_ref())).or_default();
+        (*was, *is) = (*was + d.was, *is + d.is);
+    }
+    let sum = |(was, is): (i128, i128)| wire::RepricedSum { was: Totals::text(was), is: Totals::text(is) };
     let mut accounts: Vec<_> = done.accounts.iter().collect();
     accounts.sort_by_key(|(_, d)| std::cmp::Reverse((d.is - d.was).abs()));
     accounts.truncate(1_000);
@@ -175,14 +224,14 @@ pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire
         applied,
         charges: done.charges,
         changed: done.accounts.values().map(|d| d.changed).sum(),
-        was: sum(|d| d.was),
-        is: sum(|d| d.is),
+        by_unit: sums.into_iter().map(|(unit, of)| (unit, sum(of))).collect(),
         refunded: done.refunded,
         accounts: accounts
             .into_iter()
-            .map(|(account, d)| wire::RepricedAccount {
+            .map(|((account, of), d)| wire::RepricedAccount {
                 account: account.clone(),
                 changed: d.changed,
+                unit: unit(of.as_ref()),
                 was: Totals::text(d.was),
                 is: Totals::text(d.is),
             })

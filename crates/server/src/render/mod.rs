@@ -6,15 +6,15 @@ use headworks_core::account::Hold;
 use headworks_core::record as core;
 use headworks_core::record::{
     Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Instant, Lifter, Measure, Movement, Name,
-    REQUESTS, Record, Seq, Terms, Unit, Use, Wall,
+    REQUESTS, Record, Seq, Span, Terms, Unit, Use, Wall,
 };
 use headworks_wire as wire;
 use wire::Reference;
 
 mod ledger;
 
-pub use ledger::{pass, replayed, statement_digest, what_if};
-pub(crate) use ledger::{repriced, statement};
+pub(crate) use ledger::{EVENT, repriced, statement};
+pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
 
 fn reference(account: &Name, seq: Seq) -> Reference {
     Reference::Record(account.clone(), seq)
@@ -89,7 +89,9 @@ pub(crate) fn draw(account: &Name, d: &core::Draw, usage: &Use) -> wire::Draw {
     }
 }
 
-fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::Visit {
+fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
+    let Decided { account, usage, at, .. } = *d;
+    let granted = d.decision.outcome.is_granted();
     let (place, grant) = match v.place {
         core::Place::Guard => ("guard", None),
         core::Place::Allowance => ("allowance", None),
@@ -102,6 +104,9 @@ fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::V
     };
     let (verdict, reason) = match v.verdict {
         core::Verdict::Passed => ("passed", None),
+        // A source that paid nothing, or would have paid, has not paid.
+        core::Verdict::Paid if v.cost == 0 => ("empty", None),
+        core::Verdict::Paid if !granted => ("would_pay", None),
         core::Verdict::Paid => ("paid", None),
         core::Verdict::Empty => ("empty", None),
         core::Verdict::Refused(reason) => ("refused", Some(reason.as_str().to_owned())),
@@ -144,7 +149,17 @@ fn visit(account: &Name, v: &core::Visit, usage: &Use, granted: bool) -> wire::V
             .map(|limit| amount(limit, unit)),
         unit: unit.0.into(),
         resets_at,
+        rate: v.terms.and_then(|terms| rate(terms, after, at)),
     }
+}
+
+/// The terms of a rate of which so much is used.
+fn rate(terms: Terms, used: i64, at: Instant) -> Option<wire::RateLimit> {
+    let Terms::Rate { limit, period, burst } = terms else { return None };
+    // What is used is known in whole units, the last of which may have drained in part.
+    let micros = u128::from(used.max(0).unsigned_abs()) * u128::from(period.micros());
+    let drained = u64::try_from(micros.div_ceil(u128::from(limit.max(1)))).unwrap_or(u64::MAX);
+    Some(wire::RateLimit { limit, period, burst, full_at: at.after(Span::from_micros(drained)) })
 }
 
 /// What a decision is rendered from.
@@ -159,6 +174,7 @@ pub(crate) struct Decided<'a> {
 }
 
 pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
+    let visits = d.decision.visits.iter().map(|v| visit(&d, v)).collect();
     let Decided { account, at, usage: used, decision, id, hold, charge } = d;
     let wall = decision.wall.map(|wall| match wall {
         Wall::Path(level) => level.as_str().to_owned(),
@@ -180,11 +196,7 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         price: decision.price,
         paid_price: decision.paid_price,
         draws: decision.draws.iter().map(|d| draw(account, d, used)).collect(),
-        visits: decision
-            .visits
-            .iter()
-            .map(|v| visit(account, v, used, decision.outcome.is_granted()))
-            .collect(),
+        visits,
         wall,
         refused_by: decision.refused_by().cloned(),
         unblock: decision.unblock.as_ref().map(unblock),
@@ -309,7 +321,13 @@ fn book(b: Book) -> String {
 }
 
 pub(crate) fn movements(record: &Record) -> Vec<wire::Movement> {
-    let one = |m: &Movement| wire::Movement { from: book(m.from), to: book(m.to), amount: m.amount };
+    let unit = record.unit.as_ref().map_or(CREDITS, Name::as_str);
+    let one = |m: &Movement| wire::Movement {
+        from: book(m.from),
+        to: book(m.to),
+        amount: m.amount,
+        unit: unit.into(),
+    };
     record.movements.iter().map(one).collect()
 }
 

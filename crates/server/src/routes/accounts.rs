@@ -162,7 +162,7 @@ pub(super) struct Moment {
     /// As they will be at this instant when nobody asks for anything until then: holds expired, grants begun and ended.
     /// Default, and for instants that have passed: now.
     at: Option<Instant>,
-    /// The unit of credits. Default `credits`.
+    /// Only this unit of credits. Default: all that the account has.
     unit: Option<Name>,
 }
 
@@ -179,8 +179,8 @@ pub(super) async fn balances(
 ) -> Result<Json<wire::Balances>, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
     let at = moment.at.unwrap_or_default();
-    let unit = moment.unit.filter(|u| u.as_str() != CREDITS);
-    Ok(Json(app.engine.view_at(&account, at, |ctx| Ok(balances_of(ctx, unit.as_ref()))).await?))
+    let read = |ctx: Context<'_>| Ok(balances_of(ctx, moment.unit.as_ref()));
+    Ok(Json(app.engine.view_at(&account, at, read).await?))
 }
 
 /// Two instants that a balance is asked for.
@@ -191,7 +191,7 @@ pub(super) struct AsOf {
     effective_at: Option<Instant>,
     /// As it was known at this instant. Default: now.
     recorded_at: Option<Instant>,
-    /// The unit of credits. Default `credits`.
+    /// The unit of credits. Default: the first that the account has, `credits` before others.
     unit: Option<Name>,
 }
 
@@ -207,24 +207,64 @@ pub(super) async fn balance_as_of(
     Parameters(as_of): Parameters<AsOf>,
 ) -> Result<Json<wire::BalanceAsOf>, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
-    let now = app.engine.clock().now().after(Span::from_micros(1));
+    let (now, unit) = after_all(&app, &account, as_of.unit).await?;
     let (effective_at, recorded_at) = (as_of.effective_at.unwrap_or(now), as_of.recorded_at.unwrap_or(now));
-    let unit = as_of.unit.filter(|u| u.as_str() != CREDITS);
     let balance = app.engine.balance_as_of(&account, effective_at, recorded_at, unit.as_ref()).await?;
     Ok(Json(wire::BalanceAsOf { effective_at, recorded_at, unit: unit_name(unit.as_ref()), balance }))
+}
+
+/// An instant after all that is written of an account, whose own time may be ahead of a clock that stands; and the unit of
+/// credits that is asked for, or the first that it has.
+pub(super) async fn after_all(
+    app: &App,
+    account: &Name,
+    unit: Option<Name>,
+) -> Result<(Instant, Option<Name>), Failure> {
+    let read = |ctx: Context<'_>| {
+        let first = units_of(ctx).into_iter().next().flatten().cloned();
+        Ok((ctx.now.max(ctx.account.recorded_at), first))
+    };
+    let (last, first) = app.engine.view(account, read).await?;
+    let unit = unit.map_or(first, |unit| Some(unit).filter(|u| u.as_str() != CREDITS));
+    Ok((last.after(Span::from_micros(1)), unit))
+}
+
+/// The units that an account has, the default one first; the catalog's while it has none.
+fn units_of(ctx: Context<'_>) -> Vec<Option<&Name>> {
+    let mut units: Vec<_> = ctx.account.units().filter(|unit| ctx.account.has_books_in(*unit)).collect();
+    if units.is_empty() {
+        units.push(ctx.catalog.credit_unit());
+    }
+    units
 }
 
 fn unit_name(unit: Option<&Name>) -> String {
     unit.map_or_else(|| CREDITS.to_owned(), Name::to_string)
 }
 
-fn balances_of(ctx: Context<'_>, unit: Option<&Name>) -> wire::Balances {
+fn balances_of(ctx: Context<'_>, asked: Option<&Name>) -> wire::Balances {
+    let units = units_of(ctx);
+    let shown = match asked {
+        Some(unit) => vec![Some(unit).filter(|u| u.as_str() != CREDITS)],
+        None => units.clone(),
+    };
+    let mut balances = shown.into_iter().map(|unit| balances_in(ctx, unit));
+    wire::Balances {
+        at: ctx.now,
+        units: units.into_iter().map(unit_name).collect(),
+        first: balances.next().unwrap_or_else(|| balances_in(ctx, None)),
+        other_units: balances.collect(),
+    }
+}
+
+fn balances_in(ctx: Context<'_>, unit: Option<&Name>) -> wire::UnitBalances {
     let account = ctx.account;
     let books = account.books_of(unit);
     let grant = |g: &account::Grant| wire::Grant {
         id: Reference::Record(account.id.clone(), g.id.0),
         category: g.terms.category,
         priority: g.terms.priority,
+        unit: unit_name(unit),
         amount: g.terms.amount,
         remaining: g.remaining,
         held: g.held,
@@ -239,6 +279,7 @@ fn balances_of(ctx: Context<'_>, unit: Option<&Name>) -> wire::Balances {
             id: Reference::Record(account.id.clone(), s.id.0),
             current: Reference::Record(account.id.clone(), s.current.0),
             amount: s.terms.amount,
+            unit: unit_name(unit),
             every: recurrence.every,
             zone: recurrence.zone.clone(),
             began_at: s.began_at,
@@ -247,10 +288,8 @@ fn balances_of(ctx: Context<'_>, unit: Option<&Name>) -> wire::Balances {
         })
     };
     let schedules = account.extras().schedules.iter().filter(|s| s.terms.unit.as_ref() == unit);
-    wire::Balances {
-        at: ctx.now,
+    wire::UnitBalances {
         unit: unit_name(unit),
-        units: account.units().map(unit_name).collect(),
         available: account.available(ctx.now, unit),
         held: account.held(unit),
         spent: books.spent,

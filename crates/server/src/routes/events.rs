@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::auth::Access;
 use crate::json::parse;
 use crate::problem::Failure;
+use crate::render::EVENT;
 
 /// Most events of one batch.
 const EVENTS_MAX: usize = 1_000;
@@ -120,6 +121,18 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Value>, Failure> {
     }
 }
 
+/// The idempotency key of an event: its `source` and `id` where a key has room for them, otherwise their hash.
+fn event_key(source: &str, id: &str) -> Result<Label, Failure> {
+    // A source is a URI, so the first blank ends it and two events never share a key.
+    let readable = Label::new(&format!("{EVENT}{source} {id}"));
+    let readable = readable.ok().filter(|_| !source.contains(char::is_whitespace) && !id.is_empty());
+    let hash = || blake3::hash(format!("{source}\0{id}").as_bytes()).to_hex();
+    match readable {
+        Some(key) => Ok(key),
+        None => Label::new(&format!("{EVENT}{}", hash())).map_err(|e| Failure::invalid(e.to_string())),
+    }
+}
+
 /// The use that an event tells of.
 fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRequest, Failure> {
     let text = |name: &str| event.get(name).and_then(Value::as_str);
@@ -130,8 +143,7 @@ fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRequest, Fail
     if required("specversion")? != "1.0" {
         return Err(Failure::invalid("`specversion` must be 1.0"));
     }
-    let key = blake3::hash(format!("{}\0{}", required("source")?, required("id")?).as_bytes());
-    let key = Label::new(&format!("ce {}", key.to_hex())).map_err(|e| Failure::invalid(e.to_string()))?;
+    let key = event_key(required("source")?, required("id")?)?;
     let feature = named("type")?;
     let mut ask = wire::RecordRequest {
         account: named("subject")?,

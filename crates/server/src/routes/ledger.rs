@@ -6,14 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use headworks_core::audit::statement::{Ask, By};
 use headworks_core::catalog::{Catalog, Format as CatalogFormat};
-use headworks_core::record::{CREDITS, Instant, Name, Span};
+use headworks_core::record::{Days, Instant, Name, TimeError};
 use headworks_store::reconcile::Progress;
 use headworks_wire as wire;
 use serde::Deserialize;
 use wire::Scope;
 
-use super::accounts::account_name;
+use super::accounts::{account_name, after_all};
 use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Parameters, Path, Text};
@@ -52,14 +53,53 @@ pub(super) async fn start(
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Period {
-    /// From this instant on. Default: the account's first record.
-    from: Option<Instant>,
-    /// To before this instant. Default: now.
-    to: Option<Instant>,
-    /// The unit of credits. Default `credits`.
+    /// From this instant on, or from the beginning of a day like `2026-10-01`. Default: the account's first record.
+    from: Option<String>,
+    /// To before this instant, or before the beginning of a day. Default: now.
+    to: Option<String>,
+    /// What counts for the period: `recorded` (default), when a record was written, or `effective`, when it counts.
+    by: Option<wire::StatementBy>,
+    /// As it was known at this instant, or at the beginning of a day. Default: now.
+    recorded_at: Option<String>,
+    /// The IANA zone of days. Default `UTC`.
+    zone: Option<String>,
+    /// The unit of credits. Default: the first that the account has, `credits` before others.
     unit: Option<Name>,
+    /// Whether to list each entry, or the sums alone. Default `true`.
+    entries: Option<bool>,
     /// `json` (default), `csv`, `html` or `text`.
     format: Option<Format>,
+}
+
+impl Period {
+    fn ask(&self, now: Instant, unit: Option<Name>) -> Result<Ask, Failure> {
+        let invalid = |name: &str, e: TimeError| Failure::invalid(format!("`{name}`: {e}"));
+        let days = Days::of(self.zone()).map_err(|e| invalid("zone", e))?;
+        let instant = |name: &str, text: &Option<String>| {
+            text.as_deref().map(|text| days.instant(text)).transpose().map_err(|e| invalid(name, e))
+        };
+        let from = instant("from", &self.from)?.unwrap_or_default();
+        let to = instant("to", &self.to)?.unwrap_or(now);
+        if to < from {
+            return Err(Failure::invalid("`to` must not be before `from`"));
+        }
+        Ok(Ask {
+            from,
+            to,
+            by: match self.by.unwrap_or_default() {
+                wire::StatementBy::Recorded => By::Recorded,
+                wire::StatementBy::Effective => By::Effective,
+            },
+            recorded_at: instant("recorded_at", &self.recorded_at)?.unwrap_or(Instant::NEVER),
+            unit,
+            has_lines: self.entries.unwrap_or(true),
+            days,
+        })
+    }
+
+    fn zone(&self) -> &str {
+        self.zone.as_deref().unwrap_or("UTC")
+    }
 }
 
 /// A form of a statement.
@@ -86,17 +126,15 @@ pub(super) async fn statement(
     Parameters(period): Parameters<Period>,
 ) -> Result<Response, Failure> {
     let account = account_name(&access, Scope::Read, &id)?;
-    let to = period.to.unwrap_or_else(|| app.engine.clock().now().after(Span::from_micros(1)));
-    let from = period.from.unwrap_or_default();
-    if to < from {
-        return Err(Failure::invalid("`to` must not be before `from`"));
-    }
-    let unit = period.unit.filter(|u| u.as_str() != CREDITS);
-    let made = app.engine.statement(&account, from, to, unit.as_ref(), ENTRIES_MAX).await?;
+    let (now, unit) = after_all(&app, &account, period.unit.clone()).await?;
+    let ask = period.ask(now, unit)?;
+    let made = app.engine.statement(&account, ask, ENTRIES_MAX).await?;
     let made = made.ok_or_else(|| {
-        Failure::invalid(format!("the period has more than {ENTRIES_MAX} entries; ask for a shorter one"))
+        Failure::invalid(format!(
+            "the period has more than {ENTRIES_MAX} entries; ask for a shorter one, or for the sums alone with `entries=false`"
+        ))
     })?;
-    let mut statement = render::statement(&account, &made);
+    let mut statement = render::statement(&account, period.zone(), &made);
     let digest = render::statement_digest(&statement);
     statement.checkpoint = Some(app.signer.sign(&account, made.seq, &made.hash, &digest));
     let text = |kind, body: String| ([(header::CONTENT_TYPE, kind)], body).into_response();

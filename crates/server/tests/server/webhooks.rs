@@ -157,7 +157,7 @@ async fn a_failing_receiver_loses_nothing() {
     assert!(first.iter().all(|request| *request == first[0]) && all.len() == 6, "{first:?}");
     let event: Value = serde_json::from_str(&accepted[0].body).expect("json");
     assert_eq!((&event["specversion"], &event["subject"]), (&json!("1.0"), &json!("acme")));
-    assert_eq!(event["data"], json!({"available": "4", "crossing": 1}));
+    assert_eq!(event["data"], json!({"available": "4", "unit": "credits", "crossing": 1}));
     assert_eq!(event["id"].as_str(), Some(header(&accepted[0], "webhook-id")));
     assert!(header(&accepted[0], "webhook-signature").starts_with("v1,"));
     for _ in 0..100 {
@@ -256,7 +256,10 @@ async fn a_signed_confirmation_needs_no_api_key() {
     let made = hook(&s, "payments", json!({"url": receiver.url, "events": ["top_up.asked"]})).await;
     spend(&s, "u1", 6).await;
     let asked: Value = serde_json::from_str(&receiver.accepted(1).await[0].body).expect("json");
-    assert_eq!(asked["data"], json!({"number": 1, "amount": "20", "charge_key": "acme/1"}));
+    assert_eq!(
+        asked["data"],
+        json!({"number": 1, "amount": "20", "charge_key": "acme/1", "unit": "credits"})
+    );
     let secret = made["secret"].as_str().expect("secret").trim_start_matches("whsec_");
     let secret = base64::engine::general_purpose::STANDARD.decode(secret).expect("base64");
     let body = json!({"account": "acme", "number": 1, "payment": {"paid": true}}).to_string();

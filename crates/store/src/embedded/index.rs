@@ -16,6 +16,8 @@ const CHUNK: usize = 10_000;
 pub struct Watermark {
     /// The place in the journal.
     pub at: u64,
+    /// How many records are before it.
+    pub records: u64,
     /// The latest instant at which a record before it was written, where that is known.
     pub latest: Option<Instant>,
 }
@@ -23,7 +25,7 @@ pub struct Watermark {
 impl Default for Watermark {
     /// The beginning of the journal.
     fn default() -> Self {
-        Self { at: 1 << 32, latest: None }
+        Self { at: 1 << 32, records: 0, latest: None }
     }
 }
 
@@ -161,9 +163,10 @@ impl Index for KeyValue {
         let Some(found) = self.meta.get("watermark").map_err(failed)? else {
             return Ok(Watermark::default());
         };
-        let latest = number(&found, 8).and_then(|micros| i64::try_from(micros).ok());
         let at = number(&found, 0).unwrap_or(Watermark::default().at);
-        Ok(Watermark { at, latest: latest.map(Instant::from_micros) })
+        let records = number(&found, 8).unwrap_or(0);
+        let latest = number(&found, 16).and_then(|micros| i64::try_from(micros).ok());
+        Ok(Watermark { at, records, latest: latest.map(Instant::from_micros) })
     }
 
     fn find(&self, key: IndexKey) -> Result<Option<u64>, StoreError> {
@@ -263,7 +266,7 @@ impl Index for KeyValue {
                 std::mem::replace(&mut batch, self.db.batch()).commit().map_err(failed)?;
             }
         }
-        let mut value = watermark.at.to_be_bytes().to_vec();
+        let mut value = [watermark.at, watermark.records].map(u64::to_be_bytes).concat();
         let latest = watermark.latest.and_then(|at| u64::try_from(at.micros()).ok());
         value.extend(latest.into_iter().flat_map(u64::to_be_bytes));
         batch.insert(&self.meta, "watermark", value);

@@ -56,8 +56,10 @@ impl Default for Options {
 /// What opening found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Records read since the last checkpoint.
+    /// Records in the ledger.
     pub records: u64,
+    /// Those of them that were read again: written since the last checkpoint.
+    pub read: u64,
     /// Where reading began: what stands before was written or read by a process that made a checkpoint after it, and is
     /// read again by [`Store::damage`].
     pub from: Option<Place>,
@@ -112,7 +114,7 @@ impl Embedded {
         options: Options,
     ) -> Result<Self, StoreError> {
         let watermark = index.watermark()?;
-        let mut tail = Tail { latest: watermark.latest, ..Tail::default() };
+        let mut tail = Tail { latest: watermark.latest, total: watermark.records, ..Tail::default() };
         let from = Position::from_u64(watermark.at);
         let opened = journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
             let Parsed { stored, keys, .. } = parsed;
@@ -121,6 +123,8 @@ impl Embedded {
         })?;
         let Opened { segments, writer, mark, scanned } = opened;
         tail.end = Some(writer.end());
+        let recovery =
+            Recovery { records: tail.total, read: scanned.entries, from: scanned.from, cut: scanned.cut };
         Ok(Self {
             segments,
             writer: Mutex::new(Some(writer)),
@@ -130,7 +134,7 @@ impl Embedded {
             options,
             writing: Mutex::default(),
             flushed: Condvar::new(),
-            recovery: Recovery { records: scanned.entries, from: scanned.from, cut: scanned.cut },
+            recovery,
             dir: dir.to_path_buf(),
             _lock: lock,
         })
@@ -290,8 +294,8 @@ impl Store for Embedded {
         let cut = {
             let mut tails = self.tails_mut();
             if tails.flushing.is_none() {
-                let Tail { end, latest, .. } = tails.current;
-                let next = Tail { end, latest, ..Tail::default() };
+                let Tail { end, latest, total, .. } = tails.current;
+                let next = Tail { end, latest, total, ..Tail::default() };
                 let current = std::mem::replace(&mut tails.current, next);
                 tails.flushing = Some(Arc::new(current));
             }
@@ -303,7 +307,7 @@ impl Store for Embedded {
         let Some(end) = cut.end else {
             return Ok(());
         };
-        let watermark = Watermark { at: end.at.to_u64(), latest: cut.latest };
+        let watermark = Watermark { at: end.at.to_u64(), records: cut.total, latest: cut.latest };
         let mut keys: Vec<(IndexKey, u64)> = cut.keys.iter().map(|(k, p)| (*k, p.to_u64())).collect();
         let packed = |run: &Run| run.positions.iter().map(|p| p.to_u64()).collect::<Vec<_>>();
         let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, packed(run)));

@@ -14,6 +14,8 @@ pub(super) struct Tail {
     pub(super) keys: HashMap<IndexKey, Position>,
     pub(super) logs: BTreeMap<Name, Run>,
     pub(super) records: usize,
+    /// All records up to its end, those before it included.
+    pub(super) total: u64,
     pub(super) end: Option<End>,
     /// The latest instant at which a record up to its end was written.
     pub(super) latest: Option<Instant>,
@@ -52,6 +54,7 @@ impl Tail {
             }
         }
         self.records += 1;
+        self.total += 1;
     }
 }
 

@@ -44,6 +44,7 @@ fn found_after_reopen() {
     for round in 0..6 {
         let store = Embedded::open(dir.path(), small()).expect("opens");
         assert!(store.recovery().cut.is_none());
+        assert_eq!(store.recovery().records, a.account.seq + b.account.seq, "round {round}");
         if round > 0 {
             assert_found(&store, &a);
             assert_found(&store, &b);
@@ -59,6 +60,8 @@ fn found_after_reopen() {
     // The index is rebuilt from the journal when it is gone.
     fs::remove_dir_all(dir.path().join("index")).expect("removes");
     let store = Embedded::open(dir.path(), small()).expect("opens");
+    let all = a.account.seq + b.account.seq;
+    assert_eq!((store.recovery().records, store.recovery().read), (all, all));
     assert_found(&store, &a);
     assert_found(&store, &b);
     assert_eq!(store.latest(), Some(a.account.recorded_at.max(b.account.recorded_at)));

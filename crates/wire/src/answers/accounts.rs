@@ -59,15 +59,26 @@ pub struct Accounts {
     pub next: Option<Name>,
 }
 
-/// The credits of an account: `available = granted − spent − held − debt`, in effect now.
+/// The credits of an account in effect now, in one unit; without a unit asked for, the others follow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Balances {
     /// As of.
     pub at: Instant,
+    /// The units of credits that the account has, `credits` first; the catalog's while it has none.
+    pub units: Vec<String>,
+    /// In the unit asked for, or in the first of `units`.
+    #[serde(flatten)]
+    pub first: UnitBalances,
+    /// In the other units.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_units: Vec<UnitBalances>,
+}
+
+/// Credits of one unit: `available = granted − spent − held − debt`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UnitBalances {
     /// The unit of credits that everything below is in.
     pub unit: String,
-    /// The units of credits that the account has, `credits` first.
-    pub units: Vec<String>,
     /// What can be drawn now, less what is owed.
     pub available: Credits,
     /// Set aside by open holds.
@@ -112,6 +123,8 @@ pub struct Grant {
     pub category: Category,
     /// Small is drawn first.
     pub priority: u16,
+    /// The unit of its credits.
+    pub unit: String,
     /// What it was opened with, corrections included.
     pub amount: Credits,
     /// Free to draw.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Category, Credits, Instant, Label, Level, Name, Path};
+use headworks_core::record::{Category, Credits, Instant, Label, Level, Name, Path, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -144,7 +144,7 @@ pub struct Draw {
     pub category: Option<Category>,
     /// How much.
     pub amount: String,
-    /// Of what: `credits`, `requests` or a meter.
+    /// Of what: a unit of credits, `requests` or a meter.
     pub unit: String,
     /// What that is of the price, in credits: the worths of all draws add up to it.
     pub worth: Credits,
@@ -159,7 +159,7 @@ pub struct Visit {
     pub name: Name,
     /// The level of the path.
     pub level: Level,
-    /// `passed`, `paid`, `empty` or `refused`.
+    /// `passed`, `paid`, `would_pay` (a source, had the request been granted), `empty`, `refused`, `observed` or `demoted`.
     pub verdict: String,
     /// Why it refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,6 +181,22 @@ pub struct Visit {
     /// When a fixed or first-use window closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<Instant>,
+    /// The terms of a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateLimit>,
+}
+
+/// A sustained rate and a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RateLimit {
+    /// How many per period.
+    pub limit: u64,
+    /// The period.
+    pub period: Span,
+    /// How many at once.
+    pub burst: u64,
+    /// When it is full again at the latest, if nothing is asked until then: nothing of the value after the decision counts any more.
+    pub full_at: Instant,
 }
 
 /// What would unblock a denial, if nobody uses anything meanwhile.
@@ -189,7 +205,8 @@ pub struct Unblock {
     /// The instant that alone unblocks it: it passes then, and not a microsecond earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
-    /// The purchase that alone unblocks it: it passes after that, and not after less.
+    /// The purchase that alone unblocks it, in the unit that the use is priced in (`usage.credit_unit`): it passes after that, and
+    /// not after less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase: Option<Credits>,
     /// The ways there are, the earliest first. Empty: nothing that the caller can wait for, buy or agree to helps.
@@ -256,6 +273,8 @@ pub struct Movement {
     pub to: String,
     /// How much.
     pub amount: Credits,
+    /// The unit of credits.
+    pub unit: String,
 }
 
 /// A change of an account or its credits.

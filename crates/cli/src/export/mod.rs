@@ -1,0 +1,234 @@
+//! `headworks export`: the linked datasets as rows, for spreadsheets and warehouses.
+
+use std::io::Write;
+use std::path::Path;
+
+use headworks_core::audit::statement::{Ask, Entry, Statement};
+use headworks_core::record::{Instant, Name, Record};
+use headworks_store::Store;
+use serde_json::{Map, Value, json};
+
+use crate::arguments::{Dataset, ExportArguments, ExportFormat};
+use crate::outcome::{Failed, Outcome};
+use crate::table::{Cell, Row, Table};
+
+mod datasets;
+
+use datasets::{Column, columns, credits, number, unit_of};
+
+/// Where rows go.
+enum Sink<W: Write + Send> {
+    Csv(Box<csv::Writer<W>>),
+    Lines(W, &'static [Column]),
+    Parquet(Box<Table<W>>),
+}
+
+impl<W: Write + Send> Sink<W> {
+    fn new(what: &ExportArguments, out: W) -> Result<Self, Failed> {
+        let columns = columns(what.dataset);
+        Ok(match what.format {
+            ExportFormat::Csv => {
+                let mut out = csv::Writer::from_writer(out);
+                out.write_record(columns.iter().map(|(name, _)| *name))?;
+                Self::Csv(Box::new(out))
+            }
+            ExportFormat::Ndjson | ExportFormat::Cloudevents => Self::Lines(out, columns),
+            ExportFormat::Parquet => Self::Parquet(Box::new(Table::new(columns, out)?)),
+        })
+    }
+
+    fn put(&mut self, row: Row) -> Result<(), Failed> {
+        match self {
+            Self::Csv(out) => out.write_record(row.iter().map(ToString::to_string))?,
+            Self::Lines(_, columns) => {
+                let object = object(columns, row);
+                self.line(&object)?;
+            }
+            Self::Parquet(table) => table.put(row)?,
+        }
+        Ok(())
+    }
+
+    /// A line of JSON.
+    fn line(&mut self, object: &Value) -> Result<(), Failed> {
+        if let Self::Lines(out, _) = self {
+            serde_json::to_writer(&mut *out, object)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Failed> {
+        match self {
+            Self::Csv(mut out) => out.flush()?,
+            Self::Lines(mut out, _) => out.flush()?,
+            Self::Parquet(table) => table.finish()?,
+        }
+        Ok(())
+    }
+}
+
+/// A row as JSON.
+fn object(columns: &[Column], row: Row) -> Value {
+    let named = columns.iter().zip(row).map(|((name, _), cell)| ((*name).to_owned(), cell.into_json()));
+    Value::Object(named.collect())
+}
+
+/// `headworks export`.
+pub(crate) fn run(what: &ExportArguments) -> Outcome {
+    let store = crate::ledger::open(&what.data)?;
+    match &what.to {
+        None => export(&store, what, crate::output::Output),
+        Some(path) => {
+            // An interrupted export leaves no file that looks whole.
+            let partial = path.with_extension("partial");
+            let at = |path: &Path| {
+                let path = path.display().to_string();
+                move |e: std::io::Error| format!("{path}: {e}")
+            };
+            let file = std::fs::File::create(&partial).map_err(at(&partial))?;
+            export(&store, what, std::io::BufWriter::new(file))?;
+            std::fs::rename(&partial, path).map_err(at(path))?;
+            Ok(())
+        }
+    }
+}
+
+fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> Outcome {
+    let is_events = matches!(what.format, ExportFormat::Cloudevents);
+    if is_events && matches!(what.dataset, Dataset::Lines | Dataset::Draws | Dataset::Grants) {
+        return Err("`lines`, `draws` and `grants` are rows, not CloudEvents; choose another --format".into());
+    }
+    let mut sink = Sink::new(what, out)?;
+    let (from, to) = (what.from.unwrap_or_default(), what.to_instant.unwrap_or(Instant::NEVER));
+    let mut after = None;
+    loop {
+        let accounts = match &what.account {
+            Some(one) if after.is_none() => vec![one.clone()],
+            Some(_) => Vec::new(),
+            None => store.accounts(after.as_ref(), 256)?,
+        };
+        let Some(last) = accounts.last().cloned() else {
+            return sink.finish();
+        };
+        for account in &accounts {
+            if matches!(what.dataset, Dataset::Statements) {
+                statements(store, account, (from, to), is_events, &mut sink)?;
+                continue;
+            }
+            each_record(store, account, |record| {
+                if record.recorded_at < from || record.recorded_at >= to {
+                    return Ok(());
+                }
+                if is_events {
+                    return cloudevents(what.dataset, account, record).iter().try_for_each(|e| sink.line(e));
+                }
+                let given_back = match what.dataset {
+                    Dataset::Charges | Dataset::Draws => headworks_store::given_back(store, account, record)?,
+                    Dataset::Usage
+                    | Dataset::Lines
+                    | Dataset::Grants
+                    | Dataset::Movements
+                    | Dataset::Statements => None,
+                };
+                let rows = datasets::rows(what.dataset, account, record, given_back.as_ref());
+                rows.into_iter().try_for_each(|row| sink.put(row))
+            })?;
+        }
+        after = Some(last);
+    }
+}
+
+/// The events of a record that belong to the dataset.
+fn cloudevents(dataset: Dataset, account: &Name, record: &Record) -> Vec<Value> {
+    let wanted = match dataset {
+        Dataset::Usage => "usage",
+        Dataset::Charges => "charge",
+        Dataset::Movements => "movement",
+        Dataset::Lines | Dataset::Draws | Dataset::Grants | Dataset::Statements => return Vec::new(),
+    };
+    let events = headworks_server::events(account, record).into_iter();
+    events.filter(|e| e.kind == wanted).map(|e| e.event).collect()
+}
+
+/// Hands over each record of an account, in order.
+fn each_record(
+    store: &dyn Store,
+    account: &Name,
+    mut take: impl FnMut(&Record) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let mut next = 1;
+    loop {
+        let page = store.read(account, next, 1_000)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        next = last.seq + 1;
+        for stored in &page {
+            let record = Record::from_bytes(&stored.bytes);
+            take(
+                &record
+                    .map_err(|e| format!("account {account}, record {}: {e}; reconcile first", stored.seq))?,
+            )?;
+        }
+    }
+}
+
+/// The entries of an account's statements, one for each unit of credits that it has had.
+fn statements<W: Write + Send>(
+    store: &dyn Store,
+    account: &Name,
+    (from, to): (Instant, Instant),
+    is_events: bool,
+    sink: &mut Sink<W>,
+) -> Outcome {
+    let mut units = vec![None];
+    each_record(store, account, |record| {
+        if !units.contains(&record.unit) {
+            units.push(record.unit.clone());
+        }
+        Ok(())
+    })?;
+    let row = |s: &Statement, e: &Entry| -> Row {
+        vec![
+            Cell::text(account),
+            number(e.seq),
+            Cell::Moment(e.effective_at),
+            Cell::Moment(e.at),
+            Cell::text(e.cause.as_str()),
+            credits(e.amount),
+            credits(e.balance),
+            unit_of(s.ask.unit.as_ref()),
+            Cell::maybe(e.feature.as_ref()),
+            Cell::maybe(e.reason.as_ref()),
+            Cell::maybe(e.key.as_ref()),
+            Cell::maybe(e.event.as_ref().map(headworks_server::event_id)),
+        ]
+    };
+    let event = |n: usize, s: &Statement, e: &Entry| {
+        let mut event = Map::new();
+        let fields = [
+            ("specversion", json!("1.0")),
+            ("id", json!(format!("{account}~{}/statement.entry/{n}", e.seq))),
+            ("source", json!("/headworks")),
+            ("type", json!("dev.headworks.statement.entry")),
+            ("subject", json!(account)),
+            ("time", json!(e.at)),
+            ("datacontenttype", json!("application/json")),
+            ("data", object(columns(Dataset::Statements), row(s, e))),
+        ];
+        event.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+        Value::Object(event)
+    };
+    for unit in units {
+        let mut s = Statement::new(Ask::recorded(from, to, unit));
+        let (mut more, mut of, mut n) = (true, 0, 0);
+        while more {
+            more = headworks_store::read_on(store, account, &mut s)?;
+            for e in std::mem::take(&mut s.entries) {
+                // The place among the lines of its record, so that an event has the same id in every export.
+                (of, n) = if of == e.seq { (of, n + 1) } else { (e.seq, 0) };
+                if is_events { sink.line(&event(n, &s, &e))? } else { sink.put(row(&s, &e))? }
+            }
+        }
+    }
+    Ok(())
+}

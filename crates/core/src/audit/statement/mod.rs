@@ -1,0 +1,217 @@
+//! Statements: the opening balance of a period, everything that moved it, the closing balance.
+//!
+//! The balance is what the account has, free or set aside, less what it owes: issued and made good, less spent and expired.
+//! Holds move nothing out of it and do not appear until they are charged.
+//! T1 opening balance plus all amounts is the closing balance (`a_statement_adds_up`).
+//! T2 the closing balance of a period is the opening balance of the next (`periods_join`).
+//! T3 subtotals by cause and by day add up to what the period moved (`subtotals_add_up`).
+//! T4 by effective time late use and corrections are in the period of the use (`late_use_is_in_the_period_of_the_use`).
+//! Units: credits; the end of a period is exclusive.
+
+use alloc::vec::Vec;
+
+use crate::record::{Credits, Days, Event, GivenBack, Instant, Label, Name, Record, Seq, Use};
+
+mod cause;
+mod sums;
+
+pub use cause::Cause;
+use cause::moved;
+use sums::plus;
+pub use sums::{Paid, Payer, Sum, Sums};
+
+/// The instant of a record that puts it into a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// When it was written: what a period says never changes.
+    #[default]
+    Recorded,
+    /// When it counts: late use and corrections are in the period of the use, so earlier periods still change.
+    Effective,
+}
+
+/// Which statement is asked for.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// From this instant on.
+    pub from: Instant,
+    /// To before this instant.
+    pub to: Instant,
+    /// What counts for the period.
+    pub by: By,
+    /// As it was known at this instant.
+    pub recorded_at: Instant,
+    /// The unit of credits; `None`: `credits`.
+    pub unit: Option<Name>,
+    /// The zone of its days.
+    pub days: Days,
+    /// Whether each line is kept, or the sums alone.
+    pub has_lines: bool,
+}
+
+impl Ask {
+    /// Everything that was recorded in a period, in days of UTC.
+    #[must_use]
+    pub fn recorded(from: Instant, to: Instant, unit: Option<Name>) -> Self {
+        let days = Days::of("UTC").unwrap_or_else(|_| unreachable!("UTC is a zone"));
+        Self { from, to, by: By::Recorded, recorded_at: Instant::NEVER, unit, days, has_lines: true }
+    }
+}
+
+/// What the log says elsewhere about a record.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Of a refund or a correction: what it gives back.
+    pub given_back: Option<GivenBack>,
+    /// The caller's key of the request that the use began with.
+    pub event: Option<Label>,
+}
+
+/// One line of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The record it comes from.
+    pub seq: Seq,
+    /// When it was written.
+    pub at: Instant,
+    /// When it counts.
+    pub effective_at: Instant,
+    /// Why.
+    pub cause: Cause,
+    /// What came in; negative: what went out.
+    pub amount: Credits,
+    /// The balance after it.
+    pub balance: Credits,
+    /// The feature whose charge it is, or is about.
+    pub feature: Option<Name>,
+    /// What was charged, for charges.
+    pub usage: Option<Use>,
+    /// The operator's words or reference.
+    pub reason: Option<Label>,
+    /// The caller's idempotency key of the record.
+    pub key: Option<Label>,
+    /// The caller's key of the request that the use began with.
+    pub event: Option<Label>,
+}
+
+/// A period of an account.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// What was asked for.
+    pub ask: Ask,
+    /// The balance before the first entry.
+    pub opening: Credits,
+    /// What moved it, in order. Charges that included use paid are there with an amount of zero.
+    pub entries: Vec<Entry>,
+    /// Its sums.
+    pub sums: Sums,
+    /// The balance after the last entry.
+    pub closing: Credits,
+    /// The last record that was looked at.
+    pub seq: Seq,
+    /// The chain hash after it.
+    pub hash: [u8; 32],
+}
+
+impl Statement {
+    /// An empty statement, to be fed every record of the account from the first on.
+    #[must_use]
+    pub fn new(ask: Ask) -> Self {
+        let (opening, closing) = (Credits::ZERO, Credits::ZERO);
+        Self { ask, opening, entries: Vec::new(), sums: Sums::default(), closing, seq: 0, hash: [0; 32] }
+    }
+
+    fn counts_at(&self, record: &Record) -> Instant {
+        match self.ask.by {
+            By::Recorded => record.recorded_at,
+            By::Effective => record.effective_at,
+        }
+    }
+
+    /// Whether the record has lines in the period, so that what the log says elsewhere about it is wanted.
+    #[must_use]
+    pub fn wants(&self, record: &Record) -> bool {
+        let at = self.counts_at(record);
+        let is_known = record.recorded_at <= self.ask.recorded_at;
+        is_known && record.unit == self.ask.unit && at >= self.ask.from && at < self.ask.to
+    }
+
+    /// Takes the next record; `false` when neither it nor any after it is part of the statement.
+    pub fn take(&mut self, record: &Record, hash: [u8; 32], about: About) -> bool {
+        let is_past = self.ask.by == By::Recorded && record.recorded_at >= self.ask.to;
+        if is_past || record.recorded_at > self.ask.recorded_at {
+            return false;
+        }
+        (self.seq, self.hash) = (record.seq, hash);
+        let at = self.counts_at(record);
+        if record.unit != self.ask.unit || at >= self.ask.to {
+            return true;
+        }
+        let is_before = at < self.ask.from;
+        if !is_before {
+            self.sums.pay(record, about.given_back.as_ref());
+        }
+        for (cause, amount) in moved(record) {
+            self.closing = plus(self.closing, amount);
+            if is_before {
+                self.opening = plus(self.opening, amount);
+            } else {
+                self.push(record, at, (cause, amount), &about);
+            }
+        }
+        true
+    }
+
+    fn push(&mut self, record: &Record, at: Instant, (cause, amount): (Cause, Credits), about: &About) {
+        let given_back = about.given_back.as_ref().map(|given| &given.charge);
+        let feature = record.charge().or(given_back).map(|c| &c.usage.feature);
+        self.sums.by_cause.entry(cause).or_default().add(amount);
+        self.sums.by_day.entry(self.ask.days.date(at)).or_default().add(amount);
+        if let Some(feature) = feature {
+            self.sums.by_feature.entry(feature.clone()).or_default().add(amount);
+        }
+        if !self.ask.has_lines {
+            return;
+        }
+        self.entries.push(Entry {
+            seq: record.seq,
+            at: record.recorded_at,
+            effective_at: record.effective_at,
+            cause,
+            amount,
+            balance: self.closing,
+            feature: feature.cloned(),
+            usage: record.charge().filter(|_| cause == Cause::Charge).map(|c| c.usage.clone()),
+            reason: reason(record),
+            key: record.key.as_ref().map(|k| k.text.clone()),
+            event: about.event.clone().filter(|_| feature.is_some()),
+        });
+    }
+
+    /// Puts the lines in the order of the instants that count for the period, each with the balance after it.
+    #[must_use]
+    pub fn finished(mut self) -> Self {
+        if self.ask.by == By::Effective {
+            // Stable: lines of one record stay as they are.
+            self.entries.sort_by_key(|e| (e.effective_at, e.seq));
+            let mut balance = self.opening;
+            for entry in &mut self.entries {
+                balance = plus(balance, entry.amount);
+                entry.balance = balance;
+            }
+        }
+        self
+    }
+}
+
+fn reason(record: &Record) -> Option<Label> {
+    if let Event::Voided { reason, .. } | Event::Adjusted { reason, .. } | Event::Refunded { reason, .. } =
+        &record.event
+    {
+        return reason.clone();
+    }
+    if let Event::Corrected { correcting, .. } = &record.event {
+        return correcting.reason.clone();
+    }
+    record.opens.as_ref().and_then(|terms| terms.reference.clone())
+}
