@@ -23,6 +23,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// A JSON body whose parts are looked at one by one: what is wrong with one of them is that one's matter.
+pub(crate) struct Envelope<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Envelope<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        read(&raw(request, state).await?).map(Self)
+    }
+}
+
 /// The query of a URL.
 pub(crate) struct Parameters<T>(pub(crate) T);
 
@@ -74,6 +85,12 @@ async fn raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failu
 
 /// Reads JSON of one shape.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    let value = read(bytes)?;
+    check_keys(bytes).map_err(|e| Failure::invalid(e.to_string()))?;
+    Ok(value)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let at = e.path().to_string();
@@ -93,7 +110,6 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         }
     })?;
     json.end().map_err(|e| Failure::new(StatusCode::BAD_REQUEST, "malformed_body", e.to_string()))?;
-    check_keys(bytes).map_err(|e| Failure::invalid(e.to_string()))?;
     Ok(value)
 }
 

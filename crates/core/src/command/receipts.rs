@@ -8,7 +8,7 @@ use super::draft::{Draft, Moves, Returns};
 use crate::account::Hold;
 use crate::record::{
     Amount, Basis, Book, Charge, Correction, Counted, Credits, Decision, Draw, Draws, Event, Excess, Instant,
-    Name, Overshoot, Priced, PricedLine, Source, Use, Visit,
+    Name, Overshoot, Priced, PricedLine, REQUESTS, Source, Use, Visit,
 };
 use crate::waterfall::{Context, Mode, Need, Refusal, Scene, draw_more, keep_front, left_after, walk};
 
@@ -226,10 +226,10 @@ pub(super) fn recount(
         let left = actual_cost(&c.basis, c.cost, actual, kept).saturating_sub(before);
         let stays = match c.basis {
             Basis::Slot | Basis::InFlight(_) => 0,
-            Basis::None | Basis::Requests => c.cost,
+            Basis::None => c.cost,
             // Several counts of one window fill up in order. What more a request counts in its allowance falls to the last.
             Basis::Layer(_) if is_last => left.max(0),
-            Basis::Meters(_) | Basis::Layer(_) | Basis::Spend => left.clamp(0, c.cost),
+            Basis::Requests | Basis::Meters(_) | Basis::Layer(_) | Basis::Spend => left.clamp(0, c.cost),
         };
         if stays != c.cost {
             corrections.push(correction(c, stays - c.cost));
@@ -241,7 +241,8 @@ pub(super) fn recount(
 
 fn actual_cost(basis: &Basis, held: i64, actual: &Use, kept: &[Draw]) -> i64 {
     match basis {
-        Basis::None | Basis::Requests => held,
+        Basis::None => held,
+        Basis::Requests => i64::try_from(actual.quantity(REQUESTS)).unwrap_or(i64::MAX),
         Basis::Slot | Basis::InFlight(_) => 0,
         Basis::Meters(meters) => {
             let counted = actual.lines.iter().filter(|l| meters.contains(&l.meter));

@@ -9,9 +9,7 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use crate::record::codec::list;
-use crate::record::{
-    Book, Category, Credits, GrantId, Instant, Level, Lifter, Name, Reason, Rule, Terms, Wall,
-};
+use crate::record::{Book, Category, Credits, GrantId, Level, Name, Reason, Rule, Terms, Unblock, Wall};
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
@@ -87,63 +85,6 @@ pub struct Decision {
     /// What would unblock it.
     #[n(7)]
     pub unblock: Option<Unblock>,
-}
-
-/// What would turn a denial into an allowance, if nobody else used anything meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Unblock {
-    /// The ways there are, the earliest first; empty where nothing helps.
-    #[n(0)]
-    pub ways: Vec<Way>,
-    /// Who can lift it.
-    #[n(1)]
-    pub by: Lifter,
-}
-
-/// One way: all that it names is needed together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Way {
-    /// From when on it passes; `None`: at once.
-    #[n(0)]
-    pub at: Option<Instant>,
-    /// How sure that is.
-    #[n(1)]
-    pub certainty: Certainty,
-    /// The smallest purchase with which it passes: a purchased grant for everything.
-    #[n(2)]
-    pub purchase: Option<Credits>,
-    /// Whether the caller must agree to paid sources.
-    #[n(3)]
-    pub consent: bool,
-}
-
-/// How sure an instant is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Certainty {
-    /// It passes then, and not a microsecond earlier.
-    #[n(0)]
-    Exact,
-    /// It passes then at the latest: it rests on the end of a hold, which may come earlier.
-    #[n(1)]
-    Latest,
-    /// It rests on supply that many share.
-    #[n(2)]
-    Estimated,
-}
-
-impl Unblock {
-    /// The instant that alone lets it pass.
-    #[must_use]
-    pub fn at(&self) -> Option<Instant> {
-        self.ways.iter().filter(|w| w.purchase.is_none() && !w.consent).find_map(|w| w.at)
-    }
-
-    /// The purchase that alone lets it pass.
-    #[must_use]
-    pub fn purchase(&self) -> Option<Credits> {
-        self.ways.iter().filter(|w| w.at.is_none() && !w.consent).find_map(|w| w.purchase)
-    }
 }
 
 impl Decision {
@@ -326,7 +267,7 @@ pub enum Basis {
     /// A slot, given back when the hold ends.
     #[n(1)]
     Slot,
-    /// Requests: stays when anything was used.
+    /// Requests.
     #[n(2)]
     Requests,
     /// The sum of these meters.

@@ -30,15 +30,14 @@ mod sound;
 mod terms;
 mod time;
 mod usage;
+mod way;
 
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
 pub use chain::{FORMAT, Record, RecordError, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub(crate) use conduct::PREFIX;
 pub use conduct::{Conduct, Effect, Rule, Tier};
-pub use decision::{
-    Basis, Certainty, Decision, Draw, Draws, Measure, Outcome, Place, Source, Unblock, Verdict, Visit, Way,
-};
+pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Place, Source, Verdict, Visit};
 pub use denial::{Denial, Denials};
 pub use erase::Erasure;
 pub use event::{Erased, Event};
@@ -62,3 +61,4 @@ pub(crate) use time::Calendar;
 pub use time::{Days, Every, Instant, Span, TimeError};
 pub(crate) use usage::PricedLine;
 pub use usage::{Amount, CREDITS, CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use};
+pub use way::{Certainty, Unblock, Way};

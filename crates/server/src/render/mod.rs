@@ -189,7 +189,8 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         at,
         outcome: decision.outcome.as_str().into(),
         reason: decision.reason.as_str().into(),
-        transient: decision.reason.is_transient(),
+        transient: decision.reason.is_transient()
+            || decision.unblock.as_ref().is_some_and(|u| u.at().is_some()),
         hold,
         charge,
         usage: usage(used),

@@ -14,7 +14,7 @@ use wire::{Reference, Scope};
 
 use crate::app::App;
 use crate::auth::Access;
-use crate::json::{Body, Path, idempotency, parse};
+use crate::json::{Body, Envelope, Path, idempotency, parse};
 use crate::problem::Failure;
 use crate::render::{self, Decided};
 
@@ -213,7 +213,7 @@ pub(super) async fn run_record(
 pub(super) async fn batch(
     State(app): State<App>,
     access: Access,
-    Body(batch): Body<wire::BatchRequest>,
+    Envelope(batch): Envelope<wire::BatchRequest>,
 ) -> Result<Json<wire::BatchAnswer>, Failure> {
     if batch.items.len() > BATCH_MAX {
         return Err(Failure::invalid(format!("a batch has at most {BATCH_MAX} items")));
@@ -223,11 +223,19 @@ pub(super) async fn batch(
     Ok(Json(wire::BatchAnswer { items: join_all(items).await }))
 }
 
+/// What is wrong with an item. The batch is JSON, so an item that is none of its shapes is at fault.
+fn in_item(Failure(problem, _): Failure) -> wire::Problem {
+    if problem.status != StatusCode::BAD_REQUEST.as_u16() {
+        return problem;
+    }
+    Failure::invalid("an item is an object with one key: `authorize`, `settle` or `record`").0
+}
+
 async fn run_item(app: &App, access: &Access, item: &RawValue) -> wire::BatchItemAnswer {
     let none = HeaderMap::new();
     let item = match parse(item.get().as_bytes()) {
         Ok(item) => item,
-        Err(Failure(problem, _)) => return wire::BatchItemAnswer::Problem(problem),
+        Err(failure) => return wire::BatchItemAnswer::Problem(in_item(failure)),
     };
     let answer = match item {
         wire::BatchItem::Authorize(ask) => {
