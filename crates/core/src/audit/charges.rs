@@ -250,10 +250,7 @@ fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Found) {
     if charge.excess.is_some() {
         return;
     }
-    // A request that an allowance pays may turn out to count more.
-    let counts_more = |d: &Draw| d.source == Source::Allowance && charge.usage.unit == Unit::Requests;
-    let pays = |(held, drawn): &(&Draw, &Draw)| drawn.amount <= held.amount || counts_more(drawn);
-    let fits = kept(hold, charge).take_while(pays).count();
+    let fits = kept(hold, charge).take_while(|(held, drawn)| drawn.amount <= held.amount).count();
     if fits < charge.draws.len() {
         found.push((Dataset::Monetization, "it draws what its hold has not set aside".into()));
     }

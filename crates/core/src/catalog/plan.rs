@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::feature::Feature;
 use super::source::ExpiredDraws;
 use crate::record::{Calendar, Category, Consent, Credits, Instant, Level, Name, Span, Terms};
-use crate::window::Used;
+use crate::window::{Period, Used};
 
 /// A compiled plan.
 #[derive(Debug)]
@@ -164,7 +164,10 @@ impl Window {
             Self::Fixed { limit, calendar } => (*limit, calendar.period(at, anchor)),
             Self::FirstUse { limit, length } => (*limit, (at, at.after(*length).min(now))),
         };
-        let known = period.and_then(|p| p.around(at, now));
+        let cut = |p: &Period| {
+            if let Self::FirstUse { length, .. } = self { p.cut_before(at, *length, now) } else { None }
+        };
+        let known = period.and_then(|p| p.around(at, now).or_else(|| cut(p)));
         let (start, end) = known.unwrap_or_else(|| period.map_or(fresh, |p| p.beside(at, now, fresh)));
         Terms::Period { limit, start, end }
     }

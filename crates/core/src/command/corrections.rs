@@ -121,7 +121,7 @@ pub(super) fn correct(
     let rule = ctx.feature(&usage.feature).map_or(Overshoot::Refund, |f| f.overshoot);
     let consented = charge.draws.iter().any(|d| d.source.is_paid());
     let happened = Happened { at: record.effective_at.min(ctx.now), overshoot: rule, consented };
-    let (more, excess) = pay_excess(ctx, happened, &Priced::from(&charge.usage), &priced, need)?;
+    let (more, excess) = pay_excess(ctx, happened, &priced, &priced, need)?;
     drop(priced);
     let mut back = Unwinding::new(ctx, charge, history)?;
     for (draw, part) in given_back(&charge.draws, &kept).into_iter().rev() {
@@ -146,13 +146,13 @@ pub(super) fn correct(
     Ok(Draft { corrections, effective_at, ..Draft::moving(event, moves).following(seq) })
 }
 
-/// Draws of one source through one layer are one.
+/// What is drawn more comes last, so that it is the first to be given back.
 fn joined(mut draws: Draws, more: Draws) -> Draws {
     for draw in more {
-        match draws.iter_mut().find(|d| d.is_like(&draw)) {
-            Some(same) => {
-                same.amount += draw.amount;
-                same.worth += draw.worth;
+        match draws.last_mut().filter(|last| last.is_like(&draw)) {
+            Some(last) => {
+                last.amount += draw.amount;
+                last.worth += draw.worth;
             }
             None => draws.push(draw),
         }

@@ -222,13 +222,11 @@ pub(super) fn recount(
     for (i, c) in all.iter().enumerate() {
         let same = |o: &&Counted| o.name == c.name && o.level == c.level;
         let before: i64 = all.iter().take(i).filter(same).map(|o| o.cost).sum();
-        let is_last = !all.iter().skip(i + 1).any(|o| same(&o));
         let left = actual_cost(&c.basis, c.cost, actual, kept).saturating_sub(before);
         let stays = match c.basis {
             Basis::Slot | Basis::InFlight(_) => 0,
             Basis::None => c.cost,
-            // Several counts of one window fill up in order. What more a request counts in its allowance falls to the last.
-            Basis::Layer(_) if is_last => left.max(0),
+            // Several counts of one window fill up in order.
             Basis::Requests | Basis::Meters(_) | Basis::Layer(_) | Basis::Spend => left.clamp(0, c.cost),
         };
         if stays != c.cost {

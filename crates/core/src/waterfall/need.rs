@@ -139,11 +139,15 @@ impl Need {
 
     /// Pays a draw of a receipt as far as it is needed still; returns what is kept of it.
     fn keep(&mut self, draw: &Draw) -> Draw {
-        let (amount, worth) = match (draw.source, &self.counts) {
-            // The request is paid by this allowance, at any price and however many it turned out to count.
-            (Source::Allowance, Counts::Requests(n)) => {
-                let n = *n;
-                (n, self.pay_from_allowance(n))
+        let (amount, worth) = match (draw.source, &mut self.counts) {
+            // The requests that turned out beyond what the allowance had set aside are another part of the price.
+            (Source::Allowance, Counts::Requests(n)) if *n > draw.amount => {
+                let more = i128::from(*n - draw.amount);
+                let beyond = i128::from(self.left) * more / i128::from(*n);
+                *n -= draw.amount;
+                let worth = self.left - i64::try_from(beyond).unwrap_or(0);
+                self.left -= worth;
+                (draw.amount, worth)
             }
             (Source::Allowance, _) => {
                 let amount = draw.amount.min(self.in_allowance_unit());
@@ -152,6 +156,10 @@ impl Need {
             (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => {
                 let amount = draw.amount.min(self.left);
                 self.pay_from_credits(amount);
+                // A request that credits pay is paid by no allowance.
+                if let Counts::Requests(n) = &mut self.counts {
+                    *n = 0;
+                }
                 (amount, amount)
             }
         };
@@ -168,11 +176,5 @@ pub(crate) fn left_after(usage: &Priced<'_>, draws: &[Draw]) -> Option<Credits> 
 /// Pays a need from the front of a receipt; returns the draws that are kept, shrunk to what is needed. What is needed beyond
 /// them belongs to the request that they pay.
 pub(crate) fn keep_front(need: &mut Need, receipt: &[Draw]) -> Draws {
-    let kept = receipt.iter().map(|draw| need.keep(draw)).filter(|d| d.amount > 0 || d.worth > 0).collect();
-    if let Counts::Requests(n) = &mut need.counts
-        && !receipt.is_empty()
-    {
-        *n = 0;
-    }
-    kept
+    receipt.iter().map(|draw| need.keep(draw)).filter(|d| d.amount > 0 || d.worth > 0).collect()
 }

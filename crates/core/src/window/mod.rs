@@ -113,11 +113,11 @@ impl Terms {
             }
             Self::Period { start, end, .. } => match used {
                 Some(Used::Period(period)) => {
-                    Used::Period(Period::take(Some(&period), (start, end), cost, keeps))
+                    Used::Period(Period::take(Some(&period), (start, end), cost, (keeps, now)))
                 }
                 Some(_) | None => {
                     let cost = before.saturating_add(cost);
-                    Used::Period(Period::take(None, (start, end), cost, keeps))
+                    Used::Period(Period::take(None, (start, end), cost, (keeps, now)))
                 }
             },
             Self::Slots { .. } => Used::Slots(used.as_ref().map_or(0, Used::slots).saturating_add(units)),

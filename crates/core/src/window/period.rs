@@ -29,6 +29,9 @@ pub struct Period {
     /// The periods before, of an allowance.
     #[n(3)]
     ended: Option<Box<Ended>>,
+    /// It was recorded for late use and ends with the last report so far: later use that it would have covered is its own.
+    #[n(4)]
+    is_cut: bool,
 }
 
 /// Ended periods, the earliest first.
@@ -38,8 +41,8 @@ struct Ended {
     list: Vec<Past>,
 }
 
-/// A period: from, to before, how much.
-type Past = (Instant, Instant, i64);
+/// A period: from, to before, how much, and whether a report cut it.
+type Past = (Instant, Instant, i64, bool);
 
 impl Period {
     /// A period with this much used. An allowance `keeps` it for late use once it has ended.
@@ -47,10 +50,11 @@ impl Period {
         before: Option<&Self>,
         (start, end): (Instant, Instant),
         cost: i64,
-        keeps: bool,
+        (keeps, now): (bool, Instant),
     ) -> Self {
+        let is_cut = end == now;
         let Some(before) = before else {
-            return Self { start, end, used: cost, ended: keeps.then(Box::default) };
+            return Self { start, end, used: cost, ended: keeps.then(Box::default), is_cut };
         };
         let mut period = before.clone();
         if keeps && period.ended.is_none() {
@@ -58,11 +62,12 @@ impl Period {
         }
         if start == period.start {
             period.used = period.used.saturating_add(cost);
+            (period.end, period.is_cut) = grown((period.end, period.is_cut), (end, is_cut));
         } else if start > period.start {
             period.end_at(period.end);
-            (period.start, period.end, period.used) = (start, end, cost);
+            (period.start, period.end, period.used, period.is_cut) = (start, end, cost, is_cut);
         } else if let Some(ended) = &mut period.ended {
-            ended.count(start, end, cost);
+            ended.count((start, end, cost, is_cut));
         }
         period
     }
@@ -70,9 +75,9 @@ impl Period {
     /// The period under way is over at `end`, and kept where periods are.
     fn end_at(&mut self, end: Instant) {
         if let Some(ended) = self.ended.as_mut().filter(|_| self.start < end) {
-            ended.count(self.start, end, self.used);
+            ended.count((self.start, end, self.used, self.is_cut));
             let oldest = self.start;
-            ended.list.retain(|(_, end, _)| end.after(KEPT) > oldest);
+            ended.list.retain(|(_, end, ..)| end.after(KEPT) > oldest);
         }
     }
 
@@ -93,7 +98,7 @@ impl Period {
         let ended = self.ended.iter_mut().flat_map(|e| e.list.iter_mut());
         let used = match covers(self.start, self.end) {
             true => Some(&mut self.used),
-            false => ended.filter(|(start, end, _)| covers(*start, *end)).map(|(_, _, used)| used).next(),
+            false => ended.filter(|(start, end, ..)| covers(*start, *end)).map(|(_, _, used, _)| used).next(),
         };
         if let Some(used) = used {
             *used = used.saturating_add(delta).max(0);
@@ -115,13 +120,21 @@ impl Period {
     fn all(&self, now: Instant) -> impl DoubleEndedIterator<Item = Past> {
         let kept = if self.ended.is_some() { KEPT } else { Span::ZERO };
         let ended = self.ended.iter().flat_map(|e| e.list.iter().copied());
-        let all = ended.chain([(self.start, self.end, self.used)]);
-        all.filter(move |(_, end, _)| end.after(kept) > now)
+        let all = ended.chain([(self.start, self.end, self.used, self.is_cut)]);
+        all.filter(move |(_, end, ..)| end.after(kept) > now)
     }
 
     /// The bounds of the period that `at` is in.
     pub(crate) fn around(&self, at: Instant, now: Instant) -> Option<(Instant, Instant)> {
-        self.all(now).find(|(start, end, _)| *start <= at && at < *end).map(|(start, end, _)| (start, end))
+        self.all(now).find(|(start, end, ..)| *start <= at && at < *end).map(|(start, end, ..)| (start, end))
+    }
+
+    /// The bounds, so far, of a window that late use opened and that would have covered `at` in its `length`.
+    pub(crate) fn cut_before(&self, at: Instant, length: Span, now: Instant) -> Option<(Instant, Instant)> {
+        let (start, _, _, is_cut) = self.all(now).filter(|(start, ..)| *start <= at).last()?;
+        let next = self.all(now).map(|(start, ..)| start).find(|start| *start > at);
+        let end = start.after(length).min(now);
+        (is_cut && at < end).then(|| (start, next.map_or(end, |next| next.min(end))))
     }
 
     /// Bounds around `at`, cut where another period is.
@@ -131,21 +144,27 @@ impl Period {
         now: Instant,
         (start, end): (Instant, Instant),
     ) -> (Instant, Instant) {
-        let before = self.all(now).map(|(_, end, _)| end).filter(|e| *e <= at).max();
-        let after = self.all(now).map(|(start, _, _)| start).filter(|s| *s > at).min();
+        let before = self.all(now).map(|(_, end, ..)| end).filter(|e| *e <= at).max();
+        let after = self.all(now).map(|(start, ..)| start).filter(|s| *s > at).min();
         (before.map_or(start, |b| start.max(b)), after.map_or(end, |a| end.min(a)))
     }
 }
 
+/// The later of two ends, and whether a report cut it.
+fn grown(old: (Instant, bool), new: (Instant, bool)) -> (Instant, bool) {
+    if new.0 > old.0 { new } else { old }
+}
+
 impl Ended {
-    fn count(&mut self, start: Instant, end: Instant, cost: i64) {
-        match self.list.binary_search_by_key(&start, |(start, _, _)| *start) {
+    fn count(&mut self, (start, end, cost, is_cut): Past) {
+        match self.list.binary_search_by_key(&start, |(start, ..)| *start) {
             Ok(i) => {
-                if let Some((_, _, used)) = self.list.get_mut(i) {
+                if let Some((_, old, used, was_cut)) = self.list.get_mut(i) {
                     *used = used.saturating_add(cost);
+                    (*old, *was_cut) = grown((*old, *was_cut), (end, is_cut));
                 }
             }
-            Err(i) => self.list.insert(i, (start, end, cost)),
+            Err(i) => self.list.insert(i, (start, end, cost, is_cut)),
         }
         if self.list.len() > ENDED_MAX {
             self.list.remove(0);
@@ -158,8 +177,8 @@ pub(super) fn used(period: Option<&Period>, (start, end): (Instant, Instant), no
     let Some(period) = period else { return 0 };
     let forgotten = period.ended.as_ref().is_some_and(|e| {
         let oldest = e.list.first().filter(|_| e.list.len() >= ENDED_MAX);
-        end.after(KEPT) <= now || oldest.is_some_and(|(oldest, _, _)| start < *oldest)
+        end.after(KEPT) <= now || oldest.is_some_and(|(oldest, ..)| start < *oldest)
     });
-    let known = period.all(now).rev().find(|(from, _, _)| *from == start).map(|(_, _, used)| used);
+    let known = period.all(now).rev().find(|(from, ..)| *from == start).map(|(_, _, used, _)| used);
     known.unwrap_or(if forgotten { i64::MAX } else { 0 })
 }

@@ -55,6 +55,8 @@ impl Cells {
 impl Log {
     /// What is still inside the trailing length.
     fn inside(&self, length: Span, now: Instant) -> impl Iterator<Item = (Instant, u64)> {
+        // A longer window does not remember what the shorter one had forgotten.
+        let length = length.min(self.length);
         self.uses.iter().copied().filter(move |(at, _)| at.after(length) > now)
     }
 
@@ -71,7 +73,7 @@ impl Log {
                 break;
             }
             left = left.saturating_sub(n);
-            at = counted.after(length);
+            at = counted.after(length.min(self.length));
         }
         at
     }
@@ -100,7 +102,7 @@ pub(super) fn take(
         return Used::Cells(cells);
     }
     let mut uses = match used {
-        Some(Used::Log(log)) => log.uses,
+        Some(Used::Log(log)) => log.inside(length, now).collect(),
         _ if before > 0 => Vec::from([(now, before)]),
         _ => Vec::new(),
     };

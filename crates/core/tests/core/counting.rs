@@ -234,3 +234,65 @@ fn a_correction_counts_where_its_charge_did() {
     assert_eq!(paid(&mut w, 9, None), 7, "today's are untouched");
     trusted(&w);
 }
+
+#[test]
+fn corrections_leave_guards_alone() {
+    for (kind, window, _) in KINDS {
+        let mut w = world(window);
+        w.ask(&ask("chat", &[("tokens", 10)]).now());
+        let mut charge = w.account.seq;
+        for tokens in [40, 10, 40, 0] {
+            charge = w.apply(correct(charge, &to(&[("tokens", tokens)]))).expect("corrects");
+        }
+        assert_eq!(used(&w), 10, "{kind}: what was asked for then");
+        trusted(&w);
+    }
+}
+
+#[test]
+fn settling_fewer_requests_gives_them_back() {
+    for (kind, window, _) in KINDS {
+        let mut w = world(window);
+        w.catalog = catalog(&text(window).replace("count = [\"tokens\"]", "count = \"requests\""));
+        w.hold("chat", &[("tokens", 5), ("requests", 4)]);
+        assert_eq!(used(&w), 4, "{kind}");
+        w.settle(w.account.seq, &[("tokens", 5), ("requests", 2)]).expect("settles");
+        assert_eq!(used(&w), 2, "{kind}");
+        trusted(&w);
+    }
+}
+
+#[test]
+fn use_reported_a_moment_late_stays_in_one_window() {
+    // Ten in five hours; ten are reported each minute, a second late.
+    let mut w = World::new(ALLOWANCES, "five");
+    w.grant("1000", Category::Free);
+    let mut paid_by_allowance = Vec::new();
+    for _ in 0..6 {
+        w.pass("60s");
+        let then = Instant::from_micros(w.now.micros() - 1_000_000).to_string();
+        paid_by_allowance.push(paid(&mut w, 4, Some(&then)));
+    }
+    assert_eq!(paid_by_allowance, [4, 4, 2, 0, 0, 0]);
+    // Five hours after the first, the next window.
+    w.pass("5h");
+    let then = Instant::from_micros(w.now.micros() - 1_000_000).to_string();
+    assert_eq!(paid(&mut w, 4, Some(&then)), 4);
+    trusted(&w);
+}
+
+#[test]
+fn a_longer_window_does_not_remember_what_had_left() {
+    let of =
+        |limit: u32, length: &str| format!("window.sliding = {{ limit = {limit}, length = \"{length}\" }}");
+    for (old, new) in [(of(1_000, "2m"), of(1_000, "3m")), (of(1_000, "1m"), of(3_000, "2h"))] {
+        let mut w = world(&old);
+        w.ask(&ask("chat", &[("tokens", 900)]).now());
+        w.pass("130s");
+        assert_eq!(used(&w), 0);
+        w.catalog = catalog(&text(&new).replace("version = \"c\"", "version = \"d\""));
+        assert_eq!(used(&w), 0, "{old} to {new}");
+        w.ask(&ask("chat", &[("tokens", 5)]).now());
+        assert_eq!(used(&w), 5, "{old} to {new}");
+    }
+}

@@ -253,3 +253,20 @@ fn a_low_balance_asks_for_top_ups_until_it_is_not() {
     assert_eq!((in_flight(&w), w.available().as_str()), (None, "20"), "-40, -20, 0, 20");
     trusted(&w);
 }
+
+#[test]
+fn a_correction_gives_back_what_was_drawn_last() {
+    let plan = "waterfall = [{ grants = { name = \"all\" } }]";
+    let text = catalog(plan).replace("hold = {", "overshoot = { debt = \"50\" }\nhold = {");
+    let mut w = World::new(&text, "p");
+    let request = ask("chat", &[("tokens", 4)]).request;
+    let charge = w.apply(Command::Record { request, at: None }).expect("records");
+    assert_eq!(w.account.books.debt, credits("4"));
+    w.grant("14", Category::Purchased);
+    // Four debt, ten of the grant, six debt; back to ten, the last six debt and four of the grant.
+    let more = w.apply(correct(charge, &to(&[("tokens", 20)]))).expect("corrects");
+    assert_eq!((w.available().as_str(), w.account.books.debt), ("-6", credits("6")));
+    w.apply(correct(more, &to(&[("tokens", 10)]))).expect("corrects");
+    assert_eq!((w.available().as_str(), w.account.books.debt), ("4", credits("0")));
+    trusted(&w);
+}

@@ -203,7 +203,7 @@ fn a_hold_grows_within_its_request() {
             ("hold 5", "included 1 for 5"),
             ("hold 10", "credits 10"),
             ("settle 12", "credits 10, credits 2"),
-            ("correct 15", "credits 13, credits 2"),
+            ("correct 15", "credits 10, credits 5"),
         ],
     );
     check(
@@ -215,6 +215,35 @@ fn a_hold_grows_within_its_request() {
             ("extend 7", "included 5, credits 2"),
             ("extend 2", "deny insufficient_credits"),
         ],
+    );
+}
+
+#[test]
+fn requests_beyond_an_allowance_walk_the_waterfall() {
+    // One of four is held; the other three are three quarters of the price.
+    check(
+        "requests",
+        &["included 2", "grants"],
+        100,
+        &[("hold 5", "included 1 for 5"), ("settle 8/4", "included 1 for 2, credits 6")],
+    );
+    check(
+        "requests",
+        &["included 9", "grants"],
+        100,
+        &[("hold 5", "included 1 for 5"), ("settle 8/4", "included 1 for 2, included 3 for 6")],
+    );
+    check(
+        "requests",
+        &["included 2"],
+        0,
+        &[("hold 5", "included 1 for 5"), ("settle 10/1000", "included 1 for 0, goodwill 9")],
+    );
+    check(
+        "requests",
+        &["included 6", "grants"],
+        100,
+        &[("charge 10", "included 1 for 10"), ("correct 10/10", "included 1 for 1, credits 9")],
     );
 }
 
