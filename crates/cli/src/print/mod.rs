@@ -10,7 +10,10 @@ use serde_json::Value;
 use crate::outcome::Outcome;
 use crate::output::say;
 
+mod lines;
 mod reports;
+
+pub(crate) use lines::{counted, table};
 
 use reports::{catalogs, conduct, held_back, pass, what_if};
 
@@ -43,31 +46,8 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
     }
 }
 
-/// So many of something, in words: `1 record`, `2 records`.
-pub(crate) fn counted<N: std::fmt::Display + From<u8> + PartialEq>(n: N, noun: &str) -> String {
-    if n == N::from(1) { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
 fn typed<T: DeserializeOwned>(answer: &Value) -> Option<T> {
     serde_json::from_value(answer.clone()).ok()
-}
-
-/// Rows in columns: the first left-aligned, numbers right-aligned where `right` says so.
-pub(crate) fn table(rows: &[Vec<String>], right: &[bool]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut out = String::new();
-    for row in rows {
-        let cells = row.iter().enumerate().map(|(c, text)| {
-            let width = widths.get(c).copied().unwrap_or(0);
-            if right.get(c) == Some(&true) { format!("{text:>width$}") } else { format!("{text:<width$}") }
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "  {}", line.trim_end());
-    }
-    out
 }
 
 fn quantities(u: &wire::Usage) -> String {

@@ -3,7 +3,7 @@
 use headworks_core::record::{CREDITS, CatalogHash, Name, NamesChanged};
 use headworks_wire as wire;
 
-use super::{counted, table};
+use super::lines::{counted, table};
 
 pub(super) fn catalogs(c: &wire::Catalogs) -> String {
     let kind = |word: &str, of: &NamesChanged| {

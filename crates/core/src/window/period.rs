@@ -131,7 +131,7 @@ impl Period {
 
     /// The bounds, so far, of a window that late use opened and that would have covered `at` in its `length`.
     pub(crate) fn cut_before(&self, at: Instant, length: Span, now: Instant) -> Option<(Instant, Instant)> {
-        let (start, _, _, is_cut) = self.all(now).filter(|(start, ..)| *start <= at).last()?;
+        let (start, _, _, is_cut) = self.all(now).rfind(|(start, ..)| *start <= at)?;
         let next = self.all(now).map(|(start, ..)| start).find(|start| *start > at);
         let end = start.after(length).min(now);
         (is_cut && at < end).then(|| (start, next.map_or(end, |next| next.min(end))))

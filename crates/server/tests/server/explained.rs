@@ -60,7 +60,7 @@ async fn a_rate_says_when_it_is_full_again_and_only_what_paid_is_paid() {
 async fn a_what_if_counts_denials_that_were_coalesced() {
     let s = Server::start_at(Arc::new(Memory::new()), "2030-01-01T00:00:00Z").await;
     s.open("acme", "1").await;
-    for n in 0..1_200 {
+    for n in 0..2_400 {
         assert_eq!(authorize(&s, &n.to_string(), 5).await["outcome"], "deny");
     }
     s.call("POST", "/v1/test-clock/advance", "", r#"{"by": "1h"}"#).await;
@@ -68,10 +68,10 @@ async fn a_what_if_counts_denials_that_were_coalesced() {
     let total = &same["total"];
     assert_eq!(
         (&total["was"]["denied"], &total["would_be"]["denied"], &total["changed"]),
-        (&json!(1_200), &json!(1_200), &json!(0)),
+        (&json!(2_400), &json!(2_400), &json!(0)),
         "{same}"
     );
-    assert!(same["unexplained_denials"].as_u64().is_some_and(|n| n > 0 && n < 1_200), "{same}");
+    assert!(same["unexplained_denials"].as_u64().is_some_and(|n| n > 0 && n < 2_400), "{same}");
 }
 
 /// Refusals say what is wrong with what was asked.
