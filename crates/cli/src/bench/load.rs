@@ -117,7 +117,8 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn of(accounts: u32) -> Result<Self, Failed> {
         let ask = ask()?;
-        let used = [(ask.request.quantities.clone().remove(1).0, 500)].into_iter().collect();
+        let mut used = ask.request.quantities.clone();
+        used.iter_mut().zip([0, 500]).for_each(|((_, n), used)| *n = used);
         let names = (0..accounts).map(account).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { names, authorize: Command::Authorize(ask), used })
     }

@@ -97,7 +97,7 @@ fn written_count(count: Option<&CountSource>, features: &[&Feature], check: &mut
         for meter in meters.iter().filter(|m| !features.iter().any(|f| f.meters.contains(m))) {
             c.wrong(
                 alloc::format!("no feature of the guard has the meter `{meter}`"),
-                "write requests or one of their meters",
+                "write count = \"requests\", or a list of their meters",
             );
         }
     });
