@@ -175,6 +175,10 @@ impl Ended {
 /// What is used of the period that begins at `start`. Of one that is not kept any more nobody knows: all of it.
 pub(super) fn used(period: Option<&Period>, (start, end): (Instant, Instant), now: Instant) -> i64 {
     let Some(period) = period else { return 0 };
+    // Almost always the one under way: what has ended lies elsewhere in memory.
+    if period.start == start && now < period.end {
+        return period.used;
+    }
     let forgotten = period.ended.as_ref().is_some_and(|e| {
         let oldest = e.list.first().filter(|_| e.list.len() >= ENDED_MAX);
         end.after(KEPT) <= now || oldest.is_some_and(|(oldest, ..)| start < *oldest)
