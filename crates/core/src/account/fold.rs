@@ -180,7 +180,7 @@ impl Account {
             Event::Settled { hold: id, is_late: false, .. }
             | Event::Released(id)
             | Event::Expired { hold: id, .. } => {
-                self.end_hold(*id)?;
+                self.end_hold(*id, record)?;
                 if !matches!(record.event, Event::Released(_)) {
                     self.note_end(matches!(record.event, Event::Expired { .. }));
                 }

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use super::open::Hold;
+use super::open::{Grant, Hold};
 use super::state::Account;
 use crate::record::{
-    Basis, Counted, Credits, Draw, HoldId, HoldTerms, Instant, Line, Place, REQUESTS, Seq, Source, Use,
-    Verdict, Visit,
+    Basis, Counted, Credits, Draw, Event, HoldId, HoldTerms, Instant, Line, Place, REQUESTS, Record, Seq,
+    Source, Use, Verdict, Visit,
 };
 
 impl Account {
@@ -109,14 +109,34 @@ impl Account {
         Ok(())
     }
 
-    pub(super) fn end_hold(&mut self, id: HoldId) -> Result<(), String> {
+    pub(super) fn end_hold(&mut self, id: HoldId, record: &Record) -> Result<(), String> {
         let at = self.holds.binary_search_by_key(&id, |h| h.id).map_err(|_| "no such hold")?;
         let hold = self.holds.remove(at);
+        // At one instant, a hold that passes its deadline gives back before grants end.
+        let expires = matches!(record.event, Event::Expired { .. });
+        let has_ended = |grant: &Grant| {
+            let at = grant.terms.expires_at;
+            if expires { at < record.effective_at } else { at <= record.recorded_at }
+        };
         for draw in &hold.draws {
             if let Source::Grant(grant, _) = draw.source {
                 let grant = self.grant_mut(grant)?;
-                let left = grant.held.checked_sub(draw.credits()).filter(|left| *left >= Credits::ZERO);
-                grant.held = left.ok_or("a hold frees more than its grant has set aside")?;
+                let held = grant.held.checked_sub(draw.credits()).filter(|held| *held >= Credits::ZERO);
+                grant.held = held.ok_or("a hold frees more than its grant has set aside")?;
+                if has_ended(grant) {
+                    let left = grant.left.unwrap_or_default().checked_add(draw.credits());
+                    grant.left = Some(left.ok_or("overflow")?);
+                }
+            }
+        }
+        // What it was charged has not come back.
+        for draw in record.charge().map_or(&[][..], |c| &c.draws) {
+            if let Source::Grant(grant, _) = draw.source
+                && let Ok(grant) = self.grant_mut(grant)
+                && has_ended(grant)
+            {
+                let left = grant.left.unwrap_or_default().checked_sub(draw.credits());
+                grant.left = Some(left.ok_or("overflow")?);
             }
         }
         Ok(())

@@ -195,6 +195,40 @@ fn what_comes_back_after_a_boundary_is_carried_up_to_the_limit() {
 }
 
 #[test]
+fn holds_that_give_back_one_after_another_share_the_limit() {
+    // A recurring 100 with two holds at the boundary. Rollover limit, the size of both, used of the first: available
+    // after each, breakage.
+    for (limit, size, used, [first, both], breakage) in [
+        ("50", 30, 0, ["150", "150"], "50"),
+        ("50", 30, 20, ["150", "150"], "30"),
+        ("90", 30, 10, ["160", "190"], "0"),
+        ("80", 30, 10, ["160", "180"], "10"),
+        // Nothing is left at the boundary.
+        ("60", 50, 0, ["150", "160"], "40"),
+        ("60", 50, 50, ["100", "150"], "0"),
+    ] {
+        let mut w = World::new(&catalog("waterfall = [{ grants = { name = \"all\" } }]"), "p");
+        w.settings(|s| s.billing_anchor = at("2026-06-01T12:30:00Z"));
+        w.grant_with("100", |g| g.recurrence = monthly(Every::Month, up_to(limit)));
+        let mut hold = ask("chat", &[("tokens", size)]);
+        hold.life = Some("12h".parse().expect("span"));
+        let holds = [0, 1].map(|_| {
+            w.ask(&hold);
+            w.account.seq
+        });
+        w.pass("31m");
+        w.due();
+        let end = if used == 0 { release(holds[0]) } else { settle(holds[0], &[("tokens", used)]) };
+        w.apply(end).expect("ends");
+        assert_eq!(w.available(), first, "limit {limit}, used {used}");
+        w.apply(release(holds[1])).expect("ends");
+        let found = (w.available(), w.account.books.breakage.to_string());
+        assert_eq!(found, (both.to_owned(), breakage.to_owned()), "limit {limit}, used {used}");
+        trusted(&w);
+    }
+}
+
+#[test]
 fn what_is_not_left_is_taken_as_debt() {
     let plan = "waterfall = [{ grants = { name = \"all\" } }]";
     let take = |grant, by: &str, as_debt| {
