@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 
 static IS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Standard output. Whoever writes to it gets an error when it is closed and gives it on; `main` knows what it means.
+/// Standard output. A write after the reader has closed it is an error like any other; [`exit`] is quiet about it.
 pub(crate) struct Output;
 
 impl Output {
@@ -39,7 +39,7 @@ pub(crate) fn print(text: Arguments<'_>) -> Outcome {
     Ok(Output.flush()?)
 }
 
-/// Tells how it goes, beside the answer. Whether anybody listens changes nothing.
+/// Reports progress on standard error, beside the answer. A closed one changes nothing.
 pub(crate) fn remark(text: Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
@@ -71,7 +71,7 @@ macro_rules! say_part {
     };
 }
 
-/// Tells how it goes, on standard error.
+/// Reports progress on standard error.
 macro_rules! tell {
     ($($text:tt)*) => {
         $crate::output::remark(format_args!($($text)*))

@@ -50,7 +50,7 @@ impl fmt::Display for Jump {
 enum Moves {
     /// The machine's clocks.
     Machine(Box<dyn Fn() -> Reading + Send + Sync>),
-    /// Whoever holds it.
+    /// The code that holds it.
     Hand,
     /// The ledger: every move is a record.
     Ledger,
@@ -87,7 +87,7 @@ impl Clock {
     #[must_use]
     pub fn new() -> Self {
         let started = std::time::Instant::now();
-        // The wall first: whatever comes between the two makes the clock late for a moment, never early.
+        // The wall first: a pause between the two makes the clock late for a moment, never early.
         Self::reading(move || Reading { wall: wall(), monotonic: span(started.elapsed()) })
     }
 
@@ -199,7 +199,7 @@ fn span(elapsed: std::time::Duration) -> Span {
 }
 
 /// What the machine's wall clock shows: for what others stamp and check, and for names that must differ from the last ones.
-/// Whatever is decided or recorded goes by [`Clock::now`].
+/// Decisions and records go by [`Clock::now`].
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
 pub fn wall() -> Instant {

@@ -47,9 +47,9 @@ pub struct Engine {
     pub(crate) reconciliation: Arc<Reconciliation>,
     pub(crate) damaged: Damaged,
     pub(crate) clock: Arc<Clock>,
-    /// Where a test clock stands for the ledger; whoever moves it holds this.
+    /// Where a test clock stands for the ledger; held while it moves.
     pub(crate) test_clock: Arc<tokio::sync::Mutex<Option<Instant>>>,
-    /// Whoever ends what is due over many accounts holds this: the sweeper, or a test clock that moves.
+    /// Held by the one that ends what is due over many accounts: the sweeper, or a test clock that moves.
     pub(crate) sweeping: Mutex<()>,
     pub(crate) stats: Arc<Stats>,
     /// Whose turn it is to put a catalog in force.

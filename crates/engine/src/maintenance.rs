@@ -44,7 +44,7 @@ pub(crate) fn spawn_allocator(engine: Weak<Engine>) -> std::io::Result<std::thre
             if !engine.timers.tick() {
                 return;
             }
-            // Pools of a test ledger are ticked by whoever moves its clock.
+            // Pools of a test ledger tick when its clock is moved.
             if !engine.clock().is_test() {
                 engine.in_force.pools.tick(engine.clock().now());
             }

@@ -140,7 +140,7 @@ impl Engine {
         Ok(at)
     }
 
-    /// Moves the test clock to an instant. Whatever is due on the way is written in order, each thing at its own instant, and
+    /// Moves the test clock to an instant. Everything due on the way is written in order, each thing at its own instant, and
     /// stored when this returns. To be awaited to the end: a move that is cut off is finished by the next one.
     ///
     /// # Errors

@@ -41,9 +41,9 @@ fn mac(key: &[u8], id: &str, secs: i64, body: &[u8]) -> Option<Hmac<Sha256>> {
 /// What a signature says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signed {
-    /// Whoever signed knows a secret, and has signed just now.
+    /// Signed with a known secret, just now.
     Now,
-    /// Whoever signed knows a secret; the time is too far off.
+    /// Signed with a known secret; the time is too far off.
     Stale,
     /// Nobody who knows a secret has signed this.
     Wrong,

@@ -108,7 +108,7 @@ pub(crate) enum Call {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TestClockCommand {
-    /// Move the test clock ahead: whatever is due on the way happens, each at its own instant
+    /// Move the test clock ahead: everything due on the way happens at its own instant
     #[command(group(clap::ArgGroup::new("where").required(true).args(["to", "by"])))]
     Advance {
         /// To this instant, RFC 3339

@@ -120,7 +120,7 @@ fn a_test_ledger_is_kept_apart() {
     assert!(said.contains("takes no test clock"), "{said}");
 }
 
-/// Whoever reads what a command prints may have enough after a line.
+/// The reader of a command's output may stop after a line.
 #[test]
 fn a_closed_pipe_ends_a_command_quietly() {
     let dir = tempfile::tempdir().expect("directory");

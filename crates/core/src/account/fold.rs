@@ -133,7 +133,7 @@ impl Account {
                 self.correct(path, &record.corrections, now);
             }
             Event::Voided { grant: id, .. } => {
-                // A recurring grant comes no more, whether or not anything is left of it.
+                // A recurring grant does not renew, even if it was spent already.
                 let recurs = self.schedule(*id).is_some();
                 if recurs {
                     self.extras_mut().schedules.retain(|s| s.current != *id);

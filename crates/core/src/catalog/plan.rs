@@ -132,8 +132,8 @@ impl Layer {
 }
 
 impl Window {
-    /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that the reset that
-    /// was told is the reset that happens, whatever a reload changes.
+    /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that a reload
+    /// does not move a reset that was announced.
     pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, anchor: Instant) -> Terms {
         let open = used.and_then(Used::period).filter(|p| p.start <= now && now < p.end);
         let open = open.map(|p| (p.start, p.end));

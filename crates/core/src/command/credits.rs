@@ -142,7 +142,7 @@ pub(crate) fn repay(ctx: Context<'_>, moves: &mut Moves, from: Book, amount: Cre
 }
 
 /// Takes back what is left of a grant; what holds have set aside follows when they give it back. A recurring grant, by
-/// its own name or that of its period under way, comes no more.
+/// its own name or that of its period under way, does not come again.
 pub(super) fn void(
     ctx: Context<'_>,
     id: GrantId,

@@ -70,7 +70,7 @@ pub struct Decision {
     /// Whose wall it was, for anything but `allow`.
     #[n(2)]
     pub wall: Option<Wall>,
-    /// What the granted use costs at the pinned price, whoever pays.
+    /// What the granted use costs at the pinned price, over all sources.
     #[n(3)]
     pub price: Credits,
     /// The part of it that paid sources pay or would pay.

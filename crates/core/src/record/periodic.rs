@@ -95,7 +95,7 @@ pub enum Periodic {
         #[n(1)]
         next_at: Instant,
     },
-    /// A recurring grant comes no more.
+    /// A recurring grant has ended.
     #[n(2)]
     Ended(#[n(0)] GrantId),
     /// A reset was banked; it is named by the record.

@@ -1,4 +1,4 @@
-//! What must hold of every record, whatever led to it: looked at before it is stored, and again when it is read.
+//! What must hold of every record. Checked before it is stored, and again when it is read.
 //!
 //! S1 draws are worth the price together (`a_record_that_does_not_add_up_is_refused`).
 //! S2 what is granted passes no limit, and takes from a source no more than it has.

@@ -165,7 +165,7 @@ fn far_too_fast_is_asked_to_step_up() {
     let decision = charge(&mut w, 1);
     denied(&decision, Reason::Velocity);
     assert_eq!(decision.unblock.map(|u| u.by), Some(Lifter::StepUp));
-    // Whoever has proved who they are is let go.
+    // A client that has proved its identity is let go.
     let lift = Command::Lift { rule: Rule::Velocity, key: None, reason: None };
     w.apply(lift.clone()).expect("in force");
     assert_eq!(charge(&mut w, 1).outcome, Outcome::Allow);

@@ -134,7 +134,7 @@ fn documented() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
             .flatten()
     });
     for (status, response) in operations.flat_map(|operation| &mut operation.responses.responses) {
-        // Whatever is not well is a problem of RFC 9457.
+        // Every error is a problem of RFC 9457.
         if let (RefOr::T(response), false) = (response, status.starts_with('2'))
             && let Some(problem) = response.content.shift_remove("application/json")
         {

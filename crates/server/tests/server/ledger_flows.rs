@@ -97,7 +97,7 @@ async fn a_monthly_grant_renews_rolls_over_and_changes_with_the_plan() {
     assert_eq!(available(&s).await, "80", "10, 20 carried, 50 of the new period");
     s.engine.clock().advance("31d".parse().expect("span"));
     assert_eq!(available(&s).await, "80", "10, 20 carried again, 50");
-    // Once it is voided by its name, it comes no more.
+    // Once it is voided by its name, it does not come again.
     let path = format!("/v1/accounts/acme/grants/{}/void", id.as_str().expect("id"));
     post(&s, &path, "end", json!({})).await;
     s.engine.clock().advance("62d".parse().expect("span"));

@@ -372,7 +372,7 @@ fn alter_key(path: &Path) {
 fn a_key_that_was_altered_is_named() {
     let whole = tempfile::tempdir().expect("directory");
     let last = ledger(whole.path(), End::Killed, "");
-    // Whoever puts checksums right puts the mark away as well.
+    // An attacker who mends checksums removes the mark as well.
     fs::remove_file(whole.path().join("journal/mark")).expect("removes");
     let found = |dir: &Path| {
         let store = Embedded::open(dir, small()).expect("opens");

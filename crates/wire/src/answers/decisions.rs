@@ -33,7 +33,7 @@ pub struct Decision {
     pub charge: Option<Reference>,
     /// What was decided about.
     pub usage: Usage,
-    /// What it costs at the pinned price, whoever pays.
+    /// What it costs at the pinned price, over all sources.
     pub price: Credits,
     /// The part that paid sources pay, or would pay with consent.
     pub paid_price: Credits,

@@ -41,7 +41,7 @@ pub struct GrantRequest {
     pub idempotency_key: Option<Label>,
 }
 
-/// Take back what is left of a grant. A recurring one comes no more.
+/// Take back what is left of a grant. A recurring one does not come again.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoidRequest {

@@ -134,7 +134,7 @@ pub(crate) enum WindowSource {
         /// How many.
         limit: u64,
     },
-    /// Credits drawn from grants, pool and overdraft in a calendar window, whatever the balance.
+    /// Credits drawn from grants, pool and overdraft in a calendar window, however high the balance.
     SpendCap {
         /// The unit of credits that it counts. Default `credits`.
         unit: Option<Name>,
