@@ -51,6 +51,9 @@ pub(crate) enum Cell {
     Flag(bool),
 }
 
+/// A column: its name, and what its cells are.
+pub(crate) type Column = (&'static str, Kind);
+
 /// As many cells as the table has columns.
 pub(crate) type Row = Vec<Cell>;
 
@@ -93,13 +96,13 @@ impl fmt::Display for Cell {
 
 /// A table being written.
 pub(crate) struct Table<W: Write + Send> {
-    columns: &'static [(&'static str, Kind)],
+    columns: Vec<Column>,
     writer: SerializedFileWriter<W>,
     rows: Vec<Row>,
 }
 
 impl<W: Write + Send> Table<W> {
-    pub(crate) fn new(columns: &'static [(&'static str, Kind)], out: W) -> Result<Self, Failed> {
+    pub(crate) fn new(columns: Vec<Column>, out: W) -> Result<Self, Failed> {
         let fields = columns.iter().map(|(name, kind)| field(name, *kind)).collect::<Result<_, _>>()?;
         let schema = Type::group_type_builder("headworks").with_fields(fields).build()?;
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();

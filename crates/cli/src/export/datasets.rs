@@ -10,17 +10,14 @@ use headworks_core::record::{
 use serde_json::{Map, Value, json};
 
 use crate::arguments::Dataset;
-use crate::table::Kind::{self, Amount, Flag, Moment, Number, Text};
-use crate::table::{Cell, Row};
+use crate::table::Kind::{Amount, Flag, Moment, Number, Text};
+use crate::table::{Cell, Column, Row};
 
-/// A column: its name, and what its cells are.
-pub(super) type Column = (&'static str, Kind);
+/// The first columns of every dataset: [`head`] has their cells.
+const HEAD: [Column; 4] =
+    [("account", Text), ("record", Number), ("effective_at", Moment), ("recorded_at", Moment)];
 
 const USAGE: &[Column] = &[
-    ("account", Text),
-    ("record", Number),
-    ("effective_at", Moment),
-    ("recorded_at", Moment),
     ("replaces", Number),
     ("feature", Text),
     ("path", Text),
@@ -34,10 +31,6 @@ const USAGE: &[Column] = &[
 ];
 
 const LINES: &[Column] = &[
-    ("account", Text),
-    ("record", Number),
-    ("effective_at", Moment),
-    ("recorded_at", Moment),
     ("replaces", Number),
     ("feature", Text),
     ("rate_card", Text),
@@ -50,10 +43,6 @@ const LINES: &[Column] = &[
 ];
 
 const CHARGES: &[Column] = &[
-    ("account", Text),
-    ("record", Number),
-    ("effective_at", Moment),
-    ("recorded_at", Moment),
     ("replaces", Number),
     ("refunds", Number),
     ("kind", Text),
@@ -67,10 +56,6 @@ const CHARGES: &[Column] = &[
 ];
 
 const DRAWS: &[Column] = &[
-    ("account", Text),
-    ("record", Number),
-    ("effective_at", Moment),
-    ("recorded_at", Moment),
     ("gives_back", Number),
     ("feature", Text),
     ("source", Text),
@@ -84,10 +69,6 @@ const DRAWS: &[Column] = &[
 ];
 
 const GRANTS: &[Column] = &[
-    ("account", Text),
-    ("record", Number),
-    ("effective_at", Moment),
-    ("recorded_at", Moment),
     ("kind", Text),
     ("category", Text),
     ("priority", Number),
@@ -100,10 +81,6 @@ const GRANTS: &[Column] = &[
 ];
 
 const MOVEMENTS: &[Column] = &[
-    ("account", Text),
-    ("record", Number),
-    ("effective_at", Moment),
-    ("recorded_at", Moment),
     ("kind", Text),
     ("from_book", Text),
     ("to_book", Text),
@@ -113,10 +90,6 @@ const MOVEMENTS: &[Column] = &[
 ];
 
 const STATEMENTS: &[Column] = &[
-    ("account", Text),
-    ("record", Number),
-    ("effective_at", Moment),
-    ("recorded_at", Moment),
     ("cause", Text),
     ("amount", Amount),
     ("balance", Amount),
@@ -128,8 +101,8 @@ const STATEMENTS: &[Column] = &[
 ];
 
 /// The columns of a dataset.
-pub(super) fn columns(dataset: Dataset) -> &'static [Column] {
-    match dataset {
+pub(super) fn columns(dataset: Dataset) -> Vec<Column> {
+    let rest = match dataset {
         Dataset::Usage => USAGE,
         Dataset::Lines => LINES,
         Dataset::Charges => CHARGES,
@@ -137,7 +110,18 @@ pub(super) fn columns(dataset: Dataset) -> &'static [Column] {
         Dataset::Grants => GRANTS,
         Dataset::Movements => MOVEMENTS,
         Dataset::Statements => STATEMENTS,
-    }
+    };
+    HEAD.iter().chain(rest).copied().collect()
+}
+
+/// The first cells of a row of a record.
+pub(super) fn head(
+    account: &Name,
+    record: Seq,
+    effective_at: Instant,
+    recorded_at: Instant,
+) -> [Cell; HEAD.len()] {
+    [Cell::text(account), number(record), Cell::Moment(effective_at), Cell::Moment(recorded_at)]
 }
 
 /// The rows of a record; `given_back` is there for refunds and corrections.
@@ -147,14 +131,7 @@ pub(super) fn rows(
     record: &Record,
     given_back: Option<&GivenBack>,
 ) -> Vec<Row> {
-    let head = || {
-        vec![
-            Cell::text(account),
-            number(record.seq),
-            Cell::Moment(record.effective_at),
-            Cell::Moment(record.recorded_at),
-        ]
-    };
+    let head = || head(account, record.seq, record.effective_at, record.recorded_at);
     let row = |rest: Vec<Cell>| head().into_iter().chain(rest).collect::<Row>();
     let charge = record.charge();
     let of_charge =
@@ -171,7 +148,7 @@ pub(super) fn rows(
     rest.into_iter().map(row).collect()
 }
 
-pub(super) fn number(n: u64) -> Cell {
+fn number(n: u64) -> Cell {
     // Numbers of records and quantities stay far below it.
     Cell::Number(i64::try_from(n).unwrap_or(i64::MAX))
 }

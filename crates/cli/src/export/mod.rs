@@ -10,16 +10,16 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::{Dataset, ExportArguments, ExportFormat};
 use crate::outcome::{Failed, Outcome};
-use crate::table::{Cell, Row, Table};
+use crate::table::{Cell, Column, Row, Table};
 
 mod datasets;
 
-use datasets::{Column, columns, credits, number, unit_of};
+use datasets::{columns, credits, head, unit_of};
 
 /// Where rows go.
 enum Sink<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
-    Lines(W, &'static [Column]),
+    Lines(W, Vec<Column>),
     Parquet(Box<Table<W>>),
 }
 
@@ -188,11 +188,7 @@ fn statements<W: Write + Send>(
         Ok(())
     })?;
     let row = |s: &Statement, e: &Entry| -> Row {
-        vec![
-            Cell::text(account),
-            number(e.seq),
-            Cell::Moment(e.effective_at),
-            Cell::Moment(e.at),
+        let rest = [
             Cell::text(e.cause.as_str()),
             credits(e.amount),
             credits(e.balance),
@@ -201,8 +197,10 @@ fn statements<W: Write + Send>(
             Cell::maybe(e.reason.as_ref()),
             Cell::maybe(e.key.as_ref()),
             Cell::maybe(e.event.as_ref().map(headworks_server::event_id)),
-        ]
+        ];
+        head(account, e.seq, e.effective_at, e.at).into_iter().chain(rest).collect()
     };
+    let columns = columns(Dataset::Statements);
     let event = |n: usize, s: &Statement, e: &Entry| {
         let mut event = Map::new();
         let fields = [
@@ -213,7 +211,7 @@ fn statements<W: Write + Send>(
             ("subject", json!(account)),
             ("time", json!(e.at)),
             ("datacontenttype", json!("application/json")),
-            ("data", object(columns(Dataset::Statements), row(s, e))),
+            ("data", object(&columns, row(s, e))),
         ];
         event.extend(fields.map(|(name, value)| (name.to_owned(), value)));
         Value::Object(event)
