@@ -1,12 +1,13 @@
 //! An account's life: what falls due and what follows by itself, in one declared order.
 //!
-//! [`next`] is the whole list. Engine, look-ahead, what-if and simulation walk it: they append what it gives until it gives
+//! [`next`] is the whole list. Engine, [`look_ahead`], what-if and simulation walk it: they append what it gives until it gives
 //! nothing. Never decides a request and never refuses: what is due happens.
 //! Units: nano-credits; instants in UTC microseconds.
 
 use alloc::boxed::Box;
 
-use crate::account::{Account, Due, ENDS, Hold, Schedule};
+use crate::account::{Account, Due, ENDS, FoldError, Hold, Schedule};
+use crate::catalog::Catalog;
 use crate::command::{Draft, Moves, carried_block, end_free, end_within, owed, own_grant, repay};
 use crate::record::{
     Alert, AlertMarks, Book, Conduct, Credits, Effect, Event, GrantId, GrantTerms, HoldId, Instant, Level,
@@ -32,6 +33,33 @@ pub fn next(ctx: Context<'_>) -> Option<Draft> {
         .or_else(|| asks_top_up(ctx.account, ctx.now))
         .or_else(|| runs_too_fast(ctx))
         .or_else(|| lets_holds_expire(ctx))
+}
+
+/// Goes through what falls due until an instant, each thing at its own, on a state of which nothing is stored. Whether that took
+/// at most so many records.
+///
+/// # Errors
+/// When a record does not follow.
+pub fn look_ahead(
+    account: &mut Account,
+    catalog: &Catalog,
+    until: Instant,
+    most: usize,
+    mut see: impl FnMut(&Event),
+) -> Result<bool, FoldError> {
+    account.settle_wake();
+    for _ in 0..=most {
+        if account.wakes_at > account.tick(until) {
+            return Ok(true);
+        }
+        let ctx = Context::new(account, catalog, account.tick(account.wakes_at));
+        let Some(draft) = next(ctx) else { return Ok(true) };
+        see(&draft.event);
+        let record = draft.into_record(account, ctx.now, None, None);
+        account.apply(&record, [0; 32])?;
+        account.settle_wake();
+    }
+    Ok(false)
 }
 
 /// Whether [`next`] wrote an event, rather than a command or the server.
@@ -188,19 +216,9 @@ fn crosses_mark(account: &Account, now: Instant) -> Option<Draft> {
 /// A top-up that is due: none is in flight, the balance is below the mark, the last one was long enough ago, and the month's
 /// maximum is not reached.
 fn asks_top_up(account: &Account, now: Instant) -> Option<Draft> {
-    let terms = account.settings.top_up?;
-    let extras = account.extras();
-    let top_ups = &extras.top_ups;
-    let is_below = account.settings.alerts.is_some_and(|marks| account.available(now, None) < marks.low);
-    let is_low = is_below || extras.standing == Standing::Empty;
-    if !is_low || top_ups.asked.is_some() || account.settings.suspended {
-        return None;
-    }
-    // Never asked before: nothing to wait for.
-    let waits = top_ups.last_at > Instant::default() && now.since(top_ups.last_at) < terms.cool_down;
-    let total = account.bought_in_month(now).checked_add(terms.amount)?;
-    let asked = Alert::TopUpAsked { number: top_ups.number + 1, amount: terms.amount };
-    (!waits && total <= terms.monthly_max).then(|| Draft::new(Event::Alert(asked)))
+    let terms = account.settings.top_up.filter(|_| account.asks_top_up(now))?;
+    let number = account.extras().top_ups.number + 1;
+    Some(Draft::new(Event::Alert(Alert::TopUpAsked { number, amount: terms.amount })))
 }
 
 fn began(effect: Effect) -> Draft {

@@ -219,9 +219,6 @@ impl Engine {
                     found = Some(self.surroundings(slot, catalog, ask, now, &wanted, room.take()));
                 }
                 step @ (Step::Append(_) | Step::Count(..) | Step::Deny(..)) => {
-                    let ctx = Context::new(&slot.account, catalog, now);
-                    let penalty = found.as_ref().map_or(0, |(_, penalty)| *penalty);
-                    let ctx = Context { live: Some(Live { offers: &[], penalty }), ..ctx };
                     let step = unblock::told(ctx, ask.command, step);
                     let wish = found.and_then(|(room, _)| room.close(&step, &slot.account));
                     return Ok(Looked::Step(step, wish));

@@ -1,7 +1,6 @@
 //! Reading states: as they count now, and as they will count at an instant.
 
-use headworks_core::account::Account;
-use headworks_core::catalog::Catalog;
+use headworks_core::account::FoldError;
 use headworks_core::life;
 use headworks_core::record::{Decision, Instant, Name, Use};
 use headworks_core::unblock;
@@ -117,33 +116,13 @@ impl Engine {
             let ctx = Context::new(&slot.account, &catalog, now);
             return Ok((read(ctx, slot.callers.as_deref())?, watch));
         }
-        let (ahead, callers) = (slot.account.clone(), slot.callers.clone());
+        let (mut ahead, callers) = (slot.account.clone(), slot.callers.clone());
         drop(shard);
-        let ahead = lived(ahead, &catalog, until)?;
+        let broken = |e: FoldError| EngineError::Frozen(account.clone(), e.to_string());
+        if !life::look_ahead(&mut ahead, &catalog, until, STEPS_AHEAD_MAX, |_| ()).map_err(broken)? {
+            return Err(EngineError::TooFarAhead(ahead.wakes_at));
+        }
         let ctx = Context::new(&ahead, &catalog, ahead.tick(until));
         Ok((read(ctx, callers.as_deref())?, watch))
     }
-}
-
-/// A state once everything has happened that falls due until an instant, each thing at its own; the sweeper writes it when it
-/// does.
-fn lived(mut ahead: Account, catalog: &Catalog, until: Instant) -> Result<Account, EngineError> {
-    let broken = |account: &Account, what: String| EngineError::Frozen(account.id.clone(), what);
-    ahead.settle_wake();
-    let mut steps = 0;
-    while ahead.wakes_at <= ahead.tick(until) {
-        let ctx = Context::new(&ahead, catalog, ahead.tick(ahead.wakes_at));
-        let Some(draft) = life::next(ctx) else {
-            ahead.settle_wake();
-            break;
-        };
-        steps += 1;
-        if steps > STEPS_AHEAD_MAX {
-            return Err(EngineError::TooFarAhead(ahead.wakes_at));
-        }
-        let record = draft.into_record(&ahead, ctx.now, None, None);
-        ahead.apply(&record, [0; 32]).map_err(|e| broken(&ahead, e.to_string()))?;
-        ahead.settle_wake();
-    }
-    Ok(ahead)
 }

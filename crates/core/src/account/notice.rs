@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::extras::Asked;
+use super::extras::{Asked, Extras};
 use super::state::Account;
 use crate::record::{Alert, Calendar, Credits, Every, Instant, Late, Record, Seq, Standing};
 
@@ -59,20 +59,43 @@ impl Account {
         }
     }
 
-    /// When a balance that has stayed low may ask for its next top-up.
+    /// Whether a low balance asks for a top-up at `now`: after the cool-down, in a month that has room for it.
+    pub(crate) fn asks_top_up(&self, now: Instant) -> bool {
+        let Some(terms) = self.settings.top_up else { return false };
+        let Extras { standing, top_ups, .. } = self.extras();
+        if top_ups.asked.is_some() || self.settings.suspended {
+            return false;
+        }
+        let is_below = || self.settings.alerts.is_some_and(|marks| self.available(now, None) < marks.low);
+        // Never asked before: nothing to wait for.
+        let waits = top_ups.last_at > Instant::default() && now.since(top_ups.last_at) < terms.cool_down;
+        let total = self.bought_in_month(now).checked_add(terms.amount);
+        let has_room = total.is_some_and(|total| total <= terms.monthly_max);
+        !waits && has_room && (*standing == Standing::Empty || is_below())
+    }
+
+    /// When a balance that stays low asks for its next top-up: once it has cooled down, or in the month after.
     pub(super) fn next_top_up(&self) -> Option<Instant> {
         let terms = self.settings.top_up?;
-        let extras = self.extras();
-        let waits = extras.standing != Standing::Fine && extras.top_ups.asked.is_none();
-        let at = extras.top_ups.last_at.after(terms.cool_down);
-        (waits && at > self.recorded_at).then_some(at)
+        let Extras { standing, top_ups, .. } = self.extras();
+        if *standing == Standing::Fine || top_ups.asked.is_some() {
+            return None;
+        }
+        let cooled = top_ups.last_at.after(terms.cool_down);
+        let asks = |at: &Instant| *at > self.recorded_at && self.asks_top_up(*at);
+        Some(cooled).filter(asks).or_else(|| month(cooled).map(|(_, end)| end).filter(asks))
     }
 
     /// Credits that top-ups brought, or will, in the calendar month of UTC that `now` is in.
     #[must_use]
     pub fn bought_in_month(&self, now: Instant) -> Credits {
         let top_ups = &self.extras().top_ups;
-        let began = Calendar::new(Every::Month, "UTC", false).map(|c| c.period(now, now).0);
-        if began.is_ok_and(|at| top_ups.last_at >= at) { top_ups.month_total } else { Credits::ZERO }
+        let began = month(now).map(|(start, _)| start);
+        if began.is_some_and(|at| top_ups.last_at >= at) { top_ups.month_total } else { Credits::ZERO }
     }
+}
+
+/// The calendar month of UTC that an instant is in.
+fn month(at: Instant) -> Option<(Instant, Instant)> {
+    Calendar::new(Every::Month, "UTC", false).ok().map(|c| c.period(at, at))
 }

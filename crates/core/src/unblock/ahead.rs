@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::life;
-use crate::record::Instant;
+use crate::record::{Event, Instant};
 use crate::waterfall::{Context, Live};
 
 /// Most things that fall due on the way.
@@ -41,23 +41,9 @@ impl<'a> Ahead<'a> {
             return Some(());
         }
         let mut account = self.account().clone();
-        account.settle_wake();
-        for _ in 0..DUE_MAX {
-            if account.wakes_at > at {
-                self.own = Some(account);
-                return Some(());
-            }
-            let ctx = Context::new(&account, self.from.catalog, account.tick(account.wakes_at));
-            let Some(draft) = life::next(ctx) else {
-                // Nothing that a decision looks at.
-                account.wakes_at = Instant::NEVER;
-                continue;
-            };
-            self.rests_on_holds |= draft.event.ends().is_some();
-            let record = draft.into_record(&account, ctx.now, None, None);
-            account.apply(&record, [0; 32]).ok()?;
-            account.settle_wake();
-        }
-        None
+        let see = |event: &Event| self.rests_on_holds |= event.ends().is_some();
+        let is_there = life::look_ahead(&mut account, self.from.catalog, at, DUE_MAX, see).ok()?;
+        self.own = Some(account);
+        is_there.then_some(())
     }
 }

@@ -79,7 +79,7 @@ impl Question<'_> {
     pub(super) fn next(&self, ahead: &Ahead<'_>, decision: &Decision, until: Until) -> Option<Instant> {
         let (account, now) = (ahead.account(), ahead.ctx().now);
         let hold_ends = account.holds.iter().map(|h| h.terms.deadline).filter(|at| *at > now).min();
-        match until {
+        let next = match until {
             Until::Never => None,
             Until::HoldsEnd => [hold_ends, effect_ends(account, now)].into_iter().flatten().min(),
             // A hold that ends may give back to the window that is full.
@@ -97,7 +97,8 @@ impl Question<'_> {
                 let later = windows.chain(renewals).chain(begins).chain(ends).filter(|at| *at > now);
                 later.chain(price).chain(hold_ends).chain(effect_ends(account, now)).min()
             }
-        }
+        };
+        next.filter(|at| *at < Instant::NEVER)
     }
 
     fn feature<'s>(&'s self, account: &'s Account) -> Option<&'s Name> {

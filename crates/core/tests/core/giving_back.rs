@@ -304,3 +304,60 @@ fn a_correction_gives_back_what_was_drawn_last() {
     assert_eq!((w.available().as_str(), w.account.books.debt), ("4", credits("0")));
     trusted(&w);
 }
+
+/// An account that has bought its 20 credits of June, and has spent them.
+fn spent_top_up(monthly_max: &str, setup: impl FnOnce(&mut World)) -> World {
+    use headworks_core::command::{NewGrant, TopUp};
+    use headworks_core::record::{AlertMarks, TopUpTerms};
+    let mut w = World::new(&catalog("waterfall = [{ grants = { name = \"all\" } }]"), "p");
+    w.settings(|s| {
+        s.billing_anchor = at("2026-06-01T00:00:00Z");
+        s.alerts = Some(AlertMarks { low: credits("5"), recovered: credits("6") });
+        s.top_up = Some(TopUpTerms {
+            amount: credits("20"),
+            monthly_max: credits(monthly_max),
+            cool_down: "1h".parse().expect("span"),
+        });
+    });
+    setup(&mut w);
+    w.ask(&ask("chat", &[("tokens", 10)]).now());
+    assert!(w.due().contains(&"top_up_asked"));
+    let new = NewGrant::new(credits("20"), Category::Purchased);
+    w.apply(Command::ConfirmTopUp { number: 1, top_up: TopUp::Paid(new) }).expect("pays");
+    w.due();
+    w.ask(&ask("chat", &[("tokens", 20)]).now());
+    w.due();
+    w
+}
+
+#[test]
+fn a_top_up_that_the_month_has_no_room_for_waits_for_the_next() {
+    for (monthly_max, wakes) in
+        [("39", "2026-07-01T00:00:00Z"), ("20", "2026-07-01T00:00:00Z"), ("40", "2026-06-01T13:00:00Z")]
+    {
+        let mut w = spent_top_up(monthly_max, |w| {
+            w.grant("10", Category::Free);
+        });
+        let wakes = at(wakes);
+        let late = w.account.wakes_at.since(wakes).micros();
+        assert!(w.account.wakes_at >= wakes && late < 100, "{monthly_max}: {}", w.account.wakes_at);
+        w.now = wakes.before("1s".parse().expect("span"));
+        assert_eq!(w.due(), [""; 0], "{monthly_max}");
+        w.now = w.account.wakes_at;
+        assert_eq!(w.due(), ["top_up_asked"], "{monthly_max}");
+        trusted(&w);
+    }
+}
+
+#[test]
+fn a_top_up_without_room_hides_nothing_that_falls_due_later() {
+    let mut w = spent_top_up("30", |w| {
+        w.grant_with("10", |g| g.recurrence = monthly(Every::Day, None));
+    });
+    for passed in ["1m", "2h"] {
+        w.pass(passed);
+        w.due();
+        let ways = w.hold("chat", &[("tokens", 10)]).unblock.expect("denied").ways;
+        assert!(ways.iter().any(|way| way.at == Some(at("2026-06-02T00:00:00Z"))), "{ways:?}");
+    }
+}

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::command::{Command, NewGrant, Patch, Setting};
+use headworks_core::command::{Command, NewGrant, Patch, Setting, TopUp};
 use headworks_core::record::{
     AlertMarks, Category, Event, Every, Instant, Label, Name, Overage, Record, Recurrence, SYSTEM, Server,
-    Span,
+    Span, TopUpTerms,
 };
 use headworks_core::waterfall::Authorize;
 use headworks_engine::{AdvanceError, Answer, Caller, Clock, Engine, EngineError, Limits};
@@ -160,6 +160,34 @@ async fn what_time_alone_brings_is_written_at_its_instant() {
     engine.advance_to(at("2026-03-10T00:00:00Z")).await.expect("moves");
     let (when, _, record) = happened(&store).pop().expect("records");
     assert_eq!((when, record.event.kind()), (at("2026-03-02T00:00:00Z"), "balance_crossed"));
+    engine.close();
+}
+
+/// TC1: a top-up that waits for a month with room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_top_up_is_asked_for_when_a_month_has_room() {
+    let store = Arc::new(Memory::new());
+    let engine = start(&store, BEGIN).await;
+    let credits = |text: &str| text.parse().expect("amount");
+    let open = Patch {
+        plan: Some(name("p")),
+        alerts: Setting::Set(AlertMarks { low: credits("5"), recovered: credits("8") }),
+        top_up: Setting::Set(TopUpTerms {
+            amount: credits("3"),
+            monthly_max: credits("4"),
+            cool_down: "1h".parse().expect("span"),
+        }),
+        ..Patch::default()
+    };
+    run(&engine, "acme", "open", Command::Open(open)).await;
+    run(&engine, "acme", "g", Command::Grant(grant("1"))).await;
+    engine.advance_by("1m".parse().expect("span")).await.expect("moves");
+    let paid = TopUp::Paid(grant("3"));
+    run(&engine, "acme", "paid", Command::ConfirmTopUp { number: 1, top_up: paid }).await;
+    engine.advance_to(at("2026-04-10T00:00:00Z")).await.expect("moves");
+    let later = happened(&store).into_iter().filter(|(when, ..)| *when > at("2026-03-02T00:00:00Z"));
+    let later: Vec<_> = later.map(|(when, _, record)| (when, record.event.kind())).collect();
+    assert_eq!(later, [(at("2026-04-01T00:00:00Z"), "top_up_asked")]);
     engine.close();
 }
 
