@@ -327,7 +327,7 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
         }
         AccountCommand::Lift { account, rule, of_key, reason, key } => {
             let ask = wire::LiftRequest { rule, key: of_key, reason, idempotency_key: Some(key_of(key)?) };
-            ("conduct", client.post(&at(&account, "/conduct/lift"), None, &ask).await?)
+            ("change", client.post(&at(&account, "/conduct/lift"), None, &ask).await?)
         }
         AccountCommand::Report { account, signal, of_key, reason, key } => {
             let idempotency_key = Some(key_of(key)?);

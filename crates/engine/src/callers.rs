@@ -12,8 +12,10 @@ use headworks_core::abuse::sketch::Distinct;
 use headworks_core::catalog::Catalog;
 use headworks_core::command::Draft;
 use headworks_core::life::share_key;
-use headworks_core::record::{Denial, Instant, Label, Level, Name, Path, Rule, Span, Unblock};
+use headworks_core::record::{Denial, Instant, Level, Name, Path, Rule, Span, Unblock};
 use headworks_core::waterfall::Context;
+
+use crate::answer::Idempotency;
 
 /// Keys of one account that are remembered one by one.
 const KEYS_MAX: usize = 64;
@@ -36,8 +38,8 @@ pub(crate) struct Callers {
     keys: Vec<Known>,
     /// Keys whose networks have grown, and how many there are.
     grown: Vec<(Name, u64)>,
-    /// Reports that have been counted, with when.
-    reported: VecDeque<(Label, Instant)>,
+    /// Keys and digests of reports that have been counted, with when.
+    reported: VecDeque<(Idempotency, Instant)>,
 }
 
 /// A network of addresses that one subscriber usually has: the first 24 bits of IPv4, 48 of IPv6.
@@ -116,16 +118,16 @@ impl Callers {
         scored.map(|known| known.score = Score::default()).is_some()
     }
 
-    /// Whether a report has not been counted yet; it is now. Only the last are remembered.
-    pub(crate) fn is_new_report(&mut self, report: &Label, now: Instant) -> bool {
-        if self.reported.iter().any(|(text, _)| text == report) {
-            return false;
+    /// The report that came first with this key; when there was none, this one is remembered as it. Only the last are remembered.
+    pub(crate) fn first_report(&mut self, report: &Idempotency, now: Instant) -> Option<&Idempotency> {
+        if let Some(at) = self.reported.iter().position(|(known, _)| known.text == report.text) {
+            return self.reported.get(at).map(|(known, _)| known);
         }
         if self.reported.len() >= REPORTS_MAX {
             self.reported.pop_front();
         }
         self.reported.push_back((report.clone(), now));
-        true
+        None
     }
 
     /// Scores above nothing, in thousandths of a point, with their levels.

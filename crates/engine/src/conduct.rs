@@ -2,7 +2,7 @@
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::catalog::{Mode, TierTerms};
-use headworks_core::record::{Effect, Name, Rule, Tier, is_internal};
+use headworks_core::record::{Effect, IndexKey, Name, Operation, Rule, Tier, is_internal};
 use headworks_core::waterfall::Context;
 
 use crate::answer::{EngineError, Idempotency};
@@ -94,7 +94,7 @@ impl Engine {
     /// Counts a misdeed that an operator's own systems report, once for each key.
     ///
     /// # Errors
-    /// When there is no such account, or the store fails.
+    /// When there is no such account, the key came with something else before, or the store fails.
     pub async fn report(
         &self,
         account: &Name,
@@ -103,17 +103,18 @@ impl Engine {
         of: Option<&Name>,
     ) -> Result<(), EngineError> {
         self.view(account, |_| Ok(())).await?;
-        if self.is_new_report(account, key) {
-            self.note_misdeed(account, of, misdeed);
+        let reused = || EngineError::KeyReused(Operation::Conduct, key.text.clone());
+        if self.is_known(account, IndexKey::of_key(account, Operation::Conduct, &key.text))? {
+            return Err(reused());
         }
-        Ok(())
-    }
-
-    fn is_new_report(&self, account: &Name, key: &Idempotency) -> bool {
         let now = self.clock().now();
-        let mut shard = self.cache.lock(account);
-        let slot = shard.slots.get_mut(account);
-        slot.is_some_and(|slot| slot.callers.get_or_insert_default().is_new_report(&key.text, now))
+        if let Some(slot) = self.cache.lock(account).slots.get_mut(account)
+            && let Some(first) = slot.callers.get_or_insert_default().first_report(key, now)
+        {
+            return if first.digest == key.digest { Ok(()) } else { Err(reused()) };
+        }
+        self.note_misdeed(account, of, misdeed);
+        Ok(())
     }
 
     /// Counts a misdeed of a key, where the rule is on and the account is in memory.

@@ -82,7 +82,7 @@ impl Engine {
     }
 
     /// Whether an operation with this key is in a log, or on its way there.
-    fn is_known(&self, log: &Name, key: IndexKey) -> Result<bool, EngineError> {
+    pub(crate) fn is_known(&self, log: &Name, key: IndexKey) -> Result<bool, EngineError> {
         let shard = self.cache.lock(log);
         Ok(!matches!(self.find(&shard.pending, key)?, Found::Nowhere))
     }

@@ -90,9 +90,10 @@ impl Account {
     /// Reads one field of every part a decision looks at. On a state that is not in the processor's caches the misses
     /// overlap, instead of each part waiting for the one before.
     pub(crate) fn warm_up(&self) {
-        let open = self.windows.first().map(|w| w.level);
+        let open = self.windows.first().map(|w| (w.level, w.used.is_volatile(), w.name.as_str().len()));
         let free = self.grants.first().map(|g| (g.remaining, g.terms.expires_at));
-        core::hint::black_box((open, free, self.books.debt, self.holds.len(), self.settings.suspended));
+        let plan = self.settings.plan.as_str().len();
+        core::hint::black_box((open, free, self.books.debt, self.holds.len(), self.settings.suspended, plan));
     }
 
     /// Whether the account has been opened.

@@ -75,7 +75,7 @@ pub(super) fn pay_excess(
     happened: Happened,
     held: &Priced<'_>,
     actual: &Priced<'_>,
-    need: Need,
+    need: Need<'_>,
 ) -> Result<(Draws, Option<Excess>), Refusal> {
     let grown = |l: &PricedLine<'_>| l.quantity > held.quantity(l.meter.as_str());
     if need.is_paid() && !actual.lines.iter().any(grown) {

@@ -1,8 +1,9 @@
 //! The end of a run: consent, and the decision.
 
-use super::run::{Postponed, Run, Stopped};
 use alloc::vec::Vec;
+use core::mem;
 
+use super::run::{Postponed, Run, Stopped};
 use crate::record::{Certainty, Credits, Decision, Level, Lifter, Outcome, Reason, Unblock, Wall, Way};
 
 impl Run<'_, '_> {
@@ -29,7 +30,7 @@ impl Run<'_, '_> {
     }
 
     /// The decision.
-    pub(super) fn close(self) -> Decision {
+    pub(super) fn close(&mut self) -> Decision {
         let paid = self.draws.iter().filter(|d| d.source.is_paid());
         let paid_price = Credits::from_nano(paid.map(|d| d.amount).sum());
         let allowed = Decision { price: self.price, paid_price, ..Decision::allowed() };
@@ -41,7 +42,7 @@ impl Run<'_, '_> {
                 reason,
                 wall: Some(wall),
                 paid_price: if needs_consent { paid_price } else { Credits::ZERO },
-                visits: self.visits,
+                visits: mem::take(&mut self.visits),
                 unblock: Some(Unblock { ways: Vec::new(), by }),
                 ..allowed
             };
@@ -54,11 +55,11 @@ impl Run<'_, '_> {
                 reason,
                 wall: Some(Wall::Capacity),
                 paid_price: Credits::ZERO,
-                visits: self.visits,
+                visits: mem::take(&mut self.visits),
                 unblock: Some(Unblock { ways: at.map(estimated).into_iter().collect(), by: reason.lifter() }),
                 ..allowed
             };
         }
-        Decision { draws: self.draws, visits: self.visits, ..allowed }
+        Decision { draws: mem::take(&mut self.draws), visits: mem::take(&mut self.visits), ..allowed }
     }
 }

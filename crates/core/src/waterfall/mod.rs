@@ -38,18 +38,22 @@ pub(crate) use run::{Mode, Run, Scene, Until};
 ///
 /// This is the order of every decision. What a step refuses is told with its reason; of several reasons the first in the
 /// order of [`Reason`] counts. Sources are looked at only when nothing before them refuses.
+#[inline]
 pub(crate) fn walk(scene: Scene<'_>, usage: &Priced<'_>) -> Option<Decision> {
-    run(scene, usage).map(Run::close)
+    let mut run = Run::new(scene, usage, needed(scene, usage)?);
+    Some(go(&mut run))
 }
 
-fn run<'a, 'p>(scene: Scene<'a>, usage: &'a Priced<'p>) -> Option<Run<'a, 'p>> {
-    let mut run = match scene.mode {
-        Mode::Grow(receipt) => Run::new(scene, usage, Need::of_growth(usage, receipt)?),
-        Mode::Hold | Mode::Charge | Mode::Happened(_) => {
-            let need = Need::of(usage)?;
-            Run { whole: need.whole(), ..Run::new(scene, usage, need) }
-        }
-    };
+/// What is to be paid of a use.
+fn needed<'a>(scene: Scene<'a>, usage: &Priced<'_>) -> Option<Need<'a>> {
+    match scene.mode {
+        Mode::Grow(receipt) => Need::of_growth(usage, receipt),
+        Mode::Hold | Mode::Charge | Mode::Happened(_) => Need::of(usage),
+    }
+}
+
+#[inline]
+fn go(run: &mut Run<'_, '_>) -> Decision {
     if run.entitlement() {
         run.account();
         run.abuse();
@@ -62,7 +66,7 @@ fn run<'a, 'p>(scene: Scene<'a>, usage: &'a Priced<'p>) -> Option<Run<'a, 'p>> {
         run.consent();
         run.supply();
     }
-    Some(run)
+    run.close()
 }
 
 /// Counts and draws what a use is beyond what was `held` for it. It has happened, so nothing refuses it.
@@ -70,7 +74,7 @@ pub(crate) fn draw_more<'a, 'p>(
     scene: Scene<'a>,
     usage: &'a Priced<'p>,
     held: &Priced<'_>,
-    need: Need,
+    need: Need<'a>,
 ) -> Run<'a, 'p> {
     let mut run = Run::new(scene, usage, need);
     run.guards_beyond(held);
@@ -141,9 +145,9 @@ pub(crate) fn look(
         }
         shrink(usage, minimum);
     }
-    let run = run(scene, usage)?;
-    let until = run.until;
-    Some((run.close(), until))
+    let mut run = Run::new(scene, usage, needed(scene, usage)?);
+    let decision = go(&mut run);
+    Some((decision, run.until))
 }
 
 /// What sources leave unpaid of the least that is accepted, if nothing else refuses it.

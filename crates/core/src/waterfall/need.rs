@@ -7,26 +7,26 @@
 use crate::record::{Credits, Draw, Draws, Name, Priced, REQUESTS, Source, Unit};
 
 /// What is still to be paid.
-#[derive(Clone, Debug)]
-pub(crate) struct Need {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need<'a> {
     /// Nano-credits that nobody has paid yet.
     left: i64,
     /// How an allowance would count them.
-    counts: Counts,
+    counts: Counts<'a>,
 }
 
-#[derive(Clone, Debug)]
-enum Counts {
+#[derive(Clone, Copy, Debug)]
+enum Counts<'a> {
     Credits,
     /// So many requests, which an allowance pays whole; zero once something pays them.
     Requests(i64),
     /// The more of a request that an allowance pays already: so many requests more.
-    Covered(Name, i64),
+    Covered(&'a Name, i64),
     /// Units of the one priced meter, and what each costs.
     Meter(i64, i64),
 }
 
-impl Need {
+impl<'a> Need<'a> {
     /// All of a use; `None` when it is out of range.
     pub(crate) fn of(usage: &Priced<'_>) -> Option<Self> {
         let signed = |n: u64| i64::try_from(n).ok();
@@ -43,14 +43,14 @@ impl Need {
     }
 
     /// What a hold grows by. It belongs to the request that the hold's receipt pays already.
-    pub(crate) fn of_growth(usage: &Priced<'_>, receipt: &[Draw]) -> Option<Self> {
+    pub(crate) fn of_growth(usage: &Priced<'_>, receipt: &'a [Draw]) -> Option<Self> {
         let all = Self::of(usage)?;
         if !matches!(all.counts, Counts::Requests(_)) {
             return Some(all);
         }
         let more = i64::try_from(usage.named(REQUESTS).unwrap_or(0)).ok()?;
         let covered = receipt.iter().find(|d| d.source == Source::Allowance);
-        let counts = covered.map_or(Counts::Requests(0), |d| Counts::Covered(d.layer.clone(), more));
+        let counts = covered.map_or(Counts::Requests(0), |d| Counts::Covered(&d.layer, more));
         Some(Self { counts, ..all })
     }
 
@@ -61,12 +61,12 @@ impl Need {
 
     /// The need itself, where an allowance pays all of it or nothing.
     pub(super) fn whole(&self) -> Option<Self> {
-        matches!(self.counts, Counts::Requests(_)).then(|| self.clone())
+        matches!(self.counts, Counts::Requests(_)).then_some(*self)
     }
 
     /// The layer of the allowance that pays the request this is more of, if one does.
-    pub(super) fn covered_by(&self) -> Option<&Name> {
-        if let Counts::Covered(layer, _) = &self.counts { Some(layer) } else { None }
+    pub(super) fn covered_by(&self) -> Option<&'a Name> {
+        if let Counts::Covered(layer, _) = self.counts { Some(layer) } else { None }
     }
 
     /// What an allowance would have to pay.
@@ -175,6 +175,6 @@ pub(crate) fn left_after(usage: &Priced<'_>, draws: &[Draw]) -> Option<Credits> 
 
 /// Pays a need from the front of a receipt; returns the draws that are kept, shrunk to what is needed. What is needed beyond
 /// them belongs to the request that they pay.
-pub(crate) fn keep_front(need: &mut Need, receipt: &[Draw]) -> Draws {
+pub(crate) fn keep_front(need: &mut Need<'_>, receipt: &[Draw]) -> Draws {
     receipt.iter().map(|draw| need.keep(draw)).filter(|d| d.amount > 0 || d.worth > 0).collect()
 }

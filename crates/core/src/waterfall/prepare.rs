@@ -120,6 +120,7 @@ impl Prepared<'_> {
     }
 
     /// What a decision sees, and the use at its prices.
+    #[inline]
     pub(crate) fn scene<'p>(&'p self, ctx: Context<'p>) -> Result<(Scene<'p>, Priced<'p>), Refusal> {
         let Authorize { request, settle_now, .. } = self.ask();
         let usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;

@@ -105,9 +105,9 @@ pub(crate) struct Run<'a, 'p> {
     pub(super) program: &'a Program,
     pub(crate) visits: Vec<Visit>,
     pub(crate) draws: Draws,
-    pub(crate) need: Need,
+    pub(crate) need: Need<'a>,
     /// The need before anything is paid, where an allowance pays all of it or nothing.
-    pub(super) whole: Option<Need>,
+    pub(super) whole: Option<Need<'a>>,
     pub(super) stopped: Option<Stopped>,
     pub(super) price: Credits,
     /// Credits that spend caps leave.
@@ -125,7 +125,8 @@ pub(crate) struct Run<'a, 'p> {
 }
 
 impl<'a, 'p> Run<'a, 'p> {
-    pub(super) fn new(scene: Scene<'a>, usage: &'a Priced<'p>, need: Need) -> Self {
+    #[inline]
+    pub(super) fn new(scene: Scene<'a>, usage: &'a Priced<'p>, need: Need<'a>) -> Self {
         let settings = &scene.account.settings;
         let of_path =
             usage.path.segments().iter().filter_map(|s| settings.segment(s.level, &s.name)?.consent);
@@ -139,8 +140,8 @@ impl<'a, 'p> Run<'a, 'p> {
             visits: Vec::with_capacity(program.guards.len() + program.layers.len() + 2),
             draws: Draws::new(),
             price: Credits::from_nano(need.credits()),
+            whole: need.whole(),
             need,
-            whole: None,
             stopped: None,
             budget: i64::MAX,
             spent: 0,

@@ -11,8 +11,8 @@ impl Run<'_, '_> {
     /// What pays, in the plan's order, each source what it can.
     pub(super) fn sources(&mut self) {
         let program = self.program;
-        if let Some(layer) = self.need.covered_by().cloned() {
-            return self.grow_covered(&layer);
+        if let Some(layer) = self.need.covered_by() {
+            return self.grow_covered(layer);
         }
         if program.layers.is_empty() {
             self.need.ask_credits();
@@ -72,7 +72,7 @@ impl Run<'_, '_> {
 
     /// An allowance that pays a request whole leaves nothing to the credits before it, which could not.
     fn take_back_credits(&mut self) {
-        let Some(whole) = self.whole.clone().filter(|_| !self.draws.is_empty()) else { return };
+        let Some(whole) = self.whole.filter(|_| !self.draws.is_empty()) else { return };
         self.need = whole;
         self.draws.clear();
         (self.spent, self.asked) = (0, 0);

@@ -316,6 +316,24 @@ fn a_period_that_has_just_begun_ends_under_the_anchor_that_moves_to_its_beginnin
     trusted(&w);
 }
 
+/// The settings change the anchor; only a change of plan that moves it begins a period at once.
+#[test]
+fn a_changed_anchor_leaves_the_period_under_way_its_end() {
+    let mut w = World::new(CATALOG, "p");
+    w.settings(|s| s.billing_anchor = at("2026-05-15T00:00:00Z"));
+    let id = recurring(&mut w, "100", monthly(None, Overage::Keep));
+    w.settings(|s| s.billing_anchor = at("2026-05-20T00:00:00Z"));
+    let mut boundaries = Vec::new();
+    for now in ["2026-06-15T00:00:00Z", "2026-06-20T00:00:00Z", "2026-07-20T00:00:00Z"] {
+        w.now = at(now);
+        assert_eq!(w.due(), ["grant_expired", "renewed"], "{now}");
+        boundaries.push(w.account.schedule(id).expect("recurs").next_at);
+    }
+    let then = ["2026-06-20T00:00:00Z", "2026-07-20T00:00:00Z", "2026-08-20T00:00:00Z"];
+    assert_eq!(boundaries, then.map(at));
+    trusted(&w);
+}
+
 #[test]
 fn a_receipt_that_names_a_reopened_grant_twice_gives_back_all_of_it() {
     let mut w = World::new(CATALOG, "p");

@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::record as core;
-use headworks_core::record::{CREDITS, Instant, Name, Record, Span, is_internal};
+use headworks_core::record::{CREDITS, Event, Instant, Name, Record, Span, is_internal};
 use headworks_core::waterfall::{Context, Refusal};
 use headworks_core::{account, view};
-use headworks_engine::EngineError;
+use headworks_engine::{Answer, Effect, EngineError};
 use headworks_wire as wire;
 use serde::Deserialize;
 use wire::{Reference, Scope};
@@ -32,7 +32,16 @@ pub(super) fn account_name(access: &Access, scope: Scope, id: &str) -> Result<Na
 
 fn shown(ctx: Context<'_>) -> wire::Account {
     let account = ctx.account;
-    let settings = &account.settings;
+    with_settings(&account.id, &account.settings, account.opened_at, (account.seq, &account.chain))
+}
+
+/// An account with these settings, after the record that has this number and hash.
+fn with_settings(
+    account: &Name,
+    settings: &core::Settings,
+    opened_at: Instant,
+    (seq, hash): (core::Seq, &[u8; 32]),
+) -> wire::Account {
     let segment = |s: &core::SegmentSettings| {
         let shown = wire::SegmentSettings {
             suspended: s.suspended,
@@ -43,7 +52,7 @@ fn shown(ctx: Context<'_>) -> wire::Account {
         (s.segment.clone(), shown)
     };
     wire::Account {
-        id: account.id.clone(),
+        id: account.clone(),
         plan: settings.plan.clone(),
         suspended: settings.suspended,
         consent: settings.consent,
@@ -63,37 +72,49 @@ fn shown(ctx: Context<'_>) -> wire::Account {
             max: r.max,
         }),
         tier: settings.tier,
-        opened_at: account.opened_at,
-        seq: account.seq,
-        hash: render::hex(&account.chain),
+        opened_at,
+        seq,
+        hash: render::hex(hash),
     }
+}
+
+/// The account as a request left it, also when the request comes again after other changes.
+async fn left(app: &App, answer: &Answer) -> Result<Json<wire::ChangedAccount>, Failure> {
+    let Effect::Recorded(record) = &answer.effect else { return Err(Failure::internal()) };
+    let (Event::Opened(settings) | Event::Changed { settings, .. }) = &record.event else {
+        return Err(Failure::internal());
+    };
+    let opened_at = app.engine.view(&answer.account, |ctx| Ok(ctx.account.opened_at)).await?;
+    let stored = app.engine.records(&answer.account, record.seq, 1).await?;
+    let stored = stored.first().ok_or_else(Failure::internal)?;
+    let account = with_settings(&answer.account, settings, opened_at, (stored.seq, &stored.hash));
+    Ok(Json(wire::ChangedAccount { account, replayed: answer.replayed }))
 }
 
 /// Open an account
 #[utoipa::path(post, path = "/v1/accounts", tag = "accounts", request_body = wire::OpenAccountRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Default: the account's name")),
-    responses((status = 200, description = "The account", body = wire::Account),
+    responses((status = 200, description = "The account as the request left it", body = wire::ChangedAccount),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn open(
     State(app): State<App>,
     access: Access,
     headers: HeaderMap,
     Body(mut ask): Body<wire::OpenAccountRequest>,
-) -> Result<Json<wire::Account>, Failure> {
+) -> Result<Json<wire::ChangedAccount>, Failure> {
     access.scope(Scope::Admin)?;
     if is_internal(&ask.id) {
         return Err(Failure::invalid("names that begin with _ are the server's own"));
     }
     access.on(Scope::Admin, &ask.id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), Some(ask.id.to_string()), &ask)?;
-    app.run(access.actor(), &ask.id, &key, &ask.command()).await?;
-    Ok(Json(app.engine.view(&ask.id, |ctx| Ok(shown(ctx))).await?))
+    left(&app, &app.run(access.actor(), &ask.id, &key, &ask.command()).await?).await
 }
 
 /// Change an account's plan and settings
 #[utoipa::path(patch, path = "/v1/accounts/{id}", tag = "accounts", request_body = wire::ChangeAccountRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "The account", body = wire::Account),
+    responses((status = 200, description = "The account as the request left it", body = wire::ChangedAccount),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn change(
     State(app): State<App>,
@@ -101,11 +122,10 @@ pub(super) async fn change(
     Path(id): Path<String>,
     headers: HeaderMap,
     Body(mut ask): Body<wire::ChangeAccountRequest>,
-) -> Result<Json<wire::Account>, Failure> {
+) -> Result<Json<wire::ChangedAccount>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    app.run(access.actor(), &account, &key, &ask.command()).await?;
-    Ok(Json(app.engine.view(&account, |ctx| Ok(shown(ctx))).await?))
+    left(&app, &app.run(access.actor(), &account, &key, &ask.command()).await?).await
 }
 
 /// Where a page begins and how long it is.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use wire::{Scope, SignalKind};
 
 use super::accounts::{account_name, page_size};
+use super::credits::change;
 use crate::app::App;
 use crate::auth::Access;
 use crate::json::{Body, Parameters, Path, idempotency};
@@ -96,7 +97,7 @@ pub(super) async fn list(
 /// End an effect of an abuse rule before its time
 #[utoipa::path(post, path = "/v1/accounts/{id}/conduct/lift", tag = "abuse", request_body = wire::LiftRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "What is still in force", body = wire::Conduct),
+    responses((status = 200, description = "The record of it", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn lift(
     State(app): State<App>,
@@ -104,11 +105,10 @@ pub(super) async fn lift(
     Path(id): Path<String>,
     headers: HeaderMap,
     Body(mut ask): Body<wire::LiftRequest>,
-) -> Result<Json<wire::Conduct>, Failure> {
+) -> Result<Json<wire::Change>, Failure> {
     let account = account_name(&access, Scope::Admin, &id)?;
     let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    app.run(access.actor(), &account, &key, &ask.command()).await?;
-    Ok(Json(shown(app.engine.conduct(&account).await?)))
+    change(&app.run(access.actor(), &account, &key, &ask.command()).await?)
 }
 
 /// Report what an operator's own systems see of an account

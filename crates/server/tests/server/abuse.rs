@@ -107,7 +107,16 @@ async fn penalties_are_reported_and_lifted() {
     assert!(listed("?rule=velocity").await.is_empty());
     let lift = json!({"rule": "penalty", "key": "k", "reason": "a bug of theirs, fixed"}).to_string();
     let lifted = s.call("POST", "/v1/accounts/acme/conduct/lift", "l", &lift).await;
-    assert_eq!((lifted.status, &lifted.body["penalties"]), (200, &json!([])), "{}", lifted.body);
+    assert_eq!(
+        (lifted.status, &lifted.body["kind"]),
+        (200, &json!("abuse_effect_lifted")),
+        "{}",
+        lifted.body
+    );
+    let twice = s.call("POST", "/v1/accounts/acme/conduct/lift", "l", &lift).await.body;
+    assert_eq!((&twice["id"], &twice["replayed"]), (&lifted.body["id"], &json!(true)));
+    let conduct = s.call("GET", "/v1/accounts/acme/conduct", "", "").await.body;
+    assert_eq!(conduct["penalties"], json!([]), "{conduct}");
     assert!(listed("").await.is_empty());
     let again =
         s.call("POST", "/v1/accounts/acme/conduct/lift", "m", &json!({"rule": "velocity"}).to_string()).await;

@@ -6,6 +6,7 @@ mod common;
 mod events;
 mod explained;
 mod flows;
+mod keys;
 mod ledger_flows;
 mod overload;
 mod pools;

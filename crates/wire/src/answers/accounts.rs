@@ -49,6 +49,17 @@ pub struct Account {
     pub hash: String,
 }
 
+/// An account as a request left it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangedAccount {
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// Whether this is the first answer again.
+    #[serde(default)]
+    pub replayed: bool,
+}
+
 /// A list of accounts.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Accounts {
