@@ -5,7 +5,7 @@ use crate::life;
 use crate::record::{Event, Instant};
 use crate::waterfall::{Context, Live};
 
-/// Most things that fall due on the way.
+/// Most things that fall due on the whole way: what a denial costs is bounded.
 const DUE_MAX: usize = 1_000;
 
 /// An account at a later instant. It is copied only when something falls due before.
@@ -15,11 +15,13 @@ pub(super) struct Ahead<'a> {
     pub(super) now: Instant,
     /// Holds have ended on the way.
     pub(super) rests_on_holds: bool,
+    /// How many more things may fall due.
+    left: usize,
 }
 
 impl<'a> Ahead<'a> {
     pub(super) fn new(from: Context<'a>) -> Self {
-        Self { from, own: None, now: from.now, rests_on_holds: false }
+        Self { from, own: None, now: from.now, rests_on_holds: false, left: DUE_MAX }
     }
 
     pub(super) fn account(&self) -> &Account {
@@ -40,9 +42,14 @@ impl<'a> Ahead<'a> {
         if self.account().wakes_at > at {
             return Some(());
         }
-        let mut account = self.account().clone();
-        let see = |event: &Event| self.rests_on_holds |= event.ends().is_some();
-        let is_there = life::look_ahead(&mut account, self.from.catalog, at, DUE_MAX, see).ok()?;
+        let mut account = self.own.take().unwrap_or_else(|| self.from.account.clone());
+        let mut met = 0;
+        let see = |event: &Event| {
+            met += 1;
+            self.rests_on_holds |= event.ends().is_some();
+        };
+        let is_there = life::look_ahead(&mut account, self.from.catalog, at, self.left, see).ok()?;
+        self.left = self.left.saturating_sub(met);
         self.own = Some(account);
         is_there.then_some(())
     }
