@@ -429,9 +429,7 @@ fn members_past_the_number_are_counted_together() {
 #[test]
 fn what_is_left_out_has_an_estimate() {
     // With a rule that asks what only an engine knows, what is asked for can be seen.
-    let mut w = world("penalty = 'observe'", "users");
-    w.fills = false;
-    let w = w;
+    let w = World { fills: false, ..world("penalty = 'observe'", "users") };
     let wanted = |ask: Authorize| {
         let ready = prepare(w.ctx(), &ask).expect("known");
         ready.wanted(w.ctx()).expect("the penalty box").quantities

@@ -9,7 +9,7 @@ use headworks_core::waterfall::Refusal;
 use proptest::prelude::*;
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask, correct, name, quantities, to};
+use crate::common::{AskExt as _, World, ask, correct, name, quantities, release, to};
 
 const NANO: i64 = 1_000_000_000;
 
@@ -57,27 +57,29 @@ fn told(unit: &str, draws: &[Draw]) -> String {
 }
 
 /// Does one step; tells who pays, or why nobody does.
-fn step(w: &mut World, unit: &str, hold: &mut u64, what: &str) -> String {
+fn step(w: &mut World, unit: &str, holds: &mut Vec<u64>, what: &str) -> String {
     let (verb, n) = what.split_once(' ').unwrap_or((what, "0"));
     let (n, requests) = n.split_once('/').unwrap_or((n, ""));
     let mut list = vec![("tokens", n.parse().expect("a number"))];
     if !requests.is_empty() {
         list.push(("requests", requests.parse().expect("a number")));
     }
+    let hold = holds.last().copied().unwrap_or(0);
     let command = match verb {
         "hold" => Command::Authorize(ask("chat", &list)),
         "charge" => Command::Authorize(ask("chat", &list).now()),
         "extend" => Command::Extend(Extend {
-            hold: HoldId(*hold),
+            hold: HoldId(hold),
             quantities: quantities(&list),
             minimum: None,
             life: None,
             progress: None,
             consented: false,
         }),
-        "settle" => Command::Settle { hold: HoldId(*hold), quantities: quantities(&list) },
-        "release" => Command::Release { hold: HoldId(*hold) },
-        "correct" => correct(*hold, &to(&list)),
+        "settle" => Command::Settle { hold: HoldId(hold), quantities: quantities(&list) },
+        "release" => release(hold),
+        "release_first" => release(holds[0]),
+        "correct" => correct(hold, &to(&list)),
         other => panic!("{other}"),
     };
     match w.run(&command) {
@@ -86,8 +88,8 @@ fn step(w: &mut World, unit: &str, hold: &mut u64, what: &str) -> String {
         Ok(Step::Deny(_, decision)) => format!("deny {}", decision.reason.as_str()),
         Ok(Step::Append(draft)) => {
             let seq = w.append(*draft);
-            if verb != "extend" {
-                *hold = seq;
+            if !matches!(verb, "extend" | "release_first") {
+                holds.push(seq);
             }
             let record = w.log.last().expect("a record");
             let draws = record.charge().map(|c| c.draws.clone());
@@ -102,9 +104,9 @@ fn step(w: &mut World, unit: &str, hold: &mut u64, what: &str) -> String {
 
 fn check(unit: &str, layers: &[&str], free: i64, steps: &[(&str, &str)]) {
     let mut w = world(unit, layers, free);
-    let mut hold = 0;
+    let mut holds = Vec::new();
     for (i, (what, expected)) in steps.iter().enumerate() {
-        let found = step(&mut w, unit, &mut hold, what);
+        let found = step(&mut w, unit, &mut holds, what);
         assert_eq!(found, *expected, "{unit} {layers:?} step {i}: {what} of {steps:?}");
     }
     assert_eq!(audit(&chained(&w.log), std::slice::from_ref(&w.catalog)), [], "{unit} {layers:?} {steps:?}");
@@ -141,6 +143,18 @@ fn each_unit_is_paid_by_hand() {
             ("charge 9/2", "credits 9"),
             ("charge 3/1", "included 1 for 3"),
             ("charge 3", "credits 3"),
+        ],
+    );
+    // What credits have paid they go on paying, also when the allowance has room again.
+    check(
+        "requests",
+        &["included 1", "grants"],
+        100,
+        &[
+            ("hold 5", "included 1 for 5"),
+            ("hold 10", "credits 10"),
+            ("release_first", ""),
+            ("settle 12", "credits 10, credits 2"),
         ],
     );
     // Credits before the allowance that cannot pay alone leave it all to the allowance.
@@ -318,9 +332,9 @@ proptest! {
         steps in prop::collection::vec(any_step(), 1..14),
     ) {
         let mut w = world(unit, &layers, free);
-        let mut last = 0;
+        let mut holds = Vec::new();
         for what in &steps {
-            step(&mut w, unit, &mut last, what);
+            step(&mut w, unit, &mut holds, what);
             let record: &Record = w.log.last().expect("opened");
             let paid: i64 = match (record.charge(), record.event.decision()) {
                 (Some(charge), _) => { prop_assert_eq!(Some(charge.price), charge.usage.price()); charge.draws.iter().map(|d| d.worth).sum::<i64>() - charge.price.nano() }
