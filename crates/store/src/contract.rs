@@ -77,6 +77,8 @@ pub struct Fed {
 pub enum StoreError {
     /// Another process has the directory.
     Locked(PathBuf),
+    /// A restore, an erasure or a first backup into the directory was cut off: what is there is not the whole ledger.
+    Unfinished(PathBuf),
     /// The journal is damaged before its end; nothing was changed.
     Damaged {
         /// Where.
@@ -113,6 +115,12 @@ impl fmt::Display for StoreError {
                     path.display()
                 )
             }
+            Self::Unfinished(path) => write!(
+                f,
+                "{} is not a whole ledger: the restore, erasure or backup that writes it was cut off or is still running; \
+                 run it again, it begins anew",
+                path.display()
+            ),
             Self::Damaged { place, what, intact } => write!(
                 f,
                 "the journal is damaged: {place}: {what}; {intact} records before it are intact; \

@@ -7,6 +7,7 @@ mod data;
 mod described;
 mod disks;
 mod killed;
+mod moves;
 mod reports;
 mod simulate;
 mod tour;

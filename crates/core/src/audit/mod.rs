@@ -29,6 +29,16 @@ pub use finding::{Dataset, Finding};
 use movements::check_movements;
 use past::Past;
 
+const ALTERED: &str = "it is not what was left when it was erased";
+
+/// Whether a later record says what an erased one says now.
+#[derive(Clone, Copy, Debug)]
+enum Vouched {
+    NotYet,
+    Yes,
+    Other,
+}
+
 /// Reconciles the log of one account, record by record.
 #[derive(Debug)]
 pub struct Auditor<'a> {
@@ -41,8 +51,8 @@ pub struct Auditor<'a> {
     /// Every catalog that was ever in force.
     catalogs: &'a [Catalog],
     past: Past,
-    /// Erased records that no later record has vouched for yet.
-    erased: BTreeMap<Seq, [u8; 32]>,
+    /// The digests of erased records, and whether the last record that names each says the same.
+    erased: BTreeMap<Seq, ([u8; 32], Vouched)>,
     findings: Vec<Finding>,
 }
 
@@ -78,9 +88,13 @@ impl<'a> Auditor<'a> {
     /// What was found, in the end.
     #[must_use]
     pub fn into_findings(mut self) -> Vec<Finding> {
-        for seq in core::mem::take(&mut self.erased).into_keys() {
-            let what = "it says that it was erased, and no later record vouches for it".into();
-            self.findings.push(Finding { seq, dataset: Dataset::Chain, what });
+        for (seq, (_, vouched)) in core::mem::take(&mut self.erased) {
+            let what = match vouched {
+                Vouched::Yes => continue,
+                Vouched::NotYet => "it says that it was erased, and no later record vouches for it",
+                Vouched::Other => ALTERED,
+            };
+            self.findings.push(Finding { seq, dataset: Dataset::Chain, what: what.into() });
         }
         self.findings
     }
@@ -132,7 +146,7 @@ impl<'a> Auditor<'a> {
             }
             Ok(record) => {
                 if record.erased.is_some() {
-                    self.erased.insert(seq, *blake3::hash(bytes).as_bytes());
+                    self.erased.insert(seq, (*blake3::hash(bytes).as_bytes(), Vouched::NotYet));
                 }
                 self.decoded(&record, hash);
                 Some(record)
@@ -163,9 +177,12 @@ impl<'a> Auditor<'a> {
         }
         if let Event::Erased { records: list, .. } = &record.event {
             for erased in list {
-                if self.erased.remove(&erased.seq) != Some(erased.digest) {
-                    let what = "it is not what was left when it was erased".into();
-                    self.findings.push(Finding { seq: erased.seq, dataset: Dataset::Chain, what });
+                // What is erased once more says something else than the first erasure left: the last one counts.
+                if let Some((digest, vouched)) = self.erased.get_mut(&erased.seq) {
+                    *vouched = if *digest == erased.digest { Vouched::Yes } else { Vouched::Other };
+                } else {
+                    let seq = erased.seq;
+                    self.findings.push(Finding { seq, dataset: Dataset::Chain, what: ALTERED.into() });
                 }
             }
         }

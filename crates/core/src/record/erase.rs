@@ -129,6 +129,6 @@ impl Erasure {
             return None;
         }
         record.erased = Some(hash.into());
-        Some(Erased { seq: record.seq, digest: *blake3::hash(&record.to_bytes()).as_bytes() })
+        Some(Erased::of(record))
     }
 }

@@ -5,13 +5,13 @@
 //! U1 a backup taken under load holds every record acknowledged before it began (`a_backup_under_load_is_a_prefix`).
 //! U2 a restore writes nothing that is not intact, and nothing over what is there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::Path;
 
 use headworks_core::account::Account;
 use headworks_core::command::Draft;
-use headworks_core::record::{Erasure, Event, Instant, Label, Name, Record, Seq};
+use headworks_core::record::{Erased, Erasure, Event, Instant, Label, Name, Record, Seq};
 
 use super::disk::{Directory, write_whole};
 use super::feed;
@@ -19,7 +19,7 @@ use super::frame::{self, Block, Link, Position, SEGMENT_HEADER};
 use super::journal::{RECORD, list, name_of};
 use super::mark::{End, Mark};
 use super::walk::{BROKEN, Wrong, walk};
-use super::{Embedded, Options};
+use super::{Embedded, Options, lock_any, unfinished};
 use crate::batch::Batch;
 use crate::contract::{Place, Store as _, StoreError, Stored};
 
@@ -82,7 +82,12 @@ fn blocks<'a>(
 /// # Errors
 /// When a file cannot be read or written, the journal is damaged, or `to` holds another ledger.
 pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
+    unfinished::check(data)?;
     let (from_dir, to_dir) = (data.join("journal"), to.join("journal"));
+    // An earlier backup is whole, and stays so while it is brought up to date.
+    if !to_dir.exists() {
+        unfinished::begin(to)?;
+    }
     std::fs::create_dir_all(&to_dir).map_err(io("creating", &to_dir))?;
     // Before the journal: a place must not be ahead of what is copied.
     for (reader, at) in feed::readers(data)? {
@@ -120,6 +125,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     File::open(&to_dir).and_then(|dir| dir.sync_all()).map_err(io("syncing", &to_dir))?;
     let mark = |end| Mark::open(&Directory(to_dir.clone())).and_then(|mark| mark.write(end));
     end.map_or(Ok(()), mark).map_err(io("marking the end of", &to_dir))?;
+    unfinished::end(to)?;
     Ok(done)
 }
 
@@ -155,12 +161,27 @@ fn broken(account: &Name, seq: Seq, what: &str) -> StoreError {
     StoreError::Unreadable(format!("account {account}, record {seq}: {what}"))
 }
 
+/// The end of an account's log that is being written.
+struct Written {
+    /// Name, number, hash and instant of the last record.
+    state: Account,
+    /// What follows is left out.
+    is_over: bool,
+    /// Erased records that no record written so far vouches for.
+    bare: BTreeMap<Seq, Erased>,
+}
+
+impl Written {
+    fn new(account: &Name) -> Self {
+        Self { state: Account::empty(account.clone()), is_over: false, bare: BTreeMap::new() }
+    }
+}
+
 /// A ledger being written anew, record by record, into a data directory that has none.
 struct Rewrite {
     store: Embedded,
     batch: Batch,
-    /// Only name, number and hash of these states are kept; `None`: the account has ended.
-    ends: HashMap<Name, Option<Account>>,
+    ends: HashMap<Name, Written>,
     /// Readers of the feed: the place acknowledged in the old one, and how many of the records written stand before it.
     readers: Vec<(Name, u64, usize)>,
     /// The place of the last record taken over.
@@ -170,8 +191,13 @@ struct Rewrite {
 
 impl Rewrite {
     fn begin(from: &Path, to: &Path) -> Result<Self, StoreError> {
+        unfinished::check(from)?;
         let there = to.join("journal");
-        if there.exists() {
+        if unfinished::is_there(to) {
+            // Nobody else may be at it.
+            let _alone = lock_any(to)?;
+            unfinished::clear(to)?;
+        } else if there.exists() {
             let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
             return Err(StoreError::Io { doing: "restoring over the ledger in", path: there, source });
         }
@@ -179,10 +205,10 @@ impl Rewrite {
         if !journal.is_dir() {
             return Err(io("restoring from", &journal)(std::io::Error::from(std::io::ErrorKind::NotFound)));
         }
-        std::fs::create_dir_all(to).map_err(io("creating", to))?;
+        unfinished::begin(to)?;
         let readers = feed::readers(from)?.into_iter().map(|(name, at)| (name, at, 0)).collect();
         Ok(Self {
-            store: Embedded::open(to, Options::default())?,
+            store: Embedded::open_any(to, Options::default())?,
             batch: Batch::default(),
             ends: HashMap::new(),
             readers,
@@ -217,23 +243,72 @@ impl Rewrite {
             self.flush()?;
         }
         self.last = at;
-        let end = self.ends.entry(account.clone()).or_insert_with(|| Some(Account::empty(account.clone())));
-        let Some(state) = end else {
+        let written = self.ends.entry(account.clone()).or_insert_with(|| Written::new(account));
+        let Written { state, is_over, bare } = written;
+        if *is_over {
             self.done.later += 1;
             return Ok(());
-        };
+        }
+        if record.erased.is_some() {
+            bare.insert(record.seq, Erased::of(record));
+        }
+        if let Event::Erased { records, .. } = &record.event {
+            bare.retain(|_, left| !records.contains(left));
+        }
         if record.seq != state.seq + 1 {
             return Err(broken(account, record.seq, "it does not follow the one before it"));
         }
         if self.batch.push(state, record) != hash {
             return Err(broken(account, record.seq, "its bytes do not have the stored hash"));
         }
-        (state.seq, state.chain) = (record.seq, hash);
+        (state.seq, state.chain, state.recorded_at) = (record.seq, hash, record.recorded_at);
         self.done.records += 1;
         for (_, place, before) in &mut self.readers {
             *before += usize::from(at < *place);
         }
         if self.batch.entries().len() >= AT_ONCE { self.flush() } else { Ok(()) }
+    }
+
+    /// Leaves out what follows of an account.
+    fn end(&mut self, account: &Name) {
+        self.ends.entry(account.clone()).or_insert_with(|| Written::new(account)).is_over = true;
+    }
+
+    /// Vouches for erased records whose erasure itself is left out.
+    fn vouch(&mut self, at: Position) -> Result<(), StoreError> {
+        let reason = Label::new("restored to a time before the erasure").ok();
+        let bare = self.ends.values_mut().filter(|written| !written.bare.is_empty());
+        let bare: Vec<(Account, Vec<Erased>)> = bare
+            .map(|written| {
+                written.is_over = false;
+                (written.state.clone(), std::mem::take(&mut written.bare).into_values().collect())
+            })
+            .collect();
+        for (mut state, bare) in bare {
+            let now = state.recorded_at;
+            self.erased(&mut state, &bare, (now, reason.as_ref()), at)?;
+        }
+        Ok(())
+    }
+
+    /// Writes that these records of an account have been erased.
+    fn erased(
+        &mut self,
+        state: &mut Account,
+        erased: &[Erased],
+        (now, reason): (Instant, Option<&Label>),
+        at: Position,
+    ) -> Result<(), StoreError> {
+        /// Erased records that one record of the erasure names.
+        const NAMED: usize = 4_096;
+        for part in erased.chunks(NAMED) {
+            let event = Event::Erased { records: part.to_vec(), reason: reason.cloned() };
+            let record = Draft::new(event).into_record(state, state.tick(now), None, None);
+            let hash = record.link(&state.chain, &record.to_bytes());
+            self.take(&state.id.clone(), &record, hash, at)?;
+            (state.seq, state.chain, state.recorded_at) = (record.seq, hash, record.recorded_at);
+        }
+        Ok(())
     }
 
     /// Ends the ledger: what readers of the feed have acknowledged, and the signing key, go with it.
@@ -255,7 +330,10 @@ impl Rewrite {
         if key.exists() {
             std::fs::copy(&key, to.join("signing.key")).map_err(io("copying", &key))?;
         }
-        Ok(self.done)
+        let done = self.done;
+        drop(self);
+        unfinished::end(to)?;
+        Ok(done)
     }
 }
 
@@ -266,15 +344,18 @@ impl Rewrite {
 /// When `to` has a ledger, a file cannot be read or written, or a record is damaged or does not follow.
 pub fn restore(from: &Path, to: &Path, until: Option<Instant>) -> Result<Restored, StoreError> {
     let mut rewrite = Rewrite::begin(from, to)?;
+    let mut last = Position { segment: 0, offset: 0 };
     each(&from.join("journal"), |stored, at| {
         let Stored { account, seq, hash, bytes } = stored;
         let record = Record::from_bytes(&bytes).map_err(|e| broken(&account, seq, &e.to_string()))?;
         // An account ends with its first later record, whatever stands behind it.
         if until.is_some_and(|until| record.recorded_at >= until) {
-            rewrite.ends.insert(account.clone(), None);
+            rewrite.end(&account);
         }
+        last = at;
         rewrite.take(&account, &record, hash, at)
     })?;
+    rewrite.vouch(last)?;
     rewrite.finish(from, to)
 }
 
@@ -291,8 +372,6 @@ pub fn erase(
     now: Instant,
     reason: Option<&Label>,
 ) -> Result<u64, StoreError> {
-    /// Erased records that one record of the erasure names.
-    const NAMED: usize = 4_096;
     let mut rewrite = Rewrite::begin(from, to)?;
     let mut state = Account::empty(account.clone());
     let mut erased = Vec::new();
@@ -312,14 +391,7 @@ pub fn erase(
     if !state.is_open() {
         return Err(StoreError::Unreadable(format!("there is no account {account}")));
     }
-    for part in erased.chunks(NAMED) {
-        let event = Event::Erased { records: part.to_vec(), reason: reason.cloned() };
-        let at = state.tick(now);
-        let record = Draft::new(event).into_record(&state, at, None, None);
-        let hash = record.link(&state.chain, &record.to_bytes());
-        rewrite.take(account, &record, hash, last)?;
-        state.apply(&record, hash).map_err(|e| StoreError::Unreadable(format!("account {account}: {e}")))?;
-    }
+    rewrite.erased(&mut state, &erased, (now, reason), last)?;
     rewrite.finish(from, to)?;
     Ok(u64::try_from(erased.len()).unwrap_or(u64::MAX))
 }

@@ -25,6 +25,7 @@ mod index_memory;
 mod journal;
 mod mark;
 mod tails;
+mod unfinished;
 mod walk;
 
 pub use backup::{BackedUp, Restored, backup, erase, restore};
@@ -90,13 +91,19 @@ impl Embedded {
     /// # Errors
     /// When another process has the directory, a file cannot be read or written, or the journal is damaged.
     pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        unfinished::check(dir)?;
+        Self::open_any(dir, options)
+    }
+
+    /// Opens also what is being written.
+    fn open_any(dir: &Path, options: Options) -> Result<Self, StoreError> {
         let journal_dir = dir.join("journal");
         let io = |doing: &'static str, path: &Path| {
             let path = path.to_path_buf();
             move |source| StoreError::Io { doing, path, source }
         };
         std::fs::create_dir_all(&journal_dir).map_err(io("creating", &journal_dir))?;
-        let lock = lock(dir)?;
+        let lock = lock_any(dir)?;
         let index_dir = dir.join("index");
         let index = Arc::new(KeyValue::open(&index_dir)?);
         Self::on(Arc::new(Directory(journal_dir)), index, dir, Some(lock), options)
@@ -239,6 +246,11 @@ impl Embedded {
 /// # Errors
 /// When another process has it.
 pub fn lock(dir: &Path) -> Result<File, StoreError> {
+    unfinished::check(dir)?;
+    lock_any(dir)
+}
+
+fn lock_any(dir: &Path) -> Result<File, StoreError> {
     let path: PathBuf = dir.join("lock");
     let io = |source| StoreError::Io { doing: "locking", path: path.clone(), source };
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;

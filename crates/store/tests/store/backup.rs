@@ -106,3 +106,44 @@ fn a_restore_ends_before_an_instant() {
     let damaged = restore(&data, &dir.path().join("damaged"), None).expect_err("damaged");
     assert!(damaged.to_string().contains("00000001.journal at byte"), "{damaged}");
 }
+
+#[test]
+fn what_was_cut_off_is_no_ledger() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, good, to) = (dir.path().join("data"), dir.path().join("good"), dir.path().join("to"));
+    append(&Embedded::open(&data, small()).expect("opens"), &mut [&mut Writer::new("a")], 200);
+    backup(&data, &good).expect("backs up");
+    // The second segment cannot be read: restore and backup end in the middle.
+    let second = data.join("journal/00000002.journal");
+    let whole = fs::read(&second).expect("reads");
+    fs::write(&second, [&whole[..100], &[whole[100] ^ 1], &whole[101..]].concat()).expect("writes");
+    restore(&data, &to, None).expect_err("damaged");
+    assert!(to.join("journal/00000001.journal").exists(), "it had begun");
+    let first = dir.path().join("first");
+    backup(&data, &first).expect_err("damaged");
+    for cut_off in [&to, &first] {
+        let errors = [
+            Embedded::open(cut_off, small()).map(drop).expect_err("no ledger"),
+            headworks_store::lock(cut_off).map(drop).expect_err("no ledger"),
+            backup(cut_off, &dir.path().join("copy")).map(drop).expect_err("no ledger"),
+            restore(cut_off, &dir.path().join("more"), None).map(drop).expect_err("no ledger"),
+        ];
+        assert!(errors.iter().all(|e| matches!(e, StoreError::Unfinished(_))), "{errors:?}");
+    }
+    // The same commands begin anew, and end.
+    assert_eq!(restore(&good, &to, None).expect("restores").records, 200);
+    fs::write(&second, whole).expect("writes");
+    backup(&data, &first).expect("backs up");
+    for whole in [&to, &first] {
+        let store = Embedded::open(whole, small()).expect("opens");
+        let report = reconcile(&store, 1, &Progress::default()).expect("reads");
+        assert_eq!((report.records, report.found), (200, 0));
+    }
+    // A backup that is brought up to date is whole all the while.
+    let third = Embedded::open(&data, small()).expect("opens");
+    append(&third, &mut [&mut Writer::new("b")], 5);
+    drop(third);
+    fs::write(&second, b"damaged").expect("writes");
+    backup(&data, &first).expect_err("damaged");
+    Embedded::open(&first, small()).expect("still whole");
+}
