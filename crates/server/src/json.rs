@@ -30,7 +30,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Envelope<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        read(&raw(request, state).await?).map(Self)
+        parse_envelope(&raw(request, state).await?).map(Self)
     }
 }
 
@@ -85,12 +85,12 @@ async fn raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failu
 
 /// Reads JSON of one shape.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    let value = read(bytes)?;
+    let value = parse_envelope(bytes)?;
     check_keys(bytes).map_err(|e| Failure::invalid(e.to_string()))?;
     Ok(value)
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+pub(crate) fn parse_envelope<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let at = e.path().to_string();

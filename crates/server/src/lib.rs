@@ -4,6 +4,7 @@
 
 mod app;
 mod auth;
+mod cloud_events;
 mod events;
 mod json;
 mod metrics;

@@ -40,7 +40,7 @@ pub(crate) enum ExportFormat {
 }
 
 /// A form of use to import.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImportFormat {
     /// CloudEvents 1.0 in JSON: one a line, or a list
     Cloudevents,

@@ -63,6 +63,17 @@ impl World {
         (done.status.success(), serde_json::from_slice(&done.stdout).unwrap_or_default(), said)
     }
 
+    /// How many rows of a file have been answered for.
+    fn noted(&self, file: &str) -> u64 {
+        let noted = std::fs::read(self.path(&format!("{file}.imported"))).unwrap_or_default();
+        serde_json::from_slice::<Value>(&noted).unwrap_or_default()["rows"].as_u64().unwrap_or(0)
+    }
+
+    fn rejected(&self, file: &str) -> Vec<Value> {
+        let kept = std::fs::read_to_string(self.path(&format!("{file}.rejected.ndjson"))).unwrap_or_default();
+        kept.lines().map(|line| serde_json::from_str(line).expect("json")).collect()
+    }
+
     fn export(&self, args: &[&str]) -> Vec<u8> {
         let done =
             headworks().args(["export", "--data"]).arg(self.path("data")).args(args).output().expect("runs");
@@ -91,13 +102,12 @@ fn an_import_goes_on_where_it_stopped() {
         headworks().args(["--server", &url, "--api-key", &secret, "import"]).arg(file).output().expect("runs")
     });
     // The server dies in the middle of it.
-    while std::fs::read_to_string(w.path("use.csv.imported")).map_or(0, |n| n.parse().unwrap_or(0)) < 2_000 {
+    while w.noted("use.csv") < 2_000 {
         std::thread::sleep(Duration::from_millis(5));
     }
     server.child.kill().expect("kills");
     assert!(!importing.join().expect("ends").status.success(), "an import without a server fails");
-    let noted: u64 =
-        std::fs::read_to_string(w.path("use.csv.imported")).expect("noted").parse().expect("number");
+    let noted = w.noted("use.csv");
     assert!((2_000..20_000).contains(&noted), "{noted}");
     drop(server);
     let server = w.start();
@@ -134,8 +144,7 @@ fn what_is_refused_is_kept_with_the_reason() {
     let (ok, report, said) = w.import(&server, "use.ndjson", &[]);
     assert!(!ok && said.contains("2 events were refused"), "{said}");
     assert_eq!((&report["accepted"], &report["refused"]), (&json!(2), &json!(2)));
-    let kept = std::fs::read_to_string(w.path("use.ndjson.rejected.ndjson")).expect("kept");
-    let kept: Vec<Value> = kept.lines().map(|l| serde_json::from_str(l).expect("json")).collect();
+    let kept = w.rejected("use.ndjson");
     let why: Vec<(&Value, &str)> =
         kept.iter().map(|k| (&k["event"]["id"], k["problem"]["detail"].as_str().expect("detail"))).collect();
     assert_eq!(why[0], (&json!("b"), "the catalog has no feature `video`"));
@@ -145,6 +154,128 @@ fn what_is_refused_is_kept_with_the_reason() {
     std::fs::write(w.path("bad.csv"), "subject,type\nacme,chat\n").expect("writes");
     let (ok, _, said) = w.import(&server, "bad.csv", &[]);
     assert!(!ok && said.contains("names no column `id`"), "{said}");
+}
+
+#[test]
+fn each_row_is_recorded_or_rejected() {
+    let w = World::new();
+    let server = w.start();
+    w.open(&server);
+    let event = |id: &str, tokens: u64| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"chat","subject":"acme","data":{{"tokens":{tokens}}}}}"#
+        )
+    };
+    let lines = [
+        event("1", 1),
+        "not json".into(),
+        String::new(),
+        event("2", 2).replace("\"tokens\"", "\"tokens\":1,\"tokens\""),
+        event("3", 4).replace("tokens", "token"),
+        "[1]".into(),
+        event("4", 8),
+        "{\"specversion\": \"1.0".into(),
+    ]
+    .join("\r\n");
+    let table = |rows: &str| format!("id,subject,type,tokens,note\n{rows}").into_bytes();
+    // The file, whether it is read at all, the tokens that are recorded, and the rows that are rejected.
+    #[rustfmt::skip]
+    type File = (&'static str, Vec<u8>, bool, u32, Vec<u64>);
+    let files: Vec<File> = vec![
+        ("lines.ndjson", lines.into_bytes(), true, 9, vec![2, 4, 5, 6, 8]),
+        ("bom.ndjson", [b"\xef\xbb\xbf".to_vec(), event("5", 1).into_bytes()].concat(), true, 1, vec![]),
+        (
+            "list.json",
+            format!("\n[{},5,null,{}]", event("6", 1), event("7", 2)).into_bytes(),
+            true,
+            3,
+            vec![2, 3],
+        ),
+        (
+            "ragged.csv",
+            table("1,acme,chat,1,a\n2,acme,chat\n3,acme,chat,4,b,c\n4,acme,chat,8,d\n"),
+            true,
+            9,
+            vec![3, 4],
+        ),
+        (
+            "latin1.csv",
+            [table("1,acme,chat,1,a\n2,acme,chat,2,"), b"\xe9\n3,acme,chat,4,b\n".to_vec()].concat(),
+            true,
+            5,
+            vec![3],
+        ),
+        (
+            "typos.csv",
+            b"id,subject,type,token\n1,acme,chat,1\n2,acme,chat,\"1,000\"\n".to_vec(),
+            true,
+            0,
+            vec![2, 3],
+        ),
+        ("nothing.csv", b"id,subject,type\n1,acme,chat\n".to_vec(), true, 0, vec![2]),
+        ("spaces.csv", b"id, subject, type, tokens\r\n1 , acme, chat, 5\r\n".to_vec(), true, 5, vec![]),
+        ("quoted.csv", table("\"1\n1\",acme,chat,1,\"x, y\"\n2,acme,chat,x,\n"), true, 1, vec![4]),
+        ("twice.csv", b"id,subject,type,tokens,tokens\n1,acme,chat,1,2\n".to_vec(), false, 0, vec![]),
+        ("semicolons.csv", b"id;subject;type;tokens\n1;acme;chat;1\n".to_vec(), false, 0, vec![]),
+        (
+            "wide.csv",
+            "id,subject,type,tokens\n1,acme,chat,1\n"
+                .encode_utf16()
+                .flat_map(|u| [b"\xff\xfe".to_vec(), u.to_le_bytes().to_vec()].concat())
+                .collect(),
+            false,
+            0,
+            vec![],
+        ),
+        ("broken.json", b"[{\"id\": 1}, ".to_vec(), false, 0, vec![]),
+    ];
+    let tokens = || {
+        let balances = w.call(&server, "GET", "/v1/accounts/acme/balances", "", &json!({}));
+        let spent: f64 = balances["spent"].as_str().expect("spent").parse().expect("a number");
+        (spent * 1e6 / 1.875).round()
+    };
+    for (file, bytes, is_read, recorded, rejected) in files {
+        std::fs::write(w.path(file), bytes).expect("writes");
+        let before = tokens();
+        let (ok, report, said) = w.import(&server, file, &[]);
+        assert_eq!(ok, is_read && rejected.is_empty(), "{file}: {said}");
+        assert_eq!(tokens() - before, f64::from(recorded), "{file}: {said}");
+        let rows =
+            |kept: &[Value]| kept.iter().map(|k| k["row"].as_u64().expect("a row")).collect::<Vec<_>>();
+        let kept = w.rejected(file);
+        assert_eq!(rows(&kept), rejected, "{file}: {said}");
+        assert!(
+            kept.iter().all(|k| k["problem"]["detail"].as_str().is_some_and(|d| !d.is_empty())),
+            "{kept:?}"
+        );
+        if is_read {
+            assert_eq!(report["refused"], rejected.len(), "{file}");
+            // Once more from the beginning: nothing is recorded or rejected twice.
+            w.import(&server, file, &["--restart"]);
+            assert_eq!(
+                (rows(&w.rejected(file)), tokens() - before),
+                (rejected, f64::from(recorded)),
+                "{file}"
+            );
+        } else {
+            assert!(!w.path(&format!("{file}.rejected.ndjson")).exists(), "{file}");
+        }
+    }
+    // Next month's table under the same name is another file; a corrected one sends what it has been given.
+    let march = "id,subject,type,tokens\nm1,acme,chat,1\nm2,acme,chat,2\n";
+    let april = "id,subject,type,tokens\na1,acme,chat,10\na2,acme,chat,x\na3,acme,chat,40\n";
+    for (text, recorded, rejected) in [
+        (march, 3.0, 0),
+        (april, 50.0, 1),
+        (april, 0.0, 1),
+        (&april.replace('x', "20"), 20.0, 0),
+        (march, 0.0, 0),
+    ] {
+        let before = tokens();
+        std::fs::write(w.path("usage.csv"), text).expect("writes");
+        w.import(&server, "usage.csv", &[]);
+        assert_eq!((tokens() - before, w.rejected("usage.csv").len()), (recorded, rejected), "{text}");
+    }
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct Feature {
     pub pool: Option<Name>,
     /// What a hold sets aside of meters that a request leaves out.
     pub(crate) estimate: Vec<(Name, u64)>,
+    /// Dimensions that its use names beside those that prices depend on.
+    pub(super) dimensions: Vec<Name>,
     pub(super) card: Option<Name>,
     /// The versions of its card, oldest first.
     pub(super) prices: Vec<CardVersion>,
@@ -86,6 +88,13 @@ impl Feature {
 }
 
 impl Feature {
+    /// Whether a price depends on this dimension, or the catalog lists it.
+    #[must_use]
+    pub fn has_dimension(&self, name: &Name) -> bool {
+        let entries = self.prices.iter().flat_map(|version| &version.entries);
+        self.dimensions.contains(name) || entries.flat_map(|e| &e.when).any(|(named, _)| named == name)
+    }
+
     /// When other prices come into force.
     pub(crate) fn next_prices(&self, now: Instant) -> Option<Instant> {
         self.prices.iter().map(|v| v.effective_from).find(|from| *from > now)

@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 
 use super::draft::Draft;
+use super::requests::priced;
 use crate::account::QUARANTINE_MAX;
+use crate::catalog::NoPrice;
 use crate::record::{Event, Instant, Late, LateUse, Name, Quantity, REQUESTS};
 use crate::waterfall::{Context, Refusal, Request};
 
@@ -13,6 +15,11 @@ pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<D
     let known = |m: &Name| feature.meters.contains(m) || m.as_str() == REQUESTS;
     if let Some((unknown, _)) = request.quantities.iter().find(|(m, _)| !known(m)) {
         return Err(Refusal::UnknownMeter(unknown.clone()));
+    }
+    match priced(ctx, feature, request, at) {
+        // A card that does not reach back so far may be given a version that does.
+        Ok(_) | Err(Refusal::NoPrice(_, NoPrice::NotYet)) => {}
+        Err(wrong) => return Err(wrong),
     }
     if ctx.account.extras().quarantine.len() >= QUARANTINE_MAX {
         return Err(Refusal::AccountFull);

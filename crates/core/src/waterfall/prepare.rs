@@ -147,6 +147,30 @@ pub(crate) fn check_named(
     usage: &Priced<'_>,
     quantities: &[(Name, u64)],
 ) -> Result<(), Refusal> {
+    match left_out(feature, program, usage, quantities) {
+        Some(meter) => Err(Refusal::MissingMeter(meter.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Use that has happened may leave meters out, but not all of them: what names none that costs something or counts is a mistake.
+pub(crate) fn check_any_named(
+    feature: &Feature,
+    program: Option<&Program>,
+    usage: &Priced<'_>,
+    quantities: &[(Name, u64)],
+) -> Result<(), Refusal> {
+    let is_meter = |(named, _): &(Name, u64)| named.as_str() != REQUESTS && feature.meters.contains(named);
+    if quantities.iter().any(is_meter) { Ok(()) } else { check_named(feature, program, usage, quantities) }
+}
+
+/// The first meter that must be named and is not.
+fn left_out<'a>(
+    feature: &Feature,
+    program: Option<&Program>,
+    usage: &Priced<'a>,
+    quantities: &[(Name, u64)],
+) -> Option<&'a Name> {
     let counts = |meter: &Name| {
         let in_guard = |g: &Guard| matches!(&g.count, Count::Meters(meters) if meters.contains(meter));
         let in_allowance = matches!(&feature.unit, Unit::Meter(unit) if unit == meter);
@@ -158,10 +182,7 @@ pub(crate) fn check_named(
             && !feature.estimate.iter().any(|(known, _)| known == line.meter)
             && (line.price.nano() > 0 || counts(line.meter))
     };
-    match usage.lines.iter().find(is_left_out) {
-        Some(line) => Err(Refusal::MissingMeter(line.meter.clone())),
-        None => Ok(()),
-    }
+    usage.lines.iter().find(is_left_out).map(|line| line.meter)
 }
 
 /// What more for a hold wants to know of a running engine: room in the pool that the hold has room in.

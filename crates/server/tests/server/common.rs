@@ -21,6 +21,7 @@ tokens = { unit = "token" }
 [features.chat]
 meters = ["tokens"]
 rate_card = "card"
+dimensions = ["duration_ms"]
 [[rate_cards.card]]
 effective_from = "2020-01-01T00:00:00Z"
 prices = [{ feature = "chat", when = { model = "m" }, credits = { tokens = "1" } }]

@@ -69,3 +69,113 @@ async fn what_is_no_event_is_refused_with_the_reason() {
     assert_eq!(post(&s, STRUCTURED, &nobody).await.problem(), "unknown_account");
     assert_eq!(s.balances("acme").await["available"], "100");
 }
+
+/// A use that somebody meant is recorded whole or refused: never as nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_misspelled_is_refused() {
+    let s = Server::start().await;
+    s.open("acme", "100").await;
+    let with = |field: &str, value: Value| {
+        let mut event = event("typo", json!(3));
+        event[field] = value;
+        event
+    };
+    let data = |data: Value| with("data", data);
+    #[rustfmt::skip]
+    let rows = [
+        (data(json!({"token": 500, "model": "m"})), "unknown_meter"),
+        (data(json!({"Tokens": "500", "model": "m"})), "unknown_meter"),
+        (data(json!({"tokens": 5, "token": 500, "model": "m"})), "unknown_meter"),
+        (data(json!({"tokens": 5, "output": "1,500", "model": "m"})), "unknown_meter"),
+        (data(json!({"tokens": 5, "output": 1.5e3, "model": "m"})), "unknown_meter"),
+        (data(json!({"model": "m"})), "missing_meter"),
+        (data(json!({"tokens": null, "model": "m"})), "missing_meter"),
+        (data(Value::Null), "unknown_price"),
+        (data(json!({"tokens": 5, "model": "other"})), "unknown_price"),
+        (data(json!({"tokens": 5, "requests": 0, "model": "m"})), "invalid_request"),
+        (data(json!({"tokens": true, "model": "m"})), "invalid_request"),
+        (data(json!({"tokens": -5, "model": "m"})), "invalid_request"),
+        (data(json!({"tokens": "", "model": "m"})), "invalid_request"),
+        (data(json!("{\"tokens\": 5}")), "invalid_request"),
+        (data(json!([{"tokens": 5}])), "invalid_request"),
+        (with("type", json!("chats")), "unknown_feature"),
+        (with("subject", json!("nobody")), "unknown_account"),
+        (with("time", json!(1_767_225_600)), "invalid_request"),
+        (with("time", json!("")), "invalid_request"),
+        (with("id", json!(7)), "invalid_request"),
+        (with("id", json!("")), "invalid_request"),
+        (with("source", json!(["a"])), "invalid_request"),
+        (with("specversion", json!(1.0)), "invalid_request"),
+        (with("datacontenttype", json!("application/xml")), "invalid_request"),
+        (with("data_base64", json!("eyJ0b2tlbnMiOiA1fQ==")), "invalid_request"),
+        (json!("event"), "invalid_request"),
+    ];
+    for (event, problem) in &rows {
+        let batch = post(&s, BATCHED, &json!([event]).to_string()).await.body;
+        let kind = batch["refused"][0]["problem"]["type"].as_str().unwrap_or_default();
+        assert_eq!(kind, format!("urn:headworks:problem:{problem}"), "{event}: {batch}");
+        // Late use is held to the same: what waits in quarantine can be charged.
+        let mut late = event.clone();
+        if late.get("time").is_none() && late.is_object() {
+            late["time"] = json!("2024-06-01T00:00:00Z");
+            let batch = post(&s, BATCHED, &json!([late]).to_string()).await.body;
+            assert_eq!(batch["refused"][0]["problem"]["type"], kind, "{late}: {batch}");
+        }
+    }
+    // The same of use that is recorded without an event.
+    let ask = |quantities: Value| {
+        json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": quantities})
+            .to_string()
+    };
+    for (quantities, problem) in [(json!({"token": 5}), "unknown_meter"), (json!({}), "missing_meter")] {
+        assert_eq!(s.call("POST", "/v1/record", "r", &ask(quantities)).await.problem(), problem);
+    }
+    assert_eq!(s.balances("acme").await["spent"], "0");
+}
+
+/// Source: CloudEvents 1.0.2, HTTP protocol binding, 3.1.3.2: quotes, then one round of percent decoding.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_has_one_key_in_every_mode() {
+    let s = Server::start().await;
+    s.open("acme", "100").await;
+    let binary = |id: &str, source: &str| {
+        format!(
+            "Content-Type: Application/JSON\r\nce-specversion: 1.0\r\nce-id: {id}\r\nce-source: {source}\r\nce-type: chat\r\n\
+             ce-subject: acme\r\nce-myextension: x\r\n"
+        )
+    };
+    let tokens = r#"{"tokens": 1, "model": "m"}"#;
+    #[rustfmt::skip]
+    let rows = [
+        ("ü€1", "/s", [("%C3%BC%E2%82%AC1", "/s"), ("\"%C3%BC%e2%82%ac1\"", "\"/s\"")]),
+        ("Euro € \"x\" 100%", "/a b", [("Euro%20%E2%82%AC%20%22x%22%20100%25", "/a%20b"), (r#""Euro € \"x\" 100%25""#, "/a b")]),
+        ("50%25", "/s", [("50%2525", "/s"), ("\"50\\%2525\"", "/s")]),
+    ];
+    for (id, source, others) in rows {
+        let one = json!({"specversion": "1.0", "id": id, "source": source, "type": "chat", "subject": "acme",
+            "data": {"tokens": 1, "model": "m"}});
+        let mut coded = one.clone();
+        coded.as_object_mut().expect("object").remove("data");
+        coded["data_base64"] = json!("eyJ0b2tlbnMiOiAxLCAibW9kZWwiOiAibSJ9");
+        coded["datacontenttype"] = json!("application/json; charset=utf-8");
+        let first =
+            post(&s, "Content-Type: Application/CloudEvents+JSON; charset=utf-8\r\n", &one.to_string()).await;
+        assert_eq!(first.body["accepted"], 1, "{id}: {}", first.body);
+        let again = post(&s, BATCHED, &json!([one, coded]).to_string()).await;
+        assert_eq!(again.body["duplicates"], 2, "{id}: {}", again.body);
+        for (id, source) in others {
+            let again = post(&s, &binary(id, source), tokens).await;
+            assert_eq!(again.body["duplicates"], 1, "{id} {source}: {}", again.body);
+        }
+    }
+    assert_eq!(s.balances("acme").await["spent"], "3");
+    for (headers, status) in [
+        (binary("x", "/s").replace("Application/JSON", "text/plain"), 422),
+        (binary("%FF", "/s"), 422),
+        (format!("{}ce-id: other\r\n", binary("x", "/s")), 422),
+        // The media type says that the body is the event.
+        (binary("x", "/s").replace("Application/JSON", "application/cloudevents+json"), 422),
+    ] {
+        assert_eq!(post(&s, &headers, tokens).await.status, status, "{headers}");
+    }
+}

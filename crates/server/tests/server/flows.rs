@@ -104,7 +104,7 @@ async fn a_catalog_is_replaced_whole_or_not_at_all() {
     let bad = crate::common::CATALOG.replace("tokens = \"1\"", "tokens = \"0.0000000001\"");
     let reply = s.call("PUT", "/v1/catalog", "c1", &bad).await;
     assert_eq!((reply.status, reply.problem()), (422, "invalid_catalog"));
-    assert_eq!(reply.body["problems"][0]["line"], 11, "{}", reply.body);
+    assert_eq!(reply.body["problems"][0]["line"], 12, "{}", reply.body);
     assert_eq!(s.call("GET", "/v1/catalog", "", "").await.body, shown);
     let dearer = crate::common::CATALOG.replace("tokens = \"1\"", "tokens = \"3\"");
     // A hold keeps the price it was opened with.

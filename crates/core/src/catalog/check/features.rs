@@ -31,6 +31,7 @@ fn feature(
     check: &mut Check,
 ) -> Feature {
     check_meters(source, shape, check);
+    check_dimensions(shape, check);
     let prices = card_versions(source, name, shape, check);
     let unit = unit(shape, &prices, check);
     let Lives { usual, longest } = lives(shape, check);
@@ -52,9 +53,25 @@ fn feature(
         credit_unit: own_unit(shape.credit_unit.as_ref()).cloned(),
         pool: shape.pool.clone(),
         estimate: shape.estimate.iter().map(|(meter, n)| (meter.clone(), *n)).collect(),
+        dimensions: shape.dimensions.clone(),
         card: shape.rate_card.clone(),
         prices,
     }
+}
+
+fn check_dimensions(shape: &FeatureSource, check: &mut Check) {
+    check.key("dimensions", |c| {
+        for (i, dimension) in shape.dimensions.iter().enumerate() {
+            if shape.meters.contains(dimension) || is_requests(dimension) || dimension.as_str() == "path" {
+                c.item(i, |c| {
+                    c.wrong(
+                        alloc::format!("`{dimension}` is no dimension: events mean something else by it"),
+                        "remove it",
+                    );
+                });
+            }
+        }
+    });
 }
 
 fn check_meters(source: &CatalogSource, shape: &FeatureSource, check: &mut Check) {

@@ -33,6 +33,10 @@ pub(crate) struct FeatureSource {
     /// What a hold sets aside of a meter that the request leaves out, cut to the smallest guard and allowance that count it.
     #[serde(default)]
     pub(crate) estimate: BTreeMap<Name, u64>,
+    /// Dimensions that events name beside those that prices depend on. What is neither a meter nor known here must be text in
+    /// an event: a number under an unknown name is taken for a meter that is misspelled.
+    #[serde(default)]
+    pub(crate) dimensions: Vec<Name>,
     /// `false`: requests are limited but not recorded; only guards of at most 60 seconds apply and nothing pays.
     pub(crate) ledger: Option<bool>,
 }
