@@ -3,7 +3,9 @@
 use super::ahead::Ahead;
 use crate::account::Account;
 use crate::command::{Extend, growing, growth, owed};
-use crate::record::{Basis, Credits, Decision, Instant, Name, Outcome, Place, Priced, Terms, Verdict, Visit};
+use crate::record::{
+    Basis, Credits, Decision, Instant, Name, Outcome, Place, Priced, Reason, Terms, Verdict, Visit,
+};
 use crate::waterfall::{Authorize, Context, Minimum, Scene, Until, look, prepare, shortfall};
 
 /// What was asked.
@@ -85,7 +87,11 @@ impl Question<'_> {
             // A hold that ends may give back to the window that is full.
             Until::At(at) => Some(hold_ends.map_or(at, |end| end.min(at))),
             Until::Now => {
-                let windows = decision.visits.iter().filter_map(|v| refills(v, now));
+                // Debt hides the windows behind it from a decision, not from whoever repays it.
+                let behind = Some(decision.reason).filter(|r| *r == Reason::InDebt);
+                let behind = behind.and_then(|_| self.look(ahead.ctx(), self.debt(ahead.ctx())?));
+                let behind = behind.iter().flat_map(|(decision, _)| &decision.visits);
+                let windows = decision.visits.iter().chain(behind).filter_map(|v| refills(v, now));
                 let renewals = account.extras().schedules.iter().map(|s| s.next_at);
                 let begins = account.grants.iter().filter(|g| !g.voided).map(|g| g.terms.effective_from);
                 // A paid grant that ends leaves its place to one that asks nobody.
@@ -99,6 +105,10 @@ impl Question<'_> {
             }
         };
         next.filter(|at| *at < Instant::NEVER)
+    }
+
+    fn debt(&self, ctx: Context<'_>) -> Option<i64> {
+        self.with(ctx, 0, |_, usage, _| Some(owed(ctx, usage.credit_unit).0))
     }
 
     fn feature<'s>(&'s self, account: &'s Account) -> Option<&'s Name> {

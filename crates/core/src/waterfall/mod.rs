@@ -72,7 +72,7 @@ pub(crate) fn draw_more<'a, 'p>(
     held: &Priced<'_>,
     need: Need,
 ) -> Run<'a, 'p> {
-    let mut run = Run::new(scene, usage, need);
+    let mut run = Run { whole: need.whole(), ..Run::new(scene, usage, need) };
     run.guards_beyond(held);
     run.spend_caps();
     run.sources();
