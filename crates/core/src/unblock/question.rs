@@ -91,11 +91,16 @@ impl Question<'_> {
                 let behind = Some(decision.reason).filter(|r| *r == Reason::InDebt);
                 let behind = behind.and_then(|_| self.look(ahead.ctx(), self.debt(ahead.ctx())?));
                 let behind = behind.iter().flat_map(|(decision, _)| &decision.visits);
-                let windows = decision.visits.iter().chain(behind).filter_map(|v| refills(v, now));
+                // Less may be had by asking for consent, where all of it would be had without.
+                let asks = decision.outcome == Outcome::NeedsConsent;
+                let all = Some(())
+                    .filter(|()| asks)
+                    .and_then(|()| self.with(ahead.ctx(), 0, |s, u, _| look(s, u, None)));
+                let all = all.iter().flat_map(|(decision, _)| &decision.visits);
+                let windows = decision.visits.iter().chain(behind).chain(all).filter_map(|v| refills(v, now));
                 let renewals = account.extras().schedules.iter().map(|s| s.next_at);
                 let begins = account.grants.iter().filter(|g| !g.voided).map(|g| g.terms.effective_from);
                 // A paid grant that ends leaves its place to one that asks nobody.
-                let asks = decision.outcome == Outcome::NeedsConsent;
                 let ends = account.grants.iter().filter(|_| asks).map(|g| g.terms.expires_at);
                 let price = self
                     .feature(account)

@@ -376,3 +376,54 @@ fn allowances_may_pay_while_in_debt() {
         check_ways(&mut w, &chat(2).now(), Buys::Before).expect("ways that hold");
     }
 }
+
+#[test]
+fn debt_hides_no_window_from_whoever_repays_it() {
+    let inc = "{ allowance = { name = \"inc\", windows = [{ name = \"w\", window.first_use = { limit = \"10\", length = \"600s\" } }] } }";
+    let policy = Policy {
+        guards: Vec::new(),
+        unit: "credits",
+        layers: vec![inc.to_owned()],
+        extra: "",
+        overshoot: "refund",
+    };
+    let mut w = policy.world();
+    w.ask(&chat(8).now());
+    let ends = w.log.last().expect("a charge").recorded_at.after("600s".parse().expect("span"));
+    let grant = w.grant("5", Category::Free);
+    let take = headworks_core::command::Adjust {
+        grant: headworks_core::record::GrantId(grant),
+        by: credits("-12"),
+        as_debt: true,
+        reason: None,
+    };
+    w.apply(Command::Adjust(take)).expect("takes");
+    let denied = w.ask(&chat(5).now());
+    assert_eq!(denied.reason, Reason::InDebt);
+    // Before the window ends nothing pays five, whatever is bought.
+    let ways = denied.unblock.expect("ways").ways;
+    let told: Vec<_> = ways.iter().map(|way| (way.at, way.purchase)).collect();
+    assert_eq!(told, [(Some(ends), Some(credits("7")))]);
+    check_ways(&mut w, &chat(5).now(), Buys::Before).expect("ways that hold");
+}
+
+#[test]
+fn all_of_it_may_be_had_later_where_less_asks_for_consent() {
+    let inc = "{ allowance = { name = \"inc\", windows = [{ name = \"w\", window.fixed = { limit = \"1\", every = \"day\" } }] } }";
+    let policy = Policy {
+        guards: Vec::new(),
+        unit: "requests",
+        layers: vec!["{ overdraft = { name = \"od\", limit = \"19\" } }".to_owned(), inc.to_owned()],
+        extra: "consent = \"ask\"",
+        overshoot: "refund",
+    };
+    let mut w = policy.world();
+    assert_eq!(w.ask(&chat(30).now()).outcome, Outcome::Allow, "the allowance pays it whole");
+    let asked = chat(60).now().at_least("tokens", 14);
+    let decision = w.ask(&asked);
+    assert_eq!((decision.outcome, decision.price), (Outcome::NeedsConsent, credits("19")));
+    let ways = decision.unblock.expect("ways").ways;
+    let told: Vec<_> = ways.iter().map(|way| (way.at, way.consent)).collect();
+    assert_eq!(told, [(None, true), (Some(at("2026-06-02T00:00:00Z")), false)]);
+    check_ways(&mut w, &asked, Buys::Before).expect("ways that hold");
+}

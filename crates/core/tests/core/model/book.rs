@@ -157,6 +157,8 @@ pub(super) struct Book {
     pub(super) anchor: i64,
     pub(super) uses: Vec<Use>,
     pub(super) grants: Vec<Given>,
+    /// How many grants there were before the last thing came back.
+    pub(super) settled: usize,
     /// When the grant after this one opens.
     pub(super) renewals: Vec<(i64, usize)>,
     pub(super) opened: Vec<Opened>,
@@ -322,6 +324,7 @@ impl Book {
     /// Draws that have been taken out of their use come back, from the last to the first.
     pub(super) fn give_back(&mut self, draws: Vec<Draw>, at: i64, of_hold: bool) {
         let (mut good, mut repaid) = (0, 0);
+        self.settled = self.grants.len();
         for draw in draws.into_iter().rev().filter(|d| d.amount > 0) {
             match draw.payer {
                 Payer::Grant(grant) => good += self.give_to(grant, draw.amount, at, of_hold),
@@ -409,6 +412,7 @@ impl Given {
 impl Book {
     /// A grant ends, and with a schedule the next one opens.
     fn boundary(&mut self, grant: usize, at: i64) {
+        self.settled = self.grants.len();
         let left = self.left(grant);
         self.grants[grant].has_ended = true;
         self.grants[grant].gone += left;
@@ -450,7 +454,7 @@ impl Book {
 
     /// More of an ended grant goes over its boundary, as a block of its own; tells how much.
     fn carry(&mut self, grant: usize, more: i64, at: i64) -> i64 {
-        let old = &self.grants[grant];
+        let old = self.grants[grant].clone();
         let again = old.again.expect("it comes again");
         let boundary = old.expires;
         let life = again.rollover.and_then(|r| r.life);
@@ -458,6 +462,13 @@ impl Book {
             life.map_or_else(|| again.calendar.period(boundary, self.anchor).1, |s| boundary + s * SECOND);
         if more == 0 || expires <= at {
             return 0;
+        }
+        // One record opens one block.
+        let just_carried =
+            |g: &&mut Given| g.is_block && g.from == boundary && g.expires == expires;
+        if let Some(block) = self.grants[self.settled..].last_mut().filter(just_carried) {
+            block.amount += more;
+            return more;
         }
         let block = Given::new(more, old.category, boundary, expires);
         self.grants.push(Given { priority: old.priority, feature: old.feature, is_block: true, ..block });

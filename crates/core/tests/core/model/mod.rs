@@ -48,8 +48,11 @@ impl Case {
                 run.step(step).map_err(|e| {
                     if std::env::var("MODEL_LOG").is_ok() {
                         for r in &run.world.log {
+                            let v: Option<Vec<_>> = r.event.decision().map(|d| {
+                                d.visits.iter().map(|v| (v.name.to_string(), v.before, v.cost)).collect()
+                            });
                             eprintln!(
-                                "{} {} {} {:?} {:?}",
+                                "{} {} {} {:?} {:?} {:?} {:?}",
                                 r.seq,
                                 r.effective_at,
                                 r.event.kind(),
@@ -58,27 +61,14 @@ impl Case {
                                     o.effective_from.to_string(),
                                     o.expires_at.to_string()
                                 )),
-                                r.movements
+                                r.movements,
+                                v,
+                                r.corrections
                             );
                         }
                     }
                     format!("step {i}, {step:?}: {e}")
                 })?;
-            }
-            if std::env::var("MODEL_LOG").is_ok() {
-                for r in &run.world.log {
-                    eprintln!(
-                        "{} {} {} {:?}",
-                        r.seq,
-                        r.effective_at,
-                        r.event.kind(),
-                        r.opens.as_ref().map(|o| (
-                            o.amount,
-                            o.effective_from.to_string(),
-                            o.expires_at.to_string()
-                        ))
-                    );
-                }
             }
             run.ends()
         };
@@ -114,7 +104,8 @@ fn cases(default: u64) -> u64 {
 
 fn agrees(family: Family) {
     let only: Option<u64> = std::env::var("MODEL_SEED").ok().and_then(|n| n.parse().ok());
-    let seeds = only.map_or(0..cases(2_500), |seed| seed..seed + 1);
+    let first: u64 = std::env::var("MODEL_FROM").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let seeds = only.map_or(first..first + cases(2_500), |seed| seed..seed + 1);
     for seed in seeds {
         let case = Case::random(family, seed);
         if case.run(&case.steps).is_err() {

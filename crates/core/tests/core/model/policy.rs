@@ -194,7 +194,10 @@ impl Policy {
             Family::Allowances => dice.int(0, 1),
             Family::Changes => dice.int(0, 3),
         };
+        // One record opens one grant: what is made good is not mixed with debt that was repaid meanwhile.
+        let goodwill = dice.one_in(3) && !layers.iter().any(|l| matches!(l, Layer::Overdraft { .. }));
         let overshoot = match dice.int(0, 5) {
+            1..=4 if goodwill => Overshoot::Refund,
             0 | 1 => Overshoot::Refund,
             2 => Overshoot::Debt,
             3 | 4 => Overshoot::DebtUpTo(headworks_core::record::Credits::from_nano(dice.int(1, 30) * NANO)),
@@ -215,7 +218,7 @@ impl Policy {
                 Consent::Never,
             ]),
             allowances_in_debt: dice.one_in(3),
-            goodwill: dice.one_in(4),
+            goodwill,
             overshoot,
             expiry_charges: dice.one_in(4),
         }

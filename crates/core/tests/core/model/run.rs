@@ -29,8 +29,6 @@ pub(super) struct Run {
     /// Every catalog, and the number of the first record under each.
     pub(super) catalogs: Vec<Catalog>,
     pub(super) since: Vec<u64>,
-    /// A microsecond before something.
-    is_close: bool,
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, engine: T, model: T) -> Compared {
@@ -89,6 +87,7 @@ impl Run {
             anchor: at(anchor).micros(),
             uses: Vec::new(),
             grants: Vec::new(),
+            settled: 0,
             renewals: Vec::new(),
             opened: Vec::new(),
             consent: None,
@@ -99,7 +98,7 @@ impl Run {
             owed: 0,
             overdraft_repaid: 0,
         };
-        Self { world, book, catalogs: vec![catalog(&policy.text())], since: vec![0], is_close: false }
+        Self { world, book, catalogs: vec![catalog(&policy.text())], since: vec![0] }
     }
 
     pub(super) fn now(&self) -> i64 {
@@ -155,13 +154,11 @@ impl Run {
         let now = self.now();
         match step {
             Step::Pass(n) => {
-                self.is_close = false;
                 self.world.now = Instant::from_micros(self.world.now.micros() + n * SECOND);
             }
             Step::PassTo { which, early } => {
                 let all = self.book.instants(now);
                 let to = all[which % all.len().min(3)] - i64::from(*early);
-                self.is_close = *early;
                 self.world.now = Instant::from_micros(to.max(self.world.now.micros()));
             }
             Step::Grant(gift) => return self.grant(gift, now),
@@ -280,8 +277,9 @@ impl Run {
         let each = self.book.price(ask.feature, now);
         let answer = self.book.decide(ask, each, now);
         let asked = ask.request();
-        // What begins within a microsecond would begin while it is tried.
-        if looks_ahead && !self.is_close {
+        // What begins within microseconds would begin while it is tried.
+        let is_far = self.book.instants(now).first().is_none_or(|next| *next > now + SECOND);
+        if looks_ahead && is_far {
             check_ways(&mut self.world, &asked, Buys::Then).map_err(|e| e.to_string())?;
         }
         let before = self.world.account.clone();
