@@ -41,6 +41,8 @@ impl Draw {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Count {
     pub(super) at: i64,
+    /// When it was written down.
+    pub(super) told: i64,
     pub(super) tokens: i64,
     pub(super) requests: i64,
     /// The place of the catalog that was in force.
@@ -464,8 +466,7 @@ impl Book {
             return 0;
         }
         // One record opens one block.
-        let just_carried =
-            |g: &&mut Given| g.is_block && g.from == boundary && g.expires == expires;
+        let just_carried = |g: &&mut Given| g.is_block && g.from == boundary && g.expires == expires;
         if let Some(block) = self.grants[self.settled..].last_mut().filter(just_carried) {
             block.amount += more;
             return more;

@@ -103,14 +103,20 @@ impl Book {
     fn level(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64) -> i128 {
         let (mut level, mut last) = (0_i128, i64::MIN);
         let mut drains = 0_i128;
-        for count in self.history(guard, member).iter().filter(|c| c.at <= now) {
-            let Kind::Rate { limit, seconds, .. } = Self::guard_of(&self.catalogs[count.catalog], index)
+        let mut history = self.history(guard, member);
+        history.sort_by_key(|c| c.told);
+        for count in history {
+            let Kind::Rate { limit, seconds, burst } = Self::guard_of(&self.catalogs[count.catalog], index)
             else {
                 continue;
             };
-            level = drained(level, drains, last, count.at)
-                + i128::from(guard.counted(count)) * i128::from(seconds * SECOND);
-            (last, drains) = (count.at, i128::from(limit));
+            // What is reported late counts when it is reported, as far back as a full bucket takes to drain.
+            if i128::from(count.told - count.at) * i128::from(limit) >= i128::from(burst * seconds * SECOND) {
+                continue;
+            }
+            level = drained(level, drains, last, count.told)
+                + i128::from(guard.counted(&count)) * i128::from(seconds * SECOND);
+            (last, drains) = (count.told, i128::from(limit));
         }
         drained(level, drains, last, now)
     }
@@ -242,7 +248,13 @@ impl Book {
                 self.opens(Which::Guard(i), cost.path.member(guard.level), at, seconds, now);
             }
         }
-        Count { at, tokens: cost.tokens, requests: cost.requests, catalog: self.catalogs.len() - 1 }
+        Count {
+            at,
+            told: now,
+            tokens: cost.tokens,
+            requests: cost.requests,
+            catalog: self.catalogs.len() - 1,
+        }
     }
 
     /// An allowance is drawn: windows that begin with it open.

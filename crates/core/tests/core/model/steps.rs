@@ -170,6 +170,11 @@ fn gift(dice: &mut Dice, family: Family) -> Gift {
     gift
 }
 
+fn late(dice: &mut Dice) -> i64 {
+    let most = dice.pick(&[20, 600, 100_000]);
+    dice.int(0, most)
+}
+
 fn step(dice: &mut Dice, family: Family) -> Step {
     let which = dice.index(8);
     let consent =
@@ -188,10 +193,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
             life: dice.some(3, |d| d.int(1, 9_000)),
         },
         68..=70 => Step::Release { which },
-        71..=76 => Step::Record {
-            ask: ask(dice),
-            ago: if changes { dice.some(2, |d| d.int(0, 100_000)) } else { None },
-        },
+        71..=76 => Step::Record { ask: ask(dice), ago: if changes { dice.some(2, late) } else { None } },
         77..=78 => Step::SettleLate { which, tokens: dice.int(0, 30) },
         79..=82 => Step::Refund { which, percent: dice.some(2, |d| d.int(1, 100)) },
         83..=86 => Step::Correct { which, tokens: dice.int(0, 45) },
