@@ -175,7 +175,7 @@ impl World {
         // Use that has happened is known by its key.
         let operation = command.operation();
         let text = Label::new("recorded").expect("a label");
-        let key = (operation == Operation::Record).then(|| Key { operation, text, digest: [0; 16] });
+        let key = (operation == Operation::Record).then_some(Key { operation, text, digest: [0; 16] });
         let draft = self.draft(command)?;
         Ok(self.append_under(key, draft))
     }

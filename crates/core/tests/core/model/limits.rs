@@ -60,15 +60,13 @@ impl Book {
             }
             Kind::SpendCap { .. } => return None,
             _ if n == 0 => return None,
-            Kind::Rate { limit, seconds, burst } => {
+            Kind::Rate { seconds, burst, .. } => {
                 let period = i128::from(seconds * SECOND);
                 let level = self.level(index, guard, member, now);
-                // The level drains by `limit` for each period of the catalog in force; it is kept as units times periods.
-                let _ = limit;
                 (burst, level + i128::from(n) * period <= i128::from(burst) * period)
             }
             Kind::Sliding { limit, seconds } => {
-                (limit, self.slides(index, guard, member, now, limit, seconds, n))
+                (limit, self.slides((index, guard), member, now, (limit, seconds), n))
             }
             Kind::Fixed { limit, .. } | Kind::FirstUse { limit, .. } => {
                 let used = self.counted(index, guard, member, now).expect("a plain sum");
@@ -86,12 +84,12 @@ impl Book {
         i64::try_from(open.count()).expect("few")
     }
 
-    /// What a guard has counted: every count with its instant, in the order of the instants.
+    /// What a guard has counted: every count with its instant, as they were written down.
     fn history(&self, guard: &Guard, member: Option<u8>) -> Vec<Count> {
         let uses = self.uses.iter().filter(|u| counts_for(guard, member, u));
         let mut all: Vec<Count> =
             uses.flat_map(|u| u.counts.iter().copied()).filter(|c| guard.counted(c) > 0).collect();
-        all.sort_by_key(|c| c.at);
+        all.sort_by_key(|c| c.told);
         all
     }
 
@@ -103,9 +101,7 @@ impl Book {
     fn level(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64) -> i128 {
         let (mut level, mut last) = (0_i128, i64::MIN);
         let mut drains = 0_i128;
-        let mut history = self.history(guard, member);
-        history.sort_by_key(|c| c.told);
-        for count in history {
+        for count in self.history(guard, member) {
             let Kind::Rate { limit, seconds, burst } = Self::guard_of(&self.catalogs[count.catalog], index)
             else {
                 continue;
@@ -123,12 +119,10 @@ impl Book {
 
     fn slides(
         &self,
-        index: usize,
-        guard: &Guard,
+        (index, guard): (usize, &Guard),
         member: Option<u8>,
         now: i64,
-        limit: i64,
-        seconds: i64,
+        (limit, seconds): (i64, i64),
         n: i64,
     ) -> bool {
         let length = seconds * SECOND;
@@ -149,21 +143,18 @@ impl Book {
     /// Exactly what was counted within a length. What a shorter length had forgotten stays forgotten.
     fn within(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64, length: i64) -> i64 {
         let history = self.history(guard, member);
-        let shortest = |from: i64| {
-            // Lengths under which it was looked at since: of each later count, up to the next one.
-            let later = history.iter().filter(|c| c.at >= from);
-            let lengths = later.map(|c| match Self::guard_of(&self.catalogs[c.catalog], index) {
-                Kind::Sliding { seconds, .. } => (c.at, seconds * SECOND),
-                _ => (c.at, i64::MAX),
-            });
-            lengths.collect::<Vec<_>>()
+        // It is looked back by the length of the last count, until the next one.
+        let length_of = |c: &Count| {
+            let kind = Self::guard_of(&self.catalogs[c.catalog], index);
+            if let Kind::Sliding { seconds, .. } = kind { seconds * SECOND } else { unreachable!("{kind:?}") }
         };
-        let kept = history.iter().filter(|c| {
-            let stands = shortest(c.at);
-            let ends = stands.iter().skip(1).map(|(at, _)| *at).chain([now]);
-            stands.iter().zip(ends).all(|((_, length), until)| c.at.saturating_add(*length) > until)
-                && c.at + length > now
-        });
+        let told: Vec<(i64, i64)> = history.iter().map(|c| (c.told, length_of(c))).collect();
+        let is_remembered = |count: &&Count| {
+            let since: Vec<_> = told.iter().filter(|(at, _)| *at >= count.told).collect();
+            let untils = since.iter().skip(1).map(|(at, _)| *at).chain([now]);
+            since.iter().zip(untils).all(|((_, length), until)| count.at + length > until)
+        };
+        let kept = history.iter().filter(is_remembered).filter(|c| c.at + length > now);
         kept.map(|c| guard.counted(c)).sum()
     }
 
@@ -207,7 +198,11 @@ impl Book {
             Kind::SpendCap { limit, .. } => {
                 Some((limit - self.spent_in(g, path.member(g.level), now)).max(0))
             }
-            _ => None,
+            Kind::Rate { .. }
+            | Kind::Sliding { .. }
+            | Kind::Fixed { .. }
+            | Kind::FirstUse { .. }
+            | Kind::Slots { .. } => None,
         });
         left.min().unwrap_or(i64::MAX)
     }

@@ -4,9 +4,12 @@
 
 mod book;
 mod calendar;
+mod compare;
 mod decide;
+mod deeds;
 mod dice;
 mod ends;
+mod grants;
 mod limits;
 mod policy;
 mod run;
@@ -16,9 +19,10 @@ mod text;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use compare::Compared;
 use dice::Dice;
 use policy::{Family, Policy};
-use run::{Compared, Run};
+use run::Run;
 use steps::Step;
 
 const STARTS: [&str; 3] = ["2026-06-01T12:00:00Z", "2026-10-24T20:30:00Z", "2027-03-27T21:15:00Z"];
@@ -45,30 +49,7 @@ impl Case {
         let run = || {
             let mut run = Run::new(&self.policy, self.start, self.anchor);
             for (i, step) in steps.iter().enumerate() {
-                run.step(step).map_err(|e| {
-                    if std::env::var("MODEL_LOG").is_ok() {
-                        for r in &run.world.log {
-                            let v: Option<Vec<_>> = r.event.decision().map(|d| {
-                                d.visits.iter().map(|v| (v.name.to_string(), v.before, v.cost)).collect()
-                            });
-                            eprintln!(
-                                "{} {} {} {:?} {:?} {:?} {:?}",
-                                r.seq,
-                                r.effective_at,
-                                r.event.kind(),
-                                r.opens.as_ref().map(|o| (
-                                    o.amount,
-                                    o.effective_from.to_string(),
-                                    o.expires_at.to_string()
-                                )),
-                                r.movements,
-                                v,
-                                r.corrections
-                            );
-                        }
-                    }
-                    format!("step {i}, {step:?}: {e}")
-                })?;
+                run.step(step).map_err(|e| format!("step {i}, {step:?}: {e}"))?;
             }
             run.ends()
         };

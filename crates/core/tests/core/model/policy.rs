@@ -57,7 +57,7 @@ pub(super) enum Layer {
 pub(super) struct Policy {
     pub(super) version: usize,
     pub(super) unit: Unit,
-    /// Nano-credits for a token, by feature, in tenths of a card: before and after `dearer_from`.
+    /// Nano-credits for a token, by feature, before and after `dearer_from`.
     pub(super) prices: [[i64; 2]; 2],
     /// When the second version of the rate card comes into force.
     pub(super) dearer_from: &'static str,

@@ -2,7 +2,8 @@
 
 use headworks_core::record::{Book, Event, Source};
 
-use super::run::{Compared, Run};
+use super::compare::Compared;
+use super::run::Run;
 use crate::audit::{audit, chained, replayed_under};
 
 impl Run {
