@@ -1,5 +1,7 @@
 //! What was denied, asked again at another instant or after a purchase.
 
+use alloc::vec::Vec;
+
 use super::ahead::Ahead;
 use crate::account::Account;
 use crate::command::{Extend, growing, growth, owed};
@@ -87,17 +89,9 @@ impl Question<'_> {
             // A hold that ends may give back to the window that is full.
             Until::At(at) => Some(hold_ends.map_or(at, |end| end.min(at))),
             Until::Now => {
-                // Debt hides the windows behind it from a decision, not from whoever repays it.
-                let behind = Some(decision.reason).filter(|r| *r == Reason::InDebt);
-                let behind = behind.and_then(|_| self.look(ahead.ctx(), self.debt(ahead.ctx())?));
-                let behind = behind.iter().flat_map(|(decision, _)| &decision.visits);
-                // Less may be had by asking for consent, where all of it would be had without.
+                let beside = self.beside(ahead.ctx(), decision);
+                let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
                 let asks = decision.outcome == Outcome::NeedsConsent;
-                let all = Some(())
-                    .filter(|()| asks)
-                    .and_then(|()| self.with(ahead.ctx(), 0, |s, u, _| look(s, u, None)));
-                let all = all.iter().flat_map(|(decision, _)| &decision.visits);
-                let windows = decision.visits.iter().chain(behind).chain(all).filter_map(|v| refills(v, now));
                 let renewals = account.extras().schedules.iter().map(|s| s.next_at);
                 let begins = account.grants.iter().filter(|g| !g.voided).map(|g| g.terms.effective_from);
                 // A paid grant that ends leaves its place to one that asks nobody.
@@ -112,8 +106,18 @@ impl Question<'_> {
         next.filter(|at| *at < Instant::NEVER)
     }
 
-    fn debt(&self, ctx: Context<'_>) -> Option<i64> {
-        self.with(ctx, 0, |_, usage, _| Some(owed(ctx, usage.credit_unit).0))
+    /// What bears on it besides what the decision looked at: debt hides what is behind it from a decision, not from whoever
+    /// repays it; and less may be had by asking for consent where all of it would be had without.
+    fn beside(&self, ctx: Context<'_>, decision: &Decision) -> Vec<Visit> {
+        let seen = if decision.reason == Reason::InDebt {
+            let debt = self.with(ctx, 0, |_, usage, _| Some(owed(ctx, usage.credit_unit).0));
+            debt.and_then(|debt| self.look(ctx, debt))
+        } else if decision.outcome == Outcome::NeedsConsent {
+            self.with(ctx, 0, |scene, usage, _| look(scene, usage, None))
+        } else {
+            None
+        };
+        seen.map_or_else(Vec::new, |(decision, _)| decision.visits)
     }
 
     fn feature<'s>(&'s self, account: &'s Account) -> Option<&'s Name> {
