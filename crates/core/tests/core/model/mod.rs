@@ -1,6 +1,12 @@
 //! A wide model of the decisions, independent of the code: a list of uses and a list of grants, added up in whole numbers.
 //!
-//! Nothing here knows windows, receipts or books: what is left of anything is what it had less what the lists say.
+//! Nothing here knows receipts that are kept up to date, windows or books: what is left of anything is what it had less what
+//! the lists say. Four families of catalogs share the work; each has steps of every kind, and use that is reported late and
+//! catalogs that change are in the last. Left out, because the contract leaves them open or one record opens one grant:
+//! two recurring grants that carry, or one in a plan that makes expired draws good; debt in such a plan; more `requests` named
+//! when a hold grows.
+//!
+//! `MODEL_SEED=7` runs one case of each family, `MODEL_CASES` and `MODEL_FROM` say how many and from which on.
 
 mod book;
 mod calendar;

@@ -181,7 +181,9 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         |dice: &mut Dice| dice.pick(&[None, Some(Consent::Allow), Some(Consent::Ask), Some(Consent::Never)]);
     let changes = family == Family::Changes;
     match dice.int(0, 99) {
-        0..=6 => Step::Pass(dice.pick(&[1, 30, 600, 4_000, 90_000, 700_000, 3_000_000]) * dice.int(1, 3)),
+        0..=6 => {
+            Step::Pass(dice.pick(&[1, 7, 30, 30, 600, 4_000, 90_000, 700_000, 3_000_000]) * dice.int(1, 3))
+        }
         7..=13 => Step::PassTo { which, early: dice.one_in(3) },
         14..=22 => Step::Grant(gift(dice, family)),
         23..=52 => Step::Ask { ask: ask(dice), looks_ahead: dice.one_in(4) },
