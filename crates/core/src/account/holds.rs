@@ -94,7 +94,8 @@ impl Account {
         }
         let hold = self.hold_mut(id)?;
         for draw in draws {
-            match hold.draws.iter_mut().find(|d| d.is_like(draw)) {
+            // What is drawn more comes last, so that it is the first to be given back.
+            match hold.draws.last_mut().filter(|last| last.is_like(draw)) {
                 Some(same) => {
                     same.amount = same.amount.checked_add(draw.amount).ok_or("overflow")?;
                     same.worth = same.worth.checked_add(draw.worth).ok_or("overflow")?;

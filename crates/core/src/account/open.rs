@@ -53,9 +53,11 @@ impl Grant {
     }
 
     /// The total burn order inside a layer; [`Instant::NEVER`] sorts grants without expiry last.
-    pub(super) fn burn_key(&self) -> (u16, Instant, Category, Instant, GrantId) {
+    /// What was carried into a period burns before the period's own, also where it came back late.
+    pub(super) fn burn_key(&self) -> (u16, Instant, Category, Instant, bool, GrantId) {
         let t = &self.terms;
-        (t.priority, t.burns_at.unwrap_or(t.expires_at), t.category, t.effective_from, self.id)
+        let expires = t.burns_at.unwrap_or(t.expires_at);
+        (t.priority, expires, t.category, t.effective_from, t.burns_at.is_none(), self.id)
     }
 }
 

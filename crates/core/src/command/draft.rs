@@ -170,7 +170,7 @@ pub(crate) fn carried_block(
         effective_from: boundary,
         expires_at,
         recurrence: None,
-        burns_at: (expires_at > period_end).then_some(period_end),
+        burns_at: Some(expires_at.min(period_end)),
         ..terms.clone()
     }
 }

@@ -1,9 +1,13 @@
 //! What was denied, asked again at another instant or after a purchase.
 
+use alloc::vec::Vec;
+
 use super::ahead::Ahead;
 use crate::account::Account;
 use crate::command::{Extend, growing, growth, owed};
-use crate::record::{Basis, Credits, Decision, Instant, Name, Outcome, Place, Priced, Terms, Verdict, Visit};
+use crate::record::{
+    Basis, Credits, Decision, Instant, Name, Outcome, Place, Priced, Reason, Terms, Verdict, Visit,
+};
 use crate::waterfall::{Authorize, Context, Minimum, Scene, Until, look, prepare, shortfall};
 
 /// What was asked.
@@ -85,11 +89,12 @@ impl Question<'_> {
             // A hold that ends may give back to the window that is full.
             Until::At(at) => Some(hold_ends.map_or(at, |end| end.min(at))),
             Until::Now => {
-                let windows = decision.visits.iter().filter_map(|v| refills(v, now));
+                let beside = self.beside(ahead.ctx(), decision);
+                let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
+                let asks = decision.outcome == Outcome::NeedsConsent;
                 let renewals = account.extras().schedules.iter().map(|s| s.next_at);
                 let begins = account.grants.iter().filter(|g| !g.voided).map(|g| g.terms.effective_from);
                 // A paid grant that ends leaves its place to one that asks nobody.
-                let asks = decision.outcome == Outcome::NeedsConsent;
                 let ends = account.grants.iter().filter(|_| asks).map(|g| g.terms.expires_at);
                 let price = self
                     .feature(account)
@@ -99,6 +104,20 @@ impl Question<'_> {
             }
         };
         next.filter(|at| *at < Instant::NEVER)
+    }
+
+    /// What bears on it besides what the decision looked at: debt hides what is behind it from a decision, not from whoever
+    /// repays it; and less may be had by asking for consent where all of it would be had without.
+    fn beside(&self, ctx: Context<'_>, decision: &Decision) -> Vec<Visit> {
+        let seen = if decision.reason == Reason::InDebt {
+            let debt = self.with(ctx, 0, |_, usage, _| Some(owed(ctx, usage.credit_unit).0));
+            debt.and_then(|debt| self.look(ctx, debt))
+        } else if decision.outcome == Outcome::NeedsConsent {
+            self.with(ctx, 0, |scene, usage, _| look(scene, usage, None))
+        } else {
+            None
+        };
+        seen.map_or_else(Vec::new, |(decision, _)| decision.visits)
     }
 
     fn feature<'s>(&'s self, account: &'s Account) -> Option<&'s Name> {

@@ -3,7 +3,7 @@
 //! `walk` is the whole list; each step has a file. Never changes anything: everything is computed before the first
 //! effect, and a refusal carries none.
 //! F1 of several refusals the first in [`Reason`]'s order is told (`reasons_in_order`).
-//! F2 draws add up to the price, or nothing is drawn (`model_agrees`).
+//! F2 draws add up to the price, or nothing is drawn (`money_adds_up`).
 //! F3 an indivisible request is paid whole by one allowance, or in credits (`requests_are_paid_whole`).
 //! Units: nano-credits; allowances in their feature's [`crate::record::Unit`].
 
@@ -76,7 +76,7 @@ pub(crate) fn draw_more<'a, 'p>(
     held: &Priced<'_>,
     need: Need<'a>,
 ) -> Run<'a, 'p> {
-    let mut run = Run::new(scene, usage, need);
+    let mut run = Run { whole: need.whole(), ..Run::new(scene, usage, need) };
     run.guards_beyond(held);
     run.spend_caps();
     run.sources();

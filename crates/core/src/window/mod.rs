@@ -101,12 +101,13 @@ impl Terms {
         let used = used.filter(|earlier| self.is_volatile() || !earlier.is_volatile());
         match *self {
             Self::Rate { limit, period, .. } => {
-                let level = match &used {
-                    Some(Used::Rate(rate)) => rate.level_under(limit, period, now),
-                    Some(_) | None => positive(before).saturating_mul(period.micros()),
-                };
-                let level = level.saturating_add(units.saturating_mul(period.micros()));
-                Used::Rate(Rate { level, at: now, limit, period, is_volatile: self.is_volatile() })
+                let earlier = if let Some(Used::Rate(rate)) = used { Some(rate) } else { None };
+                let level = earlier.as_ref().map_or_else(
+                    || positive(before).saturating_mul(period.micros()),
+                    |rate| rate.level_under(limit, period, now),
+                );
+                let level = (level, units.saturating_mul(period.micros()));
+                Used::Rate(Rate::take(earlier, (limit, period, self.is_volatile()), level, now))
             }
             Self::Sliding { limit, length } => {
                 sliding::take(used, (limit, length), units, (at, now), positive(before))

@@ -1,7 +1,10 @@
 //! Rate windows: a sustained rate and a burst.
 //!
-//! W1 no schedule gets more than `burst + rate × length` out of a rate window (`rate_bounds_every_interval`).
+//! W1 no schedule gets more than `burst + rate × length` out of a rate window (`rate_bounds_every_interval`), also where use is
+//!    given back: what has drained since it was counted is not (`a_rate_gives_back_what_has_not_drained`).
 //! Source: GCRA as in ITU-T I.371, kept as a leaky meter in units of 1/limit so that no division rounds.
+
+use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
@@ -26,9 +29,45 @@ pub struct Rate {
     /// Whether it may be lost at a restart.
     #[n(4)]
     pub is_volatile: bool,
+    /// The level before each count that no later one found as low, oldest first: both rise. What was counted before a low
+    /// has at most that much left of it.
+    #[n(5)]
+    #[cbor(default)]
+    pub lows: Vec<(Instant, u64)>,
 }
 
+/// Most lows that are remembered; of more, the oldest two count as the lower of them.
+const LOWS_MAX: usize = 16;
+
 impl Rate {
+    /// Counts `micro` more under terms, in a window that had `level`.
+    pub(super) fn take(
+        earlier: Option<Self>,
+        (limit, period, is_volatile): (u64, Span, bool),
+        (level, micro): (u64, u64),
+        now: Instant,
+    ) -> Self {
+        let mut lows = earlier.map_or_else(Vec::new, |rate| rate.lows_under(period));
+        while lows.last().is_some_and(|(_, low)| *low >= level) {
+            lows.pop();
+        }
+        lows.push((now, level));
+        if lows.len() > LOWS_MAX {
+            let (_, lowest) = lows.remove(0);
+            lows.iter_mut().take(1).for_each(|(_, low)| *low = lowest);
+        }
+        Self { level: level.saturating_add(micro), at: now, limit, period, is_volatile, lows }
+    }
+
+    fn lows_under(self, period: Span) -> Vec<(Instant, u64)> {
+        let (new, old) = (u128::from(period.micros()), u128::from(self.period.micros().max(1)));
+        let mut lows = self.lows;
+        if new != old {
+            lows.iter_mut().for_each(|(_, low)| *low = saturate(u128::from(*low) * new / old));
+        }
+        lows
+    }
+
     fn left(&self, now: Instant) -> u128 {
         let drained = u128::from(now.since(self.at).micros()) * u128::from(self.limit);
         u128::from(self.level).saturating_sub(drained)
@@ -38,11 +77,23 @@ impl Rate {
         self.left(now) == 0
     }
 
-    pub(super) fn correct(&mut self, delta: i64, now: Instant) {
+    /// Adds to use that was counted at an instant, or gives back what of it has not drained.
+    pub(super) fn correct(&mut self, counted_at: Instant, delta: i64, now: Instant) {
         let micro = delta.unsigned_abs().saturating_mul(self.period.micros());
         let left = saturate(self.left(now));
-        let level = if delta < 0 { left.saturating_sub(micro) } else { left.saturating_add(micro) };
-        (self.level, self.at) = (level, now);
+        self.at = now;
+        if delta >= 0 {
+            self.level = left.saturating_add(micro);
+            return;
+        }
+        let since = self.lows.partition_point(|(at, _)| *at <= counted_at);
+        let lowest = self.lows.get(since).map_or(left, |(_, low)| left.min(*low));
+        let back = micro.min(lowest);
+        self.level = left - back;
+        self.lows.iter_mut().skip(since).for_each(|(_, low)| *low -= back);
+        let bound = self.lows.get(since).map_or(self.level, |(_, low)| *low);
+        let stays = self.lows.iter().take(since).take_while(|(_, low)| *low < bound).count();
+        self.lows.drain(stays..since);
     }
 
     /// What has not drained, in whole units.

@@ -250,3 +250,33 @@ fn late_use_counts_where_it_happened() {
     assert_eq!(minute.room(Some(&log), at(639_999_999)).used, 4);
     assert_eq!(minute.room(Some(&log), at(640_000_000)).used, 0);
 }
+
+#[test]
+fn a_rate_gives_back_what_has_not_drained() {
+    // One a second, ten at once. Uses at seconds; which is given back when; what is used then, as if it had not been counted.
+    let terms = Terms::Rate { limit: 1, period: Span::from_secs(1), burst: 10 };
+    type Row<'a> = (&'a [(u64, i64)], usize, u64, i64);
+    let at = |second: u64| at(second * 1_000_000);
+    let rows: [Row<'_>; 8] = [
+        (&[(0, 10)], 0, 4, 0),
+        (&[(0, 10), (10, 10)], 0, 10, 10),
+        (&[(0, 10), (10, 10)], 1, 10, 0),
+        (&[(0, 10), (4, 4)], 0, 6, 2),
+        (&[(0, 10), (4, 4)], 1, 6, 4),
+        (&[(0, 10), (9, 9), (10, 1)], 0, 10, 9),
+        // What was used before is drained first.
+        (&[(0, 8), (2, 2)], 1, 5, 3),
+        (&[(0, 20), (15, 0)], 0, 16, 0),
+    ];
+    for (uses, which, when, expected) in rows {
+        let mut used: Option<Used> = None;
+        for (second, cost) in uses {
+            let before = terms.room(used.as_ref(), at(*second)).used;
+            used = Some(terms.take(used, Count::now(*cost, at(*second), before), at(*second)));
+        }
+        let mut used = used.expect("counted");
+        let (second, cost) = uses[which];
+        used.correct(at(second), -cost, at(when));
+        assert_eq!(terms.room(Some(&used), at(when)).used, expected, "{uses:?}, {which} at {when}");
+    }
+}

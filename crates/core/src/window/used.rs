@@ -99,7 +99,7 @@ impl Used {
     /// Adds `delta` to use that was counted at `counted_at`; nothing happens when that use has left the window.
     pub fn correct(&mut self, counted_at: Instant, delta: i64, now: Instant) {
         match self {
-            Self::Rate(rate) => rate.correct(delta, now),
+            Self::Rate(rate) => rate.correct(counted_at, delta, now),
             Self::Log(log) => log.correct(counted_at, delta),
             Self::Cells(cells) => cells.correct(counted_at, delta),
             Self::Period(period) => period.correct(counted_at, delta),

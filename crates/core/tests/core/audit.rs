@@ -273,10 +273,15 @@ fn a_checkpoint_that_differs_is_named() {
 
 /// Every record of a log, asked again on the state before it, gives the same bytes.
 pub(crate) fn replayed(log: &[Record], catalog: &Catalog) -> Vec<(u64, String)> {
+    replayed_under(log, |_| catalog)
+}
+
+/// As [`replayed`], each record under its own catalog.
+pub(crate) fn replayed_under<'a>(log: &[Record], catalog: impl Fn(u64) -> &'a Catalog) -> Vec<(u64, String)> {
     let mut account = Account::empty(name("acme"));
     let mut differing = Vec::new();
     for (record, (hash, _)) in log.iter().zip(chained(log)) {
-        let differs = replay::differs(&account, record, catalog, &Log(log));
+        let differs = replay::differs(&account, record, catalog(record.seq), &Log(log));
         differing.extend(differs.map(|why| (record.seq, why)));
         account.apply(record, hash).expect("folds");
     }

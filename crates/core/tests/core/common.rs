@@ -9,8 +9,8 @@ use headworks_core::command::{
 };
 use headworks_core::life;
 use headworks_core::record::{
-    Category, Credits, Decision, Dimension, Event, GrantId, HoldId, Instant, Label, Name, Once, Record, Seq,
-    Settings, Span, Use, chain,
+    Category, Credits, Decision, Dimension, Event, GrantId, HoldId, Instant, Key, Label, Name, Once,
+    Operation, Record, Seq, Settings, Span, Use, chain,
 };
 use headworks_core::unblock;
 use headworks_core::waterfall::{Authorize, Context, Live, Minimum, Quantities, Refusal, Request};
@@ -157,6 +157,12 @@ impl World {
         step.map(|step| unblock::told(ctx, command, step))
     }
 
+    /// What comes of a command, without what would unblock it.
+    pub(crate) fn bare(&self, command: &Command) -> Result<Step, Refusal> {
+        let Ok(step) = run_with(self.ctx(), command, &mut History::new(), &Log(&self.log));
+        step
+    }
+
     /// The record that a command makes.
     pub(crate) fn draft(&self, command: Command) -> Result<Draft, Refusal> {
         let step = self.run(&command)?;
@@ -166,8 +172,12 @@ impl World {
 
     /// Folds the record that a command makes.
     pub(crate) fn apply(&mut self, command: Command) -> Result<Seq, Refusal> {
+        // Use that has happened is known by its key.
+        let operation = command.operation();
+        let text = Label::new("recorded").expect("a label");
+        let key = (operation == Operation::Record).then_some(Key { operation, text, digest: [0; 16] });
         let draft = self.draft(command)?;
-        Ok(self.append(draft))
+        Ok(self.append_under(key, draft))
     }
 
     /// Does what is due, one thing after the other; tells what.
@@ -197,7 +207,11 @@ impl World {
 
     /// Folds a draft as the next record, through its bytes as a reader would.
     pub(crate) fn append(&mut self, draft: Draft) -> u64 {
-        let record = draft.into_record(&self.account, self.account.tick(self.now), None, None);
+        self.append_under(None, draft)
+    }
+
+    fn append_under(&mut self, key: Option<Key>, draft: Draft) -> u64 {
+        let record = draft.into_record(&self.account, self.account.tick(self.now), key, None);
         let bytes = record.to_bytes();
         assert_eq!(Record::from_bytes(&bytes).expect("reads back"), record);
         let hash = chain(&self.account.chain, &bytes);

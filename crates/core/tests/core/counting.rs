@@ -8,7 +8,7 @@ use headworks_core::record::{Category, HoldId, Instant, Outcome};
 use headworks_core::view;
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, Log, World, ask, at, catalog, correct, quantities, to};
+use crate::common::{AskExt as _, Log, World, ask, at, catalog, correct, quantities, release, to};
 
 const KINDS: [(&str, &str, &str); 7] = [
     // What it is, the window, and a time after which five tokens have left it.
@@ -80,6 +80,25 @@ fn use_beyond_a_hold_is_always_counted() {
             trusted(&w);
         }
     }
+}
+
+#[test]
+fn holds_save_up_no_burst() {
+    // Ten in ten seconds, ten at once. Five holds that each filled the window and end unused leave it as full as it is.
+    let mut w = world("window.rate = { limit = 10, period = \"10s\", burst = 10 }");
+    let mut holds = Vec::new();
+    for _ in 0..5 {
+        assert_eq!(w.hold("chat", &[("tokens", 10)]).outcome, Outcome::Allow);
+        holds.push(w.account.seq);
+        w.pass("11s");
+    }
+    assert_eq!(w.ask(&ask("chat", &[("tokens", 10)]).now()).outcome, Outcome::Allow);
+    for hold in holds {
+        w.apply(release(hold)).expect("releases");
+        assert_eq!(w.ask(&ask("chat", &[("tokens", 1)]).now()).outcome, Outcome::Deny, "{hold}");
+    }
+    assert_eq!(used(&w), 10);
+    trusted(&w);
 }
 
 #[test]

@@ -2,15 +2,15 @@
 //!
 //! One token costs one credit, so every figure of the tables is worked by hand.
 
-use headworks_core::command::{Adjust, Command};
+use headworks_core::command::{Adjust, Command, Extend};
 use headworks_core::life;
 use headworks_core::record::{
-    Amount, Category, Every, GrantId, Label, Overage, Reason, Recurrence, Rollover, WHOLE,
+    Amount, Category, Every, GrantId, HoldId, Label, Overage, Reason, Recurrence, Rollover, WHOLE,
 };
 use headworks_core::waterfall::Refusal;
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask, at, correct, credits, refund, release, settle, to};
+use crate::common::{AskExt as _, World, ask, at, correct, credits, quantities, refund, release, settle, to};
 
 const NANO: i64 = 1_000_000_000;
 
@@ -360,4 +360,54 @@ fn a_top_up_without_room_hides_nothing_that_falls_due_later() {
         let ways = w.hold("chat", &[("tokens", 10)]).unblock.expect("denied").ways;
         assert!(ways.iter().any(|way| way.at == Some(at("2026-06-02T00:00:00Z"))), "{ways:?}");
     }
+}
+
+#[test]
+fn a_receipt_is_in_the_order_of_its_draws() {
+    // Eight are lent, six given, two more lent: of what is used, the first eight stay lent.
+    let plan =
+        "waterfall = [{ grants = { name = \"all\" } }, { overdraft = { name = \"od\", limit = \"10\" } }]";
+    for (used, overdraft, available) in
+        [(16, "10", "-10"), (15, "9", "-9"), (14, "8", "-8"), (10, "8", "-4"), (5, "5", "1")]
+    {
+        let mut w = World::new(&catalog(plan), "p");
+        w.hold("chat", &[("tokens", 8)]);
+        let hold = w.account.seq;
+        w.grant("6", Category::Free);
+        let more = Extend {
+            hold: HoldId(hold),
+            quantities: quantities(&[("tokens", 8)]),
+            minimum: None,
+            life: None,
+            progress: None,
+            consented: false,
+        };
+        w.apply(Command::Extend(more)).expect("extends");
+        w.apply(settle(hold, &[("tokens", used)])).expect("settles");
+        assert_eq!(
+            (w.account.books.overdraft, w.available().as_str()),
+            (credits(overdraft), available),
+            "{used} used"
+        );
+        trusted(&w);
+    }
+}
+
+#[test]
+fn what_is_carried_late_burns_before_the_new_period() {
+    let mut w = World::new(&catalog("waterfall = [{ grants = { name = \"all\" } }]"), "p");
+    w.settings(|s| s.billing_anchor = at("2026-06-01T12:30:00Z"));
+    w.grant_with("100", |g| g.recurrence = monthly(Every::Month, up_to("50")));
+    let mut hold = ask("chat", &[("tokens", 100)]);
+    hold.life = Some("12h".parse().expect("span"));
+    w.ask(&hold);
+    let hold = w.account.seq;
+    w.pass("31m");
+    w.due();
+    // Thirty of the hundred come back after the boundary.
+    w.apply(settle(hold, &[("tokens", 70)])).expect("settles");
+    w.ask(&ask("chat", &[("tokens", 40)]).now());
+    let left: Vec<_> = w.account.grants.iter().map(|g| (g.terms.amount, g.remaining)).collect();
+    assert_eq!(left, [(credits("100"), credits("90"))], "the thirty, and ten of the new month");
+    trusted(&w);
 }

@@ -286,6 +286,21 @@ fn what_costs_nothing_is_counted_all_the_same() {
 }
 
 #[test]
+fn what_turns_out_to_cost_something_is_paid_whole() {
+    // Five credits could pay a part; the allowance pays all of it, as it would have from the start.
+    for end in ["settle 10", "correct 10"] {
+        let first = if end == "settle 10" { "hold 0" } else { "charge 0" };
+        check(
+            "requests",
+            &["grants", "included 2"],
+            5,
+            &[(first, ""), (end, "included 1 for 10"), ("charge 5", "credits 5")],
+        );
+        check("requests", &["grants", "included 2"], 10, &[(first, ""), (end, "credits 10")]);
+    }
+}
+
+#[test]
 fn a_request_counts_at_least_one() {
     for unit in ["requests", "tokens", "credits"] {
         check(

@@ -178,52 +178,70 @@ impl Do {
     }
 }
 
+/// When a purchase is made that is needed together with an instant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Buys {
+    /// A millisecond before.
+    Before,
+    /// At the instant.
+    Then,
+}
+
 /// The outcome once a way has been gone: its instant moved by so many microseconds, its purchase by so many nano-credits.
-fn after(w: &mut World, asked: &Authorize, way: Way, micros: i64, nano: i64) -> Outcome {
+fn after(w: &mut World, asked: &Authorize, buys: Buys, way: Way, by: (i64, i64)) -> Outcome {
     let (account, now, records) = (w.account.clone(), w.now, w.log.len());
-    let outcome = gone(w, asked, way, micros, nano);
+    let outcome = gone(w, asked, buys, way, by);
     (w.account, w.now) = (account, now);
     w.log.truncate(records);
     outcome
 }
 
-fn gone(w: &mut World, asked: &Authorize, way: Way, micros: i64, nano: i64) -> Outcome {
+fn gone(w: &mut World, asked: &Authorize, buys: Buys, way: Way, (micros, nano): (i64, i64)) -> Outcome {
     let target = way.at.map_or(w.now, |at| Instant::from_micros(at.micros() + micros));
-    // What falls due before has been written before, as a sweeper does, and what is bought is bought before.
+    // What falls due before has been written before, as a sweeper does.
     w.now = w.now.max(Instant::from_micros(target.micros() - 1_000));
     w.due();
-    if let Some(purchase) = way.purchase.map(|p| p.nano() + nano).filter(|n| *n > 0) {
+    let purchase = way.purchase.map(|p| p.nano() + nano).filter(|n| *n > 0);
+    let buy = |w: &mut World| {
+        let Some(purchase) = purchase else { return };
         let new = NewGrant::new(Credits::from_nano(purchase), Category::Purchased);
         w.apply(Command::Grant(new)).expect("buys");
+    };
+    let before = buys == Buys::Before || micros < 0;
+    if before {
+        buy(w);
     }
     w.now = w.now.max(target);
     w.due();
+    if !before {
+        buy(w);
+    }
     let mut asked = asked.clone();
     asked.request.consented |= way.consent;
-    match w.run(&Command::Authorize(asked)).expect("decides") {
+    match w.bare(&Command::Authorize(asked)).expect("decides") {
         Step::Append(draft) => draft.event.decision().expect("a decision").outcome,
         Step::Deny(_, decision) | Step::Count(_, decision) => decision.outcome,
         Step::Needs(need) => panic!("{need:?}"),
     }
 }
 
-fn check_ways(w: &mut World, asked: &Authorize) -> Result<usize, TestCaseError> {
+pub(crate) fn check_ways(w: &mut World, asked: &Authorize, buys: Buys) -> Result<usize, TestCaseError> {
     let Ok(Step::Deny(_, decision)) = w.run(&Command::Authorize(asked.clone())) else { return Ok(0) };
     let unblock = decision.unblock.clone().expect("a denial says what would unblock it");
     let passes = |outcome: Outcome| outcome.is_granted();
     for way in &unblock.ways {
-        let told = after(w, asked, *way, 0, 0);
+        let told = after(w, asked, buys, *way, (0, 0));
         prop_assert!(passes(told), "{way:?} does not help: {told:?}; {decision:?}");
         if way.at.is_some() {
-            let early = after(w, asked, *way, -1, 0);
+            let early = after(w, asked, buys, *way, (-1, 0));
             prop_assert!(!passes(early), "{way:?} a microsecond earlier: {early:?}; {decision:?}");
         }
         if way.purchase.is_some() {
-            let less = after(w, asked, *way, 0, -1);
+            let less = after(w, asked, buys, *way, (0, -1));
             prop_assert!(!passes(less), "{way:?} with less: {less:?}; {decision:?}");
         }
         if way.consent {
-            let without = after(w, asked, Way { consent: false, ..*way }, 0, 0);
+            let without = after(w, asked, buys, Way { consent: false, ..*way }, (0, 0));
             prop_assert!(!passes(without), "{way:?} without consent; {decision:?}");
         }
     }
@@ -232,14 +250,14 @@ fn check_ways(w: &mut World, asked: &Authorize) -> Result<usize, TestCaseError> 
         for hours in [1, 2, 12, 13, 24, 36, 240] {
             let later = w.now.after(format!("{hours}h").parse().expect("span"));
             let way = Way { at: Some(later), certainty: Certainty::Exact, purchase: None, consent: false };
-            let found = after(w, asked, way, 0, 0);
+            let found = after(w, asked, buys, way, (0, 0));
             prop_assert!(!passes(found), "nothing told, and yet {later} passes: {decision:?}");
         }
     }
     if unblock.purchase().is_none() && !unblock.ways.iter().any(|w| w.purchase.is_some() && w.at.is_none()) {
         let way =
             Way { at: None, certainty: Certainty::Exact, purchase: Some(credits("100000")), consent: false };
-        let found = after(w, asked, way, 0, 0);
+        let found = after(w, asked, buys, way, (0, 0));
         prop_assert!(!passes(found), "no purchase told, and yet one helps: {decision:?}");
     }
     Ok(1)
@@ -264,7 +282,7 @@ proptest! {
             if now { asked = asked.now(); }
             if consent { asked = asked.with_consent(); }
             if let Some(least) = least.filter(|n| *n <= tokens) { asked = asked.at_least("tokens", least); }
-            check_ways(&mut w, &asked)?;
+            check_ways(&mut w, &asked, Buys::Before)?;
         }
     }
 }
@@ -275,7 +293,7 @@ fn one(policy: &Policy, steps: &[Do], tokens: u64) -> (World, Vec<Way>) {
         step.to(&mut w);
     }
     let decision = w.ask(&chat(tokens).now());
-    check_ways(&mut w, &chat(tokens).now()).expect("ways that hold");
+    check_ways(&mut w, &chat(tokens).now(), Buys::Before).expect("ways that hold");
     let ways = decision.unblock.map(|u| u.ways).unwrap_or_default();
     (w, ways)
 }
@@ -355,6 +373,57 @@ fn allowances_may_pay_while_in_debt() {
         // Five lift the debt; where the allowance is used, one more pays.
         let purchase = if of_allowance == Outcome::Allow { "6" } else { "5" };
         assert_eq!(unblock.purchase(), Some(credits(purchase)), "{unblock:?}");
-        check_ways(&mut w, &chat(2).now()).expect("ways that hold");
+        check_ways(&mut w, &chat(2).now(), Buys::Before).expect("ways that hold");
     }
+}
+
+#[test]
+fn debt_hides_no_window_from_whoever_repays_it() {
+    let inc = "{ allowance = { name = \"inc\", windows = [{ name = \"w\", window.first_use = { limit = \"10\", length = \"600s\" } }] } }";
+    let policy = Policy {
+        guards: Vec::new(),
+        unit: "credits",
+        layers: vec![inc.to_owned()],
+        extra: "",
+        overshoot: "refund",
+    };
+    let mut w = policy.world();
+    w.ask(&chat(8).now());
+    let ends = w.log.last().expect("a charge").recorded_at.after("600s".parse().expect("span"));
+    let grant = w.grant("5", Category::Free);
+    let take = headworks_core::command::Adjust {
+        grant: headworks_core::record::GrantId(grant),
+        by: credits("-12"),
+        as_debt: true,
+        reason: None,
+    };
+    w.apply(Command::Adjust(take)).expect("takes");
+    let denied = w.ask(&chat(5).now());
+    assert_eq!(denied.reason, Reason::InDebt);
+    // Before the window ends nothing pays five, whatever is bought.
+    let ways = denied.unblock.expect("ways").ways;
+    let told: Vec<_> = ways.iter().map(|way| (way.at, way.purchase)).collect();
+    assert_eq!(told, [(Some(ends), Some(credits("7")))]);
+    check_ways(&mut w, &chat(5).now(), Buys::Before).expect("ways that hold");
+}
+
+#[test]
+fn all_of_it_may_be_had_later_where_less_asks_for_consent() {
+    let inc = "{ allowance = { name = \"inc\", windows = [{ name = \"w\", window.fixed = { limit = \"1\", every = \"day\" } }] } }";
+    let policy = Policy {
+        guards: Vec::new(),
+        unit: "requests",
+        layers: vec!["{ overdraft = { name = \"od\", limit = \"19\" } }".to_owned(), inc.to_owned()],
+        extra: "consent = \"ask\"",
+        overshoot: "refund",
+    };
+    let mut w = policy.world();
+    assert_eq!(w.ask(&chat(30).now()).outcome, Outcome::Allow, "the allowance pays it whole");
+    let asked = chat(60).now().at_least("tokens", 14);
+    let decision = w.ask(&asked);
+    assert_eq!((decision.outcome, decision.price), (Outcome::NeedsConsent, credits("19")));
+    let ways = decision.unblock.expect("ways").ways;
+    let told: Vec<_> = ways.iter().map(|way| (way.at, way.consent)).collect();
+    assert_eq!(told, [(None, true), (Some(at("2026-06-02T00:00:00Z")), false)]);
+    check_ways(&mut w, &asked, Buys::Before).expect("ways that hold");
 }

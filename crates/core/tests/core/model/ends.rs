@@ -1,0 +1,150 @@
+//! What becomes of a hold or a charge: more of it, less of it, all of it back.
+
+use headworks_core::record::Overshoot;
+
+use super::book::{Book, Draw, Payer, State};
+use super::decide::{Need, Side};
+use super::limits::Cost;
+use super::policy::Unit;
+
+/// It is refused; nothing happens.
+#[derive(Debug)]
+pub(super) struct Refused;
+
+impl Book {
+    /// Use that has happened: what no source pays follows the overshoot rule.
+    pub(super) fn happened(&self, need: &Need) -> Result<Vec<Draw>, Refused> {
+        let walk = self.walk(need);
+        let (mut draws, rest) = (walk.draws, walk.unpaid);
+        if rest > 0 && self.policy().overshoot == Overshoot::Reject {
+            return Err(Refused);
+        }
+        let lent: i64 = draws.iter().filter(|d| d.payer == Payer::Overdraft).map(|d| d.amount).sum();
+        let owed = rest.min(self.overshoot_room(lent));
+        let more = |payer, n| Draw { payer, layer: 0, at: need.at, amount: n, worth: n };
+        draws.extend((owed > 0).then(|| more(Payer::Debt, owed)));
+        draws.extend((rest > owed).then(|| more(Payer::Goodwill, rest - owed)));
+        Ok(draws)
+    }
+
+    /// Pays for what a use has grown by, at the instants of windows and of the decision.
+    fn growth(&self, place: usize, price: i64, at: i64, now: i64) -> Need {
+        let usage = &self.uses[place];
+        Need {
+            feature: usage.feature,
+            path: usage.path,
+            price,
+            each: usage.price,
+            requests: usage.requests,
+            at,
+            now,
+            consents: usage.draws.iter().any(|d| self.is_paid(d)),
+            has_happened: true,
+            // A request is not paid by an allowance and in credits; one that cost nothing may be paid by either.
+            only: (self.unit() == Unit::Requests && !usage.draws.is_empty()).then_some(Side::Credits),
+        }
+    }
+
+    /// The front of a receipt that is worth a price, and what goes back; what is left to pay.
+    fn front(&self, place: usize, price: i64) -> (Vec<Draw>, Vec<Draw>, i64) {
+        let usage = &self.uses[place];
+        let (mut kept, mut back, mut rest) = (Vec::new(), Vec::new(), price);
+        for draw in &usage.draws {
+            let mut keeps = *draw;
+            if draw.payer != Payer::Allowance || self.unit() == Unit::Credits {
+                keeps.amount = draw.amount.min(rest);
+                keeps.worth = keeps.amount;
+            } else if self.unit() == Unit::Requests {
+                // It pays for the request, whatever that comes to.
+                keeps.worth = rest;
+            } else {
+                keeps.amount = draw.amount.min((rest + usage.price - 1) / usage.price);
+                keeps.worth = (keeps.amount * usage.price).min(rest);
+            }
+            rest -= keeps.worth;
+            back.push(Draw { amount: draw.amount - keeps.amount, ..*draw });
+            if keeps.amount > 0 {
+                kept.push(keeps);
+            }
+        }
+        (kept, back, rest)
+    }
+
+    /// A use turns out to be of so many tokens.
+    fn becomes(&mut self, place: usize, tokens: i64, at: i64, now: i64) -> Result<(), Refused> {
+        let price = tokens * self.uses[place].price;
+        let (kept, back, rest) = self.front(place, price);
+        let more = if rest > 0 { self.happened(&self.growth(place, rest, at, now))? } else { Vec::new() };
+        let was_hold = self.uses[place].state == State::Open;
+        self.uses[place].draws = kept;
+        self.give_back(back, now, was_hold);
+        self.pay(place, more, at, now);
+        self.uses[place].tokens = tokens;
+        Ok(())
+    }
+
+    pub(super) fn pay(&mut self, place: usize, draws: Vec<Draw>, at: i64, now: i64) {
+        for draw in draws {
+            if draw.payer == Payer::Allowance && draw.amount > 0 {
+                self.draws_allowance(draw.layer, self.uses[place].path, at, now);
+            }
+            self.uses[place].draws.push(draw);
+        }
+    }
+
+    pub(super) fn settle(&mut self, place: usize, tokens: i64, now: i64) -> Result<(), Refused> {
+        let held = self.uses[place].tokens;
+        self.becomes(place, tokens, now, now)?;
+        self.uses[place].state = State::Charged;
+        self.uses[place].at = now;
+        self.recount(place, tokens - held, now);
+        Ok(())
+    }
+
+    /// More is counted now, less where it was counted, the last first.
+    pub(super) fn recount(&mut self, place: usize, more: i64, now: i64) {
+        if more > 0 {
+            let usage = &self.uses[place];
+            let cost =
+                Cost { feature: usage.feature, path: usage.path, tokens: more, requests: 0, holds: false };
+            let count = self.count(&cost, now, now);
+            self.uses[place].counts.push(count);
+            return;
+        }
+        let mut less = -more;
+        for count in self.uses[place].counts.iter_mut().rev() {
+            let n = count.tokens.min(less);
+            count.tokens -= n;
+            less -= n;
+        }
+    }
+
+    pub(super) fn correct(&mut self, place: usize, tokens: i64, now: i64) -> Result<(), Refused> {
+        let at = self.uses[place].at;
+        self.becomes(place, tokens, at, now)
+    }
+
+    /// A part of a charge, or what is left of it.
+    pub(super) fn refund(&mut self, place: usize, amount: Option<i64>, now: i64) {
+        let all = self.uses[place].credits();
+        let mut rest = amount.unwrap_or(all);
+        self.uses[place].refunds += 1;
+        let is_last = rest == all;
+        let mut back = Vec::new();
+        let usage = &mut self.uses[place];
+        for draw in usage.draws.iter_mut().rev() {
+            let n = draw.credits().min(rest);
+            rest -= n;
+            if draw.payer != Payer::Allowance {
+                back.push(Draw { amount: n, ..*draw });
+                draw.amount -= n;
+            } else if is_last {
+                draw.amount = 0;
+            }
+        }
+        usage.draws.retain(|d| d.amount > 0);
+        usage.is_refunded = is_last;
+        back.reverse();
+        self.give_back(back, now, false);
+    }
+}

@@ -1,0 +1,340 @@
+//! How much of a window is used: sums over the uses of the list.
+
+use headworks_core::record::{Level, Reason};
+
+use super::book::{Book, Count, Draw, Opened, Payer, State, Use, Which};
+use super::calendar::SECOND;
+use super::policy::{Guard, Kind, Layer, Policy, Window};
+use super::steps::Path;
+
+const LATE_HORIZON: i64 = 30 * 86_400 * SECOND;
+
+/// What a request counts in guards.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost {
+    pub(super) feature: usize,
+    pub(super) path: Path,
+    pub(super) tokens: i64,
+    pub(super) requests: i64,
+    /// Whether it takes a slot.
+    pub(super) holds: bool,
+}
+
+fn counts_for(guard: &Guard, member: Option<u8>, usage: &Use) -> bool {
+    guard.feature.is_none_or(|f| f == usage.feature) && usage.path.member(guard.level) == member
+}
+
+impl Guard {
+    fn counted(&self, count: &Count) -> i64 {
+        if self.tokens { count.tokens } else { count.requests }
+    }
+
+    pub(super) fn reason(&self) -> Reason {
+        match self.kind {
+            Kind::Rate { .. } => Reason::RateLimit,
+            Kind::Sliding { .. } => Reason::SlidingLimit,
+            Kind::Fixed { .. } => Reason::FixedLimit,
+            Kind::FirstUse { .. } => Reason::FirstUseLimit,
+            Kind::Slots { .. } => Reason::ConcurrencyLimit,
+            Kind::SpendCap { .. } => Reason::SpendCap,
+        }
+    }
+}
+
+impl Book {
+    /// The first reason of the guards that have no room, in the order of precedence.
+    pub(super) fn refused(&self, cost: &Cost, now: i64) -> Option<Reason> {
+        let guards = self.policy().guards.iter().enumerate();
+        guards.filter_map(|(i, guard)| self.refusal(i, guard, cost, now)).min()
+    }
+
+    fn refusal(&self, index: usize, guard: &Guard, cost: &Cost, now: i64) -> Option<Reason> {
+        if guard.feature.is_some_and(|f| f != cost.feature) {
+            return None;
+        }
+        let member = cost.path.member(guard.level);
+        let n = if guard.tokens { cost.tokens } else { cost.requests };
+        let (limit, fits) = match guard.kind {
+            Kind::Slots { limit } => {
+                return (cost.holds && self.slots(guard, member) >= limit).then_some(guard.reason());
+            }
+            Kind::SpendCap { .. } => return None,
+            _ if n == 0 => return None,
+            Kind::Rate { seconds, burst, .. } => {
+                let period = i128::from(seconds * SECOND);
+                let level = self.level(index, guard, member, now);
+                (burst, level + i128::from(n) * period <= i128::from(burst) * period)
+            }
+            Kind::Sliding { limit, seconds } => {
+                (limit, self.slides((index, guard), member, now, (limit, seconds), n))
+            }
+            Kind::Fixed { limit, .. } | Kind::FirstUse { limit, .. } => {
+                let used = self.counted(index, guard, member, now).expect("a plain sum");
+                (limit, used + n <= limit)
+            }
+        };
+        if n > limit {
+            return Some(Reason::ExceedsCapacity);
+        }
+        (!fits).then_some(guard.reason())
+    }
+
+    fn slots(&self, guard: &Guard, member: Option<u8>) -> i64 {
+        let open = self.uses.iter().filter(|u| u.state == State::Open && counts_for(guard, member, u));
+        i64::try_from(open.count()).expect("few")
+    }
+
+    /// What a guard has counted: every count with its instant, as they were written down.
+    fn history(&self, guard: &Guard, member: Option<u8>) -> Vec<Count> {
+        let uses = self.uses.iter().filter(|u| counts_for(guard, member, u));
+        let mut all: Vec<Count> =
+            uses.flat_map(|u| u.counts.iter().copied()).filter(|c| guard.counted(c) > 0).collect();
+        all.sort_by_key(|c| c.told);
+        all
+    }
+
+    fn guard_of(policy: &Policy, index: usize) -> Kind {
+        policy.guards[index].kind
+    }
+
+    /// A token bucket: units times period that have not drained.
+    fn level(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64) -> i128 {
+        let (mut level, mut last) = (0_i128, i64::MIN);
+        let mut drains = 0_i128;
+        for count in self.history(guard, member) {
+            let Kind::Rate { limit, seconds, burst } = Self::guard_of(&self.catalogs[count.catalog], index)
+            else {
+                continue;
+            };
+            // What is reported late counts when it is reported, as far back as a full bucket takes to drain.
+            if i128::from(count.told - count.at) * i128::from(limit) >= i128::from(burst * seconds * SECOND) {
+                continue;
+            }
+            level = drained(level, drains, last, count.told)
+                + i128::from(guard.counted(&count)) * i128::from(seconds * SECOND);
+            (last, drains) = (count.told, i128::from(limit));
+        }
+        drained(level, drains, last, now)
+    }
+
+    fn slides(
+        &self,
+        (index, guard): (usize, &Guard),
+        member: Option<u8>,
+        now: i64,
+        (limit, seconds): (i64, i64),
+        n: i64,
+    ) -> bool {
+        let length = seconds * SECOND;
+        if limit <= 1_024 {
+            return self.within(index, guard, member, now, length) + n <= limit;
+        }
+        // Two cells: the one before counts for the part of it that is still looked back on.
+        let cell = now.div_euclid(length);
+        let of = |which: i64| -> i64 {
+            let counts = self.history(guard, member);
+            counts.iter().filter(|c| c.at.div_euclid(length) == which).map(|c| guard.counted(c)).sum()
+        };
+        let weight = i128::from(length - now.rem_euclid(length));
+        let used = i128::from(of(cell)) * i128::from(length) + i128::from(of(cell - 1)) * weight;
+        used + i128::from(n) * i128::from(length) <= i128::from(limit) * i128::from(length)
+    }
+
+    /// Exactly what was counted within a length. What a shorter length had forgotten stays forgotten.
+    fn within(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64, length: i64) -> i64 {
+        let history = self.history(guard, member);
+        // It is looked back by the length of the last count, until the next one.
+        let length_of = |c: &Count| {
+            let kind = Self::guard_of(&self.catalogs[c.catalog], index);
+            if let Kind::Sliding { seconds, .. } = kind { seconds * SECOND } else { unreachable!("{kind:?}") }
+        };
+        let told: Vec<(i64, i64)> = history.iter().map(|c| (c.told, length_of(c))).collect();
+        let is_remembered = |count: &&Count| {
+            let since: Vec<_> = told.iter().filter(|(at, _)| *at >= count.told).collect();
+            let untils = since.iter().skip(1).map(|(at, _)| *at).chain([now]);
+            since.iter().zip(untils).all(|((_, length), until)| count.at + length > until)
+        };
+        let kept = history.iter().filter(is_remembered).filter(|c| c.at + length > now);
+        kept.map(|c| guard.counted(c)).sum()
+    }
+
+    /// What a guard shows as used, where that is a plain sum.
+    pub(super) fn counted(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64) -> Option<i64> {
+        let between = |(start, end): (i64, i64)| -> i64 {
+            let counts = self.history(guard, member);
+            counts.iter().filter(|c| start <= c.at && c.at < end).map(|c| guard.counted(c)).sum()
+        };
+        match guard.kind {
+            Kind::Fixed { calendar, .. } => Some(between(calendar.period(now, self.anchor))),
+            Kind::FirstUse { .. } => {
+                let open = self.covering(Which::Guard(index), member, now);
+                Some(open.map_or(0, |o| between((o.start, o.end))))
+            }
+            Kind::Sliding { limit, seconds } if limit <= 1_024 => {
+                Some(self.within(index, guard, member, now, seconds * SECOND))
+            }
+            Kind::Slots { .. } => Some(self.slots(guard, member)),
+            Kind::SpendCap { .. } => Some(self.spent_in(guard, member, now)),
+            Kind::Rate { .. } | Kind::Sliding { .. } => None,
+        }
+    }
+
+    fn spent_in(&self, guard: &Guard, member: Option<u8>, now: i64) -> i64 {
+        let Kind::SpendCap { calendar, .. } = guard.kind else { return 0 };
+        let (start, end) = calendar.period(now, self.anchor);
+        let of = |u: &Use, d: &Draw| {
+            counts_for(guard, member, u)
+                && matches!(d.payer, Payer::Grant(_) | Payer::Overdraft)
+                && start <= d.at
+                && d.at < end
+        };
+        self.draws().filter(|(u, d)| of(u, d)).map(|(_, d)| d.amount).sum()
+    }
+
+    /// What spend caps leave, together.
+    pub(super) fn budget(&self, feature: usize, path: Path, now: i64) -> i64 {
+        let guards = self.policy().guards.iter().filter(|g| g.feature.is_none_or(|f| f == feature));
+        let left = guards.filter_map(|g| match g.kind {
+            Kind::SpendCap { limit, .. } => {
+                Some((limit - self.spent_in(g, path.member(g.level), now)).max(0))
+            }
+            Kind::Rate { .. }
+            | Kind::Sliding { .. }
+            | Kind::Fixed { .. }
+            | Kind::FirstUse { .. }
+            | Kind::Slots { .. } => None,
+        });
+        left.min().unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn covering(&self, which: Which, member: Option<u8>, at: i64) -> Option<&Opened> {
+        let of = |o: &&Opened| o.which == which && o.member == member && o.start <= at && at < o.end;
+        self.opened.iter().find(of)
+    }
+
+    /// First-use windows open, or are found out about, for use at an instant.
+    fn opens(&mut self, which: Which, member: Option<u8>, at: i64, seconds: i64, now: i64) {
+        if self.covering(which, member, at).is_some() {
+            return;
+        }
+        let whole = at + seconds * SECOND;
+        if at == now {
+            self.opened.push(Opened { which, member, start: at, end: whole, whole });
+            return;
+        }
+        let mine = |o: &&Opened| o.which == which && o.member == member;
+        let next = self.opened.iter().filter(mine).map(|o| o.start).filter(|s| *s > at).min().unwrap_or(now);
+        let before =
+            self.opened.iter_mut().filter(|o| o.which == which && o.member == member && o.start <= at);
+        if let Some(known) = before.max_by_key(|o| o.start).filter(|o| at < o.whole) {
+            known.end = at + 1;
+            return;
+        }
+        self.opened.push(Opened { which, member, start: at, end: whole.min(next).min(now), whole });
+    }
+
+    /// Use is counted: windows that begin with it open.
+    pub(super) fn count(&mut self, cost: &Cost, at: i64, now: i64) -> Count {
+        let policy = self.policy().clone();
+        for (i, guard) in policy.guards.iter().enumerate() {
+            let Kind::FirstUse { seconds, .. } = guard.kind else { continue };
+            let n = if guard.tokens { cost.tokens } else { cost.requests };
+            if at == now && n > 0 && guard.feature.is_none_or(|f| f == cost.feature) {
+                self.opens(Which::Guard(i), cost.path.member(guard.level), at, seconds, now);
+            }
+        }
+        Count {
+            at,
+            told: now,
+            tokens: cost.tokens,
+            requests: cost.requests,
+            catalog: self.catalogs.len() - 1,
+        }
+    }
+
+    /// An allowance is drawn: windows that begin with it open.
+    pub(super) fn draws_allowance(&mut self, layer: usize, path: Path, at: i64, now: i64) {
+        let Layer::Allowance { level, windows, .. } = self.policy().layers[layer].clone() else { return };
+        for (i, window) in windows.iter().enumerate() {
+            if let Window::FirstUse { seconds, .. } = window {
+                self.opens(Which::Allowance(layer, i), path.member(level), at, *seconds, now);
+            }
+        }
+    }
+
+    /// What windows of an allowance have counted, each.
+    pub(super) fn included(
+        &self,
+        layer: usize,
+        member: Option<u8>,
+        at: i64,
+        is_late: bool,
+    ) -> Vec<(i64, i64)> {
+        let Layer::Allowance { level, windows, .. } = &self.policy().layers[layer] else { return Vec::new() };
+        let one = |(i, window): (usize, &Window)| {
+            let (limit, span) = match window {
+                Window::Fixed { limit, calendar } => (*limit, Some(calendar.period(at, self.anchor))),
+                Window::FirstUse { limit, .. } => {
+                    (*limit, self.span(Which::Allowance(layer, i), member, at, is_late))
+                }
+            };
+            (limit, span.map_or(0, |span| self.drawn_in(layer, *level, member, span)))
+        };
+        windows.iter().enumerate().map(one).collect()
+    }
+
+    fn span(&self, which: Which, member: Option<u8>, at: i64, is_late: bool) -> Option<(i64, i64)> {
+        if let Some(o) = self.covering(which, member, at) {
+            return Some((o.start, o.end));
+        }
+        let before = self.opened.iter().filter(|o| o.which == which && o.member == member && o.start <= at);
+        let known = before.max_by_key(|o| o.start).filter(|o| is_late && at < o.whole);
+        known.map(|o| (o.start, o.end))
+    }
+
+    fn drawn_in(&self, layer: usize, level: Level, member: Option<u8>, (start, end): (i64, i64)) -> i64 {
+        let of = |u: &Use, d: &Draw| {
+            d.payer == Payer::Allowance
+                && d.layer == layer
+                && u.path.member(level) == member
+                && start <= d.at
+                && d.at < end
+        };
+        self.draws().filter(|(u, d)| of(u, d)).map(|(_, d)| d.amount).sum()
+    }
+
+    pub(super) fn allowance_left(&self, layer: usize, member: Option<u8>, at: i64, now: i64) -> i64 {
+        // What was used then nobody knows any more.
+        if now - at > LATE_HORIZON {
+            return 0;
+        }
+        let windows = self.included(layer, member, at, at < now).into_iter();
+        windows.map(|(limit, used)| limit - used).min().unwrap_or(0).max(0)
+    }
+
+    /// What a member may draw from a pool.
+    pub(super) fn pool_room(&self, layer: usize, path: Path, now: i64) -> Option<i64> {
+        let Layer::Pool { member, cap, calendar, .. } = &self.policy().layers[layer] else { return None };
+        let name = path.member(*member)?;
+        let own = self.segments.get(&(*member, name)).and_then(|s| s.1);
+        let of_team = path.team.and_then(|t| self.segments.get(&(Level::Team, t))).and_then(|s| s.1);
+        let Some(cap) = own.or(of_team).or(*cap) else { return Some(i64::MAX) };
+        Some((cap - self.pooled(layer, name, calendar.period(now, self.anchor))).max(0))
+    }
+
+    pub(super) fn pooled(&self, layer: usize, name: u8, (start, end): (i64, i64)) -> i64 {
+        let Layer::Pool { member, .. } = &self.policy().layers[layer] else { return 0 };
+        let of = |u: &Use, d: &Draw| {
+            matches!(d.payer, Payer::Grant(_))
+                && d.layer == layer
+                && u.path.member(*member) == Some(name)
+                && start <= d.at
+                && d.at < end
+        };
+        self.draws().filter(|(u, d)| of(u, d)).map(|(_, d)| d.amount).sum()
+    }
+}
+
+fn drained(level: i128, drains: i128, from: i64, to: i64) -> i128 {
+    if level == 0 { 0 } else { (level - drains * i128::from(to - from)).max(0) }
+}

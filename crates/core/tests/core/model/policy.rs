@@ -1,0 +1,280 @@
+//! Random catalogs: what a policy says, and how an operator would write it.
+//!
+//! Units: whole credits become nano-credits here; seconds are whole.
+
+use headworks_core::record::{Category, Consent, Every, Level, Overshoot};
+
+use super::calendar::Calendar;
+use super::dice::Dice;
+
+pub(super) const NANO: i64 = 1_000_000_000;
+pub(super) const FEATURES: [&str; 2] = ["a", "b"];
+const ZONES: [&str; 4] = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu"];
+
+/// What allowances count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Credits,
+    Requests,
+    Tokens,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Rate { limit: i64, seconds: i64, burst: i64 },
+    Sliding { limit: i64, seconds: i64 },
+    Fixed { limit: i64, calendar: Calendar },
+    FirstUse { limit: i64, seconds: i64 },
+    Slots { limit: i64 },
+    SpendCap { limit: i64, calendar: Calendar },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Guard {
+    pub(super) level: Level,
+    pub(super) feature: Option<usize>,
+    /// It counts tokens, not requests.
+    pub(super) tokens: bool,
+    pub(super) kind: Kind,
+}
+
+/// A window of an allowance; its limit is in what the allowance counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Window {
+    Fixed { limit: i64, calendar: Calendar },
+    FirstUse { limit: i64, seconds: i64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Layer {
+    Allowance { level: Level, feature: Option<usize>, windows: Vec<Window> },
+    Grants { categories: Vec<Category> },
+    Pool { categories: Vec<Category>, member: Level, cap: Option<i64>, calendar: Calendar },
+    Overdraft { limit: i64 },
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    pub(super) version: usize,
+    pub(super) unit: Unit,
+    /// Nano-credits for a token, by feature, before and after `dearer_from`.
+    pub(super) prices: [[i64; 2]; 2],
+    /// When the second version of the rate card comes into force.
+    pub(super) dearer_from: &'static str,
+    pub(super) guards: Vec<Guard>,
+    pub(super) layers: Vec<Layer>,
+    pub(super) consent: Consent,
+    pub(super) allowances_in_debt: bool,
+    pub(super) goodwill: bool,
+    pub(super) overshoot: Overshoot,
+    pub(super) expiry_charges: bool,
+}
+
+/// What a family of catalogs is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    /// Grants, pools, overdraft and debt, in credits.
+    Money,
+    /// Guards of every kind.
+    Guards,
+    /// Allowances of every unit.
+    Allowances,
+    /// Everything, with catalogs that change and use that is reported late.
+    Changes,
+}
+
+fn calendar(dice: &mut Dice) -> Calendar {
+    let every = dice.pick(&[Every::Hour, Every::Day, Every::Day, Every::Week, Every::Month]);
+    let zone = if every == Every::Hour { "UTC" } else { dice.pick(&ZONES) };
+    Calendar { every, zone, from_anchor: dice.one_in(3) }
+}
+
+fn kind(dice: &mut Dice) -> Kind {
+    let limit = dice.int(2, 60);
+    match dice.int(0, 7) {
+        0 => Kind::Rate { limit: dice.int(1, 40), seconds: dice.int(1, 90), burst: dice.int(1, 40) },
+        1 => Kind::Sliding { limit, seconds: dice.int(5, 4_000) },
+        2 => Kind::Sliding { limit: dice.int(1_025, 1_100), seconds: dice.int(5, 4_000) },
+        3 => Kind::Fixed { limit, calendar: calendar(dice) },
+        4 => Kind::FirstUse { limit, seconds: dice.int(60, 40_000) },
+        5 => Kind::Slots { limit: dice.int(1, 3) },
+        _ => Kind::SpendCap { limit: limit * NANO, calendar: calendar(dice) },
+    }
+}
+
+fn guard(dice: &mut Dice) -> Guard {
+    let level = dice.pick(&[Level::Account, Level::Account, Level::User, Level::Team, Level::Key]);
+    let kind = kind(dice);
+    let is_large = matches!(kind, Kind::Sliding { limit, .. } if limit > 1_024);
+    Guard { level, feature: dice.some(3, |d| d.index(2)), tokens: is_large || dice.one_in(2), kind }
+}
+
+fn allowance(dice: &mut Dice, unit: Unit) -> Layer {
+    let limit = |dice: &mut Dice| match unit {
+        Unit::Credits => dice.int(3, 40) * NANO,
+        Unit::Requests => dice.int(1, 6),
+        Unit::Tokens => dice.int(3, 40),
+    };
+    let windows = (0..dice.int(1, 2)).map(|_| {
+        let limit = limit(dice);
+        if dice.one_in(2) {
+            Window::Fixed { limit, calendar: calendar(dice) }
+        } else {
+            Window::FirstUse { limit, seconds: dice.int(20, 40_000) }
+        }
+    });
+    let windows = windows.collect();
+    let level = dice.pick(&[Level::Account, Level::Account, Level::User, Level::Team]);
+    Layer::Allowance { level, feature: dice.some(4, |d| d.index(2)), windows }
+}
+
+fn layers(dice: &mut Dice, family: Family, unit: Unit) -> Vec<Layer> {
+    use Category::{Contract, Free, Promotional, Purchased};
+    let mut layers = Vec::new();
+    let included = match family {
+        Family::Allowances => dice.int(1, 2),
+        Family::Money | Family::Guards | Family::Changes => dice.int(0, 1),
+    };
+    for _ in 0..included {
+        layers.push(allowance(dice, unit));
+    }
+    let all = vec![Free, Promotional, Purchased, Contract];
+    match dice.int(0, 5) {
+        0 => layers.push(Layer::Grants { categories: vec![Free, Promotional] }),
+        1 | 2 => layers.push(Layer::Grants { categories: all.clone() }),
+        3 => {
+            layers.push(Layer::Grants { categories: vec![Free, Promotional] });
+            layers.push(pool(dice));
+        }
+        4 => {
+            layers.push(pool(dice));
+            layers.push(Layer::Grants { categories: all.clone() });
+        }
+        _ => {}
+    }
+    if dice.one_in(2) {
+        layers.push(Layer::Overdraft { limit: dice.int(1, 20) * NANO });
+    }
+    if dice.one_in(3) && unit != Unit::Tokens {
+        // An allowance after credits; one of a meter stands before them.
+        let n = layers.len();
+        layers.rotate_left(usize::from(n > 1));
+    }
+    layers
+}
+
+fn pool(dice: &mut Dice) -> Layer {
+    let categories = dice.pick(&[
+        vec![Category::Purchased, Category::Contract],
+        vec![Category::Free],
+        vec![Category::Free, Category::Purchased],
+    ]);
+    Layer::Pool {
+        categories,
+        member: dice.pick(&[Level::User, Level::User, Level::Team]),
+        cap: dice.some(2, |d| d.int(3, 40) * NANO),
+        calendar: calendar(dice),
+    }
+}
+
+impl Policy {
+    pub(super) fn random(dice: &mut Dice, family: Family) -> Self {
+        let unit = match family {
+            Family::Money => Unit::Credits,
+            Family::Guards | Family::Allowances | Family::Changes => {
+                dice.pick(&[Unit::Credits, Unit::Requests, Unit::Tokens])
+            }
+        };
+        let layers = layers(dice, family, unit);
+        let price = |dice: &mut Dice| dice.pick(&[NANO, NANO, NANO / 2, 2 * NANO]);
+        let prices = [[price(dice), price(dice)], [price(dice), price(dice)]];
+        let guards = match family {
+            Family::Money => dice.int(0, 1),
+            Family::Guards => dice.int(1, 4),
+            Family::Allowances => dice.int(0, 1),
+            Family::Changes => dice.int(0, 3),
+        };
+        // One record opens one grant: what is made good is not mixed with debt that was repaid meanwhile.
+        let goodwill = dice.one_in(3) && !layers.iter().any(|l| matches!(l, Layer::Overdraft { .. }));
+        let overshoot = match dice.int(0, 5) {
+            1..=4 if goodwill => Overshoot::Refund,
+            0 | 1 => Overshoot::Refund,
+            2 => Overshoot::Debt,
+            3 | 4 => Overshoot::DebtUpTo(headworks_core::record::Credits::from_nano(dice.int(1, 30) * NANO)),
+            _ => Overshoot::Reject,
+        };
+        Self {
+            version: 0,
+            unit,
+            prices,
+            dearer_from: dice.pick(&["2026-06-01T18:00:00Z", "2026-10-25T03:00:00Z", "2040-01-01T00:00:00Z"]),
+            guards: (0..guards).map(|_| guard(dice)).collect(),
+            layers,
+            consent: dice.pick(&[
+                Consent::Allow,
+                Consent::Allow,
+                Consent::Allow,
+                Consent::Ask,
+                Consent::Never,
+            ]),
+            allowances_in_debt: dice.one_in(3),
+            goodwill,
+            overshoot,
+            expiry_charges: dice.one_in(4),
+        }
+    }
+
+    /// The same policy with another limit, length or price.
+    pub(super) fn changed(&self, dice: &mut Dice) -> Self {
+        let mut next = self.clone();
+        next.version += 1;
+        let scale = |dice: &mut Dice, n: i64| (n * dice.int(2, 20) / 10).max(1);
+        match dice.int(0, 3) {
+            0 => {
+                let price = |dice: &mut Dice| dice.pick(&[NANO, NANO / 2, 2 * NANO]);
+                next.prices = [[price(dice), price(dice)], [price(dice), price(dice)]];
+            }
+            1 | 2 => {
+                for guard in &mut next.guards {
+                    match &mut guard.kind {
+                        Kind::Rate { limit, .. } if dice.one_in(2) => *limit = scale(dice, *limit),
+                        Kind::Rate { burst, .. } => *burst = scale(dice, *burst),
+                        Kind::Sliding { limit, .. } if *limit > 1_024 => *limit = dice.int(1_025, 1_100),
+                        Kind::Sliding { limit, .. } if dice.one_in(2) => {
+                            *limit = scale(dice, *limit).min(1_024)
+                        }
+                        Kind::Sliding { seconds, .. } => *seconds = scale(dice, *seconds),
+                        Kind::FirstUse { seconds, .. } if dice.one_in(2) => *seconds = scale(dice, *seconds),
+                        Kind::Fixed { limit, .. } | Kind::FirstUse { limit, .. } | Kind::Slots { limit } => {
+                            *limit = scale(dice, *limit);
+                        }
+                        Kind::SpendCap { limit, .. } => *limit = scale(dice, *limit / NANO) * NANO,
+                    }
+                }
+            }
+            _ => {
+                for layer in &mut next.layers {
+                    let Layer::Allowance { windows, .. } = layer else { continue };
+                    for window in windows {
+                        match window {
+                            Window::FirstUse { seconds, .. } if dice.one_in(2) => {
+                                *seconds = scale(dice, *seconds)
+                            }
+                            Window::Fixed { limit, .. } | Window::FirstUse { limit, .. } => {
+                                let one = if self.unit == Unit::Credits { NANO } else { 1 };
+                                *limit = scale(dice, *limit / one) * one;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        next
+    }
+
+    /// The lending limits of the plan added up.
+    pub(super) fn lends(&self) -> i64 {
+        let limits = self.layers.iter().map(|l| if let Layer::Overdraft { limit } = l { *limit } else { 0 });
+        limits.sum()
+    }
+}

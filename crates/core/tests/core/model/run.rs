@@ -1,0 +1,217 @@
+//! Does each step in the engine and in the model, and compares.
+
+use headworks_core::catalog::Catalog;
+use headworks_core::record::{Event, Instant, Level, Segment, SegmentSettings, Span};
+use headworks_core::waterfall::Authorize;
+
+use super::book::{Book, State, Use};
+use super::calendar::SECOND;
+use super::compare::Compared;
+use super::dice::Dice;
+use super::grants::Given;
+use super::policy::{FEATURES, NANO, Policy};
+use super::steps::{Ask, Path, Step};
+use crate::common::{self, AskExt as _, World, at, catalog};
+
+/// An account in the engine and in the model.
+pub(super) struct Run {
+    pub(super) world: World,
+    pub(super) book: Book,
+    /// Every catalog, and the number of the first record under each.
+    pub(super) catalogs: Vec<Catalog>,
+    pub(super) since: Vec<u64>,
+}
+
+pub(super) fn seconds(n: i64) -> Span {
+    Span::from_secs(u64::try_from(n).expect("positive"))
+}
+
+pub(super) fn number(n: i64) -> u64 {
+    u64::try_from(n).expect("positive")
+}
+
+impl Path {
+    fn text(&self) -> String {
+        let one = |what: &str, n: Option<u8>| n.map(|n| format!("{what}:{}{n}", &what[..1]));
+        let all = [one("team", self.team), one("user", self.user), one("key", self.key)];
+        all.into_iter().flatten().collect::<Vec<_>>().join("/")
+    }
+}
+
+impl Ask {
+    pub(super) fn request(&self) -> Authorize {
+        let mut list = vec![("tokens", number(self.tokens))];
+        if self.requests > 1 {
+            list.push(("requests", number(self.requests)));
+        }
+        let mut asked = common::ask(FEATURES[self.feature], &list);
+        let path = self.path.text();
+        if !path.is_empty() {
+            asked = asked.on_path(&path);
+        }
+        if let Some(least) = self.least {
+            asked = asked.at_least("tokens", number(least));
+        }
+        asked.request.consented = self.consents;
+        asked.settle_now = self.at_once;
+        asked.life = Some(seconds(self.life)).filter(|_| !self.at_once);
+        asked
+    }
+}
+
+impl Run {
+    pub(super) fn new(policy: &Policy, start: &str, anchor: &str) -> Self {
+        let mut world = World::new(&policy.text(), "p");
+        world.now = at(start);
+        world.settings(|s| s.billing_anchor = at(anchor));
+        let book = Book {
+            catalogs: vec![policy.clone()],
+            dearer_from: at(policy.dearer_from).micros(),
+            anchor: at(anchor).micros(),
+            uses: Vec::new(),
+            grants: Vec::new(),
+            settled: 0,
+            renewals: Vec::new(),
+            opened: Vec::new(),
+            consent: None,
+            segments: std::collections::BTreeMap::new(),
+            issued: 0,
+            breakage: 0,
+            given: 0,
+            owed: 0,
+            overdraft_repaid: 0,
+        };
+        Self { world, book, catalogs: vec![catalog(&policy.text())], since: vec![0] }
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.world.account.tick(self.world.now).micros()
+    }
+
+    /// Does what is due in both, and finds out the numbers of grants that opened by themselves.
+    fn due(&mut self) -> Compared {
+        self.world.due();
+        self.book.pass(self.now());
+        self.number_grants()
+    }
+
+    pub(super) fn number_grants(&mut self) -> Compared {
+        for record in &self.world.log {
+            if let Event::Expired { hold, charge: Some(_) } = &record.event {
+                let usage = self.book.uses.iter_mut().find(|u| u.id == hold.0 && u.charge == u.id);
+                usage.into_iter().for_each(|u| u.charge = record.seq);
+            }
+        }
+        let known: Vec<u64> = self.book.grants.iter().map(|g| g.id).filter(|id| *id > 0).collect();
+        let opened = self.world.log.iter().filter_map(|r| Some((r.seq, r.opens.as_ref()?)));
+        let new: Vec<_> = opened.filter(|(seq, _)| !known.contains(seq)).collect();
+        for (seq, terms) in new {
+            let same = |g: &&mut Given| {
+                // What a hold gives back at its deadline is made good a microsecond before.
+                let off = g.expires - terms.expires_at.micros();
+                g.id == 0
+                    && g.amount == terms.amount.nano()
+                    && (off == 0 || off == 1)
+                    && g.priority == terms.priority
+            };
+            let Some(given) = self.book.grants.iter_mut().find(same) else {
+                let waiting: Vec<_> = self.book.grants.iter().filter(|g| g.id == 0).collect();
+                return Err(format!("record {seq} of the engine opened {terms:?}, the model {waiting:?}"));
+            };
+            given.id = seq;
+            given.category = terms.category;
+            (given.from, given.expires) = (terms.effective_from.micros(), terms.expires_at.micros());
+        }
+        let left = self.book.grants.iter().find(|g| g.id == 0);
+        left.map_or(Ok(()), |g| Err(format!("the model opened {g:?}, the engine nothing")))
+    }
+
+    pub(super) fn step(&mut self, step: &Step) -> Compared {
+        self.due()?;
+        self.act(step)?;
+        self.due()?;
+        self.compare()
+    }
+
+    fn act(&mut self, step: &Step) -> Compared {
+        let now = self.now();
+        match step {
+            Step::Pass(n) => {
+                self.world.now = Instant::from_micros(self.world.now.micros() + n * SECOND);
+            }
+            Step::PassTo { which, early } => {
+                let all = self.book.instants(now);
+                let to = all[which % all.len().min(3)] - i64::from(*early);
+                self.world.now = Instant::from_micros(to.max(self.world.now.micros()));
+            }
+            Step::Grant(gift) => return self.grant(gift, now),
+            Step::Ask { ask, looks_ahead } => return self.ask(ask, *looks_ahead, now),
+            Step::Settle { which, percent } => {
+                let Some(place) = self.pick(*which, |u| u.state == State::Open) else { return Ok(()) };
+                let tokens = self.book.uses[place].tokens * percent / 100;
+                let command = common::settle(self.book.uses[place].id, &[("tokens", number(tokens))]);
+                return self.charge(place, command, |book, now| book.settle(place, tokens, now).is_ok());
+            }
+            Step::Release { which } => {
+                let Some(place) = self.pick(*which, |u| u.state == State::Open) else { return Ok(()) };
+                self.world.apply(common::release(self.book.uses[place].id)).map_err(|e| e.to_string())?;
+                self.book.give_all_back(place, now, false);
+            }
+            Step::Extend { which, tokens, consents, life } => {
+                return self.extend(*which, *tokens, *consents, *life, now);
+            }
+            Step::Record { ask, ago } => return self.record(ask, *ago, now),
+            Step::SettleLate { which, tokens } => return self.settle_late(*which, *tokens, now),
+            Step::Refund { which, percent } => return self.refund(*which, *percent, now),
+            Step::Correct { which, tokens } => {
+                let Some(place) =
+                    self.pick(*which, |u| u.state == State::Charged && u.refunds == 0 && u.tokens != *tokens)
+                else {
+                    return Ok(());
+                };
+                let command = common::correct(
+                    self.book.uses[place].charge,
+                    &common::to(&[("tokens", number(*tokens))]),
+                );
+                return self.charge(place, command, |book, now| book.correct(place, *tokens, now).is_ok());
+            }
+            Step::Adjust { which, by, as_debt } => return self.adjust(*which, by * NANO, *as_debt),
+            Step::Void { which } => self.void(*which)?,
+            Step::Consent(consent) => {
+                self.world.settings(|s| s.consent = *consent);
+                self.book.consent = *consent;
+            }
+            Step::Segment { is_team, member, consent, cap } => {
+                let level = if *is_team { Level::Team } else { Level::User };
+                let word = if *is_team { "team:t" } else { "user:u" };
+                let segment: Segment = format!("{word}{member}").parse().expect("a segment");
+                let pool_cap = cap.map(headworks_core::record::Credits::from_nano);
+                self.world.settings(|s| {
+                    s.segments.retain(|x| x.segment != segment);
+                    s.segments.push(SegmentSettings {
+                        segment,
+                        suspended: false,
+                        consent: *consent,
+                        pool_cap,
+                        hourly_cap: None,
+                    });
+                });
+                self.book.segments.insert((level, *member), (*consent, *cap));
+            }
+            Step::Catalog(seed) => {
+                let next = self.book.policy().changed(&mut Dice::new(*seed));
+                let next = Policy { version: self.book.catalogs.len(), ..next };
+                self.world.catalog = catalog(&next.text());
+                self.catalogs.push(catalog(&next.text()));
+                self.since.push(self.world.account.seq + 1);
+                self.book.catalogs.push(next);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn pick(&self, which: usize, of: impl Fn(&Use) -> bool) -> Option<usize> {
+        let all: Vec<usize> = (0..self.book.uses.len()).filter(|u| of(&self.book.uses[*u])).collect();
+        all.get(which % all.len().max(1)).copied()
+    }
+}
