@@ -148,8 +148,14 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, EngineError> {
-        let mut names = self.store.accounts(after, max.saturating_add(1))?;
-        names.retain(|name| !is_internal(name));
+        let (mut names, mut after) = (Vec::new(), after.cloned());
+        // Every identity has a log of its own: a page may be full of them, and accounts come after it.
+        while names.len() < max {
+            let page = self.store.accounts(after.as_ref(), max.saturating_add(1))?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.clone());
+            names.extend(page.into_iter().filter(|name| !is_internal(name)));
+        }
         names.truncate(max);
         Ok(names)
     }

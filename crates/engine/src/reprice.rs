@@ -126,7 +126,13 @@ impl Engine {
             done.refunded += u64::from(decode(&later.bytes)?.charge().is_none());
             return Ok(());
         }
-        let is = match corrected_price(&self.catalog(), record, charge) {
+        let mut priced_at = record.effective_at;
+        let mut by = record.event.priced_by();
+        while let Some(seq) = by {
+            let earlier = self.stored_record(account, seq)?;
+            (priced_at, by) = (earlier.effective_at, earlier.event.priced_by());
+        }
+        let is = match corrected_price(&self.catalog(), charge, priced_at) {
             Ok(is) => is,
             Err(refusal) => {
                 if done.refused.len() < REFUSED_KEPT {

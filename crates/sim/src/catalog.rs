@@ -1,6 +1,6 @@
 //! The policy of a simulation: small limits, so that every wall is met, and versions to change to.
 
-use headworks_core::record::Credits;
+use headworks_core::record::{Credits, Instant};
 
 pub(crate) const ACCOUNTS: [&str; 3] = ["alpha", "beta", "gamma"];
 pub(crate) const USERS: [&str; 2] = ["ann", "ben"];
@@ -17,6 +17,38 @@ pub(crate) const TRIAL: i64 = 150_000_000_000;
 const TIER: &str = "holds = 4, held_percent = 80, velocity_floor = 5, ramp_floor = 100, sub_keys = 2, networks = 1, shared_holds = 1, key_spend_floor = \"40\"";
 /// Nano-credits that are lent.
 pub(crate) const OVERDRAFT: i128 = 10_000_000_000;
+/// Nano-credits that may be owed through `owe`.
+pub(crate) const OWED: i128 = 20_000_000_000;
+/// What a member may draw from the pool in a day when nobody has set a cap.
+pub(crate) const MEMBER_CAP: i64 = 30_000_000_000;
+/// What requests ask for; `secret` is in no plan.
+pub(crate) const FEATURES: [&str; 8] = ["chat", "gift", "owe", "bulk", "draw", "task", "fast", "secret"];
+pub(crate) const TEAMS: [&str; 1] = ["red"];
+/// Where simulations begin: an ordinary day, and days before clocks change or a month is too short.
+pub(crate) const STARTS: [&str; 5] = [
+    "2026-06-01T12:00:00Z",
+    "2026-03-07T12:00:00Z",
+    "2026-10-24T12:00:00Z",
+    "2026-10-31T12:00:00Z",
+    "2026-02-27T12:00:00Z",
+];
+/// What the accounts are billed from; `None`: when they were opened. Half past two is skipped in New York on 8 March.
+pub(crate) const ANCHORS: [Option<&str>; 3] =
+    [Some("2025-12-31T07:30:00Z"), None, Some("2025-10-31T05:15:00Z")];
+/// When prices change, in microseconds since 1970.
+const CHANGES: [i64; 11] = [
+    1_577_836_800_000_000,
+    1_772_258_400_000_000,
+    1_772_409_600_000_000,
+    1_772_951_400_000_000,
+    1_773_100_800_000_000,
+    1_780_380_000_000_000,
+    1_780_531_200_000_000,
+    1_792_908_000_000_000,
+    1_793_059_200_000_000,
+    1_793_511_000_000_000,
+    1_793_664_000_000_000,
+];
 
 const TEXT: &str = r#"
 version = "VERSION"
@@ -24,6 +56,7 @@ late_horizon = "2d"
 [meters]
 tokens = { unit = "token" }
 images = { unit = "image" }
+bytes = { unit = "byte" }
 [pools.model]
 in_flight = 5
 in_flight_cost = { requests = 1 }
@@ -66,6 +99,13 @@ hold = { life = "60s", expiry_charges = ["tokens"] }
 meters = ["tokens"]
 pool = "rated"
 rate_card = "card"
+[features.owe]
+meters = ["tokens"]
+rate_card = "card"
+overshoot = { debt = "20" }
+[features.bulk]
+meters = ["bytes"]
+rate_card = "card"
 [features.draw]
 meters = ["images"]
 rate_card = "card"
@@ -80,16 +120,10 @@ allowance_unit = "requests"
 meters = []
 allowance_unit = "requests"
 ledger = false
-[[rate_cards.card]]
-effective_from = "2020-01-01T00:00:00Z"
-prices = [
-  { feature = "chat", credits = { tokens = "PRICE" } },
-  { feature = "gift", credits = { tokens = "1" } },
-  { feature = "draw", credits = { images = "1" } },
-]
+CARDS
 [plans.p]
 cost_max = 90
-features = ["chat", "gift", "draw", "task", "fast"]
+features = ["chat", "gift", "owe", "bulk", "draw", "task", "fast"]
 guards = [
   { name = "tokens", features = ["chat"], count = "tokens", window.rate = { limit = 60, period = "1m" } },
   { name = "quick", features = ["fast"], window.rate = { limit = 2, period = "10s" } },
@@ -98,6 +132,13 @@ guards = [
   { name = "shift", features = ["draw"], window.first_use = { limit = 3, length = "2h" } },
   { name = "open", features = ["chat"], window.concurrency = { limit = 3 } },
   { name = "cap", features = ["gift"], window.spend_cap = { limit = "25", every = "day" } },
+  { name = "budget", features = ["gift", "owe"], window.spend_cap = { limit = "60", every = "week", zone = "Europe/Berlin" } },
+  { name = "local", features = ["owe"], window.fixed = { limit = 6, every = "day", zone = "America/New_York" } },
+  { name = "round", features = ["owe"], count = "tokens", window.fixed = { limit = 150, every = "day", zone = "America/New_York", anchor = "billing" } },
+  { name = "turn", features = ["bulk"], count = "bytes", window.fixed = { limit = 9000, every = "week", zone = "America/New_York", anchor = "billing" } },
+  { name = "cycle", features = ["bulk"], count = "bytes", window.fixed = { limit = 15000, every = "month", anchor = "billing" } },
+  { name = "volume", features = ["bulk"], count = "bytes", window.sliding = { limit = 2000, length = "2h" } },
+  { name = "surge", features = ["bulk"], count = "bytes", window.rate = { limit = 300, period = "1h", burst = 3000 } },
 ]
 waterfall = [
   { allowance = { name = "tasks", features = ["task"], windows = [{ name = "five", window.first_use = { limit = "4", length = "5h" } }] } },
@@ -112,15 +153,51 @@ consent = "ask"
 waterfall = [{ grants = { name = "all" } }]
 "#;
 
-/// What a token of `chat` costs in nano-credits.
-pub(crate) fn chat_price(version: usize) -> i64 {
-    if version.is_multiple_of(2) { 1_000_000_000 } else { 1_500_000_000 }
+const CARD: &str = r#"
+[[rate_cards.card]]
+effective_from = "FROM"
+prices = [
+  { feature = "chat", credits = { tokens = "CHAT" } },
+  { feature = "gift", credits = { tokens = "1" } },
+  { feature = "owe", credits = { tokens = "OWE" } },
+  { feature = "bulk", credits = { bytes = "0.01" } },
+  { feature = "draw", credits = { images = "1" } },
+]
+"#;
+
+/// What a unit of a feature costs at an instant by a version of the policy, in nano-credits.
+pub(crate) fn price(version: usize, feature: &str, at: Instant) -> i64 {
+    price_in(version, feature, CHANGES.iter().filter(|from| **from <= at.micros()).count())
+}
+
+/// The same, after so many changes.
+fn price_in(version: usize, feature: &str, changes: usize) -> i64 {
+    let dear = changes.is_multiple_of(2);
+    match feature {
+        "chat" => {
+            1_000_000_000
+                + if version.is_multiple_of(2) { 0 } else { 500_000_000 }
+                + i64::from(dear) * 250_000_000
+        }
+        "owe" => 1_000_000_000 + i64::from(dear) * 1_000_000_000,
+        "bulk" => 10_000_000,
+        _ => 1_000_000_000,
+    }
+}
+
+fn cards(version: usize) -> String {
+    let cards = CHANGES.iter().zip(1..).map(|(from, changes)| {
+        let of = |feature| Credits::from_nano(price_in(version, feature, changes)).to_string();
+        let from = Instant::from_micros(*from).to_string();
+        CARD.replace("FROM", &from).replace("CHAT", &of("chat")).replace("OWE", &of("owe"))
+    });
+    cards.collect()
 }
 
 /// The policy, in one of its versions; prices differ, and windows that a restart may lose change places with durable ones.
 pub(crate) fn text(version: usize) -> String {
-    let price = Credits::from_nano(chat_price(version)).to_string();
-    let text = TEXT.replace("TIER", TIER).replace("VERSION", &format!("v{version}")).replace("PRICE", &price);
+    let text = TEXT.replace("TIER", TIER).replace("VERSION", &format!("v{version}"));
+    let text = text.replace("CARDS", &cards(version));
     if !version.is_multiple_of(3) {
         return text;
     }

@@ -1,16 +1,18 @@
-//! What the simulations have reached: kinds of records, reasons, faults. What is never reached is not tested.
+//! What the simulations have reached: kinds of records, reasons, faults, cases. What is never reached is not tested.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use headworks_core::record::Reason;
 
+use crate::history::CASES;
+
 /// Counts by kind and name.
 #[derive(Debug, Default)]
 pub(crate) struct Coverage(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 /// Every fault that simulations inject.
-const FAULTS: [&str; 22] = [
+const FAULTS: [&str; 27] = [
     "failed start",
     "kill",
     "overload",
@@ -33,6 +35,11 @@ const FAULTS: [&str; 22] = [
     "catalog changed",
     "pool changed",
     "waited for capacity",
+    "asked twice",
+    "looked at",
+    "look that waits",
+    "priced again",
+    "nothing to price again",
 ];
 
 /// Kinds of records that an account's log can have in a simulation.
@@ -82,6 +89,10 @@ impl Coverage {
         self.count("fault", name);
     }
 
+    pub(crate) fn case(&self, name: &'static str) {
+        self.count("case", name);
+    }
+
     pub(crate) fn record(&self, name: &'static str) {
         self.count("record", name);
     }
@@ -99,6 +110,7 @@ impl Coverage {
             .iter()
             .map(|name| ("fault", *name))
             .chain(KINDS.iter().map(|name| ("record", *name)))
+            .chain(CASES.iter().map(|name| ("case", *name)))
             .chain(Reason::ALL.iter().filter(|r| !UNREACHED.contains(r)).map(|r| ("reason", r.as_str())));
         let missing = wanted.filter(|key| !counts.contains_key(key));
         (table, missing.map(|(kind, name)| format!("{kind} {name}")).collect())

@@ -10,12 +10,13 @@ use headworks_core::command::{
 };
 use headworks_core::record::{
     AlertMarks, Category, Consent, Credits, Every, GrantId, HoldId, Instant, Label, Level, Name, Overage,
-    Path, PoolChange, Proration, Rank, Recurrence, Rollover, Seq, Span, TopUpTerms, WHOLE,
+    Path, PoolChange, Proration, Rank, Recurrence, Rollover, Segment, SegmentSettings, Seq, Span, TopUpTerms,
+    WHOLE,
 };
 use headworks_core::waterfall::{Authorize, Minimum, Quantities, Request};
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
-use crate::catalog::{self, ACCOUNTS, KEYS, USERS};
+use crate::catalog::{self, ACCOUNTS, ANCHORS, KEYS, TEAMS, USERS};
 
 pub(crate) type Asked = Pin<Box<dyn Future<Output = Result<Answer, EngineError>>>>;
 
@@ -68,17 +69,27 @@ fn label(text: &str) -> Label {
 
 fn quantities(feature: &str, amount: u64) -> Quantities {
     let meter = match feature {
-        "chat" | "gift" => "tokens",
+        "chat" | "gift" | "owe" => "tokens",
         "draw" => "images",
+        "bulk" => "bytes",
         _ => return Quantities::new(),
     };
     [(name(meter), amount)].into_iter().collect()
 }
 
-fn path(user: Option<usize>, key: Option<usize>) -> Path {
+/// Where a request comes from, by the places in the lists.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Whence {
+    pub(crate) team: Option<usize>,
+    pub(crate) user: Option<usize>,
+    pub(crate) key: Option<usize>,
+}
+
+fn path(Whence { team, user, key }: Whence) -> Path {
+    let team = team.and_then(|t| TEAMS.get(t)).map(|team| format!("team:{team}"));
     let user = user.and_then(|u| USERS.get(u)).map(|user| format!("user:{user}"));
     let key = key.and_then(|k| KEYS.get(k)).map(|key| format!("key:{key}"));
-    let segments: Vec<String> = user.into_iter().chain(key).collect();
+    let segments: Vec<String> = team.into_iter().chain(user).chain(key).collect();
     segments.join("/").parse().unwrap_or_default()
 }
 
@@ -86,84 +97,125 @@ fn path(user: Option<usize>, key: Option<usize>) -> Path {
 pub(crate) fn open(account: usize) -> Body {
     let cluster = Some(name(if account < 2 { "twins" } else { "single" }));
     let rank = Box::new(Rank { class: None, cluster, weight: 1, floor: 0, max: None });
-    Command::Open(Patch { plan: Some(name("p")), rank: Setting::Set(rank), ..Patch::default() }).into()
+    let anchor = ANCHORS.get(account).copied().flatten();
+    let billing_anchor = anchor.and_then(|at| at.parse().ok());
+    let patch = Patch { plan: Some(name("p")), rank: Setting::Set(rank), billing_anchor, ..Patch::default() };
+    Command::Open(patch).into()
 }
 
-/// A request; `user` and `key` by their places in the lists.
+/// A request; its hold lives so many seconds.
 pub(crate) fn authorize(
     feature: &str,
-    (user, key): (Option<usize>, Option<usize>),
+    whence: Whence,
     amount: u64,
     least: Option<u64>,
     settle_now: bool,
     consented: bool,
+    life: Option<u64>,
 ) -> Command {
     Command::Authorize(Authorize {
         request: Request {
-            path: path(user, key),
+            path: path(whence),
             consented,
             ..Request::new(name(feature), quantities(feature, amount))
         },
         minimum: least.map(|quantity| Minimum { meter: name("tokens"), quantity }),
-        life: None,
+        life: life.map(Span::from_secs),
         settle_now,
     })
 }
 
-pub(crate) fn settle(hold: Seq, used: u64) -> Command {
-    Command::Settle { hold: HoldId(hold), quantities: quantities("chat", used) }
+/// A record, and the feature that it is about.
+pub(crate) type Of = (Seq, &'static str);
+
+pub(crate) fn settle((hold, feature): Of, used: u64) -> Command {
+    Command::Settle { hold: HoldId(hold), quantities: quantities(feature, used) }
 }
 
-pub(crate) fn extend(hold: Seq, more: u64, life: Option<u64>) -> Command {
+pub(crate) fn extend((hold, feature): Of, more: u64, life: Option<u64>) -> Command {
     Command::Extend(Extend {
         hold: HoldId(hold),
-        quantities: quantities("chat", more),
+        quantities: quantities(feature, more),
         minimum: None,
         life: life.map(Span::from_secs),
-        progress: Some(quantities("chat", more)),
+        progress: Some(quantities(feature, more)),
         consented: true,
     })
 }
 
 /// Use that happened at an instant; `None`: now.
-pub(crate) fn record(amount: u64, at: Option<Instant>) -> Command {
+pub(crate) fn record(feature: &str, amount: u64, at: Option<Instant>) -> Command {
     let request = Request {
-        path: path(Some(0), None),
+        path: path(Whence { user: Some(0), ..Whence::default() }),
         consented: true,
-        ..Request::new(name("chat"), quantities("chat", amount))
+        ..Request::new(name(feature), quantities(feature, amount))
     };
     Command::Record { request, at }
 }
 
-pub(crate) fn grant(
-    amount: u64,
-    kind: usize,
-    expires_at: Option<Instant>,
-    recurs: bool,
-    stamps: bool,
-) -> Command {
-    let category = Category::ALL.get(kind).copied().unwrap_or(Category::Free);
-    let rollover = Rollover { min: whole(0), max: whole(5), fraction: WHOLE, life: None };
-    let recurrence = Recurrence {
-        every: Every::Day,
-        zone: label("UTC"),
+/// What is special about a grant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kind {
+    /// Its place in the list of categories.
+    pub(crate) category: usize,
+    pub(crate) expires_at: Option<Instant>,
+    /// How it comes again, as a number that chooses.
+    pub(crate) recurs: Option<usize>,
+    /// In another unit of credits.
+    pub(crate) stamps: bool,
+    /// For one feature alone.
+    pub(crate) only: Option<&'static str>,
+}
+
+/// Lives of what is carried, in hours; `None`: one period.
+const LIVES: [Option<u64>; 4] = [None, Some(36), Some(72), Some(5)];
+
+fn recurrence(choice: usize, overage: Overage) -> Recurrence {
+    let life = LIVES.get(choice % 4).copied().flatten().map(|hours| Span::from_secs(hours * 3_600));
+    let every = [Every::Day, Every::Day, Every::Week, Every::Month].get(choice / 4 % 4).copied();
+    let fraction = if choice.is_multiple_of(5) { WHOLE / 2 } else { WHOLE };
+    Recurrence {
+        every: every.unwrap_or(Every::Day),
+        zone: label(if (choice / 16).is_multiple_of(2) { "UTC" } else { "America/New_York" }),
         anchor: None,
         until: Instant::NEVER,
-        rollover: Some(rollover),
-        overage: if amount.is_multiple_of(2) { Overage::Keep } else { Overage::Forgive },
+        rollover: Some(Rollover { min: whole(0), max: whole(5), fraction, life }),
+        overage,
         prorated: None,
-    };
+    }
+}
+
+pub(crate) fn grant(amount: u64, kind: Kind) -> Command {
+    let category = Category::ALL.get(kind.category).copied().unwrap_or(Category::Free);
+    let overage = if amount.is_multiple_of(2) { Overage::Keep } else { Overage::Forgive };
     Command::Grant(NewGrant {
-        expires_at,
-        recurrence: recurs.then(|| Box::new(recurrence)),
-        unit: stamps.then(|| name("stamps")),
+        expires_at: kind.expires_at,
+        recurrence: kind.recurs.map(|choice| Box::new(recurrence(choice, overage))),
+        unit: kind.stamps.then(|| name("stamps")),
+        features: kind.only.into_iter().map(name).collect(),
         ..NewGrant::new(whole(amount), category)
     })
 }
 
-pub(crate) fn adjust(grant: Seq, by: i64) -> Command {
+/// `as_debt`: what is not left in it any more is owed.
+pub(crate) fn adjust(grant: Seq, by: i64, as_debt: bool) -> Command {
     let by = Credits::from_nano(by * 1_000_000_000);
-    Command::Adjust(Adjust { grant: GrantId(grant), by, as_debt: false, reason: None })
+    Command::Adjust(Adjust { grant: GrantId(grant), by, as_debt, reason: None })
+}
+
+/// A cap of a member of the pool, or of a team; `None`: none.
+pub(crate) fn cap(team: bool, cap: Option<u64>) -> Command {
+    let (level, name) = if team { (Level::Team, name("red")) } else { (Level::User, name("ann")) };
+    let segment = Segment { level, name };
+    let settings = SegmentSettings {
+        segment: segment.clone(),
+        suspended: false,
+        consent: None,
+        pool_cap: cap.map(whole),
+        hourly_cap: None,
+    };
+    let patch = Patch { segments: vec![(segment, cap.map(|_| settings))], ..Patch::default() };
+    Command::Change { patch, reason: None }
 }
 
 pub(crate) fn refund(charge: Seq, amount: Option<u64>) -> Command {
@@ -171,11 +223,11 @@ pub(crate) fn refund(charge: Seq, amount: Option<u64>) -> Command {
 }
 
 /// Another quantity; 0: it did not happen, `None`: other prices.
-pub(crate) fn correct(charge: Seq, to: Option<u64>) -> Command {
+pub(crate) fn correct((charge, feature): Of, to: Option<u64>) -> Command {
     let to = match to {
         None => Correct::reprice(),
         Some(0) => Correct::Delete,
-        Some(n) => Correct::To { quantities: quantities("chat", n), reprice: false },
+        Some(n) => Correct::To { quantities: quantities(feature, n), reprice: false },
     };
     Command::Correct { charge, to, reason: None }
 }

@@ -14,6 +14,7 @@ use crate::command::{Command, Draft, History, Log, Step, circumstances, run_with
 use crate::life;
 use crate::record::{Decision, Event, Outcome, Path, Record, Visit};
 use crate::waterfall::{Context, Live};
+use crate::window::Used;
 
 /// Runs what a record came of again, on the state before it; `None` when it came of nothing that a log shows.
 fn again<L: Log<Error: ToString>>(
@@ -57,7 +58,9 @@ pub fn differs<L: Log<Error: ToString>>(
         Err(why) => return Some(why),
     };
     let path = path_of(record).cloned().unwrap_or_default();
-    let lost = |v: &Visit| state.window(&v.name, v.level, path.at(v.level)).is_none();
+    // What is over says nothing any more: use that is in no record may have taken its place.
+    let is_over = |used: &Used| used.is_over(record.recorded_at);
+    let lost = |v: &Visit| state.window(&v.name, v.level, path.at(v.level)).is_none_or(is_over);
     if let (Some(recorded), Some(replayed)) = (record.event.decision(), draft.event.decision_mut()) {
         take_from_record(&lost, recorded, replayed);
     }

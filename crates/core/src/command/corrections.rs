@@ -9,8 +9,8 @@ use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Standing, Unwinding, live_charge};
 use crate::catalog::Catalog;
 use crate::record::{
-    Book, CardRef, Charge, Correcting, Credits, Draws, Event, Excess, Label, Overshoot, Priced, REQUESTS,
-    Record, Seq, Source, Use,
+    Book, CardRef, Charge, Correcting, Credits, Draws, Event, Excess, Instant, Label, Overshoot, Priced,
+    REQUESTS, Record, Seq, Source, Use,
 };
 use crate::waterfall::{Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
 
@@ -38,8 +38,8 @@ impl Correct {
         Self::To { quantities: Quantities::new(), reprice: true }
     }
 
-    /// The use as it should have been.
-    fn of(&self, catalog: &Catalog, record: &Record, charge: &Charge) -> Result<Use, Refusal> {
+    /// The use as it should have been; `priced_at` is the instant that its prices are those of.
+    fn of(&self, catalog: &Catalog, charge: &Charge, priced_at: Instant) -> Result<Use, Refusal> {
         match self {
             Self::To { quantities, reprice } => {
                 let mut usage = charge.usage.clone();
@@ -56,7 +56,7 @@ impl Correct {
                     line.ok_or_else(|| Refusal::UnknownMeter(meter.clone()))?.quantity = *quantity;
                 }
                 if *reprice {
-                    repriced(&mut usage, catalog, record)?;
+                    repriced(&mut usage, catalog, priced_at)?;
                 }
                 Ok(usage)
             }
@@ -66,12 +66,12 @@ impl Correct {
     }
 }
 
-/// Takes the prices that a catalog has for the instant of the use.
-fn repriced(usage: &mut Use, catalog: &Catalog, record: &Record) -> Result<(), Refusal> {
+/// Takes the prices that a catalog has for an instant.
+fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<(), Refusal> {
     let feature = catalog.feature(usage.feature.as_str());
     let feature = feature.ok_or_else(|| Refusal::UnknownFeature(usage.feature.clone()))?;
     let found = feature
-        .prices(&usage.dimensions, record.effective_at)
+        .prices(&usage.dimensions, priced_at)
         .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
     for line in &mut usage.lines {
         let at = feature.meters.iter().position(|m| *m == line.meter);
@@ -85,20 +85,30 @@ fn repriced(usage: &mut Use, catalog: &Catalog, record: &Record) -> Result<(), R
     Ok(())
 }
 
-/// What a charge costs on a catalog; `None` when that is what it was charged.
+/// What a charge costs on a catalog at the prices of an instant; `None` when that is what it was charged. What a hold began has
+/// the prices of the hold: [`Event::priced_by`] leads there.
 ///
 /// # Errors
 /// Refuses a charge that has no price there.
 pub fn corrected_price(
     catalog: &Catalog,
-    record: &Record,
     charge: &Charge,
+    priced_at: Instant,
 ) -> Result<Option<Credits>, Refusal> {
-    let usage = Correct::reprice().of(catalog, record, charge)?;
+    let usage = Correct::reprice().of(catalog, charge, priced_at)?;
     if usage.lines == charge.usage.lines {
         return Ok(None);
     }
     usage.price().map(Some).ok_or(Refusal::TooLarge)
+}
+
+/// The instant that the prices of a charge are those of: a change of prices does not touch what a hold began before it.
+fn priced_at(ctx: Context<'_>, charge: &Record, history: &History) -> Result<Instant, Stop> {
+    let mut record = charge;
+    while let Some(seq) = record.event.priced_by() {
+        record = history.record(ctx, seq)?;
+    }
+    Ok(record.effective_at)
 }
 
 /// Corrects a charge: keeps the front of its receipt, gives back from its end, and draws what is missing.
@@ -110,7 +120,11 @@ pub(super) fn correct(
     history: &History,
 ) -> Result<Draft, Stop> {
     let Standing { record, charge, .. } = live_charge(ctx, seq, history)?;
-    let usage = to.of(ctx.catalog, record, charge)?;
+    let priced_at = match to {
+        Correct::To { reprice: true, .. } => priced_at(ctx, record, history)?,
+        Correct::To { .. } | Correct::Delete | Correct::Exactly(_) => record.effective_at,
+    };
+    let usage = to.of(ctx.catalog, charge, priced_at)?;
     if usage.lines == charge.usage.lines {
         return Err(Refusal::NothingToCorrect.into());
     }

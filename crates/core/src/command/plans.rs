@@ -79,7 +79,6 @@ fn empty_period(schedule: &Schedule) -> GrantTerms {
         effective_from: schedule.began_at,
         expires_at: schedule.next_at,
         amount: Credits::ZERO,
-        recurrence: None,
         ..schedule.terms.clone()
     }
 }

@@ -278,6 +278,15 @@ impl Event {
         }
     }
 
+    /// The record whose prices a charge has, where that is an earlier one: its hold, or the charge that it corrects.
+    #[must_use]
+    pub fn priced_by(&self) -> Option<Seq> {
+        if let Self::Settled { hold, .. } | Self::Expired { hold, .. } = self {
+            return Some(hold.0);
+        }
+        if let Self::Corrected { correcting, .. } = self { Some(correcting.charge) } else { None }
+    }
+
     /// The word used in the API.
     #[must_use]
     pub fn kind(&self) -> &'static str {

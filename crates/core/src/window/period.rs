@@ -53,7 +53,8 @@ impl Period {
         (keeps, now): (bool, Instant),
     ) -> Self {
         let is_cut = end == now;
-        let Some(before) = before else {
+        // A checkpoint has left out what was over: a state loaded from one must agree with a state that was not.
+        let Some(before) = before.filter(|before| !before.is_over(now)) else {
             return Self { start, end, used: cost, ended: keeps.then(Box::default), is_cut };
         };
         let mut period = before.clone();

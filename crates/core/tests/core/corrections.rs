@@ -124,6 +124,36 @@ fn a_corrected_price_changes_the_charge() {
     trusted(&w);
 }
 
+/// A hold pins its prices: they change before it is settled, and pricing again on the same catalog finds nothing. On another it
+/// finds what that has for the instant of the hold.
+#[test]
+fn what_a_hold_began_has_the_prices_of_the_hold() {
+    let dearer = "prices = [{ feature = \"chat\", credits = { input = \"3\" } }]\n[plans.p]";
+    let july = format!("[[rate_cards.card]]\neffective_from = \"2026-06-01T12:01:00Z\"\n{dearer}");
+    for passes in ["50s", "2h"] {
+        let text = |catalog: &str| catalog.replacen("[plans.p]", &july, 1);
+        let mut w = World::new(&text(CATALOG), "p");
+        w.grant("100", Category::Purchased);
+        w.pass("30s");
+        w.hold("chat", &[("input", 20)]);
+        let hold = w.account.seq;
+        // Within its life, and after it has expired.
+        w.pass(passes);
+        w.due();
+        w.settle(hold, &[("input", 20)]).expect("settles");
+        let settled = last(&w);
+        assert_eq!(settled.charge().map(|c| c.price), Some(credits("40")), "after {passes}");
+        let same = correct(&mut w, &settled, &Correct::reprice());
+        assert_eq!(same.err(), Some(Refusal::NothingToCorrect), "after {passes}");
+        w.catalog = catalog(&text(&cheaper()));
+        let corrected = correct(&mut w, &settled, &Correct::reprice()).expect("corrects");
+        assert_eq!(corrected.charge().map(|c| c.price), Some(credits("30")), "after {passes}");
+        // A correction has the prices of what it corrects.
+        let again = correct(&mut w, &corrected, &Correct::reprice());
+        assert_eq!(again.err(), Some(Refusal::NothingToCorrect), "after {passes}");
+    }
+}
+
 #[test]
 fn a_correction_reaches_grants_that_are_gone() {
     // What comes back to a grant that has expired since is breakage, and made good where the plan says so.

@@ -2,8 +2,9 @@
 //!
 //! One token counts one, so every figure of the tables is worked by hand.
 
+use headworks_core::account::Account;
 use headworks_core::audit::replay;
-use headworks_core::command::{Command, Extend};
+use headworks_core::command::{Command, Extend, Step};
 use headworks_core::record::{Category, HoldId, Instant, Outcome};
 use headworks_core::view;
 
@@ -313,5 +314,95 @@ fn a_longer_window_does_not_remember_what_had_left() {
         assert_eq!(used(&w), 0, "{old} to {new}");
         w.ask(&ask("chat", &[("tokens", 5)]).now());
         assert_eq!(used(&w), 5, "{old} to {new}");
+    }
+}
+
+/// An allowance that nobody used for so long that a checkpoint leaves its window out: the next use makes one state, whether or not
+/// the account went through a checkpoint.
+#[test]
+fn a_window_that_is_over_is_forgotten_alike() {
+    let allowance = "waterfall = [{ allowance = { name = \"a\", windows = [{ name = \"w\", window.fixed = { limit = \"50\", every = \"day\" } }] } }, ";
+    let text = text("window.rate = { limit = 60, period = \"1m\" }").replace("waterfall = [", allowance);
+    let mut w = World::new(&text, "p");
+    w.ask(&ask("chat", &[("tokens", 5)]).now());
+    w.pass("24h");
+    w.ask(&ask("chat", &[("tokens", 5)]).now());
+    w.pass("40d");
+    w.grant("10", Category::Free);
+    let mut loaded = Account::from_bytes(&w.account.to_bytes()).expect("reads back");
+    for used in ["now", "late"] {
+        match used {
+            "now" => drop(w.ask(&ask("chat", &[("tokens", 5)]).now())),
+            _ => {
+                let request = ask("chat", &[("tokens", 5)]).request;
+                let late = Instant::from_micros(w.now.micros() - 86_400_000_000);
+                w.apply(Command::Record { request, at: Some(late) }).expect("records");
+            }
+        }
+        loaded.apply_bytes(&w.log.last().expect("a record").to_bytes()).expect("follows");
+        assert!(loaded.to_bytes() == w.account.to_bytes(), "{used}: the states differ");
+    }
+}
+
+/// A guard whose durable use has drained counts what is in no record, and then what is: the record says what it had.
+#[test]
+fn what_no_record_says_is_taken_from_the_record_that_follows() {
+    let text = |window: &str| {
+        text(window)
+            .replace("[features.chat]", "[features.login]\nmeters = []\nledger = false\n[features.chat]")
+            .replace("[plans.p]\nfeatures = [\"chat\"]", "[plans.p]\nfeatures = [\"chat\", \"login\"]")
+            .replace("count = [\"tokens\"]", "count = \"requests\"")
+    };
+    let durable = "features = [\"chat\"], window.rate = { limit = 3, period = \"10m\" }";
+    let volatile = "window.rate = { limit = 3, period = \"10s\" }";
+    let mut w = World::new(&text(durable), "p");
+    w.grant("100", Category::Free);
+    w.ask(&ask("chat", &[("tokens", 1)]).now());
+    w.pass("1h");
+    w.grant("1", Category::Free);
+    w.catalog = catalog(&text(volatile));
+    let step = w.run(&Command::Authorize(ask("login", &[]).now())).expect("answers");
+    let Step::Count(usage, decision) = step else { panic!("{step:?}") };
+    w.account.count_volatile(&usage, &decision, w.account.tick(w.now));
+    w.catalog = catalog(&text(durable));
+    let decision = w.ask(&ask("chat", &[("tokens", 1)]).now());
+    let before = decision.visits.iter().find(|v| v.name.as_str() == "g").map(|v| v.before);
+    assert_eq!(before, Some(1));
+    assert_eq!(replayed(&w.log, &w.catalog), []);
+}
+
+/// What a hold gives back goes to the cell that it was counted in, also when that is the one before.
+#[test]
+fn cells_give_back_where_they_counted() {
+    let mut w = world("window.sliding = { limit = 5000, length = \"1h\" }");
+    // Noon begins a cell.
+    w.hold("chat", &[("tokens", 800)]);
+    let hold = w.account.seq;
+    w.pass("90m");
+    w.hold("chat", &[("tokens", 100)]);
+    assert_eq!(used(&w), 100 + 400, "half of the cell before");
+    w.settle(hold, &[("tokens", 200)]).expect("settles");
+    assert_eq!(used(&w), 100 + 100);
+}
+
+/// Of several guards that refuse, the one that refuses longest says when a request passes.
+#[test]
+fn the_longest_wait_is_told() {
+    let short = "window.rate = { limit = 1, period = \"1m\" }";
+    let long = "window.sliding = { limit = 1, length = \"1h\" }";
+    for (first, second) in [(short, long), (long, short)] {
+        let guard =
+            |window: &str, name: &str| format!("{{ name = \"{name}\", count = [\"tokens\"], {window} }}");
+        let guards = format!("guards = [{}, {}]", guard(first, "g"), guard(second, "h"));
+        let text = text(short).replace(&format!("guards = [{}]", guard(short, "g")), &guards);
+        let mut w = World::new(&text, "p");
+        w.grant("100", Category::Free);
+        let ask = ask("chat", &[("tokens", 1)]).now();
+        w.ask(&ask);
+        let passes = w.log.last().expect("a charge").recorded_at.after("1h".parse().expect("a span"));
+        w.pass("1s");
+        let denied = w.ask(&ask);
+        let told = denied.unblock.expect("a way").ways.iter().filter_map(|way| way.at).min();
+        assert_eq!(told, Some(passes), "{first}, {second}");
     }
 }

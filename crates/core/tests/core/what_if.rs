@@ -5,7 +5,7 @@ use headworks_core::catalog::Catalog;
 use headworks_core::command::{Command, Draft, Step};
 use headworks_core::record::{Category, Denial, Denials, Event, Reason, Record};
 
-use crate::common::{AskExt as _, World, ask, catalog, name};
+use crate::common::{AskExt as _, World, ask, catalog, credits, name, refund};
 use crate::statement::CATALOG;
 
 fn shadow<'a>(log: &[Record], catalog: &'a Catalog) -> Shadow<'a> {
@@ -88,6 +88,21 @@ fn a_dearer_price_and_a_larger_allowance_are_counted() {
     let shadow_of_generous = shadow(&w.log, &generous);
     let (_, row) = shadow_of_generous.rows().next().expect("a row");
     assert_eq!((row.would_be.clone(), row.changed), (tally(3, 0, 0, 0), 1));
+}
+
+/// Where less is charged, a refund gives back all of that and no more.
+#[test]
+fn a_refund_gives_back_what_was_charged_this_time() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("100", Category::Purchased);
+    w.ask(&ask("chat", &[("input", 60)]).now());
+    w.apply(refund(w.account.seq, Some("45"))).expect("refunds");
+    // 60 at half the price are 30: 10 included, 20 paid.
+    let cheaper = catalog(&CATALOG.replace("input = \"1\"", "input = \"0.5\""));
+    let shadow = shadow(&w.log, &cheaper);
+    assert!(shadow.refused().is_empty(), "{:?}", shadow.refused());
+    assert_eq!(shadow.account().books.spent, credits("0"));
+    assert_eq!(shadow.account().available(shadow.account().recorded_at, None), credits("100"));
 }
 
 #[test]

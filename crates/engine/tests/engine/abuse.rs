@@ -316,6 +316,35 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     w.books();
 }
 
+/// The server's own logs sort between accounts with capital letters and all others: a page that is full of them is not the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
+    let w = world().await;
+    let mut all = vec![name("A1")];
+    for i in 0..5 {
+        all.push(name(&format!("a{i}")));
+    }
+    for account in &all {
+        open_as(&w.engine, account.as_str(), None).await;
+        let new = NewGrant::new("1".parse().expect("credits"), Category::Free);
+        run(&w.engine, account, &key("g"), Command::Grant(new)).await.expect("grants");
+    }
+    // With the account that the world has.
+    let whole = w.engine.accounts(None, 100).expect("lists");
+    assert!(all.iter().all(|name| whole.contains(name)), "{whole:?}");
+    for max in 1..=4 {
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let page = w.engine.accounts(after.as_ref(), max).expect("lists");
+            let Some(last) = page.last() else { break };
+            after = Some(last.clone());
+            pages.extend(page);
+        }
+        assert_eq!(pages, whole, "in pages of {max}");
+    }
+    w.engine.close();
+}
+
 /// The budget and the identity are claimed, and the grant itself is never stored: the retry finds both claims.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_outlives_a_crash() {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use headworks_core::command::{Command, NewGrant, Patch, Setting};
 use headworks_core::record::{Category, Consent, HoldId, Outcome, Span};
 use headworks_core::waterfall::Refusal;
-use headworks_engine::{Answer, Effect, Engine, EngineError, Idempotency};
+use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::Memory;
 
-use crate::{CATALOG, ask, hold_of, key, name, open, outcome, run, start};
+use crate::{CATALOG, ask, hold_of, key, name, open, outcome, run, start, start_with};
 
 fn settle(hold: HoldId, tokens: u64) -> Command {
     Command::Settle { hold, quantities: [(name("tokens"), tokens)].into_iter().collect() }
@@ -141,6 +141,36 @@ async fn who_agrees_sends_the_same_key() {
     }
     let agreed = authorize(&engine, "k", 5, true).await;
     assert_eq!((outcome(&agreed), agreed.replayed), (Outcome::Allow, false));
+    engine.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_is_explained_after_its_account_has_left_memory() {
+    let clock = Arc::new(Clock::standing("2026-06-01T12:00:00Z".parse().expect("an instant")));
+    let limits = Limits { accounts_max: 512, ..Limits::default() };
+    let engine = start_with(Arc::new(Memory::new()), clock, limits);
+    open(&engine, "acme", "10").await;
+    let others: Vec<_> = (0..900).map(|i| name(&format!("a{i}"))).collect();
+    for other in &others {
+        let open = Command::Open(Patch { plan: Some(name("p")), ..Patch::default() });
+        while let Err(e) = run(&engine, other, &key("open"), open.clone()).await {
+            assert!(matches!(e, EngineError::Overloaded), "{e}");
+            engine.maintain_once(true);
+        }
+    }
+    engine.maintain_once(true);
+    let Effect::Denied(denial) = authorize(&engine, "k", 50, false).await.effect else { panic!("denied") };
+    for written in [false, true] {
+        if written {
+            engine.maintain_once(true);
+        }
+        // Twice, so that what was used once leaves.
+        for other in others.iter().chain(&others) {
+            engine.view(other, |_| Ok(())).await.expect("views");
+        }
+        let explained = engine.denial_at(&name("acme"), denial.at).await;
+        assert_eq!(explained.expect("explains"), *denial, "written: {written}");
+    }
     engine.close();
 }
 

@@ -11,7 +11,7 @@ use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
 use headworks_store::{MemoryIndex, Store, StoreError};
 
-use super::{Acknowledged, Broken, World, open};
+use super::{Acknowledged, Broken, Flying, World, open};
 use crate::catalog::{ACCOUNTS, SLOTS};
 use crate::disk::Faults;
 use crate::history;
@@ -66,6 +66,7 @@ impl World<'_> {
             let log = self.log(&account)?;
             if settled {
                 log.iter().for_each(|r| self.coverage.record(r.event.kind()));
+                log.iter().flat_map(history::cases).for_each(|case| self.coverage.case(case));
             }
             if let Err(what) = history::check(&account, &log, settled) {
                 self.tell_log(&account);
@@ -77,6 +78,9 @@ impl World<'_> {
 
     /// Z2.
     pub(super) fn retry(&mut self) -> Result<(), Broken> {
+        if self.random.chance(400) && !self.flying.is_empty() {
+            return self.ask_twice();
+        }
         let at = self.random.below(self.acknowledged.len());
         let Some(Acknowledged { op, seq, bytes }) = self.acknowledged.get(at) else { return Ok(()) };
         let (op, seq, bytes) = (op.clone(), *seq, bytes.clone());
@@ -128,6 +132,21 @@ impl World<'_> {
         Err(Broken(format!("{op:?} sent again is not answered")))
     }
 
+    /// A caller asks again before it has an answer.
+    fn ask_twice(&mut self) -> Result<(), Broken> {
+        let at = self.random.below(self.flying.len());
+        let Some(Flying { op, .. }) = self.flying.get(at) else { return Ok(()) };
+        if !matches!(&op.body, Body::Command(command, _) if matches!(**command, Command::Authorize(_))) {
+            return Ok(());
+        }
+        let op = op.clone();
+        self.coverage.fault("asked twice");
+        self.say(|| format!("at once again k{}", op.key));
+        let asked = op.clone().send(Arc::clone(&self.engine));
+        self.flying.push(Flying { op, asked });
+        self.poll()
+    }
+
     /// A flipped bit is found, by the start or by reconciliation; mended, everything goes on.
     pub(super) fn flip(&mut self) -> Result<(), Broken> {
         while self.engine.commit_once() {}
@@ -135,6 +154,7 @@ impl World<'_> {
         if self.engine.stopped().is_some() {
             return self.crash();
         }
+        self.check_rested()?;
         self.flying.clear();
         let Some(flipped) = self.disk.flip() else { return Ok(()) };
         self.say(|| format!("bit flip in {flipped:?}"));
@@ -216,6 +236,7 @@ impl World<'_> {
                 }
             }
         }
+        self.check_rested()?;
         self.crash()?;
         self.check_ledger()
     }
@@ -260,10 +281,10 @@ impl World<'_> {
 }
 
 /// Polls until an answer, committing in between.
-fn poll_until<T>(engine: &Engine, asked: impl Future<Output = T>) -> Option<T> {
+pub(super) fn poll_until<T>(engine: &Engine, asked: impl Future<Output = T>) -> Option<T> {
     let mut asked = Box::pin(asked);
     let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..20 {
+    for _ in 0..2_000 {
         match asked.as_mut().poll(&mut context) {
             Poll::Ready(answer) => return Some(answer),
             Poll::Pending => {

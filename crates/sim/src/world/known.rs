@@ -1,22 +1,26 @@
 //! What answers let callers refer to: holds, grants, charges and late use of one account.
 
-use headworks_core::record::{Event, Record, Seq};
+use headworks_core::record::{Event, Record, Seq, Use};
+
+use crate::catalog::FEATURES;
+use crate::op::Of;
 
 /// Records of one account that operations can refer to.
 #[derive(Default)]
 pub(super) struct Known {
-    pub(super) holds: Vec<Seq>,
+    pub(super) holds: Vec<Of>,
     pub(super) grants: Vec<Seq>,
     pub(super) recurring: Vec<Seq>,
-    pub(super) charges: Vec<Seq>,
+    pub(super) charges: Vec<Of>,
     pub(super) kept: Vec<Seq>,
 }
 
 /// Takes note of a record that was answered.
 pub(super) fn note(known: &mut Known, record: &Record) {
     let seq = record.seq;
-    if let Event::Authorized { .. } = record.event {
-        known.holds.push(seq);
+    let feature = |usage: &Use| FEATURES.into_iter().find(|f| *f == usage.feature.as_str()).unwrap_or("chat");
+    if let Event::Authorized { usage, .. } = &record.event {
+        known.holds.push((seq, feature(usage)));
     }
     if let Some(terms) = &record.opens {
         known.grants.push(seq);
@@ -24,16 +28,29 @@ pub(super) fn note(known: &mut Known, record: &Record) {
             known.recurring.push(seq);
         }
     }
-    if record.charge().is_some() {
-        known.charges.push(seq);
+    if let Some(charge) = record.charge() {
+        known.charges.push((seq, feature(&charge.usage)));
+    }
+    // What is refunded in part is soon refunded again.
+    if let Event::Refunded { charge, .. } = record.event
+        && let Some(of) = known.charges.iter().find(|(seq, _)| *seq == charge).copied()
+    {
+        known.charges.extend([of; 3]);
     }
     if record.quarantined().is_some() {
         known.kept.push(seq);
     }
     // Old ones are asked for now and then, new ones mostly.
-    for list in [&mut known.holds, &mut known.grants, &mut known.charges, &mut known.recurring] {
-        if list.len() > 8 {
-            list.remove(0);
-        }
+    for list in [&mut known.holds, &mut known.charges] {
+        shorten(list);
+    }
+    for list in [&mut known.grants, &mut known.recurring] {
+        shorten(list);
+    }
+}
+
+fn shorten<T>(list: &mut Vec<T>) {
+    if list.len() > 8 {
+        list.drain(..list.len() - 8);
     }
 }

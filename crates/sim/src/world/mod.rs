@@ -3,7 +3,8 @@
 //! Z1 what was acknowledged is there, byte for byte, after every crash. Z2 the same key and body gets the same answer, another
 //! body none. Z3 after the faults stop everything that was asked is answered and everything due is done. Z4 the ledger
 //! reconciles and replays to the same bytes. Z5 after every step pools have in flight what open holds take, never more than
-//! their limit, and nobody waits whose caller has gone.
+//! their limit, and nobody waits whose caller has gone. Z6 a denial and what is shown of an account are told after the records
+//! that they rest on are stored.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,16 +12,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Instant, Seq, Span};
+use headworks_core::record::{Instant, Name, Seq, Span};
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Limits};
 use headworks_store::{Embedded, MemoryIndex, Options};
 
-use crate::catalog::ACCOUNTS;
+use crate::catalog::{ACCOUNTS, STARTS};
 use crate::coverage::Coverage;
 use crate::disk::{Faults, SimDisk};
-use crate::op::{self, Asked, Body, Op};
+use crate::op::{self, Asked, Body, Kind, Op};
 use crate::random::Random;
 
+mod asking;
 mod checks;
 mod known;
 mod requests;
@@ -40,8 +42,13 @@ struct Swarm {
     flip: u32,
     gone: u32,
     index: u32,
-    /// The clock moves by ten seconds, so that a run of cells of abuse rules comes about.
-    steady: bool,
+    reprice: u32,
+    look: u32,
+    /// What most requests are for; `None`: everything.
+    mostly: Option<&'static str>,
+    /// The clock moves by so many milliseconds: ten seconds, so that a run of cells of abuse rules comes about, or half an hour, so
+    /// that holds and refunds reach over boundaries; `None`: by anything.
+    pace: Option<u64>,
     /// Most requests that wait for one write.
     waiting_max: usize,
     faults: Faults,
@@ -73,6 +80,10 @@ pub(crate) struct World<'a> {
     swarm: Swarm,
     flying: Vec<Flying>,
     acknowledged: Vec<Acknowledged>,
+    /// Denials that were answered since the last start: when they were decided, and the end of the log when they were told.
+    rested: Vec<(Name, Instant, Seq)>,
+    /// The ends of logs, as far as they were looked at since the last start.
+    stored: BTreeMap<Name, Seq>,
     known: BTreeMap<usize, Known>,
     keys: u64,
     version: usize,
@@ -102,7 +113,13 @@ impl<'a> World<'a> {
             flip: rate(8),
             gone: rate(100),
             index: rate(30),
-            steady: random.chance(250),
+            reprice: rate(16),
+            look: rate(60),
+            mostly: [None, None, None, Some("owe"), Some("gift"), Some("bulk")]
+                .get(random.below(6))
+                .copied()
+                .flatten(),
+            pace: [None, None, Some(10_000), Some(1_800_000)].get(random.below(4)).copied().flatten(),
             waiting_max: if random.chance(200) { 1 + random.below(6) } else { 64 },
             faults: Faults {
                 full: rate(16),
@@ -113,7 +130,8 @@ impl<'a> World<'a> {
         };
         let disk = SimDisk::new(Arc::clone(&random), Arc::clone(coverage), swarm.faults);
         let index = Arc::new(MemoryIndex::default());
-        let start: Instant = "2026-06-01T12:00:00Z".parse().map_err(|e| Broken(format!("{e}")))?;
+        let start = random.pick(&STARTS).copied().unwrap_or_default();
+        let start: Instant = start.parse().map_err(|e| Broken(format!("{e}")))?;
         let clock = Arc::new(Clock::standing(start));
         // The disk is whole while the ledger is made.
         disk.set_faults(Faults::default());
@@ -131,6 +149,8 @@ impl<'a> World<'a> {
             swarm: Swarm { gone: 0, faults: Faults::default(), ..swarm },
             flying: Vec::new(),
             acknowledged: Vec::new(),
+            rested: Vec::new(),
+            stored: BTreeMap::new(),
             known: BTreeMap::new(),
             stopped: 0,
             keys: 0,
@@ -141,7 +161,7 @@ impl<'a> World<'a> {
         world.commit()?;
         for account in 0..ACCOUNTS.len() {
             world.submit(account, op::open(account))?;
-            world.submit(account, op::grant(60, 2, None, false, false).into())?;
+            world.submit(account, op::grant(60, Kind { category: 2, ..Kind::default() }).into())?;
             world.commit()?;
         }
         (world.swarm.gone, world.swarm.faults) = (gone, faults);
@@ -164,6 +184,8 @@ impl<'a> World<'a> {
             self.swarm.retry,
             self.swarm.flip,
             self.swarm.index,
+            self.swarm.reprice,
+            self.swarm.look,
         ];
         let mut at = u32::try_from(self.random.below(1_000)).unwrap_or(0);
         for (kind, weight) in weights.into_iter().enumerate() {
@@ -175,6 +197,8 @@ impl<'a> World<'a> {
                     3 => self.commit(),
                     4 => self.retry(),
                     5 => self.flip(),
+                    7 => self.reprice(),
+                    8 => self.look(),
                     _ => {
                         self.index.fail_after(Some(self.random.below(8)));
                         Ok(())
@@ -200,7 +224,7 @@ impl<'a> World<'a> {
     /// Looks at every request in flight, in order, until nobody holds room that was handed over and not used yet.
     fn poll(&mut self) -> Result<(), Broken> {
         self.poll_once()?;
-        for _ in 0..8 {
+        for _ in 0..80 {
             if self.engine.stopped().is_some()
                 || self.engine.capacity_in_flight().iter().all(|(_, a, b)| a == b)
             {
@@ -244,7 +268,10 @@ impl<'a> World<'a> {
             }
         };
         match &answer.effect {
-            Effect::Denied(denial) => self.coverage.reason(denial.decision.reason.as_str()),
+            Effect::Denied(denial) => {
+                self.coverage.reason(denial.decision.reason.as_str());
+                self.rests(&op.account(), denial.at)?;
+            }
             Effect::Unrecorded(parts) => self.coverage.reason(parts.2.reason.as_str()),
             Effect::Recorded(record) => {
                 let known = self.known.entry(op.account).or_default();
@@ -277,10 +304,11 @@ impl<'a> World<'a> {
     }
 
     fn move_clock(&mut self) -> Result<(), Broken> {
-        let spans = [1_000, 61_000, 3_600_000, 7_200_000, 18_000_000, 86_400_000, 90_000_000];
-        let millis = spans.get(self.random.below(7)).copied().unwrap_or(1_000);
-        let millis = if self.swarm.steady { 10_000 } else { millis };
-        if self.random.chance(if self.swarm.steady { 10 } else { 150 }) {
+        let spans =
+            [1_000, 61_000, 1_800_000, 3_600_000, 7_200_000, 18_000_000, 86_400_000, 90_000_000, 400_000_000];
+        let millis = spans.get(self.random.below(9)).copied().unwrap_or(1_000);
+        let millis = self.swarm.pace.unwrap_or(millis);
+        if self.random.chance(if self.swarm.pace.is_some() { 10 } else { 150 }) {
             self.coverage.fault("clock back");
             self.clock.rewind(Span::from_micros(millis * 100));
         } else {
@@ -296,6 +324,7 @@ impl<'a> World<'a> {
         // A killed process loses nothing that it has written, whether or not that was synced.
         let killed = self.random.chance(300);
         let how = if killed { "kill" } else { "crash" };
+        self.check_rested()?;
         self.coverage.fault(how);
         self.say(|| how.into());
         if self.index.is_failing() {

@@ -6,7 +6,7 @@ use headworks_core::command::Command;
 use headworks_core::record::{GrantId, HoldId, Path, Rule, Seq, Span};
 
 use super::World;
-use crate::op::{self, Body, From};
+use crate::op::{self, Body, From, Of, Whence};
 use crate::random::Random;
 
 impl World<'_> {
@@ -15,29 +15,45 @@ impl World<'_> {
         let r = Arc::clone(&self.random);
         let known = self.known.entry(account).or_default();
         let some = |list: &[Seq]| r.pick(list).copied().unwrap_or(3);
+        let one = |list: &[Of]| r.pick(list).copied().unwrap_or((3, "chat"));
         let now = self.clock.now();
         let hours = |h: u64| Span::from_secs(h * 3_600);
-        let command = match r.below(36) {
-            0..=9 => return self.request(&r),
-            10..=13 => op::settle(some(&known.holds), amount(&r)),
-            14 => op::extend(some(&known.holds), amount(&r), r.chance(500).then_some(90)),
-            15 => Command::Release { hold: HoldId(some(&known.holds)) },
+        let command = match r.below(42) {
+            0..=9 | 36 | 37 => return self.request(&r),
+            10..=13 => {
+                let hold = one(&known.holds);
+                op::settle(hold, amount_of(&r, hold.1))
+            }
+            14 => {
+                let hold = one(&known.holds);
+                op::extend(hold, amount_of(&r, hold.1), r.chance(500).then_some(90))
+            }
+            15 => Command::Release { hold: HoldId(one(&known.holds).0) },
             16 | 17 => {
                 let ago = [None, Some(0), Some(1), Some(47), Some(49)].get(r.below(5)).copied().flatten();
-                op::record(amount(&r), ago.map(|h| now.before(hours(h))))
+                let feature =
+                    ["chat", "chat", "gift", "owe", "bulk"].get(r.below(5)).copied().unwrap_or("chat");
+                op::record(feature, amount_of(&r, feature), ago.map(|h| now.before(hours(h))))
             }
             18..=20 => {
-                let (amount, kind) = (amount(&r), r.below(4));
-                let expires_at = r.chance(400).then(|| now.after(hours(1 + r.next() % 40)));
-                let recurs = r.chance(250);
-                op::grant(amount, kind, expires_at, recurs, r.chance(200))
+                let kind = op::Kind {
+                    category: r.below(4),
+                    expires_at: r.chance(400).then(|| now.after(hours(1 + r.next() % 40))),
+                    recurs: r.chance(250).then(|| r.below(32)),
+                    stamps: r.chance(200),
+                    only: r.chance(100).then_some("owe"),
+                };
+                op::grant(amount(&r), kind)
             }
             21 => Command::Void { grant: GrantId(some(&known.grants)), reason: None },
-            22 => op::adjust(some(&known.grants), if r.chance(500) { 3 } else { -3 }),
-            23 => op::refund(some(&known.charges), r.chance(400).then_some(1)),
+            22 => {
+                let by = if r.chance(500) { 3 } else { -3 };
+                op::adjust(some(&known.grants), by, r.chance(300))
+            }
+            23 | 38 => op::refund(one(&known.charges).0, r.chance(600).then(|| 1 + r.next() % 3)),
             24 | 25 => {
-                let charge = some(&known.charges);
-                let to = r.chance(700).then(|| if r.chance(300) { 0 } else { amount(&r) });
+                let charge = one(&known.charges);
+                let to = r.chance(700).then(|| if r.chance(300) { 0 } else { amount_of(&r, charge.1) });
                 op::correct(charge, to)
             }
             26 => {
@@ -77,8 +93,12 @@ impl World<'_> {
                 Command::Lift { rule, key: None, reason: None }
             }
             35 if r.chance(300) => Command::Dispute { reason: None },
+            39 => {
+                op::cap(r.chance(500), [None, Some(3), Some(12), Some(40)].get(r.below(4)).copied().flatten())
+            }
             _ => {
-                let ask = op::authorize("chat", (Some(0), None), amount(&r), None, false, true);
+                let whence = Whence { user: Some(0), ..Whence::default() };
+                let ask = op::authorize("chat", whence, amount(&r), None, false, true, None);
                 return Body::Command(
                     Box::new(ask),
                     From { wait: r.chance(300).then_some(0), ..From::default() },
@@ -90,18 +110,42 @@ impl World<'_> {
 
     /// A request to decide.
     fn request(&mut self, r: &Random) -> Body {
-        let feature = ["chat", "chat", "gift", "gift", "draw", "task", "task", "fast", "secret"];
-        let feature = feature.get(r.below(9)).copied().unwrap_or("chat");
+        let feature = match self.swarm.mostly {
+            Some(feature) if r.chance(700) => feature,
+            _ => {
+                let all = [
+                    "chat", "chat", "gift", "gift", "draw", "task", "task", "fast", "secret", "owe", "owe",
+                    "bulk",
+                ];
+                r.pick(&all).copied().unwrap_or("chat")
+            }
+        };
         let user = if r.chance(150) { None } else { Some(r.below(2)) };
+        let team = r.chance(300).then_some(0);
         let from = r.chance(400).then(|| (r.below(3), u8::try_from(r.below(3)).unwrap_or(0)));
-        let amount = if feature == "gift" || feature == "chat" { amount(r) } else { 1 };
+        let amount = match feature {
+            "gift" | "chat" | "owe" | "bulk" => amount_of(r, feature),
+            _ => 1,
+        };
         let now = feature == "fast" || r.chance(400);
         let least = (feature == "chat" && r.chance(150)).then_some(1);
         let consent = r.chance(300);
         let wait = r.chance(500).then(|| u64::from(r.chance(500)) * 5);
         let forges = r.chance(30);
-        let ask = op::authorize(feature, (user, from.map(|(key, _)| key)), amount, least, now, consent);
+        // Some holds live over a boundary.
+        let life = r.chance(200).then(|| 3_600 * (1 + r.next() % 23));
+        let whence = Whence { team, user, key: from.map(|(key, _)| key) };
+        let ask = op::authorize(feature, whence, amount, least, now, consent, life);
         Body::Command(Box::new(ask), From { network: from.map(|(_, network)| network), wait, forges })
+    }
+}
+
+/// Amounts of a feature: bytes are cheap and many.
+fn amount_of(r: &Random, feature: &str) -> u64 {
+    match feature {
+        "bulk" => [1, 300, 700, 1_000, 1_999, 2_001, 3_000].get(r.below(7)).copied().unwrap_or(1),
+        "owe" | "gift" => [1, 2, 5, 8, 13, 30, 61].get(r.below(7)).copied().unwrap_or(1),
+        _ => amount(r),
     }
 }
 

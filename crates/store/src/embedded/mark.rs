@@ -3,7 +3,7 @@
 //! It stands beside the segments, so that an end that was acknowledged is known without the index: a journal that ends before its
 //! mark has lost records (`every_damage_is_named_or_changes_nothing`), and the start reads from there on.
 //! M1 a mark is never ahead of what is durable. M2 a crash while a checkpoint is marked leaves the mark before it: two places take
-//! turns. The third is written behind every block and never synced, so that a process that is killed leaves the exact end.
+//! turns (`the_newest_mark_is_not_written_over`). The third is written behind every block and never synced, so that a process that is killed leaves the exact end.
 //! A place that cannot be read is as good as none; without any the start reads the whole journal.
 //!
 //! ```text
@@ -102,5 +102,28 @@ impl Mark {
 
     fn put(&self, place: usize, end: End) -> Result<()> {
         self.file.write_all_at(&end.to_bytes(), u64::try_from(place * PLACE).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::Directory;
+    use super::{End, Link, Mark, Position, ends};
+
+    #[test]
+    fn the_newest_mark_is_not_written_over() {
+        let dir = tempfile::tempdir().expect("directory");
+        let disk = Directory(dir.path().to_owned());
+        let end = |number: u32| End {
+            at: Position { segment: 1, offset: 16 * number },
+            link: Link { number: u64::from(number), before: 0 },
+        };
+        for number in 1..=6 {
+            // The process starts between any two.
+            Mark::open(&disk).expect("opens").write(end(number)).expect("writes");
+            let marked = ends(&disk).expect("reads");
+            assert!(marked.contains(&end(number)), "{marked:?}");
+            assert!(number == 1 || marked.contains(&end(number - 1)), "{marked:?}");
+        }
     }
 }

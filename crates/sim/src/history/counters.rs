@@ -1,0 +1,397 @@
+//! Windows counted again from what was used: every visit must have found what this count has, and no grant passes a limit.
+//!
+//! Units: as the window counts; instants in UTC microseconds.
+
+use std::collections::BTreeMap;
+
+use headworks_core::record::{
+    Charge, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Periodic, Record, Seq,
+    Settings, Source, Terms, Use, Visit,
+};
+
+use super::windows::{Basis, SPECS, Spec, Used, total};
+use crate::catalog;
+
+/// A window: which, and whose.
+type Key = (usize, Option<Name>);
+
+/// Nobody knows what was used so long ago.
+const FORGOTTEN: i64 = 34 * 86_400_000_000;
+
+/// What a hold or a charge has counted in a window.
+struct Counted {
+    key: Key,
+    at: i64,
+    amount: i64,
+}
+
+/// A hold that is open, or a charge that may be given back.
+struct Open {
+    draws: Vec<Draw>,
+    units: i64,
+    counted: Vec<Counted>,
+    /// Nano-credits refunded.
+    returned: i64,
+}
+
+/// One use that is counted.
+struct Taking<'a> {
+    usage: &'a Use,
+    draws: &'a [Draw],
+    visits: &'a [Visit],
+    /// When it happened, and now.
+    at: (i64, i64),
+    /// It could have been refused.
+    refusable: bool,
+    /// Requests that it counts.
+    requests: i64,
+}
+
+#[derive(Default)]
+struct Walk<'a> {
+    settings: Option<&'a Settings>,
+    windows: BTreeMap<Key, Used>,
+    open: BTreeMap<Seq, Open>,
+}
+
+/// Counts a whole log.
+pub(super) fn check(log: &[Record]) -> Result<(), String> {
+    let of = |r: &'_ Record| {
+        if let Event::Denied(denials) = &r.event { Some(denials.recent.clone()) } else { None }
+    };
+    let mut denials: Vec<Denial> = log.iter().filter_map(of).flatten().collect();
+    denials.sort_by_key(|d| d.at);
+    let mut denials = denials.iter().peekable();
+    let mut walk = Walk::default();
+    for record in log {
+        while let Some(denial) = denials.next_if(|d| d.at < record.recorded_at) {
+            walk.look(&denial.usage, &denial.decision, denial.at)
+                .map_err(|e| format!("denial at {}: {e}", denial.at))?;
+        }
+        walk.follow(record).map_err(|e| format!("record {}: {e}", record.seq))?;
+    }
+    Ok(())
+}
+
+/// How much of each draw a price keeps.
+pub(super) fn keep(draws: &[Draw], price: i64) -> Vec<Draw> {
+    let mut left = price;
+    let kept = |draw: &Draw| {
+        let amount = draw.amount.min(left);
+        left -= amount;
+        Draw { amount, worth: amount, ..draw.clone() }
+    };
+    draws.iter().map(kept).collect()
+}
+
+/// Adds draws to a receipt.
+pub(super) fn merge(receipt: &mut Vec<Draw>, draws: &[Draw]) {
+    for draw in draws {
+        match receipt.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
+            Some(same) => same.amount += draw.amount,
+            None => receipt.push(draw.clone()),
+        }
+    }
+}
+
+fn units(usage: &Use) -> i64 {
+    usage
+        .lines
+        .iter()
+        .filter(|l| l.meter.as_str() != "requests")
+        .map(|l| i64::try_from(l.quantity).unwrap_or(0))
+        .sum()
+}
+
+fn key(at: usize, spec: &Spec, path: &Path) -> Key {
+    (at, spec.per.and_then(|level| path.at(level)).cloned())
+}
+
+impl<'a> Walk<'a> {
+    fn in_plan(&self) -> bool {
+        self.settings.is_some_and(|s| s.plan.as_str() == "p")
+    }
+
+    /// The limit of a window: for a member of the pool its own, else its team's, else the plan's.
+    fn limit(&self, spec: &Spec, path: &Path) -> i64 {
+        let cap = |level| Some(self.settings?.segment(level, path.at(level)?)?.pool_cap?.nano());
+        match spec.limit {
+            Some(limit) => limit,
+            None => cap(Level::User).or_else(|| cap(Level::Team)).unwrap_or(catalog::MEMBER_CAP),
+        }
+    }
+
+    /// What a window had when it was looked at.
+    fn agrees(
+        &self,
+        at: usize,
+        usage: &Use,
+        visit: &Visit,
+        (happened, now): (i64, i64),
+    ) -> Result<(), String> {
+        let Some(spec) = SPECS.get(at) else { return Ok(()) };
+        let key = key(at, spec, &usage.path);
+        let Some(terms) = visit.terms else { return Ok(()) };
+        if now - happened > FORGOTTEN {
+            return Ok(());
+        }
+        let limit = self.limit(spec, &usage.path);
+        if terms.capacity() != limit {
+            return Err(format!("{} has a limit of {} and not {limit}", spec.name, terms.capacity()));
+        }
+        let nothing = Used::default();
+        let used = self.windows.get(&key).unwrap_or(&nothing);
+        let anchor = self.settings.map_or(0, |s| s.billing_anchor.micros());
+        let bounds = used.bounds(spec, anchor, happened, now);
+        if let Terms::Period { start, end, .. } = terms {
+            match bounds {
+                Some((from, to)) if (start.micros(), end.micros()) != (from, to) => {
+                    let (from, to) = (Instant::from_micros(from), Instant::from_micros(to));
+                    return Err(format!(
+                        "{} is from {start} to {end} and not from {from} to {to}",
+                        spec.name
+                    ));
+                }
+                Some(_) => {}
+                // Use of another period, of which a guard remembers nothing.
+                None => return Ok(()),
+            }
+        }
+        // A window that is open when the billing anchor moves stays so, beside the first one that is counted from there.
+        let doubtful = spec.is_anchored() && bounds.is_some_and(|(start, _)| start == anchor);
+        let counted = used.amount(spec, bounds, now);
+        if counted == visit.before || doubtful {
+            Ok(())
+        } else {
+            Err(format!("{} of {:?} had {counted} used, not {}", spec.name, key.1, visit.before))
+        }
+    }
+
+    /// What was looked at, where nothing was counted.
+    fn look(&self, usage: &Use, decision: &Decision, at: Instant) -> Result<(), String> {
+        if !self.in_plan() {
+            return Ok(());
+        }
+        let at = (at.micros(), at.micros());
+        for (i, spec) in
+            SPECS.iter().enumerate().filter(|(_, s)| s.features.contains(&usage.feature.as_str()))
+        {
+            for visit in decision.visits.iter().filter(|v| v.name.as_str() == spec.name && v.terms.is_some())
+            {
+                self.agrees(i, usage, visit, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a use in every window of its feature.
+    fn take(&mut self, take: &Taking<'_>) -> Result<Vec<Counted>, String> {
+        let mut all = Vec::new();
+        if !self.in_plan() {
+            return Ok(all);
+        }
+        let (happened, now) = take.at;
+        for (i, spec) in SPECS.iter().enumerate() {
+            if !spec.features.contains(&take.usage.feature.as_str()) {
+                continue;
+            }
+            let amount = match spec.basis {
+                Basis::Requests => take.requests,
+                Basis::Units => units(take.usage),
+                Basis::Spend | Basis::Layer(_) => total(&spec.basis, take.draws),
+            };
+            let of_source = matches!(spec.basis, Basis::Layer(_));
+            let visit = take.visits.iter().find(|v| v.name.as_str() == spec.name && v.terms.is_some());
+            let Some(visit) = visit else {
+                if amount > 0 || !of_source && take.refusable {
+                    return Err(format!("{amount} are not counted in {}", spec.name));
+                }
+                continue;
+            };
+            self.agrees(i, take.usage, visit, take.at)?;
+            let bounds = visit.terms.and_then(|t| {
+                if let Terms::Period { start, end, .. } = t {
+                    Some((start.micros(), end.micros()))
+                } else {
+                    None
+                }
+            });
+            let reaches = matches!(spec.basis, Basis::Spend | Basis::Layer(_))
+                || bounds.map_or_else(|| now - happened < spec.looks_back(), |(_, end)| now < end);
+            let amount = if reaches { amount } else { 0 };
+            if visit.cost != amount {
+                return Err(format!("{} counts {} and not {amount}", spec.name, visit.cost));
+            }
+            if take.refusable && visit.before + amount > visit.terms.map_or(0, |t| t.capacity()) && amount > 0
+            {
+                return Err(format!("{} passes its limit: {} + {amount}", spec.name, visit.before));
+            }
+            if amount > 0 {
+                let key = key(i, spec, &take.usage.path);
+                let remembers = matches!(spec.basis, Basis::Layer("included"));
+                self.windows.entry(key.clone()).or_default().take(spec, take.at, amount, bounds, remembers);
+                all.push(Counted { key, at: happened, amount });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Gives back what is counted beyond `stays`, from what was counted last.
+    fn trim(&mut self, counted: &mut [Counted], at: usize, stays: i64, now: i64) {
+        let all: i64 = counted.iter().filter(|c| c.key.0 == at).map(|c| c.amount).sum();
+        let mut back = (all - stays).max(0);
+        for c in counted.iter_mut().rev().filter(|c| c.key.0 == at) {
+            let part = back.min(c.amount);
+            (c.amount, back) = (c.amount - part, back - part);
+            if let (Some(used), Some(spec)) = (self.windows.get_mut(&c.key), SPECS.get(at)) {
+                used.give_back(spec, c.at, part, now);
+            }
+        }
+    }
+
+    fn follow(&mut self, record: &'a Record) -> Result<(), String> {
+        let now = record.recorded_at.micros();
+        match &record.event {
+            Event::Opened(settings) | Event::Changed { settings, .. } => self.settings = Some(settings),
+            Event::Periodic(event) => {
+                if let Periodic::PlanChanged(change) = &**event {
+                    self.settings = Some(&change.settings);
+                }
+            }
+            Event::Authorized { usage, decision, .. } => {
+                let (draws, visits) = (&decision.draws[..], &decision.visits[..]);
+                let take = Taking { usage, draws, visits, at: (now, now), refusable: true, requests: 1 };
+                let counted = self.take(&take)?;
+                let open = Open { draws: draws.to_vec(), units: units(usage), counted, returned: 0 };
+                self.open.insert(record.seq, open);
+            }
+            Event::Extended { hold, usage, decision, .. } => {
+                let (draws, visits) = (&decision.draws[..], &decision.visits[..]);
+                let refusable = !visits.is_empty();
+                let take = Taking { usage, draws, visits, at: (now, now), refusable, requests: 0 };
+                let counted = self.take(&take)?;
+                if let Some(open) = self.open.get_mut(&hold.0) {
+                    merge(&mut open.draws, draws);
+                    open.units += units(usage);
+                    open.counted.extend(counted);
+                }
+            }
+            Event::Charged { charge, decision, .. } => {
+                let refusable = record.key.as_ref().is_some_and(|k| k.operation == Operation::Authorize);
+                let (usage, draws, visits) = (&charge.usage, &decision.draws[..], &decision.visits[..]);
+                let at = (record.effective_at.micros().min(now), now);
+                let counted = self.take(&Taking { usage, draws, visits, at, refusable, requests: 1 })?;
+                self.charged(record.seq, charge, counted);
+            }
+            Event::Settled { hold, charge, is_late: true } => {
+                let visits = charge.excess.as_ref().map_or(&[][..], |e| &e.visits);
+                let (usage, draws) = (&charge.usage, &charge.draws[..]);
+                let at = (now, now);
+                let counted =
+                    self.take(&Taking { usage, draws, visits, at, refusable: false, requests: 1 })?;
+                self.open.remove(&hold.0);
+                self.charged(record.seq, charge, counted);
+            }
+            Event::Settled { hold, charge, .. } | Event::Expired { hold, charge: Some(charge) } => {
+                let at = (now, now);
+                self.ends(record.seq, hold.0, charge, at)?;
+            }
+            Event::Released(hold) | Event::Expired { hold, charge: None } => {
+                if let Some(mut open) = self.open.remove(&hold.0) {
+                    (0..SPECS.len()).for_each(|at| self.trim(&mut open.counted, at, 0, now));
+                }
+            }
+            Event::Corrected { correcting, charge } => {
+                let at = (record.effective_at.micros().min(now), now);
+                self.ends(record.seq, correcting.charge, charge, at)?;
+            }
+            Event::Refunded { charge, amount, .. } => self.refunded(*charge, amount.nano(), now),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A hold is charged, or a charge corrected: the front of the receipt stays, and what it does not cover is counted anew.
+    fn ends(&mut self, seq: Seq, before: Seq, charge: &Charge, at: (i64, i64)) -> Result<(), String> {
+        let Some(mut open) = self.open.remove(&before) else { return Ok(()) };
+        let kept = keep(&open.draws, charge.price.nano());
+        let is_hold = open.units > 0;
+        let beyond = (units(&charge.usage) - open.units).max(0);
+        let drawn = |basis: &Basis| total(basis, &charge.draws) - total(basis, &kept);
+        // What was found is told before anything is given back.
+        let visits = charge.excess.as_ref().map_or(&[][..], |e| &e.visits);
+        let mut counted = Vec::new();
+        let in_plan = self.in_plan();
+        for (i, spec) in SPECS.iter().enumerate() {
+            if !spec.features.contains(&charge.usage.feature.as_str()) {
+                continue;
+            }
+            let (stays, amount) = match spec.basis {
+                Basis::Requests => (i64::MAX, 0),
+                Basis::Units if is_hold => (units(&charge.usage), beyond),
+                Basis::Units => (i64::MAX, 0),
+                Basis::Spend | Basis::Layer(_) => (total(&spec.basis, &kept), drawn(&spec.basis)),
+            };
+            let visit = visits.iter().find(|v| v.name.as_str() == spec.name && v.terms.is_some());
+            if let Some(visit) = visit.filter(|_| in_plan) {
+                self.agrees(i, &charge.usage, visit, at)?;
+                if visit.cost != amount {
+                    return Err(format!("{} counts {} more and not {amount}", spec.name, visit.cost));
+                }
+            } else if amount > 0 && in_plan {
+                return Err(format!("{amount} more are not counted in {}", spec.name));
+            }
+            self.trim(&mut open.counted, i, stays, at.1);
+            if let Some(visit) = visit.filter(|_| amount > 0 && in_plan) {
+                let bounds = visit.terms.and_then(|t| {
+                    if let Terms::Period { start, end, .. } = t {
+                        Some((start.micros(), end.micros()))
+                    } else {
+                        None
+                    }
+                });
+                let key = key(i, spec, &charge.usage.path);
+                let remembers = matches!(spec.basis, Basis::Layer("included"));
+                self.windows.entry(key.clone()).or_default().take(spec, at, amount, bounds, remembers);
+                counted.push(Counted { key, at: at.0, amount });
+            }
+        }
+        open.counted.extend(counted);
+        self.charged(seq, charge, open.counted);
+        Ok(())
+    }
+
+    /// What a charge may give back: what its sources paid, not that it was asked.
+    fn charged(&mut self, seq: Seq, charge: &Charge, mut counted: Vec<Counted>) {
+        let is_paid =
+            |at: usize| SPECS.get(at).is_some_and(|s| matches!(s.basis, Basis::Spend | Basis::Layer(_)));
+        counted.retain(|c| is_paid(c.key.0) && c.amount > 0);
+        self.open.insert(seq, Open { draws: charge.draws.to_vec(), units: 0, counted, returned: 0 });
+    }
+
+    fn refunded(&mut self, charge: Seq, amount: i64, now: i64) {
+        let Some(mut open) = self.open.remove(&charge) else { return };
+        let credits = |d: &&Draw| d.source != Source::Allowance;
+        let (mut gone, mut left) = (open.returned, amount);
+        let mut given = Vec::new();
+        for draw in open.draws.iter().rev().filter(credits) {
+            let skipped = draw.amount.min(gone);
+            let part = (draw.amount - skipped).min(left);
+            (gone, left) = (gone - skipped, left - part);
+            given.push(Draw { amount: part, worth: part, ..draw.clone() });
+        }
+        open.returned += amount;
+        let all: i64 = open.draws.iter().filter(credits).map(|d| d.amount).sum();
+        for (at, spec) in SPECS.iter().enumerate() {
+            let counted: i64 = open.counted.iter().filter(|c| c.key.0 == at).map(|c| c.amount).sum();
+            let back = match spec.basis {
+                Basis::Layer("included") if open.returned < all => 0,
+                Basis::Layer("included") => counted,
+                Basis::Spend | Basis::Layer(_) => total(&spec.basis, &given),
+                Basis::Requests | Basis::Units => 0,
+            };
+            self.trim(&mut open.counted, at, counted - back, now);
+        }
+        self.open.insert(charge, open);
+    }
+}

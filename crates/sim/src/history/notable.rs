@@ -1,0 +1,64 @@
+//! What is worth counting of a record beside its kind: cases that simulations must come to.
+
+use headworks_core::record::{Book, Event, Periodic, Record, Terms};
+
+/// Every case.
+pub(crate) const CASES: [&str; 15] = [
+    "owed",
+    "made good",
+    "debt repaid",
+    "overdraft repaid",
+    "paid by the pool",
+    "owed by hand",
+    "late use",
+    "settled late",
+    "refunded again",
+    "corrected",
+    "carried for a life",
+    "carried by a hold",
+    "day of 23 or 25 hours",
+    "short month",
+    "anchor moved",
+];
+
+const HOUR: u64 = 3_600_000_000;
+
+/// The cases that a record is.
+pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    let mut note = |is: bool, case: &'static str| {
+        if is {
+            all.push(case);
+        }
+    };
+    let moves = |from: Option<Book>, to: Option<Book>| {
+        let is = |book: Option<Book>, moved: Book| book.is_none_or(|b| b == moved);
+        record.movements.iter().any(|m| is(from, m.from) && is(to, m.to))
+    };
+    note(moves(Some(Book::Debt), Some(Book::Spent)), "owed");
+    note(moves(Some(Book::Goodwill), Some(Book::Spent)), "made good");
+    note(matches!(record.event, Event::Granted) && moves(None, Some(Book::Debt)), "debt repaid");
+    note(matches!(record.event, Event::Granted) && moves(None, Some(Book::Overdraft)), "overdraft repaid");
+    let draws = record.event.decision().map_or(&[][..], |d| &d.draws);
+    note(draws.iter().any(|d| d.layer.as_str() == "shared"), "paid by the pool");
+    note(matches!(&record.event, Event::Adjusted { owed, .. } if owed.is_positive()), "owed by hand");
+    let is_charge = matches!(record.event, Event::Charged { .. });
+    note(is_charge && record.effective_at < record.recorded_at, "late use");
+    note(matches!(record.event, Event::Settled { is_late: true, .. }), "settled late");
+    note(matches!(record.event, Event::Refunded { before: 1.., .. }), "refunded again");
+    note(matches!(record.event, Event::Corrected { .. }), "corrected");
+    if let Event::Periodic(event) = &record.event {
+        let lives = record.opens.as_ref().is_some_and(|t| t.burns_at.is_some());
+        note(matches!(**event, Periodic::RolledOver(_)) && lives, "carried for a life");
+        note(matches!(&**event, Periodic::PlanChanged(c) if c.moved_from.is_some()), "anchor moved");
+    }
+    let ends = matches!(record.event, Event::Settled { .. } | Event::Released(_) | Event::Expired { .. });
+    note(ends && record.opens.is_some(), "carried by a hold");
+    for visit in record.event.decision().map_or(&[][..], |d| &d.visits) {
+        let Some(Terms::Period { start, end, .. }) = visit.terms else { continue };
+        let hours = end.since(start).micros() / HOUR;
+        note(matches!(visit.name.as_str(), "local" | "round") && hours != 24, "day of 23 or 25 hours");
+        note(visit.name.as_str() == "cycle" && hours < 30 * 24, "short month");
+    }
+    all
+}

@@ -1,0 +1,195 @@
+//! The windows that are counted again: what the policy says of them, and what is used of each.
+//!
+//! Units: as the window counts; instants in UTC microseconds.
+
+use headworks_core::record::{Draw, Every, Level, Source};
+
+use super::calendar::{Zone, period};
+
+const HOUR: i64 = 3_600_000_000;
+const CREDIT: i64 = 1_000_000_000;
+
+/// What a window counts.
+pub(super) enum Basis {
+    Requests,
+    Units,
+    /// Credits of grants and overdraft.
+    Spend,
+    /// What one layer pays.
+    Layer(&'static str),
+}
+
+/// How long it counts.
+pub(super) enum Kind {
+    Calendar(Every, Zone, Anchored),
+    FirstUse(i64),
+    Sliding(i64),
+    /// So many in so long.
+    Rate(i64, i64),
+}
+
+/// Whether periods are counted from the billing anchor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchored {
+    Yes,
+    No,
+}
+
+/// A window of the policy.
+pub(super) struct Spec {
+    pub(super) name: &'static str,
+    pub(super) features: &'static [&'static str],
+    pub(super) per: Option<Level>,
+    pub(super) basis: Basis,
+    /// `None`: as the member's settings say.
+    pub(super) limit: Option<i64>,
+    pub(super) kind: Kind,
+}
+
+const fn spec(
+    name: &'static str,
+    features: &'static [&'static str],
+    basis: Basis,
+    limit: i64,
+    kind: Kind,
+) -> Spec {
+    Spec { name, features, per: None, basis, limit: Some(limit), kind }
+}
+
+use Anchored::{No, Yes};
+use Kind::{Calendar, FirstUse, Rate, Sliding};
+
+/// The windows of the plan `p` that are the same in every version of the policy.
+pub(super) const SPECS: [Spec; 11] = [
+    spec("shift", &["draw"], Basis::Requests, 3, FirstUse(2 * HOUR)),
+    spec("cap", &["gift"], Basis::Spend, 25 * CREDIT, Calendar(Every::Day, Zone::Utc, No)),
+    spec("budget", &["gift", "owe"], Basis::Spend, 60 * CREDIT, Calendar(Every::Week, Zone::Berlin, No)),
+    spec("local", &["owe"], Basis::Requests, 6, Calendar(Every::Day, Zone::NewYork, No)),
+    spec("round", &["owe"], Basis::Units, 150, Calendar(Every::Day, Zone::NewYork, Yes)),
+    spec("turn", &["bulk"], Basis::Units, 9_000, Calendar(Every::Week, Zone::NewYork, Yes)),
+    spec("cycle", &["bulk"], Basis::Units, 15_000, Calendar(Every::Month, Zone::Utc, Yes)),
+    spec("volume", &["bulk"], Basis::Units, 2_000, Sliding(2 * HOUR)),
+    spec("surge", &["bulk"], Basis::Units, 3_000, Rate(300, HOUR)),
+    spec(
+        "included.hour",
+        &["chat"],
+        Basis::Layer("included"),
+        5 * CREDIT,
+        Calendar(Every::Hour, Zone::Utc, No),
+    ),
+    Spec {
+        name: "shared",
+        features: &["chat", "gift", "owe", "bulk"],
+        per: Some(Level::User),
+        basis: Basis::Layer("shared"),
+        limit: None,
+        kind: Calendar(Every::Day, Zone::Utc, No),
+    },
+];
+
+impl Spec {
+    pub(super) fn is_anchored(&self) -> bool {
+        matches!(self.kind, Calendar(_, _, Yes))
+    }
+
+    /// How far back it looks for use that is told late.
+    pub(super) fn looks_back(&self) -> i64 {
+        match self.kind {
+            Calendar(..) | FirstUse(_) => 0,
+            Sliding(length) => length,
+            Rate(limit, period) => self.limit.unwrap_or(0) * period / limit,
+        }
+    }
+}
+
+/// What of some draws a window counts.
+pub(super) fn total(basis: &Basis, draws: &[Draw]) -> i64 {
+    let counts = |d: &&Draw| match basis {
+        Basis::Requests | Basis::Units => false,
+        Basis::Spend => matches!(d.source, Source::Grant(..) | Source::Overdraft),
+        Basis::Layer(layer) => d.layer.as_str() == *layer,
+    };
+    draws.iter().filter(counts).map(|d| d.amount).sum()
+}
+
+/// What is used of one window.
+#[derive(Default)]
+pub(super) struct Used {
+    /// When, how much, and the beginning of the period that it counts in.
+    uses: Vec<(i64, i64, i64)>,
+    /// The bounds of the last period that something was counted in.
+    last: Option<(i64, i64)>,
+    /// Of a rate: what had not drained, times its period, and when.
+    level: (i64, i64),
+}
+
+impl Used {
+    /// The bounds of the period that something counts in; `None` where it has none, or nobody remembers it.
+    pub(super) fn bounds(&self, spec: &Spec, anchor: i64, happened: i64, now: i64) -> Option<(i64, i64)> {
+        let last = self.last.filter(|(from, to)| *from <= happened && happened < *to);
+        let remembers = matches!(spec.basis, Basis::Layer("included"));
+        match spec.kind {
+            Calendar(every, zone, anchored) => {
+                let fresh = period(every, zone, (anchored == Yes).then_some(anchor), happened);
+                let open = last.unwrap_or(fresh);
+                (remembers
+                    || happened == now
+                    || (open.0 <= now && now < open.1 && self.last.is_none_or(|l| l == open)))
+                .then_some(if remembers { fresh } else { open })
+            }
+            FirstUse(length) => Some(last.unwrap_or((now, now + length))),
+            Sliding(_) | Rate(..) => None,
+        }
+    }
+
+    fn left(&self, limit: i64, now: i64) -> i64 {
+        (self.level.0 - (now - self.level.1) * limit).max(0)
+    }
+
+    /// What is used of it.
+    pub(super) fn amount(&self, spec: &Spec, bounds: Option<(i64, i64)>, now: i64) -> i64 {
+        let between = |from: i64, to: i64| -> i64 {
+            self.uses.iter().filter(|(at, ..)| from <= *at && *at < to).map(|(_, n, _)| n).sum()
+        };
+        let from = |start: i64| self.uses.iter().filter(|(.., of)| *of == start).map(|(_, n, _)| n).sum();
+        match spec.kind {
+            Calendar(..) | FirstUse(_) => bounds.map_or(0, |(start, _)| from(start)),
+            Sliding(length) => {
+                let cell = now.div_euclid(length) * length;
+                let (before, current) = (between(cell - length, cell), between(cell, cell + length));
+                let left = i128::from(before) * i128::from(cell + length - now);
+                let left = (left + i128::from(length) - 1) / i128::from(length);
+                current + i64::try_from(left).unwrap_or(i64::MAX)
+            }
+            Rate(limit, period) => (self.left(limit, now) + period - 1) / period,
+        }
+    }
+
+    pub(super) fn take(
+        &mut self,
+        spec: &Spec,
+        (at, now): (i64, i64),
+        amount: i64,
+        bounds: Option<(i64, i64)>,
+        remembers: bool,
+    ) {
+        self.uses.push((at, amount, bounds.map_or(0, |(start, _)| start)));
+        if self.last.is_none_or(|last| bounds.is_some_and(|new| new.0 > last.0)) && !remembers {
+            self.last = bounds;
+        }
+        if let Rate(limit, period) = spec.kind {
+            self.level = (self.left(limit, now) + amount * period, now);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, spec: &Spec, at: i64, amount: i64, now: i64) {
+        let mut back = amount;
+        for (_, n, _) in self.uses.iter_mut().filter(|(used, ..)| *used == at) {
+            let part = back.min(*n);
+            (*n, back) = (*n - part, back - part);
+        }
+        if let Rate(limit, period) = spec.kind {
+            self.level = ((self.left(limit, now) - amount * period).max(0), now);
+        }
+    }
+}
