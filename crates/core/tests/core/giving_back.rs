@@ -411,3 +411,25 @@ fn what_is_carried_late_burns_before_the_new_period() {
     assert_eq!(left, [(credits("100"), credits("90"))], "the thirty, and ten of the new month");
     trusted(&w);
 }
+
+/// A charge that drew 22 from a grant that has ended since, and 3 as debt that is repaid: what the account had paid itself does
+/// not end with what is made good.
+#[test]
+fn what_makes_good_takes_nothing_back() {
+    let text = catalog("expired_draws = 'goodwill'\nwaterfall = [{ grants = { name = 'g' } }]");
+    let mut w = World::new(&text.replace("hold =", "overshoot = { debt = \"50\" }\nhold ="), "p");
+    let ends = w.now.after("1h".parse().expect("span"));
+    w.grant_with("22", |g| (g.category, g.expires_at) = (Category::Promotional, Some(ends)));
+    w.ask(&ask("chat", &[("tokens", 1)]));
+    let charge = w.settle(w.account.seq, &[("tokens", 25)]).expect("settles");
+    w.grant("10", Category::Purchased);
+    assert_eq!(w.available(), "7");
+    w.pass("2h");
+    w.due();
+    w.apply(refund(charge, None)).expect("refunds");
+    assert_eq!(w.available(), "32");
+    w.pass("60d");
+    w.due();
+    assert_eq!(w.available(), "32", "own credits last");
+    trusted(&w);
+}
