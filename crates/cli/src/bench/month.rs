@@ -123,7 +123,7 @@ async fn pay(engine: &Engine, account: &Name) -> Result<(), Failed> {
         let paid = Command::ConfirmTopUp { number: asked.number, top_up: TopUp::Paid(grant) };
         match run_command(engine, account, &key, &paid).await {
             // Another lane pays it, or just has.
-            Err(EngineError::KeyInProgress(..) | EngineError::Refused(Refusal::NoTopUp(_))) => {}
+            Err(EngineError::Refused(Refusal::NoTopUp(_))) => {}
             paid => drop(paid?),
         }
     }
