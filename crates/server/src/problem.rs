@@ -176,7 +176,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::UnknownZone
         | Refusal::BadRollover
         | Refusal::InTheFuture(_)
-        | Refusal::BadAlerts
+        | Refusal::BadAlerts(_)
         | Refusal::BadPool(_)
         | Refusal::MixedUnits
         | Refusal::NoPlan
