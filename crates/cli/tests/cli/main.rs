@@ -8,6 +8,7 @@ mod described;
 mod disks;
 mod killed;
 mod moves;
+mod outputs;
 mod reports;
 mod simulate;
 mod tour;
