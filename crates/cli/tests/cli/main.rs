@@ -10,5 +10,6 @@ mod killed;
 mod moves;
 mod outputs;
 mod reports;
+mod sdk;
 mod simulate;
 mod tour;
