@@ -10,7 +10,7 @@ use headworks_core::record::{
 };
 
 use super::calendar::{Zone, period};
-use super::counters::{keep, merge};
+use super::counters::keep;
 
 /// The layers of the plan `p`, in order.
 const LAYERS: [&str; 6] = ["tasks", "included", "gifts", "shared", "lent", "overshoot"];
@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
             }
             Event::Extended { hold, usage, decision, .. } => {
                 self.burns(record, usage, &decision.draws)?;
-                merge(self.holds.entry(*hold).or_default(), &decision.draws);
+                self.holds.entry(*hold).or_default().extend(decision.draws.iter().cloned());
             }
             Event::Charged { charge, .. } => self.burns(record, &charge.usage, &charge.draws)?,
             Event::Settled { is_late: true, charge, .. } => {
