@@ -351,11 +351,3 @@ pub struct Erased {
     #[cbor(n(1), with = "minicbor::bytes")]
     pub digest: [u8; 32],
 }
-
-impl Erased {
-    /// A record that has been erased, as it stands.
-    #[must_use]
-    pub fn of(record: &super::Record) -> Self {
-        Self { seq: record.seq, digest: *blake3::hash(&record.to_bytes()).as_bytes() }
-    }
-}
