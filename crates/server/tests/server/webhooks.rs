@@ -1,127 +1,13 @@
 //! Webhooks against receivers that fail in every way: nothing is lost, everything has a stable id, order is kept.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_store::Memory;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
 use crate::common::Server;
-
-/// What a receiver does with the next request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Act {
-    /// 204.
-    Accept,
-    /// This status.
-    Refuse(u16),
-    /// Takes the request and closes the connection.
-    HangUp,
-}
-
-#[derive(Clone, Debug)]
-struct Request {
-    head: String,
-    body: String,
-    accepted: bool,
-}
-
-struct Receiver {
-    url: String,
-    acts: Arc<Mutex<VecDeque<Act>>>,
-    got: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Receiver {
-    async fn start(acts: &[Act]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let url = format!("http://{}", listener.local_addr().expect("address"));
-        let acts = Arc::new(Mutex::new(acts.iter().copied().collect::<VecDeque<_>>()));
-        let got = Arc::new(Mutex::new(Vec::new()));
-        let (todo, requests) = (Arc::clone(&acts), Arc::clone(&got));
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (todo, requests) = (Arc::clone(&todo), Arc::clone(&requests));
-                tokio::spawn(async move {
-                    let mut bytes = Vec::new();
-                    loop {
-                        let text = String::from_utf8_lossy(&bytes).into_owned();
-                        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-                            let mut piece = [0; 4096];
-                            match stream.read(&mut piece).await {
-                                Ok(n) if n > 0 => bytes.extend_from_slice(&piece[..n]),
-                                _ => return,
-                            }
-                            continue;
-                        };
-                        let head = head.to_lowercase();
-                        let length = head.lines().find_map(|l| l.strip_prefix("content-length: "));
-                        let length: usize = length.map_or(0, |n| n.trim().parse().expect("length"));
-                        if body.len() < length {
-                            let mut piece = [0; 4096];
-                            match stream.read(&mut piece).await {
-                                Ok(n) if n > 0 => bytes.extend_from_slice(&piece[..n]),
-                                _ => return,
-                            }
-                            continue;
-                        }
-                        let act = todo.lock().expect("lock").pop_front().unwrap_or(Act::Accept);
-                        let accepted = act == Act::Accept;
-                        let request = Request { head, body: body.to_owned(), accepted };
-                        requests.lock().expect("lock").push(request);
-                        let status = match act {
-                            Act::Accept => 204,
-                            Act::Refuse(status) => status,
-                            Act::HangUp => return,
-                        };
-                        let answer =
-                            format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                        let _ = stream.write_all(answer.as_bytes()).await;
-                        return;
-                    }
-                });
-            }
-        });
-        Self { url, acts, got }
-    }
-
-    fn all(&self) -> Vec<Request> {
-        self.got.lock().expect("lock").clone()
-    }
-
-    /// Waits until so many requests have been accepted.
-    async fn accepted(&self, many: usize) -> Vec<Request> {
-        for _ in 0..600 {
-            let accepted: Vec<_> = self.all().into_iter().filter(|r| r.accepted).collect();
-            if accepted.len() >= many {
-                return accepted;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("only {:?}", self.all());
-    }
-}
-
-fn header<'a>(request: &'a Request, name: &str) -> &'a str {
-    let line = request.head.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": "));
-    line.unwrap_or_else(|| panic!("no {name} in {}", request.head))
-}
-
-async fn hook(s: &Server, name: &str, body: Value) -> Value {
-    let made =
-        s.call("PUT", &format!("/v1/webhooks/{name}"), &format!("hook {name}"), &body.to_string()).await;
-    assert_eq!(made.status, 200, "{}", made.body);
-    made.body
-}
-
-async fn spend(s: &Server, key: &str, tokens: u64) {
-    let ask = json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": tokens}});
-    let answer = s.call("POST", "/v1/record", key, &ask.to_string()).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-}
+use crate::receiver::{Act, Receiver, Request, header, hook, spend};
 
 async fn with_alerts() -> (Arc<Memory>, Server) {
     let store = Arc::new(Memory::new());
@@ -218,33 +104,6 @@ async fn datasets_arrive_in_order_and_gone_receivers_are_left_alone() {
     assert_eq!((twice.status, twice.problem()), (404, "unknown_webhook"));
     let bad = s.call("PUT", "/v1/webhooks/x", "x", r#"{"url":"http://127.0.0.1:1","events":["nope"]}"#).await;
     assert_eq!((bad.status, bad.problem()), (422, "invalid_request"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn stripe_gets_a_meter_event_for_each_charged_line() {
-    let (_, s) = with_alerts().await;
-    let stripe = Receiver::start(&[Act::Refuse(429)]).await;
-    hook(&s, "stripe", json!({"url": stripe.url, "format": "stripe_meter_events"})).await;
-    spend(&s, "u1", 3).await;
-    let records = s.call("GET", "/v1/accounts/acme/records", "", "").await.body;
-    let charge = records["records"].as_array().expect("list").last().expect("charge")["id"].clone();
-    let correct = json!({"charge": charge, "quantities": {"tokens": 2}});
-    assert_eq!(s.call("POST", "/v1/accounts/acme/corrections", "c", &correct.to_string()).await.status, 200);
-    let accepted = stripe.accepted(3).await;
-    let paths: Vec<&str> = accepted.iter().map(|r| r.head.split(' ').nth(1).expect("path")).collect();
-    let (events, cancel) = ("/v1/billing/meter_events", "/v1/billing/meter_event_adjustments");
-    assert_eq!(paths, [events, cancel, events]);
-    let id = charge.as_str().expect("id").replace('~', "%7E");
-    let has = |n: usize, text: &str| {
-        let body: &String = &accepted[n].body;
-        assert!(body.to_lowercase().contains(&text.to_lowercase()), "{text} not in {body}");
-    };
-    has(0, "event_name=tokens");
-    has(0, "payload%5Bstripe_customer_id%5D=acme");
-    has(0, "payload%5Bvalue%5D=3");
-    assert!(accepted[0].body.contains(&id) || accepted[0].body.contains(&id.replace("%7E", "~")));
-    has(1, "type=cancel");
-    has(2, "payload%5Bvalue%5D=2");
 }
 
 #[tokio::test(flavor = "multi_thread")]
