@@ -96,7 +96,7 @@ async fn datasets_arrive_in_order_and_gone_receivers_are_left_alone() {
     let mut state = json!("ok");
     while state == "ok" {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        state = s.call("GET", "/v1/webhooks", "", "").await.body["webhooks"][0]["state"].clone();
+        state = listed(&s, "old").await["state"].clone();
     }
     assert_eq!((state, gone.all().len()), (json!("gone"), 1));
     assert_eq!(s.call("DELETE", "/v1/webhooks/old", "rm", "").await.status, 204);
@@ -104,6 +104,130 @@ async fn datasets_arrive_in_order_and_gone_receivers_are_left_alone() {
     assert_eq!((twice.status, twice.problem()), (404, "unknown_webhook"));
     let bad = s.call("PUT", "/v1/webhooks/x", "x", r#"{"url":"http://127.0.0.1:1","events":["nope"]}"#).await;
     assert_eq!((bad.status, bad.problem()), (422, "invalid_request"));
+}
+
+/// The webhook as it is listed.
+async fn listed(s: &Server, name: &str) -> Value {
+    s.call("GET", &format!("/v1/webhooks/{name}"), "", "").await.body
+}
+
+/// Waits until a figure of the webhook is this.
+async fn until(s: &Server, name: &str, figure: &str, is: Value) -> Value {
+    for _ in 0..400 {
+        let listed = listed(s, name).await;
+        if listed[figure] == is {
+            return listed;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{figure} is not {is}: {}", listed(s, name).await);
+}
+
+async fn set(s: &Server, name: &str, key: &str, body: &Value) {
+    let answer = s.call("PUT", &format!("/v1/webhooks/{name}"), key, &body.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// The numbers of the records that charges were sent of.
+fn numbers(requests: &[Request]) -> Vec<u64> {
+    let number = |r: &Request| {
+        let id = header(r, "webhook-id");
+        id.split(['~', '/']).nth(1).and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{id}"))
+    };
+    requests.iter().map(number).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_has_one_sender_whatever_is_set() {
+    let s = Server::start().await;
+    s.open("acme", "1000").await;
+    let (one, other) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    let a = json!({"url": one.url, "events": ["charge"]});
+    let b = json!({"url": other.url, "events": ["charge"]});
+    set(&s, "h", "first", &a).await;
+    // While an attempt hangs the webhook is set to another receiver and back, and then made again.
+    for (round, remade) in [(0, false), (1, true)] {
+        one.acts.lock().expect("lock").push_back(Act::Slowly(1_000));
+        let before = one.all().len();
+        spend(&s, &format!("slow {round}"), 1).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if remade {
+            assert_eq!(s.call("DELETE", "/v1/webhooks/h", "rm", "").await.status, 204);
+        } else {
+            set(&s, "h", "b", &b).await;
+        }
+        set(&s, "h", &format!("a {round}"), &a).await;
+        for n in 0..20 {
+            spend(&s, &format!("{round} {n}"), 1).await;
+        }
+        until(&s, "h", "behind", json!(0)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let sent = numbers(&one.all()[before..]);
+        assert_eq!(sent.len(), 21, "each once: {sent:?}");
+        assert!(sent.is_sorted(), "in order: {sent:?}");
+    }
+    assert!(other.all().is_empty(), "nothing is sent to where it is not set any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_gone_is_left_alone_until_it_is_set_again() {
+    let (store, s) = with_alerts().await;
+    let receiver = Receiver::start(&[Act::Refuse(410)]).await;
+    let settings = json!({"url": receiver.url, "events": ["charge"]});
+    set(&s, "h", "first", &settings).await;
+    spend(&s, "u1", 1).await;
+    until(&s, "h", "state", json!("gone")).await;
+    s.stop().await;
+    let s = Server::start_on(store).await;
+    assert_eq!(listed(&s, "h").await["state"], "gone");
+    spend(&s, "u2", 1).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(receiver.all().len(), 1, "also after a restart");
+    // Set again, to the same: it goes on where it stopped.
+    set(&s, "h", "again", &settings).await;
+    let sent = numbers(&receiver.accepted(2).await);
+    assert!(sent.len() == 2 && sent.is_sorted(), "{sent:?}");
+    assert_eq!(until(&s, "h", "behind", json!(0)).await["state"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_sets_the_pace_within_bounds() {
+    let s = Server::start().await;
+    s.open("acme", "1000").await;
+    let receiver = Receiver::start(&[Act::Later("0"); 100]).await;
+    let settings = json!({"url": receiver.url, "events": ["charge"]});
+    set(&s, "h", "first", &settings).await;
+    spend(&s, "u1", 1).await;
+    for n in 0..40 {
+        // Setting it again and again asks for no more attempts either.
+        set(&s, "h", &format!("k{n}"), &settings).await;
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    let attempts = receiver.all().len();
+    assert!((2..=5).contains(&attempts), "{attempts} attempts in 1.6 s");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_is_the_number_of_records_that_are_not_sent() {
+    let s = Server::start().await;
+    s.open("acme", "1000").await;
+    let receiver = Receiver::start(&[Act::Refuse(500); 1_000]).await;
+    let made = hook(&s, "h", json!({"url": receiver.url, "events": ["charge"]})).await;
+    assert_eq!(made["behind"].as_u64().map(|n| n <= 1), Some(true), "{made}");
+    until(&s, "h", "behind", json!(0)).await;
+    for n in 0..30 {
+        spend(&s, &format!("u{n}"), 1).await;
+    }
+    until(&s, "h", "behind", json!(30)).await;
+    // One that is made again begins with what happens then.
+    assert_eq!(s.call("DELETE", "/v1/webhooks/h", "rm", "").await.status, 204);
+    receiver.acts.lock().expect("lock").clear();
+    set(&s, "h", "again", &json!({"url": receiver.url, "events": ["charge"]})).await;
+    until(&s, "h", "behind", json!(0)).await;
+    spend(&s, "new", 1).await;
+    let sent = receiver.accepted(1).await;
+    until(&s, "h", "behind", json!(0)).await;
+    assert_eq!((sent.len(), numbers(&sent)), (1, vec![33]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
