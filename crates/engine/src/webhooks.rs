@@ -110,18 +110,17 @@ impl Engine {
     /// # Errors
     /// When one of them cannot be read.
     pub fn charge_before(&self, account: &Name, record: &Record) -> Result<Vec<Record>, EngineError> {
-        let (charge, refunds) = match &record.event {
-            Event::Corrected { correcting, .. } => (correcting.charge, 0),
-            Event::Refunded { charge, before, .. } => (*charge, *before),
-            _ => return Ok(Vec::new()),
+        let (charge, refunds) = if let Event::Refunded { charge, before, .. } = record.event {
+            (charge, before)
+        } else if let Some(charge) = corrected(record) {
+            (charge, 0)
+        } else {
+            return Ok(Vec::new());
         };
         let (mut found, mut next) = (Vec::new(), Some(charge));
         while let Some(seq) = next {
             let record = self.stored_record(account, seq)?;
-            next = match &record.event {
-                Event::Corrected { correcting, .. } => Some(correcting.charge),
-                _ => None,
-            };
+            next = corrected(&record);
             found.push(record);
         }
         found.reverse();
@@ -139,4 +138,9 @@ impl Engine {
     pub fn stored_records(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, EngineError> {
         Ok(self.store.read(account, from, max)?)
     }
+}
+
+/// The charge whose place a correction takes.
+fn corrected(record: &Record) -> Option<Seq> {
+    if let Event::Corrected { correcting, .. } = &record.event { Some(correcting.charge) } else { None }
 }

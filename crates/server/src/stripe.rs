@@ -102,7 +102,8 @@ pub(crate) fn calls(
     if webhook.since.is_some_and(|since| first.recorded_at.micros() + UNDER_WAY < since.micros()) {
         return Vec::new();
     }
-    let mut bill = Bill { account, first, value: webhook.stripe, now, sent: BTreeMap::new(), charge: None, returned: 0 };
+    let mut bill =
+        Bill { account, first, value: webhook.stripe, now, sent: BTreeMap::new(), charge: None, returned: 0 };
     for earlier in before {
         bill.advance(earlier);
     }
@@ -240,7 +241,8 @@ fn paid_lines<'a>(charge: &'a Charge, draws: &[Draw]) -> Vec<Line<'a>> {
         Line { meter: &l.meter, units, worth: units * price, paid: 0, owed: 0 }
     };
     let mut lines: Vec<Line<'a>> = charge.usage.lines.iter().map(line).collect();
-    let of_meter = |draw: &&Draw| draw.source == Source::Allowance && matches!(charge.usage.unit, Unit::Meter(_));
+    let of_meter =
+        |draw: &&Draw| draw.source == Source::Allowance && matches!(charge.usage.unit, Unit::Meter(_));
     if let Unit::Meter(meter) = &charge.usage.unit {
         let mut left: i128 = draws.iter().filter(of_meter).map(|d| i128::from(d.amount)).sum();
         for line in lines.iter_mut().filter(|l| l.meter == meter && l.units > 0) {

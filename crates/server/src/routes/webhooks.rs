@@ -97,7 +97,8 @@ pub(super) async fn set(
         // What was sent could not be adjusted any more.
         return Err(Failure::invalid("a webhook keeps its `format` and `stripe`; make another one"));
     }
-    let rotation = before.map_or(0, |hook| hook.webhook.rotation).saturating_add(u32::from(ask.rotate_secret));
+    let rotation =
+        before.map_or(0, |hook| hook.webhook.rotation).saturating_add(u32::from(ask.rotate_secret));
     let webhook = Webhook {
         name: name.clone(),
         url: ask.url,

@@ -159,14 +159,38 @@ mod tests {
         let slow = Duration::from_millis(50);
         let cases: [(&str, &[u8], &[u8], Duration, bool); 9] = [
             ("says nothing", b"", b"", now, false),
-            ("a head that has no end", b"HTTP/1.1 200 OK\r\n", b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n", now, false),
+            (
+                "a head that has no end",
+                b"HTTP/1.1 200 OK\r\n",
+                b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+                now,
+                false,
+            ),
             ("a slow head", b"HTTP/1.1 200 OK\r\n", b"x: y\r\n", slow, false),
-            ("a line that has no end", b"HTTP/1.1 200 ", b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", now, false),
+            (
+                "a line that has no end",
+                b"HTTP/1.1 200 ",
+                b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                now,
+                false,
+            ),
             ("interim answers without end", b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", now, false),
             ("no HTTP", b"220 mail ready\r\n", b"", now, false),
-            ("a huge body", b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n", b"aaaaaaaaaaaaaaaaaaaaa", now, true),
+            (
+                "a huge body",
+                b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n",
+                b"aaaaaaaaaaaaaaaaaaaaa",
+                now,
+                true,
+            ),
             ("a slow body", b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", b"a", slow, true),
-            ("chunks without end", b"HTTP/1.1 204 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\na\r\n", now, true),
+            (
+                "chunks without end",
+                b"HTTP/1.1 204 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                b"1\r\na\r\n",
+                now,
+                true,
+            ),
         ];
         for (what, head, more, pause, taken) in cases {
             let (answer, took) = attempt(head, more, pause);

@@ -121,7 +121,8 @@ impl Webhooks {
             }
             // Where it stands is known before its sender has begun; one that cannot be read its sender reports.
             let place = engine.acknowledged(name).unwrap_or_else(|_| engine.feed_end());
-            let status = Status { made: hook.made, backlog: Backlog::at(place), ..Status::default() };
+            let status =
+                Status { made: hook.made, backlog: Backlog::at(place, hook.made), ..Status::default() };
             inner.status.insert(name.clone(), status);
             if !has_sender {
                 self.start(&mut inner, engine, name);

@@ -142,7 +142,7 @@ impl Sender {
         let Some(fed) = fed else {
             return if course.is_catching_up() { Next::Step } else { Next::Rest(POLL) };
         };
-        self.hooks.note(&self.name, hook.made, |s| s.backlog.load(fed.records.len(), fed.next));
+        self.hooks.note(&self.name, hook.made, |s| s.backlog.load(&fed.records, fed.next));
         course.load(fed.records, fed.next);
         Next::Step
     }
@@ -160,7 +160,14 @@ impl Sender {
         }
     }
 
-    fn answered(&self, engine: &Engine, hook: &Hook, course: &mut Course, call: &Call, answer: Answer) -> Next {
+    fn answered(
+        &self,
+        engine: &Engine,
+        hook: &Hook,
+        course: &mut Course,
+        call: &Call,
+        answer: Answer,
+    ) -> Next {
         match answer {
             Answer::Taken => {
                 course.pace.taken();

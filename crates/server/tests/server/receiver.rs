@@ -142,4 +142,3 @@ pub(crate) async fn spend(s: &Server, key: &str, tokens: u64) {
     let answer = s.call("POST", "/v1/record", key, &ask.to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
-
