@@ -133,6 +133,9 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_millis(400);
 
+    /// What it is, the head of its answer, what follows without end, how fast, and whether the event is taken.
+    type Case = (&'static str, &'static [u8], &'static [u8], Duration, bool);
+
     /// What an event comes to at a receiver that answers with `head`, and then `more` again and again.
     fn attempt(head: &'static [u8], more: &'static [u8], pause: Duration) -> (Answer, Duration) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
@@ -157,7 +160,7 @@ mod tests {
     fn a_hostile_receiver_costs_little() {
         let now = Duration::ZERO;
         let slow = Duration::from_millis(50);
-        let cases: [(&str, &[u8], &[u8], Duration, bool); 9] = [
+        let cases: [Case; 9] = [
             ("says nothing", b"", b"", now, false),
             (
                 "a head that has no end",
