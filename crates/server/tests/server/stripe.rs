@@ -338,3 +338,25 @@ async fn what_is_not_a_customers_fault_stops_nobody_for_good() {
     let kept = s.call("PUT", "/v1/webhooks/stripe", "x", &other.to_string()).await;
     assert_eq!((kept.status, kept.problem()), (422, "invalid_request"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_adjusts_only_what_it_has_sent() {
+    let s = start(Arc::default()).await;
+    open(&s, "cus_A", "1000", "purchased").await;
+    record(&s, "cus_A", "included", 100, 0).await;
+    let before = record(&s, "cus_A", "before", 10, 0).await;
+    advance(&s, "2026-03-01T01:00:00Z").await;
+    let (now, all) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    hook(&s, "stripe", json!({"url": now.url, "format": "stripe_meter_events"})).await;
+    post(&s, "/v1/accounts/cus_A/refunds", "r", json!({"charge": before})).await;
+    record(&s, "cus_A", "u", 3, 0).await;
+    assert_eq!(sent(&s, &now).await, owed("cus_A", 3, 0));
+    assert_eq!(now.all().len(), 1, "Stripe never got what is refunded");
+    // Six weeks later another one begins with the first record: what is too old for Stripe has no time.
+    advance(&s, "2026-04-12T00:00:00Z").await;
+    let begins = json!({"url": all.url, "format": "stripe_meter_events", "from": "beginning"});
+    hook(&s, "all", begins).await;
+    figure(&s, "/v1/webhooks/all", "/behind", json!(0)).await;
+    assert_eq!(sums(&all.all()), owed("cus_A", 3, 0));
+    assert!(all.all().iter().all(|r| !form(r).1.contains_key("timestamp")));
+}
