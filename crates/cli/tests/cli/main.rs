@@ -11,3 +11,4 @@ mod moves;
 mod reports;
 mod simulate;
 mod tour;
+mod webhooks;
