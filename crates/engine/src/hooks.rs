@@ -3,7 +3,7 @@
 //! W2 that a receiver is gone, and what it has refused, is a record: both outlive the process
 //! (`what_stripe_refuses_waits_and_the_others_go_on`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use headworks_core::record::{Event, Instant, Name, Record, Resume, Seq, Server, Webhook};
@@ -21,7 +21,13 @@ pub struct Hook {
     pub is_gone: bool,
     /// The accounts whose records wait, because the receiver refused one.
     pub parked: BTreeMap<Name, Parked>,
+    /// The accounts that caught up last, each with the last record that it is done with: a sender that begins anew is told
+    /// of those records again by the feed.
+    pub caught_up: VecDeque<(Name, Seq)>,
 }
+
+/// As many are remembered as can wait at once.
+const CAUGHT_UP_MAX: usize = 1_000;
 
 /// Where an account waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +59,7 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
                 set: record.seq,
                 is_gone: false,
                 parked: before.map(|b| b.parked.clone()).unwrap_or_default(),
+                caught_up: before.map(|b| b.caught_up.clone()).unwrap_or_default(),
             };
             hooks.insert(webhook.name.clone(), Arc::new(hook));
         }
@@ -78,9 +85,14 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
                 parked.resumed = Some((*resume, record.seq));
             }
         }
-        Server::WebhookCaughtUp { webhook, made, account } => {
+        Server::WebhookCaughtUp { webhook, made, account, through } => {
             if let Some(hook) = hooks.get_mut(webhook).filter(|h| h.made == *made) {
-                Arc::make_mut(hook).parked.remove(account);
+                let hook = Arc::make_mut(hook);
+                hook.parked.remove(account);
+                hook.caught_up.push_back((account.clone(), *through));
+                if hook.caught_up.len() > CAUGHT_UP_MAX {
+                    hook.caught_up.pop_front();
+                }
             }
         }
         Server::ReconcileFailed { .. }

@@ -201,6 +201,9 @@ pub enum Server {
         /// Whose records waited.
         #[n(2)]
         account: Name,
+        /// The last record that it is done with, wherever the feed is.
+        #[n(3)]
+        through: Seq,
     },
 }
 

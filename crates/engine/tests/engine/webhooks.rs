@@ -78,9 +78,11 @@ async fn what_became_of_a_webhook_is_read_again_at_the_start() {
     engine.resume_webhook(&h, &acme, Resume::PassOver, (&key("r"), None)).await.expect("resumes");
     let resumed = engine.webhooks()[&h].parked[&acme].resumed.map(|(resume, _)| resume);
     assert_eq!(resumed, Some(Resume::PassOver));
-    let caught_up = Server::WebhookCaughtUp { webhook: h.clone(), made: hook.made, account: acme.clone() };
+    let caught_up =
+        Server::WebhookCaughtUp { webhook: h.clone(), made: hook.made, account: acme.clone(), through: 9 };
     engine.note_webhook(caught_up).await.expect("noted");
     assert!(engine.webhooks()[&h].parked.is_empty());
+    assert_eq!(engine.webhooks()[&h].caught_up, [(acme.clone(), 9)]);
     let nothing = engine.resume_webhook(&h, &acme, Resume::Retry, (&key("n"), None)).await;
     assert!(matches!(nothing, Err(EngineError::NotParked(..))), "{nothing:?}");
     engine.close();

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::record::{Label, Name, Webhook, WebhookFormat};
+use headworks_core::record::{Label, Name, StripeValue, Webhook, WebhookFormat};
 use headworks_engine::{EngineError, Hook, Parked};
 use headworks_wire as wire;
 use wire::Scope;
@@ -88,6 +88,9 @@ pub(super) async fn set(
     }
     if ask.format == WebhookFormat::StripeMeterEvents && !ask.events.is_empty() {
         return Err(Failure::invalid("Stripe meter events are made of charges; leave `events` out"));
+    }
+    if ask.format != WebhookFormat::StripeMeterEvents && ask.stripe != StripeValue::default() {
+        return Err(Failure::invalid("`stripe` goes with the format `stripe_meter_events`"));
     }
     let key = idempotency(&headers, None, None, &(&name, &ask))?;
     let before = app.engine.webhooks().get(&name).cloned();

@@ -98,7 +98,7 @@ pub(super) enum Found {
     /// Nothing of this record is sent.
     Nothing,
     /// An account has caught up.
-    CaughtUp(Name),
+    CaughtUp(Name, Seq),
     /// The block is gone through.
     BlockEnd,
 }
@@ -117,7 +117,7 @@ impl Course {
             next_place: place,
             catching_up: None,
             catches_up_next: true,
-            ahead: BTreeMap::new(),
+            ahead: hook.caught_up.iter().cloned().collect(),
         })
     }
 
@@ -166,7 +166,9 @@ impl Course {
     pub(super) fn refresh(&mut self, engine: &Engine, hook: &Hook) -> Result<(), String> {
         let Some(hand) = self.hand.as_mut().filter(|hand| hand.set != hook.set) else { return Ok(()) };
         let calls = calls(engine, hook, &hand.account, &hand.bytes)?;
-        hand.calls = calls.into_iter().filter(|call| !hand.taken.contains(&call.id())).collect();
+        let before = usize::try_from(hand.taken_before).unwrap_or(usize::MAX);
+        let left = calls.into_iter().skip(before).filter(|call| !hand.taken.contains(&call.id()));
+        hand.calls = left.collect();
         hand.set = hook.set;
         Ok(())
     }
@@ -197,8 +199,9 @@ impl Course {
             catching.records = engine.stored_records(&catching.account, catching.next, PAGE)?.into();
         }
         let Some(stored) = catching.records.pop_front() else {
-            self.ahead.insert(catching.account.clone(), catching.next - 1);
-            return Ok(Found::CaughtUp(catching.account.clone()));
+            let (account, through) = (catching.account.clone(), catching.next - 1);
+            self.ahead.insert(account.clone(), through);
+            return Ok(Found::CaughtUp(account, through));
         };
         catching.next = stored.seq + 1;
         let resumed = catching.resumed;

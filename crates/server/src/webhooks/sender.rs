@@ -111,9 +111,9 @@ impl Sender {
     fn advance(&self, engine: &Engine, hook: &Hook, course: &mut Course) -> Next {
         match course.advance(engine, hook) {
             Ok(Found::Hand | Found::Nothing) => Next::Step,
-            Ok(Found::CaughtUp(account)) => {
+            Ok(Found::CaughtUp(account, through)) => {
                 let (webhook, made) = (self.name.clone(), hook.made);
-                self.write(engine, hook, course, Server::WebhookCaughtUp { webhook, made, account });
+                self.write(engine, hook, course, Server::WebhookCaughtUp { webhook, made, account, through });
                 Next::Step
             }
             Ok(Found::BlockEnd) => self.load(engine, hook, course),

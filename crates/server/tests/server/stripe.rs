@@ -337,6 +337,9 @@ async fn what_is_not_a_customers_fault_stops_nobody_for_good() {
     let other = json!({"url": stripe.url, "format": "stripe_meter_events", "stripe": "amount"});
     let kept = s.call("PUT", "/v1/webhooks/stripe", "x", &other.to_string()).await;
     assert_eq!((kept.status, kept.problem()), (422, "invalid_request"));
+    let no_stripe = json!({"url": stripe.url, "stripe": "amount"});
+    let refused = s.call("PUT", "/v1/webhooks/other", "y", &no_stripe.to_string()).await;
+    assert_eq!((refused.status, refused.problem()), (422, "invalid_request"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
