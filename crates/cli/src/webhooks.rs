@@ -3,7 +3,7 @@
 use headworks_core::record::Resume;
 use headworks_wire as wire;
 use hyper::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::arguments::{ResumeArguments, WebhooksCommand};
 use crate::client::Client;
@@ -16,8 +16,8 @@ pub(crate) async fn run(client: &mut Client, command: WebhooksCommand, as_json: 
     let answer: Value = match command {
         WebhooksCommand::List => client.get("/v1/webhooks").await?,
         WebhooksCommand::Parked { webhook } => client.get(&format!("/v1/webhooks/{webhook}/parked")).await?,
-        WebhooksCommand::Retry(whose) => return resume(client, whose, Resume::Retry).await,
-        WebhooksCommand::PassOver(whose) => return resume(client, whose, Resume::PassOver).await,
+        WebhooksCommand::Retry(whose) => return resume(client, whose, Resume::Retry, as_json).await,
+        WebhooksCommand::PassOver(whose) => return resume(client, whose, Resume::PassOver, as_json).await,
     };
     if as_json {
         return say!("{}", serde_json::to_string_pretty(&answer)?);
@@ -28,12 +28,15 @@ pub(crate) async fn run(client: &mut Client, command: WebhooksCommand, as_json: 
     show(&serde_json::from_value::<wire::Webhooks>(answer)?.webhooks)
 }
 
-async fn resume(client: &mut Client, whose: ResumeArguments, resume: Resume) -> Outcome {
+async fn resume(client: &mut Client, whose: ResumeArguments, resume: Resume, as_json: bool) -> Outcome {
     let ResumeArguments { webhook, account, key } = whose;
     let key = key_of(key)?;
     let path = format!("/v1/webhooks/{webhook}/parked/{account}");
     let ask = wire::ResumeRequest { resume };
     let _: Value = client.call(Method::POST, &path, Some(key.as_str()), Some(&ask)).await?;
+    if as_json {
+        return say!("{}", json!({"webhook": webhook, "account": account, "resume": resume}));
+    }
     say!("account {account} goes on in webhook {webhook}")
 }
 

@@ -116,7 +116,7 @@ pub enum Refusal {
     /// The free credits of the day are given: when the next day begins.
     TrialBudgetSpent(Instant),
     /// The mark at which a balance has recovered is below the one at which it is low, or a top-up has no amount.
-    BadAlerts,
+    BadAlerts(&'static str),
 }
 
 impl fmt::Display for Refusal {
@@ -238,9 +238,7 @@ impl fmt::Display for Refusal {
             Self::TrialBudgetSpent(at) => {
                 write!(f, "the free credits of this day are given; there are new ones from {at} on")
             }
-            Self::BadAlerts => f.write_str(
-                "alerts need 0 <= low <= recovered; a top-up needs alerts, and an amount above zero and at most its monthly maximum",
-            ),
+            Self::BadAlerts(why) => f.write_str(why),
             Self::MoreThanCharged(charged) => write!(f, "only {charged} of the charge are left to give back"),
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::pools::AccountCapacity;
-use crate::top_ups::{AlertMarks, TopUpTerms};
+use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 
 /// Open an account.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -78,12 +78,12 @@ pub struct ChangeAccountRequest {
     pub segments: BTreeMap<Segment, Option<SegmentSettings>>,
     /// The balances that the owner is told about; `null` ends that, and top-ups with it.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<AlertMarks>)]
-    pub alerts: Option<Option<AlertMarks>>,
+    #[schema(value_type = Option<ByUnit<AlertMarks>>)]
+    pub alerts: Option<Option<ByUnit<AlertMarks>>>,
     /// Credits bought by themselves when the balance is low; `null` ends that.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<TopUpTerms>)]
-    pub top_up: Option<Option<TopUpTerms>>,
+    #[schema(value_type = Option<ByUnit<TopUpTerms>>)]
+    pub top_up: Option<Option<ByUnit<TopUpTerms>>>,
     /// Where it stands in capacity pools, replaced whole; `null`: as its plan says. In force within 100 ms.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AccountCapacity>)]
