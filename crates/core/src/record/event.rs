@@ -336,6 +336,10 @@ impl Event {
                 Server::PoolChanged(_) => "pool_changed",
                 Server::CheckKeyMade(_) => "check_key_made",
                 Server::TestClockMoved(_) => "test_clock_moved",
+                Server::WebhookGone { .. } => "webhook_gone",
+                Server::WebhookParked { .. } => "webhook_parked",
+                Server::WebhookResumed { .. } => "webhook_resumed",
+                Server::WebhookCaughtUp { .. } => "webhook_caught_up",
             },
         }
     }
