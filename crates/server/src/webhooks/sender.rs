@@ -10,8 +10,8 @@ use headworks_core::record::{Name, Server, WebhookFormat};
 use headworks_engine::{Engine, EngineError, Hook, wall};
 
 use super::attempt::Answer;
+use super::board::{Webhooks, until};
 use super::course::{Call, Course, Found};
-use super::{Webhooks, until};
 
 /// How often the end of the feed is looked at.
 const POLL: Duration = Duration::from_millis(100);
