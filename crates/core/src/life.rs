@@ -255,7 +255,7 @@ fn lets_holds_expire(ctx: Context<'_>) -> Option<Draft> {
     if hygiene.ended < ENDS || hygiene.expired <= EXPIRED_MAX || !catalog.abuse.is_on(Rule::Holds) {
         return None;
     }
-    let allowed = holds_max(account, &catalog.abuse.terms_of(account, now), now);
+    let allowed = holds_max(account, catalog.abuse.terms_of(account, now), now);
     Some(began(Effect {
         rule: Rule::Holds,
         key: None,

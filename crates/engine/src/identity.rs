@@ -14,6 +14,8 @@ use crate::keys::Found;
 
 /// The log of the daily budget of free credits.
 const BUDGET: &str = "_trial_budget";
+/// The log of the daily budget of another unit of credits.
+const BUDGET_OF: &str = "_trial_budget_of";
 
 fn internal(text: &str) -> Name {
     let name = Name::new(text).unwrap_or_else(|_| unreachable!("a word and digits make a name"));
@@ -21,11 +23,22 @@ fn internal(text: &str) -> Name {
     name
 }
 
-/// The log of an identity.
-fn log_of(cluster: &Name) -> Name {
-    let hash = blake3::hash(cluster.as_str().as_bytes());
-    let first: String = hash.to_hex().chars().take(32).collect();
-    internal(&format!("_identity.{first}"))
+fn hashed(kind: &str, name: &str) -> Name {
+    let first: String = blake3::hash(name.as_bytes()).to_hex().chars().take(32).collect();
+    internal(&format!("{kind}.{first}"))
+}
+
+/// The log of an identity: a cluster, or an account by itself.
+fn log_of(identity: Identity<'_>) -> Name {
+    match identity {
+        Identity::Cluster(cluster) => hashed("_identity", cluster.as_str()),
+        Identity::Account(account) => hashed("_identity_of", account.as_str()),
+    }
+}
+
+/// The log of the daily budget of a unit of credits.
+fn budget_of(unit: Option<&Name>) -> Name {
+    unit.map_or_else(|| internal(BUDGET), |unit| hashed(BUDGET_OF, unit.as_str()))
 }
 
 /// The key of a claim: that of the grant, for this account.
@@ -64,7 +77,9 @@ impl Engine {
         let _turn = self.claims.lock().await;
         let identity = cluster.as_ref().map_or_else(|| log_of(account), log_of);
         let claims = Command::ClaimFreeGrant { account: account.clone(), amount: new.amount };
-        if let Some(most) = rules.abuse.trial_budget {
+        let unit = new.unit.as_ref().filter(|unit| unit.as_str() != CREDITS);
+        let budget = rules.abuse.trial_budget.as_ref();
+        if let Some(most) = budget.and_then(|budget| budget.of(unit, rules.credit_unit())) {
             let own = own_key(account, key);
             if !self.is_known(&identity, IndexKey::of_key(&identity, Operation::Grant, &own.text))? {
                 let looked =
@@ -73,8 +88,10 @@ impl Engine {
                     self.or_observed(account, mode, looked)?;
                 }
             }
-            let draws = Command::DrawTrialBudget { account: account.clone(), amount: new.amount, most };
-            let drawn = self.note_claim(&internal(BUDGET), account, key, &draws).await;
+            let (account_of, unit_of) = (account.clone(), unit.cloned());
+            let draws =
+                Command::DrawTrialBudget { account: account_of, amount: new.amount, unit: unit_of, most };
+            let drawn = self.note_claim(&budget_of(unit), account, key, &draws).await;
             self.or_observed(account, mode, drawn)?;
         }
         let claimed = self.note_claim(&identity, account, key, &claims).await;
@@ -115,12 +132,12 @@ impl Engine {
         }
     }
 
-    /// Free credits granted on the day under way.
+    /// Free credits of a unit granted on the day under way; `None`: `credits`.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn trial_budget_used(&self) -> Result<Credits, EngineError> {
-        let used = self.view(&internal(BUDGET), |ctx| Ok(trial_budget_used(ctx.account, ctx.now))).await;
+    pub async fn trial_budget_used(&self, unit: Option<&Name>) -> Result<Credits, EngineError> {
+        let used = self.view(&budget_of(unit), |ctx| Ok(trial_budget_used(ctx.account, ctx.now))).await;
         match used {
             Err(EngineError::Refused(Refusal::UnknownAccount(_))) => Ok(Credits::ZERO),
             other => other,

@@ -130,9 +130,8 @@ fn check(ctx: Context<'_>, settings: &Settings) -> Result<(), Refusal> {
     if settings.segments.len() > SEGMENTS_MAX {
         return Err(Refusal::AccountFull);
     }
-    if settings.segments.iter().filter_map(|s| s.pool_cap).any(|cap| cap < Credits::ZERO) {
-        return Err(Refusal::BadCap);
-    }
+    let is_new = |s: &&SegmentSettings| !ctx.account.settings.segments.contains(s);
+    settings.segments.iter().filter(is_new).try_for_each(|segment| check_caps(ctx, segment))?;
     let fits = match (settings.alerts, settings.top_up) {
         (None, top_up) => top_up.is_none(),
         (Some(marks), top_up) => {
@@ -145,6 +144,20 @@ fn check(ctx: Context<'_>, settings: &Settings) -> Result<(), Refusal> {
         return Err(Refusal::BadAlerts);
     }
     settings.rank.as_deref().map_or(Ok(()), |rank| check_rank(ctx, rank))
+}
+
+/// Caps are zero or more, in units that something is priced in.
+fn check_caps(ctx: Context<'_>, segment: &SegmentSettings) -> Result<(), Refusal> {
+    for cap in segment.pool_cap.iter().chain(&segment.hourly_cap) {
+        if cap.amounts().any(|amount| amount < Credits::ZERO) {
+            return Err(Refusal::BadCap);
+        }
+        let usual = ctx.catalog.credit_unit();
+        if let Some(unit) = cap.units(usual).find(|unit| !ctx.catalog.prices_in(*unit)) {
+            return Err(Refusal::UnpricedUnit(unit.cloned()));
+        }
+    }
+    Ok(())
 }
 
 fn check_rank(ctx: Context<'_>, rank: &Rank) -> Result<(), Refusal> {

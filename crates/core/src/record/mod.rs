@@ -4,6 +4,7 @@
 //! and the record that carries them. Imports nothing of the rest.
 
 mod amount;
+mod by_unit;
 mod chain;
 mod charge;
 pub(crate) mod codec;
@@ -33,6 +34,7 @@ mod usage;
 mod way;
 
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
+pub use by_unit::ByUnit;
 pub use chain::{FORMAT, Record, RecordError, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub(crate) use conduct::PREFIX;

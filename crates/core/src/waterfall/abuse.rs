@@ -52,12 +52,12 @@ impl<'a> Run<'a, '_> {
         let cost = signed(cost_of(rules, self.usage, matches!(self.scene.mode, Mode::Grow(_))));
         self.visit_penalty();
         self.visit_cost_maximum(cost);
-        self.visit_holds(&terms);
+        self.visit_holds(terms);
         self.visit_sharing();
         // What is not recorded cannot be remembered for days.
         if catalog.feature(usage.feature.as_str()).is_none_or(|f| f.ledger) {
-            self.visit_velocity(&terms, cost);
-            self.visit_ramp(&terms, cost);
+            self.visit_velocity(terms, cost);
+            self.visit_ramp(terms, cost);
         }
     }
 
@@ -194,27 +194,32 @@ impl<'a> Run<'a, '_> {
 
     /// What a key may spend in this hour bounds what sources of credits may draw.
     pub(super) fn visit_key_spend(&mut self) {
-        let Scene { account, now, .. } = self.scene;
+        let Scene { account, catalog, now, .. } = self.scene;
         let usage = self.usage;
         let rules = self.rules();
         let Some(key) = usage.path.at(Level::Key).filter(|_| rules.is_on(Rule::KeySpend)) else { return };
         if !self.is_in_cell(HabitKind::Spend) {
             return;
         }
-        let (kind, name) = (HabitKind::Spend, Rule::KeySpend.name());
+        let usual = catalog.credit_unit();
+        let by_hand = account.settings.segment(Level::Key, key).and_then(|s| s.hourly_cap.as_ref());
+        let by_hand = by_hand.and_then(|caps| caps.of(usage.credit_unit, usual));
+        let floor = rules.terms_of(account, now).key_spend_floor.of(usage.credit_unit, usual);
+        // A unit that no figure is about is not held.
+        let (kind, Some(least)) = (HabitKind::Spend, by_hand.or(floor)) else { return };
+        let name = spend_name(usage.credit_unit);
         if account.window(&name, Level::Key, Some(key)).is_none() && self.is_full() {
             return;
         }
         let habit = habit(account, &name, Level::Key, Some(key), now);
-        let by_hand = account.settings.segment(Level::Key, key).and_then(|s| s.hourly_cap);
         let week = habit.as_ref().map_or(0, Habit::p95);
-        let floor = rules.terms_of(account, now).key_spend_floor.nano();
-        let cap = by_hand.map_or_else(|| week.saturating_mul(10).max(floor), Credits::nano);
+        let learned = if by_hand.is_some() { 0 } else { week.saturating_mul(10) };
+        let cap = learned.max(least.nano());
         let before = habit.as_ref().map_or(0, |h| h.used(now));
         if rules.mode(Rule::KeySpend) == RuleMode::Enforce && !self.has_happened() {
             self.budget = self.budget.min(cap.saturating_sub(before).max(0));
         }
-        let mut visit = visit(Rule::KeySpend, Level::Key, before);
+        let mut visit = Visit { name, ..visit(Rule::KeySpend, Level::Key, before) };
         (visit.terms, visit.basis) = (Some(Terms::Habit { kind, limit: cap, reference: week }), Basis::Spend);
         self.visits.push(visit);
     }
@@ -250,6 +255,13 @@ impl<'a> Run<'a, '_> {
         let effect = account.effect(Rule::Velocity, None, now).filter(|_| reason == Reason::Velocity);
         effect.and_then(|e| e.step_up_at).is_some_and(|at| at <= now)
     }
+}
+
+/// What a key spends is counted in each unit of credits apart: `abuse.key_spend`, `abuse.key_spend.usd`.
+fn spend_name(unit: Option<&Name>) -> Name {
+    let rule = Rule::KeySpend.name();
+    let Some(unit) = unit else { return rule };
+    Name::joined(&rule, unit).unwrap_or(rule)
 }
 
 /// What a request costs by the formula of the rules; more of a hold is no request of its own.
