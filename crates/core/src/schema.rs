@@ -2,7 +2,6 @@
 
 extern crate std;
 
-use utoipa::PartialSchema as _;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 use crate::catalog::source::Decimal;

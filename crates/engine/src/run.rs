@@ -9,7 +9,7 @@ use headworks_core::waterfall::{Context, Live, Purpose, Refusal, Wanted};
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
 use crate::cache::{EXPLAINED_MAX, Pending, Shard, Slot};
-use crate::callers::{note_refusal, note_request};
+use crate::callers::{note_refusal, note_repeat, note_request};
 use crate::capacity::{Found as Room, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
 use crate::engine::Engine;
@@ -162,6 +162,11 @@ impl Engine {
         if let Some(key) = &ask.key
             && let Some((answer, ticket)) = self.first_answer(pending, slot, catalog, (key, ask.command))?
         {
+            if let Effect::Denied(denial) = &answer.effect
+                && catalog.abuse.is_on(Rule::Penalty)
+            {
+                note_repeat(&mut slot.callers, denial, self.clock().now());
+            }
             return Ok((Next::Answer(answer), ticket));
         }
         self.live_if_due(pending, slot, catalog)?;

@@ -61,6 +61,19 @@ impl<'a> Run<'a, '_> {
         }
     }
 
+    /// What a use turned out to be beyond what was held counts where it is known: in the pace of the account.
+    pub(super) fn abuse_beyond(&mut self, held: &Priced<'_>) {
+        let Scene { account, catalog, now, .. } = self.scene;
+        let rules = &catalog.abuse;
+        let is_recorded = catalog.feature(self.usage.feature.as_str()).is_none_or(|f| f.ledger);
+        if is_recorded && (rules.is_on(Rule::Velocity) || rules.is_on(Rule::Ramp)) {
+            let terms = rules.terms_of(account, now);
+            let beyond = cost_of(rules, self.usage, true).saturating_sub(cost_of(rules, held, true));
+            self.visit_velocity(terms, signed(beyond));
+            self.visit_ramp(terms, signed(beyond));
+        }
+    }
+
     /// Adds a visit whose rule refuses, or does not: as its mode says.
     fn judge(&mut self, rule: Rule, mut visit: Visit, because: Because) {
         if let Some((reason, until)) = because.filter(|_| !self.has_happened()) {
@@ -152,7 +165,7 @@ impl<'a> Run<'a, '_> {
         let (kind, name) = (HabitKind::Velocity, Rule::Velocity.name());
         let habit = habit(account, &name, Level::Account, None, now);
         let floor = signed(terms.velocity_floor);
-        let reference = habit.as_ref().map_or(0, |h| h.peak_at(now)).max(floor);
+        let reference = habit.as_ref().map_or(0, |h| h.usual_at(now)).max(floor);
         let clamp = account.effect(Rule::Velocity, None, now).map(|effect| effect.limit);
         let ceiling = terms.velocity_ceiling.map(signed);
         let limit = clamp.into_iter().chain(ceiling).min().unwrap_or(i64::MAX);

@@ -20,7 +20,7 @@ mod trail;
 mod used;
 
 use arithmetic::positive;
-pub use habit::Habit;
+pub use habit::{Beat, Habit};
 pub(crate) use habit::halved;
 pub use period::Period;
 pub use rate::Rate;

@@ -132,24 +132,100 @@ fn a_clamp_teaches_only_what_it_let_through() {
     cells(&mut w, &[250, 250, 250, 4_000, 4_000, 4_000]);
     w.pass("20m");
     charge(&mut w, 1);
-    let name = Rule::Velocity.name();
-    let habit = w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit");
-    assert_eq!(habit.peak, 200, "twice the floor");
+    assert_eq!(peak(&w), 200, "twice the floor");
     // A week halves it.
+    let habit = habit(&w);
     assert_eq!(habit.peak_at(habit.peak_at.after(Span::from_secs(7 * 86_400))), 100);
+}
+
+fn habit(w: &World) -> headworks_core::window::Habit {
+    let name = Rule::Velocity.name();
+    w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit").clone()
+}
+
+fn peak(w: &World) -> i64 {
+    habit(w).peak
 }
 
 /// Honest bursts: one or two cells at any height are no offence, and are learned.
 #[test]
 fn a_burst_is_learned() {
     let mut w = world("velocity = 'enforce'", "p");
-    assert_eq!(cells(&mut w, &[500, 500, 50, 900, 900, 900, 900]), None, "900 is within twice 500");
-    // With a pause between them cells are not running.
+    assert_eq!(cells(&mut w, &[500, 500, 50, 50, 50, 50, 900, 900, 900, 900]), None, "900 is within twice 500");
+    // Bursts that take a third of the time are none either, and teach eight times what was usual at most.
     let mut w = world("velocity = 'enforce'", "p");
-    for _ in 0..6 {
+    for _ in 0..20 {
         assert_eq!(cells(&mut w, &[4_000]), None);
+        w.pass("20s");
+    }
+    w.pass("1m");
+    charge(&mut w, 1);
+    assert_eq!(peak(&w), 800);
+}
+
+/// What is over twice the usual for more than a third of the time is a run, with whatever pauses.
+#[test]
+fn a_sawtooth_is_a_run() {
+    for (teeth, caught) in [(&[4_000, 4_000, 50][..], 4), (&[4_000, 50], 8), (&[250, 250, 50, 50], 12)] {
+        let mut w = world("velocity = 'enforce'", "p");
+        let tooth = teeth.iter().cycle();
+        let at = tooth.take(40).position(|cell| cells(&mut w, &[*cell]).is_some());
+        assert!(at.is_some_and(|at| at <= caught), "{teeth:?}: {at:?}");
+    }
+}
+
+/// A batch at 4 times the floor, every day at the same hour: clamped on its first day, usual from the second on.
+#[test]
+fn a_daily_batch_is_learned() {
+    let mut w = world("velocity = 'enforce'", "p");
+    let mut clamps = Vec::new();
+    for day in 0..9 {
+        let began = w.now;
+        let batch = if day == 5 { 560 } else { 400 };
+        clamps.push((0..60).filter(|_| cells(&mut w, &[batch]).is_some()).count());
+        let hour = if day % 2 == 0 { "24h" } else { "23h 30m" };
+        w.now = began;
+        w.pass(hour);
+    }
+    assert_eq!(clamps, [1, 0, 0, 0, 0, 0, 0, 0, 0], "clamps by day");
+    // At another hour nothing of it is usual once the peak has faded: a month later only the hour knows.
+    w.pass("480h");
+    assert_eq!((0..6).filter(|_| cells(&mut w, &[400]).is_some()).count(), 0, "the same hour");
+    replays(&w);
+}
+
+/// What a hold turns out to have used counts when it is settled.
+#[test]
+fn what_is_settled_beyond_the_hold_counts() {
+    let mut w = world("velocity = 'enforce', ramp = 'observe'", "p");
+    let settle = |w: &mut World, used: u64| {
+        let held = w.hold("chat", &[("tokens", 1)]);
+        if held.outcome != Outcome::Allow {
+            return false;
+        }
+        let hold = w.account.holds.last().expect("open").id;
+        w.settle(hold.0, &[("tokens", used)]).expect("settles");
+        true
+    };
+    let mut effect = None;
+    for _ in 0..4 {
+        assert!(settle(&mut w, 20_000), "nothing is known yet");
+        effect = act(&mut w).or(effect);
         w.pass("10s");
     }
+    let effect = effect.expect("clamped");
+    assert_eq!((effect.figure, effect.reference, effect.limit), (20_000, 100, 100));
+    assert!(settle(&mut w, 20_000), "the first of a cell");
+    assert!(!settle(&mut w, 1), "what was settled is counted");
+    // What is used of a hold is counted once.
+    let mut w = world("velocity = 'enforce'", "p");
+    w.hold("chat", &[("tokens", 60)]);
+    let hold = w.account.holds.last().expect("open").id;
+    w.settle(hold.0, &[("tokens", 90)]).expect("settles");
+    let name = Rule::Velocity.name();
+    let habit = w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit");
+    assert_eq!(habit.used(w.now), 90);
+    replays(&w);
 }
 
 #[test]
@@ -332,7 +408,7 @@ fn a_key_spends_what_its_week_allows() {
             suspended: false,
             consent: None,
             pool_cap: None,
-            hourly_cap: Some(credits("3")),
+            hourly_cap: Some(credits("3").into()),
         });
     });
     assert_eq!(spend(&mut w, 3_000).outcome, Outcome::Allow);
@@ -505,22 +581,93 @@ fn the_score_decays() {
 
     let mut score = Score::default();
     for i in 0..10 {
-        score.refused(None, now.after(Span::from_secs(i)));
+        score.refused(0, None, now.after(Span::from_secs(i)));
     }
     assert_eq!(
         score.milli(now.after(Span::from_secs(9))),
         1_000,
         "ten refusals in ten seconds are one point"
     );
-    let mut score = Score::default();
-    for i in 0..100 {
-        let t = now.after(Span::from_secs(i * 2));
-        score.refused(Some(t.after(Span::from_secs(1))), t);
+}
+
+/// Workers that share a key and obey have no score, however many they are and whatever their jitter.
+#[test]
+fn obedience_costs_nothing() {
+    let start = at("2026-06-01T12:00:00Z");
+    let millis = |n: u64| Span::from_micros(n * 1_000);
+    // Workers, how long each is told to wait in ms, and how much later (or, below zero, earlier) each comes than it is told.
+    for (workers, wait, jitter) in [
+        (1, 1_000, 0_i64),
+        (10, 100, 0),
+        (10, 1_000, 0),
+        (10, 60_000, 0),
+        (10, 60_000, -2_000),
+        (10, 1_000, -250),
+        (10, 60_000, 60_000),
+        (32, 60_000, 60_000),
+        (32, 3_600_000, 0),
+    ] {
+        let mut score = Score::default();
+        let mut due: Vec<u64> = vec![0; workers];
+        let (mut now, mut told) = (0, 0);
+        for turn in 0..workers * 200 {
+            let next = (0..workers).min_by_key(|i| due[*i]).expect("a worker");
+            now = due[next].max(now);
+            if now >= told {
+                told = now + wait;
+            }
+            let instant = |n: u64| start.after(millis(n));
+            score.refused(7, Some(instant(told)), instant(now));
+            let spread = u64::try_from(turn * 7_919 % 1_000).expect("small");
+            let late = jitter.unsigned_abs() * spread / 1_000;
+            due[next] = if jitter < 0 { told - late } else { told + late };
+        }
+        let now = start.after(millis(now));
+        assert_eq!(score.milli(now), 0, "{workers} workers, {wait} ms, {jitter} ms");
     }
-    assert_eq!(score.milli(now), 0, "who comes back when told, slowly, is never penalised");
-    score.refused(Some(now.after(Span::from_secs(3_600))), now.after(Span::from_secs(300)));
-    score.refused(None, now.after(Span::from_secs(301)));
-    assert_eq!(score.milli(now.after(Span::from_secs(301))), 1_000, "who retries early is");
+    // A hundred at once are more than a key is thought to have; they come when told, and it is forgiven.
+    let mut score = Score::default();
+    let wait = Span::from_secs(60);
+    for _ in 0..100 {
+        score.refused(7, Some(start.after(wait)), start);
+    }
+    assert_eq!(score.level(start), 2, "67 of them");
+    for _ in 0..100 {
+        score.refused(7, Some(start.after(wait).after(wait)), start.after(wait));
+    }
+    assert_eq!(score.milli(start.after(wait)), 0);
+}
+
+/// Who does not wait is caught: 32 requests may be those of others, the rest are retries.
+#[test]
+fn a_retry_storm_is_caught() {
+    let start = at("2026-06-01T12:00:00Z");
+    let caught = |every_ms: u64, wait_s: u64, is_repeat: bool, level: u8| -> Option<u64> {
+        let mut score = Score::default();
+        (0..3_600_000 / every_ms).map(|n| n * every_ms).find(|ms| {
+            let now = start.after(Span::from_micros(ms * 1_000));
+            let told = start.after(Span::from_secs((ms / 1_000 / wait_s + 1) * wait_s));
+            if is_repeat && ms % 30_000 != 0 {
+                score.repeated(7, now);
+            } else {
+                score.refused(7, Some(told), now);
+            }
+            score.level(now) >= level
+        })
+    };
+    let secs = |ms: Option<u64>| ms.map(|ms| ms / 1_000);
+    assert_eq!(secs(caught(100, 60, false, 1)), Some(4));
+    assert_eq!(secs(caught(100, 60, false, 4)), Some(27));
+    assert_eq!(secs(caught(1_000, 60, false, 1)), Some(49));
+    assert_eq!(secs(caught(1_000, 3_600, false, 1)), Some(49));
+    assert_eq!(secs(caught(2_000, 60, false, 1)), None, "as 30 workers with jitter would come");
+    assert_eq!(secs(caught(2_000, 60, true, 1)), Some(106), "with one idempotency key it is one worker");
+    // Users of one key that are refused once each are no retries.
+    let mut score = Score::default();
+    for user in 0..1_000 {
+        score.refused(user, Some(start.after(Span::from_secs(60))), start);
+    }
+    assert_eq!(score.milli(start), 0);
 }
 
 fn digest(i: u64) -> u64 {
@@ -603,15 +750,15 @@ fn an_identity_has_one_free_grant() {
 
     let mut budget = Account::empty(name("_trial"));
     let draw = |account: &Account, amount, now| {
-        let (amount, most) = (credits(amount), credits("12"));
-        draft(account, Command::DrawTrialBudget { account: name("acme"), amount, most }, now)
+        let (account_of, amount, most) = (name("acme"), credits(amount), credits("12"));
+        draft(account, Command::DrawTrialBudget { account: account_of, amount, unit: None, most }, now)
     };
     for amount in ["5", "7"] {
         let drawn = draw(&budget, amount, now).expect("within the budget");
         apply(&mut budget, drawn, now);
     }
     let tomorrow = at("2026-06-02T00:00:00Z");
-    assert_eq!(draw(&budget, "0.1", now), Err(Refusal::TrialBudgetSpent(tomorrow)));
+    assert_eq!(draw(&budget, "0.1", now), Err(Refusal::TrialBudgetSpent(tomorrow, None)));
     assert!(draw(&budget, "12", tomorrow).is_ok());
 }
 

@@ -143,7 +143,7 @@ async fn a_clamp_outlives_the_process_and_can_be_lifted() {
     w.books();
 }
 
-/// Points are per key: 16 make level 1. At level 4 the whole account is meant.
+/// Points are per key: 16 make level 1, and no key answers for another.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_penalty_box_knows_keys_apart() {
     let w = world().await;
@@ -162,7 +162,7 @@ async fn the_penalty_box_knows_keys_apart() {
     assert_eq!(w.ask(1, "key:good").await.outcome, Outcome::Allow);
     assert_eq!(w.ask(1, "").await.outcome, Outcome::Allow);
     report(22, "bad").await;
-    assert_eq!(w.ask(1, "key:good").await.reason, Reason::Penalty, "240 points are level 4");
+    assert_eq!(w.ask(1, "key:good").await.outcome, Outcome::Allow, "nor at level 4");
     let view = w.engine.conduct(&acme).await.expect("views");
     assert_eq!(
         view.penalties.iter().map(|(key, _, level)| (key.clone(), *level)).max_by_key(|(_, l)| *l),
@@ -301,7 +301,7 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     assert!(matches!(third, Err(EngineError::Refused(Refusal::FreeGrantTooSoon(_)))), "{third:?}");
     // A grant that would be refused anyway uses nothing up; others are within the budget of 12 a day.
     let too_much = free("b1", "g", "7.5").await;
-    assert!(matches!(too_much, Err(EngineError::Refused(Refusal::TrialBudgetSpent(_)))), "{too_much:?}");
+    assert!(matches!(too_much, Err(EngineError::Refused(Refusal::TrialBudgetSpent(..)))), "{too_much:?}");
     free("b1", "h", "7").await.expect("within the budget");
     w.pass(86_400);
     free("c1", "g", "12").await.expect("another day");
@@ -360,12 +360,12 @@ async fn a_claim_outlives_a_crash() {
     store.mend();
     let engine = Engine::start(Arc::clone(&w.store), catalog(), Arc::clone(&w.clock), Limits::default());
     let w = World { engine: engine.expect("starts"), ..w };
-    assert_eq!(w.engine.trial_budget_used().await.expect("reads").to_string(), "12");
+    assert_eq!(w.engine.trial_budget_used(None).await.expect("reads").to_string(), "12");
     let other = free(&w, "h").await;
     assert!(matches!(other, Err(EngineError::Refused(_))), "the budget and the identity are used: {other:?}");
     assert!(!free(&w, "g").await.expect("grants").replayed);
     assert!(free(&w, "g").await.expect("the first answer").replayed);
-    assert_eq!(w.engine.trial_budget_used().await.expect("reads").to_string(), "12");
+    assert_eq!(w.engine.trial_budget_used(None).await.expect("reads").to_string(), "12");
     w.engine.close();
     w.books();
 }
