@@ -36,7 +36,7 @@ cost = { tokens = 1 }
 classes = { default = { weight = 4 }, slow = { weight = 1 } }
 [[rate_cards.card]]
 effective_from = "2020-01-01T00:00:00Z"
-prices = [{ feature = "chat", credits = { tokens = "0.000001" } }, { feature = "art", credits = { tokens = "0.000001" } }]
+prices = [{ feature = "chat", credits = { tokens = "0.000001" } }, { feature = "art", credits = { tokens = "0.00001" } }]
 [abuse]
 cost = { tokens = 1 }
 trial_budget = { credits = "100000", coins = "100000" }
@@ -292,13 +292,16 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
             vec![plays("key:k", 1, Usage::Now, (0..72).flat_map(|h| stretch(h * HOUR, 20 * SECOND, 20 * FLOOR)))],
         ),
         (
-            "traffic that doubles each week, from a quarter of the floor to 64 times it",
+            "traffic that grows by a tenth each day, from half the floor to 100 times it",
             "p",
             vec![plays(
                 "key:k",
                 1,
                 Usage::Now,
-                (0..56).flat_map(|d| stretch(d * DAY + 9 * HOUR, 10 * MINUTE, (FLOOR / 4) << (d / 7))),
+                (0..56).flat_map(|d: u64| {
+                    let grown = (0..d).fold(FLOOR / 2, |n, _| n + n / 10);
+                    stretch(d * DAY + 9 * HOUR, 10 * MINUTE, grown)
+                }),
             )],
         ),
         (
@@ -312,9 +315,9 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
             )],
         ),
         (
-            "ten workers of one key that come at the reported instant, an hour",
+            "ten workers of one key that come at the reported instant, 20 minutes",
             "limited",
-            many(10, &|n| worker("key:k", n, HOUR, |told, _| when_told(told))),
+            many(10, &|n| worker("key:k", n, 20 * MINUTE, |told, _| when_told(told))),
         ),
         (
             "thirty workers of one key that come up to a minute after it",
@@ -324,9 +327,9 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
             })),
         ),
         (
-            "ten workers whose clocks are half a second ahead",
+            "ten workers whose clocks are half a second ahead, 20 minutes",
             "limited",
-            many(10, &|n| worker("key:k", n, HOUR, |told, _| when_told(told).saturating_sub(500).max(told.at + 1))),
+            many(10, &|n| worker("key:k", n, 20 * MINUTE, |told, _| when_told(told).saturating_sub(500).max(told.at + SECOND))),
         ),
         (
             "five workers that double their pause with each refusal, from the reported one",
@@ -338,7 +341,7 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
         (
             "200 users of one key, each refused and back when told",
             "limited",
-            many(200, &|n| worker(&format!("user:u{n}/key:k"), n, 10 * MINUTE, |told, _| when_told(told))),
+            many(200, &|n| worker(&format!("user:u{n}/key:k"), n, 5 * MINUTE, |told, _| when_told(told))),
         ),
         (
             "60 people with keys of their own behind one address",
@@ -362,7 +365,7 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
             "p",
             many(120, &|n| {
                 let wishes = (0..8).map(move |i| (n * 2 * MINUTE + i * 15 * SECOND, 1_000));
-                plays("key:phone", u16::try_from(n).expect("small"), Usage::Held(2 * MINUTE - 1), wishes)
+                plays("key:phone", u16::try_from(n).expect("small"), Usage::Held(20 * SECOND), wishes)
             }),
         ),
         (
@@ -379,18 +382,40 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
             }),
         ),
         (
-            "a key that spends 400 credits and 400 coins an hour",
+            "a key that spends 72 credits and 450 coins an hour, a day",
             "p",
             many(2, &|n| {
-                let usage = if n == 0 { Usage::Now } else { Usage::Coins };
-                plays("key:k", 1, usage, (0..8 * 200).map(|i| (i * 18 * SECOND, 2_000_000)).filter(move |_| true))
+                let (usage, tokens) = if n == 0 { (Usage::Now, 200_000) } else { (Usage::Coins, 125_000) };
+                plays("key:k", 1, usage, (0..8 * 360).map(move |i| (i * 10 * SECOND, tokens)))
             }),
         ),
     ]
 }
 
-/// What each honest behaviour is held back: requests, and on which days.
-const HELD_BACK: &[(&str, u64, &[u64])] = &[];
+/// What is held back of honest behaviours, and on which days; of all others nothing. Nobody can know a batch on its first day.
+const HELD_BACK: [(&str, u64, u64); 2] = [
+    ("a batch of 20 minutes at 8 times the floor, seven days at the same hour", 342, 1),
+    ("a month-end job of 20 minutes at 6 times the floor, four months", 342, 1),
+];
+
+/// The rule that catches each hostile behaviour, and within how many seconds. What is not caught stays below what a tier allows
+/// anyway, or is served one class lower.
+const CAUGHT: [(&str, Option<(&str, u64)>); 14] = [
+    ("one key used from a network more every ten seconds", Some(("shared_key", 380))),
+    ("the same among 300 other keys", Some(("shared_key", 380))),
+    ("authorize 1, settle 200,000, four times in ten seconds", Some(("velocity", 40))),
+    ("a stolen key at 100 times the floor", Some(("velocity", 40))),
+    ("a sawtooth: 20 seconds at 10 times the floor, 10 seconds of nothing", Some(("velocity", 60))),
+    ("a sawtooth to twice the floor", None),
+    ("a slow ramp: a third more every quarter of an hour, to 500 times the floor", None),
+    ("a retry storm: every 100 ms, whatever is reported", Some(("penalty", 20))),
+    ("a retry storm with one idempotency key, every second", Some(("penalty", 120))),
+    ("retries every two seconds, each with a key of its own", None),
+    ("holds that are never settled", Some(("holds_limit", 80))),
+    ("forged webhooks, reported one a second", Some(("penalty", 10))),
+    ("twenty accounts of one identity ask for a free grant", Some(("free_grant_too_soon", 1))),
+    ("twenty accounts of one identity, each in a cluster of its own once the first has its grant", Some(("free_grant_too_soon", 1))),
+];
 
 fn hostile() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
     let many = |n: u64, of: &dyn Fn(u64) -> Agent| (0..n).map(of).collect::<Vec<_>>();
@@ -427,12 +452,12 @@ fn hostile() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
             vec![plays("key:k", 1, Usage::Now, (0..60).flat_map(|i| stretch(i * 30 * SECOND, 20 * SECOND, 10 * FLOOR)))],
         ),
         (
-            "a sawtooth just below twice the floor",
+            "a sawtooth to twice the floor",
             "p",
             vec![plays("key:k", 1, Usage::Now, (0..60).flat_map(|i| stretch(i * 30 * SECOND, 20 * SECOND, 2 * FLOOR)))],
         ),
         (
-            "a slow ramp: a third more every quarter of an hour",
+            "a slow ramp: a third more every quarter of an hour, to 500 times the floor",
             "p",
             vec![plays(
                 "key:k",
@@ -477,15 +502,96 @@ fn hostile() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
     ]
 }
 
+/// The page that states the figures.
+const PAGE: &str = include_str!("../../../../docs/abuse.md");
+
+#[track_caller]
+fn is_stated(row: &str) {
+    assert!(PAGE.contains(row), "docs/abuse.md does not say: {row}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn behaviours_are_told_apart() {
-    for (is_honest, behaviours) in [(true, honest()), (false, hostile())] {
-        for (what, plan, agents) in behaviours {
-            let mut w = World::new(plan).await;
-            w.live(agents).await;
-            let Seen { asked, held, days, demoted, caught } = w.seen;
-            println!("{is_honest} | {what} | {asked} | {held} {days:?} | {demoted} | {caught:?} |");
+async fn honest_behaviours_are_left_alone() {
+    for (what, plan, agents) in honest() {
+        let mut w = World::new(plan).await;
+        w.live(agents).await;
+        let Seen { asked, held, days, demoted, caught, .. } = w.seen;
+        let wanted = HELD_BACK.iter().find(|row| row.0 == what).map_or((0, 0), |row| (row.1, row.2));
+        let last = days.last().copied().unwrap_or(0);
+        assert_eq!((held, last), wanted, "{what}: {caught:?}");
+        let when = if held == 0 { String::new() } else { " on its first day".to_owned() };
+        is_stated(&format!("| {what} | {asked} | {held}{when} | {demoted} |"));
+    }
+}
+
+/// A rule, and after how many seconds.
+fn row(what: &str, caught: Option<(String, u64)>) {
+    let (_, wanted) = CAUGHT.iter().find(|row| row.0 == what).expect(what);
+    match (&caught, wanted) {
+        (Some((rule, secs)), Some((wanted, within))) => {
+            assert!(rule == wanted && secs <= within, "{what}: {rule} after {secs} s");
+        }
+        (caught, wanted) => assert_eq!(caught.is_some(), wanted.is_some(), "{what}: {caught:?}"),
+    }
+    let (rule, when) = caught.map_or(("-".to_owned(), "-".to_owned()), |(rule, s)| (format!("`{rule}`"), format!("{s} s")));
+    is_stated(&format!("| {what} | {rule} | {when} |"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_behaviours_are_caught() {
+    for (what, plan, agents) in hostile() {
+        let mut w = World::new(plan).await;
+        w.live(agents).await;
+        row(what, w.seen.caught.map(|(at, rule)| (rule, at / SECOND)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgers_are_caught() {
+    let mut w = World::new("limited").await;
+    let mut agent = worker("key:k", 0, HOUR, |told, _| told.at + SECOND);
+    for second in 0..60 {
+        let forged = key(&format!("f{second}"));
+        w.engine.report(&name("acme"), &forged, Misdeed::ForgedWebhook, Some(&name("k"))).await.expect("notes");
+        let wish = Wish { at: second * SECOND, tokens: 1, same: false };
+        w.ask(&agent, wish, "c").await;
+    }
+    drop((agent.next)(None));
+    row("forged webhooks, reported one a second", w.seen.caught.map(|(at, rule)| (rule, at / SECOND)));
+}
+
+/// Twenty accounts of one identity; `hops`: the first takes its grant, and then each moves into a cluster of its own, twice.
+async fn free_grants(hops: bool) -> usize {
+    let w = World::new("p").await;
+    let in_cluster = |cluster: &str| {
+        let rank = Rank { class: None, cluster: Some(name(cluster)), weight: 1, floor: 0, max: None };
+        Patch { plan: Some(name("p")), rank: Setting::Set(Box::new(rank)), ..Patch::default() }
+    };
+    for n in 0..20 {
+        run(&w.engine, &name(&format!("a{n}")), &key("o"), Command::Open(in_cluster("card"))).await.expect("opens");
+    }
+    let mut given = 0;
+    for n in 0..20 {
+        let account = name(&format!("a{n}"));
+        for hop in 0..3 {
+            if hops && (n, hop) > (0, 0) {
+                let change = Command::Change { patch: in_cluster(&format!("card-{n}-{hop}")), reason: None };
+                run(&w.engine, &account, &key(&format!("h{hop}")), change).await.expect("moves");
+            }
+            let new = NewGrant::new("5".parse().expect("credits"), Category::Free);
+            given += usize::from(run(&w.engine, &account, &key(&format!("g{hop}")), Command::Grant(new)).await.is_ok());
         }
     }
-    let _ = (HELD_BACK, Misdeed::InvalidKey, Setting::<Rank>::Keep);
+    given
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_has_one_free_grant_wherever_it_goes() {
+    for (what, hops) in [
+        ("twenty accounts of one identity ask for a free grant", false),
+        ("twenty accounts of one identity, each in a cluster of its own once the first has its grant", true),
+    ] {
+        assert_eq!(free_grants(hops).await, 1, "{what}");
+        row(what, Some(("free_grant_too_soon".to_owned(), 0)));
+    }
 }
