@@ -6,7 +6,9 @@
 
 use headworks_core::catalog::Mode;
 use headworks_core::command::{Command, History, NewGrant, run, trial_budget_used};
-use headworks_core::record::{CREDITS, Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal};
+use headworks_core::record::{
+    CREDITS, Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal,
+};
 use headworks_core::waterfall::Refusal;
 
 use crate::answer::{Caller, EngineError, Idempotency};

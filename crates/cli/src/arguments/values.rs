@@ -1,7 +1,8 @@
 //! Values of arguments: every one checked where it is written, with a message that says what was expected.
 
 use headworks_core::record::{
-    ByUnit, Category, Consent, Credits, Every, Instant, Label, Name, Path, Proration, Rule, Segment, Span, Tier,
+    ByUnit, Category, Consent, Credits, Every, Instant, Label, Name, Path, Proration, Rule, Segment, Span,
+    Tier,
 };
 use headworks_wire::{Reference, Scope, SignalKind};
 

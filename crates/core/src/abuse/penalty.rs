@@ -109,7 +109,9 @@ impl Promises {
 
     fn coming(&mut self, now: Instant) -> Coming {
         self.last_at = now;
-        if let Some((at, wait, told)) = self.next.filter(|(at, wait, _)| now.after(slack(*wait, CLOCKS)) >= *at) {
+        if let Some((at, wait, told)) =
+            self.next.filter(|(at, wait, _)| now.after(slack(*wait, CLOCKS)) >= *at)
+        {
             (self.next, self.before) = (None, Some((at, wait)));
             self.due = (self.due + told).min(DUE_MAX);
         }

@@ -6,8 +6,8 @@ use super::extras::CLUSTERS_MAX;
 use super::state::Account;
 use super::watched::{EFFECTS_MAX, ENDS, Hygiene};
 use crate::record::{
-    Calendar, Conduct, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Settings,
-    Terms, Visit,
+    Calendar, Conduct, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Settings, Terms,
+    Visit,
 };
 use crate::window::Count;
 
@@ -40,7 +40,9 @@ impl Account {
     /// Settings that take the account out of its cluster.
     pub(super) fn note_cluster(&mut self, next: &Settings) {
         let cluster = |settings: &Settings| settings.rank.as_ref().and_then(|rank| rank.cluster.clone());
-        let Some(left) = cluster(&self.settings).filter(|own| cluster(next).as_ref() != Some(own)) else { return };
+        let Some(left) = cluster(&self.settings).filter(|own| cluster(next).as_ref() != Some(own)) else {
+            return;
+        };
         let known = &mut self.extras_mut().left_clusters;
         if known.contains(&left) {
             return;

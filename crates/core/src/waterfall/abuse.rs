@@ -191,8 +191,7 @@ impl<'a> Run<'a, '_> {
         visit.terms = Some(Terms::Habit { kind: HabitKind::Ramp, limit: allowed, reference: allowed });
         visit.cost = self.room_for(&name, None, cost);
         if is_over && rules.mode(Rule::Ramp) == RuleMode::Enforce {
-            // Only what is served in its own class is usual.
-            (visit.verdict, visit.cost) = (Verdict::Demoted, 0);
+            visit.verdict = Verdict::Demoted;
         } else if is_over {
             visit.verdict = Verdict::Observed;
         }
@@ -292,12 +291,13 @@ pub(crate) fn holds_max(account: &Account, terms: &TierTerms, now: Instant) -> i
 }
 
 /// What is counted in this quarter of an hour, and how much of it counts in the account's own class: what it had in the
-/// last 24 hours, or half more than in the quarter before.
+/// last 24 hours or at this hour of other days, or half more than in the quarter before.
 pub(crate) fn ramp(account: &Account, terms: &TierTerms, now: Instant) -> (i64, i64) {
     let habit = habit(account, &Rule::Ramp.name(), Level::Account, None, now);
     let (previous, highest) = habit.as_ref().map_or((0, 0), |h| (h.previous, h.highest()));
     let grown = previous.saturating_add(previous / 2);
-    let allowed = grown.max(highest).max(signed(terms.ramp_floor));
+    let usual = habit.as_ref().map_or(0, |h| h.usual_at(now));
+    let allowed = grown.max(highest).max(usual).max(signed(terms.ramp_floor));
     (habit.map_or(0, |h| h.used(now)), allowed)
 }
 

@@ -72,9 +72,12 @@ pub struct Habit {
     /// When a burst was last learned.
     #[n(13)]
     pub burst_at: Instant,
-    /// Runs that were clamped, by the hour of the day.
+    /// Runs that were clamped and quarters that were demoted, by the hour of the day.
     #[n(14)]
     pub rhythm: Vec<Beat>,
+    /// What was served one class lower in the cell under way.
+    #[n(15)]
+    pub demoted: i64,
 }
 
 /// What came at an hour of the day.
@@ -142,6 +145,7 @@ impl Habit {
             run_reference: 0,
             burst_at: Instant::default(),
             rhythm: Vec::new(),
+            demoted: 0,
         }
     }
 
@@ -150,6 +154,11 @@ impl Habit {
         self.roll(now);
         self.current = self.current.saturating_add(cost).max(0);
         (self.reference, self.limit) = (reference, limit);
+    }
+
+    /// So much of the cell under way is served one class lower.
+    pub(crate) fn demote(&mut self, cost: i64) {
+        self.demoted = self.demoted.saturating_add(cost);
     }
 
     /// Corrects what was counted at an instant, if that cell is still under way.
@@ -220,7 +229,7 @@ impl Habit {
         (self.over, self.is_near, self.run_peak, self.run_reference) = (0, false, 0, 0);
     }
 
-    /// A run of the hour under way was clamped.
+    /// A run of the hour under way was clamped, or a quarter of it demoted.
     fn note_beat(&mut self, figure: i64) {
         let hour = hour_of(self.start);
         if let Some(beat) = self.rhythm.iter_mut().find(|beat| beat.is_at(hour)) {
@@ -252,7 +261,7 @@ impl Habit {
         let empty = start.since(self.start).micros() / self.kind.cell().micros().max(1) - 1;
         self.rest(u8::try_from(empty).unwrap_or(u8::MAX));
         self.previous = if next { self.current.min(self.limit) } else { 0 };
-        (self.start, self.current, self.limit) = (start, 0, i64::MAX);
+        (self.start, self.current, self.limit, self.demoted) = (start, 0, i64::MAX, 0);
         let oldest = hour_of(start) - self.kind.hours();
         self.hours.retain(|(hour, _)| *hour >= oldest);
     }
@@ -260,6 +269,11 @@ impl Habit {
     /// What the cell that ends teaches.
     fn close(&mut self) {
         let learned = self.current.min(self.limit);
+        let asked = learned.saturating_add(self.demoted);
+        if self.demoted > 0 {
+            self.note_beat(asked);
+        }
+        self.see_beats(asked);
         if self.kind != HabitKind::Velocity {
             let hour = hour_of(self.start);
             match self.hours.last_mut() {
@@ -280,9 +294,13 @@ impl Habit {
             self.rest(1);
             self.learn(learned, self.start);
         }
+    }
+
+    /// What came on other days has come again, or half of it.
+    fn see_beats(&mut self, asked: i64) {
         let hour = hour_of(self.start);
-        let came = |beat: &&mut Beat| beat.says(hour) > 0 && learned >= beat.figure / 2;
-        self.rhythm.iter_mut().filter(came).for_each(|beat| beat.see(hour, learned.max(beat.figure)));
+        let came = |beat: &&mut Beat| beat.says(hour) > 0 && asked >= beat.figure / 2;
+        self.rhythm.iter_mut().filter(came).for_each(|beat| beat.see(hour, asked.max(beat.figure)));
     }
 
     /// Cells that are not over it.

@@ -151,7 +151,11 @@ fn peak(w: &World) -> i64 {
 #[test]
 fn a_burst_is_learned() {
     let mut w = world("velocity = 'enforce'", "p");
-    assert_eq!(cells(&mut w, &[500, 500, 50, 50, 50, 50, 900, 900, 900, 900]), None, "900 is within twice 500");
+    assert_eq!(
+        cells(&mut w, &[500, 500, 50, 50, 50, 50, 900, 900, 900, 900]),
+        None,
+        "900 is within twice 500"
+    );
     // Bursts that take a third of the time are none either, and teach eight times what was usual at most.
     let mut w = world("velocity = 'enforce'", "p");
     for _ in 0..20 {

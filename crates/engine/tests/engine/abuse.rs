@@ -289,10 +289,14 @@ async fn a_flood_of_keys_displaces_nobody() {
     }
     let view = w.engine.conduct(&acme).await.expect("views");
     assert!(view.effects.is_empty(), "nobody is held back for the networks of others: {:?}", view.effects);
-    assert_eq!(view.penalties.iter().map(|(key, _, level)| (key.clone(), *level)).next(), Some((Some(bad), 1)));
+    assert_eq!(
+        view.penalties.iter().map(|(key, _, level)| (key.clone(), *level)).next(),
+        Some((Some(bad), 1))
+    );
     w.ask_from(1, "key:shared", source(2)).await;
     let view = w.engine.conduct(&acme).await.expect("views");
-    let held: Vec<_> = view.effects.iter().filter_map(|(e, _)| e.key.as_deref().map(|k| k.to_string())).collect();
+    let held: Vec<_> =
+        view.effects.iter().filter_map(|(e, _)| e.key.as_deref().map(|k| k.to_string())).collect();
     assert_eq!(held, ["shared"]);
     w.engine.close();
 }

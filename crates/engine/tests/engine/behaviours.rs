@@ -149,7 +149,8 @@ impl World {
         let patch = Patch { plan: Some(name(plan)), ..Patch::default() };
         run(&engine, &name("acme"), &key("open"), Command::Open(patch)).await.expect("opens");
         for unit in [None, Some(name("coins"))] {
-            let new = NewGrant { unit, ..NewGrant::new("1000000".parse().expect("credits"), Category::Purchased) };
+            let new =
+                NewGrant { unit, ..NewGrant::new("1000000".parse().expect("credits"), Category::Purchased) };
             let id = key(&format!("{:?}", new.unit));
             run(&engine, &name("acme"), &id, Command::Grant(new)).await.expect("grants");
         }
@@ -163,7 +164,9 @@ impl World {
 
     /// Settles what was held until now.
     async fn settle(&mut self, until: u64) {
-        while let Some((&(at, n), &(hold, tokens))) = self.holds.first_key_value().filter(|(k, _)| k.0 <= until) {
+        while let Some((&(at, n), &(hold, tokens))) =
+            self.holds.first_key_value().filter(|(k, _)| k.0 <= until)
+        {
             self.holds.remove(&(at, n));
             self.to(at);
             let quantities = [(name("tokens"), tokens)].into_iter().collect();
@@ -267,14 +270,20 @@ fn spread(n: u64, of: u64) -> u64 {
 }
 
 fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
-    let steady = |path: &str, day: u64| plays(path, 1, Usage::Now, stretch(day * DAY + 9 * HOUR, HOUR, FLOOR));
+    let steady =
+        |path: &str, day: u64| plays(path, 1, Usage::Now, stretch(day * DAY + 9 * HOUR, HOUR, FLOOR));
     let many = |n: u64, of: &dyn Fn(u64) -> Agent| (0..n).map(of).collect::<Vec<_>>();
     vec![
         ("an hour of work a day at the floor, five days", "p", many(5, &|day| steady("key:k", day))),
         (
             "a batch of 20 minutes at 8 times the floor, seven days at the same hour",
             "p",
-            vec![plays("key:k", 1, Usage::Now, (0..7).flat_map(|d| stretch(d * DAY + 2 * HOUR, 20 * MINUTE, 8 * FLOOR)))],
+            vec![plays(
+                "key:k",
+                1,
+                Usage::Now,
+                (0..7).flat_map(|d| stretch(d * DAY + 2 * HOUR, 20 * MINUTE, 8 * FLOOR)),
+            )],
         ),
         (
             "a month-end job of 20 minutes at 6 times the floor, four months",
@@ -289,7 +298,12 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
         (
             "a job of 20 seconds at 20 times the floor at every full hour, three days",
             "p",
-            vec![plays("key:k", 1, Usage::Now, (0..72).flat_map(|h| stretch(h * HOUR, 20 * SECOND, 20 * FLOOR)))],
+            vec![plays(
+                "key:k",
+                1,
+                Usage::Now,
+                (0..72).flat_map(|h| stretch(h * HOUR, 20 * SECOND, 20 * FLOOR)),
+            )],
         ),
         (
             "traffic that grows by a tenth each day, from half the floor to 100 times it",
@@ -322,21 +336,29 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
         (
             "thirty workers of one key that come up to a minute after it",
             "limited",
-            many(30, &|n| worker("key:k", n, HOUR, move |told, tries| {
-                when_told(told) + spread(n * 1_000 + tries, MINUTE)
-            })),
+            many(30, &|n| {
+                worker("key:k", n, HOUR, move |told, tries| {
+                    when_told(told) + spread(n * 1_000 + tries, MINUTE)
+                })
+            }),
         ),
         (
             "ten workers whose clocks are half a second ahead, 20 minutes",
             "limited",
-            many(10, &|n| worker("key:k", n, 20 * MINUTE, |told, _| when_told(told).saturating_sub(500).max(told.at + SECOND))),
+            many(10, &|n| {
+                worker("key:k", n, 20 * MINUTE, |told, _| {
+                    when_told(told).saturating_sub(500).max(told.at + SECOND)
+                })
+            }),
         ),
         (
             "five workers that double their pause with each refusal, from the reported one",
             "limited",
-            many(5, &|n| worker("key:k", n, 4 * HOUR, |told, tries| {
-                told.at + ((when_told(told) - told.at) << tries.min(10))
-            })),
+            many(5, &|n| {
+                worker("key:k", n, 4 * HOUR, |told, tries| {
+                    told.at + ((when_told(told) - told.at) << tries.min(10))
+                })
+            }),
         ),
         (
             "200 users of one key, each refused and back when told",
@@ -414,7 +436,10 @@ const CAUGHT: [(&str, Option<(&str, u64)>); 14] = [
     ("holds that are never settled", Some(("holds_limit", 80))),
     ("forged webhooks, reported one a second", Some(("penalty", 10))),
     ("twenty accounts of one identity ask for a free grant", Some(("free_grant_too_soon", 1))),
-    ("twenty accounts of one identity, each in a cluster of its own once the first has its grant", Some(("free_grant_too_soon", 1))),
+    (
+        "twenty accounts of one identity, each in a cluster of its own once the first has its grant",
+        Some(("free_grant_too_soon", 1)),
+    ),
 ];
 
 fn hostile() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
@@ -449,12 +474,22 @@ fn hostile() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
         (
             "a sawtooth: 20 seconds at 10 times the floor, 10 seconds of nothing",
             "p",
-            vec![plays("key:k", 1, Usage::Now, (0..60).flat_map(|i| stretch(i * 30 * SECOND, 20 * SECOND, 10 * FLOOR)))],
+            vec![plays(
+                "key:k",
+                1,
+                Usage::Now,
+                (0..60).flat_map(|i| stretch(i * 30 * SECOND, 20 * SECOND, 10 * FLOOR)),
+            )],
         ),
         (
             "a sawtooth to twice the floor",
             "p",
-            vec![plays("key:k", 1, Usage::Now, (0..60).flat_map(|i| stretch(i * 30 * SECOND, 20 * SECOND, 2 * FLOOR)))],
+            vec![plays(
+                "key:k",
+                1,
+                Usage::Now,
+                (0..60).flat_map(|i| stretch(i * 30 * SECOND, 20 * SECOND, 2 * FLOOR)),
+            )],
         ),
         (
             "a slow ramp: a third more every quarter of an hour, to 500 times the floor",
@@ -477,17 +512,14 @@ fn hostile() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
         (
             "a retry storm with one idempotency key, every second",
             "limited",
-            vec![
-                worker("key:k", 0, 10 * MINUTE, |told, _| when_told(told)),
-                {
-                    let mut at = 0;
-                    let next = move |_| {
-                        at += SECOND;
-                        (at < 10 * MINUTE).then_some(Wish { at, tokens: 100, same: true })
-                    };
-                    Agent { path: "key:k".to_owned(), network: 1, usage: Usage::Now, next: Box::new(next) }
-                },
-            ],
+            vec![worker("key:k", 0, 10 * MINUTE, |told, _| when_told(told)), {
+                let mut at = 0;
+                let next = move |_| {
+                    at += SECOND;
+                    (at < 10 * MINUTE).then_some(Wish { at, tokens: 100, same: true })
+                };
+                Agent { path: "key:k".to_owned(), network: 1, usage: Usage::Now, next: Box::new(next) }
+            }],
         ),
         (
             "retries every two seconds, each with a key of its own",
@@ -533,7 +565,8 @@ fn row(what: &str, caught: Option<(String, u64)>) {
         }
         (caught, wanted) => assert_eq!(caught.is_some(), wanted.is_some(), "{what}: {caught:?}"),
     }
-    let (rule, when) = caught.map_or(("-".to_owned(), "-".to_owned()), |(rule, s)| (format!("`{rule}`"), format!("{s} s")));
+    let (rule, when) =
+        caught.map_or(("-".to_owned(), "-".to_owned()), |(rule, s)| (format!("`{rule}`"), format!("{s} s")));
     is_stated(&format!("| {what} | {rule} | {when} |"));
 }
 
@@ -549,14 +582,16 @@ async fn hostile_behaviours_are_caught() {
 #[tokio::test(flavor = "multi_thread")]
 async fn forgers_are_caught() {
     let mut w = World::new("limited").await;
-    let mut agent = worker("key:k", 0, HOUR, |told, _| told.at + SECOND);
+    let agent = plays("key:k", 1, Usage::Now, []);
     for second in 0..60 {
         let forged = key(&format!("f{second}"));
-        w.engine.report(&name("acme"), &forged, Misdeed::ForgedWebhook, Some(&name("k"))).await.expect("notes");
+        w.engine
+            .report(&name("acme"), &forged, Misdeed::ForgedWebhook, Some(&name("k")))
+            .await
+            .expect("notes");
         let wish = Wish { at: second * SECOND, tokens: 1, same: false };
         w.ask(&agent, wish, "c").await;
     }
-    drop((agent.next)(None));
     row("forged webhooks, reported one a second", w.seen.caught.map(|(at, rule)| (rule, at / SECOND)));
 }
 
@@ -568,7 +603,9 @@ async fn free_grants(hops: bool) -> usize {
         Patch { plan: Some(name("p")), rank: Setting::Set(Box::new(rank)), ..Patch::default() }
     };
     for n in 0..20 {
-        run(&w.engine, &name(&format!("a{n}")), &key("o"), Command::Open(in_cluster("card"))).await.expect("opens");
+        run(&w.engine, &name(&format!("a{n}")), &key("o"), Command::Open(in_cluster("card")))
+            .await
+            .expect("opens");
     }
     let mut given = 0;
     for n in 0..20 {
@@ -579,7 +616,9 @@ async fn free_grants(hops: bool) -> usize {
                 run(&w.engine, &account, &key(&format!("h{hop}")), change).await.expect("moves");
             }
             let new = NewGrant::new("5".parse().expect("credits"), Category::Free);
-            given += usize::from(run(&w.engine, &account, &key(&format!("g{hop}")), Command::Grant(new)).await.is_ok());
+            given += usize::from(
+                run(&w.engine, &account, &key(&format!("g{hop}")), Command::Grant(new)).await.is_ok(),
+            );
         }
     }
     given

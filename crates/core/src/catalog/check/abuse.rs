@@ -64,7 +64,10 @@ fn check_floors(shape: &AbuseSource, units: &Units, check: &mut Check) {
     let mut open = left_out(&usual, units);
     open.retain(|unit| !given.iter().any(|given| names(given, unit)));
     if !open.is_empty() {
-        let what = alloc::format!("no tier has a `key_spend_floor` in {}: what keys spend of it is not held", listed(&open));
+        let what = alloc::format!(
+            "no tier has a `key_spend_floor` in {}: what keys spend of it is not held",
+            listed(&open)
+        );
         let fix = alloc::format!("write key_spend_floor = {{ {} = \"50\" }} in the tiers", first(&open));
         check.key("rules", |c| c.key("key_spend", |c| c.doubt(what, fix)));
     }
