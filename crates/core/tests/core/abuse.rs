@@ -4,12 +4,12 @@ use headworks_core::abuse::penalty::{Misdeed, Score};
 use headworks_core::abuse::sketch::{Counts, Distinct};
 use headworks_core::account::Account;
 use headworks_core::audit::replay::differs;
-use headworks_core::command::{Command, Draft, History, Step, run};
+use headworks_core::command::{Command, Draft, History, NewGrant, Patch, Step, run};
 use headworks_core::life;
 use headworks_core::life::share_key;
 use headworks_core::record::{
-    Category, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Span, Tier, Verdict,
-    Wall,
+    ByUnit, Category, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Segment,
+    SegmentSettings, Span, Tier, Verdict, Wall,
 };
 use headworks_core::waterfall::{Authorize, Context, Live, Refusal, prepare};
 
@@ -420,6 +420,124 @@ fn a_key_spends_what_its_week_allows() {
     replays(&w);
 }
 
+/// Two features, in usd and in coins: what rules about credits count, they count of one unit at a time.
+const UNITS: &str = r#"
+version = "units"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+credit_unit = "usd"
+[features.game]
+meters = ["tokens"]
+rate_card = "card"
+credit_unit = "coins"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "1" } }, { feature = "game", credits = { tokens = "1" } }]
+[abuse]
+rules = { key_spend = "enforce", identity = "enforce" }
+BUDGET
+[abuse.tiers.anonymous]
+FLOOR
+[plans.p]
+features = ["chat", "game"]
+waterfall = [
+  { pool = { name = "usd", categories = ["promotional"], unit = "usd", cap = { default = "1000", every = "day" } } },
+  { pool = { name = "coins", categories = ["promotional"], unit = "coins", cap = { default = "1000", every = "day" } } },
+]
+"#;
+
+fn units(floor: &str, budget: &str) -> World {
+    let text = UNITS.replace("FLOOR", floor).replace("BUDGET", budget);
+    let mut w = World::new(&text, "p");
+    for unit in ["usd", "coins"] {
+        let new =
+            NewGrant { unit: Some(name(unit)), ..NewGrant::new(credits("100000"), Category::Promotional) };
+        w.apply(Command::Grant(new)).expect("granted");
+    }
+    w
+}
+
+fn spends(w: &mut World, feature: &str, tokens: u64) -> Reason {
+    w.ask(&ask(feature, &[("tokens", tokens)]).on_path("user:ann/key:k").now()).reason
+}
+
+fn warned(w: &World) -> String {
+    w.catalog.warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_figure_is_about_one_unit() {
+    // By unit: what one key spends of coins is nothing of its usd.
+    let mut w = units("key_spend_floor = { usd = \"40\", coins = \"900\" }", "");
+    assert_eq!(warned(&w), "");
+    assert_eq!(spends(&mut w, "game", 900), Reason::Allowed);
+    assert_eq!(spends(&mut w, "game", 1), Reason::KeySpend);
+    assert_eq!(spends(&mut w, "chat", 40), Reason::Allowed);
+    assert_eq!(spends(&mut w, "chat", 1), Reason::KeySpend);
+    // Each unit has a week of its own.
+    w.pass("1h");
+    assert_eq!(spends(&mut w, "chat", 400), Reason::Allowed);
+    assert_eq!(spends(&mut w, "chat", 1), Reason::KeySpend);
+    replays(&w);
+    // A figure without a unit is in `credits` where there are several, and says nothing of the others: that is told.
+    let mut w = units("key_spend_floor = \"40\"", "trial_budget = \"500\"");
+    assert_eq!([spends(&mut w, "game", 900), spends(&mut w, "chat", 900)], [Reason::Allowed; 2]);
+    let told = warned(&w);
+    for what in
+        ["no tier has a `key_spend_floor` in `coins`, `usd`", "free grants in `coins`, `usd` have no budget"]
+    {
+        assert!(told.contains(what), "{told}");
+    }
+    // Where everything is in one unit it is in that one.
+    let text = UNITS
+        .replace("FLOOR", "key_spend_floor = \"40\"")
+        .replace("BUDGET", "")
+        .replace("\"coins\"", "\"usd\"");
+    let mut w =
+        World::new(&text.replacen("name = \"usd\", categories", "name = \"first\", categories", 1), "p");
+    let new = NewGrant { unit: Some(name("usd")), ..NewGrant::new(credits("1000"), Category::Promotional) };
+    w.apply(Command::Grant(new)).expect("granted");
+    assert_eq!(spends(&mut w, "game", 30), Reason::Allowed);
+    assert_eq!(spends(&mut w, "chat", 11), Reason::KeySpend, "one unit is counted together");
+}
+
+/// Caps set by hand are by unit as well; a unit that nothing is priced in is a mistake.
+#[test]
+fn caps_of_segments_are_in_a_unit() {
+    let mut w = units("key_spend_floor = { usd = \"40\", coins = \"900\" }", "");
+    let set = |w: &mut World, pool_cap: Option<ByUnit>, hourly_cap: Option<ByUnit>| {
+        let of = |segment: &str, pool_cap, hourly_cap| {
+            let segment: Segment = segment.parse().expect("a segment");
+            let settings = SegmentSettings {
+                segment: segment.clone(),
+                suspended: false,
+                consent: None,
+                pool_cap,
+                hourly_cap,
+            };
+            (segment, Some(settings))
+        };
+        let segments = vec![of("user:ann", pool_cap, None), of("key:k", None, hourly_cap)];
+        w.apply(Command::Change { patch: Patch { segments, ..Patch::default() }, reason: None })
+    };
+    let each =
+        |list: &[(&str, &str)]| Some(ByUnit::each(list.iter().map(|(unit, n)| (name(unit), credits(n)))));
+    set(&mut w, each(&[("usd", "30")]), each(&[("coins", "2000")])).expect("in force");
+    assert_eq!(spends(&mut w, "chat", 30), Reason::Allowed);
+    assert_eq!(spends(&mut w, "chat", 1), Reason::MemberCap);
+    assert_eq!(spends(&mut w, "game", 1_000), Reason::Allowed, "coins have the plan's cap and the hand's");
+    assert_eq!(spends(&mut w, "game", 1), Reason::MemberCap);
+    for wrong in [each(&[("eur", "1")]), Some(ByUnit::One(credits("1")))] {
+        let refused = set(&mut w, wrong.clone(), None).expect_err("nothing is priced in it");
+        assert!(matches!(refused, Refusal::UnpricedUnit(_)), "{wrong:?}: {refused:?}");
+        assert!(refused.to_string().contains("no feature is priced in"), "{refused}");
+    }
+    assert_eq!(set(&mut w, None, each(&[("usd", "-1")])), Err(Refusal::BadCap));
+}
+
 /// Nearest rank, as in Hyndman and Fan's definition 1: of 20 values the 19th.
 #[test]
 fn p95_is_the_nearest_rank() {
@@ -475,8 +593,13 @@ fn growth_beyond_half_a_quarter_is_demoted() {
     w.pass("20h");
     assert_eq!(served(&mut w, 2_250), [Verdict::Passed]);
     assert_eq!(served(&mut w, 1), [Verdict::Demoted]);
-    w.pass("49h");
+    w.pass("56h");
     assert_eq!(served(&mut w, 1_001), [Verdict::Demoted], "after a day the floor");
+    // At the hour of another day that had more, that counts: three quarters of what was served in both classes.
+    w.pass("19h 30m");
+    let usual = (2_250 + 4_000) / 4 * 3;
+    assert_eq!(served(&mut w, usual), [Verdict::Passed]);
+    assert_eq!(served(&mut w, 1), [Verdict::Demoted]);
     // Where no pool is asked there is no class to be demoted from.
     assert_eq!(charge(&mut w, 4_000).outcome, Outcome::Allow);
     replays(&w);
@@ -792,6 +915,11 @@ fn a_wrong_catalog_says_where() {
     let told = wrong("holds = 8", "holds = 0");
     assert!(told.contains("abuse.tiers.anonymous.holds") && told.contains("write 1 or more"), "{told}");
     assert!(wrong("cost = { tokens = 1 }", "cost = { token = 1 }").contains("there is no meter `token`"));
+    let unit = wrong("key_spend_floor = \"1\"", "key_spend_floor = { usd = \"1\" }");
+    assert!(
+        unit.contains("no feature is priced in `usd`") && unit.contains("write one of credits"),
+        "{unit}"
+    );
     assert!(wrong("name = \"rate\"", "name = \"abuse.rate\"").contains("kept for abuse rules"));
     assert!(wrong("rules = {  }", "rules = { speed = 'enforce' }").contains("speed"));
     assert!(wrong("held_percent = 50", "held_percent = 101").contains("1 to 100"));
