@@ -11,6 +11,7 @@ use headworks_core::audit::Auditor;
 use headworks_core::record::{Name, Record};
 use headworks_store::{Batch, Store as _};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::ledger::open;
 use crate::outcome::{Failed, Outcome};
@@ -35,7 +36,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// `headworks export-account`.
-pub(crate) fn export(account: &Name, data: &Path, to: &Path) -> Outcome {
+pub(crate) fn export(account: &Name, data: &Path, to: &Path, as_json: bool) -> Outcome {
     let store = open(data)?;
     let partial = to.with_extension("partial");
     let mut out = std::io::BufWriter::new(std::fs::File::create(&partial)?);
@@ -61,12 +62,14 @@ pub(crate) fn export(account: &Name, data: &Path, to: &Path) -> Outcome {
     }
     out.into_inner().map_err(|e| e.to_string())?.sync_all()?;
     std::fs::rename(&partial, to)?;
-    say!("{}: {} of {account}", to.display(), counted(next - 1, "record"))?;
-    Ok(())
+    if as_json {
+        return say!("{}", json!({"account": account, "records": next - 1}));
+    }
+    say!("{}: {} of {account}", to.display(), counted(next - 1, "record"))
 }
 
 /// `headworks import-account`: everything is checked before anything is written.
-pub(crate) fn import(file: &Path, data: &Path) -> Outcome {
+pub(crate) fn import(file: &Path, data: &Path, as_json: bool) -> Outcome {
     let store = open(data)?;
     let text =
         std::io::BufReader::new(std::fs::File::open(file).map_err(|e| format!("{}: {e}", file.display()))?);
@@ -96,8 +99,10 @@ pub(crate) fn import(file: &Path, data: &Path) -> Outcome {
         );
     }
     write(&store, &account, &records)?;
-    say!("{}: {} of {account}", data.display(), counted(records.len(), "record"))?;
-    Ok(())
+    if as_json {
+        return say!("{}", json!({"account": account, "records": records.len()}));
+    }
+    say!("{}: {} of {account}", data.display(), counted(records.len(), "record"))
 }
 
 /// Writes the whole log as one batch, so that it is there whole or not at all.

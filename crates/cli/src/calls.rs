@@ -7,6 +7,7 @@ use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Label, Name, Segment};
 use headworks_wire as wire;
 use hyper::Method;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::arguments::{
@@ -176,33 +177,50 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
         }
         Call::Batch { file } => {
             let items: wire::BatchRequest = serde_json::from_str(&text_of(&file)?)?;
-            ("batch", client.post("/v1/batch", None, &items).await?)
+            let answer = client.post("/v1/batch", None, &items).await?;
+            print::show("batch", &answer, as_json)?;
+            return failed_items(&answer);
         }
         Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{id}")).await?),
         Call::Account(command) => account(&mut client, command).await?,
         Call::Pools(command) => return crate::pools::run(&mut client, command, as_json).await,
         Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
-        Call::Api { method, path, body } => {
+        Call::Api { method, path, body, key, content_type } => {
             let body = body.map(|file| text_of(&file)).transpose()?.unwrap_or_default();
-            let (status, answer) =
-                client.send(method, &path, None, "application/json", body.into_bytes()).await?;
-            let answer: Value = read(status, &answer)?;
-            say!("{}", serde_json::to_string_pretty(&answer)?)?;
-            return Ok(());
+            let is_json = serde_json::from_str::<&RawValue>(&body).is_ok();
+            let kind =
+                content_type.as_deref().unwrap_or(if is_json { "application/json" } else { "text/plain" });
+            let key = key.as_ref().map(Label::as_str);
+            let (status, answer) = client.send(method, &path, key, kind, body.into_bytes()).await?;
+            if !status.is_success() {
+                read::<Value>(status, &answer)?;
+            }
+            // What is no JSON is printed as it is.
+            return match serde_json::from_slice::<Value>(&answer) {
+                Ok(answer) => say!("{}", serde_json::to_string_pretty(&answer)?),
+                Err(_) => text("text", &String::from_utf8_lossy(&answer), as_json),
+            };
         }
         Call::TestClock { command } => ("test_clock", test_clock(&mut client, command).await?),
-        Call::Metrics => {
-            let (status, body) = client.send(Method::GET, "/metrics", None, "text/plain", Vec::new()).await?;
-            if !status.is_success() {
-                read::<Value>(status, &body)?;
-            }
-            say_part!("{}", String::from_utf8_lossy(&body))?;
-            return Ok(());
-        }
+        Call::Metrics => return text("metrics", &client.plain("/metrics").await?, as_json),
         Call::Credits(call) => ("change", change_credits(&mut client, call).await?),
     };
     print::show(kind, &answer, as_json)?;
     Ok(())
+}
+
+/// Prints a text as it is, or as the one field of an object.
+fn text(field: &str, text: &str, as_json: bool) -> Outcome {
+    if as_json { say!("{}", json!({ field: text })) } else { say_part!("{text}") }
+}
+
+/// A batch of which something failed has failed, also where the rest is done.
+fn failed_items(answer: &Value) -> Outcome {
+    let items = answer.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let problems: Vec<&Value> = items.iter().filter_map(|item| item.get("problem")).collect();
+    let Some(first) = problems.first() else { return Ok(()) };
+    let detail = first.get("detail").and_then(Value::as_str).unwrap_or_default();
+    Err(format!("{} of {} failed; the first: {detail}", problems.len(), counted(items.len(), "item")).into())
 }
 
 async fn test_clock(client: &mut Client, command: Option<TestClockCommand>) -> Result<Value, Failed> {
@@ -346,12 +364,7 @@ async fn catalog(client: &mut Client, command: CatalogCommand, as_json: bool) ->
     let (method, path, body) = match command {
         CatalogCommand::Show { hash } => {
             let path = hash.map_or_else(|| "/v1/catalog".to_owned(), |hash| format!("/v1/catalogs/{hash}"));
-            let (status, body) = client.send(Method::GET, &path, None, "text/plain", Vec::new()).await?;
-            if !status.is_success() {
-                read::<Value>(status, &body)?;
-            }
-            say_part!("{}", String::from_utf8_lossy(&body))?;
-            return Ok(());
+            return text("catalog", &client.plain(&path).await?, as_json);
         }
         CatalogCommand::History => {
             print::show("catalogs", &client.get("/v1/catalogs").await?, as_json)?;

@@ -81,7 +81,7 @@ impl Client {
         method: Method,
         path: &str,
         idempotency_key: Option<&str>,
-        kind: &'static str,
+        kind: &str,
         body: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), CallError> {
         let failed = |e: &dyn fmt::Display| CallError::Connection(self.host.clone(), e.to_string());
@@ -134,6 +134,15 @@ impl Client {
             return Ok(String::from_utf8_lossy(&body).into_owned());
         }
         read::<serde_json::Value>(status, &body).map(|answer| answer.to_string())
+    }
+
+    /// Gets a text that a route shows, which is no JSON.
+    pub(crate) async fn plain(&mut self, path: &str) -> Result<String, CallError> {
+        let (status, body) = self.send(Method::GET, path, None, "text/plain", Vec::new()).await?;
+        if !status.is_success() {
+            read::<serde_json::Value>(status, &body)?;
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     /// Gets what a route shows.

@@ -53,10 +53,12 @@ fn main() -> ExitCode {
             Command::Replay { data, catalog } => ledger::replay(&data, catalog.as_deref(), arguments.json),
             Command::Backup { data, to } => ledger::backup(&data, &to, arguments.json),
             Command::Restore { from, data, until } => ledger::restore(&from, &data, until, arguments.json),
-            Command::ExportAccount { account, data, to } => archive::export(&account, &data, &to),
-            Command::ImportAccount { file, data } => archive::import(&file, &data),
+            Command::ExportAccount { account, data, to } => {
+                archive::export(&account, &data, &to, arguments.json)
+            }
+            Command::ImportAccount { file, data } => archive::import(&file, &data, arguments.json),
             Command::Erase(what) => ledger::erase(&what, arguments.json),
-            Command::Export(what) => export::run(&what),
+            Command::Export(what) => export::run(what, arguments.json),
             Command::Import(what) => import::run(&what, &arguments.remote, arguments.json).await,
             Command::Statement(what) => ledger::statement(&what, &arguments.remote, arguments.json).await,
             Command::Verify { file, key } => ledger::verify(&file, &key, arguments.json),

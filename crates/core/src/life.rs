@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::command::{Draft, Moves, carried_block, end_free, end_within, owed, own_grant, repay};
 use crate::record::{
     Alert, AlertMarks, Book, Conduct, Credits, Effect, Event, GrantId, GrantTerms, HoldId, Instant, Level,
-    Name, Overage, Periodic, REQUESTS, Rule, Span, Standing,
+    Name, Overage, Periodic, REQUESTS, Rule, Settings, Span, Standing,
 };
 use crate::waterfall::{CLAMPED_FOR, Context, holds_max};
 use crate::window::{Habit, Used};
@@ -189,7 +189,7 @@ fn renew(ctx: Context<'_>, schedule: &Schedule) -> Draft {
 
 /// Where a balance stands, coming from where it stood: between the marks it stays what it was, but for what is not empty
 /// any more.
-fn standing(before: Standing, available: Credits, marks: AlertMarks) -> Standing {
+fn standing(before: Standing, available: Credits, marks: &AlertMarks) -> Standing {
     if !available.is_positive() {
         Standing::Empty
     } else if available >= marks.recovered {
@@ -203,22 +203,26 @@ fn standing(before: Standing, available: Credits, marks: AlertMarks) -> Standing
 
 /// A mark that the balance has crossed.
 fn crosses_mark(account: &Account, now: Instant) -> Option<Draft> {
-    let marks = account.settings.alerts?;
-    let balance = account.available(now, None);
-    let before = account.extras().standing;
-    let standing = standing(before, balance, marks);
-    (standing != before).then(|| {
-        let number = account.extras().crossings + 1;
-        Draft::new(Event::Alert(Alert::Crossed { standing, number, balance }))
+    account.settings.alerts.iter().find_map(|marks| {
+        let unit = marks.unit.as_ref();
+        let balance = account.available(now, unit);
+        let before = account.balance(unit).map_or(Standing::Fine, |b| b.standing);
+        let standing = standing(before, balance, marks);
+        (standing != before).then(|| {
+            let number = account.extras().crossings + 1;
+            let crossed = Event::Alert(Alert::Crossed { standing, number, balance });
+            Draft { unit: unit.cloned(), ..Draft::new(crossed) }
+        })
     })
 }
 
 /// A top-up that is due: none is in flight, the balance is below the mark, the last one was long enough ago, and the month's
 /// maximum is not reached.
 fn asks_top_up(account: &Account, now: Instant) -> Option<Draft> {
-    let terms = account.settings.top_up.filter(|_| account.asks_top_up(now))?;
-    let number = account.extras().top_ups.number + 1;
-    Some(Draft::new(Event::Alert(Alert::TopUpAsked { number, amount: terms.amount })))
+    let terms = account.settings.top_ups.iter().find(|terms| account.asks_top_up(terms, now))?;
+    let number = account.extras().top_ups + 1;
+    let asked = Event::Alert(Alert::TopUpAsked { number, amount: terms.amount });
+    Some(Draft { unit: terms.unit.clone(), ..Draft::new(asked) })
 }
 
 fn began(effect: Effect) -> Draft {
@@ -290,10 +294,12 @@ pub fn share_key(ctx: Context<'_>, key: &Name, networks: u64) -> Option<Draft> {
     Some(began(effect))
 }
 
-/// Whether the balance still needs the top-up in flight.
+/// Whether the balance in a unit still needs the top-up in flight.
 #[must_use]
-pub fn still_needs_top_up(account: &Account, now: Instant) -> bool {
-    let extras = account.extras();
-    let is_low = account.settings.alerts.is_some_and(|marks| account.available(now, None) < marks.recovered);
-    extras.top_ups.asked.is_some() && account.settings.top_up.is_some() && is_low
+pub fn still_needs_top_up(account: &Account, unit: Option<&Name>, now: Instant) -> bool {
+    let Settings { alerts, top_ups, .. } = &account.settings;
+    let is_low = |marks: &AlertMarks| account.available(now, unit) < marks.recovered;
+    account.balance(unit).is_some_and(|balance| balance.asked.is_some())
+        && top_ups.iter().any(|terms| terms.unit.as_ref() == unit)
+        && alerts.iter().any(|marks| marks.unit.as_ref() == unit && is_low(marks))
 }

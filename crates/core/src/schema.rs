@@ -5,7 +5,7 @@ extern crate std;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 use crate::catalog::source::Decimal;
-use crate::record::{ByUnit, Credits, Instant, Label, NAME_LEN_MAX, Name, Path, Segment, Span};
+use crate::record::{Credits, CreditsByUnit, Instant, Label, NAME_LEN_MAX, Name, Path, Segment, Span};
 
 /// A text with a description, an example and bounds.
 #[must_use]
@@ -83,7 +83,7 @@ text_schema!(
         .item(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)))
 );
 text_schema!(
-    ByUnit,
+    CreditsByUnit,
     OneOfBuilder::new()
         .description(Some(
             "Credits by unit. One figure is in the unit that all features are priced in, or in `credits` where there are several."

@@ -61,8 +61,6 @@ pub struct Answer {
 pub enum EngineError {
     /// The key came with another request before.
     KeyReused(Operation, Label),
-    /// The same key is being worked on.
-    KeyInProgress(Operation, Label),
     /// The command was refused.
     Refused(Refusal),
     /// A look ahead goes through too many ends and boundaries; how far it came.
@@ -100,13 +98,6 @@ impl fmt::Display for EngineError {
                 "idempotency key `{key}` came before with a different request to {}; use a new key for a new request",
                 operation.words()
             ),
-            Self::KeyInProgress(operation, key) => {
-                write!(
-                    f,
-                    "the request to {} with key `{key}` is still being worked on; retry shortly",
-                    operation.words()
-                )
-            }
             Self::Refused(refusal) => refusal.fmt(f),
             Self::TooFarAhead(at) => {
                 write!(f, "too much happens until then; ask for an instant before {at}")

@@ -11,6 +11,8 @@ use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::record::{Denial, Denials, IndexKey, Instant, Key, Name, Outcome, Seq, Span};
 
+use tokio::sync::watch;
+
 use crate::answer::EngineError;
 use crate::callers::Callers;
 use crate::capacity::Seats;
@@ -81,8 +83,13 @@ impl DenialLog {
         }
         let ways = denial.decision.unblock.iter().flat_map(|u| &u.ways);
         let until = ways.filter_map(|w| w.at).fold(at.after(REMEMBERED), Instant::min);
-        // Who is asked for consent answers with it.
-        let key = key.filter(|_| denial.decision.outcome != Outcome::NeedsConsent);
+        // Who is asked for consent answers with it; who has not been given an instant to come again may come at once.
+        let comes_again = match denial.decision.outcome {
+            Outcome::NeedsConsent => true,
+            Outcome::Wait => denial.decision.unblock.as_ref().is_none_or(|u| u.at().is_none()),
+            Outcome::Allow | Outcome::Partial | Outcome::Deny => false,
+        };
+        let key = key.filter(|_| !comes_again);
         let on = (account.seq, catalog.version.clone());
         self.recent.push_back(Remembered { key, denial, is_kept, on, until });
         is_kept
@@ -197,22 +204,43 @@ pub(crate) struct Shard {
     pub(crate) pending: Pending,
 }
 
-/// Index keys of records that are not stored yet, with their batch.
+/// What is on its way to an answer.
 #[derive(Default)]
-pub(crate) struct Pending(HashMap<IndexKey, Ticket>);
+pub(crate) struct Pending {
+    /// Index keys of records that are not stored yet, with their batch.
+    records: HashMap<IndexKey, Ticket>,
+    /// Keys of requests that wait for room, with the digests of those requests; the channel closes when one has its answer.
+    waiting: HashMap<IndexKey, ([u8; 16], watch::Receiver<()>)>,
+}
 
 impl Pending {
     /// The batch of a record with this key that is not stored yet.
     pub(crate) fn get(&self, key: IndexKey, durable: Ticket) -> Option<Ticket> {
-        self.0.get(&key).copied().filter(|ticket| *ticket > durable)
+        self.records.get(&key).copied().filter(|ticket| *ticket > durable)
+    }
+
+    /// Notes that a request with this key waits, until what is returned is dropped.
+    pub(crate) fn begin_waiting(&mut self, key: IndexKey, digest: [u8; 16]) -> watch::Sender<()> {
+        let (sender, receiver) = watch::channel(());
+        self.waiting.insert(key, (digest, receiver));
+        sender
+    }
+
+    pub(crate) fn end_waiting(&mut self, key: IndexKey) {
+        self.waiting.remove(&key);
+    }
+
+    /// The request with this key that waits: its digest, and the channel that closes when it has its answer.
+    pub(crate) fn waiting(&self, key: IndexKey) -> Option<&([u8; 16], watch::Receiver<()>)> {
+        self.waiting.get(&key)
     }
 
     pub(crate) fn note(&mut self, keys: &[IndexKey], ticket: Ticket, durable: impl FnOnce() -> Ticket) {
-        if self.0.len() >= 1_024 {
+        if self.records.len() >= 1_024 {
             let durable = durable();
-            self.0.retain(|_, ticket| *ticket > durable);
+            self.records.retain(|_, ticket| *ticket > durable);
         }
-        self.0.extend(keys.iter().map(|key| (*key, ticket)));
+        self.records.extend(keys.iter().map(|key| (*key, ticket)));
     }
 }
 

@@ -6,6 +6,8 @@ use headworks_core::catalog::Catalog;
 use headworks_core::command::Command;
 use headworks_core::record::{IndexKey, Key, Name, Record, Seq};
 
+use tokio::sync::watch;
+
 use crate::answer::{Answer, Effect, EngineError};
 use crate::cache::{Pending, Slot};
 use crate::commit::Ticket;
@@ -19,45 +21,82 @@ pub(crate) enum Found {
     Stored(Box<Record>),
 }
 
+/// What is known of a key before its request is looked at.
+pub(crate) enum First {
+    /// The first answer, and the batch that it waits for.
+    Answer(Box<Answer>, Ticket),
+    /// The record of it is being stored.
+    Stores(Ticket),
+    /// The same request waits for room; the channel closes when it has its answer.
+    Waits(watch::Receiver<()>),
+    Nothing,
+}
+
+/// The key of a request that waits for room: others with it wait for its answer.
+pub(crate) struct WaitingKey<'a> {
+    engine: &'a Engine,
+    account: &'a Name,
+    key: IndexKey,
+    _ends: watch::Sender<()>,
+}
+
+impl<'a> WaitingKey<'a> {
+    pub(crate) fn begin(engine: &'a Engine, pending: &mut Pending, account: &'a Name, key: &Key) -> Self {
+        let index = IndexKey::of_key(account, key.operation, &key.text);
+        Self { engine, account, key: index, _ends: pending.begin_waiting(index, key.digest) }
+    }
+}
+
+impl Drop for WaitingKey<'_> {
+    fn drop(&mut self) {
+        self.engine.cache.lock(self.account).pending.end_waiting(self.key);
+    }
+}
+
 impl Engine {
-    /// The first answer to a request, if there is one, and the batch that it waits for.
+    /// The first answer to a request, if there is one or will be.
     pub(crate) fn first_answer(
         &self,
         pending: &Pending,
         slot: &Slot,
         catalog: &Catalog,
         (key, command): (&Key, &Command),
-    ) -> Result<Option<(Answer, Ticket)>, EngineError> {
+    ) -> Result<First, EngineError> {
         let account = &slot.account.id;
         let reused = || EngineError::KeyReused(key.operation, key.text.clone());
-        match self.find(pending, IndexKey::of_key(account, key.operation, &key.text))? {
-            Found::InFlight(_) => {
-                return Err(EngineError::KeyInProgress(key.operation, key.text.clone()));
-            }
+        let index = IndexKey::of_key(account, key.operation, &key.text);
+        if let Some((digest, ends)) = pending.waiting(index) {
+            return if *digest == key.digest { Ok(First::Waits(ends.clone())) } else { Err(reused()) };
+        }
+        match self.find(pending, index)? {
+            Found::InFlight(ticket) => return Ok(First::Stores(ticket)),
             Found::Stored(record) => {
                 // A record that is found by a key has one; where it has not, somebody else's request is no answer to this.
                 let first = record.key.as_ref().ok_or_else(reused)?;
                 if first.digest == key.digest || command.ends_as(&record) {
-                    return Ok(Some((self.again(account, Effect::Recorded(record), true), 0)));
+                    return Ok(First::Answer(
+                        Box::new(self.again(account, Effect::Recorded(record), true)),
+                        0,
+                    ));
                 }
                 // What ends a hold is known by the hold.
                 return Err(command.conflict_with(&record).map_or_else(reused, Into::into));
             }
             Found::Nowhere => {}
         }
-        let Some(denials) = &slot.denials else { return Ok(None) };
+        let Some(denials) = &slot.denials else { return Ok(First::Nothing) };
         let now = self.clock().now();
         let known = |k: &&Key| k.operation == key.operation && k.text == key.text;
         let mut found = denials.recent.iter().rev().filter_map(|r| Some((r.key.as_ref().filter(known)?, r)));
         let Some((first, remembered)) = found.next().filter(|(_, r)| r.answers(&slot.account, catalog, now))
         else {
-            return Ok(None);
+            return Ok(First::Nothing);
         };
         if first.digest != key.digest {
             return Err(reused());
         }
         let effect = Effect::Denied(Box::new(remembered.denial.clone()));
-        Ok(Some((self.again(account, effect, remembered.is_kept), slot.ticket)))
+        Ok(First::Answer(Box::new(self.again(account, effect, remembered.is_kept)), slot.ticket))
     }
 
     /// The answer to a second end of a hold that is what the first one was.

@@ -7,13 +7,15 @@ use headworks_core::record::{Denial, IndexKey, Instant, Key, Level, Name, Outcom
 use headworks_core::unblock;
 use headworks_core::waterfall::{Context, Live, Purpose, Refusal, Wanted};
 
+use tokio::sync::watch;
+
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
 use crate::cache::{EXPLAINED_MAX, Pending, Shard, Slot};
 use crate::callers::{note_refusal, note_repeat, note_request};
 use crate::capacity::{Found as Room, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
 use crate::engine::Engine;
-use crate::keys::Found;
+use crate::keys::{First, Found, WaitingKey};
 
 /// One command on its way.
 struct Ask<'a> {
@@ -24,11 +26,13 @@ struct Ask<'a> {
 }
 
 /// What came of an attempt, once the batch that it rests on is stored.
-enum Next {
+enum Next<'a> {
     /// The answer.
     Answer(Answer),
-    /// There is no room, and the request may wait for it.
-    Wait(Wish),
+    /// There is no room, and the request may wait for it; others with its key wait with it.
+    Wait(Wish, Option<WaitingKey<'a>>),
+    /// The same request waits already: its answer is this one's.
+    Join(watch::Receiver<()>),
     /// It depends on a record that was being stored, or another writer was first: decide again on what there is now.
     Again,
 }
@@ -72,21 +76,29 @@ impl Engine {
         self.check_clock(command)?;
         let key = key.map(|k| Key { operation: command.operation(), text: k.text.clone(), digest: k.digest });
         let ask = Ask { account, key, caller, command };
+        let began = self.clock().now();
         let mut room = None;
+        let mut waiting = None;
         let mut may_wait = true;
         loop {
-            let answered = self.stored(&ask, &mut room, may_wait).await;
+            let is_first = waiting.as_ref().is_some_and(Option::is_some);
+            let answered = self.stored(&ask, &mut room, may_wait, is_first).await;
             if let (Err(EngineError::KeyReused(..)), Command::Authorize(asked)) = (&answered, command) {
                 self.note_misdeed(account, asked.request.path.at(Level::Key), Misdeed::KeyConflict);
             }
             match answered? {
                 Next::Answer(answer) => return Ok(answer),
-                Next::Wait(wish) => {
+                Next::Wait(wish, key) => {
                     // A caller waits once; then it gets the answer of that moment.
                     may_wait = false;
-                    let most = caller.max_wait.unwrap_or(wish.wait_max()).min(self.wait_max);
+                    waiting = Some(key);
+                    let joined = self.clock().now().since(began).micros();
+                    let left = Span::from_micros(self.wait_max.micros().saturating_sub(joined));
+                    let most = caller.max_wait.unwrap_or(wish.wait_max()).min(left);
                     room = self.wait_for_room(&wish, most).await;
                 }
+                // The channel says nothing; it closes. Who waits there waits no longer than anybody may.
+                Next::Join(mut ends) => drop(ends.changed().await),
                 Next::Again => {}
             }
         }
@@ -109,13 +121,14 @@ impl Engine {
     }
 
     /// Attempts a command, and waits until what the answer rests on is stored.
-    async fn stored(
-        &self,
-        ask: &Ask<'_>,
+    async fn stored<'a>(
+        &'a self,
+        ask: &Ask<'a>,
         room: &mut Option<Taken>,
         may_wait: bool,
-    ) -> Result<Next, EngineError> {
-        let (next, watch) = self.attempt(ask, room, may_wait)?;
+        is_first: bool,
+    ) -> Result<Next<'a>, EngineError> {
+        let (next, watch) = self.attempt(ask, room, may_wait, is_first)?;
         match watch.wait().await {
             Committed::Durable => Ok(next),
             // The state that it was decided on has been dropped.
@@ -124,12 +137,13 @@ impl Engine {
         }
     }
 
-    fn attempt(
-        &self,
-        ask: &Ask<'_>,
+    fn attempt<'a>(
+        &'a self,
+        ask: &Ask<'a>,
         room: &mut Option<Taken>,
         may_wait: bool,
-    ) -> Result<(Next, Watch), EngineError> {
+        is_first: bool,
+    ) -> Result<(Next<'a>, Watch), EngineError> {
         if self.commits.is_full() {
             self.stats().overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Err(EngineError::Overloaded);
@@ -139,7 +153,7 @@ impl Engine {
         self.load(&mut shard, ask.account)?;
         let Shard { slots, pending } = &mut *shard;
         let slot = slots.get_mut(ask.account).ok_or_else(|| EngineError::unknown_account(ask.account))?;
-        let next = self.attempt_on(pending, slot, &catalog, ask, room, may_wait);
+        let next = self.attempt_on(pending, slot, &catalog, ask, room, (may_wait, is_first));
         self.register(slot);
         if !slot.account.is_open() {
             slots.remove(ask.account);
@@ -148,26 +162,32 @@ impl Engine {
         Ok((next, self.commits.watch(ticket, ask.account)))
     }
 
-    fn attempt_on(
-        &self,
+    fn attempt_on<'a>(
+        &'a self,
         pending: &mut Pending,
         slot: &mut Slot,
         catalog: &Catalog,
-        ask: &Ask<'_>,
+        ask: &Ask<'a>,
         room: &mut Option<Taken>,
-        may_wait: bool,
-    ) -> Result<(Next, Ticket), EngineError> {
+        (may_wait, is_first): (bool, bool),
+    ) -> Result<(Next<'a>, Ticket), EngineError> {
         slot.check_frozen()?;
         slot.used = true;
-        if let Some(key) = &ask.key
-            && let Some((answer, ticket)) = self.first_answer(pending, slot, catalog, (key, ask.command))?
-        {
-            if let Effect::Denied(denial) = &answer.effect
-                && catalog.abuse.is_on(Rule::Penalty)
-            {
-                note_repeat(&mut slot.callers, denial, self.clock().now());
+        // While a request waits, nobody else with its key gets as far as an answer.
+        if let Some(key) = ask.key.as_ref().filter(|_| !is_first) {
+            match self.first_answer(pending, slot, catalog, (key, ask.command))? {
+                First::Answer(answer, ticket) => {
+                    if let Effect::Denied(denial) = &answer.effect
+                        && catalog.abuse.is_on(Rule::Penalty)
+                    {
+                        note_repeat(&mut slot.callers, denial, self.clock().now());
+                    }
+                    return Ok((Next::Answer(*answer), ticket));
+                }
+                First::Stores(ticket) => return Ok((Next::Again, ticket)),
+                First::Waits(ends) => return Ok((Next::Join(ends), slot.ticket)),
+                First::Nothing => {}
             }
-            return Ok((Next::Answer(answer), ticket));
         }
         self.live_if_due(pending, slot, catalog)?;
         let now = slot.tick(self.clock().now());
@@ -183,7 +203,8 @@ impl Engine {
         let no_room = may_wait && step.decision().is_some_and(|d| d.outcome == Outcome::Wait);
         let patient = |wish: &Wish| ask.caller.max_wait.unwrap_or(wish.wait_max()) > Span::ZERO;
         if let Some(wish) = wish.filter(|wish| no_room && patient(wish)) {
-            return Ok((Next::Wait(wish), slot.ticket));
+            let key = ask.key.as_ref().map(|key| WaitingKey::begin(self, pending, ask.account, key));
+            return Ok((Next::Wait(wish, key), slot.ticket));
         }
         let (effect, is_kept) = self.take(pending, slot, catalog, ask, now, step)?;
         let answer = Answer { account: ask.account.clone(), effect, replayed: false, is_kept };

@@ -24,6 +24,9 @@ use crate::render::EVENT;
 /// The attributes that are read; others are extensions, and mean nothing here.
 const ATTRIBUTES: [&str; 6] = ["specversion", "id", "source", "type", "subject", "time"];
 
+/// How often a text is percent-decoded at most.
+const DECODED_MAX: usize = 3;
+
 /// The events of one request.
 pub(crate) struct Events {
     /// Each by itself: one that cannot be read leaves the others as they are.
@@ -107,8 +110,22 @@ fn attribute(name: &str, value: &HeaderValue) -> Result<String, Failure> {
     decoded.map(Into::into).map_err(wrong)
 }
 
+/// A text without percent encoding. Some senders leave it out of headers where the binding asks for it, and a URI may have its
+/// own: what differs in that alone is one event.
+fn decoded(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..DECODED_MAX {
+        match percent_decode(text.as_bytes()).decode_utf8() {
+            Ok(plain) if plain != text => text = plain.into_owned(),
+            _ => break,
+        }
+    }
+    text
+}
+
 /// The idempotency key of an event: its `source` and `id` where a key has room for them, otherwise their hash.
 fn event_key(source: &str, id: &str) -> Result<Label, Failure> {
+    let (source, id) = (decoded(source), decoded(id));
     // A source is a URI, so the first blank ends it and two events never share a key.
     let readable = Label::new(&format!("{EVENT}{source} {id}"));
     let readable = readable.ok().filter(|_| !source.contains(char::is_whitespace));

@@ -127,7 +127,6 @@ impl From<EngineError> for Failure {
     fn from(e: EngineError) -> Self {
         let (status, word) = match &e {
             EngineError::KeyReused(..) => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_conflict"),
-            EngineError::KeyInProgress(..) => (StatusCode::CONFLICT, "idempotency_in_progress"),
             EngineError::Refused(Refusal::UnknownAccount(name)) => {
                 return Self::unknown_account(name.as_str());
             }
@@ -178,7 +177,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::UnknownZone
         | Refusal::BadRollover
         | Refusal::InTheFuture(_)
-        | Refusal::BadAlerts
+        | Refusal::BadAlerts(_)
         | Refusal::BadPool(_)
         | Refusal::MixedUnits
         | Refusal::NoPlan

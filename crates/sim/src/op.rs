@@ -244,14 +244,20 @@ pub(crate) fn change_plan(move_anchor: bool, grant: Option<Seq>, amount: u64) ->
 }
 
 pub(crate) fn settings(suspended: bool, consent: usize, alerts: bool, plan: usize) -> Command {
-    let marks = AlertMarks { low: whole(10), recovered: whole(20) };
-    let top_up = TopUpTerms { amount: whole(25), monthly_max: whole(200), cool_down: Span::from_secs(60) };
+    let marks = |unit| AlertMarks { low: whole(10), recovered: whole(20), unit };
+    let top_up = |unit| TopUpTerms {
+        amount: whole(25),
+        monthly_max: whole(200),
+        cool_down: Span::from_secs(60),
+        unit,
+    };
+    let stamps = || Some(name("stamps"));
     let consents = [None, Some(Consent::Allow), Some(Consent::Ask), Some(Consent::Never)];
     let patch = Patch {
         suspended: Some(suspended),
         consent: consents.get(consent).copied().flatten().into(),
-        alerts: alerts.then_some(marks).into(),
-        top_up: alerts.then_some(top_up).into(),
+        alerts: alerts.then(|| vec![marks(Some(name("credits"))), marks(stamps())]).into(),
+        top_ups: alerts.then(|| vec![top_up(None), top_up(stamps())]).into(),
         plan: Some(name(if plan == 0 { "q" } else { "p" })),
         ..Patch::default()
     };

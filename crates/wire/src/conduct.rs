@@ -1,7 +1,7 @@
 //! Abuse: what rules make of an account, and what operators do about it.
 
 use headworks_core::catalog::Mode;
-use headworks_core::record::{ByUnit, Instant, Label, Name, Rule, Tier};
+use headworks_core::record::{CreditsByUnit, Instant, Label, Name, Rule, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -58,7 +58,7 @@ pub struct TierTerms {
     /// Open holds of a key that is used from more.
     pub shared_holds: u64,
     /// Credits that one key may always spend in an hour, by unit.
-    pub key_spend_floor: ByUnit,
+    pub key_spend_floor: CreditsByUnit,
 }
 
 /// What a rule does to an account or key until it expires.

@@ -5,17 +5,51 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The balances that the account's owner is told about.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertMarks {
     /// Below this the balance is low.
     pub low: Credits,
     /// From this on it has recovered. At least `low`.
     pub recovered: Credits,
+    /// The unit of credits. Default: the one that features are priced in, `credits` where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Name>,
+}
+
+/// One for each unit of credits: a single one as it is, several as a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum ByUnit<T> {
+    /// For one unit.
+    One(T),
+    /// For several.
+    Several(Vec<T>),
+}
+
+impl<T> ByUnit<T> {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
+
+    /// None, one, or several.
+    #[must_use]
+    pub fn of(mut all: Vec<T>) -> Option<Self> {
+        match all.len() {
+            0 => None,
+            1 => all.pop().map(Self::One),
+            _ => Some(Self::Several(all)),
+        }
+    }
 }
 
 /// When credits are bought by themselves: when the balance becomes low or empty, once for each time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TopUpTerms {
     /// How many credits.
@@ -24,15 +58,31 @@ pub struct TopUpTerms {
     pub monthly_max: Credits,
     /// The least time between two.
     pub cool_down: Span,
+    /// The unit of credits, as for alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Name>,
 }
 
-/// Where an account's automatic top-ups stand.
+/// Where an account's alerts and automatic top-ups stand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TopUps {
+    /// How often a balance has crossed a mark.
+    pub crossings: u64,
+    /// In the first unit that has marks, `credits` before others.
+    #[serde(flatten)]
+    pub first: UnitTopUps,
+    /// In the other units.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_units: Vec<UnitTopUps>,
+}
+
+/// Where the balance in one unit of credits stands, and its automatic top-ups.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UnitTopUps {
+    /// The unit.
+    pub unit: String,
     /// Where the balance stood when it last crossed a mark.
     pub standing: Standing,
-    /// How often it has crossed one.
-    pub crossings: u64,
     /// The one that waits for its payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<TopUpInFlight>,

@@ -73,8 +73,14 @@ pub(crate) enum Call {
         method: hyper::Method,
         /// The route, like /v1/accounts/acme/resets
         path: String,
-        /// A file with the JSON body; - for standard input
+        /// A file with the body; - for standard input
         body: Option<PathBuf>,
+        /// Idempotency key: the same for retries of one request
+        #[arg(long, value_parser = label)]
+        key: Option<Label>,
+        /// What the body is; default: application/json, or text/plain for what is no JSON
+        #[arg(long, value_name = "TYPE")]
+        content_type: Option<String>,
     },
     /// Run a batch of operations from a JSON file: {"items": [{"authorize": {…}}, …]}
     Batch {

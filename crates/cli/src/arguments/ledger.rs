@@ -27,7 +27,7 @@ pub(crate) enum Dataset {
 }
 
 /// A form of rows.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
     /// Comma-separated, RFC 4180, with a head
     Csv,
@@ -96,7 +96,7 @@ pub(crate) struct ExportArguments {
     /// The data directory while no server runs, or a backup
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// The form
+    /// The form; --json is short for `ndjson`
     #[arg(long, value_enum, default_value = "csv")]
     pub(crate) format: ExportFormat,
     /// This account only

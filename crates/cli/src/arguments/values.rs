@@ -1,8 +1,8 @@
 //! Values of arguments: every one checked where it is written, with a message that says what was expected.
 
 use headworks_core::record::{
-    ByUnit, Category, Consent, Credits, Every, Instant, Label, Name, Path, Proration, Rule, Segment, Span,
-    Tier,
+    Category, Consent, Credits, CreditsByUnit, Every, Instant, Label, Name, Path, Proration, Rule, Segment,
+    Span, Tier,
 };
 use headworks_wire::{Reference, Scope, SignalKind};
 
@@ -99,15 +99,15 @@ pub(super) fn dimension(text: &str) -> Result<(Name, Label), String> {
 }
 
 /// A cap of a segment: `user:alice=50`, or by unit of credits `user:alice=usd=50,coins=900`.
-pub(super) fn cap(text: &str) -> Result<(Segment, ByUnit), String> {
+pub(super) fn cap(text: &str) -> Result<(Segment, CreditsByUnit), String> {
     let (segment, cap) = pair(text, "user:alice=50 or user:alice=usd=50")?;
     if !cap.contains('=') {
-        return Ok((parsed(segment)?, ByUnit::One(parsed(cap)?)));
+        return Ok((parsed(segment)?, CreditsByUnit::One(parsed(cap)?)));
     }
     let mut amounts = Vec::new();
     for amount in cap.split(',') {
         let (unit, amount) = pair(amount, "usd=50")?;
         amounts.push((parsed(unit)?, parsed(amount)?));
     }
-    Ok((parsed(segment)?, ByUnit::each(amounts)))
+    Ok((parsed(segment)?, CreditsByUnit::each(amounts)))
 }

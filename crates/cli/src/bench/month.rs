@@ -63,13 +63,15 @@ fn credits(text: &str) -> Result<headworks_core::record::Credits, Failed> {
 
 async fn open(engine: &Engine, name: &Name) -> Result<(), Failed> {
     let plan = Name::new("plus").map_err(|e| e.to_string())?;
-    let alerts = Setting::Set(AlertMarks { low: credits("0.05")?, recovered: credits("0.1")? });
-    let top_up = Setting::Set(TopUpTerms {
+    let alerts =
+        Setting::Set(vec![AlertMarks { low: credits("0.05")?, recovered: credits("0.1")?, unit: None }]);
+    let top_ups = Setting::Set(vec![TopUpTerms {
         amount: credits("0.5")?,
         monthly_max: credits("5")?,
         cool_down: Span::from_secs(3_600),
-    });
-    let patch = Patch { plan: Some(plan), alerts, top_up, ..Patch::default() };
+        unit: None,
+    }]);
+    let patch = Patch { plan: Some(plan), alerts, top_ups, ..Patch::default() };
     run_command(engine, name, &key("open")?, &Command::Open(patch)).await?;
     let rollover = Rollover { min: credits("0")?, max: credits("0.1")?, fraction: WHOLE, life: None };
     let recurrence = Recurrence {
@@ -116,14 +118,14 @@ async fn one(engine: &Engine, account: &Name, n: usize, traced: &Traced) -> Resu
 
 /// Pays the top-up in flight, if there is one, as an operator's webhook would.
 async fn pay(engine: &Engine, account: &Name) -> Result<(), Failed> {
-    let asked = engine.view(account, |ctx| Ok(ctx.account.extras().top_ups.asked)).await?;
+    let asked = engine.view(account, |ctx| Ok(ctx.account.balance(None).and_then(|b| b.asked))).await?;
     if let Some(asked) = asked {
         let grant = NewGrant::new(asked.amount, Category::Purchased);
         let key = key(&format!("top-up {}", asked.number))?;
         let paid = Command::ConfirmTopUp { number: asked.number, top_up: TopUp::Paid(grant) };
         match run_command(engine, account, &key, &paid).await {
             // Another lane pays it, or just has.
-            Err(EngineError::KeyInProgress(..) | EngineError::Refused(Refusal::NoTopUp(_))) => {}
+            Err(EngineError::Refused(Refusal::NoTopUp(_))) => {}
             paid => drop(paid?),
         }
     }

@@ -75,7 +75,11 @@ fn object(columns: &[Column], row: Row) -> Value {
 }
 
 /// `headworks export`.
-pub(crate) fn run(what: &ExportArguments) -> Outcome {
+pub(crate) fn run(mut what: ExportArguments, as_json: bool) -> Outcome {
+    if as_json && what.format == ExportFormat::Csv {
+        what.format = ExportFormat::Ndjson;
+    }
+    let what = &what;
     let store = crate::ledger::open(&what.data)?;
     match &what.to {
         None => export(&store, what, crate::output::Output),

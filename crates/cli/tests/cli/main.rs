@@ -8,6 +8,8 @@ mod described;
 mod disks;
 mod killed;
 mod moves;
+mod outputs;
 mod reports;
+mod sdk;
 mod simulate;
 mod tour;

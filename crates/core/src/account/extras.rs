@@ -92,21 +92,24 @@ pub struct Asked {
     pub amount: Credits,
 }
 
-/// What automatic top-ups have done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct TopUps {
-    /// The one in flight.
+/// What is kept of the balance in one unit of credits: where it stands, and what top-ups have done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Balance {
+    /// The unit; `None`: `credits`.
     #[n(0)]
+    pub unit: Option<Name>,
+    /// Where it stood when it last crossed a mark.
+    #[n(1)]
+    pub standing: Standing,
+    /// The top-up in flight.
+    #[n(2)]
     pub asked: Option<Asked>,
     /// When one was last asked for.
-    #[n(1)]
+    #[n(3)]
     pub last_at: Instant,
     /// Credits bought in the month that `last_at` is in, or in flight.
-    #[n(2)]
+    #[n(4)]
     pub month_total: Credits,
-    /// How many have been asked for.
-    #[n(3)]
-    pub number: u64,
 }
 
 /// What few accounts have.
@@ -121,15 +124,15 @@ pub struct Extras {
     /// Records of uses in quarantine.
     #[n(2)]
     pub quarantine: Vec<Seq>,
-    /// Where the balance stood when it last crossed a mark.
+    /// Balances that have crossed a mark or asked for a top-up.
     #[n(3)]
-    pub standing: Standing,
-    /// How often it has crossed one.
+    pub balances: Vec<Balance>,
+    /// How often one has crossed a mark.
     #[n(4)]
     pub crossings: u64,
-    /// Automatic top-ups.
+    /// How many top-ups have been asked for.
     #[n(5)]
-    pub top_ups: TopUps,
+    pub top_ups: u64,
     /// The books of other units of credits, by name.
     #[n(6)]
     pub books: Vec<(Name, Books)>,
@@ -146,9 +149,9 @@ pub(super) static NOTHING: Extras = Extras {
     schedules: Vec::new(),
     resets: Vec::new(),
     quarantine: Vec::new(),
-    standing: Standing::Fine,
+    balances: Vec::new(),
     crossings: 0,
-    top_ups: TopUps { asked: None, last_at: Instant::from_micros(0), month_total: Credits::ZERO, number: 0 },
+    top_ups: 0,
     books: Vec::new(),
     watched: None,
     left_clusters: Vec::new(),

@@ -24,7 +24,7 @@ mod windows;
 pub use books::Books;
 pub(crate) use conduct::trial_day;
 pub(crate) use due::Due;
-pub use extras::{Asked, BankedReset, Extras, Schedule, TopUps};
+pub use extras::{Asked, Balance, BankedReset, Extras, Schedule};
 pub(crate) use extras::{QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX};
 pub use fold::FoldError;
 pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};

@@ -2,9 +2,11 @@
 
 use alloc::string::String;
 
-use super::extras::{Asked, Extras};
+use super::extras::{Asked, Balance};
 use super::state::Account;
-use crate::record::{Alert, Calendar, Credits, Every, Instant, Late, Record, Seq, Standing};
+use crate::record::{
+    Alert, Calendar, Credits, Every, Instant, Late, Name, Record, Seq, Standing, TopUpTerms,
+};
 
 impl Account {
     pub(super) fn apply_late(&mut self, seq: Seq, late: &Late) -> Result<(), String> {
@@ -28,70 +30,91 @@ impl Account {
     }
 
     pub(super) fn apply_alert(&mut self, record: &Record, alert: &Alert) -> Result<(), String> {
-        let now = record.recorded_at;
+        let (now, unit) = (record.recorded_at, record.unit.as_ref());
         match alert {
             Alert::Crossed { standing, number, .. } => {
-                let extras = self.extras_mut();
-                (extras.standing, extras.crossings) = (*standing, *number);
+                self.balance_mut(unit).standing = *standing;
+                self.extras_mut().crossings = *number;
             }
             Alert::TopUpAsked { number, amount } => {
-                let bought = self.bought_in_month(now).checked_add(*amount).ok_or("overflow")?;
-                let top_ups = &mut self.extras_mut().top_ups;
-                top_ups.asked = Some(Asked { seq: record.seq, number: *number, amount: *amount });
-                (top_ups.last_at, top_ups.month_total, top_ups.number) = (now, bought, *number);
+                let bought = self.bought_in_month(unit, now).checked_add(*amount).ok_or("overflow")?;
+                let balance = self.balance_mut(unit);
+                balance.asked = Some(Asked { seq: record.seq, number: *number, amount: *amount });
+                (balance.last_at, balance.month_total) = (now, bought);
+                self.extras_mut().top_ups = *number;
             }
             Alert::TopUpFailed { .. } => {
-                let top_ups = &mut self.extras_mut().top_ups;
-                let asked = top_ups.asked.take().ok_or("no top-up is in flight")?;
+                let balance = self.balance_mut(unit);
+                let asked = balance.asked.take().ok_or("no top-up is in flight")?;
                 // What was not bought does not count against the month.
                 let total =
-                    top_ups.month_total.checked_sub(asked.amount).filter(|rest| *rest >= Credits::ZERO);
-                top_ups.month_total = total.ok_or("the month has brought less than the top-up")?;
+                    balance.month_total.checked_sub(asked.amount).filter(|rest| *rest >= Credits::ZERO);
+                balance.month_total = total.ok_or("the month has brought less than the top-up")?;
             }
         }
         Ok(())
     }
 
-    /// A grant that follows from the top-up in flight ends it.
+    /// A grant that follows from a top-up in flight ends it.
     pub(super) fn end_top_up(&mut self, record: &Record) {
-        if self.extras().top_ups.asked.is_some_and(|asked| record.parents.contains(&asked.seq)) {
-            self.extras_mut().top_ups.asked = None;
+        let ends = |balance: &Balance| balance.asked.is_some_and(|asked| record.parents.contains(&asked.seq));
+        if self.extras().balances.iter().any(ends) {
+            self.extras_mut().balances.iter_mut().filter(|b| ends(b)).for_each(|b| b.asked = None);
         }
     }
 
-    /// Whether a low balance asks for a top-up at `now`: after the cool-down, in a month that has room for it.
-    pub(crate) fn asks_top_up(&self, now: Instant) -> bool {
-        let Some(terms) = self.settings.top_up else { return false };
-        let Extras { standing, top_ups, .. } = self.extras();
-        if top_ups.asked.is_some() || self.settings.suspended {
+    /// What is kept of the balance in one unit, if anything was.
+    #[must_use]
+    pub fn balance(&self, unit: Option<&Name>) -> Option<&Balance> {
+        self.extras().balances.iter().find(|b| b.unit.as_ref() == unit)
+    }
+
+    fn balance_mut(&mut self, unit: Option<&Name>) -> &mut Balance {
+        let balances = &mut self.extras_mut().balances;
+        let at = balances.iter().position(|b| b.unit.as_ref() == unit).unwrap_or_else(|| {
+            balances.push(Balance { unit: unit.cloned(), ..Balance::default() });
+            balances.len() - 1
+        });
+        balances.get_mut(at).unwrap_or_else(|| unreachable!("it is there"))
+    }
+
+    /// Whether a low balance asks for this top-up at `now`: after the cool-down, in a month that has room for it.
+    pub(crate) fn asks_top_up(&self, terms: &TopUpTerms, now: Instant) -> bool {
+        let unit = terms.unit.as_ref();
+        let balance = self.balance(unit);
+        if balance.is_some_and(|b| b.asked.is_some()) || self.settings.suspended {
             return false;
         }
-        let is_below = || self.settings.alerts.is_some_and(|marks| self.available(now, None) < marks.low);
+        let marks = self.settings.alerts.iter().find(|marks| marks.unit == terms.unit);
+        let is_below = || marks.is_some_and(|marks| self.available(now, unit) < marks.low);
         // Never asked before: nothing to wait for.
-        let waits = top_ups.last_at > Instant::default() && now.since(top_ups.last_at) < terms.cool_down;
-        let total = self.bought_in_month(now).checked_add(terms.amount);
+        let asked_at = balance.map_or(Instant::default(), |b| b.last_at);
+        let waits = asked_at > Instant::default() && now.since(asked_at) < terms.cool_down;
+        let total = self.bought_in_month(unit, now).checked_add(terms.amount);
         let has_room = total.is_some_and(|total| total <= terms.monthly_max);
-        !waits && has_room && (*standing == Standing::Empty || is_below())
+        !waits && has_room && (balance.is_some_and(|b| b.standing == Standing::Empty) || is_below())
     }
 
     /// When a balance that stays low asks for its next top-up: once it has cooled down, or in the month after.
     pub(super) fn next_top_up(&self) -> Option<Instant> {
-        let terms = self.settings.top_up?;
-        let Extras { standing, top_ups, .. } = self.extras();
-        if *standing == Standing::Fine || top_ups.asked.is_some() {
-            return None;
-        }
-        let cooled = top_ups.last_at.after(terms.cool_down);
-        let asks = |at: &Instant| *at > self.recorded_at && self.asks_top_up(*at);
-        Some(cooled).filter(asks).or_else(|| month(cooled).map(|(_, end)| end).filter(asks))
+        let next = |terms: &TopUpTerms| {
+            let balance = self.balance(terms.unit.as_ref())?;
+            if balance.standing == Standing::Fine || balance.asked.is_some() {
+                return None;
+            }
+            let cooled = balance.last_at.after(terms.cool_down);
+            let asks = |at: &Instant| *at > self.recorded_at && self.asks_top_up(terms, *at);
+            Some(cooled).filter(asks).or_else(|| month(cooled).map(|(_, end)| end).filter(asks))
+        };
+        self.settings.top_ups.iter().filter_map(next).min()
     }
 
-    /// Credits that top-ups brought, or will, in the calendar month of UTC that `now` is in.
+    /// Credits of a unit that top-ups brought, or will, in the calendar month of UTC that `now` is in.
     #[must_use]
-    pub fn bought_in_month(&self, now: Instant) -> Credits {
-        let top_ups = &self.extras().top_ups;
+    pub fn bought_in_month(&self, unit: Option<&Name>, now: Instant) -> Credits {
+        let Some(balance) = self.balance(unit) else { return Credits::ZERO };
         let began = month(now).map(|(start, _)| start);
-        if began.is_some_and(|at| top_ups.last_at >= at) { top_ups.month_total } else { Credits::ZERO }
+        if began.is_some_and(|at| balance.last_at >= at) { balance.month_total } else { Credits::ZERO }
     }
 }
 

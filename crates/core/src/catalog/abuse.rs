@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pools::Formula;
 use crate::account::Account;
-use crate::record::{ByUnit, Category, Credits, Instant, Rule, Span, Tier};
+use crate::record::{Category, Credits, CreditsByUnit, Instant, Rule, Span, Tier};
 
 /// How long an account must have paid without a dispute to be established.
 const ESTABLISHED_AFTER: Span = Span::from_secs(14 * 86_400);
@@ -62,7 +62,7 @@ pub struct TierTerms {
     /// Open holds of a key that is used from more.
     pub shared_holds: u64,
     /// Credits that one key may always spend in an hour, by unit.
-    pub key_spend_floor: ByUnit,
+    pub key_spend_floor: CreditsByUnit,
 }
 
 impl TierTerms {
@@ -99,7 +99,7 @@ pub struct Rules {
     /// The tier of accounts that nothing is known of.
     pub(crate) default_tier: Tier,
     /// Free credits that may be granted in a day, over all accounts, by unit.
-    pub trial_budget: Option<ByUnit>,
+    pub trial_budget: Option<CreditsByUnit>,
     pub(crate) tiers: [TierTerms; Tier::ALL.len()],
 }
 

@@ -5,11 +5,15 @@ use alloc::vec::Vec;
 
 use super::draft::Draft;
 use crate::account::SEGMENTS_MAX;
+use crate::catalog::Catalog;
 use crate::record::{
-    AlertMarks, Consent, Credits, Event, Instant, Label, Name, Rank, Segment, SegmentSettings, Settings,
-    Tier, TopUpTerms,
+    AlertMarks, CREDITS, Consent, Credits, Event, Instant, Label, Name, Rank, Segment, SegmentSettings,
+    Settings, Tier, TopUpTerms,
 };
 use crate::waterfall::{Context, Refusal};
+
+/// Most units of credits with marks of their own.
+const UNITS_MAX: usize = 16;
 
 /// What becomes of one setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,10 +59,10 @@ pub struct Patch {
     pub segments: Vec<(Segment, Option<SegmentSettings>)>,
     /// Whether segments that it does not name have none either.
     pub replaces_segments: bool,
-    /// The balances that the owner is told about. Without them there is no automatic top-up.
-    pub alerts: Setting<AlertMarks>,
-    /// Credits bought by themselves.
-    pub top_up: Setting<TopUpTerms>,
+    /// The marks of balances, one for each unit of credits; without a unit, the catalog's. Without marks there is no automatic top-up.
+    pub alerts: Setting<Vec<AlertMarks>>,
+    /// Credits bought by themselves, one for each unit; without a unit, the catalog's.
+    pub top_ups: Setting<Vec<TopUpTerms>>,
     /// Where it stands in capacity pools.
     pub rank: Setting<Box<Rank>>,
     /// How far it is trusted.
@@ -68,8 +72,11 @@ pub struct Patch {
 impl From<Settings> for Patch {
     /// Everything as it is there, nothing as it was.
     fn from(settings: Settings) -> Self {
-        let Settings { plan, suspended, consent, billing_anchor, segments, alerts, top_up, rank, tier } =
+        let Settings { plan, suspended, consent, billing_anchor, segments, alerts, top_ups, rank, tier } =
             settings;
+        let named = |unit: Option<Name>| Some(unit.unwrap_or_else(credits));
+        let alerts = alerts.into_iter().map(|a| AlertMarks { unit: named(a.unit), ..a });
+        let top_ups = top_ups.into_iter().map(|t| TopUpTerms { unit: named(t.unit), ..t });
         Self {
             plan: Some(plan),
             suspended: Some(suspended),
@@ -77,8 +84,8 @@ impl From<Settings> for Patch {
             billing_anchor: Some(billing_anchor),
             segments: segments.into_iter().map(|s| (s.segment.clone(), Some(s))).collect(),
             replaces_segments: true,
-            alerts: alerts.into(),
-            top_up: top_up.into(),
+            alerts: Setting::Set(alerts.collect()),
+            top_ups: Setting::Set(top_ups.collect()),
             rank: rank.into(),
             tier: tier.into(),
         }
@@ -87,7 +94,7 @@ impl From<Settings> for Patch {
 
 impl Patch {
     /// The settings after the change.
-    fn on(&self, mut settings: Settings) -> Settings {
+    fn on(&self, catalog: &Catalog, mut settings: Settings) -> Result<Settings, Refusal> {
         let patch = self.clone();
         settings.plan = patch.plan.unwrap_or(settings.plan);
         settings.suspended = patch.suspended.unwrap_or(settings.suspended);
@@ -97,28 +104,59 @@ impl Patch {
         settings.segments.retain(|s| !patch.replaces_segments && !named(s));
         settings.segments.extend(patch.segments.into_iter().filter_map(|(_, s)| s));
         settings.segments.sort_by(|a, b| a.segment.cmp(&b.segment));
-        if patch.alerts == Setting::Clear && patch.top_up == Setting::Keep {
-            settings.top_up = None;
+        match patch.alerts {
+            Setting::Keep => {}
+            Setting::Clear => settings.alerts.clear(),
+            Setting::Set(alerts) => {
+                let own = |a: AlertMarks| Ok(AlertMarks { unit: own_unit(catalog, a.unit)?, ..a });
+                settings.alerts = alerts.into_iter().map(own).collect::<Result<_, _>>()?;
+            }
         }
-        patch.alerts.apply(&mut settings.alerts);
-        patch.top_up.apply(&mut settings.top_up);
+        match patch.top_ups {
+            // Without marks there is none.
+            Setting::Keep => settings.top_ups.retain(|t| settings.alerts.iter().any(|a| a.unit == t.unit)),
+            Setting::Clear => settings.top_ups.clear(),
+            Setting::Set(top_ups) => {
+                let own = |t: TopUpTerms| Ok(TopUpTerms { unit: own_unit(catalog, t.unit)?, ..t });
+                settings.top_ups = top_ups.into_iter().map(own).collect::<Result<_, _>>()?;
+            }
+        }
         patch.rank.apply(&mut settings.rank);
         patch.tier.apply(&mut settings.tier);
-        settings
+        Ok(settings)
+    }
+}
+
+fn credits() -> Name {
+    Name::new(CREDITS).unwrap_or_else(|_| unreachable!("`{CREDITS}` is a name"))
+}
+
+/// The unit that is named, as it is kept; where none is, the catalog's, if that is one.
+fn own_unit(catalog: &Catalog, unit: Option<Name>) -> Result<Option<Name>, Refusal> {
+    if let Some(unit) = unit {
+        return Ok((unit.as_str() != CREDITS).then_some(unit));
+    }
+    let units: Vec<Option<&Name>> = catalog.units().into_iter().map(|(_, unit)| unit).collect();
+    match units.iter().copied().find(|unit| Some(unit) != units.first()) {
+        None => Ok(units.first().copied().flatten().cloned()),
+        Some(_) if units.contains(&None) => Ok(None),
+        Some(_) => {
+            Err(Refusal::BadAlerts("features are priced in several units of credits; name the `unit`"))
+        }
     }
 }
 
 /// Opens the account.
 pub(super) fn open(ctx: Context<'_>, patch: &Patch) -> Result<Draft, Refusal> {
     let plan = patch.plan.clone().or_else(|| ctx.catalog.default_plan.clone()).ok_or(Refusal::NoPlan)?;
-    let settings = patch.on(Settings::new(plan, ctx.now));
+    let settings = patch.on(ctx.catalog, Settings::new(plan, ctx.now))?;
     check(ctx, &settings)?;
     Ok(Draft::new(Event::Opened(settings)))
 }
 
 /// Changes the account's settings.
 pub(super) fn change(ctx: Context<'_>, patch: &Patch, reason: Option<Label>) -> Result<Draft, Refusal> {
-    let settings = patch.on(ctx.account.settings.clone());
+    let settings = patch.on(ctx.catalog, ctx.account.settings.clone())?;
     check(ctx, &settings)?;
     Ok(Draft::new(Event::Changed { settings, reason }))
 }
@@ -132,17 +170,7 @@ fn check(ctx: Context<'_>, settings: &Settings) -> Result<(), Refusal> {
     }
     let is_new = |s: &&SegmentSettings| !ctx.account.settings.segments.contains(s);
     settings.segments.iter().filter(is_new).try_for_each(|segment| check_caps(ctx, segment))?;
-    let fits = match (settings.alerts, settings.top_up) {
-        (None, top_up) => top_up.is_none(),
-        (Some(marks), top_up) => {
-            marks.low >= Credits::ZERO
-                && marks.recovered >= marks.low
-                && top_up.is_none_or(|t| t.amount.is_positive() && t.amount <= t.monthly_max)
-        }
-    };
-    if !fits {
-        return Err(Refusal::BadAlerts);
-    }
+    check_alerts(settings).map_err(Refusal::BadAlerts)?;
     settings.rank.as_deref().map_or(Ok(()), |rank| check_rank(ctx, rank))
 }
 
@@ -156,6 +184,34 @@ fn check_caps(ctx: Context<'_>, segment: &SegmentSettings) -> Result<(), Refusal
         if let Some(unit) = cap.units(usual).find(|unit| !ctx.catalog.prices_in(*unit)) {
             return Err(Refusal::UnpricedUnit(unit.cloned()));
         }
+    }
+    Ok(())
+}
+
+fn check_alerts(settings: &Settings) -> Result<(), &'static str> {
+    let Settings { alerts, top_ups, .. } = settings;
+    let twice = |n: usize, unit: &Option<Name>, of: &dyn Fn(usize) -> Option<Option<Name>>| {
+        (0..n).any(|before| of(before).as_ref() == Some(unit))
+    };
+    let alert_unit = |n: usize| alerts.get(n).map(|a| a.unit.clone());
+    let top_up_unit = |n: usize| top_ups.get(n).map(|t| t.unit.clone());
+    if alerts.len() > UNITS_MAX || top_ups.len() > UNITS_MAX {
+        return Err("an account has marks for at most 16 units of credits");
+    }
+    if alerts.iter().enumerate().any(|(n, a)| twice(n, &a.unit, &alert_unit))
+        || top_ups.iter().enumerate().any(|(n, t)| twice(n, &t.unit, &top_up_unit))
+    {
+        return Err("two marks, or two top-ups, are for the same unit of credits");
+    }
+    if alerts.iter().any(|a| a.low < Credits::ZERO || a.recovered < a.low) {
+        return Err("alerts need 0 <= low <= recovered");
+    }
+    let is_good = |t: &TopUpTerms| t.amount.is_positive() && t.amount <= t.monthly_max;
+    if !top_ups.iter().all(is_good) {
+        return Err("a top-up needs an amount above zero and at most its monthly maximum");
+    }
+    if top_ups.iter().any(|t| alerts.iter().all(|a| a.unit != t.unit)) {
+        return Err("a top-up needs alerts in its unit of credits");
     }
     Ok(())
 }

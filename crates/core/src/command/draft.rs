@@ -144,13 +144,21 @@ impl Moves {
         self.opens = Some(terms);
     }
 
-    /// Opens a grant that makes up for something, or adds to the one that does already.
+    /// Opens a grant that makes up for something, or adds to the one that does already. A record opens one grant, so unlike
+    /// amounts are under the terms that last longer: nobody loses credits by it.
     pub(crate) fn make_up(&mut self, ctx: Context<'_>, from: Book, amount: Credits, terms: GrantTerms) {
         if !amount.is_positive() {
             return;
         }
         match &mut self.opens {
-            Some(open) => open.amount = Credits::from_nano(open.amount.nano() + amount.nano()),
+            Some(open) => {
+                let sum = Credits::from_nano(open.amount.nano() + amount.nano());
+                let lasts = |terms: &GrantTerms| (terms.features.is_empty(), terms.expires_at);
+                if lasts(&terms) > lasts(open) {
+                    *open = terms;
+                }
+                open.amount = sum;
+            }
             None => self.opens = Some(terms),
         }
         self.add(from, own_grant(ctx), amount);

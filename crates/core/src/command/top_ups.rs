@@ -17,13 +17,16 @@ pub enum TopUp {
 
 /// Ends the top-up in flight, with its credits or without.
 pub(super) fn confirm(ctx: Context<'_>, number: u64, top_up: &TopUp) -> Result<Draft, Refusal> {
-    let asked = ctx.account.extras().top_ups.asked.filter(|a| a.number == number);
-    let Asked { seq, amount, .. } = asked.ok_or(Refusal::NoTopUp(number))?;
+    let mut in_flight = ctx.account.extras().balances.iter().filter_map(|b| Some((b.asked?, &b.unit)));
+    let found = in_flight.find(|(asked, _)| asked.number == number);
+    let (Asked { seq, amount, .. }, unit) = found.ok_or(Refusal::NoTopUp(number))?;
     match top_up {
-        TopUp::Paid(new) => grant(ctx, &NewGrant { amount, top_up: Some(seq), ..new.clone() }),
+        TopUp::Paid(new) => {
+            grant(ctx, &NewGrant { amount, unit: unit.clone(), top_up: Some(seq), ..new.clone() })
+        }
         TopUp::Failed(reason) => {
-            let failed = Alert::TopUpFailed { number, reason: reason.clone() };
-            Ok(Draft::new(Event::Alert(failed)).following(seq))
+            let failed = Event::Alert(Alert::TopUpFailed { number, reason: reason.clone() });
+            Ok(Draft { unit: unit.clone(), ..Draft::new(failed) }.following(seq))
         }
     }
 }

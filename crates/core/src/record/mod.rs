@@ -4,11 +4,11 @@
 //! and the record that carries them. Imports nothing of the rest.
 
 mod amount;
-mod by_unit;
 mod chain;
 mod charge;
 pub(crate) mod codec;
 mod conduct;
+mod credits_by_unit;
 mod decision;
 mod denial;
 mod erase;
@@ -34,11 +34,11 @@ mod usage;
 mod way;
 
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
-pub use by_unit::ByUnit;
 pub use chain::{FORMAT, Record, RecordError, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub(crate) use conduct::PREFIX;
 pub use conduct::{Conduct, Effect, Rule, Tier};
+pub use credits_by_unit::CreditsByUnit;
 pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Place, Source, Verdict, Visit};
 pub use denial::{Denial, Denials};
 pub use erase::Erasure;

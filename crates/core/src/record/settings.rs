@@ -8,7 +8,7 @@ use alloc::{string::String, vec};
 
 use minicbor::{Decode, Encode};
 
-use crate::record::{ByUnit, Credits, Instant, Level, Name, Segment, Span, Tier};
+use crate::record::{Credits, CreditsByUnit, Instant, Level, Name, Segment, Span, Tier};
 
 /// Whether paid sources may be drawn.
 #[derive(
@@ -59,12 +59,12 @@ pub struct Settings {
     /// Settings of segments, in order.
     #[n(4)]
     pub segments: Vec<SegmentSettings>,
-    /// The balances that the owner is told about.
+    /// The marks of balances, one for each unit of credits.
     #[n(5)]
-    pub alerts: Option<AlertMarks>,
-    /// Credits bought by themselves when the balance is low.
+    pub alerts: Vec<AlertMarks>,
+    /// Credits bought by themselves when a balance is low, one for each unit.
     #[n(6)]
-    pub top_up: Option<TopUpTerms>,
+    pub top_ups: Vec<TopUpTerms>,
     /// Where it stands in capacity pools.
     #[n(7)]
     pub rank: Option<Box<Rank>>,
@@ -93,8 +93,8 @@ pub struct Rank {
     pub max: Option<u64>,
 }
 
-/// The balances that the owner is told about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+/// The marks of the balance in one unit of credits: crossing one is a record.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct AlertMarks {
     /// Below this it is low.
     #[n(0)]
@@ -102,10 +102,13 @@ pub struct AlertMarks {
     /// From this on it has recovered; above `low`, so that a balance at the mark does not flutter.
     #[n(1)]
     pub recovered: Credits,
+    /// The unit; `None`: `credits`.
+    #[n(2)]
+    pub unit: Option<Name>,
 }
 
 /// When credits are bought by themselves: at each crossing to low or empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct TopUpTerms {
     /// How many credits.
     #[n(0)]
@@ -116,6 +119,9 @@ pub struct TopUpTerms {
     /// The least time between two.
     #[n(2)]
     pub cool_down: Span,
+    /// The unit; `None`: `credits`.
+    #[n(3)]
+    pub unit: Option<Name>,
 }
 
 /// Settings of one segment of the path.
@@ -132,10 +138,10 @@ pub struct SegmentSettings {
     pub consent: Option<Consent>,
     /// What it may draw from a pool in one window, by the pool's unit.
     #[n(3)]
-    pub pool_cap: Option<ByUnit>,
+    pub pool_cap: Option<CreditsByUnit>,
     /// What it may spend in an hour, of a key; `None`: as its own week shows, where that rule is on.
     #[n(4)]
-    pub hourly_cap: Option<ByUnit>,
+    pub hourly_cap: Option<CreditsByUnit>,
 }
 
 impl Settings {
@@ -148,8 +154,8 @@ impl Settings {
             consent: None,
             billing_anchor,
             segments: Vec::new(),
-            alerts: None,
-            top_up: None,
+            alerts: Vec::new(),
+            top_ups: Vec::new(),
             rank: None,
             tier: None,
         }

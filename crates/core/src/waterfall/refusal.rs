@@ -118,7 +118,7 @@ pub enum Refusal {
     /// The free credits of a unit for the day are given: when the next day begins, and the unit; `None`: `credits`.
     TrialBudgetSpent(Instant, Option<Name>),
     /// The mark at which a balance has recovered is below the one at which it is low, or a top-up has no amount.
-    BadAlerts,
+    BadAlerts(&'static str),
 }
 
 impl fmt::Display for Refusal {
@@ -245,9 +245,7 @@ impl fmt::Display for Refusal {
                 let unit = unit.as_ref().map_or(CREDITS, Name::as_str);
                 write!(f, "the free {unit} of this day are given; there are new ones from {at} on")
             }
-            Self::BadAlerts => f.write_str(
-                "alerts need 0 <= low <= recovered; a top-up needs alerts, and an amount above zero and at most its monthly maximum",
-            ),
+            Self::BadAlerts(why) => f.write_str(why),
             Self::MoreThanCharged(charged) => write!(f, "only {charged} of the charge are left to give back"),
         }
     }

@@ -8,7 +8,7 @@ use headworks_core::command::{Command, Draft, History, NewGrant, Patch, Step, ru
 use headworks_core::life;
 use headworks_core::life::share_key;
 use headworks_core::record::{
-    ByUnit, Category, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Segment,
+    Category, CreditsByUnit, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Segment,
     SegmentSettings, Span, Tier, Verdict, Wall,
 };
 use headworks_core::waterfall::{Authorize, Context, Live, Refusal, prepare};
@@ -508,7 +508,7 @@ fn a_figure_is_about_one_unit() {
 #[test]
 fn caps_of_segments_are_in_a_unit() {
     let mut w = units("key_spend_floor = { usd = \"40\", coins = \"900\" }", "");
-    let set = |w: &mut World, pool_cap: Option<ByUnit>, hourly_cap: Option<ByUnit>| {
+    let set = |w: &mut World, pool_cap: Option<CreditsByUnit>, hourly_cap: Option<CreditsByUnit>| {
         let of = |segment: &str, pool_cap, hourly_cap| {
             let segment: Segment = segment.parse().expect("a segment");
             let settings = SegmentSettings {
@@ -523,14 +523,15 @@ fn caps_of_segments_are_in_a_unit() {
         let segments = vec![of("user:ann", pool_cap, None), of("key:k", None, hourly_cap)];
         w.apply(Command::Change { patch: Patch { segments, ..Patch::default() }, reason: None })
     };
-    let each =
-        |list: &[(&str, &str)]| Some(ByUnit::each(list.iter().map(|(unit, n)| (name(unit), credits(n)))));
+    let each = |list: &[(&str, &str)]| {
+        Some(CreditsByUnit::each(list.iter().map(|(unit, n)| (name(unit), credits(n)))))
+    };
     set(&mut w, each(&[("usd", "30")]), each(&[("coins", "2000")])).expect("in force");
     assert_eq!(spends(&mut w, "chat", 30), Reason::Allowed);
     assert_eq!(spends(&mut w, "chat", 1), Reason::MemberCap);
     assert_eq!(spends(&mut w, "game", 1_000), Reason::Allowed, "coins have the plan's cap and the hand's");
     assert_eq!(spends(&mut w, "game", 1), Reason::MemberCap);
-    for wrong in [each(&[("eur", "1")]), Some(ByUnit::One(credits("1")))] {
+    for wrong in [each(&[("eur", "1")]), Some(CreditsByUnit::One(credits("1")))] {
         let refused = set(&mut w, wrong.clone(), None).expect_err("nothing is priced in it");
         assert!(matches!(refused, Refusal::UnpricedUnit(_)), "{wrong:?}: {refused:?}");
         assert!(refused.to_string().contains("no feature is priced in"), "{refused}");

@@ -250,7 +250,7 @@ fn with_marks() -> World {
     // Without the allowance: every unit costs 2 credits.
     let mut w = World::new(&CATALOG.replace("limit = \"10\"", "limit = \"0\""), "p");
     w.grant("100", Category::Purchased);
-    w.settings(|s| s.alerts = Some(AlertMarks { low: credits("20"), recovered: credits("40") }));
+    w.settings(|s| s.alerts = vec![AlertMarks { low: credits("20"), recovered: credits("40"), unit: None }]);
     w
 }
 
@@ -277,15 +277,16 @@ fn top_ups_are_bounded() {
         amount: credits("50"),
         monthly_max: credits("120"),
         cool_down: "1h".parse().expect("span"),
+        unit: None,
     };
-    w.settings(|s| s.top_up = Some(terms));
-    let in_flight = |w: &World| w.account.extras().top_ups.asked.map(|a| a.number);
+    w.settings(|s| s.top_ups = vec![terms.clone()]);
+    let in_flight = |w: &World| w.account.balance(None).and_then(|b| b.asked).map(|a| a.number);
     step(&mut w, 45);
     assert_eq!(in_flight(&w), Some(1));
     step(&mut w, 5);
     assert_eq!(in_flight(&w), Some(1), "one in flight, whatever is crossed meanwhile");
     let pay = |w: &mut World| {
-        let asked = w.account.extras().top_ups.asked.expect("in flight");
+        let asked = w.account.balance(None).and_then(|b| b.asked).expect("in flight");
         let new = NewGrant::new(asked.amount, Category::Purchased);
         let paid = Command::ConfirmTopUp { number: asked.number, top_up: TopUp::Paid(new) };
         w.apply(paid).expect("grants");

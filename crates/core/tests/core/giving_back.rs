@@ -2,15 +2,18 @@
 //!
 //! One token costs one credit, so every figure of the tables is worked by hand.
 
-use headworks_core::command::{Adjust, Command, Extend};
+use headworks_core::command::{Adjust, Command, Extend, NewGrant, Patch, Setting, TopUp};
 use headworks_core::life;
 use headworks_core::record::{
-    Amount, Category, Every, GrantId, HoldId, Label, Overage, Reason, Recurrence, Rollover, WHOLE,
+    AlertMarks, Amount, Category, Every, GrantId, HoldId, Label, Overage, Reason, Recurrence, Rollover,
+    TopUpTerms, WHOLE,
 };
 use headworks_core::waterfall::Refusal;
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask, at, correct, credits, quantities, refund, release, settle, to};
+use crate::common::{
+    AskExt as _, World, ask, at, correct, credits, name, quantities, refund, release, settle, to,
+};
 
 const NANO: i64 = 1_000_000_000;
 
@@ -252,21 +255,20 @@ fn what_is_not_left_is_taken_as_debt() {
 
 #[test]
 fn a_low_balance_asks_for_top_ups_until_it_is_not() {
-    use headworks_core::command::{NewGrant, TopUp};
-    use headworks_core::record::{AlertMarks, TopUpTerms};
     let plan =
         "waterfall = [{ grants = { name = \"all\" } }, { overdraft = { name = \"od\", limit = \"1000\" } }]";
     let mut w = World::new(&catalog(plan), "p");
     w.grant("10", Category::Free);
     w.settings(|s| {
-        s.alerts = Some(AlertMarks { low: credits("5"), recovered: credits("6") });
-        s.top_up = Some(TopUpTerms {
+        s.alerts = vec![AlertMarks { low: credits("5"), recovered: credits("6"), unit: None }];
+        s.top_ups = vec![TopUpTerms {
             amount: credits("20"),
             monthly_max: credits("1000"),
             cool_down: "1m".parse().expect("span"),
-        });
+            unit: None,
+        }];
     });
-    let in_flight = |w: &World| w.account.extras().top_ups.asked.map(|a| a.number);
+    let in_flight = |w: &World| w.account.balance(None).and_then(|b| b.asked).map(|a| a.number);
     let pay = |w: &mut World, number| {
         let new = NewGrant::new(credits("20"), Category::Purchased);
         w.apply(Command::ConfirmTopUp { number, top_up: TopUp::Paid(new) }).expect("pays");
@@ -307,17 +309,16 @@ fn a_correction_gives_back_what_was_drawn_last() {
 
 /// An account that has bought its 20 credits of June, and has spent them.
 fn spent_top_up(monthly_max: &str, setup: impl FnOnce(&mut World)) -> World {
-    use headworks_core::command::{NewGrant, TopUp};
-    use headworks_core::record::{AlertMarks, TopUpTerms};
     let mut w = World::new(&catalog("waterfall = [{ grants = { name = \"all\" } }]"), "p");
     w.settings(|s| {
         s.billing_anchor = at("2026-06-01T00:00:00Z");
-        s.alerts = Some(AlertMarks { low: credits("5"), recovered: credits("6") });
-        s.top_up = Some(TopUpTerms {
+        s.alerts = vec![AlertMarks { low: credits("5"), recovered: credits("6"), unit: None }];
+        s.top_ups = vec![TopUpTerms {
             amount: credits("20"),
             monthly_max: credits(monthly_max),
             cool_down: "1h".parse().expect("span"),
-        });
+            unit: None,
+        }];
     });
     setup(&mut w);
     w.ask(&ask("chat", &[("tokens", 10)]).now());
@@ -409,5 +410,110 @@ fn what_is_carried_late_burns_before_the_new_period() {
     w.ask(&ask("chat", &[("tokens", 40)]).now());
     let left: Vec<_> = w.account.grants.iter().map(|g| (g.terms.amount, g.remaining)).collect();
     assert_eq!(left, [(credits("100"), credits("90"))], "the thirty, and ten of the new month");
+    trusted(&w);
+}
+
+/// A charge that drew 22 from a grant that has ended since, and 3 as debt that is repaid: what the account had paid itself does
+/// not end with what is made good.
+#[test]
+fn what_makes_good_takes_nothing_back() {
+    let text = catalog("expired_draws = 'goodwill'\nwaterfall = [{ grants = { name = 'g' } }]");
+    let mut w = World::new(&text.replace("hold =", "overshoot = { debt = \"50\" }\nhold ="), "p");
+    let ends = w.now.after("1h".parse().expect("span"));
+    w.grant_with("22", |g| (g.category, g.expires_at) = (Category::Promotional, Some(ends)));
+    w.ask(&ask("chat", &[("tokens", 1)]));
+    let charge = w.settle(w.account.seq, &[("tokens", 25)]).expect("settles");
+    w.grant("10", Category::Purchased);
+    assert_eq!(w.available(), "7");
+    w.pass("2h");
+    w.due();
+    w.apply(refund(charge, None)).expect("refunds");
+    assert_eq!(w.available(), "32");
+    w.pass("60d");
+    w.due();
+    assert_eq!(w.available(), "32", "own credits last");
+    trusted(&w);
+}
+
+/// Marks and top-ups are of one unit of credits each; without one, the catalog's.
+#[test]
+fn each_unit_has_marks_of_its_own() {
+    let feature = |name: &str, unit: &str| {
+        format!(
+            "[features.{name}]\nmeters = [\"tokens\"]\nrate_card = \"{name}\"\ncredit_unit = \"{unit}\"\n\
+             [[rate_cards.{name}]]\neffective_from = \"2020-01-01T00:00:00Z\"\nprices = [{{ feature = \"{name}\", credits = {{ tokens = \"1\" }} }}]\n"
+        )
+    };
+    let plan = |features: &str| {
+        format!("[plans.p]\nfeatures = [{features}]\nwaterfall = [{{ grants = {{ name = \"g\" }} }}]\n")
+    };
+    let head = "version = \"u\"\n[meters]\ntokens = { unit = \"token\" }\n";
+    let (usd, coins) = (feature("chat", "usd"), feature("game", "coins"));
+    let marks = |low: &str, unit: Option<&str>| AlertMarks {
+        low: credits(low),
+        recovered: credits(low),
+        unit: unit.map(name),
+    };
+    let buys = |amount: &str, unit: Option<&str>| TopUpTerms {
+        amount: credits(amount),
+        monthly_max: credits("1000"),
+        cool_down: "1h".parse().expect("span"),
+        unit: unit.map(name),
+    };
+    let set = |w: &mut World, alerts: Vec<AlertMarks>, top_ups: Vec<TopUpTerms>| {
+        let patch =
+            Patch { alerts: Setting::Set(alerts), top_ups: Setting::Set(top_ups), ..Patch::default() };
+        w.apply(Command::Change { patch, reason: None })
+    };
+    // One unit in the catalog: marks that name none are of it.
+    let mut w = World::new(&format!("{head}{usd}{}", plan("\"chat\"")), "p");
+    w.grant_with("100", |g| g.unit = Some(name("usd")));
+    set(&mut w, vec![marks("5", None)], vec![buys("20", None)]).expect("sets");
+    assert_eq!(w.due(), [""; 0], "100 usd are not empty");
+    w.ask(&ask("chat", &[("tokens", 96)]).now());
+    assert_eq!(w.due(), ["balance_crossed", "top_up_asked"]);
+    let new = NewGrant::new(credits("20"), Category::Purchased);
+    w.apply(Command::ConfirmTopUp { number: 1, top_up: TopUp::Paid(new) }).expect("pays");
+    let usd_unit = name("usd");
+    assert_eq!(
+        w.account.available(w.account.tick(w.now), Some(&usd_unit)),
+        credits("24"),
+        "what is bought is in the unit"
+    );
+    assert_eq!(w.due(), ["balance_crossed"]);
+    trusted(&w);
+    // Two units, neither `credits`: each is named, and each stands by itself.
+    let mut w = World::new(&format!("{head}{usd}{coins}{}", plan("\"chat\", \"game\"")), "p");
+    w.grant_with("10", |g| g.unit = Some(name("usd")));
+    w.grant_with("500", |g| g.unit = Some(name("coins")));
+    let both = vec![marks("5", Some("usd")), marks("100", Some("coins"))];
+    let top_ups = vec![buys("7", Some("usd")), buys("300", Some("coins"))];
+    set(&mut w, both.clone(), top_ups.clone()).expect("sets");
+    assert_eq!(w.due(), [""; 0]);
+    w.ask(&ask("game", &[("tokens", 450)]).now());
+    assert_eq!(w.due(), ["balance_crossed", "top_up_asked"]);
+    w.ask(&ask("chat", &[("tokens", 6)]).now());
+    assert_eq!(w.due(), ["balance_crossed", "top_up_asked"], "while the other is in flight");
+    let crossed: Vec<_> = w.log.iter().filter(|r| r.event.kind() == "top_up_asked").collect();
+    assert_eq!(
+        crossed.iter().map(|r| r.unit.clone()).collect::<Vec<_>>(),
+        [Some(name("coins")), Some(name("usd"))]
+    );
+    w.apply(Command::ConfirmTopUp { number: 2, top_up: TopUp::Failed(None) }).expect("fails");
+    let new = NewGrant::new(credits("300"), Category::Purchased);
+    w.apply(Command::ConfirmTopUp { number: 1, top_up: TopUp::Paid(new) }).expect("pays");
+    assert_eq!(w.account.available(w.account.tick(w.now), Some(&name("coins"))), credits("350"));
+    assert_eq!(w.due(), ["balance_crossed"]);
+    w.pass("2h");
+    assert_eq!(w.due(), ["top_up_asked"], "usd once more, after its cool-down");
+    for (alerts, top_ups) in [
+        (vec![marks("5", None)], vec![]),
+        (both.clone(), vec![buys("7", Some("credits"))]),
+        (vec![marks("5", Some("usd")), marks("6", Some("usd"))], vec![]),
+        (both, vec![buys("7", Some("usd")), buys("8", Some("usd"))]),
+        (vec![marks("-1", Some("usd"))], vec![]),
+    ] {
+        assert!(matches!(set(&mut w, alerts, top_ups), Err(Refusal::BadAlerts(_))));
+    }
     trusted(&w);
 }

@@ -8,7 +8,7 @@ use headworks_core::command::{Command, Extend};
 use headworks_core::record::{Outcome, Place, PoolChange, Reason, Span, Verdict, Wall};
 use headworks_engine::Caller;
 use headworks_engine::capacity::pool::PoolView;
-use headworks_engine::{Answer, Clock, Effect, Engine, Limits};
+use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
 use headworks_store::{Memory, Store};
@@ -148,6 +148,71 @@ async fn a_request_waits_for_room_and_is_let_in() {
     // A deadline that passes is told as what it is.
     let late = authorize(&engine, "acme", "late", "chat", Some(Span::from_micros(250_000))).await;
     assert_eq!((outcome(&late), view(&engine, "large").waiting), (Outcome::Wait, 0));
+}
+
+/// A retry while the first waits takes no second place: it gets the first one's answer, and another request its refusal at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_waits_with_the_first() {
+    let engine = start(Arc::new(Memory::new()));
+    open(&engine, "acme", "10").await;
+    let mut holds = Vec::new();
+    for i in 0..6 {
+        holds.push(hold_of(&authorize(&engine, "acme", &format!("k{i}"), "chat", NO_WAIT).await));
+    }
+    let waits = |wait: &str| {
+        let (engine, wait) = (Arc::clone(&engine), wait.parse().expect("a span"));
+        tokio::spawn(async move { authorize(&engine, "acme", "w", "chat", Some(wait)).await })
+    };
+    let all_answer = async |tasks: Vec<tokio::task::JoinHandle<Answer>>| {
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.expect("runs"));
+        }
+        answers
+    };
+    let first = waits("60s");
+    while view(&engine, "large").waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut tasks: Vec<_> = (0..4).map(|_| waits("60s")).collect();
+    let other = Idempotency { digest: [9; 16], ..key("w") };
+    let ask = Command::Authorize(ask("chat", 11));
+    let refused = engine.run(&name("acme"), Some(&other), Caller::default(), &ask).await;
+    assert!(matches!(refused, Err(EngineError::KeyReused(..))), "{refused:?}");
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert_eq!(view(&engine, "large").waiting, 1, "a retry has no place of its own");
+    run(&engine, &name("acme"), &key("r"), Command::Release { hold: holds[0] }).await.expect("releases");
+    tasks.push(first);
+    let answers = all_answer(tasks).await;
+    assert!(answers.iter().all(|a| hold_of(a) == hold_of(&answers[0])), "{answers:?}");
+    assert_eq!(answers.iter().filter(|a| !a.replayed).count(), 1, "one of them was the request");
+    assert_eq!(view(&engine, "large").in_flight, 6);
+    // When the first one's caller goes away, the next takes over.
+    let leaves = waits("50s");
+    assert_eq!(hold_of(&leaves.await.expect("runs")), hold_of(&answers[0]), "the key has its answer");
+    run(&engine, &name("acme"), &key("x"), Command::Release { hold: hold_of(&answers[0]) })
+        .await
+        .expect("releases");
+    let filler = authorize(&engine, "acme", "filler", "chat", NO_WAIT).await;
+    let again = |id: &'static str| {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move { authorize(&engine, "acme", id, "chat", Some(Span::from_secs(60))).await })
+    };
+    let leaves = again("y");
+    while view(&engine, "large").waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    let stays = again("y");
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    leaves.abort();
+    assert!(leaves.await.is_err(), "it was aborted");
+    while view(&engine, "large").waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    run(&engine, &name("acme"), &key("z"), Command::Release { hold: hold_of(&filler) })
+        .await
+        .expect("releases");
+    assert_eq!(outcome(&stays.await.expect("runs")), Outcome::Allow);
 }
 
 #[tokio::test(flavor = "multi_thread")]

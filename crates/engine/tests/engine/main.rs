@@ -142,7 +142,6 @@ async fn a_hundred_copies_of_one_request_have_one_effect() {
     while let Some(answer) = copies.join_next().await {
         match answer.expect("joins") {
             Ok(answer) => first += usize::from(!answer.replayed),
-            Err(EngineError::KeyInProgress(..)) => {}
             Err(e) => panic!("{e}"),
         }
     }

@@ -150,8 +150,8 @@ async fn what_time_alone_brings_is_written_at_its_instant() {
     let store = Arc::new(Memory::new());
     let engine = start(&store, BEGIN).await;
     let credits = |text: &str| text.parse().expect("amount");
-    let marks = AlertMarks { low: credits("5"), recovered: credits("8") };
-    let open = Patch { plan: Some(name("p")), alerts: Setting::Set(marks), ..Patch::default() };
+    let marks = AlertMarks { low: credits("5"), recovered: credits("8"), unit: None };
+    let open = Patch { plan: Some(name("p")), alerts: Setting::Set(vec![marks]), ..Patch::default() };
     run(&engine, "acme", "open", Command::Open(open)).await;
     let later = NewGrant { effective_from: Some(at("2026-03-02T00:00:00Z")), ..grant("10") };
     run(&engine, "acme", "g", Command::Grant(later)).await;
@@ -171,12 +171,13 @@ async fn a_top_up_is_asked_for_when_a_month_has_room() {
     let credits = |text: &str| text.parse().expect("amount");
     let open = Patch {
         plan: Some(name("p")),
-        alerts: Setting::Set(AlertMarks { low: credits("5"), recovered: credits("8") }),
-        top_up: Setting::Set(TopUpTerms {
+        alerts: Setting::Set(vec![AlertMarks { low: credits("5"), recovered: credits("8"), unit: None }]),
+        top_ups: Setting::Set(vec![TopUpTerms {
             amount: credits("3"),
             monthly_max: credits("4"),
             cool_down: "1h".parse().expect("span"),
-        }),
+            unit: None,
+        }]),
         ..Patch::default()
     };
     run(&engine, "acme", "open", Command::Open(open)).await;

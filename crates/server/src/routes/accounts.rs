@@ -30,6 +30,19 @@ pub(super) fn account_name(access: &Access, scope: Scope, id: &str) -> Result<Na
     Ok(name)
 }
 
+fn marks(a: &core::AlertMarks) -> wire::AlertMarks {
+    wire::AlertMarks { low: a.low, recovered: a.recovered, unit: a.unit.clone() }
+}
+
+fn top_up(t: &core::TopUpTerms) -> wire::TopUpTerms {
+    wire::TopUpTerms {
+        amount: t.amount,
+        monthly_max: t.monthly_max,
+        cool_down: t.cool_down,
+        unit: t.unit.clone(),
+    }
+}
+
 fn shown(ctx: Context<'_>) -> wire::Account {
     let account = ctx.account;
     with_settings(&account.id, &account.settings, account.opened_at, (account.seq, &account.chain))
@@ -58,12 +71,8 @@ fn with_settings(
         consent: settings.consent,
         billing_anchor: settings.billing_anchor,
         segments: settings.segments.iter().map(segment).collect::<BTreeMap<_, _>>(),
-        alerts: settings.alerts.map(|a| wire::AlertMarks { low: a.low, recovered: a.recovered }),
-        top_up: settings.top_up.map(|t| wire::TopUpTerms {
-            amount: t.amount,
-            monthly_max: t.monthly_max,
-            cool_down: t.cool_down,
-        }),
+        alerts: wire::ByUnit::of(settings.alerts.iter().map(marks).collect()),
+        top_up: wire::ByUnit::of(settings.top_ups.iter().map(top_up).collect()),
         capacity: settings.rank.as_deref().map(|r| wire::AccountCapacity {
             class: r.class.clone(),
             cluster: r.cluster.clone(),

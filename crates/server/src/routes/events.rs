@@ -40,7 +40,7 @@ pub(super) async fn ingest(
         let (app, access, ask) = (app.clone(), access.clone(), event.and_then(|e| request(&e, &catalog)));
         tasks.spawn(async move {
             let recorded = match ask {
-                Ok(ask) => record(&app, &access, ask).await,
+                Ok(ask) => run_record(&app, &access, &HeaderMap::new(), ask).await,
                 Err(failure) => Err(failure),
             };
             (n, id, recorded)
@@ -62,16 +62,4 @@ pub(super) async fn ingest(
     }
     done.refused.sort_by_key(|r| r.n);
     Ok(Json(done))
-}
-
-/// Records one event; the same one twice in a batch waits for the first.
-async fn record(app: &App, access: &Access, ask: wire::RecordRequest) -> Result<Recorded, Failure> {
-    loop {
-        match run_record(app, access, &HeaderMap::new(), ask.clone()).await {
-            Err(failure) if failure.0.kind.ends_with(":idempotency_in_progress") => {
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-            }
-            recorded => return recorded,
-        }
-    }
 }

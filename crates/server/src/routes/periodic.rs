@@ -1,10 +1,12 @@
 //! Changes of plan, banked resets, automatic top-ups.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use headworks_core::life::still_needs_top_up;
-use headworks_core::record::{Event, Name, Periodic};
+use headworks_core::record::{CREDITS, Event, Name, Periodic, Standing};
 use headworks_core::waterfall::{Context, Refusal};
 use headworks_engine::{Effect, EngineError};
 use headworks_wire as wire;
@@ -142,17 +144,26 @@ pub(super) async fn top_ups(
 }
 
 fn standing(ctx: Context<'_>) -> wire::TopUps {
-    let extras = ctx.account.extras();
-    wire::TopUps {
-        standing: extras.standing,
-        crossings: extras.crossings,
-        in_flight: extras.top_ups.asked.map(|asked| wire::TopUpInFlight {
-            number: asked.number,
-            amount: asked.amount,
-            needed: still_needs_top_up(ctx.account, ctx.now),
-        }),
-        month_total: ctx.account.bought_in_month(ctx.now),
-    }
+    let account = ctx.account;
+    let one = |unit: Option<&Name>| {
+        let balance = account.balance(unit);
+        wire::UnitTopUps {
+            unit: unit.map_or(CREDITS, Name::as_str).into(),
+            standing: balance.map_or(Standing::Fine, |b| b.standing),
+            in_flight: balance.and_then(|b| b.asked).map(|asked| wire::TopUpInFlight {
+                number: asked.number,
+                amount: asked.amount,
+                needed: still_needs_top_up(account, unit, ctx.now),
+            }),
+            month_total: account.bought_in_month(unit, ctx.now),
+        }
+    };
+    let marked = account.settings.alerts.iter().map(|marks| marks.unit.as_ref());
+    let kept = account.extras().balances.iter().map(|balance| balance.unit.as_ref());
+    let units: BTreeSet<Option<&Name>> = marked.chain(kept).collect();
+    let mut units = units.into_iter();
+    let first = one(units.next().unwrap_or(ctx.catalog.credit_unit()));
+    wire::TopUps { crossings: account.extras().crossings, first, other_units: units.map(one).collect() }
 }
 
 /// Say what became of a top-up's payment

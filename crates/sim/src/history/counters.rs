@@ -84,16 +84,6 @@ pub(super) fn keep(draws: &[Draw], price: i64) -> Vec<Draw> {
     draws.iter().map(kept).collect()
 }
 
-/// Adds draws to a receipt.
-pub(super) fn merge(receipt: &mut Vec<Draw>, draws: &[Draw]) {
-    for draw in draws {
-        match receipt.iter_mut().find(|d| d.source == draw.source && d.layer == draw.layer) {
-            Some(same) => same.amount += draw.amount,
-            None => receipt.push(draw.clone()),
-        }
-    }
-}
-
 fn units(usage: &Use) -> i64 {
     usage
         .lines
@@ -273,7 +263,7 @@ impl<'a> Walk<'a> {
                 let take = Taking { usage, draws, visits, at: (now, now), refusable, requests: 0 };
                 let counted = self.take(&take)?;
                 if let Some(open) = self.open.get_mut(&hold.0) {
-                    merge(&mut open.draws, draws);
+                    open.draws.extend(draws.iter().cloned());
                     open.units += units(usage);
                     open.counted.extend(counted);
                 }

@@ -10,7 +10,7 @@ use headworks_core::record::{
 };
 
 use super::calendar::{Zone, period};
-use super::counters::{keep, merge};
+use super::counters::keep;
 
 /// The layers of the plan `p`, in order.
 const LAYERS: [&str; 6] = ["tasks", "included", "gifts", "shared", "lent", "overshoot"];
@@ -59,10 +59,11 @@ impl<'a> Walk<'a> {
         self.balances.get(&id).copied().unwrap_or(0)
     }
 
-    /// The total order in which grants of a layer burn.
-    fn order(&self, id: GrantId, terms: &GrantTerms) -> (u16, Instant, Category, Instant, GrantId) {
-        let burns = self.burns.get(&id).copied().or(terms.burns_at).unwrap_or(terms.expires_at);
-        (terms.priority, burns.min(terms.expires_at), terms.category, terms.effective_from, id)
+    /// The total order in which grants of a layer burn; what was carried goes before what its period brings.
+    fn order(&self, id: GrantId, terms: &GrantTerms) -> (u16, Instant, Category, Instant, bool, GrantId) {
+        let carried = self.burns.get(&id).copied().or(terms.burns_at);
+        let burns = carried.unwrap_or(terms.expires_at).min(terms.expires_at);
+        (terms.priority, burns, terms.category, terms.effective_from, carried.is_none(), id)
     }
 
     fn moves(&mut self, record: &'a Record) {
@@ -87,7 +88,7 @@ impl<'a> Walk<'a> {
             }
             Event::Extended { hold, usage, decision, .. } => {
                 self.burns(record, usage, &decision.draws)?;
-                merge(self.holds.entry(*hold).or_default(), &decision.draws);
+                self.holds.entry(*hold).or_default().extend(decision.draws.iter().cloned());
             }
             Event::Charged { charge, .. } => self.burns(record, &charge.usage, &charge.draws)?,
             Event::Settled { is_late: true, charge, .. } => {

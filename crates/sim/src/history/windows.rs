@@ -121,6 +121,8 @@ pub(super) struct Used {
     last: Option<(i64, i64)>,
     /// Of a rate: what had not drained, times its period, and when.
     level: (i64, i64),
+    /// Of a rate: what had not drained before each count, and when.
+    befores: Vec<(i64, i64)>,
 }
 
 impl Used {
@@ -178,7 +180,9 @@ impl Used {
             self.last = bounds;
         }
         if let Rate(limit, period) = spec.kind {
-            self.level = (self.left(limit, now) + amount * period, now);
+            let left = self.left(limit, now);
+            self.befores.push((now, left));
+            self.level = (left + amount * period, now);
         }
     }
 
@@ -189,7 +193,16 @@ impl Used {
             (*n, back) = (*n - part, back - part);
         }
         if let Rate(limit, period) = spec.kind {
-            self.level = ((self.left(limit, now) - amount * period).max(0), now);
+            // What had drained before a later count is not there to be given back.
+            let left = self.left(limit, now);
+            let later =
+                || self.befores.iter().filter(|(counted, _)| *counted > at).map(|(_, before)| *before);
+            let back = later().fold(left, i64::min).min(amount * period);
+            self.level = (left - back, now);
+            self.befores
+                .iter_mut()
+                .filter(|(counted, _)| *counted > at)
+                .for_each(|(_, before)| *before -= back);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::periodic::Schedule;
 use crate::pools::AccountCapacity;
 use crate::reference::Reference;
 use crate::requests::SegmentSettings;
-use crate::top_ups::{AlertMarks, TopUpTerms};
+use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -31,10 +31,10 @@ pub struct Account {
     pub segments: BTreeMap<Segment, SegmentSettings>,
     /// The balances that the owner is told about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alerts: Option<AlertMarks>,
+    pub alerts: Option<ByUnit<AlertMarks>>,
     /// Credits bought by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top_up: Option<TopUpTerms>,
+    pub top_up: Option<ByUnit<TopUpTerms>>,
     /// Where it stands in capacity pools; absent: as its plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<AccountCapacity>,

@@ -222,7 +222,7 @@ pub struct Way {
     /// From when on. Absent: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
-    /// The purchase: a purchased grant that pays for everything.
+    /// The purchase: a purchased grant that pays for everything, made at `at` where that is named too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase: Option<Credits>,
     /// Whether `consent: true` is needed.

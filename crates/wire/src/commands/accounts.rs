@@ -6,7 +6,7 @@ use headworks_core::record::{self, Segment};
 use crate::conduct::LiftRequest;
 use crate::pools::AccountCapacity;
 use crate::requests::{ChangeAccountRequest, OpenAccountRequest, SegmentSettings};
-use crate::top_ups::{AlertMarks, TopUpTerms};
+use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 
 fn segment(of: &Segment, s: &SegmentSettings) -> record::SegmentSettings {
     record::SegmentSettings {
@@ -23,12 +23,20 @@ fn rank(c: &AccountCapacity) -> Box<record::Rank> {
     Box::new(record::Rank { class, cluster, weight, floor, max })
 }
 
-fn marks(alerts: &AlertMarks) -> record::AlertMarks {
-    record::AlertMarks { low: alerts.low, recovered: alerts.recovered }
+fn marks(alerts: &ByUnit<AlertMarks>) -> Vec<record::AlertMarks> {
+    let one =
+        |a: &AlertMarks| record::AlertMarks { low: a.low, recovered: a.recovered, unit: a.unit.clone() };
+    alerts.all().iter().map(one).collect()
 }
 
-fn terms(t: &TopUpTerms) -> record::TopUpTerms {
-    record::TopUpTerms { amount: t.amount, monthly_max: t.monthly_max, cool_down: t.cool_down }
+fn terms(top_ups: &ByUnit<TopUpTerms>) -> Vec<record::TopUpTerms> {
+    let one = |t: &TopUpTerms| record::TopUpTerms {
+        amount: t.amount,
+        monthly_max: t.monthly_max,
+        cool_down: t.cool_down,
+        unit: t.unit.clone(),
+    };
+    top_ups.all().iter().map(one).collect()
 }
 
 /// Left out: it stays; null: there is none from now on.
@@ -72,7 +80,7 @@ impl ChangeAccountRequest {
             segments: self.segments.iter().map(settings).collect(),
             replaces_segments: false,
             alerts: setting(self.alerts.as_ref(), marks),
-            top_up: setting(self.top_up.as_ref(), terms),
+            top_ups: setting(self.top_up.as_ref(), terms),
             rank: setting(self.capacity.as_ref(), rank),
             tier: setting(self.tier.as_ref(), |tier| *tier),
         };

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{ByUnit, Consent, Instant, Label, Name, Segment, Tier};
+use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Segment, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::pools::AccountCapacity;
-use crate::top_ups::{AlertMarks, TopUpTerms};
+use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 
 /// Open an account.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -50,10 +50,10 @@ pub struct SegmentSettings {
     pub consent: Option<Consent>,
     /// Credits it may draw from a pool in one window, by the pool's unit. On a team: the cap of each member without one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pool_cap: Option<ByUnit>,
+    pub pool_cap: Option<CreditsByUnit>,
     /// Credits that a key may spend in an hour, by unit, where the rule `key_spend` is on. Default: as its own week shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hourly_cap: Option<ByUnit>,
+    pub hourly_cap: Option<CreditsByUnit>,
 }
 
 /// Change an account; fields that are left out stay.
@@ -78,12 +78,12 @@ pub struct ChangeAccountRequest {
     pub segments: BTreeMap<Segment, Option<SegmentSettings>>,
     /// The balances that the owner is told about; `null` ends that, and top-ups with it.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<AlertMarks>)]
-    pub alerts: Option<Option<AlertMarks>>,
+    #[schema(value_type = Option<ByUnit<AlertMarks>>)]
+    pub alerts: Option<Option<ByUnit<AlertMarks>>>,
     /// Credits bought by themselves when the balance is low; `null` ends that.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<TopUpTerms>)]
-    pub top_up: Option<Option<TopUpTerms>>,
+    #[schema(value_type = Option<ByUnit<TopUpTerms>>)]
+    pub top_up: Option<Option<ByUnit<TopUpTerms>>>,
     /// Where it stands in capacity pools, replaced whole; `null`: as its plan says. In force within 100 ms.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AccountCapacity>)]

@@ -8,7 +8,7 @@ use super::cost::formula;
 use super::walk::Check;
 use crate::catalog::abuse::{Mode, Rules, TierTerms};
 use crate::catalog::source::{AbuseSource, ByUnitSource, CatalogSource, TierSource};
-use crate::record::{ByUnit, CREDITS, Credits, Name, Rule, Tier};
+use crate::record::{CREDITS, Credits, CreditsByUnit, Name, Rule, Tier};
 
 pub(super) fn rules(source: &CatalogSource, units: &Units, check: &mut Check) -> Rules {
     let Some(shape) = &source.abuse else { return Rules::default() };
@@ -40,7 +40,7 @@ fn check_complete(source: &CatalogSource, shape: &AbuseSource, check: &mut Check
 }
 
 /// A budget in one unit says nothing of the others.
-fn trial_budget(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<ByUnit> {
+fn trial_budget(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<CreditsByUnit> {
     let budget = by_unit(shape, units, check)?;
     let open = left_out(&budget, units);
     if !open.is_empty() {
@@ -60,7 +60,7 @@ fn check_floors(shape: &AbuseSource, units: &Units, check: &mut Check) {
         ByUnitSource::Each(each) => each.contains_key(unit),
     };
     let given: Vec<_> = shape.tiers.values().filter_map(|tier| tier.key_spend_floor.as_ref()).collect();
-    let usual = ByUnit::One(Credits::ZERO);
+    let usual = CreditsByUnit::One(Credits::ZERO);
     let mut open = left_out(&usual, units);
     open.retain(|unit| !given.iter().any(|given| names(given, unit)));
     if !open.is_empty() {

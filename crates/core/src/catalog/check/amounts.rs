@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::walk::Check;
 use crate::catalog::names::one_of;
 use crate::catalog::source::{ByUnitSource, Decimal};
-use crate::record::{ByUnit, CREDITS, Credits, Name, Unit};
+use crate::record::{CREDITS, Credits, CreditsByUnit, Name, Unit};
 
 /// The units of credits that features are priced in.
 ///
@@ -59,9 +59,9 @@ fn whole(text: &Decimal, check: &mut Check) -> i64 {
 }
 
 /// One figure, or one for each unit that something is priced in.
-pub(super) fn by_unit(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<ByUnit> {
+pub(super) fn by_unit(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<CreditsByUnit> {
     let each = match shape {
-        ByUnitSource::One(text) => return decimal(text, check).map(ByUnit::One),
+        ByUnitSource::One(text) => return decimal(text, check).map(CreditsByUnit::One),
         ByUnitSource::Each(each) => each,
     };
     let known: Vec<Name> = units.0.iter().filter_map(name_of).collect();
@@ -75,11 +75,11 @@ pub(super) fn by_unit(shape: &ByUnitSource, units: &Units, check: &mut Check) ->
             amounts.extend(decimal(text, c).map(|amount| (unit.clone(), amount)));
         });
     }
-    Some(ByUnit::each(amounts))
+    Some(CreditsByUnit::each(amounts))
 }
 
 /// The units that something is priced in and that a figure says nothing of.
-pub(super) fn left_out(given: &ByUnit, units: &Units) -> Vec<Name> {
+pub(super) fn left_out(given: &CreditsByUnit, units: &Units) -> Vec<Name> {
     let lacks = |unit: &&Option<Name>| given.of(unit.as_ref(), units.usual()).is_none();
     units.0.iter().filter(lacks).filter_map(name_of).collect()
 }

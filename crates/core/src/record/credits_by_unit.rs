@@ -19,7 +19,7 @@ use super::usage::CREDITS;
 ///
 /// The one figure counts in the unit that all features of the catalog are priced in, or in `credits` where there are several.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum ByUnit {
+pub enum CreditsByUnit {
     /// Of the unit that is usual in the catalog.
     #[n(0)]
     One(#[n(0)] Credits),
@@ -28,7 +28,7 @@ pub enum ByUnit {
     Each(#[n(0)] Vec<(Name, Credits)>),
 }
 
-impl ByUnit {
+impl CreditsByUnit {
     /// Amounts by unit; of a unit that stands twice the last.
     #[must_use]
     pub fn each(amounts: impl IntoIterator<Item = (Name, Credits)>) -> Self {
@@ -73,13 +73,13 @@ impl ByUnit {
     }
 }
 
-impl From<Credits> for ByUnit {
+impl From<Credits> for CreditsByUnit {
     fn from(amount: Credits) -> Self {
         Self::One(amount)
     }
 }
 
-impl Serialize for ByUnit {
+impl Serialize for CreditsByUnit {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::One(amount) => amount.serialize(s),
@@ -88,26 +88,26 @@ impl Serialize for ByUnit {
     }
 }
 
-impl<'de> Deserialize<'de> for ByUnit {
+impl<'de> Deserialize<'de> for CreditsByUnit {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Either;
         impl<'de> Visitor<'de> for Either {
-            type Value = ByUnit;
+            type Value = CreditsByUnit;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("credits such as \"40\", or credits by unit such as {\"usd\": \"40\"}")
             }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ByUnit, E> {
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<CreditsByUnit, E> {
                 let wrong = |e| E::custom(alloc::format!("`{text}`: {e}"));
-                text.parse().map(ByUnit::One).map_err(wrong)
+                text.parse().map(CreditsByUnit::One).map_err(wrong)
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ByUnit, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CreditsByUnit, A::Error> {
                 let mut each: Vec<(Name, Credits)> = Vec::new();
                 while let Some((unit, amount)) = map.next_entry::<Name, String>()? {
                     let wrong = |e| serde::de::Error::custom(alloc::format!("`{unit}`: `{amount}`: {e}"));
                     let amount = amount.parse().map_err(wrong)?;
                     each.push((unit, amount));
                 }
-                Ok(ByUnit::each(each))
+                Ok(CreditsByUnit::each(each))
             }
         }
         d.deserialize_any(Either)

@@ -1,0 +1,138 @@
+//! What commands print, for people and for programs, and how they end.
+
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::common::{CATALOG, Server, headworks, make_key};
+
+struct World {
+    dir: tempfile::TempDir,
+    secret: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("directory");
+        std::fs::write(dir.path().join("catalog.toml"), CATALOG).expect("writes");
+        let secret = make_key(&dir.path().join("data"));
+        Self { dir, secret }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().expect("a path").to_owned()
+    }
+
+    fn run(&self, server: Option<&Server>, args: &[&str], to: Stdio) -> Output {
+        let mut command = headworks();
+        if let Some(server) = server {
+            command.args(["--server", &format!("http://{}", server.address), "--api-key", &self.secret]);
+        }
+        command.args(args).stdout(to).stderr(Stdio::piped()).output().expect("runs")
+    }
+
+    fn json(&self, server: Option<&Server>, args: &[&str]) -> Value {
+        let done = self.run(server, &[&["--json"], args].concat(), Stdio::piped());
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|e| {
+            panic!("{args:?} is no JSON: {e}: {} {said}", String::from_utf8_lossy(&done.stdout))
+        })
+    }
+}
+
+#[test]
+fn every_answer_is_json_where_that_is_asked_for() {
+    let w = World::new();
+    let server = Server::start(&w.dir.path().join("data"), &w.dir.path().join("catalog.toml"));
+    let s = Some(&server);
+    let body = w.path("body.json");
+    std::fs::write(&body, json!({"id": "acme"}).to_string()).expect("writes");
+    let opened = w.json(s, &["api", "POST", "/v1/accounts", &body, "--key", "o"]);
+    assert_eq!((&opened["id"], &opened["replayed"]), (&json!("acme"), &json!(false)));
+    let again = w.json(s, &["api", "POST", "/v1/accounts", &body, "--key", "o"]);
+    assert_eq!(again["replayed"], true, "the key went with it");
+    // Any route, any form: a catalog in TOML goes in, text comes out as it is, or as JSON.
+    let file = w.path("catalog.toml");
+    assert_eq!(w.json(s, &["api", "PUT", "/v1/catalog", &file, "--key", "c"])["version"], "t");
+    let plain = w.run(s, &["api", "GET", "/v1/catalog"], Stdio::piped());
+    assert_eq!(String::from_utf8_lossy(&plain.stdout), CATALOG);
+    assert_eq!(w.json(s, &["api", "GET", "/v1/catalog"])["text"], CATALOG);
+    assert_eq!(w.json(s, &["catalog", "show"])["catalog"], CATALOG);
+    assert!(w.json(s, &["metrics"])["metrics"].as_str().is_some_and(|m| m.ends_with("# EOF\n")));
+    for args in [
+        &["account", "list"][..],
+        &["account", "show", "acme"],
+        &["account", "balances", "acme"],
+        &["account", "records", "acme"],
+        &["grant", "acme", "10", "--category", "purchased", "--key", "g"],
+        &["catalog", "history"],
+        &["catalog", "check", &file],
+        &["check-catalog", &file],
+        &["keys", "list"],
+        &["pools", "list"],
+        &["reconcile"],
+        &["schema"],
+        &["signing-key"],
+        &["statement", "acme"],
+    ] {
+        w.json(s, args);
+    }
+    drop(server);
+    let (data, copy, restored, moved) = (w.path("data"), w.path("copy"), w.path("restored"), w.path("moved"));
+    make_key(std::path::Path::new(&moved));
+    let out = w.path("acme.ndjson");
+    for args in [
+        &["backup", "--data", &data, "--to", &copy][..],
+        &["restore", "--from", &copy, "--data", &restored],
+        &["reconcile", "--data", &data],
+        &["replay", "--data", &data],
+        &["export-account", "acme", "--data", &data, "--out", &out],
+        &["import-account", &out, "--data", &moved],
+        &["erase", "acme", "--data", &data, "--to", &w.path("erased"), "--segment", "user:a"],
+        &["keys", "create", "--data", &data, "--scope", "read"],
+        &["export", "movements", "--data", &data],
+    ] {
+        w.json(None, args);
+    }
+}
+
+#[test]
+fn a_batch_of_which_something_failed_has_failed() {
+    let w = World::new();
+    let server = Server::start(&w.dir.path().join("data"), &w.dir.path().join("catalog.toml"));
+    let body = w.path("body.json");
+    let item = |account: &str| json!({"record": {"account": account, "feature": "chat", "quantities": {"tokens": 1}, "idempotency_key": "k"}});
+    std::fs::write(&body, json!({"id": "acme"}).to_string()).expect("writes");
+    assert!(
+        w.run(Some(&server), &["api", "POST", "/v1/accounts", &body, "--key", "o"], Stdio::null())
+            .status
+            .success()
+    );
+    std::fs::write(&body, json!({"items": [item("acme"), item("nobody")]}).to_string()).expect("writes");
+    let done = w.run(Some(&server), &["--json", "batch", &body], Stdio::piped());
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("1 of 2 items failed; the first: there is no account `nobody`"), "{said}");
+    let answer: Value = serde_json::from_slice(&done.stdout).expect("the answers all the same");
+    assert!(
+        answer["items"][0]["charge"].is_object() && answer["items"][1]["problem"].is_object(),
+        "{answer}"
+    );
+    std::fs::write(&body, json!({"items": [item("acme")]}).to_string()).expect("writes");
+    assert!(w.run(Some(&server), &["batch", &body], Stdio::null()).status.success());
+}
+
+/// A disk without room is an error in words, and no panic.
+#[test]
+fn output_that_cannot_be_written_is_said() {
+    let w = World::new();
+    let server = Server::start(&w.dir.path().join("data"), &w.dir.path().join("catalog.toml"));
+    for args in [&["catalog", "show"][..], &["metrics"], &["account", "list"], &["keys", "list"], &["schema"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("opens");
+        let done = w.run(Some(&server), args, full.into());
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.starts_with("headworks: No space left"), "{args:?}: {said}");
+    }
+}
