@@ -49,7 +49,7 @@ def main():
             sys.exit(f"{name}: {path} has the text {text.count(was)} times:\n{was}")
         file.write_text(text.replace(was, bug))
         layer = path.split("/")[1]
-        packages = {"core": ["core"], "store": ["store", "engine"], "engine": ["engine"]}[layer]
+        packages = {"core": ["core"], "store": ["store", "engine"], "engine": ["engine"], "server": ["server"]}[layer]
         tests = fails(TESTS + [f"-pheadworks-{p}" for p in packages], work)
         seeds = fails(SEEDS, work)
         file.write_text(text)

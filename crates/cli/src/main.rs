@@ -24,6 +24,7 @@ mod remote;
 mod serve;
 mod simulate;
 mod table;
+mod webhooks;
 
 use arguments::{Arguments, Command};
 

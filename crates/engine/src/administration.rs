@@ -1,8 +1,8 @@
-//! The server's own log: API keys and webhooks.
+//! The server's own log: API keys, and what it is made of.
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::Command;
-use headworks_core::record::{ApiKey, Event, Label, Name, SYSTEM, Server, Webhook};
+use headworks_core::record::{ApiKey, Event, Label, Name, SYSTEM, Server};
 use headworks_store::Store;
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
@@ -50,37 +50,6 @@ impl Engine {
             return Err(EngineError::UnknownKey(id.clone()));
         }
         self.administer(Event::KeyRevoked(id.clone()), Some(keyed)).await
-    }
-
-    /// Makes or replaces a webhook. A new one begins at the end of the feed, or at its beginning.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn set_webhook(
-        &self,
-        webhook: Webhook,
-        from_beginning: bool,
-        keyed: Keyed<'_>,
-    ) -> Result<Answer, EngineError> {
-        let known = self.in_force.webhooks.load().contains_key(&webhook.name);
-        if !known {
-            // Before the webhook itself: a crash in between leaves a place that nobody reads.
-            let at = if from_beginning { 0 } else { self.store.feed_end() };
-            self.store.acknowledge(&webhook.name, at)?;
-        }
-        self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), Some(keyed)).await
-    }
-
-    /// Removes a webhook; what it has not got yet is not sent any more.
-    ///
-    /// # Errors
-    /// When there is no such webhook, or the store fails.
-    pub async fn remove_webhook(&self, name: &Name, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
-        if !self.in_force.webhooks.load().contains_key(name) {
-            return Err(EngineError::UnknownWebhook(name.clone()));
-        }
-        let removed = Event::Server(Box::new(Server::WebhookRemoved(name.clone())));
-        self.administer(removed, Some(keyed)).await
     }
 
     /// Writes down that reconciliation has found something.

@@ -73,6 +73,8 @@ pub enum EngineError {
     UnknownPool(Name),
     /// There is no such webhook.
     UnknownWebhook(Name),
+    /// Nothing of this account waits in this webhook.
+    NotParked(Name, Name),
     /// Nothing is decided on the account any more, and nothing was written; others go on. A record would not have followed
     /// from its state (until the server starts again), or its log is damaged.
     Frozen(Name, String),
@@ -109,6 +111,9 @@ impl fmt::Display for EngineError {
             ),
             Self::UnknownPool(name) => write!(f, "the catalog has no pool `{name}`"),
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
+            Self::NotParked(name, account) => {
+                write!(f, "nothing of account `{account}` waits in webhook `{name}`")
+            }
             Self::UnknownKey(id) => write!(f, "there is no API key `{id}`"),
             Self::Frozen(name, what) => {
                 write!(f, "account `{name}` is frozen: {what}; nothing was written, and other accounts go on")

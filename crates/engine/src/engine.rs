@@ -3,11 +3,10 @@
 //! P1 records of one account enter the queue in the order they were decided in (both happen under the shard's lock).
 //! P2 a key has one effect (`one_effect_per_key`). P3 an answer waits for every record its state rests on.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headworks_core::catalog::{Catalog, WAIT_MAX};
-use headworks_core::record::{Instant, Name, Span, Webhook};
+use headworks_core::record::{Instant, Span};
 use headworks_store::Store;
 
 use crate::cache::Cache;
@@ -54,6 +53,10 @@ pub struct Engine {
     pub(crate) stats: Arc<Stats>,
     /// Whose turn it is to put a catalog in force.
     pub(crate) puts: tokio::sync::Mutex<()>,
+    /// Whose turn it is to make, set or remove a webhook.
+    pub(crate) webhook_changes: tokio::sync::Mutex<()>,
+    /// Held while the place of a webhook is kept.
+    pub(crate) places: Mutex<()>,
     /// Whose turn it is to claim a free grant.
     pub(crate) claims: tokio::sync::Mutex<()>,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -80,12 +83,6 @@ impl Engine {
     #[must_use]
     pub fn keyring(&self) -> Arc<Keyring> {
         self.in_force.keyring.load_full()
-    }
-
-    /// The webhooks in force, by name.
-    #[must_use]
-    pub fn webhooks(&self) -> Arc<BTreeMap<Name, Webhook>> {
-        self.in_force.webhooks.load_full()
     }
 
     /// The engine's clock.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Event, Instant, Name, PoolChange, Record, SYSTEM, Server, Webhook};
+use headworks_core::record::{Event, Instant, Name, PoolChange, Record, SYSTEM, Server};
 use headworks_store::Batch;
 
 use crate::capacity::Pools;
+use crate::hooks::{self, Hooks};
 use crate::keyring::Keyring;
 use crate::past_catalog::PastCatalog;
 
@@ -18,7 +19,7 @@ pub(crate) struct System {
     pub(crate) catalog: Option<Catalog>,
     pub(crate) catalogs: Vec<PastCatalog>,
     pub(crate) keyring: Keyring,
-    pub(crate) webhooks: Webhooks,
+    pub(crate) webhooks: Hooks,
     pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
     /// The last two instants of the test clock, where the ledger has one: the second may not have been reached.
     pub(crate) test_clock: Option<(Instant, Instant)>,
@@ -32,7 +33,7 @@ pub(crate) struct InForce {
     /// Every one that was ever put in force, oldest first.
     pub(crate) catalogs: ArcSwap<Vec<PastCatalog>>,
     pub(crate) keyring: ArcSwap<Keyring>,
-    pub(crate) webhooks: ArcSwap<Webhooks>,
+    pub(crate) webhooks: ArcSwap<Hooks>,
     pub(crate) pools: Pools,
 }
 
@@ -73,8 +74,8 @@ impl InForce {
         let mut keyring = Keyring::clone(&self.keyring.load());
         keyring.apply(event);
         self.keyring.store(Arc::new(keyring));
-        let mut webhooks = Webhooks::clone(&self.webhooks.load());
-        apply_webhook(&mut webhooks, event);
+        let mut webhooks = Hooks::clone(&self.webhooks.load());
+        hooks::take(&mut webhooks, record);
         self.webhooks.store(Arc::new(webhooks));
     }
 }
@@ -84,7 +85,7 @@ impl System {
     pub(crate) fn take(&mut self, record: Record) -> Option<(Name, String)> {
         self.catalogs.extend(PastCatalog::of(&record));
         self.keyring.apply(&record.event);
-        apply_webhook(&mut self.webhooks, &record.event);
+        hooks::take(&mut self.webhooks, &record);
         if let Some(change) = pool_change(&record.event) {
             self.pool_changes.insert(change.pool.clone(), change.clone());
         }
@@ -113,9 +114,6 @@ impl System {
     }
 }
 
-/// The webhooks in force.
-pub(crate) type Webhooks = BTreeMap<Name, Webhook>;
-
 fn pool_change(event: &Event) -> Option<&PoolChange> {
     if let Event::Server(server) = event
         && let Server::PoolChanged(change) = &**server
@@ -132,21 +130,4 @@ fn test_clock_moved(event: &Event) -> Option<Instant> {
         return Some(*to);
     }
     None
-}
-
-fn apply_webhook(webhooks: &mut Webhooks, event: &Event) {
-    if let Event::Server(server) = event {
-        match &**server {
-            Server::WebhookSet(webhook) => {
-                webhooks.insert(webhook.name.clone(), webhook.clone());
-            }
-            Server::WebhookRemoved(name) => {
-                webhooks.remove(name);
-            }
-            Server::ReconcileFailed { .. }
-            | Server::PoolChanged(_)
-            | Server::CheckKeyMade(_)
-            | Server::TestClockMoved(_) => {}
-        }
-    }
 }

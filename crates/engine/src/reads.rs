@@ -127,22 +127,6 @@ impl Engine {
         self.store.feed_end()
     }
 
-    /// The place of the feed that a reader has acknowledged.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn acknowledged(&self, reader: &Name) -> Result<u64, EngineError> {
-        Ok(self.store.acknowledged(reader)?)
-    }
-
-    /// Keeps the place that a reader has acknowledged.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), EngineError> {
-        Ok(self.store.acknowledge(reader, at)?)
-    }
-
     /// At most `max` accounts by name, after `after`; the server's own log is left out.
     ///
     /// # Errors

@@ -74,6 +74,8 @@ impl Engine {
             sweeping: Mutex::default(),
             stats: Arc::default(),
             puts: tokio::sync::Mutex::default(),
+            webhook_changes: tokio::sync::Mutex::default(),
+            places: Mutex::default(),
             claims: tokio::sync::Mutex::default(),
             threads: Mutex::default(),
             wait_max: limits.wait_max,

@@ -1,12 +1,10 @@
-//! What records say to the outside: events as CloudEvents 1.0, and charged use as Stripe meter events.
+//! What records say to the outside: events as CloudEvents 1.0.
 //!
 //! An event is a function of one stored record: its id is the record's name and its kind, the same however often it is
 //! sent. Never says anything that is not in the ledger.
-//! Sources: CloudEvents 1.0.2, JSON format; Stripe API, `billing/meter_events`.
+//! Source: CloudEvents 1.0.2, JSON format.
 
-use headworks_core::record::{
-    Alert, CREDITS, CatalogHash, Charge, Conduct, Event, Name, Record, Server, Source, Standing,
-};
+use headworks_core::record::{Alert, CREDITS, CatalogHash, Conduct, Event, Name, Record, Server, Standing};
 use headworks_wire as wire;
 use serde_json::{Value, json};
 use wire::Reference;
@@ -142,61 +140,4 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         return Some(("reconcile.failed", json!({"findings": found, "first": first, "damaged": accounts})));
     }
     None
-}
-
-/// A call to Stripe's API: the path, and the form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StripeCall {
-    /// Below the webhook's URL.
-    pub path: &'static str,
-    /// Stripe's own key against doubles, besides the identifier.
-    pub id: String,
-    /// Names and values.
-    pub form: Vec<(&'static str, String)>,
-}
-
-/// The Stripe meter events of a record: one for each charged line that paid sources pay for; the account is the customer,
-/// the meter the event's name. A correction cancels the events of its charge before it sends its own.
-#[must_use]
-pub fn stripe_calls(account: &Name, record: &Record, corrected: Option<&Record>) -> Vec<StripeCall> {
-    let mut calls = Vec::new();
-    let name = |of: &Record, meter: &Name| format!("{}/{meter}", Reference::Record(account.clone(), of.seq));
-    if let Some(corrected) = corrected
-        && let Some(charge) = corrected.charge()
-    {
-        for line in billed(charge) {
-            let id = name(corrected, &line.meter);
-            calls.push(StripeCall {
-                path: "/v1/billing/meter_event_adjustments",
-                id: format!("{id}/cancel"),
-                form: vec![
-                    ("event_name", line.meter.to_string()),
-                    ("type", "cancel".into()),
-                    ("cancel[identifier]", id),
-                ],
-            });
-        }
-    }
-    if let Some(charge) = record.charge() {
-        for line in billed(charge) {
-            let id = name(record, &line.meter);
-            calls.push(StripeCall {
-                path: "/v1/billing/meter_events",
-                id: id.clone(),
-                form: vec![
-                    ("event_name", line.meter.to_string()),
-                    ("identifier", id),
-                    ("payload[stripe_customer_id]", account.to_string()),
-                    ("payload[value]", line.quantity.to_string()),
-                    ("timestamp", (record.effective_at.micros() / 1_000_000).to_string()),
-                ],
-            });
-        }
-    }
-    calls
-}
-
-fn billed(charge: &Charge) -> impl Iterator<Item = &headworks_core::record::Line> {
-    let paid = charge.draws.iter().any(|d| d.source.is_paid() || d.source == Source::Debt);
-    charge.usage.lines.iter().filter(move |l| paid && l.quantity > 0)
 }

@@ -15,11 +15,12 @@ mod serve;
 mod signing;
 mod statement_text;
 mod strangers;
+mod stripe;
 mod webhooks;
 
 pub use app::App;
 pub use auth::{CreateKeyError, NewSecret, create_key};
-pub use events::{Outgoing, StripeCall, events, stripe_calls};
+pub use events::{Outgoing, events};
 pub use render::{decision_of_denial, event_id, pass, record_answer, replayed, statement_digest, what_if};
 pub use routes::{app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};

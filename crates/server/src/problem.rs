@@ -135,6 +135,7 @@ impl From<EngineError> for Failure {
             EngineError::UnknownCatalog(_) => (StatusCode::NOT_FOUND, "unknown_catalog"),
             EngineError::UnknownPool(_) => (StatusCode::NOT_FOUND, "unknown_pool"),
             EngineError::UnknownWebhook(_) => (StatusCode::NOT_FOUND, "unknown_webhook"),
+            EngineError::NotParked(..) => (StatusCode::NOT_FOUND, "not_parked"),
             EngineError::UnknownKey(_) => (StatusCode::NOT_FOUND, "unknown_key"),
             // Met at a start, never by a request.
             EngineError::TestLedger | EngineError::RealLedger => (StatusCode::CONFLICT, "wrong_clock"),

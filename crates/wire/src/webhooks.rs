@@ -1,9 +1,10 @@
 //! Webhooks.
 
-use headworks_core::record::{Label, Name, WebhookFormat};
+use headworks_core::record::{Instant, Label, Name, Resume, StripeValue, WebhookFormat};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Reference;
 use crate::conduct::SignalRequest;
 
 /// Make or replace a webhook.
@@ -22,6 +23,9 @@ pub struct WebhookRequest {
     /// What is sent.
     #[serde(default)]
     pub format: WebhookFormat,
+    /// What the value of a Stripe meter event is. A webhook keeps it.
+    #[serde(default)]
+    pub stripe: StripeValue,
     /// Where a new webhook begins. Default `now`.
     #[serde(default)]
     pub from: WebhookFrom,
@@ -62,6 +66,12 @@ pub struct Webhook {
     pub events: Vec<Label>,
     /// What is sent.
     pub format: WebhookFormat,
+    /// What the value of a Stripe meter event is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stripe: Option<StripeValue>,
+    /// What happened from this instant on is sent; not there: from the first record of the ledger on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Instant>,
     /// What its receiver verifies signatures with, as of Standard Webhooks.
     pub secret: String,
     /// `ok`, `failing`, or `gone` after an answer 410.
@@ -73,8 +83,41 @@ pub struct Webhook {
     pub attempts: u64,
     /// Events acknowledged since the server started.
     pub delivered: u64,
-    /// How far it is behind the end of the feed, in the store's own units; 0: not at all.
+    /// Records of the ledger that it has still to go through. At least so many: one answer counts 50,000 further.
     pub behind: u64,
+    /// Accounts that wait because Stripe has refused something of theirs.
+    pub parked: u64,
+}
+
+/// An account that waits in a webhook, because its receiver has refused a record for good.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Parked {
+    /// The account.
+    pub account: Name,
+    /// The refused record. It and those after it wait.
+    pub record: Reference,
+    /// What was refused, and why.
+    pub reason: String,
+    /// Since when.
+    pub since: Instant,
+    /// It is to go on like this, and has not caught up yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Resume>,
+}
+
+/// The accounts that wait in a webhook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ParkedAccounts {
+    /// By name; at most 1,000.
+    pub parked: Vec<Parked>,
+}
+
+/// Let an account go on.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// Send the refused record again, or pass over it.
+    pub resume: Resume,
 }
 
 /// The webhooks in force.

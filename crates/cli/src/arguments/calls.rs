@@ -100,6 +100,9 @@ pub(crate) enum Call {
     /// Show, check or replace the catalog in force, and put an earlier one back
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// See how webhooks are doing, and what waits in them; they are made over HTTP
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Show capacity pools and change them live
     #[command(subcommand)]
     Pools(PoolsCommand),
@@ -168,6 +171,35 @@ pub(crate) struct AuthorizeArguments {
     /// The address of the user, for the rule against shared keys
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) source: Option<IpAddr>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgument,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhooksCommand {
+    /// List the webhooks and how they are doing
+    List,
+    /// List the accounts that wait in a webhook, because Stripe has refused something of theirs
+    Parked {
+        /// The webhook
+        #[arg(value_parser = name)]
+        webhook: Name,
+    },
+    /// Send what was refused again, and then what waits behind it
+    Retry(ResumeArguments),
+    /// Never send what was refused, and go on with what waits behind it
+    PassOver(ResumeArguments),
+}
+
+/// Whose records go on.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArguments {
+    /// The webhook
+    #[arg(value_parser = name)]
+    pub(crate) webhook: Name,
+    /// The account
+    #[arg(value_parser = name)]
+    pub(crate) account: Name,
     #[command(flatten)]
     pub(crate) key: KeyArgument,
 }

@@ -13,3 +13,4 @@ mod reports;
 mod sdk;
 mod simulate;
 mod tour;
+mod webhooks;

@@ -3,11 +3,10 @@
 use alloc::boxed::Box;
 
 use super::draft::Draft;
-use super::requests::priced;
 use crate::account::QUARANTINE_MAX;
 use crate::catalog::NoPrice;
 use crate::record::{Event, Instant, Late, LateUse, Name, Quantity, REQUESTS};
-use crate::waterfall::{Context, Refusal, Request};
+use crate::waterfall::{Context, Refusal, Request, price_then};
 
 /// Keeps use aside that came past the horizon.
 pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Draft, Refusal> {
@@ -16,7 +15,7 @@ pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<D
     if let Some((unknown, _)) = request.quantities.iter().find(|(m, _)| !known(m)) {
         return Err(Refusal::UnknownMeter(unknown.clone()));
     }
-    match priced(ctx, feature, request, at) {
+    match price_then(ctx, feature, request, at) {
         // A card that does not reach back so far may be given a version that does.
         Ok(_) | Err(Refusal::NoPrice(_, NoPrice::NotYet)) => {}
         Err(wrong) => return Err(wrong),

@@ -8,10 +8,8 @@ use super::quarantine;
 use super::receipts::{Happened, charge_happened, counted_by};
 use super::step::{Need, Step};
 use crate::catalog::Feature;
-use crate::record::{
-    Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, Path, Priced, Span, Use, Visit,
-};
-use crate::waterfall::{Authorize, Context, Refusal, Request, check_any_named, fold_path, prepare};
+use crate::record::{Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, Path, Span, Use, Visit};
+use crate::waterfall::{Authorize, Context, Refusal, Request, fold_path, prepare, price_then};
 use crate::window::Used;
 
 /// A decision as a step: what was granted is drafted.
@@ -105,21 +103,6 @@ pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result
     charge_at(ctx, request, at)
 }
 
-/// Use that happened at `at`, at the prices of that instant.
-pub(super) fn priced<'a>(
-    ctx: Context<'a>,
-    feature: &'a Feature,
-    request: &'a Request,
-    at: Instant,
-) -> Result<Priced<'a>, Refusal> {
-    let then = Context { now: at, ..ctx };
-    let usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
-    if !request.recorded {
-        check_any_named(feature, ctx.plan()?.program(feature), &usage, &request.quantities)?;
-    }
-    Ok(usage)
-}
-
 /// Charges use that happened at `at`, at the prices and in the windows of that instant, to the grants as they stand now.
 pub(super) fn charge_at(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
     // Clocks differ a little: what is just ahead of this one counts as now, and keeps what was said.
@@ -129,7 +112,7 @@ pub(super) fn charge_at(ctx: Context<'_>, request: &Request, at: Instant) -> Res
     }
     let at = at.min(ctx.now);
     let feature = ctx.feature(&request.feature)?;
-    let usage = priced(ctx, feature, request, at)?;
+    let usage = price_then(ctx, feature, request, at)?;
     let happened = Happened { at, overshoot: feature.overshoot, consented: request.consented };
     let (charge, decision) = charge_happened(ctx, happened, &usage)?;
     if !is_recorded(ctx, feature, &charge.usage.path, &decision.visits) {

@@ -132,3 +132,11 @@ impl Erasure {
         Some(Erased::of(record))
     }
 }
+
+impl Erased {
+    /// A record that has been erased, as it stands.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self { seq: record.seq, digest: *blake3::hash(&record.to_bytes()).as_bytes() }
+    }
+}

@@ -336,6 +336,10 @@ impl Event {
                 Server::PoolChanged(_) => "pool_changed",
                 Server::CheckKeyMade(_) => "check_key_made",
                 Server::TestClockMoved(_) => "test_clock_moved",
+                Server::WebhookGone { .. } => "webhook_gone",
+                Server::WebhookParked { .. } => "webhook_parked",
+                Server::WebhookResumed { .. } => "webhook_resumed",
+                Server::WebhookCaughtUp { .. } => "webhook_caught_up",
             },
         }
     }
@@ -350,12 +354,4 @@ pub struct Erased {
     /// BLAKE3 of its bytes.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub digest: [u8; 32],
-}
-
-impl Erased {
-    /// A record that has been erased, as it stands.
-    #[must_use]
-    pub fn of(record: &super::Record) -> Self {
-        Self { seq: record.seq, digest: *blake3::hash(&record.to_bytes()).as_bytes() }
-    }
 }

@@ -10,6 +10,7 @@ use alloc::{format, vec};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use super::Seq;
 use super::name::{Label, Name};
 use super::time::{Instant, Span};
 
@@ -55,6 +56,13 @@ pub struct Webhook {
     #[n(4)]
     #[cbor(default)]
     pub rotation: u32,
+    /// What Stripe's meter events count.
+    #[n(5)]
+    #[cbor(default)]
+    pub stripe: StripeValue,
+    /// Records from this instant on are sent; `None`: from the first on.
+    #[n(6)]
+    pub since: Option<Instant>,
 }
 
 /// What a webhook sends.
@@ -72,6 +80,37 @@ pub enum WebhookFormat {
     /// Stripe meter events, one for each charged line, to Stripe's API.
     #[n(1)]
     StripeMeterEvents,
+}
+
+/// What the value of a Stripe meter event is.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum StripeValue {
+    /// The units of each meter that paid sources paid for; the meter's name is that of the event.
+    #[default]
+    #[n(0)]
+    Meters,
+    /// The nano-credits that paid sources paid; the unit of credits is the event's name.
+    #[n(1)]
+    Amount,
+}
+
+/// What becomes of a record that a receiver has refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Resume {
+    /// It is sent again.
+    #[n(0)]
+    Retry,
+    /// What it has not sent yet is never sent; the account goes on with the next record.
+    #[n(1)]
+    PassOver,
 }
 
 /// What the server's own log keeps besides catalogs and keys.
@@ -105,6 +144,67 @@ pub enum Server {
     /// The ledger's time is a test clock, which is on its way to this instant. Everything due until then follows.
     #[n(5)]
     TestClockMoved(#[n(0)] Instant),
+    /// A receiver has answered that it is gone.
+    #[n(6)]
+    WebhookGone {
+        /// The webhook.
+        #[n(0)]
+        webhook: Name,
+        /// The record of this log that had set it; one that was set again since is not gone.
+        #[n(1)]
+        set: Seq,
+    },
+    /// A receiver has refused a record for good: the account waits, others go on.
+    #[n(7)]
+    WebhookParked {
+        /// The webhook.
+        #[n(0)]
+        webhook: Name,
+        /// The record of this log that had made it.
+        #[n(1)]
+        made: Seq,
+        /// Whose records wait.
+        #[n(2)]
+        account: Name,
+        /// The refused record.
+        #[n(3)]
+        record: Seq,
+        /// How much of what it says was taken before.
+        #[n(4)]
+        taken: u32,
+        /// What was refused, and why.
+        #[n(5)]
+        reason: String,
+    },
+    /// An account that waits is to go on.
+    #[n(8)]
+    WebhookResumed {
+        /// The webhook.
+        #[n(0)]
+        webhook: Name,
+        /// Whose records wait.
+        #[n(1)]
+        account: Name,
+        /// What becomes of the refused record.
+        #[n(2)]
+        resume: Resume,
+    },
+    /// An account that waited has caught up.
+    #[n(9)]
+    WebhookCaughtUp {
+        /// The webhook.
+        #[n(0)]
+        webhook: Name,
+        /// The record of this log that had made it.
+        #[n(1)]
+        made: Seq,
+        /// Whose records waited.
+        #[n(2)]
+        account: Name,
+        /// The last record that it is done with, wherever the feed is.
+        #[n(3)]
+        through: Seq,
+    },
 }
 
 /// A live change of a pool; what it does not name is as the catalog says.

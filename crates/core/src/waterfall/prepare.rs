@@ -14,7 +14,9 @@ use super::run::{Mode, Scene};
 use crate::abuse::OTHER;
 use crate::account::Hold;
 use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Program};
-use crate::record::{Decision, Level, Name, Path, Priced, PricedLine, REQUESTS, Rule, Segment, Unit};
+use crate::record::{
+    Decision, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rule, Segment, Unit,
+};
 
 /// A request as it is decided.
 #[derive(Debug)]
@@ -154,7 +156,7 @@ pub(crate) fn check_named(
 }
 
 /// Use that has happened may leave meters out, but not all of them: what names none that costs something or counts is a mistake.
-pub(crate) fn check_any_named(
+fn check_any_named(
     feature: &Feature,
     program: Option<&Program>,
     usage: &Priced<'_>,
@@ -162,6 +164,21 @@ pub(crate) fn check_any_named(
 ) -> Result<(), Refusal> {
     let is_meter = |(named, _): &(Name, u64)| named.as_str() != REQUESTS && feature.meters.contains(named);
     if quantities.iter().any(is_meter) { Ok(()) } else { check_named(feature, program, usage, quantities) }
+}
+
+/// Use that happened at `at`, at the prices of that instant.
+pub(crate) fn price_then<'a>(
+    ctx: Context<'a>,
+    feature: &'a Feature,
+    request: &'a Request,
+    at: Instant,
+) -> Result<Priced<'a>, Refusal> {
+    let then = Context { now: at, ..ctx };
+    let usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    if !request.recorded {
+        check_any_named(feature, ctx.plan()?.program(feature), &usage, &request.quantities)?;
+    }
+    Ok(usage)
 }
 
 /// The first meter that must be named and is not.

@@ -7,6 +7,7 @@ mod capacity;
 mod damage;
 mod pool;
 mod test_clock;
+mod webhooks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

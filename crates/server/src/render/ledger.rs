@@ -9,7 +9,8 @@ use headworks_store::reconcile::{Report, Totals};
 use headworks_store::replay::{Replayed, WhatIf};
 use headworks_wire as wire;
 
-use super::{hex, reference, usage};
+use super::hex::hex;
+use super::{reference, usage};
 
 /// What the keys of events begin with.
 pub(crate) const EVENT: &str = "event ";

@@ -1,7 +1,5 @@
 //! From what the core knows to what the API says. A rendered answer is a function of stored records.
 
-use std::fmt::Write as _;
-
 use headworks_core::account::Hold;
 use headworks_core::record as core;
 use headworks_core::record::{
@@ -11,8 +9,12 @@ use headworks_core::record::{
 use headworks_wire as wire;
 use wire::Reference;
 
+mod accounts;
+mod hex;
 mod ledger;
 
+pub(crate) use accounts::account;
+pub(crate) use hex::hex;
 pub(crate) use ledger::{EVENT, repriced, statement};
 pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
 
@@ -340,14 +342,6 @@ pub(crate) fn change(account: &Name, record: &Record, replayed: bool) -> wire::C
         movements: movements(record),
         replayed,
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{b:02x}");
-        out
-    })
 }
 
 /// A stored record as the API shows it.

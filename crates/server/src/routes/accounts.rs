@@ -1,11 +1,8 @@
 //! Accounts: opening, changing, reading.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::record as core;
 use headworks_core::record::{CREDITS, Event, Instant, Name, Record, Span, is_internal};
 use headworks_core::waterfall::{Context, Refusal};
 use headworks_core::{account, view};
@@ -30,61 +27,9 @@ pub(super) fn account_name(access: &Access, scope: Scope, id: &str) -> Result<Na
     Ok(name)
 }
 
-fn marks(a: &core::AlertMarks) -> wire::AlertMarks {
-    wire::AlertMarks { low: a.low, recovered: a.recovered, unit: a.unit.clone() }
-}
-
-fn top_up(t: &core::TopUpTerms) -> wire::TopUpTerms {
-    wire::TopUpTerms {
-        amount: t.amount,
-        monthly_max: t.monthly_max,
-        cool_down: t.cool_down,
-        unit: t.unit.clone(),
-    }
-}
-
 fn shown(ctx: Context<'_>) -> wire::Account {
     let account = ctx.account;
-    with_settings(&account.id, &account.settings, account.opened_at, (account.seq, &account.chain))
-}
-
-/// An account with these settings, after the record that has this number and hash.
-fn with_settings(
-    account: &Name,
-    settings: &core::Settings,
-    opened_at: Instant,
-    (seq, hash): (core::Seq, &[u8; 32]),
-) -> wire::Account {
-    let segment = |s: &core::SegmentSettings| {
-        let shown = wire::SegmentSettings {
-            suspended: s.suspended,
-            consent: s.consent,
-            pool_cap: s.pool_cap.clone(),
-            hourly_cap: s.hourly_cap.clone(),
-        };
-        (s.segment.clone(), shown)
-    };
-    wire::Account {
-        id: account.clone(),
-        plan: settings.plan.clone(),
-        suspended: settings.suspended,
-        consent: settings.consent,
-        billing_anchor: settings.billing_anchor,
-        segments: settings.segments.iter().map(segment).collect::<BTreeMap<_, _>>(),
-        alerts: wire::ByUnit::of(settings.alerts.iter().map(marks).collect()),
-        top_up: wire::ByUnit::of(settings.top_ups.iter().map(top_up).collect()),
-        capacity: settings.rank.as_deref().map(|r| wire::AccountCapacity {
-            class: r.class.clone(),
-            cluster: r.cluster.clone(),
-            weight: r.weight,
-            floor: r.floor,
-            max: r.max,
-        }),
-        tier: settings.tier,
-        opened_at,
-        seq,
-        hash: render::hex(hash),
-    }
+    render::account(&account.id, &account.settings, account.opened_at, (account.seq, &account.chain))
 }
 
 /// The account as a request left it, also when the request comes again after other changes.
@@ -96,7 +41,7 @@ async fn left(app: &App, answer: &Answer) -> Result<Json<wire::ChangedAccount>, 
     let opened_at = app.engine.view(&answer.account, |ctx| Ok(ctx.account.opened_at)).await?;
     let stored = app.engine.records(&answer.account, record.seq, 1).await?;
     let stored = stored.first().ok_or_else(Failure::internal)?;
-    let account = with_settings(&answer.account, settings, opened_at, (stored.seq, &stored.hash));
+    let account = render::account(&answer.account, settings, opened_at, (stored.seq, &stored.hash));
     Ok(Json(wire::ChangedAccount { account, replayed: answer.replayed }))
 }
 

@@ -99,7 +99,8 @@ impl Server {
             None => key(&engine, &[Scope::Admin], &[]).await,
         };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let serving = serve(Arc::clone(&engine), ServeOptions { listen, ..options }).await;
+        let stripe_key = Some("sk_test_1".to_owned());
+        let serving = serve(Arc::clone(&engine), ServeOptions { listen, stripe_key, ..options }).await;
         let serving = serving.expect("listens");
         Self { address: serving.address, engine, serving, admin }
     }

@@ -1,127 +1,13 @@
 //! Webhooks against receivers that fail in every way: nothing is lost, everything has a stable id, order is kept.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_store::Memory;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
 use crate::common::Server;
-
-/// What a receiver does with the next request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Act {
-    /// 204.
-    Accept,
-    /// This status.
-    Refuse(u16),
-    /// Takes the request and closes the connection.
-    HangUp,
-}
-
-#[derive(Clone, Debug)]
-struct Request {
-    head: String,
-    body: String,
-    accepted: bool,
-}
-
-struct Receiver {
-    url: String,
-    acts: Arc<Mutex<VecDeque<Act>>>,
-    got: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Receiver {
-    async fn start(acts: &[Act]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let url = format!("http://{}", listener.local_addr().expect("address"));
-        let acts = Arc::new(Mutex::new(acts.iter().copied().collect::<VecDeque<_>>()));
-        let got = Arc::new(Mutex::new(Vec::new()));
-        let (todo, requests) = (Arc::clone(&acts), Arc::clone(&got));
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (todo, requests) = (Arc::clone(&todo), Arc::clone(&requests));
-                tokio::spawn(async move {
-                    let mut bytes = Vec::new();
-                    loop {
-                        let text = String::from_utf8_lossy(&bytes).into_owned();
-                        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-                            let mut piece = [0; 4096];
-                            match stream.read(&mut piece).await {
-                                Ok(n) if n > 0 => bytes.extend_from_slice(&piece[..n]),
-                                _ => return,
-                            }
-                            continue;
-                        };
-                        let head = head.to_lowercase();
-                        let length = head.lines().find_map(|l| l.strip_prefix("content-length: "));
-                        let length: usize = length.map_or(0, |n| n.trim().parse().expect("length"));
-                        if body.len() < length {
-                            let mut piece = [0; 4096];
-                            match stream.read(&mut piece).await {
-                                Ok(n) if n > 0 => bytes.extend_from_slice(&piece[..n]),
-                                _ => return,
-                            }
-                            continue;
-                        }
-                        let act = todo.lock().expect("lock").pop_front().unwrap_or(Act::Accept);
-                        let accepted = act == Act::Accept;
-                        let request = Request { head, body: body.to_owned(), accepted };
-                        requests.lock().expect("lock").push(request);
-                        let status = match act {
-                            Act::Accept => 204,
-                            Act::Refuse(status) => status,
-                            Act::HangUp => return,
-                        };
-                        let answer =
-                            format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                        let _ = stream.write_all(answer.as_bytes()).await;
-                        return;
-                    }
-                });
-            }
-        });
-        Self { url, acts, got }
-    }
-
-    fn all(&self) -> Vec<Request> {
-        self.got.lock().expect("lock").clone()
-    }
-
-    /// Waits until so many requests have been accepted.
-    async fn accepted(&self, many: usize) -> Vec<Request> {
-        for _ in 0..600 {
-            let accepted: Vec<_> = self.all().into_iter().filter(|r| r.accepted).collect();
-            if accepted.len() >= many {
-                return accepted;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("only {:?}", self.all());
-    }
-}
-
-fn header<'a>(request: &'a Request, name: &str) -> &'a str {
-    let line = request.head.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": "));
-    line.unwrap_or_else(|| panic!("no {name} in {}", request.head))
-}
-
-async fn hook(s: &Server, name: &str, body: Value) -> Value {
-    let made =
-        s.call("PUT", &format!("/v1/webhooks/{name}"), &format!("hook {name}"), &body.to_string()).await;
-    assert_eq!(made.status, 200, "{}", made.body);
-    made.body
-}
-
-async fn spend(s: &Server, key: &str, tokens: u64) {
-    let ask = json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": tokens}});
-    let answer = s.call("POST", "/v1/record", key, &ask.to_string()).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-}
+use crate::receiver::{Act, Receiver, Request, header, hook, spend};
 
 async fn with_alerts() -> (Arc<Memory>, Server) {
     let store = Arc::new(Memory::new());
@@ -210,7 +96,7 @@ async fn datasets_arrive_in_order_and_gone_receivers_are_left_alone() {
     let mut state = json!("ok");
     while state == "ok" {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        state = s.call("GET", "/v1/webhooks", "", "").await.body["webhooks"][0]["state"].clone();
+        state = listed(&s, "old").await["state"].clone();
     }
     assert_eq!((state, gone.all().len()), (json!("gone"), 1));
     assert_eq!(s.call("DELETE", "/v1/webhooks/old", "rm", "").await.status, 204);
@@ -220,31 +106,127 @@ async fn datasets_arrive_in_order_and_gone_receivers_are_left_alone() {
     assert_eq!((bad.status, bad.problem()), (422, "invalid_request"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stripe_gets_a_meter_event_for_each_charged_line() {
-    let (_, s) = with_alerts().await;
-    let stripe = Receiver::start(&[Act::Refuse(429)]).await;
-    hook(&s, "stripe", json!({"url": stripe.url, "format": "stripe_meter_events"})).await;
-    spend(&s, "u1", 3).await;
-    let records = s.call("GET", "/v1/accounts/acme/records", "", "").await.body;
-    let charge = records["records"].as_array().expect("list").last().expect("charge")["id"].clone();
-    let correct = json!({"charge": charge, "quantities": {"tokens": 2}});
-    assert_eq!(s.call("POST", "/v1/accounts/acme/corrections", "c", &correct.to_string()).await.status, 200);
-    let accepted = stripe.accepted(3).await;
-    let paths: Vec<&str> = accepted.iter().map(|r| r.head.split(' ').nth(1).expect("path")).collect();
-    let (events, cancel) = ("/v1/billing/meter_events", "/v1/billing/meter_event_adjustments");
-    assert_eq!(paths, [events, cancel, events]);
-    let id = charge.as_str().expect("id").replace('~', "%7E");
-    let has = |n: usize, text: &str| {
-        let body: &String = &accepted[n].body;
-        assert!(body.to_lowercase().contains(&text.to_lowercase()), "{text} not in {body}");
+/// The webhook as it is listed.
+async fn listed(s: &Server, name: &str) -> Value {
+    s.call("GET", &format!("/v1/webhooks/{name}"), "", "").await.body
+}
+
+/// Waits until a figure of the webhook is this.
+async fn until(s: &Server, name: &str, figure: &str, is: Value) -> Value {
+    for _ in 0..400 {
+        let listed = listed(s, name).await;
+        if listed[figure] == is {
+            return listed;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{figure} is not {is}: {}", listed(s, name).await);
+}
+
+async fn set(s: &Server, name: &str, key: &str, body: &Value) {
+    let answer = s.call("PUT", &format!("/v1/webhooks/{name}"), key, &body.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// The numbers of the records that charges were sent of.
+fn numbers(requests: &[Request]) -> Vec<u64> {
+    let number = |r: &Request| {
+        let id = header(r, "webhook-id");
+        id.split(['~', '/']).nth(1).and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{id}"))
     };
-    has(0, "event_name=tokens");
-    has(0, "payload%5Bstripe_customer_id%5D=acme");
-    has(0, "payload%5Bvalue%5D=3");
-    assert!(accepted[0].body.contains(&id) || accepted[0].body.contains(&id.replace("%7E", "~")));
-    has(1, "type=cancel");
-    has(2, "payload%5Bvalue%5D=2");
+    requests.iter().map(number).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_has_one_sender_whatever_is_set() {
+    let s = Server::start().await;
+    s.open("acme", "1000").await;
+    let (one, other) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    let a = json!({"url": one.url, "events": ["charge"]});
+    let b = json!({"url": other.url, "events": ["charge"]});
+    set(&s, "h", "first", &a).await;
+    // While an attempt hangs the webhook is set to another receiver and back, and then made again.
+    for (round, remade) in [(0, false), (1, true)] {
+        one.acts.lock().expect("lock").push_back(Act::Slowly(1_000));
+        let before = one.all().len();
+        spend(&s, &format!("slow {round}"), 1).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if remade {
+            assert_eq!(s.call("DELETE", "/v1/webhooks/h", "rm", "").await.status, 204);
+        } else {
+            set(&s, "h", "b", &b).await;
+        }
+        set(&s, "h", &format!("a {round}"), &a).await;
+        for n in 0..20 {
+            spend(&s, &format!("{round} {n}"), 1).await;
+        }
+        until(&s, "h", "behind", json!(0)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let sent = numbers(&one.all()[before..]);
+        assert_eq!(sent.len(), 21, "each once: {sent:?}");
+        assert!(sent.is_sorted(), "in order: {sent:?}");
+    }
+    assert!(other.all().is_empty(), "nothing is sent to where it is not set any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_gone_is_left_alone_until_it_is_set_again() {
+    let (store, s) = with_alerts().await;
+    let receiver = Receiver::start(&[Act::Refuse(410)]).await;
+    let settings = json!({"url": receiver.url, "events": ["charge"]});
+    set(&s, "h", "first", &settings).await;
+    spend(&s, "u1", 1).await;
+    until(&s, "h", "state", json!("gone")).await;
+    s.stop().await;
+    let s = Server::start_on(store).await;
+    assert_eq!(listed(&s, "h").await["state"], "gone");
+    spend(&s, "u2", 1).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(receiver.all().len(), 1, "also after a restart");
+    // Set again, to the same: it goes on where it stopped.
+    set(&s, "h", "again", &settings).await;
+    let sent = numbers(&receiver.accepted(2).await);
+    assert!(sent.len() == 2 && sent.is_sorted(), "{sent:?}");
+    assert_eq!(until(&s, "h", "behind", json!(0)).await["state"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_sets_the_pace_within_bounds() {
+    let s = Server::start().await;
+    s.open("acme", "1000").await;
+    let receiver = Receiver::start(&[Act::Later("0"); 100]).await;
+    let settings = json!({"url": receiver.url, "events": ["charge"]});
+    set(&s, "h", "first", &settings).await;
+    spend(&s, "u1", 1).await;
+    for n in 0..40 {
+        // Setting it again and again asks for no more attempts either.
+        set(&s, "h", &format!("k{n}"), &settings).await;
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    let attempts = receiver.all().len();
+    assert!((2..=5).contains(&attempts), "{attempts} attempts in 1.6 s");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_is_the_number_of_records_that_are_not_sent() {
+    let s = Server::start().await;
+    s.open("acme", "1000").await;
+    let receiver = Receiver::start(&[Act::Refuse(500); 1_000]).await;
+    let made = hook(&s, "h", json!({"url": receiver.url, "events": ["charge"]})).await;
+    assert_eq!(made["behind"], 0, "{made}");
+    for n in 0..30 {
+        spend(&s, &format!("u{n}"), 1).await;
+    }
+    until(&s, "h", "behind", json!(30)).await;
+    // One that is made again begins with what happens then.
+    assert_eq!(s.call("DELETE", "/v1/webhooks/h", "rm", "").await.status, 204);
+    receiver.acts.lock().expect("lock").clear();
+    set(&s, "h", "again", &json!({"url": receiver.url, "events": ["charge"]})).await;
+    until(&s, "h", "behind", json!(0)).await;
+    spend(&s, "new", 1).await;
+    let sent = receiver.accepted(1).await;
+    until(&s, "h", "behind", json!(0)).await;
+    assert_eq!((sent.len(), numbers(&sent)), (1, vec![33]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,103 @@
+//! Webhooks as the server's own log has them. Never sends anything.
+//!
+//! W2 that a receiver is gone, and what it has refused, is a record: both outlive the process
+//! (`what_stripe_refuses_waits_and_the_others_go_on`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use headworks_core::record::{Event, Instant, Name, Record, Resume, Seq, Server, Webhook};
+
+/// A webhook in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// What it is set to.
+    pub webhook: Webhook,
+    /// The record of the server's own log that made it.
+    pub made: Seq,
+    /// The record that set it last.
+    pub set: Seq,
+    /// Its receiver has said that it is gone, and nobody has set it since.
+    pub is_gone: bool,
+    /// The accounts whose records wait, because the receiver refused one.
+    pub parked: BTreeMap<Name, Parked>,
+    /// The accounts that caught up last, each with the last record that it is done with: a sender that begins anew is told
+    /// of those records again by the feed.
+    pub caught_up: VecDeque<(Name, Seq)>,
+}
+
+/// As many are remembered as can wait at once.
+const CAUGHT_UP_MAX: usize = 1_000;
+
+/// Where an account waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The refused record.
+    pub record: Seq,
+    /// How much of what it says was taken before.
+    pub taken: u32,
+    /// What was refused, and why.
+    pub reason: String,
+    /// Since when.
+    pub at: Instant,
+    /// It is to go on: how, and the record of the server's own log that says so.
+    pub resumed: Option<(Resume, Seq)>,
+}
+
+/// The webhooks in force, by name.
+pub type Hooks = BTreeMap<Name, Arc<Hook>>;
+
+/// Takes in a record of the server's own log.
+pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
+    let Event::Server(server) = &record.event else { return };
+    match &**server {
+        Server::WebhookSet(webhook) => {
+            let before = hooks.get(&webhook.name);
+            let hook = Hook {
+                webhook: webhook.clone(),
+                made: before.map_or(record.seq, |b| b.made),
+                set: record.seq,
+                is_gone: false,
+                parked: before.map(|b| b.parked.clone()).unwrap_or_default(),
+                caught_up: before.map(|b| b.caught_up.clone()).unwrap_or_default(),
+            };
+            hooks.insert(webhook.name.clone(), Arc::new(hook));
+        }
+        Server::WebhookRemoved(name) => {
+            hooks.remove(name);
+        }
+        Server::WebhookGone { webhook, set } => {
+            if let Some(hook) = hooks.get_mut(webhook).filter(|h| h.set == *set) {
+                Arc::make_mut(hook).is_gone = true;
+            }
+        }
+        Server::WebhookParked { webhook, made, account, record: refused, taken, reason } => {
+            if let Some(hook) = hooks.get_mut(webhook).filter(|h| h.made == *made) {
+                let (taken, reason, at) = (*taken, reason.clone(), record.recorded_at);
+                let parked = Parked { record: *refused, taken, reason, at, resumed: None };
+                Arc::make_mut(hook).parked.insert(account.clone(), parked);
+            }
+        }
+        Server::WebhookResumed { webhook, account, resume } => {
+            if let Some(hook) = hooks.get_mut(webhook)
+                && let Some(parked) = Arc::make_mut(hook).parked.get_mut(account)
+            {
+                parked.resumed = Some((*resume, record.seq));
+            }
+        }
+        Server::WebhookCaughtUp { webhook, made, account, through } => {
+            if let Some(hook) = hooks.get_mut(webhook).filter(|h| h.made == *made) {
+                let hook = Arc::make_mut(hook);
+                hook.parked.remove(account);
+                hook.caught_up.push_back((account.clone(), *through));
+                if hook.caught_up.len() > CAUGHT_UP_MAX {
+                    hook.caught_up.pop_front();
+                }
+            }
+        }
+        Server::ReconcileFailed { .. }
+        | Server::PoolChanged(_)
+        | Server::CheckKeyMade(_)
+        | Server::TestClockMoved(_) => {}
+    }
+}

@@ -1,0 +1,146 @@
+//! Webhooks: made, set, removed, and how far each has come in the feed.
+//!
+//! W1 a place is kept for the webhook that reached it, never for one of its name that was made since
+//! (`a_place_is_not_kept_for_a_webhook_that_was_made_again`).
+
+use std::sync::{Arc, PoisonError};
+
+use headworks_core::record::{Event, IndexKey, Name, Once, Record, Resume, Seq, Server, Webhook};
+use headworks_core::waterfall::Refusal;
+use headworks_store::Stored;
+
+use crate::answer::{Answer, EngineError, Keyed};
+use crate::engine::Engine;
+use crate::hooks::Hooks;
+use crate::states::decode;
+
+impl Engine {
+    /// The webhooks in force, by name.
+    #[must_use]
+    pub fn webhooks(&self) -> Arc<Hooks> {
+        self.in_force.webhooks.load_full()
+    }
+
+    /// Makes a webhook, or sets one again: its place, what waits in it and since when it sends stay. A new one begins at
+    /// the end of the feed, or at its beginning.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn set_webhook(
+        &self,
+        mut webhook: Webhook,
+        from_beginning: bool,
+        keyed: Keyed<'_>,
+    ) -> Result<Answer, EngineError> {
+        let _turn = self.webhook_changes.lock().await;
+        let since = self.webhooks().get(&webhook.name).map(|hook| hook.webhook.since);
+        if since.is_none() {
+            // Before the webhook itself: a crash in between leaves a place that nobody reads.
+            let at = if from_beginning { 0 } else { self.store.feed_end() };
+            let _kept = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            self.store.acknowledge(&webhook.name, at)?;
+        }
+        webhook.since = since.unwrap_or_else(|| (!from_beginning).then(|| self.clock.now()));
+        self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), Some(keyed)).await
+    }
+
+    /// Removes a webhook; what it has not got yet is not sent any more.
+    ///
+    /// # Errors
+    /// When there is no such webhook, or the store fails.
+    pub async fn remove_webhook(&self, name: &Name, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
+        let _turn = self.webhook_changes.lock().await;
+        if !self.webhooks().contains_key(name) {
+            return Err(EngineError::UnknownWebhook(name.clone()));
+        }
+        let removed = Event::Server(Box::new(Server::WebhookRemoved(name.clone())));
+        self.administer(removed, Some(keyed)).await
+    }
+
+    /// Lets an account go on that waits in a webhook.
+    ///
+    /// # Errors
+    /// When there is no such webhook, the account does not wait in it, or the store fails.
+    pub async fn resume_webhook(
+        &self,
+        name: &Name,
+        account: &Name,
+        resume: Resume,
+        keyed: Keyed<'_>,
+    ) -> Result<Answer, EngineError> {
+        let hooks = self.webhooks();
+        let hook = hooks.get(name).ok_or_else(|| EngineError::UnknownWebhook(name.clone()))?;
+        if !hook.parked.contains_key(account) {
+            return Err(EngineError::NotParked(name.clone(), account.clone()));
+        }
+        let resumed = Server::WebhookResumed { webhook: name.clone(), account: account.clone(), resume };
+        self.administer(Event::Server(Box::new(resumed)), Some(keyed)).await
+    }
+
+    /// Writes down what became of a webhook: that it is gone, that an account waits or has caught up.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn note_webhook(&self, what: Server) -> Result<(), EngineError> {
+        self.administer(Event::Server(Box::new(what)), None).await.map(drop)
+    }
+
+    /// The place of the feed that a webhook has acknowledged.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn acknowledged(&self, webhook: &Name) -> Result<u64, EngineError> {
+        Ok(self.store.acknowledged(webhook)?)
+    }
+
+    /// Keeps the place that a webhook has acknowledged, unless it was removed or made again since `made`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn acknowledge(&self, webhook: &Name, made: Seq, at: u64) -> Result<(), EngineError> {
+        let _kept = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.webhooks().get(webhook).is_some_and(|hook| hook.made == made) {
+            self.store.acknowledge(webhook, at)?;
+        }
+        Ok(())
+    }
+
+    /// The records that a correction or refund changes, oldest first: the charge, its corrections, and earlier refunds.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn charge_before(&self, account: &Name, record: &Record) -> Result<Vec<Record>, EngineError> {
+        let (charge, refunds) = if let Event::Refunded { charge, before, .. } = record.event {
+            (charge, before)
+        } else if let Some(charge) = corrected(record) {
+            (charge, 0)
+        } else {
+            return Ok(Vec::new());
+        };
+        let (mut found, mut next) = (Vec::new(), Some(charge));
+        while let Some(seq) = next {
+            let record = self.stored_record(account, seq)?;
+            next = corrected(&record);
+            found.push(record);
+        }
+        found.reverse();
+        for n in 0..refunds {
+            let stored = self.store.find(IndexKey::of_once(account, Once::Refunds(charge, n)))?;
+            found.push(decode(&stored.ok_or(Refusal::UnknownRecord(charge))?.bytes)?);
+        }
+        Ok(found)
+    }
+
+    /// The stored records of an account from number `from` on, without waiting for anything that is being stored.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn stored_records(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, EngineError> {
+        Ok(self.store.read(account, from, max)?)
+    }
+}
+
+/// The charge whose place a correction takes.
+fn corrected(record: &Record) -> Option<Seq> {
+    if let Event::Corrected { correcting, .. } = &record.event { Some(correcting.charge) } else { None }
+}

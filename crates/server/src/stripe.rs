@@ -1,0 +1,265 @@
+//! What is owed through Stripe: charged use as meter events, and their adjustments when it is corrected or refunded.
+//!
+//! A function of the records of a charge, oldest first; never says anything that is not in the ledger, and never reads a
+//! clock. S1 what was sent for a charge adds up to what paid sources paid for it, after each of its corrections and refunds
+//! (`what_is_sent_adds_up_to_what_paid_sources_paid`). S2 an identifier is sent with one value.
+//! Units: units of a meter, rounded down, or nano-credits. Source: Stripe API, `billing/meter_events` and
+//! `billing/meter_event_adjustments`; "Fix incorrect usage data" for values below zero.
+
+use std::collections::BTreeMap;
+
+use headworks_core::record::{
+    CREDITS, Charge, Credits, Draw, Event, Instant, Name, Record, Source, StripeValue, Unit, Webhook,
+};
+use headworks_wire::Reference;
+
+/// Stripe's longest identifier.
+const IDENTIFIER_MAX: usize = 100;
+const HOUR: i64 = 3_600_000_000;
+/// An event is cancelled while its use is at most this old. Stripe takes it for 24 hours; the rest is for what is late.
+const CANCEL_WITHIN: i64 = 20 * HOUR;
+/// An event's time is said while it is at most this old. Stripe takes it for 35 days, and without one counts it as now.
+const DATED_WITHIN: i64 = 34 * 24 * HOUR;
+/// A charge that was on its way when the webhook was made is sent.
+const UNDER_WAY: i64 = 1_000_000;
+
+/// A call to Stripe's API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StripeCall {
+    /// A meter event.
+    Event {
+        /// The meter at Stripe.
+        name: String,
+        /// Unique for ever.
+        identifier: String,
+        /// Who owes.
+        customer: Name,
+        /// How much more, or below zero how much less.
+        value: i128,
+        /// When; `None`: when Stripe gets it.
+        at: Option<Instant>,
+    },
+    /// An event is cancelled.
+    Cancel {
+        /// The meter at Stripe.
+        name: String,
+        /// The event.
+        identifier: String,
+    },
+}
+
+impl StripeCall {
+    /// Below the webhook's URL.
+    pub(crate) fn path(&self) -> &'static str {
+        match self {
+            Self::Event { .. } => "/v1/billing/meter_events",
+            Self::Cancel { .. } => "/v1/billing/meter_event_adjustments",
+        }
+    }
+
+    /// Stripe's own key against doubles, besides the identifier: the same however often it is sent.
+    pub(crate) fn id(&self) -> String {
+        match self {
+            Self::Event { identifier, .. } => identifier.clone(),
+            Self::Cancel { identifier, .. } => format!("{identifier}/cancel"),
+        }
+    }
+
+    /// Names and values.
+    pub(crate) fn form(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Event { name, identifier, customer, value, at } => {
+                let mut form = vec![
+                    ("event_name", name.clone()),
+                    ("identifier", identifier.clone()),
+                    ("payload[stripe_customer_id]", customer.to_string()),
+                    ("payload[value]", value.to_string()),
+                ];
+                form.extend(at.map(|at| ("timestamp", (at.micros() / 1_000_000).to_string())));
+                form
+            }
+            Self::Cancel { name, identifier } => vec![
+                ("event_name", name.clone()),
+                ("type", "cancel".into()),
+                ("cancel[identifier]", identifier.clone()),
+            ],
+        }
+    }
+}
+
+/// What a record makes Stripe's account of a charge, after the records `before` it that are about the same charge.
+pub(crate) fn calls(
+    account: &Name,
+    webhook: &Webhook,
+    before: &[Record],
+    record: &Record,
+    now: Instant,
+) -> Vec<StripeCall> {
+    let Some(first) = before.iter().chain([record]).next().filter(|first| first.charge().is_some()) else {
+        return Vec::new();
+    };
+    // What Stripe never got cannot be cancelled.
+    if webhook.since.is_some_and(|since| first.recorded_at.micros() + UNDER_WAY < since.micros()) {
+        return Vec::new();
+    }
+    let mut bill =
+        Bill { account, first, value: webhook.stripe, now, sent: BTreeMap::new(), charge: None, returned: 0 };
+    for earlier in before {
+        bill.advance(earlier);
+    }
+    bill.advance(record)
+}
+
+/// What Stripe has been sent of one charge.
+struct Bill<'a> {
+    account: &'a Name,
+    first: &'a Record,
+    value: StripeValue,
+    now: Instant,
+    /// By event name: the sum of what was sent, and the event that can be cancelled.
+    sent: BTreeMap<String, (i128, String)>,
+    charge: Option<&'a Charge>,
+    /// Nano-credits that refunds gave back.
+    returned: i64,
+}
+
+impl<'a> Bill<'a> {
+    fn advance(&mut self, record: &'a Record) -> Vec<StripeCall> {
+        if let Event::Refunded { amount, .. } = &record.event {
+            self.returned += amount.nano();
+        } else {
+            (self.charge, self.returned) = (record.charge(), 0);
+        }
+        let Some(charge) = self.charge else { return Vec::new() };
+        let owed = owed(charge, &kept(charge, self.returned), self.value);
+        let age = record.recorded_at.micros() - self.first.recorded_at.micros();
+        let mut names: Vec<String> = self.sent.keys().chain(owed.keys()).cloned().collect();
+        names.sort();
+        names.dedup();
+        let mut calls = Vec::new();
+        for name in names {
+            let owed = owed.get(&name).copied().unwrap_or(0);
+            let (sent, live) = self.sent.get(&name).cloned().unwrap_or_default();
+            if owed == sent {
+                continue;
+            }
+            let identifier = identifier(self.account, record, &name);
+            if age <= CANCEL_WITHIN {
+                if sent != 0 {
+                    calls.push(StripeCall::Cancel { name: name.clone(), identifier: live });
+                }
+                if owed != 0 {
+                    // A correction keeps the time of the use, and so does what a refund leaves of it.
+                    calls.push(self.event(&name, &identifier, owed, self.first.effective_at));
+                }
+                self.sent.insert(name, (owed, identifier));
+            } else {
+                calls.push(self.event(&name, &identifier, owed - sent, record.recorded_at));
+                self.sent.insert(name, (owed, live));
+            }
+        }
+        calls
+    }
+
+    fn event(&self, name: &str, identifier: &str, value: i128, at: Instant) -> StripeCall {
+        let at = Some(at).filter(|at| self.now.micros() - at.micros() <= DATED_WITHIN);
+        let (name, identifier) = (name.to_owned(), identifier.to_owned());
+        StripeCall::Event { name, identifier, customer: self.account.clone(), value, at }
+    }
+}
+
+/// `acme~12/tokens`, or a digest of it where that is too long for Stripe.
+fn identifier(account: &Name, record: &Record, name: &str) -> String {
+    let text = format!("{}/{name}", Reference::Record(account.clone(), record.seq));
+    if text.len() <= IDENTIFIER_MAX { text } else { format!("headworks/{}", blake3::hash(text.as_bytes())) }
+}
+
+/// What the draws of a charge are after refunds of so many nano-credits.
+fn kept(charge: &Charge, returned: i64) -> Vec<Draw> {
+    let given = if returned == 0 {
+        Vec::new()
+    } else {
+        charge.given_back(Credits::ZERO, Credits::from_nano(returned))
+    };
+    let mut given = given.iter().peekable();
+    let mut kept: Vec<Draw> = charge.draws.iter().cloned().collect();
+    for draw in kept.iter_mut().rev() {
+        if let Some(back) = given.next_if(|back| back.source == draw.source && back.layer == draw.layer) {
+            draw.amount -= back.amount;
+            draw.worth -= back.worth;
+        }
+    }
+    kept
+}
+
+/// Whether the account owes the operator what this source paid.
+fn is_owed(source: Source) -> bool {
+    source.is_paid() || source == Source::Debt
+}
+
+/// What is owed for a charge, by event name; never zero.
+fn owed(charge: &Charge, draws: &[Draw], value: StripeValue) -> BTreeMap<String, i128> {
+    let mut owed = BTreeMap::new();
+    match value {
+        StripeValue::Amount => {
+            let unit = charge.usage.credit_unit.as_ref().map_or(CREDITS, Name::as_str);
+            let paid = draws.iter().filter(|d| is_owed(d.source)).map(|d| i128::from(d.worth)).sum();
+            owed.insert(unit.to_owned(), paid);
+        }
+        StripeValue::Meters => {
+            for line in paid_lines(charge, draws) {
+                *owed.entry(line.meter.to_string()).or_insert(0) += line.paid_units();
+            }
+        }
+    }
+    owed.retain(|_, value| *value > 0);
+    owed
+}
+
+/// A line of a charge, without the units that an allowance of its meter paid.
+struct Line<'a> {
+    meter: &'a Name,
+    units: i128,
+    /// What they cost, what sources have paid of that, and what of it is owed; nano-credits.
+    worth: i128,
+    paid: i128,
+    owed: i128,
+}
+
+impl Line<'_> {
+    /// The units that paid sources paid for; a unit that another source paid a part of is not one.
+    fn paid_units(&self) -> i128 {
+        if self.worth == 0 { 0 } else { self.units * self.owed / self.worth }
+    }
+}
+
+/// Who paid what of which line: an allowance of a meter the first units of that meter, then each source in its turn what comes
+/// next in the order of the lines.
+fn paid_lines<'a>(charge: &'a Charge, draws: &[Draw]) -> Vec<Line<'a>> {
+    let line = |l: &'a headworks_core::record::Line| {
+        let (units, price) = (i128::from(l.quantity), i128::from(l.price.nano()));
+        Line { meter: &l.meter, units, worth: units * price, paid: 0, owed: 0 }
+    };
+    let mut lines: Vec<Line<'a>> = charge.usage.lines.iter().map(line).collect();
+    let of_meter =
+        |draw: &&Draw| draw.source == Source::Allowance && matches!(charge.usage.unit, Unit::Meter(_));
+    if let Unit::Meter(meter) = &charge.usage.unit {
+        let mut left: i128 = draws.iter().filter(of_meter).map(|d| i128::from(d.amount)).sum();
+        for line in lines.iter_mut().filter(|l| l.meter == meter && l.units > 0) {
+            let units = left.min(line.units);
+            line.worth -= line.worth / line.units * units;
+            line.units -= units;
+            left -= units;
+        }
+    }
+    for draw in draws.iter().filter(|d| !of_meter(d)) {
+        let mut left = i128::from(draw.worth);
+        for line in &mut lines {
+            let part = left.min(line.worth - line.paid);
+            line.paid += part;
+            line.owed += if is_owed(draw.source) { part } else { 0 };
+            left -= part;
+        }
+    }
+    lines
+}

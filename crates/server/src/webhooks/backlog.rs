@@ -1,0 +1,109 @@
+//! How far behind a webhook is: the records between its place and the end of the feed, counted. The record that made it is
+//! stored behind its first place, and does not count: a new one is behind nothing.
+
+use headworks_core::record::{SYSTEM, Seq};
+use headworks_engine::Engine;
+use headworks_store::Stored;
+
+/// Records that one look counts further, so that nobody waits for a count of the whole ledger.
+const COUNTED_AT_ONCE: u64 = 50_000;
+
+/// A count of records, kept up as they are gone through and as more are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Backlog {
+    made: Seq,
+    /// Records taken from the feed since the count began, and how many of them are left to send.
+    loaded: u64,
+    left: u64,
+    /// Records counted since then, up to `counted_to`.
+    known: u64,
+    counted_to: u64,
+}
+
+impl Backlog {
+    /// A count that begins at a place of the feed.
+    pub(super) fn at(place: u64, made: Seq) -> Self {
+        Self { made, counted_to: place, ..Self::default() }
+    }
+
+    fn number(&self, records: &[Stored]) -> u64 {
+        let counts = |r: &&Stored| r.seq != self.made || r.account.as_str() != SYSTEM;
+        u64::try_from(records.iter().filter(counts).count()).unwrap_or(u64::MAX)
+    }
+
+    /// These records are taken; the feed goes on at `next`.
+    pub(super) fn load(&mut self, records: &[Stored], next: u64) {
+        self.left = self.number(records);
+        self.loaded += self.left;
+        if self.counted_to < next {
+            (self.known, self.counted_to) = (self.loaded, next);
+        }
+    }
+
+    /// So many of the taken records are left to send.
+    pub(super) fn left(&mut self, records: usize) {
+        self.left = self.left.min(u64::try_from(records).unwrap_or(u64::MAX));
+    }
+
+    /// Records that are not gone through, as far as they are counted.
+    pub(super) fn records(&self) -> u64 {
+        (self.known + self.left).saturating_sub(self.loaded)
+    }
+
+    /// Counts on towards the end of the feed.
+    pub(super) fn count(mut self, engine: &Engine) -> Self {
+        let (enough, end) = (self.known + COUNTED_AT_ONCE, engine.feed_end());
+        while self.counted_to < end && self.known < enough {
+            // What cannot be read the sender will say; it is not counted.
+            let Ok(Some(fed)) = engine.feed(self.counted_to) else { break };
+            self.known += self.number(&fed.records);
+            self.counted_to = fed.next;
+        }
+        self
+    }
+
+    /// Takes over what another look has counted since.
+    pub(super) fn join(&mut self, other: Self) {
+        if self.counted_to < other.counted_to {
+            (self.known, self.counted_to) = (other.known, other.counted_to);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headworks_core::record::{Name, SYSTEM};
+    use headworks_store::Stored;
+
+    use super::Backlog;
+
+    fn records(account: &str, many: u64) -> Vec<Stored> {
+        let account = Name::new(account).expect("a name");
+        (1..=many)
+            .map(|seq| Stored { account: account.clone(), seq, hash: [0; 32], bytes: Vec::new() })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_gone_through_is_behind_no_more() {
+        let mut backlog = Backlog::at(100, 1);
+        assert_eq!(backlog.records(), 0);
+        backlog.load(&records("acme", 3), 103);
+        backlog.left(2);
+        assert_eq!(backlog.records(), 2);
+        // Somebody has looked further ahead meanwhile.
+        backlog.join(Backlog { known: 10, counted_to: 110, ..Backlog::at(100, 1) });
+        assert_eq!(backlog.records(), 9);
+        backlog.left(0);
+        backlog.load(&records("acme", 4), 107);
+        assert_eq!(backlog.records(), 7);
+        // The sender is ahead of the count.
+        backlog.left(0);
+        backlog.load(&records("acme", 9), 116);
+        assert_eq!(backlog.records(), 9);
+        // The record that made the webhook is nothing to be behind with.
+        backlog.left(0);
+        backlog.load(&records(SYSTEM, 1), 117);
+        assert_eq!(backlog.records(), 0);
+    }
+}

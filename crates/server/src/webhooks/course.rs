@@ -1,0 +1,273 @@
+//! What a sender has in hand: the record it is sending, and those that come next.
+//!
+//! Records come from the feed, and from the log of an account that waited and is to go on; from both in turn, so that one
+//! that has much to catch up on does not hold up the others.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use headworks_core::record::{Name, Record, Resume, Seq, WebhookFormat};
+use headworks_engine::{Engine, EngineError, Hook};
+use headworks_store::Stored;
+
+use super::pace::Pace;
+use crate::events::{NOTICES, events};
+use crate::stripe::{self, StripeCall};
+
+/// Records of an account that catches up, read at once.
+const PAGE: usize = 256;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) enum Call {
+    /// A CloudEvent: its id, and the text.
+    Event(String, String),
+    /// A call of Stripe's API.
+    Stripe(StripeCall),
+}
+
+impl Call {
+    pub(super) fn id(&self) -> String {
+        match self {
+            Self::Event(id, _) => id.clone(),
+            Self::Stripe(call) => call.id(),
+        }
+    }
+}
+
+/// A record that is being sent.
+#[derive(Debug)]
+pub(super) struct Hand {
+    pub(super) account: Name,
+    pub(super) seq: Seq,
+    pub(super) calls: VecDeque<Call>,
+    /// Ids that were taken.
+    pub(super) taken: Vec<String>,
+    /// Requests of this record that were taken by an earlier process.
+    taken_before: u32,
+    /// The settings that the calls were made with.
+    set: Seq,
+    /// It was refused before, and is to be sent again for this record of the server's own log.
+    pub(super) again: Option<Seq>,
+    is_catching_up: bool,
+    bytes: Vec<u8>,
+}
+
+impl Hand {
+    /// How many of the record's requests were taken.
+    pub(super) fn taken_count(&self) -> u32 {
+        self.taken_before.saturating_add(u32::try_from(self.taken.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// An account that goes on after it waited.
+#[derive(Debug)]
+struct CatchUp {
+    account: Name,
+    /// What it goes on for: the record of the server's own log that says so.
+    resumed: Seq,
+    records: VecDeque<Stored>,
+    next: Seq,
+    /// The refused record, what of it was taken, and its new key.
+    first: Option<(Seq, u32)>,
+}
+
+/// Where a sender is.
+#[derive(Debug)]
+pub(super) struct Course {
+    /// The record that made the webhook, and the last that set it.
+    pub(super) made: Seq,
+    pub(super) set: Seq,
+    /// Everything before it is gone through.
+    pub(super) place: u64,
+    pub(super) kept: (Instant, u64),
+    pub(super) pace: Pace,
+    pub(super) hand: Option<Hand>,
+    block: VecDeque<Stored>,
+    next_place: u64,
+    catching_up: Option<CatchUp>,
+    catches_up_next: bool,
+    /// Accounts that have caught up to a record which the feed is still to come to.
+    ahead: BTreeMap<Name, Seq>,
+}
+
+/// What a step forward has found.
+pub(super) enum Found {
+    /// A record is in hand.
+    Hand,
+    /// Nothing of this record is sent.
+    Nothing,
+    /// An account has caught up.
+    CaughtUp(Name, Seq),
+    /// The block is gone through.
+    BlockEnd,
+}
+
+impl Course {
+    pub(super) fn begin(engine: &Engine, hook: &Hook) -> Result<Self, EngineError> {
+        let place = engine.acknowledged(&hook.webhook.name)?;
+        Ok(Self {
+            made: hook.made,
+            set: hook.set,
+            place,
+            kept: (Instant::now(), place),
+            pace: Pace::default(),
+            hand: None,
+            block: VecDeque::new(),
+            next_place: place,
+            catching_up: None,
+            catches_up_next: true,
+            ahead: hook.caught_up.iter().cloned().collect(),
+        })
+    }
+
+    /// The records that come next; the feed goes on at `next`.
+    pub(super) fn load(&mut self, records: Vec<Stored>, next: u64) {
+        (self.block, self.next_place) = (records.into(), next);
+    }
+
+    /// Whether an account is catching up.
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.catching_up.is_some()
+    }
+
+    /// Records of the feed that are taken and not sent.
+    pub(super) fn left(&self) -> usize {
+        self.block.len() + usize::from(self.hand.as_ref().is_some_and(|hand| !hand.is_catching_up))
+    }
+
+    /// Puts the next record in hand.
+    pub(super) fn advance(&mut self, engine: &Engine, hook: &Hook) -> Result<Found, EngineError> {
+        self.follow(hook);
+        self.catches_up_next = !self.catches_up_next;
+        if self.catches_up_next && self.catching_up.is_some() {
+            return self.catch_up(engine, hook);
+        }
+        if let Some(stored) = self.block.pop_front() {
+            return Ok(self.take(engine, hook, stored));
+        }
+        self.place = self.next_place;
+        Ok(Found::BlockEnd)
+    }
+
+    /// The record in hand is done with.
+    pub(super) fn done(&mut self) {
+        self.hand = None;
+    }
+
+    /// The record in hand was refused, and its account waits.
+    pub(super) fn parked(&mut self) {
+        if self.hand.take().is_some_and(|hand| hand.is_catching_up) {
+            self.catching_up = None;
+        }
+    }
+
+    /// Makes the calls in hand again when the webhook was set meanwhile; what was taken is not sent again.
+    pub(super) fn refresh(&mut self, engine: &Engine, hook: &Hook) -> Result<(), String> {
+        let Some(hand) = self.hand.as_mut().filter(|hand| hand.set != hook.set) else { return Ok(()) };
+        let calls = calls(engine, hook, &hand.account, &hand.bytes)?;
+        let before = usize::try_from(hand.taken_before).unwrap_or(usize::MAX);
+        let left = calls.into_iter().skip(before).filter(|call| !hand.taken.contains(&call.id()));
+        hand.calls = left.collect();
+        hand.set = hook.set;
+        Ok(())
+    }
+
+    /// Follows what the server's own log says of accounts that wait.
+    fn follow(&mut self, hook: &Hook) {
+        let resumed = |account: &Name| hook.parked.get(account).and_then(|p| Some((p, p.resumed?)));
+        let stands = |c: &CatchUp| resumed(&c.account).is_some_and(|(_, (_, seq))| seq == c.resumed);
+        if self.catching_up.as_ref().is_some_and(|c| !stands(c)) {
+            self.catching_up = None;
+        }
+        if self.catching_up.is_none()
+            && let Some((account, (parked, (resume, seq)))) =
+                hook.parked.keys().find_map(|account| Some((account, resumed(account)?)))
+        {
+            let (next, first) = match resume {
+                Resume::Retry => (parked.record, Some((parked.record, parked.taken))),
+                Resume::PassOver => (parked.record + 1, None),
+            };
+            let account = account.clone();
+            self.catching_up = Some(CatchUp { account, resumed: seq, records: VecDeque::new(), next, first });
+        }
+    }
+
+    fn catch_up(&mut self, engine: &Engine, hook: &Hook) -> Result<Found, EngineError> {
+        let Some(catching) = &mut self.catching_up else { return Ok(Found::Nothing) };
+        if catching.records.is_empty() {
+            catching.records = engine.stored_records(&catching.account, catching.next, PAGE)?.into();
+        }
+        let Some(stored) = catching.records.pop_front() else {
+            let (account, through) = (catching.account.clone(), catching.next - 1);
+            self.ahead.insert(account.clone(), through);
+            return Ok(Found::CaughtUp(account, through));
+        };
+        catching.next = stored.seq + 1;
+        let resumed = catching.resumed;
+        let first = catching.first.filter(|(seq, _)| *seq == stored.seq);
+        let found = self.hold(engine, hook, stored, true);
+        if let (Some(hand), Some((_, taken))) = (&mut self.hand, first) {
+            (hand.taken_before, hand.again) = (taken, Some(resumed));
+            hand.calls.drain(..hand.calls.len().min(usize::try_from(taken).unwrap_or(usize::MAX)));
+        }
+        Ok(found)
+    }
+
+    /// Takes the next record of the feed, unless its account waits or is ahead of the feed.
+    fn take(&mut self, engine: &Engine, hook: &Hook, stored: Stored) -> Found {
+        let ahead = self.ahead.get(&stored.account).copied();
+        if ahead.is_some_and(|ahead| ahead <= stored.seq) {
+            self.ahead.remove(&stored.account);
+        }
+        let is_stripe = hook.webhook.format == WebhookFormat::StripeMeterEvents;
+        let waits = is_stripe && hook.parked.contains_key(&stored.account);
+        if waits || ahead.is_some_and(|ahead| stored.seq <= ahead) {
+            return Found::Nothing;
+        }
+        self.hold(engine, hook, stored, false)
+    }
+
+    fn hold(&mut self, engine: &Engine, hook: &Hook, stored: Stored, is_catching_up: bool) -> Found {
+        let Stored { account, seq, bytes, .. } = stored;
+        // What cannot be made is made again, and then it is said why.
+        let (calls, set) = match calls(engine, hook, &account, &bytes) {
+            Ok(calls) if calls.is_empty() => return Found::Nothing,
+            Ok(calls) => (calls, hook.set),
+            Err(_) => (Vec::new(), 0),
+        };
+        self.hand = Some(Hand {
+            account,
+            seq,
+            calls: calls.into(),
+            taken: Vec::new(),
+            taken_before: 0,
+            set,
+            again: None,
+            is_catching_up,
+            bytes,
+        });
+        Found::Hand
+    }
+}
+
+/// What a record says to a webhook's receiver.
+fn calls(engine: &Engine, hook: &Hook, account: &Name, bytes: &[u8]) -> Result<Vec<Call>, String> {
+    let webhook = &hook.webhook;
+    let record = Record::from_bytes(bytes).map_err(|e| format!("the record cannot be read: {e}"))?;
+    match webhook.format {
+        WebhookFormat::Cloudevents => {
+            let wanted = |kind: &str| match webhook.events.as_slice() {
+                [] => NOTICES.contains(&kind),
+                named => named.iter().any(|n| n.as_str() == kind),
+            };
+            let events = events(account, &record).into_iter().filter(|e| wanted(e.kind));
+            Ok(events.map(|e| Call::Event(e.id, e.event.to_string())).collect())
+        }
+        WebhookFormat::StripeMeterEvents => {
+            let before = engine.charge_before(account, &record).map_err(|e| e.to_string())?;
+            let calls = stripe::calls(account, webhook, &before, &record, engine.clock().now());
+            Ok(calls.into_iter().map(Call::Stripe).collect())
+        }
+    }
+}

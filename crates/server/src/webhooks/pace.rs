@@ -1,0 +1,112 @@
+//! When the next attempt may be: what a receiver asks for, within bounds, or else growing pauses.
+//!
+//! Never reads a clock. H5 failed attempts of one webhook are at least [`SHORTEST_PAUSE`] apart, whatever it is asked for
+//! and however often it is set (`pauses_stay_within_their_bounds`). Source: RFC 9110, section 10.2.3, for `Retry-After`.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// The first pause, and the shortest that a receiver can ask for.
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause that comes of failures alone.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The longest pause that a receiver can ask for.
+pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
+
+/// The pace of one webhook.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    /// Failed attempts since the last that was taken.
+    pub(super) attempts: u32,
+    failed_at: Option<Instant>,
+    next: Option<Instant>,
+}
+
+impl Pace {
+    /// When the next attempt may be; `None`: now.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        self.next.filter(|next| *next > now)
+    }
+
+    /// An attempt was taken.
+    pub(super) fn taken(&mut self) {
+        *self = Self::default();
+    }
+
+    /// An attempt failed; the receiver asked for this pause.
+    pub(super) fn failed(&mut self, now: Instant, asked: Option<Duration>) {
+        let grown = SHORTEST_PAUSE.saturating_mul(1 << self.attempts.min(16)).min(LONGEST_PAUSE);
+        let pause = asked.map_or(grown, |asked| asked.clamp(SHORTEST_PAUSE, LONGEST_ASKED));
+        self.attempts = self.attempts.saturating_add(1);
+        self.failed_at = Some(now);
+        self.next = Some(now + pause);
+    }
+
+    /// Somebody has changed something, so the pause is over.
+    pub(super) fn changed(&mut self) {
+        self.next = self.failed_at.map(|failed| failed + SHORTEST_PAUSE);
+    }
+}
+
+/// The pause that a `Retry-After` asks for: seconds, or a date. One that is neither asks for nothing.
+pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant, SystemTime};
+
+    use super::{LONGEST_ASKED, LONGEST_PAUSE, Pace, SHORTEST_PAUSE, retry_after};
+
+    #[test]
+    fn pauses_stay_within_their_bounds() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        let mut pauses = Vec::new();
+        for _ in 0..40 {
+            pace.failed(start, None);
+            pauses.push(pace.next(start).expect("it rests") - start);
+        }
+        let ms: Vec<u128> = pauses.iter().take(5).map(Duration::as_millis).collect();
+        assert_eq!(ms, [500, 1_000, 2_000, 4_000, 8_000]);
+        assert_eq!(pauses.last(), Some(&LONGEST_PAUSE));
+        for (asked, is) in [
+            (Duration::ZERO, SHORTEST_PAUSE),
+            (Duration::from_secs(2), Duration::from_secs(2)),
+            (Duration::MAX, LONGEST_ASKED),
+        ] {
+            pace.failed(start, Some(asked));
+            assert_eq!(pace.next(start), Some(start + is));
+        }
+        // Set again: it tries at once, but no sooner than the shortest pause after the last failure.
+        pace.changed();
+        assert_eq!(pace.next(start), Some(start + SHORTEST_PAUSE));
+        assert_eq!(pace.next(start + SHORTEST_PAUSE), None);
+        pace.taken();
+        assert_eq!((pace.next(start), pace.attempts), (None, 0));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        // 1994-11-06 08:49:37, the example of RFC 9110 in its three forms.
+        let date = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let before = date - Duration::from_secs(30);
+        let secs = |text: &str| retry_after(text, before).map(|d| d.as_secs());
+        for text in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
+            assert_eq!(secs(text), Some(30), "{text}");
+            assert_eq!(retry_after(text, date + Duration::from_secs(1)), Some(Duration::ZERO), "{text}");
+        }
+        assert_eq!((secs("0"), secs(" 120 ")), (Some(0), Some(120)));
+        assert_eq!(secs("99999999999999999999"), Some(u64::MAX));
+        for nothing in ["", "-5", "1.5", "soon", "+3", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(secs(nothing), None, "{nothing}");
+        }
+    }
+}
