@@ -238,7 +238,7 @@ fn runs_too_fast(ctx: Context<'_>) -> Option<Draft> {
     let habit: &Habit = account.window(&Rule::Velocity.name(), Level::Account, None).and_then(Used::habit)?;
     let is_far = habit.is_too_fast()?;
     let floor = i64::try_from(catalog.abuse.terms_of(account, now).velocity_floor).unwrap_or(i64::MAX);
-    let reference = habit.peak_at(now).max(floor);
+    let reference = habit.usual_at(now).max(floor);
     let [usual, long] = CLAMPED_FOR;
     Some(began(Effect {
         rule: Rule::Velocity,
@@ -259,7 +259,7 @@ fn lets_holds_expire(ctx: Context<'_>) -> Option<Draft> {
     if hygiene.ended < ENDS || hygiene.expired <= EXPIRED_MAX || !catalog.abuse.is_on(Rule::Holds) {
         return None;
     }
-    let allowed = holds_max(account, &catalog.abuse.terms_of(account, now), now);
+    let allowed = holds_max(account, catalog.abuse.terms_of(account, now), now);
     Some(began(Effect {
         rule: Rule::Holds,
         key: None,
@@ -272,13 +272,14 @@ fn lets_holds_expire(ctx: Context<'_>) -> Option<Draft> {
     }))
 }
 
-/// A key was used from this many networks in an hour: it is held back when those are too many.
+/// A key was used from about this many networks in an hour: it is held back when those are too many, by more than the error of
+/// the count.
 #[must_use]
 pub fn share_key(ctx: Context<'_>, key: &Name, networks: u64) -> Option<Draft> {
     let Context { account, catalog, now, .. } = ctx;
     let terms = catalog.abuse.terms_of(account, now);
     let is_due = catalog.abuse.is_on(Rule::Sharing)
-        && networks > terms.networks
+        && networks > terms.networks.saturating_add(terms.networks / 8)
         && account.effect(Rule::Sharing, Some(key), now).is_none();
     let effect = is_due.then(|| Effect {
         rule: Rule::Sharing,

@@ -5,7 +5,7 @@ extern crate std;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 use crate::catalog::source::Decimal;
-use crate::record::{Credits, Instant, Label, NAME_LEN_MAX, Name, Path, Segment, Span};
+use crate::record::{Credits, CreditsByUnit, Instant, Label, NAME_LEN_MAX, Name, Path, Segment, Span};
 
 /// A text with a description, an example and bounds.
 #[must_use]
@@ -81,4 +81,18 @@ text_schema!(
         .description(Some("An exact decimal in quotes, or a whole number."))
         .item(text("An exact decimal.", "1.25").pattern(Some(r"^[0-9]{1,18}(\.[0-9]{1,18})?$")))
         .item(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)))
+);
+text_schema!(
+    CreditsByUnit,
+    OneOfBuilder::new()
+        .description(Some(
+            "Credits by unit. One figure is in the unit that all features are priced in, or in `credits` where there are several."
+        ))
+        .item(Credits::schema())
+        .item(
+            ObjectBuilder::new()
+                .schema_type(Type::Object)
+                .additional_properties(Some(Credits::schema()))
+                .examples([serde_json::json!({"usd": "40"})])
+        )
 );

@@ -135,7 +135,11 @@ fn add(
 /// The cap that decisions use: the member's own, else its team's, else the plan's.
 fn capped(ctx: Context<'_>, state: &State, window: &Window, unit: &Counts) -> Window {
     let settings = &ctx.account.settings;
-    let cap = |level: Level, name: Option<&Name>| settings.segment(level, name?)?.pool_cap;
+    let cap = |level: Level, name: Option<&Name>| {
+        let Counts::Capped(pool_unit) = unit else { return None };
+        let own = Name::new(pool_unit).ok().filter(|name| name.as_str() != CREDITS);
+        settings.segment(level, name?)?.pool_cap.as_ref()?.of(own.as_ref(), ctx.catalog.credit_unit())
+    };
     let own =
         || cap(state.level, state.member.as_deref()).or_else(|| cap(Level::Team, state.team.as_deref()));
     match (unit, window) {

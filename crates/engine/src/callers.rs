@@ -1,13 +1,15 @@
 //! What the engine remembers of callers beside the ledger: how they behaved lately, and from how many networks keys are used.
 //!
-//! Volatile: it is lost at a restart, and fades within hours anyway. Bounded: keys past a number are remembered as one.
-//! A1 an entry goes only when it says nothing any more (`a_flood_of_keys_is_one_entry`).
+//! Volatile: it is lost at a restart, and fades within hours anyway. Bounded: [`KEYS_MAX`] keys of an account, some 1.5 KiB each
+//! at most. A key past that takes the place of the one that says least, and begins anew: nothing is ever counted of several keys
+//! together, so that a key is held back for what it did alone.
+//! A1 the key that says most stays (`a_flood_of_keys_displaces_nobody`). A2 keys past the number are not held back for each other
+//! (`keys_past_the_number_are_nobody`).
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use headworks_core::abuse::OTHER;
-use headworks_core::abuse::penalty::{Misdeed, Score, WHOLE_ACCOUNT};
+use headworks_core::abuse::penalty::{Misdeed, Score};
 use headworks_core::abuse::sketch::Distinct;
 use headworks_core::catalog::Catalog;
 use headworks_core::command::Draft;
@@ -28,8 +30,18 @@ const REPORTS_MAX: usize = 256;
 struct Known {
     key: Option<Name>,
     score: Score,
-    /// The hour that networks are counted in, and their digests.
-    networks: Option<Box<(Instant, Distinct)>>,
+    /// The networks that it was used from.
+    networks: Option<Box<Networks>>,
+    /// When it was last heard of.
+    last_at: Instant,
+}
+
+/// Networks of an hour.
+#[derive(Clone, Debug)]
+struct Networks {
+    since: Instant,
+    seen: Distinct,
+    count: u64,
 }
 
 /// What is remembered of one account.
@@ -61,27 +73,27 @@ pub fn network(address: IpAddr) -> u64 {
 
 impl Callers {
     fn known(&mut self, key: Option<&Name>, now: Instant) -> &mut Known {
-        let at = self.keys.iter().position(|k| k.key.as_ref() == key);
-        let at = at.unwrap_or_else(|| {
+        let at = self.keys.iter().position(|k| k.key.as_ref() == key).unwrap_or_else(|| {
             if self.keys.len() >= KEYS_MAX {
                 self.keys.retain(|k| !k.is_over(now));
             }
-            let other = Name::new(OTHER).ok();
-            let key = if self.keys.len() < KEYS_MAX { key.cloned() } else { other };
-            self.keys.iter().position(|k| k.key == key).unwrap_or_else(|| {
-                self.keys.push(Known { key, score: Score::default(), networks: None });
-                self.keys.len() - 1
-            })
+            if self.keys.len() >= KEYS_MAX
+                && let Some(least) = (0..KEYS_MAX).min_by_key(|i| self.keys.get(*i).map(|k| k.says(now)))
+            {
+                self.keys.swap_remove(least);
+            }
+            let (score, networks) = (Score::default(), None);
+            self.keys.push(Known { key: key.cloned(), score, networks, last_at: now });
+            self.keys.len() - 1
         });
-        self.keys.get_mut(at).unwrap_or_else(|| unreachable!("it was found, or has just been put there"))
+        let known = self.keys.get_mut(at);
+        let known = known.unwrap_or_else(|| unreachable!("it was found, or has just been put there"));
+        known.last_at = now;
+        known
     }
 
-    /// The level of the penalty box that a key is in; from [`WHOLE_ACCOUNT`] on the worst key counts for all.
+    /// The level of the penalty box that a key is in.
     pub(crate) fn level(&self, key: Option<&Name>, now: Instant) -> u8 {
-        let worst = self.keys.iter().map(|k| k.score.level(now)).max().unwrap_or(0);
-        if worst >= WHOLE_ACCOUNT {
-            return worst;
-        }
         let own = self.keys.iter().find(|k| k.key.as_ref() == key);
         own.map_or(0, |k| k.score.level(now))
     }
@@ -89,14 +101,17 @@ impl Callers {
     /// A key was used from an address.
     fn used_from(&mut self, key: &Name, source: IpAddr, now: Instant) {
         let known = self.known(Some(key), now);
-        let networks = known.networks.get_or_insert_with(|| Box::new((now, Distinct::default())));
-        if now.since(networks.0) >= HOUR {
-            **networks = (now, Distinct::default());
+        let fresh = || Networks { since: now, seen: Distinct::default(), count: 0 };
+        let networks = known.networks.get_or_insert_with(|| Box::new(fresh()));
+        if now.since(networks.since) >= HOUR {
+            **networks = fresh();
         }
-        let before = networks.1.count();
-        networks.1.add(network(source));
-        let count = networks.1.count();
-        if count > before {
+        if !networks.seen.add(network(source)) {
+            return;
+        }
+        let count = networks.seen.count();
+        if count > networks.count {
+            networks.count = count;
             self.grown.push((key.clone(), count));
         }
     }
@@ -138,17 +153,40 @@ impl Callers {
 }
 
 impl Known {
+    /// How much it says: its score, its networks, and how lately it came.
+    fn says(&self, now: Instant) -> (u64, u64, Instant) {
+        let networks = self.networks.as_ref().filter(|n| now.since(n.since) < HOUR);
+        // One network or two are what everybody has.
+        let networks = networks.map_or(0, |n| n.count).max(2);
+        (self.score.milli(now) / 1_000, networks, self.last_at)
+    }
+
     fn is_over(&self, now: Instant) -> bool {
-        self.score.is_over(now) && self.networks.as_ref().is_none_or(|n| now.since(n.0) >= HOUR)
+        self.score.is_over(now) && self.networks.as_ref().is_none_or(|n| now.since(n.since) >= HOUR)
     }
 }
 
-/// Notes that a request was refused, and told to come back.
+/// The digest of a path: who waits for a reported instant.
+fn digest(path: &Path) -> u64 {
+    let hash = blake3::hash(path.to_string().as_bytes());
+    u64::from_be_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8]))
+}
+
+/// Notes that a request was refused, and what was reported to it.
 pub(crate) fn note_refusal(callers: &mut Option<Box<Callers>>, catalog: &Catalog, denial: &Denial) {
     if catalog.abuse.is_on(Rule::Penalty) {
         let key = denial.usage.path.at(Level::Key);
         let told = denial.decision.unblock.as_ref().and_then(Unblock::at);
-        callers.get_or_insert_default().known(key, denial.at).score.refused(told, denial.at);
+        let path = digest(&denial.usage.path);
+        callers.get_or_insert_default().known(key, denial.at).score.refused(path, told, denial.at);
+    }
+}
+
+/// Notes that a request that was refused came again before the reported instant, and got the same answer.
+pub(crate) fn note_repeat(callers: &mut Option<Box<Callers>>, denial: &Denial, now: Instant) {
+    let path = &denial.usage.path;
+    if let Some(callers) = callers {
+        callers.known(path.at(Level::Key), now).score.repeated(digest(path), now);
     }
 }
 

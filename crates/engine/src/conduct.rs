@@ -40,7 +40,7 @@ impl ConductView {
         let effects = ctx.account.effects(ctx.now).map(|e| (e.clone(), rules.mode(e.rule)));
         Self {
             tier,
-            terms: rules.tier(tier),
+            terms: rules.tier(tier).clone(),
             effects: effects.collect(),
             penalties: callers.map(|w| w.scores(ctx.now)).unwrap_or_default(),
             expired: ctx.account.hygiene().expired,

@@ -1,11 +1,14 @@
 //! The cost of identity: free grants of one identity are 90 days apart, and all of a day stay within a budget.
 //!
+//! An account claims for itself and for every cluster that it is or was in: who changes cluster takes along what it had.
 //! Each identity has a log of its own, and so has the budget: a claim is a record there before the grant is one in the
 //! account's log. A retry finds its own claim by its key. A crash between the two leaves a claim that the retry uses.
 
 use headworks_core::catalog::Mode;
 use headworks_core::command::{Command, History, NewGrant, run, trial_budget_used};
-use headworks_core::record::{Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal};
+use headworks_core::record::{
+    CREDITS, Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal,
+};
 use headworks_core::waterfall::Refusal;
 
 use crate::answer::{Caller, EngineError, Idempotency};
@@ -14,6 +17,8 @@ use crate::keys::Found;
 
 /// The log of the daily budget of free credits.
 const BUDGET: &str = "_trial_budget";
+/// The log of the daily budget of another unit of credits.
+const BUDGET_OF: &str = "_trial_budget_of";
 
 fn internal(text: &str) -> Name {
     let name = Name::new(text).unwrap_or_else(|_| unreachable!("a word and digits make a name"));
@@ -21,11 +26,29 @@ fn internal(text: &str) -> Name {
     name
 }
 
-/// The log of an identity.
-fn log_of(cluster: &Name) -> Name {
-    let hash = blake3::hash(cluster.as_str().as_bytes());
-    let first: String = hash.to_hex().chars().take(32).collect();
-    internal(&format!("_identity.{first}"))
+/// Whose claims a log has.
+#[derive(Clone, Copy)]
+enum Identity<'a> {
+    Cluster(&'a Name),
+    Account(&'a Name),
+}
+
+fn hashed(kind: &str, name: &str) -> Name {
+    let first: String = blake3::hash(name.as_bytes()).to_hex().chars().take(32).collect();
+    internal(&format!("{kind}.{first}"))
+}
+
+/// The log of an identity: a cluster, or an account by itself.
+fn log_of(identity: Identity<'_>) -> Name {
+    match identity {
+        Identity::Cluster(cluster) => hashed("_identity", cluster.as_str()),
+        Identity::Account(account) => hashed("_identity_of", account.as_str()),
+    }
+}
+
+/// The log of the daily budget of a unit of credits.
+fn budget_of(unit: Option<&Name>) -> Name {
+    unit.map_or_else(|| internal(BUDGET), |unit| hashed(BUDGET_OF, unit.as_str()))
 }
 
 /// The key of a claim: that of the grant, for this account.
@@ -36,8 +59,7 @@ fn own_key(account: &Name, key: &Idempotency) -> Idempotency {
 }
 
 impl Engine {
-    /// Claims a free grant for the identity behind an account, where that rule is on. An account of no known identity has
-    /// one of its own.
+    /// Claims a free grant for the identities behind an account, where that rule is on.
     pub(crate) async fn claim(
         &self,
         account: &Name,
@@ -54,31 +76,54 @@ impl Engine {
             return Ok(());
         }
         // What would be refused anyway must not use the claim up.
-        let cluster = self
+        let clusters = self
             .view(account, |ctx| {
                 run(ctx, &Command::Grant(new.clone()), &History::new())?;
-                Ok(ctx.account.settings.rank.as_ref().and_then(|r| r.cluster.clone()))
+                Ok(ctx.account.clusters().cloned().collect::<Vec<_>>())
             })
             .await?;
         // One at a time: who may not claim must not use the budget up, and who finds the budget spent keeps its claim.
         let _turn = self.claims.lock().await;
-        let identity = cluster.as_ref().map_or_else(|| log_of(account), log_of);
+        let own = log_of(Identity::Account(account));
+        let identities: Vec<Name> =
+            clusters.iter().map(|cluster| log_of(Identity::Cluster(cluster))).chain([own]).collect();
         let claims = Command::ClaimFreeGrant { account: account.clone(), amount: new.amount };
-        if let Some(most) = rules.abuse.trial_budget {
-            let own = own_key(account, key);
-            if !self.is_known(&identity, IndexKey::of_key(&identity, Operation::Grant, &own.text))? {
-                let looked =
-                    self.view(&identity, |ctx| Ok(run(ctx, &claims, &History::new()).map(drop)?)).await;
-                if !matches!(looked, Err(EngineError::Refused(Refusal::UnknownAccount(_)))) {
-                    self.or_observed(account, mode, looked)?;
-                }
-            }
-            let draws = Command::DrawTrialBudget { account: account.clone(), amount: new.amount, most };
-            let drawn = self.note_claim(&internal(BUDGET), account, key, &draws).await;
+        for identity in &identities {
+            let looked = self.may_claim(identity, account, key, &claims).await;
+            self.or_observed(account, mode, looked)?;
+        }
+        let unit = new.unit.as_ref().filter(|unit| unit.as_str() != CREDITS);
+        let budget = rules.abuse.trial_budget.as_ref();
+        if let Some(most) = budget.and_then(|budget| budget.of(unit, rules.credit_unit())) {
+            let (account_of, unit_of) = (account.clone(), unit.cloned());
+            let draws =
+                Command::DrawTrialBudget { account: account_of, amount: new.amount, unit: unit_of, most };
+            let drawn = self.note_claim(&budget_of(unit), account, key, &draws).await;
             self.or_observed(account, mode, drawn)?;
         }
-        let claimed = self.note_claim(&identity, account, key, &claims).await;
-        self.or_observed(account, mode, claimed)
+        for identity in &identities {
+            let claimed = self.note_claim(identity, account, key, &claims).await;
+            self.or_observed(account, mode, claimed)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an identity has no claim but the one of this grant.
+    async fn may_claim(
+        &self,
+        identity: &Name,
+        account: &Name,
+        key: &Idempotency,
+        claim: &Command,
+    ) -> Result<(), EngineError> {
+        let own = own_key(account, key);
+        if self.is_known(identity, IndexKey::of_key(identity, Operation::Grant, &own.text))? {
+            return Ok(());
+        }
+        match self.view(identity, |ctx| Ok(run(ctx, claim, &History::new()).map(drop)?)).await {
+            Err(EngineError::Refused(Refusal::UnknownAccount(_))) => Ok(()),
+            looked => looked,
+        }
     }
 
     /// Whether an operation with this key is in a log, or on its way there.
@@ -115,12 +160,12 @@ impl Engine {
         }
     }
 
-    /// Free credits granted on the day under way.
+    /// Free credits of a unit granted on the day under way; `None`: `credits`.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn trial_budget_used(&self) -> Result<Credits, EngineError> {
-        let used = self.view(&internal(BUDGET), |ctx| Ok(trial_budget_used(ctx.account, ctx.now))).await;
+    pub async fn trial_budget_used(&self, unit: Option<&Name>) -> Result<Credits, EngineError> {
+        let used = self.view(&budget_of(unit), |ctx| Ok(trial_budget_used(ctx.account, ctx.now))).await;
         match used {
             Err(EngineError::Refused(Refusal::UnknownAccount(_))) => Ok(Credits::ZERO),
             other => other,

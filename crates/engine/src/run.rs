@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
 use crate::cache::{EXPLAINED_MAX, Pending, Shard, Slot};
-use crate::callers::{note_refusal, note_request};
+use crate::callers::{note_refusal, note_repeat, note_request};
 use crate::capacity::{Found as Room, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
 use crate::engine::Engine;
@@ -176,7 +176,14 @@ impl Engine {
         // While a request waits, nobody else with its key gets as far as an answer.
         if let Some(key) = ask.key.as_ref().filter(|_| !is_first) {
             match self.first_answer(pending, slot, catalog, (key, ask.command))? {
-                First::Answer(answer, ticket) => return Ok((Next::Answer(*answer), ticket)),
+                First::Answer(answer, ticket) => {
+                    if let Effect::Denied(denial) = &answer.effect
+                        && catalog.abuse.is_on(Rule::Penalty)
+                    {
+                        note_repeat(&mut slot.callers, denial, self.clock().now());
+                    }
+                    return Ok((Next::Answer(*answer), ticket));
+                }
                 First::Stores(ticket) => return Ok((Next::Again, ticket)),
                 First::Waits(ends) => return Ok((Next::Join(ends), slot.ticket)),
                 First::Nothing => {}

@@ -173,6 +173,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::NotPositive
         | Refusal::NoWindows
         | Refusal::BadCap
+        | Refusal::UnpricedUnit(_)
         | Refusal::BadExpiry
         | Refusal::UnknownZone
         | Refusal::BadRollover
@@ -206,7 +207,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::NoTopUp(_) => (StatusCode::CONFLICT, "no_top_up"),
         Refusal::NoEffect(_) => (StatusCode::NOT_FOUND, "no_effect"),
         Refusal::FreeGrantTooSoon(_) => (StatusCode::CONFLICT, "free_grant_too_soon"),
-        Refusal::TrialBudgetSpent(_) => (StatusCode::CONFLICT, "trial_budget_spent"),
+        Refusal::TrialBudgetSpent(..) => (StatusCode::CONFLICT, "trial_budget_spent"),
         Refusal::NotACharge(_) => (unprocessable, "not_a_charge"),
     }
 }

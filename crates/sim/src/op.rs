@@ -211,7 +211,7 @@ pub(crate) fn cap(team: bool, cap: Option<u64>) -> Command {
         segment: segment.clone(),
         suspended: false,
         consent: None,
-        pool_cap: cap.map(whole),
+        pool_cap: cap.map(whole).map(Into::into),
         hourly_cap: None,
     };
     let patch = Patch { segments: vec![(segment, cap.map(|_| settings))], ..Patch::default() };

@@ -1,7 +1,7 @@
 //! Abuse: what rules make of an account, and what operators do about it.
 
 use headworks_core::catalog::Mode;
-use headworks_core::record::{Credits, Instant, Label, Name, Rule, Tier};
+use headworks_core::record::{CreditsByUnit, Instant, Label, Name, Rule, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -38,7 +38,7 @@ pub struct AccountConduct {
 }
 
 /// What a tier may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TierTerms {
     /// Most open holds.
     pub holds: u64,
@@ -57,8 +57,8 @@ pub struct TierTerms {
     pub networks: u64,
     /// Open holds of a key that is used from more.
     pub shared_holds: u64,
-    /// Credits that one key may always spend in an hour.
-    pub key_spend_floor: Credits,
+    /// Credits that one key may always spend in an hour, by unit.
+    pub key_spend_floor: CreditsByUnit,
 }
 
 /// What a rule does to an account or key until it expires.

@@ -1,7 +1,7 @@
 //! Arguments of the calls that open, change and read accounts.
 
 use clap::Subcommand;
-use headworks_core::record::{Consent, Credits, Instant, Label, Name, Rule, Segment, Tier};
+use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Rule, Segment, Tier};
 use headworks_wire::SignalKind;
 
 use super::key::KeyArgument;
@@ -41,12 +41,12 @@ pub(crate) enum AccountCommand {
         /// Whether paid sources may be drawn
         #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
         consent: Option<Consent>,
-        /// What a member may draw from the pool in one window, like user:alice=50; repeat for several
-        #[arg(long = "pool-cap", value_parser = pool_cap, value_name = "LEVEL:NAME=CREDITS")]
-        pool_caps: Vec<(Segment, Credits)>,
-        /// What a key may spend in an hour, like key:k7=50; repeat for several
-        #[arg(long = "hourly-cap", value_parser = pool_cap, value_name = "key:NAME=CREDITS")]
-        hourly_caps: Vec<(Segment, Credits)>,
+        /// What a member may draw from the pool in one window, like user:alice=50, or by unit user:alice=usd=50,coins=900; repeat for several
+        #[arg(long = "pool-cap", value_parser = cap, value_name = "LEVEL:NAME=CREDITS")]
+        pool_caps: Vec<(Segment, CreditsByUnit)>,
+        /// What a key may spend in an hour, like key:k7=50, or by unit key:k7=usd=50; repeat for several
+        #[arg(long = "hourly-cap", value_parser = cap, value_name = "key:NAME=CREDITS")]
+        hourly_caps: Vec<(Segment, CreditsByUnit)>,
         /// How far it is trusted
         #[arg(long, value_parser = tier, value_name = TIERS)]
         tier: Option<Tier>,

@@ -1,7 +1,8 @@
 //! Values of arguments: every one checked where it is written, with a message that says what was expected.
 
 use headworks_core::record::{
-    Category, Consent, Credits, Every, Instant, Label, Name, Path, Proration, Rule, Segment, Span, Tier,
+    Category, Consent, Credits, CreditsByUnit, Every, Instant, Label, Name, Path, Proration, Rule, Segment,
+    Span, Tier,
 };
 use headworks_wire::{Reference, Scope, SignalKind};
 
@@ -97,7 +98,16 @@ pub(super) fn dimension(text: &str) -> Result<(Name, Label), String> {
     Ok((parsed(name)?, label(value)?))
 }
 
-pub(super) fn pool_cap(text: &str) -> Result<(Segment, Credits), String> {
-    let (segment, cap) = pair(text, "user:alice=50")?;
-    Ok((parsed(segment)?, parsed(cap)?))
+/// A cap of a segment: `user:alice=50`, or by unit of credits `user:alice=usd=50,coins=900`.
+pub(super) fn cap(text: &str) -> Result<(Segment, CreditsByUnit), String> {
+    let (segment, cap) = pair(text, "user:alice=50 or user:alice=usd=50")?;
+    if !cap.contains('=') {
+        return Ok((parsed(segment)?, CreditsByUnit::One(parsed(cap)?)));
+    }
+    let mut amounts = Vec::new();
+    for amount in cap.split(',') {
+        let (unit, amount) = pair(amount, "usd=50")?;
+        amounts.push((parsed(unit)?, parsed(amount)?));
+    }
+    Ok((parsed(segment)?, CreditsByUnit::each(amounts)))
 }

@@ -144,7 +144,8 @@ pub(super) async fn open_accounts(url: &str, requests: &[Traced]) -> Result<Peop
 
 /// One member has a cap of its own.
 async fn cap_a_member(client: &mut Client, acme: &Name) -> Result<(), Failed> {
-    let cap = wire::SegmentSettings { pool_cap: Some("40".parse().map_err(|_| "40")?), ..Default::default() };
+    let cap: Credits = "40".parse().map_err(|_| "40")?;
+    let cap = wire::SegmentSettings { pool_cap: Some(cap.into()), ..Default::default() };
     let segment = "user:u1".parse().map_err(|e| format!("{e}"))?;
     let ask = wire::ChangeAccountRequest {
         segments: [(segment, Some(cap))].into_iter().collect(),

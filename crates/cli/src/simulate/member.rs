@@ -98,7 +98,7 @@ impl Member {
         if let Step::Deny(_, decision) = &step
             && has_penalties
         {
-            self.score.refused(decision.unblock.as_ref().and_then(Unblock::at), now);
+            self.score.refused(0, decision.unblock.as_ref().and_then(Unblock::at), now);
         }
         Ok(step)
     }

@@ -1,7 +1,13 @@
 //! The penalty box: a score that rises with what only a careless or hostile caller does, and falls by time alone.
 //!
-//! P1 the score halves every ten minutes and never leaves otherwise (`the_score_decays`).
+//! Obedience costs nothing. A refusal reports an instant, and is a promise that somebody may come then: who comes at it, or has
+//! a promise that is due, has obeyed. Many workers share a key, so that who comes before it may be another one: so many
+//! [`FRESH`] may, and only what is beyond is a retry. What is wrongly taken for one is forgiven when the workers come in time.
+//! P1 the score halves every ten minutes, or leaves by obedience (`the_score_decays`).
+//! P2 who comes when told has no score (`obedience_costs_nothing`). P3 memory is bounded: [`PATHS_MAX`] paths a key.
 //! Units: thousandths of a point.
+
+use alloc::vec::Vec;
 
 use crate::record::{Instant, Span};
 use crate::window::halved;
@@ -10,19 +16,27 @@ const HALF_LIFE: Span = Span::from_secs(600);
 const MILLI: u64 = 1_000;
 /// Most points, so that the worst caller is out within two hours.
 const POINTS_MAX: u64 = 16_384;
-/// Refusals in [`REFUSED_IN`] that make one point.
+/// Refusals without an instant in [`REFUSED_IN`] that make one point.
 const REFUSALS: u8 = 10;
 const REFUSED_IN: Span = Span::from_secs(10);
-
-/// From this level on, every key of the account is meant.
-pub const WHOLE_ACCOUNT: u8 = 4;
+/// Requests of one path before the reported instant that may be those of other workers; one a minute comes back.
+const FRESH: u64 = 32;
+const FRESH_EVERY: Span = Span::from_secs(60);
+/// Promises that are due and that nobody has come for: most that are remembered for one path.
+const DUE_MAX: u64 = 32;
+/// How far clocks may be apart: this, and no more than a quarter of the wait.
+const CLOCKS: Span = Span::from_secs(2);
+/// How long after the reported instant somebody comes in time: this, and no more than a quarter of the wait.
+const IN_TIME: Span = Span::from_secs(5);
+/// Most paths of one key whose promises are remembered; past it the one that came last before all others gives way.
+const PATHS_MAX: usize = 16;
 
 /// What a caller did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misdeed {
-    /// It retried before the instant that it was told.
+    /// It retried before the instant that was reported to it.
     EarlyRetry,
-    /// It was refused ten times in ten seconds.
+    /// It was refused ten times in ten seconds where no instant was reported.
     Refusals,
     /// It showed an API key that is not valid.
     InvalidKey,
@@ -46,13 +60,101 @@ impl Misdeed {
 }
 
 /// The score of one key, or of an account's requests without one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Score {
     milli: u64,
     at: Instant,
-    retry_at: Instant,
     refused: u8,
     refused_since: Instant,
+    paths: Vec<Promises>,
+}
+
+/// What was reported to the callers on one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Promises {
+    /// The digest of the path.
+    path: u64,
+    /// When somebody was last refused on it.
+    last_at: Instant,
+    /// The instant that was reported, how long that was, and to how many.
+    next: Option<(Instant, Span, u64)>,
+    /// The one before: who comes about then is in time.
+    before: Option<(Instant, Span)>,
+    /// Promises that are due.
+    due: u64,
+    /// Requests before the instant that passed for those of other workers, as of `fresh_at`.
+    fresh: u64,
+    fresh_at: Instant,
+    /// Points given for requests before the instant.
+    given: u64,
+}
+
+/// How a request that is refused stands to what was reported before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coming {
+    /// At the reported instant, or when nothing was reported.
+    InTime,
+    /// Later, and it may.
+    Due,
+    /// Before it, perhaps another worker.
+    Fresh,
+    /// Before it.
+    Early,
+}
+
+impl Promises {
+    fn new(path: u64, now: Instant) -> Self {
+        Self { path, last_at: now, next: None, before: None, due: 0, fresh: 0, fresh_at: now, given: 0 }
+    }
+
+    fn coming(&mut self, now: Instant) -> Coming {
+        self.last_at = now;
+        if let Some((at, wait, told)) =
+            self.next.filter(|(at, wait, _)| now.after(slack(*wait, CLOCKS)) >= *at)
+        {
+            (self.next, self.before) = (None, Some((at, wait)));
+            self.due = (self.due + told).min(DUE_MAX);
+        }
+        let is_in_time = self.before.is_some_and(|(at, wait)| now <= at.after(slack(wait, IN_TIME)));
+        let is_due = self.due > 0;
+        self.due -= u64::from(is_due);
+        if is_in_time {
+            return Coming::InTime;
+        }
+        if is_due {
+            return Coming::Due;
+        }
+        if self.next.is_none() { Coming::InTime } else { self.before_time(now) }
+    }
+
+    /// It comes before the instant: it is another worker, as long as there may be more.
+    fn before_time(&mut self, now: Instant) -> Coming {
+        let back = now.since(self.fresh_at).micros() / FRESH_EVERY.micros();
+        if back > 0 {
+            (self.fresh, self.fresh_at) = (self.fresh.saturating_sub(back), now);
+        }
+        if self.fresh < FRESH {
+            self.fresh += 1;
+            return Coming::Fresh;
+        }
+        Coming::Early
+    }
+
+    /// Somebody was refused, and this instant was reported. Of several that are to come the first counts for all.
+    fn promise(&mut self, at: Instant, now: Instant) {
+        let (known, told) = self.next.map_or((None, 0), |(at, wait, told)| (Some((at, wait)), told));
+        let (at, wait) = known.into_iter().chain([(at, at.since(now))]).min().unwrap_or((at, Span::ZERO));
+        self.next = Some((at, wait, told + 1));
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.next.is_none_or(|(at, ..)| at <= now) && now.since(self.last_at) > HALF_LIFE
+    }
+}
+
+/// How far from a reported instant is still at it.
+fn slack(wait: Span, most: Span) -> Span {
+    Span::from_micros((wait.micros() / 4).min(most.micros()))
 }
 
 impl Score {
@@ -74,12 +176,40 @@ impl Score {
         (self.milli, self.at) = (milli.min(POINTS_MAX * MILLI), now);
     }
 
-    /// A request was refused, and told to come back at an instant.
-    pub fn refused(&mut self, retry_at: Option<Instant>, now: Instant) {
-        if now < self.retry_at {
+    /// A request on a path, by its digest, was refused, and `retry_at` was reported to it.
+    pub fn refused(&mut self, path: u64, retry_at: Option<Instant>, now: Instant) {
+        let promises = self.promises(path, now);
+        let coming = promises.coming(now);
+        if let Some(at) = retry_at {
+            promises.promise(at, now);
+        }
+        match coming {
+            Coming::Early => {
+                promises.given += 1;
+                self.add(Misdeed::EarlyRetry, now);
+            }
+            // Workers that wait and come together: those that came first were no retries.
+            Coming::InTime if promises.given > 0 => {
+                promises.given -= 1;
+                (self.milli, self.at) = (self.milli(now).saturating_sub(MILLI), now);
+            }
+            Coming::InTime | Coming::Due | Coming::Fresh => {}
+        }
+        if retry_at.is_none() {
+            self.refused_for_good(now);
+        }
+    }
+
+    /// A request that was refused came again with the same idempotency key, and got the same answer: it is no other worker's.
+    pub fn repeated(&mut self, path: u64, now: Instant) {
+        let promises = self.promises(path, now);
+        let is_early = |(at, wait, _): (Instant, Span, u64)| now.after(slack(wait, CLOCKS)) < at;
+        if promises.next.is_some_and(is_early) && promises.before_time(now) == Coming::Early {
             self.add(Misdeed::EarlyRetry, now);
         }
-        self.retry_at = retry_at.unwrap_or_default();
+    }
+
+    fn refused_for_good(&mut self, now: Instant) {
         if now.since(self.refused_since) > REFUSED_IN {
             (self.refused, self.refused_since) = (0, now);
         }
@@ -90,10 +220,25 @@ impl Score {
         }
     }
 
+    fn promises(&mut self, path: u64, now: Instant) -> &mut Promises {
+        let at = self.paths.iter().position(|p| p.path == path).unwrap_or_else(|| {
+            if self.paths.len() >= PATHS_MAX
+                && let Some(oldest) = (0..PATHS_MAX).min_by_key(|i| self.paths.get(*i).map(|p| p.last_at))
+            {
+                self.paths.swap_remove(oldest);
+            }
+            self.paths.push(Promises::new(path, now));
+            self.paths.len() - 1
+        });
+        self.paths.get_mut(at).unwrap_or_else(|| unreachable!("it was found, or has just been put there"))
+    }
+
     /// Whether it says nothing any more.
     #[must_use]
     pub fn is_over(&self, now: Instant) -> bool {
-        self.milli(now) < MILLI && self.retry_at <= now && now.since(self.refused_since) > REFUSED_IN
+        self.milli(now) < MILLI
+            && now.since(self.refused_since) > REFUSED_IN
+            && self.paths.iter().all(|p| p.is_over(now))
     }
 }
 

@@ -18,13 +18,12 @@ impl Default for Distinct {
 }
 
 impl Distinct {
-    /// Adds one by its digest; adding it again changes nothing.
-    pub fn add(&mut self, digest: u64) {
+    /// Adds one by its digest; adding it again changes nothing. Whether it changed the count.
+    pub fn add(&mut self, digest: u64) -> bool {
         let [at, ..] = digest.to_be_bytes();
         let rank = u8::try_from((digest << 8 | 0x80).leading_zeros() + 1).unwrap_or(u8::MAX);
-        if let Some(register) = self.0.get_mut(usize::from(at)) {
-            *register = rank.max(*register);
-        }
+        let register = self.0.get_mut(usize::from(at)).filter(|register| **register < rank);
+        register.map(|register| *register = rank).is_some()
     }
 
     /// About how many there are.

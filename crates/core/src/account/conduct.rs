@@ -2,10 +2,12 @@
 
 use alloc::boxed::Box;
 
+use super::extras::CLUSTERS_MAX;
 use super::state::Account;
 use super::watched::{EFFECTS_MAX, ENDS, Hygiene};
 use crate::record::{
-    Calendar, Conduct, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Terms, Visit,
+    Calendar, Conduct, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Settings, Terms,
+    Visit,
 };
 use crate::window::Count;
 
@@ -27,6 +29,29 @@ impl Account {
     #[must_use]
     pub fn hygiene(&self) -> Hygiene {
         self.extras().watched.as_ref().map_or_else(Hygiene::default, |w| w.hygiene)
+    }
+
+    /// The clusters that the account is or was in: the identity of its free grants.
+    pub fn clusters(&self) -> impl Iterator<Item = &Name> {
+        let now = self.settings.rank.as_ref().and_then(|rank| rank.cluster.as_ref());
+        self.extras().left_clusters.iter().filter(move |left| Some(*left) != now).chain(now)
+    }
+
+    /// Settings that take the account out of its cluster.
+    pub(super) fn note_cluster(&mut self, next: &Settings) {
+        let cluster = |settings: &Settings| settings.rank.as_ref().and_then(|rank| rank.cluster.clone());
+        let Some(left) = cluster(&self.settings).filter(|own| cluster(next).as_ref() != Some(own)) else {
+            return;
+        };
+        let known = &mut self.extras_mut().left_clusters;
+        if known.contains(&left) {
+            return;
+        }
+        if known.len() >= CLUSTERS_MAX {
+            // The first binding says most, then the latest.
+            known.remove(1);
+        }
+        known.push(left);
     }
 
     pub(super) fn note_payment(&mut self, terms: &GrantTerms, now: Instant) {

@@ -16,6 +16,9 @@ pub(crate) const RESETS_MAX: usize = 100;
 /// Most uses that may wait in the quarantine of one account.
 pub(crate) const QUARANTINE_MAX: usize = 10_000;
 
+/// Most clusters that one account has left and that are remembered.
+pub(crate) const CLUSTERS_MAX: usize = 8;
+
 /// A grant that comes again.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Schedule {
@@ -136,6 +139,9 @@ pub struct Extras {
     /// What abuse rules keep.
     #[n(7)]
     pub watched: Option<Box<Watched>>,
+    /// Clusters that the account has left, the first one and the last: at most [`CLUSTERS_MAX`].
+    #[n(8)]
+    pub left_clusters: Vec<Name>,
 }
 
 /// What most accounts have.
@@ -148,4 +154,5 @@ pub(super) static NOTHING: Extras = Extras {
     top_ups: 0,
     books: Vec::new(),
     watched: None,
+    left_clusters: Vec::new(),
 };

@@ -102,7 +102,10 @@ impl Account {
                 self.settings = settings.clone();
                 self.opened_at = now;
             }
-            Event::Changed { settings, .. } => self.settings = settings.clone(),
+            Event::Changed { settings, .. } => {
+                self.note_cluster(settings);
+                self.settings = settings.clone();
+            }
             Event::Authorized { usage, decision, terms } => {
                 self.open_hold(record.seq, now, usage, terms);
                 self.watch_holds(&decision.visits);

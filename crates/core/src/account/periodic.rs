@@ -96,6 +96,7 @@ impl Account {
     }
 
     fn change_plan(&mut self, change: &PlanChange) -> Result<(), String> {
+        self.note_cluster(&change.settings);
         self.settings = change.settings.clone();
         for (id, terms) in &change.reopened {
             self.open_grant(*id, terms.clone());

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::open::Window;
 use super::state::Account;
-use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Place, Terms, Visit};
+use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Place, Terms, Verdict, Visit};
 use crate::window::{Count, Used};
 
 impl Account {
@@ -14,12 +14,26 @@ impl Account {
         for visit in visits {
             if let (Some(terms), true) = (&visit.terms, visit.cost != 0) {
                 let keeps = visit.place == Place::Allowance;
-                let count = Count { cost: visit.cost, at: at.min(now), before: visit.before, keeps };
+                // What is served in a lower class is not usual for the account's own today, and is for another day.
+                let is_demoted = visit.verdict == Verdict::Demoted;
+                let cost = if is_demoted { 0 } else { visit.cost };
+                let count = Count { cost, at: at.min(now), before: visit.before, keeps };
                 self.take((&visit.name, visit.level, path.at(visit.level)), *terms, count, now);
+                if is_demoted {
+                    self.note_demoted(visit, path);
+                }
                 if visit.place == Place::MemberCap {
                     self.note_team(visit, path);
                 }
             }
+        }
+    }
+
+    fn note_demoted(&mut self, visit: &Visit, path: &Path) {
+        let found = self.find_window(&visit.name, visit.level, path.at(visit.level));
+        let window = found.ok().and_then(|i| self.windows.get_mut(i));
+        if let Some(habit) = window.and_then(|window| window.used.habit_mut()) {
+            habit.demote(visit.cost);
         }
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pools::Formula;
 use crate::account::Account;
-use crate::record::{Category, Credits, Instant, Rule, Span, Tier};
+use crate::record::{Category, Credits, CreditsByUnit, Instant, Rule, Span, Tier};
 
 /// How long an account must have paid without a dispute to be established.
 const ESTABLISHED_AFTER: Span = Span::from_secs(14 * 86_400);
@@ -43,7 +43,7 @@ impl Mode {
 }
 
 /// What a tier may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TierTerms {
     /// Most open holds.
     pub holds: u64,
@@ -61,8 +61,8 @@ pub struct TierTerms {
     pub networks: u64,
     /// Open holds of a key that is used from more.
     pub shared_holds: u64,
-    /// Credits that one key may always spend in an hour.
-    pub key_spend_floor: Credits,
+    /// Credits that one key may always spend in an hour, by unit.
+    pub key_spend_floor: CreditsByUnit,
 }
 
 impl TierTerms {
@@ -78,7 +78,7 @@ impl TierTerms {
             sub_keys,
             networks,
             shared_holds,
-            key_spend_floor: Credits::from_nano(i64::from(credits) * 1_000_000_000),
+            key_spend_floor: Credits::from_nano(i64::from(credits) * 1_000_000_000).into(),
         };
         match tier {
             Tier::Anonymous => of(2, 50, 20_000, 16, 4, 1, 10),
@@ -98,8 +98,8 @@ pub struct Rules {
     pub(crate) cost: Formula,
     /// The tier of accounts that nothing is known of.
     pub(crate) default_tier: Tier,
-    /// Free credits that may be granted in a day, over all accounts.
-    pub trial_budget: Option<Credits>,
+    /// Free credits that may be granted in a day, over all accounts, by unit.
+    pub trial_budget: Option<CreditsByUnit>,
     pub(crate) tiers: [TierTerms; Tier::ALL.len()],
 }
 
@@ -137,9 +137,10 @@ impl Rules {
 
     /// What a tier may do.
     #[must_use]
-    pub fn tier(&self, tier: Tier) -> TierTerms {
+    pub fn tier(&self, tier: Tier) -> &TierTerms {
         let at = Tier::ALL.iter().position(|t| *t == tier);
-        at.and_then(|at| self.tiers.get(at)).copied().unwrap_or_else(|| TierTerms::usual(tier))
+        let terms = at.and_then(|at| self.tiers.get(at));
+        terms.unwrap_or_else(|| unreachable!("there are terms for every tier"))
     }
 
     /// How far an account is trusted: as the operator set it, else as its ledger shows.
@@ -159,7 +160,7 @@ impl Rules {
 
     /// What an account may do.
     #[must_use]
-    pub(crate) fn terms_of(&self, account: &Account, now: Instant) -> TierTerms {
+    pub(crate) fn terms_of(&self, account: &Account, now: Instant) -> &TierTerms {
         self.tier(self.tier_of(account, now))
     }
 }

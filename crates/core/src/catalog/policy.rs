@@ -38,6 +38,8 @@ pub struct Catalog {
     pub pools: BTreeMap<Name, Arc<PoolTerms>>,
     /// Rules against abuse.
     pub abuse: Rules,
+    /// The units of credits that features are priced in; `None`: `credits`.
+    priced_in: Vec<Option<Name>>,
     /// What is accepted, and is perhaps not what is meant.
     pub warnings: Vec<Problem>,
     /// The text it was read from.
@@ -59,6 +61,7 @@ impl Catalog {
             default_plan: source.default_plan,
             late_horizon: source.late_horizon.unwrap_or(LATE_HORIZON),
             ahead_max: source.ahead_max.unwrap_or(AHEAD_MAX),
+            priced_in: compiled.priced_in,
             features: compiled.features,
             plans: compiled.plans,
             pools: compiled.pools,
@@ -110,12 +113,17 @@ impl Catalog {
         features.into_iter().map(|f| (&f.unit, f.credit_unit.as_ref())).collect()
     }
 
-    /// The unit of credits, where all features are priced in one; `None`: `credits`, or several.
+    /// The unit of credits, where all features with prices are priced in one; `None`: `credits`, or several. A figure of
+    /// credits without a unit is in it.
     #[must_use]
     pub fn credit_unit(&self) -> Option<&Name> {
-        let mut units = self.features.values().map(|f| f.credit_unit.as_ref());
-        let first = units.next().flatten();
-        if units.all(|unit| unit == first) { first } else { None }
+        if let [unit] = self.priced_in.as_slice() { unit.as_ref() } else { None }
+    }
+
+    /// Whether a feature is priced in a unit of credits, or none is priced at all.
+    #[must_use]
+    pub(crate) fn prices_in(&self, unit: Option<&Name>) -> bool {
+        self.priced_in.is_empty() || self.priced_in.iter().any(|priced| priced.as_ref() == unit)
     }
 
     /// The class of a pool that an account's requests count in, with its place: the account's, else its plan's, else `default`,

@@ -168,11 +168,24 @@ fn check(ctx: Context<'_>, settings: &Settings) -> Result<(), Refusal> {
     if settings.segments.len() > SEGMENTS_MAX {
         return Err(Refusal::AccountFull);
     }
-    if settings.segments.iter().filter_map(|s| s.pool_cap).any(|cap| cap < Credits::ZERO) {
-        return Err(Refusal::BadCap);
-    }
+    let is_new = |s: &&SegmentSettings| !ctx.account.settings.segments.contains(s);
+    settings.segments.iter().filter(is_new).try_for_each(|segment| check_caps(ctx, segment))?;
     check_alerts(settings).map_err(Refusal::BadAlerts)?;
     settings.rank.as_deref().map_or(Ok(()), |rank| check_rank(ctx, rank))
+}
+
+/// Caps are zero or more, in units that something is priced in.
+fn check_caps(ctx: Context<'_>, segment: &SegmentSettings) -> Result<(), Refusal> {
+    for cap in segment.pool_cap.iter().chain(&segment.hourly_cap) {
+        if cap.amounts().any(|amount| amount < Credits::ZERO) {
+            return Err(Refusal::BadCap);
+        }
+        let usual = ctx.catalog.credit_unit();
+        if let Some(unit) = cap.units(usual).find(|unit| !ctx.catalog.prices_in(*unit)) {
+            return Err(Refusal::UnpricedUnit(unit.cloned()));
+        }
+    }
+    Ok(())
 }
 
 fn check_alerts(settings: &Settings) -> Result<(), &'static str> {

@@ -40,16 +40,16 @@ pub(super) fn claim_free_grant(ctx: Context<'_>, account: &Name, amount: Credits
     Ok(draft(Conduct::FreeGrant { account: account.clone(), amount }))
 }
 
-/// In the log of the daily budget: a free grant, unless the day's budget does not cover it.
+/// In the log of the daily budget of a unit: a free grant, unless the day's budget does not cover it.
 pub(super) fn draw_trial_budget(
     ctx: Context<'_>,
     account: &Name,
-    amount: Credits,
+    (amount, unit): (Credits, Option<&Name>),
     most: Credits,
 ) -> Result<Draft, Refusal> {
     let used = trial_budget_used(ctx.account, ctx.now);
     if used.checked_add(amount).is_none_or(|sum| sum > most) {
-        return Err(Refusal::TrialBudgetSpent(trial_day(ctx.now).1));
+        return Err(Refusal::TrialBudgetSpent(trial_day(ctx.now).1, unit.cloned()));
     }
     Ok(draft(Conduct::FreeGrant { account: account.clone(), amount }))
 }

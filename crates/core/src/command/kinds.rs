@@ -145,7 +145,9 @@ pub enum Command {
         account: Name,
         /// How much.
         amount: Credits,
-        /// The budget of a day.
+        /// Their unit; `None`: `credits`.
+        unit: Option<Name>,
+        /// The budget of a day, in it.
         most: Credits,
     },
     /// In the server's own log: write down what is in force from now on.

@@ -106,8 +106,8 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::Lift { rule, key, reason } => conduct::lift(ctx, *rule, key.as_ref(), reason.clone())?,
         Command::Dispute { reason } => conduct::dispute(reason.clone()),
         Command::ClaimFreeGrant { account, amount } => conduct::claim_free_grant(ctx, account, *amount)?,
-        Command::DrawTrialBudget { account, amount, most } => {
-            conduct::draw_trial_budget(ctx, account, *amount, *most)?
+        Command::DrawTrialBudget { account, amount, unit, most } => {
+            conduct::draw_trial_budget(ctx, account, (*amount, unit.as_ref()), *most)?
         }
         Command::Administer(event) => Draft::new((**event).clone()),
     };

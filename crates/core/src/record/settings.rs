@@ -8,7 +8,7 @@ use alloc::{string::String, vec};
 
 use minicbor::{Decode, Encode};
 
-use crate::record::{Credits, Instant, Level, Name, Segment, Span, Tier};
+use crate::record::{Credits, CreditsByUnit, Instant, Level, Name, Segment, Span, Tier};
 
 /// Whether paid sources may be drawn.
 #[derive(
@@ -136,12 +136,12 @@ pub struct SegmentSettings {
     /// Its consent; the strictest of the path and the account counts.
     #[n(2)]
     pub consent: Option<Consent>,
-    /// What it may draw from the pool in one window.
+    /// What it may draw from a pool in one window, by the pool's unit.
     #[n(3)]
-    pub pool_cap: Option<Credits>,
+    pub pool_cap: Option<CreditsByUnit>,
     /// What it may spend in an hour, of a key; `None`: as its own week shows, where that rule is on.
     #[n(4)]
-    pub hourly_cap: Option<Credits>,
+    pub hourly_cap: Option<CreditsByUnit>,
 }
 
 impl Settings {

@@ -52,12 +52,25 @@ impl<'a> Run<'a, '_> {
         let cost = signed(cost_of(rules, self.usage, matches!(self.scene.mode, Mode::Grow(_))));
         self.visit_penalty();
         self.visit_cost_maximum(cost);
-        self.visit_holds(&terms);
+        self.visit_holds(terms);
         self.visit_sharing();
         // What is not recorded cannot be remembered for days.
         if catalog.feature(usage.feature.as_str()).is_none_or(|f| f.ledger) {
-            self.visit_velocity(&terms, cost);
-            self.visit_ramp(&terms, cost);
+            self.visit_velocity(terms, cost);
+            self.visit_ramp(terms, cost);
+        }
+    }
+
+    /// What a use turned out to be beyond what was held counts where it is known: in the pace of the account.
+    pub(super) fn abuse_beyond(&mut self, held: &Priced<'_>) {
+        let Scene { account, catalog, now, .. } = self.scene;
+        let rules = &catalog.abuse;
+        let is_recorded = catalog.feature(self.usage.feature.as_str()).is_none_or(|f| f.ledger);
+        if is_recorded && (rules.is_on(Rule::Velocity) || rules.is_on(Rule::Ramp)) {
+            let terms = rules.terms_of(account, now);
+            let beyond = cost_of(rules, self.usage, true).saturating_sub(cost_of(rules, held, true));
+            self.visit_velocity(terms, signed(beyond));
+            self.visit_ramp(terms, signed(beyond));
         }
     }
 
@@ -152,7 +165,7 @@ impl<'a> Run<'a, '_> {
         let (kind, name) = (HabitKind::Velocity, Rule::Velocity.name());
         let habit = habit(account, &name, Level::Account, None, now);
         let floor = signed(terms.velocity_floor);
-        let reference = habit.as_ref().map_or(0, |h| h.peak_at(now)).max(floor);
+        let reference = habit.as_ref().map_or(0, |h| h.usual_at(now)).max(floor);
         let clamp = account.effect(Rule::Velocity, None, now).map(|effect| effect.limit);
         let ceiling = terms.velocity_ceiling.map(signed);
         let limit = clamp.into_iter().chain(ceiling).min().unwrap_or(i64::MAX);
@@ -178,8 +191,7 @@ impl<'a> Run<'a, '_> {
         visit.terms = Some(Terms::Habit { kind: HabitKind::Ramp, limit: allowed, reference: allowed });
         visit.cost = self.room_for(&name, None, cost);
         if is_over && rules.mode(Rule::Ramp) == RuleMode::Enforce {
-            // Only what is served in its own class is usual.
-            (visit.verdict, visit.cost) = (Verdict::Demoted, 0);
+            visit.verdict = Verdict::Demoted;
         } else if is_over {
             visit.verdict = Verdict::Observed;
         }
@@ -194,27 +206,32 @@ impl<'a> Run<'a, '_> {
 
     /// What a key may spend in this hour bounds what sources of credits may draw.
     pub(super) fn visit_key_spend(&mut self) {
-        let Scene { account, now, .. } = self.scene;
+        let Scene { account, catalog, now, .. } = self.scene;
         let usage = self.usage;
         let rules = self.rules();
         let Some(key) = usage.path.at(Level::Key).filter(|_| rules.is_on(Rule::KeySpend)) else { return };
         if !self.is_in_cell(HabitKind::Spend) {
             return;
         }
-        let (kind, name) = (HabitKind::Spend, Rule::KeySpend.name());
+        let usual = catalog.credit_unit();
+        let by_hand = account.settings.segment(Level::Key, key).and_then(|s| s.hourly_cap.as_ref());
+        let by_hand = by_hand.and_then(|caps| caps.of(usage.credit_unit, usual));
+        let floor = rules.terms_of(account, now).key_spend_floor.of(usage.credit_unit, usual);
+        // A unit that no figure is about is not held.
+        let (kind, Some(least)) = (HabitKind::Spend, by_hand.or(floor)) else { return };
+        let name = spend_name(usage.credit_unit);
         if account.window(&name, Level::Key, Some(key)).is_none() && self.is_full() {
             return;
         }
         let habit = habit(account, &name, Level::Key, Some(key), now);
-        let by_hand = account.settings.segment(Level::Key, key).and_then(|s| s.hourly_cap);
         let week = habit.as_ref().map_or(0, Habit::p95);
-        let floor = rules.terms_of(account, now).key_spend_floor.nano();
-        let cap = by_hand.map_or_else(|| week.saturating_mul(10).max(floor), Credits::nano);
+        let learned = if by_hand.is_some() { 0 } else { week.saturating_mul(10) };
+        let cap = learned.max(least.nano());
         let before = habit.as_ref().map_or(0, |h| h.used(now));
         if rules.mode(Rule::KeySpend) == RuleMode::Enforce && !self.has_happened() {
             self.budget = self.budget.min(cap.saturating_sub(before).max(0));
         }
-        let mut visit = visit(Rule::KeySpend, Level::Key, before);
+        let mut visit = Visit { name, ..visit(Rule::KeySpend, Level::Key, before) };
         (visit.terms, visit.basis) = (Some(Terms::Habit { kind, limit: cap, reference: week }), Basis::Spend);
         self.visits.push(visit);
     }
@@ -252,6 +269,13 @@ impl<'a> Run<'a, '_> {
     }
 }
 
+/// What a key spends is counted in each unit of credits apart: `abuse.key_spend`, `abuse.key_spend.usd`.
+fn spend_name(unit: Option<&Name>) -> Name {
+    let rule = Rule::KeySpend.name();
+    let Some(unit) = unit else { return rule };
+    Name::joined(&rule, unit).unwrap_or(rule)
+}
+
 /// What a request costs by the formula of the rules; more of a hold is no request of its own.
 pub(crate) fn cost_of(rules: &Rules, usage: &Priced<'_>, grows: bool) -> u64 {
     let quantity = |line: &crate::record::PricedLine<'_>| {
@@ -267,12 +291,13 @@ pub(crate) fn holds_max(account: &Account, terms: &TierTerms, now: Instant) -> i
 }
 
 /// What is counted in this quarter of an hour, and how much of it counts in the account's own class: what it had in the
-/// last 24 hours, or half more than in the quarter before.
+/// last 24 hours or at this hour of other days, or half more than in the quarter before.
 pub(crate) fn ramp(account: &Account, terms: &TierTerms, now: Instant) -> (i64, i64) {
     let habit = habit(account, &Rule::Ramp.name(), Level::Account, None, now);
     let (previous, highest) = habit.as_ref().map_or((0, 0), |h| (h.previous, h.highest()));
     let grown = previous.saturating_add(previous / 2);
-    let allowed = grown.max(highest).max(signed(terms.ramp_floor));
+    let usual = habit.as_ref().map_or(0, |h| h.usual_at(now));
+    let allowed = grown.max(highest).max(usual).max(signed(terms.ramp_floor));
     (habit.map_or(0, |h| h.used(now)), allowed)
 }
 

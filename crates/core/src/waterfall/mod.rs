@@ -77,6 +77,7 @@ pub(crate) fn draw_more<'a, 'p>(
     need: Need<'a>,
 ) -> Run<'a, 'p> {
     let mut run = Run { whole: need.whole(), ..Run::new(scene, usage, need) };
+    run.abuse_beyond(held);
     run.guards_beyond(held);
     run.spend_caps();
     run.sources();

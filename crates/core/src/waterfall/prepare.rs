@@ -290,6 +290,6 @@ fn is_demoted(ctx: Context<'_>, feature: &Feature, ask: &Authorize) -> Result<bo
     let request = &ask.request;
     let usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
     let cost = i64::try_from(cost_of(rules, &usage, false)).unwrap_or(i64::MAX);
-    let (before, allowed) = ramp(ctx.account, &rules.terms_of(ctx.account, ctx.now), ctx.now);
+    let (before, allowed) = ramp(ctx.account, rules.terms_of(ctx.account, ctx.now), ctx.now);
     Ok(cost > 0 && before.saturating_add(cost) > allowed)
 }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::request::QUANTITY_MAX;
 use crate::catalog::NoPrice;
-use crate::record::{Amount, Credits, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
+use crate::record::{Amount, CREDITS, Credits, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
 
 /// Why a command was refused. Nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,8 @@ pub enum Refusal {
     BooksFull(Option<Name>),
     /// A cap is below zero.
     BadCap,
+    /// A cap is in a unit of credits that no feature is priced in; `None`: `credits`.
+    UnpricedUnit(Option<Name>),
     /// A reset names no window.
     NoWindows,
     /// The account has as many open grants, or segments with settings, as it may.
@@ -113,8 +115,8 @@ pub enum Refusal {
     NoEffect(Rule),
     /// The identity had a free grant in the last 90 days: when there may be one again.
     FreeGrantTooSoon(Instant),
-    /// The free credits of the day are given: when the next day begins.
-    TrialBudgetSpent(Instant),
+    /// The free credits of a unit for the day are given: when the next day begins, and the unit; `None`: `credits`.
+    TrialBudgetSpent(Instant, Option<Name>),
     /// The mark at which a balance has recovered is below the one at which it is low, or a top-up has no amount.
     BadAlerts(&'static str),
 }
@@ -198,6 +200,10 @@ impl fmt::Display for Refusal {
                 "all that was ever issued and lent to an account stays within {}; this is more",
                 Amount::of(Credits::MAX, unit.as_ref())
             ),
+            Self::UnpricedUnit(unit) => {
+                let unit = unit.as_ref().map_or(CREDITS, Name::as_str);
+                write!(f, "no feature is priced in `{unit}`; name the unit of the cap, like {{\"usd\": \"40\"}}")
+            }
             Self::BadCap => f.write_str("a cap must not be below zero; 0 lets nothing be drawn"),
             Self::NoWindows => {
                 f.write_str("name at least one window that the reset clears: a guard or `allowance.window`")
@@ -235,8 +241,9 @@ impl fmt::Display for Refusal {
             Self::FreeGrantTooSoon(at) => {
                 write!(f, "the identity behind the account had a free grant; there may be one again from {at} on")
             }
-            Self::TrialBudgetSpent(at) => {
-                write!(f, "the free credits of this day are given; there are new ones from {at} on")
+            Self::TrialBudgetSpent(at, unit) => {
+                let unit = unit.as_ref().map_or(CREDITS, Name::as_str);
+                write!(f, "the free {unit} of this day are given; there are new ones from {at} on")
             }
             Self::BadAlerts(why) => f.write_str(why),
             Self::MoreThanCharged(charged) => write!(f, "only {charged} of the charge are left to give back"),

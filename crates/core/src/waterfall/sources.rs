@@ -189,16 +189,19 @@ impl Run<'_, '_> {
     }
 
     fn visit_pool(&mut self, layer: &Name, categories: Categories, pool: &Pool) {
-        let Scene { account, .. } = self.scene;
+        let Scene { account, catalog, .. } = self.scene;
         let usage = self.usage;
         let Some(member) = usage.path.at(pool.member) else {
             self.push_cap(layer, pool.member, None, 0, 0, Verdict::Refused(Reason::MemberMissing));
             self.refuse(Reason::MemberMissing, Wall::Path(pool.member));
             return;
         };
-        let own = account.settings.segment(pool.member, member).and_then(|s| s.pool_cap);
-        let team =
-            usage.path.at(Level::Team).and_then(|t| account.settings.segment(Level::Team, t)?.pool_cap);
+        let of = |level: Level, name: &Name| {
+            let cap = account.settings.segment(level, name)?.pool_cap.as_ref()?;
+            cap.of(usage.credit_unit, catalog.credit_unit())
+        };
+        let own = of(pool.member, member);
+        let team = usage.path.at(Level::Team).and_then(|team| of(Level::Team, team));
         // Without a cap the draws are counted all the same, so that a cap set later keeps what is used.
         let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
         let window = Window::Fixed { limit: cap.nano(), calendar: pool.window.clone() };

@@ -3,6 +3,8 @@
 //! A habit is a window of fixed cells. The cell under way is counted; one that has closed becomes part of the memory. It is
 //! folded from records alone: what a rule compared against is in the terms of its visit.
 //! H1 in a clamp nobody learns more than the clamp lets through (`a_clamp_teaches_only_what_it_let_through`).
+//! H2 what comes at the same hour of another day is usual there (`a_daily_batch_is_learned`). H3 a habit is bounded: the hours of a
+//! week, and [`RHYTHM_MAX`] times of the day.
 //! Units: cost, or nano-credits for what keys spend.
 
 use alloc::vec::Vec;
@@ -13,8 +15,17 @@ use crate::record::{HabitKind, Instant, Span, scaled};
 
 const HOUR: Span = Span::from_secs(3_600);
 const PEAK_HALF_LIFE: Span = Span::from_secs(7 * 86_400);
-/// Cells over twice the reference, one after the other, that are too many.
-const RUN: u8 = 3;
+/// What a cell over twice the reference adds to a run, of which one that is not takes one away; and how much is too many: three
+/// cells one after the other, or whatever takes more than a third of the time.
+const OVER: u8 = 2;
+const RUN: u8 = 5;
+/// How many times its reference a burst teaches at most, and how long it takes until another one teaches.
+const BURST_TEACHES: i64 = 8;
+const BURSTS_APART: Span = HOUR;
+/// Hours of the day whose runs are remembered, and for how many days.
+const RHYTHM_MAX: usize = 24;
+const RHYTHM_DAYS: i64 = 35;
+const DAY_HOURS: i64 = 24;
 
 /// What is remembered of one account or key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -43,18 +54,71 @@ pub struct Habit {
     /// When.
     #[n(7)]
     pub peak_at: Instant,
-    /// Cells in a row over twice their reference.
+    /// The run under way: [`OVER`] for a cell over twice its reference, one less for another.
     #[n(8)]
     pub over: u8,
-    /// The highest of them.
+    /// The highest of its cells.
     #[n(9)]
     pub run_peak: i64,
-    /// How many of them were over eight times their reference.
+    /// Whether one of them was not over eight times its reference.
     #[n(10)]
-    pub far_over: u8,
+    pub is_near: bool,
     /// The hours with use, oldest first: the hour since 1970, and its highest cell.
     #[n(11)]
     pub hours: Vec<(i64, i64)>,
+    /// What the run under way began against.
+    #[n(12)]
+    pub run_reference: i64,
+    /// When a burst was last learned.
+    #[n(13)]
+    pub burst_at: Instant,
+    /// Runs that were clamped and quarters that were demoted, by the hour of the day.
+    #[n(14)]
+    pub rhythm: Vec<Beat>,
+    /// What was served one class lower in the cell under way.
+    #[n(15)]
+    pub demoted: i64,
+}
+
+/// What came at an hour of the day.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Beat {
+    /// The hour since 1970 that it was last seen in.
+    #[n(0)]
+    pub hour: i64,
+    /// The highest cell.
+    #[n(1)]
+    pub figure: i64,
+    /// On how many days it was seen.
+    #[n(2)]
+    pub days: u8,
+}
+
+impl Beat {
+    /// It was seen again: on another day, or more of it on the same.
+    fn see(&mut self, hour: i64, figure: i64) {
+        if hour - self.hour > DAY_HOURS / 2 {
+            // What has not come for long begins anew, at what it is now.
+            let is_forgotten = hour - self.hour > RHYTHM_DAYS * DAY_HOURS;
+            self.days = if is_forgotten { 1 } else { self.days.saturating_add(1) };
+            (self.hour, self.figure) = (hour, figure);
+        } else {
+            self.figure = figure.max(self.figure);
+        }
+    }
+
+    /// Whether it came at this hour of the day, or one beside it: clocks are put forward and back.
+    fn is_at(&self, hour: i64) -> bool {
+        matches!((hour - self.hour).rem_euclid(DAY_HOURS), 0 | 1 | 23)
+    }
+
+    /// What it says of another day: what was seen once says half of what one may expect.
+    fn says(&self, hour: i64) -> i64 {
+        let is_another_day = hour - self.hour > DAY_HOURS / 2;
+        let is_remembered = hour - self.hour <= RHYTHM_DAYS * DAY_HOURS;
+        let figure = if self.days > 1 { self.figure } else { self.figure / 4 * 3 };
+        if self.is_at(hour) && is_another_day && is_remembered { figure } else { 0 }
+    }
 }
 
 fn hour_of(at: Instant) -> i64 {
@@ -76,8 +140,12 @@ impl Habit {
             peak_at: now,
             over: 0,
             run_peak: 0,
-            far_over: 0,
+            is_near: false,
             hours: Vec::new(),
+            run_reference: 0,
+            burst_at: Instant::default(),
+            rhythm: Vec::new(),
+            demoted: 0,
         }
     }
 
@@ -86,6 +154,11 @@ impl Habit {
         self.roll(now);
         self.current = self.current.saturating_add(cost).max(0);
         (self.reference, self.limit) = (reference, limit);
+    }
+
+    /// So much of the cell under way is served one class lower.
+    pub(crate) fn demote(&mut self, cost: i64) {
+        self.demoted = self.demoted.saturating_add(cost);
     }
 
     /// Corrects what was counted at an instant, if that cell is still under way.
@@ -116,6 +189,14 @@ impl Habit {
         i64::try_from(halved(peak, now.since(self.peak_at), PEAK_HALF_LIFE)).unwrap_or(i64::MAX)
     }
 
+    /// What is usual at `now`: the peak, or what came at this hour on other days.
+    #[must_use]
+    pub(crate) fn usual_at(&self, now: Instant) -> i64 {
+        let hour = hour_of(now);
+        let beats = self.rhythm.iter().map(|beat| beat.says(hour));
+        beats.fold(self.peak_at(now), i64::max)
+    }
+
     /// The highest cell of the hours remembered.
     #[must_use]
     pub(crate) fn highest(&self) -> i64 {
@@ -131,26 +212,42 @@ impl Habit {
         sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
     }
 
-    /// Whether it has been over twice its reference for three cells running, and over eight times in all of them.
+    /// Whether a run is too long, and over eight times its reference in all of its cells.
     #[must_use]
     pub(crate) fn is_too_fast(&self) -> Option<bool> {
-        (self.over >= RUN).then_some(self.far_over >= RUN)
+        (self.over >= RUN).then_some(!self.is_near)
     }
 
-    /// A clamp has begun: the run that led to it is not learned, nor what the cell under way has beyond the clamp.
+    /// A clamp has begun: the run that led to it is not learned for today, nor what the cell under way has beyond the clamp.
     pub(crate) fn clamp(&mut self, limit: i64) {
         self.limit = limit;
+        self.note_beat(self.run_peak);
         self.forget_run();
     }
 
     fn forget_run(&mut self) {
-        (self.over, self.far_over, self.run_peak) = (0, 0, 0);
+        (self.over, self.is_near, self.run_peak, self.run_reference) = (0, false, 0, 0);
+    }
+
+    /// A run of the hour under way was clamped, or a quarter of it demoted.
+    fn note_beat(&mut self, figure: i64) {
+        let hour = hour_of(self.start);
+        if let Some(beat) = self.rhythm.iter_mut().find(|beat| beat.is_at(hour)) {
+            beat.see(hour, figure);
+            return;
+        }
+        if self.rhythm.len() >= RHYTHM_MAX
+            && let Some(oldest) = (0..RHYTHM_MAX).min_by_key(|i| self.rhythm.get(*i).map(|beat| beat.hour))
+        {
+            self.rhythm.remove(oldest);
+        }
+        self.rhythm.push(Beat { hour, figure, days: 1 });
     }
 
     /// Whether nothing is left to remember.
     #[must_use]
     pub fn is_over(&self, now: Instant) -> bool {
-        let kept = self.kind.hours().max(24 * 30);
+        let kept = self.kind.hours().max(RHYTHM_DAYS * DAY_HOURS);
         hour_of(now) - hour_of(self.start) > kept
     }
 
@@ -161,11 +258,10 @@ impl Habit {
         }
         self.close();
         let next = self.start.after(self.kind.cell()) == start;
-        if !next {
-            self.end_run();
-        }
+        let empty = start.since(self.start).micros() / self.kind.cell().micros().max(1) - 1;
+        self.rest(u8::try_from(empty).unwrap_or(u8::MAX));
         self.previous = if next { self.current.min(self.limit) } else { 0 };
-        (self.start, self.current, self.limit) = (start, 0, i64::MAX);
+        (self.start, self.current, self.limit, self.demoted) = (start, 0, i64::MAX, 0);
         let oldest = hour_of(start) - self.kind.hours();
         self.hours.retain(|(hour, _)| *hour >= oldest);
     }
@@ -173,6 +269,11 @@ impl Habit {
     /// What the cell that ends teaches.
     fn close(&mut self) {
         let learned = self.current.min(self.limit);
+        let asked = learned.saturating_add(self.demoted);
+        if self.demoted > 0 {
+            self.note_beat(asked);
+        }
+        self.see_beats(asked);
         if self.kind != HabitKind::Velocity {
             let hour = hour_of(self.start);
             match self.hours.last_mut() {
@@ -183,19 +284,41 @@ impl Habit {
         }
         let over = |times: i64| self.limit == i64::MAX && self.current > self.reference.saturating_mul(times);
         if over(2) {
-            self.far_over = self.far_over.saturating_add(u8::from(over(8)));
-            self.over = self.over.saturating_add(1);
+            if self.over == 0 {
+                self.run_reference = self.reference;
+            }
+            self.is_near |= !over(8);
+            self.over = self.over.saturating_add(OVER);
             self.run_peak = self.run_peak.max(learned);
         } else {
-            self.end_run();
+            self.rest(1);
             self.learn(learned, self.start);
         }
     }
 
-    /// A run that has ended before it was too long was a burst, and is learned.
+    /// What came on other days has come again, or half of it.
+    fn see_beats(&mut self, asked: i64) {
+        let hour = hour_of(self.start);
+        let came = |beat: &&mut Beat| beat.says(hour) > 0 && asked >= beat.figure / 2;
+        self.rhythm.iter_mut().filter(came).for_each(|beat| beat.see(hour, asked.max(beat.figure)));
+    }
+
+    /// Cells that are not over it.
+    fn rest(&mut self, cells: u8) {
+        let was_over = self.over > 0;
+        self.over = self.over.saturating_sub(cells);
+        if was_over && self.over == 0 {
+            self.end_run();
+        }
+    }
+
+    /// A run that has ended before it was too long was a burst, and is learned: not more than so many times what was usual, and not
+    /// one after the other.
     fn end_run(&mut self) {
-        if self.over > 0 && self.over < RUN {
-            self.learn(self.run_peak, self.start);
+        let most = self.run_reference.saturating_mul(BURST_TEACHES);
+        if self.start.since(self.burst_at) >= BURSTS_APART {
+            self.learn(self.run_peak.min(most), self.start);
+            self.burst_at = self.start;
         }
         self.forget_run();
     }

@@ -20,8 +20,8 @@ mod trail;
 mod used;
 
 use arithmetic::positive;
-pub use habit::Habit;
 pub(crate) use habit::halved;
+pub use habit::{Beat, Habit};
 pub use period::Period;
 pub use rate::Rate;
 pub use trail::{Cells, Log};

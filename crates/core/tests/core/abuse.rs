@@ -4,12 +4,12 @@ use headworks_core::abuse::penalty::{Misdeed, Score};
 use headworks_core::abuse::sketch::{Counts, Distinct};
 use headworks_core::account::Account;
 use headworks_core::audit::replay::differs;
-use headworks_core::command::{Command, Draft, History, Step, run};
+use headworks_core::command::{Command, Draft, History, NewGrant, Patch, Step, run};
 use headworks_core::life;
 use headworks_core::life::share_key;
 use headworks_core::record::{
-    Category, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Span, Tier, Verdict,
-    Wall,
+    Category, CreditsByUnit, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Segment,
+    SegmentSettings, Span, Tier, Verdict, Wall,
 };
 use headworks_core::waterfall::{Authorize, Context, Live, Refusal, prepare};
 
@@ -132,24 +132,104 @@ fn a_clamp_teaches_only_what_it_let_through() {
     cells(&mut w, &[250, 250, 250, 4_000, 4_000, 4_000]);
     w.pass("20m");
     charge(&mut w, 1);
-    let name = Rule::Velocity.name();
-    let habit = w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit");
-    assert_eq!(habit.peak, 200, "twice the floor");
+    assert_eq!(peak(&w), 200, "twice the floor");
     // A week halves it.
+    let habit = habit(&w);
     assert_eq!(habit.peak_at(habit.peak_at.after(Span::from_secs(7 * 86_400))), 100);
+}
+
+fn habit(w: &World) -> headworks_core::window::Habit {
+    let name = Rule::Velocity.name();
+    w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit").clone()
+}
+
+fn peak(w: &World) -> i64 {
+    habit(w).peak
 }
 
 /// Honest bursts: one or two cells at any height are no offence, and are learned.
 #[test]
 fn a_burst_is_learned() {
     let mut w = world("velocity = 'enforce'", "p");
-    assert_eq!(cells(&mut w, &[500, 500, 50, 900, 900, 900, 900]), None, "900 is within twice 500");
-    // With a pause between them cells are not running.
+    assert_eq!(
+        cells(&mut w, &[500, 500, 50, 50, 50, 50, 900, 900, 900, 900]),
+        None,
+        "900 is within twice 500"
+    );
+    // Bursts that take a third of the time are none either, and teach eight times what was usual at most.
     let mut w = world("velocity = 'enforce'", "p");
-    for _ in 0..6 {
+    for _ in 0..20 {
         assert_eq!(cells(&mut w, &[4_000]), None);
+        w.pass("20s");
+    }
+    w.pass("1m");
+    charge(&mut w, 1);
+    assert_eq!(peak(&w), 800);
+}
+
+/// What is over twice the usual for more than a third of the time is a run, with whatever pauses.
+#[test]
+fn a_sawtooth_is_a_run() {
+    for (teeth, caught) in [(&[4_000, 4_000, 50][..], 4), (&[4_000, 50], 8), (&[250, 250, 50, 50], 12)] {
+        let mut w = world("velocity = 'enforce'", "p");
+        let tooth = teeth.iter().cycle();
+        let at = tooth.take(40).position(|cell| cells(&mut w, &[*cell]).is_some());
+        assert!(at.is_some_and(|at| at <= caught), "{teeth:?}: {at:?}");
+    }
+}
+
+/// A batch at 4 times the floor, every day at the same hour: clamped on its first day, usual from the second on.
+#[test]
+fn a_daily_batch_is_learned() {
+    let mut w = world("velocity = 'enforce'", "p");
+    let mut clamps = Vec::new();
+    for day in 0..9 {
+        let began = w.now;
+        let batch = if day == 5 { 560 } else { 400 };
+        clamps.push((0..60).filter(|_| cells(&mut w, &[batch]).is_some()).count());
+        let hour = if day % 2 == 0 { "24h" } else { "23h 30m" };
+        w.now = began;
+        w.pass(hour);
+    }
+    assert_eq!(clamps, [1, 0, 0, 0, 0, 0, 0, 0, 0], "clamps by day");
+    // At another hour nothing of it is usual once the peak has faded: a month later only the hour knows.
+    w.pass("480h");
+    assert_eq!((0..6).filter(|_| cells(&mut w, &[400]).is_some()).count(), 0, "the same hour");
+    replays(&w);
+}
+
+/// What a hold turns out to have used counts when it is settled.
+#[test]
+fn what_is_settled_beyond_the_hold_counts() {
+    let mut w = world("velocity = 'enforce', ramp = 'observe'", "p");
+    let settle = |w: &mut World, used: u64| {
+        let held = w.hold("chat", &[("tokens", 1)]);
+        if held.outcome != Outcome::Allow {
+            return false;
+        }
+        let hold = w.account.holds.last().expect("open").id;
+        w.settle(hold.0, &[("tokens", used)]).expect("settles");
+        true
+    };
+    let mut effect = None;
+    for _ in 0..4 {
+        assert!(settle(&mut w, 20_000), "nothing is known yet");
+        effect = act(&mut w).or(effect);
         w.pass("10s");
     }
+    let effect = effect.expect("clamped");
+    assert_eq!((effect.figure, effect.reference, effect.limit), (20_000, 100, 100));
+    assert!(settle(&mut w, 20_000), "the first of a cell");
+    assert!(!settle(&mut w, 1), "what was settled is counted");
+    // What is used of a hold is counted once.
+    let mut w = world("velocity = 'enforce'", "p");
+    w.hold("chat", &[("tokens", 60)]);
+    let hold = w.account.holds.last().expect("open").id;
+    w.settle(hold.0, &[("tokens", 90)]).expect("settles");
+    let name = Rule::Velocity.name();
+    let habit = w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit");
+    assert_eq!(habit.used(w.now), 90);
+    replays(&w);
 }
 
 #[test]
@@ -332,12 +412,131 @@ fn a_key_spends_what_its_week_allows() {
             suspended: false,
             consent: None,
             pool_cap: None,
-            hourly_cap: Some(credits("3")),
+            hourly_cap: Some(credits("3").into()),
         });
     });
     assert_eq!(spend(&mut w, 3_000).outcome, Outcome::Allow);
     denied(&spend(&mut w, 1), Reason::KeySpend);
     replays(&w);
+}
+
+/// Two features, in usd and in coins: what rules about credits count, they count of one unit at a time.
+const UNITS: &str = r#"
+version = "units"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+credit_unit = "usd"
+[features.game]
+meters = ["tokens"]
+rate_card = "card"
+credit_unit = "coins"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "1" } }, { feature = "game", credits = { tokens = "1" } }]
+[abuse]
+rules = { key_spend = "enforce", identity = "enforce" }
+BUDGET
+[abuse.tiers.anonymous]
+FLOOR
+[plans.p]
+features = ["chat", "game"]
+waterfall = [
+  { pool = { name = "usd", categories = ["promotional"], unit = "usd", cap = { default = "1000", every = "day" } } },
+  { pool = { name = "coins", categories = ["promotional"], unit = "coins", cap = { default = "1000", every = "day" } } },
+]
+"#;
+
+fn units(floor: &str, budget: &str) -> World {
+    let text = UNITS.replace("FLOOR", floor).replace("BUDGET", budget);
+    let mut w = World::new(&text, "p");
+    for unit in ["usd", "coins"] {
+        let new =
+            NewGrant { unit: Some(name(unit)), ..NewGrant::new(credits("100000"), Category::Promotional) };
+        w.apply(Command::Grant(new)).expect("granted");
+    }
+    w
+}
+
+fn spends(w: &mut World, feature: &str, tokens: u64) -> Reason {
+    w.ask(&ask(feature, &[("tokens", tokens)]).on_path("user:ann/key:k").now()).reason
+}
+
+fn warned(w: &World) -> String {
+    w.catalog.warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_figure_is_about_one_unit() {
+    // By unit: what one key spends of coins is nothing of its usd.
+    let mut w = units("key_spend_floor = { usd = \"40\", coins = \"900\" }", "");
+    assert_eq!(warned(&w), "");
+    assert_eq!(spends(&mut w, "game", 900), Reason::Allowed);
+    assert_eq!(spends(&mut w, "game", 1), Reason::KeySpend);
+    assert_eq!(spends(&mut w, "chat", 40), Reason::Allowed);
+    assert_eq!(spends(&mut w, "chat", 1), Reason::KeySpend);
+    // Each unit has a week of its own.
+    w.pass("1h");
+    assert_eq!(spends(&mut w, "chat", 400), Reason::Allowed);
+    assert_eq!(spends(&mut w, "chat", 1), Reason::KeySpend);
+    replays(&w);
+    // A figure without a unit is in `credits` where there are several, and says nothing of the others: that is told.
+    let mut w = units("key_spend_floor = \"40\"", "trial_budget = \"500\"");
+    assert_eq!([spends(&mut w, "game", 900), spends(&mut w, "chat", 900)], [Reason::Allowed; 2]);
+    let told = warned(&w);
+    for what in
+        ["no tier has a `key_spend_floor` in `coins`, `usd`", "free grants in `coins`, `usd` have no budget"]
+    {
+        assert!(told.contains(what), "{told}");
+    }
+    // Where everything is in one unit it is in that one.
+    let text = UNITS
+        .replace("FLOOR", "key_spend_floor = \"40\"")
+        .replace("BUDGET", "")
+        .replace("\"coins\"", "\"usd\"");
+    let mut w =
+        World::new(&text.replacen("name = \"usd\", categories", "name = \"first\", categories", 1), "p");
+    let new = NewGrant { unit: Some(name("usd")), ..NewGrant::new(credits("1000"), Category::Promotional) };
+    w.apply(Command::Grant(new)).expect("granted");
+    assert_eq!(spends(&mut w, "game", 30), Reason::Allowed);
+    assert_eq!(spends(&mut w, "chat", 11), Reason::KeySpend, "one unit is counted together");
+}
+
+/// Caps set by hand are by unit as well; a unit that nothing is priced in is a mistake.
+#[test]
+fn caps_of_segments_are_in_a_unit() {
+    let mut w = units("key_spend_floor = { usd = \"40\", coins = \"900\" }", "");
+    let set = |w: &mut World, pool_cap: Option<CreditsByUnit>, hourly_cap: Option<CreditsByUnit>| {
+        let of = |segment: &str, pool_cap, hourly_cap| {
+            let segment: Segment = segment.parse().expect("a segment");
+            let settings = SegmentSettings {
+                segment: segment.clone(),
+                suspended: false,
+                consent: None,
+                pool_cap,
+                hourly_cap,
+            };
+            (segment, Some(settings))
+        };
+        let segments = vec![of("user:ann", pool_cap, None), of("key:k", None, hourly_cap)];
+        w.apply(Command::Change { patch: Patch { segments, ..Patch::default() }, reason: None })
+    };
+    let each = |list: &[(&str, &str)]| {
+        Some(CreditsByUnit::each(list.iter().map(|(unit, n)| (name(unit), credits(n)))))
+    };
+    set(&mut w, each(&[("usd", "30")]), each(&[("coins", "2000")])).expect("in force");
+    assert_eq!(spends(&mut w, "chat", 30), Reason::Allowed);
+    assert_eq!(spends(&mut w, "chat", 1), Reason::MemberCap);
+    assert_eq!(spends(&mut w, "game", 1_000), Reason::Allowed, "coins have the plan's cap and the hand's");
+    assert_eq!(spends(&mut w, "game", 1), Reason::MemberCap);
+    for wrong in [each(&[("eur", "1")]), Some(CreditsByUnit::One(credits("1")))] {
+        let refused = set(&mut w, wrong.clone(), None).expect_err("nothing is priced in it");
+        assert!(matches!(refused, Refusal::UnpricedUnit(_)), "{wrong:?}: {refused:?}");
+        assert!(refused.to_string().contains("no feature is priced in"), "{refused}");
+    }
+    assert_eq!(set(&mut w, None, each(&[("usd", "-1")])), Err(Refusal::BadCap));
 }
 
 /// Nearest rank, as in Hyndman and Fan's definition 1: of 20 values the 19th.
@@ -395,8 +594,13 @@ fn growth_beyond_half_a_quarter_is_demoted() {
     w.pass("20h");
     assert_eq!(served(&mut w, 2_250), [Verdict::Passed]);
     assert_eq!(served(&mut w, 1), [Verdict::Demoted]);
-    w.pass("49h");
+    w.pass("56h");
     assert_eq!(served(&mut w, 1_001), [Verdict::Demoted], "after a day the floor");
+    // At the hour of another day that had more, that counts: three quarters of what was served in both classes.
+    w.pass("19h 30m");
+    let usual = (2_250 + 4_000) / 4 * 3;
+    assert_eq!(served(&mut w, usual), [Verdict::Passed]);
+    assert_eq!(served(&mut w, 1), [Verdict::Demoted]);
     // Where no pool is asked there is no class to be demoted from.
     assert_eq!(charge(&mut w, 4_000).outcome, Outcome::Allow);
     replays(&w);
@@ -505,22 +709,93 @@ fn the_score_decays() {
 
     let mut score = Score::default();
     for i in 0..10 {
-        score.refused(None, now.after(Span::from_secs(i)));
+        score.refused(0, None, now.after(Span::from_secs(i)));
     }
     assert_eq!(
         score.milli(now.after(Span::from_secs(9))),
         1_000,
         "ten refusals in ten seconds are one point"
     );
-    let mut score = Score::default();
-    for i in 0..100 {
-        let t = now.after(Span::from_secs(i * 2));
-        score.refused(Some(t.after(Span::from_secs(1))), t);
+}
+
+/// Workers that share a key and obey have no score, however many they are and whatever their jitter.
+#[test]
+fn obedience_costs_nothing() {
+    let start = at("2026-06-01T12:00:00Z");
+    let millis = |n: u64| Span::from_micros(n * 1_000);
+    // Workers, how long each is told to wait in ms, and how much later (or, below zero, earlier) each comes than it is told.
+    for (workers, wait, jitter) in [
+        (1, 1_000, 0_i64),
+        (10, 100, 0),
+        (10, 1_000, 0),
+        (10, 60_000, 0),
+        (10, 60_000, -2_000),
+        (10, 1_000, -250),
+        (10, 60_000, 60_000),
+        (32, 60_000, 60_000),
+        (32, 3_600_000, 0),
+    ] {
+        let mut score = Score::default();
+        let mut due: Vec<u64> = vec![0; workers];
+        let (mut now, mut told) = (0, 0);
+        for turn in 0..workers * 200 {
+            let next = (0..workers).min_by_key(|i| due[*i]).expect("a worker");
+            now = due[next].max(now);
+            if now >= told {
+                told = now + wait;
+            }
+            let instant = |n: u64| start.after(millis(n));
+            score.refused(7, Some(instant(told)), instant(now));
+            let spread = u64::try_from(turn * 7_919 % 1_000).expect("small");
+            let late = jitter.unsigned_abs() * spread / 1_000;
+            due[next] = if jitter < 0 { told - late } else { told + late };
+        }
+        let now = start.after(millis(now));
+        assert_eq!(score.milli(now), 0, "{workers} workers, {wait} ms, {jitter} ms");
     }
-    assert_eq!(score.milli(now), 0, "who comes back when told, slowly, is never penalised");
-    score.refused(Some(now.after(Span::from_secs(3_600))), now.after(Span::from_secs(300)));
-    score.refused(None, now.after(Span::from_secs(301)));
-    assert_eq!(score.milli(now.after(Span::from_secs(301))), 1_000, "who retries early is");
+    // A hundred at once are more than a key is thought to have; they come when told, and it is forgiven.
+    let mut score = Score::default();
+    let wait = Span::from_secs(60);
+    for _ in 0..100 {
+        score.refused(7, Some(start.after(wait)), start);
+    }
+    assert_eq!(score.level(start), 2, "67 of them");
+    for _ in 0..100 {
+        score.refused(7, Some(start.after(wait).after(wait)), start.after(wait));
+    }
+    assert_eq!(score.milli(start.after(wait)), 0);
+}
+
+/// Who does not wait is caught: 32 requests may be those of others, the rest are retries.
+#[test]
+fn a_retry_storm_is_caught() {
+    let start = at("2026-06-01T12:00:00Z");
+    let caught = |every_ms: u64, wait_s: u64, is_repeat: bool, level: u8| -> Option<u64> {
+        let mut score = Score::default();
+        (0..3_600_000 / every_ms).map(|n| n * every_ms).find(|ms| {
+            let now = start.after(Span::from_micros(ms * 1_000));
+            let told = start.after(Span::from_secs((ms / 1_000 / wait_s + 1) * wait_s));
+            if is_repeat && ms % 30_000 != 0 {
+                score.repeated(7, now);
+            } else {
+                score.refused(7, Some(told), now);
+            }
+            score.level(now) >= level
+        })
+    };
+    let secs = |ms: Option<u64>| ms.map(|ms| ms / 1_000);
+    assert_eq!(secs(caught(100, 60, false, 1)), Some(4));
+    assert_eq!(secs(caught(100, 60, false, 4)), Some(27));
+    assert_eq!(secs(caught(1_000, 60, false, 1)), Some(49));
+    assert_eq!(secs(caught(1_000, 3_600, false, 1)), Some(49));
+    assert_eq!(secs(caught(2_000, 60, false, 1)), None, "as 30 workers with jitter would come");
+    assert_eq!(secs(caught(2_000, 60, true, 1)), Some(106), "with one idempotency key it is one worker");
+    // Users of one key that are refused once each are no retries.
+    let mut score = Score::default();
+    for user in 0..1_000 {
+        score.refused(user, Some(start.after(Span::from_secs(60))), start);
+    }
+    assert_eq!(score.milli(start), 0);
 }
 
 fn digest(i: u64) -> u64 {
@@ -603,15 +878,15 @@ fn an_identity_has_one_free_grant() {
 
     let mut budget = Account::empty(name("_trial"));
     let draw = |account: &Account, amount, now| {
-        let (amount, most) = (credits(amount), credits("12"));
-        draft(account, Command::DrawTrialBudget { account: name("acme"), amount, most }, now)
+        let (account_of, amount, most) = (name("acme"), credits(amount), credits("12"));
+        draft(account, Command::DrawTrialBudget { account: account_of, amount, unit: None, most }, now)
     };
     for amount in ["5", "7"] {
         let drawn = draw(&budget, amount, now).expect("within the budget");
         apply(&mut budget, drawn, now);
     }
     let tomorrow = at("2026-06-02T00:00:00Z");
-    assert_eq!(draw(&budget, "0.1", now), Err(Refusal::TrialBudgetSpent(tomorrow)));
+    assert_eq!(draw(&budget, "0.1", now), Err(Refusal::TrialBudgetSpent(tomorrow, None)));
     assert!(draw(&budget, "12", tomorrow).is_ok());
 }
 
@@ -641,6 +916,11 @@ fn a_wrong_catalog_says_where() {
     let told = wrong("holds = 8", "holds = 0");
     assert!(told.contains("abuse.tiers.anonymous.holds") && told.contains("write 1 or more"), "{told}");
     assert!(wrong("cost = { tokens = 1 }", "cost = { token = 1 }").contains("there is no meter `token`"));
+    let unit = wrong("key_spend_floor = \"1\"", "key_spend_floor = { usd = \"1\" }");
+    assert!(
+        unit.contains("no feature is priced in `usd`") && unit.contains("write one of credits"),
+        "{unit}"
+    );
     assert!(wrong("name = \"rate\"", "name = \"abuse.rate\"").contains("kept for abuse rules"));
     assert!(wrong("rules = {  }", "rules = { speed = 'enforce' }").contains("speed"));
     assert!(wrong("held_percent = 50", "held_percent = 101").contains("1 to 100"));

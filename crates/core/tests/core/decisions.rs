@@ -141,7 +141,7 @@ fn reasons_of_money_in_order() {
             segment: "user:bob".parse().expect("segment"),
             suspended: false,
             consent: None,
-            pool_cap: Some(credits("90")),
+            pool_cap: Some(credits("90").into()),
             hourly_cap: None,
         });
     });
@@ -202,7 +202,7 @@ fn caps_come_before_an_empty_pool() {
             segment: "team:a".parse().expect("segment"),
             suspended: false,
             consent: None,
-            pool_cap: Some(credits("3")),
+            pool_cap: Some(credits("3").into()),
             hourly_cap: None,
         });
     });

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod answers;
+mod behaviours;
 mod capacity;
 mod damage;
 mod pool;

@@ -31,8 +31,8 @@ pub(crate) fn account(
         let shown = wire::SegmentSettings {
             suspended: s.suspended,
             consent: s.consent,
-            pool_cap: s.pool_cap,
-            hourly_cap: s.hourly_cap,
+            pool_cap: s.pool_cap.clone(),
+            hourly_cap: s.hourly_cap.clone(),
         };
         (s.segment.clone(), shown)
     };

@@ -104,7 +104,9 @@ impl<'a> Walk<'a> {
 
     /// The limit of a window: for a member of the pool its own, else its team's, else the plan's.
     fn limit(&self, spec: &Spec, path: &Path) -> i64 {
-        let cap = |level| Some(self.settings?.segment(level, path.at(level)?)?.pool_cap?.nano());
+        let cap = |level| {
+            Some(self.settings?.segment(level, path.at(level)?)?.pool_cap.as_ref()?.of(None, None)?.nano())
+        };
         match spec.limit {
             Some(limit) => limit,
             None => cap(Level::User).or_else(|| cap(Level::Team)).unwrap_or(catalog::MEMBER_CAP),

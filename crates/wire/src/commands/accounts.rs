@@ -13,8 +13,8 @@ fn segment(of: &Segment, s: &SegmentSettings) -> record::SegmentSettings {
         segment: of.clone(),
         suspended: s.suspended,
         consent: s.consent,
-        pool_cap: s.pool_cap,
-        hourly_cap: s.hourly_cap,
+        pool_cap: s.pool_cap.clone(),
+        hourly_cap: s.hourly_cap.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Consent, Credits, Instant, Label, Name, Segment, Tier};
+use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Segment, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,7 +39,7 @@ pub struct OpenAccountRequest {
 }
 
 /// Settings of one segment of the path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentSettings {
     /// Whether every request through it is denied.
@@ -48,12 +48,12 @@ pub struct SegmentSettings {
     /// Its consent; the strictest of the path and the account counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
-    /// Credits it may draw from the pool in one window. On a team: the cap of each member without one of its own.
+    /// Credits it may draw from a pool in one window, by the pool's unit. On a team: the cap of each member without one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pool_cap: Option<Credits>,
-    /// Credits that a key may spend in an hour, where the rule `key_spend` is on. Default: as its own week shows.
+    pub pool_cap: Option<CreditsByUnit>,
+    /// Credits that a key may spend in an hour, by unit, where the rule `key_spend` is on. Default: as its own week shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hourly_cap: Option<Credits>,
+    pub hourly_cap: Option<CreditsByUnit>,
 }
 
 /// Change an account; fields that are left out stay.

@@ -1,26 +1,30 @@
 //! Rules against abuse: a rule that is on has what it compares with, and no tier is shut out by accident.
 
-use super::amounts::decimal;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::amounts::{Units, by_unit, left_out};
 use super::cost::formula;
 use super::walk::Check;
 use crate::catalog::abuse::{Mode, Rules, TierTerms};
-use crate::catalog::source::{AbuseSource, CatalogSource, TierSource};
-use crate::record::{Rule, Tier};
+use crate::catalog::source::{AbuseSource, ByUnitSource, CatalogSource, TierSource};
+use crate::record::{CREDITS, Credits, CreditsByUnit, Name, Rule, Tier};
 
-pub(super) fn rules(source: &CatalogSource, check: &mut Check) -> Rules {
+pub(super) fn rules(source: &CatalogSource, units: &Units, check: &mut Check) -> Rules {
     let Some(shape) = &source.abuse else { return Rules::default() };
     check.key("abuse", |c| {
         check_complete(source, shape, c);
+        check_floors(shape, units, c);
         let budget = shape.trial_budget.as_ref();
         Rules {
             modes: Rule::ALL.map(|rule| shape.rules.get(&rule).copied().unwrap_or_default()),
             cost: formula(source, "cost", shape.cost.as_ref(), c),
             default_tier: shape.default_tier,
-            trial_budget: budget.and_then(|budget| c.key("trial_budget", |c| decimal(budget, c))),
+            trial_budget: budget.and_then(|budget| c.key("trial_budget", |c| trial_budget(budget, units, c))),
             tiers: Tier::ALL.map(|tier| {
                 let usual = TierTerms::usual(tier);
-                let of = |given| c.key("tiers", |c| c.key(tier.as_str(), |c| tier_terms(usual, given, c)));
-                shape.tiers.get(&tier).map_or(usual, of)
+                let Some(given) = shape.tiers.get(&tier) else { return usual };
+                c.key("tiers", |c| c.key(tier.as_str(), |c| tier_terms(usual, given, units, c)))
             }),
         }
     })
@@ -35,12 +39,55 @@ fn check_complete(source: &CatalogSource, shape: &AbuseSource, check: &mut Check
     }
 }
 
-fn tier_terms(usual: TierTerms, given: &TierSource, check: &mut Check) -> TierTerms {
+/// A budget in one unit says nothing of the others.
+fn trial_budget(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<CreditsByUnit> {
+    let budget = by_unit(shape, units, check)?;
+    let open = left_out(&budget, units);
+    if !open.is_empty() {
+        let what = alloc::format!("free grants in {} have no budget", listed(&open));
+        check.doubt(what, alloc::format!("write {{ {} = \"500\" }} to hold them", first(&open)));
+    }
+    Some(budget)
+}
+
+/// Where the rule is on, each tier has a floor in every unit that something is priced in, or the rule does not hold that unit.
+fn check_floors(shape: &AbuseSource, units: &Units, check: &mut Check) {
+    if shape.rules.get(&Rule::KeySpend).is_none_or(|mode| *mode == Mode::Off) {
+        return;
+    }
+    let names = |given: &ByUnitSource, unit: &Name| match given {
+        ByUnitSource::One(_) => units.usual().map_or(CREDITS, Name::as_str) == unit.as_str(),
+        ByUnitSource::Each(each) => each.contains_key(unit),
+    };
+    let given: Vec<_> = shape.tiers.values().filter_map(|tier| tier.key_spend_floor.as_ref()).collect();
+    let usual = CreditsByUnit::One(Credits::ZERO);
+    let mut open = left_out(&usual, units);
+    open.retain(|unit| !given.iter().any(|given| names(given, unit)));
+    if !open.is_empty() {
+        let what = alloc::format!(
+            "no tier has a `key_spend_floor` in {}: what keys spend of it is not held",
+            listed(&open)
+        );
+        let fix = alloc::format!("write key_spend_floor = {{ {} = \"50\" }} in the tiers", first(&open));
+        check.key("rules", |c| c.key("key_spend", |c| c.doubt(what, fix)));
+    }
+}
+
+fn listed(units: &[Name]) -> String {
+    let quoted: Vec<String> = units.iter().map(|unit| alloc::format!("`{unit}`")).collect();
+    quoted.join(", ")
+}
+
+fn first(units: &[Name]) -> &str {
+    units.first().map_or(CREDITS, Name::as_str)
+}
+
+fn tier_terms(usual: TierTerms, given: &TierSource, units: &Units, check: &mut Check) -> TierTerms {
     let velocity_floor = given.velocity_floor.unwrap_or(usual.velocity_floor);
     check_tier(given, velocity_floor, check);
     let sub_keys = given.sub_keys.and_then(|n| usize::try_from(n).ok());
     let spend = given.key_spend_floor.as_ref();
-    let key_spend_floor = spend.and_then(|text| check.key("key_spend_floor", |c| decimal(text, c)));
+    let key_spend_floor = spend.and_then(|shape| check.key("key_spend_floor", |c| by_unit(shape, units, c)));
     TierTerms {
         holds: given.holds.unwrap_or(usual.holds),
         held_percent: given.held_percent.unwrap_or(usual.held_percent),

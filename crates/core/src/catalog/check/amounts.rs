@@ -1,10 +1,24 @@
 //! Amounts as decimals in text, exact or refused.
 
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use super::walk::Check;
-use crate::catalog::source::Decimal;
-use crate::record::{Credits, Unit};
+use crate::catalog::names::one_of;
+use crate::catalog::source::{ByUnitSource, Decimal};
+use crate::record::{CREDITS, Credits, CreditsByUnit, Name, Unit};
+
+/// The units of credits that features are priced in.
+///
+/// `None`: `credits`.
+pub(super) struct Units(pub(super) Vec<Option<Name>>);
+
+impl Units {
+    /// The one that a figure without a unit is in.
+    pub(super) fn usual(&self) -> Option<&Name> {
+        if let [unit] = self.0.as_slice() { unit.as_ref() } else { None }
+    }
+}
 
 /// Credits of zero or more.
 pub(super) fn decimal(text: &Decimal, check: &mut Check) -> Option<Credits> {
@@ -42,4 +56,34 @@ fn whole(text: &Decimal, check: &mut Check) -> i64 {
         );
         0
     })
+}
+
+/// One figure, or one for each unit that something is priced in.
+pub(super) fn by_unit(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<CreditsByUnit> {
+    let each = match shape {
+        ByUnitSource::One(text) => return decimal(text, check).map(CreditsByUnit::One),
+        ByUnitSource::Each(each) => each,
+    };
+    let known: Vec<Name> = units.0.iter().filter_map(name_of).collect();
+    let mut amounts = Vec::new();
+    for (unit, text) in each {
+        check.key(unit.as_str(), |c| {
+            if !known.contains(unit) {
+                let what = alloc::format!("no feature is priced in `{unit}`");
+                c.wrong(what, one_of(known.iter()));
+            }
+            amounts.extend(decimal(text, c).map(|amount| (unit.clone(), amount)));
+        });
+    }
+    Some(CreditsByUnit::each(amounts))
+}
+
+/// The units that something is priced in and that a figure says nothing of.
+pub(super) fn left_out(given: &CreditsByUnit, units: &Units) -> Vec<Name> {
+    let lacks = |unit: &&Option<Name>| given.of(unit.as_ref(), units.usual()).is_none();
+    units.0.iter().filter(lacks).filter_map(name_of).collect()
+}
+
+fn name_of(unit: &Option<Name>) -> Option<Name> {
+    unit.clone().or_else(|| Name::new(CREDITS).ok())
 }

@@ -14,6 +14,9 @@ use crate::record::{CREDITS, Name, Overshoot, REQUESTS, Span, Unit};
 const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
 
+/// Windows of what keys spend are named by the rule and the unit together.
+const UNIT_LEN_MAX: usize = 100;
+
 pub(super) fn features(source: &CatalogSource, check: &mut Check) -> HashMap<Name, Feature> {
     check.key("features", |c| {
         let compiled = source.features.iter().enumerate().map(|(index, (name, shape))| {
@@ -39,6 +42,10 @@ fn feature(
     if shape.ledger == Some(false) && shape.rate_card.is_some() {
         let fix = "remove `rate_card`, or set ledger = true";
         check.wrong_at("ledger", "a feature with a rate card must be recorded", fix);
+    }
+    if own_unit(shape.credit_unit.as_ref()).is_some_and(|unit| unit.as_str().len() > UNIT_LEN_MAX) {
+        let what = alloc::format!("the name of the unit is longer than {UNIT_LEN_MAX} bytes");
+        check.wrong_at("credit_unit", what, "shorten it");
     }
     Feature {
         name: name.clone(),

@@ -3,12 +3,13 @@
 //! Never stops at the first problem (`all_problems_are_told_at_once`), and never reads text: a problem is told with its
 //! path, from which the line is found afterwards.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
+use self::amounts::Units;
 use self::walk::Check;
 use super::abuse::Rules;
 use super::feature::Feature;
@@ -38,6 +39,8 @@ pub(super) struct Compiled {
     pub(super) plans: HashMap<Name, Plan>,
     pub(super) pools: BTreeMap<Name, Arc<PoolTerms>>,
     pub(super) abuse: Rules,
+    /// The units of credits that features are priced in.
+    pub(super) priced_in: Vec<Option<Name>>,
 }
 
 pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<Found>), Vec<Found>> {
@@ -45,12 +48,15 @@ pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<Found>), 
     cards::check_cards(source, &mut check);
     let features = features::features(source, &mut check);
     let plans = plans::plans(source, &features, &mut check);
-    let abuse = abuse::rules(source, &mut check);
+    let priced: BTreeSet<Option<Name>> =
+        features.values().filter(|f| f.card.is_some()).map(|f| f.credit_unit.clone()).collect();
+    let units = Units(priced.into_iter().collect());
+    let abuse = abuse::rules(source, &units, &mut check);
     let pools = pools::pools(source, &mut check);
     pools::check_references(source, &pools, &features, &mut check);
     if let Some(default) = source.default_plan.as_ref().filter(|name| !plans.contains_key(*name)) {
         let what = alloc::format!("there is no plan `{default}`");
         check.wrong_at("default_plan", what, one_of(source.plans.keys()));
     }
-    check.finish(Compiled { features, plans, pools, abuse })
+    check.finish(Compiled { features, plans, pools, abuse, priced_in: units.0 })
 }

@@ -6,7 +6,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use super::decimal::Decimal;
+use super::decimal::ByUnitSource;
 use crate::catalog::abuse::Mode;
 use crate::record::{Name, Rule, Tier};
 
@@ -24,8 +24,8 @@ pub(crate) struct AbuseSource {
     /// The tier of accounts that nothing is known of. Default `anonymous`.
     #[serde(default)]
     pub(crate) default_tier: Tier,
-    /// Free credits that may be granted in a day of UTC, over all accounts; the rule `identity` holds it.
-    pub(crate) trial_budget: Option<Decimal>,
+    /// Free credits that may be granted in a day of UTC, over all accounts, by unit; the rule `identity` holds it.
+    pub(crate) trial_budget: Option<ByUnitSource>,
     /// What each tier may do; what it leaves out is usual.
     #[serde(default)]
     pub(crate) tiers: BTreeMap<Tier, TierSource>,
@@ -52,6 +52,6 @@ pub(crate) struct TierSource {
     pub(crate) networks: Option<u64>,
     /// Open holds of a key that is used from more.
     pub(crate) shared_holds: Option<u64>,
-    /// Credits that one key may always spend in an hour.
-    pub(crate) key_spend_floor: Option<Decimal>,
+    /// Credits that one key may always spend in an hour, by unit. Units that are left out are not held.
+    pub(crate) key_spend_floor: Option<ByUnitSource>,
 }

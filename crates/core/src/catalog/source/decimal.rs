@@ -1,9 +1,25 @@
 //! Amounts as an operator writes them.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
+#[cfg(feature = "schema")]
+use alloc::{format, vec, vec::Vec};
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::record::Name;
+
+/// An amount of credits: `"40"`, or by unit: `{ usd = "40", coins = "900" }`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub(crate) enum ByUnitSource {
+    /// In the unit that all features are priced in; in `credits` where there are several.
+    One(Decimal),
+    /// By unit of credits.
+    Each(BTreeMap<Name, Decimal>),
+}
 
 /// A decimal written as `"1.25"` or as a whole number: `25`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

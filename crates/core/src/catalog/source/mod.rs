@@ -20,7 +20,7 @@ mod plans;
 mod pools;
 
 pub(crate) use abuse::{AbuseSource, TierSource};
-pub(crate) use decimal::Decimal;
+pub(crate) use decimal::{ByUnitSource, Decimal};
 pub(crate) use features::FeatureSource;
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,

@@ -185,7 +185,7 @@ impl Run {
                 let level = if *is_team { Level::Team } else { Level::User };
                 let word = if *is_team { "team:t" } else { "user:u" };
                 let segment: Segment = format!("{word}{member}").parse().expect("a segment");
-                let pool_cap = cap.map(headworks_core::record::Credits::from_nano);
+                let pool_cap = cap.map(headworks_core::record::Credits::from_nano).map(Into::into);
                 self.world.settings(|s| {
                     s.segments.retain(|x| x.segment != segment);
                     s.segments.push(SegmentSettings {
