@@ -5,8 +5,8 @@
 use std::process::Command;
 
 #[test]
-fn two_thousand_seeds_hold() {
-    let simulation = Command::new(env!("CARGO_BIN_EXE_headworks-sim")).args(["--seeds", "2000"]).output();
+fn a_thousand_seeds_hold() {
+    let simulation = Command::new(env!("CARGO_BIN_EXE_headworks-sim")).args(["--seeds", "1000"]).output();
     let simulation = simulation.expect("it runs");
     let said = String::from_utf8_lossy(&simulation.stdout);
     assert!(simulation.status.success(), "{said}{}", String::from_utf8_lossy(&simulation.stderr));

@@ -1,6 +1,6 @@
 //! Replay and what-if over a whole store.
 //!
-//! Reads only. D1 a store that only the engine wrote replays to the same bytes (`two_thousand_seeds_hold`).
+//! Reads only. D1 a store that only the engine wrote replays to the same bytes (`a_thousand_seeds_hold`).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
