@@ -2,9 +2,9 @@
 //!
 //! Obedience costs nothing. A refusal reports an instant, and is a promise that somebody may come then: who comes at it, or has
 //! a promise that is due, has obeyed. Many workers share a key, so that who comes before it may be another one: so many
-//! [`FRESH`] may, and only what is beyond is a retry. What is wrongly taken for one is forgiven when the workers come in time.
+//! `FRESH` may, and only what is beyond is a retry. What is wrongly taken for one is forgiven when the workers come in time.
 //! P1 the score halves every ten minutes, or leaves by obedience (`the_score_decays`).
-//! P2 who comes when told has no score (`obedience_costs_nothing`). P3 memory is bounded: [`PATHS_MAX`] paths a key.
+//! P2 who comes when told has no score (`obedience_costs_nothing`). P3 memory is bounded: `PATHS_MAX` paths a key.
 //! Units: thousandths of a point.
 
 use alloc::vec::Vec;

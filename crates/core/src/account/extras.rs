@@ -139,7 +139,7 @@ pub struct Extras {
     /// What abuse rules keep.
     #[n(7)]
     pub watched: Option<Box<Watched>>,
-    /// Clusters that the account has left, the first one and the last: at most [`CLUSTERS_MAX`].
+    /// Clusters that the account has left, the first one and the last: at most `CLUSTERS_MAX`.
     #[n(8)]
     pub left_clusters: Vec<Name>,
 }

@@ -54,7 +54,7 @@ pub struct Habit {
     /// When.
     #[n(7)]
     pub peak_at: Instant,
-    /// The run under way: [`OVER`] for a cell over twice its reference, one less for another.
+    /// The run under way: `OVER` for a cell over twice its reference, one less for another.
     #[n(8)]
     pub over: u8,
     /// The highest of its cells.
