@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::account::Window as State;
 use crate::catalog::{Count, Layer, Program, Window};
-use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Terms, Unit};
+use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Terms, Unit, own_unit};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -137,8 +137,12 @@ fn capped(ctx: Context<'_>, state: &State, window: &Window, unit: &Counts) -> Wi
     let settings = &ctx.account.settings;
     let cap = |level: Level, name: Option<&Name>| {
         let Counts::Capped(pool_unit) = unit else { return None };
-        let own = Name::new(pool_unit).ok().filter(|name| name.as_str() != CREDITS);
-        settings.segment(level, name?)?.pool_cap.as_ref()?.of(own.as_ref(), ctx.catalog.credit_unit())
+        let of = Name::new(pool_unit).ok();
+        settings
+            .segment(level, name?)?
+            .pool_cap
+            .as_ref()?
+            .of(own_unit(of.as_ref()), ctx.catalog.credit_unit())
     };
     let own =
         || cap(state.level, state.member.as_deref()).or_else(|| cap(Level::Team, state.team.as_deref()));

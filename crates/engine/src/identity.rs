@@ -7,7 +7,7 @@
 use headworks_core::catalog::Mode;
 use headworks_core::command::{Command, History, NewGrant, run, trial_budget_used};
 use headworks_core::record::{
-    CREDITS, Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal,
+    Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal, own_unit,
 };
 use headworks_core::waterfall::Refusal;
 
@@ -92,7 +92,7 @@ impl Engine {
             let looked = self.may_claim(identity, account, key, &claims).await;
             self.or_observed(account, mode, looked)?;
         }
-        let unit = new.unit.as_ref().filter(|unit| unit.as_str() != CREDITS);
+        let unit = own_unit(new.unit.as_ref());
         let budget = rules.abuse.trial_budget.as_ref();
         if let Some(most) = budget.and_then(|budget| budget.of(unit, rules.credit_unit())) {
             let (account_of, unit_of) = (account.clone(), unit.cloned());

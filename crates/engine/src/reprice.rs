@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::command::{Command, Correct, corrected_price};
+use headworks_core::command::{Command, Correct, corrected_price, priced_at};
 use headworks_core::record::{Credits, IndexKey, Instant, Label, LateUse, Name, Once, Record, Seq};
 use headworks_core::waterfall::Refusal;
 
@@ -126,12 +126,10 @@ impl Engine {
             done.refunded += u64::from(decode(&later.bytes)?.charge().is_none());
             return Ok(());
         }
-        let mut priced_at = record.effective_at;
-        let mut by = record.event.priced_by();
-        while let Some(seq) = by {
+        let priced_at = priced_at(record, |seq| {
             let earlier = self.stored_record(account, seq)?;
-            (priced_at, by) = (earlier.effective_at, earlier.event.priced_by());
-        }
+            Ok::<_, EngineError>((earlier.effective_at, earlier.event.priced_by()))
+        })?;
         let is = match corrected_price(&self.catalog(), charge, priced_at) {
             Ok(is) => is,
             Err(refusal) => {

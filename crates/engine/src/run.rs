@@ -25,6 +25,17 @@ struct Ask<'a> {
     command: &'a Command,
 }
 
+/// What a request keeps from one attempt to the next.
+#[derive(Default)]
+struct Turn<'a> {
+    /// Room that it has waited for.
+    room: Option<Taken>,
+    /// It has waited: a caller waits once.
+    has_waited: bool,
+    /// Its key, which others wait for since it waits itself.
+    key: Option<WaitingKey<'a>>,
+}
+
 /// What came of an attempt, once the batch that it rests on is stored.
 enum Next<'a> {
     /// The answer.
@@ -77,25 +88,21 @@ impl Engine {
         let key = key.map(|k| Key { operation: command.operation(), text: k.text.clone(), digest: k.digest });
         let ask = Ask { account, key, caller, command };
         let began = self.clock().now();
-        let mut room = None;
-        let mut waiting = None;
-        let mut may_wait = true;
+        let mut turn = Turn::default();
         loop {
-            let is_first = waiting.as_ref().is_some_and(Option::is_some);
-            let answered = self.stored(&ask, &mut room, may_wait, is_first).await;
+            let answered = self.stored(&ask, &mut turn).await;
             if let (Err(EngineError::KeyReused(..)), Command::Authorize(asked)) = (&answered, command) {
                 self.note_misdeed(account, asked.request.path.at(Level::Key), Misdeed::KeyConflict);
             }
             match answered? {
                 Next::Answer(answer) => return Ok(answer),
                 Next::Wait(wish, key) => {
-                    // A caller waits once; then it gets the answer of that moment.
-                    may_wait = false;
-                    waiting = Some(key);
+                    // Then it gets the answer of that moment.
+                    (turn.has_waited, turn.key) = (true, key);
                     let joined = self.clock().now().since(began).micros();
                     let left = Span::from_micros(self.wait_max.micros().saturating_sub(joined));
                     let most = caller.max_wait.unwrap_or(wish.wait_max()).min(left);
-                    room = self.wait_for_room(&wish, most).await;
+                    turn.room = self.wait_for_room(&wish, most).await;
                 }
                 // The channel says nothing; it closes. Who waits there waits no longer than anybody may.
                 Next::Join(mut ends) => drop(ends.changed().await),
@@ -121,14 +128,8 @@ impl Engine {
     }
 
     /// Attempts a command, and waits until what the answer rests on is stored.
-    async fn stored<'a>(
-        &'a self,
-        ask: &Ask<'a>,
-        room: &mut Option<Taken>,
-        may_wait: bool,
-        is_first: bool,
-    ) -> Result<Next<'a>, EngineError> {
-        let (next, watch) = self.attempt(ask, room, may_wait, is_first)?;
+    async fn stored<'a>(&'a self, ask: &Ask<'a>, turn: &mut Turn<'a>) -> Result<Next<'a>, EngineError> {
+        let (next, watch) = self.attempt(ask, turn)?;
         match watch.wait().await {
             Committed::Durable => Ok(next),
             // The state that it was decided on has been dropped.
@@ -137,13 +138,7 @@ impl Engine {
         }
     }
 
-    fn attempt<'a>(
-        &'a self,
-        ask: &Ask<'a>,
-        room: &mut Option<Taken>,
-        may_wait: bool,
-        is_first: bool,
-    ) -> Result<(Next<'a>, Watch), EngineError> {
+    fn attempt<'a>(&'a self, ask: &Ask<'a>, turn: &mut Turn<'a>) -> Result<(Next<'a>, Watch), EngineError> {
         if self.commits.is_full() {
             self.stats().overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Err(EngineError::Overloaded);
@@ -153,7 +148,7 @@ impl Engine {
         self.load(&mut shard, ask.account)?;
         let Shard { slots, pending } = &mut *shard;
         let slot = slots.get_mut(ask.account).ok_or_else(|| EngineError::unknown_account(ask.account))?;
-        let next = self.attempt_on(pending, slot, &catalog, ask, room, (may_wait, is_first));
+        let next = self.attempt_on(pending, slot, &catalog, ask, turn);
         self.register(slot);
         if !slot.account.is_open() {
             slots.remove(ask.account);
@@ -168,13 +163,12 @@ impl Engine {
         slot: &mut Slot,
         catalog: &Catalog,
         ask: &Ask<'a>,
-        room: &mut Option<Taken>,
-        (may_wait, is_first): (bool, bool),
+        turn: &mut Turn<'a>,
     ) -> Result<(Next<'a>, Ticket), EngineError> {
         slot.check_frozen()?;
         slot.used = true;
         // While a request waits, nobody else with its key gets as far as an answer.
-        if let Some(key) = ask.key.as_ref().filter(|_| !is_first) {
+        if let Some(key) = ask.key.as_ref().filter(|_| turn.key.is_none()) {
             match self.first_answer(pending, slot, catalog, (key, ask.command))? {
                 First::Answer(answer, ticket) => {
                     if let Effect::Denied(denial) = &answer.effect
@@ -191,7 +185,7 @@ impl Engine {
         }
         self.live_if_due(pending, slot, catalog)?;
         let now = slot.tick(self.clock().now());
-        let (step, wish) = match self.look(pending, slot, catalog, ask, now, room) {
+        let (step, wish) = match self.look(pending, slot, catalog, ask, now, &mut turn.room) {
             Ok(Looked::InFlight(ticket)) => return Ok((Next::Again, ticket)),
             Ok(Looked::Step(step, wish)) => (step, wish),
             Err(EngineError::Refused(refusal @ Refusal::HoldEnded { by, .. })) => {
@@ -200,7 +194,7 @@ impl Engine {
             }
             Err(e) => return Err(e),
         };
-        let no_room = may_wait && step.decision().is_some_and(|d| d.outcome == Outcome::Wait);
+        let no_room = !turn.has_waited && step.decision().is_some_and(|d| d.outcome == Outcome::Wait);
         let patient = |wish: &Wish| ask.caller.max_wait.unwrap_or(wish.wait_max()) > Span::ZERO;
         if let Some(wish) = wish.filter(|wish| no_room && patient(wish)) {
             let key = ask.key.as_ref().map(|key| WaitingKey::begin(self, pending, ask.account, key));

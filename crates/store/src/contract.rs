@@ -7,7 +7,7 @@
 //! K5 the latest instant of a record is known, also after reopening (`found_after_reopen`).
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
@@ -103,6 +103,14 @@ pub enum StoreError {
     Index(String),
     /// An earlier write failed; the store takes no more.
     Stopped,
+}
+
+impl StoreError {
+    /// What a failed file operation makes.
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { doing, path, source }
+    }
 }
 
 impl fmt::Display for StoreError {

@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::record::{CREDITS, Name, REQUESTS};
+use crate::record::{Name, REQUESTS};
 
 /// What to write instead of a name that is not there.
 pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a Name>) -> String {
@@ -19,9 +19,4 @@ pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a Name>) -> String {
 /// Whether a meter is the implied one.
 pub(super) fn is_requests(meter: &Name) -> bool {
     meter.as_str() == REQUESTS
-}
-
-/// A unit of credits as grants and features carry it: the default one is not written.
-pub(super) fn own_unit(unit: Option<&Name>) -> Option<&Name> {
-    unit.filter(|u| u.as_str() != CREDITS)
 }

@@ -8,7 +8,7 @@ use crate::account::SEGMENTS_MAX;
 use crate::catalog::Catalog;
 use crate::record::{
     AlertMarks, CREDITS, Consent, Credits, Event, Instant, Label, Name, Rank, Segment, SegmentSettings,
-    Settings, Tier, TopUpTerms,
+    Settings, Tier, TopUpTerms, own_unit,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -108,7 +108,7 @@ impl Patch {
             Setting::Keep => {}
             Setting::Clear => settings.alerts.clear(),
             Setting::Set(alerts) => {
-                let own = |a: AlertMarks| Ok(AlertMarks { unit: own_unit(catalog, a.unit)?, ..a });
+                let own = |a: AlertMarks| Ok(AlertMarks { unit: unit_of(catalog, a.unit.as_ref())?, ..a });
                 settings.alerts = alerts.into_iter().map(own).collect::<Result<_, _>>()?;
             }
         }
@@ -117,7 +117,7 @@ impl Patch {
             Setting::Keep => settings.top_ups.retain(|t| settings.alerts.iter().any(|a| a.unit == t.unit)),
             Setting::Clear => settings.top_ups.clear(),
             Setting::Set(top_ups) => {
-                let own = |t: TopUpTerms| Ok(TopUpTerms { unit: own_unit(catalog, t.unit)?, ..t });
+                let own = |t: TopUpTerms| Ok(TopUpTerms { unit: unit_of(catalog, t.unit.as_ref())?, ..t });
                 settings.top_ups = top_ups.into_iter().map(own).collect::<Result<_, _>>()?;
             }
         }
@@ -131,18 +131,16 @@ fn credits() -> Name {
     Name::new(CREDITS).unwrap_or_else(|_| unreachable!("`{CREDITS}` is a name"))
 }
 
-/// The unit that is named, as it is kept; where none is, the catalog's, if that is one.
-fn own_unit(catalog: &Catalog, unit: Option<Name>) -> Result<Option<Name>, Refusal> {
-    if let Some(unit) = unit {
-        return Ok((unit.as_str() != CREDITS).then_some(unit));
+/// The unit that is named, as it is kept; where none is, the one that a figure without a unit is in.
+fn unit_of(catalog: &Catalog, named: Option<&Name>) -> Result<Option<Name>, Refusal> {
+    if named.is_some() {
+        return Ok(own_unit(named).cloned());
     }
-    let units: Vec<Option<&Name>> = catalog.units().into_iter().map(|(_, unit)| unit).collect();
-    match units.iter().copied().find(|unit| Some(unit) != units.first()) {
-        None => Ok(units.first().copied().flatten().cloned()),
-        Some(_) if units.contains(&None) => Ok(None),
-        Some(_) => {
+    match catalog.credit_unit() {
+        None if !catalog.prices_in(None) => {
             Err(Refusal::BadAlerts("features are priced in several units of credits; name the `unit`"))
         }
+        usual => Ok(usual.cloned()),
     }
 }
 
@@ -188,19 +186,19 @@ fn check_caps(ctx: Context<'_>, segment: &SegmentSettings) -> Result<(), Refusal
     Ok(())
 }
 
+fn names_one_twice(units: &mut [&Option<Name>]) -> bool {
+    units.sort_unstable();
+    units.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
+}
+
 fn check_alerts(settings: &Settings) -> Result<(), &'static str> {
     let Settings { alerts, top_ups, .. } = settings;
-    let twice = |n: usize, unit: &Option<Name>, of: &dyn Fn(usize) -> Option<Option<Name>>| {
-        (0..n).any(|before| of(before).as_ref() == Some(unit))
-    };
-    let alert_unit = |n: usize| alerts.get(n).map(|a| a.unit.clone());
-    let top_up_unit = |n: usize| top_ups.get(n).map(|t| t.unit.clone());
     if alerts.len() > UNITS_MAX || top_ups.len() > UNITS_MAX {
         return Err("an account has marks for at most 16 units of credits");
     }
-    if alerts.iter().enumerate().any(|(n, a)| twice(n, &a.unit, &alert_unit))
-        || top_ups.iter().enumerate().any(|(n, t)| twice(n, &t.unit, &top_up_unit))
-    {
+    let mut marked: Vec<_> = alerts.iter().map(|a| &a.unit).collect();
+    let mut bought: Vec<_> = top_ups.iter().map(|t| &t.unit).collect();
+    if names_one_twice(&mut marked) || names_one_twice(&mut bought) {
         return Err("two marks, or two top-ups, are for the same unit of credits");
     }
     if alerts.iter().any(|a| a.low < Credits::ZERO || a.recovered < a.low) {

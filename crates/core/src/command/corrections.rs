@@ -86,7 +86,7 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
 }
 
 /// What a charge costs on a catalog at the prices of an instant; `None` when that is what it was charged. What a hold began has
-/// the prices of the hold: [`Event::priced_by`] leads there.
+/// the prices of the hold: [`priced_at`] looks them up.
 ///
 /// # Errors
 /// Refuses a charge that has no price there.
@@ -103,12 +103,19 @@ pub fn corrected_price(
 }
 
 /// The instant that the prices of a charge are those of: a change of prices does not touch what a hold began before it.
-fn priced_at(ctx: Context<'_>, charge: &Record, history: &History) -> Result<Instant, Stop> {
-    let mut record = charge;
-    while let Some(seq) = record.event.priced_by() {
-        record = history.record(ctx, seq)?;
+/// `look` says of an earlier record when it counts, and which one it was priced by.
+///
+/// # Errors
+/// When a record cannot be looked up.
+pub fn priced_at<E>(
+    charge: &Record,
+    mut look: impl FnMut(Seq) -> Result<(Instant, Option<Seq>), E>,
+) -> Result<Instant, E> {
+    let (mut at, mut by) = (charge.effective_at, charge.event.priced_by());
+    while let Some(seq) = by {
+        (at, by) = look(seq)?;
     }
-    Ok(record.effective_at)
+    Ok(at)
 }
 
 /// Corrects a charge: keeps the front of its receipt, gives back from its end, and draws what is missing.
@@ -121,7 +128,10 @@ pub(super) fn correct(
 ) -> Result<Draft, Stop> {
     let Standing { record, charge, .. } = live_charge(ctx, seq, history)?;
     let priced_at = match to {
-        Correct::To { reprice: true, .. } => priced_at(ctx, record, history)?,
+        Correct::To { reprice: true, .. } => priced_at(record, |seq| {
+            let earlier = history.record(ctx, seq)?;
+            Ok::<_, Stop>((earlier.effective_at, earlier.event.priced_by()))
+        })?,
         Correct::To { .. } | Correct::Delete | Correct::Exactly(_) => record.effective_at,
     };
     let usage = to.of(ctx.catalog, charge, priced_at)?;

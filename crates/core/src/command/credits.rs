@@ -8,8 +8,8 @@ use super::draft::{Draft, Moves, own_grant};
 use super::history::{History, Stop};
 use crate::account::{GRANTS_MAX, SCHEDULES_MAX};
 use crate::record::{
-    Amount, Book, CREDITS, Category, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, Recurrence,
-    Rollover, Seq, WHOLE,
+    Amount, Book, Category, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, Recurrence, Rollover,
+    Seq, WHOLE, own_unit,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -76,7 +76,7 @@ pub(super) fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> 
     if let Some(unknown) = new.features.iter().find(|f| ctx.catalog.feature(f.as_str()).is_none()) {
         return Err(Refusal::UnknownFeature(unknown.clone()));
     }
-    let unit = new.unit.clone().filter(|u| u.as_str() != CREDITS);
+    let unit = own_unit(new.unit.as_ref()).cloned();
     let books = ctx.account.books_of(unit.as_ref());
     books.issued.checked_add(new.amount).ok_or_else(|| Refusal::BooksFull(unit.clone()))?;
     let recurrence =

@@ -29,7 +29,7 @@ mod top_ups;
 
 pub use accounts::{Patch, Setting};
 pub use conduct::trial_budget_used;
-pub use corrections::{Correct, corrected_price};
+pub use corrections::{Correct, corrected_price, priced_at};
 pub use credits::{Adjust, NewGrant};
 pub(crate) use credits::{owed, repay};
 pub use draft::Draft;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::amount::Credits;
 use super::name::Name;
-use super::usage::CREDITS;
+use super::usage::{CREDITS, own_unit};
 
 /// One figure, written `"40"`, or one for each unit, written `{ usd = "40", coins = "900" }`.
 ///
@@ -69,7 +69,7 @@ impl CreditsByUnit {
             Self::One(_) => (Some(usual), [].as_slice()),
             Self::Each(each) => (None, each.as_slice()),
         };
-        one.into_iter().chain(each.iter().map(|(unit, _)| Some(unit).filter(|u| u.as_str() != CREDITS)))
+        one.into_iter().chain(each.iter().map(|(unit, _)| own_unit(Some(unit))))
     }
 }
 

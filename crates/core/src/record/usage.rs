@@ -208,6 +208,12 @@ impl Use {
 /// The unit of credits of everything that names none.
 pub const CREDITS: &str = "credits";
 
+/// A unit of credits as grants and features carry it: `credits` is not written.
+#[must_use]
+pub fn own_unit(unit: Option<&Name>) -> Option<&Name> {
+    unit.filter(|unit| unit.as_str() != CREDITS)
+}
+
 /// Credits with the unit that they are in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amount {

@@ -465,8 +465,9 @@ fn each_unit_has_marks_of_its_own() {
             Patch { alerts: Setting::Set(alerts), top_ups: Setting::Set(top_ups), ..Patch::default() };
         w.apply(Command::Change { patch, reason: None })
     };
-    // One unit in the catalog: marks that name none are of it.
-    let mut w = World::new(&format!("{head}{usd}{}", plan("\"chat\"")), "p");
+    // One unit that features are priced in, beside a feature without a price: marks that name none are of it.
+    let task = "[features.task]\nmeters = []\nallowance_unit = \"requests\"\n";
+    let mut w = World::new(&format!("{head}{usd}{task}{}", plan("\"chat\", \"task\"")), "p");
     w.grant_with("100", |g| g.unit = Some(name("usd")));
     set(&mut w, vec![marks("5", None)], vec![buys("20", None)]).expect("sets");
     assert_eq!(w.due(), [""; 0], "100 usd are not empty");

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::record::{CREDITS, Event, Instant, Name, Record, Span, is_internal};
+use headworks_core::record::{CREDITS, Event, Instant, Name, Record, Span, is_internal, own_unit};
 use headworks_core::waterfall::{Context, Refusal};
 use headworks_core::{account, view};
 use headworks_engine::{Answer, Effect, EngineError};
@@ -199,7 +199,7 @@ pub(super) async fn after_all(
         Ok((ctx.now.max(ctx.account.recorded_at), first))
     };
     let (last, first) = app.engine.view(account, read).await?;
-    let unit = unit.map_or(first, |unit| Some(unit).filter(|u| u.as_str() != CREDITS));
+    let unit = unit.map_or(first, |unit| own_unit(Some(&unit)).cloned());
     Ok((last.after(Span::from_micros(1)), unit))
 }
 
@@ -219,7 +219,7 @@ fn unit_name(unit: Option<&Name>) -> String {
 fn balances_of(ctx: Context<'_>, asked: Option<&Name>) -> wire::Balances {
     let units = units_of(ctx);
     let shown = match asked {
-        Some(unit) => vec![Some(unit).filter(|u| u.as_str() != CREDITS)],
+        Some(unit) => vec![own_unit(Some(unit))],
         None => units.clone(),
     };
     let mut balances = shown.into_iter().map(|unit| balances_in(ctx, unit));

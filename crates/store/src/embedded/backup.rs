@@ -45,11 +45,6 @@ pub struct Restored {
     pub accounts: u64,
 }
 
-fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
-    let path = path.to_path_buf();
-    move |source| StoreError::Io { doing, path, source }
-}
-
 /// Walks the blocks of a segment and tells where they end. A block that is being written is not acknowledged yet.
 fn blocks<'a>(
     bytes: &'a [u8],
@@ -88,7 +83,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     if !to_dir.exists() {
         unfinished::begin(to)?;
     }
-    std::fs::create_dir_all(&to_dir).map_err(io("creating", &to_dir))?;
+    std::fs::create_dir_all(&to_dir).map_err(StoreError::io("creating", &to_dir))?;
     // Before the journal: a place must not be ahead of what is copied.
     for (reader, at) in feed::readers(data)? {
         feed::acknowledge(to, &reader, at)?;
@@ -97,14 +92,18 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     let (mut done, mut link, mut end) = (BackedUp::default(), Link::FIRST, None);
     for &number in &numbers {
         let (from, to) = (from_dir.join(name_of(number)), to_dir.join(name_of(number)));
-        let mut bytes = std::fs::read(&from).map_err(io("reading", &from))?;
+        let mut bytes = std::fs::read(&from).map_err(StoreError::io("reading", &from))?;
         let is_last = numbers.last() == Some(&number);
         bytes.truncate(blocks(&bytes, &from, number, is_last, &mut link, |_, _| Ok(()))?);
         let offset = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         end = Some(End { at: Position { segment: number, offset }, link });
         done.segments += 1;
         done.bytes += u64::try_from(bytes.len()).unwrap_or(0);
-        let old = if to.exists() { std::fs::read(&to).map_err(io("reading", &to))? } else { Vec::new() };
+        let old = if to.exists() {
+            std::fs::read(&to).map_err(StoreError::io("reading", &to))?
+        } else {
+            Vec::new()
+        };
         if old == bytes {
             continue;
         }
@@ -115,16 +114,16 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
                 intact: 0,
             });
         }
-        write_whole(&to, &bytes).map_err(io("writing", &to))?;
+        write_whole(&to, &bytes).map_err(StoreError::io("writing", &to))?;
         done.copied += 1;
     }
     let (from, to_key) = (data.join("signing.key"), to.join("signing.key"));
     if from.exists() {
-        std::fs::copy(&from, &to_key).map_err(io("copying", &from))?;
+        std::fs::copy(&from, &to_key).map_err(StoreError::io("copying", &from))?;
     }
-    File::open(&to_dir).and_then(|dir| dir.sync_all()).map_err(io("syncing", &to_dir))?;
+    File::open(&to_dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("syncing", &to_dir))?;
     let mark = |end| Mark::open(&Directory(to_dir.clone())).and_then(|mark| mark.write(end));
-    end.map_or(Ok(()), mark).map_err(io("marking the end of", &to_dir))?;
+    end.map_or(Ok(()), mark).map_err(StoreError::io("marking the end of", &to_dir))?;
     unfinished::end(to)?;
     Ok(done)
 }
@@ -138,7 +137,7 @@ fn each(
     let mut link = Link::FIRST;
     for &number in &numbers {
         let path = journal.join(name_of(number));
-        let bytes = std::fs::read(&path).map_err(io("reading", &path))?;
+        let bytes = std::fs::read(&path).map_err(StoreError::io("reading", &path))?;
         let is_last = numbers.last() == Some(&number);
         blocks(&bytes, &path, number, is_last, &mut link, |at, block| {
             let place = Position { segment: number, offset: u32::try_from(at).unwrap_or(u32::MAX) };
@@ -203,7 +202,9 @@ impl Rewrite {
         }
         let journal = from.join("journal");
         if !journal.is_dir() {
-            return Err(io("restoring from", &journal)(std::io::Error::from(std::io::ErrorKind::NotFound)));
+            return Err(StoreError::io("restoring from", &journal)(std::io::Error::from(
+                std::io::ErrorKind::NotFound,
+            )));
         }
         unfinished::begin(to)?;
         let readers = feed::readers(from)?.into_iter().map(|(name, at)| (name, at, 0)).collect();
@@ -328,7 +329,7 @@ impl Rewrite {
         }
         let key = from.join("signing.key");
         if key.exists() {
-            std::fs::copy(&key, to.join("signing.key")).map_err(io("copying", &key))?;
+            std::fs::copy(&key, to.join("signing.key")).map_err(StoreError::io("copying", &key))?;
         }
         let done = self.done;
         drop(self);

@@ -98,11 +98,7 @@ impl Embedded {
     /// Opens also what is being written.
     fn open_any(dir: &Path, options: Options) -> Result<Self, StoreError> {
         let journal_dir = dir.join("journal");
-        let io = |doing: &'static str, path: &Path| {
-            let path = path.to_path_buf();
-            move |source| StoreError::Io { doing, path, source }
-        };
-        std::fs::create_dir_all(&journal_dir).map_err(io("creating", &journal_dir))?;
+        std::fs::create_dir_all(&journal_dir).map_err(StoreError::io("creating", &journal_dir))?;
         let lock = lock_any(dir)?;
         let index_dir = dir.join("index");
         let index = Arc::new(KeyValue::open(&index_dir)?);

@@ -12,11 +12,6 @@ use crate::contract::StoreError;
 const FILE: &str = "unfinished";
 const TEXT: &[u8] = b"This directory is being written. While this file is here it is not a whole ledger.\n";
 
-fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
-    let path = path.to_path_buf();
-    move |source| StoreError::Io { doing, path, source }
-}
-
 /// Refuses a directory that is not finished.
 pub(super) fn check(dir: &Path) -> Result<(), StoreError> {
     if is_there(dir) { Err(StoreError::Unfinished(dir.to_path_buf())) } else { Ok(()) }
@@ -28,8 +23,8 @@ pub(super) fn is_there(dir: &Path) -> bool {
 
 /// Makes the note, durable before anything else is written.
 pub(super) fn begin(dir: &Path) -> Result<(), StoreError> {
-    std::fs::create_dir_all(dir).map_err(io("creating", dir))?;
-    super::disk::write_whole(&dir.join(FILE), TEXT).map_err(io("writing", dir))?;
+    std::fs::create_dir_all(dir).map_err(StoreError::io("creating", dir))?;
+    super::disk::write_whole(&dir.join(FILE), TEXT).map_err(StoreError::io("writing", dir))?;
     sync(dir)
 }
 
@@ -38,7 +33,7 @@ pub(super) fn end(dir: &Path) -> Result<(), StoreError> {
     let file: PathBuf = dir.join(FILE);
     sync(dir)?;
     match std::fs::remove_file(&file) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(io("removing", &file)(e)),
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::io("removing", &file)(e)),
         _ => sync(dir),
     }
 }
@@ -48,7 +43,7 @@ pub(super) fn clear(dir: &Path) -> Result<(), StoreError> {
     for written in ["journal", "index", "outbox"] {
         let path = dir.join(written);
         match std::fs::remove_dir_all(&path) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(io("removing", &path)(e)),
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(StoreError::io("removing", &path)(e)),
             _ => {}
         }
     }
@@ -56,5 +51,5 @@ pub(super) fn clear(dir: &Path) -> Result<(), StoreError> {
 }
 
 fn sync(dir: &Path) -> Result<(), StoreError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io("syncing", dir))
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("syncing", dir))
 }

@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 
 use super::walk::Check;
 use crate::catalog::feature::Feature;
-use crate::catalog::names::{one_of, own_unit};
+use crate::catalog::names::one_of;
 use crate::catalog::plan::Program;
-use crate::record::Name;
+use crate::record::{Name, own_unit};
 
 /// The features a plan includes, and what it does for each so far.
 pub(super) struct Draft<'a> {

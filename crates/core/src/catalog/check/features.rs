@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use super::cards::card_versions;
 use super::walk::Check;
 use crate::catalog::feature::{CardVersion, Feature, PriceEntry};
-use crate::catalog::names::{is_requests, one_of, own_unit};
+use crate::catalog::names::{is_requests, one_of};
 use crate::catalog::source::{CatalogSource, FeatureSource};
-use crate::record::{CREDITS, Name, Overshoot, REQUESTS, Span, Unit};
+use crate::record::{CREDITS, Name, Overshoot, REQUESTS, Span, Unit, own_unit};
 
 const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);

@@ -8,10 +8,10 @@ use super::draft::Draft;
 use super::walk::Check;
 use super::windows::window;
 use crate::catalog::feature::Feature;
-use crate::catalog::names::{is_requests, own_unit};
+use crate::catalog::names::is_requests;
 use crate::catalog::plan::{Count, Guard, Window};
 use crate::catalog::source::{CountSource, GuardSource, WindowSource};
-use crate::record::{Level, Name, Unit};
+use crate::record::{Level, Name, Unit, own_unit};
 
 /// Puts a guard into the programs of the features it counts.
 pub(super) fn add_guard(shape: &GuardSource, draft: &mut Draft<'_>, check: &mut Check) {

@@ -9,10 +9,10 @@ use super::guards::add_guard;
 use super::layers::add_layer;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
-use crate::catalog::names::{one_of, own_unit};
+use crate::catalog::names::one_of;
 use crate::catalog::plan::{Plan, Program};
 use crate::catalog::source::{CatalogSource, InDebt, LayerSource, PlanSource};
-use crate::record::{Name, Overshoot, PREFIX};
+use crate::record::{Name, Overshoot, PREFIX, own_unit};
 
 pub(super) fn plans(
     source: &CatalogSource,
