@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) const CATALOG: &str = r#"
 version = "t"
@@ -148,5 +148,42 @@ impl Connection {
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+}
+
+/// A directory with a catalog, and a ledger with the key of an admin.
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) secret: String,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("directory");
+        std::fs::write(dir.path().join("catalog.toml"), CATALOG).expect("writes");
+        let secret = make_key(&dir.path().join("data"));
+        Self { dir, secret }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn start(&self) -> Server {
+        Server::start(&self.path("data"), &self.path("catalog.toml"))
+    }
+
+    pub(crate) fn call(&self, server: &Server, method: &str, path: &str, key: &str, body: &Value) -> Value {
+        let mut connection = Connection::open(server.address, &self.secret).expect("connects");
+        let (status, answer) = connection.call(method, path, key, &body.to_string()).expect("answers");
+        assert!(status < 300, "{path}: {status} {answer}");
+        answer
+    }
+
+    /// Opens an account and sells it a hundred credits.
+    pub(crate) fn open(&self, server: &Server) {
+        self.call(server, "POST", "/v1/accounts", "o", &json!({"id": "acme"}));
+        let grant = json!({"amount": "100", "category": "purchased"});
+        self.call(server, "POST", "/v1/accounts/acme/grants", "g", &grant);
     }
 }

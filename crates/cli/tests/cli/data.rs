@@ -8,42 +8,9 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 use serde_json::{Value, json};
 
-use crate::common::{CATALOG, Connection, Server, headworks, make_key};
-
-struct World {
-    dir: tempfile::TempDir,
-    secret: String,
-}
+use crate::common::{Server, World, headworks};
 
 impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().expect("directory");
-        std::fs::write(dir.path().join("catalog.toml"), CATALOG).expect("writes");
-        let secret = make_key(&dir.path().join("data"));
-        Self { dir, secret }
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn start(&self) -> Server {
-        Server::start(&self.path("data"), &self.path("catalog.toml"))
-    }
-
-    fn call(&self, server: &Server, method: &str, path: &str, key: &str, body: &Value) -> Value {
-        let mut connection = Connection::open(server.address, &self.secret).expect("connects");
-        let (status, answer) = connection.call(method, path, key, &body.to_string()).expect("answers");
-        assert!(status < 300, "{path}: {status} {answer}");
-        answer
-    }
-
-    fn open(&self, server: &Server) {
-        self.call(server, "POST", "/v1/accounts", "o", &json!({"id": "acme"}));
-        let grant = json!({"amount": "100", "category": "purchased"});
-        self.call(server, "POST", "/v1/accounts/acme/grants", "g", &grant);
-    }
-
     /// Runs `headworks import`; tells whether it succeeded, and what it printed.
     fn import(&self, server: &Server, file: &str, more: &[&str]) -> (bool, Value, String) {
         let done = headworks()

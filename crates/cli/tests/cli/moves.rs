@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::common::{CATALOG, Connection, Server, headworks, make_key};
+use crate::common::{Connection, Server, World, headworks, make_key};
 
 const PEOPLE: [&str; 4] = ["team:t/user:alice", "team:t/user:bob", "user:carol", "team:s/key:k7"];
 const ERASED: [&[&str]; 6] = [
@@ -30,10 +30,8 @@ struct Ledger {
 
 impl Ledger {
     fn begin() -> Self {
-        let root = tempfile::tempdir().expect("directory");
-        std::fs::write(root.path().join("catalog.toml"), CATALOG).expect("writes");
-        let data = root.path().join("0");
-        let secret = make_key(&data);
+        let World { dir: root, secret } = World::new();
+        let data = root.path().join("data");
         let ledger = Self { root, secret, data, made: 0, log: String::new(), instants: Vec::new() };
         let server = ledger.start();
         ledger.call(&server, "/v1/accounts", "o", r#"{"id":"acme"}"#);
@@ -144,7 +142,7 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn any_order_of_erasing_restoring_and_moving_is_clean() {
-    // Two erasures of one record first, then whatever comes; a point in time before an erasure is in every sequence.
+    // Each sequence begins with an erasure and a restore to a time before it; the rest is drawn.
     for seed in 0..3_u64 {
         let mut ledger = Ledger::begin();
         ledger.use_it();

@@ -4,23 +4,11 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::common::{CATALOG, Server, headworks, make_key};
-
-struct World {
-    dir: tempfile::TempDir,
-    secret: String,
-}
+use crate::common::{CATALOG, Server, World, headworks, make_key};
 
 impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().expect("directory");
-        std::fs::write(dir.path().join("catalog.toml"), CATALOG).expect("writes");
-        let secret = make_key(&dir.path().join("data"));
-        Self { dir, secret }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.dir.path().join(name).to_str().expect("a path").to_owned()
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().expect("a path").to_owned()
     }
 
     fn run(&self, server: Option<&Server>, args: &[&str], to: Stdio) -> Output {
@@ -43,16 +31,16 @@ impl World {
 #[test]
 fn every_answer_is_json_where_that_is_asked_for() {
     let w = World::new();
-    let server = Server::start(&w.dir.path().join("data"), &w.dir.path().join("catalog.toml"));
+    let server = w.start();
     let s = Some(&server);
-    let body = w.path("body.json");
+    let body = w.text("body.json");
     std::fs::write(&body, json!({"id": "acme"}).to_string()).expect("writes");
     let opened = w.json(s, &["api", "POST", "/v1/accounts", &body, "--key", "o"]);
     assert_eq!((&opened["id"], &opened["replayed"]), (&json!("acme"), &json!(false)));
     let again = w.json(s, &["api", "POST", "/v1/accounts", &body, "--key", "o"]);
     assert_eq!(again["replayed"], true, "the key went with it");
     // Any route, any form: a catalog in TOML goes in, text comes out as it is, or as JSON.
-    let file = w.path("catalog.toml");
+    let file = w.text("catalog.toml");
     assert_eq!(w.json(s, &["api", "PUT", "/v1/catalog", &file, "--key", "c"])["version"], "t");
     let plain = w.run(s, &["api", "GET", "/v1/catalog"], Stdio::piped());
     assert_eq!(String::from_utf8_lossy(&plain.stdout), CATALOG);
@@ -78,9 +66,9 @@ fn every_answer_is_json_where_that_is_asked_for() {
         w.json(s, args);
     }
     drop(server);
-    let (data, copy, restored, moved) = (w.path("data"), w.path("copy"), w.path("restored"), w.path("moved"));
+    let (data, copy, restored, moved) = (w.text("data"), w.text("copy"), w.text("restored"), w.text("moved"));
     make_key(std::path::Path::new(&moved));
-    let out = w.path("acme.ndjson");
+    let out = w.text("acme.ndjson");
     for args in [
         &["backup", "--data", &data, "--to", &copy][..],
         &["restore", "--from", &copy, "--data", &restored],
@@ -88,7 +76,7 @@ fn every_answer_is_json_where_that_is_asked_for() {
         &["replay", "--data", &data],
         &["export-account", "acme", "--data", &data, "--out", &out],
         &["import-account", &out, "--data", &moved],
-        &["erase", "acme", "--data", &data, "--to", &w.path("erased"), "--segment", "user:a"],
+        &["erase", "acme", "--data", &data, "--to", &w.text("erased"), "--segment", "user:a"],
         &["keys", "create", "--data", &data, "--scope", "read"],
         &["export", "movements", "--data", &data],
     ] {
@@ -99,8 +87,8 @@ fn every_answer_is_json_where_that_is_asked_for() {
 #[test]
 fn a_batch_of_which_something_failed_has_failed() {
     let w = World::new();
-    let server = Server::start(&w.dir.path().join("data"), &w.dir.path().join("catalog.toml"));
-    let body = w.path("body.json");
+    let server = w.start();
+    let body = w.text("body.json");
     let item = |account: &str| json!({"record": {"account": account, "feature": "chat", "quantities": {"tokens": 1}, "idempotency_key": "k"}});
     std::fs::write(&body, json!({"id": "acme"}).to_string()).expect("writes");
     assert!(
@@ -126,7 +114,7 @@ fn a_batch_of_which_something_failed_has_failed() {
 #[test]
 fn output_that_cannot_be_written_is_said() {
     let w = World::new();
-    let server = Server::start(&w.dir.path().join("data"), &w.dir.path().join("catalog.toml"));
+    let server = w.start();
     for args in [&["catalog", "show"][..], &["metrics"], &["account", "list"], &["keys", "list"], &["schema"]]
     {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("opens");

@@ -1,11 +1,11 @@
-//! The official CloudEvents SDKs against the server: an event counts once in whatever mode it comes.
+//! The official CloudEvents SDKs against the server: an event counts once in every mode.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::common::{CATALOG, Connection, Server, make_key};
+use crate::common::World;
 
 fn sources() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sdk")
@@ -19,22 +19,13 @@ fn succeed(command: &mut Command) {
 
 /// Runs a program that sends one use of a million tokens several times; 1.875 credits are spent.
 fn counts_once(program: impl FnOnce(&str, &str)) {
-    let dir = tempfile::tempdir().expect("directory");
-    std::fs::write(dir.path().join("catalog.toml"), CATALOG).expect("writes");
-    let secret = make_key(&dir.path().join("data"));
-    let server = Server::start(&dir.path().join("data"), &dir.path().join("catalog.toml"));
-    let mut connection = Connection::open(server.address, &secret).expect("connects");
-    let mut call = |method: &str, path: &str, key: &str, body: &str| {
-        let (status, answer) = connection.call(method, path, key, body).expect("answers");
-        assert!(status < 300, "{path}: {status} {answer}");
-        answer
-    };
-    call("POST", "/v1/accounts", "o", r#"{"id":"acme"}"#);
-    call("POST", "/v1/accounts/acme/grants", "g", r#"{"amount":"100","category":"purchased"}"#);
-    program(&format!("http://{}", server.address), &secret);
-    let balances = call("GET", "/v1/accounts/acme/balances", "", "{}");
+    let w = World::new();
+    let server = w.start();
+    w.open(&server);
+    program(&format!("http://{}", server.address), &w.secret);
+    let balances = w.call(&server, "GET", "/v1/accounts/acme/balances", "", &json!({}));
     assert_eq!(balances["spent"], json!("1.875"));
-    let records = call("GET", "/v1/accounts/acme/records", "", "{}");
+    let records = w.call(&server, "GET", "/v1/accounts/acme/records", "", &json!({}));
     assert_eq!(records["records"].as_array().map(Vec::len), Some(3), "opened, granted, charged once");
 }
 

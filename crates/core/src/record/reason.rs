@@ -115,7 +115,7 @@ pub enum Wall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Lifter {
-    /// Whoever sends the request, by changing it.
+    /// The caller, by changing the request.
     #[n(0)]
     Caller,
     /// The account's own administrator.

@@ -106,8 +106,8 @@ impl Question<'_> {
         next.filter(|at| *at < Instant::NEVER)
     }
 
-    /// What bears on it besides what the decision looked at: debt hides what is behind it from a decision, not from whoever
-    /// repays it; and less may be had by asking for consent where all of it would be had without.
+    /// What bears on it besides what the decision looked at: debt hides what stands behind it until it is
+    /// repaid; and where consent is asked for a smaller part, all of it may be had later without.
     fn beside(&self, ctx: Context<'_>, decision: &Decision) -> Vec<Visit> {
         let seen = if decision.reason == Reason::InDebt {
             let debt = self.with(ctx, 0, |_, usage, _| Some(owed(ctx, usage.credit_unit).0));

@@ -15,8 +15,8 @@ use crate::record::{HabitKind, Instant, Span, scaled};
 
 const HOUR: Span = Span::from_secs(3_600);
 const PEAK_HALF_LIFE: Span = Span::from_secs(7 * 86_400);
-/// What a cell over twice the reference adds to a run, of which one that is not takes one away; and how much is too many: three
-/// cells one after the other, or whatever takes more than a third of the time.
+/// A cell over twice the reference adds `OVER` to a run, and any other takes one away. At `RUN` it is too fast: three such cells in
+/// a row, or more than a third of the time.
 const OVER: u8 = 2;
 const RUN: u8 = 5;
 /// How many times its reference a burst teaches at most, and how long it takes until another one teaches.

@@ -118,7 +118,7 @@ fn three_cells_running_are_clamped() {
     assert_eq!((told.by, told.at()), (Lifter::Operator, Some(at("2026-06-01T12:00:50Z"))));
     w.now = told.at().expect("an instant");
     assert_eq!(charge(&mut w, 51).outcome, Outcome::Allow);
-    // It clamps, never blocks: the first request of a cell passes whatever its size.
+    // It clamps, never blocks: the first request of a cell passes at any size.
     w.pass("10s");
     assert_eq!(charge(&mut w, 4_000).outcome, Outcome::Allow);
     w.now = effect.until;
@@ -167,7 +167,7 @@ fn a_burst_is_learned() {
     assert_eq!(peak(&w), 800);
 }
 
-/// What is over twice the usual for more than a third of the time is a run, with whatever pauses.
+/// More than a third of the time at over twice the usual is a run, pauses or not.
 #[test]
 fn a_sawtooth_is_a_run() {
     for (teeth, caught) in [(&[4_000, 4_000, 50][..], 4), (&[4_000, 50], 8), (&[250, 250, 50, 50], 12)] {
