@@ -12,7 +12,7 @@ use crate::history::CASES;
 pub(crate) struct Coverage(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 /// Every fault that simulations inject.
-const FAULTS: [&str; 27] = [
+const FAULTS: [&str; 32] = [
     "failed start",
     "kill",
     "overload",
@@ -40,6 +40,11 @@ const FAULTS: [&str; 27] = [
     "look that waits",
     "priced again",
     "nothing to price again",
+    "copied",
+    "copy cut off",
+    "restored to an instant",
+    "moved to a restored ledger",
+    "went on after an erasure",
 ];
 
 /// Kinds of records that an account's log can have in a simulation.

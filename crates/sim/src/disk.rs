@@ -1,6 +1,8 @@
-//! A virtual disk: what is written is not durable before it is synced, and a crash keeps any part of the rest.
+//! A virtual disk: what is written is not durable before it is synced, and a crash keeps any part of the rest. It has directories,
+//! and can end everything at any operation, as a process ends that is killed there.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +28,6 @@ struct FileState {
     live: Vec<u8>,
     /// Writes since the last sync; a cut is a write of nothing that sets the length.
     pending: Vec<Write>,
-    named: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -54,46 +55,110 @@ impl Write {
     }
 }
 
-#[derive(Debug)]
-struct Inner {
-    files: BTreeMap<String, FileState>,
-    faults: Faults,
+/// What a name stands for.
+#[derive(Clone, Debug)]
+enum Entry {
+    File(FileState),
+    Directory,
 }
 
-/// The disk; clones are the same one.
+#[derive(Debug, Default)]
+struct Inner {
+    /// By path, such as `journal/mark`.
+    entries: BTreeMap<String, Entry>,
+    /// Names that have changed and are not synced: what each stood for.
+    before: BTreeMap<String, Option<Entry>>,
+    faults: Faults,
+    /// Operations until the process ends; `None`: it lives on.
+    left: Option<usize>,
+}
+
+impl Inner {
+    /// Makes a name stand for something else, or for nothing.
+    fn name(&mut self, path: &str, what: Option<Entry>) {
+        let was = match what {
+            Some(what) => self.entries.insert(path.to_owned(), what),
+            None => self.entries.remove(path),
+        };
+        self.before.entry(path.to_owned()).or_insert(was);
+    }
+}
+
+/// A directory of a disk; clones are the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct SimDisk {
     inner: Arc<Mutex<Inner>>,
     random: Arc<Random>,
     coverage: Arc<Coverage>,
+    /// What the paths of its files begin with.
+    prefix: String,
 }
 
 impl SimDisk {
     pub(crate) fn new(random: Arc<Random>, coverage: Arc<Coverage>, faults: Faults) -> Self {
-        let inner = Inner { files: BTreeMap::new(), faults };
-        Self { inner: Arc::new(Mutex::new(inner)), random, coverage }
+        let inner = Inner { faults, ..Inner::default() };
+        Self { inner: Arc::new(Mutex::new(inner)), random, coverage, prefix: String::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn path_of(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// The process ends at one of the next operations; `None`: it lives.
+    pub(crate) fn end_after(&self, left: Option<usize>) {
+        self.inner().left = left;
+    }
+
+    /// The same as it stands, without faults.
+    pub(crate) fn snapshot(&self) -> Self {
+        let entries = self.inner().entries.clone();
+        let inner = Arc::new(Mutex::new(Inner { entries, ..Inner::default() }));
+        Self { inner, ..self.clone() }
+    }
+
+    /// One operation, unless the process has ended.
+    fn operation(&self) -> Result<()> {
+        let mut inner = self.inner();
+        if let Some(left) = &mut inner.left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                return Err(Error::other("the process has ended"));
+            }
+        }
+        Ok(())
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_faults(&self, faults: Faults) {
-        self.lock().faults = faults;
+        self.inner().faults = faults;
     }
 
     /// What a power cut leaves: everything synced, and any part of the rest, in any order, torn anywhere.
     pub(crate) fn crash(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.inner();
         let keeps = inner.faults.keeps;
-        let lost = |file: &FileState| !file.named && self.random.chance(500);
-        let gone: Vec<String> =
-            inner.files.iter().filter(|(_, f)| lost(f)).map(|(name, _)| name.clone()).collect();
-        for name in gone {
-            self.coverage.fault("lost file name");
-            inner.files.remove(&name);
+        for (path, was) in std::mem::take(&mut inner.before) {
+            if self.random.chance(500) {
+                self.coverage.fault("lost file name");
+                match was {
+                    Some(was) => inner.entries.insert(path, was),
+                    None => inner.entries.remove(&path),
+                };
+            }
         }
-        for file in inner.files.values_mut() {
+        // What was in a directory that is gone is gone with it.
+        let names: Vec<String> = inner.entries.keys().cloned().collect();
+        for name in names {
+            let is_lost = name.rsplit_once('/').is_some_and(|(above, _)| !inner.entries.contains_key(above));
+            if is_lost {
+                inner.entries.remove(&name);
+            }
+        }
+        for entry in inner.entries.values_mut() {
+            let Entry::File(file) = entry else { continue };
             let mut pending = std::mem::take(&mut file.pending);
             if pending.len() > 1 && self.random.chance(300) {
                 self.coverage.fault("reordered writes");
@@ -121,17 +186,16 @@ impl SimDisk {
                 }
             }
             file.live = file.durable.clone();
-            file.named = true;
         }
     }
 
     /// Flips a bit of what is durable, somewhere before the last block of a segment; tells where.
     pub(crate) fn flip(&self) -> Option<(String, usize, u8)> {
-        let mut inner = self.lock();
-        let segments = inner.files.keys().filter(|name| name.ends_with(".journal"));
+        let mut inner = self.inner();
+        let segments = inner.entries.keys().filter(|name| name.ends_with(".journal"));
         let names: Vec<String> = segments.cloned().collect();
         let name = self.random.pick(&names)?.clone();
-        let file = inner.files.get_mut(&name)?;
+        let Some(Entry::File(file)) = inner.entries.get_mut(&name) else { return None };
         // The last block could not be told from one that was torn before it was acknowledged.
         let end = last_block(&file.durable)?;
         let (at, bit) = (self.random.below(end), 1 << self.random.below(8));
@@ -144,7 +208,7 @@ impl SimDisk {
 
     /// Flips it back.
     pub(crate) fn mend(&self, (name, at, bit): &(String, usize, u8)) {
-        if let Some(file) = self.lock().files.get_mut(name) {
+        if let Some(Entry::File(file)) = self.inner().entries.get_mut(name) {
             for bytes in [&mut file.durable, &mut file.live] {
                 if let Some(byte) = bytes.get_mut(*at) {
                     *byte ^= bit;
@@ -155,7 +219,8 @@ impl SimDisk {
 
     /// Fails as a sync or a change of a directory does.
     fn may_fail(&self) -> Result<()> {
-        let rate = self.lock().faults.sync_fails;
+        self.operation()?;
+        let rate = self.inner().faults.sync_fails;
         if self.random.chance(rate) {
             self.coverage.fault("failed sync");
             return Err(Error::other("virtual I/O error"));
@@ -163,8 +228,8 @@ impl SimDisk {
         Ok(())
     }
 
-    fn open_file(&self, name: &str) -> Arc<dyn DiskFile> {
-        Arc::new(SimFile { disk: self.clone(), name: name.to_owned() })
+    fn open_file(&self, path: String) -> Arc<dyn DiskFile> {
+        Arc::new(SimFile { disk: self.clone(), path })
     }
 }
 
@@ -181,34 +246,83 @@ fn last_block(bytes: &[u8]) -> Option<usize> {
 
 impl Disk for SimDisk {
     fn path(&self) -> PathBuf {
-        "virtual".into()
+        format!("virtual/{}", self.prefix).into()
+    }
+
+    fn below(&self, name: &str) -> Arc<dyn Disk> {
+        Arc::new(Self { prefix: format!("{}{name}/", self.prefix), ..self.clone() })
+    }
+
+    fn make(&self) -> Result<()> {
+        let Some(path) = self.prefix.strip_suffix('/') else { return Ok(()) };
+        if self.inner().entries.contains_key(path) {
+            return Ok(());
+        }
+        self.may_fail()?;
+        self.inner().name(path, Some(Entry::Directory));
+        Ok(())
+    }
+
+    fn lock(&self) -> Result<Option<File>> {
+        Ok(None)
     }
 
     fn list(&self) -> Result<Vec<String>> {
-        Ok(self.lock().files.keys().cloned().collect())
+        let inner = self.inner();
+        let path = self.prefix.strip_suffix('/');
+        if path.is_some_and(|path| !inner.entries.contains_key(path)) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let inside = inner.entries.keys().filter_map(|path| path.strip_prefix(&self.prefix));
+        Ok(inside.filter(|name| !name.contains('/')).map(str::to_owned).collect())
     }
 
     fn open(&self, name: &str, _: bool) -> Result<Arc<dyn DiskFile>> {
-        if !self.lock().files.contains_key(name) {
-            return Err(Error::from(ErrorKind::NotFound));
+        let path = self.path_of(name);
+        match self.inner().entries.get(&path) {
+            Some(Entry::File(_)) => {}
+            Some(Entry::Directory) | None => return Err(ErrorKind::NotFound.into()),
         }
-        Ok(self.open_file(name))
+        Ok(self.open_file(path))
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
         self.may_fail()?;
-        let mut inner = self.lock();
-        if inner.files.contains_key(name) {
-            return Err(Error::from(ErrorKind::AlreadyExists));
+        let path = self.path_of(name);
+        let mut inner = self.inner();
+        if inner.entries.contains_key(&path) {
+            return Err(ErrorKind::AlreadyExists.into());
         }
-        inner.files.insert(name.to_owned(), FileState::default());
+        inner.name(&path, Some(Entry::File(FileState::default())));
         drop(inner);
-        Ok(self.open_file(name))
+        Ok(self.open_file(path))
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.may_fail()?;
+        let file = FileState { durable: bytes.to_vec(), live: bytes.to_vec(), pending: Vec::new() };
+        self.inner().name(&self.path_of(name), Some(Entry::File(file)));
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path_of(name);
+        let inside = format!("{path}/");
+        let all =
+            self.inner().entries.keys().filter(|p| **p == path || p.starts_with(&inside)).cloned().collect();
+        // A directory goes file by file, the deepest first.
+        let all: Vec<String> = all;
+        for path in all.iter().rev() {
+            self.may_fail()?;
+            self.inner().name(path, None);
+        }
+        Ok(())
     }
 
     fn sync_names(&self) -> Result<()> {
         self.may_fail()?;
-        self.lock().files.values_mut().for_each(|f| f.named = true);
+        let is_inside = |path: &str| path.strip_prefix(&self.prefix).is_some_and(|name| !name.contains('/'));
+        self.inner().before.retain(|path, _| !is_inside(path));
         Ok(())
     }
 
@@ -220,19 +334,21 @@ impl Disk for SimDisk {
 #[derive(Debug)]
 struct SimFile {
     disk: SimDisk,
-    name: String,
+    path: String,
 }
 
 impl SimFile {
     fn with<T>(&self, act: impl FnOnce(&mut FileState) -> T) -> Result<T> {
-        let mut inner = self.disk.lock();
-        inner.files.get_mut(&self.name).map(act).ok_or_else(|| Error::from(ErrorKind::NotFound))
+        match self.disk.inner().entries.get_mut(&self.path) {
+            Some(Entry::File(file)) => Ok(act(file)),
+            Some(Entry::Directory) | None => Err(ErrorKind::NotFound.into()),
+        }
     }
 }
 
 impl DiskFile for SimFile {
     fn read_at(&self, into: &mut [u8], at: u64) -> Result<usize> {
-        let faults = self.disk.lock().faults;
+        let faults = self.disk.inner().faults;
         if self.disk.random.chance(faults.short_reads / 4) {
             self.disk.coverage.fault("interrupted read");
             return Err(Error::from(ErrorKind::Interrupted));
@@ -254,7 +370,8 @@ impl DiskFile for SimFile {
     }
 
     fn write_all_at(&self, bytes: &[u8], at: u64) -> Result<()> {
-        let faults = self.disk.lock().faults;
+        self.disk.operation()?;
+        let faults = self.disk.inner().faults;
         let full = self.disk.random.chance(faults.full);
         let at = usize::try_from(at).unwrap_or(usize::MAX);
         let part = if full { self.disk.random.below(bytes.len() + 1) } else { bytes.len() };

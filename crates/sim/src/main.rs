@@ -55,8 +55,7 @@ fn span(text: &str) -> Result<Span, String> {
 
 /// Runs a seed; what is wrong, with the trace up to there.
 fn run(seed: u64, steps: usize, coverage: &Arc<Coverage>) -> Result<Vec<String>, (String, Vec<String>)> {
-    let dir = tempfile::tempdir().map_err(|e| (e.to_string(), Vec::new()))?;
-    let mut world = World::new(seed, coverage, dir.path()).map_err(|e| (e.0, Vec::new()))?;
+    let mut world = World::new(seed, coverage).map_err(|e| (e.0, Vec::new()))?;
     for _ in 0..steps {
         if let Err(broken) = world.step() {
             return Err((broken.0, world.trace));

@@ -285,7 +285,7 @@ impl Op {
                 *place = place.rotate_left(3) ^ byte;
             }
         }
-        Idempotency { text: label(&format!("k{}", self.key)), digest }
+        Idempotency { text: label(&format!("r{}", self.key)), digest }
     }
 
     /// Sends it.

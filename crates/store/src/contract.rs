@@ -107,7 +107,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// What a failed file operation makes.
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_path_buf();
         move |source| Self::Io { doing, path, source }
     }

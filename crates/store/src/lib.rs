@@ -17,7 +17,7 @@ pub use contract::{Checkpoint, Fed, Loaded, Place, Store, StoreError, Stored};
 pub use embedded::disk::{Disk, DiskFile};
 pub use embedded::{
     BackedUp, Checked, Embedded, Index, MemoryIndex, Options, Recovery, Restored, Watermark, backup,
-    check_journal, erase, journal_blocks, lock, restore,
+    backup_on, check_journal, erase, erase_on, journal_blocks, lock, restore, restore_on,
 };
 pub use memory::Memory;
 pub use refunds::given_back;

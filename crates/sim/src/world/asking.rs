@@ -12,7 +12,7 @@ use super::{Broken, World};
 use crate::catalog::ACCOUNTS;
 use crate::op::name;
 
-impl World<'_> {
+impl World {
     /// The last record of an account that is stored.
     fn stored(&mut self, account: &Name) -> Result<Seq, Broken> {
         let known = self.stored.get(account).copied().unwrap_or(0);

@@ -17,7 +17,7 @@ use crate::disk::Faults;
 use crate::history;
 use crate::op::{Body, name};
 
-impl World<'_> {
+impl World {
     /// Z1, and what no log may ever say.
     pub(super) fn check_acknowledged(&mut self) -> Result<(), Broken> {
         for acknowledged in &self.acknowledged {
@@ -159,7 +159,7 @@ impl World<'_> {
         let Some(flipped) = self.disk.flip() else { return Ok(()) };
         self.say(|| format!("bit flip in {flipped:?}"));
         let index = Arc::new(MemoryIndex::default());
-        let found = match open(&self.disk, &index, self.dir, &self.clock, 64) {
+        let found = match open(&self.disk, &index, &self.clock, 64) {
             Err(_) => true,
             Ok((store, _)) => reconcile(&*store, 1, &Progress::default()).map_or(true, |r| r.found > 0),
         };
@@ -238,7 +238,8 @@ impl World<'_> {
         }
         self.check_rested()?;
         self.crash()?;
-        self.check_ledger()
+        self.check_ledger()?;
+        self.go_on_erased()
     }
 
     fn log(&self, account: &Name) -> Result<Vec<Record>, Broken> {

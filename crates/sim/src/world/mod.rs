@@ -7,7 +7,6 @@
 //! that they rest on are stored.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -24,6 +23,7 @@ use crate::random::Random;
 
 mod asking;
 mod checks;
+mod copies;
 mod known;
 mod requests;
 
@@ -44,6 +44,7 @@ struct Swarm {
     index: u32,
     reprice: u32,
     look: u32,
+    copy: u32,
     /// What most requests are for; `None`: everything.
     mostly: Option<&'static str>,
     /// The clock moves by so many milliseconds: ten seconds, so that a run of cells of abuse rules comes about, or half an hour, so
@@ -68,12 +69,13 @@ struct Acknowledged {
 /// Faults of the disk can stop a start, but not so many in a row.
 const STOPPED_MAX: u32 = 100;
 
-pub(crate) struct World<'a> {
+pub(crate) struct World {
     random: Arc<Random>,
     coverage: Arc<Coverage>,
     disk: SimDisk,
+    /// A backup of it, brought up to date now and then.
+    kept: SimDisk,
     index: Arc<MemoryIndex>,
-    dir: &'a Path,
     clock: Arc<Clock>,
     store: Arc<Embedded>,
     engine: Arc<Engine>,
@@ -97,8 +99,8 @@ fn options() -> Options {
     Options { segment_bytes_max: 20_000, records_per_checkpoint: 40 }
 }
 
-impl<'a> World<'a> {
-    pub(crate) fn new(seed: u64, coverage: &Arc<Coverage>, dir: &'a Path) -> Result<Self, Broken> {
+impl World {
+    pub(crate) fn new(seed: u64, coverage: &Arc<Coverage>) -> Result<Self, Broken> {
         let random = Arc::new(Random::new(seed));
         // Each seed enables a random half of everything.
         let rate = |most: usize| {
@@ -115,6 +117,7 @@ impl<'a> World<'a> {
             index: rate(30),
             reprice: rate(16),
             look: rate(60),
+            copy: rate(8),
             mostly: [None, None, None, Some("owe"), Some("gift"), Some("bulk")]
                 .get(random.below(6))
                 .copied()
@@ -128,21 +131,22 @@ impl<'a> World<'a> {
                 keeps: u32::try_from(random.below(1_001)).unwrap_or(0),
             },
         };
-        let disk = SimDisk::new(Arc::clone(&random), Arc::clone(coverage), swarm.faults);
+        let disk = |faults| SimDisk::new(Arc::clone(&random), Arc::clone(coverage), faults);
+        let (disk, kept) = (disk(swarm.faults), disk(Faults::default()));
         let index = Arc::new(MemoryIndex::default());
         let start = random.pick(&STARTS).copied().unwrap_or_default();
         let start: Instant = start.parse().map_err(|e| Broken(format!("{e}")))?;
         let clock = Arc::new(Clock::standing(start));
         // The disk is whole while the ledger is made.
         disk.set_faults(Faults::default());
-        let (store, engine) = open(&disk, &index, dir, &clock, 64)?;
+        let (store, engine) = open(&disk, &index, &clock, 64)?;
         let (gone, faults) = (swarm.gone, swarm.faults);
         let mut world = Self {
             random,
             coverage: Arc::clone(coverage),
             disk,
+            kept,
             index,
-            dir,
             clock,
             store,
             engine,
@@ -186,6 +190,7 @@ impl<'a> World<'a> {
             self.swarm.index,
             self.swarm.reprice,
             self.swarm.look,
+            self.swarm.copy,
         ];
         let mut at = u32::try_from(self.random.below(1_000)).unwrap_or(0);
         for (kind, weight) in weights.into_iter().enumerate() {
@@ -199,6 +204,7 @@ impl<'a> World<'a> {
                     5 => self.flip(),
                     7 => self.reprice(),
                     8 => self.look(),
+                    9 => self.copy(),
                     _ => {
                         self.index.fail_after(Some(self.random.below(8)));
                         Ok(())
@@ -346,7 +352,7 @@ impl<'a> World<'a> {
     fn open(&mut self) -> Result<(), Broken> {
         // Starting reads, and may cut a torn tail; that works, or fails without harm and works the next time.
         let waiting_max = self.swarm.waiting_max;
-        let start = |world: &Self| open(&world.disk, &world.index, world.dir, &world.clock, waiting_max);
+        let start = |world: &Self| open(&world.disk, &world.index, &world.clock, waiting_max);
         let started = match start(self) {
             Ok(started) => started,
             Err(_) => {
@@ -377,12 +383,11 @@ impl<'a> World<'a> {
 fn open(
     disk: &SimDisk,
     index: &Arc<MemoryIndex>,
-    dir: &Path,
     clock: &Arc<Clock>,
     waiting_max: usize,
 ) -> Result<(Arc<Embedded>, Arc<Engine>), Broken> {
     let index = Arc::clone(index);
-    let store = Embedded::on(Arc::new(disk.clone()), index, dir, None, options());
+    let store = Embedded::on(Arc::new(disk.clone()), index, options());
     let store = Arc::new(store.map_err(|e| Broken(format!("the store does not open: {e}")))?);
     let none = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
     let initial = Catalog::parse(none, Format::Toml).map_err(|e| Broken(e.to_string()))?;

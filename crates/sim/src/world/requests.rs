@@ -9,7 +9,7 @@ use super::World;
 use crate::op::{self, Body, From, Of, Whence};
 use crate::random::Random;
 
-impl World<'_> {
+impl World {
     /// A request, weighted to boundaries: amounts that are just all there is, holds that are about to end.
     pub(super) fn body(&mut self, account: usize) -> Body {
         let r = Arc::clone(&self.random);

@@ -1,22 +1,46 @@
-//! What the journal needs of a disk, so that a simulation can put a virtual one under the real journal.
+//! What a data directory needs of a disk, so that a simulation can put a virtual one under the real store.
 //!
-//! A write is durable after `sync_data` of its file; a new file after `sync_all` of it and `sync_names`.
+//! A write is durable after `sync` of its file; a new file after `sync_all` of it and `sync_names` of its directory.
+//! What the operating system makes for us is for its owner alone.
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Result, Write as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A directory of files.
 pub trait Disk: Send + Sync + Debug {
     /// Where it is, for messages.
     fn path(&self) -> PathBuf;
-    /// The names of its files.
+    /// A directory in it, which need not be there.
+    fn below(&self, name: &str) -> Arc<dyn Disk>;
+    /// Makes the directory when it is not there.
+    ///
+    /// # Errors
+    /// For a reason of the disk.
+    fn make(&self) -> Result<()>;
+    /// Takes the directory for this process, for as long as the file lives; `None` where nobody else can come.
+    ///
+    /// # Errors
+    /// `WouldBlock` when another process has it, or for a reason of the disk.
+    fn lock(&self) -> Result<Option<File>>;
+    /// The names of what is in it.
     ///
     /// # Errors
     /// When it cannot be listed.
     fn list(&self) -> Result<Vec<String>>;
+    /// Whether something of this name is in it; nothing is in a directory that is not there.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    fn has(&self, name: &str) -> Result<bool> {
+        match self.list() {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+            names => Ok(names?.iter().any(|n| n == name)),
+        }
+    }
     /// Opens a file, for reading alone where `writes` is not set.
     ///
     /// # Errors
@@ -27,7 +51,17 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// When it is there, or for another reason of the disk.
     fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>>;
-    /// Makes the names of new files durable.
+    /// Writes a file whole or not at all, in the place of one of its name.
+    ///
+    /// # Errors
+    /// For a reason of the disk.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<()>;
+    /// Removes a file, or a directory with all that is in it; nothing when it is not there.
+    ///
+    /// # Errors
+    /// For a reason of the disk.
+    fn remove(&self, name: &str) -> Result<()>;
+    /// Makes the names of what is in it durable.
     ///
     /// # Errors
     /// For a reason of the disk.
@@ -79,6 +113,25 @@ impl Disk for Directory {
         self.0.clone()
     }
 
+    fn below(&self, name: &str) -> Arc<dyn Disk> {
+        Arc::new(Self(self.0.join(name)))
+    }
+
+    fn make(&self) -> Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
+    fn lock(&self) -> Result<Option<File>> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options.open(self.0.join("lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
     fn list(&self) -> Result<Vec<String>> {
         let names =
             std::fs::read_dir(&self.0)?.map(|item| Ok(item?.file_name().to_string_lossy().into_owned()));
@@ -90,8 +143,29 @@ impl Disk for Directory {
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
-        let new = OpenOptions::new().read(true).write(true).create_new(true).open(self.0.join(name))?;
-        Ok(Arc::new(new))
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        Ok(Arc::new(options.open(self.0.join(name))?))
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.0.join(name);
+        let partial = path.with_extension("partial");
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&partial, path)
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.0.join(name);
+        let removed =
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        match removed {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
     }
 
     fn sync_names(&self) -> Result<()> {
@@ -150,13 +224,4 @@ pub(super) fn read_all(file: &dyn DiskFile) -> Result<Vec<u8>> {
     let read = fill(file, &mut bytes, 0)?;
     bytes.truncate(read);
     Ok(bytes)
-}
-
-/// Writes a file whole or not at all. Its name is durable once its directory is synced.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = path.with_extension("partial");
-    let mut file = File::create(&partial)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&partial, path)
 }

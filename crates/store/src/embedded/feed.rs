@@ -4,12 +4,11 @@
 //! D1 every stored record is fed once, in order (`the_feed_has_every_record_in_order`).
 //! D2 an acknowledged place survives a crash; it is never ahead of what was acknowledged.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
 
 use headworks_core::record::Name;
 
-use super::disk::{fill, write_whole};
+use super::disk::{Disk, fill, read_all};
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
 use super::journal::{RECORD, Segments};
 use super::walk::{BROKEN, NO_BLOCK};
@@ -60,51 +59,53 @@ impl Segments {
     }
 }
 
-fn file_of(dir: &Path, reader: &Name) -> PathBuf {
-    dir.join("outbox").join(format!("{reader}.position"))
+const OUTBOX: &str = "outbox";
+
+fn file_of(reader: &Name) -> String {
+    format!("{reader}.position")
 }
 
-/// The readers of the feed, and how far each has acknowledged it.
-pub(super) fn readers(dir: &Path) -> Result<Vec<(Name, u64)>, StoreError> {
-    let outbox = dir.join("outbox");
-    let io = |source| StoreError::Io { doing: "listing", path: outbox.clone(), source };
+/// The readers of the feed of a data directory, and how far each has acknowledged it.
+pub(super) fn readers(dir: &dyn Disk) -> Result<Vec<(Name, u64)>, StoreError> {
+    let outbox = dir.below(OUTBOX);
+    let io = StoreError::io("listing", &outbox.path());
+    let names = match outbox.list() {
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+        names => names.map_err(io)?,
+    };
     let mut found = Vec::new();
-    if !outbox.is_dir() {
-        return Ok(found);
-    }
-    for file in std::fs::read_dir(&outbox).map_err(io)? {
-        let name = file.map_err(io)?.file_name();
-        let reader = name.to_str().and_then(|n| Name::new(n.strip_suffix(".position")?).ok());
-        if let Some(reader) = reader {
-            let at = acknowledged(dir, &reader)?;
-            found.push((reader, at));
-        }
+    for reader in names.iter().filter_map(|n| Name::new(n.strip_suffix(".position")?).ok()) {
+        let at = acknowledged(dir, &reader)?;
+        found.push((reader, at));
     }
     Ok(found)
 }
 
 /// How far a reader has acknowledged the feed; 0 when it never has.
-pub(super) fn acknowledged(dir: &Path, reader: &Name) -> Result<u64, StoreError> {
-    let path = file_of(dir, reader);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(|_| StoreError::Io {
-            doing: "reading the position in",
-            path,
-            source: std::io::Error::other("it is not a number; write the last one known, or 0"),
-        }),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
-        Err(source) => Err(StoreError::Io { doing: "reading", path, source }),
-    }
+pub(super) fn acknowledged(dir: &dyn Disk, reader: &Name) -> Result<u64, StoreError> {
+    let outbox = dir.below(OUTBOX);
+    let path = outbox.path().join(file_of(reader));
+    let bytes = match outbox.open(&file_of(reader), false).and_then(|file| read_all(&*file)) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(0),
+        bytes => bytes.map_err(StoreError::io("reading", &path))?,
+    };
+    let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+    number.ok_or_else(|| {
+        let source = std::io::Error::other("it is not a number; write the last one known, or 0");
+        StoreError::Io { doing: "reading the position in", path, source }
+    })
 }
 
 /// Keeps how far a reader has acknowledged the feed: whole or not at all, and durable when it returns.
-pub(super) fn acknowledge(dir: &Path, reader: &Name, at: u64) -> Result<(), StoreError> {
-    let path = file_of(dir, reader);
-    let outbox = dir.join("outbox");
+pub(super) fn acknowledge(dir: &dyn Disk, reader: &Name, at: u64) -> Result<(), StoreError> {
+    let outbox = dir.below(OUTBOX);
     let write = || {
-        std::fs::create_dir_all(&outbox)?;
-        write_whole(&path, at.to_string().as_bytes())?;
-        File::open(&outbox)?.sync_all()
+        if !dir.has(OUTBOX)? {
+            outbox.make()?;
+            dir.sync_names()?;
+        }
+        outbox.replace(&file_of(reader), at.to_string().as_bytes())?;
+        outbox.sync_names()
     };
-    write().map_err(|source| StoreError::Io { doing: "keeping the position in", path: path.clone(), source })
+    write().map_err(StoreError::io("keeping the position in", &outbox.path().join(file_of(reader))))
 }

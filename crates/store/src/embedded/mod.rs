@@ -5,8 +5,9 @@
 //! Never writes to the key-value store on the path of a request.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
@@ -24,11 +25,12 @@ mod index;
 mod index_memory;
 mod journal;
 mod mark;
+mod rewrite;
 mod tails;
 mod unfinished;
 mod walk;
 
-pub use backup::{BackedUp, Restored, backup, erase, restore};
+pub use backup::{BackedUp, backup, backup_on};
 pub use check::{Checked, check_journal, journal_blocks};
 use disk::{Directory, Disk};
 use frame::{Parsed, Position};
@@ -37,6 +39,7 @@ pub use index::{Index, Watermark};
 pub use index_memory::MemoryIndex;
 use journal::{Opened, Segments, Writer};
 use mark::Mark;
+pub use rewrite::{Restored, erase, erase_on, restore, restore_on};
 use tails::{Run, Tail, Tails};
 
 /// How the embedded store works.
@@ -81,7 +84,7 @@ pub struct Embedded {
     writing: Mutex<bool>,
     flushed: Condvar,
     recovery: Recovery,
-    dir: PathBuf,
+    dir: Arc<dyn Disk>,
     _lock: Option<File>,
 }
 
@@ -91,31 +94,33 @@ impl Embedded {
     /// # Errors
     /// When another process has the directory, a file cannot be read or written, or the journal is damaged.
     pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
-        unfinished::check(dir)?;
-        Self::open_any(dir, options)
+        let disk = Arc::new(Directory(dir.to_path_buf()));
+        let lock = take(&*disk)?;
+        let index = Arc::new(KeyValue::open(&dir.join("index"))?);
+        Self::within(disk, index, lock, options)
     }
 
-    /// Opens also what is being written.
-    fn open_any(dir: &Path, options: Options) -> Result<Self, StoreError> {
-        let journal_dir = dir.join("journal");
-        std::fs::create_dir_all(&journal_dir).map_err(StoreError::io("creating", &journal_dir))?;
-        let lock = lock_any(dir)?;
-        let index_dir = dir.join("index");
-        let index = Arc::new(KeyValue::open(&index_dir)?);
-        Self::on(Arc::new(Directory(journal_dir)), index, dir, Some(lock), options)
-    }
-
-    /// Opens the store on a disk and an index, as a simulation does; `dir` has the places of readers of the feed.
+    /// Opens the store in a data directory of any disk and with any index, as a simulation does.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn on(
-        disk: Arc<dyn Disk>,
+    pub fn on(dir: Arc<dyn Disk>, index: Arc<dyn Index>, options: Options) -> Result<Self, StoreError> {
+        let lock = take(&*dir)?;
+        Self::within(dir, index, lock, options)
+    }
+
+    /// Opens also what is being written.
+    fn within(
+        dir: Arc<dyn Disk>,
         index: Arc<dyn Index>,
-        dir: &Path,
         lock: Option<File>,
         options: Options,
     ) -> Result<Self, StoreError> {
+        let disk = dir.below("journal");
+        if !dir.has("journal").map_err(StoreError::io("listing", &dir.path()))? {
+            let make = disk.make().and_then(|()| dir.sync_names());
+            make.map_err(StoreError::io("creating", &disk.path()))?;
+        }
         let watermark = index.watermark()?;
         let mut tail = Tail { latest: watermark.latest, total: watermark.records, ..Tail::default() };
         let from = Position::from_u64(watermark.at);
@@ -138,7 +143,7 @@ impl Embedded {
             writing: Mutex::default(),
             flushed: Condvar::new(),
             recovery,
-            dir: dir.to_path_buf(),
+            dir,
             _lock: lock,
         })
     }
@@ -240,21 +245,25 @@ impl Embedded {
 /// Takes a data directory for this process, for as long as the file lives.
 ///
 /// # Errors
-/// When another process has it.
-pub fn lock(dir: &Path) -> Result<File, StoreError> {
+/// When another process has it, or it is not a whole ledger.
+pub fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
+    let disk = Directory(dir.to_path_buf());
+    unfinished::check(&disk)?;
+    lock_any(&disk)
+}
+
+/// Takes a data directory that is finished, or is made.
+fn take(dir: &dyn Disk) -> Result<Option<File>, StoreError> {
     unfinished::check(dir)?;
+    dir.make().map_err(StoreError::io("creating", &dir.path()))?;
     lock_any(dir)
 }
 
-fn lock_any(dir: &Path) -> Result<File, StoreError> {
-    let path: PathBuf = dir.join("lock");
-    let io = |source| StoreError::Io { doing: "locking", path: path.clone(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(dir.to_path_buf())),
-        Err(TryLockError::Error(source)) => Err(StoreError::Io { doing: "locking", path, source }),
-    }
+fn lock_any(dir: &dyn Disk) -> Result<Option<File>, StoreError> {
+    dir.lock().map_err(|source| match source.kind() {
+        ErrorKind::WouldBlock => StoreError::Locked(dir.path()),
+        _ => StoreError::Io { doing: "locking", path: dir.path().join("lock"), source },
+    })
 }
 
 impl Store for Embedded {
@@ -328,7 +337,7 @@ impl Store for Embedded {
         set_writing(false);
         self.flushed.notify_all();
         written?;
-        let path = self.dir.join("journal");
+        let path = self.segments.disk.path();
         self.mark.write(end).map_err(|source| StoreError::Io { doing: "marking the end of", path, source })
     }
 
@@ -361,11 +370,11 @@ impl Store for Embedded {
     }
 
     fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {
-        feed::acknowledged(&self.dir, reader)
+        feed::acknowledged(&*self.dir, reader)
     }
 
     fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
-        feed::acknowledge(&self.dir, reader, at)
+        feed::acknowledge(&*self.dir, reader, at)
     }
 
     fn latest(&self) -> Option<Instant> {

@@ -1,0 +1,299 @@
+//! A ledger written anew from another one: restored, up to a point in time or whole, or with personal data erased.
+//!
+//! U2 nothing is written that is not intact, and nothing over what is there. U3 a place in the feed means the same records
+//! in the new ledger, or fewer (simulation, `copies`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use headworks_core::account::Account;
+use headworks_core::command::Draft;
+use headworks_core::record::{Erased, Erasure, Event, Instant, Label, Name, Record, Seq};
+
+use super::backup::{copy_key, each, has};
+use super::disk::{Directory, Disk};
+use super::frame::Position;
+use super::{Embedded, MemoryIndex, Options, feed, lock_any, unfinished};
+use crate::batch::Batch;
+use crate::contract::{Store as _, StoreError, Stored};
+
+/// What a restore wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Records restored.
+    pub records: u64,
+    /// Records left out because they are later.
+    pub later: u64,
+    /// Accounts with records.
+    pub accounts: u64,
+}
+
+fn broken(account: &Name, seq: Seq, what: &str) -> StoreError {
+    StoreError::Unreadable(format!("account {account}, record {seq}: {what}"))
+}
+
+/// The end of an account's log that is being written.
+struct Written {
+    /// Name, number, hash and instant of the last record.
+    state: Account,
+    /// What follows is left out.
+    is_over: bool,
+    /// Erased records that no record written so far vouches for.
+    bare: BTreeMap<Seq, Erased>,
+}
+
+impl Written {
+    fn new(account: &Name) -> Self {
+        Self { state: Account::empty(account.clone()), is_over: false, bare: BTreeMap::new() }
+    }
+}
+
+/// A ledger being written anew, record by record, into a data directory that has none.
+struct Rewrite {
+    store: Embedded,
+    batch: Batch,
+    ends: HashMap<Name, Written>,
+    /// Readers of the feed: the place acknowledged in the old one, and how many of the records written stand before it.
+    readers: Vec<(Name, u64, usize)>,
+    /// The place of the last record taken over.
+    last: u64,
+    done: Restored,
+}
+
+impl Rewrite {
+    fn begin(from: &dyn Disk, to: &Arc<dyn Disk>) -> Result<Self, StoreError> {
+        let refused = |doing, dir: &dyn Disk, why: ErrorKind| {
+            StoreError::io(doing, &dir.path().join("journal"))(why.into())
+        };
+        unfinished::check(from)?;
+        if !has(from, "journal")? {
+            return Err(refused("restoring from", from, ErrorKind::NotFound));
+        }
+        to.make().map_err(StoreError::io("creating", &to.path()))?;
+        // Nobody else may be at it.
+        let lock = lock_any(&**to)?;
+        if !unfinished::is_there(&**to)? && has(&**to, "journal")? {
+            return Err(refused("restoring over the ledger in", &**to, ErrorKind::AlreadyExists));
+        }
+        unfinished::begin(&**to)?;
+        unfinished::clear(&**to)?;
+        let readers = feed::readers(from)?.into_iter().map(|(name, at)| (name, at, 0)).collect();
+        // The index is made by whoever opens the ledger.
+        let index = Arc::new(MemoryIndex::default());
+        Ok(Self {
+            store: Embedded::within(Arc::clone(to), index, lock, Options::default())?,
+            batch: Batch::default(),
+            ends: HashMap::new(),
+            readers,
+            last: 0,
+            done: Restored::default(),
+        })
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let lost = self.store.append(&self.batch)?;
+        self.batch.clear();
+        match lost.first() {
+            None => Ok(()),
+            Some(account) => {
+                Err(StoreError::Unreadable(format!("account {account}: its records do not follow")))
+            }
+        }
+    }
+
+    /// Takes over a record that must have this hash.
+    fn take(
+        &mut self,
+        account: &Name,
+        record: &Record,
+        hash: [u8; 32],
+        at: Position,
+    ) -> Result<(), StoreError> {
+        const AT_ONCE: usize = 4_096;
+        // A block ends where a reader has got to, so that it has the same place in the new feed.
+        let at = at.to_u64();
+        if self.readers.iter().any(|(_, place, _)| (self.last..at).contains(&(place.saturating_sub(1)))) {
+            self.flush()?;
+        }
+        self.last = at;
+        let written = self.ends.entry(account.clone()).or_insert_with(|| Written::new(account));
+        let Written { state, is_over, bare } = written;
+        if *is_over {
+            self.done.later += 1;
+            return Ok(());
+        }
+        if record.erased.is_some() {
+            bare.insert(record.seq, Erased::of(record));
+        }
+        if let Event::Erased { records, .. } = &record.event {
+            bare.retain(|_, left| !records.contains(left));
+        }
+        if record.seq != state.seq + 1 {
+            return Err(broken(account, record.seq, "it does not follow the one before it"));
+        }
+        if self.batch.push(state, record) != hash {
+            return Err(broken(account, record.seq, "its bytes do not have the stored hash"));
+        }
+        (state.seq, state.chain, state.recorded_at) = (record.seq, hash, record.recorded_at);
+        self.done.records += 1;
+        for (_, place, before) in &mut self.readers {
+            *before += usize::from(at < *place);
+        }
+        if self.batch.entries().len() >= AT_ONCE { self.flush() } else { Ok(()) }
+    }
+
+    /// Leaves out what follows of an account.
+    fn end(&mut self, account: &Name) {
+        self.ends.entry(account.clone()).or_insert_with(|| Written::new(account)).is_over = true;
+    }
+
+    /// Vouches for erased records whose erasure itself is left out.
+    fn vouch(&mut self, at: Position) -> Result<(), StoreError> {
+        let reason = Label::new("restored to a time before the erasure").ok();
+        let bare = self.ends.values_mut().filter(|written| !written.bare.is_empty());
+        let bare: Vec<(Account, Vec<Erased>)> = bare
+            .map(|written| {
+                written.is_over = false;
+                (written.state.clone(), std::mem::take(&mut written.bare).into_values().collect())
+            })
+            .collect();
+        for (mut state, bare) in bare {
+            let now = state.recorded_at;
+            self.erased(&mut state, &bare, (now, reason.as_ref()), at)?;
+        }
+        Ok(())
+    }
+
+    /// Writes that these records of an account have been erased.
+    fn erased(
+        &mut self,
+        state: &mut Account,
+        erased: &[Erased],
+        (now, reason): (Instant, Option<&Label>),
+        at: Position,
+    ) -> Result<(), StoreError> {
+        /// Erased records that one record of the erasure names.
+        const NAMED: usize = 4_096;
+        for part in erased.chunks(NAMED) {
+            let event = Event::Erased { records: part.to_vec(), reason: reason.cloned() };
+            let record = Draft::new(event).into_record(state, state.tick(now), None, None);
+            let hash = record.link(&state.chain, &record.to_bytes());
+            self.take(&state.id.clone(), &record, hash, at)?;
+            (state.seq, state.chain, state.recorded_at) = (record.seq, hash, record.recorded_at);
+        }
+        Ok(())
+    }
+
+    /// Ends the ledger: what readers of the feed have acknowledged, and the signing key, go with it.
+    fn finish(mut self, from: &dyn Disk, to: &dyn Disk) -> Result<Restored, StoreError> {
+        self.flush()?;
+        self.done.accounts = u64::try_from(self.store.accounts(None, usize::MAX)?.len()).unwrap_or(0);
+        let (mut place, mut seen) = (0, 0);
+        self.readers.sort_by_key(|(_, _, before)| *before);
+        for (reader, _, before) in std::mem::take(&mut self.readers) {
+            while let Some(fed) = self.store.feed(place)? {
+                if seen + fed.records.len() > before {
+                    break;
+                }
+                (place, seen) = (fed.next, seen + fed.records.len());
+            }
+            self.store.acknowledge(&reader, place)?;
+        }
+        copy_key(from, to)?;
+        let Self { store, done, .. } = self;
+        unfinished::end(to)?;
+        drop(store);
+        Ok(done)
+    }
+}
+
+/// Writes the ledger of a backup into a new data directory, up to before the instant where one is given. Every record
+/// goes through the store again, so that what is restored is intact and follows.
+///
+/// # Errors
+/// When `to` has a ledger, a file cannot be read or written, or a record is damaged or does not follow.
+pub fn restore(from: &Path, to: &Path, until: Option<Instant>) -> Result<Restored, StoreError> {
+    restore_on(&Directory(from.to_path_buf()), &directory(to), until)
+}
+
+fn directory(path: &Path) -> Arc<dyn Disk> {
+    Arc::new(Directory(path.to_path_buf()))
+}
+
+/// [`restore`] between data directories of any disks.
+///
+/// # Errors
+/// As [`restore`].
+pub fn restore_on(
+    from: &dyn Disk,
+    to: &Arc<dyn Disk>,
+    until: Option<Instant>,
+) -> Result<Restored, StoreError> {
+    let mut rewrite = Rewrite::begin(from, to)?;
+    let mut last = Position { segment: 0, offset: 0 };
+    each(&*from.below("journal"), |stored, at| {
+        let Stored { account, seq, hash, bytes } = stored;
+        let record = Record::from_bytes(&bytes).map_err(|e| broken(&account, seq, &e.to_string()))?;
+        // An account ends with its first later record, whatever stands behind it.
+        if until.is_some_and(|until| record.recorded_at >= until) {
+            rewrite.end(&account);
+        }
+        last = at;
+        rewrite.take(&account, &record, hash, at)
+    })?;
+    rewrite.vouch(last)?;
+    rewrite.finish(from, &**to)
+}
+
+/// Writes a ledger into a new data directory with personal data of one account erased. What was erased is in no file of
+/// the new directory; the old one is to be destroyed, and its backups.
+///
+/// # Errors
+/// As [`restore`], and when the account has no log.
+pub fn erase(
+    from: &Path,
+    to: &Path,
+    account: &Name,
+    erasure: &Erasure,
+    now: Instant,
+    reason: Option<&Label>,
+) -> Result<u64, StoreError> {
+    erase_on(&Directory(from.to_path_buf()), &directory(to), account, erasure, (now, reason))
+}
+
+/// [`erase`] between data directories of any disks.
+///
+/// # Errors
+/// As [`erase`].
+pub fn erase_on(
+    from: &dyn Disk,
+    to: &Arc<dyn Disk>,
+    account: &Name,
+    erasure: &Erasure,
+    (now, reason): (Instant, Option<&Label>),
+) -> Result<u64, StoreError> {
+    let mut rewrite = Rewrite::begin(from, to)?;
+    let mut state = Account::empty(account.clone());
+    let mut erased = Vec::new();
+    let mut last = Position { segment: 0, offset: 0 };
+    each(&*from.below("journal"), |stored, at| {
+        last = at;
+        let mut record = Record::from_bytes(&stored.bytes)
+            .map_err(|e| broken(&stored.account, stored.seq, &e.to_string()))?;
+        if stored.account == *account {
+            erased.extend(erasure.erase(&mut record, stored.hash));
+            state
+                .apply(&record, stored.hash)
+                .map_err(|e| StoreError::Unreadable(format!("account {account}: {e}")))?;
+        }
+        rewrite.take(&stored.account, &record, stored.hash, at)
+    })?;
+    if !state.is_open() {
+        return Err(StoreError::Unreadable(format!("there is no account {account}")));
+    }
+    rewrite.erased(&mut state, &erased, (now, reason), last)?;
+    rewrite.finish(from, &**to)?;
+    Ok(u64::try_from(erased.len()).unwrap_or(u64::MAX))
+}
