@@ -5,19 +5,20 @@
 //! V1 the key of an event is its `source` and `id`, the same in every mode (`an_event_counts_once_in_whatever_mode_it_comes`).
 //! V2 what is not understood is refused, never recorded as nothing (`what_is_misspelled_is_refused`).
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use headworks_core::catalog::{Catalog, Feature};
+use headworks_core::command::Command;
 use headworks_core::record::{Instant, Label, Name, Path, REQUESTS};
 use headworks_core::waterfall::Refusal;
-use headworks_engine::EngineError;
+use headworks_engine::{EngineError, Idempotency};
 use headworks_wire as wire;
 use percent_encoding::percent_decode;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::json::{parse, parse_envelope};
+use crate::json::{parse, parse_envelope, record_key};
 use crate::problem::Failure;
 use crate::render::EVENT;
 
@@ -172,6 +173,29 @@ pub(crate) fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRe
         take(&mut ask, feature, name, value)?;
     }
     Ok(ask)
+}
+
+/// What the events of a request ask for, as `POST /v1/events` runs it: each with its account and key, or why it is refused.
+///
+/// # Errors
+/// When the request cannot be read at all.
+pub fn usage(
+    headers: &[(&str, String)],
+    body: &[u8],
+    catalog: &Catalog,
+) -> Result<Vec<Result<(Name, Idempotency, Command), String>>, String> {
+    let header = |(name, value): &(&str, String)| {
+        let name = HeaderName::try_from(*name).map_err(|e| e.to_string())?;
+        Ok((name, HeaderValue::try_from(value).map_err(|e| e.to_string())?))
+    };
+    let headers: HeaderMap = headers.iter().map(header).collect::<Result<_, String>>()?;
+    let command = |event: Result<Value, Failure>| {
+        let mut ask = request(&event?, catalog)?;
+        let key = record_key(&HeaderMap::new(), &mut ask)?;
+        Ok((ask.account.clone(), key, ask.command()))
+    };
+    let events = read(&headers, body).map_err(|e| e.0.detail)?.events;
+    Ok(events.into_iter().map(|event| command(event).map_err(|e: Failure| e.0.detail)).collect())
 }
 
 /// The data of an event, as JSON or as JSON in base64.

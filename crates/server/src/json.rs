@@ -143,6 +143,17 @@ pub(crate) fn idempotency(
     Ok(Idempotency { text, digest: digest(request)? })
 }
 
+/// The key of reported use. Whether it may take credits is not part of what is compared.
+pub(crate) fn record_key(
+    headers: &HeaderMap,
+    ask: &mut headworks_wire::RecordRequest,
+) -> Result<Idempotency, Failure> {
+    let consent = std::mem::take(&mut ask.consent);
+    let key = idempotency(headers, ask.idempotency_key.take(), None, ask)?;
+    ask.consent = consent;
+    Ok(key)
+}
+
 /// The digest of a request as parsed.
 fn digest(request: &impl Serialize) -> Result<[u8; 16], Failure> {
     let canonical = serde_json::to_vec(request).map_err(|e| Failure::invalid(e.to_string()))?;

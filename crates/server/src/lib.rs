@@ -16,13 +16,15 @@ mod signing;
 mod statement_text;
 mod strangers;
 mod stripe;
-mod webhooks;
+pub mod webhooks;
 
 pub use app::App;
 pub use auth::{CreateKeyError, NewSecret, create_key};
+pub use cloud_events::usage;
 pub use events::{Outgoing, events};
 pub use render::{decision_of_denial, event_id, pass, record_answer, replayed, statement_digest, what_if};
 pub use routes::{app, catalog_schema, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use signing::{Checkpoint, Signer, verify_checkpoint};
 pub use strangers::Peer;
+pub use stripe::StripeCall;

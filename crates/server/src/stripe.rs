@@ -25,7 +25,7 @@ const UNDER_WAY: i64 = 1_000_000;
 
 /// A call to Stripe's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum StripeCall {
+pub enum StripeCall {
     /// A meter event.
     Event {
         /// The meter at Stripe.
@@ -58,7 +58,8 @@ impl StripeCall {
     }
 
     /// Stripe's own key against doubles, besides the identifier: the same however often it is sent.
-    pub(crate) fn id(&self) -> String {
+    #[must_use]
+    pub fn id(&self) -> String {
         match self {
             Self::Event { identifier, .. } => identifier.clone(),
             Self::Cancel { identifier, .. } => format!("{identifier}/cancel"),

@@ -12,7 +12,7 @@ use crate::history::CASES;
 pub(crate) struct Coverage(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 /// Every fault that simulations inject.
-const FAULTS: [&str; 32] = [
+const FAULTS: [&str; 39] = [
     "failed start",
     "kill",
     "overload",
@@ -45,6 +45,13 @@ const FAULTS: [&str; 32] = [
     "restored to an instant",
     "moved to a restored ledger",
     "went on after an erasure",
+    "event in another mode",
+    "delivered twice",
+    "webhook answer lost",
+    "webhook refused",
+    "webhook gone",
+    "webhook made again",
+    "webhook passed over",
 ];
 
 /// Kinds of records that an account's log can have in a simulation.

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::{
     Adjust, ChangePlan, Command, Correct, Extend, NewGrant, Patch, Setting, TopUp,
@@ -36,6 +38,24 @@ pub(crate) enum Body {
     Catalog(usize),
     /// A live limit of the pool of slots; `None`: as the catalog says.
     Pool(Option<u64>),
+    /// Use that is reported as a CloudEvent.
+    Usage(Usage),
+}
+
+/// Use, and the mode that its event comes in. What comes in another mode is the same event.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Usage {
+    pub(crate) feature: &'static str,
+    pub(crate) amount: u64,
+    pub(crate) mode: Mode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    Structured,
+    Batch,
+    Binary,
+    Base64,
 }
 
 /// How a command comes.
@@ -63,7 +83,7 @@ fn whole(n: u64) -> Credits {
     Credits::from_nano(i64::try_from(n).unwrap_or(0) * 1_000_000_000)
 }
 
-fn label(text: &str) -> Label {
+pub(crate) fn label(text: &str) -> Label {
     Label::new(text).unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
@@ -288,12 +308,64 @@ impl Op {
         Idempotency { text: label(&format!("r{}", self.key)), digest }
     }
 
+    /// The key of the event that reports use.
+    pub(crate) fn event_key(&self) -> String {
+        format!("event {SOURCE} e {}", self.key)
+    }
+
+    /// The event that reports use, as it comes over HTTP: headers and body.
+    fn event(&self, usage: &Usage) -> (Vec<(&'static str, String)>, String) {
+        let (id, account) = (format!("e {}", self.key), self.account());
+        let Usage { feature, amount, mode } = usage;
+        let meter = if *feature == "bulk" { "bytes" } else { "tokens" };
+        let data = format!("{{\"{meter}\": {amount}, \"path\": \"user:ann\"}}");
+        let attributes = |more: &str| {
+            format!(
+                "{{\"specversion\": \"1.0\", \"id\": \"{id}\", \"source\": \"{SOURCE}\", \"type\": \"{feature}\", \
+                 \"subject\": \"{account}\", {more}}}"
+            )
+        };
+        let kind = |kind: &str| vec![("content-type", kind.to_owned())];
+        match mode {
+            Mode::Structured => {
+                (kind("application/cloudevents+json"), attributes(&format!("\"data\": {data}")))
+            }
+            Mode::Batch => {
+                let event = attributes(&format!("\"data\": {data}"));
+                (kind("application/cloudevents-batch+json"), format!("[{event}]"))
+            }
+            Mode::Base64 => {
+                let data = format!("\"data_base64\": \"{}\"", BASE64_STANDARD.encode(data));
+                (kind("application/cloudevents+json"), attributes(&data))
+            }
+            Mode::Binary => {
+                let mut headers = kind("application/json");
+                let id = id.replace(' ', "%20");
+                headers.extend([
+                    ("ce-specversion", "1.0".into()),
+                    ("ce-id", id),
+                    ("ce-source", SOURCE.into()),
+                ]);
+                headers.extend([("ce-type", (*feature).into()), ("ce-subject", account.to_string())]);
+                (headers, data)
+            }
+        }
+    }
+
     /// Sends it.
     pub(crate) fn send(self, engine: Arc<Engine>) -> Asked {
         Box::pin(async move {
             let (account, key) = (self.account(), self.idempotency());
             let (command, from) = match &self.body {
                 Body::Command(command, from) => (&**command, from),
+                Body::Usage(usage) => {
+                    let (headers, body) = self.event(usage);
+                    let events = headworks_server::usage(&headers, body.as_bytes(), &engine.catalog());
+                    let events = events.unwrap_or_else(|e| panic!("{headers:?} {body}: {e}"));
+                    let event = events.into_iter().next().unwrap_or_else(|| panic!("{body} is no event"));
+                    let (account, key, command) = event.unwrap_or_else(|e| panic!("{headers:?} {body}: {e}"));
+                    return engine.run(&account, Some(&key), Caller::default(), &command).await;
+                }
                 Body::Pool(in_flight) => {
                     let change = PoolChange {
                         pool: name("model"),
@@ -328,3 +400,6 @@ impl Op {
         })
     }
 }
+
+/// Where events come from.
+const SOURCE: &str = "/metering";

@@ -6,8 +6,8 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("store", &["core"]),
     ("wire", &["core"]),
     ("engine", &["core", "store"]),
-    ("sim", &["core", "store", "engine"]),
     ("server", &["core", "store", "wire", "engine"]),
+    ("sim", &["core", "store", "engine", "server"]),
     ("cli", &["core", "store", "wire", "engine", "server"]),
     ("tidy", &[]),
 ];

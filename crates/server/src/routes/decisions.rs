@@ -14,7 +14,7 @@ use wire::{Reference, Scope};
 
 use crate::app::App;
 use crate::auth::Access;
-use crate::json::{Body, Envelope, Path, idempotency, parse};
+use crate::json::{Body, Envelope, Path, idempotency, parse, record_key};
 use crate::problem::Failure;
 use crate::render::{self, Decided};
 
@@ -192,9 +192,7 @@ pub(super) async fn run_record(
     mut ask: wire::RecordRequest,
 ) -> Result<Recorded, Failure> {
     access.on(Scope::Record, &ask.account)?;
-    let consent = std::mem::take(&mut ask.consent);
-    let key = idempotency(headers, ask.idempotency_key.take(), None, &ask)?;
-    ask.consent = consent;
+    let key = record_key(headers, &mut ask)?;
     let answer = app.run(access.actor(), &ask.account, &key, &ask.command()).await?;
     match &answer.effect {
         Effect::Recorded(record) if matches!(record.event, Event::Late(_)) => {

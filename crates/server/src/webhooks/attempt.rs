@@ -21,7 +21,7 @@ const REASON_MAX: usize = 300;
 
 /// What came of an attempt.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// The receiver has it.
     Taken,
     /// Not now: why, and the pause that the receiver asks for.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use headworks_core::record::{Name, Seq};
 use headworks_engine::{Engine, Hook};
@@ -14,7 +14,7 @@ use crate::signing::Signer;
 
 /// How a webhook is doing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Status {
+pub struct Status {
     /// The record that made the webhook that this is about.
     pub(super) made: Seq,
     /// Events acknowledged since the start.
@@ -124,15 +124,4 @@ impl Webhooks {
         // Who wakes looks again at everything, so it does not matter why.
         drop(self.changed.wait_timeout_while(self.lock(), pause, unchanged));
     }
-
-    pub(super) fn note(&self, name: &Name, made: Seq, change: impl FnOnce(&mut Status)) {
-        if let Some(status) = self.lock().status.get_mut(name).filter(|s| s.made == made) {
-            change(status);
-        }
-    }
-}
-
-/// How long from now.
-pub(super) fn until(at: Instant) -> Duration {
-    at.saturating_duration_since(Instant::now())
 }

@@ -19,7 +19,7 @@ const PAGE: usize = 256;
 
 /// One request.
 #[derive(Clone, Debug)]
-pub(super) enum Call {
+pub enum Call {
     /// A CloudEvent: its id, and the text.
     Event(String, String),
     /// A call of Stripe's API.
@@ -27,7 +27,9 @@ pub(super) enum Call {
 }
 
 impl Call {
-    pub(super) fn id(&self) -> String {
+    /// The same however often it is sent.
+    #[must_use]
+    pub fn id(&self) -> String {
         match self {
             Self::Event(id, _) => id.clone(),
             Self::Stripe(call) => call.id(),
@@ -104,13 +106,13 @@ pub(super) enum Found {
 }
 
 impl Course {
-    pub(super) fn begin(engine: &Engine, hook: &Hook) -> Result<Self, EngineError> {
+    pub(super) fn begin(engine: &Engine, hook: &Hook, now: Instant) -> Result<Self, EngineError> {
         let place = engine.acknowledged(&hook.webhook.name)?;
         Ok(Self {
             made: hook.made,
             set: hook.set,
             place,
-            kept: (Instant::now(), place),
+            kept: (now, place),
             pace: Pace::default(),
             hand: None,
             block: VecDeque::new(),
@@ -252,7 +254,10 @@ impl Course {
 }
 
 /// What a record says to a webhook's receiver.
-fn calls(engine: &Engine, hook: &Hook, account: &Name, bytes: &[u8]) -> Result<Vec<Call>, String> {
+///
+/// # Errors
+/// When the record, or an earlier one of the same charge, cannot be read.
+pub fn calls(engine: &Engine, hook: &Hook, account: &Name, bytes: &[u8]) -> Result<Vec<Call>, String> {
     let webhook = &hook.webhook;
     let record = Record::from_bytes(bytes).map_err(|e| format!("the record cannot be read: {e}"))?;
     match webhook.format {

@@ -28,6 +28,9 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
         };
         // Features without a ledger are not looked at, also where a durable window makes a record of their use.
         let asked = asked.filter(|(usage, ..)| usage.feature.as_str() != "fast");
+        // What is reported late was not done in the cell under way.
+        let is_now = record.effective_at.micros().div_euclid(CELL) == now.div_euclid(CELL);
+        let asked = asked.filter(|_| is_now);
         if let Some((usage, request, may_be_refused)) = asked {
             let of = |l: &headworks_core::record::Line| i64::try_from(l.quantity).unwrap_or(0);
             let named = usage.lines.iter().filter(|l| ["tokens", "images"].contains(&l.meter.as_str()));

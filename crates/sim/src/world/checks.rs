@@ -87,7 +87,11 @@ impl World {
         let other = self.random.chance(300);
         self.coverage.fault(if other { "retry with another body" } else { "retry" });
         let mut sent = op.clone();
-        if other {
+        if let Body::Usage(usage) = &mut sent.body {
+            self.coverage.fault("event in another mode");
+            usage.mode = self.mode();
+            usage.amount += u64::from(other);
+        } else if other {
             let Body::Command(command, from) = op.body.clone() else { return Ok(()) };
             let command = match *command {
                 Command::Settle { hold, mut quantities } => {
@@ -189,6 +193,7 @@ impl World {
         if let Some(flying) = self.flying.first() {
             return Err(Broken(format!("{:?} is never answered", flying.op)));
         }
+        self.finish_import()?;
         let system = self.log(&name("_system"))?;
         let loaded = system.iter().rev().find_map(|record| match &record.event {
             Event::CatalogLoaded { label: version, .. } => Some(version),
@@ -239,10 +244,11 @@ impl World {
         self.check_rested()?;
         self.crash()?;
         self.check_ledger()?;
+        self.finish_deliveries()?;
         self.go_on_erased()
     }
 
-    fn log(&self, account: &Name) -> Result<Vec<Record>, Broken> {
+    pub(super) fn log(&self, account: &Name) -> Result<Vec<Record>, Broken> {
         let stored = self.store.read(account, 1, usize::MAX).map_err(|e| Broken(e.to_string()))?;
         let read =
             |s: &headworks_store::Stored| Record::from_bytes(&s.bytes).map_err(|e| Broken(e.to_string()));

@@ -98,34 +98,32 @@ impl World {
         command: impl Fn(&Arc<dyn Disk>) -> Result<(), StoreError>,
     ) -> Result<(), Broken> {
         let disk: Arc<dyn Disk> = Arc::new(to.clone());
+        let before = found(to)?;
         for _ in 0..self.random.below(CUT_OFF_MAX + 1) {
-            let before = found(to)?;
             to.set_faults(self.swarm.faults);
             to.end_after(Some(1 + self.random.below(STEPS)));
             let done = command(&disk);
             to.end_after(None);
             to.set_faults(Faults { keeps: self.swarm.faults.keeps, ..Faults::default() });
-            if self.random.chance(600) {
+            // What has succeeded is durable.
+            if done.is_ok() || self.random.chance(600) {
                 to.crash();
             }
             self.coverage.fault(if done.is_ok() { "copied" } else { "copy cut off" });
-            let (is_new, after) = (before.is_none(), found(to)?);
-            let is_whole = after.is_some();
-            if let (Some(before), Some(after)) = (before, after) {
-                let is_there = |(account, log): (&Name, &Vec<Stored>)| {
-                    after.get(account).is_some_and(|later| later.starts_with(log))
-                };
-                if !before.iter().all(is_there) {
-                    return Err(Broken("a copy that was whole has lost records".into()));
-                }
+            let Some(after) = found(to)? else { continue };
+            let is_there = |(account, log): (&Name, &Vec<Stored>)| {
+                after.get(account).is_some_and(|later| later.starts_with(log))
+            };
+            if !before.iter().flatten().all(is_there) {
+                return Err(Broken("a copy that was whole has lost records".into()));
             }
             // Cut off behind its last step, it is done.
-            if is_whole && (done.is_ok() || is_new) {
+            if done.is_ok() || before.is_none() {
                 return Ok(());
             }
         }
         command(&disk).map_err(fail)?;
-        to.set_faults(Faults { keeps: 0, ..Faults::default() });
+        to.set_faults(Faults::default());
         to.crash();
         Ok(())
     }

@@ -24,9 +24,13 @@ use crate::random::Random;
 mod asking;
 mod checks;
 mod copies;
+mod deliveries;
+mod imports;
 mod known;
 mod requests;
 
+use deliveries::Deliveries;
+use imports::Import;
 use known::{Known, note};
 
 /// What a simulation found wrong.
@@ -45,6 +49,8 @@ struct Swarm {
     reprice: u32,
     look: u32,
     copy: u32,
+    deliver: u32,
+    import: u32,
     /// What most requests are for; `None`: everything.
     mostly: Option<&'static str>,
     /// The clock moves by so many milliseconds: ten seconds, so that a run of cells of abuse rules comes about, or half an hour, so
@@ -87,6 +93,8 @@ pub(crate) struct World {
     /// The ends of logs, as far as they were looked at since the last start.
     stored: BTreeMap<Name, Seq>,
     known: BTreeMap<usize, Known>,
+    deliveries: Deliveries,
+    import: Import,
     keys: u64,
     version: usize,
     /// Starts in a row that stopped at once.
@@ -118,6 +126,8 @@ impl World {
             reprice: rate(16),
             look: rate(60),
             copy: rate(8),
+            deliver: rate(120),
+            import: rate(60),
             mostly: [None, None, None, Some("owe"), Some("gift"), Some("bulk")]
                 .get(random.below(6))
                 .copied()
@@ -156,6 +166,8 @@ impl World {
             rested: Vec::new(),
             stored: BTreeMap::new(),
             known: BTreeMap::new(),
+            deliveries: Deliveries::default(),
+            import: Import::default(),
             stopped: 0,
             keys: 0,
             version: 0,
@@ -168,6 +180,8 @@ impl World {
             world.submit(account, op::grant(60, Kind { category: 2, ..Kind::default() }).into())?;
             world.commit()?;
         }
+        world.set_webhook("all", true)?;
+        world.set_webhook("stripe", true)?;
         (world.swarm.gone, world.swarm.faults) = (gone, faults);
         world.disk.set_faults(faults);
         Ok(world)
@@ -191,6 +205,8 @@ impl World {
             self.swarm.reprice,
             self.swarm.look,
             self.swarm.copy,
+            self.swarm.deliver,
+            self.swarm.import,
         ];
         let mut at = u32::try_from(self.random.below(1_000)).unwrap_or(0);
         for (kind, weight) in weights.into_iter().enumerate() {
@@ -205,6 +221,8 @@ impl World {
                     7 => self.reprice(),
                     8 => self.look(),
                     9 => self.copy(),
+                    10 => self.deliver(),
+                    11 => self.import(),
                     _ => {
                         self.index.fail_after(Some(self.random.below(8)));
                         Ok(())
@@ -220,7 +238,10 @@ impl World {
 
     fn submit(&mut self, account: usize, body: Body) -> Result<(), Broken> {
         self.keys += 1;
-        let op = Op { key: self.keys, account, body };
+        self.send(Op { key: self.keys, account, body })
+    }
+
+    fn send(&mut self, op: Op) -> Result<(), Broken> {
         self.say(|| format!("{op:?}"));
         let asked = op.clone().send(Arc::clone(&self.engine));
         self.flying.push(Flying { op, asked });
@@ -260,6 +281,7 @@ impl World {
     }
 
     fn answered(&mut self, op: Op, answer: Result<Answer, EngineError>) -> Result<(), Broken> {
+        self.import.answered(&op, &answer);
         let answer = match answer {
             Ok(answer) => answer,
             // The process ends, and begins again.
@@ -365,6 +387,8 @@ impl World {
             }
         };
         (self.store, self.engine) = started;
+        self.deliveries.begin_again();
+        self.import.begin_again(self.random.chance(500));
         self.disk.set_faults(self.swarm.faults);
         self.engine.maintain_once(false);
         let Some(why) = self.engine.stopped() else {

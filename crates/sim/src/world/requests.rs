@@ -18,7 +18,7 @@ impl World {
         let one = |list: &[Of]| r.pick(list).copied().unwrap_or((3, "chat"));
         let now = self.clock.now();
         let hours = |h: u64| Span::from_secs(h * 3_600);
-        let command = match r.below(42) {
+        let command = match r.below(44) {
             0..=9 | 36 | 37 => return self.request(&r),
             10..=13 => {
                 let hold = one(&known.holds);
@@ -93,6 +93,7 @@ impl World {
                 Command::Lift { rule, key: None, reason: None }
             }
             35 if r.chance(300) => Command::Dispute { reason: None },
+            40 | 41 => return self.usage(),
             39 => {
                 op::cap(r.chance(500), [None, Some(3), Some(12), Some(40)].get(r.below(4)).copied().flatten())
             }

@@ -117,10 +117,9 @@ impl Embedded {
         options: Options,
     ) -> Result<Self, StoreError> {
         let disk = dir.below("journal");
-        if !dir.has("journal").map_err(StoreError::io("listing", &dir.path()))? {
-            let make = disk.make().and_then(|()| dir.sync_names());
-            make.map_err(StoreError::io("creating", &disk.path()))?;
-        }
+        // What a start rests on is durable: that the journal is there, and that the note of unfinished work is not.
+        let make = disk.make().and_then(|()| dir.sync_names());
+        make.map_err(StoreError::io("creating", &disk.path()))?;
         let watermark = index.watermark()?;
         let mut tail = Tail { latest: watermark.latest, total: watermark.records, ..Tail::default() };
         let from = Position::from_u64(watermark.at);

@@ -1,0 +1,119 @@
+//! Use that comes as CloudEvents: one by one in any mode, and from files that are sent again from their first row.
+//!
+//! I1 an event counts once, in whatever modes and however often it comes. I2 each row of a file is in the ledger once, or was
+//! refused.
+
+use std::collections::BTreeSet;
+
+use headworks_engine::{Answer, EngineError};
+
+use super::{Broken, World};
+use crate::catalog::ACCOUNTS;
+use crate::op::{Body, Mode, Op, Usage, name};
+
+const ROWS: u64 = 12;
+/// Rows that are sent before the answers to them are awaited.
+const AT_ONCE: usize = 4;
+
+/// A file, and how much of it is noted as answered.
+#[derive(Default)]
+pub(super) struct Import {
+    rows: Vec<Op>,
+    noted: BTreeSet<u64>,
+    refused: BTreeSet<u64>,
+}
+
+impl Import {
+    /// The process ends; its note may be lost.
+    pub(super) fn begin_again(&mut self, is_lost: bool) {
+        if is_lost {
+            self.noted.clear();
+        }
+    }
+
+    pub(super) fn answered(&mut self, op: &Op, answer: &Result<Answer, EngineError>) {
+        if !self.rows.contains(op) {
+            return;
+        }
+        match answer {
+            Ok(_) => {
+                self.noted.insert(op.key);
+            }
+            Err(EngineError::Refused(_)) => {
+                self.noted.insert(op.key);
+                self.refused.insert(op.key);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl World {
+    /// An event that somebody reports.
+    pub(super) fn usage(&self) -> Body {
+        let feature = if self.random.chance(500) { "gift" } else { "bulk" };
+        let amount = 1 + self.random.next() % 9;
+        Body::Usage(Usage { feature, amount, mode: self.mode() })
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        let modes = [Mode::Structured, Mode::Batch, Mode::Binary, Mode::Base64];
+        modes.get(self.random.below(modes.len())).copied().unwrap_or(Mode::Structured)
+    }
+
+    /// A file is imported, batch by batch.
+    pub(super) fn import(&mut self) -> Result<(), Broken> {
+        let is_done = self.import.rows.iter().all(|row| self.import.noted.contains(&row.key));
+        if is_done {
+            self.check_import()?;
+            let account = self.random.below(ACCOUNTS.len());
+            let rows = (0..ROWS).map(|_| {
+                self.keys += 1;
+                let body = self.usage();
+                Op { key: self.keys, account, body }
+            });
+            self.import = Import { rows: rows.collect(), ..Import::default() };
+        }
+        let is_waiting = self.flying.iter().any(|flying| self.import.rows.contains(&flying.op));
+        if is_waiting {
+            return Ok(());
+        }
+        let left = self.import.rows.iter().filter(|row| !self.import.noted.contains(&row.key));
+        for op in left.take(AT_ONCE).cloned().collect::<Vec<_>>() {
+            self.send(op)?;
+        }
+        self.restart_if_stopped()
+    }
+
+    /// Ends the import that is under way.
+    pub(super) fn finish_import(&mut self) -> Result<(), Broken> {
+        for _ in 0..100 {
+            if self.import.rows.iter().all(|row| self.import.noted.contains(&row.key)) {
+                return self.check_import();
+            }
+            self.import()?;
+            self.commit()?;
+        }
+        Err(Broken("an import does not end".into()))
+    }
+
+    /// I2.
+    fn check_import(&self) -> Result<(), Broken> {
+        let Some(first) = self.import.rows.first() else { return Ok(()) };
+        let log = self.log(&first.account())?;
+        for row in &self.import.rows {
+            let key = row.event_key();
+            let is_row =
+                |r: &&headworks_core::record::Record| r.key.as_ref().is_some_and(|k| k.text.as_str() == key);
+            let times = log.iter().filter(is_row).count();
+            let wanted = usize::from(!self.import.refused.contains(&row.key));
+            if times != wanted {
+                return Err(Broken(format!(
+                    "row {key} of {} is in the ledger {times} times, not {wanted}",
+                    name(ACCOUNTS.get(row.account).copied().unwrap_or_default())
+                )));
+            }
+        }
+        Ok(())
+    }
+}
