@@ -40,9 +40,9 @@ impl App {
         let webhooks = Arc::new(Webhooks::new(Arc::clone(&signer), stripe_key));
         let strangers = Arc::default();
         Self {
+            metrics: Arc::new(Metrics::new(&engine, &webhooks)),
             webhooks,
             strangers,
-            metrics: Arc::new(Metrics::new(&engine)),
             engine,
             signer,
             open,

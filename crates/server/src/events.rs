@@ -12,7 +12,7 @@ use wire::Reference;
 use crate::render;
 
 /// The kinds that are sent when a webhook names none: what people are to hear about.
-pub(crate) const NOTICES: [&str; 12] = [
+pub(crate) const NOTICES: [&str; 14] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
@@ -25,6 +25,8 @@ pub(crate) const NOTICES: [&str; 12] = [
     "abuse.began",
     "abuse.lifted",
     "payment.disputed",
+    "webhook.gone",
+    "webhook.parked",
 ];
 
 /// The linked datasets, on request.
@@ -134,10 +136,23 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
             Conduct::FreeGrant { .. } => None,
         };
     }
-    if let Event::Server(server) = &record.event
-        && let Server::ReconcileFailed { found, first, accounts } = &**server
-    {
-        return Some(("reconcile.failed", json!({"findings": found, "first": first, "damaged": accounts})));
+    let Event::Server(server) = &record.event else { return None };
+    match &**server {
+        Server::ReconcileFailed { found, first, accounts } => {
+            Some(("reconcile.failed", json!({"findings": found, "first": first, "damaged": accounts})))
+        }
+        Server::WebhookGone { webhook, .. } => Some(("webhook.gone", json!({"webhook": webhook}))),
+        Server::WebhookParked { webhook, account, record, reason, .. } => {
+            let record = Reference::Record(account.clone(), *record);
+            let what = json!({"webhook": webhook, "account": account, "record": record, "reason": reason});
+            Some(("webhook.parked", what))
+        }
+        Server::WebhookSet(_)
+        | Server::WebhookRemoved(_)
+        | Server::WebhookResumed { .. }
+        | Server::WebhookCaughtUp { .. }
+        | Server::PoolChanged(_)
+        | Server::CheckKeyMade(_)
+        | Server::TestClockMoved(_) => None,
     }
-    None
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use headworks_engine::Engine;
 use headworks_engine::capacity::pool::PoolView;
+use headworks_engine::{Engine, Hook};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -13,6 +13,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use crate::webhooks::Webhooks;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -27,17 +29,17 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Histogram>,
 }
 
-/// Reads the engine's counters when they are asked for.
+/// Reads the engine's counters, and how webhooks are doing, when they are asked for.
 #[derive(Debug)]
-struct EngineCollector(Arc<Engine>);
+struct EngineCollector(Arc<Engine>, Arc<Webhooks>);
 
 impl Metrics {
-    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
+    pub(crate) fn new(engine: &Arc<Engine>, webhooks: &Arc<Webhooks>) -> Self {
         let mut registry = Registry::with_prefix("headworks");
         let requests: Family<RequestLabels, Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_1, 2.0, 16)));
         registry.register("http_request_duration_seconds", "Time of HTTP requests", requests.clone());
-        registry.register_collector(Box::new(EngineCollector(Arc::clone(engine))));
+        registry.register_collector(Box::new(EngineCollector(Arc::clone(engine), Arc::clone(webhooks))));
         Self { registry, requests }
     }
 
@@ -54,6 +56,9 @@ impl Metrics {
 
 /// Name and help of a metric of a pool, and where its value is.
 type PoolFigure = (&'static str, &'static str, fn(&PoolView) -> Option<u64>);
+
+/// The same of a webhook.
+type HookFigure = (&'static str, &'static str, fn(&Webhooks, &Hook) -> u64);
 
 fn counter(e: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
@@ -130,6 +135,29 @@ impl Collector for EngineCollector {
                     let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
                     gauge.encode(family.encode_family(&[("pool", pool.as_str())])?)?;
                 }
+            }
+        }
+        let hooks = self.0.webhooks();
+        let figures: [HookFigure; 3] = [
+            (
+                "webhook_gone",
+                "1 for a webhook whose receiver is gone, and that nobody has set since",
+                |_, hook| u64::from(hook.is_gone),
+            ),
+            (
+                "webhook_failed_attempts",
+                "Failed attempts in a row at what a webhook is sending",
+                |all, hook| u64::from(all.attempts(hook)),
+            ),
+            ("webhook_parked_accounts", "Accounts that wait in a webhook for a refused record", |_, hook| {
+                u64::try_from(hook.parked.len()).unwrap_or(u64::MAX)
+            }),
+        ];
+        for (name, help, figure) in figures {
+            let mut family = e.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (webhook, hook) in hooks.iter() {
+                let gauge = ConstGauge::new(i64::try_from(figure(&self.1, hook)).unwrap_or(i64::MAX));
+                gauge.encode(family.encode_family(&[("webhook", webhook.as_str())])?)?;
             }
         }
         let (last, passes) = self.0.reconciled();

@@ -59,6 +59,10 @@ impl Account {
                 if let Some(window) = self.windows.get_mut(i) {
                     let before = core::mem::replace(&mut window.used, Used::Slots(0));
                     window.used = terms.take(Some(before), count, now);
+                    window.used.thin(|| {
+                        let counts = self.holds.iter().flat_map(|hold| &hold.counted);
+                        counts.filter(|c| c.name == *name && c.level == level).map(|c| c.at).collect()
+                    });
                 }
             }
             Err(_) => {

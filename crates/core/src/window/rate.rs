@@ -36,8 +36,11 @@ pub struct Rate {
     pub lows: Vec<(Instant, u64)>,
 }
 
-/// Most lows that are remembered; of more, the oldest two count as the lower of them.
-const LOWS_MAX: usize = 16;
+/// With more lows than this those are forgotten that say nothing about what can be given back, and then those that say least.
+const LOWS_MAX: usize = 64;
+/// What is left of them then, at most. Of more holds than this, each given back at another time, one may get back less than
+/// it could, by a fifteenth of the level.
+const LOWS_KEPT: usize = 32;
 
 impl Rate {
     /// Counts `micro` more under terms, in a window that had `level`.
@@ -52,11 +55,35 @@ impl Rate {
             lows.pop();
         }
         lows.push((now, level));
-        if lows.len() > LOWS_MAX {
-            let (_, lowest) = lows.remove(0);
-            lows.iter_mut().take(1).for_each(|(_, low)| *low = lowest);
-        }
         Self { level: level.saturating_add(micro), at: now, limit, period, is_volatile, lows }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.lows.len() > LOWS_MAX
+    }
+
+    /// Forgets what no count at one of these instants needs in order to be given back.
+    pub(super) fn thin(&mut self, mut counted: Vec<Instant>) {
+        counted.sort_unstable();
+        let lies_between = |from: Instant, to: Instant| {
+            counted.get(counted.partition_point(|c| *c < from)).is_some_and(|c| *c < to)
+        };
+        let mut kept: Vec<(Instant, u64)> = Vec::new();
+        for &(at, low) in &self.lows {
+            match kept.last_mut() {
+                // Of lows that no count lies between, the lowest is the first.
+                Some((before, _)) if !lies_between(*before, at) => *before = at,
+                Some(_) | None => kept.push((at, low)),
+            }
+        }
+        while kept.len() > LOWS_KEPT {
+            let above = |i: usize| kept.get(i + 2).map_or(self.level, |(_, low)| *low);
+            let lost = |i: &usize| kept.get(*i).map_or(u64::MAX, |(_, low)| above(*i).saturating_sub(*low));
+            let Some(least) = (0..kept.len() - 1).min_by_key(lost) else { break };
+            let (_, low) = kept.remove(least);
+            kept.iter_mut().skip(least).take(1).for_each(|(_, later)| *later = low);
+        }
+        self.lows = kept;
     }
 
     fn lows_under(self, period: Span) -> Vec<(Instant, u64)> {

@@ -280,3 +280,49 @@ fn a_rate_gives_back_what_has_not_drained() {
         assert_eq!(terms.room(Some(&used), at(when)).used, expected, "{uses:?}, {which} at {when}");
     }
 }
+
+#[test]
+fn a_rate_remembers_what_open_holds_need() {
+    // A hundred thousand a second, so that a hundred counts of up to a hundred drain only in part. Every count is either a hold
+    // or gone for good; now and then one is given back. The same without forgetting anything says what is right.
+    let terms = Terms::Rate { limit: 100_000, period: Span::from_secs(1), burst: 1_000_000 };
+    for seed in 0..200_u64 {
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let open_max = if seed % 2 == 0 { 30 } else { 300 };
+        let (mut exact, mut thinned): (Option<Used>, Option<Used>) = (None, None);
+        let (mut open, mut now, mut lost): (Vec<(Instant, i64)>, u64, i64) = (Vec::new(), 0, 0);
+        for _ in 0..600 {
+            now += 1 + next(400);
+            let used = |used: &Option<Used>| terms.room(used.as_ref(), at(now)).used;
+            if next(3) == 0 && !open.is_empty() {
+                let which = usize::try_from(next(open.len() as u64)).expect("small");
+                let (counted_at, cost) = open.swap_remove(which);
+                let before = used(&thinned) - used(&exact);
+                for used in [&mut exact, &mut thinned] {
+                    used.as_mut().expect("counted").correct(counted_at, -cost, at(now));
+                }
+                lost += (used(&thinned) - used(&exact) - before).max(0);
+            } else {
+                let cost = 1 + i64::try_from(next(100)).expect("small");
+                let (e, t) = (used(&exact), used(&thinned));
+                exact = Some(terms.take(exact, Count::now(cost, at(now), e), at(now)));
+                thinned = Some(terms.take(thinned, Count::now(cost, at(now), t), at(now)));
+                if open.len() < open_max && next(2) == 0 {
+                    open.push((at(now), cost));
+                }
+                let counted = || open.iter().map(|(at, _)| *at).collect();
+                thinned.as_mut().expect("counted").thin(counted);
+            }
+            assert!(used(&thinned) >= used(&exact), "seed {seed}: more was given back than had not drained");
+        }
+        assert!(open_max > 32 || lost == 0, "seed {seed}: {lost} were not given back");
+        let Some(Used::Rate(rate)) = thinned else { panic!("a rate") };
+        assert!(rate.lows.len() <= 65, "seed {seed}: {} lows", rate.lows.len());
+    }
+}

@@ -1,6 +1,7 @@
 //! What is used of a window of any kind. The state belongs to the account; its meaning is in the terms.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
@@ -94,6 +95,15 @@ impl Used {
             (Self::Log(log), _) => log.falls_to(log.length, target, now),
             (Self::Cells(cells), _) => cells.falls_to(target, now),
         })
+    }
+
+    /// Keeps small what is remembered of earlier levels; `counted` tells when what can still be given back was counted.
+    pub(crate) fn thin(&mut self, counted: impl FnOnce() -> Vec<Instant>) {
+        if let Self::Rate(rate) = self
+            && rate.is_full()
+        {
+            rate.thin(counted());
+        }
     }
 
     /// Adds `delta` to use that was counted at `counted_at`; nothing happens when that use has left the window.

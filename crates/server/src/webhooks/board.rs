@@ -88,6 +88,13 @@ impl Webhooks {
         status.clone()
     }
 
+    /// Failed attempts at what a webhook is sending.
+    pub(crate) fn attempts(&self, hook: &Hook) -> u32 {
+        let inner = self.lock();
+        let status = inner.status.get(&hook.webhook.name).filter(|s| s.made == hook.made);
+        status.map_or(0, |status| status.attempts)
+    }
+
     /// Ends all senders; what they were sending is sent again by the next server.
     pub(crate) fn close(&self) {
         let threads = {

@@ -254,6 +254,8 @@ async fn what_stripe_refuses_waits_and_the_others_go_on() {
     let stripe = Receiver::start(&[]).await;
     *stripe.refuses.lock().expect("lock") = Some(("poison".to_owned(), 400));
     hook(&s, "stripe", json!({"url": stripe.url, "format": "stripe_meter_events"})).await;
+    let watcher = Receiver::start(&[]).await;
+    hook(&s, "watcher", json!({"url": watcher.url, "events": ["webhook.parked"]})).await;
     for account in ["cus_A", "poison"] {
         open(&s, account, "1000", "purchased").await;
         record(&s, account, &format!("i {account}"), 100, 0).await;
@@ -267,6 +269,15 @@ async fn what_stripe_refuses_waits_and_the_others_go_on() {
     assert!(reason.contains("400") && reason.contains("No such customer"), "{reason}");
     let webhook = figure(&s, "/v1/webhooks/stripe", "/parked", json!(1)).await;
     assert_eq!(webhook["state"], "ok");
+    let notice = watcher.accepted(1).await.remove(0);
+    let notice: Value = serde_json::from_str(&notice.body).expect("an event");
+    assert_eq!(
+        (&notice["data"]["webhook"], &notice["data"]["account"]),
+        (&json!("stripe"), &json!("poison"))
+    );
+    let figures = s.call("GET", "/metrics", "", "").await.body;
+    let line = "headworks_webhook_parked_accounts{webhook=\"stripe\"} 1";
+    assert!(figures.as_str().expect("text").contains(line), "{figures}");
     let tried = stripe.all().iter().filter(|r| r.body.contains("poison")).count();
     assert_eq!(tried, 1, "those after it wait");
 

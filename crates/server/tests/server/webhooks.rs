@@ -175,8 +175,26 @@ async fn a_receiver_that_is_gone_is_left_alone_until_it_is_set_again() {
     let receiver = Receiver::start(&[Act::Refuse(410)]).await;
     let settings = json!({"url": receiver.url, "events": ["charge"]});
     set(&s, "h", "first", &settings).await;
+    let watcher = Receiver::start(&[]).await;
+    set(&s, "watcher", "watch", &json!({"url": watcher.url, "events": ["webhook.gone"]})).await;
     spend(&s, "u1", 1).await;
     until(&s, "h", "state", json!("gone")).await;
+    // Others hear of it, and so does who collects figures.
+    let notice = watcher.accepted(1).await.remove(0);
+    let notice: Value = serde_json::from_str(&notice.body).expect("an event");
+    assert_eq!(
+        (&notice["type"], &notice["data"]["webhook"]),
+        (&json!("dev.headworks.webhook.gone"), &json!("h"))
+    );
+    let figures = s.call("GET", "/metrics", "", "").await.body;
+    for line in [
+        "headworks_webhook_gone{webhook=\"h\"} 1",
+        "headworks_webhook_gone{webhook=\"watcher\"} 0",
+        "headworks_webhook_failed_attempts{webhook=\"h\"} 0",
+        "headworks_webhook_parked_accounts{webhook=\"h\"} 0",
+    ] {
+        assert!(figures.as_str().expect("text").contains(line), "{figures}");
+    }
     s.stop().await;
     let s = Server::start_on(store).await;
     assert_eq!(listed(&s, "h").await["state"], "gone");
