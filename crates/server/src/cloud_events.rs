@@ -175,7 +175,10 @@ pub(crate) fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRe
     Ok(ask)
 }
 
-/// What the events of a request ask for, as `POST /v1/events` runs it: each with its account and key, or why it is refused.
+/// What an event asks for: the account, the key, and the command.
+pub type Reported = (Name, Idempotency, Command);
+
+/// What the events of a request ask for, as `POST /v1/events` runs it, or why it is refused.
 ///
 /// # Errors
 /// When the request cannot be read at all.
@@ -183,7 +186,7 @@ pub fn usage(
     headers: &[(&str, String)],
     body: &[u8],
     catalog: &Catalog,
-) -> Result<Vec<Result<(Name, Idempotency, Command), String>>, String> {
+) -> Result<Vec<Result<Reported, String>>, String> {
     let header = |(name, value): &(&str, String)| {
         let name = HeaderName::try_from(*name).map_err(|e| e.to_string())?;
         Ok((name, HeaderValue::try_from(value).map_err(|e| e.to_string())?))

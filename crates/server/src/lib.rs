@@ -20,7 +20,7 @@ pub mod webhooks;
 
 pub use app::App;
 pub use auth::{CreateKeyError, NewSecret, create_key};
-pub use cloud_events::usage;
+pub use cloud_events::{Reported, usage};
 pub use events::{Outgoing, events};
 pub use render::{decision_of_denial, event_id, pass, record_answer, replayed, statement_digest, what_if};
 pub use routes::{app, catalog_schema, openapi};

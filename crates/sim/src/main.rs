@@ -20,6 +20,7 @@ mod disk;
 mod history;
 mod op;
 mod random;
+mod usage;
 mod world;
 
 use coverage::Coverage;

@@ -4,8 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::{
     Adjust, ChangePlan, Command, Correct, Extend, NewGrant, Patch, Setting, TopUp,
@@ -19,6 +17,7 @@ use headworks_core::waterfall::{Authorize, Minimum, Quantities, Request};
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
 use crate::catalog::{self, ACCOUNTS, ANCHORS, KEYS, TEAMS, USERS};
+use crate::usage::Usage;
 
 pub(crate) type Asked = Pin<Box<dyn Future<Output = Result<Answer, EngineError>>>>;
 
@@ -40,22 +39,6 @@ pub(crate) enum Body {
     Pool(Option<u64>),
     /// Use that is reported as a CloudEvent.
     Usage(Usage),
-}
-
-/// Use, and the mode that its event comes in. What comes in another mode is the same event.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Usage {
-    pub(crate) feature: &'static str,
-    pub(crate) amount: u64,
-    pub(crate) mode: Mode,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Mode {
-    Structured,
-    Batch,
-    Binary,
-    Base64,
 }
 
 /// How a command comes.
@@ -308,50 +291,6 @@ impl Op {
         Idempotency { text: label(&format!("r{}", self.key)), digest }
     }
 
-    /// The key of the event that reports use.
-    pub(crate) fn event_key(&self) -> String {
-        format!("event {SOURCE} e {}", self.key)
-    }
-
-    /// The event that reports use, as it comes over HTTP: headers and body.
-    fn event(&self, usage: &Usage) -> (Vec<(&'static str, String)>, String) {
-        let (id, account) = (format!("e {}", self.key), self.account());
-        let Usage { feature, amount, mode } = usage;
-        let meter = if *feature == "bulk" { "bytes" } else { "tokens" };
-        let data = format!("{{\"{meter}\": {amount}, \"path\": \"user:ann\"}}");
-        let attributes = |more: &str| {
-            format!(
-                "{{\"specversion\": \"1.0\", \"id\": \"{id}\", \"source\": \"{SOURCE}\", \"type\": \"{feature}\", \
-                 \"subject\": \"{account}\", {more}}}"
-            )
-        };
-        let kind = |kind: &str| vec![("content-type", kind.to_owned())];
-        match mode {
-            Mode::Structured => {
-                (kind("application/cloudevents+json"), attributes(&format!("\"data\": {data}")))
-            }
-            Mode::Batch => {
-                let event = attributes(&format!("\"data\": {data}"));
-                (kind("application/cloudevents-batch+json"), format!("[{event}]"))
-            }
-            Mode::Base64 => {
-                let data = format!("\"data_base64\": \"{}\"", BASE64_STANDARD.encode(data));
-                (kind("application/cloudevents+json"), attributes(&data))
-            }
-            Mode::Binary => {
-                let mut headers = kind("application/json");
-                let id = id.replace(' ', "%20");
-                headers.extend([
-                    ("ce-specversion", "1.0".into()),
-                    ("ce-id", id),
-                    ("ce-source", SOURCE.into()),
-                ]);
-                headers.extend([("ce-type", (*feature).into()), ("ce-subject", account.to_string())]);
-                (headers, data)
-            }
-        }
-    }
-
     /// Sends it.
     pub(crate) fn send(self, engine: Arc<Engine>) -> Asked {
         Box::pin(async move {
@@ -359,7 +298,7 @@ impl Op {
             let (command, from) = match &self.body {
                 Body::Command(command, from) => (&**command, from),
                 Body::Usage(usage) => {
-                    let (headers, body) = self.event(usage);
+                    let (headers, body) = usage.event(self.key, &account);
                     let events = headworks_server::usage(&headers, body.as_bytes(), &engine.catalog());
                     let events = events.unwrap_or_else(|e| panic!("{headers:?} {body}: {e}"));
                     let event = events.into_iter().next().unwrap_or_else(|| panic!("{body} is no event"));
@@ -400,6 +339,3 @@ impl Op {
         })
     }
 }
-
-/// Where events come from.
-const SOURCE: &str = "/metering";

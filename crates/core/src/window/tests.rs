@@ -301,7 +301,7 @@ fn a_rate_remembers_what_open_holds_need() {
             now += 1 + next(400);
             let used = |used: &Option<Used>| terms.room(used.as_ref(), at(now)).used;
             if next(3) == 0 && !open.is_empty() {
-                let which = usize::try_from(next(open.len() as u64)).expect("small");
+                let which = usize::try_from(next(u64::try_from(open.len()).expect("few"))).expect("few");
                 let (counted_at, cost) = open.swap_remove(which);
                 let before = used(&thinned) - used(&exact);
                 for used in [&mut exact, &mut thinned] {

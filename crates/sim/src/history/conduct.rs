@@ -39,7 +39,7 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
                 (cell, used) = (now.div_euclid(CELL), 0);
             }
             let limit = clamp.filter(|(_, until)| now < *until).map_or(i64::MAX, |(limit, _)| limit);
-            if may_be_refused && used > 0 && used + cost > limit {
+            if may_be_refused && cost > 0 && used > 0 && used + cost > limit {
                 return Err(format!("record {} takes {used} + {cost} in a clamp of {limit}", record.seq));
             }
             used += cost;

@@ -7,7 +7,7 @@ use headworks_core::waterfall::Context;
 use headworks_engine::{EngineError, Reprice};
 use headworks_store::Store;
 
-use super::checks::poll_until;
+use super::waiting::poll_until;
 use super::{Broken, World};
 use crate::catalog::ACCOUNTS;
 use crate::op::name;

@@ -6,11 +6,12 @@ use std::task::{Context, Poll, Waker};
 use headworks_core::command::{Command, NewGrant};
 use headworks_core::record::{Credits, Event, Name, Record, Span};
 use headworks_core::waterfall::Refusal;
-use headworks_engine::{Answer, Effect, Engine, EngineError};
+use headworks_engine::{Answer, Effect, EngineError};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
 use headworks_store::{MemoryIndex, Store, StoreError};
 
+use super::waiting::poll_until;
 use super::{Acknowledged, Broken, Flying, World, open};
 use crate::catalog::{ACCOUNTS, SLOTS};
 use crate::disk::Faults;
@@ -285,21 +286,6 @@ impl World {
         }
         self.check_history(true)
     }
-}
-
-/// Polls until an answer, committing in between.
-pub(super) fn poll_until<T>(engine: &Engine, asked: impl Future<Output = T>) -> Option<T> {
-    let mut asked = Box::pin(asked);
-    let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..2_000 {
-        match asked.as_mut().poll(&mut context) {
-            Poll::Ready(answer) => return Some(answer),
-            Poll::Pending => {
-                engine.commit_once();
-            }
-        }
-    }
-    None
 }
 
 fn ends_a_hold(answer: &Answer) -> bool {

@@ -3,166 +3,23 @@
 //! D1 what a record says reaches each receiver that is there for it, with the same text each time. D2 events of one account come in
 //! the order of its log. D3 nothing is sent that the ledger does not have.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use headworks_core::record::{Name, Resume, SYSTEM, Seq, Server, StripeValue, Webhook, WebhookFormat};
-use headworks_engine::{Engine, EngineError, Hook, Idempotency};
-use headworks_server::StripeCall;
-use headworks_server::webhooks::{Answer, Call, Next, Sender, Status, Surroundings, calls};
+use headworks_core::record::{Name, Resume, SYSTEM, Seq, StripeValue, Webhook, WebhookFormat};
+use headworks_engine::{EngineError, Idempotency};
+use headworks_server::webhooks::{Next, calls};
 use headworks_store::{Store as _, Stored};
 
-use super::checks::poll_until;
+use super::receivers::{Around, NAMES, record_of, text};
+use super::waiting::poll_until;
 use super::{Broken, World};
-use crate::coverage::Coverage;
 use crate::op::{label, name};
-use crate::random::Random;
 
-/// One gets all, one is Stripe, and one is made and removed again and again.
-const NAMES: [&str; 3] = ["all", "stripe", "fro"];
 const EVENTS: [&str; 7] =
     ["usage", "charge", "movement", "balance.low", "balance.empty", "top_up.asked", "hold.expired"];
 /// Steps until everything is delivered once the faults are over.
 const STEPS_MAX: usize = 400_000;
-
-/// What a receiver has got.
-#[derive(Default)]
-struct Receiver {
-    /// By the webhook that it came from, which may be one of several of that name, and its id.
-    got: BTreeMap<(Seq, String), String>,
-    /// The newest record of each account that it has heard of.
-    newest: BTreeMap<(Seq, Name), Seq>,
-    wrong: Option<String>,
-}
-
-/// A webhook that is followed.
-struct Followed {
-    sender: Sender,
-    receiver: RefCell<Receiver>,
-    /// Records that the operator passed over.
-    passed_over: BTreeSet<(Name, Seq)>,
-}
-
-pub(super) struct Deliveries {
-    now: Instant,
-    followed: BTreeMap<&'static str, Followed>,
-    asked: u64,
-}
-
-impl Default for Deliveries {
-    fn default() -> Self {
-        let follow = |of| {
-            let sender = Sender::new(name(of));
-            (of, Followed { sender, receiver: RefCell::default(), passed_over: BTreeSet::new() })
-        };
-        Self { now: Instant::now(), followed: NAMES.into_iter().map(follow).collect(), asked: 0 }
-    }
-}
-
-impl Deliveries {
-    /// The process has ended, and its senders with it.
-    pub(super) fn begin_again(&mut self) {
-        for (of, followed) in &mut self.followed {
-            followed.sender = Sender::new(name(of));
-        }
-    }
-}
-
-/// The text of a call, without what may differ when it is sent again: Stripe is not given times that are too old.
-fn text(call: &Call) -> String {
-    match call {
-        Call::Event(_, text) => text.clone(),
-        Call::Stripe(StripeCall::Event { name, identifier, customer, value, .. }) => {
-            format!("{name} {identifier} {customer} {value}")
-        }
-        Call::Stripe(StripeCall::Cancel { name, identifier }) => format!("{name} {identifier} cancelled"),
-    }
-}
-
-/// The account and record of an id: `alpha~12/charge`.
-fn record_of(id: &str) -> Option<(Name, Seq)> {
-    let (account, rest) = id.split_once('~')?;
-    let seq = rest.split('/').next()?.parse().ok()?;
-    Some((name(account), seq))
-}
-
-impl Receiver {
-    fn take(&mut self, made: Seq, call: &Call, coverage: &Coverage) {
-        let (id, text) = (call.id(), text(call));
-        if let Some(known) = self.got.get(&(made, id.clone())) {
-            coverage.fault("delivered twice");
-            if *known != text {
-                self.wrong = Some(format!("{id} came as {known}, and then as {text}"));
-            }
-            return;
-        }
-        // What is cancelled is an older event.
-        let is_new = !matches!(call, Call::Stripe(StripeCall::Cancel { .. }));
-        if let Some((account, seq)) = record_of(&id).filter(|_| is_new) {
-            let newest = self.newest.entry((made, account)).or_insert(0);
-            if *newest > seq {
-                self.wrong = Some(format!("{id} came after an event of record {newest}"));
-            }
-            *newest = seq;
-        }
-        self.got.insert((made, id), text);
-    }
-}
-
-struct Around<'a> {
-    now: Instant,
-    made: Seq,
-    random: &'a Random,
-    coverage: &'a Coverage,
-    receiver: &'a RefCell<Receiver>,
-    /// Everything is taken.
-    is_calm: bool,
-}
-
-impl Surroundings for Around<'_> {
-    fn now(&self) -> Instant {
-        self.now
-    }
-
-    fn send(&self, webhook: &Webhook, call: &Call, _: Option<Seq>) -> Answer {
-        let take = || self.receiver.borrow_mut().take(self.made, call, self.coverage);
-        let not_now = || Answer::NotNow("not now".into(), self.random.chance(300).then_some(Duration::ZERO));
-        if self.is_calm {
-            take();
-            return Answer::Taken;
-        }
-        match self.random.below(100) {
-            0..=9 => not_now(),
-            10..=17 => {
-                self.coverage.fault("webhook answer lost");
-                take();
-                not_now()
-            }
-            18..=22 if webhook.format == WebhookFormat::StripeMeterEvents => {
-                self.coverage.fault("webhook refused");
-                Answer::Refused("refused".into())
-            }
-            23 => {
-                self.coverage.fault("webhook gone");
-                Answer::Gone
-            }
-            _ => {
-                take();
-                Answer::Taken
-            }
-        }
-    }
-
-    fn write(&self, engine: &Engine, what: Server) -> Option<Result<(), EngineError>> {
-        poll_until(engine, engine.note_webhook(what))
-    }
-
-    fn note(&self, _: &Hook, change: impl FnOnce(&mut Status)) {
-        change(&mut Status::default());
-    }
-}
 
 fn webhook(of: &str) -> Webhook {
     let format = if of == "stripe" { WebhookFormat::StripeMeterEvents } else { WebhookFormat::Cloudevents };

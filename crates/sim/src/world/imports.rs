@@ -3,50 +3,15 @@
 //! I1 an event counts once, in whatever modes and however often it comes. I2 each row of a file is in the ledger once, or was
 //! refused.
 
-use std::collections::BTreeSet;
-
-use headworks_engine::{Answer, EngineError};
-
+use super::rows::Import;
 use super::{Broken, World};
 use crate::catalog::ACCOUNTS;
-use crate::op::{Body, Mode, Op, Usage, name};
+use crate::op::{Body, Op, name};
+use crate::usage::{Mode, Usage};
 
 const ROWS: u64 = 12;
 /// Rows that are sent before the answers to them are awaited.
 const AT_ONCE: usize = 4;
-
-/// A file, and how much of it is noted as answered.
-#[derive(Default)]
-pub(super) struct Import {
-    rows: Vec<Op>,
-    noted: BTreeSet<u64>,
-    refused: BTreeSet<u64>,
-}
-
-impl Import {
-    /// The process ends; its note may be lost.
-    pub(super) fn begin_again(&mut self, is_lost: bool) {
-        if is_lost {
-            self.noted.clear();
-        }
-    }
-
-    pub(super) fn answered(&mut self, op: &Op, answer: &Result<Answer, EngineError>) {
-        if !self.rows.contains(op) {
-            return;
-        }
-        match answer {
-            Ok(_) => {
-                self.noted.insert(op.key);
-            }
-            Err(EngineError::Refused(_)) => {
-                self.noted.insert(op.key);
-                self.refused.insert(op.key);
-            }
-            Err(_) => {}
-        }
-    }
-}
 
 impl World {
     /// An event that somebody reports.
@@ -102,7 +67,7 @@ impl World {
         let Some(first) = self.import.rows.first() else { return Ok(()) };
         let log = self.log(&first.account())?;
         for row in &self.import.rows {
-            let key = row.event_key();
+            let key = Usage::key(row.key);
             let is_row =
                 |r: &&headworks_core::record::Record| r.key.as_ref().is_some_and(|k| k.text.as_str() == key);
             let times = log.iter().filter(is_row).count();

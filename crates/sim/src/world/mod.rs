@@ -27,39 +27,19 @@ mod copies;
 mod deliveries;
 mod imports;
 mod known;
+mod receivers;
 mod requests;
+mod rows;
+mod swarm;
+mod waiting;
 
-use deliveries::Deliveries;
-use imports::Import;
 use known::{Known, note};
+use receivers::Deliveries;
+use rows::Import;
+use swarm::Swarm;
 
 /// What a simulation found wrong.
 pub(crate) struct Broken(pub(crate) String);
-
-/// Swarm testing: what this seed does at all, and how often, in thousandths of its steps.
-struct Swarm {
-    crash: u32,
-    clock: u32,
-    maintain: u32,
-    commit: u32,
-    retry: u32,
-    flip: u32,
-    gone: u32,
-    index: u32,
-    reprice: u32,
-    look: u32,
-    copy: u32,
-    deliver: u32,
-    import: u32,
-    /// What most requests are for; `None`: everything.
-    mostly: Option<&'static str>,
-    /// The clock moves by so many milliseconds: ten seconds, so that a run of cells of abuse rules comes about, or half an hour, so
-    /// that holds and refunds reach over boundaries; `None`: by anything.
-    pace: Option<u64>,
-    /// Most requests that wait for one write.
-    waiting_max: usize,
-    faults: Faults,
-}
 
 struct Flying {
     op: Op,
@@ -110,37 +90,7 @@ fn options() -> Options {
 impl World {
     pub(crate) fn new(seed: u64, coverage: &Arc<Coverage>) -> Result<Self, Broken> {
         let random = Arc::new(Random::new(seed));
-        // Each seed enables a random half of everything.
-        let rate = |most: usize| {
-            if random.chance(500) { u32::try_from(random.below(most)).unwrap_or(0) } else { 0 }
-        };
-        let swarm = Swarm {
-            crash: rate(40),
-            clock: rate(120),
-            maintain: 20 + rate(80),
-            commit: 100 + rate(300),
-            retry: rate(120),
-            flip: rate(8),
-            gone: rate(100),
-            index: rate(30),
-            reprice: rate(16),
-            look: rate(60),
-            copy: rate(8),
-            deliver: rate(120),
-            import: rate(60),
-            mostly: [None, None, None, Some("owe"), Some("gift"), Some("bulk")]
-                .get(random.below(6))
-                .copied()
-                .flatten(),
-            pace: [None, None, Some(10_000), Some(1_800_000)].get(random.below(4)).copied().flatten(),
-            waiting_max: if random.chance(200) { 1 + random.below(6) } else { 64 },
-            faults: Faults {
-                full: rate(16),
-                sync_fails: rate(30),
-                short_reads: rate(200),
-                keeps: u32::try_from(random.below(1_001)).unwrap_or(0),
-            },
-        };
+        let swarm = Swarm::new(&random);
         let disk = |faults| SimDisk::new(Arc::clone(&random), Arc::clone(coverage), faults);
         let (disk, kept) = (disk(swarm.faults), disk(Faults::default()));
         let index = Arc::new(MemoryIndex::default());

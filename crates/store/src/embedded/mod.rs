@@ -259,9 +259,11 @@ fn take(dir: &dyn Disk) -> Result<Option<File>, StoreError> {
 }
 
 fn lock_any(dir: &dyn Disk) -> Result<Option<File>, StoreError> {
-    dir.lock().map_err(|source| match source.kind() {
-        ErrorKind::WouldBlock => StoreError::Locked(dir.path()),
-        _ => StoreError::Io { doing: "locking", path: dir.path().join("lock"), source },
+    dir.lock().map_err(|source| {
+        if source.kind() == ErrorKind::WouldBlock {
+            return StoreError::Locked(dir.path());
+        }
+        StoreError::Io { doing: "locking", path: dir.path().join("lock"), source }
     })
 }
 

@@ -12,6 +12,10 @@ use headworks_store::{Disk, DiskFile};
 use crate::coverage::Coverage;
 use crate::random::Random;
 
+mod file;
+
+use file::{FileState, Write, last_block, write_at};
+
 /// Rates of the faults of a disk, in thousandths.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Faults {
@@ -20,39 +24,6 @@ pub(crate) struct Faults {
     pub(crate) short_reads: u32,
     /// A crash keeps each unsynced write with this chance.
     pub(crate) keeps: u32,
-}
-
-#[derive(Clone, Debug, Default)]
-struct FileState {
-    durable: Vec<u8>,
-    live: Vec<u8>,
-    /// Writes since the last sync; a cut is a write of nothing that sets the length.
-    pending: Vec<Write>,
-}
-
-#[derive(Clone, Debug)]
-enum Write {
-    Bytes(usize, Vec<u8>),
-    Length(usize),
-}
-
-fn write_at(into: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if into.len() < end {
-        into.resize(end, 0);
-    }
-    if let Some(place) = into.get_mut(at..end) {
-        place.copy_from_slice(bytes);
-    }
-}
-
-impl Write {
-    fn apply(&self, into: &mut Vec<u8>) {
-        match self {
-            Self::Bytes(at, bytes) => write_at(into, *at, bytes),
-            Self::Length(len) => into.resize(*len, 0),
-        }
-    }
 }
 
 /// What a name stands for.
@@ -158,34 +129,9 @@ impl SimDisk {
             }
         }
         for entry in inner.entries.values_mut() {
-            let Entry::File(file) = entry else { continue };
-            let mut pending = std::mem::take(&mut file.pending);
-            if pending.len() > 1 && self.random.chance(300) {
-                self.coverage.fault("reordered writes");
-                let at = self.random.below(pending.len());
-                pending.rotate_left(at);
+            if let Entry::File(file) = entry {
+                file.crash(keeps, &self.random, &self.coverage);
             }
-            for write in pending {
-                if !self.random.chance(keeps) {
-                    self.coverage.fault("lost write");
-                    continue;
-                }
-                match write {
-                    Write::Bytes(at, bytes) if self.random.chance(500) => {
-                        self.coverage.fault("torn write");
-                        let (from, to) = (self.random.below(bytes.len()), self.random.below(bytes.len() + 1));
-                        // A prefix mostly, sometimes a piece out of the middle.
-                        let from = if self.random.chance(700) { 0 } else { from.min(to) };
-                        write_at(
-                            &mut file.durable,
-                            at + from,
-                            bytes.get(from..to.max(from)).unwrap_or_default(),
-                        );
-                    }
-                    whole => whole.apply(&mut file.durable),
-                }
-            }
-            file.live = file.durable.clone();
         }
     }
 
@@ -231,17 +177,6 @@ impl SimDisk {
     fn open_file(&self, path: String) -> Arc<dyn DiskFile> {
         Arc::new(SimFile { disk: self.clone(), path })
     }
-}
-
-/// Where the last block of a segment begins, when it has several: by its own reading of the format.
-fn last_block(bytes: &[u8]) -> Option<usize> {
-    let (mut at, mut last) = (16, 0);
-    while let Some(header) = bytes.get(at..at + 8).filter(|h| h.starts_with(b"WBLK")) {
-        last = at;
-        let length: [u8; 4] = header.get(4..8)?.try_into().ok()?;
-        at += 12 + usize::try_from(u32::from_le_bytes(length)).ok()?;
-    }
-    (last > 16).then_some(last)
 }
 
 impl Disk for SimDisk {

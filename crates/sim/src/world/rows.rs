@@ -1,0 +1,40 @@
+//! A file of events that is being imported.
+
+use std::collections::BTreeSet;
+
+use headworks_engine::{Answer, EngineError};
+
+use crate::op::Op;
+
+/// A file, and how much of it is noted as answered.
+#[derive(Default)]
+pub(super) struct Import {
+    pub(super) rows: Vec<Op>,
+    pub(super) noted: BTreeSet<u64>,
+    pub(super) refused: BTreeSet<u64>,
+}
+
+impl Import {
+    /// The process ends; its note may be lost.
+    pub(super) fn begin_again(&mut self, is_lost: bool) {
+        if is_lost {
+            self.noted.clear();
+        }
+    }
+
+    pub(super) fn answered(&mut self, op: &Op, answer: &Result<Answer, EngineError>) {
+        if !self.rows.contains(op) {
+            return;
+        }
+        match answer {
+            Ok(_) => {
+                self.noted.insert(op.key);
+            }
+            Err(EngineError::Refused(_)) => {
+                self.noted.insert(op.key);
+                self.refused.insert(op.key);
+            }
+            Err(_) => {}
+        }
+    }
+}
