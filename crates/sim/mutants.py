@@ -49,8 +49,8 @@ def main():
             sys.exit(f"{name}: {path} has the text {text.count(was)} times:\n{was}")
         file.write_text(text.replace(was, bug))
         layer = path.split("/")[1]
-        packages = {"core": ["core"], "store": ["store", "engine"], "engine": ["engine"], "server": ["server"]}[layer]
-        tests = fails(TESTS + [f"-pheadworks-{p}" for p in packages], work)
+        packages = {"store": ["headworks-store", "headworks-engine"], "cli": ["headworks"]}.get(layer, [f"headworks-{layer}"])
+        tests = fails(TESTS + [f"-p{p}" for p in packages], work)
         seeds = fails(SEEDS, work)
         file.write_text(text)
         by_tests, by_seeds, caught = by_tests + tests, by_seeds + seeds, caught + (tests or seeds)
