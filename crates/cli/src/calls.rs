@@ -63,7 +63,7 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
 
 /// `headworks schema`.
 pub(crate) fn schema() -> Outcome {
-    say!("{}", serde_json::to_string_pretty(&headworks_server::catalog_schema())?)?;
+    say!("{}", serde_json::to_string_pretty(&headworks_api::catalog_schema())?)?;
     Ok(())
 }
 
@@ -105,7 +105,7 @@ pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -
 /// Makes a key in a data directory that no server has open.
 async fn create_key_offline(data: &File, ask: &wire::CreateKeyRequest) -> Result<(Name, String), Failed> {
     let engine = crate::serve::engine_in_its_time(data)?;
-    let new = headworks_server::create_key(&engine, ask, None).await?;
+    let new = headworks_api::create_key(&engine, ask, None).await?;
     engine.close();
     Ok((new.key.id, new.secret))
 }

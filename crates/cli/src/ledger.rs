@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use headworks_api::{statement_digest, verify_checkpoint};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Dimension, Erasure, Instant, Label, Name};
 use headworks_engine::test_clock_of;
-use headworks_server::{statement_digest, verify_checkpoint};
 use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
 use headworks_store::replay::{replay as replay_store, what_if};
 use headworks_store::{Checked, Embedded, Options, check_journal};
@@ -81,21 +81,21 @@ fn offline(data: &Path) -> Result<wire::Pass, Failed> {
         found.damage.iter().map(|(place, what)| format!("{place}: {what}")).collect();
     if let Some(place) = &found.torn {
         damage.push(format!("{place}: {TORN}"));
-        return Ok(wire::Pass { damage, ..headworks_server::pass(&Report::default()) });
+        return Ok(wire::Pass { damage, ..headworks_api::pass(&Report::default()) });
     }
     let store = match open(data) {
         // It is named already.
         Err(_) if !damage.is_empty() => {
             damage
                 .push("the records were not looked at: the ledger cannot be opened with this damage".into());
-            return Ok(wire::Pass { damage, ..headworks_server::pass(&Report::default()) });
+            return Ok(wire::Pass { damage, ..headworks_api::pass(&Report::default()) });
         }
         opened => opened?,
     };
     let progress = Progress::default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let report: Report = with_progress(&progress, || run_over(&store, threads, &progress))?;
-    Ok(wire::Pass { damage, ..headworks_server::pass(&report) })
+    Ok(wire::Pass { damage, ..headworks_api::pass(&report) })
 }
 
 /// `headworks backup`.
@@ -252,7 +252,7 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let Some(file) = catalog else {
         let report = with_progress(&progress, || replay_store(&store, threads, &progress))?;
-        let report = headworks_server::replayed(&report);
+        let report = headworks_api::replayed(&report);
         if as_json {
             say!("{}", serde_json::to_string_pretty(&report)?)?;
         } else {
@@ -274,7 +274,7 @@ pub(crate) fn replay(data: &Path, catalog: Option<&Path>, as_json: bool) -> Outc
     let report = with_progress(&progress, || what_if(&store, &catalog, threads, &progress))?;
     print::show(
         "what_if",
-        &serde_json::to_value(headworks_server::what_if(&catalog.version, &report))?,
+        &serde_json::to_value(headworks_api::what_if(&catalog.version, &report))?,
         as_json,
     )?;
     Ok(())

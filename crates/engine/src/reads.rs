@@ -2,7 +2,7 @@
 
 use headworks_core::audit::statement::{About, Ask, Statement};
 use headworks_core::record::{
-    Credits, Denial, Event, IndexKey, Instant, Name, Once, Record, Seq, is_internal,
+    Credits, Denial, Event, IndexKey, Instant, Name, Once, Record, Seq, is_internal, last_internal,
 };
 use headworks_core::waterfall::Refusal;
 use headworks_store::{Fed, Stored};
@@ -133,11 +133,11 @@ impl Engine {
     /// When the store fails.
     pub fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, EngineError> {
         let (mut names, mut after) = (Vec::new(), after.cloned());
-        // Every identity has a log of its own: a page may be full of them, and accounts come after it.
+        // Every identity has a log of its own: they are passed over at once, and accounts come after them.
         while names.len() < max {
             let page = self.store.accounts(after.as_ref(), max.saturating_add(1))?;
             let Some(last) = page.last() else { break };
-            after = Some(last.clone());
+            after = Some(if is_internal(last) { last_internal() } else { last.clone() });
             names.extend(page.into_iter().filter(|name| !is_internal(name)));
         }
         names.truncate(max);

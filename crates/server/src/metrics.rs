@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use headworks_api::Api;
+use headworks_api::outbox::Board;
 use headworks_engine::capacity::pool::PoolView;
 use headworks_engine::{Engine, Hook};
 use prometheus_client::collector::Collector;
@@ -13,8 +15,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-
-use crate::webhooks::Webhooks;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -31,15 +31,16 @@ pub(crate) struct Metrics {
 
 /// Reads the engine's counters, and how webhooks are doing, when they are asked for.
 #[derive(Debug)]
-struct EngineCollector(Arc<Engine>, Arc<Webhooks>);
+struct EngineCollector(Arc<Engine>, Arc<Board>);
 
 impl Metrics {
-    pub(crate) fn new(engine: &Arc<Engine>, webhooks: &Arc<Webhooks>) -> Self {
+    pub(crate) fn new(api: &Api) -> Self {
         let mut registry = Registry::with_prefix("headworks");
         let requests: Family<RequestLabels, Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_1, 2.0, 16)));
         registry.register("http_request_duration_seconds", "Time of HTTP requests", requests.clone());
-        registry.register_collector(Box::new(EngineCollector(Arc::clone(engine), Arc::clone(webhooks))));
+        registry
+            .register_collector(Box::new(EngineCollector(Arc::clone(api.engine()), Arc::clone(api.board()))));
         Self { registry, requests }
     }
 
@@ -58,7 +59,7 @@ impl Metrics {
 type PoolFigure = (&'static str, &'static str, fn(&PoolView) -> Option<u64>);
 
 /// The same of a webhook.
-type HookFigure = (&'static str, &'static str, fn(&Webhooks, &Hook) -> u64);
+type HookFigure = (&'static str, &'static str, fn(&Board, &Hook) -> u64);
 
 fn counter(e: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use headworks_api::{Api, Signer};
 use headworks_engine::Engine;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -15,11 +16,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 
-use crate::app::App;
+use crate::app::{App, Peer};
+use crate::outbox::Outbox;
 use crate::routes::app;
-use crate::signing::Signer;
-use crate::strangers::Peer;
-use crate::webhooks::Webhooks;
 
 /// Connections that wait to be accepted, as far as the system allows: a burst of clients finds a place.
 const BACKLOG: u32 = 65_535;
@@ -112,7 +111,7 @@ pub struct Serving {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
-    webhooks: Arc<Webhooks>,
+    outbox: Outbox,
 }
 
 impl Serving {
@@ -123,7 +122,7 @@ impl Serving {
         if let Err(e) = self.task.await {
             tracing::error!(error = %e, "the listener ended badly");
         }
-        let closed = tokio::task::spawn_blocking(move || self.webhooks.close()).await;
+        let closed = tokio::task::spawn_blocking(move || self.outbox.close()).await;
         if let Err(e) = closed {
             tracing::error!(error = %e, "the webhooks ended badly");
         }
@@ -149,12 +148,11 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let listener = listen(options.listen).map_err(|e| ServeError::Bind(options.listen, e))?;
     let address = listener.local_addr().map_err(|e| ServeError::Bind(options.listen, e))?;
     let (stop, stopping) = watch::channel(false);
-    let stripe_key = options.stripe_key.clone();
-    let state = App::new(Arc::clone(&engine), signer, options.open, options.request_timeout, stripe_key);
-    let webhooks = Arc::clone(&state.webhooks);
-    webhooks.apply(&engine);
+    let api = Arc::new(Api::new(engine, signer, options.open));
+    let outbox = Outbox::start(&api, options.stripe_key.clone());
+    let state = App::new(api, options.request_timeout);
     let task = tokio::spawn(accept(listener, app(state), options, stopping));
-    Ok(Serving { address, stop, task, webhooks })
+    Ok(Serving { address, stop, task, outbox })
 }
 
 fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {

@@ -45,7 +45,7 @@ const FAULTS: [&str; 39] = [
     "restored to an instant",
     "moved to a restored ledger",
     "went on after an erasure",
-    "event in another mode",
+    "event in another spelling",
     "delivered twice",
     "webhook answer lost",
     "webhook refused",

@@ -298,11 +298,10 @@ impl Op {
             let (command, from) = match &self.body {
                 Body::Command(command, from) => (&**command, from),
                 Body::Usage(usage) => {
-                    let (headers, body) = usage.event(self.key, &account);
-                    let events = headworks_server::usage(&headers, body.as_bytes(), &engine.catalog());
-                    let events = events.unwrap_or_else(|e| panic!("{headers:?} {body}: {e}"));
-                    let event = events.into_iter().next().unwrap_or_else(|| panic!("{body} is no event"));
-                    let (account, key, command) = event.unwrap_or_else(|e| panic!("{headers:?} {body}: {e}"));
+                    let event = usage.event(self.key, &account);
+                    let reported = headworks_api::usage(&event, &engine.catalog());
+                    let (account, key, command) =
+                        reported.unwrap_or_else(|e| panic!("{event}: {}", e.detail));
                     return engine.run(&account, Some(&key), Caller::default(), &command).await;
                 }
                 Body::Pool(in_flight) => {

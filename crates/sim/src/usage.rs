@@ -1,26 +1,31 @@
-//! Use that is reported as a CloudEvent, in each of the modes that it may come in.
+//! Use that is reported as a CloudEvent, in several spellings of the same event.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use headworks_core::record::Name;
+use serde_json::{Value, json};
 
 /// Where events come from.
 const SOURCE: &str = "/metering";
 
-/// Use, and the mode that its event comes in. What comes in another mode is the same event.
+/// Use, and how its event is spelt. What is spelt in another way is the same event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Usage {
     pub(crate) feature: &'static str,
     pub(crate) amount: u64,
-    pub(crate) mode: Mode,
+    pub(crate) spelling: Spelling,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Mode {
-    Structured,
-    Batch,
-    Binary,
+pub(crate) enum Spelling {
+    /// As it is written mostly.
+    Plain,
+    /// The data in base64.
     Base64,
+    /// The id in percent encoding, as some senders write headers.
+    Percent,
+    /// Quantities as texts, as tables have them.
+    Texts,
 }
 
 impl Usage {
@@ -29,42 +34,18 @@ impl Usage {
         format!("event {SOURCE} e {number}")
     }
 
-    /// The event that reports use, as it comes over HTTP: headers and body.
-    pub(crate) fn event(&self, number: u64, account: &Name) -> (Vec<(&'static str, String)>, String) {
-        let id = format!("e {number}");
-        let Self { feature, amount, mode } = self;
+    /// The event that reports use.
+    pub(crate) fn event(&self, number: u64, account: &Name) -> Value {
+        let Self { feature, amount, spelling } = self;
         let meter = if *feature == "bulk" { "bytes" } else { "tokens" };
-        let data = format!("{{\"{meter}\": {amount}, \"path\": \"user:ann\"}}");
-        let attributes = |more: &str| {
-            format!(
-                "{{\"specversion\": \"1.0\", \"id\": \"{id}\", \"source\": \"{SOURCE}\", \"type\": \"{feature}\", \
-                 \"subject\": \"{account}\", {more}}}"
-            )
+        let quantity = if *spelling == Spelling::Texts { json!(amount.to_string()) } else { json!(amount) };
+        let data = json!({meter: quantity, "path": "user:ann"});
+        let id = format!("e {number}");
+        let id = if *spelling == Spelling::Percent { id.replace(' ', "%20") } else { id };
+        let (name, data) = match spelling {
+            Spelling::Base64 => ("data_base64", json!(BASE64_STANDARD.encode(data.to_string()))),
+            Spelling::Plain | Spelling::Percent | Spelling::Texts => ("data", data),
         };
-        let kind = |kind: &str| vec![("content-type", kind.to_owned())];
-        match mode {
-            Mode::Structured => {
-                (kind("application/cloudevents+json"), attributes(&format!("\"data\": {data}")))
-            }
-            Mode::Batch => {
-                let event = attributes(&format!("\"data\": {data}"));
-                (kind("application/cloudevents-batch+json"), format!("[{event}]"))
-            }
-            Mode::Base64 => {
-                let data = format!("\"data_base64\": \"{}\"", BASE64_STANDARD.encode(data));
-                (kind("application/cloudevents+json"), attributes(&data))
-            }
-            Mode::Binary => {
-                let mut headers = kind("application/json");
-                let id = id.replace(' ', "%20");
-                headers.extend([
-                    ("ce-specversion", "1.0".into()),
-                    ("ce-id", id),
-                    ("ce-source", SOURCE.into()),
-                ]);
-                headers.extend([("ce-type", (*feature).into()), ("ce-subject", account.to_string())]);
-                (headers, data)
-            }
-        }
+        json!({"specversion": "1.0", "id": id, "source": SOURCE, "type": feature, "subject": account, name: data})
     }
 }

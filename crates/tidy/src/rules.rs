@@ -6,9 +6,10 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("store", &["core"]),
     ("wire", &["core"]),
     ("engine", &["core", "store"]),
-    ("server", &["core", "store", "wire", "engine"]),
-    ("sim", &["core", "store", "engine", "server"]),
-    ("cli", &["core", "store", "wire", "engine", "server"]),
+    ("api", &["core", "store", "wire", "engine"]),
+    ("sim", &["core", "store", "engine", "api"]),
+    ("server", &["core", "wire", "engine", "api"]),
+    ("cli", &["core", "store", "wire", "engine", "api", "server"]),
     ("tidy", &[]),
 ];
 

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
+use headworks_api::{Api, Signer};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Patch};
 use headworks_core::record::{Label, Name};
 use headworks_core::waterfall::{Authorize, Refusal, Request};
 use headworks_engine::{Answer, Caller, Clock, Engine, EngineError, Idempotency, Limits, check_code};
-use headworks_server::{App, Peer, Signer, app};
+use headworks_server::{App, Peer, app};
 use headworks_store::{Embedded, Options};
 use http_body_util::Empty;
 use hyper::body::Bytes;
@@ -146,7 +147,8 @@ async fn strangers(asked: u64) -> Result<Vec<Left>, Failed> {
     run_command(&engine, &name("acme")?, &key("open")?, &Command::Open(Patch::default())).await?;
     let check_key = engine.check_key([7; 32]).await?;
     let signer = Arc::new(Signer::ephemeral()?);
-    let router = app(App::new(Arc::clone(&engine), signer, false, Duration::from_secs(10), None));
+    let api = Arc::new(Api::new(Arc::clone(&engine), signer, false));
+    let router = app(App::new(api, Duration::from_secs(10)));
     let router = TowerToHyperService::new(router);
     let fabricated = async |i| knock(&router, i, &format!("{i:012x}_{i:064x}{i:016x}")).await;
     let absent = async |i| {

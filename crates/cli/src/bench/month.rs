@@ -246,7 +246,7 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
     let timed = StdInstant::now();
     let report_of = what_if(store, &changed, threads, &Progress::default())?;
     say!("what-if      {} records in {:.1} s", report_of.records, seconds(timed.elapsed()))?;
-    let shown = headworks_server::what_if(&changed.version, &report_of);
+    let shown = headworks_api::what_if(&changed.version, &report_of);
     print::show("what_if", &serde_json::to_value(&shown)?, as_json)?;
     say!("peak memory  {}", peak_memory())?;
     if off > 0 || report.found > 0 {

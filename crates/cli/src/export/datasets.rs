@@ -315,7 +315,7 @@ fn grants(record: &Record) -> Vec<Vec<Cell>> {
 
 /// One row for each movement between two books.
 fn movements(account: &Name, record: &Record) -> Vec<Vec<Cell>> {
-    let shown = headworks_server::record_answer(account, record, &[], &[0; 32]);
+    let shown = headworks_api::record_answer(account, record, &[], &[0; 32]);
     let parents: Vec<String> = record.parents.iter().map(ToString::to_string).collect();
     let movement = |m: &headworks_wire::Movement| {
         vec![

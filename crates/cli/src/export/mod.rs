@@ -151,7 +151,7 @@ fn cloudevents(dataset: Dataset, account: &Name, record: &Record) -> Vec<Value> 
         Dataset::Movements => "movement",
         Dataset::Lines | Dataset::Draws | Dataset::Grants | Dataset::Statements => return Vec::new(),
     };
-    let events = headworks_server::events(account, record).into_iter();
+    let events = headworks_api::events(account, record).into_iter();
     events.filter(|e| e.kind == wanted).map(|e| e.event).collect()
 }
 
@@ -200,7 +200,7 @@ fn statements<W: Write + Send>(
             Cell::maybe(e.feature.as_ref()),
             Cell::maybe(e.reason.as_ref()),
             Cell::maybe(e.key.as_ref()),
-            Cell::maybe(e.event.as_ref().map(headworks_server::event_id)),
+            Cell::maybe(e.event.as_ref().map(headworks_api::event_id)),
         ];
         head(account, e.seq, e.effective_at, e.at).into_iter().chain(rest).collect()
     };

@@ -45,7 +45,7 @@ pub use erase::Erasure;
 pub use event::{Erased, Event};
 pub use grant::{Category, GrantTerms, Overage, Prorated, Proration, Recurrence, Rollover, WHOLE};
 pub use hold::{HeldCapacity, HoldTerms, Overshoot};
-pub use ids::{GrantId, HoldId, SYSTEM, Seq, is_internal};
+pub use ids::{GrantId, HoldId, SYSTEM, Seq, is_internal, last_internal};
 pub use index::{IndexKey, Once};
 pub use json::check_keys;
 pub use key::{Key, Operation};

@@ -2,42 +2,28 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
-use headworks_core::catalog::source::CatalogSource;
-use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{CatalogHash, Name};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use headworks_api::catalog_schema;
 use headworks_wire as wire;
-use utoipa::{PartialSchema, ToSchema};
-use wire::Scope;
 
 use crate::app::App;
-use crate::auth::Access;
-use crate::json::{Path, Text, idempotency};
+use crate::extract::{Caller, IdempotencyKey, Path, Text};
 use crate::problem::Failure;
 
-fn accepted(catalog: &Catalog, label: Name) -> wire::CatalogAccepted {
-    let is_reused = label.as_str().ends_with(&format!("@{:.*}", CatalogHash::SHORT, catalog.hash));
-    let reused =
-        is_reused.then(|| format!("another catalog has had this label; decisions name this one `{label}`"));
-    let doubtful = catalog.warnings.iter().map(ToString::to_string);
-    wire::CatalogAccepted {
-        version: label,
-        hash: catalog.hash,
-        warnings: reused.into_iter().chain(doubtful).collect(),
-        plans: catalog.plan_names().into_iter().cloned().collect(),
-        features: catalog.feature_names().into_iter().cloned().collect(),
-    }
+fn plain(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
 /// Show the catalog in force, as it was written
 #[utoipa::path(get, path = "/v1/catalog", tag = "administration",
     responses((status = 200, description = "TOML or JSON", content_type = "text/plain", body = String),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn show_catalog(State(app): State<App>, access: Access) -> Result<Response, Failure> {
-    access.everywhere(Scope::Read)?;
-    let catalog = app.engine.catalog();
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], catalog.text.clone()).into_response())
+pub(super) async fn show_catalog(
+    State(app): State<App>,
+    Caller(access): Caller,
+) -> Result<Response, Failure> {
+    Ok(plain(app.api.catalog_text(&access)?))
 }
 
 /// Put a catalog in force, whole or not at all
@@ -48,25 +34,11 @@ pub(super) async fn show_catalog(State(app): State<App>, access: Access) -> Resu
         (status = "4XX", description = "A problem, with each line that is wrong", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn put_catalog(
     State(app): State<App>,
-    access: Access,
-    headers: HeaderMap,
+    Caller(access): Caller,
+    IdempotencyKey(key): IdempotencyKey,
     Text(text): Text,
 ) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    put(&app, &access, &headers, &text).await
-}
-
-async fn put(
-    app: &App,
-    access: &Access,
-    headers: &HeaderMap,
-    text: &str,
-) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    // By the wall: a test clock may stand still while one catalog follows another.
-    let natural = format!("catalog at {}", headworks_engine::wall());
-    let key = idempotency(headers, None, Some(natural), &text)?;
-    let (catalog, _) = app.engine.put_catalog(text, (&key, access.actor())).await??;
-    Ok(Json(accepted(&catalog, catalog.version.clone())))
+    Ok(Json(app.api.put_catalog(&access, key, &text).await?))
 }
 
 /// Check a catalog without putting it in force
@@ -76,13 +48,10 @@ async fn put(
         (status = "4XX", description = "A problem, with each line that is wrong", body = wire::Problem)))]
 pub(super) async fn check_catalog(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Text(text): Text,
 ) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    access.scope(Scope::Read)?;
-    let catalog = Catalog::parse(&text, Format::of(&text))?;
-    let label = app.engine.label_of(&catalog);
-    Ok(Json(accepted(&catalog, label)))
+    Ok(Json(app.api.check_catalog(&access, &text)?))
 }
 
 /// List every time that a catalog was put in force, the newest first
@@ -91,19 +60,9 @@ pub(super) async fn check_catalog(
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn list_catalogs(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
 ) -> Result<Json<wire::Catalogs>, Failure> {
-    access.everywhere(Scope::Read)?;
-    let past = app.engine.past_catalogs();
-    let shown = past.iter().rev().enumerate().map(|(back, past)| wire::PastCatalog {
-        hash: past.hash,
-        version: past.label.clone(),
-        at: past.at,
-        actor: past.actor.clone(),
-        in_force: back == 0,
-        changes: past.changes.clone(),
-    });
-    Ok(Json(wire::Catalogs { catalogs: shown.collect() }))
+    Ok(Json(app.api.catalogs(&access)?))
 }
 
 /// Show a catalog that was in force, as it was written
@@ -113,12 +72,10 @@ pub(super) async fn list_catalogs(
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show_past(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(hash): Path<String>,
 ) -> Result<Response, Failure> {
-    access.everywhere(Scope::Read)?;
-    let text = app.engine.text_of(&app.engine.past_catalog(&hash)?)?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+    Ok(plain(app.api.past_catalog(&access, &hash)?))
 }
 
 /// Put a catalog that was in force back
@@ -129,38 +86,18 @@ pub(super) async fn show_past(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn restore(
     State(app): State<App>,
-    access: Access,
-    headers: HeaderMap,
+    Caller(access): Caller,
+    IdempotencyKey(key): IdempotencyKey,
     Path(hash): Path<String>,
 ) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    let text = app.engine.text_of(&app.engine.past_catalog(&hash)?)?;
-    put(&app, &access, &headers, &text).await
+    Ok(Json(app.api.restore_catalog(&access, key, &hash).await?))
 }
 
 /// The JSON Schema of the catalog
 #[utoipa::path(get, path = "/v1/catalog/schema", tag = "administration",
     responses((status = 200, description = "JSON Schema 2020-12", content_type = "application/schema+json"),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn show_schema(access: Access) -> Result<Response, Failure> {
-    access.scope(Scope::Read)?;
-    Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema().to_string()).into_response())
-}
-
-/// The catalog's JSON Schema, made from the types that read it.
-pub(super) fn schema() -> serde_json::Value {
-    let mut named = Vec::new();
-    CatalogSource::schemas(&mut named);
-    let definitions: serde_json::Map<String, serde_json::Value> = named
-        .into_iter()
-        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
-        .collect();
-    let mut root = serde_json::to_value(CatalogSource::schema()).unwrap_or_default();
-    if let Some(root) = root.as_object_mut() {
-        root.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
-        root.insert("title".into(), "Headworks catalog".into());
-        root.insert("$defs".into(), definitions.into());
-    }
-    let text = root.to_string().replace("#/components/schemas/", "#/$defs/");
-    serde_json::from_str(&text).unwrap_or_default()
+pub(super) async fn show_schema(Caller(access): Caller) -> Result<Response, Failure> {
+    access.scope(wire::Scope::Read)?;
+    Ok(([(header::CONTENT_TYPE, "application/schema+json")], catalog_schema().to_string()).into_response())
 }

@@ -2,18 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use headworks_engine::{Effect, Reprice};
 use headworks_wire as wire;
-use wire::{Reference, Scope};
 
-use super::accounts::account_name;
-use super::credits::change;
 use crate::app::App;
-use crate::auth::Access;
-use crate::json::{Body, Path, idempotency};
+use crate::extract::{Body, Caller, IdempotencyKey, Path};
 use crate::problem::Failure;
-use crate::render;
 
 /// Correct a charge: its quantities, its prices, or that it happened at all
 #[utoipa::path(post, path = "/v1/accounts/{id}/corrections", tag = "credits", request_body = wire::CorrectRequest,
@@ -22,19 +15,12 @@ use crate::render;
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn correct(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    Body(mut ask): Body<wire::CorrectRequest>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(ask): Body<wire::CorrectRequest>,
 ) -> Result<Json<wire::Charge>, Failure> {
-    let account = account_name(&access, Scope::Admin, &id)?;
-    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let answer = app.run(access.actor(), &account, &key, &ask.command(&account)?).await?;
-    match &answer.effect {
-        Effect::Recorded(record) => render::charge_of_record(&account, record, answer.replayed).map(Json),
-        Effect::Denied(_) | Effect::Unrecorded(_) => None,
-    }
-    .ok_or_else(|| Failure::invalid("nothing was recorded"))
+    Ok(Json(app.api.correct(&access, &id, key, ask).await?))
 }
 
 /// Price every charge of a period again: first as a dry run, then applied
@@ -43,23 +29,10 @@ pub(super) async fn correct(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "It took too long: send it again to go on", body = wire::Problem)))]
 pub(super) async fn reprice(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Body(ask): Body<wire::RepriceRequest>,
 ) -> Result<Json<wire::Repriced>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    if ask.from >= ask.to {
-        return Err(Failure::invalid("`from` must be before `to`"));
-    }
-    let reprice = Reprice {
-        from: ask.from,
-        to: ask.to,
-        features: ask.features.clone(),
-        accounts: ask.accounts.clone(),
-        apply: ask.apply,
-        reason: ask.reason.clone(),
-    };
-    let done = app.engine.reprice(&reprice, access.actor()).await?;
-    Ok(Json(render::repriced(&done, ask.apply)))
+    Ok(Json(app.api.reprice(&access, ask).await?))
 }
 
 /// Show the use that waits in an account's quarantine
@@ -68,21 +41,10 @@ pub(super) async fn reprice(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn quarantine(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(id): Path<String>,
 ) -> Result<Json<wire::Quarantine>, Failure> {
-    let account = account_name(&access, Scope::Read, &id)?;
-    let kept = app.engine.quarantined(&account).await?;
-    let uses = kept.into_iter().map(|(seq, recorded_at, late)| wire::QuarantinedUse {
-        id: Reference::Record(account.clone(), seq),
-        recorded_at,
-        effective_at: late.at,
-        feature: late.feature,
-        path: late.path,
-        dimensions: late.dimensions.into_iter().map(|d| (d.name, d.value)).collect(),
-        quantities: late.quantities.into_iter().map(|q| (q.meter, q.quantity)).collect(),
-    });
-    Ok(Json(wire::Quarantine { uses: uses.collect() }))
+    Ok(Json(app.api.quarantine(&access, &id).await?))
 }
 
 /// Charge use in quarantine after all, or discard it
@@ -92,15 +54,10 @@ pub(super) async fn quarantine(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn decide_late(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path((id, kept)): Path<(String, String)>,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     Body(ask): Body<wire::LateRequest>,
 ) -> Result<Json<wire::Change>, Failure> {
-    let account = account_name(&access, Scope::Admin, &id)?;
-    let reference: Reference = kept.parse().map_err(|e: wire::ReferenceError| {
-        Failure::new(StatusCode::NOT_FOUND, "not_in_quarantine", e.to_string())
-    })?;
-    let key = idempotency(&headers, None, Some(kept), &(&reference, &ask))?;
-    change(&app.run(access.actor(), &account, &key, &ask.command(&account, &reference)?).await?)
+    Ok(Json(app.api.decide_late(&access, &id, &kept, key, ask).await?))
 }

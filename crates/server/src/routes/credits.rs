@@ -2,24 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use headworks_engine::{Answer, Effect};
 use headworks_wire as wire;
-use wire::{Reference, Scope};
 
-use super::accounts::account_name;
 use crate::app::App;
-use crate::auth::Access;
-use crate::json::{Body, Path, idempotency};
+use crate::extract::{Body, Caller, IdempotencyKey, Path};
 use crate::problem::Failure;
-use crate::render;
-
-pub(super) fn change(answer: &Answer) -> Result<Json<wire::Change>, Failure> {
-    match &answer.effect {
-        Effect::Recorded(record) => Ok(Json(render::change(&answer.account, record, answer.replayed))),
-        Effect::Denied(_) | Effect::Unrecorded(_) => Err(Failure::invalid("nothing was recorded")),
-    }
-}
 
 /// Add credits
 #[utoipa::path(post, path = "/v1/accounts/{id}/grants", tag = "credits", request_body = wire::GrantRequest,
@@ -28,15 +15,12 @@ pub(super) fn change(answer: &Answer) -> Result<Json<wire::Change>, Failure> {
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn grant(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    Body(mut ask): Body<wire::GrantRequest>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(ask): Body<wire::GrantRequest>,
 ) -> Result<Json<wire::Change>, Failure> {
-    let account = account_name(&access, Scope::Admin, &id)?;
-    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    let command = ask.command(app.engine.clock().now())?;
-    change(&app.run(access.actor(), &account, &key, &command).await?)
+    Ok(Json(app.api.grant(&access, &id, key, ask).await?))
 }
 
 /// Take back what is left of a grant
@@ -47,17 +31,12 @@ pub(super) async fn grant(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn void(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path((id, grant)): Path<(String, String)>,
-    headers: HeaderMap,
-    Body(mut ask): Body<wire::VoidRequest>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(ask): Body<wire::VoidRequest>,
 ) -> Result<Json<wire::Change>, Failure> {
-    let account = account_name(&access, Scope::Admin, &id)?;
-    let grant: Reference = grant.parse().map_err(|e: wire::ReferenceError| {
-        Failure::new(StatusCode::NOT_FOUND, "unknown_grant", e.to_string())
-    })?;
-    let key = idempotency(&headers, ask.idempotency_key.take(), None, &(&grant, &ask))?;
-    change(&app.run(access.actor(), &account, &key, &ask.command(&account, &grant)?).await?)
+    Ok(Json(app.api.void_grant(&access, &id, &grant, key, ask).await?))
 }
 
 /// Correct a grant by hand
@@ -67,14 +46,12 @@ pub(super) async fn void(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn adjust(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    Body(mut ask): Body<wire::AdjustRequest>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(ask): Body<wire::AdjustRequest>,
 ) -> Result<Json<wire::Change>, Failure> {
-    let account = account_name(&access, Scope::Admin, &id)?;
-    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    change(&app.run(access.actor(), &account, &key, &ask.command(&account)?).await?)
+    Ok(Json(app.api.adjust(&access, &id, key, ask).await?))
 }
 
 /// Give back a charge, once, wholly or in part
@@ -84,12 +61,10 @@ pub(super) async fn adjust(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn refund(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    Body(mut ask): Body<wire::RefundRequest>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(ask): Body<wire::RefundRequest>,
 ) -> Result<Json<wire::Change>, Failure> {
-    let account = account_name(&access, Scope::Admin, &id)?;
-    let key = idempotency(&headers, ask.idempotency_key.take(), None, &ask)?;
-    change(&app.run(access.actor(), &account, &key, &ask.command(&account)?).await?)
+    Ok(Json(app.api.refund(&access, &id, key, ask).await?))
 }

@@ -1,9 +1,10 @@
 //! The router: one table of routes, from which the OpenAPI document is made as well.
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
+use headworks_api::{Kind, Problem};
+use headworks_wire as wire;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::RefOr;
@@ -12,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::Access;
+use crate::extract::Caller;
 use crate::problem::Failure;
 
 mod accounts;
@@ -43,7 +44,7 @@ const CATALOG_BYTES_MAX: usize = 8 << 20;
                        RFC 9457 problem details. A denial is an answer with status 200.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(ledger::Format)),
+    components(schemas(wire::Format)),
     modifiers(&Security),
     security(("key" = []))
 )]
@@ -153,27 +154,19 @@ pub fn app(app: App) -> axum::Router {
     router
         .route(
             "/v1/openapi.json",
-            axum::routing::get(move |_: Access| async move {
+            axum::routing::get(move |_: Caller| async move {
                 ([(axum::http::header::CONTENT_TYPE, "application/json")], document)
             }),
         )
         .fallback(|| async {
-            Failure::new(
-                StatusCode::NOT_FOUND,
-                "no_such_route",
-                "there is no such route; see /v1/openapi.json",
-            )
+            Failure::new(Kind::NoSuchRoute, "there is no such route; see /v1/openapi.json")
         })
         .method_not_allowed_fallback(|| async {
-            Failure::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "the route takes another method; see /v1/openapi.json",
-            )
+            Failure::new(Kind::MethodNotAllowed, "the route takes another method; see /v1/openapi.json")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(app.clone(), observe))
-        .layer(CatchPanicLayer::custom(|_| Failure::internal().into_response()))
+        .layer(CatchPanicLayer::custom(|_| Failure(Problem::internal()).into_response()))
         .layer(map_response_with_state(
             app.clone(),
             |State(app): State<App>, mut response: Response| async move {
@@ -190,12 +183,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().1
 }
 
-/// The JSON Schema of the catalog.
-#[must_use]
-pub fn catalog_schema() -> serde_json::Value {
-    catalogs::schema()
-}
-
 /// Bounds the time of a request and measures it.
 async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", |p| p.as_str()).to_owned();
@@ -205,7 +192,7 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
         Err(_) => {
             let detail =
                 "the request took too long; whether it was stored is known by retrying with the same key";
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail).into_response()
+            Failure::new(Kind::OutcomeUnknown, detail).into_response()
         }
     };
     app.metrics.observe(&route, response.status().as_u16(), started.elapsed().as_secs_f64());

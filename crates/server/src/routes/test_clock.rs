@@ -4,13 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
-use headworks_engine::AdvanceError;
 use headworks_wire as wire;
-use wire::Scope;
 
 use crate::app::App;
-use crate::auth::Access;
-use crate::json::Body;
+use crate::extract::{Body, Caller};
 use crate::problem::Failure;
 
 /// The header that marks every answer of a server with a test clock, with the time it shows.
@@ -18,8 +15,8 @@ const MARK: HeaderName = HeaderName::from_static("headworks-test-clock");
 
 /// Marks an answer where time is a test clock's.
 pub(super) fn mark(app: &App, response: &mut Response) {
-    if app.engine.clock().is_test()
-        && let Ok(now) = HeaderValue::from_str(&app.engine.clock().now().to_string())
+    if app.api.engine().clock().is_test()
+        && let Ok(now) = HeaderValue::from_str(&app.api.engine().clock().now().to_string())
     {
         response.headers_mut().insert(MARK, now);
     }
@@ -30,13 +27,11 @@ pub(super) fn mark(app: &App, response: &mut Response) {
     responses((status = 200, description = "The time of this server", body = wire::TestClock),
         (status = 404, description = "The server goes by the machine's clock", body = wire::Problem),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn show(State(app): State<App>, access: Access) -> Result<Json<wire::TestClock>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    let clock = app.engine.clock();
-    if !clock.is_test() {
-        return Err(AdvanceError::NoTestClock.into());
-    }
-    Ok(Json(wire::TestClock { now: clock.now() }))
+pub(super) async fn show(
+    State(app): State<App>,
+    Caller(access): Caller,
+) -> Result<Json<wire::TestClock>, Failure> {
+    Ok(Json(app.api.test_clock(&access)?))
 }
 
 /// Move the test clock ahead; everything due on the way is stored when this answers
@@ -49,21 +44,8 @@ pub(super) async fn show(State(app): State<App>, access: Access) -> Result<Json<
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn advance(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Body(ask): Body<wire::AdvanceRequest>,
 ) -> Result<Json<wire::TestClock>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    let engine = app.engine;
-    // On a task of its own: a caller that leaves, or whose time is over, does not cut it off.
-    let moving = async move {
-        match (ask.to, ask.by) {
-            (Some(to), None) => Some(engine.advance_to(to).await),
-            (None, Some(by)) => Some(engine.advance_by(by).await),
-            (None, None) | (Some(_), Some(_)) => None,
-        }
-    };
-    let moved = tokio::spawn(moving).await.map_err(|_| Failure::internal())?;
-    let now =
-        moved.ok_or_else(|| Failure::invalid("name one of `to`, an instant, and `by`, a duration"))??;
-    Ok(Json(wire::TestClock { now }))
+    Ok(Json(app.api.advance_test_clock(&access, ask).await?))
 }

@@ -1,65 +1,15 @@
-//! Webhooks: made, shown and removed; what waits in them; signed confirmations of top-ups.
+//! Webhooks: made, shown and removed; what waits in them; signed reports and confirmations.
 
-use std::sync::Arc;
-
-use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::record::{Label, Name, StripeValue, Webhook, WebhookFormat};
-use headworks_engine::{EngineError, Hook, Parked};
+use headworks_api::{Network, Problem, Signature, SignedId};
 use headworks_wire as wire;
-use wire::Scope;
 
 use crate::app::App;
-use crate::auth::Access;
-use crate::events::{DATASETS, NOTICES};
-use crate::json::{Body, Path, idempotency, parse};
+use crate::extract::{Body, Caller, From, IdempotencyKey, Path, parse};
 use crate::problem::Failure;
-use crate::strangers::Peer;
-use crate::webhooks::Signed;
-
-fn name_of(name: &str) -> Result<Name, Failure> {
-    Name::new(name).map_err(|e| Failure::invalid(format!("the webhook's name: {e}")))
-}
-
-/// How a webhook is doing. What it is behind is counted where nobody waits for other answers.
-async fn shown(app: &App, hook: Arc<Hook>) -> Result<wire::Webhook, Failure> {
-    let app = app.clone();
-    let shown = move || {
-        let (webhook, status) = (&hook.webhook, app.webhooks.status(&app.engine, &hook));
-        wire::Webhook {
-            name: webhook.name.clone(),
-            url: webhook.url.clone(),
-            events: webhook.events.clone(),
-            format: webhook.format,
-            stripe: (webhook.format == WebhookFormat::StripeMeterEvents).then_some(webhook.stripe),
-            since: webhook.since,
-            secret: app.webhooks.secrets.secret(webhook),
-            state: match (&status.error, hook.is_gone) {
-                (_, true) => "gone",
-                (Some(_), false) => "failing",
-                (None, false) => "ok",
-            }
-            .into(),
-            behind: status.behind(),
-            attempts: status.attempts.into(),
-            delivered: status.delivered,
-            error: if hook.is_gone { Some("it answered 410 Gone".into()) } else { status.error },
-            parked: u64::try_from(hook.parked.len()).unwrap_or(u64::MAX),
-        }
-    };
-    let shown = tokio::task::spawn_blocking(shown).await;
-    shown.map_err(|e| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", e.to_string()))
-}
-
-fn find(app: &App, name: &str) -> Result<Arc<Hook>, Failure> {
-    let name = name_of(name)?;
-    let hook = app.engine.webhooks().get(&name).cloned();
-    hook.ok_or_else(|| EngineError::UnknownWebhook(name).into())
-}
 
 /// Make or replace a webhook
 #[utoipa::path(put, path = "/v1/webhooks/{name}", tag = "administration", request_body = wire::WebhookRequest,
@@ -68,66 +18,23 @@ fn find(app: &App, name: &str) -> Result<Arc<Hook>, Failure> {
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn set(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     Body(ask): Body<wire::WebhookRequest>,
 ) -> Result<Json<wire::Webhook>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    let name = name_of(&name)?;
-    if !ask.url.starts_with("https://") && !ask.url.starts_with("http://") {
-        return Err(Failure::invalid("`url` begins with https:// or http://"));
-    }
-    let known = |kind: &&Label| NOTICES.iter().chain(&DATASETS).any(|k| *k == kind.as_str());
-    if let Some(unknown) = ask.events.iter().find(|kind| !known(kind)) {
-        let all: Vec<&str> = NOTICES.into_iter().chain(DATASETS).collect();
-        return Err(Failure::invalid(format!(
-            "there are no events `{unknown}`; write some of {}",
-            all.join(", ")
-        )));
-    }
-    if ask.format == WebhookFormat::StripeMeterEvents && !ask.events.is_empty() {
-        return Err(Failure::invalid("Stripe meter events are made of charges; leave `events` out"));
-    }
-    if ask.format != WebhookFormat::StripeMeterEvents && ask.stripe != StripeValue::default() {
-        return Err(Failure::invalid("`stripe` goes with the format `stripe_meter_events`"));
-    }
-    let key = idempotency(&headers, None, None, &(&name, &ask))?;
-    let before = app.engine.webhooks().get(&name).cloned();
-    if let Some(before) = &before
-        && (before.webhook.format, before.webhook.stripe) != (ask.format, ask.stripe)
-    {
-        // What was sent could not be adjusted any more.
-        return Err(Failure::invalid("a webhook keeps its `format` and `stripe`; make another one"));
-    }
-    let rotation =
-        before.map_or(0, |hook| hook.webhook.rotation).saturating_add(u32::from(ask.rotate_secret));
-    let webhook = Webhook {
-        name: name.clone(),
-        url: ask.url,
-        events: ask.events,
-        format: ask.format,
-        rotation,
-        stripe: ask.stripe,
-        since: None,
-    };
-    let beginning = ask.from == wire::WebhookFrom::Beginning;
-    app.engine.set_webhook(webhook, beginning, (&key, access.actor())).await?;
-    app.webhooks.apply(&app.engine);
-    Ok(Json(shown(&app, find(&app, name.as_str())?).await?))
+    Ok(Json(app.api.set_webhook(&access, &name, key, ask).await?))
 }
 
 /// List the webhooks and how they are doing
 #[utoipa::path(get, path = "/v1/webhooks", tag = "administration",
     responses((status = 200, description = "The webhooks, by name", body = wire::Webhooks),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn list(State(app): State<App>, access: Access) -> Result<Json<wire::Webhooks>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    let mut webhooks = Vec::new();
-    for hook in app.engine.webhooks().values() {
-        webhooks.push(shown(&app, Arc::clone(hook)).await?);
-    }
-    Ok(Json(wire::Webhooks { webhooks }))
+pub(super) async fn list(
+    State(app): State<App>,
+    Caller(access): Caller,
+) -> Result<Json<wire::Webhooks>, Failure> {
+    Ok(Json(app.api.webhooks(&access).await?))
 }
 
 /// Show a webhook and how it is doing
@@ -137,11 +44,10 @@ pub(super) async fn list(State(app): State<App>, access: Access) -> Result<Json<
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(name): Path<String>,
 ) -> Result<Json<wire::Webhook>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    Ok(Json(shown(&app, find(&app, &name)?).await?))
+    Ok(Json(app.api.webhook(&access, &name).await?))
 }
 
 /// List the accounts that wait in a webhook, because Stripe has refused something of theirs
@@ -151,19 +57,10 @@ pub(super) async fn show(
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn parked(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(name): Path<String>,
 ) -> Result<Json<wire::ParkedAccounts>, Failure> {
-    access.everywhere(Scope::Admin)?;
-    let hook = find(&app, &name)?;
-    let shown = |(account, parked): (&Name, &Parked)| wire::Parked {
-        account: account.clone(),
-        record: wire::Reference::Record(account.clone(), parked.record),
-        reason: parked.reason.clone(),
-        since: parked.at,
-        resume: parked.resumed.map(|(resume, _)| resume),
-    };
-    Ok(Json(wire::ParkedAccounts { parked: hook.parked.iter().map(shown).collect() }))
+    Ok(Json(app.api.parked(&access, &name)?))
 }
 
 /// Let an account go on that waits in a webhook: send the refused record again, or pass over it
@@ -175,17 +72,12 @@ pub(super) async fn parked(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn resume(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path((name, account)): Path<(String, String)>,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     Body(ask): Body<wire::ResumeRequest>,
 ) -> Result<StatusCode, Failure> {
-    access.everywhere(Scope::Admin)?;
-    let name = name_of(&name)?;
-    let account = Name::new(&account).map_err(|e| Failure::invalid(format!("the account's name: {e}")))?;
-    let key = idempotency(&headers, None, None, &("resume", &name, &account, &ask))?;
-    app.engine.resume_webhook(&name, &account, ask.resume, (&key, access.actor())).await?;
-    app.webhooks.apply(&app.engine);
+    app.api.resume_webhook(&access, &name, &account, key, ask).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -196,48 +88,29 @@ pub(super) async fn resume(
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn remove(
     State(app): State<App>,
-    access: Access,
+    Caller(access): Caller,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
 ) -> Result<StatusCode, Failure> {
-    access.everywhere(Scope::Admin)?;
-    let name = name_of(&name)?;
-    let key = idempotency(&headers, None, None, &("remove", &name))?;
-    app.engine.remove_webhook(&name, (&key, access.actor())).await?;
-    app.webhooks.apply(&app.engine);
+    app.api.remove_webhook(&access, &name, key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whether a call was signed with one of a webhook's secrets, lately; its id.
+/// The id of a signed call.
 fn signed(
     app: &App,
     name: &str,
-    peer: Option<Extension<Peer>>,
+    from: Network,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Label, Failure> {
-    let now = app.engine.clock().now();
-    let bad = || {
-        let detail = "the signature does not fit; sign `id.timestamp.body` with the webhook's secret, now";
-        Failure::new(StatusCode::UNAUTHORIZED, "bad_signature", detail)
+) -> Result<SignedId, Problem> {
+    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let shown = Signature {
+        id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signature: header("webhook-signature"),
     };
-    let refused = || match app.strangers.note(peer.as_ref().map(|p| p.0), Misdeed::ForgedWebhook, now) {
-        Ok(()) => bad(),
-        Err(after) => Failure::too_many(after),
-    };
-    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).ok_or_else(refused);
-    let webhooks = app.engine.webhooks();
-    let webhook = &webhooks.get(name).ok_or_else(refused)?.webhook;
-    let secs = header("webhook-timestamp")?.parse().map_err(|_| refused())?;
-    let id = header("webhook-id")?;
-    // The sender's timestamp is of the wall, also where time is a test clock's.
-    let wall = headworks_engine::wall();
-    match app.webhooks.secrets.verify(webhook, (id, secs, header("webhook-signature")?), body, wall) {
-        Signed::Now => {}
-        Signed::Stale => return Err(bad()),
-        Signed::Wrong => return Err(refused()),
-    }
-    Label::new(id).map_err(|e| Failure::invalid(format!("webhook-id: {e}")))
+    app.api.signed(name, from, shown, body)
 }
 
 /// Report what a payment system sees of an account, signed with a webhook's secret instead of an API key
@@ -251,15 +124,13 @@ fn signed(
 pub(super) async fn signal(
     State(app): State<App>,
     Path(name): Path<String>,
-    peer: Option<Extension<Peer>>,
+    From(network): From,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, Failure> {
-    let id = signed(&app, &name, peer, &headers, &body)?;
-    let ask: wire::SignedSignal = parse(&body)?;
-    // What an id has said once it does not say again. A retry is signed anew, with another time, and is the same event.
-    let key = idempotency(&HeaderMap::new(), Some(id), None, &ask)?;
-    super::conduct::note(&app, &ask.account, &key, None, &ask.report).await
+    let id = signed(&app, &name, network, &headers, &body)?;
+    app.api.signed_signal(id, &parse(&body)?).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Say what became of a top-up's payment, signed with a webhook's secret instead of an API key
@@ -273,11 +144,10 @@ pub(super) async fn signal(
 pub(super) async fn confirm_top_up(
     State(app): State<App>,
     Path(name): Path<String>,
-    peer: Option<Extension<Peer>>,
+    From(network): From,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<wire::Change>, Failure> {
-    signed(&app, &name, peer, &headers, &body)?;
-    let ask: wire::SignedTopUp = parse(&body)?;
-    super::periodic::confirm(&app, &ask.account, ask.number, &ask.payment, &HeaderMap::new(), None).await
+    let id = signed(&app, &name, network, &headers, &body)?;
+    Ok(Json(app.api.signed_top_up(id, &parse(&body)?).await?))
 }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use headworks_api::create_key;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::Label;
 use headworks_engine::{Clock, Engine, Limits};
-use headworks_server::{ServeOptions, Serving, create_key, serve};
+use headworks_server::{ServeOptions, Serving, serve};
 use headworks_store::Memory;
 use headworks_wire::{CreateKeyRequest, Scope};
 use serde_json::Value;

@@ -191,7 +191,7 @@ async fn the_ledger_is_shown_reconciled_stated_and_tried() {
     let key = s.call("GET", "/v1/signing-key", "", "").await.body;
     let public = key["public"].as_str().expect("a key");
     let note = statement["checkpoint"].as_str().expect("a checkpoint");
-    let checkpoint = headworks_server::verify_checkpoint(note, public).expect("it fits");
+    let checkpoint = headworks_api::verify_checkpoint(note, public).expect("it fits");
     assert_eq!((checkpoint.account.as_str(), &json!(checkpoint.seq)), ("acme", &statement["seq"]));
     for (query, status) in [
         ("from=yesterday", 422),

@@ -22,5 +22,5 @@ fn openapi() {
 
 #[test]
 fn catalog_schema() {
-    check("catalog.schema.json", &headworks_server::catalog_schema());
+    check("catalog.schema.json", &headworks_api::catalog_schema());
 }

@@ -89,8 +89,8 @@ impl World {
         self.coverage.fault(if other { "retry with another body" } else { "retry" });
         let mut sent = op.clone();
         if let Body::Usage(usage) = &mut sent.body {
-            self.coverage.fault("event in another mode");
-            usage.mode = self.mode();
+            self.coverage.fault("event in another spelling");
+            usage.spelling = self.spelling();
             usage.amount += u64::from(other);
         } else if other {
             let Body::Command(command, from) = op.body.clone() else { return Ok(()) };

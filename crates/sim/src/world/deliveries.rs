@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use headworks_api::outbox::{Next, calls};
 use headworks_core::record::{Name, Resume, SYSTEM, Seq, StripeValue, Webhook, WebhookFormat};
 use headworks_engine::{EngineError, Idempotency};
-use headworks_server::webhooks::{Next, calls};
 use headworks_store::{Store as _, Stored};
 
 use super::receivers::{Around, NAMES, record_of, text};

@@ -1,13 +1,13 @@
-//! Use that comes as CloudEvents: one by one in any mode, and from files that are sent again from their first row.
+//! Use that comes as CloudEvents: one by one in any spelling, and from files that are sent again from their first row.
 //!
-//! I1 an event counts once, in whatever modes and however often it comes. I2 each row of a file is in the ledger once, or was
+//! I1 an event counts once, however it is spelt and however often it comes. I2 each row of a file is in the ledger once, or was
 //! refused.
 
 use super::rows::Import;
 use super::{Broken, World};
 use crate::catalog::ACCOUNTS;
 use crate::op::{Body, Op, name};
-use crate::usage::{Mode, Usage};
+use crate::usage::{Spelling, Usage};
 
 const ROWS: u64 = 12;
 /// Rows that are sent before the answers to them are awaited.
@@ -18,12 +18,12 @@ impl World {
     pub(super) fn usage(&self) -> Body {
         let feature = if self.random.chance(500) { "gift" } else { "bulk" };
         let amount = 1 + self.random.next() % 9;
-        Body::Usage(Usage { feature, amount, mode: self.mode() })
+        Body::Usage(Usage { feature, amount, spelling: self.spelling() })
     }
 
-    pub(super) fn mode(&self) -> Mode {
-        let modes = [Mode::Structured, Mode::Batch, Mode::Binary, Mode::Base64];
-        modes.get(self.random.below(modes.len())).copied().unwrap_or(Mode::Structured)
+    pub(super) fn spelling(&self) -> Spelling {
+        let all = [Spelling::Plain, Spelling::Base64, Spelling::Percent, Spelling::Texts];
+        all.get(self.random.below(all.len())).copied().unwrap_or(Spelling::Plain)
     }
 
     /// A file is imported, batch by batch.

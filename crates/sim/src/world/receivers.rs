@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use headworks_api::outbox::{Answer, Call, Sender, Status, StripeCall, Surroundings};
 use headworks_core::record::{Name, Seq, Server, Webhook, WebhookFormat};
 use headworks_engine::{Engine, EngineError, Hook};
-use headworks_server::StripeCall;
-use headworks_server::webhooks::{Answer, Call, Sender, Status, Surroundings};
 
 use super::waiting::poll_until;
 use crate::coverage::Coverage;

@@ -14,7 +14,7 @@ impl CorrectRequest {
     /// # Errors
     /// When the charge is another account's, or it is to be deleted and changed at once.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
-        let charge = number(account, &self.charge, "unknown_record")?;
+        let charge = number(account, &self.charge, Malformed::UnknownRecord)?;
         if self.delete && (self.reprice || !self.quantities.is_empty()) {
             return invalid("`delete` goes with neither `quantities` nor `reprice`");
         }
@@ -33,7 +33,7 @@ impl LateRequest {
     /// # Errors
     /// When the use is another account's.
     pub fn command(&self, account: &Name, of: &Reference) -> Result<Command, Malformed> {
-        let kept = number(account, of, "not_in_quarantine")?;
+        let kept = number(account, of, Malformed::NotInQuarantine)?;
         Ok(match self.action {
             LateAction::Accept => Command::AcceptLate { kept },
             LateAction::Discard => Command::DiscardLate { kept, reason: self.reason.clone() },

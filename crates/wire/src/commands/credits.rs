@@ -84,7 +84,7 @@ impl RefundRequest {
     /// # Errors
     /// When the charge is another account's.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
-        let charge = number(account, &self.charge, "unknown_record")?;
+        let charge = number(account, &self.charge, Malformed::UnknownRecord)?;
         Ok(Command::Refund { charge, amount: self.amount, reason: self.reason.clone() })
     }
 }

@@ -29,9 +29,7 @@ fn dimensions(named: &BTreeMap<Name, Label>) -> impl Iterator<Item = Dimension> 
 fn hold(reference: &Reference) -> Result<HoldId, Malformed> {
     match reference {
         Reference::Record(_, seq) => Ok(HoldId(*seq)),
-        Reference::Denial(..) => {
-            Err(Malformed::Elsewhere("unknown_hold", "a denial opens no hold".to_owned()))
-        }
+        Reference::Denial(..) => Err(Malformed::UnknownHold("a denial opens no hold".to_owned())),
     }
 }
 

@@ -19,14 +19,24 @@ mod periodic;
 pub enum Malformed {
     /// Its content contradicts itself: what, and what to write.
     Invalid(String),
-    /// It names a record of another account, or none: which kind of thing is not there.
-    Elsewhere(&'static str, String),
+    /// It names a grant of another account, or none.
+    UnknownGrant(String),
+    /// It names a hold of another account, or none.
+    UnknownHold(String),
+    /// It names a record of another account, or none.
+    UnknownRecord(String),
+    /// It names use of another account, or none.
+    NotInQuarantine(String),
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(what) | Self::Elsewhere(_, what) => f.write_str(what),
+            Self::Invalid(what)
+            | Self::UnknownGrant(what)
+            | Self::UnknownHold(what)
+            | Self::UnknownRecord(what)
+            | Self::NotInQuarantine(what) => f.write_str(what),
         }
     }
 }
@@ -35,16 +45,16 @@ fn invalid<T>(what: &str) -> Result<T, Malformed> {
     Err(Malformed::Invalid(what.to_owned()))
 }
 
-/// The number of a record that must be in this account; `kind` is what is not there otherwise.
-fn number(account: &Name, reference: &Reference, kind: &'static str) -> Result<Seq, Malformed> {
+/// The number of a record that must be in this account; `unknown` says what is not there otherwise.
+fn number(account: &Name, reference: &Reference, unknown: fn(String) -> Malformed) -> Result<Seq, Malformed> {
     match reference {
         Reference::Record(of, seq) if of == account => Ok(*seq),
         Reference::Record(..) | Reference::Denial(..) => {
-            Err(Malformed::Elsewhere(kind, format!("`{reference}` is not of account `{account}`")))
+            Err(unknown(format!("`{reference}` is not of account `{account}`")))
         }
     }
 }
 
 fn grant(account: &Name, reference: &Reference) -> Result<GrantId, Malformed> {
-    number(account, reference, "unknown_grant").map(GrantId)
+    number(account, reference, Malformed::UnknownGrant).map(GrantId)
 }

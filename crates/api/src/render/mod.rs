@@ -10,8 +10,10 @@ use headworks_wire as wire;
 use wire::Reference;
 
 mod accounts;
+pub(crate) mod events;
 mod hex;
 mod ledger;
+pub(crate) mod statement_text;
 
 pub(crate) use accounts::account;
 pub(crate) use hex::hex;

@@ -1,10 +1,10 @@
-//! Whoever knocks without a key that is in force: counted by network in a fixed table, so that fabricated keys and forged
-//! webhooks leave nothing behind but a count.
+//! Unauthenticated callers, counted by network in a fixed table: made-up keys and forged webhooks leave nothing behind but a
+//! count.
 //!
 //! N1 a valid key is never held up by what others of its network send. N2 the table does not grow
 //! (`headworks bench abuse`).
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use headworks_core::abuse::penalty::{Misdeed, level_of};
@@ -15,14 +15,12 @@ use headworks_engine::network;
 /// Counts halve this often, as scores of the penalty box do.
 const HALVED_EVERY: Span = Span::from_secs(600);
 
-/// The address of whoever sent a request: an extension of it, set by [`crate::serve`], or by who embeds [`crate::app`]. Requests
-/// without it are not counted.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+/// Where a call comes from, for those that show no valid key.
+pub type Network = Option<IpAddr>;
 
 /// Points by network.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers(Mutex<Option<Box<Table>>>);
+pub(crate) struct Unauthenticated(Mutex<Option<Box<Table>>>);
 
 #[derive(Debug)]
 struct Table {
@@ -30,10 +28,10 @@ struct Table {
     halved_at: Instant,
 }
 
-impl Strangers {
-    /// Counts a misdeed of a network; from the first level of the penalty box on it is told when to come back.
-    pub(crate) fn note(&self, peer: Option<Peer>, misdeed: Misdeed, now: Instant) -> Result<(), Span> {
-        let Some(Peer(address)) = peer else { return Ok(()) };
+impl Unauthenticated {
+    /// Counts a misdeed of a network; from the first level of the penalty box on the answer says when to come back.
+    pub(crate) fn note(&self, from: Network, misdeed: Misdeed, now: Instant) -> Result<(), Span> {
+        let Some(address) = from else { return Ok(()) };
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let table =
             table.get_or_insert_with(|| Box::new(Table { points: Counts::default(), halved_at: now }));
@@ -42,7 +40,7 @@ impl Strangers {
             table.points.halve();
             table.halved_at = now;
         }
-        let points = (0..misdeed.points()).fold(0, |_, _| table.points.add(network(address.ip())));
+        let points = (0..misdeed.points()).fold(0, |_, _| table.points.add(network(address)));
         if level_of(u64::from(points) * 1_000) == 0 {
             return Ok(());
         }

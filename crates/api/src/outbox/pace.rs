@@ -1,9 +1,9 @@
 //! When the next attempt may be: what a receiver asks for, within bounds, or else growing pauses.
 //!
 //! Never reads a clock. H5 failed attempts of one webhook are at least [`SHORTEST_PAUSE`] apart, whatever it is asked for
-//! and however often it is set (`pauses_stay_within_their_bounds`). Source: RFC 9110, section 10.2.3, for `Retry-After`.
+//! and however often it is set (`pauses_stay_within_their_bounds`).
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// The first pause, and the shortest that a receiver can ask for.
 pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
@@ -47,21 +47,11 @@ impl Pace {
     }
 }
 
-/// The pause that a `Retry-After` asks for: seconds, or a date. One that is neither asks for nothing.
-pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant, SystemTime};
+    use std::time::{Duration, Instant};
 
-    use super::{LONGEST_ASKED, LONGEST_PAUSE, Pace, SHORTEST_PAUSE, retry_after};
+    use super::{LONGEST_ASKED, LONGEST_PAUSE, Pace, SHORTEST_PAUSE};
 
     #[test]
     fn pauses_stay_within_their_bounds() {
@@ -89,24 +79,5 @@ mod tests {
         assert_eq!(pace.next(start + SHORTEST_PAUSE), None);
         pace.taken();
         assert_eq!((pace.next(start), pace.attempts), (None, 0));
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        // 1994-11-06 08:49:37, the example of RFC 9110 in its three forms.
-        let date = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        let before = date - Duration::from_secs(30);
-        let secs = |text: &str| retry_after(text, before).map(|d| d.as_secs());
-        for text in
-            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
-        {
-            assert_eq!(secs(text), Some(30), "{text}");
-            assert_eq!(retry_after(text, date + Duration::from_secs(1)), Some(Duration::ZERO), "{text}");
-        }
-        assert_eq!((secs("0"), secs(" 120 ")), (Some(0), Some(120)));
-        assert_eq!(secs("99999999999999999999"), Some(u64::MAX));
-        for nothing in ["", "-5", "1.5", "soon", "+3", "Sun, 99 Nov 1994 08:49:37 GMT"] {
-            assert_eq!(secs(nothing), None, "{nothing}");
-        }
     }
 }

@@ -9,10 +9,10 @@ use headworks_wire as wire;
 use serde_json::{Value, json};
 use wire::Reference;
 
-use crate::render;
+use super as render;
 
 /// The kinds that are sent when a webhook names none: what people are to hear about.
-pub(crate) const NOTICES: [&str; 14] = [
+pub const NOTICES: [&str; 14] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
@@ -30,7 +30,7 @@ pub(crate) const NOTICES: [&str; 14] = [
 ];
 
 /// The linked datasets, on request.
-pub(crate) const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
+pub const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]

@@ -50,7 +50,8 @@ pub enum StripeCall {
 
 impl StripeCall {
     /// Below the webhook's URL.
-    pub(crate) fn path(&self) -> &'static str {
+    #[must_use]
+    pub fn path(&self) -> &'static str {
         match self {
             Self::Event { .. } => "/v1/billing/meter_events",
             Self::Cancel { .. } => "/v1/billing/meter_event_adjustments",
@@ -67,7 +68,8 @@ impl StripeCall {
     }
 
     /// Names and values.
-    pub(crate) fn form(&self) -> Vec<(&'static str, String)> {
+    #[must_use]
+    pub fn form(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Event { name, identifier, customer, value, at } => {
                 let mut form = vec![
@@ -89,7 +91,7 @@ impl StripeCall {
 }
 
 /// What a record makes Stripe's account of a charge, after the records `before` it that are about the same charge.
-pub(crate) fn calls(
+pub(super) fn calls(
     account: &Name,
     webhook: &Webhook,
     before: &[Record],

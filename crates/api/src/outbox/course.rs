@@ -11,8 +11,8 @@ use headworks_engine::{Engine, EngineError, Hook};
 use headworks_store::Stored;
 
 use super::pace::Pace;
-use crate::events::{NOTICES, events};
-use crate::stripe::{self, StripeCall};
+use super::stripe::{self, StripeCall};
+use crate::render::events::{NOTICES, events};
 
 /// Records of an account that catches up, read at once.
 const PAGE: usize = 256;

@@ -1,6 +1,6 @@
 //! Webhooks: the feed of the ledger, sent to receivers one event after the other.
 //!
-//! Each webhook has one sender, a thread that lives as long as its name is in force, and a place in the feed that is kept
+//! Each webhook has one sender, which lives as long as its name is in force, and a place in the feed that is kept
 //! when everything before it is acknowledged. Whatever is set, removed or made again only changes what the sender sees
 //! between two attempts; docs/ledger.md has the table of states.
 //! H1 an event is sent until the receiver acknowledges it, at least once, with the same id each time
@@ -8,18 +8,16 @@
 //! sender (`a_webhook_has_one_sender_whatever_is_set`). H4 a receiver that is gone is left alone until it is set again, also by
 //! the next process (`a_receiver_that_is_gone_is_left_alone_until_it_is_set_again`).
 
-mod attempt;
 mod backlog;
 mod board;
 mod course;
 mod pace;
 mod secrets;
 mod sender;
-mod threads;
+mod stripe;
 
-pub use attempt::Answer;
-pub use board::Status;
-pub(crate) use board::Webhooks;
+pub use board::{Board, Status};
 pub use course::{Call, calls};
-pub(crate) use secrets::Signed;
-pub use sender::{Next, Sender, Surroundings};
+pub use secrets::{Secrets, Signed};
+pub use sender::{Answer, Next, Sender, Surroundings};
+pub use stripe::StripeCall;

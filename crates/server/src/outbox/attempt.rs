@@ -5,10 +5,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use headworks_api::outbox::{Answer, StripeCall};
 use headworks_engine::wall;
-
-use super::pace::retry_after;
-use crate::stripe::StripeCall;
 
 /// An answer begins and its head ends within this time.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -18,19 +16,6 @@ const HEAD_MAX: usize = 16 << 10;
 const BODY_MAX: u64 = 8 << 10;
 /// What is kept of a reason.
 const REASON_MAX: usize = 300;
-
-/// What came of an attempt.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The receiver has it.
-    Taken,
-    /// Not now: why, and the pause that the receiver asks for.
-    NotNow(String, Option<Duration>),
-    /// Never: why. Others may fare better.
-    Refused(String),
-    /// There is no such receiver any more.
-    Gone,
-}
 
 /// The way out.
 pub(super) struct Outlet {
@@ -123,13 +108,23 @@ fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(REASON_MAX).collect()
 }
 
+/// The pause that a `Retry-After` asks for: seconds, or a date. One that is neither asks for nothing.
+pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
-    use std::time::{Duration, Instant};
+    use std::time::{Duration, Instant, SystemTime};
 
-    use super::{Answer, Outlet};
+    use super::{Answer, Outlet, retry_after};
 
     const WITHIN: Duration = Duration::from_millis(400);
 
@@ -213,5 +208,24 @@ mod tests {
         let busy = b"HTTP/1.1 503 X\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
         let after = Some(Duration::from_secs(7));
         assert_eq!(of(busy), Answer::NotNow("it answered 503 Service Unavailable".into(), after));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        // 1994-11-06 08:49:37, the example of RFC 9110 in its three forms.
+        let date = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let before = date - Duration::from_secs(30);
+        let secs = |text: &str| retry_after(text, before).map(|d| d.as_secs());
+        for text in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
+            assert_eq!(secs(text), Some(30), "{text}");
+            assert_eq!(retry_after(text, date + Duration::from_secs(1)), Some(Duration::ZERO), "{text}");
+        }
+        assert_eq!((secs("0"), secs(" 120 ")), (Some(0), Some(120)));
+        assert_eq!(secs("99999999999999999999"), Some(u64::MAX));
+        for nothing in ["", "-5", "1.5", "soon", "+3", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(secs(nothing), None, "{nothing}");
+        }
     }
 }

@@ -26,7 +26,7 @@ fn mac(key: &[u8], id: &str, secs: i64, body: &[u8]) -> Option<Hmac<Sha256>> {
 
 /// What a signature says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signed {
+pub enum Signed {
     /// Signed with a known secret, just now.
     Now,
     /// Signed with a known secret; the time is too far off.
@@ -36,15 +36,15 @@ pub(crate) enum Signed {
 }
 
 /// Derives the secrets of webhooks.
-pub(crate) struct Secrets(Arc<Signer>);
+pub struct Secrets(Arc<Signer>);
 
 impl Secrets {
-    pub(super) fn new(signer: Arc<Signer>) -> Self {
+    pub(crate) fn new(signer: Arc<Signer>) -> Self {
         Self(signer)
     }
 
     /// The secret that a webhook's receiver verifies signatures with, in the form of Standard Webhooks.
-    pub(crate) fn secret(&self, webhook: &Webhook) -> String {
+    pub fn secret(&self, webhook: &Webhook) -> String {
         format!("whsec_{}", STANDARD.encode(self.key(webhook, webhook.rotation)))
     }
 
@@ -67,7 +67,7 @@ impl Secrets {
     }
 
     /// The signature header of a body, with every valid secret.
-    pub(super) fn sign(&self, webhook: &Webhook, id: &str, secs: i64, body: &str) -> String {
+    pub fn sign(&self, webhook: &Webhook, id: &str, secs: i64, body: &str) -> String {
         let macs = self.macs(webhook, id, secs, body.as_bytes());
         let signatures: Vec<String> =
             macs.map(|mac| format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))).collect();
@@ -75,7 +75,7 @@ impl Secrets {
     }
 
     /// Whether a body was signed with a valid secret of this webhook, lately.
-    pub(crate) fn verify(
+    pub fn verify(
         &self,
         webhook: &Webhook,
         (id, secs, signatures): (&str, i64, &str),

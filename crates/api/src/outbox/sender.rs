@@ -1,6 +1,6 @@
 //! The sender of a webhook: a step looks at what is in force and makes at most one attempt.
 //!
-//! Never waits, and reads no clock: its thread does (`threads.rs`), or the simulation. What happens in which state: the table in
+//! Never waits, and reads no clock: its thread does, or the simulation. What happens in which state: the table in
 //! docs/ledger.md, row by row in [`Sender::step`].
 
 use std::time::{Duration, Instant};
@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use headworks_core::record::{Name, Seq, Server, Webhook, WebhookFormat};
 use headworks_engine::{Engine, EngineError, Hook};
 
-use super::attempt::Answer;
 use super::board::Status;
 use super::course::{Call, Course, Found};
 
@@ -20,6 +19,19 @@ const READ_AGAIN: Duration = Duration::from_secs(5);
 const KEEP_EVERY: Duration = Duration::from_millis(500);
 /// Accounts that may wait. When more are refused the fault is not theirs, and the webhook itself rests.
 const PARKED_MAX: usize = 1_000;
+
+/// What came of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The receiver has it.
+    Taken,
+    /// Not now: why, and the pause that the receiver asks for.
+    NotNow(String, Option<Duration>),
+    /// Never: why. Others may fare better.
+    Refused(String),
+    /// There is no such receiver any more.
+    Gone,
+}
 
 /// What a sender has around it: the way out, the server's own log, and somebody who looks at it.
 pub trait Surroundings {

@@ -1,15 +1,59 @@
-//! JSON in and out, and idempotency keys.
+//! What a request brings: its key, its idempotency key, its body, its path and its query.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{StatusCode, header};
+use headworks_api::{Access, Key, Kind, Network};
 use headworks_core::record::{Label, check_keys};
-use headworks_engine::Idempotency;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::app::{App, Peer};
 use crate::problem::Failure;
+
+/// The network that a request comes from.
+pub(crate) struct From(pub(crate) Network);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Ok(Self(parts.extensions.get::<Peer>().map(|Peer(address)| address.ip())))
+    }
+}
+
+/// The caller, by the API key in `Authorization: Bearer`.
+pub(crate) struct Caller(pub(crate) Access);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let From(network) = From::from_request_parts(parts, app).await?;
+        let header = parts.headers.get(header::AUTHORIZATION);
+        // What is no bearer's is no key of ours.
+        let shown =
+            header.map(|h| h.to_str().ok().and_then(|t| t.strip_prefix("Bearer ")).unwrap_or_default());
+        Ok(Self(app.api.access(shown, network)?))
+    }
+}
+
+/// The `Idempotency-Key` header, quoted or bare.
+pub(crate) struct IdempotencyKey(pub(crate) Key);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let bad = |detail: String| Failure::new(Kind::IdempotencyKeyInvalid, detail);
+        let Some(header) = parts.headers.get("idempotency-key") else { return Ok(Self(Key::Missing)) };
+        let text = header.to_str();
+        let text = text.map_err(|_| bad("the Idempotency-Key header is not printable ASCII".into()))?;
+        let bare = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
+        let key = Label::new(bare).map_err(|e| bad(format!("the Idempotency-Key header: {e}")))?;
+        Ok(Self(Key::Given(key)))
+    }
+}
 
 /// A JSON body. Anything that is not exactly the shape is refused with the place and the reason.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -67,19 +111,16 @@ impl<S: Send + Sync> FromRequest<S> for Text {
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let bytes = raw(request, state).await?;
         let text = String::from_utf8(bytes.to_vec());
-        text.map(Text)
-            .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "malformed_body", "the body is not UTF-8"))
+        text.map(Text).map_err(|_| Failure::new(Kind::MalformedBody, "the body is not UTF-8"))
     }
 }
 
 async fn raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Failure::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            "the body is larger than this route takes; send less at once",
-        ),
-        _ => Failure::new(StatusCode::BAD_REQUEST, "malformed_body", rejection.body_text()),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Failure::new(Kind::BodyTooLarge, "the body is larger than this route takes; send less at once")
+        }
+        _ => Failure::new(Kind::MalformedBody, rejection.body_text()),
     })
 }
 
@@ -102,62 +143,11 @@ pub(crate) fn parse_envelope<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fai
             }
             serde_json::error::Category::Io
             | serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof => Failure::new(
-                StatusCode::BAD_REQUEST,
-                "malformed_body",
-                format!("the body is not JSON: {inner}"),
-            ),
+            | serde_json::error::Category::Eof => {
+                Failure::new(Kind::MalformedBody, format!("the body is not JSON: {inner}"))
+            }
         }
     })?;
-    json.end().map_err(|e| Failure::new(StatusCode::BAD_REQUEST, "malformed_body", e.to_string()))?;
+    json.end().map_err(|e| Failure::new(Kind::MalformedBody, e.to_string()))?;
     Ok(value)
-}
-
-/// The idempotency key of a request: the body's field, else the header (quoted or bare), else `natural`.
-///
-/// The digest is that of the request as parsed, so that spelling and order of fields do not matter.
-pub(crate) fn idempotency(
-    headers: &HeaderMap,
-    in_body: Option<Label>,
-    natural: Option<String>,
-    request: &impl Serialize,
-) -> Result<Idempotency, Failure> {
-    let bad = |detail: &str| Failure::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", detail);
-    let text = match (in_body, headers.get("idempotency-key"), natural) {
-        (Some(key), ..) => key,
-        (None, Some(header), _) => {
-            let text =
-                header.to_str().map_err(|_| bad("the Idempotency-Key header is not printable ASCII"))?;
-            let bare = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
-            Label::new(bare).map_err(|e| bad(&format!("the Idempotency-Key header: {e}")))?
-        }
-        (None, None, Some(natural)) => Label::new(&natural).map_err(|e| bad(&e.to_string()))?,
-        (None, None, None) => {
-            return Err(Failure::new(
-                StatusCode::BAD_REQUEST,
-                "idempotency_key_required",
-                "send an Idempotency-Key header or `idempotency_key`: a new one for each new request, the same for its retries",
-            ));
-        }
-    };
-    Ok(Idempotency { text, digest: digest(request)? })
-}
-
-/// The key of reported use. Whether it may take credits is not part of what is compared.
-pub(crate) fn record_key(
-    headers: &HeaderMap,
-    ask: &mut headworks_wire::RecordRequest,
-) -> Result<Idempotency, Failure> {
-    let consent = std::mem::take(&mut ask.consent);
-    let key = idempotency(headers, ask.idempotency_key.take(), None, ask)?;
-    ask.consent = consent;
-    Ok(key)
-}
-
-/// The digest of a request as parsed.
-fn digest(request: &impl Serialize) -> Result<[u8; 16], Failure> {
-    let canonical = serde_json::to_vec(request).map_err(|e| Failure::invalid(e.to_string()))?;
-    let mut digest = [0; 16];
-    digest.copy_from_slice(blake3::hash(&canonical).as_bytes().get(..16).unwrap_or(&[0; 16]));
-    Ok(digest)
 }

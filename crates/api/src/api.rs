@@ -1,0 +1,56 @@
+//! What every call has at hand: the engine, and what stands beside it.
+
+use std::sync::Arc;
+
+use headworks_core::command::Command;
+use headworks_core::record::Name;
+use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
+
+use crate::access::Access;
+use crate::outbox::Board;
+use crate::signing::Signer;
+use crate::unauthenticated::Unauthenticated;
+
+/// Everything that can be asked of one engine.
+#[derive(Debug)]
+pub struct Api {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) unauthenticated: Unauthenticated,
+    /// Callers without a key may do everything: the demo on loopback, nothing else.
+    pub(crate) is_open: bool,
+}
+
+impl Api {
+    /// The calls over an engine.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, signer: Arc<Signer>, is_open: bool) -> Self {
+        let board = Arc::new(Board::new(Arc::clone(&signer)));
+        Self { engine, signer, board, unauthenticated: Unauthenticated::default(), is_open }
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// How webhooks are doing.
+    #[must_use]
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Runs a command for a caller.
+    pub(crate) async fn run(
+        &self,
+        access: &Access,
+        account: &Name,
+        key: Option<&Idempotency>,
+        command: &Command,
+    ) -> Result<Answer, EngineError> {
+        let caller = Caller { actor: access.actor(), ..Caller::default() };
+        self.engine.run(account, key, caller, command).await
+    }
+}

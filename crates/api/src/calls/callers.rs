@@ -1,0 +1,41 @@
+//! Callers, by the API key that they show.
+
+use headworks_core::abuse::penalty::Misdeed;
+
+use crate::access::Access;
+use crate::api::Api;
+use crate::problem::{Kind, Problem};
+use crate::unauthenticated::Network;
+
+impl Api {
+    /// What the caller may do who shows this API key, `hw_<id>_<secret><check code>`.
+    ///
+    /// # Errors
+    /// When there is no key and one is needed, or it is not in force.
+    pub fn access(&self, shown: Option<&str>, network: Network) -> Result<Access, Problem> {
+        let refused = |detail: &str| Problem::new(Kind::Unauthenticated, detail);
+        let Some(shown) = shown else {
+            if self.is_open {
+                return Ok(Access::everything());
+            }
+            return Err(refused(
+                "send an API key as `Authorization: Bearer hw_…`; `headworks keys create` makes one",
+            ));
+        };
+        let wrong = "the API key is not valid: wrong, expired or revoked";
+        let text = shown.strip_prefix("hw_").ok_or_else(|| refused(wrong))?;
+        let (keyring, text) = (self.engine.keyring(), text.trim_end());
+        // What nobody here has made is dropped before anything is looked up.
+        if !keyring.is_genuine(text) {
+            return Err(refused(wrong));
+        }
+        let now = self.engine.clock().now();
+        let Some(key) = keyring.check(text, now) else {
+            return Err(match self.unauthenticated.note(network, Misdeed::InvalidKey, now) {
+                Ok(()) => refused(wrong),
+                Err(after) => Problem::too_many(after),
+            });
+        };
+        Ok(Access::of(key))
+    }
+}

@@ -1,0 +1,128 @@
+//! The catalog in force, and every one that ever was.
+
+use headworks_core::catalog::source::CatalogSource;
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::record::{CatalogHash, Name};
+use headworks_wire as wire;
+use utoipa::{PartialSchema, ToSchema};
+use wire::Scope;
+
+use crate::access::Access;
+use crate::api::Api;
+use crate::idempotency::Key;
+use crate::problem::Problem;
+
+fn accepted(catalog: &Catalog, label: Name) -> wire::CatalogAccepted {
+    let is_reused = label.as_str().ends_with(&format!("@{:.*}", CatalogHash::SHORT, catalog.hash));
+    let reused =
+        is_reused.then(|| format!("another catalog has had this label; decisions name this one `{label}`"));
+    let doubtful = catalog.warnings.iter().map(ToString::to_string);
+    wire::CatalogAccepted {
+        version: label,
+        hash: catalog.hash,
+        warnings: reused.into_iter().chain(doubtful).collect(),
+        plans: catalog.plan_names().into_iter().cloned().collect(),
+        features: catalog.feature_names().into_iter().cloned().collect(),
+    }
+}
+
+/// The catalog's JSON Schema, made from the types that read it.
+#[must_use]
+pub fn catalog_schema() -> serde_json::Value {
+    let mut named = Vec::new();
+    CatalogSource::schemas(&mut named);
+    let definitions: serde_json::Map<String, serde_json::Value> = named
+        .into_iter()
+        .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
+        .collect();
+    let mut root = serde_json::to_value(CatalogSource::schema()).unwrap_or_default();
+    if let Some(root) = root.as_object_mut() {
+        root.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+        root.insert("title".into(), "Headworks catalog".into());
+        root.insert("$defs".into(), definitions.into());
+    }
+    let text = root.to_string().replace("#/components/schemas/", "#/$defs/");
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+impl Api {
+    /// Show the catalog in force, as it was written.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub fn catalog_text(&self, access: &Access) -> Result<String, Problem> {
+        access.everywhere(Scope::Read)?;
+        Ok(self.engine.catalog().text.clone())
+    }
+
+    /// Put a catalog in force, whole or not at all.
+    ///
+    /// # Errors
+    /// With a problem, and each place that is wrong.
+    pub async fn put_catalog(
+        &self,
+        access: &Access,
+        key: Key,
+        text: &str,
+    ) -> Result<wire::CatalogAccepted, Problem> {
+        access.everywhere(Scope::Admin)?;
+        // By the wall: a test clock may stand still while one catalog follows another.
+        let natural = format!("catalog at {}", headworks_engine::wall());
+        let key = key.required_of(None, Some(natural), &text)?;
+        let (catalog, _) = self.engine.put_catalog(text, (&key, access.actor())).await??;
+        Ok(accepted(&catalog, catalog.version.clone()))
+    }
+
+    /// Check a catalog without putting it in force.
+    ///
+    /// # Errors
+    /// With a problem, and each place that is wrong.
+    pub fn check_catalog(&self, access: &Access, text: &str) -> Result<wire::CatalogAccepted, Problem> {
+        access.scope(Scope::Read)?;
+        let catalog = Catalog::parse(text, Format::of(text))?;
+        let label = self.engine.label_of(&catalog);
+        Ok(accepted(&catalog, label))
+    }
+
+    /// List every time that a catalog was put in force, the newest first.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub fn catalogs(&self, access: &Access) -> Result<wire::Catalogs, Problem> {
+        access.everywhere(Scope::Read)?;
+        let past = self.engine.past_catalogs();
+        let shown = past.iter().rev().enumerate().map(|(back, past)| wire::PastCatalog {
+            hash: past.hash,
+            version: past.label.clone(),
+            at: past.at,
+            actor: past.actor.clone(),
+            in_force: back == 0,
+            changes: past.changes.clone(),
+        });
+        Ok(wire::Catalogs { catalogs: shown.collect() })
+    }
+
+    /// Show a catalog that was in force, as it was written.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub fn past_catalog(&self, access: &Access, hash: &str) -> Result<String, Problem> {
+        access.everywhere(Scope::Read)?;
+        Ok(self.engine.text_of(&self.engine.past_catalog(hash)?)?)
+    }
+
+    /// Put a catalog that was in force back.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn restore_catalog(
+        &self,
+        access: &Access,
+        key: Key,
+        hash: &str,
+    ) -> Result<wire::CatalogAccepted, Problem> {
+        access.everywhere(Scope::Admin)?;
+        let text = self.engine.text_of(&self.engine.past_catalog(hash)?)?;
+        self.put_catalog(access, key, &text).await
+    }
+}

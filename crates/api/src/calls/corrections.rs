@@ -1,0 +1,99 @@
+//! Correcting charges, one by one or those of a period; use that came too late.
+
+use headworks_engine::{Effect, Reprice};
+use headworks_wire as wire;
+use wire::{Reference, Scope};
+
+use super::change;
+use crate::access::Access;
+use crate::api::Api;
+use crate::idempotency::Key;
+use crate::problem::{Kind, Problem};
+use crate::render;
+
+impl Api {
+    /// Correct a charge: its quantities, its prices, or that it happened at all.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn correct(
+        &self,
+        access: &Access,
+        id: &str,
+        key: Key,
+        mut ask: wire::CorrectRequest,
+    ) -> Result<wire::Charge, Problem> {
+        let account = access.account(Scope::Admin, id)?;
+        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        let answer = self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?;
+        match &answer.effect {
+            Effect::Recorded(record) => render::charge_of_record(&account, record, answer.replayed),
+            Effect::Denied(_) | Effect::Unrecorded(_) => None,
+        }
+        .ok_or_else(|| Problem::invalid("nothing was recorded"))
+    }
+
+    /// Price every charge of a period again: first as a dry run, then applied.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn reprice(
+        &self,
+        access: &Access,
+        ask: wire::RepriceRequest,
+    ) -> Result<wire::Repriced, Problem> {
+        access.everywhere(Scope::Admin)?;
+        if ask.from >= ask.to {
+            return Err(Problem::invalid("`from` must be before `to`"));
+        }
+        let reprice = Reprice {
+            from: ask.from,
+            to: ask.to,
+            features: ask.features.clone(),
+            accounts: ask.accounts.clone(),
+            apply: ask.apply,
+            reason: ask.reason.clone(),
+        };
+        let done = self.engine.reprice(&reprice, access.actor()).await?;
+        Ok(render::repriced(&done, ask.apply))
+    }
+
+    /// Show the use that waits in an account's quarantine.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn quarantine(&self, access: &Access, id: &str) -> Result<wire::Quarantine, Problem> {
+        let account = access.account(Scope::Read, id)?;
+        let kept = self.engine.quarantined(&account).await?;
+        let uses = kept.into_iter().map(|(seq, recorded_at, late)| wire::QuarantinedUse {
+            id: Reference::Record(account.clone(), seq),
+            recorded_at,
+            effective_at: late.at,
+            feature: late.feature,
+            path: late.path,
+            dimensions: late.dimensions.into_iter().map(|d| (d.name, d.value)).collect(),
+            quantities: late.quantities.into_iter().map(|q| (q.meter, q.quantity)).collect(),
+        });
+        Ok(wire::Quarantine { uses: uses.collect() })
+    }
+
+    /// Charge use in quarantine after all, or discard it.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn decide_late(
+        &self,
+        access: &Access,
+        id: &str,
+        kept: &str,
+        key: Key,
+        ask: wire::LateRequest,
+    ) -> Result<wire::Change, Problem> {
+        let account = access.account(Scope::Admin, id)?;
+        let reference: Reference = kept
+            .parse()
+            .map_err(|e: wire::ReferenceError| Problem::new(Kind::NotInQuarantine, e.to_string()))?;
+        let key = key.of(None, Some(kept.to_owned()), &(&reference, &ask))?;
+        change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &reference)?).await?)
+    }
+}

@@ -1,0 +1,81 @@
+//! Adding, taking back, correcting and refunding credits.
+
+use headworks_wire as wire;
+use wire::{Reference, Scope};
+
+use super::change;
+use crate::access::Access;
+use crate::api::Api;
+use crate::idempotency::Key;
+use crate::problem::{Kind, Problem};
+
+impl Api {
+    /// Add credits.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn grant(
+        &self,
+        access: &Access,
+        id: &str,
+        key: Key,
+        mut ask: wire::GrantRequest,
+    ) -> Result<wire::Change, Problem> {
+        let account = access.account(Scope::Admin, id)?;
+        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        let command = ask.command(self.engine.clock().now())?;
+        change(&self.run(access, &account, key.as_ref(), &command).await?)
+    }
+
+    /// Take back what is left of a grant.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn void_grant(
+        &self,
+        access: &Access,
+        id: &str,
+        grant: &str,
+        key: Key,
+        mut ask: wire::VoidRequest,
+    ) -> Result<wire::Change, Problem> {
+        let account = access.account(Scope::Admin, id)?;
+        let grant: Reference = grant
+            .parse()
+            .map_err(|e: wire::ReferenceError| Problem::new(Kind::UnknownGrant, e.to_string()))?;
+        let key = key.of(ask.idempotency_key.take(), None, &(&grant, &ask))?;
+        change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &grant)?).await?)
+    }
+
+    /// Correct a grant by hand.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn adjust(
+        &self,
+        access: &Access,
+        id: &str,
+        key: Key,
+        mut ask: wire::AdjustRequest,
+    ) -> Result<wire::Change, Problem> {
+        let account = access.account(Scope::Admin, id)?;
+        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        change(&self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?)
+    }
+
+    /// Give back a charge, once, wholly or in part.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn refund(
+        &self,
+        access: &Access,
+        id: &str,
+        key: Key,
+        mut ask: wire::RefundRequest,
+    ) -> Result<wire::Change, Problem> {
+        let account = access.account(Scope::Admin, id)?;
+        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        change(&self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?)
+    }
+}

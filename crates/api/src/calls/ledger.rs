@@ -1,0 +1,165 @@
+//! The ledger: reconciliation, statements, signed checkpoints, what-if.
+
+use std::sync::Arc;
+
+use headworks_core::audit::statement::{Ask, By};
+use headworks_core::catalog::{Catalog, Format as CatalogFormat};
+use headworks_core::record::{Days, Instant, Name, TimeError};
+use headworks_store::reconcile::Progress;
+use headworks_wire as wire;
+use wire::Scope;
+
+use crate::access::Access;
+use crate::api::Api;
+use crate::problem::Problem;
+use crate::render;
+use crate::render::statement_text;
+
+/// Most entries of one statement.
+const ENTRIES_MAX: usize = 100_000;
+
+/// What a period asks for.
+fn asked(period: &wire::StatementPeriod, now: Instant, unit: Option<Name>) -> Result<Ask, Problem> {
+    let invalid = |name: &str, e: TimeError| Problem::invalid(format!("`{name}`: {e}"));
+    let days = Days::of(zone(period)).map_err(|e| invalid("zone", e))?;
+    let instant = |name: &str, text: &Option<String>| {
+        text.as_deref().map(|text| days.instant(text)).transpose().map_err(|e| invalid(name, e))
+    };
+    let from = instant("from", &period.from)?.unwrap_or_default();
+    let to = instant("to", &period.to)?.unwrap_or(now);
+    if to < from {
+        return Err(Problem::invalid("`to` must not be before `from`"));
+    }
+    Ok(Ask {
+        from,
+        to,
+        by: match period.by.unwrap_or_default() {
+            wire::StatementBy::Recorded => By::Recorded,
+            wire::StatementBy::Effective => By::Effective,
+        },
+        recorded_at: instant("recorded_at", &period.recorded_at)?.unwrap_or(Instant::NEVER),
+        unit,
+        has_lines: period.entries.unwrap_or(true),
+        days,
+    })
+}
+
+fn zone(period: &wire::StatementPeriod) -> &str {
+    period.zone.as_deref().unwrap_or("UTC")
+}
+
+/// Ends a computation when nobody waits for it any more.
+struct StopOnDrop(Arc<Progress>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// A statement in the form that was asked for.
+#[derive(Clone, Debug)]
+pub enum ShownStatement {
+    /// Its parts.
+    Json(Box<wire::Statement>),
+    /// A table.
+    Csv(String),
+    /// A page.
+    Html(String),
+    /// Plain text.
+    Text(String),
+}
+
+impl Api {
+    /// Show whether the ledger reconciles.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub fn reconciliation(&self, access: &Access) -> Result<wire::Reconciliation, Problem> {
+        access.everywhere(Scope::Read)?;
+        Ok(self.last_pass())
+    }
+
+    /// Reconcile every account again, starting now.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub fn reconcile(&self, access: &Access) -> Result<wire::Reconciliation, Problem> {
+        access.everywhere(Scope::Admin)?;
+        self.engine.reconcile();
+        Ok(self.last_pass())
+    }
+
+    /// Show what moved an account's balance in a period, signed.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn statement(
+        &self,
+        access: &Access,
+        id: &str,
+        period: &wire::StatementPeriod,
+    ) -> Result<ShownStatement, Problem> {
+        let account = access.account(Scope::Read, id)?;
+        let (now, unit) = self.after_all(&account, period.unit.clone()).await?;
+        let made = self.engine.statement(&account, asked(period, now, unit)?, ENTRIES_MAX).await?;
+        let made = made.ok_or_else(|| {
+            Problem::invalid(format!(
+                "the period has more than {ENTRIES_MAX} entries; ask for a shorter one, or for the sums alone with `entries=false`"
+            ))
+        })?;
+        let mut statement = render::statement(&account, zone(period), &made);
+        let digest = render::statement_digest(&statement);
+        statement.checkpoint = Some(self.signer.sign(&account, made.seq, &made.hash, &digest));
+        Ok(match period.format.unwrap_or_default() {
+            wire::Format::Json => ShownStatement::Json(Box::new(statement)),
+            wire::Format::Csv => ShownStatement::Csv(statement_text::csv(&statement)),
+            wire::Format::Html => ShownStatement::Html(statement_text::html(&statement)),
+            wire::Format::Text => ShownStatement::Text(statement_text::text(&statement)),
+        })
+    }
+
+    /// Try a catalog on every recorded request, without putting it in force.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn what_if(&self, access: &Access, text: &str) -> Result<wire::WhatIf, Problem> {
+        access.everywhere(Scope::Admin)?;
+        let catalog = Catalog::parse(text, CatalogFormat::of(text))?;
+        let progress = Arc::new(Progress::default());
+        let _stops = StopOnDrop(Arc::clone(&progress));
+        let (engine, version) = (Arc::clone(&self.engine), catalog.version.clone());
+        let made = tokio::task::spawn_blocking(move || engine.what_if(&catalog, &progress)).await;
+        let report = made.map_err(Problem::failed)??;
+        Ok(render::what_if(&version, &report))
+    }
+
+    /// Show the key that checkpoints are signed with.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub fn signing_key(&self, access: &Access) -> Result<wire::SigningKey, Problem> {
+        access.scope(Scope::Read)?;
+        Ok(wire::SigningKey { public: self.signer.public() })
+    }
+
+    fn last_pass(&self) -> wire::Reconciliation {
+        let (last, passes) = self.engine.reconciled();
+        let status = match &last {
+            None => "pending",
+            Some(pass) if pass.is_clean() => "ok",
+            Some(_) => "failed",
+        };
+        wire::Reconciliation {
+            status: status.into(),
+            passes,
+            running_records: self.engine.reconciling(),
+            last: last.map(|pass| wire::Pass {
+                started_at: Some(pass.started_at),
+                finished_at: Some(pass.finished_at),
+                damage: pass.damage.iter().map(|(place, what)| format!("{place}: {what}")).collect(),
+                ..render::pass(&pass.report)
+            }),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The calls, by what they are about.
+
+use headworks_core::record::Event;
+use headworks_engine::{Answer, Effect};
+use headworks_wire as wire;
+
+use crate::problem::Problem;
+use crate::render;
+
+mod accounts;
+mod administration;
+mod callers;
+pub(crate) mod catalogs;
+mod conduct;
+mod corrections;
+mod credits;
+pub(crate) mod decisions;
+pub(crate) mod ledger;
+mod periodic;
+mod pools;
+mod test_clock;
+pub(crate) mod usage;
+pub(crate) mod webhooks;
+
+const PAGE_MAX: usize = 1_000;
+
+/// How many of a list are shown.
+fn page_size(max: Option<u16>) -> usize {
+    usize::from(max.unwrap_or(100)).clamp(1, PAGE_MAX)
+}
+
+/// What a recorded command has changed.
+fn change(answer: &Answer) -> Result<wire::Change, Problem> {
+    match &answer.effect {
+        Effect::Recorded(record) => Ok(render::change(&answer.account, record, answer.replayed)),
+        Effect::Denied(_) | Effect::Unrecorded(_) => Err(Problem::invalid("nothing was recorded")),
+    }
+}
+
+/// Whether it is late use that waits in quarantine.
+fn is_late(answer: &Answer) -> bool {
+    matches!(&answer.effect, Effect::Recorded(record) if matches!(record.event, Event::Late(_)))
+}

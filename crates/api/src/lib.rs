@@ -1,0 +1,30 @@
+//! Every call of Headworks as a plain function, whatever protocol it comes by: who asks, what is asked, what is answered.
+//!
+//! A call takes shapes of `wire` and answers with one, or with a [`Problem`] of a known kind. Edges know protocols: how a caller
+//! shows its key, where an idempotency key stands, what a kind of problem is answered with. Never looks at a header.
+
+mod access;
+mod api;
+mod calls;
+mod idempotency;
+mod keys;
+pub mod outbox;
+mod problem;
+mod render;
+mod signing;
+mod unauthenticated;
+
+pub use access::{Access, scopes};
+pub use api::Api;
+pub use calls::catalogs::catalog_schema;
+pub use calls::decisions::{ItemAnswer, Recorded};
+pub use calls::ledger::ShownStatement;
+pub use calls::usage::{Ingested, Reported, usage};
+pub use calls::webhooks::{Signature, SignedId};
+pub use idempotency::Key;
+pub use keys::{CreateKeyError, NewSecret, create_key};
+pub use problem::{Kind, Problem};
+pub use render::events::{DATASETS, NOTICES, Outgoing, events};
+pub use render::{decision_of_denial, event_id, pass, record_answer, replayed, statement_digest, what_if};
+pub use signing::{Checkpoint, Signer, verify_checkpoint};
+pub use unauthenticated::Network;

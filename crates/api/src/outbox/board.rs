@@ -1,0 +1,177 @@
+//! What all senders and callers share: how each webhook is doing, and that something has changed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use headworks_core::record::{Name, Seq};
+use headworks_engine::{Engine, Hook};
+
+use super::backlog::Backlog;
+use super::secrets::Secrets;
+use crate::signing::Signer;
+
+/// How a webhook is doing.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// The record that made the webhook that this is about.
+    pub(super) made: Seq,
+    /// Events acknowledged since the start.
+    pub(crate) delivered: u64,
+    /// Failed attempts at the event that is being sent.
+    pub(crate) attempts: u32,
+    /// Why the last attempt failed; `None` when it did not.
+    pub(crate) error: Option<String>,
+    pub(super) backlog: Backlog,
+}
+
+impl Status {
+    /// Records that are not sent yet, as far as they are counted.
+    pub(crate) fn behind(&self) -> u64 {
+        self.backlog.records()
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    /// One for each sender.
+    status: BTreeMap<Name, Status>,
+    /// Goes up with everything that a sender should look at.
+    changes: u64,
+    closed: bool,
+}
+
+type Starts = Box<dyn Fn(&Name) + Send + Sync>;
+
+/// How all webhooks are doing.
+pub struct Board {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    secrets: Secrets,
+    /// Starts a sender, where something sends at all.
+    starts: OnceLock<Starts>,
+}
+
+impl std::fmt::Debug for Board {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Board").finish_non_exhaustive()
+    }
+}
+
+impl Board {
+    pub(crate) fn new(signer: Arc<Signer>) -> Self {
+        Self {
+            inner: Mutex::default(),
+            changed: Condvar::new(),
+            secrets: Secrets::new(signer),
+            starts: OnceLock::new(),
+        }
+    }
+
+    /// The secrets that events are signed with.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// From now on senders are started, for the webhooks in force and for those that are made.
+    pub fn begin(&self, engine: &Engine, starts: impl Fn(&Name) + Send + Sync + 'static) {
+        let _ = self.starts.set(Box::new(starts));
+        self.apply(engine);
+    }
+
+    /// Starts a sender for each webhook that has none, and lets the others see what has changed.
+    pub(crate) fn apply(&self, engine: &Engine) {
+        let Some(start) = self.starts.get() else { return };
+        let mut new = Vec::new();
+        {
+            let mut inner = self.lock();
+            if inner.closed {
+                return;
+            }
+            inner.changes += 1;
+            for (name, hook) in engine.webhooks().iter() {
+                if inner.status.get(name).is_some_and(|status| status.made == hook.made) {
+                    continue;
+                }
+                // Where it stands is known before its sender has begun; one that cannot be read its sender reports.
+                let place = engine.acknowledged(name).unwrap_or_else(|_| engine.feed_end());
+                let backlog = Backlog::at(place, hook.made);
+                let status = Status { made: hook.made, backlog, ..Status::default() };
+                if inner.status.insert(name.clone(), status).is_none() {
+                    new.push(name.clone());
+                }
+            }
+        }
+        self.changed.notify_all();
+        new.iter().for_each(start);
+    }
+
+    /// A sender could not be started.
+    pub fn forget(&self, name: &Name) {
+        self.lock().status.remove(name);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a webhook is doing. Counts what it is behind, so it may read a piece of the feed.
+    pub(crate) fn status(&self, engine: &Engine, hook: &Hook) -> Status {
+        let name = &hook.webhook.name;
+        let backlog = self.lock().status.get(name).filter(|s| s.made == hook.made).map(|s| s.backlog);
+        let Some(backlog) = backlog else { return Status::default() };
+        let counted = backlog.count(engine);
+        let mut inner = self.lock();
+        let Some(status) = inner.status.get_mut(name).filter(|s| s.made == hook.made) else {
+            return Status::default();
+        };
+        status.backlog.join(counted);
+        status.clone()
+    }
+
+    /// Failed attempts at what a webhook is sending.
+    #[must_use]
+    pub fn attempts(&self, hook: &Hook) -> u32 {
+        let inner = self.lock();
+        let status = inner.status.get(&hook.webhook.name).filter(|s| s.made == hook.made);
+        status.map_or(0, |status| status.attempts)
+    }
+
+    /// Ends all senders; what they were sending is sent again by the next process.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// How much has changed so far.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
+    }
+
+    /// What a sender sends for; `None` ends it. From then on the webhook has no sender, and another may be started.
+    pub fn in_force(&self, engine: Option<&Engine>, name: &Name) -> Option<Arc<Hook>> {
+        let mut inner = self.lock();
+        let hook = engine.filter(|_| !inner.closed).and_then(|engine| engine.webhooks().get(name).cloned());
+        if hook.is_none() {
+            inner.status.remove(name);
+        }
+        hook
+    }
+
+    /// Waits until something changes after `seen`, or for a time.
+    pub fn rest(&self, seen: u64, pause: Duration) {
+        let unchanged = |inner: &mut Inner| inner.changes == seen && !inner.closed;
+        // Who wakes looks again at everything, so it does not matter why.
+        drop(self.changed.wait_timeout_while(self.lock(), pause, unchanged));
+    }
+
+    /// Changes how a webhook is shown to be doing.
+    pub fn note(&self, hook: &Hook, change: impl FnOnce(&mut Status)) {
+        let mut inner = self.lock();
+        if let Some(status) = inner.status.get_mut(&hook.webhook.name).filter(|s| s.made == hook.made) {
+            change(status);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What stands in the query of a URL.
+
+use headworks_core::record::{Instant, Name, Rule};
+use serde::Deserialize;
+
+use crate::StatementBy;
+
+/// Where a page of names begins and how long it is.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Names after this one.
+    pub after: Option<String>,
+    /// At most this many, at most 1,000. Default 100.
+    pub max: Option<u16>,
+}
+
+/// When balances are read.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Moment {
+    /// As they will be at this instant when nobody asks for anything until then: holds expired, grants begun and ended.
+    /// Default, and for instants that have passed: now.
+    pub at: Option<Instant>,
+    /// Only this unit of credits. Default: all that the account has.
+    pub unit: Option<Name>,
+}
+
+/// Two instants that a balance is asked for.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AsOf {
+    /// What had happened by this instant. Default: now.
+    pub effective_at: Option<Instant>,
+    /// As it was known at this instant. Default: now.
+    pub recorded_at: Option<Instant>,
+    /// The unit of credits. Default: the first that the account has, `credits` before others.
+    pub unit: Option<Name>,
+}
+
+/// Where a page of records begins and how long it is.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RecordsPage {
+    /// From this number on. Default 1.
+    pub from: Option<u64>,
+    /// At most this many, at most 1,000. Default 100.
+    pub max: Option<u16>,
+}
+
+/// A period, and how to show it.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct StatementPeriod {
+    /// From this instant on, or from the beginning of a day like `2026-10-01`. Default: the account's first record.
+    pub from: Option<String>,
+    /// To before this instant, or before the beginning of a day. Default: now.
+    pub to: Option<String>,
+    /// What counts for the period: `recorded` (default), when a record was written, or `effective`, when it counts.
+    pub by: Option<StatementBy>,
+    /// As it was known at this instant, or at the beginning of a day. Default: now.
+    pub recorded_at: Option<String>,
+    /// The IANA zone of days. Default `UTC`.
+    pub zone: Option<String>,
+    /// The unit of credits. Default: the first that the account has, `credits` before others.
+    pub unit: Option<Name>,
+    /// Whether to list each entry, or the sums alone. Default `true`.
+    pub entries: Option<bool>,
+    /// `json` (default), `csv`, `html` or `text`.
+    pub format: Option<Format>,
+}
+
+/// A form of a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// JSON.
+    #[default]
+    Json,
+    /// A table.
+    Csv,
+    /// A page.
+    Html,
+    /// Plain text.
+    Text,
+}
+
+/// Which seats.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct SeatsQuery {
+    /// Only those of this account.
+    pub account: Option<Name>,
+    /// How many at most, up to 1000. Default 100.
+    pub max: Option<u16>,
+}
+
+/// Which accounts.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct HeldBackQuery {
+    /// Only those that this rule holds back.
+    pub rule: Option<Rule>,
+    /// How many at most, up to 1000. Default 100.
+    pub max: Option<u16>,
+}
