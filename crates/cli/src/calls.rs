@@ -191,6 +191,8 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             let is_json = serde_json::from_str::<&RawValue>(&body).is_ok();
             let kind =
                 content_type.as_deref().unwrap_or(if is_json { "application/json" } else { "text/plain" });
+            // What may change something has a key, so that it can be retried.
+            let key = if method.is_safe() { key } else { Some(key_of(KeyArgument { key })?) };
             let key = key.as_ref().map(Label::as_str);
             let (status, answer) = client.send(method, &path, key, kind, body.into_bytes()).await?;
             if !status.is_success() {

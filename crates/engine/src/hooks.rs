@@ -3,7 +3,7 @@
 //! W2 that a receiver is gone, and what it has refused, is a record: both outlive the process
 //! (`what_stripe_refuses_waits_and_the_others_go_on`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use headworks_core::record::{Event, Instant, Name, Record, Resume, Seq, Server, Webhook};
@@ -24,6 +24,8 @@ pub struct Hook {
     /// The accounts that caught up last, each with the last record that it is done with: a sender that begins anew is told
     /// of those records again by the feed.
     pub caught_up: VecDeque<(Name, Seq)>,
+    /// The refused records that were passed over.
+    pub passed_over: BTreeSet<(Name, Seq)>,
 }
 
 /// As many are remembered as can wait at once.
@@ -60,6 +62,7 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
                 is_gone: false,
                 parked: before.map(|b| b.parked.clone()).unwrap_or_default(),
                 caught_up: before.map(|b| b.caught_up.clone()).unwrap_or_default(),
+                passed_over: before.map(|b| b.passed_over.clone()).unwrap_or_default(),
             };
             hooks.insert(webhook.name.clone(), Arc::new(hook));
         }
@@ -79,10 +82,12 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
             }
         }
         Server::WebhookResumed { webhook, account, resume } => {
-            if let Some(hook) = hooks.get_mut(webhook)
-                && let Some(parked) = Arc::make_mut(hook).parked.get_mut(account)
-            {
+            let Some(hook) = hooks.get_mut(webhook).map(Arc::make_mut) else { return };
+            if let Some(parked) = hook.parked.get_mut(account) {
                 parked.resumed = Some((*resume, record.seq));
+                if *resume == Resume::PassOver {
+                    hook.passed_over.insert((account.clone(), parked.record));
+                }
             }
         }
         Server::WebhookCaughtUp { webhook, made, account, through } => {

@@ -105,11 +105,16 @@ impl Engine {
         Ok(())
     }
 
-    /// The records that a correction or refund changes, oldest first: the charge, its corrections, and earlier refunds.
+    /// The records that a correction or refund changes, oldest first, each with its chain hash: the charge, its corrections, and
+    /// earlier refunds.
     ///
     /// # Errors
     /// When one of them cannot be read.
-    pub fn charge_before(&self, account: &Name, record: &Record) -> Result<Vec<Record>, EngineError> {
+    pub fn charge_before(
+        &self,
+        account: &Name,
+        record: &Record,
+    ) -> Result<Vec<(Record, [u8; 32])>, EngineError> {
         let (charge, refunds) = if let Event::Refunded { charge, before, .. } = record.event {
             (charge, before)
         } else if let Some(charge) = corrected(record) {
@@ -117,16 +122,21 @@ impl Engine {
         } else {
             return Ok(Vec::new());
         };
+        let linked = |stored: Option<Stored>, seq| {
+            let stored = stored.ok_or(EngineError::Refused(Refusal::UnknownRecord(seq)))?;
+            Ok::<_, EngineError>((decode(&stored.bytes)?, stored.hash))
+        };
         let (mut found, mut next) = (Vec::new(), Some(charge));
         while let Some(seq) = next {
-            let record = self.stored_record(account, seq)?;
-            next = corrected(&record);
-            found.push(record);
+            let stored = self.store.read(account, seq, 1)?.into_iter().next().filter(|s| s.seq == seq);
+            let earlier = linked(stored, seq)?;
+            next = corrected(&earlier.0);
+            found.push(earlier);
         }
         found.reverse();
         for n in 0..refunds {
             let stored = self.store.find(IndexKey::of_once(account, Once::Refunds(charge, n)))?;
-            found.push(decode(&stored.ok_or(Refusal::UnknownRecord(charge))?.bytes)?);
+            found.push(linked(stored, charge)?);
         }
         Ok(found)
     }

@@ -99,6 +99,8 @@ pub enum StoreError {
     },
     /// A record cannot be read, or does not follow from those before it.
     Unreadable(String),
+    /// What is asked for does not fit what is there: what, and what to do. Nothing was changed.
+    Refused(String),
     /// The key-value index failed.
     Index(String),
     /// An earlier write failed; the store takes no more.
@@ -138,6 +140,7 @@ impl fmt::Display for StoreError {
             Self::Unreadable(what) => {
                 write!(f, "{what}; `headworks reconcile --data` names every record that differs")
             }
+            Self::Refused(what) => f.write_str(what),
             Self::Index(what) => write!(
                 f,
                 "the index failed: {what}; it is rebuilt from the journal when its directory `index` is removed"

@@ -52,7 +52,7 @@ pub(super) struct Hand {
     /// It was refused before, and is to be sent again for this record of the server's own log.
     pub(super) again: Option<Seq>,
     is_catching_up: bool,
-    bytes: Vec<u8>,
+    stored: Stored,
 }
 
 impl Hand {
@@ -167,7 +167,7 @@ impl Course {
     /// Makes the calls in hand again when the webhook was set meanwhile; what was taken is not sent again.
     pub(super) fn refresh(&mut self, engine: &Engine, hook: &Hook) -> Result<(), String> {
         let Some(hand) = self.hand.as_mut().filter(|hand| hand.set != hook.set) else { return Ok(()) };
-        let calls = calls(engine, hook, &hand.account, &hand.bytes)?;
+        let calls = calls(engine, hook, &hand.stored)?;
         let before = usize::try_from(hand.taken_before).unwrap_or(usize::MAX);
         let left = calls.into_iter().skip(before).filter(|call| !hand.taken.contains(&call.id()));
         hand.calls = left.collect();
@@ -231,23 +231,22 @@ impl Course {
     }
 
     fn hold(&mut self, engine: &Engine, hook: &Hook, stored: Stored, is_catching_up: bool) -> Found {
-        let Stored { account, seq, bytes, .. } = stored;
         // What cannot be made is made again, and then it is said why.
-        let (calls, set) = match calls(engine, hook, &account, &bytes) {
+        let (calls, set) = match calls(engine, hook, &stored) {
             Ok(calls) if calls.is_empty() => return Found::Nothing,
             Ok(calls) => (calls, hook.set),
             Err(_) => (Vec::new(), 0),
         };
         self.hand = Some(Hand {
-            account,
-            seq,
+            account: stored.account.clone(),
+            seq: stored.seq,
             calls: calls.into(),
             taken: Vec::new(),
             taken_before: 0,
             set,
             again: None,
             is_catching_up,
-            bytes,
+            stored,
         });
         Found::Hand
     }
@@ -257,21 +256,27 @@ impl Course {
 ///
 /// # Errors
 /// When the record, or an earlier one of the same charge, cannot be read.
-pub fn calls(engine: &Engine, hook: &Hook, account: &Name, bytes: &[u8]) -> Result<Vec<Call>, String> {
-    let webhook = &hook.webhook;
-    let record = Record::from_bytes(bytes).map_err(|e| format!("the record cannot be read: {e}"))?;
+pub fn calls(engine: &Engine, hook: &Hook, stored: &Stored) -> Result<Vec<Call>, String> {
+    let (webhook, account) = (&hook.webhook, &stored.account);
+    let record = Record::from_bytes(&stored.bytes).map_err(|e| format!("the record cannot be read: {e}"))?;
     match webhook.format {
         WebhookFormat::Cloudevents => {
             let wanted = |kind: &str| match webhook.events.as_slice() {
                 [] => NOTICES.contains(&kind),
                 named => named.iter().any(|n| n.as_str() == kind),
             };
-            let events = events(account, &record).into_iter().filter(|e| wanted(e.kind));
+            let events = events(account, &record, &stored.hash).into_iter().filter(|e| wanted(e.kind));
             Ok(events.map(|e| Call::Event(e.id, e.event.to_string())).collect())
         }
         WebhookFormat::StripeMeterEvents => {
             let before = engine.charge_before(account, &record).map_err(|e| e.to_string())?;
-            let calls = stripe::calls(account, webhook, &before, &record, engine.clock().now());
+            // Of a charge of which something was passed over Stripe does not have what it would adjust: that is for the operator.
+            let is_passed_over = |of: &Record| hook.passed_over.contains(&(account.clone(), of.seq));
+            if before.iter().map(|(earlier, _)| earlier).chain([&record]).any(is_passed_over) {
+                return Ok(Vec::new());
+            }
+            let calls =
+                stripe::calls(account, webhook, &before, &(record, stored.hash), engine.clock().now());
             Ok(calls.into_iter().map(Call::Stripe).collect())
         }
     }

@@ -9,9 +9,11 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{
-    CREDITS, Charge, Credits, Draw, Event, Instant, Name, Record, Source, StripeValue, Unit, Webhook,
+    CREDITS, Charge, Credits, Draw, Event, Instant, Name, Record, Seq, Source, StripeValue, Unit, Webhook,
 };
 use headworks_wire::Reference;
+
+use crate::render::events::short;
 
 /// Stripe's longest identifier.
 const IDENTIFIER_MAX: usize = 100;
@@ -90,17 +92,19 @@ impl StripeCall {
     }
 }
 
+/// A record with its chain hash.
+pub(super) type Linked = (Record, [u8; 32]);
+
 /// What a record makes Stripe's account of a charge, after the records `before` it that are about the same charge.
 pub(super) fn calls(
     account: &Name,
     webhook: &Webhook,
-    before: &[Record],
-    record: &Record,
+    before: &[Linked],
+    record: &Linked,
     now: Instant,
 ) -> Vec<StripeCall> {
-    let Some(first) = before.iter().chain([record]).next().filter(|first| first.charge().is_some()) else {
-        return Vec::new();
-    };
+    let first = before.iter().chain([record]).map(|(first, _)| first).next();
+    let Some(first) = first.filter(|first| first.charge().is_some()) else { return Vec::new() };
     // What Stripe never got cannot be cancelled.
     if webhook.since.is_some_and(|since| first.recorded_at.micros() + UNDER_WAY < since.micros()) {
         return Vec::new();
@@ -127,7 +131,7 @@ struct Bill<'a> {
 }
 
 impl<'a> Bill<'a> {
-    fn advance(&mut self, record: &'a Record) -> Vec<StripeCall> {
+    fn advance(&mut self, (record, hash): &'a Linked) -> Vec<StripeCall> {
         if let Event::Refunded { amount, .. } = &record.event {
             self.returned += amount.nano();
         } else {
@@ -146,7 +150,7 @@ impl<'a> Bill<'a> {
             if owed == sent {
                 continue;
             }
-            let identifier = identifier(self.account, record, &name);
+            let identifier = identifier(self.account, record.seq, hash, &name);
             if age <= CANCEL_WITHIN {
                 if sent != 0 {
                     calls.push(StripeCall::Cancel { name: name.clone(), identifier: live });
@@ -171,9 +175,9 @@ impl<'a> Bill<'a> {
     }
 }
 
-/// `acme~12/tokens`, or a digest of it where that is too long for Stripe.
-fn identifier(account: &Name, record: &Record, name: &str) -> String {
-    let text = format!("{}/{name}", Reference::Record(account.clone(), record.seq));
+/// `acme~12/tokens/1f0a9c3e`, or a digest of it where that is too long for Stripe.
+fn identifier(account: &Name, seq: Seq, hash: &[u8; 32], name: &str) -> String {
+    let text = format!("{}/{name}/{}", Reference::Record(account.clone(), seq), short(hash));
     if text.len() <= IDENTIFIER_MAX { text } else { format!("headworks/{}", blake3::hash(text.as_bytes())) }
 }
 

@@ -1,7 +1,7 @@
 //! What records say to the outside: events as CloudEvents 1.0.
 //!
-//! An event is a function of one stored record: its id is the record's name and its kind, the same however often it is
-//! sent. Never says anything that is not in the ledger.
+//! An event is a function of one stored record: its id is the record's name, its kind and the beginning of its chain hash, the same
+//! however often it is sent, and another one where a ledger that was restored goes on in another way. Never says anything that is not in the ledger.
 //! Source: CloudEvents 1.0.2, JSON format.
 
 use headworks_core::record::{Alert, CREDITS, CatalogHash, Conduct, Event, Name, Record, Server, Standing};
@@ -45,11 +45,11 @@ pub struct Outgoing {
 
 /// The events of a record.
 #[must_use]
-pub fn events(account: &Name, record: &Record) -> Vec<Outgoing> {
+pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing> {
     let mut out = Vec::new();
     let mut add = |kind: &'static str, part: Option<usize>, data: Value| {
         let part = part.map_or_else(String::new, |n| format!("/{n}"));
-        let id = format!("{}/{kind}{part}", Reference::Record(account.clone(), record.seq));
+        let id = format!("{}/{kind}{part}/{}", Reference::Record(account.clone(), record.seq), short(hash));
         let event = json!({
             "specversion": "1.0",
             "id": id,
@@ -86,6 +86,11 @@ pub fn events(account: &Name, record: &Record) -> Vec<Outgoing> {
         add("movement", Some(n), json!(movement));
     }
     out
+}
+
+/// The beginning of a chain hash: a record that took the place of another in a restored ledger has another one.
+pub(crate) fn short(hash: &[u8; 32]) -> String {
+    super::hex(hash.get(..4).unwrap_or_default())
 }
 
 fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {

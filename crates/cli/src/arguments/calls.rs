@@ -67,15 +67,15 @@ pub(crate) enum Call {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Call any route of the API: headworks api POST /v1/accounts/acme/resets body.json
+    /// Call any route of the API: headworks api PUT /v1/webhooks/billing body.json
     Api {
         /// GET, POST, PUT, PATCH or DELETE
         method: hyper::Method,
-        /// The route, like /v1/accounts/acme/resets
+        /// The route, like /v1/webhooks/billing
         path: String,
         /// A file with the body; - for standard input
         body: Option<PathBuf>,
-        /// Idempotency key: the same for retries of one request
+        /// Idempotency key: the same for retries of one request; default: a new one, which is printed
         #[arg(long, value_parser = label)]
         key: Option<Label>,
         /// What the body is; default: application/json, or text/plain for what is no JSON

@@ -120,12 +120,14 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> 
                 statements(store, account, (from, to), is_events, &mut sink)?;
                 continue;
             }
-            each_record(store, account, |record| {
+            each_record(store, account, |record, hash| {
                 if record.recorded_at < from || record.recorded_at >= to {
                     return Ok(());
                 }
                 if is_events {
-                    return cloudevents(what.dataset, account, record).iter().try_for_each(|e| sink.line(e));
+                    return cloudevents(what.dataset, account, record, hash)
+                        .iter()
+                        .try_for_each(|e| sink.line(e));
                 }
                 let given_back = match what.dataset {
                     Dataset::Charges | Dataset::Draws => headworks_store::given_back(store, account, record)?,
@@ -144,14 +146,14 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> 
 }
 
 /// The events of a record that belong to the dataset.
-fn cloudevents(dataset: Dataset, account: &Name, record: &Record) -> Vec<Value> {
+fn cloudevents(dataset: Dataset, account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Value> {
     let wanted = match dataset {
         Dataset::Usage => "usage",
         Dataset::Charges => "charge",
         Dataset::Movements => "movement",
         Dataset::Lines | Dataset::Draws | Dataset::Grants | Dataset::Statements => return Vec::new(),
     };
-    let events = headworks_api::events(account, record).into_iter();
+    let events = headworks_api::events(account, record, hash).into_iter();
     events.filter(|e| e.kind == wanted).map(|e| e.event).collect()
 }
 
@@ -159,7 +161,7 @@ fn cloudevents(dataset: Dataset, account: &Name, record: &Record) -> Vec<Value> 
 fn each_record(
     store: &dyn Store,
     account: &Name,
-    mut take: impl FnMut(&Record) -> Result<(), Failed>,
+    mut take: impl FnMut(&Record, &[u8; 32]) -> Result<(), Failed>,
 ) -> Result<(), Failed> {
     let mut next = 1;
     loop {
@@ -168,10 +170,8 @@ fn each_record(
         next = last.seq + 1;
         for stored in &page {
             let record = Record::from_bytes(&stored.bytes);
-            take(
-                &record
-                    .map_err(|e| format!("account {account}, record {}: {e}; reconcile first", stored.seq))?,
-            )?;
+            let unreadable = |e| format!("account {account}, record {}: {e}; reconcile first", stored.seq);
+            take(&record.map_err(unreadable)?, &stored.hash)?;
         }
     }
 }
@@ -185,7 +185,7 @@ fn statements<W: Write + Send>(
     sink: &mut Sink<W>,
 ) -> Outcome {
     let mut units = vec![None];
-    each_record(store, account, |record| {
+    each_record(store, account, |record, _| {
         if !units.contains(&record.unit) {
             units.push(record.unit.clone());
         }

@@ -58,8 +58,8 @@ impl Done {
             Ok(noted) if noted.file == none.file => Ok(noted),
             _ => {
                 remark(format_args!(
-                    "{} is about a file with other content: {} is sent from its first row, and what was recorded before \
-                     is not recorded again",
+                    "{} is about a file with other content, or events of another source: {} is sent from its first row, and \
+                     what was recorded before is not recorded again",
                     place.display(),
                     what.file.display()
                 ));

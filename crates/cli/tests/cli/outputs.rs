@@ -53,6 +53,7 @@ fn every_answer_is_json_where_that_is_asked_for() {
         &["account", "balances", "acme"],
         &["account", "records", "acme"],
         &["grant", "acme", "10", "--category", "purchased", "--key", "g"],
+        &["record", "acme", "chat", "-q", "tokens=1", "--path", "user:a", "--key", "r"],
         &["catalog", "history"],
         &["catalog", "check", &file],
         &["check-catalog", &file],

@@ -114,7 +114,9 @@ impl Patch {
         }
         match patch.top_ups {
             // Without marks there is none.
-            Setting::Keep => settings.top_ups.retain(|t| settings.alerts.iter().any(|a| a.unit == t.unit)),
+            // Without marks nothing is bought. Marks in other units do not silently end what was bought in these.
+            Setting::Keep if settings.alerts.is_empty() => settings.top_ups.clear(),
+            Setting::Keep => {}
             Setting::Clear => settings.top_ups.clear(),
             Setting::Set(top_ups) => {
                 let own = |t: TopUpTerms| Ok(TopUpTerms { unit: unit_of(catalog, t.unit.as_ref())?, ..t });
@@ -169,7 +171,22 @@ fn check(ctx: Context<'_>, settings: &Settings) -> Result<(), Refusal> {
     let is_new = |s: &&SegmentSettings| !ctx.account.settings.segments.contains(s);
     settings.segments.iter().filter(is_new).try_for_each(|segment| check_caps(ctx, segment))?;
     check_alerts(settings).map_err(Refusal::BadAlerts)?;
+    let known = &ctx.account.settings;
+    let marked = settings.alerts.iter().filter(|a| !known.alerts.contains(a)).map(|a| a.unit.as_ref());
+    let bought = settings.top_ups.iter().filter(|t| !known.top_ups.contains(t)).map(|t| t.unit.as_ref());
+    check_units(ctx, marked.chain(bought))?;
     settings.rank.as_deref().map_or(Ok(()), |rank| check_rank(ctx, rank))
+}
+
+/// Something is priced in each of these units: credits of another would pay for nothing.
+pub(super) fn check_units<'a>(
+    ctx: Context<'_>,
+    units: impl IntoIterator<Item = Option<&'a Name>>,
+) -> Result<(), Refusal> {
+    match units.into_iter().find(|unit| !ctx.catalog.prices_in(*unit)) {
+        Some(unit) => Err(Refusal::UnpricedUnit(unit.cloned())),
+        None => Ok(()),
+    }
 }
 
 /// Caps are zero or more, in units that something is priced in.
@@ -178,10 +195,7 @@ fn check_caps(ctx: Context<'_>, segment: &SegmentSettings) -> Result<(), Refusal
         if cap.amounts().any(|amount| amount < Credits::ZERO) {
             return Err(Refusal::BadCap);
         }
-        let usual = ctx.catalog.credit_unit();
-        if let Some(unit) = cap.units(usual).find(|unit| !ctx.catalog.prices_in(*unit)) {
-            return Err(Refusal::UnpricedUnit(unit.cloned()));
-        }
+        check_units(ctx, cap.units(ctx.catalog.credit_unit()))?;
     }
     Ok(())
 }

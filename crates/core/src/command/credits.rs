@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use smallvec::SmallVec;
 
+use super::accounts::check_units;
 use super::draft::{Draft, Moves, own_grant};
 use super::history::{History, Stop};
 use crate::account::{GRANTS_MAX, SCHEDULES_MAX};
@@ -77,6 +78,7 @@ pub(super) fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> 
         return Err(Refusal::UnknownFeature(unknown.clone()));
     }
     let unit = own_unit(new.unit.as_ref()).cloned();
+    check_units(ctx, [unit.as_ref()])?;
     let books = ctx.account.books_of(unit.as_ref());
     books.issued.checked_add(new.amount).ok_or_else(|| Refusal::BooksFull(unit.clone()))?;
     let recurrence =

@@ -162,8 +162,11 @@ fn check_any_named(
     usage: &Priced<'_>,
     quantities: &[(Name, u64)],
 ) -> Result<(), Refusal> {
-    let is_meter = |(named, _): &(Name, u64)| named.as_str() != REQUESTS && feature.meters.contains(named);
-    if quantities.iter().any(is_meter) { Ok(()) } else { check_named(feature, program, usage, quantities) }
+    let is_named = |line: &PricedLine<'_>| quantities.iter().any(|(named, _)| named == line.meter);
+    if usage.lines.iter().any(|line| is_named(line) && matters(feature, program, line)) {
+        return Ok(());
+    }
+    check_named(feature, program, usage, quantities)
 }
 
 /// Use that happened at `at`, at the prices of that instant.
@@ -181,6 +184,15 @@ pub(crate) fn price_then<'a>(
     Ok(usage)
 }
 
+/// Whether a meter costs something or counts in a guard or an allowance.
+fn matters(feature: &Feature, program: Option<&Program>, line: &PricedLine<'_>) -> bool {
+    let meter = line.meter;
+    let in_guard = |g: &Guard| matches!(&g.count, Count::Meters(meters) if meters.contains(meter));
+    let in_allowance = matches!(&feature.unit, Unit::Meter(unit) if unit == meter);
+    let counts = in_allowance || program.is_some_and(|p| p.guards.iter().any(in_guard));
+    meter.as_str() != REQUESTS && (line.price.nano() > 0 || counts)
+}
+
 /// The first meter that must be named and is not.
 fn left_out<'a>(
     feature: &Feature,
@@ -188,16 +200,10 @@ fn left_out<'a>(
     usage: &Priced<'a>,
     quantities: &[(Name, u64)],
 ) -> Option<&'a Name> {
-    let counts = |meter: &Name| {
-        let in_guard = |g: &Guard| matches!(&g.count, Count::Meters(meters) if meters.contains(meter));
-        let in_allowance = matches!(&feature.unit, Unit::Meter(unit) if unit == meter);
-        in_allowance || program.is_some_and(|p| p.guards.iter().any(in_guard))
-    };
     let is_left_out = |line: &&PricedLine<'_>| {
-        line.meter.as_str() != REQUESTS
-            && !quantities.iter().any(|(named, _)| named == line.meter)
+        !quantities.iter().any(|(named, _)| named == line.meter)
             && !feature.estimate.iter().any(|(known, _)| known == line.meter)
-            && (line.price.nano() > 0 || counts(line.meter))
+            && matters(feature, program, line)
     };
     usage.lines.iter().find(is_left_out).map(|line| line.meter)
 }

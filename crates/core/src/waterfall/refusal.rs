@@ -202,7 +202,7 @@ impl fmt::Display for Refusal {
             ),
             Self::UnpricedUnit(unit) => {
                 let unit = unit.as_ref().map_or(CREDITS, Name::as_str);
-                write!(f, "no feature is priced in `{unit}`; name the unit of the cap, like {{\"usd\": \"40\"}}")
+                write!(f, "no feature is priced in `{unit}`; name the unit of credits that the catalog has prices in")
             }
             Self::BadCap => f.write_str("a cap must not be below zero; 0 lets nothing be drawn"),
             Self::NoWindows => {

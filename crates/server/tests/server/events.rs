@@ -179,3 +179,63 @@ async fn an_event_has_one_key_in_every_mode() {
         assert_eq!(post(&s, &headers, tokens).await.status, status, "{headers}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_a_batch_are_recorded_in_their_order() {
+    let s = Server::start().await;
+    s.open("acme", "1000").await;
+    let mut events: Vec<Value> = (1..=40).map(|n| event(&format!("e{n}"), json!(n))).collect();
+    // Of two that share an id the first counts, and the other is no retry of it.
+    events.push(event("e1", json!(500)));
+    let done = post(&s, BATCHED, &json!(events).to_string()).await.body;
+    assert_eq!(done["accepted"], json!(40), "{done}");
+    assert_eq!((&done["refused"][0]["n"], &done["refused"][1]), (&json!(40), &Value::Null));
+    let records = s.call("GET", "/v1/accounts/acme/records?from=3", "", "").await.body;
+    let quantity = |r: &Value| r["charge"]["usage"]["lines"][0]["quantity"].as_u64();
+    let recorded: Vec<u64> =
+        records["records"].as_array().expect("a list").iter().filter_map(quantity).collect();
+    assert_eq!(recorded, (1..=40).collect::<Vec<u64>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn use_of_a_free_meter_alone_is_use_that_somebody_forgot() {
+    let s = Server::start().await;
+    let free = r#"
+version = "free"
+default_plan = "p"
+[meters]
+tokens = { unit = "token" }
+idle = { unit = "second" }
+[features.chat]
+meters = ["tokens", "idle"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "1", idle = "0" } }]
+[plans.p]
+features = ["chat"]
+waterfall = [{ grants = { name = "g" } }]
+"#;
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", free).await.status, 200);
+    s.open("acme", "100").await;
+    let used = |id: &str, data: Value| {
+        json!({"specversion": "1.0", "id": id, "source": "proxy", "type": "chat", "subject": "acme", "data": data})
+            .to_string()
+    };
+    for (id, data, problem) in [
+        ("a", json!({"idle": 5}), Some("missing_meter")),
+        ("b", json!({"requests": 1}), Some("missing_meter")),
+        ("c", json!({"idle": 5, "tokens": 0}), None),
+        ("d", json!({"tokens": 2}), None),
+    ] {
+        let answer = post(&s, STRUCTURED, &used(id, data.clone())).await;
+        match problem {
+            None => assert_eq!(answer.body["accepted"], json!(1), "{data}: {}", answer.body),
+            Some(problem) => assert_eq!((answer.status, answer.problem()), (422, problem), "{data}"),
+        }
+        let ask = json!({"account": "acme", "feature": "chat", "quantities": data});
+        let direct = s.call("POST", "/v1/record", &format!("direct {id}"), &ask.to_string()).await;
+        assert_eq!(direct.status == 200, problem.is_none(), "{data}: {}", direct.body);
+    }
+    assert_eq!(s.balances("acme").await["available"], "96");
+}

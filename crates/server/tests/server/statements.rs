@@ -136,8 +136,12 @@ async fn amounts_are_in_the_unit_of_the_catalog() {
         "{}",
         refused.body
     );
-    // Credits beside them: the account has both, and shows both.
+    // Credits that nothing is priced in would pay for nothing.
     let credits = json!({"amount": "2", "category": "promotional"});
+    let refused = s.call("POST", "/v1/accounts/acme/grants", "c", &credits.to_string()).await;
+    assert_eq!((refused.status, refused.problem()), (422, "invalid_request"), "{}", refused.body);
+    // Once something is, the account has both, and shows both.
+    assert_eq!(s.call("PUT", "/v1/catalog", "c2", CATALOG).await.status, 200);
     post(&s, "/v1/accounts/acme/grants", "c", credits).await;
     let both = s.balances("acme").await;
     assert_eq!((&both["unit"], &both["units"]), (&json!("credits"), &json!(["credits", "usd"])));

@@ -323,7 +323,7 @@ async fn what_stripe_refuses_waits_and_the_others_go_on() {
 
     // Passed over: the refused record is never sent, the next ones are.
     *stripe.refuses.lock().expect("lock") = Some(("poison".to_owned(), 404));
-    record(&s, "poison", "5 poison", 17, 0).await;
+    let unpaid = record(&s, "poison", "5 poison", 17, 0).await;
     figure(&s, "/v1/webhooks/stripe", "/parked", json!(1)).await;
     record(&s, "poison", "6 poison", 19, 0).await;
     *stripe.refuses.lock().expect("lock") = None;
@@ -331,6 +331,14 @@ async fn what_stripe_refuses_waits_and_the_others_go_on() {
     figure(&s, "/v1/webhooks/stripe", "/parked", json!(0)).await;
     both.extend(owed("poison", 36 + 19, 2));
     assert_eq!(sent(&s, &stripe).await, both);
+    // Stripe does not have it, so nothing of it is adjusted: neither soon nor later.
+    let refund = json!({"charge": unpaid, "amount": "6"});
+    post(&s, "/v1/accounts/poison/refunds", "r1", refund).await;
+    advance(&s, "2026-03-03T00:00:00Z").await;
+    let refund = json!({"charge": unpaid, "amount": "7"});
+    post(&s, "/v1/accounts/poison/refunds", "r2", refund).await;
+    assert_eq!(sent(&s, &stripe).await, both);
+    assert_eq!(figure(&s, "/v1/webhooks/stripe", "/parked", json!(0)).await["state"], "ok");
 }
 
 #[tokio::test(flavor = "multi_thread")]

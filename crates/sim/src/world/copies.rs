@@ -161,9 +161,12 @@ impl World {
             self.say(|| format!("{segment} of {account} is erased"));
             let secret = [u8::try_from(self.random.below(256)).unwrap_or(0); 32];
             let erasure = Erasure { segments: vec![segment], dimensions: Vec::new(), secret };
+            let before = found(&from)?.unwrap_or_default();
+            if !before.get(&account).into_iter().flatten().any(|r| has(r, level, who)) {
+                continue;
+            }
             let (to, now) = (self.empty(), self.clock.now());
             self.cut_off(&to, |to| erase_on(&from, to, &account, &erasure, (now, None)).map(drop))?;
-            let before = found(&from)?.unwrap_or_default();
             let after = found(&to)?.unwrap_or_default();
             for (of, log) in &before {
                 let now: Vec<&Stored> = after.get(of).into_iter().flatten().collect();
@@ -264,4 +267,12 @@ fn check_erased(
         }
     }
     Ok(())
+}
+
+/// Whether a record names somebody.
+fn has(stored: &Stored, level: Level, who: &str) -> bool {
+    let segment = format!("Segment {{ level: {level:?}, name: \"{who}\" }}");
+    let key = format!("key: Some(\"{who}\")");
+    let text = Record::from_bytes(&stored.bytes).map(|record| format!("{record:?}")).unwrap_or_default();
+    text.contains(&segment) || level == Level::Key && text.contains(&key)
 }

@@ -177,8 +177,9 @@ impl World {
         }
         let Some(hook) = self.engine.webhooks().get(&name(of)).cloned() else { return Ok(()) };
         let from = hook.webhook.since.is_some().then_some(hook.made);
-        for Stored { account, seq, bytes, .. } in self.fed(from)? {
-            let calls = calls(&self.engine, &hook, &account, &bytes).map_err(Broken)?;
+        for stored in self.fed(from)? {
+            let calls = calls(&self.engine, &hook, &stored).map_err(Broken)?;
+            let Stored { account, seq, .. } = stored;
             for call in calls {
                 let known = receiver.got.get(&(hook.made, call.id()));
                 let is_passed_over = followed.passed_over.contains(&(account.clone(), seq));

@@ -11,6 +11,7 @@ use super::feed;
 use super::frame::{self, Block, Link, Position, SEGMENT_HEADER};
 use super::journal::{RECORD, list, name_of};
 use super::mark::{End, Mark};
+use super::rewrite::apart;
 use super::walk::{BROKEN, Wrong, walk};
 use super::{lock_any, unfinished};
 use crate::contract::{Place, StoreError, Stored};
@@ -58,6 +59,7 @@ fn blocks<'a>(
 /// # Errors
 /// When a file cannot be read or written, the journal is damaged, or `to` holds another ledger.
 pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
+    apart(data, to)?;
     backup_on(&Directory(data.to_path_buf()), &Directory(to.to_path_buf()))
 }
 

@@ -4,13 +4,14 @@
 //! in the new ledger, or fewer (simulation, `copies`).
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use headworks_core::account::Account;
 use headworks_core::command::Draft;
-use headworks_core::record::{Erased, Erasure, Event, Instant, Label, Name, Record, Seq};
+use headworks_core::record::{
+    Erased, Erasure, Event, Instant, Label, Name, Record, SYSTEM, Seq, Server, is_internal,
+};
 
 use super::backup::{copy_key, each, has};
 use super::disk::{Directory, Disk};
@@ -64,18 +65,18 @@ struct Rewrite {
 
 impl Rewrite {
     fn begin(from: &dyn Disk, to: &Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let refused = |doing, dir: &dyn Disk, why: ErrorKind| {
-            StoreError::io(doing, &dir.path().join("journal"))(why.into())
-        };
         unfinished::check(from)?;
         if !has(from, "journal")? {
-            return Err(refused("restoring from", from, ErrorKind::NotFound));
+            return Err(StoreError::Refused(format!("{} has no ledger", from.path().display())));
         }
         to.make().map_err(StoreError::io("creating", &to.path()))?;
         // Nobody else may be at it.
         let lock = lock_any(&**to)?;
         if !unfinished::is_there(&**to)? && has(&**to, "journal")? {
-            return Err(refused("restoring over the ledger in", &**to, ErrorKind::AlreadyExists));
+            let there = to.path().display().to_string();
+            return Err(StoreError::Refused(format!(
+                "{there} has a ledger already; name a directory without one"
+            )));
         }
         unfinished::begin(&**to)?;
         unfinished::clear(&**to)?;
@@ -215,6 +216,7 @@ impl Rewrite {
 /// # Errors
 /// When `to` has a ledger, a file cannot be read or written, or a record is damaged or does not follow.
 pub fn restore(from: &Path, to: &Path, until: Option<Instant>) -> Result<Restored, StoreError> {
+    apart(from, to)?;
     restore_on(&Directory(from.to_path_buf()), &directory(to), until)
 }
 
@@ -231,13 +233,19 @@ pub fn restore_on(
     to: &Arc<dyn Disk>,
     until: Option<Instant>,
 ) -> Result<Restored, StoreError> {
+    let is_test = until.is_some() && is_test(from)?;
     let mut rewrite = Rewrite::begin(from, to)?;
-    let mut last = Position { segment: 0, offset: 0 };
+    let (mut last, mut is_past) = (Position { segment: 0, offset: 0 }, false);
     each(&*from.below("journal"), |stored, at| {
         let Stored { account, seq, hash, bytes } = stored;
         let record = Record::from_bytes(&bytes).map_err(|e| broken(&account, seq, &e.to_string()))?;
+        // The server's own log of a test ledger begins by the machine's clock, so it ends where the accounts do.
+        let by_others = is_test && is_internal(&account);
+        let is_later =
+            if by_others { is_past } else { until.is_some_and(|until| record.recorded_at >= until) };
+        is_past |= is_later;
         // An account ends with its first later record, whatever stands behind it.
-        if until.is_some_and(|until| record.recorded_at >= until) {
+        if is_later {
             rewrite.end(&account);
         }
         last = at;
@@ -247,11 +255,65 @@ pub fn restore_on(
     rewrite.finish(from, &**to)
 }
 
+/// Whether a ledger goes by a test clock.
+fn is_test(from: &dyn Disk) -> Result<bool, StoreError> {
+    let mut found = false;
+    each(&*from.below("journal"), |stored, _| {
+        if stored.account.as_str() == SYSTEM && !found {
+            let record = Record::from_bytes(&stored.bytes);
+            let record = record.map_err(|e| broken(&stored.account, stored.seq, &e.to_string()))?;
+            let moves = |server: &Server| matches!(server, Server::TestClockMoved(_));
+            found = matches!(&record.event, Event::Server(server) if moves(server));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// What is made of a data directory stands beside it: whoever destroys the one must not destroy the other.
+pub(super) fn apart(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let whole = |path: &Path| {
+        // What is not there yet is where its parent is.
+        let there = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("."));
+        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+        let rest = path.strip_prefix(there).unwrap_or(path);
+        there.canonicalize().map(|there| there.join(rest)).map_err(StoreError::io("finding", path))
+    };
+    let (from_whole, to_whole) = (whole(from)?, whole(to)?);
+    if to_whole.starts_with(&from_whole) || from_whole.starts_with(&to_whole) {
+        return Err(StoreError::Refused(format!(
+            "{} and {} are one inside the other; name a directory beside it",
+            from.display(),
+            to.display()
+        )));
+    }
+    Ok(())
+}
+
+/// How many records of an account an erasure is about.
+fn concerned(from: &dyn Disk, account: &Name, erasure: &Erasure) -> Result<u64, StoreError> {
+    let (mut is_there, mut concerned) = (false, 0);
+    each(&*from.below("journal"), |stored, _| {
+        if stored.account == *account {
+            is_there = true;
+            let record = Record::from_bytes(&stored.bytes);
+            let mut record = record.map_err(|e| broken(account, stored.seq, &e.to_string()))?;
+            concerned += u64::from(erasure.erase(&mut record, stored.hash).is_some());
+        }
+        Ok(())
+    })?;
+    if is_there {
+        Ok(concerned)
+    } else {
+        Err(StoreError::Refused(format!("there is no account {account}; nothing was written")))
+    }
+}
+
 /// Writes a ledger into a new data directory with personal data of one account erased. What was erased is in no file of
 /// the new directory; the old one is to be destroyed, and its backups.
 ///
 /// # Errors
-/// As [`restore`], and when the account has no log.
+/// As [`restore`], and when no record of the account has what is to be erased.
 pub fn erase(
     from: &Path,
     to: &Path,
@@ -260,6 +322,7 @@ pub fn erase(
     now: Instant,
     reason: Option<&Label>,
 ) -> Result<u64, StoreError> {
+    apart(from, to)?;
     erase_on(&Directory(from.to_path_buf()), &directory(to), account, erasure, (now, reason))
 }
 
@@ -274,6 +337,11 @@ pub fn erase_on(
     erasure: &Erasure,
     (now, reason): (Instant, Option<&Label>),
 ) -> Result<u64, StoreError> {
+    unfinished::check(from)?;
+    if concerned(from, account, erasure)? == 0 {
+        let nothing = format!("no record of account {account} has what is to be erased; nothing was written");
+        return Err(StoreError::Refused(nothing));
+    }
     let mut rewrite = Rewrite::begin(from, to)?;
     let mut state = Account::empty(account.clone());
     let mut erased = Vec::new();
@@ -290,9 +358,6 @@ pub fn erase_on(
         }
         rewrite.take(&stored.account, &record, stored.hash, at)
     })?;
-    if !state.is_open() {
-        return Err(StoreError::Unreadable(format!("there is no account {account}")));
-    }
     rewrite.erased(&mut state, &erased, (now, reason), last)?;
     rewrite.finish(from, &**to)?;
     Ok(u64::try_from(erased.len()).unwrap_or(u64::MAX))
