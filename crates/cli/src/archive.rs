@@ -8,8 +8,10 @@ use std::path::Path;
 
 use headworks_core::account::Account;
 use headworks_core::audit::Auditor;
-use headworks_core::record::{Name, Record};
-use headworks_store::{Batch, Store as _};
+use headworks_core::record::{Name, Record, SYSTEM};
+use headworks_store::reconcile::Progress;
+use headworks_store::replay::replay;
+use headworks_store::{Batch, Memory, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -69,7 +71,7 @@ pub(crate) fn export(account: &Name, data: &Path, to: &Path, as_json: bool) -> O
 }
 
 /// `headworks import-account`: everything is checked before anything is written.
-pub(crate) fn import(file: &Path, data: &Path, as_json: bool) -> Outcome {
+pub(crate) fn import(file: &Path, data: &Path, any_catalog: bool, as_json: bool) -> Outcome {
     let store = open(data)?;
     let text =
         std::io::BufReader::new(std::fs::File::open(file).map_err(|e| format!("{}: {e}", file.display()))?);
@@ -98,6 +100,9 @@ pub(crate) fn import(file: &Path, data: &Path, as_json: bool) -> Outcome {
             format!("{} has an account `{account}` already; nothing was imported", data.display()).into()
         );
     }
+    if !any_catalog {
+        replays(&store, &account, &records)?;
+    }
     write(&store, &account, &records)?;
     if as_json {
         return say!("{}", json!({"account": account, "records": records.len()}));
@@ -105,8 +110,31 @@ pub(crate) fn import(file: &Path, data: &Path, as_json: bool) -> Outcome {
     say!("{}: {} of {account}", data.display(), counted(records.len(), "record"))
 }
 
+/// Tries the log on the catalogs that the ledger has had, in memory: what was decided on another would never replay here.
+fn replays(store: &dyn Store, account: &Name, records: &[Record]) -> Outcome {
+    let trial = Memory::new();
+    let system = Name::new(SYSTEM).map_err(|e| e.to_string())?;
+    let own = store.read(&system, 1, usize::MAX)?;
+    let own: Result<Vec<Record>, _> = own.iter().map(|stored| Record::from_bytes(&stored.bytes)).collect();
+    write(&trial, &system, &own.map_err(|e| e.to_string())?)?;
+    write(&trial, account, records)?;
+    let report = replay(&trial, 1, &Progress::default())?;
+    match report.differing.first() {
+        None => Ok(()),
+        Some((_, seq, why)) => Err(format!(
+            "{} of {account} do not replay on any catalog that this ledger has had, the first is record {seq}: {why}; put the \
+             catalogs of the other ledger in force here first, or pass --any-catalog; nothing was imported",
+            counted(report.found, "record")
+        )
+        .into()),
+    }
+}
+
 /// Writes the whole log as one batch, so that it is there whole or not at all.
-fn write(store: &headworks_store::Embedded, account: &Name, records: &[Record]) -> Result<(), Failed> {
+fn write(store: &dyn Store, account: &Name, records: &[Record]) -> Result<(), Failed> {
+    if records.is_empty() {
+        return Ok(());
+    }
     let mut batch = Batch::default();
     let mut end = Account::empty(account.clone());
     for record in records {

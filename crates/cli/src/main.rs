@@ -57,7 +57,9 @@ fn main() -> ExitCode {
             Command::ExportAccount { account, data, to } => {
                 archive::export(&account, &data, &to, arguments.json)
             }
-            Command::ImportAccount { file, data } => archive::import(&file, &data, arguments.json),
+            Command::ImportAccount { file, data, any_catalog } => {
+                archive::import(&file, &data, any_catalog, arguments.json)
+            }
             Command::Erase(what) => ledger::erase(&what, arguments.json),
             Command::Export(what) => export::run(what, arguments.json),
             Command::Import(what) => import::run(&what, &arguments.remote, arguments.json).await,

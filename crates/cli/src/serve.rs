@@ -140,6 +140,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         listen: arguments.listen,
         signing_key: Some(arguments.data.join("signing.key")),
         stripe_key: arguments.stripe_key_file.as_deref().map(stripe_key).transpose()?,
+        sends_webhooks: !arguments.no_webhooks,
         connections_max: arguments.connections_max,
         request_timeout: Duration::from_secs(arguments.request_timeout_s),
         drain: Duration::from_secs(arguments.drain_s),

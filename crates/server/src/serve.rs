@@ -32,6 +32,8 @@ pub struct ServeOptions {
     pub signing_key: Option<PathBuf>,
     /// The key of Stripe's API, for webhooks that send meter events.
     pub stripe_key: Option<String>,
+    /// Whether webhooks are sent at all.
+    pub sends_webhooks: bool,
     /// Requests without a key may do everything. Only on loopback.
     pub open: bool,
     /// Most connections at once; more wait to be accepted.
@@ -50,6 +52,7 @@ impl Default for ServeOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             signing_key: None,
             stripe_key: None,
+            sends_webhooks: true,
             open: false,
             connections_max: 10_000,
             request_timeout: Duration::from_secs(30),
@@ -111,7 +114,7 @@ pub struct Serving {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
-    outbox: Outbox,
+    outbox: Option<Outbox>,
 }
 
 impl Serving {
@@ -122,7 +125,7 @@ impl Serving {
         if let Err(e) = self.task.await {
             tracing::error!(error = %e, "the listener ended badly");
         }
-        let closed = tokio::task::spawn_blocking(move || self.outbox.close()).await;
+        let closed = tokio::task::spawn_blocking(move || self.outbox.iter().for_each(Outbox::close)).await;
         if let Err(e) = closed {
             tracing::error!(error = %e, "the webhooks ended badly");
         }
@@ -149,7 +152,7 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let address = listener.local_addr().map_err(|e| ServeError::Bind(options.listen, e))?;
     let (stop, stopping) = watch::channel(false);
     let api = Arc::new(Api::new(engine, signer, options.open));
-    let outbox = Outbox::start(&api, options.stripe_key.clone());
+    let outbox = options.sends_webhooks.then(|| Outbox::start(&api, options.stripe_key.clone()));
     let state = App::new(api, options.request_timeout);
     let task = tokio::spawn(accept(listener, app(state), options, stopping));
     Ok(Serving { address, stop, task, outbox })

@@ -93,7 +93,7 @@ pub struct UnitTopUps {
 /// A top-up that waits for its payment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TopUpInFlight {
-    /// The number of the crossing it is for; with the account, the key to charge it under.
+    /// Counts the asks of the account; with the account, the key to charge it under.
     pub number: u64,
     /// How much.
     pub amount: Credits,

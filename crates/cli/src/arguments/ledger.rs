@@ -33,6 +33,8 @@ pub(crate) enum ExportFormat {
     Csv,
     /// One JSON object a line
     Ndjson,
+    /// One JSON list; with --json this is the default
+    Json,
     /// One CloudEvent a line: `usage`, `charges` and `movements` as webhooks send them, and `statements`
     Cloudevents,
     /// Apache Parquet, compressed with Snappy

@@ -123,6 +123,9 @@ pub(crate) enum Command {
         /// The data directory, while no server runs
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
+        /// Import also what was decided on catalogs that this ledger never had; `replay` will name it
+        #[arg(long)]
+        any_catalog: bool,
     },
     /// Write a ledger anew with personal data of one account erased
     Erase(EraseArguments),
@@ -179,6 +182,9 @@ pub(crate) struct ServeArguments {
     /// A file with the key of Stripe's API, for webhooks that send meter events
     #[arg(long, env = "HEADWORKS_STRIPE_KEY_FILE", value_name = "FILE")]
     pub(crate) stripe_key_file: Option<PathBuf>,
+    /// Send nothing to webhooks: for trials with a copy of a ledger
+    #[arg(long, env = "HEADWORKS_NO_WEBHOOKS", conflicts_with = "stripe_key_file")]
+    pub(crate) no_webhooks: bool,
     /// For tests, on loopback: the ledger's time begins here and moves only with `headworks test-clock advance`; a test
     /// ledger that has been served before goes on at its last instant, or here where this is later
     #[arg(long, env = "HEADWORKS_TEST_CLOCK", value_parser = instant, value_name = "INSTANT")]

@@ -20,6 +20,8 @@ use datasets::{columns, credits, head, unit_of};
 enum Sink<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
     Lines(W, Vec<Column>),
+    /// One JSON list; how many are in it.
+    List(W, Vec<Column>, u64),
     Parquet(Box<Table<W>>),
 }
 
@@ -33,6 +35,7 @@ impl<W: Write + Send> Sink<W> {
                 Self::Csv(Box::new(out))
             }
             ExportFormat::Ndjson | ExportFormat::Cloudevents => Self::Lines(out, columns),
+            ExportFormat::Json => Self::List(out, columns, 0),
             ExportFormat::Parquet => Self::Parquet(Box::new(Table::new(columns, out)?)),
         })
     }
@@ -40,7 +43,7 @@ impl<W: Write + Send> Sink<W> {
     fn put(&mut self, row: Row) -> Result<(), Failed> {
         match self {
             Self::Csv(out) => out.write_record(row.iter().map(ToString::to_string))?,
-            Self::Lines(_, columns) => {
+            Self::Lines(_, columns) | Self::List(_, columns, _) => {
                 let object = object(columns, row);
                 self.line(&object)?;
             }
@@ -51,9 +54,17 @@ impl<W: Write + Send> Sink<W> {
 
     /// A line of JSON.
     fn line(&mut self, object: &Value) -> Result<(), Failed> {
-        if let Self::Lines(out, _) = self {
-            serde_json::to_writer(&mut *out, object)?;
-            out.write_all(b"\n")?;
+        match self {
+            Self::Lines(out, _) => {
+                serde_json::to_writer(&mut *out, object)?;
+                out.write_all(b"\n")?;
+            }
+            Self::List(out, _, before) => {
+                out.write_all(if *before == 0 { b"[" } else { b",\n" })?;
+                serde_json::to_writer(&mut *out, object)?;
+                *before += 1;
+            }
+            Self::Csv(_) | Self::Parquet(_) => {}
         }
         Ok(())
     }
@@ -62,6 +73,10 @@ impl<W: Write + Send> Sink<W> {
         match self {
             Self::Csv(mut out) => out.flush()?,
             Self::Lines(mut out, _) => out.flush()?,
+            Self::List(mut out, _, n) => {
+                out.write_all(if n == 0 { b"[]\n" } else { b"]\n" })?;
+                out.flush()?;
+            }
             Self::Parquet(table) => table.finish()?,
         }
         Ok(())
@@ -77,7 +92,7 @@ fn object(columns: &[Column], row: Row) -> Value {
 /// `headworks export`.
 pub(crate) fn run(mut what: ExportArguments, as_json: bool) -> Outcome {
     if as_json && what.format == ExportFormat::Csv {
-        what.format = ExportFormat::Ndjson;
+        what.format = ExportFormat::Json;
     }
     let what = &what;
     let store = crate::ledger::open(&what.data)?;

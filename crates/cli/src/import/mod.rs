@@ -6,7 +6,7 @@
 //! M2 each row is recorded or stands among the rejects, once, with the reason (`each_row_is_recorded_or_rejected`).
 
 use std::fs::File;
-use std::io::{Seek as _, Write as _};
+use std::io::{BufRead as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use headworks_wire as wire;
@@ -88,6 +88,8 @@ fn beside(file: &Path, what: &str) -> PathBuf {
 struct Rejects {
     path: PathBuf,
     file: Option<File>,
+    /// How many an earlier import of the file has left in it.
+    before: u64,
 }
 
 impl Rejects {
@@ -98,14 +100,15 @@ impl Rejects {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(format!("{}: {e}", path.display()).into());
                 }
-                _ => return Ok(Self { path, file: None }),
+                _ => return Ok(Self { path, file: None, before: 0 }),
             }
         }
-        let mut file =
-            File::options().write(true).open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let opened = File::options().read(true).write(true).open(&path);
+        let mut file = opened.map_err(|e| format!("{}: {e}", path.display()))?;
         file.set_len(noted)?;
+        let lines = std::io::BufReader::new(&file).split(b'\n').count();
         file.seek(std::io::SeekFrom::End(0))?;
-        Ok(Self { path, file: Some(file) })
+        Ok(Self { path, file: Some(file), before: u64::try_from(lines)? })
     }
 
     fn write(&mut self, line: &Value) -> Result<(), Failed> {
@@ -131,7 +134,7 @@ pub(crate) async fn run(what: &ImportArguments, remote: &Remote, as_json: bool) 
     let mut rejects = Rejects::open(beside(&what.file, ".rejected.ndjson"), done.rejected_bytes)?;
     let mut client = connect(remote).await?;
     let mut total = wire::Ingested::default();
-    let (mut refused, mut first) = (0_u64, None);
+    let (mut refused, mut first) = (rejects.before, None);
     let bar = indicatif::ProgressBar::new_spinner();
     let before = done.rows;
     let mut rows = rows::read(what)?.skip(usize::try_from(before)?);
@@ -185,13 +188,10 @@ pub(crate) async fn run(what: &ImportArguments, remote: &Remote, as_json: bool) 
         }),
         as_json,
     )?;
-    match first {
-        None => Ok(()),
-        Some(first) => Err(format!(
-            "{} refused, see {}; the first: {first}",
-            if refused == 1 { "1 event was".to_owned() } else { format!("{refused} events were") },
-            rejects.path.display(),
-        )
-        .into()),
+    if refused == 0 {
+        return Ok(());
     }
+    let many = if refused == 1 { "1 event was".to_owned() } else { format!("{refused} events were") };
+    let first = first.map_or_else(String::new, |first| format!("; the first of this time: {first}"));
+    Err(format!("{many} refused, see {}{first}", rejects.path.display()).into())
 }

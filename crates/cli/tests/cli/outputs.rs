@@ -80,6 +80,7 @@ fn every_answer_is_json_where_that_is_asked_for() {
         &["erase", "acme", "--data", &data, "--to", &w.text("erased"), "--segment", "user:a"],
         &["keys", "create", "--data", &data, "--scope", "read"],
         &["export", "movements", "--data", &data],
+        &["export", "lines", "--data", &data],
     ] {
         w.json(None, args);
     }

@@ -237,6 +237,7 @@ RECEIVERS = {name: Receiver(name, temper) for name, temper in {
     "later": lambda n, path, body: (429, {"retry-after": random.choice(ODD)}) if random.random() < 0.02 else 204,
     "gone": sometimes(0.005, 410),
     "hostile": sometimes(0.02, "endless head", "garbage", "huge body", "slow body", "drop", (302, {"location": "/"})),
+    "failing": sometimes(0.03, 500, 502, (503, {"retry-after": "1"}), (307, {"location": "/elsewhere"})),
     "remade": sometimes(0.01, "slow", 500),
     "stripe": stripe_temper,
 }.items()}
@@ -321,7 +322,8 @@ for name, r in RECEIVERS.items():
         faults.append(f"{name}: {most} failed attempts in 10 s")
     if name == "stripe":
         continue
-    missing = [charge for charge in charges if f"{charge}/charge" not in r.bodies]
+    named = {event.rsplit("/", 1)[0] for event in r.bodies}
+    missing = [charge for charge in charges if f"{charge}/charge" not in named]
     if missing:
         faults.append(f"{name}: {len(missing)} missing, first {missing[0]}")
     wrong = [account for account, seqs in r.order.items() if seqs != sorted(seqs)]
