@@ -115,6 +115,7 @@ impl Ledger {
                 let (file, other) = (self.new_place(), self.new_place());
                 self.run(&["export-account", "acme", "--data", from, "--out", text(&file)]);
                 make_key(&other);
+                drop(Server::start(&other, &self.root.path().join("catalog.toml")));
                 self.run(&["import-account", text(&file), "--data", text(&other)]);
                 self.run(&["reconcile", "--data", text(&other)]);
                 self.run(&["export", "draws", "--data", from, "--out", to]);

@@ -69,6 +69,7 @@ fn every_answer_is_json_where_that_is_asked_for() {
     drop(server);
     let (data, copy, restored, moved) = (w.text("data"), w.text("copy"), w.text("restored"), w.text("moved"));
     make_key(std::path::Path::new(&moved));
+    drop(Server::start(std::path::Path::new(&moved), std::path::Path::new(&file)));
     let out = w.text("acme.ndjson");
     for args in [
         &["backup", "--data", &data, "--to", &copy][..],
