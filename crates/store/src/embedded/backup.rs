@@ -11,7 +11,6 @@ use super::feed;
 use super::frame::{self, Block, Link, Position, SEGMENT_HEADER};
 use super::journal::{RECORD, list, name_of};
 use super::mark::{End, Mark};
-use super::rewrite::apart;
 use super::walk::{BROKEN, Wrong, walk};
 use super::{lock_any, unfinished};
 use crate::contract::{Place, StoreError, Stored};
@@ -117,6 +116,26 @@ pub fn backup_on(data: &dyn Disk, to: &dyn Disk) -> Result<BackedUp, StoreError>
     }
     unfinished::end(to)?;
     Ok(done)
+}
+
+/// What is made of a data directory stands beside it: whoever destroys the one must not destroy the other.
+pub(super) fn apart(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let whole = |path: &Path| {
+        // What is not there yet is where its parent is.
+        let there = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("."));
+        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+        let rest = path.strip_prefix(there).unwrap_or(path);
+        there.canonicalize().map(|there| there.join(rest)).map_err(StoreError::io("finding", path))
+    };
+    let (from_whole, to_whole) = (whole(from)?, whole(to)?);
+    if to_whole.starts_with(&from_whole) || from_whole.starts_with(&to_whole) {
+        return Err(StoreError::Refused(format!(
+            "{} and {} are one inside the other; name a directory beside it",
+            from.display(),
+            to.display()
+        )));
+    }
+    Ok(())
 }
 
 pub(super) fn has(dir: &dyn Disk, name: &str) -> Result<bool, StoreError> {

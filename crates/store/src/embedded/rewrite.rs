@@ -13,7 +13,7 @@ use headworks_core::record::{
     Erased, Erasure, Event, Instant, Label, Name, Record, SYSTEM, Seq, Server, is_internal,
 };
 
-use super::backup::{copy_key, each, has};
+use super::backup::{apart, copy_key, each, has};
 use super::disk::{Directory, Disk};
 use super::frame::Position;
 use super::{Embedded, MemoryIndex, Options, feed, lock_any, unfinished};
@@ -268,26 +268,6 @@ fn is_test(from: &dyn Disk) -> Result<bool, StoreError> {
         Ok(())
     })?;
     Ok(found)
-}
-
-/// What is made of a data directory stands beside it: whoever destroys the one must not destroy the other.
-pub(super) fn apart(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let whole = |path: &Path| {
-        // What is not there yet is where its parent is.
-        let there = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("."));
-        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-        let rest = path.strip_prefix(there).unwrap_or(path);
-        there.canonicalize().map(|there| there.join(rest)).map_err(StoreError::io("finding", path))
-    };
-    let (from_whole, to_whole) = (whole(from)?, whole(to)?);
-    if to_whole.starts_with(&from_whole) || from_whole.starts_with(&to_whole) {
-        return Err(StoreError::Refused(format!(
-            "{} and {} are one inside the other; name a directory beside it",
-            from.display(),
-            to.display()
-        )));
-    }
-    Ok(())
 }
 
 /// How many records of an account an erasure is about.
