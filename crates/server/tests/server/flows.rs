@@ -253,3 +253,49 @@ async fn a_balance_is_read_as_it_will_be() {
     let bad = s.call("GET", "/v1/accounts/acme/balances?at=tomorrow", "", "").await;
     assert_eq!((bad.status, bad.problem()), (422, "invalid_request"));
 }
+
+/// A page has as many accounts as were asked for, whatever the server keeps logs of for itself; a limited key is shown its
+/// own, and no name beyond them.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_accounts_are_full_and_stay_within_a_keys_reach() {
+    let s = Server::start().await;
+    let names: Vec<String> = (0..25)
+        .map(|n| format!("acme-{n:02}"))
+        .chain(["acme".to_owned(), "bolt".to_owned(), "zeta".to_owned(), "Zoo".to_owned()])
+        .collect();
+    for name in &names {
+        let rank = json!({"id": name, "capacity": {"cluster": format!("of-{name}")}});
+        assert_eq!(s.call("POST", "/v1/accounts", "o", &rank.to_string()).await.status, 200);
+        let free = json!({"amount": "1", "category": "free"});
+        let path = format!("/v1/accounts/{name}/grants");
+        assert_eq!(s.call("POST", &path, "free", &free.to_string()).await.status, 200);
+    }
+    let limited = json!({"scopes": ["read"], "accounts": ["acme-1*", "zeta", "_*", "nobody", "acme"]});
+    let limited = s.call("POST", "/v1/keys", "", &limited.to_string()).await.body;
+    let limited = limited["secret"].as_str().expect("a secret").to_owned();
+    let mut all = names.clone();
+    all.sort();
+    let mut own: Vec<String> = (10..20).map(|n| format!("acme-{n}")).collect();
+    own.extend(["acme".to_owned(), "zeta".to_owned()]);
+    own.sort();
+    for (key, expected) in [(s.admin.clone(), all), (limited, own)] {
+        for max in [1, 4, 10, 12, 29, 1_000] {
+            let (mut seen, mut after) = (Vec::new(), String::new());
+            loop {
+                let auth = format!("Authorization: Bearer {key}\r\n");
+                let page = s.raw("GET", &format!("/v1/accounts?max={max}{after}"), &auth, b"").await.body;
+                let accounts: Vec<String> =
+                    serde_json::from_value(page["accounts"].clone()).expect("a list of names");
+                let is_last = page["next"].is_null();
+                assert!(is_last || accounts.len() == max, "{max}: {page}");
+                assert!(is_last || page["next"].as_str() == accounts.last().map(String::as_str), "{page}");
+                seen.extend(accounts);
+                if is_last {
+                    break;
+                }
+                after = format!("&after={}", seen.last().expect("one"));
+            }
+            assert_eq!(seen, expected, "max={max}");
+        }
+    }
+}
