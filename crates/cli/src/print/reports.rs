@@ -107,6 +107,7 @@ pub(super) fn what_if(w: &wire::WhatIf) -> String {
     let right = [false, true, false, true, false, true, false, true, false, false, true];
     out.push_str(&table(&rows, &right));
     out.push_str(&match w.accounts_changed {
+        0 => "no account changes\n".to_owned(),
         1 => "1 account changes; by revenue:\n".to_owned(),
         n => format!("{n} accounts change; by revenue:\n"),
     });

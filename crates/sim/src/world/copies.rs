@@ -84,7 +84,7 @@ impl World {
             self.open()?;
             return self.check_acknowledged();
         }
-        self.erase(restored, 1 + self.random.below(3)).map(drop)
+        self.erase(restored, 1 + self.random.below(2)).map(drop)
     }
 
     fn empty(&self) -> SimDisk {
@@ -197,7 +197,7 @@ impl World {
 
     /// The server goes on with a ledger of which personal data was erased.
     pub(super) fn go_on_erased(&mut self) -> Result<(), Broken> {
-        if self.random.chance(500) {
+        if self.random.chance(700) {
             return Ok(());
         }
         self.coverage.fault("went on after an erasure");

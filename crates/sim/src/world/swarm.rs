@@ -45,7 +45,7 @@ impl Swarm {
             index: rate(30),
             reprice: rate(16),
             look: rate(60),
-            copy: rate(8),
+            copy: rate(5),
             deliver: rate(120),
             import: rate(60),
             mostly: [None, None, None, Some("owe"), Some("gift"), Some("bulk")]
