@@ -53,7 +53,7 @@ fn the_tour_works_as_written() {
         "verified: acme",
         "every record follows from those before it",
         ", 0 differ",
-        "0 accounts change",
+        "no account changes",
     ] {
         assert!(out.contains(promise), "no `{promise}` in:\n{out}\n{log}");
     }
