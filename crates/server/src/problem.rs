@@ -121,3 +121,24 @@ fn status(kind: Kind) -> StatusCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use headworks_api::Kind;
+
+    use super::status;
+
+    /// What `redeem` answers as an outcome, and what is met at a start.
+    const UNSEEN: [Kind; 4] = [Kind::AlreadyRedeemed, Kind::NoReset, Kind::NothingToReset, Kind::WrongClock];
+
+    #[test]
+    fn every_kind_is_documented_with_its_status() {
+        let text = include_str!("../../../docs/http.md");
+        for kind in Kind::ALL.iter().filter(|kind| !UNSEEN.contains(kind)) {
+            let word = format!("`{}`", kind.word());
+            let row = text.lines().find(|line| line.starts_with('|') && line.contains(&word));
+            let statuses = row.and_then(|row| row.split('|').nth(1)).unwrap_or_else(|| panic!("{word}"));
+            assert!(statuses.contains(status(*kind).as_str()), "{word} is {} in {statuses}", status(*kind));
+        }
+    }
+}
