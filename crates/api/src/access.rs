@@ -37,7 +37,7 @@ impl Access {
         self.key.as_ref()
     }
 
-    /// Requires a scope, whatever the account.
+    /// Requires a scope, without regard to any account.
     ///
     /// # Errors
     /// When the caller does not have it.

@@ -114,7 +114,7 @@ impl Signer {
         *hasher.finalize().as_bytes()
     }
 
-    /// Signs the head of an account's log, and with it whatever has this digest.
+    /// Signs the head of an account's log together with a digest.
     #[must_use]
     pub fn sign(&self, account: &Name, seq: Seq, hash: &[u8; 32], digest: &str) -> String {
         let text =

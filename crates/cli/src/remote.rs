@@ -19,7 +19,7 @@ fn new_key() -> Result<String, getrandom::Error> {
     Ok(random.iter().map(|b| format!("{b:02x}")).collect())
 }
 
-/// The key of a request: the caller's, or a new one that is told, so that a retry can use it.
+/// The key of a request: the caller's, or a new one, which is printed so that a retry can use it.
 pub(crate) fn key_of(argument: KeyArgument) -> Result<Label, Failed> {
     if let Some(key) = argument.key {
         return Ok(key);

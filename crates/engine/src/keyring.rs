@@ -36,7 +36,7 @@ impl Keyring {
         self.check_key
     }
 
-    /// Whether a text ends in the check code of what comes before. Takes the same time whatever part is wrong, looks nothing
+    /// Whether a text ends in the check code of what comes before. Takes the same time wherever the text is wrong, looks nothing
     /// up and remembers nothing.
     #[must_use]
     pub fn is_genuine(&self, text: &str) -> bool {
@@ -69,7 +69,7 @@ impl Keyring {
         self.keys.get(id)
     }
 
-    /// The key that a genuine text belongs to, if it is in force. Takes the same time whatever part of the secret is wrong.
+    /// The key that a genuine text belongs to, if it is in force. Takes the same time wherever the secret is wrong.
     #[must_use]
     pub fn check(&self, text: &str, now: Instant) -> Option<&ApiKey> {
         let body = text.get(..text.len().checked_sub(CODE_DIGITS)?)?;

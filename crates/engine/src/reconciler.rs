@@ -1,7 +1,7 @@
 //! Online reconciliation: one thread audits every account's log again and again, at a small share of one core.
 //!
 //! Never blocks a request: it reads what is stored, beside the engine. Its status is shown by the API and as a metric.
-//! Q1 a record altered in the store of a running engine is told by the pass after it (`reconciles_online`).
+//! Q1 a record altered in the store of a running engine is reported by the next pass (`reconciles_online`).
 //! Q2 so is a place of the journal, and an account whose log is damaged is frozen (`a_damaged_log_freezes_its_account_alone`).
 
 use std::sync::atomic::Ordering;

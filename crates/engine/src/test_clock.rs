@@ -1,4 +1,4 @@
-//! The test clock of a ledger: time that moves only when it is told to, with everything due on the way done in order.
+//! The test clock of a ledger: time that moves only on request. Everything due on the way is done in order.
 //!
 //! Never runs by itself, and never goes back. TC1 while the ends and boundaries of an instant are written, the clock stands at
 //! that instant (`each_end_is_written_at_its_own_instant`). TC2 where the clock goes is recorded before anything follows from

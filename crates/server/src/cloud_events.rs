@@ -34,7 +34,7 @@ fn is_json(media_type: &str) -> bool {
 pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Events, Failure> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let kind = media_type(kind);
-    // The media type says that the body is structured, whatever other headers say.
+    // The media type decides that the body is structured; other headers do not matter.
     if !kind.starts_with("application/cloudevents") && headers.contains_key("ce-specversion") {
         return Ok(Events { events: vec![binary(headers, &kind, body).map_err(|f| f.0)], is_batch: false });
     }

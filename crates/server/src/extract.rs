@@ -67,7 +67,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// A JSON body whose parts are looked at one by one: what is wrong with one of them is that one's matter.
+/// A JSON body whose parts are checked one by one, so that a faulty part does not fail the others.
 pub(crate) struct Envelope<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Envelope<T> {

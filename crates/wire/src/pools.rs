@@ -57,7 +57,7 @@ pub struct Pools {
 /// Who uses a pool now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolSeats {
-    /// Whoever has most cost in flight and waiting comes first.
+    /// Sorted by cost in flight and waiting, highest first.
     pub seats: Vec<PoolSeat>,
 }
 

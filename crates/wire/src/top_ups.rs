@@ -1,10 +1,10 @@
-//! Marks of a balance that its owner is told about, and credits that are bought by themselves below them.
+//! Balances at which the owner is alerted, and credits that are bought automatically below them.
 
 use headworks_core::record::{Credits, Instant, Label, Name, Span, Standing};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The balances that the account's owner is told about.
+/// The balances at which the account's owner is alerted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertMarks {

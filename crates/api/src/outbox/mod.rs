@@ -1,7 +1,7 @@
 //! Webhooks: the feed of the ledger, sent to receivers one event after the other.
 //!
 //! Each webhook has one sender, which lives as long as its name is in force, and a place in the feed that is kept
-//! when everything before it is acknowledged. Whatever is set, removed or made again only changes what the sender sees
+//! when everything before it is acknowledged. Setting, removing or making a webhook again only changes what the sender sees
 //! between two attempts; docs/ledger.md has the table of states.
 //! H1 an event is sent until the receiver acknowledges it, at least once, with the same id each time
 //! (`a_failing_receiver_loses_nothing`). H2 events of one account arrive in the order of its log, and there is never a second

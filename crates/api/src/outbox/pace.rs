@@ -1,6 +1,6 @@
 //! When the next attempt may be: what a receiver asks for, within bounds, or else growing pauses.
 //!
-//! Never reads a clock. H5 failed attempts of one webhook are at least [`SHORTEST_PAUSE`] apart, whatever it is asked for
+//! Never reads a clock. H5 failed attempts of one webhook are at least [`SHORTEST_PAUSE`] apart, regardless of what the receiver asks for
 //! and however often it is set (`pauses_stay_within_their_bounds`).
 
 use std::time::{Duration, Instant};

@@ -71,7 +71,7 @@ impl Sender {
     /// Looks at what is in force and makes at most one attempt.
     pub fn step(&mut self, engine: &Engine, hook: &Hook, around: &impl Surroundings) -> Next {
         let begun = self.course.take().filter(|course| course.made == hook.made);
-        // One that was made again begins where the new one does, whatever was in hand.
+        // A webhook that was removed and made again starts afresh; what was in hand is dropped.
         let begin = || Course::begin(engine, hook, around.now());
         let mut course = match begun.map_or_else(begin, Ok) {
             Ok(course) => course,

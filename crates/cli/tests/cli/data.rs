@@ -454,7 +454,7 @@ fn an_account_moves_to_another_ledger() {
     assert_eq!(balances["spent"], "0.09375");
 }
 
-/// A receiver that refuses until it is told to accept, and notes what it got.
+/// A receiver that refuses until `accepts` is set, and notes what it got.
 struct Receiver {
     url: String,
     accepts: std::sync::Arc<std::sync::atomic::AtomicBool>,

@@ -46,7 +46,7 @@ async fn every_second_end_of_a_hold() {
                 "same key, other body" => Idempotency { digest: [9; 16], ..own },
                 _ => key(&format!("f{n}")),
             };
-            // A key and body that were sent before are the first answer, whatever is meant this time.
+            // A key and body that were sent before get the first answer, even if the caller means another request.
             let repeats = how == "same key" && first.split(' ').next() == second.split(' ').next();
             match run(&engine, &acme, &with, command(second, hold)).await {
                 Ok(answer) => {
@@ -116,7 +116,7 @@ async fn a_denial_ends_at_the_instant_it_told() {
     open(&engine, "acme", "10").await;
     let held = authorize(&engine, "hold", 10, false).await;
     assert_eq!(outcome(&held), Outcome::Allow);
-    // The hold ends within a minute, which is told; twenty seconds before that, the denial is remembered.
+    // The denial reports that the hold ends within a minute; twenty seconds before that, it is still remembered.
     engine.clock().advance(Span::from_secs(40));
     let denied = authorize(&engine, "k", 5, false).await;
     let Effect::Denied(denial) = &denied.effect else { panic!("{denied:?}") };

@@ -145,7 +145,7 @@ async fn a_request_waits_for_room_and_is_let_in() {
     let again = authorize(&engine, "acme", "w", "chat", Some(Span::from_secs(60))).await;
     assert!(again.replayed, "a retry gets the first answer and takes nothing");
     assert_eq!(view(&engine, "large").in_flight, 6);
-    // A deadline that passes is told as what it is.
+    // A passed deadline is reported as such.
     let late = authorize(&engine, "acme", "late", "chat", Some(Span::from_micros(250_000))).await;
     assert_eq!((outcome(&late), view(&engine, "large").waiting), (Outcome::Wait, 0));
 }

@@ -328,7 +328,7 @@ async fn unrecorded_features_leave_no_record() {
     assert_eq!(engine.records(&acme, 1, 100).await.expect("reads").len(), before);
 }
 
-/// A store whose appends fail once it is told to, or whose second records are altered.
+/// A store whose appends fail on request, or whose second records are altered.
 #[derive(Default)]
 struct Failing {
     inner: Memory,

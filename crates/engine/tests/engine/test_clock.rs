@@ -1,4 +1,4 @@
-//! The test clock of a ledger: it moves when it is told to, and everything due on the way is written in order.
+//! The test clock of a ledger: it moves on request, and everything due on the way is written in order.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ fn by_itself(event: &Event) -> Option<&'static str> {
     Some(event.kind()).filter(|kind| ["hold_expired", "grant_expired", "renewed"].contains(kind))
 }
 
-/// TC1: over all accounts, in order, whatever the order in which they were opened.
+/// TC1: over all accounts, in order of time, independent of the order in which they were opened.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_end_is_written_at_its_own_instant() {
     let store = Arc::new(Memory::new());
@@ -234,7 +234,7 @@ async fn a_later_start_is_a_move() {
     engine.close();
 }
 
-/// TC4: denials and ends included, whatever the threads beside do meanwhile.
+/// TC4: denials and ends included, regardless of what other threads do.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_calls_give_the_same_records() {
     let mut runs = Vec::new();

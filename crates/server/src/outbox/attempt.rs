@@ -1,4 +1,4 @@
-//! One attempt: a request to a receiver, and what its answer means. Bounded in time and memory, whatever comes back.
+//! One attempt: a request to a receiver, and what its answer means. Bounded in time and memory for any response.
 //!
 //! H3 a receiver that is slow or hostile costs its own webhook at most [`ANSWER_WITHIN`] an attempt, and a few kilobytes
 //! (`a_hostile_receiver_costs_little`). Redirects are not followed: what is signed for one address is for no other.

@@ -1,4 +1,4 @@
-//! The test clock: time that moves only when it is told to.
+//! The test clock: time that moves only on request.
 
 use axum::Json;
 use axum::extract::State;

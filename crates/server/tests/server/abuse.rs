@@ -60,7 +60,7 @@ async fn conduct_is_seen_tuned_and_explained() {
     assert_eq!((trusted.status, &trusted.body["tier"]), (200, &json!("contract")), "{}", trusted.body);
     let next = s.call("POST", "/v1/authorize", "4", &ask(1, "")).await.body;
     assert_eq!(next["reason"], "holds_limit", "a contract with one hold: {next}");
-    // Observed, nobody is held off and everything is told.
+    // While rules are only observed, nobody is held off and everything is reported.
     put(&s, "observe").await;
     let observed = s.call("POST", "/v1/authorize", "5", &ask(51, "")).await.body;
     assert_eq!(observed["outcome"], "allow", "{observed}");
@@ -138,7 +138,7 @@ fn signed(secret: &str, id: &str, secs: i64, body: &str) -> String {
     format!("webhook-id: {id}\r\nwebhook-timestamp: {secs}\r\nwebhook-signature: v1,{signature}\r\n")
 }
 
-/// Two secrets are live, five minutes are enough, an event counts once, and who forges is told to stop.
+/// Two secrets are live, five minutes are enough, an event counts once, and forgers are refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn webhooks_in_are_signed_and_count_once() {
     let s = Server::start().await;

@@ -196,7 +196,7 @@ async fn bad_input_changes_nothing() {
     }
     assert_eq!((s.balances("acme").await, s.call("GET", "/v1/accounts/acme", "", "").await.body), before);
     assert_eq!(s.call("DELETE", "/v1/accounts/acme", "", "").await.problem(), "method_not_allowed");
-    // Whatever was refused under a key did not use it up.
+    // A refused request does not use up its key.
     assert_eq!(s.call("POST", "/v1/authorize", "row-0", ASK).await.body["outcome"], "allow");
 }
 

@@ -254,8 +254,8 @@ async fn a_balance_is_read_as_it_will_be() {
     assert_eq!((bad.status, bad.problem()), (422, "invalid_request"));
 }
 
-/// A page has as many accounts as were asked for, whatever the server keeps logs of for itself; a limited key is shown its
-/// own, and no name beyond them.
+/// A page has as many accounts as requested, even when the server keeps many logs of its own. A limited key sees its own
+/// accounts and no other name.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_accounts_are_full_and_stay_within_a_keys_reach() {
     let s = Server::start().await;

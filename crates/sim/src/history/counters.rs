@@ -310,7 +310,7 @@ impl<'a> Walk<'a> {
         let is_hold = open.units > 0;
         let beyond = (units(&charge.usage) - open.units).max(0);
         let drawn = |basis: &Basis| total(basis, &charge.draws) - total(basis, &kept);
-        // What was found is told before anything is given back.
+        // The visits say what was found before anything is given back.
         let visits = charge.excess.as_ref().map_or(&[][..], |e| &e.visits);
         let mut counted = Vec::new();
         let in_plan = self.in_plan();

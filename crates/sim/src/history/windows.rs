@@ -92,7 +92,7 @@ impl Spec {
         matches!(self.kind, Calendar(_, _, Yes))
     }
 
-    /// How far back it looks for use that is told late.
+    /// How far back it looks for use that is reported late.
     pub(super) fn looks_back(&self) -> i64 {
         match self.kind {
             Calendar(..) | FirstUse(_) => 0,

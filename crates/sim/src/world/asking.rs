@@ -22,14 +22,14 @@ impl World {
         Ok(end)
     }
 
-    /// A denial is told that rests on every record that was decided before an instant.
+    /// Notes a denial that depends on every record decided before an instant.
     pub(super) fn rests(&mut self, account: &Name, at: Instant) -> Result<(), Broken> {
         let end = self.stored(account)?;
         self.rested.push((account.clone(), at, end));
         Ok(())
     }
 
-    /// What was stored since is no older than what was told before it.
+    /// Records stored since then are not older than what was answered before them.
     pub(super) fn check_rested(&mut self) -> Result<(), Broken> {
         self.stored.clear();
         for (account, at, end) in std::mem::take(&mut self.rested) {

@@ -118,7 +118,7 @@ pub fn backup_on(data: &dyn Disk, to: &dyn Disk) -> Result<BackedUp, StoreError>
     Ok(done)
 }
 
-/// What is made of a data directory stands beside it: whoever destroys the one must not destroy the other.
+/// A copy stands beside its source, so that destroying one does not destroy the other.
 pub(super) fn apart(from: &Path, to: &Path) -> Result<(), StoreError> {
     let whole = |path: &Path| {
         // What is not there yet is where its parent is.

@@ -43,7 +43,7 @@ pub struct Checked {
     pub torn: Option<Place>,
 }
 
-/// Reads a whole journal again. What stands behind a damaged block of a segment is told by reconciliation, record by record.
+/// Reads a whole journal again. Reconciliation reports, record by record, what stands behind a damaged block of a segment.
 ///
 /// # Errors
 /// When the directory or a segment cannot be read.

@@ -81,7 +81,7 @@ impl Rewrite {
         unfinished::begin(&**to)?;
         unfinished::clear(&**to)?;
         let readers = feed::readers(from)?.into_iter().map(|(name, at)| (name, at, 0)).collect();
-        // The index is made by whoever opens the ledger.
+        // The index is built when the ledger is first opened.
         let index = Arc::new(MemoryIndex::default());
         Ok(Self {
             store: Embedded::within(Arc::clone(to), index, lock, Options::default())?,
@@ -244,7 +244,7 @@ pub fn restore_on(
         let is_later =
             if by_others { is_past } else { until.is_some_and(|until| record.recorded_at >= until) };
         is_past |= is_later;
-        // An account ends with its first later record, whatever stands behind it.
+        // An account ends before its first later record, even if earlier ones follow.
         if is_later {
             rewrite.end(&account);
         }

@@ -29,7 +29,7 @@ pub struct Account {
     pub billing_anchor: Instant,
     /// Settings of segments.
     pub segments: BTreeMap<Segment, SegmentSettings>,
-    /// The balances that the owner is told about.
+    /// The balances at which the owner is alerted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<ByUnit<AlertMarks>>,
     /// Credits bought by themselves.

@@ -76,7 +76,7 @@ pub struct ChangeAccountRequest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<Segment, SegmentSettings>)]
     pub segments: BTreeMap<Segment, Option<SegmentSettings>>,
-    /// The balances that the owner is told about; `null` ends that, and top-ups with it.
+    /// The balances at which the owner is alerted; `null` ends alerts, and top-ups with them.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ByUnit<AlertMarks>>)]
     pub alerts: Option<Option<ByUnit<AlertMarks>>>,

@@ -1,4 +1,4 @@
-//! Requests that were let in: the supply serves or refuses them, and their end is told to account and pool.
+//! Requests that were let in: the supply serves or refuses them, and account and pool learn how they ended.
 
 use std::cmp::Reverse;
 

@@ -288,7 +288,7 @@ impl<W> Pool<W> {
         named.unwrap_or_else(|| self.name.clone())
     }
 
-    /// What the core is told of a request that asked for room; `used` is what its seat had in flight before.
+    /// What the core learns about a request that asked for room; `used` is what its seat had in flight before.
     #[must_use]
     pub fn offer(&self, class: Name, cost: Cost, used: u64, room: Result<Room, Busy>, now: Instant) -> Offer {
         Offer {
