@@ -40,7 +40,7 @@ impl World {
                     category: r.below(4),
                     expires_at: r.chance(400).then(|| now.after(hours(1 + r.next() % 40))),
                     recurs: r.chance(250).then(|| r.below(32)),
-                    stamps: r.chance(200),
+                    stamps: r.chance(300),
                     only: r.chance(100).then_some("owe"),
                 };
                 op::grant(amount(&r), kind)
