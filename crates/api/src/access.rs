@@ -16,8 +16,7 @@ pub struct Access {
 }
 
 /// The scopes of a stored key.
-#[must_use]
-pub fn scopes(key: &ApiKey) -> Vec<Scope> {
+pub(crate) fn scopes(key: &ApiKey) -> Vec<Scope> {
     Scope::ALL.into_iter().filter(|s| key.scopes.iter().any(|name| name.as_str() == s.as_str())).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use headworks_core::account::Account;
 use headworks_core::record::{Event, Name, Record, Seq};
-use headworks_store::StoreError;
+use headworks_store::{StoreError, Stored};
 
 use crate::answer::EngineError;
 use crate::cache::{Pending, Shard, Slot};
@@ -100,8 +100,12 @@ impl Engine {
 
     /// A stored record.
     pub(crate) fn record_of(&self, account: &Name, seq: Seq) -> Result<Option<Record>, EngineError> {
-        let found = self.store.read(account, seq, 1)?;
-        found.first().filter(|r| r.seq == seq).map(|r| decode(&r.bytes)).transpose()
+        self.stored_of(account, seq)?.map(|stored| decode(&stored.bytes)).transpose()
+    }
+
+    /// A record of an account as it is stored, if there is one of this number.
+    pub(crate) fn stored_of(&self, account: &Name, seq: Seq) -> Result<Option<Stored>, EngineError> {
+        Ok(self.store.read(account, seq, 1)?.into_iter().next().filter(|stored| stored.seq == seq))
     }
 }
 

@@ -44,7 +44,7 @@ impl Engine {
         self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), Some(keyed)).await
     }
 
-    /// Removes a webhook; what it has not got yet is not sent any more.
+    /// Removes a webhook; events that it has not sent yet are dropped.
     ///
     /// # Errors
     /// When there is no such webhook, or the store fails.
@@ -128,8 +128,7 @@ impl Engine {
         };
         let (mut found, mut next) = (Vec::new(), Some(charge));
         while let Some(seq) = next {
-            let stored = self.store.read(account, seq, 1)?.into_iter().next().filter(|s| s.seq == seq);
-            let earlier = linked(stored, seq)?;
+            let earlier = linked(self.stored_of(account, seq)?, seq)?;
             next = corrected(&earlier.0);
             found.push(earlier);
         }

@@ -3,12 +3,11 @@
 //! Source: CloudEvents 1.0.2, JSON format and HTTP protocol binding.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use headworks_api::Problem;
+use headworks_api::{Problem, is_json, parse, parse_envelope};
 use percent_encoding::percent_decode;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::extract::{parse, parse_envelope};
 use crate::problem::Failure;
 
 /// The attributes that are read; others are extensions, and mean nothing here.
@@ -26,10 +25,6 @@ fn media_type(text: &str) -> String {
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn is_json(media_type: &str) -> bool {
-    matches!(media_type, "application/json" | "text/json" | "") || media_type.ends_with("+json")
-}
-
 /// The events of a request, in any mode.
 pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Events, Failure> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -41,12 +36,11 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Events, Failure> 
     let is_list = body.trim_ascii_start().starts_with(b"[");
     match (kind.as_str(), is_list) {
         ("application/cloudevents+json" | "application/json" | "", false) => {
-            Ok(Events { events: vec![parse(body).map_err(|f| f.0)], is_batch: false })
+            Ok(Events { events: vec![parse(body)], is_batch: false })
         }
         ("application/cloudevents-batch+json" | "application/json" | "", true) => {
             let events: Vec<Box<RawValue>> = parse_envelope(body)?;
-            let events = events.iter().map(|event| parse(event.get().as_bytes()).map_err(|f| f.0));
-            let events = events.collect();
+            let events = events.iter().map(|event| parse(event.get().as_bytes())).collect();
             Ok(Events { events, is_batch: true })
         }
         (kind, _) => {

@@ -4,8 +4,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use headworks_api::{Access, Key, Kind, Network};
-use headworks_core::record::{Label, check_keys};
+use headworks_api::{Access, Key, Kind, Network, parse, parse_envelope};
+use headworks_core::record::Label;
 use serde::de::DeserializeOwned;
 
 use crate::app::{App, Peer};
@@ -63,7 +63,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let bytes = raw(request, state).await?;
-        parse(if bytes.is_empty() { b"{}" } else { &bytes }).map(Body)
+        Ok(Self(parse(if bytes.is_empty() { b"{}" } else { &bytes })?))
     }
 }
 
@@ -74,7 +74,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Envelope<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        parse_envelope(&raw(request, state).await?).map(Self)
+        Ok(Self(parse_envelope(&raw(request, state).await?)?))
     }
 }
 
@@ -122,32 +122,4 @@ async fn raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failu
         }
         _ => Failure::new(Kind::MalformedBody, rejection.body_text()),
     })
-}
-
-/// Reads JSON of one shape.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    let value = parse_envelope(bytes)?;
-    check_keys(bytes).map_err(|e| Failure::invalid(e.to_string()))?;
-    Ok(value)
-}
-
-pub(crate) fn parse_envelope<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
-        let at = e.path().to_string();
-        let inner = e.inner();
-        match inner.classify() {
-            serde_json::error::Category::Data => {
-                let place = if at == "." { String::new() } else { format!("`{at}`: ") };
-                Failure::invalid(format!("{place}{inner}"))
-            }
-            serde_json::error::Category::Io
-            | serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof => {
-                Failure::new(Kind::MalformedBody, format!("the body is not JSON: {inner}"))
-            }
-        }
-    })?;
-    json.end().map_err(|e| Failure::new(Kind::MalformedBody, e.to_string()))?;
-    Ok(value)
 }

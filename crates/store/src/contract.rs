@@ -9,7 +9,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use headworks_core::record::{IndexKey, Instant, Name, Seq};
+use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 
 use crate::batch::Batch;
 
@@ -24,6 +24,14 @@ pub struct Stored {
     pub hash: [u8; 32],
     /// Its canonical bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Stored {
+    /// The record that the bytes are.
+    pub(crate) fn record(&self) -> Result<Record, StoreError> {
+        let what = |e| format!("account {}, record {}: {e}", self.account, self.seq);
+        Record::from_bytes(&self.bytes).map_err(|e| StoreError::Unreadable(what(e)))
+    }
 }
 
 /// The durable state of an account as of a record.

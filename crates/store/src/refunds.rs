@@ -4,8 +4,7 @@
 
 use headworks_core::record::{Charge, Credits, Event, GivenBack, IndexKey, Name, Once, Record, Seq};
 
-use crate::contract::{Store, StoreError};
-use crate::replay::decoded;
+use crate::contract::{Store, StoreError, Stored};
 
 /// What a record gives back of an earlier charge; `None` for one that is neither a refund nor a correction.
 ///
@@ -26,7 +25,7 @@ pub fn given_back(
     let mut returned = 0;
     for n in 0..before {
         let earlier = store.find(IndexKey::of_once(account, Once::Refunds(seq, n)))?;
-        let earlier = earlier.as_ref().map(decoded).transpose()?;
+        let earlier = earlier.as_ref().map(Stored::record).transpose()?;
         let Some(Event::Refunded { amount, .. }) = earlier.map(|r| r.event) else {
             let what = format!("account {account}: there is no refund {} of charge {seq}", n + 1);
             return Err(StoreError::Unreadable(what));
@@ -40,7 +39,7 @@ pub fn given_back(
 
 fn charge_of(store: &dyn Store, account: &Name, seq: Seq) -> Result<Charge, StoreError> {
     let stored = store.read(account, seq, 1)?;
-    let record = stored.first().filter(|s| s.seq == seq).map(decoded).transpose()?;
+    let record = stored.first().filter(|s| s.seq == seq).map(Stored::record).transpose()?;
     let what =
         || format!("account {account}, record {seq}: it is no charge, but another record gives it back");
     record.as_ref().and_then(Record::charge).cloned().ok_or_else(|| StoreError::Unreadable(what()))

@@ -56,22 +56,17 @@ struct Log<'a> {
     account: &'a Name,
 }
 
-pub(crate) fn decoded(stored: &Stored) -> Result<Record, StoreError> {
-    let what = |e| format!("account {}, record {}: {e}", stored.account, stored.seq);
-    Record::from_bytes(&stored.bytes).map_err(|e| StoreError::Unreadable(what(e)))
-}
-
 impl command::Log for Log<'_> {
     type Error = StoreError;
 
     fn record(&self, seq: Seq) -> Result<Option<Record>, StoreError> {
         let found = self.store.read(self.account, seq, 1)?;
-        found.first().filter(|r| r.seq == seq).map(decoded).transpose()
+        found.first().filter(|r| r.seq == seq).map(Stored::record).transpose()
     }
 
     fn once(&self, once: Once) -> Result<Option<Record>, StoreError> {
         let key = IndexKey::of_once(self.account, once);
-        self.store.find(key)?.as_ref().map(decoded).transpose()
+        self.store.find(key)?.as_ref().map(Stored::record).transpose()
     }
 }
 
@@ -90,7 +85,7 @@ fn each_record(
         };
         next = last.seq + 1;
         for stored in &records {
-            take(&decoded(stored)?, stored)?;
+            take(&stored.record()?, stored)?;
         }
         progress.records.fetch_add(u64::try_from(records.len()).unwrap_or(0), Ordering::Relaxed);
     }

@@ -5,9 +5,8 @@
 use headworks_core::audit::statement::{About, Statement};
 use headworks_core::record::{Event, Label, Name, Record, Seq};
 
-use crate::contract::{Store, StoreError};
+use crate::contract::{Store, StoreError, Stored};
 use crate::refunds::given_back;
-use crate::replay::decoded;
 
 /// Feeds a statement the next records of an account; `false` when it is whole.
 ///
@@ -16,7 +15,7 @@ use crate::replay::decoded;
 pub fn read_on(store: &dyn Store, account: &Name, statement: &mut Statement) -> Result<bool, StoreError> {
     let page = store.read(account, statement.seq + 1, 1_000)?;
     for stored in &page {
-        let record = decoded(stored)?;
+        let record = stored.record()?;
         let about = match statement.wants(&record) {
             true => About {
                 given_back: given_back(store, account, &record)?,
@@ -38,7 +37,7 @@ fn event(store: &dyn Store, account: &Name, record: &Record) -> Result<Option<La
     let Some(mut seq) = origin(&record.event) else { return Ok(key(record)) };
     loop {
         let stored = store.read(account, seq, 1)?;
-        let Some(earlier) = stored.first().filter(|s| s.seq == seq).map(decoded).transpose()? else {
+        let Some(earlier) = stored.first().filter(|s| s.seq == seq).map(Stored::record).transpose()? else {
             return Ok(None);
         };
         match origin(&earlier.event).filter(|before| *before < seq) {

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
 use headworks_core::catalog::{Catalog, Feature};
 use headworks_core::command::Command;
-use headworks_core::record::{Instant, Label, Name, Path, REQUESTS, check_keys};
+use headworks_core::record::{Instant, Label, Name, Path, REQUESTS};
 use headworks_core::waterfall::Refusal;
 use headworks_engine::{EngineError, Idempotency};
 use headworks_wire as wire;
@@ -22,6 +22,7 @@ use super::decisions::Recorded;
 use crate::access::Access;
 use crate::api::Api;
 use crate::idempotency::Key;
+use crate::json::{is_json, parse};
 use crate::problem::{Kind, Problem};
 use crate::render::EVENT;
 
@@ -102,12 +103,6 @@ pub fn usage(event: &Value, catalog: &Catalog) -> Result<Reported, Problem> {
     Ok((ask.account.clone(), key, ask.command()))
 }
 
-/// Whether a media type without its parameters is JSON.
-fn is_json(media_type: &str) -> bool {
-    let name = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    matches!(name.as_str(), "application/json" | "text/json" | "") || name.ends_with("+json")
-}
-
 /// A text without percent encoding. Some senders leave it out of headers where the binding asks for it, and a URI may have its
 /// own: what differs in that alone is one event.
 fn decoded(text: &str) -> String {
@@ -184,10 +179,7 @@ fn data(event: &Map<String, Value>, kind: Option<&str>) -> Result<Map<String, Va
         (None, Some(Value::String(text))) => {
             let bytes = BASE64_STANDARD.decode(text);
             let bytes = bytes.map_err(|e| Problem::invalid(format!("`data_base64`: {e}")))?;
-            let wrong = |e: String| Problem::invalid(format!("`data_base64`: {e}"));
-            let data = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
-            check_keys(&bytes).map_err(|e| wrong(e.to_string()))?;
-            data
+            parse(&bytes).map_err(|e| Problem::invalid(format!("`data_base64`: {}", e.detail)))?
         }
         (None, Some(_)) => return Err(Problem::invalid("`data_base64` must be text")),
         (None, None) => return Ok(Map::new()),

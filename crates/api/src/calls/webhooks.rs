@@ -154,7 +154,7 @@ impl Api {
         Ok(())
     }
 
-    /// Remove a webhook; what it has not got yet is not sent any more.
+    /// Remove a webhook; events that it has not sent yet are dropped.
     ///
     /// # Errors
     /// With a problem.

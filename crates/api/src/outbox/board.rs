@@ -41,6 +41,13 @@ struct Inner {
     closed: bool,
 }
 
+impl Inner {
+    /// The status of this very webhook, and not of one of its name that was made before or since.
+    fn of(&mut self, hook: &Hook) -> Option<&mut Status> {
+        self.status.get_mut(&hook.webhook.name).filter(|status| status.made == hook.made)
+    }
+}
+
 type Starts = Box<dyn Fn(&Name) + Send + Sync>;
 
 /// How all webhooks are doing.
@@ -118,14 +125,11 @@ impl Board {
 
     /// How a webhook is doing. Counts what it is behind, so it may read a piece of the feed.
     pub(crate) fn status(&self, engine: &Engine, hook: &Hook) -> Status {
-        let name = &hook.webhook.name;
-        let backlog = self.lock().status.get(name).filter(|s| s.made == hook.made).map(|s| s.backlog);
+        let backlog = self.lock().of(hook).map(|status| status.backlog);
         let Some(backlog) = backlog else { return Status::default() };
         let counted = backlog.count(engine);
         let mut inner = self.lock();
-        let Some(status) = inner.status.get_mut(name).filter(|s| s.made == hook.made) else {
-            return Status::default();
-        };
+        let Some(status) = inner.of(hook) else { return Status::default() };
         status.backlog.join(counted);
         status.clone()
     }
@@ -133,9 +137,7 @@ impl Board {
     /// Failed attempts at what a webhook is sending.
     #[must_use]
     pub fn attempts(&self, hook: &Hook) -> u32 {
-        let inner = self.lock();
-        let status = inner.status.get(&hook.webhook.name).filter(|s| s.made == hook.made);
-        status.map_or(0, |status| status.attempts)
+        self.lock().of(hook).map_or(0, |status| status.attempts)
     }
 
     /// Ends all senders; what they were sending is sent again by the next process.
@@ -169,8 +171,7 @@ impl Board {
 
     /// Changes how a webhook is shown to be doing.
     pub fn note(&self, hook: &Hook, change: impl FnOnce(&mut Status)) {
-        let mut inner = self.lock();
-        if let Some(status) = inner.status.get_mut(&hook.webhook.name).filter(|s| s.made == hook.made) {
+        if let Some(status) = self.lock().of(hook) {
             change(status);
         }
     }

@@ -12,7 +12,7 @@ use wire::Reference;
 use super as render;
 
 /// The kinds that are sent when a webhook names none: what people are to hear about.
-pub const NOTICES: [&str; 14] = [
+pub(crate) const NOTICES: [&str; 14] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
@@ -30,7 +30,7 @@ pub const NOTICES: [&str; 14] = [
 ];
 
 /// The linked datasets, on request.
-pub const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
+pub(crate) const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]

@@ -240,7 +240,7 @@ fn unblock(u: &core::Unblock) -> wire::Unblock {
 
 /// A denial, with its explanation.
 #[must_use]
-pub fn decision_of_denial(account: &Name, denial: &Denial, replayed: bool) -> wire::Decision {
+pub(crate) fn decision_of_denial(account: &Name, denial: &Denial, replayed: bool) -> wire::Decision {
     let parts = Decided {
         account,
         at: denial.at,

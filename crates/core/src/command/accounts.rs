@@ -113,7 +113,6 @@ impl Patch {
             }
         }
         match patch.top_ups {
-            // Without marks there is none.
             // Without marks nothing is bought. Marks in other units do not silently end what was bought in these.
             Setting::Keep if settings.alerts.is_empty() => settings.top_ups.clear(),
             Setting::Keep => {}

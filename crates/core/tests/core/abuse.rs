@@ -718,7 +718,7 @@ fn the_score_decays() {
     );
 }
 
-/// Workers that share a key and obey have no score, however many they are and whatever their jitter.
+/// Workers that share a key and obey have no score, with any number of workers and any jitter.
 #[test]
 fn obedience_costs_nothing() {
     let start = at("2026-06-01T12:00:00Z");

@@ -323,7 +323,7 @@ fn waiter(seat: Seat, cost: u64, deadline: Instant, who: u64) -> Waiter<u64> {
     Waiter { seat, cost, in_flight: 1, deadline, who }
 }
 
-/// Backlogged identities are never further apart than two requests, whatever each one's requests cost.
+/// Backlogged identities are never more than two requests apart, for any cost of their requests.
 #[test]
 fn queue_is_fair() {
     for seed in 0..200 {

@@ -284,7 +284,7 @@ fn top_ups_are_bounded() {
     step(&mut w, 45);
     assert_eq!(in_flight(&w), Some(1));
     step(&mut w, 5);
-    assert_eq!(in_flight(&w), Some(1), "one in flight, whatever is crossed meanwhile");
+    assert_eq!(in_flight(&w), Some(1), "one in flight, however many marks are crossed meanwhile");
     let pay = |w: &mut World| {
         let asked = w.account.balance(None).and_then(|b| b.asked).expect("in flight");
         let new = NewGrant::new(asked.amount, Category::Purchased);

@@ -365,7 +365,7 @@ fn offer(pool: &str, fits: bool) -> Offer {
     }
 }
 
-/// Capacity is asked about last: who cannot pay is told so, whatever room there is.
+/// Capacity comes last: an account that cannot pay gets that reason even when there is no room.
 #[test]
 fn capacity_is_the_last_condition() {
     let mut w = World::new(CATALOG, "money");

@@ -400,7 +400,7 @@ fn debt_hides_no_window_from_whoever_repays_it() {
     w.apply(Command::Adjust(take)).expect("takes");
     let denied = w.ask(&chat(5).now());
     assert_eq!(denied.reason, Reason::InDebt);
-    // Before the window ends nothing pays five, whatever is bought.
+    // Before the window ends nothing pays five, even after a purchase.
     let ways = denied.unblock.expect("ways").ways;
     let told: Vec<_> = ways.iter().map(|way| (way.at, way.purchase)).collect();
     assert_eq!(told, [(Some(ends), Some(credits("7")))]);

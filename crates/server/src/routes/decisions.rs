@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use headworks_api::{ItemAnswer, Kind, Problem, Recorded};
+use headworks_api::{ItemAnswer, Kind, Problem, Recorded, parse};
 use headworks_wire as wire;
 use serde_json::value::RawValue;
 
 use crate::app::App;
-use crate::extract::{Body, Caller, Envelope, IdempotencyKey, Path, parse};
+use crate::extract::{Body, Caller, Envelope, IdempotencyKey, Path};
 use crate::problem::{Failure, document};
 
 /// Decide how much is allowed, and hold it or charge it at once
@@ -119,7 +119,7 @@ pub(super) async fn batch(
 
 /// An item of a batch. The batch is JSON, so an item that is none of its shapes is at fault.
 fn item(text: &RawValue) -> Result<wire::BatchItem, Problem> {
-    parse(text.get().as_bytes()).map_err(|Failure(problem)| {
+    parse(text.get().as_bytes()).map_err(|problem| {
         if problem.kind != Kind::MalformedBody {
             return problem;
         }

@@ -4,11 +4,11 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_api::{Network, Problem, Signature, SignedId};
+use headworks_api::{Network, Problem, Signature, SignedId, parse};
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::extract::{Body, Caller, From, IdempotencyKey, Path, parse};
+use crate::extract::{Body, Caller, From, IdempotencyKey, Path};
 use crate::problem::Failure;
 
 /// Make or replace a webhook
@@ -81,7 +81,7 @@ pub(super) async fn resume(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Remove a webhook; what it has not got yet is not sent any more
+/// Remove a webhook; events that it has not sent yet are dropped
 #[utoipa::path(delete, path = "/v1/webhooks/{name}", tag = "administration",
     params(("name" = String, Path, description = "Its name"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 204, description = "It is removed"),

@@ -28,8 +28,7 @@ impl World {
 
     /// A file is imported, batch by batch.
     pub(super) fn import(&mut self) -> Result<(), Broken> {
-        let is_done = self.import.rows.iter().all(|row| self.import.noted.contains(&row.key));
-        if is_done {
+        if self.import.is_done() {
             self.check_import()?;
             let account = self.random.below(ACCOUNTS.len());
             let rows = (0..ROWS).map(|_| {
@@ -37,14 +36,13 @@ impl World {
                 let body = self.usage();
                 Op { key: self.keys, account, body }
             });
-            self.import = Import { rows: rows.collect(), ..Import::default() };
+            self.import = Import::of(rows.collect());
         }
         let is_waiting = self.flying.iter().any(|flying| self.import.rows.contains(&flying.op));
         if is_waiting {
             return Ok(());
         }
-        let left = self.import.rows.iter().filter(|row| !self.import.noted.contains(&row.key));
-        for op in left.take(AT_ONCE).cloned().collect::<Vec<_>>() {
+        for op in self.import.left().take(AT_ONCE).cloned().collect::<Vec<_>>() {
             self.send(op)?;
         }
         self.restart_if_stopped()
@@ -53,7 +51,7 @@ impl World {
     /// Ends the import that is under way.
     pub(super) fn finish_import(&mut self) -> Result<(), Broken> {
         for _ in 0..100 {
-            if self.import.rows.iter().all(|row| self.import.noted.contains(&row.key)) {
+            if self.import.is_done() {
                 return self.check_import();
             }
             self.import()?;

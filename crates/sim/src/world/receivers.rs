@@ -1,7 +1,7 @@
 //! Receivers of webhooks, and what they have got.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use headworks_api::outbox::{Answer, Call, Sender, Status, StripeCall, Surroundings};
@@ -30,8 +30,6 @@ pub(super) struct Receiver {
 pub(super) struct Followed {
     pub(super) sender: Sender,
     pub(super) receiver: RefCell<Receiver>,
-    /// Records that the operator passed over.
-    pub(super) passed_over: BTreeSet<(Name, Seq)>,
 }
 
 pub(super) struct Deliveries {
@@ -44,7 +42,7 @@ impl Default for Deliveries {
     fn default() -> Self {
         let follow = |of| {
             let sender = Sender::new(name(of));
-            (of, Followed { sender, receiver: RefCell::default(), passed_over: BTreeSet::new() })
+            (of, Followed { sender, receiver: RefCell::default() })
         };
         Self { now: Instant::now(), followed: NAMES.into_iter().map(follow).collect(), asked: 0 }
     }

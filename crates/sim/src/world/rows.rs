@@ -10,11 +10,25 @@ use crate::op::Op;
 #[derive(Default)]
 pub(super) struct Import {
     pub(super) rows: Vec<Op>,
-    pub(super) noted: BTreeSet<u64>,
+    noted: BTreeSet<u64>,
     pub(super) refused: BTreeSet<u64>,
 }
 
 impl Import {
+    pub(super) fn of(rows: Vec<Op>) -> Self {
+        Self { rows, ..Self::default() }
+    }
+
+    /// Whether every row was answered for.
+    pub(super) fn is_done(&self) -> bool {
+        self.left().next().is_none()
+    }
+
+    /// The rows that were not answered for yet.
+    pub(super) fn left(&self) -> impl Iterator<Item = &Op> {
+        self.rows.iter().filter(|row| !self.noted.contains(&row.key))
+    }
+
     /// The process ends; its note may be lost.
     pub(super) fn begin_again(&mut self, is_lost: bool) {
         if is_lost {

@@ -237,8 +237,8 @@ pub fn restore_on(
     let mut rewrite = Rewrite::begin(from, to)?;
     let (mut last, mut is_past) = (Position { segment: 0, offset: 0 }, false);
     each(&*from.below("journal"), |stored, at| {
-        let Stored { account, seq, hash, bytes } = stored;
-        let record = Record::from_bytes(&bytes).map_err(|e| broken(&account, seq, &e.to_string()))?;
+        let record = stored.record()?;
+        let Stored { account, hash, .. } = stored;
         // The server's own log of a test ledger begins by the machine's clock, so it ends where the accounts do.
         let by_others = is_test && is_internal(&account);
         let is_later =
@@ -260,10 +260,8 @@ fn is_test(from: &dyn Disk) -> Result<bool, StoreError> {
     let mut found = false;
     each(&*from.below("journal"), |stored, _| {
         if stored.account.as_str() == SYSTEM && !found {
-            let record = Record::from_bytes(&stored.bytes);
-            let record = record.map_err(|e| broken(&stored.account, stored.seq, &e.to_string()))?;
             let moves = |server: &Server| matches!(server, Server::TestClockMoved(_));
-            found = matches!(&record.event, Event::Server(server) if moves(server));
+            found = matches!(&stored.record()?.event, Event::Server(server) if moves(server));
         }
         Ok(())
     })?;
@@ -276,9 +274,7 @@ fn concerned(from: &dyn Disk, account: &Name, erasure: &Erasure) -> Result<u64, 
     each(&*from.below("journal"), |stored, _| {
         if stored.account == *account {
             is_there = true;
-            let record = Record::from_bytes(&stored.bytes);
-            let mut record = record.map_err(|e| broken(account, stored.seq, &e.to_string()))?;
-            concerned += u64::from(erasure.erase(&mut record, stored.hash).is_some());
+            concerned += u64::from(erasure.erase(&mut stored.record()?, stored.hash).is_some());
         }
         Ok(())
     })?;
@@ -328,8 +324,7 @@ pub fn erase_on(
     let mut last = Position { segment: 0, offset: 0 };
     each(&*from.below("journal"), |stored, at| {
         last = at;
-        let mut record = Record::from_bytes(&stored.bytes)
-            .map_err(|e| broken(&stored.account, stored.seq, &e.to_string()))?;
+        let mut record = stored.record()?;
         if stored.account == *account {
             erased.extend(erasure.erase(&mut record, stored.hash));
             state

@@ -55,7 +55,7 @@ impl Book {
                 keeps.amount = draw.amount.min(rest);
                 keeps.worth = keeps.amount;
             } else if self.unit() == Unit::Requests {
-                // It pays for the request, whatever that comes to.
+                // It pays for the whole request, at any price.
                 keeps.worth = rest;
             } else {
                 keeps.amount = draw.amount.min((rest + usage.price - 1) / usage.price);
