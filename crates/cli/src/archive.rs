@@ -12,13 +12,11 @@ use headworks_core::record::{Name, Record, SYSTEM};
 use headworks_store::reconcile::Progress;
 use headworks_store::replay::replay;
 use headworks_store::{Batch, Memory, Store};
+use headworks_terminal::{Failed, Outcome, print::counted, say};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::ledger::open;
-use crate::outcome::{Failed, Outcome};
-use crate::output::say;
-use crate::print::counted;
 
 #[derive(Serialize, Deserialize)]
 struct Line {

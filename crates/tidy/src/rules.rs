@@ -9,7 +9,9 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("api", &["core", "store", "wire", "engine"]),
     ("sim", &["core", "store", "engine", "api"]),
     ("server", &["core", "wire", "engine", "api"]),
-    ("cli", &["core", "store", "wire", "engine", "api", "server"]),
+    ("terminal", &["core", "wire"]),
+    ("lab", &["core", "store", "engine", "api", "server", "terminal"]),
+    ("cli", &["core", "store", "wire", "engine", "api", "server", "terminal", "lab"]),
     ("tidy", &[]),
 ];
 

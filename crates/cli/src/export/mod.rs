@@ -6,10 +6,10 @@ use std::path::Path;
 use headworks_core::audit::statement::{Ask, Entry, Statement};
 use headworks_core::record::{Instant, Name, Record};
 use headworks_store::Store;
+use headworks_terminal::{Failed, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{Dataset, ExportArguments, ExportFormat};
-use crate::outcome::{Failed, Outcome};
 use crate::table::{Cell, Column, Row, Table};
 
 mod datasets;
@@ -97,7 +97,7 @@ pub(crate) fn run(mut what: ExportArguments, as_json: bool) -> Outcome {
     let what = &what;
     let store = crate::ledger::open(&what.data)?;
     match &what.to {
-        None => export(&store, what, crate::output::Output),
+        None => export(&store, what, headworks_terminal::output::Output),
         Some(path) => {
             // An interrupted export leaves no file that looks whole.
             let partial = path.with_extension("partial");
