@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use headworks_api::{statement_digest, verify_checkpoint};
+use headworks_audit::reconcile::{Progress, Report, reconcile as run_over};
+use headworks_audit::replay::{replay as replay_store, what_if};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Dimension, Erasure, Instant, Label, Name};
 use headworks_engine::test_clock_of;
-use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
-use headworks_store::replay::{replay as replay_store, what_if};
 use headworks_store::{Checked, Embedded, Options, check_journal};
 use headworks_terminal::{
     Failed, Outcome,

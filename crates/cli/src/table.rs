@@ -8,8 +8,8 @@ use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
+use headworks_audit::reconcile::Totals;
 use headworks_core::record::Instant;
-use headworks_store::reconcile::Totals;
 use headworks_terminal::Failed;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{

@@ -28,7 +28,10 @@ pub struct Stored {
 
 impl Stored {
     /// The record that the bytes are.
-    pub(crate) fn record(&self) -> Result<Record, StoreError> {
+    ///
+    /// # Errors
+    /// When they are none.
+    pub fn record(&self) -> Result<Record, StoreError> {
         let what = |e| format!("account {}, record {}: {e}", self.account, self.seq);
         Record::from_bytes(&self.bytes).map_err(|e| StoreError::Unreadable(what(e)))
     }

@@ -145,7 +145,7 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> 
                         .try_for_each(|e| sink.line(e));
                 }
                 let given_back = match what.dataset {
-                    Dataset::Charges | Dataset::Draws => headworks_store::given_back(store, account, record)?,
+                    Dataset::Charges | Dataset::Draws => headworks_audit::given_back(store, account, record)?,
                     Dataset::Usage
                     | Dataset::Lines
                     | Dataset::Grants
@@ -239,7 +239,7 @@ fn statements<W: Write + Send>(
         let mut s = Statement::new(Ask::recorded(from, to, unit));
         let (mut more, mut of, mut n) = (true, 0, 0);
         while more {
-            more = headworks_store::read_on(store, account, &mut s)?;
+            more = headworks_audit::read_on(store, account, &mut s)?;
             for e in std::mem::take(&mut s.entries) {
                 // The place among the lines of its record, so that an event has the same id in every export.
                 (of, n) = if of == e.seq { (of, n + 1) } else { (e.seq, 0) };

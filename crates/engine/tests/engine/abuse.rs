@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use headworks_audit::reconcile::{Progress, reconcile};
+use headworks_audit::replay::replay;
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::catalog::{Catalog, Format, Mode};
 use headworks_core::command::{Command, NewGrant, Patch, Setting};
 use headworks_core::record::{Category, Decision, Outcome, Rank, Reason, Rule, Span};
 use headworks_core::waterfall::{Authorize, Refusal};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
-use headworks_store::reconcile::{Progress, reconcile};
-use headworks_store::replay::replay;
 use headworks_store::{Memory, Store};
 
 use crate::{Failing, ask, key, name, open, run};

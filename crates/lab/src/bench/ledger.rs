@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
+use headworks_audit::reconcile::{Progress, reconcile};
+use headworks_audit::replay::{replay, what_if};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_store::reconcile::{Progress, reconcile};
-use headworks_store::replay::{replay, what_if};
 use headworks_store::{Embedded, Options};
 use headworks_terminal::{Failed, Outcome, say, tell};
 

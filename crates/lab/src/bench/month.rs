@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as StdInstant;
 
+use headworks_audit::reconcile::{Progress, reconcile};
+use headworks_audit::replay::what_if;
 use headworks_core::audit::statement::{About, Ask, Cause, Statement};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch, Setting, TopUp};
@@ -15,8 +17,6 @@ use headworks_core::record::{
 };
 use headworks_core::waterfall::{Authorize, Refusal, Request};
 use headworks_engine::{Clock, Engine, EngineError, Limits};
-use headworks_store::reconcile::{Progress, reconcile};
-use headworks_store::replay::what_if;
 use headworks_store::{Embedded, Options, Store};
 use headworks_terminal::{Failed, Outcome, print, say, tell};
 
@@ -220,7 +220,7 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
     say!(
         "statements   {} accounts, {off} off, {} credits granted, in {:.1} s",
         names.len(),
-        headworks_store::reconcile::Totals::text(granted),
+        headworks_audit::reconcile::Totals::text(granted),
         seconds(timed.elapsed())
     )?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

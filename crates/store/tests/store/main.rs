@@ -3,5 +3,4 @@
 mod backup;
 mod damage;
 mod embedded;
-mod reconcile;
 mod suite;

@@ -4,8 +4,8 @@
 
 use headworks_core::audit::statement::{About, Statement};
 use headworks_core::record::{Event, Label, Name, Record, Seq};
+use headworks_store::{Store, StoreError, Stored};
 
-use crate::contract::{Store, StoreError, Stored};
 use crate::refunds::given_back;
 
 /// Feeds a statement the next records of an account; `false` when it is whole.

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use headworks_audit::reconcile::{Progress, Totals, reconcile};
 use headworks_core::audit::Dataset;
-use headworks_store::reconcile::{Progress, Totals, reconcile};
 use headworks_store::{Batch, Checked, Checkpoint, Embedded, Memory, Options, Store, check_journal};
 
 use crate::suite::{Writer, append, name};

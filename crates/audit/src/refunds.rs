@@ -3,8 +3,7 @@
 //! Reads the charge and the refunds of it before this one; at most 100 of them.
 
 use headworks_core::record::{Charge, Credits, Event, GivenBack, IndexKey, Name, Once, Record, Seq};
-
-use crate::contract::{Store, StoreError, Stored};
+use headworks_store::{Store, StoreError, Stored};
 
 /// What a record gives back of an earlier charge; `None` for one that is neither a refund nor a correction.
 ///

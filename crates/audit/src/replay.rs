@@ -12,8 +12,8 @@ use headworks_core::audit::what_if::{Row, Shadow};
 use headworks_core::catalog::Catalog;
 use headworks_core::command;
 use headworks_core::record::{IndexKey, Name, Once, Record, Seq, is_internal};
+use headworks_store::{Store, StoreError, Stored};
 
-use crate::contract::{Store, StoreError, Stored};
 use crate::reconcile::{FINDINGS_KEPT, Progress, catalogs, each_account};
 
 const RECORDS_AT_ONCE: usize = 256;

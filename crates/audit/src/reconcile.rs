@@ -13,8 +13,7 @@ use headworks_core::account::{Account, Books};
 use headworks_core::audit::{Auditor, Finding};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Credits, Event, IndexKey, Name, Record, SYSTEM, Seq};
-
-use crate::contract::{Store, StoreError};
+use headworks_store::{Store, StoreError};
 
 const RECORDS_AT_ONCE: usize = 256;
 const ACCOUNTS_AT_ONCE: usize = 256;
