@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Write};
 
 use headworks_core::account::Account;
 use headworks_core::audit::{Auditor, Finding};
-use headworks_core::record::{Name, Record, SYSTEM, Seq};
+use headworks_core::record::{Name, Record, Seq, system};
 use headworks_store::{Batch, Memory, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -138,7 +138,7 @@ fn read(file: impl BufRead) -> Result<(Name, Vec<Record>), ArchiveError> {
 /// Tries the log on the catalogs that the ledger has had, in memory: what was decided on another would never replay here.
 fn replays(store: &dyn Store, account: &Name, records: &[Record]) -> Result<(), ArchiveError> {
     let trial = Memory::new();
-    let system = Name::new(SYSTEM).unwrap_or_else(|_| unreachable!("`{SYSTEM}` is a name"));
+    let system = system();
     let own = store.read(&system, 1, usize::MAX)?;
     let own: Vec<Record> = own.iter().map(|stored| stored.record()).collect::<Result<_, _>>()?;
     write(&trial, &system, &own)?;

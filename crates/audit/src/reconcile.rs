@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use headworks_core::account::{Account, Books};
 use headworks_core::audit::{Auditor, Finding};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Credits, Event, IndexKey, Name, Record, SYSTEM, Seq};
+use headworks_core::record::{Credits, Event, IndexKey, Name, Record, Seq, is_internal, system};
 use headworks_store::{Store, StoreError};
 
 const RECORDS_AT_ONCE: usize = 256;
@@ -84,8 +84,10 @@ impl Totals {
 /// What a reconciliation found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Accounts looked at, the server's own log included.
+    /// Accounts looked at.
     pub accounts: u64,
+    /// Logs of the server's own, looked at as well.
+    pub internal_logs: u64,
     /// Records looked at.
     pub records: u64,
     /// How many findings there are.
@@ -145,7 +147,8 @@ pub fn reconcile_telling(
     each_account(store, threads, progress, |account| {
         let auditor = audit(store, account, &catalogs, progress)?;
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.accounts += 1;
+        let looked_at = if is_internal(account) { &mut report.internal_logs } else { &mut report.accounts };
+        *looked_at += 1;
         report.records += auditor.account().seq;
         for unit in auditor.account().units() {
             let totals = match unit {
@@ -290,7 +293,7 @@ fn astray(store: &dyn Store, account: &Name, record: &Record) -> Result<Vec<Stri
 /// # Errors
 /// When the server's own log cannot be read. Catalogs that this release does not accept are left out.
 pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
-    let system = Name::new(SYSTEM).unwrap_or_else(|_| unreachable!("`{SYSTEM}` is a name"));
+    let system = system();
     let mut out = Vec::new();
     let mut next = 1;
     loop {

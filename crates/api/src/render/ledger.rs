@@ -22,6 +22,7 @@ pub fn pass(report: &Report) -> wire::Pass {
         started_at: None,
         finished_at: None,
         accounts: report.accounts,
+        internal_logs: report.internal_logs,
         records: report.records,
         found: report.found,
         findings: report

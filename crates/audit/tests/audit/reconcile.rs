@@ -4,6 +4,7 @@ use std::fs;
 
 use headworks_audit::reconcile::{Progress, Totals, reconcile};
 use headworks_core::audit::Dataset;
+use headworks_core::record::internal;
 use headworks_store::{Batch, Checked, Checkpoint, Embedded, Memory, Options, Store, check_journal};
 
 use crate::suite::{Writer, append, name};
@@ -26,6 +27,16 @@ fn a_sound_store_has_no_finding_and_its_books_add_up() {
         assert_eq!(Totals::text(report.totals.issued), "43");
         assert_eq!((report.totals.free, report.totals.difference()), (report.totals.issued, 0));
     }
+}
+
+#[test]
+fn internal_logs_are_counted_apart_from_accounts() {
+    let store = Memory::new();
+    let (mut a, mut b) = (Writer::new("a"), Writer::new("B"));
+    let mut identity = Writer::new(internal("identity.1").as_str());
+    append(&store, &mut [&mut a, &mut b, &mut identity], 2);
+    let report = reconcile(&store, 1, &Progress::default()).expect("reads");
+    assert_eq!((report.accounts, report.internal_logs, report.records), (2, 1, 6));
 }
 
 #[test]

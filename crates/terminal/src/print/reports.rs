@@ -145,8 +145,9 @@ fn books(unit: &str, b: &wire::OperatorBooks) -> String {
 
 pub(super) fn pass(pass: &wire::Pass) -> String {
     let mut out = format!(
-        "{}, {}\n{}",
+        "{}, {}, {}\n{}",
         counted(pass.accounts, "account"),
+        counted(pass.internal_logs, "internal log"),
         counted(pass.records, "record"),
         books(CREDITS, &pass.books)
     );
