@@ -1,4 +1,4 @@
-//! Corrections of charges, pricing a period again, and use that came late.
+//! Corrections of charges, repricing of a period, and late use.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ pub struct CorrectRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
-    /// Take the prices that the catalog in force has for the instant of the use.
+    /// Use the prices that the catalog in force has for the instant of the use.
     #[serde(default)]
     pub reprice: bool,
-    /// The use did not happen: everything goes back.
+    /// The use did not happen: everything is given back.
     #[serde(default)]
     pub delete: bool,
     /// Why, for the ledger.
@@ -33,13 +33,13 @@ pub struct CorrectRequest {
     pub idempotency_key: Option<Label>,
 }
 
-/// Price every charge of a period again, on the catalog in force.
+/// Reprice every charge of a period with the catalog in force.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepriceRequest {
     /// Use from this instant on.
     pub from: Instant,
-    /// To before this instant.
+    /// Use before this instant.
     pub to: Instant,
     /// The features. Default: all.
     #[serde(default)]
@@ -47,7 +47,7 @@ pub struct RepriceRequest {
     /// The accounts. Default: all.
     #[serde(default)]
     pub accounts: Vec<Name>,
-    /// Apply what a run without it has shown. A run that was cut off goes on where it stopped when it is sent again.
+    /// Apply the changes that a dry run showed. If a run is cut off, send it again: it goes on where it stopped.
     #[serde(default)]
     pub apply: bool,
     /// Why, for the ledger.
@@ -55,26 +55,26 @@ pub struct RepriceRequest {
     pub reason: Option<Label>,
 }
 
-/// What pricing again comes to.
+/// The result of repricing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Repriced {
     /// Whether it was applied.
     pub applied: bool,
-    /// Charges that were looked at.
+    /// Charges examined.
     pub charges: u64,
     /// Charges whose price changes.
     pub changed: u64,
-    /// What they cost, by unit of credits.
+    /// Their cost, by unit of credits.
     pub by_unit: BTreeMap<String, RepricedSum>,
-    /// Charges that were left alone because they were refunded.
+    /// Charges left alone because they were refunded.
     pub refunded: u64,
     /// By account and unit, the largest difference first; at most 1,000.
     pub accounts: Vec<RepricedAccount>,
-    /// Charges that have no price in the catalog in force; at most 1,000. Nothing was changed about them.
+    /// Charges that have no price in the catalog in force; at most 1,000. They were not changed.
     pub refused: Vec<RepriceRefused>,
 }
 
-/// What pricing again comes to for one account.
+/// The result of repricing for one account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RepricedAccount {
     /// The account.
@@ -83,13 +83,13 @@ pub struct RepricedAccount {
     pub changed: u64,
     /// The unit of credits.
     pub unit: String,
-    /// What they cost before.
+    /// Their cost before.
     pub was: String,
-    /// What they cost now.
+    /// Their cost now.
     pub is: String,
 }
 
-/// What charges cost before and now.
+/// The cost of charges, before and now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RepricedSum {
     /// Before.
@@ -98,7 +98,7 @@ pub struct RepricedSum {
     pub is: String,
 }
 
-/// A charge that cannot be priced again.
+/// A charge that cannot be repriced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RepriceRefused {
     /// The charge.
@@ -114,18 +114,18 @@ pub struct Quarantine {
     pub uses: Vec<QuarantinedUse>,
 }
 
-/// Use that came later than the catalog's horizon.
+/// Use that was reported later than the catalog's horizon allows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantinedUse {
     /// Its name.
     pub id: Reference,
-    /// When it came.
+    /// When it was reported.
     pub recorded_at: Instant,
     /// When it happened.
     pub effective_at: Instant,
     /// The feature.
     pub feature: Name,
-    /// Where in the account.
+    /// The path within the account.
     pub path: Path,
     /// Dimensions that prices depend on.
     pub dimensions: BTreeMap<Name, Label>,
@@ -138,14 +138,14 @@ pub struct QuarantinedUse {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LateRequest {
-    /// What is to become of it.
+    /// The decision.
     pub action: LateAction,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
 }
 
-/// What is to become of use in quarantine.
+/// A decision about use in quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LateAction {

@@ -31,14 +31,14 @@ pub struct UsageEvent {
     pub data: BTreeMap<String, serde_json::Value>,
 }
 
-/// What became of events.
+/// The outcome of a batch of events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Ingested {
     /// Charged now.
     pub accepted: u64,
-    /// Recorded before.
+    /// Already recorded.
     pub duplicates: u64,
-    /// Later than the catalog's horizon: they wait for a decision.
+    /// Too late for the catalog's horizon: they wait for a decision.
     pub quarantined: u64,
     /// Not recorded, and why.
     pub refused: Vec<RefusedEvent>,

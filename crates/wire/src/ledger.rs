@@ -1,4 +1,4 @@
-//! What the API says about the ledger: reconciliation, statements, replay.
+//! The ledger in the API: reconciliation, statements, replay.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use crate::{Reference, Usage};
 pub struct Reconciliation {
     /// `pending` before the first pass has ended, `ok`, or `failed`.
     pub status: String,
-    /// Passes that have ended.
+    /// Completed passes.
     pub passes: u64,
-    /// Records that the running pass has looked at, if one runs.
+    /// Records that the running pass has read, if one is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_records: Option<u64>,
-    /// The last pass that ended.
+    /// The last completed pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Pass>,
 }
@@ -32,21 +32,21 @@ pub struct Pass {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Instant>,
-    /// Accounts looked at.
+    /// Accounts examined.
     pub accounts: u64,
-    /// Logs of the server's own, looked at as well.
+    /// The server's own logs that were examined as well.
     #[serde(default)]
     pub internal_logs: u64,
-    /// Records looked at.
+    /// Records examined.
     pub records: u64,
     /// How many findings there are.
     pub found: u64,
     /// The first thousand of them.
     pub findings: Vec<Finding>,
-    /// Places of the journal that are damaged, and what is wrong there.
+    /// Damaged places of the journal, each with what is wrong there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<String>,
-    /// The operator's books: what all accounts together say, in `credits`.
+    /// The operator's books: the sums over all accounts, in `credits`.
     pub books: OperatorBooks,
     /// Its books in other units of credits.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -56,51 +56,51 @@ pub struct Pass {
 /// A record that differs from what it should be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
-    /// Whose log it is in.
+    /// The account whose log it is in.
     pub account: Name,
     /// The record.
     pub record: u64,
     /// `chain`, `usage`, `monetization`, `balance` or `state`.
     pub dataset: String,
-    /// What it says and what it should.
+    /// What it says, and what it should say.
     pub what: String,
 }
 
 /// The operator's side of all accounts, in credits. `issued + goodwill + debt + overdraft = free + held + spent + breakage`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorBooks {
-    /// Issued to accounts, less what was taken back.
+    /// Issued to accounts, less credits taken back.
     pub issued: String,
     /// Charged: revenue.
     pub spent: String,
     /// Expired unused.
     pub breakage: String,
-    /// Given to make shortfalls good.
+    /// Given to cover shortfalls.
     pub goodwill: String,
     /// Owed by accounts after overshoots.
     pub debt: String,
-    /// Drawn below zero by agreement.
+    /// Drawn from agreed overdrafts.
     pub overdraft: String,
     /// Free in grants: still owed to accounts.
     pub free: String,
     /// Set aside by open holds.
     pub held: String,
-    /// What came in less what went out; anything but 0 is a defect.
+    /// Credits in minus credits out; anything but 0 is a defect.
     pub difference: String,
 }
 
-/// A period of an account: what it had, what moved it and why, what it has.
+/// A period of an account: its opening balance, what moved it and why, its closing balance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Statement {
-    /// Whose.
+    /// The account.
     pub account: Name,
     /// From this instant on.
     pub from: Instant,
-    /// To before this instant.
+    /// Up to, but not including, this instant.
     pub to: Instant,
-    /// What counts for the period: `recorded`, when a record was written, or `effective`, when it counts.
+    /// How a record falls into the period: `recorded`, by when it was written, or `effective`, by when it takes effect.
     pub by: StatementBy,
-    /// As it was known at this instant; absent: as it was known when it was made.
+    /// As known at this instant; absent: as known when the statement was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded_at: Option<Instant>,
     /// The IANA zone of its days.
@@ -109,27 +109,27 @@ pub struct Statement {
     pub unit: String,
     /// The balance before the first entry: free and held credits, less what is owed.
     pub opening: Credits,
-    /// What moved it, in order. Empty when the sums alone were asked for.
+    /// The movements, in order. Empty if only the sums were requested.
     pub entries: Vec<StatementEntry>,
     /// The balance after the last entry.
     pub closing: Credits,
-    /// What the entries come to.
+    /// The sums of the entries.
     pub sums: StatementSums,
-    /// The last record of the account's log that was looked at.
+    /// The last record of the account's log that was read.
     pub seq: u64,
     /// The signed head of the log after that record, together with a digest of this statement: see `headworks verify`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
 }
 
-/// What puts a record into the period of a statement.
+/// How a record falls into the period of a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StatementBy {
-    /// When it was written: what a period says never changes.
+    /// When it was written: a past period never changes.
     #[default]
     Recorded,
-    /// When it counts: late use and corrections are in the period of the use.
+    /// When it takes effect: late use and corrections are in the period of the use.
     Effective,
 }
 
@@ -140,33 +140,33 @@ pub struct StatementEntry {
     pub record: Reference,
     /// When it was written.
     pub at: Instant,
-    /// When it counts.
+    /// When it takes effect.
     pub effective_at: Instant,
     /// `grant`, `charge`, `refund`, `goodwill`, `expiry`, `void` or `adjustment`.
     pub cause: String,
-    /// What came in; negative: what went out.
+    /// Credits in; negative: credits out.
     pub amount: Credits,
     /// The balance after it.
     pub balance: Credits,
-    /// The feature whose charge it is, or is about.
+    /// The feature of the charge that it is, or that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feature: Option<Name>,
-    /// What was used, for charges.
+    /// The use, for charges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// The operator's words or reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
-    /// The caller's idempotency key of the record.
+    /// The idempotency key of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Label>,
-    /// The caller's own name of the use that it is about: the idempotency key that the use was recorded or authorized with, or
-    /// `source` and `id` of the event that told of it.
+    /// The caller's own name for the use that it is about: the idempotency key that the use was recorded or authorized with, or
+    /// `source` and `id` of the event that reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
 }
 
-/// What the entries of a statement come to. By cause and by day they add up to what the period moved.
+/// The sums of a statement's entries. By cause and by day they add up to the movement of the period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StatementSums {
     /// By cause.
@@ -178,7 +178,7 @@ pub struct StatementSums {
     /// By day of the zone, like `2026-10-01`.
     #[schema(value_type = BTreeMap<String, StatementSum>)]
     pub by_day: BTreeMap<String, StatementSum>,
-    /// By who paid, less what was given back.
+    /// By source, less credits given back.
     pub by_source: Vec<StatementSource>,
 }
 
@@ -191,7 +191,7 @@ pub struct StatementSum {
     pub amount: Credits,
 }
 
-/// What a source paid in a period, less what it got back.
+/// The amount a source paid in a period, less the amount it got back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StatementSource {
     /// `allowance`, `grant`, `overdraft`, `debt` or `goodwill`.
@@ -203,9 +203,9 @@ pub struct StatementSource {
     pub category: Option<Category>,
     /// How much.
     pub amount: String,
-    /// Of what: a unit of credits, `requests` or a meter.
+    /// The unit of the amount: a unit of credits, `requests` or a meter.
     pub unit: String,
-    /// What that is of the prices, in the statement's unit.
+    /// Its part of the prices, in the statement's unit.
     pub worth: Credits,
 }
 
@@ -216,14 +216,14 @@ pub struct SigningKey {
     pub public: String,
 }
 
-/// What replaying every recorded request found.
+/// The result of replaying every recorded request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Replayed {
     /// Accounts replayed.
     pub accounts: u64,
     /// Records replayed.
     pub records: u64,
-    /// Records that the same request does not give again.
+    /// Records that the same request no longer produces.
     pub found: u64,
     /// The first thousand of them.
     pub findings: Vec<Finding>,
@@ -234,11 +234,11 @@ pub struct Replayed {
 pub struct WhatIf {
     /// The other catalog's version.
     pub catalog: Name,
-    /// Accounts that lived through their logs again.
+    /// Accounts whose logs were run again.
     pub accounts: u64,
-    /// Records looked at.
+    /// Records examined.
     pub records: u64,
-    /// Everything together, with the denials that were counted without their explanation: denied in both.
+    /// The total, including denials that were counted without their explanation: these are denied in both.
     pub total: WhatIfRow,
     /// By plan and feature.
     pub by_feature: Vec<WhatIfRow>,
@@ -250,11 +250,11 @@ pub struct WhatIf {
     pub refused: u64,
     /// The first thousand of them.
     pub refusals: Vec<Finding>,
-    /// Denials whose explanation was not kept, so that they could not be asked again; they stand in the total alone.
+    /// Denials whose explanation was not kept, so they could not be run again; they count only in the total.
     pub unexplained_denials: u64,
 }
 
-/// What was and what would have been.
+/// The recorded outcome and the hypothetical one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WhatIfRow {
     /// The plan.
@@ -274,14 +274,14 @@ pub struct WhatIfRow {
     pub changed: u64,
 }
 
-/// What requests came to.
+/// The outcome of requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WhatIfTally {
     /// Requests granted.
     pub granted: u64,
     /// Requests denied, or in need of consent.
     pub denied: u64,
-    /// The unit of credits; totals leave out what is in another.
+    /// The unit of credits; totals leave out other units.
     pub unit: String,
     /// Credits charged, from free and paid sources alike.
     pub charged: String,

@@ -1,4 +1,4 @@
-//! The JSON of the API: what a caller sends and what the server answers.
+//! The JSON of the API: requests and answers.
 //!
 //! Shapes only: amounts of credits are decimal strings, instants RFC 3339 in UTC, durations `60s` or ISO 8601, references
 //! `account~number`. Unknown fields in requests are refused.

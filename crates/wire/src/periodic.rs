@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::reference::Reference;
 
-/// How a grant comes again. Each one expires at the next boundary.
+/// How a grant recurs. Each grant expires at the next boundary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recurrence {
@@ -17,33 +17,33 @@ pub struct Recurrence {
     /// The IANA zone that boundaries are counted in. Default `UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Label>,
-    /// What boundaries are counted from. Default `billing`.
+    /// The instant that boundaries are counted from. Default `billing`.
     #[serde(default)]
     pub anchor: RecurrenceAnchor,
-    /// What is carried over a boundary. Default: nothing, the rest is breakage.
+    /// The amount carried over a boundary. Default: nothing; the remainder is breakage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollover: Option<Rollover>,
-    /// What becomes of what is owed at a boundary. Default `keep`: the new grant repays it.
+    /// What happens to debt at a boundary. Default `keep`: the new grant repays it.
     #[serde(default)]
     pub overage: Overage,
-    /// A first period that is shorter than a whole one brings its part: measured to the `instant`, or in whole `days`. Default:
-    /// it brings the whole amount.
+    /// How a first period shorter than a whole one is prorated: to the `instant`, or in whole `days`. Default:
+    /// it gets the whole amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prorate: Option<Proration>,
 }
 
-/// What the boundaries of a recurring grant are counted from.
+/// The instant that the boundaries of a recurring grant are counted from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecurrenceAnchor {
     /// The account's billing anchor; a change of plan that moves it begins a new period.
     #[default]
     Billing,
-    /// The instant that the first grant can be used from.
+    /// The instant from which the first grant can be used.
     Grant,
 }
 
-/// What is carried over a boundary, as a grant of its own: `min(max, max(min, fraction × remainder))`.
+/// The amount carried over a boundary, as a grant of its own: `min(max, max(min, fraction × remainder))`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollover {
@@ -55,19 +55,19 @@ pub struct Rollover {
     /// The part of the remainder, from 0 to 1, in at most 9 decimals. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraction: Option<Credits>,
-    /// How long it lives. Default: one period.
+    /// How long the carried grant lives. Default: one period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<Span>,
 }
 
-/// A grant that comes again.
+/// A recurring grant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Schedule {
     /// Its name: the first grant's.
     pub id: Reference,
-    /// The grant of the period under way.
+    /// The current period's grant.
     pub current: Reference,
-    /// How much, from the next boundary on.
+    /// The amount, from the next boundary on.
     pub amount: Credits,
     /// The unit of its credits.
     pub unit: String,
@@ -75,11 +75,11 @@ pub struct Schedule {
     pub every: Every,
     /// The zone.
     pub zone: Label,
-    /// When the period under way began.
+    /// When the current period began.
     pub began_at: Instant,
     /// When it ends.
     pub next_at: Instant,
-    /// When it stops coming; absent: never.
+    /// When it stops recurring; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Instant>,
 }
@@ -90,7 +90,7 @@ pub struct Schedule {
 pub struct BankResetRequest {
     /// The windows it clears: allowances as `allowance.window`, and guards over calendar and first-use windows.
     pub windows: Vec<Name>,
-    /// Can be redeemed before. Default: for 30 days.
+    /// It must be redeemed before this instant. Default: for 30 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Instant>,
     /// Your reference.
@@ -105,10 +105,10 @@ pub struct BankResetRequest {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedeemResetRequest {
-    /// Which. Default: the one that expires first of those that would clear something.
+    /// The reset. Default: of those that would clear something, the first to expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<Reference>,
-    /// Whose windows, where they count below the account.
+    /// The member whose windows to clear, if they count below the account.
     #[serde(default)]
     pub path: Path,
     /// Idempotency key.
@@ -116,7 +116,7 @@ pub struct RedeemResetRequest {
     pub idempotency_key: Option<Label>,
 }
 
-/// What became of redeeming.
+/// The outcome of redeeming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RedeemOutcome {
@@ -133,17 +133,17 @@ pub enum RedeemOutcome {
 /// The answer to redeeming a reset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Redeemed {
-    /// What became of it.
+    /// The outcome.
     pub outcome: RedeemOutcome,
-    /// The record, where something was cleared.
+    /// The record, if something was cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Reference>,
     /// The reset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<Reference>,
-    /// What was cleared.
+    /// The windows that were cleared.
     pub cleared: Vec<ClearedWindow>,
-    /// Whether this is the first answer again.
+    /// Whether this repeats the first answer.
     pub replayed: bool,
 }
 
@@ -170,7 +170,7 @@ pub struct BankedReset {
     pub id: Reference,
     /// The windows it clears.
     pub windows: Vec<Name>,
-    /// Can be redeemed before.
+    /// It must be redeemed before this instant.
     pub expires_at: Instant,
     /// The operator's reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,8 +189,8 @@ pub struct ChangePlanRequest {
     /// New amounts of recurring grants, from the next boundary on.
     #[serde(default)]
     pub amounts: BTreeMap<Reference, Credits>,
-    /// Whether the period under way gains its part of the difference at once, or loses it as far as it is free: `true` or
-    /// `instant`, measured to the microsecond; `days`, in whole days with the one that has begun; or `false`. Default `true`.
+    /// Whether the current period gains its share of the difference at once, or loses it as far as it is free: `true` or
+    /// `instant`, measured to the microsecond; `days`, in whole days including the one that has begun; or `false`. Default `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prorate: Option<Prorate>,
     /// Why, for the ledger.
@@ -201,17 +201,17 @@ pub struct ChangePlanRequest {
     pub idempotency_key: Option<Label>,
 }
 
-/// How the period under way is prorated.
+/// How the current period is prorated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Prorate {
     /// To the microsecond, or not.
     Is(bool),
-    /// How its part is measured.
+    /// How its share is measured.
     By(Proration),
 }
 
-/// What a change of plan does to the billing anchor.
+/// The effect of a change of plan on the billing anchor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanAnchor {

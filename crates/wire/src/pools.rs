@@ -1,4 +1,4 @@
-//! Capacity pools: what they have, who has how much of it, and what their supply answers.
+//! Capacity pools: their state, their users, and reports from their supply.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::quantities::Quantities;
 
-/// A pool as it is now. Rates are cost a second; the pool's `cost` in the catalog says what a request costs.
+/// The current state of a pool. Rates are cost per second; the pool's `cost` in the catalog says what a request costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Pool {
     /// Its name.
@@ -21,7 +21,7 @@ pub struct Pool {
     pub in_flight_max: Option<u64>,
     /// Cost in flight.
     pub in_flight: u64,
-    /// Cost a second let in during the last 100 ms.
+    /// Cost per second admitted during the last 100 ms.
     pub served: u64,
     /// Requests that wait for room.
     pub waiting: u64,
@@ -31,19 +31,19 @@ pub struct Pool {
     pub active: u64,
     /// Its classes.
     pub classes: BTreeMap<Name, PoolClass>,
-    /// The live change that is over the catalog, if there is one.
+    /// The live change that overrides the catalog, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<PoolChange>,
 }
 
-/// A class of a pool as it is now.
+/// The current state of a class of a pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PoolClass {
     /// Its terms in force.
     pub terms: ClassFigures,
-    /// What its accounts may use of the rate now, all together.
+    /// The part of the rate that its accounts together may use now.
     pub rate_share: u64,
-    /// What they may have in flight, in thousandths of a unit of cost.
+    /// Cost that they may have in flight, in thousandths of a unit of cost.
     pub in_flight_share_milli: u64,
 }
 
@@ -54,7 +54,7 @@ pub struct Pools {
     pub pools: Vec<Pool>,
 }
 
-/// Who uses a pool now.
+/// The current users of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolSeats {
     /// Sorted by cost in flight and waiting, highest first.
@@ -69,34 +69,34 @@ pub struct PoolSeat {
     /// Its key. Absent: requests without one, and keys past the first 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Name>,
-    /// The class that counts.
+    /// The class that applies.
     pub class: Name,
     /// The identity that it shares a weight with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Name>,
-    /// The account's part among those of its class.
+    /// The account's weight among the accounts of its class.
     pub weight: u32,
     /// Cost in flight.
     pub in_flight: u64,
     /// Cost that waits for room.
     pub waiting: u64,
-    /// Cost a second that it may use now.
+    /// Cost per second that it may use now.
     pub rate_share: u64,
     /// Cost that it may have in flight now, in thousandths.
     pub in_flight_share_milli: u64,
-    /// What its share is bounded by.
+    /// The bound of its share.
     pub bounded_by: BoundedBy,
 }
 
-/// What a share is bounded by.
+/// The bound of a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BoundedBy {
-    /// What it asks for: it has all of that.
+    /// Its own demand: it gets everything it asks for.
     Demand,
-    /// What others ask for.
+    /// The demand of others.
     FairShare,
-    /// The most that is set for the account.
+    /// The maximum that is set for the account.
     AccountMax,
 }
 
@@ -112,12 +112,12 @@ impl BoundedBy {
     }
 }
 
-/// What is changed of a pool without a new catalog. It replaces an earlier change whole: an empty one goes back to the
+/// A change of a pool without a new catalog. It replaces an earlier change as a whole: an empty one goes back to the
 /// catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolChange {
-    /// Cost a second.
+    /// Cost per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<u64>,
     /// Most cost in flight.
@@ -132,7 +132,7 @@ pub struct PoolChange {
     pub reason: Option<Label>,
 }
 
-/// What the supply behind a pool answered one request.
+/// The supply's answer to one request of a pool.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolFeedback {
@@ -145,10 +145,10 @@ pub struct PoolFeedback {
     /// Until its first output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_output: Option<Span>,
-    /// The limit it states in its headers, in cost a second.
+    /// The limit it states in its headers, in cost per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// Its `Retry-After`: nothing is let in before.
+    /// Its `Retry-After`: nothing is admitted before then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Span>,
 }
@@ -163,14 +163,14 @@ pub struct AccountCapacity {
     /// The identity behind it, such as a fingerprint of its card: accounts that share one share its weight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Name>,
-    /// Its part among the accounts of its class, at least 1.
+    /// Its weight among the accounts of its class, at least 1.
     #[serde(default = "one")]
     #[schema(minimum = 1)]
     pub weight: u32,
-    /// What it is sure of in each pool when it asks for it, in cost a second.
+    /// The rate it is guaranteed in each pool when it asks for it, in cost per second.
     #[serde(default)]
     pub floor: u64,
-    /// Most it may use of each pool, in cost a second. Default: no bound.
+    /// The most it may use of each pool, in cost per second. Default: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! What stands in the query of a URL.
+//! The parameters in the query of a URL.
 
 use headworks_core::record::{Instant, Name, Rule};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::StatementBy;
 pub struct Page {
     /// Names after this one.
     pub after: Option<String>,
-    /// At most this many, at most 1,000. Default 100.
+    /// At most this many; 1,000 is the maximum. Default 100.
     pub max: Option<u16>,
 }
 
@@ -19,20 +19,20 @@ pub struct Page {
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Moment {
-    /// As they will be at this instant when nobody asks for anything until then: holds expired, grants begun and ended.
-    /// Default, and for instants that have passed: now.
+    /// As they will be at this instant if there are no requests until then: holds expired, grants begun and ended.
+    /// Default, and for past instants: now.
     pub at: Option<Instant>,
     /// Only this unit of credits. Default: all that the account has.
     pub unit: Option<Name>,
 }
 
-/// Two instants that a balance is asked for.
+/// The two instants of a balance.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AsOf {
-    /// What had happened by this instant. Default: now.
+    /// Events up to this instant count. Default: now.
     pub effective_at: Option<Instant>,
-    /// As it was known at this instant. Default: now.
+    /// As known at this instant. Default: now.
     pub recorded_at: Option<Instant>,
     /// The unit of credits. Default: the first that the account has, `credits` before others.
     pub unit: Option<Name>,
@@ -44,7 +44,7 @@ pub struct AsOf {
 pub struct RecordsPage {
     /// From this number on. Default 1.
     pub from: Option<u64>,
-    /// At most this many, at most 1,000. Default 100.
+    /// At most this many; 1,000 is the maximum. Default 100.
     pub max: Option<u16>,
 }
 
@@ -54,17 +54,17 @@ pub struct RecordsPage {
 pub struct StatementPeriod {
     /// From this instant on, or from the beginning of a day like `2026-10-01`. Default: the account's first record.
     pub from: Option<String>,
-    /// To before this instant, or before the beginning of a day. Default: now.
+    /// Up to, but not including, this instant or the beginning of a day. Default: now.
     pub to: Option<String>,
-    /// What counts for the period: `recorded` (default), when a record was written, or `effective`, when it counts.
+    /// How a record falls into the period: `recorded` (default), by when it was written, or `effective`, by when it takes effect.
     pub by: Option<StatementBy>,
-    /// As it was known at this instant, or at the beginning of a day. Default: now.
+    /// As known at this instant, or at the beginning of a day. Default: now.
     pub recorded_at: Option<String>,
     /// The IANA zone of days. Default `UTC`.
     pub zone: Option<String>,
     /// The unit of credits. Default: the first that the account has, `credits` before others.
     pub unit: Option<Name>,
-    /// Whether to list each entry, or the sums alone. Default `true`.
+    /// Whether to list each entry, or only the sums. Default `true`.
     pub entries: Option<bool>,
     /// `json` (default), `csv`, `html` or `text`.
     pub format: Option<Format>,
@@ -92,7 +92,7 @@ pub enum Format {
 pub struct SeatsQuery {
     /// Only those of this account.
     pub account: Option<Name>,
-    /// How many at most, up to 1000. Default 100.
+    /// At most this many; 1,000 is the maximum. Default 100.
     pub max: Option<u16>,
 }
 
@@ -103,6 +103,6 @@ pub struct SeatsQuery {
 pub struct HeldBackQuery {
     /// Only those that this rule holds back.
     pub rule: Option<Rule>,
-    /// How many at most, up to 1000. Default 100.
+    /// At most this many; 1,000 is the maximum. Default 100.
     pub max: Option<u16>,
 }

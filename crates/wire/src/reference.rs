@@ -1,11 +1,11 @@
-//! References: how records, holds, grants and decisions are named outside: `account~number`.
+//! References name records, holds, grants and decisions in the API: `account~number`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use headworks_core::record::{Instant, Name, Seq};
 
-/// The name of a record, or of what a record opened: a hold, a grant, a decision, a charge.
+/// The name of a record, or of the hold, grant, decision or charge that it opened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reference {
     /// `acme~17`: record 17 of account acme, and the hold or grant it opened.

@@ -4,19 +4,19 @@ use headworks_core::record::{Instant, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where a test clock is to go: an instant, or so much further. One of the two.
+/// Where to move a test clock: to an instant, or by a duration. Give one of the two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdvanceRequest {
     /// The instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Instant>,
-    /// How much further.
+    /// The duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Span>,
 }
 
-/// What a test clock shows.
+/// The time of a test clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TestClock {
     /// The time, for everything that this server decides and records.

@@ -10,14 +10,14 @@ use utoipa::ToSchema;
 pub struct AlertMarks {
     /// Below this the balance is low.
     pub low: Credits,
-    /// From this on it has recovered. At least `low`.
+    /// From this balance on it has recovered. At least `low`.
     pub recovered: Credits,
-    /// The unit of credits. Default: the one that features are priced in, `credits` where there are several.
+    /// The unit of credits. Default: the one that features are priced in, `credits` if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Name>,
 }
 
-/// One for each unit of credits: a single one as it is, several as a list.
+/// One for each unit of credits: a single one as is, several as a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum ByUnit<T> {
@@ -48,22 +48,22 @@ impl<T> ByUnit<T> {
     }
 }
 
-/// When credits are bought by themselves: when the balance becomes low or empty, once for each time.
+/// Automatic top-ups: credits are bought once each time the balance becomes low or empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TopUpTerms {
     /// How many credits.
     pub amount: Credits,
-    /// Most credits in one calendar month of UTC.
+    /// The most credits in one calendar month (UTC).
     pub monthly_max: Credits,
-    /// The least time between two.
+    /// The shortest time between two top-ups.
     pub cool_down: Span,
     /// The unit of credits, as for alerts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Name>,
 }
 
-/// Where an account's alerts and automatic top-ups stand.
+/// The state of an account's alerts and automatic top-ups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TopUps {
     /// How often a balance has crossed a mark.
@@ -76,24 +76,24 @@ pub struct TopUps {
     pub other_units: Vec<UnitTopUps>,
 }
 
-/// Where the balance in one unit of credits stands, and its automatic top-ups.
+/// The standing of the balance in one unit of credits, and its automatic top-ups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UnitTopUps {
     /// The unit.
     pub unit: String,
     /// Where the balance stood when it last crossed a mark.
     pub standing: Standing,
-    /// The one that waits for its payment.
+    /// The top-up that waits for its payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<TopUpInFlight>,
-    /// Bought this month, or in flight.
+    /// Credits bought this month or in flight.
     pub month_total: Credits,
 }
 
 /// A top-up that waits for its payment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TopUpInFlight {
-    /// Counts the asks of the account; with the account, the key to charge it under.
+    /// The account's top-ups are numbered; charge it under the account and this number as the key.
     pub number: u64,
     /// How much.
     pub amount: Credits,
@@ -101,7 +101,7 @@ pub struct TopUpInFlight {
     pub needed: bool,
 }
 
-/// Say what became of a top-up's payment.
+/// Report the outcome of a top-up's payment.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmTopUpRequest {
@@ -124,8 +124,8 @@ pub struct ConfirmTopUpRequest {
 pub struct SignedTopUp {
     /// The account.
     pub account: Name,
-    /// The number it was asked for under.
+    /// The number of the top-up.
     pub number: u64,
-    /// What became of it.
+    /// The outcome.
     pub payment: ConfirmTopUpRequest,
 }

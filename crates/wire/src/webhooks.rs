@@ -20,16 +20,16 @@ pub struct WebhookRequest {
     /// datasets `usage`, `charge` and `movement`.
     #[serde(default)]
     pub events: Vec<Label>,
-    /// What is sent.
+    /// The format of what is sent.
     #[serde(default)]
     pub format: WebhookFormat,
-    /// What the value of a Stripe meter event is. A webhook keeps it.
+    /// The value of a Stripe meter event. A webhook keeps it.
     #[serde(default)]
     pub stripe: StripeValue,
     /// Where a new webhook begins. Default `now`.
     #[serde(default)]
     pub from: WebhookFrom,
-    /// Replace its secret. The one before stays valid until the next replacement, and events are signed with both.
+    /// Replace its secret. The previous one stays valid until the next replacement, and events are signed with both.
     #[serde(default)]
     pub rotate_secret: bool,
 }
@@ -40,7 +40,7 @@ pub struct WebhookRequest {
 pub struct SignedSignal {
     /// The account.
     pub account: Name,
-    /// What is reported.
+    /// The report.
     pub report: SignalRequest,
 }
 
@@ -48,7 +48,7 @@ pub struct SignedSignal {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WebhookFrom {
-    /// With what happens from now on.
+    /// With events from now on.
     #[default]
     Now,
     /// With the first record of the ledger.
@@ -64,15 +64,15 @@ pub struct Webhook {
     pub url: String,
     /// The kinds of events; empty: all notices.
     pub events: Vec<Label>,
-    /// What is sent.
+    /// The format of what is sent.
     pub format: WebhookFormat,
-    /// What the value of a Stripe meter event is.
+    /// The value of a Stripe meter event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stripe: Option<StripeValue>,
-    /// What happened from this instant on is sent; not there: from the first record of the ledger on.
+    /// Events from this instant on are sent; absent: from the first record of the ledger on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Instant>,
-    /// What its receiver verifies signatures with, as of Standard Webhooks.
+    /// The secret that its receiver verifies signatures with, in the form of Standard Webhooks.
     pub secret: String,
     /// `ok`, `failing`, or `gone` after an answer 410.
     pub state: String,
@@ -83,13 +83,13 @@ pub struct Webhook {
     pub attempts: u64,
     /// Events acknowledged since the server started.
     pub delivered: u64,
-    /// Records of the ledger that it has still to go through. At least so many: one answer counts 50,000 further.
+    /// Records of the ledger that it still has to go through. A lower bound: one answer counts 50,000 further.
     pub behind: u64,
-    /// Accounts that wait because Stripe has refused something of theirs.
+    /// Accounts that wait because Stripe refused one of their records.
     pub parked: u64,
 }
 
-/// An account that waits in a webhook, because its receiver has refused a record for good.
+/// An account that waits in a webhook because the receiver refused a record for good.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Parked {
     /// The account.
@@ -98,9 +98,9 @@ pub struct Parked {
     pub record: Reference,
     /// What was refused, and why.
     pub reason: String,
-    /// Since when.
+    /// When it began to wait.
     pub since: Instant,
-    /// It is to go on like this, and has not caught up yet.
+    /// How it is to go on; it has not caught up yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
 }
@@ -112,7 +112,7 @@ pub struct ParkedAccounts {
     pub parked: Vec<Parked>,
 }
 
-/// Let an account go on.
+/// Let an account resume.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {

@@ -32,7 +32,7 @@ pub struct Account {
     /// The balances at which the owner is alerted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<ByUnit<AlertMarks>>,
-    /// Credits bought by themselves.
+    /// Credits that are bought automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_up: Option<ByUnit<TopUpTerms>>,
     /// Where it stands in capacity pools; absent: as its plan says.
@@ -55,7 +55,7 @@ pub struct ChangedAccount {
     /// The account.
     #[serde(flatten)]
     pub account: Account,
-    /// Whether this is the first answer again.
+    /// Whether this repeats the first answer.
     #[serde(default)]
     pub replayed: bool,
 }
@@ -75,7 +75,7 @@ pub struct Accounts {
 pub struct Balances {
     /// As of.
     pub at: Instant,
-    /// The units of credits that the account has, `credits` first; the catalog's while it has none.
+    /// The units of credits that the account has, `credits` first; the catalog's units if it has none.
     pub units: Vec<String>,
     /// In the unit asked for, or in the first of `units`.
     #[serde(flatten)]
@@ -96,28 +96,28 @@ pub struct UnitBalances {
     pub held: Credits,
     /// Charged since the account was opened, less refunds.
     pub spent: Credits,
-    /// Issued by the operator, less what was taken back; below zero where that had been paid for by goodwill.
+    /// Issued by the operator, less credits taken back; below zero if goodwill had paid for those.
     pub issued: Credits,
     /// Expired unused.
     pub breakage: Credits,
-    /// Made good by the operator.
+    /// Shortfalls covered by the operator.
     pub goodwill: Credits,
     /// Owed after overshoots.
     pub debt: Credits,
-    /// Drawn below zero by agreement.
+    /// Drawn from the agreed overdraft.
     pub overdraft: Credits,
     /// Open grants, in burn order.
     pub grants: Vec<Grant>,
-    /// Grants that come again.
+    /// Recurring grants.
     pub schedules: Vec<Schedule>,
 }
 
 /// A balance as of two instants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BalanceAsOf {
-    /// What had happened by this instant,
+    /// Events up to this instant count,
     pub effective_at: Instant,
-    /// as it was known at this one.
+    /// as far as they were known at this one.
     pub recorded_at: Instant,
     /// The unit of credits.
     pub unit: String,
@@ -132,11 +132,11 @@ pub struct Grant {
     pub id: Reference,
     /// Its kind.
     pub category: Category,
-    /// Small is drawn first.
+    /// Lower numbers are drawn first.
     pub priority: u16,
     /// The unit of its credits.
     pub unit: String,
-    /// What it was opened with, corrections included.
+    /// The amount it was opened with, corrections included.
     pub amount: Credits,
     /// Free to draw.
     pub remaining: Credits,
@@ -170,16 +170,16 @@ pub struct Window {
     pub name: Name,
     /// The level it counts at.
     pub level: Level,
-    /// Whose it is, below the account.
+    /// The member it belongs to, below the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Name>,
     /// The limit.
     pub limit: String,
-    /// What is used.
+    /// How much is used.
     pub used: String,
-    /// What is left.
+    /// How much is left.
     pub remaining: String,
-    /// What it counts.
+    /// The unit it counts.
     pub unit: String,
     /// When a fixed or first-use window that is open closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,11 +204,11 @@ pub struct Hold {
     pub opened_at: Instant,
     /// When it expires.
     pub expires_at: Instant,
-    /// What it covers.
+    /// The use it covers.
     pub usage: Usage,
     /// Credits set aside.
     pub held: Credits,
-    /// Who pays, in order.
+    /// The sources that pay, in order.
     pub draws: Vec<Draw>,
     /// Extensions of the deadline so far.
     pub extensions: u8,
@@ -224,9 +224,9 @@ pub struct Record {
     pub id: Reference,
     /// Its number in the account's log.
     pub seq: u64,
-    /// What happened.
+    /// The kind of event.
     pub kind: String,
-    /// When it counts.
+    /// When it takes effect.
     pub effective_at: Instant,
     /// When it was written.
     pub recorded_at: Instant,

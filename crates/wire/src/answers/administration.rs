@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{Change, Charge, Decision};
 use crate::requests::Scope;
 
-/// What a batch answers, item by item.
+/// The answers to a batch, item by item.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BatchAnswer {
     /// In the order of the request.
@@ -18,11 +18,11 @@ pub struct BatchAnswer {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchItemAnswer {
-    /// Of an authorize.
+    /// To an `authorize`.
     Decision(Box<Decision>),
-    /// Of a settle or record.
+    /// To a `settle` or `record`.
     Charge(Box<Charge>),
-    /// Of a record that waits in quarantine.
+    /// To a `record` that waits in quarantine.
     Quarantined(Box<Change>),
     /// The item was refused.
     Problem(Problem),
@@ -31,12 +31,12 @@ pub enum BatchItemAnswer {
 /// A catalog that was accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CatalogAccepted {
-    /// The label that decisions name it by: the operator's, or `label@hash` where another catalog has had that label.
+    /// The label that decisions use for it: the operator's, or `label@hash` if another catalog has used that label.
     pub version: Name,
-    /// Which catalog it is: BLAKE3 of its text.
+    /// The catalog's identity: BLAKE3 of its text.
     #[schema(value_type = String)]
     pub hash: CatalogHash,
-    /// What to look at, though it is accepted.
+    /// Warnings; the catalog is accepted all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// The plans it defines.
@@ -45,29 +45,29 @@ pub struct CatalogAccepted {
     pub features: Vec<Name>,
 }
 
-/// Every time that a catalog was put in force.
+/// Every time a catalog was put in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Catalogs {
-    /// The newest first: the first one is in force.
+    /// Newest first: the first one is in force.
     pub catalogs: Vec<PastCatalog>,
 }
 
 /// A catalog that was put in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PastCatalog {
-    /// Which catalog it is: BLAKE3 of its text.
+    /// The catalog's identity: BLAKE3 of its text.
     #[schema(value_type = String)]
     pub hash: CatalogHash,
-    /// The label that decisions name it by.
+    /// The label that decisions use for it.
     pub version: Name,
-    /// Since when.
+    /// When it came into force.
     pub at: Instant,
     /// Who put it there: an API key, or `_catalog_file`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Name>,
     /// Whether it is in force now.
     pub in_force: bool,
-    /// What it changed of the one before.
+    /// Its changes to the catalog before it.
     pub changes: CatalogChanges,
 }
 
@@ -83,7 +83,7 @@ pub struct Key {
     /// When it stops working; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Instant>,
-    /// For people.
+    /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Label>,
 }
@@ -93,7 +93,7 @@ pub struct Key {
 pub struct KeyCreated {
     /// The key.
     pub key: Key,
-    /// What to send as `Authorization: Bearer …`.
+    /// The secret, to be sent as `Authorization: Bearer …`.
     pub secret: String,
 }
 
@@ -104,13 +104,13 @@ pub struct Keys {
     pub keys: Vec<Key>,
 }
 
-/// An error, as of RFC 9457.
+/// An error as defined by RFC 9457.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// `urn:headworks:problem:` and a stable word.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The word for people.
+    /// A short title for people.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
@@ -121,7 +121,7 @@ pub struct Problem {
     pub problems: Vec<CatalogProblem>,
 }
 
-/// One thing that is wrong with a catalog.
+/// One problem of a catalog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CatalogProblem {
     /// Line in the text.

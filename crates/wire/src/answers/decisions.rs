@@ -19,7 +19,7 @@ pub struct Decision {
     pub account: Name,
     /// When it was decided.
     pub at: Instant,
-    /// `allow`, `partial`, `needs_consent`, `deny`, or `wait`: everything holds but there is no capacity now.
+    /// `allow`, `partial`, `needs_consent`, `deny`, or `wait`: everything passes, but there is no capacity now.
     pub outcome: String,
     /// Why: one of the documented reasons.
     pub reason: String,
@@ -28,18 +28,18 @@ pub struct Decision {
     /// The hold, when one was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<HoldOpened>,
-    /// The charge, when it was charged at once; the name to refund it by.
+    /// The charge, if it was charged at once: the reference for refunds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge: Option<Reference>,
-    /// What was decided about.
+    /// The use that the decision is about.
     pub usage: Usage,
-    /// What it costs at the pinned price, over all sources.
+    /// Its cost at the pinned price, over all sources.
     pub price: Credits,
     /// The part that paid sources pay, or would pay with consent.
     pub paid_price: Credits,
-    /// Who pays, in order.
+    /// The sources that pay, in order.
     pub draws: Vec<Draw>,
-    /// Every guard and source that was looked at, in order.
+    /// Every guard and source that was checked, in order.
     pub visits: Vec<Visit>,
     /// Whose wall it was: a level of the path, `plan`, `operator` or `capacity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,10 +50,10 @@ pub struct Decision {
     /// What would unblock it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unblock: Option<Unblock>,
-    /// Whether this is the first answer again.
+    /// Whether this repeats the first answer.
     #[serde(default)]
     pub replayed: bool,
-    /// `false` where too much has been denied to keep every explanation: it then has no `decision_id`.
+    /// `false` if there were too many denials to keep every explanation: it then has no `decision_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<bool>,
 }
@@ -75,32 +75,32 @@ pub struct HoldOpened {
 pub struct HeldCapacity {
     /// The pool: the feature's own, or one that stands in for it.
     pub pool: Name,
-    /// The class it was let in by.
+    /// The class it was admitted under.
     pub class: Name,
     /// Its estimated cost.
     pub cost: u64,
     /// Its cost in flight.
     pub in_flight: u64,
-    /// It was let in beyond the account's share: `extend` is refused while others want the room.
+    /// It was admitted beyond the account's share: `extend` is refused while others want the room.
     pub revocable: bool,
 }
 
-/// What was used or asked for.
+/// Use, as charged or as requested.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// The feature.
     pub feature: Name,
-    /// Where in the account.
+    /// The path within the account.
     pub path: Path,
     /// Dimensions.
     pub dimensions: BTreeMap<Name, Label>,
     /// Quantities with their prices.
     pub lines: Vec<Line>,
-    /// What allowances count: a unit of credits, `requests` or a meter.
+    /// The unit that allowances count: a unit of credits, `requests` or a meter.
     pub unit: String,
     /// The unit of credits that the prices are in.
     pub credit_unit: String,
-    /// The rate card and since when the version used is in force.
+    /// The rate card, and when the version used came into force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_card: Option<RateCard>,
     /// The catalog version.
@@ -125,11 +125,11 @@ pub struct Line {
 pub struct RateCard {
     /// The card.
     pub name: Name,
-    /// Since when the version is in force.
+    /// When the version came into force.
     pub effective_from: Instant,
 }
 
-/// What one source pays.
+/// The part that one source pays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Draw {
     /// `allowance`, `grant`, `overdraft`, `debt` or `goodwill`.
@@ -144,13 +144,13 @@ pub struct Draw {
     pub category: Option<Category>,
     /// How much.
     pub amount: String,
-    /// Of what: a unit of credits, `requests` or a meter.
+    /// The unit of the amount: a unit of credits, `requests` or a meter.
     pub unit: String,
-    /// What that is of the price, in credits: the worths of all draws add up to it.
+    /// Its part of the price, in credits: the worths of all draws add up to the price.
     pub worth: Credits,
 }
 
-/// One guard or source that was looked at.
+/// One guard or source that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Visit {
     /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft` or `pool`.
@@ -169,14 +169,14 @@ pub struct Visit {
     pub grant: Option<Reference>,
     /// Windows: used before. Grants and overdraft: free before. Pools: cost in flight before.
     pub before: String,
-    /// What the request takes, or would have taken.
+    /// The amount that the request takes, or would have taken.
     pub cost: String,
     /// The value after it.
     pub after: String,
     /// The limit of a window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
-    /// What the values count.
+    /// The unit of the values.
     pub unit: String,
     /// When a fixed or first-use window closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,77 +189,77 @@ pub struct Visit {
 /// A sustained rate and a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RateLimit {
-    /// How many per period.
+    /// Units per period.
     pub limit: u64,
     /// The period.
     pub period: Span,
-    /// How many at once.
+    /// Units at once.
     pub burst: u64,
-    /// When it is full again at the latest, if nothing is asked until then: nothing of the value after the decision counts any more.
+    /// The latest instant at which it is full again, if nothing is requested until then.
     pub full_at: Instant,
 }
 
-/// What would unblock a denial, if nobody uses anything meanwhile.
+/// The ways to unblock a denial, if nobody uses anything in the meantime.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Unblock {
     /// The instant that alone unblocks it: it passes then, and not a microsecond earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
-    /// The purchase that alone unblocks it, in the unit that the use is priced in (`usage.credit_unit`): it passes after that, and
-    /// not after less.
+    /// The purchase that alone unblocks it, in the unit that the use is priced in (`usage.credit_unit`): the request passes after
+    /// this purchase, and not after a smaller one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase: Option<Credits>,
-    /// The ways there are, the earliest first. Empty: nothing that the caller can wait for, buy or agree to helps.
+    /// The possible ways, earliest first. Empty: nothing the caller can wait for, buy or agree to helps.
     #[serde(default)]
     pub ways: Vec<Way>,
     /// Who can lift it: `caller`, `account_admin`, `operator` or `step_up`.
     pub by: String,
 }
 
-/// A way to unblock a denial. All that it names is needed together.
+/// A way to unblock a denial. Everything it names is needed together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Way {
-    /// From when on. Absent: at once.
+    /// When the request passes. Absent: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
-    /// The purchase: a purchased grant that pays for everything, made at `at` where that is named too.
+    /// The purchase: a purchased grant that pays for everything, made at `at` if that is given too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase: Option<Credits>,
     /// Whether `consent: true` is needed.
     #[serde(default)]
     pub consent: bool,
-    /// `exact`; `latest` where it rests on the end of a hold, which may come earlier; `estimated` where it rests on supply.
+    /// `exact`; `latest` if it depends on the end of a hold, which may come earlier; `estimated` if it depends on supply.
     pub certainty: String,
 }
 
 /// A charge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Charge {
-    /// Its name, to refund it by.
+    /// Its reference, for refunds.
     pub charge: Reference,
     /// The hold it settles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Reference>,
     /// When.
     pub at: Instant,
-    /// When the caller said that it happened, where that is ahead of the server's clock: it counted as now.
+    /// The reported instant, if it is ahead of the server's clock: the use then counts as of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said_at: Option<Instant>,
-    /// What was used.
+    /// The use.
     pub usage: Usage,
-    /// What it costs.
+    /// Its cost.
     pub price: Credits,
-    /// Who paid, in order.
+    /// The sources that paid, in order.
     pub draws: Vec<Draw>,
-    /// Credits of the hold that went back.
+    /// Credits of the hold that were returned.
     pub returned: Credits,
-    /// Credits beyond the hold that the operator made good.
+    /// Credits beyond the hold that the operator covered.
     pub refunded: Credits,
     /// Credits beyond the hold that the account owes.
     pub owed: Credits,
     /// Whether the hold had expired.
     pub late: bool,
-    /// Whether this is the first answer again.
+    /// Whether this repeats the first answer.
     #[serde(default)]
     pub replayed: bool,
 }
@@ -280,15 +280,15 @@ pub struct Movement {
 /// A change of an account or its credits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
-    /// The record of it.
+    /// Its record.
     pub id: Reference,
     /// When.
     pub at: Instant,
-    /// What happened.
+    /// The kind of event.
     pub kind: String,
     /// The movements of credits.
     pub movements: Vec<Movement>,
-    /// Whether this is the first answer again.
+    /// Whether this repeats the first answer.
     #[serde(default)]
     pub replayed: bool,
 }

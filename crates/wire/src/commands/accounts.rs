@@ -44,13 +44,13 @@ fn setting<T, U>(given: Option<&Option<T>>, of: impl Fn(&T) -> U) -> Setting<U> 
     given.map_or(Setting::Keep, |given| given.as_ref().map(of).into())
 }
 
-/// What is given is set; what is left out stays.
+/// Sets the fields that are given; others stay.
 fn set<T>(given: Option<T>) -> Setting<T> {
     given.map_or(Setting::Keep, Setting::Set)
 }
 
 impl OpenAccountRequest {
-    /// The command that is meant.
+    /// The command of this request.
     #[must_use]
     pub fn command(&self) -> Command {
         let settings = |(of, s): (&Segment, &SegmentSettings)| (of.clone(), Some(segment(of, s)));
@@ -67,7 +67,7 @@ impl OpenAccountRequest {
 }
 
 impl ChangeAccountRequest {
-    /// The command that is meant.
+    /// The command of this request.
     #[must_use]
     pub fn command(&self) -> Command {
         let settings =
@@ -89,7 +89,7 @@ impl ChangeAccountRequest {
 }
 
 impl LiftRequest {
-    /// The command that is meant.
+    /// The command of this request.
     #[must_use]
     pub fn command(&self) -> Command {
         Command::Lift { rule: self.rule, key: self.key.clone(), reason: self.reason.clone() }

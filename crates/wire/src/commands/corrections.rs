@@ -1,4 +1,4 @@
-//! Commands that correct a charge or decide about use that came late.
+//! Commands that correct a charge or decide about late use.
 
 use headworks_core::command::{Command, Correct};
 use headworks_core::record::Name;
@@ -9,10 +9,10 @@ use crate::quantities::pairs;
 use crate::reference::Reference;
 
 impl CorrectRequest {
-    /// The command that is meant.
+    /// The command of this request.
     ///
     /// # Errors
-    /// When the charge is another account's, or it is to be deleted and changed at once.
+    /// When the charge belongs to another account, or the request both deletes and changes it.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
         let charge = number(account, &self.charge, Malformed::UnknownRecord)?;
         if self.delete && (self.reprice || !self.quantities.is_empty()) {
@@ -28,10 +28,10 @@ impl CorrectRequest {
 }
 
 impl LateRequest {
-    /// The command that is meant, on use in the account's quarantine.
+    /// The command of this request, on use in the account's quarantine.
     ///
     /// # Errors
-    /// When the use is another account's.
+    /// When the use belongs to another account.
     pub fn command(&self, account: &Name, of: &Reference) -> Result<Command, Malformed> {
         let kept = number(account, of, Malformed::NotInQuarantine)?;
         Ok(match self.action {

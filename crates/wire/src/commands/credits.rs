@@ -17,7 +17,7 @@ fn rollover(r: &Rollover) -> Result<record::Rollover, Malformed> {
     Ok(record::Rollover { min: r.min, max: r.max, fraction, life: r.life })
 }
 
-/// How a grant comes again; its end is that of the grant.
+/// How a grant recurs; the recurrence ends when the grant does.
 fn recurrence(r: &Recurrence, whole: Credits, from: Instant) -> Result<Box<record::Recurrence>, Malformed> {
     let zone = r.zone.clone().map_or_else(|| Label::new("UTC"), Ok);
     Ok(Box::new(record::Recurrence {
@@ -35,7 +35,7 @@ fn recurrence(r: &Recurrence, whole: Credits, from: Instant) -> Result<Box<recor
 }
 
 impl GrantRequest {
-    /// The command that is meant by a request that came at `now`.
+    /// The command of this request, received at `now`.
     ///
     /// # Errors
     /// When a fraction is out of range.
@@ -57,20 +57,20 @@ impl GrantRequest {
 }
 
 impl VoidRequest {
-    /// The command that is meant, on a grant of the account.
+    /// The command of this request, on a grant of the account.
     ///
     /// # Errors
-    /// When the grant is another account's.
+    /// When the grant belongs to another account.
     pub fn command(&self, account: &Name, of: &Reference) -> Result<Command, Malformed> {
         Ok(Command::Void { grant: grant(account, of)?, reason: self.reason.clone() })
     }
 }
 
 impl AdjustRequest {
-    /// The command that is meant.
+    /// The command of this request.
     ///
     /// # Errors
-    /// When the grant is another account's.
+    /// When the grant belongs to another account.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
         let grant = grant(account, &self.grant)?;
         let Self { amount: by, as_debt, .. } = *self;
@@ -79,10 +79,10 @@ impl AdjustRequest {
 }
 
 impl RefundRequest {
-    /// The command that is meant.
+    /// The command of this request.
     ///
     /// # Errors
-    /// When the charge is another account's.
+    /// When the charge belongs to another account.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
         let charge = number(account, &self.charge, Malformed::UnknownRecord)?;
         Ok(Command::Refund { charge, amount: self.amount, reason: self.reason.clone() })
@@ -90,10 +90,10 @@ impl RefundRequest {
 }
 
 impl ConfirmTopUpRequest {
-    /// The command that is meant, on the top-up of this number.
+    /// The command of this request, on the top-up with this number.
     ///
     /// # Errors
-    /// When credits that were not paid have an expiry.
+    /// When unpaid credits have an expiry.
     pub fn command(&self, number: u64) -> Result<Command, Malformed> {
         if !self.paid && self.expires_at.is_some() {
             return invalid("`expires_at` is for credits that were paid");

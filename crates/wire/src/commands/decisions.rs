@@ -34,7 +34,7 @@ fn hold(reference: &Reference) -> Result<HoldId, Malformed> {
 }
 
 impl AuthorizeRequest {
-    /// What is asked for.
+    /// The request as the core takes it.
     ///
     /// # Errors
     /// When `min` names several meters, or none.
@@ -54,7 +54,7 @@ impl AuthorizeRequest {
 }
 
 impl ExtendRequest {
-    /// The command that is meant.
+    /// The command of this request.
     ///
     /// # Errors
     /// When it names no hold, or `min` names several meters.
@@ -71,7 +71,7 @@ impl ExtendRequest {
 }
 
 impl SettleRequest {
-    /// The command that is meant.
+    /// The command of this request.
     ///
     /// # Errors
     /// When it names no hold.
@@ -81,7 +81,7 @@ impl SettleRequest {
 }
 
 impl ReleaseRequest {
-    /// The command that is meant.
+    /// The command of this request.
     ///
     /// # Errors
     /// When it names no hold.
@@ -91,7 +91,7 @@ impl ReleaseRequest {
 }
 
 impl RecordRequest {
-    /// The command that is meant.
+    /// The command of this request.
     #[must_use]
     pub fn command(&self) -> Command {
         let request = Request {

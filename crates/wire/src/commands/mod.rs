@@ -1,6 +1,6 @@
-//! From what callers send to the commands that they mean.
+//! From requests to the commands that they stand for.
 //!
-//! Never looks anything up: what is unknown is found out by the command.
+//! Never looks anything up: the command finds out which names are unknown.
 
 use std::fmt;
 
@@ -14,10 +14,10 @@ mod credits;
 mod decisions;
 mod periodic;
 
-/// Why a request is no command.
+/// Why a request cannot become a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// Its content contradicts itself: what, and what to write.
+    /// Its content contradicts itself; the text says how, and what to write instead.
     Invalid(String),
     /// It names a grant of another account, or none.
     UnknownGrant(String),
@@ -45,7 +45,7 @@ fn invalid<T>(what: &str) -> Result<T, Malformed> {
     Err(Malformed::Invalid(what.to_owned()))
 }
 
-/// The number of a record that must be in this account; `unknown` says what is not there otherwise.
+/// The number of a record that must be in this account; `unknown` makes the error if it is not.
 fn number(account: &Name, reference: &Reference, unknown: fn(String) -> Malformed) -> Result<Seq, Malformed> {
     match reference {
         Reference::Record(of, seq) if of == account => Ok(*seq),

@@ -8,10 +8,10 @@ use crate::periodic::{BankResetRequest, ChangePlanRequest, PlanAnchor, Prorate, 
 use crate::reference::Reference;
 
 impl ChangePlanRequest {
-    /// The command that is meant.
+    /// The command of this request.
     ///
     /// # Errors
-    /// When a grant is another account's.
+    /// When a grant belongs to another account.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
         let amount = |(of, amount): (&Reference, &Credits)| Ok((grant(account, of)?, *amount));
         Ok(Command::ChangePlan(ChangePlan {
@@ -29,7 +29,7 @@ impl ChangePlanRequest {
 }
 
 impl BankResetRequest {
-    /// The command that is meant.
+    /// The command of this request.
     #[must_use]
     pub fn command(&self) -> Command {
         Command::Bank {
@@ -41,10 +41,10 @@ impl BankResetRequest {
 }
 
 impl RedeemResetRequest {
-    /// The command that is meant.
+    /// The command of this request.
     ///
     /// # Errors
-    /// When the reset is another account's.
+    /// When the reset belongs to another account.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
         let token =
             self.reset.as_ref().map(|of| number(account, of, Malformed::UnknownRecord)).transpose()?;

@@ -1,4 +1,4 @@
-//! What callers send to open an account and to change it.
+//! Requests that open an account and change it.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ pub struct OpenAccountRequest {
     /// Whether paid sources may be drawn. Default: as the plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
-    /// What billing windows are counted from. Default: now.
+    /// The instant that billing windows are counted from. Default: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub billing_anchor: Option<Instant>,
     /// Settings of teams, users, keys and sessions.
     #[serde(default)]
     pub segments: BTreeMap<Segment, SegmentSettings>,
-    /// Where it stands in capacity pools.
+    /// Its place in capacity pools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<AccountCapacity>,
     /// How far it is trusted. Default: as its ledger shows.
@@ -48,7 +48,7 @@ pub struct SegmentSettings {
     /// Its consent; the strictest of the path and the account counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
-    /// Credits it may draw from a pool in one window, by the pool's unit. On a team: the cap of each member without one of its own.
+    /// Credits it may draw from a pool in one window, by the pool's unit. On a team: the cap of each member that has no own one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool_cap: Option<CreditsByUnit>,
     /// Credits that a key may spend in an hour, by unit, where the rule `key_spend` is on. Default: as its own week shows.
@@ -60,7 +60,7 @@ pub struct SegmentSettings {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeAccountRequest {
-    /// New plan. Use counted under names that both plans have stays counted.
+    /// The new plan. Use stays counted under names that both plans have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Name>,
     /// Whether every request is denied.
@@ -69,10 +69,10 @@ pub struct ChangeAccountRequest {
     /// Whether paid sources may be drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
-    /// What billing windows are counted from; windows that are open keep their bounds.
+    /// The instant that billing windows are counted from; open windows keep their bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub billing_anchor: Option<Instant>,
-    /// Settings of segments, each replaced whole; `null` removes them.
+    /// Settings of segments, each replaced as a whole; `null` removes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<Segment, SegmentSettings>)]
     pub segments: BTreeMap<Segment, Option<SegmentSettings>>,
@@ -80,11 +80,11 @@ pub struct ChangeAccountRequest {
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ByUnit<AlertMarks>>)]
     pub alerts: Option<Option<ByUnit<AlertMarks>>>,
-    /// Credits bought by themselves when the balance is low; `null` ends that.
+    /// Automatic top-ups when the balance is low; `null` ends them.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ByUnit<TopUpTerms>>)]
     pub top_up: Option<Option<ByUnit<TopUpTerms>>>,
-    /// Where it stands in capacity pools, replaced whole; `null`: as its plan says. In force within 100 ms.
+    /// Its place in capacity pools, replaced as a whole; `null`: as its plan says. In force within 100 ms.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AccountCapacity>)]
     pub capacity: Option<Option<AccountCapacity>>,
@@ -100,7 +100,7 @@ pub struct ChangeAccountRequest {
     pub idempotency_key: Option<Label>,
 }
 
-/// Tells `null` from a field that is left out.
+/// Distinguishes `null` from a field that is left out.
 fn some<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(d).map(Some)
 }

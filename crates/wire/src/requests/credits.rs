@@ -1,4 +1,4 @@
-//! What callers send to add credits, to take them back and to refund a charge.
+//! Requests that add credits, take them back and refund a charge.
 
 use headworks_core::record::{Category, Credits, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub struct GrantRequest {
     pub amount: Credits,
     /// Their kind.
     pub category: Category,
-    /// Small is drawn first.
+    /// Lower numbers are drawn first.
     #[serde(default)]
     pub priority: u16,
     /// Usable from. Default: at once.
@@ -33,7 +33,7 @@ pub struct GrantRequest {
     /// The unit of credits. Default `credits`. It pays only for features that are priced in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Name>,
-    /// How the grant comes again. `expires_at` is then when it stops doing so.
+    /// How the grant recurs. `expires_at` is then the end of the recurrence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recurrence: Option<Recurrence>,
     /// Idempotency key.
@@ -41,7 +41,7 @@ pub struct GrantRequest {
     pub idempotency_key: Option<Label>,
 }
 
-/// Take back what is left of a grant. A recurring one does not come again.
+/// Take back the remainder of a grant. A recurring grant ends.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoidRequest {
@@ -61,8 +61,8 @@ pub struct AdjustRequest {
     pub grant: Reference,
     /// Credits to add, or with a minus sign to take.
     pub amount: Credits,
-    /// Take what is not left in the grant any more as debt: it blocks new requests, and the next grant repays it. For example
-    /// after a chargeback. Default: that is refused.
+    /// Turn the part that the grant no longer has into debt: it blocks new requests, and the next grant repays it. For example
+    /// after a chargeback. Default: such a request is refused.
     #[serde(default)]
     pub as_debt: bool,
     /// Why, for the ledger.
@@ -77,9 +77,9 @@ pub struct AdjustRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundRequest {
-    /// The charge: the reference that settle, record or authorize with `settle: now` answered.
+    /// The charge: the reference that settle, record or authorize with `settle: now` returned.
     pub charge: Reference,
-    /// How many credits. Default: all that has not been given back, and the allowance as well.
+    /// How many credits. Default: everything not yet given back, including the allowance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Credits>,
     /// Why, for the ledger.

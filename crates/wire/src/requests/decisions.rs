@@ -1,4 +1,4 @@
-//! What callers send to use something: ask, hold, settle, release, record.
+//! Requests that use something: ask, hold, settle, release, record.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,22 +15,22 @@ use crate::reference::Reference;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthorizeRequest {
-    /// Who pays.
+    /// The account that pays.
     pub account: Name,
-    /// What is used.
+    /// The feature that is used.
     pub feature: Name,
-    /// Where in the account: `team:…/user:…/key:…/session:…`, any level may be left out.
+    /// The path within the account: `team:…/user:…/key:…/session:…`; any level may be left out.
     #[serde(default)]
     pub path: Path,
     /// Dimensions that prices depend on, such as the model.
     #[serde(default)]
     pub dimensions: BTreeMap<Name, Label>,
-    /// The estimate: units of each meter. `requests` counts 1 when it is left out, other meters what the feature's `estimate`
-    /// says. Of several caps for one meter the largest counts.
+    /// The estimate: units of each meter. If left out, `requests` counts 1 and other meters count the feature's
+    /// `estimate`. If a meter has several caps, the largest counts.
     #[serde(default, deserialize_with = "largest")]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
-    /// Accept less: the least of one meter that is still of use.
+    /// Accept less: the smallest quantity of one meter that is still useful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<Name, u64>>)]
     pub min: Option<Quantities>,
@@ -46,7 +46,7 @@ pub struct AuthorizeRequest {
     /// How long to wait for capacity, up to the server's bound; `0s`: not at all. Default: as the class in the pool says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wait: Option<Span>,
-    /// The address of the user, for the rule against shared keys. It is neither stored nor part of what a retry must repeat.
+    /// The address of the user, for the rule against shared keys. It is not stored, and a retry need not repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub source: Option<IpAddr>,
@@ -102,11 +102,11 @@ pub struct ExtendRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
-    /// Accept less: the least of one meter that is still of use.
+    /// Accept less: the smallest quantity of one meter that is still useful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<Name, u64>>)]
     pub min: Option<Quantities>,
-    /// New life, from now. At most 10 times in the life of a hold.
+    /// The new life, from now. At most 10 times in the life of a hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<Span>,
     /// Use so far; charged if the hold expires and its feature says so.
@@ -125,11 +125,11 @@ pub struct ExtendRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordRequest {
-    /// Who pays.
+    /// The account that pays.
     pub account: Name,
-    /// What was used.
+    /// The feature that was used.
     pub feature: Name,
-    /// Where in the account.
+    /// The path within the account.
     #[serde(default)]
     pub path: Path,
     /// Dimensions that prices depend on.
@@ -142,7 +142,7 @@ pub struct RecordRequest {
     /// The user agrees to paid sources.
     #[serde(default)]
     pub consent: bool,
-    /// When it happened: the prices of that instant apply. What is longer ago than the catalog's `late_horizon` waits in
+    /// When it happened: the prices of that instant apply. Use older than the catalog's `late_horizon` waits in
     /// quarantine. Default: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<Instant>,
@@ -155,8 +155,8 @@ pub struct RecordRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
-    /// At most 1,000. They are decided in this order; one that is malformed is answered with a problem, the others are not
-    /// touched by that.
+    /// At most 1,000, decided in this order. A malformed one is answered with a problem and does not affect the
+    /// others.
     #[schema(value_type = Vec<BatchItem>)]
     pub items: Vec<Box<RawValue>>,
 }

@@ -1,10 +1,10 @@
-//! What callers send to make an API key, and what one may do.
+//! The request that makes an API key, and the scopes of keys.
 
 use headworks_core::record::{Instant, Label};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What an API key may do.
+/// A scope of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -38,7 +38,7 @@ impl Scope {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateKeyRequest {
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<Scope>,
     /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
     #[serde(default)]
@@ -46,7 +46,7 @@ pub struct CreateKeyRequest {
     /// When it stops working. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Instant>,
-    /// For people.
+    /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Label>,
 }

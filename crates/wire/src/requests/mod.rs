@@ -1,4 +1,4 @@
-//! What callers send.
+//! Requests.
 
 mod accounts;
 mod credits;
