@@ -1,4 +1,4 @@
-//! Callers: who asks, which scopes they have, and which accounts they reach.
+//! Callers: their identity, their scopes, and the accounts they reach.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use headworks_wire::Scope;
 
 use crate::problem::{Kind, Problem};
 
-/// What a caller may do.
+/// The permissions of a caller.
 #[derive(Clone, Debug)]
 pub struct Access {
     key: Option<Name>,
@@ -26,17 +26,17 @@ impl Access {
         Self { key: None, scopes: Scope::ALL.to_vec(), accounts: Arc::new([]) }
     }
 
-    /// What a key in force allows.
+    /// The permissions of a key in force.
     pub(crate) fn of(key: &ApiKey) -> Self {
         Self { key: Some(key.id.clone()), scopes: scopes(key), accounts: key.accounts.clone().into() }
     }
 
-    /// Who asks, for the ledger.
+    /// The caller, for the ledger.
     pub(crate) fn actor(&self) -> Option<&Name> {
         self.key.as_ref()
     }
 
-    /// Requires a scope, without regard to any account.
+    /// Requires a scope, regardless of any account.
     ///
     /// # Errors
     /// When the caller does not have it.
@@ -74,7 +74,7 @@ impl Access {
         Err(Problem::new(Kind::WrongScope, "this needs an API key that reaches every account"))
     }
 
-    /// The account of this name, where the caller has a scope on it.
+    /// The account with this name, if the caller has the scope on it.
     pub(crate) fn account(&self, scope: Scope, name: &str) -> Result<Name, Problem> {
         self.scope(scope)?;
         let name = Name::new(name).map_err(|_| Problem::unknown_account(name))?;

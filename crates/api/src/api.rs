@@ -1,4 +1,4 @@
-//! What every call has at hand: the engine, and what stands beside it.
+//! Shared by every call: the engine and the state beside it.
 
 use std::sync::Arc;
 

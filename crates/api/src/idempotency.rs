@@ -1,4 +1,4 @@
-//! Idempotency keys: where one comes from, and what else a request must have in common with an earlier one of that key.
+//! Idempotency keys: where they come from, and how a request must match an earlier one with the same key.
 
 use headworks_core::record::Label;
 use headworks_engine::Idempotency;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::problem::{Kind, Problem};
 
-/// What a protocol has for an idempotency key beside the request itself.
+/// The idempotency key that a protocol carries outside the request itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// It carries this one.
@@ -44,7 +44,7 @@ impl Key {
         Ok(Some(Idempotency { text, digest: digest(request)? }))
     }
 
-    /// The same of reported use. Whether it may take credits is not part of what is compared.
+    /// The same for reported use. Consent to paid sources is not compared.
     pub(crate) fn of_record(self, ask: &mut wire::RecordRequest) -> Result<Option<Idempotency>, Problem> {
         let consent = std::mem::take(&mut ask.consent);
         let key = self.of(ask.idempotency_key.take(), None, ask)?;
@@ -52,7 +52,7 @@ impl Key {
         Ok(key)
     }
 
-    /// The same, for calls that change the server itself: those have one in any case.
+    /// The same, for calls that change the server itself: those always have one.
     pub(crate) fn required_of(
         self,
         own: Option<Label>,

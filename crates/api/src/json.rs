@@ -1,4 +1,4 @@
-//! JSON as callers send it: what is not exactly the shape is refused with the place and the reason.
+//! JSON from callers: anything that does not match the shape exactly is refused, with the place and the reason.
 
 use headworks_core::record::check_keys;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ pub fn is_json(media_type: &str) -> bool {
 /// Reads JSON of one shape, in which no object has a key twice.
 ///
 /// # Errors
-/// When it is no JSON, or not of the shape: where and why.
+/// When it is not JSON, or does not match the shape: where and why.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let value = parse_envelope(bytes)?;
     check_keys(bytes).map_err(|e| Problem::invalid(e.to_string()))?;

@@ -1,7 +1,7 @@
-//! Every call of Headworks as a plain function, independent of the protocol: who asks, what is asked, what is answered.
+//! Every call of Headworks as a plain function, independent of the protocol.
 //!
 //! A call takes shapes of `wire` and answers with one, or with a [`Problem`] of a known kind. Edges know protocols: how a caller
-//! shows its key, where an idempotency key stands, what a kind of problem is answered with. Never looks at a header.
+//! shows its key, where an idempotency key stands, which status a kind of problem has. Never looks at a header.
 
 mod access;
 mod api;

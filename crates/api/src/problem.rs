@@ -1,4 +1,4 @@
-//! Why a call is not done: a kind from one list, and what the caller can do about it. Each protocol has its own answer to a kind.
+//! Why a call fails: a kind from one list, and what the caller can do about it. Each protocol has its own answer to a kind.
 //!
 //! Never names a status of any protocol.
 
@@ -91,14 +91,14 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether the same call may be done a little later, though nothing about it has changed.
+    /// Whether the same call may succeed a little later, unchanged.
     #[must_use]
     pub fn is_passing(self) -> bool {
         matches!(self, Self::ClockJumped | Self::Overloaded | Self::OutcomeUnknown | Self::Stopped)
     }
 }
 
-/// Why a call is not done.
+/// Why a call fails.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     /// Which of the known kinds.
@@ -107,7 +107,7 @@ pub struct Problem {
     pub detail: String,
     /// Each place of a catalog that is wrong.
     pub places: Vec<wire::CatalogProblem>,
-    /// When to come back.
+    /// When to try again.
     pub after: Option<Span>,
 }
 
@@ -117,24 +117,24 @@ impl Problem {
         Self { kind, detail: detail.into(), places: Vec::new(), after: None }
     }
 
-    /// The request's content is not what the call takes.
+    /// The request's content is not valid for this call.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(Kind::InvalidRequest, detail)
     }
 
-    /// Something failed inside, which is for the operator's log and not for callers.
+    /// An internal failure: the details go to the operator's log, not to callers.
     #[must_use]
     pub fn internal() -> Self {
         Self::new(Kind::InternalError, "the request failed; the server's log says why")
     }
 
-    /// The same, with what is to be logged.
+    /// The same, with the text to log.
     pub(crate) fn failed(e: impl std::fmt::Display) -> Self {
         tracing::error!(error = %e, "a call failed");
         Self::internal()
     }
 
-    /// A network that has sent too much that is not valid.
+    /// The network has sent too many invalid keys or signatures.
     pub(crate) fn too_many(after: Span) -> Self {
         let seconds = after.micros().div_ceil(1_000_000).max(1);
         let detail = format!(
@@ -198,7 +198,7 @@ impl From<EngineError> for Problem {
             EngineError::UnknownWebhook(_) => Kind::UnknownWebhook,
             EngineError::NotParked(..) => Kind::NotParked,
             EngineError::UnknownKey(_) => Kind::UnknownKey,
-            // Met at a start, never by a request.
+            // Occurs only at a start, never in a request.
             EngineError::TestLedger | EngineError::RealLedger => Kind::WrongClock,
             EngineError::ClockJumped(_) => Kind::ClockJumped,
             EngineError::Overloaded => Kind::Overloaded,

@@ -1,4 +1,4 @@
-//! Signed checkpoints: who holds a statement can prove years later what the ledger said, without the server.
+//! Signed checkpoints: the holder of a statement can prove years later, without the server, what the ledger said.
 //!
 //! The form is the signed note of C2SP (as in Go's checksum database and transparency logs): an origin, the number of
 //! records, the chain hash in base64, one line for what is signed with it, then an Ed25519 signature by a named key.
@@ -30,10 +30,10 @@ impl std::fmt::Debug for Signer {
     }
 }
 
-/// What a checkpoint says, once its signature has been verified.
+/// The content of a checkpoint whose signature has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Whose log.
+    /// The account.
     pub account: String,
     /// The last record.
     pub seq: Seq,
@@ -98,7 +98,7 @@ impl Signer {
         }
     }
 
-    /// The public key as others need it: `headworks+ID+KEY`.
+    /// The public key in the form that others need: `headworks+ID+KEY`.
     #[must_use]
     pub fn public(&self) -> String {
         let public = self.0.verifying_key();
@@ -106,7 +106,7 @@ impl Signer {
         format!("{KEY_NAME}+{}+{}", hex(&key_id(&public)), STANDARD.encode(key))
     }
 
-    /// A secret of its own for each purpose and name, which nobody can compute without the key.
+    /// A separate secret for each purpose and name; it cannot be computed without the key.
     pub(crate) fn derived(&self, purpose: &str, name: &str) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key(purpose);
         hasher.update(&self.0.to_bytes());
@@ -128,7 +128,7 @@ impl Signer {
 /// Verifies a signed checkpoint with a public key as [`Signer::public`] writes it.
 ///
 /// # Errors
-/// Says what is wrong: with the key, with the form, or that the signature does not fit.
+/// When the key or the form is wrong, or the signature does not match; the text says which.
 pub fn verify_checkpoint(note: &str, public: &str) -> Result<Checkpoint, String> {
     let mut parts = public.trim().splitn(3, '+');
     let bytes = match (parts.next(), parts.next(), parts.next()) {
@@ -150,7 +150,7 @@ pub fn verify_checkpoint(note: &str, public: &str) -> Result<Checkpoint, String>
         .ok_or("the checkpoint was not signed with this key")?;
     let signature = Signature::from_slice(blob.get(4..).unwrap_or_default()).map_err(|_| malformed)?;
     key.verify(text.as_bytes(), &signature)
-        .map_err(|_| "the signature does not fit: the checkpoint was altered")?;
+        .map_err(|_| "the signature does not match: the checkpoint was altered")?;
     let mut lines = text.lines();
     let mut line = || lines.next().ok_or(malformed);
     let account = line()?.strip_prefix("headworks/account/").ok_or(malformed)?.to_owned();

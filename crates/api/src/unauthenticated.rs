@@ -1,7 +1,7 @@
 //! Unauthenticated callers, counted by network in a fixed table: made-up keys and forged webhooks leave nothing behind but a
 //! count.
 //!
-//! N1 a valid key is never held up by what others of its network send. N2 the table does not grow
+//! N1 a valid key is never held up by invalid calls from its network. N2 the table does not grow
 //! (`headworks bench abuse`).
 
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use headworks_engine::network;
 /// Counts halve this often, as scores of the penalty box do.
 const HALVED_EVERY: Span = Span::from_secs(600);
 
-/// Where a call comes from, for those that show no valid key.
+/// The origin of a call that shows no valid key.
 pub type Network = Option<IpAddr>;
 
 /// Points by network.
@@ -29,7 +29,7 @@ struct Table {
 }
 
 impl Unauthenticated {
-    /// Counts a misdeed of a network; from the first level of the penalty box on the answer says when to come back.
+    /// Counts an invalid call from a network; from the first level of the penalty box on, the answer says when to try again.
     pub(crate) fn note(&self, from: Network, misdeed: Misdeed, now: Instant) -> Result<(), Span> {
         let Some(address) = from else { return Ok(()) };
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);

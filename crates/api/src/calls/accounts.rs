@@ -19,7 +19,7 @@ fn shown(ctx: Context<'_>) -> wire::Account {
     render::account(&account.id, &account.settings, account.opened_at, (account.seq, &account.chain))
 }
 
-/// The units that an account has, the default one first; the catalog's while it has none.
+/// The units that an account has, the default one first; the catalog's units if it has none.
 fn units_of(ctx: Context<'_>) -> Vec<Option<&Name>> {
     let mut units: Vec<_> = ctx.account.units().filter(|unit| ctx.account.has_books_in(*unit)).collect();
     if units.is_empty() {
@@ -143,7 +143,7 @@ impl Api {
         let after = page.after.as_deref().map(Name::new).transpose();
         let after = after.map_err(|e| Problem::invalid(format!("`after`: {e}")))?;
         let max = page_size(page.max);
-        // One more than is shown says whether there are others.
+        // One more than is shown tells whether there are others.
         let mut names = Vec::new();
         for pattern in access.patterns() {
             let last = names.last().or(after.as_ref()).cloned();
@@ -269,7 +269,7 @@ impl Api {
         Ok(wire::Records { records, next })
     }
 
-    /// The account as a request left it, also when the request comes again after other changes.
+    /// The account as a request left it, even if the request is repeated after other changes.
     async fn left(&self, answer: &Answer) -> Result<wire::ChangedAccount, Problem> {
         let Effect::Recorded(record) = &answer.effect else { return Err(Problem::internal()) };
         let (Event::Opened(settings) | Event::Changed { settings, .. }) = &record.event else {
@@ -282,8 +282,8 @@ impl Api {
         Ok(wire::ChangedAccount { account, replayed: answer.replayed })
     }
 
-    /// An instant after all that is written of an account, whose own time may be ahead of a clock that stands; and the unit
-    /// of credits that is asked for, or the first that it has.
+    /// An instant after everything recorded for an account, whose own time may be ahead of a stopped clock; and the unit
+    /// of credits that is requested, or the account's first.
     pub(super) async fn after_all(
         &self,
         account: &Name,

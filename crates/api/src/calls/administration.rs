@@ -23,7 +23,7 @@ fn shown(key: &ApiKey) -> wire::Key {
 }
 
 impl Api {
-    /// Make an API key; its secret is shown this once.
+    /// Make an API key; its secret is shown only once.
     ///
     /// # Errors
     /// With a problem.

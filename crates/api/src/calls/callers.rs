@@ -8,7 +8,7 @@ use crate::problem::{Kind, Problem};
 use crate::unauthenticated::Network;
 
 impl Api {
-    /// What the caller may do who shows this API key, `hw_<id>_<secret><check code>`.
+    /// The caller behind this API key, `hw_<id>_<secret><check code>`.
     ///
     /// # Errors
     /// When there is no key and one is needed, or it is not in force.
@@ -25,7 +25,7 @@ impl Api {
         let wrong = "the API key is not valid: wrong, expired or revoked";
         let text = shown.strip_prefix("hw_").ok_or_else(|| refused(wrong))?;
         let (keyring, text) = (self.engine.keyring(), text.trim_end());
-        // What nobody here has made is dropped before anything is looked up.
+        // A key that was not made here is dropped before anything is looked up.
         if !keyring.is_genuine(text) {
             return Err(refused(wrong));
         }

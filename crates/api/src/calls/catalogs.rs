@@ -1,4 +1,4 @@
-//! The catalog in force, and every one that ever was.
+//! The catalog in force, and all earlier ones.
 
 use headworks_core::catalog::source::CatalogSource;
 use headworks_core::catalog::{Catalog, Format};
@@ -15,7 +15,7 @@ use crate::problem::Problem;
 fn accepted(catalog: &Catalog, label: Name) -> wire::CatalogAccepted {
     let is_reused = label.as_str().ends_with(&format!("@{:.*}", CatalogHash::SHORT, catalog.hash));
     let reused =
-        is_reused.then(|| format!("another catalog has had this label; decisions name this one `{label}`"));
+        is_reused.then(|| format!("another catalog has used this label; decisions call this one `{label}`"));
     let doubtful = catalog.warnings.iter().map(ToString::to_string);
     wire::CatalogAccepted {
         version: label,
@@ -66,7 +66,7 @@ impl Api {
         text: &str,
     ) -> Result<wire::CatalogAccepted, Problem> {
         access.everywhere(Scope::Admin)?;
-        // By the wall: a test clock may stand still while one catalog follows another.
+        // By the machine's clock: a test clock may stand still while one catalog follows another.
         let natural = format!("catalog at {}", headworks_engine::wall());
         let key = key.required_of(None, Some(natural), &text)?;
         let (catalog, _) = self.engine.put_catalog(text, (&key, access.actor())).await??;
@@ -84,7 +84,7 @@ impl Api {
         Ok(accepted(&catalog, label))
     }
 
-    /// List every time that a catalog was put in force, the newest first.
+    /// List every time a catalog was put in force, newest first.
     ///
     /// # Errors
     /// With a problem.

@@ -1,4 +1,4 @@
-//! Abuse rules: what they make of an account, lifting an effect, reporting what an operator's own systems see.
+//! Abuse rules: an account's standing, lifting an effect, reports from the operator's own systems.
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::Command;
@@ -49,7 +49,7 @@ fn shown(view: ConductView) -> wire::Conduct {
 }
 
 impl Api {
-    /// Show what abuse rules make of an account.
+    /// Show an account's standing under the abuse rules.
     ///
     /// # Errors
     /// With a problem.
@@ -70,7 +70,7 @@ impl Api {
         Ok(wire::HeldBack { accounts: accounts.collect() })
     }
 
-    /// End an effect of an abuse rule before its time.
+    /// End an effect of an abuse rule early.
     ///
     /// # Errors
     /// With a problem.
@@ -86,7 +86,7 @@ impl Api {
         change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
     }
 
-    /// Report what an operator's own systems see of an account.
+    /// Report an observation about an account from the operator's own systems.
     ///
     /// # Errors
     /// With a problem.

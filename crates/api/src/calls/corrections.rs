@@ -1,4 +1,4 @@
-//! Correcting charges, one by one or those of a period; use that came too late.
+//! Correcting charges, singly or for a whole period; late use.
 
 use headworks_engine::{Effect, Reprice};
 use headworks_wire as wire;
@@ -33,7 +33,7 @@ impl Api {
         .ok_or_else(|| Problem::invalid("nothing was recorded"))
     }
 
-    /// Price every charge of a period again: first as a dry run, then applied.
+    /// Reprice every charge of a period: first as a dry run, then for real.
     ///
     /// # Errors
     /// With a problem.

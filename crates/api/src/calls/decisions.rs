@@ -16,7 +16,7 @@ use crate::render::{self, Decided};
 /// Most operations of one batch.
 const BATCH_MAX: usize = 1_000;
 
-/// What came of recording use.
+/// The outcome of recording use.
 #[derive(Clone, Debug)]
 pub enum Recorded {
     /// It is charged.
@@ -25,7 +25,7 @@ pub enum Recorded {
     Quarantined(Box<wire::Change>),
 }
 
-/// What came of one operation of a batch.
+/// The outcome of one operation of a batch.
 #[derive(Clone, Debug)]
 pub enum ItemAnswer {
     /// Of `authorize`.
@@ -82,9 +82,9 @@ impl Api {
         mut ask: wire::AuthorizeRequest,
     ) -> Result<Box<wire::Decision>, Problem> {
         access.on(Scope::Decide, &ask.account)?;
-        // A retry may come from elsewhere.
+        // A retry may come from another address.
         let caller = Caller { actor: access.actor(), max_wait: ask.max_wait, source: ask.source.take() };
-        // Who agrees sends the same request again.
+        // A user who agrees sends the same request again.
         let consent = std::mem::take(&mut ask.consent);
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         ask.consent = consent;
@@ -109,7 +109,7 @@ impl Api {
         Ok(render::decision(parts, false))
     }
 
-    /// Grows a hold, moves its deadline, or takes note of progress.
+    /// Grows a hold, moves its deadline, or records progress.
     ///
     /// # Errors
     /// With a problem.

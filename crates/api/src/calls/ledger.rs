@@ -18,7 +18,7 @@ use crate::render::statement_text;
 /// Most entries of one statement.
 const ENTRIES_MAX: usize = 100_000;
 
-/// What a period asks for.
+/// The period that a request asks for.
 fn asked(period: &wire::StatementPeriod, now: Instant, unit: Option<Name>) -> Result<Ask, Problem> {
     let invalid = |name: &str, e: TimeError| Problem::invalid(format!("`{name}`: {e}"));
     let days = Days::of(zone(period)).map_err(|e| invalid("zone", e))?;

@@ -1,4 +1,4 @@
-//! The calls, by what they are about.
+//! The calls, by subject.
 
 use headworks_core::record::Event;
 use headworks_engine::{Answer, Effect};
@@ -24,12 +24,12 @@ pub(crate) mod webhooks;
 
 const PAGE_MAX: usize = 1_000;
 
-/// How many of a list are shown.
+/// How many items of a list are shown.
 fn page_size(max: Option<u16>) -> usize {
     usize::from(max.unwrap_or(100)).clamp(1, PAGE_MAX)
 }
 
-/// What a recorded command has changed.
+/// The change that a recorded command made.
 fn change(answer: &Answer) -> Result<wire::Change, Problem> {
     match &answer.effect {
         Effect::Recorded(record) => Ok(render::change(&answer.account, record, answer.replayed)),

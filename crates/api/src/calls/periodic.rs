@@ -143,7 +143,7 @@ impl Api {
         Err(Problem::invalid("nothing was recorded"))
     }
 
-    /// Show where an account's alerts and automatic top-ups stand.
+    /// Show the state of an account's alerts and automatic top-ups.
     ///
     /// # Errors
     /// With a problem.
@@ -152,7 +152,7 @@ impl Api {
         Ok(self.engine.view(&account, |ctx| Ok(standing(ctx))).await?)
     }
 
-    /// Say what became of a top-up's payment.
+    /// Report the outcome of a top-up's payment.
     ///
     /// # Errors
     /// With a problem.
@@ -168,7 +168,7 @@ impl Api {
         self.confirm(&account, number, &ask, key, access.actor()).await
     }
 
-    /// The key is the top-up itself, so that it is confirmed once by whichever way.
+    /// The key is the top-up itself, so it is confirmed only once, whichever route is used.
     pub(super) async fn confirm(
         &self,
         account: &Name,

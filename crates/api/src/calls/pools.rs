@@ -1,4 +1,4 @@
-//! Capacity pools: seen, changed live, and told what their supply answers.
+//! Capacity pools: showing them, changing them live, and reporting their supply's answers.
 
 use headworks_core::capacity::allocator::Why;
 use headworks_core::capacity::controller::{Answered, Feedback};
@@ -129,7 +129,7 @@ impl Api {
         Ok(shown(self.engine.pool(&name_of(name)?)?))
     }
 
-    /// Tell a capacity pool what its supply answered.
+    /// Report an answer of the supply to a capacity pool.
     ///
     /// # Errors
     /// With a problem.

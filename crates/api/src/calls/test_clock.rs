@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::problem::Problem;
 
 impl Api {
-    /// Show what the test clock shows.
+    /// Show the time of the test clock.
     ///
     /// # Errors
     /// With a problem.
@@ -35,7 +35,7 @@ impl Api {
     ) -> Result<wire::TestClock, Problem> {
         access.everywhere(Scope::Admin)?;
         let engine = Arc::clone(&self.engine);
-        // On a task of its own: a caller that leaves, or whose time is over, does not cut it off.
+        // On its own task: a caller that disconnects or times out does not cut it off.
         let moving = async move {
             match (ask.to, ask.by) {
                 (Some(to), None) => Some(engine.advance_to(to).await),
@@ -45,7 +45,7 @@ impl Api {
         };
         let moved = tokio::spawn(moving).await.map_err(Problem::failed)?;
         let now =
-            moved.ok_or_else(|| Problem::invalid("name one of `to`, an instant, and `by`, a duration"))??;
+            moved.ok_or_else(|| Problem::invalid("give either `to`, an instant, or `by`, a duration"))??;
         Ok(wire::TestClock { now })
     }
 }

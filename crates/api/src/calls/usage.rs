@@ -3,7 +3,7 @@
 //!
 //! Source: CloudEvents 1.0.2, JSON format.
 //! V1 the key of an event is its `source` and `id`, the same in every mode (`an_event_counts_once_in_whatever_mode_it_comes`).
-//! V2 what is not understood is refused, never recorded as nothing (`what_is_misspelled_is_refused`).
+//! V2 an event that is not understood is refused, never recorded as zero (`what_is_misspelled_is_refused`).
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -32,12 +32,12 @@ const EVENTS_MAX: usize = 1_000;
 /// How often a text is percent-decoded at most.
 const DECODED_MAX: usize = 3;
 
-/// What became of events.
+/// The outcome of events.
 #[derive(Debug, Default)]
 pub struct Ingested {
     /// Charged now.
     pub accepted: u64,
-    /// Known already.
+    /// Already known.
     pub duplicates: u64,
     /// Past the horizon.
     pub quarantined: u64,
@@ -46,10 +46,10 @@ pub struct Ingested {
 }
 
 impl Api {
-    /// Records use that comes as events, each by itself: one that is refused leaves the others as they are.
+    /// Records use reported as events, each independently: a refused event does not affect the others.
     ///
     /// # Errors
-    /// When there are too many, when the only one is refused, or when the store takes none: then all are to be sent again.
+    /// When there are too many, when the only one is refused, or when the store accepts none: then send all of them again.
     pub async fn ingest(
         &self,
         access: &Access,
@@ -73,7 +73,7 @@ impl Api {
                 (id, recorded)
             }
         };
-        // All are decided in their order before any waits, so that they share a commit and of two that are one the first counts.
+        // All are decided in order before any waits, so they share a commit, and of two identical events the first counts.
         let all = join_all(events.into_iter().map(one)).await;
         let mut done = Ingested::default();
         for (n, (id, recorded)) in all.into_iter().enumerate() {
@@ -90,10 +90,10 @@ impl Api {
     }
 }
 
-/// What an event asks for: the account, the key, and the command.
+/// The request in an event: the account, the key, and the command.
 pub type Reported = (Name, Idempotency, Command);
 
-/// What an event asks for, as [`Api::ingest`] runs it.
+/// The request in an event, as [`Api::ingest`] runs it.
 ///
 /// # Errors
 /// When it is refused.
@@ -103,8 +103,8 @@ pub fn usage(event: &Value, catalog: &Catalog) -> Result<Reported, Problem> {
     Ok((ask.account.clone(), key, ask.command()))
 }
 
-/// A text without percent encoding. Some senders leave it out of headers where the binding asks for it, and a URI may have its
-/// own: what differs in that alone is one event.
+/// A text without percent encoding. Some senders omit it in headers where the binding requires it, and a URI may have its
+/// own: events that differ only in encoding are the same event.
 fn decoded(text: &str) -> String {
     let mut text = text.to_owned();
     for _ in 0..DECODED_MAX {
@@ -116,7 +116,7 @@ fn decoded(text: &str) -> String {
     text
 }
 
-/// The idempotency key of an event: its `source` and `id` where a key has room for them, otherwise their hash.
+/// The idempotency key of an event: its `source` and `id` if they fit into a key, otherwise their hash.
 fn event_key(source: &str, id: &str) -> Result<Label, Problem> {
     let (source, id) = (decoded(source), decoded(id));
     // A source is a URI, so the first blank ends it and two events never share a key.
@@ -170,7 +170,9 @@ fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRequest, Prob
 /// The data of an event, as JSON or as JSON in base64.
 fn data(event: &Map<String, Value>, kind: Option<&str>) -> Result<Map<String, Value>, Problem> {
     if let Some(kind) = kind.filter(|kind| !is_json(kind)) {
-        return Err(Problem::invalid(format!("`datacontenttype`: data of `{kind}` is not read, JSON is")));
+        return Err(Problem::invalid(format!(
+            "`datacontenttype`: data of type `{kind}` cannot be read; send JSON"
+        )));
     }
     let filled = |name: &str| event.get(name).filter(|value| !value.is_null());
     let data = match (filled("data"), filled("data_base64")) {
@@ -221,14 +223,14 @@ fn is_number(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok()
 }
 
-/// A number under a name that is no meter would be use that is not counted.
+/// A number under a name that is not a meter would be uncounted use.
 fn no_meter(feature: &Feature, name: &str) -> Problem {
     let meters: Vec<&str> = feature.meters.iter().map(Name::as_str).collect();
     let meters = if meters.is_empty() { "none".into() } else { meters.join(", ") };
     Problem::new(
         Kind::UnknownMeter,
         format!(
-            "`data.{name}`: `{}` has no meter `{name}`, its meters are: {meters}; a dimension that has numbers is listed in the \
+            "`data.{name}`: `{}` has no meter `{name}`, its meters are: {meters}; list a dimension with numbers in the \
              feature's `dimensions`",
             feature.name
         ),

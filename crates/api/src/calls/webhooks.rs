@@ -1,4 +1,4 @@
-//! Webhooks: made, shown and removed; what waits in them; signed reports and confirmations.
+//! Webhooks: making, showing and removing them; accounts that wait in them; signed reports and confirmations.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn name_of(name: &str) -> Result<Name, Problem> {
     Name::new(name).map_err(|e| Problem::invalid(format!("the webhook's name: {e}")))
 }
 
-/// What comes with a call that is signed with a webhook's secret, as of Standard Webhooks.
+/// The headers of a call that is signed with a webhook's secret, as defined by Standard Webhooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature<'a> {
     /// `webhook-id`.
@@ -31,7 +31,7 @@ pub struct Signature<'a> {
     pub signature: Option<&'a str>,
 }
 
-/// What a request for a webhook must be.
+/// Checks a request for a webhook.
 fn check(ask: &wire::WebhookRequest) -> Result<(), Problem> {
     if !ask.url.starts_with("https://") && !ask.url.starts_with("http://") {
         return Err(Problem::invalid("`url` begins with https:// or http://"));
@@ -48,7 +48,7 @@ fn check(ask: &wire::WebhookRequest) -> Result<(), Problem> {
         return Err(Problem::invalid("Stripe meter events are made of charges; leave `events` out"));
     }
     if ask.format != WebhookFormat::StripeMeterEvents && ask.stripe != StripeValue::default() {
-        return Err(Problem::invalid("`stripe` goes with the format `stripe_meter_events`"));
+        return Err(Problem::invalid("`stripe` requires the format `stripe_meter_events`"));
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ impl Api {
         if let Some(before) = &before
             && (before.webhook.format, before.webhook.stripe) != (ask.format, ask.stripe)
         {
-            // What was sent could not be adjusted any more.
+            // Otherwise the events already sent could no longer be adjusted.
             return Err(Problem::invalid("a webhook keeps its `format` and `stripe`; make another one"));
         }
         let rotation =
@@ -115,7 +115,7 @@ impl Api {
         self.shown_webhook(self.hook(name)?).await
     }
 
-    /// List the accounts that wait in a webhook, because Stripe has refused something of theirs.
+    /// List the accounts that wait in a webhook, because Stripe refused one of their records.
     ///
     /// # Errors
     /// With a problem.
@@ -132,7 +132,7 @@ impl Api {
         Ok(wire::ParkedAccounts { parked: hook.parked.iter().map(shown).collect() })
     }
 
-    /// Let an account go on that waits in a webhook: send the refused record again, or pass over it.
+    /// Let an account that waits in a webhook resume: send the refused record again, or pass over it.
     ///
     /// # Errors
     /// With a problem.
@@ -167,7 +167,7 @@ impl Api {
         Ok(())
     }
 
-    /// The id of a call that was signed with one of a webhook's secrets, lately. It is to be asked before the body is looked at.
+    /// The id of a call that was recently signed with one of a webhook's secrets. Ask for it before parsing the body.
     ///
     /// # Errors
     /// When it was not.
@@ -179,8 +179,7 @@ impl Api {
         body: &[u8],
     ) -> Result<SignedId, Problem> {
         let bad = || {
-            let detail =
-                "the signature does not fit; sign `id.timestamp.body` with the webhook's secret, now";
+            let detail = "the signature does not match; sign `id.timestamp.body` with the webhook's secret and the current time";
             Problem::new(Kind::BadSignature, detail)
         };
         let now = self.engine.clock().now();
@@ -192,7 +191,7 @@ impl Api {
         let webhook = &webhooks.get(name).ok_or_else(refused)?.webhook;
         let secs = shown.timestamp.and_then(|text| text.parse().ok()).ok_or_else(refused)?;
         let (id, signature) = shown.id.zip(shown.signature).ok_or_else(refused)?;
-        // The sender's timestamp is of the wall, also where time is a test clock's.
+        // The sender's timestamp is wall-clock time, even if the server runs on a test clock.
         match self.board.secrets().verify(webhook, (id, secs, signature), body, wall()) {
             Signed::Now => {}
             Signed::Stale => return Err(bad()),
@@ -201,7 +200,7 @@ impl Api {
         Label::new(id).map(SignedId).map_err(|e| Problem::invalid(format!("webhook-id: {e}")))
     }
 
-    /// Report what a payment system sees of an account, signed with a webhook's secret instead of an API key.
+    /// Report a payment system's observation about an account, signed with a webhook's secret instead of an API key.
     ///
     /// # Errors
     /// With a problem.
@@ -210,12 +209,12 @@ impl Api {
         SignedId(id): SignedId,
         ask: &wire::SignedSignal,
     ) -> Result<(), Problem> {
-        // Each id takes effect once. A retry is signed anew, with another time, and is the same event.
+        // Each id takes effect once. A retry is signed again, with a new timestamp, and is the same event.
         let key = Key::Given(id).required_of(None, None, ask)?;
         self.note(&ask.account, &key, None, &ask.report).await
     }
 
-    /// Say what became of a top-up's payment, signed with a webhook's secret instead of an API key.
+    /// Report the outcome of a top-up's payment, signed with a webhook's secret instead of an API key.
     ///
     /// # Errors
     /// With a problem.
@@ -229,7 +228,7 @@ impl Api {
         hook.ok_or_else(|| EngineError::UnknownWebhook(name).into())
     }
 
-    /// How a webhook is doing. What it is behind is counted where nobody waits for other answers.
+    /// How a webhook is doing. Its backlog is counted on a thread where no other answer waits.
     async fn shown_webhook(&self, hook: Arc<Hook>) -> Result<wire::Webhook, Problem> {
         let (engine, board) = (Arc::clone(&self.engine), Arc::clone(&self.board));
         let shown = move || {
@@ -259,6 +258,6 @@ impl Api {
     }
 }
 
-/// The id of a call whose signature fits.
+/// The id of a call whose signature matches.
 #[derive(Clone, Debug)]
 pub struct SignedId(Label);

@@ -1,14 +1,14 @@
 //! How far behind a webhook is: the records between its place and the end of the feed, counted. The record that made it is
-//! stored behind its first place, and does not count: a new one is behind nothing.
+//! stored behind its first place, and does not count: a new webhook has no backlog.
 
 use headworks_core::record::{SYSTEM, Seq};
 use headworks_engine::Engine;
 use headworks_store::Stored;
 
-/// Records that one look counts further, so that nobody waits for a count of the whole ledger.
+/// The most records that one look counts, so that nobody waits for a count of the whole ledger.
 const COUNTED_AT_ONCE: u64 = 50_000;
 
-/// A count of records, kept up as they are gone through and as more are stored.
+/// A count of records, updated as records are processed and as more are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Backlog {
     made: Seq,
@@ -40,12 +40,12 @@ impl Backlog {
         }
     }
 
-    /// So many of the taken records are left to send.
+    /// This many of the taken records are left to send.
     pub(super) fn left(&mut self, records: usize) {
         self.left = self.left.min(u64::try_from(records).unwrap_or(u64::MAX));
     }
 
-    /// Records that are not gone through, as far as they are counted.
+    /// Records that are not processed yet, as far as they are counted.
     pub(super) fn records(&self) -> u64 {
         (self.known + self.left).saturating_sub(self.loaded)
     }
@@ -54,7 +54,7 @@ impl Backlog {
     pub(super) fn count(mut self, engine: &Engine) -> Self {
         let (enough, end) = (self.known + COUNTED_AT_ONCE, engine.feed_end());
         while self.counted_to < end && self.known < enough {
-            // What cannot be read the sender will say; it is not counted.
+            // The sender will report an unreadable record; it is not counted.
             let Ok(Some(fed)) = engine.feed(self.counted_to) else { break };
             self.known += self.number(&fed.records);
             self.counted_to = fed.next;
@@ -101,7 +101,7 @@ mod tests {
         backlog.left(0);
         backlog.load(&records("acme", 9), 116);
         assert_eq!(backlog.records(), 9);
-        // The record that made the webhook is nothing to be behind with.
+        // The record that made the webhook does not count.
         backlog.left(0);
         backlog.load(&records(SYSTEM, 1), 117);
         assert_eq!(backlog.records(), 0);

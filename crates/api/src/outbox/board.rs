@@ -1,4 +1,4 @@
-//! What all senders and callers share: how each webhook is doing, and that something has changed.
+//! Shared by all senders and callers: how each webhook is doing, and a signal that something has changed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,7 +14,7 @@ use crate::signing::Signer;
 /// How a webhook is doing.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
-    /// The record that made the webhook that this is about.
+    /// The record that made this webhook.
     pub(super) made: Seq,
     /// Events acknowledged since the start.
     pub(crate) delivered: u64,
@@ -36,13 +36,13 @@ impl Status {
 struct Inner {
     /// One for each sender.
     status: BTreeMap<Name, Status>,
-    /// Goes up with everything that a sender should look at.
+    /// Increases with every change that a sender should look at.
     changes: u64,
     closed: bool,
 }
 
 impl Inner {
-    /// The status of this very webhook, and not of one of its name that was made before or since.
+    /// The status of this very webhook, not of another with the same name that was made earlier or later.
     fn of(&mut self, hook: &Hook) -> Option<&mut Status> {
         self.status.get_mut(&hook.webhook.name).filter(|status| status.made == hook.made)
     }
@@ -55,7 +55,7 @@ pub struct Board {
     inner: Mutex<Inner>,
     changed: Condvar,
     secrets: Secrets,
-    /// Starts a sender, where something sends at all.
+    /// Starts a sender, if this process sends at all.
     starts: OnceLock<Starts>,
 }
 
@@ -81,7 +81,7 @@ impl Board {
         &self.secrets
     }
 
-    /// From now on senders are started, for the webhooks in force and for those that are made.
+    /// From now on senders are started: for the webhooks in force, and for new ones.
     pub fn begin(&self, engine: &Engine, starts: impl Fn(&Name) + Send + Sync + 'static) {
         let _ = self.starts.set(Box::new(starts));
         self.apply(engine);
@@ -101,7 +101,7 @@ impl Board {
                 if inner.status.get(name).is_some_and(|status| status.made == hook.made) {
                     continue;
                 }
-                // Where it stands is known before its sender has begun; one that cannot be read its sender reports.
+                // Its place is known before its sender has begun; if it cannot be read, the sender reports that.
                 let place = engine.acknowledged(name).unwrap_or_else(|_| engine.feed_end());
                 let backlog = Backlog::at(place, hook.made);
                 let status = Status { made: hook.made, backlog, ..Status::default() };
@@ -123,7 +123,7 @@ impl Board {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How a webhook is doing. Counts what it is behind, so it may read a piece of the feed.
+    /// How a webhook is doing. Counts its backlog, so it may read a part of the feed.
     pub(crate) fn status(&self, engine: &Engine, hook: &Hook) -> Status {
         let backlog = self.lock().of(hook).map(|status| status.backlog);
         let Some(backlog) = backlog else { return Status::default() };
@@ -152,7 +152,7 @@ impl Board {
         self.lock().changes
     }
 
-    /// What a sender sends for; `None` ends it. From then on the webhook has no sender, and another may be started.
+    /// The webhook that a sender sends for; `None` ends the sender: the webhook then has none, and another may be started.
     pub fn in_force(&self, engine: Option<&Engine>, name: &Name) -> Option<Arc<Hook>> {
         let mut inner = self.lock();
         let hook = engine.filter(|_| !inner.closed).and_then(|engine| engine.webhooks().get(name).cloned());
@@ -165,11 +165,11 @@ impl Board {
     /// Waits until something changes after `seen`, or for a time.
     pub fn rest(&self, seen: u64, pause: Duration) {
         let unchanged = |inner: &mut Inner| inner.changes == seen && !inner.closed;
-        // Who wakes looks again at everything, so it does not matter why.
+        // A woken sender looks at everything again, so the reason does not matter.
         drop(self.changed.wait_timeout_while(self.lock(), pause, unchanged));
     }
 
-    /// Changes how a webhook is shown to be doing.
+    /// Changes the status that is shown for a webhook.
     pub fn note(&self, hook: &Hook, change: impl FnOnce(&mut Status)) {
         if let Some(status) = self.lock().of(hook) {
             change(status);

@@ -1,7 +1,7 @@
-//! What a sender has in hand: the record it is sending, and those that come next.
+//! A sender's work in hand: the record it is sending, and the next ones.
 //!
-//! Records come from the feed, and from the log of an account that waited and is to go on; from both in turn, so that one
-//! that has much to catch up on does not hold up the others.
+//! Records come from the feed, and from the log of an account that waited and resumes; from both in turn, so that an account
+//! with much to catch up on does not hold up the others.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -43,44 +43,44 @@ pub(super) struct Hand {
     pub(super) account: Name,
     pub(super) seq: Seq,
     pub(super) calls: VecDeque<Call>,
-    /// Ids that were taken.
+    /// Ids that were accepted.
     pub(super) taken: Vec<String>,
-    /// Requests of this record that were taken by an earlier process.
+    /// Requests of this record that were accepted from an earlier process.
     taken_before: u32,
     /// The settings that the calls were made with.
     set: Seq,
-    /// It was refused before, and is to be sent again for this record of the server's own log.
+    /// It was refused before; this record of the server's own log asks to send it again.
     pub(super) again: Option<Seq>,
     is_catching_up: bool,
     stored: Stored,
 }
 
 impl Hand {
-    /// How many of the record's requests were taken.
+    /// How many of the record's requests were accepted.
     pub(super) fn taken_count(&self) -> u32 {
         self.taken_before.saturating_add(u32::try_from(self.taken.len()).unwrap_or(u32::MAX))
     }
 }
 
-/// An account that goes on after it waited.
+/// An account that resumes after waiting.
 #[derive(Debug)]
 struct CatchUp {
     account: Name,
-    /// What it goes on for: the record of the server's own log that says so.
+    /// The record of the server's own log that lets it resume.
     resumed: Seq,
     records: VecDeque<Stored>,
     next: Seq,
-    /// The refused record, what of it was taken, and its new key.
+    /// The refused record, its requests that were accepted, and its new key.
     first: Option<(Seq, u32)>,
 }
 
-/// Where a sender is.
+/// The place of a sender.
 #[derive(Debug)]
 pub(super) struct Course {
     /// The record that made the webhook, and the last that set it.
     pub(super) made: Seq,
     pub(super) set: Seq,
-    /// Everything before it is gone through.
+    /// Everything before it is processed.
     pub(super) place: u64,
     pub(super) kept: (Instant, u64),
     pub(super) pace: Pace,
@@ -89,11 +89,11 @@ pub(super) struct Course {
     next_place: u64,
     catching_up: Option<CatchUp>,
     catches_up_next: bool,
-    /// Accounts that have caught up to a record which the feed is still to come to.
+    /// Accounts that have caught up to a record that the feed has not reached yet.
     ahead: BTreeMap<Name, Seq>,
 }
 
-/// What a step forward has found.
+/// The result of a step forward.
 pub(super) enum Found {
     /// A record is in hand.
     Hand,
@@ -101,7 +101,7 @@ pub(super) enum Found {
     Nothing,
     /// An account has caught up.
     CaughtUp(Name, Seq),
-    /// The block is gone through.
+    /// The block is processed.
     BlockEnd,
 }
 
@@ -164,7 +164,7 @@ impl Course {
         }
     }
 
-    /// Makes the calls in hand again when the webhook was set meanwhile; what was taken is not sent again.
+    /// Makes the calls in hand again if the webhook was set in the meantime; accepted calls are not sent again.
     pub(super) fn refresh(&mut self, engine: &Engine, hook: &Hook) -> Result<(), String> {
         let Some(hand) = self.hand.as_mut().filter(|hand| hand.set != hook.set) else { return Ok(()) };
         let calls = calls(engine, hook, &hand.stored)?;
@@ -175,7 +175,7 @@ impl Course {
         Ok(())
     }
 
-    /// Follows what the server's own log says of accounts that wait.
+    /// Follows the server's own log about accounts that wait.
     fn follow(&mut self, hook: &Hook) {
         let resumed = |account: &Name| hook.parked.get(account).and_then(|p| Some((p, p.resumed?)));
         let stands = |c: &CatchUp| resumed(&c.account).is_some_and(|(_, (_, seq))| seq == c.resumed);
@@ -231,7 +231,7 @@ impl Course {
     }
 
     fn hold(&mut self, engine: &Engine, hook: &Hook, stored: Stored, is_catching_up: bool) -> Found {
-        // What cannot be made is made again, and then it is said why.
+        // Calls that cannot be made are tried again by the sender, which then reports the reason.
         let (calls, set) = match calls(engine, hook, &stored) {
             Ok(calls) if calls.is_empty() => return Found::Nothing,
             Ok(calls) => (calls, hook.set),
@@ -252,7 +252,7 @@ impl Course {
     }
 }
 
-/// What a record says to a webhook's receiver.
+/// The calls that a record makes to a webhook's receiver.
 ///
 /// # Errors
 /// When the record, or an earlier one of the same charge, cannot be read.
@@ -270,7 +270,7 @@ pub fn calls(engine: &Engine, hook: &Hook, stored: &Stored) -> Result<Vec<Call>,
         }
         WebhookFormat::StripeMeterEvents => {
             let before = engine.charge_before(account, &record).map_err(|e| e.to_string())?;
-            // Of a charge of which something was passed over Stripe does not have what it would adjust: that is for the operator.
+            // If part of a charge was passed over, Stripe lacks what it would adjust: that is left to the operator.
             let is_passed_over = |of: &Record| hook.passed_over.contains(&(account.clone(), of.seq));
             if before.iter().map(|(earlier, _)| earlier).chain([&record]).any(is_passed_over) {
                 return Ok(Vec::new());

@@ -1,13 +1,13 @@
-//! When the next attempt may be: what a receiver asks for, within bounds, or else growing pauses.
+//! When to make the next attempt: after the pause that the receiver asks for, within bounds, or else after growing pauses.
 //!
-//! Never reads a clock. H5 failed attempts of one webhook are at least [`SHORTEST_PAUSE`] apart, regardless of what the receiver asks for
-//! and however often it is set (`pauses_stay_within_their_bounds`).
+//! Never reads a clock. H5 failed attempts of one webhook are at least [`SHORTEST_PAUSE`] apart, whatever the receiver asks
+//! for and however often it is set (`pauses_stay_within_their_bounds`).
 
 use std::time::{Duration, Instant};
 
 /// The first pause, and the shortest that a receiver can ask for.
 pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause that comes of failures alone.
+/// The longest pause after failures alone.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The longest pause that a receiver can ask for.
 pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
@@ -15,19 +15,19 @@ pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
 /// The pace of one webhook.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
-    /// Failed attempts since the last that was taken.
+    /// Failed attempts since the last that was accepted.
     pub(super) attempts: u32,
     failed_at: Option<Instant>,
     next: Option<Instant>,
 }
 
 impl Pace {
-    /// When the next attempt may be; `None`: now.
+    /// When the next attempt may be made; `None`: now.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         self.next.filter(|next| *next > now)
     }
 
-    /// An attempt was taken.
+    /// An attempt was accepted.
     pub(super) fn taken(&mut self) {
         *self = Self::default();
     }

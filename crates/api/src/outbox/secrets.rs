@@ -1,4 +1,4 @@
-//! The secrets of webhooks: what is sent is signed with them, and so is what comes back.
+//! The secrets of webhooks: they sign what is sent and what comes back.
 //!
 //! Source: Standard Webhooks 1.0 for the headers and the signature.
 
@@ -16,7 +16,7 @@ use crate::signing::Signer;
 const TOLERANCE_SECS: u64 = 300;
 const SECRET: &str = "headworks.dev 2026 webhook secret";
 
-/// What Standard Webhooks sign: id, time and body.
+/// The text that Standard Webhooks sign: id, time and body.
 fn mac(key: &[u8], id: &str, secs: i64, body: &[u8]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     mac.update(format!("{id}.{secs}.").as_bytes());
@@ -24,14 +24,14 @@ fn mac(key: &[u8], id: &str, secs: i64, body: &[u8]) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-/// What a signature says.
+/// The result of checking a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signed {
     /// Signed with a known secret, just now.
     Now,
     /// Signed with a known secret; the time is too far off.
     Stale,
-    /// Nobody who knows a secret has signed this.
+    /// Not signed with a known secret.
     Wrong,
 }
 
@@ -54,7 +54,7 @@ impl Secrets {
         self.0.derived(SECRET, &name)
     }
 
-    /// What the valid secrets sign: the latest, and the one before it.
+    /// One code for each valid secret: the latest, and the one before it.
     fn macs(
         &self,
         webhook: &Webhook,
@@ -74,7 +74,7 @@ impl Secrets {
         signatures.join(" ")
     }
 
-    /// Whether a body was signed with a valid secret of this webhook, lately.
+    /// Whether a body was recently signed with a valid secret of this webhook.
     pub fn verify(
         &self,
         webhook: &Webhook,

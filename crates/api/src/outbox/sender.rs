@@ -1,7 +1,7 @@
 //! The sender of a webhook: a step looks at what is in force and makes at most one attempt.
 //!
-//! Never waits, and reads no clock: its thread does, or the simulation. What happens in which state: the table in
-//! docs/ledger.md, row by row in [`Sender::step`].
+//! Never waits, and reads no clock: its thread does, or the simulation. [`Sender::step`] follows the table of states in
+//! docs/ledger.md row by row.
 
 use std::time::{Duration, Instant};
 
@@ -13,33 +13,33 @@ use super::course::{Call, Course, Found};
 
 /// How often the end of the feed is looked at.
 const POLL: Duration = Duration::from_millis(100);
-/// What cannot be read is read again after this time.
+/// A failed read is repeated after this time.
 const READ_AGAIN: Duration = Duration::from_secs(5);
-/// A place is kept at most this often while more is waiting; what was sent after it is sent again after a crash.
+/// A place is kept at most this often while more is waiting; events sent after it are sent again after a crash.
 const KEEP_EVERY: Duration = Duration::from_millis(500);
-/// Accounts that may wait. When more are refused the fault is not theirs, and the webhook itself rests.
+/// The most accounts that may wait. If more are refused, the fault is not theirs, and the webhook itself pauses.
 const PARKED_MAX: usize = 1_000;
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The receiver has it.
     Taken,
     /// Not now: why, and the pause that the receiver asks for.
     NotNow(String, Option<Duration>),
-    /// Never: why. Others may fare better.
+    /// Never: why. Other records may succeed.
     Refused(String),
     /// There is no such receiver any more.
     Gone,
 }
 
-/// What a sender has around it: the way out, the server's own log, and somebody who looks at it.
+/// The surroundings of a sender: the way out, the server's own log, and an observer.
 pub trait Surroundings {
     /// The time of pauses.
     fn now(&self) -> Instant;
-    /// Makes one attempt; `again` names the record that has a refused call sent again.
+    /// Makes one attempt; `again` names the record that asks to send a refused call again.
     fn send(&self, webhook: &Webhook, call: &Call, again: Option<Seq>) -> Answer;
-    /// Writes down what became of a webhook; `None`: it cannot be written any more.
+    /// Writes down the fate of a webhook; `None`: it can no longer be written.
     fn write(&self, engine: &Engine, what: Server) -> Option<Result<(), EngineError>>;
     /// Shows how the webhook is doing.
     fn note(&self, hook: &Hook, change: impl FnOnce(&mut Status));
@@ -52,7 +52,7 @@ pub struct Sender {
     course: Option<Course>,
 }
 
-/// What comes after a step.
+/// How to continue after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Another step.
@@ -71,7 +71,7 @@ impl Sender {
     /// Looks at what is in force and makes at most one attempt.
     pub fn step(&mut self, engine: &Engine, hook: &Hook, around: &impl Surroundings) -> Next {
         let begun = self.course.take().filter(|course| course.made == hook.made);
-        // A webhook that was removed and made again starts afresh; what was in hand is dropped.
+        // A webhook that was removed and made again starts over; the record in hand is dropped.
         let begin = || Course::begin(engine, hook, around.now());
         let mut course = match begun.map_or_else(begin, Ok) {
             Ok(course) => course,
@@ -195,7 +195,7 @@ impl<S: Surroundings> Turn<'_, S> {
         Next::Step
     }
 
-    /// A record that cannot be read is no other record's fault.
+    /// A record that cannot be read does not hold up the others.
     fn unreadable(&self, course: &mut Course, why: String) -> Next {
         match self.hook.webhook.format {
             WebhookFormat::StripeMeterEvents => self.park(course, why),
@@ -207,7 +207,7 @@ impl<S: Surroundings> Turn<'_, S> {
         Next::Step
     }
 
-    /// Lets the account wait whose record was refused.
+    /// Makes the account of a refused record wait.
     fn park(&self, course: &mut Course, reason: String) {
         let Some(hand) = &course.hand else { return };
         let (account, record, taken) = (hand.account.clone(), hand.seq, hand.taken_count());
@@ -228,7 +228,7 @@ impl<S: Surroundings> Turn<'_, S> {
         }
     }
 
-    /// Writes down what became of the webhook; what cannot be written counts as a failed attempt, and is found out again.
+    /// Writes down the fate of the webhook; if that fails, it counts as a failed attempt, and the fate is found out again.
     fn write(&self, course: &mut Course, what: Server) -> bool {
         match self.around.write(self.engine, what) {
             Some(Ok(())) => true,

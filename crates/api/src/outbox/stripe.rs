@@ -1,7 +1,7 @@
-//! What is owed through Stripe: charged use as meter events, and their adjustments when it is corrected or refunded.
+//! Amounts owed through Stripe: charged use as meter events, and their adjustments when it is corrected or refunded.
 //!
 //! A function of the records of a charge, oldest first; never says anything that is not in the ledger, and never reads a
-//! clock. S1 what was sent for a charge adds up to what paid sources paid for it, after each of its corrections and refunds
+//! clock. S1 the events sent for a charge add up to the amount that paid sources paid, after each correction and refund
 //! (`what_is_sent_adds_up_to_what_paid_sources_paid`). S2 an identifier is sent with one value.
 //! Units: units of a meter, rounded down, or nano-credits. Source: Stripe API, `billing/meter_events` and
 //! `billing/meter_event_adjustments`; "Fix incorrect usage data" for values below zero.
@@ -18,11 +18,11 @@ use crate::render::events::short;
 /// Stripe's longest identifier.
 const IDENTIFIER_MAX: usize = 100;
 const HOUR: i64 = 3_600_000_000;
-/// An event is cancelled while its use is at most this old. Stripe takes it for 24 hours; the rest is for what is late.
+/// An event is cancelled while its use is at most this old. Stripe accepts that for 24 hours; the margin is for delays.
 const CANCEL_WITHIN: i64 = 20 * HOUR;
-/// An event's time is said while it is at most this old. Stripe takes it for 35 days, and without one counts it as now.
+/// An event's time is sent while it is at most this old. Stripe accepts it for 35 days; without a time it counts as now.
 const DATED_WITHIN: i64 = 34 * 24 * HOUR;
-/// A charge that was on its way when the webhook was made is sent.
+/// A charge at most this much older than the webhook is sent: it was on its way when the webhook was made.
 const UNDER_WAY: i64 = 1_000_000;
 
 /// A call to Stripe's API.
@@ -34,11 +34,11 @@ pub enum StripeCall {
         name: String,
         /// Unique for ever.
         identifier: String,
-        /// Who owes.
+        /// The customer who owes it.
         customer: Name,
-        /// How much more, or below zero how much less.
+        /// The amount to add, or below zero the amount to take off.
         value: i128,
-        /// When; `None`: when Stripe gets it.
+        /// When; `None`: when Stripe receives it.
         at: Option<Instant>,
     },
     /// An event is cancelled.
@@ -60,7 +60,7 @@ impl StripeCall {
         }
     }
 
-    /// Stripe's own key against doubles, besides the identifier: the same however often it is sent.
+    /// Stripe's own key against duplicates, in addition to the identifier: the same however often it is sent.
     #[must_use]
     pub fn id(&self) -> String {
         match self {
@@ -95,7 +95,7 @@ impl StripeCall {
 /// A record with its chain hash.
 pub(super) type Linked = (Record, [u8; 32]);
 
-/// What a record makes Stripe's account of a charge, after the records `before` it that are about the same charge.
+/// The calls that a record adds to Stripe's account of a charge, after the records `before` it about the same charge.
 pub(super) fn calls(
     account: &Name,
     webhook: &Webhook,
@@ -105,7 +105,7 @@ pub(super) fn calls(
 ) -> Vec<StripeCall> {
     let first = before.iter().chain([record]).map(|(first, _)| first).next();
     let Some(first) = first.filter(|first| first.charge().is_some()) else { return Vec::new() };
-    // What Stripe never got cannot be cancelled.
+    // Events that Stripe never received cannot be cancelled.
     if webhook.since.is_some_and(|since| first.recorded_at.micros() + UNDER_WAY < since.micros()) {
         return Vec::new();
     }
@@ -117,7 +117,7 @@ pub(super) fn calls(
     bill.advance(record)
 }
 
-/// What Stripe has been sent of one charge.
+/// The events of one charge that were sent to Stripe.
 struct Bill<'a> {
     account: &'a Name,
     first: &'a Record,
@@ -156,7 +156,7 @@ impl<'a> Bill<'a> {
                     calls.push(StripeCall::Cancel { name: name.clone(), identifier: live });
                 }
                 if owed != 0 {
-                    // A correction keeps the time of the use, and so does what a refund leaves of it.
+                    // A correction keeps the time of the use, and so does the part that a refund leaves.
                     calls.push(self.event(&name, &identifier, owed, self.first.effective_at));
                 }
                 self.sent.insert(name, (owed, identifier));
@@ -181,7 +181,7 @@ fn identifier(account: &Name, seq: Seq, hash: &[u8; 32], name: &str) -> String {
     if text.len() <= IDENTIFIER_MAX { text } else { format!("headworks/{}", blake3::hash(text.as_bytes())) }
 }
 
-/// What the draws of a charge are after refunds of so many nano-credits.
+/// The draws of a charge after refunds of this many nano-credits.
 fn kept(charge: &Charge, returned: i64) -> Vec<Draw> {
     let given = if returned == 0 {
         Vec::new()
@@ -204,7 +204,7 @@ fn is_owed(source: Source) -> bool {
     source.is_paid() || source == Source::Debt
 }
 
-/// What is owed for a charge, by event name; never zero.
+/// The amounts owed for a charge, by event name; never zero.
 fn owed(charge: &Charge, draws: &[Draw], value: StripeValue) -> BTreeMap<String, i128> {
     let mut owed = BTreeMap::new();
     match value {
@@ -227,21 +227,21 @@ fn owed(charge: &Charge, draws: &[Draw], value: StripeValue) -> BTreeMap<String,
 struct Line<'a> {
     meter: &'a Name,
     units: i128,
-    /// What they cost, what sources have paid of that, and what of it is owed; nano-credits.
+    /// Their cost, the part that sources have paid, and the part that is owed; nano-credits.
     worth: i128,
     paid: i128,
     owed: i128,
 }
 
 impl Line<'_> {
-    /// The units that paid sources paid for; a unit that another source paid a part of is not one.
+    /// The units that paid sources paid for; a unit that another source paid in part does not count.
     fn paid_units(&self) -> i128 {
         if self.worth == 0 { 0 } else { self.units * self.owed / self.worth }
     }
 }
 
-/// Who paid what of which line: an allowance of a meter the first units of that meter, then each source in its turn what comes
-/// next in the order of the lines.
+/// Which source paid which part of a line: an allowance of a meter pays the first units of that meter, then each source pays the
+/// next part, in the order of the lines.
 fn paid_lines<'a>(charge: &'a Charge, draws: &[Draw]) -> Vec<Line<'a>> {
     let line = |l: &'a headworks_core::record::Line| {
         let (units, price) = (i128::from(l.quantity), i128::from(l.price.nano()));

@@ -1,7 +1,8 @@
-//! What records say to the outside: events as CloudEvents 1.0.
+//! The events that records publish, as CloudEvents 1.0.
 //!
 //! An event is a function of one stored record: its id is the record's name, its kind and the beginning of its chain hash, the same
-//! however often it is sent, and another one where a ledger that was restored goes on in another way. Never says anything that is not in the ledger.
+//! however often it is sent, and a different one if a restored ledger continues differently.
+//! Never says anything that is not in the ledger.
 //! Source: CloudEvents 1.0.2, JSON format.
 
 use headworks_core::record::{Alert, CREDITS, CatalogHash, Conduct, Event, Name, Record, Server, Standing};
@@ -11,7 +12,7 @@ use wire::Reference;
 
 use super as render;
 
-/// The kinds that are sent when a webhook names none: what people are to hear about.
+/// The kinds that are sent if a webhook names none: those that people should hear about.
 pub(crate) const NOTICES: [&str; 14] = [
     "balance.low",
     "balance.empty",
@@ -88,7 +89,7 @@ pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing>
     out
 }
 
-/// The beginning of a chain hash: a record that took the place of another in a restored ledger has another one.
+/// The beginning of a chain hash: a record that took the place of another in a restored ledger has a different one.
 pub(crate) fn short(hash: &[u8; 32]) -> String {
     super::hex(hash.get(..4).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Reports about the ledger, as the API says them.
+//! Reports about the ledger, as the API shows them.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use headworks_wire as wire;
 use super::hex::hex;
 use super::{reference, usage};
 
-/// What the keys of events begin with.
+/// The prefix of the keys of events.
 pub(crate) const EVENT: &str = "event ";
 
 /// A reconciliation's report.
@@ -60,7 +60,7 @@ fn unit(unit: Option<&Name>) -> String {
     unit.map_or_else(|| CREDITS.to_owned(), Name::to_string)
 }
 
-/// The caller's own name of a use: a key, or `source` and `id` of the event that told of it.
+/// The caller's own name for a use: a key, or `source` and `id` of the event that reported it.
 #[must_use]
 pub fn event_id(key: &Label) -> String {
     key.as_str().strip_prefix(EVENT).unwrap_or(key.as_str()).to_owned()
@@ -128,7 +128,7 @@ pub fn statement_digest(statement: &wire::Statement) -> String {
     hex(blake3::hash(&json).as_bytes())
 }
 
-/// Records that a report names, each with what is said of it.
+/// Records that a report names, each with its finding.
 fn named(records: &[(Name, Seq, String)], dataset: &str) -> Vec<wire::Finding> {
     let finding = |(account, seq, what): &(Name, Seq, String)| wire::Finding {
         account: account.clone(),
@@ -169,12 +169,12 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
         changed: r.changed,
         ..wire::WhatIfRow::default()
     };
-    // In credits, or where nothing is in credits in the unit that comes first.
+    // In credits, or, if nothing is in credits, in the first unit.
     let in_credits = |r: &&Row| r.would_be.unit.is_none() && r.was.unit.is_none();
     let of = report.rows.values().find(in_credits).or_else(|| report.rows.values().next());
     let mut total = of.map_or_else(Row::default, Row::in_unit);
     report.rows.values().for_each(|r| total.add(r));
-    // Nobody knows what they asked for, so they are denied again.
+    // Their requests are not known, so they are denied again.
     total.was.denied += report.unexplained;
     total.would_be.denied += report.unexplained;
     let mut accounts: Vec<(&Name, &Row)> = report.changed.iter().collect();
@@ -211,7 +211,7 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
     }
 }
 
-/// What pricing again comes to.
+/// The result of repricing.
 pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire::Repriced {
     let mut sums: BTreeMap<String, (i128, i128)> = BTreeMap::new();
     for ((_, of), d) in &done.accounts {

@@ -1,4 +1,4 @@
-//! From what the core knows to what the API says. A rendered answer is a function of stored records.
+//! From values of the core to answers of the API. A rendered answer is a function of stored records.
 
 use headworks_core::account::Hold;
 use headworks_core::record as core;
@@ -24,7 +24,7 @@ fn reference(account: &Name, seq: Seq) -> Reference {
     Reference::Record(account.clone(), seq)
 }
 
-/// What an amount counts: its name, and whether it is nano-credits.
+/// The unit of an amount: its name, and whether it is nano-credits.
 type Counts<'a> = (&'a str, bool);
 
 /// A count, or nano-credits as a decimal.
@@ -37,7 +37,7 @@ fn credits_of(usage: &Use) -> Counts<'_> {
     (usage.credit_unit.as_ref().map_or(CREDITS, Name::as_str), true)
 }
 
-/// What the allowances of a use count.
+/// The unit that the allowances of a use count.
 fn allowance_of(usage: &Use) -> Counts<'_> {
     match &usage.unit {
         Unit::Credits => credits_of(usage),
@@ -157,16 +157,16 @@ fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
     }
 }
 
-/// The terms of a rate of which so much is used.
+/// The terms of a rate, with this much used.
 fn rate(terms: Terms, used: i64, at: Instant) -> Option<wire::RateLimit> {
     let Terms::Rate { limit, period, burst } = terms else { return None };
-    // What is used is known in whole units, the last of which may have drained in part.
+    // Use is known in whole units; the last one may have drained in part.
     let micros = u128::from(used.max(0).unsigned_abs()) * u128::from(period.micros());
     let drained = u64::try_from(micros.div_ceil(u128::from(limit.max(1)))).unwrap_or(u64::MAX);
     Some(wire::RateLimit { limit, period, burst, full_at: at.after(Span::from_micros(drained)) })
 }
 
-/// What a decision is rendered from.
+/// The parts that a decision is rendered from.
 pub(crate) struct Decided<'a> {
     pub(crate) account: &'a Name,
     pub(crate) at: Instant,

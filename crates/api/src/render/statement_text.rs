@@ -75,7 +75,7 @@ pub(crate) fn csv(statement: &Statement) -> String {
     String::from_utf8(out.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
-/// What an entry is about: the use, its record, and the caller's own name of it.
+/// The subject of an entry: the use, its record, and the caller's own name for it.
 fn about(entry: &StatementEntry) -> String {
     let event = entry.event_id.as_ref().map(|id| format!(" event {id}")).unwrap_or_default();
     format!("{}  [{}{event}]", what(entry), entry.record).trim_start().to_owned()
@@ -90,7 +90,7 @@ fn when(statement: &Statement, entry: &StatementEntry) -> String {
     if at == other { at.to_string() } else { format!("{at} ({word} {other})") }
 }
 
-/// The sums as titled tables: a name, how many entries, an amount, and what it is in.
+/// The sums as titled tables: a name, how many entries, an amount, and its unit.
 fn tables(statement: &Statement) -> Vec<(String, Vec<[String; 4]>)> {
     let sums = &statement.sums;
     let row = |name: String, sum: &StatementSum| {
@@ -115,7 +115,7 @@ fn tables(statement: &Statement) -> Vec<(String, Vec<[String; 4]>)> {
     all.into_iter().filter(|(_, rows): &(_, Vec<_>)| !rows.is_empty()).collect()
 }
 
-/// Of what, from when to when, and by which instants.
+/// The unit, the period, and which instants count.
 fn head(statement: &Statement) -> String {
     let by = match statement.by {
         StatementBy::Recorded => "recorded",
