@@ -1,4 +1,4 @@
-//! What every route sees: the calls, and what the server keeps beside them.
+//! The state that every route sees: the calls, and the server's own state beside them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use headworks_api::Api;
 
 use crate::metrics::Metrics;
 
-/// What every route sees.
+/// The state that every route sees.
 #[derive(Clone, Debug)]
 pub struct App {
     pub(crate) api: Arc<Api>,

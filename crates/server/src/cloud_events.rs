@@ -1,4 +1,4 @@
-//! The modes in which CloudEvents come over HTTP: structured, batched and binary. What an event means is not looked at here.
+//! The modes of CloudEvents over HTTP: structured, batched and binary. The meaning of an event is not examined here.
 //!
 //! Source: CloudEvents 1.0.2, JSON format and HTTP protocol binding.
 
@@ -15,12 +15,12 @@ const ATTRIBUTES: [&str; 6] = ["specversion", "id", "source", "type", "subject",
 
 /// The events of one request.
 pub(crate) struct Events {
-    /// Each by itself: one that cannot be read leaves the others as they are.
+    /// Each is read independently: an unreadable event does not affect the others.
     pub(crate) events: Vec<Result<Value, Problem>>,
     pub(crate) is_batch: bool,
 }
 
-/// A media type without its parameters, in small letters.
+/// A media type without its parameters, in lower case.
 fn media_type(text: &str) -> String {
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
@@ -56,7 +56,7 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Events, Failure> 
 /// An event in binary mode: attributes as headers, the body is the data.
 fn binary(headers: &HeaderMap, kind: &str, body: &[u8]) -> Result<Value, Failure> {
     if !is_json(kind) {
-        return Err(Failure::invalid(format!("data of `{kind}` is not read: send application/json")));
+        return Err(Failure::invalid(format!("data of type `{kind}` cannot be read; send application/json")));
     }
     let data: Value = if body.is_empty() { Value::Null } else { parse(body)? };
     let mut event = Map::from_iter([("data".to_owned(), data)]);

@@ -1,4 +1,4 @@
-//! What a request brings: its key, its idempotency key, its body, its path and its query.
+//! The parts of a request: its key, its idempotency key, its body, its path and its query.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -31,7 +31,7 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let From(network) = From::from_request_parts(parts, app).await?;
         let header = parts.headers.get(header::AUTHORIZATION);
-        // What is no bearer's is no key of ours.
+        // Only bearer tokens can be our keys.
         let shown =
             header.map(|h| h.to_str().ok().and_then(|t| t.strip_prefix("Bearer ")).unwrap_or_default());
         Ok(Self(app.api.access(shown, network)?))
@@ -55,7 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// A JSON body. Anything that is not exactly the shape is refused with the place and the reason.
+/// A JSON body. Anything that does not match the shape exactly is refused, with the place and the reason.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -90,7 +90,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// What stands in the path of a URL.
+/// The parameters in the path of a URL.
 pub(crate) struct Path<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {

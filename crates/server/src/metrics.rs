@@ -125,7 +125,7 @@ impl Collector for EngineCollector {
             ("pool_in_flight", "Cost in flight of a pool", |v| Some(v.in_flight)),
             ("pool_in_flight_max", "Most cost in flight of a pool", |v| v.in_flight_max),
             ("pool_waiting", "Requests waiting for room in a pool", |v| Some(v.waiting)),
-            ("pool_active_seats", "Keys of accounts with work in a pool of late", |v| {
+            ("pool_active_seats", "Keys of accounts with recent work in a pool", |v| {
                 u64::try_from(v.active).ok()
             }),
         ];
@@ -142,7 +142,7 @@ impl Collector for EngineCollector {
         let figures: [HookFigure; 3] = [
             (
                 "webhook_gone",
-                "1 for a webhook whose receiver is gone, and that nobody has set since",
+                "1 for a webhook whose receiver is gone and that has not been set since",
                 |_, hook| u64::from(hook.is_gone),
             ),
             (

@@ -128,7 +128,7 @@ mod tests {
 
     use super::status;
 
-    /// What `redeem` answers as an outcome, and what is met at a start.
+    /// Kinds that `redeem` returns as an outcome, and kinds that occur only at a start.
     const UNSEEN: [Kind; 4] = [Kind::AlreadyRedeemed, Kind::NoReset, Kind::NothingToReset, Kind::WrongClock];
 
     #[test]

@@ -20,7 +20,7 @@ use crate::app::{App, Peer};
 use crate::outbox::Outbox;
 use crate::routes::app;
 
-/// Connections that wait to be accepted, as far as the system allows: a burst of clients finds a place.
+/// Connections that may wait to be accepted, as far as the system allows: enough for a burst of clients.
 const BACKLOG: u32 = 65_535;
 
 /// How to listen.
@@ -69,9 +69,9 @@ pub enum ServeError {
     Bind(SocketAddr, std::io::Error),
     /// There is no API key, so nobody could use it safely.
     NoKeys(Option<PathBuf>),
-    /// Requests without a key on an address that others reach.
+    /// Requests would need no key on an address that others can reach.
     OpenBeyondLoopback(SocketAddr),
-    /// Time that callers move on an address that others reach.
+    /// Callers could move time on an address that others can reach.
     TestClockBeyondLoopback(SocketAddr),
     /// The signing key cannot be read or made.
     SigningKey(String),
@@ -110,7 +110,7 @@ impl std::error::Error for ServeError {}
 /// A server that is listening.
 #[derive(Debug)]
 pub struct Serving {
-    /// Where.
+    /// Its address.
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
@@ -120,14 +120,14 @@ pub struct Serving {
 impl Serving {
     /// Stops accepting, lets running requests finish, and returns when they have or the drain time is over.
     pub async fn shut_down(self) {
-        // Nobody listens any more when the task has ended by itself.
+        // If the task has ended by itself, nobody listens any more.
         let _ = self.stop.send(true);
         if let Err(e) = self.task.await {
-            tracing::error!(error = %e, "the listener ended badly");
+            tracing::error!(error = %e, "the listener failed");
         }
         let closed = tokio::task::spawn_blocking(move || self.outbox.iter().for_each(Outbox::close)).await;
         if let Err(e) = closed {
-            tracing::error!(error = %e, "the webhooks ended badly");
+            tracing::error!(error = %e, "the webhooks failed to end");
         }
     }
 }
@@ -206,7 +206,7 @@ async fn accept(
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            // The time of a head counts from its first byte on; before that, and in the preface of HTTP/2, only this does.
+            // The limit on a head counts from its first byte; before that, and in the preface of HTTP/2, only this limit applies.
             let silent = async {
                 tokio::time::sleep(options.header_timeout).await;
                 if asked.load(Ordering::Relaxed) {
@@ -215,7 +215,7 @@ async fn accept(
             };
             tokio::select! {
                 ended = connection => if let Err(e) = ended {
-                    tracing::debug!(error = %e, "a connection ended badly");
+                    tracing::debug!(error = %e, "a connection failed");
                 },
                 () = silent => tracing::debug!("a connection that asked for nothing is closed"),
             }

@@ -1,20 +1,20 @@
 //! One attempt: a request to a receiver, and what its answer means. Bounded in time and memory for any response.
 //!
 //! H3 a receiver that is slow or hostile costs its own webhook at most [`ANSWER_WITHIN`] an attempt, and a few kilobytes
-//! (`a_hostile_receiver_costs_little`). Redirects are not followed: what is signed for one address is for no other.
+//! (`a_hostile_receiver_costs_little`). Redirects are not followed: a signature for one address is not meant for another.
 
 use std::time::{Duration, SystemTime};
 
 use headworks_api::outbox::{Answer, StripeCall};
 use headworks_engine::wall;
 
-/// An answer begins and its head ends within this time.
+/// The time within which an answer must begin and its head must end.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-/// What comes after the head is waited for as long as this; it decides nothing.
+/// How long to wait for the body, which decides nothing.
 const BODY_WITHIN: Duration = Duration::from_secs(1);
 const HEAD_MAX: usize = 16 << 10;
 const BODY_MAX: u64 = 8 << 10;
-/// What is kept of a reason.
+/// The longest reason that is kept.
 const REASON_MAX: usize = 300;
 
 /// The way out.
@@ -58,7 +58,7 @@ impl Outlet {
         }
     }
 
-    /// Calls Stripe. `again` makes the key another one, because Stripe keeps a refusal with the key that it came to.
+    /// Calls Stripe. `again` makes the key another one, because Stripe remembers a refusal under its key.
     pub(super) fn stripe(&self, url: &str, call: &StripeCall, again: Option<u64>) -> Answer {
         let Some(key) = &self.stripe_key else {
             return Answer::NotNow("there is no key; start the server with --stripe-key-file".into(), None);
@@ -75,7 +75,7 @@ impl Outlet {
         };
         match status {
             200..=299 => Answer::Taken,
-            // The key of the API is nobody's of the customers; the others are busy, slow or too many.
+            // A wrong API key is no customer's fault; the others mean that Stripe is busy or slow, or gets too many calls.
             401 | 403 | 408 | 409 | 429 => Answer::NotNow(why, after),
             400..=499 => Answer::Refused(format!("{} {}: {why}", call.path(), call.id())),
             _ => Answer::NotNow(why, after),
@@ -89,7 +89,7 @@ fn read(answer: Answered) -> Result<(u16, Option<Duration>, String), String> {
     let status = answer.status();
     let now = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(wall().micros()).unwrap_or(0));
     let after = answer.headers().get("retry-after").and_then(|v| retry_after(v.to_str().ok()?, now));
-    // Read to its end, so that the connection can be used again; one that has no end is closed.
+    // Read to its end, so that the connection can be used again; an endless one is closed.
     let body = answer.body_mut().with_config().limit(BODY_MAX).read_to_vec().unwrap_or_default();
     let why = if status.is_success() { String::new() } else { reason(status, &body) };
     Ok((status.as_u16(), after, why))
@@ -108,7 +108,7 @@ fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(REASON_MAX).collect()
 }
 
-/// The pause that a `Retry-After` asks for: seconds, or a date. One that is neither asks for nothing.
+/// The pause that a `Retry-After` asks for: seconds, or a date. Anything else asks for no pause.
 pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -128,10 +128,10 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_millis(400);
 
-    /// What it is, the head of its answer, what follows without end, how fast, and whether the event is taken.
+    /// Its name, the head of its answer, the part that repeats without end, how fast, and whether the event is accepted.
     type Case = (&'static str, &'static [u8], &'static [u8], Duration, bool);
 
-    /// What an event comes to at a receiver that answers with `head`, and then `more` again and again.
+    /// The outcome of an event at a receiver that answers with `head`, and then `more` again and again.
     fn attempt(head: &'static [u8], more: &'static [u8], pause: Duration) -> (Answer, Duration) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let url = format!("http://{}/", listener.local_addr().expect("address"));

@@ -1,6 +1,6 @@
-//! The way out: a thread for each sender, and what senders have around them: the network, the machine's clock, the board.
+//! The way out: a thread for each sender, and the surroundings of senders: the network, the machine's clock, the board.
 //!
-//! A thread lives as long as its webhook's name is in force, and never holds the engine while it rests.
+//! A thread runs while its webhook's name is in force, and never holds the engine while it rests.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -16,7 +16,7 @@ mod attempt;
 
 use attempt::{ANSWER_WITHIN, Outlet};
 
-/// A sender that has panicked begins again after this time.
+/// A sender that panicked restarts after this time.
 const BEGINS_AGAIN: Duration = Duration::from_secs(5);
 
 /// The threads of all senders.
@@ -62,7 +62,7 @@ impl Outbox {
     }
 }
 
-/// What senders have around them.
+/// The surroundings of senders.
 struct Around {
     board: Arc<Board>,
     outlet: Outlet,
@@ -76,7 +76,7 @@ impl Around {
         let run = move || {
             // A panic ends one attempt, not the webhook.
             while catch_unwind(AssertUnwindSafe(|| around.run(&of, &engine))).is_err() {
-                tracing::error!("a webhook's sender panicked; it begins again");
+                tracing::error!("a webhook's sender panicked; it restarts");
                 around.board.rest(around.board.changes(), BEGINS_AGAIN);
             }
         };
@@ -108,7 +108,7 @@ impl Surroundings for Around {
     fn send(&self, webhook: &Webhook, call: &Call, again: Option<Seq>) -> Answer {
         match call {
             Call::Event(id, body) => {
-                // Receivers compare it with their own clocks, also where time is a test clock's.
+                // Receivers compare it with their own clocks, even if the server runs on a test clock.
                 let secs = wall().micros() / 1_000_000;
                 let signature = self.board.secrets().sign(webhook, id, secs, body);
                 self.outlet.event(&webhook.url, id, secs, &signature, body)

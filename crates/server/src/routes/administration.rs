@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::extract::{Body, Caller, Path};
 use crate::problem::Failure;
 
-/// Make an API key; its secret is shown this once
+/// Make an API key; its secret is shown only once
 #[utoipa::path(post, path = "/v1/keys", tag = "administration", request_body = wire::CreateKeyRequest,
     responses((status = 200, description = "The key with its secret", body = wire::KeyCreated),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]

@@ -1,4 +1,4 @@
-//! The catalog in force, and every one that ever was.
+//! The catalog in force, and all earlier ones.
 
 use axum::Json;
 use axum::extract::State;
@@ -54,9 +54,9 @@ pub(super) async fn check_catalog(
     Ok(Json(app.api.check_catalog(&access, &text)?))
 }
 
-/// List every time that a catalog was put in force, the newest first
+/// List every time a catalog was put in force, newest first
 #[utoipa::path(get, path = "/v1/catalogs", tag = "administration",
-    responses((status = 200, description = "What was in force, who put it there and what it changed", body = wire::Catalogs),
+    responses((status = 200, description = "Each catalog, who put it in force, and what it changed", body = wire::Catalogs),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn list_catalogs(
     State(app): State<App>,

@@ -1,4 +1,4 @@
-//! Abuse rules: what they make of an account, lifting an effect, reporting what an operator's own systems see.
+//! Abuse rules: an account's standing, lifting an effect, reports from the operator's own systems.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::extract::{Body, Caller, IdempotencyKey, Parameters, Path};
 use crate::problem::Failure;
 
-/// Show what abuse rules make of an account
+/// Show an account's standing under the abuse rules
 #[utoipa::path(get, path = "/v1/accounts/{id}/conduct", tag = "abuse",
     params(("id" = String, Path, description = "The account")),
     responses((status = 200, description = "Its tier, effects in force, penalties", body = wire::Conduct),
@@ -34,10 +34,10 @@ pub(super) async fn list(
     Ok(Json(app.api.held_back(&access, query)?))
 }
 
-/// End an effect of an abuse rule before its time
+/// End an effect of an abuse rule early
 #[utoipa::path(post, path = "/v1/accounts/{id}/conduct/lift", tag = "abuse", request_body = wire::LiftRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "The record of it", body = wire::Change),
+    responses((status = 200, description = "Its record", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn lift(
     State(app): State<App>,
@@ -49,7 +49,7 @@ pub(super) async fn lift(
     Ok(Json(app.api.lift(&access, &id, key, ask).await?))
 }
 
-/// Report what an operator's own systems see of an account
+/// Report an observation about an account from the operator's own systems
 #[utoipa::path(post, path = "/v1/accounts/{id}/signals", tag = "abuse", request_body = wire::SignalRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 204, description = "Noted"),

@@ -1,4 +1,4 @@
-//! Correcting charges, one by one or those of a period; use that came too late.
+//! Correcting charges, singly or for a whole period; late use.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use crate::problem::Failure;
 /// Correct a charge: its quantities, its prices, or that it happened at all
 #[utoipa::path(post, path = "/v1/accounts/{id}/corrections", tag = "credits", request_body = wire::CorrectRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "What is charged instead", body = wire::Charge),
+    responses((status = 200, description = "The charge that takes its place", body = wire::Charge),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn correct(
     State(app): State<App>,
@@ -23,7 +23,7 @@ pub(super) async fn correct(
     Ok(Json(app.api.correct(&access, &id, key, ask).await?))
 }
 
-/// Price every charge of a period again: first as a dry run, then applied
+/// Reprice every charge of a period: first as a dry run, then for real
 #[utoipa::path(post, path = "/v1/catalog/corrections", tag = "ledger", request_body = wire::RepriceRequest,
     responses((status = 200, description = "What changes, by account", body = wire::Repriced),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "It took too long: send it again to go on", body = wire::Problem)))]
@@ -37,7 +37,7 @@ pub(super) async fn reprice(
 
 /// Show the use that waits in an account's quarantine
 #[utoipa::path(get, path = "/v1/accounts/{id}/quarantine", tag = "accounts", params(("id" = String, Path, description = "The account")),
-    responses((status = 200, description = "Use that came later than the catalog's horizon", body = wire::Quarantine),
+    responses((status = 200, description = "Use that was reported later than the catalog's horizon allows", body = wire::Quarantine),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn quarantine(
     State(app): State<App>,

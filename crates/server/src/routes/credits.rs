@@ -27,7 +27,7 @@ pub(super) async fn grant(
 #[utoipa::path(post, path = "/v1/accounts/{id}/grants/{grant}/void", tag = "credits", request_body = wire::VoidRequest,
     params(("id" = String, Path, description = "The account"), ("grant" = String, Path, description = "The grant, like acme~3"),
         ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "What went back", body = wire::Change),
+    responses((status = 200, description = "The credits that were taken back", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn void(
     State(app): State<App>,
@@ -57,7 +57,7 @@ pub(super) async fn adjust(
 /// Give back a charge, once, wholly or in part
 #[utoipa::path(post, path = "/v1/accounts/{id}/refunds", tag = "credits", request_body = wire::RefundRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "What came back, from the last source to the first", body = wire::Change),
+    responses((status = 200, description = "The credits given back, from the last source to the first", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn refund(
     State(app): State<App>,

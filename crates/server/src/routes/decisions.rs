@@ -69,7 +69,7 @@ pub(super) async fn settle(
 /// End a hold at zero
 #[utoipa::path(post, path = "/v1/release", tag = "decisions", request_body = wire::ReleaseRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Default: the hold")),
-    responses((status = 200, description = "What went back", body = wire::Change),
+    responses((status = 200, description = "The credits that were given back", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn release(
     State(app): State<App>,
@@ -117,7 +117,7 @@ pub(super) async fn batch(
     Ok(Json(wire::BatchAnswer { items: shown.collect() }))
 }
 
-/// An item of a batch. The batch is JSON, so an item that is none of its shapes is at fault.
+/// An item of a batch. The batch is JSON, so an item that has none of the shapes is itself at fault.
 fn item(text: &RawValue) -> Result<wire::BatchItem, Problem> {
     parse(text.get().as_bytes()).map_err(|problem| {
         if problem.kind != Kind::MalformedBody {

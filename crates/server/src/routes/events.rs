@@ -14,7 +14,7 @@ use crate::problem::{Failure, document};
 /// Record use sent as CloudEvents: structured, batched, or binary
 #[utoipa::path(post, path = "/v1/events", tag = "decisions",
     request_body(content = inline(Vec<wire::UsageEvent>), description = "A batch; one event as `application/cloudevents+json`; or the data alone with `ce-` headers", content_type = "application/cloudevents-batch+json"),
-    responses((status = 200, description = "What became of each event that was not simply charged", body = wire::Ingested),
+    responses((status = 200, description = "The outcome of each event that was not simply charged", body = wire::Ingested),
         (status = "4XX", description = "A problem; for a single event also one of its own", body = wire::Problem), (status = 503, description = "Retry: what was recorded is not recorded again", body = wire::Problem)))]
 pub(super) async fn ingest(
     State(app): State<App>,

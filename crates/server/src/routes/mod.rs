@@ -190,8 +190,7 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     let response = match tokio::time::timeout(app.request_timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let detail =
-                "the request took too long; whether it was stored is known by retrying with the same key";
+            let detail = "the request took too long; retry with the same key to learn whether it was stored";
             Failure::new(Kind::OutcomeUnknown, detail).into_response()
         }
     };

@@ -11,7 +11,7 @@ use crate::problem::Failure;
 /// Change the plan, and with it recurring grants
 #[utoipa::path(post, path = "/v1/accounts/{id}/plan", tag = "accounts", request_body = wire::ChangePlanRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "What periods under way gained and lost", body = wire::Change),
+    responses((status = 200, description = "The gains and losses of current periods", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn change_plan(
     State(app): State<App>,
@@ -53,7 +53,7 @@ pub(super) async fn resets(
 /// Redeem a banked reset
 #[utoipa::path(post, path = "/v1/accounts/{id}/resets/redeem", tag = "decisions", request_body = wire::RedeemResetRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "What became of it; a reset that clears nothing stays banked", body = wire::Redeemed),
+    responses((status = 200, description = "The outcome; a reset that clears nothing stays banked", body = wire::Redeemed),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn redeem(
     State(app): State<App>,
@@ -65,9 +65,9 @@ pub(super) async fn redeem(
     Ok(Json(app.api.redeem_reset(&access, &id, key, ask).await?))
 }
 
-/// Show where an account's alerts and automatic top-ups stand
+/// Show the state of an account's alerts and automatic top-ups
 #[utoipa::path(get, path = "/v1/accounts/{id}/top-ups", tag = "credits", params(("id" = String, Path, description = "The account")),
-    responses((status = 200, description = "What is in flight, and whether it is still needed", body = wire::TopUps),
+    responses((status = 200, description = "The top-ups in flight, and whether they are still needed", body = wire::TopUps),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn top_ups(
     State(app): State<App>,
@@ -77,7 +77,7 @@ pub(super) async fn top_ups(
     Ok(Json(app.api.top_ups(&access, &id).await?))
 }
 
-/// Say what became of a top-up's payment
+/// Report the outcome of a top-up's payment
 #[utoipa::path(post, path = "/v1/accounts/{id}/top-ups/{number}", tag = "credits", request_body = wire::ConfirmTopUpRequest,
     params(("id" = String, Path, description = "The account"), ("number" = u64, Path, description = "The number the top-up was asked for under")),
     responses((status = 200, description = "The credits that it brought, or the record of its failure", body = wire::Change),

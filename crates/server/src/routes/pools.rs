@@ -1,4 +1,4 @@
-//! Capacity pools: seen, changed live, and told what their supply answers.
+//! Capacity pools: showing them, changing them live, and reporting their supply's answers.
 
 use axum::Json;
 use axum::extract::State;
@@ -62,7 +62,7 @@ pub(super) async fn change(
     Ok(Json(app.api.change_pool(&access, &name, key, ask).await?))
 }
 
-/// Tell a capacity pool what its supply answered
+/// Report an answer of the supply to a capacity pool
 #[utoipa::path(post, path = "/v1/pools/{name}/feedback", tag = "capacity", request_body = wire::PoolFeedback,
     params(("name" = String, Path, description = "Its name in the catalog")),
     responses((status = 204, description = "Noted"),

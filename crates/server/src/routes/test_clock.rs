@@ -13,7 +13,7 @@ use crate::problem::Failure;
 /// The header that marks every answer of a server with a test clock, with the time it shows.
 const MARK: HeaderName = HeaderName::from_static("headworks-test-clock");
 
-/// Marks an answer where time is a test clock's.
+/// Marks an answer if the server runs on a test clock.
 pub(super) fn mark(app: &App, response: &mut Response) {
     if app.api.engine().clock().is_test()
         && let Ok(now) = HeaderValue::from_str(&app.api.engine().clock().now().to_string())
@@ -22,10 +22,10 @@ pub(super) fn mark(app: &App, response: &mut Response) {
     }
 }
 
-/// Show what the test clock shows
+/// Show the time of the test clock
 #[utoipa::path(get, path = "/v1/test-clock", tag = "testing",
     responses((status = 200, description = "The time of this server", body = wire::TestClock),
-        (status = 404, description = "The server goes by the machine's clock", body = wire::Problem),
+        (status = 404, description = "The server uses the machine's clock", body = wire::Problem),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show(
     State(app): State<App>,
@@ -40,7 +40,7 @@ pub(super) async fn show(
 /// each time.
 #[utoipa::path(post, path = "/v1/test-clock/advance", tag = "testing", request_body = wire::AdvanceRequest,
     responses((status = 200, description = "The time of this server from now on", body = wire::TestClock),
-        (status = 404, description = "The server goes by the machine's clock", body = wire::Problem),
+        (status = 404, description = "The server uses the machine's clock", body = wire::Problem),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn advance(
     State(app): State<App>,

@@ -1,4 +1,4 @@
-//! Webhooks: made, shown and removed; what waits in them; signed reports and confirmations.
+//! Webhooks: making, showing and removing them; accounts that wait in them; signed reports and confirmations.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -50,7 +50,7 @@ pub(super) async fn show(
     Ok(Json(app.api.webhook(&access, &name).await?))
 }
 
-/// List the accounts that wait in a webhook, because Stripe has refused something of theirs
+/// List the accounts that wait in a webhook, because Stripe refused one of their records
 #[utoipa::path(get, path = "/v1/webhooks/{name}/parked", tag = "administration",
     params(("name" = String, Path, description = "Its name")),
     responses((status = 200, description = "The accounts, by name", body = wire::ParkedAccounts),
@@ -63,12 +63,12 @@ pub(super) async fn parked(
     Ok(Json(app.api.parked(&access, &name)?))
 }
 
-/// Let an account go on that waits in a webhook: send the refused record again, or pass over it
+/// Let an account that waits in a webhook resume: send the refused record again, or pass over it
 #[utoipa::path(post, path = "/v1/webhooks/{name}/parked/{account}", tag = "administration",
     request_body = wire::ResumeRequest,
     params(("name" = String, Path, description = "The webhook"), ("account" = String, Path, description = "The account"),
         ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 204, description = "It goes on"),
+    responses((status = 204, description = "It resumes"),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn resume(
     State(app): State<App>,
@@ -113,12 +113,12 @@ fn signed(
     app.api.signed(name, from, shown, body)
 }
 
-/// Report what a payment system sees of an account, signed with a webhook's secret instead of an API key
+/// Report a payment system's observation about an account, signed with a webhook's secret instead of an API key
 #[utoipa::path(post, path = "/v1/webhooks/{name}/signals", tag = "abuse", security(()), request_body = wire::SignedSignal,
     params(("name" = String, Path, description = "The webhook whose secret signs"),
-        ("webhook-id" = String, Header, description = "The event's id: it has one effect however often it comes"),
+        ("webhook-id" = String, Header, description = "The event's id: it takes effect once, however often it is sent"),
         ("webhook-timestamp" = i64, Header, description = "Seconds since 1970; at most 5 minutes off"),
-        ("webhook-signature" = String, Header, description = "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, as of Standard Webhooks")),
+        ("webhook-signature" = String, Header, description = "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, as defined by Standard Webhooks")),
     responses((status = 204, description = "Noted"),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn signal(
@@ -133,12 +133,12 @@ pub(super) async fn signal(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Say what became of a top-up's payment, signed with a webhook's secret instead of an API key
+/// Report the outcome of a top-up's payment, signed with a webhook's secret instead of an API key
 #[utoipa::path(post, path = "/v1/webhooks/{name}/top-ups", tag = "credits", security(()), request_body = wire::SignedTopUp,
     params(("name" = String, Path, description = "The webhook whose secret signs"),
         ("webhook-id" = String, Header, description = "Any unique text"),
         ("webhook-timestamp" = i64, Header, description = "Seconds since 1970; at most 5 minutes off"),
-        ("webhook-signature" = String, Header, description = "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, as of Standard Webhooks")),
+        ("webhook-signature" = String, Header, description = "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, as defined by Standard Webhooks")),
     responses((status = 200, description = "The credits that it brought, or the record of its failure", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn confirm_top_up(

@@ -71,8 +71,8 @@ async fn the_test_clock_is_marked_and_guarded() {
         );
     }
     for (body, problem, says) in [
-        (json!({}), "invalid_request", "name one of `to`"),
-        (json!({"to": "2026-03-02T00:00:00Z", "by": "1s"}), "invalid_request", "name one of `to`"),
+        (json!({}), "invalid_request", "give either `to`"),
+        (json!({"to": "2026-03-02T00:00:00Z", "by": "1s"}), "invalid_request", "give either `to`"),
         (json!({"to": "2026-02-28T00:00:00Z"}), "invalid_request", "never goes back"),
         (json!({"to": "2036-04-01T00:00:00Z"}), "invalid_request", "3660 days at once"),
     ] {
