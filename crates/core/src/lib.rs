@@ -4,21 +4,21 @@
 //! that the state is then folded with. Never reads a clock, never performs I/O, never uses randomness or floats; builds
 //! without the standard library.
 //!
-//! It keeps nothing: where records are stored, who comes first and what a retry hears is the engine's matter
+//! It keeps nothing: storing records, ordering requests and answering retries are up to the engine
 //! (`headworks-engine`). Without the engine, the order of calls is:
 //!
-//! 1. [`catalog::Catalog::parse`] reads the policy: features, prices, plans. All that is wrong with it is told at once.
-//! 2. [`account::Account::empty`] is where every account begins; [`account::Account::tick`] gives its time, which never
+//! 1. [`catalog::Catalog::parse`] reads the policy: features, prices, plans. It reports all problems at once.
+//! 2. [`account::Account::empty`] is the beginning of every account; [`account::Account::tick`] gives its time, which never
 //!    stands still.
-//! 3. [`life::next`] tells what has fallen due, until nothing has: holds and grants that end, periods that begin.
-//! 4. [`command::run`] answers a command: a draft to append, a denial, or what must be looked up first. What cannot be
-//!    answered at all is a [`waterfall::Refusal`]. [`unblock::told`] finds out what would turn a denial into an allowance.
+//! 3. [`life::next`] yields due events until there are none: holds and grants that end, periods that begin.
+//! 4. [`command::run`] answers a command: a draft to append, a denial, or a look-up that is needed first. A command that
+//!    cannot be answered at all is a [`waterfall::Refusal`]. [`unblock::told`] finds the ways to turn a denial into an allowance.
 //! 5. [`command::Draft::fits`] says whether the books can take a draft, [`command::Draft::into_record`] gives it its place
-//!    in the log, [`record::Record::to_bytes`] is what to store.
-//! 6. [`account::Account::apply_bytes`] folds it, and links it to the hash of all that came before.
+//!    in the log, [`record::Record::to_bytes`] gives the bytes to store.
+//! 6. [`account::Account::apply_bytes`] folds it, and links it to the hash of everything before it.
 //!
-//! [`view`] and [`account::Account::available`] read a state; [`audit`] computes a log again. [`capacity`] shares out what
-//! is scarce among accounts, [`abuse`] keeps what rules against abuse remember; the engine feeds both.
+//! [`view`] and [`account::Account::available`] read a state; [`audit`] computes a log again. [`capacity`] shares out
+//! scarce supply among accounts, [`abuse`] keeps the memory of rules against abuse; the engine feeds both.
 //!
 //! Credits are integers of 10⁻⁹ ([`record::Credits`]), quantities are whole units of a meter, instants are microseconds
 //! of UTC ([`record::Instant`]).

@@ -1,7 +1,7 @@
-//! An account's life: what falls due and what follows by itself, in one declared order.
+//! An account's life: due events and automatic consequences, in one declared order.
 //!
-//! [`next`] is the whole list. Engine, [`look_ahead`], what-if and simulation walk it: they append what it gives until it gives
-//! nothing. Never decides a request and never refuses: what is due happens.
+//! [`next`] is the whole list. Engine, [`look_ahead`], what-if and simulation walk it: they append the steps it yields until it
+//! yields none. Never decides a request and never refuses: due events happen.
 //! Units: nano-credits; instants in UTC microseconds.
 
 use alloc::boxed::Box;
@@ -18,14 +18,14 @@ use crate::window::{Habit, Used};
 
 /// How long fewer holds are allowed.
 const HOLDS_FOR: Span = Span::from_secs(86_400);
-/// After how long an account that stays far too fast is asked for a step-up.
+/// How long an account may stay far too fast before it is asked for a step-up.
 const STEP_UP_AFTER: Span = Span::from_secs(1_800);
 /// How long a shared key is held back.
 const SHARED_FOR: Span = Span::from_secs(3_600);
-/// Expired holds among those that ended, in millionths, that are too many.
+/// The share of expired holds among those that ended, in millionths, that is too high.
 const EXPIRED_MAX: u64 = 200_000;
 
-/// The next thing that happens to the account by itself, at the latest at `ctx.now`.
+/// The next event that happens to the account by itself, at `ctx.now` at the latest.
 #[must_use]
 pub fn next(ctx: Context<'_>) -> Option<Draft> {
     ends(ctx)
@@ -35,8 +35,8 @@ pub fn next(ctx: Context<'_>) -> Option<Draft> {
         .or_else(|| lets_holds_expire(ctx))
 }
 
-/// Goes through what falls due until an instant, each thing at its own, on a state of which nothing is stored. Whether that took
-/// at most so many records.
+/// Processes due events up to an instant, each at its own time, on a state that is not stored. Returns whether that took
+/// at most this many records.
 ///
 /// # Errors
 /// When a record does not follow.
@@ -71,7 +71,7 @@ pub fn wrote(event: &Event) -> bool {
         Event::Periodic(periodic) => {
             matches!(**periodic, Periodic::RolledOver(_) | Periodic::Renewed { .. } | Periodic::Ended(_))
         }
-        // From how many networks a key was used is in no record.
+        // No record says from how many networks a key was used.
         Event::Conduct(conduct) => {
             matches!(&**conduct, Conduct::Began(effect) if effect.rule != Rule::Sharing)
         }
@@ -111,11 +111,11 @@ fn ends(ctx: Context<'_>) -> Option<Draft> {
     }
 }
 
-/// Ends a hold that has passed its deadline: at zero, or at what its feature charges then. It ends at its deadline, also in the
-/// books, however late that is written.
+/// Ends a hold that has passed its deadline: at zero, or at the use its feature charges then. It ends at its deadline, even in
+/// the books, however late that is written.
 fn expire(ctx: Context<'_>, hold: &Hold) -> Draft {
     let deadline = hold.terms.deadline;
-    // At one instant, what a hold gives back comes before grants that end.
+    // At one instant, holds give back before grants end.
     let just_before = Instant::from_micros(deadline.micros() - 1);
     Draft { effective_at: Some(deadline), ..expire_at(Context { now: just_before, ..ctx }, hold) }
 }
@@ -136,7 +136,7 @@ fn expire_at(ctx: Context<'_>, hold: &Hold) -> Draft {
     end_within(ctx, hold, used, |charge| Event::Expired { hold: hold_id, charge: charge.map(Box::new) })
 }
 
-/// Books what is left of a grant that has expired as breakage.
+/// Books the remainder of an expired grant as breakage.
 fn grant_ends(ctx: Context<'_>, id: GrantId) -> Option<Draft> {
     let grant = ctx.account.grant(id)?;
     let mut moves = Moves::new(grant.terms.unit.clone());
@@ -150,7 +150,7 @@ fn at_boundary(schedule: &Schedule, event: Periodic, moves: Moves) -> Draft {
     Draft { effective_at: Some(schedule.next_at), ..draft }
 }
 
-/// Carries what is left of a recurring grant over its boundary, as a grant of its own; the rest is breakage.
+/// Carries the remainder of a recurring grant over its boundary, as a grant of its own; the rest is breakage.
 fn roll_over(ctx: Context<'_>, schedule: &Schedule) -> Draft {
     let account = ctx.account;
     let (left, carried) = (account.remaining(schedule), account.to_carry(schedule));
@@ -165,7 +165,7 @@ fn roll_over(ctx: Context<'_>, schedule: &Schedule) -> Draft {
     at_boundary(schedule, Periodic::RolledOver(schedule.id), moves)
 }
 
-/// Opens a recurring grant anew at its boundary, or ends it.
+/// Opens a recurring grant again at its boundary, or ends it.
 fn renew(ctx: Context<'_>, schedule: &Schedule) -> Draft {
     let mut moves = Moves::new(schedule.terms.unit.clone());
     let next = ctx.account.next_boundary(schedule).filter(|_| !ctx.account.ends(schedule));
@@ -187,7 +187,7 @@ fn renew(ctx: Context<'_>, schedule: &Schedule) -> Draft {
     at_boundary(schedule, Periodic::Renewed { schedule: schedule.id, next_at }, moves)
 }
 
-/// Where a balance stands, coming from where it stood: between the marks it stays what it was, but for what is not empty
+/// The new standing of a balance, given the old one: between the marks it stays the same, unless it was empty and is not
 /// any more.
 fn standing(before: Standing, available: Credits, marks: &AlertMarks) -> Standing {
     if !available.is_positive() {
@@ -272,7 +272,7 @@ fn lets_holds_expire(ctx: Context<'_>) -> Option<Draft> {
     }))
 }
 
-/// A key was used from about this many networks in an hour: it is held back when those are too many, by more than the error of
+/// A key was used from about this many networks in an hour: it is held back if there are too many, by more than the error of
 /// the count.
 #[must_use]
 pub fn share_key(ctx: Context<'_>, key: &Name, networks: u64) -> Option<Draft> {

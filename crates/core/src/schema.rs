@@ -86,7 +86,7 @@ text_schema!(
     CreditsByUnit,
     OneOfBuilder::new()
         .description(Some(
-            "Credits by unit. One figure is in the unit that all features are priced in, or in `credits` where there are several."
+            "Credits by unit. One figure is in the unit that all features are priced in, or in `credits` if there are several."
         ))
         .item(Credits::schema())
         .item(

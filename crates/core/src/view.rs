@@ -1,4 +1,4 @@
-//! What people are shown of an account: its windows with their limits, from all of its keys and users.
+//! The view of an account for people: its windows with their limits, from all of its keys and users.
 //!
 //! Never changes anything; as cheap as the number of windows the plan and the account have.
 
@@ -18,13 +18,13 @@ pub struct WindowView {
     pub name: Name,
     /// The level it counts at.
     pub level: Level,
-    /// Whose it is, below the account.
+    /// The member it belongs to, below the account.
     pub member: Option<Name>,
     /// The limit, in `unit`; credits in nano-credits.
     pub limit: i64,
-    /// What is used.
+    /// Its use.
     pub used: i64,
-    /// What is left; never negative.
+    /// Its remainder; never negative.
     pub remaining: i64,
     /// `requests`, `holds`, a meter, meters joined by `+`, or a unit of credits.
     pub unit: String,
@@ -92,11 +92,11 @@ fn add_program(
     }
 }
 
-/// What a window counts.
+/// The unit of a window.
 enum Counts {
     Units(String),
     Credits(String),
-    /// Credits of a pool, which a member or its team may have a cap of its own on.
+    /// Credits of a pool, for which a member or its team may have its own cap.
     Capped(String),
 }
 

@@ -1,8 +1,8 @@
-//! Abuse rules: what holds off misuse without hurting honest use.
+//! Abuse rules: they stop misuse without hurting honest use.
 //!
 //! Each rule is off, observed or enforced, and every figure is the operator's. Statistical rules clamp and never block: the
-//! first request of a clamped window passes. Never reads a clock: what a rule remembers is folded from records
-//! ([`crate::window::Habit`]), or kept by the engine and told to the decision ([`penalty`], [`sketch`]).
+//! first request of a clamped window passes. Never reads a clock: a rule's memory is folded from records
+//! ([`crate::window::Habit`]), or kept by the engine and passed to the decision ([`penalty`], [`sketch`]).
 //! U1 an effect has a reason and an expiry, and is a record (`tests/abuse.rs`).
 //! Units: cost, the catalog's formula over meters; credits in nano-credits.
 
@@ -11,11 +11,11 @@ use crate::record::{Decision, Place, Rule, Span};
 pub mod penalty;
 pub mod sketch;
 
-/// The least time between two free grants of one identity.
+/// The shortest time between two free grants of one identity.
 pub(crate) const FREE_GRANT_EVERY: Span = Span::from_secs(90 * 86_400);
-/// Where the use of sub-keys past a tier's number is counted.
+/// The place where the use of sub-keys beyond a tier's number is counted.
 pub const OTHER: &str = "other";
-/// The level of the penalty box that a stored decision rested on.
+/// The level of the penalty box that a stored decision was based on.
 #[must_use]
 pub(crate) fn recorded_penalty(decision: &Decision) -> u8 {
     let name = Rule::Penalty.name();

@@ -1,10 +1,12 @@
-//! The penalty box: a score that rises with what only a careless or hostile caller does, and falls by time alone.
+//! The penalty box: a score that rises with careless or hostile calls, and falls by time alone.
 //!
-//! Obedience costs nothing. A refusal reports an instant, and is a promise that somebody may come then: who comes at it, or has
-//! a promise that is due, has obeyed. Many workers share a key, so that who comes before it may be another one: so many
-//! `FRESH` may, and only what is beyond is a retry. What is wrongly taken for one is forgiven when the workers come in time.
+//! Obedience costs nothing. A refusal reports an instant, and promises that somebody may come then: a caller that comes at that
+//! instant, or has a promise that is due, has obeyed. Many workers share a key, so a caller that comes earlier may be another
+//! worker: `FRESH` of them may, and only further ones count as retries. Wrongly counted retries are forgiven when the workers
+//! come in time.
 //! P1 the score halves every ten minutes, or leaves by obedience (`the_score_decays`).
-//! P2 who comes when told has no score (`obedience_costs_nothing`). P3 memory is bounded: `PATHS_MAX` paths a key.
+//! P2 a caller that comes at the reported instant has no score (`obedience_costs_nothing`).
+//! P3 memory is bounded: `PATHS_MAX` paths a key.
 //! Units: thousandths of a point.
 
 use alloc::vec::Vec;
@@ -19,26 +21,26 @@ const POINTS_MAX: u64 = 16_384;
 /// Refusals without an instant in [`REFUSED_IN`] that make one point.
 const REFUSALS: u8 = 10;
 const REFUSED_IN: Span = Span::from_secs(10);
-/// Requests of one path before the reported instant that may be those of other workers; one a minute comes back.
+/// How many requests of one path before the reported instant may come from other workers; one a minute is restored.
 const FRESH: u64 = 32;
 const FRESH_EVERY: Span = Span::from_secs(60);
-/// Promises that are due and that nobody has come for: most that are remembered for one path.
+/// The most unused due promises that are remembered for one path.
 const DUE_MAX: u64 = 32;
 /// How far clocks may be apart: this, and no more than a quarter of the wait.
 const CLOCKS: Span = Span::from_secs(2);
-/// How long after the reported instant somebody comes in time: this, and no more than a quarter of the wait.
+/// How long after the reported instant a caller still comes in time: this, and no more than a quarter of the wait.
 const IN_TIME: Span = Span::from_secs(5);
-/// Most paths of one key whose promises are remembered; past it the one that came last before all others gives way.
+/// The most paths of one key whose promises are remembered; beyond that, the path refused longest ago is dropped.
 const PATHS_MAX: usize = 16;
 
-/// What a caller did.
+/// A caller's misdeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misdeed {
     /// It retried before the instant that was reported to it.
     EarlyRetry,
-    /// It was refused ten times in ten seconds where no instant was reported.
+    /// It was refused ten times in ten seconds without a reported instant.
     Refusals,
-    /// It showed an API key that is not valid.
+    /// It showed an invalid API key.
     InvalidKey,
     /// It used an idempotency key for another request.
     KeyConflict,
@@ -69,32 +71,32 @@ pub struct Score {
     paths: Vec<Promises>,
 }
 
-/// What was reported to the callers on one path.
+/// The instants reported to the callers on one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Promises {
     /// The digest of the path.
     path: u64,
     /// When somebody was last refused on it.
     last_at: Instant,
-    /// The instant that was reported, how long that was, and to how many.
+    /// The reported instant, how far ahead it was, and to how many callers it was reported.
     next: Option<(Instant, Span, u64)>,
-    /// The one before: who comes about then is in time.
+    /// The previous one: a caller that comes about then is in time.
     before: Option<(Instant, Span)>,
     /// Promises that are due.
     due: u64,
-    /// Requests before the instant that passed for those of other workers, as of `fresh_at`.
+    /// Requests before the instant that counted as those of other workers, as of `fresh_at`.
     fresh: u64,
     fresh_at: Instant,
     /// Points given for requests before the instant.
     given: u64,
 }
 
-/// How a request that is refused stands to what was reported before.
+/// How a refused request relates to the instants reported before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coming {
     /// At the reported instant, or when nothing was reported.
     InTime,
-    /// Later, and it may.
+    /// Later, as it may.
     Due,
     /// Before it, perhaps another worker.
     Fresh,
@@ -127,7 +129,7 @@ impl Promises {
         if self.next.is_none() { Coming::InTime } else { self.before_time(now) }
     }
 
-    /// It comes before the instant: it is another worker, as long as there may be more.
+    /// It comes before the instant: it counts as another worker, until there are too many.
     fn before_time(&mut self, now: Instant) -> Coming {
         let back = now.since(self.fresh_at).micros() / FRESH_EVERY.micros();
         if back > 0 {
@@ -140,7 +142,7 @@ impl Promises {
         Coming::Early
     }
 
-    /// Somebody was refused, and this instant was reported. Of several that are to come the first counts for all.
+    /// A caller was refused, and this instant was reported. Of several future instants the first counts for all.
     fn promise(&mut self, at: Instant, now: Instant) {
         let (known, told) = self.next.map_or((None, 0), |(at, wait, told)| (Some((at, wait)), told));
         let (at, wait) = known.into_iter().chain([(at, at.since(now))]).min().unwrap_or((at, Span::ZERO));
@@ -152,7 +154,7 @@ impl Promises {
     }
 }
 
-/// How far from a reported instant is still at it.
+/// How far from a reported instant still counts as at it.
 fn slack(wait: Span, most: Span) -> Span {
     Span::from_micros((wait.micros() / 4).min(most.micros()))
 }
@@ -188,7 +190,7 @@ impl Score {
                 promises.given += 1;
                 self.add(Misdeed::EarlyRetry, now);
             }
-            // Workers that wait and come together: those that came first were no retries.
+            // Workers that wait and come together: the first ones were not retries.
             Coming::InTime if promises.given > 0 => {
                 promises.given -= 1;
                 (self.milli, self.at) = (self.milli(now).saturating_sub(MILLI), now);
@@ -200,7 +202,7 @@ impl Score {
         }
     }
 
-    /// A request that was refused came again with the same idempotency key, and got the same answer: it is no other worker's.
+    /// A request that was refused came again with the same idempotency key, and got the same answer: it is not another worker's.
     pub fn repeated(&mut self, path: u64, now: Instant) {
         let promises = self.promises(path, now);
         let is_early = |(at, wait, _): (Instant, Span, u64)| now.after(slack(wait, CLOCKS)) < at;
@@ -233,7 +235,7 @@ impl Score {
         self.paths.get_mut(at).unwrap_or_else(|| unreachable!("it was found, or has just been put there"))
     }
 
-    /// Whether it says nothing any more.
+    /// Whether it has no effect any more.
     #[must_use]
     pub fn is_over(&self, now: Instant) -> bool {
         self.milli(now) < MILLI
@@ -242,7 +244,7 @@ impl Score {
     }
 }
 
-/// The level of so many thousandths of a point.
+/// The level of this many thousandths of a point.
 #[must_use]
 pub fn level_of(milli: u64) -> u8 {
     let ratio = 1 + milli / (16 * MILLI);

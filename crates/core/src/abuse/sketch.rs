@@ -1,4 +1,4 @@
-//! Counting what callers name without keeping the names: how many networks, how often each.
+//! Counting names without keeping them: how many networks there are, and how often each occurs.
 //!
 //! Both have a fixed size under any flood. K1 a count is never too small (`counts_are_never_too_small`).
 //! Sources: Flajolet et al., HyperLogLog, 2007, with linear counting for small numbers; Cormode and Muthukrishnan, the
@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-/// How many of a thing there are, by their digests: 256 registers, an error of about 6.5 %.
+/// How many different things there are, by their digests: 256 registers, an error of about 6.5 %.
 #[derive(Clone, Debug)]
 pub struct Distinct([u8; 256]);
 
@@ -18,7 +18,7 @@ impl Default for Distinct {
 }
 
 impl Distinct {
-    /// Adds one by its digest; adding it again changes nothing. Whether it changed the count.
+    /// Adds one by its digest; adding it again changes nothing. Returns whether it changed the count.
     pub fn add(&mut self, digest: u64) -> bool {
         let [at, ..] = digest.to_be_bytes();
         let rank = u8::try_from((digest << 8 | 0x80).leading_zeros() + 1).unwrap_or(u8::MAX);
@@ -60,7 +60,7 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Counts one by its digest, and says how often that one was counted at most.
+    /// Counts one by its digest; returns how often it was counted at most.
     pub fn add(&mut self, digest: u64) -> u32 {
         let least = self.count(digest).saturating_add(1);
         for cell in cells(digest) {

@@ -1,4 +1,4 @@
-//! Balances: what can be drawn, what holds set aside, and whether the books add up.
+//! Balances: the credits that can be drawn, the credits that holds set aside, and whether the books add up.
 //!
 //! Units: nano-credits.
 
@@ -35,7 +35,7 @@ impl Account {
         credits(sum(usable.map(|g| g.remaining)) - sum([books.debt, books.overdraft]))
     }
 
-    /// What open holds have set aside in a unit, of the sources that count.
+    /// Credits that open holds have set aside in a unit, from the sources that count.
     fn held_of(&self, unit: Option<&Name>, counts: impl Fn(Source) -> bool) -> i128 {
         let holds = self.holds.iter().filter(|h| h.usage.credit_unit.as_ref() == unit);
         sum(holds.flat_map(|h| &h.draws).filter(|d| counts(d.source)).map(|d| d.credits()))
@@ -56,7 +56,7 @@ impl Account {
     /// Whether the books balance: everything issued or lent is free, held, spent or expired.
     ///
     /// # Errors
-    /// Says which sum is off.
+    /// When a sum is off; the text says which.
     pub fn check(&self) -> Result<(), String> {
         self.units().try_for_each(|unit| self.check_unit(unit))?;
         match self.grants.iter().find(|g| sum([g.remaining, g.held]) > i128::from(g.terms.amount.nano())) {
@@ -84,12 +84,12 @@ impl Account {
     }
 }
 
-/// A sum that no list of credits takes out of range.
+/// A sum that stays in range for any list of credits.
 fn sum(amounts: impl IntoIterator<Item = Credits>) -> i128 {
     amounts.into_iter().map(|amount| i128::from(amount.nano())).sum()
 }
 
-/// Back from a sum; one that is out of range stays at its end.
+/// Back from a sum; a sum out of range stays at the end of the range.
 fn credits(nano: i128) -> Credits {
     let end = if nano < 0 { i64::MIN } else { i64::MAX };
     Credits::from_nano(i64::try_from(nano).unwrap_or(end))

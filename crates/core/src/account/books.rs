@@ -1,4 +1,4 @@
-//! The books of an account: where its credits went.
+//! The books of an account: the places its credits went to.
 //!
 //! Units: nano-credits.
 
@@ -6,10 +6,10 @@ use minicbor::{Decode, Encode};
 
 use crate::record::Credits;
 
-/// Where all credits of the account went.
+/// The places all credits of the account went to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Books {
-    /// Issued by the operator, less what was taken back; below zero where that had been paid for by goodwill.
+    /// Issued by the operator, less credits taken back; below zero if goodwill had paid for those.
     #[n(0)]
     pub issued: Credits,
     /// Charged.
@@ -18,13 +18,13 @@ pub struct Books {
     /// Expired unused.
     #[n(2)]
     pub breakage: Credits,
-    /// Made good by the operator.
+    /// Shortfalls covered by the operator.
     #[n(3)]
     pub goodwill: Credits,
     /// Owed after overshoots.
     #[n(4)]
     pub debt: Credits,
-    /// Drawn below zero by agreement, holds included.
+    /// Drawn from the agreed overdraft, holds included.
     #[n(5)]
     pub overdraft: Credits,
 }

@@ -25,7 +25,7 @@ impl Account {
         self.effects(now).find(|e| e.rule == rule && e.key.as_deref() == key)
     }
 
-    /// How its holds end, as far as that is watched.
+    /// How its holds end, if that is watched.
     #[must_use]
     pub fn hygiene(&self) -> Hygiene {
         self.extras().watched.as_ref().map_or_else(Hygiene::default, |w| w.hygiene)
@@ -48,7 +48,7 @@ impl Account {
             return;
         }
         if known.len() >= CLUSTERS_MAX {
-            // The first binding says most, then the latest.
+            // The first binding is the most telling, then the latest.
             known.remove(1);
         }
         known.push(left);
@@ -60,7 +60,7 @@ impl Account {
         }
     }
 
-    /// Holds are watched from the first one on that the rule looked at.
+    /// Holds are watched from the first one that the rule checked.
     pub(super) fn watch_holds(&mut self, visits: &[Visit]) {
         let is_watched = |v: &Visit| v.place == Place::Abuse && v.name == Rule::Holds.name();
         if self.extras().watched.is_none() && visits.iter().any(is_watched) {

@@ -1,4 +1,4 @@
-//! What falls due on an account by itself: holds and grants that end, recurring grants that are carried over or come again.
+//! Due events of an account: holds and grants that end, recurring grants that are carried over or open again.
 //!
 //! Units: nano-credits; instants in UTC microseconds.
 
@@ -7,32 +7,32 @@ use super::open::Grant;
 use super::state::Account;
 use crate::record::{Credits, GrantId, HoldId, Instant};
 
-/// What falls due, in the order in which it happens at one instant.
+/// A due event, in the order in which events happen at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
     /// A hold passes its deadline.
     Hold(HoldId),
-    /// What is left of a recurring grant is carried.
+    /// The remainder of a recurring grant is carried over.
     Rollover(GrantId),
     /// A grant expires.
     Grant(GrantId),
-    /// A recurring grant opens anew.
+    /// A recurring grant opens again.
     Renewal(GrantId),
 }
 
 impl Account {
-    /// A recurring grant, by its own name or by that of its grant under way.
+    /// A recurring grant, by its own name or by that of its current grant.
     #[must_use]
     pub fn schedule(&self, id: GrantId) -> Option<&Schedule> {
         self.extras().schedules.iter().find(|s| s.id == id || s.current == id)
     }
 
-    /// What is left of the period under way of a recurring grant.
+    /// The remainder of a recurring grant's current period.
     pub(crate) fn remaining(&self, schedule: &Schedule) -> Credits {
         self.grant(schedule.current).filter(|g| !g.voided).map_or(Credits::ZERO, |g| g.remaining)
     }
 
-    /// What is to be carried over the next boundary of a recurring grant; zero when nothing is.
+    /// The amount to carry over the next boundary of a recurring grant; zero if there is none.
     pub(crate) fn to_carry(&self, schedule: &Schedule) -> Credits {
         let rollover = schedule.terms.recurrence.as_ref().and_then(|r| r.rollover);
         match rollover {
@@ -43,7 +43,7 @@ impl Account {
         }
     }
 
-    /// When the period after the one under way ends.
+    /// When the period after the current one ends.
     pub(crate) fn next_boundary(&self, schedule: &Schedule) -> Option<Instant> {
         let anchor = self.settings.billing_anchor;
         schedule.terms.recurrence.as_ref()?.period(schedule.next_at, anchor).map(|(_, end)| end)
@@ -55,7 +55,7 @@ impl Account {
         schedule.next_at >= until || self.next_boundary(schedule).is_none_or(|end| end >= Instant::NEVER)
     }
 
-    /// What falls due by `until`, the earliest first.
+    /// The events due by `until`, earliest first.
     pub(crate) fn due(&self, until: Instant) -> Option<Due> {
         let holds = self.holds.iter().map(|h| (h.terms.deadline, Due::Hold(h.id)));
         let spent = |g: &&Grant| g.remaining.is_positive();

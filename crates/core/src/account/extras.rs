@@ -1,4 +1,4 @@
-//! What few accounts have, kept apart so that the others pay one pointer for it.
+//! State that few accounts have, kept apart so that it costs the others one pointer.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ pub(crate) const QUARANTINE_MAX: usize = 10_000;
 /// Most clusters that one account has left and that are remembered.
 pub(crate) const CLUSTERS_MAX: usize = 8;
 
-/// A grant that comes again.
+/// A recurring grant.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Schedule {
     /// Its name: the record that opened it first.
@@ -28,10 +28,10 @@ pub struct Schedule {
     /// The terms of the next one.
     #[n(1)]
     pub terms: GrantTerms,
-    /// The one of the period under way.
+    /// The grant of the current period.
     #[n(2)]
     pub current: GrantId,
-    /// When the period under way began.
+    /// When the current period began.
     #[n(3)]
     pub began_at: Instant,
     /// When it ends.
@@ -49,13 +49,13 @@ impl Schedule {
         self.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none())
     }
 
-    /// Whether a billing anchor that moves to this instant ends the period under way.
+    /// Whether a billing anchor that moves to this instant ends the current period.
     #[must_use]
     pub(crate) fn restarts_at(&self, anchor: Instant) -> bool {
         self.follows_anchor() && self.began_at < anchor && anchor < self.next_at
     }
 
-    /// When the period under way ends once the billing anchor has moved to this instant; `None`: when it did before.
+    /// When the current period ends once the billing anchor has moved to this instant; `None`: as before.
     #[must_use]
     pub(crate) fn end_under(&self, anchor: Instant) -> Option<Instant> {
         if self.restarts_at(anchor) {
@@ -87,12 +87,12 @@ pub struct Asked {
     /// The number of the crossing it is for.
     #[n(1)]
     pub number: u64,
-    /// How much.
+    /// The amount.
     #[n(2)]
     pub amount: Credits,
 }
 
-/// What is kept of the balance in one unit of credits: where it stands, and what top-ups have done.
+/// The alert state of the balance in one unit of credits: its standing, and its top-ups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Balance {
     /// The unit; `None`: `credits`.
@@ -112,7 +112,7 @@ pub struct Balance {
     pub month_total: Credits,
 }
 
-/// What few accounts have.
+/// State that few accounts have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Extras {
     /// Recurring grants, by name.
@@ -136,7 +136,7 @@ pub struct Extras {
     /// The books of other units of credits, by name.
     #[n(6)]
     pub books: Vec<(Name, Books)>,
-    /// What abuse rules keep.
+    /// State of the abuse rules.
     #[n(7)]
     pub watched: Option<Box<Watched>>,
     /// Clusters that the account has left, the first one and the last: at most `CLUSTERS_MAX`.
@@ -144,7 +144,7 @@ pub struct Extras {
     pub left_clusters: Vec<Name>,
 }
 
-/// What most accounts have.
+/// The extras of most accounts: none.
 pub(super) static NOTHING: Extras = Extras {
     schedules: Vec::new(),
     resets: Vec::new(),

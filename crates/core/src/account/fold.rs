@@ -1,4 +1,4 @@
-//! The fold: what a record does to a state. The one place where a state changes.
+//! The fold: the effect of a record on a state. The one place where a state changes.
 //!
 //! Uses the record alone, never the catalog or a clock.
 
@@ -16,7 +16,7 @@ use crate::record::{
 pub struct FoldError {
     /// The record.
     pub seq: Seq,
-    /// What is wrong.
+    /// The contradiction.
     pub what: String,
 }
 
@@ -95,7 +95,7 @@ impl Account {
         holds.chain(grants).chain(periods).chain(top_up).min().unwrap_or(Instant::NEVER)
     }
 
-    /// What must stand before the movements: new grants, new holds, windows.
+    /// The part before the movements: new grants, new holds, windows.
     fn apply_event(&mut self, record: &Record, now: Instant) -> Result<(), String> {
         match &record.event {
             Event::Opened(settings) => {
@@ -177,7 +177,7 @@ impl Account {
         Ok(())
     }
 
-    /// What must wait until the movements are done: ended holds and empty grants leave.
+    /// The part after the movements: ended holds and empty grants leave.
     fn finish_event(&mut self, record: &Record) -> Result<(), String> {
         match &record.event {
             Event::Settled { hold: id, is_late: false, .. }
@@ -217,7 +217,7 @@ impl Account {
         Ok(())
     }
 
-    /// What is left of a grant that ends, for what holds give back to it afterwards.
+    /// The remainder of a grant that ends, for credits that holds give back to it later.
     pub(super) fn note_left(&mut self, id: GrantId) {
         if let Ok(grant) = self.grant_mut(id) {
             grant.left = grant.left.or(Some(grant.remaining));

@@ -49,7 +49,7 @@ impl Account {
             let held = hold.usage.lines.iter_mut().find(|l| l.meter == line.meter);
             match held {
                 Some(held) => held.quantity = held.quantity.checked_add(line.quantity).ok_or("overflow")?,
-                // It counted one without naming it.
+                // It counted one request without naming it.
                 None if line.meter.as_str() == REQUESTS => {
                     let all = line.quantity.checked_add(1).ok_or("overflow")?;
                     hold.usage.lines.push(Line { quantity: all, ..line.clone() });
@@ -64,7 +64,7 @@ impl Account {
         Ok(())
     }
 
-    /// What an extension took of the hold's pool is given back with the rest of it.
+    /// The room that an extension took in the hold's pool is given back with the rest.
     pub(super) fn extend_capacity(&mut self, id: HoldId, visits: &[Visit]) -> Result<(), String> {
         let taken = visits.iter().filter(|v| v.place == Place::Pool && v.verdict == Verdict::Passed);
         let hold = self.hold_mut(id)?;
@@ -78,7 +78,7 @@ impl Account {
         Ok(())
     }
 
-    /// Counts what a decision took and writes it on the hold's receipt.
+    /// Counts the draws of a decision and writes them on the hold's receipt.
     pub(super) fn count(
         &mut self,
         id: HoldId,
@@ -94,7 +94,7 @@ impl Account {
         }
         let hold = self.hold_mut(id)?;
         for draw in draws {
-            // What is drawn more comes last, so that it is the first to be given back.
+            // Additional draws come last, so that they are the first to be given back.
             match hold.draws.last_mut().filter(|last| last.is_like(draw)) {
                 Some(same) => {
                     same.amount = same.amount.checked_add(draw.amount).ok_or("overflow")?;
@@ -130,7 +130,7 @@ impl Account {
                 }
             }
         }
-        // What it was charged has not come back.
+        // The charged part has not come back.
         for draw in record.charge().map_or(&[][..], |c| &c.draws) {
             if let Source::Grant(grant, _) = draw.source
                 && let Ok(grant) = self.grant_mut(grant)

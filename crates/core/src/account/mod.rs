@@ -3,7 +3,7 @@
 //! Never decides anything and never looks at the catalog: a record carries everything that its effect needs.
 //! S1 the state after a log is the same however it was reached: live, replayed, or from a checkpoint and the rest
 //! (`fold_equals_live_state`). S2 books balance after every record ([`Account::check`]).
-//! S3 what is empty and closed leaves the state, so it is bounded by what is open (`state_is_bounded`).
+//! S3 empty and closed items leave the state, so open items bound it (`state_is_bounded`).
 //! Units: nano-credits; instants in UTC microseconds.
 
 mod balance;

@@ -1,4 +1,4 @@
-//! The fold of movements: what leaves one book enters another, and none goes below zero but what the operator has issued.
+//! The fold of movements: credits that leave one book enter another, and only the book of issued credits goes below zero.
 
 use alloc::string::String;
 
@@ -18,7 +18,7 @@ impl Account {
     fn post(&mut self, book: Book, amount: Credits, enters: bool, unit: Option<&Name>) -> Result<(), String> {
         let move_to = |balance: &mut Credits, adds: bool| -> Result<(), String> {
             let next = if adds { balance.checked_add(amount) } else { balance.checked_sub(amount) };
-            // What goodwill has paid for goes back to the operator when it is voided: more than it had issued, perhaps.
+            // Credits that goodwill has paid for go back to the operator when voided: perhaps more than were issued.
             let may_fall_below = book == Book::Operator;
             let next = next.filter(|n| may_fall_below || *n >= Credits::ZERO);
             *balance = next.ok_or("a book would go below zero or overflow")?;
@@ -42,7 +42,7 @@ impl Account {
         }
         let books = self.books_mut(unit, !enters)?;
         match book {
-            // What leaves these has been issued or lent to the account.
+            // Credits that leave these have been issued or lent to the account.
             Book::Operator => move_to(&mut books.issued, !enters),
             Book::Goodwill => move_to(&mut books.goodwill, !enters),
             Book::Debt => move_to(&mut books.debt, !enters),

@@ -46,10 +46,10 @@ impl Account {
             Alert::TopUpFailed { .. } => {
                 let balance = self.balance_mut(unit);
                 let asked = balance.asked.take().ok_or("no top-up is in flight")?;
-                // What was not bought does not count against the month.
+                // Credits that were not bought do not count against the month.
                 let total =
                     balance.month_total.checked_sub(asked.amount).filter(|rest| *rest >= Credits::ZERO);
-                balance.month_total = total.ok_or("the month has brought less than the top-up")?;
+                balance.month_total = total.ok_or("the month's total is less than the top-up")?;
             }
         }
         Ok(())
@@ -63,7 +63,7 @@ impl Account {
         }
     }
 
-    /// What is kept of the balance in one unit, if anything was.
+    /// The alert state of the balance in one unit, if there is one.
     #[must_use]
     pub fn balance(&self, unit: Option<&Name>) -> Option<&Balance> {
         self.extras().balances.iter().find(|b| b.unit.as_ref() == unit)

@@ -1,4 +1,4 @@
-//! What is open on an account: grants that are not used up, holds that have not ended, windows that have not closed.
+//! Open items of an account: grants that are not used up, holds that have not ended, windows that have not closed.
 //!
 //! Units: nano-credits; windows count in their own unit.
 
@@ -22,7 +22,7 @@ pub(crate) const GRANTS_MAX: usize = 1_000;
 /// Most extensions of the deadline of one hold.
 pub(crate) const EXTENSIONS_MAX: u8 = 10;
 
-/// A grant with what is left of it.
+/// A grant with its remainder.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Grant {
     /// Its name.
@@ -37,10 +37,10 @@ pub struct Grant {
     /// Set aside by open holds.
     #[n(3)]
     pub held: Credits,
-    /// Taken back: what returns goes to the operator.
+    /// Taken back: credits that return go to the operator.
     #[n(4)]
     pub voided: bool,
-    /// What was left when it ended, and what has come back since: a recurring one carries that.
+    /// The remainder when it ended, plus credits given back since: a recurring grant carries that over.
     #[n(5)]
     pub(crate) left: Option<Credits>,
 }
@@ -53,7 +53,7 @@ impl Grant {
     }
 
     /// The total burn order inside a layer; [`Instant::NEVER`] sorts grants without expiry last.
-    /// What was carried into a period burns before the period's own, also where it came back late.
+    /// Credits carried into a period burn before the period's own, even if they came back late.
     pub(super) fn burn_key(&self) -> (u16, Instant, Category, Instant, bool, GrantId) {
         let t = &self.terms;
         let expires = t.burns_at.unwrap_or(t.expires_at);
@@ -61,25 +61,25 @@ impl Grant {
     }
 }
 
-/// A hold: what is set aside for a request.
+/// A hold: credits and counts set aside for a request.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Hold {
     /// Its name.
     #[n(0)]
     pub id: HoldId,
-    /// When it was opened; the instant its use was counted at.
+    /// When it was opened: the instant its use was counted at.
     #[n(1)]
     pub opened_at: Instant,
-    /// What it was opened with; the deadline moves with extensions.
+    /// The terms it was opened with; the deadline moves with extensions.
     #[n(2)]
     pub terms: HoldTerms,
     /// The quantities it covers and their prices.
     #[n(3)]
     pub usage: Use,
-    /// Its receipt: who pays, in order.
+    /// Its receipt: the sources that pay, in order.
     #[cbor(n(4), with = "list")]
     pub draws: Draws,
-    /// What was counted in windows, to be corrected at the end.
+    /// Counts in windows, to be corrected at the end.
     #[n(5)]
     pub counted: Vec<Counted>,
     /// Extensions of the deadline so far.
@@ -107,10 +107,10 @@ pub struct Window {
     /// The level it counts at.
     #[n(1)]
     pub level: Level,
-    /// Whose it is; `None` for the account's own, and for requests whose path leaves the level out.
+    /// The member it belongs to; `None` for the account's own, and for requests whose path leaves the level out.
     #[n(2)]
     pub member: Option<Box<Name>>,
-    /// What is used.
+    /// Its use.
     #[n(3)]
     pub used: Used,
     /// The team that a member last used something in, whose cap may bound the member.

@@ -1,4 +1,4 @@
-//! The fold of what comes again with the calendar.
+//! The fold of grants and resets that follow the calendar.
 
 use alloc::string::String;
 
@@ -79,7 +79,7 @@ impl Account {
         Ok(())
     }
 
-    /// Use counted before a reset is never given back after it: what stays open begins anew.
+    /// Use counted before a reset is never given back after it: windows that stay open start over.
     fn clear_window(&mut self, i: usize, closes: bool, now: Instant) {
         let keeps = match self.windows.get_mut(i).map(|w| &mut w.used) {
             Some(Used::Period(period)) if closes => period.close(now),

@@ -1,4 +1,4 @@
-//! The state itself: what an account is between two records, and its canonical bytes.
+//! The state itself: an account between two records, and its canonical bytes.
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -53,7 +53,7 @@ pub struct Account {
     /// Denials recorded so far.
     #[n(10)]
     pub denied: u64,
-    /// What few accounts have.
+    /// State that few accounts have.
     #[n(11)]
     pub(crate) extras: Option<Box<Extras>>,
     /// When it first bought credits, or last disputed a payment since.
@@ -120,7 +120,7 @@ impl Account {
         self.grants.iter().find(|g| g.id == id)
     }
 
-    /// What is used of a window.
+    /// The use of a window.
     #[must_use]
     pub fn window(&self, name: &Name, level: Level, member: Option<&Name>) -> Option<&Used> {
         self.find_window(name, level, member).ok().and_then(|i| self.windows.get(i)).map(|w| &w.used)
@@ -135,7 +135,7 @@ impl Account {
         self.windows.binary_search_by(|w| w.key().cmp(&(name, level, member)))
     }
 
-    /// What few accounts have; empty for the others.
+    /// State that few accounts have; empty for the others.
     #[must_use]
     pub fn extras(&self) -> &Extras {
         self.extras.as_deref().unwrap_or(&NOTHING)
@@ -157,10 +157,10 @@ impl Account {
         out
     }
 
-    /// Reads what [`Self::to_bytes`] wrote.
+    /// Reads the bytes that [`Self::to_bytes`] wrote.
     ///
     /// # Errors
-    /// Names a newer format, or where the bytes stop being a state.
+    /// Names a newer format, or the offset where the bytes stop being a state.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
         let malformed = |e: minicbor::decode::Error| RecordError::Malformed(e.to_string());
         let mut decoder = minicbor::Decoder::new(bytes);

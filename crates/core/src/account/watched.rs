@@ -1,4 +1,4 @@
-//! What abuse rules keep of an account: effects in force, and how its holds end.
+//! The state that abuse rules keep of an account: effects in force, and how its holds end.
 
 use alloc::vec::Vec;
 
@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use crate::record::Effect;
 
-/// Most effects in force on one account; past it the one that ends first gives way.
+/// The most effects in force on one account; beyond that, the one that ends first is dropped.
 pub(crate) const EFFECTS_MAX: usize = 64;
 /// Ends of holds before the share of expired ones counts, and clean settles that give one hold back.
 pub(crate) const ENDS: u16 = 20;
@@ -17,15 +17,15 @@ pub struct Hygiene {
     /// Holds that were settled or expired since the count began.
     #[n(0)]
     pub ended: u16,
-    /// The share of those that expired, in millionths: a moving average over some 20.
+    /// The share of those that expired, in millionths: a moving average over about 20.
     #[n(1)]
     pub expired: u64,
-    /// Settled since the last that expired.
+    /// Holds settled since the last one that expired.
     #[n(2)]
     pub clean: u16,
 }
 
-/// What abuse rules keep of an account.
+/// The state that abuse rules keep of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Watched {
     /// Effects in force, by rule and key.

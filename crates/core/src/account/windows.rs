@@ -9,12 +9,12 @@ use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Place, Terms
 use crate::window::{Count, Used};
 
 impl Account {
-    /// Counts what visits took of use that happened at `at`.
+    /// Counts the amounts that visits took for use that happened at `at`.
     pub(super) fn take_visits(&mut self, path: &Path, visits: &[Visit], at: Instant, now: Instant) {
         for visit in visits {
             if let (Some(terms), true) = (&visit.terms, visit.cost != 0) {
                 let keeps = visit.place == Place::Allowance;
-                // What is served in a lower class is not usual for the account's own today, and is for another day.
+                // Use served in a lower class does not count as usual for the account's own class today, but does for later days.
                 let is_demoted = visit.verdict == Verdict::Demoted;
                 let cost = if is_demoted { 0 } else { visit.cost };
                 let count = Count { cost, at: at.min(now), before: visit.before, keeps };
@@ -67,7 +67,7 @@ impl Account {
             }
             Err(_) => {
                 if self.windows.len().is_power_of_two() && self.windows.len() >= 8 {
-                    // What no record says must not take durable use out of the state.
+                    // Only a record may take durable use out of the state.
                     let recorded_at = self.recorded_at;
                     let as_of = |used: &Used| if used.is_volatile() { now } else { recorded_at };
                     self.windows.retain(|w| !w.used.is_over(as_of(&w.used)));
@@ -100,7 +100,7 @@ impl Account {
             let Some(window) = self.windows.get_mut(i) else {
                 continue;
             };
-            // A checkpoint has left out what was over: a state loaded from one must agree with a state that was not.
+            // A checkpoint leaves out windows that are over: a state loaded from one must agree with one that was not.
             if !window.used.is_over(now) {
                 window.used.correct(c.counted_at, c.delta, now);
             }

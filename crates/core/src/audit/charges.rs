@@ -105,7 +105,7 @@ pub(super) fn credits_of(draws: &[Draw]) -> i128 {
     draws.iter().map(|d| i128::from(d.credits().nano())).sum()
 }
 
-/// Draws from charges: what sources pay covers the price, no more and no less.
+/// Draws from charges: the sources' payments cover the price, no more and no less.
 pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) {
     match &record.event {
         Event::Authorized { usage, decision, .. } | Event::Extended { usage, decision, .. } => {
@@ -169,8 +169,8 @@ fn check_draws(usage: &Use, draws: &[Draw], found: &mut Found) {
     }
 }
 
-/// Whether what a draw takes is worth what it says. A request that an allowance pays is worth what nothing else pays, and
-/// something else may have paid a part of the first unit.
+/// Whether a draw's amount is worth what it states. A request that an allowance pays is worth the part that nothing else
+/// pays, and something else may have paid a part of the first unit.
 fn is_worth(usage: &Use, draw: &Draw) -> bool {
     let (amount, worth) = (i128::from(draw.amount), i128::from(draw.worth));
     match (draw.source, &usage.unit) {
@@ -197,7 +197,7 @@ fn check_charge(charge: &Charge, found: &mut Found) {
     }
 }
 
-/// What a decision says that it took from its sources is what its draws say.
+/// A decision's visits and its draws state the same amounts for each source.
 fn check_visits(decision: &Decision, found: &mut Found) {
     use crate::record::Place;
     for draw in &decision.draws {
@@ -252,7 +252,7 @@ fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Found) {
     }
     let fits = kept(hold, charge).take_while(|(held, drawn)| drawn.amount <= held.amount).count();
     if fits < charge.draws.len() {
-        found.push((Dataset::Monetization, "it draws what its hold has not set aside".into()));
+        found.push((Dataset::Monetization, "it draws credits that its hold has not set aside".into()));
     }
     // Before the last draw that is kept, every one is kept whole.
     let whole = kept(hold, charge).take_while(|(held, drawn)| drawn.amount == held.amount).count();

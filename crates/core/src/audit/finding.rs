@@ -1,4 +1,4 @@
-//! What an audit finds: a record, the dataset in which it differs, and what it should be.
+//! The findings of an audit: a record, the dataset in which it differs, and its proper value.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,16 +6,16 @@ use core::fmt;
 
 use crate::record::Seq;
 
-/// Which of the linked datasets a finding is in.
+/// The linked dataset that a finding is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dataset {
     /// The bytes and their chain.
     Chain,
-    /// What was used.
+    /// The use.
     Usage,
-    /// What it costs and who pays.
+    /// Its cost and its payers.
     Monetization,
-    /// How balances moved.
+    /// The movements of balances.
     Balance,
     /// The state that the log folds into.
     State,
@@ -40,9 +40,9 @@ impl Dataset {
 pub struct Finding {
     /// The record.
     pub seq: Seq,
-    /// Where it differs.
+    /// The dataset that differs.
     pub dataset: Dataset,
-    /// What it says and what follows from the records before it.
+    /// What it says, and what follows from the records before it.
     pub what: String,
 }
 
@@ -52,5 +52,5 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What is found in one record.
+/// The findings in one record.
 pub(super) type Found = Vec<(Dataset, String)>;

@@ -1,9 +1,9 @@
-//! Reconciliation: every dataset of a log computed again from the one before it, and each record that differs named.
+//! Reconciliation: computes every dataset of a log again from the one before it, and names each record that differs.
 //!
 //! Charges follow from usage and its prices, movements from charges, balances and state from movements, and the chain
 //! from the bytes. Deliberately its own arithmetic: it shares the fold with the engine, nothing of the waterfall.
 //! Never changes anything and never stops at the first finding.
-//! A1 an altered record is named, whichever dataset it is in (`any_altered_field_is_named`).
+//! A1 an altered record is named, in any dataset (`any_altered_field_is_named`).
 //! A2 a log that the engine wrote has no finding (`a_written_log_reconciles`, and every server test at its end).
 //! Units: nano-credits.
 
@@ -31,7 +31,7 @@ use past::Past;
 
 const ALTERED: &str = "it is not what was left when it was erased";
 
-/// Whether a later record says what an erased one says now.
+/// Whether a later record vouches for the present content of an erased one.
 #[derive(Clone, Copy, Debug)]
 enum Vouched {
     NotYet,
@@ -51,7 +51,7 @@ pub struct Auditor<'a> {
     /// Every catalog that was ever in force.
     catalogs: &'a [Catalog],
     past: Past,
-    /// The digests of erased records, and whether the last record that names each says the same.
+    /// The digests of erased records, and whether the last record that names each one agrees.
     erased: BTreeMap<Seq, ([u8; 32], Vouched)>,
     findings: Vec<Finding>,
 }
@@ -73,19 +73,19 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    /// The state as far as the log folds.
+    /// The state up to the point where the log folds.
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// What was found.
+    /// The findings so far.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// What was found, in the end.
+    /// All findings.
     #[must_use]
     pub fn into_findings(mut self) -> Vec<Finding> {
         for (seq, (_, vouched)) in core::mem::take(&mut self.erased) {
@@ -177,7 +177,7 @@ impl<'a> Auditor<'a> {
         }
         if let Event::Erased { records: list, .. } = &record.event {
             for erased in list {
-                // What is erased once more says something else than the first erasure left: the last one counts.
+                // A record that is erased again differs from the result of the first erasure: the last one counts.
                 if let Some((digest, vouched)) = self.erased.get_mut(&erased.seq) {
                     *vouched = if *digest == erased.digest { Vouched::Yes } else { Vouched::Other };
                 } else {
@@ -191,7 +191,7 @@ impl<'a> Auditor<'a> {
             return;
         }
         if let Err(e) = self.account.apply(record, hash) {
-            self.find(Dataset::State, format!("{}; what comes after it was compared less closely", e.what));
+            self.find(Dataset::State, format!("{}; the records after it were compared less closely", e.what));
             self.folds = false;
         } else if let Err(what) = self.account.check() {
             self.find(Dataset::Balance, what);

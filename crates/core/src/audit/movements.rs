@@ -104,7 +104,7 @@ pub(super) fn check_movements(
     Some(())
 }
 
-/// What a new grant brings, and what it repays.
+/// The credits that a new grant brings, and the debt that it repays.
 fn issued(record: &Record, before: &Account, terms: &GrantTerms, overage: Overage) -> Vec<Movement> {
     let own = Book::Grant(GrantId(record.seq));
     let mut moved = some(Book::Operator, own, terms.amount);
@@ -130,7 +130,7 @@ fn issued(record: &Record, before: &Account, terms: &GrantTerms, overage: Overag
     moved
 }
 
-/// What recurring grants move. `None` when the record names one that the account does not have.
+/// The movements of recurring grants. `None` when the record names one that the account does not have.
 fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<Movement>> {
     let named = |id: &GrantId| before.extras().schedules.iter().find(|s| s.id == *id);
     let own = Book::Grant(GrantId(record.seq));
@@ -180,7 +180,7 @@ fn sum(movements: &[Movement], is: impl Fn(&Movement) -> bool) -> i128 {
     movements.iter().filter(|m| is(m)).map(|m| i128::from(m.amount.nano())).sum()
 }
 
-/// A grant that opens as a consequence gets exactly what moves into it.
+/// A grant that opens as a consequence has exactly the amount that moves into it.
 fn check_opened(record: &Record, found: &mut Found) {
     let own = Book::Grant(GrantId(record.seq));
     let given = sum(&record.movements, |m| m.to == own);
@@ -193,7 +193,7 @@ fn check_opened(record: &Record, found: &mut Found) {
     }
 }
 
-/// A refund gives back where the charge drew, or where that has gone since.
+/// A refund gives back to the sources of the charge, or to where their credits have gone since.
 fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, found: &mut Found) {
     let back = sum(&record.movements, |m| m.from == Book::Spent);
     if back != i128::from(amount.nano()) || back > credits_of(drawn) {
@@ -202,7 +202,7 @@ fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, f
     check_unwound(record, past, drawn, &[], found);
 }
 
-/// What is given back comes from the draws of a charge; what is taken more, from the draws that take its place.
+/// Returned credits come from the draws of a charge; additional credits from the draws that take its place.
 fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw], found: &mut Found) {
     let grants =
         || drawn.iter().filter_map(|d| if let Source::Grant(id, _) = d.source { Some(id) } else { None });
@@ -231,7 +231,7 @@ fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw],
     check_opened(record, found);
 }
 
-/// The end of a hold: what is charged goes to `spent`, the rest where it came from or where that has gone.
+/// The end of a hold: the charge goes to `spent`, the rest to where it came from or where that has gone.
 fn check_ended(record: &Record, before: &Account, hold: &Hold, charge: Option<&Charge>, found: &mut Found) {
     let own = Book::Hold(hold.id);
     let out = sum(&record.movements, |m| m.from == own);
@@ -269,7 +269,7 @@ fn check_ended(record: &Record, before: &Account, hold: &Hold, charge: Option<&C
                 let voided = |id| before.grant(id).is_some_and(|g| g.voided);
                 hold.draws.iter().any(|d| matches!(d.source, Source::Grant(id, _) if voided(id)))
             }
-            // What a recurring grant gets back after its boundary is carried.
+            // Credits that a recurring grant gets back after its boundary are carried over.
             (from, to) if from == own && to == Book::Grant(GrantId(record.seq)) => {
                 let recurs = |id| before.grant(id).is_some_and(|g| g.terms.recurrence.is_some());
                 hold.draws.iter().any(|d| matches!(d.source, Source::Grant(id, _) if recurs(id)))

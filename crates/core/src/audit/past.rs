@@ -1,14 +1,14 @@
-//! What an audit remembers of earlier records, for those that refer back to them.
+//! An audit's memory of earlier records, for later ones that refer back to them.
 
 use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
 use crate::record::{Draws, Event, GrantId, Instant, Periodic, Record, Seq, Source};
 
-/// What later records of an account refer back to.
+/// The facts that later records of an account refer back to.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    /// What each charge drew, without what has been given back.
+    /// The draws of each charge, less those given back.
     pub(super) charges: HashMap<Seq, Draws>,
     /// When each grant expires.
     pub(super) expiries: HashMap<GrantId, Instant>,

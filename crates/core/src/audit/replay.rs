@@ -1,9 +1,9 @@
 //! Replay: the command behind a record, run again.
 //!
-//! On the state before the record and the catalog in force then, the same command gives the same record: what was explained is
-//! what happened. Never changes anything. V1 a log replays to the same bytes (`a_log_replays_to_the_same_bytes`).
-//! Two things are not in a log and are taken from the record: what volatile windows had counted (they may be lost at a
-//! restart), and how much was asked where less was granted.
+//! On the state before the record and the catalog in force then, the same command gives the same record: the explanation is
+//! what really happened. Never changes anything. V1 a log replays to the same bytes (`a_log_replays_to_the_same_bytes`).
+//! Two things are not in a log and are taken from the record: the counts of volatile windows (they may be lost at a
+//! restart), and the requested amount if less was granted.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ use crate::record::{Decision, Event, Outcome, Path, Record, Visit};
 use crate::waterfall::{Context, Live};
 use crate::window::Used;
 
-/// Runs what a record came of again, on the state before it; `None` when it came of nothing that a log shows.
+/// Runs the cause of a record again, on the state before it; `None` if the log does not show its cause.
 fn again<L: Log<Error: ToString>>(
     ctx: Context<'_>,
     record: &Record,
@@ -31,11 +31,11 @@ fn again<L: Log<Error: ToString>>(
         Step::Append(draft) => Ok(*draft),
         Step::Count(..) => Err("the feature is not recorded any more".to_string()),
         Step::Deny(_, decision) => Err(alloc::format!("it would be denied: {}", decision.reason.as_str())),
-        Step::Needs(_) => Err("it needs what no record says".to_string()),
+        Step::Needs(_) => Err("it needs something that no record says".to_string()),
     }))
 }
 
-/// How a record differs from what the same command gives again; `None` when it does not.
+/// How a record differs from the one that the same command gives now; `None` if it does not.
 #[must_use]
 pub fn differs<L: Log<Error: ToString>>(
     before: &Account,
@@ -43,11 +43,11 @@ pub fn differs<L: Log<Error: ToString>>(
     catalog: &Catalog,
     log: &L,
 ) -> Option<String> {
-    // What was asked is not known any more.
+    // The request is no longer known.
     if record.erased.is_some() {
         return None;
     }
-    // What volatile windows had counted is only in the record.
+    // Only the record has the counts of volatile windows.
     let mut state = before.clone();
     state.windows.retain(|w| !w.used.is_volatile());
     let (offers, penalty) = circumstances(record);
@@ -58,7 +58,7 @@ pub fn differs<L: Log<Error: ToString>>(
         Err(why) => return Some(why),
     };
     let path = path_of(record).cloned().unwrap_or_default();
-    // What is over says nothing any more: use that is in no record may have taken its place.
+    // A window that is over proves nothing: use that is in no record may have taken its place.
     let is_over = |used: &Used| used.is_over(record.recorded_at);
     let lost = |v: &Visit| state.window(&v.name, v.level, path.at(v.level)).is_none_or(is_over);
     if let (Some(recorded), Some(replayed)) = (record.event.decision(), draft.event.decision_mut()) {
@@ -98,7 +98,7 @@ fn take_from_record(lost: &impl Fn(&Visit) -> bool, recorded: &Decision, replaye
     take_volatile(lost, &recorded.visits, &mut replayed.visits);
 }
 
-/// What volatile windows had counted, also where their terms have become durable since.
+/// The counts of volatile windows, even if their terms have become durable since.
 fn take_volatile(lost: &impl Fn(&Visit) -> bool, recorded: &[Visit], replayed: &mut [Visit]) {
     for (from, to) in recorded.iter().zip(replayed) {
         let is_lost = to.terms.is_some_and(|t| t.is_volatile()) || to.before == 0 && lost(to);

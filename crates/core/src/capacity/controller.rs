@@ -1,10 +1,10 @@
-//! The controller of a pool whose capacity nobody knows: it listens to what the supply answers.
+//! The controller of a pool of unknown capacity: it learns from the answers of the supply.
 //!
 //! Never pins work low to measure: it only lowers on congestion. Errors of the caller (4xx other than 429) and requests that
-//! the client gave up say nothing about capacity.
+//! the client gave up are no evidence about capacity.
 //! K1 it stays between floor and ceiling, and always recovers (`a_learned_rate_recovers`).
 //! K2 halved supply is followed within 0.5 s, doubled within 15 s (`a_learned_rate_follows_supply`).
-//! Units: cost a second; windows of 200 ms. Source: AIMD with a remembered peak, as TCP CUBIC (RFC 9438).
+//! Units: cost per second; windows of 200 ms. Source: AIMD with a remembered peak, as TCP CUBIC (RFC 9438).
 
 use alloc::collections::VecDeque;
 
@@ -17,10 +17,10 @@ pub(crate) const WINDOW: Span = Span::from_micros(200_000);
 /// Low quantiles of the first-output time are kept for each minute of the last ten.
 const MINUTES: usize = 10;
 
-/// Growth a window, in parts of a thousand: at least, and at most.
+/// Growth per window, in parts of a thousand: at least, and at most.
 const GROWTH: (u64, u64) = (10, 100);
 
-/// What the supply said of one request.
+/// The supply's answer to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
     /// It served it.
@@ -31,22 +31,22 @@ pub enum Answered {
     Other,
 }
 
-/// What is told about one request.
+/// The report about one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Feedback {
-    /// What came of it.
+    /// Its outcome.
     pub answered: Answered,
     /// Its cost.
     pub cost: u64,
     /// Until the first output.
     pub first_output: Option<Span>,
-    /// What the supply says its limit is, in cost a second.
+    /// The limit that the supply states, in cost per second.
     pub limit: Option<u64>,
-    /// The supply asks for nothing for so long.
+    /// The supply asks for a pause this long.
     pub retry_after: Option<Span>,
 }
 
-/// What has been learned of a pool's rate.
+/// The learned rate of a pool.
 #[derive(Clone, Debug)]
 pub struct Controller {
     bounds: Learn,
@@ -58,23 +58,23 @@ pub struct Controller {
     served: u64,
     congested: u64,
     delivered: u64,
-    /// What the last window delivered, if it was congested.
+    /// The cost that the last window delivered, if it was congested.
     before: u64,
     slow: u64,
     timed: u64,
     lowest: VecDeque<(i64, u64)>,
     /// Nothing is sent before this instant.
     paused_until: Option<Instant>,
-    /// The supply has said its limit; no guessing above it.
+    /// The supply has stated its limit; no guessing above it.
     stated: Option<u64>,
 }
 
 /// How full the pool was in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Cost a second that was let in.
+    /// Cost per second that was admitted.
     pub rate: u64,
-    /// Whether over 80 % of the cost in flight that may be was in flight. `true` when there is no such limit.
+    /// Whether over 80 % of the allowed cost in flight was in flight. `true` when there is no such limit.
     pub is_busy: bool,
 }
 
@@ -166,7 +166,7 @@ impl Controller {
         if self.is_congested(usage) {
             let before = self.before;
             self.before = delivered;
-            // What one window lacks because of debts of the one before is not taken for a loss of supply.
+            // A shortfall in one window that is due to debts of the one before does not count as a loss of supply.
             let delivered = if before > delivered { before.midpoint(delivered) } else { delivered };
             self.peak = self.rate.min(delivered.max(self.bounds.floor));
             let lowered = (self.rate / 100 * 98).min(delivered / 100 * 97);

@@ -1,4 +1,4 @@
-//! Weighted max-min shares: nobody gets more than asked, and nobody can get more without taking it from one who has less
+//! Weighted max-min shares: nobody gets more than requested, and nobody can get more without taking it from one who has less
 //! for its weight.
 //!
 //! W1 exact to one unit against water-filling in rational numbers, for whole trees (`tests/capacity.rs`: `shares_are_max_min`).
@@ -8,12 +8,12 @@
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-/// One who wants a part.
+/// A claim to a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Most it can use.
     pub demand: u64,
-    /// Its part against the others'; 0 counts as 1.
+    /// Its weight against the others'; 0 counts as 1.
     pub weight: u32,
 }
 
@@ -42,7 +42,7 @@ pub fn max_min(capacity: u64, claims: &[Claim]) -> Vec<u64> {
     let mut open: Vec<(usize, Claim)> = claims.iter().copied().enumerate().collect();
     let mut unmet: Vec<(usize, Claim)> = Vec::new();
     let (mut left, mut unmet_weight) = (u128::from(capacity), 0_u128);
-    // The one that asks least for its weight is satisfied first. Halving finds the last one that the water reaches whole.
+    // The claim that asks least for its weight is satisfied first. Bisection finds the last claim that is satisfied whole.
     while !open.is_empty() {
         let middle = open.len() / 2;
         let (_, pivot, _) =
@@ -63,7 +63,7 @@ pub fn max_min(capacity: u64, claims: &[Claim]) -> Vec<u64> {
     shares
 }
 
-/// Splits what is left by weight among those who would take more: whole units, the rest by largest remainder.
+/// Splits the rest by weight among claims that would take more: whole units, the rest by largest remainder.
 fn split(left: u128, weight: u128, unmet: &mut [(usize, Claim)], shares: &mut [u64]) {
     if weight == 0 {
         return;
@@ -94,7 +94,7 @@ fn split(left: u128, weight: u128, unmet: &mut [(usize, Claim)], shares: &mut [u
     }
 }
 
-/// Floors first, then the rest by weight: what each child of one node gets.
+/// Floors first, then the rest by weight: the parts of the children of one node.
 #[must_use]
 pub(crate) fn with_floors(capacity: u64, claims: &[Claim], floors: &[u64]) -> Vec<u64> {
     if floors.iter().all(|floor| *floor == 0) {

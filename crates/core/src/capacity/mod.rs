@@ -1,8 +1,8 @@
-//! Capacity: shared supply behind features, and who may use how much of it now.
+//! Capacity: shared supply behind features, and everybody's present share of it.
 //!
-//! Money says how long, capacity says how fast: nothing here looks at a balance. Never reads a clock and never holds a lock:
-//! the engine owns the pools, ticks the allocator and asks the queue; a simulation does the same in its own time.
-//! Units: cost, a linear formula over meters; rates in cost a second.
+//! Money decides how long, capacity decides how fast: nothing here looks at a balance. Never reads a clock and never holds a
+//! lock: the engine owns the pools, ticks the allocator and asks the queue; a simulation does the same in its own time.
+//! Units: cost, a linear formula over meters; rates in cost per second.
 
 use alloc::vec::Vec;
 
@@ -16,7 +16,7 @@ pub mod fair;
 pub mod points;
 pub mod queue;
 
-/// How often shares are computed anew.
+/// How often shares are computed again.
 pub const TICK: Span = Span::from_micros(100_000);
 
 /// A part of an amount, in percent, rounded down.
@@ -25,7 +25,8 @@ pub fn percent(of: u64, percent: u8) -> u64 {
     scaled(of, u64::from(percent), 100)
 }
 
-/// Where in a pool's tree a request comes from: class, identity cluster, account, key. The order is the order of the tree.
+/// The place in a pool's tree that a request comes from: class, identity cluster, account, key. The order is the order of the
+/// tree.
 ///
 /// Cluster, account and key are digests of names, so that the tree needs no text and nobody can find a name that collides with
 /// another's. They are short because a tick reads all of them.
@@ -60,31 +61,31 @@ impl Seat {
     }
 }
 
-/// What a pool has for one request, looked up just before it is decided.
+/// A pool's offer for one request, looked up just before the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// The pool.
     pub pool: Name,
-    /// The class that counts.
+    /// The class that applies.
     pub class: Name,
     /// Whether there is room.
     pub fits: bool,
     /// Cost in flight of the account's seat before.
     pub used: u64,
-    /// What the request costs in the unit of the rate.
+    /// The cost of the request in the unit of the rate.
     pub cost: u64,
-    /// What it costs in flight.
+    /// Its cost in flight.
     pub in_flight: u64,
     /// Whether the room is beyond the account's share.
     pub revocable: bool,
-    /// Whether the request is larger than all there is.
+    /// Whether the request is larger than the whole pool.
     pub too_large: bool,
     /// When there is room, as far as is known.
     pub at: Option<Instant>,
 }
 
 impl Offer {
-    /// What a hold takes of the pool.
+    /// The room that a hold takes in the pool.
     #[must_use]
     pub fn held(&self) -> HeldCapacity {
         HeldCapacity {
@@ -96,7 +97,7 @@ impl Offer {
         }
     }
 
-    /// The offers that a stored decision rested on.
+    /// The offers that a stored decision was based on.
     #[must_use]
     pub(crate) fn recorded(decision: &Decision, held: Option<&HeldCapacity>) -> Vec<Self> {
         let visits = decision.visits.iter().filter(|v| v.place == Place::Pool);

@@ -1,7 +1,7 @@
-//! Fairness points: who left guaranteed share to others has a claim when it borrows later.
+//! Fairness points: an identity that left guaranteed share to others has a claim when it borrows later.
 //!
 //! Not money: never sold, never in a ledger, forgotten at a restart.
-//! G1 points bend only what is shared beyond everybody's guaranteed part (`points_serve_the_richest_borrower`).
+//! G1 points affect only the capacity beyond everybody's guaranteed part (`points_serve_the_richest_borrower`).
 //! G2 the parts add up to the smaller of capacity and demand.
 //! Units: cost. Source: Karma, Vuppalapati et al., OSDI 2023.
 
@@ -25,7 +25,7 @@ impl Points {
         self.0.get(&cluster).copied().unwrap_or(0)
     }
 
-    /// Guaranteed parts first; what is left goes to the borrowers with the most points. Lenders earn what was taken of
+    /// Guaranteed parts first; the rest goes to the borrowers with the most points. Lenders earn the amount taken from
     /// their part in `span`, borrowers pay it; nobody has more than `seconds_max` of its guaranteed part.
     pub fn share(
         &mut self,
@@ -41,7 +41,7 @@ impl Points {
         let mut shares: Vec<u64> = claims.iter().zip(&guaranteed).map(|(c, g)| c.demand.min(*g)).collect();
         let lent: u64 = guaranteed.iter().zip(&shares).map(|(g, s)| g - s).sum();
         let wants: Vec<u64> = claims.iter().zip(&shares).map(|(c, s)| c.demand - s).collect();
-        // What the points buy in this span, as a rate.
+        // The rate that the points buy in this span.
         let as_rate = |points: i64| {
             let rate = i128::from(points) * 1_000_000 / i128::from(span.micros().max(1));
             i64::try_from(rate).unwrap_or(if rate < 0 { i64::MIN / 4 } else { i64::MAX / 4 })
@@ -84,7 +84,7 @@ impl Points {
     }
 }
 
-/// Cost over a span, from cost a second.
+/// Cost over a span, from cost per second.
 fn over(rate: u64, span: Span) -> i64 {
     i64::try_from(scaled(rate, span.micros(), 1_000_000)).unwrap_or(i64::MAX)
 }
@@ -100,7 +100,7 @@ fn richest_first(left: u64, wants: &[u64], points: &[i64]) -> Vec<u64> {
             |(want, points): (&u64, &i64)| points.saturating_sub(level).max(0).unsigned_abs().min(*want);
         wants.iter().zip(points).map(part).collect::<Vec<u64>>()
     };
-    // The lowest level at which what is taken still fits.
+    // The lowest level at which the total taken still fits.
     let (mut low, mut high) = (i64::MIN / 2, i64::MAX / 2);
     while low < high {
         let middle = low + (high - low) / 2;

@@ -1,6 +1,6 @@
-//! Abuse rules of a catalog: which are on, and what each tier of trust may do.
+//! Abuse rules of a catalog: which are on, and the limits of each tier of trust.
 //!
-//! Never looks at what an account does, only at how far it is trusted: the operator's word, its contract, its payments.
+//! Never looks at an account's use, only at how far it is trusted: the operator's word, its contract, its payments.
 //! Units: cost, the catalog's formula over meters; credits in nano-credits.
 
 use alloc::vec::Vec;
@@ -24,7 +24,7 @@ pub enum Mode {
     /// Not computed.
     #[default]
     Off,
-    /// Computed, recorded and explained; nobody is held off.
+    /// Computed, recorded and explained; nobody is blocked.
     Observe,
     /// In force.
     Enforce,
@@ -42,31 +42,31 @@ impl Mode {
     }
 }
 
-/// What a tier may do.
+/// The limits of a tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TierTerms {
     /// Most open holds.
     pub holds: u64,
     /// The part of the balance that open holds may set aside, in percent.
     pub held_percent: u8,
-    /// Cost in ten seconds that is never too fast.
+    /// Cost in ten seconds that never counts as too fast.
     pub velocity_floor: u64,
-    /// Cost in ten seconds that is never passed.
+    /// Cost in ten seconds that is never exceeded.
     pub velocity_ceiling: Option<u64>,
-    /// Cost in a quarter of an hour that is never too steep.
+    /// Cost in a quarter of an hour that never counts as too steep.
     pub ramp_floor: u64,
     /// Members of one level with counters of their own.
     pub sub_keys: usize,
     /// Networks that one key may be used from in an hour.
     pub networks: u64,
-    /// Open holds of a key that is used from more.
+    /// Open holds of a key that is used from more networks than that.
     pub shared_holds: u64,
     /// Credits that one key may always spend in an hour, by unit.
     pub key_spend_floor: CreditsByUnit,
 }
 
 impl TierTerms {
-    /// What a tier may do where the catalog says nothing.
+    /// The limits of a tier that the catalog does not mention.
     #[must_use]
     pub fn usual(tier: Tier) -> Self {
         let of = |holds, held_percent, velocity_floor, sub_keys, networks, shared_holds, credits| Self {
@@ -94,9 +94,9 @@ impl TierTerms {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     pub(crate) modes: [Mode; Rule::ALL.len()],
-    /// What requests cost, for velocity, ramp and the cost maximum.
+    /// The cost of requests, for velocity, ramp and the cost maximum.
     pub(crate) cost: Formula,
-    /// The tier of accounts that nothing is known of.
+    /// The tier of accounts about which nothing is known.
     pub(crate) default_tier: Tier,
     /// Free credits that may be granted in a day, over all accounts, by unit.
     pub trial_budget: Option<CreditsByUnit>,
@@ -135,7 +135,7 @@ impl Rules {
         self.modes == [Mode::Off; Rule::ALL.len()]
     }
 
-    /// What a tier may do.
+    /// The limits of a tier.
     #[must_use]
     pub fn tier(&self, tier: Tier) -> &TierTerms {
         let at = Tier::ALL.iter().position(|t| *t == tier);
@@ -158,7 +158,7 @@ impl Rules {
         }
     }
 
-    /// What an account may do.
+    /// The limits of an account.
     #[must_use]
     pub(crate) fn terms_of(&self, account: &Account, now: Instant) -> &TierTerms {
         self.tier(self.tier_of(account, now))

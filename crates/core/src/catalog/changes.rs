@@ -1,4 +1,4 @@
-//! What a catalog changed of the one before it, part by part: compared as written, so that another order or another notation
+//! A catalog's changes to the one before it, part by part: compared as written, so that another order or another notation
 //! of the same values is no change.
 
 use alloc::collections::BTreeSet;
@@ -11,10 +11,10 @@ use super::policy::Catalog;
 use super::text::Format;
 use crate::record::{CatalogChanges, Name, NamesChanged};
 
-/// The parts that are told name by name, and the label.
+/// The parts that are listed name by name, and the label.
 const KNOWN: [&str; 4] = ["plans", "features", "rate_cards", "version"];
 
-/// What `after` changed of `before`.
+/// The changes from `before` to `after`.
 #[must_use]
 pub fn changes(before: &Catalog, after: &Catalog) -> CatalogChanges {
     let (before, after) = (values(before), values(after));

@@ -1,4 +1,4 @@
-//! Features: what their requests are counted in, how long holds live, and what use costs.
+//! Features: the units of their requests, the life of holds, and the cost of use.
 //!
 //! An unknown price is never free.
 
@@ -16,9 +16,9 @@ pub struct Feature {
     pub(super) index: usize,
     /// Its meters.
     pub meters: Vec<Name>,
-    /// What allowances count.
+    /// The unit that allowances count.
     pub(crate) unit: Unit,
-    /// What happens to use that no source pays.
+    /// The rule for use that no source pays.
     pub(crate) overshoot: Overshoot,
     /// Life of a hold when the request names none.
     pub(crate) hold_life: Span,
@@ -32,9 +32,9 @@ pub struct Feature {
     pub(crate) credit_unit: Option<Name>,
     /// The capacity pool its requests need room in.
     pub pool: Option<Name>,
-    /// What a hold sets aside of meters that a request leaves out.
+    /// The quantities that a hold sets aside for meters that a request leaves out.
     pub(crate) estimate: Vec<(Name, u64)>,
-    /// Dimensions that its use names beside those that prices depend on.
+    /// Dimensions of its use besides those that prices depend on.
     pub(super) dimensions: Vec<Name>,
     pub(super) card: Option<Name>,
     /// The versions of its card, oldest first.
@@ -76,7 +76,7 @@ impl Feature {
     /// The prices in force at `now` for these dimensions. A feature without a card is free.
     ///
     /// # Errors
-    /// Says why there is no price; an unknown price is never free.
+    /// When there is no price, and why; an unknown price is never free.
     pub(crate) fn prices(&self, dimensions: &[Dimension], now: Instant) -> Result<Prices<'_>, NoPrice> {
         let Some(card) = &self.card else {
             return Ok(Prices { card: None, prices: None });

@@ -1,10 +1,10 @@
 //! The catalog: the operator's policy, compiled so that a decision looks up and never searches.
 //!
-//! Never changes in place: a reload replaces it whole or not at all.
+//! Never changes in place: a reload replaces it as a whole or not at all.
 //! C1 every name a catalog uses is defined in it, every price exact (`problems_name_line_and_fix`,
 //! `a_meter_that_leaves_other_prices_open_is_refused`).
 //! C2 an error names the line, what is wrong and what to write instead (`problems_name_line_and_fix`,
-//! `json_problems_have_lines_too`); all of them are told at once (`all_problems_are_told_at_once`).
+//! `json_problems_have_lines_too`); all of them are reported at once (`all_problems_are_told_at_once`).
 
 mod abuse;
 mod changes;

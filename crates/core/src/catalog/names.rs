@@ -1,4 +1,4 @@
-//! Names with a meaning of their own, and names as problems tell them.
+//! Names with a special meaning, and names in problem texts.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::record::{Name, REQUESTS};
 
-/// What to write instead of a name that is not there.
+/// The fix for a name that is not defined.
 pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a Name>) -> String {
     let names: Vec<&str> = names.map(Name::as_str).collect();
     if names.is_empty() {

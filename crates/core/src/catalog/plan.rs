@@ -1,4 +1,4 @@
-//! Plans: for each feature what is checked and what pays, in order.
+//! Plans: for each feature its checks and its sources, in order.
 
 use alloc::vec::Vec;
 
@@ -12,28 +12,28 @@ use crate::window::{Period, Used};
 /// A compiled plan.
 #[derive(Debug)]
 pub struct Plan {
-    /// Consent where the account says nothing.
+    /// Consent, unless the account sets its own.
     pub(crate) consent: Consent,
-    /// What becomes of draws given back to expired grants.
+    /// The rule for draws given back to expired grants.
     pub(crate) expired_draws: ExpiredDraws,
     /// Whether allowances pay while the account is in debt.
     pub(crate) allows_in_debt: bool,
     /// The class of its requests in capacity pools.
     pub(crate) class: Option<Name>,
-    /// What one request may cost at most.
+    /// The most that one request may cost.
     pub(crate) cost_max: Option<u64>,
-    /// By feature: what is checked and what pays; `None` where the plan does not include the feature.
+    /// By feature: its checks and its sources; `None` if the plan does not include the feature.
     pub(crate) programs: Vec<Option<Program>>,
 }
 
-/// What one plan does for one feature.
+/// The program of one plan for one feature.
 #[derive(Debug, Default)]
 pub(crate) struct Program {
     pub(crate) guards: Vec<Guard>,
     pub(crate) layers: Vec<Layer>,
 }
 
-/// What must hold before anything is paid.
+/// Conditions that must hold before anything is paid.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     pub(crate) name: Name,
@@ -42,7 +42,7 @@ pub(crate) struct Guard {
     pub(crate) window: Window,
 }
 
-/// What a guard counts of a request.
+/// The part of a request that a guard counts.
 #[derive(Clone, Debug)]
 pub(crate) enum Count {
     Slot,
@@ -88,7 +88,7 @@ pub(crate) struct Pool {
 pub(crate) struct Categories([bool; 4]);
 
 impl Plan {
-    /// What it does for a feature, if it includes it.
+    /// Its program for a feature, if it includes the feature.
     pub(crate) fn program(&self, feature: &Feature) -> Option<&Program> {
         self.programs.get(feature.index).and_then(Option::as_ref)
     }
@@ -150,7 +150,7 @@ impl Window {
         }
     }
 
-    /// The limit with the bounds of the window that use of an earlier instant counts in. Where none was open then, a window that
+    /// The limit with the bounds of the window that use of an earlier instant counts in. If none was open then, a window that
     /// opens at the first use would have ended at its length, at the next opening or by now.
     pub(crate) fn terms_then(
         &self,

@@ -1,4 +1,4 @@
-//! The compiled catalog: what a decision looks up, by name.
+//! The compiled catalog: everything a decision looks up, by name.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -22,15 +22,15 @@ const AHEAD_MAX: Span = Span::from_secs(300);
 /// A compiled catalog.
 #[derive(Debug)]
 pub struct Catalog {
-    /// The operator's label; with the beginning of the hash where another catalog had the label before.
+    /// The operator's label; with the beginning of the hash if another catalog had the label before.
     pub version: Name,
-    /// Which catalog it is.
+    /// Its identity.
     pub hash: CatalogHash,
     /// The plan of accounts that name none.
     pub default_plan: Option<Name>,
     /// How late use may be recorded before it waits in quarantine.
     pub late_horizon: Span,
-    /// How far ahead use may be said to have happened.
+    /// How far ahead of the clock the reported time of use may be.
     pub ahead_max: Span,
     features: HashMap<Name, Feature>,
     plans: HashMap<Name, Plan>,
@@ -40,7 +40,7 @@ pub struct Catalog {
     pub abuse: Rules,
     /// The units of credits that features are priced in; `None`: `credits`.
     priced_in: Vec<Option<Name>>,
-    /// What is accepted, and is perhaps not what is meant.
+    /// Parts that are accepted, but perhaps not intended.
     pub warnings: Vec<Problem>,
     /// The text it was read from.
     pub text: String,
@@ -50,7 +50,7 @@ impl Catalog {
     /// Reads and compiles a catalog.
     ///
     /// # Errors
-    /// Every problem found, each with its line, what is wrong and what to write instead.
+    /// Every problem found, each with its line, its cause and a fix.
     pub fn parse(text: &str, format: Format) -> Result<Self, Problems> {
         let source = text::read(text, format)?;
         let (compiled, doubtful) =
@@ -106,14 +106,14 @@ impl Catalog {
         names
     }
 
-    /// What allowances count and what credits pay, by feature in the order of the plans' programs.
+    /// The units that allowances count and that credits pay, by feature in the order of the plans' programs.
     pub(crate) fn units(&self) -> Vec<(&Unit, Option<&Name>)> {
         let mut features: Vec<_> = self.features.values().collect();
         features.sort_unstable_by_key(|f| f.index);
         features.into_iter().map(|f| (&f.unit, f.credit_unit.as_ref())).collect()
     }
 
-    /// The unit of credits, where all features with prices are priced in one; `None`: `credits`, or several. A figure of
+    /// The unit of credits, if all features with prices share one; `None`: `credits`, or several. A figure of
     /// credits without a unit is in it.
     #[must_use]
     pub fn credit_unit(&self) -> Option<&Name> {

@@ -1,7 +1,7 @@
-//! Capacity pools of a catalog: what there is, what a request costs of it, and who is served before whom.
+//! Capacity pools of a catalog: their capacity, the cost of requests, and the order of service.
 //!
 //! Never knows who is using a pool: a change yields new terms and leaves the old ones as they are.
-//! Units: cost, a linear formula over meters; rates in cost a second.
+//! Units: cost, a linear formula over meters; rates in cost per second.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::names::one_of;
 use crate::record::{ClassFigures, Name, PoolChange, REQUESTS, Span};
 
-/// Most cost of one request; more is refused, so that sums stay exact.
+/// The most that one request may cost; more is refused, so that sums stay exact.
 pub const COST_MAX: u64 = 1_000_000_000_000;
 
 /// Longest a request may wait for capacity.
@@ -23,7 +23,7 @@ pub(super) const DEFAULT_CLASS: &str = "default";
 pub struct Formula(pub Vec<(Name, u32)>);
 
 impl Formula {
-    /// The cost of these quantities, `requests` counting 1 where it is not given; never more than [`COST_MAX`].
+    /// The cost of these quantities, `requests` counting 1 if it is not given; never more than [`COST_MAX`].
     pub fn cost<'a>(&self, quantities: impl Iterator<Item = (&'a str, u64)> + Clone) -> u64 {
         let of = |(meter, factor): &(Name, u32)| {
             let unnamed = if meter.as_str() == REQUESTS { 1 } else { 0 };
@@ -37,16 +37,16 @@ impl Formula {
 /// One of a pool's two dimensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolDimension {
-    /// What there is: cost a second, or cost in flight. `None`: this dimension does not limit.
+    /// The capacity: cost per second, or cost in flight. `None`: this dimension does not limit.
     pub limit: Option<u64>,
-    /// What a request costs in it.
+    /// The cost of a request in it.
     pub formula: Formula,
 }
 
 /// A pool as the catalog describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolTerms {
-    /// Cost a second.
+    /// Cost per second.
     pub rate: PoolDimension,
     /// Cost in flight: held, not ended.
     pub in_flight: PoolDimension,
@@ -71,7 +71,7 @@ impl PoolTerms {
         self.classes.iter().position(|(n, _)| n.as_str() == name).and_then(|at| u16::try_from(at).ok())
     }
 
-    /// The class one lower than another: the next band, or a smaller weight in its own; itself where there is none.
+    /// The class one lower than another: the next band, or a smaller weight in its own; itself if there is none.
     #[must_use]
     pub(super) fn below(&self, at: u16) -> u16 {
         let rank = |terms: &ClassTerms| (terms.priority, core::cmp::Reverse(terms.weight));
@@ -88,7 +88,7 @@ impl PoolTerms {
     }
 }
 
-/// Bounds of a learned rate, in cost a second.
+/// Bounds of a learned rate, in cost per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Learn {
     /// Never below.
@@ -100,19 +100,19 @@ pub struct Learn {
 /// A class of requests in a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassTerms {
-    /// Its band: smaller is served first.
+    /// Its band: lower numbers are served first.
     pub priority: u8,
-    /// Its part among the classes of its band.
+    /// Its weight among the classes of its band.
     pub weight: u32,
-    /// What it is sure of when it asks for it, in percent of the capacity.
+    /// The part it is guaranteed when it asks for it, in percent of the capacity.
     pub floor_percent: u8,
     /// How much of an unused floor others may use, in percent of the floor.
     pub lend_percent: u8,
     /// How much it may take beyond its floor, in percent of the capacity.
     pub borrow_percent: u8,
-    /// What its band keeps while work is waiting in it, in percent of the capacity.
+    /// The part its band keeps while work is waiting in it, in percent of the capacity.
     pub starvation_percent: u8,
-    /// How long a request that says nothing waits at most.
+    /// How long a request waits at most by default.
     pub wait_max: Span,
 }
 
@@ -138,7 +138,7 @@ pub(super) struct WrongFigure {
 }
 
 impl ClassTerms {
-    /// These terms with the figures that are given in their place.
+    /// These terms, with the given figures replaced.
     pub(super) fn with(self, given: &ClassFigures) -> Self {
         Self {
             priority: given.priority.unwrap_or(self.priority),
@@ -152,7 +152,7 @@ impl ClassTerms {
     }
 }
 
-/// What is wrong in the figures of a class.
+/// The wrong figures of a class.
 pub(super) fn wrong_figures(given: &ClassFigures) -> Vec<WrongFigure> {
     let percents = [
         ("floor_percent", given.floor_percent),
@@ -185,7 +185,7 @@ pub(super) fn is_capacity(limit: u64) -> bool {
 /// A pool's terms with a live change over them.
 ///
 /// # Errors
-/// Says which figure is out of range, and which class the pool does not have.
+/// When a figure is out of range or the pool lacks a class; the text says which.
 pub fn changed(terms: &PoolTerms, change: &PoolChange) -> Result<PoolTerms, String> {
     let mut terms = terms.clone();
     for (key, limit) in [("rate", change.rate), ("in_flight", change.in_flight)] {

@@ -32,10 +32,10 @@ impl Format {
     }
 }
 
-/// One thing that is wrong with a catalog.
+/// One problem of a catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Line in the text, from 1, where that is known.
+    /// Line in the text, from 1, if known.
     pub line: Option<usize>,
     /// Where in the catalog: `plans.plus.guards[0].window`.
     pub at: String,
@@ -58,7 +58,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything found wrong, in the order of the text.
+/// All problems found, in the order of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -112,7 +112,7 @@ pub(super) fn read(text: &str, format: Format) -> Result<CatalogSource, Problems
     Err(Problems(alloc::vec![problem]))
 }
 
-/// Splits serde's `unknown field `x`, expected one of …` into what is wrong and what to write.
+/// Splits serde's `unknown field `x`, expected one of …` into a problem and its fix.
 fn shape_problem(line: Option<usize>, message: &str) -> Problem {
     let message = message.trim();
     let (what, fix) = match message.split_once(", expected ") {

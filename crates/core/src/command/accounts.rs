@@ -15,7 +15,7 @@ use crate::waterfall::{Context, Refusal};
 /// Most units of credits with marks of their own.
 const UNITS_MAX: usize = 16;
 
-/// What becomes of one setting.
+/// A change of one setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Setting<T> {
     /// It stays.
@@ -38,13 +38,13 @@ impl<T> Setting<T> {
 }
 
 impl<T> From<Option<T>> for Setting<T> {
-    /// What is there is set, what is not is cleared.
+    /// A value that is present is set, an absent one is cleared.
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Clear, Self::Set)
     }
 }
 
-/// A change of settings; what it leaves out stays as it is.
+/// A change of settings; settings that it leaves out stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patch {
     /// The plan.
@@ -53,24 +53,25 @@ pub struct Patch {
     pub suspended: Option<bool>,
     /// Consent to paid sources.
     pub consent: Setting<Consent>,
-    /// What billing windows are counted from; of an account that opens, now when it says nothing.
+    /// The instant that billing windows are counted from; for a new account the default is now.
     pub billing_anchor: Option<Instant>,
     /// Segments: their settings from now on, or none.
     pub segments: Vec<(Segment, Option<SegmentSettings>)>,
-    /// Whether segments that it does not name have none either.
+    /// Whether segments that it does not name lose theirs.
     pub replaces_segments: bool,
-    /// The marks of balances, one for each unit of credits; without a unit, the catalog's. Without marks there is no automatic top-up.
+    /// The marks of balances, one for each unit of credits; without a unit, the catalog's. Without marks there is no automatic
+    /// top-up.
     pub alerts: Setting<Vec<AlertMarks>>,
-    /// Credits bought by themselves, one for each unit; without a unit, the catalog's.
+    /// Automatic top-ups, one for each unit; without a unit, the catalog's.
     pub top_ups: Setting<Vec<TopUpTerms>>,
-    /// Where it stands in capacity pools.
+    /// Its place in capacity pools.
     pub rank: Setting<Box<Rank>>,
     /// How far it is trusted.
     pub tier: Setting<Tier>,
 }
 
 impl From<Settings> for Patch {
-    /// Everything as it is there, nothing as it was.
+    /// Replaces everything: nothing stays as it was.
     fn from(settings: Settings) -> Self {
         let Settings { plan, suspended, consent, billing_anchor, segments, alerts, top_ups, rank, tier } =
             settings;
@@ -113,7 +114,7 @@ impl Patch {
             }
         }
         match patch.top_ups {
-            // Without marks nothing is bought. Marks in other units do not silently end what was bought in these.
+            // Without marks there are no top-ups. Marks in other units do not silently end top-ups in these.
             Setting::Keep if settings.alerts.is_empty() => settings.top_ups.clear(),
             Setting::Keep => {}
             Setting::Clear => settings.top_ups.clear(),
@@ -132,7 +133,7 @@ fn credits() -> Name {
     Name::new(CREDITS).unwrap_or_else(|_| unreachable!("`{CREDITS}` is a name"))
 }
 
-/// The unit that is named, as it is kept; where none is, the one that a figure without a unit is in.
+/// The named unit, as stored; if none is named, the unit of a figure without one.
 fn unit_of(catalog: &Catalog, named: Option<&Name>) -> Result<Option<Name>, Refusal> {
     if named.is_some() {
         return Ok(own_unit(named).cloned());
@@ -177,7 +178,7 @@ fn check(ctx: Context<'_>, settings: &Settings) -> Result<(), Refusal> {
     settings.rank.as_deref().map_or(Ok(()), |rank| check_rank(ctx, rank))
 }
 
-/// Something is priced in each of these units: credits of another would pay for nothing.
+/// Checks that something is priced in each of these units: credits of another would pay for nothing.
 pub(super) fn check_units<'a>(
     ctx: Context<'_>,
     units: impl IntoIterator<Item = Option<&'a Name>>,

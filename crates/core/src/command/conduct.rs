@@ -1,4 +1,4 @@
-//! Abuse: what operators do about it, and what free grants cost an identity.
+//! Abuse: measures of operators, and the claims of identities to free grants.
 
 use alloc::boxed::Box;
 
@@ -12,7 +12,7 @@ fn draft(conduct: Conduct) -> Draft {
     Draft::new(Event::Conduct(Box::new(conduct)))
 }
 
-/// Ends an effect before its time.
+/// Ends an effect early.
 pub(super) fn lift(
     ctx: Context<'_>,
     rule: Rule,
@@ -54,7 +54,7 @@ pub(super) fn draw_trial_budget(
     Ok(draft(Conduct::FreeGrant { account: account.clone(), amount }))
 }
 
-/// What the log of the daily budget has given on the day that an instant is in.
+/// The credits that the log of the daily budget has given on the day of an instant.
 #[must_use]
 pub fn trial_budget_used(budget: &Account, now: Instant) -> Credits {
     let day = budget.windows.first().and_then(|w| w.used.period());

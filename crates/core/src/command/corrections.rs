@@ -1,4 +1,4 @@
-//! Correcting charges: other quantities, or the prices that should have been. The correction takes the charge's place.
+//! Correcting charges: other quantities, or the right prices. The correction takes the charge's place.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use crate::record::{
 };
 use crate::waterfall::{Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
 
-/// What a charge should have been.
+/// The right content of a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Correct {
     /// Other quantities of some meters; the others stay. With `reprice`, at the prices that the catalog in force has for the
@@ -32,7 +32,7 @@ pub enum Correct {
 }
 
 impl Correct {
-    /// The same quantities at the prices that should have been.
+    /// The same quantities at the right prices.
     #[must_use]
     pub fn reprice() -> Self {
         Self::To { quantities: Quantities::new(), reprice: true }
@@ -85,7 +85,7 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
     Ok(())
 }
 
-/// What a charge costs on a catalog at the prices of an instant; `None` when that is what it was charged. What a hold began has
+/// The cost of a charge on a catalog at the prices of an instant; `None` if it was charged that already. Use under a hold has
 /// the prices of the hold: [`priced_at`] looks them up.
 ///
 /// # Errors
@@ -102,8 +102,8 @@ pub fn corrected_price(
     usage.price().map(Some).ok_or(Refusal::TooLarge)
 }
 
-/// The instant that the prices of a charge are those of: a change of prices does not touch what a hold began before it.
-/// `look` says of an earlier record when it counts, and which one it was priced by.
+/// The instant whose prices a charge has: a change of prices does not affect use under an earlier hold.
+/// `look` tells when an earlier record takes effect, and which record it was priced by.
 ///
 /// # Errors
 /// When a record cannot be looked up.
@@ -118,7 +118,7 @@ pub fn priced_at<E>(
     Ok(at)
 }
 
-/// Corrects a charge: keeps the front of its receipt, gives back from its end, and draws what is missing.
+/// Corrects a charge: keeps the front of its receipt, gives back from its end, and draws the missing part.
 pub(super) fn correct(
     ctx: Context<'_>,
     seq: Seq,
@@ -170,7 +170,7 @@ pub(super) fn correct(
     Ok(Draft { corrections, effective_at, ..Draft::moving(event, moves).following(seq) })
 }
 
-/// What is drawn more comes last, so that it is the first to be given back.
+/// Additional draws come last, so that they are the first to be given back.
 fn joined(mut draws: Draws, more: Draws) -> Draws {
     for draw in more {
         match draws.last_mut().filter(|last| last.is_like(&draw)) {

@@ -20,11 +20,11 @@ const CARRIED_MAX: u64 = 100;
 /// A grant to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewGrant {
-    /// How much.
+    /// The amount.
     pub amount: Credits,
     /// Its kind.
     pub category: Category,
-    /// Small first.
+    /// Lower numbers are drawn first.
     pub priority: u16,
     /// Usable from; `None`: at once.
     pub effective_from: Option<Instant>,
@@ -34,7 +34,7 @@ pub struct NewGrant {
     pub features: SmallVec<[Name; 1]>,
     /// The operator's reference.
     pub reference: Option<Label>,
-    /// How it comes again; `expires_at` is then when it stops doing so, and each expires at its next boundary.
+    /// How it recurs; `expires_at` is then the end of the recurrence, and each grant expires at its next boundary.
     pub recurrence: Option<Box<Recurrence>>,
     /// The record of the top-up that paid for it.
     pub top_up: Option<Seq>,
@@ -61,7 +61,7 @@ impl NewGrant {
     }
 }
 
-/// Adds credits; what is owed is repaid first, debt before overdraft.
+/// Adds credits; they repay debt first, then overdraft.
 pub(super) fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> {
     let effective_from = new.effective_from.unwrap_or(ctx.now);
     let expires_at = new.expires_at.unwrap_or(Instant::NEVER);
@@ -109,7 +109,8 @@ pub(super) fn grant(ctx: Context<'_>, new: &NewGrant) -> Result<Draft, Refusal> 
     Ok(Draft { parents: new.top_up.into_iter().collect(), ..draft })
 }
 
-/// Checks how a new grant recurs; the whole period that its first one is in. One that ends before the next boundary comes once.
+/// Checks how a new grant recurs; returns the whole period that its first one is in. A grant that ends before the next boundary
+/// occurs once.
 fn first_period(
     ctx: Context<'_>,
     recurrence: &Recurrence,
@@ -129,13 +130,13 @@ fn first_period(
     Ok((start, end))
 }
 
-/// What is still owed and could shrink: debt, and overdraft that no hold has set aside.
+/// Debt that a grant could repay, and overdraft that no hold has set aside.
 pub(crate) fn owed(ctx: Context<'_>, unit: Option<&Name>) -> (i64, i64) {
     let books = ctx.account.books_of(unit);
     (books.debt.nano(), books.overdraft.nano() - ctx.account.overdraft_held(unit).nano())
 }
 
-/// Repays what is owed out of a new grant: debt, then overdraft that no hold has set aside.
+/// Repays out of a new grant: debt, then overdraft that no hold has set aside.
 pub(crate) fn repay(ctx: Context<'_>, moves: &mut Moves, from: Book, amount: Credits) {
     let (debt, overdraft) = owed(ctx, moves.unit());
     let debt = debt.min(amount.nano());
@@ -143,8 +144,8 @@ pub(crate) fn repay(ctx: Context<'_>, moves: &mut Moves, from: Book, amount: Cre
     moves.add(from, Book::Overdraft, Credits::from_nano(overdraft.min(amount.nano() - debt)));
 }
 
-/// Takes back what is left of a grant; what holds have set aside follows when they give it back. A recurring grant, by
-/// its own name or that of its period under way, does not come again.
+/// Takes back the remainder of a grant; credits set aside by holds follow when the holds give them back. A recurring grant, by
+/// its own name or that of its current period, ends.
 pub(super) fn void(
     ctx: Context<'_>,
     id: GrantId,
@@ -166,7 +167,7 @@ pub(super) fn void(
     Ok(Draft::moving(Event::Voided { grant: id, reason }, moves).following(id.0))
 }
 
-/// The terms of a grant of which nothing is left.
+/// The terms of a grant with no remainder.
 fn gone<'a>(ctx: Context<'a>, id: GrantId, history: &'a History) -> Result<&'a GrantTerms, Stop> {
     if id.0 == 0 || id.0 > ctx.account.seq {
         return Err(Refusal::UnknownGrant(id).into());
@@ -182,7 +183,7 @@ pub struct Adjust {
     pub grant: GrantId,
     /// By how much, up or down.
     pub by: Credits,
-    /// What is not left in it any more is owed.
+    /// The part that it no longer has is owed.
     pub as_debt: bool,
     /// Why.
     pub reason: Option<Label>,

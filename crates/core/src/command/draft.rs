@@ -1,4 +1,4 @@
-//! A record without its place in the log, and what it moves.
+//! A record without its place in the log, and its movements.
 
 use smallvec::SmallVec;
 
@@ -16,7 +16,7 @@ const GOODWILL_LIFE: Span = Span::from_secs(30 * 86_400);
 /// A record without its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// What happened.
+    /// The event.
     pub event: Event,
     /// Records it follows from.
     pub parents: SmallVec<[Seq; 1]>,
@@ -26,14 +26,14 @@ pub struct Draft {
     pub corrections: SmallVec<[Correction; 2]>,
     /// The grant it opens.
     pub opens: Option<GrantTerms>,
-    /// When it counts; `None`: when it is written.
+    /// When it takes effect; `None`: when it is written.
     pub effective_at: Option<Instant>,
-    /// The unit of credits that it moves.
+    /// The unit of credits of its movements.
     pub unit: Option<Name>,
 }
 
 impl Draft {
-    /// What happened, without any effect on balances.
+    /// An event without any effect on balances.
     #[must_use]
     pub fn new(event: Event) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Draft {
         }
     }
 
-    /// What happened, and what it moved.
+    /// An event with its movements.
     pub(crate) fn moving(event: Event, moves: Moves) -> Self {
         let Moves { unit, movements, opens } = moves;
         Self { movements, opens, unit, ..Self::new(event) }
@@ -61,7 +61,7 @@ impl Draft {
     }
 
     /// Whether the account's books can take the movements: everything ever issued or lent to it stays within the range
-    /// of [`Credits`], and with it every other sum.
+    /// of [`Credits`], and so does every other sum.
     #[must_use]
     pub fn fits(&self, account: &Account) -> bool {
         let b = account.books_of(self.unit.as_ref());
@@ -98,7 +98,7 @@ impl Draft {
     }
 }
 
-/// What a record moves, as it is put together: the one place where movements are made.
+/// The movements of a record as it is put together: the one place where movements are made.
 #[derive(Debug, Default)]
 pub(crate) struct Moves {
     unit: Option<Name>,
@@ -112,7 +112,7 @@ impl Moves {
         Self { unit, ..Self::default() }
     }
 
-    /// What draws take to `to`.
+    /// The amounts of draws, moved to `to`.
     pub(crate) fn of_draws(unit: Option<&Name>, draws: &[Draw], to: Book) -> Self {
         let mut moves = Self::new(unit.cloned());
         moves.draw(draws, to);
@@ -130,7 +130,7 @@ impl Moves {
         }
     }
 
-    /// Moves what draws take to `to`.
+    /// Moves the amounts of draws to `to`.
     pub(crate) fn draw(&mut self, draws: &[Draw], to: Book) {
         for draw in draws {
             if let Some(from) = draw.source.book() {
@@ -144,8 +144,8 @@ impl Moves {
         self.opens = Some(terms);
     }
 
-    /// Opens a grant that makes up for something, or adds to the one that does already. A record opens one grant, so unlike
-    /// amounts are under the terms that last longer: nobody loses credits by it.
+    /// Opens a grant that makes up for something, or adds to the one that already does. A record opens one grant, so unlike
+    /// amounts are under the terms that last longer: nobody loses credits.
     pub(crate) fn make_up(&mut self, ctx: Context<'_>, from: Book, amount: Credits, terms: GrantTerms) {
         if !amount.is_positive() {
             return;
@@ -165,7 +165,7 @@ impl Moves {
     }
 }
 
-/// What is carried of a recurring grant into the period that begins at its boundary, as a block of its own.
+/// The amount of a recurring grant carried into the period that begins at its boundary, as a separate block.
 pub(crate) fn carried_block(
     terms: &GrantTerms,
     amount: Credits,
@@ -193,9 +193,9 @@ pub(crate) struct Returns<'a> {
     ctx: Context<'a>,
     /// The book that they leave.
     from: Book,
-    /// What the operator makes good, of draws whose grants have expired.
+    /// The amount that the operator covers, from draws whose grants have expired.
     goodwill: Credits,
-    /// What has come back so far to grants that have ended.
+    /// The amounts that have come back so far to grants that have ended.
     back: SmallVec<[(GrantId, i64); 1]>,
 }
 
@@ -204,7 +204,7 @@ impl<'a> Returns<'a> {
         Self { ctx, from, goodwill: Credits::ZERO, back: SmallVec::new() }
     }
 
-    /// Gives back a part of a draw; a source that has closed meanwhile is settled by the plan's rule.
+    /// Gives back a part of a draw; the plan's rule applies to a source that has closed in the meantime.
     pub(crate) fn give(&mut self, moves: &mut Moves, draw: &Draw, amount: Credits) {
         let to = match draw.source {
             Source::Allowance => return,
@@ -223,8 +223,8 @@ impl<'a> Returns<'a> {
         moves.add(self.from, to, amount);
     }
 
-    /// What a hold gives back to a recurring grant after its boundary is carried over it as far as the rollover still has room,
-    /// as if it had been left.
+    /// Credits that a hold gives back to a recurring grant after its boundary are carried over as far as the rollover has room,
+    /// as if they had remained.
     fn carry(&mut self, moves: &mut Moves, grant: &Grant, amount: Credits) -> Credits {
         let ctx = self.ctx;
         let terms = &grant.terms;
@@ -254,7 +254,7 @@ impl<'a> Returns<'a> {
         carried
     }
 
-    /// Gives back a draw whose grant has expired since: it is breakage, and made good where the plan says so.
+    /// Gives back a draw whose grant has expired since: it is breakage, and covered if the plan says so.
     pub(crate) fn expired(&mut self, moves: &mut Moves, amount: Credits) {
         let rule = self.ctx.plan().map_or(ExpiredDraws::Breakage, |p| p.expired_draws);
         if rule == ExpiredDraws::Goodwill {
@@ -264,7 +264,7 @@ impl<'a> Returns<'a> {
         moves.add(self.from, Book::Breakage, amount);
     }
 
-    /// Opens the grant that makes expired draws good.
+    /// Opens the grant that covers expired draws.
     pub(crate) fn close(self, moves: &mut Moves) {
         let Self { ctx, goodwill, .. } = self;
         let terms = GrantTerms {

@@ -1,4 +1,4 @@
-//! What commands refer back to: earlier records of the account, looked up as they turn out to be needed.
+//! Earlier records of the account that commands refer back to, looked up as the need arises.
 
 use alloc::vec::Vec;
 
@@ -6,9 +6,9 @@ use super::step::Need;
 use crate::record::{Once, Record, Seq};
 use crate::waterfall::{Context, Refusal};
 
-/// Where the earlier records of one account are found.
+/// A source of the earlier records of one account.
 pub trait Log {
-    /// What may go wrong in finding one.
+    /// The error of a look-up.
     type Error;
 
     /// The record with this number, if there is one.
@@ -17,14 +17,14 @@ pub trait Log {
     /// When it cannot be read.
     fn record(&self, seq: Seq) -> Result<Option<Record>, Self::Error>;
 
-    /// The record that does what happens at most once, if one does.
+    /// The record of an effect that happens at most once, if there is one.
     ///
     /// # Errors
     /// When it cannot be read.
     fn once(&self, once: Once) -> Result<Option<Record>, Self::Error>;
 }
 
-/// What has been looked up so far.
+/// The results of look-ups so far.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     records: Vec<(Seq, Option<Record>)>,
@@ -50,12 +50,12 @@ impl History {
         Self::default()
     }
 
-    /// The record with this number, or that there is none.
+    /// Notes the record with this number, or that there is none.
     pub fn add_record(&mut self, seq: Seq, found: Option<Record>) {
         self.records.push((seq, found));
     }
 
-    /// The record that does what happens at most once, or that none does.
+    /// Notes the record of an effect that happens at most once, or that there is none.
     pub fn add_once(&mut self, once: Once, found: Option<Record>) {
         self.once.push((once, found));
     }
@@ -67,7 +67,7 @@ impl History {
         found.as_ref().filter(|r| r.seq <= ctx.account.seq).ok_or(Refusal::UnknownRecord(seq).into())
     }
 
-    /// The record that does what happens at most once, if one does. A replay knows what came later; the state does not.
+    /// The record of an effect that happens at most once, if there is one. A replay knows what came later; the state does not.
     pub(super) fn once(&self, ctx: Context<'_>, once: Once) -> Result<Option<&Record>, Stop> {
         let looked = self.once.iter().find(|(known, _)| *known == once);
         let (_, found) = looked.ok_or(Stop::Needs(Need::Once(once)))?;

@@ -23,11 +23,11 @@ const COUNTED_MAX: usize = 4_096;
 pub struct Extend {
     /// The hold.
     pub hold: HoldId,
-    /// How much more of each meter; may be empty.
+    /// The additional quantity of each meter; may be empty.
     pub quantities: Quantities,
     /// Accept less.
     pub minimum: Option<Minimum>,
-    /// New life from now; `None` leaves the deadline.
+    /// The new life from now; `None` leaves the deadline.
     pub life: Option<Span>,
     /// Use so far, charged if the hold expires and its feature says so.
     pub progress: Option<Quantities>,
@@ -57,7 +57,7 @@ fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Resul
     })
 }
 
-/// A settlement names what the feature's prices and guards count.
+/// A settlement names the meters that the feature's prices and guards count.
 fn names_all(ctx: Context<'_>, held: &Use, quantities: &[(Name, u64)]) -> Result<(), Refusal> {
     let Some(feature) = ctx.catalog.feature(held.feature.as_str()) else { return Ok(()) };
     let program = ctx.plan()?.program(feature);
@@ -69,7 +69,7 @@ pub(super) fn is_use(usage: &Use, quantities: &[(Name, u64)]) -> bool {
     requantify(usage, quantities, false).is_ok_and(|same| same.lines == usage.lines)
 }
 
-/// A hold that is open; one that has ended is told with the record that ended it.
+/// An open hold; for one that has ended, the refusal names the record that ended it.
 fn open_hold<'a>(ctx: Context<'a>, history: &History, id: HoldId) -> Result<&'a Hold, Stop> {
     match ctx.account.hold(id) {
         Some(hold) => Ok(hold),
@@ -81,12 +81,12 @@ fn ended(end: Option<&Record>, id: HoldId) -> Stop {
     end.map_or(Refusal::UnknownHold(id), |end| Refusal::hold_ended(id, end)).into()
 }
 
-/// What a hold is to grow by.
+/// The growth of a hold.
 pub(crate) fn growth(hold: &Hold, ask: &Extend) -> Result<Use, Refusal> {
     requantify(&hold.usage, &ask.quantities, true)
 }
 
-/// What the decision on more for a hold sees.
+/// The context of a decision on the growth of a hold.
 pub(crate) fn growing<'a>(ctx: Context<'a>, hold: &'a Hold, ask: &Extend) -> Result<Scene<'a>, Refusal> {
     let (feature, plan) = (ctx.feature(&hold.usage.feature)?, ctx.plan()?);
     Ok(Scene::new(ctx, plan, plan.program(feature), Mode::Grow(&hold.draws), ask.consented))
@@ -128,7 +128,7 @@ pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Resul
     }))
 }
 
-/// Ends a hold at its actual use. The rest goes back; what the hold does not cover walks the waterfall again. A hold that
+/// Ends a hold at its actual use. The rest goes back; use that the hold does not cover walks the waterfall again. A hold that
 /// expired before at zero is charged directly, once.
 pub(super) fn settle(
     ctx: Context<'_>,

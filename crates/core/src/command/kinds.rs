@@ -1,4 +1,4 @@
-//! The kinds of command, each with what it asks for.
+//! The kinds of command, each with its arguments.
 //!
 //! Never answers one: that is [`super::run`].
 //! Units: nano-credits; instants in UTC microseconds.
@@ -24,7 +24,7 @@ pub enum Command {
     Open(Patch),
     /// Change its settings.
     Change {
-        /// What changes.
+        /// The changes.
         patch: Patch,
         /// Why.
         reason: Option<Label>,
@@ -47,9 +47,9 @@ pub enum Command {
         /// The hold.
         hold: HoldId,
     },
-    /// Charge use that has happened; what is past the catalog's horizon waits in quarantine.
+    /// Charge use that has happened; use past the catalog's horizon waits in quarantine.
     Record {
-        /// What was used.
+        /// The use.
         request: Request,
         /// When; `None`: now.
         at: Option<Instant>,
@@ -69,7 +69,7 @@ pub enum Command {
     Refund {
         /// The record of the charge.
         charge: Seq,
-        /// How much; `None`: all that has not been given back.
+        /// The amount; `None`: all that has not been given back.
         amount: Option<Credits>,
         /// Why.
         reason: Option<Label>,
@@ -78,7 +78,7 @@ pub enum Command {
     Correct {
         /// The record of the charge.
         charge: Seq,
-        /// What it should have been.
+        /// The right content.
         to: Correct,
         /// Why.
         reason: Option<Label>,
@@ -87,16 +87,16 @@ pub enum Command {
     Bank {
         /// The windows that it clears.
         windows: Vec<Name>,
-        /// Can be redeemed before; `None`: for 30 days.
+        /// It must be redeemed before this instant; `None`: within 30 days.
         expires_at: Option<Instant>,
         /// The operator's reference.
         reference: Option<Label>,
     },
     /// Redeem a banked reset.
     Redeem {
-        /// Which; `None`: the one that expires first of those that would clear something.
+        /// The reset; `None`: of those that would clear something, the first to expire.
         token: Option<Seq>,
-        /// Whose windows are cleared.
+        /// The path whose windows are cleared.
         path: Path,
     },
     /// Charge use in quarantine after all.
@@ -115,14 +115,14 @@ pub enum Command {
     ConfirmTopUp {
         /// Its number.
         number: u64,
-        /// What became of it.
+        /// The outcome.
         top_up: TopUp,
     },
-    /// End an effect of an abuse rule before its time.
+    /// End an effect of an abuse rule early.
     Lift {
         /// The rule.
         rule: Rule,
-        /// The key it is about; `None`: the account.
+        /// The key it applies to; `None`: the account.
         key: Option<Name>,
         /// Why.
         reason: Option<Label>,
@@ -136,21 +136,21 @@ pub enum Command {
     ClaimFreeGrant {
         /// The account.
         account: Name,
-        /// How much.
+        /// The amount.
         amount: Credits,
     },
     /// In the log of the daily budget: draw a free grant for an account.
     DrawTrialBudget {
         /// The account.
         account: Name,
-        /// How much.
+        /// The amount.
         amount: Credits,
-        /// Their unit; `None`: `credits`.
+        /// The unit; `None`: `credits`.
         unit: Option<Name>,
-        /// The budget of a day, in it.
+        /// The budget of a day, in that unit.
         most: Credits,
     },
-    /// In the server's own log: write down what is in force from now on.
+    /// In the server's own log: record a change that is in force from now on.
     Administer(Box<Event>),
 }
 
@@ -200,13 +200,13 @@ impl Command {
         }
     }
 
-    /// Whether it brings credits that an identity gets once in a while only.
+    /// Whether it brings credits that an identity gets only once in a while.
     #[must_use]
     pub fn free_grant(&self) -> Option<&NewGrant> {
         if let Self::Grant(new) = self { Some(new).filter(|n| n.category == Category::Free) } else { None }
     }
 
-    /// Accounts are opened once, and before anything else; the server's own logs are there without.
+    /// Accounts are opened once, before anything else; the server's own logs need no opening.
     pub(super) fn check_open(&self, ctx: Context<'_>) -> Result<(), Refusal> {
         let own =
             matches!(self, Self::ClaimFreeGrant { .. } | Self::DrawTrialBudget { .. } | Self::Administer(_));

@@ -1,4 +1,4 @@
-//! Use in quarantine, answered for by hand: charged after all, or dropped.
+//! Use in quarantine, decided by hand: charged after all, or dropped.
 
 use super::draft::Draft;
 use super::history::{History, Stop};

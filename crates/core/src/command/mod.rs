@@ -1,8 +1,8 @@
 //! Commands: everything that can be asked of an account, and the one function that answers.
 //!
 //! [`run`] is pure: it never changes the state ([`crate::account::Account::apply`] does, from the record alone), never waits
-//! and never looks anything up. What it turns out to need it names, and is run again with it.
-//! Engine, replay, what-if and simulation speak commands; a record says which command it came of ([`Command::of`]).
+//! and never looks anything up. If it needs more, it names the need, and is run again with it.
+//! Engine, replay, what-if and simulation speak commands; a record says which command caused it ([`Command::of`]).
 //! O1 a refused or denied command yields no record (`refusals_change_nothing`).
 //! Units: nano-credits; instants in UTC microseconds.
 
@@ -45,10 +45,10 @@ pub(crate) use receipts::{end_free, end_within};
 pub use step::{Need, Step};
 pub use top_ups::TopUp;
 
-/// Answers a command: what it makes of the state, as far as `history` has what it refers back to.
+/// Answers a command on the state; `history` has the earlier records that it refers back to.
 ///
 /// # Errors
-/// Refuses what is unknown, out of range, or done already. Nothing changes then.
+/// When the subject is unknown, out of range, or done already. Nothing changes then.
 pub fn run(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, Refusal> {
     match step(ctx, command, history) {
         Ok(step) => Ok(step),
@@ -57,7 +57,7 @@ pub fn run(ctx: Context<'_>, command: &Command, history: &History) -> Result<Ste
     }
 }
 
-/// Answers a command, looking up records as they turn out to be needed.
+/// Answers a command, looking up records as needed.
 ///
 /// # Errors
 /// When a look-up fails; the inner error refuses the command.

@@ -1,7 +1,7 @@
-//! The command that a record came of.
+//! The command that caused a record.
 //!
-//! What no record says follows from what it does say: a draw from a paid source implies consent, and where less was
-//! granted than asked for, the grant is what is asked for again.
+//! Facts that no record states follow from those it does: a draw from a paid source implies consent, and if less was
+//! granted than requested, the granted quantity is requested again.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -21,13 +21,13 @@ use crate::record::{
 };
 use crate::waterfall::{Authorize, Quantities, Request};
 
-/// How much of each meter a use is. No further request is what naming none says.
+/// The quantity of each meter of a use. Naming no requests means no further request.
 pub(crate) fn quantities_of(usage: &Use) -> Quantities {
     let named = usage.lines.iter().filter(|l| l.quantity > 0 || l.meter.as_str() != REQUESTS);
     named.map(|l| (l.meter.clone(), l.quantity)).collect()
 }
 
-/// What was asked for a use that was decided.
+/// The request behind a use that was decided.
 #[must_use]
 pub(crate) fn request_of(usage: &Use, decision: &Decision) -> Request {
     Request {
@@ -40,15 +40,15 @@ pub(crate) fn request_of(usage: &Use, decision: &Decision) -> Request {
     }
 }
 
-/// What was asked for a use that had happened. It is never refused: without consent it was passed over by paid
+/// The request behind a use that had happened. It is never refused: without consent it was passed over by paid
 /// sources, and the explanation says so.
 fn happened(usage: &Use, decision: &Decision) -> Request {
     let passed_over = |v: &Visit| v.verdict == Verdict::Refused(Reason::ConsentNever);
     Request { consented: !decision.visits.iter().any(passed_over), ..request_of(usage, decision) }
 }
 
-/// What only a running engine knew of a request, as its decision says: the offers of capacity pools, and the level of the
-/// penalty box.
+/// The facts about a request that only a running engine knew, as its decision states them: the offers of capacity pools, and
+/// the level of the penalty box.
 #[must_use]
 pub(crate) fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
     let held =
@@ -56,7 +56,7 @@ pub(crate) fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
     record.event.decision().map_or_else(Default::default, |decision| circumstances_of(decision, held))
 }
 
-/// The same, of a decision and what its hold took of a pool.
+/// The same, for a decision and the room that its hold took in a pool.
 pub(crate) fn circumstances_of(decision: &Decision, held: Option<&HeldCapacity>) -> (Vec<Offer>, u8) {
     (Offer::recorded(decision, held), recorded_penalty(decision))
 }
@@ -80,8 +80,8 @@ fn new_grant(record: &Record) -> Option<NewGrant> {
 }
 
 impl Command {
-    /// The command that a record came of; `None` where nobody asked for it: it fell due, followed from others, or was written by
-    /// the server beside the account's own doing.
+    /// The command that caused a record; `None` if there was none: it fell due, followed from others, or was written by
+    /// the server independently of the account.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {
         Some(match &record.event {
@@ -206,7 +206,7 @@ fn plan(change: &PlanChange) -> ChangePlan {
 }
 
 impl Command {
-    /// The same command where records have other numbers; `None` where what it is about is not there.
+    /// The same command with other record numbers; `None` if its subject does not exist.
     #[must_use]
     pub(crate) fn renumbered(mut self, number: impl Fn(Seq) -> Option<Seq>) -> Option<Self> {
         match &mut self {

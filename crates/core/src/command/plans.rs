@@ -1,4 +1,4 @@
-//! Changes of plan, and what they do to recurring grants.
+//! Changes of plan, and their effects on recurring grants.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -20,13 +20,13 @@ pub struct ChangePlan {
     pub move_anchor: bool,
     /// New amounts of recurring grants.
     pub amounts: Vec<(GrantId, Credits)>,
-    /// How the period under way gains or loses its part of the difference at once; `None`: it does not.
+    /// How the current period gains or loses its share of the difference at once; `None`: it does not.
     pub prorate: Option<Proration>,
     /// Why.
     pub reason: Option<Label>,
 }
 
-/// Changes the plan; recurring grants get new amounts, their period under way the part that is left of it. A part that is to
+/// Changes the plan; recurring grants get new amounts, and their current period gets its remaining share. A share that is to
 /// be taken back is taken as far as it is still free.
 pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal> {
     if ctx.catalog.plan(ask.plan.as_str()).is_none() {
@@ -73,7 +73,7 @@ pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, R
     Ok(Draft::moving(Event::Periodic(Box::new(Periodic::PlanChanged(change))), moves))
 }
 
-/// The grant of the period under way, nothing in it.
+/// The grant of the current period, empty.
 fn empty_period(schedule: &Schedule) -> GrantTerms {
     GrantTerms {
         effective_from: schedule.began_at,
@@ -91,7 +91,7 @@ fn moved_anchor(ctx: Context<'_>) -> Instant {
     renewed.map(|s| s.began_at).filter(just).max().unwrap_or(ctx.now)
 }
 
-/// What the period under way gains by a new amount; what it loses is at most what is free. A first period that began late is a
+/// The gain of the current period by a new amount; a loss is at most the free credits. A first period that began late is a
 /// part of a whole one.
 fn part(ctx: Context<'_>, schedule: &Schedule, amount: Credits, by: Proration) -> Credits {
     let Some(recurrence) = &schedule.terms.recurrence else { return Credits::ZERO };

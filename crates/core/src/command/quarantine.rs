@@ -1,4 +1,4 @@
-//! Quarantine: use that came too late to be charged without being asked about, kept as it was reported.
+//! Quarantine: use reported too late to be charged without asking, kept as it was reported.
 
 use alloc::boxed::Box;
 
@@ -8,7 +8,7 @@ use crate::catalog::NoPrice;
 use crate::record::{Event, Instant, Late, LateUse, Name, Quantity, REQUESTS};
 use crate::waterfall::{Context, Refusal, Request, price_then};
 
-/// Keeps use aside that came past the horizon.
+/// Keeps use aside that was reported past the horizon.
 pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Draft, Refusal> {
     let feature = ctx.feature(&request.feature)?;
     let known = |m: &Name| feature.meters.contains(m) || m.as_str() == REQUESTS;
@@ -16,7 +16,7 @@ pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<D
         return Err(Refusal::UnknownMeter(unknown.clone()));
     }
     match price_then(ctx, feature, request, at) {
-        // A card that does not reach back so far may be given a version that does.
+        // A card that does not reach back that far may get a version that does.
         Ok(_) | Err(Refusal::NoPrice(_, NoPrice::NotYet)) => {}
         Err(wrong) => return Err(wrong),
     }

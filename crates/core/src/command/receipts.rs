@@ -1,4 +1,4 @@
-//! Receipts: what a use costs once it is known, who pays it, and what windows should have counted.
+//! Receipts: the cost of a use once it is known, its payers, and the right counts of windows.
 
 use alloc::vec::Vec;
 
@@ -15,17 +15,17 @@ use crate::waterfall::{Context, Mode, Need, Refusal, Scene, draw_more, keep_fron
 /// The layer of draws that no source of the waterfall pays.
 const OVERSHOOT: &str = "overshoot";
 
-/// What stays counted of what was counted: allowances and caps give back what was drawn, not that it was asked.
+/// The counts that stay: allowances and caps give back the amount drawn, but not the request itself.
 fn refundable(counted: impl Iterator<Item = Counted>) -> Vec<Counted> {
     counted.filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend) && c.cost != 0).collect()
 }
 
-/// What visits counted that a refund gives back.
+/// The counts of visits that a refund gives back.
 pub(super) fn counted_by(visits: &[Visit], now: Instant) -> Vec<Counted> {
     refundable(visits.iter().filter(|v| v.is_given_back()).map(|v| Counted::of(v, now)))
 }
 
-/// What is counted after what was is known: what was counted before, and what more was drawn for.
+/// The counts once the actual use is known: the earlier counts, and those of additional draws.
 pub(super) fn counted_with(counted: Vec<Counted>, more: &[Visit], now: Instant) -> Vec<Counted> {
     let more = more.iter().filter(|v| v.terms.is_some()).map(|v| Counted::of(v, now));
     refundable(counted.into_iter().chain(more))
@@ -41,7 +41,7 @@ pub(super) struct Happened {
 }
 
 impl Happened {
-    /// The scene. A feature that is gone is paid by nobody.
+    /// The scene. Nobody pays for a feature that is gone.
     fn scene<'a>(self, ctx: Context<'a>, feature: &Name) -> Result<Scene<'a>, Refusal> {
         let plan = ctx.plan()?;
         let program = ctx.catalog.feature(feature.as_str()).and_then(|f| plan.program(f));
@@ -69,7 +69,7 @@ pub(super) fn charge_happened(
     Ok((charge, decision))
 }
 
-/// Walks the waterfall for what a receipt does not cover, and counts what is beyond what was held.
+/// Walks the waterfall for use that a receipt does not cover, and counts use beyond the hold.
 pub(super) fn pay_excess(
     ctx: Context<'_>,
     happened: Happened,
@@ -88,7 +88,7 @@ pub(super) fn pay_excess(
     Ok((draws, Some(Excess { visits, ..excess })))
 }
 
-/// What no source pays follows the overshoot rule.
+/// Use that no source pays follows the overshoot rule.
 fn pay_shortfall(
     scene: Scene<'_>,
     rule: Overshoot,
@@ -122,7 +122,7 @@ fn pay_shortfall(
     Ok(Excess { owed, refunded, ..Excess::default() })
 }
 
-/// Ends a hold at a use that is known now: the front of its receipt is kept, the rest goes back, and what it does not cover
+/// Ends a hold at a use that is known now: the front of its receipt is kept, the rest goes back, and use that it does not cover
 /// walks the waterfall.
 pub(super) fn end_charged(
     ctx: Context<'_>,
@@ -134,7 +134,7 @@ pub(super) fn end_charged(
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
     let price = Credits::from_nano(need.credits());
     let kept = keep_front(&mut need, &hold.draws);
-    // Consent to paid sources for a hold covers what the use turned out to be.
+    // Consent to paid sources for a hold covers the actual use.
     let consented = hold.draws.iter().any(|d| d.source.is_paid());
     let happened = Happened { at: ctx.now, overshoot: hold.terms.overshoot, consented };
     let paid = pay_excess(ctx, happened, &Priced::from(&hold.usage), &priced, need);
@@ -143,7 +143,7 @@ pub(super) fn end_charged(
     Ok(end_paid(ctx, hold, (actual, price), kept, more, excess, event))
 }
 
-/// Ends a hold at a use within what it set aside: its receipt pays all of it. What cannot be priced is not charged.
+/// Ends a hold at a use within its estimate: its receipt pays all of it. Use that cannot be priced is not charged.
 pub(crate) fn end_within(
     ctx: Context<'_>,
     hold: &Hold,
@@ -156,7 +156,7 @@ pub(crate) fn end_within(
     end_paid(ctx, hold, (actual, price), kept, Draws::new(), None, |charge| event(Some(charge)))
 }
 
-/// A hold's end, once it is known who pays what.
+/// A hold's end, once the payers are known.
 fn end_paid(
     ctx: Context<'_>,
     hold: &Hold,
@@ -196,7 +196,7 @@ pub(crate) fn end_free(ctx: Context<'_>, hold: &Hold, event: Event) -> Draft {
     Draft { corrections, ..Draft::moving(event, moves).following(hold.id.0) }
 }
 
-/// What of each draw is not kept. A source may stand twice in a receipt, for the hold and for what was beyond it: what is kept
+/// The part of each draw that is not kept. A source may appear twice in a receipt, for the hold and for the excess: the kept part
 /// is in the same order.
 pub(super) fn given_back<'a>(draws: &'a [Draw], kept: &[Draw]) -> Vec<(&'a Draw, i64)> {
     let mut rest = kept.iter().peekable();
@@ -211,7 +211,7 @@ pub(super) fn correction(c: &Counted, delta: i64) -> Correction {
     Correction { name: c.name.clone(), level: c.level, counted_at: c.at, delta }
 }
 
-/// What each window should have counted, now that the actual use is known.
+/// The right count of each window, now that the actual use is known.
 pub(super) fn recount(
     all: &[Counted],
     actual: &Use,

@@ -1,4 +1,4 @@
-//! Giving charges back, at once or in parts, and what refunds share with corrections: draws unwound to where they came from.
+//! Giving charges back, at once or in parts, and the part shared with corrections: unwinding draws to their sources.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -17,7 +17,7 @@ use crate::waterfall::{Context, Refusal};
 /// Most refunds of one charge.
 const REFUNDS_MAX: u8 = 100;
 
-/// A charge that has not been corrected, and what has been given back of it.
+/// A charge that has not been corrected, and the amount given back so far.
 pub(super) struct Standing<'a> {
     pub(super) record: &'a Record,
     pub(super) charge: &'a Charge,
@@ -64,9 +64,9 @@ pub(super) fn live_charge<'a>(
     Standing::of(ctx, seq, history)
 }
 
-/// Gives back a charge, what is left of it or `amount` credits, unwinding its draws from the last to the first.
+/// Gives back a charge, its remainder or `amount` credits, unwinding its draws from the last to the first.
 ///
-/// What a grant paid that has left the state comes back to it, or to the operator who took it back, or is breakage.
+/// Credits paid by a grant that has left the state come back to it, or to the operator who took it back, or are breakage.
 pub(super) fn refund(
     ctx: Context<'_>,
     seq: Seq,
@@ -97,8 +97,8 @@ pub(super) fn refund(
     Ok(Draft { corrections, ..Draft::moving(event, moves).following(seq) })
 }
 
-/// What windows give back: caps what their sources get back, from what was counted last; allowances all of it, with the last
-/// of the charge.
+/// The counts that windows give back: caps the amount their sources get back, latest counts first; allowances everything, with
+/// the last of the charge.
 fn uncounted(
     charge: &Charge,
     before: &[(&Draw, i64)],
@@ -127,7 +127,7 @@ fn uncounted(
         }
         let later = charge.counted.iter().skip(i + 1).filter(|o| o.name == c.name && o.level == c.level);
         let later: i64 = later.map(|o| o.cost).sum();
-        // What has been given back, before and now, of this count.
+        // The part of this count given back, before and now.
         let reached = |sum: i64| (sum - later).clamp(0, c.cost);
         let sum = of_basis(&c.basis, before);
         let part = reached(sum + of_basis(&c.basis, given)) - reached(sum);
@@ -145,18 +145,18 @@ struct Closed<'a> {
     voided: bool,
 }
 
-/// Gives draws of a charge back to where they came from, or to where that has gone since.
+/// Gives draws of a charge back to their sources, or to where those have gone since.
 pub(super) struct Unwinding<'a> {
     ctx: Context<'a>,
     closed: Vec<Closed<'a>>,
     moves: Moves,
     returns: Returns<'a>,
     reopened: Vec<(GrantId, GrantTerms)>,
-    /// What came back to debt or overdraft that a grant has repaid since.
+    /// The amount given back to debt or overdraft that a grant has repaid since.
     repaid: Credits,
     debt: i64,
     overdraft: i64,
-    /// What stands in grants once everything has come back.
+    /// The contents of grants once everything has come back.
     coming: BTreeMap<GrantId, i64>,
 }
 
@@ -232,7 +232,7 @@ impl<'a> Unwinding<'a> {
         true
     }
 
-    /// A grant is worth at least what comes back to it: it may have been worth more once than its terms say.
+    /// A grant is worth at least the amount that comes back to it: it may once have been worth more than its terms say.
     fn hold_room(&mut self, id: GrantId, terms: &GrantTerms, stands: i64, part: i64) {
         let coming = self.coming.entry(id).or_insert(stands);
         *coming += part;
@@ -246,7 +246,7 @@ impl<'a> Unwinding<'a> {
         }
     }
 
-    /// What has moved, and the grants that are open again. What a charge had left owing and a grant has repaid since becomes a
+    /// The movements, and the grants that are open again. Debt of a charge that a grant has repaid since becomes a
     /// grant.
     pub(super) fn close(self) -> (Moves, Vec<(GrantId, GrantTerms)>) {
         let Self { ctx, mut moves, returns, reopened, repaid, .. } = self;

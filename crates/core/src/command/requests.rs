@@ -12,7 +12,7 @@ use crate::record::{Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, P
 use crate::waterfall::{Authorize, Context, Refusal, Request, fold_path, prepare, price_then};
 use crate::window::Used;
 
-/// A decision as a step: what was granted is drafted.
+/// A decision as a step: a granted request becomes a draft.
 pub(super) fn decided(usage: Use, decision: Decision, draft: impl FnOnce(Use, Decision) -> Draft) -> Step {
     if decision.outcome.is_granted() {
         Step::Append(Box::new(draft(usage, decision)))
@@ -45,7 +45,7 @@ pub(super) fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Step, Refus
     }))
 }
 
-/// Whether use is recorded: where its feature is, or where a window that counts has durable use from before its terms
+/// Whether use is recorded: if its feature is, or if a window that counts has durable use from before its terms
 /// changed, which only a record may take out of the state.
 fn is_recorded(ctx: Context<'_>, feature: &Feature, path: &Path, visits: &[Visit]) -> bool {
     let used = |v: &Visit| ctx.account.window(&v.name, v.level, path.at(v.level));
@@ -91,7 +91,7 @@ fn charge_draft(charge: Charge, decision: Decision, said_at: Option<Instant>) ->
     Draft::moving(Event::Charged { charge: Box::new(charge), decision, said_at }, moves)
 }
 
-/// Charges use that has happened, never refused for lack of room or funds; a shortfall follows the overshoot rule. What is
+/// Charges use that has happened, never refused for lack of room or funds; a shortfall follows the overshoot rule. Use
 /// past the catalog's horizon waits in quarantine.
 pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
     let folded = if request.recorded { None } else { fold_path(ctx, &request.path) };
@@ -105,7 +105,7 @@ pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result
 
 /// Charges use that happened at `at`, at the prices and in the windows of that instant, to the grants as they stand now.
 pub(super) fn charge_at(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
-    // Clocks differ a little: what is just ahead of this one counts as now, and keeps what was said.
+    // Clocks differ a little: use just ahead of this clock counts as now, and keeps the reported instant.
     let said_at = (at > ctx.now).then_some(at);
     if at.since(ctx.now) > ctx.catalog.ahead_max {
         return Err(Refusal::InTheFuture(at));

@@ -38,7 +38,7 @@ pub(super) fn bank(
     Ok(Draft::new(Event::Periodic(Box::new(Periodic::Banked(terms)))))
 }
 
-/// Redeems a banked reset: `token`, or the one that expires first of those that would clear something. Where nothing is to be
+/// Redeems a banked reset: `token`, or, of those that would clear something, the first to expire. If there is nothing to
 /// cleared, the token stays.
 pub(super) fn redeem(
     ctx: Context<'_>,

@@ -1,4 +1,4 @@
-//! The answer to a command: what to append or count, a denial, or what must be looked up first.
+//! The answer to a command: a draft to append or count, a denial, or a look-up that is needed first.
 
 use alloc::boxed::Box;
 
@@ -6,32 +6,32 @@ use super::draft::Draft;
 use crate::record::{Decision, Once, Seq, Use};
 use crate::waterfall::Wanted;
 
-/// What a command makes of the state.
+/// The answer of a command on a state.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// It is done, or granted: what to append.
+    /// It is done, or granted: the draft to append.
     Append(Box<Draft>),
-    /// Granted for a feature that is not recorded: what to count.
+    /// Granted for a feature that is not recorded: the use to count.
     Count(Use, Decision),
-    /// Denied, postponed, or consent is needed: what was asked. Nothing changes.
+    /// Denied, postponed, or in need of consent: the request. Nothing changes.
     Deny(Use, Decision),
     /// Nothing yet: this must be looked up first.
     Needs(Need),
 }
 
-/// What must be looked up before a command can be answered.
+/// A look-up that is needed before a command can be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// A record of the account, for [`super::History::add_record`].
     Record(Seq),
-    /// The record of what happens at most once, for [`super::History::add_once`].
+    /// The record of an effect that happens at most once, for [`super::History::add_once`].
     Once(Once),
-    /// What only a running engine knows of the request, for [`crate::waterfall::Context::live`].
+    /// The facts about the request that only a running engine knows, for [`crate::waterfall::Context::live`].
     Live(Box<Wanted>),
 }
 
 impl Step {
-    /// What to append, if anything is.
+    /// The draft to append, if there is one.
     #[must_use]
     pub fn into_draft(self) -> Option<Draft> {
         if let Self::Append(draft) = self { Some(*draft) } else { None }

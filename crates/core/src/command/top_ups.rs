@@ -6,10 +6,10 @@ use crate::account::Asked;
 use crate::record::{Alert, Event, Label};
 use crate::waterfall::{Context, Refusal};
 
-/// What became of a top-up.
+/// The outcome of a top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopUp {
-    /// It was paid: the grant that it brings, of the amount that was asked for.
+    /// It was paid: the grant that it brings, of the requested amount.
     Paid(NewGrant),
     /// It was not, and why.
     Failed(Option<Label>),

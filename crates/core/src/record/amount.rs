@@ -141,7 +141,7 @@ fn parsed(text: &str, scale: u32) -> Result<i128, AmountError> {
     whole.checked_add(number(part)? * 10_i128.pow(scale - places)).ok_or(AmountError::TooLarge)
 }
 
-/// What one unit of a meter costs, in nano-credits.
+/// The price of one unit of a meter, in nano-credits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Price(#[n(0)] u64);
@@ -161,7 +161,7 @@ impl Price {
         if i64::try_from(price).is_err() { Err(AmountError::TooLarge) } else { Ok(Self(price)) }
     }
 
-    /// What `quantity` units cost; `None` when the product leaves the range of [`Credits`].
+    /// The cost of `quantity` units; `None` when the product leaves the range of [`Credits`].
     #[must_use]
     pub fn times(self, quantity: u64) -> Option<Credits> {
         self.0.checked_mul(quantity).and_then(|nano| i64::try_from(nano).ok()).map(Credits)
@@ -174,7 +174,7 @@ impl Price {
     }
 }
 
-/// `n * by / of`, rounded down; the ends of the range where it leaves it. Fast for the usual sizes.
+/// `n * by / of`, rounded down, saturating. Fast for the usual sizes.
 #[must_use]
 pub fn scaled(n: u64, by: u64, of: u64) -> u64 {
     match n.checked_mul(by) {

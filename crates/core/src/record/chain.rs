@@ -35,7 +35,7 @@ pub struct Record {
     /// Place in the account's log.
     #[n(0)]
     pub seq: Seq,
-    /// When it counts.
+    /// When it takes effect.
     #[n(1)]
     pub effective_at: Instant,
     /// When it was written; strictly increasing in one account.
@@ -47,10 +47,10 @@ pub struct Record {
     /// The caller's idempotency key.
     #[n(4)]
     pub key: Option<Key>,
-    /// Who asked, where that is known.
+    /// The caller, if known.
     #[n(5)]
     pub actor: Option<Name>,
-    /// What happened.
+    /// The event.
     #[n(6)]
     pub event: Event,
     /// Balance updates.
@@ -92,7 +92,7 @@ pub fn chain(previous: &[u8; 32], record: &[u8]) -> [u8; 32] {
 pub enum RecordError {
     /// Written by a newer release, in this format.
     NewerFormat(u16),
-    /// Not a record: what is wrong, with the byte offset.
+    /// Not a record: the cause, with the byte offset.
     Malformed(String),
 }
 
@@ -128,7 +128,7 @@ impl Record {
         out
     }
 
-    /// The chain hash after the record, whose bytes are given: what it had before, for one that was erased.
+    /// The chain hash after the record, whose bytes are given; an erased record keeps the hash it had before.
     #[must_use]
     pub fn link(&self, previous: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
         self.erased.as_ref().map_or_else(|| chain(previous, bytes), |hash| **hash)
@@ -162,7 +162,7 @@ impl Record {
     /// Reads canonical bytes of this or an earlier format.
     ///
     /// # Errors
-    /// Names a newer format, or where the bytes stop being a record.
+    /// Names a newer format, or the offset where the bytes stop being a record.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
         let malformed = |e: minicbor::decode::Error| RecordError::Malformed(e.to_string());
         let mut decoder = minicbor::Decoder::new(bytes);

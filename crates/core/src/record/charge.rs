@@ -1,4 +1,4 @@
-//! Charges: what use cost, who paid, and what it counted in windows. What later records give back refers to them.
+//! Charges: the cost of use, its payers, and its counts in windows. Later records that give back refer to them.
 //!
 //! Units: nano-credits; windows count in their own unit.
 
@@ -17,28 +17,28 @@ pub struct Charge {
     /// The usage event.
     #[n(0)]
     pub usage: Use,
-    /// The monetization event: what it costs.
+    /// The monetization event: its cost.
     #[n(1)]
     pub price: Credits,
-    /// The monetization event: who paid.
+    /// The monetization event: its payers.
     #[cbor(n(2), with = "list")]
     pub draws: Draws,
-    /// What the hold did not cover.
+    /// The part that the hold did not cover.
     #[n(3)]
     pub excess: Option<Excess>,
-    /// What stays counted in allowances, member caps and spend caps; a refund gives it back.
+    /// The counts that stay in allowances, member caps and spend caps; a refund gives them back.
     #[n(4)]
     pub counted: Vec<Counted>,
 }
 
 impl Charge {
-    /// The credits that it draws; what allowances include is not among them.
+    /// The credits that it draws; included use is not among them.
     #[must_use]
     pub fn credits(&self) -> Credits {
         Credits::from_nano(self.draws.iter().map(|d| d.credits().nano()).sum())
     }
 
-    /// What `amount` nano-credits are of the draws, from the last to the first, after `returned` of them.
+    /// The draws that `amount` nano-credits come from, from the last to the first, after `returned` of them.
     pub(crate) fn parts(&self, returned: i64, amount: i64) -> Vec<(&Draw, i64)> {
         let (mut gone, mut left) = (returned, amount);
         let part = |draw| {
@@ -51,8 +51,8 @@ impl Charge {
         self.draws.iter().rev().map(part).collect()
     }
 
-    /// What a refund of `amount` gives back of each draw, after refunds of `returned`: from the last to the first, allowances
-    /// with the last of the charge.
+    /// The part of each draw that a refund of `amount` gives back, after refunds of `returned`: from the last to the first,
+    /// allowances with the last of the charge.
     #[must_use]
     pub fn given_back(&self, returned: Credits, amount: Credits) -> Vec<Draw> {
         let is_last = returned.nano() + amount.nano() == self.credits().nano();
@@ -67,19 +67,19 @@ impl Charge {
     }
 }
 
-/// What a record gives back of an earlier charge.
+/// The part of an earlier charge that a record gives back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenBack {
     /// The record of the charge.
     pub seq: Seq,
     /// The charge.
     pub charge: Charge,
-    /// What of each of its draws, from the last to the first: of a refund its part, of a correction all, because the
+    /// The part of each of its draws, from the last to the first: for a refund its part, for a correction all, because the
     /// correction's own draws take their place.
     pub draws: Vec<Draw>,
 }
 
-/// Which charge is corrected, and why.
+/// The charge that is corrected, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Correcting {
     /// The record of the charge.
@@ -105,7 +105,7 @@ pub struct Counted {
     /// When.
     #[n(2)]
     pub at: Instant,
-    /// How much.
+    /// The amount.
     #[n(3)]
     pub cost: i64,
     /// How it is recomputed.
@@ -114,7 +114,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// What a visit counted at an instant.
+    /// The count of a visit at an instant.
     pub(crate) fn of(visit: &Visit, at: Instant) -> Self {
         let (name, basis) = (visit.name.clone(), visit.basis.clone());
         Self { name, level: visit.level, at, cost: visit.cost, basis }
@@ -133,7 +133,7 @@ pub struct Correction {
     /// When the use was counted.
     #[n(2)]
     pub counted_at: Instant,
-    /// What to add; negative gives back.
+    /// The amount to add; negative gives back.
     #[n(3)]
     pub delta: i64,
 }
@@ -141,7 +141,7 @@ pub struct Correction {
 /// How the use beyond a hold was paid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Excess {
-    /// What the waterfall drew for it.
+    /// The draws of the waterfall for it.
     #[n(0)]
     pub visits: Vec<Visit>,
     /// Refunded from the operator's goodwill.

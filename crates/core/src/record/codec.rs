@@ -1,7 +1,7 @@
 //! Helpers for the record format: CBOR arrays whose fields have numbers, so that a field can be added without
 //! breaking old readers and is never renumbered. Never allocates more than the input announces item by item.
 //!
-//! Source: RFC 8949 (CBOR), deterministic encoding as of section 4.2 (shortest integers, definite lengths).
+//! Source: RFC 8949 (CBOR), deterministic encoding as in section 4.2 (shortest integers, definite lengths).
 
 /// Lists kept in `SmallVec`, written as a definite-length array.
 pub(crate) mod list {

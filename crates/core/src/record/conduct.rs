@@ -1,6 +1,6 @@
-//! Abuse rules as records name them: their effects on accounts and keys, and what is known of identities.
+//! Abuse rules as records name them: their effects on accounts and keys, and facts about identities.
 //!
-//! Never moves credits. An effect ends by itself at its expiry; only one that is lifted before needs a record.
+//! Never moves credits. An effect ends by itself at its expiry; only one that is lifted early needs a record.
 
 use alloc::boxed::Box;
 
@@ -14,7 +14,7 @@ use super::amount::Credits;
 use super::name::{Label, Name};
 use super::time::Instant;
 
-/// Names that begin so are those of abuse rules.
+/// The prefix of the names of abuse rules.
 pub(crate) const PREFIX: &str = "abuse.";
 
 /// The rules.
@@ -25,19 +25,19 @@ pub(crate) const PREFIX: &str = "abuse.";
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Rule {
-    /// One request costs at most what the plan says.
+    /// One request costs at most the plan's limit.
     #[n(0)]
     CostMaximum,
-    /// Open holds, and what they set aside, stay within what the account's trust allows.
+    /// Open holds, and the credits they set aside, stay within the limits of the account's trust.
     #[n(1)]
     Holds,
     /// Cost in ten seconds, against the account's own peak.
     #[n(2)]
     Velocity,
-    /// Cost in a quarter of an hour grows by half at most; what is beyond is served one class lower.
+    /// Cost in a quarter of an hour grows by half at most; use beyond that is served one class lower.
     #[n(3)]
     Ramp,
-    /// Who retries too early or sends what is invalid gets smaller bursts.
+    /// Callers that retry too early or send invalid requests get smaller bursts.
     #[n(4)]
     Penalty,
     /// One free grant for each identity in 90 days, and a daily budget for all of them.
@@ -49,7 +49,7 @@ pub enum Rule {
     /// A key used from more networks than the tier's number has few requests open at once.
     #[n(7)]
     Sharing,
-    /// What one key spends in an hour, against its own week.
+    /// The spending of one key in an hour, against its own week.
     #[n(8)]
     KeySpend,
 }
@@ -104,11 +104,11 @@ impl Rule {
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Tier {
-    /// Nobody knows who it is.
+    /// Its identity is not known.
     #[default]
     #[n(0)]
     Anonymous,
-    /// The operator has verified who it is.
+    /// The operator has verified its identity.
     #[n(1)]
     Verified,
     /// It has bought credits.
@@ -140,22 +140,22 @@ impl Tier {
     }
 }
 
-/// What a rule does to an account or to one of its keys until it expires.
+/// An effect of a rule on an account or one of its keys, until it expires.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Effect {
     /// The rule.
     #[n(0)]
     pub rule: Rule,
-    /// The key it is about; `None`: the account.
+    /// The key it applies to; `None`: the account.
     #[n(1)]
     pub key: Option<Box<Name>>,
-    /// What is let through: cost in ten seconds, or open holds.
+    /// The limit that is let through: cost in ten seconds, or open holds.
     #[n(2)]
     pub limit: i64,
-    /// What was measured, in the rule's unit.
+    /// The measured value, in the rule's unit.
     #[n(3)]
     pub figure: i64,
-    /// What it was compared with.
+    /// The value it was compared with.
     #[n(4)]
     pub reference: i64,
     /// When it began.
@@ -164,31 +164,31 @@ pub struct Effect {
     /// When it ends by itself.
     #[n(6)]
     pub until: Instant,
-    /// From when on the user is asked to prove who they are.
+    /// From this instant on, the user is asked to prove their identity.
     #[n(7)]
     pub step_up_at: Option<Instant>,
 }
 
-/// What happened about abuse.
+/// An event about abuse.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Conduct {
     /// A rule has an effect from now on; it replaces one of the same rule and key.
     #[n(0)]
     Began(#[n(0)] Effect),
-    /// The operator ended an effect before its time.
+    /// The operator ended an effect early.
     #[n(1)]
     Lifted {
         /// The rule.
         #[n(0)]
         rule: Rule,
-        /// The key it was about; `None`: the account.
+        /// The key it applied to; `None`: the account.
         #[n(1)]
         key: Option<Box<Name>>,
         /// Why.
         #[n(2)]
         reason: Option<Label>,
     },
-    /// A payment of the account is disputed: it is not established any more.
+    /// A payment of the account is disputed: it is no longer established.
     #[n(2)]
     Disputed(#[n(0)] Option<Label>),
     /// In the log of an identity, or of the daily budget: a free grant was given to this account.
@@ -197,7 +197,7 @@ pub enum Conduct {
         /// The account.
         #[n(0)]
         account: Name,
-        /// How much.
+        /// The amount.
         #[n(1)]
         amount: Credits,
     },

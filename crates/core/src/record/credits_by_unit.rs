@@ -1,6 +1,6 @@
-//! Amounts of credits, each in its unit: what a rule about credits counts, it counts of one unit at a time.
+//! Amounts of credits, each in its unit: a rule about credits counts one unit at a time.
 //!
-//! Never adds amounts of two units up. Y1 a figure without a unit is about one unit alone (`a_figure_is_about_one_unit`).
+//! Never adds amounts of two units. Y1 a figure without a unit is about one unit alone (`a_figure_is_about_one_unit`).
 //! Units: nano-credits.
 
 use alloc::string::String;
@@ -17,10 +17,10 @@ use super::usage::{CREDITS, own_unit};
 
 /// One figure, written `"40"`, or one for each unit, written `{ usd = "40", coins = "900" }`.
 ///
-/// The one figure counts in the unit that all features of the catalog are priced in, or in `credits` where there are several.
+/// The one figure counts in the unit that all features of the catalog are priced in, or in `credits` if there are several.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum CreditsByUnit {
-    /// Of the unit that is usual in the catalog.
+    /// In the usual unit of the catalog.
     #[n(0)]
     One(#[n(0)] Credits),
     /// By unit, in order; `credits` by its name.
@@ -29,7 +29,7 @@ pub enum CreditsByUnit {
 }
 
 impl CreditsByUnit {
-    /// Amounts by unit; of a unit that stands twice the last.
+    /// Amounts by unit; if a unit appears twice, the last counts.
     #[must_use]
     pub fn each(amounts: impl IntoIterator<Item = (Name, Credits)>) -> Self {
         let mut each: Vec<(Name, Credits)> = Vec::new();

@@ -1,7 +1,7 @@
-//! The decision: what was answered, who pays, and everything that was looked at on the way.
+//! The decision: the answer, its payers, and everything that was checked on the way.
 //!
 //! Never refers to the catalog: names and values are those of the moment, so a decision explains itself years later.
-//! Units: visits of grants and overdraft in nano-credits, of windows in what the window counts.
+//! Units: visits of grants and overdraft in nano-credits, of windows in the window's unit.
 
 use alloc::vec::Vec;
 
@@ -15,10 +15,10 @@ use crate::record::{Book, Category, Credits, GrantId, Level, Name, Reason, Rule,
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Outcome {
-    /// Everything asked.
+    /// Everything requested.
     #[n(0)]
     Allow,
-    /// Less than asked, at least the minimum.
+    /// Less than requested, at least the minimum.
     #[n(1)]
     Partial,
     /// A paid source would pay; nothing happened.
@@ -27,7 +27,7 @@ pub enum Outcome {
     /// Nothing happened.
     #[n(3)]
     Deny,
-    /// Everything holds, but there is no capacity now; nothing happened.
+    /// Everything passes, but there is no capacity now; nothing happened.
     #[n(4)]
     Wait,
 }
@@ -55,7 +55,7 @@ impl Outcome {
     }
 }
 
-/// Who pays, in order.
+/// The sources that pay, in order.
 pub type Draws = SmallVec<[Draw; 1]>;
 
 /// A decision with its explanation.
@@ -70,19 +70,19 @@ pub struct Decision {
     /// Whose wall it was, for anything but `allow`.
     #[n(2)]
     pub wall: Option<Wall>,
-    /// What the granted use costs at the pinned price, over all sources.
+    /// The cost of the granted use at the pinned price, over all sources.
     #[n(3)]
     pub price: Credits,
     /// The part of it that paid sources pay or would pay.
     #[n(4)]
     pub paid_price: Credits,
-    /// Who pays, in order.
+    /// The sources that pay, in order.
     #[cbor(n(5), with = "list")]
     pub draws: Draws,
-    /// Every guard and source that was looked at, in order.
+    /// Every guard and source that was checked, in order.
     #[n(6)]
     pub visits: Vec<Visit>,
-    /// What would unblock it.
+    /// The ways to unblock it.
     #[n(7)]
     pub unblock: Option<Unblock>,
 }
@@ -119,7 +119,7 @@ impl Decision {
     }
 }
 
-/// Where credits or included use come from.
+/// The origin of credits or included use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Source {
     /// An allowance.
@@ -134,13 +134,13 @@ pub enum Source {
     /// Owed after an overshoot.
     #[n(3)]
     Debt,
-    /// Made good by the operator after an overshoot.
+    /// Covered by the operator after an overshoot.
     #[n(4)]
     Goodwill,
 }
 
 impl Source {
-    /// Whether drawing it needs consent where consent is asked.
+    /// Whether drawing it needs consent if consent is asked.
     #[must_use]
     pub fn is_paid(self) -> bool {
         match self {
@@ -150,7 +150,7 @@ impl Source {
         }
     }
 
-    /// Whether caps count what it pays: what nobody had is not spent.
+    /// Whether caps count its payments: debt and goodwill were not anybody's to spend.
     pub(crate) fn is_capped(self) -> bool {
         match self {
             Self::Grant(..) | Self::Overdraft => true,
@@ -170,7 +170,7 @@ impl Source {
     }
 }
 
-/// What one source pays.
+/// The part that one source pays.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Draw {
     /// The source.
@@ -179,11 +179,11 @@ pub struct Draw {
     /// The layer of the waterfall it was reached through.
     #[n(1)]
     pub layer: Name,
-    /// Nano-credits, or for an allowance what the feature's allowances count. Zero where a request that an allowance pays
+    /// Nano-credits, or for an allowance the unit of the feature's allowances. Zero if a request that an allowance pays
     /// already costs more.
     #[n(2)]
     pub amount: i64,
-    /// What that is of the price, in nano-credits.
+    /// Its part of the price, in nano-credits.
     #[n(3)]
     pub worth: i64,
 }
@@ -206,7 +206,7 @@ impl Draw {
     }
 }
 
-/// What a visit looked at.
+/// The kind of place that a visit checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Place {
     /// A guard.
@@ -235,7 +235,7 @@ pub enum Place {
     Abuse,
 }
 
-/// What came of a visit.
+/// The result of a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Verdict {
     /// The guard has room and counted the cost.
@@ -273,7 +273,7 @@ pub enum Basis {
     /// The sum of these meters.
     #[n(3)]
     Meters(#[cbor(n(0), with = "list")] SmallVec<[Name; 1]>),
-    /// What the layer of this name drew.
+    /// The draws of the layer with this name.
     #[n(4)]
     Layer(#[n(0)] Name),
     /// All credits drawn.
@@ -284,7 +284,7 @@ pub enum Basis {
     InFlight(#[n(0)] u64),
 }
 
-/// What the figures of a visit are in.
+/// The unit of the figures of a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure<'a> {
     /// Open holds.
@@ -293,7 +293,7 @@ pub enum Measure<'a> {
     Requests,
     /// Units of these meters together.
     Meters(&'a [Name]),
-    /// What the allowances of the feature count.
+    /// The unit of the feature's allowances.
     Allowance,
     /// The cost that a pool or an abuse rule computes.
     Cost,
@@ -303,10 +303,10 @@ pub enum Measure<'a> {
     Credits,
 }
 
-/// One guard or source that was looked at.
+/// One guard or source that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Visit {
-    /// What it is.
+    /// Its kind.
     #[n(0)]
     pub place: Place,
     /// Its name in the catalog.
@@ -315,17 +315,17 @@ pub struct Visit {
     /// The level of the path it belongs to.
     #[n(2)]
     pub level: Level,
-    /// What came of it.
+    /// The result.
     #[n(3)]
     pub verdict: Verdict,
     /// The window it counts in, with bounds resolved.
     #[n(4)]
     pub terms: Option<Terms>,
-    /// In the unit of [`Self::measures`]. Windows: used before. Grants and overdraft: what was free before. Pools: the
-    /// account's cost in flight before. Abuse rules without a window: what they measured.
+    /// In the unit of [`Self::measures`]. Windows: used before. Grants and overdraft: free before. Pools: the
+    /// account's cost in flight before. Abuse rules without a window: the measured value.
     #[n(5)]
     pub before: i64,
-    /// What this request took; zero unless the verdict is `Passed` or `Paid`.
+    /// The amount that this request took; zero unless the verdict is `Passed` or `Paid`.
     #[n(6)]
     pub cost: i64,
     /// How the cost is recomputed at settle.
@@ -334,20 +334,20 @@ pub struct Visit {
 }
 
 impl Place {
-    /// Whether it pays credits, or bounds those that do.
+    /// Whether it pays credits, or bounds sources that do.
     pub(crate) fn is_credits(self) -> bool {
         matches!(self, Self::Grant(_) | Self::MemberCap | Self::Overdraft)
     }
 }
 
 impl Visit {
-    /// Whether what it counted is corrected when a hold ends. How fast somebody asks is not.
+    /// Whether its count is corrected when a hold ends. The pace of requests is not corrected.
     #[must_use]
     pub(crate) fn is_given_back(&self) -> bool {
         self.terms.is_some() && self.basis != Basis::None
     }
 
-    /// What `before` and `cost` are in.
+    /// The unit of `before` and `cost`.
     #[must_use]
     pub fn measures(&self) -> Measure<'_> {
         match (self.place, &self.basis) {
@@ -357,7 +357,7 @@ impl Visit {
             (Place::Allowance, _) => Measure::Allowance,
             (Place::Pool, _) => Measure::Cost,
             (Place::Abuse, Basis::None) if self.name == Rule::Penalty.name() => Measure::Level,
-            // Beside its slot, the rule on holds looks at what they set aside.
+            // Besides its slot, the rule on holds checks the credits they set aside.
             (Place::Abuse, Basis::None) if self.name != Rule::Holds.name() => Measure::Cost,
             (Place::Guard | Place::Abuse, _)
             | (Place::Grant(_) | Place::MemberCap | Place::Overdraft | Place::Account, _) => Measure::Credits,

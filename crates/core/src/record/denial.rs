@@ -24,7 +24,7 @@ pub struct Denials {
 }
 
 impl Denial {
-    /// How many bytes it takes in a record.
+    /// Its size in a record, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         // Writing to memory cannot fail.
@@ -38,10 +38,10 @@ pub struct Denial {
     /// When it was decided; unique in the account, and its name.
     #[n(0)]
     pub at: Instant,
-    /// What was asked.
+    /// The request.
     #[n(1)]
     pub usage: Use,
-    /// What was answered.
+    /// The answer.
     #[n(2)]
     pub decision: Decision,
 }

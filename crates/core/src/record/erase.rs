@@ -1,7 +1,7 @@
 //! Erasing personal data from records without breaking the chain.
 //!
 //! An erased record keeps the chain hash that it had, so that everything after it still follows; a later record of the same
-//! log has the digest of what it says now, so that nobody can pass an altered record for an erased one.
+//! log has the digest of its present content, so that nobody can pass off an altered record as an erased one.
 //! R1 names are replaced by pseudonyms that are the same throughout one erasure, so windows and caps of a member stay
 //! apart (`an_erased_log_folds_and_reconciles`). R2 amounts, prices and instants never change.
 
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::{Conduct, Denials, Dimension, Effect, Erased, Event, Late, Periodic, Record, Use};
 use crate::record::{Label, Level, Name, Path, Segment, Settings};
 
-/// What to erase.
+/// The personal data to erase.
 #[derive(Clone, Debug)]
 pub struct Erasure {
     /// Segments of paths, such as `user:alice`.
@@ -123,7 +123,7 @@ impl Erasure {
         }
     }
 
-    /// Erases from a record whose chain hash is known; what it is called now, where anything was.
+    /// Erases from a record whose chain hash is known; returns its new digest if anything was erased.
     pub fn erase(&self, record: &mut Record, hash: [u8; 32]) -> Option<Erased> {
         if !self.event(&mut record.event) {
             return None;

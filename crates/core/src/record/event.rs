@@ -1,4 +1,4 @@
-//! What happened: the events of records.
+//! The events of records.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,7 +14,7 @@ use super::{
     Late, Name, Path, Periodic, Seq, Server, Settings, Use,
 };
 
-/// What happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Event {
     /// The account was opened with these settings.
@@ -33,13 +33,13 @@ pub enum Event {
     /// A hold was opened.
     #[n(2)]
     Authorized {
-        /// What it sets aside.
+        /// The use it sets credits aside for.
         #[n(0)]
         usage: Use,
-        /// What was answered.
+        /// The decision.
         #[n(1)]
         decision: Decision,
-        /// What it was opened with.
+        /// Its terms at the opening.
         #[n(2)]
         terms: HoldTerms,
     },
@@ -52,13 +52,13 @@ pub enum Event {
         /// By how much.
         #[n(1)]
         usage: Use,
-        /// What was answered.
+        /// The decision.
         #[n(2)]
         decision: Decision,
         /// When it expires from now on.
         #[n(3)]
         deadline: Instant,
-        /// What has been used so far.
+        /// The use so far.
         #[n(4)]
         progress: Option<Box<Use>>,
     },
@@ -68,7 +68,7 @@ pub enum Event {
         /// The hold.
         #[n(0)]
         hold: HoldId,
-        /// What is charged.
+        /// The charge.
         #[n(1)]
         charge: Box<Charge>,
         /// Whether the hold had expired before.
@@ -84,20 +84,20 @@ pub enum Event {
         /// The hold.
         #[n(0)]
         hold: HoldId,
-        /// What is charged.
+        /// The charge.
         #[n(1)]
         charge: Option<Box<Charge>>,
     },
     /// Use was charged without a hold.
     #[n(7)]
     Charged {
-        /// What is charged.
+        /// The charge.
         #[n(0)]
         charge: Box<Charge>,
-        /// What was answered.
+        /// The decision.
         #[n(1)]
         decision: Decision,
-        /// When the caller said that it happened, where its clock is ahead; it counts as now.
+        /// The reported instant, if the caller's clock is ahead; the use counts as of now.
         #[n(2)]
         said_at: Option<Instant>,
     },
@@ -107,7 +107,7 @@ pub enum Event {
     /// A grant passed its expiry.
     #[n(9)]
     GrantExpired(#[n(0)] GrantId),
-    /// What was left of a grant was taken back.
+    /// The remainder of a grant was taken back.
     #[n(10)]
     Voided {
         /// The grant.
@@ -129,7 +129,7 @@ pub enum Event {
         /// Why.
         #[n(2)]
         reason: Option<Label>,
-        /// What of it was not left in the grant any more, and is owed now.
+        /// The part that the grant no longer had, which is owed now.
         #[n(3)]
         owed: Credits,
     },
@@ -148,7 +148,7 @@ pub enum Event {
         /// Why.
         #[n(3)]
         reason: Option<Label>,
-        /// Where the charged use came from.
+        /// The path of the charged use.
         #[n(4)]
         path: Path,
         /// How many refunds of the charge there were before.
@@ -161,13 +161,13 @@ pub enum Event {
     /// The catalog in force from now on.
     #[n(14)]
     CatalogLoaded {
-        /// The label that decisions name it by; no other catalog has had it.
+        /// The label that decisions use for it; no other catalog has had it.
         #[n(0)]
         label: Name,
         /// Its text.
         #[n(1)]
         text: String,
-        /// What it changed of the one before.
+        /// Its changes to the catalog before it.
         #[n(2)]
         changes: Box<CatalogChanges>,
     },
@@ -177,32 +177,32 @@ pub enum Event {
     /// An API key was revoked.
     #[n(16)]
     KeyRevoked(#[n(0)] Name),
-    /// Something that comes again with the calendar.
+    /// An event of recurring grants, resets or plans.
     #[n(17)]
     Periodic(#[n(0)] Box<Periodic>),
-    /// A charge was corrected: what is charged instead. The correction takes its place.
+    /// A charge was corrected. The correction takes its place.
     #[n(18)]
     Corrected {
-        /// Which charge, and why.
+        /// The charge, and why.
         #[n(0)]
         correcting: Correcting,
-        /// What is charged instead.
+        /// The charge that takes its place.
         #[n(1)]
         charge: Box<Charge>,
     },
     /// Use came too late.
     #[n(19)]
     Late(#[n(0)] Late),
-    /// The owner of the account is to hear of something.
+    /// The owner of the account is to be notified.
     #[n(20)]
     Alert(#[n(0)] Alert),
     /// Something about the server itself.
     #[n(21)]
     Server(#[n(0)] Box<Server>),
-    /// Personal data was erased from earlier records; they are what they are now.
+    /// Personal data was erased from earlier records.
     #[n(22)]
     Erased {
-        /// What they are now.
+        /// Their present digests.
         #[n(0)]
         records: Vec<Erased>,
         /// Why.
@@ -278,7 +278,7 @@ impl Event {
         }
     }
 
-    /// The record whose prices a charge has, where that is an earlier one: its hold, or the charge that it corrects.
+    /// The record whose prices a charge has, if that is an earlier one: its hold, or the charge that it corrects.
     #[must_use]
     pub fn priced_by(&self) -> Option<Seq> {
         if let Self::Settled { hold, .. } | Self::Expired { hold, .. } = self {
@@ -345,7 +345,7 @@ impl Event {
     }
 }
 
-/// A record that was erased, and the digest of what it says now.
+/// A record that was erased, and the digest of its present content.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Erased {
     /// The record.

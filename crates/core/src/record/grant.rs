@@ -1,7 +1,7 @@
-//! Grants: blocks of credits, and how they come again.
+//! Grants: blocks of credits, and how they recur.
 //!
 //! Never looks at a clock: boundaries follow from the terms and the instant that a record states.
-//! Q1 what is carried is `min(max, max(min, fraction of the remainder))` (`rollover_vectors`).
+//! Q1 the amount carried is `min(max, max(min, fraction of the remainder))` (`rollover_vectors`).
 //! Q2 the parts of a period add up to the whole exactly (`proration_is_exact`).
 //! Units: nano-credits; fractions in billionths.
 
@@ -55,7 +55,7 @@ impl Category {
     /// All categories, in burn order.
     pub const ALL: [Self; 4] = [Self::Free, Self::Promotional, Self::Purchased, Self::Contract];
 
-    /// Whether drawing it needs consent where consent is asked.
+    /// Whether drawing it needs consent if consent is asked.
     #[must_use]
     pub fn is_paid(self) -> bool {
         matches!(self, Self::Purchased | Self::Contract)
@@ -76,13 +76,13 @@ impl Category {
 /// The terms of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct GrantTerms {
-    /// How much.
+    /// The amount.
     #[n(0)]
     pub amount: Credits,
     /// Its kind.
     #[n(1)]
     pub category: Category,
-    /// Small first.
+    /// Lower numbers are drawn first.
     #[n(2)]
     pub priority: u16,
     /// Usable from.
@@ -97,18 +97,18 @@ pub struct GrantTerms {
     /// The operator's reference, for example an invoice number.
     #[n(6)]
     pub reference: Option<Label>,
-    /// How it comes again.
+    /// How it recurs.
     #[n(7)]
     pub recurrence: Option<Box<Recurrence>>,
     /// The unit of its credits; `None`: `credits`.
     #[n(8)]
     pub unit: Option<Name>,
-    /// Drawn as if it expired here: what is carried goes before what comes after it, also where it lives longer.
+    /// Drawn as if it expired here: carried credits are drawn before later ones, even if they live longer.
     #[n(9)]
     pub burns_at: Option<Instant>,
 }
 
-/// How a grant comes again.
+/// How a grant recurs.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Recurrence {
     /// The calendar unit.
@@ -117,16 +117,16 @@ pub struct Recurrence {
     /// The IANA zone that boundaries are counted in.
     #[n(1)]
     pub zone: Label,
-    /// What boundaries are counted from; `None`: the account's billing anchor.
+    /// The instant that boundaries are counted from; `None`: the account's billing anchor.
     #[n(2)]
     pub anchor: Option<Instant>,
     /// No period begins at or after this instant.
     #[n(3)]
     pub until: Instant,
-    /// What is carried over a boundary; `None`: nothing.
+    /// The amount carried over a boundary; `None`: nothing.
     #[n(4)]
     pub rollover: Option<Rollover>,
-    /// What becomes of what is owed at a boundary.
+    /// The rule for debt at a boundary.
     #[n(5)]
     pub overage: Overage,
     /// The first period brought its part of a whole one.
@@ -137,7 +137,7 @@ pub struct Recurrence {
 /// A first period that is a part of a whole one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Prorated {
-    /// What a whole period brings.
+    /// The amount of a whole period.
     #[n(0)]
     pub whole: Credits,
     /// How the part is measured.
@@ -159,7 +159,7 @@ pub enum Proration {
     Days,
 }
 
-/// What becomes of what is owed when a recurring grant opens anew.
+/// The rule for debt when a recurring grant opens again.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
 )]
@@ -176,7 +176,7 @@ pub enum Overage {
     Forgive,
 }
 
-/// What is carried over a boundary, as a grant of its own.
+/// The amount carried over a boundary, as a grant of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Rollover {
     /// At least this much, topped up by the operator.
@@ -185,7 +185,7 @@ pub struct Rollover {
     /// At most this much.
     #[n(1)]
     pub max: Credits,
-    /// This part of the remainder, in billionths; what it cuts off below a nano-credit is not carried.
+    /// This part of the remainder, in billionths, rounded down to a nano-credit.
     #[n(2)]
     pub fraction: u32,
     /// How long it lives; `None`: one period.
@@ -197,7 +197,7 @@ pub struct Rollover {
 pub const WHOLE: u32 = 1_000_000_000;
 
 impl Rollover {
-    /// What is carried of a remainder.
+    /// The carried part of a remainder.
     #[must_use]
     pub(crate) fn carried(&self, remaining: Credits) -> Credits {
         let part = i128::from(remaining.nano().max(0)) * i128::from(self.fraction) / i128::from(WHOLE);
@@ -214,7 +214,7 @@ impl Recurrence {
         Some(calendar.period(at, self.anchor.unwrap_or(billing_anchor)))
     }
 
-    /// What is left of an amount for the rest of a period: the whole less what belongs to the time that has passed, so that both
+    /// The share of an amount for the rest of a period: the whole less the share of the time that has passed, so that both
     /// add up exactly.
     #[must_use]
     pub(crate) fn rest_of(

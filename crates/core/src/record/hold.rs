@@ -1,4 +1,4 @@
-//! What a hold is opened with: how long it lives, what happens at its end, and the capacity that it takes.
+//! The terms of a hold: its life, the rules for its end, and the capacity that it takes.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,13 +7,13 @@ use minicbor::{Decode, Encode};
 
 use super::{Credits, Instant, Name, Span};
 
-/// What a hold was opened with.
+/// The terms of a hold.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct HoldTerms {
     /// When it expires.
     #[n(0)]
     pub deadline: Instant,
-    /// What happens to settled use that no source pays.
+    /// The rule for settled use that no source pays.
     #[n(1)]
     pub overshoot: Overshoot,
     /// Meters charged at their estimate on expiry; `None` releases the hold whole.
@@ -27,13 +27,13 @@ pub struct HoldTerms {
     pub capacity: Option<Box<HeldCapacity>>,
 }
 
-/// What a hold takes of a capacity pool.
+/// The room that a hold takes in a capacity pool.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct HeldCapacity {
     /// The pool.
     #[n(0)]
     pub pool: Name,
-    /// The class it was let in by.
+    /// The class it was admitted under.
     #[n(1)]
     pub class: Name,
     /// Its estimated cost, in the unit of the pool's rate.
@@ -42,25 +42,25 @@ pub struct HeldCapacity {
     /// Its cost in flight.
     #[n(3)]
     pub in_flight: u64,
-    /// Whether it was let in beyond the account's share: it does not grow while others want the room.
+    /// Whether it was admitted beyond the account's share: it does not grow while others want the room.
     #[n(4)]
     pub revocable: bool,
 }
 
-/// What happens to settled use that no source pays.
+/// The rule for settled use that no source pays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub enum Overshoot {
     /// Charge it and refund it at once from the operator's goodwill.
     #[default]
     #[n(0)]
     Refund,
-    /// Owe it: a negative balance up to the overdraft, repaid first by the next grant; what is beyond is refunded.
+    /// Owe it: a negative balance up to the overdraft, repaid first by the next grant; the excess is refunded.
     #[n(1)]
     Debt,
     /// Refuse the settle; the hold stays open.
     #[n(2)]
     Reject,
-    /// Owe it while the debt stays within this; what is beyond is refunded.
+    /// Owe it while the debt stays within this; the excess is refunded.
     #[n(3)]
     DebtUpTo(#[n(0)] Credits),
 }

@@ -1,25 +1,26 @@
-//! Where a record can be found again, besides by its number.
+//! The keys that a record is found by, besides its number.
 //!
 //! Never holds a caller's text: keys are hashed with their account, so that one account cannot reach another's.
-//! X1 what may happen once has one place for all callers (`hold_ends_once`, `a_charge_is_refunded_until_nothing_is_left`).
+//! X1 an effect that may happen once has one key for all callers (`hold_ends_once`,
+//! `a_charge_is_refunded_until_nothing_is_left`).
 
 use smallvec::SmallVec;
 
 use super::{Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq};
 use crate::record::{Instant, Label, Name};
 
-/// Where a record can be found again, besides by its number: a hash of account and key.
+/// A key that a record is found by, besides its number: a hash of account and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexKey(pub u128);
 
-/// What at most one record of an account does, under any key.
+/// An effect that at most one record of an account has, under any key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Once {
     /// Ends a hold.
     Ends(HoldId),
     /// Charges a hold that had expired.
     SettlesLate(HoldId),
-    /// Gives back a charge, or a part of it, after so many refunds of it; or corrects it.
+    /// Gives back a charge, or a part of it, after this many refunds of it; or corrects it.
     Refunds(Seq, u8),
     /// Takes back a grant.
     Voids(GrantId),
@@ -47,7 +48,7 @@ impl IndexKey {
         Self::of(account, 0, &body)
     }
 
-    /// The place of what happens at most once.
+    /// The place of an effect that happens at most once.
     #[must_use]
     pub fn of_once(account: &Name, once: Once) -> Self {
         match once {
@@ -66,7 +67,7 @@ impl IndexKey {
 }
 
 impl Event {
-    /// What it does that happens at most once, if it does.
+    /// Its effect that happens at most once, if it has one.
     #[must_use]
     pub fn once(&self) -> Option<Once> {
         if let Self::Settled { hold, is_late: true, .. } = self {
@@ -74,7 +75,7 @@ impl Event {
         } else if let Self::Refunded { charge, before, .. } = self {
             Some(Once::Refunds(*charge, *before))
         } else if let Self::Corrected { correcting, .. } = self {
-            // The corrected charge is no more: it can neither be refunded nor corrected again.
+            // The corrected charge no longer exists: it can neither be refunded nor corrected again.
             Some(Once::Refunds(correcting.charge, 0))
         } else if let Self::Voided { grant, .. } = self {
             Some(Once::Voids(*grant))
@@ -89,7 +90,7 @@ impl Event {
 }
 
 impl Record {
-    /// Where the record can be found again.
+    /// The keys that the record is found by.
     #[must_use]
     pub fn index_keys(&self, account: &Name) -> SmallVec<[IndexKey; 2]> {
         if let Event::Denied(denials) = &self.event {

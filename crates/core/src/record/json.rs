@@ -1,4 +1,4 @@
-//! JSON without surprises: an object that says one key twice says nothing.
+//! JSON without surprises: an object with a duplicate key is refused.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 /// Checks that no object of a JSON text names a key twice.
 ///
 /// # Errors
-/// Names the key, and its line and column; or says where the text is not JSON.
+/// Names the key with its line and column, or the place where the text is not JSON.
 pub fn check_keys(text: &[u8]) -> Result<(), serde_json::Error> {
     serde_json::from_slice::<Checked>(text).map(drop)
 }

@@ -1,4 +1,4 @@
-//! Idempotency keys: a caller's word for one request.
+//! Idempotency keys: a caller's name for one request.
 
 use minicbor::{Decode, Encode};
 
@@ -54,7 +54,7 @@ pub enum Operation {
     /// Correct a charge.
     #[n(14)]
     Correct,
-    /// Decide about use that came too late.
+    /// Decide about use that was reported too late.
     #[n(15)]
     Late,
     /// Confirm a top-up.
@@ -93,7 +93,7 @@ impl Operation {
 }
 
 impl Operation {
-    /// What a request of it asks for, after "to".
+    /// The request of such a key, after "to".
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {

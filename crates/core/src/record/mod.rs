@@ -1,4 +1,4 @@
-//! The ground: what is written down, and the words that everything else is said in.
+//! The ground: everything that is stored, and the vocabulary of all other floors.
 //!
 //! Never decides, never folds, never looks at a catalog: names, amounts, instants, settings, grants, use, decisions, events,
 //! and the record that carries them. Imports nothing of the rest.

@@ -8,16 +8,16 @@ use minicbor::{Decode, Encode};
 use super::amount::Credits;
 use super::ids::{GrantId, HoldId};
 
-/// A place where credits stand.
+/// A place where credits are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Book {
     /// The operator, who issues credits.
     #[n(0)]
     Operator,
-    /// What is free in a grant.
+    /// Free credits of a grant.
     #[n(1)]
     Grant(#[n(0)] GrantId),
-    /// What a hold sets aside.
+    /// Credits set aside by a hold.
     #[n(2)]
     Hold(#[n(0)] HoldId),
     /// Charged use.
@@ -26,13 +26,13 @@ pub enum Book {
     /// Credits that expired unused.
     #[n(4)]
     Breakage,
-    /// Credits the operator gives to make a shortfall good.
+    /// Credits the operator gives to cover a shortfall.
     #[n(5)]
     Goodwill,
-    /// Use that is owed after an overshoot.
+    /// Debt after an overshoot.
     #[n(6)]
     Debt,
-    /// Agreed credit below zero.
+    /// Agreed overdraft.
     #[n(7)]
     Overdraft,
 }
@@ -46,7 +46,7 @@ pub struct Movement {
     /// Debited book.
     #[n(1)]
     pub to: Book,
-    /// How much; never negative.
+    /// The amount; never negative.
     #[n(2)]
     pub amount: Credits,
 }

@@ -233,7 +233,7 @@ impl Level {
 /// One step of a path: `user:alice`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct Segment {
-    /// Which level the segment names; never [`Level::Account`].
+    /// The level that the segment names; never [`Level::Account`].
     #[n(0)]
     pub level: Level,
     /// Its name, unique for that level inside the account.
@@ -285,7 +285,7 @@ impl core::str::FromStr for Segment {
     }
 }
 
-/// Where inside the account a request comes from: `team:research/user:alice/key:k7/session:s1`.
+/// The place inside the account that a request comes from: `team:research/user:alice/key:k7/session:s1`.
 ///
 /// Segments are in level order, each level at most once; any may be absent. The empty path is the account itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

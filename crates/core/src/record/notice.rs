@@ -1,6 +1,6 @@
 //! Late use, alerts and top-ups.
 //!
-//! Never moves credits: what a top-up brings is a grant that follows from it.
+//! Never moves credits: a top-up's credits are a grant that follows from it.
 
 use alloc::boxed::Box;
 
@@ -28,19 +28,19 @@ pub struct Quantity {
     pub quantity: u64,
 }
 
-/// Use that came too late to be charged without being asked about.
+/// Use that was reported too late to be charged without asking.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct LateUse {
     /// The feature.
     #[n(0)]
     pub feature: Name,
-    /// Where in the account.
+    /// The path within the account.
     #[n(1)]
     pub path: Path,
     /// Dimensions such as the model, by name.
     #[cbor(n(2), with = "list")]
     pub dimensions: SmallVec<[Dimension; 1]>,
-    /// How much of each meter.
+    /// The quantity of each meter.
     #[cbor(n(3), with = "list")]
     pub quantities: SmallVec<[Quantity; 3]>,
     /// The caller agreed to paid sources.
@@ -51,7 +51,7 @@ pub struct LateUse {
     pub at: Instant,
 }
 
-/// What becomes of use that came too late.
+/// An event about use that was reported too late.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Late {
     /// It is kept aside until somebody decides.
@@ -69,7 +69,7 @@ pub enum Late {
     },
 }
 
-/// Where the balance of an account stands.
+/// The standing of an account's balance.
 #[derive(
     Clone,
     Copy,
@@ -112,13 +112,13 @@ impl Standing {
     }
 }
 
-/// What the account's owner is to hear about.
+/// A notice to the account's owner.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Alert {
-    /// The balance crossed a mark: where it stands now, the number of the crossing, and the balance.
+    /// The balance crossed a mark.
     #[n(0)]
     Crossed {
-        /// Where it stands now.
+        /// Its standing now.
         #[n(0)]
         standing: Standing,
         /// The number of the crossing.
@@ -134,7 +134,7 @@ pub enum Alert {
         /// Its number, counted from one.
         #[n(0)]
         number: u64,
-        /// How much.
+        /// The amount.
         #[n(1)]
         amount: Credits,
     },

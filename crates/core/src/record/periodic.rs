@@ -1,4 +1,4 @@
-//! What comes again with the calendar: banked resets, and changes of plan with what they do to recurring grants.
+//! Banked resets, recurring grants, and changes of plan with their effects on recurring grants.
 
 use alloc::vec::Vec;
 
@@ -17,7 +17,7 @@ pub struct ResetTerms {
     /// The windows it clears, as guards or `allowance.window`.
     #[n(0)]
     pub windows: Vec<Name>,
-    /// Can be redeemed before.
+    /// It must be redeemed before this instant.
     #[n(1)]
     pub expires_at: Instant,
     /// The operator's reference.
@@ -34,7 +34,7 @@ pub struct Cleared {
     /// The level it counts at.
     #[n(1)]
     pub level: Level,
-    /// What had been used.
+    /// The use until then.
     #[n(2)]
     pub used: i64,
     /// Whether it closes, to open again at the next use; a calendar window stays open until its end.
@@ -48,21 +48,21 @@ pub struct NewAmount {
     /// The recurring grant, by the record that opened it first.
     #[n(0)]
     pub schedule: GrantId,
-    /// What it comes to from the next boundary on.
+    /// Its amount from the next boundary on.
     #[n(1)]
     pub amount: Credits,
-    /// What the period under way gains, or with a minus sign loses.
+    /// The gain of the current period, or its loss with a minus sign.
     #[n(2)]
     pub part: Credits,
 }
 
-/// A change of plan with what it does to recurring grants.
+/// A change of plan with its effects on recurring grants.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct PlanChange {
     /// The settings from now on.
     #[n(0)]
     pub settings: Settings,
-    /// The billing anchor before, where it moved: grants that recur with it begin a new period at once.
+    /// The billing anchor before, if it moved: grants that recur with it begin a new period at once.
     #[n(1)]
     pub moved_from: Option<Instant>,
     /// New amounts.
@@ -71,7 +71,7 @@ pub struct PlanChange {
     /// Grants that had left the state and are open again.
     #[n(3)]
     pub reopened: Vec<(GrantId, GrantTerms)>,
-    /// How periods under way gained or lost their part at once; `None`: they did not.
+    /// How current periods gained or lost their share at once; `None`: they did not.
     #[n(4)]
     pub prorated: Option<Proration>,
     /// Why.
@@ -79,13 +79,13 @@ pub struct PlanChange {
     pub reason: Option<Label>,
 }
 
-/// What comes again with the calendar.
+/// An event of recurring grants, resets or plans.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Periodic {
-    /// What was left of a recurring grant was carried into a grant of its own, which the record opens.
+    /// The remainder of a recurring grant was carried into a grant of its own, which the record opens.
     #[n(0)]
     RolledOver(#[n(0)] GrantId),
-    /// A recurring grant opened anew, with the next boundary.
+    /// A recurring grant opened again, with the next boundary.
     #[n(1)]
     Renewed {
         /// The recurring grant.
@@ -107,14 +107,14 @@ pub enum Periodic {
         /// The reset.
         #[n(0)]
         token: Seq,
-        /// Who redeemed it.
+        /// The path that redeemed it.
         #[n(1)]
         path: Path,
-        /// What it cleared.
+        /// The windows that it cleared.
         #[n(2)]
         cleared: Vec<Cleared>,
     },
-    /// The plan changed, with what that does to recurring grants.
+    /// The plan changed, with effects on recurring grants.
     #[n(5)]
     PlanChanged(#[n(0)] PlanChange),
 }

@@ -1,4 +1,4 @@
-//! Which catalog: its hash, and what it changed of the one before.
+//! The identity of a catalog: its hash, and its changes to the one before.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::Name;
 
-/// Which catalog it is: the BLAKE3 hash of its text. Shown as 64 hexadecimal digits.
+/// The identity of a catalog: the BLAKE3 hash of its text. Shown as 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CatalogHash([u8; 32]);
 
@@ -27,7 +27,7 @@ impl CatalogHash {
 }
 
 impl fmt::Display for CatalogHash {
-    /// With a precision, so many digits of it.
+    /// With a precision, this many digits of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&blake3::Hash::from_bytes(self.0).to_hex())
     }
@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for CatalogHash {
     }
 }
 
-/// What a catalog changed of the one that was in force before it.
+/// The changes of a catalog to the one in force before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CatalogChanges {

@@ -4,7 +4,7 @@
 
 use minicbor::{Decode, Encode};
 
-/// Why. Declared in order of precedence: of several that apply, the first is told.
+/// Why. Declared in order of precedence: of several that apply, the first is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Reason {
@@ -26,10 +26,10 @@ pub enum Reason {
     /// The account is much faster than it ever was, and clamped.
     #[n(22)]
     Velocity,
-    /// The key is used from many networks and has as many open holds as it then may.
+    /// The key is used from many networks and has as many open holds as such a key may.
     #[n(23)]
     SharedKey,
-    /// A burst is smaller because of what the caller did before.
+    /// A burst is smaller because of the caller's earlier misdeeds.
     #[n(24)]
     Penalty,
     /// A `rate` guard has no room.
@@ -59,7 +59,7 @@ pub enum Reason {
     /// Open holds would set aside more of the balance than the account's trust allows.
     #[n(25)]
     HeldShare,
-    /// The key has spent in this hour what it may.
+    /// The key has reached its spending limit for this hour.
     #[n(26)]
     KeySpend,
     /// A member's cap on the pool leaves too little.
@@ -80,13 +80,13 @@ pub enum Reason {
     /// Grants, pool and overdraft together do not cover the rest.
     #[n(16)]
     InsufficientCredits,
-    /// Everything else holds, but the capacity pool has no room now.
+    /// Everything else passes, but the capacity pool has no room now.
     #[n(19)]
     Capacity,
-    /// Less than asked, at least the stated minimum, is allowed.
+    /// Less than requested, at least the stated minimum, is allowed.
     #[n(17)]
     Partial,
-    /// Everything asked is allowed.
+    /// Everything requested is allowed.
     #[n(18)]
     Allowed,
 }
@@ -124,7 +124,7 @@ pub enum Lifter {
     /// The operator.
     #[n(2)]
     Operator,
-    /// The user, by proving who they are.
+    /// The user, by proving their identity.
     #[n(3)]
     StepUp,
 }

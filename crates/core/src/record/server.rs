@@ -1,4 +1,4 @@
-//! What the server's own log keeps besides catalogs: API keys, webhooks, live changes of pools.
+//! Records of the server's own log besides catalogs: API keys, webhooks, live changes of pools.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -23,7 +23,7 @@ pub struct ApiKey {
     /// BLAKE3 of the secret part, which has 256 random bits.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub hash: [u8; 32],
-    /// What the key may do, as the server's words.
+    /// The scopes of the key, in the server's words.
     #[n(2)]
     pub scopes: Vec<Name>,
     /// Accounts the key reaches: names, or prefixes that end in `*`. Empty: all.
@@ -32,7 +32,7 @@ pub struct ApiKey {
     /// When it stops working.
     #[n(4)]
     pub expires_at: Instant,
-    /// For people.
+    /// A note for people.
     #[n(5)]
     pub note: Option<Label>,
 }
@@ -49,14 +49,14 @@ pub struct Webhook {
     /// The kinds of events it gets; empty: all.
     #[n(2)]
     pub events: Vec<Label>,
-    /// What is sent.
+    /// The format.
     #[n(3)]
     pub format: WebhookFormat,
-    /// How often its secret was replaced; the one before is still valid.
+    /// How often its secret was replaced; the previous one is still valid.
     #[n(4)]
     #[cbor(default)]
     pub rotation: u32,
-    /// What Stripe's meter events count.
+    /// The value of Stripe's meter events.
     #[n(5)]
     #[cbor(default)]
     pub stripe: StripeValue,
@@ -65,7 +65,7 @@ pub struct Webhook {
     pub since: Option<Instant>,
 }
 
-/// What a webhook sends.
+/// The format of a webhook's requests.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
 )]
@@ -82,7 +82,7 @@ pub enum WebhookFormat {
     StripeMeterEvents,
 }
 
-/// What the value of a Stripe meter event is.
+/// The value of a Stripe meter event.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
 )]
@@ -99,7 +99,7 @@ pub enum StripeValue {
     Amount,
 }
 
-/// What becomes of a record that a receiver has refused.
+/// How to go on after a receiver has refused a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -108,12 +108,12 @@ pub enum Resume {
     /// It is sent again.
     #[n(0)]
     Retry,
-    /// What it has not sent yet is never sent; the account goes on with the next record.
+    /// Its unsent part is never sent; the account goes on with the next record.
     #[n(1)]
     PassOver,
 }
 
-/// What the server's own log keeps besides catalogs and keys.
+/// An event of the server's own log besides catalogs and keys.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Server {
     /// A webhook was made or replaced.
@@ -122,7 +122,7 @@ pub enum Server {
     /// A webhook was removed.
     #[n(1)]
     WebhookRemoved(#[n(0)] Name),
-    /// Reconciliation found records that differ: how many, and the first.
+    /// Reconciliation found records that differ.
     #[n(2)]
     ReconcileFailed {
         /// How many records differ.
@@ -138,10 +138,10 @@ pub enum Server {
     /// A pool was changed live; replaces an earlier change of the same pool.
     #[n(3)]
     PoolChanged(#[n(0)] PoolChange),
-    /// What the check codes of API keys are made with.
+    /// The secret that check codes of API keys are made with.
     #[n(4)]
     CheckKeyMade(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
-    /// The ledger's time is a test clock, which is on its way to this instant. Everything due until then follows.
+    /// The ledger's time is a test clock, which is moving to this instant. Everything due until then follows.
     #[n(5)]
     TestClockMoved(#[n(0)] Instant),
     /// A receiver has answered that it is gone.
@@ -150,7 +150,7 @@ pub enum Server {
         /// The webhook.
         #[n(0)]
         webhook: Name,
-        /// The record of this log that had set it; one that was set again since is not gone.
+        /// The record of this log that had set it; a webhook set again since is not gone.
         #[n(1)]
         set: Seq,
     },
@@ -163,29 +163,29 @@ pub enum Server {
         /// The record of this log that had made it.
         #[n(1)]
         made: Seq,
-        /// Whose records wait.
+        /// The account whose records wait.
         #[n(2)]
         account: Name,
         /// The refused record.
         #[n(3)]
         record: Seq,
-        /// How much of what it says was taken before.
+        /// How many of its requests were accepted before.
         #[n(4)]
         taken: u32,
-        /// What was refused, and why.
+        /// The refused request, and why.
         #[n(5)]
         reason: String,
     },
-    /// An account that waits is to go on.
+    /// An account that waits is to resume.
     #[n(8)]
     WebhookResumed {
         /// The webhook.
         #[n(0)]
         webhook: Name,
-        /// Whose records wait.
+        /// The account whose records wait.
         #[n(1)]
         account: Name,
-        /// What becomes of the refused record.
+        /// How to go on with the refused record.
         #[n(2)]
         resume: Resume,
     },
@@ -198,22 +198,22 @@ pub enum Server {
         /// The record of this log that had made it.
         #[n(1)]
         made: Seq,
-        /// Whose records waited.
+        /// The account whose records waited.
         #[n(2)]
         account: Name,
-        /// The last record that it is done with, wherever the feed is.
+        /// The last record that it is done with, regardless of the place of the feed.
         #[n(3)]
         through: Seq,
     },
 }
 
-/// A live change of a pool; what it does not name is as the catalog says.
+/// A live change of a pool; everything else is as in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct PoolChange {
     /// The pool.
     #[n(0)]
     pub pool: Name,
-    /// Cost a second.
+    /// Cost per second.
     #[n(1)]
     pub rate: Option<u64>,
     /// Cost in flight.
@@ -227,20 +227,20 @@ pub struct PoolChange {
     pub reason: Option<Label>,
 }
 
-/// The figures of a class of requests in a pool; what it leaves out is as it was, or usual.
+/// The figures of a class of requests in a pool; figures left out stay as they were, or have their defaults.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
 )]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClassFigures {
-    /// Its band: smaller is served first. Default 0.
+    /// Its band: lower numbers are served first. Default 0.
     #[n(0)]
     pub priority: Option<u8>,
-    /// Its part among the classes of its band. Default 1.
+    /// Its weight among the classes of its band. Default 1.
     #[n(1)]
     pub weight: Option<u32>,
-    /// What it is sure of when it asks for it, in percent of the capacity. Default 0.
+    /// The part it is guaranteed when it asks for it, in percent of the capacity. Default 0.
     #[n(2)]
     pub floor_percent: Option<u8>,
     /// How much of an unused floor others may use, in percent of the floor. Default 100.
@@ -249,10 +249,10 @@ pub struct ClassFigures {
     /// How much it may take beyond its floor, in percent of the capacity. Default 100.
     #[n(4)]
     pub borrow_percent: Option<u8>,
-    /// What its band keeps while work is waiting in it, in percent of the capacity. Default 2.
+    /// The part its band keeps while work is waiting in it, in percent of the capacity. Default 2.
     #[n(5)]
     pub starvation_percent: Option<u8>,
-    /// How long a request waits for room that says nothing itself; it may ask for less or for up to `1h`. Default: not at all.
+    /// How long a request waits for room by default; it may ask for less or for up to `1h`. Default: not at all.
     #[n(6)]
     pub wait_max: Option<Span>,
 }

@@ -1,4 +1,4 @@
-//! What the operator sets for an account and for the segments inside it.
+//! Settings of an account and of the segments inside it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -53,7 +53,7 @@ pub struct Settings {
     /// Consent of the account; `None`: the plan's.
     #[n(2)]
     pub consent: Option<Consent>,
-    /// What billing windows are counted from.
+    /// The instant that billing windows are counted from.
     #[n(3)]
     pub billing_anchor: Instant,
     /// Settings of segments, in order.
@@ -62,10 +62,10 @@ pub struct Settings {
     /// The marks of balances, one for each unit of credits.
     #[n(5)]
     pub alerts: Vec<AlertMarks>,
-    /// Credits bought by themselves when a balance is low, one for each unit.
+    /// Automatic top-ups when a balance is low, one for each unit.
     #[n(6)]
     pub top_ups: Vec<TopUpTerms>,
-    /// Where it stands in capacity pools.
+    /// Its place in capacity pools.
     #[n(7)]
     pub rank: Option<Box<Rank>>,
     /// How far it is trusted; `None`: as its ledger shows.
@@ -73,7 +73,7 @@ pub struct Settings {
     pub tier: Option<Tier>,
 }
 
-/// Where an account stands in capacity pools.
+/// The place of an account in capacity pools.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Rank {
     /// Its class; `None`: the plan's.
@@ -82,13 +82,13 @@ pub struct Rank {
     /// The identity behind it: accounts that share one share its weight.
     #[n(1)]
     pub cluster: Option<Name>,
-    /// Its part among the accounts of its class.
+    /// Its weight among the accounts of its class.
     #[n(2)]
     pub weight: u32,
-    /// What it is sure of in every pool when it asks for it, in cost a second.
+    /// The rate it is guaranteed in every pool when it asks for it, in cost per second.
     #[n(3)]
     pub floor: u64,
-    /// Most it may use of any pool, in cost a second.
+    /// The most it may use of any pool, in cost per second.
     #[n(4)]
     pub max: Option<u64>,
 }
@@ -99,7 +99,7 @@ pub struct AlertMarks {
     /// Below this it is low.
     #[n(0)]
     pub low: Credits,
-    /// From this on it has recovered; above `low`, so that a balance at the mark does not flutter.
+    /// From this balance on it has recovered; above `low`, so that a balance at the mark does not flutter.
     #[n(1)]
     pub recovered: Credits,
     /// The unit; `None`: `credits`.
@@ -107,16 +107,16 @@ pub struct AlertMarks {
     pub unit: Option<Name>,
 }
 
-/// When credits are bought by themselves: at each crossing to low or empty.
+/// Automatic top-ups: at each crossing to low or empty.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct TopUpTerms {
     /// How many credits.
     #[n(0)]
     pub amount: Credits,
-    /// Most credits bought in a calendar month of UTC.
+    /// The most credits bought in a calendar month of UTC.
     #[n(1)]
     pub monthly_max: Credits,
-    /// The least time between two.
+    /// The shortest time between two top-ups.
     #[n(2)]
     pub cool_down: Span,
     /// The unit; `None`: `credits`.
@@ -127,7 +127,7 @@ pub struct TopUpTerms {
 /// Settings of one segment of the path.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct SegmentSettings {
-    /// Which.
+    /// The segment.
     #[n(0)]
     pub segment: Segment,
     /// Whether every request through it is denied.
@@ -136,16 +136,16 @@ pub struct SegmentSettings {
     /// Its consent; the strictest of the path and the account counts.
     #[n(2)]
     pub consent: Option<Consent>,
-    /// What it may draw from a pool in one window, by the pool's unit.
+    /// The credits it may draw from a pool in one window, by the pool's unit.
     #[n(3)]
     pub pool_cap: Option<CreditsByUnit>,
-    /// What it may spend in an hour, of a key; `None`: as its own week shows, where that rule is on.
+    /// The credits a key may spend in an hour; `None`: as its own week shows, if that rule is on.
     #[n(4)]
     pub hourly_cap: Option<CreditsByUnit>,
 }
 
 impl Settings {
-    /// The settings of an account that says nothing but its plan.
+    /// The settings of an account that has only a plan.
     #[must_use]
     pub fn new(plan: Name, billing_anchor: Instant) -> Self {
         Self {
@@ -161,7 +161,7 @@ impl Settings {
         }
     }
 
-    /// What they say of the account in every capacity pool.
+    /// The terms of the account in every capacity pool.
     #[must_use]
     pub fn account_terms(&self) -> AccountTerms {
         let rank = self.rank.as_deref();
@@ -181,14 +181,14 @@ impl Settings {
     }
 }
 
-/// What the operator says of one account in every pool.
+/// The operator's terms for one account in every pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountTerms {
-    /// Its part among the accounts of its class.
+    /// Its weight among the accounts of its class.
     pub weight: u32,
-    /// What it is sure of when it asks for it, in cost a second.
+    /// The rate it is guaranteed when it asks for it, in cost per second.
     pub floor: u64,
-    /// Most it may use, in cost a second.
+    /// The most it may use, in cost per second.
     pub max: Option<u64>,
 }
 

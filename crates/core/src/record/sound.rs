@@ -1,8 +1,8 @@
-//! What must hold of every record. Checked before it is stored, and again when it is read.
+//! Rules that every record obeys. Checked before it is stored, and again when it is read.
 //!
-//! S1 draws are worth the price together (`a_record_that_does_not_add_up_is_refused`).
-//! S2 what is granted passes no limit, and takes from a source no more than it has.
-//! Units: nano-credits; windows in what they count.
+//! S1 the draws together are worth the price (`a_record_that_does_not_add_up_is_refused`).
+//! S2 a granted use passes no limit, and takes from a source no more than it has.
+//! Units: nano-credits; windows in their own unit.
 
 use super::{Credits, Decision, Draw, Event, Place, Record, Terms, Verdict, Visit};
 
@@ -10,7 +10,7 @@ impl Record {
     /// Whether the record is sound in itself.
     ///
     /// # Errors
-    /// Says what is not.
+    /// The text names the broken rule.
     pub(crate) fn check_sound(&self) -> Result<(), &'static str> {
         if let Event::Authorized { decision, .. } | Event::Extended { decision, .. } = &self.event {
             is_worth(&decision.draws, decision.price)?;
@@ -41,7 +41,7 @@ fn passes_nothing(decision: &Decision) -> Result<(), &'static str> {
         takes_what_is_there(visit)?;
         let bounds = matches!(visit.place, Place::Guard | Place::Allowance | Place::MemberCap);
         match visit.terms {
-            // What an account usually does is no limit of its own.
+            // The usual use of an account is not a limit of its own.
             None | Some(Terms::Habit { .. }) => Ok(()),
             Some(_) if !bounds || visit.cost == 0 => Ok(()),
             Some(terms) if visit.before.checked_add(visit.cost).is_some_and(|n| n <= terms.capacity()) => {

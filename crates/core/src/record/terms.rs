@@ -13,20 +13,20 @@ pub(crate) const VOLATILE_MAX: Span = Span::from_secs(60);
 /// A window's limit and bounds at the moment of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Terms {
-    /// So many per period, in bursts.
+    /// This many per period, in bursts.
     #[n(0)]
     Rate {
-        /// How many per period.
+        /// Units per period.
         #[n(0)]
         limit: u64,
         /// The period.
         #[n(1)]
         period: Span,
-        /// How many at once.
+        /// Units at once.
         #[n(2)]
         burst: u64,
     },
-    /// So many in any trailing length.
+    /// This many in any trailing length.
     #[n(1)]
     Sliding {
         /// How many.
@@ -36,7 +36,7 @@ pub enum Terms {
         #[n(1)]
         length: Span,
     },
-    /// So much between two instants.
+    /// This much between two instants.
     #[n(2)]
     Period {
         /// How much.
@@ -49,30 +49,30 @@ pub enum Terms {
         #[n(2)]
         end: Instant,
     },
-    /// So many at once.
+    /// This many at once.
     #[n(3)]
     Slots {
         /// How many.
         #[n(0)]
         limit: u64,
     },
-    /// So much in the cell under way, against what is usual.
+    /// This much in the current cell, compared with the usual use.
     #[n(4)]
     Habit {
-        /// What is remembered.
+        /// The kind of memory.
         #[n(0)]
         kind: HabitKind,
         /// How much.
         #[n(1)]
         limit: i64,
-        /// What it is compared with.
+        /// The value it is compared with.
         #[n(2)]
         reference: i64,
     },
 }
 
 impl Terms {
-    /// Whether what is used may be lost at a restart: it would be free again within [`VOLATILE_MAX`].
+    /// Whether its use may be lost at a restart: it would be free again within [`VOLATILE_MAX`].
     #[must_use]
     pub(crate) fn is_volatile(&self) -> bool {
         match *self {
@@ -85,7 +85,7 @@ impl Terms {
         }
     }
 
-    /// The limit, for people: how much fits when nothing is used.
+    /// The limit, for people: the amount that fits when nothing is used.
     #[must_use]
     pub fn capacity(&self) -> i64 {
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -97,7 +97,7 @@ impl Terms {
     }
 }
 
-/// What is remembered.
+/// The kind of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum HabitKind {
@@ -107,7 +107,7 @@ pub enum HabitKind {
     /// Cells of a quarter of an hour; the peak of each of the last 24 hours.
     #[n(1)]
     Ramp,
-    /// Cells of an hour; what each of the last 168 came to.
+    /// Cells of an hour; the totals of the last 168.
     #[n(2)]
     Spend,
 }

@@ -1,4 +1,4 @@
-//! Use at pinned prices: what is written down, and what a decision looks at before anything is.
+//! Use at pinned prices: the stored form, and the form that a decision works on.
 //!
 //! Never converts between units: a price belongs to a meter, and a sum past the range is an error, not a clamp.
 //! Units: quantities in their meter's units, prices in nano-credits for one unit.
@@ -11,13 +11,13 @@ use smallvec::SmallVec;
 use crate::record::codec::list;
 use crate::record::{Credits, Instant, Label, Name, Path, Price};
 
-/// What was used, at which prices. Every line is priced; free use has a line at zero.
+/// The use with its prices. Every line is priced; free use has a line at zero.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Use {
     /// The feature.
     #[n(0)]
     pub feature: Name,
-    /// Where in the account.
+    /// The path within the account.
     #[n(1)]
     pub path: Path,
     /// Dimensions such as the model, by name.
@@ -26,7 +26,7 @@ pub struct Use {
     /// Quantities and prices.
     #[cbor(n(3), with = "list")]
     pub lines: SmallVec<[Line; 3]>,
-    /// What allowances count.
+    /// The unit that allowances count.
     #[n(4)]
     pub unit: Unit,
     /// The rate card version the prices come from.
@@ -66,7 +66,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// So many requests, of a feature that does not price them.
+    /// This many requests, of a feature that does not price them.
     pub(crate) fn of_requests(quantity: u64) -> Self {
         let meter = Name::new(REQUESTS).unwrap_or_else(|_| unreachable!("`{REQUESTS}` is a name"));
         Self { meter, quantity, price: Price::default() }
@@ -84,7 +84,7 @@ pub struct CardRef {
     pub effective_from: Instant,
 }
 
-/// What the allowances of a feature count.
+/// The unit that the allowances of a feature count.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Unit {
     /// Nano-credits at the pinned price.
@@ -98,14 +98,14 @@ pub enum Unit {
     Meter(#[n(0)] Name),
 }
 
-/// A use at pinned prices that borrows its names, so that a decision copies none before it is written down.
+/// A use at pinned prices that borrows its names, so that a decision copies none before it is stored.
 #[derive(Clone, Debug)]
 pub struct Priced<'a> {
     /// The feature.
     pub feature: &'a Name,
-    /// Where in the account.
+    /// The path within the account.
     pub path: &'a Path,
-    /// What allowances count.
+    /// The unit that allowances count.
     pub unit: &'a Unit,
     pub(crate) dimensions: &'a [Dimension],
     pub(crate) lines: SmallVec<[PricedLine<'a>; 3]>,
@@ -139,7 +139,7 @@ impl<'a> From<&'a Use> for Priced<'a> {
 }
 
 impl Priced<'_> {
-    /// The use to write down.
+    /// The use to store.
     #[must_use]
     pub fn to_use(&self) -> Use {
         let line = |l: &PricedLine<'_>| Line { meter: l.meter.clone(), quantity: l.quantity, price: l.price };
@@ -205,7 +205,7 @@ impl Use {
     }
 }
 
-/// The unit of credits of everything that names none.
+/// The default unit of credits.
 pub const CREDITS: &str = "credits";
 
 /// A unit of credits as grants and features carry it: `credits` is not written.
@@ -214,7 +214,7 @@ pub fn own_unit(unit: Option<&Name>) -> Option<&Name> {
     unit.filter(|unit| unit.as_str() != CREDITS)
 }
 
-/// Credits with the unit that they are in.
+/// Credits with their unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amount {
     /// How many.
@@ -224,7 +224,7 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// So many credits in a unit.
+    /// This many credits in a unit.
     #[must_use]
     pub fn of(credits: Credits, unit: Option<&Name>) -> Self {
         Self { credits, unit: unit.cloned() }

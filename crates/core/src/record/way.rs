@@ -1,6 +1,6 @@
-//! What would unblock a denial: the ways there are, each with all that it needs.
+//! The ways to unblock a denial, each with everything that it needs.
 //!
-//! Never finds them out: they are tried where an account's life is known.
+//! Does not find them: `unblock` tries them, where an account's life is known.
 
 use alloc::vec::Vec;
 
@@ -8,10 +8,10 @@ use minicbor::{Decode, Encode};
 
 use crate::record::{Credits, Instant, Lifter};
 
-/// What would turn a denial into an allowance, if nobody else used anything meanwhile.
+/// The ways to turn a denial into an allowance, if nobody uses anything in the meantime.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Unblock {
-    /// The ways there are, the earliest first; empty where nothing helps.
+    /// The possible ways, earliest first; empty if nothing helps.
     #[n(0)]
     pub ways: Vec<Way>,
     /// Who can lift it.
@@ -19,10 +19,10 @@ pub struct Unblock {
     pub by: Lifter,
 }
 
-/// One way: all that it names is needed together.
+/// One way: everything it names is needed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Way {
-    /// From when on it passes; `None`: at once.
+    /// When the request passes; `None`: at once.
     #[n(0)]
     pub at: Option<Instant>,
     /// How sure that is.
@@ -43,10 +43,10 @@ pub enum Certainty {
     /// It passes then, and not a microsecond earlier.
     #[n(0)]
     Exact,
-    /// It passes then at the latest: it rests on the end of a hold, which may come earlier.
+    /// It passes then at the latest: it depends on the end of a hold, which may come earlier.
     #[n(1)]
     Latest,
-    /// It rests on supply that many share.
+    /// It depends on supply that many share.
     #[n(2)]
     Estimated,
 }

@@ -1,21 +1,21 @@
-//! A state as it will be, if nobody does anything.
+//! The future state of an account, if nobody does anything.
 
 use crate::account::Account;
 use crate::life;
 use crate::record::{Event, Instant};
 use crate::waterfall::{Context, Live};
 
-/// Most things that fall due on the whole way: what a denial costs is bounded.
+/// The most due events on the whole way, so that the cost of a denial is bounded.
 const DUE_MAX: usize = 1_000;
 
-/// An account at a later instant. It is copied only when something falls due before.
+/// An account at a later instant. It is copied only if something falls due before.
 pub(super) struct Ahead<'a> {
     from: Context<'a>,
     own: Option<Account>,
     pub(super) now: Instant,
     /// Holds have ended on the way.
     pub(super) rests_on_holds: bool,
-    /// How many more things may fall due.
+    /// How many more due events are allowed.
     left: usize,
 }
 
@@ -28,7 +28,7 @@ impl<'a> Ahead<'a> {
         self.own.as_ref().unwrap_or(self.from.account)
     }
 
-    /// What a decision at that instant sees. Nobody knows what room there will be, so that is not asked.
+    /// The context of a decision at that instant. The room in pools is not known then, so it is not asked for.
     pub(super) fn ctx(&self) -> Context<'_> {
         let account = self.account();
         let penalty = self.from.live.unwrap_or_default().penalty;
@@ -36,7 +36,7 @@ impl<'a> Ahead<'a> {
         Context { account, catalog: self.from.catalog, now: account.tick(self.now), live }
     }
 
-    /// Goes on to a later instant, through everything that falls due until then; `None` when that is too much.
+    /// Goes on to a later instant, through all due events until then; `None` if there are too many.
     pub(super) fn live_to(&mut self, at: Instant) -> Option<()> {
         self.now = at;
         if self.account().wakes_at > at {

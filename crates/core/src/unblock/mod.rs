@@ -1,9 +1,9 @@
-//! What would unblock a denial: instants, purchases and consent, each found by trying it.
+//! The ways to unblock a denial: instants, purchases and consent, each found by trying it.
 //!
 //! The account's life is walked forward from one instant at which something may change to the next, and the request is decided
 //! again at each. Never changes anything.
-//! U1 it passes at the instant told and not a microsecond earlier (`instants_are_exact`).
-//! U2 it passes after the purchase told and not with one nano-credit less (`purchases_are_exact`).
+//! U1 it passes at the reported instant and not a microsecond earlier (`instants_are_exact`).
+//! U2 it passes after the reported purchase and not with one nano-credit less (`purchases_are_exact`).
 //! Units: nano-credits; instants in UTC microseconds.
 
 use alloc::vec::Vec;
@@ -18,10 +18,10 @@ mod question;
 use ahead::Ahead;
 use question::Question;
 
-/// Most instants that are tried.
+/// The most instants that are tried.
 const STEPS_MAX: usize = 64;
 
-/// A step as it is told: a denial says what would unblock it.
+/// A step as it is reported: a denial has the ways to unblock it.
 #[must_use]
 pub fn told(ctx: Context<'_>, command: &Command, mut step: Step) -> Step {
     if let Step::Deny(_, decision) = &mut step {
@@ -34,13 +34,13 @@ pub fn told(ctx: Context<'_>, command: &Command, mut step: Step) -> Step {
     step
 }
 
-/// The same of a decision that has no effect.
+/// The same for a decision that has no effect.
 pub fn tell_of(ctx: Context<'_>, ask: &Authorize, decision: &mut Decision) {
     tell(ctx, &Question::Authorize(ask), decision);
 }
 
 fn tell(ctx: Context<'_>, question: &Question<'_>, decision: &mut Decision) {
-    // What waits for room in a pool has been told when that may be.
+    // A request that waits for room in a pool already has an instant.
     if !matches!(decision.outcome, Outcome::Deny | Outcome::NeedsConsent) {
         return;
     }
@@ -70,7 +70,7 @@ fn ways(ctx: Context<'_>, question: &Question<'_>) -> Vec<Way> {
             Outcome::Deny if until == Until::Now && !bought => {
                 if let Some((purchase, consent)) = question.purchase(ctx) {
                     bought = true;
-                    // Who may agree at once need not wait to buy and agree.
+                    // A caller who can agree at once need not wait to buy and agree.
                     if !consent || !consented {
                         ways.push(Way { purchase: Some(purchase), consent, ..way });
                     }

@@ -1,4 +1,4 @@
-//! What was denied, asked again at another instant or after a purchase.
+//! A denied request, decided again at another instant or after a purchase.
 
 use alloc::vec::Vec;
 
@@ -10,14 +10,14 @@ use crate::record::{
 };
 use crate::waterfall::{Authorize, Context, Minimum, Scene, Until, look, prepare, shortfall};
 
-/// What was asked.
+/// The request.
 pub(super) enum Question<'a> {
     Authorize(&'a Authorize),
     Extend(&'a Extend),
 }
 
 impl Question<'_> {
-    /// Does something with what a decision sees; `None` when the question cannot be asked there.
+    /// Does something with the context of a decision; `None` when the question cannot be asked there.
     fn with<T>(
         &self,
         ctx: Context<'_>,
@@ -58,7 +58,7 @@ impl Question<'_> {
         let repaid = debt.checked_add(short)?;
         let most = repaid.checked_add(overdraft)?;
         passes(most)?;
-        // What is owed is repaid first; overdraft that is repaid can be drawn again where the feature has one.
+        // Debt is repaid first; repaid overdraft can be drawn again if the feature has one.
         let (mut fails, mut works) = (0, most);
         for likely in [repaid, most].into_iter().filter(|n| *n > 0) {
             match passes(likely) {
@@ -106,8 +106,8 @@ impl Question<'_> {
         next.filter(|at| *at < Instant::NEVER)
     }
 
-    /// What bears on it besides what the decision looked at: debt hides what stands behind it until it is
-    /// repaid; and where consent is asked for a smaller part, all of it may be had later without.
+    /// Influences besides those the decision looked at: debt hides the limits behind it until it is
+    /// repaid; and if consent is asked for a smaller part, all of it may be possible later without.
     fn beside(&self, ctx: Context<'_>, decision: &Decision) -> Vec<Visit> {
         let seen = if decision.reason == Reason::InDebt {
             let debt = self.with(ctx, 0, |_, usage, _| Some(owed(ctx, usage.credit_unit).0));
@@ -132,7 +132,7 @@ fn effect_ends(account: &Account, now: Instant) -> Option<Instant> {
     account.effects(now).map(|e| e.until).min()
 }
 
-/// When a window that bounds what sources pay begins anew. One that is not used does not help by that.
+/// When a window that bounds the payments of sources starts over. An unused one does not help.
 fn refills(visit: &Visit, now: Instant) -> Option<Instant> {
     let bounds =
         visit.place == Place::Allowance || visit.place == Place::MemberCap || visit.basis == Basis::Spend;

@@ -1,4 +1,4 @@
-//! Abuse rules: guards that the operator's catalog switches on, held against what the account itself usually does.
+//! Abuse rules: guards that the operator's catalog switches on, compared with the account's own usual use.
 
 use super::run::{Mode, Run, Scene, Until};
 use crate::account::{Account, Hold};
@@ -9,7 +9,7 @@ use crate::record::{
 };
 use crate::window::{Habit, Used};
 
-/// Why a rule refuses, and how long.
+/// Why a rule refuses, and for how long.
 type Because = Option<(Reason, Until)>;
 
 fn signed(n: u64) -> i64 {
@@ -30,7 +30,7 @@ fn visit(rule: Rule, level: Level, before: i64) -> Visit {
     }
 }
 
-/// A visit of a rule that counts nothing and holds what it measures to a limit.
+/// A visit of a rule that counts nothing and holds a measured value to a limit.
 fn held_to(limit: i64, visit: Visit) -> Visit {
     Visit { terms: Some(Terms::Slots { limit: u64::try_from(limit).unwrap_or(0) }), ..visit }
 }
@@ -40,7 +40,7 @@ impl<'a> Run<'a, '_> {
         &self.scene.catalog.abuse
     }
 
-    /// What the operator's rules hold the request to.
+    /// Holds the request to the operator's rules.
     pub(super) fn abuse(&mut self) {
         let Scene { account, catalog, now, .. } = self.scene;
         let usage = self.usage;
@@ -54,14 +54,14 @@ impl<'a> Run<'a, '_> {
         self.visit_cost_maximum(cost);
         self.visit_holds(terms);
         self.visit_sharing();
-        // What is not recorded cannot be remembered for days.
+        // Unrecorded use cannot be remembered for days.
         if catalog.feature(usage.feature.as_str()).is_none_or(|f| f.ledger) {
             self.visit_velocity(terms, cost);
             self.visit_ramp(terms, cost);
         }
     }
 
-    /// What a use turned out to be beyond what was held counts where it is known: in the pace of the account.
+    /// Use beyond the hold counts once it is known: in the pace of the account.
     pub(super) fn abuse_beyond(&mut self, held: &Priced<'_>) {
         let Scene { account, catalog, now, .. } = self.scene;
         let rules = &catalog.abuse;
@@ -96,7 +96,7 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    /// What a burst is smaller by, of a caller in the penalty box. What fits an empty bucket passes once it is empty.
+    /// The reduction of a burst, for a caller in the penalty box. A cost that fits an empty window passes once it is empty.
     pub(super) fn kept_back(&self, terms: &Terms, cost: i64) -> i64 {
         let Scene { penalty, .. } = self.scene;
         let rules = self.rules();
@@ -108,7 +108,7 @@ impl<'a> Run<'a, '_> {
         burst - burst.checked_shr(u32::from(penalty)).unwrap_or(0).max(cost).min(burst)
     }
 
-    /// Whether a burst that is smaller than usual holds a request off; told where the penalty was visited.
+    /// Whether a burst that is smaller than usual blocks a request; reported in the visit of the penalty.
     pub(super) fn penalise(&mut self) -> bool {
         let enforced = self.rules().mode(Rule::Penalty) == RuleMode::Enforce;
         let name = Rule::Penalty.name();
@@ -198,13 +198,13 @@ impl<'a> Run<'a, '_> {
         self.visits.push(visit);
     }
 
-    /// A cost that can be counted: nothing, where the account keeps as many windows as it may.
+    /// A cost that can be counted: nothing, if the account keeps as many windows as it may.
     fn room_for(&self, name: &Name, key: Option<&Name>, cost: i64) -> i64 {
         let level = if key.is_some() { Level::Key } else { Level::Account };
         if self.scene.account.window(name, level, key).is_none() && self.is_full() { 0 } else { cost }
     }
 
-    /// What a key may spend in this hour bounds what sources of credits may draw.
+    /// The key's spending limit of this hour bounds the draws from sources of credits.
     pub(super) fn visit_key_spend(&mut self) {
         let Scene { account, catalog, now, .. } = self.scene;
         let usage = self.usage;
@@ -217,7 +217,7 @@ impl<'a> Run<'a, '_> {
         let by_hand = account.settings.segment(Level::Key, key).and_then(|s| s.hourly_cap.as_ref());
         let by_hand = by_hand.and_then(|caps| caps.of(usage.credit_unit, usual));
         let floor = rules.terms_of(account, now).key_spend_floor.of(usage.credit_unit, usual);
-        // A unit that no figure is about is not held.
+        // A unit without a figure is not limited.
         let (kind, Some(least)) = (HabitKind::Spend, by_hand.or(floor)) else { return };
         let name = spend_name(usage.credit_unit);
         if account.window(&name, Level::Key, Some(key)).is_none() && self.is_full() {
@@ -236,7 +236,7 @@ impl<'a> Run<'a, '_> {
         self.visits.push(visit);
     }
 
-    /// Open holds set aside a part of the balance at most; the first of them always may.
+    /// Open holds may set aside only a part of the balance; the first hold always may.
     pub(super) fn held_share(&mut self) {
         let Scene { account, mode, now, .. } = self.scene;
         let usage = self.usage;
@@ -261,7 +261,7 @@ impl<'a> Run<'a, '_> {
         self.judge(Rule::Holds, visit, because.then_some((Reason::HeldShare, Until::Now)));
     }
 
-    /// From when on a clamped caller is asked for a step-up.
+    /// When a clamped caller starts to be asked for a step-up.
     pub(super) fn asks_step_up(&self, reason: Reason) -> bool {
         let Scene { account, now, .. } = self.scene;
         let effect = account.effect(Rule::Velocity, None, now).filter(|_| reason == Reason::Velocity);
@@ -269,14 +269,14 @@ impl<'a> Run<'a, '_> {
     }
 }
 
-/// What a key spends is counted in each unit of credits apart: `abuse.key_spend`, `abuse.key_spend.usd`.
+/// The spending of a key is counted separately in each unit of credits: `abuse.key_spend`, `abuse.key_spend.usd`.
 fn spend_name(unit: Option<&Name>) -> Name {
     let rule = Rule::KeySpend.name();
     let Some(unit) = unit else { return rule };
     Name::joined(&rule, unit).unwrap_or(rule)
 }
 
-/// What a request costs by the formula of the rules; more of a hold is no request of its own.
+/// The cost of a request by the formula of the rules; growth of a hold is not a request of its own.
 pub(crate) fn cost_of(rules: &Rules, usage: &Priced<'_>, grows: bool) -> u64 {
     let quantity = |line: &crate::record::PricedLine<'_>| {
         if grows && line.meter.as_str() == crate::record::REQUESTS { 0 } else { line.quantity }
@@ -290,7 +290,7 @@ pub(crate) fn holds_max(account: &Account, terms: &TierTerms, now: Instant) -> i
     cut.unwrap_or(i64::MAX).min(signed(terms.holds))
 }
 
-/// What is counted in this quarter of an hour, and how much of it counts in the account's own class: what it had in the
+/// The count of this quarter of an hour, and the part of it that counts in the account's own class: its use in the
 /// last 24 hours or at this hour of other days, or half more than in the quarter before.
 pub(crate) fn ramp(account: &Account, terms: &TierTerms, now: Instant) -> (i64, i64) {
     let habit = habit(account, &Rule::Ramp.name(), Level::Account, None, now);
@@ -301,7 +301,7 @@ pub(crate) fn ramp(account: &Account, terms: &TierTerms, now: Instant) -> (i64, 
     (habit.map_or(0, |h| h.used(now)), allowed)
 }
 
-/// What is remembered at `now`, the cells before closed.
+/// The memory at `now`, with the cells before closed.
 fn habit(account: &Account, name: &Name, level: Level, key: Option<&Name>, now: Instant) -> Option<Habit> {
     let known = account.window(name, level, key).and_then(Used::habit);
     known.filter(|habit| !habit.is_over(now)).map(|habit| habit.at(now))

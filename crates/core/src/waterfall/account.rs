@@ -1,11 +1,11 @@
-//! Entitlement, suspension, bounds and debt: what stands before anything is counted.
+//! Entitlement, suspension, bounds and debt: checks before anything is counted.
 
 use super::run::{Mode, Run, Scene, Until};
 use crate::account::HOLDS_MAX;
 use crate::record::{Basis, Level, Place, Reason, Verdict, Visit, Wall};
 
 impl Run<'_, '_> {
-    /// Whether the plan includes the feature; where it does not, nothing else is looked at. Use that has happened is charged
+    /// Whether the plan includes the feature; if it does not, nothing else is checked. Use that has happened is charged
     /// all the same.
     pub(super) fn entitlement(&mut self) -> bool {
         let Scene { program, .. } = self.scene;

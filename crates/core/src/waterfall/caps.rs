@@ -1,4 +1,4 @@
-//! What caps let through of the credits drawn, and the walls that were met when something is left unpaid.
+//! The credits that caps let through, and the walls that were met if something is left unpaid.
 
 use smallvec::SmallVec;
 
@@ -7,7 +7,7 @@ use crate::catalog::{Layer, Mode};
 use crate::record::{Basis, Level, Place, Reason, Rule, Verdict, Wall};
 
 impl Run<'_, '_> {
-    /// Writes what was drawn into the spend caps, and names the walls when something is left unpaid.
+    /// Writes the credits drawn into the spend caps, and names the walls if something is left unpaid.
     pub(super) fn caps(&mut self) {
         let spent = self.spent;
         for visit in self.visits.iter_mut().filter(|v| v.basis == Basis::Spend) {

@@ -7,7 +7,7 @@ use super::run::{Postponed, Run, Stopped};
 use crate::record::{Certainty, Credits, Decision, Level, Lifter, Outcome, Reason, Unblock, Wall, Way};
 
 impl Run<'_, '_> {
-    /// Paid sources would pay what nobody has agreed to yet.
+    /// Paid sources would pay an amount that nobody has agreed to yet.
     pub(super) fn consent(&mut self) {
         if self.denied().is_none() && self.asked > 0 {
             let wall = Wall::Path(Level::Account);
@@ -15,7 +15,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// What denies the request, if anything does. Sources that were passed over do not matter when others paid everything,
+    /// The reason that denies the request, if any. Sources that were passed over do not matter if others paid everything,
     /// and use that has happened is never denied.
     fn denied(&self) -> Option<Stopped> {
         let passed_over = |s: &Stopped| {

@@ -1,4 +1,4 @@
-//! What a decision sees.
+//! The context of a decision.
 
 use crate::account::Account;
 use crate::capacity::Offer;
@@ -6,16 +6,16 @@ use crate::catalog::{Catalog, Feature, Plan};
 use crate::record::{Instant, Name};
 use crate::waterfall::Refusal;
 
-/// What only a running engine knows of a request. It is in the decision that follows, so a replay takes it from there.
+/// Facts about a request that only a running engine knows. The decision has them, so a replay takes them from there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Live<'a> {
-    /// What capacity pools have for it, its feature's own first; empty where it needs none.
+    /// The offers of capacity pools, its feature's own first; empty if it needs none.
     pub offers: &'a [Offer],
     /// The level of the penalty box that its caller is in.
     pub penalty: u8,
 }
 
-/// What every command sees.
+/// The context of every command.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The state.
@@ -24,12 +24,12 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// The account's time, from [`Account::tick`].
     pub now: Instant,
-    /// What only a running engine knows of the request; `None`: it has not been looked up yet.
+    /// Facts about the request that only a running engine knows; `None`: not looked up yet.
     pub live: Option<Live<'a>>,
 }
 
 impl<'a> Context<'a> {
-    /// A state at an instant, where capacity is not asked about and the caller is in no penalty box.
+    /// A state at an instant, without capacity, and with a caller outside the penalty box.
     #[must_use]
     pub fn new(account: &'a Account, catalog: &'a Catalog, now: Instant) -> Self {
         Self { account, catalog, now, live: Some(Live::default()) }

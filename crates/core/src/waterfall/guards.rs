@@ -6,7 +6,7 @@ use crate::catalog::{Count, Guard, Window};
 use crate::record::{Basis, Place, Priced, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, Wall};
 
 impl Run<'_, '_> {
-    /// Rate limits, concurrency and counted windows at every level of the path; what caps leave of the credits.
+    /// Rate limits, concurrency and counted windows at every level of the path; the credits that caps leave.
     pub(super) fn guards(&mut self) {
         let program = self.program;
         for guard in program.guards.iter().filter(|g| !matches!(g.count, Count::Spend)) {
@@ -16,7 +16,7 @@ impl Run<'_, '_> {
         self.spend_caps();
     }
 
-    /// Guards count what is beyond what was held, and refuse nothing.
+    /// Guards count use beyond the hold, and refuse nothing.
     pub(super) fn guards_beyond(&mut self, held: &Priced<'_>) {
         let program = self.program;
         for guard in program.guards.iter().filter(|g| !matches!(g.count, Count::Spend | Count::Slot)) {
@@ -33,7 +33,7 @@ impl Run<'_, '_> {
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         match &guard.count {
             Count::Slot => (i64::from(mode == Mode::Hold), Basis::Slot),
-            // More of a request is no other request, unless it says so.
+            // Growth of a request is not another request, unless it says so.
             Count::Requests if matches!(mode, Mode::Grow(_)) => {
                 (signed(usage.named(REQUESTS).unwrap_or(0)), Basis::Requests)
             }
@@ -95,7 +95,7 @@ impl Run<'_, '_> {
             && windows.iter().filter(|w| w.used.is_open(self.scene.now)).count() >= WINDOWS_MAX
     }
 
-    /// Spend caps bound what sources of credits may draw; what they count is known only afterwards. What has happened passes
+    /// Spend caps bound the draws from sources of credits; their count is known only afterwards. Use that has happened passes
     /// them and is counted.
     pub(super) fn spend_caps(&mut self) {
         let program = self.program;

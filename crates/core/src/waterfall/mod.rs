@@ -2,7 +2,7 @@
 //!
 //! `walk` is the whole list; each step has a file. Never changes anything: everything is computed before the first
 //! effect, and a refusal carries none.
-//! F1 of several refusals the first in [`Reason`]'s order is told (`reasons_in_order`).
+//! F1 of several refusals the first in [`Reason`]'s order is reported (`reasons_in_order`).
 //! F2 draws add up to the price, or nothing is drawn (`money_adds_up`).
 //! F3 an indivisible request is paid whole by one allowance, or in credits (`requests_are_paid_whole`).
 //! Units: nano-credits; allowances in their feature's [`crate::record::Unit`].
@@ -36,15 +36,15 @@ pub(crate) use run::{Mode, Run, Scene, Until};
 
 /// Decides one use; `None` when its price is out of range.
 ///
-/// This is the order of every decision. What a step refuses is told with its reason; of several reasons the first in the
-/// order of [`Reason`] counts. Sources are looked at only when nothing before them refuses.
+/// This is the order of every decision. A refusing step reports its reason; of several reasons the first in the
+/// order of [`Reason`] counts. Sources are checked only if nothing before them refuses.
 #[inline]
 pub(crate) fn walk(scene: Scene<'_>, usage: &Priced<'_>) -> Option<Decision> {
     let mut run = Run::new(scene, usage, needed(scene, usage)?);
     Some(go(&mut run))
 }
 
-/// What is to be paid of a use.
+/// The part of a use that is to be paid.
 fn needed<'a>(scene: Scene<'a>, usage: &Priced<'_>) -> Option<Need<'a>> {
     match scene.mode {
         Mode::Grow(receipt) => Need::of_growth(usage, receipt),
@@ -69,7 +69,7 @@ fn go(run: &mut Run<'_, '_>) -> Decision {
     run.close()
 }
 
-/// Counts and draws what a use is beyond what was `held` for it. It has happened, so nothing refuses it.
+/// Counts and draws the part of a use beyond the amount `held` for it. It has happened, so nothing refuses it.
 pub(crate) fn draw_more<'a, 'p>(
     scene: Scene<'a>,
     usage: &'a Priced<'p>,
@@ -85,7 +85,7 @@ pub(crate) fn draw_more<'a, 'p>(
     run
 }
 
-/// Decides a priced use; shrinks it to what can be had where a minimum allows that.
+/// Decides a priced use; shrinks it to the possible quantity if a minimum allows that.
 ///
 /// # Errors
 /// Refuses minimums that do not fit the use, and prices out of range.
@@ -106,8 +106,8 @@ pub(crate) fn decide_use(
     };
     let mut granted = None;
     let (mut low, mut high) = (least, asked);
-    // What can be had only grows as the quantity shrinks, so the largest that is granted is found by halving. Supply is asked
-    // for what that comes to.
+    // A smaller quantity is never harder to grant, so bisection finds the largest that is granted. Supply is asked
+    // for the cost of that quantity.
     let unsupplied = Scene { offers: &[], ..scene };
     while low < high {
         let middle = if granted.is_none() { low } else { low + (high - low) / 2 };
@@ -133,7 +133,7 @@ pub(crate) fn decide_use(
     Ok(decision)
 }
 
-/// What a decision comes to, and how long something before the sources refuses the least that is accepted.
+/// The result of a decision, and how long something before the sources refuses the least that is accepted.
 pub(crate) fn look(
     scene: Scene<'_>,
     usage: &mut Priced<'_>,
@@ -151,7 +151,7 @@ pub(crate) fn look(
     Some((decision, run.until))
 }
 
-/// What sources leave unpaid of the least that is accepted, if nothing else refuses it.
+/// The part of the least accepted quantity that sources leave unpaid, if nothing else refuses it.
 pub(crate) fn shortfall(
     scene: Scene<'_>,
     usage: &mut Priced<'_>,
@@ -172,7 +172,7 @@ fn shrink(usage: &mut Priced<'_>, minimum: Option<&Minimum>) {
     }
 }
 
-/// Which line a minimum lets shrink, and to what.
+/// The line that a minimum lets shrink, and its least quantity.
 fn shrinkable(usage: &Priced<'_>, minimum: &Minimum) -> Result<(usize, u64), Refusal> {
     let line = usage.lines.iter().position(|l| *l.meter == minimum.meter && l.quantity >= minimum.quantity);
     let line =

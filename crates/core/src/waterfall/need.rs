@@ -1,15 +1,15 @@
-//! What is still to be paid: one value, which allowances count in their own unit.
+//! The unpaid need: one value, which allowances count in their own unit.
 //!
-//! N1 what is paid and what is left add up to the price (`payments_add_up`).
+//! N1 the paid and the unpaid part add up to the price (`payments_add_up`).
 //! N2 a request is paid whole by one allowance, or in credits (`requests_are_paid_whole`).
 //! Units: nano-credits; allowances in their feature's [`Unit`].
 
 use crate::record::{Credits, Draw, Draws, Name, Priced, REQUESTS, Source, Unit};
 
-/// What is still to be paid.
+/// The unpaid need.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need<'a> {
-    /// Nano-credits that nobody has paid yet.
+    /// Unpaid nano-credits.
     left: i64,
     /// How an allowance would count them.
     counts: Counts<'a>,
@@ -18,11 +18,11 @@ pub(crate) struct Need<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Counts<'a> {
     Credits,
-    /// So many requests, which an allowance pays whole; zero once something pays them.
+    /// This many requests, which an allowance pays whole; zero once something pays them.
     Requests(i64),
-    /// The more of a request that an allowance pays already: so many requests more.
+    /// Growth of a request that an allowance pays already: this many more requests.
     Covered(&'a Name, i64),
-    /// Units of the one priced meter, and what each costs.
+    /// Units of the one priced meter, and the price of each.
     Meter(i64, i64),
 }
 
@@ -42,7 +42,7 @@ impl<'a> Need<'a> {
         Some(Self { left: usage.price()?.nano(), counts })
     }
 
-    /// What a hold grows by. It belongs to the request that the hold's receipt pays already.
+    /// The growth of a hold. It belongs to the request that the hold's receipt pays already.
     pub(crate) fn of_growth(usage: &Priced<'_>, receipt: &'a [Draw]) -> Option<Self> {
         let all = Self::of(usage)?;
         if !matches!(all.counts, Counts::Requests(_)) {
@@ -54,22 +54,22 @@ impl<'a> Need<'a> {
         Some(Self { counts, ..all })
     }
 
-    /// Nano-credits that nobody has paid yet.
+    /// Unpaid nano-credits.
     pub(crate) fn credits(&self) -> i64 {
         self.left
     }
 
-    /// The need itself, where an allowance pays all of it or nothing.
+    /// The need itself, if an allowance pays all of it or nothing.
     pub(super) fn whole(&self) -> Option<Self> {
         matches!(self.counts, Counts::Requests(_)).then_some(*self)
     }
 
-    /// The layer of the allowance that pays the request this is more of, if one does.
+    /// The layer of the allowance that pays the request that grows, if one does.
     pub(super) fn covered_by(&self) -> Option<&'a Name> {
         if let Counts::Covered(layer, _) = self.counts { Some(layer) } else { None }
     }
 
-    /// What an allowance would have to pay.
+    /// The amount an allowance would have to pay.
     pub(super) fn in_allowance_unit(&self) -> i64 {
         match self.counts {
             Counts::Credits => self.left,
@@ -77,7 +77,7 @@ impl<'a> Need<'a> {
         }
     }
 
-    /// What an allowance with this much room pays.
+    /// The amount an allowance with this much room pays.
     pub(super) fn allowance_share(&self, free: i64) -> i64 {
         let wanted = self.in_allowance_unit();
         match self.counts {
@@ -118,7 +118,7 @@ impl<'a> Need<'a> {
         }
     }
 
-    /// What has no price is paid as soon as credits are asked.
+    /// A need without a price is paid as soon as credits are asked.
     pub(super) fn ask_credits(&mut self) {
         if self.left == 0
             && let Counts::Requests(n) | Counts::Meter(n, _) = &mut self.counts
@@ -132,15 +132,15 @@ impl<'a> Need<'a> {
         self.left == 0 && self.in_allowance_unit() == 0
     }
 
-    /// Whether there is nothing that a receipt pays beside requests that are counted already.
+    /// Whether a receipt pays nothing besides requests that are counted already.
     pub(crate) fn is_paid(&self) -> bool {
         self.left == 0 && !matches!(self.counts, Counts::Meter(1.., _))
     }
 
-    /// Pays a draw of a receipt as far as it is needed still; returns what is kept of it.
+    /// Pays a draw of a receipt as far as it is still needed; returns the kept part.
     fn keep(&mut self, draw: &Draw) -> Draw {
         let (amount, worth) = match (draw.source, &mut self.counts) {
-            // The requests that turned out beyond what the allowance had set aside are another part of the price.
+            // Requests beyond those the allowance had set aside are another part of the price.
             (Source::Allowance, Counts::Requests(n)) if *n > draw.amount => {
                 let more = i128::from(*n - draw.amount);
                 let beyond = i128::from(self.left) * more / i128::from(*n);
@@ -167,13 +167,13 @@ impl<'a> Need<'a> {
     }
 }
 
-/// What draws leave unpaid of a use, in credits.
+/// The part of a use that draws leave unpaid, in credits.
 pub(crate) fn left_after(usage: &Priced<'_>, draws: &[Draw]) -> Option<Credits> {
     let paid = draws.iter().try_fold(0_i64, |sum, d| sum.checked_add(d.worth))?;
     usage.price()?.checked_sub(Credits::from_nano(paid))
 }
 
-/// Pays a need from the front of a receipt; returns the draws that are kept, shrunk to what is needed. What is needed beyond
+/// Pays a need from the front of a receipt; returns the kept draws, shrunk to the need. Any need beyond
 /// them belongs to the request that they pay.
 pub(crate) fn keep_front(need: &mut Need<'_>, receipt: &[Draw]) -> Draws {
     receipt.iter().map(|draw| need.keep(draw)).filter(|d| d.amount > 0 || d.worth > 0).collect()

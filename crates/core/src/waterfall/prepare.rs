@@ -1,6 +1,6 @@
-//! A request made ready to be decided: what it leaves out filled in, its place as it counts, its class.
+//! A request made ready to be decided: missing quantities filled in, the path that counts, its class.
 //!
-//! Everything that decides takes a [`Prepared`], so that nobody can forget it.
+//! Every decision takes a [`Prepared`], so that this step cannot be forgotten.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,43 +22,43 @@ use crate::record::{
 #[derive(Debug)]
 pub struct Prepared<'a> {
     ask: &'a Authorize,
-    /// What is decided instead, where something was left out or is counted elsewhere.
+    /// The request that is decided instead, if something was left out or is counted elsewhere.
     filled: Option<Box<Authorize>>,
     pub(crate) feature: &'a Feature,
     /// The ramp rule serves it one class lower.
     is_demoted: bool,
 }
 
-/// What a request wants to know of a running engine before it is decided.
+/// The question that a request has for a running engine before it is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The feature.
     pub feature: Name,
-    /// Where in the account.
+    /// The path within the account.
     pub path: Path,
-    /// How much of each meter.
+    /// The quantity of each meter.
     pub quantities: Quantities,
-    /// What room is asked for.
+    /// The room that is requested.
     pub purpose: Purpose,
     /// Served one class lower.
     pub is_demoted: bool,
 }
 
-/// What room in a capacity pool is asked for.
+/// A purpose of room in a capacity pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A hold.
     Hold,
     /// A charge at once: nothing stays in flight.
     Charge,
-    /// More of a hold: the request itself is counted already.
+    /// Growth of a hold: the request itself is counted already.
     Grow,
 }
 
 /// Makes a request ready: meters that it leaves out have the feature's estimate, and members past the tier's number are one.
 ///
 /// # Errors
-/// Refuses what the catalog does not know, and a hold of what is not recorded.
+/// Refuses names that the catalog does not have, and holds on unrecorded features.
 pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>, Refusal> {
     let feature = ctx.feature(&ask.request.feature)?;
     if !feature.ledger && !ask.settle_now {
@@ -92,7 +92,7 @@ impl Prepared<'_> {
         &mut self.filled.get_or_insert_with(|| Box::new(self.ask.clone())).request
     }
 
-    /// What only a running engine knows of it; `None` where nothing of that is looked at.
+    /// The question for the running engine; `None` if there is none.
     #[must_use]
     pub fn wanted(&self, ctx: Context<'_>) -> Option<Wanted> {
         let rules = &ctx.catalog.abuse;
@@ -113,7 +113,7 @@ impl Prepared<'_> {
     /// Decides it, without any effect.
     ///
     /// # Errors
-    /// Refuses what has no price, quantities whose price is out of range, and minimums that do not fit the request.
+    /// Refuses use without a price, quantities whose price is out of range, and minimums that do not fit the request.
     pub fn decide<'p>(&'p self, ctx: Context<'p>) -> Result<(Priced<'p>, Decision), Refusal> {
         ctx.account.warm_up();
         let (scene, mut usage) = self.scene(ctx)?;
@@ -121,7 +121,7 @@ impl Prepared<'_> {
         Ok((usage, decision))
     }
 
-    /// What a decision sees, and the use at its prices.
+    /// The scene of a decision, and the use at its prices.
     #[inline]
     pub(crate) fn scene<'p>(&'p self, ctx: Context<'p>) -> Result<(Scene<'p>, Priced<'p>), Refusal> {
         let Authorize { request, settle_now, .. } = self.ask();
@@ -142,7 +142,7 @@ impl Prepared<'_> {
 }
 
 /// A meter that costs something or counts in a guard or an allowance must be named, also with zero, unless the feature has an
-/// estimate of it: what is left out by mistake would be free.
+/// estimate of it: a meter left out by mistake would be free.
 pub(crate) fn check_named(
     feature: &Feature,
     program: Option<&Program>,
@@ -155,7 +155,7 @@ pub(crate) fn check_named(
     }
 }
 
-/// Use that has happened may leave meters out, but not all of them: what names none that costs something or counts is a mistake.
+/// Use that has happened may leave meters out, but not all of them: naming none that costs something or counts is a mistake.
 fn check_any_named(
     feature: &Feature,
     program: Option<&Program>,
@@ -208,7 +208,7 @@ fn left_out<'a>(
     usage.lines.iter().find(is_left_out).map(|line| line.meter)
 }
 
-/// What more for a hold wants to know of a running engine: room in the pool that the hold has room in.
+/// The question of a growing hold for a running engine: room in the pool that the hold has room in.
 pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities) -> Option<Wanted> {
     let grows = quantities.iter().any(|(_, n)| *n > 0);
     hold.terms.capacity.as_deref().filter(|_| grows)?;
@@ -239,11 +239,11 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, asked: &Quantitie
     });
     let of_allowances =
         windows.map(|(_, window)| u64::try_from(window.terms(None, ctx.now, anchor).capacity()).unwrap_or(0));
-    // What would leave nothing to estimate with says nothing: the request is then refused for what it is.
+    // Windows that leave no room for an estimate are ignored: the request is then refused on its own terms.
     Ok(of_guards.chain(of_allowances).filter(|n| *n > 0).min().unwrap_or(u64::MAX))
 }
 
-/// The path with members past the tier's number folded into one, where there are any.
+/// The path with members past the tier's number folded into one, if there are any.
 pub(crate) fn fold_path(ctx: Context<'_>, path: &Path) -> Option<Path> {
     let rules = &ctx.catalog.abuse;
     if rules.mode(Rule::SubKeys) != RuleMode::Enforce {

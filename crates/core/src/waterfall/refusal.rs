@@ -18,7 +18,7 @@ pub enum Refusal {
     NoPlan,
     /// There is no such record.
     UnknownRecord(Seq),
-    /// The hold has ended before.
+    /// The hold has already ended.
     HoldEnded {
         /// The hold.
         hold: HoldId,
@@ -29,9 +29,9 @@ pub enum Refusal {
         /// How: `settled`, `released` or `expired`.
         how: &'static str,
     },
-    /// The charge has been refunded or corrected before, by this record.
+    /// The charge has already been refunded or corrected, by this record.
     AlreadyRefunded(Seq, Seq),
-    /// The banked reset has been redeemed before, by this record.
+    /// The banked reset has already been redeemed, by this record.
     AlreadyRedeemed(Seq, Seq),
     /// The catalog has no such feature.
     UnknownFeature(Name),
@@ -51,7 +51,7 @@ pub enum Refusal {
     NoRequests,
     /// A quantity, a price or the account's books would leave their range.
     TooLarge,
-    /// A minimum names a meter that is not asked for, or more than is asked.
+    /// A minimum names a meter that is not requested, or more than is requested.
     BadMinimum(Name),
     /// A hold's life is zero or longer than the feature allows; the longest, in the text form of a duration.
     BadLife(String),
@@ -59,17 +59,17 @@ pub enum Refusal {
     NotRecorded(Name),
     /// The account has no such hold.
     UnknownHold(HoldId),
-    /// The hold has been extended as often as it may: its deadline ten times, its quantities some thousand times.
+    /// The hold has been extended as often as it may: its deadline ten times, its quantities about a thousand times.
     TooManyExtensions(HoldId),
     /// Nobody pays this much of use that has happened, and the feature refuses that.
     NobodyPays(Amount),
-    /// As [`Self::NobodyPays`], of what is beyond a hold.
+    /// As [`Self::NobodyPays`], for use beyond a hold.
     BeyondHold(Amount),
     /// The account has no such open grant.
     UnknownGrant(GrantId),
     /// The grant has ended, so nothing can be added to it.
     GrantEnded(GrantId),
-    /// All that was issued or lent to the account in the unit would leave the range of credits.
+    /// The total issued and lent to the account in the unit would leave the range of credits.
     BooksFull(Option<Name>),
     /// A cap is below zero.
     BadCap,
@@ -85,13 +85,13 @@ pub enum Refusal {
     BadExpiry,
     /// A correction would take more than is left.
     MoreThanLeft(Amount),
-    /// The record is no charge.
+    /// The record is not a charge.
     NotACharge(Seq),
     /// A refund is larger than the charge.
     MoreThanCharged(Amount),
     /// The zone of a recurrence is not known.
     UnknownZone,
-    /// What is to be carried contradicts itself, or would leave too many grants open.
+    /// The rollover contradicts itself, or would leave too many grants open.
     BadRollover,
     /// The account's plan has no such window, or it counts open holds.
     UnknownWindow(Name),
@@ -103,19 +103,19 @@ pub enum Refusal {
     MixedUnits,
     /// A correction changes nothing.
     NothingToCorrect,
-    /// Use was said to happen after now.
+    /// The reported time of use is in the future.
     InTheFuture(Instant),
     /// No use with this number waits in quarantine.
     NotInQuarantine(Seq),
     /// No top-up with this number is in flight.
     NoTopUp(u64),
-    /// A live change of a pool is not acceptable: what is wrong.
+    /// A live change of a pool is not acceptable, for this reason.
     BadPool(String),
     /// The account has no effect of this abuse rule.
     NoEffect(Rule),
-    /// The identity had a free grant in the last 90 days: when there may be one again.
+    /// The identity had a free grant in the last 90 days; the instant of the next possible one.
     FreeGrantTooSoon(Instant),
-    /// The free credits of a unit for the day are given: when the next day begins, and the unit; `None`: `credits`.
+    /// The day's free credits of a unit are used up; the beginning of the next day, and the unit; `None`: `credits`.
     TrialBudgetSpent(Instant, Option<Name>),
     /// The mark at which a balance has recovered is below the one at which it is low, or a top-up has no amount.
     BadAlerts(&'static str),

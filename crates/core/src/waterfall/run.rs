@@ -1,4 +1,4 @@
-//! One run through the waterfall: what the steps share.
+//! One run through the waterfall: the state that the steps share.
 
 use alloc::vec::Vec;
 
@@ -13,16 +13,16 @@ use crate::record::{
 };
 use crate::window::{Room, Used};
 
-/// What the use is for; it decides which guards apply and whether they may refuse.
+/// The purpose of the use; it decides which guards apply and whether they may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode<'a> {
     /// A new hold.
     Hold,
     /// A charge without a hold.
     Charge,
-    /// More for an open hold with this receipt: the request itself has been counted.
+    /// Growth of an open hold with this receipt: the request itself has been counted.
     Grow(&'a [Draw]),
-    /// Use that has happened, then: counted, never refused.
+    /// Use that happened at this instant: counted, never refused.
     Happened(Instant),
 }
 
@@ -33,16 +33,16 @@ pub(crate) struct Scene<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) now: Instant,
     pub(crate) plan: &'a Plan,
-    /// What the plan does for the feature; `None` where it does not include it.
+    /// The plan's program for the feature; `None` if the plan does not include it.
     pub(crate) program: Option<&'a Program>,
     pub(crate) mode: Mode<'a>,
     /// The caller agrees to paid sources.
     pub(crate) consented: bool,
-    /// What capacity pools have for the request.
+    /// The offers of capacity pools for the request.
     pub(crate) offers: &'a [Offer],
     /// The level of the penalty box that the caller is in.
     pub(crate) penalty: u8,
-    /// Nano-credits that are supposed to have been bought.
+    /// Nano-credits of a hypothetical purchase.
     pub(crate) bought: i64,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// What a plan does for a feature that it does not include: nothing guards it, nothing pays for it.
+/// A plan's program for a feature that it does not include: no guards, no sources.
 static NOTHING: Program = Program { guards: Vec::new(), layers: Vec::new() };
 
 /// The first refusal in order of precedence.
@@ -70,7 +70,7 @@ pub(super) struct Stopped {
     pub(super) wall: Wall,
 }
 
-/// How long what refuses a request before its sources will go on refusing it, on the state as it stands.
+/// How long the checks before the sources will go on refusing a request, on the present state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Until {
     /// Nothing refuses it there.
@@ -106,20 +106,20 @@ pub(crate) struct Run<'a, 'p> {
     pub(crate) visits: Vec<Visit>,
     pub(crate) draws: Draws,
     pub(crate) need: Need<'a>,
-    /// The need before anything is paid, where an allowance pays all of it or nothing.
+    /// The need before anything is paid, if an allowance pays all of it or nothing.
     pub(super) whole: Option<Need<'a>>,
     pub(super) stopped: Option<Stopped>,
     pub(super) price: Credits,
     /// Credits that spend caps leave.
     pub(super) budget: i64,
     pub(super) spent: i64,
-    /// Credits of paid sources that consent is still to be asked for.
+    /// Credits of paid sources that still need consent.
     pub(super) asked: i64,
     /// The strictest consent of the account and the path.
     pub(super) consent: Consent,
     /// How long something before the sources refuses it.
     pub(crate) until: Until,
-    /// Debt blocks what takes credits.
+    /// Debt blocks use that takes credits.
     pub(super) in_debt: bool,
     pub(super) postponed: Option<Postponed>,
 }
@@ -153,7 +153,7 @@ impl<'a, 'p> Run<'a, 'p> {
         }
     }
 
-    /// The books, with what is supposed to have been bought: it repays debt first, then overdraft that no hold has set aside.
+    /// The books, with the hypothetical purchase: it repays debt first, then overdraft that no hold has set aside.
     pub(super) fn books(&self) -> Books {
         let Scene { account, bought, .. } = self.scene;
         let unit = self.usage.credit_unit;
@@ -168,7 +168,7 @@ impl<'a, 'p> Run<'a, 'p> {
         Books { debt: less(books.debt, debt), overdraft: less(books.overdraft, overdraft), ..books }
     }
 
-    /// What is left of what is supposed to have been bought, once it has repaid what was owed.
+    /// The rest of the hypothetical purchase, once it has repaid the debt.
     pub(super) fn bought(&self) -> i64 {
         let before = self.scene.account.books_of(self.usage.credit_unit);
         let after = self.books();
@@ -177,7 +177,7 @@ impl<'a, 'p> Run<'a, 'p> {
         self.scene.bought - repaid
     }
 
-    /// Refuses it before sources are looked at: every such refusal must be over.
+    /// Refuses it before sources are checked: every such refusal must be over.
     pub(super) fn refuse_until(&mut self, reason: Reason, wall: Wall, until: impl Into<Until>) {
         self.until = self.until.max(until.into());
         self.refuse(reason, wall);
@@ -194,18 +194,18 @@ impl<'a, 'p> Run<'a, 'p> {
         matches!(self.scene.mode, Mode::Happened(_))
     }
 
-    /// Whether it happened in the cell under way of what is usual. What is reported later than that says nothing of today.
+    /// Whether it happened in the current cell of the habit. Use reported later than that is no evidence about today.
     pub(super) fn is_in_cell(&self, kind: HabitKind) -> bool {
         !matches!(self.scene.mode, Mode::Happened(at) if at < kind.start(self.scene.now))
     }
 
-    /// Whether it happened so long ago that nobody knows what was used then.
+    /// Whether it happened so long ago that the use of that time is no longer known.
     pub(super) fn is_past_horizon(&self) -> bool {
         let Scene { now, catalog, mode, .. } = self.scene;
         matches!(mode, Mode::Happened(at) if now.since(at) > catalog.late_horizon)
     }
 
-    /// Whether a window of a guard still counts what happened then.
+    /// Whether a window of a guard still counts use of that instant.
     pub(super) fn reaches(&self, terms: &Terms) -> bool {
         match self.scene.mode {
             Mode::Happened(at) => terms.reaches(at, self.scene.now),

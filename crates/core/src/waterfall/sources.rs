@@ -1,4 +1,4 @@
-//! Sources: what pays, in the plan's order.
+//! Sources pay, in the plan's order.
 
 use super::run::{Run, Scene};
 use crate::catalog::{Categories, Layer, Pool, Window};
@@ -8,7 +8,7 @@ use crate::record::{
 };
 
 impl Run<'_, '_> {
-    /// What pays, in the plan's order, each source what it can.
+    /// Each source pays as much as it can, in the plan's order.
     pub(super) fn sources(&mut self) {
         let program = self.program;
         if let Some(layer) = self.need.covered_by() {
@@ -84,7 +84,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// More of a request that an allowance pays is paid by it: at any price, and where it counts more requests they must fit.
+    /// The allowance that pays a request pays its growth as well: at any price; any additional requests must fit.
     fn grow_covered(&mut self, layer: &Name) {
         let program = self.program;
         if self.need.in_allowance_unit() == 0 {
@@ -101,7 +101,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Draws grants in burn order, at most `room` together; returns what was drawn.
+    /// Draws grants in burn order, at most `room` together; returns the amount drawn.
     fn visit_grants(&mut self, layer: &Name, categories: Categories, room: i64) -> i64 {
         let Scene { account, now, .. } = self.scene;
         let usage = self.usage;
@@ -135,7 +135,7 @@ impl Run<'_, '_> {
         drawn
     }
 
-    /// Draws one source of credits as far as need, consent, spend caps and `room` allow; returns what was drawn.
+    /// Draws one source of credits as far as need, consent, spend caps and `room` allow; returns the amount drawn.
     fn draw_credits(
         &mut self,
         place: Place,
@@ -202,7 +202,7 @@ impl Run<'_, '_> {
         };
         let own = of(pool.member, member);
         let team = usage.path.at(Level::Team).and_then(|team| of(Level::Team, team));
-        // Without a cap the draws are counted all the same, so that a cap set later keeps what is used.
+        // Without a cap the draws are counted all the same, so that a cap set later includes earlier use.
         let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
         let window = Window::Fixed { limit: cap.nano(), calendar: pool.window.clone() };
         let (used, terms, room) = self.look(layer, pool.member, &window);
@@ -216,7 +216,7 @@ impl Run<'_, '_> {
         let bound = self.need.credits() > free - drawn;
         let verdict = if bound { Verdict::Refused(Reason::MemberCap) } else { Verdict::Passed };
         self.push_cap(layer, pool.member, Some(terms), room.used, drawn, verdict);
-        // The cap is looked at before the grants it bounds.
+        // The cap is checked before the grants it bounds.
         if let Some(visits) = self.visits.get_mut(at..) {
             visits.rotate_right(1);
         }

@@ -4,7 +4,7 @@ use super::run::{Postponed, Run};
 use crate::record::{Basis, Level, Outcome, Place, Reason, Verdict, Visit};
 
 impl Run<'_, '_> {
-    /// The last condition, so that nobody waits for room who could not pay for it.
+    /// The last condition, so that no request waits for room that it could not pay for.
     pub(super) fn supply(&mut self) {
         let offers = self.scene.offers;
         if !self.is_granted() || offers.is_empty() {
@@ -34,7 +34,7 @@ impl Run<'_, '_> {
         if taken.is_some() {
             return;
         }
-        // Waiting helps only where a pool could ever hold it.
+        // Waiting helps only if some pool could ever hold it.
         let (outcome, reason) = if offers.iter().all(|offer| offer.too_large) {
             (Outcome::Deny, Reason::ExceedsCapacity)
         } else {

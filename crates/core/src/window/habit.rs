@@ -1,11 +1,11 @@
-//! What an account or key usually does, remembered from its own records: the measure that abuse rules hold it to.
+//! The usual use of an account or key, remembered from its own records: the measure that abuse rules hold it to.
 //!
-//! A habit is a window of fixed cells. The cell under way is counted; one that has closed becomes part of the memory. It is
-//! folded from records alone: what a rule compared against is in the terms of its visit.
-//! H1 in a clamp nobody learns more than the clamp lets through (`a_clamp_teaches_only_what_it_let_through`).
-//! H2 what comes at the same hour of another day is usual there (`a_daily_batch_is_learned`). H3 a habit is bounded: the hours of a
-//! week, and [`RHYTHM_MAX`] times of the day.
-//! Units: cost, or nano-credits for what keys spend.
+//! A habit is a window of fixed cells. The current cell is counted; a closed one becomes part of the memory. It is
+//! folded from records alone: the reference of a rule is in the terms of its visit.
+//! H1 during a clamp, a habit learns no more than the clamp lets through (`a_clamp_teaches_only_what_it_let_through`).
+//! H2 use at the same hour of another day is usual at that hour (`a_daily_batch_is_learned`). H3 a habit is bounded: the hours
+//! of a week, and [`RHYTHM_MAX`] times of the day.
+//! Units: cost, or nano-credits for the spending of keys.
 
 use alloc::vec::Vec;
 
@@ -15,11 +15,11 @@ use crate::record::{HabitKind, Instant, Span, scaled};
 
 const HOUR: Span = Span::from_secs(3_600);
 const PEAK_HALF_LIFE: Span = Span::from_secs(7 * 86_400);
-/// A cell over twice the reference adds `OVER` to a run, and any other takes one away. At `RUN` it is too fast: three such cells in
-/// a row, or more than a third of the time.
+/// A cell over twice the reference adds `OVER` to a run, and any other takes one away. At `RUN` it is too fast: three such
+/// cells in a row, or more than a third of the time.
 const OVER: u8 = 2;
 const RUN: u8 = 5;
-/// How many times its reference a burst teaches at most, and how long it takes until another one teaches.
+/// The most a burst teaches, in multiples of its reference, and the time until another burst teaches.
 const BURST_TEACHES: i64 = 8;
 const BURSTS_APART: Span = HOUR;
 /// Hours of the day whose runs are remembered, and for how many days.
@@ -27,25 +27,25 @@ const RHYTHM_MAX: usize = 24;
 const RHYTHM_DAYS: i64 = 35;
 const DAY_HOURS: i64 = 24;
 
-/// What is remembered of one account or key.
+/// The memory of one account or key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Habit {
-    /// What it remembers.
+    /// Its kind of memory.
     #[n(0)]
     pub kind: HabitKind,
-    /// When the cell under way began.
+    /// When the current cell began.
     #[n(1)]
     pub start: Instant,
-    /// What has been counted in it.
+    /// The count in it.
     #[n(2)]
     pub current: i64,
-    /// What the cell under way is compared with.
+    /// The reference that the current cell is compared with.
     #[n(3)]
     pub reference: i64,
-    /// What it was let through at most, where it was clamped.
+    /// The limit that a clamp let through, if it was clamped.
     #[n(4)]
     pub limit: i64,
-    /// What the last cell before it came to, if that was the one before.
+    /// The total of the previous cell, if it directly precedes this one.
     #[n(5)]
     pub previous: i64,
     /// The highest cell, as it counted at `peak_at`.
@@ -54,7 +54,7 @@ pub struct Habit {
     /// When.
     #[n(7)]
     pub peak_at: Instant,
-    /// The run under way: `OVER` for a cell over twice its reference, one less for another.
+    /// The current run: `OVER` for a cell over twice its reference, one less for another.
     #[n(8)]
     pub over: u8,
     /// The highest of its cells.
@@ -66,7 +66,7 @@ pub struct Habit {
     /// The hours with use, oldest first: the hour since 1970, and its highest cell.
     #[n(11)]
     pub hours: Vec<(i64, i64)>,
-    /// What the run under way began against.
+    /// The reference at the beginning of the current run.
     #[n(12)]
     pub run_reference: i64,
     /// When a burst was last learned.
@@ -75,12 +75,12 @@ pub struct Habit {
     /// Runs that were clamped and quarters that were demoted, by the hour of the day.
     #[n(14)]
     pub rhythm: Vec<Beat>,
-    /// What was served one class lower in the cell under way.
+    /// The use served one class lower in the current cell.
     #[n(15)]
     pub demoted: i64,
 }
 
-/// What came at an hour of the day.
+/// The use at an hour of the day.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Beat {
     /// The hour since 1970 that it was last seen in.
@@ -89,7 +89,7 @@ pub struct Beat {
     /// The highest cell.
     #[n(1)]
     pub figure: i64,
-    /// On how many days it was seen.
+    /// The number of days it was seen on.
     #[n(2)]
     pub days: u8,
 }
@@ -98,7 +98,7 @@ impl Beat {
     /// It was seen again: on another day, or more of it on the same.
     fn see(&mut self, hour: i64, figure: i64) {
         if hour - self.hour > DAY_HOURS / 2 {
-            // What has not come for long begins anew, at what it is now.
+            // Use that has not come for long starts over at its present size.
             let is_forgotten = hour - self.hour > RHYTHM_DAYS * DAY_HOURS;
             self.days = if is_forgotten { 1 } else { self.days.saturating_add(1) };
             (self.hour, self.figure) = (hour, figure);
@@ -112,7 +112,7 @@ impl Beat {
         matches!((hour - self.hour).rem_euclid(DAY_HOURS), 0 | 1 | 23)
     }
 
-    /// What it says of another day: what was seen once says half of what one may expect.
+    /// The use to expect on another day: an hour seen once counts half.
     fn says(&self, hour: i64) -> i64 {
         let is_another_day = hour - self.hour > DAY_HOURS / 2;
         let is_remembered = hour - self.hour <= RHYTHM_DAYS * DAY_HOURS;
@@ -126,7 +126,7 @@ fn hour_of(at: Instant) -> i64 {
 }
 
 impl Habit {
-    /// Nothing is remembered yet.
+    /// An empty memory.
     #[must_use]
     pub fn new(kind: HabitKind, now: Instant) -> Self {
         Self {
@@ -156,19 +156,19 @@ impl Habit {
         (self.reference, self.limit) = (reference, limit);
     }
 
-    /// So much of the cell under way is served one class lower.
+    /// This much of the current cell is served one class lower.
     pub(crate) fn demote(&mut self, cost: i64) {
         self.demoted = self.demoted.saturating_add(cost);
     }
 
-    /// Corrects what was counted at an instant, if that cell is still under way.
+    /// Corrects a count made at an instant, if its cell is still the current one.
     pub fn correct(&mut self, counted_at: Instant, delta: i64) {
         if self.kind.start(counted_at) == self.start {
             self.current = self.current.saturating_add(delta).max(0);
         }
     }
 
-    /// What has been counted in the cell that `now` is in.
+    /// The count in the cell that `now` is in.
     #[must_use]
     pub fn used(&self, now: Instant) -> i64 {
         if self.kind.start(now) == self.start { self.current } else { 0 }
@@ -189,7 +189,7 @@ impl Habit {
         i64::try_from(halved(peak, now.since(self.peak_at), PEAK_HALF_LIFE)).unwrap_or(i64::MAX)
     }
 
-    /// What is usual at `now`: the peak, or what came at this hour on other days.
+    /// The usual use at `now`: the peak, or the use at this hour on other days.
     #[must_use]
     pub(crate) fn usual_at(&self, now: Instant) -> i64 {
         let hour = hour_of(now);
@@ -203,7 +203,7 @@ impl Habit {
         self.hours.iter().map(|(_, peak)| *peak).max().unwrap_or(0)
     }
 
-    /// What 95 of 100 of the hours with use did not pass (nearest rank).
+    /// The 95th percentile of the hours with use (nearest rank).
     #[must_use]
     pub fn p95(&self) -> i64 {
         let mut sorted: Vec<i64> = self.hours.iter().map(|(_, spent)| *spent).collect();
@@ -218,7 +218,7 @@ impl Habit {
         (self.over >= RUN).then_some(!self.is_near)
     }
 
-    /// A clamp has begun: the run that led to it is not learned for today, nor what the cell under way has beyond the clamp.
+    /// A clamp has begun: the run that led to it is not learned for today, nor the use of the current cell beyond the clamp.
     pub(crate) fn clamp(&mut self, limit: i64) {
         self.limit = limit;
         self.note_beat(self.run_peak);
@@ -229,7 +229,7 @@ impl Habit {
         (self.over, self.is_near, self.run_peak, self.run_reference) = (0, false, 0, 0);
     }
 
-    /// A run of the hour under way was clamped, or a quarter of it demoted.
+    /// A run of the current hour was clamped, or a quarter of it demoted.
     fn note_beat(&mut self, figure: i64) {
         let hour = hour_of(self.start);
         if let Some(beat) = self.rhythm.iter_mut().find(|beat| beat.is_at(hour)) {
@@ -266,7 +266,7 @@ impl Habit {
         self.hours.retain(|(hour, _)| *hour >= oldest);
     }
 
-    /// What the cell that ends teaches.
+    /// Learns from the cell that ends.
     fn close(&mut self) {
         let learned = self.current.min(self.limit);
         let asked = learned.saturating_add(self.demoted);
@@ -296,7 +296,7 @@ impl Habit {
         }
     }
 
-    /// What came on other days has come again, or half of it.
+    /// The use of other days has come again, or at least half of it.
     fn see_beats(&mut self, asked: i64) {
         let hour = hour_of(self.start);
         let came = |beat: &&mut Beat| beat.says(hour) > 0 && asked >= beat.figure / 2;
@@ -312,7 +312,7 @@ impl Habit {
         }
     }
 
-    /// A run that has ended before it was too long was a burst, and is learned: not more than so many times what was usual, and not
+    /// A run that has ended before it was too long was a burst, and is learned: up to a multiple of the usual use, and not
     /// one after the other.
     fn end_run(&mut self) {
         let most = self.run_reference.saturating_mul(BURST_TEACHES);

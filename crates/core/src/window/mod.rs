@@ -1,9 +1,9 @@
-//! Windows: how much of a limit is used, when room returns, and what counting or giving back does.
+//! Windows: how much of a limit is used, when room returns, and the effects of counting and giving back.
 //!
 //! A file for each kind. Never looks at a calendar or a clock: bounds are resolved by the caller and pinned in [`Terms`].
-//! W3 the instant told is the first at which the cost fits (`room_returns_exactly_when_told`).
+//! W3 the reported instant is the first at which the cost fits (`room_returns_exactly_when_told`).
 //! W4 giving back never frees more than was counted, and nothing in a window that has closed.
-//! W5 terms that change keep what is used (`changed_terms_keep_what_is_used`). What the old ones counted is read as they
+//! W5 changed terms keep the use (`changed_terms_keep_what_is_used`). A count under the old terms is read as they
 //!    counted it until the next use is counted, which converts it.
 //! Units: the window's own (requests, meter units, nano-credits).
 
@@ -27,12 +27,12 @@ pub use rate::Rate;
 pub use trail::{Cells, Log};
 pub use used::Used;
 
-/// What a window says about a cost.
+/// A window's answer about a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Used before.
     pub used: i64,
-    /// What fits now; never negative.
+    /// The amount that fits now; never negative.
     pub free: i64,
     /// The most that could ever fit.
     pub capacity: i64,
@@ -41,18 +41,18 @@ pub struct Room {
 /// Use to be counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Count {
-    /// How much.
+    /// The amount.
     pub cost: i64,
-    /// When it happened; use that is reported late counts where it happened.
+    /// When it happened; late use counts at the time it happened.
     pub at: Instant,
-    /// What the window had when it was decided. It stands in for what a restart may have lost.
+    /// The window's use at the decision. It stands in for use that a restart may have lost.
     pub before: i64,
     /// An allowance: its ended periods are kept for late use.
     pub keeps: bool,
 }
 
 impl Count {
-    /// So much, now, in a window that had this much.
+    /// This much, now, in a window that had this much before.
     #[must_use]
     pub fn now(cost: i64, at: Instant, before: i64) -> Self {
         Self { cost, at, before, keeps: false }
@@ -60,7 +60,7 @@ impl Count {
 }
 
 impl Terms {
-    /// What is used and free at `now`.
+    /// The used and free amounts at `now`.
     #[must_use]
     pub fn room(&self, used: Option<&Used>, now: Instant) -> Room {
         let used = used.map_or(0, |used| used.amount(self, now));
@@ -92,12 +92,12 @@ impl Terms {
         }
     }
 
-    /// What is used after a count at `now`.
+    /// The use after a count at `now`.
     #[must_use]
     pub fn take(&self, used: Option<Used>, count: Count, now: Instant) -> Used {
         let Count { cost, at, before, keeps } = count;
         let units = positive(cost);
-        // A state that a restart may have lost does not become a durable one: what the record says was used does.
+        // A state that a restart may have lost does not become durable: the use that the record states does.
         let used = used.filter(|earlier| self.is_volatile() || !earlier.is_volatile());
         match *self {
             Self::Rate { limit, period, .. } => {

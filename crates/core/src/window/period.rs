@@ -29,7 +29,8 @@ pub struct Period {
     /// The periods before, of an allowance.
     #[n(3)]
     ended: Option<Box<Ended>>,
-    /// It was recorded for late use and ends with the last report so far: later use that it would have covered is its own.
+    /// It was recorded for late use and ends with the last report so far: later use that it would have covered has a period of
+    /// its own.
     #[n(4)]
     is_cut: bool,
 }
@@ -53,7 +54,7 @@ impl Period {
         (keeps, now): (bool, Instant),
     ) -> Self {
         let is_cut = end == now;
-        // A checkpoint has left out what was over: a state loaded from one must agree with a state that was not.
+        // A checkpoint leaves out periods that are over: a state loaded from one must agree with one that was not.
         let Some(before) = before.filter(|before| !before.is_over(now)) else {
             return Self { start, end, used: cost, ended: keeps.then(Box::default), is_cut };
         };
@@ -73,7 +74,7 @@ impl Period {
         period
     }
 
-    /// The period under way is over at `end`, and kept where periods are.
+    /// The current period is over at `end`, and kept if periods are kept.
     fn end_at(&mut self, end: Instant) {
         if let Some(ended) = self.ended.as_mut().filter(|_| self.start < end) {
             ended.count((self.start, end, self.used, self.is_cut));
@@ -82,13 +83,13 @@ impl Period {
         }
     }
 
-    /// Begins anew at `now`; what it counted is given back to nobody.
+    /// Starts over at `now`; its count is given back to nobody.
     pub(crate) fn reset(&mut self, now: Instant) {
         self.end_at(now);
         (self.start, self.used) = (now, 0);
     }
 
-    /// Closes at `now`: the next use opens the next one. Whether anything is kept of it.
+    /// Closes at `now`: the next use opens the next one. Returns whether any part of it is kept.
     pub(crate) fn close(&mut self, now: Instant) -> bool {
         self.end = self.end.min(now);
         self.ended.is_some() && self.start < self.end
@@ -110,14 +111,14 @@ impl Period {
         now < self.end
     }
 
-    /// Whether nobody asks for it any more.
+    /// Whether it is no longer needed.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         let kept = if self.ended.is_some() { KEPT } else { Span::ZERO };
         self.end.after(kept) <= now
     }
 
-    /// Every period that is known at `now`, the earliest first. What has ended is known of allowances alone, and so long: a
-    /// state that a checkpoint has cut must say the same.
+    /// Every period that is known at `now`, earliest first. Only allowances keep ended periods, for a limited time: a
+    /// state that a checkpoint has cut must agree.
     fn all(&self, now: Instant) -> impl DoubleEndedIterator<Item = Past> {
         let kept = if self.ended.is_some() { KEPT } else { Span::ZERO };
         let ended = self.ended.iter().flat_map(|e| e.list.iter().copied());
@@ -173,10 +174,10 @@ impl Ended {
     }
 }
 
-/// What is used of the period that begins at `start`. Of one that is not kept any more nobody knows: all of it.
+/// The use of the period that begins at `start`. If it is no longer kept, its use is unknown and counts as all of it.
 pub(super) fn used(period: Option<&Period>, (start, end): (Instant, Instant), now: Instant) -> i64 {
     let Some(period) = period else { return 0 };
-    // Almost always the one under way: what has ended lies elsewhere in memory.
+    // Almost always the current one: ended periods lie elsewhere in memory.
     if period.start == start && now < period.end {
         return period.used;
     }

@@ -1,7 +1,7 @@
 //! Rate windows: a sustained rate and a burst.
 //!
-//! W1 no schedule gets more than `burst + rate × length` out of a rate window (`rate_bounds_every_interval`), also where use is
-//!    given back: what has drained since it was counted is not (`a_rate_gives_back_what_has_not_drained`).
+//! W1 no schedule gets more than `burst + rate × length` out of a rate window (`rate_bounds_every_interval`), even if use is
+//!    given back: use that has drained since it was counted is not (`a_rate_gives_back_what_has_not_drained`).
 //! Source: GCRA as in ITU-T I.371, kept as a leaky meter in units of 1/limit so that no division rounds.
 
 use alloc::vec::Vec;
@@ -29,16 +29,16 @@ pub struct Rate {
     /// Whether it may be lost at a restart.
     #[n(4)]
     pub is_volatile: bool,
-    /// The level before each count that no later one found as low, oldest first: both rise. What was counted before a low
-    /// has at most that much left of it.
+    /// The level before each count that no later one found as low, oldest first: both rise. Use counted before a low
+    /// has at most that much left.
     #[n(5)]
     #[cbor(default)]
     pub lows: Vec<(Instant, u64)>,
 }
 
-/// With more lows than this those are forgotten that say nothing about what can be given back, and then those that say least.
+/// Beyond this many lows, those are forgotten that do not matter for giving back, and then those that matter least.
 const LOWS_MAX: usize = 64;
-/// What is left of them then, at most. Of more holds than this, each given back at another time, one may get back less than
+/// The most lows that are left then. Of more holds than this, each given back at another time, one may get back less than
 /// it could, by a fifteenth of the level.
 const LOWS_KEPT: usize = 32;
 
@@ -62,7 +62,7 @@ impl Rate {
         self.lows.len() > LOWS_MAX
     }
 
-    /// Forgets what no count at one of these instants needs in order to be given back.
+    /// Forgets everything that no count at one of these instants needs in order to be given back.
     pub(super) fn thin(&mut self, mut counted: Vec<Instant>) {
         counted.sort_unstable();
         let lies_between = |from: Instant, to: Instant| {
@@ -104,7 +104,7 @@ impl Rate {
         self.left(now) == 0
     }
 
-    /// Adds to use that was counted at an instant, or gives back what of it has not drained.
+    /// Adds to use that was counted at an instant, or gives back the part of it that has not drained.
     pub(super) fn correct(&mut self, counted_at: Instant, delta: i64, now: Instant) {
         let micro = delta.unsigned_abs().saturating_mul(self.period.micros());
         let left = saturate(self.left(now));
@@ -123,7 +123,7 @@ impl Rate {
         self.lows.drain(stays..since);
     }
 
-    /// What has not drained, in whole units.
+    /// The level that has not drained, in whole units.
     pub(super) fn used(&self, now: Instant) -> i64 {
         signed(saturate(self.left(now).div_ceil(u128::from(self.period.micros().max(1)))))
     }
@@ -135,7 +135,7 @@ impl Rate {
         now.after(Span::from_micros(saturate(over.div_ceil(u128::from(self.limit.max(1))))))
     }
 
-    /// The level at `now` under other terms: what is used is kept.
+    /// The level at `now` under other terms: the use is kept.
     pub(super) fn level_under(&self, limit: u64, period: Span, now: Instant) -> u64 {
         let left = self.left(now);
         if (self.limit, self.period) == (limit, period) {

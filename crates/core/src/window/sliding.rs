@@ -1,4 +1,4 @@
-//! Sliding windows: so many in any trailing length. Small limits keep an exact log, large ones two weighted cells.
+//! Sliding windows: a limit in any trailing length. Small limits keep an exact log, large ones two weighted cells.
 //!
 //! W2 a sliding log admits at most its limit in every trailing window (`sliding_log_is_exact`).
 //! Source: the two-cell sliding counter of Cloudflare (2017).
@@ -53,9 +53,9 @@ impl Cells {
 }
 
 impl Log {
-    /// What is still inside the trailing length.
+    /// The use still inside the trailing length.
     fn inside(&self, length: Span, now: Instant) -> impl Iterator<Item = (Instant, u64)> {
-        // A longer window does not remember what the shorter one had forgotten.
+        // A longer window does not remember use that the shorter one had forgotten.
         let length = length.min(self.length);
         self.uses.iter().copied().filter(move |(at, _)| at.after(length) > now)
     }
@@ -84,7 +84,7 @@ fn cell(length: Span, now: Instant) -> Instant {
     Instant::from_micros(now.micros().div_euclid(step) * step)
 }
 
-/// The window after counting a cost that happened at `at`; `before` is what it had in another shape.
+/// The window after counting a cost that happened at `at`; `before` is its use in another shape.
 pub(super) fn take(
     used: Option<Used>,
     (limit, length): (u64, Span),

@@ -1,4 +1,4 @@
-//! What a sliding window remembers of its trailing length: every use, or two cells.
+//! A sliding window's memory of its trailing length: every use, or two cells.
 
 use alloc::vec::Vec;
 

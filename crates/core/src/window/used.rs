@@ -1,4 +1,4 @@
-//! What is used of a window of any kind. The state belongs to the account; its meaning is in the terms.
+//! The use of a window of any kind. The state belongs to the account; its meaning is in the terms.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -12,7 +12,7 @@ use super::rate::Rate;
 use super::trail::{Cells, Log};
 use crate::record::{Instant, Terms, VOLATILE_MAX};
 
-/// What is used of one window.
+/// The use of one window.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Used {
     /// A leaky meter.
@@ -30,13 +30,13 @@ pub enum Used {
     /// Slots taken.
     #[n(4)]
     Slots(#[n(0)] u64),
-    /// What is usual for this account or key.
+    /// The habit of this account or key.
     #[n(5)]
     Habit(#[n(0)] Box<Habit>),
 }
 
 impl Used {
-    /// Whether the state says nothing any more at `now`, so that it can be dropped.
+    /// Whether the state has no effect any more at `now`, so that it can be dropped.
     #[must_use]
     pub fn is_over(&self, now: Instant) -> bool {
         match self {
@@ -65,7 +65,7 @@ impl Used {
         }
     }
 
-    /// What is used at `now` of a window with these terms, which may not be those it was counted under.
+    /// The use at `now` of a window with these terms, which may not be those it was counted under.
     pub(super) fn amount(&self, terms: &Terms, now: Instant) -> i64 {
         match (self, terms) {
             (Self::Slots(n), Terms::Slots { .. }) => signed(*n),
@@ -97,7 +97,7 @@ impl Used {
         })
     }
 
-    /// Keeps small what is remembered of earlier levels; `counted` tells when what can still be given back was counted.
+    /// Keeps the memory of earlier levels small; `counted` has the instants of use that can still be given back.
     pub(crate) fn thin(&mut self, counted: impl FnOnce() -> Vec<Instant>) {
         if let Self::Rate(rate) = self
             && rate.is_full()
@@ -118,7 +118,7 @@ impl Used {
         }
     }
 
-    /// What is used between two instants, where it is that.
+    /// The use between two instants, if it is that.
     #[must_use]
     pub(crate) fn period(&self) -> Option<&Period> {
         if let Self::Period(period) = self { Some(period) } else { None }
@@ -128,7 +128,7 @@ impl Used {
         if let Self::Slots(n) = self { *n } else { 0 }
     }
 
-    /// What is remembered, where it is a habit.
+    /// The memory, if it is a habit.
     #[must_use]
     pub fn habit(&self) -> Option<&Habit> {
         if let Self::Habit(habit) = self { Some(habit) } else { None }

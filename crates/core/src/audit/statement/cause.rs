@@ -1,4 +1,4 @@
-//! Why a balance moved: what each record moves into or out of it.
+//! Why a balance moved: the credits that each record moves into or out of it.
 
 use alloc::vec::Vec;
 
@@ -13,7 +13,7 @@ pub enum Cause {
     Charge,
     /// A charge was given back.
     Refund,
-    /// The operator made a shortfall or an expired draw good.
+    /// The operator covered a shortfall or an expired draw.
     Goodwill,
     /// Credits expired unused.
     Expiry,
@@ -39,20 +39,20 @@ impl Cause {
     }
 }
 
-/// What a record moves into or out of the balance, by cause. A charge that included use paid is there with zero.
+/// The credits a record moves into or out of the balance, by cause. A charge paid by included use appears with zero.
 pub(super) fn moved(record: &Record) -> Vec<(Cause, Credits)> {
     let mut moved = Vec::new();
     for m in &record.movements {
         let (cause, sign) = match (m.from, m.to) {
             (Book::Operator, _) => (inflow(&record.event), 1),
             (Book::Spent, Book::Operator) => {
-                // Given back to a grant that was taken back meanwhile.
+                // Given back to a grant that was taken back in the meantime.
                 add(&mut moved, Cause::Refund, m.amount.nano());
                 (Cause::Void, -1)
             }
             (_, Book::Operator) => (outflow(&record.event), -1),
             (Book::Goodwill, Book::Spent) => {
-                // The charge is shown in full, and what makes it good beside it.
+                // The charge is shown in full, and the goodwill that covers it beside it.
                 add(&mut moved, Cause::Charge, -m.amount.nano());
                 (Cause::Goodwill, 1)
             }

@@ -1,10 +1,10 @@
 //! Statements: the opening balance of a period, everything that moved it, the closing balance.
 //!
-//! The balance is what the account has, free or set aside, less what it owes: issued and made good, less spent and expired.
-//! Holds move nothing out of it and do not appear until they are charged.
+//! The balance is the account's credits, free or set aside, less its debt: issued plus goodwill, less spent and expired.
+//! Holds move nothing out of it and appear only once they are charged.
 //! T1 opening balance plus all amounts is the closing balance (`a_statement_adds_up`).
 //! T2 the closing balance of a period is the opening balance of the next (`periods_join`).
-//! T3 subtotals by cause and by day add up to what the period moved (`subtotals_add_up`).
+//! T3 subtotals by cause and by day add up to the movement of the period (`subtotals_add_up`).
 //! T4 by effective time late use and corrections are in the period of the use (`late_use_is_in_the_period_of_the_use`).
 //! Units: credits; the end of a period is exclusive.
 
@@ -23,29 +23,29 @@ pub use sums::{Paid, Payer, Sum, Sums};
 /// The instant of a record that puts it into a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum By {
-    /// When it was written: what a period says never changes.
+    /// When it was written: a past period never changes.
     #[default]
     Recorded,
-    /// When it counts: late use and corrections are in the period of the use, so earlier periods still change.
+    /// When it takes effect: late use and corrections are in the period of the use, so earlier periods still change.
     Effective,
 }
 
-/// Which statement is asked for.
+/// The requested statement.
 #[derive(Clone, Debug)]
 pub struct Ask {
     /// From this instant on.
     pub from: Instant,
-    /// To before this instant.
+    /// Up to, but not including, this instant.
     pub to: Instant,
-    /// What counts for the period.
+    /// The instant that puts a record into the period.
     pub by: By,
-    /// As it was known at this instant.
+    /// As known at this instant.
     pub recorded_at: Instant,
     /// The unit of credits; `None`: `credits`.
     pub unit: Option<Name>,
     /// The zone of its days.
     pub days: Days,
-    /// Whether each line is kept, or the sums alone.
+    /// Whether to keep each line, or only the sums.
     pub has_lines: bool,
 }
 
@@ -58,10 +58,10 @@ impl Ask {
     }
 }
 
-/// What the log says elsewhere about a record.
+/// Facts about a record from elsewhere in the log.
 #[derive(Clone, Debug, Default)]
 pub struct About {
-    /// Of a refund or a correction: what it gives back.
+    /// For a refund or correction: the draws that it gives back.
     pub given_back: Option<GivenBack>,
     /// The caller's key of the request that the use began with.
     pub event: Option<Label>,
@@ -74,21 +74,21 @@ pub struct Entry {
     pub seq: Seq,
     /// When it was written.
     pub at: Instant,
-    /// When it counts.
+    /// When it takes effect.
     pub effective_at: Instant,
     /// Why.
     pub cause: Cause,
-    /// What came in; negative: what went out.
+    /// Credits in; negative: credits out.
     pub amount: Credits,
     /// The balance after it.
     pub balance: Credits,
-    /// The feature whose charge it is, or is about.
+    /// The feature of the charge that it is, or that it is about.
     pub feature: Option<Name>,
-    /// What was charged, for charges.
+    /// The charged use, for charges.
     pub usage: Option<Use>,
     /// The operator's words or reference.
     pub reason: Option<Label>,
-    /// The caller's idempotency key of the record.
+    /// The idempotency key of the record.
     pub key: Option<Label>,
     /// The caller's key of the request that the use began with.
     pub event: Option<Label>,
@@ -97,17 +97,17 @@ pub struct Entry {
 /// A period of an account.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// What was asked for.
+    /// The request.
     pub ask: Ask,
     /// The balance before the first entry.
     pub opening: Credits,
-    /// What moved it, in order. Charges that included use paid are there with an amount of zero.
+    /// The movements, in order. Charges paid by included use appear with an amount of zero.
     pub entries: Vec<Entry>,
     /// Its sums.
     pub sums: Sums,
     /// The balance after the last entry.
     pub closing: Credits,
-    /// The last record that was looked at.
+    /// The last record that was read.
     pub seq: Seq,
     /// The chain hash after it.
     pub hash: [u8; 32],
@@ -128,7 +128,7 @@ impl Statement {
         }
     }
 
-    /// Whether the record has lines in the period, so that what the log says elsewhere about it is wanted.
+    /// Whether the record has lines in the period, so that facts from elsewhere in the log are needed.
     #[must_use]
     pub fn wants(&self, record: &Record) -> bool {
         let at = self.counts_at(record);

@@ -1,6 +1,6 @@
-//! What the lines of a period come to: by cause, by feature, by day, and by who paid.
+//! Sums over the lines of a period: by cause, by feature, by day, and by source.
 //!
-//! Units: credits; what allowances paid in what they count.
+//! Units: credits; payments of allowances in the unit they count.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
@@ -11,9 +11,9 @@ use crate::record::{CREDITS, Category, Credits, Draw, GivenBack, Name, REQUESTS,
 /// A sum of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
-    /// How many.
+    /// The number of lines.
     pub entries: u64,
-    /// What they come to.
+    /// Their total.
     pub amount: Credits,
 }
 
@@ -24,7 +24,7 @@ impl Sum {
     }
 }
 
-/// Who paid.
+/// A source that paid.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Payer {
     /// The source.
@@ -33,18 +33,18 @@ pub struct Payer {
     pub layer: Name,
     /// The category of a grant.
     pub category: Option<Category>,
-    /// What amounts are in.
+    /// The unit of amounts.
     pub unit: String,
     /// Whether that is credits.
     pub is_credits: bool,
 }
 
-/// What a payer paid, less what it got back.
+/// The amount a payer paid, less the amount it got back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Paid {
     /// In the payer's unit; credits in nano-credits.
     pub amount: i64,
-    /// What that is of the prices.
+    /// Its part of the prices.
     pub worth: Credits,
 }
 
@@ -55,14 +55,14 @@ pub struct Sums {
     pub by_cause: BTreeMap<Cause, Sum>,
     /// Of the lines that are about the use of a feature, by feature.
     pub by_feature: BTreeMap<Name, Sum>,
-    /// By who paid.
+    /// By source.
     pub by_source: BTreeMap<Payer, Paid>,
     /// By day.
     pub by_day: BTreeMap<String, Sum>,
 }
 
 impl Sums {
-    /// Takes in who paid for a charge, and who got back of an earlier one.
+    /// Adds the sources that paid for a charge, and those that got something back from an earlier one.
     pub(super) fn pay(&mut self, record: &Record, given_back: Option<&GivenBack>) {
         let given = given_back.into_iter().map(|given| (&given.charge.usage, &*given.draws, -1));
         let paid = record.charge().into_iter().map(|charge| (&charge.usage, &*charge.draws, 1));

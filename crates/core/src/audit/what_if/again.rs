@@ -1,4 +1,4 @@
-//! Asking again: commands and denied requests, run on the shadow's own state and numbers.
+//! Running again: commands and denied requests, on the shadow's own state and numbers.
 
 use super::Shadow;
 use crate::command::{
@@ -16,7 +16,7 @@ impl Shadow<'_> {
             self.row(feature).was.granted += 1;
         }
         let Some(command) = command.renumbered(|seq| self.number(seq)) else {
-            // What it is about has not happened this time.
+            // The record it refers to does not exist this time.
             self.count(asked.as_ref(), false);
             return Ok(());
         };
@@ -65,8 +65,8 @@ impl Shadow<'_> {
         }
     }
 
-    /// A command as it fits the shadow: holds live as long as the other catalog lets them, what is given back is at most what
-    /// was charged this time, and corrected quantities keep the shadow's prices.
+    /// A command adapted to the shadow: holds live as long as the other catalog lets them, refunds give back at most the amount
+    /// charged this time, and corrected quantities keep the shadow's prices.
     fn fitted(&self, mut command: Command) -> Command {
         if let Command::Authorize(Authorize { request, life, .. }) = &mut command {
             let feature = self.catalog.feature(request.feature.as_str());
@@ -90,7 +90,7 @@ impl Shadow<'_> {
         command
     }
 
-    /// Asks a denied request again; what is granted now happens as asked.
+    /// Runs a denied request again; if granted now, the use happens as requested.
     pub(super) fn denied(&mut self, denial: &Denial) -> Result<(), Refusal> {
         let held = denial.decision.visits.iter().any(is_of_hold);
         let request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
@@ -127,13 +127,13 @@ impl Shadow<'_> {
     }
 }
 
-/// Whether a visit shows that a hold was asked for: a charge at once takes no slot, and is in no rule on holds.
+/// Whether a visit shows that a hold was requested: an immediate charge takes no slot, and no rule on holds applies to it.
 fn is_of_hold(visit: &Visit) -> bool {
     visit.basis == Basis::Slot
         && (visit.place == Place::Abuse || matches!(visit.verdict, Verdict::Refused(_)))
 }
 
-/// What was asked for, where a record answers a request.
+/// The request that a record answers, if it answers one.
 fn asked_of(record: &Record) -> Option<&Use> {
     if let Event::Authorized { usage, .. } | Event::Extended { usage, .. } = &record.event {
         return Some(usage);
@@ -141,8 +141,8 @@ fn asked_of(record: &Record) -> Option<&Use> {
     if let Event::Charged { charge, .. } = &record.event { Some(&charge.usage) } else { None }
 }
 
-/// Whether a refusal says only that the shadow has come to another point: what the command is about is not there, is over, or
-/// was done already.
+/// Whether a refusal only means that the shadow took another course: the subject of the command does not exist, is over, or
+/// is done already.
 fn is_moot(refusal: &Refusal) -> bool {
     matches!(
         refusal,

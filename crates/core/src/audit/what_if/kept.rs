@@ -1,4 +1,4 @@
-//! The log of a shadow: of its records, those that commands look up.
+//! The log of a shadow: those of its records that commands look up.
 
 use core::convert::Infallible;
 

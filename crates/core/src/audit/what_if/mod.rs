@@ -1,10 +1,10 @@
-//! What a changed policy would have done: a log's requests, asked again one after the other on another catalog.
+//! What a changed policy would have done: a log's requests, run again one after another on another catalog.
 //!
-//! A shadow of the account lives through the same requests at the same instants; what it is granted, denied and charged
-//! is counted beside what was. Never touches the account.
-//! Assumptions, told with the figures: use that the shadow is denied does not happen; use that was denied and is granted
-//! now happens as asked; of denials only those whose explanation was kept are asked again; pools have the room they had.
-//! I1 the same catalog changes nothing but what volatile windows had counted (`the_same_policy_changes_nothing`).
+//! A shadow of the account gets the same requests at the same instants; its grants, denials and charges
+//! are counted beside the recorded ones. Never touches the account.
+//! Assumptions, stated with the figures: use that the shadow is denied does not happen; use that was denied and is granted
+//! now happens as requested; only denials whose explanation was kept are run again; pools have the room they had.
+//! I1 the same catalog changes nothing except counts of volatile windows (`the_same_policy_changes_nothing`).
 //! Units: nano-credits.
 
 use alloc::vec::Vec;
@@ -25,7 +25,7 @@ mod tally;
 use kept::Kept;
 pub use tally::{Row, Tally};
 
-/// An account living through its log again.
+/// An account whose log runs again.
 #[derive(Debug)]
 pub struct Shadow<'a> {
     catalog: &'a Catalog,
@@ -34,7 +34,7 @@ pub struct Shadow<'a> {
     rows: HashMap<(Name, Name), Row>,
     /// A number in the log → the number of the shadow's record; `None`: denied.
     numbers: HashMap<Seq, Option<Seq>>,
-    /// What the shadow's recurring grants opened: by their name, the boundary, and whether anew or carried over.
+    /// The grants that the shadow's recurring grants opened: by name, boundary, and whether opened again or carried over.
     crossed: HashMap<(GrantId, Instant, bool), Seq>,
     kept: Kept,
     /// Commands that the other catalog refuses, such as those of a plan or meter that it does not have.
@@ -43,7 +43,7 @@ pub struct Shadow<'a> {
     unexplained: u64,
     /// Denials still to come, the latest first.
     denials: Vec<Denial>,
-    /// Why the shadow ended before its time, if it did.
+    /// Why the shadow ended early, if it did.
     broken: Option<alloc::string::String>,
 }
 
@@ -65,8 +65,8 @@ impl<'a> Shadow<'a> {
         }
     }
 
-    /// Notes the denials of a record ahead of time: they are recorded some seconds after they were decided, and must be
-    /// asked again when they were decided. Every record is to be noted before the first is lived through.
+    /// Notes the denials of a record in advance: they are recorded some seconds after they were decided, and must be run
+    /// again at the instant of the decision. Note every record before taking the first one.
     pub fn note(&mut self, record: &Record) {
         if let Event::Denied(denials) = &record.event {
             let kept = u64::try_from(denials.recent.len()).unwrap_or(u64::MAX);
@@ -76,7 +76,7 @@ impl<'a> Shadow<'a> {
         }
     }
 
-    /// Asks the denials again that no record comes after.
+    /// Runs the denials again that come after the last record.
     pub fn finish(&mut self) {
         self.deny_until(Instant::NEVER);
     }
@@ -90,30 +90,30 @@ impl<'a> Shadow<'a> {
         }
     }
 
-    /// Plan, feature and what changes for them.
+    /// Plan, feature and their changes.
     pub fn rows(&self) -> impl Iterator<Item = (&(Name, Name), &Row)> {
         self.rows.iter()
     }
 
-    /// What the other catalog refuses, by the number of the record.
+    /// Commands that the other catalog refuses, by the number of the record.
     #[must_use]
     pub fn refused(&self) -> &[(Seq, Refusal)] {
         &self.refused
     }
 
-    /// Denials whose explanation was not kept, so that they could not be asked again.
+    /// Denials whose explanation was not kept, so they could not be run again.
     #[must_use]
     pub fn unexplained(&self) -> u64 {
         self.unexplained
     }
 
-    /// Why the shadow could not live on, if it could not: a defect, not something the catalog did.
+    /// Why the shadow could not continue, if it could not: a defect, not an effect of the catalog.
     #[must_use]
     pub fn broken(&self) -> Option<&str> {
         self.broken.as_deref()
     }
 
-    /// The state it has come to.
+    /// Its present state.
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
@@ -128,7 +128,7 @@ impl<'a> Shadow<'a> {
         Context::new(&self.account, self.catalog, self.account.tick(at))
     }
 
-    /// Lives through the next record of the log.
+    /// Takes the next record of the log.
     pub fn take(&mut self, record: &Record) {
         self.deny_until(record.recorded_at);
         self.live_until(record.recorded_at);
@@ -146,7 +146,7 @@ impl<'a> Shadow<'a> {
         }
     }
 
-    /// What falls due by itself, at the same instants.
+    /// Processes due events, at the same instants.
     fn live_until(&mut self, at: Instant) {
         while let Some(draft) = life::next(self.ctx(at)) {
             if self.append(draft, at).is_none() {
@@ -185,8 +185,8 @@ impl<'a> Shadow<'a> {
         self.numbers.get(&seq).copied().flatten()
     }
 
-    /// A record that nobody asked for. The shadow has crossed the same boundaries by itself; what only the engine saw, it takes
-    /// over; the rest moves nothing.
+    /// A record that no command caused. The shadow has crossed the same boundaries by itself; it takes over observations of the
+    /// engine; the rest moves nothing.
     fn follow(&mut self, record: &Record) {
         if let Some((schedule, renews)) = crossing(&record.event) {
             let own = self.number(schedule.0);
@@ -198,7 +198,7 @@ impl<'a> Shadow<'a> {
     }
 }
 
-/// The recurring grant that crosses a boundary, and whether anew or carried over.
+/// The recurring grant that crosses a boundary, and whether it opens again or is carried over.
 fn crossing(event: &Event) -> Option<(GrantId, bool)> {
     let Event::Periodic(periodic) = event else { return None };
     match **periodic {
@@ -210,7 +210,7 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
     }
 }
 
-/// What a record charges for the first time; corrections and refunds, which come later, are not told apart.
+/// The first charge that a record makes; later corrections and refunds are not distinguished.
 fn first_charge(record: &Record) -> Option<&Charge> {
     record.charge().filter(|_| !matches!(record.event, Event::Corrected { .. }))
 }

@@ -1,10 +1,10 @@
-//! What is counted of a what-if: requests and what they were charged, as recorded and as they would have been.
+//! The tally of a what-if: requests and their charges, as recorded and as they would have been.
 //!
 //! Units: nano-credits.
 
 use crate::record::{Charge, Name, Source};
 
-/// What requests came to.
+/// The outcome of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Requests that were granted.
@@ -50,7 +50,7 @@ impl Tally {
     }
 }
 
-/// What was and what would have been, for one feature of one plan.
+/// The recorded outcome and the hypothetical one, for one feature of one plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// As recorded.

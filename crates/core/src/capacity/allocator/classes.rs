@@ -1,6 +1,6 @@
 //! The classes of a pool: floors first, then band by band.
 //!
-//! Units: those of what is shared out.
+//! Units: those of the shared amount.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -26,7 +26,7 @@ pub(super) fn share_among(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)
     let floor = |c: &Claimant| percent(capacity, c.terms.floor_percent).min(c.demand);
     let mut left = give(left, &mut classes, |c| Some(floor(c)));
     let bands: BTreeSet<u8> = classes.iter().map(|c| c.terms.priority).collect();
-    // What a backlogged band keeps is split among its classes by weight.
+    // A backlogged band's starvation floor is split among its classes by weight.
     let mut kept: BTreeMap<u8, u64> = BTreeMap::new();
     for class in classes.iter().filter(|c| c.rest().demand > 0) {
         let keeps = percent(capacity, class.terms.starvation_percent);
@@ -56,7 +56,7 @@ impl Claimant {
     }
 }
 
-/// Gives some classes up to `most` more each; says what is left.
+/// Gives some classes up to `most` more each; returns the remainder.
 fn give(left: u64, classes: &mut [Claimant], most: impl Fn(&Claimant) -> Option<u64>) -> u64 {
     let claim = |c: &Claimant| match most(c) {
         Some(most) => Claim { demand: c.rest().demand.min(most), ..c.rest() },

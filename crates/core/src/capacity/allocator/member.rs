@@ -1,6 +1,6 @@
-//! One seat of a pool: what it asks for, and what it may use.
+//! One seat of a pool: its demand, and its share.
 //!
-//! Units: cost a second; cost in flight in thousandths.
+//! Units: cost per second; cost in flight in thousandths.
 
 use crate::capacity::Seat;
 use crate::catalog::PoolTerms;
@@ -9,43 +9,43 @@ use crate::record::{AccountTerms, Span, scaled};
 /// Cost in flight is shared out in thousandths.
 pub const MILLI: u64 = 1_000;
 
-/// What one seat did since the last tick.
+/// The load of one seat since the last tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
     /// Cost asked for, refused work included.
     pub offered: u64,
     /// Cost that waits.
     pub waiting: u64,
-    /// Cost that was let in ahead of its share and is not yet made up for.
+    /// Cost that was admitted ahead of its share and is not yet made up for.
     pub owed: u64,
-    /// Most cost in flight that was asked for at once: what is in flight, waits, or was refused.
+    /// The most cost in flight requested at once: in flight, waiting, or refused.
     pub in_flight: u64,
 }
 
-/// Why a seat gets what it gets.
+/// The bound of a seat's share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Why {
-    /// It gets all it asks for.
+    /// Its demand: it gets all it asks for.
     #[default]
     Demand,
-    /// Others want the rest: its fair share.
+    /// The demand of others: it gets its fair share.
     FairShare,
-    /// The most that is set for the account.
+    /// The maximum that is set for the account.
     AccountMax,
 }
 
-/// What one seat may use until the next tick.
+/// The share of one seat until the next tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Cost a second.
+    /// Cost per second.
     pub rate: u64,
-    /// Cost that may be saved up for requests that come together: ten seconds of what its weight would bring it now.
+    /// Cost that may be saved up for requests that come together: ten seconds of the rate that its weight would bring it now.
     pub burst: u64,
     /// Cost in flight, in thousandths.
     pub in_flight_milli: u64,
     /// Its class's band.
     pub band: u8,
-    /// Why it is what it is.
+    /// The bound of the share.
     pub why: Why,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Member {
     pub(super) in_flight: u64,
 }
 
-/// Which dimension is shared out.
+/// The dimension that is shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aspect {
     Rate,

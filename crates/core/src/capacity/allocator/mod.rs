@@ -1,10 +1,10 @@
-//! The allocator: once a tick, from what everybody asked for to what everybody may use.
+//! The allocator: once a tick, it turns everybody's demand into everybody's share.
 //!
 //! Never on the path of a request: it publishes one table, which the path reads by index.
-//! L1 what is shared out never exceeds the capacity, nor anybody's demand (`shares_are_max_min`).
+//! L1 the shares never exceed the capacity, nor anybody's demand (`shares_are_max_min`).
 //! L2 a band is served before the bands below it, which keep their starvation floor (`bands_keep_their_floor`).
 //! L3 n accounts of one cluster, and n keys of one account, get what one would (`a_cluster_has_one_weight`).
-//! Units: cost a second; cost in flight in thousandths, so that a share below one whole slot is still told apart from none.
+//! Units: cost per second; cost in flight in thousandths, so that a share below one whole slot is still distinct from none.
 
 use alloc::vec::Vec;
 
@@ -22,21 +22,21 @@ use member::{Aspect, Member};
 pub use member::{Load, MILLI, Place, Share, Why};
 use tree::{Claims, Tree};
 
-/// What there is at this tick.
+/// The capacity at this tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {
-    /// Cost a second; `None`: no limit.
+    /// Cost per second; `None`: no limit.
     pub rate: Option<u64>,
     /// Cost in flight; `None`: no limit.
     pub in_flight: Option<u64>,
 }
 
-/// What everybody may use until the next tick.
+/// Everybody's share until the next tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// By place.
     pub shares: Vec<Share>,
-    /// By class: what it may use of the rate, and of cost in flight in thousandths.
+    /// By class: its share of the rate, and of cost in flight in thousandths.
     pub classes: Vec<(u64, u64)>,
 }
 
@@ -60,13 +60,13 @@ impl Allocator {
         self.fresh.push(Member { seat, place, terms, rate: 0, in_flight: 0 });
     }
 
-    /// How many seats there are.
+    /// The number of seats.
     #[must_use]
     pub fn len(&self) -> usize {
         self.members.len() + self.fresh.len()
     }
 
-    /// Whether nobody is there.
+    /// Whether there are no seats.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -78,8 +78,8 @@ impl Allocator {
         self.points.of(cluster)
     }
 
-    /// Computes everybody's share. `load` says what a seat did in the last `span`, with what the operator says of it now;
-    /// `None` for one that is gone. `table` is one of before, for its memory.
+    /// Computes everybody's share. `load` gives the load of a seat in the last `span`, with its present terms;
+    /// `None` for a seat that is gone. `table` is an earlier table, reused for its memory.
     pub fn tick(
         &mut self,
         terms: &PoolTerms,
@@ -185,7 +185,7 @@ impl Allocator {
     }
 }
 
-/// What one dimension was asked for and came to, by member.
+/// The demands and shares of one dimension, by member.
 #[derive(Debug, Default)]
 struct Shared {
     demands: Vec<u64>,

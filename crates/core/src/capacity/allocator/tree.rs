@@ -1,6 +1,6 @@
-//! The tree of a pool's seats: classes, clusters, accounts, keys; what each asks for, and how a share comes down.
+//! The tree of a pool's seats: classes, clusters, accounts, keys; their demands, and how shares are handed down.
 //!
-//! Units: cost a second; cost in flight in thousandths.
+//! Units: cost per second; cost in flight in thousandths.
 
 use alloc::vec::Vec;
 
@@ -13,7 +13,7 @@ pub(super) type Range = core::ops::Range<usize>;
 /// Seconds of its share that a seat may save up.
 const BURST_S: u128 = 10;
 
-/// The members as a tree: each level as ranges of the one below. Made anew only when members come or go.
+/// The members as a tree: each level as ranges of the one below. Rebuilt only when members come or go.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     /// Of members: an account's keys.
@@ -24,7 +24,7 @@ pub(super) struct Tree {
     pub(super) classes: Vec<Range>,
 }
 
-/// What every account, cluster and class asks for in one dimension.
+/// The demand of every account, cluster and class in one dimension.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     accounts: Vec<Claim>,
@@ -68,8 +68,8 @@ impl Tree {
         first.map_or(0, |m| m.seat.cluster)
     }
 
-    /// What may be saved up: by weight at the level that the class's unmet identities are filled to; when all are met, at the
-    /// level that everything the class could have would fill them to.
+    /// The cost that may be saved up: by weight at the level that the class's unmet identities are filled to; when all are met,
+    /// at the level that the class's whole possible share would fill them to.
     pub(super) fn bursts(
         &self,
         class: Range,
@@ -98,7 +98,7 @@ impl Tree {
         }
     }
 
-    /// Shares out what a cluster has among its accounts, and what they have among their keys.
+    /// Shares out a cluster's share among its accounts, and theirs among their keys.
     pub(super) fn descend(
         &self,
         cluster: usize,
@@ -135,7 +135,7 @@ impl Tree {
 }
 
 impl Claims {
-    /// Bottom up. A cluster weighs what its heaviest account does, never their sum.
+    /// Bottom up. A cluster has the weight of its heaviest account, never their sum.
     pub(super) fn set(&mut self, tree: &Tree, members: &[Member], demands: &[u64], aspect: Aspect) {
         let Self { accounts, account_floors, clusters, cluster_floors, classes } = self;
         for list in [&mut *accounts, &mut *clusters] {

@@ -1,4 +1,4 @@
-//! The fair queue: who waits, and who is next.
+//! The fair queue: the waiting requests, and the next one.
 //!
 //! A tree like the allocator's: band, class, identity cluster, account, key. At every level the child that has been served
 //! least for its weight is next; under one key the earliest deadline.
@@ -23,7 +23,7 @@ pub use waiter::{NoPlace, Waiter, WaiterId};
 /// Service is counted in shares of this weight, so that dividing by a weight keeps its precision.
 const SCALE: u128 = 1 << 20;
 
-/// So many nodes are kept before idle ones without a debt are forgotten.
+/// This many nodes are kept before idle ones without a debt are forgotten.
 const NODES_KEPT: usize = 4_096;
 
 /// The queue of one pool.
@@ -35,7 +35,7 @@ pub struct FairQueue<W> {
     last: u64,
     /// By band: service it is owed while bands above it are served.
     owed: BTreeMap<u8, u64>,
-    /// At so many nodes idle ones are forgotten: twice as many as were left the last time.
+    /// At this many nodes idle ones are forgotten: twice as many as were left the last time.
     forgets_at: usize,
 }
 
@@ -53,13 +53,13 @@ impl<W> Default for FairQueue<W> {
 }
 
 impl<W> FairQueue<W> {
-    /// How many wait.
+    /// How many requests wait.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiters.len()
     }
 
-    /// Whether nobody waits.
+    /// Whether no request waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiters.is_empty()
@@ -71,10 +71,10 @@ impl<W> FairQueue<W> {
         self.tree.get(ROOT).map_or(0, |n| n.cost)
     }
 
-    /// Adds one that waits. `weight` is the account's.
+    /// Adds a waiting request. `weight` is the account's.
     ///
     /// # Errors
-    /// When too much waits already; what waits stays as it is.
+    /// When too much waits already; the queue stays as it is.
     pub fn push(
         &mut self,
         terms: &PoolTerms,
@@ -97,7 +97,7 @@ impl<W> FairQueue<W> {
         Ok(id)
     }
 
-    /// Puts back one that was taken out a moment ago, under its name and where it was.
+    /// Puts back a request that was taken out a moment ago, under its name and in its place.
     pub fn put_back(&mut self, terms: &PoolTerms, weight: u32, id: WaiterId, waiter: Waiter<W>) {
         let key = self.tree.find(terms, waiter.seat, weight);
         self.insert(id, waiter, key);
@@ -115,7 +115,7 @@ impl<W> FairQueue<W> {
         self.waiters.insert(id, (waiter, key));
     }
 
-    /// Who is next.
+    /// The next request.
     #[must_use]
     pub fn head(&self, terms: &PoolTerms) -> Option<(WaiterId, &Waiter<W>)> {
         let mut at = self.next_band(terms)?;
@@ -155,7 +155,7 @@ impl<W> FairQueue<W> {
         node.backlog.first().and_then(|(_, at)| self.tree.get(*at)).map_or(0, |child| self.head_cost(child))
     }
 
-    /// Who is next of one seat.
+    /// The next request of one seat.
     #[must_use]
     pub fn first_of(&self, terms: &PoolTerms, seat: Seat) -> Option<(WaiterId, &Waiter<W>)> {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
@@ -166,7 +166,7 @@ impl<W> FairQueue<W> {
         self.waiters.get(id).map(|(waiter, _)| (*id, waiter))
     }
 
-    /// Takes one out: it was admitted, gave up or went away.
+    /// Takes a request out: it was admitted, gave up or disconnected.
     pub fn take(&mut self, id: WaiterId) -> Option<Waiter<W>> {
         let (waiter, key) = self.waiters.remove(&id)?;
         self.deadlines.remove(&(waiter.deadline, id));
@@ -178,7 +178,7 @@ impl<W> FairQueue<W> {
         Some(waiter)
     }
 
-    /// Takes out everyone whose deadline has passed.
+    /// Takes out all requests whose deadline has passed.
     pub fn take_late(&mut self, now: Instant) -> Vec<Waiter<W>> {
         let mut late = Vec::new();
         while let Some((deadline, id)) = self.deadlines.first().copied()
@@ -189,13 +189,13 @@ impl<W> FairQueue<W> {
         late
     }
 
-    /// When the next one gives up.
+    /// When the next request gives up.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Counts service, whether it waited or not; a negative cost corrects an estimate.
+    /// Counts service, whether the request waited or not; a negative cost corrects an estimate.
     pub fn charge(&mut self, terms: &PoolTerms, seat: Seat, weight: u32, cost: i64) {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
         self.owe(terms, band, cost);
@@ -237,8 +237,8 @@ impl<W> FairQueue<W> {
         }
     }
 
-    /// How long one more would wait at most, were `rate` cost served a second: the bands above, and its own band's accounts
-    /// as far as they are served alternately.
+    /// How long one more request would wait at most, if `rate` cost were served per second: the bands above, and its own band's
+    /// accounts as far as they are served alternately.
     #[must_use]
     pub fn predict(&self, terms: &PoolTerms, seat: Seat, cost: u64, rate: u64) -> Option<Span> {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);

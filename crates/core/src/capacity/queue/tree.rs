@@ -1,6 +1,6 @@
-//! The tree of a queue: nodes with what each has been served and which of its children have work.
+//! The tree of a queue: nodes with the service each has received and its children that have work.
 //!
-//! Knows those who wait by name only, and counts nothing by itself. Units: cost; service in cost for a node's weight.
+//! Knows waiting requests by name only, and counts nothing by itself. Units: cost; service in cost for a node's weight.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -21,13 +21,13 @@ pub(super) struct Node {
     pub(super) weight: u128,
     /// Service received, for its weight.
     pub(super) served: u128,
-    /// Virtual time: where the child that was served last stood before. A child that comes back begins here, so that a newcomer
+    /// Virtual time: the service of the last served child before that. A child that comes back begins here, so that a newcomer
     /// in a queue with one flooder is next.
     pub(super) clock: u128,
     pub(super) children: BTreeMap<u64, NodeId>,
     /// Children with work, by service.
     pub(super) backlog: BTreeSet<(u128, NodeId)>,
-    /// At a key: who waits.
+    /// At a key: the waiting requests.
     pub(super) waiting: BTreeSet<(Instant, WaiterId)>,
     /// Cost waiting here and below.
     pub(super) cost: u64,
@@ -67,7 +67,7 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// How many nodes there are.
+    /// The number of nodes.
     pub(super) fn len(&self) -> usize {
         self.nodes.len() - self.free.len()
     }
@@ -159,7 +159,7 @@ impl Tree {
         }
     }
 
-    /// Forgets idle nodes that would come back where they are: nothing is lost with them.
+    /// Forgets idle nodes that would come back at the same place: nothing is lost with them.
     pub(super) fn forget(&mut self) {
         for at in (1..self.nodes.len()).rev() {
             let Some(node) = self.get(at) else { continue };

@@ -1,12 +1,12 @@
-//! One that waits, and why one cannot.
+//! A waiting request, and why a request cannot wait.
 
 use crate::capacity::Seat;
 use crate::record::Instant;
 
-/// One that waits.
+/// A waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiter<W> {
-    /// Where it comes from.
+    /// The seat it comes from.
     pub seat: Seat,
     /// Its cost in the unit of the rate; what fairness counts.
     pub cost: u64,
@@ -14,19 +14,19 @@ pub struct Waiter<W> {
     pub in_flight: u64,
     /// When it gives up.
     pub deadline: Instant,
-    /// What wakes the caller.
+    /// The handle that wakes the caller.
     pub who: W,
 }
 
 /// Why a request cannot wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPlace {
-    /// As much of the account waits as may.
+    /// The account has as much waiting as it may.
     AccountFull,
-    /// As much waits in all as may.
+    /// The pool has as much waiting as it may.
     Full,
 }
 
-/// The name of one that waits.
+/// The name of a waiting request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaiterId(pub(super) u64);

@@ -1,4 +1,4 @@
-//! Rules against abuse: a rule that is on has what it compares with, and no tier is shut out by accident.
+//! Rules against abuse: a rule that is on has a value to compare with, and no tier is shut out by accident.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -30,7 +30,7 @@ pub(super) fn rules(source: &CatalogSource, units: &Units, check: &mut Check) ->
     })
 }
 
-/// A rule that is on has what it compares with.
+/// A rule that is on has a value to compare with.
 fn check_complete(source: &CatalogSource, shape: &AbuseSource, check: &mut Check) {
     let is_on = |rule| shape.rules.get(&rule).is_some_and(|mode| *mode != Mode::Off);
     if is_on(Rule::CostMaximum) && source.plans.values().all(|plan| plan.cost_max.is_none()) {
@@ -39,13 +39,13 @@ fn check_complete(source: &CatalogSource, shape: &AbuseSource, check: &mut Check
     }
 }
 
-/// A budget in one unit says nothing of the others.
+/// A budget in one unit does not limit the others.
 fn trial_budget(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<CreditsByUnit> {
     let budget = by_unit(shape, units, check)?;
     let open = left_out(&budget, units);
     if !open.is_empty() {
         let what = alloc::format!("free grants in {} have no budget", listed(&open));
-        check.doubt(what, alloc::format!("write {{ {} = \"500\" }} to hold them", first(&open)));
+        check.doubt(what, alloc::format!("write {{ {} = \"500\" }} to limit them", first(&open)));
     }
     Some(budget)
 }
@@ -65,7 +65,7 @@ fn check_floors(shape: &AbuseSource, units: &Units, check: &mut Check) {
     open.retain(|unit| !given.iter().any(|given| names(given, unit)));
     if !open.is_empty() {
         let what = alloc::format!(
-            "no tier has a `key_spend_floor` in {}: what keys spend of it is not held",
+            "no tier has a `key_spend_floor` in {}: key spending in it is not limited",
             listed(&open)
         );
         let fix = alloc::format!("write key_spend_floor = {{ {} = \"50\" }} in the tiers", first(&open));

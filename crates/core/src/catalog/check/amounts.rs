@@ -14,7 +14,7 @@ use crate::record::{CREDITS, Credits, CreditsByUnit, Name, Unit};
 pub(super) struct Units(pub(super) Vec<Option<Name>>);
 
 impl Units {
-    /// The one that a figure without a unit is in.
+    /// The unit of a figure without one.
     pub(super) fn usual(&self) -> Option<&Name> {
         if let [unit] = self.0.as_slice() { unit.as_ref() } else { None }
     }
@@ -35,7 +35,7 @@ pub(super) fn decimal(text: &Decimal, check: &mut Check) -> Option<Credits> {
     }
 }
 
-/// The amount under a key: nano-credits, or a whole number of what else the unit is; 0 where it is wrong.
+/// The amount under a key: nano-credits, or a whole number of another unit; 0 if it is wrong.
 pub(super) fn amount(key: &str, text: &Decimal, unit: &Unit, check: &mut Check) -> i64 {
     check.key(key, |c| match unit {
         Unit::Credits => decimal(text, c).map_or(0, Credits::nano),
@@ -43,7 +43,7 @@ pub(super) fn amount(key: &str, text: &Decimal, unit: &Unit, check: &mut Check) 
     })
 }
 
-/// Credits under a key; 0 where they are wrong.
+/// Credits under a key; 0 if they are wrong.
 pub(super) fn credits(key: &str, text: &Decimal, check: &mut Check) -> Credits {
     check.key(key, |c| decimal(text, c).unwrap_or(Credits::ZERO))
 }
@@ -78,7 +78,7 @@ pub(super) fn by_unit(shape: &ByUnitSource, units: &Units, check: &mut Check) ->
     Some(CreditsByUnit::each(amounts))
 }
 
-/// The units that something is priced in and that a figure says nothing of.
+/// The units that something is priced in and that a figure does not mention.
 pub(super) fn left_out(given: &CreditsByUnit, units: &Units) -> Vec<Name> {
     let lacks = |unit: &&Option<Name>| given.of(unit.as_ref(), units.usual()).is_none();
     units.0.iter().filter(lacks).filter_map(name_of).collect()

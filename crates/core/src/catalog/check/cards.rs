@@ -37,7 +37,7 @@ fn check_versions(source: &CatalogSource, card: &Name, versions: &[RateCardSourc
     }
 }
 
-/// A price is of a feature that is there and uses the card.
+/// A price belongs to a defined feature that uses the card.
 fn check_feature(source: &CatalogSource, card: &Name, feature: &Name, check: &mut Check) {
     match source.features.get(feature) {
         None => {

@@ -1,4 +1,4 @@
-//! What a request costs in a pool or under the rules against abuse: a factor for each meter.
+//! The cost of a request in a pool or under the rules against abuse: a factor for each meter.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use crate::catalog::pools::Formula;
 use crate::catalog::source::CatalogSource;
 use crate::record::{Name, REQUESTS};
 
-/// What a request costs: as written under a key, or tokens as they weigh on a model.
+/// The cost of a request: as written under a key, or tokens as they weigh on a model.
 pub(super) fn formula(
     source: &CatalogSource,
     key: &str,

@@ -11,14 +11,14 @@ use crate::catalog::names::one_of;
 use crate::catalog::plan::Program;
 use crate::record::{Name, own_unit};
 
-/// The features a plan includes, and what it does for each so far.
+/// The features a plan includes, and its program for each so far.
 pub(super) struct Draft<'a> {
     included: BTreeMap<&'a Name, &'a Feature>,
     programs: Vec<Option<Program>>,
 }
 
 impl<'a> Draft<'a> {
-    /// A plan of these features that does nothing for them yet; names that no feature has are left out.
+    /// A plan of these features with empty programs; names that no feature has are left out.
     pub(super) fn new(names: &'a [Name], features: &'a HashMap<Name, Feature>) -> Self {
         let included: BTreeMap<_, _> = names.iter().filter_map(|n| features.get(n).map(|f| (n, f))).collect();
         let mut programs: Vec<_> = (0..features.len()).map(|_| None).collect();
@@ -67,7 +67,7 @@ impl<'a> Draft<'a> {
         self.programs.get_mut(feature.index).and_then(Option::as_mut)
     }
 
-    /// What the plan does, by feature.
+    /// The programs of the plan, by feature.
     pub(super) fn into_programs(self) -> Vec<Option<Program>> {
         self.programs
     }

@@ -1,4 +1,4 @@
-//! Features: their meters are there, their unit has an exact price, their holds live for a while.
+//! Features: their meters are defined, their unit has an exact price, their holds live for a while.
 
 use alloc::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::record::{CREDITS, Name, Overshoot, REQUESTS, Span, Unit, own_unit};
 const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
 
-/// Windows of what keys spend are named by the rule and the unit together.
+/// Windows of key spending are named by the rule and the unit together.
 const UNIT_LEN_MAX: usize = 100;
 
 pub(super) fn features(source: &CatalogSource, check: &mut Check) -> HashMap<Name, Feature> {
@@ -72,7 +72,9 @@ fn check_dimensions(shape: &FeatureSource, check: &mut Check) {
             if shape.meters.contains(dimension) || is_requests(dimension) || dimension.as_str() == "path" {
                 c.item(i, |c| {
                     c.wrong(
-                        alloc::format!("`{dimension}` is no dimension: events mean something else by it"),
+                        alloc::format!(
+                            "`{dimension}` is no dimension: the name has another meaning in events"
+                        ),
                         "remove it",
                     );
                 });
@@ -131,7 +133,7 @@ fn lives(shape: &FeatureSource, check: &mut Check) -> Lives {
     Lives { usual, longest }
 }
 
-/// What happens to use that nobody pays for.
+/// The rule for use that nobody pays for.
 fn overshoot(shape: &FeatureSource, check: &mut Check) -> Overshoot {
     let rule = shape.overshoot.rule();
     if let Overshoot::DebtUpTo(limit) = rule
@@ -143,7 +145,7 @@ fn overshoot(shape: &FeatureSource, check: &mut Check) -> Overshoot {
     rule
 }
 
-/// What allowances count.
+/// The unit that allowances count.
 fn unit(shape: &FeatureSource, prices: &[CardVersion], check: &mut Check) -> Unit {
     let Some(unit) = &shape.allowance_unit else {
         return if shape.rate_card.is_some() { Unit::Credits } else { Unit::Requests };

@@ -1,4 +1,4 @@
-//! Guards: what they count, and of which features.
+//! Guards: the units they count, and their features.
 
 use alloc::vec::Vec;
 

@@ -70,7 +70,7 @@ fn allowance(
     Some(Layer::Allowance { name: name.clone(), level: per.unwrap_or(Level::Account), windows })
 }
 
-/// What an allowance covers is counted in one unit, that of its first feature.
+/// An allowance counts in one unit, that of its first feature.
 fn check_one_unit(first: &Feature, features: &[&Feature], check: &mut Check) {
     if let Some(other) = features.iter().find(|f| f.unit != first.unit) {
         check.wrong(
@@ -124,7 +124,7 @@ fn check_refills(window: &WindowSource, check: &mut Check) {
     }
 }
 
-/// After credits have paid a part, what is left is no whole number of a meter: allowances in a meter come first.
+/// After credits have paid a part, the rest is not a whole number of a meter: allowances in a meter come first.
 fn check_allowance_order(name: &Name, features: &[&Feature], draft: &Draft<'_>, check: &mut Check) {
     for feature in features.iter().filter(|f| matches!(f.unit, Unit::Meter(_))) {
         let pays_credits = |layer: &Layer| !matches!(layer, Layer::Allowance { .. });

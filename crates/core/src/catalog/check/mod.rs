@@ -1,6 +1,6 @@
 //! From shapes to a compiled catalog: every name resolved, every amount exact, every contradiction refused.
 //!
-//! Never stops at the first problem (`all_problems_are_told_at_once`), and never reads text: a problem is told with its
+//! Never stops at the first problem (`all_problems_are_told_at_once`), and never reads text: a problem is reported with its
 //! path, from which the line is found afterwards.
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ mod pools;
 mod walk;
 mod windows;
 
-/// What the shapes of a catalog compile to.
+/// The compiled shapes of a catalog.
 pub(super) struct Compiled {
     pub(super) features: HashMap<Name, Feature>,
     pub(super) plans: HashMap<Name, Plan>,

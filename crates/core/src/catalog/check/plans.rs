@@ -1,4 +1,4 @@
-//! Plans: their features are there, every guard and layer has a name of its own.
+//! Plans: their features are defined, every guard and layer has a name of its own.
 
 use alloc::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ fn plan(shape: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check
     }
 }
 
-/// What is to be owed needs a limit; without an overdraft nothing is.
+/// Debt needs a limit; without an overdraft there is none.
 fn check_debts(
     shape: &PlanSource,
     features: &HashMap<Name, Feature>,
@@ -68,7 +68,7 @@ fn check_debts(
         if program.is_some_and(|p| p.overdraft_limit().is_zero()) {
             let name = &feature.name;
             let what = alloc::format!(
-                "`{name}` has overshoot = \"debt\", and no overdraft here says how much: what nobody pays becomes the operator's goodwill"
+                "`{name}` has overshoot = \"debt\", and no overdraft here sets a limit: unpaid use becomes the operator's goodwill"
             );
             check.key("features", |c| {
                 c.doubt(

@@ -1,4 +1,4 @@
-//! Capacity pools: what they limit, their classes, and who refers to them.
+//! Capacity pools: their limits, their classes, and references to them.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use crate::catalog::pools::{
 use crate::catalog::source::{CatalogSource, LearnSource, PoolSource};
 use crate::record::{ClassFigures, Name};
 
-/// How many seconds of the supply may wait, when the catalog says nothing.
+/// How many seconds of the supply may wait by default.
 const WAITING_S: u64 = 60;
 
 /// The same for one account.
@@ -114,7 +114,7 @@ fn class(given: &ClassFigures, check: &mut Check) -> ClassTerms {
     ClassTerms::default().with(given)
 }
 
-/// Features name pools that are there and that they cost something in; plans name classes that those pools have.
+/// Features name defined pools in which they cost something; plans name classes that those pools have.
 pub(super) fn check_references(
     source: &CatalogSource,
     pools: &BTreeMap<Name, Arc<PoolTerms>>,

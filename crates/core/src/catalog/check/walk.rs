@@ -1,4 +1,4 @@
-//! Where a check is in the catalog, and what it found wrong so far.
+//! The place of a check in the catalog, and the problems found so far.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -20,7 +20,7 @@ impl Check {
         self.found.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
     }
 
-    /// Something here is accepted, and is perhaps not what is meant.
+    /// Something here is accepted, but perhaps not intended.
     pub(super) fn doubt(&mut self, what: impl Into<String>, fix: impl Into<String>) {
         self.doubtful.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
     }
@@ -56,7 +56,7 @@ impl Check {
         out
     }
 
-    /// What was compiled with what is doubtful, or what is wrong.
+    /// The compiled part with its doubts, or the problems.
     pub(super) fn finish<T>(self, compiled: T) -> Result<(T, Vec<Found>), Vec<Found>> {
         if self.found.is_empty() { Ok((compiled, self.doubtful)) } else { Err(self.found) }
     }

@@ -15,7 +15,7 @@ use crate::record::Name;
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub(crate) enum ByUnitSource {
-    /// In the unit that all features are priced in; in `credits` where there are several.
+    /// In the unit that all features are priced in; in `credits` if there are several.
     One(Decimal),
     /// By unit of credits.
     Each(BTreeMap<Name, Decimal>),

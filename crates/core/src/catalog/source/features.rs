@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{Credits, Name, Overshoot, Span};
 
-/// Something that is used and decided about.
+/// Something that accounts use and that is decided about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -18,11 +18,11 @@ pub(crate) struct FeatureSource {
     pub(crate) meters: Vec<Name>,
     /// The rate card that prices them. Without one the feature is free and is paid by allowances in `requests` or a meter.
     pub(crate) rate_card: Option<Name>,
-    /// The unit of credits that its prices are in. Default `credits`. Grants pay in their own unit alone; nothing is converted.
+    /// The unit of credits that its prices are in. Default `credits`. Grants pay only in their own unit; nothing is converted.
     pub(crate) credit_unit: Option<Name>,
-    /// What allowances count: `credits` (default), `requests`, or the one priced meter.
+    /// The unit that allowances count: `credits` (default), `requests`, or the one priced meter.
     pub(crate) allowance_unit: Option<Name>,
-    /// What happens to use beyond the hold that finds no source. Default `refund`.
+    /// The rule for use beyond the hold that finds no source. Default `refund`.
     #[serde(default)]
     pub(crate) overshoot: OvershootSource,
     /// How long a hold lives.
@@ -30,11 +30,12 @@ pub(crate) struct FeatureSource {
     pub(crate) hold: HoldSource,
     /// The capacity pool that its requests need room in.
     pub(crate) pool: Option<Name>,
-    /// What a hold sets aside of a meter that the request leaves out, cut to the smallest guard and allowance that count it.
+    /// The quantity that a hold sets aside for a meter that the request leaves out, cut to the smallest guard and allowance
+    /// that count it.
     #[serde(default)]
     pub(crate) estimate: BTreeMap<Name, u64>,
-    /// Dimensions that events name beside those that prices depend on. What is neither a meter nor known here must be text in
-    /// an event: a number under an unknown name is taken for a meter that is misspelled.
+    /// Dimensions of events besides those that prices depend on. A value that is neither a meter nor listed here must be text in
+    /// an event: a number under an unknown name is taken for a misspelled meter.
     #[serde(default)]
     pub(crate) dimensions: Vec<Name>,
     /// `false`: requests are limited but not recorded; only guards of at most 60 seconds apply and nothing pays.
@@ -55,7 +56,7 @@ pub(crate) struct HoldSource {
     pub(crate) expiry_charges: Option<Vec<Name>>,
 }
 
-/// What happens to settled use that no source pays: `refund`, `debt`, `reject`, or `{ debt = "50" }`.
+/// The rule for settled use that no source pays: `refund`, `debt`, `reject`, or `{ debt = "50" }`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
@@ -73,7 +74,7 @@ pub(crate) enum OvershootSource {
 pub(crate) enum OvershootRule {
     /// Charged and refunded from the operator's goodwill.
     Refund,
-    /// Owed, up to what the plan's overdraft leaves.
+    /// Owed, up to the rest of the plan's overdraft.
     Debt,
     /// Refused: the caller must extend the hold first.
     Reject,

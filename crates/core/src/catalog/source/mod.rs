@@ -39,13 +39,13 @@ pub struct CatalogSource {
     pub(crate) default_plan: Option<Name>,
     /// How late use may be recorded before it waits for a decision in quarantine. Default `30d`.
     pub(crate) late_horizon: Option<Span>,
-    /// How far ahead of the server's clock use may be said to have happened; it counts as now. Default `5m`.
+    /// How far ahead of the server's clock the reported time of use may be; such use counts as now. Default `5m`.
     pub(crate) ahead_max: Option<Span>,
-    /// What can be counted.
+    /// The meters that can be counted.
     pub(crate) meters: BTreeMap<Name, MeterSource>,
-    /// What can be used.
+    /// The features that can be used.
     pub(crate) features: BTreeMap<Name, FeatureSource>,
-    /// What it costs: for each card its versions.
+    /// The prices: for each card its versions.
     #[serde(default)]
     pub(crate) rate_cards: BTreeMap<Name, Vec<RateCardSource>>,
     /// Shared supply behind features, such as a model in a region.
@@ -53,7 +53,7 @@ pub struct CatalogSource {
     pub(crate) pools: BTreeMap<Name, PoolSource>,
     /// Rules against abuse. Without it there are none.
     pub(crate) abuse: Option<AbuseSource>,
-    /// Who may use how much, paid by what.
+    /// The plans: who may use how much, and which sources pay.
     pub(crate) plans: BTreeMap<Name, PlanSource>,
 }
 
@@ -62,9 +62,9 @@ pub struct CatalogSource {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MeterSource {
-    /// What one unit is called: `token`, `second`, `request`.
+    /// The name of one unit: `token`, `second`, `request`.
     pub(crate) unit: String,
-    /// For people.
+    /// A note for people.
     pub(crate) description: Option<String>,
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct RateCardSource {
 pub(crate) struct PriceSource {
     /// The feature.
     pub(crate) feature: Name,
-    /// Dimensions that must all match, such as `{ model = "large" }`. The entry with most of them wins.
+    /// Dimensions that must all match, such as `{ model = "large" }`. The entry that names most of them wins.
     #[serde(default)]
     pub(crate) when: BTreeMap<Name, String>,
     /// The prices are for this many units. Default 1.

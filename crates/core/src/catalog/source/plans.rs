@@ -1,4 +1,4 @@
-//! Plans as an operator writes them: guards, windows, and what pays.
+//! Plans as an operator writes them: guards, windows and sources.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,23 +22,23 @@ pub(crate) struct PlanSource {
     pub(crate) consent: Consent,
     /// The class of its requests in capacity pools. Default `default`.
     pub(crate) class: Option<Name>,
-    /// What one request may cost at most, in the cost of `abuse`; the rule `cost_maximum` holds it.
+    /// The most that one request may cost, in the cost of `abuse`; the rule `cost_maximum` enforces it.
     pub(crate) cost_max: Option<u64>,
-    /// What becomes of a draw given back to a grant that has expired meanwhile. Default `breakage`.
+    /// The rule for draws given back to a grant that has expired in the meantime. Default `breakage`.
     #[serde(default)]
     pub(crate) expired_draws: ExpiredDraws,
-    /// What an account in debt may do. Default `deny`.
+    /// What an account in debt may still do. Default `deny`.
     #[serde(default)]
     pub(crate) in_debt: InDebt,
     /// Conditions that must all hold.
     #[serde(default)]
     pub(crate) guards: Vec<GuardSource>,
-    /// What pays, in this order.
+    /// The sources that pay, in this order.
     #[serde(default)]
     pub(crate) waterfall: Vec<LayerSource>,
 }
 
-/// What becomes of a draw given back to a grant that has expired meanwhile.
+/// The rule for draws given back to a grant that has expired in the meantime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -50,7 +50,7 @@ pub(crate) enum ExpiredDraws {
     Goodwill,
 }
 
-/// What an account in debt may do.
+/// What an account in debt may still do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -58,7 +58,7 @@ pub(crate) enum InDebt {
     /// Nothing, until the debt is repaid.
     #[default]
     Deny,
-    /// What allowances pay whole.
+    /// Use that allowances pay in full.
     Allowances,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct GuardSource {
     pub(crate) window: WindowSource,
 }
 
-/// What a guard counts.
+/// The units that a guard counts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
@@ -97,11 +97,11 @@ pub(crate) enum CountSource {
 pub(crate) enum WindowSource {
     /// Token bucket (GCRA): `limit` per `period`, in bursts of at most `burst` (default `limit`).
     Rate {
-        /// How many per period.
+        /// Units per period.
         limit: u64,
         /// The period.
         period: Span,
-        /// How many at once.
+        /// Units at once.
         burst: Option<u64>,
     },
     /// At most `limit` in any trailing `length`.
@@ -149,7 +149,7 @@ pub(crate) enum WindowSource {
     },
 }
 
-/// What fixed windows are counted from.
+/// The instant that fixed windows are counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

@@ -14,16 +14,16 @@ use crate::record::{ClassFigures, Name};
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PoolSource {
-    /// Cost a second. With `learn` the first guess.
+    /// Cost per second. With `learn`, the first guess.
     pub(crate) rate: Option<u64>,
     /// Cost in flight: held and not yet ended.
     pub(crate) in_flight: Option<u64>,
-    /// What a request costs: a factor for each meter. Default: `input_tokens` 1 and `output_tokens` 2, where the catalog has
+    /// The cost of a request: a factor for each meter. Default: `input_tokens` 1 and `output_tokens` 2 if the catalog has
     /// them, otherwise `requests` 1.
     pub(crate) cost: Option<BTreeMap<Name, u32>>,
-    /// What a request costs in flight. Default: as `cost`. `{ requests = 1 }` counts slots.
+    /// The cost of a request in flight. Default: as `cost`. `{ requests = 1 }` counts slots.
     pub(crate) in_flight_cost: Option<BTreeMap<Name, u32>>,
-    /// Learn the rate from what the supply answers (`POST /v1/pools/{name}/feedback`).
+    /// Learn the rate from the supply's answers (`POST /v1/pools/{name}/feedback`).
     pub(crate) learn: Option<LearnSource>,
     /// Pools that take a request for which this one has no room, in order.
     #[serde(default)]
@@ -31,11 +31,11 @@ pub(crate) struct PoolSource {
     /// Fairness points: identities that leave guaranteed share to others come first when they borrow later. At most this many
     /// seconds of their guaranteed share. Default: no points.
     pub(crate) points_seconds_max: Option<u32>,
-    /// Most cost that may wait. Default: what the pool serves in 60 seconds.
+    /// The most cost that may wait. Default: the cost that the pool serves in 60 seconds.
     pub(crate) waiting_max: Option<u64>,
-    /// Most cost of one account that may wait. Default: what the pool serves in 10 seconds.
+    /// The most cost of one account that may wait. Default: the cost that the pool serves in 10 seconds.
     pub(crate) waiting_max_per_account: Option<u64>,
-    /// Who is served before whom. Default: one class, `default`.
+    /// The classes of requests, in order of service. Default: one class, `default`.
     #[serde(default)]
     pub(crate) classes: BTreeMap<Name, ClassFigures>,
 }
@@ -45,8 +45,8 @@ pub(crate) struct PoolSource {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LearnSource {
-    /// Never below, in cost a second.
+    /// Never below, in cost per second.
     pub(crate) floor: u64,
-    /// Never above, in cost a second.
+    /// Never above, in cost per second.
     pub(crate) ceiling: u64,
 }
