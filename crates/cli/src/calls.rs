@@ -191,14 +191,14 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             let is_json = serde_json::from_str::<&RawValue>(&body).is_ok();
             let kind =
                 content_type.as_deref().unwrap_or(if is_json { "application/json" } else { "text/plain" });
-            // What may change something has a key, so that it can be retried.
+            // A call that may change something has a key, so that it can be retried.
             let key = if method.is_safe() { key } else { Some(key_of(KeyArgument { key })?) };
             let key = key.as_ref().map(Label::as_str);
             let (status, answer) = client.send(method, &path, key, kind, body.into_bytes()).await?;
             if !status.is_success() {
                 read::<Value>(status, &answer)?;
             }
-            // What is no JSON is printed as it is.
+            // Text that is not JSON is printed as it is.
             return match serde_json::from_slice::<Value>(&answer) {
                 Ok(answer) => say!("{}", serde_json::to_string_pretty(&answer)?),
                 Err(_) => text("text", &String::from_utf8_lossy(&answer), as_json),
@@ -217,7 +217,7 @@ fn text(field: &str, text: &str, as_json: bool) -> Outcome {
     if as_json { say!("{}", json!({ field: text })) } else { say_part!("{text}") }
 }
 
-/// A batch of which something failed has failed, also where the rest is done.
+/// A batch with a failed item has failed, even if the rest is done.
 fn failed_items(answer: &Value) -> Outcome {
     let items = answer.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let problems: Vec<&Value> = items.iter().filter_map(|item| item.get("problem")).collect();

@@ -35,7 +35,7 @@ pub(crate) fn open(data: &Path) -> Result<Embedded, Failed> {
     Ok(Embedded::open(data, Options::default())?)
 }
 
-/// Runs `work` beside a progress display of the records it has looked at.
+/// Runs `work` with a display of how many records it has read.
 fn with_progress<T: Send>(progress: &Progress, work: impl FnOnce() -> T + Send) -> T {
     let bar = indicatif::ProgressBar::new_spinner();
     std::thread::scope(|scope| {
@@ -71,7 +71,7 @@ const TORN: &str = "the last block is not whole: a write that was never acknowle
 
 fn offline(data: &Path) -> Result<wire::Pass, Failed> {
     let is_there = data.join("journal").is_dir();
-    // Opening a store cuts a torn tail, which may as well be damage: looked at before, so that nothing is changed.
+    // Opening a store cuts a torn tail, which may be damage instead: check first, so that nothing is changed.
     let found = if is_there {
         let _held = headworks_store::lock(data)?;
         check_journal(&data.join("journal"))?
@@ -85,7 +85,7 @@ fn offline(data: &Path) -> Result<wire::Pass, Failed> {
         return Ok(wire::Pass { damage, ..headworks_api::pass(&Report::default()) });
     }
     let store = match open(data) {
-        // It is named already.
+        // The damage is named already.
         Err(_) if !damage.is_empty() => {
             damage
                 .push("the records were not looked at: the ledger cannot be opened with this damage".into());
@@ -135,7 +135,7 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
     if what.segments.is_empty() && what.dimensions.is_empty() {
         return Err("name what to erase: --segment user:alice or --dimension customer=4711".into());
     }
-    // A test ledger goes on in its own time.
+    // A test ledger keeps its own time.
     let now = test_clock_of(&open(&what.data)?)?.unwrap_or_else(headworks_engine::wall);
     // The lock keeps a server from writing on while the ledger is copied.
     let _lock = headworks_store::lock(&what.data)?;
@@ -183,7 +183,7 @@ pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_jso
     Ok(())
 }
 
-/// A value as it stands in a query.
+/// A value in the form of a query.
 fn query(value: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b);
     value.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
@@ -221,7 +221,7 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
             return Err(format!("the balance after {} does not follow", entry.record).into());
         }
     }
-    // One that was asked for without its entries has the sums alone.
+    // A statement requested without its entries has only the sums.
     let is_listed = !statement.entries.is_empty() || statement.sums.by_cause.is_empty();
     if (is_listed && balance != statement.closing) || by_cause != Some(statement.closing) {
         return Err("the closing balance does not follow from the entries".into());

@@ -1,6 +1,6 @@
 //! `headworks`: the server, the demo and one command for each call of the API.
 
-// `output` prints, which knows of closed pipes.
+// Print with `output`, which handles closed pipes.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `headworks pools`: what capacity pools have and who uses it, and live changes of them.
+//! `headworks pools`: the capacity and use of pools, and live changes of them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What every call to a server needs: a connection, and a key for retries.
+//! The needs of every call to a server: a connection, and a key for retries.
 
 use headworks_core::record::Label;
 use headworks_terminal::{CallError, Client, Failed, tell};
@@ -10,7 +10,7 @@ pub(crate) async fn connect(remote: &Remote) -> Result<Client, CallError> {
     Client::connect(&remote.server, remote.api_key.clone()).await
 }
 
-/// An idempotency key that nobody has used.
+/// A fresh idempotency key.
 fn new_key() -> Result<String, getrandom::Error> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)?;

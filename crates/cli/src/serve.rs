@@ -21,7 +21,7 @@ pub(crate) const EMPTY: &str = "version = \"none\"\nmeters = {}\nfeatures = {}\n
 pub(crate) fn log(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HEADWORKS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    // Nobody can be told that the log itself cannot be written.
+    // A failure to write the log itself cannot be reported.
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -38,7 +38,7 @@ pub(crate) fn engine(data: &Path, clock: Arc<Clock>, limits: Limits) -> Result<A
     start(open(data)?, clock, limits)
 }
 
-/// Starts an engine on the store in `data` with the clock that its ledger goes by.
+/// Starts an engine on the store in `data` with the clock of its ledger.
 pub(crate) fn engine_in_its_time(data: &Path) -> Result<Arc<Engine>, Failed> {
     let store = open(data)?;
     let clock = test_clock_of(&store)?.map_or_else(Clock::new, Clock::test);
@@ -50,7 +50,7 @@ fn open(data: &Path) -> Result<Embedded, Failed> {
     let recovery = store.recovery();
     tracing::info!(records = recovery.records, read = recovery.read, data = %data.display(), "opened the ledger");
     if let Some(place) = &recovery.from {
-        tracing::info!(%place, "what the journal has before this place is read again while the server runs");
+        tracing::info!(%place, "the journal before this place is read again while the server runs");
     }
     if let Some((place, bytes)) = &recovery.cut {
         tracing::warn!(%place, bytes, "cut a torn tail: a write that was never acknowledged");
@@ -63,16 +63,16 @@ fn start(store: Embedded, clock: Arc<Clock>, limits: Limits) -> Result<Arc<Engin
     Ok(Engine::start(Arc::new(store), initial, clock, limits)?)
 }
 
-/// Who puts a catalog in force that is read from a file.
+/// The actor that puts a catalog from a file in force.
 const FILE_ACTOR: &str = "_catalog_file";
 
-/// What is in the file of a catalog.
+/// The content of a catalog file.
 fn read_catalog(file: &Path) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 /// Puts the file's catalog in force if it is not. One that was in force before and gave way to another comes back only when
-/// that is meant: a restart must not undo what was put live since.
+/// that is intended: a restart must not undo later live changes.
 async fn load_catalog(engine: &Engine, file: &Path, text: &str, comes_back: bool) -> Outcome {
     let (hash, live) = (CatalogHash::of(text), engine.catalog());
     if live.hash == hash {
@@ -92,7 +92,7 @@ async fn load_catalog(engine: &Engine, file: &Path, text: &str, comes_back: bool
         return Ok(());
     }
     let key = Idempotency {
-        // By the wall: a test clock may show the same instant at two starts.
+        // By the machine's clock: a test clock may show the same instant at two starts.
         text: Label::new(&format!("file at {}", headworks_engine::wall())).map_err(|e| e.to_string())?,
         digest: [0; 16],
     };
@@ -117,7 +117,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     if arguments.test_clock.is_some() && !arguments.listen.ip().is_loopback() {
         return Err(ServeError::TestClockBeyondLoopback(arguments.listen).into());
     }
-    // Who waits for capacity is answered before the request's own time is over.
+    // A request that waits for capacity is answered before its own time is over.
     let wait_max = Span::from_secs(arguments.request_timeout_s).min(WAIT_MAX);
     let wait_max = Span::from_micros(wait_max.micros() / 4 * 3);
     let limits = Limits { accounts_max: arguments.accounts_max, wait_max, ..Limits::default() };
@@ -160,7 +160,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     ended
 }
 
-/// Reads the file again: a text that is not the one read before is meant to come into force.
+/// Reads the file again: a text that differs from the last one read is meant to come into force.
 async fn reload(engine: &Engine, file: &Path, last: &mut String) -> Outcome {
     let text = read_catalog(file)?;
     load_catalog(engine, file, &text, text != *last).await?;

@@ -26,7 +26,7 @@ const GROUP: usize = 65_536;
 const PRECISION: i32 = 38;
 const SCALE: i32 = 9;
 
-/// What the cells of a column are.
+/// The type of the cells of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 pub(crate) enum Cell {
     Null,
     Text(String),
-    /// An object; text but in JSON.
+    /// An object; text in all formats but JSON.
     Json(Value),
     Number(i64),
     /// In billionths.
@@ -50,7 +50,7 @@ pub(crate) enum Cell {
     Flag(bool),
 }
 
-/// A column: its name, and what its cells are.
+/// A column: its name, and the type of its cells.
 pub(crate) type Column = (&'static str, Kind);
 
 /// As many cells as the table has columns.
@@ -65,7 +65,7 @@ impl Cell {
         text.map_or(Self::Null, Self::text)
     }
 
-    /// As JSON says it: amounts are decimals in quotes.
+    /// The JSON form: amounts are decimals in quotes.
     pub(crate) fn into_json(self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -159,7 +159,7 @@ fn write<'a, W: Write + Send>(
 ) -> Result<(), Failed> {
     let levels: Vec<i16> = cells.clone().map(|cell| i16::from(!matches!(cell, Cell::Null))).collect();
     let filled = cells.filter(|cell| !matches!(cell, Cell::Null));
-    let wrong = || format!("column `{name}` has a value that is no {kind:?}");
+    let wrong = || format!("column `{name}` has a value that is not a {kind:?}");
     let Some(mut column) = group.next_column()? else { return Ok(()) };
     match kind {
         Kind::Text => {

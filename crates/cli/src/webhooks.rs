@@ -1,4 +1,4 @@
-//! `headworks webhooks`: how they are doing, and what waits in them.
+//! `headworks webhooks`: how they are doing, and which accounts wait in them.
 
 use headworks_core::record::Resume;
 use headworks_terminal::{Client, Outcome, print, say, say_part};

@@ -20,7 +20,7 @@ pub(crate) enum AccountCommand {
         /// Whether paid sources may be drawn; default: as the plan says
         #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
         consent: Option<Consent>,
-        /// What billing windows are counted from, RFC 3339; default: now
+        /// The instant that billing windows are counted from, RFC 3339; default: now
         #[arg(long, value_parser = instant)]
         billing_anchor: Option<Instant>,
         /// How far it is trusted; default: as its ledger shows
@@ -32,7 +32,7 @@ pub(crate) enum AccountCommand {
         /// The account
         #[arg(value_parser = name)]
         account: Name,
-        /// New plan
+        /// The new plan
         #[arg(long, value_parser = name)]
         plan: Option<Name>,
         /// Deny every request, or stop doing so
@@ -41,10 +41,11 @@ pub(crate) enum AccountCommand {
         /// Whether paid sources may be drawn
         #[arg(long, value_parser = consent, value_name = "allow|ask|never")]
         consent: Option<Consent>,
-        /// What a member may draw from the pool in one window, like user:alice=50, or by unit user:alice=usd=50,coins=900; repeat for several
+        /// The credits a member may draw from the pool in one window, like user:alice=50, or by unit
+        /// user:alice=usd=50,coins=900; repeat for several
         #[arg(long = "pool-cap", value_parser = cap, value_name = "LEVEL:NAME=CREDITS")]
         pool_caps: Vec<(Segment, CreditsByUnit)>,
-        /// What a key may spend in an hour, like key:k7=50, or by unit key:k7=usd=50; repeat for several
+        /// The credits a key may spend in an hour, like key:k7=50, or by unit key:k7=usd=50; repeat for several
         #[arg(long = "hourly-cap", value_parser = cap, value_name = "key:NAME=CREDITS")]
         hourly_caps: Vec<(Segment, CreditsByUnit)>,
         /// How far it is trusted
@@ -78,7 +79,7 @@ pub(crate) enum AccountCommand {
         #[arg(long, value_parser = instant)]
         at: Option<Instant>,
     },
-    /// Show what abuse rules make of it; without an account, list those they hold back now
+    /// Show its standing under the abuse rules; without an account, list the accounts they hold back now
     Conduct {
         /// The account
         account: Option<String>,
@@ -86,14 +87,14 @@ pub(crate) enum AccountCommand {
         #[arg(long, value_parser = rule, conflicts_with = "account")]
         rule: Option<Rule>,
     },
-    /// End an effect of an abuse rule before its time
+    /// End an effect of an abuse rule early
     Lift {
         /// The account
         account: String,
         /// The rule, like velocity
         #[arg(value_parser = rule)]
         rule: Rule,
-        /// The key of the account that it is about; default: the account
+        /// The key of the account that it applies to; default: the whole account
         #[arg(long, value_parser = name)]
         of_key: Option<Name>,
         /// Why, for the ledger
@@ -102,14 +103,14 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Report what your own systems see of it
+    /// Report an observation of your own systems about it
     Report {
         /// The account
         account: String,
         /// invalid_key, forged_webhook or dispute
         #[arg(value_parser = signal)]
         signal: SignalKind,
-        /// The key of the account that did it
+        /// The key of the account that caused it
         #[arg(long, value_parser = name)]
         of_key: Option<Name>,
         /// Why, for the ledger

@@ -24,13 +24,13 @@ pub(crate) enum Call {
         /// The hold, like acme~17
         #[arg(value_parser = reference)]
         hold: Reference,
-        /// How much more, like output_tokens=500; repeat for several
+        /// The additional quantity, like output_tokens=500; repeat for several
         #[arg(short, long = "quantity", value_parser = quantity, value_name = "METER=N")]
         quantities: Vec<(Name, u64)>,
-        /// Accept less: the least of one meter
+        /// Accept less: the smallest useful quantity of one meter
         #[arg(long, value_parser = quantity, value_name = "METER=N")]
         min: Option<(Name, u64)>,
-        /// New life from now, like 60s
+        /// The new life from now, like 60s
         #[arg(long, value_parser = span)]
         life: Option<Span>,
         /// Use so far; repeat for several
@@ -78,7 +78,7 @@ pub(crate) enum Call {
         /// Idempotency key: the same for retries of one request; default: a new one, which is printed
         #[arg(long, value_parser = label)]
         key: Option<Label>,
-        /// What the body is; default: application/json, or text/plain for what is no JSON
+        /// The media type of the body; default: application/json, or text/plain if it is not JSON
         #[arg(long, value_name = "TYPE")]
         content_type: Option<String>,
     },
@@ -100,7 +100,7 @@ pub(crate) enum Call {
     /// Show, check or replace the catalog in force, and put an earlier one back
     #[command(subcommand)]
     Catalog(CatalogCommand),
-    /// See how webhooks are doing, and what waits in them; they are made over HTTP
+    /// See how webhooks are doing, and which accounts wait in them; they are made over HTTP
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
     /// Show capacity pools and change them live
@@ -123,22 +123,22 @@ pub(crate) enum TestClockCommand {
         /// To this instant, RFC 3339
         #[arg(long, value_parser = instant)]
         to: Option<Instant>,
-        /// By so much, like 90s
+        /// By this duration, like 90s
         #[arg(long, value_parser = span, value_name = "DURATION")]
         by: Option<Span>,
     },
 }
 
-/// What is used, and by whom.
+/// The use, and its account.
 #[derive(Debug, Args)]
 pub(crate) struct WhatArguments {
-    /// Who pays
+    /// The account that pays
     #[arg(value_parser = name)]
     pub(crate) account: Name,
-    /// What is used
+    /// The feature
     #[arg(value_parser = name)]
     pub(crate) feature: Name,
-    /// Where in the account, like team:research/user:alice
+    /// The path within the account, like team:research/user:alice
     #[arg(long, value_parser = path, default_value = "")]
     pub(crate) path: Path,
     /// A dimension that prices depend on, like model=large; repeat for several
@@ -156,7 +156,7 @@ pub(crate) struct WhatArguments {
 pub(crate) struct AuthorizeArguments {
     #[command(flatten)]
     pub(crate) what: WhatArguments,
-    /// Accept less: the least of one meter
+    /// Accept less: the smallest useful quantity of one meter
     #[arg(long, value_parser = quantity, value_name = "METER=N")]
     pub(crate) min: Option<(Name, u64)>,
     /// Charge at once, without a hold
@@ -179,19 +179,19 @@ pub(crate) struct AuthorizeArguments {
 pub(crate) enum WebhooksCommand {
     /// List the webhooks and how they are doing
     List,
-    /// List the accounts that wait in a webhook, because Stripe has refused something of theirs
+    /// List the accounts that wait in a webhook, because Stripe refused one of their records
     Parked {
         /// The webhook
         #[arg(value_parser = name)]
         webhook: Name,
     },
-    /// Send what was refused again, and then what waits behind it
+    /// Send the refused record again, and then the records that wait behind it
     Retry(ResumeArguments),
-    /// Never send what was refused, and go on with what waits behind it
+    /// Never send the refused record, and go on with the records that wait behind it
     PassOver(ResumeArguments),
 }
 
-/// Whose records go on.
+/// The account whose records go on.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArguments {
     /// The webhook
@@ -206,9 +206,9 @@ pub(crate) struct ResumeArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PoolsCommand {
-    /// List the pools, what they have and who uses it
+    /// List the pools with their capacity and use
     List,
-    /// Show who uses a pool now: accounts and their keys, with their shares
+    /// Show the current users of a pool: accounts and their keys, with their shares
     Seats {
         /// The pool
         #[arg(value_parser = name)]
@@ -216,25 +216,25 @@ pub(crate) enum PoolsCommand {
         /// Only those of this account
         #[arg(long, value_parser = name)]
         account: Option<Name>,
-        /// How many at most, up to 1000
+        /// At most this many, up to 1000
         #[arg(long, default_value_t = 100)]
         max: u16,
     },
-    /// Change a pool without a new catalog; replaces an earlier change whole, in force within 100 ms
+    /// Change a pool without a new catalog; replaces an earlier change as a whole, in force within 100 ms
     Change {
         /// The pool
         #[arg(value_parser = name)]
         pool: Name,
-        /// Cost a second
+        /// Cost per second
         #[arg(long, value_name = "COST")]
         rate: Option<u64>,
         /// Most cost in flight
         #[arg(long, value_name = "COST")]
         in_flight: Option<u64>,
-        /// A class's part among those of its band; repeat for several
+        /// A class's weight among the classes of its band; repeat for several
         #[arg(long = "weight", value_parser = quantity, value_name = "CLASS=N")]
         weights: Vec<(Name, u64)>,
-        /// A class's band, small is served first; repeat for several
+        /// A class's band, lower numbers are served first; repeat for several
         #[arg(long = "priority", value_parser = quantity, value_name = "CLASS=N")]
         priorities: Vec<(Name, u64)>,
         /// A class's floor in percent of the capacity; repeat for several
@@ -246,7 +246,7 @@ pub(crate) enum PoolsCommand {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Take a live change back: the pool is as the catalog says
+    /// Undo a live change: the pool is as in the catalog again
     Reset {
         /// The pool
         #[arg(value_parser = name)]
@@ -266,7 +266,7 @@ pub(crate) enum CatalogCommand {
         /// The hash of an earlier one, or at least its first eight digits
         hash: Option<String>,
     },
-    /// List every time that a catalog was put in force, by whom, and what it changed
+    /// List every time a catalog was put in force, by whom, and its changes
     History,
     /// Put a catalog that was in force back
     Restore {

@@ -21,7 +21,7 @@ pub(crate) enum CreditsCall {
         /// Their kind
         #[arg(long, default_value = "purchased", value_parser = category, value_name = "free|promotional|purchased|contract")]
         category: Category,
-        /// Small is drawn first
+        /// Lower numbers are drawn first
         #[arg(long, default_value_t = 0)]
         priority: u16,
         /// Usable from, RFC 3339; default: at once
@@ -44,7 +44,7 @@ pub(crate) enum CreditsCall {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Take back what is left of a grant
+    /// Take back the remainder of a grant
     Void {
         /// The grant, like acme~3
         #[arg(value_parser = reference)]
@@ -63,7 +63,7 @@ pub(crate) enum CreditsCall {
         /// Credits to add, or with a minus sign to take
         #[arg(value_parser = credits, allow_negative_numbers = true)]
         amount: Credits,
-        /// Take what is not left in the grant any more as debt
+        /// Turn the part that the grant no longer has into debt
         #[arg(long)]
         as_debt: bool,
         /// Why, for the ledger
@@ -77,7 +77,7 @@ pub(crate) enum CreditsCall {
         /// The charge, like acme~18
         #[arg(value_parser = reference)]
         charge: Reference,
-        /// How many credits; default: all that has not been given back, and the allowance as well
+        /// How many credits; default: everything not yet given back, including the allowance
         #[arg(long, value_parser = credits)]
         amount: Option<Credits>,
         /// Why, for the ledger
@@ -88,31 +88,31 @@ pub(crate) enum CreditsCall {
     },
 }
 
-/// How a grant comes again.
+/// How a grant recurs.
 #[derive(Debug, Args)]
 pub(crate) struct RecurrenceArguments {
-    /// Comes again every hour, day, week, month or year, until it expires
+    /// Recurs every hour, day, week, month or year, until it expires
     #[arg(long, value_parser = every, value_name = "hour|day|week|month|year")]
     every: Option<Every>,
     /// The IANA zone that its boundaries are counted in
     #[arg(long, value_parser = label, requires = "every")]
     zone: Option<Label>,
-    /// At most this much of what is left is carried over a boundary; default: nothing
+    /// At most this much of the remainder is carried over a boundary; default: nothing
     #[arg(long, value_parser = credits, requires = "every")]
     rollover_max: Option<Credits>,
     /// At least this much is carried
     #[arg(long, value_parser = credits, default_value = "0")]
     rollover_min: Credits,
-    /// The part of what is left that is carried, like 0.5
+    /// The part of the remainder that is carried, like 0.5
     #[arg(long, value_parser = credits)]
     rollover_fraction: Option<Credits>,
-    /// How long what was carried lives, like 90d; default: one period
+    /// How long carried credits live, like 90d; default: one period
     #[arg(long, value_parser = span)]
     rollover_life: Option<Span>,
-    /// What is owed at a boundary is forgiven instead of repaid
+    /// Forgive debt at a boundary instead of repaying it
     #[arg(long, requires = "every")]
     forgive_overage: bool,
-    /// A first period shorter than a whole one brings its part, to the instant or in whole days; default: the whole amount
+    /// Prorate a first period shorter than a whole one, to the instant or in whole days; default: the whole amount
     #[arg(long, value_parser = proration, requires = "every", value_name = "instant|days")]
     prorate: Option<Proration>,
 }

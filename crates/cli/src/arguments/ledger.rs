@@ -14,9 +14,9 @@ pub(crate) enum Dataset {
     Usage,
     /// Monetization events: one row for each meter of a charge, with its price
     Lines,
-    /// Monetization events: one row for each charge, correction and refund, with what it costs
+    /// Monetization events: one row for each charge, correction and refund, with its cost
     Charges,
-    /// Monetization events: one row for each source that paid, or that got back what it had paid
+    /// Monetization events: one row for each source that paid, or that got something back
     Draws,
     /// Grants: one row for each that was opened
     Grants,
@@ -50,7 +50,7 @@ pub(crate) enum ImportFormat {
     Csv,
 }
 
-/// What to erase.
+/// The personal data to erase.
 #[derive(Debug, Args)]
 pub(crate) struct EraseArguments {
     /// The account
@@ -73,7 +73,7 @@ pub(crate) struct EraseArguments {
     pub(crate) reason: Option<Label>,
 }
 
-/// What to import.
+/// The import.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
     /// The file
@@ -89,7 +89,7 @@ pub(crate) struct ImportArguments {
     pub(crate) restart: bool,
 }
 
-/// What to export.
+/// The export.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArguments {
     /// The dataset
@@ -115,7 +115,7 @@ pub(crate) struct ExportArguments {
     pub(crate) to: Option<PathBuf>,
 }
 
-/// Which statement.
+/// The statement.
 #[derive(Debug, Args)]
 pub(crate) struct StatementArguments {
     /// The account
@@ -124,13 +124,13 @@ pub(crate) struct StatementArguments {
     /// From this instant on, RFC 3339, or the beginning of a day like 2026-10-01; default: the first record
     #[arg(long)]
     pub(crate) from: Option<String>,
-    /// To before this instant, or the beginning of a day; default: now
+    /// Up to, but not including, this instant, or the beginning of a day; default: now
     #[arg(long)]
     pub(crate) to: Option<String>,
-    /// What counts for the period: when a record was written, or when it counts
+    /// How a record falls into the period: by when it was written, or by when it takes effect
     #[arg(long, default_value = "recorded", value_parser = ["recorded", "effective"])]
     pub(crate) by: String,
-    /// As it was known at this instant, or the beginning of a day; default: now
+    /// As known at this instant, or the beginning of a day; default: now
     #[arg(long)]
     pub(crate) recorded_at: Option<String>,
     /// The IANA zone of days, like Europe/Berlin; default: UTC
@@ -139,7 +139,7 @@ pub(crate) struct StatementArguments {
     /// The unit of credits; default: credits
     #[arg(long, value_parser = name)]
     pub(crate) unit: Option<Name>,
-    /// The sums alone
+    /// Only the sums
     #[arg(long)]
     pub(crate) sums: bool,
     /// The form; --json is short for `json`

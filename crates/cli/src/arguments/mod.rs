@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 }
 
-/// Which server to call.
+/// The server to call.
 #[derive(Debug, Args)]
 pub(crate) struct Remote {
     /// The server to call
@@ -75,7 +75,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
-    /// Ask every recorded request again, as it was or on another catalog
+    /// Run every recorded request again, as it was or on another catalog
     Replay {
         /// The data directory, while no server runs
         #[arg(long, value_name = "DIR")]
@@ -124,11 +124,11 @@ pub(crate) enum Command {
         /// The data directory, while no server runs
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
-        /// Import also what was decided on catalogs that this ledger never had; `replay` will name it
+        /// Also import records decided on catalogs that this ledger never had; `replay` will name them
         #[arg(long)]
         any_catalog: bool,
     },
-    /// Write a ledger anew with personal data of one account erased
+    /// Write a new copy of a ledger with personal data of one account erased
     Erase(EraseArguments),
     /// Write one of the ledger's datasets as rows
     Export(ExportArguments),
@@ -136,7 +136,7 @@ pub(crate) enum Command {
     Import(ImportArguments),
     /// Show what moved an account's balance in a period, signed
     Statement(StatementArguments),
-    /// Check a statement offline: its signature, its sums, that nothing was altered
+    /// Check a statement offline: its signature, its sums, and that nothing was altered
     Verify {
         /// The statement as JSON; `-` reads standard input
         file: PathBuf,
@@ -165,13 +165,13 @@ pub(crate) struct ServeArguments {
     /// Put this catalog in force at the start if it never was; read again on SIGHUP
     #[arg(long, env = "HEADWORKS_CATALOG", value_name = "FILE")]
     pub(crate) catalog: Option<PathBuf>,
-    /// Put the file's catalog in force also when it was before and another one took its place
+    /// Put the file's catalog in force even if it was in force before and another one took its place
     #[arg(long, env = "HEADWORKS_CATALOG_FORCE", requires = "catalog")]
     pub(crate) catalog_force: bool,
-    /// Most accounts in memory
+    /// The most accounts in memory
     #[arg(long, env = "HEADWORKS_ACCOUNTS_MAX", default_value_t = 1_000_000, value_name = "N")]
     pub(crate) accounts_max: usize,
-    /// Most connections at once
+    /// The most connections at once
     #[arg(long, env = "HEADWORKS_CONNECTIONS_MAX", default_value_t = 10_000, value_name = "N")]
     pub(crate) connections_max: usize,
     /// Seconds after which a request is answered `outcome_unknown`
@@ -187,10 +187,11 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "HEADWORKS_NO_WEBHOOKS", conflicts_with = "stripe_key_file")]
     pub(crate) no_webhooks: bool,
     /// For tests, on loopback: the ledger's time begins here and moves only with `headworks test-clock advance`; a test
-    /// ledger that has been served before goes on at its last instant, or here where this is later
+    /// ledger that has been served before goes on at its last instant, or here if this is later
     #[arg(long, env = "HEADWORKS_TEST_CLOCK", value_parser = instant, value_name = "INSTANT")]
     pub(crate) test_clock: Option<Instant>,
-    /// Accept a machine's clock that is more than a year ahead of the ledger's last record: what has expired by then expires
+    /// Accept a machine's clock that is more than a year ahead of the ledger's last record: everything that has expired by then
+    /// expires
     #[arg(long, env = "HEADWORKS_ACCEPT_CLOCK", conflicts_with = "test_clock")]
     pub(crate) accept_clock: bool,
     /// Notation of the log
@@ -231,7 +232,7 @@ pub(crate) enum KeysCommand {
         /// Work on this data directory while no server runs; needed for the first key
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
-        /// What the key may do; repeat for several
+        /// A scope of the key; repeat for several
         #[arg(long = "scope", required = true, value_parser = scope, value_name = "decide|record|read|admin")]
         scopes: Vec<Scope>,
         /// An account it reaches, or a prefix that ends in *; repeat for several; default: all
@@ -240,7 +241,7 @@ pub(crate) enum KeysCommand {
         /// When it stops working, RFC 3339
         #[arg(long, value_parser = instant)]
         expires_at: Option<Instant>,
-        /// For people
+        /// A note for people
         #[arg(long, value_parser = label)]
         note: Option<Label>,
     },

@@ -1,4 +1,4 @@
-//! Values of arguments: every one checked where it is written, with a message that says what was expected.
+//! Values of arguments: each is checked as it is parsed, with a message that says what was expected.
 
 use headworks_core::record::{
     Category, Consent, Credits, CreditsByUnit, Every, Instant, Label, Name, Path, Proration, Rule, Segment,
@@ -80,7 +80,7 @@ fn pair<'a>(text: &'a str, like: &str) -> Result<(&'a str, &'a str), String> {
 
 pub(super) fn quantity(text: &str) -> Result<(Name, u64), String> {
     let (meter, n) = pair(text, "output_tokens=500")?;
-    Ok((parsed(meter)?, n.parse().map_err(|_| format!("`{n}` is no whole number from 0 up"))?))
+    Ok((parsed(meter)?, n.parse().map_err(|_| format!("`{n}` is not a whole number from 0 up"))?))
 }
 
 pub(super) fn dimension(text: &str) -> Result<(Name, Label), String> {

@@ -20,12 +20,12 @@ use headworks_lab::traces::Traced;
 
 const CONNECTIONS: usize = 64;
 const SLICE_MICROS: u64 = 2_000_000;
-/// What a client reserves for the answer before it knows its length.
+/// Tokens that a client holds for the answer before it knows its length.
 const OUTPUT_ESTIMATE: u64 = 2_048;
 /// Generation speed, tokens a second.
 const TOKENS_PER_SECOND: u64 = 50;
 
-/// What the replay measured.
+/// The measurements of the replay.
 #[derive(Debug, Default)]
 pub(super) struct Run {
     pub(super) outcomes: BTreeMap<String, u64>,
@@ -55,7 +55,7 @@ enum Done {
     Settled(Box<wire::Charge>, u64),
 }
 
-/// Sends every request of the trace and follows up on what was allowed.
+/// Sends every request of the trace and follows up on those allowed.
 pub(super) async fn replay(
     engine: &Engine,
     url: &str,
@@ -130,7 +130,7 @@ fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeR
 }
 
 impl Run {
-    /// Counts an answer; for an allowed request tells when to settle it and how.
+    /// Counts an answer; for an allowed request returns when and how to settle it.
     fn take(&mut self, done: Done, now: u64) -> Option<(u64, wire::SettleRequest)> {
         self.calls += 1;
         match done {
@@ -182,7 +182,7 @@ impl Run {
     }
 }
 
-/// A fixed number of connections, each with a task that sends what it is given.
+/// A fixed number of connections, each with a task that sends its jobs.
 struct Connections {
     jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>,
     give: mpsc::Sender<Job>,

@@ -15,7 +15,7 @@ fn is_in_workspace(client: u32) -> bool {
     client.is_multiple_of(3)
 }
 
-/// Who each client of a trace is.
+/// The account of each client of a trace.
 #[derive(Debug)]
 pub(super) struct People {
     accounts: Vec<Name>,
@@ -38,7 +38,7 @@ impl People {
         &self.accounts
     }
 
-    /// Who sends a traced request.
+    /// The sender of a traced request.
     pub(super) fn of(&self, request: &Traced) -> Result<Person, Failed> {
         let model = |text: &str| Label::new(text).map_err(|e| e.to_string());
         Ok(match request.trace {

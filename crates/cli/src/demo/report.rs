@@ -1,4 +1,4 @@
-//! What the demo shows at the end.
+//! The demo's report at the end.
 
 use headworks_core::account::Account;
 use headworks_core::record::Credits;
@@ -9,7 +9,7 @@ use headworks_wire as wire;
 use super::drive::Run;
 use super::people::People;
 
-/// What the check of the ledger found.
+/// The result of checking the ledger.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     accounts: u64,
@@ -17,7 +17,7 @@ pub(super) struct Checked {
     differing: Vec<String>,
 }
 
-/// Folds every account's log from its first record and compares with what the server says over HTTP.
+/// Folds every account's log from its first record and compares the result with the server's answers over HTTP.
 pub(super) async fn check_ledger(engine: &Engine, url: &str, people: &People) -> Result<Checked, Failed> {
     let mut client = Client::connect(url, None).await?;
     let mut checked = Checked::default();
@@ -27,7 +27,7 @@ pub(super) async fn check_ledger(engine: &Engine, url: &str, people: &People) ->
             fold(engine, &mut folded, &mut checked).await?;
             let balances: wire::Balances = client.get(&format!("/v1/accounts/{name}/balances")).await?;
             let shown: wire::Account = client.get(&format!("/v1/accounts/{name}")).await?;
-            // Denials are written down later than they are answered: what has come since is folded as well.
+            // Denials are recorded later than they are answered: records written since are folded as well.
             if shown.seq == folded.seq {
                 break (shown, balances);
             }
@@ -51,7 +51,7 @@ pub(super) async fn check_ledger(engine: &Engine, url: &str, people: &People) ->
     Ok(checked)
 }
 
-/// Folds what the log has beyond an account's state.
+/// Folds the records of the log beyond an account's state.
 async fn fold(engine: &Engine, account: &mut Account, checked: &mut Checked) -> Result<(), Failed> {
     loop {
         let page = engine.records(&account.id, account.seq + 1, 1_000).await?;

@@ -1,6 +1,6 @@
-//! The datasets: which columns each has, and the rows that a record has in it.
+//! The datasets: their columns, and the rows of a record in each.
 //!
-//! Never computes: every value stands in a record. The column `record` links the datasets: a usage event, its charge, lines,
+//! Never computes: every value comes from a record. The column `record` links the datasets: a usage event, its charge, lines,
 //! draws and movements have the same one.
 
 use headworks_core::record::{
@@ -161,7 +161,7 @@ pub(super) fn unit_of(unit: Option<&Name>) -> Cell {
     Cell::text(unit.map_or(CREDITS, Name::as_str))
 }
 
-/// The record of the charge whose place this one takes.
+/// The record of the charge that this one replaces.
 fn replaces(record: &Record) -> Cell {
     if let Event::Corrected { correcting, .. } = &record.event {
         number(correcting.charge)
@@ -178,7 +178,7 @@ fn hold(record: &Record) -> Cell {
     }
 }
 
-/// What was used.
+/// The use.
 fn usage(record: &Record, charge: &Charge) -> Vec<Cell> {
     let used = &charge.usage;
     let dimension = |d: &Dimension| (d.name.to_string(), json!(d.value));
@@ -253,7 +253,7 @@ fn charges(record: &Record, given_back: Option<&GivenBack>) -> Vec<Vec<Cell>> {
     charged.into_iter().chain(refunded).collect()
 }
 
-/// One row for each source that paid, and for each that gets back what it had paid.
+/// One row for each source that paid, and for each that gets something back.
 fn draws(record: &Record, given_back: Option<&GivenBack>) -> Vec<Vec<Cell>> {
     let back = given_back.map(|given| given.draws.iter().map(|d| draw(&given.charge, d, Some(given.seq))));
     let paid = record.charge().map(|charge| charge.draws.iter().map(|d| draw(charge, d, None)));

@@ -16,11 +16,11 @@ mod datasets;
 
 use datasets::{columns, credits, head, unit_of};
 
-/// Where rows go.
+/// The destination of rows.
 enum Sink<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
     Lines(W, Vec<Column>),
-    /// One JSON list; how many are in it.
+    /// One JSON list, and the number of items in it.
     List(W, Vec<Column>, u64),
     Parquet(Box<Table<W>>),
 }
@@ -172,7 +172,7 @@ fn cloudevents(dataset: Dataset, account: &Name, record: &Record, hash: &[u8; 32
     events.filter(|e| e.kind == wanted).map(|e| e.event).collect()
 }
 
-/// Hands over each record of an account, in order.
+/// Passes each record of an account to `take`, in order.
 fn each_record(
     store: &dyn Store,
     account: &Name,

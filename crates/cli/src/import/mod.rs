@@ -1,9 +1,9 @@
 //! `headworks import`: use from a file of CloudEvents or a CSV table, in batches.
 //!
-//! Resumable: what has been answered for is noted beside the file, and an event that is sent twice counts once. The note knows
-//! the file by its content: another one under the same name begins anew.
-//! M1 an import that was cut off anywhere is sent again and records everything once (`an_import_goes_on_where_it_stopped`).
-//! M2 each row is recorded or stands among the rejects, once, with the reason (`each_row_is_recorded_or_rejected`).
+//! Resumable: the progress is noted beside the file, and an event that is sent twice counts once. The note knows
+//! the file by its content: another file with the same name starts over.
+//! M1 an import that was cut off anywhere resumes and records everything once (`an_import_goes_on_where_it_stopped`).
+//! M2 each row is either recorded or rejected with a reason, exactly once (`each_row_is_recorded_or_rejected`).
 
 use std::fs::File;
 use std::io::{BufRead as _, Seek as _, Write as _};
@@ -27,9 +27,9 @@ const AT_ONCE: usize = 500;
 /// How far the import of one file has got.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Done {
-    /// BLAKE3 of the file, and of what its rows mean.
+    /// BLAKE3 of the file, and of the settings that its rows depend on.
     file: String,
-    /// Rows that have been answered for.
+    /// Rows that are done.
     rows: u64,
     /// The length of the rejects up to there.
     rejected_bytes: u64,
@@ -46,7 +46,7 @@ impl Done {
         Ok(hasher.finalize().to_hex().to_string())
     }
 
-    /// What has been done of this very file; nothing of another one.
+    /// The progress on this very file; none for another one.
     fn read(place: &Path, what: &ImportArguments) -> Result<Self, Failed> {
         let none = Self { file: Self::hash(what)?, ..Self::default() };
         let noted = std::fs::read(place).ok().filter(|_| !what.restart);
@@ -65,7 +65,7 @@ impl Done {
         }
     }
 
-    /// Written whole or not at all.
+    /// Writes it as a whole or not at all.
     fn write(&self, place: &Path) -> Result<(), Failed> {
         let new = beside(place, ".new");
         let mut file = File::create(&new)?;
@@ -81,16 +81,16 @@ fn beside(file: &Path, what: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The file of what was refused; there is none while there is nothing to say.
+/// The file of rejected rows; it exists only if there are any.
 struct Rejects {
     path: PathBuf,
     file: Option<File>,
-    /// How many an earlier import of the file has left in it.
+    /// How many rows an earlier import of the file has left in it.
     before: u64,
 }
 
 impl Rejects {
-    /// Takes off what an import that was cut off wrote and did not note.
+    /// Removes rows that an interrupted import wrote but did not note.
     fn open(path: PathBuf, noted: u64) -> Result<Self, Failed> {
         if noted == 0 {
             match std::fs::remove_file(&path) {
@@ -116,7 +116,7 @@ impl Rejects {
         Ok(writeln!(file, "{line}")?)
     }
 
-    /// Makes it durable; its length.
+    /// Makes it durable; returns its length.
     fn sync(&mut self) -> Result<u64, Failed> {
         let Some(file) = &mut self.file else { return Ok(0) };
         file.sync_all()?;

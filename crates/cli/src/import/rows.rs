@@ -1,4 +1,4 @@
-//! The events of a file, one after the other. What cannot be read as an event is refused by itself, and the rest goes on.
+//! The events of a file, one after another. A row that cannot be read as an event is rejected, and the rest goes on.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -9,17 +9,17 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::{ImportArguments, ImportFormat};
 
-/// An event as JSON, to be sent as it stands.
+/// An event as JSON, to be sent as is.
 pub(super) type Event = Box<RawValue>;
 
-/// What a line or row of the file is.
+/// The content of a line or row of the file.
 pub(super) struct Row {
-    /// Where it is: the number of a line, or the place in a list.
+    /// Its place: the number of a line, or the index in a list.
     pub(super) at: u64,
     pub(super) event: Result<Event, Unreadable>,
 }
 
-/// What is no event: its text, and why.
+/// A row that is not an event: its text, and why.
 pub(super) struct Unreadable {
     pub(super) text: String,
     pub(super) why: String,
@@ -36,7 +36,7 @@ pub(super) fn is_csv(what: &ImportArguments) -> bool {
     what.format.map_or(by_name, |format| format == ImportFormat::Csv)
 }
 
-/// Where the events of a table come from, unless a column says so.
+/// The source of the events of a table, unless a column names it.
 pub(super) fn source(what: &ImportArguments) -> String {
     what.source.clone().unwrap_or_else(|| {
         let name = what.file.file_name().map(|n| n.to_string_lossy().into_owned());

@@ -107,7 +107,7 @@ fn every_format_of_trace_is_read() {
     write("bad.csv", "t_s,client,input_tokens,output_tokens\n1,a,5,many\n");
     let wrong = [
         ("none.csv", &[][..], "has no column `t_s`"),
-        ("bad.csv", &[], "line 2: `many` is no whole number of tokens"),
+        ("bad.csv", &[], "line 2: `many` is not a whole number of tokens"),
         ("missing.csv", &[], "missing.csv: No such file"),
         ("windows.csv", &[], "name a model with --model: m, n"),
         ("own.csv", &["--from-s", "100"], "no requests from second 100"),
