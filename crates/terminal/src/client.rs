@@ -28,7 +28,7 @@ pub enum CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadUrl(url) => write!(f, "`{url}` is no server address; write http://127.0.0.1:8080"),
+            Self::BadUrl(url) => write!(f, "`{url}` is not a server address; write http://127.0.0.1:8080"),
             Self::Connection(at, why) => {
                 write!(
                     f,
@@ -46,7 +46,7 @@ impl fmt::Display for CallError {
                 }
                 Ok(())
             }
-            Self::Unreadable(what) => write!(f, "the server's answer is not understood: {what}"),
+            Self::Unreadable(what) => write!(f, "cannot understand the server's answer: {what}"),
         }
     }
 }
@@ -64,7 +64,7 @@ impl Client {
     /// Connects to `http://host:port`.
     ///
     /// # Errors
-    /// When the address is none, or nobody listens there.
+    /// When the address is not valid, or nobody listens there.
     pub async fn connect(url: &str, key: Option<String>) -> Result<Self, CallError> {
         let host = url.strip_prefix("http://").map(|h| h.trim_end_matches('/')).filter(|h| !h.is_empty());
         let host = host.ok_or_else(|| CallError::BadUrl(url.to_owned()))?.to_owned();
@@ -151,7 +151,7 @@ impl Client {
         read::<serde_json::Value>(status, &body).map(|answer| answer.to_string())
     }
 
-    /// Gets a text that a route shows, which is no JSON.
+    /// Gets a text that is not JSON from a route.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -163,7 +163,7 @@ impl Client {
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
-    /// Gets what a route shows.
+    /// Gets the answer of a route.
     ///
     /// # Errors
     /// As [`Client::call`].

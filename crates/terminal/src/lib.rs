@@ -1,8 +1,8 @@
-//! What every command needs: a client of the API, answers for people, output that survives a closed pipe, values of arguments.
+//! Shared by all commands: a client of the API, answers for people, output that survives a closed pipe, values of arguments.
 //!
 //! Knows the JSON of the API, and nothing of engines and stores.
 
-// `output` prints, which knows of closed pipes.
+// Print with `output`, which handles closed pipes.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod client;

@@ -3,5 +3,5 @@
 /// Why something failed: a message for people.
 pub type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a command ends with.
+/// The result of a command.
 pub type Outcome = Result<(), Failed>;

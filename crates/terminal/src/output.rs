@@ -1,4 +1,4 @@
-//! Where commands print: a reader that has enough and closes the pipe ends the command quietly.
+//! Output of commands: a reader that closes the pipe ends the command quietly.
 //!
 //! O1 no command panics when its output is closed (`a_closed_pipe_ends_a_command_quietly`).
 
@@ -47,7 +47,7 @@ pub fn remark(text: Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// How the process ends: with the status of one that a closed pipe has ended, where that is why.
+/// The exit code of the process; after a closed pipe, that of a process that the pipe's signal ended.
 pub fn exit(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,7 +68,7 @@ macro_rules! say {
     };
 }
 
-/// Prints a part of the answer, without a new line behind it.
+/// Prints a part of the answer, without a line break at the end.
 #[macro_export]
 macro_rules! say_part {
     ($($text:tt)*) => {

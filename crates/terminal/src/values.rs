@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 /// Reads a value that has a notation of its own.
 ///
 /// # Errors
-/// What the value's own parser says.
+/// With the message of the value's own parser.
 pub fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|e: T::Err| e.to_string())
 }

@@ -1,13 +1,13 @@
-//! What answers are put together from: numbers of things, and columns.
+//! The parts of answers: numbers of things, and columns.
 
 use std::fmt::Write as _;
 
-/// So many of something, in words: `1 record`, `2 records`.
+/// A number of things, in words: `1 record`, `2 records`.
 pub fn counted<N: std::fmt::Display + From<u8> + PartialEq>(n: N, noun: &str) -> String {
     if n == N::from(1) { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
-/// Rows in columns: the first left-aligned, numbers right-aligned where `right` says so.
+/// Rows in columns: the first left-aligned, numbers right-aligned if `right` says so.
 pub fn table(rows: &[Vec<String>], right: &[bool]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);

@@ -114,7 +114,7 @@ pub(super) fn what_if(w: &wire::WhatIf) -> String {
     out.push_str(&table(&accounts.collect::<Vec<_>>(), &right));
     if w.unexplained_denials > 0 {
         out.push_str(&format!(
-            "{} of the denials were counted without their explanation and could not be asked again: they are in `all` as denied\n",
+            "{} of the denials were counted without their explanation and could not be run again: they are in `all` as denied\n",
             w.unexplained_denials
         ));
     }
