@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use headworks_core::record::{Credits, Name, Span, Tier};
 use headworks_terminal::values::{parsed, word};
 
-/// What to measure.
+/// The measurement.
 #[derive(Debug, Args)]
 pub struct BenchArguments {
     #[command(subcommand)]
@@ -19,11 +19,11 @@ pub(crate) enum Bench {
     Engine(EngineBench),
     /// HTTP authorize beside the same server's empty endpoint
     Http(HttpBench),
-    /// HTTP authorize with more and more clients, past what there is room for
+    /// HTTP authorize with more and more clients, beyond capacity
     Overload(OverloadBench),
     /// Reconcile, replay, what-if, backup and restore over a ledger made for it
     Ledger(LedgerBench),
-    /// Abuse rules: what callers nobody knows leave behind, and real clients' windows decided in simulated time
+    /// Abuse rules: the memory that unknown callers leave behind, and real clients' windows decided in simulated time
     Abuse(AbuseBench),
     /// Capacity pools: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
     Capacity,
@@ -78,7 +78,7 @@ pub(crate) struct OverloadBench {
     /// Seconds for each number of clients
     #[arg(long, default_value_t = 5)]
     pub(crate) seconds: u64,
-    /// Most requests that wait for one write; what comes beyond is refused
+    /// The most requests that wait for one write; further ones are refused
     #[arg(long, default_value_t = 256)]
     pub(crate) waiting_max: usize,
 }
@@ -89,7 +89,7 @@ pub(crate) struct MonthBench {
     /// Accounts
     #[arg(long, default_value_t = 1_000)]
     pub(crate) accounts: u32,
-    /// Requests, about; the trace has some 134,000
+    /// Requests, about; the trace has about 134,000
     #[arg(long, default_value_t = 200_000)]
     pub(crate) requests: usize,
 }
@@ -130,10 +130,10 @@ pub(crate) struct HttpBench {
     pub(crate) seconds: u64,
 }
 
-/// What to simulate.
+/// The simulation.
 #[derive(Debug, Args)]
 pub struct SimulateArguments {
-    /// The trace: CSV, gzipped or not, with columns t_s, client, input_tokens, output_tokens, and as they are wanted plan,
+    /// The trace: CSV, gzipped or not, with columns t_s, client, input_tokens, output_tokens, and optionally plan,
     /// class, cluster, weight; or a table of client windows; docs/fairness.md has the formats
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: PathBuf,
@@ -149,13 +149,13 @@ pub struct SimulateArguments {
     /// Of a table of client windows: the table of the clients' lengths
     #[arg(long, value_name = "FILE")]
     pub(crate) lengths: Option<PathBuf>,
-    /// Of a table of client windows: where the random numbers begin
+    /// Of a table of client windows: the seed of the random numbers
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// A policy to try; repeat to see several side by side
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) catalog: Vec<PathBuf>,
-    /// The feature that is asked for; default: the catalog's only one
+    /// The requested feature; default: the catalog's only one
     #[arg(long, value_parser = parsed::<Name>)]
     pub(crate) feature: Option<Name>,
     /// How many requests the supply serves at once; default: any number
@@ -167,7 +167,7 @@ pub struct SimulateArguments {
     /// How much longer for each output token
     #[arg(long, default_value = "0s", value_parser = parsed::<Span>, value_name = "DURATION")]
     pub(crate) service_time_per_token: Span,
-    /// How much cost a second (input + 2 x output tokens) the supply serves; it refuses the rest
+    /// How much cost per second (input + 2 x output tokens) the supply serves; it refuses the rest
     #[arg(long, value_name = "COST")]
     pub(crate) supply_rate: Option<u64>,
     /// Hold this many output tokens instead of the actual ones

@@ -1,8 +1,8 @@
 //! Measurements, and policies tried on traces: `headworks bench` and `headworks simulate`.
 //!
-//! Never part of serving: nothing that a server runs is here.
+//! Never part of serving: a server runs none of this.
 
-// `output` prints, which knows of closed pipes.
+// Print with `output`, which handles closed pipes.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod arguments;

@@ -7,7 +7,7 @@ use headworks_terminal::Failed;
 const ARENA: &str = include_str!("../traces/vtc_lmsys_arena_27clients.csv");
 const BUSY_HOUR: &[u8] = include_bytes!("../traces/servegen_r1_busy_hour_requests.csv.gz");
 
-/// Which trace a request is from.
+/// The trace that a request is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trace {
     /// The chat arena: 27 clients, ten minutes.
@@ -56,7 +56,7 @@ fn read(trace: Trace, text: &str) -> Result<Vec<Traced>, Failed> {
 /// All requests of the first `seconds`, by arrival.
 ///
 /// # Errors
-/// Never for the traces as they are; a line that is none is named.
+/// Never for the traces as they are; the message names a malformed line.
 pub fn requests(seconds: u64) -> Result<Vec<Traced>, Failed> {
     let mut busy = String::new();
     flate2::read::GzDecoder::new(BUSY_HOUR).read_to_string(&mut busy)?;

@@ -1,4 +1,4 @@
-//! `headworks bench abuse`: what abuse rules make of real clients, and what callers who are none leave behind.
+//! `headworks bench abuse`: real clients under abuse rules, and the memory that made-up callers leave behind.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -30,7 +30,7 @@ use crate::simulate::clients::{self, Held, Tables};
 use crate::simulate::trace::text;
 use crate::simulate::traffic::name;
 
-/// Most that fabricated keys may leave behind.
+/// The most memory that fabricated keys may leave behind.
 const LEFT_MAX_KIB: u64 = 64 * 1_024;
 
 const CATALOG: &str = r#"
@@ -52,13 +52,13 @@ features = ["chat"]
 guards = [{ name = "rpm", per = "key", window.rate = { limit = 60, period = "1m", burst = 10 } }]
 "#;
 
-/// What one kind of fabricated callers left behind.
+/// The memory that one kind of fabricated callers left behind.
 #[derive(Debug, Serialize)]
 struct Left {
     what: &'static str,
     asked: u64,
     seconds: f64,
-    /// Memory of the process that is more than before all of them.
+    /// The growth of the process's memory since before all of them.
     more_kib: u64,
 }
 
@@ -132,11 +132,11 @@ fn percent(part: u64, of: u64) -> String {
 
 /// Memory of the process now, in KiB.
 fn resident() -> Result<u64, Failed> {
-    let told = memory("VmRSS").ok_or("the system tells no VmRSS")?;
+    let told = memory("VmRSS").ok_or("the system does not report VmRSS")?;
     Ok(told.trim_end_matches(" kB").parse()?)
 }
 
-/// What callers that nobody knows leave behind: this many of each kind.
+/// The memory that unknown callers leave behind: this many of each kind.
 async fn strangers(asked: u64) -> Result<Vec<Left>, Failed> {
     let dir = tempfile::tempdir()?;
     let catalog = Catalog::parse(CATALOG, Format::Toml).map_err(|e| e.to_string())?;
@@ -162,7 +162,7 @@ async fn strangers(asked: u64) -> Result<Vec<Left>, Failed> {
     };
     let acme = name("acme")?;
     let named = async |i| Ok(authorize(&engine, &acme, i).await.map(drop)?);
-    // What is made at the first call is not left behind by strangers.
+    // Memory allocated at the first call is not due to strangers.
     fabricated(0).await?;
     absent(0).await?;
     nobody(0).await?;
@@ -200,7 +200,7 @@ fn address(i: u64) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(a, b, c, d))
 }
 
-/// A request over HTTP with an API key that is not valid.
+/// A request over HTTP with an invalid API key.
 async fn knock<S, B>(router: &S, i: u64, key: &str) -> Result<(), Failed>
 where
     S: Service<hyper::Request<Empty<Bytes>>, Response = hyper::Response<B>, Error = Infallible>,

@@ -1,4 +1,4 @@
-//! `headworks bench capacity`: what pools cost, on the path of a request and off it.
+//! `headworks bench capacity`: the cost of pools, on the path of a request and off it.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn name(text: &str) -> Result<Name, Failed> {
     Name::new(text).map_err(|e| e.to_string().into())
 }
 
-/// Three classes in two bands, both dimensions limited, and everybody wants more than there is.
+/// Three classes in two bands, both dimensions limited, and everybody wants more than the pool has.
 fn terms() -> Result<PoolTerms, Failed> {
     let formula = Formula(vec![(name("requests")?, 1)]);
     let class = |priority| ClassTerms { priority, ..ClassTerms::default() };

@@ -70,7 +70,7 @@ async fn open_all(engine: &Arc<Engine>, accounts: u32) -> Outcome {
     Ok(())
 }
 
-/// Lets all clients begin at once when each is ready, and tells how long it took until the last one had its answer.
+/// Lets all clients begin at once when each is ready, and returns the time until the last one had its answer.
 async fn measure(engine: &Arc<Engine>, options: EngineBench, tally: &Arc<Tally>) -> Result<Duration, Failed> {
     let clients = Arc::new(Clients::of(options.accounts)?);
     let (begin, _) = watch::channel(None::<StdInstant>);

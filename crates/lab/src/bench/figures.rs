@@ -20,14 +20,14 @@ pub(super) fn percent(part: f64, whole: f64) -> f64 {
     percent
 }
 
-/// What the system says of the process's memory, like `VmRSS`.
+/// The system's figure for the process's memory, like `VmRSS`.
 pub(super) fn memory(field: &str) -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     value.map(|value| value.trim().to_owned())
 }
 
-/// The most memory that the process has had, as the system says.
+/// The most memory that the process has had, according to the system.
 pub(super) fn peak_memory() -> String {
     memory("VmHWM").unwrap_or_else(|| "unknown".to_owned())
 }

@@ -37,7 +37,7 @@ impl Latencies {
         Self { buckets, max: AtomicU64::new(0) }
     }
 
-    /// Counts an operation that took so long.
+    /// Counts an operation that took this long.
     pub(super) fn add(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         if let Some(bucket) = self.buckets.get(bucket(nanos)) {
@@ -50,7 +50,7 @@ impl Latencies {
         self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
     }
 
-    /// The value that so many in a thousand do not pass.
+    /// The value that this many in a thousand do not exceed.
     fn quantile(&self, per_mille: u64) -> u64 {
         let (mut seen, wanted) = (0, (self.count() * per_mille).div_ceil(1_000));
         let max = self.max.load(Ordering::Relaxed);

@@ -13,7 +13,7 @@ use super::figures::{peak_memory, rate, seconds};
 use super::load::{CATALOG, Clients, Tally, key, open, start};
 use crate::arguments::LedgerBench;
 
-/// Writes a ledger, then reads it back in every way there is.
+/// Writes a ledger, then reads it back in every way.
 pub(super) async fn run(options: LedgerBench) -> Outcome {
     let dir = tempfile::tempdir()?;
     let engine = start(dir.path())?;

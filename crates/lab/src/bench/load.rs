@@ -1,4 +1,4 @@
-//! What is measured: an engine with accounts of one plan, and clients that authorize and settle.
+//! The subject of measurements: an engine with accounts of one plan, and clients that authorize and settle.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use headworks_terminal::Failed;
 
 use super::latency::Latencies;
 
-/// When a client sends again what the engine had no room for.
+/// When a client repeats a request that the engine had no room for.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
 pub(super) const CATALOG: &str = r#"
@@ -88,12 +88,12 @@ fn next(state: &mut u64) -> u64 {
     *state >> 33
 }
 
-/// What has been done so far.
+/// The progress so far.
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) authorize: Latencies,
     pub(super) settle: Latencies,
-    /// Answers that too much was waiting; the same request was sent again.
+    /// Answers that too much was waiting; those requests were sent again.
     pub(super) overloads: AtomicU64,
 }
 
@@ -107,7 +107,7 @@ impl Tally {
     }
 }
 
-/// What all clients send, made once before anything is measured.
+/// The requests of all clients, made once before anything is measured.
 pub(super) struct Clients {
     names: Vec<Name>,
     authorize: Command,

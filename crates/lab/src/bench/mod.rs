@@ -1,4 +1,4 @@
-//! `headworks bench`: ratios taken in one run, beside what bounds them.
+//! `headworks bench`: ratios taken in one run, beside their bounds.
 
 mod abuse;
 mod capacity;
@@ -19,7 +19,7 @@ use crate::simulate::fairness;
 /// `headworks bench`.
 ///
 /// # Errors
-/// When a measurement cannot be made, or misses what it must reach.
+/// When a measurement cannot be made, or misses its bar.
 pub async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
     match arguments.what {
         Bench::Engine(options) => engine::run(options).await,

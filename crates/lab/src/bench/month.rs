@@ -26,7 +26,7 @@ use crate::arguments::MonthBench;
 use crate::traces::{Traced, requests};
 
 const MONTH: u64 = 30 * 86_400;
-/// How much longer a month is than the hour it has the shape of.
+/// How much longer a month is than the hour whose shape it has.
 const STRETCH: u64 = MONTH / 3_600;
 /// Requests of one slice are in flight together.
 const SLICE_MICROS: u64 = 3_600_000_000;
@@ -91,7 +91,7 @@ async fn open(engine: &Engine, name: &Name) -> Result<(), Failed> {
     Ok(())
 }
 
-/// One request from hold to charge; what it uses is a little less or more than was held.
+/// One request from hold to charge; it uses a little less or more than was held.
 async fn one(engine: &Engine, account: &Name, n: usize, traced: &Traced) -> Result<bool, Failed> {
     let name = |text: &str| Name::new(text).map_err(|e| e.to_string());
     let (input, output) = (name("input_tokens")?, name("output_tokens")?);

@@ -1,4 +1,4 @@
-//! `headworks bench overload`: authorize over HTTP with more clients than there is room for.
+//! `headworks bench overload`: authorize over HTTP with more clients than the server has room for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use super::figures::{peak_memory, percent, rate};
 use super::http::{authorize, start_server};
 use crate::arguments::OverloadBench;
 
-/// More and more clients, each with a request in flight; who is refused comes back after a tenth of a second.
+/// More and more clients, each with a request in flight; a refused client comes back after a tenth of a second.
 pub(super) async fn run(options: OverloadBench) -> Outcome {
     let dir = tempfile::tempdir()?;
     let limits = Limits { waiting_max: options.waiting_max, ..Limits::default() };

@@ -1,7 +1,7 @@
 //! Real clients under abuse rules: every window of a table of client windows (ServeGen), decided in simulated time, beside
 //! a limit that is the same for everybody.
 //!
-//! Windows of more than [`PARTS`] requests are asked for in that many parts. Each client is an account of its own.
+//! Windows of more than [`PARTS`] requests are requested in that many parts. Each client is an account of its own.
 
 #![allow(
     clippy::float_arithmetic,
@@ -29,31 +29,31 @@ use super::traffic::{Client, name};
 use super::windows::{self, Lengths, Row};
 use super::world::instant;
 
-/// Most parts that a window is asked for in: ten for each cell of the velocity rule.
+/// The most parts that a window is requested in: ten for each cell of the velocity rule.
 const PARTS: u64 = 600;
 const SEED: u64 = 1;
 
-/// What a policy made of the windows.
+/// The outcome of the windows under a policy.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Held {
     pub(crate) policy: String,
     pub(crate) clients: u64,
     /// Windows in which a client asked for something.
     pub(crate) windows: u64,
-    /// Windows of which nothing was let through.
+    /// Windows that were blocked completely.
     pub(crate) blocked: u64,
-    /// Windows of which something was held off.
+    /// Windows that were blocked in part.
     pub(crate) clamped: u64,
     /// Clients that had such a window.
     pub(crate) clients_clamped: u64,
     /// Clamps that began.
     pub(crate) clamps: u64,
     pub(crate) requests: u64,
-    /// Requests that were held off.
+    /// Requests that were refused.
     pub(crate) held_off: u64,
     /// Requests that were served one class lower.
     pub(crate) demoted: u64,
-    /// Requests held off, by reason.
+    /// Requests refused, by reason.
     pub(crate) reasons: BTreeMap<&'static str, u64>,
 }
 
@@ -134,7 +134,7 @@ features = ["chat"]
 waterfall = [{ grants = { name = "credits" } }]
 "#;
 
-/// What the windows are held to: the rules of a tier, and their floor as a limit that is the same for everybody.
+/// The policies to compare: the rules of a tier, and their floor as a limit that is the same for everybody.
 fn policies(tier: Tier) -> Result<[(String, Catalog); 2], Failed> {
     let catalog = |version: &str, rest: &str| {
         let text = format!("version = \"{version}\"\n{PRICES}{rest}\n");
@@ -186,7 +186,7 @@ struct Trial<'a> {
     catalog: &'a Catalog,
     member: Member,
     held: Held,
-    /// Requests of the window under way.
+    /// Requests of the current window.
     let_through: u64,
     held_off: u64,
 }

@@ -1,21 +1,21 @@
-//! What a run leaves: what became of each request, and what was seen on the way.
+//! The results of a run: the fate of each request, and samples on the way.
 
 use headworks_core::record::Reason;
 
-/// What became of a request.
+/// The fate of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Still waiting or running at the end.
     Pending,
     /// Refused by the policy, for this reason, at this time.
     Refused(Reason, u64),
-    /// Let in, and refused by the supply.
+    /// Admitted, and refused by the supply.
     Overrun,
     /// Served.
     Served { start: u64, end: u64 },
 }
 
-/// What was seen at one tick.
+/// A sample at one tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sample {
     pub(crate) at: u64,

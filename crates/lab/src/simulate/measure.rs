@@ -1,4 +1,4 @@
-//! What a run came to: who got how much, beside what would have been fair.
+//! The result of a run: each client's service, beside its fair share.
 
 #![allow(
     clippy::float_arithmetic,
@@ -29,7 +29,7 @@ pub(crate) struct Report {
     pub(crate) waited: u64,
     /// By reason.
     pub(crate) refused: BTreeMap<String, u64>,
-    /// Let in, and refused by the supply.
+    /// Admitted, and refused by the supply.
     pub(crate) overrun: u64,
     /// Served by a fallback pool.
     pub(crate) fell_back: u64,
@@ -61,11 +61,11 @@ pub(crate) struct ClientReport {
     pub(crate) requests: u64,
     pub(crate) served: u64,
     pub(crate) refused: u64,
-    /// Service asked for until the last arrival: input + 2 x output tokens.
+    /// Service requested until the last arrival: input + 2 x output tokens.
     pub(crate) offered: u64,
     /// Service received until the last arrival.
     pub(crate) service: u64,
-    /// What weighted max-min sharing of all service received would have given.
+    /// The service that weighted max-min sharing of all service received would have given.
     pub(crate) optimum: u64,
     pub(crate) wait_p99_s: f64,
 }

@@ -1,6 +1,6 @@
-//! One account of a simulated world: the real decision and the real fold, with what the engine does around them.
+//! One account of a simulated world: the real decision and the real fold, with the engine's part around them.
 //!
-//! Never reads a clock. What a server remembers of callers is kept for the account as a whole, since traces name no keys.
+//! Never reads a clock. The server's memory of callers is kept for the account as a whole, since traces name no keys.
 
 use headworks_core::abuse::penalty::Score;
 use headworks_core::account::Account;
@@ -103,7 +103,7 @@ impl Member {
         Ok(step)
     }
 
-    /// Appends a record, and what follows by itself.
+    /// Appends a record and its automatic consequences.
     pub(crate) fn append(&mut self, catalog: &Catalog, draft: Draft, now: Instant) -> Result<Seq, Failed> {
         let seq = self.apply(draft, now)?;
         while let Some(draft) = life::next(self.ctx(catalog, now)) {

@@ -1,15 +1,15 @@
-//! The supply: what serves the requests that were let in, how many at once and how fast.
+//! The supply that serves admitted requests: how many at once, and how fast.
 
 use super::traffic::Traced;
 
-/// What serves the requests.
+/// The supply.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Supply {
     /// How many are served at once; more wait at the supply, first come first served. `None`: any number.
     pub(crate) slots: Option<usize>,
     /// How long a request takes, in microseconds, and how much longer for each output token.
     pub(crate) service: (u64, u64),
-    /// From when on it serves how much cost a second (input + 2 x output); it refuses the rest. Empty: any.
+    /// The cost per second (input + 2 x output) it serves from each instant on; it refuses the rest. Empty: any.
     pub(crate) rates: Vec<(u64, u64)>,
 }
 

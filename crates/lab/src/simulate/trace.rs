@@ -1,4 +1,4 @@
-//! Traces: who asked for what, when. The public formats by their header lines, and a documented one of our own.
+//! Traces: clients, their requests and their times. The public formats by their header lines, and a documented one of our own.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -58,9 +58,9 @@ pub(crate) fn parse(text: &str) -> Result<Traffic, Failed> {
         let row = row?;
         let wrong = |what: &str| format!("line {}: {what}", i + 2);
         let at = micros(columns.required(&row, 0))
-            .ok_or_else(|| wrong("the arrival is no number of seconds and no instant"))?;
+            .ok_or_else(|| wrong("the arrival is neither a number of seconds nor an instant"))?;
         let count = |text: &str| {
-            text.parse::<u64>().map_err(|_| wrong(&format!("`{text}` is no whole number of tokens")))
+            text.parse::<u64>().map_err(|_| wrong(&format!("`{text}` is not a whole number of tokens")))
         };
         let (input_tokens, output_tokens) =
             (count(columns.required(&row, 2))?, count(columns.required(&row, 3))?);
@@ -87,7 +87,7 @@ pub(crate) fn parse(text: &str) -> Result<Traffic, Failed> {
     Ok(traffic)
 }
 
-/// Where each column is.
+/// The index of each column.
 struct Columns(HashMap<String, usize>, [Option<usize>; 4]);
 
 impl Columns {
@@ -119,7 +119,7 @@ impl Columns {
         let text = |column: &str| self.0.get(column).and_then(|at| row.get(*at)).filter(|t| !t.is_empty());
         let name = |t: &str| Name::new(t).map_err(|e| format!("`{t}`: {e}"));
         let weight = text("weight")
-            .map(|t| t.parse::<u32>().map_err(|_| format!("`{t}` is no weight")))
+            .map(|t| t.parse::<u32>().map_err(|_| format!("`{t}` is not a weight")))
             .transpose()?;
         Ok(Client {
             name: name(&format!("client-{named}"))?,

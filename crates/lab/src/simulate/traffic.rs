@@ -1,4 +1,4 @@
-//! Traffic: clients, and what each of them asks for when.
+//! Traffic: clients, and their requests over time.
 
 use headworks_core::record::Name;
 use headworks_terminal::Failed;
@@ -33,7 +33,7 @@ impl Client {
     }
 }
 
-/// All that is asked for, by arrival.
+/// All requests, by arrival.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) clients: Vec<Client>,

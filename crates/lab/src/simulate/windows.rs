@@ -28,7 +28,7 @@ const USUAL: (u64, u64) = (512, 256);
 /// Most requests of one simulation.
 const REQUESTS_MAX: usize = 20_000_000;
 
-/// Which rows to take.
+/// The rows to take.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cut<'a> {
     /// The model; needed when the table has several.
@@ -104,8 +104,8 @@ impl Lengths {
         self.of(row).map_or(USUAL, |[i, o]| (whole(length(i, draw)), whole(length(o, draw))))
     }
 
-    /// Input and output tokens of many requests together: a few are drawn, and what they are off the mean is scaled so that the
-    /// sum has the right mean and variance.
+    /// Input and output tokens of many requests together: a few are drawn, and their deviation from the mean is scaled so that
+    /// the sum has the right mean and variance.
     pub(super) fn draw_many(&self, row: &Row, n: u64, rng: &mut ChaCha8Rng) -> (u64, u64) {
         let Some([input, output]) = self.of(row) else { return (USUAL.0 * n, USUAL.1 * n) };
         let drawn = n.min(DRAWN);
@@ -199,7 +199,7 @@ pub(super) fn arrivals(row: &Row, parts: u64, rng: &mut ChaCha8Rng) -> Result<Ve
     Ok(out)
 }
 
-/// Times between arrivals of each so many requests. A sum of Gamma spans is Gamma again; that of Weibull spans is taken for one
+/// Times between arrivals of this many requests each. A sum of Gamma spans is Gamma again; that of Weibull spans is taken for one
 /// with the published variation.
 fn spans(row: &Row, each: u64, count: u64, rng: &mut ChaCha8Rng) -> Result<Vec<f64>, String> {
     let (many, cv) = (each as f64, row.iat_cv.max(1e-3));
@@ -219,7 +219,7 @@ fn spans(row: &Row, each: u64, count: u64, rng: &mut ChaCha8Rng) -> Result<Vec<f
             let fit = Weibull::new(row.scale, row.shape).map_err(|e| e.to_string())?;
             Ok(draw(&|rng| fit.sample(rng), rng))
         }
-        other => Err(format!("`{other}` is no distribution known here; Gamma or Weibull")),
+        other => Err(format!("`{other}` is not a known distribution; use Gamma or Weibull")),
     }
 }
 

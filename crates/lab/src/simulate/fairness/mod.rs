@@ -1,4 +1,4 @@
-//! `headworks bench fairness`: yardsticks that others have published, and what sharing promises, each reproduced in
+//! `headworks bench fairness`: yardsticks that others have published, and the promises of sharing, each reproduced in
 //! simulated time with a fixed seed.
 
 use clap::ValueEnum as _;

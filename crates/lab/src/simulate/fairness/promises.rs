@@ -1,4 +1,4 @@
-//! What sharing promises: isolation, no idle capacity while somebody waits, nothing gained by asking for more or under
+//! The promises of sharing: isolation, no idle capacity while somebody waits, nothing gained by asking for more or under
 //! several names.
 
 #![allow(
@@ -22,7 +22,7 @@ use crate::simulate::supply::{Supply, service_of};
 use crate::simulate::traffic::Traffic;
 use crate::simulate::world;
 
-/// For isolation: with few slots that are always busy, who has to wait for one to end waits for long, however it is shared.
+/// For isolation: with few slots that are always busy, a request that has to wait for one waits long under any sharing.
 const MANY_SLOTS: usize = 64;
 const OUTPUT_MEAN: f64 = 256.0;
 
@@ -145,7 +145,7 @@ fn service_of_client(report: &Report, name: &str) -> f64 {
     report.clients.iter().filter(|c| c.client.starts_with(name)).map(|c| c.service as f64).sum()
 }
 
-/// Service begun by the clients of this name after five minutes: before, free slots went to the first that asked.
+/// Service begun by the clients of this name after five minutes: before that, free slots went to the first requests.
 fn steady_service(traffic: &Traffic, run: &Run, name: &str) -> f64 {
     let horizon = traffic.requests.last().map_or(0, |r| r.at);
     let served = traffic.requests.iter().zip(&run.fates).filter(|(traced, fate)| {
@@ -197,7 +197,7 @@ pub(super) fn sybil() -> Measured {
     Ok(vec![yardstick("sybil", what, "at most 0.01", format!("{most:.4}"), most <= 0.01)])
 }
 
-/// Twelve times the capacity is asked for, half of it by the highest class.
+/// Twelve times the capacity is requested, half of it by the highest class.
 pub(super) fn priority_burst() -> Measured {
     let pool = "[pools.model]\nin_flight = 19\nin_flight_cost = { requests = 1 }\nwaiting_max = 1000000000\n\
                 waiting_max_per_account = 100000000\n[pools.model.classes.high]\npriority = 0\nwait_max = \"1m\"\n\

@@ -1,4 +1,4 @@
-//! What yardsticks are measured on: catalogs with one feature, a supply with slots, and traffic drawn from a seed.
+//! The scenarios of yardsticks: catalogs with one feature, a supply with slots, and traffic drawn from a seed.
 
 #![allow(
     clippy::float_arithmetic,
@@ -25,7 +25,7 @@ pub(super) fn slots() -> Supply {
     Supply { slots: Some(SLOTS), service: (SERVICE_MICROS, 0), rates: Vec::new() }
 }
 
-/// A catalog with one feature, `chat`, whose text is `rest` beyond the usual.
+/// A catalog with one feature, `chat`, with `rest` added to the usual text.
 pub(super) fn catalog(pool: &str, plans: &str) -> Result<Catalog, Failed> {
     let uses = if pool.is_empty() { "" } else { "pool = \"model\"\n" };
     let text = format!(
@@ -75,7 +75,7 @@ impl Random {
     }
 }
 
-/// Who asks: a name, requests a second, tokens in and out, and whether at random or evenly.
+/// A source of requests: a name, requests per second, tokens in and out, and whether at random or evenly.
 pub(super) struct Source {
     pub(super) client: Client,
     pub(super) rate: f64,

@@ -1,4 +1,4 @@
-//! A yardstick: what was wanted, beside what came out.
+//! A yardstick: the wanted value beside the measured one.
 
 use headworks_terminal::Failed;
 use serde::Serialize;

@@ -52,8 +52,8 @@ struct World<'a> {
     run: Run,
 }
 
-/// Replays a trace against a policy. `estimate`: output tokens held instead of the actual ones. `credits`: what each account has
-/// bought before.
+/// Replays a trace against a policy. `estimate`: output tokens held instead of the actual ones. `credits`: the credits that
+/// each account has bought before.
 pub(crate) fn run(
     catalog: &Catalog,
     feature: Option<&Name>,
@@ -97,7 +97,8 @@ pub(crate) fn run(
 
 /// An instant of a simulation, by microseconds from its beginning.
 pub(crate) fn instant(micros: u64) -> Instant {
-    // The simulation begins on a Monday, 2030-01-07 in UTC, when every price of a catalog is in force that is not planned for later.
+    // The simulation begins on a Monday, 2030-01-07 in UTC, when all prices of a catalog are in force except those planned for
+    // later.
     Instant::from_micros(1_893_974_400_000_000 + i64::try_from(micros).unwrap_or(i64::MAX / 2))
 }
 
@@ -279,7 +280,7 @@ impl<'a> World<'a> {
                 member.account.count_volatile(&usage, &decision, at);
                 None
             }
-            Step::Deny(..) | Step::Needs(_) => return Err("only what is granted is let in".into()),
+            Step::Deny(..) | Step::Needs(_) => return Err("only granted requests are admitted".into()),
         };
         self.running.insert(i, Admitted { hold, pool: taken });
         if self.supply.slots.is_some_and(|slots| self.busy >= slots) {

@@ -1,4 +1,4 @@
-//! Requests that were let in: the supply serves or refuses them, and account and pool learn how they ended.
+//! Admitted requests: the supply serves or refuses them, and account and pool learn how they ended.
 
 use std::cmp::Reverse;
 
@@ -51,7 +51,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A request ends: its hold is settled, its room is free, and the pool hears what the supply answered.
+    /// A request ends: its hold is settled, its room is free, and the pool learns the supply's answer.
     fn end(&mut self, i: usize, now: u64, served: Option<u64>) -> Result<(), Failed> {
         let Some(admitted) = self.running.remove(&i) else { return Ok(()) };
         let traced = self.request(i)?;
