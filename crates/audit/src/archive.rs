@@ -1,6 +1,6 @@
 //! One account's whole log as a file that any Headworks can take over.
 //!
-//! A line for each record: its number, its chain hash and its canonical bytes. The hashes are what vouches for the file:
+//! A line for each record: its number, its chain hash and its canonical bytes. The hashes vouch for the file:
 //! a statement's signed checkpoint names the last one.
 
 use std::io::{self, BufRead, Write};
@@ -29,7 +29,7 @@ pub enum ArchiveError {
     Unsound(Box<Finding>),
     /// The ledger has an account of that name.
     Taken(Name),
-    /// So many records do not replay on any catalog that the ledger has had; the first of them, and why.
+    /// Records that do not replay on any catalog that the ledger has had.
     Foreign {
         /// The account.
         account: Name,
@@ -71,7 +71,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| u8::from_str_radix(pair.filter(|p| p.len() == 2)?, 16).ok()).collect()
 }
 
-/// Writes the log of an account; returns how many records it has, 0 where there is no such account.
+/// Writes the log of an account; returns how many records it has, 0 if there is no such account.
 ///
 /// # Errors
 /// When the store cannot be read or the file cannot be written.
@@ -95,7 +95,7 @@ pub fn export(store: &dyn Store, account: &Name, out: &mut impl Write) -> Result
 }
 
 /// Takes over an account's log: checks all of it, then writes it as one batch. Returns the account and how many records it has.
-/// With `any_catalog` it takes over also what was decided on catalogs that this ledger never had.
+/// With `any_catalog` it also takes over records decided on catalogs that this ledger never had.
 ///
 /// # Errors
 /// When the file is not sound, does not replay here, or the ledger has the account; nothing is written then.
@@ -135,7 +135,7 @@ fn read(file: impl BufRead) -> Result<(Name, Vec<Record>), ArchiveError> {
     }
 }
 
-/// Tries the log on the catalogs that the ledger has had, in memory: what was decided on another would never replay here.
+/// Tries the log on the catalogs that the ledger has had, in memory: records decided on another catalog would never replay here.
 fn replays(store: &dyn Store, account: &Name, records: &[Record]) -> Result<(), ArchiveError> {
     let trial = Memory::new();
     let system = system();

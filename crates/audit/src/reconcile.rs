@@ -1,6 +1,6 @@
-//! Reconciliation of a whole store: every account's log audited from its first record, books added up.
+//! Reconciliation of a whole store: audits every account's log from its first record, and adds up the books.
 //!
-//! Reads only; works beside a running engine, on what is stored at the moment each account is read.
+//! Reads only; works beside a running engine, on the records stored at the moment each account is read.
 //! R1 damage anywhere in a stored record is named with its account and number (`reconcile_names_what_was_altered`).
 //! R2 the report of a store that only the engine wrote has no finding.
 
@@ -20,22 +20,22 @@ const ACCOUNTS_AT_ONCE: usize = 256;
 /// Most findings that a report keeps; it counts all.
 pub const FINDINGS_KEPT: usize = 1_000;
 
-/// The books of the operator: what all accounts together say.
+/// The books of the operator: the sums over all accounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Issued to accounts, less what was taken back.
+    /// Issued to accounts, less credits taken back.
     pub issued: i128,
     /// Charged: the operator's revenue.
     pub spent: i128,
     /// Expired unused.
     pub breakage: i128,
-    /// Given to make shortfalls good.
+    /// Given to cover shortfalls.
     pub goodwill: i128,
     /// Owed by accounts after overshoots.
     pub debt: i128,
-    /// Drawn below zero by agreement.
+    /// Drawn from agreed overdrafts.
     pub overdraft: i128,
-    /// Free in grants: what is still owed to accounts.
+    /// Free in grants: still owed to accounts.
     pub free: i128,
     /// Set aside by open holds.
     pub held: i128,
@@ -60,7 +60,7 @@ impl Totals {
         self.free += grants.map(|g| i128::from(g.remaining.nano())).sum::<i128>();
     }
 
-    /// What came in less what went out: zero when the books balance.
+    /// Credits in minus credits out: zero when the books balance.
     #[must_use]
     pub fn difference(&self) -> i128 {
         self.issued + self.goodwill + self.debt + self.overdraft
@@ -81,14 +81,14 @@ impl Totals {
     }
 }
 
-/// What a reconciliation found.
+/// The result of a reconciliation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Accounts looked at.
+    /// Accounts examined.
     pub accounts: u64,
-    /// Logs of the server's own, looked at as well.
+    /// The server's own logs that were examined as well.
     pub internal_logs: u64,
-    /// Records looked at.
+    /// Records examined.
     pub records: u64,
     /// How many findings there are.
     pub found: u64,
@@ -109,10 +109,10 @@ impl Report {
     }
 }
 
-/// What watches a reconciliation and may end it early.
+/// Watches a reconciliation and can end it early.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Records looked at so far.
+    /// Records read so far.
     pub records: AtomicU64,
     /// Set to end at the next account.
     pub stop: AtomicBool,
@@ -138,7 +138,7 @@ pub fn reconcile_telling(
     progress: &Progress,
     tell: &(dyn Fn(&Name, &Finding) + Sync),
 ) -> Result<Report, StoreError> {
-    // Where the server's own log is damaged, its audit names the record; prices are compared with no catalog then.
+    // If the server's own log is damaged, its audit names the record; prices are then compared with no catalog.
     let catalogs = match catalogs(store) {
         Err(StoreError::Damaged { .. } | StoreError::Unreadable(_)) => Vec::new(),
         catalogs => catalogs?,
@@ -231,7 +231,7 @@ pub fn audit<'a>(
     loop {
         let records = match store.read(account, next, RECORDS_AT_ONCE) {
             Ok(records) => records,
-            // One of them is damaged: one by one, to name it and read on behind it.
+            // One of them is damaged: read one by one, to name it and read on behind it.
             Err(_) => match store.read(account, next, 1) {
                 Ok(one) => one,
                 Err(StoreError::Damaged { place, what, .. }) => {
@@ -261,14 +261,14 @@ pub fn audit<'a>(
     }
 }
 
-/// What is wrong with the keys under which a record is to be found.
+/// Problems with the keys under which a record is to be found.
 fn astray(store: &dyn Store, account: &Name, record: &Record) -> Result<Vec<String>, StoreError> {
     let own = record.key.as_ref().map(|key| IndexKey::of_key(account, key.operation, &key.text));
     let mut wrong = Vec::new();
     for key in record.index_keys(account) {
         let found = match store.find(key) {
             Ok(found) => found,
-            // It is named for itself.
+            // That damage is reported separately.
             Err(StoreError::Damaged { .. }) => continue,
             Err(e) => return Err(e),
         };
@@ -276,7 +276,7 @@ fn astray(store: &dyn Store, account: &Name, record: &Record) -> Result<Vec<Stri
             wrong.push("it is not found by its key, so that the key could be used again".into());
             continue;
         };
-        // A later record may do once more what this one did, under a caller's key of its own.
+        // A later record may repeat the effect of this one, under a caller's key of its own.
         let is_later = || {
             let later = Record::from_bytes(&found.bytes).ok().filter(|later| later.seq > record.seq);
             Some(key) != own && later.is_some_and(|later| later.index_keys(account).contains(&key))

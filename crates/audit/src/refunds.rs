@@ -1,11 +1,11 @@
-//! What refunds and corrections give back, source by source, out of the charge's own receipt.
+//! The draws that refunds and corrections give back, source by source, from the charge's own receipt.
 //!
 //! Reads the charge and the refunds of it before this one; at most 100 of them.
 
 use headworks_core::record::{Charge, Credits, Event, GivenBack, IndexKey, Name, Once, Record, Seq};
 use headworks_store::{Store, StoreError, Stored};
 
-/// What a record gives back of an earlier charge; `None` for one that is neither a refund nor a correction.
+/// The part of an earlier charge that a record gives back; `None` if it is neither a refund nor a correction.
 ///
 /// # Errors
 /// When the charge or an earlier refund of it cannot be read.
@@ -40,6 +40,6 @@ fn charge_of(store: &dyn Store, account: &Name, seq: Seq) -> Result<Charge, Stor
     let stored = store.read(account, seq, 1)?;
     let record = stored.first().filter(|s| s.seq == seq).map(Stored::record).transpose()?;
     let what =
-        || format!("account {account}, record {seq}: it is no charge, but another record gives it back");
+        || format!("account {account}, record {seq}: it is not a charge, but another record gives it back");
     record.as_ref().and_then(Record::charge).cloned().ok_or_else(|| StoreError::Unreadable(what()))
 }

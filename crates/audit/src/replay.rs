@@ -18,7 +18,7 @@ use crate::reconcile::{FINDINGS_KEPT, Progress, catalogs, each_account};
 
 const RECORDS_AT_ONCE: usize = 256;
 
-/// What a replay found.
+/// The result of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// Accounts replayed.
@@ -31,26 +31,26 @@ pub struct Replayed {
     pub differing: Vec<(Name, Seq, String)>,
 }
 
-/// What another catalog would have done.
+/// The result of a what-if.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WhatIf {
-    /// Accounts that lived through their logs again.
+    /// Accounts whose logs were run again.
     pub accounts: u64,
-    /// Records looked at.
+    /// Records read.
     pub records: u64,
     /// By plan and feature.
     pub rows: BTreeMap<(Name, Name), Row>,
-    /// By account, where anything changes.
+    /// By account, if anything changes.
     pub changed: BTreeMap<Name, Row>,
     /// How many operations the catalog refuses, such as those of a plan that it lacks.
     pub refused: u64,
     /// The first of them, in words.
     pub refusals: Vec<(Name, Seq, String)>,
-    /// Denials whose explanation was not kept, so that they could not be asked again.
+    /// Denials whose explanation was not kept, so they could not be run again.
     pub unexplained: u64,
 }
 
-/// One account's log, for what refers back.
+/// One account's log, for commands that refer back.
 struct Log<'a> {
     store: &'a dyn Store,
     account: &'a Name,
@@ -70,7 +70,7 @@ impl command::Log for Log<'_> {
     }
 }
 
-/// Gives every record of an account to `take`, in order; returns how many.
+/// Passes every record of an account to `take`, in order; returns how many.
 fn each_record(
     store: &dyn Store,
     account: &Name,
@@ -91,7 +91,7 @@ fn each_record(
     }
 }
 
-/// Asks every recorded request again, on the state before it and a catalog that was in force.
+/// Runs every recorded request again, on the state before it and a catalog that was in force.
 ///
 /// # Errors
 /// When a record cannot be read or does not follow: reconcile first.
@@ -140,7 +140,7 @@ pub fn replay(store: &dyn Store, threads: usize, progress: &Progress) -> Result<
     Ok(total)
 }
 
-/// Lets every account live through its log again on another catalog.
+/// Runs every account's log again on another catalog.
 ///
 /// # Errors
 /// When a record cannot be read.

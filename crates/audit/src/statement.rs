@@ -1,4 +1,4 @@
-//! Statements read out of a store, page by page, with what the log says elsewhere about each line.
+//! Statements read out of a store, page by page, with facts about each line from elsewhere in the log.
 //!
 //! Memory is bounded by the lines of the period and the days, features and sources in it, not by the log.
 
@@ -30,7 +30,7 @@ pub fn read_on(store: &dyn Store, account: &Name, statement: &mut Statement) -> 
     Ok(!page.is_empty())
 }
 
-/// The key of the request that the use of a record began with: of a hold, that it was authorized with; of a refund or correction,
+/// The key of the request that began the use of a record: for a hold, that of its authorize; for a refund or correction,
 /// that of the first charge.
 fn event(store: &dyn Store, account: &Name, record: &Record) -> Result<Option<Label>, StoreError> {
     let key = |record: &Record| record.key.as_ref().map(|k| k.text.clone());
@@ -47,7 +47,7 @@ fn event(store: &dyn Store, account: &Name, record: &Record) -> Result<Option<La
     }
 }
 
-/// The record that a record's use comes from.
+/// The record that began the use of a record.
 fn origin(event: &Event) -> Option<Seq> {
     if let Event::Settled { hold, .. } | Event::Expired { hold, .. } = event {
         Some(hold.0)
