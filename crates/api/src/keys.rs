@@ -4,12 +4,12 @@ use headworks_core::record::{ApiKey, Instant, Label, Name};
 use headworks_engine::{Engine, EngineError, Idempotency, check_code};
 use headworks_wire::CreateKeyRequest;
 
-/// A new key: what is stored, and what is shown once.
+/// A new key: the part that is stored, and the secret that is shown once.
 #[derive(Debug)]
 pub struct NewSecret {
-    /// What is stored.
+    /// The stored part.
     pub key: ApiKey,
-    /// What the caller sends.
+    /// The secret that the caller sends.
     pub secret: String,
 }
 

@@ -1,7 +1,7 @@
 //! Signed checkpoints: the holder of a statement can prove years later, without the server, what the ledger said.
 //!
 //! The form is the signed note of C2SP (as in Go's checksum database and transparency logs): an origin, the number of
-//! records, the chain hash in base64, one line for what is signed with it, then an Ed25519 signature by a named key.
+//! records, the chain hash in base64, one line for the digest that is signed with it, then an Ed25519 signature by a named key.
 //! Never signs anything but a checkpoint.
 //! Source: <https://c2sp.org/signed-note> and <https://c2sp.org/tlog-checkpoint>.
 
@@ -39,7 +39,7 @@ pub struct Checkpoint {
     pub seq: Seq,
     /// The chain hash after it.
     pub hash: Vec<u8>,
-    /// The BLAKE3 digest of what was signed with it, in hexadecimal.
+    /// The BLAKE3 digest of the content signed with it, in hexadecimal.
     pub digest: String,
 }
 

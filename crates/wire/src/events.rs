@@ -15,7 +15,7 @@ pub struct UsageEvent {
     pub specversion: String,
     /// Unique in its source; both together are the idempotency key.
     pub id: String,
-    /// Where it comes from.
+    /// Its origin.
     pub source: String,
     /// The feature.
     #[serde(rename = "type")]

@@ -107,7 +107,7 @@ pub struct Statement {
     pub zone: String,
     /// The unit of credits.
     pub unit: String,
-    /// The balance before the first entry: free and held credits, less what is owed.
+    /// The balance before the first entry: free and held credits, less debt.
     pub opening: Credits,
     /// The movements, in order. Empty if only the sums were requested.
     pub entries: Vec<StatementEntry>,
@@ -229,7 +229,7 @@ pub struct Replayed {
     pub findings: Vec<Finding>,
 }
 
-/// What another catalog would have done with the recorded requests.
+/// The effect that another catalog would have had on the recorded requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WhatIf {
     /// The other catalog's version.

@@ -153,7 +153,7 @@ pub struct PoolFeedback {
     pub retry_after: Option<Span>,
 }
 
-/// Where an account stands in capacity pools.
+/// The place of an account in capacity pools.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountCapacity {

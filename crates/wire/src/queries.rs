@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::StatementBy;
 
-/// Where a page of names begins and how long it is.
+/// The beginning and the length of a page of names.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
@@ -38,7 +38,7 @@ pub struct AsOf {
     pub unit: Option<Name>,
 }
 
-/// Where a page of records begins and how long it is.
+/// The beginning and the length of a page of records.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RecordsPage {

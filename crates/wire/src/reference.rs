@@ -26,7 +26,7 @@ pub struct ReferenceError(String);
 
 impl fmt::Display for ReferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no reference; write it as the server gave it, like acme~17", self.0)
+        write!(f, "`{}` is not a reference; write it as the server gave it, like acme~17", self.0)
     }
 }
 

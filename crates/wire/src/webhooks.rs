@@ -96,7 +96,7 @@ pub struct Parked {
     pub account: Name,
     /// The refused record. It and those after it wait.
     pub record: Reference,
-    /// What was refused, and why.
+    /// The refused request, and why.
     pub reason: String,
     /// When it began to wait.
     pub since: Instant,

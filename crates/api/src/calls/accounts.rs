@@ -203,7 +203,7 @@ impl Api {
         Ok(self.engine.view_at(&account, at, read).await?)
     }
 
-    /// Show a balance as of two instants: what had happened by one, as it was known at the other.
+    /// Show a balance as of two instants: events up to one, as known at the other.
     ///
     /// # Errors
     /// With a problem.

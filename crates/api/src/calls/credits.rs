@@ -27,7 +27,7 @@ impl Api {
         change(&self.run(access, &account, key.as_ref(), &command).await?)
     }
 
-    /// Take back what is left of a grant.
+    /// Take back the remainder of a grant.
     ///
     /// # Errors
     /// With a problem.

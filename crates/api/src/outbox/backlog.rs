@@ -91,7 +91,7 @@ mod tests {
         backlog.load(&records("acme", 3), 103);
         backlog.left(2);
         assert_eq!(backlog.records(), 2);
-        // Somebody has looked further ahead meanwhile.
+        // Another look has counted further in the meantime.
         backlog.join(Backlog { known: 10, counted_to: 110, ..Backlog::at(100, 1) });
         assert_eq!(backlog.records(), 9);
         backlog.left(0);

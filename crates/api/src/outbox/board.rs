@@ -87,7 +87,7 @@ impl Board {
         self.apply(engine);
     }
 
-    /// Starts a sender for each webhook that has none, and lets the others see what has changed.
+    /// Starts a sender for each webhook that has none, and notifies the others of changes.
     pub(crate) fn apply(&self, engine: &Engine) {
         let Some(start) = self.starts.get() else { return };
         let mut new = Vec::new();
@@ -134,13 +134,13 @@ impl Board {
         status.clone()
     }
 
-    /// Failed attempts at what a webhook is sending.
+    /// Failed attempts at the event that a webhook is sending.
     #[must_use]
     pub fn attempts(&self, hook: &Hook) -> u32 {
         self.lock().of(hook).map_or(0, |status| status.attempts)
     }
 
-    /// Ends all senders; what they were sending is sent again by the next process.
+    /// Ends all senders; the next process sends their unfinished events again.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();

@@ -1,7 +1,7 @@
 //! When to make the next attempt: after the pause that the receiver asks for, within bounds, or else after growing pauses.
 //!
-//! Never reads a clock. H5 failed attempts of one webhook are at least [`SHORTEST_PAUSE`] apart, whatever the receiver asks
-//! for and however often it is set (`pauses_stay_within_their_bounds`).
+//! Never reads a clock. H5 failed attempts of one webhook are at least [`SHORTEST_PAUSE`] apart, no matter what the
+//! receiver asks for and how often it is set (`pauses_stay_within_their_bounds`).
 
 use std::time::{Duration, Instant};
 

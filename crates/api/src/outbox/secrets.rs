@@ -1,4 +1,4 @@
-//! The secrets of webhooks: they sign what is sent and what comes back.
+//! The secrets of webhooks: they sign outgoing events and incoming reports.
 //!
 //! Source: Standard Webhooks 1.0 for the headers and the signature.
 

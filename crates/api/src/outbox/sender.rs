@@ -11,7 +11,7 @@ use headworks_engine::{Engine, EngineError, Hook};
 use super::board::Status;
 use super::course::{Call, Course, Found};
 
-/// How often the end of the feed is looked at.
+/// How often to look at the end of the feed.
 const POLL: Duration = Duration::from_millis(100);
 /// A failed read is repeated after this time.
 const READ_AGAIN: Duration = Duration::from_secs(5);

@@ -199,7 +199,7 @@ fn kept(charge: &Charge, returned: i64) -> Vec<Draw> {
     kept
 }
 
-/// Whether the account owes the operator what this source paid.
+/// Whether the account owes the operator for this source's payment.
 fn is_owed(source: Source) -> bool {
     source.is_paid() || source == Source::Debt
 }

@@ -100,7 +100,7 @@ pub(crate) enum Call {
     /// Show, check or replace the catalog in force, and put an earlier one back
     #[command(subcommand)]
     Catalog(CatalogCommand),
-    /// See how webhooks are doing, and which accounts wait in them; they are made over HTTP
+    /// See how webhooks are doing, and which accounts wait; they are made over HTTP
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
     /// Show capacity pools and change them live

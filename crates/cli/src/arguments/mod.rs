@@ -56,7 +56,7 @@ pub(crate) struct Remote {
 pub(crate) enum Command {
     /// Run the server
     Serve(ServeArguments),
-    /// Start a server on loopback, drive it with a public trace, and show what it decided
+    /// Start a server on loopback, drive it with a public trace, and show its decisions
     Demo(DemoArguments),
     /// Check a catalog file: every problem with its line and a fix
     CheckCatalog {
@@ -65,7 +65,7 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of the catalog
     Schema,
-    /// Measure this machine: the engine or the server beside what bounds it
+    /// Measure this machine: the engine or the server beside its bounds
     Bench(BenchArguments),
     /// Replay a trace in simulated time against one or more catalogs, side by side
     Simulate(SimulateArguments),

@@ -98,7 +98,7 @@ pub struct Balance {
     /// The unit; `None`: `credits`.
     #[n(0)]
     pub unit: Option<Name>,
-    /// Where it stood when it last crossed a mark.
+    /// Its standing when it last crossed a mark.
     #[n(1)]
     pub standing: Standing,
     /// The top-up in flight.

@@ -56,7 +56,7 @@ pub enum Command {
     },
     /// Add credits.
     Grant(NewGrant),
-    /// Take back what is left of a grant.
+    /// Take back the remainder of a grant.
     Void {
         /// The grant.
         grant: GrantId,

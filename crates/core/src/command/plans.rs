@@ -83,7 +83,7 @@ fn empty_period(schedule: &Schedule) -> GrantTerms {
     }
 }
 
-/// Where a billing anchor moves to: now, or the boundary that a period has just begun at, so that it counts once.
+/// The instant that a billing anchor moves to: now, or the boundary that a period has just begun at, so that it counts once.
 fn moved_anchor(ctx: Context<'_>) -> Instant {
     let just = |at: &Instant| *at <= ctx.now && ctx.now.since(*at) < Span::from_secs(1);
     let renewed = |s: &&Schedule| s.follows_anchor() && s.current != s.id;

@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for Values {
         let mut keys: BTreeSet<String> = BTreeSet::new();
         while let Some(key) = entries.next_key::<String>()? {
             if keys.contains(&key) {
-                return Err(A::Error::custom(alloc::format!("the key `{key}` stands twice in one object")));
+                return Err(A::Error::custom(alloc::format!("the key `{key}` appears twice in one object")));
             }
             entries.next_value::<Checked>()?;
             keys.insert(key);
@@ -92,7 +92,7 @@ mod tests {
         ] {
             let found = check_keys(twice.as_bytes()).map_err(|e| e.to_string());
             assert!(
-                found.as_ref().is_err_and(|e| e.contains("the key `a` stands twice")),
+                found.as_ref().is_err_and(|e| e.contains("the key `a` appears twice")),
                 "{twice}: {found:?}"
             );
         }

@@ -33,7 +33,7 @@ pub enum Operation {
     /// Add credits.
     #[n(7)]
     Grant,
-    /// Take back what is left of a grant.
+    /// Take back the remainder of a grant.
     #[n(8)]
     Void,
     /// Correct a grant by hand.

@@ -214,7 +214,7 @@ impl fmt::Display for Refusal {
             Self::NotPositive => f.write_str("the amount must be above zero"),
             Self::BadExpiry => f.write_str("the expiry must lie in the future and after the beginning"),
             Self::MoreThanLeft(left) => write!(f, "only {left} are left in the grant"),
-            Self::NotACharge(seq) => write!(f, "record {seq} is no charge"),
+            Self::NotACharge(seq) => write!(f, "record {seq} is not a charge"),
             Self::UnknownZone => {
                 f.write_str("the zone is not an IANA time zone; write for example Europe/Berlin or UTC")
             }
@@ -225,13 +225,13 @@ impl fmt::Display for Refusal {
                 f,
                 "the account's plan has no window `{name}` that a reset can clear; write a guard or `allowance.window`"
             ),
-            Self::NoReset => f.write_str("the account has no such banked reset that can be redeemed"),
+            Self::NoReset => f.write_str("the account has no such banked reset to redeem"),
             Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),
             Self::MixedUnits => f.write_str(
                 "the recurring grants are in different units of credits; change those of each unit in a call of its own",
             ),
             Self::NothingToCorrect => f.write_str("the correction changes neither a quantity nor a price"),
-            Self::InTheFuture(at) => write!(f, "the use is said to happen at {at}, which is still to come"),
+            Self::InTheFuture(at) => write!(f, "the reported time of the use, {at}, is in the future"),
             Self::NotInQuarantine(seq) => write!(f, "no use {seq} waits in quarantine"),
             Self::NoTopUp(number) => write!(f, "no top-up {number} is in flight"),
             Self::BadPool(what) => f.write_str(what),
@@ -239,11 +239,11 @@ impl fmt::Display for Refusal {
                 write!(f, "the rule `{}` has no effect on this account or key", rule.as_str())
             }
             Self::FreeGrantTooSoon(at) => {
-                write!(f, "the identity behind the account had a free grant; there may be one again from {at} on")
+                write!(f, "the identity behind the account had a free grant; the next one is possible from {at} on")
             }
             Self::TrialBudgetSpent(at, unit) => {
                 let unit = unit.as_ref().map_or(CREDITS, Name::as_str);
-                write!(f, "the free {unit} of this day are given; there are new ones from {at} on")
+                write!(f, "the free {unit} of this day are used up; new ones are available from {at} on")
             }
             Self::BadAlerts(why) => f.write_str(why),
             Self::MoreThanCharged(charged) => write!(f, "only {charged} of the charge are left to give back"),

@@ -83,7 +83,7 @@ impl Outlet {
     }
 }
 
-/// The status, the pause asked for, and what the answer says of a failure.
+/// The status, the requested pause, and the answer's words about a failure.
 fn read(answer: Answered) -> Result<(u16, Option<Duration>, String), String> {
     let mut answer = answer.map_err(|e| short(&e.to_string()))?;
     let status = answer.status();

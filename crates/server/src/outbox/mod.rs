@@ -66,7 +66,7 @@ impl Outbox {
 struct Around {
     board: Arc<Board>,
     outlet: Outlet,
-    /// Where records are written from the senders' threads.
+    /// The runtime in which the senders' threads write records.
     runtime: tokio::runtime::Handle,
 }
 

@@ -75,7 +75,7 @@ pub(super) async fn balances(
     Ok(Json(app.api.balances(&access, &id, moment).await?))
 }
 
-/// Show a balance as of two instants: what had happened by one, as it was known at the other
+/// Show a balance as of two instants: events up to one, as known at the other
 #[utoipa::path(get, path = "/v1/accounts/{id}/balances/as-of", tag = "accounts",
     params(("id" = String, Path, description = "The account"), wire::AsOf),
     responses((status = 200, description = "The balance; corrections and late use count from when they took effect or were recorded", body = wire::BalanceAsOf),

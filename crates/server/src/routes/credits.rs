@@ -23,7 +23,7 @@ pub(super) async fn grant(
     Ok(Json(app.api.grant(&access, &id, key, ask).await?))
 }
 
-/// Take back what is left of a grant
+/// Take back the remainder of a grant
 #[utoipa::path(post, path = "/v1/accounts/{id}/grants/{grant}/void", tag = "credits", request_body = wire::VoidRequest,
     params(("id" = String, Path, description = "The account"), ("grant" = String, Path, description = "The grant, like acme~3"),
         ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),

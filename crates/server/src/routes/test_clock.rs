@@ -36,7 +36,7 @@ pub(super) async fn show(
 
 /// Move the test clock ahead; everything due on the way is stored when this answers
 ///
-/// Holds end, grants expire and come again, each at its own instant and in order. `to` may be retried; `by` moves on
+/// Holds end, grants expire and recur, each at its own instant and in order. `to` may be retried; `by` moves on
 /// each time.
 #[utoipa::path(post, path = "/v1/test-clock/advance", tag = "testing", request_body = wire::AdvanceRequest,
     responses((status = 200, description = "The time of this server from now on", body = wire::TestClock),

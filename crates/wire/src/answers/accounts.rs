@@ -25,7 +25,7 @@ pub struct Account {
     /// Its consent; absent: as the plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
-    /// What billing windows are counted from.
+    /// The instant that billing windows are counted from.
     pub billing_anchor: Instant,
     /// Settings of segments.
     pub segments: BTreeMap<Segment, SegmentSettings>,
@@ -35,7 +35,7 @@ pub struct Account {
     /// Credits that are bought automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_up: Option<ByUnit<TopUpTerms>>,
-    /// Where it stands in capacity pools; absent: as its plan says.
+    /// Its place in capacity pools; absent: as its plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<AccountCapacity>,
     /// How far the operator trusts it; absent: as its ledger shows.
@@ -90,7 +90,7 @@ pub struct Balances {
 pub struct UnitBalances {
     /// The unit of credits that everything below is in.
     pub unit: String,
-    /// What can be drawn now, less what is owed.
+    /// Credits that can be drawn now, less debt.
     pub available: Credits,
     /// Set aside by open holds.
     pub held: Credits,
@@ -121,7 +121,7 @@ pub struct BalanceAsOf {
     pub recorded_at: Instant,
     /// The unit of credits.
     pub unit: String,
-    /// Free and held credits, less what is owed.
+    /// Free and held credits, less debt.
     pub balance: Credits,
 }
 

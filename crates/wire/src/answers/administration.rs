@@ -76,7 +76,7 @@ pub struct PastCatalog {
 pub struct Key {
     /// Its public part.
     pub id: Name,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<Scope>,
     /// Accounts it reaches; empty: all.
     pub accounts: Vec<Label>,

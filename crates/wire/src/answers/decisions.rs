@@ -47,7 +47,7 @@ pub struct Decision {
     /// The guard or source that refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_by: Option<Name>,
-    /// What would unblock it.
+    /// The ways to unblock it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unblock: Option<Unblock>,
     /// Whether this repeats the first answer.

@@ -156,7 +156,7 @@ impl<'a> Shadow<'a> {
         self.account.settle_wake();
     }
 
-    /// Appends the shadow's next record and what follows from it.
+    /// Appends the shadow's next record and its consequences.
     fn append(&mut self, draft: Draft, at: Instant) -> Option<Seq> {
         if self.broken.is_some() {
             return None;

@@ -8,7 +8,7 @@ use crate::record::Instant;
 pub struct Waiter<W> {
     /// The seat it comes from.
     pub seat: Seat,
-    /// Its cost in the unit of the rate; what fairness counts.
+    /// Its cost in the unit of the rate, which fairness counts.
     pub cost: u64,
     /// Its cost in flight.
     pub in_flight: u64,

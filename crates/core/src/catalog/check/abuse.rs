@@ -50,7 +50,7 @@ fn trial_budget(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Optio
     Some(budget)
 }
 
-/// Where the rule is on, each tier has a floor in every unit that something is priced in, or the rule does not hold that unit.
+/// If the rule is on, each tier has a floor in every unit that something is priced in, or the rule does not limit that unit.
 fn check_floors(shape: &AbuseSource, units: &Units, check: &mut Check) {
     if shape.rules.get(&Rule::KeySpend).is_none_or(|mode| *mode == Mode::Off) {
         return;

@@ -29,7 +29,7 @@ pub(super) fn decimal(text: &Decimal, check: &mut Check) -> Option<Credits> {
             None
         }
         Err(e) => {
-            check.wrong(alloc::format!("`{}` is no amount of credits", text.0), e.to_string());
+            check.wrong(alloc::format!("`{}` is not an amount of credits", text.0), e.to_string());
             None
         }
     }
@@ -51,7 +51,7 @@ pub(super) fn credits(key: &str, text: &Decimal, check: &mut Check) -> Credits {
 fn whole(text: &Decimal, check: &mut Check) -> i64 {
     text.0.parse::<u64>().ok().and_then(|n| i64::try_from(n).ok()).unwrap_or_else(|| {
         check.wrong(
-            alloc::format!("`{}` is no whole number from 0 to 9223372036854775807", text.0),
+            alloc::format!("`{}` is not a whole number from 0 to 9223372036854775807", text.0),
             "write for example 100",
         );
         0

@@ -97,7 +97,7 @@ fn price_entry(feature: &FeatureSource, source: &PriceSource, check: &mut Check)
     }
     let prices = check.key("credits", |c| {
         for meter in source.credits.keys().filter(|m| !feature.meters.contains(m)) {
-            let what = alloc::format!("`{meter}` is no meter of the feature");
+            let what = alloc::format!("`{meter}` is not a meter of the feature");
             c.wrong_at(meter.as_str(), what, one_of(feature.meters.iter()));
         }
         feature.meters.iter().map(|meter| price(meter, source.credits.get(meter), per, c)).collect()
@@ -108,7 +108,7 @@ fn price_entry(feature: &FeatureSource, source: &PriceSource, check: &mut Check)
 fn price(meter: &Name, given: Option<&Decimal>, per: u64, check: &mut Check) -> Price {
     match given {
         Some(Decimal(text)) => Price::for_units(text, per).unwrap_or_else(|e| {
-            let what = alloc::format!("`{text}` for {per} units is no price");
+            let what = alloc::format!("`{text}` for {per} units is not a price");
             check.wrong_at(meter.as_str(), what, e.to_string());
             Price::default()
         }),

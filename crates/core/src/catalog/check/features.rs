@@ -73,7 +73,7 @@ fn check_dimensions(shape: &FeatureSource, check: &mut Check) {
                 c.item(i, |c| {
                     c.wrong(
                         alloc::format!(
-                            "`{dimension}` is no dimension: the name has another meaning in events"
+                            "`{dimension}` is not a dimension: the name has another meaning in events"
                         ),
                         "remove it",
                     );
@@ -102,7 +102,7 @@ fn check_meters(source: &CatalogSource, shape: &FeatureSource, check: &mut Check
 /// Estimates and charges on expiry are of the feature's own meters.
 fn check_own_meters(shape: &FeatureSource, check: &mut Check) {
     let is_foreign = |meter: &&Name| !shape.meters.contains(meter);
-    let what = |meter: &Name| alloc::format!("`{meter}` is no meter of the feature");
+    let what = |meter: &Name| alloc::format!("`{meter}` is not a meter of the feature");
     for meter in shape.estimate.keys().filter(is_foreign) {
         check.key("estimate", |c| c.wrong_at(meter.as_str(), what(meter), one_of(shape.meters.iter())));
     }
@@ -166,7 +166,7 @@ fn unit(shape: &FeatureSource, prices: &[CardVersion], check: &mut Check) -> Uni
 fn meter_unit(shape: &FeatureSource, unit: &Name, prices: &[CardVersion], check: &mut Check) -> Unit {
     let Some(position) = shape.meters.iter().position(|m| m == unit) else {
         check.wrong(
-            alloc::format!("`{unit}` is no meter of the feature"),
+            alloc::format!("`{unit}` is not a meter of the feature"),
             "write credits, requests or one of its meters",
         );
         return Unit::Requests;

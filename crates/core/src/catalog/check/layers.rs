@@ -143,7 +143,7 @@ fn check_allowance_order(name: &Name, features: &[&Feature], draft: &Draft<'_>, 
 fn pool(member: Option<Level>, cap: Option<&PoolCapSource>, check: &mut Check) -> Option<Pool> {
     let member = member.unwrap_or(Level::User);
     if member == Level::Account {
-        let what = "the account is no member of itself";
+        let what = "the account is not a member of itself";
         check.wrong_at("member", what, "write team, user, key or session");
     }
     let Some(cap) = cap else {

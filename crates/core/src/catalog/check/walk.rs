@@ -25,12 +25,12 @@ impl Check {
         self.doubtful.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
     }
 
-    /// Something is wrong under a key of what is here.
+    /// Something is wrong under a key of the value here.
     pub(super) fn wrong_at(&mut self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
         self.key(key, |c| c.wrong(what, fix));
     }
 
-    /// Goes into a key of what is here.
+    /// Goes into a key of the value here.
     pub(super) fn key<T>(&mut self, key: &str, inside: impl FnOnce(&mut Self) -> T) -> T {
         self.step(Step::Key(key.to_owned()), inside)
     }
