@@ -104,7 +104,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         self.view(account, |_| Ok(())).await?;
         let reused = || EngineError::KeyReused(Operation::Conduct, key.text.clone());
-        if self.is_known(account, IndexKey::of_key(account, Operation::Conduct, &key.text))? {
+        if self.is_known(account, IndexKey::of_key(account, Operation::Conduct, &key.text)).await? {
             return Err(reused());
         }
         let now = self.clock().now();

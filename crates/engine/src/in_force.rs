@@ -1,12 +1,13 @@
 //! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of pools.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Event, Instant, Name, PoolChange, Record, SYSTEM, Server};
-use headworks_store::Batch;
+use headworks_core::record::{Event, Instant, Name, PoolChange, Record, Seq, Server, Span, SystemRecord};
+use headworks_store::Stored;
 
 use crate::capacity::Pools;
 use crate::hooks::{self, Hooks};
@@ -25,6 +26,8 @@ pub(crate) struct System {
     pub(crate) test_clock: Option<(Instant, Instant)>,
     /// The accounts that the last failed reconciliation found damaged.
     pub(crate) suspects: Vec<Name>,
+    /// The last record.
+    pub(crate) seq: Seq,
 }
 
 /// What is in force of the server's own log: everything that is stored, even while its caller still waits.
@@ -35,21 +38,51 @@ pub(crate) struct InForce {
     pub(crate) keyring: ArcSwap<Keyring>,
     pub(crate) webhooks: ArcSwap<Hooks>,
     pub(crate) pools: Pools,
+    /// The last record that was taken in; locked while one is.
+    seq: Mutex<Seq>,
+    /// When the end of the log was last read, in microseconds.
+    read_at: AtomicI64,
+    /// Held by the one that reads on.
+    pub(crate) following: tokio::sync::Mutex<()>,
 }
 
+/// Who has not read the end of the log for so long may have missed what is in force (rule R2).
+const CUT_OFF_AFTER: Span = Span::from_secs(5);
+
 impl InForce {
-    /// Takes in what has been stored, in order, before its callers are told.
-    pub(crate) fn take_in(&self, batch: &Batch, conflicts: &[Name]) {
-        let own = batch.entries().iter().filter(|e| e.account.as_str() == SYSTEM);
-        for entry in own.filter(|e| !conflicts.contains(&e.account)) {
-            match Record::from_bytes(batch.bytes(entry)) {
-                Ok(record) => self.apply(&record),
-                Err(e) => tracing::error!(error = %e, "a record of the server's own log cannot be read back"),
-            }
-        }
+    /// The last record that is in force.
+    pub(crate) fn seq(&self) -> Seq {
+        *self.seq.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn apply(&self, record: &Record) {
+    /// Takes in a stored record, if it is the next one; `false` when records before it are missing.
+    pub(crate) fn take_in(&self, stored: &Stored) -> bool {
+        let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
+        if stored.seq <= *seq {
+            return true;
+        }
+        if stored.seq != *seq + 1 {
+            return false;
+        }
+        *seq = stored.seq;
+        match stored.record() {
+            Ok(record) => self.apply(&record, SystemRecord { seq: stored.seq, hash: stored.hash }),
+            Err(e) => tracing::error!(error = %e, "a record of the server's own log cannot be read back"),
+        }
+        true
+    }
+
+    /// The log had no more records at this instant.
+    pub(crate) fn read_to_end(&self, now: Instant) {
+        self.read_at.fetch_max(now.micros(), Ordering::AcqRel);
+    }
+
+    /// Whether the end of the log was read too long ago.
+    pub(crate) fn is_cut_off(&self, now: Instant) -> bool {
+        now.since(Instant::from_micros(self.read_at.load(Ordering::Acquire))) > CUT_OFF_AFTER
+    }
+
+    fn apply(&self, record: &Record, this: SystemRecord) {
         let event = &record.event;
         if let Some(past) = PastCatalog::of(record) {
             let mut catalogs = Vec::clone(&self.catalogs.load());
@@ -59,7 +92,7 @@ impl InForce {
         if let Event::CatalogLoaded { label, text, .. } = event {
             match Catalog::parse(text, Format::of(text)) {
                 Ok(catalog) => {
-                    let catalog = catalog.labelled(label.clone());
+                    let catalog = catalog.in_force(label.clone(), this);
                     self.pools.set(&catalog);
                     self.catalog.store(Arc::new(catalog));
                 }
@@ -83,6 +116,7 @@ impl InForce {
 impl System {
     /// Takes in the next record; the label and text of a catalog, where that is what it holds.
     pub(crate) fn take(&mut self, record: Record) -> Option<(Name, String)> {
+        self.seq = record.seq;
         self.catalogs.extend(PastCatalog::of(&record));
         self.keyring.apply(&record.event);
         hooks::take(&mut self.webhooks, &record);
@@ -110,6 +144,9 @@ impl System {
             catalogs: ArcSwap::from_pointee(self.catalogs),
             keyring: ArcSwap::from_pointee(self.keyring),
             webhooks: ArcSwap::from_pointee(self.webhooks),
+            seq: Mutex::new(self.seq),
+            read_at: AtomicI64::new(0),
+            following: tokio::sync::Mutex::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::answer::EngineError;
 use crate::cache::{Pending, Slot};
 use crate::callers;
 use crate::engine::Engine;
+use crate::states::record;
 
 impl Engine {
     /// Ends what has passed its deadline, before anything else is decided.
@@ -42,7 +43,7 @@ impl Engine {
                 break;
             };
             slot.last_at = now;
-            let record = draft.into_record(&slot.account, now, None, None);
+            let record = record(draft, &slot.account, catalog, now, (None, None));
             if let Event::Conduct(conduct) = &record.event
                 && let Conduct::Began(effect) = &**conduct
             {

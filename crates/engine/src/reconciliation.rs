@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headworks_core::record::Instant;
-use headworks_store::Place;
+use headworks_store::Location;
 use headworks_store::reconcile::{Progress, Report};
 
 /// Between two passes.
@@ -23,7 +23,7 @@ pub struct Pass {
     /// What it found in the records of accounts.
     pub report: Report,
     /// Places of the store that are not what was written, and what is wrong there.
-    pub damage: Vec<(Place, String)>,
+    pub damage: Vec<(Location, String)>,
 }
 
 impl Pass {

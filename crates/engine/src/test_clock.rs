@@ -16,7 +16,7 @@ use headworks_core::catalog::Catalog;
 use headworks_core::life;
 use headworks_core::record::{Event, Instant, Name, Server, Span, is_internal};
 use headworks_core::waterfall::Context;
-use headworks_store::{Store, StoreError};
+use headworks_store::{Store, StoreError, wait};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::administration::read_system;
@@ -110,7 +110,7 @@ pub(crate) fn begin(
 fn has_accounts(store: &dyn Store) -> Result<bool, StoreError> {
     let mut after = None;
     loop {
-        let names = store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
+        let names = wait(store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE))?;
         if names.iter().any(|name| !is_internal(name)) {
             return Ok(true);
         }
@@ -243,7 +243,7 @@ impl Engine {
     fn look_everywhere(&self, to: Instant, written: &mut Written) -> Result<(), EngineError> {
         let mut after: Option<Name> = None;
         loop {
-            let accounts = self.store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
+            let accounts = wait(self.store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE))?;
             for account in &accounts {
                 written.note(self, self.live_and_look(account, to)?)?;
             }
@@ -255,16 +255,18 @@ impl Engine {
     /// Writes what an account does by itself now, and sets a timer for what it does next until an instant; the batch that its
     /// last record is in.
     fn live_and_look(&self, account: &Name, to: Instant) -> Result<Ticket, EngineError> {
-        self.with_slot(account, |pending, slot, catalog| {
-            self.live(pending, slot, catalog)?;
+        let catalog = self.catalog();
+        let looked = self.with_slot(account, |pending, slot| {
+            self.live(pending, slot, &catalog)?;
             slot.wakes_at = Instant::NEVER;
             self.register(slot);
             let quiet_until = slot.account.wakes_at.min(to.after(Span::from_micros(1)));
-            if let Some(at) = stirs(&slot.account, catalog, self.clock().now(), quiet_until) {
+            if let Some(at) = stirs(&slot.account, &catalog, self.clock().now(), quiet_until) {
                 self.timers.wake(at, account);
             }
-            Ok(())
-        })
+            Ok(slot.ticket)
+        });
+        Ok(looked?.unwrap_or(0))
     }
 }
 

@@ -11,9 +11,13 @@ pub mod reconcile;
 mod refunds;
 pub mod replay;
 mod statement;
+pub mod suite;
+mod wait;
 
 pub use batch::{Batch, Entry};
-pub use contract::{Checkpoint, Fed, Loaded, Place, Store, StoreError, Stored};
+pub use contract::{
+    Appended, Checkpoint, Cursor, Fate, Fed, Loaded, Location, LogEnd, Reply, Store, StoreError, Stored,
+};
 pub use embedded::disk::{Disk, DiskFile};
 pub use embedded::{
     BackedUp, Checked, Embedded, Index, MemoryIndex, Options, Recovery, Restored, Watermark, backup,
@@ -22,3 +26,4 @@ pub use embedded::{
 pub use memory::Memory;
 pub use refunds::given_back;
 pub use statement::read_on;
+pub use wait::wait;

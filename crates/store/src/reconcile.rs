@@ -15,6 +15,7 @@ use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Credits, Event, IndexKey, Name, Record, SYSTEM, Seq};
 
 use crate::contract::{Store, StoreError};
+use crate::wait::wait;
 
 const RECORDS_AT_ONCE: usize = 256;
 const ACCOUNTS_AT_ONCE: usize = 256;
@@ -183,7 +184,7 @@ pub(crate) fn each_account(
         let Some(last) = place.take() else {
             return Ok(Vec::new());
         };
-        let names = store.accounts(last.as_ref(), ACCOUNTS_AT_ONCE)?;
+        let names = wait(store.accounts(last.as_ref(), ACCOUNTS_AT_ONCE))?;
         *place = names.last().cloned().map(Some);
         Ok(names)
     };
@@ -224,13 +225,13 @@ pub fn audit<'a>(
     progress: &Progress,
 ) -> Result<Auditor<'a>, StoreError> {
     let mut auditor = Auditor::new(account, catalogs);
-    let checkpoint = store.state(account)?;
+    let checkpoint = wait(store.state(account))?;
     let mut next: Seq = 1;
     loop {
-        let records = match store.read(account, next, RECORDS_AT_ONCE) {
+        let records = match wait(store.read(account, next, RECORDS_AT_ONCE)) {
             Ok(records) => records,
             // One of them is damaged: one by one, to name it and read on behind it.
-            Err(_) => match store.read(account, next, 1) {
+            Err(_) => match wait(store.read(account, next, 1)) {
                 Ok(one) => one,
                 Err(StoreError::Damaged { place, what, .. }) => {
                     auditor.unreadable(&format!("{place}: {what}"));
@@ -264,7 +265,7 @@ fn astray(store: &dyn Store, account: &Name, record: &Record) -> Result<Vec<Stri
     let own = record.key.as_ref().map(|key| IndexKey::of_key(account, key.operation, &key.text));
     let mut wrong = Vec::new();
     for key in record.index_keys(account) {
-        let found = match store.find(key) {
+        let found = match wait(store.find(key)) {
             Ok(found) => found,
             // It is named for itself.
             Err(StoreError::Damaged { .. }) => continue,
@@ -295,7 +296,7 @@ pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
     let mut out = Vec::new();
     let mut next = 1;
     loop {
-        let records = store.read(&system, next, RECORDS_AT_ONCE)?;
+        let records = wait(store.read(&system, next, RECORDS_AT_ONCE))?;
         let Some(last) = records.last() else {
             return Ok(out);
         };

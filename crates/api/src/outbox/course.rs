@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use headworks_core::record::{Name, Record, Resume, Seq, WebhookFormat};
 use headworks_engine::{Engine, EngineError, Hook};
-use headworks_store::Stored;
+use headworks_store::{Cursor, Stored, wait};
 
 use super::pace::Pace;
 use super::stripe::{self, StripeCall};
@@ -81,12 +81,12 @@ pub(super) struct Course {
     pub(super) made: Seq,
     pub(super) set: Seq,
     /// Everything before it is gone through.
-    pub(super) place: u64,
-    pub(super) kept: (Instant, u64),
+    pub(super) cursor: Cursor,
+    pub(super) kept: (Instant, Cursor),
     pub(super) pace: Pace,
     pub(super) hand: Option<Hand>,
     block: VecDeque<Stored>,
-    next_place: u64,
+    next_cursor: Cursor,
     catching_up: Option<CatchUp>,
     catches_up_next: bool,
     /// Accounts that have caught up to a record which the feed is still to come to.
@@ -107,16 +107,16 @@ pub(super) enum Found {
 
 impl Course {
     pub(super) fn begin(engine: &Engine, hook: &Hook, now: Instant) -> Result<Self, EngineError> {
-        let place = engine.acknowledged(&hook.webhook.name)?;
+        let cursor = wait(engine.acknowledged(&hook.webhook.name))?;
         Ok(Self {
             made: hook.made,
             set: hook.set,
-            place,
-            kept: (now, place),
+            kept: (now, cursor.clone()),
+            next_cursor: cursor.clone(),
+            cursor,
             pace: Pace::default(),
             hand: None,
             block: VecDeque::new(),
-            next_place: place,
             catching_up: None,
             catches_up_next: true,
             ahead: hook.caught_up.iter().cloned().collect(),
@@ -124,8 +124,8 @@ impl Course {
     }
 
     /// The records that come next; the feed goes on at `next`.
-    pub(super) fn load(&mut self, records: Vec<Stored>, next: u64) {
-        (self.block, self.next_place) = (records.into(), next);
+    pub(super) fn load(&mut self, records: Vec<Stored>, next: Cursor) {
+        (self.block, self.next_cursor) = (records.into(), next);
     }
 
     /// Whether an account is catching up.
@@ -148,7 +148,7 @@ impl Course {
         if let Some(stored) = self.block.pop_front() {
             return Ok(self.take(engine, hook, stored));
         }
-        self.place = self.next_place;
+        self.cursor = self.next_cursor.clone();
         Ok(Found::BlockEnd)
     }
 
@@ -198,7 +198,7 @@ impl Course {
     fn catch_up(&mut self, engine: &Engine, hook: &Hook) -> Result<Found, EngineError> {
         let Some(catching) = &mut self.catching_up else { return Ok(Found::Nothing) };
         if catching.records.is_empty() {
-            catching.records = engine.stored_records(&catching.account, catching.next, PAGE)?.into();
+            catching.records = wait(engine.stored_records(&catching.account, catching.next, PAGE))?.into();
         }
         let Some(stored) = catching.records.pop_front() else {
             let (account, through) = (catching.account.clone(), catching.next - 1);
@@ -269,7 +269,7 @@ pub fn calls(engine: &Engine, hook: &Hook, stored: &Stored) -> Result<Vec<Call>,
             Ok(events.map(|e| Call::Event(e.id, e.event.to_string())).collect())
         }
         WebhookFormat::StripeMeterEvents => {
-            let before = engine.charge_before(account, &record).map_err(|e| e.to_string())?;
+            let before = wait(engine.charge_before(account, &record)).map_err(|e| e.to_string())?;
             // Of a charge of which something was passed over Stripe does not have what it would adjust: that is for the operator.
             let is_passed_over = |of: &Record| hook.passed_over.contains(&(account.clone(), of.seq));
             if before.iter().map(|(earlier, _)| earlier).chain([&record]).any(is_passed_over) {

@@ -53,6 +53,12 @@ impl Account {
             return Err(self.broken(&alloc::format!("its number is {}", record.seq)));
         }
         record.check_sound().map_err(|what| self.broken(what))?;
+        if let Some(under) = record.under {
+            if self.under.is_some_and(|before| under.seq <= before) {
+                return Err(self.broken("it was decided under an earlier record of the server's own log"));
+            }
+            self.under = Some(under.seq);
+        }
         let now = record.recorded_at;
         if let Some(terms) = &record.opens {
             self.open_grant(GrantId(record.seq), terms.clone());

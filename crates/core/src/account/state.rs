@@ -59,6 +59,9 @@ pub struct Account {
     /// When it first bought credits, or last disputed a payment since.
     #[n(12)]
     pub paid_since: Option<Instant>,
+    /// The record of the server's own log that it was last decided under. It never goes back.
+    #[n(13)]
+    pub under: Option<Seq>,
     /// No hold or grant reaches its end before this instant. A lower bound, so that it is cheap to keep; not stored.
     #[cbor(skip)]
     pub wakes_at: Instant,
@@ -83,6 +86,7 @@ impl Account {
             denied: 0,
             extras: None,
             paid_since: None,
+            under: None,
             wakes_at: Instant::NEVER,
         }
     }

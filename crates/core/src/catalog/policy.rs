@@ -14,7 +14,7 @@ use super::feature::Feature;
 use super::plan::Plan;
 use super::pools::{DEFAULT_CLASS, PoolTerms};
 use super::text::{self, Format, Problem, Problems};
-use crate::record::{CatalogHash, Name, Settings, Span, Unit};
+use crate::record::{CatalogHash, Name, Settings, Span, SystemRecord, Unit};
 
 const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
 const AHEAD_MAX: Span = Span::from_secs(300);
@@ -26,6 +26,8 @@ pub struct Catalog {
     pub version: Name,
     /// Which catalog it is.
     pub hash: CatalogHash,
+    /// The record of the server's own log that put it in force, if one did.
+    pub under: Option<SystemRecord>,
     /// The plan of accounts that name none.
     pub default_plan: Option<Name>,
     /// How late use may be recorded before it waits in quarantine.
@@ -58,6 +60,7 @@ impl Catalog {
         Ok(Self {
             version: source.version,
             hash: CatalogHash::of(text),
+            under: None,
             default_plan: source.default_plan,
             late_horizon: source.late_horizon.unwrap_or(LATE_HORIZON),
             ahead_max: source.ahead_max.unwrap_or(AHEAD_MAX),
@@ -76,6 +79,12 @@ impl Catalog {
     pub fn labelled(mut self, label: Name) -> Self {
         self.version = label;
         self
+    }
+
+    /// The same as a record of the server's own log put it in force.
+    #[must_use]
+    pub fn in_force(self, label: Name, under: SystemRecord) -> Self {
+        Self { under: Some(under), ..self.labelled(label) }
     }
 
     /// A feature by name.

@@ -34,7 +34,7 @@ mod usage;
 mod way;
 
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
-pub use chain::{FORMAT, Record, RecordError, chain, genesis};
+pub use chain::{FORMAT, Record, RecordError, SystemRecord, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub(crate) use conduct::PREFIX;
 pub use conduct::{Conduct, Effect, Rule, Tier};

@@ -9,7 +9,7 @@ use headworks_core::waterfall::Refusal;
 use headworks_engine::{Answer, Effect, EngineError};
 use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::replay::replay;
-use headworks_store::{MemoryIndex, Store, StoreError};
+use headworks_store::{MemoryIndex, Store, StoreError, wait};
 
 use super::waiting::poll_until;
 use super::{Acknowledged, Broken, Flying, World, open};
@@ -25,7 +25,7 @@ impl World {
             let Acknowledged { op, seq, bytes } = acknowledged;
             let account =
                 if let Body::Catalog(_) | Body::Pool(_) = op.body { name("_system") } else { op.account() };
-            let found = self.store.read(&account, *seq, 1).map_err(|e| Broken(e.to_string()))?;
+            let found = wait(self.store.read(&account, *seq, 1)).map_err(|e| Broken(e.to_string()))?;
             if found.first().map(|r| &r.bytes) != Some(bytes) {
                 return Err(Broken(format!(
                     "k{} of {account} was answered with record {seq}, which is gone",
@@ -63,7 +63,7 @@ impl World {
     }
 
     fn check_history(&mut self, settled: bool) -> Result<(), Broken> {
-        for account in self.store.accounts(None, 100).map_err(|e| Broken(e.to_string()))? {
+        for account in wait(self.store.accounts(None, 100)).map_err(|e| Broken(e.to_string()))? {
             let log = self.log(&account)?;
             if settled {
                 log.iter().for_each(|r| self.coverage.record(r.event.kind()));
@@ -250,7 +250,7 @@ impl World {
     }
 
     pub(super) fn log(&self, account: &Name) -> Result<Vec<Record>, Broken> {
-        let stored = self.store.read(account, 1, usize::MAX).map_err(|e| Broken(e.to_string()))?;
+        let stored = wait(self.store.read(account, 1, usize::MAX)).map_err(|e| Broken(e.to_string()))?;
         let read =
             |s: &headworks_store::Stored| Record::from_bytes(&s.bytes).map_err(|e| Broken(e.to_string()));
         stored.iter().map(read).collect()

@@ -84,7 +84,7 @@ pub(crate) struct World {
 
 fn options() -> Options {
     // Small, so that segments roll and checkpoints are due within a simulation.
-    Options { segment_bytes_max: 20_000, records_per_checkpoint: 40 }
+    Options { segment_bytes_max: 20_000, records_per_checkpoint: 40, readers: 0 }
 }
 
 impl World {

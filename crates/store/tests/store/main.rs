@@ -4,4 +4,8 @@ mod backup;
 mod damage;
 mod embedded;
 mod reconcile;
-mod suite;
+
+#[test]
+fn memory() {
+    headworks_store::suite::run(&headworks_store::Memory::new());
+}
