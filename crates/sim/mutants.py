@@ -49,7 +49,7 @@ def main():
             sys.exit(f"{name}: {path} has the text {text.count(was)} times:\n{was}")
         file.write_text(text.replace(was, bug))
         layer = path.split("/")[1]
-        packages = {"store": ["headworks-store", "headworks-engine"], "cli": ["headworks"], "api": ["headworks-api", "headworks-server"]}.get(layer, [f"headworks-{layer}"])
+        packages = {"store": ["headworks-store", "headworks-audit", "headworks-engine"], "cli": ["headworks"], "api": ["headworks-api", "headworks-server"]}.get(layer, [f"headworks-{layer}"])
         tests = fails(TESTS + [f"-p{p}" for p in packages], work)
         seeds = fails(SEEDS, work)
         file.write_text(text)

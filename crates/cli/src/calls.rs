@@ -5,6 +5,11 @@ use std::path::Path as File;
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Label, Name, Segment};
+use headworks_terminal::{
+    Client, Failed, Outcome,
+    print::{self, counted},
+    read, say, say_part, tell,
+};
 use headworks_wire as wire;
 use hyper::Method;
 use serde_json::value::RawValue;
@@ -14,11 +19,6 @@ use crate::arguments::{
     AccountCommand, AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, KeysCommand, Remote,
     TestClockCommand, WhatArguments,
 };
-use crate::client::{Client, read};
-use crate::outcome::{Failed, Outcome};
-use crate::output::{say, say_part, tell};
-use crate::print;
-use crate::print::counted;
 use crate::remote::{connect, key_of};
 
 /// Reads a file, or standard input for `-`.

@@ -5,21 +5,22 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use headworks_api::{statement_digest, verify_checkpoint};
+use headworks_audit::reconcile::{Progress, Report, reconcile as run_over};
+use headworks_audit::replay::{replay as replay_store, what_if};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Dimension, Erasure, Instant, Label, Name};
 use headworks_engine::test_clock_of;
-use headworks_store::reconcile::{Progress, Report, reconcile as run_over};
-use headworks_store::replay::{replay as replay_store, what_if};
 use headworks_store::{Checked, Embedded, Options, check_journal};
+use headworks_terminal::{
+    Failed, Outcome,
+    print::{self, counted},
+    say, say_part,
+};
 use headworks_wire as wire;
 use serde_json::json;
 
 use crate::arguments::{EraseArguments, Remote, StatementArguments};
 use crate::calls::text_of;
-use crate::outcome::{Failed, Outcome};
-use crate::output::{say, say_part};
-use crate::print;
-use crate::print::counted;
 use crate::remote::connect;
 
 /// Opens the store of a data directory that must be there.

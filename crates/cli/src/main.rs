@@ -6,23 +6,18 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use headworks_terminal::output;
 
 mod archive;
 mod arguments;
-mod bench;
 mod calls;
-mod client;
 mod demo;
 mod export;
 mod import;
 mod ledger;
-mod outcome;
-mod output;
 mod pools;
-mod print;
 mod remote;
 mod serve;
-mod simulate;
 mod table;
 mod webhooks;
 
@@ -46,8 +41,8 @@ fn main() -> ExitCode {
             Command::Demo(options) => demo::run(options).await,
             Command::CheckCatalog { file } => calls::check_catalog(&file, arguments.json),
             Command::Schema => calls::schema(),
-            Command::Bench(options) => bench::run(options, arguments.json).await,
-            Command::Simulate(options) => simulate::run(&options, arguments.json),
+            Command::Bench(options) => headworks_lab::bench(options, arguments.json).await,
+            Command::Simulate(options) => headworks_lab::simulate(&options, arguments.json),
             Command::Reconcile { data } => {
                 ledger::reconcile(data.as_deref(), &arguments.remote, arguments.json).await
             }

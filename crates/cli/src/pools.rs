@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{ClassFigures, Name};
+use headworks_terminal::{Client, Failed, Outcome, print, say, say_part};
 use headworks_wire as wire;
 use hyper::Method;
 use serde_json::Value;
 
 use crate::arguments::{KeyArgument, PoolsCommand};
-use crate::client::Client;
-use crate::outcome::{Failed, Outcome};
-use crate::output::{say, say_part};
-use crate::print;
 use crate::remote::key_of;
 
 pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: bool) -> Outcome {

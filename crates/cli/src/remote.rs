@@ -1,11 +1,9 @@
 //! What every call to a server needs: a connection, and a key for retries.
 
 use headworks_core::record::Label;
+use headworks_terminal::{CallError, Client, Failed, tell};
 
 use crate::arguments::{KeyArgument, Remote};
-use crate::client::{CallError, Client};
-use crate::outcome::Failed;
-use crate::output::tell;
 
 /// Connects to the server that the arguments name.
 pub(crate) async fn connect(remote: &Remote) -> Result<Client, CallError> {

@@ -10,10 +10,10 @@ use headworks_core::record::{CatalogHash, Label, Name, Span};
 use headworks_engine::{Clock, Engine, Idempotency, Limits, test_clock_of};
 use headworks_server::{ServeError, ServeOptions};
 use headworks_store::{Embedded, Options};
+use headworks_terminal::{Failed, Outcome};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{LogFormat, ServeArguments};
-use crate::outcome::{Failed, Outcome};
 
 /// The catalog in force before any was put there: it knows no feature, so it allows nothing.
 pub(crate) const EMPTY: &str = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";

@@ -8,8 +8,9 @@ use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
+use headworks_audit::reconcile::Totals;
 use headworks_core::record::Instant;
-use headworks_store::reconcile::Totals;
+use headworks_terminal::Failed;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int64Type,
@@ -18,8 +19,6 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 use serde_json::{Value, json};
-
-use crate::outcome::Failed;
 
 /// Rows in one row group.
 const GROUP: usize = 65_536;

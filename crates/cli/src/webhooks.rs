@@ -1,15 +1,12 @@
 //! `headworks webhooks`: how they are doing, and what waits in them.
 
 use headworks_core::record::Resume;
+use headworks_terminal::{Client, Outcome, print, say, say_part};
 use headworks_wire as wire;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::arguments::{ResumeArguments, WebhooksCommand};
-use crate::client::Client;
-use crate::outcome::Outcome;
-use crate::output::{say, say_part};
-use crate::print;
 use crate::remote::key_of;
 
 pub(crate) async fn run(client: &mut Client, command: WebhooksCommand, as_json: bool) -> Outcome {

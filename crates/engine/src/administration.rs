@@ -2,7 +2,7 @@
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::Command;
-use headworks_core::record::{ApiKey, Event, Label, Name, SYSTEM, Server, SystemRecord};
+use headworks_core::record::{ApiKey, Event, Label, Name, Server, SystemRecord, system};
 use headworks_store::{Store, wait};
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
@@ -69,16 +69,12 @@ impl Engine {
     ) -> Result<Answer, EngineError> {
         let (key, actor) = keyed.map_or((None, None), |(key, actor)| (Some(key), actor));
         let caller = Caller { actor, ..Caller::default() };
-        self.run(&system_account(), key, caller, &Command::Administer(Box::new(event))).await
+        self.run(&system(), key, caller, &Command::Administer(Box::new(event))).await
     }
 }
 
-pub(crate) fn system_account() -> Name {
-    Name::new(SYSTEM).unwrap_or_else(|_| unreachable!("`{SYSTEM}` is a name"))
-}
-
 pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
-    let account = system_account();
+    let account = system();
     let mut system = System::default();
     let mut loaded = None;
     let mut from = 1;

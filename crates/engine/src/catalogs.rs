@@ -6,9 +6,8 @@
 use std::sync::Arc;
 
 use headworks_core::catalog::{Catalog, Format, Problems, changes};
-use headworks_core::record::{CatalogHash, Event, NAME_LEN_MAX, Name};
+use headworks_core::record::{CatalogHash, Event, NAME_LEN_MAX, Name, system};
 
-use crate::administration::system_account;
 use crate::answer::{Answer, EngineError, Keyed};
 use crate::engine::Engine;
 use crate::past_catalog::PastCatalog;
@@ -93,7 +92,7 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn text_of(&self, past: &PastCatalog) -> Result<String, EngineError> {
-        let record = self.record_of(&system_account(), past.record).await?;
+        let record = self.record_of(&system(), past.record).await?;
         match record.map(|record| record.event) {
             Some(Event::CatalogLoaded { text, .. }) => Ok(text),
             _ => Err(EngineError::UnknownCatalog(past.hash.to_string())),

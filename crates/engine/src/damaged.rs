@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use headworks_audit::reconcile::{Progress, audit};
 use headworks_core::audit::{Dataset, Finding};
 use headworks_core::record::{Name, SYSTEM};
-use headworks_store::reconcile::{Progress, audit};
 use headworks_store::{Store, StoreError};
 
 use crate::answer::EngineError;

@@ -6,24 +6,16 @@
 
 use headworks_core::catalog::Mode;
 use headworks_core::command::{Command, History, NewGrant, run, trial_budget_used};
-use headworks_core::record::{
-    Category, Credits, IndexKey, Label, Name, Operation, Rule, is_internal, own_unit,
-};
+use headworks_core::record::{Category, Credits, IndexKey, Label, Name, Operation, Rule, internal, own_unit};
 use headworks_core::waterfall::Refusal;
 
 use crate::answer::{Caller, EngineError, Idempotency};
 use crate::engine::Engine;
 
 /// The log of the daily budget of free credits.
-const BUDGET: &str = "_trial_budget";
+const BUDGET: &str = "trial_budget";
 /// The log of the daily budget of another unit of credits.
-const BUDGET_OF: &str = "_trial_budget_of";
-
-fn internal(text: &str) -> Name {
-    let name = Name::new(text).unwrap_or_else(|_| unreachable!("a word and digits make a name"));
-    debug_assert!(is_internal(&name), "the server keeps such names for itself");
-    name
-}
+const BUDGET_OF: &str = "trial_budget_of";
 
 /// Whose claims a log has.
 #[derive(Clone, Copy)]
@@ -40,8 +32,8 @@ fn hashed(kind: &str, name: &str) -> Name {
 /// The log of an identity: a cluster, or an account by itself.
 fn log_of(identity: Identity<'_>) -> Name {
     match identity {
-        Identity::Cluster(cluster) => hashed("_identity", cluster.as_str()),
-        Identity::Account(account) => hashed("_identity_of", account.as_str()),
+        Identity::Cluster(cluster) => hashed("identity", cluster.as_str()),
+        Identity::Account(account) => hashed("identity_of", account.as_str()),
     }
 }
 

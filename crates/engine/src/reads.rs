@@ -33,7 +33,7 @@ impl Engine {
     ) -> Result<Option<Statement>, EngineError> {
         self.view(account, |_| Ok(())).await?;
         let mut statement = Statement::new(ask);
-        while headworks_store::read_on(&*self.store, account, &mut statement).await? {
+        while headworks_audit::read_on(&*self.store, account, &mut statement).await? {
             if statement.entries.len() > max {
                 return Ok(None);
             }

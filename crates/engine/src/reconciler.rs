@@ -7,11 +7,11 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use headworks_audit::reconcile::{Progress, reconcile_telling};
+use headworks_audit::replay::{WhatIf, what_if};
 use headworks_core::audit::Finding;
 use headworks_core::catalog::Catalog;
 use headworks_core::record::Name;
-use headworks_store::reconcile::{Progress, reconcile_telling};
-use headworks_store::replay::{WhatIf, what_if};
 use headworks_store::wait;
 
 use crate::answer::EngineError;

@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use headworks_audit::reconcile::{Progress, Report};
 use headworks_core::record::Instant;
 use headworks_store::Location;
-use headworks_store::reconcile::{Progress, Report};
 
 /// Between two passes.
 const PAUSE: Duration = Duration::from_secs(60);

@@ -13,11 +13,11 @@ use headworks_core::record::{Name, SYSTEM};
 use headworks_store::{LogEnd, Store, StoreError, Stored};
 use tokio::sync::oneshot;
 
-use crate::administration::system_account;
 use crate::answer::EngineError;
 use crate::cache::Slot;
 use crate::engine::Engine;
 use crate::in_force::InForce;
+use headworks_core::record::system;
 
 const RECORDS_AT_ONCE: usize = 1_000;
 
@@ -25,7 +25,7 @@ const RECORDS_AT_ONCE: usize = 1_000;
 pub(crate) async fn follow(store: &dyn Store, in_force: &InForce) -> Result<(), StoreError> {
     let _turn = in_force.following.lock().await;
     loop {
-        let page = store.read(&system_account(), in_force.seq() + 1, RECORDS_AT_ONCE).await?;
+        let page = store.read(&system(), in_force.seq() + 1, RECORDS_AT_ONCE).await?;
         if page.is_empty() || !page.iter().all(|stored| in_force.take_in(stored)) {
             return Ok(());
         }

@@ -1,16 +1,13 @@
 //! Where logs are kept. A store needs one power: append records to an account's log if it still ends where the caller
 //! thinks it ends.
 //!
-//! Never decides anything and never folds a record: to a store, records are bytes with a number, a hash and index keys.
+//! Never decides anything and never folds a record: to a store, records are bytes with a number, a hash and index keys. Only
+//! `erase` folds the account that it erases from, to write that into its log.
 
 mod batch;
 mod contract;
 mod embedded;
 mod memory;
-pub mod reconcile;
-mod refunds;
-pub mod replay;
-mod statement;
 pub mod suite;
 mod wait;
 
@@ -24,6 +21,4 @@ pub use embedded::{
     backup_on, check_journal, erase, erase_on, journal_blocks, lock, restore, restore_on,
 };
 pub use memory::Memory;
-pub use refunds::given_back;
-pub use statement::read_on;
 pub use wait::wait;

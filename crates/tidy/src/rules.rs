@@ -4,12 +4,15 @@
 pub const CRATES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("store", &["core"]),
+    ("audit", &["core", "store"]),
     ("wire", &["core"]),
-    ("engine", &["core", "store"]),
-    ("api", &["core", "store", "wire", "engine"]),
-    ("sim", &["core", "store", "engine", "api"]),
+    ("engine", &["core", "store", "audit"]),
+    ("api", &["core", "store", "audit", "wire", "engine"]),
+    ("sim", &["core", "store", "audit", "engine", "api"]),
     ("server", &["core", "wire", "engine", "api"]),
-    ("cli", &["core", "store", "wire", "engine", "api", "server"]),
+    ("terminal", &["core", "wire"]),
+    ("lab", &["core", "store", "audit", "engine", "api", "server", "terminal"]),
+    ("cli", &["core", "store", "audit", "wire", "engine", "api", "server", "terminal", "lab"]),
     ("tidy", &[]),
 ];
 

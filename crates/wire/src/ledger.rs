@@ -32,8 +32,11 @@ pub struct Pass {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Instant>,
-    /// Accounts looked at, the server's own log included.
+    /// Accounts looked at.
     pub accounts: u64,
+    /// Logs of the server's own, looked at as well.
+    #[serde(default)]
+    pub internal_logs: u64,
     /// Records looked at.
     pub records: u64,
     /// How many findings there are.

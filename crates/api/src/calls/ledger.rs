@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use headworks_audit::reconcile::Progress;
 use headworks_core::audit::statement::{Ask, By};
 use headworks_core::catalog::{Catalog, Format as CatalogFormat};
 use headworks_core::record::{Days, Instant, Name, TimeError};
-use headworks_store::reconcile::Progress;
 use headworks_wire as wire;
 use wire::Scope;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use headworks_audit::reconcile::{Report, Totals};
+use headworks_audit::replay::{Replayed, WhatIf};
 use headworks_core::audit::statement::{By, Entry, Paid, Payer, Statement, Sum, Sums};
 use headworks_core::audit::what_if::{Row, Tally};
 use headworks_core::record::{CREDITS, Instant, Label, Name, Seq};
-use headworks_store::reconcile::{Report, Totals};
-use headworks_store::replay::{Replayed, WhatIf};
 use headworks_wire as wire;
 
 use super::hex::hex;
@@ -22,6 +22,7 @@ pub fn pass(report: &Report) -> wire::Pass {
         started_at: None,
         finished_at: None,
         accounts: report.accounts,
+        internal_logs: report.internal_logs,
         records: report.records,
         found: report.found,
         findings: report

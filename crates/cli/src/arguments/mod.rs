@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use headworks_core::record::{Credits, Instant, Label, Name, Span};
+use headworks_core::record::{Instant, Label, Name};
+use headworks_lab::{BenchArguments, SimulateArguments};
 use headworks_wire::Scope;
 
 mod account;
@@ -204,60 +205,6 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// What to simulate.
-#[derive(Debug, Args)]
-pub(crate) struct SimulateArguments {
-    /// The trace: CSV, gzipped or not, with columns t_s, client, input_tokens, output_tokens, and as they are wanted plan,
-    /// class, cluster, weight; or a table of client windows; docs/fairness.md has the formats
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trace: PathBuf,
-    /// Only requests from this second on
-    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
-    pub(crate) from_s: u64,
-    /// Only requests before this second
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) until_s: Option<u64>,
-    /// Of a table of client windows: the model
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// Of a table of client windows: the table of the clients' lengths
-    #[arg(long, value_name = "FILE")]
-    pub(crate) lengths: Option<PathBuf>,
-    /// Of a table of client windows: where the random numbers begin
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// A policy to try; repeat to see several side by side
-    #[arg(long, required = true, value_name = "FILE")]
-    pub(crate) catalog: Vec<PathBuf>,
-    /// The feature that is asked for; default: the catalog's only one
-    #[arg(long, value_parser = name)]
-    pub(crate) feature: Option<Name>,
-    /// How many requests the supply serves at once; default: any number
-    #[arg(long, value_name = "N")]
-    pub(crate) slots: Option<usize>,
-    /// How long a request takes
-    #[arg(long, default_value = "0s", value_parser = span, value_name = "DURATION")]
-    pub(crate) service_time: Span,
-    /// How much longer for each output token
-    #[arg(long, default_value = "0s", value_parser = span, value_name = "DURATION")]
-    pub(crate) service_time_per_token: Span,
-    /// How much cost a second (input + 2 x output tokens) the supply serves; it refuses the rest
-    #[arg(long, value_name = "COST")]
-    pub(crate) supply_rate: Option<u64>,
-    /// Hold this many output tokens instead of the actual ones
-    #[arg(long, value_name = "TOKENS")]
-    pub(crate) output_estimate: Option<u64>,
-    /// Credits that each account has bought before
-    #[arg(long, default_value = "0", value_parser = credits, value_name = "CREDITS")]
-    pub(crate) credits: Credits,
-    /// Print every client
-    #[arg(long)]
-    pub(crate) clients: bool,
-    /// Write pictures (SVG) into this directory
-    #[arg(long, value_name = "DIR")]
-    pub(crate) plots: Option<PathBuf>,
 }
 
 /// How to run the demo.

@@ -4,14 +4,8 @@ use headworks_core::record::{
     Category, Consent, Credits, CreditsByUnit, Every, Instant, Label, Name, Path, Proration, Rule, Segment,
     Span, Tier,
 };
+use headworks_terminal::values::{parsed, word};
 use headworks_wire::{Reference, Scope, SignalKind};
-
-fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, String>
-where
-    T::Err: std::fmt::Display,
-{
-    text.parse().map_err(|e: T::Err| e.to_string())
-}
 
 pub(super) fn name(text: &str) -> Result<Name, String> {
     parsed(text)
@@ -43,10 +37,6 @@ pub(super) fn segment(text: &str) -> Result<Segment, String> {
 
 pub(super) fn label(text: &str) -> Result<Label, String> {
     Label::new(text).map_err(|e| e.to_string())
-}
-
-fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
 }
 
 pub(super) fn scope(text: &str) -> Result<Scope, String> {

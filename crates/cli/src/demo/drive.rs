@@ -10,14 +10,13 @@ use std::time::Instant as StdInstant;
 
 use headworks_core::record::{Name, Span};
 use headworks_engine::Engine;
+use headworks_terminal::{CallError, Client, Failed};
 use headworks_wire as wire;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 
 use super::people::{People, Person};
-use super::traces::Traced;
-use crate::client::{CallError, Client};
-use crate::outcome::Failed;
+use headworks_lab::traces::Traced;
 
 const CONNECTIONS: usize = 64;
 const SLICE_MICROS: u64 = 2_000_000;

@@ -6,17 +6,13 @@ use std::sync::Arc;
 use headworks_core::record::Span;
 use headworks_engine::{Clock, Engine, Limits};
 use headworks_server::{ServeError, ServeOptions, Serving, serve};
+use headworks_terminal::{Outcome, say, tell};
 
 use crate::arguments::DemoArguments;
-use crate::outcome::Outcome;
-use crate::output::{say, tell};
 
 mod drive;
 mod people;
 mod report;
-mod traces;
-
-pub(crate) use traces::{Traced, requests};
 
 pub(crate) async fn run(options: DemoArguments) -> Outcome {
     let temporary = tempfile::tempdir()?;
@@ -29,7 +25,7 @@ pub(crate) async fn run(options: DemoArguments) -> Outcome {
     let serving = listen(&engine, options.listen).await?;
     let url = format!("http://{}", serving.address);
     say!("Headworks listens on {url} (loopback, no key needed, ledger in {})", data.display())?;
-    let requests = traces::requests(u64::from(options.minutes) * 60)?;
+    let requests = headworks_lab::traces::requests(u64::from(options.minutes) * 60)?;
     let people = people::open_accounts(&url, &requests).await?;
     say!(
         "{} accounts are open; replaying {} requests of {} minutes of two public traces",

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headworks_core::record::{Category, Credits, Instant, Label, Name, Path, Span};
+use headworks_terminal::{Client, Failed};
 use headworks_wire as wire;
 
-use super::traces::{Trace, Traced};
-use crate::client::Client;
-use crate::outcome::Failed;
+use headworks_lab::traces::{Trace, Traced};
 
 const CATALOG: &str = include_str!("../../demo/catalog.toml");
 
@@ -106,7 +105,7 @@ async fn grant(
 pub(super) async fn open_accounts(url: &str, requests: &[Traced]) -> Result<People, Failed> {
     let mut client = Client::connect(url, None).await?;
     let put = client.send(hyper::Method::PUT, "/v1/catalog", None, "text/plain", CATALOG.into()).await?;
-    crate::client::read::<wire::CatalogAccepted>(put.0, &put.1)?;
+    headworks_terminal::read::<wire::CatalogAccepted>(put.0, &put.1)?;
     let mut accounts = Vec::new();
     for n in 0..27 {
         let account = name(&format!("arena-{n}"))?;

@@ -3,15 +3,11 @@
 use headworks_core::account::Account;
 use headworks_core::record::Credits;
 use headworks_engine::Engine;
+use headworks_terminal::{Client, Failed, Outcome, print, say, say_part};
 use headworks_wire as wire;
 
 use super::drive::Run;
 use super::people::People;
-use crate::client::Client;
-use crate::outcome::Failed;
-use crate::outcome::Outcome;
-use crate::output::{say, say_part};
-use crate::print;
 
 /// What the check of the ledger found.
 #[derive(Debug, Default)]

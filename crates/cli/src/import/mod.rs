@@ -9,16 +9,13 @@ use std::fs::File;
 use std::io::{BufRead as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use headworks_terminal::{Failed, Outcome, output::remark, print, read};
 use headworks_wire as wire;
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::arguments::{ImportArguments, Remote};
-use crate::client::read;
-use crate::outcome::{Failed, Outcome};
-use crate::output::remark;
-use crate::print;
 use crate::remote::connect;
 
 mod rows;

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 
+use headworks_terminal::Failed;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{ImportArguments, ImportFormat};
-use crate::outcome::Failed;
 
 /// An event as JSON, to be sent as it stands.
 pub(super) type Event = Box<RawValue>;

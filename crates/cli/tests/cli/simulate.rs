@@ -27,7 +27,7 @@ features = ["chat"]
 "#;
 
 fn arena() -> String {
-    format!("{}/demo/vtc_lmsys_arena_27clients.csv", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/../lab/traces/vtc_lmsys_arena_27clients.csv", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn json(command: &mut Command) -> Value {
@@ -133,7 +133,7 @@ fn the_published_yardsticks_hold() {
 /// floor that is the same for everybody is no alternative; callers that nobody knows leave nothing behind.
 #[test]
 fn real_clients_are_not_hurt_and_strangers_leave_nothing_behind() {
-    let demo = format!("{}/demo/servegen_client", env!("CARGO_MANIFEST_DIR"));
+    let demo = format!("{}/../lab/traces/servegen_client", env!("CARGO_MANIFEST_DIR"));
     let found = json(headworks().args([
         "--json",
         "bench",

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use headworks_audit::reconcile::{Progress, reconcile};
+use headworks_audit::replay::replay;
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::catalog::{Catalog, Format, Mode};
 use headworks_core::command::{Command, NewGrant, Patch, Setting};
 use headworks_core::record::{Category, Decision, Outcome, Rank, Reason, Rule, Span};
 use headworks_core::waterfall::{Authorize, Refusal};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
-use headworks_store::reconcile::{Progress, reconcile};
-use headworks_store::replay::replay;
-use headworks_store::{Memory, Store};
+use headworks_store::{Memory, Store, wait};
 
 use crate::{Failing, ask, key, name, open, run};
 
@@ -373,7 +373,7 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     // What is bought is not asked about.
     let bought = NewGrant::new("5".parse().expect("credits"), Category::Purchased);
     run(&w.engine, &name("a3"), &key("bought"), Command::Grant(bought)).await.expect("grants");
-    let accounts = w.engine.accounts(None, 100).expect("lists");
+    let accounts = wait(w.engine.accounts(None, 100)).expect("lists");
     assert!(accounts.iter().all(|name| !name.as_str().starts_with('_')), "{accounts:?}");
     w.engine.close();
     w.books();
@@ -465,12 +465,12 @@ async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
         run(&w.engine, account, &key("g"), Command::Grant(new)).await.expect("grants");
     }
     // With the account that the world has.
-    let whole = w.engine.accounts(None, 100).expect("lists");
+    let whole = wait(w.engine.accounts(None, 100)).expect("lists");
     assert!(all.iter().all(|name| whole.contains(name)), "{whole:?}");
     for max in 1..=4 {
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
-            let page = w.engine.accounts(after.as_ref(), max).expect("lists");
+            let page = wait(w.engine.accounts(after.as_ref(), max)).expect("lists");
             let Some(last) = page.last() else { break };
             after = Some(last.clone());
             pages.extend(page);
@@ -483,16 +483,16 @@ async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
 /// The budget and the identity are claimed, and the grant itself is never stored: the retry finds both claims.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_outlives_a_crash() {
-    let store = Arc::new(Failing::default());
+    let store = Failing::store();
     let w = world_over(store.clone()).await;
     open_as(&w.engine, "a1", Some("card-4242")).await;
     let new = NewGrant::new("12".parse().expect("credits"), Category::Free);
     let free =
         async |w: &World, id: &str| run(&w.engine, &name("a1"), &key(id), Command::Grant(new.clone())).await;
-    store.fail_after(2);
+    store.faults.fail_after(2);
     let lost = free(&w, "g").await;
     assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
-    store.mend();
+    store.faults.mend();
     let engine = Engine::start(Arc::clone(&w.store), catalog(), Arc::clone(&w.clock), Limits::default());
     let w = World { engine: engine.expect("starts"), ..w };
     assert_eq!(w.engine.trial_budget_used(None).await.expect("reads").to_string(), "12");

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use headworks_audit::reconcile::{Progress, reconcile};
+use headworks_audit::replay::replay;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Extend};
@@ -9,8 +11,6 @@ use headworks_core::record::{Outcome, Place, PoolChange, Reason, Span, Verdict, 
 use headworks_engine::Caller;
 use headworks_engine::capacity::pool::PoolView;
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
-use headworks_store::reconcile::{Progress, reconcile};
-use headworks_store::replay::replay;
 use headworks_store::{Memory, Store};
 
 use crate::{ask, hold_of, key, name, open, outcome, run};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use headworks_audit::reconcile::{Progress, reconcile};
+use headworks_audit::replay::replay;
 use headworks_core::command::{Command, NewGrant};
 use headworks_core::record::{Credits, Event, Name, Record, Span};
 use headworks_core::waterfall::Refusal;
 use headworks_engine::{Answer, Effect, EngineError};
-use headworks_store::reconcile::{Progress, reconcile};
-use headworks_store::replay::replay;
 use headworks_store::{MemoryIndex, Store, StoreError, wait};
 
 use super::waiting::poll_until;

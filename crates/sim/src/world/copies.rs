@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use headworks_audit::reconcile::{Progress, reconcile};
+use headworks_audit::replay::replay;
 use headworks_core::record::{Erasure, Event, Instant, Level, Name, Record, Segment, Span};
-use headworks_store::reconcile::{Progress, reconcile};
-use headworks_store::replay::replay;
 use headworks_store::{
     Disk, Embedded, MemoryIndex, Store, StoreError, Stored, backup_on, erase_on, restore_on, wait,
 };

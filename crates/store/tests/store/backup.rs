@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use headworks_audit::reconcile::{Progress, reconcile};
 use headworks_core::record::{Instant, Record};
-use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::{Embedded, Options, Store as _, StoreError, backup, restore};
 
 use headworks_store::suite::{Writer, append, assert_found, name};

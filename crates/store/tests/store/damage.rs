@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use headworks_audit::reconcile::{Progress, reconcile};
 use headworks_core::record::Name;
-use headworks_store::reconcile::{Progress, reconcile};
 use headworks_store::{Checked, Embedded, Options, Store as _, StoreError, Stored, check_journal};
 
 use headworks_store::suite::{Writer, append, name};

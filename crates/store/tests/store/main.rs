@@ -3,7 +3,6 @@
 mod backup;
 mod damage;
 mod embedded;
-mod reconcile;
 
 #[test]
 fn memory() {

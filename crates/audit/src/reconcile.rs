@@ -1,0 +1,313 @@
+//! Reconciliation of a whole store: every account's log audited from its first record, books added up.
+//!
+//! Reads only; works beside a running engine, on what is stored at the moment each account is read.
+//! R1 damage anywhere in a stored record is named with its account and number (`reconcile_names_what_was_altered`).
+//! R2 the report of a store that only the engine wrote has no finding.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use headworks_core::account::{Account, Books};
+use headworks_core::audit::{Auditor, Finding};
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::record::{Credits, Event, IndexKey, Name, Record, Seq, is_internal, system};
+use headworks_store::{Store, StoreError, wait};
+
+const RECORDS_AT_ONCE: usize = 256;
+const ACCOUNTS_AT_ONCE: usize = 256;
+/// Most findings that a report keeps; it counts all.
+pub const FINDINGS_KEPT: usize = 1_000;
+
+/// The books of the operator: what all accounts together say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Issued to accounts, less what was taken back.
+    pub issued: i128,
+    /// Charged: the operator's revenue.
+    pub spent: i128,
+    /// Expired unused.
+    pub breakage: i128,
+    /// Given to make shortfalls good.
+    pub goodwill: i128,
+    /// Owed by accounts after overshoots.
+    pub debt: i128,
+    /// Drawn below zero by agreement.
+    pub overdraft: i128,
+    /// Free in grants: what is still owed to accounts.
+    pub free: i128,
+    /// Set aside by open holds.
+    pub held: i128,
+}
+
+impl Totals {
+    fn add(&mut self, account: &Account, unit: Option<&Name>) {
+        let Books { issued, spent, breakage, goodwill, debt, overdraft } = account.books_of(unit);
+        let pairs = [
+            (&mut self.issued, issued),
+            (&mut self.spent, spent),
+            (&mut self.breakage, breakage),
+            (&mut self.goodwill, goodwill),
+            (&mut self.debt, debt),
+            (&mut self.overdraft, overdraft),
+            (&mut self.held, account.held(unit)),
+        ];
+        for (total, amount) in pairs {
+            *total += i128::from(amount.nano());
+        }
+        let grants = account.grants.iter().filter(|g| g.terms.unit.as_ref() == unit);
+        self.free += grants.map(|g| i128::from(g.remaining.nano())).sum::<i128>();
+    }
+
+    /// What came in less what went out: zero when the books balance.
+    #[must_use]
+    pub fn difference(&self) -> i128 {
+        self.issued + self.goodwill + self.debt + self.overdraft
+            - (self.free + self.held + self.spent + self.breakage)
+    }
+
+    /// An amount for people; totals may exceed what one account can hold.
+    #[must_use]
+    pub fn text(nano: i128) -> String {
+        let whole = nano / 1_000_000_000;
+        let rest = Credits::from_nano(i64::try_from(nano % 1_000_000_000).unwrap_or(0)).to_string();
+        // `rest` is below one credit: only its fraction and sign are kept.
+        let sign = if nano < 0 && whole == 0 { "-" } else { "" };
+        match rest.split_once('.') {
+            Some((_, fraction)) => format!("{sign}{whole}.{fraction}"),
+            None => format!("{sign}{whole}"),
+        }
+    }
+}
+
+/// What a reconciliation found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Accounts looked at.
+    pub accounts: u64,
+    /// Logs of the server's own, looked at as well.
+    pub internal_logs: u64,
+    /// Records looked at.
+    pub records: u64,
+    /// How many findings there are.
+    pub found: u64,
+    /// The first [`FINDINGS_KEPT`] of them, by account and record.
+    pub findings: Vec<(Name, Finding)>,
+    /// The operator's books in `credits`.
+    pub totals: Totals,
+    /// Its books in other units of credits.
+    pub other_units: BTreeMap<Name, Totals>,
+}
+
+impl Report {
+    /// Whether nothing differs and the books of every unit balance.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let off = |t: &Totals| t.difference() != 0;
+        self.found == 0 && !off(&self.totals) && !self.other_units.values().any(off)
+    }
+}
+
+/// What watches a reconciliation and may end it early.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Records looked at so far.
+    pub records: AtomicU64,
+    /// Set to end at the next account.
+    pub stop: AtomicBool,
+    /// For each unit of work, rest this many units.
+    pub rest: u32,
+}
+
+/// Reconciles every account of a store on `threads` threads.
+///
+/// # Errors
+/// When the store cannot list its accounts or read the server's own log; a record that cannot be read is a finding.
+pub fn reconcile(store: &dyn Store, threads: usize, progress: &Progress) -> Result<Report, StoreError> {
+    reconcile_telling(store, threads, progress, &|_, _| {})
+}
+
+/// As [`reconcile`], and gives each finding to `tell` as soon as its account has been read.
+///
+/// # Errors
+/// As [`reconcile`].
+pub fn reconcile_telling(
+    store: &dyn Store,
+    threads: usize,
+    progress: &Progress,
+    tell: &(dyn Fn(&Name, &Finding) + Sync),
+) -> Result<Report, StoreError> {
+    // Where the server's own log is damaged, its audit names the record; prices are compared with no catalog then.
+    let catalogs = match catalogs(store) {
+        Err(StoreError::Damaged { .. } | StoreError::Unreadable(_)) => Vec::new(),
+        catalogs => catalogs?,
+    };
+    let report = Mutex::new(Report::default());
+    each_account(store, threads, progress, |account| {
+        let auditor = audit(store, account, &catalogs, progress)?;
+        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+        let looked_at = if is_internal(account) { &mut report.internal_logs } else { &mut report.accounts };
+        *looked_at += 1;
+        report.records += auditor.account().seq;
+        for unit in auditor.account().units() {
+            let totals = match unit {
+                None => &mut report.totals,
+                Some(unit) => report.other_units.entry(unit.clone()).or_default(),
+            };
+            totals.add(auditor.account(), unit);
+        }
+        for finding in auditor.into_findings() {
+            tell(account, &finding);
+            report.found += 1;
+            if report.findings.len() < FINDINGS_KEPT {
+                report.findings.push((account.clone(), finding));
+            }
+        }
+        Ok(())
+    })?;
+    let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.findings.sort_by(|a, b| (&a.0, a.1.seq).cmp(&(&b.0, b.1.seq)));
+    Ok(report)
+}
+
+/// Runs `work` once for every account, on `threads` threads, until all are done or the progress says stop.
+pub(crate) fn each_account(
+    store: &dyn Store,
+    threads: usize,
+    progress: &Progress,
+    work: impl Fn(&Name) -> Result<(), StoreError> + Sync,
+) -> Result<(), StoreError> {
+    // The last account given out; `None` when all are.
+    let place = Mutex::new(Some(None::<Name>));
+    let next = || -> Result<Vec<Name>, StoreError> {
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(last) = place.take() else {
+            return Ok(Vec::new());
+        };
+        let names = wait(store.accounts(last.as_ref(), ACCOUNTS_AT_ONCE))?;
+        *place = names.last().cloned().map(Some);
+        Ok(names)
+    };
+    let take = || -> Result<(), StoreError> {
+        loop {
+            let names = next()?;
+            if names.is_empty() {
+                return Ok(());
+            }
+            for account in &names {
+                if progress.stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                let started = std::time::Instant::now();
+                work(account)?;
+                if progress.rest > 0 {
+                    std::thread::sleep(started.elapsed() * progress.rest);
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(take)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+/// Audits one account's log, and the checkpoint of it.
+///
+/// # Errors
+/// When the store cannot read its checkpoint.
+pub fn audit<'a>(
+    store: &dyn Store,
+    account: &Name,
+    catalogs: &'a [Catalog],
+    progress: &Progress,
+) -> Result<Auditor<'a>, StoreError> {
+    let mut auditor = Auditor::new(account, catalogs);
+    let checkpoint = wait(store.state(account))?;
+    let mut next: Seq = 1;
+    loop {
+        let records = match wait(store.read(account, next, RECORDS_AT_ONCE)) {
+            Ok(records) => records,
+            // One of them is damaged: one by one, to name it and read on behind it.
+            Err(_) => match wait(store.read(account, next, 1)) {
+                Ok(one) => one,
+                Err(StoreError::Damaged { place, what, .. }) => {
+                    auditor.unreadable(&format!("{place}: {what}"));
+                    next += 1;
+                    continue;
+                }
+                Err(e) => return Err(e),
+            },
+        };
+        if records.is_empty() {
+            return Ok(auditor);
+        }
+        progress.records.fetch_add(u64::try_from(records.len()).unwrap_or(0), Ordering::Relaxed);
+        for stored in &records {
+            let record = auditor.record(stored.seq, stored.hash, &stored.bytes);
+            if let Some(record) = record {
+                for what in astray(store, account, &record)? {
+                    auditor.misfiled(&what);
+                }
+            }
+            next += 1;
+            if let Some((seq, bytes)) = checkpoint.as_ref().filter(|(seq, _)| *seq == stored.seq) {
+                auditor.checkpoint(*seq, bytes);
+            }
+        }
+    }
+}
+
+/// What is wrong with the keys under which a record is to be found.
+fn astray(store: &dyn Store, account: &Name, record: &Record) -> Result<Vec<String>, StoreError> {
+    let own = record.key.as_ref().map(|key| IndexKey::of_key(account, key.operation, &key.text));
+    let mut wrong = Vec::new();
+    for key in record.index_keys(account) {
+        let found = match wait(store.find(key)) {
+            Ok(found) => found,
+            // It is named for itself.
+            Err(StoreError::Damaged { .. }) => continue,
+            Err(e) => return Err(e),
+        };
+        let Some(found) = found else {
+            wrong.push("it is not found by its key, so that the key could be used again".into());
+            continue;
+        };
+        // A later record may do once more what this one did, under a caller's key of its own.
+        let is_later = || {
+            let later = Record::from_bytes(&found.bytes).ok().filter(|later| later.seq > record.seq);
+            Some(key) != own && later.is_some_and(|later| later.index_keys(account).contains(&key))
+        };
+        if found.account != *account || (found.seq != record.seq && !is_later()) {
+            wrong.push(format!("its key leads to record {} of account {}", found.seq, found.account));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Every catalog that was ever in force, oldest first.
+///
+/// # Errors
+/// When the server's own log cannot be read. Catalogs that this release does not accept are left out.
+pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
+    let system = system();
+    let mut out = Vec::new();
+    let mut next = 1;
+    loop {
+        let records = wait(store.read(&system, next, RECORDS_AT_ONCE))?;
+        let Some(last) = records.last() else {
+            return Ok(out);
+        };
+        next = last.seq + 1;
+        for stored in &records {
+            if let Ok(Record { event: Event::CatalogLoaded { label, text, .. }, .. }) =
+                Record::from_bytes(&stored.bytes)
+            {
+                out.extend(Catalog::parse(&text, Format::of(&text)).map(|catalog| catalog.labelled(label)));
+            }
+        }
+    }
+}

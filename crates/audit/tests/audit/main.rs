@@ -1,0 +1,3 @@
+//! Reconciliation of whole stores, in memory and on disk.
+
+mod reconcile;

@@ -1,0 +1,185 @@
+//! Arguments of the measurements and of simulated policies.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use headworks_core::record::{Credits, Name, Span, Tier};
+use headworks_terminal::values::{parsed, word};
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    #[command(subcommand)]
+    pub(crate) what: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Durable authorize and settle in process, beside a bare append and fdatasync of the same bytes
+    Engine(EngineBench),
+    /// HTTP authorize beside the same server's empty endpoint
+    Http(HttpBench),
+    /// HTTP authorize with more and more clients, past what there is room for
+    Overload(OverloadBench),
+    /// Reconcile, replay, what-if, backup and restore over a ledger made for it
+    Ledger(LedgerBench),
+    /// Abuse rules: what callers nobody knows leave behind, and real clients' windows decided in simulated time
+    Abuse(AbuseBench),
+    /// Capacity pools: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
+    Capacity,
+    /// Published yardsticks of fair sharing, reproduced in simulated time
+    Fairness {
+        /// One of them
+        #[arg(long, value_enum, value_name = "NAME")]
+        only: Option<YardstickName>,
+    },
+    /// A month of the busy hour's shape in virtual time: statements, reconcile and what-if over it
+    Month(MonthBench),
+}
+
+/// A yardstick of fair sharing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum YardstickName {
+    Doorman,
+    SlidingLog,
+    FairQueue,
+    ServiceGap,
+    Isolation,
+    WorkConservation,
+    CapacityChange,
+    Truthfulness,
+    Sybil,
+    PriorityBurst,
+}
+
+/// How to measure abuse rules.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AbuseBench {
+    /// The table of client windows (ServeGen)
+    #[arg(long, default_value = "crates/lab/traces/servegen_client_windows.csv.gz", value_name = "FILE")]
+    pub(crate) windows: PathBuf,
+    /// The table of the clients' lengths
+    #[arg(long, default_value = "crates/lab/traces/servegen_client_tokens.csv.gz", value_name = "FILE")]
+    pub(crate) lengths: PathBuf,
+    /// Only this model of the table
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// How far the clients are trusted
+    #[arg(long, default_value = "paid", value_parser = word::<Tier>, value_name = "anonymous|verified|paid|established|contract")]
+    pub(crate) tier: Tier,
+    /// How many API keys, accounts and keys of an account are made up, of each kind
+    #[arg(long, default_value_t = 10_000_000)]
+    pub(crate) keys: u64,
+}
+
+/// How to measure overload.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct OverloadBench {
+    /// Seconds for each number of clients
+    #[arg(long, default_value_t = 5)]
+    pub(crate) seconds: u64,
+    /// Most requests that wait for one write; what comes beyond is refused
+    #[arg(long, default_value_t = 256)]
+    pub(crate) waiting_max: usize,
+}
+
+/// How to measure a month.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct MonthBench {
+    /// Accounts
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) accounts: u32,
+    /// Requests, about; the trace has some 134,000
+    #[arg(long, default_value_t = 200_000)]
+    pub(crate) requests: usize,
+}
+
+/// How to measure the ledger.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct LedgerBench {
+    /// Accounts, drawn evenly
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) accounts: u32,
+    /// Records, about
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) records: u64,
+}
+
+/// How to measure the engine.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct EngineBench {
+    /// Accounts, drawn evenly
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) accounts: u32,
+    /// Seconds in which clients send; the last answers come after them
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// Clients, each with one operation in flight
+    #[arg(long, default_value_t = 64, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub(crate) in_flight: usize,
+}
+
+/// How to measure the server.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct HttpBench {
+    /// Connections
+    #[arg(long, default_value_t = 64)]
+    pub(crate) connections: usize,
+    /// Seconds for each side
+    #[arg(long, default_value_t = 5)]
+    pub(crate) seconds: u64,
+}
+
+/// What to simulate.
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    /// The trace: CSV, gzipped or not, with columns t_s, client, input_tokens, output_tokens, and as they are wanted plan,
+    /// class, cluster, weight; or a table of client windows; docs/fairness.md has the formats
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: PathBuf,
+    /// Only requests from this second on
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub(crate) from_s: u64,
+    /// Only requests before this second
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) until_s: Option<u64>,
+    /// Of a table of client windows: the model
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Of a table of client windows: the table of the clients' lengths
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lengths: Option<PathBuf>,
+    /// Of a table of client windows: where the random numbers begin
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// A policy to try; repeat to see several side by side
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) catalog: Vec<PathBuf>,
+    /// The feature that is asked for; default: the catalog's only one
+    #[arg(long, value_parser = parsed::<Name>)]
+    pub(crate) feature: Option<Name>,
+    /// How many requests the supply serves at once; default: any number
+    #[arg(long, value_name = "N")]
+    pub(crate) slots: Option<usize>,
+    /// How long a request takes
+    #[arg(long, default_value = "0s", value_parser = parsed::<Span>, value_name = "DURATION")]
+    pub(crate) service_time: Span,
+    /// How much longer for each output token
+    #[arg(long, default_value = "0s", value_parser = parsed::<Span>, value_name = "DURATION")]
+    pub(crate) service_time_per_token: Span,
+    /// How much cost a second (input + 2 x output tokens) the supply serves; it refuses the rest
+    #[arg(long, value_name = "COST")]
+    pub(crate) supply_rate: Option<u64>,
+    /// Hold this many output tokens instead of the actual ones
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) output_estimate: Option<u64>,
+    /// Credits that each account has bought before
+    #[arg(long, default_value = "0", value_parser = parsed::<Credits>, value_name = "CREDITS")]
+    pub(crate) credits: Credits,
+    /// Print every client
+    #[arg(long)]
+    pub(crate) clients: bool,
+    /// Write pictures (SVG) into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) plots: Option<PathBuf>,
+}

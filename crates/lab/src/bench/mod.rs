@@ -1,0 +1,34 @@
+//! `headworks bench`: ratios taken in one run, beside what bounds them.
+
+mod abuse;
+mod capacity;
+mod engine;
+mod figures;
+mod http;
+mod latency;
+mod ledger;
+mod load;
+mod month;
+mod overload;
+
+use headworks_terminal::Outcome;
+
+use crate::arguments::{Bench, BenchArguments};
+use crate::simulate::fairness;
+
+/// `headworks bench`.
+///
+/// # Errors
+/// When a measurement cannot be made, or misses what it must reach.
+pub async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
+    match arguments.what {
+        Bench::Engine(options) => engine::run(options).await,
+        Bench::Http(options) => http::run(options).await,
+        Bench::Overload(options) => overload::run(options).await,
+        Bench::Ledger(options) => ledger::run(options).await,
+        Bench::Abuse(options) => abuse::run(&options, as_json).await,
+        Bench::Capacity => capacity::run(as_json),
+        Bench::Fairness { only } => fairness::run(only, as_json),
+        Bench::Month(options) => month::run(options, as_json).await,
+    }
+}

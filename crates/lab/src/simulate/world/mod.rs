@@ -1,0 +1,344 @@
+//! The simulated world: accounts that decide with the real core, pools that are the real ones, a supply with slots and a
+//! rate, and a clock that jumps from event to event. The same trace and policy give the same run.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use headworks_core::capacity::{Offer, Seat, TICK};
+use headworks_core::catalog::{Catalog, Feature};
+use headworks_core::command::Step;
+use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Reason, Span};
+use headworks_core::waterfall::{Authorize, Quantities, Request};
+use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
+use headworks_terminal::Failed;
+
+use super::fates::{Fate, Run, Sample};
+use super::member::Member;
+use super::supply::Supply;
+use super::traffic::{Traced, Traffic};
+
+mod serving;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Finish(usize),
+    Tick,
+    Arrival(usize),
+}
+
+struct Admitted {
+    hold: Option<HoldId>,
+    pool: Option<(usize, Arc<Leaf>, Cost)>,
+}
+
+struct World<'a> {
+    catalog: &'a Catalog,
+    feature: &'a Feature,
+    traffic: &'a Traffic,
+    supply: &'a Supply,
+    estimate: Option<u64>,
+    members: Vec<Member>,
+    pools: Vec<Arc<Pool<usize>>>,
+    /// By client, pool and whether it is served one class lower.
+    leaves: HashMap<(usize, usize, bool), Arc<Leaf>>,
+    running: HashMap<usize, Admitted>,
+    events: BinaryHeap<Reverse<(u64, Event)>>,
+    /// At the supply, with no free slot.
+    line: VecDeque<usize>,
+    busy: usize,
+    /// Cost the supply may still serve, in millionths, and when it was refilled.
+    tokens: (i128, u64),
+    run: Run,
+}
+
+/// Replays a trace against a policy. `estimate`: output tokens held instead of the actual ones. `credits`: what each account has
+/// bought before.
+pub(crate) fn run(
+    catalog: &Catalog,
+    feature: Option<&Name>,
+    traffic: &Traffic,
+    supply: &Supply,
+    estimate: Option<u64>,
+    credits: Credits,
+) -> Result<Run, Failed> {
+    let mut world = World::new(catalog, feature, traffic, supply, estimate)?;
+    if credits.is_positive() {
+        for member in &mut world.members {
+            member.grant(catalog, credits, Category::Purchased, instant(0))?;
+        }
+    }
+    for (i, request) in traffic.requests.iter().enumerate() {
+        world.events.push(Reverse((request.at, Event::Arrival(i))));
+    }
+    world.events.push(Reverse((0, Event::Tick)));
+    let last = traffic.requests.last().map_or(0, |r| r.at);
+    let mut now = 0;
+    while let Some(Reverse((at, event))) = world.events.pop() {
+        world.note_idle(at - now);
+        now = at;
+        match event {
+            Event::Arrival(i) => world.arrive(i, now)?,
+            Event::Finish(i) => world.finish(i, now)?,
+            Event::Tick => {
+                world.tick(now)?;
+                let open =
+                    now < last || !world.running.is_empty() || world.pools.iter().any(|p| p.is_waited_for());
+                if open && !world.pools.is_empty() {
+                    world.events.push(Reverse((now + TICK.micros(), Event::Tick)));
+                }
+            }
+        }
+    }
+    let begun = world.members.iter().map(|m| m.effects.len()).sum::<usize>();
+    world.run.effects = u64::try_from(begun).unwrap_or(u64::MAX);
+    Ok(world.run)
+}
+
+/// An instant of a simulation, by microseconds from its beginning.
+pub(crate) fn instant(micros: u64) -> Instant {
+    // The simulation begins on a Monday, 2030-01-07 in UTC, when every price of a catalog is in force that is not planned for later.
+    Instant::from_micros(1_893_974_400_000_000 + i64::try_from(micros).unwrap_or(i64::MAX / 2))
+}
+
+impl<'a> World<'a> {
+    fn new(
+        catalog: &'a Catalog,
+        feature: Option<&Name>,
+        traffic: &'a Traffic,
+        supply: &'a Supply,
+        estimate: Option<u64>,
+    ) -> Result<Self, Failed> {
+        let names = catalog.feature_names();
+        let name = match (feature, names.as_slice()) {
+            (Some(name), _) => name,
+            (None, [only]) => only,
+            (None, _) => return Err("the catalog has several features; name one with --feature".into()),
+        };
+        let feature =
+            catalog.feature(name.as_str()).ok_or_else(|| format!("the catalog has no feature `{name}`"))?;
+        let mut pools = Vec::new();
+        if let Some(own) = feature.pool.as_ref().and_then(|pool| catalog.pools.get_key_value(pool)) {
+            let fallbacks = own.1.fallback.iter().filter_map(|name| catalog.pools.get_key_value(name));
+            for (name, terms) in std::iter::once(own).chain(fallbacks) {
+                pools.push(Arc::new(Pool::new(name.clone(), Arc::clone(terms))));
+            }
+        }
+        let open = |client| Member::open(catalog, client, instant(0));
+        let members = traffic.clients.iter().map(open).collect::<Result<_, Failed>>()?;
+        Ok(Self {
+            catalog,
+            feature,
+            traffic,
+            supply,
+            estimate,
+            members,
+            pools,
+            leaves: HashMap::new(),
+            running: HashMap::new(),
+            events: BinaryHeap::new(),
+            line: VecDeque::new(),
+            busy: 0,
+            tokens: (0, 0),
+            run: Run { fates: vec![Fate::Pending; traffic.requests.len()], ..Run::default() },
+        })
+    }
+
+    fn request(&self, i: usize) -> Result<Traced, Failed> {
+        self.traffic.requests.get(i).copied().ok_or_else(|| "no such request".into())
+    }
+
+    fn settle_fate(&mut self, i: usize, fate: Fate) {
+        if let Some(slot) = self.run.fates.get_mut(i) {
+            *slot = fate;
+        }
+    }
+
+    fn quantities(&self, traced: &Traced, estimated: bool) -> Quantities {
+        let output = self.estimate.filter(|_| estimated).unwrap_or(traced.output_tokens);
+        let of = |meter: &Name| match meter.as_str() {
+            "input_tokens" => Some((meter.clone(), traced.input_tokens)),
+            "output_tokens" => Some((meter.clone(), output)),
+            _ => None,
+        };
+        self.feature.meters.iter().filter_map(of).collect()
+    }
+
+    fn cost(&self, pool: usize, traced: &Traced, estimated: bool) -> Option<Cost> {
+        let terms = self.pools.get(pool)?.terms();
+        let quantities = self.quantities(traced, estimated);
+        let named = || quantities.iter().map(|(m, n)| (m.as_str(), *n));
+        Some(Cost {
+            rate: terms.rate.formula.cost(named()),
+            in_flight: terms.in_flight.formula.cost(named()),
+        })
+    }
+
+    fn member(&mut self, client: usize) -> Result<&mut Member, Failed> {
+        self.members.get_mut(client).ok_or_else(|| "no such client".into())
+    }
+
+    fn leaf(&mut self, client: usize, pool: usize, demoted: bool) -> Result<Arc<Leaf>, Failed> {
+        if let Some(leaf) = self.leaves.get(&(client, pool, demoted)) {
+            return Ok(Arc::clone(leaf));
+        }
+        let terms = self.pools.get(pool).map(|p| p.terms()).ok_or("no such pool")?;
+        let account = &self.members.get(client).ok_or("no such client")?.account;
+        let class = self.catalog.class_of(&terms, &account.settings, demoted);
+        let (class, _) = class.ok_or("a pool without classes")?;
+        let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
+        let seat = Seat::new(class, cluster, &account.id, None);
+        let leaf = Arc::new(Leaf::new(seat, account.settings.account_terms()));
+        self.leaves.insert((client, pool, demoted), Arc::clone(&leaf));
+        Ok(leaf)
+    }
+
+    fn arrive(&mut self, i: usize, now: u64) -> Result<(), Failed> {
+        let traced = self.request(i)?;
+        let mut offers = Vec::new();
+        let mut taken = None;
+        let ask = self.ask(&traced);
+        let member = self.members.get(traced.client).ok_or("no such client")?;
+        let demoted = member.is_demoted(self.catalog, &ask, instant(now))?;
+        self.run.demoted += u64::from(demoted && !self.pools.is_empty());
+        for at in 0..self.pools.len() {
+            let (leaf, Some(cost)) = (self.leaf(traced.client, at, demoted)?, self.cost(at, &traced, true))
+            else {
+                continue;
+            };
+            let Some(pool) = self.pools.get(at).map(Arc::clone) else { continue };
+            pool.note(&leaf, cost);
+            let used = leaf.in_flight();
+            let room = pool.take(&leaf, cost);
+            offers.push(pool.offer(pool.class_of(&leaf), cost, used, room, instant(now)));
+            if room.is_ok() {
+                self.run.fell_back += u64::from(at > 0);
+                taken = Some((at, leaf, cost));
+                break;
+            }
+        }
+        let outcome = self.decide(traced.client, &ask, &offers, now)?;
+        match outcome {
+            Step::Deny(_, decision) => {
+                self.give_back(taken, now)?;
+                if decision.reason == Reason::Capacity && self.queue(i, demoted, now)? {
+                    return Ok(());
+                }
+                self.settle_fate(i, Fate::Refused(decision.reason, now));
+                Ok(())
+            }
+            granted @ (Step::Append(_) | Step::Count(..) | Step::Needs(_)) => {
+                self.admit(i, granted, taken, now)
+            }
+        }
+    }
+
+    fn ask(&self, traced: &Traced) -> Authorize {
+        Authorize {
+            life: Some(self.feature.hold_life_max),
+            settle_now: !self.feature.ledger,
+            ..Authorize::new(Request {
+                consented: true,
+                ..Request::new(self.feature.name.clone(), self.quantities(traced, true))
+            })
+        }
+    }
+
+    fn decide(&mut self, client: usize, ask: &Authorize, offers: &[Offer], now: u64) -> Result<Step, Failed> {
+        let catalog = self.catalog;
+        self.member(client)?.decide(catalog, ask, offers, instant(now))
+    }
+
+    /// Waits in the queue of the first pool, when its class lets it.
+    fn queue(&mut self, i: usize, demoted: bool, now: u64) -> Result<bool, Failed> {
+        let traced = self.request(i)?;
+        let (leaf, Some(cost)) = (self.leaf(traced.client, 0, demoted)?, self.cost(0, &traced, true)) else {
+            return Ok(false);
+        };
+        let Some(pool) = self.pools.first() else { return Ok(false) };
+        let wait_max = pool.wait_max(&leaf);
+        if wait_max == Span::ZERO {
+            return Ok(false);
+        }
+        Ok(pool.wait(&leaf, cost, instant(now), wait_max, i).is_ok())
+    }
+
+    fn admit(
+        &mut self,
+        i: usize,
+        granted: Step,
+        taken: Option<(usize, Arc<Leaf>, Cost)>,
+        now: u64,
+    ) -> Result<(), Failed> {
+        let (client, catalog) = (self.request(i)?.client, self.catalog);
+        let member = self.member(client)?;
+        let hold = match granted {
+            Step::Append(draft) => Some(HoldId(member.append(catalog, *draft, instant(now))?)),
+            Step::Count(usage, decision) => {
+                let at = member.account.tick(instant(now));
+                member.account.count_volatile(&usage, &decision, at);
+                None
+            }
+            Step::Deny(..) | Step::Needs(_) => return Err("only what is granted is let in".into()),
+        };
+        self.running.insert(i, Admitted { hold, pool: taken });
+        if self.supply.slots.is_some_and(|slots| self.busy >= slots) {
+            self.line.push_back(i);
+            return Ok(());
+        }
+        self.start(i, now)
+    }
+
+    fn give_back(&mut self, taken: Option<(usize, Arc<Leaf>, Cost)>, now: u64) -> Result<(), Failed> {
+        let Some((at, leaf, cost)) = taken else { return Ok(()) };
+        if let Some(pool) = self.pools.get(at) {
+            pool.undo(&leaf, cost);
+        }
+        self.pump(now)
+    }
+
+    fn tick(&mut self, now: u64) -> Result<(), Failed> {
+        for pool in &self.pools {
+            pool.tick(instant(now));
+        }
+        if let Some(view) = self.pools.first().map(|p| p.view()) {
+            let rate = view.rate.unwrap_or(0);
+            self.run.samples.push(Sample { at: now, rate, waiting: view.waiting, in_flight: view.in_flight });
+        }
+        self.pump(now)
+    }
+
+    fn pump(&mut self, now: u64) -> Result<(), Failed> {
+        for at in 0..self.pools.len() {
+            let Some(pool) = self.pools.get(at).map(Arc::clone) else { continue };
+            let pumped = pool.pump(instant(now));
+            for i in pumped.late {
+                self.settle_fate(i, Fate::Refused(Reason::Capacity, now));
+            }
+            for (leaf, cost, i) in pumped.admitted {
+                let class = pool.class_of(&leaf);
+                let used = leaf.in_flight().saturating_sub(cost.in_flight);
+                let offer = pool.offer(class, cost, used, Ok(Room::Share), instant(now));
+                let traced = self.request(i)?;
+                match self.decide(traced.client, &self.ask(&traced), &[offer], now)? {
+                    Step::Deny(_, decision) => {
+                        pool.undo(&leaf, cost);
+                        self.settle_fate(i, Fate::Refused(decision.reason, now));
+                    }
+                    granted @ (Step::Append(_) | Step::Count(..) | Step::Needs(_)) => {
+                        self.admit(i, granted, Some((at, leaf, cost)), now)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note_idle(&mut self, span: u64) {
+        let Some(slots) = self.supply.slots else { return };
+        let waits = self.pools.iter().any(|p| p.is_waited_for());
+        if waits && self.busy < slots {
+            self.run.idle_while_waiting += span * u64::try_from(slots - self.busy).unwrap_or(0);
+        }
+    }
+}
