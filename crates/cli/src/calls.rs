@@ -184,7 +184,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
         Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{id}")).await?),
         Call::Account(command) => account(&mut client, command).await?,
         Call::Webhooks(command) => return crate::webhooks::run(&mut client, command, as_json).await,
-        Call::Pools(command) => return crate::pools::run(&mut client, command, as_json).await,
+        Call::Supplies(command) => return crate::supplies::run(&mut client, command, as_json).await,
         Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
         Call::Api { method, path, body, key, content_type } => {
             let body = body.map(|file| text_of(&file)).transpose()?.unwrap_or_default();

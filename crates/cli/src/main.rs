@@ -18,11 +18,11 @@ mod import;
 mod ledger;
 mod outcome;
 mod output;
-mod pools;
 mod print;
 mod remote;
 mod serve;
 mod simulate;
+mod supplies;
 mod table;
 mod webhooks;
 

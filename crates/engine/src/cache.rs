@@ -128,7 +128,7 @@ pub(crate) struct Slot {
     /// The last instant given out, denials included.
     pub(crate) last_at: Instant,
     pub(crate) denials: Option<Box<DenialLog>>,
-    /// Its seats in capacity pools.
+    /// Its seats in supplies.
     pub(crate) seats: Seats,
     /// What is remembered of its callers.
     pub(crate) callers: Option<Box<Callers>>,

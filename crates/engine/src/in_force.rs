@@ -1,14 +1,14 @@
-//! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of pools.
+//! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of supplies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Event, Instant, Name, PoolChange, Record, SYSTEM, Server};
+use headworks_core::record::{Event, Instant, Name, Record, SYSTEM, Server, SupplyChange};
 use headworks_store::Batch;
 
-use crate::capacity::Pools;
+use crate::capacity::Supplies;
 use crate::hooks::{self, Hooks};
 use crate::keyring::Keyring;
 use crate::past_catalog::PastCatalog;
@@ -20,7 +20,7 @@ pub(crate) struct System {
     pub(crate) catalogs: Vec<PastCatalog>,
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Hooks,
-    pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
+    pub(crate) supply_changes: BTreeMap<Name, SupplyChange>,
     /// The last two instants of the test clock, where the ledger has one: the second may not have been reached.
     pub(crate) test_clock: Option<(Instant, Instant)>,
     /// The accounts that the last failed reconciliation found damaged.
@@ -34,7 +34,7 @@ pub(crate) struct InForce {
     pub(crate) catalogs: ArcSwap<Vec<PastCatalog>>,
     pub(crate) keyring: ArcSwap<Keyring>,
     pub(crate) webhooks: ArcSwap<Hooks>,
-    pub(crate) pools: Pools,
+    pub(crate) supplies: Supplies,
 }
 
 impl InForce {
@@ -60,15 +60,15 @@ impl InForce {
             match Catalog::parse(text, Format::of(text)) {
                 Ok(catalog) => {
                     let catalog = catalog.labelled(label.clone());
-                    self.pools.set(&catalog);
+                    self.supplies.set(&catalog);
                     self.catalog.store(Arc::new(catalog));
                 }
                 Err(problems) => tracing::error!(%problems, "a stored catalog is not accepted"),
             }
             return;
         }
-        if let Some(change) = pool_change(event) {
-            self.pools.change(&self.catalog.load(), change);
+        if let Some(change) = supply_change(event) {
+            self.supplies.change(&self.catalog.load(), change);
             return;
         }
         let mut keyring = Keyring::clone(&self.keyring.load());
@@ -86,8 +86,8 @@ impl System {
         self.catalogs.extend(PastCatalog::of(&record));
         self.keyring.apply(&record.event);
         hooks::take(&mut self.webhooks, &record);
-        if let Some(change) = pool_change(&record.event) {
-            self.pool_changes.insert(change.pool.clone(), change.clone());
+        if let Some(change) = supply_change(&record.event) {
+            self.supply_changes.insert(change.supply.clone(), change.clone());
         }
         if let Some(to) = test_clock_moved(&record.event) {
             let before = self.test_clock.map_or(to, |(_, last)| last);
@@ -105,7 +105,7 @@ impl System {
     pub(crate) fn in_force(self, initial: Catalog) -> InForce {
         let catalog = self.catalog.unwrap_or(initial);
         InForce {
-            pools: Pools::new(&catalog, self.pool_changes),
+            supplies: Supplies::new(&catalog, self.supply_changes),
             catalog: ArcSwap::from_pointee(catalog),
             catalogs: ArcSwap::from_pointee(self.catalogs),
             keyring: ArcSwap::from_pointee(self.keyring),
@@ -114,9 +114,9 @@ impl System {
     }
 }
 
-fn pool_change(event: &Event) -> Option<&PoolChange> {
+fn supply_change(event: &Event) -> Option<&SupplyChange> {
     if let Event::Server(server) = event
-        && let Server::PoolChanged(change) = &**server
+        && let Server::SupplyChanged(change) = &**server
     {
         return Some(change);
     }

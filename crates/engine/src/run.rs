@@ -247,7 +247,7 @@ impl Engine {
         }
     }
 
-    /// The room that a request finds in capacity pools, and the level of the penalty box that its caller is in.
+    /// The room that a request finds in supplies, and the level of the penalty box that its caller is in.
     fn surroundings(
         &self,
         slot: &mut Slot,
@@ -259,14 +259,14 @@ impl Engine {
     ) -> (Room, u8) {
         let Slot { account, seats, callers, .. } = slot;
         let ctx = Context::new(account, catalog, now);
-        let pools = &self.in_force.pools;
+        let supplies = &self.in_force.supplies;
         if wanted.purpose != Purpose::Grow {
             let penalty = note_request(callers, ctx, &wanted.path, ask.caller.source);
-            return (pools.take(ctx, seats, wanted, before), penalty);
+            return (supplies.take(ctx, seats, wanted, before), penalty);
         }
         let hold = if let Command::Extend(asked) = ask.command { account.hold(asked.hold) } else { None };
         let held = hold.and_then(|hold| hold.terms.capacity.as_deref());
-        (held.map_or_else(Room::default, |held| pools.grow(ctx, seats, held, wanted)), 0)
+        (held.map_or_else(Room::default, |held| supplies.grow(ctx, seats, held, wanted)), 0)
     }
 
     /// Does what a step says: appends its record, remembers its denial, or counts what is not recorded.

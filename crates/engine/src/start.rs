@@ -9,7 +9,7 @@ use headworks_store::{Batch, Store, StoreError};
 use crate::administration::read_system;
 use crate::answer::EngineError;
 use crate::cache::Cache;
-use crate::capacity::Pools;
+use crate::capacity::Supplies;
 use crate::clock::Clock;
 use crate::commit::{self, Commits};
 use crate::damaged::Damaged;
@@ -133,7 +133,7 @@ fn after_write(cache: &Cache, in_force: &InForce, batch: &Batch, conflicts: &[Na
     // store does not have, and conflicts in its turn.
     for name in conflicts {
         if let Some(slot) = cache.lock(name).slots.remove(name) {
-            Pools::forget(&slot.account, &slot.seats);
+            Supplies::forget(&slot.account, &slot.seats);
         }
     }
     in_force.take_in(batch, conflicts);

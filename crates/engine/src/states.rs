@@ -6,7 +6,7 @@ use headworks_store::{StoreError, Stored};
 
 use crate::answer::EngineError;
 use crate::cache::{Pending, Shard, Slot};
-use crate::capacity::Pools;
+use crate::capacity::Supplies;
 use crate::commit::Ticket;
 use crate::engine::Engine;
 
@@ -26,7 +26,7 @@ impl Engine {
         }
         let mut slot =
             Slot::new(self.stored_state(account).map_err(|e| self.damaged.unreadable(account, e))?);
-        self.in_force.pools.restore(&slot.account, &mut slot.seats);
+        self.in_force.supplies.restore(&slot.account, &mut slot.seats);
         self.register(&mut slot);
         shard.slots.insert(account.clone(), slot);
         Ok(())
@@ -65,7 +65,7 @@ impl Engine {
         record: &Record,
     ) -> Result<Ticket, EngineError> {
         let account = &mut slot.account;
-        let ending = Pools::ending(account, record);
+        let ending = Supplies::ending(account, record);
         let mut keys = None;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
@@ -87,10 +87,10 @@ impl Engine {
             }
         };
         if let Some(ending) = &ending {
-            Pools::end(&slot.seats, ending, self.clock().now());
+            Supplies::end(&slot.seats, ending, self.clock().now());
         }
         if let Event::Changed { .. } | Event::Periodic(_) = &record.event {
-            Pools::changed(&slot.account, &slot.seats);
+            Supplies::changed(&slot.account, &slot.seats);
         }
         slot.ticket = ticket;
         slot.dirty = true;

@@ -17,7 +17,7 @@ mod credits;
 pub(crate) mod decisions;
 pub(crate) mod ledger;
 mod periodic;
-mod pools;
+mod supplies;
 mod test_clock;
 pub(crate) mod usage;
 pub(crate) mod webhooks;

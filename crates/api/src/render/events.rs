@@ -156,7 +156,7 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         | Server::WebhookRemoved(_)
         | Server::WebhookResumed { .. }
         | Server::WebhookCaughtUp { .. }
-        | Server::PoolChanged(_)
+        | Server::SupplyChanged(_)
         | Server::CheckKeyMade(_)
         | Server::TestClockMoved(_) => None,
     }

@@ -103,7 +103,7 @@ fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
         core::Place::MemberCap => ("member_cap", None),
         core::Place::Overdraft => ("overdraft", None),
         core::Place::Account => ("account", None),
-        core::Place::Pool => ("pool", None),
+        core::Place::Supply => ("supply", None),
         core::Place::Abuse => ("abuse", None),
     };
     let (verdict, reason) = match v.verdict {
@@ -254,8 +254,8 @@ pub(crate) fn decision_of_denial(account: &Name, denial: &Denial, replayed: bool
 }
 
 fn capacity(held: &HeldCapacity) -> wire::HeldCapacity {
-    let HeldCapacity { pool, class, cost, in_flight, revocable } = held.clone();
-    wire::HeldCapacity { pool, class, cost, in_flight, revocable }
+    let HeldCapacity { supply, class, cost, in_flight, revocable } = held.clone();
+    wire::HeldCapacity { supply, class, cost, in_flight, revocable }
 }
 
 /// The decision that a record stores, if it stores one.

@@ -166,7 +166,7 @@ pub(crate) enum Bench {
     Ledger(LedgerBench),
     /// Abuse rules: what callers nobody knows leave behind, and real clients' windows decided in simulated time
     Abuse(AbuseBench),
-    /// Capacity pools: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
+    /// Supplies: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
     Capacity,
     /// Published yardsticks of fair sharing, reproduced in simulated time
     Fairness {

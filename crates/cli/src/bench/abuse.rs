@@ -40,11 +40,11 @@ version = "strangers"
 default_plan = "api"
 [meters]
 tokens = { unit = "token" }
-[pools.model]
+[supplies.model]
 rate = 1_000_000_000
 [features.chat]
 meters = ["tokens"]
-pool = "model"
+supply = "model"
 ledger = false
 [abuse]
 default_tier = "verified"

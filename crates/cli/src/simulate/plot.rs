@@ -7,8 +7,8 @@ use std::path::Path;
 use plotters::prelude::*;
 
 use super::fates::{Fate, Run};
-use super::supply::service_of;
 use super::traffic::Traffic;
+use super::upstream::service_of;
 use crate::outcome::Failed;
 
 /// Clients that get a line of their own: those with the most service.

@@ -13,7 +13,7 @@ default_plan = "only"
 [meters]
 input_tokens = { unit = "token" }
 output_tokens = { unit = "token" }
-[pools.model]
+[supplies.model]
 in_flight = 19
 in_flight_cost = { requests = 1 }
 waiting_max = 100_000_000
@@ -21,7 +21,7 @@ waiting_max_per_account = 10_000_000
 classes = { default = { wait_max = "1h" } }
 [features.chat]
 meters = ["input_tokens", "output_tokens"]
-pool = "model"
+supply = "model"
 [plans.only]
 features = ["chat"]
 "#;
@@ -47,7 +47,7 @@ fn policies_stand_side_by_side() {
     let dir = tempfile::tempdir().expect("a directory");
     // The published comparison: an exact sliding log of 20 requests a minute and client refuses 341 of this trace.
     let fixed = FAIR
-        .replace("pool = \"model\"\n", "")
+        .replace("supply = \"model\"\n", "")
         .replace("features = [\"chat\"]", "features = [\"chat\"]\nguards = [{ name = \"rpm\", window.sliding = { limit = 20, length = \"60s\" } }]");
     std::fs::write(dir.path().join("fair.toml"), FAIR).expect("writes");
     std::fs::write(dir.path().join("fixed.toml"), fixed).expect("writes");

@@ -18,7 +18,7 @@ pub struct Plan {
     pub(crate) expired_draws: ExpiredDraws,
     /// Whether allowances pay while the account is in debt.
     pub(crate) allows_in_debt: bool,
-    /// The class of its requests in capacity pools.
+    /// The class of its requests in supplies.
     pub(crate) class: Option<Name>,
     /// What one request may cost at most.
     pub(crate) cost_max: Option<u64>,

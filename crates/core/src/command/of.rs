@@ -47,7 +47,7 @@ fn happened(usage: &Use, decision: &Decision) -> Request {
     Request { consented: !decision.visits.iter().any(passed_over), ..request_of(usage, decision) }
 }
 
-/// What only a running engine knew of a request, as its decision says: the offers of capacity pools, and the level of the
+/// What only a running engine knew of a request, as its decision says: the offers of supplies, and the level of the
 /// penalty box.
 #[must_use]
 pub(crate) fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
@@ -56,7 +56,7 @@ pub(crate) fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
     record.event.decision().map_or_else(Default::default, |decision| circumstances_of(decision, held))
 }
 
-/// The same, of a decision and what its hold took of a pool.
+/// The same, of a decision and what its hold took of a supply.
 pub(crate) fn circumstances_of(decision: &Decision, held: Option<&HeldCapacity>) -> (Vec<Offer>, u8) {
     (Offer::recorded(decision, held), recorded_penalty(decision))
 }

@@ -227,9 +227,9 @@ pub enum Place {
     /// Suspension, entitlement, bounds and debt of the account.
     #[n(5)]
     Account,
-    /// A capacity pool.
+    /// A supply.
     #[n(6)]
-    Pool,
+    Supply,
     /// An abuse rule.
     #[n(7)]
     Abuse,
@@ -295,7 +295,7 @@ pub enum Measure<'a> {
     Meters(&'a [Name]),
     /// What the allowances of the feature count.
     Allowance,
-    /// The cost that a pool or an abuse rule computes.
+    /// The cost that a supply or an abuse rule computes.
     Cost,
     /// Levels of the penalty box.
     Level,
@@ -321,7 +321,7 @@ pub struct Visit {
     /// The window it counts in, with bounds resolved.
     #[n(4)]
     pub terms: Option<Terms>,
-    /// In the unit of [`Self::measures`]. Windows: used before. Grants and overdraft: what was free before. Pools: the
+    /// In the unit of [`Self::measures`]. Windows: used before. Grants and overdraft: what was free before. Supplies: the
     /// account's cost in flight before. Abuse rules without a window: what they measured.
     #[n(5)]
     pub before: i64,
@@ -355,7 +355,7 @@ impl Visit {
             (Place::Guard, Basis::Requests | Basis::None) => Measure::Requests,
             (Place::Guard, Basis::Meters(meters)) => Measure::Meters(meters),
             (Place::Allowance, _) => Measure::Allowance,
-            (Place::Pool, _) => Measure::Cost,
+            (Place::Supply, _) => Measure::Cost,
             (Place::Abuse, Basis::None) if self.name == Rule::Penalty.name() => Measure::Level,
             // Beside its slot, the rule on holds looks at what they set aside.
             (Place::Abuse, Basis::None) if self.name != Rule::Holds.name() => Measure::Cost,
@@ -373,7 +373,7 @@ impl Visit {
             | Place::Allowance
             | Place::MemberCap
             | Place::Account
-            | Place::Pool
+            | Place::Supply
             | Place::Abuse => self.before.saturating_add(self.cost),
         }
     }

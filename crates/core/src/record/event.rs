@@ -333,7 +333,7 @@ impl Event {
                 Server::WebhookSet(_) => "webhook_set",
                 Server::WebhookRemoved(_) => "webhook_removed",
                 Server::ReconcileFailed { .. } => "reconcile_failed",
-                Server::PoolChanged(_) => "pool_changed",
+                Server::SupplyChanged(_) => "supply_changed",
                 Server::CheckKeyMade(_) => "check_key_made",
                 Server::TestClockMoved(_) => "test_clock_moved",
                 Server::WebhookGone { .. } => "webhook_gone",

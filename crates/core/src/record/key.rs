@@ -108,7 +108,7 @@ impl Operation {
             Self::Void => "void a grant",
             Self::Adjust => "adjust a grant",
             Self::Refund => "refund a charge",
-            Self::Administer => "change the server's catalog, keys, webhooks or pools",
+            Self::Administer => "change the server's catalog, keys, webhooks or supplies",
             Self::Bank => "bank a reset",
             Self::RedeemReset => "redeem a reset",
             Self::Correct => "correct a charge",

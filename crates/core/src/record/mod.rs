@@ -55,7 +55,7 @@ pub use notice::{Alert, Late, LateUse, Quantity, Standing};
 pub use periodic::{Cleared, NewAmount, Periodic, PlanChange, ResetTerms};
 pub use policy::{CatalogChanges, CatalogHash, NamesChanged};
 pub use reason::{Lifter, Reason, Wall};
-pub use server::{ApiKey, ClassFigures, PoolChange, Resume, Server, StripeValue, Webhook, WebhookFormat};
+pub use server::{ApiKey, ClassFigures, Resume, Server, StripeValue, SupplyChange, Webhook, WebhookFormat};
 pub use settings::{AccountTerms, AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
 pub(crate) use terms::VOLATILE_MAX;
 pub use terms::{HabitKind, Terms};

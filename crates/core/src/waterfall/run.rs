@@ -38,7 +38,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) mode: Mode<'a>,
     /// The caller agrees to paid sources.
     pub(crate) consented: bool,
-    /// What capacity pools have for the request.
+    /// What supplies have for the request.
     pub(crate) offers: &'a [Offer],
     /// The level of the penalty box that the caller is in.
     pub(crate) penalty: u8,

@@ -22,8 +22,8 @@ tokens = { unit = "token" }
 [features.chat]
 meters = ["tokens"]
 rate_card = "card"
-pool = "gpu"
-[pools.gpu]
+supply = "gpu"
+[supplies.gpu]
 in_flight = 100000
 in_flight_cost = { requests = 1 }
 cost = { tokens = 1 }
@@ -326,7 +326,7 @@ async fn growth_is_served_one_class_lower() {
         let headworks_core::record::Event::Authorized { terms, .. } = &record.event else {
             panic!("{record:?}")
         };
-        terms.capacity.as_ref().expect("in a pool").class.to_string()
+        terms.capacity.as_ref().expect("in a supply").class.to_string()
     };
     assert_eq!(class(&w.ask_from(700, "", None).await), "default");
     assert_eq!(class(&w.ask_from(1, "", None).await), "slow");
@@ -426,7 +426,7 @@ async fn a_trial_budget_counts_one_unit() {
     let w = world().await;
     let text = CATALOG
         .replace("version = \"abuse\"", "version = \"units\"")
-        .replace("[pools.gpu]", "[features.art]\nmeters = [\"tokens\"]\nrate_card = \"card\"\ncredit_unit = \"coins\"\n[pools.gpu]")
+        .replace("[supplies.gpu]", "[features.art]\nmeters = [\"tokens\"]\nrate_card = \"card\"\ncredit_unit = \"coins\"\n[supplies.gpu]")
         .replace("{ feature = \"chat\",", "{ feature = \"art\", credits = { tokens = \"1\" } }, { feature = \"chat\",")
         .replace("trial_budget = \"12\"", "trial_budget = { credits = \"12\", coins = \"500\" }");
     w.engine.put_catalog(&text, (&key("units"), None)).await.expect("stores").expect("accepts");

@@ -26,7 +26,7 @@ mod decisions;
 mod events;
 mod ledger;
 mod periodic;
-mod pools;
+mod supplies;
 mod test_clock;
 mod webhooks;
 
@@ -99,10 +99,10 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::confirm_top_up))
         .routes(routes!(webhooks::signal))
-        .routes(routes!(pools::list))
-        .routes(routes!(pools::show, pools::change))
-        .routes(routes!(pools::seats))
-        .routes(routes!(pools::feedback))
+        .routes(routes!(supplies::list))
+        .routes(routes!(supplies::show, supplies::change))
+        .routes(routes!(supplies::seats))
+        .routes(routes!(supplies::feedback))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(catalogs::show_catalog, catalogs::put_catalog))

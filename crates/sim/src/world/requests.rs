@@ -85,8 +85,8 @@ impl World {
                 return Body::Catalog(self.version);
             }
             33 if r.chance(200) => {
-                self.coverage.fault("pool changed");
-                return Body::Pool([None, Some(2), Some(7)].get(r.below(3)).copied().flatten());
+                self.coverage.fault("supply changed");
+                return Body::Supply([None, Some(2), Some(7)].get(r.below(3)).copied().flatten());
             }
             34 => {
                 let rule = Rule::ALL.get(r.below(9)).copied().unwrap_or(Rule::Velocity);

@@ -3,7 +3,7 @@
 //! A shadow of the account lives through the same requests at the same instants; what it is granted, denied and charged
 //! is counted beside what was. Never touches the account.
 //! Assumptions, told with the figures: use that the shadow is denied does not happen; use that was denied and is granted
-//! now happens as asked; of denials only those whose explanation was kept are asked again; pools have the room they had.
+//! now happens as asked; of denials only those whose explanation was kept are asked again; supplies have the room they had.
 //! I1 the same catalog changes nothing but what volatile windows had counted (`the_same_policy_changes_nothing`).
 //! Units: nano-credits.
 

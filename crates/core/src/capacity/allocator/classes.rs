@@ -1,4 +1,4 @@
-//! The classes of a pool: floors first, then band by band.
+//! The classes of a supply: floors first, then band by band.
 //!
 //! Units: those of what is shared out.
 
@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 
 use crate::capacity::fair::{Claim, max_min};
 use crate::capacity::percent;
-use crate::catalog::{ClassTerms, PoolTerms};
+use crate::catalog::{ClassTerms, SupplyTerms};
 use crate::record::Name;
 
 /// Floors, then starvation floors of the bands, then band by band.
-pub(super) fn share_among(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)]) -> Vec<u64> {
+pub(super) fn share_among(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> Vec<u64> {
     let mut classes: Vec<Claimant> = wanted
         .iter()
         .map(|(class, wanted)| {
@@ -70,7 +70,7 @@ fn give(left: u64, classes: &mut [Claimant], most: impl Fn(&Claimant) -> Option<
 }
 
 /// Unused floors that are not lent: kept free so that their class finds room at once.
-fn reserve(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)]) -> u64 {
+fn reserve(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> u64 {
     let demands: BTreeMap<u16, u64> = wanted.iter().copied().collect();
     let kept = |(at, (_, class)): (usize, &(Name, ClassTerms))| {
         let demand = u16::try_from(at).ok().and_then(|at| demands.get(&at)).copied().unwrap_or(0);

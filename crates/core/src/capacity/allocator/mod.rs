@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::Seat;
 use super::fair::with_floors;
 use super::points::Points;
-use crate::catalog::PoolTerms;
+use crate::catalog::SupplyTerms;
 use crate::record::{AccountTerms, Span};
 
 mod classes;
@@ -40,7 +40,7 @@ pub struct Table {
     pub classes: Vec<(u64, u64)>,
 }
 
-/// The allocator of one pool.
+/// The allocator of one supply.
 #[derive(Debug, Default)]
 pub struct Allocator {
     /// In the order of the tree.
@@ -82,7 +82,7 @@ impl Allocator {
     /// `None` for one that is gone. `table` is one of before, for its memory.
     pub fn tick(
         &mut self,
-        terms: &PoolTerms,
+        terms: &SupplyTerms,
         capacity: Capacity,
         span: Span,
         mut table: Table,
@@ -136,7 +136,7 @@ impl Allocator {
 
     fn share_out(
         &mut self,
-        terms: &PoolTerms,
+        terms: &SupplyTerms,
         capacity: Option<u64>,
         aspect: Aspect,
         span: Span,

@@ -1,4 +1,4 @@
-//! What a request costs a pool, what room it finds, and what a rate makes of a span.
+//! What a request costs a supply, what room it finds, and what a rate makes of a span.
 //!
 //! Units: cost; a rate is cost a second.
 
@@ -12,7 +12,7 @@ pub(super) const NO_LIMIT: u64 = u64::MAX;
 /// The place of a seat that has none.
 pub(super) const NO_PLACE: u32 = u32::MAX;
 
-/// What a request costs in the two dimensions of a pool.
+/// What a request costs in the two dimensions of a supply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// In the unit of the rate.

@@ -1,11 +1,11 @@
-//! The supply: what serves the requests that were let in, how many at once and how fast.
+//! The upstream: what serves the requests that were let in, how many at once and how fast.
 
 use super::traffic::Traced;
 
 /// What serves the requests.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Supply {
-    /// How many are served at once; more wait at the supply, first come first served. `None`: any number.
+pub(crate) struct Upstream {
+    /// How many are served at once; more wait at the upstream, first come first served. `None`: any number.
     pub(crate) slots: Option<usize>,
     /// How long a request takes, in microseconds, and how much longer for each output token.
     pub(crate) service: (u64, u64),

@@ -1,4 +1,4 @@
-//! One seat of a pool: counters that the path of a request changes and the allocator reads.
+//! One seat of a supply: counters that the path of a request changes and the allocator reads.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 

@@ -1,4 +1,4 @@
-//! `headworks pools`: what capacity pools have and who uses it, and live changes of them.
+//! `headworks supplies`: what supplies have and who uses it, and live changes of them.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use headworks_wire as wire;
 use hyper::Method;
 use serde_json::Value;
 
-use crate::arguments::{KeyArgument, PoolsCommand};
+use crate::arguments::{KeyArgument, SuppliesCommand};
 use crate::client::Client;
 use crate::outcome::{Failed, Outcome};
 use crate::output::{say, say_part};
 use crate::print;
 use crate::remote::key_of;
 
-pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: bool) -> Outcome {
+pub(crate) async fn run(client: &mut Client, command: SuppliesCommand, as_json: bool) -> Outcome {
     let answer: Value = match command {
-        PoolsCommand::List => client.get("/v1/pools").await?,
-        PoolsCommand::Seats { pool, account, max } => {
+        SuppliesCommand::List => client.get("/v1/supplies").await?,
+        SuppliesCommand::Seats { supply, account, max } => {
             let of = account.map_or_else(String::new, |account| format!("&account={account}"));
-            client.get(&format!("/v1/pools/{pool}/seats?max={max}{of}")).await?
+            client.get(&format!("/v1/supplies/{supply}/seats?max={max}{of}")).await?
         }
-        PoolsCommand::Change { pool, rate, in_flight, weights, priorities, floors, reason, key } => {
+        SuppliesCommand::Change { supply, rate, in_flight, weights, priorities, floors, reason, key } => {
             let mut classes: BTreeMap<Name, ClassFigures> = BTreeMap::new();
             for (class, weight) in weights {
                 classes.entry(class).or_default().weight =
@@ -35,12 +35,12 @@ pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: boo
                 classes.entry(class).or_default().floor_percent =
                     Some(u8::try_from(floor).map_err(|_| "a percentage is 0 to 100")?);
             }
-            let change = wire::PoolChange { rate, in_flight, classes, reason };
-            put(client, &pool, &change, key).await?
+            let change = wire::SupplyChange { rate, in_flight, classes, reason };
+            put(client, &supply, &change, key).await?
         }
-        PoolsCommand::Reset { pool, reason, key } => {
-            let change = wire::PoolChange { reason, ..wire::PoolChange::default() };
-            put(client, &pool, &change, key).await?
+        SuppliesCommand::Reset { supply, reason, key } => {
+            let change = wire::SupplyChange { reason, ..wire::SupplyChange::default() };
+            put(client, &supply, &change, key).await?
         }
     };
     if as_json {
@@ -48,32 +48,32 @@ pub(crate) async fn run(client: &mut Client, command: PoolsCommand, as_json: boo
         return Ok(());
     }
     if answer.get("seats").is_some() {
-        show_seats(&serde_json::from_value::<wire::PoolSeats>(answer)?.seats)?;
+        show_seats(&serde_json::from_value::<wire::SupplySeats>(answer)?.seats)?;
         return Ok(());
     }
-    let pools = match answer.get("pools") {
-        Some(_) => serde_json::from_value::<wire::Pools>(answer)?.pools,
+    let supplies = match answer.get("supplies") {
+        Some(_) => serde_json::from_value::<wire::Supplies>(answer)?.supplies,
         None => vec![serde_json::from_value(answer)?],
     };
-    show(&pools)?;
+    show(&supplies)?;
     Ok(())
 }
 
 async fn put(
     client: &mut Client,
-    pool: &Name,
-    change: &wire::PoolChange,
+    supply: &Name,
+    change: &wire::SupplyChange,
     key: KeyArgument,
 ) -> Result<Value, Failed> {
     let key = key_of(key)?;
-    Ok(client.call(Method::PUT, &format!("/v1/pools/{pool}"), Some(key.as_str()), Some(change)).await?)
+    Ok(client.call(Method::PUT, &format!("/v1/supplies/{supply}"), Some(key.as_str()), Some(change)).await?)
 }
 
 fn milli(n: u64) -> String {
     format!("{}.{:03}", n / 1_000, n % 1_000)
 }
 
-fn show_seats(seats: &[wire::PoolSeat]) -> Outcome {
+fn show_seats(seats: &[wire::SupplySeat]) -> Outcome {
     let titles = [
         "account",
         "key",
@@ -103,27 +103,27 @@ fn show_seats(seats: &[wire::PoolSeat]) -> Outcome {
     say_part!("{}", print::table(&rows, &[false, false, false, true, true, true, true, true]))
 }
 
-fn show(pools: &[wire::Pool]) -> Outcome {
+fn show(supplies: &[wire::Supply]) -> Outcome {
     let limit = |n: Option<u64>| n.map_or_else(|| "-".into(), |n| n.to_string());
     let mut rows = vec![
-        ["pool", "class", "rate", "served", "in flight", "most", "waiting", "active", ""]
+        ["supply", "class", "rate", "served", "in flight", "most", "waiting", "active", ""]
             .map(str::to_owned)
             .to_vec(),
     ];
-    for pool in pools {
-        let changed = if pool.change.is_some() { "changed live" } else { "" };
+    for supply in supplies {
+        let changed = if supply.change.is_some() { "changed live" } else { "" };
         rows.push(vec![
-            pool.name.to_string(),
+            supply.name.to_string(),
             String::new(),
-            limit(pool.rate),
-            pool.served.to_string(),
-            pool.in_flight.to_string(),
-            limit(pool.in_flight_max),
-            pool.waiting.to_string(),
-            pool.active.to_string(),
+            limit(supply.rate),
+            supply.served.to_string(),
+            supply.in_flight.to_string(),
+            limit(supply.in_flight_max),
+            supply.waiting.to_string(),
+            supply.active.to_string(),
             changed.into(),
         ]);
-        for (name, class) in &pool.classes {
+        for (name, class) in &supply.classes {
             let weight = class.terms.weight.unwrap_or(1);
             let band = class.terms.priority.unwrap_or(0);
             rows.push(vec![

@@ -1,10 +1,10 @@
-//! Capacity pools: seen, changed live, and told what their supply answers.
+//! Supplies: seen, changed live, and told what their upstream answers.
 
 use headworks_core::capacity::allocator::Why;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::ClassTerms;
-use headworks_core::record::{ClassFigures, Name, PoolChange};
-use headworks_engine::{PoolState, SeatState};
+use headworks_core::record::{ClassFigures, Name, SupplyChange};
+use headworks_engine::{SeatState, SupplyState};
 use headworks_wire as wire;
 use wire::Scope;
 
@@ -15,7 +15,7 @@ use crate::idempotency::Key;
 use crate::problem::Problem;
 
 fn name_of(name: &str) -> Result<Name, Problem> {
-    Name::new(name).map_err(|e| Problem::invalid(format!("the pool's name: {e}")))
+    Name::new(name).map_err(|e| Problem::invalid(format!("the supply's name: {e}")))
 }
 
 fn class(terms: &ClassTerms) -> ClassFigures {
@@ -30,14 +30,14 @@ fn class(terms: &ClassTerms) -> ClassFigures {
     }
 }
 
-fn shown((name, terms, view, change): PoolState) -> wire::Pool {
+fn shown((name, terms, view, change): SupplyState) -> wire::Supply {
     let shares =
         |of: &Name| view.classes.iter().find(|(name, ..)| name == of).map_or((0, 0), |(_, r, f)| (*r, *f));
     let classes = terms.classes.iter().map(|(name, terms)| {
         let (rate_share, in_flight_share_milli) = shares(name);
-        (name.clone(), wire::PoolClass { terms: class(terms), rate_share, in_flight_share_milli })
+        (name.clone(), wire::SupplyClass { terms: class(terms), rate_share, in_flight_share_milli })
     });
-    wire::Pool {
+    wire::Supply {
         name,
         rate: view.rate,
         in_flight_max: view.in_flight_max,
@@ -47,7 +47,7 @@ fn shown((name, terms, view, change): PoolState) -> wire::Pool {
         waiting_cost: view.waiting_cost,
         active: u64::try_from(view.active).unwrap_or(u64::MAX),
         classes: classes.collect(),
-        change: change.map(|c| wire::PoolChange {
+        change: change.map(|c| wire::SupplyChange {
             rate: c.rate,
             in_flight: c.in_flight,
             classes: c.classes,
@@ -56,9 +56,9 @@ fn shown((name, terms, view, change): PoolState) -> wire::Pool {
     }
 }
 
-fn seat(seat: SeatState) -> wire::PoolSeat {
+fn seat(seat: SeatState) -> wire::SupplySeat {
     let SeatState { account, key, class, cluster, terms, in_flight, waiting, share } = seat;
-    wire::PoolSeat {
+    wire::SupplySeat {
         account,
         key,
         class,
@@ -77,25 +77,25 @@ fn seat(seat: SeatState) -> wire::PoolSeat {
 }
 
 impl Api {
-    /// List the capacity pools and how they are used.
+    /// List the supplies and how they are used.
     ///
     /// # Errors
     /// With a problem.
-    pub fn pools(&self, access: &Access) -> Result<wire::Pools, Problem> {
+    pub fn supplies(&self, access: &Access) -> Result<wire::Supplies, Problem> {
         access.everywhere(Scope::Read)?;
-        Ok(wire::Pools { pools: self.engine.pools().into_iter().map(shown).collect() })
+        Ok(wire::Supplies { supplies: self.engine.supplies().into_iter().map(shown).collect() })
     }
 
-    /// Show a capacity pool and how it is used.
+    /// Show a supply and how it is used.
     ///
     /// # Errors
     /// With a problem.
-    pub fn pool(&self, access: &Access, name: &str) -> Result<wire::Pool, Problem> {
+    pub fn supply(&self, access: &Access, name: &str) -> Result<wire::Supply, Problem> {
         access.everywhere(Scope::Read)?;
-        Ok(shown(self.engine.pool(&name_of(name)?)?))
+        Ok(shown(self.engine.supply(&name_of(name)?)?))
     }
 
-    /// Show who uses a capacity pool now.
+    /// Show who uses a supply now.
     ///
     /// # Errors
     /// With a problem.
@@ -104,36 +104,41 @@ impl Api {
         access: &Access,
         name: &str,
         query: wire::SeatsQuery,
-    ) -> Result<wire::PoolSeats, Problem> {
+    ) -> Result<wire::SupplySeats, Problem> {
         access.everywhere(Scope::Read)?;
         let seats = self.engine.seats(&name_of(name)?, query.account.as_ref(), page_size(query.max))?;
-        Ok(wire::PoolSeats { seats: seats.into_iter().map(seat).collect() })
+        Ok(wire::SupplySeats { seats: seats.into_iter().map(seat).collect() })
     }
 
-    /// Change a capacity pool without a new catalog; in force within 100 ms.
+    /// Change a supply without a new catalog; in force within 100 ms.
     ///
     /// # Errors
     /// With a problem.
-    pub async fn change_pool(
+    pub async fn change_supply(
         &self,
         access: &Access,
         name: &str,
         key: Key,
-        ask: wire::PoolChange,
-    ) -> Result<wire::Pool, Problem> {
+        ask: wire::SupplyChange,
+    ) -> Result<wire::Supply, Problem> {
         access.everywhere(Scope::Admin)?;
         let key = key.required_of(None, None, &(&name, &ask))?;
-        let wire::PoolChange { rate, in_flight, classes, reason } = ask;
-        let change = PoolChange { pool: name_of(name)?, rate, in_flight, classes, reason };
-        self.engine.change_pool(change, (&key, access.actor())).await?;
-        Ok(shown(self.engine.pool(&name_of(name)?)?))
+        let wire::SupplyChange { rate, in_flight, classes, reason } = ask;
+        let change = SupplyChange { supply: name_of(name)?, rate, in_flight, classes, reason };
+        self.engine.change_supply(change, (&key, access.actor())).await?;
+        Ok(shown(self.engine.supply(&name_of(name)?)?))
     }
 
-    /// Tell a capacity pool what its supply answered.
+    /// Tell a supply what its upstream answered.
     ///
     /// # Errors
     /// With a problem.
-    pub fn pool_feedback(&self, access: &Access, name: &str, ask: wire::PoolFeedback) -> Result<(), Problem> {
+    pub fn supply_feedback(
+        &self,
+        access: &Access,
+        name: &str,
+        ask: wire::SupplyFeedback,
+    ) -> Result<(), Problem> {
         access.everywhere(Scope::Decide)?;
         if !(100..600).contains(&ask.status) {
             return Err(Problem::invalid("`status` is an HTTP status, 100 to 599"));
@@ -146,7 +151,7 @@ impl Api {
         };
         let catalog = self.engine.catalog();
         let quantities = || ask.quantities.iter().map(|(meter, n)| (meter.as_str(), *n));
-        let cost = catalog.pools.get(&name).map_or(0, |terms| terms.rate.formula.cost(quantities()));
+        let cost = catalog.supplies.get(&name).map_or(0, |terms| terms.rate.formula.cost(quantities()));
         let feedback = Feedback {
             answered,
             cost,
@@ -154,7 +159,7 @@ impl Api {
             limit: ask.limit,
             retry_after: ask.retry_after,
         };
-        self.engine.pool_feedback(&name, feedback)?;
+        self.engine.supply_feedback(&name, feedback)?;
         Ok(())
     }
 }

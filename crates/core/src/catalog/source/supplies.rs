@@ -1,4 +1,4 @@
-//! Capacity pools as an operator writes them.
+//! Supplies as an operator writes them.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{ClassFigures, Name};
 
-/// A capacity pool: shared supply, known, learned, or both. A request needs room in both dimensions that are set.
+/// A supply: shared capacity, known, learned, or both. A request needs room in both dimensions that are set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PoolSource {
+pub(crate) struct SupplySource {
     /// Cost a second. With `learn` the first guess.
     pub(crate) rate: Option<u64>,
     /// Cost in flight: held and not yet ended.
@@ -23,17 +23,17 @@ pub(crate) struct PoolSource {
     pub(crate) cost: Option<BTreeMap<Name, u32>>,
     /// What a request costs in flight. Default: as `cost`. `{ requests = 1 }` counts slots.
     pub(crate) in_flight_cost: Option<BTreeMap<Name, u32>>,
-    /// Learn the rate from what the supply answers (`POST /v1/pools/{name}/feedback`).
+    /// Learn the rate from what the upstream answers (`POST /v1/supplies/{name}/feedback`).
     pub(crate) learn: Option<LearnSource>,
-    /// Pools that take a request for which this one has no room, in order.
+    /// Supplies that take a request for which this one has no room, in order.
     #[serde(default)]
     pub(crate) fallback: Vec<Name>,
     /// Fairness points: identities that leave guaranteed share to others come first when they borrow later. At most this many
     /// seconds of their guaranteed share. Default: no points.
     pub(crate) points_seconds_max: Option<u32>,
-    /// Most cost that may wait. Default: what the pool serves in 60 seconds.
+    /// Most cost that may wait. Default: what the supply serves in 60 seconds.
     pub(crate) waiting_max: Option<u64>,
-    /// Most cost of one account that may wait. Default: what the pool serves in 10 seconds.
+    /// Most cost of one account that may wait. Default: what the supply serves in 10 seconds.
     pub(crate) waiting_max_per_account: Option<u64>,
     /// Who is served before whom. Default: one class, `default`.
     #[serde(default)]

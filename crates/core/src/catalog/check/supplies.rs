@@ -1,4 +1,4 @@
-//! Capacity pools: what they limit, their classes, and who refers to them.
+//! Supplies: what they limit, their classes, and who refers to them.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -11,29 +11,29 @@ use super::cost::formula;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::{is_requests, one_of};
-use crate::catalog::pools::{
-    ClassTerms, DEFAULT_CLASS, Formula, Learn, PoolDimension, PoolTerms, WrongFigure, is_capacity,
+use crate::catalog::source::{CatalogSource, LearnSource, SupplySource};
+use crate::catalog::supplies::{
+    ClassTerms, DEFAULT_CLASS, Formula, Learn, SupplyDimension, SupplyTerms, WrongFigure, is_capacity,
     wrong_figures,
 };
-use crate::catalog::source::{CatalogSource, LearnSource, PoolSource};
 use crate::record::{ClassFigures, Name};
 
-/// How many seconds of the supply may wait, when the catalog says nothing.
+/// How many seconds of a supply may wait, when the catalog says nothing.
 const WAITING_S: u64 = 60;
 
 /// The same for one account.
 const WAITING_PER_ACCOUNT_S: u64 = 10;
 
-pub(super) fn pools(source: &CatalogSource, check: &mut Check) -> BTreeMap<Name, Arc<PoolTerms>> {
-    check.key("pools", |c| {
-        let compiled = source.pools.iter().map(|(name, shape)| {
-            (name.clone(), Arc::new(c.key(name.as_str(), |c| pool(source, name, shape, c))))
+pub(super) fn supplies(source: &CatalogSource, check: &mut Check) -> BTreeMap<Name, Arc<SupplyTerms>> {
+    check.key("supplies", |c| {
+        let compiled = source.supplies.iter().map(|(name, shape)| {
+            (name.clone(), Arc::new(c.key(name.as_str(), |c| supply(source, name, shape, c))))
         });
         compiled.collect()
     })
 }
 
-fn pool(source: &CatalogSource, name: &Name, shape: &PoolSource, check: &mut Check) -> PoolTerms {
+fn supply(source: &CatalogSource, name: &Name, shape: &SupplySource, check: &mut Check) -> SupplyTerms {
     check_limits(shape, check);
     check_fallback(source, name, shape, check);
     let learn = shape.learn.as_ref().map(|l| learn(l, shape.rate.unwrap_or(0), check));
@@ -42,26 +42,26 @@ fn pool(source: &CatalogSource, name: &Name, shape: &PoolSource, check: &mut Che
         None => cost.clone(),
         given => formula(source, "in_flight_cost", given.as_ref(), check),
     };
-    let supply = shape.rate.or(shape.in_flight).unwrap_or(1);
+    let capacity = shape.rate.or(shape.in_flight).unwrap_or(1);
     let waiting_max_per_account = shape.waiting_max_per_account;
-    PoolTerms {
-        rate: PoolDimension { limit: shape.rate, formula: cost },
-        in_flight: PoolDimension { limit: shape.in_flight, formula: in_flight_cost },
+    SupplyTerms {
+        rate: SupplyDimension { limit: shape.rate, formula: cost },
+        in_flight: SupplyDimension { limit: shape.in_flight, formula: in_flight_cost },
         learn,
         fallback: shape.fallback.clone(),
         points_s_max: shape.points_seconds_max,
         waiting_max_per_account: waiting_max_per_account
-            .unwrap_or(supply.saturating_mul(WAITING_PER_ACCOUNT_S)),
-        waiting_max: shape.waiting_max.unwrap_or(supply.saturating_mul(WAITING_S)),
+            .unwrap_or(capacity.saturating_mul(WAITING_PER_ACCOUNT_S)),
+        waiting_max: shape.waiting_max.unwrap_or(capacity.saturating_mul(WAITING_S)),
         classes: classes(shape, check),
     }
 }
 
-fn check_limits(shape: &PoolSource, check: &mut Check) {
+fn check_limits(shape: &SupplySource, check: &mut Check) {
     if shape.rate.is_none() && shape.in_flight.is_none() {
         check.wrong(
-            "a pool without `rate` and `in_flight` limits nothing",
-            "set one of them, or remove the pool",
+            "a supply without `rate` and `in_flight` limits nothing",
+            "set one of them, or remove the supply",
         );
     }
     for (key, limit) in [("rate", shape.rate), ("in_flight", shape.in_flight)] {
@@ -71,12 +71,12 @@ fn check_limits(shape: &PoolSource, check: &mut Check) {
     }
 }
 
-fn check_fallback(source: &CatalogSource, name: &Name, shape: &PoolSource, check: &mut Check) {
+fn check_fallback(source: &CatalogSource, name: &Name, shape: &SupplySource, check: &mut Check) {
     check.key("fallback", |c| {
         for (i, other) in shape.fallback.iter().enumerate() {
-            if other == name || !source.pools.contains_key(other) {
-                let others = source.pools.keys().filter(|n| *n != name);
-                c.item(i, |c| c.wrong(alloc::format!("there is no other pool `{other}`"), one_of(others)));
+            if other == name || !source.supplies.contains_key(other) {
+                let others = source.supplies.keys().filter(|n| *n != name);
+                c.item(i, |c| c.wrong(alloc::format!("there is no other supply `{other}`"), one_of(others)));
             }
         }
     });
@@ -91,7 +91,7 @@ fn learn(shape: &LearnSource, guess: u64, check: &mut Check) -> Learn {
     Learn { floor, ceiling }
 }
 
-fn classes(shape: &PoolSource, check: &mut Check) -> Vec<(Name, ClassTerms)> {
+fn classes(shape: &SupplySource, check: &mut Check) -> Vec<(Name, ClassTerms)> {
     if shape.classes.is_empty() {
         let default =
             Name::new(DEFAULT_CLASS).unwrap_or_else(|_| unreachable!("`{DEFAULT_CLASS}` is a name"));
@@ -114,51 +114,53 @@ fn class(given: &ClassFigures, check: &mut Check) -> ClassTerms {
     ClassTerms::default().with(given)
 }
 
-/// Features name pools that are there and that they cost something in; plans name classes that those pools have.
+/// Features name supplies that are there and that they cost something in; plans name classes that those supplies have.
 pub(super) fn check_references(
     source: &CatalogSource,
-    pools: &BTreeMap<Name, Arc<PoolTerms>>,
+    supplies: &BTreeMap<Name, Arc<SupplyTerms>>,
     features: &HashMap<Name, Feature>,
     check: &mut Check,
 ) {
     for (name, feature) in &source.features {
-        let Some(wanted) = &feature.pool else { continue };
-        check.elsewhere(&["features", name.as_str(), "pool"], |c| match pools.get(wanted) {
-            None => c.wrong(alloc::format!("there is no pool `{wanted}`"), one_of(pools.keys())),
+        let Some(wanted) = &feature.supply else { continue };
+        check.elsewhere(&["features", name.as_str(), "supply"], |c| match supplies.get(wanted) {
+            None => c.wrong(alloc::format!("there is no supply `{wanted}`"), one_of(supplies.keys())),
             Some(terms) => check_cost(&feature.meters, wanted, terms, c),
         });
     }
     for (name, plan) in &source.plans {
         let used: BTreeSet<&Name> =
-            plan.features.iter().filter_map(|f| features.get(f)?.pool.as_ref()).collect();
-        for pool in used {
-            check.elsewhere(&["plans", name.as_str()], |c| check_class(source, plan.class.as_ref(), pool, c));
+            plan.features.iter().filter_map(|f| features.get(f)?.supply.as_ref()).collect();
+        for supply in used {
+            check.elsewhere(&["plans", name.as_str()], |c| {
+                check_class(source, plan.class.as_ref(), supply, c)
+            });
         }
     }
 }
 
-fn check_cost(meters: &[Name], pool: &Name, terms: &PoolTerms, check: &mut Check) {
+fn check_cost(meters: &[Name], supply: &Name, terms: &SupplyTerms, check: &mut Check) {
     let counts = |formula: &Formula| {
         formula.0.iter().any(|(meter, factor)| *factor > 0 && (is_requests(meter) || meters.contains(meter)))
     };
     if !counts(&terms.rate.formula) || !counts(&terms.in_flight.formula) {
         check.wrong(
-            alloc::format!("no meter of the feature costs anything in pool `{pool}`"),
-            "name one of its meters, or requests, in the pool's `cost`",
+            alloc::format!("no meter of the feature costs anything in supply `{supply}`"),
+            "name one of its meters, or requests, in the supply's `cost`",
         );
     }
 }
 
-fn check_class(source: &CatalogSource, class: Option<&Name>, pool: &Name, check: &mut Check) {
-    let Some(classes) = source.pools.get(pool).map(|p| &p.classes) else { return };
+fn check_class(source: &CatalogSource, class: Option<&Name>, supply: &Name, check: &mut Check) {
+    let Some(classes) = source.supplies.get(supply).map(|p| &p.classes) else { return };
     let wanted = class.map_or(DEFAULT_CLASS, Name::as_str);
     let is_there = classes.contains_key(wanted) || (classes.is_empty() && wanted == DEFAULT_CLASS);
     if !is_there {
         let fix = if classes.is_empty() {
-            "remove `class`, or give the pool this class".to_owned()
+            "remove `class`, or give the supply this class".to_owned()
         } else {
             one_of(classes.keys())
         };
-        check.wrong_at("class", alloc::format!("pool `{pool}` has no class `{wanted}`"), fix);
+        check.wrong_at("class", alloc::format!("supply `{supply}` has no class `{wanted}`"), fix);
     }
 }

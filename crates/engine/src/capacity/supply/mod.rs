@@ -1,4 +1,4 @@
-//! One pool at run time: who has what of it now, who waits for it, and what has been learned of it.
+//! One supply at run time: who has what of it now, who waits for it, and what has been learned of it.
 //!
 //! The path of a request reads the published table and changes a few integers: no lock, no allocation, no clock. A lock is
 //! taken only while somebody waits. Never decides about money.
@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use headworks_core::capacity::allocator::{Allocator, MILLI, Share, Table};
 use headworks_core::capacity::controller::Controller;
 use headworks_core::capacity::{Offer, TICK};
-use headworks_core::catalog::PoolTerms;
+use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{Instant, Name, Span};
 
 mod cost;
@@ -33,11 +33,11 @@ pub use queue::{NoWait, Pumped};
 use shares::Inner;
 use time::Time;
 
-/// A pool.
-pub struct Pool<W> {
+/// A supply.
+pub struct Supply<W> {
     /// Its name.
     pub name: Name,
-    terms: ArcSwap<PoolTerms>,
+    terms: ArcSwap<SupplyTerms>,
     table: ArcSwap<Table>,
     /// Cost that may start in all; refilled at each tick, below zero it owes.
     level: AtomicI64,
@@ -47,7 +47,7 @@ pub struct Pool<W> {
     rate: AtomicU64,
     /// Let in since the last tick.
     admitted: AtomicU64,
-    /// Cost a second that was let in while somebody waited: how fast the pool serves.
+    /// Cost a second that was let in while somebody waited: how fast the supply serves.
     drain: AtomicU64,
     /// Cost a second that was let in during the last tick.
     served: AtomicU64,
@@ -59,15 +59,15 @@ pub struct Pool<W> {
     time: Mutex<Time>,
 }
 
-impl<W> std::fmt::Debug for Pool<W> {
+impl<W> std::fmt::Debug for Supply<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Supply").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// What a pool looks like to an operator.
+/// What a supply looks like to an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolView {
+pub struct SupplyView {
     /// The rate in force; `None`: no limit.
     pub rate: Option<u64>,
     /// Most cost in flight; `None`: no limit.
@@ -86,10 +86,10 @@ pub struct PoolView {
     pub classes: Vec<(Name, u64, u64)>,
 }
 
-impl<W> Pool<W> {
-    /// A pool at rest.
+impl<W> Supply<W> {
+    /// A supply at rest.
     #[must_use]
-    pub fn new(name: Name, terms: Arc<PoolTerms>) -> Self {
+    pub fn new(name: Name, terms: Arc<SupplyTerms>) -> Self {
         let inner = Inner {
             allocator: Allocator::default(),
             leaves: Vec::new(),
@@ -101,7 +101,7 @@ impl<W> Pool<W> {
             loads: Vec::new(),
             spare: Table::default(),
         };
-        let pool = Self {
+        let supply = Self {
             name,
             terms: ArcSwap::new(Arc::clone(&terms)),
             table: ArcSwap::default(),
@@ -118,14 +118,14 @@ impl<W> Pool<W> {
             inner: Mutex::new(inner),
             time: Mutex::default(),
         };
-        pool.set_terms(terms);
-        let rate = pool.rate.load(Relaxed);
-        pool.level.store(if rate == NO_LIMIT { 0 } else { signed(rate / 4) }, Relaxed);
-        pool
+        supply.set_terms(terms);
+        let rate = supply.rate.load(Relaxed);
+        supply.level.store(if rate == NO_LIMIT { 0 } else { signed(rate / 4) }, Relaxed);
+        supply
     }
 
     /// Other terms, in force at once; shares follow at the next tick.
-    pub fn set_terms(&self, terms: Arc<PoolTerms>) {
+    pub fn set_terms(&self, terms: Arc<SupplyTerms>) {
         let mut inner = self.lock();
         self.in_flight_max.store(terms.in_flight.limit.unwrap_or(NO_LIMIT), Relaxed);
         let guess = terms.rate.limit;
@@ -144,7 +144,7 @@ impl<W> Pool<W> {
 
     /// The terms in force.
     #[must_use]
-    pub fn terms(&self) -> Arc<PoolTerms> {
+    pub fn terms(&self) -> Arc<SupplyTerms> {
         self.terms.load_full()
     }
 
@@ -201,7 +201,7 @@ impl<W> Pool<W> {
             || wanted <= share.in_flight_milli)
     }
 
-    fn fits_pool(&self) -> bool {
+    fn fits_supply(&self) -> bool {
         self.rate.load(Relaxed) == NO_LIMIT || self.level.load(Relaxed) > 0
     }
 
@@ -217,11 +217,13 @@ impl<W> Pool<W> {
         Ok(room)
     }
 
-    /// What room a request would be let in by, cost in flight of the whole pool aside.
+    /// What room a request would be let in by, cost in flight of the whole supply aside.
     fn room(&self, leaf: &Leaf, cost: Cost) -> Option<Room> {
         let room = if self.fits_share(leaf, cost) {
             Room::Share
-        } else if self.borrows(leaf) && self.fits_pool() && self.band(leaf) < self.waiting_band.load(Relaxed)
+        } else if self.borrows(leaf)
+            && self.fits_supply()
+            && self.band(leaf) < self.waiting_band.load(Relaxed)
         {
             Room::Borrowed
         } else {
@@ -268,7 +270,7 @@ impl<W> Pool<W> {
         cost.in_flight > self.in_flight_max.load(Relaxed)
     }
 
-    /// Whether the supply bears more now: saved-up shares that come together pass the rate by a quarter of a second of it.
+    /// Whether the upstream bears more now: saved-up shares that come together pass the rate by a quarter of a second of it.
     fn bears(&self) -> bool {
         let rate = self.rate.load(Relaxed);
         rate == NO_LIMIT || self.level.load(Relaxed) > -signed(rate / 4)
@@ -292,7 +294,7 @@ impl<W> Pool<W> {
     #[must_use]
     pub fn offer(&self, class: Name, cost: Cost, used: u64, room: Result<Room, Busy>, now: Instant) -> Offer {
         Offer {
-            pool: self.name.clone(),
+            supply: self.name.clone(),
             class,
             fits: room.is_ok(),
             used,
@@ -326,7 +328,7 @@ impl<W> Pool<W> {
     }
 
     /// A request has ended: its place is free, and its estimate is corrected to what it came to. `None`: it used nothing, but
-    /// the supply was asked; were its estimate given back, a supply that refuses would be asked again at once.
+    /// the upstream was asked; were its estimate given back, an upstream that refuses would be asked again at once.
     pub fn end(&self, leaf: &Leaf, estimate: Cost, actual: Option<u64>) {
         let less = |n: u64| Some(n.saturating_sub(estimate.in_flight));
         // Both closures always give a value.
@@ -342,8 +344,8 @@ impl<W> Pool<W> {
         let rate = self.rate.load(Relaxed);
         let own = self.share(leaf).map_or(0, |s| s.rate);
         let by_share = (own > 0).then(|| takes(1 - leaf.level(), own));
-        let by_pool = self.borrows(leaf).then(|| takes(1 - self.level.load(Relaxed), rate));
-        let by_rate = if rate == NO_LIMIT { None } else { by_share.into_iter().chain(by_pool).min() };
+        let by_supply = self.borrows(leaf).then(|| takes(1 - self.level.load(Relaxed), rate));
+        let by_rate = if rate == NO_LIMIT { None } else { by_share.into_iter().chain(by_supply).min() };
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));
         let is_full = cost.in_flight > left || self.is_waited_for();
         let by_queue = is_full.then(|| self.predict(leaf, cost)).flatten();
@@ -359,7 +361,7 @@ impl<W> Pool<W> {
 
     /// What an operator sees.
     #[must_use]
-    pub fn view(&self) -> PoolView {
+    pub fn view(&self) -> SupplyView {
         let limit = |n: u64| Some(n).filter(|n| *n != NO_LIMIT);
         let (terms, table) = (self.terms.load(), self.table.load());
         let shares = |i: usize| table.classes.get(i).copied().unwrap_or_default();
@@ -368,7 +370,7 @@ impl<W> Pool<W> {
             (name.clone(), rate, in_flight)
         });
         let waiting_cost = self.queue().fair.cost();
-        PoolView {
+        SupplyView {
             rate: limit(self.rate.load(Relaxed)),
             in_flight_max: limit(self.in_flight_max.load(Relaxed)),
             in_flight: self.in_flight.load(Relaxed),

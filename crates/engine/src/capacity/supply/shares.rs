@@ -1,6 +1,6 @@
 //! The seats with work, each in its place, and the allocator that gives everybody's share.
 //!
-//! Under the pool's lock: a request takes it only to say that its seat has work.
+//! Under the supply's lock: a request takes it only to say that its seat has work.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use arc_swap::ArcSwap;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::capacity::controller::Controller;
-use headworks_core::catalog::PoolTerms;
+use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{AccountTerms, Instant, Span};
 
 use super::cost::{NO_PLACE, over, signed};
@@ -17,7 +17,7 @@ use super::leaf::Leaf;
 /// Ticks without work after which a seat leaves the allocator.
 const IDLE_TICKS: u32 = 100;
 
-/// The seats, their loads, and what is learned of the supply.
+/// The seats, their loads, and what is learned of the upstream.
 pub(super) struct Inner {
     pub(super) allocator: Allocator,
     /// By place.
@@ -35,7 +35,7 @@ impl Inner {
     /// Publishes new shares and refills what may start; gives those that wait inside their share.
     pub(super) fn allot(
         &mut self,
-        terms: &PoolTerms,
+        terms: &SupplyTerms,
         capacity: Capacity,
         span: Span,
         published: &ArcSwap<Table>,

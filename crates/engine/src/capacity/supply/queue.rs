@@ -1,4 +1,4 @@
-//! Who waits for room in a pool, and what became of those that have waited.
+//! Who waits for room in a supply, and what became of those that have waited.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

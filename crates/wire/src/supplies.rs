@@ -1,4 +1,4 @@
-//! Capacity pools: what they have, who has how much of it, and what their supply answers.
+//! Supplies: what they have, who has how much of it, and what their upstream answers.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 
 use crate::quantities::Quantities;
 
-/// A pool as it is now. Rates are cost a second; the pool's `cost` in the catalog says what a request costs.
+/// A supply as it is now. Rates are cost a second; the supply's `cost` in the catalog says what a request costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Pool {
+pub struct Supply {
     /// Its name.
     pub name: Name,
     /// The rate in force, learned or known. Absent: no limit.
@@ -30,15 +30,15 @@ pub struct Pool {
     /// Keys of accounts with work in the last ten seconds.
     pub active: u64,
     /// Its classes.
-    pub classes: BTreeMap<Name, PoolClass>,
+    pub classes: BTreeMap<Name, SupplyClass>,
     /// The live change that is over the catalog, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<PoolChange>,
+    pub change: Option<SupplyChange>,
 }
 
-/// A class of a pool as it is now.
+/// A class of a supply as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct PoolClass {
+pub struct SupplyClass {
     /// Its terms in force.
     pub terms: ClassFigures,
     /// What its accounts may use of the rate now, all together.
@@ -47,23 +47,23 @@ pub struct PoolClass {
     pub in_flight_share_milli: u64,
 }
 
-/// The pools in force.
+/// The supplies in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Pools {
+pub struct Supplies {
     /// By name.
-    pub pools: Vec<Pool>,
+    pub supplies: Vec<Supply>,
 }
 
-/// Who uses a pool now.
+/// Who uses a supply now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PoolSeats {
+pub struct SupplySeats {
     /// Sorted by cost in flight and waiting, highest first.
-    pub seats: Vec<PoolSeat>,
+    pub seats: Vec<SupplySeat>,
 }
 
-/// One key of an account in a pool.
+/// One key of an account in a supply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PoolSeat {
+pub struct SupplySeat {
     /// The account.
     pub account: Name,
     /// Its key. Absent: requests without one, and keys past the first 64.
@@ -112,11 +112,11 @@ impl BoundedBy {
     }
 }
 
-/// What is changed of a pool without a new catalog. It replaces an earlier change whole: an empty one goes back to the
+/// What is changed of a supply without a new catalog. It replaces an earlier change whole: an empty one goes back to the
 /// catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PoolChange {
+pub struct SupplyChange {
     /// Cost a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<u64>,
@@ -132,10 +132,10 @@ pub struct PoolChange {
     pub reason: Option<Label>,
 }
 
-/// What the supply behind a pool answered one request.
+/// What the upstream of a supply answered one request.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PoolFeedback {
+pub struct SupplyFeedback {
     /// Its HTTP status. 429, 503 and 529 are congestion; other errors say nothing about capacity.
     pub status: u16,
     /// The units of each meter it served; its cost follows from them.
@@ -153,7 +153,7 @@ pub struct PoolFeedback {
     pub retry_after: Option<Span>,
 }
 
-/// Where an account stands in capacity pools.
+/// Where an account stands in supplies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountCapacity {
@@ -167,10 +167,10 @@ pub struct AccountCapacity {
     #[serde(default = "one")]
     #[schema(minimum = 1)]
     pub weight: u32,
-    /// What it is sure of in each pool when it asks for it, in cost a second.
+    /// What it is sure of in each supply when it asks for it, in cost a second.
     #[serde(default)]
     pub floor: u64,
-    /// Most it may use of each pool, in cost a second. Default: no bound.
+    /// Most it may use of each supply, in cost a second. Default: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u64>,
 }

@@ -1,11 +1,11 @@
-//! A pool's own time: it follows the clock ahead, and stands still when the clock is set back, so that nobody waits for
+//! A supply's own time: it follows the clock ahead, and stands still when the clock is set back, so that nobody waits for
 //! hours that come twice.
 //!
 //! Never reads a clock.
 
 use headworks_core::record::{Instant, Span};
 
-/// A pool's own time.
+/// A supply's own time.
 #[derive(Default)]
 pub(super) struct Time {
     clock: Option<Instant>,

@@ -1,13 +1,13 @@
-//! Capacity pools of a catalog: what there is, what a request costs of it, and who is served before whom.
+//! Supplies of a catalog: what there is, what a request costs of it, and who is served before whom.
 //!
-//! Never knows who is using a pool: a change yields new terms and leaves the old ones as they are.
+//! Never knows who is using a supply: a change yields new terms and leaves the old ones as they are.
 //! Units: cost, a linear formula over meters; rates in cost a second.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::names::one_of;
-use crate::record::{ClassFigures, Name, PoolChange, REQUESTS, Span};
+use crate::record::{ClassFigures, Name, REQUESTS, Span, SupplyChange};
 
 /// Most cost of one request; more is refused, so that sums stay exact.
 pub const COST_MAX: u64 = 1_000_000_000_000;
@@ -34,25 +34,25 @@ impl Formula {
     }
 }
 
-/// One of a pool's two dimensions.
+/// One of a supply's two dimensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolDimension {
+pub struct SupplyDimension {
     /// What there is: cost a second, or cost in flight. `None`: this dimension does not limit.
     pub limit: Option<u64>,
     /// What a request costs in it.
     pub formula: Formula,
 }
 
-/// A pool as the catalog describes it.
+/// A supply as the catalog describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolTerms {
+pub struct SupplyTerms {
     /// Cost a second.
-    pub rate: PoolDimension,
+    pub rate: SupplyDimension,
     /// Cost in flight: held, not ended.
-    pub in_flight: PoolDimension,
+    pub in_flight: SupplyDimension,
     /// How the rate is learned; its `limit` is then the first guess.
     pub learn: Option<Learn>,
-    /// Pools that take a request for which this one has no room, in order.
+    /// Supplies that take a request for which this one has no room, in order.
     pub fallback: Vec<Name>,
     /// Points for guaranteed share left unused: at most this many seconds of it.
     pub points_s_max: Option<u32>,
@@ -64,7 +64,7 @@ pub struct PoolTerms {
     pub classes: Vec<(Name, ClassTerms)>,
 }
 
-impl PoolTerms {
+impl SupplyTerms {
     /// The place of a class in the list.
     #[must_use]
     pub fn class(&self, name: &str) -> Option<u16> {
@@ -97,7 +97,7 @@ pub struct Learn {
     pub ceiling: u64,
 }
 
-/// A class of requests in a pool.
+/// A class of requests in a supply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassTerms {
     /// Its band: smaller is served first.
@@ -177,16 +177,16 @@ pub(super) fn wrong_figures(given: &ClassFigures) -> Vec<WrongFigure> {
     wrong
 }
 
-/// Whether a pool can have this much in one dimension.
+/// Whether a supply can have this much in one dimension.
 pub(super) fn is_capacity(limit: u64) -> bool {
     (1..=COST_MAX).contains(&limit)
 }
 
-/// A pool's terms with a live change over them.
+/// A supply's terms with a live change over them.
 ///
 /// # Errors
-/// Says which figure is out of range, and which class the pool does not have.
-pub fn changed(terms: &PoolTerms, change: &PoolChange) -> Result<PoolTerms, String> {
+/// Says which figure is out of range, and which class the supply does not have.
+pub fn changed(terms: &SupplyTerms, change: &SupplyChange) -> Result<SupplyTerms, String> {
     let mut terms = terms.clone();
     for (key, limit) in [("rate", change.rate), ("in_flight", change.in_flight)] {
         if limit.is_some_and(|l| !is_capacity(l)) {
@@ -201,7 +201,7 @@ pub fn changed(terms: &PoolTerms, change: &PoolChange) -> Result<PoolTerms, Stri
         }
         let known = one_of(terms.classes.iter().map(|(n, _)| n));
         let class = terms.classes.iter_mut().find(|(n, _)| n == name);
-        let (_, class) = class.ok_or_else(|| alloc::format!("the pool has no class `{name}`; {known}"))?;
+        let (_, class) = class.ok_or_else(|| alloc::format!("the supply has no class `{name}`; {known}"))?;
         *class = class.with(given);
     }
     let floors: u32 = terms.classes.iter().map(|(_, c)| u32::from(c.floor_percent)).sum();

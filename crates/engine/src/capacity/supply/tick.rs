@@ -1,4 +1,4 @@
-//! Off the path, every tick: everybody's share, what may start, and what is learned of the supply.
+//! Off the path, every tick: everybody's share, what may start, and what is learned of the upstream.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,7 +8,7 @@ use headworks_core::capacity::allocator::Capacity;
 use headworks_core::capacity::controller::{Feedback, Usage};
 use headworks_core::record::{Instant, Span, scaled};
 
-use super::Pool;
+use super::Supply;
 use super::cost::{NO_LIMIT, over, signed};
 use super::leaf::Leaf;
 use super::shares::Inner;
@@ -16,8 +16,8 @@ use super::shares::Inner;
 /// Service is averaged over so many ticks in which somebody waits: requests are long against a tick, and may end together.
 const DRAIN_TICKS: u64 = 256;
 
-impl<W> Pool<W> {
-    /// Takes note of what the supply answered.
+impl<W> Supply<W> {
+    /// Takes note of what the upstream answered.
     pub fn feedback(&self, feedback: Feedback, now: Instant) {
         let now = self.own_time(now);
         let mut inner = self.lock();
@@ -47,7 +47,7 @@ impl<W> Pool<W> {
         let rate = self.rate.load(Relaxed);
         let in_flight = self.in_flight_max.load(Relaxed);
         let limit = |n: u64| Some(n).filter(|n| *n != NO_LIMIT);
-        // Where only cost in flight is limited, what the pool serves while somebody waits is the rate there is to share.
+        // Where only cost in flight is limited, what the supply serves while somebody waits is the rate there is to share.
         let served = Some(self.drain.load(Relaxed)).filter(|drain| *drain > 0 && self.is_waited_for());
         let capacity = Capacity { rate: limit(rate).or(served), in_flight: limit(in_flight) };
         let terms = self.terms.load();

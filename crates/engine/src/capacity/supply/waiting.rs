@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use headworks_core::capacity::TICK;
 use headworks_core::capacity::queue::{FairQueue, Waiter, WaiterId};
-use headworks_core::catalog::PoolTerms;
+use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{Instant, Span};
 
-use super::Pool;
+use super::Supply;
 use super::cost::{Cost, NO_BAND, NO_LIMIT, signed, takes};
 use super::leaf::Leaf;
 use super::queue::{NoWait, Pumped, Queue, stopped_waiting};
@@ -17,8 +17,8 @@ use super::queue::{NoWait, Pumped, Queue, stopped_waiting};
 /// Most that are passed over at once because of bounds of their own.
 const ASIDE_MAX: usize = 256;
 
-impl<W> Pool<W> {
-    /// How long one more request would wait, from what waits before it and how fast the pool serves.
+impl<W> Supply<W> {
+    /// How long one more request would wait, from what waits before it and how fast the supply serves.
     pub(super) fn predict(&self, leaf: &Leaf, cost: Cost) -> Option<Span> {
         let rate = self.rate.load(Relaxed);
         let is_rate = self.in_flight_max.load(Relaxed) == NO_LIMIT;
@@ -110,7 +110,7 @@ impl<W> Pool<W> {
                 aside.extend(fair.take(id).map(|waiter| (id, waiter)));
                 continue;
             }
-            let fits = if in_share { self.bears() } else { self.borrows(&leaf) && self.fits_pool() };
+            let fits = if in_share { self.bears() } else { self.borrows(&leaf) && self.fits_supply() };
             if !fits || !self.reserve(cost.in_flight) {
                 break;
             }
@@ -131,7 +131,7 @@ impl<W> Pool<W> {
     /// Who is let in next: those that wait inside their share, then the one that has been served least.
     fn next(
         &self,
-        terms: &PoolTerms,
+        terms: &SupplyTerms,
         fair: &FairQueue<(Arc<Leaf>, W)>,
         owed: &mut VecDeque<Arc<Leaf>>,
     ) -> Option<(WaiterId, Arc<Leaf>, Cost, bool)> {
