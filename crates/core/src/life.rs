@@ -10,7 +10,7 @@ use crate::account::{Account, Due, ENDS, FoldError, Hold, Schedule};
 use crate::catalog::Catalog;
 use crate::command::{Draft, Moves, carried_block, end_free, end_within, owed, own_grant, repay};
 use crate::record::{
-    Alert, AlertMarks, Book, Conduct, Credits, Effect, Event, GrantId, GrantTerms, HoldId, Instant, Level,
+    AbuseEvent, Alert, AlertMarks, Book, Credits, Effect, Event, GrantId, GrantTerms, HoldId, Instant, Level,
     Name, Overage, Periodic, REQUESTS, Rule, Settings, Span, Standing,
 };
 use crate::waterfall::{CLAMPED_FOR, Context, holds_max};
@@ -72,8 +72,8 @@ pub fn wrote(event: &Event) -> bool {
             matches!(**periodic, Periodic::RolledOver(_) | Periodic::Renewed { .. } | Periodic::Ended(_))
         }
         // From how many networks a key was used is in no record.
-        Event::Conduct(conduct) => {
-            matches!(&**conduct, Conduct::Began(effect) if effect.rule != Rule::Sharing)
+        Event::Abuse(abuse) => {
+            matches!(&**abuse, AbuseEvent::Began(effect) if effect.rule != Rule::Sharing)
         }
         Event::Opened(_)
         | Event::Changed { .. }
@@ -226,7 +226,7 @@ fn asks_top_up(account: &Account, now: Instant) -> Option<Draft> {
 }
 
 fn began(effect: Effect) -> Draft {
-    Draft::new(Event::Conduct(Box::new(Conduct::Began(effect))))
+    Draft::new(Event::Abuse(Box::new(AbuseEvent::Began(effect))))
 }
 
 /// An account that runs much faster than it ever did is clamped.

@@ -73,6 +73,7 @@
 //! }
 //! ```
 
+mod abuse;
 mod administration;
 mod answer;
 mod cache;
@@ -81,7 +82,6 @@ pub mod capacity;
 mod catalogs;
 mod clock;
 mod commit;
-mod conduct;
 mod damaged;
 mod engine;
 mod hooks;
@@ -106,10 +106,10 @@ mod timers;
 mod view;
 mod webhooks;
 
+pub use abuse::{AbuseView, HeldBack};
 pub use answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
 pub use callers::network;
 pub use clock::{Clock, Jump, Reading, wall};
-pub use conduct::{ConductView, HeldBack};
 pub use engine::{Engine, Limits};
 pub use hooks::{Hook, Hooks, Parked};
 pub use keyring::{Keyring, check_code};

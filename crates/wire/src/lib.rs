@@ -3,9 +3,9 @@
 //! Shapes only: amounts of credits are decimal strings, instants RFC 3339 in UTC, durations `60s` or ISO 8601, references
 //! `account~number`. Unknown fields in requests are refused.
 
+mod abuse;
 mod answers;
 mod commands;
-mod conduct;
 mod corrections;
 mod events;
 mod ledger;
@@ -19,9 +19,9 @@ mod test_clock;
 mod top_ups;
 mod webhooks;
 
+pub use abuse::*;
 pub use answers::*;
 pub use commands::Malformed;
-pub use conduct::*;
 pub use corrections::*;
 pub use events::*;
 pub use ledger::*;

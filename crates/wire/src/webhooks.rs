@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Reference;
-use crate::conduct::SignalRequest;
+use crate::abuse::SignalRequest;
 
 /// Make or replace a webhook.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -7,11 +7,11 @@ use headworks_wire as wire;
 use crate::problem::Problem;
 use crate::render;
 
+mod abuse;
 mod accounts;
 mod administration;
 mod callers;
 pub(crate) mod catalogs;
-mod conduct;
 mod corrections;
 mod credits;
 pub(crate) mod decisions;

@@ -4,7 +4,9 @@
 //! however often it is sent, and another one where a ledger that was restored goes on in another way. Never says anything that is not in the ledger.
 //! Source: CloudEvents 1.0.2, JSON format.
 
-use headworks_core::record::{Alert, CREDITS, CatalogHash, Conduct, Event, Name, Record, Server, Standing};
+use headworks_core::record::{
+    AbuseEvent, Alert, CREDITS, CatalogHash, Event, Name, Record, Server, Standing,
+};
 use headworks_wire as wire;
 use serde_json::{Value, json};
 use wire::Reference;
@@ -126,19 +128,19 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         let what = json!({"version": version, "hash": hash, "actor": record.actor, "changes": changes});
         return Some(("catalog.changed", what));
     }
-    if let Event::Conduct(conduct) = &record.event {
-        return match &**conduct {
-            Conduct::Began(effect) => Some((
+    if let Event::Abuse(abuse) = &record.event {
+        return match &**abuse {
+            AbuseEvent::Began(effect) => Some((
                 "abuse.began",
                 json!({"rule": effect.rule, "key": effect.key, "limit": effect.limit, "figure": effect.figure,
                     "reference": effect.reference, "until": effect.until, "step_up_at": effect.step_up_at}),
             )),
-            Conduct::Lifted { rule, key, reason } => Some((
+            AbuseEvent::Lifted { rule, key, reason } => Some((
                 "abuse.lifted",
                 json!({"rule": rule, "key": key, "reason": reason, "actor": record.actor}),
             )),
-            Conduct::Disputed(reason) => Some(("payment.disputed", json!({"reason": reason}))),
-            Conduct::FreeGrant { .. } => None,
+            AbuseEvent::Disputed(reason) => Some(("payment.disputed", json!({"reason": reason}))),
+            AbuseEvent::FreeGrant { .. } => None,
         };
     }
     let Event::Server(server) = &record.event else { return None };

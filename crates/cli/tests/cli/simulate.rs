@@ -132,7 +132,7 @@ fn the_published_yardsticks_hold() {
 /// Of the real clients of one model no window is blocked and at most two in a thousand are clamped, where a limit at the rules'
 /// floor that is the same for everybody is no alternative; callers that nobody knows leave nothing behind.
 #[test]
-fn real_clients_are_not_hurt_and_strangers_leave_nothing_behind() {
+fn real_clients_are_not_hurt_and_unauthenticated_callers_leave_nothing_behind() {
     let demo = format!("{}/demo/servegen_client", env!("CARGO_MANIFEST_DIR"));
     let found = json(headworks().args([
         "--json",
@@ -149,10 +149,12 @@ fn real_clients_are_not_hurt_and_strangers_leave_nothing_behind() {
         "--lengths",
         &format!("{demo}_tokens.csv.gz"),
     ]));
-    let strangers = found["strangers"].as_array().expect("rows");
-    assert_eq!(strangers.len(), 4);
+    let unauthenticated = found["unauthenticated"].as_array().expect("rows");
+    assert_eq!(unauthenticated.len(), 4);
     assert!(
-        strangers.iter().all(|row| row["asked"] == 20_000 && row["more_kib"].as_u64() < Some(64 * 1_024))
+        unauthenticated
+            .iter()
+            .all(|row| row["asked"] == 20_000 && row["more_kib"].as_u64() < Some(64 * 1_024))
     );
     let (rules, fixed) = (&found["clients"][0], &found["clients"][1]);
     // What the table itself says: 3,111 windows of 73 clients.

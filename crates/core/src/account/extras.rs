@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
+use super::abuse_state::AbuseState;
 use super::books::Books;
-use super::watched::Watched;
 use crate::record::{Credits, GrantId, GrantTerms, Instant, Name, ResetTerms, Seq, Standing};
 
 /// Most recurring grants of one account.
@@ -138,7 +138,7 @@ pub struct Extras {
     pub books: Vec<(Name, Books)>,
     /// What abuse rules keep.
     #[n(7)]
-    pub watched: Option<Box<Watched>>,
+    pub abuse: Option<Box<AbuseState>>,
     /// Clusters that the account has left, the first one and the last: at most `CLUSTERS_MAX`.
     #[n(8)]
     pub left_clusters: Vec<Name>,
@@ -153,6 +153,6 @@ pub(super) static NOTHING: Extras = Extras {
     crossings: 0,
     top_ups: 0,
     books: Vec::new(),
-    watched: None,
+    abuse: None,
     left_clusters: Vec::new(),
 };

@@ -108,7 +108,7 @@ impl Account {
             }
             Event::Authorized { usage, decision, terms } => {
                 self.open_hold(record.seq, now, usage, terms);
-                self.watch_holds(&decision.visits);
+                self.count_ends(&decision.visits);
                 self.count(HoldId(record.seq), &decision.visits, &decision.draws, now)?;
             }
             Event::Extended { hold: id, usage, decision, deadline, progress } => {
@@ -166,7 +166,7 @@ impl Account {
             Event::Late(late) => self.apply_late(record.seq, late)?,
             Event::Alert(alert) => self.apply_alert(record, alert)?,
             Event::Granted => self.end_top_up(record),
-            Event::Conduct(conduct) => self.apply_conduct(record, conduct),
+            Event::Abuse(abuse) => self.apply_abuse(record, abuse),
             Event::GrantExpired(id) => self.note_left(*id),
             Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
@@ -207,7 +207,7 @@ impl Account {
             | Event::Corrected { .. }
             | Event::Late(_)
             | Event::Alert(_)
-            | Event::Conduct(_)
+            | Event::Abuse(_)
             | Event::Server(_)
             | Event::Erased { .. } => {}
         }

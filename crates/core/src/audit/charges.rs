@@ -41,7 +41,7 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
         | Event::Periodic(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Conduct(_)
+        | Event::Abuse(_)
         | Event::Server(_)
         | Event::Erased { .. } => Vec::new(),
     }
@@ -143,7 +143,7 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) 
         | Event::Periodic(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Conduct(_)
+        | Event::Abuse(_)
         | Event::Server(_)
         | Event::Erased { .. } => {}
     }

@@ -97,7 +97,7 @@ pub(super) fn check_movements(
         | Event::KeyRevoked(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Conduct(_)
+        | Event::Abuse(_)
         | Event::Server(_)
         | Event::Erased { .. } => expect(Vec::new()),
     }

@@ -195,7 +195,7 @@ impl Command {
             Self::Redeem { .. } => Operation::RedeemReset,
             Self::AcceptLate { .. } | Self::DiscardLate { .. } => Operation::Late,
             Self::ConfirmTopUp { .. } => Operation::TopUp,
-            Self::Lift { .. } | Self::Dispute { .. } => Operation::Conduct,
+            Self::Lift { .. } | Self::Dispute { .. } => Operation::Abuse,
             Self::Administer(_) => Operation::Administer,
         }
     }

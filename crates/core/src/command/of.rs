@@ -16,7 +16,7 @@ use super::top_ups::TopUp;
 use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
-    Alert, Charge, Conduct, Credits, Decision, Event, GrantId, HeldCapacity, HoldId, Instant, Late,
+    AbuseEvent, Alert, Charge, Credits, Decision, Event, GrantId, HeldCapacity, HoldId, Instant, Late,
     Operation, Periodic, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
 };
 use crate::waterfall::{Authorize, Quantities, Request};
@@ -127,7 +127,7 @@ impl Command {
             Event::Alert(Alert::TopUpFailed { number, reason }) => {
                 Self::ConfirmTopUp { number: *number, top_up: TopUp::Failed(reason.clone()) }
             }
-            Event::Conduct(conduct) => conduct_of(conduct)?,
+            Event::Abuse(abuse) => abuse_of(abuse)?,
             Event::Expired { .. }
             | Event::GrantExpired(_)
             | Event::Alert(Alert::Crossed { .. } | Alert::TopUpAsked { .. })
@@ -185,13 +185,13 @@ fn periodic_of(periodic: &Periodic) -> Option<Command> {
     }
 }
 
-fn conduct_of(conduct: &Conduct) -> Option<Command> {
-    match conduct {
-        Conduct::Lifted { rule, key, reason } => {
+fn abuse_of(abuse: &AbuseEvent) -> Option<Command> {
+    match abuse {
+        AbuseEvent::Lifted { rule, key, reason } => {
             Some(Command::Lift { rule: *rule, key: key.as_deref().cloned(), reason: reason.clone() })
         }
-        Conduct::Disputed(reason) => Some(Command::Dispute { reason: reason.clone() }),
-        Conduct::Began(_) | Conduct::FreeGrant { .. } => None,
+        AbuseEvent::Disputed(reason) => Some(Command::Dispute { reason: reason.clone() }),
+        AbuseEvent::Began(_) | AbuseEvent::FreeGrant { .. } => None,
     }
 }
 

@@ -8,7 +8,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{Conduct, Denials, Dimension, Effect, Erased, Event, Late, Periodic, Record, Use};
+use super::{AbuseEvent, Denials, Dimension, Effect, Erased, Event, Late, Periodic, Record, Use};
 use crate::record::{Label, Level, Name, Path, Segment, Settings};
 
 /// What to erase.
@@ -98,14 +98,13 @@ impl Erasure {
                 | Periodic::Ended(_)
                 | Periodic::Banked(_) => false,
             },
-            Event::Conduct(conduct) => match &mut **conduct {
-                Conduct::Began(Effect { key: Some(key), .. }) | Conduct::Lifted { key: Some(key), .. } => {
-                    self.key(key)
-                }
-                Conduct::Began(_)
-                | Conduct::Lifted { .. }
-                | Conduct::Disputed(_)
-                | Conduct::FreeGrant { .. } => false,
+            Event::Abuse(abuse) => match &mut **abuse {
+                AbuseEvent::Began(Effect { key: Some(key), .. })
+                | AbuseEvent::Lifted { key: Some(key), .. } => self.key(key),
+                AbuseEvent::Began(_)
+                | AbuseEvent::Lifted { .. }
+                | AbuseEvent::Disputed(_)
+                | AbuseEvent::FreeGrant { .. } => false,
             },
             Event::Released(_)
             | Event::Expired { charge: None, .. }

@@ -10,8 +10,8 @@ use super::charge::{Charge, Correcting};
 use super::denial::Denials;
 use super::hold::HoldTerms;
 use super::{
-    Alert, ApiKey, CatalogChanges, Conduct, Credits, Decision, GrantId, GrantTerms, HoldId, Instant, Label,
-    Late, Name, Path, Periodic, Seq, Server, Settings, Use,
+    AbuseEvent, Alert, ApiKey, CatalogChanges, Credits, Decision, GrantId, GrantTerms, HoldId, Instant,
+    Label, Late, Name, Path, Periodic, Seq, Server, Settings, Use,
 };
 
 /// What happened.
@@ -211,7 +211,7 @@ pub enum Event {
     },
     /// Something about abuse.
     #[n(23)]
-    Conduct(#[n(0)] Box<Conduct>),
+    Abuse(#[n(0)] Box<AbuseEvent>),
 }
 
 impl Event {
@@ -323,11 +323,11 @@ impl Event {
             Self::Alert(Alert::TopUpAsked { .. }) => "top_up_asked",
             Self::Alert(Alert::TopUpFailed { .. }) => "top_up_failed",
             Self::Erased { .. } => "erased",
-            Self::Conduct(conduct) => match &**conduct {
-                Conduct::Began(_) => "abuse_effect_began",
-                Conduct::Lifted { .. } => "abuse_effect_lifted",
-                Conduct::Disputed(_) => "payment_disputed",
-                Conduct::FreeGrant { .. } => "free_grant_given",
+            Self::Abuse(abuse) => match &**abuse {
+                AbuseEvent::Began(_) => "abuse_effect_began",
+                AbuseEvent::Lifted { .. } => "abuse_effect_lifted",
+                AbuseEvent::Disputed(_) => "payment_disputed",
+                AbuseEvent::FreeGrant { .. } => "free_grant_given",
             },
             Self::Server(server) => match &**server {
                 Server::WebhookSet(_) => "webhook_set",

@@ -3,11 +3,11 @@
 //! Never decides, never folds, never looks at a catalog: names, amounts, instants, settings, grants, use, decisions, events,
 //! and the record that carries them. Imports nothing of the rest.
 
+mod abuse;
 mod amount;
 mod chain;
 mod charge;
 pub(crate) mod codec;
-mod conduct;
 mod credits_by_unit;
 mod decision;
 mod denial;
@@ -33,11 +33,11 @@ mod time;
 mod usage;
 mod way;
 
+pub(crate) use abuse::PREFIX;
+pub use abuse::{AbuseEvent, Effect, Rule, Tier};
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
 pub use chain::{FORMAT, Record, RecordError, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
-pub(crate) use conduct::PREFIX;
-pub use conduct::{Conduct, Effect, Rule, Tier};
 pub use credits_by_unit::CreditsByUnit;
 pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Place, Source, Verdict, Visit};
 pub use denial::{Denial, Denials};

@@ -96,8 +96,8 @@ impl Prepared<'_> {
     #[must_use]
     pub fn wanted(&self, ctx: Context<'_>) -> Option<Wanted> {
         let rules = &ctx.catalog.abuse;
-        let is_watched = rules.is_on(Rule::Penalty) || rules.is_on(Rule::Sharing);
-        if self.feature.supply.is_none() && !is_watched {
+        let knows_callers = rules.is_on(Rule::Penalty) || rules.is_on(Rule::Sharing);
+        if self.feature.supply.is_none() && !knows_callers {
             return None;
         }
         let request = &self.ask().request;

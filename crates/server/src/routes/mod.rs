@@ -16,10 +16,10 @@ use crate::app::App;
 use crate::extract::Caller;
 use crate::problem::Failure;
 
+mod abuse;
 mod accounts;
 mod administration;
 mod catalogs;
-mod conduct;
 mod corrections;
 mod credits;
 mod decisions;
@@ -76,10 +76,10 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(accounts::windows))
         .routes(routes!(accounts::holds))
         .routes(routes!(accounts::records))
-        .routes(routes!(conduct::list))
-        .routes(routes!(conduct::show))
-        .routes(routes!(conduct::lift))
-        .routes(routes!(conduct::report))
+        .routes(routes!(abuse::list))
+        .routes(routes!(abuse::show))
+        .routes(routes!(abuse::lift))
+        .routes(routes!(abuse::report))
         .routes(routes!(credits::grant))
         .routes(routes!(credits::void))
         .routes(routes!(credits::adjust))

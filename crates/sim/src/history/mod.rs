@@ -8,8 +8,8 @@ use headworks_core::record::{Book, Charge, Event, Name, Operation, Periodic, Rec
 
 use crate::catalog::{self, DAILY};
 
+mod abuse;
 mod calendar;
-mod conduct;
 mod counters;
 mod debts;
 mod grants;
@@ -32,8 +32,8 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     prices::check(log)?;
     slots(log)?;
     daily(log)?;
-    conduct::check(log)?;
-    conduct::free_grants(account, log)?;
+    abuse::check(log)?;
+    abuse::free_grants(account, log)?;
     money(log)?;
     debts::check(log)?;
     grants::check(log)?;

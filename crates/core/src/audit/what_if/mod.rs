@@ -192,7 +192,7 @@ impl<'a> Shadow<'a> {
             let own = self.number(schedule.0);
             let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
             self.numbers.insert(record.seq, own.copied());
-        } else if matches!(record.event, Event::Conduct(_)) && !life::wrote(&record.event) {
+        } else if matches!(record.event, Event::Abuse(_)) && !life::wrote(&record.event) {
             self.append(Draft::new(record.event.clone()), record.recorded_at);
         }
     }

@@ -3,7 +3,7 @@
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::Command;
 use headworks_core::record::Name;
-use headworks_engine::{Caller, ConductView, Idempotency};
+use headworks_engine::{AbuseView, Caller, Idempotency};
 use headworks_wire as wire;
 use wire::{Scope, SignalKind};
 
@@ -13,8 +13,8 @@ use crate::api::Api;
 use crate::idempotency::Key;
 use crate::problem::Problem;
 
-fn shown(view: ConductView) -> wire::Conduct {
-    let ConductView { tier, terms, effects, penalties, expired } = view;
+fn shown(view: AbuseView) -> wire::AbuseState {
+    let AbuseView { tier, terms, effects, penalties, expired } = view;
     let effects = effects.into_iter().map(|(effect, mode)| wire::AbuseEffect {
         rule: effect.rule,
         mode,
@@ -27,7 +27,7 @@ fn shown(view: ConductView) -> wire::Conduct {
         step_up_at: effect.step_up_at,
     });
     let penalties = penalties.into_iter();
-    wire::Conduct {
+    wire::AbuseState {
         tier,
         terms: wire::TierTerms {
             holds: terms.holds,
@@ -53,9 +53,9 @@ impl Api {
     ///
     /// # Errors
     /// With a problem.
-    pub async fn conduct(&self, access: &Access, id: &str) -> Result<wire::Conduct, Problem> {
+    pub async fn abuse(&self, access: &Access, id: &str) -> Result<wire::AbuseState, Problem> {
         let account = access.account(Scope::Read, id)?;
-        Ok(shown(self.engine.conduct(&account).await?))
+        Ok(shown(self.engine.abuse(&account).await?))
     }
 
     /// List the accounts that abuse rules hold back now.
@@ -65,8 +65,8 @@ impl Api {
     pub fn held_back(&self, access: &Access, query: wire::HeldBackQuery) -> Result<wire::HeldBack, Problem> {
         access.everywhere(Scope::Read)?;
         let held_back = self.engine.held_back(query.rule, page_size(query.max)).into_iter();
-        let accounts = held_back
-            .map(|held| wire::AccountConduct { account: held.account, conduct: shown(held.conduct) });
+        let accounts =
+            held_back.map(|held| wire::AccountAbuse { account: held.account, abuse: shown(held.abuse) });
         Ok(wire::HeldBack { accounts: accounts.collect() })
     }
 

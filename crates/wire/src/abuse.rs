@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 /// What abuse rules make of an account now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Conduct {
+pub struct AbuseState {
     /// How far it is trusted.
     pub tier: Tier,
     /// What its tier may do.
@@ -24,17 +24,17 @@ pub struct Conduct {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeldBack {
     /// Those whose latest effect began last come first.
-    pub accounts: Vec<AccountConduct>,
+    pub accounts: Vec<AccountAbuse>,
 }
 
 /// What abuse rules make of one account of several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AccountConduct {
+pub struct AccountAbuse {
     /// The account.
     pub account: Name,
     /// What rules make of it.
     #[serde(flatten)]
-    pub conduct: Conduct,
+    pub abuse: AbuseState,
 }
 
 /// What a tier may do.

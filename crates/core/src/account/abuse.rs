@@ -1,13 +1,13 @@
-//! The fold of conduct: effects that begin and end, how holds end, when payments began.
+//! The fold of abuse rules: effects that begin and end, how holds end, when payments began.
 
 use alloc::boxed::Box;
 
+use super::abuse_state::{EFFECTS_MAX, ENDS, Hygiene};
 use super::extras::CLUSTERS_MAX;
 use super::state::Account;
-use super::watched::{EFFECTS_MAX, ENDS, Hygiene};
 use crate::record::{
-    Calendar, Conduct, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Settings, Terms,
-    Visit,
+    AbuseEvent, Calendar, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Settings,
+    Terms, Visit,
 };
 use crate::window::Count;
 
@@ -16,7 +16,7 @@ const MILLIONTHS: u64 = 1_000_000;
 impl Account {
     /// Effects in force at `now`.
     pub fn effects(&self, now: Instant) -> impl Iterator<Item = &Effect> {
-        self.extras().watched.iter().flat_map(|w| &w.effects).filter(move |e| now < e.until)
+        self.extras().abuse.iter().flat_map(|w| &w.effects).filter(move |e| now < e.until)
     }
 
     /// The effect of a rule on a key, or on the account.
@@ -25,10 +25,10 @@ impl Account {
         self.effects(now).find(|e| e.rule == rule && e.key.as_deref() == key)
     }
 
-    /// How its holds end, as far as that is watched.
+    /// How its holds end, as far as the rule `holds` has counted.
     #[must_use]
     pub fn hygiene(&self) -> Hygiene {
-        self.extras().watched.as_ref().map_or_else(Hygiene::default, |w| w.hygiene)
+        self.extras().abuse.as_ref().map_or_else(Hygiene::default, |w| w.hygiene)
     }
 
     /// The clusters that the account is or was in: the identity of its free grants.
@@ -60,18 +60,18 @@ impl Account {
         }
     }
 
-    /// Holds are watched from the first one on that the rule looked at.
-    pub(super) fn watch_holds(&mut self, visits: &[Visit]) {
-        let is_watched = |v: &Visit| v.place == Place::Abuse && v.name == Rule::Holds.name();
-        if self.extras().watched.is_none() && visits.iter().any(is_watched) {
-            self.extras_mut().watched = Some(Box::default());
+    /// Ends of holds are counted from the first one on that the rule looked at.
+    pub(super) fn count_ends(&mut self, visits: &[Visit]) {
+        let is_of_holds = |v: &Visit| v.place == Place::Abuse && v.name == Rule::Holds.name();
+        if self.extras().abuse.is_none() && visits.iter().any(is_of_holds) {
+            self.extras_mut().abuse = Some(Box::default());
         }
     }
 
     /// A hold was settled, or expired.
     pub(super) fn note_end(&mut self, expired: bool) {
-        let Some(watched) = self.extras.as_deref_mut().and_then(|e| e.watched.as_deref_mut()) else { return };
-        let hygiene = &mut watched.hygiene;
+        let Some(abuse) = self.extras.as_deref_mut().and_then(|e| e.abuse.as_deref_mut()) else { return };
+        let hygiene = &mut abuse.hygiene;
         hygiene.ended = hygiene.ended.saturating_add(1).min(ENDS);
         let target = if expired { MILLIONTHS } else { 0 };
         // The mean of all at first, then one part in twenty.
@@ -80,21 +80,21 @@ impl Account {
         hygiene.clean = if expired { 0 } else { hygiene.clean + 1 };
         if hygiene.clean >= ENDS {
             hygiene.clean = 0;
-            let of_holds = watched.effects.iter_mut().filter(|e| e.rule == Rule::Holds);
+            let of_holds = abuse.effects.iter_mut().filter(|e| e.rule == Rule::Holds);
             of_holds.for_each(|e| e.limit = e.limit.saturating_add(1));
         }
     }
 
-    pub(super) fn apply_conduct(&mut self, record: &Record, conduct: &Conduct) {
-        match conduct {
-            Conduct::Began(effect) => self.begin(effect, record.recorded_at),
-            Conduct::Lifted { rule, key, .. } => {
-                if let Some(watched) = self.extras.as_deref_mut().and_then(|e| e.watched.as_deref_mut()) {
-                    watched.effects.retain(|e| e.rule != *rule || e.key != *key);
+    pub(super) fn apply_abuse(&mut self, record: &Record, abuse: &AbuseEvent) {
+        match abuse {
+            AbuseEvent::Began(effect) => self.begin(effect, record.recorded_at),
+            AbuseEvent::Lifted { rule, key, .. } => {
+                if let Some(abuse) = self.extras.as_deref_mut().and_then(|e| e.abuse.as_deref_mut()) {
+                    abuse.effects.retain(|e| e.rule != *rule || e.key != *key);
                 }
             }
-            Conduct::Disputed(_) => self.paid_since = self.paid_since.map(|_| record.recorded_at),
-            Conduct::FreeGrant { amount, .. } => {
+            AbuseEvent::Disputed(_) => self.paid_since = self.paid_since.map(|_| record.recorded_at),
+            AbuseEvent::FreeGrant { amount, .. } => {
                 let (start, end) = trial_day(record.recorded_at);
                 let terms = Terms::Period { limit: i64::MAX, start, end };
                 let now = record.recorded_at;
@@ -117,7 +117,7 @@ impl Account {
                     habit.clamp(effect.limit);
                 }
             }
-            Rule::Holds => self.extras_mut().watched.get_or_insert_default().hygiene = Hygiene::default(),
+            Rule::Holds => self.extras_mut().abuse.get_or_insert_default().hygiene = Hygiene::default(),
             Rule::CostMaximum
             | Rule::Ramp
             | Rule::Penalty
@@ -126,7 +126,7 @@ impl Account {
             | Rule::Sharing
             | Rule::KeySpend => {}
         }
-        let effects = &mut self.extras_mut().watched.get_or_insert_default().effects;
+        let effects = &mut self.extras_mut().abuse.get_or_insert_default().effects;
         effects.retain(|e| now < e.until && (e.rule, &e.key) != (effect.rule, &effect.key));
         if effects.len() >= EFFECTS_MAX
             && let Some(first) = (0..effects.len()).min_by_key(|i| effects.get(*i).map(|e| e.until))

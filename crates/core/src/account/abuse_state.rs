@@ -27,7 +27,7 @@ pub struct Hygiene {
 
 /// What abuse rules keep of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Watched {
+pub struct AbuseState {
     /// Effects in force, by rule and key.
     #[n(0)]
     pub effects: Vec<Effect>,

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 
 /// What operators see of an account.
 #[derive(Clone, Debug)]
-pub struct ConductView {
+pub struct AbuseView {
     /// How far it is trusted.
     pub tier: Tier,
     /// What its tier may do.
@@ -30,10 +30,10 @@ pub struct HeldBack {
     /// The account.
     pub account: Name,
     /// What rules make of it.
-    pub conduct: ConductView,
+    pub abuse: AbuseView,
 }
 
-impl ConductView {
+impl AbuseView {
     fn of(ctx: Context<'_>, callers: Option<&Callers>) -> Self {
         let rules = &ctx.catalog.abuse;
         let tier = rules.tier_of(ctx.account, ctx.now);
@@ -70,13 +70,13 @@ impl Engine {
                 }
                 let now = slot.account.tick(clock);
                 let ctx = Context::new(&slot.account, &catalog, now);
-                let conduct = ConductView::of(ctx, slot.callers.as_deref());
-                if conduct.holds_back(rule) {
-                    found.push(HeldBack { account: name.clone(), conduct });
+                let abuse = AbuseView::of(ctx, slot.callers.as_deref());
+                if abuse.holds_back(rule) {
+                    found.push(HeldBack { account: name.clone(), abuse });
                 }
             }
             drop(shard);
-            let last = |held: &HeldBack| held.conduct.effects.iter().map(|(effect, _)| effect.since).max();
+            let last = |held: &HeldBack| held.abuse.effects.iter().map(|(effect, _)| effect.since).max();
             found.sort_by(|a, b| last(b).cmp(&last(a)).then_with(|| a.account.cmp(&b.account)));
             found.truncate(max);
         }
@@ -87,8 +87,8 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
-    pub async fn conduct(&self, account: &Name) -> Result<ConductView, EngineError> {
-        self.view_with_callers(account, |ctx, callers| Ok(ConductView::of(ctx, callers))).await
+    pub async fn abuse(&self, account: &Name) -> Result<AbuseView, EngineError> {
+        self.view_with_callers(account, |ctx, callers| Ok(AbuseView::of(ctx, callers))).await
     }
 
     /// Counts a misdeed that an operator's own systems report, once for each key.
@@ -103,8 +103,8 @@ impl Engine {
         of: Option<&Name>,
     ) -> Result<(), EngineError> {
         self.view(account, |_| Ok(())).await?;
-        let reused = || EngineError::KeyReused(Operation::Conduct, key.text.clone());
-        if self.is_known(account, IndexKey::of_key(account, Operation::Conduct, &key.text))? {
+        let reused = || EngineError::KeyReused(Operation::Abuse, key.text.clone());
+        if self.is_known(account, IndexKey::of_key(account, Operation::Abuse, &key.text))? {
             return Err(reused());
         }
         let now = self.clock().now();

@@ -10,20 +10,20 @@ use crate::extract::{Body, Caller, IdempotencyKey, Parameters, Path};
 use crate::problem::Failure;
 
 /// Show what abuse rules make of an account
-#[utoipa::path(get, path = "/v1/accounts/{id}/conduct", tag = "abuse",
+#[utoipa::path(get, path = "/v1/accounts/{id}/abuse", tag = "abuse",
     params(("id" = String, Path, description = "The account")),
-    responses((status = 200, description = "Its tier, effects in force, penalties", body = wire::Conduct),
+    responses((status = 200, description = "Its tier, effects in force, penalties", body = wire::AbuseState),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show(
     State(app): State<App>,
     Caller(access): Caller,
     Path(id): Path<String>,
-) -> Result<Json<wire::Conduct>, Failure> {
-    Ok(Json(app.api.conduct(&access, &id).await?))
+) -> Result<Json<wire::AbuseState>, Failure> {
+    Ok(Json(app.api.abuse(&access, &id).await?))
 }
 
 /// List the accounts that abuse rules hold back now
-#[utoipa::path(get, path = "/v1/conduct", tag = "abuse", params(wire::HeldBackQuery),
+#[utoipa::path(get, path = "/v1/abuse", tag = "abuse", params(wire::HeldBackQuery),
     responses((status = 200, description = "Accounts in memory with an effect in force or a key in the penalty box", body = wire::HeldBack),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn list(
@@ -35,7 +35,7 @@ pub(super) async fn list(
 }
 
 /// End an effect of an abuse rule before its time
-#[utoipa::path(post, path = "/v1/accounts/{id}/conduct/lift", tag = "abuse", request_body = wire::LiftRequest,
+#[utoipa::path(post, path = "/v1/accounts/{id}/abuse/lift", tag = "abuse", request_body = wire::LiftRequest,
     params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The record of it", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]

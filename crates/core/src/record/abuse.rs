@@ -171,7 +171,7 @@ pub struct Effect {
 
 /// What happened about abuse.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Conduct {
+pub enum AbuseEvent {
     /// A rule has an effect from now on; it replaces one of the same rule and key.
     #[n(0)]
     Began(#[n(0)] Effect),

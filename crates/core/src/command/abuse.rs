@@ -5,11 +5,11 @@ use alloc::boxed::Box;
 use super::draft::Draft;
 use crate::abuse::FREE_GRANT_EVERY;
 use crate::account::{Account, trial_day};
-use crate::record::{Conduct, Credits, Event, Instant, Label, Name, Rule};
+use crate::record::{AbuseEvent, Credits, Event, Instant, Label, Name, Rule};
 use crate::waterfall::{Context, Refusal};
 
-fn draft(conduct: Conduct) -> Draft {
-    Draft::new(Event::Conduct(Box::new(conduct)))
+fn draft(abuse: AbuseEvent) -> Draft {
+    Draft::new(Event::Abuse(Box::new(abuse)))
 }
 
 /// Ends an effect before its time.
@@ -23,12 +23,12 @@ pub(super) fn lift(
     if rule != Rule::Penalty {
         ctx.account.effect(rule, key, ctx.now).ok_or(Refusal::NoEffect(rule))?;
     }
-    Ok(draft(Conduct::Lifted { rule, key: key.cloned().map(Box::new), reason }))
+    Ok(draft(AbuseEvent::Lifted { rule, key: key.cloned().map(Box::new), reason }))
 }
 
 /// A payment of the account is disputed.
 pub(super) fn dispute(reason: Option<Label>) -> Draft {
-    draft(Conduct::Disputed(reason))
+    draft(AbuseEvent::Disputed(reason))
 }
 
 /// In the log of an identity: a free grant, unless there was one in the last 90 days.
@@ -37,7 +37,7 @@ pub(super) fn claim_free_grant(ctx: Context<'_>, account: &Name, amount: Credits
     if ctx.account.is_open() && ctx.now < until {
         return Err(Refusal::FreeGrantTooSoon(until));
     }
-    Ok(draft(Conduct::FreeGrant { account: account.clone(), amount }))
+    Ok(draft(AbuseEvent::FreeGrant { account: account.clone(), amount }))
 }
 
 /// In the log of the daily budget of a unit: a free grant, unless the day's budget does not cover it.
@@ -51,7 +51,7 @@ pub(super) fn draw_trial_budget(
     if used.checked_add(amount).is_none_or(|sum| sum > most) {
         return Err(Refusal::TrialBudgetSpent(trial_day(ctx.now).1, unit.cloned()));
     }
-    Ok(draft(Conduct::FreeGrant { account: account.clone(), amount }))
+    Ok(draft(AbuseEvent::FreeGrant { account: account.clone(), amount }))
 }
 
 /// What the log of the daily budget has given on the day that an instant is in.

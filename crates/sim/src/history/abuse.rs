@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Conduct, Event, Name, Operation, Record, Rule, Seq};
+use headworks_core::record::{AbuseEvent, Event, Name, Operation, Record, Rule, Seq};
 
 use crate::catalog::{HOLDS, TRIAL};
 
@@ -45,8 +45,8 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
             used += cost;
         }
         match &record.event {
-            Event::Conduct(conduct) => match &**conduct {
-                Conduct::Began(effect) => {
+            Event::Abuse(abuse) => match &**abuse {
+                AbuseEvent::Began(effect) => {
                     if effect.until <= record.recorded_at || effect.since != record.recorded_at {
                         return Err(format!("record {} begins an effect that is over", record.seq));
                     }
@@ -54,8 +54,8 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
                         clamp = Some((effect.limit, effect.until.micros()));
                     }
                 }
-                Conduct::Lifted { rule: Rule::Velocity, .. } => clamp = None,
-                Conduct::Lifted { .. } | Conduct::Disputed(_) | Conduct::FreeGrant { .. } => {}
+                AbuseEvent::Lifted { rule: Rule::Velocity, .. } => clamp = None,
+                AbuseEvent::Lifted { .. } | AbuseEvent::Disputed(_) | AbuseEvent::FreeGrant { .. } => {}
             },
             Event::Authorized { terms, .. } => {
                 if open.values().filter(|deadline| **deadline > now).count() >= HOLDS {
@@ -79,8 +79,8 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
 pub(super) fn free_grants(account: &Name, log: &[Record]) -> Result<(), String> {
     let (mut last, mut by_day) = (None, BTreeMap::new());
     for record in log {
-        let Event::Conduct(conduct) = &record.event else { continue };
-        let Conduct::FreeGrant { amount, .. } = &**conduct else { continue };
+        let Event::Abuse(abuse) = &record.event else { continue };
+        let AbuseEvent::FreeGrant { amount, .. } = &**abuse else { continue };
         let now = record.recorded_at.micros();
         if account.as_str().starts_with("_identity") && last.is_some_and(|at| now - at < 90 * DAY) {
             return Err(format!("record {} is a free grant too soon", record.seq));
