@@ -13,7 +13,7 @@ use headworks_core::waterfall::Refusal;
 
 use crate::answer::{Caller, EngineError, Idempotency};
 use crate::engine::Engine;
-use crate::keys::Found;
+use crate::keys::Lookup;
 
 /// The log of the daily budget of free credits.
 const BUDGET: &str = "_trial_budget";
@@ -129,7 +129,7 @@ impl Engine {
     /// Whether an operation with this key is in a log, or on its way there.
     pub(crate) fn is_known(&self, log: &Name, key: IndexKey) -> Result<bool, EngineError> {
         let shard = self.cache.lock(log);
-        Ok(!matches!(self.find(&shard.pending, key)?, Found::Nowhere))
+        Ok(!matches!(self.find(&shard.pending, key)?, Lookup::Nowhere))
     }
 
     /// Writes a claim into a log of the server's own, once for each grant.

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::states::decode;
 
 /// Where a record that happens at most once is.
-pub(crate) enum Found {
+pub(crate) enum Lookup {
     Nowhere,
     InFlight(Ticket),
     Stored(Box<Record>),
@@ -69,8 +69,8 @@ impl Engine {
             return if *digest == key.digest { Ok(First::Waits(ends.clone())) } else { Err(reused()) };
         }
         match self.find(pending, index)? {
-            Found::InFlight(ticket) => return Ok(First::Stores(ticket)),
-            Found::Stored(record) => {
+            Lookup::InFlight(ticket) => return Ok(First::Stores(ticket)),
+            Lookup::Stored(record) => {
                 // A record that is found by a key has one; where it has not, somebody else's request is no answer to this.
                 let first = record.key.as_ref().ok_or_else(reused)?;
                 if first.digest == key.digest || command.ends_as(&record) {
@@ -82,7 +82,7 @@ impl Engine {
                 // What ends a hold is known by the hold.
                 return Err(command.conflict_with(&record).map_or_else(reused, Into::into));
             }
-            Found::Nowhere => {}
+            Lookup::Nowhere => {}
         }
         let Some(denials) = &slot.denials else { return Ok(First::Nothing) };
         let now = self.clock().now();
@@ -116,14 +116,14 @@ impl Engine {
     }
 
     /// The record that an index key leads to, wherever it is.
-    pub(crate) fn find(&self, pending: &Pending, key: IndexKey) -> Result<Found, EngineError> {
+    pub(crate) fn find(&self, pending: &Pending, key: IndexKey) -> Result<Lookup, EngineError> {
         // What is stored has left `pending` only after the store could find it.
         if let Some(ticket) = pending.get(key, self.commits.durable()) {
-            return Ok(Found::InFlight(ticket));
+            return Ok(Lookup::InFlight(ticket));
         }
         match self.store.find(key)? {
-            None => Ok(Found::Nowhere),
-            Some(stored) => Ok(Found::Stored(Box::new(decode(&stored.bytes)?))),
+            None => Ok(Lookup::Nowhere),
+            Some(stored) => Ok(Lookup::Stored(Box::new(decode(&stored.bytes)?))),
         }
     }
 }

@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
 use crate::cache::{EXPLAINED_MAX, Pending, Shard, Slot};
 use crate::callers::{note_refusal, note_repeat, note_request};
-use crate::capacity::{Found as Room, Taken, Wish};
+use crate::capacity::{RequestRoom, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
 use crate::engine::Engine;
-use crate::keys::{First, Found, WaitingKey};
+use crate::keys::{First, Lookup, WaitingKey};
 
 /// One command on its way.
 struct Ask<'a> {
@@ -28,7 +28,7 @@ struct Ask<'a> {
 /// What a request keeps from one attempt to the next.
 #[derive(Default)]
 struct Turn<'a> {
-    /// Room that it has waited for.
+    /// RequestRoom that it has waited for.
     room: Option<Taken>,
     /// It has waited: a caller waits once.
     has_waited: bool,
@@ -216,7 +216,7 @@ impl Engine {
         room: &mut Option<Taken>,
     ) -> Result<Looked, EngineError> {
         let mut history = History::new();
-        let mut found: Option<(Room, u8)> = None;
+        let mut found: Option<(RequestRoom, u8)> = None;
         loop {
             let live = found.as_ref().map(|(room, penalty)| Live { offers: &room.offers, penalty: *penalty });
             let ctx = Context { live, ..Context::new(&slot.account, catalog, now) };
@@ -230,9 +230,9 @@ impl Engine {
                 }
                 Step::Needs(Need::Once(once)) => {
                     match self.find(pending, IndexKey::of_once(ask.account, once))? {
-                        Found::InFlight(ticket) => return Ok(Looked::InFlight(ticket)),
-                        Found::Stored(record) => history.add_once(once, Some(*record)),
-                        Found::Nowhere => history.add_once(once, None),
+                        Lookup::InFlight(ticket) => return Ok(Looked::InFlight(ticket)),
+                        Lookup::Stored(record) => history.add_once(once, Some(*record)),
+                        Lookup::Nowhere => history.add_once(once, None),
                     }
                 }
                 Step::Needs(Need::Live(wanted)) => {
@@ -256,7 +256,7 @@ impl Engine {
         now: Instant,
         wanted: &Wanted,
         before: Option<Taken>,
-    ) -> (Room, u8) {
+    ) -> (RequestRoom, u8) {
         let Slot { account, seats, callers, .. } = slot;
         let ctx = Context::new(account, catalog, now);
         let supplies = &self.in_force.supplies;
@@ -266,7 +266,7 @@ impl Engine {
         }
         let hold = if let Command::Extend(asked) = ask.command { account.hold(asked.hold) } else { None };
         let held = hold.and_then(|hold| hold.terms.capacity.as_deref());
-        (held.map_or_else(Room::default, |held| supplies.grow(ctx, seats, held, wanted)), 0)
+        (held.map_or_else(RequestRoom::default, |held| supplies.grow(ctx, seats, held, wanted)), 0)
     }
 
     /// Does what a step says: appends its record, remembers its denial, or counts what is not recorded.

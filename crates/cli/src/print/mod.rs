@@ -85,7 +85,7 @@ fn visits(visits: &[wire::Visit]) -> String {
             };
             let value =
                 if v.before == v.after { v.before.clone() } else { format!("{} → {}", v.before, v.after) };
-            vec![v.place.clone(), name, verdict, value, limit, v.unit.clone(), reset]
+            vec![v.kind.clone(), name, verdict, value, limit, v.unit.clone(), reset]
         })
         .collect();
     table(&rows, &[])

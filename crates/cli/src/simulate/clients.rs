@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format, TierTerms};
 use headworks_core::command::Step;
-use headworks_core::record::{Category, Decision, Instant, Name, Place, Rule, Tier, Verdict};
+use headworks_core::record::{Category, Decision, Instant, Name, Rule, Tier, Verdict, VisitKind};
 use headworks_core::waterfall::{Authorize, Request};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha8Rng;
@@ -258,7 +258,10 @@ fn run(policies: &[(String, Catalog); 2], client: &OneClient) -> Result<Vec<Held
 
 fn is_demoted(decision: &Decision) -> bool {
     let name = Rule::Ramp.name();
-    decision.visits.iter().any(|v| v.place == Place::Abuse && v.name == name && v.verdict == Verdict::Demoted)
+    decision
+        .visits
+        .iter()
+        .any(|v| v.kind == VisitKind::Abuse && v.name == name && v.verdict == Verdict::Demoted)
 }
 
 fn ask((input, output): (u64, u64)) -> Result<Authorize, Failed> {

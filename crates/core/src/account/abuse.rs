@@ -6,8 +6,8 @@ use super::abuse_state::{EFFECTS_MAX, ENDS, Hygiene};
 use super::extras::CLUSTERS_MAX;
 use super::state::Account;
 use crate::record::{
-    AbuseEvent, Calendar, Effect, Every, GrantTerms, Instant, Level, Name, Place, Record, Rule, Settings,
-    Terms, Visit,
+    AbuseEvent, Calendar, Effect, Every, GrantTerms, Instant, Level, Name, Record, Rule, Settings, Terms,
+    Visit, VisitKind,
 };
 use crate::window::Count;
 
@@ -62,7 +62,7 @@ impl Account {
 
     /// Ends of holds are counted from the first one on that the rule looked at.
     pub(super) fn count_ends(&mut self, visits: &[Visit]) {
-        let is_of_holds = |v: &Visit| v.place == Place::Abuse && v.name == Rule::Holds.name();
+        let is_of_holds = |v: &Visit| v.kind == VisitKind::Abuse && v.name == Rule::Holds.name();
         if self.extras().abuse.is_none() && visits.iter().any(is_of_holds) {
             self.extras_mut().abuse = Some(Box::default());
         }

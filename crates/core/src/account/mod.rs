@@ -29,7 +29,7 @@ pub(crate) use due::Due;
 pub use extras::{Asked, Balance, BankedReset, Extras, Schedule};
 pub(crate) use extras::{QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX};
 pub use fold::FoldError;
+pub use open::{CountedWindow, Grant, HOLDS_MAX, Hold};
 pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};
-pub use open::{Grant, HOLDS_MAX, Hold, Window};
 pub use state::Account;
 pub(crate) use state::SEGMENTS_MAX;

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::books::Books;
 use super::extras::{Extras, NOTHING};
-use super::open::{Grant, Hold, Window};
+use super::open::{CountedWindow, Grant, Hold};
 use crate::record::codec::list;
 use crate::record::{GrantId, HoldId, Instant, Level, Name, RecordError, Seq, Settings, genesis};
 use crate::window::Used;
@@ -49,7 +49,7 @@ pub struct Account {
     pub holds: Vec<Box<Hold>>,
     /// Open windows, by name, level and member.
     #[cbor(n(9), with = "list")]
-    pub windows: SmallVec<[Window; 2]>,
+    pub windows: SmallVec<[CountedWindow; 2]>,
     /// Denials recorded so far.
     #[n(10)]
     pub denied: u64,

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::charges::{credits_of, kept};
-use super::finding::{Dataset, Found};
+use super::finding::{Dataset, Findings};
 use super::past::Past;
 use crate::account::{Account, Hold};
 use crate::record::{
@@ -19,7 +19,7 @@ pub(super) fn check_movements(
     record: &Record,
     before: &Account,
     past: &Past,
-    found: &mut Found,
+    found: &mut Findings,
 ) -> Option<()> {
     if record.opens.as_ref().is_some_and(|terms| terms.unit != record.unit) {
         found.push((Dataset::Balance, "it opens a grant in another unit of credits than it moves".into()));
@@ -181,7 +181,7 @@ fn sum(movements: &[Movement], is: impl Fn(&Movement) -> bool) -> i128 {
 }
 
 /// A grant that opens as a consequence gets exactly what moves into it.
-fn check_opened(record: &Record, found: &mut Found) {
+fn check_opened(record: &Record, found: &mut Findings) {
     let own = Book::Grant(GrantId(record.seq));
     let given = sum(&record.movements, |m| m.to == own);
     let stated = record.opens.as_ref().map_or(0, |terms| i128::from(terms.amount.nano()));
@@ -194,7 +194,7 @@ fn check_opened(record: &Record, found: &mut Found) {
 }
 
 /// A refund gives back where the charge drew, or where that has gone since.
-fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, found: &mut Found) {
+fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, found: &mut Findings) {
     let back = sum(&record.movements, |m| m.from == Book::Spent);
     if back != i128::from(amount.nano()) || back > credits_of(drawn) {
         found.push((Dataset::Balance, format!("it gives back {back} nano-credits of {amount}")));
@@ -203,7 +203,7 @@ fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, f
 }
 
 /// What is given back comes from the draws of a charge; what is taken more, from the draws that take its place.
-fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw], found: &mut Found) {
+fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw], found: &mut Findings) {
     let grants =
         || drawn.iter().filter_map(|d| if let Source::Grant(id, _) = d.source { Some(id) } else { None });
     let voided = |id: &GrantId| past.voided.contains(id);
@@ -232,7 +232,13 @@ fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw],
 }
 
 /// The end of a hold: what is charged goes to `spent`, the rest where it came from or where that has gone.
-fn check_ended(record: &Record, before: &Account, hold: &Hold, charge: Option<&Charge>, found: &mut Found) {
+fn check_ended(
+    record: &Record,
+    before: &Account,
+    hold: &Hold,
+    charge: Option<&Charge>,
+    found: &mut Findings,
+) {
     let own = Book::Hold(hold.id);
     let out = sum(&record.movements, |m| m.from == own);
     if out != i128::from(hold.held().nano()) {

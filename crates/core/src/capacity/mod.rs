@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use crate::record::{
-    Basis, Decision, HeldCapacity, Instant, Name, Place, Reason, Span, Unblock, Verdict, Visit, scaled,
+    Basis, Decision, HeldCapacity, Instant, Name, Reason, Span, Unblock, Verdict, Visit, VisitKind, scaled,
 };
 
 pub mod allocator;
@@ -99,7 +99,7 @@ impl Offer {
     /// The offers that a stored decision rested on.
     #[must_use]
     pub(crate) fn recorded(decision: &Decision, held: Option<&HeldCapacity>) -> Vec<Self> {
-        let visits = decision.visits.iter().filter(|v| v.place == Place::Supply);
+        let visits = decision.visits.iter().filter(|v| v.kind == VisitKind::Supply);
         let offer = |v: &Visit| Self {
             supply: v.name.clone(),
             class: held.map_or_else(|| v.name.clone(), |h| h.class.clone()),

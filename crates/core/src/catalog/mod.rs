@@ -21,7 +21,7 @@ pub use abuse::{Mode, Rules, TierTerms};
 pub use changes::changes;
 pub use feature::{Feature, NoPrice};
 pub use plan::Plan;
-pub(crate) use plan::{Categories, Count, Guard, Layer, Pool, Program, Window};
+pub(crate) use plan::{Categories, Count, Guard, Layer, Pool, Program, WindowTerms};
 pub use policy::Catalog;
 pub use supplies::{COST_MAX, ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms, WAIT_MAX, changed};
 pub use text::{Format, Problem, Problems};

@@ -39,7 +39,7 @@ pub use amount::{AmountError, Credits, NANO, Price, scaled};
 pub use chain::{FORMAT, Record, RecordError, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub use credits_by_unit::CreditsByUnit;
-pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Place, Source, Verdict, Visit};
+pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Source, Verdict, Visit, VisitKind};
 pub use denial::{Denial, Denials};
 pub use erase::Erasure;
 pub use event::{Erased, Event};

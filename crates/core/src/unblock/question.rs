@@ -6,7 +6,7 @@ use super::ahead::Ahead;
 use crate::account::Account;
 use crate::command::{Extend, growing, growth, owed};
 use crate::record::{
-    Basis, Credits, Decision, Instant, Name, Outcome, Place, Priced, Reason, Terms, Verdict, Visit,
+    Basis, Credits, Decision, Instant, Name, Outcome, Priced, Reason, Terms, Verdict, Visit, VisitKind,
 };
 use crate::waterfall::{Authorize, Context, Minimum, Scene, Until, look, prepare, shortfall};
 
@@ -134,8 +134,9 @@ fn effect_ends(account: &Account, now: Instant) -> Option<Instant> {
 
 /// When a window that bounds what sources pay begins anew. One that is not used does not help by that.
 fn refills(visit: &Visit, now: Instant) -> Option<Instant> {
-    let bounds =
-        visit.place == Place::Allowance || visit.place == Place::MemberCap || visit.basis == Basis::Spend;
+    let bounds = visit.kind == VisitKind::Allowance
+        || visit.kind == VisitKind::MemberCap
+        || visit.basis == Basis::Spend;
     if !bounds || visit.before == 0 && !matches!(visit.verdict, Verdict::Refused(_)) {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Supplies: a request that everything else allows still needs room in a supply, or waits for it.
 
 use super::run::{Postponed, Run};
-use crate::record::{Basis, Level, Outcome, Place, Reason, Verdict, Visit};
+use crate::record::{Basis, Level, Outcome, Reason, Verdict, Visit, VisitKind};
 
 impl Run<'_, '_> {
     /// The last condition, so that nobody waits for room who could not pay for it.
@@ -21,7 +21,7 @@ impl Run<'_, '_> {
             let passed = verdict == Verdict::Passed;
             let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
             self.visits.push(Visit {
-                place: Place::Supply,
+                kind: VisitKind::Supply,
                 name: offer.supply.clone(),
                 level: Level::Account,
                 verdict,

@@ -8,8 +8,8 @@ use headworks_core::command::{Command, Draft, History, NewGrant, Patch, Step, ru
 use headworks_core::life;
 use headworks_core::life::share_key;
 use headworks_core::record::{
-    Category, CreditsByUnit, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Segment,
-    SegmentSettings, Span, Tier, Verdict, Wall,
+    Category, CreditsByUnit, Decision, Effect, Instant, Level, Lifter, Outcome, Reason, Rule, Segment,
+    SegmentSettings, Span, Tier, Verdict, VisitKind, Wall,
 };
 use headworks_core::waterfall::{Authorize, Context, Live, Refusal, prepare};
 
@@ -578,7 +578,7 @@ fn growth_beyond_half_a_quarter_is_demoted() {
         let step = w.run_with(live, &Command::Authorize(ask)).expect("decides");
         let decision = w.fold(step);
         assert_eq!(decision.outcome, Outcome::Allow, "nobody is refused");
-        let of_rule = decision.visits.iter().filter(|v| v.place == Place::Abuse).map(|v| v.verdict);
+        let of_rule = decision.visits.iter().filter(|v| v.kind == VisitKind::Abuse).map(|v| v.verdict);
         let verdicts: Vec<_> = of_rule.collect();
         assert_eq!(verdicts.contains(&Verdict::Demoted), wanted.is_demoted);
         verdicts

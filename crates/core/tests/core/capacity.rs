@@ -4,7 +4,7 @@ use headworks_core::capacity::Seat;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::capacity::controller::{Answered, Controller, Feedback, Usage};
 use headworks_core::capacity::fair::{Claim, max_min};
-use headworks_core::capacity::queue::{FairQueue, NoPlace, Waiter};
+use headworks_core::capacity::queue::{FairQueue, QueueFull, Waiter};
 use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Instant, Name, Span};
 
@@ -391,9 +391,9 @@ fn a_queue_is_bounded_and_deadlines_pass() {
         queue.push(&terms, 1, waiter).map_err(|(why, _)| why)
     };
     let first = push(&mut queue, 1, 1, 500).expect("room");
-    assert_eq!(push(&mut queue, 1, 2, 500), Err(NoPlace::AccountFull), "another key is the same account");
+    assert_eq!(push(&mut queue, 1, 2, 500), Err(QueueFull::OfAccount), "another key is the same account");
     push(&mut queue, 2, 1, 300).expect("room");
-    assert_eq!(push(&mut queue, 3, 1, 500), Err(NoPlace::Full));
+    assert_eq!(push(&mut queue, 3, 1, 500), Err(QueueFull::InAll));
     assert_eq!(queue.next_deadline(), Some(at_ms(300)));
     assert!(queue.take_late(at_ms(299)).is_empty());
     assert_eq!(queue.take_late(at_ms(300)).iter().map(|w| w.who).collect::<Vec<_>>(), [2]);

@@ -3,8 +3,8 @@
 use headworks_core::capacity::Offer;
 use headworks_core::command::{Command, Extend, Step};
 use headworks_core::record::{
-    Category, Certainty, Consent, Decision, Level, Outcome, Place, Reason, SegmentSettings, Source, Verdict,
-    Wall,
+    Category, Certainty, Consent, Decision, Level, Outcome, Reason, SegmentSettings, Source, Verdict,
+    VisitKind, Wall,
 };
 use headworks_core::waterfall::{Authorize, Live};
 
@@ -383,7 +383,7 @@ fn capacity_is_the_last_condition() {
         panic!("it is not paid")
     };
     assert_eq!(decision.outcome, Outcome::Deny);
-    assert!(decision.visits.iter().all(|v| v.place != Place::Supply), "no supply was asked");
+    assert!(decision.visits.iter().all(|v| v.kind != VisitKind::Supply), "no supply was asked");
 
     let large = Offer { too_large: true, ..offer("tiny", false) };
     let Step::Deny(_, decision) = with(&w, 5, std::slice::from_ref(&large)) else { panic!("it never fits") };
@@ -393,7 +393,7 @@ fn capacity_is_the_last_condition() {
     assert_eq!(decision.outcome, Outcome::Wait, "another supply could hold it");
 
     let verdicts = |decision: &Decision| -> Vec<Verdict> {
-        decision.visits.iter().filter(|v| v.place == Place::Supply).map(|v| v.verdict).collect()
+        decision.visits.iter().filter(|v| v.kind == VisitKind::Supply).map(|v| v.verdict).collect()
     };
     let step = with(&w, 5, &[full, spare.clone(), room]);
     let decision = w.fold(step);

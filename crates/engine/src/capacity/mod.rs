@@ -20,7 +20,7 @@ mod seats;
 pub mod supply;
 
 use room::pump;
-pub(crate) use room::{EngineSupply, Found, Taken, Wish};
+pub(crate) use room::{EngineSupply, RequestRoom, Taken, Wish};
 pub(crate) use seats::Seats;
 use supply::{Cost, Room, Supply};
 
@@ -110,15 +110,15 @@ impl Supplies {
         seats: &mut Seats,
         wanted: &Wanted,
         before: Option<Taken>,
-    ) -> Found {
+    ) -> RequestRoom {
         if let Some(taken) = before {
-            return Found {
+            return RequestRoom {
                 offers: smallvec![taken.offer(ctx.now)],
                 taken: Some(taken),
                 wishes: SmallVec::new(),
             };
         }
-        let mut found = Found::default();
+        let mut found = RequestRoom::default();
         for wish in self.wishes(ctx, seats, wanted) {
             let room = wish.supply.take(&wish.leaf, wish.cost);
             if found.add(wish, room, ctx.now) {
@@ -143,8 +143,10 @@ impl Supplies {
         seats: &Seats,
         held: &HeldCapacity,
         wanted: &Wanted,
-    ) -> Found {
-        let Some(seat) = seats.of_hold(held, wanted.path.at(Level::Key)) else { return Found::default() };
+    ) -> RequestRoom {
+        let Some(seat) = seats.of_hold(held, wanted.path.at(Level::Key)) else {
+            return RequestRoom::default();
+        };
         let terms = seat.supply.terms();
         let wish = Wish {
             supply: Arc::clone(&seat.supply),
@@ -159,7 +161,7 @@ impl Supplies {
             wish.supply.grow(&wish.leaf, wish.cost);
             Ok(Room::Share)
         };
-        let mut found = Found::default();
+        let mut found = RequestRoom::default();
         found.add(wish, room, ctx.now);
         found
     }

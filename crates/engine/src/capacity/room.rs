@@ -79,14 +79,14 @@ impl Wish {
 
 /// The room a request finds, while it is being decided.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct RequestRoom {
     /// What to tell the core.
     pub(crate) offers: SmallVec<[Offer; 1]>,
     pub(super) taken: Option<Taken>,
     pub(super) wishes: SmallVec<[Wish; 1]>,
 }
 
-impl Found {
+impl RequestRoom {
     /// Adds what one supply has; whether there was room.
     pub(super) fn add(&mut self, wish: Wish, room: Result<Room, supply::Busy>, now: Instant) -> bool {
         self.offers.push(wish.offer(room, now));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Extend};
-use headworks_core::record::{Outcome, Place, Reason, Span, SupplyChange, Verdict, Wall};
+use headworks_core::record::{Outcome, Reason, Span, SupplyChange, Verdict, VisitKind, Wall};
 use headworks_engine::Caller;
 use headworks_engine::capacity::supply::SupplyView;
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
@@ -272,7 +272,7 @@ async fn a_fallback_supply_stands_in() {
             Effect::Denied(denial) => denial.decision.clone(),
             Effect::Unrecorded(_) => panic!("it is recorded"),
         };
-        let supplies = decision.visits.iter().filter(|v| v.place == Place::Supply);
+        let supplies = decision.visits.iter().filter(|v| v.kind == VisitKind::Supply);
         supplies.map(|v| (v.name.to_string(), v.verdict)).collect()
     };
     let refused = Verdict::Refused(Reason::Capacity);

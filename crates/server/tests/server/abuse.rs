@@ -50,7 +50,7 @@ async fn abuse_is_seen_tuned_and_explained() {
     assert_eq!((&clamped["reason"], &clamped["transient"]), (&json!("velocity"), &json!(true)), "{clamped}");
     let visit = clamped["visits"].as_array().expect("visits").iter().find(|v| v["name"] == "abuse.velocity");
     let visit = visit.expect("a visit");
-    let shown = ["place", "verdict", "before", "limit", "unit"].map(|field| visit[field].clone());
+    let shown = ["kind", "verdict", "before", "limit", "unit"].map(|field| visit[field].clone());
     assert_eq!(shown, [json!("abuse"), json!("refused"), json!("40"), json!("40"), json!("cost")]);
 
     let abuse = s.call("GET", "/v1/accounts/acme/abuse", "", "").await.body;
@@ -71,7 +71,7 @@ async fn abuse_is_seen_tuned_and_explained() {
     assert!(metrics.to_lowercase().contains("200 ok"), "{metrics}");
     put(&s, "off").await;
     let off = s.call("POST", "/v1/authorize", "6", &ask(51, "")).await.body;
-    assert!(off["visits"].as_array().expect("visits").iter().all(|v| v["place"] != "abuse"), "{off}");
+    assert!(off["visits"].as_array().expect("visits").iter().all(|v| v["kind"] != "abuse"), "{off}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,7 @@ async fn a_supply_from_catalog_to_feedback() {
     assert!(refused["unblock"]["at"].is_string(), "{refused}");
     let last = refused["visits"].as_array().expect("visits").last().expect("a visit").clone();
     assert_eq!(
-        (&last["place"], &last["name"], &last["verdict"]),
+        (&last["kind"], &last["name"], &last["verdict"]),
         (&json!("supply"), &json!("large"), &json!("refused"))
     );
     let explained = s

@@ -154,7 +154,7 @@ pub struct Draw {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Visit {
     /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft` or `supply`.
-    pub place: String,
+    pub kind: String,
     /// Its name in the catalog.
     pub name: Name,
     /// The level of the path.

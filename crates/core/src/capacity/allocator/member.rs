@@ -49,14 +49,14 @@ pub struct Share {
     pub why: Why,
 }
 
-/// A seat's place in the table.
-pub type Place = u32;
+/// A seat's index in the table.
+pub type SeatIndex = u32;
 
 /// A seat with its terms and its demand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     pub(super) seat: Seat,
-    pub(super) place: Place,
+    pub(super) index: SeatIndex,
     pub(super) terms: AccountTerms,
     pub(super) rate: u64,
     pub(super) in_flight: u64,

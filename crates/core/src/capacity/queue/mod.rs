@@ -18,7 +18,7 @@ mod tree;
 mod waiter;
 
 use tree::{Node, NodeId, ROOT, Tree};
-pub use waiter::{NoPlace, Waiter, WaiterId};
+pub use waiter::{QueueFull, Waiter, WaiterId};
 
 /// Service is counted in shares of this weight, so that dividing by a weight keeps its precision.
 const SCALE: u128 = 1 << 20;
@@ -80,16 +80,16 @@ impl<W> FairQueue<W> {
         terms: &SupplyTerms,
         weight: u32,
         waiter: Waiter<W>,
-    ) -> Result<WaiterId, (NoPlace, Waiter<W>)> {
+    ) -> Result<WaiterId, (QueueFull, Waiter<W>)> {
         if self.cost().saturating_add(waiter.cost) > terms.waiting_max {
-            return Err((NoPlace::Full, waiter));
+            return Err((QueueFull::InAll, waiter));
         }
         let key = self.tree.find(terms, waiter.seat, weight);
         let account = self.tree.get(key).map_or(ROOT, |n| n.parent);
         if self.tree.get(account).map_or(0, |n| n.cost).saturating_add(waiter.cost)
             > terms.waiting_max_per_account
         {
-            return Err((NoPlace::AccountFull, waiter));
+            return Err((QueueFull::OfAccount, waiter));
         }
         self.last += 1;
         let id = WaiterId(self.last);

@@ -17,7 +17,7 @@ use super::names::one_of;
 use super::plan::Plan;
 use super::source::CatalogSource;
 use super::supplies::SupplyTerms;
-use super::text::Found;
+use super::text::PathProblem;
 use crate::record::Name;
 
 mod abuse;
@@ -43,7 +43,7 @@ pub(super) struct Compiled {
     pub(super) priced_in: Vec<Option<Name>>,
 }
 
-pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<Found>), Vec<Found>> {
+pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<PathProblem>), Vec<PathProblem>> {
     let mut check = Check::default();
     cards::check_cards(source, &mut check);
     let features = features::features(source, &mut check);

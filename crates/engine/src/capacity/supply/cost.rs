@@ -9,8 +9,8 @@ use headworks_core::record::{Span, scaled};
 pub(super) const NO_BAND: u8 = u8::MAX;
 /// A rate, or cost in flight, without a limit.
 pub(super) const NO_LIMIT: u64 = u64::MAX;
-/// The place of a seat that has none.
-pub(super) const NO_PLACE: u32 = u32::MAX;
+/// The index of a seat that has none.
+pub(super) const NO_INDEX: u32 = u32::MAX;
 
 /// What a request costs in the two dimensions of a supply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

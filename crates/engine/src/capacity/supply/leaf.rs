@@ -6,7 +6,7 @@ use headworks_core::capacity::Seat;
 use headworks_core::capacity::allocator::Load;
 use headworks_core::record::AccountTerms;
 
-use super::cost::{NO_LIMIT, NO_PLACE};
+use super::cost::{NO_INDEX, NO_LIMIT};
 
 /// One seat at run time. Counters alone. Those that the path of a request changes and those that the allocator writes are
 /// apart, so that a tick over many seats needs no locked instruction and its cache misses overlap.
@@ -14,8 +14,8 @@ use super::cost::{NO_LIMIT, NO_PLACE};
 pub struct Leaf {
     /// Where in the tree.
     pub seat: Seat,
-    /// Its place in the table.
-    pub(super) place: AtomicU32,
+    /// Its index in the table.
+    pub(super) index: AtomicU32,
     pub(super) active: AtomicBool,
     /// Cost that has been let in, corrected when it ends.
     pub(super) spent: AtomicI64,
@@ -42,7 +42,7 @@ impl Leaf {
     pub fn new(seat: Seat, terms: AccountTerms) -> Self {
         let leaf = Self {
             seat,
-            place: AtomicU32::new(NO_PLACE),
+            index: AtomicU32::new(NO_INDEX),
             active: AtomicBool::new(false),
             spent: AtomicI64::new(0),
             credit: AtomicI64::new(0),

@@ -161,8 +161,8 @@ impl<W> Supply<W> {
     }
 
     fn share(&self, leaf: &Leaf) -> Option<Share> {
-        let place = usize::try_from(leaf.place.load(Relaxed)).ok()?;
-        self.table.load().shares.get(place).copied()
+        let index = usize::try_from(leaf.index.load(Relaxed)).ok()?;
+        self.table.load().shares.get(index).copied()
     }
 
     /// Whether a seat may use what others leave: not when its class or account has an upper bound of its own.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use headworks_core::capacity::queue::{FairQueue, NoPlace, Waiter};
+use headworks_core::capacity::queue::{FairQueue, QueueFull, Waiter};
 use headworks_core::record::Span;
 
 use super::cost::Cost;
@@ -16,7 +16,7 @@ pub enum NoWait {
     /// It would wait this long, which is past its deadline.
     TooLong(Span),
     /// Too much waits already.
-    Full(NoPlace, Span),
+    Full(QueueFull, Span),
 }
 
 /// Who has been let in, and whose deadline has passed.

@@ -11,7 +11,7 @@ use headworks_core::capacity::controller::Controller;
 use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{AccountTerms, Instant, Span};
 
-use super::cost::{NO_PLACE, over, signed};
+use super::cost::{NO_INDEX, over, signed};
 use super::leaf::Leaf;
 
 /// Ticks without work after which a seat leaves the allocator.
@@ -20,7 +20,7 @@ const IDLE_TICKS: u32 = 100;
 /// The seats, their loads, and what is learned of the upstream.
 pub(super) struct Inner {
     pub(super) allocator: Allocator,
-    /// By place.
+    /// By index.
     pub(super) leaves: Vec<Option<Arc<Leaf>>>,
     pub(super) free: Vec<u32>,
     pub(super) fresh: Vec<Arc<Leaf>>,
@@ -42,35 +42,35 @@ impl Inner {
     ) -> Vec<Arc<Leaf>> {
         let mut placed = Vec::new();
         for leaf in std::mem::take(&mut self.fresh) {
-            let place = self.free.pop().unwrap_or_else(|| {
+            let index = self.free.pop().unwrap_or_else(|| {
                 self.leaves.push(None);
-                u32::try_from(self.leaves.len() - 1).unwrap_or(NO_PLACE)
+                u32::try_from(self.leaves.len() - 1).unwrap_or(NO_INDEX)
             });
-            self.allocator.add(leaf.seat, place, leaf.terms());
-            if let Some(slot) = usize::try_from(place).ok().and_then(|at| self.leaves.get_mut(at)) {
+            self.allocator.add(leaf.seat, index, leaf.terms());
+            if let Some(slot) = usize::try_from(index).ok().and_then(|at| self.leaves.get_mut(at)) {
                 // What was saved up does not outlive a time without work; what is owed does.
                 leaf.refill(0, 0);
-                placed.push((Arc::clone(&leaf), place));
+                placed.push((Arc::clone(&leaf), index));
                 *slot = Some(leaf);
             }
         }
         let Self { allocator, leaves, free, loads, spare, .. } = self;
         // Gathered in the order of memory; the allocator looks them up in the order of its tree.
         loads.clear();
-        for (place, slot) in (0_u32..).zip(leaves.iter_mut()) {
+        for (index, slot) in (0_u32..).zip(leaves.iter_mut()) {
             let load = slot.as_ref().map(|leaf| (leaf.take_load(), leaf.terms()));
             let rests = |l: &Load| l.offered == 0 && l.waiting == 0 && l.in_flight == 0;
             let gone =
                 slot.take_if(|leaf| load.is_some_and(|(l, _)| rests(&l)) && leaf.has_rested(IDLE_TICKS));
             if let Some(leaf) = &gone {
-                leaf.place.store(NO_PLACE, Relaxed);
+                leaf.index.store(NO_INDEX, Relaxed);
                 leaf.active.store(false, Relaxed);
-                free.push(place);
+                free.push(index);
             }
             loads.push(load.filter(|_| gone.is_none()));
         }
-        let table = allocator.tick(terms, capacity, span, std::mem::take(spare), |place| {
-            usize::try_from(place).ok().and_then(|at| loads.get(at).copied().flatten())
+        let table = allocator.tick(terms, capacity, span, std::mem::take(spare), |index| {
+            usize::try_from(index).ok().and_then(|at| loads.get(at).copied().flatten())
         });
         let mut owed = Vec::new();
         for (share, leaf) in table.shares.iter().zip(&*leaves) {
@@ -82,8 +82,8 @@ impl Inner {
         }
         // The last table's memory is used again, unless somebody still reads it.
         *spare = Arc::into_inner(published.swap(Arc::new(table))).unwrap_or_default();
-        for (leaf, place) in placed {
-            leaf.place.store(place, Relaxed);
+        for (leaf, index) in placed {
+            leaf.index.store(index, Relaxed);
         }
         owed
     }
