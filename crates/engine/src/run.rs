@@ -28,7 +28,7 @@ struct Ask<'a> {
 /// What a request keeps from one attempt to the next.
 #[derive(Default)]
 struct Turn<'a> {
-    /// RequestRoom that it has waited for.
+    /// The room that it has waited for.
     room: Option<Taken>,
     /// It has waited: a caller waits once.
     has_waited: bool,

@@ -89,7 +89,7 @@ impl Engine {
         if let Some(ending) = &ending {
             Supplies::end(&slot.seats, ending, self.clock().now());
         }
-        if let Event::Changed { .. } | Event::Periodic(_) = &record.event {
+        if let Event::Changed { .. } | Event::Cycle(_) = &record.event {
             Supplies::changed(&slot.account, &slot.seats);
         }
         slot.ticket = ticket;

@@ -62,7 +62,7 @@ pub struct Webhook {
     pub name: Name,
     /// Where events are sent.
     pub url: String,
-    /// The kinds of events; empty: all notices.
+    /// The kinds of events; empty: all alerts.
     pub events: Vec<Label>,
     /// What is sent.
     pub format: WebhookFormat,

@@ -16,9 +16,11 @@ mod corrections;
 mod credits;
 pub(crate) mod decisions;
 pub(crate) mod ledger;
-mod periodic;
+mod plans;
+mod resets;
 mod supplies;
 mod test_clock;
+mod top_ups;
 pub(crate) mod usage;
 pub(crate) mod webhooks;
 

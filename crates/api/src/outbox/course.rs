@@ -12,7 +12,7 @@ use headworks_store::Stored;
 
 use super::pace::Pace;
 use super::stripe::{self, StripeCall};
-use crate::render::events::{NOTICES, events};
+use crate::render::events::{ALERTS, events};
 
 /// Records of an account that catches up, read at once.
 const PAGE: usize = 256;
@@ -262,7 +262,7 @@ pub fn calls(engine: &Engine, hook: &Hook, stored: &Stored) -> Result<Vec<Call>,
     match webhook.format {
         WebhookFormat::Cloudevents => {
             let wanted = |kind: &str| match webhook.events.as_slice() {
-                [] => NOTICES.contains(&kind),
+                [] => ALERTS.contains(&kind),
                 named => named.iter().any(|n| n.as_str() == kind),
             };
             let events = events(account, &record, &stored.hash).into_iter().filter(|e| wanted(e.kind));

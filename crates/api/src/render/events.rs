@@ -14,7 +14,7 @@ use wire::Reference;
 use super as render;
 
 /// The kinds that are sent when a webhook names none: what people are to hear about.
-pub(crate) const NOTICES: [&str; 14] = [
+pub(crate) const ALERTS: [&str; 14] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
@@ -64,7 +64,7 @@ pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing>
         });
         out.push(Outgoing { kind, id, event });
     };
-    if let Some((kind, data)) = notice(account, record) {
+    if let Some((kind, data)) = alert(account, record) {
         add(kind, None, data);
     }
     if let Some(charge) = record.charge() {
@@ -95,7 +95,7 @@ pub(crate) fn short(hash: &[u8; 32]) -> String {
     super::hex(hash.get(..4).unwrap_or_default())
 }
 
-fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
+fn alert(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
     let unit = record.unit.as_ref().map_or(CREDITS, Name::as_str);
     if let Event::Alert(alert) = &record.event {
         return Some(match alert {

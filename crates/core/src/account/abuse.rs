@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::abuse_state::{EFFECTS_MAX, ENDS, Hygiene};
-use super::extras::CLUSTERS_MAX;
+use super::rare::CLUSTERS_MAX;
 use super::state::Account;
 use crate::record::{
     AbuseEvent, Calendar, Effect, Every, GrantTerms, Instant, Level, Name, Record, Rule, Settings, Terms,
@@ -16,7 +16,7 @@ const MILLIONTHS: u64 = 1_000_000;
 impl Account {
     /// Effects in force at `now`.
     pub fn effects(&self, now: Instant) -> impl Iterator<Item = &Effect> {
-        self.extras().abuse.iter().flat_map(|w| &w.effects).filter(move |e| now < e.until)
+        self.rare().abuse.iter().flat_map(|w| &w.effects).filter(move |e| now < e.until)
     }
 
     /// The effect of a rule on a key, or on the account.
@@ -28,13 +28,13 @@ impl Account {
     /// How its holds end, as far as the rule `holds` has counted.
     #[must_use]
     pub fn hygiene(&self) -> Hygiene {
-        self.extras().abuse.as_ref().map_or_else(Hygiene::default, |w| w.hygiene)
+        self.rare().abuse.as_ref().map_or_else(Hygiene::default, |w| w.hygiene)
     }
 
     /// The clusters that the account is or was in: the identity of its free grants.
     pub fn clusters(&self) -> impl Iterator<Item = &Name> {
         let now = self.settings.rank.as_ref().and_then(|rank| rank.cluster.as_ref());
-        self.extras().left_clusters.iter().filter(move |left| Some(*left) != now).chain(now)
+        self.rare().left_clusters.iter().filter(move |left| Some(*left) != now).chain(now)
     }
 
     /// Settings that take the account out of its cluster.
@@ -43,7 +43,7 @@ impl Account {
         let Some(left) = cluster(&self.settings).filter(|own| cluster(next).as_ref() != Some(own)) else {
             return;
         };
-        let known = &mut self.extras_mut().left_clusters;
+        let known = &mut self.rare_mut().left_clusters;
         if known.contains(&left) {
             return;
         }
@@ -63,14 +63,14 @@ impl Account {
     /// Ends of holds are counted from the first one on that the rule looked at.
     pub(super) fn count_ends(&mut self, visits: &[Visit]) {
         let is_of_holds = |v: &Visit| v.kind == VisitKind::Abuse && v.name == Rule::Holds.name();
-        if self.extras().abuse.is_none() && visits.iter().any(is_of_holds) {
-            self.extras_mut().abuse = Some(Box::default());
+        if self.rare().abuse.is_none() && visits.iter().any(is_of_holds) {
+            self.rare_mut().abuse = Some(Box::default());
         }
     }
 
     /// A hold was settled, or expired.
     pub(super) fn note_end(&mut self, expired: bool) {
-        let Some(abuse) = self.extras.as_deref_mut().and_then(|e| e.abuse.as_deref_mut()) else { return };
+        let Some(abuse) = self.rare.as_deref_mut().and_then(|e| e.abuse.as_deref_mut()) else { return };
         let hygiene = &mut abuse.hygiene;
         hygiene.ended = hygiene.ended.saturating_add(1).min(ENDS);
         let target = if expired { MILLIONTHS } else { 0 };
@@ -89,7 +89,7 @@ impl Account {
         match abuse {
             AbuseEvent::Began(effect) => self.begin(effect, record.recorded_at),
             AbuseEvent::Lifted { rule, key, .. } => {
-                if let Some(abuse) = self.extras.as_deref_mut().and_then(|e| e.abuse.as_deref_mut()) {
+                if let Some(abuse) = self.rare.as_deref_mut().and_then(|e| e.abuse.as_deref_mut()) {
                     abuse.effects.retain(|e| e.rule != *rule || e.key != *key);
                 }
             }
@@ -117,7 +117,7 @@ impl Account {
                     habit.clamp(effect.limit);
                 }
             }
-            Rule::Holds => self.extras_mut().abuse.get_or_insert_default().hygiene = Hygiene::default(),
+            Rule::Holds => self.rare_mut().abuse.get_or_insert_default().hygiene = Hygiene::default(),
             Rule::CostMaximum
             | Rule::Ramp
             | Rule::Penalty
@@ -126,7 +126,7 @@ impl Account {
             | Rule::Sharing
             | Rule::KeySpend => {}
         }
-        let effects = &mut self.extras_mut().abuse.get_or_insert_default().effects;
+        let effects = &mut self.rare_mut().abuse.get_or_insert_default().effects;
         effects.retain(|e| now < e.until && (e.rule, &e.key) != (effect.rule, &effect.key));
         if effects.len() >= EFFECTS_MAX
             && let Some(first) = (0..effects.len()).min_by_key(|i| effects.get(*i).map(|e| e.until))

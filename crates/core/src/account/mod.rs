@@ -8,16 +8,18 @@
 
 mod abuse;
 mod abuse_state;
+mod alerts;
 mod balance;
 mod books;
+mod cycle;
 mod due;
-mod extras;
 mod fold;
 mod holds;
+mod late;
 mod movements;
-mod notice;
 mod open;
-mod periodic;
+mod rare;
+mod resets;
 mod state;
 mod windows;
 
@@ -26,10 +28,10 @@ pub(crate) use abuse_state::ENDS;
 pub use abuse_state::{AbuseState, Hygiene};
 pub use books::Books;
 pub(crate) use due::Due;
-pub use extras::{Asked, Balance, BankedReset, Extras, Schedule};
-pub(crate) use extras::{QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX};
 pub use fold::FoldError;
 pub use open::{CountedWindow, Grant, HOLDS_MAX, Hold};
 pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};
+pub use rare::{Asked, Balance, BankedReset, RareState, Schedule};
+pub(crate) use rare::{QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX};
 pub use state::Account;
 pub(crate) use state::SEGMENTS_MAX;

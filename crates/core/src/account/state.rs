@@ -8,8 +8,8 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use super::books::Books;
-use super::extras::{Extras, NOTHING};
 use super::open::{CountedWindow, Grant, Hold};
+use super::rare::{NOTHING, RareState};
 use crate::record::codec::list;
 use crate::record::{GrantId, HoldId, Instant, Level, Name, RecordError, Seq, Settings, genesis};
 use crate::window::Used;
@@ -55,7 +55,7 @@ pub struct Account {
     pub denied: u64,
     /// What few accounts have.
     #[n(11)]
-    pub(crate) extras: Option<Box<Extras>>,
+    pub(crate) rare: Option<Box<RareState>>,
     /// When it first bought credits, or last disputed a payment since.
     #[n(12)]
     pub paid_since: Option<Instant>,
@@ -81,7 +81,7 @@ impl Account {
             holds: Vec::new(),
             windows: SmallVec::new(),
             denied: 0,
-            extras: None,
+            rare: None,
             paid_since: None,
             wakes_at: Instant::NEVER,
         }
@@ -137,12 +137,12 @@ impl Account {
 
     /// What few accounts have; empty for the others.
     #[must_use]
-    pub fn extras(&self) -> &Extras {
-        self.extras.as_deref().unwrap_or(&NOTHING)
+    pub fn rare(&self) -> &RareState {
+        self.rare.as_deref().unwrap_or(&NOTHING)
     }
 
-    pub(super) fn extras_mut(&mut self) -> &mut Extras {
-        self.extras.get_or_insert_default()
+    pub(super) fn rare_mut(&mut self) -> &mut RareState {
+        self.rare.get_or_insert_default()
     }
 
     /// The durable part of the state, canonical: equal states have equal bytes.

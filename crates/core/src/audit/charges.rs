@@ -38,7 +38,7 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
         | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
-        | Event::Periodic(_)
+        | Event::Cycle(_)
         | Event::Late(_)
         | Event::Alert(_)
         | Event::Abuse(_)
@@ -140,7 +140,7 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Finding
         | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
-        | Event::Periodic(_)
+        | Event::Cycle(_)
         | Event::Late(_)
         | Event::Alert(_)
         | Event::Abuse(_)

@@ -9,7 +9,7 @@ use super::finding::{Dataset, Findings};
 use super::past::Past;
 use crate::account::{Account, Hold};
 use crate::record::{
-    Book, Charge, Cleared, Credits, Draw, Event, GrantId, GrantTerms, HoldId, Movement, Overage, Periodic,
+    Book, Charge, Cleared, Credits, CycleEvent, Draw, Event, GrantId, GrantTerms, HoldId, Movement, Overage,
     Record, Source,
 };
 use crate::window::Used;
@@ -85,8 +85,8 @@ pub(super) fn check_movements(
             }
             check_unwound(record, past, drawn, &charge.draws, found);
         }
-        Event::Periodic(event) => {
-            expect(periodic(record, before, event)?);
+        Event::Cycle(event) => {
+            expect(cycle(record, before, event)?);
             check_opened(record, found);
         }
         Event::Opened(_)
@@ -131,11 +131,11 @@ fn issued(record: &Record, before: &Account, terms: &GrantTerms, overage: Overag
 }
 
 /// What recurring grants move. `None` when the record names one that the account does not have.
-fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<Movement>> {
-    let named = |id: &GrantId| before.extras().schedules.iter().find(|s| s.id == *id);
+fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Movement>> {
+    let named = |id: &GrantId| before.rare().schedules.iter().find(|s| s.id == *id);
     let own = Book::Grant(GrantId(record.seq));
     Some(match event {
-        Periodic::RolledOver(id) => {
+        CycleEvent::RolledOver(id) => {
             let schedule = named(id)?;
             let old = Book::Grant(schedule.current);
             let left = before.grant(schedule.current).filter(|g| !g.voided).map_or(0, |g| g.remaining.nano());
@@ -150,11 +150,11 @@ fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<M
             ];
             parts.into_iter().flat_map(|(from, to, n)| some(from, to, Credits::from_nano(n))).collect()
         }
-        Periodic::Renewed { schedule: id, .. } => {
+        CycleEvent::Renewed { schedule: id, .. } => {
             let terms = &named(id)?.terms;
             issued(record, before, terms, terms.recurrence.as_ref()?.overage)
         }
-        Periodic::PlanChanged(change) => {
+        CycleEvent::PlanChanged(change) => {
             let mut moved = Vec::new();
             for new in &change.amounts {
                 let book = Book::Grant(named(&new.schedule)?.current);
@@ -164,15 +164,15 @@ fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<M
             }
             moved
         }
-        Periodic::Redeemed { token, path, cleared } => {
-            before.extras().resets.iter().find(|r| r.id == *token)?;
+        CycleEvent::Redeemed { token, path, cleared } => {
+            before.rare().resets.iter().find(|r| r.id == *token)?;
             let used = |c: &Cleared| {
                 let window = before.window(&c.name, c.level, path.at(c.level));
                 window.and_then(Used::period).is_some_and(|period| period.used == c.used)
             };
             cleared.iter().all(used).then(Vec::new)?
         }
-        Periodic::Ended(_) | Periodic::Banked(_) => Vec::new(),
+        CycleEvent::Ended(_) | CycleEvent::Banked(_) => Vec::new(),
     })
 }
 

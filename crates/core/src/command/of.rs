@@ -16,8 +16,8 @@ use super::top_ups::TopUp;
 use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
-    AbuseEvent, Alert, Charge, Credits, Decision, Event, GrantId, HeldCapacity, HoldId, Instant, Late,
-    Operation, Periodic, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
+    AbuseEvent, Alert, Charge, Credits, CycleEvent, Decision, Event, GrantId, HeldCapacity, HoldId, Instant,
+    Late, Operation, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
 };
 use crate::waterfall::{Authorize, Quantities, Request};
 
@@ -117,7 +117,7 @@ impl Command {
                 to: Correct::Exactly(Box::new(charge.usage.clone())),
                 reason: correcting.reason.clone(),
             },
-            Event::Periodic(periodic) => periodic_of(periodic)?,
+            Event::Cycle(cycle) => cycle_of(cycle)?,
             Event::Late(Late::Quarantined(kept)) => {
                 Self::Record { request: quarantine::request(kept), at: Some(kept.at) }
             }
@@ -170,18 +170,18 @@ fn extended(record: &Record) -> Option<Extend> {
     })
 }
 
-fn periodic_of(periodic: &Periodic) -> Option<Command> {
-    match periodic {
-        Periodic::Banked(ResetTerms { windows, expires_at, reference }) => Some(Command::Bank {
+fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
+    match cycle {
+        CycleEvent::Banked(ResetTerms { windows, expires_at, reference }) => Some(Command::Bank {
             windows: windows.clone(),
             expires_at: Some(*expires_at),
             reference: reference.clone(),
         }),
-        Periodic::Redeemed { token, path, .. } => {
+        CycleEvent::Redeemed { token, path, .. } => {
             Some(Command::Redeem { token: Some(*token), path: path.clone() })
         }
-        Periodic::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
-        Periodic::RolledOver(_) | Periodic::Renewed { .. } | Periodic::Ended(_) => None,
+        CycleEvent::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
+        CycleEvent::RolledOver(_) | CycleEvent::Renewed { .. } | CycleEvent::Ended(_) => None,
     }
 }
 

@@ -10,8 +10,8 @@ use super::charge::{Charge, Correcting};
 use super::denial::Denials;
 use super::hold::HoldTerms;
 use super::{
-    AbuseEvent, Alert, ApiKey, CatalogChanges, Credits, Decision, GrantId, GrantTerms, HoldId, Instant,
-    Label, Late, Name, Path, Periodic, Seq, Server, Settings, Use,
+    AbuseEvent, Alert, ApiKey, CatalogChanges, Credits, CycleEvent, Decision, GrantId, GrantTerms, HoldId,
+    Instant, Label, Late, Name, Path, Seq, Server, Settings, Use,
 };
 
 /// What happened.
@@ -177,9 +177,9 @@ pub enum Event {
     /// An API key was revoked.
     #[n(16)]
     KeyRevoked(#[n(0)] Name),
-    /// Something that comes again with the calendar.
+    /// Something of the billing cycle.
     #[n(17)]
-    Periodic(#[n(0)] Box<Periodic>),
+    Cycle(#[n(0)] Box<CycleEvent>),
     /// A charge was corrected: what is charged instead. The correction takes its place.
     #[n(18)]
     Corrected {
@@ -308,13 +308,13 @@ impl Event {
             Self::CatalogLoaded { .. } => "catalog_loaded",
             Self::KeyCreated(_) => "key_created",
             Self::KeyRevoked(_) => "key_revoked",
-            Self::Periodic(periodic) => match &**periodic {
-                Periodic::RolledOver(_) => "rolled_over",
-                Periodic::Renewed { .. } => "renewed",
-                Periodic::Ended(_) => "recurrence_ended",
-                Periodic::Banked(_) => "reset_banked",
-                Periodic::Redeemed { .. } => "reset_redeemed",
-                Periodic::PlanChanged(_) => "plan_changed",
+            Self::Cycle(cycle) => match &**cycle {
+                CycleEvent::RolledOver(_) => "rolled_over",
+                CycleEvent::Renewed { .. } => "renewed",
+                CycleEvent::Ended(_) => "recurrence_ended",
+                CycleEvent::Banked(_) => "reset_banked",
+                CycleEvent::Redeemed { .. } => "reset_redeemed",
+                CycleEvent::PlanChanged(_) => "plan_changed",
             },
             Self::Corrected { .. } => "corrected",
             Self::Late(Late::Quarantined(_)) => "quarantined",

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq};
+use super::{CycleEvent, Denial, Event, GrantId, HoldId, Operation, Record, Seq};
 use crate::record::{Instant, Label, Name};
 
 /// Where a record can be found again, besides by its number: a hash of account and key.
@@ -78,8 +78,8 @@ impl Event {
             Some(Once::Refunds(correcting.charge, 0))
         } else if let Self::Voided { grant, .. } = self {
             Some(Once::Voids(*grant))
-        } else if let Self::Periodic(periodic) = self
-            && let Periodic::Redeemed { token, .. } = &**periodic
+        } else if let Self::Cycle(cycle) = self
+            && let CycleEvent::Redeemed { token, .. } = &**cycle
         {
             Some(Once::Redeems(*token))
         } else {

@@ -92,7 +92,7 @@ impl Question<'_> {
                 let beside = self.beside(ahead.ctx(), decision);
                 let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
                 let asks = decision.outcome == Outcome::NeedsConsent;
-                let renewals = account.extras().schedules.iter().map(|s| s.next_at);
+                let renewals = account.rare().schedules.iter().map(|s| s.next_at);
                 let begins = account.grants.iter().filter(|g| !g.voided).map(|g| g.terms.effective_from);
                 // A paid grant that ends leaves its place to one that asks nobody.
                 let ends = account.grants.iter().filter(|_| asks).map(|g| g.terms.expires_at);

@@ -901,7 +901,7 @@ fn rules_that_are_off_leave_no_trace() {
     w.hold("chat", &[("tokens", 1)]);
     assert!(w.account.windows.iter().all(|window| !window.name.as_str().starts_with("abuse.")));
     assert!(w.log.iter().all(|r| !format!("{r:?}").contains("abuse.")));
-    assert_eq!(w.account.extras().abuse, None);
+    assert_eq!(w.account.rare().abuse, None);
 }
 
 /// A catalog that is wrong says where.

@@ -25,9 +25,11 @@ mod credits;
 mod decisions;
 mod events;
 mod ledger;
-mod periodic;
+mod plans;
+mod resets;
 mod supplies;
 mod test_clock;
+mod top_ups;
 mod webhooks;
 
 /// Largest body of an operation, in bytes.
@@ -84,11 +86,11 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(credits::void))
         .routes(routes!(credits::adjust))
         .routes(routes!(credits::refund))
-        .routes(routes!(periodic::change_plan))
-        .routes(routes!(periodic::bank, periodic::resets))
-        .routes(routes!(periodic::redeem))
-        .routes(routes!(periodic::top_ups))
-        .routes(routes!(periodic::confirm_top_up))
+        .routes(routes!(plans::change_plan))
+        .routes(routes!(resets::bank, resets::resets))
+        .routes(routes!(resets::redeem))
+        .routes(routes!(top_ups::top_ups))
+        .routes(routes!(top_ups::confirm_top_up))
         .routes(routes!(corrections::correct))
         .routes(routes!(corrections::reprice))
         .routes(routes!(corrections::quarantine))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Charge, Decision, Draw, HeldCapacity, Movement, Usage};
-use crate::periodic::Schedule;
+use crate::recurrence::Schedule;
 use crate::reference::Reference;
 use crate::requests::SegmentSettings;
 use crate::supplies::AccountCapacity;

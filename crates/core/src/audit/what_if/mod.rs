@@ -15,7 +15,7 @@ use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::command::{Command, Draft};
 use crate::life;
-use crate::record::{Charge, Denial, Event, GrantId, Instant, Name, Periodic, Record, Seq};
+use crate::record::{Charge, CycleEvent, Denial, Event, GrantId, Instant, Name, Record, Seq};
 use crate::waterfall::{Context, Refusal};
 
 mod again;
@@ -200,13 +200,14 @@ impl<'a> Shadow<'a> {
 
 /// The recurring grant that crosses a boundary, and whether anew or carried over.
 fn crossing(event: &Event) -> Option<(GrantId, bool)> {
-    let Event::Periodic(periodic) = event else { return None };
-    match **periodic {
-        Periodic::Renewed { schedule, .. } => Some((schedule, true)),
-        Periodic::RolledOver(schedule) => Some((schedule, false)),
-        Periodic::Ended(_) | Periodic::Banked(_) | Periodic::Redeemed { .. } | Periodic::PlanChanged(_) => {
-            None
-        }
+    let Event::Cycle(cycle) = event else { return None };
+    match **cycle {
+        CycleEvent::Renewed { schedule, .. } => Some((schedule, true)),
+        CycleEvent::RolledOver(schedule) => Some((schedule, false)),
+        CycleEvent::Ended(_)
+        | CycleEvent::Banked(_)
+        | CycleEvent::Redeemed { .. }
+        | CycleEvent::PlanChanged(_) => None,
     }
 }
 

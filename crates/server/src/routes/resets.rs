@@ -1,4 +1,4 @@
-//! Changes of plan, banked resets, automatic top-ups.
+//! Banked resets.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,21 +7,6 @@ use headworks_wire as wire;
 use crate::app::App;
 use crate::extract::{Body, Caller, IdempotencyKey, Path};
 use crate::problem::Failure;
-
-/// Change the plan, and with it recurring grants
-#[utoipa::path(post, path = "/v1/accounts/{id}/plan", tag = "accounts", request_body = wire::ChangePlanRequest,
-    params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
-    responses((status = 200, description = "What periods under way gained and lost", body = wire::Change),
-        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
-pub(super) async fn change_plan(
-    State(app): State<App>,
-    Caller(access): Caller,
-    Path(id): Path<String>,
-    IdempotencyKey(key): IdempotencyKey,
-    Body(ask): Body<wire::ChangePlanRequest>,
-) -> Result<Json<wire::Change>, Failure> {
-    Ok(Json(app.api.change_plan(&access, &id, key, ask).await?))
-}
 
 /// Bank a reset
 #[utoipa::path(post, path = "/v1/accounts/{id}/resets", tag = "accounts", request_body = wire::BankResetRequest,
@@ -63,31 +48,4 @@ pub(super) async fn redeem(
     Body(ask): Body<wire::RedeemResetRequest>,
 ) -> Result<Json<wire::Redeemed>, Failure> {
     Ok(Json(app.api.redeem_reset(&access, &id, key, ask).await?))
-}
-
-/// Show where an account's alerts and automatic top-ups stand
-#[utoipa::path(get, path = "/v1/accounts/{id}/top-ups", tag = "credits", params(("id" = String, Path, description = "The account")),
-    responses((status = 200, description = "What is in flight, and whether it is still needed", body = wire::TopUps),
-        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
-pub(super) async fn top_ups(
-    State(app): State<App>,
-    Caller(access): Caller,
-    Path(id): Path<String>,
-) -> Result<Json<wire::TopUps>, Failure> {
-    Ok(Json(app.api.top_ups(&access, &id).await?))
-}
-
-/// Say what became of a top-up's payment
-#[utoipa::path(post, path = "/v1/accounts/{id}/top-ups/{number}", tag = "credits", request_body = wire::ConfirmTopUpRequest,
-    params(("id" = String, Path, description = "The account"), ("number" = u64, Path, description = "The number the top-up was asked for under")),
-    responses((status = 200, description = "The credits that it brought, or the record of its failure", body = wire::Change),
-        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
-pub(super) async fn confirm_top_up(
-    State(app): State<App>,
-    Caller(access): Caller,
-    Path((id, number)): Path<(String, u64)>,
-    IdempotencyKey(key): IdempotencyKey,
-    Body(ask): Body<wire::ConfirmTopUpRequest>,
-) -> Result<Json<wire::Change>, Failure> {
-    Ok(Json(app.api.confirm_top_up(&access, &id, number, key, ask).await?))
 }

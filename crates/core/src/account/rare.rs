@@ -114,7 +114,7 @@ pub struct Balance {
 
 /// What few accounts have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Extras {
+pub struct RareState {
     /// Recurring grants, by name.
     #[n(0)]
     pub schedules: Vec<Schedule>,
@@ -145,7 +145,7 @@ pub struct Extras {
 }
 
 /// What most accounts have.
-pub(super) static NOTHING: Extras = Extras {
+pub(super) static NOTHING: RareState = RareState {
     schedules: Vec::new(),
     resets: Vec::new(),
     quarantine: Vec::new(),

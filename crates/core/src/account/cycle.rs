@@ -1,12 +1,11 @@
-//! The fold of what comes again with the calendar.
+//! The fold of the billing cycle: periods of recurring grants, banked resets, changes of plan.
 
 use alloc::string::String;
 
-use super::extras::{BankedReset, Schedule};
 use super::open::Grant;
+use super::rare::{BankedReset, Schedule};
 use super::state::Account;
-use crate::record::{Cleared, GrantId, GrantTerms, Instant, Path, Periodic, PlanChange, Record, Seq};
-use crate::window::Used;
+use crate::record::{CycleEvent, GrantId, GrantTerms, PlanChange, Record};
 
 impl Account {
     /// A grant that recurs begins its schedule.
@@ -19,7 +18,7 @@ impl Account {
         if let Some(recurrence) = &mut every.recurrence {
             every.amount = recurrence.prorated.take().map_or(terms.amount, |p| p.whole);
         }
-        self.extras_mut().schedules.push(Schedule {
+        self.rare_mut().schedules.push(Schedule {
             id,
             terms: every,
             current: id,
@@ -29,70 +28,40 @@ impl Account {
         });
     }
 
-    pub(super) fn apply_periodic(&mut self, record: &Record, event: &Periodic) -> Result<(), String> {
+    pub(super) fn apply_cycle(&mut self, record: &Record, event: &CycleEvent) -> Result<(), String> {
         match event {
-            Periodic::RolledOver(id) => {
+            CycleEvent::RolledOver(id) => {
                 let schedule = self.schedule_mut(*id)?;
                 schedule.rolled = true;
                 let current = schedule.current;
                 self.note_left(current);
             }
-            Periodic::Renewed { schedule: id, next_at } => {
+            CycleEvent::Renewed { schedule: id, next_at } => {
                 let schedule = self.schedule_mut(*id)?;
                 schedule.current = GrantId(record.seq);
                 (schedule.began_at, schedule.next_at, schedule.rolled) = (schedule.next_at, *next_at, false);
                 self.wakes_at = self.wakes_at.min(*next_at);
             }
-            Periodic::Ended(id) => {
+            CycleEvent::Ended(id) => {
                 self.schedule_mut(*id)?;
-                self.extras_mut().schedules.retain(|s| s.id != *id);
+                self.rare_mut().schedules.retain(|s| s.id != *id);
             }
-            Periodic::Banked(terms) => {
+            CycleEvent::Banked(terms) => {
                 let now = record.recorded_at;
-                let resets = &mut self.extras_mut().resets;
+                let resets = &mut self.rare_mut().resets;
                 resets.retain(|r| r.terms.expires_at > now);
                 resets.push(BankedReset { id: record.seq, terms: terms.clone() });
             }
-            Periodic::Redeemed { token, path, cleared } => {
+            CycleEvent::Redeemed { token, path, cleared } => {
                 self.redeem(*token, path, cleared, record.recorded_at)?
             }
-            Periodic::PlanChanged(change) => self.change_plan(change)?,
+            CycleEvent::PlanChanged(change) => self.change_plan(change)?,
         }
         Ok(())
     }
 
     fn schedule_mut(&mut self, id: GrantId) -> Result<&mut Schedule, String> {
-        self.extras_mut().schedules.iter_mut().find(|s| s.id == id).ok_or_else(|| "no such schedule".into())
-    }
-
-    fn redeem(&mut self, token: Seq, path: &Path, cleared: &[Cleared], now: Instant) -> Result<(), String> {
-        let resets = &mut self.extras_mut().resets;
-        let before = resets.len();
-        resets.retain(|r| r.id != token);
-        if resets.len() == before {
-            return Err("no such banked reset".into());
-        }
-        for c in cleared {
-            let i = self.find_window(&c.name, c.level, path.at(c.level)).map_err(|_| "no such window")?;
-            self.clear_window(i, c.closes, now);
-        }
-        Ok(())
-    }
-
-    /// Use counted before a reset is never given back after it: what stays open begins anew.
-    fn clear_window(&mut self, i: usize, closes: bool, now: Instant) {
-        let keeps = match self.windows.get_mut(i).map(|w| &mut w.used) {
-            Some(Used::Period(period)) if closes => period.close(now),
-            Some(Used::Period(period)) => {
-                period.reset(now);
-                true
-            }
-            Some(_) => false,
-            None => return,
-        };
-        if !keeps {
-            self.windows.remove(i);
-        }
+        self.rare_mut().schedules.iter_mut().find(|s| s.id == id).ok_or_else(|| "no such schedule".into())
     }
 
     fn change_plan(&mut self, change: &PlanChange) -> Result<(), String> {
@@ -113,7 +82,7 @@ impl Account {
         if change.moved_from.is_some() {
             let anchor = change.settings.billing_anchor;
             let mut ends = alloc::vec::Vec::new();
-            for schedule in &mut self.extras_mut().schedules {
+            for schedule in &mut self.rare_mut().schedules {
                 if let Some(end) = schedule.end_under(anchor) {
                     schedule.next_at = end;
                     ends.push((schedule.current, end));

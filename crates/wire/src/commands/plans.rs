@@ -1,10 +1,10 @@
-//! Commands that change the plan, and that bank and redeem resets.
+//! Commands that change the plan.
 
 use headworks_core::command::{ChangePlan, Command};
 use headworks_core::record::{Credits, Name, Proration};
 
-use super::{Malformed, grant, number};
-use crate::periodic::{BankResetRequest, ChangePlanRequest, PlanAnchor, Prorate, RedeemResetRequest};
+use super::{Malformed, grant};
+use crate::plans::{ChangePlanRequest, PlanAnchor, Prorate};
 use crate::reference::Reference;
 
 impl ChangePlanRequest {
@@ -25,29 +25,5 @@ impl ChangePlanRequest {
             },
             reason: self.reason.clone(),
         }))
-    }
-}
-
-impl BankResetRequest {
-    /// The command that is meant.
-    #[must_use]
-    pub fn command(&self) -> Command {
-        Command::Bank {
-            windows: self.windows.clone(),
-            expires_at: self.expires_at,
-            reference: self.reference.clone(),
-        }
-    }
-}
-
-impl RedeemResetRequest {
-    /// The command that is meant.
-    ///
-    /// # Errors
-    /// When the reset is another account's.
-    pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
-        let token =
-            self.reset.as_ref().map(|of| number(account, of, Malformed::UnknownRecord)).transpose()?;
-        Ok(Command::Redeem { token, path: self.path.clone() })
     }
 }

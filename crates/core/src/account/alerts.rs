@@ -1,47 +1,25 @@
-//! The fold of late use, alerts and top-ups.
+//! The fold of alerts and top-ups.
 
 use alloc::string::String;
 
-use super::extras::{Asked, Balance};
+use super::rare::{Asked, Balance};
 use super::state::Account;
-use crate::record::{
-    Alert, Calendar, Credits, Every, Instant, Late, Name, Record, Seq, Standing, TopUpTerms,
-};
+use crate::record::{Alert, Calendar, Credits, Every, Instant, Name, Record, Standing, TopUpTerms};
 
 impl Account {
-    pub(super) fn apply_late(&mut self, seq: Seq, late: &Late) -> Result<(), String> {
-        match late {
-            Late::Quarantined(_) => self.extras_mut().quarantine.push(seq),
-            Late::Discarded { kept: discarded, .. } => {
-                if !self.extras().quarantine.contains(discarded) {
-                    return Err("no such use in quarantine".into());
-                }
-                self.extras_mut().quarantine.retain(|kept| kept != discarded);
-            }
-        }
-        Ok(())
-    }
-
-    /// Use that is charged after all leaves the quarantine.
-    pub(super) fn leave_quarantine(&mut self, parents: &[Seq]) {
-        if self.extras().quarantine.iter().any(|kept| parents.contains(kept)) {
-            self.extras_mut().quarantine.retain(|kept| !parents.contains(kept));
-        }
-    }
-
     pub(super) fn apply_alert(&mut self, record: &Record, alert: &Alert) -> Result<(), String> {
         let (now, unit) = (record.recorded_at, record.unit.as_ref());
         match alert {
             Alert::Crossed { standing, number, .. } => {
                 self.balance_mut(unit).standing = *standing;
-                self.extras_mut().crossings = *number;
+                self.rare_mut().crossings = *number;
             }
             Alert::TopUpAsked { number, amount } => {
                 let bought = self.bought_in_month(unit, now).checked_add(*amount).ok_or("overflow")?;
                 let balance = self.balance_mut(unit);
                 balance.asked = Some(Asked { seq: record.seq, number: *number, amount: *amount });
                 (balance.last_at, balance.month_total) = (now, bought);
-                self.extras_mut().top_ups = *number;
+                self.rare_mut().top_ups = *number;
             }
             Alert::TopUpFailed { .. } => {
                 let balance = self.balance_mut(unit);
@@ -58,19 +36,19 @@ impl Account {
     /// A grant that follows from a top-up in flight ends it.
     pub(super) fn end_top_up(&mut self, record: &Record) {
         let ends = |balance: &Balance| balance.asked.is_some_and(|asked| record.parents.contains(&asked.seq));
-        if self.extras().balances.iter().any(ends) {
-            self.extras_mut().balances.iter_mut().filter(|b| ends(b)).for_each(|b| b.asked = None);
+        if self.rare().balances.iter().any(ends) {
+            self.rare_mut().balances.iter_mut().filter(|b| ends(b)).for_each(|b| b.asked = None);
         }
     }
 
     /// What is kept of the balance in one unit, if anything was.
     #[must_use]
     pub fn balance(&self, unit: Option<&Name>) -> Option<&Balance> {
-        self.extras().balances.iter().find(|b| b.unit.as_ref() == unit)
+        self.rare().balances.iter().find(|b| b.unit.as_ref() == unit)
     }
 
     fn balance_mut(&mut self, unit: Option<&Name>) -> &mut Balance {
-        let balances = &mut self.extras_mut().balances;
+        let balances = &mut self.rare_mut().balances;
         let at = balances.iter().position(|b| b.unit.as_ref() == unit).unwrap_or_else(|| {
             balances.push(Balance { unit: unit.cloned(), ..Balance::default() });
             balances.len() - 1

@@ -2,7 +2,7 @@
 
 use headworks_core::command::{ChangePlan, Command, NewGrant};
 use headworks_core::record::{
-    Amount, Category, Event, Every, GrantId, Instant, Label, Overage, Path, Periodic, Proration, Record,
+    Amount, Category, CycleEvent, Event, Every, GrantId, Instant, Label, Overage, Path, Proration, Record,
     Recurrence, Rollover, WHOLE,
 };
 use headworks_core::waterfall::Refusal;
@@ -420,7 +420,7 @@ fn what_cannot_recur_is_refused() {
     assert_eq!(try_with(&w, &life), Some(Refusal::BadRollover));
     assert_eq!(bank(&mut w, &["rate"]), Err(Refusal::UnknownWindow(name("rate"))));
     assert!(
-        !w.log.iter().any(|r| matches!(&r.event, Event::Periodic(p) if matches!(**p, Periodic::Banked(_))))
+        !w.log.iter().any(|r| matches!(&r.event, Event::Cycle(p) if matches!(**p, CycleEvent::Banked(_))))
     );
     w.pass("1s");
 }
@@ -556,7 +556,7 @@ fn act(w: &mut World, act: &Act) {
             Command::Grant(NewGrant { expires_at, ..NewGrant::new(amount, Category::Purchased) })
         }
         Act::ChangePlan(n, move_anchor, prorate) => {
-            let schedules = &w.account.extras().schedules;
+            let schedules = &w.account.rare().schedules;
             let amounts = schedules.iter().map(|s| (s.id, credits(&n.to_string()))).collect();
             let (move_anchor, prorate) = (*move_anchor, prorate.then_some(Proration::Instant));
             Command::ChangePlan(ChangePlan { plan: name("p"), move_anchor, amounts, prorate, reason: None })
