@@ -84,7 +84,7 @@ impl Api {
         };
         if let Effect::Recorded(record) = &answer.effect
             && let Event::Cycle(event) = &record.event
-            && let CycleEvent::Redeemed { token, cleared, .. } = &**event
+            && let CycleEvent::Redeemed { reset, cleared, .. } = &**event
         {
             let window = |c: &headworks_core::record::Cleared| wire::ClearedWindow {
                 name: c.name.clone(),
@@ -93,7 +93,7 @@ impl Api {
             return Ok(wire::Redeemed {
                 outcome: RedeemOutcome::ResetDone,
                 id: Some(Reference::Record(account.clone(), record.seq)),
-                reset: Some(Reference::Record(account, *token)),
+                reset: Some(Reference::Record(account, *reset)),
                 cleared: cleared.iter().map(window).collect(),
                 replayed: answer.replayed,
             });

@@ -1,4 +1,4 @@
-//! Abuse rules: what holds off misuse without hurting honest use.
+//! Abuse rules: what holds off abuse without hurting honest use.
 //!
 //! Each rule is off, observed or enforced, and every figure is the operator's. Statistical rules clamp and never block: the
 //! first request of a clamped window passes. Never reads a clock: what a rule remembers is folded from records

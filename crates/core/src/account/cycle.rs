@@ -52,8 +52,8 @@ impl Account {
                 resets.retain(|r| r.terms.expires_at > now);
                 resets.push(BankedReset { id: record.seq, terms: terms.clone() });
             }
-            CycleEvent::Redeemed { token, path, cleared } => {
-                self.redeem(*token, path, cleared, record.recorded_at)?
+            CycleEvent::Redeemed { reset, path, cleared } => {
+                self.redeem(*reset, path, cleared, record.recorded_at)?
             }
             CycleEvent::PlanChanged(change) => self.change_plan(change)?,
         }

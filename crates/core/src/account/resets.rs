@@ -9,14 +9,14 @@ use crate::window::Used;
 impl Account {
     pub(super) fn redeem(
         &mut self,
-        token: Seq,
+        reset: Seq,
         path: &Path,
         cleared: &[Cleared],
         now: Instant,
     ) -> Result<(), String> {
         let resets = &mut self.rare_mut().resets;
         let before = resets.len();
-        resets.retain(|r| r.id != token);
+        resets.retain(|r| r.id != reset);
         if resets.len() == before {
             return Err("no such banked reset".into());
         }

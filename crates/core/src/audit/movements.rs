@@ -164,8 +164,8 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
             }
             moved
         }
-        CycleEvent::Redeemed { token, path, cleared } => {
-            before.rare().resets.iter().find(|r| r.id == *token)?;
+        CycleEvent::Redeemed { reset, path, cleared } => {
+            before.rare().resets.iter().find(|r| r.id == *reset)?;
             let used = |c: &Cleared| {
                 let window = before.window(&c.name, c.level, path.at(c.level));
                 window.and_then(Used::period).is_some_and(|period| period.used == c.used)

@@ -95,7 +95,7 @@ pub enum Command {
     /// Redeem a banked reset.
     Redeem {
         /// Which; `None`: the one that expires first of those that would clear something.
-        token: Option<Seq>,
+        reset: Option<Seq>,
         /// Whose windows are cleared.
         path: Path,
     },

@@ -99,7 +99,7 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::Bank { windows, expires_at, reference } => {
             resets::bank(ctx, windows, *expires_at, reference.clone())?
         }
-        Command::Redeem { token, path } => resets::redeem(ctx, *token, path, history)?,
+        Command::Redeem { reset, path } => resets::redeem(ctx, *reset, path, history)?,
         Command::AcceptLate { kept } => late::accept(ctx, *kept, history)?,
         Command::DiscardLate { kept, reason } => late::discard(ctx, *kept, reason.clone())?,
         Command::ConfirmTopUp { number, top_up } => top_ups::confirm(ctx, *number, top_up)?,

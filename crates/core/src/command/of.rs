@@ -177,8 +177,8 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
             expires_at: Some(*expires_at),
             reference: reference.clone(),
         }),
-        CycleEvent::Redeemed { token, path, .. } => {
-            Some(Command::Redeem { token: Some(*token), path: path.clone() })
+        CycleEvent::Redeemed { reset, path, .. } => {
+            Some(Command::Redeem { reset: Some(*reset), path: path.clone() })
         }
         CycleEvent::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
         CycleEvent::RolledOver(_) | CycleEvent::Renewed { .. } | CycleEvent::Ended(_) => None,
@@ -218,7 +218,7 @@ impl Command {
             }
             Self::Refund { charge, .. } | Self::Correct { charge, .. } => *charge = number(*charge)?,
             Self::AcceptLate { kept } | Self::DiscardLate { kept, .. } => *kept = number(*kept)?,
-            Self::Redeem { token, .. } => *token = token.and_then(number),
+            Self::Redeem { reset, .. } => *reset = reset.and_then(number),
             Self::Grant(NewGrant { top_up, .. }) => *top_up = top_up.and_then(number),
             Self::ChangePlan(ChangePlan { amounts, .. }) => {
                 let known = |(id, amount): (GrantId, Credits)| Some((GrantId(number(id.0)?), amount));

@@ -37,7 +37,7 @@ pub enum CycleEvent {
     Redeemed {
         /// The reset.
         #[n(0)]
-        token: Seq,
+        reset: Seq,
         /// Who redeemed it.
         #[n(1)]
         path: Path,

@@ -59,7 +59,7 @@ impl IndexKey {
                 Self::of(account, 3, &body)
             }
             Once::Voids(grant) => Self::of(account, 5, &grant.0.to_be_bytes()),
-            Once::Redeems(token) => Self::of(account, 6, &token.to_be_bytes()),
+            Once::Redeems(reset) => Self::of(account, 6, &reset.to_be_bytes()),
             Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
         }
     }
@@ -79,9 +79,9 @@ impl Event {
         } else if let Self::Voided { grant, .. } = self {
             Some(Once::Voids(*grant))
         } else if let Self::Cycle(cycle) = self
-            && let CycleEvent::Redeemed { token, .. } = &**cycle
+            && let CycleEvent::Redeemed { reset, .. } = &**cycle
         {
-            Some(Once::Redeems(*token))
+            Some(Once::Redeems(*reset))
         } else {
             self.ends().map(Once::Ends)
         }

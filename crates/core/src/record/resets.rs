@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use super::name::{Label, Level, Name};
 use super::time::Instant;
 
-/// A banked reset: a token that clears windows when it is redeemed.
+/// A banked reset: it clears windows when it is redeemed.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ResetTerms {
     /// The windows it clears, as guards or `allowance.window`.

@@ -137,7 +137,7 @@ impl fmt::Display for Refusal {
                 f,
                 "charge {charge} was refunded or corrected before, by record {by}; a correction can be corrected again"
             ),
-            Self::AlreadyRedeemed(token, by) => write!(f, "reset {token} was redeemed before, by record {by}"),
+            Self::AlreadyRedeemed(reset, by) => write!(f, "reset {reset} was redeemed before, by record {by}"),
             Self::UnknownFeature(name) => write!(f, "the catalog has no feature `{name}`"),
             Self::UnknownPlan(name) => write!(f, "the catalog has no plan `{name}`"),
             Self::UnknownMeter(name) => write!(f, "the feature has no meter `{name}`"),

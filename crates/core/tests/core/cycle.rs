@@ -16,7 +16,7 @@ use crate::common::{
 const CATALOG: &str = r#"
 version = "t"
 [meters]
-input = { unit = "token" }
+input = { unit = "reset" }
 [features.chat]
 meters = ["input"]
 rate_card = "card"
@@ -357,8 +357,8 @@ fn bank(w: &mut World, windows: &[&str]) -> Result<u64, Refusal> {
     w.apply(Command::Bank { windows, expires_at: None, reference: None })
 }
 
-fn redeem(w: &mut World, token: Option<u64>) -> Result<u64, Refusal> {
-    w.apply(Command::Redeem { token, path: Path::default() })
+fn redeem(w: &mut World, reset: Option<u64>) -> Result<u64, Refusal> {
+    w.apply(Command::Redeem { reset, path: Path::default() })
 }
 
 fn task(w: &mut World) -> bool {
@@ -369,14 +369,14 @@ fn task(w: &mut World) -> bool {
 fn a_banked_reset_clears_its_windows_once() {
     let mut w = World::new(CATALOG, "p");
     assert_eq!(redeem(&mut w, None), Err(Refusal::NoReset));
-    let token = bank(&mut w, &["tasks.five", "tasks.week"]).expect("banks");
-    assert_eq!(redeem(&mut w, None), Err(Refusal::NothingToReset), "the token stays");
+    let reset = bank(&mut w, &["tasks.five", "tasks.week"]).expect("banks");
+    assert_eq!(redeem(&mut w, None), Err(Refusal::NothingToReset), "the reset stays");
     assert_eq!((0..4).map(|_| task(&mut w)).collect::<Vec<_>>(), [true, true, true, false]);
-    let by = redeem(&mut w, Some(token)).expect("resets");
+    let by = redeem(&mut w, Some(reset)).expect("resets");
     assert_eq!((0..4).map(|_| task(&mut w)).collect::<Vec<_>>(), [true, true, true, false]);
-    assert_eq!(redeem(&mut w, Some(token)), Err(Refusal::AlreadyRedeemed(token, by)), "it is redeemed");
+    assert_eq!(redeem(&mut w, Some(reset)), Err(Refusal::AlreadyRedeemed(reset, by)), "it is redeemed");
     assert_eq!(redeem(&mut w, None), Err(Refusal::NoReset));
-    // A token lives for 30 days.
+    // A reset lives for 30 days.
     bank(&mut w, &["tasks.five"]).expect("banks");
     w.now = w.account.recorded_at;
     w.pass("30d");

@@ -339,7 +339,7 @@ async fn what_stripe_refuses_waits_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_a_customers_fault_stops_nobody_for_good() {
+async fn what_is_not_an_accounts_fault_stops_nobody_for_good() {
     let s = start(Arc::default()).await;
     let acts = [401, 403, 408].map(Act::Refuse);
     let stripe = Receiver::start(&acts).await;

@@ -95,7 +95,7 @@ fn once(log: &[Record]) -> Result<(), String> {
             Event::Refunded { charge, before, .. } => charges.insert((*charge, *before)),
             Event::Corrected { correcting, .. } => charges.insert((correcting.charge, 0)),
             Event::Cycle(event) => match &**event {
-                CycleEvent::Redeemed { token, .. } => resets.insert(*token),
+                CycleEvent::Redeemed { reset, .. } => resets.insert(*reset),
                 _ => true,
             },
             _ => true,

@@ -24,8 +24,8 @@ impl RedeemResetRequest {
     /// # Errors
     /// When the reset is another account's.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
-        let token =
+        let reset =
             self.reset.as_ref().map(|of| number(account, of, Malformed::UnknownRecord)).transpose()?;
-        Ok(Command::Redeem { token, path: self.path.clone() })
+        Ok(Command::Redeem { reset, path: self.path.clone() })
     }
 }

@@ -21,8 +21,8 @@ pub(super) fn share_among(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u6
             Claimant { terms, demand: (*wanted).min(most), got: 0 }
         })
         .collect();
-    let reserved = reserve(capacity, terms, wanted);
-    let left = capacity.saturating_sub(reserved);
+    let unlent = unlent_floors(capacity, terms, wanted);
+    let left = capacity.saturating_sub(unlent);
     let floor = |c: &Claimant| percent(capacity, c.terms.floor_percent).min(c.demand);
     let mut left = give(left, &mut classes, |c| Some(floor(c)));
     let bands: BTreeSet<u8> = classes.iter().map(|c| c.terms.priority).collect();
@@ -70,7 +70,7 @@ fn give(left: u64, classes: &mut [Claimant], most: impl Fn(&Claimant) -> Option<
 }
 
 /// Unused floors that are not lent: kept free so that their class finds room at once.
-fn reserve(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> u64 {
+fn unlent_floors(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> u64 {
     let demands: BTreeMap<u16, u64> = wanted.iter().copied().collect();
     let kept = |(at, (_, class)): (usize, &(Name, ClassTerms))| {
         let demand = u16::try_from(at).ok().and_then(|at| demands.get(&at)).copied().unwrap_or(0);

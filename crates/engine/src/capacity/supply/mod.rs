@@ -210,7 +210,7 @@ impl<W> Supply<W> {
     /// # Errors
     /// When there is no room now.
     pub fn take(&self, leaf: &Arc<Leaf>, cost: Cost) -> Result<Room, Busy> {
-        let room = self.room(leaf, cost).filter(|_| self.reserve(cost.in_flight));
+        let room = self.room(leaf, cost).filter(|_| self.admit(cost.in_flight));
         let room = room.ok_or_else(|| self.busy(leaf, cost))?;
         self.charge(leaf, cost);
         self.tell_queue(leaf, signed(cost.rate));
@@ -307,7 +307,7 @@ impl<W> Supply<W> {
     }
 
     /// Adds to what is in flight, never past the limit.
-    fn reserve(&self, in_flight: u64) -> bool {
+    fn admit(&self, in_flight: u64) -> bool {
         let max = self.in_flight_max.load(Relaxed);
         let add = |now: u64| now.checked_add(in_flight).filter(|after| *after <= max || in_flight == 0);
         self.in_flight.fetch_update(Relaxed, Relaxed, add).is_ok()

@@ -111,7 +111,7 @@ impl<W> Supply<W> {
                 continue;
             }
             let fits = if in_share { self.bears() } else { self.borrows(&leaf) && self.fits_supply() };
-            if !fits || !self.reserve(cost.in_flight) {
+            if !fits || !self.admit(cost.in_flight) {
                 break;
             }
             self.charge(&leaf, cost);
