@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::answer::EngineError;
 use crate::callers::Callers;
-use crate::capacity::{Pools, Seats};
+use crate::capacity::{Seats, Supplies};
 use crate::commit::Ticket;
 use crate::fetch::Load;
 
@@ -130,7 +130,7 @@ pub(crate) struct Slot {
     /// The last instant given out, denials included.
     pub(crate) last_at: Instant,
     pub(crate) denials: Option<Box<DenialLog>>,
-    /// Its seats in capacity pools.
+    /// Its seats in supplies.
     pub(crate) seats: Seats,
     /// What is remembered of its callers.
     pub(crate) callers: Option<Box<Callers>>,
@@ -190,7 +190,7 @@ impl Slot {
 
     /// Another writer was first. Nothing more is decided on the state, and the next request loads it again.
     pub(crate) fn go_stale(&mut self) {
-        Pools::forget(&self.account, &self.seats);
+        Supplies::forget(&self.account, &self.seats);
         self.seats = Seats::default();
         (self.is_stale, self.dirty, self.wakes_at) = (true, false, Instant::NEVER);
     }

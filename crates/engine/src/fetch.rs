@@ -153,7 +153,7 @@ impl Engine {
         {
             let mut shard = self.cache.lock(account);
             let slot = shard.insert(state, self.cache.next_generation());
-            self.in_force.pools.restore(&slot.account, &mut slot.seats);
+            self.in_force.supplies.restore(&slot.account, &mut slot.seats);
             self.register(slot);
         }
         loading.end.send_replace(Load::Done);

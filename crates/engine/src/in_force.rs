@@ -1,4 +1,4 @@
-//! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of pools.
+//! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of supplies.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Event, Instant, Name, PoolChange, Record, Seq, Server, Span, SystemRecord};
+use headworks_core::record::{Event, Instant, Name, Record, Seq, Server, Span, SupplyChange, SystemRecord};
 use headworks_store::Stored;
 
-use crate::capacity::Pools;
+use crate::capacity::Supplies;
 use crate::hooks::{self, Hooks};
 use crate::keyring::Keyring;
 use crate::past_catalog::PastCatalog;
@@ -21,7 +21,7 @@ pub(crate) struct System {
     pub(crate) catalogs: Vec<PastCatalog>,
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Hooks,
-    pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
+    pub(crate) supply_changes: BTreeMap<Name, SupplyChange>,
     /// The last two instants of the test clock, where the ledger has one: the second may not have been reached.
     pub(crate) test_clock: Option<(Instant, Instant)>,
     /// The accounts that the last failed reconciliation found damaged.
@@ -37,7 +37,7 @@ pub(crate) struct InForce {
     pub(crate) catalogs: ArcSwap<Vec<PastCatalog>>,
     pub(crate) keyring: ArcSwap<Keyring>,
     pub(crate) webhooks: ArcSwap<Hooks>,
-    pub(crate) pools: Pools,
+    pub(crate) supplies: Supplies,
     /// The last record that was taken in; locked while one is.
     seq: Mutex<Seq>,
     /// When the end of the log was last read, in microseconds.
@@ -93,15 +93,15 @@ impl InForce {
             match Catalog::parse(text, Format::of(text)) {
                 Ok(catalog) => {
                     let catalog = catalog.in_force(label.clone(), this);
-                    self.pools.set(&catalog);
+                    self.supplies.set(&catalog);
                     self.catalog.store(Arc::new(catalog));
                 }
                 Err(problems) => tracing::error!(%problems, "a stored catalog is not accepted"),
             }
             return;
         }
-        if let Some(change) = pool_change(event) {
-            self.pools.change(&self.catalog.load(), change);
+        if let Some(change) = supply_change(event) {
+            self.supplies.change(&self.catalog.load(), change);
             return;
         }
         let mut keyring = Keyring::clone(&self.keyring.load());
@@ -120,8 +120,8 @@ impl System {
         self.catalogs.extend(PastCatalog::of(&record));
         self.keyring.apply(&record.event);
         hooks::take(&mut self.webhooks, &record);
-        if let Some(change) = pool_change(&record.event) {
-            self.pool_changes.insert(change.pool.clone(), change.clone());
+        if let Some(change) = supply_change(&record.event) {
+            self.supply_changes.insert(change.supply.clone(), change.clone());
         }
         if let Some(to) = test_clock_moved(&record.event) {
             let before = self.test_clock.map_or(to, |(_, last)| last);
@@ -139,7 +139,7 @@ impl System {
     pub(crate) fn in_force(self, initial: Catalog) -> InForce {
         let catalog = self.catalog.unwrap_or(initial);
         InForce {
-            pools: Pools::new(&catalog, self.pool_changes),
+            supplies: Supplies::new(&catalog, self.supply_changes),
             catalog: ArcSwap::from_pointee(catalog),
             catalogs: ArcSwap::from_pointee(self.catalogs),
             keyring: ArcSwap::from_pointee(self.keyring),
@@ -151,9 +151,9 @@ impl System {
     }
 }
 
-fn pool_change(event: &Event) -> Option<&PoolChange> {
+fn supply_change(event: &Event) -> Option<&SupplyChange> {
     if let Event::Server(server) = event
-        && let Server::PoolChanged(change) = &**server
+        && let Server::SupplyChanged(change) = &**server
     {
         return Some(change);
     }

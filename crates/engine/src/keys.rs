@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::fetch::{Fetch, Fetched};
 
 /// Where a record that happens at most once is.
-pub(crate) enum Found {
+pub(crate) enum Lookup {
     Nowhere,
     InFlight(Ticket),
     Stored(Box<Record>),
@@ -74,9 +74,9 @@ impl Engine {
             return if *digest == key.digest { Ok(First::Waits(ends.clone())) } else { Err(reused()) };
         }
         match self.find(pending, slot, index, fetched) {
-            Found::Unread(fetch) => return Ok(First::Unread(fetch)),
-            Found::InFlight(ticket) => return Ok(First::Stores(ticket)),
-            Found::Stored(record) => {
+            Lookup::Unread(fetch) => return Ok(First::Unread(fetch)),
+            Lookup::InFlight(ticket) => return Ok(First::Stores(ticket)),
+            Lookup::Stored(record) => {
                 // A record that is found by a key has one; where it has not, somebody else's request is no answer to this.
                 let first = record.key.as_ref().ok_or_else(reused)?;
                 if first.digest == key.digest || command.ends_as(&record) {
@@ -88,7 +88,7 @@ impl Engine {
                 // What ends a hold is known by the hold.
                 return Err(command.conflict_with(&record).map_or_else(reused, Into::into));
             }
-            Found::Nowhere => {}
+            Lookup::Nowhere => {}
         }
         let Some(denials) = &slot.denials else { return Ok(First::Nothing) };
         let now = self.clock().now();
@@ -117,19 +117,19 @@ impl Engine {
     }
 
     /// The record of an account that an index key leads to, wherever it is.
-    pub(crate) fn find(&self, pending: &Pending, slot: &Slot, key: IndexKey, fetched: &Fetched) -> Found {
+    pub(crate) fn find(&self, pending: &Pending, slot: &Slot, key: IndexKey, fetched: &Fetched) -> Lookup {
         // What is stored has left `pending` only after the store could find it.
         let durable = self.commits.durable();
         if let Some(ticket) = pending.get(key, durable) {
-            return Found::InFlight(ticket);
+            return Lookup::InFlight(ticket);
         }
         if slot.account.seq == 0 || self.store.is_surely_absent(key) {
-            return Found::Nowhere;
+            return Lookup::Nowhere;
         }
         match fetched.key(key) {
-            Some((_, Some(record))) => Found::Stored(Box::new(record.clone())),
-            Some((as_of, None)) if pending.is_absent_since(as_of, slot, key) => Found::Nowhere,
-            Some((_, None)) | None => Found::Unread(Fetch::Key(key, pending.as_of(slot, durable))),
+            Some((_, Some(record))) => Lookup::Stored(Box::new(record.clone())),
+            Some((as_of, None)) if pending.is_absent_since(as_of, slot, key) => Lookup::Nowhere,
+            Some((_, None)) | None => Lookup::Unread(Fetch::Key(key, pending.as_of(slot, durable))),
         }
     }
 }

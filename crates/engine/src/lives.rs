@@ -2,7 +2,7 @@
 
 use headworks_core::catalog::Catalog;
 use headworks_core::life;
-use headworks_core::record::{Conduct, Event, Instant};
+use headworks_core::record::{AbuseEvent, Event, Instant};
 use headworks_core::waterfall::Context;
 
 use crate::answer::EngineError;
@@ -44,8 +44,8 @@ impl Engine {
             };
             slot.last_at = now;
             let record = record(draft, &slot.account, catalog, now, (None, None));
-            if let Event::Conduct(conduct) = &record.event
-                && let Conduct::Began(effect) = &**conduct
+            if let Event::Abuse(abuse) = &record.event
+                && let AbuseEvent::Began(effect) = &**abuse
             {
                 self.stats().effect(effect.rule);
             }

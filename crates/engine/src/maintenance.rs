@@ -38,16 +38,16 @@ pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHa
     })
 }
 
-/// The thread that computes the shares of capacity pools.
+/// The thread that computes the shares of supplies.
 pub(crate) fn spawn_allocator(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("allocator".into()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
             if !engine.timers.tick() {
                 return;
             }
-            // Pools of a test ledger tick when its clock is moved.
+            // Supplies of a test ledger tick when its clock is moved.
             if !engine.clock().is_test() {
-                engine.in_force.pools.tick(engine.clock().now());
+                engine.in_force.supplies.tick(engine.clock().now());
             }
         }
     })
@@ -98,10 +98,10 @@ impl Engine {
         self.timers.adopted();
     }
 
-    /// Loads the accounts that have something ending within the life of a hold, so that what their holds take of a pool is
+    /// Loads the accounts that have something ending within the life of a hold, so that what their holds take of a supply is
     /// counted.
     fn adopt_holds(&self) {
-        if self.in_force.pools.all().is_empty() {
+        if self.in_force.supplies.all().is_empty() {
             return;
         }
         let until = self.clock().now().after(Span::from_secs(86_400));
@@ -127,7 +127,7 @@ impl Engine {
             }
         }
         if self.is_standing {
-            self.in_force.pools.tick(now);
+            self.in_force.supplies.tick(now);
         }
         self.sweep_due(now, last);
         // In a test ledger the next move of the clock writes them, so that records have the same numbers in each run.

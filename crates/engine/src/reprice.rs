@@ -180,7 +180,7 @@ impl Engine {
     /// # Errors
     /// When there is no such account, or the store fails.
     pub async fn quarantined(&self, account: &Name) -> Result<Vec<(Seq, Instant, LateUse)>, EngineError> {
-        let kept = self.view(account, |ctx| Ok(ctx.account.extras().quarantine.clone())).await?;
+        let kept = self.view(account, |ctx| Ok(ctx.account.rare().quarantine.clone())).await?;
         let mut uses = Vec::with_capacity(kept.len());
         for seq in kept {
             let record = self.stored_record(account, seq).await?;

@@ -14,11 +14,11 @@ use tokio::sync::watch;
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
 use crate::cache::{EXPLAINED_MAX, Pending, Slot};
 use crate::callers::{note_refusal, note_repeat, note_request};
-use crate::capacity::{Found as Room, Taken, Wish};
+use crate::capacity::{RequestRoom, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
 use crate::engine::Engine;
 use crate::fetch::{Fetch, Fetched};
-use crate::keys::{First, Found, WaitingKey};
+use crate::keys::{First, Lookup, WaitingKey};
 use crate::shared::end_of;
 use crate::states::record;
 
@@ -33,7 +33,7 @@ struct Ask<'a> {
 /// What a request keeps from one attempt to the next.
 #[derive(Default)]
 struct Turn<'a> {
-    /// Room that it has waited for.
+    /// The room that it has waited for.
     room: Option<Taken>,
     /// It has waited: a caller waits once.
     has_waited: bool,
@@ -280,7 +280,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Result<Looked, EngineError> {
         let mut history = History::new();
-        let mut found: Option<(Room, u8)> = None;
+        let mut found: Option<(RequestRoom, u8)> = None;
         loop {
             let live = found.as_ref().map(|(room, penalty)| Live { offers: &room.offers, penalty: *penalty });
             let ctx = Context { live, ..Context::new(&slot.account, catalog, now) };
@@ -297,10 +297,10 @@ impl Engine {
                 },
                 Step::Needs(Need::Once(once)) => {
                     match self.find(pending, slot, IndexKey::of_once(ask.account, once), &turn.fetched) {
-                        Found::InFlight(ticket) => return Ok(Looked::InFlight(ticket)),
-                        Found::Unread(fetch) => return Ok(Looked::Fetch(fetch)),
-                        Found::Stored(record) => history.add_once(once, Some(*record)),
-                        Found::Nowhere => history.add_once(once, None),
+                        Lookup::InFlight(ticket) => return Ok(Looked::InFlight(ticket)),
+                        Lookup::Unread(fetch) => return Ok(Looked::Fetch(fetch)),
+                        Lookup::Stored(record) => history.add_once(once, Some(*record)),
+                        Lookup::Nowhere => history.add_once(once, None),
                     }
                 }
                 Step::Needs(Need::Live(wanted)) => {
@@ -315,7 +315,7 @@ impl Engine {
         }
     }
 
-    /// The room that a request finds in capacity pools, and the level of the penalty box that its caller is in.
+    /// The room that a request finds in supplies, and the level of the penalty box that its caller is in.
     fn surroundings(
         &self,
         slot: &mut Slot,
@@ -324,17 +324,17 @@ impl Engine {
         now: Instant,
         wanted: &Wanted,
         before: Option<Taken>,
-    ) -> (Room, u8) {
+    ) -> (RequestRoom, u8) {
         let Slot { account, seats, callers, .. } = slot;
         let ctx = Context::new(account, catalog, now);
-        let pools = &self.in_force.pools;
+        let supplies = &self.in_force.supplies;
         if wanted.purpose != Purpose::Grow {
             let penalty = note_request(callers, ctx, &wanted.path, ask.caller.source);
-            return (pools.take(ctx, seats, wanted, before), penalty);
+            return (supplies.take(ctx, seats, wanted, before), penalty);
         }
         let hold = if let Command::Extend(asked) = ask.command { account.hold(asked.hold) } else { None };
         let held = hold.and_then(|hold| hold.terms.capacity.as_deref());
-        (held.map_or_else(Room::default, |held| pools.grow(ctx, seats, held, wanted)), 0)
+        (held.map_or_else(RequestRoom::default, |held| supplies.grow(ctx, seats, held, wanted)), 0)
     }
 
     /// Does what a step says: appends its record, remembers its denial, or counts what is not recorded.

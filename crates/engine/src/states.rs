@@ -8,7 +8,7 @@ use headworks_store::{StoreError, Stored};
 
 use crate::answer::EngineError;
 use crate::cache::{Pending, Slot};
-use crate::capacity::Pools;
+use crate::capacity::Supplies;
 use crate::commit::Ticket;
 use crate::engine::Engine;
 
@@ -48,7 +48,7 @@ impl Engine {
         record: &Record,
     ) -> Result<Ticket, EngineError> {
         let account = &mut slot.account;
-        let ending = Pools::ending(account, record);
+        let ending = Supplies::ending(account, record);
         let mut keys = None;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
@@ -70,10 +70,10 @@ impl Engine {
             }
         };
         if let Some(ending) = &ending {
-            Pools::end(&slot.seats, ending, self.clock().now());
+            Supplies::end(&slot.seats, ending, self.clock().now());
         }
-        if let Event::Changed { .. } | Event::Periodic(_) = &record.event {
-            Pools::changed(&slot.account, &slot.seats);
+        if let Event::Changed { .. } | Event::Cycle(_) = &record.event {
+            Supplies::changed(&slot.account, &slot.seats);
         }
         slot.ticket = ticket;
         slot.dirty = true;

@@ -29,7 +29,7 @@ use crate::engine::Engine;
 const ADVANCE_MAX: Span = Span::from_secs(3_660 * 86_400);
 /// The latest instant that a test clock shows, 9000-01-01: what is counted in calendars goes on beyond it.
 const LATEST: Instant = Instant::from_micros(221_845_392_000 * 1_000_000);
-/// Pools live through so many ticks at most in one call; on a longer way each of them is longer.
+/// Supplies live through so many ticks at most in one call; on a longer way each of them is longer.
 const TICKS_MAX: u64 = 6_000;
 /// After so many accounts their records are waited for, so that what waits to be written stays small.
 const WRITTEN_EVERY: usize = 1_000;
@@ -206,7 +206,7 @@ impl Engine {
         Ok(told.await.map_err(|_| EngineError::Stopped)??)
     }
 
-    /// Lives through everything until an instant: ends and boundaries, each at its own instant, and the ticks of pools.
+    /// Lives through everything until an instant: ends and boundaries, each at its own instant, and the ticks of supplies.
     fn live_until(&self, to: Instant) -> Result<(), EngineError> {
         let _sweeping = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
         let mut written = Written::default();
@@ -218,14 +218,14 @@ impl Engine {
         let mut swept = BTreeSet::new();
         loop {
             let due = self.timers.next().unwrap_or(Instant::NEVER).max(now);
-            let ticks = if self.in_force.pools.is_empty() { Instant::NEVER } else { now.after(tick) };
+            let ticks = if self.in_force.supplies.is_empty() { Instant::NEVER } else { now.after(tick) };
             let next = due.min(ticks).min(to);
             if next > now {
                 swept.clear();
             }
             now = next;
             self.clock().set(now);
-            self.in_force.pools.tick(now);
+            self.in_force.supplies.tick(now);
             let accounts = self.timers.due(now);
             if now == to && accounts.is_empty() {
                 return written.wait(self);

@@ -78,7 +78,9 @@ impl Engine {
         self.view_with_callers(account, |ctx, callers| {
             let prepared = prepare(ctx, ask)?;
             let (offers, penalty) = match prepared.wanted(ctx) {
-                Some(wanted) => (self.in_force.pools.look(ctx, &wanted), level(callers, ctx, &wanted.path)),
+                Some(wanted) => {
+                    (self.in_force.supplies.look(ctx, &wanted), level(callers, ctx, &wanted.path))
+                }
                 None => (Vec::new(), 0),
             };
             let live = Some(Live { offers: &offers, penalty });

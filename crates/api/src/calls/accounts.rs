@@ -77,7 +77,7 @@ fn balances_in(ctx: Context<'_>, unit: Option<&Name>) -> wire::UnitBalances {
             until: Some(recurrence.until).filter(|at| *at < Instant::NEVER),
         })
     };
-    let schedules = account.extras().schedules.iter().filter(|s| s.terms.unit.as_ref() == unit);
+    let schedules = account.rare().schedules.iter().filter(|s| s.terms.unit.as_ref() == unit);
     wire::UnitBalances {
         unit: unit_name(unit),
         available: account.available(ctx.now, unit),

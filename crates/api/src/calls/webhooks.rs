@@ -13,7 +13,7 @@ use crate::api::Api;
 use crate::idempotency::Key;
 use crate::outbox::Signed;
 use crate::problem::{Kind, Problem};
-use crate::render::events::{DATASETS, NOTICES};
+use crate::render::events::{ALERTS, DATASETS};
 use crate::unauthenticated::Network;
 
 fn name_of(name: &str) -> Result<Name, Problem> {
@@ -36,9 +36,9 @@ fn check(ask: &wire::WebhookRequest) -> Result<(), Problem> {
     if !ask.url.starts_with("https://") && !ask.url.starts_with("http://") {
         return Err(Problem::invalid("`url` begins with https:// or http://"));
     }
-    let known = |kind: &&Label| NOTICES.iter().chain(&DATASETS).any(|k| *k == kind.as_str());
+    let known = |kind: &&Label| ALERTS.iter().chain(&DATASETS).any(|k| *k == kind.as_str());
     if let Some(unknown) = ask.events.iter().find(|kind| !known(kind)) {
-        let all: Vec<&str> = NOTICES.into_iter().chain(DATASETS).collect();
+        let all: Vec<&str> = ALERTS.into_iter().chain(DATASETS).collect();
         return Err(Problem::invalid(format!(
             "there are no events `{unknown}`; write some of {}",
             all.join(", ")

@@ -12,7 +12,7 @@ use headworks_store::{Cursor, Stored, wait};
 
 use super::pace::Pace;
 use super::stripe::{self, StripeCall};
-use crate::render::events::{NOTICES, events};
+use crate::render::events::{ALERTS, events};
 
 /// Records of an account that catches up, read at once.
 const PAGE: usize = 256;
@@ -93,8 +93,8 @@ pub(super) struct Course {
     ahead: BTreeMap<Name, Seq>,
 }
 
-/// What a step forward has found.
-pub(super) enum Found {
+/// How far a step forward has come.
+pub(super) enum Progress {
     /// A record is in hand.
     Hand,
     /// Nothing of this record is sent.
@@ -139,7 +139,7 @@ impl Course {
     }
 
     /// Puts the next record in hand.
-    pub(super) fn advance(&mut self, engine: &Engine, hook: &Hook) -> Result<Found, EngineError> {
+    pub(super) fn advance(&mut self, engine: &Engine, hook: &Hook) -> Result<Progress, EngineError> {
         self.follow(hook);
         self.catches_up_next = !self.catches_up_next;
         if self.catches_up_next && self.catching_up.is_some() {
@@ -149,7 +149,7 @@ impl Course {
             return Ok(self.take(engine, hook, stored));
         }
         self.cursor = self.next_cursor.clone();
-        Ok(Found::BlockEnd)
+        Ok(Progress::BlockEnd)
     }
 
     /// The record in hand is done with.
@@ -195,15 +195,15 @@ impl Course {
         }
     }
 
-    fn catch_up(&mut self, engine: &Engine, hook: &Hook) -> Result<Found, EngineError> {
-        let Some(catching) = &mut self.catching_up else { return Ok(Found::Nothing) };
+    fn catch_up(&mut self, engine: &Engine, hook: &Hook) -> Result<Progress, EngineError> {
+        let Some(catching) = &mut self.catching_up else { return Ok(Progress::Nothing) };
         if catching.records.is_empty() {
             catching.records = wait(engine.stored_records(&catching.account, catching.next, PAGE))?.into();
         }
         let Some(stored) = catching.records.pop_front() else {
             let (account, through) = (catching.account.clone(), catching.next - 1);
             self.ahead.insert(account.clone(), through);
-            return Ok(Found::CaughtUp(account, through));
+            return Ok(Progress::CaughtUp(account, through));
         };
         catching.next = stored.seq + 1;
         let resumed = catching.resumed;
@@ -217,7 +217,7 @@ impl Course {
     }
 
     /// Takes the next record of the feed, unless its account waits or is ahead of the feed.
-    fn take(&mut self, engine: &Engine, hook: &Hook, stored: Stored) -> Found {
+    fn take(&mut self, engine: &Engine, hook: &Hook, stored: Stored) -> Progress {
         let ahead = self.ahead.get(&stored.account).copied();
         if ahead.is_some_and(|ahead| ahead <= stored.seq) {
             self.ahead.remove(&stored.account);
@@ -225,15 +225,15 @@ impl Course {
         let is_stripe = hook.webhook.format == WebhookFormat::StripeMeterEvents;
         let waits = is_stripe && hook.parked.contains_key(&stored.account);
         if waits || ahead.is_some_and(|ahead| stored.seq <= ahead) {
-            return Found::Nothing;
+            return Progress::Nothing;
         }
         self.hold(engine, hook, stored, false)
     }
 
-    fn hold(&mut self, engine: &Engine, hook: &Hook, stored: Stored, is_catching_up: bool) -> Found {
+    fn hold(&mut self, engine: &Engine, hook: &Hook, stored: Stored, is_catching_up: bool) -> Progress {
         // What cannot be made is made again, and then it is said why.
         let (calls, set) = match calls(engine, hook, &stored) {
-            Ok(calls) if calls.is_empty() => return Found::Nothing,
+            Ok(calls) if calls.is_empty() => return Progress::Nothing,
             Ok(calls) => (calls, hook.set),
             Err(_) => (Vec::new(), 0),
         };
@@ -248,7 +248,7 @@ impl Course {
             is_catching_up,
             stored,
         });
-        Found::Hand
+        Progress::Hand
     }
 }
 
@@ -262,7 +262,7 @@ pub fn calls(engine: &Engine, hook: &Hook, stored: &Stored) -> Result<Vec<Call>,
     match webhook.format {
         WebhookFormat::Cloudevents => {
             let wanted = |kind: &str| match webhook.events.as_slice() {
-                [] => NOTICES.contains(&kind),
+                [] => ALERTS.contains(&kind),
                 named => named.iter().any(|n| n.as_str() == kind),
             };
             let events = events(account, &record, &stored.hash).into_iter().filter(|e| wanted(e.kind));

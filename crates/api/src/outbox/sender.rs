@@ -10,7 +10,7 @@ use headworks_engine::{Engine, EngineError, Hook};
 use headworks_store::wait;
 
 use super::board::Status;
-use super::course::{Call, Course, Found};
+use super::course::{Call, Course, Progress};
 
 /// How often the end of the feed is looked at.
 const POLL: Duration = Duration::from_millis(100);
@@ -129,13 +129,13 @@ impl<S: Surroundings> Turn<'_, S> {
     /// Takes the next record; at the end of a block of them the cursor is kept.
     fn advance(&self, course: &mut Course) -> Next {
         match course.advance(self.engine, self.hook) {
-            Ok(Found::Hand | Found::Nothing) => Next::Step,
-            Ok(Found::CaughtUp(account, through)) => {
+            Ok(Progress::Hand | Progress::Nothing) => Next::Step,
+            Ok(Progress::CaughtUp(account, through)) => {
                 let (webhook, made) = (self.name.clone(), self.hook.made);
                 self.write(course, Server::WebhookCaughtUp { webhook, made, account, through });
                 Next::Step
             }
-            Ok(Found::BlockEnd) => self.load(course),
+            Ok(Progress::BlockEnd) => self.load(course),
             Err(e) => {
                 self.failed(&e);
                 Next::Rest(READ_AGAIN)

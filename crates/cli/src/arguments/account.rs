@@ -79,7 +79,7 @@ pub(crate) enum AccountCommand {
         at: Option<Instant>,
     },
     /// Show what abuse rules make of it; without an account, list those they hold back now
-    Conduct {
+    Abuse {
         /// The account
         account: Option<String>,
         /// Only those that this rule holds back, like velocity

@@ -1,9 +1,9 @@
-//! The controller of a pool whose capacity nobody knows: it listens to what the supply answers.
+//! The controller of a supply whose capacity nobody knows: it listens to what the upstream answers.
 //!
 //! Never pins work low to measure: it only lowers on congestion. Errors of the caller (4xx other than 429) and requests that
 //! the client gave up say nothing about capacity.
 //! K1 it stays between floor and ceiling, and always recovers (`a_learned_rate_recovers`).
-//! K2 halved supply is followed within 0.5 s, doubled within 15 s (`a_learned_rate_follows_supply`).
+//! K2 an upstream that halves is followed within 0.5 s, one that doubles within 15 s (`a_learned_rate_follows_the_upstream`).
 //! Units: cost a second; windows of 200 ms. Source: AIMD with a remembered peak, as TCP CUBIC (RFC 9438).
 
 use alloc::collections::VecDeque;
@@ -20,7 +20,7 @@ const MINUTES: usize = 10;
 /// Growth a window, in parts of a thousand: at least, and at most.
 const GROWTH: (u64, u64) = (10, 100);
 
-/// What the supply said of one request.
+/// What the upstream said of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
     /// It served it.
@@ -40,13 +40,13 @@ pub struct Feedback {
     pub cost: u64,
     /// Until the first output.
     pub first_output: Option<Span>,
-    /// What the supply says its limit is, in cost a second.
+    /// What the upstream says its limit is, in cost a second.
     pub limit: Option<u64>,
-    /// The supply asks for nothing for so long.
+    /// The upstream asks for nothing for so long.
     pub retry_after: Option<Span>,
 }
 
-/// What has been learned of a pool's rate.
+/// What has been learned of a supply's rate.
 #[derive(Clone, Debug)]
 pub struct Controller {
     bounds: Learn,
@@ -65,11 +65,11 @@ pub struct Controller {
     lowest: VecDeque<(i64, u64)>,
     /// Nothing is sent before this instant.
     paused_until: Option<Instant>,
-    /// The supply has said its limit; no guessing above it.
+    /// The upstream has said its limit; no guessing above it.
     stated: Option<u64>,
 }
 
-/// How full the pool was in a window.
+/// How full the supply was in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Cost a second that was let in.
@@ -100,7 +100,7 @@ impl Controller {
         }
     }
 
-    /// The rate in force: zero while the supply asks for a pause.
+    /// The rate in force: zero while the upstream asks for a pause.
     #[must_use]
     pub fn rate(&self, now: Instant) -> u64 {
         if self.paused_until.is_some_and(|until| now < until) { 0 } else { self.rate }
@@ -121,7 +121,7 @@ impl Controller {
             (self.stated, self.rate) = (Some(limit), limit);
         }
         if let Some(after) = feedback.retry_after {
-            // A pause of more than a minute would keep the pool from finding out that the supply is back.
+            // A pause of more than a minute would keep the supply from finding out that the upstream is back.
             let at = now.after(after.min(Span::from_secs(60)));
             self.paused_until = self.paused_until.max(Some(at));
         }
@@ -166,7 +166,7 @@ impl Controller {
         if self.is_congested(usage) {
             let before = self.before;
             self.before = delivered;
-            // What one window lacks because of debts of the one before is not taken for a loss of supply.
+            // What one window lacks because of debts of the one before is not taken for a loss of capacity.
             let delivered = if before > delivered { before.midpoint(delivered) } else { delivered };
             self.peak = self.rate.min(delivered.max(self.bounds.floor));
             let lowered = (self.rate / 100 * 98).min(delivered / 100 * 97);
@@ -181,7 +181,7 @@ impl Controller {
         (self.served, self.congested, self.delivered, self.slow, self.timed) = (0, 0, 0, 0, 0);
     }
 
-    /// More than 0.5 % refused, or most first outputs late while the pool is busy.
+    /// More than 0.5 % refused, or most first outputs late while the supply is busy.
     fn is_congested(&self, usage: Usage) -> bool {
         let asked = self.served + self.congested;
         let refused = self.congested > 0 && self.congested.saturating_mul(200) > asked;

@@ -1,13 +1,13 @@
-//! Capacity: shared supply behind features, and who may use how much of it now.
+//! Capacity: what the supplies behind features have, and who may use how much of it now.
 //!
 //! Money says how long, capacity says how fast: nothing here looks at a balance. Never reads a clock and never holds a lock:
-//! the engine owns the pools, ticks the allocator and asks the queue; a simulation does the same in its own time.
+//! the engine owns the supplies, ticks the allocator and asks the queue; a simulation does the same in its own time.
 //! Units: cost, a linear formula over meters; rates in cost a second.
 
 use alloc::vec::Vec;
 
 use crate::record::{
-    Basis, Decision, HeldCapacity, Instant, Name, Place, Reason, Span, Unblock, Verdict, Visit, scaled,
+    Basis, Decision, HeldCapacity, Instant, Name, Reason, Span, Unblock, Verdict, Visit, VisitKind, scaled,
 };
 
 pub mod allocator;
@@ -25,13 +25,13 @@ pub fn percent(of: u64, percent: u8) -> u64 {
     scaled(of, u64::from(percent), 100)
 }
 
-/// Where in a pool's tree a request comes from: class, identity cluster, account, key. The order is the order of the tree.
+/// Where in a supply's tree a request comes from: class, identity cluster, account, key. The order is the order of the tree.
 ///
 /// Cluster, account and key are digests of names, so that the tree needs no text and nobody can find a name that collides with
 /// another's. They are short because a tick reads all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seat {
-    /// The place of the class in the pool's list.
+    /// The place of the class in the supply's list.
     pub class: u16,
     /// The accounts of one identity share one weight.
     pub cluster: u64,
@@ -60,11 +60,11 @@ impl Seat {
     }
 }
 
-/// What a pool has for one request, looked up just before it is decided.
+/// What a supply has for one request, looked up just before it is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The pool.
-    pub pool: Name,
+    /// The supply.
+    pub supply: Name,
     /// The class that counts.
     pub class: Name,
     /// Whether there is room.
@@ -84,11 +84,11 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// What a hold takes of the pool.
+    /// What a hold takes of the supply.
     #[must_use]
     pub fn held(&self) -> HeldCapacity {
         HeldCapacity {
-            pool: self.pool.clone(),
+            supply: self.supply.clone(),
             class: self.class.clone(),
             cost: self.cost,
             in_flight: self.in_flight,
@@ -99,9 +99,9 @@ impl Offer {
     /// The offers that a stored decision rested on.
     #[must_use]
     pub(crate) fn recorded(decision: &Decision, held: Option<&HeldCapacity>) -> Vec<Self> {
-        let visits = decision.visits.iter().filter(|v| v.place == Place::Pool);
+        let visits = decision.visits.iter().filter(|v| v.kind == VisitKind::Supply);
         let offer = |v: &Visit| Self {
-            pool: v.name.clone(),
+            supply: v.name.clone(),
             class: held.map_or_else(|| v.name.clone(), |h| h.class.clone()),
             fits: v.verdict == Verdict::Passed,
             used: v.before.unsigned_abs(),

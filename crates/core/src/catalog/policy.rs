@@ -12,7 +12,7 @@ use super::abuse::Rules;
 use super::check;
 use super::feature::Feature;
 use super::plan::Plan;
-use super::pools::{DEFAULT_CLASS, PoolTerms};
+use super::supplies::{DEFAULT_CLASS, SupplyTerms};
 use super::text::{self, Format, Problem, Problems};
 use crate::record::{CatalogHash, Name, Settings, Span, SystemRecord, Unit};
 
@@ -36,8 +36,8 @@ pub struct Catalog {
     pub ahead_max: Span,
     features: HashMap<Name, Feature>,
     plans: HashMap<Name, Plan>,
-    /// The capacity pools.
-    pub pools: BTreeMap<Name, Arc<PoolTerms>>,
+    /// The supplies.
+    pub supplies: BTreeMap<Name, Arc<SupplyTerms>>,
     /// Rules against abuse.
     pub abuse: Rules,
     /// The units of credits that features are priced in; `None`: `credits`.
@@ -67,7 +67,7 @@ impl Catalog {
             priced_in: compiled.priced_in,
             features: compiled.features,
             plans: compiled.plans,
-            pools: compiled.pools,
+            supplies: compiled.supplies,
             abuse: compiled.abuse,
             warnings: text::locate(doubtful, text, format).0,
             text: text.to_owned(),
@@ -135,20 +135,20 @@ impl Catalog {
         self.priced_in.is_empty() || self.priced_in.iter().any(|priced| priced.as_ref() == unit)
     }
 
-    /// The class of a pool that an account's requests count in, with its place: the account's, else its plan's, else `default`,
-    /// whichever the pool has first; else the first of the pool. One class lower when it is demoted.
+    /// The class of a supply that an account's requests count in, with its place: the account's, else its plan's, else `default`,
+    /// whichever the supply has first; else the first of the supply. One class lower when it is demoted.
     #[must_use]
     pub fn class_of<'p>(
         &self,
-        pool: &'p PoolTerms,
+        supply: &'p SupplyTerms,
         settings: &Settings,
         demoted: bool,
     ) -> Option<(u16, &'p Name)> {
         let own = settings.rank.as_ref().and_then(|r| r.class.as_ref());
         let plan = self.plan(settings.plan.as_str()).and_then(|p| p.class.as_ref());
         let wanted = own.into_iter().chain(plan).map(Name::as_str).chain([DEFAULT_CLASS]);
-        let own = wanted.into_iter().find_map(|name| pool.class(name)).unwrap_or(0);
-        let at = if demoted { pool.below(own) } else { own };
-        pool.classes.get(usize::from(at)).map(|(name, _)| (at, name))
+        let own = wanted.into_iter().find_map(|name| supply.class(name)).unwrap_or(0);
+        let at = if demoted { supply.below(own) } else { own };
+        supply.classes.get(usize::from(at)).map(|(name, _)| (at, name))
     }
 }

@@ -95,7 +95,7 @@ pub enum Command {
     /// Redeem a banked reset.
     Redeem {
         /// Which; `None`: the one that expires first of those that would clear something.
-        token: Option<Seq>,
+        reset: Option<Seq>,
         /// Whose windows are cleared.
         path: Path,
     },
@@ -195,7 +195,7 @@ impl Command {
             Self::Redeem { .. } => Operation::RedeemReset,
             Self::AcceptLate { .. } | Self::DiscardLate { .. } => Operation::Late,
             Self::ConfirmTopUp { .. } => Operation::TopUp,
-            Self::Lift { .. } | Self::Dispute { .. } => Operation::Conduct,
+            Self::Lift { .. } | Self::Dispute { .. } => Operation::Abuse,
             Self::Administer(_) => Operation::Administer,
         }
     }

@@ -21,9 +21,9 @@ use super::event::Event;
 use super::grant::GrantTerms;
 use super::ids::Seq;
 use super::key::Key;
+use super::late::{Late, LateUse};
 use super::movement::Movement;
 use super::name::Name;
-use super::notice::{Late, LateUse};
 use super::time::Instant;
 
 /// Version of the record format, first in every record. Readers accept this and every earlier one.

@@ -65,7 +65,7 @@ pub struct Settings {
     /// Credits bought by themselves when a balance is low, one for each unit.
     #[n(6)]
     pub top_ups: Vec<TopUpTerms>,
-    /// Where it stands in capacity pools.
+    /// Where it stands in supplies.
     #[n(7)]
     pub rank: Option<Box<Rank>>,
     /// How far it is trusted; `None`: as its ledger shows.
@@ -73,7 +73,7 @@ pub struct Settings {
     pub tier: Option<Tier>,
 }
 
-/// Where an account stands in capacity pools.
+/// Where an account stands in supplies.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Rank {
     /// Its class; `None`: the plan's.
@@ -85,10 +85,10 @@ pub struct Rank {
     /// Its part among the accounts of its class.
     #[n(2)]
     pub weight: u32,
-    /// What it is sure of in every pool when it asks for it, in cost a second.
+    /// What it is sure of in every supply when it asks for it, in cost a second.
     #[n(3)]
     pub floor: u64,
-    /// Most it may use of any pool, in cost a second.
+    /// Most it may use of any supply, in cost a second.
     #[n(4)]
     pub max: Option<u64>,
 }
@@ -161,7 +161,7 @@ impl Settings {
         }
     }
 
-    /// What they say of the account in every capacity pool.
+    /// What they say of the account in every supply.
     #[must_use]
     pub fn account_terms(&self) -> AccountTerms {
         let rank = self.rank.as_deref();
@@ -181,7 +181,7 @@ impl Settings {
     }
 }
 
-/// What the operator says of one account in every pool.
+/// What the operator says of one account in every supply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountTerms {
     /// Its part among the accounts of its class.

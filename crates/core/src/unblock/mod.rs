@@ -40,7 +40,7 @@ pub fn tell_of(ctx: Context<'_>, ask: &Authorize, decision: &mut Decision) {
 }
 
 fn tell(ctx: Context<'_>, question: &Question<'_>, decision: &mut Decision) {
-    // What waits for room in a pool has been told when that may be.
+    // What waits for room in a supply has been told when that may be.
     if !matches!(decision.outcome, Outcome::Deny | Outcome::NeedsConsent) {
         return;
     }

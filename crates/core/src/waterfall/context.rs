@@ -9,7 +9,7 @@ use crate::waterfall::Refusal;
 /// What only a running engine knows of a request. It is in the decision that follows, so a replay takes it from there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Live<'a> {
-    /// What capacity pools have for it, its feature's own first; empty where it needs none.
+    /// What supplies have for it, its feature's own first; empty where it needs none.
     pub offers: &'a [Offer],
     /// The level of the penalty box that its caller is in.
     pub penalty: u8,

@@ -106,13 +106,13 @@ pub(crate) fn decide_use(
     };
     let mut granted = None;
     let (mut low, mut high) = (least, asked);
-    // What can be had only grows as the quantity shrinks, so the largest that is granted is found by halving. Supply is asked
+    // What can be had only grows as the quantity shrinks, so the largest that is granted is found by halving. Supplies are asked
     // for what that comes to.
-    let unsupplied = Scene { offers: &[], ..scene };
+    let without_offers = Scene { offers: &[], ..scene };
     while low < high {
         let middle = if granted.is_none() { low } else { low + (high - low) / 2 };
         set(usage, middle);
-        if walk(unsupplied, usage).ok_or(Refusal::TooLarge)?.outcome != Outcome::Deny {
+        if walk(without_offers, usage).ok_or(Refusal::TooLarge)?.outcome != Outcome::Deny {
             low = middle + 1;
             granted = Some(middle);
         } else if granted.is_none() {

@@ -5,7 +5,7 @@ mod answers;
 mod behaviours;
 mod capacity;
 mod damage;
-mod pool;
+mod supply;
 mod test_clock;
 mod webhooks;
 

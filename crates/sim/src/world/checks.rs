@@ -24,7 +24,7 @@ impl World {
         for acknowledged in &self.acknowledged {
             let Acknowledged { op, seq, bytes } = acknowledged;
             let account =
-                if let Body::Catalog(_) | Body::Pool(_) = op.body { name("_system") } else { op.account() };
+                if let Body::Catalog(_) | Body::Supply(_) = op.body { name("_system") } else { op.account() };
             let found = wait(self.store.read(&account, *seq, 1)).map_err(|e| Broken(e.to_string()))?;
             if found.first().map(|r| &r.bytes) != Some(bytes) {
                 return Err(Broken(format!(
@@ -42,15 +42,15 @@ impl World {
             return Ok(());
         }
         let mut waiting = 0;
-        for (pool, counted, held) in self.engine.capacity_in_flight() {
+        for (supply, counted, held) in self.engine.capacity_in_flight() {
             if counted != held {
-                return Err(Broken(format!("pool {pool} counts {counted} in flight, holds take {held}")));
+                return Err(Broken(format!("supply {supply} counts {counted} in flight, holds take {held}")));
             }
-            if SLOTS.iter().any(|(name, most)| *name == pool.as_str() && counted > *most) {
-                return Err(Broken(format!("pool {pool} has {counted} in flight")));
+            if SLOTS.iter().any(|(name, most)| *name == supply.as_str() && counted > *most) {
+                return Err(Broken(format!("supply {supply} has {counted} in flight")));
             }
         }
-        for (_, _, view, _) in self.engine.pools() {
+        for (_, _, view, _) in self.engine.supplies() {
             waiting += view.waiting;
         }
         if waiting > 0 {

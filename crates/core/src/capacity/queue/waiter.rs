@@ -20,11 +20,11 @@ pub struct Waiter<W> {
 
 /// Why a request cannot wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoPlace {
+pub enum QueueFull {
     /// As much of the account waits as may.
-    AccountFull,
+    OfAccount,
     /// As much waits in all as may.
-    Full,
+    InAll,
 }
 
 /// The name of one that waits.
