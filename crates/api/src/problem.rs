@@ -81,7 +81,7 @@ kinds! {
     UnknownKey = "unknown_key",
     UnknownMeter = "unknown_meter",
     UnknownPlan = "unknown_plan",
-    UnknownPool = "unknown_pool",
+    UnknownSupply = "unknown_supply",
     UnknownPrice = "unknown_price",
     UnknownRecord = "unknown_record",
     UnknownWebhook = "unknown_webhook",
@@ -194,7 +194,7 @@ impl From<EngineError> for Problem {
             EngineError::Refused(refusal) => kind_of(refusal),
             EngineError::TooFarAhead(_) => Kind::InvalidRequest,
             EngineError::UnknownCatalog(_) => Kind::UnknownCatalog,
-            EngineError::UnknownPool(_) => Kind::UnknownPool,
+            EngineError::UnknownSupply(_) => Kind::UnknownSupply,
             EngineError::UnknownWebhook(_) => Kind::UnknownWebhook,
             EngineError::NotParked(..) => Kind::NotParked,
             EngineError::UnknownKey(_) => Kind::UnknownKey,
@@ -238,7 +238,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::BadRollover
         | Refusal::InTheFuture(_)
         | Refusal::BadAlerts(_)
-        | Refusal::BadPool(_)
+        | Refusal::BadSupply(_)
         | Refusal::MixedUnits
         | Refusal::NoPlan
         | Refusal::NotRecorded(_) => Kind::InvalidRequest,

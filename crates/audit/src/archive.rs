@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Write};
 use headworks_core::account::Account;
 use headworks_core::audit::{Auditor, Finding};
 use headworks_core::record::{Name, Record, Seq, system};
-use headworks_store::{Batch, Memory, Store, StoreError};
+use headworks_store::{Batch, Fate, Memory, Store, StoreError, wait};
 use serde::{Deserialize, Serialize};
 
 use crate::reconcile::Progress;
@@ -78,7 +78,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 pub fn export(store: &dyn Store, account: &Name, out: &mut impl Write) -> Result<u64, ArchiveError> {
     let mut next = 1;
     loop {
-        let page = store.read(account, next, 1_000)?;
+        let page = wait(store.read(account, next, 1_000))?;
         let Some(last) = page.last() else { return Ok(next - 1) };
         next = last.seq + 1;
         for record in &page {
@@ -101,7 +101,7 @@ pub fn export(store: &dyn Store, account: &Name, out: &mut impl Write) -> Result
 /// When the file is not sound, does not replay here, or the ledger has the account; nothing is written then.
 pub fn import(store: &dyn Store, file: impl BufRead, any_catalog: bool) -> Result<(Name, u64), ArchiveError> {
     let (account, records) = read(file)?;
-    if !store.read(&account, 1, 1)?.is_empty() {
+    if !wait(store.read(&account, 1, 1))?.is_empty() {
         return Err(ArchiveError::Taken(account));
     }
     if !any_catalog {
@@ -139,7 +139,7 @@ fn read(file: impl BufRead) -> Result<(Name, Vec<Record>), ArchiveError> {
 fn replays(store: &dyn Store, account: &Name, records: &[Record]) -> Result<(), ArchiveError> {
     let trial = Memory::new();
     let system = system();
-    let own = store.read(&system, 1, usize::MAX)?;
+    let own = wait(store.read(&system, 1, usize::MAX))?;
     let own: Vec<Record> = own.iter().map(|stored| stored.record()).collect::<Result<_, _>>()?;
     write(&trial, &system, &own)?;
     write(&trial, account, records)?;
@@ -163,6 +163,6 @@ fn write(store: &dyn Store, account: &Name, records: &[Record]) -> Result<(), Ar
         let hash = batch.push(&end, record);
         (end.seq, end.chain) = (record.seq, hash);
     }
-    let lost = store.append(&batch)?;
-    if lost.is_empty() { Ok(()) } else { Err(ArchiveError::Taken(account.clone())) }
+    let appended = wait(store.append(&batch))?;
+    if appended.fate(account) == Fate::Committed { Ok(()) } else { Err(ArchiveError::Taken(account.clone())) }
 }

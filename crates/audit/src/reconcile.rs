@@ -13,7 +13,7 @@ use headworks_core::account::{Account, Books};
 use headworks_core::audit::{Auditor, Finding};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Credits, Event, IndexKey, Name, Record, Seq, is_internal, system};
-use headworks_store::{Store, StoreError};
+use headworks_store::{Store, StoreError, wait};
 
 const RECORDS_AT_ONCE: usize = 256;
 const ACCOUNTS_AT_ONCE: usize = 256;
@@ -185,7 +185,7 @@ pub(crate) fn each_account(
         let Some(last) = place.take() else {
             return Ok(Vec::new());
         };
-        let names = store.accounts(last.as_ref(), ACCOUNTS_AT_ONCE)?;
+        let names = wait(store.accounts(last.as_ref(), ACCOUNTS_AT_ONCE))?;
         *place = names.last().cloned().map(Some);
         Ok(names)
     };
@@ -226,13 +226,13 @@ pub fn audit<'a>(
     progress: &Progress,
 ) -> Result<Auditor<'a>, StoreError> {
     let mut auditor = Auditor::new(account, catalogs);
-    let checkpoint = store.state(account)?;
+    let checkpoint = wait(store.state(account))?;
     let mut next: Seq = 1;
     loop {
-        let records = match store.read(account, next, RECORDS_AT_ONCE) {
+        let records = match wait(store.read(account, next, RECORDS_AT_ONCE)) {
             Ok(records) => records,
             // One of them is damaged: read one by one, to name it and read on behind it.
-            Err(_) => match store.read(account, next, 1) {
+            Err(_) => match wait(store.read(account, next, 1)) {
                 Ok(one) => one,
                 Err(StoreError::Damaged { place, what, .. }) => {
                     auditor.unreadable(&format!("{place}: {what}"));
@@ -266,7 +266,7 @@ fn astray(store: &dyn Store, account: &Name, record: &Record) -> Result<Vec<Stri
     let own = record.key.as_ref().map(|key| IndexKey::of_key(account, key.operation, &key.text));
     let mut wrong = Vec::new();
     for key in record.index_keys(account) {
-        let found = match store.find(key) {
+        let found = match wait(store.find(key)) {
             Ok(found) => found,
             // That damage is reported separately.
             Err(StoreError::Damaged { .. }) => continue,
@@ -297,7 +297,7 @@ pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
     let mut out = Vec::new();
     let mut next = 1;
     loop {
-        let records = store.read(&system, next, RECORDS_AT_ONCE)?;
+        let records = wait(store.read(&system, next, RECORDS_AT_ONCE))?;
         let Some(last) = records.last() else {
             return Ok(out);
         };

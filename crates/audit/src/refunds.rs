@@ -9,21 +9,21 @@ use headworks_store::{Store, StoreError, Stored};
 ///
 /// # Errors
 /// When the charge or an earlier refund of it cannot be read.
-pub fn given_back(
+pub async fn given_back(
     store: &dyn Store,
     account: &Name,
     record: &Record,
 ) -> Result<Option<GivenBack>, StoreError> {
     if let Event::Corrected { correcting, .. } = &record.event {
         let seq = correcting.charge;
-        let charge = charge_of(store, account, seq)?;
+        let charge = charge_of(store, account, seq).await?;
         let draws = charge.draws.iter().rev().cloned().collect();
         return Ok(Some(GivenBack { seq, charge, draws }));
     }
     let Event::Refunded { charge: seq, amount, before, .. } = record.event else { return Ok(None) };
     let mut returned = 0;
     for n in 0..before {
-        let earlier = store.find(IndexKey::of_once(account, Once::Refunds(seq, n)))?;
+        let earlier = store.find(IndexKey::of_once(account, Once::Refunds(seq, n))).await?;
         let earlier = earlier.as_ref().map(Stored::record).transpose()?;
         let Some(Event::Refunded { amount, .. }) = earlier.map(|r| r.event) else {
             let what = format!("account {account}: there is no refund {} of charge {seq}", n + 1);
@@ -31,13 +31,13 @@ pub fn given_back(
         };
         returned += amount.nano();
     }
-    let charge = charge_of(store, account, seq)?;
+    let charge = charge_of(store, account, seq).await?;
     let draws = charge.given_back(Credits::from_nano(returned), amount);
     Ok(Some(GivenBack { seq, charge, draws }))
 }
 
-fn charge_of(store: &dyn Store, account: &Name, seq: Seq) -> Result<Charge, StoreError> {
-    let stored = store.read(account, seq, 1)?;
+async fn charge_of(store: &dyn Store, account: &Name, seq: Seq) -> Result<Charge, StoreError> {
+    let stored = store.read(account, seq, 1).await?;
     let record = stored.first().filter(|s| s.seq == seq).map(Stored::record).transpose()?;
     let what =
         || format!("account {account}, record {seq}: it is not a charge, but another record gives it back");

@@ -15,6 +15,7 @@ use headworks_core::record::{IndexKey, Name, Once, Record, Seq, is_internal};
 use headworks_store::{Store, StoreError, Stored};
 
 use crate::reconcile::{FINDINGS_KEPT, Progress, catalogs, each_account};
+use headworks_store::wait;
 
 const RECORDS_AT_ONCE: usize = 256;
 
@@ -60,13 +61,13 @@ impl command::Log for Log<'_> {
     type Error = StoreError;
 
     fn record(&self, seq: Seq) -> Result<Option<Record>, StoreError> {
-        let found = self.store.read(self.account, seq, 1)?;
+        let found = wait(self.store.read(self.account, seq, 1))?;
         found.first().filter(|r| r.seq == seq).map(Stored::record).transpose()
     }
 
     fn once(&self, once: Once) -> Result<Option<Record>, StoreError> {
         let key = IndexKey::of_once(self.account, once);
-        self.store.find(key)?.as_ref().map(Stored::record).transpose()
+        wait(self.store.find(key))?.as_ref().map(Stored::record).transpose()
     }
 }
 
@@ -79,7 +80,7 @@ fn each_record(
 ) -> Result<u64, StoreError> {
     let mut next = 1;
     loop {
-        let records = store.read(account, next, RECORDS_AT_ONCE)?;
+        let records = wait(store.read(account, next, RECORDS_AT_ONCE))?;
         let Some(last) = records.last() else {
             return Ok(next - 1);
         };

@@ -12,14 +12,18 @@ use crate::refunds::given_back;
 ///
 /// # Errors
 /// When the log cannot be read.
-pub fn read_on(store: &dyn Store, account: &Name, statement: &mut Statement) -> Result<bool, StoreError> {
-    let page = store.read(account, statement.seq + 1, 1_000)?;
+pub async fn read_on(
+    store: &dyn Store,
+    account: &Name,
+    statement: &mut Statement,
+) -> Result<bool, StoreError> {
+    let page = store.read(account, statement.seq + 1, 1_000).await?;
     for stored in &page {
         let record = stored.record()?;
         let about = match statement.wants(&record) {
             true => About {
-                given_back: given_back(store, account, &record)?,
-                event: if statement.ask.has_lines { event(store, account, &record)? } else { None },
+                given_back: given_back(store, account, &record).await?,
+                event: if statement.ask.has_lines { event(store, account, &record).await? } else { None },
             },
             false => About::default(),
         };
@@ -32,11 +36,11 @@ pub fn read_on(store: &dyn Store, account: &Name, statement: &mut Statement) -> 
 
 /// The key of the request that began the use of a record: for a hold, that of its authorize; for a refund or correction,
 /// that of the first charge.
-fn event(store: &dyn Store, account: &Name, record: &Record) -> Result<Option<Label>, StoreError> {
+async fn event(store: &dyn Store, account: &Name, record: &Record) -> Result<Option<Label>, StoreError> {
     let key = |record: &Record| record.key.as_ref().map(|k| k.text.clone());
     let Some(mut seq) = origin(&record.event) else { return Ok(key(record)) };
     loop {
-        let stored = store.read(account, seq, 1)?;
+        let stored = store.read(account, seq, 1).await?;
         let Some(earlier) = stored.first().filter(|s| s.seq == seq).map(Stored::record).transpose()? else {
             return Ok(None);
         };

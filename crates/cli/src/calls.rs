@@ -184,7 +184,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
         Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{id}")).await?),
         Call::Account(command) => account(&mut client, command).await?,
         Call::Webhooks(command) => return crate::webhooks::run(&mut client, command, as_json).await,
-        Call::Pools(command) => return crate::pools::run(&mut client, command, as_json).await,
+        Call::Supplies(command) => return crate::supplies::run(&mut client, command, as_json).await,
         Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
         Call::Api { method, path, body, key, content_type } => {
             let body = body.map(|file| text_of(&file)).transpose()?.unwrap_or_default();
@@ -339,16 +339,16 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
             let query = moment.map_or_else(String::new, |instant| format!("?at={instant}"));
             ("balances", client.get(&at(&account, &format!("/balances{query}"))).await?)
         }
-        AccountCommand::Conduct { account: Some(account), .. } => {
-            ("conduct", client.get(&at(&account, "/conduct")).await?)
+        AccountCommand::Abuse { account: Some(account), .. } => {
+            ("abuse", client.get(&at(&account, "/abuse")).await?)
         }
-        AccountCommand::Conduct { account: None, rule } => {
+        AccountCommand::Abuse { account: None, rule } => {
             let query = rule.map_or_else(String::new, |rule| format!("?rule={}", rule.as_str()));
-            ("held_back", client.get(&format!("/v1/conduct{query}")).await?)
+            ("held_back", client.get(&format!("/v1/abuse{query}")).await?)
         }
         AccountCommand::Lift { account, rule, of_key, reason, key } => {
             let ask = wire::LiftRequest { rule, key: of_key, reason, idempotency_key: Some(key_of(key)?) };
-            ("change", client.post(&at(&account, "/conduct/lift"), None, &ask).await?)
+            ("change", client.post(&at(&account, "/abuse/lift"), None, &ask).await?)
         }
         AccountCommand::Report { account, signal, of_key, reason, key } => {
             let idempotency_key = Some(key_of(key)?);

@@ -15,9 +15,9 @@ mod demo;
 mod export;
 mod import;
 mod ledger;
-mod pools;
 mod remote;
 mod serve;
+mod supplies;
 mod table;
 mod webhooks;
 

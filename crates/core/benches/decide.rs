@@ -104,9 +104,9 @@ fn main() {
     measure("the timer alone", &accounts, |_| (), |()| ());
     // What the machine's memory alone costs: no decision on these accounts can be faster.
     measure("one read of one of 10^6 accounts", &accounts, |a| a.seq, |_| ());
-    // What a pool that has room adds: an offer to compare and a visit to explain.
+    // What a supply that has room adds: an offer to compare and a visit to explain.
     let offer = [Offer {
-        pool: name("model"),
+        supply: name("model"),
         class: name("default"),
         fits: true,
         used: 3,
@@ -135,7 +135,7 @@ fn main() {
     };
     decide("one allowance", &accounts, &catalog, 200, &[]);
     decide("allowance and grant", &accounts, &catalog, 2_000, &[]);
-    decide("one allowance, in a pool", &accounts, &catalog, 200, &offer);
+    decide("one allowance, in a supply", &accounts, &catalog, 200, &offer);
     drop(accounts);
     let catalog =
         Catalog::parse(&format!("{CATALOG}{RULES}"), Format::Toml).unwrap_or_else(|e| panic!("{e}"));

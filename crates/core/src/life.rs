@@ -10,8 +10,8 @@ use crate::account::{Account, Due, ENDS, FoldError, Hold, Schedule};
 use crate::catalog::Catalog;
 use crate::command::{Draft, Moves, carried_block, end_free, end_within, owed, own_grant, repay};
 use crate::record::{
-    Alert, AlertMarks, Book, Conduct, Credits, Effect, Event, GrantId, GrantTerms, HoldId, Instant, Level,
-    Name, Overage, Periodic, REQUESTS, Rule, Settings, Span, Standing,
+    AbuseEvent, Alert, AlertMarks, Book, Credits, CycleEvent, Effect, Event, GrantId, GrantTerms, HoldId,
+    Instant, Level, Name, Overage, REQUESTS, Rule, Settings, Span, Standing,
 };
 use crate::waterfall::{CLAMPED_FOR, Context, holds_max};
 use crate::window::{Habit, Used};
@@ -68,12 +68,12 @@ pub fn wrote(event: &Event) -> bool {
     match event {
         Event::Expired { .. } | Event::GrantExpired(_) => true,
         Event::Alert(alert) => matches!(alert, Alert::Crossed { .. } | Alert::TopUpAsked { .. }),
-        Event::Periodic(periodic) => {
-            matches!(**periodic, Periodic::RolledOver(_) | Periodic::Renewed { .. } | Periodic::Ended(_))
+        Event::Cycle(cycle) => {
+            matches!(**cycle, CycleEvent::RolledOver(_) | CycleEvent::Renewed { .. } | CycleEvent::Ended(_))
         }
         // No record says from how many networks a key was used.
-        Event::Conduct(conduct) => {
-            matches!(&**conduct, Conduct::Began(effect) if effect.rule != Rule::Sharing)
+        Event::Abuse(abuse) => {
+            matches!(&**abuse, AbuseEvent::Began(effect) if effect.rule != Rule::Sharing)
         }
         Event::Opened(_)
         | Event::Changed { .. }
@@ -145,8 +145,8 @@ fn grant_ends(ctx: Context<'_>, id: GrantId) -> Option<Draft> {
     Some(Draft { effective_at: Some(grant.terms.expires_at), ..draft })
 }
 
-fn at_boundary(schedule: &Schedule, event: Periodic, moves: Moves) -> Draft {
-    let draft = Draft::moving(Event::Periodic(Box::new(event)), moves).following(schedule.current.0);
+fn at_boundary(schedule: &Schedule, event: CycleEvent, moves: Moves) -> Draft {
+    let draft = Draft::moving(Event::Cycle(Box::new(event)), moves).following(schedule.current.0);
     Draft { effective_at: Some(schedule.next_at), ..draft }
 }
 
@@ -162,14 +162,14 @@ fn roll_over(ctx: Context<'_>, schedule: &Schedule) -> Draft {
     moves.add(old, new, moved);
     moves.add(Book::Operator, new, Credits::from_nano(carried.nano() - moved.nano()));
     moves.add(old, Book::Breakage, Credits::from_nano(left.nano() - moved.nano()));
-    at_boundary(schedule, Periodic::RolledOver(schedule.id), moves)
+    at_boundary(schedule, CycleEvent::RolledOver(schedule.id), moves)
 }
 
 /// Opens a recurring grant again at its boundary, or ends it.
 fn renew(ctx: Context<'_>, schedule: &Schedule) -> Draft {
     let mut moves = Moves::new(schedule.terms.unit.clone());
     let next = ctx.account.next_boundary(schedule).filter(|_| !ctx.account.ends(schedule));
-    let Some(next_at) = next else { return at_boundary(schedule, Periodic::Ended(schedule.id), moves) };
+    let Some(next_at) = next else { return at_boundary(schedule, CycleEvent::Ended(schedule.id), moves) };
     let terms = &schedule.terms;
     moves.open(GrantTerms { effective_from: schedule.next_at, expires_at: next_at, ..terms.clone() });
     moves.add(Book::Operator, own_grant(ctx), terms.amount);
@@ -184,7 +184,7 @@ fn renew(ctx: Context<'_>, schedule: &Schedule) -> Draft {
             }
         }
     }
-    at_boundary(schedule, Periodic::Renewed { schedule: schedule.id, next_at }, moves)
+    at_boundary(schedule, CycleEvent::Renewed { schedule: schedule.id, next_at }, moves)
 }
 
 /// The new standing of a balance, given the old one: between the marks it stays the same, unless it was empty and is not
@@ -209,7 +209,7 @@ fn crosses_mark(account: &Account, now: Instant) -> Option<Draft> {
         let before = account.balance(unit).map_or(Standing::Fine, |b| b.standing);
         let standing = standing(before, balance, marks);
         (standing != before).then(|| {
-            let number = account.extras().crossings + 1;
+            let number = account.rare().crossings + 1;
             let crossed = Event::Alert(Alert::Crossed { standing, number, balance });
             Draft { unit: unit.cloned(), ..Draft::new(crossed) }
         })
@@ -220,13 +220,13 @@ fn crosses_mark(account: &Account, now: Instant) -> Option<Draft> {
 /// maximum is not reached.
 fn asks_top_up(account: &Account, now: Instant) -> Option<Draft> {
     let terms = account.settings.top_ups.iter().find(|terms| account.asks_top_up(terms, now))?;
-    let number = account.extras().top_ups + 1;
+    let number = account.rare().top_ups + 1;
     let asked = Event::Alert(Alert::TopUpAsked { number, amount: terms.amount });
     Some(Draft { unit: terms.unit.clone(), ..Draft::new(asked) })
 }
 
 fn began(effect: Effect) -> Draft {
-    Draft::new(Event::Conduct(Box::new(Conduct::Began(effect))))
+    Draft::new(Event::Abuse(Box::new(AbuseEvent::Began(effect))))
 }
 
 /// An account that runs much faster than it ever did is clamped.

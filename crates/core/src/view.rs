@@ -5,8 +5,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::account::Window as State;
-use crate::catalog::{Count, Layer, Program, Window};
+use crate::account::CountedWindow;
+use crate::catalog::{Count, Layer, Program, WindowTerms};
 use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Terms, Unit, own_unit};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
@@ -84,7 +84,7 @@ fn add_program(
             }
             Layer::Grants { name, pool: Some(pool), .. } => {
                 let cap = pool.default_cap.map_or(i64::MAX, |c| c.nano());
-                let window = Window::Fixed { limit: cap, calendar: pool.window.clone() };
+                let window = WindowTerms::Fixed { limit: cap, calendar: pool.window.clone() };
                 add(ctx, name, pool.member, &window, &Counts::Capped(credits().into_name()), out);
             }
             Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => {}
@@ -112,7 +112,7 @@ fn add(
     ctx: Context<'_>,
     name: &Name,
     level: Level,
-    window: &Window,
+    window: &WindowTerms,
     unit: &Counts,
     out: &mut Vec<WindowView>,
 ) {
@@ -133,7 +133,7 @@ fn add(
 }
 
 /// The cap that decisions use: the member's own, else its team's, else the plan's.
-fn capped(ctx: Context<'_>, state: &State, window: &Window, unit: &Counts) -> Window {
+fn capped(ctx: Context<'_>, state: &CountedWindow, window: &WindowTerms, unit: &Counts) -> WindowTerms {
     let settings = &ctx.account.settings;
     let cap = |level: Level, name: Option<&Name>| {
         let Counts::Capped(pool_unit) = unit else { return None };
@@ -147,9 +147,9 @@ fn capped(ctx: Context<'_>, state: &State, window: &Window, unit: &Counts) -> Wi
     let own =
         || cap(state.level, state.member.as_deref()).or_else(|| cap(Level::Team, state.team.as_deref()));
     match (unit, window) {
-        (Counts::Capped(_), Window::Fixed { limit, calendar }) => {
+        (Counts::Capped(_), WindowTerms::Fixed { limit, calendar }) => {
             let limit = own().map_or(*limit, Credits::nano);
-            Window::Fixed { limit, calendar: calendar.clone() }
+            WindowTerms::Fixed { limit, calendar: calendar.clone() }
         }
         (Counts::Units(_) | Counts::Credits(_) | Counts::Capped(_), _) => window.clone(),
     }
@@ -160,13 +160,13 @@ fn view(
     name: &Name,
     level: Level,
     member: Option<&Name>,
-    window: &Window,
+    window: &WindowTerms,
     used: Option<&Used>,
     unit: &Counts,
 ) -> WindowView {
     let terms = window.terms(used, ctx.now, ctx.account.settings.billing_anchor);
     let room = terms.room(used, ctx.now);
-    let is_open = !matches!(window, Window::FirstUse { .. }) || room.used > 0;
+    let is_open = !matches!(window, WindowTerms::FirstUse { .. }) || room.used > 0;
     let resets_at = match terms {
         Terms::Period { end, .. } if is_open => Some(end),
         Terms::Period { .. }

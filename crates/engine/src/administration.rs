@@ -2,8 +2,8 @@
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::Command;
-use headworks_core::record::{ApiKey, Event, Label, Name, Server, system};
-use headworks_store::Store;
+use headworks_core::record::{ApiKey, Event, Label, Name, Server, SystemRecord, system};
+use headworks_store::{Store, wait};
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
 use crate::engine::Engine;
@@ -79,20 +79,21 @@ pub(crate) fn read_system(store: &dyn Store) -> Result<System, EngineError> {
     let mut loaded = None;
     let mut from = 1;
     loop {
-        let records = store.read(&account, from, 1_000)?;
+        let records = wait(store.read(&account, from, 1_000))?;
         let Some(last) = records.last() else { break };
         from = last.seq + 1;
         for stored in &records {
-            loaded = system.take(decode(&stored.bytes)?).or(loaded);
+            let this = SystemRecord { seq: stored.seq, hash: stored.hash };
+            loaded = system.take(decode(&stored.bytes)?).map(|catalog| (catalog, this)).or(loaded);
         }
     }
-    if let Some((label, text)) = loaded {
+    if let Some(((label, text), this)) = loaded {
         let catalog = Catalog::parse(&text, Format::of(&text)).map_err(|problems| {
             EngineError::Store(headworks_store::StoreError::Unreadable(format!(
                 "the stored catalog is not accepted: {problems}"
             )))
         })?;
-        system.catalog = Some(catalog.labelled(label));
+        system.catalog = Some(catalog.in_force(label, this));
     }
     Ok(system)
 }

@@ -69,8 +69,8 @@ pub enum EngineError {
     UnknownKey(Name),
     /// No catalog, or more than one, whose hash begins like this was in force.
     UnknownCatalog(String),
-    /// There is no such pool.
-    UnknownPool(Name),
+    /// There is no such supply.
+    UnknownSupply(Name),
     /// There is no such webhook.
     UnknownWebhook(Name),
     /// Nothing of this account waits in this webhook.
@@ -109,7 +109,7 @@ impl fmt::Display for EngineError {
                 "no catalog, or more than one, whose hash begins with `{hash}` was in force; name at least eight \
                  digits of one that the history lists"
             ),
-            Self::UnknownPool(name) => write!(f, "the catalog has no pool `{name}`"),
+            Self::UnknownSupply(name) => write!(f, "the catalog has no supply `{name}`"),
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
             Self::NotParked(name, account) => {
                 write!(f, "nothing of account `{account}` waits in webhook `{name}`")

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headworks_core::account::Account;
@@ -15,8 +16,9 @@ use tokio::sync::watch;
 
 use crate::answer::EngineError;
 use crate::callers::Callers;
-use crate::capacity::Seats;
+use crate::capacity::{Seats, Supplies};
 use crate::commit::Ticket;
+use crate::fetch::Load;
 
 /// A denial remembered under its key.
 pub(crate) struct Remembered {
@@ -128,17 +130,23 @@ pub(crate) struct Slot {
     /// The last instant given out, denials included.
     pub(crate) last_at: Instant,
     pub(crate) denials: Option<Box<DenialLog>>,
-    /// Its seats in capacity pools.
+    /// Its seats in supplies.
     pub(crate) seats: Seats,
     /// What is remembered of its callers.
     pub(crate) callers: Option<Box<Callers>>,
     /// Why nothing more is decided on it, where a record would not have followed from it.
     frozen: Option<Box<str>>,
+    /// Another writer was first: the state is not what the log comes to, and what is remembered beside it stays.
+    is_stale: bool,
+    /// Which load of the account it is.
+    generation: u64,
 }
 
 impl Slot {
-    pub(crate) fn new(account: Account) -> Self {
+    pub(crate) fn new(account: Account, generation: u64) -> Self {
         Self {
+            is_stale: false,
+            generation,
             last_at: account.recorded_at,
             account,
             ticket: 0,
@@ -180,9 +188,16 @@ impl Slot {
         }
     }
 
+    /// Another writer was first. Nothing more is decided on the state, and the next request loads it again.
+    pub(crate) fn go_stale(&mut self) {
+        Supplies::forget(&self.account, &self.seats);
+        self.seats = Seats::default();
+        (self.is_stale, self.dirty, self.wakes_at) = (true, false, Instant::NEVER);
+    }
+
     /// Whether a checkpoint must keep the state.
     pub(crate) fn wants_checkpoint(&self) -> bool {
-        self.dirty && self.account.is_open() && self.frozen.is_none()
+        self.dirty && self.account.is_open() && self.frozen.is_none() && !self.is_stale
     }
 
     fn is_idle(&self, durable: Ticket, now: Instant) -> bool {
@@ -202,6 +217,8 @@ impl Slot {
 pub(crate) struct Shard {
     pub(crate) slots: HashMap<Name, Slot>,
     pub(crate) pending: Pending,
+    /// The accounts that are being loaded.
+    loading: HashMap<Name, watch::Receiver<Load>>,
 }
 
 /// What is on its way to an answer.
@@ -209,11 +226,32 @@ pub(crate) struct Shard {
 pub(crate) struct Pending {
     /// Index keys of records that are not stored yet, with their batch.
     records: HashMap<IndexKey, Ticket>,
+    /// How often keys of stored records were forgotten.
+    forgotten: u64,
     /// Keys of requests that wait for room, with the digests of those requests; the channel closes when one has its answer.
     waiting: HashMap<IndexKey, ([u8; 16], watch::Receiver<()>)>,
 }
 
+/// A moment of an account in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AsOf {
+    generation: u64,
+    forgotten: u64,
+    durable: Ticket,
+}
+
 impl Pending {
+    /// This moment.
+    pub(crate) fn as_of(&self, slot: &Slot, durable: Ticket) -> AsOf {
+        AsOf { generation: slot.generation, forgotten: self.forgotten, durable }
+    }
+
+    /// Whether a key of the account that the store did not have after that moment is absent still.
+    pub(crate) fn is_absent_since(&self, then: AsOf, slot: &Slot, key: IndexKey) -> bool {
+        let came = self.records.get(&key).is_some_and(|ticket| *ticket > then.durable);
+        then.generation == slot.generation && then.forgotten == self.forgotten && !came
+    }
+
     /// The batch of a record with this key that is not stored yet.
     pub(crate) fn get(&self, key: IndexKey, durable: Ticket) -> Option<Ticket> {
         self.records.get(&key).copied().filter(|ticket| *ticket > durable)
@@ -239,12 +277,47 @@ impl Pending {
         if self.records.len() >= 1_024 {
             let durable = durable();
             self.records.retain(|_, ticket| *ticket > durable);
+            self.forgotten += 1;
         }
         self.records.extend(keys.iter().map(|key| (*key, ticket)));
     }
 }
 
 impl Shard {
+    /// An account in memory whose state is that of its log.
+    pub(crate) fn live(&mut self, account: &Name) -> Option<(&mut Pending, &mut Slot)> {
+        let slot = self.slots.get_mut(account).filter(|slot| !slot.is_stale)?;
+        Some((&mut self.pending, slot))
+    }
+
+    /// Begins to load an account; or what tells when the load that goes on already has ended.
+    pub(crate) fn begin_loading(
+        &mut self,
+        account: &Name,
+    ) -> Result<watch::Sender<Load>, watch::Receiver<Load>> {
+        if let Some(others) = self.loading.get(account) {
+            return Err(others.clone());
+        }
+        let (sender, receiver) = watch::channel(Load::Open);
+        self.loading.insert(account.clone(), receiver);
+        Ok(sender)
+    }
+
+    pub(crate) fn end_loading(&mut self, account: &Name) {
+        self.loading.remove(account);
+    }
+
+    /// Puts a state into memory; what is remembered beside one that went stale stays.
+    pub(crate) fn insert(&mut self, account: Account, generation: u64) -> &mut Slot {
+        let id = account.id.clone();
+        let mut slot = Slot::new(account, generation);
+        if let Some(stale) = self.slots.remove(&id) {
+            slot.last_at = slot.last_at.max(stale.last_at);
+            (slot.denials, slot.callers) = (stale.denials, stale.callers);
+        }
+        self.slots.entry(id).insert_entry(slot).into_mut()
+    }
+
     /// Makes room for one more account; `false` when every slot is needed.
     pub(crate) fn make_room(&mut self, max: usize, now: Instant, durable: impl FnOnce() -> Ticket) -> bool {
         if self.slots.len() < max {
@@ -282,6 +355,8 @@ pub(crate) struct Cache {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     pub(crate) shard_max: usize,
+    /// Loads of accounts so far.
+    generations: AtomicU64,
 }
 
 const SHARDS: usize = 64;
@@ -289,7 +364,17 @@ const SHARDS: usize = 64;
 impl Cache {
     pub(crate) fn new(accounts_max: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new(), shard_max: accounts_max.div_ceil(SHARDS).max(8) }
+        Self {
+            shards,
+            hasher: RandomState::new(),
+            shard_max: accounts_max.div_ceil(SHARDS).max(8),
+            generations: AtomicU64::new(0),
+        }
+    }
+
+    /// The number of the next load.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn lock(&self, account: &Name) -> MutexGuard<'_, Shard> {

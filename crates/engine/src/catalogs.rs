@@ -91,8 +91,8 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn text_of(&self, past: &PastCatalog) -> Result<String, EngineError> {
-        let record = self.record_of(&system(), past.record)?;
+    pub async fn text_of(&self, past: &PastCatalog) -> Result<String, EngineError> {
+        let record = self.record_of(&system(), past.record).await?;
         match record.map(|record| record.event) {
             Some(Event::CatalogLoaded { text, .. }) => Ok(text),
             _ => Err(EngineError::UnknownCatalog(past.hash.to_string())),

@@ -6,13 +6,17 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use headworks_core::record::Name;
-use headworks_store::{Batch, Store};
+use headworks_store::{Batch, Store, wait};
 use tokio::sync::oneshot;
 
+use crate::doubt;
 use crate::stats::Stats;
 
+/// The longest pause before an append in doubt is asked for again; the first is a sixty-fourth of it.
+const PAUSE_MAX: Duration = Duration::from_millis(640);
 /// Bytes of records that may wait for one write.
 const WAITING_BYTES_MAX: usize = 64 << 20;
 
@@ -70,10 +74,12 @@ pub(crate) struct Commits {
     filled: Condvar,
     stored: Condvar,
     waiters_max: usize,
+    /// Nobody waits: a simulation does each step itself.
+    is_standing: bool,
 }
 
 impl Commits {
-    pub(crate) fn new(waiters_max: usize) -> Self {
+    pub(crate) fn new(waiters_max: usize, is_standing: bool) -> Self {
         let waiting = Waiting { ticket: 1, ..Waiting::default() };
         Self {
             waiting: Mutex::new(waiting),
@@ -81,6 +87,7 @@ impl Commits {
             filled: Condvar::new(),
             stored: Condvar::new(),
             waiters_max,
+            is_standing,
         }
     }
 
@@ -193,7 +200,7 @@ impl Commits {
         ticket: Ticket,
     ) {
         let started = std::time::Instant::now();
-        match store.append(batch) {
+        match wait(doubt::append(store, batch, |attempt| self.asks_again(stats, attempt))) {
             Ok(conflicts) => {
                 let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                 stats.append_micros.fetch_add(took, Ordering::Relaxed);
@@ -210,6 +217,21 @@ impl Commits {
             }
         }
         batch.clear();
+    }
+
+    /// Waits before an append in doubt is asked for again; `false` when the engine closes.
+    fn asks_again(&self, stats: &Stats, attempt: u32) -> bool {
+        stats.doubts.fetch_add(1, Ordering::Relaxed);
+        if self.is_standing {
+            return true;
+        }
+        if attempt == 1 {
+            tracing::warn!("the outcome of a write is in doubt; nobody is answered until it is known");
+        }
+        let pause = PAUSE_MAX / 64 * 2_u32.saturating_pow(attempt.min(6));
+        let closing = |waiting: &mut Waiting| !waiting.closing;
+        let waiting = self.filled.wait_timeout_while(self.lock(), pause, closing);
+        !waiting.unwrap_or_else(PoisonError::into_inner).0.closing
     }
 
     fn next(&self, batch: &mut Batch) -> Option<Ticket> {

@@ -16,6 +16,7 @@ use crate::damaged::Damaged;
 use crate::in_force::InForce;
 use crate::keyring::Keyring;
 use crate::reconciliation::Reconciliation;
+use crate::shared::Ends;
 use crate::stats::Stats;
 use crate::timers::Timers;
 
@@ -43,6 +44,7 @@ pub struct Engine {
     pub(crate) commits: Arc<Commits>,
     pub(crate) timers: Timers,
     pub(crate) in_force: Arc<InForce>,
+    pub(crate) ends: Ends,
     pub(crate) reconciliation: Arc<Reconciliation>,
     pub(crate) damaged: Damaged,
     pub(crate) clock: Arc<Clock>,
@@ -55,8 +57,8 @@ pub struct Engine {
     pub(crate) puts: tokio::sync::Mutex<()>,
     /// Whose turn it is to make, set or remove a webhook.
     pub(crate) webhook_changes: tokio::sync::Mutex<()>,
-    /// Held while the place of a webhook is kept.
-    pub(crate) places: Mutex<()>,
+    /// Held while it is kept how far a webhook has come.
+    pub(crate) cursors: tokio::sync::Mutex<()>,
     /// Whose turn it is to claim a free grant.
     pub(crate) claims: tokio::sync::Mutex<()>,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,

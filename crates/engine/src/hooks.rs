@@ -101,7 +101,7 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
             }
         }
         Server::ReconcileFailed { .. }
-        | Server::PoolChanged(_)
+        | Server::SupplyChanged(_)
         | Server::CheckKeyMade(_)
         | Server::TestClockMoved(_) => {}
     }

@@ -11,7 +11,6 @@ use headworks_core::waterfall::Refusal;
 
 use crate::answer::{Caller, EngineError, Idempotency};
 use crate::engine::Engine;
-use crate::keys::Found;
 
 /// The log of the daily budget of free credits.
 const BUDGET: &str = "trial_budget";
@@ -64,7 +63,7 @@ impl Engine {
             return Ok(());
         }
         // A retry gets the first answer, even where the grant would be another now.
-        if self.is_known(account, IndexKey::of_key(account, Operation::Grant, &key.text))? {
+        if self.is_known(account, IndexKey::of_key(account, Operation::Grant, &key.text)).await? {
             return Ok(());
         }
         // What would be refused anyway must not use the claim up.
@@ -109,7 +108,7 @@ impl Engine {
         claim: &Command,
     ) -> Result<(), EngineError> {
         let own = own_key(account, key);
-        if self.is_known(identity, IndexKey::of_key(identity, Operation::Grant, &own.text))? {
+        if self.is_known(identity, IndexKey::of_key(identity, Operation::Grant, &own.text)).await? {
             return Ok(());
         }
         match self.view(identity, |ctx| Ok(run(ctx, claim, &History::new()).map(drop)?)).await {
@@ -119,9 +118,10 @@ impl Engine {
     }
 
     /// Whether an operation with this key is in a log, or on its way there.
-    pub(crate) fn is_known(&self, log: &Name, key: IndexKey) -> Result<bool, EngineError> {
-        let shard = self.cache.lock(log);
-        Ok(!matches!(self.find(&shard.pending, key)?, Found::Nowhere))
+    pub(crate) async fn is_known(&self, log: &Name, key: IndexKey) -> Result<bool, EngineError> {
+        let is_coming = || self.cache.lock(log).pending.get(key, self.commits.durable()).is_some();
+        // Before the store is asked: what is stored in between, it finds.
+        Ok(is_coming() || (!self.store.is_surely_absent(key) && self.store.find(key).await?.is_some()))
     }
 
     /// Writes a claim into a log of the server's own, once for each grant.

@@ -1,14 +1,15 @@
-//! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of pools.
+//! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of supplies.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Event, Instant, Name, PoolChange, Record, SYSTEM, Server};
-use headworks_store::Batch;
+use headworks_core::record::{Event, Instant, Name, Record, Seq, Server, Span, SupplyChange, SystemRecord};
+use headworks_store::Stored;
 
-use crate::capacity::Pools;
+use crate::capacity::Supplies;
 use crate::hooks::{self, Hooks};
 use crate::keyring::Keyring;
 use crate::past_catalog::PastCatalog;
@@ -20,11 +21,13 @@ pub(crate) struct System {
     pub(crate) catalogs: Vec<PastCatalog>,
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Hooks,
-    pub(crate) pool_changes: BTreeMap<Name, PoolChange>,
+    pub(crate) supply_changes: BTreeMap<Name, SupplyChange>,
     /// The last two instants of the test clock, where the ledger has one: the second may not have been reached.
     pub(crate) test_clock: Option<(Instant, Instant)>,
     /// The accounts that the last failed reconciliation found damaged.
     pub(crate) suspects: Vec<Name>,
+    /// The last record.
+    pub(crate) seq: Seq,
 }
 
 /// What is in force of the server's own log: everything that is stored, even while its caller still waits.
@@ -34,22 +37,52 @@ pub(crate) struct InForce {
     pub(crate) catalogs: ArcSwap<Vec<PastCatalog>>,
     pub(crate) keyring: ArcSwap<Keyring>,
     pub(crate) webhooks: ArcSwap<Hooks>,
-    pub(crate) pools: Pools,
+    pub(crate) supplies: Supplies,
+    /// The last record that was taken in; locked while one is.
+    seq: Mutex<Seq>,
+    /// When the end of the log was last read, in microseconds.
+    read_at: AtomicI64,
+    /// Held by the one that reads on.
+    pub(crate) following: tokio::sync::Mutex<()>,
 }
 
+/// Who has not read the end of the log for so long may have missed what is in force (rule R2).
+const CUT_OFF_AFTER: Span = Span::from_secs(5);
+
 impl InForce {
-    /// Takes in what has been stored, in order, before its callers are told.
-    pub(crate) fn take_in(&self, batch: &Batch, conflicts: &[Name]) {
-        let own = batch.entries().iter().filter(|e| e.account.as_str() == SYSTEM);
-        for entry in own.filter(|e| !conflicts.contains(&e.account)) {
-            match Record::from_bytes(batch.bytes(entry)) {
-                Ok(record) => self.apply(&record),
-                Err(e) => tracing::error!(error = %e, "a record of the server's own log cannot be read back"),
-            }
-        }
+    /// The last record that is in force.
+    pub(crate) fn seq(&self) -> Seq {
+        *self.seq.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn apply(&self, record: &Record) {
+    /// Takes in a stored record, if it is the next one; `false` when records before it are missing.
+    pub(crate) fn take_in(&self, stored: &Stored) -> bool {
+        let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
+        if stored.seq <= *seq {
+            return true;
+        }
+        if stored.seq != *seq + 1 {
+            return false;
+        }
+        *seq = stored.seq;
+        match stored.record() {
+            Ok(record) => self.apply(&record, SystemRecord { seq: stored.seq, hash: stored.hash }),
+            Err(e) => tracing::error!(error = %e, "a record of the server's own log cannot be read back"),
+        }
+        true
+    }
+
+    /// The log had no more records at this instant.
+    pub(crate) fn read_to_end(&self, now: Instant) {
+        self.read_at.fetch_max(now.micros(), Ordering::AcqRel);
+    }
+
+    /// Whether the end of the log was read too long ago.
+    pub(crate) fn is_cut_off(&self, now: Instant) -> bool {
+        now.since(Instant::from_micros(self.read_at.load(Ordering::Acquire))) > CUT_OFF_AFTER
+    }
+
+    fn apply(&self, record: &Record, this: SystemRecord) {
         let event = &record.event;
         if let Some(past) = PastCatalog::of(record) {
             let mut catalogs = Vec::clone(&self.catalogs.load());
@@ -59,16 +92,16 @@ impl InForce {
         if let Event::CatalogLoaded { label, text, .. } = event {
             match Catalog::parse(text, Format::of(text)) {
                 Ok(catalog) => {
-                    let catalog = catalog.labelled(label.clone());
-                    self.pools.set(&catalog);
+                    let catalog = catalog.in_force(label.clone(), this);
+                    self.supplies.set(&catalog);
                     self.catalog.store(Arc::new(catalog));
                 }
                 Err(problems) => tracing::error!(%problems, "a stored catalog is not accepted"),
             }
             return;
         }
-        if let Some(change) = pool_change(event) {
-            self.pools.change(&self.catalog.load(), change);
+        if let Some(change) = supply_change(event) {
+            self.supplies.change(&self.catalog.load(), change);
             return;
         }
         let mut keyring = Keyring::clone(&self.keyring.load());
@@ -83,11 +116,12 @@ impl InForce {
 impl System {
     /// Takes in the next record; the label and text of a catalog, where that is what it holds.
     pub(crate) fn take(&mut self, record: Record) -> Option<(Name, String)> {
+        self.seq = record.seq;
         self.catalogs.extend(PastCatalog::of(&record));
         self.keyring.apply(&record.event);
         hooks::take(&mut self.webhooks, &record);
-        if let Some(change) = pool_change(&record.event) {
-            self.pool_changes.insert(change.pool.clone(), change.clone());
+        if let Some(change) = supply_change(&record.event) {
+            self.supply_changes.insert(change.supply.clone(), change.clone());
         }
         if let Some(to) = test_clock_moved(&record.event) {
             let before = self.test_clock.map_or(to, |(_, last)| last);
@@ -105,18 +139,21 @@ impl System {
     pub(crate) fn in_force(self, initial: Catalog) -> InForce {
         let catalog = self.catalog.unwrap_or(initial);
         InForce {
-            pools: Pools::new(&catalog, self.pool_changes),
+            supplies: Supplies::new(&catalog, self.supply_changes),
             catalog: ArcSwap::from_pointee(catalog),
             catalogs: ArcSwap::from_pointee(self.catalogs),
             keyring: ArcSwap::from_pointee(self.keyring),
             webhooks: ArcSwap::from_pointee(self.webhooks),
+            seq: Mutex::new(self.seq),
+            read_at: AtomicI64::new(0),
+            following: tokio::sync::Mutex::default(),
         }
     }
 }
 
-fn pool_change(event: &Event) -> Option<&PoolChange> {
+fn supply_change(event: &Event) -> Option<&SupplyChange> {
     if let Event::Server(server) = event
-        && let Server::PoolChanged(change) = &**server
+        && let Server::SupplyChanged(change) = &**server
     {
         return Some(change);
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use headworks_core::catalog::Catalog;
 use headworks_core::command::Command;
-use headworks_core::record::{IndexKey, Key, Name, Record, Seq};
+use headworks_core::record::{IndexKey, Key, Name, Record};
 
 use tokio::sync::watch;
 
@@ -12,13 +12,15 @@ use crate::answer::{Answer, Effect, EngineError};
 use crate::cache::{Pending, Slot};
 use crate::commit::Ticket;
 use crate::engine::Engine;
-use crate::states::decode;
+use crate::fetch::{Fetch, Fetched};
 
 /// Where a record that happens at most once is.
-pub(crate) enum Found {
+pub(crate) enum Lookup {
     Nowhere,
     InFlight(Ticket),
     Stored(Box<Record>),
+    /// Where it is has to be read.
+    Unread(Fetch),
 }
 
 /// What is known of a key before its request is looked at.
@@ -29,6 +31,8 @@ pub(crate) enum First {
     Stores(Ticket),
     /// The same request waits for room; the channel closes when it has its answer.
     Waits(watch::Receiver<()>),
+    /// That has to be read.
+    Unread(Fetch),
     Nothing,
 }
 
@@ -61,6 +65,7 @@ impl Engine {
         slot: &Slot,
         catalog: &Catalog,
         (key, command): (&Key, &Command),
+        fetched: &Fetched,
     ) -> Result<First, EngineError> {
         let account = &slot.account.id;
         let reused = || EngineError::KeyReused(key.operation, key.text.clone());
@@ -68,9 +73,10 @@ impl Engine {
         if let Some((digest, ends)) = pending.waiting(index) {
             return if *digest == key.digest { Ok(First::Waits(ends.clone())) } else { Err(reused()) };
         }
-        match self.find(pending, index)? {
-            Found::InFlight(ticket) => return Ok(First::Stores(ticket)),
-            Found::Stored(record) => {
+        match self.find(pending, slot, index, fetched) {
+            Lookup::Unread(fetch) => return Ok(First::Unread(fetch)),
+            Lookup::InFlight(ticket) => return Ok(First::Stores(ticket)),
+            Lookup::Stored(record) => {
                 // A record that is found by a key has one; where it has not, somebody else's request is no answer to this.
                 let first = record.key.as_ref().ok_or_else(reused)?;
                 if first.digest == key.digest || command.ends_as(&record) {
@@ -82,7 +88,7 @@ impl Engine {
                 // What ends a hold is known by the hold.
                 return Err(command.conflict_with(&record).map_or_else(reused, Into::into));
             }
-            Found::Nowhere => {}
+            Lookup::Nowhere => {}
         }
         let Some(denials) = &slot.denials else { return Ok(First::Nothing) };
         let now = self.clock().now();
@@ -99,15 +105,10 @@ impl Engine {
         Ok(First::Answer(Box::new(self.again(account, effect, remembered.is_kept)), slot.ticket))
     }
 
-    /// The answer to a second end of a hold that is what the first one was.
-    pub(crate) fn same_end(
-        &self,
-        account: &Name,
-        command: &Command,
-        by: Seq,
-    ) -> Result<Option<Answer>, EngineError> {
-        let record = self.record_of(account, by)?.filter(|record| command.ends_as(record));
-        Ok(record.map(|record| self.again(account, Effect::Recorded(Box::new(record)), true)))
+    /// The answer to a second end of a hold, by the record that ended it, if it is what the first one was.
+    pub(crate) fn same_end(&self, account: &Name, command: &Command, by: Option<&Record>) -> Option<Answer> {
+        let record = by.filter(|record| command.ends_as(record))?;
+        Some(self.again(account, Effect::Recorded(Box::new(record.clone())), true))
     }
 
     fn again(&self, account: &Name, effect: Effect, is_kept: bool) -> Answer {
@@ -115,15 +116,20 @@ impl Engine {
         Answer { account: account.clone(), effect, replayed: true, is_kept }
     }
 
-    /// The record that an index key leads to, wherever it is.
-    pub(crate) fn find(&self, pending: &Pending, key: IndexKey) -> Result<Found, EngineError> {
+    /// The record of an account that an index key leads to, wherever it is.
+    pub(crate) fn find(&self, pending: &Pending, slot: &Slot, key: IndexKey, fetched: &Fetched) -> Lookup {
         // What is stored has left `pending` only after the store could find it.
-        if let Some(ticket) = pending.get(key, self.commits.durable()) {
-            return Ok(Found::InFlight(ticket));
+        let durable = self.commits.durable();
+        if let Some(ticket) = pending.get(key, durable) {
+            return Lookup::InFlight(ticket);
         }
-        match self.store.find(key)? {
-            None => Ok(Found::Nowhere),
-            Some(stored) => Ok(Found::Stored(Box::new(decode(&stored.bytes)?))),
+        if slot.account.seq == 0 || self.store.is_surely_absent(key) {
+            return Lookup::Nowhere;
+        }
+        match fetched.key(key) {
+            Some((_, Some(record))) => Lookup::Stored(Box::new(record.clone())),
+            Some((as_of, None)) if pending.is_absent_since(as_of, slot, key) => Lookup::Nowhere,
+            Some((_, None)) | None => Lookup::Unread(Fetch::Key(key, pending.as_of(slot, durable))),
         }
     }
 }

@@ -73,6 +73,7 @@
 //! }
 //! ```
 
+mod abuse;
 mod administration;
 mod answer;
 mod cache;
@@ -81,9 +82,10 @@ pub mod capacity;
 mod catalogs;
 mod clock;
 mod commit;
-mod conduct;
 mod damaged;
+mod doubt;
 mod engine;
+mod fetch;
 mod hooks;
 mod identity;
 mod in_force;
@@ -92,30 +94,31 @@ mod keys;
 mod lives;
 mod maintenance;
 mod past_catalog;
-mod pools;
 mod reads;
 mod reconciler;
 mod reconciliation;
 mod reprice;
 mod run;
+mod shared;
 mod start;
 mod states;
 mod stats;
+mod supplies;
 mod test_clock;
 mod timers;
 mod view;
 mod webhooks;
 
+pub use abuse::{AbuseView, HeldBack};
 pub use answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
 pub use callers::network;
 pub use clock::{Clock, Jump, Reading, wall};
-pub use conduct::{ConductView, HeldBack};
 pub use engine::{Engine, Limits};
 pub use hooks::{Hook, Hooks, Parked};
 pub use keyring::{Keyring, check_code};
 pub use past_catalog::PastCatalog;
-pub use pools::{PoolState, SeatState};
 pub use reconciliation::Pass;
 pub use reprice::{Difference, Reprice, Repriced};
 pub use stats::{Stats, StatsSnapshot};
+pub use supplies::{SeatState, SupplyState};
 pub use test_clock::{AdvanceError, test_clock_of};

@@ -2,13 +2,14 @@
 
 use headworks_core::catalog::Catalog;
 use headworks_core::life;
-use headworks_core::record::{Conduct, Event, Instant};
+use headworks_core::record::{AbuseEvent, Event, Instant};
 use headworks_core::waterfall::Context;
 
 use crate::answer::EngineError;
 use crate::cache::{Pending, Slot};
 use crate::callers;
 use crate::engine::Engine;
+use crate::states::record;
 
 impl Engine {
     /// Ends what has passed its deadline, before anything else is decided.
@@ -42,9 +43,9 @@ impl Engine {
                 break;
             };
             slot.last_at = now;
-            let record = draft.into_record(&slot.account, now, None, None);
-            if let Event::Conduct(conduct) = &record.event
-                && let Conduct::Began(effect) = &**conduct
+            let record = record(draft, &slot.account, catalog, now, (None, None));
+            if let Event::Abuse(abuse) = &record.event
+                && let AbuseEvent::Began(effect) = &**abuse
             {
                 self.stats().effect(effect.rule);
             }

@@ -2,15 +2,14 @@
 
 use std::sync::{PoisonError, TryLockError, Weak};
 
-use headworks_core::catalog::Catalog;
 use headworks_core::command::Draft;
 use headworks_core::record::{Event, Instant, Name, Span};
-use headworks_store::Checkpoint;
+use headworks_store::{Checkpoint, wait};
 
 use crate::answer::EngineError;
-use crate::cache::{Pending, Shard, Slot};
-use crate::commit::Ticket;
+use crate::cache::{Pending, Slot};
 use crate::engine::Engine;
+use crate::states::record;
 use crate::timers::DUE_MAX;
 
 /// Most accounts with open holds that are loaded at the start.
@@ -18,6 +17,8 @@ const ADOPTED_MAX: usize = 100_000;
 /// Denials are coalesced for this long.
 const DENIALS_EVERY: Span = Span::from_secs(5);
 const CHECKPOINT_EVERY: Span = Span::from_secs(30);
+/// The server's own log is read on this often where others write into it.
+const FOLLOW_EVERY: Span = Span::from_micros(500_000);
 
 /// The thread that maintains an engine for as long as somebody holds it.
 pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
@@ -37,16 +38,16 @@ pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHa
     })
 }
 
-/// The thread that computes the shares of capacity pools.
+/// The thread that computes the shares of supplies.
 pub(crate) fn spawn_allocator(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("allocator".into()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
             if !engine.timers.tick() {
                 return;
             }
-            // Pools of a test ledger tick when its clock is moved.
+            // Supplies of a test ledger tick when its clock is moved.
             if !engine.clock().is_test() {
-                engine.in_force.pools.tick(engine.clock().now());
+                engine.in_force.supplies.tick(engine.clock().now());
             }
         }
     })
@@ -58,6 +59,7 @@ struct Last {
     denials: Instant,
     checkpoint: Instant,
     stored_due: Instant,
+    followed: Instant,
     jump: bool,
 }
 
@@ -75,41 +77,38 @@ impl Engine {
         if self.timers.is_adopted() {
             return;
         }
-        for account in self.store.unsettled() {
+        let unsettled = wait(self.store.unsettled()).unwrap_or_else(|e| {
+            tracing::error!(error = %e, "the accounts behind their checkpoints could not be read");
+            Vec::new()
+        });
+        for account in unsettled {
             if self.timers.is_closed() {
                 return;
             }
-            let mut shard = self.cache.lock(&account);
-            match self.load(&mut shard, &account) {
-                Ok(()) => {
-                    let Shard { slots, pending } = &mut *shard;
-                    if let Some(slot) = slots.get_mut(&account) {
-                        slot.dirty = true;
-                        // A crash may have come between a charge and the mark that it crossed.
-                        if let Err(e) = self.live(pending, slot, &self.catalog()) {
-                            tracing::error!(%account, error = %e, "what follows for an account could not be written");
-                        }
-                    }
-                }
-                Err(e) => tracing::error!(%account, error = %e, "an account could not be read"),
+            // A crash may have come between a charge and the mark that it crossed.
+            let adopted = self.with_slot(&account, |pending, slot| {
+                slot.dirty = true;
+                self.live(pending, slot, &self.catalog())
+            });
+            if let Err(e) = adopted {
+                tracing::error!(%account, error = %e, "an account could not be read, or what follows for it not be written");
             }
         }
         self.adopt_holds();
         self.timers.adopted();
     }
 
-    /// Loads the accounts that have something ending within the life of a hold, so that what their holds take of a pool is
+    /// Loads the accounts that have something ending within the life of a hold, so that what their holds take of a supply is
     /// counted.
     fn adopt_holds(&self) {
-        if self.in_force.pools.all().is_empty() {
+        if self.in_force.supplies.all().is_empty() {
             return;
         }
         let until = self.clock().now().after(Span::from_secs(86_400));
-        match self.store.due(until, ADOPTED_MAX) {
+        match wait(self.store.due(until, ADOPTED_MAX)) {
             Ok(accounts) => {
                 for account in accounts.iter().take_while(|_| !self.timers.is_closed()) {
-                    let mut shard = self.cache.lock(account);
-                    if let Err(e) = self.load(&mut shard, account) {
+                    if let Err(e) = wait(self.bring_in(account)) {
                         tracing::error!(%account, error = %e, "an account could not be read");
                     }
                 }
@@ -121,8 +120,14 @@ impl Engine {
     fn maintain(&self, last: &mut Last) {
         let now = self.clock().now();
         self.tell_of_jump(&mut last.jump);
+        if now.since(last.followed) >= FOLLOW_EVERY {
+            last.followed = now;
+            if let Err(e) = wait(self.follow()) {
+                tracing::error!(error = %e, "the server's own log cannot be followed");
+            }
+        }
         if self.is_standing {
-            self.in_force.pools.tick(now);
+            self.in_force.supplies.tick(now);
         }
         self.sweep_due(now, last);
         // In a test ledger the next move of the clock writes them, so that records have the same numbers in each run.
@@ -165,57 +170,35 @@ impl Engine {
         self.timers.due(now).iter().for_each(sweep);
         if now.since(last.stored_due) >= Span::from_secs(1) {
             last.stored_due = now;
-            match self.store.due(now, DUE_MAX) {
+            match wait(self.store.due(now, DUE_MAX)) {
                 Ok(due) => due.iter().for_each(sweep),
                 Err(e) => tracing::error!(error = %e, "the due accounts could not be read"),
             }
         }
     }
 
-    /// Writes the ends of what has passed its deadline; the batch that the account's last record is in.
-    fn sweep(&self, account: &Name) -> Result<Ticket, EngineError> {
+    /// Writes the ends of what has passed its deadline.
+    fn sweep(&self, account: &Name) -> Result<(), EngineError> {
         if self.damaged.check(account).is_err() {
-            return Ok(0);
+            return Ok(());
         }
-        self.with_slot(account, |pending, slot, catalog| {
-            let lived = self.live_if_due(pending, slot, catalog);
+        let swept = self.with_slot(account, |pending, slot| {
+            let lived = self.live_if_due(pending, slot, &self.catalog());
             // The stored wake has passed: the next checkpoint replaces it.
             slot.dirty = true;
             slot.wakes_at = Instant::NEVER;
             self.register(slot);
             lived
-        })
-    }
-
-    /// Does something with an account in memory, unless it is frozen.
-    pub(crate) fn with_slot(
-        &self,
-        account: &Name,
-        then: impl FnOnce(&mut Pending, &mut Slot, &Catalog) -> Result<(), EngineError>,
-    ) -> Result<Ticket, EngineError> {
-        let catalog = self.catalog();
-        let mut shard = self.cache.lock(account);
-        self.load(&mut shard, account)?;
-        let Shard { slots, pending } = &mut *shard;
-        match slots.get_mut(account).filter(|slot| slot.check_frozen().is_ok()) {
-            Some(slot) => then(pending, slot, &catalog).map(|()| slot.ticket),
-            None => Ok(0),
-        }
+        });
+        swept.map(drop)
     }
 
     /// Writes one record of denials for each account that had some.
     pub(crate) fn write_denials(&self) {
         let accounts = self.timers.take_denied();
         for account in accounts {
-            let mut shard = self.cache.lock(&account);
-            let Shard { slots, pending } = &mut *shard;
-            let Some(slot) = slots.get_mut(&account) else {
-                continue;
-            };
-            if slot.check_frozen().is_err() {
-                continue;
-            }
-            if let Err(e) = self.write_denials_of(pending, slot) {
+            let written = self.with_slot(&account, |pending, slot| self.write_denials_of(pending, slot));
+            if let Err(e) = written {
                 tracing::error!(%account, error = %e, "denials could not be recorded");
             }
         }
@@ -226,7 +209,8 @@ impl Engine {
         let denials = slot.denials.as_mut().and_then(|log| log.unwritten.take());
         let Some(denials) = denials.filter(|_| slot.account.is_open()) else { return Ok(()) };
         let at = slot.tick(self.clock().now());
-        let record = Draft::new(Event::Denied(denials)).into_record(&slot.account, at, None, None);
+        let draft = Draft::new(Event::Denied(denials));
+        let record = record(draft, &slot.account, &self.in_force.catalog.load(), at, (None, None));
         let before = slot.account.seq;
         self.append(pending, slot, &record)?;
         // The record of denials changes nothing that they rested on.
@@ -240,36 +224,34 @@ impl Engine {
     pub(crate) fn checkpoint(&self) {
         let mut taken: Vec<Name> = Vec::new();
         let conflicts = || self.stats().conflicts.load(std::sync::atomic::Ordering::Relaxed);
-        let (before, mut lost) = (conflicts(), false);
-        let outcome = self.store.checkpoint(&mut || {
-            let mut states = Vec::new();
-            let mut until = 0;
-            for mut shard in self.cache.shards() {
-                for slot in shard.slots.values_mut().filter(|s| s.wants_checkpoint()) {
-                    slot.dirty = false;
-                    until = until.max(slot.ticket);
-                    taken.push(slot.account.id.clone());
-                    states.push(Checkpoint {
-                        account: slot.account.id.clone(),
-                        seq: slot.account.seq,
-                        bytes: slot.account.to_bytes(),
-                        wakes_at: slot.account.wakes_at,
-                    });
-                }
+        let before = conflicts();
+        let mut states = Vec::new();
+        let mut until = 0;
+        for mut shard in self.cache.shards() {
+            for slot in shard.slots.values_mut().filter(|s| s.wants_checkpoint()) {
+                slot.dirty = false;
+                until = until.max(slot.ticket);
+                taken.push(slot.account.id.clone());
+                states.push(Checkpoint {
+                    account: slot.account.id.clone(),
+                    seq: slot.account.seq,
+                    bytes: slot.account.to_bytes(),
+                    wakes_at: slot.account.wakes_at,
+                });
             }
-            if self.is_standing {
-                while self.commit_once() {}
-            }
-            // A state whose records lost to another writer must not be kept; which one it was does not matter.
-            lost = !self.commits.wait_blocking(until) || conflicts() != before;
-            (!lost).then_some(states)
-        });
+        }
+        if self.is_standing {
+            while self.commit_once() {}
+        }
+        // A state whose records lost to another writer must not be kept; which one it was does not matter.
+        let is_lost = !self.commits.wait_blocking(until) || conflicts() != before;
+        let outcome = if is_lost { Ok(()) } else { wait(self.store.checkpoint(states)) };
         if let Err(e) = &outcome {
             tracing::error!(error = %e, "a checkpoint failed; it is tried again");
         }
-        if outcome.is_err() || lost {
+        if outcome.is_err() || is_lost {
             for account in taken {
-                if let Some(slot) = self.cache.lock(&account).slots.get_mut(&account) {
+                if let Some((_, slot)) = self.cache.lock(&account).live(&account) {
                     slot.dirty = true;
                 }
             }

@@ -5,7 +5,7 @@ use headworks_core::record::{
     Credits, Denial, Event, IndexKey, Instant, Name, Once, Record, Seq, is_internal, last_internal,
 };
 use headworks_core::waterfall::Refusal;
-use headworks_store::{Fed, Stored};
+use headworks_store::{Cursor, Fed, Stored};
 
 use crate::answer::EngineError;
 use crate::engine::Engine;
@@ -18,7 +18,7 @@ impl Engine {
     /// When there is no such account, or the store fails.
     pub async fn records(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, EngineError> {
         self.view(account, |_| Ok(())).await?;
-        Ok(self.store.read(account, from, max)?)
+        Ok(self.store.read(account, from, max).await?)
     }
 
     /// What moved an account's balance in a period; `None` when that is more than `max` entries.
@@ -33,7 +33,7 @@ impl Engine {
     ) -> Result<Option<Statement>, EngineError> {
         self.view(account, |_| Ok(())).await?;
         let mut statement = Statement::new(ask);
-        while headworks_audit::read_on(&*self.store, account, &mut statement)? {
+        while headworks_audit::read_on(&*self.store, account, &mut statement).await? {
             if statement.entries.len() > max {
                 return Ok(None);
             }
@@ -60,7 +60,7 @@ impl Engine {
         let mut statement = Statement::new(ask);
         let mut next = 1;
         loop {
-            let page = self.store.read(account, next, 1_000)?;
+            let page = self.store.read(account, next, 1_000).await?;
             let Some(last) = page.last() else { return Ok(statement.closing) };
             next = last.seq + 1;
             for stored in &page {
@@ -79,7 +79,7 @@ impl Engine {
     /// When there is no such account or record, or the store fails.
     pub async fn record_at(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
         self.view(account, |_| Ok(())).await?;
-        self.stored_record(account, seq)
+        self.stored_record(account, seq).await
     }
 
     /// A denial by the instant it was decided at: still in memory, or in the record that keeps it.
@@ -97,7 +97,8 @@ impl Engine {
             return Ok(denial);
         }
         let unknown = || EngineError::from(Refusal::UnknownRecord(u64::try_from(at.micros()).unwrap_or(0)));
-        let stored = self.store.find(IndexKey::of_once(account, Once::Explains(at)))?.ok_or_else(unknown)?;
+        let stored =
+            self.store.find(IndexKey::of_once(account, Once::Explains(at))).await?.ok_or_else(unknown)?;
         let record = decode(&stored.bytes)?;
         let Event::Denied(denials) = record.event else {
             return Err(unknown());
@@ -109,33 +110,35 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such record, or the store fails.
-    pub fn stored_record(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
-        Ok(self.record_of(account, seq)?.ok_or(Refusal::UnknownRecord(seq))?)
+    pub async fn stored_record(&self, account: &Name, seq: Seq) -> Result<Record, EngineError> {
+        Ok(self.record_of(account, seq).await?.ok_or(Refusal::UnknownRecord(seq))?)
     }
 
-    /// The records stored next after a place of the feed; `None` at its end.
+    /// The records that come next in the feed; `None` when there are none yet.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn feed(&self, from: u64) -> Result<Option<Fed>, EngineError> {
-        Ok(self.store.feed(from)?)
+    pub async fn feed(&self, from: &Cursor) -> Result<Option<Fed>, EngineError> {
+        Ok(self.store.feed(from).await?)
     }
 
-    /// The end of the feed.
-    #[must_use]
-    pub fn feed_end(&self) -> u64 {
-        self.store.feed_end()
+    /// A cursor behind everything that is stored.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn feed_end(&self) -> Result<Cursor, EngineError> {
+        Ok(self.store.feed_end().await?)
     }
 
     /// At most `max` accounts by name, after `after`; the server's own log is left out.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, EngineError> {
+    pub async fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, EngineError> {
         let (mut names, mut after) = (Vec::new(), after.cloned());
         // Every identity has a log of its own: they are passed over at once, and accounts come after them.
         while names.len() < max {
-            let page = self.store.accounts(after.as_ref(), max.saturating_add(1))?;
+            let page = self.store.accounts(after.as_ref(), max.saturating_add(1)).await?;
             let Some(last) = page.last() else { break };
             after = Some(if is_internal(last) { last_internal() } else { last.clone() });
             names.extend(page.into_iter().filter(|name| !is_internal(name)));

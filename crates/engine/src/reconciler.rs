@@ -12,6 +12,7 @@ use headworks_audit::replay::{WhatIf, what_if};
 use headworks_core::audit::Finding;
 use headworks_core::catalog::Catalog;
 use headworks_core::record::Name;
+use headworks_store::wait;
 
 use crate::answer::EngineError;
 use crate::engine::Engine;
@@ -61,7 +62,7 @@ pub(crate) fn spawn(
                     engine.damaged.note(account, finding);
                 }
             };
-            let damage = store.damage(&mut paced(&progress));
+            let damage = wait(store.damage(&mut paced(&progress)));
             let outcome =
                 damage.and_then(|damage| Ok((damage, reconcile_telling(&*store, 1, &progress, &note)?)));
             let stopped = progress.stop.load(Ordering::Relaxed);
@@ -89,7 +90,7 @@ pub(crate) fn spawn(
 }
 
 /// Rests after each step as a pass does, and says whether to go on.
-fn paced(progress: &Progress) -> impl FnMut() -> bool {
+fn paced(progress: &Progress) -> impl FnMut() -> bool + Send {
     let mut started = std::time::Instant::now();
     move || {
         if progress.rest > 0 {
@@ -106,10 +107,7 @@ fn tell(engine: &Weak<Engine>, reconciler: &Reconciliation, found: u64, first: S
         return;
     }
     let Some(engine) = engine.upgrade() else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let told = runtime
-        .map_err(|e| e.to_string())
-        .and_then(|r| r.block_on(engine.reconcile_failed(found, first)).map_err(|e| e.to_string()));
+    let told = wait(engine.reconcile_failed(found, first));
     if let Err(e) = told {
         tracing::error!(error = %e, "the failed reconciliation could not be recorded");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use headworks_audit::reconcile::{Progress, Report};
 use headworks_core::record::Instant;
-use headworks_store::Place;
+use headworks_store::Location;
 
 /// Between two passes.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ pub struct Pass {
     /// What it found in the records of accounts.
     pub report: Report,
     /// Places of the store that are not what was written, and what is wrong there.
-    pub damage: Vec<(Place, String)>,
+    pub damage: Vec<(Location, String)>,
 }
 
 impl Pass {

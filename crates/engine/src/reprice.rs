@@ -74,7 +74,7 @@ impl Engine {
         }
         let mut after = None;
         loop {
-            let names = self.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
+            let names = self.accounts(after.as_ref(), ACCOUNTS_AT_ONCE).await?;
             for account in &names {
                 self.reprice_account(account, ask, actor, &mut done).await?;
             }
@@ -95,7 +95,7 @@ impl Engine {
         self.view(account, |_| Ok(())).await?;
         let mut next = 1;
         loop {
-            let page = self.store.read(account, next, RECORDS_AT_ONCE)?;
+            let page = self.store.read(account, next, RECORDS_AT_ONCE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             next = last.seq + 1;
             for stored in &page {
@@ -105,6 +105,21 @@ impl Engine {
                 }
             }
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// The instant whose prices a charge has: its own, or that of the earliest record that it corrects.
+    async fn priced_at(&self, account: &Name, record: &Record) -> Result<Instant, EngineError> {
+        let mut read: BTreeMap<Seq, Record> = BTreeMap::new();
+        loop {
+            let at = priced_at(record, |seq| {
+                let earlier = read.get(&seq).ok_or(seq)?;
+                Ok::<_, Seq>((earlier.effective_at, earlier.event.priced_by()))
+            });
+            match at {
+                Ok(at) => return Ok(at),
+                Err(missing) => read.insert(missing, self.stored_record(account, missing).await?),
+            };
         }
     }
 
@@ -121,15 +136,13 @@ impl Engine {
             return Ok(());
         };
         done.charges += 1;
-        if let Some(later) = self.store.find(IndexKey::of_once(account, Once::Refunds(record.seq, 0)))? {
+        let once = IndexKey::of_once(account, Once::Refunds(record.seq, 0));
+        if let Some(later) = self.store.find(once).await? {
             // The correction is looked at in its turn.
             done.refunded += u64::from(decode(&later.bytes)?.charge().is_none());
             return Ok(());
         }
-        let priced_at = priced_at(record, |seq| {
-            let earlier = self.stored_record(account, seq)?;
-            Ok::<_, EngineError>((earlier.effective_at, earlier.event.priced_by()))
-        })?;
+        let priced_at = self.priced_at(account, record).await?;
         let is = match corrected_price(&self.catalog(), charge, priced_at) {
             Ok(is) => is,
             Err(refusal) => {
@@ -167,10 +180,10 @@ impl Engine {
     /// # Errors
     /// When there is no such account, or the store fails.
     pub async fn quarantined(&self, account: &Name) -> Result<Vec<(Seq, Instant, LateUse)>, EngineError> {
-        let kept = self.view(account, |ctx| Ok(ctx.account.extras().quarantine.clone())).await?;
+        let kept = self.view(account, |ctx| Ok(ctx.account.rare().quarantine.clone())).await?;
         let mut uses = Vec::with_capacity(kept.len());
         for seq in kept {
-            let record = self.stored_record(account, seq)?;
+            let record = self.stored_record(account, seq).await?;
             if let Some(late) = record.quarantined() {
                 uses.push((seq, record.recorded_at, late.clone()));
             }

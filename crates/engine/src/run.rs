@@ -1,21 +1,26 @@
 //! Running commands: find what they need, let the core answer, store the record.
 
 use headworks_core::abuse::penalty::Misdeed;
+use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::command::{self, Command, History, Need, Step};
 use headworks_core::record::{Denial, IndexKey, Instant, Key, Level, Name, Outcome, Record, Rule, Span};
 use headworks_core::unblock;
 use headworks_core::waterfall::{Context, Live, Purpose, Refusal, Wanted};
+use headworks_store::LogEnd;
 
 use tokio::sync::watch;
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
-use crate::cache::{EXPLAINED_MAX, Pending, Shard, Slot};
+use crate::cache::{EXPLAINED_MAX, Pending, Slot};
 use crate::callers::{note_refusal, note_repeat, note_request};
-use crate::capacity::{Found as Room, Taken, Wish};
+use crate::capacity::{RequestRoom, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
 use crate::engine::Engine;
-use crate::keys::{First, Found, WaitingKey};
+use crate::fetch::{Fetch, Fetched};
+use crate::keys::{First, Lookup, WaitingKey};
+use crate::shared::end_of;
+use crate::states::record;
 
 /// One command on its way.
 struct Ask<'a> {
@@ -28,12 +33,14 @@ struct Ask<'a> {
 /// What a request keeps from one attempt to the next.
 #[derive(Default)]
 struct Turn<'a> {
-    /// Room that it has waited for.
+    /// The room that it has waited for.
     room: Option<Taken>,
     /// It has waited: a caller waits once.
     has_waited: bool,
     /// Its key, which others wait for since it waits itself.
     key: Option<WaitingKey<'a>>,
+    /// What has been read for it.
+    fetched: Fetched,
 }
 
 /// What came of an attempt, once the batch that it rests on is stored.
@@ -46,6 +53,24 @@ enum Next<'a> {
     Join(watch::Receiver<()>),
     /// It depends on a record that was being stored, or another writer was first: decide again on what there is now.
     Again,
+    /// Something has to be read first.
+    Fetch(Fetch),
+}
+
+/// An attempt at a command.
+struct Attempt<'a> {
+    /// What came of it, or why there is no answer: both rest on the account's state.
+    next: Result<Next<'a>, EngineError>,
+    /// Watches the batch that it rests on.
+    watch: Watch,
+    /// The end of the log that it rests on.
+    end: LogEnd,
+}
+
+impl Attempt<'_> {
+    fn first_read(what: Fetch) -> Self {
+        Self { next: Ok(Next::Fetch(what)), watch: Watch::Over(Committed::Durable), end: LogEnd::default() }
+    }
 }
 
 /// What has been looked up for a command.
@@ -56,6 +81,7 @@ enum Next<'a> {
 enum Looked {
     Step(Step, Option<Wish>),
     InFlight(Ticket),
+    Fetch(Fetch),
 }
 
 impl Engine {
@@ -107,6 +133,7 @@ impl Engine {
                 // The channel says nothing; it closes. Who waits there waits no longer than anybody may.
                 Next::Join(mut ends) => drop(ends.changed().await),
                 Next::Again => {}
+                Next::Fetch(what) => self.fetch(account, what, &mut turn.fetched).await?,
             }
         }
     }
@@ -129,32 +156,58 @@ impl Engine {
 
     /// Attempts a command, and waits until what the answer rests on is stored.
     async fn stored<'a>(&'a self, ask: &Ask<'a>, turn: &mut Turn<'a>) -> Result<Next<'a>, EngineError> {
-        let (next, watch) = self.attempt(ask, turn)?;
+        let Attempt { next, watch, end } = self.attempt(ask, turn)?;
         match watch.wait().await {
-            Committed::Durable => Ok(next),
-            // The state that it was decided on has been dropped.
-            Committed::Conflict => Ok(Next::Again),
-            Committed::Stopped => Err(EngineError::Stopped),
+            Committed::Durable => {}
+            // The state that it was decided on is stale.
+            Committed::Conflict => return Ok(Next::Again),
+            Committed::Stopped => return Err(EngineError::Stopped),
         }
+        // A record is what it says, and that it was stored shows that the state was that of the log.
+        let rests_on_state = match &next {
+            Ok(Next::Answer(answer)) => !matches!(answer.effect, Effect::Recorded(_)),
+            Ok(Next::Wait(..) | Next::Join(_) | Next::Again | Next::Fetch(_)) => false,
+            Err(_) => true,
+        };
+        if rests_on_state && !self.is_fresh(ask.account, end).await? {
+            return Ok(Next::Again);
+        }
+        next
     }
 
-    fn attempt<'a>(&'a self, ask: &Ask<'a>, turn: &mut Turn<'a>) -> Result<(Next<'a>, Watch), EngineError> {
+    /// Decides on what is in memory.
+    ///
+    /// # Errors
+    /// What has nothing to do with the account's state; the rest is in the attempt.
+    fn attempt<'a>(&'a self, ask: &Ask<'a>, turn: &mut Turn<'a>) -> Result<Attempt<'a>, EngineError> {
         if self.commits.is_full() {
             self.stats().overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Err(EngineError::Overloaded);
         }
+        self.damaged.check(ask.account)?;
         let catalog = self.in_force.catalog.load();
         let mut shard = self.cache.lock(ask.account);
-        self.load(&mut shard, ask.account)?;
-        let Shard { slots, pending } = &mut *shard;
-        let slot = slots.get_mut(ask.account).ok_or_else(|| EngineError::unknown_account(ask.account))?;
-        let next = self.attempt_on(pending, slot, &catalog, ask, turn);
-        self.register(slot);
-        if !slot.account.is_open() {
-            slots.remove(ask.account);
+        let is_unknown = std::mem::take(&mut turn.fetched.is_unknown);
+        if is_unknown && !shard.slots.contains_key(ask.account) {
+            shard.insert(Account::empty(ask.account.clone()), self.cache.next_generation());
         }
-        let (next, ticket) = next?;
-        Ok((next, self.commits.watch(ticket, ask.account)))
+        let Some((pending, slot)) = shard.live(ask.account) else {
+            return Ok(Attempt::first_read(Fetch::State));
+        };
+        if self.is_behind(slot, &catalog) {
+            return turn.fetched.may_follow().map(|()| Attempt::first_read(Fetch::System));
+        }
+        let attempted = self.attempt_on(pending, slot, &catalog, ask, turn);
+        self.register(slot);
+        let (next, ticket) = match attempted {
+            Ok((next, ticket)) => (Ok(next), ticket),
+            Err(e) => (Err(e), slot.ticket),
+        };
+        let (watch, end) = (self.commits.watch(ticket, ask.account), end_of(&slot.account));
+        if !slot.account.is_open() {
+            shard.slots.remove(ask.account);
+        }
+        Ok(Attempt { next, watch, end })
     }
 
     fn attempt_on<'a>(
@@ -169,7 +222,8 @@ impl Engine {
         slot.used = true;
         // While a request waits, nobody else with its key gets as far as an answer.
         if let Some(key) = ask.key.as_ref().filter(|_| turn.key.is_none()) {
-            match self.first_answer(pending, slot, catalog, (key, ask.command))? {
+            match self.first_answer(pending, slot, catalog, (key, ask.command), &turn.fetched)? {
+                First::Unread(fetch) => return Ok((Next::Fetch(fetch), 0)),
                 First::Answer(answer, ticket) => {
                     if let Effect::Denied(denial) = &answer.effect
                         && catalog.abuse.is_on(Rule::Penalty)
@@ -185,12 +239,22 @@ impl Engine {
         }
         self.live_if_due(pending, slot, catalog)?;
         let now = slot.tick(self.clock().now());
-        let (step, wish) = match self.look(pending, slot, catalog, ask, now, &mut turn.room) {
+        let (step, wish) = match self.look(pending, slot, catalog, ask, now, turn) {
             Ok(Looked::InFlight(ticket)) => return Ok((Next::Again, ticket)),
+            Ok(Looked::Fetch(what)) => return Ok((Next::Fetch(what), 0)),
             Ok(Looked::Step(step, wish)) => (step, wish),
             Err(EngineError::Refused(refusal @ Refusal::HoldEnded { by, .. })) => {
-                let same = self.same_end(ask.account, ask.command, by)?.ok_or(refusal)?;
-                return Ok((Next::Answer(same), slot.ticket));
+                return match turn.fetched.record(by) {
+                    None => Ok((Next::Fetch(Fetch::Record(by)), 0)),
+                    Some(None) if slot.ticket > self.commits.durable() => {
+                        turn.fetched.forget_record(by);
+                        Ok((Next::Again, slot.ticket))
+                    }
+                    Some(by) => {
+                        let same = self.same_end(ask.account, ask.command, by).ok_or(refusal)?;
+                        Ok((Next::Answer(same), slot.ticket))
+                    }
+                };
             }
             Err(e) => return Err(e),
         };
@@ -213,30 +277,34 @@ impl Engine {
         catalog: &Catalog,
         ask: &Ask<'_>,
         now: Instant,
-        room: &mut Option<Taken>,
+        turn: &mut Turn<'_>,
     ) -> Result<Looked, EngineError> {
         let mut history = History::new();
-        let mut found: Option<(Room, u8)> = None;
+        let mut found: Option<(RequestRoom, u8)> = None;
         loop {
             let live = found.as_ref().map(|(room, penalty)| Live { offers: &room.offers, penalty: *penalty });
             let ctx = Context { live, ..Context::new(&slot.account, catalog, now) };
             match command::run(ctx, ask.command, &history)? {
-                Step::Needs(Need::Record(seq)) => {
-                    let record = self.record_of(ask.account, seq)?;
-                    if record.is_none() && seq <= slot.account.seq && slot.ticket > self.commits.durable() {
+                Step::Needs(Need::Record(seq)) => match turn.fetched.record(seq) {
+                    _ if seq > slot.account.seq => history.add_record(seq, None),
+                    None => return Ok(Looked::Fetch(Fetch::Record(seq))),
+                    // It is on its way into the store.
+                    Some(None) if slot.ticket > self.commits.durable() => {
+                        turn.fetched.forget_record(seq);
                         return Ok(Looked::InFlight(slot.ticket));
                     }
-                    history.add_record(seq, record);
-                }
+                    Some(record) => history.add_record(seq, record.cloned()),
+                },
                 Step::Needs(Need::Once(once)) => {
-                    match self.find(pending, IndexKey::of_once(ask.account, once))? {
-                        Found::InFlight(ticket) => return Ok(Looked::InFlight(ticket)),
-                        Found::Stored(record) => history.add_once(once, Some(*record)),
-                        Found::Nowhere => history.add_once(once, None),
+                    match self.find(pending, slot, IndexKey::of_once(ask.account, once), &turn.fetched) {
+                        Lookup::InFlight(ticket) => return Ok(Looked::InFlight(ticket)),
+                        Lookup::Unread(fetch) => return Ok(Looked::Fetch(fetch)),
+                        Lookup::Stored(record) => history.add_once(once, Some(*record)),
+                        Lookup::Nowhere => history.add_once(once, None),
                     }
                 }
                 Step::Needs(Need::Live(wanted)) => {
-                    found = Some(self.surroundings(slot, catalog, ask, now, &wanted, room.take()));
+                    found = Some(self.surroundings(slot, catalog, ask, now, &wanted, turn.room.take()));
                 }
                 step @ (Step::Append(_) | Step::Count(..) | Step::Deny(..)) => {
                     let step = unblock::told(ctx, ask.command, step);
@@ -247,7 +315,7 @@ impl Engine {
         }
     }
 
-    /// The room that a request finds in capacity pools, and the level of the penalty box that its caller is in.
+    /// The room that a request finds in supplies, and the level of the penalty box that its caller is in.
     fn surroundings(
         &self,
         slot: &mut Slot,
@@ -256,17 +324,17 @@ impl Engine {
         now: Instant,
         wanted: &Wanted,
         before: Option<Taken>,
-    ) -> (Room, u8) {
+    ) -> (RequestRoom, u8) {
         let Slot { account, seats, callers, .. } = slot;
         let ctx = Context::new(account, catalog, now);
-        let pools = &self.in_force.pools;
+        let supplies = &self.in_force.supplies;
         if wanted.purpose != Purpose::Grow {
             let penalty = note_request(callers, ctx, &wanted.path, ask.caller.source);
-            return (pools.take(ctx, seats, wanted, before), penalty);
+            return (supplies.take(ctx, seats, wanted, before), penalty);
         }
         let hold = if let Command::Extend(asked) = ask.command { account.hold(asked.hold) } else { None };
         let held = hold.and_then(|hold| hold.terms.capacity.as_deref());
-        (held.map_or_else(Room::default, |held| pools.grow(ctx, seats, held, wanted)), 0)
+        (held.map_or_else(RequestRoom::default, |held| supplies.grow(ctx, seats, held, wanted)), 0)
     }
 
     /// Does what a step says: appends its record, remembers its denial, or counts what is not recorded.
@@ -286,7 +354,7 @@ impl Engine {
                 }
                 forgive(slot, ask.command)?;
                 let actor = ask.caller.actor.cloned();
-                let record = draft.into_record(&slot.account, now, ask.key.clone(), actor);
+                let record = record(*draft, &slot.account, catalog, now, (ask.key.clone(), actor));
                 self.count(&record);
                 self.append(pending, slot, &record)?;
                 self.live(pending, slot, catalog)?;

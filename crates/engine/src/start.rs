@@ -3,18 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headworks_core::catalog::Catalog;
-use headworks_core::record::Name;
-use headworks_store::{Batch, Store, StoreError};
+use headworks_core::record::{Name, SYSTEM};
+use headworks_store::{Batch, Store, StoreError, Stored, wait};
 
 use crate::administration::read_system;
 use crate::answer::EngineError;
 use crate::cache::Cache;
-use crate::capacity::Pools;
 use crate::clock::Clock;
 use crate::commit::{self, Commits};
 use crate::damaged::Damaged;
 use crate::engine::{Engine, Limits};
 use crate::in_force::InForce;
+use crate::shared::{Ends, take_in};
 use crate::timers::Timers;
 use crate::{maintenance, reconciler, test_clock};
 
@@ -57,16 +57,17 @@ impl Engine {
         is_standing: bool,
     ) -> Result<Arc<Self>, EngineError> {
         let system = read_system(&*store)?;
-        if let Some(last) = store.latest() {
+        if let Some(last) = wait(store.latest())? {
             clock.begin(last);
         }
         let test_clock = test_clock::begin(&*store, &clock, system.test_clock)?;
         let damaged = Damaged::among(&system.suspects, &*store)?;
         Ok(Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),
-            commits: Arc::new(Commits::new(limits.waiting_max)),
+            commits: Arc::new(Commits::new(limits.waiting_max, is_standing)),
             timers: Timers::default(),
             in_force: Arc::new(system.in_force(initial)),
+            ends: Ends::default(),
             reconciliation: Arc::default(),
             damaged,
             clock,
@@ -75,7 +76,7 @@ impl Engine {
             stats: Arc::default(),
             puts: tokio::sync::Mutex::default(),
             webhook_changes: tokio::sync::Mutex::default(),
-            places: Mutex::default(),
+            cursors: tokio::sync::Mutex::default(),
             claims: tokio::sync::Mutex::default(),
             threads: Mutex::default(),
             wait_max: limits.wait_max,
@@ -85,12 +86,15 @@ impl Engine {
     }
 
     fn spawn(self: &Arc<Self>) -> Result<(), EngineError> {
-        let (cache, in_force) = (Arc::clone(&self.cache), Arc::clone(&self.in_force));
+        let (cache, in_force, store) =
+            (Arc::clone(&self.cache), Arc::clone(&self.in_force), Arc::clone(&self.store));
         let commit = commit::spawn(
             Arc::clone(&self.commits),
             Arc::clone(&self.store),
             Arc::clone(&self.stats),
-            move |batch: &Batch, conflicts: &[Name]| after_write(&cache, &in_force, batch, conflicts),
+            move |batch: &Batch, conflicts: &[Name]| {
+                after_write(&cache, &in_force, &*store, batch, conflicts)
+            },
         );
         let maintenance = maintenance::spawn(Arc::downgrade(self));
         let allocator = maintenance::spawn_allocator(Arc::downgrade(self));
@@ -107,8 +111,9 @@ impl Engine {
 
     /// Writes what waits as one batch; `false` when nothing does.
     pub fn commit_once(&self) -> bool {
-        let after =
-            |batch: &Batch, conflicts: &[Name]| after_write(&self.cache, &self.in_force, batch, conflicts);
+        let after = |batch: &Batch, conflicts: &[Name]| {
+            after_write(&self.cache, &self.in_force, &*self.store, batch, conflicts);
+        };
         self.commits.run_once(&*self.store, &self.stats, after)
     }
 
@@ -128,13 +133,18 @@ impl Engine {
 }
 
 /// What must have happened before anybody hears that a batch is stored.
-fn after_write(cache: &Cache, in_force: &InForce, batch: &Batch, conflicts: &[Name]) {
-    // States that lost to another writer go, so that nothing more is decided on them. What has been rests on a hash that the
-    // store does not have, and conflicts in its turn.
+fn after_write(cache: &Cache, in_force: &InForce, store: &dyn Store, batch: &Batch, conflicts: &[Name]) {
+    // Nothing more is decided on states that lost to another writer. What has been decided on them already rests on a hash
+    // that the store does not have, so it conflicts as well.
     for name in conflicts {
-        if let Some(slot) = cache.lock(name).slots.remove(name) {
-            Pools::forget(&slot.account, &slot.seats);
+        if let Some(slot) = cache.lock(name).slots.get_mut(name) {
+            slot.go_stale();
         }
     }
-    in_force.take_in(batch, conflicts);
+    let own =
+        batch.entries().iter().filter(|e| e.account.as_str() == SYSTEM && !conflicts.contains(&e.account));
+    let own: Vec<Stored> = own.map(|entry| batch.stored(entry)).collect();
+    if !own.is_empty() {
+        wait(take_in(store, in_force, own));
+    }
 }

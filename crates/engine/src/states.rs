@@ -1,40 +1,23 @@
 //! States: bringing accounts into memory, and appending the records that change them.
 
 use headworks_core::account::Account;
-use headworks_core::record::{Event, Name, Record, Seq};
+use headworks_core::catalog::Catalog;
+use headworks_core::command::Draft;
+use headworks_core::record::{Event, Instant, Key, Name, Record, SYSTEM, Seq};
 use headworks_store::{StoreError, Stored};
 
 use crate::answer::EngineError;
-use crate::cache::{Pending, Shard, Slot};
-use crate::capacity::Pools;
+use crate::cache::{Pending, Slot};
+use crate::capacity::Supplies;
 use crate::commit::Ticket;
 use crate::engine::Engine;
 
 impl Engine {
-    /// Brings an account into memory; leaves an empty slot for one that has no log.
-    pub(crate) fn load(&self, shard: &mut Shard, account: &Name) -> Result<(), EngineError> {
-        self.damaged.check(account)?;
-        if shard.slots.contains_key(account) {
-            return Ok(());
-        }
-        if !shard.make_room(self.cache.shard_max, self.clock().now(), || self.commits.durable()) {
-            self.timers.request_checkpoint();
-            // Slots that wait for a checkpoint may take the cache to twice its size, no further.
-            if shard.slots.len() >= self.cache.shard_max * 2 {
-                return Err(EngineError::Overloaded);
-            }
-        }
-        let mut slot =
-            Slot::new(self.stored_state(account).map_err(|e| self.damaged.unreadable(account, e))?);
-        self.in_force.pools.restore(&slot.account, &mut slot.seats);
-        self.register(&mut slot);
-        shard.slots.insert(account.clone(), slot);
-        Ok(())
-    }
-
     /// The state that an account's checkpoint and the records after it come to.
-    fn stored_state(&self, account: &Name) -> Result<Account, EngineError> {
-        let Some(loaded) = self.store.load(account)? else { return Ok(Account::empty(account.clone())) };
+    pub(crate) async fn stored_state(&self, account: &Name) -> Result<Account, EngineError> {
+        let Some(loaded) = self.store.load(account).await? else {
+            return Ok(Account::empty(account.clone()));
+        };
         let mut state = match &loaded.checkpoint {
             Some((_, bytes)) => Account::from_bytes(bytes).map_err(|e| damaged(account, &e.to_string()))?,
             None => Account::empty(account.clone()),
@@ -65,7 +48,7 @@ impl Engine {
         record: &Record,
     ) -> Result<Ticket, EngineError> {
         let account = &mut slot.account;
-        let ending = Pools::ending(account, record);
+        let ending = Supplies::ending(account, record);
         let mut keys = None;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
@@ -87,10 +70,10 @@ impl Engine {
             }
         };
         if let Some(ending) = &ending {
-            Pools::end(&slot.seats, ending, self.clock().now());
+            Supplies::end(&slot.seats, ending, self.clock().now());
         }
-        if let Event::Changed { .. } | Event::Periodic(_) = &record.event {
-            Pools::changed(&slot.account, &slot.seats);
+        if let Event::Changed { .. } | Event::Cycle(_) = &record.event {
+            Supplies::changed(&slot.account, &slot.seats);
         }
         slot.ticket = ticket;
         slot.dirty = true;
@@ -99,14 +82,29 @@ impl Engine {
     }
 
     /// A stored record.
-    pub(crate) fn record_of(&self, account: &Name, seq: Seq) -> Result<Option<Record>, EngineError> {
-        self.stored_of(account, seq)?.map(|stored| decode(&stored.bytes)).transpose()
+    pub(crate) async fn record_of(&self, account: &Name, seq: Seq) -> Result<Option<Record>, EngineError> {
+        self.stored_of(account, seq).await?.map(|stored| decode(&stored.bytes)).transpose()
     }
 
     /// A record of an account as it is stored, if there is one of this number.
-    pub(crate) fn stored_of(&self, account: &Name, seq: Seq) -> Result<Option<Stored>, EngineError> {
-        Ok(self.store.read(account, seq, 1)?.into_iter().next().filter(|stored| stored.seq == seq))
+    pub(crate) async fn stored_of(&self, account: &Name, seq: Seq) -> Result<Option<Stored>, EngineError> {
+        Ok(self.store.read(account, seq, 1).await?.into_iter().next().filter(|stored| stored.seq == seq))
     }
+}
+
+/// The record that a draft makes, with what it was decided under where that is new to the account.
+pub(crate) fn record(
+    draft: Draft,
+    account: &Account,
+    catalog: &Catalog,
+    now: Instant,
+    (key, actor): (Option<Key>, Option<Name>),
+) -> Record {
+    let mut record = draft.into_record(account, now, key, actor);
+    // The server's own log is not decided under itself.
+    let under = catalog.under.filter(|under| account.under.is_none_or(|before| before < under.seq));
+    record.under = under.filter(|_| account.id.as_str() != SYSTEM);
+    record
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Record, EngineError> {

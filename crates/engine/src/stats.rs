@@ -29,6 +29,8 @@ pub struct Stats {
     pub overshoot_max: AtomicU64,
     /// Commits that lost to another writer and were decided again.
     pub conflicts: AtomicU64,
+    /// Further attempts at appends whose outcome was in doubt.
+    pub doubts: AtomicU64,
 }
 
 /// Counters at one moment.

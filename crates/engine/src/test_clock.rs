@@ -16,7 +16,7 @@ use headworks_core::catalog::Catalog;
 use headworks_core::life;
 use headworks_core::record::{Event, Instant, Name, Server, Span, is_internal};
 use headworks_core::waterfall::Context;
-use headworks_store::{Store, StoreError};
+use headworks_store::{Store, StoreError, wait};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::administration::read_system;
@@ -29,7 +29,7 @@ use crate::engine::Engine;
 const ADVANCE_MAX: Span = Span::from_secs(3_660 * 86_400);
 /// The latest instant that a test clock shows, 9000-01-01: what is counted in calendars goes on beyond it.
 const LATEST: Instant = Instant::from_micros(221_845_392_000 * 1_000_000);
-/// Pools live through so many ticks at most in one call; on a longer way each of them is longer.
+/// Supplies live through so many ticks at most in one call; on a longer way each of them is longer.
 const TICKS_MAX: u64 = 6_000;
 /// After so many accounts their records are waited for, so that what waits to be written stays small.
 const WRITTEN_EVERY: usize = 1_000;
@@ -110,7 +110,7 @@ pub(crate) fn begin(
 fn has_accounts(store: &dyn Store) -> Result<bool, StoreError> {
     let mut after = None;
     loop {
-        let names = store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
+        let names = wait(store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE))?;
         if names.iter().any(|name| !is_internal(name)) {
             return Ok(true);
         }
@@ -206,7 +206,7 @@ impl Engine {
         Ok(told.await.map_err(|_| EngineError::Stopped)??)
     }
 
-    /// Lives through everything until an instant: ends and boundaries, each at its own instant, and the ticks of pools.
+    /// Lives through everything until an instant: ends and boundaries, each at its own instant, and the ticks of supplies.
     fn live_until(&self, to: Instant) -> Result<(), EngineError> {
         let _sweeping = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
         let mut written = Written::default();
@@ -218,14 +218,14 @@ impl Engine {
         let mut swept = BTreeSet::new();
         loop {
             let due = self.timers.next().unwrap_or(Instant::NEVER).max(now);
-            let ticks = if self.in_force.pools.is_empty() { Instant::NEVER } else { now.after(tick) };
+            let ticks = if self.in_force.supplies.is_empty() { Instant::NEVER } else { now.after(tick) };
             let next = due.min(ticks).min(to);
             if next > now {
                 swept.clear();
             }
             now = next;
             self.clock().set(now);
-            self.in_force.pools.tick(now);
+            self.in_force.supplies.tick(now);
             let accounts = self.timers.due(now);
             if now == to && accounts.is_empty() {
                 return written.wait(self);
@@ -243,7 +243,7 @@ impl Engine {
     fn look_everywhere(&self, to: Instant, written: &mut Written) -> Result<(), EngineError> {
         let mut after: Option<Name> = None;
         loop {
-            let accounts = self.store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE)?;
+            let accounts = wait(self.store.accounts(after.as_ref(), ACCOUNTS_AT_ONCE))?;
             for account in &accounts {
                 written.note(self, self.live_and_look(account, to)?)?;
             }
@@ -255,16 +255,18 @@ impl Engine {
     /// Writes what an account does by itself now, and sets a timer for what it does next until an instant; the batch that its
     /// last record is in.
     fn live_and_look(&self, account: &Name, to: Instant) -> Result<Ticket, EngineError> {
-        self.with_slot(account, |pending, slot, catalog| {
-            self.live(pending, slot, catalog)?;
+        let catalog = self.catalog();
+        let looked = self.with_slot(account, |pending, slot| {
+            self.live(pending, slot, &catalog)?;
             slot.wakes_at = Instant::NEVER;
             self.register(slot);
             let quiet_until = slot.account.wakes_at.min(to.after(Span::from_micros(1)));
-            if let Some(at) = stirs(&slot.account, catalog, self.clock().now(), quiet_until) {
+            if let Some(at) = stirs(&slot.account, &catalog, self.clock().now(), quiet_until) {
                 self.timers.wake(at, account);
             }
-            Ok(())
-        })
+            Ok(slot.ticket)
+        });
+        Ok(looked?.unwrap_or(0))
     }
 }
 

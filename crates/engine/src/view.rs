@@ -6,13 +6,26 @@ use headworks_core::record::{Decision, Instant, Name, Use};
 use headworks_core::unblock;
 use headworks_core::waterfall::{Authorize, Context, Live, prepare};
 
+use headworks_store::LogEnd;
+
 use crate::answer::EngineError;
 use crate::callers::{Callers, level};
 use crate::commit::{Committed, Watch};
 use crate::engine::Engine;
+use crate::fetch::{Fetch, Fetched};
+use crate::shared::end_of;
 
 /// Most ends and boundaries that a look ahead goes through.
 const STEPS_AHEAD_MAX: usize = 10_000;
+
+/// What was seen of a state.
+struct Seen<T> {
+    value: Result<T, EngineError>,
+    /// Watches the batch that it rests on.
+    watch: Watch,
+    /// The end of the log that it rests on.
+    end: LogEnd,
+}
 
 impl Engine {
     /// Reads the state as it counts now, and waits until everything it rests on is stored.
@@ -65,7 +78,9 @@ impl Engine {
         self.view_with_callers(account, |ctx, callers| {
             let prepared = prepare(ctx, ask)?;
             let (offers, penalty) = match prepared.wanted(ctx) {
-                Some(wanted) => (self.in_force.pools.look(ctx, &wanted), level(callers, ctx, &wanted.path)),
+                Some(wanted) => {
+                    (self.in_force.supplies.look(ctx, &wanted), level(callers, ctx, &wanted.path))
+                }
                 None => (Vec::new(), 0),
             };
             let live = Some(Live { offers: &offers, penalty });
@@ -83,38 +98,53 @@ impl Engine {
         at: Instant,
         read: impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
+        let mut fetched = Fetched::default();
         loop {
-            let (value, watch) = self.view_once(account, at, &read)?;
+            let Seen { value, watch, end } = match self.view_once(account, at, &read, &mut fetched)? {
+                Ok(seen) => seen,
+                Err(what) => {
+                    self.fetch(account, what, &mut fetched).await?;
+                    if !std::mem::take(&mut fetched.is_unknown) {
+                        continue;
+                    }
+                    return Err(EngineError::unknown_account(account));
+                }
+            };
             match watch.wait().await {
-                Committed::Durable => return Ok(value),
-                Committed::Conflict => {}
+                Committed::Durable => {}
+                Committed::Conflict => continue,
                 Committed::Stopped => return Err(EngineError::Stopped),
+            }
+            if self.is_fresh(account, end).await? {
+                return value;
             }
         }
     }
 
+    /// Reads a state that is in memory, or tells what has to be read from the store first.
     fn view_once<T>(
         &self,
         account: &Name,
         at: Instant,
         read: &impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
-    ) -> Result<(T, Watch), EngineError> {
+        fetched: &mut Fetched,
+    ) -> Result<Result<Seen<T>, Fetch>, EngineError> {
+        self.damaged.check(account)?;
         let catalog = self.in_force.catalog.load();
         let mut shard = self.cache.lock(account);
-        self.load(&mut shard, account)?;
-        let slot = shard.slots.get_mut(account).ok_or_else(|| EngineError::unknown_account(account))?;
-        if !slot.account.is_open() {
-            shard.slots.remove(account);
-            return Err(EngineError::unknown_account(account));
+        let Some((_, slot)) = shard.live(account) else { return Ok(Err(Fetch::State)) };
+        if self.is_behind(slot, &catalog) {
+            return fetched.may_follow().map(|()| Err(Fetch::System));
         }
         slot.check_frozen()?;
         slot.used = true;
         let until = self.clock().now().max(at);
         let watch = self.commits.watch(slot.ticket, account);
+        let end = end_of(&slot.account);
         let now = slot.account.tick(until);
         if slot.account.wakes_at > now {
             let ctx = Context::new(&slot.account, &catalog, now);
-            return Ok((read(ctx, slot.callers.as_deref())?, watch));
+            return Ok(Ok(Seen { value: read(ctx, slot.callers.as_deref()), watch, end }));
         }
         let (mut ahead, callers) = (slot.account.clone(), slot.callers.clone());
         drop(shard);
@@ -123,6 +153,6 @@ impl Engine {
             return Err(EngineError::TooFarAhead(ahead.wakes_at));
         }
         let ctx = Context::new(&ahead, &catalog, ahead.tick(until));
-        Ok((read(ctx, callers.as_deref())?, watch))
+        Ok(Ok(Seen { value: read(ctx, callers.as_deref()), watch, end }))
     }
 }

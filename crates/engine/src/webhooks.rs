@@ -1,13 +1,13 @@
 //! Webhooks: made, set, removed, and how far each has come in the feed.
 //!
-//! W1 a place is kept for the webhook that reached it, never for one of its name that was made since
-//! (`a_place_is_not_kept_for_a_webhook_that_was_made_again`).
+//! W1 a cursor is kept for the webhook that reached it, never for one of its name that was made since
+//! (`a_cursor_is_not_kept_for_a_webhook_that_was_made_again`).
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use headworks_core::record::{Event, IndexKey, Name, Once, Record, Resume, Seq, Server, Webhook};
 use headworks_core::waterfall::Refusal;
-use headworks_store::Stored;
+use headworks_store::{Cursor, Stored};
 
 use crate::answer::{Answer, EngineError, Keyed};
 use crate::engine::Engine;
@@ -36,9 +36,9 @@ impl Engine {
         let since = self.webhooks().get(&webhook.name).map(|hook| hook.webhook.since);
         if since.is_none() {
             // Before the webhook itself: a crash in between leaves a place that nobody reads.
-            let at = if from_beginning { 0 } else { self.store.feed_end() };
-            let _kept = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-            self.store.acknowledge(&webhook.name, at)?;
+            let at = if from_beginning { Cursor::default() } else { self.store.feed_end().await? };
+            let _kept = self.cursors.lock().await;
+            self.store.acknowledge(&webhook.name, &at).await?;
         }
         webhook.since = since.unwrap_or_else(|| (!from_beginning).then(|| self.clock.now()));
         self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), Some(keyed)).await
@@ -85,22 +85,22 @@ impl Engine {
         self.administer(Event::Server(Box::new(what)), None).await.map(drop)
     }
 
-    /// The place of the feed that a webhook has acknowledged.
+    /// How far in the feed a webhook has come.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn acknowledged(&self, webhook: &Name) -> Result<u64, EngineError> {
-        Ok(self.store.acknowledged(webhook)?)
+    pub async fn acknowledged(&self, webhook: &Name) -> Result<Cursor, EngineError> {
+        Ok(self.store.acknowledged(webhook).await?)
     }
 
-    /// Keeps the place that a webhook has acknowledged, unless it was removed or made again since `made`.
+    /// Keeps how far a webhook has come, unless it was removed or made again since `made`.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn acknowledge(&self, webhook: &Name, made: Seq, at: u64) -> Result<(), EngineError> {
-        let _kept = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+    pub async fn acknowledge(&self, webhook: &Name, made: Seq, to: &Cursor) -> Result<(), EngineError> {
+        let _kept = self.cursors.lock().await;
         if self.webhooks().get(webhook).is_some_and(|hook| hook.made == made) {
-            self.store.acknowledge(webhook, at)?;
+            self.store.acknowledge(webhook, to).await?;
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Engine {
     ///
     /// # Errors
     /// When one of them cannot be read.
-    pub fn charge_before(
+    pub async fn charge_before(
         &self,
         account: &Name,
         record: &Record,
@@ -128,13 +128,13 @@ impl Engine {
         };
         let (mut found, mut next) = (Vec::new(), Some(charge));
         while let Some(seq) = next {
-            let earlier = linked(self.stored_of(account, seq)?, seq)?;
+            let earlier = linked(self.stored_of(account, seq).await?, seq)?;
             next = corrected(&earlier.0);
             found.push(earlier);
         }
         found.reverse();
         for n in 0..refunds {
-            let stored = self.store.find(IndexKey::of_once(account, Once::Refunds(charge, n)))?;
+            let stored = self.store.find(IndexKey::of_once(account, Once::Refunds(charge, n))).await?;
             found.push(linked(stored, charge)?);
         }
         Ok(found)
@@ -144,8 +144,13 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn stored_records(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, EngineError> {
-        Ok(self.store.read(account, from, max)?)
+    pub async fn stored_records(
+        &self,
+        account: &Name,
+        from: Seq,
+        max: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
+        Ok(self.store.read(account, from, max).await?)
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) enum Bench {
     Ledger(LedgerBench),
     /// Abuse rules: the memory that unknown callers leave behind, and real clients' windows decided in simulated time
     Abuse(AbuseBench),
-    /// Capacity pools: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
+    /// Supplies: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
     Capacity,
     /// Published yardsticks of fair sharing, reproduced in simulated time
     Fairness {
@@ -158,7 +158,7 @@ pub struct SimulateArguments {
     /// The requested feature; default: the catalog's only one
     #[arg(long, value_parser = parsed::<Name>)]
     pub(crate) feature: Option<Name>,
-    /// How many requests the supply serves at once; default: any number
+    /// How many requests the upstream serves at once; default: any number
     #[arg(long, value_name = "N")]
     pub(crate) slots: Option<usize>,
     /// How long a request takes
@@ -167,9 +167,9 @@ pub struct SimulateArguments {
     /// How much longer for each output token
     #[arg(long, default_value = "0s", value_parser = parsed::<Span>, value_name = "DURATION")]
     pub(crate) service_time_per_token: Span,
-    /// How much cost per second (input + 2 x output tokens) the supply serves; it refuses the rest
+    /// How much cost per second (input + 2 x output tokens) the upstream serves; it refuses the rest
     #[arg(long, value_name = "COST")]
-    pub(crate) supply_rate: Option<u64>,
+    pub(crate) upstream_rate: Option<u64>,
     /// Hold this many output tokens instead of the actual ones
     #[arg(long, value_name = "TOKENS")]
     pub(crate) output_estimate: Option<u64>,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use headworks_api::Api;
 use headworks_api::outbox::Board;
-use headworks_engine::capacity::pool::PoolView;
+use headworks_engine::capacity::supply::SupplyView;
 use headworks_engine::{Engine, Hook};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -55,8 +55,8 @@ impl Metrics {
     }
 }
 
-/// Name and help of a metric of a pool, and where its value is.
-type PoolFigure = (&'static str, &'static str, fn(&PoolView) -> Option<u64>);
+/// Name and help of a metric of a supply, and where its value is.
+type SupplyFigure = (&'static str, &'static str, fn(&SupplyView) -> Option<u64>);
 
 /// The same of a webhook.
 type HookFigure = (&'static str, &'static str, fn(&Board, &Hook) -> u64);
@@ -118,23 +118,23 @@ impl Collector for EngineCollector {
         let largest = ConstGauge::new(i64::try_from(load(&stats.overshoot_max)).unwrap_or(i64::MAX));
         let help = "The largest unpaid part of a charge since the start, in nano-credits";
         largest.encode(e.encode_descriptor("overshoot_max_nano", help, None, largest.metric_type())?)?;
-        let pools = self.0.pools();
-        let figures: [PoolFigure; 6] = [
-            ("pool_rate", "Rate in force of a pool, in cost a second", |v| v.rate),
-            ("pool_served", "Cost a second let into a pool during the last tick", |v| Some(v.served)),
-            ("pool_in_flight", "Cost in flight of a pool", |v| Some(v.in_flight)),
-            ("pool_in_flight_max", "Most cost in flight of a pool", |v| v.in_flight_max),
-            ("pool_waiting", "Requests waiting for room in a pool", |v| Some(v.waiting)),
-            ("pool_active_seats", "Keys of accounts with recent work in a pool", |v| {
+        let supplies = self.0.supplies();
+        let figures: [SupplyFigure; 6] = [
+            ("supply_rate", "Rate in force of a supply, in cost a second", |v| v.rate),
+            ("supply_served", "Cost a second let into a supply during the last tick", |v| Some(v.served)),
+            ("supply_in_flight", "Cost in flight of a supply", |v| Some(v.in_flight)),
+            ("supply_in_flight_max", "Most cost in flight of a supply", |v| v.in_flight_max),
+            ("supply_waiting", "Requests waiting for room in a supply", |v| Some(v.waiting)),
+            ("supply_active_seats", "Keys of accounts with recent work in a supply", |v| {
                 u64::try_from(v.active).ok()
             }),
         ];
         for (name, help, figure) in figures {
             let mut family = e.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for (pool, _, view, _) in &pools {
+            for (supply, _, view, _) in &supplies {
                 if let Some(value) = figure(view) {
                     let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-                    gauge.encode(family.encode_family(&[("pool", pool.as_str())])?)?;
+                    gauge.encode(family.encode_family(&[("supply", supply.as_str())])?)?;
                 }
             }
         }

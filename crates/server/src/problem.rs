@@ -80,7 +80,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::UnknownGrant
         | Kind::UnknownHold
         | Kind::UnknownKey
-        | Kind::UnknownPool
+        | Kind::UnknownSupply
         | Kind::UnknownRecord
         | Kind::UnknownWebhook => StatusCode::NOT_FOUND,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

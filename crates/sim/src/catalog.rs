@@ -7,7 +7,7 @@ pub(crate) const USERS: [&str; 2] = ["ann", "ben"];
 pub(crate) const KEYS: [&str; 3] = ["k1", "k2", "k3"];
 /// Requests of `task` in a calendar day.
 pub(crate) const DAILY: i64 = 5;
-/// The largest limits of the pools of slots, live changes included.
+/// The largest limits of the supplies of slots, live changes included.
 pub(crate) const SLOTS: [(&str, u64); 2] = [("model", 7), ("spare", 1)];
 /// Most open holds of one account.
 pub(crate) const HOLDS: usize = 4;
@@ -57,17 +57,17 @@ late_horizon = "2d"
 tokens = { unit = "token" }
 images = { unit = "image" }
 bytes = { unit = "byte" }
-[pools.model]
+[supplies.model]
 in_flight = 5
 in_flight_cost = { requests = 1 }
 cost = { tokens = 1 }
 fallback = ["spare"]
 classes = { default = { wait_max = "20s" } }
-[pools.spare]
+[supplies.spare]
 in_flight = 1
 in_flight_cost = { requests = 1 }
 cost = { tokens = 1 }
-[pools.rated]
+[supplies.rated]
 rate = 20
 cost = { tokens = 1 }
 points_seconds_max = 30
@@ -91,13 +91,13 @@ established = { TIER }
 contract = { TIER }
 [features.chat]
 meters = ["tokens"]
-pool = "model"
+supply = "model"
 rate_card = "card"
 overshoot = "debt"
 hold = { life = "60s", expiry_charges = ["tokens"] }
 [features.gift]
 meters = ["tokens"]
-pool = "rated"
+supply = "rated"
 rate_card = "card"
 [features.owe]
 meters = ["tokens"]

@@ -33,7 +33,7 @@ const FAULTS: [&str; 39] = [
     "retry with another body",
     "caller gone",
     "catalog changed",
-    "pool changed",
+    "supply changed",
     "waited for capacity",
     "asked twice",
     "looked at",

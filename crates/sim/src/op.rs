@@ -10,8 +10,8 @@ use headworks_core::command::{
 };
 use headworks_core::record::{
     AlertMarks, Category, Consent, Credits, Every, GrantId, HoldId, Instant, Label, Level, Name, Overage,
-    Path, PoolChange, Proration, Rank, Recurrence, Rollover, Segment, SegmentSettings, Seq, Span, TopUpTerms,
-    WHOLE,
+    Path, Proration, Rank, Recurrence, Rollover, Segment, SegmentSettings, Seq, Span, SupplyChange,
+    TopUpTerms, WHOLE,
 };
 use headworks_core::waterfall::{Authorize, Minimum, Quantities, Request};
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
@@ -35,8 +35,8 @@ pub(crate) enum Body {
     Command(Box<Command>, From),
     /// A catalog is put in force.
     Catalog(usize),
-    /// A live limit of the pool of slots; `None`: as the catalog says.
-    Pool(Option<u64>),
+    /// A live limit of the supply of slots; `None`: as the catalog says.
+    Supply(Option<u64>),
     /// Use that is reported as a CloudEvent.
     Usage(Usage),
 }
@@ -304,15 +304,15 @@ impl Op {
                         reported.unwrap_or_else(|e| panic!("{event}: {}", e.detail));
                     return engine.run(&account, Some(&key), Caller::default(), &command).await;
                 }
-                Body::Pool(in_flight) => {
-                    let change = PoolChange {
-                        pool: name("model"),
+                Body::Supply(in_flight) => {
+                    let change = SupplyChange {
+                        supply: name("model"),
                         rate: None,
                         in_flight: *in_flight,
                         classes: std::collections::BTreeMap::new(),
                         reason: None,
                     };
-                    return engine.change_pool(change, (&key, None)).await;
+                    return engine.change_supply(change, (&key, None)).await;
                 }
                 Body::Catalog(version) => {
                     let put = engine.put_catalog(&catalog::text(*version), (&key, None)).await?;

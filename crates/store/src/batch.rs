@@ -4,6 +4,8 @@ use headworks_core::account::Account;
 use headworks_core::record::{IndexKey, Name, Record, Seq};
 use smallvec::SmallVec;
 
+use crate::contract::Stored;
+
 /// Records of many accounts, in order.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -46,6 +48,19 @@ impl Batch {
         hash
     }
 
+    /// The records of some accounts alone.
+    #[must_use]
+    pub fn only(&self, accounts: &[Name]) -> Self {
+        let mut some = Self::default();
+        for entry in self.entries.iter().filter(|entry| accounts.contains(&entry.account)) {
+            let start = some.arena.len();
+            some.arena.extend_from_slice(self.bytes(entry));
+            let (account, keys) = (entry.account.clone(), entry.keys.clone());
+            some.entries.push(Entry { account, keys, start, end: some.arena.len(), ..*entry });
+        }
+        some
+    }
+
     /// Takes the last record out again.
     pub fn pop(&mut self) {
         if let Some(entry) = self.entries.pop() {
@@ -63,6 +78,13 @@ impl Batch {
     #[must_use]
     pub fn bytes(&self, entry: &Entry) -> &[u8] {
         self.arena.get(entry.start..entry.end).unwrap_or_default()
+    }
+
+    /// One of the batch's records as it is stored.
+    #[must_use]
+    pub fn stored(&self, entry: &Entry) -> Stored {
+        let Entry { account, seq, hash, .. } = entry;
+        Stored { account: account.clone(), seq: *seq, hash: *hash, bytes: self.bytes(entry).to_vec() }
     }
 
     /// How many bytes the records have together.

@@ -1,17 +1,27 @@
-//! The contract that every store fulfils; `tests/suite.rs` runs it against each.
+//! The contract that every store fulfils; [`crate::suite`] runs it against each.
+//!
+//! Two writers may have one account: a store decides between them by the hash that each append names, and by nothing else.
+//! Reads never block the thread that polls them. `append` and `checkpoint` may: the engine polls them on threads of its own.
 //!
 //! K1 an append commits all records of an account in the batch or none (`append_or_conflict`).
 //! K2 what was appended is found by number and by index key, at once and after reopening (`found_after_reopen`).
 //! K3 a checkpoint never hides a record (`a_checkpoint_hides_no_record`).
-//! K4 the feed has every record once, in order, and keeps places (`the_feed_has_every_record_in_order`).
+//! K4 the feed has every record once, each account's in order, and keeps cursors (`the_feed_has_every_record_once`).
 //! K5 the latest instant of a record is known, also after reopening (`found_after_reopen`).
+//! K6 a key that is surely absent is absent (`no_stored_key_is_surely_absent`).
 
 use std::fmt;
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 
 use crate::batch::Batch;
+
+/// What a method of a store comes to.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A record as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,28 +69,90 @@ pub struct Loaded {
     pub records: Vec<Stored>,
 }
 
-/// A place in the journal, for messages.
+/// The end of an account's log: the number and chain hash of its last record; 0 and zeros where it has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogEnd {
+    /// The number.
+    pub seq: Seq,
+    /// The hash.
+    pub hash: [u8; 32],
+}
+
+/// What became of an account's records in an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// They are stored, durably.
+    Committed,
+    /// The log does not end with the hash that they name: none of them is stored, now or later.
+    Conflict,
+    /// Nobody knows, as when a connection was lost after the batch was sent: they are stored, or will be, or never.
+    InDoubt,
+}
+
+/// What became of a batch: every account that is not named is committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// The accounts whose records are in conflict.
+    pub conflicts: Vec<Name>,
+    /// The accounts whose records are in doubt.
+    pub in_doubt: Vec<Name>,
+}
+
+impl Appended {
+    /// What became of an account's records.
+    #[must_use]
+    pub fn fate(&self, account: &Name) -> Fate {
+        if self.conflicts.contains(account) {
+            Fate::Conflict
+        } else if self.in_doubt.contains(account) {
+            Fate::InDoubt
+        } else {
+            Fate::Committed
+        }
+    }
+}
+
+/// Where something stands in a store's files, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file.
     pub file: PathBuf,
     /// The byte offset in it.
     pub offset: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at byte {}", self.file.display(), self.offset)
+    }
+}
+
+/// How far a reader of the feed has come. Only the store that gave it can read it; cursors have no order. The default is the
+/// beginning of the feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor(Arc<str>);
+
+impl Cursor {
+    /// A cursor from what a store wrote into it.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// What the store wrote into it; nothing at the beginning of the feed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
 /// A piece of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fed {
-    /// Records, in the order in which they were stored.
+    /// Records; each account's are in order.
     pub records: Vec<Stored>,
-    /// The place after them.
-    pub next: u64,
+    /// How far the feed has come with them.
+    pub next: Cursor,
 }
 
 /// What went wrong in a store.
@@ -93,7 +165,7 @@ pub enum StoreError {
     /// The journal is damaged before its end; nothing was changed.
     Damaged {
         /// Where.
-        place: Place,
+        place: Location,
         /// What is wrong there.
         what: String,
         /// The records before it that are intact.
@@ -120,7 +192,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// What a failed file operation makes.
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+    pub fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_path_buf();
         move |source| Self::Io { doing, path, source }
     }
@@ -167,99 +239,133 @@ impl std::error::Error for StoreError {}
 
 /// A place for logs.
 pub trait Store: Send + Sync {
-    /// Appends a batch durably. Returns the accounts whose log does not end with the hash the batch says: nothing of theirs
-    /// was written, everything of the others was.
+    /// Appends a batch durably. Each account's records are stored if its log ends with the hash that the first of them names.
     ///
     /// # Errors
-    /// After an error nothing of the batch may be acknowledged, and the store takes no further batch.
-    fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError>;
+    /// When nothing can be stored any more: nothing of the batch may be acknowledged, and the store takes no further batch.
+    fn append<'a>(&'a self, batch: &'a Batch) -> Reply<'a, Appended>;
+
+    /// Whether others write into this store. If so, what is in memory is checked against [`Self::ends`] before it is shown.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Where the logs of these accounts end now, in order.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn ends<'a>(&'a self, accounts: &'a [Name]) -> Reply<'a, Vec<LogEnd>>;
+
+    /// Whether it is certain, without waiting for anything, that no stored record has this key. `false` says nothing.
+    fn is_surely_absent(&self, key: IndexKey) -> bool {
+        let _ = key;
+        false
+    }
+
+    /// The record that an index key leads to.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn find(&self, key: IndexKey) -> Reply<'_, Option<Stored>>;
 
     /// What an account's state is rebuilt from; `None` for an account without a log.
     ///
     /// # Errors
     /// When reading fails.
-    fn load(&self, account: &Name) -> Result<Option<Loaded>, StoreError> {
-        let checkpoint = self.state(account)?;
-        let from = checkpoint.as_ref().map_or(1, |(seq, _)| seq + 1);
-        let records = self.read(account, from, usize::MAX)?;
-        let found = checkpoint.is_some() || !records.is_empty();
-        Ok(found.then_some(Loaded { checkpoint, records }))
+    fn load<'a>(&'a self, account: &'a Name) -> Reply<'a, Option<Loaded>> {
+        Box::pin(async move {
+            let checkpoint = self.state(account).await?;
+            let from = checkpoint.as_ref().map_or(1, |(seq, _)| seq + 1);
+            let records = self.read(account, from, usize::MAX).await?;
+            let is_known = checkpoint.is_some() || !records.is_empty();
+            Ok(is_known.then_some(Loaded { checkpoint, records }))
+        })
     }
 
     /// The newest checkpoint of an account: its number and bytes.
     ///
     /// # Errors
     /// When reading fails.
-    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError>;
-
-    /// The record that an index key leads to.
-    ///
-    /// # Errors
-    /// When reading fails.
-    fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError>;
+    fn state<'a>(&'a self, account: &'a Name) -> Reply<'a, Option<(Seq, Vec<u8>)>>;
 
     /// At most `max` records of an account from number `from` on.
     ///
     /// # Errors
     /// When reading fails.
-    fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError>;
+    fn read<'a>(&'a self, account: &'a Name, from: Seq, max: usize) -> Reply<'a, Vec<Stored>>;
 
-    /// Keeps states so that loading stays short. `states` is called once; it must return states whose records are all
-    /// durable, and at least those that changed since the last checkpoint. `None`: it cannot, and nothing is kept.
+    /// Keeps states, so that loading stays short. The records that they come of are durable. Accounts that are not among
+    /// them keep the checkpoints they have.
     ///
     /// # Errors
-    /// When writing fails; the journal is not touched and stays complete.
-    fn checkpoint(&self, states: &mut dyn FnMut() -> Option<Vec<Checkpoint>>) -> Result<(), StoreError>;
+    /// When writing fails; the logs stay complete.
+    fn checkpoint(&self, states: Vec<Checkpoint>) -> Reply<'_, ()>;
 
     /// Whether so much was appended that a checkpoint is due.
-    fn wants_checkpoint(&self) -> bool;
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
 
     /// At most `max` accounts by name, after `after`.
     ///
     /// # Errors
     /// When reading fails.
-    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError>;
+    fn accounts<'a>(&'a self, after: Option<&'a Name>, max: usize) -> Reply<'a, Vec<Name>>;
 
-    /// At most `max` accounts whose checkpoint has something that ends before `now`. An account may be named although
-    /// it has nothing left to end.
+    /// At most `max` accounts whose checkpoint has something that ends by `now`. An account may be named although it has
+    /// nothing left to end.
     ///
     /// # Errors
     /// When reading fails.
-    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError>;
+    fn due(&self, now: Instant, max: usize) -> Reply<'_, Vec<Name>>;
 
-    /// The records stored next after a place of the feed, which begins at 0; `None` at its end.
+    /// The accounts with records behind their checkpoints: [`Self::due`] may not know of what ends in them.
     ///
     /// # Errors
     /// When reading fails.
-    fn feed(&self, from: u64) -> Result<Option<Fed>, StoreError>;
+    fn unsettled(&self) -> Reply<'_, Vec<Name>>;
 
-    /// The end of the feed.
-    fn feed_end(&self) -> u64;
-
-    /// The place of the feed that a reader has acknowledged; 0 when it never has.
+    /// The records that come next in the feed; `None` when there are none yet.
     ///
     /// # Errors
     /// When reading fails.
-    fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError>;
+    fn feed<'a>(&'a self, from: &'a Cursor) -> Reply<'a, Option<Fed>>;
 
-    /// Keeps the place that a reader has acknowledged; durable when it returns.
+    /// A cursor behind everything that is stored now.
     ///
     /// # Errors
-    /// When writing fails; the place before it stays.
-    fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError>;
+    /// When reading fails.
+    fn feed_end(&self) -> Reply<'_, Cursor>;
+
+    /// How far a reader of the feed has come: the beginning where it never said.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Cursor>;
+
+    /// Keeps how far a reader has come; durable at the end.
+    ///
+    /// # Errors
+    /// When writing fails; what was kept before stays.
+    fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()>;
 
     /// The latest instant at which a record was written; `None` when none was, or nothing knows any more.
-    fn latest(&self) -> Option<Instant>;
-    /// Reads again how everything is stored, from the beginning, and tells each place that is not what was written. Goes
-    /// on as long as `goes_on`, which is asked after every small step. A store in memory has no such places.
     ///
     /// # Errors
     /// When reading fails.
-    fn damage(&self, goes_on: &mut dyn FnMut() -> bool) -> Result<Vec<(Place, String)>, StoreError> {
-        let _ = goes_on;
-        Ok(Vec::new())
-    }
+    fn latest(&self) -> Reply<'_, Option<Instant>>;
 
-    /// The accounts with records since the last checkpoint, whose ends only their logs know.
-    fn unsettled(&self) -> Vec<Name>;
+    /// Reads everything that is stored again from the beginning, and reports each place that is not what was written. Blocks
+    /// the thread that polls it, and goes on as long as `goes_on`, which is asked after every small step. A store that
+    /// checks itself has no such places.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn damage<'a>(
+        &'a self,
+        goes_on: &'a mut (dyn FnMut() -> bool + Send),
+    ) -> Reply<'a, Vec<(Location, String)>> {
+        let _ = goes_on;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }

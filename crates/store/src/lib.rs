@@ -8,12 +8,17 @@ mod batch;
 mod contract;
 mod embedded;
 mod memory;
+pub mod suite;
+mod wait;
 
 pub use batch::{Batch, Entry};
-pub use contract::{Checkpoint, Fed, Loaded, Place, Store, StoreError, Stored};
+pub use contract::{
+    Appended, Checkpoint, Cursor, Fate, Fed, Loaded, Location, LogEnd, Reply, Store, StoreError, Stored,
+};
 pub use embedded::disk::{Disk, DiskFile};
 pub use embedded::{
     BackedUp, Checked, Embedded, Index, MemoryIndex, Options, Recovery, Restored, Watermark, backup,
     backup_on, check_journal, erase, erase_on, journal_blocks, lock, restore, restore_on,
 };
 pub use memory::Memory;
+pub use wait::wait;

@@ -1,12 +1,13 @@
 //! The store of tests and simulations: the same contract, lost at the end of the process.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 
 use crate::batch::Batch;
-use crate::contract::{Checkpoint, Fed, Store, StoreError, Stored};
+use crate::contract::{Appended, Checkpoint, Cursor, Fed, LogEnd, Reply, Store, StoreError, Stored};
 
 const FED_AT_ONCE: usize = 256;
 
@@ -20,11 +21,10 @@ pub struct Memory {
 struct Inner {
     logs: BTreeMap<Name, Vec<Stored>>,
     keys: HashMap<IndexKey, (Name, usize)>,
-    states: HashMap<Name, Checkpoint>,
-    unsettled: BTreeSet<Name>,
+    states: BTreeMap<Name, Checkpoint>,
     /// Account and index in its log, in the order in which they were stored.
     order: Vec<(Name, usize)>,
-    places: HashMap<Name, u64>,
+    cursors: HashMap<Name, Cursor>,
 }
 
 impl Memory {
@@ -43,122 +43,132 @@ fn index(seq: Seq) -> usize {
     usize::try_from(seq).unwrap_or(usize::MAX)
 }
 
-impl Store for Memory {
-    fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
-        let mut inner = self.lock();
+impl Inner {
+    fn end(&self, account: &Name) -> LogEnd {
+        let last = self.logs.get(account).and_then(|log| log.last());
+        last.map_or_else(LogEnd::default, |last| LogEnd { seq: last.seq, hash: last.hash })
+    }
+
+    fn append(&mut self, batch: &Batch) -> Appended {
         let mut conflicts: Vec<Name> = Vec::new();
-        let mut ends: HashMap<&Name, (Seq, Option<[u8; 32]>)> = HashMap::new();
+        let mut ends: HashMap<&Name, LogEnd> = HashMap::new();
         for entry in batch.entries() {
-            let last = || inner.logs.get(&entry.account).and_then(|log| log.last());
-            let end = ends
-                .entry(&entry.account)
-                .or_insert_with(|| last().map_or((0, None), |last| (last.seq, Some(last.hash))));
-            if end.0 + 1 == entry.seq && end.1.is_none_or(|hash| hash == entry.previous) {
-                *end = (entry.seq, Some(entry.hash));
+            let end = ends.entry(&entry.account).or_insert_with(|| self.end(&entry.account));
+            let follows = end.seq + 1 == entry.seq && (end.seq == 0 || end.hash == entry.previous);
+            if follows {
+                *end = LogEnd { seq: entry.seq, hash: entry.hash };
             } else if !conflicts.contains(&entry.account) {
                 conflicts.push(entry.account.clone());
             }
         }
         for entry in batch.entries().iter().filter(|e| !conflicts.contains(&e.account)) {
-            let stored = Stored {
-                account: entry.account.clone(),
-                seq: entry.seq,
-                hash: entry.hash,
-                bytes: batch.bytes(entry).to_vec(),
-            };
-            let log = inner.logs.entry(entry.account.clone()).or_default();
+            let stored = batch.stored(entry);
+            let log = self.logs.entry(entry.account.clone()).or_default();
             log.push(stored);
             let at = log.len() - 1;
             for key in &entry.keys {
-                inner.keys.insert(*key, (entry.account.clone(), at));
+                self.keys.insert(*key, (entry.account.clone(), at));
             }
-            inner.order.push((entry.account.clone(), at));
-            inner.unsettled.insert(entry.account.clone());
+            self.order.push((entry.account.clone(), at));
         }
-        Ok(conflicts)
+        Appended { conflicts, in_doubt: Vec::new() }
     }
 
-    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
-        Ok(self.lock().states.get(account).map(|c| (c.seq, c.bytes.clone())))
+    fn feed(&self, from: &Cursor) -> Result<Option<Fed>, StoreError> {
+        let from = position(from)?;
+        let next = self.order.iter().skip(from).take(FED_AT_ONCE);
+        let records: Vec<Stored> =
+            next.filter_map(|(account, at)| self.logs.get(account)?.get(*at).cloned()).collect();
+        let next = Cursor::new(&(from + records.len()).to_string());
+        Ok((!records.is_empty()).then_some(Fed { records, next }))
+    }
+}
+
+/// How many records are before a cursor.
+fn position(cursor: &Cursor) -> Result<usize, StoreError> {
+    let text = cursor.as_str();
+    let records = if text.is_empty() { Some(0) } else { text.parse().ok() };
+    records.ok_or_else(|| StoreError::Refused(format!("`{text}` is no cursor of this feed")))
+}
+
+fn reply<'a, T: Send + 'a>(value: T) -> Reply<'a, T> {
+    Box::pin(ready(Ok(value)))
+}
+
+impl Store for Memory {
+    fn append<'a>(&'a self, batch: &'a Batch) -> Reply<'a, Appended> {
+        reply(self.lock().append(batch))
     }
 
-    fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
+    fn ends<'a>(&'a self, accounts: &'a [Name]) -> Reply<'a, Vec<LogEnd>> {
         let inner = self.lock();
-        let found = inner.keys.get(&key).and_then(|(account, at)| inner.logs.get(account)?.get(*at));
-        Ok(found.cloned())
+        reply(accounts.iter().map(|account| inner.end(account)).collect())
     }
 
-    fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError> {
+    fn is_surely_absent(&self, key: IndexKey) -> bool {
+        !self.lock().keys.contains_key(&key)
+    }
+
+    fn find(&self, key: IndexKey) -> Reply<'_, Option<Stored>> {
+        let inner = self.lock();
+        reply(inner.keys.get(&key).and_then(|(account, at)| inner.logs.get(account)?.get(*at)).cloned())
+    }
+
+    fn state<'a>(&'a self, account: &'a Name) -> Reply<'a, Option<(Seq, Vec<u8>)>> {
+        reply(self.lock().states.get(account).map(|c| (c.seq, c.bytes.clone())))
+    }
+
+    fn read<'a>(&'a self, account: &'a Name, from: Seq, max: usize) -> Reply<'a, Vec<Stored>> {
         let inner = self.lock();
         let log = inner.logs.get(account).map_or(&[][..], |log| log);
-        Ok(log.iter().skip(index(from.saturating_sub(1))).take(max).cloned().collect())
+        reply(log.iter().skip(index(from.saturating_sub(1))).take(max).cloned().collect())
     }
 
-    fn checkpoint(&self, states: &mut dyn FnMut() -> Option<Vec<Checkpoint>>) -> Result<(), StoreError> {
-        let before = std::mem::take(&mut self.lock().unsettled);
-        let states = states();
+    fn checkpoint(&self, states: Vec<Checkpoint>) -> Reply<'_, ()> {
         let mut inner = self.lock();
-        let Some(states) = states else {
-            inner.unsettled.extend(before);
-            return Ok(());
-        };
-        let kept: BTreeSet<&Name> = states.iter().map(|s| &s.account).collect();
-        let missing: Vec<Name> = before.into_iter().filter(|a| !kept.contains(a)).collect();
-        inner.unsettled.extend(missing);
         for state in states {
             inner.states.insert(state.account.clone(), state);
         }
-        Ok(())
+        reply(())
     }
 
-    fn wants_checkpoint(&self) -> bool {
-        false
-    }
-
-    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
+    fn accounts<'a>(&'a self, after: Option<&'a Name>, max: usize) -> Reply<'a, Vec<Name>> {
         let inner = self.lock();
         let names = inner.logs.keys().filter(|name| after.is_none_or(|after| *name > after));
-        Ok(names.take(max).cloned().collect())
+        reply(names.take(max).cloned().collect())
     }
 
-    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
+    fn due(&self, now: Instant, max: usize) -> Reply<'_, Vec<Name>> {
         let inner = self.lock();
         let due = inner.states.values().filter(|s| s.wakes_at <= now).map(|s| s.account.clone());
-        Ok(due.take(max).collect())
+        reply(due.take(max).collect())
     }
 
-    fn feed(&self, from: u64) -> Result<Option<Fed>, StoreError> {
+    fn unsettled(&self) -> Reply<'_, Vec<Name>> {
         let inner = self.lock();
-        let records: Vec<Stored> = inner
-            .order
-            .iter()
-            .skip(index(from))
-            .take(FED_AT_ONCE)
-            .filter_map(|(account, at)| inner.logs.get(account)?.get(*at).cloned())
-            .collect();
-        let next = from + u64::try_from(records.len()).unwrap_or(0);
-        Ok((!records.is_empty()).then_some(Fed { records, next }))
+        let kept = |name: &Name| inner.states.get(name).map_or(0, |state| state.seq);
+        reply(inner.logs.keys().filter(|name| kept(name) < inner.end(name).seq).cloned().collect())
     }
 
-    fn feed_end(&self) -> u64 {
-        u64::try_from(self.lock().order.len()).unwrap_or(u64::MAX)
+    fn feed<'a>(&'a self, from: &'a Cursor) -> Reply<'a, Option<Fed>> {
+        Box::pin(ready(self.lock().feed(from)))
     }
 
-    fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {
-        Ok(self.lock().places.get(reader).copied().unwrap_or(0))
+    fn feed_end(&self) -> Reply<'_, Cursor> {
+        reply(Cursor::new(&self.lock().order.len().to_string()))
     }
 
-    fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
-        self.lock().places.insert(reader.clone(), at);
-        Ok(())
+    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Cursor> {
+        reply(self.lock().cursors.get(reader).cloned().unwrap_or_default())
     }
 
-    fn latest(&self) -> Option<Instant> {
+    fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()> {
+        let known = position(to).map(|_| drop(self.lock().cursors.insert(reader.clone(), to.clone())));
+        Box::pin(ready(known))
+    }
+
+    fn latest(&self) -> Reply<'_, Option<Instant>> {
         let inner = self.lock();
-        inner.logs.values().filter_map(|log| Record::recorded_at(&log.last()?.bytes)).max()
-    }
-
-    fn unsettled(&self) -> Vec<Name> {
-        self.lock().unsettled.iter().cloned().collect()
+        reply(inner.logs.values().filter_map(|log| Record::recorded_at(&log.last()?.bytes)).max())
     }
 }

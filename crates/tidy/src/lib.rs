@@ -12,3 +12,4 @@ pub mod rules;
 pub mod source;
 pub mod tokens;
 pub mod tree;
+pub mod words;

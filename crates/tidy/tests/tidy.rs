@@ -2,7 +2,7 @@
 
 use headworks_tidy::graph::Graph;
 use headworks_tidy::tree::Tree;
-use headworks_tidy::{checks, docs, draw};
+use headworks_tidy::{checks, docs, draw, words};
 
 fn tree() -> Tree {
     Tree::here().expect("the project's files can be read")
@@ -56,6 +56,11 @@ fn links_lead_somewhere() {
 #[test]
 fn the_map_names_what_is_there() {
     tidy(&docs::map_paths(&tree()));
+}
+
+#[test]
+fn one_word_stands_for_one_idea() {
+    tidy(&words::words(&tree()));
 }
 
 #[test]

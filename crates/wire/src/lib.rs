@@ -3,34 +3,38 @@
 //! Shapes only: amounts of credits are decimal strings, instants RFC 3339 in UTC, durations `60s` or ISO 8601, references
 //! `account~number`. Unknown fields in requests are refused.
 
+mod abuse;
 mod answers;
 mod commands;
-mod conduct;
 mod corrections;
 mod events;
 mod ledger;
-mod periodic;
-mod pools;
+mod plans;
 mod quantities;
 mod queries;
+mod recurrence;
 mod reference;
 mod requests;
+mod resets;
+mod supplies;
 mod test_clock;
 mod top_ups;
 mod webhooks;
 
+pub use abuse::*;
 pub use answers::*;
 pub use commands::Malformed;
-pub use conduct::*;
 pub use corrections::*;
 pub use events::*;
 pub use ledger::*;
-pub use periodic::*;
-pub use pools::*;
+pub use plans::*;
 pub use quantities::Quantities;
 pub use queries::*;
+pub use recurrence::*;
 pub use reference::{Reference, ReferenceError};
 pub use requests::*;
+pub use resets::*;
+pub use supplies::*;
 pub use test_clock::*;
 pub use top_ups::*;
 pub use webhooks::*;

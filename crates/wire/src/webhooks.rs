@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Reference;
-use crate::conduct::SignalRequest;
+use crate::abuse::SignalRequest;
 
 /// Make or replace a webhook.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -62,7 +62,7 @@ pub struct Webhook {
     pub name: Name,
     /// Where events are sent.
     pub url: String,
-    /// The kinds of events; empty: all notices.
+    /// The kinds of events; empty: all alerts.
     pub events: Vec<Label>,
     /// The format of what is sent.
     pub format: WebhookFormat,

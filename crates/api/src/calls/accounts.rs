@@ -77,7 +77,7 @@ fn balances_in(ctx: Context<'_>, unit: Option<&Name>) -> wire::UnitBalances {
             until: Some(recurrence.until).filter(|at| *at < Instant::NEVER),
         })
     };
-    let schedules = account.extras().schedules.iter().filter(|s| s.terms.unit.as_ref() == unit);
+    let schedules = account.rare().schedules.iter().filter(|s| s.terms.unit.as_ref() == unit);
     wire::UnitBalances {
         unit: unit_name(unit),
         available: account.available(ctx.now, unit),
@@ -138,7 +138,7 @@ impl Api {
     ///
     /// # Errors
     /// With a problem.
-    pub fn accounts(&self, access: &Access, page: &wire::Page) -> Result<wire::Accounts, Problem> {
+    pub async fn accounts(&self, access: &Access, page: &wire::Page) -> Result<wire::Accounts, Problem> {
         access.scope(Scope::Read)?;
         let after = page.after.as_deref().map(Name::new).transpose();
         let after = after.map_err(|e| Problem::invalid(format!("`after`: {e}")))?;
@@ -147,7 +147,7 @@ impl Api {
         let mut names = Vec::new();
         for pattern in access.patterns() {
             let last = names.last().or(after.as_ref()).cloned();
-            names.extend(self.matching(pattern, last.as_ref(), max + 1 - names.len())?);
+            names.extend(self.matching(pattern, last.as_ref(), max + 1 - names.len()).await?);
             if names.len() > max {
                 break;
             }
@@ -159,19 +159,24 @@ impl Api {
     }
 
     /// At most `max` accounts of a pattern, after one of them; reads no others.
-    fn matching(&self, pattern: &str, after: Option<&Name>, max: usize) -> Result<Vec<Name>, Problem> {
+    async fn matching(&self, pattern: &str, after: Option<&Name>, max: usize) -> Result<Vec<Name>, Problem> {
         let prefix = pattern.strip_suffix('*');
         let Some(first) = Name::new(prefix.unwrap_or(pattern)).ok().filter(|name| !is_internal(name)) else {
             // The pattern of every account, or of none.
-            return if prefix == Some("") { Ok(self.engine.accounts(after, max)?) } else { Ok(Vec::new()) };
+            return if prefix == Some("") {
+                Ok(self.engine.accounts(after, max).await?)
+            } else {
+                Ok(Vec::new())
+            };
         };
         let mut names = Vec::new();
-        if after.is_none_or(|after| *after < first) && !self.engine.stored_records(&first, 1, 1)?.is_empty() {
+        let is_next = after.is_none_or(|after| *after < first);
+        if is_next && !self.engine.stored_records(&first, 1, 1).await?.is_empty() {
             names.push(first.clone());
         }
         if let Some(prefix) = prefix {
             let from = after.filter(|after| **after > first).unwrap_or(&first);
-            let more = self.engine.accounts(Some(from), max.saturating_sub(names.len()))?;
+            let more = self.engine.accounts(Some(from), max.saturating_sub(names.len())).await?;
             names.extend(more.into_iter().take_while(|name| name.as_str().starts_with(prefix)));
         }
         names.truncate(max);

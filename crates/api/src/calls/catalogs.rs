@@ -106,9 +106,9 @@ impl Api {
     ///
     /// # Errors
     /// With a problem.
-    pub fn past_catalog(&self, access: &Access, hash: &str) -> Result<String, Problem> {
+    pub async fn past_catalog(&self, access: &Access, hash: &str) -> Result<String, Problem> {
         access.everywhere(Scope::Read)?;
-        Ok(self.engine.text_of(&self.engine.past_catalog(hash)?)?)
+        Ok(self.engine.text_of(&self.engine.past_catalog(hash)?).await?)
     }
 
     /// Put a catalog that was in force back.
@@ -122,7 +122,7 @@ impl Api {
         hash: &str,
     ) -> Result<wire::CatalogAccepted, Problem> {
         access.everywhere(Scope::Admin)?;
-        let text = self.engine.text_of(&self.engine.past_catalog(hash)?)?;
+        let text = self.engine.text_of(&self.engine.past_catalog(hash)?).await?;
         self.put_catalog(access, key, &text).await
     }
 }

@@ -7,18 +7,20 @@ use headworks_wire as wire;
 use crate::problem::Problem;
 use crate::render;
 
+mod abuse;
 mod accounts;
 mod administration;
 mod callers;
 pub(crate) mod catalogs;
-mod conduct;
 mod corrections;
 mod credits;
 pub(crate) mod decisions;
 pub(crate) mod ledger;
-mod periodic;
-mod pools;
+mod plans;
+mod resets;
+mod supplies;
 mod test_clock;
+mod top_ups;
 pub(crate) mod usage;
 pub(crate) mod webhooks;
 

@@ -1,5 +1,5 @@
-//! Use that is reported as CloudEvents, with OpenMeter's conventions: `subject` is the account, `type` the feature, `time` when it
-//! happened, and `data` has the meters' quantities and the dimensions.
+//! Use that is reported as CloudEvents, with OpenMeter's conventions: `subject` is the account, `type` the feature, `time` when
+//! it happened, and `data` has the meters' quantities and the dimensions.
 //!
 //! Source: CloudEvents 1.0.2, JSON format.
 //! V1 the key of an event is its `source` and `id`, the same in every mode (`an_event_counts_once_in_whatever_mode_it_comes`).

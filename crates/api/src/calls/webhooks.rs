@@ -13,7 +13,7 @@ use crate::api::Api;
 use crate::idempotency::Key;
 use crate::outbox::Signed;
 use crate::problem::{Kind, Problem};
-use crate::render::events::{DATASETS, NOTICES};
+use crate::render::events::{ALERTS, DATASETS};
 use crate::unauthenticated::Network;
 
 fn name_of(name: &str) -> Result<Name, Problem> {
@@ -36,9 +36,9 @@ fn check(ask: &wire::WebhookRequest) -> Result<(), Problem> {
     if !ask.url.starts_with("https://") && !ask.url.starts_with("http://") {
         return Err(Problem::invalid("`url` begins with https:// or http://"));
     }
-    let known = |kind: &&Label| NOTICES.iter().chain(&DATASETS).any(|k| *k == kind.as_str());
+    let known = |kind: &&Label| ALERTS.iter().chain(&DATASETS).any(|k| *k == kind.as_str());
     if let Some(unknown) = ask.events.iter().find(|kind| !known(kind)) {
-        let all: Vec<&str> = NOTICES.into_iter().chain(DATASETS).collect();
+        let all: Vec<&str> = ALERTS.into_iter().chain(DATASETS).collect();
         return Err(Problem::invalid(format!(
             "there are no events `{unknown}`; write some of {}",
             all.join(", ")
@@ -89,8 +89,8 @@ impl Api {
         };
         let beginning = ask.from == wire::WebhookFrom::Beginning;
         self.engine.set_webhook(webhook, beginning, (&key, access.actor())).await?;
-        self.board.apply(&self.engine);
-        self.shown_webhook(self.hook(name.as_str())?).await
+        self.board.apply(&self.engine).await;
+        Ok(self.shown_webhook(self.hook(name.as_str())?).await)
     }
 
     /// List the webhooks and how they are doing.
@@ -101,7 +101,7 @@ impl Api {
         access.everywhere(Scope::Admin)?;
         let mut webhooks = Vec::new();
         for hook in self.engine.webhooks().values() {
-            webhooks.push(self.shown_webhook(Arc::clone(hook)).await?);
+            webhooks.push(self.shown_webhook(Arc::clone(hook)).await);
         }
         Ok(wire::Webhooks { webhooks })
     }
@@ -112,7 +112,7 @@ impl Api {
     /// With a problem.
     pub async fn webhook(&self, access: &Access, name: &str) -> Result<wire::Webhook, Problem> {
         access.everywhere(Scope::Admin)?;
-        self.shown_webhook(self.hook(name)?).await
+        Ok(self.shown_webhook(self.hook(name)?).await)
     }
 
     /// List the accounts that wait in a webhook, because Stripe refused one of their records.
@@ -150,7 +150,7 @@ impl Api {
         let account = Name::new(account).map_err(wrong)?;
         let key = key.required_of(None, None, &("resume", &name, &account, &ask))?;
         self.engine.resume_webhook(&name, &account, ask.resume, (&key, access.actor())).await?;
-        self.board.apply(&self.engine);
+        self.board.apply(&self.engine).await;
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl Api {
         let name = name_of(name)?;
         let key = key.required_of(None, None, &("remove", &name))?;
         self.engine.remove_webhook(&name, (&key, access.actor())).await?;
-        self.board.apply(&self.engine);
+        self.board.apply(&self.engine).await;
         Ok(())
     }
 
@@ -228,33 +228,29 @@ impl Api {
         hook.ok_or_else(|| EngineError::UnknownWebhook(name).into())
     }
 
-    /// How a webhook is doing. Its backlog is counted on a thread where no other answer waits.
-    async fn shown_webhook(&self, hook: Arc<Hook>) -> Result<wire::Webhook, Problem> {
-        let (engine, board) = (Arc::clone(&self.engine), Arc::clone(&self.board));
-        let shown = move || {
-            let (webhook, status) = (&hook.webhook, board.status(&engine, &hook));
-            wire::Webhook {
-                name: webhook.name.clone(),
-                url: webhook.url.clone(),
-                events: webhook.events.clone(),
-                format: webhook.format,
-                stripe: (webhook.format == WebhookFormat::StripeMeterEvents).then_some(webhook.stripe),
-                since: webhook.since,
-                secret: board.secrets().secret(webhook),
-                state: match (&status.error, hook.is_gone) {
-                    (_, true) => "gone",
-                    (Some(_), false) => "failing",
-                    (None, false) => "ok",
-                }
-                .into(),
-                behind: status.behind(),
-                attempts: status.attempts.into(),
-                delivered: status.delivered,
-                error: if hook.is_gone { Some("it answered 410 Gone".into()) } else { status.error },
-                parked: u64::try_from(hook.parked.len()).unwrap_or(u64::MAX),
+    /// How a webhook is doing. Its backlog is counted, so it may read a part of the feed.
+    async fn shown_webhook(&self, hook: Arc<Hook>) -> wire::Webhook {
+        let (webhook, status) = (&hook.webhook, self.board.status(&self.engine, &hook).await);
+        wire::Webhook {
+            name: webhook.name.clone(),
+            url: webhook.url.clone(),
+            events: webhook.events.clone(),
+            format: webhook.format,
+            stripe: (webhook.format == WebhookFormat::StripeMeterEvents).then_some(webhook.stripe),
+            since: webhook.since,
+            secret: self.board.secrets().secret(webhook),
+            state: match (&status.error, hook.is_gone) {
+                (_, true) => "gone",
+                (Some(_), false) => "failing",
+                (None, false) => "ok",
             }
-        };
-        tokio::task::spawn_blocking(shown).await.map_err(Problem::failed)
+            .into(),
+            behind: status.behind(),
+            attempts: status.attempts.into(),
+            delivered: status.delivered,
+            error: if hook.is_gone { Some("it answered 410 Gone".into()) } else { status.error },
+            parked: u64::try_from(hook.parked.len()).unwrap_or(u64::MAX),
+        }
     }
 }
 

@@ -1,15 +1,15 @@
-//! How far behind a webhook is: the records between its place and the end of the feed, counted. The record that made it is
-//! stored behind its first place, and does not count: a new webhook has no backlog.
+//! How far behind a webhook is: the records between its cursor and the end of the feed, counted. The record that made it is
+//! stored behind its first cursor, and does not count: a new one is behind nothing.
 
 use headworks_core::record::{SYSTEM, Seq};
 use headworks_engine::Engine;
-use headworks_store::Stored;
+use headworks_store::{Cursor, Stored};
 
 /// The most records that one look counts, so that nobody waits for a count of the whole ledger.
 const COUNTED_AT_ONCE: u64 = 50_000;
 
 /// A count of records, updated as records are processed and as more are stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Backlog {
     made: Seq,
     /// Records taken from the feed since the count began, and how many of them are left to send.
@@ -17,13 +17,13 @@ pub(super) struct Backlog {
     left: u64,
     /// Records counted since then, up to `counted_to`.
     known: u64,
-    counted_to: u64,
+    counted_to: Cursor,
 }
 
 impl Backlog {
-    /// A count that begins at a place of the feed.
-    pub(super) fn at(place: u64, made: Seq) -> Self {
-        Self { made, counted_to: place, ..Self::default() }
+    /// A count that begins at a cursor.
+    pub(super) fn at(cursor: Cursor, made: Seq) -> Self {
+        Self { made, counted_to: cursor, ..Self::default() }
     }
 
     fn number(&self, records: &[Stored]) -> u64 {
@@ -32,11 +32,12 @@ impl Backlog {
     }
 
     /// These records are taken; the feed goes on at `next`.
-    pub(super) fn load(&mut self, records: &[Stored], next: u64) {
+    pub(super) fn load(&mut self, records: &[Stored], next: &Cursor) {
         self.left = self.number(records);
         self.loaded += self.left;
-        if self.counted_to < next {
-            (self.known, self.counted_to) = (self.loaded, next);
+        // Both count from the same cursor on, so more records are further on.
+        if self.known <= self.loaded {
+            (self.known, self.counted_to) = (self.loaded, next.clone());
         }
     }
 
@@ -51,11 +52,11 @@ impl Backlog {
     }
 
     /// Counts on towards the end of the feed.
-    pub(super) fn count(mut self, engine: &Engine) -> Self {
-        let (enough, end) = (self.known + COUNTED_AT_ONCE, engine.feed_end());
-        while self.counted_to < end && self.known < enough {
+    pub(super) async fn count(mut self, engine: &Engine) -> Self {
+        let enough = self.known + COUNTED_AT_ONCE;
+        while self.known < enough {
             // The sender will report an unreadable record; it is not counted.
-            let Ok(Some(fed)) = engine.feed(self.counted_to) else { break };
+            let Ok(Some(fed)) = engine.feed(&self.counted_to).await else { break };
             self.known += self.number(&fed.records);
             self.counted_to = fed.next;
         }
@@ -64,7 +65,7 @@ impl Backlog {
 
     /// Takes over what another look has counted since.
     pub(super) fn join(&mut self, other: Self) {
-        if self.counted_to < other.counted_to {
+        if self.known < other.known {
             (self.known, self.counted_to) = (other.known, other.counted_to);
         }
     }
@@ -73,7 +74,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use headworks_core::record::{Name, SYSTEM};
-    use headworks_store::Stored;
+    use headworks_store::{Cursor, Stored};
 
     use super::Backlog;
 
@@ -84,26 +85,30 @@ mod tests {
             .collect()
     }
 
+    fn at(place: u64) -> Cursor {
+        Cursor::new(&place.to_string())
+    }
+
     #[test]
     fn what_is_gone_through_is_behind_no_more() {
-        let mut backlog = Backlog::at(100, 1);
+        let mut backlog = Backlog::at(at(100), 1);
         assert_eq!(backlog.records(), 0);
-        backlog.load(&records("acme", 3), 103);
+        backlog.load(&records("acme", 3), &at(103));
         backlog.left(2);
         assert_eq!(backlog.records(), 2);
         // Another look has counted further in the meantime.
-        backlog.join(Backlog { known: 10, counted_to: 110, ..Backlog::at(100, 1) });
+        backlog.join(Backlog { known: 10, counted_to: at(110), ..Backlog::at(at(100), 1) });
         assert_eq!(backlog.records(), 9);
         backlog.left(0);
-        backlog.load(&records("acme", 4), 107);
+        backlog.load(&records("acme", 4), &at(107));
         assert_eq!(backlog.records(), 7);
         // The sender is ahead of the count.
         backlog.left(0);
-        backlog.load(&records("acme", 9), 116);
+        backlog.load(&records("acme", 9), &at(116));
         assert_eq!(backlog.records(), 9);
         // The record that made the webhook does not count.
         backlog.left(0);
-        backlog.load(&records(SYSTEM, 1), 117);
+        backlog.load(&records(SYSTEM, 1), &at(117));
         assert_eq!(backlog.records(), 0);
     }
 }

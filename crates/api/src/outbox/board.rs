@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use headworks_core::record::{Name, Seq};
 use headworks_engine::{Engine, Hook};
+use headworks_store::wait;
 
 use super::backlog::Backlog;
 use super::secrets::Secrets;
@@ -84,34 +85,48 @@ impl Board {
     /// From now on senders are started: for the webhooks in force, and for new ones.
     pub fn begin(&self, engine: &Engine, starts: impl Fn(&Name) + Send + Sync + 'static) {
         let _ = self.starts.set(Box::new(starts));
-        self.apply(engine);
+        wait(self.apply(engine));
     }
 
     /// Starts a sender for each webhook that has none, and notifies the others of changes.
-    pub(crate) fn apply(&self, engine: &Engine) {
+    pub(crate) async fn apply(&self, engine: &Engine) {
         let Some(start) = self.starts.get() else { return };
-        let mut new = Vec::new();
+        let hooks = engine.webhooks();
+        let is_new = |inner: &Inner, hook: &Hook| {
+            inner.status.get(&hook.webhook.name).is_none_or(|status| status.made != hook.made)
+        };
+        let new: Vec<&Arc<Hook>> = {
+            let inner = self.lock();
+            hooks.values().filter(|hook| is_new(&inner, hook)).collect()
+        };
+        let mut begun = Vec::new();
+        for hook in new {
+            // Its place is known before its sender has begun; if it cannot be read, the sender reports that.
+            let cursor = match engine.acknowledged(&hook.webhook.name).await {
+                Ok(cursor) => cursor,
+                Err(_) => engine.feed_end().await.unwrap_or_default(),
+            };
+            begun.push((hook, Backlog::at(cursor, hook.made)));
+        }
+        let mut started = Vec::new();
         {
             let mut inner = self.lock();
             if inner.closed {
                 return;
             }
             inner.changes += 1;
-            for (name, hook) in engine.webhooks().iter() {
-                if inner.status.get(name).is_some_and(|status| status.made == hook.made) {
-                    continue;
-                }
-                // Its place is known before its sender has begun; if it cannot be read, the sender reports that.
-                let place = engine.acknowledged(name).unwrap_or_else(|_| engine.feed_end());
-                let backlog = Backlog::at(place, hook.made);
-                let status = Status { made: hook.made, backlog, ..Status::default() };
-                if inner.status.insert(name.clone(), status).is_none() {
-                    new.push(name.clone());
+            for (hook, backlog) in begun {
+                // Another caller may have been here meanwhile.
+                if is_new(&inner, hook) {
+                    let status = Status { made: hook.made, backlog, ..Status::default() };
+                    if inner.status.insert(hook.webhook.name.clone(), status).is_none() {
+                        started.push(hook.webhook.name.clone());
+                    }
                 }
             }
         }
         self.changed.notify_all();
-        new.iter().for_each(start);
+        started.iter().for_each(start);
     }
 
     /// A sender could not be started.
@@ -124,10 +139,10 @@ impl Board {
     }
 
     /// How a webhook is doing. Counts its backlog, so it may read a part of the feed.
-    pub(crate) fn status(&self, engine: &Engine, hook: &Hook) -> Status {
-        let backlog = self.lock().of(hook).map(|status| status.backlog);
+    pub(crate) async fn status(&self, engine: &Engine, hook: &Hook) -> Status {
+        let backlog = self.lock().of(hook).map(|status| status.backlog.clone());
         let Some(backlog) = backlog else { return Status::default() };
-        let counted = backlog.count(engine);
+        let counted = backlog.count(engine).await;
         let mut inner = self.lock();
         let Some(status) = inner.of(hook) else { return Status::default() };
         status.backlog.join(counted);

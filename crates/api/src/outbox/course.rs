@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use headworks_core::record::{Name, Record, Resume, Seq, WebhookFormat};
 use headworks_engine::{Engine, EngineError, Hook};
-use headworks_store::Stored;
+use headworks_store::{Cursor, Stored, wait};
 
 use super::pace::Pace;
 use super::stripe::{self, StripeCall};
-use crate::render::events::{NOTICES, events};
+use crate::render::events::{ALERTS, events};
 
 /// Records of an account that catches up, read at once.
 const PAGE: usize = 256;
@@ -81,20 +81,20 @@ pub(super) struct Course {
     pub(super) made: Seq,
     pub(super) set: Seq,
     /// Everything before it is processed.
-    pub(super) place: u64,
-    pub(super) kept: (Instant, u64),
+    pub(super) cursor: Cursor,
+    pub(super) kept: (Instant, Cursor),
     pub(super) pace: Pace,
     pub(super) hand: Option<Hand>,
     block: VecDeque<Stored>,
-    next_place: u64,
+    next_cursor: Cursor,
     catching_up: Option<CatchUp>,
     catches_up_next: bool,
     /// Accounts that have caught up to a record that the feed has not reached yet.
     ahead: BTreeMap<Name, Seq>,
 }
 
-/// The result of a step forward.
-pub(super) enum Found {
+/// How far a step forward has come.
+pub(super) enum Progress {
     /// A record is in hand.
     Hand,
     /// Nothing of this record is sent.
@@ -107,16 +107,16 @@ pub(super) enum Found {
 
 impl Course {
     pub(super) fn begin(engine: &Engine, hook: &Hook, now: Instant) -> Result<Self, EngineError> {
-        let place = engine.acknowledged(&hook.webhook.name)?;
+        let cursor = wait(engine.acknowledged(&hook.webhook.name))?;
         Ok(Self {
             made: hook.made,
             set: hook.set,
-            place,
-            kept: (now, place),
+            kept: (now, cursor.clone()),
+            next_cursor: cursor.clone(),
+            cursor,
             pace: Pace::default(),
             hand: None,
             block: VecDeque::new(),
-            next_place: place,
             catching_up: None,
             catches_up_next: true,
             ahead: hook.caught_up.iter().cloned().collect(),
@@ -124,8 +124,8 @@ impl Course {
     }
 
     /// The records that come next; the feed goes on at `next`.
-    pub(super) fn load(&mut self, records: Vec<Stored>, next: u64) {
-        (self.block, self.next_place) = (records.into(), next);
+    pub(super) fn load(&mut self, records: Vec<Stored>, next: Cursor) {
+        (self.block, self.next_cursor) = (records.into(), next);
     }
 
     /// Whether an account is catching up.
@@ -139,7 +139,7 @@ impl Course {
     }
 
     /// Puts the next record in hand.
-    pub(super) fn advance(&mut self, engine: &Engine, hook: &Hook) -> Result<Found, EngineError> {
+    pub(super) fn advance(&mut self, engine: &Engine, hook: &Hook) -> Result<Progress, EngineError> {
         self.follow(hook);
         self.catches_up_next = !self.catches_up_next;
         if self.catches_up_next && self.catching_up.is_some() {
@@ -148,8 +148,8 @@ impl Course {
         if let Some(stored) = self.block.pop_front() {
             return Ok(self.take(engine, hook, stored));
         }
-        self.place = self.next_place;
-        Ok(Found::BlockEnd)
+        self.cursor = self.next_cursor.clone();
+        Ok(Progress::BlockEnd)
     }
 
     /// The record in hand is done with.
@@ -195,15 +195,15 @@ impl Course {
         }
     }
 
-    fn catch_up(&mut self, engine: &Engine, hook: &Hook) -> Result<Found, EngineError> {
-        let Some(catching) = &mut self.catching_up else { return Ok(Found::Nothing) };
+    fn catch_up(&mut self, engine: &Engine, hook: &Hook) -> Result<Progress, EngineError> {
+        let Some(catching) = &mut self.catching_up else { return Ok(Progress::Nothing) };
         if catching.records.is_empty() {
-            catching.records = engine.stored_records(&catching.account, catching.next, PAGE)?.into();
+            catching.records = wait(engine.stored_records(&catching.account, catching.next, PAGE))?.into();
         }
         let Some(stored) = catching.records.pop_front() else {
             let (account, through) = (catching.account.clone(), catching.next - 1);
             self.ahead.insert(account.clone(), through);
-            return Ok(Found::CaughtUp(account, through));
+            return Ok(Progress::CaughtUp(account, through));
         };
         catching.next = stored.seq + 1;
         let resumed = catching.resumed;
@@ -217,7 +217,7 @@ impl Course {
     }
 
     /// Takes the next record of the feed, unless its account waits or is ahead of the feed.
-    fn take(&mut self, engine: &Engine, hook: &Hook, stored: Stored) -> Found {
+    fn take(&mut self, engine: &Engine, hook: &Hook, stored: Stored) -> Progress {
         let ahead = self.ahead.get(&stored.account).copied();
         if ahead.is_some_and(|ahead| ahead <= stored.seq) {
             self.ahead.remove(&stored.account);
@@ -225,15 +225,15 @@ impl Course {
         let is_stripe = hook.webhook.format == WebhookFormat::StripeMeterEvents;
         let waits = is_stripe && hook.parked.contains_key(&stored.account);
         if waits || ahead.is_some_and(|ahead| stored.seq <= ahead) {
-            return Found::Nothing;
+            return Progress::Nothing;
         }
         self.hold(engine, hook, stored, false)
     }
 
-    fn hold(&mut self, engine: &Engine, hook: &Hook, stored: Stored, is_catching_up: bool) -> Found {
+    fn hold(&mut self, engine: &Engine, hook: &Hook, stored: Stored, is_catching_up: bool) -> Progress {
         // Calls that cannot be made are tried again by the sender, which then reports the reason.
         let (calls, set) = match calls(engine, hook, &stored) {
-            Ok(calls) if calls.is_empty() => return Found::Nothing,
+            Ok(calls) if calls.is_empty() => return Progress::Nothing,
             Ok(calls) => (calls, hook.set),
             Err(_) => (Vec::new(), 0),
         };
@@ -248,7 +248,7 @@ impl Course {
             is_catching_up,
             stored,
         });
-        Found::Hand
+        Progress::Hand
     }
 }
 
@@ -262,14 +262,14 @@ pub fn calls(engine: &Engine, hook: &Hook, stored: &Stored) -> Result<Vec<Call>,
     match webhook.format {
         WebhookFormat::Cloudevents => {
             let wanted = |kind: &str| match webhook.events.as_slice() {
-                [] => NOTICES.contains(&kind),
+                [] => ALERTS.contains(&kind),
                 named => named.iter().any(|n| n.as_str() == kind),
             };
             let events = events(account, &record, &stored.hash).into_iter().filter(|e| wanted(e.kind));
             Ok(events.map(|e| Call::Event(e.id, e.event.to_string())).collect())
         }
         WebhookFormat::StripeMeterEvents => {
-            let before = engine.charge_before(account, &record).map_err(|e| e.to_string())?;
+            let before = wait(engine.charge_before(account, &record)).map_err(|e| e.to_string())?;
             // If part of a charge was passed over, Stripe lacks what it would adjust: that is left to the operator.
             let is_passed_over = |of: &Record| hook.passed_over.contains(&(account.clone(), of.seq));
             if before.iter().map(|(earlier, _)| earlier).chain([&record]).any(is_passed_over) {

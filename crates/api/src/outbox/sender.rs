@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use headworks_core::record::{Name, Seq, Server, Webhook, WebhookFormat};
 use headworks_engine::{Engine, EngineError, Hook};
+use headworks_store::wait;
 
 use super::board::Status;
-use super::course::{Call, Course, Found};
+use super::course::{Call, Course, Progress};
 
 /// How often to look at the end of the feed.
 const POLL: Duration = Duration::from_millis(100);
 /// A failed read is repeated after this time.
 const READ_AGAIN: Duration = Duration::from_secs(5);
-/// A place is kept at most this often while more is waiting; events sent after it are sent again after a crash.
+/// A cursor is kept at most this often while more is waiting; events sent after it are sent again after a crash.
 const KEEP_EVERY: Duration = Duration::from_millis(500);
 /// The most accounts that may wait. If more are refused, the fault is not theirs, and the webhook itself pauses.
 const PARKED_MAX: usize = 1_000;
@@ -125,16 +126,16 @@ impl<S: Surroundings> Turn<'_, S> {
         self.answered(course, &call, answer)
     }
 
-    /// Takes the next record; at the end of a block of them the place is kept.
+    /// Takes the next record; at the end of a block of them the cursor is kept.
     fn advance(&self, course: &mut Course) -> Next {
         match course.advance(self.engine, self.hook) {
-            Ok(Found::Hand | Found::Nothing) => Next::Step,
-            Ok(Found::CaughtUp(account, through)) => {
+            Ok(Progress::Hand | Progress::Nothing) => Next::Step,
+            Ok(Progress::CaughtUp(account, through)) => {
                 let (webhook, made) = (self.name.clone(), self.hook.made);
                 self.write(course, Server::WebhookCaughtUp { webhook, made, account, through });
                 Next::Step
             }
-            Ok(Found::BlockEnd) => self.load(course),
+            Ok(Progress::BlockEnd) => self.load(course),
             Err(e) => {
                 self.failed(&e);
                 Next::Rest(READ_AGAIN)
@@ -143,26 +144,26 @@ impl<S: Surroundings> Turn<'_, S> {
     }
 
     fn load(&self, course: &mut Course) -> Next {
-        let fed = match self.engine.feed(course.place) {
+        let fed = match wait(self.engine.feed(&course.cursor)) {
             Ok(fed) => fed,
             Err(e) => {
                 self.failed(&e);
                 return Next::Rest(READ_AGAIN);
             }
         };
-        let (at, is_idle) = (course.place, fed.is_none());
-        if at > course.kept.1
+        let is_idle = fed.is_none();
+        if course.cursor != course.kept.1
             && (is_idle || self.around.now().saturating_duration_since(course.kept.0) >= KEEP_EVERY)
         {
-            match self.engine.acknowledge(self.name, self.hook.made, at) {
-                Ok(()) => course.kept = (self.around.now(), at),
-                Err(e) => tracing::error!(webhook = %self.name, error = %e, "its place could not be kept"),
+            match wait(self.engine.acknowledge(self.name, self.hook.made, &course.cursor)) {
+                Ok(()) => course.kept = (self.around.now(), course.cursor.clone()),
+                Err(e) => tracing::error!(webhook = %self.name, error = %e, "its cursor could not be kept"),
             }
         }
         let Some(fed) = fed else {
             return if course.is_catching_up() { Next::Step } else { Next::Rest(POLL) };
         };
-        self.around.note(self.hook, |s| s.backlog.load(&fed.records, fed.next));
+        self.around.note(self.hook, |s| s.backlog.load(&fed.records, &fed.next));
         course.load(fed.records, fed.next);
         Next::Step
     }

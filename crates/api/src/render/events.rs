@@ -1,11 +1,13 @@
 //! The events that records publish, as CloudEvents 1.0.
 //!
-//! An event is a function of one stored record: its id is the record's name, its kind and the beginning of its chain hash, the same
-//! however often it is sent, and a different one if a restored ledger continues differently.
+//! An event is a function of one stored record: its id is the record's name, its kind and the beginning of its chain hash, the
+//! same however often it is sent, and a different one if a restored ledger continues differently.
 //! Never says anything that is not in the ledger.
 //! Source: CloudEvents 1.0.2, JSON format.
 
-use headworks_core::record::{Alert, CREDITS, CatalogHash, Conduct, Event, Name, Record, Server, Standing};
+use headworks_core::record::{
+    AbuseEvent, Alert, CREDITS, CatalogHash, Event, Name, Record, Server, Standing,
+};
 use headworks_wire as wire;
 use serde_json::{Value, json};
 use wire::Reference;
@@ -13,7 +15,7 @@ use wire::Reference;
 use super as render;
 
 /// The kinds that are sent if a webhook names none: those that people should hear about.
-pub(crate) const NOTICES: [&str; 14] = [
+pub(crate) const ALERTS: [&str; 14] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
@@ -63,7 +65,7 @@ pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing>
         });
         out.push(Outgoing { kind, id, event });
     };
-    if let Some((kind, data)) = notice(account, record) {
+    if let Some((kind, data)) = alert(account, record) {
         add(kind, None, data);
     }
     if let Some(charge) = record.charge() {
@@ -94,7 +96,7 @@ pub(crate) fn short(hash: &[u8; 32]) -> String {
     super::hex(hash.get(..4).unwrap_or_default())
 }
 
-fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
+fn alert(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
     let unit = record.unit.as_ref().map_or(CREDITS, Name::as_str);
     if let Event::Alert(alert) = &record.event {
         return Some(match alert {
@@ -127,19 +129,19 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         let what = json!({"version": version, "hash": hash, "actor": record.actor, "changes": changes});
         return Some(("catalog.changed", what));
     }
-    if let Event::Conduct(conduct) = &record.event {
-        return match &**conduct {
-            Conduct::Began(effect) => Some((
+    if let Event::Abuse(abuse) = &record.event {
+        return match &**abuse {
+            AbuseEvent::Began(effect) => Some((
                 "abuse.began",
                 json!({"rule": effect.rule, "key": effect.key, "limit": effect.limit, "figure": effect.figure,
                     "reference": effect.reference, "until": effect.until, "step_up_at": effect.step_up_at}),
             )),
-            Conduct::Lifted { rule, key, reason } => Some((
+            AbuseEvent::Lifted { rule, key, reason } => Some((
                 "abuse.lifted",
                 json!({"rule": rule, "key": key, "reason": reason, "actor": record.actor}),
             )),
-            Conduct::Disputed(reason) => Some(("payment.disputed", json!({"reason": reason}))),
-            Conduct::FreeGrant { .. } => None,
+            AbuseEvent::Disputed(reason) => Some(("payment.disputed", json!({"reason": reason}))),
+            AbuseEvent::FreeGrant { .. } => None,
         };
     }
     let Event::Server(server) = &record.event else { return None };
@@ -157,7 +159,7 @@ fn notice(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         | Server::WebhookRemoved(_)
         | Server::WebhookResumed { .. }
         | Server::WebhookCaughtUp { .. }
-        | Server::PoolChanged(_)
+        | Server::SupplyChanged(_)
         | Server::CheckKeyMade(_)
         | Server::TestClockMoved(_) => None,
     }

@@ -96,15 +96,15 @@ pub(crate) fn draw(account: &Name, d: &core::Draw, usage: &Use) -> wire::Draw {
 fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
     let Decided { account, usage, at, .. } = *d;
     let granted = d.decision.outcome.is_granted();
-    let (place, grant) = match v.place {
-        core::Place::Guard => ("guard", None),
-        core::Place::Allowance => ("allowance", None),
-        core::Place::Grant(id) => ("grant", Some(reference(account, id.0))),
-        core::Place::MemberCap => ("member_cap", None),
-        core::Place::Overdraft => ("overdraft", None),
-        core::Place::Account => ("account", None),
-        core::Place::Pool => ("pool", None),
-        core::Place::Abuse => ("abuse", None),
+    let (kind, grant) = match v.kind {
+        core::VisitKind::Guard => ("guard", None),
+        core::VisitKind::Allowance => ("allowance", None),
+        core::VisitKind::Grant(id) => ("grant", Some(reference(account, id.0))),
+        core::VisitKind::MemberCap => ("member_cap", None),
+        core::VisitKind::Overdraft => ("overdraft", None),
+        core::VisitKind::Account => ("account", None),
+        core::VisitKind::Supply => ("supply", None),
+        core::VisitKind::Abuse => ("abuse", None),
     };
     let (verdict, reason) = match v.verdict {
         core::Verdict::Passed => ("passed", None),
@@ -137,7 +137,7 @@ fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
     };
     let after = if granted { v.after() } else { v.before };
     wire::Visit {
-        place: place.into(),
+        kind: kind.into(),
         name: v.name.clone(),
         level: v.level,
         verdict: verdict.into(),
@@ -254,8 +254,8 @@ pub(crate) fn decision_of_denial(account: &Name, denial: &Denial, replayed: bool
 }
 
 fn capacity(held: &HeldCapacity) -> wire::HeldCapacity {
-    let HeldCapacity { pool, class, cost, in_flight, revocable } = held.clone();
-    wire::HeldCapacity { pool, class, cost, in_flight, revocable }
+    let HeldCapacity { supply, class, cost, in_flight, revocable } = held.clone();
+    wire::HeldCapacity { supply, class, cost, in_flight, revocable }
 }
 
 /// The decision that a record stores, if it stores one.

@@ -1,5 +1,3 @@
 //! Reconciliation of whole stores, in memory and on disk.
 
 mod reconcile;
-#[path = "../../../store/tests/store/suite.rs"]
-mod suite;

@@ -7,10 +7,11 @@ use headworks_core::audit::Dataset;
 use headworks_core::record::internal;
 use headworks_store::{Batch, Checked, Checkpoint, Embedded, Memory, Options, Store, check_journal};
 
-use crate::suite::{Writer, append, name};
+use headworks_store::suite::{Writer, append, name};
+use headworks_store::wait;
 
 fn small() -> Options {
-    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10 }
+    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10, ..Options::default() }
 }
 
 #[test]
@@ -18,7 +19,7 @@ fn a_sound_store_has_no_finding_and_its_books_add_up() {
     let store = Memory::new();
     let (mut a, mut b) = (Writer::new("a"), Writer::new("b"));
     append(&store, &mut [&mut a, &mut b], 20);
-    store.checkpoint(&mut || Some(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
+    wait(store.checkpoint(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
     append(&store, &mut [&mut a], 5);
     for threads in [1, 3] {
         let report = reconcile(&store, threads, &Progress::default()).expect("reads");
@@ -60,7 +61,7 @@ fn a_bit_flipped_on_disk_is_named() {
         let store = Embedded::open(dir.path(), small()).expect("opens");
         let (mut a, mut b) = (Writer::new("a"), Writer::new("b"));
         append(&store, &mut [&mut a, &mut b], 25);
-        store.checkpoint(&mut || Some(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
+        wait(store.checkpoint(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
     }
     let first = dir.path().join("journal/00000001.journal");
     let sound = fs::read(&first).expect("reads");
@@ -105,9 +106,9 @@ fn reconcile_names_what_was_altered() {
     record.opens.as_mut().expect("a grant").amount = "2".parse().expect("amount");
     let mut batch = Batch::default();
     batch.push(&a.account, &record);
-    store.append(&batch).expect("appends");
+    wait(store.append(&batch)).expect("appends");
     let wrong = Checkpoint { bytes: a.account.to_bytes(), ..b.checkpoint() };
-    store.checkpoint(&mut || Some(vec![wrong.clone()])).expect("checkpoints");
+    wait(store.checkpoint(vec![wrong.clone()])).expect("checkpoints");
     let report = reconcile(&store, 2, &Progress::default()).expect("reads");
     let named: Vec<_> = report.findings.iter().map(|(n, f)| (n.clone(), f.seq, f.dataset)).collect();
     assert_eq!(named.first(), Some(&(name("a"), 4, Dataset::Balance)));

@@ -80,7 +80,7 @@ pub(crate) enum AccountCommand {
         at: Option<Instant>,
     },
     /// Show its standing under the abuse rules; without an account, list the accounts they hold back now
-    Conduct {
+    Abuse {
         /// The account
         account: Option<String>,
         /// Only those that this rule holds back, like velocity

@@ -103,9 +103,9 @@ pub(crate) enum Call {
     /// See how webhooks are doing, and which accounts wait; they are made over HTTP
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
-    /// Show capacity pools and change them live
+    /// Show supplies and change them live
     #[command(subcommand)]
-    Pools(PoolsCommand),
+    Supplies(SuppliesCommand),
     /// Show the time of a server that was started with --test-clock, or move it
     TestClock {
         #[command(subcommand)]
@@ -165,7 +165,7 @@ pub(crate) struct AuthorizeArguments {
     /// Life of the hold, like 60s
     #[arg(long, value_parser = span)]
     pub(crate) life: Option<Span>,
-    /// How long to wait for capacity, like 5s; default: as the class in the pool says
+    /// How long to wait for capacity, like 5s; default: as the class in the supply says
     #[arg(long, value_parser = span)]
     pub(crate) max_wait: Option<Span>,
     /// The address of the user, for the rule against shared keys
@@ -205,14 +205,14 @@ pub(crate) struct ResumeArguments {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum PoolsCommand {
-    /// List the pools with their capacity and use
+pub(crate) enum SuppliesCommand {
+    /// List the supplies with their capacity and use
     List,
-    /// Show the current users of a pool: accounts and their keys, with their shares
+    /// Show the current users of a supply: accounts and their keys, with their shares
     Seats {
-        /// The pool
+        /// The supply
         #[arg(value_parser = name)]
-        pool: Name,
+        supply: Name,
         /// Only those of this account
         #[arg(long, value_parser = name)]
         account: Option<Name>,
@@ -220,11 +220,11 @@ pub(crate) enum PoolsCommand {
         #[arg(long, default_value_t = 100)]
         max: u16,
     },
-    /// Change a pool without a new catalog; replaces an earlier change as a whole, in force within 100 ms
+    /// Change a supply without a new catalog; replaces an earlier change as a whole, in force within 100 ms
     Change {
-        /// The pool
+        /// The supply
         #[arg(value_parser = name)]
-        pool: Name,
+        supply: Name,
         /// Cost per second
         #[arg(long, value_name = "COST")]
         rate: Option<u64>,
@@ -246,11 +246,11 @@ pub(crate) enum PoolsCommand {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Undo a live change: the pool is as in the catalog again
+    /// Undo a live change: the supply is as in the catalog again
     Reset {
-        /// The pool
+        /// The supply
         #[arg(value_parser = name)]
-        pool: Name,
+        supply: Name,
         /// Why, for the ledger
         #[arg(long, value_parser = label)]
         reason: Option<Label>,

@@ -63,7 +63,7 @@ pub(super) async fn replay(
     requests: Vec<Traced>,
     length: Span,
 ) -> Result<Run, Failed> {
-    let mut pool = Connections::open(url).await?;
+    let mut connections = Connections::open(url).await?;
     let mut run = Run::default();
     let progress = ProgressBar::new(u64::try_from(requests.len())?)
         .with_style(ProgressStyle::with_template("  {elapsed} {wide_bar} {pos}/{len} requests, {per_sec}")?);
@@ -89,7 +89,7 @@ pub(super) async fn replay(
         // The clock shows the slice's end at least; it runs on by itself when the machine is slow.
         let shown = engine.clock().now().since(begin).micros();
         engine.clock().advance(Span::from_micros(now.min(length.micros()).saturating_sub(shown)));
-        for done in pool.run(jobs).await? {
+        for done in connections.run(jobs).await? {
             if let Some((at, body)) = run.take(done, now) {
                 numbered += 1;
                 settles.push(Reverse((at, numbered, body.hold.to_string())));

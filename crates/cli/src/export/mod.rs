@@ -1,5 +1,6 @@
 //! `headworks export`: the linked datasets as rows, for spreadsheets and warehouses.
 
+use headworks_store::wait;
 use std::io::Write;
 use std::path::Path;
 
@@ -125,7 +126,7 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> 
         let accounts = match &what.account {
             Some(one) if after.is_none() => vec![one.clone()],
             Some(_) => Vec::new(),
-            None => store.accounts(after.as_ref(), 256)?,
+            None => wait(store.accounts(after.as_ref(), 256))?,
         };
         let Some(last) = accounts.last().cloned() else {
             return sink.finish();
@@ -145,7 +146,9 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> 
                         .try_for_each(|e| sink.line(e));
                 }
                 let given_back = match what.dataset {
-                    Dataset::Charges | Dataset::Draws => headworks_audit::given_back(store, account, record)?,
+                    Dataset::Charges | Dataset::Draws => {
+                        wait(headworks_audit::given_back(store, account, record))?
+                    }
                     Dataset::Usage
                     | Dataset::Lines
                     | Dataset::Grants
@@ -180,7 +183,7 @@ fn each_record(
 ) -> Result<(), Failed> {
     let mut next = 1;
     loop {
-        let page = store.read(account, next, 1_000)?;
+        let page = wait(store.read(account, next, 1_000))?;
         let Some(last) = page.last() else { return Ok(()) };
         next = last.seq + 1;
         for stored in &page {
@@ -239,7 +242,7 @@ fn statements<W: Write + Send>(
         let mut s = Statement::new(Ask::recorded(from, to, unit));
         let (mut more, mut of, mut n) = (true, 0, 0);
         while more {
-            more = headworks_audit::read_on(store, account, &mut s)?;
+            more = wait(headworks_audit::read_on(store, account, &mut s))?;
             for e in std::mem::take(&mut s.entries) {
                 // The place among the lines of its record, so that an event has the same id in every export.
                 (of, n) = if of == e.seq { (of, n + 1) } else { (e.seq, 0) };

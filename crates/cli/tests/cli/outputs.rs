@@ -58,7 +58,7 @@ fn every_answer_is_json_where_that_is_asked_for() {
         &["catalog", "check", &file],
         &["check-catalog", &file],
         &["keys", "list"],
-        &["pools", "list"],
+        &["supplies", "list"],
         &["reconcile"],
         &["schema"],
         &["signing-key"],

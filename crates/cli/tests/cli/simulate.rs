@@ -13,7 +13,7 @@ default_plan = "only"
 [meters]
 input_tokens = { unit = "token" }
 output_tokens = { unit = "token" }
-[pools.model]
+[supplies.model]
 in_flight = 19
 in_flight_cost = { requests = 1 }
 waiting_max = 100_000_000
@@ -21,7 +21,7 @@ waiting_max_per_account = 10_000_000
 classes = { default = { wait_max = "1h" } }
 [features.chat]
 meters = ["input_tokens", "output_tokens"]
-pool = "model"
+supply = "model"
 [plans.only]
 features = ["chat"]
 "#;
@@ -47,7 +47,7 @@ fn policies_stand_side_by_side() {
     let dir = tempfile::tempdir().expect("a directory");
     // The published comparison: an exact sliding log of 20 requests a minute and client refuses 341 of this trace.
     let fixed = FAIR
-        .replace("pool = \"model\"\n", "")
+        .replace("supply = \"model\"\n", "")
         .replace("features = [\"chat\"]", "features = [\"chat\"]\nguards = [{ name = \"rpm\", window.sliding = { limit = 20, length = \"60s\" } }]");
     std::fs::write(dir.path().join("fair.toml"), FAIR).expect("writes");
     std::fs::write(dir.path().join("fixed.toml"), fixed).expect("writes");
@@ -132,7 +132,7 @@ fn the_published_yardsticks_hold() {
 /// Of the real clients of one model no window is blocked and at most two in a thousand are clamped, where a limit at the rules'
 /// floor that is the same for everybody is no alternative; callers that nobody knows leave nothing behind.
 #[test]
-fn real_clients_are_not_hurt_and_strangers_leave_nothing_behind() {
+fn real_clients_are_not_hurt_and_unauthenticated_callers_leave_nothing_behind() {
     let demo = format!("{}/../lab/traces/servegen_client", env!("CARGO_MANIFEST_DIR"));
     let found = json(headworks().args([
         "--json",
@@ -149,10 +149,12 @@ fn real_clients_are_not_hurt_and_strangers_leave_nothing_behind() {
         "--lengths",
         &format!("{demo}_tokens.csv.gz"),
     ]));
-    let strangers = found["strangers"].as_array().expect("rows");
-    assert_eq!(strangers.len(), 4);
+    let unauthenticated = found["unauthenticated"].as_array().expect("rows");
+    assert_eq!(unauthenticated.len(), 4);
     assert!(
-        strangers.iter().all(|row| row["asked"] == 20_000 && row["more_kib"].as_u64() < Some(64 * 1_024))
+        unauthenticated
+            .iter()
+            .all(|row| row["asked"] == 20_000 && row["more_kib"].as_u64() < Some(64 * 1_024))
     );
     let (rules, fixed) = (&found["clients"][0], &found["clients"][1]);
     // What the table itself says: 3,111 windows of 73 clients.

@@ -1,4 +1,4 @@
-//! Abuse rules: they stop misuse without hurting honest use.
+//! Abuse rules: what holds off abuse without hurting honest use.
 //!
 //! Each rule is off, observed or enforced, and every figure is the operator's. Statistical rules clamp and never block: the
 //! first request of a clamped window passes. Never reads a clock: a rule's memory is folded from records
@@ -6,7 +6,7 @@
 //! U1 an effect has a reason and an expiry, and is a record (`tests/abuse.rs`).
 //! Units: cost, the catalog's formula over meters; credits in nano-credits.
 
-use crate::record::{Decision, Place, Rule, Span};
+use crate::record::{Decision, Rule, Span, VisitKind};
 
 pub mod penalty;
 pub mod sketch;
@@ -19,6 +19,6 @@ pub const OTHER: &str = "other";
 #[must_use]
 pub(crate) fn recorded_penalty(decision: &Decision) -> u8 {
     let name = Rule::Penalty.name();
-    let visit = decision.visits.iter().find(|v| v.place == Place::Abuse && v.name == name);
+    let visit = decision.visits.iter().find(|v| v.kind == VisitKind::Abuse && v.name == name);
     visit.and_then(|v| u8::try_from(v.before).ok()).unwrap_or(0)
 }

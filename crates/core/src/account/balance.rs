@@ -13,12 +13,12 @@ impl Account {
     #[must_use]
     pub fn books_of(&self, unit: Option<&Name>) -> Books {
         let Some(unit) = unit else { return self.books };
-        self.extras().books.iter().find(|(of, _)| of == unit).map_or_else(Books::default, |(_, books)| *books)
+        self.rare().books.iter().find(|(of, _)| of == unit).map_or_else(Books::default, |(_, books)| *books)
     }
 
     /// The units of credits that the account has books in; the default one is `None` and comes first.
     pub fn units(&self) -> impl Iterator<Item = Option<&Name>> {
-        core::iter::once(None).chain(self.extras().books.iter().map(|(unit, _)| Some(unit)))
+        core::iter::once(None).chain(self.rare().books.iter().map(|(unit, _)| Some(unit)))
     }
 
     /// Whether anything has been issued or lent to the account in a unit.

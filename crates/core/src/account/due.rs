@@ -2,8 +2,8 @@
 //!
 //! Units: nano-credits; instants in UTC microseconds.
 
-use super::extras::Schedule;
 use super::open::Grant;
+use super::rare::Schedule;
 use super::state::Account;
 use crate::record::{Credits, GrantId, HoldId, Instant};
 
@@ -24,7 +24,7 @@ impl Account {
     /// A recurring grant, by its own name or by that of its current grant.
     #[must_use]
     pub fn schedule(&self, id: GrantId) -> Option<&Schedule> {
-        self.extras().schedules.iter().find(|s| s.id == id || s.current == id)
+        self.rare().schedules.iter().find(|s| s.id == id || s.current == id)
     }
 
     /// The remainder of a recurring grant's current period.
@@ -60,7 +60,7 @@ impl Account {
         let holds = self.holds.iter().map(|h| (h.terms.deadline, Due::Hold(h.id)));
         let spent = |g: &&Grant| g.remaining.is_positive();
         let grants = self.grants.iter().filter(spent).map(|g| (g.terms.expires_at, Due::Grant(g.id)));
-        let schedules = self.extras().schedules.iter().map(|s| {
+        let schedules = self.rare().schedules.iter().map(|s| {
             let carries = s.next_at <= until && self.to_carry(s).is_positive();
             (s.next_at, if carries { Due::Rollover(s.id) } else { Due::Renewal(s.id) })
         });

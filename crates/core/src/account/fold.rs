@@ -53,6 +53,12 @@ impl Account {
             return Err(self.broken(&alloc::format!("its number is {}", record.seq)));
         }
         record.check_sound().map_err(|what| self.broken(what))?;
+        if let Some(under) = record.under {
+            if self.under.is_some_and(|before| under.seq <= before) {
+                return Err(self.broken("it was decided under an earlier record of the server's own log"));
+            }
+            self.under = Some(under.seq);
+        }
         let now = record.recorded_at;
         if let Some(terms) = &record.opens {
             self.open_grant(GrantId(record.seq), terms.clone());
@@ -90,7 +96,7 @@ impl Account {
     fn next_wake(&self) -> Instant {
         let holds = self.holds.iter().map(|h| h.terms.deadline);
         let grants = self.grants.iter().filter(|g| g.remaining.is_positive()).map(|g| g.terms.expires_at);
-        let periods = self.extras().schedules.iter().map(|s| s.next_at);
+        let periods = self.rare().schedules.iter().map(|s| s.next_at);
         let top_up = self.next_top_up();
         holds.chain(grants).chain(periods).chain(top_up).min().unwrap_or(Instant::NEVER)
     }
@@ -108,7 +114,7 @@ impl Account {
             }
             Event::Authorized { usage, decision, terms } => {
                 self.open_hold(record.seq, now, usage, terms);
-                self.watch_holds(&decision.visits);
+                self.count_ends(&decision.visits);
                 self.count(HoldId(record.seq), &decision.visits, &decision.draws, now)?;
             }
             Event::Extended { hold: id, usage, decision, deadline, progress } => {
@@ -139,7 +145,7 @@ impl Account {
                 // A recurring grant does not renew, even if it was spent already.
                 let recurs = self.schedule(*id).is_some();
                 if recurs {
-                    self.extras_mut().schedules.retain(|s| s.current != *id);
+                    self.rare_mut().schedules.retain(|s| s.current != *id);
                 }
                 match self.grant_mut(*id) {
                     Ok(grant) => grant.voided = true,
@@ -155,7 +161,7 @@ impl Account {
                 }
             }
             Event::Denied(denials) => self.denied = self.denied.saturating_add(denials.count),
-            Event::Periodic(event) => self.apply_periodic(record, event)?,
+            Event::Cycle(event) => self.apply_cycle(record, event)?,
             Event::Corrected { correcting, charge } => {
                 for (id, terms) in &correcting.reopened {
                     self.open_grant(*id, terms.clone());
@@ -166,7 +172,7 @@ impl Account {
             Event::Late(late) => self.apply_late(record.seq, late)?,
             Event::Alert(alert) => self.apply_alert(record, alert)?,
             Event::Granted => self.end_top_up(record),
-            Event::Conduct(conduct) => self.apply_conduct(record, conduct),
+            Event::Abuse(abuse) => self.apply_abuse(record, abuse),
             Event::GrantExpired(id) => self.note_left(*id),
             Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
@@ -203,11 +209,11 @@ impl Account {
             | Event::CatalogLoaded { .. }
             | Event::KeyCreated(_)
             | Event::KeyRevoked(_)
-            | Event::Periodic(_)
+            | Event::Cycle(_)
             | Event::Corrected { .. }
             | Event::Late(_)
             | Event::Alert(_)
-            | Event::Conduct(_)
+            | Event::Abuse(_)
             | Event::Server(_)
             | Event::Erased { .. } => {}
         }

@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 use super::open::{Grant, Hold};
 use super::state::Account;
 use crate::record::{
-    Basis, Counted, Credits, Draw, Event, HoldId, HoldTerms, Instant, Line, Place, REQUESTS, Record, Seq,
-    Source, Use, Verdict, Visit,
+    Basis, Counted, Credits, Draw, Event, HoldId, HoldTerms, Instant, Line, REQUESTS, Record, Seq, Source,
+    Use, Verdict, Visit, VisitKind,
 };
 
 impl Account {
@@ -64,9 +64,9 @@ impl Account {
         Ok(())
     }
 
-    /// The room that an extension took in the hold's pool is given back with the rest.
+    /// The room that an extension took in the hold's supply is given back with the rest.
     pub(super) fn extend_capacity(&mut self, id: HoldId, visits: &[Visit]) -> Result<(), String> {
-        let taken = visits.iter().filter(|v| v.place == Place::Pool && v.verdict == Verdict::Passed);
+        let taken = visits.iter().filter(|v| v.kind == VisitKind::Supply && v.verdict == Verdict::Passed);
         let hold = self.hold_mut(id)?;
         let Some(held) = &mut hold.terms.capacity else { return Ok(()) };
         for visit in taken {

@@ -6,30 +6,32 @@
 //! S3 empty and closed items leave the state, so open items bound it (`state_is_bounded`).
 //! Units: nano-credits; instants in UTC microseconds.
 
+mod abuse;
+mod abuse_state;
+mod alerts;
 mod balance;
 mod books;
-mod conduct;
+mod cycle;
 mod due;
-mod extras;
 mod fold;
 mod holds;
+mod late;
 mod movements;
-mod notice;
 mod open;
-mod periodic;
+mod rare;
+mod resets;
 mod state;
-mod watched;
 mod windows;
 
+pub(crate) use abuse::trial_day;
+pub(crate) use abuse_state::ENDS;
+pub use abuse_state::{AbuseState, Hygiene};
 pub use books::Books;
-pub(crate) use conduct::trial_day;
 pub(crate) use due::Due;
-pub use extras::{Asked, Balance, BankedReset, Extras, Schedule};
-pub(crate) use extras::{QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX};
 pub use fold::FoldError;
+pub use open::{CountedWindow, Grant, HOLDS_MAX, Hold};
 pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};
-pub use open::{Grant, HOLDS_MAX, Hold, Window};
+pub use rare::{Asked, Balance, BankedReset, RareState, Schedule};
+pub(crate) use rare::{QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX};
 pub use state::Account;
 pub(crate) use state::SEGMENTS_MAX;
-pub(crate) use watched::ENDS;
-pub use watched::{Hygiene, Watched};

@@ -56,7 +56,7 @@ impl Account {
     /// The books of a unit; they begin with the first credits in it that are issued or lent.
     fn books_mut(&mut self, unit: Option<&Name>, begins: bool) -> Result<&mut Books, String> {
         let Some(unit) = unit else { return Ok(&mut self.books) };
-        let all = &mut self.extras_mut().books;
+        let all = &mut self.rare_mut().books;
         let at = all.binary_search_by(|(of, _)| of.cmp(unit));
         if let (Err(at), true) = (at, begins) {
             all.insert(at, (unit.clone(), Books::default()));

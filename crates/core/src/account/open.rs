@@ -100,7 +100,7 @@ impl Hold {
 
 /// One window of the account or of a member.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Window {
+pub struct CountedWindow {
     /// The guard, `allowance.window`, or pool it belongs to.
     #[n(0)]
     pub name: Name,
@@ -118,7 +118,7 @@ pub struct Window {
     pub(crate) team: Option<Box<Name>>,
 }
 
-impl Window {
+impl CountedWindow {
     pub(super) fn key(&self) -> (&Name, Level, Option<&Name>) {
         (&self.name, self.level, self.member.as_deref())
     }

@@ -8,8 +8,8 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use super::books::Books;
-use super::extras::{Extras, NOTHING};
-use super::open::{Grant, Hold, Window};
+use super::open::{CountedWindow, Grant, Hold};
+use super::rare::{NOTHING, RareState};
 use crate::record::codec::list;
 use crate::record::{GrantId, HoldId, Instant, Level, Name, RecordError, Seq, Settings, genesis};
 use crate::window::Used;
@@ -49,16 +49,19 @@ pub struct Account {
     pub holds: Vec<Box<Hold>>,
     /// Open windows, by name, level and member.
     #[cbor(n(9), with = "list")]
-    pub windows: SmallVec<[Window; 2]>,
+    pub windows: SmallVec<[CountedWindow; 2]>,
     /// Denials recorded so far.
     #[n(10)]
     pub denied: u64,
     /// State that few accounts have.
     #[n(11)]
-    pub(crate) extras: Option<Box<Extras>>,
+    pub(crate) rare: Option<Box<RareState>>,
     /// When it first bought credits, or last disputed a payment since.
     #[n(12)]
     pub paid_since: Option<Instant>,
+    /// The record of the server's own log that it was last decided under. It never goes back.
+    #[n(13)]
+    pub under: Option<Seq>,
     /// No hold or grant reaches its end before this instant. A lower bound, so that it is cheap to keep; not stored.
     #[cbor(skip)]
     pub wakes_at: Instant,
@@ -81,8 +84,9 @@ impl Account {
             holds: Vec::new(),
             windows: SmallVec::new(),
             denied: 0,
-            extras: None,
+            rare: None,
             paid_since: None,
+            under: None,
             wakes_at: Instant::NEVER,
         }
     }
@@ -137,12 +141,12 @@ impl Account {
 
     /// State that few accounts have; empty for the others.
     #[must_use]
-    pub fn extras(&self) -> &Extras {
-        self.extras.as_deref().unwrap_or(&NOTHING)
+    pub fn rare(&self) -> &RareState {
+        self.rare.as_deref().unwrap_or(&NOTHING)
     }
 
-    pub(super) fn extras_mut(&mut self) -> &mut Extras {
-        self.extras.get_or_insert_default()
+    pub(super) fn rare_mut(&mut self) -> &mut RareState {
+        self.rare.get_or_insert_default()
     }
 
     /// The durable part of the state, canonical: equal states have equal bytes.

@@ -3,9 +3,9 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use super::open::Window;
+use super::open::CountedWindow;
 use super::state::Account;
-use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Place, Terms, Verdict, Visit};
+use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Terms, Verdict, Visit, VisitKind};
 use crate::window::{Count, Used};
 
 impl Account {
@@ -13,7 +13,7 @@ impl Account {
     pub(super) fn take_visits(&mut self, path: &Path, visits: &[Visit], at: Instant, now: Instant) {
         for visit in visits {
             if let (Some(terms), true) = (&visit.terms, visit.cost != 0) {
-                let keeps = visit.place == Place::Allowance;
+                let keeps = visit.kind == VisitKind::Allowance;
                 // Use served in a lower class does not count as usual for the account's own class today, but does for later days.
                 let is_demoted = visit.verdict == Verdict::Demoted;
                 let cost = if is_demoted { 0 } else { visit.cost };
@@ -22,7 +22,7 @@ impl Account {
                 if is_demoted {
                     self.note_demoted(visit, path);
                 }
-                if visit.place == Place::MemberCap {
+                if visit.kind == VisitKind::MemberCap {
                     self.note_team(visit, path);
                 }
             }
@@ -75,7 +75,8 @@ impl Account {
                 let used = terms.take(None, count, now);
                 if let Err(i) = self.find_window(name, level, member) {
                     let member = member.cloned().map(Box::new);
-                    self.windows.insert(i, Window { name: name.clone(), level, member, used, team: None });
+                    self.windows
+                        .insert(i, CountedWindow { name: name.clone(), level, member, used, team: None });
                 }
             }
         }

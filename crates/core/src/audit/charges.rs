@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::finding::{Dataset, Found};
+use super::finding::{Dataset, Findings};
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{
@@ -38,17 +38,17 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
         | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
-        | Event::Periodic(_)
+        | Event::Cycle(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Conduct(_)
+        | Event::Abuse(_)
         | Event::Server(_)
         | Event::Erased { .. } => Vec::new(),
     }
 }
 
 /// Charges from usage: every price is the sum of its lines, every line has the price of its rate card.
-pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Found) {
+pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Findings) {
     for (usage, stated) in uses(record) {
         let mut sum = Some(0_i128);
         for line in &usage.lines {
@@ -106,7 +106,7 @@ pub(super) fn credits_of(draws: &[Draw]) -> i128 {
 }
 
 /// Draws from charges: the sources' payments cover the price, no more and no less.
-pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) {
+pub(super) fn check_money(record: &Record, before: &Account, found: &mut Findings) {
     match &record.event {
         Event::Authorized { usage, decision, .. } | Event::Extended { usage, decision, .. } => {
             check_draws(usage, &decision.draws, found);
@@ -140,16 +140,16 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Found) 
         | Event::CatalogLoaded { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked(_)
-        | Event::Periodic(_)
+        | Event::Cycle(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Conduct(_)
+        | Event::Abuse(_)
         | Event::Server(_)
         | Event::Erased { .. } => {}
     }
 }
 
-fn check_draws(usage: &Use, draws: &[Draw], found: &mut Found) {
+fn check_draws(usage: &Use, draws: &[Draw], found: &mut Findings) {
     if draws.iter().any(|d| d.amount < 0 || d.worth < 0 || d.amount == 0 && d.worth == 0) {
         found.push((Dataset::Monetization, "a draw is not above zero".into()));
         return;
@@ -185,7 +185,7 @@ fn is_worth(usage: &Use, draw: &Draw) -> bool {
     }
 }
 
-fn check_charge(charge: &Charge, found: &mut Found) {
+fn check_charge(charge: &Charge, found: &mut Findings) {
     check_draws(&charge.usage, &charge.draws, found);
     let of = |source: Source| {
         credits_of(&charge.draws.iter().filter(|d| d.source == source).cloned().collect::<Vec<_>>())
@@ -198,15 +198,17 @@ fn check_charge(charge: &Charge, found: &mut Found) {
 }
 
 /// A decision's visits and its draws state the same amounts for each source.
-fn check_visits(decision: &Decision, found: &mut Found) {
-    use crate::record::Place;
+fn check_visits(decision: &Decision, found: &mut Findings) {
+    use crate::record::VisitKind;
     for draw in &decision.draws {
         let visited =
             decision.visits.iter().filter(|v| v.verdict == Verdict::Paid && v.cost > 0).filter(|v| {
-                match (draw.source, v.place) {
-                    (Source::Grant(id, _), Place::Grant(visited)) => id == visited && v.name == draw.layer,
-                    (Source::Overdraft, Place::Overdraft) => v.name == draw.layer,
-                    (Source::Allowance, Place::Allowance) => {
+                match (draw.source, v.kind) {
+                    (Source::Grant(id, _), VisitKind::Grant(visited)) => {
+                        id == visited && v.name == draw.layer
+                    }
+                    (Source::Overdraft, VisitKind::Overdraft) => v.name == draw.layer,
+                    (Source::Allowance, VisitKind::Allowance) => {
                         matches!(&v.basis, Basis::Layer(layer) if *layer == draw.layer)
                     }
                     _ => false,
@@ -241,7 +243,7 @@ pub(super) fn kept<'a>(hold: &'a Hold, charge: &'a Charge) -> impl Iterator<Item
 }
 
 /// A settled hold keeps the front of its receipt.
-fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Found) {
+fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Findings) {
     let Some(hold) = hold else { return };
     if hold.usage.feature != charge.usage.feature || hold.usage.path != charge.usage.path {
         found

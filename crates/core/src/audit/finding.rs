@@ -53,4 +53,4 @@ impl fmt::Display for Finding {
 }
 
 /// The findings in one record.
-pub(super) type Found = Vec<(Dataset, String)>;
+pub(super) type Findings = Vec<(Dataset, String)>;

@@ -5,11 +5,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::charges::{credits_of, kept};
-use super::finding::{Dataset, Found};
+use super::finding::{Dataset, Findings};
 use super::past::Past;
 use crate::account::{Account, Hold};
 use crate::record::{
-    Book, Charge, Cleared, Credits, Draw, Event, GrantId, GrantTerms, HoldId, Movement, Overage, Periodic,
+    Book, Charge, Cleared, Credits, CycleEvent, Draw, Event, GrantId, GrantTerms, HoldId, Movement, Overage,
     Record, Source,
 };
 use crate::window::Used;
@@ -19,7 +19,7 @@ pub(super) fn check_movements(
     record: &Record,
     before: &Account,
     past: &Past,
-    found: &mut Found,
+    found: &mut Findings,
 ) -> Option<()> {
     if record.opens.as_ref().is_some_and(|terms| terms.unit != record.unit) {
         found.push((Dataset::Balance, "it opens a grant in another unit of credits than it moves".into()));
@@ -85,8 +85,8 @@ pub(super) fn check_movements(
             }
             check_unwound(record, past, drawn, &charge.draws, found);
         }
-        Event::Periodic(event) => {
-            expect(periodic(record, before, event)?);
+        Event::Cycle(event) => {
+            expect(cycle(record, before, event)?);
             check_opened(record, found);
         }
         Event::Opened(_)
@@ -97,7 +97,7 @@ pub(super) fn check_movements(
         | Event::KeyRevoked(_)
         | Event::Late(_)
         | Event::Alert(_)
-        | Event::Conduct(_)
+        | Event::Abuse(_)
         | Event::Server(_)
         | Event::Erased { .. } => expect(Vec::new()),
     }
@@ -131,11 +131,11 @@ fn issued(record: &Record, before: &Account, terms: &GrantTerms, overage: Overag
 }
 
 /// The movements of recurring grants. `None` when the record names one that the account does not have.
-fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<Movement>> {
-    let named = |id: &GrantId| before.extras().schedules.iter().find(|s| s.id == *id);
+fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Movement>> {
+    let named = |id: &GrantId| before.rare().schedules.iter().find(|s| s.id == *id);
     let own = Book::Grant(GrantId(record.seq));
     Some(match event {
-        Periodic::RolledOver(id) => {
+        CycleEvent::RolledOver(id) => {
             let schedule = named(id)?;
             let old = Book::Grant(schedule.current);
             let left = before.grant(schedule.current).filter(|g| !g.voided).map_or(0, |g| g.remaining.nano());
@@ -150,11 +150,11 @@ fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<M
             ];
             parts.into_iter().flat_map(|(from, to, n)| some(from, to, Credits::from_nano(n))).collect()
         }
-        Periodic::Renewed { schedule: id, .. } => {
+        CycleEvent::Renewed { schedule: id, .. } => {
             let terms = &named(id)?.terms;
             issued(record, before, terms, terms.recurrence.as_ref()?.overage)
         }
-        Periodic::PlanChanged(change) => {
+        CycleEvent::PlanChanged(change) => {
             let mut moved = Vec::new();
             for new in &change.amounts {
                 let book = Book::Grant(named(&new.schedule)?.current);
@@ -164,15 +164,15 @@ fn periodic(record: &Record, before: &Account, event: &Periodic) -> Option<Vec<M
             }
             moved
         }
-        Periodic::Redeemed { token, path, cleared } => {
-            before.extras().resets.iter().find(|r| r.id == *token)?;
+        CycleEvent::Redeemed { reset, path, cleared } => {
+            before.rare().resets.iter().find(|r| r.id == *reset)?;
             let used = |c: &Cleared| {
                 let window = before.window(&c.name, c.level, path.at(c.level));
                 window.and_then(Used::period).is_some_and(|period| period.used == c.used)
             };
             cleared.iter().all(used).then(Vec::new)?
         }
-        Periodic::Ended(_) | Periodic::Banked(_) => Vec::new(),
+        CycleEvent::Ended(_) | CycleEvent::Banked(_) => Vec::new(),
     })
 }
 
@@ -181,7 +181,7 @@ fn sum(movements: &[Movement], is: impl Fn(&Movement) -> bool) -> i128 {
 }
 
 /// A grant that opens as a consequence has exactly the amount that moves into it.
-fn check_opened(record: &Record, found: &mut Found) {
+fn check_opened(record: &Record, found: &mut Findings) {
     let own = Book::Grant(GrantId(record.seq));
     let given = sum(&record.movements, |m| m.to == own);
     let stated = record.opens.as_ref().map_or(0, |terms| i128::from(terms.amount.nano()));
@@ -194,7 +194,7 @@ fn check_opened(record: &Record, found: &mut Found) {
 }
 
 /// A refund gives back to the sources of the charge, or to where their credits have gone since.
-fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, found: &mut Found) {
+fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, found: &mut Findings) {
     let back = sum(&record.movements, |m| m.from == Book::Spent);
     if back != i128::from(amount.nano()) || back > credits_of(drawn) {
         found.push((Dataset::Balance, format!("it gives back {back} nano-credits of {amount}")));
@@ -203,7 +203,7 @@ fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, f
 }
 
 /// Returned credits come from the draws of a charge; additional credits from the draws that take its place.
-fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw], found: &mut Found) {
+fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw], found: &mut Findings) {
     let grants =
         || drawn.iter().filter_map(|d| if let Source::Grant(id, _) = d.source { Some(id) } else { None });
     let voided = |id: &GrantId| past.voided.contains(id);
@@ -232,7 +232,13 @@ fn check_unwound(record: &Record, past: &Past, drawn: &[Draw], instead: &[Draw],
 }
 
 /// The end of a hold: the charge goes to `spent`, the rest to where it came from or where that has gone.
-fn check_ended(record: &Record, before: &Account, hold: &Hold, charge: Option<&Charge>, found: &mut Found) {
+fn check_ended(
+    record: &Record,
+    before: &Account,
+    hold: &Hold,
+    charge: Option<&Charge>,
+    found: &mut Findings,
+) {
     let own = Book::Hold(hold.id);
     let out = sum(&record.movements, |m| m.from == own);
     if out != i128::from(hold.held().nano()) {

@@ -3,7 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
-use crate::record::{Draws, Event, GrantId, Instant, Periodic, Record, Seq, Source};
+use crate::record::{CycleEvent, Draws, Event, GrantId, Instant, Record, Seq, Source};
 
 /// The facts that later records of an account refer back to.
 #[derive(Debug, Default)]
@@ -35,12 +35,12 @@ impl Past {
             self.voided.insert(id);
         }
         // A billing anchor that moves ends the periods that follow it.
-        if let Event::Periodic(event) = &record.event
-            && let Periodic::PlanChanged(change) = &**event
+        if let Event::Cycle(event) = &record.event
+            && let CycleEvent::PlanChanged(change) = &**event
             && change.moved_from.is_some()
         {
             let anchor = change.settings.billing_anchor;
-            for schedule in before.extras().schedules.iter().filter(|s| s.restarts_at(anchor)) {
+            for schedule in before.rare().schedules.iter().filter(|s| s.restarts_at(anchor)) {
                 self.expiries.insert(schedule.current, anchor);
             }
         }

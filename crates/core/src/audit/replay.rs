@@ -69,7 +69,8 @@ pub fn differs<L: Log<Error: ToString>>(
     {
         take_volatile(&lost, &recorded.visits, &mut replayed.visits);
     }
-    let again = draft.into_record(before, record.recorded_at, record.key.clone(), record.actor.clone());
+    let mut again = draft.into_record(before, record.recorded_at, record.key.clone(), record.actor.clone());
+    again.under = record.under;
     (again.to_bytes() != record.to_bytes()).then(|| {
         let differing = [
             ("event", again.event != record.event),

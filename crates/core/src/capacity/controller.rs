@@ -1,9 +1,9 @@
-//! The controller of a pool of unknown capacity: it learns from the answers of the supply.
+//! The controller of a supply of unknown capacity: it learns from the answers of the upstream.
 //!
 //! Never pins work low to measure: it only lowers on congestion. Errors of the caller (4xx other than 429) and requests that
 //! the client gave up are no evidence about capacity.
 //! K1 it stays between floor and ceiling, and always recovers (`a_learned_rate_recovers`).
-//! K2 halved supply is followed within 0.5 s, doubled within 15 s (`a_learned_rate_follows_supply`).
+//! K2 an upstream that halves is followed within 0.5 s, one that doubles within 15 s (`a_learned_rate_follows_the_upstream`).
 //! Units: cost per second; windows of 200 ms. Source: AIMD with a remembered peak, as TCP CUBIC (RFC 9438).
 
 use alloc::collections::VecDeque;
@@ -20,7 +20,7 @@ const MINUTES: usize = 10;
 /// Growth per window, in parts of a thousand: at least, and at most.
 const GROWTH: (u64, u64) = (10, 100);
 
-/// The supply's answer to one request.
+/// The upstream's answer to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
     /// It served it.
@@ -40,13 +40,13 @@ pub struct Feedback {
     pub cost: u64,
     /// Until the first output.
     pub first_output: Option<Span>,
-    /// The limit that the supply states, in cost per second.
+    /// The limit that the upstream states, in cost per second.
     pub limit: Option<u64>,
-    /// The supply asks for a pause this long.
+    /// The upstream asks for a pause this long.
     pub retry_after: Option<Span>,
 }
 
-/// The learned rate of a pool.
+/// The learned rate of a supply.
 #[derive(Clone, Debug)]
 pub struct Controller {
     bounds: Learn,
@@ -65,11 +65,11 @@ pub struct Controller {
     lowest: VecDeque<(i64, u64)>,
     /// Nothing is sent before this instant.
     paused_until: Option<Instant>,
-    /// The supply has stated its limit; no guessing above it.
+    /// The upstream has stated its limit; no guessing above it.
     stated: Option<u64>,
 }
 
-/// How full the pool was in a window.
+/// How full the supply was in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Cost per second that was admitted.
@@ -100,7 +100,7 @@ impl Controller {
         }
     }
 
-    /// The rate in force: zero while the supply asks for a pause.
+    /// The rate in force: zero while the upstream asks for a pause.
     #[must_use]
     pub fn rate(&self, now: Instant) -> u64 {
         if self.paused_until.is_some_and(|until| now < until) { 0 } else { self.rate }
@@ -121,7 +121,7 @@ impl Controller {
             (self.stated, self.rate) = (Some(limit), limit);
         }
         if let Some(after) = feedback.retry_after {
-            // A pause of more than a minute would keep the pool from finding out that the supply is back.
+            // A pause of more than a minute would keep the supply from finding out that the upstream is back.
             let at = now.after(after.min(Span::from_secs(60)));
             self.paused_until = self.paused_until.max(Some(at));
         }
@@ -166,7 +166,7 @@ impl Controller {
         if self.is_congested(usage) {
             let before = self.before;
             self.before = delivered;
-            // A shortfall in one window that is due to debts of the one before does not count as a loss of supply.
+            // A shortfall in one window that is due to debts of the one before does not count as a loss of capacity.
             let delivered = if before > delivered { before.midpoint(delivered) } else { delivered };
             self.peak = self.rate.min(delivered.max(self.bounds.floor));
             let lowered = (self.rate / 100 * 98).min(delivered / 100 * 97);
@@ -181,7 +181,7 @@ impl Controller {
         (self.served, self.congested, self.delivered, self.slow, self.timed) = (0, 0, 0, 0, 0);
     }
 
-    /// More than 0.5 % refused, or most first outputs late while the pool is busy.
+    /// More than 0.5 % refused, or most first outputs late while the supply is busy.
     fn is_congested(&self, usage: Usage) -> bool {
         let asked = self.served + self.congested;
         let refused = self.congested > 0 && self.congested.saturating_mul(200) > asked;

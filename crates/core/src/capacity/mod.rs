@@ -1,13 +1,13 @@
-//! Capacity: shared supply behind features, and everybody's present share of it.
+//! Capacity: what the supplies behind features have, and who may use how much of it now.
 //!
 //! Money decides how long, capacity decides how fast: nothing here looks at a balance. Never reads a clock and never holds a
-//! lock: the engine owns the pools, ticks the allocator and asks the queue; a simulation does the same in its own time.
+//! lock: the engine owns the supplies, ticks the allocator and asks the queue; a simulation does the same in its own time.
 //! Units: cost, a linear formula over meters; rates in cost per second.
 
 use alloc::vec::Vec;
 
 use crate::record::{
-    Basis, Decision, HeldCapacity, Instant, Name, Place, Reason, Span, Unblock, Verdict, Visit, scaled,
+    Basis, Decision, HeldCapacity, Instant, Name, Reason, Span, Unblock, Verdict, Visit, VisitKind, scaled,
 };
 
 pub mod allocator;
@@ -25,14 +25,14 @@ pub fn percent(of: u64, percent: u8) -> u64 {
     scaled(of, u64::from(percent), 100)
 }
 
-/// The place in a pool's tree that a request comes from: class, identity cluster, account, key. The order is the order of the
+/// The place in a supply's tree that a request comes from: class, identity cluster, account, key. The order is the order of the
 /// tree.
 ///
 /// Cluster, account and key are digests of names, so that the tree needs no text and nobody can find a name that collides with
 /// another's. They are short because a tick reads all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seat {
-    /// The place of the class in the pool's list.
+    /// The place of the class in the supply's list.
     pub class: u16,
     /// The accounts of one identity share one weight.
     pub cluster: u64,
@@ -61,11 +61,11 @@ impl Seat {
     }
 }
 
-/// A pool's offer for one request, looked up just before the decision.
+/// A supply's offer for one request, looked up just before the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The pool.
-    pub pool: Name,
+    /// The supply.
+    pub supply: Name,
     /// The class that applies.
     pub class: Name,
     /// Whether there is room.
@@ -78,18 +78,18 @@ pub struct Offer {
     pub in_flight: u64,
     /// Whether the room is beyond the account's share.
     pub revocable: bool,
-    /// Whether the request is larger than the whole pool.
+    /// Whether the request is larger than the whole supply.
     pub too_large: bool,
     /// When there is room, as far as is known.
     pub at: Option<Instant>,
 }
 
 impl Offer {
-    /// The room that a hold takes in the pool.
+    /// The room that a hold takes in the supply.
     #[must_use]
     pub fn held(&self) -> HeldCapacity {
         HeldCapacity {
-            pool: self.pool.clone(),
+            supply: self.supply.clone(),
             class: self.class.clone(),
             cost: self.cost,
             in_flight: self.in_flight,
@@ -100,9 +100,9 @@ impl Offer {
     /// The offers that a stored decision was based on.
     #[must_use]
     pub(crate) fn recorded(decision: &Decision, held: Option<&HeldCapacity>) -> Vec<Self> {
-        let visits = decision.visits.iter().filter(|v| v.place == Place::Pool);
+        let visits = decision.visits.iter().filter(|v| v.kind == VisitKind::Supply);
         let offer = |v: &Visit| Self {
-            pool: v.name.clone(),
+            supply: v.name.clone(),
             class: held.map_or_else(|| v.name.clone(), |h| h.class.clone()),
             fits: v.verdict == Verdict::Passed,
             used: v.before.unsigned_abs(),

@@ -9,7 +9,7 @@ use alloc::{string::String, vec};
 
 use serde::{Deserialize, Serialize};
 
-use super::pools::Formula;
+use super::supplies::Formula;
 use crate::account::Account;
 use crate::record::{Category, Credits, CreditsByUnit, Instant, Rule, Span, Tier};
 

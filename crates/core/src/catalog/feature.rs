@@ -30,8 +30,8 @@ pub struct Feature {
     pub ledger: bool,
     /// The unit of credits that its prices are in; `None`: `credits`.
     pub(crate) credit_unit: Option<Name>,
-    /// The capacity pool its requests need room in.
-    pub pool: Option<Name>,
+    /// The supply its requests need room in.
+    pub supply: Option<Name>,
     /// The quantities that a hold sets aside for meters that a request leaves out.
     pub(crate) estimate: Vec<(Name, u64)>,
     /// Dimensions of its use besides those that prices depend on.

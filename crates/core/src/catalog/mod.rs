@@ -13,15 +13,15 @@ mod feature;
 mod names;
 mod plan;
 mod policy;
-mod pools;
 pub mod source;
+mod supplies;
 mod text;
 
 pub use abuse::{Mode, Rules, TierTerms};
 pub use changes::changes;
 pub use feature::{Feature, NoPrice};
 pub use plan::Plan;
-pub(crate) use plan::{Categories, Count, Guard, Layer, Pool, Program, Window};
+pub(crate) use plan::{Categories, Count, Guard, Layer, Pool, Program, WindowTerms};
 pub use policy::Catalog;
-pub use pools::{COST_MAX, ClassTerms, Formula, Learn, PoolDimension, PoolTerms, WAIT_MAX, changed};
+pub use supplies::{COST_MAX, ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms, WAIT_MAX, changed};
 pub use text::{Format, Problem, Problems};

@@ -18,7 +18,7 @@ pub struct Plan {
     pub(crate) expired_draws: ExpiredDraws,
     /// Whether allowances pay while the account is in debt.
     pub(crate) allows_in_debt: bool,
-    /// The class of its requests in capacity pools.
+    /// The class of its requests in supplies.
     pub(crate) class: Option<Name>,
     /// The most that one request may cost.
     pub(crate) cost_max: Option<u64>,
@@ -39,7 +39,7 @@ pub(crate) struct Guard {
     pub(crate) name: Name,
     pub(crate) level: Level,
     pub(crate) count: Count,
-    pub(crate) window: Window,
+    pub(crate) window: WindowTerms,
 }
 
 /// The part of a request that a guard counts.
@@ -52,9 +52,9 @@ pub(crate) enum Count {
     Spend,
 }
 
-/// A window as configured; [`Window::terms`] resolves its bounds.
+/// A window as configured; [`WindowTerms::terms`] resolves its bounds.
 #[derive(Clone, Debug)]
-pub(crate) enum Window {
+pub(crate) enum WindowTerms {
     /// Bound to no calendar and to no first use: its terms are always the same.
     Free(Terms),
     Fixed {
@@ -70,7 +70,7 @@ pub(crate) enum Window {
 /// A source of the waterfall.
 #[derive(Clone, Debug)]
 pub(crate) enum Layer {
-    Allowance { name: Name, level: Level, windows: Vec<(Name, Window)> },
+    Allowance { name: Name, level: Level, windows: Vec<(Name, WindowTerms)> },
     Grants { name: Name, categories: Categories, pool: Option<Pool> },
     Overdraft { name: Name, limit: Credits },
 }
@@ -114,14 +114,14 @@ impl Program {
     }
 
     /// The window of a guard or of an allowance, with its level.
-    fn window(&self, name: &Name) -> Option<(Level, &Window)> {
+    fn window(&self, name: &Name) -> Option<(Level, &WindowTerms)> {
         let guard = self.guards.iter().find(|g| g.name == *name).map(|g| (g.level, &g.window));
         guard.or_else(|| self.layers.iter().find_map(|layer| layer.window(name)))
     }
 }
 
 impl Layer {
-    fn window(&self, name: &Name) -> Option<(Level, &Window)> {
+    fn window(&self, name: &Name) -> Option<(Level, &WindowTerms)> {
         match self {
             Self::Allowance { level, windows, .. } => {
                 windows.iter().find(|(n, _)| n == name).map(|(_, window)| (*level, window))
@@ -131,7 +131,7 @@ impl Layer {
     }
 }
 
-impl Window {
+impl WindowTerms {
     /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that a reload
     /// does not move a reset that was announced.
     pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, anchor: Instant) -> Terms {

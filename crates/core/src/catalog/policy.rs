@@ -12,9 +12,9 @@ use super::abuse::Rules;
 use super::check;
 use super::feature::Feature;
 use super::plan::Plan;
-use super::pools::{DEFAULT_CLASS, PoolTerms};
+use super::supplies::{DEFAULT_CLASS, SupplyTerms};
 use super::text::{self, Format, Problem, Problems};
-use crate::record::{CatalogHash, Name, Settings, Span, Unit};
+use crate::record::{CatalogHash, Name, Settings, Span, SystemRecord, Unit};
 
 const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
 const AHEAD_MAX: Span = Span::from_secs(300);
@@ -26,6 +26,8 @@ pub struct Catalog {
     pub version: Name,
     /// Its identity.
     pub hash: CatalogHash,
+    /// The record of the server's own log that put it in force, if one did.
+    pub under: Option<SystemRecord>,
     /// The plan of accounts that name none.
     pub default_plan: Option<Name>,
     /// How late use may be recorded before it waits in quarantine.
@@ -34,8 +36,8 @@ pub struct Catalog {
     pub ahead_max: Span,
     features: HashMap<Name, Feature>,
     plans: HashMap<Name, Plan>,
-    /// The capacity pools.
-    pub pools: BTreeMap<Name, Arc<PoolTerms>>,
+    /// The supplies.
+    pub supplies: BTreeMap<Name, Arc<SupplyTerms>>,
     /// Rules against abuse.
     pub abuse: Rules,
     /// The units of credits that features are priced in; `None`: `credits`.
@@ -58,13 +60,14 @@ impl Catalog {
         Ok(Self {
             version: source.version,
             hash: CatalogHash::of(text),
+            under: None,
             default_plan: source.default_plan,
             late_horizon: source.late_horizon.unwrap_or(LATE_HORIZON),
             ahead_max: source.ahead_max.unwrap_or(AHEAD_MAX),
             priced_in: compiled.priced_in,
             features: compiled.features,
             plans: compiled.plans,
-            pools: compiled.pools,
+            supplies: compiled.supplies,
             abuse: compiled.abuse,
             warnings: text::locate(doubtful, text, format).0,
             text: text.to_owned(),
@@ -76,6 +79,12 @@ impl Catalog {
     pub fn labelled(mut self, label: Name) -> Self {
         self.version = label;
         self
+    }
+
+    /// The same as a record of the server's own log put it in force.
+    #[must_use]
+    pub fn in_force(self, label: Name, under: SystemRecord) -> Self {
+        Self { under: Some(under), ..self.labelled(label) }
     }
 
     /// A feature by name.
@@ -126,20 +135,20 @@ impl Catalog {
         self.priced_in.is_empty() || self.priced_in.iter().any(|priced| priced.as_ref() == unit)
     }
 
-    /// The class of a pool that an account's requests count in, with its place: the account's, else its plan's, else `default`,
-    /// whichever the pool has first; else the first of the pool. One class lower when it is demoted.
+    /// The class of a supply that an account's requests count in, with its place: the account's, else its plan's, else `default`,
+    /// whichever the supply has first; else the first of the supply. One class lower when it is demoted.
     #[must_use]
     pub fn class_of<'p>(
         &self,
-        pool: &'p PoolTerms,
+        supply: &'p SupplyTerms,
         settings: &Settings,
         demoted: bool,
     ) -> Option<(u16, &'p Name)> {
         let own = settings.rank.as_ref().and_then(|r| r.class.as_ref());
         let plan = self.plan(settings.plan.as_str()).and_then(|p| p.class.as_ref());
         let wanted = own.into_iter().chain(plan).map(Name::as_str).chain([DEFAULT_CLASS]);
-        let own = wanted.into_iter().find_map(|name| pool.class(name)).unwrap_or(0);
-        let at = if demoted { pool.below(own) } else { own };
-        pool.classes.get(usize::from(at)).map(|(name, _)| (at, name))
+        let own = wanted.into_iter().find_map(|name| supply.class(name)).unwrap_or(0);
+        let at = if demoted { supply.below(own) } else { own };
+        supply.classes.get(usize::from(at)).map(|(name, _)| (at, name))
     }
 }

@@ -83,7 +83,7 @@ pub(super) enum Step {
 
 /// A problem found after parsing, located by its path.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct PathProblem {
     pub(super) path: Vec<Step>,
     pub(super) what: String,
     pub(super) fix: String,
@@ -131,7 +131,7 @@ fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|b| *b == b'\n').count()
 }
 
-pub(super) fn locate(found: Vec<Found>, text: &str, format: Format) -> Problems {
+pub(super) fn locate(found: Vec<PathProblem>, text: &str, format: Format) -> Problems {
     let toml = match format {
         Format::Toml => DeTable::parse(text).ok(),
         Format::Json => None,

@@ -64,7 +64,7 @@ pub struct Patch {
     pub alerts: Setting<Vec<AlertMarks>>,
     /// Automatic top-ups, one for each unit; without a unit, the catalog's.
     pub top_ups: Setting<Vec<TopUpTerms>>,
-    /// Its place in capacity pools.
+    /// Its place in supplies.
     pub rank: Setting<Box<Rank>>,
     /// How far it is trusted.
     pub tier: Setting<Tier>,
@@ -229,12 +229,15 @@ fn check_alerts(settings: &Settings) -> Result<(), &'static str> {
 }
 
 fn check_rank(ctx: Context<'_>, rank: &Rank) -> Result<(), Refusal> {
-    let knows = |class: &Name| ctx.catalog.pools.values().any(|pool| pool.class(class.as_str()).is_some());
+    let knows =
+        |class: &Name| ctx.catalog.supplies.values().any(|supply| supply.class(class.as_str()).is_some());
     if rank.weight == 0 || rank.max.is_some_and(|max| max < rank.floor) {
-        return Err(Refusal::BadPool("a weight is above zero, and a maximum not below the floor".into()));
+        return Err(Refusal::BadSupply("a weight is above zero, and a maximum not below the floor".into()));
     }
     match rank.class.as_ref().filter(|class| !knows(class)) {
-        Some(class) => Err(Refusal::BadPool(alloc::format!("no pool of the catalog has a class `{class}`"))),
+        Some(class) => {
+            Err(Refusal::BadSupply(alloc::format!("no supply of the catalog has a class `{class}`")))
+        }
         None => Ok(()),
     }
 }

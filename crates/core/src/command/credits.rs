@@ -116,7 +116,7 @@ fn first_period(
     recurrence: &Recurrence,
     from: Instant,
 ) -> Result<(Instant, Instant), Refusal> {
-    if ctx.account.extras().schedules.len() >= SCHEDULES_MAX {
+    if ctx.account.rare().schedules.len() >= SCHEDULES_MAX {
         return Err(Refusal::AccountFull);
     }
     let anchor = ctx.account.settings.billing_anchor;

@@ -94,6 +94,7 @@ impl Draft {
             opens: self.opens,
             unit: self.unit,
             erased: None,
+            under: None,
         }
     }
 }

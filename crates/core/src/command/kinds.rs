@@ -95,7 +95,7 @@ pub enum Command {
     /// Redeem a banked reset.
     Redeem {
         /// The reset; `None`: of those that would clear something, the first to expire.
-        token: Option<Seq>,
+        reset: Option<Seq>,
         /// The path whose windows are cleared.
         path: Path,
     },
@@ -195,7 +195,7 @@ impl Command {
             Self::Redeem { .. } => Operation::RedeemReset,
             Self::AcceptLate { .. } | Self::DiscardLate { .. } => Operation::Late,
             Self::ConfirmTopUp { .. } => Operation::TopUp,
-            Self::Lift { .. } | Self::Dispute { .. } => Operation::Conduct,
+            Self::Lift { .. } | Self::Dispute { .. } => Operation::Abuse,
             Self::Administer(_) => Operation::Administer,
         }
     }

@@ -26,6 +26,6 @@ pub(super) fn discard(ctx: Context<'_>, kept: Seq, reason: Option<Label>) -> Res
 }
 
 fn waits(ctx: Context<'_>, kept: Seq) -> Result<(), Refusal> {
-    let found = ctx.account.extras().quarantine.contains(&kept);
+    let found = ctx.account.rare().quarantine.contains(&kept);
     found.then_some(()).ok_or(Refusal::NotInQuarantine(kept))
 }

@@ -8,8 +8,8 @@
 
 use crate::waterfall::{Context, Refusal};
 
+mod abuse;
 mod accounts;
-mod conduct;
 mod corrections;
 mod credits;
 mod draft;
@@ -27,8 +27,8 @@ mod resets;
 mod step;
 mod top_ups;
 
+pub use abuse::trial_budget_used;
 pub use accounts::{Patch, Setting};
-pub use conduct::trial_budget_used;
 pub use corrections::{Correct, corrected_price, priced_at};
 pub use credits::{Adjust, NewGrant};
 pub(crate) use credits::{owed, repay};
@@ -99,15 +99,15 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::Bank { windows, expires_at, reference } => {
             resets::bank(ctx, windows, *expires_at, reference.clone())?
         }
-        Command::Redeem { token, path } => resets::redeem(ctx, *token, path, history)?,
+        Command::Redeem { reset, path } => resets::redeem(ctx, *reset, path, history)?,
         Command::AcceptLate { kept } => late::accept(ctx, *kept, history)?,
         Command::DiscardLate { kept, reason } => late::discard(ctx, *kept, reason.clone())?,
         Command::ConfirmTopUp { number, top_up } => top_ups::confirm(ctx, *number, top_up)?,
-        Command::Lift { rule, key, reason } => conduct::lift(ctx, *rule, key.as_ref(), reason.clone())?,
-        Command::Dispute { reason } => conduct::dispute(reason.clone()),
-        Command::ClaimFreeGrant { account, amount } => conduct::claim_free_grant(ctx, account, *amount)?,
+        Command::Lift { rule, key, reason } => abuse::lift(ctx, *rule, key.as_ref(), reason.clone())?,
+        Command::Dispute { reason } => abuse::dispute(reason.clone()),
+        Command::ClaimFreeGrant { account, amount } => abuse::claim_free_grant(ctx, account, *amount)?,
         Command::DrawTrialBudget { account, amount, unit, most } => {
-            conduct::draw_trial_budget(ctx, account, (*amount, unit.as_ref()), *most)?
+            abuse::draw_trial_budget(ctx, account, (*amount, unit.as_ref()), *most)?
         }
         Command::Administer(event) => Draft::new((**event).clone()),
     };

@@ -16,8 +16,8 @@ use super::top_ups::TopUp;
 use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
-    Alert, Charge, Conduct, Credits, Decision, Event, GrantId, HeldCapacity, HoldId, Instant, Late,
-    Operation, Periodic, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
+    AbuseEvent, Alert, Charge, Credits, CycleEvent, Decision, Event, GrantId, HeldCapacity, HoldId, Instant,
+    Late, Operation, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
 };
 use crate::waterfall::{Authorize, Quantities, Request};
 
@@ -47,8 +47,8 @@ fn happened(usage: &Use, decision: &Decision) -> Request {
     Request { consented: !decision.visits.iter().any(passed_over), ..request_of(usage, decision) }
 }
 
-/// The facts about a request that only a running engine knew, as its decision states them: the offers of capacity pools, and
-/// the level of the penalty box.
+/// The facts about a request that only a running engine knew, as its decision states them: the offers of supplies, and the
+/// level of the penalty box.
 #[must_use]
 pub(crate) fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
     let held =
@@ -56,7 +56,7 @@ pub(crate) fn circumstances(record: &Record) -> (Vec<Offer>, u8) {
     record.event.decision().map_or_else(Default::default, |decision| circumstances_of(decision, held))
 }
 
-/// The same, for a decision and the room that its hold took in a pool.
+/// The same, for a decision and the room that its hold took in a supply.
 pub(crate) fn circumstances_of(decision: &Decision, held: Option<&HeldCapacity>) -> (Vec<Offer>, u8) {
     (Offer::recorded(decision, held), recorded_penalty(decision))
 }
@@ -117,7 +117,7 @@ impl Command {
                 to: Correct::Exactly(Box::new(charge.usage.clone())),
                 reason: correcting.reason.clone(),
             },
-            Event::Periodic(periodic) => periodic_of(periodic)?,
+            Event::Cycle(cycle) => cycle_of(cycle)?,
             Event::Late(Late::Quarantined(kept)) => {
                 Self::Record { request: quarantine::request(kept), at: Some(kept.at) }
             }
@@ -127,7 +127,7 @@ impl Command {
             Event::Alert(Alert::TopUpFailed { number, reason }) => {
                 Self::ConfirmTopUp { number: *number, top_up: TopUp::Failed(reason.clone()) }
             }
-            Event::Conduct(conduct) => conduct_of(conduct)?,
+            Event::Abuse(abuse) => abuse_of(abuse)?,
             Event::Expired { .. }
             | Event::GrantExpired(_)
             | Event::Alert(Alert::Crossed { .. } | Alert::TopUpAsked { .. })
@@ -170,28 +170,28 @@ fn extended(record: &Record) -> Option<Extend> {
     })
 }
 
-fn periodic_of(periodic: &Periodic) -> Option<Command> {
-    match periodic {
-        Periodic::Banked(ResetTerms { windows, expires_at, reference }) => Some(Command::Bank {
+fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
+    match cycle {
+        CycleEvent::Banked(ResetTerms { windows, expires_at, reference }) => Some(Command::Bank {
             windows: windows.clone(),
             expires_at: Some(*expires_at),
             reference: reference.clone(),
         }),
-        Periodic::Redeemed { token, path, .. } => {
-            Some(Command::Redeem { token: Some(*token), path: path.clone() })
+        CycleEvent::Redeemed { reset, path, .. } => {
+            Some(Command::Redeem { reset: Some(*reset), path: path.clone() })
         }
-        Periodic::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
-        Periodic::RolledOver(_) | Periodic::Renewed { .. } | Periodic::Ended(_) => None,
+        CycleEvent::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
+        CycleEvent::RolledOver(_) | CycleEvent::Renewed { .. } | CycleEvent::Ended(_) => None,
     }
 }
 
-fn conduct_of(conduct: &Conduct) -> Option<Command> {
-    match conduct {
-        Conduct::Lifted { rule, key, reason } => {
+fn abuse_of(abuse: &AbuseEvent) -> Option<Command> {
+    match abuse {
+        AbuseEvent::Lifted { rule, key, reason } => {
             Some(Command::Lift { rule: *rule, key: key.as_deref().cloned(), reason: reason.clone() })
         }
-        Conduct::Disputed(reason) => Some(Command::Dispute { reason: reason.clone() }),
-        Conduct::Began(_) | Conduct::FreeGrant { .. } => None,
+        AbuseEvent::Disputed(reason) => Some(Command::Dispute { reason: reason.clone() }),
+        AbuseEvent::Began(_) | AbuseEvent::FreeGrant { .. } => None,
     }
 }
 
@@ -218,7 +218,7 @@ impl Command {
             }
             Self::Refund { charge, .. } | Self::Correct { charge, .. } => *charge = number(*charge)?,
             Self::AcceptLate { kept } | Self::DiscardLate { kept, .. } => *kept = number(*kept)?,
-            Self::Redeem { token, .. } => *token = token.and_then(number),
+            Self::Redeem { reset, .. } => *reset = reset.and_then(number),
             Self::Grant(NewGrant { top_up, .. }) => *top_up = top_up.and_then(number),
             Self::ChangePlan(ChangePlan { amounts, .. }) => {
                 let known = |(id, amount): (GrantId, Credits)| Some((GrantId(number(id.0)?), amount));

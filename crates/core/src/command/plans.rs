@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::draft::{Draft, Moves};
 use crate::account::Schedule;
 use crate::record::{
-    Book, Credits, Event, GrantId, GrantTerms, Instant, Label, Name, NewAmount, Periodic, PlanChange,
+    Book, Credits, CycleEvent, Event, GrantId, GrantTerms, Instant, Label, Name, NewAmount, PlanChange,
     Proration, Settings, Span,
 };
 use crate::waterfall::{Context, Refusal};
@@ -70,7 +70,7 @@ pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, R
         moves.add(own, Book::Operator, Credits::from_nano(-part.nano()));
         change.amounts.push(NewAmount { schedule: schedule.id, amount, part });
     }
-    Ok(Draft::moving(Event::Periodic(Box::new(Periodic::PlanChanged(change))), moves))
+    Ok(Draft::moving(Event::Cycle(Box::new(CycleEvent::PlanChanged(change))), moves))
 }
 
 /// The grant of the current period, empty.
@@ -87,7 +87,7 @@ fn empty_period(schedule: &Schedule) -> GrantTerms {
 fn moved_anchor(ctx: Context<'_>) -> Instant {
     let just = |at: &Instant| *at <= ctx.now && ctx.now.since(*at) < Span::from_secs(1);
     let renewed = |s: &&Schedule| s.follows_anchor() && s.current != s.id;
-    let renewed = ctx.account.extras().schedules.iter().filter(renewed);
+    let renewed = ctx.account.rare().schedules.iter().filter(renewed);
     renewed.map(|s| s.began_at).filter(just).max().unwrap_or(ctx.now)
 }
 

@@ -20,7 +20,7 @@ pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<D
         Ok(_) | Err(Refusal::NoPrice(_, NoPrice::NotYet)) => {}
         Err(wrong) => return Err(wrong),
     }
-    if ctx.account.extras().quarantine.len() >= QUARANTINE_MAX {
+    if ctx.account.rare().quarantine.len() >= QUARANTINE_MAX {
         return Err(Refusal::AccountFull);
     }
     let quantity = |(meter, quantity): &(Name, u64)| Quantity { meter: meter.clone(), quantity: *quantity };

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::draft::Draft;
 use super::history::{History, Stop};
 use crate::account::RESETS_MAX;
-use crate::record::{Cleared, Event, Instant, Label, Name, Once, Path, Periodic, ResetTerms, Seq, Span};
+use crate::record::{Cleared, CycleEvent, Event, Instant, Label, Name, Once, Path, ResetTerms, Seq, Span};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -24,7 +24,7 @@ pub(super) fn bank(
     if expires_at <= ctx.now {
         return Err(Refusal::BadExpiry);
     }
-    if ctx.account.extras().resets.iter().filter(|r| r.terms.expires_at > ctx.now).count() >= RESETS_MAX {
+    if ctx.account.rare().resets.iter().filter(|r| r.terms.expires_at > ctx.now).count() >= RESETS_MAX {
         return Err(Refusal::AccountFull);
     }
     let plan = ctx.plan()?;
@@ -35,26 +35,26 @@ pub(super) fn bank(
         return Err(Refusal::UnknownWindow(unknown.clone()));
     }
     let terms = ResetTerms { windows: windows.to_vec(), expires_at, reference };
-    Ok(Draft::new(Event::Periodic(Box::new(Periodic::Banked(terms)))))
+    Ok(Draft::new(Event::Cycle(Box::new(CycleEvent::Banked(terms)))))
 }
 
-/// Redeems a banked reset: `token`, or, of those that would clear something, the first to expire. If there is nothing to
-/// cleared, the token stays.
+/// Redeems a banked reset: `reset`, or, of those that would clear something, the first to expire. If there is nothing to
+/// cleared, the reset stays.
 pub(super) fn redeem(
     ctx: Context<'_>,
-    token: Option<Seq>,
+    reset: Option<Seq>,
     path: &Path,
     history: &History,
 ) -> Result<Draft, Stop> {
-    if let Some(token) = token
-        && let Some(by) = history.once(ctx, Once::Redeems(token))?
+    if let Some(reset) = reset
+        && let Some(by) = history.once(ctx, Once::Redeems(reset))?
     {
-        return Err(Refusal::AlreadyRedeemed(token, by.seq).into());
+        return Err(Refusal::AlreadyRedeemed(reset, by.seq).into());
     }
     let plan = ctx.plan()?;
-    let resets = ctx.account.extras().resets.iter();
+    let resets = ctx.account.rare().resets.iter();
     let mut usable: Vec<_> = resets
-        .filter(|r| r.terms.expires_at > ctx.now && token.is_none_or(|wanted| wanted == r.id))
+        .filter(|r| r.terms.expires_at > ctx.now && reset.is_none_or(|wanted| wanted == r.id))
         .collect();
     usable.sort_by_key(|r| (r.terms.expires_at, r.id));
     if usable.is_empty() {
@@ -69,8 +69,8 @@ pub(super) fn redeem(
         };
         let cleared: Vec<Cleared> = reset.terms.windows.iter().filter_map(used).collect();
         if !cleared.is_empty() {
-            let event = Periodic::Redeemed { token: reset.id, path: path.clone(), cleared };
-            return Ok(Draft::new(Event::Periodic(Box::new(event))).following(reset.id));
+            let event = CycleEvent::Redeemed { reset: reset.id, path: path.clone(), cleared };
+            return Ok(Draft::new(Event::Cycle(Box::new(event))).following(reset.id));
         }
     }
     Err(Refusal::NothingToReset.into())

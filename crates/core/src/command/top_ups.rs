@@ -17,7 +17,7 @@ pub enum TopUp {
 
 /// Ends the top-up in flight, with its credits or without.
 pub(super) fn confirm(ctx: Context<'_>, number: u64, top_up: &TopUp) -> Result<Draft, Refusal> {
-    let mut in_flight = ctx.account.extras().balances.iter().filter_map(|b| Some((b.asked?, &b.unit)));
+    let mut in_flight = ctx.account.rare().balances.iter().filter_map(|b| Some((b.asked?, &b.unit)));
     let found = in_flight.find(|(asked, _)| asked.number == number);
     let (Asked { seq, amount, .. }, unit) = found.ok_or(Refusal::NoTopUp(number))?;
     match top_up {

@@ -21,9 +21,9 @@ use super::event::Event;
 use super::grant::GrantTerms;
 use super::ids::Seq;
 use super::key::Key;
+use super::late::{Late, LateUse};
 use super::movement::Movement;
 use super::name::Name;
-use super::notice::{Late, LateUse};
 use super::time::Instant;
 
 /// Version of the record format, first in every record. Readers accept this and every earlier one.
@@ -68,6 +68,20 @@ pub struct Record {
     /// The chain hash that the record had before personal data was erased from it.
     #[cbor(n(11), with = "minicbor::bytes")]
     pub erased: Option<ByteArray<32>>,
+    /// The record of the server's own log that it was decided under, where that is another than for the record before it.
+    #[n(12)]
+    pub under: Option<SystemRecord>,
+}
+
+/// A record of the server's own log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SystemRecord {
+    /// Its number.
+    #[n(0)]
+    pub seq: Seq,
+    /// The chain hash after it.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub hash: [u8; 32],
 }
 
 /// The hash that a log begins with, so that a log cannot pass for another account's.

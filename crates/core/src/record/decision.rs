@@ -97,7 +97,10 @@ impl Decision {
         let named = self.visits.iter().find(|v| v.verdict == Verdict::Refused(self.reason));
         let sources = || {
             self.visits.iter().rev().find(|v| {
-                matches!(v.place, Place::Grant(_) | Place::Overdraft | Place::Allowance | Place::MemberCap)
+                matches!(
+                    v.kind,
+                    VisitKind::Grant(_) | VisitKind::Overdraft | VisitKind::Allowance | VisitKind::MemberCap
+                )
             })
         };
         let of_sources = self.reason >= Reason::ConsentNever;
@@ -206,9 +209,9 @@ impl Draw {
     }
 }
 
-/// The kind of place that a visit checked.
+/// The kind of a guard or source that was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Place {
+pub enum VisitKind {
     /// A guard.
     #[n(0)]
     Guard,
@@ -227,9 +230,9 @@ pub enum Place {
     /// Suspension, entitlement, bounds and debt of the account.
     #[n(5)]
     Account,
-    /// A capacity pool.
+    /// A supply.
     #[n(6)]
-    Pool,
+    Supply,
     /// An abuse rule.
     #[n(7)]
     Abuse,
@@ -295,7 +298,7 @@ pub enum Measure<'a> {
     Meters(&'a [Name]),
     /// The unit of the feature's allowances.
     Allowance,
-    /// The cost that a pool or an abuse rule computes.
+    /// The cost that a supply or an abuse rule computes.
     Cost,
     /// Levels of the penalty box.
     Level,
@@ -308,7 +311,7 @@ pub enum Measure<'a> {
 pub struct Visit {
     /// Its kind.
     #[n(0)]
-    pub place: Place,
+    pub kind: VisitKind,
     /// Its name in the catalog.
     #[n(1)]
     pub name: Name,
@@ -321,7 +324,7 @@ pub struct Visit {
     /// The window it counts in, with bounds resolved.
     #[n(4)]
     pub terms: Option<Terms>,
-    /// In the unit of [`Self::measures`]. Windows: used before. Grants and overdraft: free before. Pools: the
+    /// In the unit of [`Self::measures`]. Windows: used before. Grants and overdraft: free before. Supplies: the
     /// account's cost in flight before. Abuse rules without a window: the measured value.
     #[n(5)]
     pub before: i64,
@@ -333,7 +336,7 @@ pub struct Visit {
     pub basis: Basis,
 }
 
-impl Place {
+impl VisitKind {
     /// Whether it pays credits, or bounds sources that do.
     pub(crate) fn is_credits(self) -> bool {
         matches!(self, Self::Grant(_) | Self::MemberCap | Self::Overdraft)
@@ -350,31 +353,33 @@ impl Visit {
     /// The unit of `before` and `cost`.
     #[must_use]
     pub fn measures(&self) -> Measure<'_> {
-        match (self.place, &self.basis) {
-            (Place::Guard | Place::Abuse, Basis::Slot) => Measure::Holds,
-            (Place::Guard, Basis::Requests | Basis::None) => Measure::Requests,
-            (Place::Guard, Basis::Meters(meters)) => Measure::Meters(meters),
-            (Place::Allowance, _) => Measure::Allowance,
-            (Place::Pool, _) => Measure::Cost,
-            (Place::Abuse, Basis::None) if self.name == Rule::Penalty.name() => Measure::Level,
+        match (self.kind, &self.basis) {
+            (VisitKind::Guard | VisitKind::Abuse, Basis::Slot) => Measure::Holds,
+            (VisitKind::Guard, Basis::Requests | Basis::None) => Measure::Requests,
+            (VisitKind::Guard, Basis::Meters(meters)) => Measure::Meters(meters),
+            (VisitKind::Allowance, _) => Measure::Allowance,
+            (VisitKind::Supply, _) => Measure::Cost,
+            (VisitKind::Abuse, Basis::None) if self.name == Rule::Penalty.name() => Measure::Level,
             // Besides its slot, the rule on holds checks the credits they set aside.
-            (Place::Abuse, Basis::None) if self.name != Rule::Holds.name() => Measure::Cost,
-            (Place::Guard | Place::Abuse, _)
-            | (Place::Grant(_) | Place::MemberCap | Place::Overdraft | Place::Account, _) => Measure::Credits,
+            (VisitKind::Abuse, Basis::None) if self.name != Rule::Holds.name() => Measure::Cost,
+            (VisitKind::Guard | VisitKind::Abuse, _)
+            | (VisitKind::Grant(_) | VisitKind::MemberCap | VisitKind::Overdraft | VisitKind::Account, _) => {
+                Measure::Credits
+            }
         }
     }
 
     /// The value after the decision.
     #[must_use]
     pub fn after(&self) -> i64 {
-        match self.place {
-            Place::Grant(_) | Place::Overdraft => self.before.saturating_sub(self.cost),
-            Place::Guard
-            | Place::Allowance
-            | Place::MemberCap
-            | Place::Account
-            | Place::Pool
-            | Place::Abuse => self.before.saturating_add(self.cost),
+        match self.kind {
+            VisitKind::Grant(_) | VisitKind::Overdraft => self.before.saturating_sub(self.cost),
+            VisitKind::Guard
+            | VisitKind::Allowance
+            | VisitKind::MemberCap
+            | VisitKind::Account
+            | VisitKind::Supply
+            | VisitKind::Abuse => self.before.saturating_add(self.cost),
         }
     }
 }

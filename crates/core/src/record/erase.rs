@@ -8,7 +8,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{Conduct, Denials, Dimension, Effect, Erased, Event, Late, Periodic, Record, Use};
+use super::{AbuseEvent, CycleEvent, Denials, Dimension, Effect, Erased, Event, Late, Record, Use};
 use crate::record::{Label, Level, Name, Path, Segment, Settings};
 
 /// The personal data to erase.
@@ -90,22 +90,21 @@ impl Erasure {
             Event::Late(Late::Quarantined(late)) => {
                 self.path(&mut late.path) | self.dimensions(&mut late.dimensions)
             }
-            Event::Periodic(periodic) => match &mut **periodic {
-                Periodic::Redeemed { path, .. } => self.path(path),
-                Periodic::PlanChanged(change) => self.settings(&mut change.settings),
-                Periodic::RolledOver(_)
-                | Periodic::Renewed { .. }
-                | Periodic::Ended(_)
-                | Periodic::Banked(_) => false,
+            Event::Cycle(cycle) => match &mut **cycle {
+                CycleEvent::Redeemed { path, .. } => self.path(path),
+                CycleEvent::PlanChanged(change) => self.settings(&mut change.settings),
+                CycleEvent::RolledOver(_)
+                | CycleEvent::Renewed { .. }
+                | CycleEvent::Ended(_)
+                | CycleEvent::Banked(_) => false,
             },
-            Event::Conduct(conduct) => match &mut **conduct {
-                Conduct::Began(Effect { key: Some(key), .. }) | Conduct::Lifted { key: Some(key), .. } => {
-                    self.key(key)
-                }
-                Conduct::Began(_)
-                | Conduct::Lifted { .. }
-                | Conduct::Disputed(_)
-                | Conduct::FreeGrant { .. } => false,
+            Event::Abuse(abuse) => match &mut **abuse {
+                AbuseEvent::Began(Effect { key: Some(key), .. })
+                | AbuseEvent::Lifted { key: Some(key), .. } => self.key(key),
+                AbuseEvent::Began(_)
+                | AbuseEvent::Lifted { .. }
+                | AbuseEvent::Disputed(_)
+                | AbuseEvent::FreeGrant { .. } => false,
             },
             Event::Released(_)
             | Event::Expired { charge: None, .. }

@@ -10,8 +10,8 @@ use super::charge::{Charge, Correcting};
 use super::denial::Denials;
 use super::hold::HoldTerms;
 use super::{
-    Alert, ApiKey, CatalogChanges, Conduct, Credits, Decision, GrantId, GrantTerms, HoldId, Instant, Label,
-    Late, Name, Path, Periodic, Seq, Server, Settings, Use,
+    AbuseEvent, Alert, ApiKey, CatalogChanges, Credits, CycleEvent, Decision, GrantId, GrantTerms, HoldId,
+    Instant, Label, Late, Name, Path, Seq, Server, Settings, Use,
 };
 
 /// An event.
@@ -177,9 +177,9 @@ pub enum Event {
     /// An API key was revoked.
     #[n(16)]
     KeyRevoked(#[n(0)] Name),
-    /// An event of recurring grants, resets or plans.
+    /// Something of the billing cycle.
     #[n(17)]
-    Periodic(#[n(0)] Box<Periodic>),
+    Cycle(#[n(0)] Box<CycleEvent>),
     /// A charge was corrected. The correction takes its place.
     #[n(18)]
     Corrected {
@@ -211,7 +211,7 @@ pub enum Event {
     },
     /// Something about abuse.
     #[n(23)]
-    Conduct(#[n(0)] Box<Conduct>),
+    Abuse(#[n(0)] Box<AbuseEvent>),
 }
 
 impl Event {
@@ -308,13 +308,13 @@ impl Event {
             Self::CatalogLoaded { .. } => "catalog_loaded",
             Self::KeyCreated(_) => "key_created",
             Self::KeyRevoked(_) => "key_revoked",
-            Self::Periodic(periodic) => match &**periodic {
-                Periodic::RolledOver(_) => "rolled_over",
-                Periodic::Renewed { .. } => "renewed",
-                Periodic::Ended(_) => "recurrence_ended",
-                Periodic::Banked(_) => "reset_banked",
-                Periodic::Redeemed { .. } => "reset_redeemed",
-                Periodic::PlanChanged(_) => "plan_changed",
+            Self::Cycle(cycle) => match &**cycle {
+                CycleEvent::RolledOver(_) => "rolled_over",
+                CycleEvent::Renewed { .. } => "renewed",
+                CycleEvent::Ended(_) => "recurrence_ended",
+                CycleEvent::Banked(_) => "reset_banked",
+                CycleEvent::Redeemed { .. } => "reset_redeemed",
+                CycleEvent::PlanChanged(_) => "plan_changed",
             },
             Self::Corrected { .. } => "corrected",
             Self::Late(Late::Quarantined(_)) => "quarantined",
@@ -323,17 +323,17 @@ impl Event {
             Self::Alert(Alert::TopUpAsked { .. }) => "top_up_asked",
             Self::Alert(Alert::TopUpFailed { .. }) => "top_up_failed",
             Self::Erased { .. } => "erased",
-            Self::Conduct(conduct) => match &**conduct {
-                Conduct::Began(_) => "abuse_effect_began",
-                Conduct::Lifted { .. } => "abuse_effect_lifted",
-                Conduct::Disputed(_) => "payment_disputed",
-                Conduct::FreeGrant { .. } => "free_grant_given",
+            Self::Abuse(abuse) => match &**abuse {
+                AbuseEvent::Began(_) => "abuse_effect_began",
+                AbuseEvent::Lifted { .. } => "abuse_effect_lifted",
+                AbuseEvent::Disputed(_) => "payment_disputed",
+                AbuseEvent::FreeGrant { .. } => "free_grant_given",
             },
             Self::Server(server) => match &**server {
                 Server::WebhookSet(_) => "webhook_set",
                 Server::WebhookRemoved(_) => "webhook_removed",
                 Server::ReconcileFailed { .. } => "reconcile_failed",
-                Server::PoolChanged(_) => "pool_changed",
+                Server::SupplyChanged(_) => "supply_changed",
                 Server::CheckKeyMade(_) => "check_key_made",
                 Server::TestClockMoved(_) => "test_clock_moved",
                 Server::WebhookGone { .. } => "webhook_gone",

@@ -27,16 +27,16 @@ pub struct HoldTerms {
     pub capacity: Option<Box<HeldCapacity>>,
 }
 
-/// The room that a hold takes in a capacity pool.
+/// The room that a hold takes in a supply.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct HeldCapacity {
-    /// The pool.
+    /// The supply.
     #[n(0)]
-    pub pool: Name,
+    pub supply: Name,
     /// The class it was admitted under.
     #[n(1)]
     pub class: Name,
-    /// Its estimated cost, in the unit of the pool's rate.
+    /// Its estimated cost, in the unit of the supply's rate.
     #[n(2)]
     pub cost: u64,
     /// Its cost in flight.

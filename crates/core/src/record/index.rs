@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Denial, Event, GrantId, HoldId, Operation, Periodic, Record, Seq};
+use super::{CycleEvent, Denial, Event, GrantId, HoldId, Operation, Record, Seq};
 use crate::record::{Instant, Label, Name};
 
 /// A key that a record is found by, besides its number: a hash of account and key.
@@ -60,7 +60,7 @@ impl IndexKey {
                 Self::of(account, 3, &body)
             }
             Once::Voids(grant) => Self::of(account, 5, &grant.0.to_be_bytes()),
-            Once::Redeems(token) => Self::of(account, 6, &token.to_be_bytes()),
+            Once::Redeems(reset) => Self::of(account, 6, &reset.to_be_bytes()),
             Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
         }
     }
@@ -79,10 +79,10 @@ impl Event {
             Some(Once::Refunds(correcting.charge, 0))
         } else if let Self::Voided { grant, .. } = self {
             Some(Once::Voids(*grant))
-        } else if let Self::Periodic(periodic) = self
-            && let Periodic::Redeemed { token, .. } = &**periodic
+        } else if let Self::Cycle(cycle) = self
+            && let CycleEvent::Redeemed { reset, .. } = &**cycle
         {
-            Some(Once::Redeems(*token))
+            Some(Once::Redeems(*reset))
         } else {
             self.ends().map(Once::Ends)
         }

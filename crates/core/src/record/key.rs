@@ -62,7 +62,7 @@ pub enum Operation {
     TopUp,
     /// Lift an effect of an abuse rule, or report a disputed payment.
     #[n(17)]
-    Conduct,
+    Abuse,
 }
 
 impl Operation {
@@ -87,7 +87,7 @@ impl Operation {
             Self::Correct => "correct",
             Self::Late => "late",
             Self::TopUp => "top_up",
-            Self::Conduct => "conduct",
+            Self::Abuse => "abuse",
         }
     }
 }
@@ -108,13 +108,13 @@ impl Operation {
             Self::Void => "void a grant",
             Self::Adjust => "adjust a grant",
             Self::Refund => "refund a charge",
-            Self::Administer => "change the server's catalog, keys, webhooks or pools",
+            Self::Administer => "change the server's catalog, keys, webhooks or supplies",
             Self::Bank => "bank a reset",
             Self::RedeemReset => "redeem a reset",
             Self::Correct => "correct a charge",
             Self::Late => "decide about late use",
             Self::TopUp => "confirm a top-up",
-            Self::Conduct => "report or lift something about abuse",
+            Self::Abuse => "report or lift something about abuse",
         }
     }
 }

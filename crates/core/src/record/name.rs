@@ -197,7 +197,7 @@ text_codec!(Label);
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Level {
-    /// The account itself: the organisation or person who pays.
+    /// The account itself: the company or person who pays.
     #[n(0)]
     Account,
     /// A team inside the account.

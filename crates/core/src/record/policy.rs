@@ -60,7 +60,7 @@ pub struct CatalogChanges {
     /// Rate cards.
     #[n(2)]
     pub rate_cards: NamesChanged,
-    /// Other parts that differ: `pools`, `abuse`, `meters` and so on.
+    /// Other parts that differ: `supplies`, `abuse`, `meters` and so on.
     #[n(3)]
     pub other: Vec<Name>,
 }

@@ -80,7 +80,7 @@ pub enum Reason {
     /// Grants, pool and overdraft together do not cover the rest.
     #[n(16)]
     InsufficientCredits,
-    /// Everything else passes, but the capacity pool has no room now.
+    /// Everything else passes, but the supply has no room now.
     #[n(19)]
     Capacity,
     /// Less than requested, at least the stated minimum, is allowed.

@@ -1,4 +1,4 @@
-//! Records of the server's own log besides catalogs: API keys, webhooks, live changes of pools.
+//! Records of the server's own log besides catalogs: API keys, webhooks, live changes of supplies.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -135,9 +135,9 @@ pub enum Server {
         #[n(2)]
         accounts: Vec<Name>,
     },
-    /// A pool was changed live; replaces an earlier change of the same pool.
+    /// A supply was changed live; replaces an earlier change of the same supply.
     #[n(3)]
-    PoolChanged(#[n(0)] PoolChange),
+    SupplyChanged(#[n(0)] SupplyChange),
     /// The secret that check codes of API keys are made with.
     #[n(4)]
     CheckKeyMade(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
@@ -207,12 +207,12 @@ pub enum Server {
     },
 }
 
-/// A live change of a pool; everything else is as in the catalog.
+/// A live change of a supply; everything else is as in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct PoolChange {
-    /// The pool.
+pub struct SupplyChange {
+    /// The supply.
     #[n(0)]
-    pub pool: Name,
+    pub supply: Name,
     /// Cost per second.
     #[n(1)]
     pub rate: Option<u64>,
@@ -227,7 +227,7 @@ pub struct PoolChange {
     pub reason: Option<Label>,
 }
 
-/// The figures of a class of requests in a pool; figures left out stay as they were, or have their defaults.
+/// The figures of a class of requests in a supply; figures left out stay as they were, or have their defaults.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
 )]

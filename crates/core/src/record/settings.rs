@@ -65,7 +65,7 @@ pub struct Settings {
     /// Automatic top-ups when a balance is low, one for each unit.
     #[n(6)]
     pub top_ups: Vec<TopUpTerms>,
-    /// Its place in capacity pools.
+    /// Its place in supplies.
     #[n(7)]
     pub rank: Option<Box<Rank>>,
     /// How far it is trusted; `None`: as its ledger shows.
@@ -73,7 +73,7 @@ pub struct Settings {
     pub tier: Option<Tier>,
 }
 
-/// The place of an account in capacity pools.
+/// The place of an account in supplies.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Rank {
     /// Its class; `None`: the plan's.
@@ -85,10 +85,10 @@ pub struct Rank {
     /// Its weight among the accounts of its class.
     #[n(2)]
     pub weight: u32,
-    /// The rate it is guaranteed in every pool when it asks for it, in cost per second.
+    /// The rate it is guaranteed in every supply when it asks for it, in cost per second.
     #[n(3)]
     pub floor: u64,
-    /// The most it may use of any pool, in cost per second.
+    /// The most it may use of any supply, in cost per second.
     #[n(4)]
     pub max: Option<u64>,
 }
@@ -161,7 +161,7 @@ impl Settings {
         }
     }
 
-    /// The terms of the account in every capacity pool.
+    /// The terms of the account in every supply.
     #[must_use]
     pub fn account_terms(&self) -> AccountTerms {
         let rank = self.rank.as_deref();
@@ -181,7 +181,7 @@ impl Settings {
     }
 }
 
-/// The operator's terms for one account in every pool.
+/// The operator's terms for one account in every supply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountTerms {
     /// Its weight among the accounts of its class.

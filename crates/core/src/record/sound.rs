@@ -4,7 +4,7 @@
 //! S2 a granted use passes no limit, and takes from a source no more than it has.
 //! Units: nano-credits; windows in their own unit.
 
-use super::{Credits, Decision, Draw, Event, Place, Record, Terms, Verdict, Visit};
+use super::{Credits, Decision, Draw, Event, Record, Terms, Verdict, Visit, VisitKind};
 
 impl Record {
     /// Whether the record is sound in itself.
@@ -39,7 +39,7 @@ fn is_worth(draws: &[Draw], price: Credits) -> Result<(), &'static str> {
 fn passes_nothing(decision: &Decision) -> Result<(), &'static str> {
     decision.visits.iter().try_for_each(|visit| {
         takes_what_is_there(visit)?;
-        let bounds = matches!(visit.place, Place::Guard | Place::Allowance | Place::MemberCap);
+        let bounds = matches!(visit.kind, VisitKind::Guard | VisitKind::Allowance | VisitKind::MemberCap);
         match visit.terms {
             // The usual use of an account is not a limit of its own.
             None | Some(Terms::Habit { .. }) => Ok(()),
@@ -53,7 +53,7 @@ fn passes_nothing(decision: &Decision) -> Result<(), &'static str> {
 }
 
 fn takes_what_is_there(visit: &Visit) -> Result<(), &'static str> {
-    let is_source = matches!(visit.place, Place::Grant(_) | Place::Overdraft);
+    let is_source = matches!(visit.kind, VisitKind::Grant(_) | VisitKind::Overdraft);
     let takes = visit.verdict == Verdict::Paid && is_source;
     if takes && (visit.cost <= 0 || visit.cost > visit.before) {
         return Err("a source pays what it does not have");

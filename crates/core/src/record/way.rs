@@ -46,7 +46,7 @@ pub enum Certainty {
     /// It passes then at the latest: it depends on the end of a hold, which may come earlier.
     #[n(1)]
     Latest,
-    /// It depends on supply that many share.
+    /// It rests on a supply, which many share.
     #[n(2)]
     Estimated,
 }

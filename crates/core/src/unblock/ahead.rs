@@ -28,7 +28,7 @@ impl<'a> Ahead<'a> {
         self.own.as_ref().unwrap_or(self.from.account)
     }
 
-    /// The context of a decision at that instant. The room in pools is not known then, so it is not asked for.
+    /// The context of a decision at that instant. The room in supplies is not known then, so it is not asked for.
     pub(super) fn ctx(&self) -> Context<'_> {
         let account = self.account();
         let penalty = self.from.live.unwrap_or_default().penalty;

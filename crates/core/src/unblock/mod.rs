@@ -40,7 +40,7 @@ pub fn tell_of(ctx: Context<'_>, ask: &Authorize, decision: &mut Decision) {
 }
 
 fn tell(ctx: Context<'_>, question: &Question<'_>, decision: &mut Decision) {
-    // A request that waits for room in a pool already has an instant.
+    // A request that waits for room in a supply already has an instant.
     if !matches!(decision.outcome, Outcome::Deny | Outcome::NeedsConsent) {
         return;
     }

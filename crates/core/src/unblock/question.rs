@@ -6,7 +6,7 @@ use super::ahead::Ahead;
 use crate::account::Account;
 use crate::command::{Extend, growing, growth, owed};
 use crate::record::{
-    Basis, Credits, Decision, Instant, Name, Outcome, Place, Priced, Reason, Terms, Verdict, Visit,
+    Basis, Credits, Decision, Instant, Name, Outcome, Priced, Reason, Terms, Verdict, Visit, VisitKind,
 };
 use crate::waterfall::{Authorize, Context, Minimum, Scene, Until, look, prepare, shortfall};
 
@@ -92,7 +92,7 @@ impl Question<'_> {
                 let beside = self.beside(ahead.ctx(), decision);
                 let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
                 let asks = decision.outcome == Outcome::NeedsConsent;
-                let renewals = account.extras().schedules.iter().map(|s| s.next_at);
+                let renewals = account.rare().schedules.iter().map(|s| s.next_at);
                 let begins = account.grants.iter().filter(|g| !g.voided).map(|g| g.terms.effective_from);
                 // A paid grant that ends leaves its place to one that asks nobody.
                 let ends = account.grants.iter().filter(|_| asks).map(|g| g.terms.expires_at);
@@ -134,8 +134,9 @@ fn effect_ends(account: &Account, now: Instant) -> Option<Instant> {
 
 /// When a window that bounds the payments of sources starts over. An unused one does not help.
 fn refills(visit: &Visit, now: Instant) -> Option<Instant> {
-    let bounds =
-        visit.place == Place::Allowance || visit.place == Place::MemberCap || visit.basis == Basis::Spend;
+    let bounds = visit.kind == VisitKind::Allowance
+        || visit.kind == VisitKind::MemberCap
+        || visit.basis == Basis::Spend;
     if !bounds || visit.before == 0 && !matches!(visit.verdict, Verdict::Refused(_)) {
         return None;
     }

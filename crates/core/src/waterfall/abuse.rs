@@ -4,8 +4,8 @@ use super::run::{Mode, Run, Scene, Until};
 use crate::account::{Account, Hold};
 use crate::catalog::{Mode as RuleMode, Rules, TierTerms};
 use crate::record::{
-    Basis, Credits, HabitKind, Instant, Level, Name, Place, Priced, Reason, Rule, Source, Span, Terms,
-    Verdict, Visit, Wall,
+    Basis, Credits, HabitKind, Instant, Level, Name, Priced, Reason, Rule, Source, Span, Terms, Verdict,
+    Visit, VisitKind, Wall,
 };
 use crate::window::{Habit, Used};
 
@@ -19,7 +19,7 @@ fn signed(n: u64) -> i64 {
 /// A visit of a rule that counts nothing.
 fn visit(rule: Rule, level: Level, before: i64) -> Visit {
     Visit {
-        place: Place::Abuse,
+        kind: VisitKind::Abuse,
         name: rule.name(),
         level,
         verdict: Verdict::Passed,
@@ -112,7 +112,7 @@ impl<'a> Run<'a, '_> {
     pub(super) fn penalise(&mut self) -> bool {
         let enforced = self.rules().mode(Rule::Penalty) == RuleMode::Enforce;
         let name = Rule::Penalty.name();
-        if let Some(visit) = self.visits.iter_mut().find(|v| v.place == Place::Abuse && v.name == name) {
+        if let Some(visit) = self.visits.iter_mut().find(|v| v.kind == VisitKind::Abuse && v.name == name) {
             visit.verdict = if enforced { Verdict::Refused(Reason::Penalty) } else { Verdict::Observed };
         }
         enforced

@@ -2,7 +2,7 @@
 
 use super::run::{Mode, Run, Scene, Until};
 use crate::account::HOLDS_MAX;
-use crate::record::{Basis, Level, Place, Reason, Verdict, Visit, Wall};
+use crate::record::{Basis, Level, Reason, Verdict, Visit, VisitKind, Wall};
 
 impl Run<'_, '_> {
     /// Whether the plan includes the feature; if it does not, nothing else is checked. Use that has happened is charged
@@ -43,7 +43,7 @@ impl Run<'_, '_> {
 
     fn refuse_at(&mut self, level: Level, reason: Reason, wall: Wall, until: Until) {
         self.visits.push(Visit {
-            place: Place::Account,
+            kind: VisitKind::Account,
             name: self.scene.account.id.clone(),
             level,
             verdict: Verdict::Refused(reason),

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::run::Run;
 use crate::catalog::{Layer, Mode};
-use crate::record::{Basis, Level, Place, Reason, Rule, Verdict, Wall};
+use crate::record::{Basis, Level, Reason, Rule, Verdict, VisitKind, Wall};
 
 impl Run<'_, '_> {
     /// Writes the credits drawn into the spend caps, and names the walls if something is left unpaid.
@@ -13,7 +13,7 @@ impl Run<'_, '_> {
         for visit in self.visits.iter_mut().filter(|v| v.basis == Basis::Spend) {
             visit.cost = spent;
             let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
-            if visit.place == Place::Abuse && spent > room {
+            if visit.kind == VisitKind::Abuse && spent > room {
                 visit.verdict = Verdict::Observed;
             }
         }
@@ -25,12 +25,12 @@ impl Run<'_, '_> {
         let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
         let mut behind_caps = 0_i64;
         for visit in &mut self.visits {
-            let source = matches!(visit.place, Place::Grant(_) | Place::Overdraft);
+            let source = matches!(visit.kind, VisitKind::Grant(_) | VisitKind::Overdraft);
             if source && visit.verdict != Verdict::Refused(Reason::ConsentNever) {
                 behind_caps = behind_caps.saturating_add(visit.before - visit.cost);
             }
             let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
-            let is_rule = visit.place == Place::Abuse;
+            let is_rule = visit.kind == VisitKind::Abuse;
             if visit.basis == Basis::Spend && wanted > room.saturating_sub(spent) && (!is_rule || key_spend) {
                 visit.verdict = Verdict::Refused(if is_rule { Reason::KeySpend } else { Reason::SpendCap });
             }

@@ -9,7 +9,7 @@ use crate::waterfall::Refusal;
 /// Facts about a request that only a running engine knows. The decision has them, so a replay takes them from there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Live<'a> {
-    /// The offers of capacity pools, its feature's own first; empty if it needs none.
+    /// The offers of supplies, its feature's own first; empty if it needs none.
     pub offers: &'a [Offer],
     /// The level of the penalty box that its caller is in.
     pub penalty: u8,

@@ -2,8 +2,8 @@
 
 use super::run::{Mode, Run, Scene, Until};
 use crate::account::WINDOWS_MAX;
-use crate::catalog::{Count, Guard, Window};
-use crate::record::{Basis, Place, Priced, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, Wall};
+use crate::catalog::{Count, Guard, WindowTerms};
+use crate::record::{Basis, Priced, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, VisitKind, Wall};
 
 impl Run<'_, '_> {
     /// Rate limits, concurrency and counted windows at every level of the path; the credits that caps leave.
@@ -73,7 +73,7 @@ impl Run<'_, '_> {
         }
         let refused = refused.filter(|_| !self.has_happened());
         self.visits.push(Visit {
-            place: Place::Guard,
+            kind: VisitKind::Guard,
             name: guard.name.clone(),
             level: guard.level,
             verdict: refused.map_or(Verdict::Passed, |(reason, _)| Verdict::Refused(reason)),
@@ -105,7 +105,7 @@ impl Run<'_, '_> {
                 self.budget = self.budget.min(room.free);
             }
             self.visits.push(Visit {
-                place: Place::Guard,
+                kind: VisitKind::Guard,
                 name: guard.name.clone(),
                 level: guard.level,
                 verdict: Verdict::Passed,
@@ -119,9 +119,9 @@ impl Run<'_, '_> {
     }
 }
 
-fn window_reason(window: &Window, terms: &Terms) -> Reason {
+fn window_reason(window: &WindowTerms, terms: &Terms) -> Reason {
     match (window, terms) {
-        (Window::FirstUse { .. }, _) => Reason::FirstUseLimit,
+        (WindowTerms::FirstUse { .. }, _) => Reason::FirstUseLimit,
         (_, Terms::Rate { .. }) => Reason::RateLimit,
         (_, Terms::Sliding { .. }) => Reason::SlidingLimit,
         (_, Terms::Slots { .. }) => Reason::ConcurrencyLimit,

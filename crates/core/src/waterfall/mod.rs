@@ -106,13 +106,13 @@ pub(crate) fn decide_use(
     };
     let mut granted = None;
     let (mut low, mut high) = (least, asked);
-    // A smaller quantity is never harder to grant, so bisection finds the largest that is granted. Supply is asked
+    // A smaller quantity is never harder to grant, so bisection finds the largest that is granted. Supplies are asked
     // for the cost of that quantity.
-    let unsupplied = Scene { offers: &[], ..scene };
+    let without_offers = Scene { offers: &[], ..scene };
     while low < high {
         let middle = if granted.is_none() { low } else { low + (high - low) / 2 };
         set(usage, middle);
-        if walk(unsupplied, usage).ok_or(Refusal::TooLarge)?.outcome != Outcome::Deny {
+        if walk(without_offers, usage).ok_or(Refusal::TooLarge)?.outcome != Outcome::Deny {
             low = middle + 1;
             granted = Some(middle);
         } else if granted.is_none() {

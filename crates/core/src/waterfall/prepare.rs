@@ -44,7 +44,7 @@ pub struct Wanted {
     pub is_demoted: bool,
 }
 
-/// A purpose of room in a capacity pool.
+/// A purpose of room in a supply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A hold.
@@ -96,8 +96,8 @@ impl Prepared<'_> {
     #[must_use]
     pub fn wanted(&self, ctx: Context<'_>) -> Option<Wanted> {
         let rules = &ctx.catalog.abuse;
-        let is_watched = rules.is_on(Rule::Penalty) || rules.is_on(Rule::Sharing);
-        if self.feature.pool.is_none() && !is_watched {
+        let knows_callers = rules.is_on(Rule::Penalty) || rules.is_on(Rule::Sharing);
+        if self.feature.supply.is_none() && !knows_callers {
             return None;
         }
         let request = &self.ask().request;
@@ -208,7 +208,7 @@ fn left_out<'a>(
     usage.lines.iter().find(is_left_out).map(|line| line.meter)
 }
 
-/// The question of a growing hold for a running engine: room in the pool that the hold has room in.
+/// The question of a growing hold for a running engine: room in the supply that the hold has room in.
 pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities) -> Option<Wanted> {
     let grows = quantities.iter().any(|(_, n)| *n > 0);
     hold.terms.capacity.as_deref().filter(|_| grows)?;
@@ -290,7 +290,7 @@ fn is_past(ctx: Context<'_>, segment: &Segment, most: usize) -> bool {
 /// Whether the ramp rule serves a request one class lower.
 fn is_demoted(ctx: Context<'_>, feature: &Feature, ask: &Authorize) -> Result<bool, Refusal> {
     let rules = &ctx.catalog.abuse;
-    if rules.mode(Rule::Ramp) != RuleMode::Enforce || feature.pool.is_none() {
+    if rules.mode(Rule::Ramp) != RuleMode::Enforce || feature.supply.is_none() {
         return Ok(false);
     }
     let request = &ask.request;

@@ -109,8 +109,8 @@ pub enum Refusal {
     NotInQuarantine(Seq),
     /// No top-up with this number is in flight.
     NoTopUp(u64),
-    /// A live change of a pool is not acceptable, for this reason.
-    BadPool(String),
+    /// A live change of a supply is not acceptable, for this reason.
+    BadSupply(String),
     /// The account has no effect of this abuse rule.
     NoEffect(Rule),
     /// The identity had a free grant in the last 90 days; the instant of the next possible one.
@@ -137,7 +137,7 @@ impl fmt::Display for Refusal {
                 f,
                 "charge {charge} was refunded or corrected before, by record {by}; a correction can be corrected again"
             ),
-            Self::AlreadyRedeemed(token, by) => write!(f, "reset {token} was redeemed before, by record {by}"),
+            Self::AlreadyRedeemed(reset, by) => write!(f, "reset {reset} was redeemed before, by record {by}"),
             Self::UnknownFeature(name) => write!(f, "the catalog has no feature `{name}`"),
             Self::UnknownPlan(name) => write!(f, "the catalog has no plan `{name}`"),
             Self::UnknownMeter(name) => write!(f, "the feature has no meter `{name}`"),
@@ -234,7 +234,7 @@ impl fmt::Display for Refusal {
             Self::InTheFuture(at) => write!(f, "the reported time of the use, {at}, is in the future"),
             Self::NotInQuarantine(seq) => write!(f, "no use {seq} waits in quarantine"),
             Self::NoTopUp(number) => write!(f, "no top-up {number} is in flight"),
-            Self::BadPool(what) => f.write_str(what),
+            Self::BadSupply(what) => f.write_str(what),
             Self::NoEffect(rule) => {
                 write!(f, "the rule `{}` has no effect on this account or key", rule.as_str())
             }

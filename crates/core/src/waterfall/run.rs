@@ -6,7 +6,7 @@ use super::context::{Context, Live};
 use super::need::Need;
 use crate::account::{Account, Books};
 use crate::capacity::Offer;
-use crate::catalog::{Catalog, Plan, Program, Window};
+use crate::catalog::{Catalog, Plan, Program, WindowTerms};
 use crate::record::{
     Consent, Credits, Draw, Draws, HabitKind, Instant, Level, Name, Outcome, Priced, Reason, Terms, Visit,
     Wall,
@@ -38,7 +38,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) mode: Mode<'a>,
     /// The caller agrees to paid sources.
     pub(crate) consented: bool,
-    /// The offers of capacity pools for the request.
+    /// The offers of supplies for the request.
     pub(crate) offers: &'a [Offer],
     /// The level of the penalty box that the caller is in.
     pub(crate) penalty: u8,
@@ -218,7 +218,12 @@ impl<'a, 'p> Run<'a, 'p> {
     }
 
     /// The window of a guard or layer for the member the request comes from.
-    pub(super) fn look(&self, name: &Name, level: Level, window: &Window) -> (Option<&'a Used>, Terms, Room) {
+    pub(super) fn look(
+        &self,
+        name: &Name,
+        level: Level,
+        window: &WindowTerms,
+    ) -> (Option<&'a Used>, Terms, Room) {
         let Scene { account, now, .. } = self.scene;
         let used = account.window(name, level, self.usage.path.at(level));
         let anchor = account.settings.billing_anchor;

@@ -1,10 +1,10 @@
 //! Sources pay, in the plan's order.
 
 use super::run::{Run, Scene};
-use crate::catalog::{Categories, Layer, Pool, Window};
+use crate::catalog::{Categories, Layer, Pool, WindowTerms};
 use crate::record::{
-    Basis, Category, Consent, Credits, Draw, GrantId, Level, Name, Place, Reason, Source, Terms, Verdict,
-    Visit, Wall,
+    Basis, Category, Consent, Credits, Draw, GrantId, Level, Name, Reason, Source, Terms, Verdict, Visit,
+    VisitKind, Wall,
 };
 
 impl Run<'_, '_> {
@@ -37,7 +37,7 @@ impl Run<'_, '_> {
         }
     }
 
-    fn visit_allowance(&mut self, layer: &Name, level: Level, windows: &[(Name, Window)]) {
+    fn visit_allowance(&mut self, layer: &Name, level: Level, windows: &[(Name, WindowTerms)]) {
         let first = self.visits.len();
         let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
         for (name, window) in windows {
@@ -45,7 +45,7 @@ impl Run<'_, '_> {
             free = free.min(room.free);
             opens |= used.is_none();
             self.visits.push(Visit {
-                place: Place::Allowance,
+                kind: VisitKind::Allowance,
                 name: name.clone(),
                 level,
                 verdict: Verdict::Refused(Reason::AllowanceUsed),
@@ -76,7 +76,7 @@ impl Run<'_, '_> {
         self.need = whole;
         self.draws.clear();
         (self.spent, self.asked) = (0, 0);
-        for visit in self.visits.iter_mut().filter(|v| v.place.is_credits()) {
+        for visit in self.visits.iter_mut().filter(|v| v.kind.is_credits()) {
             visit.cost = 0;
             if visit.verdict == Verdict::Paid {
                 visit.verdict = Verdict::Empty;
@@ -121,16 +121,16 @@ impl Run<'_, '_> {
             if free == 0 {
                 continue;
             }
-            let place = Place::Grant(grant.id);
+            let kind = VisitKind::Grant(grant.id);
             drawn +=
-                self.draw_credits(place, source, layer, free, room - drawn, grant.terms.category.is_paid());
+                self.draw_credits(kind, source, layer, free, room - drawn, grant.terms.category.is_paid());
         }
         if self.scene.bought > 0 && categories.contains(Category::Purchased) && self.need.credits() > 0 {
             let id = GrantId(account.seq + 1);
             let source = Source::Grant(id, Category::Purchased);
             let taken: i64 = self.draws.iter().filter(|d| d.source == source).map(|d| d.amount).sum();
             let free = self.bought() - taken;
-            drawn += self.draw_credits(Place::Grant(id), source, layer, free, room - drawn, true);
+            drawn += self.draw_credits(VisitKind::Grant(id), source, layer, free, room - drawn, true);
         }
         drawn
     }
@@ -138,7 +138,7 @@ impl Run<'_, '_> {
     /// Draws one source of credits as far as need, consent, spend caps and `room` allow; returns the amount drawn.
     fn draw_credits(
         &mut self,
-        place: Place,
+        kind: VisitKind,
         source: Source,
         layer: &Name,
         free: i64,
@@ -168,7 +168,7 @@ impl Run<'_, '_> {
             Verdict::Empty
         };
         self.visits.push(Visit {
-            place,
+            kind,
             name: layer.clone(),
             level: Level::Account,
             verdict,
@@ -204,7 +204,7 @@ impl Run<'_, '_> {
         let team = usage.path.at(Level::Team).and_then(|team| of(Level::Team, team));
         // Without a cap the draws are counted all the same, so that a cap set later includes earlier use.
         let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
-        let window = Window::Fixed { limit: cap.nano(), calendar: pool.window.clone() };
+        let window = WindowTerms::Fixed { limit: cap.nano(), calendar: pool.window.clone() };
         let (used, terms, room) = self.look(layer, pool.member, &window);
         let free = match used {
             None if self.is_full() => 0,
@@ -232,7 +232,7 @@ impl Run<'_, '_> {
         verdict: Verdict,
     ) {
         self.visits.push(Visit {
-            place: Place::MemberCap,
+            kind: VisitKind::MemberCap,
             name: layer.clone(),
             level,
             verdict,
@@ -247,6 +247,6 @@ impl Run<'_, '_> {
         let books = self.books();
         let free =
             limit.nano().saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
-        self.draw_credits(Place::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);
+        self.draw_credits(VisitKind::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);
     }
 }

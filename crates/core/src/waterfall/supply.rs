@@ -1,7 +1,7 @@
-//! Supply: a request that everything else allows still needs room in a capacity pool, or waits for it.
+//! Supplies: a request that everything else allows still needs room in a supply, or waits for it.
 
 use super::run::{Postponed, Run};
-use crate::record::{Basis, Level, Outcome, Place, Reason, Verdict, Visit};
+use crate::record::{Basis, Level, Outcome, Reason, Verdict, Visit, VisitKind};
 
 impl Run<'_, '_> {
     /// The last condition, so that no request waits for room that it could not pay for.
@@ -21,8 +21,8 @@ impl Run<'_, '_> {
             let passed = verdict == Verdict::Passed;
             let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
             self.visits.push(Visit {
-                place: Place::Pool,
-                name: offer.pool.clone(),
+                kind: VisitKind::Supply,
+                name: offer.supply.clone(),
                 level: Level::Account,
                 verdict,
                 terms: None,
@@ -34,7 +34,7 @@ impl Run<'_, '_> {
         if taken.is_some() {
             return;
         }
-        // Waiting helps only if some pool could ever hold it.
+        // Waiting helps only if some supply could ever hold it.
         let (outcome, reason) = if offers.iter().all(|offer| offer.too_large) {
             (Outcome::Deny, Reason::ExceedsCapacity)
         } else {

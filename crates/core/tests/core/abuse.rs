@@ -8,8 +8,8 @@ use headworks_core::command::{Command, Draft, History, NewGrant, Patch, Step, ru
 use headworks_core::life;
 use headworks_core::life::share_key;
 use headworks_core::record::{
-    Category, CreditsByUnit, Decision, Effect, Instant, Level, Lifter, Outcome, Place, Reason, Rule, Segment,
-    SegmentSettings, Span, Tier, Verdict, Wall,
+    Category, CreditsByUnit, Decision, Effect, Instant, Level, Lifter, Outcome, Reason, Rule, Segment,
+    SegmentSettings, Span, Tier, Verdict, VisitKind, Wall,
 };
 use headworks_core::waterfall::{Authorize, Context, Live, Refusal, prepare};
 
@@ -556,12 +556,12 @@ fn p95_is_the_nearest_rank() {
 #[test]
 fn growth_beyond_half_a_quarter_is_demoted() {
     use headworks_core::capacity::Offer;
-    // Only what is served by a pool has a class to be demoted from.
-    let text = CATALOG.replace("RULES", "ramp = 'enforce'").replace("hold = {", "pool = \"gpu\"\nhold = {");
-    let mut w = World::new(&format!("{text}[pools.gpu]\nrate = 1000000\n"), "p");
+    // Only what is served by a supply has a class to be demoted from.
+    let text = CATALOG.replace("RULES", "ramp = 'enforce'").replace("hold = {", "supply = \"gpu\"\nhold = {");
+    let mut w = World::new(&format!("{text}[supplies.gpu]\nrate = 1000000\n"), "p");
     w.grant("1000000", Category::Promotional);
     let offer = Offer {
-        pool: name("gpu"),
+        supply: name("gpu"),
         class: name("default"),
         fits: true,
         used: 0,
@@ -573,12 +573,12 @@ fn growth_beyond_half_a_quarter_is_demoted() {
     };
     let served = |w: &mut World, tokens: u64| -> Vec<Verdict> {
         let ask = ask("chat", &[("tokens", tokens)]).now();
-        let wanted = prepare(w.ctx(), &ask).expect("known").wanted(w.ctx()).expect("a pool is asked");
+        let wanted = prepare(w.ctx(), &ask).expect("known").wanted(w.ctx()).expect("a supply is asked");
         let live = Live { offers: std::slice::from_ref(&offer), penalty: 0 };
         let step = w.run_with(live, &Command::Authorize(ask)).expect("decides");
         let decision = w.fold(step);
         assert_eq!(decision.outcome, Outcome::Allow, "nobody is refused");
-        let of_rule = decision.visits.iter().filter(|v| v.place == Place::Abuse).map(|v| v.verdict);
+        let of_rule = decision.visits.iter().filter(|v| v.kind == VisitKind::Abuse).map(|v| v.verdict);
         let verdicts: Vec<_> = of_rule.collect();
         assert_eq!(verdicts.contains(&Verdict::Demoted), wanted.is_demoted);
         verdicts
@@ -601,7 +601,7 @@ fn growth_beyond_half_a_quarter_is_demoted() {
     let usual = (2_250 + 4_000) / 4 * 3;
     assert_eq!(served(&mut w, usual), [Verdict::Passed]);
     assert_eq!(served(&mut w, 1), [Verdict::Demoted]);
-    // Where no pool is asked there is no class to be demoted from.
+    // Where no supply is asked there is no class to be demoted from.
     assert_eq!(charge(&mut w, 4_000).outcome, Outcome::Allow);
     replays(&w);
 }
@@ -901,7 +901,7 @@ fn rules_that_are_off_leave_no_trace() {
     w.hold("chat", &[("tokens", 1)]);
     assert!(w.account.windows.iter().all(|window| !window.name.as_str().starts_with("abuse.")));
     assert!(w.log.iter().all(|r| !format!("{r:?}").contains("abuse.")));
-    assert_eq!(w.account.extras().watched, None);
+    assert_eq!(w.account.rare().abuse, None);
 }
 
 /// A catalog that is wrong says where.

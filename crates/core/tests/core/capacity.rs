@@ -4,17 +4,17 @@ use headworks_core::capacity::Seat;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::capacity::controller::{Answered, Controller, Feedback, Usage};
 use headworks_core::capacity::fair::{Claim, max_min};
-use headworks_core::capacity::queue::{FairQueue, NoPlace, Waiter};
-use headworks_core::catalog::{ClassTerms, Formula, Learn, PoolDimension, PoolTerms};
+use headworks_core::capacity::queue::{FairQueue, QueueFull, Waiter};
+use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Instant, Name, Span};
 
 use crate::common::name;
 
 const SECOND: Span = Span::from_secs(1);
 
-fn pool(classes: &[(&str, ClassTerms)]) -> PoolTerms {
-    let dimension = || PoolDimension { limit: None, formula: Formula(vec![(name("requests"), 1)]) };
-    PoolTerms {
+fn supply(classes: &[(&str, ClassTerms)]) -> SupplyTerms {
+    let dimension = || SupplyDimension { limit: None, formula: Formula(vec![(name("requests"), 1)]) };
+    SupplyTerms {
         rate: dimension(),
         in_flight: dimension(),
         learn: None,
@@ -26,8 +26,8 @@ fn pool(classes: &[(&str, ClassTerms)]) -> PoolTerms {
     }
 }
 
-fn only(terms: ClassTerms) -> PoolTerms {
-    pool(&[("default", terms)])
+fn only(terms: ClassTerms) -> SupplyTerms {
+    supply(&[("default", terms)])
 }
 
 /// Numbers from a seed, so that a failure can be run again.
@@ -51,7 +51,7 @@ fn small(n: u64) -> u32 {
 /// One leaf: its seat, what the operator says of its account, what it asks for.
 type Leaf = (Seat, AccountTerms, u64);
 
-fn allot(terms: &PoolTerms, capacity: u64, leaves: &[Leaf]) -> Table {
+fn allot(terms: &SupplyTerms, capacity: u64, leaves: &[Leaf]) -> Table {
     let mut allocator = Allocator::default();
     for (place, (seat, terms, _)) in leaves.iter().enumerate() {
         allocator.add(*seat, u32::try_from(place).expect("few leaves"), *terms);
@@ -68,7 +68,7 @@ fn allot(terms: &PoolTerms, capacity: u64, leaves: &[Leaf]) -> Table {
     )
 }
 
-fn rates(terms: &PoolTerms, capacity: u64, leaves: &[Leaf]) -> Vec<u64> {
+fn rates(terms: &SupplyTerms, capacity: u64, leaves: &[Leaf]) -> Vec<u64> {
     allot(terms, capacity, leaves).shares.iter().map(|s| s.rate).collect()
 }
 
@@ -214,7 +214,7 @@ fn floors_come_first_and_maxima_hold() {
 fn bands_keep_their_floor() {
     let class =
         |priority, starvation_percent| ClassTerms { priority, starvation_percent, ..ClassTerms::default() };
-    let terms = pool(&[("batch", class(2, 2)), ("chat", class(0, 2)), ("free", class(1, 0))]);
+    let terms = supply(&[("batch", class(2, 2)), ("chat", class(0, 2)), ("free", class(1, 0))]);
     let leaf = |class, demand| (seat(class, class.into(), class.into(), 0), weighing(1), demand);
     let rows = [
         // batch, chat, free
@@ -239,7 +239,7 @@ fn classes_lend_and_borrow() {
     };
     let leaf = |class, demand| (seat(class, class.into(), class.into(), 0), weighing(1), demand);
     // a: floor 40 %, lends half of it. b: floor 20 %, borrows up to 30 % more.
-    let terms = pool(&[("a", class(40, 50, 100)), ("b", class(20, 100, 30)), ("c", class(0, 100, 100))]);
+    let terms = supply(&[("a", class(40, 50, 100)), ("b", class(20, 100, 30)), ("c", class(0, 100, 100))]);
     let rows = [
         ([0, 9_000, 9_000], [0, 500, 300], "half of a's unused floor stays free; b stops at 50 %"),
         ([9_000, 9_000, 9_000], [534, 333, 133], "floors 400 and 200, then the other 400 by weight"),
@@ -287,7 +287,7 @@ fn demand_rises_at_once_and_falls_slowly() {
 /// Two borrowers with the same weight: the one that lent before is served first, until it has used its claim up.
 #[test]
 fn points_serve_the_richest_borrower() {
-    let terms = PoolTerms { points_s_max: Some(60), ..only(ClassTerms::default()) };
+    let terms = SupplyTerms { points_s_max: Some(60), ..only(ClassTerms::default()) };
     let mut allocator = Allocator::default();
     for i in 0..3_u32 {
         allocator.add(seat(0, i.into(), i.into(), 0), i, AccountTerms::default());
@@ -384,16 +384,16 @@ fn idleness_saves_nothing_up() {
 
 #[test]
 fn a_queue_is_bounded_and_deadlines_pass() {
-    let terms = PoolTerms { waiting_max_per_account: 150, waiting_max: 250, ..only(ClassTerms::default()) };
+    let terms = SupplyTerms { waiting_max_per_account: 150, waiting_max: 250, ..only(ClassTerms::default()) };
     let mut queue = FairQueue::default();
     let push = |queue: &mut FairQueue<u64>, account, key, deadline| {
         let waiter = waiter(seat(0, account, account, key), 100, at_ms(deadline), account);
         queue.push(&terms, 1, waiter).map_err(|(why, _)| why)
     };
     let first = push(&mut queue, 1, 1, 500).expect("room");
-    assert_eq!(push(&mut queue, 1, 2, 500), Err(NoPlace::AccountFull), "another key is the same account");
+    assert_eq!(push(&mut queue, 1, 2, 500), Err(QueueFull::OfAccount), "another key is the same account");
     push(&mut queue, 2, 1, 300).expect("room");
-    assert_eq!(push(&mut queue, 3, 1, 500), Err(NoPlace::Full));
+    assert_eq!(push(&mut queue, 3, 1, 500), Err(QueueFull::InAll));
     assert_eq!(queue.next_deadline(), Some(at_ms(300)));
     assert!(queue.take_late(at_ms(299)).is_empty());
     assert_eq!(queue.take_late(at_ms(300)).iter().map(|w| w.who).collect::<Vec<_>>(), [2]);
@@ -404,7 +404,7 @@ fn a_queue_is_bounded_and_deadlines_pass() {
 #[test]
 fn the_queue_serves_bands_in_order_with_their_floor() {
     let class = |priority| ClassTerms { priority, ..ClassTerms::default() };
-    let terms = pool(&[("batch", class(1)), ("chat", class(0))]);
+    let terms = supply(&[("batch", class(1)), ("chat", class(0))]);
     let mut queue = FairQueue::default();
     for i in 0..1_000 {
         queue.push(&terms, 1, waiter(seat(0, 1, 1, 0), 1, at_ms(i), 0)).expect("room");
@@ -421,10 +421,10 @@ fn the_queue_serves_bands_in_order_with_their_floor() {
     assert!((18..=22).contains(&share), "2 % for the band below, but it got {share} of 1000");
 }
 
-/// A supply that serves up to its rate and refuses the rest, asked for as much as the controller lets in.
+/// An upstream that serves up to its rate and refuses the rest, asked for as much as the controller lets in.
 fn follow(
     controller: &mut Controller,
-    supply: u64,
+    upstream: u64,
     from_ms: i64,
     for_ms: i64,
     demand: u64,
@@ -432,7 +432,7 @@ fn follow(
     let mut trace = Vec::new();
     for ms in (from_ms..from_ms + for_ms).step_by(50) {
         let rate = controller.rate(at_ms(ms)).min(demand);
-        let (asked, served) = (rate / 20, rate.min(supply) / 20);
+        let (asked, served) = (rate / 20, rate.min(upstream) / 20);
         let tell =
             |answered, cost| Feedback { answered, cost, first_output: None, limit: None, retry_after: None };
         // In requests of a hundredth each.
@@ -448,7 +448,7 @@ fn follow(
 }
 
 #[test]
-fn a_learned_rate_follows_supply() {
+fn a_learned_rate_follows_the_upstream() {
     let bounds = Learn { floor: 1_000, ceiling: 100_000_000 };
     let mut controller = Controller::new(bounds, 1_000_000);
     let trace = follow(&mut controller, 1_000_000, 0, 30_000, u64::MAX);
@@ -479,7 +479,7 @@ fn a_learned_rate_recovers() {
 }
 
 #[test]
-fn what_the_supply_states_is_taken_over() {
+fn what_the_upstream_states_is_taken_over() {
     let bounds = Learn { floor: 1_000, ceiling: 1_000_000 };
     let mut controller = Controller::new(bounds, 50_000);
     let says = |limit, retry_after| Feedback {

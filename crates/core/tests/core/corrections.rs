@@ -216,12 +216,12 @@ fn quarantined_use_waits_for_a_decision() {
         assert!(record.quarantined().is_some());
         kept.push(record.seq);
     }
-    assert_eq!((w.available().as_str(), &w.account.extras().quarantine), ("100", &kept));
+    assert_eq!((w.available().as_str(), &w.account.rare().quarantine), ("100", &kept));
     let (first, second) = (kept[0], kept[1]);
     w.apply(Command::AcceptLate { kept: first }).expect("accepts");
     w.apply(Command::DiscardLate { kept: second, reason: None }).expect("discards");
     // What was used of that day's allowance nobody knows any more, so it pays nothing.
-    assert_eq!((w.available().as_str(), w.account.extras().quarantine.len()), ("70", 0));
+    assert_eq!((w.available().as_str(), w.account.rare().quarantine.len()), ("70", 0));
     assert_eq!(
         w.apply(Command::AcceptLate { kept: first }).err(),
         Some(Refusal::NotInQuarantine(first)),

@@ -3,8 +3,8 @@
 use headworks_core::capacity::Offer;
 use headworks_core::command::{Command, Extend, Step};
 use headworks_core::record::{
-    Category, Certainty, Consent, Decision, Level, Outcome, Place, Reason, SegmentSettings, Source, Verdict,
-    Wall,
+    Category, Certainty, Consent, Decision, Level, Outcome, Reason, SegmentSettings, Source, Verdict,
+    VisitKind, Wall,
 };
 use headworks_core::waterfall::{Authorize, Live};
 
@@ -351,15 +351,15 @@ fn debt_blocks_new_holds_and_the_next_grant_repays_it() {
     assert_eq!(w.available(), "7");
 }
 
-fn offer(pool: &str, fits: bool) -> Offer {
+fn offer(supply: &str, fits: bool) -> Offer {
     Offer {
-        pool: name(pool),
+        supply: name(supply),
         class: name("default"),
         fits,
         used: 7,
         cost: 40,
         in_flight: 1,
-        revocable: pool == "spare",
+        revocable: supply == "spare",
         too_large: false,
         at: (!fits).then(|| at("2026-03-02T12:00:05Z")),
     }
@@ -383,21 +383,21 @@ fn capacity_is_the_last_condition() {
         panic!("it is not paid")
     };
     assert_eq!(decision.outcome, Outcome::Deny);
-    assert!(decision.visits.iter().all(|v| v.place != Place::Pool), "no pool was asked");
+    assert!(decision.visits.iter().all(|v| v.kind != VisitKind::Supply), "no supply was asked");
 
     let large = Offer { too_large: true, ..offer("tiny", false) };
     let Step::Deny(_, decision) = with(&w, 5, std::slice::from_ref(&large)) else { panic!("it never fits") };
     assert_eq!((decision.outcome, decision.reason), (Outcome::Deny, Reason::ExceedsCapacity));
     assert_eq!(decision.unblock.and_then(|u| u.at()), None, "no time is told for what never fits");
     let Step::Deny(_, decision) = with(&w, 5, &[large, full.clone()]) else { panic!("it has no room") };
-    assert_eq!(decision.outcome, Outcome::Wait, "another pool could hold it");
+    assert_eq!(decision.outcome, Outcome::Wait, "another supply could hold it");
 
     let verdicts = |decision: &Decision| -> Vec<Verdict> {
-        decision.visits.iter().filter(|v| v.place == Place::Pool).map(|v| v.verdict).collect()
+        decision.visits.iter().filter(|v| v.kind == VisitKind::Supply).map(|v| v.verdict).collect()
     };
     let step = with(&w, 5, &[full, spare.clone(), room]);
     let decision = w.fold(step);
-    assert_eq!(verdicts(&decision), [Verdict::Empty, Verdict::Passed], "the first pool with room takes it");
+    assert_eq!(verdicts(&decision), [Verdict::Empty, Verdict::Passed], "the first supply with room takes it");
     let hold = w.account.holds.last().expect("a hold");
     assert_eq!(hold.terms.capacity.as_deref(), Some(&spare.held()));
     // What an extension takes is given back with the rest of the hold.

@@ -159,7 +159,7 @@ fn state_is_bounded() {
 
 #[test]
 fn a_record_that_does_not_add_up_is_refused() {
-    use headworks_core::record::{Event, Place};
+    use headworks_core::record::{Event, VisitKind};
     type Alter = fn(&mut Record) -> bool;
     fn decision(r: &mut Record) -> Option<&mut headworks_core::record::Decision> {
         if let Event::Authorized { decision, .. } = &mut r.event { Some(decision) } else { None }
@@ -191,7 +191,7 @@ fn a_record_that_does_not_add_up_is_refused() {
         }),
         ("a source that had less", |r| {
             let visits = decision(r).into_iter().flat_map(|d| &mut d.visits);
-            let mut paid = visits.filter(|v| matches!(v.place, Place::Grant(_)) && v.cost > 0);
+            let mut paid = visits.filter(|v| matches!(v.kind, VisitKind::Grant(_)) && v.cost > 0);
             paid.next().map(|v| v.before = v.cost - 1).is_some()
         }),
         ("a movement of nothing", |r| r.movements.first_mut().map(|m| m.amount = credits("0")).is_some()),

@@ -1,6 +1,6 @@
-//! The pools in force, and the room that requests of an account find in them.
+//! The supplies in force, and the room that requests of an account find in them.
 //!
-//! Never decides: it tells the core what a pool offers, takes the room of what was granted, and gives back what ends.
+//! Never decides: it tells the core what a supply offers, takes the room of what was granted, and gives back what ends.
 //! S1 cost in flight is what open holds take, after any crash or restart: a state that is loaded brings its holds'
 //! room with it, and leaves memory only when it holds none (`capacity_survives_a_restart`).
 
@@ -10,68 +10,68 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
-use headworks_core::catalog::{Catalog, ClassTerms, PoolTerms, changed};
-use headworks_core::record::{Event, HeldCapacity, Instant, Level, Name, PoolChange, REQUESTS, Record};
+use headworks_core::catalog::{Catalog, ClassTerms, SupplyTerms, changed};
+use headworks_core::record::{Event, HeldCapacity, Instant, Level, Name, REQUESTS, Record, SupplyChange};
 use headworks_core::waterfall::{Context, Purpose, Quantities, Wanted};
 use smallvec::{SmallVec, smallvec};
 
-pub mod pool;
 mod room;
 mod seats;
+pub mod supply;
 
-use pool::{Cost, Pool, Room};
 use room::pump;
-pub(crate) use room::{EnginePool, Found, Taken, Wish};
+pub(crate) use room::{EngineSupply, RequestRoom, Taken, Wish};
 pub(crate) use seats::Seats;
+use supply::{Cost, Room, Supply};
 
-/// The pools in force.
+/// The supplies in force.
 #[derive(Debug)]
-pub(crate) struct Pools {
-    by_name: ArcSwap<BTreeMap<Name, Arc<EnginePool>>>,
-    changes: Mutex<BTreeMap<Name, PoolChange>>,
+pub(crate) struct Supplies {
+    by_name: ArcSwap<BTreeMap<Name, Arc<EngineSupply>>>,
+    changes: Mutex<BTreeMap<Name, SupplyChange>>,
 }
 
-impl Pools {
-    /// The pools of a catalog with live changes over them, nothing in flight.
-    pub(crate) fn new(catalog: &Catalog, changes: BTreeMap<Name, PoolChange>) -> Self {
-        let pools = Self { by_name: ArcSwap::default(), changes: Mutex::new(changes) };
-        pools.set(catalog);
-        pools
+impl Supplies {
+    /// The supplies of a catalog with live changes over them, nothing in flight.
+    pub(crate) fn new(catalog: &Catalog, changes: BTreeMap<Name, SupplyChange>) -> Self {
+        let supplies = Self { by_name: ArcSwap::default(), changes: Mutex::new(changes) };
+        supplies.set(catalog);
+        supplies
     }
 
-    /// Puts the pools of a catalog in force, live changes over them. What is in flight stays counted.
+    /// Puts the supplies of a catalog in force, live changes over them. What is in flight stays counted.
     pub(crate) fn set(&self, catalog: &Catalog) {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.by_name.load();
-        let pools = catalog.pools.iter().map(|(name, terms)| {
+        let supplies = catalog.supplies.iter().map(|(name, terms)| {
             let terms = in_force(terms, changes.get(name));
-            let pool = match before.get(name) {
-                Some(pool) => {
-                    pool.set_terms(Arc::new(keeping_classes(&pool.terms(), &terms)));
-                    Arc::clone(pool)
+            let supply = match before.get(name) {
+                Some(supply) => {
+                    supply.set_terms(Arc::new(keeping_classes(&supply.terms(), &terms)));
+                    Arc::clone(supply)
                 }
-                None => Arc::new(Pool::new(name.clone(), terms)),
+                None => Arc::new(Supply::new(name.clone(), terms)),
             };
-            (name.clone(), pool)
+            (name.clone(), supply)
         });
-        self.by_name.store(Arc::new(pools.collect()));
+        self.by_name.store(Arc::new(supplies.collect()));
     }
 
     /// Puts a live change in force.
-    pub(crate) fn change(&self, catalog: &Catalog, change: &PoolChange) {
+    pub(crate) fn change(&self, catalog: &Catalog, change: &SupplyChange) {
         self.changes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(change.pool.clone(), change.clone());
+            .insert(change.supply.clone(), change.clone());
         self.set(catalog);
     }
 
-    pub(crate) fn all(&self) -> Arc<BTreeMap<Name, Arc<EnginePool>>> {
+    pub(crate) fn all(&self) -> Arc<BTreeMap<Name, Arc<EngineSupply>>> {
         self.by_name.load_full()
     }
 
-    pub(crate) fn change_of(&self, pool: &Name) -> Option<PoolChange> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).get(pool).cloned()
+    pub(crate) fn change_of(&self, supply: &Name) -> Option<SupplyChange> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).get(supply).cloned()
     }
 
     /// Whether there is none.
@@ -81,25 +81,25 @@ impl Pools {
 
     /// Computes everybody's share and lets in who waits.
     pub(crate) fn tick(&self, now: Instant) {
-        for pool in self.by_name.load().values() {
-            pool.tick(now);
-            pump(pool, now);
+        for supply in self.by_name.load().values() {
+            supply.tick(now);
+            pump(supply, now);
         }
     }
 
-    /// What a request wants, one pool after the other: a seat and a cost in its feature's own and in those that stand in.
+    /// What a request wants, one supply after the other: a seat and a cost in its feature's own and in those that stand in.
     fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, wanted: &Wanted) -> impl Iterator<Item = Wish> {
-        let own = ctx.catalog.feature(wanted.feature.as_str()).and_then(|f| f.pool.as_ref());
-        let own = own.and_then(|name| ctx.catalog.pools.get_key_value(name));
+        let own = ctx.catalog.feature(wanted.feature.as_str()).and_then(|f| f.supply.as_ref());
+        let own = own.and_then(|name| ctx.catalog.supplies.get_key_value(name));
         let names = own.into_iter().flat_map(|(name, terms)| std::iter::once(name).chain(&terms.fallback));
-        let pools = self.by_name.load();
+        let supplies = self.by_name.load();
         names.filter_map(move |name| {
-            let pool = Arc::clone(pools.get(name)?);
-            let terms = pool.terms();
+            let supply = Arc::clone(supplies.get(name)?);
+            let terms = supply.terms();
             let class = ctx.catalog.class_of(&terms, &ctx.account.settings, wanted.is_demoted)?;
-            let leaf = seats.find(&pool, class, ctx.account, wanted.path.at(Level::Key));
+            let leaf = seats.find(&supply, class, ctx.account, wanted.path.at(Level::Key));
             let (used, cost, class) = (leaf.in_flight(), cost_of(&terms, wanted), class.1.clone());
-            Some(Wish { used, cost, pool, leaf, class })
+            Some(Wish { used, cost, supply, leaf, class })
         })
     }
 
@@ -110,17 +110,17 @@ impl Pools {
         seats: &mut Seats,
         wanted: &Wanted,
         before: Option<Taken>,
-    ) -> Found {
+    ) -> RequestRoom {
         if let Some(taken) = before {
-            return Found {
+            return RequestRoom {
                 offers: smallvec![taken.offer(ctx.now)],
                 taken: Some(taken),
                 wishes: SmallVec::new(),
             };
         }
-        let mut found = Found::default();
+        let mut found = RequestRoom::default();
         for wish in self.wishes(ctx, seats, wanted) {
-            let room = wish.pool.take(&wish.leaf, wish.cost);
+            let room = wish.supply.take(&wish.leaf, wish.cost);
             if found.add(wish, room, ctx.now) {
                 break;
             }
@@ -128,14 +128,14 @@ impl Pools {
         found
     }
 
-    /// What pools have for a request, without taking it.
+    /// What supplies have for a request, without taking it.
     pub(crate) fn look(&self, ctx: Context<'_>, wanted: &Wanted) -> Vec<Offer> {
         let mut seats = Seats::default();
         let wishes = self.wishes(ctx, &mut seats, wanted);
-        wishes.map(|wish| wish.offer(wish.pool.look(&wish.leaf, wish.cost), ctx.now)).collect()
+        wishes.map(|wish| wish.offer(wish.supply.look(&wish.leaf, wish.cost), ctx.now)).collect()
     }
 
-    /// Room for more of a hold, in the pool it has room in. Work inside its share grows; what was let in beyond it grows
+    /// Room for more of a hold, in the supply it has room in. Work inside its share grows; what was let in beyond it grows
     /// only while there is room.
     pub(crate) fn grow(
         &self,
@@ -143,36 +143,38 @@ impl Pools {
         seats: &Seats,
         held: &HeldCapacity,
         wanted: &Wanted,
-    ) -> Found {
-        let Some(seat) = seats.of_hold(held, wanted.path.at(Level::Key)) else { return Found::default() };
-        let terms = seat.pool.terms();
+    ) -> RequestRoom {
+        let Some(seat) = seats.of_hold(held, wanted.path.at(Level::Key)) else {
+            return RequestRoom::default();
+        };
+        let terms = seat.supply.terms();
         let wish = Wish {
-            pool: Arc::clone(&seat.pool),
+            supply: Arc::clone(&seat.supply),
             leaf: Arc::clone(&seat.leaf),
             class: seat.class.clone(),
             cost: cost_of(&terms, wanted),
             used: seat.leaf.in_flight(),
         };
         let room = if held.revocable {
-            wish.pool.take(&wish.leaf, wish.cost)
+            wish.supply.take(&wish.leaf, wish.cost)
         } else {
-            wish.pool.grow(&wish.leaf, wish.cost);
+            wish.supply.grow(&wish.leaf, wish.cost);
             Ok(Room::Share)
         };
-        let mut found = Found::default();
+        let mut found = RequestRoom::default();
         found.add(wish, room, ctx.now);
         found
     }
 
     /// Counts the room that the holds of a state have taken before it came into memory.
     pub(crate) fn restore(&self, account: &Account, seats: &mut Seats) {
-        let pools = self.by_name.load();
+        let supplies = self.by_name.load();
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
-            let Some(pool) = pools.get(&held.pool) else { continue };
-            let at = pool.terms().class(held.class.as_str()).unwrap_or(0);
-            let leaf = seats.find(pool, (at, &held.class), account, hold.usage.path.at(Level::Key));
-            pool.restore(&leaf, held.in_flight);
+            let Some(supply) = supplies.get(&held.supply) else { continue };
+            let at = supply.terms().class(held.class.as_str()).unwrap_or(0);
+            let leaf = seats.find(supply, (at, &held.class), account, hold.usage.path.at(Level::Key));
+            supply.restore(&leaf, held.in_flight);
         }
     }
 
@@ -181,12 +183,12 @@ impl Pools {
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
             if let Some(seat) = seats.of_hold(held, hold.usage.path.at(Level::Key)) {
-                seat.pool.end(&seat.leaf, Cost { rate: 0, in_flight: held.in_flight }, None);
+                seat.supply.end(&seat.leaf, Cost { rate: 0, in_flight: held.in_flight }, None);
             }
         }
     }
 
-    /// What a record about to be applied ends or changes in pools.
+    /// What a record about to be applied ends or changes in supplies.
     pub(crate) fn ending(account: &Account, record: &Record) -> Option<Ending> {
         let (hold, actual) = if let Event::Settled { hold, charge, is_late: false } = &record.event {
             (hold, Some(&charge.usage))
@@ -206,11 +208,11 @@ impl Pools {
     /// Gives back what has ended, and lets in who waits for it.
     pub(crate) fn end(seats: &Seats, ending: &Ending, now: Instant) {
         let Some(seat) = seats.of_hold(&ending.held, ending.key.as_ref()) else { return };
-        let formula = &seat.pool.terms().rate.formula;
+        let formula = &seat.supply.terms().rate.formula;
         let cost = |q: &Quantities| formula.cost(q.iter().map(|(m, n)| (m.as_str(), *n)));
         let estimate = Cost { rate: ending.held.cost, in_flight: ending.held.in_flight };
-        seat.pool.end(&seat.leaf, estimate, ending.actual.as_ref().map(cost));
-        pump(&seat.pool, now);
+        seat.supply.end(&seat.leaf, estimate, ending.actual.as_ref().map(cost));
+        pump(&seat.supply, now);
     }
 
     /// New settings are in force at the next tick.
@@ -226,24 +228,24 @@ pub(crate) struct Ending {
     actual: Option<Quantities>,
 }
 
-fn in_force(terms: &Arc<PoolTerms>, change: Option<&PoolChange>) -> Arc<PoolTerms> {
+fn in_force(terms: &Arc<SupplyTerms>, change: Option<&SupplyChange>) -> Arc<SupplyTerms> {
     // A change that a new catalog does not fit (its class is gone) is passed over; it is still in the log.
     change.and_then(|c| changed(terms, c).ok()).map_or_else(|| Arc::clone(terms), Arc::new)
 }
 
 /// New terms with the classes where they were: seats name a class by its place. One that is gone keeps its place and its
 /// terms for as long as the process runs, for holds that were let in by it.
-fn keeping_classes(before: &PoolTerms, terms: &PoolTerms) -> PoolTerms {
+fn keeping_classes(before: &SupplyTerms, terms: &SupplyTerms) -> SupplyTerms {
     let stays = |(name, old): &(Name, ClassTerms)| {
         let new = terms.class(name.as_str()).and_then(|at| terms.class_at(at));
         (name.clone(), new.copied().unwrap_or(*old))
     };
     let is_new = |(name, _): &&(Name, ClassTerms)| before.class(name.as_str()).is_none();
     let classes = before.classes.iter().map(stays).chain(terms.classes.iter().filter(is_new).cloned());
-    PoolTerms { classes: classes.collect(), ..terms.clone() }
+    SupplyTerms { classes: classes.collect(), ..terms.clone() }
 }
 
-fn cost_of(terms: &PoolTerms, wanted: &Wanted) -> Cost {
+fn cost_of(terms: &SupplyTerms, wanted: &Wanted) -> Cost {
     let counted = (wanted.purpose == Purpose::Grow).then_some((REQUESTS, 0));
     let named = || counted.into_iter().chain(wanted.quantities.iter().map(|(m, n)| (m.as_str(), *n)));
     let in_flight = match wanted.purpose {

@@ -10,10 +10,10 @@ use headworks_core::record::{Instant, Name, Outcome, Span};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::pool::{self, Cost, Leaf, NoWait, Pool, Room};
+use super::supply::{self, Cost, Leaf, NoWait, Room, Supply};
 
-/// A pool whose waiters are requests.
-pub(crate) type EnginePool = Pool<oneshot::Sender<Taken>>;
+/// A supply whose waiters are requests.
+pub(crate) type EngineSupply = Supply<oneshot::Sender<Taken>>;
 
 /// Room that was taken for a request that has not been granted yet. Given back when it is dropped.
 #[derive(Debug)]
@@ -36,15 +36,15 @@ impl Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         if !self.kept {
-            self.wish.pool.undo(&self.wish.leaf, self.wish.cost);
+            self.wish.supply.undo(&self.wish.leaf, self.wish.cost);
         }
     }
 }
 
-/// What a request wants of a pool.
+/// What a request wants of a supply.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
-    pub(super) pool: Arc<EnginePool>,
+    pub(super) supply: Arc<EngineSupply>,
     pub(super) leaf: Arc<Leaf>,
     pub(super) class: Name,
     pub(super) cost: Cost,
@@ -54,22 +54,22 @@ pub(crate) struct Wish {
 impl Wish {
     /// How long the class lets a request wait that says nothing itself.
     pub(crate) fn wait_max(&self) -> Span {
-        self.pool.wait_max(&self.leaf)
+        self.supply.wait_max(&self.leaf)
     }
 
-    pub(super) fn offer(&self, room: Result<Room, pool::Busy>, now: Instant) -> Offer {
-        self.pool.offer(self.class.clone(), self.cost, self.used, room, now)
+    pub(super) fn offer(&self, room: Result<Room, supply::Busy>, now: Instant) -> Offer {
+        self.supply.offer(self.class.clone(), self.cost, self.used, room, now)
     }
 
     /// Waits for room, at most so long. `None`: there was none, or the wait would be longer.
     pub(crate) async fn wait(&self, now: Instant, most: Span) -> Option<Taken> {
         let (sender, receiver) = oneshot::channel();
-        let id = match self.pool.wait(&self.leaf, self.cost, now, most, sender) {
+        let id = match self.supply.wait(&self.leaf, self.cost, now, most, sender) {
             Ok(id) => id,
             Err((NoWait::TooLong(_) | NoWait::Full(..), _)) => return None,
         };
-        let place = Waiting(&self.pool, id);
-        pump(&self.pool, now);
+        let place = Waiting(&self.supply, id);
+        pump(&self.supply, now);
         // A deadline that passes drops the sender.
         let taken = receiver.await.ok();
         drop(place);
@@ -79,16 +79,16 @@ impl Wish {
 
 /// The room a request finds, while it is being decided.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct RequestRoom {
     /// What to tell the core.
     pub(crate) offers: SmallVec<[Offer; 1]>,
     pub(super) taken: Option<Taken>,
     pub(super) wishes: SmallVec<[Wish; 1]>,
 }
 
-impl Found {
-    /// Adds what one pool has; whether there was room.
-    pub(super) fn add(&mut self, wish: Wish, room: Result<Room, pool::Busy>, now: Instant) -> bool {
+impl RequestRoom {
+    /// Adds what one supply has; whether there was room.
+    pub(super) fn add(&mut self, wish: Wish, room: Result<Room, supply::Busy>, now: Instant) -> bool {
         self.offers.push(wish.offer(room, now));
         self.taken = room.ok().map(|room| Taken::new(wish.clone(), room));
         self.wishes.push(wish);
@@ -105,7 +105,7 @@ impl Found {
         };
         if denied.is_none_or(|decision| decision.outcome == Outcome::Wait) {
             for wish in &self.wishes {
-                wish.pool.note(&wish.leaf, wish.cost);
+                wish.supply.note(&wish.leaf, wish.cost);
             }
         }
         if denied.is_none()
@@ -118,7 +118,7 @@ impl Found {
 }
 
 /// A place in a queue; left when it is dropped, also by a caller that has gone.
-struct Waiting<'a>(&'a EnginePool, WaiterId);
+struct Waiting<'a>(&'a EngineSupply, WaiterId);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -127,13 +127,13 @@ impl Drop for Waiting<'_> {
 }
 
 /// Lets in the next waiter. One that went away meanwhile gives its room to the one after it.
-pub(super) fn pump(pool: &Arc<EnginePool>, now: Instant) {
+pub(super) fn pump(supply: &Arc<EngineSupply>, now: Instant) {
     loop {
-        let pumped = pool.pump(now);
+        let pumped = supply.pump(now);
         let mut gone = false;
         for (leaf, cost, who) in pumped.admitted {
             let used = leaf.in_flight().saturating_sub(cost.in_flight);
-            let wish = Wish { class: pool.class_of(&leaf), pool: Arc::clone(pool), leaf, cost, used };
+            let wish = Wish { class: supply.class_of(&leaf), supply: Arc::clone(supply), leaf, cost, used };
             // What cannot be handed over is dropped, which gives it back.
             gone |= who.send(Taken::new(wish, Room::Share)).is_err();
         }

@@ -1,4 +1,4 @@
-//! The seats of one account: where its requests stand in the trees of the pools.
+//! The seats of one account: where its requests stand in the trees of the supplies.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use headworks_core::account::Account;
 use headworks_core::capacity::Seat;
 use headworks_core::record::{HeldCapacity, Name};
 
-use super::pool::Leaf;
-use super::room::EnginePool;
+use super::room::EngineSupply;
+use super::supply::Leaf;
 
 /// Keys of one account that have a seat of their own; the others share one.
 const KEYS_MAX: usize = 64;
@@ -17,7 +17,7 @@ const OTHER_KEYS: &str = "other";
 /// A seat that an account has taken.
 #[derive(Debug)]
 pub(crate) struct Taking {
-    pub(crate) pool: Arc<EnginePool>,
+    pub(crate) supply: Arc<EngineSupply>,
     pub(crate) class: Name,
     pub(crate) cluster: Option<Name>,
     pub(crate) key: Option<Name>,
@@ -36,7 +36,7 @@ impl Seats {
 
     pub(super) fn find(
         &mut self,
-        pool: &Arc<EnginePool>,
+        supply: &Arc<EngineSupply>,
         (at, class): (u16, &Name),
         account: &Account,
         key: Option<&Name>,
@@ -44,7 +44,7 @@ impl Seats {
         let rank = account.settings.rank.as_deref();
         let cluster = rank.and_then(|r| r.cluster.as_ref());
         let same = |s: &&Taking| {
-            Arc::ptr_eq(&s.pool, pool)
+            Arc::ptr_eq(&s.supply, supply)
                 && s.class == *class
                 && s.cluster.as_ref() == cluster
                 && s.key.as_ref() == key
@@ -55,7 +55,7 @@ impl Seats {
         if self.0.len() >= KEYS_MAX {
             self.0.retain(|s| s.leaf.in_flight() > 0 || s.leaf.is_active());
             if key.is_some() && self.0.len() >= KEYS_MAX {
-                return self.find(pool, (at, class), account, None);
+                return self.find(supply, (at, class), account, None);
             }
         }
         let name = key.map_or(OTHER_KEYS, Name::as_str);
@@ -64,7 +64,7 @@ impl Seats {
             account.settings.account_terms(),
         ));
         self.0.push(Taking {
-            pool: Arc::clone(pool),
+            supply: Arc::clone(supply),
             class: class.clone(),
             cluster: cluster.cloned(),
             key: key.cloned(),
@@ -73,14 +73,14 @@ impl Seats {
         leaf
     }
 
-    /// The seats in one pool.
-    pub(crate) fn in_pool(&self, pool: &Arc<EnginePool>) -> impl Iterator<Item = &Taking> {
-        self.0.iter().filter(|seat| Arc::ptr_eq(&seat.pool, pool))
+    /// The seats in one supply.
+    pub(crate) fn in_supply(&self, supply: &Arc<EngineSupply>) -> impl Iterator<Item = &Taking> {
+        self.0.iter().filter(|seat| Arc::ptr_eq(&seat.supply, supply))
     }
 
     /// The seat that a hold took its room with: one that has so much in flight.
     pub(super) fn of_hold(&self, held: &HeldCapacity, key: Option<&Name>) -> Option<&Taking> {
-        let fits = |s: &&Taking| s.pool.name == held.pool && s.class == held.class;
+        let fits = |s: &&Taking| s.supply.name == held.supply && s.class == held.class;
         let seats = || self.0.iter().filter(fits).filter(|s| s.leaf.in_flight() >= held.in_flight);
         seats()
             .find(|s| s.key.as_ref() == key)

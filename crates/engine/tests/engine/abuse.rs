@@ -11,7 +11,7 @@ use headworks_core::command::{Command, NewGrant, Patch, Setting};
 use headworks_core::record::{Category, Decision, Outcome, Rank, Reason, Rule, Span};
 use headworks_core::waterfall::{Authorize, Refusal};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
-use headworks_store::{Memory, Store};
+use headworks_store::{Memory, Store, wait};
 
 use crate::{Failing, ask, key, name, open, run};
 
@@ -22,8 +22,8 @@ tokens = { unit = "token" }
 [features.chat]
 meters = ["tokens"]
 rate_card = "card"
-pool = "gpu"
-[pools.gpu]
+supply = "gpu"
+[supplies.gpu]
 in_flight = 100000
 in_flight_cost = { requests = 1 }
 cost = { tokens = 1 }
@@ -122,7 +122,7 @@ async fn a_clamp_outlives_the_process_and_can_be_lifted() {
         w.pass(10);
     }
     w.ask(150, "").await;
-    let view = w.engine.conduct(&name("acme")).await.expect("views");
+    let view = w.engine.abuse(&name("acme")).await.expect("views");
     let [(effect, Mode::Enforce)] = view.effects.as_slice() else { panic!("{view:?}") };
     assert_eq!((effect.rule, effect.limit, effect.figure), (Rule::Velocity, 200, 250));
     w.engine.close();
@@ -163,7 +163,7 @@ async fn the_penalty_box_knows_keys_apart() {
     assert_eq!(w.ask(1, "").await.outcome, Outcome::Allow);
     report(22, "bad").await;
     assert_eq!(w.ask(1, "key:good").await.outcome, Outcome::Allow, "nor at level 4");
-    let view = w.engine.conduct(&acme).await.expect("views");
+    let view = w.engine.abuse(&acme).await.expect("views");
     assert_eq!(
         view.penalties.iter().map(|(key, _, level)| (key.clone(), *level)).max_by_key(|(_, l)| *l),
         Some((Some(name("bad")), 4))
@@ -191,7 +191,7 @@ async fn careless_callers_score() {
     open(&w.engine, "acme", "1000").await;
     let acme = name("acme");
     let milli = async |of: Option<&str>| {
-        let view = w.engine.conduct(&acme).await.expect("views");
+        let view = w.engine.abuse(&acme).await.expect("views");
         let own = view.penalties.iter().find(|(key, ..)| key.as_ref().map(|k| k.as_str()) == of);
         own.map_or(0, |(_, milli, _)| *milli)
     };
@@ -242,7 +242,7 @@ async fn a_key_from_many_networks_is_held_back() {
     assert_eq!(from("k", "2001:db8::1").await.outcome, Outcome::Allow, "the third begins the effect");
     assert_eq!(from("k", "10.0.0.1").await.reason, Reason::SharedKey);
     assert_eq!(from("l", "10.0.0.1").await.outcome, Outcome::Allow);
-    let view = w.engine.conduct(&name("acme")).await.expect("views");
+    let view = w.engine.abuse(&name("acme")).await.expect("views");
     let [(effect, _)] = view.effects.as_slice() else { panic!("{view:?}") };
     assert_eq!((effect.figure, effect.reference, effect.limit), (3, 2, 1));
     w.engine.close();
@@ -287,14 +287,14 @@ async fn a_flood_of_keys_displaces_nobody() {
             w.ask_from(1, "key:shared", source(1)).await;
         }
     }
-    let view = w.engine.conduct(&acme).await.expect("views");
+    let view = w.engine.abuse(&acme).await.expect("views");
     assert!(view.effects.is_empty(), "nobody is held back for the networks of others: {:?}", view.effects);
     assert_eq!(
         view.penalties.iter().map(|(key, _, level)| (key.clone(), *level)).next(),
         Some((Some(bad), 1))
     );
     w.ask_from(1, "key:shared", source(2)).await;
-    let view = w.engine.conduct(&acme).await.expect("views");
+    let view = w.engine.abuse(&acme).await.expect("views");
     let held: Vec<_> =
         view.effects.iter().filter_map(|(e, _)| e.key.as_deref().map(|k| k.to_string())).collect();
     assert_eq!(held, ["shared"]);
@@ -311,7 +311,7 @@ async fn keys_past_the_number_are_nobody() {
         let key = name(&format!("k{i}"));
         w.engine.report(&acme, &w.key(), Misdeed::InvalidKey, Some(&key)).await.expect("notes");
     }
-    let view = w.engine.conduct(&acme).await.expect("views");
+    let view = w.engine.abuse(&acme).await.expect("views");
     assert_eq!(view.penalties.len(), 64, "bounded");
     assert!(view.penalties.iter().all(|(_, milli, level)| *milli <= 2_000 && *level == 0), "{view:?}");
     w.engine.close();
@@ -326,7 +326,7 @@ async fn growth_is_served_one_class_lower() {
         let headworks_core::record::Event::Authorized { terms, .. } = &record.event else {
             panic!("{record:?}")
         };
-        terms.capacity.as_ref().expect("in a pool").class.to_string()
+        terms.capacity.as_ref().expect("in a supply").class.to_string()
     };
     assert_eq!(class(&w.ask_from(700, "", None).await), "default");
     assert_eq!(class(&w.ask_from(1, "", None).await), "slow");
@@ -373,7 +373,7 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     // What is bought is not asked about.
     let bought = NewGrant::new("5".parse().expect("credits"), Category::Purchased);
     run(&w.engine, &name("a3"), &key("bought"), Command::Grant(bought)).await.expect("grants");
-    let accounts = w.engine.accounts(None, 100).expect("lists");
+    let accounts = wait(w.engine.accounts(None, 100)).expect("lists");
     assert!(accounts.iter().all(|name| !name.as_str().starts_with('_')), "{accounts:?}");
     w.engine.close();
     w.books();
@@ -426,7 +426,7 @@ async fn a_trial_budget_counts_one_unit() {
     let w = world().await;
     let text = CATALOG
         .replace("version = \"abuse\"", "version = \"units\"")
-        .replace("[pools.gpu]", "[features.art]\nmeters = [\"tokens\"]\nrate_card = \"card\"\ncredit_unit = \"coins\"\n[pools.gpu]")
+        .replace("[supplies.gpu]", "[features.art]\nmeters = [\"tokens\"]\nrate_card = \"card\"\ncredit_unit = \"coins\"\n[supplies.gpu]")
         .replace("{ feature = \"chat\",", "{ feature = \"art\", credits = { tokens = \"1\" } }, { feature = \"chat\",")
         .replace("trial_budget = \"12\"", "trial_budget = { credits = \"12\", coins = \"500\" }");
     w.engine.put_catalog(&text, (&key("units"), None)).await.expect("stores").expect("accepts");
@@ -465,12 +465,12 @@ async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
         run(&w.engine, account, &key("g"), Command::Grant(new)).await.expect("grants");
     }
     // With the account that the world has.
-    let whole = w.engine.accounts(None, 100).expect("lists");
+    let whole = wait(w.engine.accounts(None, 100)).expect("lists");
     assert!(all.iter().all(|name| whole.contains(name)), "{whole:?}");
     for max in 1..=4 {
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
-            let page = w.engine.accounts(after.as_ref(), max).expect("lists");
+            let page = wait(w.engine.accounts(after.as_ref(), max)).expect("lists");
             let Some(last) = page.last() else { break };
             after = Some(last.clone());
             pages.extend(page);
@@ -483,16 +483,16 @@ async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
 /// The budget and the identity are claimed, and the grant itself is never stored: the retry finds both claims.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_outlives_a_crash() {
-    let store = Arc::new(Failing::default());
+    let store = Failing::store();
     let w = world_over(store.clone()).await;
     open_as(&w.engine, "a1", Some("card-4242")).await;
     let new = NewGrant::new("12".parse().expect("credits"), Category::Free);
     let free =
         async |w: &World, id: &str| run(&w.engine, &name("a1"), &key(id), Command::Grant(new.clone())).await;
-    store.fail_after(2);
+    store.faults.fail_after(2);
     let lost = free(&w, "g").await;
     assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
-    store.mend();
+    store.faults.mend();
     let engine = Engine::start(Arc::clone(&w.store), catalog(), Arc::clone(&w.clock), Limits::default());
     let w = World { engine: engine.expect("starts"), ..w };
     assert_eq!(w.engine.trial_budget_used(None).await.expect("reads").to_string(), "12");

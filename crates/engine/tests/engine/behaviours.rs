@@ -24,12 +24,12 @@ tokens = { unit = "token" }
 [features.chat]
 meters = ["tokens"]
 rate_card = "card"
-pool = "gpu"
+supply = "gpu"
 [features.art]
 meters = ["tokens"]
 rate_card = "card"
 credit_unit = "coins"
-[pools.gpu]
+[supplies.gpu]
 in_flight = 1000000
 in_flight_cost = { requests = 1 }
 cost = { tokens = 1 }

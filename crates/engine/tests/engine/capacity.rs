@@ -1,4 +1,4 @@
-//! Pools on the path of requests: room is taken, waited for, given back, and counted again after a restart.
+//! Supplies on the path of requests: room is taken, waited for, given back, and counted again after a restart.
 
 use std::sync::Arc;
 
@@ -7,45 +7,45 @@ use headworks_audit::replay::replay;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Extend};
-use headworks_core::record::{Outcome, Place, PoolChange, Reason, Span, Verdict, Wall};
+use headworks_core::record::{Outcome, Reason, Span, SupplyChange, Verdict, VisitKind, Wall};
 use headworks_engine::Caller;
-use headworks_engine::capacity::pool::PoolView;
+use headworks_engine::capacity::supply::SupplyView;
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
 use headworks_store::{Memory, Store};
 
 use crate::{ask, hold_of, key, name, open, outcome, run};
 
 const CATALOG: &str = r#"
-version = "pools"
+version = "supplies"
 [meters]
 tokens = { unit = "token" }
-[pools.large]
+[supplies.large]
 in_flight = 6
 in_flight_cost = { requests = 1 }
 cost = { tokens = 1 }
 waiting_max = 1000
-[pools.rated]
+[supplies.rated]
 rate = 1000
 cost = { tokens = 1 }
-[pools.first]
+[supplies.first]
 in_flight = 1
 cost = { requests = 1 }
 fallback = ["second"]
-[pools.second]
+[supplies.second]
 in_flight = 1
 cost = { requests = 1 }
 [features.chat]
 meters = ["tokens"]
 rate_card = "card"
-pool = "large"
+supply = "large"
 [features.quick]
 meters = ["tokens"]
 rate_card = "card"
-pool = "rated"
+supply = "rated"
 [features.doubled]
 meters = ["tokens"]
 rate_card = "card"
-pool = "first"
+supply = "first"
 [[rate_cards.card]]
 effective_from = "2020-01-01T00:00:00Z"
 prices = [
@@ -67,9 +67,9 @@ fn start_at(store: Arc<dyn Store>, clock: Clock) -> Arc<Engine> {
     Engine::start(store, catalog, Arc::new(clock), Limits::default()).expect("starts")
 }
 
-fn view(engine: &Engine, pool: &str) -> PoolView {
-    let found = engine.pools().into_iter().find(|(n, ..)| n.as_str() == pool);
-    found.map(|(_, _, view, _)| view).expect("the pool is there")
+fn view(engine: &Engine, supply: &str) -> SupplyView {
+    let found = engine.supplies().into_iter().find(|(n, ..)| n.as_str() == supply);
+    found.map(|(_, _, view, _)| view).expect("the supply is there")
 }
 
 async fn authorize(engine: &Engine, account: &str, id: &str, feature: &str, wait: Option<Span>) -> Answer {
@@ -263,7 +263,7 @@ async fn money_comes_before_capacity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fallback_pool_stands_in() {
+async fn a_fallback_supply_stands_in() {
     let engine = start(Arc::new(Memory::new()));
     open(&engine, "acme", "10").await;
     let visits = |answer: &Answer| -> Vec<(String, Verdict)> {
@@ -272,8 +272,8 @@ async fn a_fallback_pool_stands_in() {
             Effect::Denied(denial) => denial.decision.clone(),
             Effect::Unrecorded(_) => panic!("it is recorded"),
         };
-        let pools = decision.visits.iter().filter(|v| v.place == Place::Pool);
-        pools.map(|v| (v.name.to_string(), v.verdict)).collect()
+        let supplies = decision.visits.iter().filter(|v| v.kind == VisitKind::Supply);
+        supplies.map(|v| (v.name.to_string(), v.verdict)).collect()
     };
     let refused = Verdict::Refused(Reason::Capacity);
     let first = authorize(&engine, "acme", "1", "doubled", NO_WAIT).await;
@@ -309,14 +309,14 @@ async fn capacity_survives_a_restart() {
     let grown = run(&engine, &name("acme"), &key("e"), Command::Extend(extend)).await.expect("extends");
     assert!(matches!(grown.effect, Effect::Recorded(_)), "{grown:?}");
     assert_eq!(view(&engine, "large").in_flight, 6, "an extension is not another request");
-    let change = PoolChange {
-        pool: name("large"),
+    let change = SupplyChange {
+        supply: name("large"),
         rate: None,
         in_flight: Some(7),
         classes: std::collections::BTreeMap::new(),
         reason: None,
     };
-    engine.change_pool(change, (&key("c"), None)).await.expect("changes");
+    engine.change_supply(change, (&key("c"), None)).await.expect("changes");
     assert_eq!(view(&engine, "large").in_flight_max, Some(7));
     engine.close();
 
@@ -331,7 +331,7 @@ async fn capacity_survives_a_restart() {
     }
     assert_eq!(view(&engine, "large").in_flight, 1, "an extended hold gives all of its room back");
     engine.close();
-    // What pools offered is part of the stored explanation: the same request gives the same bytes.
+    // What supplies offered is part of the stored explanation: the same request gives the same bytes.
     let found = replay(&*store, 1, &Progress::default()).expect("replays");
     assert!(found.records > 10 && found.differing.is_empty(), "{:?}", found.differing);
     let found = reconcile(&*store, 1, &Progress::default()).expect("reconciles");
@@ -346,7 +346,7 @@ async fn a_new_catalog_keeps_what_is_in_flight() {
     let others = "waiting_max = 1000\nclasses = { batch = { priority = 3 }, chat = {} }";
     let text = CATALOG
         .replace("waiting_max = 1000", others)
-        .replace("version = \"pools\"", "version = \"two\"")
+        .replace("version = \"supplies\"", "version = \"two\"")
         .replace("features = [\"chat\", \"quick\", \"doubled\"]", "features = [\"chat\"]\nclass = \"chat\"");
     engine.put_catalog(&text, (&key("two"), None)).await.expect("stores").expect("accepts");
     assert_eq!(view(&engine, "large").in_flight, 1);
@@ -383,6 +383,6 @@ async fn a_rate_is_shared_and_refilled() {
     assert_eq!(call("d".into(), 1).await, Outcome::Allow);
     let feedback =
         Feedback { answered: Answered::Served, cost: 10, first_output: None, limit: None, retry_after: None };
-    assert!(engine.pool_feedback(&name("rated"), feedback).is_ok());
-    assert!(engine.pool_feedback(&name("none"), feedback).is_err());
+    assert!(engine.supply_feedback(&name("rated"), feedback).is_ok());
+    assert!(engine.supply_feedback(&name("none"), feedback).is_err());
 }

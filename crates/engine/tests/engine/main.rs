@@ -5,7 +5,7 @@ mod answers;
 mod behaviours;
 mod capacity;
 mod damage;
-mod pool;
+mod supply;
 mod test_clock;
 mod webhooks;
 
@@ -16,12 +16,11 @@ use std::time::Duration;
 use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch};
-use headworks_core::record::{
-    Category, Event, HoldId, IndexKey, Instant, Label, Name, Outcome, Reason, Seq, Span,
-};
+use headworks_core::record::{Category, Event, HoldId, Instant, Label, Name, Outcome, Reason, Span};
 use headworks_core::waterfall::{Authorize, Context, Quantities, Refusal, Request};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits, Reading};
-use headworks_store::{Batch, Checkpoint, Embedded, Fed, Memory, Options, Store, StoreError, Stored};
+use headworks_store::suite::{Fault, Faults, Faulty};
+use headworks_store::{Checkpoint, Embedded, Memory, Options, Store, Stored, wait};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -204,7 +203,7 @@ async fn two_engines_on_one_store_agree() {
     }
     assert_eq!(winners, 6);
     let mut folded = Account::empty(name("acme"));
-    for stored in store.read(&name("acme"), 1, 1_000).expect("reads") {
+    for stored in wait(store.read(&name("acme"), 1, 1_000)).expect("reads") {
         assert_eq!(folded.apply_bytes(&stored.bytes).expect("folds"), stored.hash);
     }
     assert_eq!(folded.available(Instant::from_micros(i64::MAX - 1), None).to_string(), "50");
@@ -331,7 +330,6 @@ async fn unrecorded_features_leave_no_record() {
 /// A store whose appends fail on request, or whose second records are altered.
 #[derive(Default)]
 struct Failing {
-    inner: Memory,
     broken: AtomicBool,
     /// How many batches are still stored before it breaks, where that is said.
     left: Mutex<Option<usize>>,
@@ -339,6 +337,10 @@ struct Failing {
 }
 
 impl Failing {
+    fn store() -> Arc<Faulty<Self>> {
+        Arc::new(Faulty::new(Arc::new(Memory::new()), Self::default()))
+    }
+
     fn fail_after(&self, batches: usize) {
         *self.left.lock().expect("a lock") = Some(batches);
     }
@@ -349,81 +351,44 @@ impl Failing {
     }
 }
 
-impl Store for Failing {
-    fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
+impl Faults for Failing {
+    fn append(&self) -> Fault {
         if let Some(left) = self.left.lock().expect("a lock").as_mut() {
             self.broken.fetch_or(*left == 0, Ordering::SeqCst);
             *left = left.saturating_sub(1);
         }
-        if self.broken.load(Ordering::SeqCst) {
-            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
-            return Err(StoreError::Io { doing: "syncing", path: "journal".into(), source });
-        }
-        self.inner.append(batch)
+        if self.broken.load(Ordering::SeqCst) { Fault::Stops } else { Fault::None }
     }
-    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
-        self.inner.state(account)
-    }
-    fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
-        self.inner.find(key)
-    }
-    fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError> {
-        let mut records = self.inner.read(account, from, max)?;
+
+    fn alter(&self, records: &mut [Stored]) {
         if self.tampered.load(Ordering::SeqCst) {
             records.iter_mut().filter(|r| r.seq == 2).for_each(|r| r.bytes[20] ^= 1);
         }
-        Ok(records)
     }
-    fn checkpoint(&self, states: &mut dyn FnMut() -> Option<Vec<Checkpoint>>) -> Result<(), StoreError> {
-        self.inner.checkpoint(states)
-    }
-    fn wants_checkpoint(&self) -> bool {
+
+    fn is_shared(&self) -> bool {
         false
-    }
-    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
-        self.inner.accounts(after, max)
-    }
-    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
-        self.inner.due(now, max)
-    }
-    fn feed(&self, from: u64) -> Result<Option<Fed>, StoreError> {
-        self.inner.feed(from)
-    }
-    fn feed_end(&self) -> u64 {
-        self.inner.feed_end()
-    }
-    fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {
-        self.inner.acknowledged(reader)
-    }
-    fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
-        self.inner.acknowledge(reader, at)
-    }
-    fn latest(&self) -> Option<Instant> {
-        self.inner.latest()
-    }
-    fn unsettled(&self) -> Vec<Name> {
-        self.inner.unsettled()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_write_stops() {
-    let store = Arc::new(Failing::default());
+    let store = Failing::store();
     let engine = start(store.clone());
     open(&engine, "acme", "10").await;
-    store.broken.store(true, Ordering::SeqCst);
+    store.faults.broken.store(true, Ordering::SeqCst);
     let acme = name("acme");
     let lost = run(&engine, &acme, &key("k"), Command::Authorize(ask("chat", 4))).await;
     assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
     // Nothing is answered from a state that is not stored, and nothing is taken any more.
     assert!(engine.view(&acme, |_| Ok(())).await.is_err());
-    store.broken.store(false, Ordering::SeqCst);
+    store.faults.broken.store(false, Ordering::SeqCst);
     assert!(matches!(
         run(&engine, &acme, &key("l"), Command::Authorize(ask("chat", 1))).await,
         Err(EngineError::Stopped)
     ));
     assert!(engine.stopped().is_some_and(|why| why.contains("syncing")));
-    assert_eq!(store.inner.read(&acme, 1, 100).expect("reads").len(), 2);
+    assert_eq!(wait(store.read(&acme, 1, 100)).expect("reads").len(), 2);
 }
 
 /// Rule R13: with the wall behind the last record a restart goes on after it, and with the wall two years ahead it decides
@@ -438,7 +403,7 @@ async fn a_restart_begins_at_the_last_record_or_later() {
     };
     let written = |engine: &Engine| {
         engine.close();
-        store.latest().expect("records")
+        wait(store.latest()).expect("reads").expect("records")
     };
     let engine = start_with(store.clone(), Arc::new(wall("2026-06-01T12:00:00Z")), Limits::default());
     open(&engine, "acme", "10").await;
@@ -478,7 +443,7 @@ async fn next_pass(engine: &Engine) -> Arc<headworks_engine::Pass> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reconciles_online() {
-    let store = Arc::new(Failing::default());
+    let store = Failing::store();
     let engine = start(store.clone());
     for account in ["acme", "beta"] {
         open(&engine, account, "10").await;
@@ -489,7 +454,7 @@ async fn reconciles_online() {
     // 20 credits issued, 8 of them held.
     let totals = sound.report.totals;
     assert_eq!((totals.issued, totals.held, totals.free), (20_000_000_000, 8_000_000_000, 12_000_000_000));
-    store.tampered.store(true, Ordering::SeqCst);
+    store.faults.tampered.store(true, Ordering::SeqCst);
     let found = next_pass(&engine).await;
     let named: Vec<(&str, u64)> = found.report.findings.iter().map(|(n, f)| (n.as_str(), f.seq)).collect();
     assert!(named.contains(&("acme", 2)) && named.contains(&("beta", 2)), "{named:?}");
@@ -508,12 +473,12 @@ async fn a_record_that_does_not_follow_freezes_its_account_alone() {
     engine.maintain_once(true);
     engine.close();
     // A state that was spoiled where it is kept: the grant has less set aside than its hold drew.
-    let (seq, bytes) = store.state(&acme).expect("reads").expect("maintenance keeps states");
+    let (seq, bytes) = wait(store.state(&acme)).expect("reads").expect("maintenance keeps states");
     let mut state = Account::from_bytes(&bytes).expect("a state");
     state.grants[0].held = "1".parse().expect("amount");
     let spoiled =
         Checkpoint { account: acme.clone(), seq, bytes: state.to_bytes(), wakes_at: state.wakes_at };
-    store.checkpoint(&mut || Some(vec![spoiled.clone()])).expect("keeps");
+    wait(store.checkpoint(vec![spoiled.clone()])).expect("keeps");
 
     let engine = start(store.clone());
     let used: Quantities = [(name("tokens"), 4)].into_iter().collect();
@@ -530,9 +495,9 @@ async fn a_record_that_does_not_follow_freezes_its_account_alone() {
     assert_eq!(outcome(&other.expect("answers")), Outcome::Allow);
     assert!(engine.stopped().is_none());
     engine.close();
-    assert_eq!(store.read(&acme, seq + 1, 10).expect("reads"), [], "nothing was stored");
+    assert_eq!(wait(store.read(&acme, seq + 1, 10)).expect("reads"), [], "nothing was stored");
     assert_eq!(
-        store.state(&acme).expect("reads"),
+        wait(store.state(&acme)).expect("reads"),
         Some((seq, spoiled.bytes)),
         "and no checkpoint was made of it"
     );

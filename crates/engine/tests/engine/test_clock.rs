@@ -10,7 +10,7 @@ use headworks_core::record::{
 };
 use headworks_core::waterfall::Authorize;
 use headworks_engine::{AdvanceError, Answer, Caller, Clock, Engine, EngineError, Limits};
-use headworks_store::{Memory, Store};
+use headworks_store::{Cursor, Memory, Store, wait};
 
 use super::{CATALOG, ask, available, key, name};
 
@@ -62,8 +62,8 @@ fn hold(tokens: u64, life: &str) -> Command {
 
 /// What happened in all accounts, in the order in which it was stored: when, where, what.
 fn happened(store: &Memory) -> Vec<(Instant, Name, Record)> {
-    let (mut out, mut from) = (Vec::new(), 0);
-    while let Some(fed) = store.feed(from).expect("reads") {
+    let (mut out, mut from) = (Vec::new(), Cursor::default());
+    while let Some(fed) = wait(store.feed(&from)).expect("reads") {
         out.extend(fed.records.iter().map(|stored| {
             let record = Record::from_bytes(&stored.bytes).expect("a record");
             (record.recorded_at, stored.account.clone(), record)
@@ -250,7 +250,7 @@ async fn the_same_calls_give_the_same_records() {
             engine.maintain_once(true);
         }
         engine.close();
-        runs.push(store.read(&name("acme"), 1, 1_000).expect("reads"));
+        runs.push(wait(store.read(&name("acme"), 1, 1_000)).expect("reads"));
     }
     assert!(runs[0].len() > 60, "{} records", runs[0].len());
     assert_eq!(runs[0], runs[1]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headworks_core::record::{Label, Resume, Server, StripeValue, Webhook, WebhookFormat};
 use headworks_engine::{Engine, EngineError};
-use headworks_store::Memory;
+use headworks_store::{Cursor, Memory, wait};
 
 use super::{key, name, start};
 
@@ -24,26 +24,31 @@ async fn set(engine: &Engine, k: &str, beginning: bool) {
     engine.set_webhook(webhook("http://a"), beginning, (&key(k), None)).await.expect("is set");
 }
 
+/// A cursor of the store in memory: behind so many records.
+fn at(records: usize) -> Cursor {
+    Cursor::new(&records.to_string())
+}
+
 #[tokio::test]
-async fn a_place_is_not_kept_for_a_webhook_that_was_made_again() {
+async fn a_cursor_is_not_kept_for_a_webhook_that_was_made_again() {
     let engine = start(Arc::new(Memory::new()));
     set(&engine, "1", true).await;
     let h = name("h");
     let first = engine.webhooks()[&h].made;
-    engine.acknowledge(&h, first, 1).expect("kept");
-    assert_eq!(engine.acknowledged(&h).expect("read"), 1);
+    wait(engine.acknowledge(&h, first, &at(1))).expect("kept");
+    assert_eq!(wait(engine.acknowledged(&h)).expect("read"), at(1));
     // Set again it stands where it stood, wherever it is asked to begin.
     set(&engine, "2", true).await;
-    assert_eq!((engine.webhooks()[&h].made, engine.acknowledged(&h).expect("read")), (first, 1));
+    assert_eq!((engine.webhooks()[&h].made, wait(engine.acknowledged(&h)).expect("read")), (first, at(1)));
     engine.remove_webhook(&h, (&key("rm"), None)).await.expect("is removed");
-    let end = engine.feed_end();
-    engine.acknowledge(&h, first, 2).expect("nothing happens");
+    let end = wait(engine.feed_end()).expect("read");
+    wait(engine.acknowledge(&h, first, &at(2))).expect("nothing happens");
     set(&engine, "3", false).await;
     // Who still sends for the one before keeps no place for the new one.
-    engine.acknowledge(&h, first, 2).expect("nothing happens");
-    assert_eq!(engine.acknowledged(&h).expect("read"), end);
-    engine.acknowledge(&h, engine.webhooks()[&h].made, end + 1).expect("kept");
-    assert_eq!(engine.acknowledged(&h).expect("read"), end + 1);
+    wait(engine.acknowledge(&h, first, &at(2))).expect("nothing happens");
+    assert_eq!(wait(engine.acknowledged(&h)).expect("read"), end);
+    wait(engine.acknowledge(&h, engine.webhooks()[&h].made, &at(9))).expect("kept");
+    assert_eq!(wait(engine.acknowledged(&h)).expect("read"), at(9));
     engine.close();
 }
 

@@ -34,15 +34,15 @@ use crate::simulate::traffic::name;
 const LEFT_MAX_KIB: u64 = 64 * 1_024;
 
 const CATALOG: &str = r#"
-version = "strangers"
+version = "unauthenticated"
 default_plan = "api"
 [meters]
 tokens = { unit = "token" }
-[pools.model]
+[supplies.model]
 rate = 1_000_000_000
 [features.chat]
 meters = ["tokens"]
-pool = "model"
+supply = "model"
 ledger = false
 [abuse]
 default_tier = "verified"
@@ -68,10 +68,10 @@ pub(super) async fn run(options: &AbuseBench, as_json: bool) -> Outcome {
         text(path).map_err(|e| format!("{e}; {hint}"))
     };
     let tables = Tables { windows: read(&options.windows)?, lengths: read(&options.lengths)? };
-    let left = strangers(options.keys).await?;
+    let left = unauthenticated(options.keys).await?;
     let held = clients::measure(&tables, options.model.as_deref(), options.tier)?;
     if as_json {
-        say!("{}", serde_json::to_string_pretty(&json!({ "strangers": left, "clients": held }))?)?;
+        say!("{}", serde_json::to_string_pretty(&json!({ "unauthenticated": left, "clients": held }))?)?;
     } else {
         show_left(&left)?;
         show_held(&held)?;
@@ -137,7 +137,7 @@ fn resident() -> Result<u64, Failed> {
 }
 
 /// The memory that unknown callers leave behind: this many of each kind.
-async fn strangers(asked: u64) -> Result<Vec<Left>, Failed> {
+async fn unauthenticated(asked: u64) -> Result<Vec<Left>, Failed> {
     let dir = tempfile::tempdir()?;
     let catalog = Catalog::parse(CATALOG, Format::Toml).map_err(|e| e.to_string())?;
     let store = Arc::new(Embedded::open(dir.path(), Options::default())?);
@@ -162,7 +162,7 @@ async fn strangers(asked: u64) -> Result<Vec<Left>, Failed> {
     };
     let acme = name("acme")?;
     let named = async |i| Ok(authorize(&engine, &acme, i).await.map(drop)?);
-    // Memory allocated at the first call is not due to strangers.
+    // Memory allocated at the first call is not due to unauthenticated callers.
     fabricated(0).await?;
     absent(0).await?;
     nobody(0).await?;

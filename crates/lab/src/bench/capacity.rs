@@ -1,13 +1,13 @@
-//! `headworks bench capacity`: the cost of pools, on the path of a request and off it.
+//! `headworks bench capacity`: the cost of supplies, on the path of a request and off it.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
 use headworks_core::capacity::Seat;
-use headworks_core::catalog::{COST_MAX, ClassTerms, Formula, PoolDimension, PoolTerms};
+use headworks_core::catalog::{COST_MAX, ClassTerms, Formula, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Instant, Name};
-use headworks_engine::capacity::pool::{Cost, Leaf, Pool};
+use headworks_engine::capacity::supply::{Cost, Leaf, Supply};
 use headworks_terminal::{Failed, Outcome, say};
 use serde_json::json;
 
@@ -21,13 +21,13 @@ fn name(text: &str) -> Result<Name, Failed> {
     Name::new(text).map_err(|e| e.to_string().into())
 }
 
-/// Three classes in two bands, both dimensions limited, and everybody wants more than the pool has.
-fn terms() -> Result<PoolTerms, Failed> {
+/// Three classes in two bands, both dimensions limited, and everybody wants more than the supply has.
+fn terms() -> Result<SupplyTerms, Failed> {
     let formula = Formula(vec![(name("requests")?, 1)]);
     let class = |priority| ClassTerms { priority, ..ClassTerms::default() };
-    Ok(PoolTerms {
-        rate: PoolDimension { limit: Some(1_000_000), formula: formula.clone() },
-        in_flight: PoolDimension { limit: Some(COST_MAX), formula },
+    Ok(SupplyTerms {
+        rate: SupplyDimension { limit: Some(1_000_000), formula: formula.clone() },
+        in_flight: SupplyDimension { limit: Some(COST_MAX), formula },
         learn: None,
         fallback: Vec::new(),
         points_s_max: None,
@@ -38,7 +38,7 @@ fn terms() -> Result<PoolTerms, Failed> {
 }
 
 pub(super) fn run(as_json: bool) -> Outcome {
-    let pool: Pool<()> = Pool::new(name("model")?, Arc::new(terms()?));
+    let supply: Supply<()> = Supply::new(name("model")?, Arc::new(terms()?));
     let mut leaves = Vec::new();
     for i in 0..ACCOUNTS {
         let account = name(&format!("account-{i}"))?;
@@ -50,10 +50,10 @@ pub(super) fn run(as_json: bool) -> Outcome {
     let mut ticks = Vec::new();
     for tick in 0..TICKS {
         for (i, leaf) in (0_u64..).zip(&leaves) {
-            pool.note(leaf, Cost { rate: 10 + i % 90, in_flight: 1 });
+            supply.note(leaf, Cost { rate: 10 + i % 90, in_flight: 1 });
         }
         let started = StdInstant::now();
-        pool.tick(Instant::from_micros(1_700_000_000_000_000 + tick * 100_000));
+        supply.tick(Instant::from_micros(1_700_000_000_000_000 + tick * 100_000));
         ticks.push(u64::try_from(started.elapsed().as_micros())?);
     }
     // The first ticks take everybody in.
@@ -68,11 +68,11 @@ pub(super) fn run(as_json: bool) -> Outcome {
         let Some(leaf) = leaves.get(at) else { continue };
         let cost = Cost { rate: 1, in_flight: 1 };
         let started = StdInstant::now();
-        let room = black_box(pool.take(leaf, cost));
+        let room = black_box(supply.take(leaf, cost));
         spans.push(u64::try_from(started.elapsed().as_nanos())?);
         granted += u64::from(room.is_ok());
         if room.is_ok() {
-            pool.end(leaf, cost, Some(1));
+            supply.end(leaf, cost, Some(1));
         }
     }
     spans.sort_unstable();
@@ -92,7 +92,7 @@ pub(super) fn run(as_json: bool) -> Outcome {
             of(&steady, 990)
         )?;
         say!(
-            "room of a pool taken, timer included    p50 {:>7} ns, p99 {:>7} ns ({granted} of {TAKES} granted)",
+            "room of a supply taken, timer included    p50 {:>7} ns, p99 {:>7} ns ({granted} of {TAKES} granted)",
             of(&spans, 500),
             of(&spans, 990)
         )?;

@@ -1,4 +1,4 @@
-//! How long operations took: counted in buckets that are at most 1/128 of their value wide, so that any number of clients can
+//! How long operations took: counted in bins that are at most 1/128 of their value wide, so that any number of clients can
 //! count at once and memory stays the same.
 //!
 //! Units: nanoseconds.
@@ -12,49 +12,49 @@ const STEPS: u64 = 128;
 /// Latencies of one kind of operation.
 #[derive(Debug)]
 pub(super) struct Latencies {
-    buckets: Box<[AtomicU64]>,
+    bins: Box<[AtomicU64]>,
     max: AtomicU64,
 }
 
-/// The bucket of a value: values below [`STEPS`] have one each.
-fn bucket(nanos: u64) -> usize {
+/// The bin of a value: values below [`STEPS`] have one each.
+fn bin(nanos: u64) -> usize {
     let doublings = nanos.checked_ilog2().unwrap_or(0).saturating_sub(STEPS.ilog2());
     let at = u64::from(doublings) * STEPS + (nanos >> doublings);
     usize::try_from(at).unwrap_or(usize::MAX)
 }
 
-/// The largest value of a bucket.
-fn top(bucket: usize) -> u64 {
-    let bucket = u64::try_from(bucket).unwrap_or(u64::MAX);
-    let doublings = (bucket / STEPS).saturating_sub(1);
-    let first = (bucket - doublings * STEPS) << doublings;
+/// The largest value of a bin.
+fn top(bin: usize) -> u64 {
+    let bin = u64::try_from(bin).unwrap_or(u64::MAX);
+    let doublings = (bin / STEPS).saturating_sub(1);
+    let first = (bin - doublings * STEPS) << doublings;
     first + ((1 << doublings) - 1)
 }
 
 impl Latencies {
     pub(super) fn new() -> Self {
-        let buckets = (0..=bucket(u64::MAX)).map(|_| AtomicU64::new(0)).collect();
-        Self { buckets, max: AtomicU64::new(0) }
+        let bins = (0..=bin(u64::MAX)).map(|_| AtomicU64::new(0)).collect();
+        Self { bins, max: AtomicU64::new(0) }
     }
 
     /// Counts an operation that took this long.
     pub(super) fn add(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        if let Some(bucket) = self.buckets.get(bucket(nanos)) {
-            bucket.fetch_add(1, Ordering::Relaxed);
+        if let Some(bin) = self.bins.get(bin(nanos)) {
+            bin.fetch_add(1, Ordering::Relaxed);
         }
         self.max.fetch_max(nanos, Ordering::Relaxed);
     }
 
     pub(super) fn count(&self) -> u64 {
-        self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
+        self.bins.iter().map(|bin| bin.load(Ordering::Relaxed)).sum()
     }
 
     /// The value that this many in a thousand do not exceed.
     fn quantile(&self, per_mille: u64) -> u64 {
         let (mut seen, wanted) = (0, (self.count() * per_mille).div_ceil(1_000));
         let max = self.max.load(Ordering::Relaxed);
-        for (at, count) in self.buckets.iter().enumerate() {
+        for (at, count) in self.bins.iter().enumerate() {
             seen += count.load(Ordering::Relaxed);
             if seen >= wanted.max(1) {
                 return top(at).min(max);
@@ -80,10 +80,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_is_within_its_bucket() {
+    fn every_value_is_within_its_bin() {
         let edges = (0..64).flat_map(|n| [(1_u64 << n) - 1, 1 << n, (1 << n) + 1]);
         for value in edges.chain([127, 128, 129, 255, 256, 257, 1_000_003, u64::MAX]) {
-            let top = top(bucket(value));
+            let top = top(bin(value));
             assert!(top >= value && top - value <= value / STEPS, "{value}: {top}");
         }
     }

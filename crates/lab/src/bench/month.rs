@@ -17,7 +17,7 @@ use headworks_core::record::{
 };
 use headworks_core::waterfall::{Authorize, Refusal, Request};
 use headworks_engine::{Clock, Engine, EngineError, Limits};
-use headworks_store::{Embedded, Options, Store};
+use headworks_store::{Embedded, Options, Store, wait};
 use headworks_terminal::{Failed, Outcome, print, say, tell};
 
 use super::figures::{peak_memory, seconds};
@@ -202,7 +202,7 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
     for name in names {
         let mut statement = Statement::new(Ask::recorded(Instant::default(), Instant::NEVER, None));
         let mut account = headworks_core::account::Account::empty(name.clone());
-        for stored in store.read(name, 1, usize::MAX)? {
+        for stored in wait(store.read(name, 1, usize::MAX))? {
             let record =
                 headworks_core::record::Record::from_bytes(&stored.bytes).map_err(|e| e.to_string())?;
             account.apply(&record, stored.hash).map_err(|e| e.to_string())?;

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format, TierTerms};
 use headworks_core::command::Step;
-use headworks_core::record::{Category, Decision, Instant, Name, Place, Rule, Tier, Verdict};
+use headworks_core::record::{Category, Decision, Instant, Name, Rule, Tier, Verdict, VisitKind};
 use headworks_core::waterfall::{Authorize, Request};
 use headworks_terminal::Failed;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -119,13 +119,13 @@ default_plan = "api"
 [meters]
 input_tokens = { unit = "token" }
 output_tokens = { unit = "token" }
-[pools.model]
+[supplies.model]
 rate = 1_000_000_000
 classes = { default = { priority = 0 }, later = { priority = 1 } }
 [features.chat]
 meters = ["input_tokens", "output_tokens"]
 rate_card = "standard"
-pool = "model"
+supply = "model"
 [[rate_cards.standard]]
 effective_from = "2020-01-01T00:00:00Z"
 prices = [{ feature = "chat", per = 1_000_000, credits = { input_tokens = "0.5", output_tokens = "2" } }]
@@ -258,7 +258,10 @@ fn run(policies: &[(String, Catalog); 2], client: &OneClient) -> Result<Vec<Held
 
 fn is_demoted(decision: &Decision) -> bool {
     let name = Rule::Ramp.name();
-    decision.visits.iter().any(|v| v.place == Place::Abuse && v.name == name && v.verdict == Verdict::Demoted)
+    decision
+        .visits
+        .iter()
+        .any(|v| v.kind == VisitKind::Abuse && v.name == name && v.verdict == Verdict::Demoted)
 }
 
 fn ask((input, output): (u64, u64)) -> Result<Authorize, Failed> {
@@ -272,10 +275,10 @@ fn ask((input, output): (u64, u64)) -> Result<Authorize, Failed> {
     })
 }
 
-/// A pool that has room for everything.
+/// A supply that has room for everything.
 fn offer() -> Result<Offer, Failed> {
     Ok(Offer {
-        pool: name("model")?,
+        supply: name("model")?,
         class: name("default")?,
         fits: true,
         used: 0,

@@ -9,7 +9,7 @@ pub(crate) enum Fate {
     Pending,
     /// Refused by the policy, for this reason, at this time.
     Refused(Reason, u64),
-    /// Admitted, and refused by the supply.
+    /// Admitted, and refused by the upstream.
     Overrun,
     /// Served.
     Served { start: u64, end: u64 },
@@ -19,7 +19,7 @@ pub(crate) enum Fate {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sample {
     pub(crate) at: u64,
-    /// The rate in force in the pool.
+    /// The rate in force in the supply.
     pub(crate) rate: u64,
     pub(crate) waiting: u64,
     pub(crate) in_flight: u64,
@@ -30,11 +30,11 @@ pub(crate) struct Sample {
 pub(crate) struct Run {
     /// By request.
     pub(crate) fates: Vec<Fate>,
-    /// At each tick, of the first pool.
+    /// At each tick, of the first supply.
     pub(crate) samples: Vec<Sample>,
     /// Slot-microseconds in which a slot was idle while somebody waited.
     pub(crate) idle_while_waiting: u64,
-    /// Requests that went to a fallback pool.
+    /// Requests that went to a fallback supply.
     pub(crate) fell_back: u64,
     /// Requests that the ramp rule served one class lower.
     pub(crate) demoted: u64,

@@ -12,8 +12,8 @@ use headworks_core::capacity::fair::{Claim, max_min};
 use serde::Serialize;
 
 use super::fates::{Fate, Run};
-use super::supply::{Supply, service_of};
 use super::traffic::{Client, Traffic};
+use super::upstream::{Upstream, service_of};
 
 /// Pairs of clients are compared for the service gap up to this many clients: those with the most service.
 const COMPARED_MAX: usize = 64;
@@ -25,19 +25,19 @@ pub(crate) struct Report {
     pub(crate) policy: String,
     pub(crate) requests: u64,
     pub(crate) served: u64,
-    /// Served after waiting, for the policy or at the supply.
+    /// Served after waiting, for the policy or at the upstream.
     pub(crate) waited: u64,
     /// By reason.
     pub(crate) refused: BTreeMap<String, u64>,
-    /// Admitted, and refused by the supply.
+    /// Admitted, and refused by the upstream.
     pub(crate) overrun: u64,
-    /// Served by a fallback pool.
+    /// Served by a fallback supply.
     pub(crate) fell_back: u64,
     /// Served one class lower, for growing too fast.
     pub(crate) demoted: u64,
     /// Effects of abuse rules that began.
     pub(crate) effects: u64,
-    /// Busy part of the supply until the last arrival.
+    /// Busy part of the upstream until the last arrival.
     pub(crate) utilisation: Option<f64>,
     /// Busy slot time against busy and idle-while-somebody-waited.
     pub(crate) work_conservation: Option<f64>,
@@ -80,7 +80,7 @@ pub(crate) fn quantile(sorted: &[u64], per_mille: usize) -> u64 {
     sorted.get(rank).copied().unwrap_or(0)
 }
 
-pub(crate) fn report(policy: &str, traffic: &Traffic, supply: &Supply, run: &Run) -> Report {
+pub(crate) fn report(policy: &str, traffic: &Traffic, upstream: &Upstream, run: &Run) -> Report {
     let horizon = traffic.requests.last().map_or(0, |r| r.at).max(1);
     let mut refused: BTreeMap<String, u64> = BTreeMap::new();
     let mut waits = Vec::new();
@@ -117,9 +117,9 @@ pub(crate) fn report(policy: &str, traffic: &Traffic, supply: &Supply, run: &Run
     }
     waits.sort_unstable();
     let (shares, jain, worst_share) = fair_shares(traffic, &mut by_client);
-    let slots = supply.slots.map(|slots| slots as f64 * seconds(horizon));
+    let slots = upstream.slots.map(|slots| slots as f64 * seconds(horizon));
     let delivered: u64 = shares.iter().map(|c| c.service).sum();
-    let supplied = supplied(supply, horizon);
+    let servable = servable(upstream, horizon);
     let idle = seconds(run.idle_while_waiting);
     Report {
         policy: policy.to_owned(),
@@ -131,7 +131,7 @@ pub(crate) fn report(policy: &str, traffic: &Traffic, supply: &Supply, run: &Run
         fell_back: run.fell_back,
         demoted: run.demoted,
         effects: run.effects,
-        utilisation: slots.map(|all| seconds(busy) / all).or(supplied.map(|all| delivered as f64 / all)),
+        utilisation: slots.map(|all| seconds(busy) / all).or(servable.map(|all| delivered as f64 / all)),
         work_conservation: slots.map(|_| seconds(busy) / (seconds(busy) + idle).max(1e-9)),
         jain,
         worst_share,
@@ -144,13 +144,13 @@ pub(crate) fn report(policy: &str, traffic: &Traffic, supply: &Supply, run: &Run
     }
 }
 
-/// All cost that a supply with a rate could serve until the horizon.
-fn supplied(supply: &Supply, horizon: u64) -> Option<f64> {
-    let ends = supply.rates.iter().skip(1).map(|(from, _)| *from).chain([horizon]);
-    let parts = supply.rates.iter().zip(ends);
+/// All cost that an upstream with a rate could serve until the horizon.
+fn servable(upstream: &Upstream, horizon: u64) -> Option<f64> {
+    let ends = upstream.rates.iter().skip(1).map(|(from, _)| *from).chain([horizon]);
+    let parts = upstream.rates.iter().zip(ends);
     let all: f64 =
         parts.map(|((from, rate), end)| *rate as f64 * seconds(end.min(horizon).saturating_sub(*from))).sum();
-    (!supply.rates.is_empty()).then_some(all)
+    (!upstream.rates.is_empty()).then_some(all)
 }
 
 fn fair_shares(

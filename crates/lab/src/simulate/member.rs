@@ -9,7 +9,7 @@ use headworks_core::catalog::Catalog;
 use headworks_core::command::{self, Command, Draft, History, NewGrant, Patch, Setting, Step};
 use headworks_core::life;
 use headworks_core::record::{
-    Category, Conduct, Credits, Effect, Event, Instant, Rank, Rule, Seq, Span, Unblock,
+    AbuseEvent, Category, Credits, Effect, Event, Instant, Rank, Rule, Seq, Span, Unblock,
 };
 use headworks_core::unblock;
 use headworks_core::waterfall::{Authorize, Context, Live, prepare};
@@ -107,8 +107,8 @@ impl Member {
     pub(crate) fn append(&mut self, catalog: &Catalog, draft: Draft, now: Instant) -> Result<Seq, Failed> {
         let seq = self.apply(draft, now)?;
         while let Some(draft) = life::next(self.ctx(catalog, now)) {
-            if let Event::Conduct(conduct) = &draft.event
-                && let Conduct::Began(effect) = &**conduct
+            if let Event::Abuse(abuse) = &draft.event
+                && let AbuseEvent::Began(effect) = &**abuse
             {
                 self.effects.push(effect.clone());
             }

@@ -12,15 +12,15 @@ mod fates;
 pub(crate) mod measure;
 mod member;
 mod plot;
-mod supply;
 pub(crate) mod trace;
 pub(crate) mod traffic;
+mod upstream;
 mod windows;
 mod world;
 
 use crate::arguments::SimulateArguments;
 use measure::{Report, report};
-use supply::Supply;
+use upstream::Upstream;
 use windows::Cut;
 
 /// `headworks simulate`.
@@ -36,10 +36,10 @@ pub fn run(options: &SimulateArguments, as_json: bool) -> Outcome {
         seed: options.seed,
     };
     let traffic = trace::read(&options.trace, &cut)?;
-    let supply = Supply {
+    let upstream = Upstream {
         slots: options.slots,
         service: (options.service_time.micros(), options.service_time_per_token.micros()),
-        rates: options.supply_rate.map(|rate| (0, rate)).into_iter().collect(),
+        rates: options.upstream_rate.map(|rate| (0, rate)).into_iter().collect(),
     };
     let progress = ProgressBar::new_spinner();
     let mut reports = Vec::new();
@@ -48,10 +48,11 @@ pub fn run(options: &SimulateArguments, as_json: bool) -> Outcome {
         progress.tick();
         let catalog = read_catalog(path)?;
         let feature = options.feature.as_ref();
-        let run = world::run(&catalog, feature, &traffic, &supply, options.output_estimate, options.credits)?;
+        let run =
+            world::run(&catalog, feature, &traffic, &upstream, options.output_estimate, options.credits)?;
         let name =
             path.file_stem().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-        reports.push(report(&name, &traffic, &supply, &run));
+        reports.push(report(&name, &traffic, &upstream, &run));
         if let Some(dir) = &options.plots {
             plot::write(dir, &name, &traffic, &run)?;
         }
@@ -96,8 +97,8 @@ pub(crate) fn show(reports: &[Report], clients: bool) -> Outcome {
         }));
     }
     rows.extend([
-        row("refused by the supply", &|r| r.overrun.to_string()),
-        row("served by a fallback pool", &|r| r.fell_back.to_string()),
+        row("refused by the upstream", &|r| r.overrun.to_string()),
+        row("served by a fallback supply", &|r| r.fell_back.to_string()),
         row("served one class lower", &|r| r.demoted.to_string()),
         row("effects of abuse rules", &|r| r.effects.to_string()),
         row("utilisation", &|r| ratio(r.utilisation)),

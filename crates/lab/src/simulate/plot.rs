@@ -8,8 +8,8 @@ use headworks_terminal::Failed;
 use plotters::prelude::*;
 
 use super::fates::{Fate, Run};
-use super::supply::service_of;
 use super::traffic::Traffic;
+use super::upstream::service_of;
 
 /// Clients that get a line of their own: those with the most service.
 const LINES: usize = 8;

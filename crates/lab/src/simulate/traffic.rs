@@ -20,7 +20,7 @@ pub(crate) struct Client {
     pub(crate) name: Name,
     /// Its plan; `None`: the catalog's default.
     pub(crate) plan: Option<Name>,
-    /// Its class in pools; `None`: the plan's.
+    /// Its class in supplies; `None`: the plan's.
     pub(crate) class: Option<Name>,
     /// The identity it shares with others.
     pub(crate) cluster: Option<Name>,

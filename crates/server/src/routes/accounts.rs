@@ -46,7 +46,7 @@ pub(super) async fn list(
     Caller(access): Caller,
     Parameters(page): Parameters<wire::Page>,
 ) -> Result<Json<wire::Accounts>, Failure> {
-    Ok(Json(app.api.accounts(&access, &page)?))
+    Ok(Json(app.api.accounts(&access, &page).await?))
 }
 
 /// Show an account

@@ -75,7 +75,7 @@ pub(super) async fn show_past(
     Caller(access): Caller,
     Path(hash): Path<String>,
 ) -> Result<Response, Failure> {
-    Ok(plain(app.api.past_catalog(&access, &hash)?))
+    Ok(plain(app.api.past_catalog(&access, &hash).await?))
 }
 
 /// Put a catalog that was in force back

@@ -16,18 +16,20 @@ use crate::app::App;
 use crate::extract::Caller;
 use crate::problem::Failure;
 
+mod abuse;
 mod accounts;
 mod administration;
 mod catalogs;
-mod conduct;
 mod corrections;
 mod credits;
 mod decisions;
 mod events;
 mod ledger;
-mod periodic;
-mod pools;
+mod plans;
+mod resets;
+mod supplies;
 mod test_clock;
+mod top_ups;
 mod webhooks;
 
 /// Largest body of an operation, in bytes.
@@ -76,19 +78,19 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(accounts::windows))
         .routes(routes!(accounts::holds))
         .routes(routes!(accounts::records))
-        .routes(routes!(conduct::list))
-        .routes(routes!(conduct::show))
-        .routes(routes!(conduct::lift))
-        .routes(routes!(conduct::report))
+        .routes(routes!(abuse::list))
+        .routes(routes!(abuse::show))
+        .routes(routes!(abuse::lift))
+        .routes(routes!(abuse::report))
         .routes(routes!(credits::grant))
         .routes(routes!(credits::void))
         .routes(routes!(credits::adjust))
         .routes(routes!(credits::refund))
-        .routes(routes!(periodic::change_plan))
-        .routes(routes!(periodic::bank, periodic::resets))
-        .routes(routes!(periodic::redeem))
-        .routes(routes!(periodic::top_ups))
-        .routes(routes!(periodic::confirm_top_up))
+        .routes(routes!(plans::change_plan))
+        .routes(routes!(resets::bank, resets::resets))
+        .routes(routes!(resets::redeem))
+        .routes(routes!(top_ups::top_ups))
+        .routes(routes!(top_ups::confirm_top_up))
         .routes(routes!(corrections::correct))
         .routes(routes!(corrections::reprice))
         .routes(routes!(corrections::quarantine))
@@ -99,10 +101,10 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::confirm_top_up))
         .routes(routes!(webhooks::signal))
-        .routes(routes!(pools::list))
-        .routes(routes!(pools::show, pools::change))
-        .routes(routes!(pools::seats))
-        .routes(routes!(pools::feedback))
+        .routes(routes!(supplies::list))
+        .routes(routes!(supplies::show, supplies::change))
+        .routes(routes!(supplies::seats))
+        .routes(routes!(supplies::feedback))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(catalogs::show_catalog, catalogs::put_catalog))

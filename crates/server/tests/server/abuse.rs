@@ -1,4 +1,4 @@
-//! Abuse over HTTP: an account's conduct seen, lifted and tuned live; reports; keys and signatures that nobody made.
+//! Abuse over HTTP: what rules do to an account seen, lifted and tuned live; reports; keys and signatures that nobody made.
 
 use base64::Engine as _;
 use hmac::{KeyInit as _, Mac as _};
@@ -34,7 +34,7 @@ async fn put(s: &Server, mode: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conduct_is_seen_tuned_and_explained() {
+async fn abuse_is_seen_tuned_and_explained() {
     let s = Server::start().await;
     put(&s, "enforce").await;
     s.open("acme", "1000").await;
@@ -50,11 +50,11 @@ async fn conduct_is_seen_tuned_and_explained() {
     assert_eq!((&clamped["reason"], &clamped["transient"]), (&json!("velocity"), &json!(true)), "{clamped}");
     let visit = clamped["visits"].as_array().expect("visits").iter().find(|v| v["name"] == "abuse.velocity");
     let visit = visit.expect("a visit");
-    let shown = ["place", "verdict", "before", "limit", "unit"].map(|field| visit[field].clone());
+    let shown = ["kind", "verdict", "before", "limit", "unit"].map(|field| visit[field].clone());
     assert_eq!(shown, [json!("abuse"), json!("refused"), json!("40"), json!("40"), json!("cost")]);
 
-    let conduct = s.call("GET", "/v1/accounts/acme/conduct", "", "").await.body;
-    assert_eq!((&conduct["tier"], &conduct["terms"]["velocity_floor"]), (&json!("paid"), &json!(30)));
+    let abuse = s.call("GET", "/v1/accounts/acme/abuse", "", "").await.body;
+    assert_eq!((&abuse["tier"], &abuse["terms"]["velocity_floor"]), (&json!("paid"), &json!(30)));
     // The operator trusts it more: in force with the next request.
     let trusted = s.call("PATCH", "/v1/accounts/acme", "t", r#"{"tier":"contract"}"#).await;
     assert_eq!((trusted.status, &trusted.body["tier"]), (200, &json!("contract")), "{}", trusted.body);
@@ -71,7 +71,7 @@ async fn conduct_is_seen_tuned_and_explained() {
     assert!(metrics.to_lowercase().contains("200 ok"), "{metrics}");
     put(&s, "off").await;
     let off = s.call("POST", "/v1/authorize", "6", &ask(51, "")).await.body;
-    assert!(off["visits"].as_array().expect("visits").iter().all(|v| v["place"] != "abuse"), "{off}");
+    assert!(off["visits"].as_array().expect("visits").iter().all(|v| v["kind"] != "abuse"), "{off}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,13 +86,13 @@ async fn penalties_are_reported_and_lifted() {
             assert_eq!(noted.status, 204, "{}", noted.body);
         }
     }
-    let conduct = s.call("GET", "/v1/accounts/acme/conduct", "", "").await.body;
-    let penalty = &conduct["penalties"][0];
+    let abuse = s.call("GET", "/v1/accounts/acme/abuse", "", "").await.body;
+    let penalty = &abuse["penalties"][0];
     let score = penalty["score_milli"].as_u64().expect("a score");
     assert!(score > 19_900 && score <= 20_000, "two reports, one of them told twice: {penalty}");
     assert_eq!((&penalty["key"], &penalty["level"]), (&json!("k"), &json!(1)));
     let listed = async |query: &str| {
-        let list = s.call("GET", &format!("/v1/conduct{query}"), "", "").await;
+        let list = s.call("GET", &format!("/v1/abuse{query}"), "", "").await;
         assert_eq!(list.status, 200, "{}", list.body);
         list.body["accounts"]
             .as_array()
@@ -106,20 +106,20 @@ async fn penalties_are_reported_and_lifted() {
     assert_eq!(listed("?rule=penalty").await, [json!("acme")]);
     assert!(listed("?rule=velocity").await.is_empty());
     let lift = json!({"rule": "penalty", "key": "k", "reason": "a bug of theirs, fixed"}).to_string();
-    let lifted = s.call("POST", "/v1/accounts/acme/conduct/lift", "l", &lift).await;
+    let lifted = s.call("POST", "/v1/accounts/acme/abuse/lift", "l", &lift).await;
     assert_eq!(
         (lifted.status, &lifted.body["kind"]),
         (200, &json!("abuse_effect_lifted")),
         "{}",
         lifted.body
     );
-    let twice = s.call("POST", "/v1/accounts/acme/conduct/lift", "l", &lift).await.body;
+    let twice = s.call("POST", "/v1/accounts/acme/abuse/lift", "l", &lift).await.body;
     assert_eq!((&twice["id"], &twice["replayed"]), (&lifted.body["id"], &json!(true)));
-    let conduct = s.call("GET", "/v1/accounts/acme/conduct", "", "").await.body;
-    assert_eq!(conduct["penalties"], json!([]), "{conduct}");
+    let abuse = s.call("GET", "/v1/accounts/acme/abuse", "", "").await.body;
+    assert_eq!(abuse["penalties"], json!([]), "{abuse}");
     assert!(listed("").await.is_empty());
     let again =
-        s.call("POST", "/v1/accounts/acme/conduct/lift", "m", &json!({"rule": "velocity"}).to_string()).await;
+        s.call("POST", "/v1/accounts/acme/abuse/lift", "m", &json!({"rule": "velocity"}).to_string()).await;
     assert_eq!((again.status, again.problem()), (404, "no_effect"));
     let records = s.call("GET", "/v1/accounts/acme/records", "", "").await.body;
     let last = records["records"].as_array().expect("records").last().expect("one").clone();

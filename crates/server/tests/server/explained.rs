@@ -10,7 +10,7 @@ use crate::common::{CATALOG, Server};
 
 fn visit<'a>(decision: &'a Value, place: &str) -> &'a Value {
     let visits = decision["visits"].as_array().expect("visits");
-    visits.iter().find(|v| v["place"] == place).unwrap_or_else(|| panic!("no {place}: {decision}"))
+    visits.iter().find(|v| v["kind"] == place).unwrap_or_else(|| panic!("no {place}: {decision}"))
 }
 
 fn after(decision: &Value, span: &str) -> Value {

@@ -16,7 +16,7 @@ rate_card = "card"
 [features.task]
 meters = []
 allowance_unit = "requests"
-[pools.model]
+[supplies.model]
 rate = 1000
 cost = { tokens = 1 }
 [[rate_cards.card]]

@@ -269,12 +269,9 @@ async fn what_stripe_refuses_waits_and_the_others_go_on() {
     assert!(reason.contains("400") && reason.contains("No such customer"), "{reason}");
     let webhook = figure(&s, "/v1/webhooks/stripe", "/parked", json!(1)).await;
     assert_eq!(webhook["state"], "ok");
-    let notice = watcher.accepted(1).await.remove(0);
-    let notice: Value = serde_json::from_str(&notice.body).expect("an event");
-    assert_eq!(
-        (&notice["data"]["webhook"], &notice["data"]["account"]),
-        (&json!("stripe"), &json!("poison"))
-    );
+    let alert = watcher.accepted(1).await.remove(0);
+    let alert: Value = serde_json::from_str(&alert.body).expect("an event");
+    assert_eq!((&alert["data"]["webhook"], &alert["data"]["account"]), (&json!("stripe"), &json!("poison")));
     let figures = s.call("GET", "/metrics", "", "").await.body;
     let line = "headworks_webhook_parked_accounts{webhook=\"stripe\"} 1";
     assert!(figures.as_str().expect("text").contains(line), "{figures}");
@@ -342,7 +339,7 @@ async fn what_stripe_refuses_waits_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_a_customers_fault_stops_nobody_for_good() {
+async fn what_is_not_an_accounts_fault_stops_nobody_for_good() {
     let s = start(Arc::default()).await;
     let acts = [401, 403, 408].map(Act::Refuse);
     let stripe = Receiver::start(&acts).await;

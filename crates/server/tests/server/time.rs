@@ -13,7 +13,7 @@ use headworks_wire::Scope;
 use serde_json::json;
 
 use crate::common::{CATALOG, Reply, Server, key};
-use crate::pools::with_pools;
+use crate::supplies::with_supplies;
 
 const BEGIN: &str = "2026-03-01T00:00:00Z";
 
@@ -117,7 +117,7 @@ async fn a_test_clock_is_served_on_loopback_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_a_clock_that_stands() {
     let s = Server::start_at(Arc::new(Memory::new()), BEGIN).await;
-    assert_eq!(s.call("PUT", "/v1/catalog", "c", &with_pools()).await.status, 200);
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", &with_supplies()).await.status, 200);
     s.open("acme", "100").await;
     let ask = json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": 1},
         "max_wait": "50ms"})
@@ -137,7 +137,7 @@ async fn nobody_waits_for_a_clock_that_stands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiter_is_let_in_by_an_advance() {
     let s = Arc::new(Server::start_at(Arc::new(Memory::new()), BEGIN).await);
-    assert_eq!(s.call("PUT", "/v1/catalog", "c", &with_pools()).await.status, 200);
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", &with_supplies()).await.status, 200);
     s.open("acme", "100").await;
     let ask = |max_wait: &str| {
         json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": 1},
@@ -149,7 +149,7 @@ async fn a_waiter_is_let_in_by_an_advance() {
     }
     let (waiter, patient) = (Arc::clone(&s), ask("20s"));
     let waits = tokio::spawn(async move { waiter.call("POST", "/v1/authorize", "3", &patient).await.body });
-    while s.call("GET", "/v1/pools/large", "", "").await.body["waiting"] != 1 {}
+    while s.call("GET", "/v1/supplies/large", "", "").await.body["waiting"] != 1 {}
     assert_eq!(advance(&s, json!({"by": "11s"})).await.status, 200);
     let let_in = waits.await.expect("an answer");
     assert_eq!(let_in["outcome"], "allow", "{let_in}");

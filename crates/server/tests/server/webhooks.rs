@@ -180,10 +180,10 @@ async fn a_receiver_that_is_gone_is_left_alone_until_it_is_set_again() {
     spend(&s, "u1", 1).await;
     until(&s, "h", "state", json!("gone")).await;
     // Others hear of it, and so does who collects figures.
-    let notice = watcher.accepted(1).await.remove(0);
-    let notice: Value = serde_json::from_str(&notice.body).expect("an event");
+    let alert = watcher.accepted(1).await.remove(0);
+    let alert: Value = serde_json::from_str(&alert.body).expect("an event");
     assert_eq!(
-        (&notice["type"], &notice["data"]["webhook"]),
+        (&alert["type"], &alert["data"]["webhook"]),
         (&json!("dev.headworks.webhook.gone"), &json!("h"))
     );
     let figures = s.call("GET", "/metrics", "", "").await.body;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{
-    Charge, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Periodic, Record, Seq,
+    Charge, CycleEvent, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Record, Seq,
     Settings, Source, Terms, Use, Visit,
 };
 
@@ -245,8 +245,8 @@ impl<'a> Walk<'a> {
         let now = record.recorded_at.micros();
         match &record.event {
             Event::Opened(settings) | Event::Changed { settings, .. } => self.settings = Some(settings),
-            Event::Periodic(event) => {
-                if let Periodic::PlanChanged(change) = &**event {
+            Event::Cycle(event) => {
+                if let CycleEvent::PlanChanged(change) = &**event {
                     self.settings = Some(&change.settings);
                 }
             }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{
-    Book, Charge, Draw, Event, HoldId, Movement, Name, Operation, Overage, Periodic, Record, Source,
+    Book, Charge, CycleEvent, Draw, Event, HoldId, Movement, Name, Operation, Overage, Record, Source,
 };
 
 use crate::catalog::{OVERDRAFT, OWED};
@@ -76,9 +76,9 @@ impl Walk {
                 self.held.remove(hold);
             }
             Event::Granted => self.repaid(record, before)?,
-            Event::Periodic(event) => match &**event {
-                Periodic::PlanChanged(change) => self.in_plan = change.settings.plan.as_str() == "p",
-                Periodic::Renewed { .. } => self.repaid(record, before)?,
+            Event::Cycle(event) => match &**event {
+                CycleEvent::PlanChanged(change) => self.in_plan = change.settings.plan.as_str() == "p",
+                CycleEvent::Renewed { .. } => self.repaid(record, before)?,
                 _ => {}
             },
             _ => {}

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headworks_core::record::{
-    Book, Category, Charge, Draw, Event, GrantId, GrantTerms, HoldId, Instant, Periodic, Record, Rollover,
+    Book, Category, Charge, CycleEvent, Draw, Event, GrantId, GrantTerms, HoldId, Instant, Record, Rollover,
     Settings, Source, Use,
 };
 
@@ -108,13 +108,13 @@ impl<'a> Walk<'a> {
                 self.voided.insert(*grant);
                 self.schedules.retain(|_, s| s.current != *grant);
             }
-            Event::Periodic(event) => match &**event {
-                Periodic::RolledOver(id) => self.rolled(record, *id)?,
-                Periodic::Renewed { schedule, next_at } => self.renewed(record, *schedule, *next_at)?,
-                Periodic::Ended(id) => {
+            Event::Cycle(event) => match &**event {
+                CycleEvent::RolledOver(id) => self.rolled(record, *id)?,
+                CycleEvent::Renewed { schedule, next_at } => self.renewed(record, *schedule, *next_at)?,
+                CycleEvent::Ended(id) => {
                     self.schedules.remove(id);
                 }
-                Periodic::PlanChanged(change) => {
+                CycleEvent::PlanChanged(change) => {
                     self.settings = Some(&change.settings);
                     if change.moved_from.is_some() {
                         for schedule in self.schedules.values_mut() {

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headworks_core::record::{Book, Charge, Event, Name, Operation, Periodic, Record, Seq, Source};
+use headworks_core::record::{Book, Charge, CycleEvent, Event, Name, Operation, Record, Seq, Source};
 
 use crate::catalog::{self, DAILY};
 
+mod abuse;
 mod calendar;
-mod conduct;
 mod counters;
 mod debts;
 mod grants;
@@ -32,8 +32,8 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     prices::check(log)?;
     slots(log)?;
     daily(log)?;
-    conduct::check(log)?;
-    conduct::free_grants(account, log)?;
+    abuse::check(log)?;
+    abuse::free_grants(account, log)?;
     money(log)?;
     debts::check(log)?;
     grants::check(log)?;
@@ -94,8 +94,8 @@ fn once(log: &[Record]) -> Result<(), String> {
         let fresh = match &record.event {
             Event::Refunded { charge, before, .. } => charges.insert((*charge, *before)),
             Event::Corrected { correcting, .. } => charges.insert((correcting.charge, 0)),
-            Event::Periodic(event) => match &**event {
-                Periodic::Redeemed { token, .. } => resets.insert(*token),
+            Event::Cycle(event) => match &**event {
+                CycleEvent::Redeemed { reset, .. } => resets.insert(*reset),
                 _ => true,
             },
             _ => true,
@@ -134,9 +134,11 @@ fn daily(log: &[Record]) -> Result<(), String> {
             Event::Opened(settings) | Event::Changed { settings, .. } => {
                 in_plan = settings.plan.as_str() == "p"
             }
-            Event::Periodic(event) => match &**event {
-                Periodic::PlanChanged(change) => in_plan = change.settings.plan.as_str() == "p",
-                Periodic::Redeemed { cleared, .. } if cleared.iter().any(|c| c.name.as_str() == "daily") => {
+            Event::Cycle(event) => match &**event {
+                CycleEvent::PlanChanged(change) => in_plan = change.settings.plan.as_str() == "p",
+                CycleEvent::Redeemed { cleared, .. }
+                    if cleared.iter().any(|c| c.name.as_str() == "daily") =>
+                {
                     used.insert(day, 0);
                     cleared_at = now;
                 }
@@ -174,8 +176,8 @@ fn slots(log: &[Record]) -> Result<(), String> {
             Event::Opened(settings) | Event::Changed { settings, .. } => {
                 limited = settings.plan.as_str() == "p"
             }
-            Event::Periodic(event) => {
-                if let Periodic::PlanChanged(change) = &**event {
+            Event::Cycle(event) => {
+                if let CycleEvent::PlanChanged(change) = &**event {
                     limited = change.settings.plan.as_str() == "p";
                 }
             }

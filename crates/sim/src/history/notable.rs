@@ -1,6 +1,6 @@
 //! What is worth counting of a record beside its kind: cases that simulations must come to.
 
-use headworks_core::record::{Book, Event, Periodic, Record, Terms};
+use headworks_core::record::{Book, CycleEvent, Event, Record, Terms};
 
 /// Every case.
 pub(crate) const CASES: [&str; 15] = [
@@ -47,10 +47,10 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
     note(matches!(record.event, Event::Settled { is_late: true, .. }), "settled late");
     note(matches!(record.event, Event::Refunded { before: 1.., .. }), "refunded again");
     note(matches!(record.event, Event::Corrected { .. }), "corrected");
-    if let Event::Periodic(event) = &record.event {
+    if let Event::Cycle(event) = &record.event {
         let lives = record.opens.as_ref().is_some_and(|t| t.burns_at.is_some());
-        note(matches!(**event, Periodic::RolledOver(_)) && lives, "carried for a life");
-        note(matches!(&**event, Periodic::PlanChanged(c) if c.moved_from.is_some()), "anchor moved");
+        note(matches!(**event, CycleEvent::RolledOver(_)) && lives, "carried for a life");
+        note(matches!(&**event, CycleEvent::PlanChanged(c) if c.moved_from.is_some()), "anchor moved");
     }
     let ends = matches!(record.event, Event::Settled { .. } | Event::Released(_) | Event::Expired { .. });
     note(ends && record.opens.is_some(), "carried by a hold");

@@ -5,7 +5,7 @@ use std::task::{self, Poll, Waker};
 use headworks_core::record::{Instant, Name, Record, Seq};
 use headworks_core::waterfall::Context;
 use headworks_engine::{EngineError, Reprice};
-use headworks_store::Store;
+use headworks_store::{Store, wait};
 
 use super::waiting::poll_until;
 use super::{Broken, World};
@@ -16,7 +16,8 @@ impl World {
     /// The last record of an account that is stored.
     fn stored(&mut self, account: &Name) -> Result<Seq, Broken> {
         let known = self.stored.get(account).copied().unwrap_or(0);
-        let more = self.store.read(account, known + 1, usize::MAX).map_err(|e| Broken(e.to_string()))?;
+        let more =
+            wait(self.store.read(account, known + 1, usize::MAX)).map_err(|e| Broken(e.to_string()))?;
         let end = more.last().map_or(known, |r| r.seq);
         self.stored.insert(account.clone(), end);
         Ok(end)
@@ -33,7 +34,7 @@ impl World {
     pub(super) fn check_rested(&mut self) -> Result<(), Broken> {
         self.stored.clear();
         for (account, at, end) in std::mem::take(&mut self.rested) {
-            let next = self.store.read(&account, end + 1, 1).map_err(|e| Broken(e.to_string()))?;
+            let next = wait(self.store.read(&account, end + 1, 1)).map_err(|e| Broken(e.to_string()))?;
             let early =
                 next.first().and_then(|r| Record::recorded_at(&r.bytes)).filter(|stored| *stored < at);
             if early.is_some() {

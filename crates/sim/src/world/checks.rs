@@ -9,7 +9,7 @@ use headworks_core::command::{Command, NewGrant};
 use headworks_core::record::{Credits, Event, Name, Record, Span};
 use headworks_core::waterfall::Refusal;
 use headworks_engine::{Answer, Effect, EngineError};
-use headworks_store::{MemoryIndex, Store, StoreError};
+use headworks_store::{MemoryIndex, Store, StoreError, wait};
 
 use super::waiting::poll_until;
 use super::{Acknowledged, Broken, Flying, World, open};
@@ -24,8 +24,8 @@ impl World {
         for acknowledged in &self.acknowledged {
             let Acknowledged { op, seq, bytes } = acknowledged;
             let account =
-                if let Body::Catalog(_) | Body::Pool(_) = op.body { name("_system") } else { op.account() };
-            let found = self.store.read(&account, *seq, 1).map_err(|e| Broken(e.to_string()))?;
+                if let Body::Catalog(_) | Body::Supply(_) = op.body { name("_system") } else { op.account() };
+            let found = wait(self.store.read(&account, *seq, 1)).map_err(|e| Broken(e.to_string()))?;
             if found.first().map(|r| &r.bytes) != Some(bytes) {
                 return Err(Broken(format!(
                     "k{} of {account} was answered with record {seq}, which is gone",
@@ -42,15 +42,15 @@ impl World {
             return Ok(());
         }
         let mut waiting = 0;
-        for (pool, counted, held) in self.engine.capacity_in_flight() {
+        for (supply, counted, held) in self.engine.capacity_in_flight() {
             if counted != held {
-                return Err(Broken(format!("pool {pool} counts {counted} in flight, holds take {held}")));
+                return Err(Broken(format!("supply {supply} counts {counted} in flight, holds take {held}")));
             }
-            if SLOTS.iter().any(|(name, most)| *name == pool.as_str() && counted > *most) {
-                return Err(Broken(format!("pool {pool} has {counted} in flight")));
+            if SLOTS.iter().any(|(name, most)| *name == supply.as_str() && counted > *most) {
+                return Err(Broken(format!("supply {supply} has {counted} in flight")));
             }
         }
-        for (_, _, view, _) in self.engine.pools() {
+        for (_, _, view, _) in self.engine.supplies() {
             waiting += view.waiting;
         }
         if waiting > 0 {
@@ -63,7 +63,7 @@ impl World {
     }
 
     fn check_history(&mut self, settled: bool) -> Result<(), Broken> {
-        for account in self.store.accounts(None, 100).map_err(|e| Broken(e.to_string()))? {
+        for account in wait(self.store.accounts(None, 100)).map_err(|e| Broken(e.to_string()))? {
             let log = self.log(&account)?;
             if settled {
                 log.iter().for_each(|r| self.coverage.record(r.event.kind()));
@@ -250,7 +250,7 @@ impl World {
     }
 
     pub(super) fn log(&self, account: &Name) -> Result<Vec<Record>, Broken> {
-        let stored = self.store.read(account, 1, usize::MAX).map_err(|e| Broken(e.to_string()))?;
+        let stored = wait(self.store.read(account, 1, usize::MAX)).map_err(|e| Broken(e.to_string()))?;
         let read =
             |s: &headworks_store::Stored| Record::from_bytes(&s.bytes).map_err(|e| Broken(e.to_string()));
         stored.iter().map(read).collect()

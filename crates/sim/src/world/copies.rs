@@ -10,7 +10,7 @@ use headworks_audit::reconcile::{Progress, reconcile};
 use headworks_audit::replay::replay;
 use headworks_core::record::{Erasure, Event, Instant, Level, Name, Record, Segment, Span};
 use headworks_store::{
-    Disk, Embedded, MemoryIndex, Store, StoreError, Stored, backup_on, erase_on, restore_on,
+    Disk, Embedded, MemoryIndex, Store, StoreError, Stored, backup_on, erase_on, restore_on, wait,
 };
 
 use super::{Broken, World, options};
@@ -30,8 +30,9 @@ fn fail(e: StoreError) -> Broken {
 }
 
 fn logs(store: &dyn Store) -> Result<Logs, Broken> {
-    let read = |account: Name| Ok((account.clone(), store.read(&account, 1, usize::MAX).map_err(fail)?));
-    store.accounts(None, usize::MAX).map_err(fail)?.into_iter().map(read).collect()
+    let read =
+        |account: Name| Ok((account.clone(), wait(store.read(&account, 1, usize::MAX)).map_err(fail)?));
+    wait(store.accounts(None, usize::MAX)).map_err(fail)?.into_iter().map(read).collect()
 }
 
 fn open(disk: &SimDisk) -> Result<Embedded, StoreError> {

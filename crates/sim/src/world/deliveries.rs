@@ -9,7 +9,7 @@ use std::time::Duration;
 use headworks_api::outbox::{Next, calls};
 use headworks_core::record::{Name, Resume, SYSTEM, Seq, StripeValue, Webhook, WebhookFormat};
 use headworks_engine::{EngineError, Idempotency};
-use headworks_store::{Store as _, Stored};
+use headworks_store::{Cursor, Store as _, Stored, wait};
 
 use super::receivers::{Around, NAMES, record_of, text};
 use super::waiting::poll_until;
@@ -148,10 +148,11 @@ impl World {
                 self.resume(of, account, Resume::Retry)?;
             }
             let is_resting = self.steps(of, STEPS_MAX, true)?;
-            let place = self.engine.acknowledged(&of_name).map_err(|e| Broken(e.to_string()))?;
+            let cursor = wait(self.engine.acknowledged(&of_name)).map_err(|e| Broken(e.to_string()))?;
+            let rest = wait(self.store.feed(&cursor)).map_err(|e| Broken(e.to_string()))?;
             let hook = self.engine.webhooks().get(&of_name).cloned();
             let waits = hook.is_some_and(|hook| hook.is_gone || !hook.parked.is_empty());
-            if is_resting && !waits && place == self.store.feed_end() {
+            if is_resting && !waits && rest.is_none() {
                 return Ok(());
             }
         }
@@ -165,7 +166,7 @@ impl World {
         for (_, id) in receiver.got.keys() {
             let (account, seq) =
                 record_of(id).ok_or_else(|| Broken(format!("webhook {of}: an event has the id {id}")))?;
-            let found = self.store.read(&account, seq, 1).map_err(|e| Broken(e.to_string()))?;
+            let found = wait(self.store.read(&account, seq, 1)).map_err(|e| Broken(e.to_string()))?;
             if found.is_empty() {
                 return Err(Broken(format!("webhook {of}: {id} is of no record")));
             }
@@ -190,9 +191,9 @@ impl World {
 
     /// The records in the order of the feed; those behind the block of a record of the server's own log.
     fn fed(&self, behind: Option<Seq>) -> Result<Vec<Stored>, Broken> {
-        let (mut place, mut all, mut is_behind) = (0, Vec::new(), behind.is_none());
-        while let Some(fed) = self.store.feed(place).map_err(|e| Broken(e.to_string()))? {
-            place = fed.next;
+        let (mut cursor, mut all, mut is_behind) = (Cursor::default(), Vec::new(), behind.is_none());
+        while let Some(fed) = wait(self.store.feed(&cursor)).map_err(|e| Broken(e.to_string()))? {
+            cursor = fed.next;
             let has_it = fed.records.iter().any(|r| r.account.as_str() == SYSTEM && Some(r.seq) == behind);
             if is_behind {
                 all.extend(fed.records);

@@ -2,7 +2,7 @@
 //!
 //! Z1 what was acknowledged is there, byte for byte, after every crash. Z2 the same key and body gets the same answer, another
 //! body none. Z3 after the faults stop everything that was asked is answered and everything due is done. Z4 the ledger
-//! reconciles and replays to the same bytes. Z5 after every step pools have in flight what open holds take, never more than
+//! reconciles and replays to the same bytes. Z5 after every step supplies have in flight what open holds take, never more than
 //! their limit, and nobody waits whose caller has gone. Z6 a denial and what is shown of an account are told after the records
 //! that they rest on are stored.
 
@@ -84,7 +84,7 @@ pub(crate) struct World {
 
 fn options() -> Options {
     // Small, so that segments roll and checkpoints are due within a simulation.
-    Options { segment_bytes_max: 20_000, records_per_checkpoint: 40 }
+    Options { segment_bytes_max: 20_000, records_per_checkpoint: 40, readers: 0 }
 }
 
 impl World {

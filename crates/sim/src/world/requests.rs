@@ -66,7 +66,7 @@ impl World {
                 op::settings(suspended, consent, alerts, r.below(5))
             }
             28 => op::bank(),
-            29 => Command::Redeem { token: None, path: Path::default() },
+            29 => Command::Redeem { reset: None, path: Path::default() },
             30 => {
                 let kept = some(&known.kept);
                 if r.chance(500) {
@@ -85,8 +85,8 @@ impl World {
                 return Body::Catalog(self.version);
             }
             33 if r.chance(200) => {
-                self.coverage.fault("pool changed");
-                return Body::Pool([None, Some(2), Some(7)].get(r.below(3)).copied().flatten());
+                self.coverage.fault("supply changed");
+                return Body::Supply([None, Some(2), Some(7)].get(r.below(3)).copied().flatten());
             }
             34 => {
                 let rule = Rule::ALL.get(r.below(9)).copied().unwrap_or(Rule::Velocity);

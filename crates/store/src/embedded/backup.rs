@@ -13,7 +13,7 @@ use super::journal::{RECORD, list, name_of};
 use super::mark::{End, Mark};
 use super::walk::{BROKEN, Wrong, walk};
 use super::{lock_any, unfinished};
-use crate::contract::{Place, StoreError, Stored};
+use crate::contract::{Location, StoreError, Stored};
 
 /// What a backup copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ fn blocks<'a>(
     mut take: impl FnMut(usize, Block<'a>) -> Result<(), StoreError>,
 ) -> Result<usize, StoreError> {
     let damaged = |offset: usize, what: &str| StoreError::Damaged {
-        place: Place { file: path.to_path_buf(), offset: u64::try_from(offset).unwrap_or(u64::MAX) },
+        place: Location { file: path.to_path_buf(), offset: u64::try_from(offset).unwrap_or(u64::MAX) },
         what: what.into(),
         intact: 0,
     };
@@ -96,7 +96,7 @@ pub fn backup_on(data: &dyn Disk, to: &dyn Disk) -> Result<BackedUp, StoreError>
         }
         if !bytes.starts_with(&old) {
             return Err(StoreError::Damaged {
-                place: Place { file: path, offset: 0 },
+                place: Location { file: path, offset: 0 },
                 what: "this is not an earlier backup of the same ledger; name another directory".into(),
                 intact: 0,
             });
@@ -112,7 +112,7 @@ pub fn backup_on(data: &dyn Disk, to: &dyn Disk) -> Result<BackedUp, StoreError>
     let mark = |end| Mark::open(&*to_dir).and_then(|mark| mark.write(end));
     end.map_or(Ok(()), mark).map_err(StoreError::io("marking the end of", &to_dir.path()))?;
     for (reader, at) in readers {
-        feed::acknowledge(to, &reader, at)?;
+        feed::acknowledge(to, &reader, &at)?;
     }
     unfinished::end(to)?;
     Ok(done)
@@ -173,7 +173,7 @@ pub(super) fn each(
             for (inside, parsed) in block.records() {
                 let offset = u64::try_from(at + inside).unwrap_or(u64::MAX);
                 let parsed = parsed.ok_or_else(|| StoreError::Damaged {
-                    place: Place { file: path.clone(), offset },
+                    place: Location { file: path.clone(), offset },
                     what: RECORD.into(),
                     intact: 0,
                 })?;

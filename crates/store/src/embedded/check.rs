@@ -11,7 +11,7 @@ use super::frame::{self, BLOCK_HEADER, Link, Parsed, Position, SEGMENT_HEADER};
 use super::journal::{ENDS_EARLY, MISSING, OTHER, RECORD, Segments, first_missing, list};
 use super::mark;
 use super::walk::{BROKEN, Wrong, misplaced, walk};
-use crate::contract::{Place, StoreError, Stored};
+use crate::contract::{Location, StoreError, Stored};
 
 /// Most places that a look beside a running store names.
 const DAMAGE_KEPT: usize = 1_000;
@@ -38,9 +38,9 @@ pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Every place where a segment or block is not what was written, and what is wrong there.
-    pub damage: Vec<(Place, String)>,
+    pub damage: Vec<(Location, String)>,
     /// The place behind the last whole block where a write was cut off, which the next start would cut.
-    pub torn: Option<Place>,
+    pub torn: Option<Location>,
 }
 
 /// Reads a whole journal again. Reconciliation reports, record by record, what stands behind a damaged block of a segment.
@@ -127,7 +127,7 @@ impl Segments {
         &self,
         end: Position,
         goes_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Vec<(Place, String)>, StoreError> {
+    ) -> Result<Vec<(Location, String)>, StoreError> {
         let mut found = Vec::new();
         let (mut at, mut link) = (Position { segment: 1, offset: 0 }, Some(Link::FIRST));
         loop {
@@ -153,7 +153,7 @@ impl Segments {
         at: Position,
         end: Position,
         link: Option<Link>,
-        found: &mut Vec<(Place, String)>,
+        found: &mut Vec<(Location, String)>,
     ) -> Result<Option<(Position, Link)>, StoreError> {
         let Some((at, bytes)) = self.block(at, end)? else { return Ok(None) };
         let block = frame::block(&bytes).ok_or_else(|| self.damaged(at, BROKEN))?;

@@ -1,7 +1,7 @@
 //! The feed: every record in the order in which it was stored, and how far each reader has acknowledged it.
 //!
 //! A place in the feed is a place in the journal, so it costs nothing to keep and survives everything that the journal does.
-//! D1 every stored record is fed once, in order (`the_feed_has_every_record_in_order`).
+//! D1 every stored record is fed once, in order (`the_feed_has_every_record_once`).
 //! D2 an acknowledged place survives a crash; it is never ahead of what was acknowledged.
 
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use super::disk::{Disk, fill, read_all};
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
 use super::journal::{RECORD, Segments};
 use super::walk::{BROKEN, NO_BLOCK};
-use crate::contract::{Fed, StoreError};
+use crate::contract::{Cursor, Fed, StoreError};
 
 impl Segments {
     /// The records of the first block at or after `from`, if one ends by `end`.
@@ -24,7 +24,7 @@ impl Segments {
             parsed.map(|parsed| parsed.stored).ok_or_else(|| self.damaged(at, RECORD))
         });
         let records = records.collect::<Result<_, _>>()?;
-        Ok(Some(Fed { records, next: at.behind(bytes.len()).to_u64() }))
+        Ok(Some(Fed { records, next: cursor(at.behind(bytes.len())) }))
     }
 
     /// The bytes of the first block at or after `from`, and where it begins, if there is one before `end`. Its checksum is
@@ -59,6 +59,20 @@ impl Segments {
     }
 }
 
+/// The cursor at a position of the journal.
+pub(super) fn cursor(at: Position) -> Cursor {
+    Cursor::new(&at.to_u64().to_string())
+}
+
+/// The position that a cursor says.
+pub(super) fn position(cursor: &Cursor) -> Result<Position, StoreError> {
+    let text = cursor.as_str();
+    let packed = if text.is_empty() { Some(0) } else { text.parse().ok() };
+    let unknown =
+        || StoreError::Refused(format!("`{text}` is no cursor of this feed; begin at its beginning"));
+    packed.map(Position::from_u64).ok_or_else(unknown)
+}
+
 const OUTBOX: &str = "outbox";
 
 fn file_of(reader: &Name) -> String {
@@ -66,7 +80,7 @@ fn file_of(reader: &Name) -> String {
 }
 
 /// The readers of the feed of a data directory, and how far each has acknowledged it.
-pub(super) fn readers(dir: &dyn Disk) -> Result<Vec<(Name, u64)>, StoreError> {
+pub(super) fn readers(dir: &dyn Disk) -> Result<Vec<(Name, Cursor)>, StoreError> {
     let outbox = dir.below(OUTBOX);
     let io = StoreError::io("listing", &outbox.path());
     let names = match outbox.list() {
@@ -81,30 +95,31 @@ pub(super) fn readers(dir: &dyn Disk) -> Result<Vec<(Name, u64)>, StoreError> {
     Ok(found)
 }
 
-/// How far a reader has acknowledged the feed; 0 when it never has.
-pub(super) fn acknowledged(dir: &dyn Disk, reader: &Name) -> Result<u64, StoreError> {
+/// How far a reader has acknowledged the feed; its beginning when it never has.
+pub(super) fn acknowledged(dir: &dyn Disk, reader: &Name) -> Result<Cursor, StoreError> {
     let outbox = dir.below(OUTBOX);
     let path = outbox.path().join(file_of(reader));
     let bytes = match outbox.open(&file_of(reader), false).and_then(|file| read_all(&*file)) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Cursor::default()),
         bytes => bytes.map_err(StoreError::io("reading", &path))?,
     };
-    let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-    number.ok_or_else(|| {
+    let read = std::str::from_utf8(&bytes).ok().map(|text| Cursor::new(text.trim()));
+    read.filter(|at| !at.as_str().is_empty() && position(at).is_ok()).ok_or_else(|| {
         let source = std::io::Error::other("it is not a number; write the last one known, or 0");
         StoreError::Io { doing: "reading the position in", path, source }
     })
 }
 
 /// Keeps how far a reader has acknowledged the feed: whole or not at all, and durable when it returns.
-pub(super) fn acknowledge(dir: &dyn Disk, reader: &Name, at: u64) -> Result<(), StoreError> {
+pub(super) fn acknowledge(dir: &dyn Disk, reader: &Name, to: &Cursor) -> Result<(), StoreError> {
     let outbox = dir.below(OUTBOX);
     let write = || {
         if !dir.has(OUTBOX)? {
             outbox.make()?;
             dir.sync_names()?;
         }
-        outbox.replace(&file_of(reader), at.to_string().as_bytes())?;
+        let text = if to.as_str().is_empty() { "0" } else { to.as_str() };
+        outbox.replace(&file_of(reader), text.as_bytes())?;
         outbox.sync_names()
     };
     write().map_err(StoreError::io("keeping the position in", &outbox.path().join(file_of(reader))))

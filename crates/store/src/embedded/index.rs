@@ -66,6 +66,16 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When reading fails.
     fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError>;
+    /// The accounts with records behind their checkpoints.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn unsettled(&self) -> Result<Vec<Name>, StoreError>;
+    /// Goes through every index key while `each` says to go on; whether it came to the end.
+    ///
+    /// # Errors
+    /// When reading fails.
+    fn each_key(&self, each: &mut dyn FnMut(IndexKey) -> bool) -> Result<bool, StoreError>;
     /// Writes checkpoints, then index entries, then the watermark, and makes them durable.
     ///
     /// # Errors
@@ -90,6 +100,8 @@ pub(super) struct KeyValue {
     states: Keyspace,
     /// Wake, account → nothing.
     wakes: Keyspace,
+    /// Account → the last number, where that is behind the checkpoint.
+    unsettled: Keyspace,
     meta: Keyspace,
 }
 
@@ -132,6 +144,7 @@ impl KeyValue {
             logs: keyspace("logs")?,
             states: keyspace("states")?,
             wakes: keyspace("wakes")?,
+            unsettled: keyspace("unsettled")?,
             meta: keyspace("meta")?,
             db,
         })
@@ -153,6 +166,10 @@ impl KeyValue {
             value.extend_from_slice(&wake.to_be_bytes());
             value.extend_from_slice(&state.bytes);
             batch.insert(&self.states, state.account.as_str(), value);
+            let behind = self.unsettled.get(state.account.as_str()).map_err(failed)?;
+            if behind.is_some_and(|last| number(&last, 0).is_none_or(|last| last <= state.seq)) {
+                batch.remove(&self.unsettled, state.account.as_str());
+            }
         }
         batch.commit().map_err(failed)
     }
@@ -240,6 +257,22 @@ impl Index for KeyValue {
         Ok(out)
     }
 
+    fn unsettled(&self) -> Result<Vec<Name>, StoreError> {
+        let keys = self.unsettled.iter().map(|item| item.key().map_err(failed));
+        keys.filter_map(|key| key.map(|key| name(&key)).transpose()).collect()
+    }
+
+    fn each_key(&self, each: &mut dyn FnMut(IndexKey) -> bool) -> Result<bool, StoreError> {
+        for item in self.keys.iter() {
+            let key = item.key().map_err(failed)?;
+            let key = <[u8; 16]>::try_from(&*key).map_err(failed)?;
+            if !each(IndexKey(u128::from_be_bytes(key))) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn write(
         &self,
         states: &[Checkpoint],
@@ -260,6 +293,11 @@ impl Index for KeyValue {
         }
         let mut batch = self.db.batch();
         for (account, first, positions) in logs {
+            let last = first + u64::try_from(positions.len()).unwrap_or(0) - 1;
+            let kept = self.states.get(account.as_str()).map_err(failed)?;
+            if kept.and_then(|v| number(&v, 0)).is_none_or(|seq| seq < last) {
+                batch.insert(&self.unsettled, account.as_str(), last.to_be_bytes());
+            }
             let value: Vec<u8> = positions.iter().flat_map(|p| p.to_be_bytes()).collect();
             batch.insert(&self.logs, log_key(account, first), value);
             if batch.len() >= CHUNK {

@@ -14,6 +14,7 @@ struct Inner {
     keys: BTreeMap<IndexKey, u64>,
     logs: BTreeMap<Name, BTreeMap<Seq, u64>>,
     states: BTreeMap<Name, Checkpoint>,
+    unsettled: BTreeMap<Name, Seq>,
     watermark: Watermark,
     /// Steps until a write is cut off.
     fails_after: Option<usize>,
@@ -92,6 +93,15 @@ impl Index for MemoryIndex {
         Ok(due.take(max).map(|s| s.account.clone()).collect())
     }
 
+    fn unsettled(&self) -> Result<Vec<Name>, StoreError> {
+        Ok(self.lock().unsettled.keys().cloned().collect())
+    }
+
+    fn each_key(&self, each: &mut dyn FnMut(IndexKey) -> bool) -> Result<bool, StoreError> {
+        let keys: Vec<IndexKey> = self.lock().keys.keys().copied().collect();
+        Ok(keys.into_iter().all(each))
+    }
+
     fn write(
         &self,
         states: &[Checkpoint],
@@ -106,11 +116,18 @@ impl Index for MemoryIndex {
         for state in states {
             inner.step()?;
             inner.states.insert(state.account.clone(), state.clone());
+            if inner.unsettled.get(&state.account).is_some_and(|last| *last <= state.seq) {
+                inner.unsettled.remove(&state.account);
+            }
         }
         inner.step()?;
         inner.keys.extend(keys.iter().copied());
         for (account, first, positions) in logs {
             inner.step()?;
+            let last = first + u64::try_from(positions.len()).unwrap_or(0) - 1;
+            if inner.states.get(account).is_none_or(|state| state.seq < last) {
+                inner.unsettled.insert(account.clone(), last);
+            }
             inner.logs.entry(account.clone()).or_default().extend((first..).zip(positions));
         }
         inner.step()?;

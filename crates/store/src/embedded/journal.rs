@@ -13,7 +13,7 @@ use super::frame::{self, Link, Parsed, Position, SEGMENT_HEADER};
 use super::mark::{self, End, Mark};
 use super::walk::{BROKEN, Wrong, walk};
 use crate::batch::{Batch, Entry};
-use crate::contract::{Place, StoreError, Stored};
+use crate::contract::{Location, StoreError, Stored};
 use headworks_core::record::Name;
 
 /// The segments, for reading.
@@ -39,9 +39,9 @@ pub(super) struct Writer {
 pub(super) struct Scanned {
     pub(super) entries: u64,
     /// Where the scan began, when not with the first block.
-    pub(super) from: Option<Place>,
+    pub(super) from: Option<Location>,
     /// The torn tail that was cut: where, and how many bytes.
-    pub(super) cut: Option<(Place, u64)>,
+    pub(super) cut: Option<(Location, u64)>,
 }
 
 /// The name of a segment's file.
@@ -75,8 +75,8 @@ impl Segments {
             .map_err(|what| self.lost(segment, 0, &what, 0))
     }
 
-    pub(super) fn place(&self, segment: u32, offset: usize) -> Place {
-        Place { file: self.path(segment), offset: u64::try_from(offset).unwrap_or(u64::MAX) }
+    pub(super) fn place(&self, segment: u32, offset: usize) -> Location {
+        Location { file: self.path(segment), offset: u64::try_from(offset).unwrap_or(u64::MAX) }
     }
 
     pub(super) fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, StoreError> {

@@ -4,17 +4,22 @@
 //! E3 the start reads the journal only from the index's watermark on, so it does not grow with history.
 //! Never writes to the key-value store on the path of a request.
 
-use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
+use std::future::ready;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
+use tokio::sync::oneshot;
 
 use crate::batch::Batch;
-use crate::contract::{Checkpoint, Fed, Place, Store, StoreError, Stored};
+use crate::contract::{
+    Appended, Checkpoint, Cursor, Fed, Location, LogEnd, Reply, Store, StoreError, Stored,
+};
+use crate::wait::may_block;
 
+mod absent;
 mod ahead;
 mod backup;
 mod check;
@@ -24,7 +29,9 @@ mod frame;
 mod index;
 mod index_memory;
 mod journal;
+mod ledger;
 mod mark;
+mod readers;
 mod rewrite;
 mod tails;
 mod unfinished;
@@ -33,14 +40,12 @@ mod walk;
 pub use backup::{BackedUp, backup, backup_on};
 pub use check::{Checked, check_journal, journal_blocks};
 use disk::{Directory, Disk};
-use frame::{Parsed, Position};
 use index::KeyValue;
 pub use index::{Index, Watermark};
 pub use index_memory::MemoryIndex;
-use journal::{Opened, Segments, Writer};
-use mark::Mark;
+use ledger::Ledger;
+use readers::Readers;
 pub use rewrite::{Restored, erase, erase_on, restore, restore_on};
-use tails::{Run, Tail, Tails};
 
 /// How the embedded store works.
 #[derive(Clone, Copy, Debug)]
@@ -49,11 +54,13 @@ pub struct Options {
     pub segment_bytes_max: u32,
     /// A checkpoint is due after this many records; four times as many wait for it.
     pub records_per_checkpoint: usize,
+    /// Threads that read for callers which must not block. 0: everything is read on the thread that asks.
+    pub readers: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes_max: 256 << 20, records_per_checkpoint: 262_144 }
+        Self { segment_bytes_max: 256 << 20, records_per_checkpoint: 262_144, readers: 2 }
     }
 }
 
@@ -66,26 +73,17 @@ pub struct Recovery {
     pub read: u64,
     /// Where reading began: what stands before was written or read by a process that made a checkpoint after it, and is
     /// read again by [`Store::damage`].
-    pub from: Option<Place>,
+    pub from: Option<Location>,
     /// The torn tail that was cut, if any, and how many bytes it had. Nothing in it was ever acknowledged.
-    pub cut: Option<(Place, u64)>,
+    pub cut: Option<(Location, u64)>,
 }
 
 /// Logs in a directory.
 #[derive(Debug)]
 pub struct Embedded {
-    segments: Arc<Segments>,
-    writer: Mutex<Option<Writer>>,
-    mark: Mark,
-    tails: RwLock<Tails>,
-    index: Arc<dyn Index>,
-    options: Options,
-    /// Whether a tail is being written into the index.
-    writing: Mutex<bool>,
-    flushed: Condvar,
-    recovery: Recovery,
-    dir: Arc<dyn Disk>,
-    _lock: Option<File>,
+    // Before the ledger, so that nothing reads any more when the directory is given up.
+    readers: Option<Readers>,
+    ledger: Arc<Ledger>,
 }
 
 impl Embedded {
@@ -97,7 +95,7 @@ impl Embedded {
         let disk = Arc::new(Directory(dir.to_path_buf()));
         let lock = take(&*disk)?;
         let index = Arc::new(KeyValue::open(&dir.join("index"))?);
-        Self::within(disk, index, lock, options)
+        Self::start(Ledger::open(disk, index, lock, options)?)
     }
 
     /// Opens the store in a data directory of any disk and with any index, as a simulation does.
@@ -106,138 +104,49 @@ impl Embedded {
     /// As [`Self::open`].
     pub fn on(dir: Arc<dyn Disk>, index: Arc<dyn Index>, options: Options) -> Result<Self, StoreError> {
         let lock = take(&*dir)?;
-        Self::within(dir, index, lock, options)
+        Self::start(Ledger::open(dir, index, lock, options)?)
     }
 
-    /// Opens also what is being written.
-    fn within(
-        dir: Arc<dyn Disk>,
-        index: Arc<dyn Index>,
-        lock: Option<File>,
-        options: Options,
-    ) -> Result<Self, StoreError> {
-        let disk = dir.below("journal");
-        // What a start rests on is durable: that the journal is there, and that the note of unfinished work is not.
-        let make = disk.make().and_then(|()| dir.sync_names());
-        make.map_err(StoreError::io("creating", &disk.path()))?;
-        let watermark = index.watermark()?;
-        let mut tail = Tail { latest: watermark.latest, total: watermark.records, ..Tail::default() };
-        let from = Position::from_u64(watermark.at);
-        let opened = journal::open(disk, from, options.segment_bytes_max, |at, parsed| {
-            let Parsed { stored, keys, .. } = parsed;
-            tail.note_instant(&stored.bytes);
-            tail.push(&stored.account, stored.seq, stored.hash, &keys, at);
-        })?;
-        let Opened { segments, writer, mark, scanned } = opened;
-        tail.end = Some(writer.end());
-        let recovery =
-            Recovery { records: tail.total, read: scanned.entries, from: scanned.from, cut: scanned.cut };
-        Ok(Self {
-            segments,
-            writer: Mutex::new(Some(writer)),
-            mark,
-            tails: RwLock::new(Tails { current: tail, flushing: None }),
-            index,
-            options,
-            writing: Mutex::default(),
-            flushed: Condvar::new(),
-            recovery,
-            dir,
-            _lock: lock,
-        })
+    fn start(ledger: Ledger) -> Result<Self, StoreError> {
+        let readers =
+            (ledger.options.readers > 0).then(|| Readers::start(ledger.options.readers)).transpose();
+        let readers =
+            readers.map_err(|source| StoreError::Io { doing: "starting", path: "reader".into(), source })?;
+        let store = Self { readers, ledger: Arc::new(ledger) };
+        let records = usize::try_from(store.ledger.recovery.records).unwrap_or(usize::MAX);
+        store.learn_keys(records.saturating_mul(2));
+        Ok(store)
+    }
+
+    /// Learns which keys the index has, beside everything else. Until they are known each look-up reads the index; a failure
+    /// leaves it at that.
+    fn learn_keys(&self, keys: usize) {
+        let Some(readers) = &self.readers else { return drop(self.ledger.learn_keys(keys, &|| true)) };
+        let (ledger, is_closed) = (Arc::clone(&self.ledger), readers.is_closed());
+        readers.run(move || drop(ledger.learn_keys(keys, &|| !is_closed())));
     }
 
     /// What opening found.
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
-        &self.recovery
+        &self.ledger.recovery
     }
 
-    fn tails(&self) -> RwLockReadGuard<'_, Tails> {
-        self.tails.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tails_mut(&self) -> RwLockWriteGuard<'_, Tails> {
-        self.tails.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The number and hash of an account's last record, if it has one.
-    fn last(&self, account: &Name) -> Result<Option<(Seq, [u8; 32])>, StoreError> {
-        {
-            let tails = self.tails();
-            let mut recent = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
-            if let Some(run) = recent.find_map(|tail| tail.logs.get(account)) {
-                return Ok(Some((run.next() - 1, run.last_hash)));
-            }
-        }
-        let seq = self.index.last(account)?;
-        let at = self.index.positions(account, seq.max(1), 1)?;
-        let stored = at.first().map(|at| self.segments.read(Position::from_u64(*at))).transpose()?;
-        Ok(stored.map(|record| (record.seq, record.hash)))
-    }
-
-    fn conflicts(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
-        let mut ends: HashMap<&Name, Option<(Seq, [u8; 32])>> = HashMap::new();
-        let mut out: Vec<Name> = Vec::new();
-        for entry in batch.entries() {
-            let end = match ends.get(&entry.account) {
-                Some(end) => *end,
-                None => self.last(&entry.account)?,
+    /// Does something that reads: here, on a thread that may block, or else on a reader.
+    fn reply<'a, T: Send + 'static>(
+        &'a self,
+        job: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
+    ) -> Reply<'a, T> {
+        Box::pin(async move {
+            let Some(readers) = self.readers.as_ref().filter(|_| !may_block()) else {
+                return job(&self.ledger);
             };
-            let follows = match end {
-                None => entry.seq == 1,
-                Some((seq, hash)) => seq + 1 == entry.seq && hash == entry.previous,
-            };
-            if follows {
-                ends.insert(&entry.account, Some((entry.seq, entry.hash)));
-            } else {
-                ends.insert(&entry.account, end);
-                if !out.contains(&entry.account) {
-                    out.push(entry.account.clone());
-                }
-            }
-        }
-        Ok(out)
-    }
-
-    /// Waits while the index is too far behind, so that memory stays bounded.
-    fn wait_for_index(&self) {
-        let behind = || self.tails().current.records >= self.options.records_per_checkpoint.saturating_mul(4);
-        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        while *writing && behind() {
-            writing = self.flushed.wait(writing).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn read_all(&self, positions: Vec<Position>) -> Result<Vec<Stored>, StoreError> {
-        positions.into_iter().map(|at| self.segments.read(at)).collect()
-    }
-
-    fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Position>, StoreError> {
-        // The index first: what leaves the tails in the meantime has arrived there and is only found twice.
-        let recent: Vec<(Seq, Vec<Position>)> = {
-            let tails = self.tails();
-            let both = [tails.flushing.as_deref(), Some(&tails.current)].into_iter().flatten();
-            both.filter_map(|tail| tail.logs.get(account))
-                .map(|run| (run.first, run.positions.clone()))
-                .collect()
-        };
-        let first_recent = recent.first().map_or(Seq::MAX, |(first, _)| *first);
-        let mut out = Vec::new();
-        if from < first_recent {
-            let indexed = usize::try_from(first_recent - from).unwrap_or(usize::MAX).min(max);
-            out = self.index.positions(account, from, indexed)?.into_iter().map(Position::from_u64).collect();
-        }
-        for (first, positions) in recent {
-            let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
-            let room = max.saturating_sub(out.len());
-            out.extend(positions.into_iter().skip(skip).take(room));
-        }
-        Ok(out)
+            let (answer, answered) = oneshot::channel();
+            let ledger = Arc::clone(&self.ledger);
+            // A caller that has gone needs no answer.
+            readers.run(move || drop(answer.send(job(&ledger))));
+            answered.await.unwrap_or(Err(StoreError::Stopped))
+        })
     }
 }
 
@@ -268,128 +177,87 @@ fn lock_any(dir: &dyn Disk) -> Result<Option<File>, StoreError> {
 }
 
 impl Store for Embedded {
-    fn append(&self, batch: &Batch) -> Result<Vec<Name>, StoreError> {
-        self.wait_for_index();
-        let conflicts = self.conflicts(batch)?;
-        let mut slot = self.writer();
-        let mut writer = slot.take().ok_or(StoreError::Stopped)?;
-        // On an error the writer is gone: nothing can follow a write of unknown outcome.
-        let placed = writer.append(batch, &conflicts)?;
-        let mut tails = self.tails_mut();
-        for (entry, at) in placed {
-            tails.current.note_instant(batch.bytes(entry));
-            tails.current.push(&entry.account, entry.seq, entry.hash, &entry.keys, at);
-        }
-        tails.current.end = Some(writer.end());
-        // What cannot be noted is not known after a crash, and nothing else: the block is durable.
-        let _ = self.mark.note(writer.end());
-        *slot = Some(writer);
-        Ok(conflicts)
+    fn append<'a>(&'a self, batch: &'a Batch) -> Reply<'a, Appended> {
+        Box::pin(async move { self.ledger.append(batch) })
     }
 
-    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
-        self.index.state(account)
+    fn ends<'a>(&'a self, accounts: &'a [Name]) -> Reply<'a, Vec<LogEnd>> {
+        let accounts = accounts.to_vec();
+        self.reply(move |ledger| accounts.iter().map(|account| ledger.end(account)).collect())
     }
 
-    fn find(&self, key: IndexKey) -> Result<Option<Stored>, StoreError> {
-        let recent = {
-            let tails = self.tails();
-            let both = [Some(&tails.current), tails.flushing.as_deref()];
-            both.into_iter().flatten().find_map(|tail| tail.keys.get(&key).copied())
-        };
-        let at = match recent {
-            Some(at) => Some(at),
-            None => self.index.find(key)?.map(Position::from_u64),
-        };
-        at.map(|at| self.segments.read(at)).transpose()
+    fn is_surely_absent(&self, key: IndexKey) -> bool {
+        self.ledger.is_surely_absent(key)
     }
 
-    fn read(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Stored>, StoreError> {
-        self.read_all(self.positions(account, from.max(1), max)?)
+    fn find(&self, key: IndexKey) -> Reply<'_, Option<Stored>> {
+        self.reply(move |ledger| ledger.find(key))
     }
 
-    fn checkpoint(&self, states: &mut dyn FnMut() -> Option<Vec<Checkpoint>>) -> Result<(), StoreError> {
-        let cut = {
-            let mut tails = self.tails_mut();
-            if tails.flushing.is_none() {
-                let Tail { end, latest, total, .. } = tails.current;
-                let next = Tail { end, latest, total, ..Tail::default() };
-                let current = std::mem::replace(&mut tails.current, next);
-                tails.flushing = Some(Arc::new(current));
+    fn state<'a>(&'a self, account: &'a Name) -> Reply<'a, Option<(Seq, Vec<u8>)>> {
+        let account = account.clone();
+        self.reply(move |ledger| ledger.index.state(&account))
+    }
+
+    fn read<'a>(&'a self, account: &'a Name, from: Seq, max: usize) -> Reply<'a, Vec<Stored>> {
+        let account = account.clone();
+        self.reply(move |ledger| ledger.read(&account, from, max))
+    }
+
+    fn checkpoint(&self, states: Vec<Checkpoint>) -> Reply<'_, ()> {
+        Box::pin(async move {
+            self.ledger.checkpoint(&states)?;
+            if let Some(keys) = self.ledger.absent.outgrown() {
+                self.learn_keys(keys);
             }
-            // An earlier attempt that failed left its tail here: it goes first.
-            tails.flushing.clone()
-        };
-        // Without the states the index must not move on: it would not know what ends when.
-        let (Some(states), Some(cut)) = (states(), cut) else { return Ok(()) };
-        let Some(end) = cut.end else {
-            return Ok(());
-        };
-        let watermark = Watermark { at: end.at.to_u64(), records: cut.total, latest: cut.latest };
-        let mut keys: Vec<(IndexKey, u64)> = cut.keys.iter().map(|(k, p)| (*k, p.to_u64())).collect();
-        let packed = |run: &Run| run.positions.iter().map(|p| p.to_u64()).collect::<Vec<_>>();
-        let mut logs = cut.logs.iter().map(|(account, run)| (account, run.first, packed(run)));
-        let set_writing = |on| *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = on;
-        set_writing(true);
-        let written = self.index.write(&states, &mut keys, &mut logs, watermark);
-        if written.is_ok() {
-            self.tails_mut().flushing = None;
-        }
-        set_writing(false);
-        self.flushed.notify_all();
-        written?;
-        let path = self.segments.disk.path();
-        self.mark.write(end).map_err(|source| StoreError::Io { doing: "marking the end of", path, source })
+            Ok(())
+        })
     }
 
     fn wants_checkpoint(&self) -> bool {
-        self.tails().current.records >= self.options.records_per_checkpoint
+        self.ledger.wants_checkpoint()
     }
 
-    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
-        let mut names: BTreeSet<Name> = {
-            let tails = self.tails();
-            let both = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
-            let later = |name: &&Name| after.is_none_or(|after| *name > after);
-            both.flat_map(|tail| tail.logs.keys().filter(later).take(max)).cloned().collect()
-        };
-        names.extend(self.index.accounts(after, max)?);
-        Ok(names.into_iter().take(max).collect())
+    fn accounts<'a>(&'a self, after: Option<&'a Name>, max: usize) -> Reply<'a, Vec<Name>> {
+        let after = after.cloned();
+        self.reply(move |ledger| ledger.accounts(after.as_ref(), max))
     }
 
-    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
-        self.index.due(now, max)
+    fn due(&self, now: Instant, max: usize) -> Reply<'_, Vec<Name>> {
+        self.reply(move |ledger| ledger.index.due(now, max))
     }
 
-    fn feed(&self, from: u64) -> Result<Option<Fed>, StoreError> {
-        let end = Position::from_u64(self.feed_end());
-        self.segments.feed(Position::from_u64(from), end)
+    fn unsettled(&self) -> Reply<'_, Vec<Name>> {
+        self.reply(Ledger::unsettled)
     }
 
-    fn feed_end(&self) -> u64 {
-        self.tails().current.end.map_or(0, |end| end.at.to_u64())
+    fn feed<'a>(&'a self, from: &'a Cursor) -> Reply<'a, Option<Fed>> {
+        let from = from.clone();
+        self.reply(move |ledger| ledger.feed(&from))
     }
 
-    fn acknowledged(&self, reader: &Name) -> Result<u64, StoreError> {
-        feed::acknowledged(&*self.dir, reader)
+    fn feed_end(&self) -> Reply<'_, Cursor> {
+        Box::pin(ready(Ok(feed::cursor(self.ledger.feed_end()))))
     }
 
-    fn acknowledge(&self, reader: &Name, at: u64) -> Result<(), StoreError> {
-        feed::acknowledge(&*self.dir, reader, at)
+    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Cursor> {
+        let reader = reader.clone();
+        self.reply(move |ledger| ledger.acknowledged(&reader))
     }
 
-    fn latest(&self) -> Option<Instant> {
-        self.tails().current.latest
+    fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()> {
+        let (reader, to) = (reader.clone(), to.clone());
+        self.reply(move |ledger| ledger.acknowledge(&reader, &to))
     }
 
-    fn damage(&self, goes_on: &mut dyn FnMut() -> bool) -> Result<Vec<(Place, String)>, StoreError> {
-        self.segments.damage(Position::from_u64(self.feed_end()), goes_on)
+    fn latest(&self) -> Reply<'_, Option<Instant>> {
+        Box::pin(ready(Ok(self.ledger.latest())))
     }
 
-    fn unsettled(&self) -> Vec<Name> {
-        let tails = self.tails();
-        let both = [Some(&tails.current), tails.flushing.as_deref()].into_iter().flatten();
-        let names: BTreeSet<Name> = both.flat_map(|tail| tail.logs.keys().cloned()).collect();
-        names.into_iter().collect()
+    fn damage<'a>(
+        &'a self,
+        goes_on: &'a mut (dyn FnMut() -> bool + Send),
+    ) -> Reply<'a, Vec<(Location, String)>> {
+        Box::pin(async move { self.ledger.damage(goes_on) })
     }
 }

@@ -16,9 +16,10 @@ use headworks_core::record::{
 use super::backup::{apart, copy_key, each, has};
 use super::disk::{Directory, Disk};
 use super::frame::Position;
-use super::{Embedded, MemoryIndex, Options, feed, lock_any, unfinished};
+use super::ledger::Ledger;
+use super::{MemoryIndex, Options, feed, lock_any, unfinished};
 use crate::batch::Batch;
-use crate::contract::{Store as _, StoreError, Stored};
+use crate::contract::{Cursor, StoreError, Stored};
 
 /// What a restore wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Written {
 
 /// A ledger being written anew, record by record, into a data directory that has none.
 struct Rewrite {
-    store: Embedded,
+    ledger: Ledger,
     batch: Batch,
     ends: HashMap<Name, Written>,
     /// Readers of the feed: the place acknowledged in the old one, and how many of the records written stand before it.
@@ -80,11 +81,13 @@ impl Rewrite {
         }
         unfinished::begin(&**to)?;
         unfinished::clear(&**to)?;
-        let readers = feed::readers(from)?.into_iter().map(|(name, at)| (name, at, 0)).collect();
+        let readers = feed::readers(from)?.into_iter();
+        let readers = readers.map(|(name, at)| Ok((name, feed::position(&at)?.to_u64(), 0)));
+        let readers = readers.collect::<Result<_, StoreError>>()?;
         // The index is built when the ledger is first opened.
         let index = Arc::new(MemoryIndex::default());
         Ok(Self {
-            store: Embedded::within(Arc::clone(to), index, lock, Options::default())?,
+            ledger: Ledger::open(Arc::clone(to), index, lock, Options::default())?,
             batch: Batch::default(),
             ends: HashMap::new(),
             readers,
@@ -94,9 +97,9 @@ impl Rewrite {
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
-        let lost = self.store.append(&self.batch)?;
+        let appended = self.ledger.append(&self.batch)?;
         self.batch.clear();
-        match lost.first() {
+        match appended.conflicts.first() {
             None => Ok(()),
             Some(account) => {
                 Err(StoreError::Unreadable(format!("account {account}: its records do not follow")))
@@ -190,22 +193,22 @@ impl Rewrite {
     /// Ends the ledger: what readers of the feed have acknowledged, and the signing key, go with it.
     fn finish(mut self, from: &dyn Disk, to: &dyn Disk) -> Result<Restored, StoreError> {
         self.flush()?;
-        self.done.accounts = u64::try_from(self.store.accounts(None, usize::MAX)?.len()).unwrap_or(0);
-        let (mut place, mut seen) = (0, 0);
+        self.done.accounts = u64::try_from(self.ledger.accounts(None, usize::MAX)?.len()).unwrap_or(0);
+        let (mut place, mut seen) = (Cursor::default(), 0);
         self.readers.sort_by_key(|(_, _, before)| *before);
         for (reader, _, before) in std::mem::take(&mut self.readers) {
-            while let Some(fed) = self.store.feed(place)? {
+            while let Some(fed) = self.ledger.feed(&place)? {
                 if seen + fed.records.len() > before {
                     break;
                 }
                 (place, seen) = (fed.next, seen + fed.records.len());
             }
-            self.store.acknowledge(&reader, place)?;
+            self.ledger.acknowledge(&reader, &place)?;
         }
         copy_key(from, to)?;
-        let Self { store, done, .. } = self;
+        let Self { ledger, done, .. } = self;
         unfinished::end(to)?;
-        drop(store);
+        drop(ledger);
         Ok(done)
     }
 }

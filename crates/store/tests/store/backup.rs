@@ -7,10 +7,11 @@ use headworks_audit::reconcile::{Progress, reconcile};
 use headworks_core::record::{Instant, Record};
 use headworks_store::{Embedded, Options, Store as _, StoreError, backup, restore};
 
-use crate::suite::{Writer, append, assert_found, name};
+use headworks_store::suite::{Writer, append, assert_found, name};
+use headworks_store::wait;
 
 fn small() -> Options {
-    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10 }
+    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10, ..Options::default() }
 }
 
 /// Ends the writer, also when an assertion fails.
@@ -63,7 +64,7 @@ fn a_backup_under_load_is_a_prefix() {
     drop(store);
     // The copy is a data directory of its own.
     let copied = Embedded::open(&copy, small()).expect("opens");
-    assert!(copied.load(&name("a")).expect("reads").is_some());
+    assert!(wait(copied.load(&name("a"))).expect("reads").is_some());
     drop(copied);
     let other = dir.path().join("other");
     append(&Embedded::open(&other, small()).expect("opens"), &mut [&mut Writer::new("b")], 3);
@@ -79,7 +80,7 @@ fn a_restore_ends_before_an_instant() {
     let (at, whole) = {
         let store = Embedded::open(&data, small()).expect("opens");
         append(&store, &mut [&mut a, &mut b], 12);
-        let sixth = store.read(&name("a"), 6, 1).expect("reads");
+        let sixth = wait(store.read(&name("a"), 6, 1)).expect("reads");
         (Record::from_bytes(&sixth[0].bytes).expect("a record").recorded_at, 24)
     };
     for (until, records) in [(Some(at), 10), (Some(Instant::default()), 0), (None, whole)] {

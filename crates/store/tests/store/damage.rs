@@ -8,10 +8,11 @@ use headworks_audit::reconcile::{Progress, reconcile};
 use headworks_core::record::Name;
 use headworks_store::{Checked, Embedded, Options, Store as _, StoreError, Stored, check_journal};
 
-use crate::suite::{Writer, append, name};
+use headworks_store::suite::{Writer, append, name};
+use headworks_store::wait;
 
 fn small() -> Options {
-    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10 }
+    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10, ..Options::default() }
 }
 
 fn file(dir: &Path, number: usize) -> PathBuf {
@@ -44,10 +45,10 @@ fn ledger(dir: &Path, end: End, prefix: &str) -> usize {
     let store = Embedded::open(dir, small()).expect("opens");
     let (mut a, mut b) = (Writer::new(&format!("{prefix}a")), Writer::new(&format!("{prefix}b")));
     append(&store, &mut [&mut a, &mut b], 25);
-    store.checkpoint(&mut || Some(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
+    wait(store.checkpoint(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
     append(&store, &mut [&mut a, &mut b], 25);
     if end == End::Cleanly {
-        store.checkpoint(&mut || Some(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
+        wait(store.checkpoint(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
     }
     drop(store);
     if end == End::PowerCut {
@@ -77,10 +78,10 @@ fn copy(from: &Path, to: &Path) {
 /// Every record, read from a journal alone.
 fn records(dir: &Path) -> Result<Vec<Stored>, StoreError> {
     let store = Embedded::open(dir, small())?;
-    let names: Vec<Name> = store.accounts(None, 10)?;
+    let names: Vec<Name> = wait(store.accounts(None, 10))?;
     let mut all = Vec::new();
     for name in names {
-        all.extend(store.read(&name, 1, usize::MAX)?);
+        all.extend(wait(store.read(&name, 1, usize::MAX))?);
     }
     Ok(all)
 }
@@ -377,7 +378,7 @@ fn a_key_that_was_altered_is_named() {
     let found = |dir: &Path| {
         let store = Embedded::open(dir, small()).expect("opens");
         let report = reconcile(&store, 1, &Progress::default()).expect("reads");
-        let damage = store.damage(&mut || true).expect("reads");
+        let damage = wait(store.damage(&mut || true)).expect("reads");
         (
             report
                 .findings

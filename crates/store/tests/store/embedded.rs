@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use headworks_store::{Batch, Embedded, Options, Store as _, StoreError, journal_blocks};
 
-use crate::suite::{Writer, append, assert_found, suite};
+use headworks_store::suite::{self, Writer, append, assert_found};
+use headworks_store::wait;
 
 fn small() -> Options {
-    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10 }
+    Options { segment_bytes_max: 4_096, records_per_checkpoint: 10, ..Options::default() }
 }
 
 fn segments(dir: &Path) -> Vec<PathBuf> {
@@ -33,7 +34,7 @@ fn used_bytes(path: &Path) -> Vec<u8> {
 fn embedded() {
     for options in [Options::default(), small()] {
         let dir = tempfile::tempdir().expect("directory");
-        suite(&Embedded::open(dir.path(), options).expect("opens"));
+        suite::run(&Embedded::open(dir.path(), options).expect("opens"));
     }
 }
 
@@ -48,11 +49,14 @@ fn found_after_reopen() {
         if round > 0 {
             assert_found(&store, &a);
             assert_found(&store, &b);
-            assert_eq!(store.latest(), Some(a.account.recorded_at.max(b.account.recorded_at)));
+            assert_eq!(
+                wait(store.latest()).expect("reads"),
+                Some(a.account.recorded_at.max(b.account.recorded_at))
+            );
         }
         append(&store, &mut [&mut a, &mut b], 9);
         if round % 2 == 1 {
-            store.checkpoint(&mut || Some(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
+            wait(store.checkpoint(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
             append(&store, &mut [&mut b], 1);
         }
     }
@@ -64,7 +68,7 @@ fn found_after_reopen() {
     assert_eq!((store.recovery().records, store.recovery().read), (all, all));
     assert_found(&store, &a);
     assert_found(&store, &b);
-    assert_eq!(store.latest(), Some(a.account.recorded_at.max(b.account.recorded_at)));
+    assert_eq!(wait(store.latest()).expect("reads"), Some(a.account.recorded_at.max(b.account.recorded_at)));
 }
 
 #[test]

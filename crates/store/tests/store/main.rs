@@ -3,4 +3,8 @@
 mod backup;
 mod damage;
 mod embedded;
-mod suite;
+
+#[test]
+fn memory() {
+    headworks_store::suite::run(&headworks_store::Memory::new());
+}

@@ -15,7 +15,7 @@ mod reports;
 
 pub use lines::{counted, table};
 
-use reports::{catalogs, conduct, held_back, pass, what_if};
+use reports::{abuse, catalogs, held_back, pass, what_if};
 
 /// Prints an answer, as JSON when that was asked for.
 ///
@@ -33,7 +33,7 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "charge" => typed(answer).map(|c| charge(&c)),
         "balances" => typed(answer).map(|b| balances(&b)),
         "windows" => typed(answer).map(|w| windows(&w)),
-        "conduct" => typed(answer).map(|c| conduct(&c)),
+        "abuse" => typed(answer).map(|c| abuse(&c)),
         "held_back" => typed(answer).map(|h| held_back(&h)),
         "test_clock" => typed(answer).map(|clock: wire::TestClock| clock.now.to_string()),
         "signal" => Some("noted".to_owned()),
@@ -88,7 +88,7 @@ fn visits(visits: &[wire::Visit]) -> String {
             };
             let value =
                 if v.before == v.after { v.before.clone() } else { format!("{} → {}", v.before, v.after) };
-            vec![v.place.clone(), name, verdict, value, limit, v.unit.clone(), reset]
+            vec![v.kind.clone(), name, verdict, value, limit, v.unit.clone(), reset]
         })
         .collect();
     table(&rows, &[])

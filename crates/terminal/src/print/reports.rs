@@ -1,4 +1,4 @@
-//! Answers that look back: catalogs, conduct, what-if, reconciliation.
+//! Answers that look back: catalogs, abuse, what-if, reconciliation.
 
 use headworks_core::record::{CREDITS, CatalogHash, Name, NamesChanged};
 use headworks_wire as wire;
@@ -39,7 +39,7 @@ pub(super) fn catalogs(c: &wire::Catalogs) -> String {
     table(&rows, &[])
 }
 
-pub(super) fn conduct(c: &wire::Conduct) -> String {
+pub(super) fn abuse(c: &wire::AbuseState) -> String {
     let expired = format!("{}.{:02}", c.expired_millionths / 10_000, c.expired_millionths / 100 % 100);
     let mut out = format!("tier {}, {expired} % of holds expired\n", c.tier.as_str());
     let titles = ["effect", "key", "mode", "limit", "measured", "against", "until"].map(str::to_owned);
@@ -68,7 +68,7 @@ pub(super) fn conduct(c: &wire::Conduct) -> String {
 }
 
 pub(super) fn held_back(held: &wire::HeldBack) -> String {
-    let of = |a: &wire::AccountConduct| format!("{}: {}", a.account, conduct(&a.conduct));
+    let of = |a: &wire::AccountAbuse| format!("{}: {}", a.account, abuse(&a.abuse));
     match held.accounts.as_slice() {
         [] => "nobody is held back".to_owned(),
         accounts => accounts.iter().map(of).collect(),

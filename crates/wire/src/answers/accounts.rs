@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Charge, Decision, Draw, HeldCapacity, Movement, Usage};
-use crate::periodic::Schedule;
-use crate::pools::AccountCapacity;
+use crate::recurrence::Schedule;
 use crate::reference::Reference;
 use crate::requests::SegmentSettings;
+use crate::supplies::AccountCapacity;
 use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 
 /// An account.
@@ -35,7 +35,7 @@ pub struct Account {
     /// Credits that are bought automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_up: Option<ByUnit<TopUpTerms>>,
-    /// Its place in capacity pools; absent: as its plan says.
+    /// Its place in supplies; absent: as its plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<AccountCapacity>,
     /// How far the operator trusts it; absent: as its ledger shows.
@@ -212,7 +212,7 @@ pub struct Hold {
     pub draws: Vec<Draw>,
     /// Extensions of the deadline so far.
     pub extensions: u8,
-    /// The room it takes in a capacity pool until it ends.
+    /// The room it takes in a supply until it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<HeldCapacity>,
 }

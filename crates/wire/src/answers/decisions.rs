@@ -65,16 +65,16 @@ pub struct HoldOpened {
     pub id: Reference,
     /// When it expires.
     pub expires_at: Instant,
-    /// The room it takes in a capacity pool until it ends.
+    /// The room it takes in a supply until it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<HeldCapacity>,
 }
 
-/// Room in a capacity pool.
+/// Room in a supply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HeldCapacity {
-    /// The pool: the feature's own, or one that stands in for it.
-    pub pool: Name,
+    /// The supply: the feature's own, or one that stands in for it.
+    pub supply: Name,
     /// The class it was admitted under.
     pub class: Name,
     /// Its estimated cost.
@@ -153,8 +153,8 @@ pub struct Draw {
 /// One guard or source that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Visit {
-    /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft` or `pool`.
-    pub place: String,
+    /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft` or `supply`.
+    pub kind: String,
     /// Its name in the catalog.
     pub name: Name,
     /// The level of the path.
@@ -167,7 +167,7 @@ pub struct Visit {
     /// The grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<Reference>,
-    /// Windows: used before. Grants and overdraft: free before. Pools: cost in flight before.
+    /// Windows: used before. Grants and overdraft: free before. Supplies: cost in flight before.
     pub before: String,
     /// The amount that the request takes, or would have taken.
     pub cost: String,
@@ -228,7 +228,7 @@ pub struct Way {
     /// Whether `consent: true` is needed.
     #[serde(default)]
     pub consent: bool,
-    /// `exact`; `latest` if it depends on the end of a hold, which may come earlier; `estimated` if it depends on supply.
+    /// `exact`; `latest` where it rests on the end of a hold, which may come earlier; `estimated` where it rests on a supply.
     pub certainty: String,
 }
 

@@ -3,9 +3,9 @@
 use headworks_core::command::{Command, Patch, Setting};
 use headworks_core::record::{self, Segment};
 
-use crate::conduct::LiftRequest;
-use crate::pools::AccountCapacity;
+use crate::abuse::LiftRequest;
 use crate::requests::{ChangeAccountRequest, OpenAccountRequest, SegmentSettings};
+use crate::supplies::AccountCapacity;
 use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 
 fn segment(of: &Segment, s: &SegmentSettings) -> record::SegmentSettings {

@@ -4,7 +4,7 @@ use headworks_core::command::{Adjust, Command, NewGrant, TopUp};
 use headworks_core::record::{self, Category, Credits, Instant, Label, Name, WHOLE};
 
 use super::{Malformed, grant, invalid, number};
-use crate::periodic::{Recurrence, RecurrenceAnchor, Rollover};
+use crate::recurrence::{Recurrence, RecurrenceAnchor, Rollover};
 use crate::reference::Reference;
 use crate::requests::{AdjustRequest, GrantRequest, RefundRequest, VoidRequest};
 use crate::top_ups::ConfirmTopUpRequest;

@@ -12,7 +12,8 @@ mod accounts;
 mod corrections;
 mod credits;
 mod decisions;
-mod periodic;
+mod plans;
+mod resets;
 
 /// Why a request cannot become a command.
 #[derive(Clone, Debug, PartialEq, Eq)]

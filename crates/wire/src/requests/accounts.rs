@@ -6,7 +6,7 @@ use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Segme
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::pools::AccountCapacity;
+use crate::supplies::AccountCapacity;
 use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 
 /// Open an account.
@@ -27,7 +27,7 @@ pub struct OpenAccountRequest {
     /// Settings of teams, users, keys and sessions.
     #[serde(default)]
     pub segments: BTreeMap<Segment, SegmentSettings>,
-    /// Its place in capacity pools.
+    /// Its place in supplies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<AccountCapacity>,
     /// How far it is trusted. Default: as its ledger shows.
@@ -84,7 +84,7 @@ pub struct ChangeAccountRequest {
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ByUnit<TopUpTerms>>)]
     pub top_up: Option<Option<ByUnit<TopUpTerms>>>,
-    /// Its place in capacity pools, replaced as a whole; `null`: as its plan says. In force within 100 ms.
+    /// Its place in supplies, replaced as a whole; `null`: as its plan says. In force within 100 ms.
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AccountCapacity>)]
     pub capacity: Option<Option<AccountCapacity>>,

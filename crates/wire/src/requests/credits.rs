@@ -4,7 +4,7 @@ use headworks_core::record::{Category, Credits, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::periodic::Recurrence;
+use crate::recurrence::Recurrence;
 use crate::reference::Reference;
 
 /// Add credits.

@@ -43,7 +43,7 @@ pub struct AuthorizeRequest {
     /// Life of the hold. Default: as the feature says, 60 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<Span>,
-    /// How long to wait for capacity, up to the server's bound; `0s`: not at all. Default: as the class in the pool says.
+    /// How long to wait for capacity, up to the server's bound; `0s`: not at all. Default: as the class in the supply says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wait: Option<Span>,
     /// The address of the user, for the rule against shared keys. It is not stored, and a retry need not repeat it.

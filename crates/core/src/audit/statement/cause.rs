@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::record::{Book, Credits, Event, Periodic, Record};
+use crate::record::{Book, Credits, CycleEvent, Event, Record};
 
 /// Why a balance moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,8 +96,8 @@ fn outflow(event: &Event) -> Cause {
 }
 
 fn is_adjustment(event: &Event) -> bool {
-    if let Event::Periodic(periodic) = event {
-        return matches!(**periodic, Periodic::PlanChanged(_));
+    if let Event::Cycle(cycle) = event {
+        return matches!(**cycle, CycleEvent::PlanChanged(_));
     }
     matches!(event, Event::Adjusted { .. })
 }

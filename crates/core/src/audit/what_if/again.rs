@@ -5,7 +5,7 @@ use crate::command::{
     Command, Correct, Extend, History, Step, circumstances, circumstances_of, quantities_of, request_of,
     run_with,
 };
-use crate::record::{Basis, Credits, Denial, Event, HoldId, Name, Place, Record, Use, Verdict, Visit};
+use crate::record::{Basis, Credits, Denial, Event, HoldId, Name, Record, Use, Verdict, Visit, VisitKind};
 use crate::waterfall::{Authorize, Context, Live, Refusal, Request};
 
 impl Shadow<'_> {
@@ -130,7 +130,7 @@ impl Shadow<'_> {
 /// Whether a visit shows that a hold was requested: an immediate charge takes no slot, and no rule on holds applies to it.
 fn is_of_hold(visit: &Visit) -> bool {
     visit.basis == Basis::Slot
-        && (visit.place == Place::Abuse || matches!(visit.verdict, Verdict::Refused(_)))
+        && (visit.kind == VisitKind::Abuse || matches!(visit.verdict, Verdict::Refused(_)))
 }
 
 /// The request that a record answers, if it answers one.

@@ -3,7 +3,7 @@
 //! A shadow of the account gets the same requests at the same instants; its grants, denials and charges
 //! are counted beside the recorded ones. Never touches the account.
 //! Assumptions, stated with the figures: use that the shadow is denied does not happen; use that was denied and is granted
-//! now happens as requested; only denials whose explanation was kept are run again; pools have the room they had.
+//! now happens as requested; only denials whose explanation was kept are run again; supplies have the room they had.
 //! I1 the same catalog changes nothing except counts of volatile windows (`the_same_policy_changes_nothing`).
 //! Units: nano-credits.
 
@@ -15,7 +15,7 @@ use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::command::{Command, Draft};
 use crate::life;
-use crate::record::{Charge, Denial, Event, GrantId, Instant, Name, Periodic, Record, Seq};
+use crate::record::{Charge, CycleEvent, Denial, Event, GrantId, Instant, Name, Record, Seq};
 use crate::waterfall::{Context, Refusal};
 
 mod again;
@@ -192,7 +192,7 @@ impl<'a> Shadow<'a> {
             let own = self.number(schedule.0);
             let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
             self.numbers.insert(record.seq, own.copied());
-        } else if matches!(record.event, Event::Conduct(_)) && !life::wrote(&record.event) {
+        } else if matches!(record.event, Event::Abuse(_)) && !life::wrote(&record.event) {
             self.append(Draft::new(record.event.clone()), record.recorded_at);
         }
     }
@@ -200,13 +200,14 @@ impl<'a> Shadow<'a> {
 
 /// The recurring grant that crosses a boundary, and whether it opens again or is carried over.
 fn crossing(event: &Event) -> Option<(GrantId, bool)> {
-    let Event::Periodic(periodic) = event else { return None };
-    match **periodic {
-        Periodic::Renewed { schedule, .. } => Some((schedule, true)),
-        Periodic::RolledOver(schedule) => Some((schedule, false)),
-        Periodic::Ended(_) | Periodic::Banked(_) | Periodic::Redeemed { .. } | Periodic::PlanChanged(_) => {
-            None
-        }
+    let Event::Cycle(cycle) = event else { return None };
+    match **cycle {
+        CycleEvent::Renewed { schedule, .. } => Some((schedule, true)),
+        CycleEvent::RolledOver(schedule) => Some((schedule, false)),
+        CycleEvent::Ended(_)
+        | CycleEvent::Banked(_)
+        | CycleEvent::Redeemed { .. }
+        | CycleEvent::PlanChanged(_) => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The classes of a pool: floors first, then band by band.
+//! The classes of a supply: floors first, then band by band.
 //!
 //! Units: those of the shared amount.
 
@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 
 use crate::capacity::fair::{Claim, max_min};
 use crate::capacity::percent;
-use crate::catalog::{ClassTerms, PoolTerms};
+use crate::catalog::{ClassTerms, SupplyTerms};
 use crate::record::Name;
 
 /// Floors, then starvation floors of the bands, then band by band.
-pub(super) fn share_among(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)]) -> Vec<u64> {
+pub(super) fn share_among(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> Vec<u64> {
     let mut classes: Vec<Claimant> = wanted
         .iter()
         .map(|(class, wanted)| {
@@ -21,8 +21,8 @@ pub(super) fn share_among(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)
             Claimant { terms, demand: (*wanted).min(most), got: 0 }
         })
         .collect();
-    let reserved = reserve(capacity, terms, wanted);
-    let left = capacity.saturating_sub(reserved);
+    let unlent = unlent_floors(capacity, terms, wanted);
+    let left = capacity.saturating_sub(unlent);
     let floor = |c: &Claimant| percent(capacity, c.terms.floor_percent).min(c.demand);
     let mut left = give(left, &mut classes, |c| Some(floor(c)));
     let bands: BTreeSet<u8> = classes.iter().map(|c| c.terms.priority).collect();
@@ -70,7 +70,7 @@ fn give(left: u64, classes: &mut [Claimant], most: impl Fn(&Claimant) -> Option<
 }
 
 /// Unused floors that are not lent: kept free so that their class finds room at once.
-fn reserve(capacity: u64, terms: &PoolTerms, wanted: &[(u16, u64)]) -> u64 {
+fn unlent_floors(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> u64 {
     let demands: BTreeMap<u16, u64> = wanted.iter().copied().collect();
     let kept = |(at, (_, class)): (usize, &(Name, ClassTerms))| {
         let demand = u16::try_from(at).ok().and_then(|at| demands.get(&at)).copied().unwrap_or(0);

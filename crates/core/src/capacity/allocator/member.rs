@@ -1,9 +1,9 @@
-//! One seat of a pool: its demand, and its share.
+//! One seat of a supply: its demand, and its share.
 //!
 //! Units: cost per second; cost in flight in thousandths.
 
 use crate::capacity::Seat;
-use crate::catalog::PoolTerms;
+use crate::catalog::SupplyTerms;
 use crate::record::{AccountTerms, Span, scaled};
 
 /// Cost in flight is shared out in thousandths.
@@ -49,14 +49,14 @@ pub struct Share {
     pub why: Why,
 }
 
-/// A seat's place in the table.
-pub type Place = u32;
+/// A seat's index in the table.
+pub type SeatIndex = u32;
 
 /// A seat with its terms and its demand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     pub(super) seat: Seat,
-    pub(super) place: Place,
+    pub(super) index: SeatIndex,
     pub(super) terms: AccountTerms,
     pub(super) rate: u64,
     pub(super) in_flight: u64,
@@ -86,7 +86,7 @@ impl Member {
         }
     }
 
-    pub(super) fn share(&self, terms: &PoolTerms, rate: u64, in_flight_milli: u64) -> Share {
+    pub(super) fn share(&self, terms: &SupplyTerms, rate: u64, in_flight_milli: u64) -> Share {
         let class = terms.class_at(self.seat.class).copied().unwrap_or_default();
         let why = if rate >= self.rate && in_flight_milli >= self.in_flight {
             Why::Demand

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::Seat;
 use super::fair::with_floors;
 use super::points::Points;
-use crate::catalog::PoolTerms;
+use crate::catalog::SupplyTerms;
 use crate::record::{AccountTerms, Span};
 
 mod classes;
@@ -19,7 +19,7 @@ mod member;
 mod tree;
 
 use member::{Aspect, Member};
-pub use member::{Load, MILLI, Place, Share, Why};
+pub use member::{Load, MILLI, SeatIndex, Share, Why};
 use tree::{Claims, Tree};
 
 /// The capacity at this tick.
@@ -34,13 +34,13 @@ pub struct Capacity {
 /// Everybody's share until the next tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// By place.
+    /// By index.
     pub shares: Vec<Share>,
     /// By class: its share of the rate, and of cost in flight in thousandths.
     pub classes: Vec<(u64, u64)>,
 }
 
-/// The allocator of one pool.
+/// The allocator of one supply.
 #[derive(Debug, Default)]
 pub struct Allocator {
     /// In the order of the tree.
@@ -56,8 +56,8 @@ pub struct Allocator {
 
 impl Allocator {
     /// Adds a seat; it has a share from the next tick on.
-    pub fn add(&mut self, seat: Seat, place: Place, terms: AccountTerms) {
-        self.fresh.push(Member { seat, place, terms, rate: 0, in_flight: 0 });
+    pub fn add(&mut self, seat: Seat, index: SeatIndex, terms: AccountTerms) {
+        self.fresh.push(Member { seat, index, terms, rate: 0, in_flight: 0 });
     }
 
     /// The number of seats.
@@ -82,19 +82,19 @@ impl Allocator {
     /// `None` for a seat that is gone. `table` is an earlier table, reused for its memory.
     pub fn tick(
         &mut self,
-        terms: &PoolTerms,
+        terms: &SupplyTerms,
         capacity: Capacity,
         span: Span,
         mut table: Table,
-        mut load: impl FnMut(Place) -> Option<(Load, AccountTerms)>,
+        mut load: impl FnMut(SeatIndex) -> Option<(Load, AccountTerms)>,
     ) -> Table {
         let mut is_other = self.take_in_fresh();
         let (mut places, before) = (0, self.members.len());
         self.members.retain_mut(|member| {
-            let Some((load, terms)) = load(member.place) else { return false };
+            let Some((load, terms)) = load(member.index) else { return false };
             member.terms = terms;
             member.note(load, span);
-            places = places.max(member.place + 1);
+            places = places.max(member.index + 1);
             true
         });
         is_other |= self.members.len() != before;
@@ -114,8 +114,8 @@ impl Allocator {
             if let Some((r, f)) = table.classes.get_mut(usize::from(member.seat.class)) {
                 (*r, *f) = (r.saturating_add(*rate), f.saturating_add(*in_flight));
             }
-            let place = usize::try_from(member.place).ok().and_then(|at| table.shares.get_mut(at));
-            if let Some(share) = place {
+            let slot = usize::try_from(member.index).ok().and_then(|at| table.shares.get_mut(at));
+            if let Some(share) = slot {
                 *share = Share { burst: *burst, ..member.share(terms, *rate, *in_flight) };
             }
         }
@@ -136,7 +136,7 @@ impl Allocator {
 
     fn share_out(
         &mut self,
-        terms: &PoolTerms,
+        terms: &SupplyTerms,
         capacity: Option<u64>,
         aspect: Aspect,
         span: Span,

@@ -1,4 +1,4 @@
-//! The tree of a pool's seats: classes, clusters, accounts, keys; their demands, and how shares are handed down.
+//! The tree of a supply's seats: classes, clusters, accounts, keys; their demands, and how shares are handed down.
 //!
 //! Units: cost per second; cost in flight in thousandths.
 
@@ -31,7 +31,7 @@ pub(super) struct Claims {
     account_floors: Vec<u64>,
     pub(super) clusters: Vec<Claim>,
     pub(super) cluster_floors: Vec<u64>,
-    /// The place in the pool's list, and the demand.
+    /// The place in the supply's list, and the demand.
     pub(super) classes: Vec<(u16, u64)>,
 }
 

@@ -11,14 +11,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Seat, percent};
-use crate::catalog::PoolTerms;
+use crate::catalog::SupplyTerms;
 use crate::record::{Instant, Span, scaled};
 
 mod tree;
 mod waiter;
 
 use tree::{Node, NodeId, ROOT, Tree};
-pub use waiter::{NoPlace, Waiter, WaiterId};
+pub use waiter::{QueueFull, Waiter, WaiterId};
 
 /// Service is counted in shares of this weight, so that dividing by a weight keeps its precision.
 const SCALE: u128 = 1 << 20;
@@ -26,7 +26,7 @@ const SCALE: u128 = 1 << 20;
 /// This many nodes are kept before idle ones without a debt are forgotten.
 const NODES_KEPT: usize = 4_096;
 
-/// The queue of one pool.
+/// The queue of one supply.
 #[derive(Debug)]
 pub struct FairQueue<W> {
     tree: Tree,
@@ -77,19 +77,19 @@ impl<W> FairQueue<W> {
     /// When too much waits already; the queue stays as it is.
     pub fn push(
         &mut self,
-        terms: &PoolTerms,
+        terms: &SupplyTerms,
         weight: u32,
         waiter: Waiter<W>,
-    ) -> Result<WaiterId, (NoPlace, Waiter<W>)> {
+    ) -> Result<WaiterId, (QueueFull, Waiter<W>)> {
         if self.cost().saturating_add(waiter.cost) > terms.waiting_max {
-            return Err((NoPlace::Full, waiter));
+            return Err((QueueFull::InAll, waiter));
         }
         let key = self.tree.find(terms, waiter.seat, weight);
         let account = self.tree.get(key).map_or(ROOT, |n| n.parent);
         if self.tree.get(account).map_or(0, |n| n.cost).saturating_add(waiter.cost)
             > terms.waiting_max_per_account
         {
-            return Err((NoPlace::AccountFull, waiter));
+            return Err((QueueFull::OfAccount, waiter));
         }
         self.last += 1;
         let id = WaiterId(self.last);
@@ -98,7 +98,7 @@ impl<W> FairQueue<W> {
     }
 
     /// Puts back a request that was taken out a moment ago, under its name and in its place.
-    pub fn put_back(&mut self, terms: &PoolTerms, weight: u32, id: WaiterId, waiter: Waiter<W>) {
+    pub fn put_back(&mut self, terms: &SupplyTerms, weight: u32, id: WaiterId, waiter: Waiter<W>) {
         let key = self.tree.find(terms, waiter.seat, weight);
         self.insert(id, waiter, key);
     }
@@ -117,7 +117,7 @@ impl<W> FairQueue<W> {
 
     /// The next request.
     #[must_use]
-    pub fn head(&self, terms: &PoolTerms) -> Option<(WaiterId, &Waiter<W>)> {
+    pub fn head(&self, terms: &SupplyTerms) -> Option<(WaiterId, &Waiter<W>)> {
         let mut at = self.next_band(terms)?;
         loop {
             let node = self.tree.get(at)?;
@@ -129,7 +129,7 @@ impl<W> FairQueue<W> {
     }
 
     /// The highest band that has work, unless one below it is owed a request.
-    fn next_band(&self, terms: &PoolTerms) -> Option<NodeId> {
+    fn next_band(&self, terms: &SupplyTerms) -> Option<NodeId> {
         let root = self.tree.get(ROOT)?;
         let mut first = None;
         for (band, at) in &root.children {
@@ -157,7 +157,7 @@ impl<W> FairQueue<W> {
 
     /// The next request of one seat.
     #[must_use]
-    pub fn first_of(&self, terms: &PoolTerms, seat: Seat) -> Option<(WaiterId, &Waiter<W>)> {
+    pub fn first_of(&self, terms: &SupplyTerms, seat: Seat) -> Option<(WaiterId, &Waiter<W>)> {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
         let steps = [u64::from(band), u64::from(seat.class), seat.cluster, seat.account, seat.key];
         let down = |at: NodeId, id: &u64| self.tree.get(at)?.children.get(id).copied();
@@ -196,7 +196,7 @@ impl<W> FairQueue<W> {
     }
 
     /// Counts service, whether the request waited or not; a negative cost corrects an estimate.
-    pub fn charge(&mut self, terms: &PoolTerms, seat: Seat, weight: u32, cost: i64) {
+    pub fn charge(&mut self, terms: &SupplyTerms, seat: Seat, weight: u32, cost: i64) {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
         self.owe(terms, band, cost);
         if self.tree.len() >= self.forgets_at {
@@ -221,7 +221,7 @@ impl<W> FairQueue<W> {
     }
 
     /// Bands that wait while another is served are owed their starvation floor.
-    fn owe(&mut self, terms: &PoolTerms, served: u8, cost: i64) {
+    fn owe(&mut self, terms: &SupplyTerms, served: u8, cost: i64) {
         let Ok(cost) = u64::try_from(cost) else { return };
         let paid = self.owed.entry(served).or_default();
         *paid = paid.saturating_sub(cost);
@@ -240,7 +240,7 @@ impl<W> FairQueue<W> {
     /// How long one more request would wait at most, if `rate` cost were served per second: the bands above, and its own band's
     /// accounts as far as they are served alternately.
     #[must_use]
-    pub fn predict(&self, terms: &PoolTerms, seat: Seat, cost: u64, rate: u64) -> Option<Span> {
+    pub fn predict(&self, terms: &SupplyTerms, seat: Seat, cost: u64, rate: u64) -> Option<Span> {
         let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
         let root = self.tree.get(ROOT)?;
         let mut ahead = 0_u64;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::waiter::WaiterId;
 use crate::capacity::Seat;
-use crate::catalog::PoolTerms;
+use crate::catalog::SupplyTerms;
 use crate::record::Instant;
 
 pub(super) type NodeId = usize;
@@ -81,7 +81,7 @@ impl Tree {
     }
 
     /// The node of a seat's key, made with all above it when it is new.
-    pub(super) fn find(&mut self, terms: &PoolTerms, seat: Seat, account_weight: u32) -> NodeId {
+    pub(super) fn find(&mut self, terms: &SupplyTerms, seat: Seat, account_weight: u32) -> NodeId {
         let class = terms.class_at(seat.class).copied().unwrap_or_default();
         let steps = [
             (u64::from(class.priority), 1),

@@ -20,11 +20,11 @@ pub struct Waiter<W> {
 
 /// Why a request cannot wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoPlace {
+pub enum QueueFull {
     /// The account has as much waiting as it may.
-    AccountFull,
-    /// The pool has as much waiting as it may.
-    Full,
+    OfAccount,
+    /// The supply has as much waiting as it may.
+    InAll,
 }
 
 /// The name of a waiting request.

@@ -1,12 +1,12 @@
-//! The cost of a request in a pool or under the rules against abuse: a factor for each meter.
+//! The cost of a request in a supply or under the rules against abuse: a factor for each meter.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::walk::Check;
 use crate::catalog::names::{is_requests, one_of};
-use crate::catalog::pools::Formula;
 use crate::catalog::source::CatalogSource;
+use crate::catalog::supplies::Formula;
 use crate::record::{Name, REQUESTS};
 
 /// The cost of a request: as written under a key, or tokens as they weigh on a model.

@@ -58,7 +58,7 @@ fn feature(
         expiry_charges: shape.hold.expiry_charges.clone(),
         ledger: shape.ledger.unwrap_or(true),
         credit_unit: own_unit(shape.credit_unit.as_ref()).cloned(),
-        pool: shape.pool.clone(),
+        supply: shape.supply.clone(),
         estimate: shape.estimate.iter().map(|(meter, n)| (meter.clone(), *n)).collect(),
         dimensions: shape.dimensions.clone(),
         card: shape.rate_card.clone(),

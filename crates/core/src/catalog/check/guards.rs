@@ -9,7 +9,7 @@ use super::walk::Check;
 use super::windows::window;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::is_requests;
-use crate::catalog::plan::{Count, Guard, Window};
+use crate::catalog::plan::{Count, Guard, WindowTerms};
 use crate::catalog::source::{CountSource, GuardSource, WindowSource};
 use crate::record::{Level, Name, Unit, own_unit};
 
@@ -52,8 +52,8 @@ fn capped<'a>(window: &WindowSource, features: Vec<&'a Feature>, check: &mut Che
 }
 
 /// Features that are not recorded have no windows that must survive a restart.
-fn check_recorded(window: &Window, features: &[&Feature], check: &mut Check) {
-    if matches!(window, Window::Free(terms) if terms.is_volatile()) {
+fn check_recorded(window: &WindowTerms, features: &[&Feature], check: &mut Check) {
+    if matches!(window, WindowTerms::Free(terms) if terms.is_volatile()) {
         return;
     }
     for feature in features.iter().filter(|f| !f.ledger) {

@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::walk::Check;
 use super::windows::{calendar, window};
 use crate::catalog::feature::Feature;
-use crate::catalog::plan::{Categories, Layer, Pool, Window};
+use crate::catalog::plan::{Categories, Layer, Pool, WindowTerms};
 use crate::catalog::source::{AllowanceWindowSource, LayerSource, PoolCapSource, WindowSource};
 use crate::record::{Category, Every, Level, Name, Unit};
 
@@ -93,11 +93,11 @@ fn allowance_windows(
     shapes: &[AllowanceWindowSource],
     unit: &Unit,
     check: &mut Check,
-) -> Vec<(Name, Window)> {
+) -> Vec<(Name, WindowTerms)> {
     if shapes.is_empty() {
         check.wrong("an allowance needs a window", "add one with `fixed` or `first_use`");
     }
-    let mut compiled: Vec<(Name, Window)> = Vec::new();
+    let mut compiled: Vec<(Name, WindowTerms)> = Vec::new();
     for (i, shape) in shapes.iter().enumerate() {
         check.item(i, |c| {
             check_refills(&shape.window, c);

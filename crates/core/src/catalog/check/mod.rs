@@ -15,9 +15,9 @@ use super::abuse::Rules;
 use super::feature::Feature;
 use super::names::one_of;
 use super::plan::Plan;
-use super::pools::PoolTerms;
 use super::source::CatalogSource;
-use super::text::Found;
+use super::supplies::SupplyTerms;
+use super::text::PathProblem;
 use crate::record::Name;
 
 mod abuse;
@@ -29,7 +29,7 @@ mod features;
 mod guards;
 mod layers;
 mod plans;
-mod pools;
+mod supplies;
 mod walk;
 mod windows;
 
@@ -37,13 +37,13 @@ mod windows;
 pub(super) struct Compiled {
     pub(super) features: HashMap<Name, Feature>,
     pub(super) plans: HashMap<Name, Plan>,
-    pub(super) pools: BTreeMap<Name, Arc<PoolTerms>>,
+    pub(super) supplies: BTreeMap<Name, Arc<SupplyTerms>>,
     pub(super) abuse: Rules,
     /// The units of credits that features are priced in.
     pub(super) priced_in: Vec<Option<Name>>,
 }
 
-pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<Found>), Vec<Found>> {
+pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<PathProblem>), Vec<PathProblem>> {
     let mut check = Check::default();
     cards::check_cards(source, &mut check);
     let features = features::features(source, &mut check);
@@ -52,11 +52,11 @@ pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<Found>), 
         features.values().filter(|f| f.card.is_some()).map(|f| f.credit_unit.clone()).collect();
     let units = Units(priced.into_iter().collect());
     let abuse = abuse::rules(source, &units, &mut check);
-    let pools = pools::pools(source, &mut check);
-    pools::check_references(source, &pools, &features, &mut check);
+    let supplies = supplies::supplies(source, &mut check);
+    supplies::check_references(source, &supplies, &features, &mut check);
     if let Some(default) = source.default_plan.as_ref().filter(|name| !plans.contains_key(*name)) {
         let what = alloc::format!("there is no plan `{default}`");
         check.wrong_at("default_plan", what, one_of(source.plans.keys()));
     }
-    check.finish(Compiled { features, plans, pools, abuse, priced_in: units.0 })
+    check.finish(Compiled { features, plans, supplies, abuse, priced_in: units.0 })
 }

@@ -4,25 +4,25 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::catalog::text::{Found, Step};
+use crate::catalog::text::{PathProblem, Step};
 
 /// The way from the top of the catalog to where the check is, and the problems of the places behind it.
 #[derive(Default)]
 pub(super) struct Check {
     path: Vec<Step>,
-    found: Vec<Found>,
-    doubtful: Vec<Found>,
+    found: Vec<PathProblem>,
+    doubtful: Vec<PathProblem>,
 }
 
 impl Check {
     /// Something is wrong here.
     pub(super) fn wrong(&mut self, what: impl Into<String>, fix: impl Into<String>) {
-        self.found.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
+        self.found.push(PathProblem { path: self.path.clone(), what: what.into(), fix: fix.into() });
     }
 
     /// Something here is accepted, but perhaps not intended.
     pub(super) fn doubt(&mut self, what: impl Into<String>, fix: impl Into<String>) {
-        self.doubtful.push(Found { path: self.path.clone(), what: what.into(), fix: fix.into() });
+        self.doubtful.push(PathProblem { path: self.path.clone(), what: what.into(), fix: fix.into() });
     }
 
     /// Something is wrong under a key of the value here.
@@ -57,7 +57,7 @@ impl Check {
     }
 
     /// The compiled part with its doubts, or the problems.
-    pub(super) fn finish<T>(self, compiled: T) -> Result<(T, Vec<Found>), Vec<Found>> {
+    pub(super) fn finish<T>(self, compiled: T) -> Result<(T, Vec<PathProblem>), Vec<PathProblem>> {
         if self.found.is_empty() { Ok((compiled, self.doubtful)) } else { Err(self.found) }
     }
 }

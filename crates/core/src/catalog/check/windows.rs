@@ -4,34 +4,34 @@ use alloc::string::{String, ToString};
 
 use super::amounts::amount;
 use super::walk::Check;
-use crate::catalog::plan::Window;
+use crate::catalog::plan::WindowTerms;
 use crate::catalog::source::{Anchor, WindowSource};
 use crate::record::{Calendar, Every, Span, Terms, Unit};
 
 /// Compiles a window whose limit is in `unit`.
-pub(super) fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> Option<Window> {
+pub(super) fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> Option<WindowTerms> {
     match source {
         WindowSource::Rate { limit, period, burst } => {
-            Some(Window::Free(check.key("rate", |c| rate(*limit, *period, *burst, c))))
+            Some(WindowTerms::Free(check.key("rate", |c| rate(*limit, *period, *burst, c))))
         }
         WindowSource::Sliding { limit, length } => {
             check.key("sliding", |c| check_length(*length, c));
-            Some(Window::Free(Terms::Sliding { limit: *limit, length: *length }))
+            Some(WindowTerms::Free(Terms::Sliding { limit: *limit, length: *length }))
         }
-        WindowSource::Concurrency { limit } => Some(Window::Free(Terms::Slots { limit: *limit })),
+        WindowSource::Concurrency { limit } => Some(WindowTerms::Free(Terms::Slots { limit: *limit })),
         WindowSource::Fixed { limit, every, zone, anchor } => check.key("fixed", |c| {
             let limit = amount("limit", limit, unit, c);
             let calendar = calendar(*every, zone.as_ref(), *anchor, c)?;
-            Some(Window::Fixed { limit, calendar })
+            Some(WindowTerms::Fixed { limit, calendar })
         }),
         WindowSource::FirstUse { limit, length } => check.key("first_use", |c| {
             check_length(*length, c);
-            Some(Window::FirstUse { limit: amount("limit", limit, unit, c), length: *length })
+            Some(WindowTerms::FirstUse { limit: amount("limit", limit, unit, c), length: *length })
         }),
         WindowSource::SpendCap { unit: _, limit, every, zone, anchor } => check.key("spend_cap", |c| {
             let limit = amount("limit", limit, &Unit::Credits, c);
             let calendar = calendar(*every, zone.as_ref(), *anchor, c)?;
-            Some(Window::Fixed { limit, calendar })
+            Some(WindowTerms::Fixed { limit, calendar })
         }),
     }
 }

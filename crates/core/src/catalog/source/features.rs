@@ -28,8 +28,8 @@ pub(crate) struct FeatureSource {
     /// How long a hold lives.
     #[serde(default)]
     pub(crate) hold: HoldSource,
-    /// The capacity pool that its requests need room in.
-    pub(crate) pool: Option<Name>,
+    /// The supply that its requests need room in.
+    pub(crate) supply: Option<Name>,
     /// The quantity that a hold sets aside for a meter that the request leaves out, cut to the smallest guard and allowance
     /// that count it.
     #[serde(default)]

@@ -17,7 +17,7 @@ mod abuse;
 mod decimal;
 mod features;
 mod plans;
-mod pools;
+mod supplies;
 
 pub(crate) use abuse::{AbuseSource, TierSource};
 pub(crate) use decimal::{ByUnitSource, Decimal};
@@ -26,7 +26,7 @@ pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
     PoolCapSource, WindowSource,
 };
-pub(crate) use pools::{LearnSource, PoolSource};
+pub(crate) use supplies::{LearnSource, SupplySource};
 
 /// The whole catalog.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,9 +48,9 @@ pub struct CatalogSource {
     /// The prices: for each card its versions.
     #[serde(default)]
     pub(crate) rate_cards: BTreeMap<Name, Vec<RateCardSource>>,
-    /// Shared supply behind features, such as a model in a region.
+    /// Supplies: the shared capacity behind features, such as a model in a region.
     #[serde(default)]
-    pub(crate) pools: BTreeMap<Name, PoolSource>,
+    pub(crate) supplies: BTreeMap<Name, SupplySource>,
     /// Rules against abuse. Without it there are none.
     pub(crate) abuse: Option<AbuseSource>,
     /// The plans: who may use how much, and which sources pay.

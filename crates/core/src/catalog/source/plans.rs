@@ -20,7 +20,7 @@ pub(crate) struct PlanSource {
     /// Whether paid sources may be drawn without asking. Default `allow`.
     #[serde(default)]
     pub(crate) consent: Consent,
-    /// The class of its requests in capacity pools. Default `default`.
+    /// The class of its requests in supplies. Default `default`.
     pub(crate) class: Option<Name>,
     /// The most that one request may cost, in the cost of `abuse`; the rule `cost_maximum` enforces it.
     pub(crate) cost_max: Option<u64>,

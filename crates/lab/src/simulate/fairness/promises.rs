@@ -13,13 +13,14 @@ use headworks_core::record::{Credits, Name};
 use headworks_terminal::Failed;
 
 use super::scenario::{
-    MINUTE, OPEN, Random, SERVICE_MICROS, SLOTS, Source, catalog, simulate, slot_pool, slots, source, traffic,
+    MINUTE, OPEN, Random, SERVICE_MICROS, SLOTS, Source, catalog, simulate, slot_supply, slots, source,
+    traffic,
 };
 use super::yardstick::{Measured, yardstick};
 use crate::simulate::fates::{Fate, Run};
 use crate::simulate::measure::Report;
-use crate::simulate::supply::{Supply, service_of};
 use crate::simulate::traffic::Traffic;
+use crate::simulate::upstream::{Upstream, service_of};
 use crate::simulate::world;
 
 /// For isolation: with few slots that are always busy, a request that has to wait for one waits long under any sharing.
@@ -37,13 +38,13 @@ pub(super) fn isolation() -> Measured {
     for traced in &mut traffic.requests {
         traced.output_tokens = (random.exponential(OUTPUT_MEAN) as u64).max(1);
     }
-    let supply = Supply {
+    let upstream = Upstream {
         slots: Some(MANY_SLOTS),
         service: (0, SERVICE_MICROS / OUTPUT_MEAN as u64),
         rates: Vec::new(),
     };
-    let pool = slot_pool("1h").replace("in_flight = 19", &format!("in_flight = {MANY_SLOTS}"));
-    let (_, figures) = simulate(&catalog(&pool, OPEN)?, &traffic, &supply)?;
+    let supply = slot_supply("1h").replace("in_flight = 19", &format!("in_flight = {MANY_SLOTS}"));
+    let (_, figures) = simulate(&catalog(&supply, OPEN)?, &traffic, &upstream)?;
     let (calm, flood) = figures.clients.split_at(7);
     let lost: u64 = calm.iter().map(|c| c.refused).sum();
     let wait = calm.iter().map(|c| c.wait_p99_s).fold(0.0, f64::max);
@@ -69,10 +70,10 @@ pub(super) fn isolation() -> Measured {
     ])
 }
 
-/// A pool with a rate; the supply serves more, so that the pool is the limit.
-fn rate_pool(rate: u64, class: &str) -> String {
+/// A supply with a rate; the upstream serves more, so that the supply is the limit.
+fn rate_supply(rate: u64, class: &str) -> String {
     format!(
-        "[pools.model]\nrate = {rate}\nwaiting_max = 1000000000\nwaiting_max_per_account = 100000000\nclasses = {{ default = {{ {class} }} }}"
+        "[supplies.model]\nrate = {rate}\nwaiting_max = 1000000000\nwaiting_max_per_account = 100000000\nclasses = {{ default = {{ {class} }} }}"
     )
 }
 
@@ -80,14 +81,14 @@ pub(super) fn work_conservation() -> Measured {
     let rate = 100_000;
     let burst: Vec<Source> = (0..10).map(|i| source(&format!("c{i}"), 26.0)).collect();
     let traffic = traffic(burst, 10 * MINUTE, 3);
-    let supply = Supply { slots: None, service: (1_000_000, 0), rates: vec![(0, rate)] };
+    let upstream = Upstream { slots: None, service: (1_000_000, 0), rates: vec![(0, rate)] };
     let mut rows = Vec::new();
     for (mode, class, bar) in [("queue", "wait_max = \"10m\"", 0.99), ("reject", "", 0.97)] {
-        // The pool keeps two percent below the supply, as an operator would.
+        // The supply keeps two percent below the upstream, as an operator would.
         let (_, figures) = simulate(
-            &catalog(&rate_pool(rate, class), OPEN)?,
+            &catalog(&rate_supply(rate, class), OPEN)?,
             &traffic,
-            &Supply { rates: Vec::new(), ..supply.clone() },
+            &Upstream { rates: Vec::new(), ..upstream.clone() },
         )?;
         let served: u64 = figures.clients.iter().map(|c| c.service).sum();
         let used = served as f64 / (rate as f64 * 600.0);
@@ -103,7 +104,7 @@ pub(super) fn work_conservation() -> Measured {
     Ok(rows)
 }
 
-/// A learned rate while the supply halves and doubles.
+/// A learned rate while the upstream halves and doubles.
 pub(super) fn capacity_change() -> Measured {
     let (whole, half) = (100_000_u64, 50_000_u64);
     let halves_at = 120_000_000;
@@ -112,15 +113,15 @@ pub(super) fn capacity_change() -> Measured {
     let sources = sources.into_iter().map(|s| Source { tokens: (64, 32), ..s }).collect::<Vec<_>>();
     let sources: Vec<Source> = sources.into_iter().map(|s| Source { rate: s.rate * 3.0, ..s }).collect();
     let traffic = traffic(sources, 360_000_000, 4);
-    let supply = Supply {
+    let upstream = Upstream {
         slots: None,
         service: (0, 0),
         rates: vec![(0, whole), (halves_at, half), (doubles_at, whole)],
     };
-    let pool = format!(
-        "[pools.model]\nrate = {whole}\nlearn = {{ floor = 1000, ceiling = 10000000 }}\nclasses = {{ default = {{}} }}"
+    let supply = format!(
+        "[supplies.model]\nrate = {whole}\nlearn = {{ floor = 1000, ceiling = 10000000 }}\nclasses = {{ default = {{}} }}"
     );
-    let (run, figures) = simulate(&catalog(&pool, OPEN)?, &traffic, &supply)?;
+    let (run, figures) = simulate(&catalog(&supply, OPEN)?, &traffic, &upstream)?;
     let near = |rate: u64, target: u64| rate.abs_diff(target) * 10 <= target;
     let after = |from: u64, target: u64| {
         let found = run.samples.iter().find(|s| s.at >= from && near(s.rate, target));
@@ -130,14 +131,19 @@ pub(super) fn capacity_change() -> Measured {
     let overrun = figures.overrun as f64 / figures.served.max(1) as f64;
     let row = |what: &str, wanted: &str, ours, holds| yardstick("capacity-change", what, wanted, ours, holds);
     Ok(vec![
-        row("the supply halves: within 10 % after, s", "at most 0.5", format!("{halved:.2}"), halved <= 0.5),
         row(
-            "the supply doubles: within 10 % after, s",
+            "the upstream halves: within 10 % after, s",
+            "at most 0.5",
+            format!("{halved:.2}"),
+            halved <= 0.5,
+        ),
+        row(
+            "the upstream doubles: within 10 % after, s",
             "at most 15",
             format!("{doubled:.2}"),
             doubled <= 15.0,
         ),
-        row("refused by the supply against served", "below 0.05", format!("{overrun:.4}"), overrun < 0.05),
+        row("refused by the upstream against served", "below 0.05", format!("{overrun:.4}"), overrun < 0.05),
     ])
 }
 
@@ -157,7 +163,7 @@ fn steady_service(traffic: &Traffic, run: &Run, name: &str) -> f64 {
 
 /// One of four backlogged accounts asks for 2 to 100 times as much.
 pub(super) fn truthfulness() -> Measured {
-    let catalog = catalog(&slot_pool("1h"), OPEN)?;
+    let catalog = catalog(&slot_supply("1h"), OPEN)?;
     let run = |factor: f64| -> Result<f64, Failed> {
         let mut sources: Vec<Source> = (0..3).map(|i| source(&format!("true-{i}"), 0.6)).collect();
         sources.push(source("loud", 0.6 * factor));
@@ -176,7 +182,7 @@ pub(super) fn truthfulness() -> Measured {
 
 /// One identity behind n accounts of a cluster.
 pub(super) fn sybil() -> Measured {
-    let catalog = catalog(&slot_pool("1h"), OPEN)?;
+    let catalog = catalog(&slot_supply("1h"), OPEN)?;
     let run = |n: u32| -> Result<f64, Failed> {
         let mut sources: Vec<Source> = (0..3).map(|i| source(&format!("true-{i}"), 0.8)).collect();
         for i in 0..n {
@@ -199,10 +205,10 @@ pub(super) fn sybil() -> Measured {
 
 /// Twelve times the capacity is requested, half of it by the highest class.
 pub(super) fn priority_burst() -> Measured {
-    let pool = "[pools.model]\nin_flight = 19\nin_flight_cost = { requests = 1 }\nwaiting_max = 1000000000\n\
-                waiting_max_per_account = 100000000\n[pools.model.classes.high]\npriority = 0\nwait_max = \"1m\"\n\
-                [pools.model.classes.middle]\npriority = 1\nwait_max = \"1m\"\n\
-                [pools.model.classes.low]\npriority = 2\nwait_max = \"1m\"";
+    let supply = "[supplies.model]\nin_flight = 19\nin_flight_cost = { requests = 1 }\nwaiting_max = 1000000000\n\
+                waiting_max_per_account = 100000000\n[supplies.model.classes.high]\npriority = 0\nwait_max = \"1m\"\n\
+                [supplies.model.classes.middle]\npriority = 1\nwait_max = \"1m\"\n\
+                [supplies.model.classes.low]\npriority = 2\nwait_max = \"1m\"";
     let plans = "[plans.only]\nfeatures = [\"chat\"]\nclass = \"middle\"";
     let capacity = SLOTS as f64 / (SERVICE_MICROS as f64 / 1e6);
     let classed = |class: &str, i: usize, rate: f64| {
@@ -217,7 +223,7 @@ pub(super) fn priority_burst() -> Measured {
         sources.push(classed("low", i, capacity * 6.0 / 4.0));
     }
     let traffic = traffic(sources, 20 * MINUTE, 7);
-    let (run, figures) = simulate(&catalog(pool, plans)?, &traffic, &slots())?;
+    let (run, figures) = simulate(&catalog(supply, plans)?, &traffic, &slots())?;
     let mut by_class: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for (traced, fate) in traffic.requests.iter().zip(&run.fates) {
         let class =

@@ -8,7 +8,7 @@
 
 use headworks_core::capacity::fair::{Claim, max_min};
 
-use super::scenario::{MINUTE, OPEN, Source, catalog, simulate, slot_pool, slots, source, traffic};
+use super::scenario::{MINUTE, OPEN, Source, catalog, simulate, slot_supply, slots, source, traffic};
 use super::yardstick::{Measured, yardstick};
 use crate::simulate::measure::Report;
 use crate::simulate::trace;
@@ -50,7 +50,7 @@ pub(super) fn sliding_log() -> Measured {
 
 pub(super) fn fair_queue() -> Measured {
     let traffic = trace::parse(ARENA)?;
-    let (_, figures) = simulate(&catalog(&slot_pool("1h"), OPEN)?, &traffic, &slots())?;
+    let (_, figures) = simulate(&catalog(&slot_supply("1h"), OPEN)?, &traffic, &slots())?;
     let (_, first_come) = simulate(&catalog("", OPEN)?, &traffic, &slots())?;
     let ours = refused(&figures);
     let gap = figures.service_gap;
@@ -99,7 +99,7 @@ pub(super) fn service_gap() -> Measured {
     let even = |name, rate| Source { random: false, ..source(name, rate) };
     let traffic = traffic(vec![even("light", 1.5), even("heavy", 3.0)], 10 * MINUTE, 1);
     let (_, first_come) = simulate(&catalog("", OPEN)?, &traffic, &slots())?;
-    let (_, fair) = simulate(&catalog(&slot_pool("1h"), OPEN)?, &traffic, &slots())?;
+    let (_, fair) = simulate(&catalog(&slot_supply("1h"), OPEN)?, &traffic, &slots())?;
     let near = |n: u64| (250_000..=275_000).contains(&n);
     Ok(vec![
         yardstick(

@@ -1,4 +1,4 @@
-//! The scenarios of yardsticks: catalogs with one feature, a supply with slots, and traffic drawn from a seed.
+//! The scenarios of yardsticks: catalogs with one feature, an upstream with slots, and traffic drawn from a seed.
 
 #![allow(
     clippy::float_arithmetic,
@@ -12,8 +12,8 @@ use headworks_terminal::Failed;
 
 use crate::simulate::fates::Run;
 use crate::simulate::measure::{Report, report};
-use crate::simulate::supply::Supply;
 use crate::simulate::traffic::{Client, Traced, Traffic};
+use crate::simulate::upstream::Upstream;
 use crate::simulate::world;
 
 /// The server of the published comparisons: 19 slots, each request 11.1 s.
@@ -21,17 +21,17 @@ pub(super) const SLOTS: usize = 19;
 pub(super) const SERVICE_MICROS: u64 = 11_100_000;
 pub(super) const MINUTE: u64 = 60_000_000;
 
-pub(super) fn slots() -> Supply {
-    Supply { slots: Some(SLOTS), service: (SERVICE_MICROS, 0), rates: Vec::new() }
+pub(super) fn slots() -> Upstream {
+    Upstream { slots: Some(SLOTS), service: (SERVICE_MICROS, 0), rates: Vec::new() }
 }
 
 /// A catalog with one feature, `chat`, with `rest` added to the usual text.
-pub(super) fn catalog(pool: &str, plans: &str) -> Result<Catalog, Failed> {
-    let uses = if pool.is_empty() { "" } else { "pool = \"model\"\n" };
+pub(super) fn catalog(supply: &str, plans: &str) -> Result<Catalog, Failed> {
+    let uses = if supply.is_empty() { "" } else { "supply = \"model\"\n" };
     let text = format!(
         "version = \"yardstick\"\ndefault_plan = \"only\"\n[meters]\ninput_tokens = {{ unit = \"token\" }}\n\
          output_tokens = {{ unit = \"token\" }}\n[features.chat]\nmeters = [\"input_tokens\", \"output_tokens\"]\n{uses}\
-         {pool}\n{plans}\n"
+         {supply}\n{plans}\n"
     );
     Catalog::parse(&text, Format::Toml).map_err(|problems| format!("{problems}\n{text}").into())
 }
@@ -39,9 +39,9 @@ pub(super) fn catalog(pool: &str, plans: &str) -> Result<Catalog, Failed> {
 pub(super) const OPEN: &str = "[plans.only]\nfeatures = [\"chat\"]";
 
 /// 19 slots; fairness counts tokens. Everybody waits for up to `wait`.
-pub(super) fn slot_pool(wait: &str) -> String {
+pub(super) fn slot_supply(wait: &str) -> String {
     format!(
-        "[pools.model]\nin_flight = 19\nin_flight_cost = {{ requests = 1 }}\nwaiting_max = 1000000000\n\
+        "[supplies.model]\nin_flight = 19\nin_flight_cost = {{ requests = 1 }}\nwaiting_max = 1000000000\n\
          waiting_max_per_account = 100000000\nclasses = {{ default = {{ wait_max = \"{wait}\" }} }}"
     )
 }
@@ -49,10 +49,10 @@ pub(super) fn slot_pool(wait: &str) -> String {
 pub(super) fn simulate(
     catalog: &Catalog,
     traffic: &Traffic,
-    supply: &Supply,
+    upstream: &Upstream,
 ) -> Result<(Run, Report), Failed> {
-    let run = world::run(catalog, None, traffic, supply, None, Credits::ZERO)?;
-    let figures = report("", traffic, supply, &run);
+    let run = world::run(catalog, None, traffic, upstream, None, Credits::ZERO)?;
+    let figures = report("", traffic, upstream, &run);
     Ok((run, figures))
 }
 

@@ -1,4 +1,4 @@
-//! The simulated world: accounts that decide with the real core, pools that are the real ones, a supply with slots and a
+//! The simulated world: accounts that decide with the real core, supplies that are the real ones, an upstream with slots and a
 //! rate, and a clock that jumps from event to event. The same trace and policy give the same run.
 
 use std::cmp::Reverse;
@@ -10,13 +10,13 @@ use headworks_core::catalog::{Catalog, Feature};
 use headworks_core::command::Step;
 use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Reason, Span};
 use headworks_core::waterfall::{Authorize, Quantities, Request};
-use headworks_engine::capacity::pool::{Cost, Leaf, Pool, Room};
+use headworks_engine::capacity::supply::{Cost, Leaf, Room, Supply};
 use headworks_terminal::Failed;
 
 use super::fates::{Fate, Run, Sample};
 use super::member::Member;
-use super::supply::Supply;
 use super::traffic::{Traced, Traffic};
+use super::upstream::Upstream;
 
 mod serving;
 
@@ -29,25 +29,25 @@ enum Event {
 
 struct Admitted {
     hold: Option<HoldId>,
-    pool: Option<(usize, Arc<Leaf>, Cost)>,
+    supply: Option<(usize, Arc<Leaf>, Cost)>,
 }
 
 struct World<'a> {
     catalog: &'a Catalog,
     feature: &'a Feature,
     traffic: &'a Traffic,
-    supply: &'a Supply,
+    upstream: &'a Upstream,
     estimate: Option<u64>,
     members: Vec<Member>,
-    pools: Vec<Arc<Pool<usize>>>,
-    /// By client, pool and whether it is served one class lower.
+    supplies: Vec<Arc<Supply<usize>>>,
+    /// By client, supply and whether it is served one class lower.
     leaves: HashMap<(usize, usize, bool), Arc<Leaf>>,
     running: HashMap<usize, Admitted>,
     events: BinaryHeap<Reverse<(u64, Event)>>,
-    /// At the supply, with no free slot.
+    /// At the upstream, with no free slot.
     line: VecDeque<usize>,
     busy: usize,
-    /// Cost the supply may still serve, in millionths, and when it was refilled.
+    /// Cost the upstream may still serve, in millionths, and when it was refilled.
     tokens: (i128, u64),
     run: Run,
 }
@@ -58,11 +58,11 @@ pub(crate) fn run(
     catalog: &Catalog,
     feature: Option<&Name>,
     traffic: &Traffic,
-    supply: &Supply,
+    upstream: &Upstream,
     estimate: Option<u64>,
     credits: Credits,
 ) -> Result<Run, Failed> {
-    let mut world = World::new(catalog, feature, traffic, supply, estimate)?;
+    let mut world = World::new(catalog, feature, traffic, upstream, estimate)?;
     if credits.is_positive() {
         for member in &mut world.members {
             member.grant(catalog, credits, Category::Purchased, instant(0))?;
@@ -82,9 +82,10 @@ pub(crate) fn run(
             Event::Finish(i) => world.finish(i, now)?,
             Event::Tick => {
                 world.tick(now)?;
-                let open =
-                    now < last || !world.running.is_empty() || world.pools.iter().any(|p| p.is_waited_for());
-                if open && !world.pools.is_empty() {
+                let open = now < last
+                    || !world.running.is_empty()
+                    || world.supplies.iter().any(|p| p.is_waited_for());
+                if open && !world.supplies.is_empty() {
                     world.events.push(Reverse((now + TICK.micros(), Event::Tick)));
                 }
             }
@@ -107,7 +108,7 @@ impl<'a> World<'a> {
         catalog: &'a Catalog,
         feature: Option<&Name>,
         traffic: &'a Traffic,
-        supply: &'a Supply,
+        upstream: &'a Upstream,
         estimate: Option<u64>,
     ) -> Result<Self, Failed> {
         let names = catalog.feature_names();
@@ -118,11 +119,11 @@ impl<'a> World<'a> {
         };
         let feature =
             catalog.feature(name.as_str()).ok_or_else(|| format!("the catalog has no feature `{name}`"))?;
-        let mut pools = Vec::new();
-        if let Some(own) = feature.pool.as_ref().and_then(|pool| catalog.pools.get_key_value(pool)) {
-            let fallbacks = own.1.fallback.iter().filter_map(|name| catalog.pools.get_key_value(name));
+        let mut supplies = Vec::new();
+        if let Some(own) = feature.supply.as_ref().and_then(|supply| catalog.supplies.get_key_value(supply)) {
+            let fallbacks = own.1.fallback.iter().filter_map(|name| catalog.supplies.get_key_value(name));
             for (name, terms) in std::iter::once(own).chain(fallbacks) {
-                pools.push(Arc::new(Pool::new(name.clone(), Arc::clone(terms))));
+                supplies.push(Arc::new(Supply::new(name.clone(), Arc::clone(terms))));
             }
         }
         let open = |client| Member::open(catalog, client, instant(0));
@@ -131,10 +132,10 @@ impl<'a> World<'a> {
             catalog,
             feature,
             traffic,
-            supply,
+            upstream,
             estimate,
             members,
-            pools,
+            supplies,
             leaves: HashMap::new(),
             running: HashMap::new(),
             events: BinaryHeap::new(),
@@ -165,8 +166,8 @@ impl<'a> World<'a> {
         self.feature.meters.iter().filter_map(of).collect()
     }
 
-    fn cost(&self, pool: usize, traced: &Traced, estimated: bool) -> Option<Cost> {
-        let terms = self.pools.get(pool)?.terms();
+    fn cost(&self, supply: usize, traced: &Traced, estimated: bool) -> Option<Cost> {
+        let terms = self.supplies.get(supply)?.terms();
         let quantities = self.quantities(traced, estimated);
         let named = || quantities.iter().map(|(m, n)| (m.as_str(), *n));
         Some(Cost {
@@ -179,18 +180,18 @@ impl<'a> World<'a> {
         self.members.get_mut(client).ok_or_else(|| "no such client".into())
     }
 
-    fn leaf(&mut self, client: usize, pool: usize, demoted: bool) -> Result<Arc<Leaf>, Failed> {
-        if let Some(leaf) = self.leaves.get(&(client, pool, demoted)) {
+    fn leaf(&mut self, client: usize, supply: usize, demoted: bool) -> Result<Arc<Leaf>, Failed> {
+        if let Some(leaf) = self.leaves.get(&(client, supply, demoted)) {
             return Ok(Arc::clone(leaf));
         }
-        let terms = self.pools.get(pool).map(|p| p.terms()).ok_or("no such pool")?;
+        let terms = self.supplies.get(supply).map(|p| p.terms()).ok_or("no such supply")?;
         let account = &self.members.get(client).ok_or("no such client")?.account;
         let class = self.catalog.class_of(&terms, &account.settings, demoted);
-        let (class, _) = class.ok_or("a pool without classes")?;
+        let (class, _) = class.ok_or("a supply without classes")?;
         let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
         let seat = Seat::new(class, cluster, &account.id, None);
         let leaf = Arc::new(Leaf::new(seat, account.settings.account_terms()));
-        self.leaves.insert((client, pool, demoted), Arc::clone(&leaf));
+        self.leaves.insert((client, supply, demoted), Arc::clone(&leaf));
         Ok(leaf)
     }
 
@@ -201,17 +202,17 @@ impl<'a> World<'a> {
         let ask = self.ask(&traced);
         let member = self.members.get(traced.client).ok_or("no such client")?;
         let demoted = member.is_demoted(self.catalog, &ask, instant(now))?;
-        self.run.demoted += u64::from(demoted && !self.pools.is_empty());
-        for at in 0..self.pools.len() {
+        self.run.demoted += u64::from(demoted && !self.supplies.is_empty());
+        for at in 0..self.supplies.len() {
             let (leaf, Some(cost)) = (self.leaf(traced.client, at, demoted)?, self.cost(at, &traced, true))
             else {
                 continue;
             };
-            let Some(pool) = self.pools.get(at).map(Arc::clone) else { continue };
-            pool.note(&leaf, cost);
+            let Some(supply) = self.supplies.get(at).map(Arc::clone) else { continue };
+            supply.note(&leaf, cost);
             let used = leaf.in_flight();
-            let room = pool.take(&leaf, cost);
-            offers.push(pool.offer(pool.class_of(&leaf), cost, used, room, instant(now)));
+            let room = supply.take(&leaf, cost);
+            offers.push(supply.offer(supply.class_of(&leaf), cost, used, room, instant(now)));
             if room.is_ok() {
                 self.run.fell_back += u64::from(at > 0);
                 taken = Some((at, leaf, cost));
@@ -250,18 +251,18 @@ impl<'a> World<'a> {
         self.member(client)?.decide(catalog, ask, offers, instant(now))
     }
 
-    /// Waits in the queue of the first pool, when its class lets it.
+    /// Waits in the queue of the first supply, when its class lets it.
     fn queue(&mut self, i: usize, demoted: bool, now: u64) -> Result<bool, Failed> {
         let traced = self.request(i)?;
         let (leaf, Some(cost)) = (self.leaf(traced.client, 0, demoted)?, self.cost(0, &traced, true)) else {
             return Ok(false);
         };
-        let Some(pool) = self.pools.first() else { return Ok(false) };
-        let wait_max = pool.wait_max(&leaf);
+        let Some(supply) = self.supplies.first() else { return Ok(false) };
+        let wait_max = supply.wait_max(&leaf);
         if wait_max == Span::ZERO {
             return Ok(false);
         }
-        Ok(pool.wait(&leaf, cost, instant(now), wait_max, i).is_ok())
+        Ok(supply.wait(&leaf, cost, instant(now), wait_max, i).is_ok())
     }
 
     fn admit(
@@ -282,8 +283,8 @@ impl<'a> World<'a> {
             }
             Step::Deny(..) | Step::Needs(_) => return Err("only granted requests are admitted".into()),
         };
-        self.running.insert(i, Admitted { hold, pool: taken });
-        if self.supply.slots.is_some_and(|slots| self.busy >= slots) {
+        self.running.insert(i, Admitted { hold, supply: taken });
+        if self.upstream.slots.is_some_and(|slots| self.busy >= slots) {
             self.line.push_back(i);
             return Ok(());
         }
@@ -292,17 +293,17 @@ impl<'a> World<'a> {
 
     fn give_back(&mut self, taken: Option<(usize, Arc<Leaf>, Cost)>, now: u64) -> Result<(), Failed> {
         let Some((at, leaf, cost)) = taken else { return Ok(()) };
-        if let Some(pool) = self.pools.get(at) {
-            pool.undo(&leaf, cost);
+        if let Some(supply) = self.supplies.get(at) {
+            supply.undo(&leaf, cost);
         }
         self.pump(now)
     }
 
     fn tick(&mut self, now: u64) -> Result<(), Failed> {
-        for pool in &self.pools {
-            pool.tick(instant(now));
+        for supply in &self.supplies {
+            supply.tick(instant(now));
         }
-        if let Some(view) = self.pools.first().map(|p| p.view()) {
+        if let Some(view) = self.supplies.first().map(|p| p.view()) {
             let rate = view.rate.unwrap_or(0);
             self.run.samples.push(Sample { at: now, rate, waiting: view.waiting, in_flight: view.in_flight });
         }
@@ -310,20 +311,20 @@ impl<'a> World<'a> {
     }
 
     fn pump(&mut self, now: u64) -> Result<(), Failed> {
-        for at in 0..self.pools.len() {
-            let Some(pool) = self.pools.get(at).map(Arc::clone) else { continue };
-            let pumped = pool.pump(instant(now));
+        for at in 0..self.supplies.len() {
+            let Some(supply) = self.supplies.get(at).map(Arc::clone) else { continue };
+            let pumped = supply.pump(instant(now));
             for i in pumped.late {
                 self.settle_fate(i, Fate::Refused(Reason::Capacity, now));
             }
             for (leaf, cost, i) in pumped.admitted {
-                let class = pool.class_of(&leaf);
+                let class = supply.class_of(&leaf);
                 let used = leaf.in_flight().saturating_sub(cost.in_flight);
-                let offer = pool.offer(class, cost, used, Ok(Room::Share), instant(now));
+                let offer = supply.offer(class, cost, used, Ok(Room::Share), instant(now));
                 let traced = self.request(i)?;
                 match self.decide(traced.client, &self.ask(&traced), &[offer], now)? {
                     Step::Deny(_, decision) => {
-                        pool.undo(&leaf, cost);
+                        supply.undo(&leaf, cost);
                         self.settle_fate(i, Fate::Refused(decision.reason, now));
                     }
                     granted @ (Step::Append(_) | Step::Count(..) | Step::Needs(_)) => {
@@ -336,8 +337,8 @@ impl<'a> World<'a> {
     }
 
     fn note_idle(&mut self, span: u64) {
-        let Some(slots) = self.supply.slots else { return };
-        let waits = self.pools.iter().any(|p| p.is_waited_for());
+        let Some(slots) = self.upstream.slots else { return };
+        let waits = self.supplies.iter().any(|p| p.is_waited_for());
         if waits && self.busy < slots {
             self.run.idle_while_waiting += span * u64::try_from(slots - self.busy).unwrap_or(0);
         }

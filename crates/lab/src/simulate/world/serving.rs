@@ -1,4 +1,4 @@
-//! Admitted requests: the supply serves or refuses them, and account and pool learn how they ended.
+//! Admitted requests: the upstream serves or refuses them, and account and supply learn how they ended.
 
 use std::cmp::Reverse;
 
@@ -8,27 +8,27 @@ use headworks_terminal::Failed;
 
 use super::{Event, World, instant};
 use crate::simulate::fates::Fate;
-use crate::simulate::supply::service_of;
 use crate::simulate::traffic::Traced;
+use crate::simulate::upstream::service_of;
 
 impl World<'_> {
     pub(super) fn start(&mut self, i: usize, now: u64) -> Result<(), Failed> {
         let traced = self.request(i)?;
-        if !self.supply_serves(&traced, now) {
+        if !self.upstream_serves(&traced, now) {
             self.settle_fate(i, Fate::Overrun);
             return self.end(i, now, None);
         }
         self.busy += 1;
-        let (base, each) = self.supply.service;
+        let (base, each) = self.upstream.service;
         let end = now + base + each * traced.output_tokens;
         self.settle_fate(i, Fate::Served { start: now, end });
         self.events.push(Reverse((end, Event::Finish(i))));
         Ok(())
     }
 
-    /// Whether the supply has rate left: a bucket of a tenth of a second, like a provider's own limiter.
-    fn supply_serves(&mut self, traced: &Traced, now: u64) -> bool {
-        let Some((_, rate)) = self.supply.rates.iter().rev().find(|(from, _)| *from <= now) else {
+    /// Whether the upstream has rate left: a bucket of a tenth of a second, like a provider's own limiter.
+    fn upstream_serves(&mut self, traced: &Traced, now: u64) -> bool {
+        let Some((_, rate)) = self.upstream.rates.iter().rev().find(|(from, _)| *from <= now) else {
             return true;
         };
         let (left, since) = self.tokens;
@@ -44,14 +44,14 @@ impl World<'_> {
         self.busy -= 1;
         let traced = self.request(i)?;
         self.end(i, now, Some(service_of(&traced)))?;
-        while self.supply.slots.is_none_or(|slots| self.busy < slots) {
+        while self.upstream.slots.is_none_or(|slots| self.busy < slots) {
             let Some(next) = self.line.pop_front() else { break };
             self.start(next, now)?;
         }
         Ok(())
     }
 
-    /// A request ends: its hold is settled, its room is free, and the pool learns the supply's answer.
+    /// A request ends: its hold is settled, its room is free, and the supply learns the upstream's answer.
     fn end(&mut self, i: usize, now: u64, served: Option<u64>) -> Result<(), Failed> {
         let Some(admitted) = self.running.remove(&i) else { return Ok(()) };
         let traced = self.request(i)?;
@@ -65,9 +65,9 @@ impl World<'_> {
             };
             member.run(catalog, &command, instant(now))?;
         }
-        let Some((at, leaf, cost)) = admitted.pool else { return Ok(()) };
+        let Some((at, leaf, cost)) = admitted.supply else { return Ok(()) };
         let used = served.and_then(|_| self.cost(at, &traced, false)).map(|c| c.rate);
-        if let Some(pool) = self.pools.get(at) {
+        if let Some(supply) = self.supplies.get(at) {
             let answered = if served.is_some() { Answered::Served } else { Answered::Congested };
             let told = Feedback {
                 answered,
@@ -76,8 +76,8 @@ impl World<'_> {
                 limit: None,
                 retry_after: None,
             };
-            pool.feedback(told, instant(now));
-            pool.end(&leaf, cost, used);
+            supply.feedback(told, instant(now));
+            supply.end(&leaf, cost, used);
         }
         self.pump(now)
     }

@@ -1,0 +1,103 @@
+//! Banked resets.
+
+use headworks_core::record::{CycleEvent, Event};
+use headworks_core::waterfall::Refusal;
+use headworks_engine::{Effect, EngineError};
+use headworks_wire as wire;
+use wire::{RedeemOutcome, Reference, Scope};
+
+use super::change;
+use crate::access::Access;
+use crate::api::Api;
+use crate::idempotency::Key;
+use crate::problem::Problem;
+
+impl Api {
+    /// Bank a reset.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn bank_reset(
+        &self,
+        access: &Access,
+        id: &str,
+        key: Key,
+        mut ask: wire::BankResetRequest,
+    ) -> Result<wire::Change, Problem> {
+        let account = access.account(Scope::Admin, id)?;
+        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
+    }
+
+    /// Show an account's banked resets.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn resets(&self, access: &Access, id: &str) -> Result<wire::Resets, Problem> {
+        let account = access.account(Scope::Read, id)?;
+        let mut resets = self
+            .engine
+            .view(&account, |ctx| {
+                let usable = ctx.account.rare().resets.iter().filter(|r| r.terms.expires_at > ctx.now);
+                let shown = usable.map(|r| wire::BankedReset {
+                    id: Reference::Record(account.clone(), r.id),
+                    windows: r.terms.windows.clone(),
+                    expires_at: r.terms.expires_at,
+                    reference: r.terms.reference.clone(),
+                });
+                Ok(shown.collect::<Vec<_>>())
+            })
+            .await?;
+        resets.sort_by_key(|r| r.expires_at);
+        Ok(wire::Resets { resets })
+    }
+
+    /// Redeem a banked reset.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn redeem_reset(
+        &self,
+        access: &Access,
+        id: &str,
+        key: Key,
+        mut ask: wire::RedeemResetRequest,
+    ) -> Result<wire::Redeemed, Problem> {
+        let account = access.account(Scope::Decide, id)?;
+        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        let nothing = |outcome| wire::Redeemed {
+            outcome,
+            id: None,
+            reset: ask.reset.clone(),
+            cleared: Vec::new(),
+            replayed: false,
+        };
+        let answer = match self.run(access, &account, key.as_ref(), &ask.command(&account)?).await {
+            Err(EngineError::Refused(Refusal::NoReset)) => return Ok(nothing(RedeemOutcome::NoneLeft)),
+            Err(EngineError::Refused(Refusal::NothingToReset)) => {
+                return Ok(nothing(RedeemOutcome::NothingToReset));
+            }
+            Err(EngineError::Refused(Refusal::AlreadyRedeemed(..))) => {
+                return Ok(nothing(RedeemOutcome::AlreadyRedeemed));
+            }
+            answer => answer?,
+        };
+        if let Effect::Recorded(record) = &answer.effect
+            && let Event::Cycle(event) = &record.event
+            && let CycleEvent::Redeemed { reset, cleared, .. } = &**event
+        {
+            let window = |c: &headworks_core::record::Cleared| wire::ClearedWindow {
+                name: c.name.clone(),
+                level: c.level,
+            };
+            return Ok(wire::Redeemed {
+                outcome: RedeemOutcome::ResetDone,
+                id: Some(Reference::Record(account.clone(), record.seq)),
+                reset: Some(Reference::Record(account, *reset)),
+                cleared: cleared.iter().map(window).collect(),
+                replayed: answer.replayed,
+            });
+        }
+        Err(Problem::invalid("nothing was recorded"))
+    }
+}

@@ -1,0 +1,105 @@
+//! The fold of the billing cycle: periods of recurring grants, banked resets, changes of plan.
+
+use alloc::string::String;
+
+use super::open::Grant;
+use super::rare::{BankedReset, Schedule};
+use super::state::Account;
+use crate::record::{CycleEvent, GrantId, GrantTerms, PlanChange, Record};
+
+impl Account {
+    /// A grant that recurs begins its schedule.
+    pub(super) fn begin_schedule(&mut self, id: GrantId, terms: &GrantTerms) {
+        if terms.recurrence.is_none() {
+            return;
+        }
+        self.wakes_at = self.wakes_at.min(terms.expires_at);
+        let mut every = terms.clone();
+        if let Some(recurrence) = &mut every.recurrence {
+            every.amount = recurrence.prorated.take().map_or(terms.amount, |p| p.whole);
+        }
+        self.rare_mut().schedules.push(Schedule {
+            id,
+            terms: every,
+            current: id,
+            began_at: terms.effective_from,
+            next_at: terms.expires_at,
+            rolled: false,
+        });
+    }
+
+    pub(super) fn apply_cycle(&mut self, record: &Record, event: &CycleEvent) -> Result<(), String> {
+        match event {
+            CycleEvent::RolledOver(id) => {
+                let schedule = self.schedule_mut(*id)?;
+                schedule.rolled = true;
+                let current = schedule.current;
+                self.note_left(current);
+            }
+            CycleEvent::Renewed { schedule: id, next_at } => {
+                let schedule = self.schedule_mut(*id)?;
+                schedule.current = GrantId(record.seq);
+                (schedule.began_at, schedule.next_at, schedule.rolled) = (schedule.next_at, *next_at, false);
+                self.wakes_at = self.wakes_at.min(*next_at);
+            }
+            CycleEvent::Ended(id) => {
+                self.schedule_mut(*id)?;
+                self.rare_mut().schedules.retain(|s| s.id != *id);
+            }
+            CycleEvent::Banked(terms) => {
+                let now = record.recorded_at;
+                let resets = &mut self.rare_mut().resets;
+                resets.retain(|r| r.terms.expires_at > now);
+                resets.push(BankedReset { id: record.seq, terms: terms.clone() });
+            }
+            CycleEvent::Redeemed { reset, path, cleared } => {
+                self.redeem(*reset, path, cleared, record.recorded_at)?
+            }
+            CycleEvent::PlanChanged(change) => self.change_plan(change)?,
+        }
+        Ok(())
+    }
+
+    fn schedule_mut(&mut self, id: GrantId) -> Result<&mut Schedule, String> {
+        self.rare_mut().schedules.iter_mut().find(|s| s.id == id).ok_or_else(|| "no such schedule".into())
+    }
+
+    fn change_plan(&mut self, change: &PlanChange) -> Result<(), String> {
+        self.note_cluster(&change.settings);
+        self.settings = change.settings.clone();
+        for (id, terms) in &change.reopened {
+            self.open_grant(*id, terms.clone());
+        }
+        for new in &change.amounts {
+            let schedule = self.schedule_mut(new.schedule)?;
+            schedule.terms.amount = new.amount;
+            let current = schedule.current;
+            if !new.part.is_zero() {
+                let grant = self.grant_mut(current)?;
+                grant.terms.amount = grant.terms.amount.checked_add(new.part).ok_or("overflow")?;
+            }
+        }
+        if change.moved_from.is_some() {
+            let anchor = change.settings.billing_anchor;
+            let mut ends = alloc::vec::Vec::new();
+            for schedule in &mut self.rare_mut().schedules {
+                if let Some(end) = schedule.end_under(anchor) {
+                    schedule.next_at = end;
+                    ends.push((schedule.current, end));
+                }
+            }
+            for (id, end) in ends {
+                if let Ok(grant) = self.grant_mut(id) {
+                    grant.terms.expires_at = end;
+                }
+                self.wakes_at = self.wakes_at.min(end);
+            }
+            self.grants.sort_by_key(Grant::burn_key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn grant_mut(&mut self, id: GrantId) -> Result<&mut Grant, String> {
+        self.grants.iter_mut().find(|g| g.id == id).ok_or_else(|| "no such grant".into())
+    }
+}

@@ -1,0 +1,158 @@
+//! State that few accounts have, kept apart so that it costs the others one pointer.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+
+use super::abuse_state::AbuseState;
+use super::books::Books;
+use crate::record::{Credits, GrantId, GrantTerms, Instant, Name, ResetTerms, Seq, Standing};
+
+/// Most recurring grants of one account.
+pub(crate) const SCHEDULES_MAX: usize = 100;
+/// Most banked resets of one account.
+pub(crate) const RESETS_MAX: usize = 100;
+/// Most uses that may wait in the quarantine of one account.
+pub(crate) const QUARANTINE_MAX: usize = 10_000;
+
+/// Most clusters that one account has left and that are remembered.
+pub(crate) const CLUSTERS_MAX: usize = 8;
+
+/// A recurring grant.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Schedule {
+    /// Its name: the record that opened it first.
+    #[n(0)]
+    pub id: GrantId,
+    /// The terms of the next one.
+    #[n(1)]
+    pub terms: GrantTerms,
+    /// The grant of the current period.
+    #[n(2)]
+    pub current: GrantId,
+    /// When the current period began.
+    #[n(3)]
+    pub began_at: Instant,
+    /// When it ends.
+    #[n(4)]
+    pub next_at: Instant,
+    /// Whether its remainder has been carried over the boundary.
+    #[n(5)]
+    pub rolled: bool,
+}
+
+impl Schedule {
+    /// Whether its boundaries are counted from the account's billing anchor.
+    #[must_use]
+    pub(crate) fn follows_anchor(&self) -> bool {
+        self.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none())
+    }
+
+    /// Whether a billing anchor that moves to this instant ends the current period.
+    #[must_use]
+    pub(crate) fn restarts_at(&self, anchor: Instant) -> bool {
+        self.follows_anchor() && self.began_at < anchor && anchor < self.next_at
+    }
+
+    /// When the current period ends once the billing anchor has moved to this instant; `None`: as before.
+    #[must_use]
+    pub(crate) fn end_under(&self, anchor: Instant) -> Option<Instant> {
+        if self.restarts_at(anchor) {
+            return Some(anchor);
+        }
+        let begins_with_it = self.follows_anchor() && self.began_at == anchor;
+        let recurrence = self.terms.recurrence.as_ref().filter(|_| begins_with_it)?;
+        recurrence.period(anchor, anchor).map(|(_, end)| end)
+    }
+}
+
+/// A banked reset that can be redeemed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct BankedReset {
+    /// Its name: the record that banked it.
+    #[n(0)]
+    pub id: Seq,
+    /// Its terms.
+    #[n(1)]
+    pub terms: ResetTerms,
+}
+
+/// A top-up that is to be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Asked {
+    /// The record that asked.
+    #[n(0)]
+    pub seq: Seq,
+    /// The number of the crossing it is for.
+    #[n(1)]
+    pub number: u64,
+    /// The amount.
+    #[n(2)]
+    pub amount: Credits,
+}
+
+/// The alert state of the balance in one unit of credits: its standing, and its top-ups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Balance {
+    /// The unit; `None`: `credits`.
+    #[n(0)]
+    pub unit: Option<Name>,
+    /// Its standing when it last crossed a mark.
+    #[n(1)]
+    pub standing: Standing,
+    /// The top-up in flight.
+    #[n(2)]
+    pub asked: Option<Asked>,
+    /// When one was last asked for.
+    #[n(3)]
+    pub last_at: Instant,
+    /// Credits bought in the month that `last_at` is in, or in flight.
+    #[n(4)]
+    pub month_total: Credits,
+}
+
+/// State that few accounts have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct RareState {
+    /// Recurring grants, by name.
+    #[n(0)]
+    pub schedules: Vec<Schedule>,
+    /// Banked resets, by name.
+    #[n(1)]
+    pub resets: Vec<BankedReset>,
+    /// Records of uses in quarantine.
+    #[n(2)]
+    pub quarantine: Vec<Seq>,
+    /// Balances that have crossed a mark or asked for a top-up.
+    #[n(3)]
+    pub balances: Vec<Balance>,
+    /// How often one has crossed a mark.
+    #[n(4)]
+    pub crossings: u64,
+    /// How many top-ups have been asked for.
+    #[n(5)]
+    pub top_ups: u64,
+    /// The books of other units of credits, by name.
+    #[n(6)]
+    pub books: Vec<(Name, Books)>,
+    /// State of the abuse rules.
+    #[n(7)]
+    pub abuse: Option<Box<AbuseState>>,
+    /// Clusters that the account has left, the first one and the last: at most `CLUSTERS_MAX`.
+    #[n(8)]
+    pub left_clusters: Vec<Name>,
+}
+
+/// The extras of most accounts: none.
+pub(super) static NOTHING: RareState = RareState {
+    schedules: Vec::new(),
+    resets: Vec::new(),
+    quarantine: Vec::new(),
+    balances: Vec::new(),
+    crossings: 0,
+    top_ups: 0,
+    books: Vec::new(),
+    abuse: None,
+    left_clusters: Vec::new(),
+};

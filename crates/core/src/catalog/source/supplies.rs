@@ -1,0 +1,52 @@
+//! Supplies as an operator writes them.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+#[cfg(feature = "schema")]
+use alloc::{format, string::String, vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{ClassFigures, Name};
+
+/// A supply: shared capacity, known, learned, or both. A request needs room in both dimensions that are set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SupplySource {
+    /// Cost per second. With `learn`, the first guess.
+    pub(crate) rate: Option<u64>,
+    /// Cost in flight: held and not yet ended.
+    pub(crate) in_flight: Option<u64>,
+    /// The cost of a request: a factor for each meter. Default: `input_tokens` 1 and `output_tokens` 2 if the catalog has
+    /// them, otherwise `requests` 1.
+    pub(crate) cost: Option<BTreeMap<Name, u32>>,
+    /// The cost of a request in flight. Default: as `cost`. `{ requests = 1 }` counts slots.
+    pub(crate) in_flight_cost: Option<BTreeMap<Name, u32>>,
+    /// Learn the rate from the upstream's answers (`POST /v1/supplies/{name}/feedback`).
+    pub(crate) learn: Option<LearnSource>,
+    /// Supplies that take a request for which this one has no room, in order.
+    #[serde(default)]
+    pub(crate) fallback: Vec<Name>,
+    /// Fairness points: identities that leave guaranteed share to others come first when they borrow later. At most this many
+    /// seconds of their guaranteed share. Default: no points.
+    pub(crate) points_seconds_max: Option<u32>,
+    /// The most cost that may wait. Default: the cost that the supply serves in 60 seconds.
+    pub(crate) waiting_max: Option<u64>,
+    /// The most cost of one account that may wait. Default: the cost that the supply serves in 10 seconds.
+    pub(crate) waiting_max_per_account: Option<u64>,
+    /// The classes of requests, in order of service. Default: one class, `default`.
+    #[serde(default)]
+    pub(crate) classes: BTreeMap<Name, ClassFigures>,
+}
+
+/// Bounds of a learned rate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LearnSource {
+    /// Never below, in cost per second.
+    pub(crate) floor: u64,
+    /// Never above, in cost per second.
+    pub(crate) ceiling: u64,
+}

@@ -1,0 +1,51 @@
+//! The billing cycle: periods of recurring grants, banked resets, changes of plan.
+
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+
+use super::ids::{GrantId, Seq};
+use super::name::Path;
+use super::plans::PlanChange;
+use super::resets::{Cleared, ResetTerms};
+use super::time::Instant;
+
+/// An event of the billing cycle.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum CycleEvent {
+    /// The remainder of a recurring grant was carried into a grant of its own, which the record opens.
+    #[n(0)]
+    RolledOver(#[n(0)] GrantId),
+    /// A recurring grant opened again, with the next boundary.
+    #[n(1)]
+    Renewed {
+        /// The recurring grant.
+        #[n(0)]
+        schedule: GrantId,
+        /// The next boundary.
+        #[n(1)]
+        next_at: Instant,
+    },
+    /// A recurring grant has ended.
+    #[n(2)]
+    Ended(#[n(0)] GrantId),
+    /// A reset was banked; it is named by the record.
+    #[n(3)]
+    Banked(#[n(0)] ResetTerms),
+    /// A banked reset was redeemed by this path, and cleared these windows.
+    #[n(4)]
+    Redeemed {
+        /// The reset.
+        #[n(0)]
+        reset: Seq,
+        /// The path that redeemed it.
+        #[n(1)]
+        path: Path,
+        /// The windows that it cleared.
+        #[n(2)]
+        cleared: Vec<Cleared>,
+    },
+    /// The plan changed, with effects on recurring grants.
+    #[n(5)]
+    PlanChanged(#[n(0)] PlanChange),
+}

@@ -1,0 +1,50 @@
+//! Who waits for room in a supply, and what became of those that have waited.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use headworks_core::capacity::queue::{FairQueue, QueueFull, Waiter};
+use headworks_core::record::Span;
+
+use super::cost::Cost;
+use super::leaf::Leaf;
+
+/// Why a request does not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoWait {
+    /// It would wait this long, which is past its deadline.
+    TooLong(Span),
+    /// Too much waits already.
+    Full(QueueFull, Span),
+}
+
+/// Who has been let in, and whose deadline has passed.
+#[derive(Debug)]
+pub struct Pumped<W> {
+    /// Let in, with what was taken for them.
+    pub admitted: Vec<(Arc<Leaf>, Cost, W)>,
+    /// Gave up.
+    pub late: Vec<W>,
+}
+
+/// Who waits.
+pub(super) struct Queue<W> {
+    pub(super) fair: FairQueue<(Arc<Leaf>, W)>,
+    /// Those inside their share come first, in the order of the allocator.
+    pub(super) owed: VecDeque<Arc<Leaf>>,
+}
+
+impl<W> Default for Queue<W> {
+    fn default() -> Self {
+        Self { fair: FairQueue::default(), owed: VecDeque::new() }
+    }
+}
+
+/// What it waited with leaves the counters of its seat.
+pub(super) fn stopped_waiting<W>(waiter: Waiter<(Arc<Leaf>, W)>) -> W {
+    let (leaf, who) = waiter.who;
+    leaf.waiting.fetch_sub(waiter.cost, Relaxed);
+    leaf.waiting_in_flight.fetch_sub(waiter.in_flight, Relaxed);
+    who
+}

@@ -1,0 +1,178 @@
+//! What a request reads from the store: with nothing locked, before it is decided again.
+//!
+//! F1 nothing is read under a shard's lock (`a_store_that_answers_late_holds_up_nobody_else`). F2 that a key is absent counts
+//! only as long as no record can have come with it since (`one_effect_per_key`).
+
+use headworks_core::record::{IndexKey, Name, Record, Seq};
+use headworks_store::{StoreError, wait};
+use smallvec::SmallVec;
+use tokio::sync::watch;
+
+use crate::answer::EngineError;
+use crate::cache::{AsOf, Slot};
+use crate::engine::Engine;
+use crate::states::decode;
+
+/// What has to be read first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fetch {
+    /// The account's state.
+    State,
+    /// The record that a key leads to.
+    Key(IndexKey, AsOf),
+    /// A record by its number.
+    Record(Seq),
+    /// The server's own log.
+    System,
+}
+
+/// What has been read for a request.
+#[derive(Default)]
+pub(crate) struct Fetched {
+    /// The account turned out to have no log; true for the next attempt.
+    pub(crate) is_unknown: bool,
+    followed: u8,
+    keys: SmallVec<[(IndexKey, AsOf, Option<Box<Record>>); 1]>,
+    records: SmallVec<[(Seq, Option<Box<Record>>); 1]>,
+}
+
+impl Fetched {
+    /// The record that a key leads to; `Some(None)`: there was none, as of then; `None`: that has not been read.
+    pub(crate) fn key(&self, key: IndexKey) -> Option<(AsOf, Option<&Record>)> {
+        self.keys.iter().find(|(k, ..)| *k == key).map(|(_, as_of, record)| (*as_of, record.as_deref()))
+    }
+
+    /// A record by its number, as [`Self::key`].
+    pub(crate) fn record(&self, seq: Seq) -> Option<Option<&Record>> {
+        self.records.iter().find(|(s, _)| *s == seq).map(|(_, record)| record.as_deref())
+    }
+
+    /// Asks to follow the server's own log.
+    ///
+    /// # Errors
+    /// When that did not help before: the account was decided under a record that the log does not have.
+    pub(crate) fn may_follow(&mut self) -> Result<(), EngineError> {
+        /// It may fall behind again while the request waits for something else.
+        const FOLLOWED_MAX: u8 = 100;
+        self.followed += 1;
+        if self.followed < FOLLOWED_MAX {
+            return Ok(());
+        }
+        let what = "an account was decided under a record that the server's own log does not have";
+        Err(EngineError::Store(StoreError::Unreadable(what.into())))
+    }
+
+    /// A record that was not there is to be read again.
+    pub(crate) fn forget_record(&mut self, seq: Seq) {
+        self.records.retain(|(s, _)| *s != seq);
+    }
+}
+
+/// How a load that others wait for has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// It goes on, or was given up.
+    Open,
+    /// The account is in memory.
+    Done,
+    /// The account has no log.
+    Unknown,
+}
+
+/// The load of an account, for as long as it goes on: others wait for it.
+struct Loading<'a> {
+    engine: &'a Engine,
+    account: &'a Name,
+    end: watch::Sender<Load>,
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.engine.cache.lock(self.account).end_loading(self.account);
+    }
+}
+
+impl Engine {
+    /// Reads what a request needs.
+    pub(crate) async fn fetch(
+        &self,
+        account: &Name,
+        what: Fetch,
+        fetched: &mut Fetched,
+    ) -> Result<(), EngineError> {
+        match what {
+            Fetch::State => fetched.is_unknown = !self.bring_in(account).await?,
+            Fetch::Key(key, as_of) => {
+                let stored = self.store.find(key).await?;
+                let record = stored.map(|stored| decode(&stored.bytes).map(Box::new)).transpose()?;
+                fetched.keys.retain(|(k, ..)| *k != key);
+                fetched.keys.push((key, as_of, record));
+            }
+            Fetch::Record(seq) => {
+                let record = self.record_of(account, seq).await?.map(Box::new);
+                fetched.records.push((seq, record));
+            }
+            Fetch::System => self.follow().await?,
+        }
+        Ok(())
+    }
+
+    /// Brings an account into memory, unless it is there; `false`: it has no log. One load serves all that wait for it.
+    pub(crate) async fn bring_in(&self, account: &Name) -> Result<bool, EngineError> {
+        self.damaged.check(account)?;
+        let end = {
+            let mut shard = self.cache.lock(account);
+            if shard.live(account).is_some() {
+                return Ok(true);
+            }
+            if !shard.make_room(self.cache.shard_max, self.clock().now(), || self.commits.durable()) {
+                self.timers.request_checkpoint();
+                // Slots that wait for a checkpoint may take the cache to twice its size, no further.
+                if shard.slots.len() >= self.cache.shard_max * 2 {
+                    return Err(EngineError::Overloaded);
+                }
+            }
+            shard.begin_loading(account)
+        };
+        let end = match end {
+            Ok(end) => end,
+            Err(mut others) => {
+                // It closes at the latest when the one that loads goes away.
+                let _ = others.changed().await;
+                let is_unknown = *others.borrow() == Load::Unknown;
+                return Ok(!is_unknown);
+            }
+        };
+        let loading = Loading { engine: self, account, end };
+        let state = self.stored_state(account).await;
+        let state = state.map_err(|e| self.damaged.unreadable(account, e))?;
+        if !state.is_open() {
+            loading.end.send_replace(Load::Unknown);
+            return Ok(false);
+        }
+        {
+            let mut shard = self.cache.lock(account);
+            let slot = shard.insert(state, self.cache.next_generation());
+            self.in_force.supplies.restore(&slot.account, &mut slot.seats);
+            self.register(slot);
+        }
+        loading.end.send_replace(Load::Done);
+        Ok(true)
+    }
+
+    /// Does something with an account in memory on a thread that may block, unless it has no log or is frozen.
+    pub(crate) fn with_slot<T>(
+        &self,
+        account: &Name,
+        then: impl FnOnce(&mut crate::cache::Pending, &mut Slot) -> Result<T, EngineError>,
+    ) -> Result<Option<T>, EngineError> {
+        loop {
+            if !wait(self.bring_in(account))? {
+                return Ok(None);
+            }
+            let mut shard = self.cache.lock(account);
+            let Some((pending, slot)) = shard.live(account) else { continue };
+            return if slot.check_frozen().is_ok() { then(pending, slot).map(Some) } else { Ok(None) };
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A store that others write into as well: what is in memory is checked against it before it is shown, and the server's own log
+//! is followed (rules R1 and R2). Where nobody else can write, nothing of this happens.
+//!
+//! N1 a denial or a state that is shown was that of the log at some moment of the request (`a_stale_state_is_not_shown`).
+//! N2 no record is decided under a catalog before the one that the account was last decided under
+//! (`a_newer_catalog_is_followed_first`).
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use headworks_core::account::Account;
+use headworks_core::catalog::Catalog;
+use headworks_core::record::{Name, SYSTEM};
+use headworks_store::{LogEnd, Store, StoreError, Stored};
+use tokio::sync::oneshot;
+
+use crate::answer::EngineError;
+use crate::cache::Slot;
+use crate::engine::Engine;
+use crate::in_force::InForce;
+use headworks_core::record::system;
+
+const RECORDS_AT_ONCE: usize = 1_000;
+
+/// Reads on in the server's own log to its end, and puts in force what it says.
+pub(crate) async fn follow(store: &dyn Store, in_force: &InForce) -> Result<(), StoreError> {
+    let _turn = in_force.following.lock().await;
+    loop {
+        let page = store.read(&system(), in_force.seq() + 1, RECORDS_AT_ONCE).await?;
+        if page.is_empty() || !page.iter().all(|stored| in_force.take_in(stored)) {
+            return Ok(());
+        }
+    }
+}
+
+/// Puts in force what has been stored of the server's own log.
+pub(crate) async fn take_in(store: &dyn Store, in_force: &InForce, own: Vec<Stored>) {
+    // Others may have written before.
+    if !own.iter().all(|stored| in_force.take_in(stored))
+        && let Err(e) = follow(store, in_force).await
+    {
+        tracing::error!(error = %e, "the server's own log cannot be read");
+    }
+}
+
+#[derive(Default)]
+struct Asking {
+    waiting: Vec<(Name, oneshot::Sender<LogEnd>)>,
+    is_asked: bool,
+}
+
+/// The question where logs end, asked once for all that wait for it.
+#[derive(Default)]
+pub(crate) struct Ends {
+    asking: Mutex<Asking>,
+}
+
+impl Ends {
+    fn lock(&self) -> MutexGuard<'_, Asking> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where an account's log ends, asked of the store after this was called.
+    async fn of(&self, store: &dyn Store, account: &Name) -> Result<LogEnd, StoreError> {
+        loop {
+            let (tell, told) = oneshot::channel();
+            let leads = {
+                let mut asking = self.lock();
+                asking.waiting.push((account.clone(), tell));
+                !std::mem::replace(&mut asking.is_asked, true)
+            };
+            if leads {
+                self.ask(store).await?;
+            }
+            // Nothing comes when the one that asks has gone or failed: then this one asks.
+            if let Ok(end) = told.await {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Asks for all that wait, again and again until nobody does.
+    async fn ask(&self, store: &dyn Store) -> Result<(), StoreError> {
+        /// Whoever still waits when the one that asks goes away asks itself.
+        struct Lead<'a>(&'a Ends, bool);
+        impl Drop for Lead<'_> {
+            fn drop(&mut self) {
+                if !self.1 {
+                    let mut asking = self.0.lock();
+                    asking.is_asked = false;
+                    asking.waiting.clear();
+                }
+            }
+        }
+        let mut lead = Lead(self, false);
+        loop {
+            let waiting = {
+                let mut asking = self.lock();
+                if asking.waiting.is_empty() {
+                    asking.is_asked = false;
+                    lead.1 = true;
+                    return Ok(());
+                }
+                std::mem::take(&mut asking.waiting)
+            };
+            let mut names: Vec<Name> = waiting.iter().map(|(name, _)| name.clone()).collect();
+            names.sort_unstable();
+            names.dedup();
+            let ends = store.ends(&names).await?;
+            for (name, tell) in waiting {
+                if let Some(end) = names.binary_search(&name).ok().and_then(|at| ends.get(at)) {
+                    // Its caller may have gone.
+                    let _ = tell.send(*end);
+                }
+            }
+        }
+    }
+}
+
+/// Where a state says that its log ends.
+pub(crate) fn end_of(account: &Account) -> LogEnd {
+    if account.seq == 0 { LogEnd::default() } else { LogEnd { seq: account.seq, hash: account.chain } }
+}
+
+impl Engine {
+    /// Puts in force what others have written into the server's own log.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn follow(&self) -> Result<(), EngineError> {
+        if self.store.is_shared() {
+            let began = self.clock().now();
+            follow(&*self.store, &self.in_force).await?;
+            self.in_force.read_to_end(began);
+        }
+        Ok(())
+    }
+
+    /// Whether others may have put something in force that this engine does not know of.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.store.is_shared() && self.in_force.is_cut_off(self.clock().now())
+    }
+
+    /// Whether the server's own log has to be read on before anything is decided on an account.
+    pub(crate) fn is_behind(&self, slot: &Slot, catalog: &Catalog) -> bool {
+        let own = catalog.under.map_or(0, |under| under.seq);
+        self.is_cut_off() || (slot.account.under.is_some_and(|under| under > own) && self.store.is_shared())
+    }
+
+    /// Whether the log of an account still ends where a state said, asked now; where it does not, the state is loaded again.
+    pub(crate) async fn is_fresh(&self, account: &Name, end: LogEnd) -> Result<bool, EngineError> {
+        if !self.store.is_shared() || self.ends.of(&*self.store, account).await? == end {
+            return Ok(true);
+        }
+        if account.as_str() == SYSTEM {
+            self.follow().await?;
+        }
+        let mut shard = self.cache.lock(account);
+        if let Some((_, slot)) = shard.live(account)
+            && end_of(&slot.account) == end
+        {
+            slot.go_stale();
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,154 @@
+//! Supplies as an operator sees and changes them, and what their upstream answers.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headworks_core::capacity::allocator::Share;
+use headworks_core::capacity::controller::Feedback;
+use headworks_core::catalog::{SupplyTerms, changed};
+use headworks_core::record::{AccountTerms, Event, Name, Server, SupplyChange};
+use headworks_core::waterfall::Refusal;
+
+use crate::answer::{Answer, EngineError, Keyed};
+use crate::cache::Slot;
+use crate::capacity::EngineSupply;
+use crate::capacity::supply::SupplyView;
+use crate::engine::Engine;
+
+/// A supply's name, its terms in force, what it has and who uses it, and the live change over the catalog.
+pub type SupplyState = (Name, Arc<SupplyTerms>, SupplyView, Option<SupplyChange>);
+
+/// Who uses a supply: one key of an account, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatState {
+    /// The account.
+    pub account: Name,
+    /// Its key; `None`: requests without one, and keys past the number that are told apart.
+    pub key: Option<Name>,
+    /// The class that counts.
+    pub class: Name,
+    /// The identity it shares a weight with.
+    pub cluster: Option<Name>,
+    /// What the operator says of the account.
+    pub terms: AccountTerms,
+    /// Cost in flight.
+    pub in_flight: u64,
+    /// Cost that waits.
+    pub waiting: u64,
+    /// What it may use until the next tick.
+    pub share: Share,
+}
+
+/// The seats of one account in a supply that have work.
+fn seats_of(account: &Name, slot: &Slot, supply: &Arc<EngineSupply>) -> impl Iterator<Item = SeatState> {
+    let uses = slot.seats.in_supply(supply).filter(|s| s.leaf.is_active() || s.leaf.in_flight() > 0);
+    uses.map(|seat| SeatState {
+        account: account.clone(),
+        key: seat.key.clone(),
+        class: seat.class.clone(),
+        cluster: seat.cluster.clone(),
+        terms: seat.leaf.terms(),
+        in_flight: seat.leaf.in_flight(),
+        waiting: seat.leaf.waiting(),
+        share: supply.share_of(&seat.leaf),
+    })
+}
+
+impl Engine {
+    /// Who uses a supply now, most cost in flight and waiting first: at most `max` seats, of one account where one is named.
+    ///
+    /// # Errors
+    /// When there is no such supply.
+    pub fn seats(
+        &self,
+        supply: &Name,
+        account: Option<&Name>,
+        max: usize,
+    ) -> Result<Vec<SeatState>, EngineError> {
+        let supply = self.find_supply(supply)?;
+        let mut seats = Vec::new();
+        let sort = |seats: &mut Vec<SeatState>| {
+            let rank = |s: &SeatState| Reverse((s.in_flight.saturating_add(s.waiting), s.share.rate));
+            seats.sort_by(|a, b| (rank(a), &a.account, &a.key).cmp(&(rank(b), &b.account, &b.key)));
+            seats.truncate(max);
+        };
+        if let Some(account) = account {
+            let shard = self.cache.lock(account);
+            seats.extend(shard.slots.get(account).into_iter().flat_map(|s| seats_of(account, s, &supply)));
+            drop(shard);
+            sort(&mut seats);
+            return Ok(seats);
+        }
+        for shard in self.cache.shards() {
+            seats.extend(shard.slots.iter().flat_map(|(name, slot)| seats_of(name, slot, &supply)));
+            drop(shard);
+            sort(&mut seats);
+        }
+        Ok(seats)
+    }
+
+    /// The supplies in force, as an operator sees them.
+    #[must_use]
+    pub fn supplies(&self) -> Vec<SupplyState> {
+        self.in_force.supplies.all().values().map(|supply| self.state_of(supply)).collect()
+    }
+
+    /// One supply, as an operator sees it.
+    ///
+    /// # Errors
+    /// When there is no such supply.
+    pub fn supply(&self, name: &Name) -> Result<SupplyState, EngineError> {
+        self.find_supply(name).map(|supply| self.state_of(&supply))
+    }
+
+    fn find_supply(&self, name: &Name) -> Result<Arc<EngineSupply>, EngineError> {
+        let supplies = self.in_force.supplies.all();
+        supplies.get(name).cloned().ok_or_else(|| EngineError::UnknownSupply(name.clone()))
+    }
+
+    fn state_of(&self, supply: &EngineSupply) -> SupplyState {
+        (supply.name.clone(), supply.terms(), supply.view(), self.in_force.supplies.change_of(&supply.name))
+    }
+
+    /// For each supply: the cost in flight that it counts, and the cost that the open holds in memory take. They differ only
+    /// while a request is being decided.
+    #[must_use]
+    pub fn capacity_in_flight(&self) -> Vec<(Name, u64, u64)> {
+        let mut held: BTreeMap<Name, u64> = BTreeMap::new();
+        for shard in self.cache.shards() {
+            let holds = shard.slots.values().flat_map(|slot| &slot.account.holds);
+            for capacity in holds.filter_map(|hold| hold.terms.capacity.as_deref()) {
+                *held.entry(capacity.supply.clone()).or_default() += capacity.in_flight;
+            }
+        }
+        let supplies = self.in_force.supplies.all();
+        let count = |(name, supply): (&Name, &Arc<EngineSupply>)| {
+            (name.clone(), supply.in_flight(), held.get(name).copied().unwrap_or(0))
+        };
+        supplies.iter().map(count).collect()
+    }
+
+    /// Changes a supply live: what the change does not name is as the catalog says. In force within a tick.
+    ///
+    /// # Errors
+    /// When there is no such supply, a figure is out of range, or the store fails.
+    pub async fn change_supply(&self, change: SupplyChange, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
+        let catalog = self.catalog();
+        let terms = catalog
+            .supplies
+            .get(&change.supply)
+            .ok_or_else(|| EngineError::UnknownSupply(change.supply.clone()))?;
+        changed(terms, &change).map_err(|what| EngineError::Refused(Refusal::BadSupply(what)))?;
+        self.administer(Event::Server(Box::new(Server::SupplyChanged(change))), Some(keyed)).await
+    }
+
+    /// Takes note of what the upstream of a supply answered.
+    ///
+    /// # Errors
+    /// When there is no such supply.
+    pub fn supply_feedback(&self, supply: &Name, feedback: Feedback) -> Result<(), EngineError> {
+        self.find_supply(supply)?.feedback(feedback, self.clock().now());
+        Ok(())
+    }
+}

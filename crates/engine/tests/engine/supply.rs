@@ -1,0 +1,267 @@
+//! One supply in simulated time: promises of sharing that do not depend on accounts, money or threads.
+
+use std::sync::Arc;
+
+use headworks_core::capacity::Seat;
+use headworks_core::capacity::controller::{Answered, Feedback};
+use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
+use headworks_core::record::{AccountTerms, Instant, Span};
+use headworks_engine::capacity::supply::{Cost, Leaf, NoWait, Room, Supply};
+
+use crate::name;
+
+fn terms(rate: Option<u64>, in_flight: Option<u64>) -> SupplyTerms {
+    let dimension = |limit| SupplyDimension { limit, formula: Formula(vec![(name("requests"), 1)]) };
+    SupplyTerms {
+        rate: dimension(rate),
+        in_flight: dimension(in_flight),
+        learn: None,
+        fallback: Vec::new(),
+        points_s_max: None,
+        waiting_max_per_account: 1_000,
+        waiting_max: 10_000,
+        classes: vec![(name("default"), ClassTerms::default())],
+    }
+}
+
+fn supply(terms: SupplyTerms) -> Supply<u32> {
+    Supply::new(name("model"), Arc::new(terms))
+}
+
+fn leaf(account: &str, terms: AccountTerms) -> Arc<Leaf> {
+    Arc::new(Leaf::new(Seat::new(0, None, &name(account), None), terms))
+}
+
+fn tick_at(n: i64) -> Instant {
+    Instant::from_micros(1_000_000_000 + n * 100_000)
+}
+
+fn once(cost: u64) -> Cost {
+    Cost { rate: cost, in_flight: 0 }
+}
+
+/// Asks as often as told in a tick; says how many were let in.
+fn ask(supply: &Supply<u32>, leaf: &Arc<Leaf>, times: u64, cost: u64) -> u64 {
+    let mut granted = 0;
+    for _ in 0..times {
+        supply.note(leaf, once(cost));
+        granted += u64::from(supply.take(leaf, once(cost)).is_ok());
+    }
+    granted
+}
+
+/// Three accounts well inside their share beside one that asks for a hundred times the capacity, with refusals instead of
+/// waiting.
+#[test]
+fn in_share_work_is_never_refused() {
+    let supply = supply(terms(Some(10_000), None));
+    let calm: Vec<_> = (0..3).map(|i| leaf(&format!("calm-{i}"), AccountTerms::default())).collect();
+    let flood = leaf("flood", AccountTerms::default());
+    let (mut flooded, mut refused) = (0, 0);
+    for n in 0..600 {
+        supply.tick(tick_at(n));
+        // Each asks for 1,000 a second, against a share of 2,500; the first two ticks make them known.
+        for calm in &calm {
+            let granted = ask(&supply, calm, 1, 100);
+            refused += u64::from(n >= 2) * (1 - granted);
+        }
+        flooded += ask(&supply, &flood, 1_000, 100) * 100;
+    }
+    assert_eq!(refused, 0, "work inside its share was refused");
+    // The flooder gets the rest of 60 s: 7,000 a second, and nothing lies idle.
+    assert!((410_000..=425_000).contains(&flooded), "the flooder got {flooded}");
+}
+
+#[test]
+fn a_lone_account_has_all_of_it_within_two_ticks() {
+    let supply = supply(terms(Some(10_000), None));
+    let lone = leaf("lone", AccountTerms::default());
+    for n in 0..2 {
+        supply.tick(tick_at(n));
+        ask(&supply, &lone, 100, 100);
+    }
+    let mut got = 0;
+    for n in 2..102 {
+        supply.tick(tick_at(n));
+        got += ask(&supply, &lone, 100, 100) * 100;
+    }
+    assert!(got >= 99_000, "of 100,000 in ten seconds it got {got}");
+}
+
+#[test]
+fn a_live_change_is_in_force_within_one_tick() {
+    let supply = supply(terms(Some(9_000), None));
+    let accounts: Vec<_> = (0..2).map(|i| leaf(&format!("a{i}"), AccountTerms::default())).collect();
+    let everybody = |n: i64| {
+        supply.tick(tick_at(n));
+        for account in &accounts {
+            ask(&supply, account, 200, 10);
+        }
+    };
+    (0..5).for_each(everybody);
+    let rates = || accounts.iter().map(|a| supply.share_of(a).rate).collect::<Vec<_>>();
+    assert_eq!(rates(), [4_500, 4_500]);
+    accounts[0].set_terms(AccountTerms { weight: 2, ..AccountTerms::default() });
+    everybody(5);
+    assert_eq!(rates(), [6_000, 3_000], "a weight");
+    accounts[0].set_terms(AccountTerms { max: Some(1_000), ..AccountTerms::default() });
+    everybody(6);
+    assert_eq!(rates(), [1_000, 8_000], "a maximum");
+    accounts[0].set_terms(AccountTerms { floor: 7_000, ..AccountTerms::default() });
+    everybody(7);
+    assert_eq!(rates(), [8_000, 1_000], "a floor, and half of the rest");
+    supply.set_terms(Arc::new(terms(Some(900), None)));
+    everybody(8);
+    assert!(rates().iter().sum::<u64>() <= 900, "a capacity: {:?}", rates());
+}
+
+#[test]
+fn shares_of_slots_and_the_queue_never_pass_the_limit() {
+    let supply = supply(terms(None, Some(3)));
+    let accounts: Vec<_> = (0..5).map(|i| leaf(&format!("a{i}"), AccountTerms::default())).collect();
+    let slot = Cost { rate: 10, in_flight: 1 };
+    let mut running: Vec<Arc<Leaf>> = Vec::new();
+    let mut served = [0_u32; 5];
+    for n in 0..500 {
+        supply.tick(tick_at(n));
+        for (i, account) in (0_u32..).zip(&accounts) {
+            supply.note(account, slot);
+            if supply.take(account, slot).is_ok() {
+                running.push(Arc::clone(account));
+            } else {
+                // The queue may be full: that is an answer as well.
+                let _ = supply.wait(account, slot, tick_at(n), Span::from_secs(3_600), i);
+            }
+        }
+        let ended = running.remove(0);
+        supply.end(&ended, slot, Some(10));
+        for (leaf, _, who) in supply.pump(tick_at(n)).admitted {
+            served[usize::try_from(who).expect("five")] += 1;
+            running.push(leaf);
+        }
+        let view = supply.view();
+        assert!(
+            view.in_flight <= 3 && view.in_flight == u64::try_from(running.len()).expect("few"),
+            "{view:?}"
+        );
+    }
+    let (least, most) = (served.iter().min().expect("five"), served.iter().max().expect("five"));
+    assert!(*least > 80 && most - least <= 2, "equal accounts were let in {served:?}");
+}
+
+#[test]
+fn a_wait_that_would_be_too_long_is_refused_at_once() {
+    let supply = supply(terms(Some(100), None));
+    let account = leaf("a", AccountTerms::default());
+    supply.tick(tick_at(0));
+    ask(&supply, &account, 1, 300);
+    let wait = |cost, seconds, who| {
+        supply.wait(&account, once(cost), tick_at(0), Span::from_secs(seconds), who).map_err(|(why, _)| why)
+    };
+    wait(200, 60, 1).expect("waits");
+    // 200 wait before it, served at 100 a second, and half of its own cost has to pass.
+    let NoWait::TooLong(predicted) = wait(200, 2, 2).expect_err("it would take longer") else {
+        panic!("there is room in the queue");
+    };
+    assert!((2_000_000..=5_000_000).contains(&predicted.micros()), "predicted {predicted}");
+    assert!(matches!(wait(900, 60, 3), Err(NoWait::Full(..))), "one account's cost waiting is bounded");
+    // Time passes; it is let in when the rate has made up for what was let in before it.
+    let mut admitted = None;
+    for n in 1..100 {
+        supply.tick(tick_at(n));
+        if let Some((_, _, who)) = supply.pump(tick_at(n)).admitted.pop() {
+            admitted = Some((n, who));
+            break;
+        }
+    }
+    let (n, who) = admitted.expect("it is let in");
+    assert!(who == 1 && (20..=40).contains(&n), "let in at tick {n}");
+}
+
+/// What is held back by a bound of its own, or no longer fits at all, does not hold up the others; it keeps its name.
+#[test]
+fn a_bounded_account_does_not_hold_up_the_queue() {
+    let supply = supply(terms(None, Some(4)));
+    let slot = |in_flight| Cost { rate: 10, in_flight };
+    let (bounded, other) = (
+        leaf("bounded", AccountTerms { max: Some(1), ..AccountTerms::default() }),
+        leaf("other", AccountTerms::default()),
+    );
+    supply.tick(tick_at(0));
+    supply.note(&other, slot(4));
+    assert!(supply.take(&other, slot(4)).is_ok());
+    let wait = |leaf: &Arc<Leaf>, in_flight, who| {
+        supply.note(leaf, slot(in_flight));
+        supply.wait(leaf, slot(in_flight), tick_at(0), Span::from_secs(600), who).expect("waits")
+    };
+    let held_back = wait(&bounded, 1, 1);
+    wait(&other, 3, 2);
+    wait(&other, 1, 3);
+    let mut lowered = terms(None, Some(2));
+    (lowered.waiting_max_per_account, lowered.waiting_max) = (1_000, 10_000);
+    supply.set_terms(Arc::new(lowered));
+    supply.end(&other, slot(4), Some(10));
+    let pumped = supply.pump(tick_at(0));
+    assert_eq!(pumped.late, [2], "the limit is lower than it now");
+    assert_eq!(pumped.admitted.iter().map(|(.., who)| *who).collect::<Vec<_>>(), [3]);
+    assert_eq!(supply.leave(held_back), Some(1), "it can still go away");
+    assert!(!supply.is_waited_for());
+}
+
+/// A clock that is set back for hours neither stops the refill nor keeps anybody waiting for them.
+#[test]
+fn a_clock_set_back_costs_nobody_its_place() {
+    let supply = supply(terms(Some(100), None));
+    let account = leaf("a", AccountTerms::default());
+    supply.tick(tick_at(100_000));
+    ask(&supply, &account, 1, 300);
+    supply.wait(&account, once(10), tick_at(100_000), Span::from_secs(30), 1).expect("waits");
+    let mut left = Vec::new();
+    for n in 0..400 {
+        supply.tick(tick_at(n));
+        let pumped = supply.pump(tick_at(n));
+        left.extend(pumped.admitted.into_iter().map(|(.., who)| who));
+        assert!(pumped.late.is_empty(), "it gave up");
+    }
+    assert_eq!(left, [1]);
+}
+
+#[test]
+fn what_is_borrowed_is_told_apart_and_released_requests_are_not_asked_again() {
+    let mut learned = terms(Some(1_000), None);
+    learned.learn = Some(Learn { floor: 10, ceiling: 100_000 });
+    let supply = supply(learned);
+    let account = leaf("a", AccountTerms::default());
+    supply.tick(tick_at(0));
+    supply.note(&account, once(100));
+    assert_eq!(supply.take(&account, once(100)), Ok(Room::Borrowed), "nobody knows it yet");
+    supply.tick(tick_at(1));
+    supply.note(&account, once(100));
+    assert_eq!(supply.take(&account, once(100)), Ok(Room::Borrowed), "it owes what it borrowed");
+    for n in 2..20 {
+        supply.tick(tick_at(n));
+    }
+    assert_eq!(supply.take(&account, once(1)), Ok(Room::Share));
+    // The upstream refuses everything: what is released does not come back as rate, so that it is not asked at once again.
+    let mut asked = 0;
+    for n in 20..120 {
+        supply.tick(tick_at(n));
+        for _ in 0..100 {
+            supply.note(&account, once(50));
+            if supply.take(&account, once(50)).is_ok() {
+                asked += 50;
+                supply.end(&account, once(50), None);
+                let said = Feedback {
+                    answered: Answered::Congested,
+                    cost: 50,
+                    first_output: None,
+                    limit: None,
+                    retry_after: None,
+                };
+                supply.feedback(said, tick_at(n));
+            }
+        }
+    }
+    assert!(asked < 3_000, "an upstream that refuses everything was asked for {asked} in ten seconds");
+    assert!(supply.view().rate.is_some_and(|rate| rate <= 20), "{:?}", supply.view());
+}

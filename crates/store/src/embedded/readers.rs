@@ -1,0 +1,97 @@
+//! The threads that read for callers which must not block.
+//!
+//! T1 a store is closed when it is dropped: its threads have ended (`found_after_reopen`).
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    is_closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    added: Condvar,
+    is_closing: AtomicBool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut queue = self.lock();
+        loop {
+            while let Some(job) = queue.jobs.pop_front() {
+                drop(queue);
+                // A job that panics drops its reply, and whoever waits for it hears that.
+                let _ = catch_unwind(AssertUnwindSafe(job));
+                queue = self.lock();
+            }
+            if queue.is_closed {
+                return;
+            }
+            queue = self.added.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// The threads.
+pub(super) struct Readers {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Readers {
+    pub(super) fn start(threads: usize) -> std::io::Result<Self> {
+        let mut readers = Self { shared: Arc::default(), threads: Vec::new() };
+        for _ in 0..threads {
+            let shared = Arc::clone(&readers.shared);
+            let thread = std::thread::Builder::new().name("reader".into());
+            readers.threads.push(thread.spawn(move || shared.work())?);
+        }
+        Ok(readers)
+    }
+
+    /// Asks whether the store is being closed.
+    pub(super) fn is_closed(&self) -> impl Fn() -> bool + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || shared.is_closing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        self.shared.lock().jobs.push_back(Box::new(job));
+        self.shared.added.notify_one();
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        {
+            let mut queue = self.shared.lock();
+            queue.is_closed = true;
+            self.shared.is_closing.store(true, Ordering::Relaxed);
+            queue.jobs.clear();
+        }
+        self.shared.added.notify_all();
+        for thread in self.threads.drain(..) {
+            // Its jobs are caught; there is nothing else that could panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Readers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Readers").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
+}
