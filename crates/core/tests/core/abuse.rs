@@ -925,6 +925,7 @@ fn a_wrong_catalog_says_where() {
     assert!(wrong("rules = {  }", "rules = { speed = 'enforce' }").contains("speed"));
     assert!(wrong("held_percent = 50", "held_percent = 101").contains("1 to 100"));
     assert!(
-        wrong("estimate = { tokens = 1000 }", "estimate = { words = 1 }").contains("no meter of the feature")
+        wrong("estimate = { tokens = 1000 }", "estimate = { words = 1 }")
+            .contains("not a meter of the feature")
     );
 }
