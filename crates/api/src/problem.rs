@@ -201,7 +201,8 @@ impl From<EngineError> for Problem {
             // Occurs only at a start, never in a request.
             EngineError::TestLedger | EngineError::RealLedger => Kind::WrongClock,
             EngineError::ClockJumped(_) => Kind::ClockJumped,
-            EngineError::Overloaded => Kind::Overloaded,
+            // Nothing was written, and the same request may be sent again at once.
+            EngineError::NotAfter(_) | EngineError::Overloaded => Kind::Overloaded,
             EngineError::Stopped => Kind::OutcomeUnknown,
             EngineError::Frozen(name, what) => {
                 tracing::error!(account = %name, what, "an account is frozen");

@@ -2,7 +2,7 @@
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::Command;
-use headworks_core::record::{ApiKey, Event, Label, Name, Server, SystemRecord, system};
+use headworks_core::record::{ApiKey, Event, Label, Name, Seq, Server, SystemRecord, system};
 use headworks_store::{Store, wait};
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
@@ -67,8 +67,18 @@ impl Engine {
         event: Event,
         keyed: Option<Keyed<'_>>,
     ) -> Result<Answer, EngineError> {
+        self.administer_after(None, event, keyed).await
+    }
+
+    /// As [`Self::administer`], only if this is the last record of the server's own log.
+    pub(crate) async fn administer_after(
+        &self,
+        after: Option<Seq>,
+        event: Event,
+        keyed: Option<Keyed<'_>>,
+    ) -> Result<Answer, EngineError> {
         let (key, actor) = keyed.map_or((None, None), |(key, actor)| (Some(key), actor));
-        let caller = Caller { actor, ..Caller::default() };
+        let caller = Caller { actor, after, ..Caller::default() };
         self.run(&system(), key, caller, &Command::Administer(Box::new(event))).await
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use headworks_core::record::{Decision, Denial, Instant, Label, Name, Operation, Record, Span, Use};
+use headworks_core::record::{Decision, Denial, Instant, Label, Name, Operation, Record, Seq, Span, Use};
 use headworks_core::waterfall::Refusal;
 use headworks_store::StoreError;
 
@@ -30,6 +30,8 @@ pub struct Caller<'a> {
     pub max_wait: Option<Span>,
     /// The address of the user.
     pub source: Option<IpAddr>,
+    /// Only if this is the last record of the account's log.
+    pub after: Option<Seq>,
 }
 
 /// What came of a command.
@@ -84,6 +86,8 @@ pub enum EngineError {
     TestLedger,
     /// The ledger has accounts whose time is the machine's; it takes no test clock.
     RealLedger,
+    /// The log has records that the request does not follow; nothing was written.
+    NotAfter(Seq),
     /// Too much is waiting; nothing was written.
     Overloaded,
     /// The engine has stopped after a failed write; whether this request was stored is known after a restart, by its key.
@@ -127,6 +131,7 @@ impl fmt::Display for EngineError {
                 "this ledger has accounts that were opened under the machine's clock, so it takes no test clock; name a new \
                  data directory",
             ),
+            Self::NotAfter(seq) => write!(f, "the log does not end with record {seq} any more; look again"),
             Self::Overloaded => f.write_str("too many requests are waiting to be stored; retry shortly"),
             Self::Stopped => f.write_str(
                 "the engine has stopped after a failed write; retry with the same key after its restart",

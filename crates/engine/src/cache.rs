@@ -18,7 +18,7 @@ use crate::answer::EngineError;
 use crate::callers::Callers;
 use crate::capacity::{Seats, Supplies};
 use crate::commit::Ticket;
-use crate::fetch::Load;
+use crate::loads::Loads;
 
 /// A denial remembered under its key.
 pub(crate) struct Remembered {
@@ -217,8 +217,7 @@ impl Slot {
 pub(crate) struct Shard {
     pub(crate) slots: HashMap<Name, Slot>,
     pub(crate) pending: Pending,
-    /// The accounts that are being loaded.
-    loading: HashMap<Name, watch::Receiver<Load>>,
+    pub(crate) loads: Loads,
 }
 
 /// What is on its way to an answer.
@@ -288,23 +287,6 @@ impl Shard {
     pub(crate) fn live(&mut self, account: &Name) -> Option<(&mut Pending, &mut Slot)> {
         let slot = self.slots.get_mut(account).filter(|slot| !slot.is_stale)?;
         Some((&mut self.pending, slot))
-    }
-
-    /// Begins to load an account; or what tells when the load that goes on already has ended.
-    pub(crate) fn begin_loading(
-        &mut self,
-        account: &Name,
-    ) -> Result<watch::Sender<Load>, watch::Receiver<Load>> {
-        if let Some(others) = self.loading.get(account) {
-            return Err(others.clone());
-        }
-        let (sender, receiver) = watch::channel(Load::Open);
-        self.loading.insert(account.clone(), receiver);
-        Ok(sender)
-    }
-
-    pub(crate) fn end_loading(&mut self, account: &Name) {
-        self.loading.remove(account);
     }
 
     /// Puts a state into memory; what is remembered beside one that went stale stays.

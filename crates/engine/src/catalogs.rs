@@ -53,15 +53,24 @@ impl Engine {
         };
         // One after the other: the label and the changes rest on what was in force before.
         let _turn = self.puts.lock().await;
-        let (before, label, own) = (self.catalog(), self.label_of(&catalog), catalog.version.clone());
-        let what = changes(&before, &catalog);
-        let event = Event::CatalogLoaded {
-            label: label.clone(),
-            text: text.to_owned(),
-            changes: Box::new(what.clone()),
+        let own = catalog.version.clone();
+        let (label, what, answer) = loop {
+            self.follow().await?;
+            let after = self.in_force.seq();
+            let (before, label) = (self.catalog(), self.label_of(&catalog));
+            let what = changes(&before, &catalog);
+            let event = Event::CatalogLoaded {
+                label: label.clone(),
+                text: text.to_owned(),
+                changes: Box::new(what.clone()),
+            };
+            match self.administer_after(Some(after), event, Some(keyed)).await {
+                // Something else was written meanwhile.
+                Err(EngineError::NotAfter(_)) => {}
+                answer => break (label, what, answer?),
+            }
         };
         let catalog = Arc::new(catalog.labelled(label));
-        let answer = self.administer(event, Some(keyed)).await?;
         if !answer.replayed {
             let (label, hash) = (&catalog.version, catalog.hash);
             tracing::info!(%label, %hash, actor = keyed.1.map(Name::as_str), changes = ?what, "a catalog is in force");

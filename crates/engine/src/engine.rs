@@ -13,10 +13,10 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::commit::Commits;
 use crate::damaged::Damaged;
+use crate::ends::Ends;
 use crate::in_force::InForce;
 use crate::keyring::Keyring;
 use crate::reconciliation::Reconciliation;
-use crate::shared::Ends;
 use crate::stats::Stats;
 use crate::timers::Timers;
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::answer::EngineError;
 use crate::cache::{AsOf, Slot};
 use crate::engine::Engine;
+use crate::loads::Load;
 use crate::states::decode;
 
 /// What has to be read first.
@@ -68,17 +69,6 @@ impl Fetched {
     }
 }
 
-/// How a load that others wait for has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Load {
-    /// It goes on, or was given up.
-    Open,
-    /// The account is in memory.
-    Done,
-    /// The account has no log.
-    Unknown,
-}
-
 /// The load of an account, for as long as it goes on: others wait for it.
 struct Loading<'a> {
     engine: &'a Engine,
@@ -88,7 +78,7 @@ struct Loading<'a> {
 
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
-        self.engine.cache.lock(self.account).end_loading(self.account);
+        self.engine.cache.lock(self.account).loads.end(self.account);
     }
 }
 
@@ -132,7 +122,7 @@ impl Engine {
                     return Err(EngineError::Overloaded);
                 }
             }
-            shard.begin_loading(account)
+            shard.loads.begin(account)
         };
         let end = match end {
             Ok(end) => end,

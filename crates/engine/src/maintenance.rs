@@ -20,6 +20,20 @@ const CHECKPOINT_EVERY: Span = Span::from_secs(30);
 /// The server's own log is read on this often where others write into it.
 const FOLLOW_EVERY: Span = Span::from_micros(500_000);
 
+/// An account that could not be swept is tried again after this long.
+const SWEPT_AGAIN: Span = Span::from_secs(1);
+
+/// An account that is frozen is nothing to wait for; what else went wrong is.
+fn frozen(account: &Name, e: EngineError) -> Result<(), EngineError> {
+    match e {
+        EngineError::Frozen(..) => {
+            tracing::error!(%account, error = %e, "an account is left alone");
+            Ok(())
+        }
+        e => Err(e),
+    }
+}
+
 /// The thread that maintains an engine for as long as somebody holds it.
 pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("maintenance".into()).spawn(move || {
@@ -72,54 +86,53 @@ impl Engine {
         self.maintain(&mut Last { checkpoint, ..Last::default() });
     }
 
-    /// Loads the accounts whose ends only their logs know, so that the sweeper and the next checkpoint see them; once.
+    /// Loads the accounts whose ends only their logs know, so that the sweeper and the next checkpoint see them; once. What
+    /// cannot be read is tried again with the next tick.
     pub(crate) fn adopt_unsettled(&self) {
         if self.timers.is_adopted() {
             return;
         }
-        let unsettled = wait(self.store.unsettled()).unwrap_or_else(|e| {
-            tracing::error!(error = %e, "the accounts behind their checkpoints could not be read");
-            Vec::new()
-        });
-        for account in unsettled {
+        match self.adopt_all() {
+            Ok(()) => self.timers.adopted(),
+            Err(e) => tracing::error!(error = %e, "accounts could not be read; they are read again"),
+        }
+    }
+
+    fn adopt_all(&self) -> Result<(), EngineError> {
+        for account in wait(self.store.unsettled())? {
             if self.timers.is_closed() {
-                return;
+                return Ok(());
             }
             // A crash may have come between a charge and the mark that it crossed.
             let adopted = self.with_slot(&account, |pending, slot| {
                 slot.dirty = true;
                 self.live(pending, slot, &self.catalog())
             });
-            if let Err(e) = adopted {
-                tracing::error!(%account, error = %e, "an account could not be read, or what follows for it not be written");
-            }
+            adopted.map(drop).or_else(|e| frozen(&account, e))?;
         }
-        self.adopt_holds();
-        self.timers.adopted();
+        self.adopt_holds()
     }
 
     /// Loads the accounts that have something ending within the life of a hold, so that what their holds take of a supply is
     /// counted.
-    fn adopt_holds(&self) {
+    fn adopt_holds(&self) -> Result<(), EngineError> {
         if self.in_force.supplies.all().is_empty() {
-            return;
+            return Ok(());
         }
         let until = self.clock().now().after(Span::from_secs(86_400));
-        match wait(self.store.due(until, ADOPTED_MAX)) {
-            Ok(accounts) => {
-                for account in accounts.iter().take_while(|_| !self.timers.is_closed()) {
-                    if let Err(e) = wait(self.bring_in(account)) {
-                        tracing::error!(%account, error = %e, "an account could not be read");
-                    }
-                }
+        for account in wait(self.store.due(until, ADOPTED_MAX))? {
+            if self.timers.is_closed() {
+                return Ok(());
             }
-            Err(e) => tracing::error!(error = %e, "the due accounts could not be read"),
+            wait(self.bring_in(&account)).map(drop).or_else(|e| frozen(&account, e))?;
         }
+        Ok(())
     }
 
     fn maintain(&self, last: &mut Last) {
         let now = self.clock().now();
         self.tell_of_jump(&mut last.jump);
+        self.adopt_unsettled();
         if now.since(last.followed) >= FOLLOW_EVERY {
             last.followed = now;
             if let Err(e) = wait(self.follow()) {
@@ -164,7 +177,8 @@ impl Engine {
         };
         let sweep = |account: &Name| {
             if let Err(e) = self.sweep(account) {
-                tracing::error!(%account, error = %e, "an account could not be swept");
+                tracing::error!(%account, error = %e, "an account could not be swept; it is tried again");
+                self.timers.wake(now.after(SWEPT_AGAIN), account);
             }
         };
         self.timers.due(now).iter().for_each(sweep);
@@ -199,7 +213,8 @@ impl Engine {
         for account in accounts {
             let written = self.with_slot(&account, |pending, slot| self.write_denials_of(pending, slot));
             if let Err(e) = written {
-                tracing::error!(%account, error = %e, "denials could not be recorded");
+                tracing::error!(%account, error = %e, "denials could not be recorded; they are kept");
+                self.timers.note_denial(&account);
             }
         }
     }

@@ -4,7 +4,7 @@ use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::command::{self, Command, History, Need, Step};
-use headworks_core::record::{Denial, IndexKey, Instant, Key, Level, Name, Outcome, Record, Rule, Span};
+use headworks_core::record::{IndexKey, Instant, Key, Level, Name, Outcome, Rule, Span};
 use headworks_core::unblock;
 use headworks_core::waterfall::{Context, Live, Purpose, Refusal, Wanted};
 use headworks_store::LogEnd;
@@ -12,23 +12,15 @@ use headworks_store::LogEnd;
 use tokio::sync::watch;
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
-use crate::cache::{EXPLAINED_MAX, Pending, Slot};
-use crate::callers::{note_refusal, note_repeat, note_request};
+use crate::cache::{Pending, Slot};
+use crate::callers::{note_repeat, note_request};
 use crate::capacity::{RequestRoom, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
 use crate::engine::Engine;
 use crate::fetch::{Fetch, Fetched};
 use crate::keys::{First, Lookup, WaitingKey};
 use crate::shared::end_of;
-use crate::states::record;
-
-/// One command on its way.
-struct Ask<'a> {
-    account: &'a Name,
-    key: Option<Key>,
-    caller: Caller<'a>,
-    command: &'a Command,
-}
+use crate::steps::Ask;
 
 /// What a request keeps from one attempt to the next.
 #[derive(Default)]
@@ -237,6 +229,9 @@ impl Engine {
                 First::Nothing => {}
             }
         }
+        if let Some(after) = ask.caller.after.filter(|after| slot.account.seq != *after) {
+            return Err(EngineError::NotAfter(after));
+        }
         self.live_if_due(pending, slot, catalog)?;
         let now = slot.tick(self.clock().now());
         let (step, wish) = match self.look(pending, slot, catalog, ask, now, turn) {
@@ -336,72 +331,4 @@ impl Engine {
         let held = hold.and_then(|hold| hold.terms.capacity.as_deref());
         (held.map_or_else(RequestRoom::default, |held| supplies.grow(ctx, seats, held, wanted)), 0)
     }
-
-    /// Does what a step says: appends its record, remembers its denial, or counts what is not recorded.
-    fn take(
-        &self,
-        pending: &mut Pending,
-        slot: &mut Slot,
-        catalog: &Catalog,
-        ask: &Ask<'_>,
-        now: Instant,
-        step: Step,
-    ) -> Result<(Effect, bool), EngineError> {
-        match step {
-            Step::Append(draft) => {
-                if !draft.fits(&slot.account) {
-                    return Err(Refusal::BooksFull(draft.unit.clone()).into());
-                }
-                forgive(slot, ask.command)?;
-                let actor = ask.caller.actor.cloned();
-                let record = record(*draft, &slot.account, catalog, now, (ask.key.clone(), actor));
-                self.count(&record);
-                self.append(pending, slot, &record)?;
-                self.live(pending, slot, catalog)?;
-                Ok((Effect::Recorded(Box::new(record)), true))
-            }
-            Step::Deny(usage, decision) => {
-                self.stats().decided(decision.outcome, decision.reason);
-                let denial = Denial { at: now, usage, decision };
-                note_refusal(&mut slot.callers, catalog, &denial);
-                self.live(pending, slot, catalog)?;
-                let Slot { denials, account, .. } = slot;
-                let log = denials.get_or_insert_default();
-                let is_kept = log.push(ask.key.clone(), denial.clone(), account, catalog);
-                if log.unwritten.as_ref().is_some_and(|d| d.recent.len() >= EXPLAINED_MAX) {
-                    self.write_denials_of(pending, slot)?;
-                } else {
-                    self.timers.note_denial(ask.account);
-                }
-                Ok((Effect::Denied(Box::new(denial)), is_kept))
-            }
-            Step::Count(usage, decision) => {
-                self.stats().decided(decision.outcome, decision.reason);
-                slot.account.count_volatile(&usage, &decision, now);
-                Ok((Effect::Unrecorded(Box::new((now, usage, decision))), true))
-            }
-            Step::Needs(_) => unreachable!("what a command needs has been looked up"),
-        }
-    }
-
-    /// Counts what a record decided, and what no source paid.
-    fn count(&self, record: &Record) {
-        if let Some(decision) = record.event.decision() {
-            self.stats().decided(decision.outcome, decision.reason);
-            self.stats().observe(decision);
-        }
-        if let Some(excess) = record.charge().and_then(|c| c.excess.as_ref()) {
-            let unpaid = excess.refunded.nano().saturating_add(excess.owed.nano());
-            if unpaid > 0 {
-                self.stats().overshot(unpaid);
-            }
-        }
-    }
-}
-
-/// The penalty box is in no record: lifting it forgets the score.
-fn forgive(slot: &mut Slot, command: &Command) -> Result<(), Refusal> {
-    let Command::Lift { rule: Rule::Penalty, key, .. } = command else { return Ok(()) };
-    let forgiven = slot.callers.as_mut().is_some_and(|callers| callers.forgive(key.as_ref()));
-    forgiven.then_some(()).ok_or(Refusal::NoEffect(Rule::Penalty))
 }

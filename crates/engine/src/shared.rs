@@ -5,13 +5,10 @@
 //! N2 no record is decided under a catalog before the one that the account was last decided under
 //! (`a_newer_catalog_is_followed_first`).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
 use headworks_core::record::{Name, SYSTEM};
 use headworks_store::{LogEnd, Store, StoreError, Stored};
-use tokio::sync::oneshot;
 
 use crate::answer::EngineError;
 use crate::cache::Slot;
@@ -39,80 +36,6 @@ pub(crate) async fn take_in(store: &dyn Store, in_force: &InForce, own: Vec<Stor
         && let Err(e) = follow(store, in_force).await
     {
         tracing::error!(error = %e, "the server's own log cannot be read");
-    }
-}
-
-#[derive(Default)]
-struct Asking {
-    waiting: Vec<(Name, oneshot::Sender<LogEnd>)>,
-    is_asked: bool,
-}
-
-/// The question where logs end, asked once for all that wait for it.
-#[derive(Default)]
-pub(crate) struct Ends {
-    asking: Mutex<Asking>,
-}
-
-impl Ends {
-    fn lock(&self) -> MutexGuard<'_, Asking> {
-        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where an account's log ends, asked of the store after this was called.
-    async fn of(&self, store: &dyn Store, account: &Name) -> Result<LogEnd, StoreError> {
-        loop {
-            let (tell, told) = oneshot::channel();
-            let leads = {
-                let mut asking = self.lock();
-                asking.waiting.push((account.clone(), tell));
-                !std::mem::replace(&mut asking.is_asked, true)
-            };
-            if leads {
-                self.ask(store).await?;
-            }
-            // Nothing comes when the one that asks has gone or failed: then this one asks.
-            if let Ok(end) = told.await {
-                return Ok(end);
-            }
-        }
-    }
-
-    /// Asks for all that wait, again and again until nobody does.
-    async fn ask(&self, store: &dyn Store) -> Result<(), StoreError> {
-        /// Whoever still waits when the one that asks goes away asks itself.
-        struct Lead<'a>(&'a Ends, bool);
-        impl Drop for Lead<'_> {
-            fn drop(&mut self) {
-                if !self.1 {
-                    let mut asking = self.0.lock();
-                    asking.is_asked = false;
-                    asking.waiting.clear();
-                }
-            }
-        }
-        let mut lead = Lead(self, false);
-        loop {
-            let waiting = {
-                let mut asking = self.lock();
-                if asking.waiting.is_empty() {
-                    asking.is_asked = false;
-                    lead.1 = true;
-                    return Ok(());
-                }
-                std::mem::take(&mut asking.waiting)
-            };
-            let mut names: Vec<Name> = waiting.iter().map(|(name, _)| name.clone()).collect();
-            names.sort_unstable();
-            names.dedup();
-            let ends = store.ends(&names).await?;
-            for (name, tell) in waiting {
-                if let Some(end) = names.binary_search(&name).ok().and_then(|at| ends.get(at)) {
-                    // Its caller may have gone.
-                    let _ = tell.send(*end);
-                }
-            }
-        }
     }
 }
 

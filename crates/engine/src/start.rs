@@ -12,9 +12,10 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::commit::{self, Commits};
 use crate::damaged::Damaged;
+use crate::ends::Ends;
 use crate::engine::{Engine, Limits};
 use crate::in_force::InForce;
-use crate::shared::{Ends, take_in};
+use crate::shared::take_in;
 use crate::timers::Timers;
 use crate::{maintenance, reconciler, test_clock};
 

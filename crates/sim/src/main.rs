@@ -45,6 +45,9 @@ struct Arguments {
     /// Steps of each seed
     #[arg(long, default_value_t = 300)]
     steps: usize,
+    /// Engines on one store: 1, or 2 that know nothing of each other
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    engines: u8,
     /// Threads; each seed has one
     #[arg(long)]
     threads: Option<usize>,
@@ -55,8 +58,12 @@ fn span(text: &str) -> Result<Span, String> {
 }
 
 /// Runs a seed; what is wrong, with the trace up to there.
-fn run(seed: u64, steps: usize, coverage: &Arc<Coverage>) -> Result<Vec<String>, (String, Vec<String>)> {
-    let mut world = World::new(seed, coverage).map_err(|e| (e.0, Vec::new()))?;
+fn run(
+    (seed, engines): (u64, u8),
+    steps: usize,
+    coverage: &Arc<Coverage>,
+) -> Result<Vec<String>, (String, Vec<String>)> {
+    let mut world = World::new(seed, engines.into(), coverage).map_err(|e| (e.0, Vec::new()))?;
     for _ in 0..steps {
         if let Err(broken) = world.step() {
             return Err((broken.0, world.trace));
@@ -69,7 +76,7 @@ fn run(seed: u64, steps: usize, coverage: &Arc<Coverage>) -> Result<Vec<String>,
 }
 
 /// The fewest steps with which a seed still fails, and its trace then.
-fn shrink(seed: u64, steps: usize) -> Option<(usize, String, Vec<String>)> {
+fn shrink(seed: (u64, u8), steps: usize) -> Option<(usize, String, Vec<String>)> {
     let quiet = Arc::new(Coverage::default());
     let (mut low, mut high) = (0, steps);
     let mut shortest = None;
@@ -86,27 +93,30 @@ fn shrink(seed: u64, steps: usize) -> Option<(usize, String, Vec<String>)> {
     shortest
 }
 
-fn report(seed: u64, steps: usize, what: &str, trace: &[String]) {
+fn report(seed: (u64, u8), steps: usize, what: &str, trace: &[String]) {
     let (steps, what, trace) = match shrink(seed, steps) {
         Some((fewer, what, trace)) => (fewer, what, trace),
         None => (steps, what.to_owned(), trace.to_vec()),
     };
     println!("{}", trace.join("\n"));
+    let (seed, engines) = seed;
     println!("seed {seed} fails: {what}");
-    println!("again: cargo run --release -p headworks-sim -- --seed {seed} --steps {steps}");
+    println!(
+        "again: cargo run --release -p headworks-sim -- --seed {seed} --engines {engines} --steps {steps}"
+    );
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let coverage = Arc::new(Coverage::default());
     if let Some(seed) = arguments.seed {
-        return match run(seed, arguments.steps, &coverage) {
+        return match run((seed, arguments.engines), arguments.steps, &coverage) {
             Ok(trace) => {
                 println!("{}\nseed {seed} holds", trace.join("\n"));
                 ExitCode::SUCCESS
             }
             Err((what, trace)) => {
-                report(seed, arguments.steps, &what, &trace);
+                report((seed, arguments.engines), arguments.steps, &what, &trace);
                 ExitCode::FAILURE
             }
         };
@@ -127,13 +137,13 @@ fn main() -> ExitCode {
                     if over {
                         return;
                     }
-                    match run(seed, arguments.steps, &coverage) {
+                    match run((seed, arguments.engines), arguments.steps, &coverage) {
                         Ok(_) => {
                             done.fetch_add(1, Ordering::Relaxed);
                         }
                         Err((what, trace)) => {
                             failed.fetch_add(1, Ordering::Relaxed);
-                            report(seed, arguments.steps, &what, &trace);
+                            report((seed, arguments.engines), arguments.steps, &what, &trace);
                         }
                     }
                 }

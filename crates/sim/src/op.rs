@@ -333,6 +333,7 @@ impl Op {
                 actor: None,
                 max_wait: from.wait.map(Span::from_secs),
                 source: from.network.map(|network| [10, 0, network, 1].into()),
+                ..Caller::default()
             };
             engine.run(&account, Some(&key), caller, command).await
         })

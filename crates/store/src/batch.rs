@@ -4,7 +4,7 @@ use headworks_core::account::Account;
 use headworks_core::record::{IndexKey, Name, Record, Seq};
 use smallvec::SmallVec;
 
-use crate::contract::Stored;
+use crate::stored::Stored;
 
 /// Records of many accounts, in order.
 #[derive(Debug, Default)]

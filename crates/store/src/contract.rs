@@ -19,22 +19,10 @@ use std::sync::Arc;
 use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 
 use crate::batch::Batch;
+use crate::stored::{Checkpoint, Loaded, Stored};
 
 /// What a method of a store comes to.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
-/// A record as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// Whose log it is in.
-    pub account: Name,
-    /// Its number.
-    pub seq: Seq,
-    /// The chain hash after it.
-    pub hash: [u8; 32],
-    /// Its canonical bytes.
-    pub bytes: Vec<u8>,
-}
 
 impl Stored {
     /// The record that the bytes are.
@@ -45,28 +33,6 @@ impl Stored {
         let what = |e| format!("account {}, record {}: {e}", self.account, self.seq);
         Record::from_bytes(&self.bytes).map_err(|e| StoreError::Unreadable(what(e)))
     }
-}
-
-/// The durable state of an account as of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Whose state.
-    pub account: Name,
-    /// The last record in it.
-    pub seq: Seq,
-    /// The state's canonical bytes.
-    pub bytes: Vec<u8>,
-    /// When a hold or grant in it ends; [`Instant::NEVER`] when none does.
-    pub wakes_at: Instant,
-}
-
-/// What an account's state is rebuilt from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Loaded {
-    /// The newest checkpoint: its number and bytes.
-    pub checkpoint: Option<(Seq, Vec<u8>)>,
-    /// The records after it, in order.
-    pub records: Vec<Stored>,
 }
 
 /// The end of an account's log: the number and chain hash of its last record; 0 and zeros where it has none.
@@ -295,7 +261,7 @@ pub trait Store: Send + Sync {
     fn read<'a>(&'a self, account: &'a Name, from: Seq, max: usize) -> Reply<'a, Vec<Stored>>;
 
     /// Keeps states, so that loading stays short. The records that they come of are durable. Accounts that are not among
-    /// them keep the checkpoints they have.
+    /// them keep the checkpoints they have, and so do those that have a newer one.
     ///
     /// # Errors
     /// When writing fails; the logs stay complete.

@@ -8,17 +8,17 @@ mod batch;
 mod contract;
 mod embedded;
 mod memory;
+mod stored;
 pub mod suite;
 mod wait;
 
 pub use batch::{Batch, Entry};
-pub use contract::{
-    Appended, Checkpoint, Cursor, Fate, Fed, Loaded, Location, LogEnd, Reply, Store, StoreError, Stored,
-};
+pub use contract::{Appended, Cursor, Fate, Fed, Location, LogEnd, Reply, Store, StoreError};
 pub use embedded::disk::{Disk, DiskFile};
 pub use embedded::{
     BackedUp, Checked, Embedded, Index, MemoryIndex, Options, Recovery, Restored, Watermark, backup,
     backup_on, check_journal, erase, erase_on, journal_blocks, lock, restore, restore_on,
 };
 pub use memory::Memory;
+pub use stored::{Checkpoint, Loaded, Stored};
 pub use wait::wait;

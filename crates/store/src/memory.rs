@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 
 use crate::batch::Batch;
-use crate::contract::{Appended, Checkpoint, Cursor, Fed, LogEnd, Reply, Store, StoreError, Stored};
+use crate::contract::{Appended, Cursor, Fed, LogEnd, Reply, Store, StoreError};
+use crate::stored::{Checkpoint, Stored};
 
 const FED_AT_ONCE: usize = 256;
 
@@ -127,7 +128,9 @@ impl Store for Memory {
     fn checkpoint(&self, states: Vec<Checkpoint>) -> Reply<'_, ()> {
         let mut inner = self.lock();
         for state in states {
-            inner.states.insert(state.account.clone(), state);
+            if inner.states.get(&state.account).is_none_or(|kept| kept.seq <= state.seq) {
+                inner.states.insert(state.account.clone(), state);
+            }
         }
         reply(())
     }

@@ -83,7 +83,12 @@ impl Api {
     ) -> Result<Box<wire::Decision>, Problem> {
         access.on(Scope::Decide, &ask.account)?;
         // A retry may come from another address.
-        let caller = Caller { actor: access.actor(), max_wait: ask.max_wait, source: ask.source.take() };
+        let caller = Caller {
+            actor: access.actor(),
+            max_wait: ask.max_wait,
+            source: ask.source.take(),
+            ..Caller::default()
+        };
         // A user who agrees sends the same request again.
         let consent = std::mem::take(&mut ask.consent);
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;

@@ -26,7 +26,10 @@ impl World {
     /// Notes a denial that depends on every record decided before an instant.
     pub(super) fn rests(&mut self, account: &Name, at: Instant) -> Result<(), Broken> {
         let end = self.stored(account)?;
-        self.rested.push((account.clone(), at, end));
+        // Engines that know nothing of each other give out instants of their own.
+        if !self.is_shared() {
+            self.rested.push((account.clone(), at, end));
+        }
         Ok(())
     }
 
@@ -53,6 +56,7 @@ impl World {
         let engine = std::sync::Arc::clone(&self.engine);
         // A look ahead shows what nobody has stored; it has no chain.
         let shown = |ctx: Context<'_>| Ok((ctx.account.chain != [0; 32]).then_some(ctx.account.seq));
+        let before = self.stored(&account)?;
         let mut asked = Box::pin(engine.view(&account, shown));
         match asked.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(Some(seq))) => {
@@ -60,7 +64,14 @@ impl World {
                 self.coverage.fault("looked at");
                 let end = self.stored(&account)?;
                 let early = format!("{account} is shown as of record {seq}, stored are {end}");
-                if seq > end { Err(Broken(early)) } else { Ok(()) }
+                let late = format!("{account} is shown as of record {seq}, stored were {before}");
+                if seq > end {
+                    Err(Broken(early))
+                } else if seq < before {
+                    Err(Broken(late))
+                } else {
+                    Ok(())
+                }
             }
             Poll::Ready(_) => Ok(()),
             Poll::Pending => {

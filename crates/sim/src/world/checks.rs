@@ -38,19 +38,23 @@ impl World {
 
     /// Z5.
     pub(super) fn check_capacity(&self) -> Result<(), Broken> {
-        if self.engine.stopped().is_some() {
+        if self.stopped().is_some() {
             return Ok(());
         }
         let mut waiting = 0;
-        for (supply, counted, held) in self.engine.capacity_in_flight() {
+        let in_flight = self.engines.iter().flat_map(|owner| owner.engine.capacity_in_flight());
+        for (supply, counted, held) in in_flight {
             if counted != held {
                 return Err(Broken(format!("supply {supply} counts {counted} in flight, holds take {held}")));
             }
-            if SLOTS.iter().any(|(name, most)| *name == supply.as_str() && counted > *most) {
+            // Each engine lets in as many as it sees room for.
+            if !self.is_shared()
+                && SLOTS.iter().any(|(name, most)| *name == supply.as_str() && counted > *most)
+            {
                 return Err(Broken(format!("supply {supply} has {counted} in flight")));
             }
         }
-        for (_, _, view, _) in self.engine.supplies() {
+        for (_, _, view, _) in self.engines.iter().flat_map(|owner| owner.engine.supplies()) {
             waiting += view.waiting;
         }
         if waiting > 0 {
@@ -148,15 +152,15 @@ impl World {
         self.coverage.fault("asked twice");
         self.say(|| format!("at once again k{}", op.key));
         let asked = op.clone().send(Arc::clone(&self.engine));
-        self.flying.push(Flying { op, asked });
+        self.flying.push(Flying { of: self.turn, op, asked });
         self.poll()
     }
 
     /// A flipped bit is found, by the start or by reconciliation; mended, everything goes on.
     pub(super) fn flip(&mut self) -> Result<(), Broken> {
-        while self.engine.commit_once() {}
+        self.commit_all();
         self.poll()?;
-        if self.engine.stopped().is_some() {
+        if self.stopped().is_some() {
             return self.crash();
         }
         self.check_rested()?;
@@ -184,13 +188,20 @@ impl World {
         self.disk.set_faults(self.swarm.faults);
         self.index.fail_after(None);
         for i in 0..50 {
-            self.commit()?;
+            for which in 0..self.engines.len() {
+                self.turn_to(which);
+                self.commit()?;
+            }
             if i % 10 == 0 {
                 // Who waits for capacity gives up in time.
                 self.clock.advance(Span::from_secs(6));
-                self.maintain()?;
+                for which in 0..self.engines.len() {
+                    self.turn_to(which);
+                    self.maintain()?;
+                }
             }
         }
+        self.turn_to(0);
         if let Some(flying) = self.flying.first() {
             return Err(Broken(format!("{:?} is never answered", flying.op)));
         }
@@ -200,22 +211,26 @@ impl World {
             Event::CatalogLoaded { label: version, .. } => Some(version),
             _ => None,
         });
-        let in_force = &self.engine.catalog().version;
-        if loaded != Some(in_force) {
-            return Err(Broken(format!("catalog {in_force} is in force, {loaded:?} was stored last")));
+        for owner in &self.engines {
+            let in_force = &owner.engine.catalog().version;
+            if loaded != Some(in_force) {
+                return Err(Broken(format!("catalog {in_force} is in force, {loaded:?} was stored last")));
+            }
         }
         // Nobody asks for anything any more: what is due is known from what was stored alone.
         if self.random.chance(500) {
-            self.engine.maintain_once(true);
+            self.maintain_all();
             self.crash()?;
         }
         // Past every deadline of a hold, and past a boundary.
         self.clock.advance(Span::from_micros(3 * 86_400_000_000 + 500_000));
         for _ in 0..4 {
-            self.engine.maintain_once(true);
-            while self.engine.commit_once() {}
+            self.maintain_all();
+            self.commit_all();
         }
-        if let Some(why) = self.engine.stopped() {
+        let which = self.random.below(self.engines.len());
+        self.turn_to(which);
+        if let Some(why) = self.stopped() {
             self.tell_logs();
             return Err(Broken(format!("stopped without a fault: {why}")));
         }
@@ -230,7 +245,7 @@ impl World {
                 Some(Err(EngineError::Refused(Refusal::UnknownAccount(_)))) => continue,
                 other => return Err(Broken(format!("{account} does not settle: {other:?}"))),
             };
-            while self.engine.commit_once() {}
+            self.commit_all();
             let log = self.log(&account)?;
             for (unit, told) in [(None, credits), (Some(name("stamps")), stamps)] {
                 let counted = history::available(&log, unit.as_ref()).map_err(Broken)?;

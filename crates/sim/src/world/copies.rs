@@ -13,7 +13,8 @@ use headworks_store::{
     Disk, Embedded, MemoryIndex, Store, StoreError, Stored, backup_on, erase_on, restore_on, wait,
 };
 
-use super::{Broken, World, options};
+use super::owners::options;
+use super::{Broken, World};
 use crate::catalog::{ACCOUNTS, KEYS, TEAMS, USERS};
 use crate::disk::{Faults, SimDisk};
 use crate::op::name;
@@ -57,7 +58,7 @@ impl World {
     pub(super) fn copy(&mut self) -> Result<(), Broken> {
         self.say(|| "a backup".into());
         self.poll()?;
-        if self.engine.stopped().is_some() {
+        if self.stopped().is_some() {
             return self.crash();
         }
         let (from, kept) = (self.disk.clone(), self.kept.clone());
@@ -211,11 +212,11 @@ impl World {
             let account = self.random.below(ACCOUNTS.len());
             let body = self.body(account);
             self.submit(account, body)?;
-            while self.engine.commit_once() {}
+            self.commit_all();
         }
-        self.engine.maintain_once(true);
-        while self.engine.commit_once() {}
-        if let Some(why) = self.engine.stopped() {
+        self.maintain_all();
+        self.commit_all();
+        if let Some(why) = self.stopped() {
             return Err(Broken(format!("the erased ledger stops: {why}")));
         }
         self.check_copy(&self.disk, "what followed an erasure")

@@ -10,10 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Instant, Name, Seq, Span};
-use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Limits};
-use headworks_store::{Embedded, MemoryIndex, Options};
+use headworks_engine::{Answer, Clock, Effect, Engine, EngineError};
+use headworks_store::{Embedded, MemoryIndex};
 
 use crate::catalog::{ACCOUNTS, STARTS};
 use crate::coverage::Coverage;
@@ -27,6 +26,7 @@ mod copies;
 mod deliveries;
 mod imports;
 mod known;
+mod owners;
 mod receivers;
 mod requests;
 mod rows;
@@ -34,6 +34,7 @@ mod swarm;
 mod waiting;
 
 use known::{Known, note};
+use owners::{Owner, open, open_all};
 use receivers::Deliveries;
 use rows::Import;
 use swarm::Swarm;
@@ -42,6 +43,8 @@ use swarm::Swarm;
 pub(crate) struct Broken(pub(crate) String);
 
 struct Flying {
+    /// The engine that was asked.
+    of: usize,
     op: Op,
     asked: Asked,
 }
@@ -64,6 +67,10 @@ pub(crate) struct World {
     index: Arc<MemoryIndex>,
     clock: Arc<Clock>,
     store: Arc<Embedded>,
+    /// Engines on the store: one, or two that know nothing of each other.
+    engines: Vec<Owner>,
+    /// Whose turn it is.
+    turn: usize,
     engine: Arc<Engine>,
     swarm: Swarm,
     flying: Vec<Flying>,
@@ -82,13 +89,8 @@ pub(crate) struct World {
     pub(crate) trace: Vec<String>,
 }
 
-fn options() -> Options {
-    // Small, so that segments roll and checkpoints are due within a simulation.
-    Options { segment_bytes_max: 20_000, records_per_checkpoint: 40, readers: 0 }
-}
-
 impl World {
-    pub(crate) fn new(seed: u64, coverage: &Arc<Coverage>) -> Result<Self, Broken> {
+    pub(crate) fn new(seed: u64, owners: usize, coverage: &Arc<Coverage>) -> Result<Self, Broken> {
         let random = Arc::new(Random::new(seed));
         let swarm = Swarm::new(&random);
         let disk = |faults| SimDisk::new(Arc::clone(&random), Arc::clone(coverage), faults);
@@ -99,7 +101,7 @@ impl World {
         let clock = Arc::new(Clock::standing(start));
         // The disk is whole while the ledger is made.
         disk.set_faults(Faults::default());
-        let (store, engine) = open(&disk, &index, &clock, 64)?;
+        let (store, engines) = open_all(&disk, &index, &clock, (64, owners), &random)?;
         let (gone, faults) = (swarm.gone, swarm.faults);
         let mut world = Self {
             random,
@@ -109,7 +111,9 @@ impl World {
             index,
             clock,
             store,
-            engine,
+            engine: Arc::clone(&engines[0].engine),
+            engines,
+            turn: 0,
             swarm: Swarm { gone: 0, faults: Faults::default(), ..swarm },
             flying: Vec::new(),
             acknowledged: Vec::new(),
@@ -142,8 +146,42 @@ impl World {
         self.trace.push(format!("{} {what}", self.clock.now()));
     }
 
+    /// Gives the turn to one of the engines.
+    fn turn_to(&mut self, which: usize) {
+        if let Some(owner) = self.engines.get(which) {
+            (self.turn, self.engine) = (which, Arc::clone(&owner.engine));
+        }
+    }
+
+    /// Whether the engines share their store.
+    fn is_shared(&self) -> bool {
+        self.engines.len() > 1
+    }
+
+    /// Why an engine has stopped, if one has.
+    fn stopped(&self) -> Option<String> {
+        self.engines.iter().find_map(|owner| owner.engine.stopped())
+    }
+
+    /// Writes everything that waits, on every engine.
+    fn commit_all(&self) {
+        while self.engines.iter().any(|owner| owner.engine.commit_once()) {}
+    }
+
+    /// Maintains every engine.
+    fn maintain_all(&self) {
+        self.engines.iter().for_each(|owner| owner.engine.maintain_once(true));
+    }
+
     /// One step of the simulation.
     pub(crate) fn step(&mut self) -> Result<(), Broken> {
+        if self.is_shared() {
+            let which = self.random.below(self.engines.len());
+            self.turn_to(which);
+            if self.random.chance(8) {
+                return self.restart_one();
+            }
+        }
         let weights = [
             self.swarm.crash,
             self.swarm.clock,
@@ -194,7 +232,7 @@ impl World {
     fn send(&mut self, op: Op) -> Result<(), Broken> {
         self.say(|| format!("{op:?}"));
         let asked = op.clone().send(Arc::clone(&self.engine));
-        self.flying.push(Flying { op, asked });
+        self.flying.push(Flying { of: self.turn, op, asked });
         self.poll()
     }
 
@@ -202,9 +240,8 @@ impl World {
     fn poll(&mut self) -> Result<(), Broken> {
         self.poll_once()?;
         for _ in 0..80 {
-            if self.engine.stopped().is_some()
-                || self.engine.capacity_in_flight().iter().all(|(_, a, b)| a == b)
-            {
+            let is_level = |owner: &Owner| owner.engine.capacity_in_flight().iter().all(|(_, a, b)| a == b);
+            if self.stopped().is_some() || self.engines.iter().all(is_level) {
                 break;
             }
             self.poll_once()?;
@@ -278,7 +315,7 @@ impl World {
     }
 
     fn restart_if_stopped(&mut self) -> Result<(), Broken> {
-        if self.engine.stopped().is_some() { self.crash() } else { Ok(()) }
+        if self.stopped().is_some() { self.crash() } else { Ok(()) }
     }
 
     fn move_clock(&mut self) -> Result<(), Broken> {
@@ -324,7 +361,8 @@ impl World {
     fn open(&mut self) -> Result<(), Broken> {
         // Starting reads, and may cut a torn tail; that works, or fails without harm and works the next time.
         let waiting_max = self.swarm.waiting_max;
-        let start = |world: &Self| open(&world.disk, &world.index, &world.clock, waiting_max);
+        let bounds = (waiting_max, self.engines.len());
+        let start = |world: &Self| open_all(&world.disk, &world.index, &world.clock, bounds, &world.random);
         let started = match start(self) {
             Ok(started) => started,
             Err(_) => {
@@ -336,12 +374,13 @@ impl World {
                 start(self)?
             }
         };
-        (self.store, self.engine) = started;
+        (self.store, self.engines) = started;
+        self.turn_to(0);
         self.deliveries.begin_again();
         self.import.begin_again(self.random.chance(500));
         self.disk.set_faults(self.swarm.faults);
-        self.engine.maintain_once(false);
-        let Some(why) = self.engine.stopped() else {
+        self.engines.iter().for_each(|owner| owner.engine.maintain_once(false));
+        let Some(why) = self.stopped() else {
             self.stopped = 0;
             return Ok(());
         };
@@ -352,21 +391,4 @@ impl World {
         }
         self.crash()
     }
-}
-
-fn open(
-    disk: &SimDisk,
-    index: &Arc<MemoryIndex>,
-    clock: &Arc<Clock>,
-    waiting_max: usize,
-) -> Result<(Arc<Embedded>, Arc<Engine>), Broken> {
-    let index = Arc::clone(index);
-    let store = Embedded::on(Arc::new(disk.clone()), index, options());
-    let store = Arc::new(store.map_err(|e| Broken(format!("the store does not open: {e}")))?);
-    let none = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
-    let initial = Catalog::parse(none, Format::Toml).map_err(|e| Broken(e.to_string()))?;
-    let limits = Limits { accounts_max: 64, waiting_max, ..Limits::default() };
-    let engine = Engine::standing(store.clone(), initial, Arc::clone(clock), limits);
-    let engine = engine.map_err(|e| Broken(format!("the engine does not start: {e}")))?;
-    Ok((store, engine))
 }

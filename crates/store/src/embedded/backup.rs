@@ -13,7 +13,8 @@ use super::journal::{RECORD, list, name_of};
 use super::mark::{End, Mark};
 use super::walk::{BROKEN, Wrong, walk};
 use super::{lock_any, unfinished};
-use crate::contract::{Location, StoreError, Stored};
+use crate::contract::{Location, StoreError};
+use crate::stored::Stored;
 
 /// What a backup copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

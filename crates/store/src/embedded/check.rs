@@ -11,7 +11,8 @@ use super::frame::{self, BLOCK_HEADER, Link, Parsed, Position, SEGMENT_HEADER};
 use super::journal::{ENDS_EARLY, MISSING, OTHER, RECORD, Segments, first_missing, list};
 use super::mark;
 use super::walk::{BROKEN, Wrong, misplaced, walk};
-use crate::contract::{Location, StoreError, Stored};
+use crate::contract::{Location, StoreError};
+use crate::stored::Stored;
 
 /// Most places that a look beside a running store names.
 const DAMAGE_KEPT: usize = 1_000;

@@ -13,7 +13,7 @@
 use headworks_core::record::{IndexKey, Name, Record, Seq};
 
 use crate::batch::{Batch, Entry};
-use crate::contract::Stored;
+use crate::stored::Stored;
 
 pub(super) const SEGMENT_HEADER: usize = 16;
 pub(super) const BLOCK_HEADER: usize = 12;

@@ -7,7 +7,8 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
-use crate::contract::{Checkpoint, StoreError};
+use crate::contract::StoreError;
+use crate::stored::Checkpoint;
 
 const CHUNK: usize = 10_000;
 
@@ -76,7 +77,7 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When reading fails.
     fn each_key(&self, each: &mut dyn FnMut(IndexKey) -> bool) -> Result<bool, StoreError>;
-    /// Writes checkpoints, then index entries, then the watermark, and makes them durable.
+    /// Writes checkpoints that are newer than those it has, then index entries, then the watermark, and makes them durable.
     ///
     /// # Errors
     /// When writing fails; a part may have been written, the watermark then was not.
@@ -154,6 +155,9 @@ impl KeyValue {
         let mut batch = self.db.batch();
         for state in states {
             let old = self.states.get(state.account.as_str()).map_err(failed)?;
+            if old.as_ref().and_then(|v| number(v, 0)).is_some_and(|kept| kept > state.seq) {
+                continue;
+            }
             let old_wake = old.as_ref().and_then(|v| number(v, 8)).and_then(|w| i64::try_from(w).ok());
             if let Some(old) = old_wake.filter(|w| *w != state.wakes_at.micros()) {
                 batch.remove(&self.wakes, wake_key(Instant::from_micros(old), &state.account));

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use super::index::{Index, Watermark};
-use crate::contract::{Checkpoint, StoreError};
+use crate::contract::StoreError;
+use crate::stored::Checkpoint;
 
 #[derive(Clone, Debug, Default)]
 struct Inner {
@@ -115,6 +116,9 @@ impl Index for MemoryIndex {
         states.sort_by(|a, b| a.account.cmp(&b.account));
         for state in states {
             inner.step()?;
+            if inner.states.get(&state.account).is_some_and(|kept| kept.seq > state.seq) {
+                continue;
+            }
             inner.states.insert(state.account.clone(), state.clone());
             if inner.unsettled.get(&state.account).is_some_and(|last| *last <= state.seq) {
                 inner.unsettled.remove(&state.account);

@@ -13,7 +13,8 @@ use super::frame::{self, Link, Parsed, Position, SEGMENT_HEADER};
 use super::mark::{self, End, Mark};
 use super::walk::{BROKEN, Wrong, walk};
 use crate::batch::{Batch, Entry};
-use crate::contract::{Location, StoreError, Stored};
+use crate::contract::{Location, StoreError};
+use crate::stored::Stored;
 use headworks_core::record::Name;
 
 /// The segments, for reading.

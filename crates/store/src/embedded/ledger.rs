@@ -17,7 +17,8 @@ use super::mark::Mark;
 use super::tails::{Run, Tail, Tails};
 use super::{Options, Recovery, feed};
 use crate::batch::Batch;
-use crate::contract::{Appended, Checkpoint, Cursor, Fed, Location, LogEnd, StoreError, Stored};
+use crate::contract::{Appended, Cursor, Fed, Location, LogEnd, StoreError};
+use crate::stored::{Checkpoint, Stored};
 
 /// An open data directory.
 #[derive(Debug)]

@@ -14,9 +14,8 @@ use headworks_core::record::{IndexKey, Instant, Name, Seq};
 use tokio::sync::oneshot;
 
 use crate::batch::Batch;
-use crate::contract::{
-    Appended, Checkpoint, Cursor, Fed, Location, LogEnd, Reply, Store, StoreError, Stored,
-};
+use crate::contract::{Appended, Cursor, Fed, Location, LogEnd, Reply, Store, StoreError};
+use crate::stored::{Checkpoint, Stored};
 use crate::wait::may_block;
 
 mod absent;

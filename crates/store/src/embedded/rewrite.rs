@@ -19,7 +19,8 @@ use super::frame::Position;
 use super::ledger::Ledger;
 use super::{MemoryIndex, Options, feed, lock_any, unfinished};
 use crate::batch::Batch;
-use crate::contract::{Cursor, StoreError, Stored};
+use crate::contract::{Cursor, StoreError};
+use crate::stored::Stored;
 
 /// What a restore wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

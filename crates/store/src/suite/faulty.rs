@@ -7,7 +7,8 @@ use std::task::Poll;
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use crate::batch::Batch;
-use crate::contract::{Appended, Checkpoint, Cursor, Fed, Loaded, LogEnd, Reply, Store, StoreError, Stored};
+use crate::contract::{Appended, Cursor, Fed, LogEnd, Reply, Store, StoreError};
+use crate::stored::{Checkpoint, Loaded, Stored};
 
 /// What goes wrong in an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

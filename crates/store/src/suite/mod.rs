@@ -12,7 +12,8 @@ use headworks_core::record::{Category, IndexKey, Instant, Key, Label, Name, Oper
 use headworks_core::waterfall::Context;
 
 use crate::batch::Batch;
-use crate::contract::{Appended, Checkpoint, Cursor, LogEnd, Store};
+use crate::contract::{Appended, Cursor, LogEnd, Store};
+use crate::stored::Checkpoint;
 use crate::wait::wait;
 
 /// A name.
@@ -162,7 +163,7 @@ pub fn run(store: &dyn Store) {
     assert!(wait(store.load(&name("nobody"))).expect("loads").is_none());
     assert!(wait(store.read(&name("nobody"), 1, 5)).expect("reads").is_empty());
     let due = wait(store.due(Instant::from_micros(5), 10)).expect("lists");
-    assert_eq!(due, [name("b")], "b's last checkpoint wakes at 4, a's at 25");
+    assert_eq!(due, [name("b")], "b's last checkpoint wakes at 4, a's at 26");
     the_feed_has_every_record_once(store);
     no_stored_key_is_surely_absent(store, &[&a, &b]);
 }
@@ -174,7 +175,12 @@ fn a_checkpoint_hides_no_record(store: &dyn Store, a: &mut Writer, b: &mut Write
     // Without states nobody's ends are forgotten.
     wait(store.checkpoint(Vec::new())).expect("keeps nothing");
     assert_eq!(wait(store.unsettled()).expect("lists"), all);
+    let older = a.checkpoint();
+    append(store, &mut [a], 1);
     wait(store.checkpoint(vec![a.checkpoint(), b.checkpoint()])).expect("checkpoints");
+    wait(store.checkpoint(vec![older])).expect("keeps the newer one");
+    let kept = wait(store.state(&a.account.id)).expect("reads").map(|(seq, _)| seq);
+    assert_eq!(kept, Some(a.account.seq));
     assert_eq!(wait(store.unsettled()).expect("lists"), [name("c")], "each account by itself");
     assert_found(store, a);
     append(store, &mut [a, b], 2);

@@ -26,7 +26,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether the upstream has rate left: a bucket of a tenth of a second, like a provider's own limiter.
+    /// Whether the upstream has rate left; at most a tenth of a second of it is saved up.
     fn upstream_serves(&mut self, traced: &Traced, now: u64) -> bool {
         let Some((_, rate)) = self.upstream.rates.iter().rev().find(|(from, _)| *from <= now) else {
             return true;

@@ -1,0 +1,81 @@
+//! Where logs end, asked of the store once for all that wait for it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use headworks_core::record::Name;
+use headworks_store::{LogEnd, Store, StoreError};
+use tokio::sync::oneshot;
+
+#[derive(Default)]
+struct Asking {
+    waiting: Vec<(Name, oneshot::Sender<LogEnd>)>,
+    is_asked: bool,
+}
+
+/// The question where logs end, asked once for all that wait for it.
+#[derive(Default)]
+pub(crate) struct Ends {
+    asking: Mutex<Asking>,
+}
+
+impl Ends {
+    fn lock(&self) -> MutexGuard<'_, Asking> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where an account's log ends, asked of the store after this was called.
+    pub(crate) async fn of(&self, store: &dyn Store, account: &Name) -> Result<LogEnd, StoreError> {
+        loop {
+            let (tell, told) = oneshot::channel();
+            let leads = {
+                let mut asking = self.lock();
+                asking.waiting.push((account.clone(), tell));
+                !std::mem::replace(&mut asking.is_asked, true)
+            };
+            if leads {
+                self.ask(store).await?;
+            }
+            // Nothing comes when the one that asks has gone or failed: then this one asks.
+            if let Ok(end) = told.await {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Asks for all that wait, again and again until nobody does.
+    async fn ask(&self, store: &dyn Store) -> Result<(), StoreError> {
+        /// Whoever still waits when the one that asks goes away asks itself.
+        struct Lead<'a>(&'a Ends, bool);
+        impl Drop for Lead<'_> {
+            fn drop(&mut self) {
+                if !self.1 {
+                    let mut asking = self.0.lock();
+                    asking.is_asked = false;
+                    asking.waiting.clear();
+                }
+            }
+        }
+        let mut lead = Lead(self, false);
+        loop {
+            let waiting = {
+                let mut asking = self.lock();
+                if asking.waiting.is_empty() {
+                    asking.is_asked = false;
+                    lead.1 = true;
+                    return Ok(());
+                }
+                std::mem::take(&mut asking.waiting)
+            };
+            let mut names: Vec<Name> = waiting.iter().map(|(name, _)| name.clone()).collect();
+            names.sort_unstable();
+            names.dedup();
+            let ends = store.ends(&names).await?;
+            for (name, tell) in waiting {
+                if let Some(end) = names.binary_search(&name).ok().and_then(|at| ends.get(at)) {
+                    // Its caller may have gone.
+                    let _ = tell.send(*end);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Several engines on one store: conflicts, appends in doubt, stale states, and a server's own log that others write into.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as Task, Poll, Waker};
+
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::command::{Command, NewGrant};
+use headworks_core::record::{Category, Instant, Outcome, Record, Span};
+use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Limits};
+use headworks_store::suite::{Fault, Faults, Faulty};
+use headworks_store::{Memory, Store, wait};
+
+use super::{CATALOG, ask, available, key, name, open, run};
+
+/// Faults that a test says one by one.
+#[derive(Default)]
+struct Said {
+    appends: Mutex<VecDeque<Fault>>,
+    reads_fail: AtomicBool,
+    /// Calls go on only so often.
+    waits: AtomicBool,
+    ends: AtomicUsize,
+}
+
+impl Faults for Said {
+    fn append(&self) -> Fault {
+        self.appends.lock().expect("a lock").pop_front().unwrap_or(Fault::None)
+    }
+
+    fn fails_to_read(&self) -> bool {
+        self.ends.fetch_add(1, Ordering::SeqCst);
+        self.reads_fail.load(Ordering::SeqCst)
+    }
+
+    fn yields(&self) -> bool {
+        self.waits.load(Ordering::SeqCst)
+    }
+}
+
+struct Two {
+    stores: [Arc<Faulty<Said>>; 2],
+    engines: [Arc<Engine>; 2],
+    clock: Arc<Clock>,
+}
+
+fn two() -> Two {
+    let first = Faulty::new(Arc::new(Memory::new()), Said::default());
+    let second = first.beside(Said::default());
+    let stores = [Arc::new(first), Arc::new(second)];
+    let clock = Arc::new(Clock::standing(Instant::from_micros(1_800_000_000_000_000)));
+    let engines = stores.clone().map(|store| {
+        let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+        Engine::start(store, catalog, Arc::clone(&clock), Limits::default()).expect("starts")
+    });
+    Two { stores, engines, clock }
+}
+
+fn settled(tokens: u64) -> Command {
+    Command::Authorize(headworks_core::waterfall::Authorize { settle_now: true, ..ask("chat", tokens) })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_is_decided_again_and_nobody_sees_it() {
+    let Two { engines: [a, b], .. } = two();
+    open(&a, "acme", "10").await;
+    assert_eq!(available(&b, "acme").await, "10");
+    // Both have the account in memory; each takes its turn, and none of them knows of the other's record.
+    for (n, engine) in [&a, &b, &a, &b].into_iter().enumerate() {
+        let answer = run(engine, &name("acme"), &key(&format!("k{n}")), settled(2)).await.expect("answers");
+        assert!(matches!(answer.effect, Effect::Recorded(_)), "{answer:?}");
+    }
+    assert_eq!((available(&a, "acme").await, available(&b, "acme").await), ("2".into(), "2".into()));
+    // One answer to a key, whichever engine is asked.
+    let first = run(&a, &name("acme"), &key("k1"), settled(2)).await.expect("answers");
+    assert!(first.replayed);
+    let other =
+        run(&a, &name("acme"), &headworks_engine::Idempotency { digest: [9; 16], ..key("k1") }, settled(1))
+            .await;
+    assert!(matches!(other, Err(EngineError::KeyReused(..))), "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_state_is_not_shown() {
+    let Two { engines: [a, b], .. } = two();
+    let acme = name("acme");
+    // What is not there yet for one engine is there for the other.
+    let unknown = b.view(&acme, |_| Ok(())).await;
+    assert!(matches!(unknown, Err(EngineError::Refused(_))), "{unknown:?}");
+    open(&a, "acme", "10").await;
+    assert_eq!(available(&b, "acme").await, "10");
+    let spent = run(&a, &acme, &key("all"), settled(10)).await.expect("answers");
+    assert!(matches!(spent.effect, Effect::Recorded(_)));
+    assert_eq!(available(&b, "acme").await, "0");
+    let denied = run(&b, &acme, &key("more"), settled(1)).await.expect("answers");
+    assert!(matches!(&denied.effect, Effect::Denied(d) if d.decision.outcome == Outcome::Deny), "{denied:?}");
+    // More credits on the one end the denial on the other, for a new key and for the one that was denied.
+    let new = NewGrant::new("5".parse().expect("amount"), Category::Purchased);
+    run(&a, &acme, &key("top-up"), Command::Grant(new)).await.expect("grants");
+    for text in ["again", "more"] {
+        let allowed = run(&b, &acme, &key(text), settled(1)).await.expect("answers");
+        assert!(matches!(allowed.effect, Effect::Recorded(_)), "{allowed:?}");
+    }
+    assert_eq!(available(&a, "acme").await, "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_answered_while_an_append_is_in_doubt() {
+    for fault in [Fault::LostAnswer, Fault::LostBatch, Fault::Late] {
+        let Two { stores: [store, _], engines: [a, b], .. } = two();
+        open(&a, "acme", "10").await;
+        store.faults.appends.lock().expect("a lock").extend([fault; 3]);
+        let (one, two) = (key("one"), key("two"));
+        let acme = name("acme");
+        let first = run(&a, &acme, &one, settled(4));
+        let second = run(&a, &acme, &two, settled(4));
+        let (first, second) = tokio::join!(first, second);
+        assert!(matches!(first.expect("answers").effect, Effect::Recorded(_)), "{fault:?}");
+        assert!(matches!(second.expect("answers").effect, Effect::Recorded(_)), "{fault:?}");
+        assert!(a.stats().doubts.load(Ordering::Relaxed) >= 3);
+        assert_eq!((available(&a, "acme").await, available(&b, "acme").await), ("2".into(), "2".into()));
+        wait(store.arrive()).expect("it arrives");
+        let log = wait(store.read(&acme, 1, 100)).expect("reads");
+        assert_eq!(log.len(), 4, "{fault:?}: opened, granted, two charges, each once");
+    }
+}
+
+/// While a load of one account waits for the store, others that are in memory are decided.
+#[test]
+fn a_store_that_answers_late_holds_up_nobody_else() {
+    let store = Arc::new(Faulty::new(Arc::new(Memory::new()), Said::default()));
+    let clock = Arc::new(Clock::standing(Instant::from_micros(1_800_000_000_000_000)));
+    let start = || {
+        let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+        Engine::standing(store.clone(), catalog, Arc::clone(&clock), Limits::default()).expect("starts")
+    };
+    let engine = start();
+    let poll = |asked: &mut Pin<Box<dyn Future<Output = Result<Answer, EngineError>> + '_>>| {
+        asked.as_mut().poll(&mut Task::from_waker(Waker::noop()))
+    };
+    let finish = |engine: &Engine, mut opened: Pin<Box<dyn Future<Output = ()> + '_>>| {
+        while opened.as_mut().poll(&mut Task::from_waker(Waker::noop())).is_pending() {
+            engine.commit_once();
+        }
+    };
+    finish(&engine, Box::pin(open(&engine, "warm", "10")));
+    finish(&engine, Box::pin(open(&engine, "cold", "10")));
+    drop(engine);
+    let engine = start();
+    let (warm, cold, keys) = (name("warm"), name("cold"), [key("w"), key("c"), key("d"), key("v")]);
+    finish(&engine, Box::pin(async { drop(run(&engine, &warm, &keys[3], settled(1)).await) }));
+    // From here on the store answers only the second time it is asked.
+    store.faults.waits.store(true, Ordering::SeqCst);
+    let mut late =
+        Box::pin(run(&engine, &cold, &keys[1], settled(1))) as Pin<Box<dyn Future<Output = _> + '_>>;
+    let mut second =
+        Box::pin(run(&engine, &cold, &keys[2], settled(1))) as Pin<Box<dyn Future<Output = _> + '_>>;
+    assert!(poll(&mut late).is_pending() && poll(&mut second).is_pending());
+    let before = store.faults.ends.load(Ordering::SeqCst);
+    finish(&engine, Box::pin(async { drop(run(&engine, &warm, &keys[0], settled(1)).await) }));
+    let both = |late: &mut _, second: &mut _| (poll(late).is_ready(), poll(second).is_ready());
+    let mut ready = (false, false);
+    while ready != (true, true) {
+        if !ready.0 {
+            ready.0 = poll(&mut late).is_ready();
+        }
+        if !ready.1 {
+            ready.1 = poll(&mut second).is_ready();
+        }
+        engine.commit_once();
+    }
+    let _ = both;
+    assert!(store.faults.ends.load(Ordering::SeqCst) > before);
+    let log = wait(store.read(&cold, 1, 100)).expect("reads");
+    assert_eq!(log.len(), 4);
+}
+
+fn catalog(version: &str) -> String {
+    CATALOG.replacen("version = \"t\"", &format!("version = \"{version}\""), 1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_catalog_is_followed_first() {
+    let Two { stores: [store, second], engines: [a, b], clock } = two();
+    let acme = name("acme");
+    open(&a, "acme", "10").await;
+    assert_eq!(available(&b, "acme").await, "10");
+    let put = |engine: Arc<Engine>, version: &'static str| async move {
+        engine
+            .put_catalog(&catalog(version), (&key(version), None))
+            .await
+            .expect("stored")
+            .expect("accepted");
+    };
+    put(Arc::clone(&a), "v2").await;
+    // The engine that put it decides under it. The other has not read it yet; what it finds in the account says so.
+    run(&a, &acme, &key("a1"), settled(1)).await.expect("answers");
+    let answer = run(&b, &acme, &key("b1"), settled(1)).await.expect("answers");
+    assert_eq!(b.catalog().version, name("v2"));
+    let versions = |log: &[headworks_store::Stored]| -> Vec<(u64, Option<u64>)> {
+        let records = log.iter().map(|stored| stored.record().expect("a record"));
+        records.map(|record: Record| (record.seq, record.under.map(|under| under.seq))).collect()
+    };
+    // Each record says under which record of the server's own log it was decided, where that is new.
+    let log = wait(store.read(&acme, 1, 100)).expect("reads");
+    assert_eq!(versions(&log), [(1, None), (2, None), (3, Some(1)), (4, None)]);
+    assert!(matches!(answer.effect, Effect::Recorded(_)));
+    // Who cannot read the end of the server's own log for more than five seconds decides nothing.
+    second.faults.reads_fail.store(true, Ordering::SeqCst);
+    clock.advance(Span::from_secs(6));
+    let cut_off = run(&b, &acme, &key("b2"), settled(1)).await;
+    assert!(matches!(cut_off, Err(EngineError::Store(_))), "{cut_off:?}");
+    put(Arc::clone(&a), "v3").await;
+    second.faults.reads_fail.store(false, Ordering::SeqCst);
+    run(&b, &acme, &key("b2"), settled(1)).await.expect("answers");
+    assert_eq!(b.catalog().version, name("v3"));
+}
+
+/// What both put into the server's own log is in force on both, in one order.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_write_into_the_servers_own_log() {
+    let Two { engines: [a, b], .. } = two();
+    for (n, engine) in [&a, &b, &b, &a, &b].into_iter().enumerate() {
+        let text = catalog(&format!("v{n}"));
+        engine.put_catalog(&text, (&key(&format!("put{n}")), None)).await.expect("stored").expect("accepted");
+    }
+    for engine in [&a, &b] {
+        engine.follow().await.expect("follows");
+        let labels: Vec<String> = engine.past_catalogs().iter().map(|past| past.label.to_string()).collect();
+        assert_eq!(labels, ["v0", "v1", "v2", "v3", "v4"]);
+        assert_eq!(engine.catalog().version, name("v4"));
+    }
+}
+
+/// One question serves all that wait for it.
+#[test]
+fn one_question_serves_all_that_wait() {
+    let store = Arc::new(Faulty::new(Arc::new(Memory::new()), Said::default()));
+    let clock = Arc::new(Clock::standing(Instant::from_micros(1_800_000_000_000_000)));
+    let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    let engine = Engine::standing(store.clone(), catalog, clock, Limits::default()).expect("starts");
+    let mut opened = Box::pin(open(&engine, "acme", "10"));
+    while opened.as_mut().poll(&mut Task::from_waker(Waker::noop())).is_pending() {
+        engine.commit_once();
+    }
+    store.faults.waits.store(true, Ordering::SeqCst);
+    let before = store.faults.ends.load(Ordering::SeqCst);
+    let acme = name("acme");
+    let mut views: Vec<_> = (0..100).map(|_| Box::pin(engine.view(&acme, |_| Ok(())))).collect();
+    let mut rounds = 0;
+    while !views.is_empty() {
+        views.retain_mut(|view| match view.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
+            Poll::Ready(seen) => {
+                seen.expect("is seen");
+                false
+            }
+            Poll::Pending => true,
+        });
+        rounds += 1;
+        assert!(rounds < 10);
+    }
+    let asked = store.faults.ends.load(Ordering::SeqCst) - before;
+    assert!(asked <= 2, "{asked} questions: one for the first, one for all others");
+}
