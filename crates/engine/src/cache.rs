@@ -188,10 +188,9 @@ impl Slot {
         }
     }
 
-    /// Another writer was first. Nothing more is decided on the state, and the next request loads it again.
+    /// Another writer was first. Nothing more is decided on the state, and the next request or the sweeper loads it again; until
+    /// then its holds keep their room.
     pub(crate) fn go_stale(&mut self) {
-        Supplies::forget(&self.account, &self.seats);
-        self.seats = Seats::default();
         (self.is_stale, self.dirty, self.wakes_at) = (true, false, Instant::NEVER);
     }
 
@@ -289,11 +288,18 @@ impl Shard {
         Some((&mut self.pending, slot))
     }
 
+    /// Takes an account out of memory, and what its holds take out of supplies.
+    pub(crate) fn remove(&mut self, account: &Name) -> Option<Slot> {
+        let slot = self.slots.remove(account)?;
+        Supplies::forget(&slot.account, &slot.seats);
+        Some(slot)
+    }
+
     /// Puts a state into memory; what is remembered beside one that went stale stays.
     pub(crate) fn insert(&mut self, account: Account, generation: u64) -> &mut Slot {
         let id = account.id.clone();
         let mut slot = Slot::new(account, generation);
-        if let Some(stale) = self.slots.remove(&id) {
+        if let Some(stale) = self.remove(&id) {
             slot.last_at = slot.last_at.max(stale.last_at);
             (slot.denials, slot.callers) = (stale.denials, stale.callers);
         }

@@ -42,7 +42,7 @@ pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cache: Arc<Cache>,
     pub(crate) commits: Arc<Commits>,
-    pub(crate) timers: Timers,
+    pub(crate) timers: Arc<Timers>,
     pub(crate) in_force: Arc<InForce>,
     pub(crate) ends: Ends,
     pub(crate) reconciliation: Arc<Reconciliation>,

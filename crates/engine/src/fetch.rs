@@ -137,8 +137,14 @@ impl Engine {
         let state = self.stored_state(account).await;
         let state = state.map_err(|e| self.damaged.unreadable(account, e))?;
         if !state.is_open() {
+            // The record that opened it may have been lost.
+            self.cache.lock(account).remove(account);
             loading.end.send_replace(Load::Unknown);
             return Ok(false);
+        }
+        // What its holds take is counted in the supplies that they were decided under.
+        if self.store.is_shared() && state.under > self.catalog().under.map(|under| under.seq) {
+            self.follow().await?;
         }
         {
             let mut shard = self.cache.lock(account);

@@ -83,6 +83,7 @@ impl Engine {
             && end_of(&slot.account) == end
         {
             slot.go_stale();
+            self.timers.wake(self.clock().now(), account);
         }
         Ok(false)
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use headworks_core::catalog::Catalog;
 use headworks_core::record::{Name, SYSTEM};
-use headworks_store::{Batch, Store, StoreError, Stored, wait};
+use headworks_store::{Batch, Entry, Store, StoreError, Stored, wait};
 
 use crate::administration::read_system;
 use crate::answer::EngineError;
@@ -66,7 +66,7 @@ impl Engine {
         Ok(Arc::new(Self {
             cache: Arc::new(Cache::new(limits.accounts_max)),
             commits: Arc::new(Commits::new(limits.waiting_max, is_standing)),
-            timers: Timers::default(),
+            timers: Arc::default(),
             in_force: Arc::new(system.in_force(initial)),
             ends: Ends::default(),
             reconciliation: Arc::default(),
@@ -87,15 +87,12 @@ impl Engine {
     }
 
     fn spawn(self: &Arc<Self>) -> Result<(), EngineError> {
-        let (cache, in_force, store) =
-            (Arc::clone(&self.cache), Arc::clone(&self.in_force), Arc::clone(&self.store));
+        let after = self.after_write();
         let commit = commit::spawn(
             Arc::clone(&self.commits),
             Arc::clone(&self.store),
             Arc::clone(&self.stats),
-            move |batch: &Batch, conflicts: &[Name]| {
-                after_write(&cache, &in_force, &*store, batch, conflicts)
-            },
+            move |batch: &Batch, conflicts: &[Name]| after.run(batch, conflicts),
         );
         let maintenance = maintenance::spawn(Arc::downgrade(self));
         let allocator = maintenance::spawn_allocator(Arc::downgrade(self));
@@ -110,12 +107,20 @@ impl Engine {
         Ok(())
     }
 
+    fn after_write(&self) -> AfterWrite {
+        AfterWrite {
+            cache: Arc::clone(&self.cache),
+            in_force: Arc::clone(&self.in_force),
+            store: Arc::clone(&self.store),
+            timers: Arc::clone(&self.timers),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
     /// Writes what waits as one batch; `false` when nothing does.
     pub fn commit_once(&self) -> bool {
-        let after = |batch: &Batch, conflicts: &[Name]| {
-            after_write(&self.cache, &self.in_force, &*self.store, batch, conflicts);
-        };
-        self.commits.run_once(&*self.store, &self.stats, after)
+        let after = self.after_write();
+        self.commits.run_once(&*self.store, &self.stats, |batch, conflicts| after.run(batch, conflicts))
     }
 
     /// Writes what waits and a last checkpoint, then stops. Requests after it hear [`EngineError::Stopped`].
@@ -134,18 +139,29 @@ impl Engine {
 }
 
 /// What must have happened before anybody hears that a batch is stored.
-fn after_write(cache: &Cache, in_force: &InForce, store: &dyn Store, batch: &Batch, conflicts: &[Name]) {
-    // Nothing more is decided on states that lost to another writer. What has been decided on them already rests on a hash
-    // that the store does not have, so it conflicts as well.
-    for name in conflicts {
-        if let Some(slot) = cache.lock(name).slots.get_mut(name) {
-            slot.go_stale();
+struct AfterWrite {
+    cache: Arc<Cache>,
+    in_force: Arc<InForce>,
+    store: Arc<dyn Store>,
+    timers: Arc<Timers>,
+    clock: Arc<Clock>,
+}
+
+impl AfterWrite {
+    fn run(&self, batch: &Batch, conflicts: &[Name]) {
+        // Nothing more is decided on states that lost to another writer. What has been decided on them already rests on a hash
+        // that the store does not have, so it conflicts as well.
+        for name in conflicts {
+            if let Some(slot) = self.cache.lock(name).slots.get_mut(name) {
+                slot.go_stale();
+                self.timers.wake(self.clock.now(), name);
+            }
         }
-    }
-    let own =
-        batch.entries().iter().filter(|e| e.account.as_str() == SYSTEM && !conflicts.contains(&e.account));
-    let own: Vec<Stored> = own.map(|entry| batch.stored(entry)).collect();
-    if !own.is_empty() {
-        wait(take_in(store, in_force, own));
+        let is_own = |e: &&Entry| e.account.as_str() == SYSTEM && !conflicts.contains(&e.account);
+        let own: Vec<Stored> =
+            batch.entries().iter().filter(is_own).map(|entry| batch.stored(entry)).collect();
+        if !own.is_empty() {
+            wait(take_in(&*self.store, &self.in_force, own));
+        }
     }
 }

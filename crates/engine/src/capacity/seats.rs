@@ -86,6 +86,9 @@ impl Seats {
             .find(|s| s.key.as_ref() == key)
             .or_else(|| seats().find(|s| s.key.is_none()))
             .or_else(|| seats().next())
+            // The account may have changed its cluster since, and have its holds spread over several seats: the supply counts
+            // what it has in flight by itself.
+            .or_else(|| self.0.iter().find(fits))
     }
 
     /// Takes over what the operator says of the account now.

@@ -143,7 +143,8 @@ impl World {
 
     fn say(&mut self, what: impl FnOnce() -> String) {
         let what = what();
-        self.trace.push(format!("{} {what}", self.clock.now()));
+        let of = if self.is_shared() { format!(" engine {}", self.turn) } else { String::new() };
+        self.trace.push(format!("{}{of} {what}", self.clock.now()));
     }
 
     /// Gives the turn to one of the engines.
