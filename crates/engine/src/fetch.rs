@@ -27,14 +27,17 @@ pub(crate) enum Fetch {
     System,
 }
 
+/// A record that was read; `None`: there was none.
+type Read = Option<Box<Record>>;
+
 /// What has been read for a request.
 #[derive(Default)]
 pub(crate) struct Fetched {
     /// The account turned out to have no log; true for the next attempt.
     pub(crate) is_unknown: bool,
     followed: u8,
-    keys: SmallVec<[(IndexKey, AsOf, Option<Box<Record>>); 1]>,
-    records: SmallVec<[(Seq, Option<Box<Record>>); 1]>,
+    keys: SmallVec<[(IndexKey, AsOf, Read); 1]>,
+    records: SmallVec<[(Seq, Read); 1]>,
 }
 
 impl Fetched {

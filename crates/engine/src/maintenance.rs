@@ -25,13 +25,11 @@ const SWEPT_AGAIN: Span = Span::from_secs(1);
 
 /// An account that is frozen is nothing to wait for; what else went wrong is.
 fn frozen(account: &Name, e: EngineError) -> Result<(), EngineError> {
-    match e {
-        EngineError::Frozen(..) => {
-            tracing::error!(%account, error = %e, "an account is left alone");
-            Ok(())
-        }
-        e => Err(e),
+    if !matches!(e, EngineError::Frozen(..)) {
+        return Err(e);
     }
+    tracing::error!(%account, error = %e, "an account is left alone");
+    Ok(())
 }
 
 /// The thread that maintains an engine for as long as somebody holds it.

@@ -54,6 +54,9 @@ const FAULTS: [&str; 39] = [
     "webhook passed over",
 ];
 
+/// What happens besides where two engines share a store.
+const SHARED: [&str; 4] = ["one of two restarted", "conflict", "append in doubt", "catalog of another"];
+
 /// Kinds of records that an account's log can have in a simulation.
 const KINDS: [&str; 31] = [
     "account_opened",
@@ -114,12 +117,13 @@ impl Coverage {
     }
 
     /// The table, and what was never reached.
-    pub(crate) fn report(&self) -> (String, Vec<String>) {
+    pub(crate) fn report(&self, is_shared: bool) -> (String, Vec<String>) {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = counts.iter().map(|((kind, name), n)| format!("{kind:<8} {name:<24} {n}"));
         let table = lines.collect::<Vec<_>>().join("\n");
         let wanted = FAULTS
             .iter()
+            .chain(SHARED.iter().filter(|_| is_shared))
             .map(|name| ("fault", *name))
             .chain(KINDS.iter().map(|name| ("record", *name)))
             .chain(CASES.iter().map(|name| ("case", *name)))

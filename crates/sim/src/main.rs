@@ -151,7 +151,7 @@ fn main() -> ExitCode {
         }
     });
     let done = done.load(Ordering::Relaxed);
-    let (table, missing) = coverage.report();
+    let (table, missing) = coverage.report(arguments.engines > 1);
     println!("{table}");
     println!("{done} seeds hold, in {:.1} s", started.elapsed().as_secs_f64());
     if failed.load(Ordering::Relaxed) > 0 {

@@ -4,12 +4,22 @@
 
 use std::process::Command;
 
-#[test]
-fn a_thousand_seeds_hold() {
-    let simulation = Command::new(env!("CARGO_BIN_EXE_headworks-sim")).args(["--seeds", "1000"]).output();
+fn hold(arguments: &[&str]) {
+    let simulation = Command::new(env!("CARGO_BIN_EXE_headworks-sim")).args(arguments).output();
     let simulation = simulation.expect("it runs");
     let said = String::from_utf8_lossy(&simulation.stdout);
     assert!(simulation.status.success(), "{said}{}", String::from_utf8_lossy(&simulation.stderr));
+}
+
+#[test]
+fn a_thousand_seeds_hold() {
+    hold(&["--seeds", "1000"]);
+}
+
+/// Two engines on one store, which know nothing of each other.
+#[test]
+fn seeds_of_two_engines_hold() {
+    hold(&["--engines", "2", "--seeds", "250"]);
 }
 
 /// Every seeded bug names a text that stands once in its file: a bug that has lost its place says nothing.

@@ -10,7 +10,7 @@ use std::task::{Context as Task, Poll, Waker};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant};
 use headworks_core::record::{Category, Instant, Outcome, Record, Span};
-use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Limits};
+use headworks_engine::{Clock, Effect, Engine, EngineError, Limits};
 use headworks_store::suite::{Fault, Faults, Faulty};
 use headworks_store::{Memory, Store, wait};
 
@@ -21,9 +21,10 @@ use super::{CATALOG, ask, available, key, name, open, run};
 struct Said {
     appends: Mutex<VecDeque<Fault>>,
     reads_fail: AtomicBool,
-    /// Calls go on only so often.
+    /// Each call is answered only the second time that it is asked.
     waits: AtomicBool,
-    ends: AtomicUsize,
+    /// Reads so far.
+    reads: AtomicUsize,
 }
 
 impl Faults for Said {
@@ -32,7 +33,7 @@ impl Faults for Said {
     }
 
     fn fails_to_read(&self) -> bool {
-        self.ends.fetch_add(1, Ordering::SeqCst);
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.reads_fail.load(Ordering::SeqCst)
     }
 
@@ -128,54 +129,56 @@ async fn nobody_is_answered_while_an_append_is_in_doubt() {
     }
 }
 
-/// While a load of one account waits for the store, others that are in memory are decided.
-#[test]
-fn a_store_that_answers_late_holds_up_nobody_else() {
+/// An engine that a test steps, and its store.
+fn standing() -> (Arc<Faulty<Said>>, impl Fn() -> Arc<Engine>) {
     let store = Arc::new(Faulty::new(Arc::new(Memory::new()), Said::default()));
     let clock = Arc::new(Clock::standing(Instant::from_micros(1_800_000_000_000_000)));
-    let start = || {
+    let way = Arc::clone(&store);
+    let start = move || {
         let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
-        Engine::standing(store.clone(), catalog, Arc::clone(&clock), Limits::default()).expect("starts")
+        Engine::standing(way.clone(), catalog, Arc::clone(&clock), Limits::default()).expect("starts")
     };
-    let engine = start();
-    let poll = |asked: &mut Pin<Box<dyn Future<Output = Result<Answer, EngineError>> + '_>>| {
-        asked.as_mut().poll(&mut Task::from_waker(Waker::noop()))
-    };
-    let finish = |engine: &Engine, mut opened: Pin<Box<dyn Future<Output = ()> + '_>>| {
-        while opened.as_mut().poll(&mut Task::from_waker(Waker::noop())).is_pending() {
-            engine.commit_once();
-        }
-    };
-    finish(&engine, Box::pin(open(&engine, "warm", "10")));
-    finish(&engine, Box::pin(open(&engine, "cold", "10")));
-    drop(engine);
-    let engine = start();
-    let (warm, cold, keys) = (name("warm"), name("cold"), [key("w"), key("c"), key("d"), key("v")]);
-    finish(&engine, Box::pin(async { drop(run(&engine, &warm, &keys[3], settled(1)).await) }));
-    // From here on the store answers only the second time it is asked.
-    store.faults.waits.store(true, Ordering::SeqCst);
-    let mut late =
-        Box::pin(run(&engine, &cold, &keys[1], settled(1))) as Pin<Box<dyn Future<Output = _> + '_>>;
-    let mut second =
-        Box::pin(run(&engine, &cold, &keys[2], settled(1))) as Pin<Box<dyn Future<Output = _> + '_>>;
-    assert!(poll(&mut late).is_pending() && poll(&mut second).is_pending());
-    let before = store.faults.ends.load(Ordering::SeqCst);
-    finish(&engine, Box::pin(async { drop(run(&engine, &warm, &keys[0], settled(1)).await) }));
-    let both = |late: &mut _, second: &mut _| (poll(late).is_ready(), poll(second).is_ready());
-    let mut ready = (false, false);
-    while ready != (true, true) {
-        if !ready.0 {
-            ready.0 = poll(&mut late).is_ready();
-        }
-        if !ready.1 {
-            ready.1 = poll(&mut second).is_ready();
+    (store, start)
+}
+
+fn poll<T>(asked: &mut Pin<Box<impl Future<Output = T>>>) -> Poll<T> {
+    asked.as_mut().poll(&mut Task::from_waker(Waker::noop()))
+}
+
+/// Polls until an answer, committing in between.
+fn answered<T>(engine: &Engine, asked: impl Future<Output = T>) -> T {
+    let mut asked = Box::pin(asked);
+    for _ in 0..100 {
+        if let Poll::Ready(answer) = poll(&mut asked) {
+            return answer;
         }
         engine.commit_once();
     }
-    let _ = both;
-    assert!(store.faults.ends.load(Ordering::SeqCst) > before);
-    let log = wait(store.read(&cold, 1, 100)).expect("reads");
-    assert_eq!(log.len(), 4);
+    panic!("nothing comes")
+}
+
+/// While one account is loaded, others are decided; one load serves all that wait for it.
+#[test]
+fn a_store_that_answers_late_holds_up_nobody_else() {
+    let (store, start) = standing();
+    let engine = start();
+    answered(&engine, open(&engine, "warm", "10"));
+    answered(&engine, open(&engine, "cold", "10"));
+    drop(engine);
+    let engine = start();
+    let (warm, cold) = (name("warm"), name("cold"));
+    answered(&engine, run(&engine, &warm, &key("first"), settled(1))).expect("answers");
+    store.faults.waits.store(true, Ordering::SeqCst);
+    let (one, two, three) = (key("one"), key("two"), key("three"));
+    let mut late = Box::pin(run(&engine, &cold, &one, settled(1)));
+    let mut later = Box::pin(run(&engine, &cold, &two, settled(1)));
+    assert!(poll(&mut late).is_pending());
+    let reads = store.faults.reads.load(Ordering::SeqCst);
+    assert!(poll(&mut later).is_pending());
+    assert_eq!(store.faults.reads.load(Ordering::SeqCst), reads, "the load that goes on serves both");
+    answered(&engine, run(&engine, &warm, &three, settled(1))).expect("answers");
+    answered(&engine, async { (late.await.expect("answers"), later.await.expect("answers")) });
+    assert_eq!(wait(store.read(&cold, 1, 100)).expect("reads").len(), 4);
 }
 
 fn catalog(version: &str) -> String {
@@ -238,30 +241,17 @@ async fn both_write_into_the_servers_own_log() {
 /// One question serves all that wait for it.
 #[test]
 fn one_question_serves_all_that_wait() {
-    let store = Arc::new(Faulty::new(Arc::new(Memory::new()), Said::default()));
-    let clock = Arc::new(Clock::standing(Instant::from_micros(1_800_000_000_000_000)));
-    let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
-    let engine = Engine::standing(store.clone(), catalog, clock, Limits::default()).expect("starts");
-    let mut opened = Box::pin(open(&engine, "acme", "10"));
-    while opened.as_mut().poll(&mut Task::from_waker(Waker::noop())).is_pending() {
-        engine.commit_once();
-    }
+    let (store, start) = standing();
+    let engine = start();
+    answered(&engine, open(&engine, "acme", "10"));
     store.faults.waits.store(true, Ordering::SeqCst);
-    let before = store.faults.ends.load(Ordering::SeqCst);
+    let before = store.faults.reads.load(Ordering::SeqCst);
     let acme = name("acme");
     let mut views: Vec<_> = (0..100).map(|_| Box::pin(engine.view(&acme, |_| Ok(())))).collect();
-    let mut rounds = 0;
-    while !views.is_empty() {
-        views.retain_mut(|view| match view.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
-            Poll::Ready(seen) => {
-                seen.expect("is seen");
-                false
-            }
-            Poll::Pending => true,
-        });
-        rounds += 1;
-        assert!(rounds < 10);
+    for _ in 0..10 {
+        views.retain_mut(|view| poll(view).map(|seen| seen.expect("is seen")).is_pending());
     }
-    let asked = store.faults.ends.load(Ordering::SeqCst) - before;
+    assert!(views.is_empty());
+    let asked = store.faults.reads.load(Ordering::SeqCst) - before;
     assert!(asked <= 2, "{asked} questions: one for the first, one for all others");
 }

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use headworks_core::record::{Instant, Name, Seq, Span};
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError};
-use headworks_store::{Embedded, MemoryIndex};
+use headworks_store::{Embedded, MemoryIndex, wait};
 
 use crate::catalog::{ACCOUNTS, STARTS};
 use crate::coverage::Coverage;
@@ -29,6 +29,7 @@ mod known;
 mod owners;
 mod receivers;
 mod requests;
+mod restarts;
 mod rows;
 mod swarm;
 mod waiting;
@@ -101,7 +102,7 @@ impl World {
         let clock = Arc::new(Clock::standing(start));
         // The disk is whole while the ledger is made.
         disk.set_faults(Faults::default());
-        let (store, engines) = open_all(&disk, &index, &clock, (64, owners), &random)?;
+        let (store, engines) = open_all(&disk, &index, &clock, (64, owners), &random).map_err(Broken)?;
         let (gone, faults) = (swarm.gone, swarm.faults);
         let mut world = Self {
             random,
@@ -129,6 +130,9 @@ impl World {
         };
         world.submit(0, Body::Catalog(0))?;
         world.commit()?;
+        for owner in &world.engines {
+            wait(owner.engine.follow()).map_err(|e| Broken(e.to_string()))?;
+        }
         for account in 0..ACCOUNTS.len() {
             world.submit(account, op::open(account))?;
             world.submit(account, op::grant(60, Kind { category: 2, ..Kind::default() }).into())?;
@@ -147,38 +151,12 @@ impl World {
         self.trace.push(format!("{}{of} {what}", self.clock.now()));
     }
 
-    /// Gives the turn to one of the engines.
-    fn turn_to(&mut self, which: usize) {
-        if let Some(owner) = self.engines.get(which) {
-            (self.turn, self.engine) = (which, Arc::clone(&owner.engine));
-        }
-    }
-
-    /// Whether the engines share their store.
-    fn is_shared(&self) -> bool {
-        self.engines.len() > 1
-    }
-
-    /// Why an engine has stopped, if one has.
-    fn stopped(&self) -> Option<String> {
-        self.engines.iter().find_map(|owner| owner.engine.stopped())
-    }
-
-    /// Writes everything that waits, on every engine.
-    fn commit_all(&self) {
-        while self.engines.iter().any(|owner| owner.engine.commit_once()) {}
-    }
-
-    /// Maintains every engine.
-    fn maintain_all(&self) {
-        self.engines.iter().for_each(|owner| owner.engine.maintain_once(true));
-    }
-
     /// One step of the simulation.
     pub(crate) fn step(&mut self) -> Result<(), Broken> {
         if self.is_shared() {
             let which = self.random.below(self.engines.len());
             self.turn_to(which);
+            self.note_shared();
             if self.random.chance(8) {
                 return self.restart_one();
             }
@@ -210,7 +188,11 @@ impl World {
                     7 => self.reprice(),
                     8 => self.look(),
                     9 => self.copy(),
-                    10 => self.deliver(),
+                    10 => {
+                        // One of them sends.
+                        self.turn_to(0);
+                        self.deliver()
+                    }
                     11 => self.import(),
                     _ => {
                         self.index.fail_after(Some(self.random.below(8)));
@@ -372,7 +354,7 @@ impl World {
                     self.disk.crash();
                 }
                 self.disk.set_faults(Faults { full: 0, sync_fails: 0, ..self.swarm.faults });
-                start(self)?
+                start(self).map_err(Broken)?
             }
         };
         (self.store, self.engines) = started;

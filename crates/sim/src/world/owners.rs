@@ -8,7 +8,6 @@ use headworks_engine::{Clock, Engine, Limits};
 use headworks_store::suite::{Fault, Faults, Faulty};
 use headworks_store::{Embedded, MemoryIndex, Options, Store};
 
-use super::{Broken, World};
 use crate::disk::SimDisk;
 use crate::random::Random;
 
@@ -16,6 +15,17 @@ use crate::random::Random;
 pub(super) struct Owner {
     pub(super) engine: Arc<Engine>,
     way: Option<Arc<Faulty<Doubts>>>,
+}
+
+impl Owner {
+    /// The engine dies with everything that it has not stored, and another takes its place. One that shares no store stays.
+    pub(super) fn restart(&mut self, clock: &Arc<Clock>, waiting_max: usize) -> Result<(), String> {
+        if let Some(way) = self.way.clone() {
+            self.engine = start(way, clock, waiting_max)?;
+            self.engine.maintain_once(false);
+        }
+        Ok(())
+    }
 }
 
 /// Appends whose outcome is in doubt.
@@ -39,12 +49,18 @@ pub(super) fn options() -> Options {
     Options { segment_bytes_max: 20_000, records_per_checkpoint: 40, readers: 0 }
 }
 
-fn start(store: Arc<dyn Store>, clock: &Arc<Clock>, waiting_max: usize) -> Result<Arc<Engine>, Broken> {
+fn start(store: Arc<dyn Store>, clock: &Arc<Clock>, waiting_max: usize) -> Result<Arc<Engine>, String> {
     let none = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
-    let initial = Catalog::parse(none, Format::Toml).map_err(|e| Broken(e.to_string()))?;
+    let initial = Catalog::parse(none, Format::Toml).map_err(|e| e.to_string())?;
     let limits = Limits { accounts_max: 64, waiting_max, ..Limits::default() };
     let engine = Engine::standing(store, initial, Arc::clone(clock), limits);
-    engine.map_err(|e| Broken(format!("the engine does not start: {e}")))
+    engine.map_err(|e| format!("the engine does not start: {e}"))
+}
+
+fn store(disk: &SimDisk, index: &Arc<MemoryIndex>) -> Result<Arc<Embedded>, String> {
+    let index = Arc::clone(index);
+    let store = Embedded::on(Arc::new(disk.clone()), index, options());
+    Ok(Arc::new(store.map_err(|e| format!("the store does not open: {e}"))?))
 }
 
 /// A store with one engine.
@@ -53,10 +69,9 @@ pub(super) fn open(
     index: &Arc<MemoryIndex>,
     clock: &Arc<Clock>,
     waiting_max: usize,
-) -> Result<(Arc<Embedded>, Arc<Engine>), Broken> {
-    let store = Embedded::on(Arc::new(disk.clone()), Arc::clone(index) as Arc<_>, options());
-    let store = Arc::new(store.map_err(|e| Broken(format!("the store does not open: {e}")))?);
-    let engine = start(Arc::clone(&store) as Arc<_>, clock, waiting_max)?;
+) -> Result<(Arc<Embedded>, Arc<Engine>), String> {
+    let store = store(disk, index)?;
+    let engine = start(store.clone(), clock, waiting_max)?;
     Ok((store, engine))
 }
 
@@ -67,41 +82,19 @@ pub(super) fn open_all(
     clock: &Arc<Clock>,
     (waiting_max, owners): (usize, usize),
     random: &Arc<Random>,
-) -> Result<(Arc<Embedded>, Vec<Owner>), Broken> {
+) -> Result<(Arc<Embedded>, Vec<Owner>), String> {
     if owners == 1 {
         let (store, engine) = open(disk, index, clock, waiting_max)?;
         return Ok((store, vec![Owner { engine, way: None }]));
     }
-    let store = Embedded::on(Arc::new(disk.clone()), Arc::clone(index) as Arc<_>, options());
-    let store = Arc::new(store.map_err(|e| Broken(format!("the store does not open: {e}")))?);
+    let store = store(disk, index)?;
     let doubts = || Doubts { random: Arc::clone(random) };
-    let first = Arc::new(Faulty::new(Arc::clone(&store) as Arc<_>, doubts()));
+    let first = Arc::new(Faulty::new(store.clone(), doubts()));
     let mut engines = Vec::new();
     for _ in 0..owners {
         let way = Arc::new(first.beside(doubts()));
-        let engine = start(Arc::clone(&way) as Arc<_>, clock, waiting_max)?;
+        let engine = start(way.clone(), clock, waiting_max)?;
         engines.push(Owner { engine, way: Some(way) });
     }
     Ok((store, engines))
-}
-
-impl World {
-    /// One engine dies with everything that it has not stored; the other does not hear of it.
-    pub(super) fn restart_one(&mut self) -> Result<(), Broken> {
-        let turn = self.turn;
-        let Some(way) = self.engines.get(turn).and_then(|owner| owner.way.clone()) else { return Ok(()) };
-        self.coverage.fault("one of two restarted");
-        self.say(|| format!("engine {turn} restarts"));
-        self.flying.retain(|flying| flying.of != turn);
-        let engine = start(Arc::clone(&way) as Arc<_>, &self.clock, self.swarm.waiting_max)?;
-        engine.maintain_once(false);
-        if let Some(owner) = self.engines.get_mut(turn) {
-            owner.engine = engine;
-        }
-        self.turn_to(turn);
-        if turn == 0 {
-            self.deliveries.begin_again();
-        }
-        self.restart_if_stopped()
-    }
 }

@@ -10,15 +10,46 @@ use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
 use super::absent::Absent;
 use super::disk::Disk;
+use super::feed;
 use super::frame::{Parsed, Position};
 use super::index::{Index, Watermark};
 use super::journal::{self, Opened, Segments, Writer};
 use super::mark::Mark;
 use super::tails::{Run, Tail, Tails};
-use super::{Options, Recovery, feed};
 use crate::batch::Batch;
 use crate::contract::{Appended, Cursor, Fed, Location, LogEnd, StoreError};
 use crate::stored::{Checkpoint, Stored};
+
+/// How the embedded store works.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// A new journal segment begins when the current one would pass this many bytes; at most 4 GiB.
+    pub segment_bytes_max: u32,
+    /// A checkpoint is due after this many records; four times as many wait for it.
+    pub records_per_checkpoint: usize,
+    /// Threads that read for callers which must not block. 0: everything is read on the thread that asks.
+    pub readers: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { segment_bytes_max: 256 << 20, records_per_checkpoint: 262_144, readers: 2 }
+    }
+}
+
+/// What opening found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Records in the ledger.
+    pub records: u64,
+    /// Those of them that were read again: written since the last checkpoint.
+    pub read: u64,
+    /// Where reading began: what stands before was written or read by a process that made a checkpoint after it, and is
+    /// read again by [`crate::Store::damage`].
+    pub from: Option<Location>,
+    /// The torn tail that was cut, if any, and how many bytes it had. Nothing in it was ever acknowledged.
+    pub cut: Option<(Location, u64)>,
+}
 
 /// An open data directory.
 #[derive(Debug)]
