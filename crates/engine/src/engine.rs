@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::commit::Commits;
 use crate::damaged::Damaged;
+use crate::dropped::DroppedLeases;
 use crate::ends::Ends;
 use crate::in_force::InForce;
 use crate::keyring::Keyring;
@@ -61,6 +62,8 @@ pub struct Engine {
     pub(crate) cursors: tokio::sync::Mutex<()>,
     /// Whose turn it is to claim a free grant.
     pub(crate) claims: tokio::sync::Mutex<()>,
+    /// The holds whose leases were dropped.
+    pub(crate) dropped_leases: DroppedLeases,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     /// Longest a request waits for capacity.
     pub(crate) wait_max: Span,

@@ -139,21 +139,24 @@ impl Engine {
         let loading = Loading { engine: self, account, end };
         let state = self.stored_state(account).await;
         let state = state.map_err(|e| self.damaged.unreadable(account, e))?;
-        if !state.is_open() {
-            // The record that opened it may have been lost.
-            self.cache.lock(account).remove(account);
-            loading.end.send_replace(Load::Unknown);
-            return Ok(false);
-        }
         // What its holds take is counted in the supplies that they were decided under.
         if self.store.is_shared() && state.under > self.catalog().under.map(|under| under.seq) {
             self.follow().await?;
         }
         {
             let mut shard = self.cache.lock(account);
-            let slot = shard.insert(state, self.cache.next_generation());
-            self.in_force.supplies.restore(&slot.account, &mut slot.seats);
-            self.register(slot);
+            // One that had no log may have been opened meanwhile: its state is ahead of what was read.
+            if shard.live(account).is_none() {
+                if !state.is_open() {
+                    // The record that opened it was lost.
+                    shard.remove(account);
+                    loading.end.send_replace(Load::Unknown);
+                    return Ok(false);
+                }
+                let slot = shard.insert(state, self.cache.next_generation());
+                self.in_force.supplies.restore(&slot.account, &mut slot.seats);
+                self.register(slot);
+            }
         }
         loading.end.send_replace(Load::Done);
         Ok(true)

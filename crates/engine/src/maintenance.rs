@@ -140,6 +140,7 @@ impl Engine {
         if self.is_standing {
             self.in_force.supplies.tick(now);
         }
+        self.end_dropped_leases();
         self.sweep_due(now, last);
         // In a test ledger the next move of the clock writes them, so that records have the same numbers in each run.
         if !self.clock().is_test() && now.since(last.denials) >= DENIALS_EVERY {

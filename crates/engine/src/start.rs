@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::commit::{self, Commits};
 use crate::damaged::Damaged;
+use crate::dropped::DroppedLeases;
 use crate::ends::Ends;
 use crate::engine::{Engine, Limits};
 use crate::in_force::InForce;
@@ -79,6 +80,7 @@ impl Engine {
             webhook_changes: tokio::sync::Mutex::default(),
             cursors: tokio::sync::Mutex::default(),
             claims: tokio::sync::Mutex::default(),
+            dropped_leases: DroppedLeases::default(),
             threads: Mutex::default(),
             wait_max: limits.wait_max,
             is_standing,
@@ -126,6 +128,7 @@ impl Engine {
     /// Writes what waits and a last checkpoint, then stops. Requests after it hear [`EngineError::Stopped`].
     pub fn close(&self) {
         if self.commits.stopped().is_none() && self.timers.is_adopted() {
+            self.end_dropped_leases();
             self.write_denials();
             self.checkpoint();
         }

@@ -112,6 +112,7 @@ impl Supplies {
         before: Option<Taken>,
     ) -> RequestRoom {
         if let Some(taken) = before {
+            seats.adopt(&taken.wish, ctx.account, wanted.path.at(Level::Key));
             return RequestRoom {
                 offers: smallvec![taken.offer(ctx.now)],
                 taken: Some(taken),

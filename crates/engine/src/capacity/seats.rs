@@ -6,7 +6,7 @@ use headworks_core::account::Account;
 use headworks_core::capacity::Seat;
 use headworks_core::record::{HeldCapacity, Name};
 
-use super::room::EngineSupply;
+use super::room::{EngineSupply, Wish};
 use super::supply::Leaf;
 
 /// Keys of one account that have a seat of their own; the others share one.
@@ -71,6 +71,21 @@ impl Seats {
             leaf: Arc::clone(&leaf),
         });
         leaf
+    }
+
+    /// Takes in the seat that room was taken with: the account may have left memory while the request waited for it.
+    pub(super) fn adopt(&mut self, wish: &Wish, account: &Account, key: Option<&Name>) {
+        if self.0.iter().any(|seat| Arc::ptr_eq(&seat.leaf, &wish.leaf)) {
+            return;
+        }
+        let rank = account.settings.rank.as_deref();
+        self.0.push(Taking {
+            supply: Arc::clone(&wish.supply),
+            class: wish.class.clone(),
+            cluster: rank.and_then(|r| r.cluster.clone()),
+            key: key.cloned(),
+            leaf: Arc::clone(&wish.leaf),
+        });
     }
 
     /// The seats in one supply.

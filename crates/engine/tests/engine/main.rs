@@ -5,6 +5,7 @@ mod answers;
 mod behaviours;
 mod capacity;
 mod damage;
+mod lease;
 mod shared;
 mod supply;
 mod test_clock;

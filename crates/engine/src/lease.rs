@@ -1,0 +1,284 @@
+//! Leases: a hold in the hands of the one that serves its request, which ends it once, whatever happens.
+//!
+//! L1 a lease ends its hold once (`a_lease_ends_its_hold_once`). L2 one that is dropped is charged for what it has reported, and
+//! released when that is nothing (`a_dropped_lease_is_charged_for_what_it_reported`). L3 a lease that is reported on does not
+//! expire while its request goes on, and an end that is never written is that of its hold
+//! (`a_lease_lives_as_long_as_it_is_reported_on`).
+//! Never holds more than its account has agreed to: what does not fit is refused as for any other request.
+
+use std::mem::take;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_util::future::join_all;
+use headworks_core::capacity::controller::{Answered, Feedback};
+use headworks_core::command::{Command, Extend};
+use headworks_core::record::{Decision, Event, HeldCapacity, HoldId, Instant, Name, Span};
+use headworks_core::waterfall::{Authorize, Quantities, Refusal};
+use headworks_store::wait;
+
+use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
+use crate::dropped::Dropped;
+use crate::engine::Engine;
+
+/// What came of asking for a lease.
+#[derive(Debug)]
+pub enum Leased {
+    /// The hold, and the decision that made it.
+    Held(Box<Lease>),
+    /// The request was not granted, is charged already, or holds nothing.
+    Answered(Answer),
+}
+
+/// What an upstream said of a request besides its outcome.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Upstream {
+    /// The limit that it states, in cost per second.
+    pub limit: Option<u64>,
+    /// The pause that it asks for.
+    pub retry_after: Option<Span>,
+}
+
+/// An open hold. To be ended by [`Self::settle`] or [`Self::release`]; a lease that is dropped is ended by the engine soon
+/// after.
+#[derive(Debug)]
+pub struct Lease {
+    engine: Arc<Engine>,
+    account: Name,
+    actor: Option<Name>,
+    hold: HoldId,
+    decision: Decision,
+    capacity: Option<Box<HeldCapacity>>,
+    covered: Quantities,
+    used: Quantities,
+    began: Instant,
+    first_output: Option<Span>,
+    deadline: Instant,
+    /// How long it lives from the last extension on; the next one gives it twice as long, so that few of them reach far.
+    life: Span,
+    life_max: Span,
+    is_over: bool,
+}
+
+impl Engine {
+    /// Authorizes a request and leases its hold.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn lease(
+        self: &Arc<Self>,
+        account: &Name,
+        key: Option<&Idempotency>,
+        caller: Caller<'_>,
+        ask: Authorize,
+    ) -> Result<Leased, EngineError> {
+        let answer = self.run(account, key, caller, &Command::Authorize(ask)).await?;
+        let Effect::Recorded(record) = &answer.effect else { return Ok(Leased::Answered(answer)) };
+        let Event::Authorized { usage, decision, terms } = &record.event else {
+            return Ok(Leased::Answered(answer));
+        };
+        let lines = usage.lines.iter().map(|line| (line.meter.clone(), line.quantity));
+        Ok(Leased::Held(Box::new(Lease {
+            engine: Arc::clone(self),
+            account: account.clone(),
+            actor: caller.actor.cloned(),
+            hold: HoldId(record.seq),
+            decision: decision.clone(),
+            capacity: terms.capacity.clone(),
+            covered: lines.collect(),
+            used: Quantities::new(),
+            began: record.recorded_at,
+            first_output: None,
+            deadline: terms.deadline,
+            life: terms.deadline.since(record.recorded_at),
+            life_max: terms.life_max,
+            is_over: false,
+        })))
+    }
+
+    /// Ends the holds whose leases were dropped.
+    pub(crate) fn end_dropped_leases(&self) {
+        let dropped = self.dropped_leases.take();
+        if dropped.is_empty() {
+            return;
+        }
+        let ending = join_all(dropped.iter().map(|dropped| {
+            let caller = Caller { actor: dropped.actor.as_ref(), ..Caller::default() };
+            self.run(&dropped.account, None, caller, &dropped.end)
+        }));
+        let ended = if self.is_standing { self.step_until(ending) } else { wait(ending) };
+        for (dropped, ended) in dropped.into_iter().zip(ended) {
+            match ended {
+                // Somebody else has ended it, or its deadline has.
+                Ok(_) | Err(EngineError::Refused(Refusal::HoldEnded { .. })) => {}
+                // Then its hold expires.
+                Err(EngineError::Refused(refusal)) => {
+                    tracing::error!(account = %dropped.account, %refusal, "a dropped lease cannot be ended");
+                }
+                Err(EngineError::Stopped) => {}
+                Err(e) => {
+                    tracing::warn!(account = %dropped.account, error = %e, "a dropped lease is ended later");
+                    self.dropped_leases.add([dropped]);
+                }
+            }
+        }
+    }
+
+    /// Polls to the end in a standing engine, which writes in between.
+    fn step_until<T>(&self, asked: impl Future<Output = T>) -> T {
+        let mut asked = Box::pin(asked);
+        loop {
+            match asked.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(answer) => return answer,
+                Poll::Pending => drop(self.commit_once()),
+            }
+        }
+    }
+}
+
+impl Lease {
+    /// Whose hold it is.
+    #[must_use]
+    pub fn account(&self) -> &Name {
+        &self.account
+    }
+
+    /// Its hold.
+    #[must_use]
+    pub fn hold(&self) -> HoldId {
+        self.hold
+    }
+
+    /// The decision that made it.
+    #[must_use]
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// What it covers of each meter, extensions included.
+    #[must_use]
+    pub fn covered(&self) -> &[(Name, u64)] {
+        &self.covered
+    }
+
+    /// What is left of a meter before it has to be extended.
+    #[must_use]
+    pub fn left(&self, meter: &Name) -> u64 {
+        let of = |all: &[(Name, u64)]| all.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n);
+        of(&self.covered).saturating_sub(of(&self.used))
+    }
+
+    /// When its hold expires, unless it is reported on before.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Reports what has been used so far, altogether. Asks nothing of the ledger most of the
+    /// time: when half of the hold's life is over, it is given twice that life, and the progress is stored with it.
+    ///
+    /// # Errors
+    /// When the hold has ended, or can live no longer; the lease goes on until its deadline.
+    pub async fn report(&mut self, used: Quantities) -> Result<(), EngineError> {
+        let now = self.engine.clock().now();
+        if self.first_output.is_none() && used.iter().any(|(_, n)| *n > 0) {
+            self.first_output = Some(now.since(self.began));
+        }
+        self.used = used;
+        if self.deadline.since(now).micros() > self.life.micros() / 2 {
+            return Ok(());
+        }
+        let life = Span::from_micros(self.life.micros().saturating_mul(2)).min(self.life_max);
+        self.grow(Quantities::new(), Some(life)).await.map(drop)
+    }
+
+    /// Holds more of some meters. `false`: there is no more; what is held stays.
+    ///
+    /// # Errors
+    /// When the hold has ended, or the store fails.
+    pub async fn extend(&mut self, more: Quantities) -> Result<bool, EngineError> {
+        self.grow(more, None).await
+    }
+
+    async fn grow(&mut self, more: Quantities, life: Option<Span>) -> Result<bool, EngineError> {
+        let progress = (!self.used.is_empty()).then(|| self.used.clone());
+        let hold = self.hold;
+        let ask = Extend { hold, quantities: more.clone(), minimum: None, life, progress, consented: false };
+        let caller = Caller { actor: self.actor.as_ref(), ..Caller::default() };
+        let answer = self.engine.run(&self.account, None, caller, &Command::Extend(ask)).await?;
+        let Effect::Recorded(record) = &answer.effect else { return Ok(false) };
+        if let Event::Extended { deadline, .. } = &record.event {
+            self.deadline = *deadline;
+            self.life = life.unwrap_or(self.life);
+        }
+        for (meter, n) in more {
+            match self.covered.iter_mut().find(|(m, _)| *m == meter) {
+                Some((_, covered)) => *covered = covered.saturating_add(n),
+                None => self.covered.push((meter, n)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Tells the supply that the hold has room in what its upstream answered.
+    ///
+    /// # Errors
+    /// When the supply is there no more.
+    pub fn feed(&self, answered: Answered, upstream: Upstream) -> Result<(), EngineError> {
+        let Some(held) = &self.capacity else { return Ok(()) };
+        let (_, terms, ..) = self.engine.supply(&held.supply)?;
+        let used = self.used.iter().map(|(meter, n)| (meter.as_str(), *n));
+        let cost = if self.used.is_empty() { held.cost } else { terms.rate.formula.cost(used) };
+        let Upstream { limit, retry_after } = upstream;
+        let feedback = Feedback { answered, cost, first_output: self.first_output, limit, retry_after };
+        self.engine.supply_feedback(&held.supply, feedback)
+    }
+
+    /// Ends the hold at the actual use.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; the engine then ends the hold later, at this use.
+    pub async fn settle(mut self, used: Quantities) -> Result<Answer, EngineError> {
+        self.used.clone_from(&used);
+        let end = Command::Settle { hold: self.hold, quantities: used };
+        self.end(end).await
+    }
+
+    /// Ends the hold at nothing, also when something has been reported.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; the engine then ends the hold later.
+    pub async fn release(mut self) -> Result<Answer, EngineError> {
+        self.used.clear();
+        let end = Command::Release { hold: self.hold };
+        self.end(end).await
+    }
+
+    async fn end(&mut self, end: Command) -> Result<Answer, EngineError> {
+        let caller = Caller { actor: self.actor.as_ref(), ..Caller::default() };
+        let ended = self.engine.run(&self.account, None, caller, &end).await;
+        // One that is not answered, or whose caller goes away before it is, is ended again: the same end comes to the same.
+        self.is_over = matches!(ended, Ok(_) | Err(EngineError::Refused(_)));
+        ended
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let hold = self.hold;
+        let quantities = take(&mut self.used);
+        let end = if quantities.is_empty() {
+            Command::Release { hold }
+        } else {
+            Command::Settle { hold, quantities }
+        };
+        self.engine.dropped_leases.add([Dropped {
+            account: self.account.clone(),
+            actor: self.actor.take(),
+            end,
+        }]);
+    }
+}
