@@ -58,19 +58,20 @@ impl Drop for WaitingKey<'_> {
 }
 
 impl Engine {
-    /// The first answer to a request, if there is one or will be.
+    /// The first answer to a request, if there is one or will be; that of a request which waits for room only if this one
+    /// `joins` it.
     pub(crate) fn first_answer(
         &self,
         pending: &Pending,
         slot: &Slot,
         catalog: &Catalog,
-        (key, command): (&Key, &Command),
+        (key, command, joins): (&Key, &Command, bool),
         fetched: &Fetched,
     ) -> Result<First, EngineError> {
         let account = &slot.account.id;
         let reused = || EngineError::KeyReused(key.operation, key.text.clone());
         let index = IndexKey::of_key(account, key.operation, &key.text);
-        if let Some((digest, ends)) = pending.waiting(index) {
+        if let Some((digest, ends)) = pending.waiting(index).filter(|_| joins) {
             return if *digest == key.digest { Ok(First::Waits(ends.clone())) } else { Err(reused()) };
         }
         match self.find(pending, slot, index, fetched) {

@@ -212,9 +212,10 @@ impl Engine {
     ) -> Result<(Next<'a>, Ticket), EngineError> {
         slot.check_frozen()?;
         slot.used = true;
-        // While a request waits, nobody else with its key gets as far as an answer.
-        if let Some(key) = ask.key.as_ref().filter(|_| turn.key.is_none()) {
-            match self.first_answer(pending, slot, catalog, (key, ask.command), &turn.fetched)? {
+        if let Some(key) = &ask.key {
+            // While a request waits, nobody else with its key gets as far as an answer: here, but another engine may.
+            let joins = turn.key.is_none();
+            match self.first_answer(pending, slot, catalog, (key, ask.command, joins), &turn.fetched)? {
                 First::Unread(fetch) => return Ok((Next::Fetch(fetch), 0)),
                 First::Answer(answer, ticket) => {
                     if let Effect::Denied(denial) = &answer.effect

@@ -15,7 +15,7 @@ use headworks_store::{Memory, Store};
 
 use crate::{ask, hold_of, key, name, open, outcome, run};
 
-const CATALOG: &str = r#"
+pub(crate) const CATALOG: &str = r#"
 version = "supplies"
 [meters]
 tokens = { unit = "token" }

@@ -10,7 +10,7 @@ use std::task::{Context as Task, Poll, Waker};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant};
 use headworks_core::record::{Category, Instant, Outcome, Record, Span};
-use headworks_engine::{Clock, Effect, Engine, EngineError, Limits};
+use headworks_engine::{Caller, Clock, Effect, Engine, EngineError, Limits};
 use headworks_store::suite::{Fault, Faults, Faulty};
 use headworks_store::{Memory, Store, wait};
 
@@ -49,12 +49,16 @@ struct Two {
 }
 
 fn two() -> Two {
+    two_with(CATALOG)
+}
+
+fn two_with(catalog: &str) -> Two {
     let first = Faulty::new(Arc::new(Memory::new()), Said::default());
     let second = first.beside(Said::default());
     let stores = [Arc::new(first), Arc::new(second)];
     let clock = Arc::new(Clock::standing(Instant::from_micros(1_800_000_000_000_000)));
     let engines = stores.clone().map(|store| {
-        let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+        let catalog = Catalog::parse(catalog, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
         Engine::start(store, catalog, Arc::clone(&clock), Limits::default()).expect("starts")
     });
     Two { stores, engines, clock }
@@ -127,6 +131,41 @@ async fn nobody_is_answered_while_an_append_is_in_doubt() {
         let log = wait(store.read(&acme, 1, 100)).expect("reads");
         assert_eq!(log.len(), 4, "{fault:?}: opened, granted, two charges, each once");
     }
+}
+
+/// A request that waits for room on one engine is answered by the other meanwhile: its key has one effect.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_waits_has_one_effect_on_all_engines() {
+    let Two { stores: [store, _], engines: [a, b], .. } = two_with(crate::capacity::CATALOG);
+    open(&a, "acme", "10").await;
+    open(&a, "other", "10").await;
+    // Another account takes all there is, and only the first engine knows it.
+    let mut holds = Vec::new();
+    for n in 0..6 {
+        let held = run(&a, &name("other"), &key(&format!("h{n}")), Command::Authorize(ask("chat", 1))).await;
+        holds.push(crate::hold_of(&held.expect("answers")));
+    }
+    let waiting = {
+        let a = Arc::clone(&a);
+        tokio::spawn(async move {
+            let caller = Caller { max_wait: Some(Span::from_secs(60)), ..Caller::default() };
+            a.run(&name("acme"), Some(&key("k")), caller, &Command::Authorize(ask("chat", 1))).await
+        })
+    };
+    while a.supply(&name("large")).expect("is there").2.waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    let first = run(&b, &name("acme"), &key("k"), Command::Authorize(ask("chat", 1))).await.expect("answers");
+    let release = Command::Release { hold: holds[0] };
+    run(&a, &name("other"), &key("end"), release).await.expect("releases");
+    let second = waiting.await.expect("runs").expect("answers");
+    assert!(second.replayed);
+    assert_eq!(second.effect, first.effect);
+    assert_eq!(
+        wait(store.read(&name("acme"), 1, 100)).expect("reads").len(),
+        3,
+        "opened, granted, held once"
+    );
 }
 
 /// An engine that a test steps, and its store.
