@@ -18,7 +18,7 @@ mod unauthenticated;
 pub use access::Access;
 pub use api::Api;
 pub use calls::catalogs::catalog_schema;
-pub use calls::decisions::{ItemAnswer, Recorded};
+pub use calls::decisions::{ItemAnswer, Leased, Recorded};
 pub use calls::ledger::ShownStatement;
 pub use calls::usage::{Ingested, Reported, usage};
 pub use calls::webhooks::{Signature, SignedId};

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use futures_util::future::join_all;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::command::{Command, Extend};
-use headworks_core::record::{Decision, Event, HeldCapacity, HoldId, Instant, Name, Span};
+use headworks_core::record::{Event, HeldCapacity, HoldId, Instant, Name, Span};
 use headworks_core::waterfall::{Authorize, Quantities, Refusal};
 use headworks_store::wait;
 
@@ -24,8 +24,8 @@ use crate::engine::Engine;
 /// What came of asking for a lease.
 #[derive(Debug)]
 pub enum Leased {
-    /// The hold, and the decision that made it.
-    Held(Box<Lease>),
+    /// The hold, and the answer that granted it.
+    Held(Box<Lease>, Answer),
     /// The request was not granted, is charged already, or holds nothing.
     Answered(Answer),
 }
@@ -47,7 +47,6 @@ pub struct Lease {
     account: Name,
     actor: Option<Name>,
     hold: HoldId,
-    decision: Decision,
     capacity: Option<Box<HeldCapacity>>,
     covered: Quantities,
     used: Quantities,
@@ -74,16 +73,15 @@ impl Engine {
     ) -> Result<Leased, EngineError> {
         let answer = self.run(account, key, caller, &Command::Authorize(ask)).await?;
         let Effect::Recorded(record) = &answer.effect else { return Ok(Leased::Answered(answer)) };
-        let Event::Authorized { usage, decision, terms } = &record.event else {
+        let Event::Authorized { usage, terms, .. } = &record.event else {
             return Ok(Leased::Answered(answer));
         };
         let lines = usage.lines.iter().map(|line| (line.meter.clone(), line.quantity));
-        Ok(Leased::Held(Box::new(Lease {
+        let lease = Box::new(Lease {
             engine: Arc::clone(self),
             account: account.clone(),
             actor: caller.actor.cloned(),
             hold: HoldId(record.seq),
-            decision: decision.clone(),
             capacity: terms.capacity.clone(),
             covered: lines.collect(),
             used: Quantities::new(),
@@ -93,7 +91,8 @@ impl Engine {
             life: terms.deadline.since(record.recorded_at),
             life_max: terms.life_max,
             is_over: false,
-        })))
+        });
+        Ok(Leased::Held(lease, answer))
     }
 
     /// Ends the holds whose leases were dropped.
@@ -147,12 +146,6 @@ impl Lease {
     #[must_use]
     pub fn hold(&self) -> HoldId {
         self.hold
-    }
-
-    /// The decision that made it.
-    #[must_use]
-    pub fn decision(&self) -> &Decision {
-        &self.decision
     }
 
     /// What it covers of each meter, extensions included.

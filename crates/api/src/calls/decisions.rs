@@ -2,7 +2,8 @@
 
 use futures_util::future::join_all;
 use headworks_core::command::Command;
-use headworks_engine::{Answer, Caller, Effect};
+use headworks_core::waterfall::Authorize;
+use headworks_engine::{Answer, Caller, Effect, Idempotency, Lease};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
 
@@ -34,6 +35,38 @@ pub enum ItemAnswer {
     Charge(Box<wire::Charge>),
     /// Of `record`, past the horizon.
     Quarantined(Box<wire::Change>),
+}
+
+/// The outcome of asking for a lease.
+#[derive(Debug)]
+pub enum Leased {
+    /// The hold, with the decision that granted it.
+    Held(Box<Lease>, Box<wire::Decision>),
+    /// Not granted, or nothing to hold.
+    Answered(Box<wire::Decision>),
+}
+
+/// An authorize call, read.
+struct Asked<'a> {
+    key: Option<Idempotency>,
+    caller: Caller<'a>,
+    request: Authorize,
+}
+
+fn asked<'a>(access: &'a Access, key: Key, ask: &mut wire::AuthorizeRequest) -> Result<Asked<'a>, Problem> {
+    access.on(Scope::Decide, &ask.account)?;
+    // A retry may come from another address.
+    let caller = Caller {
+        actor: access.actor(),
+        max_wait: ask.max_wait,
+        source: ask.source.take(),
+        ..Caller::default()
+    };
+    // A user who agrees sends the same request again.
+    let consent = std::mem::take(&mut ask.consent);
+    let key = key.of(ask.idempotency_key.take(), None, ask)?;
+    ask.consent = consent;
+    Ok(Asked { key, caller, request: ask.authorize()? })
 }
 
 fn decision(answer: &Answer) -> Result<Box<wire::Decision>, Problem> {
@@ -81,20 +114,26 @@ impl Api {
         key: Key,
         mut ask: wire::AuthorizeRequest,
     ) -> Result<Box<wire::Decision>, Problem> {
-        access.on(Scope::Decide, &ask.account)?;
-        // A retry may come from another address.
-        let caller = Caller {
-            actor: access.actor(),
-            max_wait: ask.max_wait,
-            source: ask.source.take(),
-            ..Caller::default()
-        };
-        // A user who agrees sends the same request again.
-        let consent = std::mem::take(&mut ask.consent);
-        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
-        ask.consent = consent;
-        let command = Command::Authorize(ask.authorize()?);
+        let Asked { key, caller, request } = asked(access, key, &mut ask)?;
+        let command = Command::Authorize(request);
         decision(&self.engine.run(&ask.account, key.as_ref(), caller, &command).await?)
+    }
+
+    /// As [`Self::authorize`], for an edge that serves the request itself: it gets the hold as a lease.
+    ///
+    /// # Errors
+    /// With a problem; a denial is an answer.
+    pub async fn lease(
+        &self,
+        access: &Access,
+        key: Key,
+        mut ask: wire::AuthorizeRequest,
+    ) -> Result<Leased, Problem> {
+        let Asked { key, caller, request } = asked(access, key, &mut ask)?;
+        Ok(match self.engine.lease(&ask.account, key.as_ref(), caller, request).await? {
+            headworks_engine::Leased::Held(lease, answer) => Leased::Held(lease, decision(&answer)?),
+            headworks_engine::Leased::Answered(answer) => Leased::Answered(decision(&answer)?),
+        })
     }
 
     /// Decides without any effect.

@@ -15,7 +15,7 @@ use super::{Failing, ask, available, key, name, open, start, start_with};
 async fn lease(engine: &Arc<Engine>, text: &str, tokens: u64) -> Box<Lease> {
     let leased = engine.lease(&name("acme"), Some(&key(text)), Caller::default(), ask("chat", tokens)).await;
     match leased.expect("answers") {
-        Leased::Held(lease) => lease,
+        Leased::Held(lease, _) => lease,
         Leased::Answered(answer) => panic!("{answer:?}"),
     }
 }

@@ -1,0 +1,67 @@
+//! Calls that an edge makes, without any protocol.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "tests say what they expect")]
+
+use std::sync::Arc;
+
+use headworks_api::{Api, Key, Kind, Leased, Signer};
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::command::{Command, NewGrant, Patch};
+use headworks_core::record::{Category, Label, Name};
+use headworks_engine::{Caller, Clock, Engine, Idempotency, Limits};
+use headworks_store::Memory;
+use headworks_wire::AuthorizeRequest;
+
+const CATALOG: &str = r#"
+version = "t"
+default_plan = "p"
+[meters]
+tokens = { unit = "token" }
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ feature = "chat", credits = { tokens = "1" } }]
+[plans.p]
+features = ["chat"]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect(text)
+}
+
+async fn api() -> Api {
+    let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    let clock = Arc::new(Clock::new());
+    let engine = Engine::start(Arc::new(Memory::new()), catalog, clock, Limits::default()).expect("starts");
+    let key = |text: &str| Idempotency { text: Label::new(text).expect(text), digest: [0; 16] };
+    let new = NewGrant::new("10".parse().expect("credits"), Category::Purchased);
+    for (text, command) in [("open", Command::Open(Patch::default())), ("grant", Command::Grant(new))] {
+        engine.run(&name("acme"), Some(&key(text)), Caller::default(), &command).await.expect(text);
+    }
+    Api::new(engine, Arc::new(Signer::ephemeral().expect("a key")), true)
+}
+
+fn ask(account: &str, tokens: u64) -> AuthorizeRequest {
+    let text = format!(r#"{{"account":"{account}","feature":"chat","quantities":{{"tokens":{tokens}}}}}"#);
+    serde_json::from_str(&text).expect("a request")
+}
+
+/// An edge without idempotency keys leases a hold, and its answer is that of `authorize`.
+#[tokio::test]
+async fn an_edge_leases_a_hold() {
+    let api = api().await;
+    let access = api.access(None, None).expect("the server is open");
+    let leased = api.lease(&access, Key::Unknown, ask("acme", 4)).await.expect("answers");
+    let Leased::Held(lease, decision) = leased else { panic!("{leased:?}") };
+    assert_eq!(decision.outcome, "allow");
+    assert_eq!(decision.hold.as_ref().map(|hold| hold.id.to_string()), Some("acme~3".to_owned()));
+    lease.settle([(name("tokens"), 1)].into_iter().collect()).await.expect("settles");
+    let denied = api.lease(&access, Key::Unknown, ask("acme", 100)).await.expect("answers");
+    assert!(matches!(denied, Leased::Answered(_)), "{denied:?}");
+    let unknown = api.lease(&access, Key::Unknown, ask("nobody", 1)).await.expect_err("a problem");
+    assert_eq!(unknown.kind, Kind::UnknownAccount);
+    api.engine().close();
+}
