@@ -26,6 +26,9 @@ mod world;
 use coverage::Coverage;
 use world::World;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Deterministic simulation of Headworks.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "headworks-sim")]
