@@ -16,15 +16,15 @@ pub struct Batch {
 /// One record of a batch.
 #[derive(Debug)]
 pub struct Entry {
-    /// Whose log.
+    /// The account that owns the log.
     pub account: Name,
     /// Its number.
     pub seq: Seq,
-    /// The chain hash before it: what the account's log must end with.
+    /// The chain hash before it; the account's log must end with it.
     pub previous: [u8; 32],
     /// The chain hash after it.
     pub hash: [u8; 32],
-    /// Where it can be found again.
+    /// The index keys that find it.
     pub keys: SmallVec<[IndexKey; 2]>,
     start: usize,
     end: usize,
@@ -48,7 +48,7 @@ impl Batch {
         hash
     }
 
-    /// The records of some accounts alone.
+    /// Only the records of some accounts.
     #[must_use]
     pub fn only(&self, accounts: &[Name]) -> Self {
         let mut some = Self::default();
@@ -61,7 +61,7 @@ impl Batch {
         some
     }
 
-    /// Takes the last record out again.
+    /// Removes the last record.
     pub fn pop(&mut self) {
         if let Some(entry) = self.entries.pop() {
             self.arena.truncate(entry.start);
@@ -87,13 +87,13 @@ impl Batch {
         Stored { account: account.clone(), seq: *seq, hash: *hash, bytes: self.bytes(entry).to_vec() }
     }
 
-    /// How many bytes the records have together.
+    /// The total size of the records in bytes.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
         self.arena.len()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

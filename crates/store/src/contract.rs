@@ -1,10 +1,11 @@
-//! The contract that every store fulfils; [`crate::suite`] runs it against each.
+//! The contract of every store; [`crate::suite`] tests each store against it.
 //!
-//! Two writers may have one account: a store decides between them by the hash that each append names, and by nothing else.
-//! Reads never block the thread that polls them. `append` and `checkpoint` may: the engine polls them on threads of its own.
+//! Two writers may share one account. A store decides between them only by the hash that each append names.
+//! Reads never block the thread that polls them. `append` and `checkpoint` may: the engine polls them on its own
+//! threads.
 //!
-//! K1 an append commits all records of an account in the batch or none (`append_or_conflict`).
-//! K2 what was appended is found by number and by index key, at once and after reopening (`found_after_reopen`).
+//! K1 an append commits all records of an account in the batch, or none (`append_or_conflict`).
+//! K2 appended records are found by number and by index key, at once and after reopening (`found_after_reopen`).
 //! K3 a checkpoint never hides a record (`a_checkpoint_hides_no_record`).
 //! K4 the feed has every record once, each account's in order, and keeps cursors (`the_feed_has_every_record_once`).
 //! K5 the latest instant of a record is known, also after reopening (`found_after_reopen`).
@@ -21,21 +22,21 @@ use headworks_core::record::{IndexKey, Instant, Name, Record, Seq};
 use crate::batch::Batch;
 use crate::stored::{Checkpoint, Loaded, Stored};
 
-/// What a method of a store comes to.
+/// The reply of a store's method.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 impl Stored {
-    /// The record that the bytes are.
+    /// The record decoded from the bytes.
     ///
     /// # Errors
-    /// When they are none.
+    /// When the bytes are not a record.
     pub fn record(&self) -> Result<Record, StoreError> {
         let what = |e| format!("account {}, record {}: {e}", self.account, self.seq);
         Record::from_bytes(&self.bytes).map_err(|e| StoreError::Unreadable(what(e)))
     }
 }
 
-/// The end of an account's log: the number and chain hash of its last record; 0 and zeros where it has none.
+/// The end of an account's log: the number and chain hash of its last record; 0 and zeros if it has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogEnd {
     /// The number.
@@ -44,18 +45,18 @@ pub struct LogEnd {
     pub hash: [u8; 32],
 }
 
-/// What became of an account's records in an append.
+/// The fate of an account's records in an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// They are stored, durably.
     Committed,
     /// The log does not end with the hash that they name: none of them is stored, now or later.
     Conflict,
-    /// Nobody knows, as when a connection was lost after the batch was sent: they are stored, or will be, or never.
+    /// Unknown, as when the connection was lost after the batch was sent: they are stored, or will be, or never.
     InDoubt,
 }
 
-/// What became of a batch: every account that is not named is committed.
+/// The fate of a batch: every account that is not named is committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Appended {
     /// The accounts whose records are in conflict.
@@ -65,7 +66,7 @@ pub struct Appended {
 }
 
 impl Appended {
-    /// What became of an account's records.
+    /// The fate of an account's records.
     #[must_use]
     pub fn fate(&self, account: &Name) -> Fate {
         if self.conflicts.contains(account) {
@@ -78,7 +79,7 @@ impl Appended {
     }
 }
 
-/// Where something stands in a store's files, for messages.
+/// A place in a store's files, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// The file.
@@ -93,19 +94,19 @@ impl fmt::Display for Location {
     }
 }
 
-/// How far a reader of the feed has come. Only the store that gave it can read it; cursors have no order. The default is the
-/// beginning of the feed.
+/// How far a reader of the feed has come. Only the store that made it can interpret it; cursors have no order. The
+/// default is the beginning of the feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor(Arc<str>);
 
 impl Cursor {
-    /// A cursor from what a store wrote into it.
+    /// A cursor from the text that a store put into it.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// What the store wrote into it; nothing at the beginning of the feed.
+    /// The text that the store put into it; empty at the beginning of the feed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -117,16 +118,16 @@ impl Cursor {
 pub struct Fed {
     /// Records; each account's are in order.
     pub records: Vec<Stored>,
-    /// How far the feed has come with them.
+    /// The cursor after them.
     pub next: Cursor,
 }
 
-/// What went wrong in a store.
+/// A failure of a store.
 #[derive(Debug)]
 pub enum StoreError {
     /// Another process has the directory.
     Locked(PathBuf),
-    /// A restore, an erasure or a first backup into the directory was cut off: what is there is not the whole ledger.
+    /// A restore, an erasure or a first backup into the directory was cut off: the directory is not the whole ledger.
     Unfinished(PathBuf),
     /// The journal is damaged before its end; nothing was changed.
     Damaged {
@@ -134,30 +135,30 @@ pub enum StoreError {
         place: Location,
         /// What is wrong there.
         what: String,
-        /// The records before it that are intact.
+        /// The number of intact records before it.
         intact: u64,
     },
     /// A file operation failed.
     Io {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// To what.
+        /// The path it was applied to.
         path: PathBuf,
-        /// How it failed.
+        /// The cause.
         source: std::io::Error,
     },
     /// A record cannot be read, or does not follow from those before it.
     Unreadable(String),
-    /// What is asked for does not fit what is there: what, and what to do. Nothing was changed.
+    /// The request does not fit the stored data. The text says why and what to do. Nothing was changed.
     Refused(String),
     /// The key-value index failed.
     Index(String),
-    /// An earlier write failed; the store takes no more.
+    /// An earlier write failed; the store accepts nothing more.
     Stopped,
 }
 
 impl StoreError {
-    /// What a failed file operation makes.
+    /// An error from a failed file operation.
     pub fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_path_buf();
         move |source| Self::Io { doing, path, source }
@@ -177,7 +178,7 @@ impl fmt::Display for StoreError {
             Self::Unfinished(path) => write!(
                 f,
                 "{} is not a whole ledger: the restore, erasure or backup that writes it was cut off or is still running; \
-                 run it again, it begins anew",
+                 run it again; it starts over",
                 path.display()
             ),
             Self::Damaged { place, what, intact } => write!(
@@ -195,7 +196,7 @@ impl fmt::Display for StoreError {
                 "the index failed: {what}; it is rebuilt from the journal when its directory `index` is removed"
             ),
             Self::Stopped => {
-                f.write_str("an earlier write failed, so nothing more is taken; see the log and restart")
+                f.write_str("an earlier write failed, so the store accepts nothing more; see the log and restart")
             }
         }
     }
@@ -208,21 +209,23 @@ pub trait Store: Send + Sync {
     /// Appends a batch durably. Each account's records are stored if its log ends with the hash that the first of them names.
     ///
     /// # Errors
-    /// When nothing can be stored any more: nothing of the batch may be acknowledged, and the store takes no further batch.
+    /// When nothing more can be stored: nothing of the batch may be acknowledged, and the store accepts no further
+    /// batch.
     fn append<'a>(&'a self, batch: &'a Batch) -> Reply<'a, Appended>;
 
-    /// Whether others write into this store. If so, what is in memory is checked against [`Self::ends`] before it is shown.
+    /// Whether others write into this store. If so, states in memory are checked against [`Self::ends`] before they
+    /// are shown.
     fn is_shared(&self) -> bool {
         false
     }
 
-    /// Where the logs of these accounts end now, in order.
+    /// The current ends of these accounts' logs, in order.
     ///
     /// # Errors
     /// When reading fails.
     fn ends<'a>(&'a self, accounts: &'a [Name]) -> Reply<'a, Vec<LogEnd>>;
 
-    /// Whether it is certain, without waiting for anything, that no stored record has this key. `false` says nothing.
+    /// Whether it is certain, without waiting, that no stored record has this key. `false` says nothing.
     fn is_surely_absent(&self, key: IndexKey) -> bool {
         let _ = key;
         false
@@ -234,7 +237,7 @@ pub trait Store: Send + Sync {
     /// When reading fails.
     fn find(&self, key: IndexKey) -> Reply<'_, Option<Stored>>;
 
-    /// What an account's state is rebuilt from; `None` for an account without a log.
+    /// Everything needed to rebuild an account's state; `None` for an account without a log.
     ///
     /// # Errors
     /// When reading fails.
@@ -260,70 +263,71 @@ pub trait Store: Send + Sync {
     /// When reading fails.
     fn read<'a>(&'a self, account: &'a Name, from: Seq, max: usize) -> Reply<'a, Vec<Stored>>;
 
-    /// Keeps states, so that loading stays short. The records that they come of are durable. Accounts that are not among
-    /// them keep the checkpoints they have, and so do those that have a newer one.
+    /// Stores checkpoints, so that loading stays short. The records they include are durable. Other accounts keep
+    /// their checkpoints, and so do accounts that have a newer one.
     ///
     /// # Errors
     /// When writing fails; the logs stay complete.
     fn checkpoint(&self, states: Vec<Checkpoint>) -> Reply<'_, ()>;
 
-    /// Whether so much was appended that a checkpoint is due.
+    /// Whether enough has been appended for a checkpoint to be due.
     fn wants_checkpoint(&self) -> bool {
         false
     }
 
-    /// At most `max` accounts by name, after `after`.
+    /// At most `max` accounts after `after`, in order of name.
     ///
     /// # Errors
     /// When reading fails.
     fn accounts<'a>(&'a self, after: Option<&'a Name>, max: usize) -> Reply<'a, Vec<Name>>;
 
-    /// At most `max` accounts whose checkpoint has something that ends by `now`. An account may be named although it has
-    /// nothing left to end.
+    /// At most `max` accounts whose checkpoint has a hold or grant that ends by `now`. The list may include an
+    /// account that has nothing left to end.
     ///
     /// # Errors
     /// When reading fails.
     fn due(&self, now: Instant, max: usize) -> Reply<'_, Vec<Name>>;
 
-    /// The accounts with records behind their checkpoints: [`Self::due`] may not know of what ends in them.
+    /// The accounts with records after their checkpoints: [`Self::due`] may not know what ends in those.
     ///
     /// # Errors
     /// When reading fails.
     fn unsettled(&self) -> Reply<'_, Vec<Name>>;
 
-    /// The records that come next in the feed; `None` when there are none yet.
+    /// The next records in the feed; `None` if there are none yet.
     ///
     /// # Errors
     /// When reading fails.
     fn feed<'a>(&'a self, from: &'a Cursor) -> Reply<'a, Option<Fed>>;
 
-    /// A cursor behind everything that is stored now.
+    /// A cursor after everything stored so far.
     ///
     /// # Errors
     /// When reading fails.
     fn feed_end(&self) -> Reply<'_, Cursor>;
 
-    /// How far a reader of the feed has come: the beginning where it never said.
+    /// How far a reader of the feed has come; the beginning if it never acknowledged anything.
     ///
     /// # Errors
     /// When reading fails.
     fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Cursor>;
 
-    /// Keeps how far a reader has come; durable at the end.
+    /// Stores how far a reader has come; durable on return.
     ///
     /// # Errors
-    /// When writing fails; what was kept before stays.
+    /// When writing fails; the earlier cursor stays.
     fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()>;
 
-    /// The latest instant at which a record was written; `None` when none was, or nothing knows any more.
+    /// The latest instant at which a record was written; `None` if there is no record, or the instant is no longer
+    /// known.
     ///
     /// # Errors
     /// When reading fails.
     fn latest(&self) -> Reply<'_, Option<Instant>>;
 
-    /// Reads everything that is stored again from the beginning, and reports each place that is not what was written. Blocks
-    /// the thread that polls it, and goes on as long as `goes_on`, which is asked after every small step. A store that
-    /// checks itself has no such places.
+    /// Reads everything stored again from the beginning, and reports each place that differs from what was written.
+    /// Blocks the thread that polls it, and goes on while `goes_on` allows, which is asked after every small step. A
+    /// store that checks itself has no such places.
     ///
     /// # Errors
     /// When reading fails.

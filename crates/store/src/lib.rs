@@ -1,8 +1,8 @@
-//! Where logs are kept. A store needs one power: append records to an account's log if it still ends where the caller
-//! thinks it ends.
+//! Where logs are kept. A store needs one ability: append records to an account's log if the log still ends where the
+//! caller expects.
 //!
-//! Never decides anything and never folds a record: to a store, records are bytes with a number, a hash and index keys. Only
-//! `erase` folds the account that it erases from, to write that into its log.
+//! Never decides anything and never folds a record: to a store, a record is bytes with a number, a hash and index
+//! keys. The one exception is `erase`: it folds the account to write the erasure into its log.
 
 mod batch;
 mod contract;

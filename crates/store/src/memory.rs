@@ -1,4 +1,4 @@
-//! The store of tests and simulations: the same contract, lost at the end of the process.
+//! The store of tests and simulations: the same contract, lost when the process ends.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::ready;
@@ -23,7 +23,7 @@ struct Inner {
     logs: BTreeMap<Name, Vec<Stored>>,
     keys: HashMap<IndexKey, (Name, usize)>,
     states: BTreeMap<Name, Checkpoint>,
-    /// Account and index in its log, in the order in which they were stored.
+    /// Account and index in its log, in the order they were stored.
     order: Vec<(Name, usize)>,
     cursors: HashMap<Name, Cursor>,
 }
@@ -89,7 +89,7 @@ impl Inner {
 fn position(cursor: &Cursor) -> Result<usize, StoreError> {
     let text = cursor.as_str();
     let records = if text.is_empty() { Some(0) } else { text.parse().ok() };
-    records.ok_or_else(|| StoreError::Refused(format!("`{text}` is no cursor of this feed")))
+    records.ok_or_else(|| StoreError::Refused(format!("`{text}` is not a cursor of this feed")))
 }
 
 fn reply<'a, T: Send + 'a>(value: T) -> Reply<'a, T> {

@@ -1,11 +1,11 @@
-//! What is stored of an account.
+//! The stored parts of an account.
 
 use headworks_core::record::{Instant, Name, Seq};
 
 /// A record as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Whose log it is in.
+    /// The account that owns the log.
     pub account: Name,
     /// Its number.
     pub seq: Seq,
@@ -18,17 +18,17 @@ pub struct Stored {
 /// The durable state of an account as of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Whose state.
+    /// The account.
     pub account: Name,
     /// The last record in it.
     pub seq: Seq,
     /// The state's canonical bytes.
     pub bytes: Vec<u8>,
-    /// When a hold or grant in it ends; [`Instant::NEVER`] when none does.
+    /// When a hold or grant in it ends; [`Instant::NEVER`] if none does.
     pub wakes_at: Instant,
 }
 
-/// What an account's state is rebuilt from.
+/// Everything needed to rebuild an account's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
     /// The newest checkpoint: its number and bytes.

@@ -7,8 +7,8 @@ thread_local! {
     static BLOCKS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Polls to the end on this thread, which may block: what has to be read is read here, and not handed to another thread. Not
-/// for the threads of an asynchronous runtime.
+/// Polls a future to the end on this thread, which may block: reads happen here instead of on another thread. Not for
+/// the threads of an asynchronous runtime.
 pub fn wait<T>(reply: impl Future<Output = T>) -> T {
     struct Before(bool);
     impl Drop for Before {

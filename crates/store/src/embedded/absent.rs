@@ -1,7 +1,7 @@
-//! Which index keys surely have no record, known without reading: a Bloom filter of the keys in the index.
+//! Index keys that surely have no record, known without reading: a Bloom filter of the keys in the index.
 //!
-//! It knows nothing until every key that the index had at the start has been read into it, and is made larger when it is full. It
-//! is never wrong (`no_stored_key_is_surely_absent`).
+//! It knows nothing until every key that the index had at the start has been read into it. When it is full, a larger
+//! one replaces it. It is never wrong (`no_stored_key_is_surely_absent`).
 //! Source: Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970; the filter is fastbloom's.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,11 +10,11 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use fastbloom::AtomicBloomFilter;
 use headworks_core::record::IndexKey;
 
-/// Bits for each key: about one look-up in fifty of an absent key reads the index.
+/// Bits per key: about one look-up in fifty of an absent key reads the index.
 const BITS_PER_KEY: usize = 8;
-/// A filter has room for this many times the keys that there are when it is made.
+/// A filter has room for this many times the keys that exist when it is created.
 const ROOM: usize = 4;
-/// Fewest and most keys that a filter is made for: 64 KiB and 64 MiB. One that holds more is less often certain.
+/// Fewest and most keys that a filter is sized for: 64 KiB and 64 MiB. With more keys it is certain less often.
 const KEYS_MIN: usize = 64 << 10;
 const KEYS_MAX: usize = 64 << 20;
 
@@ -61,7 +61,7 @@ impl Absent {
         self.filters.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a filter with room for more than so many keys; every key that the index has from now on is to be inserted.
+    /// Begins a filter with room for more than `keys`; every key that enters the index from now on must be inserted.
     pub(super) fn begin(&self, keys: usize) {
         self.filters_mut().next = Some(Filter::new(keys));
     }
@@ -72,14 +72,14 @@ impl Absent {
         [&filters.current, &filters.next].into_iter().flatten().for_each(|filter| filter.insert(key));
     }
 
-    /// A key that the index had when the next filter was begun.
+    /// A key that was in the index when the next filter was begun.
     pub(super) fn learn(&self, key: IndexKey) {
         if let Some(next) = &self.filters().next {
             next.insert(key);
         }
     }
 
-    /// The next filter takes over, if it has got every key.
+    /// Puts the next filter in use, if it has every key.
     pub(super) fn end(&self, has_all: bool) {
         let mut filters = self.filters_mut();
         let next = filters.next.take();
@@ -88,7 +88,7 @@ impl Absent {
         }
     }
 
-    /// How many keys there are, when the filter is full and a larger one can be made.
+    /// The number of keys, if the filter is full and can grow.
     pub(super) fn outgrown(&self) -> Option<usize> {
         let filters = self.filters();
         let current = filters.current.as_ref().filter(|_| filters.next.is_none())?;
@@ -102,7 +102,7 @@ impl Absent {
     }
 }
 
-/// Index keys are hashes already.
+/// Index keys are already hashes.
 fn half(key: IndexKey) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = key.0.to_le_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
@@ -114,7 +114,7 @@ mod tests {
 
     use super::{Absent, KEYS_MIN};
 
-    /// Keys as hashes are: spread over all bits.
+    /// Keys like hashes: spread over all bits.
     fn key(n: usize) -> IndexKey {
         let n = u128::try_from(n).expect("small") + 1;
         IndexKey(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
@@ -132,7 +132,7 @@ mod tests {
         assert!(absent.is_sure_of(key(0)) && !absent.is_sure_of(key(1)) && !absent.is_sure_of(key(2)));
         (3..=KEYS_MIN).for_each(|n| absent.insert(key(n)));
         assert_eq!(absent.outgrown(), None);
-        // A little more than one in a hundred absent keys is mistaken for one that may be there.
+        // Slightly more than one in a hundred absent keys is reported as possibly present.
         let sure = |from: usize| (from..from + 10_000).filter(|n| absent.is_sure_of(key(*n))).count();
         assert!(sure(10_000_000) > 9_500, "{}", sure(10_000_000));
         absent.insert(key(KEYS_MIN + 1));
@@ -144,7 +144,7 @@ mod tests {
         absent.end(true);
         assert!((1..=KEYS_MIN + 2).all(|n| !absent.is_sure_of(key(n))));
         assert!(sure(20_000_000) > 9_900);
-        // One that did not get every key is dropped.
+        // A filter that did not get every key is dropped.
         absent.begin(1);
         absent.end(false);
         assert!((1..=KEYS_MIN + 2).all(|n| !absent.is_sure_of(key(n))));

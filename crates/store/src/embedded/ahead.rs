@@ -1,7 +1,7 @@
-//! Zeros written ahead of the journal's end, so that `fdatasync` has only data to write and no file size or block map:
-//! measured, that halves its time. The next stretch is written by a thread while this one fills.
+//! Zeros written ahead of the journal's end, so `fdatasync` writes only data and no file size or block map; measured,
+//! this halves its time. A thread writes the next stretch while this one fills.
 //!
-//! Never writes where a block may stand, and never after somebody else has opened the journal.
+//! Never writes where a block may be, and never after anyone else has opened the journal.
 //! Units: bytes from the segment's beginning.
 
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Ahead {
         Self { ready, filling: None }
     }
 
-    /// Makes sure that no stretch is being filled where the next write goes, and has the next one filled in time.
+    /// Makes sure that no stretch is being filled where the next write goes, and starts filling the next one in time.
     pub(super) fn reach(&mut self, file: &Arc<dyn DiskFile>, until: u32, max: u32) -> std::io::Result<()> {
         if until > self.ready {
             self.finish()?;
@@ -60,7 +60,7 @@ impl Ahead {
 }
 
 impl Drop for Ahead {
-    /// Zeros must never be written after somebody else has opened the journal.
+    /// Zeros must never be written after anyone else has opened the journal.
     fn drop(&mut self) {
         if self.finish().is_err() {
             // The next open extends the file itself.

@@ -1,7 +1,8 @@
 //! Backup while a server runs.
 //!
-//! The journal is appended and never changed, so a prefix of it that ends with a whole block is the ledger as it was at
-//! one moment: a backup copies such a prefix, and is itself a data directory. The index is rebuilt when it is first opened.
+//! The journal is only ever appended to, so a prefix of it that ends with a whole block is the ledger as of one
+//! moment. A backup copies such a prefix and is itself a data directory. Its index is rebuilt when it is first
+//! opened.
 //! U1 a backup taken under load holds every record acknowledged before it began (`a_backup_under_load_is_a_prefix`).
 
 use std::path::Path;
@@ -16,18 +17,18 @@ use super::{lock_any, unfinished};
 use crate::contract::{Location, StoreError};
 use crate::stored::Stored;
 
-/// What a backup copied.
+/// The extent of a backup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackedUp {
     /// Journal segments in the backup.
     pub segments: u64,
-    /// Those of them that were copied now; the others were there already.
+    /// Segments copied by this run; the others were already there.
     pub copied: u64,
     /// Bytes of the ledger in the backup.
     pub bytes: u64,
 }
 
-/// Walks the blocks of a segment and tells where they end. A block that is being written is not acknowledged yet.
+/// Walks the blocks of a segment and returns where they end. A block still being written is not acknowledged yet.
 fn blocks<'a>(
     bytes: &'a [u8],
     path: &Path,
@@ -54,7 +55,7 @@ fn blocks<'a>(
     }
 }
 
-/// Copies the ledger of a data directory, which a server may have open. A backup made before is brought up to date.
+/// Copies the ledger of a data directory, which a server may have open. Brings an earlier backup up to date.
 ///
 /// # Errors
 /// When a file cannot be read or written, the journal is damaged, or `to` holds another ledger.
@@ -63,7 +64,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     backup_on(&Directory(data.to_path_buf()), &Directory(to.to_path_buf()))
 }
 
-/// [`backup`] between data directories of any disks.
+/// [`backup`] between data directories on any disks.
 ///
 /// # Errors
 /// As [`backup`].
@@ -73,12 +74,12 @@ pub fn backup_on(data: &dyn Disk, to: &dyn Disk) -> Result<BackedUp, StoreError>
     let numbers = list(&*from_dir)?;
     to.make().map_err(StoreError::io("creating", &to.path()))?;
     let _lock = lock_any(to)?;
-    // An earlier backup is whole, and stays so while it is brought up to date.
+    // An earlier backup is whole, and stays whole while it is updated.
     if !has(to, "journal")? {
         unfinished::begin(to)?;
         to_dir.make().map_err(StoreError::io("creating", &to_dir.path()))?;
     }
-    // Read before the journal and written after it: a place is never ahead of what is copied.
+    // Read before the journal and written after it, so a position is never ahead of the copy.
     let readers = feed::readers(data)?;
     let (mut done, mut link, mut end) = (BackedUp::default(), Link::FIRST, None);
     for &number in &numbers {
@@ -102,12 +103,12 @@ pub fn backup_on(data: &dyn Disk, to: &dyn Disk) -> Result<BackedUp, StoreError>
                 intact: 0,
             });
         }
-        // One after the other: an earlier backup stays a prefix, also when the power goes.
+        // One after the other, so an earlier backup stays a prefix even if power fails.
         let written = to_dir.replace(&name, &bytes).and_then(|()| to_dir.sync_names());
         written.map_err(StoreError::io("writing", &path))?;
         done.copied += 1;
     }
-    // What an attempt before this one has written may not be durable.
+    // Names written by an earlier attempt may not be durable.
     to_dir.sync_names().map_err(StoreError::io("syncing", &to_dir.path()))?;
     copy_key(data, to)?;
     let mark = |end| Mark::open(&*to_dir).and_then(|mark| mark.write(end));
@@ -119,10 +120,10 @@ pub fn backup_on(data: &dyn Disk, to: &dyn Disk) -> Result<BackedUp, StoreError>
     Ok(done)
 }
 
-/// A copy stands beside its source, so that destroying one does not destroy the other.
+/// Neither directory may contain the other, so that destroying one does not destroy the other.
 pub(super) fn apart(from: &Path, to: &Path) -> Result<(), StoreError> {
     let whole = |path: &Path| {
-        // What is not there yet is where its parent is.
+        // A path that does not exist yet is resolved through its nearest existing ancestor.
         let there = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("."));
         let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
         let rest = path.strip_prefix(there).unwrap_or(path);
@@ -148,7 +149,7 @@ fn read(dir: &dyn Disk, name: &str) -> Result<Vec<u8>, StoreError> {
     read.map_err(StoreError::io("reading", &dir.path().join(name)))
 }
 
-/// The key that statements are signed with goes with the ledger.
+/// Copies the key that signs statements along with the ledger.
 pub(super) fn copy_key(from: &dyn Disk, to: &dyn Disk) -> Result<(), StoreError> {
     const KEY: &str = "signing.key";
     if !has(from, KEY)? {
@@ -158,7 +159,7 @@ pub(super) fn copy_key(from: &dyn Disk, to: &dyn Disk) -> Result<(), StoreError>
     to.replace(KEY, &bytes).map_err(StoreError::io("writing", &to.path().join(KEY)))
 }
 
-/// Reads every record of a journal in the order it was written, each with the place of its block in the feed.
+/// Reads every record of a journal in the order it was written, each with the feed position of its block.
 pub(super) fn each(
     journal: &dyn Disk,
     mut take: impl FnMut(Stored, Position) -> Result<(), StoreError>,

@@ -1,6 +1,6 @@
-//! A look at a whole journal, from outside the store or beside it, which changes nothing.
+//! A check of a whole journal, offline or beside a running store. It changes nothing.
 //!
-//! The keys under which a record is found stand beside it, outside its chain hash: they are compared with the record
+//! The keys that find a record are stored beside it, outside its chain hash. They are compared with the record
 //! (`a_key_that_was_altered_is_named`).
 
 use std::path::Path;
@@ -14,10 +14,10 @@ use super::walk::{BROKEN, Wrong, misplaced, walk};
 use crate::contract::{Location, StoreError};
 use crate::stored::Stored;
 
-/// Most places that a look beside a running store names.
+/// The most places that a check beside a running store names.
 const DAMAGE_KEPT: usize = 1_000;
 
-/// The sizes of all blocks of a journal, in order: what each group commit wrote.
+/// The sizes of all blocks of a journal, in order; each group commit wrote one.
 ///
 /// # Errors
 /// When the directory or a segment cannot be read.
@@ -35,16 +35,16 @@ pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
     Ok(sizes)
 }
 
-/// What a look at a whole journal found.
+/// The result of checking a whole journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Every place where a segment or block is not what was written, and what is wrong there.
+    /// Every place where a segment or block differs from what was written, with the fault.
     pub damage: Vec<(Location, String)>,
-    /// The place behind the last whole block where a write was cut off, which the next start would cut.
+    /// The place after the last whole block where a write was cut off; the next start would cut it.
     pub torn: Option<Location>,
 }
 
-/// Reads a whole journal again. Reconciliation reports, record by record, what stands behind a damaged block of a segment.
+/// Reads a whole journal again. Reconciliation reports the records after a damaged block of a segment, one by one.
 ///
 /// # Errors
 /// When the directory or a segment cannot be read.
@@ -96,7 +96,7 @@ pub fn check_journal(dir: &Path) -> Result<Checked, StoreError> {
                 Some(Wrong::Torn) => torn = Some(segments.place(number, walked.end)),
                 None => {}
             }
-            // The start reads from the mark on, so what stands there is looked at in any case.
+            // The start reads from the mark on, so the blocks there are checked in any case.
             match marked {
                 Some(end) if walked.end < mark && begin < mark => (begin, link) = (mark, Some(end.link)),
                 Some(_) | None => break walked,
@@ -123,7 +123,7 @@ fn wrong_record(parsed: Option<Parsed>) -> Option<String> {
 }
 
 impl Segments {
-    /// Reads the blocks up to `end` one by one, beside a store that goes on; as long as `goes_on` after each.
+    /// Reads the blocks up to `end` one by one while the store runs on, and asks `goes_on` after each.
     pub(super) fn damage(
         &self,
         end: Position,
@@ -137,7 +137,7 @@ impl Segments {
                 Ok(Some((next, after))) => (at, link) = (next, Some(after)),
                 Err(StoreError::Damaged { place, what, .. }) => {
                     found.push((place, what));
-                    // Where the blocks behind it begin is not known; the next segment's are.
+                    // The start of the blocks after it is unknown; that of the next segment's blocks is known.
                     (at, link) = (Position { segment: at.segment + 1, offset: 0 }, None);
                 }
                 Err(e) => return Err(e),
@@ -148,7 +148,7 @@ impl Segments {
         }
     }
 
-    /// Looks at the next block; gives the place behind it and what the block there has to say of itself.
+    /// Checks the next block; returns the place after it and the link that the block there must have.
     fn look(
         &self,
         at: Position,

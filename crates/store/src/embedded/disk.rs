@@ -1,7 +1,7 @@
-//! What a data directory needs of a disk, so that a simulation can put a virtual one under the real store.
+//! The disk operations that a data directory needs, so a simulation can put a virtual disk under the real store.
 //!
 //! A write is durable after `sync` of its file; a new file after `sync_all` of it and `sync_names` of its directory.
-//! What the operating system makes for us is for its owner alone.
+//! Files and directories are created for their owner alone.
 
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -14,24 +14,25 @@ use std::sync::Arc;
 pub trait Disk: Send + Sync + Debug {
     /// Where it is, for messages.
     fn path(&self) -> PathBuf;
-    /// A directory in it, which need not be there.
+    /// A directory inside this one; it need not exist.
     fn below(&self, name: &str) -> Arc<dyn Disk>;
-    /// Makes the directory when it is not there.
+    /// Creates the directory if it does not exist.
     ///
     /// # Errors
-    /// For a reason of the disk.
+    /// When the disk fails.
     fn make(&self) -> Result<()>;
-    /// Takes the directory for this process, for as long as the file lives; `None` where nobody else can come.
+    /// Locks the directory for this process while the returned file lives; `None` if no other process can have
+    /// access.
     ///
     /// # Errors
-    /// `WouldBlock` when another process has it, or for a reason of the disk.
+    /// `WouldBlock` when another process holds the lock; otherwise when the disk fails.
     fn lock(&self) -> Result<Option<File>>;
-    /// The names of what is in it.
+    /// The names of its entries.
     ///
     /// # Errors
     /// When it cannot be listed.
     fn list(&self) -> Result<Vec<String>>;
-    /// Whether something of this name is in it; nothing is in a directory that is not there.
+    /// Whether it has an entry of this name; a directory that does not exist has none.
     ///
     /// # Errors
     /// When it cannot be listed.
@@ -41,32 +42,32 @@ pub trait Disk: Send + Sync + Debug {
             names => Ok(names?.iter().any(|n| n == name)),
         }
     }
-    /// Opens a file, for reading alone where `writes` is not set.
+    /// Opens a file, read-only unless `writes` is set.
     ///
     /// # Errors
-    /// When it is not there, or for another reason of the disk.
+    /// When it does not exist, or the disk fails.
     fn open(&self, name: &str, writes: bool) -> Result<Arc<dyn DiskFile>>;
-    /// Makes a file that is not there yet.
+    /// Creates a file that does not exist yet.
     ///
     /// # Errors
-    /// When it is there, or for another reason of the disk.
+    /// When it exists already, or the disk fails.
     fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>>;
-    /// Writes a file whole or not at all, in the place of one of its name.
+    /// Writes a whole file or nothing, and replaces any file of that name.
     ///
     /// # Errors
-    /// For a reason of the disk.
+    /// When the disk fails.
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<()>;
-    /// Removes a file, or a directory with all that is in it; nothing when it is not there.
+    /// Removes a file, or a directory with its contents; does nothing if it does not exist.
     ///
     /// # Errors
-    /// For a reason of the disk.
+    /// When the disk fails.
     fn remove(&self, name: &str) -> Result<()>;
-    /// Makes the names of what is in it durable.
+    /// Makes the names of its entries durable.
     ///
     /// # Errors
-    /// For a reason of the disk.
+    /// When the disk fails.
     fn sync_names(&self) -> Result<()>;
-    /// Whether zeros are written ahead of the end by a thread.
+    /// Whether a thread writes zeros ahead of the end.
     fn fills_ahead(&self) -> bool;
 }
 
@@ -75,32 +76,32 @@ pub trait DiskFile: Send + Sync + Debug {
     /// Reads some bytes; none at the end.
     ///
     /// # Errors
-    /// For a reason of the disk.
+    /// When the disk fails.
     fn read_at(&self, into: &mut [u8], at: u64) -> Result<usize>;
     /// Writes all bytes.
     ///
     /// # Errors
-    /// For a reason of the disk; how much was written is not known then.
+    /// When the disk fails; it is then unknown how much was written.
     fn write_all_at(&self, bytes: &[u8], at: u64) -> Result<()>;
-    /// Makes what was written durable.
+    /// Makes written bytes durable.
     ///
     /// # Errors
-    /// For a reason of the disk; what is durable is not known then.
+    /// When the disk fails; it is then unknown what is durable.
     fn sync(&self) -> Result<()>;
-    /// Makes what was written and the file's length durable.
+    /// Makes written bytes and the file's length durable.
     ///
     /// # Errors
-    /// For a reason of the disk.
+    /// When the disk fails.
     fn sync_all(&self) -> Result<()>;
-    /// Cuts or extends it.
+    /// Truncates or extends the file.
     ///
     /// # Errors
-    /// For a reason of the disk.
+    /// When the disk fails.
     fn set_len(&self, len: u64) -> Result<()>;
-    /// How many bytes it has.
+    /// Its size in bytes.
     ///
     /// # Errors
-    /// For a reason of the disk.
+    /// When the disk fails.
     fn size(&self) -> Result<u64>;
 }
 
@@ -203,7 +204,7 @@ impl DiskFile for File {
     }
 }
 
-/// Reads until the bytes are full or the file ends; tells how many there were.
+/// Reads until the buffer is full or the file ends; returns the number of bytes read.
 pub(super) fn fill(file: &dyn DiskFile, into: &mut [u8], at: u64) -> Result<usize> {
     let mut done = 0;
     while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {

@@ -1,8 +1,8 @@
-//! The feed: every record in the order in which it was stored, and how far each reader has acknowledged it.
+//! The feed: every record in the order it was stored, and how far each reader has acknowledged it.
 //!
-//! A place in the feed is a place in the journal, so it costs nothing to keep and survives everything that the journal does.
+//! A place in the feed is a place in the journal, so it costs nothing to keep and is as durable as the journal.
 //! D1 every stored record is fed once, in order (`the_feed_has_every_record_once`).
-//! D2 an acknowledged place survives a crash; it is never ahead of what was acknowledged.
+//! D2 an acknowledged place survives a crash and is never ahead of the reader's acknowledgement.
 
 use std::io::ErrorKind;
 
@@ -27,8 +27,8 @@ impl Segments {
         Ok(Some(Fed { records, next: cursor(at.behind(bytes.len())) }))
     }
 
-    /// The bytes of the first block at or after `from`, and where it begins, if there is one before `end`. Its checksum is
-    /// not looked at.
+    /// The bytes of the first block at or after `from`, and where it begins, if one begins before `end`. Does not
+    /// verify the checksum.
     pub(super) fn block(
         &self,
         from: Position,
@@ -44,7 +44,7 @@ impl Segments {
                 if at.segment == end.segment || bytes.iter().any(|byte| *byte != 0) {
                     return Err(self.damaged(at, NO_BLOCK));
                 }
-                // A segment that is full ends with its last block.
+                // A full segment ends with its last block.
                 at = Position { segment: at.segment + 1, offset: header };
                 continue;
             };
@@ -64,12 +64,12 @@ pub(super) fn cursor(at: Position) -> Cursor {
     Cursor::new(&at.to_u64().to_string())
 }
 
-/// The position that a cursor says.
+/// The position that a cursor names.
 pub(super) fn position(cursor: &Cursor) -> Result<Position, StoreError> {
     let text = cursor.as_str();
     let packed = if text.is_empty() { Some(0) } else { text.parse().ok() };
     let unknown =
-        || StoreError::Refused(format!("`{text}` is no cursor of this feed; begin at its beginning"));
+        || StoreError::Refused(format!("`{text}` is not a cursor of this feed; start from its beginning"));
     packed.map(Position::from_u64).ok_or_else(unknown)
 }
 
@@ -95,7 +95,7 @@ pub(super) fn readers(dir: &dyn Disk) -> Result<Vec<(Name, Cursor)>, StoreError>
     Ok(found)
 }
 
-/// How far a reader has acknowledged the feed; its beginning when it never has.
+/// How far a reader has acknowledged the feed; the beginning if it never has.
 pub(super) fn acknowledged(dir: &dyn Disk, reader: &Name) -> Result<Cursor, StoreError> {
     let outbox = dir.below(OUTBOX);
     let path = outbox.path().join(file_of(reader));
@@ -110,7 +110,7 @@ pub(super) fn acknowledged(dir: &dyn Disk, reader: &Name) -> Result<Cursor, Stor
     })
 }
 
-/// Keeps how far a reader has acknowledged the feed: whole or not at all, and durable when it returns.
+/// Stores how far a reader has acknowledged the feed: all or nothing, and durable on return.
 pub(super) fn acknowledge(dir: &dyn Disk, reader: &Name, to: &Cursor) -> Result<(), StoreError> {
     let outbox = dir.below(OUTBOX);
     let write = || {

@@ -7,8 +7,9 @@
 //! entry   = length u32, crc32c(body) u32, body
 //! body    = name length u8, name, seq u64, hash[32], keys u8, key u128 *, record bytes
 //! ```
-//! All integers are little-endian. Blocks are numbered from 1 through all segments, so that one that was copied, moved or
-//! removed is not taken for the one that belongs there (`walk`). Never reads past what a length that has been checked allows.
+//! All integers are little-endian. Blocks are numbered from 1 across all segments, so a block that was copied or
+//! moved, or that follows a removed one, is not taken for the right one (`walk`). Never reads beyond a checked
+//! length.
 
 use headworks_core::record::{IndexKey, Name, Record, Seq};
 
@@ -24,7 +25,7 @@ const MAGIC: u32 = 0x4b4c_4257;
 const FORMAT: u32 = 2;
 const TITLE: &[u8; 8] = b"HWJOURNL";
 
-/// Where an entry stands: segment and byte offset.
+/// The position of an entry: segment and byte offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
     pub(super) segment: u32,
@@ -36,7 +37,7 @@ impl Position {
         u64::from(self.segment) << 32 | u64::from(self.offset)
     }
 
-    /// The place so many bytes behind this one.
+    /// The position this many bytes further on.
     pub(super) fn behind(self, bytes: usize) -> Self {
         Self { offset: self.offset.saturating_add(narrow(bytes)), ..self }
     }
@@ -71,10 +72,11 @@ pub(super) fn check_segment_header(bytes: &[u8], segment: u32) -> Result<(), Str
     }
 }
 
-/// Whether a segment has a part of its header and nothing behind it. What another release has written is none.
+/// Whether a segment has only a part of its header and nothing after it. A header of another release is not such a
+/// part.
 pub(super) fn is_unfinished_header(bytes: &[u8], segment: u32) -> bool {
     let (head, rest) = bytes.split_at(bytes.len().min(SEGMENT_HEADER));
-    // Less than a header has no block behind it.
+    // Bytes shorter than a header have no block after them.
     let is_part = |(byte, whole): (&u8, u8)| *byte == 0 || *byte == whole;
     bytes.len() < SEGMENT_HEADER
         || (head.iter().zip(segment_header(segment)).all(is_part) && rest.iter().all(|byte| *byte == 0))
@@ -84,7 +86,7 @@ fn narrow(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// What the next block of a journal says of itself.
+/// What the next block of a journal must state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link {
     /// Its number.
@@ -97,8 +99,8 @@ impl Link {
     pub(super) const FIRST: Self = Self { number: 1, before: 0 };
 }
 
-/// Writes a block with the batch's entries, less those of `skipped` accounts, and tells each entry's offset in it.
-/// Gives back what the block after it will say.
+/// Writes a block with the batch's entries, except those of `skipped` accounts, and passes each entry's offset in it
+/// to `placed`. Returns the link of the block after it.
 pub(super) fn write_block<'a>(
     out: &mut Vec<u8>,
     link: Link,
@@ -129,7 +131,8 @@ pub(super) fn write_block<'a>(
     Link { number: link.number + 1, before: seal(out, base, BLOCK_HEADER, Some(MAGIC)) }
 }
 
-/// Fills in a header written as zeros: magic where there is one, length and checksum of what follows, which it gives back.
+/// Fills in a header written as zeros: the magic if there is one, then length and checksum of the bytes after it.
+/// Returns the checksum.
 fn seal(out: &mut [u8], at: usize, header: usize, magic: Option<u32>) -> u32 {
     let body = out.get(at + header..).unwrap_or_default();
     let (length, crc) = (narrow(body.len()), crc32c::crc32c(body));
@@ -143,13 +146,13 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(four))
 }
 
-/// The length of the block whose header begins the bytes, if it is one.
+/// The length of the block whose header the bytes begin with, if they do.
 pub(super) fn block_length(header: &[u8]) -> Option<usize> {
     (word(header, 0)? == MAGIC).then_some(())?;
     usize::try_from(word(header, 4)?).ok()
 }
 
-/// A block as read.
+/// A decoded block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
     pub(super) link: Link,
@@ -160,7 +163,8 @@ pub(super) struct Block<'a> {
 impl<'a> Block<'a> {
     const ENTRIES: usize = BLOCK_HEADER + LINK;
 
-    /// Its records, each with its offset in the block; `None`, and no more, where a checksum does not hold.
+    /// Its records, each with its offset in the block. The first one with a wrong checksum yields `None` and is the
+    /// last.
     pub(super) fn records(&self) -> impl Iterator<Item = (usize, Option<Parsed>)> + use<'a> {
         let (mut rest, mut at) = (self.entries, Self::ENTRIES);
         std::iter::from_fn(move || {
@@ -173,18 +177,18 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// How many bytes it has in all.
+    /// Its total size in bytes.
     pub(super) fn size(&self) -> usize {
         Self::ENTRIES + self.entries.len()
     }
 
-    /// What the block after it says of itself.
+    /// The link that the block after it must have.
     pub(super) fn next(&self) -> Link {
         Link { number: self.link.number.saturating_add(1), before: self.crc }
     }
 }
 
-/// The block that begins the bytes, if it is whole and its checksum holds.
+/// The block at the start of the bytes, if it is whole and its checksum is right.
 pub(super) fn block(bytes: &[u8]) -> Option<Block<'_>> {
     let payload = bytes.get(BLOCK_HEADER..BLOCK_HEADER.checked_add(block_length(bytes)?)?)?;
     let crc = word(bytes, 8)?;
@@ -193,7 +197,7 @@ pub(super) fn block(bytes: &[u8]) -> Option<Block<'_>> {
     (crc32c::crc32c(payload) == crc).then_some(Block { link, crc, entries: payload.get(LINK..)? })
 }
 
-/// An entry as read.
+/// A decoded entry.
 pub(super) struct Parsed {
     pub(super) stored: Stored,
     pub(super) keys: Vec<IndexKey>,
@@ -201,19 +205,19 @@ pub(super) struct Parsed {
 }
 
 impl Parsed {
-    /// Whether it is found by the keys of its record, and by no others.
+    /// Whether its keys are exactly those of its record.
     pub(super) fn has_its_keys(&self) -> bool {
         let record = Record::from_bytes(&self.stored.bytes);
         record.is_ok_and(|record| record.index_keys(&self.stored.account).as_slice() == self.keys)
     }
 }
 
-/// The length of the entry whose header begins the bytes, header included.
+/// The length of the entry at the start of the bytes, header included.
 pub(super) fn entry_length(header: &[u8]) -> Option<usize> {
     usize::try_from(word(header, 0)?).ok()?.checked_add(ENTRY_HEADER)
 }
 
-/// The entry that begins the bytes, if it is whole and its checksum holds.
+/// The entry at the start of the bytes, if it is whole and its checksum is right.
 pub(super) fn entry(bytes: &[u8]) -> Option<Parsed> {
     let length = entry_length(bytes)?;
     let body = bytes.get(ENTRY_HEADER..length)?;

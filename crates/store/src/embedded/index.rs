@@ -1,6 +1,6 @@
-//! The index: checkpoints, and where records stand, in an embedded key-value store that is written off the path.
+//! The index: checkpoints and record positions, in an embedded key-value store written off the request path.
 //!
-//! Everything in it can be rebuilt from the journal: the watermark says up to where it has been.
+//! Everything in it can be rebuilt from the journal; the watermark says how far it has got.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use crate::stored::Checkpoint;
 
 const CHUNK: usize = 10_000;
 
-/// Up to where the journal is indexed.
+/// How far the journal is indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermark {
     /// The place in the journal.
     pub at: u64,
-    /// How many records are before it.
+    /// The number of records before it.
     pub records: u64,
-    /// The latest instant at which a record before it was written, where that is known.
+    /// The latest instant at which a record before it was written, if known.
     pub latest: Option<Instant>,
 }
 
@@ -30,14 +30,15 @@ impl Default for Watermark {
     }
 }
 
-/// What an index does. Everything in it can be rebuilt from the journal; places in the journal are packed numbers.
+/// The operations of an index. Everything in it can be rebuilt from the journal; journal positions are packed
+/// numbers.
 pub trait Index: Send + Sync + std::fmt::Debug {
-    /// Up to where the journal is indexed.
+    /// How far the journal is indexed.
     ///
     /// # Errors
     /// When reading fails.
     fn watermark(&self) -> Result<Watermark, StoreError>;
-    /// Where the record of an index key stands.
+    /// The position of an index key's record.
     ///
     /// # Errors
     /// When reading fails.
@@ -47,40 +48,41 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When reading fails.
     fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError>;
-    /// Where at most `max` records from number `from` on stand.
+    /// The positions of at most `max` records, from number `from` on.
     ///
     /// # Errors
     /// When reading fails.
     fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<u64>, StoreError>;
-    /// The last record that is indexed for an account; 0 for none.
+    /// The last indexed record of an account; 0 if none.
     ///
     /// # Errors
     /// When reading fails.
     fn last(&self, account: &Name) -> Result<Seq, StoreError>;
-    /// At most `max` accounts by name, after `after`.
+    /// At most `max` accounts after `after`, in order of name.
     ///
     /// # Errors
     /// When reading fails.
     fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError>;
-    /// At most `max` accounts whose checkpoint has something that ends by `now`.
+    /// At most `max` accounts whose checkpoint has a hold or grant that ends by `now`.
     ///
     /// # Errors
     /// When reading fails.
     fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError>;
-    /// The accounts with records behind their checkpoints.
+    /// The accounts with records after their checkpoints.
     ///
     /// # Errors
     /// When reading fails.
     fn unsettled(&self) -> Result<Vec<Name>, StoreError>;
-    /// Goes through every index key while `each` says to go on; whether it came to the end.
+    /// Visits every index key while `each` returns true; returns whether it reached the end.
     ///
     /// # Errors
     /// When reading fails.
     fn each_key(&self, each: &mut dyn FnMut(IndexKey) -> bool) -> Result<bool, StoreError>;
-    /// Writes checkpoints that are newer than those it has, then index entries, then the watermark, and makes them durable.
+    /// Writes checkpoints newer than the stored ones, then index entries, then the watermark, and makes all of it
+    /// durable.
     ///
     /// # Errors
-    /// When writing fails; a part may have been written, the watermark then was not.
+    /// When writing fails. Some of it may then have been written, but not the watermark.
     fn write(
         &self,
         states: &[Checkpoint],
@@ -101,7 +103,7 @@ pub(super) struct KeyValue {
     states: Keyspace,
     /// Wake, account → nothing.
     wakes: Keyspace,
-    /// Account → the last number, where that is behind the checkpoint.
+    /// Account → the last number, if the checkpoint does not include it.
     unsettled: Keyspace,
     meta: Keyspace,
 }

@@ -1,5 +1,5 @@
 //! An index in memory, for simulations: writes happen in the same order as in the key-value store and can be cut off
-//! anywhere between two of them.
+//! between any two.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,12 +45,12 @@ impl MemoryIndex {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the next write fail after so many steps; `None`: no more.
+    /// Makes a write fail after this many steps; `None`: never.
     pub fn fail_after(&self, steps: Option<usize>) {
         self.lock().fails_after = steps;
     }
 
-    /// Whether it has come to that: the steps are used up.
+    /// Whether the steps are used up.
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.lock().fails_after == Some(0)
@@ -111,7 +111,7 @@ impl Index for MemoryIndex {
         watermark: Watermark,
     ) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        // In an order of their own, so that a simulation can be repeated.
+        // Sorted, so that a simulation can be repeated.
         let mut states: Vec<&Checkpoint> = states.iter().collect();
         states.sort_by(|a, b| a.account.cmp(&b.account));
         for state in states {

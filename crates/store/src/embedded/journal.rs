@@ -1,7 +1,7 @@
 //! The journal: segments of blocks, appended and synced once for each group commit.
 //!
-//! J1 a batch is acknowledged only after `fdatasync`. J2 a torn tail is cut and reported; damage before the tail stops
-//! the start with the exact place, and nothing is changed (`torn_tail_is_cut`, `damage_is_named`).
+//! J1 a batch is acknowledged only after `fdatasync`. J2 a torn tail is cut and reported. Damage before the tail
+//! stops the start, which names the exact place and changes nothing (`torn_tail_is_cut`, `damage_is_named`).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,13 +35,13 @@ pub(super) struct Writer {
     ahead: Ahead,
 }
 
-/// What a scan found at the end of the journal.
+/// The result of a scan up to the end of the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scanned {
     pub(super) entries: u64,
-    /// Where the scan began, when not with the first block.
+    /// Where the scan began, if not at the first block.
     pub(super) from: Option<Location>,
-    /// The torn tail that was cut: where, and how many bytes.
+    /// The torn tail that was cut: its place, and its length in bytes.
     pub(super) cut: Option<(Location, u64)>,
 }
 
@@ -131,7 +131,7 @@ pub(super) fn list(disk: &dyn Disk) -> Result<Vec<u32>, StoreError> {
     Ok(found)
 }
 
-/// A journal as opened.
+/// An opened journal.
 pub(super) struct Opened {
     pub(super) segments: Arc<Segments>,
     pub(super) writer: Writer,
@@ -139,8 +139,8 @@ pub(super) struct Opened {
     pub(super) scanned: Scanned,
 }
 
-/// Opens the journal of a disk, reads it from its mark on, gives every entry from `from` on to `seen`, and cuts a torn
-/// tail.
+/// Opens the journal of a disk, reads it from its mark on, passes every entry from `from` on to `seen`, and cuts a
+/// torn tail.
 pub(super) fn open(
     disk: Arc<dyn Disk>,
     from: Position,
@@ -156,7 +156,7 @@ pub(super) fn open(
     if let Some(number) = first_missing(&numbers, last_known(from, marked)) {
         return Err(segments.lost(number, 0, MISSING, 0));
     }
-    // An index that is behind the mark, or none, has no link to begin with: then all of it is read.
+    // Without an index, or with one behind the mark, no mark gives a link to begin with: the whole journal is read.
     let begin = End { at: Position { segment: 1, offset: 0 }, link: Link::FIRST };
     let start = marks.into_iter().filter(|end| end.at <= from).max_by_key(|end| end.at).unwrap_or(begin);
     let known = marked.map_or(from, |end| end.at.max(from));
@@ -179,19 +179,19 @@ pub(super) fn open(
         Writer::resume(Arc::clone(&segments), end, segment_bytes_max)?
     };
     let mark = Mark::open(&*segments.disk).map_err(marking)?;
-    // From now on it is known that there is a journal.
+    // From now on the mark proves that a journal exists.
     let write = if is_new { mark.write(writer.end()) } else { Ok(()) };
     write.map_err(marking)?;
     Ok(Opened { segments, writer, mark, scanned })
 }
 
-/// The last segment that is known to have been there; the index of a new journal knows none.
+/// The last segment known to have existed; the index of a new journal knows none.
 fn last_known(from: Position, marked: Option<End>) -> u32 {
     let indexed = if from.segment > 1 { from.segment } else { 0 };
     marked.map_or(indexed, |end| end.at.segment.max(indexed))
 }
 
-/// The first segment that is missing of those up to the last one that is there, or known to have been.
+/// The first missing segment, up to the last that exists or is known to have existed.
 pub(super) fn first_missing(numbers: &[u32], known: u32) -> Option<u32> {
     let last = numbers.last().copied().unwrap_or(0).max(known);
     (1..=last).find(|number| numbers.binary_search(number).is_err())
@@ -206,15 +206,15 @@ fn narrow(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-/// The reading of a journal at its start.
+/// The scan of a journal at its start.
 struct Scan<'a, F> {
     segments: &'a Segments,
-    /// Entries from here on are given out.
+    /// Entries from here on are passed on.
     from: Position,
     /// Blocks up to here were acknowledged.
     known: Position,
     marked: Option<End>,
-    /// Up to where it has come.
+    /// How far the scan has come.
     end: End,
     scanned: Scanned,
     seen: F,
@@ -228,7 +228,8 @@ impl<F: FnMut(Position, Parsed)> Scan<'_, F> {
         let begin = if number == self.end.at.segment { self.end.at.offset } else { 0 };
         if let Err(what) = frame::check_segment_header(&bytes, number) {
             if is_last && self.known <= place(SEGMENT_HEADER) && frame::is_unfinished_header(&bytes, number) {
-                // The power went while the segment was being made: its blocks come after its header is durable.
+                // Power failed while the segment was being created: blocks are written only after its header is
+                // durable.
                 self.end.at = cut(self.segments, number, 0, bytes.len(), &mut self.scanned)?;
                 return Ok(());
             }
@@ -327,7 +328,7 @@ impl Writer {
         let file = segments.disk.open(&name_of(end.at.segment), true);
         let file = file.map_err(segments.io("opening", end.at.segment))?;
         let length = file.size().map_err(segments.io("reading", end.at.segment))?;
-        // What a killed process had written and not synced has been read, and will be answered with.
+        // A killed process may have left unsynced bytes. They have been read and will appear in answers.
         let durable = file.sync_all().and_then(|()| segments.disk.sync_names());
         durable.map_err(segments.io("syncing", end.at.segment))?;
         let ahead = Ahead::from(u32::try_from(length).unwrap_or(u32::MAX).max(end.at.offset));
@@ -338,7 +339,7 @@ impl Writer {
         self.end
     }
 
-    /// Writes a batch and waits until it is durable; tells where each entry stands.
+    /// Writes a batch, waits until it is durable, and returns the position of each entry.
     pub(super) fn append<'a>(
         &mut self,
         batch: &'a Batch,

@@ -1,4 +1,5 @@
-//! What an embedded store does, on the thread that asks: the journal, the records that the index does not have yet, the index.
+//! The work of an embedded store, on the calling thread: the journal, the records not yet in the index, and the
+//! index.
 //!
 //! Never writes to the key-value store on the path of a request.
 
@@ -20,14 +21,14 @@ use crate::batch::Batch;
 use crate::contract::{Appended, Cursor, Fed, Location, LogEnd, StoreError};
 use crate::stored::{Checkpoint, Stored};
 
-/// How the embedded store works.
+/// Options of the embedded store.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// A new journal segment begins when the current one would pass this many bytes; at most 4 GiB.
+    /// A new journal segment begins when the current one would exceed this many bytes; at most 4 GiB.
     pub segment_bytes_max: u32,
-    /// A checkpoint is due after this many records; four times as many wait for it.
+    /// A checkpoint is due after this many records. At four times as many, appends wait for the running one.
     pub records_per_checkpoint: usize,
-    /// Threads that read for callers which must not block. 0: everything is read on the thread that asks.
+    /// Threads that read for callers that must not block. 0: every read runs on the calling thread.
     pub readers: usize,
 }
 
@@ -37,17 +38,17 @@ impl Default for Options {
     }
 }
 
-/// What opening found.
+/// The outcome of opening.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
     /// Records in the ledger.
     pub records: u64,
-    /// Those of them that were read again: written since the last checkpoint.
+    /// Records read again because they were written after the last checkpoint.
     pub read: u64,
-    /// Where reading began: what stands before was written or read by a process that made a checkpoint after it, and is
-    /// read again by [`crate::Store::damage`].
+    /// Where reading began. A process that later made a checkpoint wrote or read everything before this place;
+    /// [`crate::Store::damage`] reads it again.
     pub from: Option<Location>,
-    /// The torn tail that was cut, if any, and how many bytes it had. Nothing in it was ever acknowledged.
+    /// The torn tail that was cut, if any, and its length in bytes. Nothing in it was ever acknowledged.
     pub cut: Option<(Location, u64)>,
 }
 
@@ -59,7 +60,7 @@ pub(super) struct Ledger {
     mark: Mark,
     tails: RwLock<Tails>,
     pub(super) index: Arc<dyn Index>,
-    /// The keys that the index has.
+    /// A filter of the keys in the index.
     pub(super) absent: Absent,
     pub(super) options: Options,
     /// Whether a tail is being written into the index.
@@ -71,7 +72,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Opens a data directory that this process has.
+    /// Opens a data directory that this process has locked.
     pub(super) fn open(
         dir: Arc<dyn Disk>,
         index: Arc<dyn Index>,
@@ -79,7 +80,7 @@ impl Ledger {
         options: Options,
     ) -> Result<Self, StoreError> {
         let disk = dir.below("journal");
-        // What a start rests on is durable: that the journal is there, and that the note of unfinished work is not.
+        // The start relies on two durable facts: the journal exists, and the note of unfinished work does not.
         let make = disk.make().and_then(|()| dir.sync_names());
         make.map_err(StoreError::io("creating", &disk.path()))?;
         let watermark = index.watermark()?;
@@ -175,7 +176,8 @@ impl Ledger {
     }
 
     fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Position>, StoreError> {
-        // The index first: what leaves the tails in the meantime has arrived there and is only found twice.
+        // The index first: records that leave the tails meanwhile are already in it, so at worst they are found
+        // twice.
         let recent: Vec<(Seq, Vec<Position>)> = {
             let tails = self.tails();
             let both = [tails.flushing.as_deref(), Some(&tails.current)].into_iter().flatten();
@@ -202,7 +204,7 @@ impl Ledger {
         let conflicts = self.conflicts(batch)?;
         let mut slot = self.writer();
         let mut writer = slot.take().ok_or(StoreError::Stopped)?;
-        // On an error the writer is gone: nothing can follow a write of unknown outcome.
+        // After an error the writer is gone: nothing may follow a write of unknown outcome.
         let placed = writer.append(batch, &conflicts)?;
         let mut tails = self.tails_mut();
         for (entry, at) in placed {
@@ -210,13 +212,13 @@ impl Ledger {
             tails.current.push(&entry.account, entry.seq, entry.hash, &entry.keys, at);
         }
         tails.current.end = Some(writer.end());
-        // What cannot be noted is not known after a crash, and nothing else: the block is durable.
+        // If the note fails, a crash loses only the note: the block is durable.
         let _ = self.mark.note(writer.end());
         *slot = Some(writer);
         Ok(Appended { conflicts, in_doubt: Vec::new() })
     }
 
-    /// Where an account's log ends.
+    /// The end of an account's log.
     pub(super) fn end(&self, account: &Name) -> Result<LogEnd, StoreError> {
         let last = self.last(account)?;
         Ok(last.map_or_else(LogEnd::default, |(seq, hash)| LogEnd { seq, hash }))
@@ -230,11 +232,11 @@ impl Ledger {
                 return false;
             }
         }
-        // A key that has left the tails since was in the filter before it did.
+        // A key that has left the tails since then entered the filter first.
         self.absent.is_sure_of(key)
     }
 
-    /// Reads the keys of the index into a filter with room for more than so many, as long as it `goes_on`.
+    /// Reads the index's keys into a filter with room for more than `keys`, while `goes_on` allows.
     pub(super) fn learn_keys(&self, keys: usize, goes_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
         self.absent.begin(keys);
         let learnt = self.index.each_key(&mut |key| {
@@ -262,7 +264,7 @@ impl Ledger {
         self.read_all(self.positions(account, from.max(1), max)?)
     }
 
-    /// Keeps states, and moves the records that the index does not have yet into it.
+    /// Stores states, and moves the records not yet in the index into it.
     pub(super) fn checkpoint(&self, states: &[Checkpoint]) -> Result<(), StoreError> {
         let cut = {
             let mut tails = self.tails_mut();
@@ -272,7 +274,7 @@ impl Ledger {
                 let current = std::mem::replace(&mut tails.current, next);
                 tails.flushing = Some(Arc::new(current));
             }
-            // An earlier attempt that failed left its tail here: it goes first.
+            // An earlier attempt that failed left its tail here; it goes first.
             tails.flushing.clone()
         };
         let Some((cut, end)) = cut.and_then(|cut| cut.end.map(|end| (cut, end))) else { return Ok(()) };

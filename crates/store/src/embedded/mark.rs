@@ -1,10 +1,11 @@
-//! The mark: up to where the journal was written or read, and what its next block has to say of itself.
+//! The mark: how far the journal has been written or read, and the link expected of its next block.
 //!
-//! It stands beside the segments, so that an end that was acknowledged is known without the index: a journal that ends before its
-//! mark has lost records (`every_damage_is_named_or_changes_nothing`), and the start reads from there on.
-//! M1 a mark is never ahead of what is durable. M2 a crash while a checkpoint is marked leaves the mark before it: two places take
-//! turns (`the_newest_mark_is_not_written_over`). The third is written behind every block and never synced, so that a process that is killed leaves the exact end.
-//! A place that cannot be read is as good as none; without any the start reads the whole journal.
+//! The mark is stored beside the segments, so an acknowledged end is known without the index. A journal that ends
+//! before its mark has lost records (`every_damage_is_named_or_changes_nothing`). The start reads from the mark on.
+//! M1 a mark is never ahead of durable data. M2 a crash while a checkpoint is marked leaves the previous mark intact:
+//! two places alternate (`the_newest_mark_is_not_written_over`). The third place is written after every block and
+//! never synced, so a killed process still leaves the exact end.
+//! A place that cannot be read is ignored. Without any, the start reads the whole journal.
 //!
 //! ```text
 //! mark = place(32) of a checkpoint, place(32) of another, place(32) of the last block
@@ -20,11 +21,11 @@ use super::frame::{Link, Position};
 const FILE: &str = "mark";
 const PLACE: usize = 32;
 const PLACES: usize = 3;
-/// The places of checkpoints; the one behind them is that of the last block.
+/// The places of checkpoints; the place after them is that of the last block.
 const CHECKPOINTS: usize = 2;
 const TITLE: &[u8; 4] = b"HWMK";
 
-/// An end of a journal: a place, and what the block that begins there says of itself.
+/// An end of a journal: a position, and the link of the block that begins there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct End {
     pub(super) at: Position,
@@ -61,7 +62,7 @@ pub(super) struct Mark {
     turn: Mutex<usize>,
 }
 
-/// The ends that a journal's mark names; none where there is no mark.
+/// The ends that a journal's mark names; none if there is no mark.
 pub(super) fn ends(disk: &dyn Disk) -> Result<Vec<End>> {
     let there = disk.list()?.iter().any(|name| name == FILE);
     let bytes = if there { read_all(&*disk.open(FILE, false)?)? } else { Vec::new() };
@@ -69,7 +70,7 @@ pub(super) fn ends(disk: &dyn Disk) -> Result<Vec<End>> {
 }
 
 impl Mark {
-    /// The mark of a journal, for writing; made when it is not there.
+    /// Opens the mark of a journal for writing; creates it if it does not exist.
     pub(super) fn open(disk: &dyn Disk) -> Result<Self> {
         let file = match disk.open(FILE, true) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -85,7 +86,7 @@ impl Mark {
         Ok(Self { file, turn: Mutex::new(newest.map_or(0, |(place, _)| 1 - place)) })
     }
 
-    /// Marks the end of a checkpoint, whose blocks are durable; durable when it returns.
+    /// Marks the end of a checkpoint whose blocks are durable; the mark is durable on return.
     pub(super) fn write(&self, end: End) -> Result<()> {
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.put(*turn, end)?;
@@ -94,8 +95,8 @@ impl Mark {
         Ok(())
     }
 
-    /// Notes the end of a block that is durable, and leaves it to the system when the note is: it survives the end of the
-    /// process, and a power cut only perhaps.
+    /// Notes the end of a durable block without syncing the note. The note survives the end of the process, but
+    /// perhaps not a power failure.
     pub(super) fn note(&self, end: End) -> Result<()> {
         self.put(CHECKPOINTS, end)
     }
@@ -119,7 +120,7 @@ mod tests {
             link: Link { number: u64::from(number), before: 0 },
         };
         for number in 1..=6 {
-            // The process starts between any two.
+            // The process restarts between any two writes.
             Mark::open(&disk).expect("opens").write(end(number)).expect("writes");
             let marked = ends(&disk).expect("reads");
             assert!(marked.contains(&end(number)), "{marked:?}");

@@ -1,7 +1,8 @@
 //! The embedded store: a journal on the path, a key-value index off it.
 //!
-//! E1 nothing is acknowledged before it is durable (`journal`). E2 one process has a directory (`one_process_per_directory`).
-//! E3 the start reads the journal only from the index's watermark on, so it does not grow with history.
+//! E1 nothing is acknowledged before it is durable (`journal`). E2 one process at a time has a directory
+//! (`one_process_per_directory`).
+//! E3 the start reads the journal from the index's watermark on, so its time does not grow with history.
 //! Never writes to the key-value store on the path of a request.
 
 use std::fs::File;
@@ -50,13 +51,13 @@ pub use rewrite::{Restored, erase, erase_on, restore, restore_on};
 /// Logs in a directory.
 #[derive(Debug)]
 pub struct Embedded {
-    // Before the ledger, so that nothing reads any more when the directory is given up.
+    // Before the ledger, so that no read runs after the directory is released.
     readers: Option<Readers>,
     ledger: Arc<Ledger>,
 }
 
 impl Embedded {
-    /// Opens the store in `dir`, making it when it is not there.
+    /// Opens the store in `dir`, and creates it if it does not exist.
     ///
     /// # Errors
     /// When another process has the directory, a file cannot be read or written, or the journal is damaged.
@@ -67,7 +68,7 @@ impl Embedded {
         Self::start(Ledger::open(disk, index, lock, options)?)
     }
 
-    /// Opens the store in a data directory of any disk and with any index, as a simulation does.
+    /// Opens the store in a data directory on any disk and with any index, as a simulation does.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -87,21 +88,21 @@ impl Embedded {
         Ok(store)
     }
 
-    /// Learns which keys the index has, beside everything else. Until they are known each look-up reads the index; a failure
-    /// leaves it at that.
+    /// Learns the index's keys in the background. Until they are known, each look-up reads the index; after a failure
+    /// that remains so.
     fn learn_keys(&self, keys: usize) {
         let Some(readers) = &self.readers else { return drop(self.ledger.learn_keys(keys, &|| true)) };
         let (ledger, is_closed) = (Arc::clone(&self.ledger), readers.is_closed());
         readers.run(move || drop(ledger.learn_keys(keys, &|| !is_closed())));
     }
 
-    /// What opening found.
+    /// The outcome of opening.
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
         &self.ledger.recovery
     }
 
-    /// Does something that reads: here, on a thread that may block, or else on a reader.
+    /// Runs a job that reads: here if this thread may block, otherwise on a reader.
     fn reply<'a, T: Send + 'static>(
         &'a self,
         job: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
@@ -119,7 +120,7 @@ impl Embedded {
     }
 }
 
-/// Takes a data directory for this process, for as long as the file lives.
+/// Locks a data directory for this process while the returned file lives.
 ///
 /// # Errors
 /// When another process has it, or it is not a whole ledger.
@@ -129,7 +130,7 @@ pub fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
     lock_any(&disk)
 }
 
-/// Takes a data directory that is finished, or is made.
+/// Locks a data directory; it must be finished, and is created if it does not exist.
 fn take(dir: &dyn Disk) -> Result<Option<File>, StoreError> {
     unfinished::check(dir)?;
     dir.make().map_err(StoreError::io("creating", &dir.path()))?;

@@ -1,6 +1,6 @@
-//! The threads that read for callers which must not block.
+//! The threads that read for callers that must not block.
 //!
-//! T1 a store is closed when it is dropped: its threads have ended (`found_after_reopen`).
+//! T1 a dropped store is closed: its threads have ended (`found_after_reopen`).
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,7 +33,7 @@ impl Shared {
         loop {
             while let Some(job) = queue.jobs.pop_front() {
                 drop(queue);
-                // A job that panics drops its reply, and whoever waits for it hears that.
+                // A job that panics drops its reply, which the waiting caller notices.
                 let _ = catch_unwind(AssertUnwindSafe(job));
                 queue = self.lock();
             }
@@ -62,7 +62,7 @@ impl Readers {
         Ok(readers)
     }
 
-    /// Asks whether the store is being closed.
+    /// A check whether the store is being closed.
     pub(super) fn is_closed(&self) -> impl Fn() -> bool + Send + 'static {
         let shared = Arc::clone(&self.shared);
         move || shared.is_closing.load(Ordering::Relaxed)
@@ -84,7 +84,7 @@ impl Drop for Readers {
         }
         self.shared.added.notify_all();
         for thread in self.threads.drain(..) {
-            // Its jobs are caught; there is nothing else that could panic.
+            // Panics of its jobs are caught; nothing else in it can panic.
             let _ = thread.join();
         }
     }

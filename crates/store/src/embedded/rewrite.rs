@@ -1,7 +1,7 @@
-//! A ledger written anew from another one: restored, up to a point in time or whole, or with personal data erased.
+//! A ledger rewritten from another one: restored, whole or up to a point in time, or with personal data erased.
 //!
-//! U2 nothing is written that is not intact, and nothing over what is there. U3 a place in the feed means the same records
-//! in the new ledger, or fewer (simulation, `copies`).
+//! U2 only intact records are written, and no existing ledger is overwritten. U3 a place in the feed means the same
+//! records in the new ledger, or fewer (simulation, `copies`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -22,7 +22,7 @@ use crate::batch::Batch;
 use crate::contract::{Cursor, StoreError};
 use crate::stored::Stored;
 
-/// What a restore wrote.
+/// The extent of a restore.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     /// Records restored.
@@ -37,13 +37,13 @@ fn broken(account: &Name, seq: Seq, what: &str) -> StoreError {
     StoreError::Unreadable(format!("account {account}, record {seq}: {what}"))
 }
 
-/// The end of an account's log that is being written.
+/// The end of an account's log being written.
 struct Written {
     /// Name, number, hash and instant of the last record.
     state: Account,
-    /// What follows is left out.
+    /// Later records are left out.
     is_over: bool,
-    /// Erased records that no record written so far vouches for.
+    /// Erased records that no written record vouches for yet.
     bare: BTreeMap<Seq, Erased>,
 }
 
@@ -53,14 +53,15 @@ impl Written {
     }
 }
 
-/// A ledger being written anew, record by record, into a data directory that has none.
+/// A ledger being rewritten, record by record, into a data directory that has none.
 struct Rewrite {
     ledger: Ledger,
     batch: Batch,
     ends: HashMap<Name, Written>,
-    /// Readers of the feed: the place acknowledged in the old one, and how many of the records written stand before it.
+    /// Readers of the feed: the place each acknowledged in the old ledger, and the number of written records before
+    /// it.
     readers: Vec<(Name, u64, usize)>,
-    /// The place of the last record taken over.
+    /// The place of the last copied record.
     last: u64,
     done: Restored,
 }
@@ -72,7 +73,7 @@ impl Rewrite {
             return Err(StoreError::Refused(format!("{} has no ledger", from.path().display())));
         }
         to.make().map_err(StoreError::io("creating", &to.path()))?;
-        // Nobody else may be at it.
+        // Nobody else may write here.
         let lock = lock_any(&**to)?;
         if !unfinished::is_there(&**to)? && has(&**to, "journal")? {
             let there = to.path().display().to_string();
@@ -108,7 +109,7 @@ impl Rewrite {
         }
     }
 
-    /// Takes over a record that must have this hash.
+    /// Copies a record, which must have this hash.
     fn take(
         &mut self,
         account: &Name,
@@ -117,7 +118,7 @@ impl Rewrite {
         at: Position,
     ) -> Result<(), StoreError> {
         const AT_ONCE: usize = 4_096;
-        // A block ends where a reader has got to, so that it has the same place in the new feed.
+        // A block ends at each reader's place, so that the place exists in the new feed too.
         let at = at.to_u64();
         if self.readers.iter().any(|(_, place, _)| (self.last..at).contains(&(place.saturating_sub(1)))) {
             self.flush()?;
@@ -149,12 +150,12 @@ impl Rewrite {
         if self.batch.entries().len() >= AT_ONCE { self.flush() } else { Ok(()) }
     }
 
-    /// Leaves out what follows of an account.
+    /// Leaves out the account's later records.
     fn end(&mut self, account: &Name) {
         self.ends.entry(account.clone()).or_insert_with(|| Written::new(account)).is_over = true;
     }
 
-    /// Vouches for erased records whose erasure itself is left out.
+    /// Vouches for erased records when the record of the erasure is left out.
     fn vouch(&mut self, at: Position) -> Result<(), StoreError> {
         let reason = Label::new("restored to a time before the erasure").ok();
         let bare = self.ends.values_mut().filter(|written| !written.bare.is_empty());
@@ -171,7 +172,7 @@ impl Rewrite {
         Ok(())
     }
 
-    /// Writes that these records of an account have been erased.
+    /// Records that these records of an account were erased.
     fn erased(
         &mut self,
         state: &mut Account,
@@ -191,7 +192,7 @@ impl Rewrite {
         Ok(())
     }
 
-    /// Ends the ledger: what readers of the feed have acknowledged, and the signing key, go with it.
+    /// Finishes the ledger: copies each reader's acknowledged place and the signing key.
     fn finish(mut self, from: &dyn Disk, to: &dyn Disk) -> Result<Restored, StoreError> {
         self.flush()?;
         self.done.accounts = u64::try_from(self.ledger.accounts(None, usize::MAX)?.len()).unwrap_or(0);
@@ -214,11 +215,11 @@ impl Rewrite {
     }
 }
 
-/// Writes the ledger of a backup into a new data directory, up to before the instant where one is given. Every record
-/// goes through the store again, so that what is restored is intact and follows.
+/// Writes the ledger of a backup into a new data directory; with an instant, only the records before it. Every record
+/// goes through the store again, so the restored records are intact and in sequence.
 ///
 /// # Errors
-/// When `to` has a ledger, a file cannot be read or written, or a record is damaged or does not follow.
+/// When `to` has a ledger, a file cannot be read or written, or a record is damaged or out of sequence.
 pub fn restore(from: &Path, to: &Path, until: Option<Instant>) -> Result<Restored, StoreError> {
     apart(from, to)?;
     restore_on(&Directory(from.to_path_buf()), &directory(to), until)
@@ -228,7 +229,7 @@ fn directory(path: &Path) -> Arc<dyn Disk> {
     Arc::new(Directory(path.to_path_buf()))
 }
 
-/// [`restore`] between data directories of any disks.
+/// [`restore`] between data directories on any disks.
 ///
 /// # Errors
 /// As [`restore`].
@@ -243,12 +244,12 @@ pub fn restore_on(
     each(&*from.below("journal"), |stored, at| {
         let record = stored.record()?;
         let Stored { account, hash, .. } = stored;
-        // The server's own log of a test ledger begins by the machine's clock, so it ends where the accounts do.
+        // In a test ledger the server's own log starts on the machine's clock, so it ends where the accounts end.
         let by_others = is_test && is_internal(&account);
         let is_later =
             if by_others { is_past } else { until.is_some_and(|until| record.recorded_at >= until) };
         is_past |= is_later;
-        // An account ends before its first later record, even if earlier ones follow.
+        // An account ends before its first later record, even if earlier ones follow it.
         if is_later {
             rewrite.end(&account);
         }
@@ -259,7 +260,7 @@ pub fn restore_on(
     rewrite.finish(from, &**to)
 }
 
-/// Whether a ledger goes by a test clock.
+/// Whether a ledger runs on a test clock.
 fn is_test(from: &dyn Disk) -> Result<bool, StoreError> {
     let mut found = false;
     each(&*from.below("journal"), |stored, _| {
@@ -272,7 +273,7 @@ fn is_test(from: &dyn Disk) -> Result<bool, StoreError> {
     Ok(found)
 }
 
-/// How many records of an account an erasure is about.
+/// The number of an account's records that an erasure affects.
 fn concerned(from: &dyn Disk, account: &Name, erasure: &Erasure) -> Result<u64, StoreError> {
     let (mut is_there, mut concerned) = (false, 0);
     each(&*from.below("journal"), |stored, _| {
@@ -289,11 +290,11 @@ fn concerned(from: &dyn Disk, account: &Name, erasure: &Erasure) -> Result<u64, 
     }
 }
 
-/// Writes a ledger into a new data directory with personal data of one account erased. What was erased is in no file of
-/// the new directory; the old one is to be destroyed, and its backups.
+/// Writes a ledger into a new data directory with personal data of one account erased. No file of the new directory
+/// has the erased data; the operator must destroy the old directory and its backups.
 ///
 /// # Errors
-/// As [`restore`], and when no record of the account has what is to be erased.
+/// As [`restore`], and when no record of the account has the data to erase.
 pub fn erase(
     from: &Path,
     to: &Path,
@@ -306,7 +307,7 @@ pub fn erase(
     erase_on(&Directory(from.to_path_buf()), &directory(to), account, erasure, (now, reason))
 }
 
-/// [`erase`] between data directories of any disks.
+/// [`erase`] between data directories on any disks.
 ///
 /// # Errors
 /// As [`erase`].

@@ -1,4 +1,4 @@
-//! What the index does not have yet, in memory: at most a few checkpoints' worth.
+//! The records that the index does not have yet, in memory: at most a few checkpoints' worth.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub(super) struct Tail {
     pub(super) keys: HashMap<IndexKey, Position>,
     pub(super) logs: BTreeMap<Name, Run>,
     pub(super) records: usize,
-    /// All records up to its end, those before it included.
+    /// The number of all records up to its end, including those before it.
     pub(super) total: u64,
     pub(super) end: Option<End>,
     /// The latest instant at which a record up to its end was written.

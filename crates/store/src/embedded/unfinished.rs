@@ -1,7 +1,8 @@
-//! The note that stands in a data directory while it is written from another one: until it is gone, that is no ledger.
+//! The note in a data directory that is being written from another one. Until the note is gone, the directory is no
+//! ledger.
 //!
-//! N1 an interrupted restore, erasure or first backup is nowhere taken for a whole ledger, and the same command begins anew
-//! (`what_was_cut_off_is_no_ledger`, and the simulation, which cuts off between any two steps).
+//! N1 an interrupted restore, erasure or first backup is never taken for a whole ledger, and the same command starts
+//! it over (`what_was_cut_off_is_no_ledger`, and the simulation, which interrupts between any two steps).
 
 use super::disk::Disk;
 use crate::contract::StoreError;
@@ -9,7 +10,7 @@ use crate::contract::StoreError;
 const FILE: &str = "unfinished";
 const TEXT: &[u8] = b"This directory is being written. While this file is here it is not a whole ledger.\n";
 
-/// Refuses a directory that is not finished.
+/// Refuses an unfinished directory.
 pub(super) fn check(dir: &dyn Disk) -> Result<(), StoreError> {
     if is_there(dir)? { Err(StoreError::Unfinished(dir.path())) } else { Ok(()) }
 }
@@ -18,7 +19,7 @@ pub(super) fn is_there(dir: &dyn Disk) -> Result<bool, StoreError> {
     dir.has(FILE).map_err(StoreError::io("listing", &dir.path()))
 }
 
-/// Makes the note, durable before anything else is written.
+/// Creates the note; it is durable before anything else is written.
 pub(super) fn begin(dir: &dyn Disk) -> Result<(), StoreError> {
     let make = || {
         dir.make()?;
@@ -38,7 +39,7 @@ pub(super) fn end(dir: &dyn Disk) -> Result<(), StoreError> {
     remove().map_err(StoreError::io("finishing", &dir.path()))
 }
 
-/// Removes what an interrupted command has written.
+/// Removes the output of an interrupted command.
 pub(super) fn clear(dir: &dyn Disk) -> Result<(), StoreError> {
     for written in ["journal", "outbox", "signing.key"] {
         dir.remove(written).map_err(StoreError::io("clearing", &dir.path()))?;

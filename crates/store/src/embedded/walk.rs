@@ -1,28 +1,28 @@
-//! The walk along the blocks of a segment: which stand where they belong, and what the first thing is that does not.
+//! The walk along the blocks of a segment: which blocks are in place, and the first thing that is not.
 //!
-//! W1 a block that was copied, moved, removed or replaced is named, and so is what stands in its place
+//! W1 a block that was copied, moved, removed or replaced is named, and so is anything in its place
 //! (`every_damage_is_named_or_changes_nothing`).
-//! W2 what a crash leaves of a write that nobody was told about is no damage (`torn_tail_is_cut`,
-//! `an_older_block_behind_a_torn_write_proves_nothing`). A block is written only after the one before it is durable, so
-//! a later block behind a broken one proves that the broken one was once whole.
+//! W2 the remains of an unacknowledged write after a crash are not damage (`torn_tail_is_cut`,
+//! `an_older_block_behind_a_torn_write_proves_nothing`). A block is written only after the one before it is durable,
+//! so a later block after a broken one proves that the broken one was once whole.
 
 use super::frame::{self, Block, Link, SEGMENT_HEADER};
 
 /// Where a walk ended, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Walked {
-    /// The end of the last block that stands where it belongs.
+    /// The end of the last block in place.
     pub(super) end: usize,
-    /// What the block behind it has to say of itself.
+    /// The link that the block after it must have.
     pub(super) link: Link,
-    /// What is wrong there, when something is.
+    /// What is wrong there, if anything.
     pub(super) wrong: Option<Wrong>,
 }
 
-/// What ends a walk before the end of the blocks.
+/// The reason why a walk ended before the end of the blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// Something that is no whole block, with no later block behind it: a write that was cut off, if it stands at the end.
+    /// No whole block, and no later block after it: at the end, a write that was cut off.
     Torn,
     /// Damage.
     Damaged(String),
@@ -31,7 +31,7 @@ pub(super) enum Wrong {
 pub(super) const NO_BLOCK: &str = "no block begins here";
 pub(super) const BROKEN: &str = "a block's checksum does not hold";
 
-/// Walks from `at` on, where a block with this link is to stand; `None`: whichever stands there.
+/// Walks from `at` on, where a block with this link must be; `None`: any block.
 pub(super) fn walk<'a, E>(
     bytes: &'a [u8],
     at: usize,
@@ -60,12 +60,12 @@ pub(super) fn walk<'a, E>(
     }
 }
 
-/// Why a block is not the one that belongs here.
+/// Why a block does not belong here, if it does not.
 pub(super) fn misplaced(expected: Link, found: Link) -> Option<String> {
     if found.number != expected.number {
         let (found, expected) = (found.number, expected.number);
         return Some(format!(
-            "block {found} stands where block {expected} belongs: blocks were copied, moved or removed"
+            "block {found} is where block {expected} belongs: blocks were copied, moved or removed"
         ));
     }
     let number = expected.number;
@@ -76,8 +76,8 @@ pub(super) fn misplaced(expected: Link, found: Link) -> Option<String> {
     })
 }
 
-/// Whether a whole block with this number or a later one stands anywhere behind something broken. An earlier one may be
-/// what the disk had there before.
+/// Whether a whole block with this number or a later one follows anywhere after a broken one. An earlier one may be
+/// old content of the disk.
 fn later_block(rest: &[u8], number: u64) -> bool {
     (1..rest.len())
         .filter_map(|skip| rest.get(skip..).and_then(frame::block))

@@ -1,4 +1,4 @@
-//! A store between a store and those that use it, in which calls go wrong when a test says so.
+//! A store in front of another one, in which calls fail when a test says so.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,24 +10,24 @@ use crate::batch::Batch;
 use crate::contract::{Appended, Cursor, Fed, LogEnd, Reply, Store, StoreError};
 use crate::stored::{Checkpoint, Loaded, Stored};
 
-/// What goes wrong in an append.
+/// A fault of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing does.
+    /// No fault.
     None,
-    /// The store takes nothing more: its disk is full.
+    /// The store accepts nothing more: its disk is full.
     Stops,
-    /// The batch is stored and its answer lost.
+    /// The batch is stored, but its answer is lost.
     LostAnswer,
-    /// The batch is lost and its outcome not known.
+    /// The batch is lost, and its outcome is unknown.
     LostBatch,
-    /// The batch is under way: its outcome is not known, and it arrives before the next append.
+    /// The batch is under way: its outcome is unknown, and it arrives before the next append.
     Late,
 }
 
-/// What a test lets go wrong.
+/// The faults that a test injects.
 pub trait Faults: Send + Sync {
-    /// What goes wrong in the next append.
+    /// The fault of the next append.
     fn append(&self) -> Fault {
         Fault::None
     }
@@ -37,12 +37,12 @@ pub trait Faults: Send + Sync {
         false
     }
 
-    /// Alters what has been read.
+    /// Alters the records that were read.
     fn alter(&self, records: &mut [Stored]) {
         let _ = records;
     }
 
-    /// Whether others write as well.
+    /// Whether others write into the store as well.
     fn is_shared(&self) -> bool {
         true
     }
@@ -53,10 +53,10 @@ pub trait Faults: Send + Sync {
     }
 }
 
-/// A store in which calls go wrong, shared by several writers.
+/// A store in which calls fail, shared by several writers.
 pub struct Faulty<F> {
     inner: Arc<dyn Store>,
-    /// What goes wrong.
+    /// The faults.
     pub faults: F,
     late: Arc<Mutex<Vec<Batch>>>,
 }
@@ -68,21 +68,21 @@ impl<F> std::fmt::Debug for Faulty<F> {
 }
 
 impl<F: Faults> Faulty<F> {
-    /// Stands before a store.
+    /// Wraps a store.
     pub fn new(inner: Arc<dyn Store>, faults: F) -> Self {
         Self { inner, faults, late: Arc::default() }
     }
 
-    /// Stands before the same store; what is under way through one arrives through any.
+    /// Wraps the same store; a batch under way through one wrapper arrives through any.
     #[must_use]
     pub fn beside(&self, faults: F) -> Self {
         Self { inner: Arc::clone(&self.inner), faults, late: Arc::clone(&self.late) }
     }
 
-    /// Lets everything arrive that is under way.
+    /// Lets everything under way arrive.
     ///
     /// # Errors
-    /// When the store takes nothing more.
+    /// When the store accepts nothing more.
     pub async fn arrive(&self) -> Result<(), StoreError> {
         let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
         for batch in &late {

@@ -1,6 +1,6 @@
-//! What every store promises, as a test: call [`run`] on an empty one. A store in another crate runs the same.
+//! The promises of every store, as a test: call [`run`] on an empty one. Stores in other crates run the same test.
 //!
-//! Everything here panics where a promise is broken.
+//! Panics wherever a promise is broken.
 
 mod faulty;
 
@@ -19,7 +19,7 @@ use crate::wait::wait;
 /// A name.
 ///
 /// # Panics
-/// When the text is none.
+/// When the text is not a name.
 #[must_use]
 pub fn name(text: &str) -> Name {
     Name::new(text).expect(text)
@@ -30,7 +30,7 @@ fn catalog() -> Catalog {
     Catalog::parse(text, Format::Toml).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// An account with a log of its own making: opened, then grants.
+/// An account that writes its own log: an opening, then grants.
 #[derive(Debug)]
 pub struct Writer {
     /// Its state.
@@ -39,7 +39,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// One that has nothing yet.
+    /// A new account without records.
     #[must_use]
     pub fn new(account: &str) -> Self {
         Self { account: Account::empty(name(account)), catalog: catalog() }
@@ -75,7 +75,7 @@ impl Writer {
         self.account.apply(&record, hash).expect("follows");
     }
 
-    /// Its state, to be kept; it wakes at as many microseconds as it has records.
+    /// Its state as a checkpoint; it wakes at as many microseconds as it has records.
     ///
     /// # Panics
     /// Never.
@@ -94,7 +94,7 @@ fn key(account: &str, n: u64) -> IndexKey {
     IndexKey::of_key(&name(account), Operation::Grant, &Label::new(&format!("key-{n}")).expect("label"))
 }
 
-/// Appends the next records of these accounts, in so many batches.
+/// Appends the next records of these accounts, in `rounds` batches.
 ///
 /// # Panics
 /// When they are not stored.
@@ -108,7 +108,7 @@ pub fn append(store: &dyn Store, writers: &mut [&mut Writer], rounds: usize) {
     }
 }
 
-/// What was appended is found: whole, by number, by key.
+/// Asserts that appended records are found: all of them, by number and by key.
 ///
 /// # Panics
 /// When it is not.
@@ -168,11 +168,11 @@ pub fn run(store: &dyn Store) {
     no_stored_key_is_surely_absent(store, &[&a, &b]);
 }
 
-/// K3: a checkpoint hides nothing, and what comes after it is found behind it.
+/// K3: a checkpoint hides no record, and later records are found after it.
 fn a_checkpoint_hides_no_record(store: &dyn Store, a: &mut Writer, b: &mut Writer) {
     let all = [name("a"), name("b"), name("c")];
     assert_eq!(wait(store.unsettled()).expect("lists"), all);
-    // Without states nobody's ends are forgotten.
+    // A checkpoint without states settles no account.
     wait(store.checkpoint(Vec::new())).expect("keeps nothing");
     assert_eq!(wait(store.unsettled()).expect("lists"), all);
     let older = a.checkpoint();
@@ -191,7 +191,7 @@ fn a_checkpoint_hides_no_record(store: &dyn Store, a: &mut Writer, b: &mut Write
     assert_found(store, b);
 }
 
-/// K4: every record once, each account's in order, from any place on; places are kept.
+/// K4: every record once, each account's in order, from any place; places are kept.
 fn the_feed_has_every_record_once(store: &dyn Store) {
     let (mut cursors, mut seen) = (vec![Cursor::default()], Vec::new());
     while let Some(fed) = wait(store.feed(&cursors[cursors.len() - 1])).expect("feeds") {
@@ -224,7 +224,7 @@ fn no_stored_key_is_surely_absent(store: &dyn Store, writers: &[&Writer]) {
 }
 
 fn append_or_conflict(store: &dyn Store, b: &mut Writer) {
-    // A second writer of `b` that is one record behind: nothing of it is written, the other account's is.
+    // A second writer of `b` is one record behind: none of its records is written, but the other account's is.
     let mut behind = Writer::new("b");
     let mut scratch = Batch::default();
     behind.push(&mut scratch);
@@ -243,7 +243,7 @@ fn append_or_conflict(store: &dyn Store, b: &mut Writer) {
     let asked = [name("b"), name("c"), name("nobody")];
     let answered = wait(store.ends(&asked)).expect("reads");
     assert_eq!(answered, [ends[0], ends[1], LogEnd::default()]);
-    // The right number on another past: a log of the same length that did not happen.
+    // The right number but another history: a log of the same length that did not happen.
     let mut elsewhere = Writer::new("b");
     let mut scratch = Batch::default();
     elsewhere.account.recorded_at = b.account.recorded_at;

@@ -14,7 +14,7 @@ fn small() -> Options {
     Options { segment_bytes_max: 4_096, records_per_checkpoint: 10, ..Options::default() }
 }
 
-/// Ends the writer, also when an assertion fails.
+/// Stops the writer, even when an assertion fails.
 struct Stops<'a>(&'a AtomicBool);
 
 impl Drop for Stops<'_> {
@@ -33,7 +33,7 @@ fn a_backup_under_load_is_a_prefix() {
         scope.spawn(|| {
             let mut writer = Writer::new("a");
             while !stop.load(Ordering::SeqCst) {
-                // An account takes a thousand open grants.
+                // An account takes at most a thousand open grants.
                 if writer.account.seq == 900 {
                     writer = Writer::new(&format!("a-{}", acknowledged.load(Ordering::SeqCst)));
                 }
@@ -44,12 +44,12 @@ fn a_backup_under_load_is_a_prefix() {
         let _stops = Stops(&stop);
         for _ in 0..10 {
             let before = acknowledged.load(Ordering::SeqCst);
-            // Each backup brings the one before it up to date.
+            // Each backup updates the one before it.
             backup(&data, &copy).expect("backs up");
             let after = acknowledged.load(Ordering::SeqCst);
             let restored = dir.path().join("restored");
             let done = restore(&copy, &restored, None).expect("restores");
-            // One more may have been stored and not acknowledged yet.
+            // One more record may be stored but not acknowledged yet.
             assert!(before <= done.records && done.records <= after + 1, "{before} {done:?} {after}");
             {
                 let store = Embedded::open(&restored, Options::default()).expect("opens");
@@ -99,7 +99,7 @@ fn a_restore_ends_before_an_instant() {
     assert!(matches!(again, Err(StoreError::Refused(_))), "nothing is written over a ledger: {again:?}");
     let nowhere = restore(&dir.path().join("nothing"), &dir.path().join("new"), None).expect_err("missing");
     assert!(nowhere.to_string().contains("has no ledger"), "{nowhere}");
-    // A damaged backup is named, and what it would have restored is not taken for whole.
+    // A damaged backup is named, and a partial restore is not taken for a whole ledger.
     let first = data.join("journal/00000001.journal");
     let mut bytes = fs::read(&first).expect("reads");
     bytes[100] ^= 1;
@@ -114,7 +114,7 @@ fn what_was_cut_off_is_no_ledger() {
     let (data, good, to) = (dir.path().join("data"), dir.path().join("good"), dir.path().join("to"));
     append(&Embedded::open(&data, small()).expect("opens"), &mut [&mut Writer::new("a")], 200);
     backup(&data, &good).expect("backs up");
-    // The second segment cannot be read: restore and backup end in the middle.
+    // The second segment cannot be read: restore and backup stop in the middle.
     let second = data.join("journal/00000002.journal");
     let whole = fs::read(&second).expect("reads");
     fs::write(&second, [&whole[..100], &[whole[100] ^ 1], &whole[101..]].concat()).expect("writes");
@@ -131,7 +131,7 @@ fn what_was_cut_off_is_no_ledger() {
         ];
         assert!(errors.iter().all(|e| matches!(e, StoreError::Unfinished(_))), "{errors:?}");
     }
-    // The same commands begin anew, and end.
+    // The same commands start over, and finish.
     assert_eq!(restore(&good, &to, None).expect("restores").records, 200);
     fs::write(&second, whole).expect("writes");
     backup(&data, &first).expect("backs up");
@@ -140,7 +140,7 @@ fn what_was_cut_off_is_no_ledger() {
         let report = reconcile(&store, 1, &Progress::default()).expect("reads");
         assert_eq!((report.records, report.found), (200, 0));
     }
-    // A backup that is brought up to date is whole all the while.
+    // A backup stays whole while it is updated.
     let third = Embedded::open(&data, small()).expect("opens");
     append(&third, &mut [&mut Writer::new("b")], 5);
     drop(third);

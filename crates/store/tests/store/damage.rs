@@ -1,5 +1,5 @@
-//! Damage to the files of a journal: each kind is named by a look at the whole journal and by the start, with the index and
-//! without, or nothing is different.
+//! Damage to the files of a journal: the check of the whole journal and the start name each kind, with and without
+//! the index, or nothing changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ fn file(dir: &Path, number: usize) -> PathBuf {
     dir.join(format!("journal/{number:08}.journal"))
 }
 
-/// Where the blocks of a segment begin and end: by the words of the format, magic and length of what follows the header.
+/// Where the blocks of a segment begin and end, as the format is documented: magic, then length of the bytes after
+/// the header.
 fn blocks(bytes: &[u8]) -> Vec<(usize, usize)> {
     let (mut at, mut found) = (16, Vec::new());
     while bytes.get(at..at + 4) == Some(b"WBLK") {
@@ -31,16 +32,16 @@ fn blocks(bytes: &[u8]) -> Vec<(usize, usize)> {
     found
 }
 
-/// How the process before ended.
+/// How the previous process ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Cleanly,
     Killed,
-    /// As if killed, and what was not synced is lost.
+    /// As if killed, and unsynced data is lost.
     PowerCut,
 }
 
-/// A ledger of four segments or more, checkpointed half-way, and at its end too where the stop is a clean one.
+/// A ledger of at least four segments, checkpointed half-way, and also at its end after a clean stop.
 fn ledger(dir: &Path, end: End, prefix: &str) -> usize {
     let store = Embedded::open(dir, small()).expect("opens");
     let (mut a, mut b) = (Writer::new(&format!("{prefix}a")), Writer::new(&format!("{prefix}b")));
@@ -52,7 +53,7 @@ fn ledger(dir: &Path, end: End, prefix: &str) -> usize {
     }
     drop(store);
     if end == End::PowerCut {
-        // Two places of checkpoints; what stands behind them is never synced.
+        // The two places of checkpoints; the rest is never synced.
         let mark = dir.join("journal/mark");
         let bytes = fs::read(&mark).expect("reads");
         fs::write(mark, &bytes[..64]).expect("writes");
@@ -86,7 +87,7 @@ fn records(dir: &Path) -> Result<Vec<Stored>, StoreError> {
     Ok(all)
 }
 
-/// What a kind of damage is done to, and what it did: the first place that is not what it was.
+/// The target of a kind of damage. Each kind returns the first place that it changed.
 struct Wound<'a> {
     dir: &'a Path,
     /// The number of the last segment.
@@ -113,7 +114,7 @@ impl Wound<'_> {
         bytes[from..to].to_vec()
     }
 
-    /// Writes over what is behind the last block of the last segment.
+    /// Overwrites the bytes after the last block of the last segment.
     fn behind(&self, what: &[u8]) -> (PathBuf, usize) {
         self.with(self.last, |bytes, blocks| {
             let end = blocks.last().expect("a block").1;
@@ -127,7 +128,7 @@ impl Wound<'_> {
 
 type Kind = (&'static str, fn(&Wound<'_>) -> (PathBuf, usize));
 
-/// Segments 1 and 2 stand before the checkpoint; the last one stands behind it unless the stop was a clean one.
+/// Segments 1 and 2 are before the checkpoint; the last one is after it unless the stop was clean.
 const KINDS: &[Kind] = &[
     ("a copy of an early block behind the last", |w| w.behind(&w.block(1, 2))),
     ("a copy of the last block behind it", |w| {
@@ -237,7 +238,7 @@ const KINDS: &[Kind] = &[
     }),
 ];
 
-/// What only a mark of the very end can tell, which a power cut may take.
+/// Damage that only a mark of the very end reveals; a power failure may lose that mark.
 const AT_THE_END: &[Kind] = &[
     ("the last block gone", |w| {
         w.with(w.last, |bytes, blocks| {
@@ -298,7 +299,8 @@ fn every_damage_is_named_or_changes_nothing() {
                     assert_eq!((place.file, place.offset), expected, "{case}");
                 }
                 Err(e) => panic!("{case}: {e}"),
-                // The index has records that the start does not read again: they are what they were, or reconciliation tells.
+                // The index has records that the start does not read again: they are unchanged, or reconciliation
+                // reports them.
                 Ok(store) => {
                     assert!(has_index, "{case}: the start read all and found nothing");
                     assert_eq!(store.recovery().cut, None, "{case}");
@@ -319,7 +321,7 @@ fn an_older_block_behind_a_torn_write_proves_nothing() {
     let last = ledger(dir.path(), End::Killed, "");
     let wound = Wound { dir: dir.path(), last };
     let sound = records(dir.path()).expect("reads");
-    // The first bytes of a block that was never whole, and what the disk had behind them.
+    // The first bytes of a block that was never whole, followed by old content of the disk.
     let torn = [&b"WBLK"[..], &[200, 0, 0, 0], &[7; 40], &wound.block(1, 2)].concat();
     let (file, offset) = wound.behind(&torn);
     {
@@ -351,12 +353,12 @@ fn a_mark_that_cannot_be_read_costs_only_time() {
     assert_eq!(name("a"), sound[0].account);
 }
 
-/// Alters the first key of the last block's first entry, and puts both checksums right.
+/// Alters the first key of the last block's first entry, and corrects both checksums.
 fn alter_key(path: &Path) {
     let mut bytes = fs::read(path).expect("reads");
     let (from, to) = *blocks(&bytes).last().expect("a block");
-    // Header, number and link of the block; then length and checksum of the entry, and its body: the account's name,
-    // number and hash, how many keys, and the keys.
+    // Header, number and link of the block; then length and checksum of the entry; then its body: the account's name,
+    // number and hash, the number of keys, and the keys.
     let entry = from + 12 + 12;
     let length: [u8; 4] = bytes[entry..entry + 4].try_into().expect("four bytes");
     let body = entry + 8..entry + 8 + usize::try_from(u32::from_le_bytes(length)).expect("small");
@@ -373,7 +375,7 @@ fn alter_key(path: &Path) {
 fn a_key_that_was_altered_is_named() {
     let whole = tempfile::tempdir().expect("directory");
     let last = ledger(whole.path(), End::Killed, "");
-    // An attacker who mends checksums removes the mark as well.
+    // An attacker who corrects checksums also removes the mark.
     fs::remove_file(whole.path().join("journal/mark")).expect("removes");
     let found = |dir: &Path| {
         let store = Embedded::open(dir, small()).expect("opens");
@@ -389,7 +391,7 @@ fn a_key_that_was_altered_is_named() {
         )
     };
     assert_eq!(found(whole.path()), (Vec::new(), Vec::new()));
-    // In the journal: named by a look at it, and where the index is made of it, by the record that is not found.
+    // In the journal: the check names it, and if the index is rebuilt from it, so does the record that is not found.
     for has_index in [true, false] {
         let dir = tempfile::tempdir().expect("directory");
         copy(whole.path(), dir.path());

@@ -20,7 +20,7 @@ fn segments(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The bytes of a segment up to the end of its last block; behind it are zeros written ahead.
+/// The bytes of a segment up to the end of its last block; zeros written ahead follow them.
 fn used_bytes(path: &Path) -> Vec<u8> {
     let alone = tempfile::tempdir().expect("directory");
     fs::copy(path, alone.path().join("00000001.journal")).expect("copies");
@@ -61,7 +61,7 @@ fn found_after_reopen() {
         }
     }
     assert!(segments(dir.path()).len() > 3, "segments roll");
-    // The index is rebuilt from the journal when it is gone.
+    // If the index is gone, it is rebuilt from the journal.
     fs::remove_dir_all(dir.path().join("index")).expect("removes");
     let store = Embedded::open(dir.path(), small()).expect("opens");
     let all = a.account.seq + b.account.seq;
@@ -85,7 +85,7 @@ fn only_an_unfinished_segment_is_made_anew() {
     let mut a = Writer::new("a");
     append(&Embedded::open(dir.path(), small()).expect("opens"), &mut [&mut a], 5);
     let last = dir.path().join("journal/00000002.journal");
-    // As in the text of the format: title, format 2, segment 2.
+    // As the format is documented: title, format 2, segment 2.
     let whole = [&b"HWJOURNL"[..], &[2, 0, 0, 0, 2, 0, 0, 0]].concat();
     let torn_off = |at: usize| [&whole[..at], &vec![0; 40 - at][..]].concat();
     let middle = [&[0; 5][..], &whole[5..9], &[0; 31][..]].concat();
@@ -97,7 +97,7 @@ fn only_an_unfinished_segment_is_made_anew() {
         assert!(store.recovery().cut.is_some());
         assert_found(&store, &a);
     }
-    // A newer format, another segment's number, something else altogether, something behind the header: left as they are.
+    // A newer format, another segment's number, foreign bytes, bytes after the header: all are left as they are.
     let newer = [&whole[..8], &[3, 0, 0, 0, 2, 0, 0, 0], &[7; 20]].concat();
     let other = [&whole[..12], &[3, 0, 0, 0]].concat();
     let behind = [&torn_off(4)[..], &[1]].concat();
@@ -131,7 +131,7 @@ fn torn_tail_is_cut() {
         append(&store, &mut [&mut torn], 1);
     }
     let longer = used_bytes(&path);
-    // Every way in which the sixth block can be torn: it was never acknowledged, so it goes and the five stay.
+    // Every way the sixth block can be torn: it was never acknowledged, so it is cut and the five stay.
     for keep in (whole.len()..longer.len()).filter(|keep| keep % 5 == 0 || keep - whole.len() < 16) {
         for zeros in [0, 5_000] {
             if zeros > 0 && longer[keep..].iter().all(|b| *b == 0) {
@@ -184,7 +184,7 @@ fn damage_is_named() {
         }
         fs::write(path, &good).expect("writes");
     }
-    // A segment that is gone is named as well.
+    // A missing segment is named as well.
     fs::remove_file(&files[1]).expect("removes");
     let gone = Embedded::open(dir.path(), small()).expect_err("refused");
     assert!(gone.to_string().contains("00000002.journal"), "{gone}");
