@@ -1,5 +1,6 @@
-//! `cargo run -p headworks-engine --example one_balance`: many callers at once on one balance, each heard after its record
-//! is on disk; one of them asks twice. Then the process's memory is dropped, and the balance is read from the disk again.
+//! `cargo run -p headworks-engine --example one_balance`: many concurrent callers on one balance. Each gets its
+//! answer after its record is on disk; one asks twice. Then the process's memory is dropped, and the balance is read
+//! from disk again.
 
 use std::error::Error;
 use std::path::Path;
@@ -13,7 +14,7 @@ use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idemp
 use headworks_store::{Embedded, Options};
 use tokio::task::JoinSet;
 
-/// A token costs a credit, and credits that were bought pay for it.
+/// A token costs one credit, and purchased credits pay for it.
 const POLICY: &str = r#"
 version = "1"
 [meters]

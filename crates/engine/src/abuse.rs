@@ -1,4 +1,4 @@
-//! Abuse rules as operators see them, and what their own systems report.
+//! Abuse rules as operators see them, and reports from the operators' own systems.
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::catalog::{Mode, TierTerms};
@@ -9,14 +9,14 @@ use crate::answer::{EngineError, Idempotency};
 use crate::callers::Callers;
 use crate::engine::Engine;
 
-/// What operators see of an account.
+/// An account's abuse state, as operators see it.
 #[derive(Clone, Debug)]
 pub struct AbuseView {
-    /// How far it is trusted.
+    /// How far the account is trusted.
     pub tier: Tier,
-    /// What its tier may do.
+    /// The terms of its tier.
     pub terms: TierTerms,
-    /// Effects in force, each with what its rule does now.
+    /// Effects in force, each with the present mode of its rule.
     pub effects: Vec<(Effect, Mode)>,
     /// Penalty scores by key: thousandths of a point, and the level.
     pub penalties: Vec<(Option<Name>, u64, u8)>,
@@ -29,7 +29,7 @@ pub struct AbuseView {
 pub struct HeldBack {
     /// The account.
     pub account: Name,
-    /// What rules make of it.
+    /// The account's abuse state.
     pub abuse: AbuseView,
 }
 
@@ -47,7 +47,7 @@ impl AbuseView {
         }
     }
 
-    /// Whether a rule has an effect, or for the penalty box a key at level 1 or above.
+    /// Whether a rule has an effect; the penalty box counts if a key is at level 1 or above.
     fn holds_back(&self, rule: Option<Rule>) -> bool {
         let is_meant = |of: Rule| rule.is_none_or(|rule| rule == of);
         self.effects.iter().any(|(effect, _)| is_meant(effect.rule))
@@ -56,8 +56,8 @@ impl AbuseView {
 }
 
 impl Engine {
-    /// Accounts in memory that a rule, or any of them, holds back now or would if it were enforced: those whose latest effect
-    /// began last come first; at most `max`.
+    /// Accounts in memory that `rule`, or any rule, holds back now or would hold back if enforced; at most `max`,
+    /// latest effect first.
     #[must_use]
     pub fn held_back(&self, rule: Option<Rule>, max: usize) -> Vec<HeldBack> {
         let catalog = self.catalog();
@@ -83,7 +83,7 @@ impl Engine {
         found
     }
 
-    /// What abuse rules make of an account now.
+    /// The present abuse state of an account.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
@@ -91,10 +91,10 @@ impl Engine {
         self.view_with_callers(account, |ctx, callers| Ok(AbuseView::of(ctx, callers))).await
     }
 
-    /// Counts a misdeed that an operator's own systems report, once for each key.
+    /// Counts a misdeed reported by an operator's own systems, once for each key.
     ///
     /// # Errors
-    /// When there is no such account, the key came with something else before, or the store fails.
+    /// When there is no such account, the key was used with a different report, or the store fails.
     pub async fn report(
         &self,
         account: &Name,
@@ -117,7 +117,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Counts a misdeed of a key, where the rule is on and the account is in memory.
+    /// Counts a misdeed of a key, if the rule is on and the account is in memory.
     pub(crate) fn note_misdeed(&self, account: &Name, key: Option<&Name>, misdeed: Misdeed) {
         if !self.catalog().abuse.is_on(Rule::Penalty) {
             return;

@@ -1,4 +1,4 @@
-//! The server's own log: API keys, and what it is made of.
+//! The server's own log: API keys, and the secret for their check codes.
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::Command;
@@ -11,7 +11,7 @@ use crate::in_force::System;
 use crate::states::decode;
 
 impl Engine {
-    /// What check codes of API keys are made with; the first call makes it, with these bytes.
+    /// The secret for the check codes of API keys. The first call makes it from these bytes.
     ///
     /// # Errors
     /// When the store fails.
@@ -20,7 +20,7 @@ impl Engine {
             return Ok(key);
         }
         let text = Label::new("check key").unwrap_or_else(|_| unreachable!("two words are a label"));
-        // A second caller that makes one at the same time finds the same record.
+        // Two callers that make one at the same time get the same record.
         let once = Idempotency { text, digest: [0; 16] };
         let made = Event::Server(Box::new(Server::CheckKeyMade(fresh)));
         let answer = self.administer(made, Some((&once, None))).await?;
@@ -52,16 +52,16 @@ impl Engine {
         self.administer(Event::KeyRevoked(id.clone()), Some(keyed)).await
     }
 
-    /// Writes down that reconciliation has found something.
+    /// Records that reconciliation has found something.
     pub(crate) async fn reconcile_failed(&self, found: u64, first: String) -> Result<(), EngineError> {
-        /// Accounts that one record names, which the next start looks at.
+        /// The most accounts that one record names; the next start checks them.
         const NAMED: usize = 1_000;
         let accounts = self.damaged.accounts(NAMED);
         let event = Event::Server(Box::new(Server::ReconcileFailed { found, first, accounts }));
         self.administer(event, None).await.map(drop)
     }
 
-    /// Records an event of the server's own log; nobody but the server itself does so without a key.
+    /// Records an event of the server's own log. Only the server itself does so without a key.
     pub(crate) async fn administer(
         &self,
         event: Event,
@@ -70,7 +70,7 @@ impl Engine {
         self.administer_after(None, event, keyed).await
     }
 
-    /// As [`Self::administer`], only if this is the last record of the server's own log.
+    /// As [`Self::administer`], but only if `after` is the last record of the server's own log.
     pub(crate) async fn administer_after(
         &self,
         after: Option<Seq>,

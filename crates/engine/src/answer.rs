@@ -1,4 +1,4 @@
-//! What the engine answers. An answer is a function of stored records, so a repeated request gets it again.
+//! The engine's answers. An answer is a function of stored records, so a repeated request gets the same one.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,23 +18,23 @@ pub struct Idempotency {
     pub digest: [u8; 16],
 }
 
-/// An idempotency key, and who asks.
+/// An idempotency key, and the actor.
 pub type Keyed<'a> = (&'a Idempotency, Option<&'a Name>);
 
-/// What a caller says about a request besides what is asked for.
+/// Facts about a request beyond the command itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Caller<'a> {
-    /// Who asks, for the record.
+    /// The actor, for the record.
     pub actor: Option<&'a Name>,
-    /// How long to wait for capacity; `None`: as the class says.
+    /// How long to wait for capacity; `None`: the default of the class.
     pub max_wait: Option<Span>,
     /// The address of the user.
     pub source: Option<IpAddr>,
-    /// Only if this is the last record of the account's log.
+    /// Run only if this is the last record of the account's log.
     pub after: Option<Seq>,
 }
 
-/// What came of a command.
+/// The effect of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// A record was stored.
@@ -50,26 +50,27 @@ pub enum Effect {
 pub struct Answer {
     /// The account.
     pub account: Name,
-    /// What came of the command.
+    /// The effect of the command.
     pub effect: Effect,
-    /// Whether this is the first answer again.
+    /// Whether this repeats the first answer.
     pub replayed: bool,
-    /// Whether what came of it can be found again; a denial's explanation is not where too many were denied.
+    /// Whether the effect can be looked up later. The explanation of a denial cannot if too many requests were
+    /// denied.
     pub is_kept: bool,
 }
 
-/// Why there is no answer. Nothing changed, except where the variant says otherwise.
+/// The reason why there is no answer. Nothing changed, unless the variant says otherwise.
 #[derive(Debug)]
 pub enum EngineError {
-    /// The key came with another request before.
+    /// The key was used with a different request.
     KeyReused(Operation, Label),
     /// The command was refused.
     Refused(Refusal),
-    /// A look ahead goes through too many ends and boundaries; how far it came.
+    /// A look ahead passes too many ends and boundaries; the instant it reached.
     TooFarAhead(Instant),
     /// There is no such API key.
     UnknownKey(Name),
-    /// No catalog, or more than one, whose hash begins like this was in force.
+    /// No catalog with a hash that begins like this was in force, or more than one was.
     UnknownCatalog(String),
     /// There is no such supply.
     UnknownSupply(Name),
@@ -77,20 +78,20 @@ pub enum EngineError {
     UnknownWebhook(Name),
     /// Nothing of this account waits in this webhook.
     NotParked(Name, Name),
-    /// Nothing is decided on the account any more, and nothing was written; others go on. A record would not have followed
-    /// from its state (until the server starts again), or its log is damaged.
+    /// The account is frozen and nothing was written; other accounts go on. Either a record would not have followed
+    /// from its state (until the server restarts), or its log is damaged.
     Frozen(Name, String),
-    /// The machine's clock jumped, and nothing is decided until somebody says that it is right.
+    /// The machine's clock jumped; nothing is decided until an operator accepts the jump.
     ClockJumped(Jump),
-    /// The ledger's time is a test clock; it is not served with the machine's.
+    /// The ledger has a test clock, so it is not served with the machine's clock.
     TestLedger,
-    /// The ledger has accounts whose time is the machine's; it takes no test clock.
+    /// The ledger has accounts that use the machine's clock, so it takes no test clock.
     RealLedger,
-    /// The log has records that the request does not follow; nothing was written.
+    /// The log has records after the one that the request names; nothing was written.
     NotAfter(Seq),
-    /// Too much is waiting; nothing was written.
+    /// Too many requests are waiting; nothing was written.
     Overloaded,
-    /// The engine has stopped after a failed write; whether this request was stored is known after a restart, by its key.
+    /// The engine has stopped after a failed write. After a restart the key tells whether this request was stored.
     Stopped,
     /// The store failed to read.
     Store(StoreError),
@@ -101,7 +102,7 @@ impl fmt::Display for EngineError {
         match self {
             Self::KeyReused(operation, key) => write!(
                 f,
-                "idempotency key `{key}` came before with a different request to {}; use a new key for a new request",
+                "idempotency key `{key}` was used before with a different request to {}; use a new key for a new request",
                 operation.words()
             ),
             Self::Refused(refusal) => refusal.fmt(f),
@@ -124,7 +125,7 @@ impl fmt::Display for EngineError {
             }
             Self::ClockJumped(jump) => jump.fmt(f),
             Self::TestLedger => f.write_str(
-                "this ledger's time is a test clock, and what it says would be wrong under the machine's; serve it with \
+                "this ledger has a test clock, and its times would be wrong under the machine's clock; serve it with \
                  --test-clock, or name another data directory",
             ),
             Self::RealLedger => f.write_str(

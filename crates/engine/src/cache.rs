@@ -1,6 +1,6 @@
-//! Cached states: one slot for each account in memory, in shards, bounded.
+//! Cached states: one slot for each account in memory, in shards of bounded size.
 //!
-//! B1 a slot with records that no checkpoint has is never evicted. B2 past its bound a shard refuses new accounts instead
+//! B1 a slot with records that no checkpoint includes is never evicted. B2 a full shard refuses new accounts instead
 //! of growing (`cache_is_bounded`).
 
 use std::collections::{HashMap, VecDeque};
@@ -26,30 +26,31 @@ pub(crate) struct Remembered {
     pub(crate) denial: Denial,
     /// Whether its explanation is kept.
     pub(crate) is_kept: bool,
-    /// The account's last record, and the catalog, that it was decided on.
+    /// The account's last record and the catalog when it was decided.
     on: (Seq, Name),
-    /// It is an answer before this instant.
+    /// It answers retries until this instant.
     until: Instant,
 }
 
 impl Remembered {
-    /// Whether it still answers a retry: nothing has changed that it rested on, and no way around it has begun.
+    /// Whether it still answers a retry: nothing that it depended on has changed, and no way around it has opened.
     pub(crate) fn answers(&self, account: &Account, catalog: &Catalog, now: Instant) -> bool {
         now < self.until && self.on.0 == account.seq && self.on.1 == catalog.version
     }
 }
 
-/// Most denials of one account that are remembered.
+/// The most denials remembered for one account.
 const REMEMBERED_MAX: usize = 32;
-/// How long the key of a denial is remembered at most.
+/// The longest time for which the key of a denial is remembered.
 const REMEMBERED: Span = Span::from_secs(30);
-/// Bytes of explanations that one account may have kept at once, and how long it takes until it may again.
+/// The most bytes of explanations kept at once for one account, and the time until the full amount is available
+/// again.
 const KEPT_BYTES_MAX: u64 = 256 * 1_024;
 const KEPT_REFILL: Span = Span::from_secs(6 * 3_600);
-/// Most explanations in one record.
+/// The most explanations in one record.
 pub(crate) const EXPLAINED_MAX: usize = 64;
 
-/// Denials of one account since the last record of them.
+/// Denials of one account since the last record of denials.
 #[derive(Default)]
 pub(crate) struct DenialLog {
     pub(crate) recent: VecDeque<Remembered>,
@@ -59,7 +60,7 @@ pub(crate) struct DenialLog {
 }
 
 impl DenialLog {
-    /// Takes a denial in; whether its explanation is kept. A flood of denials cannot fill a disk.
+    /// Takes in a denial; returns whether its explanation is kept. A flood of denials cannot fill a disk.
     pub(crate) fn push(
         &mut self,
         key: Option<Key>,
@@ -85,7 +86,8 @@ impl DenialLog {
         }
         let ways = denial.decision.unblock.iter().flat_map(|u| &u.ways);
         let until = ways.filter_map(|w| w.at).fold(at.after(REMEMBERED), Instant::min);
-        // Who is asked for consent answers with it; who has not been given an instant to come again may come at once.
+        // A request that needs consent comes again with the consent. A caller without a reported instant may come
+        // back at once.
         let comes_again = match denial.decision.outcome {
             Outcome::NeedsConsent => true,
             Outcome::Wait => denial.decision.unblock.as_ref().is_none_or(|u| u.at().is_none()),
@@ -97,7 +99,7 @@ impl DenialLog {
         is_kept
     }
 
-    /// What was remembered on one record is remembered on the next: it says only what was denied.
+    /// A denial remembered at record `before` stays valid at `now`: the record in between only reports denials.
     pub(crate) fn follow(&mut self, before: Seq, now: Seq) {
         for remembered in self.recent.iter_mut().filter(|r| r.on.0 == before) {
             remembered.on.0 = now;
@@ -119,26 +121,26 @@ impl DenialLog {
 /// An account in memory.
 pub(crate) struct Slot {
     pub(crate) account: Account,
-    /// The batch of the last record; answers wait for it.
+    /// The batch of the last record; answers wait until it is stored.
     pub(crate) ticket: Ticket,
     /// Whether records came after the last checkpoint.
     pub(crate) dirty: bool,
-    /// Whether it was used since eviction last came by.
+    /// Whether it was used since the last eviction pass.
     pub(crate) used: bool,
-    /// When the sweeper is due to look.
+    /// When the sweeper must next look at it.
     pub(crate) wakes_at: Instant,
-    /// The last instant given out, denials included.
+    /// The last instant assigned, denials included.
     pub(crate) last_at: Instant,
     pub(crate) denials: Option<Box<DenialLog>>,
     /// Its seats in supplies.
     pub(crate) seats: Seats,
-    /// What is remembered of its callers.
+    /// Volatile memory of its callers.
     pub(crate) callers: Option<Box<Callers>>,
-    /// Why nothing more is decided on it, where a record would not have followed from it.
+    /// Why nothing more is decided on it, if a record would not have followed from its state.
     frozen: Option<Box<str>>,
-    /// Another writer was first: the state is not what the log comes to, and what is remembered beside it stays.
+    /// Another writer was first: the state differs from the log. The memory kept beside the state remains.
     is_stale: bool,
-    /// Which load of the account it is.
+    /// The number of the load that brought it in.
     generation: u64,
 }
 
@@ -160,19 +162,19 @@ impl Slot {
         }
     }
 
-    /// The account's monotonic time.
+    /// Advances the account's monotonic time.
     pub(crate) fn tick(&mut self, now: Instant) -> Instant {
         self.last_at = self.next_tick(now);
         self.last_at
     }
 
-    /// What [`Self::tick`] would give.
+    /// The instant that [`Self::tick`] would return.
     pub(crate) fn next_tick(&self, now: Instant) -> Instant {
         let after_last = Instant::from_micros(self.last_at.micros().saturating_add(1));
         self.account.tick(now).max(after_last)
     }
 
-    /// The state cannot be trusted any more: nothing is decided on it, and no checkpoint keeps it.
+    /// The state cannot be trusted any more: nothing is decided on it, and no checkpoint includes it.
     pub(crate) fn freeze(&mut self, what: String) -> EngineError {
         tracing::error!(account = %self.account.id, what, "a record does not follow; the account is frozen");
         let what = format!("{what}; restart the server, and report this");
@@ -180,7 +182,7 @@ impl Slot {
         EngineError::Frozen(self.account.id.clone(), what)
     }
 
-    /// Whether something can be decided on the state.
+    /// Fails if nothing may be decided on the state.
     pub(crate) fn check_frozen(&self) -> Result<(), EngineError> {
         match &self.frozen {
             Some(what) => Err(EngineError::Frozen(self.account.id.clone(), what.to_string())),
@@ -188,13 +190,13 @@ impl Slot {
         }
     }
 
-    /// Another writer was first. Nothing more is decided on the state, and the next request or the sweeper loads it again; until
-    /// then its holds keep their room.
+    /// Another writer was first. Nothing more is decided on the state. The next request or the sweeper loads it
+    /// again; until then its holds keep their room.
     pub(crate) fn go_stale(&mut self) {
         (self.is_stale, self.dirty, self.wakes_at) = (true, false, Instant::NEVER);
     }
 
-    /// Whether a checkpoint must keep the state.
+    /// Whether a checkpoint must include the state.
     pub(crate) fn wants_checkpoint(&self) -> bool {
         self.dirty && self.account.is_open() && self.frozen.is_none() && !self.is_stale
     }
@@ -219,18 +221,19 @@ pub(crate) struct Shard {
     pub(crate) loads: Loads,
 }
 
-/// What is on its way to an answer.
+/// Requests whose answers are under way.
 #[derive(Default)]
 pub(crate) struct Pending {
     /// Index keys of records that are not stored yet, with their batch.
     records: HashMap<IndexKey, Ticket>,
     /// How often keys of stored records were forgotten.
     forgotten: u64,
-    /// Keys of requests that wait for room, with the digests of those requests; the channel closes when one has its answer.
+    /// Keys of requests that wait for room, with the requests' digests. The channel closes once the request has its
+    /// answer.
     waiting: HashMap<IndexKey, ([u8; 16], watch::Receiver<()>)>,
 }
 
-/// A moment of an account in memory.
+/// A moment in the life of an account in memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AsOf {
     generation: u64,
@@ -244,18 +247,18 @@ impl Pending {
         AsOf { generation: slot.generation, forgotten: self.forgotten, durable }
     }
 
-    /// Whether a key of the account that the store did not have after that moment is absent still.
+    /// Whether a key that the store did not have after that moment is still absent.
     pub(crate) fn is_absent_since(&self, then: AsOf, slot: &Slot, key: IndexKey) -> bool {
         let came = self.records.get(&key).is_some_and(|ticket| *ticket > then.durable);
         then.generation == slot.generation && then.forgotten == self.forgotten && !came
     }
 
-    /// The batch of a record with this key that is not stored yet.
+    /// The batch of a record with this key that is not yet stored.
     pub(crate) fn get(&self, key: IndexKey, durable: Ticket) -> Option<Ticket> {
         self.records.get(&key).copied().filter(|ticket| *ticket > durable)
     }
 
-    /// Notes that a request with this key waits, until what is returned is dropped.
+    /// Notes that a request with this key waits, until the returned sender is dropped.
     pub(crate) fn begin_waiting(&mut self, key: IndexKey, digest: [u8; 16]) -> watch::Sender<()> {
         let (sender, receiver) = watch::channel(());
         self.waiting.insert(key, (digest, receiver));
@@ -266,7 +269,7 @@ impl Pending {
         self.waiting.remove(&key);
     }
 
-    /// The request with this key that waits: its digest, and the channel that closes when it has its answer.
+    /// The waiting request with this key: its digest, and the channel that closes once it has its answer.
     pub(crate) fn waiting(&self, key: IndexKey) -> Option<&([u8; 16], watch::Receiver<()>)> {
         self.waiting.get(&key)
     }
@@ -282,20 +285,20 @@ impl Pending {
 }
 
 impl Shard {
-    /// An account in memory whose state is that of its log.
+    /// An account in memory whose state matches its log.
     pub(crate) fn live(&mut self, account: &Name) -> Option<(&mut Pending, &mut Slot)> {
         let slot = self.slots.get_mut(account).filter(|slot| !slot.is_stale)?;
         Some((&mut self.pending, slot))
     }
 
-    /// Takes an account out of memory, and what its holds take out of supplies.
+    /// Removes an account from memory, and its holds' room from supplies.
     pub(crate) fn remove(&mut self, account: &Name) -> Option<Slot> {
         let slot = self.slots.remove(account)?;
         Supplies::forget(&slot.account, &slot.seats);
         Some(slot)
     }
 
-    /// Puts a state into memory; what is remembered beside one that went stale stays.
+    /// Puts a state into memory. The memory kept beside a stale state remains.
     pub(crate) fn insert(&mut self, account: Account, generation: u64) -> &mut Slot {
         let id = account.id.clone();
         let mut slot = Slot::new(account, generation);
@@ -306,13 +309,13 @@ impl Shard {
         self.slots.entry(id).insert_entry(slot).into_mut()
     }
 
-    /// Makes room for one more account; `false` when every slot is needed.
+    /// Makes room for one more account; `false` if every slot is needed.
     pub(crate) fn make_room(&mut self, max: usize, now: Instant, durable: impl FnOnce() -> Ticket) -> bool {
         if self.slots.len() < max {
             return true;
         }
         let durable = durable();
-        // Second chance: slots that were used since the last pass stay for one more.
+        // Second chance: slots used since the last pass stay for one more.
         let mut spared = 0_usize;
         let target = max - max / 8;
         let mut over = self.slots.len() - target.min(self.slots.len());
@@ -343,7 +346,7 @@ pub(crate) struct Cache {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     pub(crate) shard_max: usize,
-    /// Loads of accounts so far.
+    /// The number of account loads so far.
     generations: AtomicU64,
 }
 

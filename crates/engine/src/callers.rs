@@ -1,10 +1,11 @@
-//! What the engine remembers of callers beside the ledger: how they behaved lately, and from how many networks keys are used.
+//! Volatile memory of callers, beside the ledger: their recent behaviour, and the number of networks that use each
+//! key.
 //!
-//! Volatile: it is lost at a restart, and fades within hours anyway. Bounded: [`KEYS_MAX`] keys of an account, some 1.5 KiB each
-//! at most. A key past that takes the place of the one that says least, and begins anew: nothing is ever counted of several keys
-//! together, so that a key is held back for what it did alone.
-//! A1 the key that says most stays (`a_flood_of_keys_displaces_nobody`). A2 keys past the number are not held back for each other
-//! (`keys_past_the_number_are_nobody`).
+//! It is lost at a restart, and fades within hours anyway. It is bounded: [`KEYS_MAX`] keys per account, at most some
+//! 1.5 KiB each. A further key replaces the least telling one and starts from zero. Nothing is ever counted for
+//! several keys together, so a key is only held back for its own behaviour.
+//! A1 the most telling key stays (`a_flood_of_keys_displaces_nobody`). A2 keys beyond the bound are not held back for
+//! each other (`keys_past_the_number_are_nobody`).
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -19,24 +20,24 @@ use headworks_core::waterfall::Context;
 
 use crate::answer::Idempotency;
 
-/// Keys of one account that are remembered one by one.
+/// The number of keys of one account that are remembered.
 const KEYS_MAX: usize = 64;
 const HOUR: Span = Span::from_secs(3_600);
-/// Reports of one account that are remembered, so that each counts once.
+/// The number of reports of one account that are remembered, so that each counts once.
 const REPORTS_MAX: usize = 256;
 
-/// What is known of one key; `None`: of requests without one.
+/// Memory of one key; `None`: of requests without a key.
 #[derive(Clone, Debug)]
 struct Known {
     key: Option<Name>,
     score: Score,
     /// The networks that it was used from.
     networks: Option<Box<Networks>>,
-    /// When it was last heard of.
+    /// When it was last seen.
     last_at: Instant,
 }
 
-/// Networks of an hour.
+/// The networks of one hour.
 #[derive(Clone, Debug)]
 struct Networks {
     since: Instant,
@@ -44,17 +45,17 @@ struct Networks {
     count: u64,
 }
 
-/// What is remembered of one account.
+/// Memory of one account's callers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Callers {
     keys: Vec<Known>,
-    /// Keys whose networks have grown, and how many there are.
+    /// Keys that came from a new network, with the number of networks.
     grown: Vec<(Name, u64)>,
-    /// Keys and digests of reports that have been counted, with when.
+    /// Keys and digests of counted reports, with their instants.
     reported: VecDeque<(Idempotency, Instant)>,
 }
 
-/// A network of addresses that one subscriber usually has: the first 24 bits of IPv4, 48 of IPv6.
+/// A network as one subscriber usually has it: the first 24 bits of IPv4, 48 of IPv6.
 #[must_use]
 pub fn network(address: IpAddr) -> u64 {
     let (kind, bytes): (u8, [u8; 6]) = match address.to_canonical() {
@@ -92,13 +93,13 @@ impl Callers {
         known
     }
 
-    /// The level of the penalty box that a key is in.
+    /// The penalty box level of a key.
     pub(crate) fn level(&self, key: Option<&Name>, now: Instant) -> u8 {
         let own = self.keys.iter().find(|k| k.key.as_ref() == key);
         own.map_or(0, |k| k.score.level(now))
     }
 
-    /// A key was used from an address.
+    /// Notes that a key was used from an address.
     fn used_from(&mut self, key: &Name, source: IpAddr, now: Instant) {
         let known = self.known(Some(key), now);
         let fresh = || Networks { since: now, seen: Distinct::default(), count: 0 };
@@ -127,13 +128,13 @@ impl Callers {
         self.known(key, now).score.add(misdeed, now);
     }
 
-    /// Forgets the score of a key; whether it had one.
+    /// Forgets the score of a key; returns whether it had one.
     pub(crate) fn forgive(&mut self, key: Option<&Name>) -> bool {
         let scored = self.keys.iter_mut().find(|k| k.key.as_ref() == key);
         scored.map(|known| known.score = Score::default()).is_some()
     }
 
-    /// The report that came first with this key; when there was none, this one is remembered as it. Only the last are remembered.
+    /// The first report with this key. If there is none, remembers this one. Only the latest reports are remembered.
     pub(crate) fn first_report(&mut self, report: &Idempotency, now: Instant) -> Option<&Idempotency> {
         if let Some(at) = self.reported.iter().position(|(known, _)| known.text == report.text) {
             return self.reported.get(at).map(|(known, _)| known);
@@ -145,7 +146,7 @@ impl Callers {
         None
     }
 
-    /// Scores above nothing, in thousandths of a point, with their levels.
+    /// Scores above zero, in thousandths of a point, with their levels.
     pub(crate) fn scores(&self, now: Instant) -> Vec<(Option<Name>, u64, u8)> {
         let of = |k: &Known| (k.key.clone(), k.score.milli(now), k.score.level(now));
         self.keys.iter().map(of).filter(|(_, milli, _)| *milli > 0).collect()
@@ -153,10 +154,10 @@ impl Callers {
 }
 
 impl Known {
-    /// How much it says: its score, its networks, and how lately it came.
+    /// How telling it is: its score, its networks, and how recently it was seen.
     fn says(&self, now: Instant) -> (u64, u64, Instant) {
         let networks = self.networks.as_ref().filter(|n| now.since(n.since) < HOUR);
-        // One network or two are what everybody has.
+        // One or two networks are normal for anyone.
         let networks = networks.map_or(0, |n| n.count).max(2);
         (self.score.milli(now) / 1_000, networks, self.last_at)
     }
@@ -166,13 +167,13 @@ impl Known {
     }
 }
 
-/// The digest of a path: who waits for a reported instant.
+/// The digest of a path, to recognise a caller that has a reported instant to wait for.
 fn digest(path: &Path) -> u64 {
     let hash = blake3::hash(path.to_string().as_bytes());
     u64::from_be_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8]))
 }
 
-/// Notes that a request was refused, and what was reported to it.
+/// Notes that a request was refused, and the instant that was reported to it.
 pub(crate) fn note_refusal(callers: &mut Option<Box<Callers>>, catalog: &Catalog, denial: &Denial) {
     if catalog.abuse.is_on(Rule::Penalty) {
         let key = denial.usage.path.at(Level::Key);
@@ -182,7 +183,7 @@ pub(crate) fn note_refusal(callers: &mut Option<Box<Callers>>, catalog: &Catalog
     }
 }
 
-/// Notes that a request that was refused came again before the reported instant, and got the same answer.
+/// Notes that a refused request came again before the reported instant and got the same answer.
 pub(crate) fn note_repeat(callers: &mut Option<Box<Callers>>, denial: &Denial, now: Instant) {
     let path = &denial.usage.path;
     if let Some(callers) = callers {
@@ -190,7 +191,7 @@ pub(crate) fn note_repeat(callers: &mut Option<Box<Callers>>, denial: &Denial, n
     }
 }
 
-/// Notes where a request comes from; the level of the penalty box that its caller is in.
+/// Notes where a request comes from; returns the penalty box level of its caller.
 pub(crate) fn note_request(
     callers: &mut Option<Box<Callers>>,
     ctx: Context<'_>,
@@ -204,13 +205,13 @@ pub(crate) fn note_request(
     level(callers.as_deref(), ctx, path)
 }
 
-/// The level of the penalty box that a caller is in.
+/// The penalty box level of a caller.
 pub(crate) fn level(callers: Option<&Callers>, ctx: Context<'_>, path: &Path) -> u8 {
     let callers = callers.filter(|_| ctx.catalog.abuse.is_on(Rule::Penalty));
     callers.map_or(0, |w| w.level(path.at(Level::Key), ctx.now))
 }
 
-/// What only the engine can see to follow: a key that is used from too many networks is held back.
+/// The consequence that only the engine can see: a key used from too many networks is held back.
 pub(crate) fn due(callers: &mut Option<Box<Callers>>, ctx: Context<'_>) -> Option<Draft> {
     while let Some((key, networks)) = callers.as_mut().and_then(|w| w.grown.pop()) {
         if let Some(draft) = share_key(ctx, &key, networks) {

@@ -1,7 +1,7 @@
-//! Catalogs: putting one in force, and every one that ever was.
+//! Catalogs: putting one in force, and the history of all that ever were.
 //!
-//! T1 a label names one catalog: one that comes with the label of another is called `label@hash`, so that what a decision
-//! refers to is not ambiguous (`a_label_names_one_catalog`).
+//! T1 a label names one catalog. A catalog that reuses the label of another is called `label@hash`, so that a
+//! decision's reference is never ambiguous (`a_label_names_one_catalog`).
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::answer::{Answer, EngineError, Keyed};
 use crate::engine::Engine;
 use crate::past_catalog::PastCatalog;
 
-/// Fewest digits by which a past catalog is named.
+/// The fewest digits that may name a past catalog.
 const DIGITS_MIN: usize = 8;
 
 impl Engine {
-    /// Every time that a catalog was put in force, oldest first.
+    /// Every time a catalog was put in force, oldest first.
     #[must_use]
     pub fn past_catalogs(&self) -> Arc<Vec<PastCatalog>> {
         self.in_force.catalogs.load_full()
     }
 
-    /// The label under which a catalog would be in force: its own, or `label@hash` where another catalog has had that.
+    /// The label that a catalog would get: its own, or `label@hash` if another catalog has had that label.
     #[must_use]
     pub fn label_of(&self, catalog: &Catalog) -> Name {
         let past = self.past_catalogs();
@@ -41,7 +41,7 @@ impl Engine {
     /// Puts a catalog in force, whole or not at all, and records it.
     ///
     /// # Errors
-    /// The inner error lists the problems of the text; the outer one says that the store failed.
+    /// The inner error lists the problems of the text; the outer one reports a failure of the store.
     pub async fn put_catalog(
         &self,
         text: &str,
@@ -51,7 +51,7 @@ impl Engine {
             Ok(catalog) => catalog,
             Err(problems) => return Ok(Err(problems)),
         };
-        // One after the other: the label and the changes rest on what was in force before.
+        // One at a time: the label and the changes depend on the catalog that was in force before.
         let _turn = self.puts.lock().await;
         let own = catalog.version.clone();
         let (label, what, answer) = loop {
@@ -65,7 +65,7 @@ impl Engine {
                 changes: Box::new(what.clone()),
             };
             match self.administer_after(Some(after), event, Some(keyed)).await {
-                // Something else was written meanwhile.
+                // Something else was recorded meanwhile.
                 Err(EngineError::NotAfter(_)) => {}
                 answer => break (label, what, answer?),
             }
@@ -81,10 +81,10 @@ impl Engine {
         Ok(Ok((catalog, answer)))
     }
 
-    /// A catalog that was in force, by its hash or the beginning of it.
+    /// A catalog that was in force, by its hash or a prefix of it.
     ///
     /// # Errors
-    /// When none or several begin so.
+    /// When no hash or several hashes have this prefix.
     pub fn past_catalog(&self, digits: &str) -> Result<PastCatalog, EngineError> {
         let past = self.past_catalogs();
         let begins = |past: &&PastCatalog| past.hash.to_string().starts_with(digits);
@@ -109,10 +109,10 @@ impl Engine {
     }
 }
 
-/// `label@hash`; a label of full length gives way to the hash.
+/// `label@hash`; a label of full length is shortened to make room for the hash.
 fn with_hash(label: &Name, hash: CatalogHash) -> Name {
     let hash = format!("@{hash:.*}", CatalogHash::SHORT);
-    // Names are ASCII, so every place in one is between two letters.
+    // Names are ASCII, so every byte offset is a character boundary.
     let room = label.as_str().len().min(NAME_LEN_MAX - hash.len());
     let label = label.as_str().get(..room).unwrap_or_default();
     Name::new(&format!("{label}{hash}"))

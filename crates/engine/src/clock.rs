@@ -1,8 +1,8 @@
 //! The one clock: the machine's, one that stands still until it is moved, or the test clock of a ledger.
 //!
-//! C1 it follows the wall forward and never goes back; between two looks at the wall it runs with the machine's monotonic
-//! time (`the_clock_follows_the_wall_forward_and_never_back`). C2 a jump that is too far is not followed
-//! (`a_jump_too_far_is_not_followed`). Expiry cannot be undone, so somebody has to say that the jump is right.
+//! C1 it follows the wall clock forward and never goes back; between two readings of the wall it runs with the
+//! machine's monotonic time (`the_clock_follows_the_wall_forward_and_never_back`). C2 it does not follow a jump that
+//! is too large (`a_jump_too_far_is_not_followed`): expiry cannot be undone, so an operator has to confirm the jump.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,26 +10,26 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use headworks_core::record::{Instant, Span};
 
-/// The farthest that the wall may run ahead of monotonic time at once.
+/// The largest step by which the wall may run ahead of monotonic time at once.
 const JUMP_MAX: Span = Span::from_secs(86_400);
-/// The farthest that the wall may be ahead of the last record at a start.
+/// The furthest that the wall may be ahead of the last record at a start.
 const ABSENCE_MAX: Span = Span::from_secs(366 * 86_400);
 
-/// One look at a machine's clocks.
+/// One reading of a machine's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// What the wall clock shows.
+    /// The wall clock.
     pub wall: Instant,
-    /// Time since an instant of the machine's own choice, which nobody sets.
+    /// Time since an arbitrary instant; nobody can set it.
     pub monotonic: Span,
 }
 
-/// A jump of the wall that the clock has not followed.
+/// A jump of the wall that the clock does not follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump {
-    /// What the clock shows.
+    /// The time of the clock.
     pub now: Instant,
-    /// What the wall shows.
+    /// The time of the wall.
     pub wall: Instant,
 }
 
@@ -46,20 +46,21 @@ impl fmt::Display for Jump {
     }
 }
 
-/// What moves a clock.
+/// The driver of a clock.
 enum Moves {
     /// The machine's clocks.
     Machine(Box<dyn Fn() -> Reading + Send + Sync>),
-    /// The code that holds it.
+    /// The code that holds the clock.
     Hand,
     /// The ledger: every move is a record.
     Ledger,
 }
 
-/// Where the engine's `now` comes from.
+/// The source of the engine's `now`.
 pub struct Clock {
     moves: Moves,
-    /// How far time is ahead of the machine's monotonic time; where nothing runs by itself, the time.
+    /// How far time is ahead of the machine's monotonic time; for a clock that does not run by itself, the time
+    /// itself.
     ahead: AtomicI64,
     shift: AtomicI64,
     accepts_jumps: bool,
@@ -87,7 +88,7 @@ impl Clock {
     #[must_use]
     pub fn new() -> Self {
         let started = std::time::Instant::now();
-        // The wall first: a pause between the two makes the clock late for a moment, never early.
+        // The wall first: a pause between the two readings makes the clock briefly late, never early.
         Self::reading(move || Reading { wall: wall(), monotonic: span(started.elapsed()) })
     }
 
@@ -104,9 +105,9 @@ impl Clock {
         Self { ahead: AtomicI64::new(at.micros()), ..Self::moved_by(Moves::Hand) }
     }
 
-    /// The clock of a test ledger. It begins at this instant when the ledger has none yet, and moves only with
-    /// [`crate::Engine::advance_to`]; [`crate::Engine::begin_test_clock`] comes before everything else. Requests then need
-    /// tokio's timer as well.
+    /// The clock of a test ledger. If the ledger has no time yet, it begins at this instant. It moves only with
+    /// [`crate::Engine::advance_to`]; call [`crate::Engine::begin_test_clock`] before anything else. Requests then
+    /// also need tokio's timer.
     #[must_use]
     pub fn test(at: Instant) -> Self {
         Self { ahead: AtomicI64::new(at.micros()), ..Self::moved_by(Moves::Ledger) }
@@ -116,7 +117,7 @@ impl Clock {
         Self { moves, ahead: AtomicI64::new(0), shift: AtomicI64::new(0), accepts_jumps: false }
     }
 
-    /// Follows the wall at the start however far it is ahead of the last record.
+    /// Follows the wall at the start, however far it is ahead of the last record.
     #[must_use]
     pub fn accepting_jumps(self) -> Self {
         Self { accepts_jumps: true, ..self }
@@ -137,7 +138,7 @@ impl Clock {
         }
     }
 
-    /// The jump of the wall that is not followed, while there is one.
+    /// The jump of the wall that is not followed, if there is one.
     #[must_use]
     pub fn jump(&self) -> Option<Jump> {
         match &self.moves {
@@ -146,7 +147,7 @@ impl Clock {
         }
     }
 
-    /// Follows the wall ahead, unless it jumped too far.
+    /// Follows the wall forward, unless it jumped too far.
     fn look(&self, reading: Reading) -> (Instant, Option<Jump>) {
         let (lead, before) = (lead(reading), self.ahead.load(Ordering::Relaxed));
         let by = Instant::from_micros(lead).since(Instant::from_micros(before));
@@ -165,8 +166,8 @@ impl Clock {
         Instant::from_micros(base).after(monotonic)
     }
 
-    /// Begins on a ledger whose last record is of this instant: there or at the wall, whichever is later. A wall that is too
-    /// far ahead is not followed.
+    /// Begins on a ledger with its last record at this instant: there or at the wall, whichever is later. A wall that
+    /// is too far ahead is not followed.
     pub(crate) fn begin(&self, last: Instant) {
         let Moves::Machine(read) = &self.moves else { return };
         let reading = read();
@@ -188,7 +189,7 @@ impl Clock {
         self.shift.fetch_add(i64::try_from(by.micros()).unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Sets the clock back, before anything has been decided.
+    /// Sets the clock back, before anything is decided.
     pub fn rewind(&self, by: Span) {
         self.shift.fetch_sub(i64::try_from(by.micros()).unwrap_or(0), Ordering::Relaxed);
     }
@@ -198,8 +199,8 @@ fn span(elapsed: std::time::Duration) -> Span {
     Span::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// What the machine's wall clock shows: for what others stamp and check, and for names that must differ from the last ones.
-/// Decisions and records go by [`Clock::now`].
+/// The machine's wall clock: for timestamps that others make and check, and for names that must differ from earlier
+/// ones. Decisions and records use [`Clock::now`].
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
 pub fn wall() -> Instant {
@@ -224,7 +225,7 @@ mod tests {
         text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
     }
 
-    /// The clocks of a machine, as a test sets them.
+    /// The clocks of a machine, set by a test.
     #[derive(Clone)]
     struct Machine(Arc<Mutex<Reading>>);
 
@@ -238,7 +239,7 @@ mod tests {
             Clock::reading(move || *machine.0.lock().expect("a lock"))
         }
 
-        /// So much passes by the monotonic clock, and the wall shows this.
+        /// Monotonic time passes, and the wall is set.
         fn passes(&self, monotonic: &str, wall: &str) {
             let mut reading = self.0.lock().expect("a lock");
             let passed = Span::from_micros(reading.monotonic.micros() + after(monotonic).micros());
@@ -246,7 +247,7 @@ mod tests {
         }
     }
 
-    /// Rule R13: (what happens, time that passes, the wall then, what the clock shows).
+    /// Rule R13: (case, time that passes, the wall then, the clock's time).
     #[test]
     fn the_clock_follows_the_wall_forward_and_never_back() {
         for (case, passed, wall, shown) in [
@@ -264,7 +265,7 @@ mod tests {
         }
     }
 
-    /// Set back by an hour it runs on, and follows the wall again once that is ahead.
+    /// Set back by an hour, it runs on, and follows the wall again once that is ahead.
     #[test]
     fn it_runs_until_the_wall_catches_up() {
         let machine = Machine::new(NOON);
@@ -280,7 +281,7 @@ mod tests {
         }
     }
 
-    /// A jump of 25 hours is not followed: time runs on without it, until the wall is near again.
+    /// A jump of 25 hours is not followed: time runs on without it until the wall is near again.
     #[test]
     fn a_jump_too_far_is_not_followed() {
         let machine = Machine::new(NOON);
@@ -295,7 +296,8 @@ mod tests {
         assert_eq!((clock.now(), clock.jump()), (at("2026-06-01T12:02:03Z"), None));
     }
 
-    /// Rule R13 at a start: (the wall, the last record, whether jumps are accepted, what the clock shows, whether it decides).
+    /// Rule R13 at a start: (the wall, the last record, whether jumps are accepted, the clock's time, whether it
+    /// decides).
     #[test]
     fn it_begins_at_the_later_of_wall_and_last_record() {
         for (wall, last, accepts, shown, decides) in [
@@ -310,7 +312,7 @@ mod tests {
             let clock = if accepts { clock.accepting_jumps() } else { clock };
             clock.begin(at(last));
             assert_eq!((clock.now(), clock.jump().is_none()), (at(shown), decides), "{wall} after {last}");
-            // And it runs.
+            // The clock runs.
             let before = clock.now();
             machine.passes("1m", wall);
             assert_eq!(clock.now(), before.after(after("1m")), "{wall} after {last}");

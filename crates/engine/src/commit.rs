@@ -1,7 +1,7 @@
-//! Group commit: all that waits is written as one batch while the next one forms.
+//! Group commit: everything waiting is written as one batch while the next batch forms.
 //!
-//! G1 a waiter hears `Durable` only after its batch is stored. G2 after a failed write nobody hears `Durable` again
-//! (`failed_write_stops`). G3 what waits is bounded in number and bytes.
+//! G1 a waiter gets `Durable` only after its batch is stored. G2 after a failed write nobody gets `Durable` again
+//! (`failed_write_stops`). G3 the waiting records are bounded in number and bytes.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,23 +15,23 @@ use tokio::sync::oneshot;
 use crate::doubt;
 use crate::stats::Stats;
 
-/// The longest pause before an append in doubt is asked for again; the first is a sixty-fourth of it.
+/// The longest pause before an append in doubt is tried again; the first is a sixty-fourth of it.
 const PAUSE_MAX: Duration = Duration::from_millis(640);
-/// Bytes of records that may wait for one write.
+/// The most bytes of records that may wait for one write.
 const WAITING_BYTES_MAX: usize = 64 << 20;
 
-/// What became of a batch, for one account.
+/// The fate of a batch, for one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Committed {
     /// Stored.
     Durable,
-    /// Another writer was first: nothing of the account's was stored.
+    /// Another writer was first: none of the account's records was stored.
     Conflict,
-    /// Nothing is known; the engine has stopped.
+    /// Unknown; the engine has stopped.
     Stopped,
 }
 
-/// A look-out for one batch.
+/// A watch on one batch.
 pub(crate) enum Watch {
     Over(Committed),
     Waiting(oneshot::Receiver<Committed>),
@@ -60,7 +60,7 @@ struct Waiting {
     open: Batch,
     open_waiters: Vec<Waiter>,
     written_waiters: Vec<Waiter>,
-    /// The batch being filled; those before it are written or being written.
+    /// The batch being filled; earlier ones are written or being written.
     ticket: Ticket,
     stopped: Option<String>,
     closing: bool,
@@ -69,12 +69,12 @@ struct Waiting {
 /// The queue between deciding and storing.
 pub(crate) struct Commits {
     waiting: Mutex<Waiting>,
-    /// The last batch that is stored; written while `waiting` is locked.
+    /// The last stored batch; written while `waiting` is locked.
     durable: AtomicU64,
     filled: Condvar,
     stored: Condvar,
     waiters_max: usize,
-    /// Nobody waits: a simulation does each step itself.
+    /// No thread waits: a simulation does each step itself.
     is_standing: bool,
 }
 
@@ -101,8 +101,8 @@ impl Commits {
         waiting.open_waiters.len() >= self.waiters_max || waiting.open.len_bytes() >= WAITING_BYTES_MAX
     }
 
-    /// Lets `fill` add records to the open batch and tells which batch it was. What `fill` could not add is not written; the
-    /// others go on. `None` when the engine has stopped.
+    /// Lets `fill` add records to the open batch; returns the number of the batch. If `fill` fails, its records are
+    /// not written; the others stay. `None` if the engine has stopped.
     pub(crate) fn add<E>(&self, fill: impl FnOnce(&mut Batch) -> Result<(), E>) -> Option<Result<Ticket, E>> {
         let mut waiting = self.lock();
         if waiting.stopped.is_some() {
@@ -119,8 +119,8 @@ impl Commits {
         Some(filled.map(|()| ticket))
     }
 
-    /// Watches for a batch to be stored. Must be called while the account's shard is locked: a conflict takes the state
-    /// out of its shard before it is told, so that a watch that found the state cannot miss it.
+    /// Watches for a batch to be stored. Call it while the account's shard is locked: a conflict marks the state as
+    /// stale before the watchers are notified, so a watch set on a live state cannot miss it.
     pub(crate) fn watch(&self, ticket: Ticket, account: &Name) -> Watch {
         let mut waiting = self.lock();
         if ticket <= self.durable() {
@@ -139,7 +139,7 @@ impl Commits {
         Watch::Waiting(receiver)
     }
 
-    /// Blocks until a batch is stored; `false` when the engine has stopped.
+    /// Blocks until a batch is stored; `false` if the engine has stopped.
     pub(crate) fn wait_blocking(&self, ticket: Ticket) -> bool {
         let mut waiting = self.lock();
         while self.durable() < ticket && waiting.stopped.is_none() {
@@ -148,7 +148,7 @@ impl Commits {
         self.durable() >= ticket
     }
 
-    /// The last batch that is stored.
+    /// The last stored batch.
     pub(crate) fn durable(&self) -> Ticket {
         self.durable.load(Ordering::Acquire)
     }
@@ -158,14 +158,14 @@ impl Commits {
         self.lock().stopped.clone()
     }
 
-    /// Writes what waits, then ends the loop.
+    /// Writes everything waiting, then ends the loop.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.filled.notify_all();
     }
 
-    /// The commit loop; returns when closed and empty, or after a failed write. What was stored, and who lost to another writer,
-    /// goes to `after` before anybody is told.
+    /// The commit loop; returns when closed and empty, or after a failed write. It passes the stored batch and the
+    /// accounts in conflict to `after` before it notifies anyone.
     pub(crate) fn run(&self, store: &dyn Store, stats: &Stats, after: impl Fn(&Batch, &[Name])) {
         let mut batch = Batch::default();
         while let Some(ticket) = self.next(&mut batch) {
@@ -174,7 +174,7 @@ impl Commits {
         self.stop_waiters();
     }
 
-    /// Writes what waits, if anything does, without blocking for more.
+    /// Writes the waiting records, if there are any, without blocking for more.
     pub(crate) fn run_once(&self, store: &dyn Store, stats: &Stats, after: impl Fn(&Batch, &[Name])) -> bool {
         let mut batch = Batch::default();
         if self.lock().open.is_empty() {
@@ -219,7 +219,7 @@ impl Commits {
         batch.clear();
     }
 
-    /// Waits before an append in doubt is asked for again; `false` when the engine closes.
+    /// Waits before an append in doubt is tried again; `false` if the engine closes.
     fn asks_again(&self, stats: &Stats, attempt: u32) -> bool {
         stats.doubts.fetch_add(1, Ordering::Relaxed);
         if self.is_standing {
@@ -263,7 +263,7 @@ impl Commits {
         for waiter in waiters {
             let became =
                 if lost.contains(&waiter.account) { Committed::Conflict } else { Committed::Durable };
-            // A caller that went away needs no answer: its key has it.
+            // A caller that has gone needs no answer; its key will find it.
             let _ = waiter.tell.send(became);
         }
     }

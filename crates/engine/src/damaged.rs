@@ -1,7 +1,7 @@
-//! Accounts whose log or checkpoint is known to be damaged: nothing is decided on them, and others go on.
+//! Accounts with a known damaged log or checkpoint: nothing is decided on them, and others go on.
 //!
-//! Reconciliation tells them while the engine runs, and the last failed one is written down in the server's own log: the next start
-//! looks at its accounts before anything is decided (`a_damaged_log_freezes_its_account_alone`).
+//! Reconciliation reports them while the engine runs. The last failed one is recorded in the server's own log, and
+//! the next start checks its accounts before anything is decided (`a_damaged_log_freezes_its_account_alone`).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,16 +14,16 @@ use headworks_store::{Store, StoreError};
 
 use crate::answer::EngineError;
 
-/// The accounts, each with what is wrong.
+/// The accounts, each with its fault.
 #[derive(Default)]
 pub(crate) struct Damaged {
     accounts: RwLock<BTreeMap<Name, String>>,
-    /// Whether there are any: every request asks.
+    /// Whether there are any; every request asks this.
     any: AtomicBool,
 }
 
 impl Damaged {
-    /// Those of `suspects` that are damaged still.
+    /// Those of `suspects` that are still damaged.
     pub(crate) fn among(suspects: &[Name], store: &dyn Store) -> Result<Self, EngineError> {
         let damaged = Self::default();
         for account in suspects {
@@ -42,8 +42,8 @@ impl Damaged {
         known.get(account).map_or(Ok(()), |what| Err(EngineError::Frozen(account.clone(), what.clone())))
     }
 
-    /// Takes note of a finding. What was used and what it costs can be wrong in a log that is whole; the server's own log
-    /// cannot be done without.
+    /// Notes a finding. Usage and prices can be wrong in a log that is intact, so they freeze nothing. The server's
+    /// own log is never frozen: nothing works without it.
     pub(crate) fn note(&self, account: &Name, finding: &Finding) {
         let what = match finding.dataset {
             Dataset::Chain => "its log is damaged",
@@ -58,8 +58,8 @@ impl Damaged {
     fn freeze(&self, account: &Name, what: &str) {
         let mut known = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
         known.entry(account.clone()).or_insert_with(|| {
-            tracing::error!(%account, what, "the account is frozen; docs/reliability.md says how to mend it");
-            format!("{what}; `headworks reconcile` names the place, and the operator has to mend it")
+            tracing::error!(%account, what, "the account is frozen; docs/reliability.md says how to repair it");
+            format!("{what}; `headworks reconcile` names the place, and the operator has to repair it")
         });
         self.any.store(true, Ordering::Release);
     }
@@ -69,8 +69,8 @@ impl Damaged {
         self.accounts.read().unwrap_or_else(PoisonError::into_inner).keys().take(max).cloned().collect()
     }
 
-    /// What a request hears whose account's stored state cannot be read: an account that is damaged is frozen; other
-    /// failures of the store stay what they are.
+    /// The error for a request on an account whose stored state cannot be read: damage freezes the account, and other
+    /// failures of the store stay as they are.
     pub(crate) fn unreadable(&self, account: &Name, e: EngineError) -> EngineError {
         let is_damage =
             matches!(e, EngineError::Store(StoreError::Damaged { .. } | StoreError::Unreadable(_)));

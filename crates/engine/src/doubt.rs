@@ -1,26 +1,26 @@
-//! Appends whose answer was lost (rule R1): nobody hears anything until it is certain what became of them.
+//! Appends whose answer was lost (rule R1): nobody gets an answer until their fate is certain.
 //!
-//! What is in doubt is appended again. Both attempts name the same end of the log, so at most one of them is ever stored; and once
-//! the second is answered, the first can change nothing. If the second is in conflict, the log says whether the records that
-//! stand there are ours (`every_interleaving_of_two_owners`).
+//! An append in doubt is sent again. Both attempts name the same end of the log, so at most one of them is ever
+//! stored. Once the second is answered, the first can change nothing. If the second is in conflict, the log shows
+//! whether the records there are ours (`every_interleaving_of_two_owners`).
 
 use headworks_core::record::Name;
 use headworks_store::{Appended, Batch, Store, StoreError};
 
-/// What is not certain yet of an append, step by step. Asks nothing itself.
+/// The open questions about an append, step by step. Asks nothing itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Doubt {
     conflicts: Vec<Name>,
     /// To be appended again.
     in_doubt: Vec<Name>,
-    /// In conflict with somebody else's records, or with their own of an earlier attempt.
+    /// In conflict with another writer's records, or with their own from an earlier attempt.
     unread: Vec<Name>,
 }
 
-/// What has to be asked next.
+/// The next question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Asked {
-    /// What became of the first attempt.
+    /// The outcome of the first attempt.
     Append(Vec<Name>),
     /// Whether the log has the records.
     Read(Name),
@@ -56,11 +56,11 @@ impl Doubt {
     }
 }
 
-/// Appends a batch, and asks until the fate of every account is certain. The accounts that are in conflict; the others are stored.
-/// `goes_on` is asked before each further attempt, with its number, and may wait.
+/// Appends a batch, and asks until the fate of every account is certain. Returns the accounts in conflict; the others
+/// are stored. Calls `goes_on` with the attempt's number before each further attempt; it may wait.
 ///
 /// # Errors
-/// When the store takes nothing more, or nobody goes on asking.
+/// When the store accepts nothing more, or `goes_on` ends the attempts.
 pub(crate) async fn append(
     store: &dyn Store,
     batch: &Batch,
@@ -83,7 +83,7 @@ pub(crate) async fn append(
     Ok(doubt.conflicts)
 }
 
-/// Whether the log has an account's records of a batch. It has all of them or none, so the last one says.
+/// Whether the log has an account's records of a batch. It has all of them or none, so the last one decides.
 async fn is_stored(store: &dyn Store, batch: &Batch, account: &Name) -> Result<bool, StoreError> {
     let Some(last) = batch.entries().iter().rfind(|entry| entry.account == *account) else { return Ok(true) };
     let found = store.read(account, last.seq, 1).await?;
@@ -99,13 +99,13 @@ mod tests {
 
     use super::{Asked, Doubt};
 
-    /// Each owner writes so many records.
+    /// The number of records that each owner writes.
     const RECORDS: u8 = 3;
 
-    /// Whose record it is, and which of theirs.
+    /// The owner of a record, and its number among the owner's records.
     type Entry = (u8, u8);
 
-    /// A record on its way, with the log before it: what a chain hash stands for.
+    /// A record under way, with the log before it: the equivalent of a chain hash.
     type Sent = (Vec<Entry>, Entry);
 
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,15 +114,15 @@ mod tests {
         Append,
         /// Its outcome is in doubt.
         Doubt(Doubt),
-        /// Another owner was first: the log is to be read.
+        /// Another owner was first: the log must be read again.
         Reload,
     }
 
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
     struct Owner {
-        /// The log as it knows it.
+        /// The log as the owner knows it.
         known: Vec<Entry>,
-        /// How many of its records it takes for stored.
+        /// The number of its records that it believes stored.
         done: u8,
         step: Step,
     }
@@ -131,7 +131,7 @@ mod tests {
     struct World {
         log: Vec<Entry>,
         owners: [Owner; 2],
-        /// Batches whose outcome is in doubt and which may still arrive, at any moment.
+        /// Batches in doubt that may still arrive, at any moment.
         under_way: BTreeSet<Sent>,
     }
 
@@ -144,13 +144,13 @@ mod tests {
     }
 
     impl World {
-        /// The contract: a record is stored if the log ends as it says.
+        /// The contract: a record is stored if the log ends as the record says.
         fn store(&mut self, (before, entry): &Sent) -> Appended {
             if self.log != *before {
                 return conflict();
             }
             self.log.push(*entry);
-            // What names an earlier end can never be stored any more.
+            // A record that names an earlier end can never be stored any more.
             let end = self.log.len();
             self.under_way.retain(|(before, _)| before.len() >= end);
             Appended::default()
@@ -224,7 +224,7 @@ mod tests {
             }
         }
 
-        /// Every world after something that was under way arrives.
+        /// Every world after one append under way arrives.
         fn arrivals(&self) -> impl Iterator<Item = Self> {
             self.under_way.iter().map(|sent| {
                 let mut world = self.clone();
@@ -234,7 +234,7 @@ mod tests {
             })
         }
 
-        /// What owners take for stored is stored, in their order, and nothing is stored twice.
+        /// Records that owners believe stored are stored, in their order, and nothing is stored twice.
         fn check(&self) {
             for (which, owner) in (0..).zip(&self.owners) {
                 let own: Vec<u8> = self.log.iter().filter(|e| e.0 == which).map(|e| e.1).collect();
@@ -248,8 +248,9 @@ mod tests {
         }
     }
 
-    /// Two owners of one account, three records each, every append answered, lost, late or without an answer, at every moment,
-    /// as often as it likes: an owner is never wrong about what is stored, and both can always come to the end.
+    /// Two owners of one account write three records each. Every append is answered, lost, late or without an answer,
+    /// at every moment, any number of times. An owner is never wrong about the stored records, and both can always
+    /// finish.
     #[test]
     fn every_interleaving_of_two_owners() {
         let owner = Owner { known: Vec::new(), done: 0, step: Step::Append };

@@ -1,4 +1,4 @@
-//! Holds whose leases were dropped: the engine ends them.
+//! Holds of dropped leases: the engine ends them.
 
 use std::mem::take;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use headworks_core::command::Command;
 use headworks_core::record::Name;
 
-/// A hold whose lease was dropped.
+/// A hold of a dropped lease.
 #[derive(Clone, Debug)]
 pub(crate) struct Dropped {
     pub(crate) account: Name,
@@ -14,7 +14,7 @@ pub(crate) struct Dropped {
     pub(crate) end: Command,
 }
 
-/// The holds whose leases were dropped and that are still to be ended.
+/// The holds of dropped leases that the engine must still end.
 #[derive(Debug, Default)]
 pub(crate) struct DroppedLeases(Mutex<Vec<Dropped>>);
 

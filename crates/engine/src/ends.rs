@@ -1,4 +1,4 @@
-//! Where logs end, asked of the store once for all that wait for it.
+//! The ends of logs, asked of the store once for all requests that wait.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ struct Asking {
     is_asked: bool,
 }
 
-/// The question where logs end, asked once for all that wait for it.
+/// The question of where logs end, asked once for all that wait.
 #[derive(Default)]
 pub(crate) struct Ends {
     asking: Mutex<Asking>,
@@ -23,7 +23,7 @@ impl Ends {
         self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where an account's log ends, asked of the store after this was called.
+    /// The end of an account's log, asked of the store after this call began.
     pub(crate) async fn of(&self, store: &dyn Store, account: &Name) -> Result<LogEnd, StoreError> {
         loop {
             let (tell, told) = oneshot::channel();
@@ -35,16 +35,16 @@ impl Ends {
             if leads {
                 self.ask(store).await?;
             }
-            // Nothing comes when the one that asks has gone or failed: then this one asks.
+            // No answer comes if the asking caller has gone or failed; then this one asks.
             if let Ok(end) = told.await {
                 return Ok(end);
             }
         }
     }
 
-    /// Asks for all that wait, again and again until nobody does.
+    /// Asks for all that wait, until nobody waits.
     async fn ask(&self, store: &dyn Store) -> Result<(), StoreError> {
-        /// Whoever still waits when the one that asks goes away asks itself.
+        /// If the asking caller goes away, those still waiting ask for themselves.
         struct Lead<'a>(&'a Ends, bool);
         impl Drop for Lead<'_> {
             fn drop(&mut self) {
@@ -72,7 +72,7 @@ impl Ends {
             let ends = store.ends(&names).await?;
             for (name, tell) in waiting {
                 if let Some(end) = names.binary_search(&name).ok().and_then(|at| ends.get(at)) {
-                    // Its caller may have gone.
+                    // The caller may have gone.
                     let _ = tell.send(*end);
                 }
             }

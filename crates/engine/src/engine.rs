@@ -1,7 +1,7 @@
-//! The engine: what it holds, and what can be seen of it without asking an account.
+//! The engine: its parts, and the state that can be seen without asking an account.
 //!
-//! P1 records of one account enter the queue in the order they were decided in (both happen under the shard's lock).
-//! P2 a key has one effect (`one_effect_per_key`). P3 an answer waits for every record its state rests on.
+//! P1 records of one account enter the queue in the order they were decided (both happen under the shard's lock).
+//! P2 a key has one effect (`one_effect_per_key`). P3 an answer waits for every record that its state depends on.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,11 +24,11 @@ use crate::timers::Timers;
 /// Bounds of the engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most accounts in memory.
+    /// The most accounts in memory.
     pub accounts_max: usize,
-    /// Most requests waiting for one write.
+    /// The most requests waiting for one write.
     pub waiting_max: usize,
-    /// Longest a request waits for capacity.
+    /// The longest time that a request waits for capacity.
     pub wait_max: Span,
 }
 
@@ -49,25 +49,25 @@ pub struct Engine {
     pub(crate) reconciliation: Arc<Reconciliation>,
     pub(crate) damaged: Damaged,
     pub(crate) clock: Arc<Clock>,
-    /// Where a test clock stands for the ledger; held while it moves.
+    /// The test clock of the ledger; locked while it moves.
     pub(crate) test_clock: Arc<tokio::sync::Mutex<Option<Instant>>>,
-    /// Held by the one that ends what is due over many accounts: the sweeper, or a test clock that moves.
+    /// Held while due events of many accounts are processed, by the sweeper or a moving test clock.
     pub(crate) sweeping: Mutex<()>,
     pub(crate) stats: Arc<Stats>,
-    /// Whose turn it is to put a catalog in force.
+    /// Held while a catalog is put in force.
     pub(crate) puts: tokio::sync::Mutex<()>,
-    /// Whose turn it is to make, set or remove a webhook.
+    /// Held while a webhook is made, changed or removed.
     pub(crate) webhook_changes: tokio::sync::Mutex<()>,
-    /// Held while it is kept how far a webhook has come.
+    /// Held while a webhook's cursor is stored.
     pub(crate) cursors: tokio::sync::Mutex<()>,
-    /// Whose turn it is to claim a free grant.
+    /// Held while a free grant is claimed.
     pub(crate) claims: tokio::sync::Mutex<()>,
-    /// The holds whose leases were dropped.
+    /// The holds of dropped leases.
     pub(crate) dropped_leases: DroppedLeases,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
-    /// Longest a request waits for capacity.
+    /// The longest time that a request waits for capacity.
     pub(crate) wait_max: Span,
-    /// Without threads of its own: batches are written by [`Engine::commit_once`].
+    /// Without its own threads: [`Engine::commit_once`] writes the batches.
     pub(crate) is_standing: bool,
 }
 
@@ -96,13 +96,13 @@ impl Engine {
         &self.clock
     }
 
-    /// What the engine has done.
+    /// Counters of the engine's work.
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// How many accounts are in memory.
+    /// The number of accounts in memory.
     #[must_use]
     pub fn cached_accounts(&self) -> usize {
         self.cache.shards().map(|shard| shard.slots.len()).sum()
@@ -114,7 +114,7 @@ impl Engine {
         self.commits.stopped()
     }
 
-    /// Ends what runs beside the callers.
+    /// Ends the background work.
     pub(crate) fn stop(&self) {
         self.commits.close();
         self.timers.close();

@@ -1,7 +1,7 @@
-//! What a request reads from the store: with nothing locked, before it is decided again.
+//! Reads from the store for a request, with nothing locked, before it is decided again.
 //!
-//! F1 nothing is read under a shard's lock (`a_store_that_answers_late_holds_up_nobody_else`). F2 that a key is absent counts
-//! only as long as no record can have come with it since (`one_effect_per_key`).
+//! F1 nothing is read under a shard's lock (`a_store_that_answers_late_holds_up_nobody_else`). F2 a key counts as
+//! absent only while no record can have arrived with it since (`one_effect_per_key`).
 
 use headworks_core::record::{IndexKey, Name, Record, Seq};
 use headworks_store::{StoreError, wait};
@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::loads::Load;
 use crate::states::decode;
 
-/// What has to be read first.
+/// The data that must be read first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fetch {
     /// The account's state.
@@ -27,13 +27,13 @@ pub(crate) enum Fetch {
     System,
 }
 
-/// A record that was read; `None`: there was none.
+/// A record that was read; `None` if there was none.
 type Read = Option<Box<Record>>;
 
-/// What has been read for a request.
+/// The data read for a request.
 #[derive(Default)]
 pub(crate) struct Fetched {
-    /// The account turned out to have no log; true for the next attempt.
+    /// The account turned out to have no log; still true for the next attempt.
     pub(crate) is_unknown: bool,
     followed: u8,
     keys: SmallVec<[(IndexKey, AsOf, Read); 1]>,
@@ -41,7 +41,7 @@ pub(crate) struct Fetched {
 }
 
 impl Fetched {
-    /// The record that a key leads to; `Some(None)`: there was none, as of then; `None`: that has not been read.
+    /// The record of an index key; `Some(None)`: there was none, as of then; `None`: it has not been read.
     pub(crate) fn key(&self, key: IndexKey) -> Option<(AsOf, Option<&Record>)> {
         self.keys.iter().find(|(k, ..)| *k == key).map(|(_, as_of, record)| (*as_of, record.as_deref()))
     }
@@ -54,9 +54,9 @@ impl Fetched {
     /// Asks to follow the server's own log.
     ///
     /// # Errors
-    /// When that did not help before: the account was decided under a record that the log does not have.
+    /// When following did not help before: the account was decided under a record that the log does not have.
     pub(crate) fn may_follow(&mut self) -> Result<(), EngineError> {
-        /// It may fall behind again while the request waits for something else.
+        /// The engine may fall behind again while the request waits for something else.
         const FOLLOWED_MAX: u8 = 100;
         self.followed += 1;
         if self.followed < FOLLOWED_MAX {
@@ -66,13 +66,13 @@ impl Fetched {
         Err(EngineError::Store(StoreError::Unreadable(what.into())))
     }
 
-    /// A record that was not there is to be read again.
+    /// Discards a missing record, so that it is read again.
     pub(crate) fn forget_record(&mut self, seq: Seq) {
         self.records.retain(|(s, _)| *s != seq);
     }
 }
 
-/// The load of an account, for as long as it goes on: others wait for it.
+/// A load of an account in progress; others wait for it.
 struct Loading<'a> {
     engine: &'a Engine,
     account: &'a Name,
@@ -86,7 +86,7 @@ impl Drop for Loading<'_> {
 }
 
 impl Engine {
-    /// Reads what a request needs.
+    /// Reads the data that a request needs.
     pub(crate) async fn fetch(
         &self,
         account: &Name,
@@ -110,7 +110,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Brings an account into memory, unless it is there; `false`: it has no log. One load serves all that wait for it.
+    /// Brings an account into memory, unless it is there already; `false` if it has no log. One load serves all that
+    /// wait.
     pub(crate) async fn bring_in(&self, account: &Name) -> Result<bool, EngineError> {
         self.damaged.check(account)?;
         let end = {
@@ -130,7 +131,7 @@ impl Engine {
         let end = match end {
             Ok(end) => end,
             Err(mut others) => {
-                // It closes at the latest when the one that loads goes away.
+                // The channel closes at the latest when the loading caller goes away.
                 let _ = others.changed().await;
                 let is_unknown = *others.borrow() == Load::Unknown;
                 return Ok(!is_unknown);
@@ -139,13 +140,14 @@ impl Engine {
         let loading = Loading { engine: self, account, end };
         let state = self.stored_state(account).await;
         let state = state.map_err(|e| self.damaged.unreadable(account, e))?;
-        // What its holds take is counted in the supplies that they were decided under.
+        // The room that its holds take counts in the supplies they were decided under.
         if self.store.is_shared() && state.under > self.catalog().under.map(|under| under.seq) {
             self.follow().await?;
         }
         {
             let mut shard = self.cache.lock(account);
-            // One that had no log may have been opened meanwhile: its state is ahead of what was read.
+            // An account without a log may have been opened meanwhile: the state in memory is then newer than what
+            // was read.
             if shard.live(account).is_none() {
                 if !state.is_open() {
                     // The record that opened it was lost.
@@ -162,7 +164,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// Does something with an account in memory on a thread that may block, unless it has no log or is frozen.
+    /// Runs `f` with an account in memory on a thread that may block, unless the account has no log or is frozen.
     pub(crate) fn with_slot<T>(
         &self,
         account: &Name,

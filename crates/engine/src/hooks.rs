@@ -1,6 +1,6 @@
-//! Webhooks as the server's own log has them. Never sends anything.
+//! Webhooks as recorded in the server's own log. Never sends anything.
 //!
-//! W2 that a receiver is gone, and what it has refused, is a record: both outlive the process
+//! W2 the loss of a receiver and its refusals are records: both outlive the process
 //! (`what_stripe_refuses_waits_and_the_others_go_on`).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,45 +11,45 @@ use headworks_core::record::{Event, Instant, Name, Record, Resume, Seq, Server, 
 /// A webhook in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
-    /// What it is set to.
+    /// Its settings.
     pub webhook: Webhook,
     /// The record of the server's own log that made it.
     pub made: Seq,
-    /// The record that set it last.
+    /// The record that last changed its settings.
     pub set: Seq,
-    /// Its receiver has said that it is gone, and nobody has set it since.
+    /// The receiver has said that it is gone, and nobody has changed the settings since.
     pub is_gone: bool,
-    /// The accounts whose records wait, because the receiver refused one.
+    /// The accounts with waiting records, because the receiver refused one.
     pub parked: BTreeMap<Name, Parked>,
-    /// The accounts that caught up last, each with the last record that it is done with: a sender that begins anew is told
-    /// of those records again by the feed.
+    /// The accounts that caught up last, each with its last finished record. A sender that starts over receives those
+    /// records from the feed again.
     pub caught_up: VecDeque<(Name, Seq)>,
-    /// The refused records that were passed over.
+    /// The refused records that were skipped.
     pub passed_over: BTreeSet<(Name, Seq)>,
 }
 
 /// As many are remembered as can wait at once.
 const CAUGHT_UP_MAX: usize = 1_000;
 
-/// Where an account waits.
+/// The position where an account waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
     /// The refused record.
     pub record: Seq,
-    /// How much of what it says was taken before.
+    /// How much of the record's content was accepted before.
     pub taken: u32,
-    /// What was refused, and why.
+    /// The refused content, and the reason.
     pub reason: String,
-    /// Since when.
+    /// Since when it waits.
     pub at: Instant,
-    /// It is to go on: how, and the record of the server's own log that says so.
+    /// If it is to resume: how, and the record of the server's own log that says so.
     pub resumed: Option<(Resume, Seq)>,
 }
 
 /// The webhooks in force, by name.
 pub type Hooks = BTreeMap<Name, Arc<Hook>>;
 
-/// Takes in a record of the server's own log.
+/// Applies a record of the server's own log.
 pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
     let Event::Server(server) = &record.event else { return };
     match &**server {

@@ -1,8 +1,11 @@
-//! The cost of identity: free grants of one identity are 90 days apart, and all of a day stay within a budget.
+//! The cost of identity: free grants of one identity are 90 days apart, and all free grants of a day stay within a
+//! budget.
 //!
-//! An account claims for itself and for every cluster that it is or was in: who changes cluster takes along what it had.
-//! Each identity has a log of its own, and so has the budget: a claim is a record there before the grant is one in the
-//! account's log. A retry finds its own claim by its key. A crash between the two leaves a claim that the retry uses.
+//! An account claims for itself and for every cluster that it is or was in, so a change of cluster does not clear its
+//! claims.
+//! Each identity has its own log, and so has the budget: a claim is recorded there before the grant is recorded in
+//! the account's log. A retry finds its own claim by its key. A crash between the two leaves a claim that the retry
+//! uses.
 
 use headworks_core::catalog::Mode;
 use headworks_core::command::{Command, History, NewGrant, run, trial_budget_used};
@@ -17,7 +20,7 @@ const BUDGET: &str = "trial_budget";
 /// The log of the daily budget of another unit of credits.
 const BUDGET_OF: &str = "trial_budget_of";
 
-/// Whose claims a log has.
+/// The owner of the claims in a log.
 #[derive(Clone, Copy)]
 enum Identity<'a> {
     Cluster(&'a Name),
@@ -50,7 +53,7 @@ fn own_key(account: &Name, key: &Idempotency) -> Idempotency {
 }
 
 impl Engine {
-    /// Claims a free grant for the identities behind an account, where that rule is on.
+    /// Claims a free grant for the identities behind an account, if the rule is on.
     pub(crate) async fn claim(
         &self,
         account: &Name,
@@ -62,18 +65,18 @@ impl Engine {
         if new.category != Category::Free || mode == Mode::Off {
             return Ok(());
         }
-        // A retry gets the first answer, even where the grant would be another now.
+        // A retry gets the first answer, even if the grant would differ now.
         if self.is_known(account, IndexKey::of_key(account, Operation::Grant, &key.text)).await? {
             return Ok(());
         }
-        // What would be refused anyway must not use the claim up.
+        // A grant that would be refused anyway must not use up the claim.
         let clusters = self
             .view(account, |ctx| {
                 run(ctx, &Command::Grant(new.clone()), &History::new())?;
                 Ok(ctx.account.clusters().cloned().collect::<Vec<_>>())
             })
             .await?;
-        // One at a time: who may not claim must not use the budget up, and who finds the budget spent keeps its claim.
+        // One at a time: without a claim the budget must stay unused; with the budget spent, the claim remains.
         let _turn = self.claims.lock().await;
         let own = log_of(Identity::Account(account));
         let identities: Vec<Name> =
@@ -99,7 +102,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether an identity has no claim but the one of this grant.
+    /// Whether an identity has no claim except that of this grant.
     async fn may_claim(
         &self,
         identity: &Name,
@@ -117,14 +120,14 @@ impl Engine {
         }
     }
 
-    /// Whether an operation with this key is in a log, or on its way there.
+    /// Whether an operation with this key is in a log or under way there.
     pub(crate) async fn is_known(&self, log: &Name, key: IndexKey) -> Result<bool, EngineError> {
         let is_coming = || self.cache.lock(log).pending.get(key, self.commits.durable()).is_some();
-        // Before the store is asked: what is stored in between, it finds.
+        // Checked before the store is asked: a record stored in between is found there.
         Ok(is_coming() || (!self.store.is_surely_absent(key) && self.store.find(key).await?.is_some()))
     }
 
-    /// Writes a claim into a log of the server's own, once for each grant.
+    /// Writes a claim into one of the server's own logs, once for each grant.
     async fn note_claim(
         &self,
         log: &Name,
@@ -152,7 +155,7 @@ impl Engine {
         }
     }
 
-    /// Free credits of a unit granted on the day under way; `None`: `credits`.
+    /// Free credits of a unit granted on the current day; `None`: `credits`.
     ///
     /// # Errors
     /// When the store fails.

@@ -1,4 +1,4 @@
-//! What is in force of the server's own log: the catalog, API keys, webhooks, live changes of supplies.
+//! The state in force from the server's own log: the catalog, API keys, webhooks, live changes of supplies.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,7 +14,7 @@ use crate::hooks::{self, Hooks};
 use crate::keyring::Keyring;
 use crate::past_catalog::PastCatalog;
 
-/// What the server's own log says.
+/// The content of the server's own log.
 #[derive(Default)]
 pub(crate) struct System {
     pub(crate) catalog: Option<Catalog>,
@@ -22,7 +22,7 @@ pub(crate) struct System {
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Hooks,
     pub(crate) supply_changes: BTreeMap<Name, SupplyChange>,
-    /// The last two instants of the test clock, where the ledger has one: the second may not have been reached.
+    /// The last two instants of the test clock, if the ledger has one: the second may not have been reached.
     pub(crate) test_clock: Option<(Instant, Instant)>,
     /// The accounts that the last failed reconciliation found damaged.
     pub(crate) suspects: Vec<Name>,
@@ -30,23 +30,23 @@ pub(crate) struct System {
     pub(crate) seq: Seq,
 }
 
-/// What is in force of the server's own log: everything that is stored, even while its caller still waits.
+/// The state in force from the server's own log: everything stored, even while its caller still waits.
 pub(crate) struct InForce {
     pub(crate) catalog: ArcSwap<Catalog>,
-    /// Every one that was ever put in force, oldest first.
+    /// Every catalog that was ever put in force, oldest first.
     pub(crate) catalogs: ArcSwap<Vec<PastCatalog>>,
     pub(crate) keyring: ArcSwap<Keyring>,
     pub(crate) webhooks: ArcSwap<Hooks>,
     pub(crate) supplies: Supplies,
-    /// The last record that was taken in; locked while one is.
+    /// The last record taken in; locked while one is taken in.
     seq: Mutex<Seq>,
     /// When the end of the log was last read, in microseconds.
     read_at: AtomicI64,
-    /// Held by the one that reads on.
+    /// Held by the caller that reads on.
     pub(crate) following: tokio::sync::Mutex<()>,
 }
 
-/// Who has not read the end of the log for so long may have missed what is in force (rule R2).
+/// An engine that has not read the end of the log for this long may have missed a change (rule R2).
 const CUT_OFF_AFTER: Span = Span::from_secs(5);
 
 impl InForce {
@@ -55,7 +55,7 @@ impl InForce {
         *self.seq.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in a stored record, if it is the next one; `false` when records before it are missing.
+    /// Takes in a stored record if it is the next one; `false` if records before it are missing.
     pub(crate) fn take_in(&self, stored: &Stored) -> bool {
         let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.seq <= *seq {
@@ -72,12 +72,12 @@ impl InForce {
         true
     }
 
-    /// The log had no more records at this instant.
+    /// Notes that the log had no more records at this instant.
     pub(crate) fn read_to_end(&self, now: Instant) {
         self.read_at.fetch_max(now.micros(), Ordering::AcqRel);
     }
 
-    /// Whether the end of the log was read too long ago.
+    /// Whether the end of the log was last read too long ago.
     pub(crate) fn is_cut_off(&self, now: Instant) -> bool {
         now.since(Instant::from_micros(self.read_at.load(Ordering::Acquire))) > CUT_OFF_AFTER
     }
@@ -114,7 +114,7 @@ impl InForce {
 }
 
 impl System {
-    /// Takes in the next record; the label and text of a catalog, where that is what it holds.
+    /// Takes in the next record; returns label and text if it holds a catalog.
     pub(crate) fn take(&mut self, record: Record) -> Option<(Name, String)> {
         self.seq = record.seq;
         self.catalogs.extend(PastCatalog::of(&record));
@@ -135,7 +135,7 @@ impl System {
         if let Event::CatalogLoaded { label, text, .. } = record.event { Some((label, text)) } else { None }
     }
 
-    /// It is in force; `initial` is the catalog when there is none yet.
+    /// Puts the content in force; `initial` is the catalog if there is none yet.
     pub(crate) fn in_force(self, initial: Catalog) -> InForce {
         let catalog = self.catalog.unwrap_or(initial);
         InForce {

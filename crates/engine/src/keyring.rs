@@ -15,7 +15,7 @@ pub struct Keyring {
 const CODE_DIGITS: usize = 16;
 
 impl Keyring {
-    /// Takes in what a record of the server's log says.
+    /// Applies a record of the server's log.
     pub(crate) fn apply(&mut self, event: &Event) {
         if let Event::KeyCreated(key) = event {
             self.keys.insert(key.id.clone(), key.clone());
@@ -30,21 +30,21 @@ impl Keyring {
         }
     }
 
-    /// What check codes are made with, once the first key has been made.
+    /// The secret for check codes, once the first key has been made.
     #[must_use]
     pub fn check_key(&self) -> Option<[u8; 32]> {
         self.check_key
     }
 
-    /// Whether a text ends in the check code of what comes before. Takes the same time wherever the text is wrong, looks nothing
-    /// up and remembers nothing.
+    /// Whether a text ends in the check code of the part before it. Takes the same time wherever the text is wrong,
+    /// looks nothing up and remembers nothing.
     #[must_use]
     pub fn is_genuine(&self, text: &str) -> bool {
         let Some((body, code)) = text.len().checked_sub(CODE_DIGITS).and_then(|at| text.split_at_checked(at))
         else {
             return false;
         };
-        // Hashes are compared in constant time.
+        // Comparing hashes takes constant time.
         let own = self.check_key.map(|key| blake3::hash(check_code(&key, body).as_bytes()));
         own.is_some_and(|own| own == blake3::hash(code.as_bytes()))
     }
@@ -69,7 +69,7 @@ impl Keyring {
         self.keys.get(id)
     }
 
-    /// The key that a genuine text belongs to, if it is in force. Takes the same time wherever the secret is wrong.
+    /// The key in force that a genuine text belongs to. Takes the same time wherever the secret is wrong.
     #[must_use]
     pub fn check(&self, text: &str, now: Instant) -> Option<&ApiKey> {
         let body = text.get(..text.len().checked_sub(CODE_DIGITS)?)?;
@@ -80,7 +80,7 @@ impl Keyring {
     }
 }
 
-/// The check code of a key's text: what comes before it, hashed with a key of the server's own.
+/// The check code of a key's text: the part before it, hashed with the server's own secret.
 #[must_use]
 pub fn check_code(key: &[u8; 32], body: &str) -> String {
     blake3::keyed_hash(key, body.as_bytes()).to_hex().chars().take(CODE_DIGITS).collect()

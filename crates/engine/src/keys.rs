@@ -14,29 +14,29 @@ use crate::commit::Ticket;
 use crate::engine::Engine;
 use crate::fetch::{Fetch, Fetched};
 
-/// Where a record that happens at most once is.
+/// The location of a record that happens at most once.
 pub(crate) enum Lookup {
     Nowhere,
     InFlight(Ticket),
     Stored(Box<Record>),
-    /// Where it is has to be read.
+    /// It must be read to know.
     Unread(Fetch),
 }
 
-/// What is known of a key before its request is looked at.
+/// The state of a key before its request is examined.
 pub(crate) enum First {
     /// The first answer, and the batch that it waits for.
     Answer(Box<Answer>, Ticket),
-    /// The record of it is being stored.
+    /// The record is being stored.
     Stores(Ticket),
     /// The same request waits for room; the channel closes when it has its answer.
     Waits(watch::Receiver<()>),
-    /// That has to be read.
+    /// It must be read to know.
     Unread(Fetch),
     Nothing,
 }
 
-/// The key of a request that waits for room: others with it wait for its answer.
+/// The key of a request that waits for room: other requests with it wait for its answer.
 pub(crate) struct WaitingKey<'a> {
     engine: &'a Engine,
     account: &'a Name,
@@ -58,8 +58,8 @@ impl Drop for WaitingKey<'_> {
 }
 
 impl Engine {
-    /// The first answer to a request, if there is one or will be; that of a request which waits for room only if this one
-    /// `joins` it.
+    /// The first answer to a request, if there is one or will be. If the first request is waiting for room, its
+    /// answer counts only if this one `joins` it.
     pub(crate) fn first_answer(
         &self,
         pending: &Pending,
@@ -78,7 +78,8 @@ impl Engine {
             Lookup::Unread(fetch) => return Ok(First::Unread(fetch)),
             Lookup::InFlight(ticket) => return Ok(First::Stores(ticket)),
             Lookup::Stored(record) => {
-                // A record that is found by a key has one; where it has not, somebody else's request is no answer to this.
+                // A record found by a key has that key; a record without it belongs to another request and is no
+                // answer to this one.
                 let first = record.key.as_ref().ok_or_else(reused)?;
                 if first.digest == key.digest || command.ends_as(&record) {
                     return Ok(First::Answer(
@@ -86,7 +87,7 @@ impl Engine {
                         0,
                     ));
                 }
-                // What ends a hold is known by the hold.
+                // The end of a hold is identified by the hold.
                 return Err(command.conflict_with(&record).map_or_else(reused, Into::into));
             }
             Lookup::Nowhere => {}
@@ -106,7 +107,7 @@ impl Engine {
         Ok(First::Answer(Box::new(self.again(account, effect, remembered.is_kept)), slot.ticket))
     }
 
-    /// The answer to a second end of a hold, by the record that ended it, if it is what the first one was.
+    /// The answer to a second end of a hold, given the record that ended it, if both ends are the same.
     pub(crate) fn same_end(&self, account: &Name, command: &Command, by: Option<&Record>) -> Option<Answer> {
         let record = by.filter(|record| command.ends_as(record))?;
         Some(self.again(account, Effect::Recorded(Box::new(record.clone())), true))
@@ -117,9 +118,9 @@ impl Engine {
         Answer { account: account.clone(), effect, replayed: true, is_kept }
     }
 
-    /// The record of an account that an index key leads to, wherever it is.
+    /// The record of an account for an index key, wherever it is.
     pub(crate) fn find(&self, pending: &Pending, slot: &Slot, key: IndexKey, fetched: &Fetched) -> Lookup {
-        // What is stored has left `pending` only after the store could find it.
+        // A stored record leaves `pending` only after the store can find it.
         let durable = self.commits.durable();
         if let Some(ticket) = pending.get(key, durable) {
             return Lookup::InFlight(ticket);

@@ -1,10 +1,10 @@
-//! Leases: a hold in the hands of the one that serves its request, which ends it once, whatever happens.
+//! Leases: a hold owned by the code that serves its request. It ends exactly once, whatever happens.
 //!
-//! L1 a lease ends its hold once (`a_lease_ends_its_hold_once`). L2 one that is dropped is charged for what it has reported, and
-//! released when that is nothing (`a_dropped_lease_is_charged_for_what_it_reported`). L3 a lease that is reported on does not
-//! expire while its request goes on, and an end that is never written is that of its hold
+//! L1 a lease ends its hold once (`a_lease_ends_its_hold_once`). L2 a dropped lease is charged for its reported use,
+//! and released if nothing was reported (`a_dropped_lease_is_charged_for_what_it_reported`). L3 a lease with regular
+//! reports does not expire while its request runs; if its end is never written, the hold expires
 //! (`a_lease_lives_as_long_as_it_is_reported_on`).
-//! Never holds more than its account has agreed to: what does not fit is refused as for any other request.
+//! Never holds more than the account allows: an extension that does not fit is refused like any other request.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
 use crate::dropped::Dropped;
 use crate::engine::Engine;
 
-/// What came of asking for a lease.
+/// The outcome of asking for a lease.
 #[derive(Debug)]
 pub enum Leased {
     /// The hold, and the answer that granted it.
     Held(Box<Lease>, Answer),
-    /// The request was not granted, is charged already, or holds nothing.
+    /// The request was not granted, is already charged, or holds nothing.
     Answered(Answer),
 }
 
-/// What an upstream said of a request besides its outcome.
+/// Facts from an upstream about a request, beyond its outcome.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Upstream {
     /// The limit that it states, in cost per second.
@@ -39,8 +39,7 @@ pub struct Upstream {
     pub retry_after: Option<Span>,
 }
 
-/// An open hold. To be ended by [`Self::settle`] or [`Self::release`]; a lease that is dropped is ended by the engine soon
-/// after.
+/// An open hold. End it with [`Self::settle`] or [`Self::release`]; the engine ends a dropped lease soon after.
 #[derive(Debug)]
 pub struct Lease {
     engine: Arc<Engine>,
@@ -53,7 +52,7 @@ pub struct Lease {
     began: Instant,
     first_output: Option<Span>,
     deadline: Instant,
-    /// How long it lives from the last extension on; the next one gives it twice as long, so that few of them reach far.
+    /// Its lifetime from the last extension on. The next extension doubles it, so a few extensions reach far.
     life: Span,
     life_max: Span,
     is_over: bool,
@@ -95,7 +94,7 @@ impl Engine {
         Ok(Leased::Held(lease, answer))
     }
 
-    /// Ends the holds whose leases were dropped.
+    /// Ends the holds of dropped leases.
     pub(crate) fn end_dropped_leases(&self) {
         let dropped = self.dropped_leases.take();
         if dropped.is_empty() {
@@ -108,9 +107,9 @@ impl Engine {
         let ended = if self.is_standing { self.step_until(ending) } else { wait(ending) };
         for (dropped, ended) in dropped.into_iter().zip(ended) {
             match ended {
-                // Somebody else has ended it, or its deadline has.
+                // Another caller, or its deadline, has already ended it.
                 Ok(_) | Err(EngineError::Refused(Refusal::HoldEnded { .. })) => {}
-                // Then its hold expires.
+                // The hold then expires.
                 Err(EngineError::Refused(refusal)) => {
                     tracing::error!(account = %dropped.account, %refusal, "a dropped lease cannot be ended");
                 }
@@ -136,7 +135,7 @@ impl Engine {
 }
 
 impl Lease {
-    /// Whose hold it is.
+    /// The account of the hold.
     #[must_use]
     pub fn account(&self) -> &Name {
         &self.account
@@ -148,30 +147,30 @@ impl Lease {
         self.hold
     }
 
-    /// What it covers of each meter, extensions included.
+    /// The amount that it covers of each meter, extensions included.
     #[must_use]
     pub fn covered(&self) -> &[(Name, u64)] {
         &self.covered
     }
 
-    /// What is left of a meter before it has to be extended.
+    /// The amount left of a meter before the lease must be extended.
     #[must_use]
     pub fn left(&self, meter: &Name) -> u64 {
         let of = |all: &[(Name, u64)]| all.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n);
         of(&self.covered).saturating_sub(of(&self.used))
     }
 
-    /// When its hold expires, unless it is reported on before.
+    /// When its hold expires, unless use is reported before.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Reports what has been used so far, altogether. Asks nothing of the ledger most of the
-    /// time: when half of the hold's life is over, it is given twice that life, and the progress is stored with it.
+    /// Reports the total use so far. Most calls touch no ledger. After half of the hold's lifetime, the report
+    /// doubles that lifetime and stores the progress with it.
     ///
     /// # Errors
-    /// When the hold has ended, or can live no longer; the lease goes on until its deadline.
+    /// When the hold has ended or cannot live longer; the lease goes on until its deadline.
     pub async fn report(&mut self, used: Quantities) -> Result<(), EngineError> {
         let now = self.engine.clock().now();
         if self.first_output.is_none() && used.iter().any(|(_, n)| *n > 0) {
@@ -185,7 +184,7 @@ impl Lease {
         self.grow(Quantities::new(), Some(life)).await.map(drop)
     }
 
-    /// Holds more of some meters. `false`: there is no more; what is held stays.
+    /// Holds more of some meters. `false`: no more is available, and the present hold stays.
     ///
     /// # Errors
     /// When the hold has ended, or the store fails.
@@ -213,10 +212,10 @@ impl Lease {
         Ok(true)
     }
 
-    /// Tells the supply that the hold has room in what its upstream answered.
+    /// Passes the upstream's answer to the supply in which the hold has room.
     ///
     /// # Errors
-    /// When the supply is there no more.
+    /// When the supply no longer exists.
     pub fn feed(&self, answered: Answered, upstream: Upstream) -> Result<(), EngineError> {
         let Some(held) = &self.capacity else { return Ok(()) };
         let (_, terms, ..) = self.engine.supply(&held.supply)?;
@@ -237,7 +236,7 @@ impl Lease {
         self.end(end).await
     }
 
-    /// Ends the hold at nothing, also when something has been reported.
+    /// Ends the hold at zero, even if use was reported.
     ///
     /// # Errors
     /// As [`Engine::run`]; the engine then ends the hold later.
@@ -250,7 +249,8 @@ impl Lease {
     async fn end(&mut self, end: Command) -> Result<Answer, EngineError> {
         let caller = Caller { actor: self.actor.as_ref(), ..Caller::default() };
         let ended = self.engine.run(&self.account, None, caller, &end).await;
-        // One that is not answered, or whose caller goes away before it is, is ended again: the same end comes to the same.
+        // If the end is not answered, or its caller goes away first, the hold is ended again; the same end gives the
+        // same answer.
         self.is_over = matches!(ended, Ok(_) | Err(EngineError::Refused(_)));
         ended
     }

@@ -1,17 +1,17 @@
 //! The engine: decides on cached states ahead of durability, commits in groups, answers after the commit.
 //!
-//! Never answers from a state that is not stored: every answer waits for the records it rests on. Never decides by itself:
-//! that is `headworks-core`; never writes a file: that is a store of `headworks-store`. It speaks no protocol and knows no
-//! status codes, and it needs tokio to wait, but no particular runtime's threads: it has its own.
+//! Never answers from a state that is not stored: every answer waits for the records it depends on. Never decides by
+//! itself (`headworks-core` does) and never writes a file (a store of `headworks-store` does). It speaks no protocol
+//! and knows no status codes. It needs tokio to wait, but no particular runtime: it has its own threads.
 //!
-//! 1. [`Engine::start`] reads the store and starts the threads. The catalog that it is given counts until one has been
-//!    stored with [`Engine::put_catalog`].
+//! 1. [`Engine::start`] reads the store and starts the threads. Its catalog is in force until one is stored
+//!    with [`Engine::put_catalog`].
 //! 2. [`Engine::run`] runs a command on an account: open it, grant credits, authorize, settle. Under the same
-//!    [`Idempotency`] key it has one effect, and the first answer comes again. What falls due happens by itself.
-//! 3. An [`Answer`] is what was stored, or a denial with its reasons. An [`EngineError`] is neither: the command was
-//!    refused, or there is no saying.
-//! 4. [`Engine::view`] reads a state as it counts now, [`Engine::check`] decides without any effect.
-//! 5. [`Engine::close`] writes what waits, and a last checkpoint.
+//!    [`Idempotency`] key it has one effect, and repeats get the first answer. Due events need no command.
+//! 3. An [`Answer`] is a stored record, or a denial with its reasons. An [`EngineError`] is neither: the command was
+//!    refused, or its outcome is unknown.
+//! 4. [`Engine::view`] reads the present state, [`Engine::check`] decides without any effect.
+//! 5. [`Engine::close`] writes the waiting records and a last checkpoint.
 //!
 //! Units are those of the core: credits of 10⁻⁹, whole units of a meter, microseconds of UTC.
 //!
@@ -53,7 +53,7 @@
 //!     let bought = NewGrant::new("10".parse()?, Category::Purchased);
 //!     engine.run(&acme, None, nobody, &Command::Grant(bought)).await?;
 //!
-//!     // 4,000 tokens at 2 credits a thousand set 8 credits aside. A caller that hears nothing asks again with its key.
+//!     // 4,000 tokens at 2 credits a thousand set 8 credits aside. A caller without an answer asks again with its key.
 //!     let ask = Command::Authorize(Authorize::new(Request::new("chat".parse()?, [(tokens.clone(), 4_000)])));
 //!     let key = Idempotency { text: Label::new("request-1")?, digest: [1; 16] };
 //!     let first = engine.run(&acme, Some(&key), nobody, &ask).await?;

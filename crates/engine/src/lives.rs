@@ -1,4 +1,4 @@
-//! The life of accounts in memory: what falls due and what follows is written as it happens.
+//! The life of accounts in memory: due events and their consequences are written as they happen.
 
 use headworks_core::catalog::Catalog;
 use headworks_core::life;
@@ -12,21 +12,21 @@ use crate::engine::Engine;
 use crate::states::record;
 
 impl Engine {
-    /// Ends what has passed its deadline, before anything else is decided.
+    /// Processes everything due before anything else is decided.
     pub(crate) fn live_if_due(
         &self,
         pending: &mut Pending,
         slot: &mut Slot,
         catalog: &Catalog,
     ) -> Result<(), EngineError> {
-        // The account's own time may be ahead of the clock: everything is over that is over for the next record.
+        // The account's own time may be ahead of the clock: anything that is over for the next record is over now.
         if slot.account.wakes_at <= slot.next_tick(self.clock().now()) {
             self.live(pending, slot, catalog)?;
         }
         Ok(())
     }
 
-    /// Writes everything that is due, in the order of [`life::next`], then what only the engine can see to follow.
+    /// Writes everything due, in the order of [`life::next`], then the consequences that only the engine can see.
     pub(crate) fn live(
         &self,
         pending: &mut Pending,

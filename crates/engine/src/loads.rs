@@ -1,14 +1,14 @@
-//! The loads of accounts that are going on: one serves all that wait for it.
+//! Account loads in progress: one load serves all that wait for it.
 
 use std::collections::HashMap;
 
 use headworks_core::record::Name;
 use tokio::sync::watch;
 
-/// How a load that others wait for has ended.
+/// The end of a load that others wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
-    /// It goes on, or was given up.
+    /// It is still running, or was given up.
     Open,
     /// The account is in memory.
     Done,
@@ -23,7 +23,7 @@ pub(crate) struct Loads {
 }
 
 impl Loads {
-    /// Begins to load an account; or what tells when the load that goes on already has ended.
+    /// Begins to load an account; if a load is already running, returns a receiver for its end.
     pub(crate) fn begin(&mut self, account: &Name) -> Result<watch::Sender<Load>, watch::Receiver<Load>> {
         if let Some(others) = self.going_on.get(account) {
             return Err(others.clone());
@@ -33,7 +33,7 @@ impl Loads {
         Ok(sender)
     }
 
-    /// It has ended, or was given up.
+    /// The load has ended or was given up.
     pub(crate) fn end(&mut self, account: &Name) {
         self.going_on.remove(account);
     }

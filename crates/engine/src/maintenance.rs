@@ -1,4 +1,4 @@
-//! Everything slow, off the path: ending holds and grants, writing coalesced denials, checkpoints.
+//! All slow work, off the request path: ending holds and grants, writing coalesced denials, checkpoints.
 
 use std::sync::{PoisonError, TryLockError, Weak};
 
@@ -12,18 +12,18 @@ use crate::engine::Engine;
 use crate::states::record;
 use crate::timers::DUE_MAX;
 
-/// Most accounts with open holds that are loaded at the start.
+/// The most accounts with open holds that are loaded at the start.
 const ADOPTED_MAX: usize = 100_000;
-/// Denials are coalesced for this long.
+/// The interval over which denials are coalesced.
 const DENIALS_EVERY: Span = Span::from_secs(5);
 const CHECKPOINT_EVERY: Span = Span::from_secs(30);
-/// The server's own log is read on this often where others write into it.
+/// How often the server's own log is read on, if others write into it.
 const FOLLOW_EVERY: Span = Span::from_micros(500_000);
 
-/// An account that could not be swept is tried again after this long.
+/// The pause before an account that could not be swept is tried again.
 const SWEPT_AGAIN: Span = Span::from_secs(1);
 
-/// An account that is frozen is nothing to wait for; what else went wrong is.
+/// A frozen account is left alone; any other error is passed on.
 fn frozen(account: &Name, e: EngineError) -> Result<(), EngineError> {
     if !matches!(e, EngineError::Frozen(..)) {
         return Err(e);
@@ -32,11 +32,11 @@ fn frozen(account: &Name, e: EngineError) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// The thread that maintains an engine for as long as somebody holds it.
+/// The thread that maintains an engine while anyone holds it.
 pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("maintenance".into()).spawn(move || {
         if let Some(engine) = engine.upgrade() {
-            // Not beside a test clock that moves, which does so itself.
+            // Not while a test clock moves; the move does the same work.
             let _sweeping = engine.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
             engine.adopt_unsettled();
         }
@@ -57,7 +57,7 @@ pub(crate) fn spawn_allocator(engine: Weak<Engine>) -> std::io::Result<std::thre
             if !engine.timers.tick() {
                 return;
             }
-            // Supplies of a test ledger tick when its clock is moved.
+            // Supplies of a test ledger tick when its clock moves.
             if !engine.clock().is_test() {
                 engine.in_force.supplies.tick(engine.clock().now());
             }
@@ -65,7 +65,7 @@ pub(crate) fn spawn_allocator(engine: Weak<Engine>) -> std::io::Result<std::thre
     })
 }
 
-/// When periodic work was last done.
+/// When each periodic task last ran.
 #[derive(Default)]
 struct Last {
     denials: Instant,
@@ -76,16 +76,16 @@ struct Last {
 }
 
 impl Engine {
-    /// Does what maintenance does at one tick of a standing engine, with or without a checkpoint; the first time, what it
-    /// does at the start as well.
+    /// Runs the maintenance of one tick in a standing engine, with or without a checkpoint; the first time, also the
+    /// work of the start.
     pub fn maintain_once(&self, checkpoint: bool) {
         self.adopt_unsettled();
         let checkpoint = if checkpoint { Instant::default() } else { Instant::NEVER };
         self.maintain(&mut Last { checkpoint, ..Last::default() });
     }
 
-    /// Loads the accounts whose ends only their logs know, so that the sweeper and the next checkpoint see them; once. What
-    /// cannot be read is tried again with the next tick.
+    /// Loads, once, the accounts with ends that only their logs know, so that the sweeper and the next checkpoint see
+    /// them. An account that cannot be read is tried again at the next tick.
     pub(crate) fn adopt_unsettled(&self) {
         if self.timers.is_adopted() {
             return;
@@ -101,7 +101,7 @@ impl Engine {
             if self.timers.is_closed() {
                 return Ok(());
             }
-            // A crash may have come between a charge and the mark that it crossed.
+            // A crash may have come between a charge and the record of the mark that it crossed.
             let adopted = self.with_slot(&account, |pending, slot| {
                 slot.dirty = true;
                 self.live(pending, slot, &self.catalog())
@@ -111,8 +111,8 @@ impl Engine {
         self.adopt_holds()
     }
 
-    /// Loads the accounts that have something ending within the life of a hold, so that what their holds take of a supply is
-    /// counted.
+    /// Loads the accounts that have something ending within the life of a hold, so that the room of their holds
+    /// counts in supplies.
     fn adopt_holds(&self) -> Result<(), EngineError> {
         if self.in_force.supplies.all().is_empty() {
             return Ok(());
@@ -154,7 +154,7 @@ impl Engine {
         }
     }
 
-    /// Says once that the clock does not follow the machine's, and once that it does again.
+    /// Logs once that the clock does not follow the machine's, and once that it does again.
     fn tell_of_jump(&self, told: &mut bool) {
         let jump = self.clock().jump();
         match &jump {
@@ -167,7 +167,7 @@ impl Engine {
         *told = jump.is_some();
     }
 
-    /// Looks at the accounts that have something due. A test clock that moves does so itself, in order.
+    /// Sweeps the accounts with due events. A moving test clock does so itself, in order.
     fn sweep_due(&self, now: Instant, last: &mut Last) {
         let _sweeping = match self.sweeping.try_lock() {
             Ok(sweeping) => sweeping,
@@ -190,7 +190,7 @@ impl Engine {
         }
     }
 
-    /// Writes the ends of what has passed its deadline.
+    /// Writes the ends of everything past its deadline.
     fn sweep(&self, account: &Name) -> Result<(), EngineError> {
         if self.damaged.check(account).is_err() {
             return Ok(());
@@ -206,7 +206,7 @@ impl Engine {
         swept.map(drop)
     }
 
-    /// Writes one record of denials for each account that had some.
+    /// Writes one record of denials for each account that has some.
     pub(crate) fn write_denials(&self) {
         let accounts = self.timers.take_denied();
         for account in accounts {
@@ -218,7 +218,7 @@ impl Engine {
         }
     }
 
-    /// Writes one record of the denials of an account, if it had some.
+    /// Writes one record of the denials of an account, if it has some.
     pub(crate) fn write_denials_of(&self, pending: &mut Pending, slot: &mut Slot) -> Result<(), EngineError> {
         let denials = slot.denials.as_mut().and_then(|log| log.unwritten.take());
         let Some(denials) = denials.filter(|_| slot.account.is_open()) else { return Ok(()) };
@@ -227,14 +227,14 @@ impl Engine {
         let record = record(draft, &slot.account, &self.in_force.catalog.load(), at, (None, None));
         let before = slot.account.seq;
         self.append(pending, slot, &record)?;
-        // The record of denials changes nothing that they rested on.
+        // The record of denials changes nothing that they depended on.
         if let Some(log) = &mut slot.denials {
             log.follow(before, slot.account.seq);
         }
         Ok(())
     }
 
-    /// Hands the states that changed to the store.
+    /// Passes the changed states to the store.
     pub(crate) fn checkpoint(&self) {
         let mut taken: Vec<Name> = Vec::new();
         let conflicts = || self.stats().conflicts.load(std::sync::atomic::Ordering::Relaxed);
@@ -257,7 +257,7 @@ impl Engine {
         if self.is_standing {
             while self.commit_once() {}
         }
-        // A state whose records lost to another writer must not be kept; which one it was does not matter.
+        // A state whose records lost to another writer must not be stored; it does not matter which one it was.
         let is_lost = !self.commits.wait_blocking(until) || conflicts() != before;
         let outcome = if is_lost { Ok(()) } else { wait(self.store.checkpoint(states)) };
         if let Err(e) = &outcome {

@@ -1,26 +1,26 @@
-//! What the server's own log says of each time that a catalog was put in force.
+//! The server's own log as a history of catalogs put in force.
 
 use headworks_core::record::{CatalogChanges, CatalogHash, Event, Instant, Name, Record, Seq};
 
-/// A catalog that was put in force, as the server's own log has it.
+/// A catalog that was put in force, as recorded in the server's own log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastCatalog {
-    /// Which catalog.
+    /// The hash of the catalog.
     pub hash: CatalogHash,
-    /// The label that decisions name it by.
+    /// The label that decisions use for it.
     pub label: Name,
-    /// Since when.
+    /// The instant it was put in force.
     pub at: Instant,
-    /// Who put it there.
+    /// The actor who put it in force.
     pub actor: Option<Name>,
     /// The record of the server's own log.
     pub record: Seq,
-    /// What it changed of the one before.
+    /// Its changes against the catalog before.
     pub changes: CatalogChanges,
 }
 
 impl PastCatalog {
-    /// What a record says, if it puts a catalog in force.
+    /// The catalog of a record, if the record puts one in force.
     pub(crate) fn of(record: &Record) -> Option<Self> {
         let Event::CatalogLoaded { label, text, changes } = &record.event else { return None };
         Some(Self {

@@ -21,7 +21,7 @@ impl Engine {
         Ok(self.store.read(account, from, max).await?)
     }
 
-    /// What moved an account's balance in a period; `None` when that is more than `max` entries.
+    /// The movements of an account's balance in a period; `None` if there are more than `max` entries.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
@@ -37,14 +37,14 @@ impl Engine {
             if statement.entries.len() > max {
                 return Ok(None);
             }
-            // A long log must not keep others waiting.
+            // Reading a long log must not keep other callers waiting.
             tokio::task::yield_now().await;
         }
         Ok(Some(statement.finished()))
     }
 
-    /// The balance as of two instants: what had happened by `effective`, as it was known at `recorded`. Free and held
-    /// credits, less what is owed.
+    /// The balance as of two instants: events up to `effective`, as known at `recorded`. Free and held credits, less
+    /// debt.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
@@ -82,10 +82,10 @@ impl Engine {
         self.stored_record(account, seq).await
     }
 
-    /// A denial by the instant it was decided at: still in memory, or in the record that keeps it.
+    /// A denial by the instant of its decision: still in memory, or in the record that keeps it.
     ///
     /// # Errors
-    /// When there is no such account, the denial is not kept any more, or the store fails.
+    /// When there is no such account, the denial is no longer kept, or the store fails.
     pub async fn denial_at(&self, account: &Name, at: Instant) -> Result<Denial, EngineError> {
         self.view(account, |_| Ok(())).await?;
         let remembered = {
@@ -106,7 +106,7 @@ impl Engine {
         denials.recent.into_iter().find(|d| d.at == at).ok_or_else(unknown)
     }
 
-    /// A stored record, without waiting for anything that is being stored.
+    /// A stored record, without waiting for records that are being stored.
     ///
     /// # Errors
     /// When there is no such record, or the store fails.
@@ -114,7 +114,7 @@ impl Engine {
         Ok(self.record_of(account, seq).await?.ok_or(Refusal::UnknownRecord(seq))?)
     }
 
-    /// The records that come next in the feed; `None` when there are none yet.
+    /// The next records in the feed; `None` if there are none yet.
     ///
     /// # Errors
     /// When the store fails.
@@ -122,7 +122,7 @@ impl Engine {
         Ok(self.store.feed(from).await?)
     }
 
-    /// A cursor behind everything that is stored.
+    /// A cursor after everything stored.
     ///
     /// # Errors
     /// When the store fails.
@@ -130,13 +130,13 @@ impl Engine {
         Ok(self.store.feed_end().await?)
     }
 
-    /// At most `max` accounts by name, after `after`; the server's own log is left out.
+    /// At most `max` accounts after `after`, in order of name, without the server's own logs.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, EngineError> {
         let (mut names, mut after) = (Vec::new(), after.cloned());
-        // Every identity has a log of its own: they are passed over at once, and accounts come after them.
+        // Every identity has its own log: they are skipped at once, and accounts follow them.
         while names.len() < max {
             let page = self.store.accounts(after.as_ref(), max.saturating_add(1)).await?;
             let Some(last) = page.last() else { break };

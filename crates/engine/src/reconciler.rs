@@ -1,8 +1,9 @@
-//! Online reconciliation: one thread audits every account's log again and again, at a small share of one core.
+//! Online reconciliation: one thread audits every account's log over and over, with a small share of one core.
 //!
-//! Never blocks a request: it reads what is stored, beside the engine. Its status is shown by the API and as a metric.
+//! Never blocks a request: it reads stored records, beside the engine. The API and a metric show its status.
 //! Q1 a record altered in the store of a running engine is reported by the next pass (`reconciles_online`).
-//! Q2 so is a place of the journal, and an account whose log is damaged is frozen (`a_damaged_log_freezes_its_account_alone`).
+//! Q2 so is a damaged place in the journal; an account with a damaged log is frozen
+//! (`a_damaged_log_freezes_its_account_alone`).
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -19,19 +20,19 @@ use crate::engine::Engine;
 use crate::reconciliation::{Pass, Reconciliation};
 
 impl Engine {
-    /// The last pass that ended, and how many have.
+    /// The last finished pass, and the number of finished passes.
     #[must_use]
     pub fn reconciled(&self) -> (Option<Arc<Pass>>, u64) {
         self.reconciliation.passes()
     }
 
-    /// The records that the running pass has looked at, if one runs.
+    /// The number of records that the running pass has checked, if one runs.
     #[must_use]
     pub fn reconciling(&self) -> Option<u64> {
         self.reconciliation.running()
     }
 
-    /// Lets every account live through its log again on another catalog; blocks until done or told to stop.
+    /// Replays every account's log under another catalog; blocks until done or stopped.
     ///
     /// # Errors
     /// When the store fails.
@@ -39,13 +40,13 @@ impl Engine {
         Ok(what_if(&*self.store, catalog, 1, progress)?)
     }
 
-    /// Starts a pass at once, at full speed; when one is running, the next follows it without a pause.
+    /// Starts a pass at once, at full speed; if one is running, the next follows it without a pause.
     pub fn reconcile(&self) {
         self.reconciliation.ask();
     }
 }
 
-/// The thread that reconciles an engine's store for as long as somebody holds the engine.
+/// The thread that reconciles an engine's store while anyone holds the engine.
 pub(crate) fn spawn(
     engine: Weak<Engine>,
     reconciler: Arc<Reconciliation>,
@@ -89,7 +90,7 @@ pub(crate) fn spawn(
     })
 }
 
-/// Rests after each step as a pass does, and says whether to go on.
+/// Rests after each step as a pass does, and returns whether to go on.
 fn paced(progress: &Progress) -> impl FnMut() -> bool + Send {
     let mut started = std::time::Instant::now();
     move || {
@@ -101,7 +102,7 @@ fn paced(progress: &Progress) -> impl FnMut() -> bool + Send {
     }
 }
 
-/// Writes down that records differ, when they did not before, so that webhooks tell it.
+/// Records that the number of differing records has changed, so that webhooks report it.
 fn tell(engine: &Weak<Engine>, reconciler: &Reconciliation, found: u64, first: String) {
     if reconciler.passes().0.is_some_and(|last| last.found() == found) {
         return;

@@ -1,4 +1,4 @@
-//! What online reconciliation has found and is asked to do.
+//! The findings and requests of online reconciliation.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,9 +8,9 @@ use headworks_audit::reconcile::{Progress, Report};
 use headworks_core::record::Instant;
 use headworks_store::Location;
 
-/// Between two passes.
+/// The pause between two passes.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Rests this many times as long as it works: at most a twentieth of one core.
+/// Rests this many times as long as it works, so it uses at most a twentieth of one core.
 const REST: u32 = 19;
 
 /// A finished pass.
@@ -20,14 +20,14 @@ pub struct Pass {
     pub started_at: Instant,
     /// When it ended.
     pub finished_at: Instant,
-    /// What it found in the records of accounts.
+    /// The findings in the records of accounts.
     pub report: Report,
-    /// Places of the store that are not what was written, and what is wrong there.
+    /// Places of the store that differ from what was written, with the fault.
     pub damage: Vec<(Location, String)>,
 }
 
 impl Pass {
-    /// How many findings there are.
+    /// The number of findings.
     #[must_use]
     pub fn found(&self) -> u64 {
         self.report.found + u64::try_from(self.damage.len()).unwrap_or(u64::MAX)
@@ -39,7 +39,7 @@ impl Pass {
         self.report.is_clean() && self.damage.is_empty()
     }
 
-    /// The first of them, in words.
+    /// The first finding, in words.
     #[must_use]
     pub fn first(&self) -> Option<String> {
         let place = self.damage.first().map(|(place, what)| format!("{place}: {what}"));
@@ -58,7 +58,7 @@ struct Inner {
     running: Option<Arc<Progress>>,
 }
 
-/// What the reconciler has found and is asked to do.
+/// The findings and requests of the reconciler.
 #[derive(Default)]
 pub(crate) struct Reconciliation {
     inner: Mutex<Inner>,
@@ -70,13 +70,13 @@ impl Reconciliation {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last pass that ended, and how many have.
+    /// The last finished pass, and the number of finished passes.
     pub(crate) fn passes(&self) -> (Option<Arc<Pass>>, u64) {
         let inner = self.lock();
         (inner.last.clone(), inner.passes)
     }
 
-    /// The records that the running pass has looked at, if one runs.
+    /// The number of records that the running pass has checked, if one runs.
     pub(crate) fn running(&self) -> Option<u64> {
         self.lock().running.as_ref().map(|p| p.records.load(Ordering::Relaxed))
     }
@@ -87,7 +87,7 @@ impl Reconciliation {
         self.changed.notify_all();
     }
 
-    /// Ends the pass that runs and starts none after it.
+    /// Ends the running pass and starts no more.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
@@ -97,7 +97,7 @@ impl Reconciliation {
         self.changed.notify_all();
     }
 
-    /// Waits for the next pass to be due and begins it; `None` when closed.
+    /// Waits until the next pass is due and begins it; `None` if closed.
     pub(crate) fn begin(&self) -> Option<Arc<Progress>> {
         let inner = self.lock();
         let is_idle = |inner: &mut Inner| !inner.asked && !inner.closed && inner.passes > 0;
@@ -106,7 +106,7 @@ impl Reconciliation {
         if inner.closed {
             return None;
         }
-        // Somebody waits for a pass that was asked for.
+        // A caller waits for a pass that was asked for.
         let rest = if std::mem::take(&mut inner.asked) { 0 } else { REST };
         let progress = Arc::new(Progress { rest, ..Progress::default() });
         inner.running = Some(Arc::clone(&progress));

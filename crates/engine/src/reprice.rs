@@ -1,7 +1,9 @@
-//! Pricing the charges of a period again, when a rate card was wrong: as a dry run, then applied charge by charge.
+//! Pricing the charges of a period again after a rate card was wrong: first as a dry run, then applied charge by
+//! charge.
 //!
-//! Never changes a charge twice, however often it is sent (`charges_are_corrected_one_by_one_and_by_period`): a correction
-//! takes the place of its charge, and its key is made of the charge. So a run that was cut off is sent again and goes on.
+//! Never changes a charge twice, however often the request is sent
+//! (`charges_are_corrected_one_by_one_and_by_period`). A correction replaces its charge, and its key is derived from
+//! the charge, so an interrupted run is simply sent again.
 
 use std::collections::BTreeMap;
 
@@ -15,47 +17,47 @@ use crate::states::decode;
 
 const RECORDS_AT_ONCE: usize = 1_000;
 const ACCOUNTS_AT_ONCE: usize = 1_000;
-/// Most charges without a price that a report keeps.
+/// The most charges without a price that a report lists.
 const REFUSED_KEPT: usize = 1_000;
 
-/// Which charges to price again.
+/// The charges to price again.
 #[derive(Clone, Debug)]
 pub struct Reprice {
     /// Use from this instant on.
     pub from: Instant,
-    /// To before this instant.
+    /// Use before this instant.
     pub to: Instant,
     /// The features; empty: all.
     pub features: Vec<Name>,
     /// The accounts; empty: all.
     pub accounts: Vec<Name>,
-    /// Change them; otherwise only tell.
+    /// Whether to change the charges or only report.
     pub apply: bool,
-    /// Why.
+    /// The reason.
     pub reason: Option<Label>,
 }
 
 /// Charges whose price changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// How many.
+    /// The number of charges.
     pub changed: u64,
-    /// What they cost before.
+    /// Their cost before.
     pub was: i128,
-    /// What they cost now.
+    /// Their cost now.
     pub is: i128,
 }
 
-/// What pricing again comes to.
+/// The outcome of pricing again.
 #[derive(Debug, Default)]
 pub struct Repriced {
-    /// Charges that were looked at.
+    /// The number of charges examined.
     pub charges: u64,
-    /// Charges that were left alone because they were refunded.
+    /// The number of charges left alone because they were refunded.
     pub refunded: u64,
-    /// Accounts with charges whose price changes, by the unit of credits that these are in; `None`: `credits`.
+    /// Accounts with charges whose price changes, by unit of credits; `None`: `credits`.
     pub accounts: BTreeMap<(Name, Option<Name>), Difference>,
-    /// Charges that have no price, and why.
+    /// Charges without a price, and the reason.
     pub refused: Vec<(Name, Seq, Refusal)>,
 }
 
@@ -63,7 +65,7 @@ impl Engine {
     /// Prices charges again on the catalog in force.
     ///
     /// # Errors
-    /// When the store fails, or a correction does; what was corrected before stays corrected.
+    /// When the store fails, or a correction does; earlier corrections stay.
     pub async fn reprice(&self, ask: &Reprice, actor: Option<&Name>) -> Result<Repriced, EngineError> {
         let mut done = Repriced::default();
         if !ask.accounts.is_empty() {
@@ -108,7 +110,7 @@ impl Engine {
         }
     }
 
-    /// The instant whose prices a charge has: its own, or that of the earliest record that it corrects.
+    /// The instant whose prices apply to a charge: its own, or that of the earliest record that it corrects.
     async fn priced_at(&self, account: &Name, record: &Record) -> Result<Instant, EngineError> {
         let mut read: BTreeMap<Seq, Record> = BTreeMap::new();
         loop {
@@ -138,7 +140,7 @@ impl Engine {
         done.charges += 1;
         let once = IndexKey::of_once(account, Once::Refunds(record.seq, 0));
         if let Some(later) = self.store.find(once).await? {
-            // The correction is looked at in its turn.
+            // The loop reaches the correction itself later.
             done.refunded += u64::from(decode(&later.bytes)?.charge().is_none());
             return Ok(());
         }
@@ -160,7 +162,7 @@ impl Engine {
             let command = Command::Correct { charge: record.seq, to: Correct::reprice(), reason };
             let caller = Caller { actor, ..Caller::default() };
             match self.run(account, Some(&key), caller, &command).await {
-                // Somebody else was first, or the catalog has changed since.
+                // Another correction was first, or the catalog has changed since.
                 Err(EngineError::Refused(Refusal::AlreadyRefunded(..) | Refusal::NothingToCorrect)) => {
                     return Ok(());
                 }
@@ -175,7 +177,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The use that waits in an account's quarantine: its record, when that was written, and what it says.
+    /// The use in an account's quarantine: its record, the instant of that record, and its content.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.

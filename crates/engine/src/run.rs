@@ -1,4 +1,4 @@
-//! Running commands: find what they need, let the core answer, store the record.
+//! Running commands: read the data they need, let the core answer, store the record.
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::account::Account;
@@ -22,40 +22,40 @@ use crate::keys::{First, Lookup, WaitingKey};
 use crate::shared::end_of;
 use crate::steps::Ask;
 
-/// What a request keeps from one attempt to the next.
+/// The state that a request keeps from one attempt to the next.
 #[derive(Default)]
 struct Turn<'a> {
-    /// The room that it has waited for.
+    /// The room that it waited for.
     room: Option<Taken>,
-    /// It has waited: a caller waits once.
+    /// Whether it has waited; a caller waits once.
     has_waited: bool,
-    /// Its key, which others wait for since it waits itself.
+    /// Its key; other requests with the key wait for it while it waits.
     key: Option<WaitingKey<'a>>,
-    /// What has been read for it.
+    /// The data read for it.
     fetched: Fetched,
 }
 
-/// What came of an attempt, once the batch that it rests on is stored.
+/// The outcome of an attempt, once the batch that it depends on is stored.
 enum Next<'a> {
     /// The answer.
     Answer(Answer),
-    /// There is no room, and the request may wait for it; others with its key wait with it.
+    /// There is no room, and the request may wait; other requests with its key wait with it.
     Wait(Wish, Option<WaitingKey<'a>>),
-    /// The same request waits already: its answer is this one's.
+    /// The same request is already waiting; its answer serves this one too.
     Join(watch::Receiver<()>),
-    /// It depends on a record that was being stored, or another writer was first: decide again on what there is now.
+    /// It depends on a record that was being stored, or another writer was first: decide again on the present state.
     Again,
-    /// Something has to be read first.
+    /// Something must be read first.
     Fetch(Fetch),
 }
 
 /// An attempt at a command.
 struct Attempt<'a> {
-    /// What came of it, or why there is no answer: both rest on the account's state.
+    /// The outcome, or the reason why there is no answer; both depend on the account's state.
     next: Result<Next<'a>, EngineError>,
-    /// Watches the batch that it rests on.
+    /// Watches the batch that it depends on.
     watch: Watch,
-    /// The end of the log that it rests on.
+    /// The end of the log that it depends on.
     end: LogEnd,
 }
 
@@ -65,7 +65,7 @@ impl Attempt<'_> {
     }
 }
 
-/// What has been looked up for a command.
+/// The data looked up for a command.
 #[expect(
     clippy::large_enum_variant,
     reason = "it is moved once; a box would be an allocation for each request"
@@ -77,7 +77,7 @@ enum Looked {
 }
 
 impl Engine {
-    /// Runs a command on an account until what came of it is stored. A key has one effect; the first answer comes again.
+    /// Runs a command on an account until its effect is stored. A key has one effect; repeats get the first answer.
     ///
     /// # Errors
     /// When the command is refused, or the store fails. A denial is an answer.
@@ -94,7 +94,7 @@ impl Engine {
         self.run_plain(account, key, caller, command).await
     }
 
-    /// Runs a command; what it costs an identity is no matter.
+    /// Runs a command without its cost to an identity.
     pub(crate) async fn run_plain(
         &self,
         account: &Name,
@@ -115,14 +115,14 @@ impl Engine {
             match answered? {
                 Next::Answer(answer) => return Ok(answer),
                 Next::Wait(wish, key) => {
-                    // Then it gets the answer of that moment.
+                    // It then gets the answer of that moment.
                     (turn.has_waited, turn.key) = (true, key);
                     let joined = self.clock().now().since(began).micros();
                     let left = Span::from_micros(self.wait_max.micros().saturating_sub(joined));
                     let most = caller.max_wait.unwrap_or(wish.wait_max()).min(left);
                     turn.room = self.wait_for_room(&wish, most).await;
                 }
-                // The channel says nothing; it closes. Who waits there waits no longer than anybody may.
+                // The channel carries no value; it only closes. Joined requests wait no longer than others may.
                 Next::Join(mut ends) => drop(ends.changed().await),
                 Next::Again => {}
                 Next::Fetch(what) => self.fetch(account, what, &mut turn.fetched).await?,
@@ -130,13 +130,14 @@ impl Engine {
         }
     }
 
-    /// What the server records of itself decides nothing and is no matter of time.
+    /// The server's own records decide nothing and do not depend on time.
     fn check_clock(&self, command: &Command) -> Result<(), EngineError> {
         let jump = if matches!(command, Command::Administer(_)) { None } else { self.clock().jump() };
         jump.map_or(Ok(()), |jump| Err(EngineError::ClockJumped(jump)))
     }
 
-    /// Waits for room, at most so long by the clock; where a test clock may stand still, by the machine's time as well.
+    /// Waits for room, for at most `most` by the clock; a test clock may stand still, so there the machine's time
+    /// counts too.
     async fn wait_for_room(&self, wish: &Wish, most: Span) -> Option<Taken> {
         let waiting = wish.wait(self.clock().now(), most);
         if !self.clock().is_test() {
@@ -146,16 +147,16 @@ impl Engine {
         tokio::time::timeout(most, waiting).await.unwrap_or(None)
     }
 
-    /// Attempts a command, and waits until what the answer rests on is stored.
+    /// Attempts a command, and waits until everything that the answer depends on is stored.
     async fn stored<'a>(&'a self, ask: &Ask<'a>, turn: &mut Turn<'a>) -> Result<Next<'a>, EngineError> {
         let Attempt { next, watch, end } = self.attempt(ask, turn)?;
         match watch.wait().await {
             Committed::Durable => {}
-            // The state that it was decided on is stale.
+            // The state of the decision is stale.
             Committed::Conflict => return Ok(Next::Again),
             Committed::Stopped => return Err(EngineError::Stopped),
         }
-        // A record is what it says, and that it was stored shows that the state was that of the log.
+        // A stored record speaks for itself: storing it proves that the state matched the log.
         let rests_on_state = match &next {
             Ok(Next::Answer(answer)) => !matches!(answer.effect, Effect::Recorded(_)),
             Ok(Next::Wait(..) | Next::Join(_) | Next::Again | Next::Fetch(_)) => false,
@@ -167,10 +168,10 @@ impl Engine {
         next
     }
 
-    /// Decides on what is in memory.
+    /// Decides on the states in memory.
     ///
     /// # Errors
-    /// What has nothing to do with the account's state; the rest is in the attempt.
+    /// When the error does not depend on the account's state; all other outcomes are in the attempt.
     fn attempt<'a>(&'a self, ask: &Ask<'a>, turn: &mut Turn<'a>) -> Result<Attempt<'a>, EngineError> {
         if self.commits.is_full() {
             self.stats().overloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -213,7 +214,8 @@ impl Engine {
         slot.check_frozen()?;
         slot.used = true;
         if let Some(key) = &ask.key {
-            // While a request waits, nobody else with its key gets as far as an answer: here, but another engine may.
+            // While a request waits here, no other request with its key gets to an answer; but on another engine it
+            // may.
             let joins = turn.key.is_none();
             match self.first_answer(pending, slot, catalog, (key, ask.command, joins), &turn.fetched)? {
                 First::Unread(fetch) => return Ok((Next::Fetch(fetch), 0)),
@@ -265,7 +267,7 @@ impl Engine {
         Ok((Next::Answer(answer), slot.ticket))
     }
 
-    /// Looks up what a command turns out to need, until the core has an answer.
+    /// Looks up the data that a command turns out to need, until the core has an answer.
     fn look(
         &self,
         pending: &Pending,
@@ -311,7 +313,7 @@ impl Engine {
         }
     }
 
-    /// The room that a request finds in supplies, and the level of the penalty box that its caller is in.
+    /// The room for a request in supplies, and the penalty box level of its caller.
     fn surroundings(
         &self,
         slot: &mut Slot,

@@ -1,8 +1,8 @@
-//! A store that others write into as well: what is in memory is checked against it before it is shown, and the server's own log
-//! is followed (rules R1 and R2). Where nobody else can write, nothing of this happens.
+//! A store that others write into as well: states in memory are checked against it before they are shown, and the
+//! server's own log is followed (rules R1 and R2). If nobody else can write, none of this happens.
 //!
-//! N1 a denial or a state that is shown was that of the log at some moment of the request (`a_stale_state_is_not_shown`).
-//! N2 no record is decided under a catalog before the one that the account was last decided under
+//! N1 a denial or a state that is shown matched the log at some moment of the request (`a_stale_state_is_not_shown`).
+//! N2 no record is decided under an older catalog than the one that the account was last decided under
 //! (`a_newer_catalog_is_followed_first`).
 
 use headworks_core::account::Account;
@@ -18,7 +18,7 @@ use headworks_core::record::system;
 
 const RECORDS_AT_ONCE: usize = 1_000;
 
-/// Reads on in the server's own log to its end, and puts in force what it says.
+/// Reads the server's own log to its end, and puts its content in force.
 pub(crate) async fn follow(store: &dyn Store, in_force: &InForce) -> Result<(), StoreError> {
     let _turn = in_force.following.lock().await;
     loop {
@@ -29,9 +29,9 @@ pub(crate) async fn follow(store: &dyn Store, in_force: &InForce) -> Result<(), 
     }
 }
 
-/// Puts in force what has been stored of the server's own log.
+/// Puts stored records of the server's own log in force.
 pub(crate) async fn take_in(store: &dyn Store, in_force: &InForce, own: Vec<Stored>) {
-    // Others may have written before.
+    // Others may have written records before these.
     if !own.iter().all(|stored| in_force.take_in(stored))
         && let Err(e) = follow(store, in_force).await
     {
@@ -39,13 +39,13 @@ pub(crate) async fn take_in(store: &dyn Store, in_force: &InForce, own: Vec<Stor
     }
 }
 
-/// Where a state says that its log ends.
+/// The end of the log according to a state.
 pub(crate) fn end_of(account: &Account) -> LogEnd {
     if account.seq == 0 { LogEnd::default() } else { LogEnd { seq: account.seq, hash: account.chain } }
 }
 
 impl Engine {
-    /// Puts in force what others have written into the server's own log.
+    /// Puts records in force that others have written into the server's own log.
     ///
     /// # Errors
     /// When the store fails.
@@ -58,19 +58,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether others may have put something in force that this engine does not know of.
+    /// Whether others may have put something in force that this engine does not know.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         self.store.is_shared() && self.in_force.is_cut_off(self.clock().now())
     }
 
-    /// Whether the server's own log has to be read on before anything is decided on an account.
+    /// Whether the server's own log must be read on before anything is decided on an account.
     pub(crate) fn is_behind(&self, slot: &Slot, catalog: &Catalog) -> bool {
         let own = catalog.under.map_or(0, |under| under.seq);
         self.is_cut_off() || (slot.account.under.is_some_and(|under| under > own) && self.store.is_shared())
     }
 
-    /// Whether the log of an account still ends where a state said, asked now; where it does not, the state is loaded again.
+    /// Whether an account's log still ends where a state said, asked now; if not, the state is loaded again.
     pub(crate) async fn is_fresh(&self, account: &Name, end: LogEnd) -> Result<bool, EngineError> {
         if !self.store.is_shared() || self.ends.of(&*self.store, account).await? == end {
             return Ok(true);

@@ -23,7 +23,7 @@ use crate::{maintenance, reconciler, test_clock};
 impl Engine {
     /// Starts the engine on a store.
     ///
-    /// `initial` is in force when the store has no catalog yet.
+    /// `initial` is in force if the store has no catalog yet.
     ///
     /// # Errors
     /// When the store cannot be read or holds a catalog that this release does not accept.
@@ -119,13 +119,13 @@ impl Engine {
         }
     }
 
-    /// Writes what waits as one batch; `false` when nothing does.
+    /// Writes the waiting records as one batch; `false` if there are none.
     pub fn commit_once(&self) -> bool {
         let after = self.after_write();
         self.commits.run_once(&*self.store, &self.stats, |batch, conflicts| after.run(batch, conflicts))
     }
 
-    /// Writes what waits and a last checkpoint, then stops. Requests after it hear [`EngineError::Stopped`].
+    /// Writes the waiting records and a last checkpoint, then stops. Later requests get [`EngineError::Stopped`].
     pub fn close(&self) {
         if self.commits.stopped().is_none() && self.timers.is_adopted() {
             self.end_dropped_leases();
@@ -141,7 +141,7 @@ impl Engine {
     }
 }
 
-/// What must have happened before anybody hears that a batch is stored.
+/// The work between storing a batch and telling anyone.
 struct AfterWrite {
     cache: Arc<Cache>,
     in_force: Arc<InForce>,
@@ -152,8 +152,8 @@ struct AfterWrite {
 
 impl AfterWrite {
     fn run(&self, batch: &Batch, conflicts: &[Name]) {
-        // Nothing more is decided on states that lost to another writer. What has been decided on them already rests on a hash
-        // that the store does not have, so it conflicts as well.
+        // Nothing more is decided on states that lost to another writer. Records already decided on them name a hash
+        // that the store does not have, so they conflict as well.
         for name in conflicts {
             if let Some(slot) = self.cache.lock(name).slots.get_mut(name) {
                 slot.go_stale();

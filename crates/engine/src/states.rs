@@ -13,7 +13,7 @@ use crate::commit::Ticket;
 use crate::engine::Engine;
 
 impl Engine {
-    /// The state that an account's checkpoint and the records after it come to.
+    /// The state of an account, folded from its checkpoint and the records after it.
     pub(crate) async fn stored_state(&self, account: &Name) -> Result<Account, EngineError> {
         let Some(loaded) = self.store.load(account).await? else {
             return Ok(Account::empty(account.clone()));
@@ -31,7 +31,7 @@ impl Engine {
         Ok(state)
     }
 
-    /// Tells the sweeper when to look at the account.
+    /// Sets the instant at which the sweeper looks at the account.
     pub(crate) fn register(&self, slot: &mut Slot) {
         if slot.account.wakes_at < slot.wakes_at {
             slot.wakes_at = slot.account.wakes_at;
@@ -39,8 +39,8 @@ impl Engine {
         }
     }
 
-    /// Folds a record into its state and hands it to the commit loop. One that does not follow from the state is not stored:
-    /// its account is frozen, and others go on.
+    /// Folds a record into its state and passes it to the commit loop. A record that does not follow from the state
+    /// is not stored: its account is frozen, and others go on.
     pub(crate) fn append(
         &self,
         pending: &mut Pending,
@@ -86,13 +86,13 @@ impl Engine {
         self.stored_of(account, seq).await?.map(|stored| decode(&stored.bytes)).transpose()
     }
 
-    /// A record of an account as it is stored, if there is one of this number.
+    /// A stored record of an account by its number, if there is one.
     pub(crate) async fn stored_of(&self, account: &Name, seq: Seq) -> Result<Option<Stored>, EngineError> {
         Ok(self.store.read(account, seq, 1).await?.into_iter().next().filter(|stored| stored.seq == seq))
     }
 }
 
-/// The record that a draft makes, with what it was decided under where that is new to the account.
+/// The record of a draft, with the catalog it was decided under if that is new to the account.
 pub(crate) fn record(
     draft: Draft,
     account: &Account,

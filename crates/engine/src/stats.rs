@@ -1,4 +1,4 @@
-//! Counters of what the engine did, read by the server's metrics.
+//! Counters of the engine's work, read by the server's metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,9 +23,9 @@ pub struct Stats {
     pub replays: AtomicU64,
     /// Requests refused because too much was waiting.
     pub overloads: AtomicU64,
-    /// Charges that no source paid in full: what was refunded or is owed.
+    /// Charges that no source paid in full; the rest was refunded or is owed.
     pub overshoots: AtomicU64,
-    /// The largest of them, in nano-credits: by how much holds were too small at worst.
+    /// The largest overshoot, in nano-credits: the most by which a hold was too small.
     pub overshoot_max: AtomicU64,
     /// Commits that lost to another writer and were decided again.
     pub conflicts: AtomicU64,
@@ -42,7 +42,7 @@ pub struct StatsSnapshot {
     pub outcomes: Vec<(Outcome, u64)>,
     /// Effects of abuse rules that began.
     pub effects: Vec<(Rule, u64)>,
-    /// Requests that an abuse rule would have held off, or served one class lower, had it been enforced.
+    /// Requests that an abuse rule would have denied, or served one class lower, if enforced.
     pub observed: Vec<(Rule, u64)>,
 }
 
@@ -66,7 +66,7 @@ impl Stats {
         count(&self.observed, Rule::ALL.iter().position(|r| *r == rule));
     }
 
-    /// Counts what rules only observed in a decision.
+    /// Counts the effects that rules only observed in a decision.
     pub(crate) fn observe(&self, decision: &Decision) {
         for visit in decision.visits.iter().filter(|v| v.verdict == Verdict::Observed) {
             Rule::ALL.iter().filter(|rule| rule.name() == visit.name).for_each(|rule| self.observed(*rule));

@@ -1,4 +1,4 @@
-//! What comes of a decision: its record is appended, a denial is remembered, or use is counted that is not recorded.
+//! The consequences of a decision: its record is appended, a denial is remembered, or unrecorded use is counted.
 
 use headworks_core::catalog::Catalog;
 use headworks_core::command::{Command, Step};
@@ -11,7 +11,7 @@ use crate::callers::note_refusal;
 use crate::engine::Engine;
 use crate::states::record;
 
-/// One command on its way.
+/// One command under way.
 pub(crate) struct Ask<'a> {
     pub(crate) account: &'a Name,
     pub(crate) key: Option<Key>,
@@ -20,7 +20,7 @@ pub(crate) struct Ask<'a> {
 }
 
 impl Engine {
-    /// Does what a step says: appends its record, remembers its denial, or counts what is not recorded.
+    /// Executes a step: appends its record, remembers its denial, or counts unrecorded use.
     pub(crate) fn take(
         &self,
         pending: &mut Pending,
@@ -67,7 +67,7 @@ impl Engine {
         }
     }
 
-    /// Counts what a record decided, and what no source paid.
+    /// Counts a record's decision, and the part that no source paid.
     fn count(&self, record: &Record) {
         if let Some(decision) = record.event.decision() {
             self.stats().decided(decision.outcome, decision.reason);

@@ -1,4 +1,4 @@
-//! Supplies as an operator sees and changes them, and what their upstream answers.
+//! Supplies as an operator sees and changes them, and the answers of their upstreams.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,27 +16,27 @@ use crate::capacity::EngineSupply;
 use crate::capacity::supply::SupplyView;
 use crate::engine::Engine;
 
-/// A supply's name, its terms in force, what it has and who uses it, and the live change over the catalog.
+/// A supply's name, its terms in force, its present use, and the live change over the catalog.
 pub type SupplyState = (Name, Arc<SupplyTerms>, SupplyView, Option<SupplyChange>);
 
-/// Who uses a supply: one key of an account, as an operator sees it.
+/// A user of a supply: one key of an account, as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatState {
     /// The account.
     pub account: Name,
-    /// Its key; `None`: requests without one, and keys past the number that are told apart.
+    /// Its key; `None`: requests without one, and keys beyond the number that have their own seats.
     pub key: Option<Name>,
-    /// The class that counts.
+    /// The class in force.
     pub class: Name,
-    /// The identity it shares a weight with.
+    /// The identity that it shares a weight with.
     pub cluster: Option<Name>,
-    /// What the operator says of the account.
+    /// The operator's terms for the account.
     pub terms: AccountTerms,
     /// Cost in flight.
     pub in_flight: u64,
-    /// Cost that waits.
+    /// Waiting cost.
     pub waiting: u64,
-    /// What it may use until the next tick.
+    /// Its share until the next tick.
     pub share: Share,
 }
 
@@ -56,7 +56,8 @@ fn seats_of(account: &Name, slot: &Slot, supply: &Arc<EngineSupply>) -> impl Ite
 }
 
 impl Engine {
-    /// Who uses a supply now, most cost in flight and waiting first: at most `max` seats, of one account where one is named.
+    /// The present users of a supply, most cost in flight and waiting first: at most `max` seats, of one account if
+    /// one is named.
     ///
     /// # Errors
     /// When there is no such supply.
@@ -111,7 +112,7 @@ impl Engine {
         (supply.name.clone(), supply.terms(), supply.view(), self.in_force.supplies.change_of(&supply.name))
     }
 
-    /// For each supply: the cost in flight that it counts, and the cost that the open holds in memory take. They differ only
+    /// For each supply: the cost in flight that it counts, and the cost of the open holds in memory. They differ only
     /// while a request is being decided.
     #[must_use]
     pub fn capacity_in_flight(&self) -> Vec<(Name, u64, u64)> {
@@ -129,7 +130,7 @@ impl Engine {
         supplies.iter().map(count).collect()
     }
 
-    /// Changes a supply live: what the change does not name is as the catalog says. In force within a tick.
+    /// Changes a supply live; fields that the change leaves out follow the catalog. In force within a tick.
     ///
     /// # Errors
     /// When there is no such supply, a figure is out of range, or the store fails.
@@ -143,7 +144,7 @@ impl Engine {
         self.administer(Event::Server(Box::new(Server::SupplyChanged(change))), Some(keyed)).await
     }
 
-    /// Takes note of what the upstream of a supply answered.
+    /// Notes an answer of a supply's upstream.
     ///
     /// # Errors
     /// When there is no such supply.

@@ -1,10 +1,12 @@
-//! The test clock of a ledger: time that moves only on request. Everything due on the way is done in order.
+//! The test clock of a ledger: time that moves only on request. Everything due on the way is processed in order.
 //!
-//! Never runs by itself, and never goes back. TC1 while the ends and boundaries of an instant are written, the clock stands at
-//! that instant (`each_end_is_written_at_its_own_instant`). TC2 where the clock goes is recorded before anything follows from
-//! it, so that a move that was cut off is finished at the next start (`a_move_that_was_cut_off_is_finished`). TC3 a ledger has
-//! a test clock from its first account on, or never (`a_real_ledger_takes_no_test_clock`). TC4 the same calls, one after the
-//! other, give the same records (`the_same_calls_give_the_same_records`).
+//! Never runs by itself, and never goes back.
+//! TC1 while the ends and boundaries of an instant are written, the clock stands at that instant
+//! (`each_end_is_written_at_its_own_instant`).
+//! TC2 the clock's target is recorded before any consequence, so the next start finishes an interrupted move
+//! (`a_move_that_was_cut_off_is_finished`).
+//! TC3 a ledger has a test clock from its first account on, or never (`a_real_ledger_takes_no_test_clock`).
+//! TC4 the same calls in sequence give the same records (`the_same_calls_give_the_same_records`).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,31 +27,31 @@ use crate::clock::Clock;
 use crate::commit::Ticket;
 use crate::engine::Engine;
 
-/// The farthest that one call moves the clock.
+/// The furthest that one call moves the clock.
 const ADVANCE_MAX: Span = Span::from_secs(3_660 * 86_400);
-/// The latest instant that a test clock shows, 9000-01-01: what is counted in calendars goes on beyond it.
+/// The latest instant that a test clock shows, 9000-01-01; calendar counts go on beyond it.
 const LATEST: Instant = Instant::from_micros(221_845_392_000 * 1_000_000);
-/// Supplies live through so many ticks at most in one call; on a longer way each of them is longer.
+/// The most ticks of supplies in one call; a longer move makes each tick longer.
 const TICKS_MAX: u64 = 6_000;
-/// After so many accounts their records are waited for, so that what waits to be written stays small.
+/// After this many accounts the move waits for their records, so that little waits to be written.
 const WRITTEN_EVERY: usize = 1_000;
 const ACCOUNTS_AT_ONCE: usize = 1_000;
 
-/// Why the test clock was not moved.
+/// The reason why the test clock was not moved.
 #[derive(Debug)]
 pub enum AdvanceError {
-    /// The ledger has none.
+    /// The ledger has no test clock.
     NoTestClock,
     /// The instant is before the time shown.
     Back {
-        /// What was asked for.
+        /// The requested instant.
         to: Instant,
-        /// What the clock shows.
+        /// The time of the clock.
         now: Instant,
     },
     /// The instant is too far.
     TooFar(Instant),
-    /// The engine failed. The clock may have moved a part of the way; the rest follows with the next call or start.
+    /// The engine failed. The clock may have moved part of the way; the next call or start finishes the move.
     Engine(EngineError),
 }
 
@@ -81,7 +83,7 @@ impl<E: Into<EngineError>> From<E> for AdvanceError {
     }
 }
 
-/// What the test clock of the ledger in a store shows; `None`: its time is the machine's.
+/// The time of a ledger's test clock; `None`: the ledger uses the machine's clock.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -89,8 +91,8 @@ pub fn test_clock_of(store: &dyn Store) -> Result<Option<Instant>, EngineError> 
     Ok(read_system(store)?.test_clock.map(|(_, last)| last))
 }
 
-/// Lets a clock begin on a ledger that has these two last instants of a test clock: at the one that has surely been reached.
-/// The one that is to be reached.
+/// Begins a clock on a ledger with these last two instants of its test clock, at the one surely reached. Returns the
+/// one to be reached.
 pub(crate) fn begin(
     store: &dyn Store,
     clock: &Clock,
@@ -119,12 +121,12 @@ fn has_accounts(store: &dyn Store) -> Result<bool, StoreError> {
     }
 }
 
-/// The ledger's test clock, for as long as one caller moves it.
+/// The ledger's test clock while one caller moves it.
 type Hand = OwnedMutexGuard<Option<Instant>>;
 
 impl Engine {
-    /// Takes up the ledger's test clock: finishes the last move, and goes on to `at` where that is later. A ledger that has none
-    /// yet begins at `at`.
+    /// Takes up the ledger's test clock: finishes the last move, and goes on to `at` if that is later. The clock of a
+    /// new ledger begins at `at`.
     ///
     /// # Errors
     /// When the clock is not a test clock, `at` is too far, or the store fails.
@@ -140,8 +142,8 @@ impl Engine {
         Ok(at)
     }
 
-    /// Moves the test clock to an instant. Everything due on the way is written in order, each thing at its own instant, and
-    /// stored when this returns. To be awaited to the end: a move that is cut off is finished by the next one.
+    /// Moves the test clock to an instant. Everything due on the way is written in order, at its own instant, and
+    /// stored on return. Await it to the end: the next move finishes an interrupted one.
     ///
     /// # Errors
     /// When there is no test clock, the instant is before its time or too far, or the store fails.
@@ -150,7 +152,7 @@ impl Engine {
         self.move_to(hand, to).await
     }
 
-    /// Moves the test clock on by so much, as [`Self::advance_to`] does.
+    /// Moves the test clock forward by a span, as [`Self::advance_to`] does.
     ///
     /// # Errors
     /// As [`Self::advance_to`].
@@ -160,7 +162,7 @@ impl Engine {
         self.move_to(hand, to).await
     }
 
-    /// Waits for the clock, and finishes a move that was cut off.
+    /// Waits for the clock, and finishes an interrupted move.
     async fn test_clock(self: &Arc<Self>) -> Result<Hand, AdvanceError> {
         if !self.clock().is_test() {
             return Err(AdvanceError::NoTestClock);
@@ -193,12 +195,12 @@ impl Engine {
         Ok(hand)
     }
 
-    /// Goes to an instant on a thread of its own, which a caller that leaves does not stop.
+    /// Moves to an instant on its own thread, which a departing caller does not stop.
     async fn walk(self: &Arc<Self>, hand: Hand, to: Instant) -> Result<Hand, AdvanceError> {
         let (tell, told) = oneshot::channel();
         let engine = Arc::clone(self);
         let walking = move || {
-            // Nobody listens any more when the caller has gone.
+            // Nobody listens if the caller has gone.
             let _ = tell.send(engine.live_until(to).map(|()| hand));
         };
         let thread = std::thread::Builder::new().name("test clock".into()).spawn(walking);
@@ -206,7 +208,8 @@ impl Engine {
         Ok(told.await.map_err(|_| EngineError::Stopped)??)
     }
 
-    /// Lives through everything until an instant: ends and boundaries, each at its own instant, and the ticks of supplies.
+    /// Processes everything until an instant: ends and boundaries, each at its own instant, and the ticks of
+    /// supplies.
     fn live_until(&self, to: Instant) -> Result<(), EngineError> {
         let _sweeping = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
         let mut written = Written::default();
@@ -231,7 +234,7 @@ impl Engine {
                 return written.wait(self);
             }
             for account in accounts {
-                // Once at each instant, so that an account that does not come to rest holds up nobody.
+                // Once at each instant, so that an account that never settles delays nobody.
                 if swept.insert(account.clone()) {
                     written.note(self, self.live_and_look(&account, to)?)?;
                 }
@@ -239,7 +242,7 @@ impl Engine {
         }
     }
 
-    /// Looks at every account, so that nothing is due that no timer knows.
+    /// Looks at every account, so that nothing due is missed for lack of a timer.
     fn look_everywhere(&self, to: Instant, written: &mut Written) -> Result<(), EngineError> {
         let mut after: Option<Name> = None;
         loop {
@@ -252,8 +255,8 @@ impl Engine {
         }
     }
 
-    /// Writes what an account does by itself now, and sets a timer for what it does next until an instant; the batch that its
-    /// last record is in.
+    /// Writes the account's due events, and sets a timer for its next event before an instant. Returns the batch of
+    /// its last record.
     fn live_and_look(&self, account: &Name, to: Instant) -> Result<Ticket, EngineError> {
         let catalog = self.catalog();
         let looked = self.with_slot(account, |pending, slot| {
@@ -270,8 +273,9 @@ impl Engine {
     }
 }
 
-/// When an account does something by itself before an instant, though nothing of it ends: a top-up has waited for its turn, a
-/// mark is crossed by a grant that begins to count. Found by halving, as time alone brings it about and does not undo it.
+/// The first instant before `before` at which an account acts although nothing ends: a top-up has waited for its
+/// turn, or a grant begins to count and crosses a mark. Found by bisection, as time alone causes it and does not undo
+/// it.
 fn stirs(account: &Account, catalog: &Catalog, now: Instant, before: Instant) -> Option<Instant> {
     let acts = |at: i64| {
         let at = account.tick(Instant::from_micros(at));
@@ -288,7 +292,7 @@ fn stirs(account: &Account, catalog: &Catalog, now: Instant, before: Instant) ->
     Some(Instant::from_micros(stirred))
 }
 
-/// The last batch that has something of a move.
+/// The last batch with a record of a move.
 #[derive(Default)]
 struct Written {
     last: Ticket,

@@ -1,4 +1,4 @@
-//! What maintenance has been asked to look at, and when.
+//! The accounts that maintenance must look at, and when.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use headworks_core::record::{Instant, Name};
 
 const TICK: Duration = Duration::from_millis(100);
-/// Most accounts that one tick looks at.
+/// The most accounts that one tick looks at.
 pub(crate) const DUE_MAX: usize = 1_000;
 
 #[derive(Default)]
@@ -20,7 +20,7 @@ struct Inner {
     closed: bool,
 }
 
-/// What maintenance has been asked to look at.
+/// The accounts that maintenance must look at.
 #[derive(Default)]
 pub(crate) struct Timers {
     inner: Mutex<Inner>,
@@ -32,12 +32,12 @@ impl Timers {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the account when the instant has come.
+    /// Looks at the account once the instant has come.
     pub(crate) fn wake(&self, at: Instant, account: &Name) {
         self.lock().wakes.insert((at, account.clone()));
     }
 
-    /// Writes the account's denials when their time has come.
+    /// Writes the account's denials at the next interval.
     pub(crate) fn note_denial(&self, account: &Name) {
         let mut inner = self.lock();
         if !inner.denied.contains(account) {
@@ -50,17 +50,17 @@ impl Timers {
         self.changed.notify_all();
     }
 
-    /// Everything left unsettled by the last run has been looked at.
+    /// Notes that everything left unsettled by the last run has been looked at.
     pub(crate) fn adopted(&self) {
         self.lock().adopted = true;
     }
 
-    /// Whether a checkpoint was asked for since this was last asked.
+    /// Whether a checkpoint was requested since the last call.
     pub(crate) fn takes_checkpoint(&self) -> bool {
         std::mem::take(&mut self.lock().checkpoint)
     }
 
-    /// The accounts whose denials are to be written.
+    /// The accounts with denials to write.
     pub(crate) fn take_denied(&self) -> BTreeSet<Name> {
         std::mem::take(&mut self.lock().denied)
     }
@@ -78,7 +78,7 @@ impl Timers {
         self.changed.notify_all();
     }
 
-    /// Waits for the next tick; `false` when closed.
+    /// Waits for the next tick; `false` if closed.
     pub(crate) fn tick(&self) -> bool {
         let inner = self.lock();
         if inner.closed {

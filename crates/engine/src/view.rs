@@ -1,4 +1,4 @@
-//! Reading states: as they count now, and as they will count at an instant.
+//! Reading states: as of now, and as of a later instant.
 
 use headworks_core::account::FoldError;
 use headworks_core::life;
@@ -15,20 +15,20 @@ use crate::engine::Engine;
 use crate::fetch::{Fetch, Fetched};
 use crate::shared::end_of;
 
-/// Most ends and boundaries that a look ahead goes through.
+/// The most ends and boundaries that a look ahead passes.
 const STEPS_AHEAD_MAX: usize = 10_000;
 
-/// What was seen of a state.
+/// A state as seen by a reader.
 struct Seen<T> {
     value: Result<T, EngineError>,
-    /// Watches the batch that it rests on.
+    /// Watches the batch that it depends on.
     watch: Watch,
-    /// The end of the log that it rests on.
+    /// The end of the log that it depends on.
     end: LogEnd,
 }
 
 impl Engine {
-    /// Reads the state as it counts now, and waits until everything it rests on is stored.
+    /// Reads the present state, and waits until everything that it depends on is stored.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
@@ -40,8 +40,8 @@ impl Engine {
         self.view_at(account, Instant::default(), read).await
     }
 
-    /// Reads the state as it will count at an instant when nobody asks for anything until then: holds that have expired,
-    /// grants that have begun or ended. An instant that has passed is now.
+    /// Reads the state at an instant if nobody requests anything until then: holds that have expired, grants that
+    /// have begun or ended. A past instant counts as now.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
@@ -54,7 +54,7 @@ impl Engine {
         self.view_stored(account, at, |ctx, _| read(ctx)).await
     }
 
-    /// As [`Self::view`], with what is remembered of the account's callers.
+    /// As [`Self::view`], with the memory of the account's callers.
     pub(crate) async fn view_with_callers<T>(
         &self,
         account: &Name,
@@ -66,7 +66,7 @@ impl Engine {
     /// Decides without any effect.
     ///
     /// # Errors
-    /// When the request names what is unknown, or the store fails.
+    /// When the request names something unknown, or the store fails.
     pub async fn check(
         &self,
         account: &Name,
@@ -121,7 +121,7 @@ impl Engine {
         }
     }
 
-    /// Reads a state that is in memory, or tells what has to be read from the store first.
+    /// Reads a state in memory, or returns what must be read from the store first.
     fn view_once<T>(
         &self,
         account: &Name,

@@ -1,6 +1,6 @@
-//! Webhooks: made, set, removed, and how far each has come in the feed.
+//! Webhooks: made, changed, removed, and the position of each in the feed.
 //!
-//! W1 a cursor is kept for the webhook that reached it, never for one of its name that was made since
+//! W1 a cursor is stored only for the webhook that reached it, never for a later one of the same name
 //! (`a_cursor_is_not_kept_for_a_webhook_that_was_made_again`).
 
 use std::sync::Arc;
@@ -21,8 +21,8 @@ impl Engine {
         self.in_force.webhooks.load_full()
     }
 
-    /// Makes a webhook, or sets one again: its place, what waits in it and since when it sends stay. A new one begins at
-    /// the end of the feed, or at its beginning.
+    /// Makes a webhook, or changes one: its position, its waiting records and its start stay. A new one begins at the
+    /// end of the feed, or at its beginning.
     ///
     /// # Errors
     /// When the store fails.
@@ -35,7 +35,7 @@ impl Engine {
         let _turn = self.webhook_changes.lock().await;
         let since = self.webhooks().get(&webhook.name).map(|hook| hook.webhook.since);
         if since.is_none() {
-            // Before the webhook itself: a crash in between leaves a place that nobody reads.
+            // Before the webhook itself: a crash in between leaves a cursor that nobody reads.
             let at = if from_beginning { Cursor::default() } else { self.store.feed_end().await? };
             let _kept = self.cursors.lock().await;
             self.store.acknowledge(&webhook.name, &at).await?;
@@ -44,7 +44,7 @@ impl Engine {
         self.administer(Event::Server(Box::new(Server::WebhookSet(webhook))), Some(keyed)).await
     }
 
-    /// Removes a webhook; events that it has not sent yet are dropped.
+    /// Removes a webhook and drops its unsent events.
     ///
     /// # Errors
     /// When there is no such webhook, or the store fails.
@@ -57,7 +57,7 @@ impl Engine {
         self.administer(removed, Some(keyed)).await
     }
 
-    /// Lets an account go on that waits in a webhook.
+    /// Resumes an account that waits in a webhook.
     ///
     /// # Errors
     /// When there is no such webhook, the account does not wait in it, or the store fails.
@@ -77,7 +77,7 @@ impl Engine {
         self.administer(Event::Server(Box::new(resumed)), Some(keyed)).await
     }
 
-    /// Writes down what became of a webhook: that it is gone, that an account waits or has caught up.
+    /// Records an event of a webhook: it is gone, or an account waits or has caught up.
     ///
     /// # Errors
     /// When the store fails.
@@ -85,7 +85,7 @@ impl Engine {
         self.administer(Event::Server(Box::new(what)), None).await.map(drop)
     }
 
-    /// How far in the feed a webhook has come.
+    /// The position of a webhook in the feed.
     ///
     /// # Errors
     /// When the store fails.
@@ -93,7 +93,7 @@ impl Engine {
         Ok(self.store.acknowledged(webhook).await?)
     }
 
-    /// Keeps how far a webhook has come, unless it was removed or made again since `made`.
+    /// Stores the position of a webhook, unless it was removed or made again since `made`.
     ///
     /// # Errors
     /// When the store fails.
@@ -105,8 +105,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The records that a correction or refund changes, oldest first, each with its chain hash: the charge, its corrections, and
-    /// earlier refunds.
+    /// The records that a correction or refund changes, oldest first, each with its chain hash: the charge, its
+    /// corrections, and earlier refunds.
     ///
     /// # Errors
     /// When one of them cannot be read.
@@ -140,7 +140,7 @@ impl Engine {
         Ok(found)
     }
 
-    /// The stored records of an account from number `from` on, without waiting for anything that is being stored.
+    /// The stored records of an account from number `from` on, without waiting for records that are being stored.
     ///
     /// # Errors
     /// When the store fails.
@@ -154,7 +154,7 @@ impl Engine {
     }
 }
 
-/// The charge whose place a correction takes.
+/// The charge that a correction replaces.
 fn corrected(record: &Record) -> Option<Seq> {
     if let Event::Corrected { correcting, .. } = &record.event { Some(correcting.charge) } else { None }
 }

@@ -196,7 +196,7 @@ impl fmt::Display for StoreError {
                 "the index failed: {what}; it is rebuilt from the journal when its directory `index` is removed"
             ),
             Self::Stopped => {
-                f.write_str("an earlier write failed, so the store accepts nothing more; see the log and restart")
+                f.write_str("an earlier write failed, so nothing more is stored; see the log and restart")
             }
         }
     }

@@ -1,8 +1,9 @@
-//! The supplies in force, and the room that requests of an account find in them.
+//! The supplies in force, and the room in them for an account's requests.
 //!
-//! Never decides: it tells the core what a supply offers, takes the room of what was granted, and gives back what ends.
-//! S1 cost in flight is what open holds take, after any crash or restart: a state that is loaded brings its holds'
-//! room with it, and leaves memory only when it holds none (`capacity_survives_a_restart`).
+//! Never decides: it reports a supply's offer to the core, takes the room of granted requests, and returns the room
+//! of ended ones.
+//! S1 cost in flight equals the room of open holds, after any crash or restart: a loaded state brings its holds' room
+//! with it, and leaves memory only without holds (`capacity_survives_a_restart`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,14 +33,14 @@ pub(crate) struct Supplies {
 }
 
 impl Supplies {
-    /// The supplies of a catalog with live changes over them, nothing in flight.
+    /// The supplies of a catalog, changed live by `changes`, with nothing in flight.
     pub(crate) fn new(catalog: &Catalog, changes: BTreeMap<Name, SupplyChange>) -> Self {
         let supplies = Self { by_name: ArcSwap::default(), changes: Mutex::new(changes) };
         supplies.set(catalog);
         supplies
     }
 
-    /// Puts the supplies of a catalog in force, live changes over them. What is in flight stays counted.
+    /// Puts the supplies of a catalog in force, with the live changes. Cost in flight stays counted.
     pub(crate) fn set(&self, catalog: &Catalog) {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.by_name.load();
@@ -74,12 +75,12 @@ impl Supplies {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).get(supply).cloned()
     }
 
-    /// Whether there is none.
+    /// Whether there are no supplies.
     pub(crate) fn is_empty(&self) -> bool {
         self.by_name.load().is_empty()
     }
 
-    /// Computes everybody's share and lets in who waits.
+    /// Computes all shares and admits waiting requests.
     pub(crate) fn tick(&self, now: Instant) {
         for supply in self.by_name.load().values() {
             supply.tick(now);
@@ -87,7 +88,8 @@ impl Supplies {
         }
     }
 
-    /// What a request wants, one supply after the other: a seat and a cost in its feature's own and in those that stand in.
+    /// The wishes of a request, one supply after the other: a seat and a cost in its feature's supply and in each
+    /// fallback.
     fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, wanted: &Wanted) -> impl Iterator<Item = Wish> {
         let own = ctx.catalog.feature(wanted.feature.as_str()).and_then(|f| f.supply.as_ref());
         let own = own.and_then(|name| ctx.catalog.supplies.get_key_value(name));
@@ -103,7 +105,7 @@ impl Supplies {
         })
     }
 
-    /// Takes room for a request, unless somebody took it for it already.
+    /// Takes room for a request, unless room was already taken for it.
     pub(crate) fn take(
         &self,
         ctx: Context<'_>,
@@ -129,14 +131,14 @@ impl Supplies {
         found
     }
 
-    /// What supplies have for a request, without taking it.
+    /// The offers of supplies for a request; takes nothing.
     pub(crate) fn look(&self, ctx: Context<'_>, wanted: &Wanted) -> Vec<Offer> {
         let mut seats = Seats::default();
         let wishes = self.wishes(ctx, &mut seats, wanted);
         wishes.map(|wish| wish.offer(wish.supply.look(&wish.leaf, wish.cost), ctx.now)).collect()
     }
 
-    /// Room for more of a hold, in the supply it has room in. Work inside its share grows; what was let in beyond it grows
+    /// Room for more of a hold, in the supply where it has room. Work inside its share grows; borrowed room grows
     /// only while there is room.
     pub(crate) fn grow(
         &self,
@@ -167,7 +169,7 @@ impl Supplies {
         found
     }
 
-    /// Counts the room that the holds of a state have taken before it came into memory.
+    /// Counts the room that a state's holds took before the state came into memory.
     pub(crate) fn restore(&self, account: &Account, seats: &mut Seats) {
         let supplies = self.by_name.load();
         for hold in &account.holds {
@@ -179,7 +181,7 @@ impl Supplies {
         }
     }
 
-    /// A state leaves memory while its holds are open: what it took is counted again when it comes back.
+    /// A state leaves memory while its holds are open: their room is counted again when it comes back.
     pub(crate) fn forget(account: &Account, seats: &Seats) {
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
@@ -189,7 +191,7 @@ impl Supplies {
         }
     }
 
-    /// What a record about to be applied ends or changes in supplies.
+    /// The room that a record, about to be applied, ends or changes in supplies.
     pub(crate) fn ending(account: &Account, record: &Record) -> Option<Ending> {
         let (hold, actual) = if let Event::Settled { hold, charge, is_late: false } = &record.event {
             (hold, Some(&charge.usage))
@@ -206,7 +208,7 @@ impl Supplies {
         Some(Ending { held, key: hold.usage.path.at(Level::Key).cloned(), actual: quantities })
     }
 
-    /// Gives back what has ended, and lets in who waits for it.
+    /// Returns the room of an ended hold, and admits requests that wait for it.
     pub(crate) fn end(seats: &Seats, ending: &Ending, now: Instant) {
         let Some(seat) = seats.of_hold(&ending.held, ending.key.as_ref()) else { return };
         let formula = &seat.supply.terms().rate.formula;
@@ -216,7 +218,7 @@ impl Supplies {
         pump(&seat.supply, now);
     }
 
-    /// New settings are in force at the next tick.
+    /// Changed settings of an account, in force at the next tick.
     pub(crate) fn changed(account: &Account, seats: &Seats) {
         seats.set_rank(account);
     }
@@ -230,12 +232,12 @@ pub(crate) struct Ending {
 }
 
 fn in_force(terms: &Arc<SupplyTerms>, change: Option<&SupplyChange>) -> Arc<SupplyTerms> {
-    // A change that a new catalog does not fit (its class is gone) is passed over; it is still in the log.
+    // A change that no longer fits the catalog (its class is gone) is skipped; it is still in the log.
     change.and_then(|c| changed(terms, c).ok()).map_or_else(|| Arc::clone(terms), Arc::new)
 }
 
-/// New terms with the classes where they were: seats name a class by its place. One that is gone keeps its place and its
-/// terms for as long as the process runs, for holds that were let in by it.
+/// New terms with each class in its old position: seats name a class by position. A removed class keeps its position
+/// and its terms while the process runs, for the holds it let in.
 fn keeping_classes(before: &SupplyTerms, terms: &SupplyTerms) -> SupplyTerms {
     let stays = |(name, old): &(Name, ClassTerms)| {
         let new = terms.class(name.as_str()).and_then(|at| terms.class_at(at));

@@ -1,4 +1,4 @@
-//! Room for one request: wished for, taken, waited for, and given back when nothing comes of it.
+//! Room for one request: wished for, taken, waited for, and returned if unused.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::supply::{self, Cost, Leaf, NoWait, Room, Supply};
 /// A supply whose waiters are requests.
 pub(crate) type EngineSupply = Supply<oneshot::Sender<Taken>>;
 
-/// Room that was taken for a request that has not been granted yet. Given back when it is dropped.
+/// Room taken for a request that is not yet granted. Dropping it returns the room.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(super) wish: Wish,
@@ -41,7 +41,7 @@ impl Drop for Taken {
     }
 }
 
-/// What a request wants of a supply.
+/// A request's wish to a supply.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
     pub(super) supply: Arc<EngineSupply>,
@@ -52,7 +52,7 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// How long the class lets a request wait that says nothing itself.
+    /// How long the class lets a request wait if the request does not say.
     pub(crate) fn wait_max(&self) -> Span {
         self.supply.wait_max(&self.leaf)
     }
@@ -61,7 +61,7 @@ impl Wish {
         self.supply.offer(self.class.clone(), self.cost, self.used, room, now)
     }
 
-    /// Waits for room, at most so long. `None`: there was none, or the wait would be longer.
+    /// Waits for room, for at most `most`. `None`: there was none, or the wait would be longer.
     pub(crate) async fn wait(&self, now: Instant, most: Span) -> Option<Taken> {
         let (sender, receiver) = oneshot::channel();
         let id = match self.supply.wait(&self.leaf, self.cost, now, most, sender) {
@@ -70,24 +70,24 @@ impl Wish {
         };
         let place = Waiting(&self.supply, id);
         pump(&self.supply, now);
-        // A deadline that passes drops the sender.
+        // A passed deadline drops the sender.
         let taken = receiver.await.ok();
         drop(place);
         taken
     }
 }
 
-/// The room a request finds, while it is being decided.
+/// The room for a request while it is being decided.
 #[derive(Debug, Default)]
 pub(crate) struct RequestRoom {
-    /// What to tell the core.
+    /// The offers for the core.
     pub(crate) offers: SmallVec<[Offer; 1]>,
     pub(super) taken: Option<Taken>,
     pub(super) wishes: SmallVec<[Wish; 1]>,
 }
 
 impl RequestRoom {
-    /// Adds what one supply has; whether there was room.
+    /// Adds one supply's offer; returns whether there was room.
     pub(super) fn add(&mut self, wish: Wish, room: Result<Room, supply::Busy>, now: Instant) -> bool {
         self.offers.push(wish.offer(room, now));
         self.taken = room.ok().map(|room| Taken::new(wish.clone(), room));
@@ -95,10 +95,10 @@ impl RequestRoom {
         self.taken.is_some()
     }
 
-    /// Takes what was granted; gives back what was not, and counts what capacity was asked for.
+    /// Keeps granted room, returns the rest, and counts the capacity that was asked for.
     pub(crate) fn close(mut self, step: &Step, account: &Account) -> Option<Wish> {
         let denied = match step {
-            // What would take the account's books out of their range is refused after all.
+            // A draft that would take the account's books out of range is refused after all.
             Step::Append(draft) if !draft.fits(account) => return None,
             Step::Append(_) | Step::Count(..) | Step::Needs(_) => None,
             Step::Deny(_, decision) => Some(decision),
@@ -117,7 +117,7 @@ impl RequestRoom {
     }
 }
 
-/// A place in a queue; left when it is dropped, also by a caller that has gone.
+/// A place in a queue. Dropping it leaves the queue, also for a caller that has gone.
 struct Waiting<'a>(&'a EngineSupply, WaiterId);
 
 impl Drop for Waiting<'_> {
@@ -126,7 +126,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Lets in the next waiter. One that went away meanwhile gives its room to the one after it.
+/// Admits the next waiter. If it has gone meanwhile, its room goes to the one after it.
 pub(super) fn pump(supply: &Arc<EngineSupply>, now: Instant) {
     loop {
         let pumped = supply.pump(now);
@@ -134,7 +134,7 @@ pub(super) fn pump(supply: &Arc<EngineSupply>, now: Instant) {
         for (leaf, cost, who) in pumped.admitted {
             let used = leaf.in_flight().saturating_sub(cost.in_flight);
             let wish = Wish { class: supply.class_of(&leaf), supply: Arc::clone(supply), leaf, cost, used };
-            // What cannot be handed over is dropped, which gives it back.
+            // Room that cannot be handed over is dropped, which returns it.
             gone |= who.send(Taken::new(wish, Room::Share)).is_err();
         }
         if !gone {

@@ -1,4 +1,4 @@
-//! The seats of one account: where its requests stand in the trees of the supplies.
+//! The seats of one account: its places in the trees of the supplies.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use headworks_core::record::{HeldCapacity, Name};
 use super::room::{EngineSupply, Wish};
 use super::supply::Leaf;
 
-/// Keys of one account that have a seat of their own; the others share one.
+/// The number of keys of one account with their own seats; the others share one.
 const KEYS_MAX: usize = 64;
-/// The seat of keys past that many, and of requests whose path names none.
+/// The seat of keys beyond that number, and of requests whose path names none.
 const OTHER_KEYS: &str = "other";
 
 /// A seat that an account has taken.
@@ -29,7 +29,7 @@ pub(crate) struct Taking {
 pub(crate) struct Seats(Vec<Taking>);
 
 impl Seats {
-    /// Whether nothing of the account is in flight: it can leave memory.
+    /// Whether nothing of the account is in flight, so it can leave memory.
     pub(crate) fn are_empty(&self) -> bool {
         self.0.iter().all(|s| s.leaf.in_flight() == 0)
     }
@@ -73,7 +73,7 @@ impl Seats {
         leaf
     }
 
-    /// Takes in the seat that room was taken with: the account may have left memory while the request waited for it.
+    /// Adds the seat that room was taken with: the account may have left memory while the request waited.
     pub(super) fn adopt(&mut self, wish: &Wish, account: &Account, key: Option<&Name>) {
         if self.0.iter().any(|seat| Arc::ptr_eq(&seat.leaf, &wish.leaf)) {
             return;
@@ -93,7 +93,7 @@ impl Seats {
         self.0.iter().filter(|seat| Arc::ptr_eq(&seat.supply, supply))
     }
 
-    /// The seat that a hold took its room with: one that has so much in flight.
+    /// The seat that a hold took its room with: one with at least that much in flight.
     pub(super) fn of_hold(&self, held: &HeldCapacity, key: Option<&Name>) -> Option<&Taking> {
         let fits = |s: &&Taking| s.supply.name == held.supply && s.class == held.class;
         let seats = || self.0.iter().filter(fits).filter(|s| s.leaf.in_flight() >= held.in_flight);
@@ -101,12 +101,12 @@ impl Seats {
             .find(|s| s.key.as_ref() == key)
             .or_else(|| seats().find(|s| s.key.is_none()))
             .or_else(|| seats().next())
-            // The account may have changed its cluster since, and have its holds spread over several seats: the supply counts
-            // what it has in flight by itself.
+            // The account may have changed its cluster since, and its holds may be spread over several seats. The
+            // supply counts its cost in flight by itself.
             .or_else(|| self.0.iter().find(fits))
     }
 
-    /// Takes over what the operator says of the account now.
+    /// Applies the operator's present terms for the account.
     pub(super) fn set_rank(&self, account: &Account) {
         let terms = account.settings.account_terms();
         self.0.iter().for_each(|seat| seat.leaf.set_terms(terms));

@@ -1,4 +1,4 @@
-//! Abuse rules at run time: effects are records, callers are remembered within bounds, an identity has one free grant.
+//! Abuse rules at run time: effects are records, memory of callers is bounded, an identity has one free grant.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ guards = [
 waterfall = [{ grants = { name = "credits" } }]
 "#;
 
-/// An engine over a store with a clock that is moved by hand.
+/// An engine over a store, with a clock that the test moves.
 struct World {
     engine: Arc<Engine>,
     store: Arc<dyn Store>,
@@ -143,7 +143,7 @@ async fn a_clamp_outlives_the_process_and_can_be_lifted() {
     w.books();
 }
 
-/// Points are per key: 16 make level 1, and no key answers for another.
+/// Points are per key: 16 make level 1, and no key is held back for another.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_penalty_box_knows_keys_apart() {
     let w = world().await;
@@ -195,7 +195,7 @@ async fn careless_callers_score() {
         let own = view.penalties.iter().find(|(key, ..)| key.as_ref().map(|k| k.as_str()) == of);
         own.map_or(0, |(_, milli, _)| *milli)
     };
-    // A key that comes with another request: 5 points.
+    // A key that is reused for another request: 5 points.
     let (one, other) = (key("same"), Idempotency { digest: [2; 16], ..key("same") });
     run(&w.engine, &acme, &one, Command::Authorize(ask("chat", 1))).await.expect("answers");
     let reused = run(&w.engine, &acme, &other, Command::Authorize(ask("chat", 2))).await;
@@ -207,8 +207,8 @@ async fn careless_callers_score() {
         w.engine.report(&acme, &once, Misdeed::ForgedWebhook, Some(&twice)).await.expect("notes");
     }
     assert_eq!(milli(Some("twice")).await, 10_000);
-    // Refused, and back before the instant: 32 may be other workers of the key, the next is a retry. So is a request that comes
-    // again with its idempotency key, whose answer is remembered.
+    // Refused, and back before the reported instant: 32 may be other workers of the key, the next is a retry. So is a
+    // request repeated with its idempotency key, whose answer is remembered.
     w.ask(15_000, "key:k").await;
     for _ in 0..33 {
         w.ask(16_000, "key:k").await;
@@ -249,7 +249,7 @@ async fn a_key_from_many_networks_is_held_back() {
     w.books();
 }
 
-/// Two thousand names of keys and users that nobody knows leave as much behind as the bounds allow.
+/// Two thousand unknown names of keys and users leave no more behind than the bounds allow.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_keys_is_one_entry() {
     let w = world().await;
@@ -259,13 +259,13 @@ async fn a_flood_of_keys_is_one_entry() {
         w.ask_from(1, &format!("user:u{i}/key:k{i}"), source).await;
     }
     let windows = w.engine.view(&name("acme"), |ctx| Ok(ctx.account.windows.len())).await.expect("views");
-    // The tier `paid` has 1,000 members, and one for all others; the account's own besides.
+    // The tier `paid` has 1,000 members, and one for all others; the account's own windows come on top.
     assert_eq!(windows, 1_000 + 1 + 3, "rate, velocity, ramp");
     w.engine.close();
     w.books();
 }
 
-/// A key that is held back stays so under a flood of others; what is past the number is nobody's, and no key answers for it.
+/// A key that is held back stays so under a flood of others. Keys beyond the bound count for nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_keys_displaces_nobody() {
     let w = world().await;
@@ -276,7 +276,7 @@ async fn a_flood_of_keys_displaces_nobody() {
         w.engine.report(&acme, &w.key(), Misdeed::ForgedWebhook, Some(&bad)).await.expect("notes");
     }
     let source = |n: u8| format!("10.0.{n}.1").parse::<IpAddr>().ok();
-    // Two networks are what a tier allows; the third comes after hundreds of other keys, each from a network of its own.
+    // A tier allows two networks. The third comes after hundreds of other keys, each from its own network.
     for n in 0..2 {
         w.ask_from(1, "key:shared", source(n)).await;
     }
@@ -301,7 +301,7 @@ async fn a_flood_of_keys_displaces_nobody() {
     w.engine.close();
 }
 
-/// Once refused by one key past the number, all others would have been: a table that adds keys up punishes a team.
+/// A table that adds up the keys beyond the bound would refuse all of them together, and so punish a team.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_past_the_number_are_nobody() {
     let w = world().await;
@@ -355,14 +355,14 @@ async fn accounts_of_one_identity_have_one_free_grant() {
         let new = NewGrant::new(amount.parse().expect("credits"), Category::Free);
         run(&w.engine, &name(account), &key(id), Command::Grant(new.clone())).await
     };
-    // Both at once: one of them gets it.
+    // Both at once: one of them gets the grant.
     let (one, two) = tokio::join!(free("a1", "g", "5"), free("a2", "g", "5"));
     assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
     let winner = if one.is_ok() { "a1" } else { "a2" };
     assert!(free(winner, "g", "5").await.expect("the first answer").replayed, "a retry finds its own");
     let third = free("a3", "g", "5").await;
     assert!(matches!(third, Err(EngineError::Refused(Refusal::FreeGrantTooSoon(_)))), "{third:?}");
-    // A grant that would be refused anyway uses nothing up; others are within the budget of 12 a day.
+    // A grant that would be refused anyway uses up nothing; others are within the budget of 12 a day.
     let too_much = free("b1", "g", "7.5").await;
     assert!(matches!(too_much, Err(EngineError::Refused(Refusal::TrialBudgetSpent(..)))), "{too_much:?}");
     free("b1", "h", "7").await.expect("within the budget");
@@ -370,7 +370,7 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     free("c1", "g", "12").await.expect("another day");
     w.pass(89 * 86_400);
     free("a3", "later", "5").await.expect("90 days later");
-    // What is bought is not asked about.
+    // Purchased grants need no claim.
     let bought = NewGrant::new("5".parse().expect("credits"), Category::Purchased);
     run(&w.engine, &name("a3"), &key("bought"), Command::Grant(bought)).await.expect("grants");
     let accounts = wait(w.engine.accounts(None, 100)).expect("lists");
@@ -379,7 +379,8 @@ async fn accounts_of_one_identity_have_one_free_grant() {
     w.books();
 }
 
-/// Who changes cluster takes along what it had: neither the account that has claimed nor another of its old cluster gets a second.
+/// A change of cluster does not clear claims: neither the account that has claimed nor another of its old cluster
+/// gets a second grant.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_cluster_gives_no_second_grant() {
     let w = world().await;
@@ -410,7 +411,7 @@ async fn a_change_of_cluster_gives_no_second_grant() {
     to("a2", "card-8").await;
     too_soon(free("a2", "h").await);
     free("b1", "g").await.expect("another identity");
-    // What the account itself had counts as well: an account alone, that is put into a cluster.
+    // The account's own claim counts too: an account by itself, which is then put into a cluster.
     free("c1", "g").await.expect("its own");
     to("c1", "card-7").await;
     too_soon(free("c1", "h").await);
@@ -420,7 +421,7 @@ async fn a_change_of_cluster_gives_no_second_grant() {
     w.books();
 }
 
-/// A budget is in a unit, and says nothing of the others; a refusal names the unit.
+/// A budget counts one unit and no others; a refusal names the unit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trial_budget_counts_one_unit() {
     let w = world().await;
@@ -451,7 +452,8 @@ async fn a_trial_budget_counts_one_unit() {
     w.books();
 }
 
-/// The server's own logs sort between accounts with capital letters and all others: a page that is full of them is not the end.
+/// The server's own logs sort between accounts with capital letters and all others: a page full of them is not the
+/// end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
     let w = world().await;
@@ -464,7 +466,7 @@ async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
         let new = NewGrant::new("1".parse().expect("credits"), Category::Free);
         run(&w.engine, account, &key("g"), Command::Grant(new)).await.expect("grants");
     }
-    // With the account that the world has.
+    // Including the account that the world starts with.
     let whole = wait(w.engine.accounts(None, 100)).expect("lists");
     assert!(all.iter().all(|name| whole.contains(name)), "{whole:?}");
     for max in 1..=4 {
@@ -480,7 +482,7 @@ async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
     w.engine.close();
 }
 
-/// The budget and the identity are claimed, and the grant itself is never stored: the retry finds both claims.
+/// The budget and the identity are claimed, but the grant itself is never stored: the retry finds both claims.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_outlives_a_crash() {
     let store = Failing::store();

@@ -1,4 +1,5 @@
-//! What a retry hears: first answers, ends of holds told again, denials while they are true, explanations as long as promised.
+//! Answers to retries: first answers, repeated ends of holds, denials while they are true, explanations for as long
+//! as promised.
 
 use std::sync::Arc;
 
@@ -16,7 +17,8 @@ fn settle(hold: HoldId, tokens: u64) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_second_end_of_a_hold() {
-    // First end, second end, whether they are the same; under the same key and body, the same key alone, or another key.
+    // First end, second end, whether they are the same; with the same key and body, the same key only, or another
+    // key.
     let rows: [(&str, &str, bool); 6] = [
         ("settle 3", "settle 3", true),
         ("settle 3", "settle 4", false),
@@ -64,7 +66,7 @@ async fn every_second_end_of_a_hold() {
             }
         }
     }
-    // A key that ended another hold is somebody else's.
+    // A key that ended another hold belongs to another request.
     let holds = [run(&engine, &acme, &key("x"), Command::Authorize(ask("chat", 5))).await.expect("opens")];
     let hold = hold_of(&holds[0]);
     let other = run(&engine, &acme, &Idempotency { digest: [9; 16], ..key("e1") }, settle(hold, 1)).await;
@@ -90,17 +92,17 @@ async fn a_denial_is_remembered_while_it_is_true() {
     assert_eq!((outcome(&denied), denied.replayed, denied.is_kept), (Outcome::Deny, false, true));
     let again = authorize(&engine, "k", 50, false).await;
     assert_eq!((again.effect, again.replayed), (denied.effect, true));
-    // Writing it down changes nothing.
+    // Recording the denial changes nothing.
     engine.maintain_once(false);
     assert!(authorize(&engine, "k", 50, false).await.replayed);
-    // A purchase does, also one that is not enough.
+    // A purchase changes the answer, even one that is not enough.
     buy(&engine, "one", "1").await;
     let now = authorize(&engine, "k", 50, false).await;
     assert_eq!((outcome(&now), now.replayed), (Outcome::Deny, false));
     buy(&engine, "more", "39").await;
     let now = authorize(&engine, "k", 50, false).await;
     assert_eq!((outcome(&now), now.replayed), (Outcome::Allow, false));
-    // So does a change of the catalog,
+    // So does a change of the catalog.
     let denied = authorize(&engine, "c", 1, false).await;
     assert_eq!(outcome(&denied), Outcome::Deny);
     let text =
@@ -116,7 +118,7 @@ async fn a_denial_ends_at_the_instant_it_told() {
     open(&engine, "acme", "10").await;
     let held = authorize(&engine, "hold", 10, false).await;
     assert_eq!(outcome(&held), Outcome::Allow);
-    // The denial reports that the hold ends within a minute; twenty seconds before that, it is still remembered.
+    // The denial reports that the hold ends within a minute; twenty seconds before that it is still remembered.
     engine.clock().advance(Span::from_secs(40));
     let denied = authorize(&engine, "k", 5, false).await;
     let Effect::Denied(denial) = &denied.effect else { panic!("{denied:?}") };
@@ -164,7 +166,7 @@ async fn a_denial_is_explained_after_its_account_has_left_memory() {
         if written {
             engine.maintain_once(true);
         }
-        // Twice, so that what was used once leaves.
+        // Twice, so that accounts used once are evicted.
         for other in others.iter().chain(&others) {
             engine.view(other, |_| Ok(())).await.expect("views");
         }

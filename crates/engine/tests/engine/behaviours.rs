@@ -1,7 +1,8 @@
-//! Honest and hostile behaviours against every abuse rule: the figures of `docs/abuse.md`, which has each row as it is printed here.
+//! Honest and hostile behaviours against every abuse rule: the figures of `docs/abuse.md`, which repeats each printed
+//! row.
 //!
-//! Each behaviour is callers that act on what they are answered, on a clock that is moved by hand. The accounts are of tier `paid`,
-//! a day old and without a history; all figures of the tier are usual.
+//! Each behaviour is a set of callers that react to their answers, on a clock that the test moves. The accounts are
+//! of tier `paid`, a day old and without a history; the tier's figures are the defaults.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -67,25 +68,25 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// What a caller asks for next: milliseconds since the beginning, tokens.
+/// A caller's next request: milliseconds since the beginning, tokens.
 #[derive(Clone, Copy)]
 struct Wish {
     at: u64,
     tokens: u64,
-    /// Of one idempotency key, or each of its own.
+    /// Whether all requests have one idempotency key, or each its own.
     same: bool,
 }
 
-/// What became of a caller's last request.
+/// The outcome of a caller's last request.
 #[derive(Clone, Copy)]
 struct Told {
     at: u64,
     is_allowed: bool,
-    /// When it may come again.
+    /// The instant at which it may come again.
     retry_at: Option<u64>,
 }
 
-/// A caller: where it comes from, how it uses what it gets, and what it does next.
+/// A caller: its path and network, how it uses an allowed request, and its next request.
 struct Agent {
     path: String,
     network: u16,
@@ -99,9 +100,9 @@ enum Usage {
     Now,
     /// Charged at once, in coins.
     Coins,
-    /// Held so long, and settled at what was asked for.
+    /// Held for this long, and settled at the requested amount.
     Held(u64),
-    /// Held, and settled at once at this.
+    /// Held, and settled at once at this amount.
     Settled(u64),
     /// Held, and left to expire.
     Left,
@@ -110,11 +111,11 @@ enum Usage {
 #[derive(Debug, Default)]
 struct Seen {
     asked: u64,
-    /// Refused by an abuse rule, with the days it was.
+    /// Requests refused by an abuse rule, and the days on which they were.
     held: u64,
     days: std::collections::BTreeSet<u64>,
     demoted: u64,
-    /// When a rule first refused, and which.
+    /// The first refusal by a rule, and the rule.
     caught: Option<(u64, String)>,
 }
 
@@ -162,7 +163,7 @@ impl World {
         self.at = at.max(self.at);
     }
 
-    /// Settles what was held until now.
+    /// Settles holds due by `until`.
     async fn settle(&mut self, until: u64) {
         while let Some((&(at, n), &(hold, tokens))) =
             self.holds.first_key_value().filter(|(k, _)| k.0 <= until)
@@ -211,7 +212,7 @@ impl World {
         Told { at: self.at, is_allowed: decision.outcome == Outcome::Allow, retry_at }
     }
 
-    /// Lets everybody do what they do.
+    /// Runs all agents to the end.
     async fn live(&mut self, mut agents: Vec<Agent>) {
         let mut wishes: Vec<Option<Wish>> = agents.iter_mut().map(|agent| (agent.next)(None)).collect();
         let first = |wishes: &[Option<Wish>]| {
@@ -227,7 +228,7 @@ impl World {
     }
 }
 
-/// A caller without a will of its own: what it asks for is known before.
+/// A caller that does not react: its requests are fixed in advance.
 fn plays(path: &str, network: u16, usage: Usage, wishes: impl IntoIterator<Item = (u64, u64)>) -> Agent {
     let wishes: Vec<_> = wishes.into_iter().collect();
     let mut wishes = wishes.into_iter();
@@ -235,12 +236,12 @@ fn plays(path: &str, network: u16, usage: Usage, wishes: impl IntoIterator<Item 
     Agent { path: path.to_owned(), network, usage, next: Box::new(next) }
 }
 
-/// Four requests in each ten seconds of a stretch of time, of so much together.
+/// Four requests in each ten seconds of a stretch of time, `per_cell` in total.
 fn stretch(from: u64, long: u64, per_cell: u64) -> impl Iterator<Item = (u64, u64)> {
     (0..long / 2_500).map(move |i| (from + i * 2_500, per_cell / 4))
 }
 
-/// A worker that asks for work without a pause until the end, and once it is refused comes again when `again` says.
+/// A worker that asks without a pause until the end; after a refusal it comes again at the time that `again` returns.
 fn worker(path: &str, n: u64, until: u64, again: impl Fn(Told, u64) -> u64 + 'static) -> Agent {
     let mut tries = 0;
     let next = move |told: Option<Told>| {
@@ -264,7 +265,7 @@ fn when_told(told: Told) -> u64 {
     told.retry_at.unwrap_or(told.at + MINUTE)
 }
 
-/// Some number below `of`, another for each `n`.
+/// A number below `of`, different for each `n`.
 fn spread(n: u64, of: u64) -> u64 {
     n.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17) % of.max(1)
 }
@@ -414,14 +415,15 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
     ]
 }
 
-/// What is held back of honest behaviours, and on which days; of all others nothing. Nobody can know a batch on its first day.
+/// Requests held back from honest behaviours, and the last day with any; none from all others. A first batch cannot
+/// be predicted.
 const HELD_BACK: [(&str, u64, u64); 2] = [
     ("a batch of 20 minutes at 8 times the floor, seven days at the same hour", 342, 1),
     ("a month-end job of 20 minutes at 6 times the floor, four months", 342, 1),
 ];
 
-/// The rule that catches each hostile behaviour, and within how many seconds. What is not caught stays below what a tier allows
-/// anyway, or is served one class lower.
+/// The rule that catches each hostile behaviour, and within how many seconds. Behaviour that is not caught stays
+/// below the tier's allowance anyway, or is served one class lower.
 const CAUGHT: [(&str, Option<(&str, u64)>); 14] = [
     ("one key used from a network more every ten seconds", Some(("shared_key", 380))),
     ("the same among 300 other keys", Some(("shared_key", 380))),
@@ -556,7 +558,7 @@ async fn honest_behaviours_are_left_alone() {
     }
 }
 
-/// A rule, and after how many seconds.
+/// A rule, and the seconds until it refused.
 fn row(what: &str, caught: Option<(String, u64)>) {
     let (_, wanted) = CAUGHT.iter().find(|row| row.0 == what).expect(what);
     match (&caught, wanted) {
@@ -595,7 +597,8 @@ async fn forgers_are_caught() {
     row("forged webhooks, reported one a second", w.seen.caught.map(|(at, rule)| (rule, at / SECOND)));
 }
 
-/// Twenty accounts of one identity; `hops`: the first takes its grant, and then each moves into a cluster of its own, twice.
+/// Twenty accounts of one identity. With `hops`, the first takes its grant, and then each moves into its own cluster,
+/// twice.
 async fn free_grants(hops: bool) -> usize {
     let w = World::new("p").await;
     let in_cluster = |cluster: &str| {

@@ -1,4 +1,4 @@
-//! Supplies on the path of requests: room is taken, waited for, given back, and counted again after a restart.
+//! Supplies on the request path: room is taken, waited for, returned, and counted again after a restart.
 
 use std::sync::Arc;
 
@@ -150,7 +150,8 @@ async fn a_request_waits_for_room_and_is_let_in() {
     assert_eq!((outcome(&late), view(&engine, "large").waiting), (Outcome::Wait, 0));
 }
 
-/// A retry while the first waits takes no second place: it gets the first one's answer, and another request its refusal at once.
+/// A retry during the first one's wait takes no second place: it gets the first one's answer; another request is
+/// refused at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_waits_with_the_first() {
     let engine = start(Arc::new(Memory::new()));
@@ -187,7 +188,7 @@ async fn a_retry_waits_with_the_first() {
     assert!(answers.iter().all(|a| hold_of(a) == hold_of(&answers[0])), "{answers:?}");
     assert_eq!(answers.iter().filter(|a| !a.replayed).count(), 1, "one of them was the request");
     assert_eq!(view(&engine, "large").in_flight, 6);
-    // When the first one's caller goes away, the next takes over.
+    // If the first caller goes away, the next takes over.
     let leaves = waits("50s");
     assert_eq!(hold_of(&leaves.await.expect("runs")), hold_of(&answers[0]), "the key has its answer");
     run(&engine, &name("acme"), &key("x"), Command::Release { hold: hold_of(&answers[0]) })
@@ -331,7 +332,7 @@ async fn capacity_survives_a_restart() {
     }
     assert_eq!(view(&engine, "large").in_flight, 1, "an extended hold gives all of its room back");
     engine.close();
-    // What supplies offered is part of the stored explanation: the same request gives the same bytes.
+    // The offers of supplies are part of the stored explanation: the same request gives the same bytes.
     let found = replay(&*store, 1, &Progress::default()).expect("replays");
     assert!(found.records > 10 && found.differing.is_empty(), "{:?}", found.differing);
     let found = reconcile(&*store, 1, &Progress::default()).expect("reconciles");
@@ -373,10 +374,10 @@ async fn a_rate_is_shared_and_refilled() {
             engine.run(&name("acme"), Some(&key(&id)), caller, &Command::Authorize(ask(tokens))).await;
         outcome(&answer.expect("answers"))
     };
-    // A quarter of a second's rate is there at once, and a request passes as long as anything of it is left.
+    // A quarter of a second's rate is available at once, and a request passes while anything of it is left.
     assert_eq!(call("a".into(), 900).await, Outcome::Allow);
     assert_eq!(call("b".into(), 1).await, Outcome::Wait);
-    // It owes 650 now, which a rate of 1,000 a second makes up for in 0.65 s.
+    // It now owes 650, which a rate of 1,000 per second repays in 0.65 s.
     engine.advance_by("600ms".parse().expect("span")).await.expect("moves");
     assert_eq!(call("c".into(), 1).await, Outcome::Wait);
     engine.advance_by("100ms".parse().expect("span")).await.expect("moves");

@@ -1,4 +1,4 @@
-//! Accounts whose log is damaged on disk.
+//! Accounts with a log damaged on disk.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn engine(dir: &Path) -> Arc<Engine> {
     start(Arc::new(Embedded::open(dir, Options::default()).expect("opens")))
 }
 
-/// Flips a bit of the first place where a text stands in the journal.
+/// Flips a bit of the first occurrence of a text in the journal.
 fn flip(dir: &Path, text: &str) {
     let path = dir.join("journal/00000001.journal");
     let mut bytes = fs::read(&path).expect("reads");
@@ -48,7 +48,7 @@ async fn a_damaged_log_freezes_its_account_alone() {
     second.close();
     drop(second);
 
-    // It is known at once at the next start, and forgotten once the log is whole again.
+    // The next start knows it at once, and forgets it once the log is whole again.
     let third = engine(dir.path());
     assert_frozen_alone(&third, "c").await;
     third.close();

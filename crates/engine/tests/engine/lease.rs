@@ -29,7 +29,7 @@ fn kinds(store: &dyn Store) -> Vec<&'static str> {
     log.iter().map(|stored| stored.record().expect("a record").event.kind()).collect()
 }
 
-/// Until the holds of dropped leases are ended.
+/// Waits until the holds of dropped leases are ended.
 async fn until_free(engine: &Arc<Engine>) {
     for _ in 0..200 {
         let open = engine.view(&name("acme"), |ctx| Ok(ctx.account.holds.len())).await.expect("is seen");
@@ -54,7 +54,7 @@ async fn a_lease_ends_its_hold_once() {
     let held = lease(&engine, "b", 4).await;
     let released = held.release().await.expect("releases");
     assert!(matches!(&released.effect, Effect::Recorded(r) if matches!(r.event, Event::Released(_))));
-    // What is denied is no lease.
+    // A denied request has no lease.
     let denied = engine.lease(&name("acme"), Some(&key("c")), Caller::default(), ask("chat", 8)).await;
     assert!(
         matches!(denied.expect("answers"), Leased::Answered(answer) if matches!(answer.effect, Effect::Denied(_)))
@@ -70,11 +70,11 @@ async fn a_dropped_lease_is_charged_for_what_it_reported() {
     let store = Arc::new(Memory::new());
     let engine = start(store.clone());
     open(&engine, "acme", "10").await;
-    // Its caller goes away before anything came.
+    // The caller goes away before any use.
     drop(lease(&engine, "a", 4).await);
     until_free(&engine).await;
     assert_eq!(available(&engine, "acme").await, "10");
-    // Its caller goes away in the middle.
+    // The caller goes away in the middle.
     let mut held = lease(&engine, "b", 4).await;
     held.report(tokens(1)).await.expect("is noted");
     held.report(tokens(3)).await.expect("is noted");
@@ -87,7 +87,7 @@ async fn a_dropped_lease_is_charged_for_what_it_reported() {
     held.report(tokens(0)).await.expect("is noted");
     drop(held);
     until_free(&engine).await;
-    // One that was extended and is dropped when the engine closes.
+    // A lease that was extended, then dropped as the engine closes.
     let mut held = lease(&engine, "d", 2).await;
     assert!(held.extend(tokens(2)).await.expect("is decided"));
     assert!(!held.extend(tokens(20)).await.expect("is decided"), "there is no more");
@@ -103,7 +103,7 @@ async fn a_dropped_lease_is_charged_for_what_it_reported() {
     engine.close();
 }
 
-/// An end whose caller goes away while it is being stored is ended once all the same.
+/// An end whose caller goes away while it is being stored still ends the hold once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settlement_that_is_given_up_is_made() {
     let store = Arc::new(Memory::new());
@@ -141,7 +141,7 @@ async fn a_lease_lives_as_long_as_it_is_reported_on() {
     assert_eq!(available(&engine, "acme").await, "5");
     let extended = kinds(&*store).into_iter().filter(|kind| *kind == "extended").count();
     assert!((4..=8).contains(&extended), "{extended} extensions");
-    // Nobody reports: the hold expires at its deadline, and its end says when.
+    // Nobody reports: the hold expires at its deadline, and its end carries that instant.
     let held = lease(&engine, "b", 2).await;
     let deadline = held.deadline();
     clock.advance(Span::from_secs(90));
@@ -164,7 +164,7 @@ async fn a_lease_without_a_supply_feeds_none() {
     held.release().await.expect("releases");
 }
 
-/// A disk that is full at the end leaves the hold to its deadline, and the engine stopped.
+/// A full disk at the end leaves the hold to its deadline, and the engine stopped.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_of_a_stopped_engine_is_left_to_its_deadline() {
     let store: Arc<Faulty<Failing>> = Failing::store();

@@ -110,7 +110,7 @@ async fn one_effect_per_key() {
     let other = Idempotency { digest: [2; 16], ..key("k") };
     let reused = run(&engine, &acme, &other, Command::Authorize(ask("chat", 5))).await;
     assert!(matches!(reused, Err(EngineError::KeyReused(..))), "{reused:?}");
-    // The same key of another operation is another key.
+    // The same key under another operation is another key.
     run(
         &engine,
         &acme,
@@ -120,7 +120,7 @@ async fn one_effect_per_key() {
     .await
     .expect("settles");
     assert_eq!(available(&engine, "acme").await, "9");
-    // A denial is remembered for a short time, then the key is free again.
+    // A denial is remembered for a short time; then the key is free again.
     let denied = run(&engine, &acme, &key("d"), Command::Authorize(ask("chat", 50))).await.expect("answers");
     let again = run(&engine, &acme, &key("d"), Command::Authorize(ask("chat", 50))).await.expect("answers");
     assert_eq!((outcome(&denied), again.replayed, denied.effect), (Outcome::Deny, true, again.effect));
@@ -222,7 +222,7 @@ async fn cache_is_bounded() {
             let patch = Patch { plan: Some(name("p")), ..Patch::default() };
             match run(&engine, &name(&format!("a{i}")), &key("open"), Command::Open(patch)).await {
                 Ok(_) => break,
-                // Everything in memory waits for a checkpoint: a caller would retry, as the answer says.
+                // Everything in memory waits for a checkpoint; a caller would retry, as the error says.
                 Err(EngineError::Overloaded) => tokio::task::yield_now().await,
                 Err(e) => panic!("{e}"),
             }
@@ -243,7 +243,7 @@ async fn a_label_names_one_catalog() {
     let (acme, mut labels) = (name("acme"), Vec::new());
     let price = |figure: &str| CATALOG.replace("tokens = \"1\"", &format!("tokens = \"{figure}\""));
     let (two, three) = (price("2").replace("\"t\"", "\"u\""), price("3").replace("\"t\"", "\"u\""));
-    // The same label for two texts, and the first of them again.
+    // The same label for two texts, then the first text again.
     for (n, text) in [&two, &three, &two].into_iter().enumerate() {
         engine.put_catalog(text, (&key(&format!("c{n}")), None)).await.expect("stores").expect("accepts");
         let authorize = Command::Authorize(ask("chat", 1));
@@ -293,7 +293,7 @@ async fn everything_is_there_after_a_restart() {
     let again = run(&engine, &acme, &key("k"), Command::Authorize(ask("chat", 4))).await.expect("answers");
     assert_eq!((again.effect, again.replayed), (answer.effect.clone(), true));
     assert_eq!(engine.denial_at(&acme, denial.at).await.expect("explains"), *denial);
-    // The sweeper writes the end of a hold whose account nobody touches.
+    // The sweeper writes the end of a hold of an untouched account.
     engine.clock().advance(Span::from_secs(61));
     let hold = hold_of(&answer);
     for _ in 0..500 {
@@ -329,11 +329,11 @@ async fn unrecorded_features_leave_no_record() {
     assert_eq!(engine.records(&acme, 1, 100).await.expect("reads").len(), before);
 }
 
-/// A store whose appends fail on request, or whose second records are altered.
+/// A store with appends that fail on request, or with altered second records.
 #[derive(Default)]
 struct Failing {
     broken: AtomicBool,
-    /// How many batches are still stored before it breaks, where that is said.
+    /// How many more batches are stored before it breaks, if set.
     left: Mutex<Option<usize>>,
     tampered: AtomicBool,
 }
@@ -382,7 +382,7 @@ async fn failed_write_stops() {
     let acme = name("acme");
     let lost = run(&engine, &acme, &key("k"), Command::Authorize(ask("chat", 4))).await;
     assert!(matches!(lost, Err(EngineError::Stopped)), "{lost:?}");
-    // Nothing is answered from a state that is not stored, and nothing is taken any more.
+    // Nothing is answered from a state that is not stored, and nothing more is accepted.
     assert!(engine.view(&acme, |_| Ok(())).await.is_err());
     store.faults.broken.store(false, Ordering::SeqCst);
     assert!(matches!(
@@ -393,8 +393,8 @@ async fn failed_write_stops() {
     assert_eq!(wait(store.read(&acme, 1, 100)).expect("reads").len(), 2);
 }
 
-/// Rule R13: with the wall behind the last record a restart goes on after it, and with the wall two years ahead it decides
-/// nothing until that is accepted.
+/// Rule R13: with the wall behind the last record, a restart continues after that record; with the wall two years
+/// ahead it decides nothing until the jump is accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_begins_at_the_last_record_or_later() {
     let store = Arc::new(Memory::new());
@@ -429,7 +429,7 @@ async fn a_restart_begins_at_the_last_record_or_later() {
     engine.close();
 }
 
-/// Asks for a pass and waits until one that began afterwards has ended.
+/// Asks for a pass and waits for the end of one that began afterwards.
 async fn next_pass(engine: &Engine) -> Arc<headworks_engine::Pass> {
     let before = engine.clock().now();
     loop {
@@ -463,7 +463,7 @@ async fn reconciles_online() {
     engine.close();
 }
 
-/// R15: a record that does not follow from the state of its account is not stored; the account is frozen and named, and
+/// R15: a record that does not follow from its account's state is not stored; the account is frozen and named, and
 /// others go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_does_not_follow_freezes_its_account_alone() {
@@ -474,7 +474,7 @@ async fn a_record_that_does_not_follow_freezes_its_account_alone() {
     let held = run(&engine, &acme, &key("a"), Command::Authorize(ask("chat", 4))).await.expect("holds");
     engine.maintain_once(true);
     engine.close();
-    // A state that was spoiled where it is kept: the grant has less set aside than its hold drew.
+    // A state spoiled in the store: the grant has less set aside than its hold drew.
     let (seq, bytes) = wait(store.state(&acme)).expect("reads").expect("maintenance keeps states");
     let mut state = Account::from_bytes(&bytes).expect("a state");
     state.grants[0].held = "1".parse().expect("amount");

@@ -1,4 +1,4 @@
-//! Several engines on one store: conflicts, appends in doubt, stale states, and a server's own log that others write into.
+//! Several engines on one store: conflicts, appends in doubt, stale states, and one server log with several writers.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,12 +16,12 @@ use headworks_store::{Memory, Store, wait};
 
 use super::{CATALOG, ask, available, key, name, open, run};
 
-/// Faults that a test says one by one.
+/// Faults that a test sets one by one.
 #[derive(Default)]
 struct Said {
     appends: Mutex<VecDeque<Fault>>,
     reads_fail: AtomicBool,
-    /// Each call is answered only the second time that it is asked.
+    /// Each call is answered only when it is polled again.
     waits: AtomicBool,
     /// Reads so far.
     reads: AtomicUsize,
@@ -73,13 +73,13 @@ async fn a_conflict_is_decided_again_and_nobody_sees_it() {
     let Two { engines: [a, b], .. } = two();
     open(&a, "acme", "10").await;
     assert_eq!(available(&b, "acme").await, "10");
-    // Both have the account in memory; each takes its turn, and none of them knows of the other's record.
+    // Both have the account in memory; they alternate, and neither knows the other's record.
     for (n, engine) in [&a, &b, &a, &b].into_iter().enumerate() {
         let answer = run(engine, &name("acme"), &key(&format!("k{n}")), settled(2)).await.expect("answers");
         assert!(matches!(answer.effect, Effect::Recorded(_)), "{answer:?}");
     }
     assert_eq!((available(&a, "acme").await, available(&b, "acme").await), ("2".into(), "2".into()));
-    // One answer to a key, whichever engine is asked.
+    // One answer to a key, from either engine.
     let first = run(&a, &name("acme"), &key("k1"), settled(2)).await.expect("answers");
     assert!(first.replayed);
     let other =
@@ -92,7 +92,7 @@ async fn a_conflict_is_decided_again_and_nobody_sees_it() {
 async fn a_stale_state_is_not_shown() {
     let Two { engines: [a, b], .. } = two();
     let acme = name("acme");
-    // What is not there yet for one engine is there for the other.
+    // An account that one engine does not know yet exists for the other.
     let unknown = b.view(&acme, |_| Ok(())).await;
     assert!(matches!(unknown, Err(EngineError::Refused(_))), "{unknown:?}");
     open(&a, "acme", "10").await;
@@ -102,7 +102,7 @@ async fn a_stale_state_is_not_shown() {
     assert_eq!(available(&b, "acme").await, "0");
     let denied = run(&b, &acme, &key("more"), settled(1)).await.expect("answers");
     assert!(matches!(&denied.effect, Effect::Denied(d) if d.decision.outcome == Outcome::Deny), "{denied:?}");
-    // More credits on the one end the denial on the other, for a new key and for the one that was denied.
+    // More credits on one engine end the denial on the other, for a new key and for the denied one.
     let new = NewGrant::new("5".parse().expect("amount"), Category::Purchased);
     run(&a, &acme, &key("top-up"), Command::Grant(new)).await.expect("grants");
     for text in ["again", "more"] {
@@ -133,13 +133,13 @@ async fn nobody_is_answered_while_an_append_is_in_doubt() {
     }
 }
 
-/// A request that waits for room on one engine is answered by the other meanwhile: its key has one effect.
+/// A request waits for room on one engine while the other answers it: its key has one effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_waits_has_one_effect_on_all_engines() {
     let Two { stores: [store, _], engines: [a, b], .. } = two_with(crate::capacity::CATALOG);
     open(&a, "acme", "10").await;
     open(&a, "other", "10").await;
-    // Another account takes all there is, and only the first engine knows it.
+    // Another account takes the whole capacity, and only the first engine knows that.
     let mut holds = Vec::new();
     for n in 0..6 {
         let held = run(&a, &name("other"), &key(&format!("h{n}")), Command::Authorize(ask("chat", 1))).await;
@@ -184,7 +184,7 @@ fn poll<T>(asked: &mut Pin<Box<impl Future<Output = T>>>) -> Poll<T> {
     asked.as_mut().poll(&mut Task::from_waker(Waker::noop()))
 }
 
-/// Polls until an answer, committing in between.
+/// Polls until an answer comes, and commits in between.
 fn answered<T>(engine: &Engine, asked: impl Future<Output = T>) -> T {
     let mut asked = Box::pin(asked);
     for _ in 0..100 {
@@ -238,7 +238,8 @@ async fn a_newer_catalog_is_followed_first() {
             .expect("accepted");
     };
     put(Arc::clone(&a), "v2").await;
-    // The engine that put it decides under it. The other has not read it yet; what it finds in the account says so.
+    // The engine that put the catalog decides under it. The other has not read it yet, but the account's log refers
+    // to it.
     run(&a, &acme, &key("a1"), settled(1)).await.expect("answers");
     let answer = run(&b, &acme, &key("b1"), settled(1)).await.expect("answers");
     assert_eq!(b.catalog().version, name("v2"));
@@ -246,11 +247,11 @@ async fn a_newer_catalog_is_followed_first() {
         let records = log.iter().map(|stored| stored.record().expect("a record"));
         records.map(|record: Record| (record.seq, record.under.map(|under| under.seq))).collect()
     };
-    // Each record says under which record of the server's own log it was decided, where that is new.
+    // Each record names the record of the server's own log that it was decided under, if that is new.
     let log = wait(store.read(&acme, 1, 100)).expect("reads");
     assert_eq!(versions(&log), [(1, None), (2, None), (3, Some(1)), (4, None)]);
     assert!(matches!(answer.effect, Effect::Recorded(_)));
-    // Who cannot read the end of the server's own log for more than five seconds decides nothing.
+    // An engine that cannot read the end of the server's own log for more than five seconds decides nothing.
     second.faults.reads_fail.store(true, Ordering::SeqCst);
     clock.advance(Span::from_secs(6));
     let cut_off = run(&b, &acme, &key("b2"), settled(1)).await;
@@ -261,7 +262,7 @@ async fn a_newer_catalog_is_followed_first() {
     assert_eq!(b.catalog().version, name("v3"));
 }
 
-/// What both put into the server's own log is in force on both, in one order.
+/// Records that both write into the server's own log are in force on both, in one order.
 #[tokio::test(flavor = "multi_thread")]
 async fn both_write_into_the_servers_own_log() {
     let Two { engines: [a, b], .. } = two();

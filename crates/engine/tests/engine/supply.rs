@@ -40,7 +40,7 @@ fn once(cost: u64) -> Cost {
     Cost { rate: cost, in_flight: 0 }
 }
 
-/// Asks as often as told in a tick; says how many were let in.
+/// Asks `times` times in a tick; returns how many requests were admitted.
 fn ask(supply: &Supply<u32>, leaf: &Arc<Leaf>, times: u64, cost: u64) -> u64 {
     let mut granted = 0;
     for _ in 0..times {
@@ -50,8 +50,8 @@ fn ask(supply: &Supply<u32>, leaf: &Arc<Leaf>, times: u64, cost: u64) -> u64 {
     granted
 }
 
-/// Three accounts well inside their share beside one that asks for a hundred times the capacity, with refusals instead of
-/// waiting.
+/// Three accounts well inside their share beside one that asks for a hundred times the capacity; refused requests do
+/// not wait.
 #[test]
 fn in_share_work_is_never_refused() {
     let supply = supply(terms(Some(10_000), None));
@@ -68,7 +68,7 @@ fn in_share_work_is_never_refused() {
         flooded += ask(&supply, &flood, 1_000, 100) * 100;
     }
     assert_eq!(refused, 0, "work inside its share was refused");
-    // The flooder gets the rest of 60 s: 7,000 a second, and nothing lies idle.
+    // The flooder gets the rest of 60 s: 7,000 per second, and nothing lies idle.
     assert!((410_000..=425_000).contains(&flooded), "the flooder got {flooded}");
 }
 
@@ -129,7 +129,7 @@ fn shares_of_slots_and_the_queue_never_pass_the_limit() {
             if supply.take(account, slot).is_ok() {
                 running.push(Arc::clone(account));
             } else {
-                // The queue may be full: that is an answer as well.
+                // The queue may be full; that is also an answer.
                 let _ = supply.wait(account, slot, tick_at(n), Span::from_secs(3_600), i);
             }
         }
@@ -159,13 +159,13 @@ fn a_wait_that_would_be_too_long_is_refused_at_once() {
         supply.wait(&account, once(cost), tick_at(0), Span::from_secs(seconds), who).map_err(|(why, _)| why)
     };
     wait(200, 60, 1).expect("waits");
-    // 200 wait before it, served at 100 a second, and half of its own cost has to pass.
+    // 200 wait before it, served at 100 per second, and half of its own cost must pass.
     let NoWait::TooLong(predicted) = wait(200, 2, 2).expect_err("it would take longer") else {
         panic!("there is room in the queue");
     };
     assert!((2_000_000..=5_000_000).contains(&predicted.micros()), "predicted {predicted}");
     assert!(matches!(wait(900, 60, 3), Err(NoWait::Full(..))), "one account's cost waiting is bounded");
-    // Time passes; it is let in when the rate has made up for what was let in before it.
+    // It is admitted once the rate has made up for the cost admitted before it.
     let mut admitted = None;
     for n in 1..100 {
         supply.tick(tick_at(n));
@@ -178,7 +178,8 @@ fn a_wait_that_would_be_too_long_is_refused_at_once() {
     assert!(who == 1 && (20..=40).contains(&n), "let in at tick {n}");
 }
 
-/// What is held back by a bound of its own, or no longer fits at all, does not hold up the others; it keeps its name.
+/// A waiter held back by its own bound, or one that no longer fits at all, does not delay the others; its id stays
+/// valid.
 #[test]
 fn a_bounded_account_does_not_hold_up_the_queue() {
     let supply = supply(terms(None, Some(4)));
@@ -208,7 +209,7 @@ fn a_bounded_account_does_not_hold_up_the_queue() {
     assert!(!supply.is_waited_for());
 }
 
-/// A clock that is set back for hours neither stops the refill nor keeps anybody waiting for them.
+/// A clock set back by hours neither stops the refill nor makes anyone wait those hours.
 #[test]
 fn a_clock_set_back_costs_nobody_its_place() {
     let supply = supply(terms(Some(100), None));
@@ -242,7 +243,7 @@ fn what_is_borrowed_is_told_apart_and_released_requests_are_not_asked_again() {
         supply.tick(tick_at(n));
     }
     assert_eq!(supply.take(&account, once(1)), Ok(Room::Share));
-    // The upstream refuses everything: what is released does not come back as rate, so that it is not asked at once again.
+    // The upstream refuses everything: released cost does not return as rate, so it is not asked again at once.
     let mut asked = 0;
     for n in 20..120 {
         supply.tick(tick_at(n));

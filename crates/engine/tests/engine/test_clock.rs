@@ -60,7 +60,7 @@ fn hold(tokens: u64, life: &str) -> Command {
     Command::Authorize(Authorize { life, ..ask("chat", tokens) })
 }
 
-/// What happened in all accounts, in the order in which it was stored: when, where, what.
+/// The events of all accounts in stored order: when, where, what.
 fn happened(store: &Memory) -> Vec<(Instant, Name, Record)> {
     let (mut out, mut from) = (Vec::new(), Cursor::default());
     while let Some(fed) = wait(store.feed(&from)).expect("reads") {
@@ -77,7 +77,7 @@ fn by_itself(event: &Event) -> Option<&'static str> {
     Some(event.kind()).filter(|kind| ["hold_expired", "grant_expired", "renewed"].contains(kind))
 }
 
-/// TC1: over all accounts, in order of time, independent of the order in which they were opened.
+/// TC1: over all accounts, in order of time, regardless of the order in which they were opened.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_end_is_written_at_its_own_instant() {
     let store = Arc::new(Memory::new());
@@ -97,7 +97,7 @@ async fn each_end_is_written_at_its_own_instant() {
     let ends: Vec<(String, String, &str)> = happened(&store)
         .iter()
         .filter_map(|(when, account, record)| {
-            // Records of one account are told apart by microseconds.
+            // Records of one account differ by microseconds.
             let second = Instant::from_micros(when.micros() / 1_000_000 * 1_000_000);
             Some((second.to_string(), account.to_string(), by_itself(&record.event)?))
         })
@@ -106,7 +106,7 @@ async fn each_end_is_written_at_its_own_instant() {
         ends.iter().map(|(when, account, what)| (when.as_str(), account.as_str(), *what)).collect();
     assert_eq!(
         ends,
-        // What is left of a month lapses with it, before the next one opens.
+        // The rest of a month lapses with it, before the next one opens.
         [
             ("2026-03-01T00:01:30Z", "zeta", "hold_expired"),
             ("2026-03-01T20:00:00Z", "acme", "hold_expired"),
@@ -124,7 +124,7 @@ async fn each_end_is_written_at_its_own_instant() {
     engine.close();
 }
 
-/// More accounts than one look takes have something due at the very instant that the clock goes to.
+/// More accounts than one look takes have something due at exactly the target instant.
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_of_the_last_instant_is_written() {
     let store = Arc::new(Memory::new());
@@ -144,7 +144,7 @@ async fn everything_of_the_last_instant_is_written() {
     engine.close();
 }
 
-/// A mark is crossed when a grant begins to count, though nothing ends then: at that very instant.
+/// A grant that begins to count crosses a mark, although nothing ends then: at exactly that instant.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_time_alone_brings_is_written_at_its_instant() {
     let store = Arc::new(Memory::new());
@@ -192,7 +192,7 @@ async fn a_top_up_is_asked_for_when_a_month_has_room() {
     engine.close();
 }
 
-/// TC2: the record that says where the clock goes is there, what follows from it is not.
+/// TC2: the record of the clock's target is stored, but none of its consequences.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_that_was_cut_off_is_finished() {
     let store = Arc::new(Memory::new());
@@ -234,7 +234,7 @@ async fn a_later_start_is_a_move() {
     engine.close();
 }
 
-/// TC4: denials and ends included, regardless of what other threads do.
+/// TC4: denials and ends included, regardless of other threads.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_calls_give_the_same_records() {
     let mut runs = Vec::new();
@@ -256,7 +256,7 @@ async fn the_same_calls_give_the_same_records() {
     assert_eq!(runs[0], runs[1]);
 }
 
-/// TC3: and a test ledger is not served with the machine's clock.
+/// TC3; and a test ledger is not served with the machine's clock.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_ledger_takes_no_test_clock() {
     let store = Arc::new(Memory::new());

@@ -1,4 +1,4 @@
-//! Webhooks in the server's own log, and their places in the feed.
+//! Webhooks in the server's own log, and their positions in the feed.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn set(engine: &Engine, k: &str, beginning: bool) {
     engine.set_webhook(webhook("http://a"), beginning, (&key(k), None)).await.expect("is set");
 }
 
-/// A cursor of the store in memory: behind so many records.
+/// A cursor of the store in memory: after this many records.
 fn at(records: usize) -> Cursor {
     Cursor::new(&records.to_string())
 }
@@ -37,14 +37,14 @@ async fn a_cursor_is_not_kept_for_a_webhook_that_was_made_again() {
     let first = engine.webhooks()[&h].made;
     wait(engine.acknowledge(&h, first, &at(1))).expect("kept");
     assert_eq!(wait(engine.acknowledged(&h)).expect("read"), at(1));
-    // Set again it stands where it stood, wherever it is asked to begin.
+    // Changing it keeps its position, wherever the request asks to begin.
     set(&engine, "2", true).await;
     assert_eq!((engine.webhooks()[&h].made, wait(engine.acknowledged(&h)).expect("read")), (first, at(1)));
     engine.remove_webhook(&h, (&key("rm"), None)).await.expect("is removed");
     let end = wait(engine.feed_end()).expect("read");
     wait(engine.acknowledge(&h, first, &at(2))).expect("nothing happens");
     set(&engine, "3", false).await;
-    // Who still sends for the one before keeps no place for the new one.
+    // A sender of the earlier webhook stores no position for the new one.
     wait(engine.acknowledge(&h, first, &at(2))).expect("nothing happens");
     assert_eq!(wait(engine.acknowledged(&h)).expect("read"), end);
     wait(engine.acknowledge(&h, engine.webhooks()[&h].made, &at(9))).expect("kept");
@@ -69,14 +69,14 @@ async fn what_became_of_a_webhook_is_read_again_at_the_start() {
     };
     engine.note_webhook(parked(hook.made, 7)).await.expect("noted");
     engine.note_webhook(Server::WebhookGone { webhook: h.clone(), set: hook.set }).await.expect("noted");
-    // Nothing of a webhook of that name that was made at another time.
+    // Nothing is noted for a webhook of that name that was made at another time.
     engine.note_webhook(parked(hook.made + 100, 9)).await.expect("noted");
     engine.close();
     let engine = start(store);
     let again = Arc::clone(&engine.webhooks()[&h]);
     assert!(again.is_gone);
     assert_eq!((again.parked[&acme].record, again.parked[&acme].taken), (7, 1));
-    // Setting it ends that it is gone, and a late word about the settings before does not bring that back.
+    // Setting it clears its loss, and a late report about the earlier settings does not restore that.
     set(&engine, "2", false).await;
     engine.note_webhook(Server::WebhookGone { webhook: h.clone(), set: hook.set }).await.expect("noted");
     assert!(!engine.webhooks()[&h].is_gone);

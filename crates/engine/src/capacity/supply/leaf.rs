@@ -1,4 +1,4 @@
-//! One seat of a supply: counters that the path of a request changes and the allocator reads.
+//! One seat of a supply: counters that the request path changes and the allocator reads.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -8,25 +8,25 @@ use headworks_core::record::AccountTerms;
 
 use super::cost::{NO_INDEX, NO_LIMIT};
 
-/// One seat at run time. Counters alone. Those that the path of a request changes and those that the allocator writes are
-/// apart, so that a tick over many seats needs no locked instruction and its cache misses overlap.
+/// One seat at run time: only counters. Those that the request path changes and those that the allocator writes are
+/// apart, so a tick over many seats needs no locked instruction and its cache misses overlap.
 #[derive(Debug)]
 pub struct Leaf {
-    /// Where in the tree.
+    /// Its position in the tree.
     pub seat: Seat,
     /// Its index in the table.
     pub(super) index: AtomicU32,
     pub(super) active: AtomicBool,
-    /// Cost that has been let in, corrected when it ends.
+    /// Admitted cost, corrected when it ends.
     pub(super) spent: AtomicI64,
-    /// Cost that its share has brought; the allocator's.
+    /// Cost credited by its share; written by the allocator.
     pub(super) credit: AtomicI64,
     pub(super) in_flight: AtomicU64,
-    /// Asked for, ever.
+    /// All cost ever asked for.
     pub(super) offered: AtomicU64,
-    /// How much of it the allocator has seen; the allocator's.
+    /// The part of it that the allocator has seen; written by the allocator.
     pub(super) seen: AtomicU64,
-    /// Most in flight that was wanted at once since the last tick.
+    /// The most cost in flight wanted at once since the last tick.
     pub(super) wanted: AtomicU64,
     pub(super) waiting: AtomicU64,
     pub(super) waiting_in_flight: AtomicU64,
@@ -37,7 +37,7 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// A seat of an account that the operator says this of.
+    /// A seat of an account with these terms of the operator.
     #[must_use]
     pub fn new(seat: Seat, terms: AccountTerms) -> Self {
         let leaf = Self {
@@ -61,26 +61,26 @@ impl Leaf {
         leaf
     }
 
-    /// Takes over what the operator says now; in force from the next tick on.
+    /// Applies new terms of the operator, in force from the next tick on.
     pub fn set_terms(&self, terms: AccountTerms) {
         self.weight.store(terms.weight.max(1), Relaxed);
         self.floor.store(terms.floor, Relaxed);
         self.max.store(terms.max.unwrap_or(NO_LIMIT), Relaxed);
     }
 
-    /// What the operator says of its account.
+    /// The operator's terms for its account.
     #[must_use]
     pub fn terms(&self) -> AccountTerms {
         let max = Some(self.max.load(Relaxed)).filter(|max| *max != NO_LIMIT);
         AccountTerms { weight: self.weight.load(Relaxed), floor: self.floor.load(Relaxed), max }
     }
 
-    /// Cost it may start inside its share; below zero it owes.
+    /// Cost that it may start inside its share; a negative value is debt.
     pub(super) fn level(&self) -> i64 {
         self.credit.load(Relaxed).saturating_sub(self.spent.load(Relaxed))
     }
 
-    /// The allocator brings `more`, up to `most` saved up; what is left then.
+    /// The allocator adds `more` to the level, up to `most`; returns the new level.
     pub(super) fn refill(&self, more: i64, most: i64) -> i64 {
         let spent = self.spent.load(Relaxed);
         let level = self.credit.load(Relaxed).saturating_sub(spent).saturating_add(more).min(most);
@@ -88,7 +88,7 @@ impl Leaf {
         level
     }
 
-    /// Counts one more tick without work; whether there have been so many.
+    /// Counts one more tick without work; returns whether there have been more than `ticks`.
     pub(super) fn has_rested(&self, ticks: u32) -> bool {
         let idle = self.idle.load(Relaxed).saturating_add(1);
         self.idle.store(idle, Relaxed);
@@ -101,25 +101,25 @@ impl Leaf {
         self.in_flight.load(Relaxed)
     }
 
-    /// Cost that waits for room.
+    /// Waiting cost.
     #[must_use]
     pub fn waiting(&self) -> u64 {
         self.waiting.load(Relaxed)
     }
 
-    /// Whether it had work of late.
+    /// Whether it had work recently.
     #[must_use]
     pub(crate) fn is_active(&self) -> bool {
         self.active.load(Relaxed)
     }
 
-    /// What it did since the last tick.
+    /// Its load since the last tick.
     pub(super) fn take_load(&self) -> Load {
         let in_flight = self.in_flight() + self.waiting_in_flight.load(Relaxed);
         let (offered, wanted) = (self.offered.load(Relaxed), self.wanted.load(Relaxed));
         let since = offered.wrapping_sub(self.seen.load(Relaxed));
         self.seen.store(offered, Relaxed);
-        // A want that comes in between is lost; its cost is in the next tick's offer.
+        // A want that arrives in between is lost; its cost is in the next tick's offer.
         self.wanted.store(0, Relaxed);
         Load {
             offered: since,

@@ -1,10 +1,10 @@
-//! One supply at run time: who has what of it now, who waits for it, and what has been learned of it.
+//! One supply at run time: its present users, its waiting requests, and its learned limits.
 //!
-//! The path of a request reads the published table and changes a few integers: no lock, no allocation, no clock. A lock is
-//! taken only while somebody waits. Never decides about money.
+//! The request path reads the published table and changes a few integers: no lock, no allocation, no clock. A lock is
+//! taken only while a request waits. Never decides about money.
 //! R1 a request inside its share never competes with borrowed room (`in_share_work_is_never_refused`).
-//! R2 cost in flight never passes the capacity (`cost_in_flight_never_passes_the_limit`). R3 what was taken is given back
-//! once, also when callers go away (`a_caller_that_leaves_gives_its_place_back`).
+//! R2 cost in flight never passes the capacity (`cost_in_flight_never_passes_the_limit`). R3 room is returned exactly
+//! once, even if callers go away (`a_caller_that_leaves_gives_its_place_back`).
 //! Units: cost; cost in flight in thousandths where a share says so.
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -39,20 +39,20 @@ pub struct Supply<W> {
     pub name: Name,
     terms: ArcSwap<SupplyTerms>,
     table: ArcSwap<Table>,
-    /// Cost that may start in all; refilled at each tick, below zero it owes.
+    /// Cost that may start in total; refilled at each tick, and a negative value is debt.
     level: AtomicI64,
     in_flight: AtomicU64,
     in_flight_max: AtomicU64,
     /// The rate in force, [`NO_LIMIT`] without one.
     rate: AtomicU64,
-    /// Let in since the last tick.
+    /// Cost admitted since the last tick.
     admitted: AtomicU64,
-    /// Cost a second that was let in while somebody waited: how fast the supply serves.
+    /// Cost per second admitted while requests waited: the speed at which the supply serves.
     drain: AtomicU64,
-    /// Cost a second that was let in during the last tick.
+    /// Cost per second admitted during the last tick.
     served: AtomicU64,
     waiting: AtomicU64,
-    /// The highest band that somebody waits in.
+    /// The highest band with a waiting request.
     waiting_band: AtomicU8,
     queue: Mutex<Queue<W>>,
     inner: Mutex<Inner>,
@@ -65,29 +65,29 @@ impl<W> std::fmt::Debug for Supply<W> {
     }
 }
 
-/// What a supply looks like to an operator.
+/// A supply as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupplyView {
     /// The rate in force; `None`: no limit.
     pub rate: Option<u64>,
-    /// Most cost in flight; `None`: no limit.
+    /// The most cost in flight; `None`: no limit.
     pub in_flight_max: Option<u64>,
     /// Cost in flight.
     pub in_flight: u64,
-    /// Cost a second that was let in during the last tick.
+    /// Cost per second admitted during the last tick.
     pub served: u64,
-    /// How many wait.
+    /// The number of waiting requests.
     pub waiting: u64,
-    /// Cost that waits.
+    /// Waiting cost.
     pub waiting_cost: u64,
-    /// Seats with work of late.
+    /// The number of seats with recent work.
     pub active: usize,
-    /// By class: what its accounts may use of the rate, and of cost in flight in thousandths.
+    /// By class: the share of its accounts in the rate, and in cost in flight, in thousandths.
     pub classes: Vec<(Name, u64, u64)>,
 }
 
 impl<W> Supply<W> {
-    /// A supply at rest.
+    /// A supply without load.
     #[must_use]
     pub fn new(name: Name, terms: Arc<SupplyTerms>) -> Self {
         let inner = Inner {
@@ -124,7 +124,7 @@ impl<W> Supply<W> {
         supply
     }
 
-    /// Other terms, in force at once; shares follow at the next tick.
+    /// Puts new terms in force at once; shares follow at the next tick.
     pub fn set_terms(&self, terms: Arc<SupplyTerms>) {
         let mut inner = self.lock();
         self.in_flight_max.store(terms.in_flight.limit.unwrap_or(NO_LIMIT), Relaxed);
@@ -165,7 +165,7 @@ impl<W> Supply<W> {
         self.table.load().shares.get(index).copied()
     }
 
-    /// Whether a seat may use what others leave: not when its class or account has an upper bound of its own.
+    /// Whether a seat may use room that others leave: not if its class or account has its own upper bound.
     fn borrows(&self, leaf: &Leaf) -> bool {
         let class = self.terms.load().class_at(leaf.seat.class).copied().unwrap_or_default();
         class.borrow_percent == 100 && leaf.max.load(Relaxed) == NO_LIMIT
@@ -175,7 +175,7 @@ impl<W> Supply<W> {
         self.terms.load().class_at(leaf.seat.class).map_or(0, |c| c.priority)
     }
 
-    /// A seat has work: the allocator hears of it at the next tick.
+    /// Marks a seat as having work; the allocator sees it at the next tick.
     fn activate(&self, leaf: &Arc<Leaf>) {
         leaf.idle.store(0, Relaxed);
         if !leaf.active.load(Relaxed) && !leaf.active.swap(true, Relaxed) {
@@ -183,7 +183,7 @@ impl<W> Supply<W> {
         }
     }
 
-    /// Counts what is asked for, whether there is room or not: demand is what shares follow.
+    /// Counts requested cost, whether there is room or not: shares follow demand.
     pub fn note(&self, leaf: &Arc<Leaf>, cost: Cost) {
         self.activate(leaf);
         leaf.offered.fetch_add(cost.rate, Relaxed);
@@ -205,7 +205,8 @@ impl<W> Supply<W> {
         self.rate.load(Relaxed) == NO_LIMIT || self.level.load(Relaxed) > 0
     }
 
-    /// Takes room when there is some. Waiters in the same band or above come first, but for work inside its share.
+    /// Takes room if there is some. Waiters in the same band or above come first, except before work inside its
+    /// share.
     ///
     /// # Errors
     /// When there is no room now.
@@ -217,7 +218,7 @@ impl<W> Supply<W> {
         Ok(room)
     }
 
-    /// What room a request would be let in by, cost in flight of the whole supply aside.
+    /// The kind of room that would admit a request, apart from the supply's total cost in flight.
     fn room(&self, leaf: &Leaf, cost: Cost) -> Option<Room> {
         let room = if self.fits_share(leaf, cost) {
             Room::Share
@@ -232,7 +233,7 @@ impl<W> Supply<W> {
         self.bears().then_some(room)
     }
 
-    /// Service counts for waiters as well, while there are any.
+    /// Service also counts for waiters, while there are any.
     fn tell_queue(&self, leaf: &Leaf, cost: i64) {
         if cost != 0 && self.is_waited_for() {
             let weight = leaf.weight.load(Relaxed);
@@ -240,15 +241,15 @@ impl<W> Supply<W> {
         }
     }
 
-    /// What was taken for a request that came to nothing, as if it had never been.
+    /// Undoes the room of a request that came to nothing, as if it had never been taken.
     pub fn undo(&self, leaf: &Leaf, cost: Cost) {
         self.end(leaf, cost, Some(0));
         let less = |n: u64| Some(n.saturating_sub(cost.rate));
-        // The closure always gives a value.
+        // The closure always returns a value.
         let _ = self.admitted.fetch_update(Relaxed, Relaxed, less);
     }
 
-    /// More for work that was let in inside its share: counted, not asked.
+    /// Counts more cost of work admitted inside its share, without asking.
     pub(crate) fn grow(&self, leaf: &Leaf, cost: Cost) {
         self.in_flight.fetch_add(cost.in_flight, Relaxed);
         self.charge(leaf, cost);
@@ -264,19 +265,20 @@ impl<W> Supply<W> {
         room.ok_or_else(|| self.busy(leaf, cost))
     }
 
-    /// Whether a request is larger than all there is.
+    /// Whether a request is larger than the whole capacity.
     #[must_use]
     pub(crate) fn never_fits(&self, cost: Cost) -> bool {
         cost.in_flight > self.in_flight_max.load(Relaxed)
     }
 
-    /// Whether the upstream bears more now: saved-up shares that come together pass the rate by a quarter of a second of it.
+    /// Whether the upstream can take more now: saved shares that come together exceed the rate by a quarter of a
+    /// second's worth.
     fn bears(&self) -> bool {
         let rate = self.rate.load(Relaxed);
         rate == NO_LIMIT || self.level.load(Relaxed) > -signed(rate / 4)
     }
 
-    /// How long the class of a seat lets a request wait that says nothing itself.
+    /// How long the class of a seat lets a request wait if the request does not say.
     #[must_use]
     pub fn wait_max(&self, leaf: &Leaf) -> Span {
         self.terms.load().class_at(leaf.seat.class).map_or(Span::ZERO, |c| c.wait_max)
@@ -290,7 +292,7 @@ impl<W> Supply<W> {
         named.unwrap_or_else(|| self.name.clone())
     }
 
-    /// What the core learns about a request that asked for room; `used` is what its seat had in flight before.
+    /// The core's view of a request that asked for room; `used` is its seat's earlier cost in flight.
     #[must_use]
     pub fn offer(&self, class: Name, cost: Cost, used: u64, room: Result<Room, Busy>, now: Instant) -> Offer {
         Offer {
@@ -306,7 +308,7 @@ impl<W> Supply<W> {
         }
     }
 
-    /// Adds to what is in flight, never past the limit.
+    /// Adds to the cost in flight, never past the limit.
     fn admit(&self, in_flight: u64) -> bool {
         let max = self.in_flight_max.load(Relaxed);
         let add = |now: u64| now.checked_add(in_flight).filter(|after| *after <= max || in_flight == 0);
@@ -320,18 +322,19 @@ impl<W> Supply<W> {
         self.admitted.fetch_add(cost.rate, Relaxed);
     }
 
-    /// Cost in flight that was there before this process: counted whether it fits or not.
+    /// Cost in flight from before this process: counted whether it fits or not.
     pub fn restore(&self, leaf: &Arc<Leaf>, in_flight: u64) {
         self.activate(leaf);
         leaf.in_flight.fetch_add(in_flight, Relaxed);
         self.in_flight.fetch_add(in_flight, Relaxed);
     }
 
-    /// A request has ended: its place is free, and its estimate is corrected to what it came to. `None`: it used nothing, but
-    /// the upstream was asked; were its estimate given back, an upstream that refuses would be asked again at once.
+    /// A request has ended: its place is free, and its estimate is corrected to its actual cost. `None`: it used
+    /// nothing, but the upstream was asked. If its estimate were returned, a refusing upstream would be asked again
+    /// at once.
     pub fn end(&self, leaf: &Leaf, estimate: Cost, actual: Option<u64>) {
         let less = |n: u64| Some(n.saturating_sub(estimate.in_flight));
-        // Both closures always give a value.
+        // Both closures always return a value.
         let _ = leaf.in_flight.fetch_update(Relaxed, Relaxed, less);
         let _ = self.in_flight.fetch_update(Relaxed, Relaxed, less);
         let correction = actual.map_or(0, |actual| signed(actual) - signed(estimate.rate));
@@ -359,7 +362,7 @@ impl<W> Supply<W> {
         self.in_flight.load(Relaxed)
     }
 
-    /// What an operator sees.
+    /// The operator's view.
     #[must_use]
     pub fn view(&self) -> SupplyView {
         let limit = |n: u64| Some(n).filter(|n| *n != NO_LIMIT);

@@ -1,4 +1,4 @@
-//! Who waits for room in a supply, and what became of those that have waited.
+//! Requests that wait for room in a supply, and the outcome of those that have waited.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use headworks_core::record::Span;
 use super::cost::Cost;
 use super::leaf::Leaf;
 
-/// Why a request does not wait.
+/// The reason why a request does not wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoWait {
     /// It would wait this long, which is past its deadline.
@@ -19,19 +19,19 @@ pub enum NoWait {
     Full(QueueFull, Span),
 }
 
-/// Who has been let in, and whose deadline has passed.
+/// The requests admitted, and those whose deadline has passed.
 #[derive(Debug)]
 pub struct Pumped<W> {
-    /// Let in, with what was taken for them.
+    /// Admitted, with the cost taken for each.
     pub admitted: Vec<(Arc<Leaf>, Cost, W)>,
     /// Gave up.
     pub late: Vec<W>,
 }
 
-/// Who waits.
+/// The waiting requests.
 pub(super) struct Queue<W> {
     pub(super) fair: FairQueue<(Arc<Leaf>, W)>,
-    /// Those inside their share come first, in the order of the allocator.
+    /// Seats inside their share come first, in the order of the allocator.
     pub(super) owed: VecDeque<Arc<Leaf>>,
 }
 
@@ -41,7 +41,7 @@ impl<W> Default for Queue<W> {
     }
 }
 
-/// What it waited with leaves the counters of its seat.
+/// Removes a waiter's cost from the counters of its seat.
 pub(super) fn stopped_waiting<W>(waiter: Waiter<(Arc<Leaf>, W)>) -> W {
     let (leaf, who) = waiter.who;
     leaf.waiting.fetch_sub(waiter.cost, Relaxed);

@@ -1,6 +1,6 @@
-//! The seats with work, each in its place, and the allocator that gives everybody's share.
+//! The seats with work, each in its place, and the allocator that computes all shares.
 //!
-//! Under the supply's lock: a request takes it only to say that its seat has work.
+//! Under the supply's lock: a request takes it only to report that its seat has work.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,7 +17,7 @@ use super::leaf::Leaf;
 /// Ticks without work after which a seat leaves the allocator.
 const IDLE_TICKS: u32 = 100;
 
-/// The seats, their loads, and what is learned of the upstream.
+/// The seats, their loads, and the learned limits of the upstream.
 pub(super) struct Inner {
     pub(super) allocator: Allocator,
     /// By index.
@@ -32,7 +32,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Publishes new shares and refills what may start; gives those that wait inside their share.
+    /// Publishes new shares and refills the cost that may start; serves waiters inside their share.
     pub(super) fn allot(
         &mut self,
         terms: &SupplyTerms,
@@ -48,14 +48,14 @@ impl Inner {
             });
             self.allocator.add(leaf.seat, index, leaf.terms());
             if let Some(slot) = usize::try_from(index).ok().and_then(|at| self.leaves.get_mut(at)) {
-                // What was saved up does not outlive a time without work; what is owed does.
+                // Savings do not outlive a time without work; debt does.
                 leaf.refill(0, 0);
                 placed.push((Arc::clone(&leaf), index));
                 *slot = Some(leaf);
             }
         }
         let Self { allocator, leaves, free, loads, spare, .. } = self;
-        // Gathered in the order of memory; the allocator looks them up in the order of its tree.
+        // Gathered in memory order; the allocator looks them up in the order of its tree.
         loads.clear();
         for (index, slot) in (0_u32..).zip(leaves.iter_mut()) {
             let load = slot.as_ref().map(|leaf| (leaf.take_load(), leaf.terms()));
@@ -80,7 +80,7 @@ impl Inner {
                 owed.push(Arc::clone(leaf));
             }
         }
-        // The last table's memory is used again, unless somebody still reads it.
+        // The last table's memory is reused, unless a reader still holds it.
         *spare = Arc::into_inner(published.swap(Arc::new(table))).unwrap_or_default();
         for (leaf, index) in placed {
             leaf.index.store(index, Relaxed);

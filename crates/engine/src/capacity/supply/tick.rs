@@ -1,4 +1,4 @@
-//! Off the path, every tick: everybody's share, what may start, and what is learned of the upstream.
+//! Off the request path, at every tick: shares, the cost that may start, and the learned limits of the upstream.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,11 +13,12 @@ use super::cost::{NO_LIMIT, over, signed};
 use super::leaf::Leaf;
 use super::shares::Inner;
 
-/// Service is averaged over so many ticks in which somebody waits: requests are long against a tick, and may end together.
+/// Service is averaged over this many ticks with waiters: requests are long compared with a tick, and may end
+/// together.
 const DRAIN_TICKS: u64 = 256;
 
 impl<W> Supply<W> {
-    /// Takes note of what the upstream answered.
+    /// Notes an answer of the upstream.
     pub fn feedback(&self, feedback: Feedback, now: Instant) {
         let now = self.own_time(now);
         let mut inner = self.lock();
@@ -26,7 +27,7 @@ impl<W> Supply<W> {
         }
     }
 
-    /// Computes and publishes everybody's share, and refills what may start. Due every [`TICK`].
+    /// Computes and publishes all shares, and refills the cost that may start. Due every [`TICK`].
     pub fn tick(&self, now: Instant) {
         let now = self.own_time(now);
         let mut inner = self.lock();
@@ -47,7 +48,7 @@ impl<W> Supply<W> {
         let rate = self.rate.load(Relaxed);
         let in_flight = self.in_flight_max.load(Relaxed);
         let limit = |n: u64| Some(n).filter(|n| *n != NO_LIMIT);
-        // Where only cost in flight is limited, what the supply serves while somebody waits is the rate there is to share.
+        // If only cost in flight is limited, the cost served while requests wait is the rate to share.
         let served = Some(self.drain.load(Relaxed)).filter(|drain| *drain > 0 && self.is_waited_for());
         let capacity = Capacity { rate: limit(rate).or(served), in_flight: limit(in_flight) };
         let terms = self.terms.load();

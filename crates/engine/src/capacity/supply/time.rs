@@ -1,5 +1,5 @@
-//! A supply's own time: it follows the clock ahead, and stands still when the clock is set back, so that nobody waits for
-//! hours that come twice.
+//! A supply's own time: it follows the clock forward, and stands still when the clock is set back, so that nobody
+//! waits for hours that repeat.
 //!
 //! Never reads a clock.
 
@@ -13,7 +13,7 @@ pub(super) struct Time {
 }
 
 impl Time {
-    /// The own time when the clock says this.
+    /// The supply's own time for a time of the clock.
     pub(super) fn at(&mut self, clock: Instant) -> Instant {
         let passed = self.clock.map_or(Span::ZERO, |last| clock.since(last));
         self.clock = Some(clock);

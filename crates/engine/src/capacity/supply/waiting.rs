@@ -1,4 +1,4 @@
-//! Waiting for room: who waits, who is let in next, and how long it will take.
+//! Waiting for room: the waiters, their order, and the predicted wait.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use super::cost::{Cost, NO_BAND, NO_LIMIT, signed, takes};
 use super::leaf::Leaf;
 use super::queue::{NoWait, Pumped, Queue, stopped_waiting};
 
-/// Most that are passed over at once because of bounds of their own.
+/// The most waiters passed over at once because of their own bounds.
 const ASIDE_MAX: usize = 256;
 
 impl<W> Supply<W> {
-    /// How long one more request would wait, from what waits before it and how fast the supply serves.
+    /// The wait of one more request, predicted from the cost that waits before it and the speed at which the supply
+    /// serves.
     pub(super) fn predict(&self, leaf: &Leaf, cost: Cost) -> Option<Span> {
         let rate = self.rate.load(Relaxed);
         let is_rate = self.in_flight_max.load(Relaxed) == NO_LIMIT;
@@ -26,16 +27,16 @@ impl<W> Supply<W> {
         if served == 0 {
             return None;
         }
-        // The one being served next has to end first: half of what a request costs, on average.
+        // The request being served must end first: half the cost of a request, on average.
         let own = takes(signed(cost.rate / 2), served);
         let ahead = self.queue().fair.predict(&self.terms.load(), leaf.seat, cost.rate, served)?;
         Some(Span::from_micros(own.micros().saturating_add(ahead.micros())))
     }
 
-    /// Waits for room, at most so long.
+    /// Waits for room, for at most `most`.
     ///
     /// # Errors
-    /// When it would wait longer than that, or too much waits already.
+    /// When it would wait longer, or too much waits already.
     pub fn wait(
         &self,
         leaf: &Arc<Leaf>,
@@ -78,7 +79,7 @@ impl<W> Supply<W> {
         self.waiting_band.store(band, Relaxed);
     }
 
-    /// One that waited goes away.
+    /// Removes a waiter that goes away.
     pub fn leave(&self, id: WaiterId) -> Option<W> {
         let mut queue = self.queue();
         let waiter = queue.fair.take(id)?;
@@ -87,7 +88,7 @@ impl<W> Supply<W> {
         Some(stopped_waiting(waiter))
     }
 
-    /// Lets in who is next for as long as there is room.
+    /// Admits the next waiters while there is room.
     pub fn pump(&self, now: Instant) -> Pumped<W> {
         let mut pumped = Pumped { admitted: Vec::new(), late: Vec::new() };
         if !self.is_waited_for() {
@@ -101,12 +102,12 @@ impl<W> Supply<W> {
         let mut aside = Vec::new();
         while let Some((id, leaf, cost, in_share)) = self.next(&terms, fair, owed) {
             if self.never_fits(cost) {
-                // The limit has been lowered below it since it came.
+                // The limit was lowered below its cost while it waited.
                 pumped.late.extend(fair.take(id).map(stopped_waiting));
                 continue;
             }
             if !in_share && !self.borrows(&leaf) && aside.len() < ASIDE_MAX {
-                // Held back by a bound of its own: it does not hold up the others.
+                // Held back by its own bound: it does not delay the others.
                 aside.extend(fair.take(id).map(|waiter| (id, waiter)));
                 continue;
             }
@@ -128,7 +129,7 @@ impl<W> Supply<W> {
         pumped
     }
 
-    /// Who is let in next: those that wait inside their share, then the one that has been served least.
+    /// The next to admit: first seats that wait inside their share, then the one served least.
     fn next(
         &self,
         terms: &SupplyTerms,
@@ -149,7 +150,7 @@ impl<W> Supply<W> {
         Some((id, leaf, of(head), in_share))
     }
 
-    /// Whether anybody waits.
+    /// Whether any request waits.
     #[must_use]
     pub fn is_waited_for(&self) -> bool {
         self.waiting.load(Relaxed) > 0
