@@ -53,7 +53,7 @@
 //!     let bought = NewGrant::new("10".parse()?, Category::Purchased);
 //!     engine.run(&acme, None, nobody, &Command::Grant(bought)).await?;
 //!
-//!     // 4,000 tokens at 2 credits a thousand set 8 credits aside. A caller without an answer asks again with its key.
+//!     // 4,000 tokens at 2 credits a thousand set 8 credits aside. A caller without an answer retries with its key.
 //!     let ask = Command::Authorize(Authorize::new(Request::new("chat".parse()?, [(tokens.clone(), 4_000)])));
 //!     let key = Idempotency { text: Label::new("request-1")?, digest: [1; 16] };
 //!     let first = engine.run(&acme, Some(&key), nobody, &ask).await?;

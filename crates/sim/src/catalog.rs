@@ -1,4 +1,4 @@
-//! The policy of a simulation: small limits, so that every wall is met, and versions to change to.
+//! The policy of a simulation: small limits, so that every limit is reached, and several versions to switch between.
 
 use headworks_core::record::{Credits, Instant};
 
@@ -9,22 +9,22 @@ pub(crate) const KEYS: [&str; 3] = ["k1", "k2", "k3"];
 pub(crate) const DAILY: i64 = 5;
 /// The largest limits of the supplies of slots, live changes included.
 pub(crate) const SLOTS: [(&str, u64); 2] = [("model", 7), ("spare", 1)];
-/// Most open holds of one account.
+/// The most open holds of one account.
 pub(crate) const HOLDS: usize = 4;
 /// Free credits of one day.
 pub(crate) const TRIAL: i64 = 150_000_000_000;
-/// The same for every tier, so that the model need not know who is trusted.
+/// The same for every tier, so the model need not know an account's tier.
 const TIER: &str = "holds = 4, held_percent = 80, velocity_floor = 5, ramp_floor = 100, sub_keys = 2, networks = 1, shared_holds = 1, key_spend_floor = \"40\"";
-/// Nano-credits that are lent.
+/// The overdraft limit in nano-credits.
 pub(crate) const OVERDRAFT: i128 = 10_000_000_000;
-/// Nano-credits that may be owed through `owe`.
+/// The debt limit of `owe`, in nano-credits.
 pub(crate) const OWED: i128 = 20_000_000_000;
-/// What a member may draw from the pool in a day when nobody has set a cap.
+/// The most that a member may draw from the pool in a day, if no cap is set.
 pub(crate) const MEMBER_CAP: i64 = 30_000_000_000;
-/// What requests ask for; `secret` is in no plan.
+/// The requested features; no plan has `secret`.
 pub(crate) const FEATURES: [&str; 8] = ["chat", "gift", "owe", "bulk", "draw", "task", "fast", "secret"];
 pub(crate) const TEAMS: [&str; 1] = ["red"];
-/// Where simulations begin: an ordinary day, and days before clocks change or a month is too short.
+/// The start of a simulation: an ordinary day, or a day before clocks change or a month is too short.
 pub(crate) const STARTS: [&str; 5] = [
     "2026-06-01T12:00:00Z",
     "2026-03-07T12:00:00Z",
@@ -32,10 +32,10 @@ pub(crate) const STARTS: [&str; 5] = [
     "2026-10-31T12:00:00Z",
     "2026-02-27T12:00:00Z",
 ];
-/// What the accounts are billed from; `None`: when they were opened. Half past two is skipped in New York on 8 March.
+/// The billing anchors of the accounts; `None`: their opening. Half past two is skipped in New York on 8 March.
 pub(crate) const ANCHORS: [Option<&str>; 3] =
     [Some("2025-12-31T07:30:00Z"), None, Some("2025-10-31T05:15:00Z")];
-/// When prices change, in microseconds since 1970.
+/// The instants at which prices change, in microseconds since 1970.
 const CHANGES: [i64; 11] = [
     1_577_836_800_000_000,
     1_772_258_400_000_000,
@@ -165,12 +165,12 @@ prices = [
 ]
 "#;
 
-/// What a unit of a feature costs at an instant by a version of the policy, in nano-credits.
+/// The price of one unit of a feature at an instant in a version of the policy, in nano-credits.
 pub(crate) fn price(version: usize, feature: &str, at: Instant) -> i64 {
     price_in(version, feature, CHANGES.iter().filter(|from| **from <= at.micros()).count())
 }
 
-/// The same, after so many changes.
+/// The same, after this many changes.
 fn price_in(version: usize, feature: &str, changes: usize) -> i64 {
     let dear = changes.is_multiple_of(2);
     match feature {
@@ -194,7 +194,7 @@ fn cards(version: usize) -> String {
     cards.collect()
 }
 
-/// The policy, in one of its versions; prices differ, and windows that a restart may lose change places with durable ones.
+/// One version of the policy. Prices differ, and volatile windows change places with durable ones.
 pub(crate) fn text(version: usize) -> String {
     let text = TEXT.replace("TIER", TIER).replace("VERSION", &format!("v{version}"));
     let text = text.replace("CARDS", &cards(version));

@@ -1,4 +1,4 @@
-//! What the simulations have reached: kinds of records, reasons, faults, cases. What is never reached is not tested.
+//! Coverage of the simulations: kinds of records, reasons, faults, cases. Anything never reached is not tested.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -54,7 +54,7 @@ const FAULTS: [&str; 39] = [
     "webhook passed over",
 ];
 
-/// What happens besides where two engines share a store.
+/// Further faults if two engines share a store.
 const SHARED: [&str; 4] = ["one of two restarted", "conflict", "append in doubt", "catalog of another"];
 
 /// Kinds of records that an account's log can have in a simulation.
@@ -92,7 +92,7 @@ const KINDS: [&str; 31] = [
     "free_grant_given",
 ];
 
-/// Reasons that no request of the simulation can meet: it suspends nobody below the account and fills none up.
+/// Reasons that no request of the simulation can meet: it suspends nothing below the account and fills no account.
 const UNREACHED: [Reason; 1] = [Reason::AccountFull];
 
 impl Coverage {
@@ -116,7 +116,7 @@ impl Coverage {
         self.count("reason", name);
     }
 
-    /// The table, and what was never reached.
+    /// The table, and the items that were never reached.
     pub(crate) fn report(&self, is_shared: bool) -> (String, Vec<String>) {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = counts.iter().map(|((kind, name), n)| format!("{kind:<8} {name:<24} {n}"));

@@ -1,5 +1,5 @@
-//! `headworks-sim`: deterministic simulation. One seed is one thread, virtual time and a virtual disk; it runs the real core,
-//! engine and embedded store, crashes them anywhere, and checks what must hold.
+//! `headworks-sim`: deterministic simulation. One seed is one thread, with virtual time and a virtual disk. It runs
+//! the real core, engine and embedded store, crashes them anywhere, and checks the invariants.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
@@ -33,25 +33,25 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "headworks-sim")]
 struct Arguments {
-    /// Run this seed alone, and print its trace
+    /// Run only this seed, and print its trace
     #[arg(long)]
     seed: Option<u64>,
-    /// Run so many seeds
+    /// The number of seeds to run
     #[arg(long, default_value_t = 2_000)]
     seeds: u64,
-    /// The first of them
+    /// The first seed
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// Run seeds for so long instead: 10m, 1h
+    /// Run seeds for this long instead: 10m, 1h
     #[arg(long = "for", value_parser = span)]
     length: Option<Span>,
     /// Steps of each seed
     #[arg(long, default_value_t = 300)]
     steps: usize,
-    /// Engines on one store: 1, or 2 that know nothing of each other
+    /// Engines on one store: 1, or 2 that do not know each other
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     engines: u8,
-    /// Threads; each seed has one
+    /// Threads; each runs one seed at a time
     #[arg(long)]
     threads: Option<usize>,
 }
@@ -60,7 +60,7 @@ fn span(text: &str) -> Result<Span, String> {
     text.parse().map_err(|e: TimeError| e.to_string())
 }
 
-/// Runs a seed; what is wrong, with the trace up to there.
+/// Runs a seed; returns the fault, with the trace up to it.
 fn run(
     (seed, engines): (u64, u8),
     steps: usize,
@@ -78,7 +78,7 @@ fn run(
     }
 }
 
-/// The fewest steps with which a seed still fails, and its trace then.
+/// The fewest steps with which a seed still fails, and its trace.
 fn shrink(seed: (u64, u8), steps: usize) -> Option<(usize, String, Vec<String>)> {
     let quiet = Arc::new(Coverage::default());
     let (mut low, mut high) = (0, steps);

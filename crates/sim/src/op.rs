@@ -1,4 +1,4 @@
-//! What callers ask for: commands that can be sent again, with the same body or another.
+//! The requests of callers: commands that can be sent again, with the same body or another.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -35,18 +35,18 @@ pub(crate) enum Body {
     Command(Box<Command>, From),
     /// A catalog is put in force.
     Catalog(usize),
-    /// A live limit of the supply of slots; `None`: as the catalog says.
+    /// A live limit of the supply of slots; `None`: the catalog's.
     Supply(Option<u64>),
-    /// Use that is reported as a CloudEvent.
+    /// Use reported as a CloudEvent.
     Usage(Usage),
 }
 
-/// How a command comes.
+/// The circumstances of a command.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct From {
-    /// The network it is sent from.
+    /// The network of the caller.
     pub(crate) network: Option<u8>,
-    /// Seconds to wait for capacity; `None`: as the class says.
+    /// Seconds to wait for capacity; `None`: the default of the class.
     pub(crate) wait: Option<u64>,
     /// Whether its caller has just sent a few forged webhooks.
     pub(crate) forges: bool,
@@ -80,7 +80,7 @@ fn quantities(feature: &str, amount: u64) -> Quantities {
     [(name(meter), amount)].into_iter().collect()
 }
 
-/// Where a request comes from, by the places in the lists.
+/// The origin of a request, as indexes into the lists.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Whence {
     pub(crate) team: Option<usize>,
@@ -96,7 +96,7 @@ fn path(Whence { team, user, key }: Whence) -> Path {
     segments.join("/").parse().unwrap_or_default()
 }
 
-/// Opens an account; the first two are one identity.
+/// Opens an account; the first two share an identity.
 pub(crate) fn open(account: usize) -> Body {
     let cluster = Some(name(if account < 2 { "twins" } else { "single" }));
     let rank = Box::new(Rank { class: None, cluster, weight: 1, floor: 0, max: None });
@@ -106,7 +106,7 @@ pub(crate) fn open(account: usize) -> Body {
     Command::Open(patch).into()
 }
 
-/// A request; its hold lives so many seconds.
+/// A request whose hold lives this many seconds.
 pub(crate) fn authorize(
     feature: &str,
     whence: Whence,
@@ -128,7 +128,7 @@ pub(crate) fn authorize(
     })
 }
 
-/// A record, and the feature that it is about.
+/// A record, and its feature.
 pub(crate) type Of = (Seq, &'static str);
 
 pub(crate) fn settle((hold, feature): Of, used: u64) -> Command {
@@ -146,7 +146,7 @@ pub(crate) fn extend((hold, feature): Of, more: u64, life: Option<u64>) -> Comma
     })
 }
 
-/// Use that happened at an instant; `None`: now.
+/// Use at an instant; `None`: now.
 pub(crate) fn record(feature: &str, amount: u64, at: Option<Instant>) -> Command {
     let request = Request {
         path: path(Whence { user: Some(0), ..Whence::default() }),
@@ -156,21 +156,21 @@ pub(crate) fn record(feature: &str, amount: u64, at: Option<Instant>) -> Command
     Command::Record { request, at }
 }
 
-/// What is special about a grant.
+/// The special properties of a grant.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Kind {
-    /// Its place in the list of categories.
+    /// Its index in the list of categories.
     pub(crate) category: usize,
     pub(crate) expires_at: Option<Instant>,
-    /// How it comes again, as a number that chooses.
+    /// A number that selects its recurrence.
     pub(crate) recurs: Option<usize>,
     /// In another unit of credits.
     pub(crate) stamps: bool,
-    /// For one feature alone.
+    /// For only one feature.
     pub(crate) only: Option<&'static str>,
 }
 
-/// Lives of what is carried, in hours; `None`: one period.
+/// Lifetimes of carried credits, in hours; `None`: one period.
 const LIVES: [Option<u64>; 4] = [None, Some(36), Some(72), Some(5)];
 
 fn recurrence(choice: usize, overage: Overage) -> Recurrence {
@@ -200,7 +200,7 @@ pub(crate) fn grant(amount: u64, kind: Kind) -> Command {
     })
 }
 
-/// `as_debt`: what is not left in it any more is owed.
+/// `as_debt`: an amount beyond the rest of the grant becomes debt.
 pub(crate) fn adjust(grant: Seq, by: i64, as_debt: bool) -> Command {
     let by = Credits::from_nano(by * 1_000_000_000);
     Command::Adjust(Adjust { grant: GrantId(grant), by, as_debt, reason: None })
@@ -225,7 +225,7 @@ pub(crate) fn refund(charge: Seq, amount: Option<u64>) -> Command {
     Command::Refund { charge, amount: amount.map(whole), reason: None }
 }
 
-/// Another quantity; 0: it did not happen, `None`: other prices.
+/// Another quantity; 0: the use did not happen, `None`: other prices.
 pub(crate) fn correct((charge, feature): Of, to: Option<u64>) -> Command {
     let to = match to {
         None => Correct::reprice(),

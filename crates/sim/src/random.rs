@@ -1,11 +1,11 @@
-//! The one source of chance: SplitMix64, so that a seed is the whole simulation.
+//! The one source of randomness: SplitMix64, so a seed determines the whole simulation.
 //!
 //! Source: Steele, Lea, Flood, Fast Splittable Pseudorandom Number Generators, 2014.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-/// Chance from a seed, shared by everything in one simulation.
+/// Random numbers from a seed, shared by everything in one simulation.
 #[derive(Debug)]
 pub(crate) struct Random(Mutex<u64>);
 
@@ -23,13 +23,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Below `n`; 0 for 0.
+    /// A number below `n`; 0 for 0.
     pub(crate) fn below(&self, n: usize) -> usize {
         let n = u64::try_from(n.max(1)).unwrap_or(u64::MAX);
         usize::try_from(self.next() % n).unwrap_or(0)
     }
 
-    /// Whether something of this chance in a thousand happens.
+    /// True with this chance in a thousand.
     pub(crate) fn chance(&self, per_thousand: u32) -> bool {
         self.next() % 1_000 < u64::from(per_thousand)
     }

@@ -1,14 +1,14 @@
-//! Use that is reported as a CloudEvent, in several spellings of the same event.
+//! Use reported as a CloudEvent, in several spellings of the same event.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use headworks_core::record::Name;
 use serde_json::{Value, json};
 
-/// Where events come from.
+/// The source of the events.
 const SOURCE: &str = "/metering";
 
-/// Use, and how its event is spelt. What is spelt in another way is the same event.
+/// Use, and the spelling of its event. Another spelling is the same event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Usage {
     pub(crate) feature: &'static str,
@@ -18,13 +18,13 @@ pub(crate) struct Usage {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Spelling {
-    /// As it is written mostly.
+    /// The usual spelling.
     Plain,
     /// The data in base64.
     Base64,
     /// The id in percent encoding, as some senders write headers.
     Percent,
-    /// Quantities as texts, as tables have them.
+    /// Quantities as strings, as in tables.
     Texts,
 }
 

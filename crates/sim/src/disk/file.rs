@@ -1,4 +1,4 @@
-//! A file of the virtual disk: what is durable, and what was written since.
+//! A file of the virtual disk: its durable bytes, and the writes since.
 
 use crate::coverage::Coverage;
 use crate::random::Random;
@@ -7,7 +7,7 @@ use crate::random::Random;
 pub(super) struct FileState {
     pub(super) durable: Vec<u8>,
     pub(super) live: Vec<u8>,
-    /// Writes since the last sync; a cut is a write of nothing that sets the length.
+    /// Writes since the last sync; a truncation is an empty write that sets the length.
     pub(super) pending: Vec<Write>,
 }
 
@@ -37,7 +37,8 @@ impl Write {
 }
 
 impl FileState {
-    /// What a power cut leaves: everything synced, and any part of the rest, in any order, torn anywhere.
+    /// Leaves the bytes that survive a power failure: everything synced, and any part of the rest, in any order, torn
+    /// anywhere.
     pub(super) fn crash(&mut self, keeps: u32, random: &Random, coverage: &Coverage) {
         let mut pending = std::mem::take(&mut self.pending);
         if pending.len() > 1 && random.chance(300) {
@@ -54,7 +55,7 @@ impl FileState {
                 Write::Bytes(at, bytes) if random.chance(500) => {
                     coverage.fault("torn write");
                     let (from, to) = (random.below(bytes.len()), random.below(bytes.len() + 1));
-                    // A prefix mostly, sometimes a piece out of the middle.
+                    // Usually a prefix, sometimes a piece out of the middle.
                     let from = if random.chance(700) { 0 } else { from.min(to) };
                     write_at(&mut self.durable, at + from, bytes.get(from..to.max(from)).unwrap_or_default());
                 }
@@ -65,7 +66,7 @@ impl FileState {
     }
 }
 
-/// Where the last block of a segment begins, when it has several: by its own reading of the format.
+/// The start of the last block of a segment that has several; an independent reading of the format.
 pub(super) fn last_block(bytes: &[u8]) -> Option<usize> {
     let (mut at, mut last) = (16, 0);
     while let Some(header) = bytes.get(at..at + 8).filter(|h| h.starts_with(b"WBLK")) {

@@ -1,5 +1,5 @@
-//! A virtual disk: what is written is not durable before it is synced, and a crash keeps any part of the rest. It has directories,
-//! and can end everything at any operation, as a process ends that is killed there.
+//! A virtual disk: nothing is durable before it is synced, and a crash keeps any part of the rest. It has
+//! directories, and can fail all operations from any one on, like a process killed there.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,11 +22,11 @@ pub(crate) struct Faults {
     pub(crate) full: u32,
     pub(crate) sync_fails: u32,
     pub(crate) short_reads: u32,
-    /// A crash keeps each unsynced write with this chance.
+    /// The chance that a crash keeps an unsynced write.
     pub(crate) keeps: u32,
 }
 
-/// What a name stands for.
+/// The entry behind a name.
 #[derive(Clone, Debug)]
 enum Entry {
     File(FileState),
@@ -37,15 +37,15 @@ enum Entry {
 struct Inner {
     /// By path, such as `journal/mark`.
     entries: BTreeMap<String, Entry>,
-    /// Names that have changed and are not synced: what each stood for.
+    /// Changed names that are not synced, with their earlier entries.
     before: BTreeMap<String, Option<Entry>>,
     faults: Faults,
-    /// Operations until the process ends; `None`: it lives on.
+    /// Operations until the process ends; `None`: it does not end.
     left: Option<usize>,
 }
 
 impl Inner {
-    /// Makes a name stand for something else, or for nothing.
+    /// Binds a name to another entry, or to none.
     fn name(&mut self, path: &str, what: Option<Entry>) {
         let was = match what {
             Some(what) => self.entries.insert(path.to_owned(), what),
@@ -55,13 +55,13 @@ impl Inner {
     }
 }
 
-/// A directory of a disk; clones are the same one.
+/// A directory of a disk; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct SimDisk {
     inner: Arc<Mutex<Inner>>,
     random: Arc<Random>,
     coverage: Arc<Coverage>,
-    /// What the paths of its files begin with.
+    /// The prefix of its files' paths.
     prefix: String,
 }
 
@@ -75,19 +75,19 @@ impl SimDisk {
         format!("{}{name}", self.prefix)
     }
 
-    /// The process ends at one of the next operations; `None`: it lives.
+    /// The process ends after this many operations; `None`: it does not end.
     pub(crate) fn end_after(&self, left: Option<usize>) {
         self.inner().left = left;
     }
 
-    /// The same as it stands, without faults.
+    /// A copy of the present disk, without faults.
     pub(crate) fn snapshot(&self) -> Self {
         let entries = self.inner().entries.clone();
         let inner = Arc::new(Mutex::new(Inner { entries, ..Inner::default() }));
         Self { inner, ..self.clone() }
     }
 
-    /// One operation, unless the process has ended.
+    /// One operation; fails if the process has ended.
     fn operation(&self) -> Result<()> {
         let mut inner = self.inner();
         if let Some(left) = &mut inner.left {
@@ -107,7 +107,8 @@ impl SimDisk {
         self.inner().faults = faults;
     }
 
-    /// What a power cut leaves: everything synced, and any part of the rest, in any order, torn anywhere.
+    /// Leaves the data that survives a power failure: everything synced, and any part of the rest, in any order, torn
+    /// anywhere.
     pub(crate) fn crash(&self) {
         let mut inner = self.inner();
         let keeps = inner.faults.keeps;
@@ -120,7 +121,7 @@ impl SimDisk {
                 };
             }
         }
-        // What was in a directory that is gone is gone with it.
+        // A directory that is gone takes its contents with it.
         let names: Vec<String> = inner.entries.keys().cloned().collect();
         for name in names {
             let is_lost = name.rsplit_once('/').is_some_and(|(above, _)| !inner.entries.contains_key(above));
@@ -135,14 +136,14 @@ impl SimDisk {
         }
     }
 
-    /// Flips a bit of what is durable, somewhere before the last block of a segment; tells where.
+    /// Flips a durable bit somewhere before the last block of a segment; returns its place.
     pub(crate) fn flip(&self) -> Option<(String, usize, u8)> {
         let mut inner = self.inner();
         let segments = inner.entries.keys().filter(|name| name.ends_with(".journal"));
         let names: Vec<String> = segments.cloned().collect();
         let name = self.random.pick(&names)?.clone();
         let Some(Entry::File(file)) = inner.entries.get_mut(&name) else { return None };
-        // The last block could not be told from one that was torn before it was acknowledged.
+        // Damage to the last block would look like an unacknowledged torn write.
         let end = last_block(&file.durable)?;
         let (at, bit) = (self.random.below(end), 1 << self.random.below(8));
         self.coverage.fault("bit flip");
@@ -163,7 +164,7 @@ impl SimDisk {
         }
     }
 
-    /// Fails as a sync or a change of a directory does.
+    /// Fails at the rate of a failed sync or directory change.
     fn may_fail(&self) -> Result<()> {
         self.operation()?;
         let rate = self.inner().faults.sync_fails;
@@ -245,7 +246,7 @@ impl Disk for SimDisk {
         let inside = format!("{path}/");
         let all =
             self.inner().entries.keys().filter(|p| **p == path || p.starts_with(&inside)).cloned().collect();
-        // A directory goes file by file, the deepest first.
+        // A directory is removed file by file, the deepest first.
         let all: Vec<String> = all;
         for path in all.iter().rev() {
             self.may_fail()?;

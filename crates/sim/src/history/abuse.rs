@@ -8,8 +8,8 @@ use crate::catalog::{HOLDS, TRIAL};
 
 const DAY: i64 = 86_400_000_000;
 
-/// While a clamp is in force, what is asked for in one cell of ten seconds stays within it, the first request aside; no more
-/// holds are open than an account may have.
+/// While a clamp is in force, the requests in one cell of ten seconds stay within it, except the first. No more holds
+/// are open than an account may have.
 pub(super) fn check(log: &[Record]) -> Result<(), String> {
     const CELL: i64 = 10_000_000;
     let mut clamp: Option<(i64, i64)> = None;
@@ -26,9 +26,9 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
             }
             _ => None,
         };
-        // Features without a ledger are not looked at, also where a durable window makes a record of their use.
+        // Features without a ledger are left out, even if a durable window makes a record of their use.
         let asked = asked.filter(|(usage, ..)| usage.feature.as_str() != "fast");
-        // What is reported late was not done in the cell under way.
+        // Late use did not happen in the current cell.
         let is_now = record.effective_at.micros().div_euclid(CELL) == now.div_euclid(CELL);
         let asked = asked.filter(|_| is_now);
         if let Some((usage, request, may_be_refused)) = asked {
@@ -75,7 +75,8 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// The server's own logs of free grants: those of one identity are 90 days apart, all of a day stay within the budget.
+/// The server's own logs of free grants: grants of one identity are 90 days apart, and those of a day stay within the
+/// budget.
 pub(super) fn free_grants(account: &Name, log: &[Record]) -> Result<(), String> {
     let (mut last, mut by_day) = (None, BTreeMap::new());
     for record in log {

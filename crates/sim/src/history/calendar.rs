@@ -1,6 +1,7 @@
-//! Calendars counted by hand: two zones with daylight saving, months that are clamped. Uses no library that the product uses.
+//! Calendars computed by hand: two zones with daylight saving, months that are clamped. Uses no library that the
+//! product uses.
 //!
-//! Units: UTC microseconds since 1970; a local time is what its clock shows, counted in the same way.
+//! Units: UTC microseconds since 1970; a local time is the reading of its clock, counted in the same way.
 
 use headworks_core::record::Every;
 
@@ -24,7 +25,7 @@ impl Zone {
         }
     }
 
-    /// Hours that its clock is ahead in winter.
+    /// Hours by which its clock is ahead in winter.
     fn winter(self) -> i64 {
         match self {
             Self::Utc => 0,
@@ -48,14 +49,14 @@ impl Zone {
         at + (self.winter() + i64::from(self.is_summer(at))) * HOUR
     }
 
-    /// When its clock shows a time first; one that is skipped is as much later as is skipped.
+    /// The first instant at which its clock shows a time; a skipped time is as much later as the skip is long.
     fn instant(self, local: i64) -> i64 {
         let late = local - self.winter() * HOUR;
         if self.is_summer(late - HOUR) { late - HOUR } else { late }
     }
 }
 
-/// The first Sunday from a day of a month on.
+/// The first Sunday of a month on or after a day.
 fn sunday(year: i64, month: i64, from: i64) -> i64 {
     let day = days(year, month, from);
     (day + (6 - weekday(day))) * DAY
@@ -85,7 +86,7 @@ fn civil(day: i64) -> (i64, i64, i64) {
     (year + era * 400 + i64::from(month <= 2), month, date)
 }
 
-/// A local time so many months later; a day that the month has not is its last.
+/// A local time this many months later; a day that the month lacks becomes its last day.
 fn months_later(local: i64, months: i64) -> i64 {
     let (year, month, date) = civil(local.div_euclid(DAY));
     let all = year * 12 + month - 1 + months;
@@ -94,7 +95,7 @@ fn months_later(local: i64, months: i64) -> i64 {
     (first(all) + date - 1) * DAY + local.rem_euclid(DAY)
 }
 
-/// The period of a calendar that an instant is in; with an anchor, counted from it.
+/// The calendar period that includes an instant; with an anchor, counted from the anchor.
 pub(super) fn period(every: Every, zone: Zone, anchor: Option<i64>, now: i64) -> (i64, i64) {
     let begin = anchor.map_or_else(|| beginning(every, zone, now), |anchor| zone.local(anchor));
     let boundary = |n: i64| match every {
@@ -118,7 +119,7 @@ pub(super) fn period(every: Every, zone: Zone, anchor: Option<i64>, now: i64) ->
     (boundary(n), boundary(n + 1))
 }
 
-/// Where the calendar's own unit begins, in local time.
+/// The start of the calendar's own unit, in local time.
 fn beginning(every: Every, zone: Zone, now: i64) -> i64 {
     let day = zone.local(now).div_euclid(DAY);
     let (year, _, date) = civil(day);

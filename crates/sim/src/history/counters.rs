@@ -1,6 +1,7 @@
-//! Windows counted again from what was used: every visit must have found what this count has, and no grant passes a limit.
+//! Windows counted again from use: every visit must have found the count computed here, and no grant may pass a
+//! limit.
 //!
-//! Units: as the window counts; instants in UTC microseconds.
+//! Units: those of the window; instants in UTC microseconds.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +13,20 @@ use headworks_core::record::{
 use super::windows::{Basis, SPECS, Spec, Used, total};
 use crate::catalog;
 
-/// A window: which, and whose.
+/// A window, and its member.
 type Key = (usize, Option<Name>);
 
-/// Nobody knows what was used so long ago.
+/// Use this old is not remembered.
 const FORGOTTEN: i64 = 34 * 86_400_000_000;
 
-/// What a hold or a charge has counted in a window.
+/// The use that a hold or a charge counted in a window.
 struct Counted {
     key: Key,
     at: i64,
     amount: i64,
 }
 
-/// A hold that is open, or a charge that may be given back.
+/// An open hold, or a charge that may be refunded.
 struct Open {
     draws: Vec<Draw>,
     units: i64,
@@ -34,16 +35,16 @@ struct Open {
     returned: i64,
 }
 
-/// One use that is counted.
+/// One use to count.
 struct Taking<'a> {
     usage: &'a Use,
     draws: &'a [Draw],
     visits: &'a [Visit],
-    /// When it happened, and now.
+    /// When it happened, and the present instant.
     at: (i64, i64),
-    /// It could have been refused.
+    /// Whether it could have been refused.
     refusable: bool,
-    /// Requests that it counts.
+    /// The number of requests that it counts as.
     requests: i64,
 }
 
@@ -73,7 +74,7 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// How much of each draw a price keeps.
+/// The part of each draw that a price keeps.
 pub(super) fn keep(draws: &[Draw], price: i64) -> Vec<Draw> {
     let mut left = price;
     let kept = |draw: &Draw| {
@@ -113,7 +114,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What a window had when it was looked at.
+    /// Compares a visit with the state of its window.
     fn agrees(
         &self,
         at: usize,
@@ -145,11 +146,12 @@ impl<'a> Walk<'a> {
                     ));
                 }
                 Some(_) => {}
-                // Use of another period, of which a guard remembers nothing.
+                // Use of another period; a guard remembers nothing of it.
                 None => return Ok(()),
             }
         }
-        // A window that is open when the billing anchor moves stays so, beside the first one that is counted from there.
+        // A window that is open when the billing anchor moves stays open, beside the first one counted from the new
+        // anchor.
         let doubtful = spec.is_anchored() && bounds.is_some_and(|(start, _)| start == anchor);
         let counted = used.amount(spec, bounds, now);
         if counted == visit.before || doubtful {
@@ -159,7 +161,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What was looked at, where nothing was counted.
+    /// Checks the visits of a decision that counted nothing.
     fn look(&self, usage: &Use, decision: &Decision, at: Instant) -> Result<(), String> {
         if !self.in_plan() {
             return Ok(());
@@ -228,7 +230,7 @@ impl<'a> Walk<'a> {
         Ok(all)
     }
 
-    /// Gives back what is counted beyond `stays`, from what was counted last.
+    /// Returns the count beyond `stays`, latest first.
     fn trim(&mut self, counted: &mut [Counted], at: usize, stays: i64, now: i64) {
         let all: i64 = counted.iter().filter(|c| c.key.0 == at).map(|c| c.amount).sum();
         let mut back = (all - stays).max(0);
@@ -303,14 +305,15 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// A hold is charged, or a charge corrected: the front of the receipt stays, and what it does not cover is counted anew.
+    /// A hold is charged, or a charge corrected: the front of the receipt stays, and the part beyond it is counted
+    /// again.
     fn ends(&mut self, seq: Seq, before: Seq, charge: &Charge, at: (i64, i64)) -> Result<(), String> {
         let Some(mut open) = self.open.remove(&before) else { return Ok(()) };
         let kept = keep(&open.draws, charge.price.nano());
         let is_hold = open.units > 0;
         let beyond = (units(&charge.usage) - open.units).max(0);
         let drawn = |basis: &Basis| total(basis, &charge.draws) - total(basis, &kept);
-        // The visits say what was found before anything is given back.
+        // The visits show the state before anything is returned.
         let visits = charge.excess.as_ref().map_or(&[][..], |e| &e.visits);
         let mut counted = Vec::new();
         let in_plan = self.in_plan();
@@ -353,7 +356,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What a charge may give back: what its sources paid, not that it was asked.
+    /// The counts that a charge may return: those of its sources, not that of the request.
     fn charged(&mut self, seq: Seq, charge: &Charge, mut counted: Vec<Counted>) {
         let is_paid =
             |at: usize| SPECS.get(at).is_some_and(|s| matches!(s.basis, Basis::Spend | Basis::Layer(_)));

@@ -1,4 +1,4 @@
-//! Debt: it stays within the limit of what made it, blocks what is new, and is repaid first.
+//! Debt: it stays within the limit of its cause, blocks new requests, and is repaid first.
 //!
 //! Units: nano-credits.
 
@@ -10,7 +10,7 @@ use headworks_core::record::{
 
 use crate::catalog::{OVERDRAFT, OWED};
 
-/// What is owed in one unit of credits.
+/// The amounts owed in one unit of credits.
 #[derive(Clone, Copy, Default)]
 struct Owed {
     debt: i128,
@@ -20,12 +20,12 @@ struct Owed {
 #[derive(Default)]
 struct Walk {
     owed: BTreeMap<Option<Name>, Owed>,
-    /// What open holds have set aside of the overdraft.
+    /// The overdraft set aside by open holds.
     held: BTreeMap<HoldId, (Option<Name>, i128)>,
     in_plan: bool,
 }
 
-/// Follows what a log owes.
+/// Follows the debt of a log.
 pub(super) fn check(log: &[Record]) -> Result<(), String> {
     let mut walk = Walk::default();
     for record in log {
@@ -86,7 +86,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Nothing new is granted in a unit of credits that is owed.
+    /// Nothing new is granted in a unit of credits with debt.
     fn blocks(&self, unit: &Option<Name>) -> Result<(), String> {
         match self.owed.get(unit).map_or(0, |owed| owed.debt) {
             0 => Ok(()),
@@ -94,7 +94,7 @@ impl Walk {
         }
     }
 
-    /// A debt is made by features that may, within their limit; what is made good instead is beyond it.
+    /// Only some features make debt, within their limit; goodwill covers only use beyond it.
     fn made(&self, record: &Record, charge: &Charge, after: Owed) -> Result<(), String> {
         let owed = moved(record, |m| (m.from, m.to) == (Book::Debt, Book::Spent));
         let good = moved(record, |m| (m.from, m.to) == (Book::Goodwill, Book::Spent));
@@ -113,7 +113,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Credits for everything repay debt first, then the overdraft that no hold has set aside.
+    /// Credits for all features repay debt first, then the overdraft that no hold has set aside.
     fn repaid(&self, record: &Record, before: Owed) -> Result<(), String> {
         let Some(terms) = record.opens.as_ref() else { return Ok(()) };
         if !terms.features.is_empty() || terms.effective_from > record.recorded_at {

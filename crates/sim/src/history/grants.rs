@@ -1,4 +1,4 @@
-//! Grants: the order in which they burn, the boundaries of those that recur, and what is carried over.
+//! Grants: their burn order, the boundaries of recurring grants, and carried credits.
 //!
 //! Units: nano-credits; instants in UTC microseconds.
 
@@ -15,11 +15,11 @@ use super::counters::keep;
 /// The layers of the plan `p`, in order.
 const LAYERS: [&str; 6] = ["tasks", "included", "gifts", "shared", "lent", "overshoot"];
 
-/// A grant that comes again.
+/// A recurring grant.
 struct Schedule {
     current: GrantId,
     next_at: Instant,
-    /// The billing anchor has moved since the boundary was told.
+    /// Whether the billing anchor has moved since the boundary was recorded.
     moved: bool,
 }
 
@@ -29,13 +29,13 @@ struct Walk<'a> {
     terms: BTreeMap<GrantId, &'a GrantTerms>,
     balances: BTreeMap<GrantId, i64>,
     voided: BTreeSet<GrantId>,
-    /// Grants whose expiry has moved with the billing anchor.
+    /// Grants with an expiry that moved with the billing anchor.
     moved: BTreeSet<GrantId>,
     schedules: BTreeMap<GrantId, Schedule>,
     holds: BTreeMap<HoldId, Vec<Draw>>,
-    /// When the period ends that carried blocks begin with: they burn before everything that it brings.
+    /// The end of the first period of carried credits: they burn before everything that this period brings.
     burns: BTreeMap<GrantId, Instant>,
-    /// What was left of a recurring grant at its end, and what has come back since.
+    /// The rest of a recurring grant at its end, and the credits returned since.
     left: BTreeMap<GrantId, i64>,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Walk<'a> {
         self.balances.get(&id).copied().unwrap_or(0)
     }
 
-    /// The total order in which grants of a layer burn; what was carried goes before what its period brings.
+    /// The total burn order of the grants of a layer; carried credits go before the credits of their period.
     fn order(&self, id: GrantId, terms: &GrantTerms) -> (u16, Instant, Category, Instant, bool, GrantId) {
         let carried = self.burns.get(&id).copied().or(terms.burns_at);
         let burns = carried.unwrap_or(terms.expires_at).min(terms.expires_at);
@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Layers pay in the plan's order, and in a layer no grant pays while one before it in the order still has something.
+    /// Layers pay in the plan's order. In a layer, no grant pays while an earlier one still has something.
     fn burns(&self, record: &Record, usage: &Use, draws: &[Draw]) -> Result<(), String> {
         let place = |d: &Draw| LAYERS.iter().position(|layer| *layer == d.layer.as_str());
         if draws.windows(2).any(|pair| matches!(pair, [a, b] if place(a) > place(b))) {
@@ -181,7 +181,7 @@ impl<'a> Walk<'a> {
         Some((terms, recurrence.rollover?, recurrence.until))
     }
 
-    /// The end of the period of a recurring grant that begins at a boundary.
+    /// The end of a recurring grant's period that begins at a boundary.
     fn end_of(&self, terms: &GrantTerms, boundary: Instant) -> Option<Instant> {
         let recurrence = terms.recurrence.as_ref()?;
         let anchor = recurrence.anchor.or(self.settings.map(|s| s.billing_anchor))?;
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
         Some(Instant::from_micros(end))
     }
 
-    /// What is left is carried: as much as the terms say, for as long, and nothing stays behind.
+    /// The rest is carried: as much as the terms say, for as long as they say, and nothing stays behind.
     fn rolled(&mut self, record: &Record, id: GrantId) -> Result<(), String> {
         let Some(schedule) = self.schedules.get(&id) else { return Err("nothing recurs".into()) };
         let (current, boundary) = (schedule.current, schedule.next_at);
@@ -219,7 +219,7 @@ impl<'a> Walk<'a> {
         if out == left { Ok(()) } else { Err(format!("{out} of {left} leave the period that has ended")) }
     }
 
-    /// A period begins where the one before ends, and ends at the next boundary of its calendar.
+    /// A period begins at the end of the one before, and ends at the next boundary of its calendar.
     fn renewed(&mut self, record: &Record, id: GrantId, next_at: Instant) -> Result<(), String> {
         let Some(schedule) = self.schedules.get(&id) else { return Err("nothing recurs".into()) };
         let opens = record.opens.as_ref().ok_or("nothing is opened")?;
@@ -236,7 +236,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What a recurring grant has left is carried before it expires.
+    /// The rest of a recurring grant is carried before it expires.
     fn expired(&mut self, id: GrantId) -> Result<(), String> {
         let left = self.balance(id);
         self.left.entry(id).or_insert(left);
@@ -250,7 +250,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What a hold gives back after a boundary is carried as far as the rollover still has room; the rest is breakage.
+    /// Credits that a hold returns after a boundary are carried as far as the rollover has room; the rest is
+    /// breakage.
     fn ends(
         &mut self,
         record: &Record,

@@ -1,6 +1,6 @@
-//! An independent look at a log: keys, ends of holds, money, prices, and windows counted from scratch.
+//! An independent check of a log: keys, ends of holds, money, prices, and windows counted from scratch.
 //!
-//! Uses only what records say happened, none of the code that decided it.
+//! Uses only the events in the records, and none of the code that decided them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub(crate) use notable::{CASES, cases};
 
 const DAY: i64 = 86_400_000_000;
 
-/// What is wrong with a log, if anything; once everything has settled, no hold is open.
+/// The fault of a log, if it has one; once everything has settled, no hold is open.
 pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(), String> {
     keys(log)?;
     let open = ends(log)?;
@@ -58,7 +58,7 @@ fn keys(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// Each hold ends at most once, and a late settle follows an expiry that charged nothing. Those that are open.
+/// Each hold ends at most once, and a late settlement follows an expiry that charged nothing. Returns the open holds.
 fn ends(log: &[Record]) -> Result<Vec<Seq>, String> {
     let mut open: BTreeMap<Seq, &'static str> = BTreeMap::new();
     for record in log {
@@ -87,7 +87,8 @@ fn ends(log: &[Record]) -> Result<Vec<Seq>, String> {
     Ok(open.iter().filter(|(_, how)| **how == "open").map(|(seq, _)| *seq).collect())
 }
 
-/// A charge is corrected or refunded for the first time at most once, and each part of it is refunded once; a banked reset is redeemed at most once.
+/// A charge is corrected or refunded for the first time at most once; each part of it is refunded once; a banked
+/// reset is redeemed at most once.
 fn once(log: &[Record]) -> Result<(), String> {
     let (mut charges, mut resets) = (BTreeSet::new(), BTreeSet::new());
     for record in log {
@@ -107,10 +108,10 @@ fn once(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// The calendar day's limit on `task`: counted again from what was granted and given back.
+/// The calendar day's limit on `task`, counted again from granted and returned requests.
 fn daily(log: &[Record]) -> Result<(), String> {
     let is_task = |feature: &Name| feature.as_str() == "task";
-    // Day → use counted, and when the window last began anew.
+    // Day → use counted, and when the window was last reset.
     let mut used: BTreeMap<i64, i64> = BTreeMap::new();
     let mut holds: BTreeMap<Seq, i64> = BTreeMap::new();
     let mut cleared_at = i64::MIN;
@@ -144,7 +145,7 @@ fn daily(log: &[Record]) -> Result<(), String> {
                 }
                 _ => {}
             },
-            // The other plan has no such guard, and counts nothing for it.
+            // The other plan has no such guard and counts nothing for it.
             Event::Authorized { usage, .. } if is_task(&usage.feature) && in_plan => {
                 take(true)?;
                 holds.insert(record.seq, now);
@@ -166,7 +167,7 @@ fn daily(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// At most three chats are open at once on the plan that says so.
+/// At most three chats are open at once on the plan with that limit.
 fn slots(log: &[Record]) -> Result<(), String> {
     let mut open: BTreeMap<Seq, i64> = BTreeMap::new();
     let mut limited = true;
@@ -201,10 +202,10 @@ fn slots(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// What each book holds, by unit of credits.
+/// The balance of each book, by unit of credits.
 type Money = BTreeMap<(Option<Name>, String), i128>;
 
-/// Follows every movement: no grant, hold or charge goes below zero, and no more is lent than agreed.
+/// Follows every movement: no grant, hold or charge goes below zero, and the overdraft stays within its limit.
 fn money(log: &[Record]) -> Result<Money, String> {
     let mut books = Money::new();
     for record in log {
@@ -243,7 +244,7 @@ fn money(log: &[Record]) -> Result<Money, String> {
     Ok(books)
 }
 
-/// What can be spent in a unit, by the movements alone.
+/// The spendable balance in a unit, computed from the movements alone.
 pub(crate) fn available(log: &[Record], unit: Option<&Name>) -> Result<i128, String> {
     let books = money(log)?;
     let counts = |book: &str| book.starts_with("Grant") || book == "Debt" || book == "Overdraft";

@@ -1,4 +1,4 @@
-//! What is worth counting of a record beside its kind: cases that simulations must come to.
+//! Notable cases of a record beyond its kind, which simulations must reach.
 
 use headworks_core::record::{Book, CycleEvent, Event, Record, Terms};
 
@@ -23,7 +23,7 @@ pub(crate) const CASES: [&str; 15] = [
 
 const HOUR: u64 = 3_600_000_000;
 
-/// The cases that a record is.
+/// The cases of a record.
 pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
     let mut all = Vec::new();
     let mut note = |is: bool, case: &'static str| {

@@ -1,4 +1,4 @@
-//! Prices: every line costs what the policy of its version says for the instant of the use, also after a correction.
+//! Prices: every line has the price of its policy version at the instant of the use, also after a correction.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::catalog;
 
 /// Every price of a log.
 pub(super) fn check(log: &[Record]) -> Result<(), String> {
-    // When holds and charges happened.
+    // The instants of holds and charges.
     let mut happened: BTreeMap<Seq, Instant> = BTreeMap::new();
     for record in log {
         let of = |seq: &Seq| happened.get(seq).copied();
@@ -43,7 +43,7 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// Each line at the price of its version for an instant.
+/// Each line has the price of its version at an instant.
 fn lines(usage: &Use, at: Instant) -> Result<(), String> {
     let version = usage.catalog.as_str().trim_start_matches('v').parse().unwrap_or(0);
     let feature = usage.feature.as_str();
@@ -59,7 +59,7 @@ fn lines(usage: &Use, at: Instant) -> Result<(), String> {
     Ok(())
 }
 
-/// A charge costs what its lines add up to, and its receipt pays exactly that.
+/// A charge costs the sum of its lines, and its receipt pays exactly that.
 fn paid(charge: &Charge) -> Result<(), String> {
     let of = |l: &headworks_core::record::Line| i128::from(l.quantity) * i128::from(l.price.nano());
     let price: i128 = charge.usage.lines.iter().map(of).sum();

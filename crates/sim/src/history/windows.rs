@@ -1,6 +1,6 @@
-//! The windows that are counted again: what the policy says of them, and what is used of each.
+//! The windows that are counted again: their terms in the policy, and the use of each.
 //!
-//! Units: as the window counts; instants in UTC microseconds.
+//! Units: those of the window; instants in UTC microseconds.
 
 use headworks_core::record::{Draw, Every, Level, Source};
 
@@ -9,22 +9,22 @@ use super::calendar::{Zone, period};
 const HOUR: i64 = 3_600_000_000;
 const CREDIT: i64 = 1_000_000_000;
 
-/// What a window counts.
+/// The basis of a window's count.
 pub(super) enum Basis {
     Requests,
     Units,
-    /// Credits of grants and overdraft.
+    /// Credits drawn from grants and overdraft.
     Spend,
-    /// What one layer pays.
+    /// The payments of one layer.
     Layer(&'static str),
 }
 
-/// How long it counts.
+/// The time over which a window counts.
 pub(super) enum Kind {
     Calendar(Every, Zone, Anchored),
     FirstUse(i64),
     Sliding(i64),
-    /// So many in so long.
+    /// An amount per time.
     Rate(i64, i64),
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Spec {
     pub(super) features: &'static [&'static str],
     pub(super) per: Option<Level>,
     pub(super) basis: Basis,
-    /// `None`: as the member's settings say.
+    /// `None`: set by the member's settings.
     pub(super) limit: Option<i64>,
     pub(super) kind: Kind,
 }
@@ -92,7 +92,7 @@ impl Spec {
         matches!(self.kind, Calendar(_, _, Yes))
     }
 
-    /// How far back it looks for use that is reported late.
+    /// How far back it accepts late use.
     pub(super) fn looks_back(&self) -> i64 {
         match self.kind {
             Calendar(..) | FirstUse(_) => 0,
@@ -102,7 +102,7 @@ impl Spec {
     }
 }
 
-/// What of some draws a window counts.
+/// The part of some draws that a window counts.
 pub(super) fn total(basis: &Basis, draws: &[Draw]) -> i64 {
     let counts = |d: &&Draw| match basis {
         Basis::Requests | Basis::Units => false,
@@ -112,21 +112,21 @@ pub(super) fn total(basis: &Basis, draws: &[Draw]) -> i64 {
     draws.iter().filter(counts).map(|d| d.amount).sum()
 }
 
-/// What is used of one window.
+/// The use of one window.
 #[derive(Default)]
 pub(super) struct Used {
-    /// When, how much, and the beginning of the period that it counts in.
+    /// Instant, amount, and start of the period that counts it.
     uses: Vec<(i64, i64, i64)>,
-    /// The bounds of the last period that something was counted in.
+    /// The bounds of the last period with use.
     last: Option<(i64, i64)>,
-    /// Of a rate: what had not drained, times its period, and when.
+    /// Of a rate: the undrained amount, times its period, and the instant.
     level: (i64, i64),
-    /// Of a rate: what had not drained before each count, and when.
+    /// Of a rate: the undrained amount before each count, and the instant.
     befores: Vec<(i64, i64)>,
 }
 
 impl Used {
-    /// The bounds of the period that something counts in; `None` where it has none, or nobody remembers it.
+    /// The bounds of the period that counts a use; `None` if there is none, or it is not remembered.
     pub(super) fn bounds(&self, spec: &Spec, anchor: i64, happened: i64, now: i64) -> Option<(i64, i64)> {
         let last = self.last.filter(|(from, to)| *from <= happened && happened < *to);
         let remembers = matches!(spec.basis, Basis::Layer("included"));
@@ -148,7 +148,7 @@ impl Used {
         (self.level.0 - (now - self.level.1) * limit).max(0)
     }
 
-    /// What is used of it.
+    /// Its use.
     pub(super) fn amount(&self, spec: &Spec, bounds: Option<(i64, i64)>, now: i64) -> i64 {
         let between = |from: i64, to: i64| -> i64 {
             self.uses.iter().filter(|(at, ..)| from <= *at && *at < to).map(|(_, n, _)| n).sum()
@@ -193,7 +193,7 @@ impl Used {
             (*n, back) = (*n - part, back - part);
         }
         if let Rate(limit, period) = spec.kind {
-            // What had drained before a later count is not there to be given back.
+            // The amount that had drained before a later count cannot be returned.
             let left = self.left(limit, now);
             let later =
                 || self.befores.iter().filter(|(counted, _)| *counted > at).map(|(_, before)| *before);

@@ -1,4 +1,4 @@
-//! What rests on records that are not stored yet is not told before they are; and prices that are looked up again.
+//! No answer is given before the records that it depends on are stored; and prices that are looked up again.
 
 use std::task::{self, Poll, Waker};
 
@@ -13,7 +13,7 @@ use crate::catalog::ACCOUNTS;
 use crate::op::name;
 
 impl World {
-    /// The last record of an account that is stored.
+    /// The last stored record of an account.
     fn stored(&mut self, account: &Name) -> Result<Seq, Broken> {
         let known = self.stored.get(account).copied().unwrap_or(0);
         let more =
@@ -26,14 +26,14 @@ impl World {
     /// Notes a denial that depends on every record decided before an instant.
     pub(super) fn rests(&mut self, account: &Name, at: Instant) -> Result<(), Broken> {
         let end = self.stored(account)?;
-        // Engines that know nothing of each other give out instants of their own.
+        // Engines that do not know each other assign their own instants.
         if !self.is_shared() {
             self.rested.push((account.clone(), at, end));
         }
         Ok(())
     }
 
-    /// Records stored since then are not older than what was answered before them.
+    /// Records stored since then are not older than the answers given before them.
     pub(super) fn check_rested(&mut self) -> Result<(), Broken> {
         self.stored.clear();
         for (account, at, end) in std::mem::take(&mut self.rested) {
@@ -50,11 +50,11 @@ impl World {
         Ok(())
     }
 
-    /// Somebody looks at an account. What is shown is stored.
+    /// Looks at an account. The state shown must be stored.
     pub(super) fn look(&mut self) -> Result<(), Broken> {
         let account = name(self.random.pick(&ACCOUNTS).copied().unwrap_or("alpha"));
         let engine = std::sync::Arc::clone(&self.engine);
-        // A look ahead shows what nobody has stored; it has no chain.
+        // A look ahead shows a state that is not stored; it has no chain.
         let shown = |ctx: Context<'_>| Ok((ctx.account.chain != [0; 32]).then_some(ctx.account.seq));
         let before = self.stored(&account)?;
         let mut asked = Box::pin(engine.view(&account, shown));
@@ -81,7 +81,7 @@ impl World {
         }
     }
 
-    /// The charges of a period are priced again; then there is nothing left to price.
+    /// Prices the charges of a period again; afterwards no charge is left to price.
     pub(super) fn reprice(&mut self) -> Result<(), Broken> {
         let ask = Reprice {
             from: Instant::default(),
@@ -93,7 +93,7 @@ impl World {
         };
         self.say(|| "everything is priced again".into());
         let engine = std::sync::Arc::clone(&self.engine);
-        // A catalog that is on its way comes into force meanwhile.
+        // A catalog under way comes into force meanwhile.
         let before = engine.catalog().version.clone();
         let done = poll_until(&engine, engine.reprice(&ask, None));
         if let Some(Ok(done)) = done {

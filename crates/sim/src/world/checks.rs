@@ -1,4 +1,4 @@
-//! What must hold: after every crash, when something is sent again, when a bit has flipped, and at the end.
+//! Invariants: after every crash, at every repeated request, after a flipped bit, and at the end.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -19,7 +19,7 @@ use crate::history;
 use crate::op::{Body, name};
 
 impl World {
-    /// Z1, and what no log may ever say.
+    /// Z1, and the invariants of every log.
     pub(super) fn check_acknowledged(&mut self) -> Result<(), Broken> {
         for acknowledged in &self.acknowledged {
             let Acknowledged { op, seq, bytes } = acknowledged;
@@ -47,7 +47,7 @@ impl World {
             if counted != held {
                 return Err(Broken(format!("supply {supply} counts {counted} in flight, holds take {held}")));
             }
-            // Each engine lets in as many as it sees room for.
+            // Each engine admits as many as it sees room for.
             if !self.is_shared()
                 && SLOTS.iter().any(|(name, most)| *name == supply.as_str() && counted > *most)
             {
@@ -70,7 +70,8 @@ impl World {
         for account in wait(self.store.accounts(None, 100)).map_err(|e| Broken(e.to_string()))? {
             let mut log = self.log(&account)?;
             if self.is_shared() {
-                // Engines give out the instants of denials by themselves: beside the records of another they have no order.
+                // Engines assign the instants of denials independently: among the records of another engine they have
+                // no order.
                 log.iter_mut().for_each(|record| {
                     if let Event::Denied(denials) = &mut record.event {
                         denials.recent.clear();
@@ -126,11 +127,11 @@ impl World {
             match asked.as_mut().poll(&mut context) {
                 Poll::Pending => {
                     self.engine.commit_once();
-                    // It may wait for its turn after another.
+                    // It may wait for its turn after another request.
                     self.poll_once()?;
                 }
                 Poll::Ready(Err(EngineError::KeyReused(..))) if other => return Ok(()),
-                // What ends a hold is known by the hold.
+                // The end of a hold is identified by the hold.
                 Poll::Ready(Err(EngineError::Refused(Refusal::HoldEnded { .. }))) if other => return Ok(()),
                 Poll::Ready(Ok(answer)) if answer.replayed && (!other || ends_a_hold(&answer)) => {
                     let same = matches!(&answer.effect, Effect::Recorded(r) if r.seq == seq && r.to_bytes() == bytes);
@@ -164,7 +165,7 @@ impl World {
         self.poll()
     }
 
-    /// A flipped bit is found, by the start or by reconciliation; mended, everything goes on.
+    /// A flipped bit is found by the start or by reconciliation; once it is flipped back, everything goes on.
     pub(super) fn flip(&mut self) -> Result<(), Broken> {
         self.commit_all();
         self.poll()?;
@@ -201,7 +202,7 @@ impl World {
                 self.commit()?;
             }
             if i % 10 == 0 {
-                // Who waits for capacity gives up in time.
+                // Requests that wait for capacity give up in time.
                 self.clock.advance(Span::from_secs(6));
                 for which in 0..self.engines.len() {
                     self.turn_to(which);
@@ -225,7 +226,7 @@ impl World {
                 return Err(Broken(format!("catalog {in_force} is in force, {loaded:?} was stored last")));
             }
         }
-        // Nobody asks for anything any more: what is due is known from what was stored alone.
+        // No more requests: due events must be known from stored records alone.
         if self.random.chance(500) {
             self.maintain_all();
             self.crash()?;
@@ -279,12 +280,12 @@ impl World {
         stored.iter().map(read).collect()
     }
 
-    /// Puts all logs into the trace.
+    /// Adds all logs to the trace.
     pub(super) fn tell_logs(&mut self) {
         ACCOUNTS.iter().for_each(|account| self.tell_log(&name(account)));
     }
 
-    /// Puts an account's log into the trace.
+    /// Adds an account's log to the trace.
     fn tell_log(&mut self, account: &Name) {
         for r in self.log(account).unwrap_or_default() {
             let (kind, at, on) = (r.event.kind(), r.recorded_at, &r.parents);

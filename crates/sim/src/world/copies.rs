@@ -1,7 +1,8 @@
-//! Copies of the ledger: backups, restores and erasures, each cut off between any two of its steps, again and again.
+//! Copies of the ledger: backups, restores and erasures, each interrupted between any two steps, repeatedly.
 //!
-//! C1 what was cut off is no ledger, or it is what it was before. C2 the same command then ends, with every record that was
-//! stored when it began, and nothing else. C3 an erased ledger reconciles, replays, has the hashes that it had, and goes on.
+//! C1 an interrupted copy is no ledger, or is unchanged. C2 the same command then finishes, with every record that
+//! was stored when it began, and nothing else. C3 an erased ledger reconciles, replays, keeps its hashes, and goes
+//! on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,9 +20,9 @@ use crate::catalog::{ACCOUNTS, KEYS, TEAMS, USERS};
 use crate::disk::{Faults, SimDisk};
 use crate::op::name;
 
-/// Attempts that may be cut off, before one is left alone.
+/// The most attempts that may be interrupted before one runs to the end.
 const CUT_OFF_MAX: usize = 4;
-/// Operations of a disk that a command has at most before it is cut off.
+/// The most disk operations of a command before it is interrupted.
 const STEPS: usize = 40;
 
 type Logs = BTreeMap<Name, Vec<Stored>>;
@@ -40,7 +41,7 @@ fn open(disk: &SimDisk) -> Result<Embedded, StoreError> {
     Embedded::on(Arc::new(disk.clone()), Arc::new(MemoryIndex::default()), options())
 }
 
-/// What a disk has as a ledger; `None` where there is none, or none that is finished. Does not change it.
+/// The ledger on a disk; `None` if there is none, or it is unfinished. Does not change it.
 fn found(disk: &SimDisk) -> Result<Option<Logs>, Broken> {
     let disk = disk.snapshot();
     if !disk.has("journal").map_err(|e| Broken(e.to_string()))? {
@@ -54,7 +55,7 @@ fn found(disk: &SimDisk) -> Result<Option<Logs>, Broken> {
 }
 
 impl World {
-    /// A ledger is copied, and what follows from the copy is looked at.
+    /// Copies a ledger, and checks the copy.
     pub(super) fn copy(&mut self) -> Result<(), Broken> {
         self.say(|| "a backup".into());
         self.poll()?;
@@ -93,7 +94,7 @@ impl World {
         SimDisk::new(Arc::clone(&self.random), Arc::clone(&self.coverage), Faults::default())
     }
 
-    /// Runs a command that writes to a disk, which is cut off a few times, and then once more.
+    /// Runs a command that writes to a disk: interrupts it a few times, then lets it finish.
     fn cut_off(
         &self,
         to: &SimDisk,
@@ -107,7 +108,7 @@ impl World {
             let done = command(&disk);
             to.end_after(None);
             to.set_faults(Faults { keeps: self.swarm.faults.keeps, ..Faults::default() });
-            // What has succeeded is durable.
+            // A command that succeeded is durable.
             if done.is_ok() || self.random.chance(600) {
                 to.crash();
             }
@@ -119,7 +120,7 @@ impl World {
             if !before.iter().flatten().all(is_there) {
                 return Err(Broken("a copy that was whole has lost records".into()));
             }
-            // Cut off behind its last step, it is done.
+            // A command interrupted after its last step is done.
             if done.is_ok() || before.is_none() {
                 return Ok(());
             }
@@ -130,7 +131,7 @@ impl World {
         Ok(())
     }
 
-    /// Restores to an instant: each account ends before its first record that is not earlier.
+    /// Restores to an instant: each account ends before its first record at or after it.
     fn restore_to(&mut self, from: &SimDisk, stored: &Logs) -> Result<(), Broken> {
         let until = self.clock.now().before(Span::from_secs(self.random.next() % 200_000));
         self.coverage.fault("restored to an instant");
@@ -148,7 +149,7 @@ impl World {
         self.check_copy(&to, "what was restored to an instant")
     }
 
-    /// Erases personal data again and again, each time into a new ledger; gives the last.
+    /// Erases personal data repeatedly, each time into a new ledger; returns the last ledger.
     pub(super) fn erase(&mut self, from: SimDisk, times: usize) -> Result<SimDisk, Broken> {
         let mut from = from;
         for _ in 0..times {
@@ -176,7 +177,7 @@ impl World {
             }
             self.check_copy(&to, "the erased ledger")?;
             from = to;
-            // What comes of an erased ledger is as good.
+            // A copy of an erased ledger is just as valid.
             if self.random.chance(400) {
                 let (again, older) = (self.empty(), from.clone());
                 let until = self
@@ -197,7 +198,7 @@ impl World {
         Ok(from)
     }
 
-    /// The server goes on with a ledger of which personal data was erased.
+    /// The server goes on with a ledger after an erasure.
     pub(super) fn go_on_erased(&mut self) -> Result<(), Broken> {
         if self.random.chance(700) {
             return Ok(());
@@ -222,7 +223,7 @@ impl World {
         self.check_copy(&self.disk, "what followed an erasure")
     }
 
-    /// It reconciles and replays.
+    /// The copy reconciles and replays.
     pub(super) fn check_copy(&self, disk: &SimDisk, what: &str) -> Result<(), Broken> {
         let store = open(&disk.snapshot()).map_err(fail)?;
         let report = reconcile(&store, 1, &Progress::default()).map_err(fail)?;
@@ -237,7 +238,7 @@ impl World {
     }
 }
 
-/// Compares a log with what an erasure made of it; `who` is erased, where it is the account that was asked for.
+/// Compares a log with its copy after an erasure; `who` is erased, if this is the account in question.
 fn check_erased(
     account: &Name,
     before: &[Stored],
@@ -271,7 +272,7 @@ fn check_erased(
     Ok(())
 }
 
-/// Whether a record names somebody.
+/// Whether a record names `who`.
 fn has(stored: &Stored, level: Level, who: &str) -> bool {
     let segment = format!("Segment {{ level: {level:?}, name: \"{who}\" }}");
     let key = format!("key: Some(\"{who}\")");

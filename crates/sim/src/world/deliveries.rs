@@ -1,7 +1,7 @@
-//! Webhooks: the real senders, step by step, with receivers of every temper, and crashes between any two steps.
+//! Webhooks: the real senders, step by step, with all kinds of receivers, and crashes between any two steps.
 //!
-//! D1 what a record says reaches each receiver that is there for it, with the same text each time. D2 events of one account come in
-//! the order of its log. D3 nothing is sent that the ledger does not have.
+//! D1 the content of a record reaches each receiver that exists for it, with the same text each time. D2 events of
+//! one account arrive in the order of its log. D3 nothing is sent that is not in the ledger.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ fn webhook(of: &str) -> Webhook {
 }
 
 impl World {
-    /// Makes a webhook, or sets it again.
+    /// Makes a webhook, or changes its settings.
     pub(super) fn set_webhook(&mut self, of: &str, from_beginning: bool) -> Result<(), Broken> {
         let key = self.webhook_key();
         let engine = Arc::clone(&self.engine);
@@ -51,12 +51,12 @@ impl World {
         self.poll()?;
         match done {
             None => Err(Broken("a change of a webhook is not answered".into())),
-            // What the disk refuses is asked for again some time.
+            // A request that the disk refuses is repeated later.
             Some(_) => self.restart_if_stopped(),
         }
     }
 
-    /// An operator looks after a webhook.
+    /// An operator attends to a webhook.
     fn look_after(&mut self, of: &'static str) -> Result<(), Broken> {
         let Some(hook) = self.engine.webhooks().get(&name(of)).cloned() else {
             self.coverage.fault("webhook made again");
@@ -103,7 +103,7 @@ impl World {
         self.restart_if_stopped()
     }
 
-    /// Makes steps until there is nothing to do; whether that is so.
+    /// Makes steps until there is nothing to do; returns whether that is so.
     fn steps(&mut self, of: &'static str, steps: usize, is_calm: bool) -> Result<bool, Broken> {
         let Some(followed) = self.deliveries.followed.get_mut(of) else { return Ok(true) };
         for _ in 0..steps {
@@ -128,7 +128,7 @@ impl World {
         Ok(false)
     }
 
-    /// Once the faults are over everything is delivered.
+    /// Once the faults are over, everything is delivered.
     pub(super) fn finish_deliveries(&mut self) -> Result<(), Broken> {
         for of in NAMES {
             self.settle_webhook(of)?;
@@ -177,7 +177,7 @@ impl World {
             let calls = calls(&self.engine, &hook, &stored).map_err(Broken)?;
             for call in calls {
                 let known = receiver.got.get(&(hook.made, call.id()));
-                // What was passed over makes no calls.
+                // Skipped records make no calls.
                 let Some(known) = known else {
                     return Err(Broken(format!("webhook {of}: {} never came", call.id())));
                 };
@@ -189,7 +189,8 @@ impl World {
         Ok(())
     }
 
-    /// The records in the order of the feed; those behind the block of a record of the server's own log.
+    /// The records in the order of the feed; with `behind`, only those after the block of that record of the server's
+    /// own log.
     fn fed(&self, behind: Option<Seq>) -> Result<Vec<Stored>, Broken> {
         let (mut cursor, mut all, mut is_behind) = (Cursor::default(), Vec::new(), behind.is_none());
         while let Some(fed) = wait(self.store.feed(&cursor)).map_err(|e| Broken(e.to_string()))? {

@@ -1,7 +1,7 @@
-//! Use that comes as CloudEvents: one by one in any spelling, and from files that are sent again from their first row.
+//! Use reported as CloudEvents: one by one in any spelling, and from files that are resent from their first row.
 //!
-//! I1 an event counts once, however it is spelt and however often it comes. I2 each row of a file is in the ledger once, or was
-//! refused.
+//! I1 an event counts once, in any spelling and however often it arrives. I2 each row of a file is in the ledger
+//! once, or was refused.
 
 use super::rows::Import;
 use super::{Broken, World};
@@ -10,11 +10,11 @@ use crate::op::{Body, Op, name};
 use crate::usage::{Spelling, Usage};
 
 const ROWS: u64 = 12;
-/// Rows that are sent before the answers to them are awaited.
+/// Rows sent before their answers are awaited.
 const AT_ONCE: usize = 4;
 
 impl World {
-    /// An event that somebody reports.
+    /// An event reported by a caller.
     pub(super) fn usage(&self) -> Body {
         let feature = if self.random.chance(500) { "gift" } else { "bulk" };
         let amount = 1 + self.random.next() % 9;
@@ -48,7 +48,7 @@ impl World {
         self.restart_if_stopped()
     }
 
-    /// Ends the import that is under way.
+    /// Finishes the import under way.
     pub(super) fn finish_import(&mut self) -> Result<(), Broken> {
         for _ in 0..100 {
             if self.import.is_done() {

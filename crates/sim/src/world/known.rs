@@ -1,4 +1,4 @@
-//! What answers let callers refer to: holds, grants, charges and late use of one account.
+//! The objects that answers let callers refer to: holds, grants, charges and late use of one account.
 
 use headworks_core::record::{Event, Record, Seq, Use};
 
@@ -15,7 +15,7 @@ pub(super) struct Known {
     pub(super) kept: Vec<Seq>,
 }
 
-/// Takes note of a record that was answered.
+/// Notes an answered record.
 pub(super) fn note(known: &mut Known, record: &Record) {
     let seq = record.seq;
     let feature = |usage: &Use| FEATURES.into_iter().find(|f| *f == usage.feature.as_str()).unwrap_or("chat");
@@ -31,7 +31,7 @@ pub(super) fn note(known: &mut Known, record: &Record) {
     if let Some(charge) = record.charge() {
         known.charges.push((seq, feature(&charge.usage)));
     }
-    // What is refunded in part is soon refunded again.
+    // A charge refunded in part is soon refunded again.
     if let Event::Refunded { charge, .. } = record.event
         && let Some(of) = known.charges.iter().find(|(seq, _)| *seq == charge).copied()
     {
@@ -40,7 +40,7 @@ pub(super) fn note(known: &mut Known, record: &Record) {
     if record.quarantined().is_some() {
         known.kept.push(seq);
     }
-    // Old ones are asked for now and then, new ones mostly.
+    // Requests name mostly new ones, and now and then old ones.
     for list in [&mut known.holds, &mut known.charges] {
         shorten(list);
     }

@@ -1,10 +1,11 @@
-//! One simulation: callers, an engine that is stepped, a disk that fails, and what must hold after every crash and at the end.
+//! One simulation: callers, an engine that is stepped, a disk that fails, and invariants after every crash and at the
+//! end.
 //!
-//! Z1 what was acknowledged is there, byte for byte, after every crash. Z2 the same key and body gets the same answer, another
-//! body none. Z3 after the faults stop everything that was asked is answered and everything due is done. Z4 the ledger
-//! reconciles and replays to the same bytes. Z5 after every step supplies have in flight what open holds take, never more than
-//! their limit, and nobody waits whose caller has gone. Z6 a denial and what is shown of an account are told after the records
-//! that they rest on are stored.
+//! Z1 every acknowledged record is there, byte for byte, after every crash. Z2 the same key and body gets the same
+//! answer, another body gets none. Z3 after the faults stop, every request is answered and every due event is
+//! processed. Z4 the ledger reconciles and replays to the same bytes. Z5 after every step, the cost in flight of
+//! supplies equals that of open holds and is never above their limit, and no request of a departed caller waits. Z6 a
+//! denial or a shown state is answered only after the records that it depends on are stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ use receivers::Deliveries;
 use rows::Import;
 use swarm::Swarm;
 
-/// What a simulation found wrong.
+/// The fault that a simulation found.
 pub(crate) struct Broken(pub(crate) String);
 
 struct Flying {
@@ -56,36 +57,36 @@ struct Acknowledged {
     bytes: Vec<u8>,
 }
 
-/// Faults of the disk can stop a start, but not so many in a row.
+/// Faults of the disk can stop a start, but not this many in a row.
 const STOPPED_MAX: u32 = 100;
 
 pub(crate) struct World {
     random: Arc<Random>,
     coverage: Arc<Coverage>,
     disk: SimDisk,
-    /// A backup of it, brought up to date now and then.
+    /// A backup of it, updated now and then.
     kept: SimDisk,
     index: Arc<MemoryIndex>,
     clock: Arc<Clock>,
     store: Arc<Embedded>,
-    /// Engines on the store: one, or two that know nothing of each other.
+    /// Engines on the store: one, or two that do not know each other.
     engines: Vec<Owner>,
-    /// Whose turn it is.
+    /// The index of the active engine.
     turn: usize,
     engine: Arc<Engine>,
     swarm: Swarm,
     flying: Vec<Flying>,
     acknowledged: Vec<Acknowledged>,
-    /// Denials that were answered since the last start: when they were decided, and the end of the log when they were told.
+    /// Denials answered since the last start: the instant of the decision, and the end of the log at the answer.
     rested: Vec<(Name, Instant, Seq)>,
-    /// The ends of logs, as far as they were looked at since the last start.
+    /// The ends of logs, as read since the last start.
     stored: BTreeMap<Name, Seq>,
     known: BTreeMap<usize, Known>,
     deliveries: Deliveries,
     import: Import,
     keys: u64,
     version: usize,
-    /// Starts in a row that stopped at once.
+    /// Consecutive starts that stopped at once.
     stopped: u32,
     pub(crate) trace: Vec<String>,
 }
@@ -100,7 +101,7 @@ impl World {
         let start = random.pick(&STARTS).copied().unwrap_or_default();
         let start: Instant = start.parse().map_err(|e| Broken(format!("{e}")))?;
         let clock = Arc::new(Clock::standing(start));
-        // The disk is whole while the ledger is made.
+        // The disk has no faults while the ledger is created.
         disk.set_faults(Faults::default());
         let (store, engines) = open_all(&disk, &index, &clock, (64, owners), &random).map_err(Broken)?;
         let (gone, faults) = (swarm.gone, swarm.faults);
@@ -189,7 +190,7 @@ impl World {
                     8 => self.look(),
                     9 => self.copy(),
                     10 => {
-                        // One of them sends.
+                        // One of the engines sends.
                         self.turn_to(0);
                         self.deliver()
                     }
@@ -219,7 +220,7 @@ impl World {
         self.poll()
     }
 
-    /// Looks at every request in flight, in order, until nobody holds room that was handed over and not used yet.
+    /// Polls every request in flight, in order, until no request holds room that it was given but has not used.
     fn poll(&mut self) -> Result<(), Broken> {
         self.poll_once()?;
         for _ in 0..80 {
@@ -237,7 +238,7 @@ impl World {
         let mut still = Vec::new();
         for mut flying in std::mem::take(&mut self.flying) {
             if self.random.chance(self.swarm.gone) {
-                // Its caller does not wait for the answer; what became of it is not known.
+                // The caller does not wait for the answer; the outcome is unknown to it.
                 self.coverage.fault("caller gone");
                 continue;
             }
@@ -254,7 +255,7 @@ impl World {
         self.import.answered(&op, &answer);
         let answer = match answer {
             Ok(answer) => answer,
-            // The process ends, and begins again.
+            // The process ends and starts again.
             Err(EngineError::Stopped) => return Ok(()),
             Err(EngineError::Store(e)) => return Err(Broken(format!("{op:?}: the store failed: {e}"))),
             Err(e) => {
@@ -317,9 +318,9 @@ impl World {
         Ok(())
     }
 
-    /// The process dies and starts again on what the disk has kept.
+    /// The process dies and starts again on the disk's surviving data.
     fn crash(&mut self) -> Result<(), Broken> {
-        // A killed process loses nothing that it has written, whether or not that was synced.
+        // A killed process loses nothing that it has written, synced or not.
         let killed = self.random.chance(300);
         let how = if killed { "kill" } else { "crash" };
         self.check_rested()?;
@@ -342,7 +343,7 @@ impl World {
     }
 
     fn open(&mut self) -> Result<(), Broken> {
-        // Starting reads, and may cut a torn tail; that works, or fails without harm and works the next time.
+        // The start reads, and may cut a torn tail. It succeeds, or fails without harm and succeeds the next time.
         let waiting_max = self.swarm.waiting_max;
         let bounds = (waiting_max, self.engines.len());
         let start = |world: &Self| open_all(&world.disk, &world.index, &world.clock, bounds, &world.random);

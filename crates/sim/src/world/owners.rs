@@ -1,5 +1,5 @@
-//! The engines of a simulation: one on a store of its own, or two that share one. Two know nothing of each other; appends are in doubt now
-//! and then, and arrive late or never.
+//! The engines of a simulation: one with its own store, or two that share one and do not know each other. Appends are
+//! in doubt now and then, and arrive late or never.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use headworks_store::{Embedded, MemoryIndex, Options, Store};
 use crate::disk::SimDisk;
 use crate::random::Random;
 
-/// An engine, and the way to the store that it shares.
+/// An engine, and its access to the shared store.
 pub(super) struct Owner {
     pub(super) engine: Arc<Engine>,
     way: Option<Arc<Faulty<Doubts>>>,
 }
 
 impl Owner {
-    /// The engine dies with everything that it has not stored, and another takes its place. One that shares no store stays.
+    /// The engine dies with everything unstored, and another takes its place. An engine that shares no store stays.
     pub(super) fn restart(&mut self, clock: &Arc<Clock>, waiting_max: usize) -> Result<(), String> {
         if let Some(way) = self.way.clone() {
             self.engine = start(way, clock, waiting_max)?;
@@ -28,7 +28,7 @@ impl Owner {
     }
 }
 
-/// Appends whose outcome is in doubt.
+/// Appends with an outcome in doubt.
 struct Doubts {
     random: Arc<Random>,
 }
@@ -45,7 +45,7 @@ impl Faults for Doubts {
 }
 
 pub(super) fn options() -> Options {
-    // Small, so that segments roll and checkpoints are due within a simulation.
+    // Small, so that segments roll and checkpoints become due within a simulation.
     Options { segment_bytes_max: 20_000, records_per_checkpoint: 40, readers: 0 }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn open(
     Ok((store, engine))
 }
 
-/// A store with as many engines.
+/// A store with this many engines.
 pub(super) fn open_all(
     disk: &SimDisk,
     index: &Arc<MemoryIndex>,

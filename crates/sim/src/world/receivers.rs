@@ -1,4 +1,4 @@
-//! Receivers of webhooks, and what they have got.
+//! Receivers of webhooks, and the events that they have received.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,15 +13,15 @@ use crate::coverage::Coverage;
 use crate::op::name;
 use crate::random::Random;
 
-/// One gets all, one is Stripe, and one is made and removed again and again.
+/// One receives everything, one is Stripe, and one is made and removed repeatedly.
 pub(super) const NAMES: [&str; 3] = ["all", "stripe", "fro"];
 
-/// What a receiver has got.
+/// The events that a receiver has received.
 #[derive(Default)]
 pub(super) struct Receiver {
-    /// By the webhook that it came from, which may be one of several of that name, and its id.
+    /// By id and by the webhook that sent it, as several webhooks may have had the same name.
     pub(super) got: BTreeMap<(Seq, String), String>,
-    /// The newest record of each account that it has heard of.
+    /// The newest record of each account that it has received.
     pub(super) newest: BTreeMap<(Seq, Name), Seq>,
     pub(super) wrong: Option<String>,
 }
@@ -57,7 +57,8 @@ impl Deliveries {
     }
 }
 
-/// The text of a call, without what may differ when it is sent again: Stripe is not given times that are too old.
+/// The text of a call, without the parts that may differ when it is resent: calls to Stripe leave out times that are
+/// too old.
 pub(super) fn text(call: &Call) -> String {
     match call {
         Call::Event(_, text) => text.clone(),
@@ -85,7 +86,7 @@ impl Receiver {
             }
             return;
         }
-        // What is cancelled is an older event.
+        // A cancelled event is an older one.
         let is_new = !matches!(call, Call::Stripe(StripeCall::Cancel { .. }));
         if let Some((account, seq)) = record_of(&id).filter(|_| is_new) {
             let newest = self.newest.entry((made, account)).or_insert(0);

@@ -1,4 +1,4 @@
-//! What callers ask for next.
+//! The next requests of callers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::op::{self, Body, From, Of, Whence};
 use crate::random::Random;
 
 impl World {
-    /// A request, weighted to boundaries: amounts that are just all there is, holds that are about to end.
+    /// A request, weighted to boundaries: amounts equal to the whole balance, holds that are about to end.
     pub(super) fn body(&mut self, account: usize) -> Body {
         let r = Arc::clone(&self.random);
         let known = self.known.entry(account).or_default();
@@ -133,7 +133,7 @@ impl World {
         let consent = r.chance(300);
         let wait = r.chance(500).then(|| u64::from(r.chance(500)) * 5);
         let forges = r.chance(30);
-        // Some holds live over a boundary.
+        // Some holds last beyond a boundary.
         let life = r.chance(200).then(|| 3_600 * (1 + r.next() % 23));
         let whence = Whence { team, user, key: from.map(|(key, _)| key) };
         let ask = op::authorize(feature, whence, amount, least, now, consent, life);
@@ -141,7 +141,7 @@ impl World {
     }
 }
 
-/// Amounts of a feature: bytes are cheap and many.
+/// Amounts of a feature: bytes are cheap and numerous.
 fn amount_of(r: &Random, feature: &str) -> u64 {
     match feature {
         "bulk" => [1, 300, 700, 1_000, 1_999, 2_001, 3_000].get(r.below(7)).copied().unwrap_or(1),
@@ -150,7 +150,7 @@ fn amount_of(r: &Random, feature: &str) -> u64 {
     }
 }
 
-/// Amounts weighted to boundaries: just what there is, and one more.
+/// Amounts weighted to boundaries: exactly the available amount, and one more.
 fn amount(r: &Random) -> u64 {
     [1, 5, 10, 30, 60, 61, 100].get(r.below(7)).copied().unwrap_or(1)
 }

@@ -1,4 +1,4 @@
-//! Two engines on one store: one of them dies, and what only a shared store brings is noted.
+//! Two engines on one store: one of them dies, and events that need a shared store are noted.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::{Broken, World};
 
 impl World {
-    /// Gives the turn to one of the engines.
+    /// Makes one of the engines the active one.
     pub(super) fn turn_to(&mut self, which: usize) {
         if let Some(owner) = self.engines.get(which) {
             (self.turn, self.engine) = (which, Arc::clone(&owner.engine));
@@ -23,7 +23,7 @@ impl World {
         self.engines.iter().find_map(|owner| owner.engine.stopped())
     }
 
-    /// Writes everything that waits, on every engine.
+    /// Writes everything waiting, on every engine.
     pub(super) fn commit_all(&self) {
         while self.engines.iter().any(|owner| owner.engine.commit_once()) {}
     }
@@ -33,7 +33,7 @@ impl World {
         self.engines.iter().for_each(|owner| owner.engine.maintain_once(true));
     }
 
-    /// What an engine has met by now that only a shared store brings.
+    /// Notes the events of an engine that need a shared store.
     pub(super) fn note_shared(&self) {
         let stats = self.engine.stats();
         if stats.conflicts.load(Ordering::Relaxed) > 0 {
@@ -48,7 +48,7 @@ impl World {
         }
     }
 
-    /// One engine dies with everything that it has not stored; the other does not hear of it.
+    /// One engine dies with everything unstored; the other does not notice.
     pub(super) fn restart_one(&mut self) -> Result<(), Broken> {
         let turn = self.turn;
         self.coverage.fault("one of two restarted");

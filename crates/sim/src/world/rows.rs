@@ -6,7 +6,7 @@ use headworks_engine::{Answer, EngineError};
 
 use crate::op::Op;
 
-/// A file, and how much of it is noted as answered.
+/// A file, and its rows noted as answered.
 #[derive(Default)]
 pub(super) struct Import {
     pub(super) rows: Vec<Op>,
@@ -19,17 +19,17 @@ impl Import {
         Self { rows, ..Self::default() }
     }
 
-    /// Whether every row was answered for.
+    /// Whether every row is answered.
     pub(super) fn is_done(&self) -> bool {
         self.left().next().is_none()
     }
 
-    /// The rows that were not answered for yet.
+    /// The rows without an answer.
     pub(super) fn left(&self) -> impl Iterator<Item = &Op> {
         self.rows.iter().filter(|row| !self.noted.contains(&row.key))
     }
 
-    /// The process ends; its note may be lost.
+    /// The process ends; its notes may be lost.
     pub(super) fn begin_again(&mut self, is_lost: bool) {
         if is_lost {
             self.noted.clear();

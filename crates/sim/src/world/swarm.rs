@@ -1,9 +1,9 @@
-//! Swarm testing: each seed does a random half of everything, each as often as it likes.
+//! Swarm testing: each seed enables a random half of all actions, each at a random rate.
 
 use crate::disk::Faults;
 use crate::random::Random;
 
-/// Swarm testing: what this seed does at all, and how often, in thousandths of its steps.
+/// Swarm testing: the actions of this seed, and their rates in thousandths of its steps.
 pub(super) struct Swarm {
     pub(super) crash: u32,
     pub(super) clock: u32,
@@ -18,19 +18,19 @@ pub(super) struct Swarm {
     pub(super) copy: u32,
     pub(super) deliver: u32,
     pub(super) import: u32,
-    /// What most requests are for; `None`: everything.
+    /// The feature of most requests; `None`: all features.
     pub(super) mostly: Option<&'static str>,
-    /// The clock moves by so many milliseconds: ten seconds, so that a run of cells of abuse rules comes about, or half an hour, so
-    /// that holds and refunds reach over boundaries; `None`: by anything.
+    /// The clock moves by this many milliseconds: ten seconds, so that runs of cells of abuse rules occur, or half an
+    /// hour, so that holds and refunds cross boundaries; `None`: by anything.
     pub(super) pace: Option<u64>,
-    /// Most requests that wait for one write.
+    /// The most requests that wait for one write.
     pub(super) waiting_max: usize,
     pub(super) faults: Faults,
 }
 
 impl Swarm {
     pub(super) fn new(random: &Random) -> Self {
-        // Each seed enables a random half of everything.
+        // Each seed enables a random half of all actions.
         let rate = |most: usize| {
             if random.chance(500) { u32::try_from(random.below(most)).unwrap_or(0) } else { 0 }
         };

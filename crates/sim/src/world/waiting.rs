@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use headworks_engine::Engine;
 
-/// Polls until an answer, committing in between.
+/// Polls until an answer comes, and commits in between.
 pub(super) fn poll_until<T>(engine: &Engine, asked: impl Future<Output = T>) -> Option<T> {
     let mut asked = Box::pin(asked);
     let mut context = Context::from_waker(Waker::noop());
