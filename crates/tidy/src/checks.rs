@@ -1,6 +1,6 @@
 //! Checks of the code: arrows between crates and floors, circles, lengths.
 //!
-//! Each check answers with what it found: which file, what, and what to do. Nothing found is a tidy house.
+//! Each check returns its findings: the file, the fault, and the remedy. A tidy project has no findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ pub fn crates(tree: &Tree, graph: &Graph) -> Vec<String> {
     for one in &tree.crates {
         if !CRATES.iter().any(|(name, _)| *name == one.folder) {
             found.push(format!(
-                "crates/{}: is not in CRATES (crates/tidy/src/rules.rs); say there what it may import",
+                "crates/{}: is not in CRATES (crates/tidy/src/rules.rs); list there the crates it may import",
                 one.folder
             ));
         }
@@ -58,7 +58,7 @@ fn manifest(tree: &Tree, one: &Crate, imported: &BTreeSet<(&str, &str)>) -> Vec<
     found
 }
 
-/// Imports between the floors of one crate against [`FLOORS`].
+/// Imports between the floors of one crate, against [`FLOORS`].
 #[must_use]
 pub fn floors(graph: &Graph) -> Vec<String> {
     let mut found = Vec::new();
@@ -78,7 +78,7 @@ pub fn floors(graph: &Graph) -> Vec<String> {
         let (Some(here), Some(there)) = (level(upper), level(lower)) else { continue };
         if upper != lower && there >= here {
             found.push(format!(
-                "{} imports {} of {}: `{lower}` stands {} `{upper}`; move what is imported down, or the use of it up",
+                "{} imports {} of {}: `{lower}` is {} `{upper}`; move the imported item down, or its use up",
                 graph.files[*from].path,
                 list(names),
                 graph.files[*to].path,
@@ -89,12 +89,12 @@ pub fn floors(graph: &Graph) -> Vec<String> {
     found
 }
 
-/// Circles of files, each with what is imported along it.
+/// Circles of files, each with the names imported along it.
 #[must_use]
 pub fn circles(graph: &Graph) -> Vec<String> {
     let shown = graph.circles().into_iter().map(|circle| {
         let mut text = format!(
-            "{} files import each other in a circle; move what is shared down, or turn one of these around:",
+            "{} files import each other in a circle; move the shared part down, or reverse one of these imports:",
             circle.len()
         );
         for (at, from) in circle.iter().enumerate() {
@@ -129,7 +129,7 @@ fn lengths_against<'a>(
         let lines = lines_before_tests(text);
         match caps.remove(path) {
             Some(_) if lines <= LINES_MAX => {
-                found.push(format!("{path}: is short enough now ({lines} lines); take it out of LONG_FILES"));
+                found.push(format!("{path}: is short enough now ({lines} lines); remove it from LONG_FILES"));
             }
             Some(cap) if lines < cap => {
                 found.push(format!("{path}: has shrunk; write {lines} in LONG_FILES"))
@@ -145,7 +145,7 @@ fn lengths_against<'a>(
             }
         }
     }
-    found.extend(caps.keys().map(|path| format!("{path}: is not there; take it out of LONG_FILES")));
+    found.extend(caps.keys().map(|path| format!("{path}: does not exist; remove it from LONG_FILES")));
     found
 }
 

@@ -1,6 +1,6 @@
-//! Checks of what is written: tests and files named in module headers, links, paths, and paths of one machine.
+//! Checks of documents and comments: tests and files named in module headers, links, paths, and paths of one machine.
 //!
-//! Each check answers with what it found: which file, what, and what to do.
+//! Each check returns its findings: the file, the fault, and the remedy.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use crate::tree::Tree;
 /// Roots of paths that exist on one machine only, without their slashes.
 const MACHINE_ROOTS: &[&str] = &["root/", "home/", "work/", "tmp/bash"];
 
-/// Words that look like the name of a test and are none.
+/// Words that look like the name of a test but are not.
 const NO_TESTS: &[&str] = &["no_std"];
 
 /// The map of the code.
 const MAP: &str = "ARCHITECTURE.md";
 
-/// Tests and files that module headers and the map name and that are not there.
+/// Tests and files named by module headers and the map that do not exist.
 #[must_use]
 pub fn promises(tree: &Tree) -> Vec<String> {
     let functions: BTreeSet<&str> = tree.sources().flat_map(|(_, text)| functions(text)).collect();
@@ -32,7 +32,7 @@ pub fn promises(tree: &Tree) -> Vec<String> {
                 }
                 Named::File(file) if path != MAP && !is_there(tree, path, file) => {
                     found.push(format!(
-                        "{path}: names the file `{file}`, which is not there; correct the name"
+                        "{path}: names the file `{file}`, which does not exist; correct the name"
                     ));
                 }
                 Named::Test(_) | Named::File(_) => {}
@@ -42,13 +42,13 @@ pub fn promises(tree: &Tree) -> Vec<String> {
     found
 }
 
-/// The names of all functions of a source, tests among them.
+/// The names of all functions of a source, including tests.
 fn functions(text: &str) -> Vec<&str> {
     let tokens = tokens(text);
     tokens.windows(2).filter(|w| w[0].text == "fn").map(|w| w[1].text).collect()
 }
 
-/// The `//!` header of a source, without what is fenced off.
+/// The `//!` header of a source, without fenced blocks.
 fn header(text: &str) -> String {
     let lines = text.lines().take_while(|l| l.starts_with("//!")).map(|l| l.trim_start_matches("//!").trim());
     unfenced(lines)
@@ -74,7 +74,7 @@ enum Named<'a> {
     File(&'a str),
 }
 
-/// Tests named in parentheses or behind a promise's code, and files.
+/// Tests named in parentheses or after a promise's code, and files.
 fn promised(paragraph: &str) -> Vec<Named<'_>> {
     let (mut depth, mut promise) = (0_usize, false);
     let mut found = Vec::new();
@@ -105,7 +105,7 @@ fn is_snake(word: &str) -> bool {
     word.contains('_') && word.bytes().all(plain) && !NO_TESTS.contains(&word)
 }
 
-/// Whether a file that a header names is there: from the root, or in the header's crate; tests in any of its binaries.
+/// Whether a file named by a header exists: from the root, or in the header's crate; tests in any of its binaries.
 fn is_there(tree: &Tree, from: &str, file: &str) -> bool {
     let owner: Vec<&str> = from.splitn(3, '/').take(2).collect();
     let owner = owner.join("/");
@@ -130,7 +130,7 @@ pub fn machine_paths(tree: &Tree) -> std::io::Result<Vec<String>> {
                 .any(|root| line.match_indices(root).any(|(i, _)| line[..i].ends_with('/')))
             {
                 found.push(format!(
-                    "{file}:{}: names a path of one machine; write it from the project's root",
+                    "{file}:{}: names a path of one machine; write it relative to the project's root",
                     at + 1
                 ));
             }
@@ -150,14 +150,14 @@ pub fn links(tree: &Tree) -> Vec<String> {
             let target = link.split('#').next().unwrap_or(link);
             let relative = !target.is_empty() && !target.contains(':') && !target.starts_with('/');
             if relative && !joined(path, target).is_some_and(|p| tree.has(&p)) {
-                found.push(format!("{path}: links to `{link}`, which is not there; correct the link"));
+                found.push(format!("{path}: links to `{link}`, which does not exist; correct the link"));
             }
         }
     }
     found
 }
 
-/// A path as seen from a file; none when it leaves the project.
+/// A path as seen from a file; `None` if it leaves the project.
 fn joined(from: &str, target: &str) -> Option<String> {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -173,7 +173,8 @@ fn joined(from: &str, target: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Source paths in the map that lead nowhere; they start at the project's root, at `crates`, or leave out a crate's `src`.
+/// Source paths in the map that lead nowhere. They start at the project's root, at `crates`, or leave out a crate's
+/// `src`.
 #[must_use]
 pub fn map_paths(tree: &Tree) -> Vec<String> {
     let text = unfenced(tree.texts.get(MAP).map_or("", String::as_str).lines());
@@ -184,13 +185,13 @@ pub fn map_paths(tree: &Tree) -> Vec<String> {
         let places = [path.clone(), format!("crates/{path}"), format!("crates/{first}/src/{rest}")];
         let source = |p: &String| tree.has(p) || (!p.ends_with(".rs") && tree.has(&format!("{p}.rs")));
         if !places.iter().any(source) {
-            found.push(format!("{MAP}: names `{path}`, which is not there; say where it is now"));
+            found.push(format!("{MAP}: names `{path}`, which does not exist; correct the path"));
         }
     }
     found
 }
 
-/// At least a folder and a name, and nothing that a command, type or address has.
+/// At least a folder and a name, and no character that only a command, type or address has.
 fn looks_like_a_path(span: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./{,}".contains(c);
     let folder = span.trim_end_matches('/').split_once('/');

@@ -1,7 +1,7 @@
-//! The picture of what imports what: crates, and the floors of the core, each from the ground up.
+//! The picture of all imports: between crates, and between the floors of the core, each from the ground up.
 //!
-//! Every row is a box. What may be imported leads down on lines at the right: a dot where a row imports, an arrow where the
-//! line arrives. What may not be imported leads along lines at the left, in red, and so are files that stand in a circle.
+//! Every row is a box. Allowed imports run down on lines at the right: a dot marks the importing row, an arrow the
+//! end of the line. Forbidden imports run along lines at the left, in red; files in a circle are red too.
 //! D1 the same sources give the same bytes (`the_picture_shows_what_is_there`).
 //! Units: pixels.
 
@@ -22,7 +22,7 @@ const LINE: usize = 17;
 const PADDING: usize = 10;
 const GAP: usize = 12;
 const LANE: usize = 20;
-/// Characters in a line of prose, and in one of file names, which have one width.
+/// Characters in a line of prose, and in one of file names, which are monospaced.
 const PROSE_LENGTH: usize = 80;
 const NAMES_LENGTH: usize = 76;
 
@@ -41,7 +41,7 @@ text{font:13px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fil
 struct Row {
     name: String,
     about: Vec<String>,
-    /// Lines of files, each with whether it stands in a circle.
+    /// Lines of files, each with whether it is in a circle.
     files: Vec<Vec<(String, bool)>>,
     /// Whether the rules know it.
     known: bool,
@@ -53,7 +53,7 @@ impl Row {
     }
 }
 
-/// Rows from the top, and arrows between them by their places.
+/// Rows from the top, and arrows between them by index.
 struct Panel {
     title: &'static str,
     rows: Vec<Row>,
@@ -138,7 +138,7 @@ fn floors(tree: &Tree, graph: &Graph, circled: &BTreeSet<usize>) -> Panel {
 
 type Arrows = BTreeSet<(usize, usize)>;
 
-/// Arrows between rows: those that may be, and those that may not.
+/// Arrows between rows: the allowed ones, and the forbidden ones.
 fn arrows(
     graph: &Graph,
     names: &[&str],
@@ -151,7 +151,7 @@ fn arrows(
     between.filter(|(from, to)| from != to).partition(|(from, to)| may(names[*from], names[*to]))
 }
 
-/// The rows that arrows lead to, from the top: each has a line of its own.
+/// The rows that arrows lead to, from the top: each has its own line.
 fn lanes(arrows: &Arrows) -> BTreeSet<usize> {
     arrows.iter().map(|(_, to)| *to).collect()
 }
@@ -202,7 +202,7 @@ fn draw_row(out: &mut String, row: &Row, left: usize, top: usize) {
     }
 }
 
-/// Which side of the boxes lines run on, and what they look like.
+/// The side of the boxes where lines run, and their style.
 #[derive(Clone, Copy)]
 struct Side {
     sign: isize,
@@ -210,7 +210,7 @@ struct Side {
     dot: &'static str,
 }
 
-/// For each row that is imported a line: from all that import it, each with a dot, into its box with an arrow.
+/// Draws a line for each imported row: a dot at every importing row, and an arrow into its box.
 fn draw_lanes(out: &mut String, arrows: &Arrows, ends: &[(usize, usize)], edge: usize, side: Side) {
     let beside = |distance: usize| edge.saturating_add_signed(side.sign * distance.cast_signed());
     let at: BTreeMap<usize, usize> =

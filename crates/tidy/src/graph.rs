@@ -1,10 +1,10 @@
-//! The files of all crates and the arrows between them: who imports what of whom.
+//! The files of all crates and the arrows between them: imports from file to file.
 //!
-//! An arrow leads to the file that defines what is imported, through re-exports where they can be followed. A folder that
-//! declares or re-exports its rooms has no arrow to them; one whose code uses them has.
+//! An arrow leads to the file that defines the imported item, through re-exports where they can be followed. A folder
+//! that only declares or re-exports its rooms has no arrow to them; a folder whose code uses them has.
 //! G1 an import comes out at the file that defines it (`arrows_lead_to_where_it_is_defined`).
 //! G2 a folder lists its rooms without an arrow (`a_folder_lists_its_rooms`).
-//! G3 every file that stands in a circle is in one that is named (`circles_are_named`).
+//! G3 every file in a circle is in one that is named (`circles_are_named`).
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::source::{Import, Seen, Source, read};
 use crate::tree::Crate;
 
-/// How many re-exports are followed.
+/// The most re-exports that are followed.
 const HOPS_MAX: u8 = 12;
 
 /// A source file of a crate.
@@ -24,7 +24,7 @@ pub struct File {
     pub owner: String,
     /// Its module, from the crate's root.
     pub module: Vec<String>,
-    /// What it imports, names and defines.
+    /// Its imports, names and definitions.
     pub source: Source,
 }
 
@@ -47,7 +47,7 @@ pub struct Graph {
     folders: BTreeMap<String, String>,
 }
 
-/// Where a path leads.
+/// The target of a path.
 #[derive(Clone, Debug)]
 struct Target {
     file: usize,
@@ -115,7 +115,7 @@ impl Graph {
         folder.owner == file.owner && file.module.starts_with(&folder.module)
     }
 
-    /// What a glob brings in and the code names; the module itself when nothing of that can be told.
+    /// The names that a glob brings in and the code uses; the module itself if none can be found.
     fn glob(&self, from: usize, import: &Import) -> Vec<Target> {
         let Some(module) = self.resolve(from, &import.path, HOPS_MAX) else { return Vec::new() };
         let source = &self.files[from].source;
@@ -142,7 +142,7 @@ impl Graph {
         self.module(&file.owner, &module)
     }
 
-    /// Where a path leads that is written in a file.
+    /// The target of a path written in a file.
     fn resolve(&self, from: usize, path: &[String], hops: u8) -> Option<Target> {
         let (first, rest) = path.split_first()?;
         let hops = hops.checked_sub(1)?;
@@ -174,7 +174,7 @@ impl Graph {
         self.resolve(at, &path, hops)
     }
 
-    /// Where a path leads that starts inside the module of a file.
+    /// The target of a path that starts inside the module of a file.
     fn walk(&self, at: usize, rest: &[String], hops: u8) -> Target {
         let file = &self.files[at];
         let Some((name, after)) = rest.split_first() else {
@@ -245,7 +245,7 @@ impl Graph {
     }
 }
 
-/// Whether a path is a crate's source and not its tests.
+/// Whether a path is a crate's source and not one of its tests.
 #[must_use]
 pub fn is_source(path: &str) -> bool {
     let inside = path.strip_prefix("crates/").and_then(|p| p.split_once('/')).map(|(_, p)| p);

@@ -1,6 +1,6 @@
-//! Reads the project's own sources, checks that the house is tidy, and draws what imports what.
+//! Reads the project's own sources, checks that they are tidy, and draws their imports.
 //!
-//! Never changes a source and never builds anything. What may import what stands in [`rules`] and nowhere else.
+//! Never changes a source and never builds anything. The allowed imports are listed in [`rules`] and nowhere else.
 //! The checks run as `tests/tidy.rs`.
 
 pub mod checks;

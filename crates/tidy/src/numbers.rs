@@ -1,7 +1,8 @@
-//! How much there is: lines, functions, public items, and the matches that a new kind of event would touch.
+//! The size of the project: lines, functions, public items, and the matches that a new kind of event would touch.
 //!
-//! Counts what ships: tests, benches and examples are left out.
-//! N1 a match counts by the variants that its patterns name, not by what its arms do (`matches_count_by_patterns`).
+//! Counts only shipped code: tests, benches and examples are left out.
+//! N1 a match counts by the variants that its patterns name, not by the content of its arms
+//! (`matches_count_by_patterns`).
 //! Units: lines of a function from its `fn` to its last brace.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,16 +15,16 @@ use crate::source::{Seen, read, without_tests};
 use crate::tokens::{Kind, Token, tokens};
 use crate::tree::Tree;
 
-/// From how many lines on a function is named.
+/// Functions with more lines than this are listed.
 const LONG_FUNCTION: usize = 70;
 
-/// Under how many lines nine functions of ten are meant to be.
+/// Nine functions of ten should have fewer lines than this.
 const SHORT_FUNCTION: usize = 35;
 
-/// The enum whose matches are counted, and how many variants such a match names at least.
+/// The enum whose matches are counted, and the fewest variants that such a match names.
 const EVENT: (&str, usize) = ("Event", 15);
 
-/// What can be public; re-exports are counted by name.
+/// The kinds of public items; re-exports are counted by name.
 const PUBLIC: &[&str] = &["fn", "struct", "enum", "trait", "const", "static", "type", "mod", "use"];
 
 #[derive(Default)]
@@ -122,7 +123,7 @@ fn table(head: &[&str], rows: &[(&str, &Numbers)], columns: fn(&Numbers) -> Vec<
     out + "\n"
 }
 
-/// The numbers of one file: lines before its tests, and those of them that have code.
+/// The numbers of one file: lines before its tests, and how many of those have code.
 fn measured(text: &str, kept: &[Token<'_>]) -> Numbers {
     let functions = functions(kept);
     let code: BTreeSet<usize> =
@@ -156,7 +157,7 @@ struct Function<'a> {
     lines: usize,
 }
 
-/// Functions that have a body.
+/// Functions with a body.
 fn functions<'a>(tokens: &[Token<'a>]) -> Vec<Function<'a>> {
     let mut found = Vec::new();
     for (at, pair) in tokens.windows(2).enumerate() {
@@ -173,7 +174,7 @@ fn functions<'a>(tokens: &[Token<'a>]) -> Vec<Function<'a>> {
     found
 }
 
-/// How many tokens stand before one of these outside of all brackets.
+/// The number of tokens before one of these outside all brackets.
 fn upto(tokens: &[Token<'_>], ends: &[&str]) -> usize {
     let mut depth = 0_usize;
     let found = tokens.iter().position(|token| {
@@ -188,7 +189,7 @@ fn upto(tokens: &[Token<'_>], ends: &[&str]) -> usize {
     found.unwrap_or(tokens.len())
 }
 
-/// How many tokens a bracketed group has, with its brackets.
+/// The number of tokens in a bracketed group, brackets included.
 fn balanced(tokens: &[Token<'_>]) -> usize {
     let inside = tokens.get(1..).unwrap_or_default();
     (upto(inside, &["}", ")", "]"]) + 2).min(tokens.len())
@@ -218,7 +219,7 @@ fn variants(tokens: &[Token<'_>]) -> BTreeSet<String> {
     found
 }
 
-/// Every `match` with its line and how many variants of the event its patterns name.
+/// Every `match` with its line and the number of event variants that its patterns name.
 fn event_matches(tokens: &[Token<'_>], variants: &BTreeSet<String>) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     for (at, token) in tokens.iter().enumerate().filter(|(_, t)| t.text == "match") {

@@ -1,6 +1,6 @@
-//! What may import what, and how long a file may be.
+//! The allowed imports, and the longest allowed file.
 
-/// The crates from the ground up, each with those it may import. A crate imports only what stands above it in this list.
+/// The crates from the ground up, each with its allowed imports. A crate imports only crates above it in this list.
 pub const CRATES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("store", &["core"]),
@@ -19,8 +19,8 @@ pub const CRATES: &[(&str, &[&str])] = &[
 /// The crate that has floors.
 pub const FLOORED: &str = "core";
 
-/// The floors of [`FLOORED`] from the ground up: a folder, or a file beside `lib.rs`. A floor imports only those below it;
-/// floors in one row stand beside each other and import nothing of each other.
+/// The floors of [`FLOORED`] from the ground up: a folder, or a file beside `lib.rs`. A floor imports only floors
+/// below it; floors in one row import nothing of each other.
 pub const FLOORS: &[&[&str]] = &[
     &["record"],
     &["window"],
@@ -36,7 +36,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["schema"],
 ];
 
-/// Most lines of a file before its tests.
+/// The most lines of a file before its tests.
 pub const LINES_MAX: usize = 400;
 
 /// Files that are longer today, with their lines. An entry may only shrink.

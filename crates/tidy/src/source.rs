@@ -1,18 +1,18 @@
-//! What one source imports, names and defines.
+//! The imports, names and definitions of one source.
 //!
-//! Reads `use` trees and paths in code; what is compiled for tests alone is left out, and so are comments and texts.
+//! Reads `use` trees and paths in code. Leaves out comments, strings, and code that is compiled only for tests.
 //! Never resolves anything: see [`crate::graph`].
-//! S1 nested braces, renames, globs and `self` come out as one import each (`use_trees`).
-//! S2 a path in code is found wherever it stands (`paths_in_code`).
+//! S1 nested braces, renames, globs and `self` yield one import each (`use_trees`).
+//! S2 a path in code is found anywhere (`paths_in_code`).
 
 use std::collections::BTreeSet;
 
 use crate::tokens::{Kind, Token, tokens};
 
-/// Who sees an import or item.
+/// The visibility of an import or item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Seen {
-    /// The module and what is inside it.
+    /// The module and its contents.
     #[default]
     Here,
     /// `pub(crate)`, `pub(super)` and the like.
@@ -26,20 +26,20 @@ pub enum Seen {
 pub struct Import {
     /// The path, without the star of a glob.
     pub path: Vec<String>,
-    /// The name it has here; none for a glob.
+    /// Its name here; `None` for a glob.
     pub name: Option<String>,
-    /// Who sees it.
+    /// Its visibility.
     pub seen: Seen,
 }
 
-/// What one source file imports, names and defines, tests left out.
+/// The imports, names and definitions of one source file, tests left out.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
-    /// Leaves of its `use` trees, also of those inside functions.
+    /// Leaves of its `use` trees, including those inside functions.
     pub imports: Vec<Import>,
     /// Paths of two segments or more in code.
     pub paths: BTreeSet<Vec<String>>,
-    /// Names in code that may be items: types, constants, and what is called.
+    /// Names in code that may be items: types, constants, and called functions.
     pub words: BTreeSet<String>,
     /// Items at the top of the module.
     pub items: BTreeSet<String>,
@@ -59,7 +59,7 @@ pub fn read(text: &str) -> Source {
     reader.out
 }
 
-/// The tokens outside of `#[cfg(test)]`, and the line on which the first module of tests begins.
+/// The tokens outside `#[cfg(test)]`, and the line on which the first module of tests begins.
 #[must_use]
 pub fn without_tests<'a>(tokens: &[Token<'a>]) -> (Vec<Token<'a>>, Option<usize>) {
     let mark = ["#", "[", "cfg", "(", "test", ")", "]"];
@@ -82,7 +82,7 @@ pub fn without_tests<'a>(tokens: &[Token<'a>]) -> (Vec<Token<'a>>, Option<usize>
     (kept, begins)
 }
 
-/// How many tokens an item has: up to its `;`, or to the brace that ends its body.
+/// The number of tokens of an item: up to its `;`, or to the brace that ends its body.
 fn item_length(tokens: &[Token<'_>]) -> usize {
     let imports = tokens.iter().take(6).take_while(|t| t.text != "{").any(|t| t.text == "use");
     let mut depth = 0_usize;
@@ -105,7 +105,7 @@ fn item_length(tokens: &[Token<'_>]) -> usize {
 struct Reader<'a> {
     tokens: &'a [Token<'a>],
     at: usize,
-    /// Braces that are open; those of a module with its name.
+    /// Open braces; those of a module with its name.
     open: Vec<Option<String>>,
     seen: Seen,
     out: Source,

@@ -1,21 +1,22 @@
 //! Rust source as tokens: words, marks, literals and lifetimes, without comments.
 //!
-//! Taken apart by `proc-macro2`. Never checks grammar. T1 what stands in a comment or a text is no word (`comments_and_texts_are_no_words`).
+//! Split by `proc-macro2`. Never checks grammar. T1 comments and strings contain no words
+//! (`comments_and_texts_are_no_words`).
 //! Units: lines count from 1.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 
-/// Marks of two characters that are one mark each.
+/// Pairs of characters that count as one mark.
 const PAIRS: [&str; 4] = ["::", "=>", "->", ".."];
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An identifier or keyword.
     Word,
     /// Punctuation; `::`, `=>`, `->` and `..` are one mark each.
     Mark,
-    /// A text, character or number.
+    /// A string, character or number.
     Literal,
     /// A lifetime or label.
     Lifetime,
@@ -24,7 +25,7 @@ pub enum Kind {
 /// A token and the line it begins on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// As written.
     pub text: &'a str,
@@ -35,13 +36,13 @@ pub struct Token<'a> {
 /// The tokens of a source.
 ///
 /// # Panics
-/// When the compiler would not take the source apart either.
+/// When the compiler could not split the source either.
 #[must_use]
 pub fn tokens(source: &str) -> Vec<Token<'_>> {
-    let stream: TokenStream = source.parse().unwrap_or_else(|e| panic!("no Rust source: {e}"));
+    let stream: TokenStream = source.parse().unwrap_or_else(|e| panic!("not Rust source: {e}"));
     let mut out = Vec::new();
     flatten(source, stream, &mut out);
-    // The library keeps each source until it is told that no place in it will be asked for.
+    // The library keeps each source until it is released here; nothing asks for a position in it later.
     proc_macro2::extra::invalidate_current_thread_spans();
     out
 }
@@ -64,7 +65,7 @@ fn flatten<'a>(source: &'a str, stream: TokenStream, out: &mut Vec<Token<'a>>) {
                 let rest = &source[mark.span().byte_range().start..];
                 let joined = |other: &TokenTree| &source[other.span().byte_range()];
                 if text.starts_with("//") || text.starts_with("/*") {
-                    // A comment that documents: the lexer has made it `#[doc = …]`.
+                    // A documentation comment: the lexer has turned it into `#[doc = …]`.
                     trees.find(|tree| matches!(tree, TokenTree::Group(_)));
                 } else if let Some(word) = trees.next_if(|_| mark.as_char() == '\'') {
                     out.push(Token { kind: Kind::Lifetime, text: &rest[..1 + joined(&word).len()], line });

@@ -1,6 +1,6 @@
-//! The files of the project and what the manifests of its crates say.
+//! The files of the project and the contents of its crates' manifests.
 //!
-//! Never looks at what git ignores. Paths are relative to the root, with `/`, in one order everywhere.
+//! Never reads files that git ignores. Paths are relative to the root, with `/`, in one order everywhere.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,16 +14,16 @@ pub struct Crate {
     pub folder: String,
     /// Its name in code.
     pub name: String,
-    /// What its manifest says it is.
+    /// The description in its manifest.
     pub description: String,
     /// Names in code of the headworks crates under `[dependencies]`.
     pub dependencies: Vec<String>,
 }
 
-/// The project's files, those that are read as text with their text.
+/// The project's files, and the text of those that are read as text.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    /// Where the project is.
+    /// The project's root.
     pub root: PathBuf,
     /// Every file.
     pub files: Vec<String>,
@@ -51,14 +51,14 @@ impl Tree {
         Ok(Self { root: root.to_owned(), files, texts, crates })
     }
 
-    /// Reads the project that this crate stands in; cargo says where, since a build may serve several clones.
+    /// Reads the project of this crate. Cargo supplies the path, since one build may serve several clones.
     pub fn here() -> io::Result<Self> {
         let here =
             std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         Self::open(&PathBuf::from(here).join("../.."))
     }
 
-    /// Whether a file or folder is there.
+    /// Whether a file or folder exists.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
         let path = path.trim_end_matches('/');
@@ -67,13 +67,13 @@ impl Tree {
             .any(|f| f.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     }
 
-    /// The Rust sources of all crates, and of what else is Rust here.
+    /// The Rust sources of all crates, and all other Rust sources here.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
         self.texts.iter().filter(|(path, _)| path.ends_with(".rs")).map(|(p, t)| (p.as_str(), t.as_str()))
     }
 }
 
-/// What git would put into a commit of everything.
+/// The files that git would put into a commit of everything.
 fn listed(root: &Path) -> Option<Vec<String>> {
     let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let out = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;

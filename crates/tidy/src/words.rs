@@ -1,8 +1,9 @@
-//! Checks of words: what the glossary says is not used for an idea stands in no name and no document.
+//! Checks of words: a word that the glossary rules out is in no name and no document.
 //!
-//! The glossary is the first table of `docs/concepts.md` with a column `not`. Names are those that are declared: types, fields,
-//! variants, functions and modules; and the fields of the API and of catalogs. Never looks at what is quoted as code.
-//! W1 a word that is not used is found in whatever way a name is put together (`names_are_taken_apart`).
+//! The glossary is the first table of `docs/concepts.md` with a column `not`. Names are declared names: types,
+//! fields, variants, functions and modules; and the fields of the API and of catalogs. Never checks text quoted as
+//! code.
+//! W1 a ruled-out word is found in any style of name (`names_are_taken_apart`).
 //! W2 each exception is needed (`an_exception_that_nothing_needs_is_found`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,36 +11,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tokens::{Kind, Token, tokens};
 use crate::tree::Tree;
 
-/// Where the glossary stands.
+/// The file of the glossary.
 pub const GLOSSARY: &str = "docs/concepts.md";
 
 /// Descriptions of the API and of catalogs: the keys of their objects are names.
 const DESCRIPTIONS: [&str; 2] = ["docs/reference/openapi.json", "docs/reference/catalog.schema.json"];
 
-/// A word that stands for something else at one place.
+/// A word with another meaning in one place.
 #[derive(Clone, Copy, Debug)]
 pub struct Exception {
     /// The word.
     pub word: &'static str,
-    /// The file, or the beginning of the paths of several.
+    /// The file, or the prefix of several paths.
     pub path: &'static str,
-    /// Why.
+    /// The reason.
     pub reason: &'static str,
 }
 
-/// What may stand all the same.
+/// The allowed exceptions.
 pub const EXCEPTIONS: &[Exception] = &[
     Exception { word: "customer", path: "crates/api/src/outbox/stripe.rs", reason: "a field of Stripe's" },
-    Exception { word: "customer", path: "docs/ledger.md", reason: "Stripe's name for whom it bills" },
-    Exception { word: "customer", path: "docs/reliability.md", reason: "Stripe's name for whom it bills" },
+    Exception { word: "customer", path: "docs/ledger.md", reason: "Stripe's name for the payer" },
+    Exception { word: "customer", path: "docs/reliability.md", reason: "Stripe's name for the payer" },
     Exception { word: "tag", path: "docs/reference/openapi.json", reason: "a keyword of OpenAPI" },
     Exception { word: "notice", path: "README.md", reason: "notices of copyright" },
 ];
 
-/// The words of a glossary that are not used, each with the words of its row.
+/// The words that a glossary rules out, each with the words of its row.
 ///
 /// # Errors
-/// When there is no glossary, or a word is both used and not.
+/// When there is no glossary, or a word is both used and ruled out.
 pub fn glossary(text: &str) -> Result<BTreeMap<String, String>, String> {
     let rows = text.lines().skip_while(|line| *line != "| word | meaning | not |").skip(2);
     let (mut banned, mut used) = (BTreeMap::new(), BTreeSet::new());
@@ -49,7 +50,7 @@ pub fn glossary(text: &str) -> Result<BTreeMap<String, String>, String> {
         used.extend(words.split(", ").map(str::to_lowercase));
         for word in not.split(", ").filter(|word| !word.is_empty()) {
             if banned.insert(word.to_lowercase(), words.to_owned()).is_some() {
-                return Err(format!("{GLOSSARY}: `{word}` stands in the column `not` of two rows"));
+                return Err(format!("{GLOSSARY}: `{word}` is in the column `not` of two rows"));
             }
         }
     }
@@ -57,7 +58,7 @@ pub fn glossary(text: &str) -> Result<BTreeMap<String, String>, String> {
         return Err(format!("{GLOSSARY}: has no table `| word | meaning | not |`"));
     }
     match used.iter().find(|word| banned.contains_key(*word)) {
-        Some(word) => Err(format!("{GLOSSARY}: `{word}` is a word of the glossary and is not used")),
+        Some(word) => Err(format!("{GLOSSARY}: `{word}` is a word of the glossary and is also ruled out")),
         None => Ok(banned),
     }
 }
@@ -76,7 +77,7 @@ pub fn words(tree: &Tree) -> Vec<String> {
     against(&banned, EXCEPTIONS, &texts)
 }
 
-/// What stands in these files, by path and text, though the glossary says that it is not used.
+/// Ruled-out words in these files, by path and text.
 #[must_use]
 pub fn against(
     banned: &BTreeMap<String, String>,
@@ -107,7 +108,7 @@ pub fn against(
     found
 }
 
-/// Names in a file, or its lines where it is a document, each taken apart, with their lines.
+/// Names in a file, or the lines of a document, each split into parts, with their lines.
 fn names(path: &str, text: &str) -> Vec<(usize, Vec<String>)> {
     let is_code = path.ends_with(".rs") && (path.starts_with("crates/") || path.starts_with("fuzz/"));
     let is_document = path.ends_with(".md") && (path.starts_with("docs/") || !path.contains('/'));
@@ -144,7 +145,7 @@ fn parts(name: &str) -> Vec<String> {
     out
 }
 
-/// Whether these parts say a word, or several words that stand together; also more than one of it.
+/// Whether these parts contain a word, or several words in sequence; also in the plural.
 fn says(parts: &[String], word: &str) -> bool {
     let words: Vec<&str> = word.split(' ').collect();
     parts.windows(words.len()).any(|run| {
@@ -154,7 +155,7 @@ fn says(parts: &[String], word: &str) -> bool {
     })
 }
 
-/// The lines of a document without its quoted code, the targets of its links and what the glossary says is not used.
+/// The lines of a document without quoted code, link targets and the glossary's ruled-out words.
 fn prose(text: &str) -> Vec<(usize, Vec<String>)> {
     let (mut is_code, mut is_glossary) = (false, false);
     let mut out = Vec::new();

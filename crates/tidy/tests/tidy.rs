@@ -1,4 +1,4 @@
-//! The house is tidy. Each test says which file, what, and what to do.
+//! The project is tidy. Each test names the file, the fault and the remedy.
 
 use headworks_tidy::graph::Graph;
 use headworks_tidy::tree::Tree;
