@@ -1,6 +1,6 @@
 //! `cargo run -p headworks-engine --example one_balance`: many concurrent callers on one balance. Each gets its
-//! answer after its record is on disk; one asks twice. Then the process's memory is dropped, and the balance is read
-//! from disk again.
+//! answer after its record is on disk; one asks twice. Then the process's memory is dropped,
+//! and the balance is read from disk again.
 
 use std::error::Error;
 use std::path::Path;

@@ -54,8 +54,8 @@ pub struct Answer {
     pub effect: Effect,
     /// Whether this repeats the first answer.
     pub replayed: bool,
-    /// Whether the effect can be looked up later. The explanation of a denial cannot if too many requests were
-    /// denied.
+    /// Whether the effect can be looked up later. The explanation of a denial
+    /// cannot if too many requests were denied.
     pub is_kept: bool,
 }
 

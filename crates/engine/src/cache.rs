@@ -43,8 +43,8 @@ impl Remembered {
 const REMEMBERED_MAX: usize = 32;
 /// The longest time for which the key of a denial is remembered.
 const REMEMBERED: Span = Span::from_secs(30);
-/// The most bytes of explanations kept at once for one account, and the time until the full amount is available
-/// again.
+/// The most bytes of explanations kept at once for one account, and the time
+/// until the full amount is available again.
 const KEPT_BYTES_MAX: u64 = 256 * 1_024;
 const KEPT_REFILL: Span = Span::from_secs(6 * 3_600);
 /// The most explanations in one record.
@@ -86,8 +86,8 @@ impl DenialLog {
         }
         let ways = denial.decision.unblock.iter().flat_map(|u| &u.ways);
         let until = ways.filter_map(|w| w.at).fold(at.after(REMEMBERED), Instant::min);
-        // A request that needs consent comes again with the consent. A caller without a reported instant may come
-        // back at once.
+        // A request that needs consent comes again with the consent. A caller without
+        // a reported instant may come back at once.
         let comes_again = match denial.decision.outcome {
             Outcome::NeedsConsent => true,
             Outcome::Wait => denial.decision.unblock.as_ref().is_none_or(|u| u.at().is_none()),
@@ -228,8 +228,8 @@ pub(crate) struct Pending {
     records: HashMap<IndexKey, Ticket>,
     /// How often keys of stored records were forgotten.
     forgotten: u64,
-    /// Keys of requests that wait for room, with the requests' digests. The channel closes once the request has its
-    /// answer.
+    /// Keys of requests that wait for room, with the requests' digests. The
+    /// channel closes once the request has its answer.
     waiting: HashMap<IndexKey, ([u8; 16], watch::Receiver<()>)>,
 }
 

@@ -1,5 +1,5 @@
-//! Volatile memory of callers, beside the ledger: their recent behaviour, and the number of networks that use each
-//! key.
+//! Volatile memory of callers, beside the ledger: their recent behaviour, and
+//! the number of networks that use each key.
 //!
 //! It is lost at a restart, and fades within hours anyway. It is bounded: [`KEYS_MAX`] keys per account, at most some
 //! 1.5 KiB each. A further key replaces the least telling one and starts from zero. Nothing is ever counted for

@@ -59,8 +59,8 @@ enum Moves {
 /// The source of the engine's `now`.
 pub struct Clock {
     moves: Moves,
-    /// How far time is ahead of the machine's monotonic time; for a clock that does not run by itself, the time
-    /// itself.
+    /// How far time is ahead of the machine's monotonic time; for a clock that
+    /// does not run by itself, the time itself.
     ahead: AtomicI64,
     shift: AtomicI64,
     accepts_jumps: bool,
@@ -296,8 +296,8 @@ mod tests {
         assert_eq!((clock.now(), clock.jump()), (at("2026-06-01T12:02:03Z"), None));
     }
 
-    /// Rule R13 at a start: (the wall, the last record, whether jumps are accepted, the clock's time, whether it
-    /// decides).
+    /// Rule R13 at a start: (the wall, the last record, whether jumps are
+    /// accepted, the clock's time, whether it decides).
     #[test]
     fn it_begins_at_the_later_of_wall_and_last_record() {
         for (wall, last, accepts, shown, decides) in [

@@ -1,6 +1,6 @@
-//! Accounts with a known damaged log or checkpoint: nothing is decided on them, and others go on.
+//! Accounts with a log or checkpoint known to be damaged: nothing is decided on them, and others go on.
 //!
-//! Reconciliation reports them while the engine runs. The last failed one is recorded in the server's own log, and
+//! Reconciliation reports them while the engine runs. The last failed pass is recorded in the server's own log, and
 //! the next start checks its accounts before anything is decided (`a_damaged_log_freezes_its_account_alone`).
 
 use std::collections::BTreeMap;

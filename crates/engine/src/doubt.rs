@@ -249,8 +249,8 @@ mod tests {
     }
 
     /// Two owners of one account write three records each. Every append is answered, lost, late or without an answer,
-    /// at every moment, any number of times. An owner is never wrong about the stored records, and both can always
-    /// finish.
+    /// at every moment, any number of times. An owner is never wrong about the
+    /// stored records, and both can always finish.
     #[test]
     fn every_interleaving_of_two_owners() {
         let owner = Owner { known: Vec::new(), done: 0, step: Step::Append };

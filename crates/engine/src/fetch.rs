@@ -110,8 +110,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Brings an account into memory, unless it is there already; `false` if it has no log. One load serves all that
-    /// wait.
+    /// Brings an account into memory, unless it is there already; `false` if it
+    /// has no log. One load serves all that wait.
     pub(crate) async fn bring_in(&self, account: &Name) -> Result<bool, EngineError> {
         self.damaged.check(account)?;
         let end = {
@@ -146,8 +146,8 @@ impl Engine {
         }
         {
             let mut shard = self.cache.lock(account);
-            // An account without a log may have been opened meanwhile: the state in memory is then newer than what
-            // was read.
+            // An account without a log may have been opened meanwhile: the state in
+            // memory is then newer than what was read.
             if shard.live(account).is_none() {
                 if !state.is_open() {
                     // The record that opened it was lost.

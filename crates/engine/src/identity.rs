@@ -1,11 +1,11 @@
-//! The cost of identity: free grants of one identity are 90 days apart, and all free grants of a day stay within a
-//! budget.
+//! The cost of identity: free grants of one identity are 90 days apart, and all
+//! free grants of a day stay within a budget.
 //!
 //! An account claims for itself and for every cluster that it is or was in, so a change of cluster does not clear its
 //! claims.
 //! Each identity has its own log, and so has the budget: a claim is recorded there before the grant is recorded in
-//! the account's log. A retry finds its own claim by its key. A crash between the two leaves a claim that the retry
-//! uses.
+//! the account's log. A retry finds its own claim by its key. A crash between
+//! the two leaves a claim that the retry uses.
 
 use headworks_core::catalog::Mode;
 use headworks_core::command::{Command, History, NewGrant, run, trial_budget_used};

@@ -249,8 +249,8 @@ impl Lease {
     async fn end(&mut self, end: Command) -> Result<Answer, EngineError> {
         let caller = Caller { actor: self.actor.as_ref(), ..Caller::default() };
         let ended = self.engine.run(&self.account, None, caller, &end).await;
-        // If the end is not answered, or its caller goes away first, the hold is ended again; the same end gives the
-        // same answer.
+        // If the end is not answered, or its caller goes away first, the hold is ended
+        // again; the same end gives the same answer.
         self.is_over = matches!(ended, Ok(_) | Err(EngineError::Refused(_)));
         ended
     }

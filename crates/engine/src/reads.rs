@@ -43,8 +43,8 @@ impl Engine {
         Ok(Some(statement.finished()))
     }
 
-    /// The balance as of two instants: events up to `effective`, as known at `recorded`. Free and held credits, less
-    /// debt.
+    /// The balance as of two instants: events up to `effective`, as known at
+    /// `recorded`. Free and held credits, less debt.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.

@@ -1,5 +1,5 @@
-//! Pricing the charges of a period again after a rate card was wrong: first as a dry run, then applied charge by
-//! charge.
+//! Pricing the charges of a period again after a rate card was wrong: first as
+//! a dry run, then applied charge by charge.
 //!
 //! Never changes a charge twice, however often the request is sent
 //! (`charges_are_corrected_one_by_one_and_by_period`). A correction replaces its charge, and its key is derived from

@@ -136,8 +136,8 @@ impl Engine {
         jump.map_or(Ok(()), |jump| Err(EngineError::ClockJumped(jump)))
     }
 
-    /// Waits for room, for at most `most` by the clock; a test clock may stand still, so there the machine's time
-    /// counts too.
+    /// Waits for room, for at most `most` by the clock; a test clock may stand
+    /// still, so there the machine's time counts too.
     async fn wait_for_room(&self, wish: &Wish, most: Span) -> Option<Taken> {
         let waiting = wish.wait(self.clock().now(), most);
         if !self.clock().is_test() {
@@ -214,8 +214,8 @@ impl Engine {
         slot.check_frozen()?;
         slot.used = true;
         if let Some(key) = &ask.key {
-            // While a request waits here, no other request with its key gets to an answer; but on another engine it
-            // may.
+            // While a request waits here, no other request with its key gets to
+            // an answer; but on another engine it may.
             let joins = turn.key.is_none();
             match self.first_answer(pending, slot, catalog, (key, ask.command, joins), &turn.fetched)? {
                 First::Unread(fetch) => return Ok((Next::Fetch(fetch), 0)),

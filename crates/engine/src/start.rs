@@ -38,7 +38,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// An engine without threads: a simulation does each step itself, with [`Self::commit_once`] and [`Self::maintain_once`].
+    /// An engine without threads: a simulation runs each step with [`Self::commit_once`] and [`Self::maintain_once`].
     ///
     /// # Errors
     /// As [`Self::start`].

@@ -24,7 +24,7 @@ pub type SupplyState = (Name, Arc<SupplyTerms>, SupplyView, Option<SupplyChange>
 pub struct SeatState {
     /// The account.
     pub account: Name,
-    /// Its key; `None`: requests without one, and keys beyond the number that have their own seats.
+    /// Its key; `None`: requests without one, and keys beyond the number with their own seats.
     pub key: Option<Name>,
     /// The class in force.
     pub class: Name,
@@ -56,8 +56,8 @@ fn seats_of(account: &Name, slot: &Slot, supply: &Arc<EngineSupply>) -> impl Ite
 }
 
 impl Engine {
-    /// The present users of a supply, most cost in flight and waiting first: at most `max` seats, of one account if
-    /// one is named.
+    /// The present users of a supply, most cost in flight and waiting first: at most
+    /// `max` seats, of one account if one is named.
     ///
     /// # Errors
     /// When there is no such supply.

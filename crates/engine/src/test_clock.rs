@@ -208,8 +208,8 @@ impl Engine {
         Ok(told.await.map_err(|_| EngineError::Stopped)??)
     }
 
-    /// Processes everything until an instant: ends and boundaries, each at its own instant, and the ticks of
-    /// supplies.
+    /// Processes everything until an instant: ends and boundaries, each at
+    /// its own instant, and the ticks of supplies.
     fn live_until(&self, to: Instant) -> Result<(), EngineError> {
         let _sweeping = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
         let mut written = Written::default();
@@ -255,8 +255,8 @@ impl Engine {
         }
     }
 
-    /// Writes the account's due events, and sets a timer for its next event before an instant. Returns the batch of
-    /// its last record.
+    /// Writes the account's due events, and sets a timer for its next event before an
+    /// instant. Returns the batch of its last record.
     fn live_and_look(&self, account: &Name, to: Instant) -> Result<Ticket, EngineError> {
         let catalog = self.catalog();
         let looked = self.with_slot(account, |pending, slot| {
@@ -274,8 +274,8 @@ impl Engine {
 }
 
 /// The first instant before `before` at which an account acts although nothing ends: a top-up has waited for its
-/// turn, or a grant begins to count and crosses a mark. Found by bisection, as time alone causes it and does not undo
-/// it.
+/// turn, or a grant begins to count and crosses a mark. Found by bisection, as
+/// time alone causes it and does not undo it.
 fn stirs(account: &Account, catalog: &Catalog, now: Instant, before: Instant) -> Option<Instant> {
     let acts = |at: i64| {
         let at = account.tick(Instant::from_micros(at));

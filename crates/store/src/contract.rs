@@ -1,8 +1,8 @@
 //! The contract of every store; [`crate::suite`] tests each store against it.
 //!
 //! Two writers may share one account. A store decides between them only by the hash that each append names.
-//! Reads never block the thread that polls them. `append` and `checkpoint` may: the engine polls them on its own
-//! threads.
+//! Reads never block the thread that polls them. `append` and `checkpoint` may:
+//! the engine polls them on its own threads.
 //!
 //! K1 an append commits all records of an account in the batch, or none (`append_or_conflict`).
 //! K2 appended records are found by number and by index key, at once and after reopening (`found_after_reopen`).
@@ -206,15 +206,16 @@ impl std::error::Error for StoreError {}
 
 /// A place for logs.
 pub trait Store: Send + Sync {
-    /// Appends a batch durably. Each account's records are stored if its log ends with the hash that the first of them names.
+    /// Appends a batch durably. An account's records are stored if its log ends
+    /// with the hash that the first of them names.
     ///
     /// # Errors
-    /// When nothing more can be stored: nothing of the batch may be acknowledged, and the store accepts no further
-    /// batch.
+    /// When nothing more can be stored: nothing of the batch may be
+    /// acknowledged, and the store accepts no further batch.
     fn append<'a>(&'a self, batch: &'a Batch) -> Reply<'a, Appended>;
 
-    /// Whether others write into this store. If so, states in memory are checked against [`Self::ends`] before they
-    /// are shown.
+    /// Whether others write into this store. If so, states in memory are checked
+    /// against [`Self::ends`] before they are shown.
     fn is_shared(&self) -> bool {
         false
     }
@@ -318,8 +319,8 @@ pub trait Store: Send + Sync {
     /// When writing fails; the earlier cursor stays.
     fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()>;
 
-    /// The latest instant at which a record was written; `None` if there is no record, or the instant is no longer
-    /// known.
+    /// The latest instant at which a record was written; `None` if there is no
+    /// record, or the instant is no longer known.
     ///
     /// # Errors
     /// When reading fails.

@@ -1,5 +1,5 @@
-//! Where logs are kept. A store needs one ability: append records to an account's log if the log still ends where the
-//! caller expects.
+//! Where logs are kept. A store needs one ability: append records to an account's log if the
+//! log still ends where the caller expects.
 //!
 //! Never decides anything and never folds a record: to a store, a record is bytes with a number, a hash and index
 //! keys. The one exception is `erase`: it folds the account to write the erasure into its log.

@@ -173,8 +173,8 @@ fn joined(from: &str, target: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Source paths in the map that lead nowhere. They start at the project's root, at `crates`, or leave out a crate's
-/// `src`.
+/// Source paths in the map that lead nowhere. They start at the project's root,
+/// at `crates`, or leave out a crate's `src`.
 #[must_use]
 pub fn map_paths(tree: &Tree) -> Vec<String> {
     let text = unfenced(tree.texts.get(MAP).map_or("", String::as_str).lines());

@@ -1,8 +1,8 @@
 //! Checks of words: a word that the glossary rules out is in no name and no document.
 //!
 //! The glossary is the first table of `docs/concepts.md` with a column `not`. Names are declared names: types,
-//! fields, variants, functions and modules; and the fields of the API and of catalogs. Never checks text quoted as
-//! code.
+//! fields, variants, functions and modules; and the fields of the API and of
+//! catalogs. Never checks text quoted as code.
 //! W1 a ruled-out word is found in any style of name (`names_are_taken_apart`).
 //! W2 each exception is needed (`an_exception_that_nothing_needs_is_found`).
 

@@ -1,7 +1,7 @@
 //! The supplies in force, and the room in them for an account's requests.
 //!
-//! Never decides: it reports a supply's offer to the core, takes the room of granted requests, and returns the room
-//! of ended ones.
+//! Never decides: it reports a supply's offer to the core, takes the room of granted
+//! requests, and returns the room of ended ones.
 //! S1 cost in flight equals the room of open holds, after any crash or restart: a loaded state brings its holds' room
 //! with it, and leaves memory only without holds (`capacity_survives_a_restart`).
 
@@ -88,8 +88,8 @@ impl Supplies {
         }
     }
 
-    /// The wishes of a request, one supply after the other: a seat and a cost in its feature's supply and in each
-    /// fallback.
+    /// The wishes of a request, one supply after the other: a seat and a cost in
+    /// its feature's supply and in each fallback.
     fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, wanted: &Wanted) -> impl Iterator<Item = Wish> {
         let own = ctx.catalog.feature(wanted.feature.as_str()).and_then(|f| f.supply.as_ref());
         let own = own.and_then(|name| ctx.catalog.supplies.get_key_value(name));

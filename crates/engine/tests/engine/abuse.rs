@@ -452,8 +452,8 @@ async fn a_trial_budget_counts_one_unit() {
     w.books();
 }
 
-/// The server's own logs sort between accounts with capital letters and all others: a page full of them is not the
-/// end.
+/// The server's own logs sort between accounts with capital letters and all
+/// others: a page full of them is not the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_accounts_goes_past_the_logs_of_identities() {
     let w = world().await;

@@ -1,5 +1,5 @@
-//! Answers to retries: first answers, repeated ends of holds, denials while they are true, explanations for as long
-//! as promised.
+//! Answers to retries: first answers, repeated ends of holds, denials while they are
+//! true, explanations for as long as promised.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ fn settle(hold: HoldId, tokens: u64) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_second_end_of_a_hold() {
-    // First end, second end, whether they are the same; with the same key and body, the same key only, or another
-    // key.
+    // First end, second end, whether they are the same; with the same key and
+    // body, the same key only, or another key.
     let rows: [(&str, &str, bool); 6] = [
         ("settle 3", "settle 3", true),
         ("settle 3", "settle 4", false),

@@ -1,5 +1,5 @@
-//! Honest and hostile behaviours against every abuse rule: the figures of `docs/abuse.md`, which repeats each printed
-//! row.
+//! Honest and hostile behaviours against every abuse rule: the figures of
+//! `docs/abuse.md`, which repeats each printed row.
 //!
 //! Each behaviour is a set of callers that react to their answers, on a clock that the test moves. The accounts are
 //! of tier `paid`, a day old and without a history; the tier's figures are the defaults.
@@ -415,8 +415,8 @@ fn honest() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
     ]
 }
 
-/// Requests held back from honest behaviours, and the last day with any; none from all others. A first batch cannot
-/// be predicted.
+/// Requests held back from honest behaviours, and the last day with any; none from all
+/// others. A first batch cannot be predicted.
 const HELD_BACK: [(&str, u64, u64); 2] = [
     ("a batch of 20 minutes at 8 times the floor, seven days at the same hour", 342, 1),
     ("a month-end job of 20 minutes at 6 times the floor, four months", 342, 1),
@@ -597,8 +597,8 @@ async fn forgers_are_caught() {
     row("forged webhooks, reported one a second", w.seen.caught.map(|(at, rule)| (rule, at / SECOND)));
 }
 
-/// Twenty accounts of one identity. With `hops`, the first takes its grant, and then each moves into its own cluster,
-/// twice.
+/// Twenty accounts of one identity. With `hops`, the first takes its grant, and
+/// then each moves into its own cluster, twice.
 async fn free_grants(hops: bool) -> usize {
     let w = World::new("p").await;
     let in_cluster = |cluster: &str| {

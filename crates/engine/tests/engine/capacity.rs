@@ -150,8 +150,8 @@ async fn a_request_waits_for_room_and_is_let_in() {
     assert_eq!((outcome(&late), view(&engine, "large").waiting), (Outcome::Wait, 0));
 }
 
-/// A retry during the first one's wait takes no second place: it gets the first one's answer; another request is
-/// refused at once.
+/// A retry during the first one's wait takes no second place: it gets the first one's
+/// answer; another request is refused at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_waits_with_the_first() {
     let engine = start(Arc::new(Memory::new()));

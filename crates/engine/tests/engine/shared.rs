@@ -238,8 +238,8 @@ async fn a_newer_catalog_is_followed_first() {
             .expect("accepted");
     };
     put(Arc::clone(&a), "v2").await;
-    // The engine that put the catalog decides under it. The other has not read it yet, but the account's log refers
-    // to it.
+    // The engine that put the catalog decides under it. The other has not read it
+    // yet, but the account's log refers to it.
     run(&a, &acme, &key("a1"), settled(1)).await.expect("answers");
     let answer = run(&b, &acme, &key("b1"), settled(1)).await.expect("answers");
     assert_eq!(b.catalog().version, name("v2"));

@@ -50,8 +50,8 @@ fn ask(supply: &Supply<u32>, leaf: &Arc<Leaf>, times: u64, cost: u64) -> u64 {
     granted
 }
 
-/// Three accounts well inside their share beside one that asks for a hundred times the capacity; refused requests do
-/// not wait.
+/// Three accounts well inside their share beside one that asks for a hundred times
+/// the capacity; refused requests do not wait.
 #[test]
 fn in_share_work_is_never_refused() {
     let supply = supply(terms(Some(10_000), None));
@@ -178,8 +178,8 @@ fn a_wait_that_would_be_too_long_is_refused_at_once() {
     assert!(who == 1 && (20..=40).contains(&n), "let in at tick {n}");
 }
 
-/// A waiter held back by its own bound, or one that no longer fits at all, does not delay the others; its id stays
-/// valid.
+/// A waiter held back by its own bound, or one that no longer fits at all, does
+/// not delay the others; its id stays valid.
 #[test]
 fn a_bounded_account_does_not_hold_up_the_queue() {
     let supply = supply(terms(None, Some(4)));

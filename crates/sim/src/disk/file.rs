@@ -37,8 +37,8 @@ impl Write {
 }
 
 impl FileState {
-    /// Leaves the bytes that survive a power failure: everything synced, and any part of the rest, in any order, torn
-    /// anywhere.
+    /// Leaves the bytes that survive a power failure: everything synced, and any part
+    /// of the rest, in any order, torn anywhere.
     pub(super) fn crash(&mut self, keeps: u32, random: &Random, coverage: &Coverage) {
         let mut pending = std::mem::take(&mut self.pending);
         if pending.len() > 1 && random.chance(300) {

@@ -107,8 +107,8 @@ impl SimDisk {
         self.inner().faults = faults;
     }
 
-    /// Leaves the data that survives a power failure: everything synced, and any part of the rest, in any order, torn
-    /// anywhere.
+    /// Leaves the data that survives a power failure: everything synced, and any part
+    /// of the rest, in any order, torn anywhere.
     pub(crate) fn crash(&self) {
         let mut inner = self.inner();
         let keeps = inner.faults.keeps;

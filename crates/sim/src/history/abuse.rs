@@ -75,8 +75,8 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// The server's own logs of free grants: grants of one identity are 90 days apart, and those of a day stay within the
-/// budget.
+/// The server's own logs of free grants: grants of one identity are 90 days apart,
+/// and those of a day stay within the budget.
 pub(super) fn free_grants(account: &Name, log: &[Record]) -> Result<(), String> {
     let (mut last, mut by_day) = (None, BTreeMap::new());
     for record in log {

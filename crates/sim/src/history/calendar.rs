@@ -1,5 +1,5 @@
-//! Calendars computed by hand: two zones with daylight saving, months that are clamped. Uses no library that the
-//! product uses.
+//! Calendars computed by hand: two zones with daylight saving, months that are
+//! clamped. Uses no library that the product uses.
 //!
 //! Units: UTC microseconds since 1970; a local time is the reading of its clock, counted in the same way.
 

@@ -1,5 +1,5 @@
-//! Windows counted again from use: every visit must have found the count computed here, and no grant may pass a
-//! limit.
+//! Windows counted again from use: every visit must have found the count
+//! computed here, and no grant may pass a limit.
 //!
 //! Units: those of the window; instants in UTC microseconds.
 
@@ -150,8 +150,8 @@ impl<'a> Walk<'a> {
                 None => return Ok(()),
             }
         }
-        // A window that is open when the billing anchor moves stays open, beside the first one counted from the new
-        // anchor.
+        // A window that is open when the billing anchor moves stays open, beside
+        // the first one counted from the new anchor.
         let doubtful = spec.is_anchored() && bounds.is_some_and(|(start, _)| start == anchor);
         let counted = used.amount(spec, bounds, now);
         if counted == visit.before || doubtful {
@@ -305,8 +305,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// A hold is charged, or a charge corrected: the front of the receipt stays, and the part beyond it is counted
-    /// again.
+    /// A hold is charged, or a charge corrected: the front of the receipt stays,
+    /// and the part beyond it is counted again.
     fn ends(&mut self, seq: Seq, before: Seq, charge: &Charge, at: (i64, i64)) -> Result<(), String> {
         let Some(mut open) = self.open.remove(&before) else { return Ok(()) };
         let kept = keep(&open.draws, charge.price.nano());

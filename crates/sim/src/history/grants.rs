@@ -250,8 +250,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Credits that a hold returns after a boundary are carried as far as the rollover has room; the rest is
-    /// breakage.
+    /// Credits that a hold returns after a boundary are carried as far as the
+    /// rollover has room; the rest is breakage.
     fn ends(
         &mut self,
         record: &Record,

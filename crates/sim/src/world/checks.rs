@@ -70,8 +70,8 @@ impl World {
         for account in wait(self.store.accounts(None, 100)).map_err(|e| Broken(e.to_string()))? {
             let mut log = self.log(&account)?;
             if self.is_shared() {
-                // Engines assign the instants of denials independently: among the records of another engine they have
-                // no order.
+                // Engines assign the instants of denials independently: among the
+                // records of another engine they have no order.
                 log.iter_mut().for_each(|record| {
                     if let Event::Denied(denials) = &mut record.event {
                         denials.recent.clear();

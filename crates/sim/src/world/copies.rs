@@ -1,8 +1,8 @@
 //! Copies of the ledger: backups, restores and erasures, each interrupted between any two steps, repeatedly.
 //!
 //! C1 an interrupted copy is no ledger, or is unchanged. C2 the same command then finishes, with every record that
-//! was stored when it began, and nothing else. C3 an erased ledger reconciles, replays, keeps its hashes, and goes
-//! on.
+//! was stored when it began, and nothing else. C3 an erased ledger
+//! reconciles, replays, keeps its hashes, and goes on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -189,8 +189,8 @@ impl World {
         Ok(())
     }
 
-    /// The records in the order of the feed; with `behind`, only those after the block of that record of the server's
-    /// own log.
+    /// The records in the order of the feed; with `behind`, only those after the
+    /// block of that record of the server's own log.
     fn fed(&self, behind: Option<Seq>) -> Result<Vec<Stored>, Broken> {
         let (mut cursor, mut all, mut is_behind) = (Cursor::default(), Vec::new(), behind.is_none());
         while let Some(fed) = wait(self.store.feed(&cursor)).map_err(|e| Broken(e.to_string()))? {

@@ -1,5 +1,5 @@
-//! One simulation: callers, an engine that is stepped, a disk that fails, and invariants after every crash and at the
-//! end.
+//! One simulation: callers, an engine that is stepped, a disk that fails, and
+//! invariants after every crash and at the end.
 //!
 //! Z1 every acknowledged record is there, byte for byte, after every crash. Z2 the same key and body gets the same
 //! answer, another body gets none. Z3 after the faults stop, every request is answered and every due event is

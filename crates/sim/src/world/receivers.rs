@@ -57,8 +57,8 @@ impl Deliveries {
     }
 }
 
-/// The text of a call, without the parts that may differ when it is resent: calls to Stripe leave out times that are
-/// too old.
+/// The text of a call, without the parts that may differ when it is resent: calls to
+/// Stripe leave out times that are too old.
 pub(super) fn text(call: &Call) -> String {
     match call {
         Call::Event(_, text) => text.clone(),

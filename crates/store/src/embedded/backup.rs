@@ -1,8 +1,8 @@
 //! Backup while a server runs.
 //!
 //! The journal is only ever appended to, so a prefix of it that ends with a whole block is the ledger as of one
-//! moment. A backup copies such a prefix and is itself a data directory. Its index is rebuilt when it is first
-//! opened.
+//! moment. A backup copies such a prefix and is itself a data directory. Its
+//! index is rebuilt when it is first opened.
 //! U1 a backup taken under load holds every record acknowledged before it began (`a_backup_under_load_is_a_prefix`).
 
 use std::path::Path;

@@ -21,8 +21,8 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// When the disk fails.
     fn make(&self) -> Result<()>;
-    /// Locks the directory for this process while the returned file lives; `None` if no other process can have
-    /// access.
+    /// Locks the directory for this process while the returned file lives;
+    /// `None` if no other process can have access.
     ///
     /// # Errors
     /// `WouldBlock` when another process holds the lock; otherwise when the disk fails.

@@ -8,8 +8,8 @@
 //! body    = name length u8, name, seq u64, hash[32], keys u8, key u128 *, record bytes
 //! ```
 //! All integers are little-endian. Blocks are numbered from 1 across all segments, so a block that was copied or
-//! moved, or that follows a removed one, is not taken for the right one (`walk`). Never reads beyond a checked
-//! length.
+//! moved, or that follows a removed one, is not taken for the right one
+//! (`walk`). Never reads beyond a checked length.
 
 use headworks_core::record::{IndexKey, Name, Record, Seq};
 
@@ -72,8 +72,8 @@ pub(super) fn check_segment_header(bytes: &[u8], segment: u32) -> Result<(), Str
     }
 }
 
-/// Whether a segment has only a part of its header and nothing after it. A header of another release is not such a
-/// part.
+/// Whether a segment has only a part of its header and nothing after it. A
+/// header of another release is not such a part.
 pub(super) fn is_unfinished_header(bytes: &[u8], segment: u32) -> bool {
     let (head, rest) = bytes.split_at(bytes.len().min(SEGMENT_HEADER));
     // Bytes shorter than a header have no block after them.
@@ -163,8 +163,8 @@ pub(super) struct Block<'a> {
 impl<'a> Block<'a> {
     const ENTRIES: usize = BLOCK_HEADER + LINK;
 
-    /// Its records, each with its offset in the block. The first one with a wrong checksum yields `None` and is the
-    /// last.
+    /// Its records, each with its offset in the block. The first one with a
+    /// wrong checksum yields `None` and is the last.
     pub(super) fn records(&self) -> impl Iterator<Item = (usize, Option<Parsed>)> + use<'a> {
         let (mut rest, mut at) = (self.entries, Self::ENTRIES);
         std::iter::from_fn(move || {

@@ -30,8 +30,8 @@ impl Default for Watermark {
     }
 }
 
-/// The operations of an index. Everything in it can be rebuilt from the journal; journal positions are packed
-/// numbers.
+/// The operations of an index. Everything in it can be rebuilt from the
+/// journal; journal positions are packed numbers.
 pub trait Index: Send + Sync + std::fmt::Debug {
     /// How far the journal is indexed.
     ///
@@ -78,8 +78,8 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When reading fails.
     fn each_key(&self, each: &mut dyn FnMut(IndexKey) -> bool) -> Result<bool, StoreError>;
-    /// Writes checkpoints newer than the stored ones, then index entries, then the watermark, and makes all of it
-    /// durable.
+    /// Writes checkpoints newer than the stored ones, then index entries, then
+    /// the watermark, and makes all of it durable.
     ///
     /// # Errors
     /// When writing fails. Some of it may then have been written, but not the watermark.

@@ -139,8 +139,8 @@ pub(super) struct Opened {
     pub(super) scanned: Scanned,
 }
 
-/// Opens the journal of a disk, reads it from its mark on, passes every entry from `from` on to `seen`, and cuts a
-/// torn tail.
+/// Opens the journal of a disk, reads it from its mark on, passes every entry from
+/// `from` on to `seen`, and cuts a torn tail.
 pub(super) fn open(
     disk: Arc<dyn Disk>,
     from: Position,
@@ -228,8 +228,8 @@ impl<F: FnMut(Position, Parsed)> Scan<'_, F> {
         let begin = if number == self.end.at.segment { self.end.at.offset } else { 0 };
         if let Err(what) = frame::check_segment_header(&bytes, number) {
             if is_last && self.known <= place(SEGMENT_HEADER) && frame::is_unfinished_header(&bytes, number) {
-                // Power failed while the segment was being created: blocks are written only after its header is
-                // durable.
+                // Power failed while the segment was being created: blocks are
+                // written only after its header is durable.
                 self.end.at = cut(self.segments, number, 0, bytes.len(), &mut self.scanned)?;
                 return Ok(());
             }

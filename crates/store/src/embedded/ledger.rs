@@ -1,5 +1,5 @@
-//! The work of an embedded store, on the calling thread: the journal, the records not yet in the index, and the
-//! index.
+//! The work of an embedded store, on the calling thread: the journal, the
+//! records not yet in the index, and the index.
 //!
 //! Never writes to the key-value store on the path of a request.
 
@@ -176,8 +176,8 @@ impl Ledger {
     }
 
     fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<Position>, StoreError> {
-        // The index first: records that leave the tails meanwhile are already in it, so at worst they are found
-        // twice.
+        // The index first: records that leave the tails meanwhile are already
+        // in it, so at worst they are found twice.
         let recent: Vec<(Seq, Vec<Position>)> = {
             let tails = self.tails();
             let both = [tails.flushing.as_deref(), Some(&tails.current)].into_iter().flatten();

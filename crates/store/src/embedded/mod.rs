@@ -88,8 +88,8 @@ impl Embedded {
         Ok(store)
     }
 
-    /// Learns the index's keys in the background. Until they are known, each look-up reads the index; after a failure
-    /// that remains so.
+    /// Learns the index's keys in the background. Until they are known, each look-up reads
+    /// the index; after a failure that remains so.
     fn learn_keys(&self, keys: usize) {
         let Some(readers) = &self.readers else { return drop(self.ledger.learn_keys(keys, &|| true)) };
         let (ledger, is_closed) = (Arc::clone(&self.ledger), readers.is_closed());

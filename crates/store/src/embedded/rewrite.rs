@@ -58,8 +58,8 @@ struct Rewrite {
     ledger: Ledger,
     batch: Batch,
     ends: HashMap<Name, Written>,
-    /// Readers of the feed: the place each acknowledged in the old ledger, and the number of written records before
-    /// it.
+    /// Readers of the feed: the place each acknowledged in the old ledger, and
+    /// the number of written records before it.
     readers: Vec<(Name, u64, usize)>,
     /// The place of the last copied record.
     last: u64,

@@ -1,5 +1,5 @@
-//! The note in a data directory that is being written from another one. Until the note is gone, the directory is no
-//! ledger.
+//! The note in a data directory that is being written from another one. Until the
+//! note is gone, the directory is no ledger.
 //!
 //! N1 an interrupted restore, erasure or first backup is never taken for a whole ledger, and the same command starts
 //! it over (`what_was_cut_off_is_no_ledger`, and the simulation, which interrupts between any two steps).

@@ -19,8 +19,8 @@ fn file(dir: &Path, number: usize) -> PathBuf {
     dir.join(format!("journal/{number:08}.journal"))
 }
 
-/// Where the blocks of a segment begin and end, as the format is documented: magic, then length of the bytes after
-/// the header.
+/// Where the blocks of a segment begin and end, as the format is documented: magic,
+/// then length of the bytes after the header.
 fn blocks(bytes: &[u8]) -> Vec<(usize, usize)> {
     let (mut at, mut found) = (16, Vec::new());
     while bytes.get(at..at + 4) == Some(b"WBLK") {
@@ -299,8 +299,8 @@ fn every_damage_is_named_or_changes_nothing() {
                     assert_eq!((place.file, place.offset), expected, "{case}");
                 }
                 Err(e) => panic!("{case}: {e}"),
-                // The index has records that the start does not read again: they are unchanged, or reconciliation
-                // reports them.
+                // The index has records that the start does not read again: they are
+                // unchanged, or reconciliation reports them.
                 Ok(store) => {
                     assert!(has_index, "{case}: the start read all and found nothing");
                     assert_eq!(store.recovery().cut, None, "{case}");

@@ -205,8 +205,8 @@ impl<W> Supply<W> {
         self.rate.load(Relaxed) == NO_LIMIT || self.level.load(Relaxed) > 0
     }
 
-    /// Takes room if there is some. Waiters in the same band or above come first, except before work inside its
-    /// share.
+    /// Takes room if there is some. Waiters in the same band or above come
+    /// first, except before work inside its share.
     ///
     /// # Errors
     /// When there is no room now.
@@ -271,8 +271,8 @@ impl<W> Supply<W> {
         cost.in_flight > self.in_flight_max.load(Relaxed)
     }
 
-    /// Whether the upstream can take more now: saved shares that come together exceed the rate by a quarter of a
-    /// second's worth.
+    /// Whether the upstream can take more now: saved shares that come together exceed
+    /// the rate by a quarter of a second's worth.
     fn bears(&self) -> bool {
         let rate = self.rate.load(Relaxed);
         rate == NO_LIMIT || self.level.load(Relaxed) > -signed(rate / 4)
@@ -330,8 +330,8 @@ impl<W> Supply<W> {
     }
 
     /// A request has ended: its place is free, and its estimate is corrected to its actual cost. `None`: it used
-    /// nothing, but the upstream was asked. If its estimate were returned, a refusing upstream would be asked again
-    /// at once.
+    /// nothing, but the upstream was asked. If its estimate were returned, a
+    /// refusing upstream would be asked again at once.
     pub fn end(&self, leaf: &Leaf, estimate: Cost, actual: Option<u64>) {
         let less = |n: u64| Some(n.saturating_sub(estimate.in_flight));
         // Both closures always return a value.

@@ -13,8 +13,8 @@ use super::cost::{NO_LIMIT, over, signed};
 use super::leaf::Leaf;
 use super::shares::Inner;
 
-/// Service is averaged over this many ticks with waiters: requests are long compared with a tick, and may end
-/// together.
+/// Service is averaged over this many ticks with waiters: requests are long
+/// compared with a tick, and may end together.
 const DRAIN_TICKS: u64 = 256;
 
 impl<W> Supply<W> {

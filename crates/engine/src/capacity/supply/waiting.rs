@@ -18,8 +18,8 @@ use super::queue::{NoWait, Pumped, Queue, stopped_waiting};
 const ASIDE_MAX: usize = 256;
 
 impl<W> Supply<W> {
-    /// The wait of one more request, predicted from the cost that waits before it and the speed at which the supply
-    /// serves.
+    /// The wait of one more request, predicted from the cost that waits before it
+    /// and the speed at which the supply serves.
     pub(super) fn predict(&self, leaf: &Leaf, cost: Cost) -> Option<Span> {
         let rate = self.rate.load(Relaxed);
         let is_rate = self.in_flight_max.load(Relaxed) == NO_LIMIT;
