@@ -101,8 +101,8 @@ impl Commits {
         waiting.open_waiters.len() >= self.waiters_max || waiting.open.len_bytes() >= WAITING_BYTES_MAX
     }
 
-    /// Lets `fill` add records to the open batch; returns the number of the batch. If `fill` fails, its records are
-    /// not written; the others stay. `None` if the engine has stopped.
+    /// Lets `fill` add records to the open batch; returns the number of the batch. Records that `fill`
+    /// could not add are not written; the others stay. `None` if the engine has stopped.
     pub(crate) fn add<E>(&self, fill: impl FnOnce(&mut Batch) -> Result<(), E>) -> Option<Result<Ticket, E>> {
         let mut waiting = self.lock();
         if waiting.stopped.is_some() {

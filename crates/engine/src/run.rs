@@ -94,7 +94,7 @@ impl Engine {
         self.run_plain(account, key, caller, command).await
     }
 
-    /// Runs a command without its cost to an identity.
+    /// Runs a command without a claim on an identity.
     pub(crate) async fn run_plain(
         &self,
         account: &Name,

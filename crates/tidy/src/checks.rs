@@ -70,7 +70,7 @@ pub fn floors(graph: &Graph) -> Vec<String> {
         ));
     }
     for floor in FLOORS.iter().copied().flatten().filter(|f| !there.contains(*f)) {
-        found.push(format!("crates/tidy/src/rules.rs: there is no floor `{floor}`; take it out of FLOORS"));
+        found.push(format!("crates/tidy/src/rules.rs: there is no floor `{floor}`; remove it from FLOORS"));
     }
     let of = |file: usize| Some(&graph.files[file]).filter(|f| f.owner == FLOORED).and_then(File::floor);
     for ((from, to), names) in &graph.arrows {

@@ -32,7 +32,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Publishes new shares and refills the cost that may start; serves waiters inside their share.
+    /// Publishes new shares and refills the cost that may start; returns the seats that wait inside their share.
     pub(super) fn allot(
         &mut self,
         terms: &SupplyTerms,
