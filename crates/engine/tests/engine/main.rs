@@ -6,6 +6,7 @@ mod behaviours;
 mod capacity;
 mod damage;
 mod shared;
+mod stepped;
 mod supply;
 mod test_clock;
 mod webhooks;
