@@ -12,7 +12,10 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTS = ["cargo", "test", "--quiet", "--offline"]
-SEEDS = ["cargo", "run", "--quiet", "--offline", "-p", "headworks-sim", "--", "--seeds", "1500"]
+SIMULATION = ["cargo", "run", "--quiet", "--offline", "-p", "headworks-sim", "--"]
+SEEDS = SIMULATION + ["--seeds", "1500"]
+# For bugs of the store and of the engine: two engines on one store.
+SEEDS_OF_TWO = SIMULATION + ["--engines", "2", "--seeds", "400"]
 
 
 def bugs():
@@ -38,7 +41,7 @@ def main():
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     work = pathlib.Path(tempfile.gettempdir()) / "headworks-mutants"
     shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(ROOT, work, ignore=shutil.ignore_patterns("target", ".git"))
+    shutil.copytree(ROOT, work, ignore=shutil.ignore_patterns("target", "target-*", ".git"))
     survivors, caught, by_tests, by_seeds = [], 0, 0, 0
     for name, path, was, bug in bugs():
         if wanted not in name:
@@ -51,7 +54,7 @@ def main():
         layer = path.split("/")[1]
         packages = {"store": ["headworks-store", "headworks-audit", "headworks-engine"], "cli": ["headworks"], "api": ["headworks-api", "headworks-server"]}.get(layer, [f"headworks-{layer}"])
         tests = fails(TESTS + [f"-p{p}" for p in packages], work)
-        seeds = fails(SEEDS, work)
+        seeds = fails(SEEDS, work) or (layer in ("store", "engine") and fails(SEEDS_OF_TWO, work))
         file.write_text(text)
         by_tests, by_seeds, caught = by_tests + tests, by_seeds + seeds, caught + (tests or seeds)
         print(f"{'tests' if tests else '-':6} {'seeds' if seeds else '-':6} {name}", flush=True)

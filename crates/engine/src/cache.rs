@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
-use headworks_core::record::{Denial, Denials, IndexKey, Instant, Key, Name, Outcome, Seq, Span};
+use headworks_core::record::{Denial, Denials, IndexKey, Instant, Key, Name, Outcome, Span};
 
 use tokio::sync::watch;
 
@@ -26,8 +26,9 @@ pub(crate) struct Remembered {
     pub(crate) denial: Denial,
     /// Whether its explanation is kept.
     pub(crate) is_kept: bool,
-    /// The account's last record and the catalog when it was decided.
-    on: (Seq, Name),
+    /// The end of the account's log and the catalog when it was decided. The end by its hash: another writer's record may
+    /// have taken the number of one that was never stored (`what_rests_on_a_lost_record_is_no_answer`).
+    on: ([u8; 32], Name),
     /// It answers retries until this instant.
     until: Instant,
 }
@@ -35,7 +36,7 @@ pub(crate) struct Remembered {
 impl Remembered {
     /// Whether it still answers a retry: nothing that it depended on has changed, and no way around it has opened.
     pub(crate) fn answers(&self, account: &Account, catalog: &Catalog, now: Instant) -> bool {
-        now < self.until && self.on.0 == account.seq && self.on.1 == catalog.version
+        now < self.until && self.on.0 == account.chain && self.on.1 == catalog.version
     }
 }
 
@@ -94,13 +95,13 @@ impl DenialLog {
             Outcome::Allow | Outcome::Partial | Outcome::Deny => false,
         };
         let key = key.filter(|_| !comes_again);
-        let on = (account.seq, catalog.version.clone());
+        let on = (account.chain, catalog.version.clone());
         self.recent.push_back(Remembered { key, denial, is_kept, on, until });
         is_kept
     }
 
-    /// A denial remembered at record `before` stays valid at `now`: the record in between only reports denials.
-    pub(crate) fn follow(&mut self, before: Seq, now: Seq) {
+    /// A denial remembered at the end `before` stays valid at `now`: the record in between only reports denials.
+    pub(crate) fn follow(&mut self, before: [u8; 32], now: [u8; 32]) {
         for remembered in self.recent.iter_mut().filter(|r| r.on.0 == before) {
             remembered.on.0 = now;
         }

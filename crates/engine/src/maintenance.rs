@@ -225,11 +225,11 @@ impl Engine {
         let at = slot.tick(self.clock().now());
         let draft = Draft::new(Event::Denied(denials));
         let record = record(draft, &slot.account, &self.in_force.catalog.load(), at, (None, None));
-        let before = slot.account.seq;
+        let before = slot.account.chain;
         self.append(pending, slot, &record)?;
         // The record of denials changes nothing that they depended on.
         if let Some(log) = &mut slot.denials {
-            log.follow(before, slot.account.seq);
+            log.follow(before, slot.account.chain);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Records: stable bytes, a chain that names what was altered, a fold that does not depend on the way.
 
 use headworks_core::account::Account;
-use headworks_core::record::{Category, FORMAT, Record, RecordError};
+use headworks_core::record::{Category, FORMAT, Record, RecordError, SystemRecord};
 
 use crate::common::{World, ask, credits, name};
 
@@ -54,6 +54,23 @@ fn fold_equals_live_state() {
             account.apply_bytes(&r.to_bytes()).expect("folds");
         });
         assert_eq!(account.to_bytes(), w.account.to_bytes(), "checkpoint after {middle}");
+    }
+}
+
+/// R2: within an account the records of the server's own log that it was decided under never go back.
+#[test]
+fn nothing_is_decided_under_an_earlier_record_of_the_server() {
+    let w = world();
+    let under = |seq| Some(SystemRecord { seq, hash: [7; 32] });
+    let mut account = Account::empty(name("acme"));
+    for (record, under) in w.log.iter().zip([under(5), None, under(8)]) {
+        account.apply_bytes(&Record { under, ..record.clone() }.to_bytes()).expect("folds");
+    }
+    assert_eq!(account.under, Some(8));
+    for (seq, follows) in [(3, false), (5, false), (7, false), (8, false), (9, true)] {
+        // The same one again is not told again.
+        let next = Record { under: under(seq), ..w.log[3].clone() };
+        assert_eq!(account.clone().apply_bytes(&next.to_bytes()).is_ok(), follows, "under record {seq}");
     }
 }
 

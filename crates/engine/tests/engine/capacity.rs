@@ -6,8 +6,8 @@ use headworks_audit::reconcile::{Progress, reconcile};
 use headworks_audit::replay::replay;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::command::{Command, Extend};
-use headworks_core::record::{Outcome, Reason, Span, SupplyChange, Verdict, VisitKind, Wall};
+use headworks_core::command::{Command, Extend, Patch, Setting};
+use headworks_core::record::{Outcome, Rank, Reason, Span, SupplyChange, Verdict, VisitKind, Wall};
 use headworks_engine::Caller;
 use headworks_engine::capacity::supply::SupplyView;
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Idempotency, Limits};
@@ -67,7 +67,7 @@ fn start_at(store: Arc<dyn Store>, clock: Clock) -> Arc<Engine> {
     Engine::start(store, catalog, Arc::new(clock), Limits::default()).expect("starts")
 }
 
-fn view(engine: &Engine, supply: &str) -> SupplyView {
+pub(super) fn view(engine: &Engine, supply: &str) -> SupplyView {
     let found = engine.supplies().into_iter().find(|(n, ..)| n.as_str() == supply);
     found.map(|(_, _, view, _)| view).expect("the supply is there")
 }
@@ -359,6 +359,35 @@ async fn a_new_catalog_keeps_what_is_in_flight() {
             .expect("releases");
     }
     assert_eq!(view(&engine, "large").in_flight, 0, "holds of the class that is gone give their room back");
+}
+
+/// What holds have in flight is theirs, whichever seats of the account it was taken with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_cluster_leaves_nothing_in_flight() {
+    let catalog = CATALOG.replacen("in_flight = 6", "in_flight = 100", 1).replacen(
+        "in_flight_cost = { requests = 1 }",
+        "in_flight_cost = { tokens = 1 }",
+        1,
+    );
+    let catalog = Catalog::parse(&catalog, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    let clock = Arc::new(Clock::new());
+    let engine = Engine::start(Arc::new(Memory::new()), catalog, clock, Limits::default()).expect("starts");
+    open(&engine, "acme", "10").await;
+    let acme = name("acme");
+    let hold = async |id: &str, tokens| {
+        let held = run(&engine, &acme, &key(id), Command::Authorize(ask("chat", tokens))).await;
+        hold_of(&held.expect("answers"))
+    };
+    let large = hold("large", 30).await;
+    let rank = Rank { class: None, cluster: Some(name("card-1")), weight: 1, floor: 0, max: None };
+    let patch = Patch { rank: Setting::Set(Box::new(rank)), ..Patch::default() };
+    run(&engine, &acme, &key("moves"), Command::Change { patch, reason: None }).await.expect("changes");
+    let small = hold("small", 20).await;
+    assert_eq!(view(&engine, "large").in_flight, 50);
+    for (id, hold, left) in [("r1", small, 30), ("r2", large, 0)] {
+        run(&engine, &acme, &key(id), Command::Release { hold }).await.expect("releases");
+        assert_eq!(view(&engine, "large").in_flight, left);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

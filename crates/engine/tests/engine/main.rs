@@ -7,6 +7,7 @@ mod capacity;
 mod damage;
 mod lease;
 mod shared;
+mod stepped;
 mod supply;
 mod test_clock;
 mod webhooks;

@@ -9,20 +9,25 @@ use std::task::{Context as Task, Poll, Waker};
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant};
-use headworks_core::record::{Category, Instant, Outcome, Record, Span};
+use headworks_core::record::{Category, Instant, Outcome, Record, SYSTEM, Span};
 use headworks_engine::{Caller, Clock, Effect, Engine, EngineError, Limits};
 use headworks_store::suite::{Fault, Faults, Faulty};
-use headworks_store::{Memory, Store, wait};
+use headworks_store::{Memory, Store, Stored, wait};
 
 use super::{CATALOG, ask, available, key, name, open, run};
 
 /// Faults that a test sets one by one.
 #[derive(Default)]
-struct Said {
-    appends: Mutex<VecDeque<Fault>>,
-    reads_fail: AtomicBool,
-    /// Each call is answered only when it is polled again.
-    waits: AtomicBool,
+pub(super) struct Said {
+    pub(super) appends: Mutex<VecDeque<Fault>>,
+    pub(super) reads_fail: AtomicBool,
+    pub(super) checkpoints_fail: AtomicBool,
+    /// What is read of the server's own log cannot be read back.
+    pub(super) spoils: AtomicBool,
+    /// Nobody else writes.
+    pub(super) is_alone: AtomicBool,
+    /// Each call is answered only the second time that it is asked.
+    pub(super) waits: AtomicBool,
     /// Reads so far.
     reads: AtomicUsize,
 }
@@ -35,6 +40,19 @@ impl Faults for Said {
     fn fails_to_read(&self) -> bool {
         self.reads.fetch_add(1, Ordering::SeqCst);
         self.reads_fail.load(Ordering::SeqCst)
+    }
+
+    fn alter(&self, records: &mut [Stored]) {
+        let spoilt = records.iter_mut().filter(|record| record.account.as_str() == SYSTEM);
+        spoilt.filter(|_| self.spoils.load(Ordering::SeqCst)).for_each(|record| record.bytes.clear());
+    }
+
+    fn fails_to_keep(&self) -> bool {
+        self.checkpoints_fail.load(Ordering::SeqCst)
+    }
+
+    fn is_shared(&self) -> bool {
+        !self.is_alone.load(Ordering::SeqCst)
     }
 
     fn yields(&self) -> bool {
@@ -64,7 +82,7 @@ fn two_with(catalog: &str) -> Two {
     Two { stores, engines, clock }
 }
 
-fn settled(tokens: u64) -> Command {
+pub(super) fn settled(tokens: u64) -> Command {
     Command::Authorize(headworks_core::waterfall::Authorize { settle_now: true, ..ask("chat", tokens) })
 }
 
@@ -180,12 +198,12 @@ fn standing() -> (Arc<Faulty<Said>>, impl Fn() -> Arc<Engine>) {
     (store, start)
 }
 
-fn poll<T>(asked: &mut Pin<Box<impl Future<Output = T>>>) -> Poll<T> {
+pub(super) fn poll<T>(asked: &mut Pin<Box<impl Future<Output = T>>>) -> Poll<T> {
     asked.as_mut().poll(&mut Task::from_waker(Waker::noop()))
 }
 
-/// Polls until an answer comes, and commits in between.
-fn answered<T>(engine: &Engine, asked: impl Future<Output = T>) -> T {
+/// Polls until an answer, committing in between.
+pub(super) fn answered<T>(engine: &Engine, asked: impl Future<Output = T>) -> T {
     let mut asked = Box::pin(asked);
     for _ in 0..100 {
         if let Poll::Ready(answer) = poll(&mut asked) {
@@ -220,7 +238,7 @@ fn a_store_that_answers_late_holds_up_nobody_else() {
     assert_eq!(wait(store.read(&cold, 1, 100)).expect("reads").len(), 4);
 }
 
-fn catalog(version: &str) -> String {
+pub(super) fn catalog(version: &str) -> String {
     CATALOG.replacen("version = \"t\"", &format!("version = \"{version}\""), 1)
 }
 

@@ -115,7 +115,7 @@ impl Ledger {
         self.tails.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tails_mut(&self) -> RwLockWriteGuard<'_, Tails> {
+    pub(super) fn tails_mut(&self) -> RwLockWriteGuard<'_, Tails> {
         self.tails.write().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -34,6 +34,8 @@ mod mark;
 mod readers;
 mod rewrite;
 mod tails;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 mod walk;
 

@@ -95,3 +95,20 @@ impl std::fmt::Debug for Readers {
         f.debug_struct("Readers").field("threads", &self.threads.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::Readers;
+
+    #[test]
+    fn a_job_that_panics_is_its_callers_matter() {
+        let readers = Readers::start(1).expect("starts");
+        readers.run(|| panic!("a job that panics"));
+        let (answer, answered) = mpsc::channel();
+        readers.run(move || answer.send(()).expect("somebody waits"));
+        answered.recv_timeout(Duration::from_secs(10)).expect("the next job is done");
+    }
+}

@@ -37,6 +37,11 @@ pub trait Faults: Send + Sync {
         false
     }
 
+    /// Whether the next checkpoint fails.
+    fn fails_to_keep(&self) -> bool {
+        false
+    }
+
     /// Alters the records that were read.
     fn alter(&self, records: &mut [Stored]) {
         let _ = records;
@@ -47,7 +52,7 @@ pub trait Faults: Send + Sync {
         true
     }
 
-    /// Whether each call lets others go first, once.
+    /// Whether each call lets others go first, once; and the answer where a log ends, to a key, and of a load once more.
     fn yields(&self) -> bool {
         false
     }
@@ -150,14 +155,18 @@ impl<F: Faults> Store for Faulty<F> {
     fn ends<'a>(&'a self, accounts: &'a [Name]) -> Reply<'a, Vec<LogEnd>> {
         Box::pin(async move {
             self.before_read().await?;
-            self.inner.ends(accounts).await
+            let answer = self.inner.ends(accounts).await;
+            self.let_others_go().await;
+            answer
         })
     }
 
     fn find(&self, key: IndexKey) -> Reply<'_, Option<Stored>> {
         Box::pin(async move {
             self.before_read().await?;
-            self.inner.find(key).await
+            let answer = self.inner.find(key).await;
+            self.let_others_go().await;
+            answer
         })
     }
 
@@ -166,6 +175,7 @@ impl<F: Faults> Store for Faulty<F> {
             self.before_read().await?;
             let mut loaded = self.inner.load(account).await?;
             loaded.iter_mut().for_each(|loaded| self.faults.alter(&mut loaded.records));
+            self.let_others_go().await;
             Ok(loaded)
         })
     }
@@ -184,7 +194,10 @@ impl<F: Faults> Store for Faulty<F> {
     }
 
     fn checkpoint(&self, states: Vec<Checkpoint>) -> Reply<'_, ()> {
-        self.inner.checkpoint(states)
+        Box::pin(async move {
+            let full = || StoreError::Refused("the disk is full".into());
+            if self.faults.fails_to_keep() { Err(full()) } else { self.inner.checkpoint(states).await }
+        })
     }
 
     fn wants_checkpoint(&self) -> bool {

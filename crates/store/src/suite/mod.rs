@@ -163,7 +163,7 @@ pub fn run(store: &dyn Store) {
     assert!(wait(store.load(&name("nobody"))).expect("loads").is_none());
     assert!(wait(store.read(&name("nobody"), 1, 5)).expect("reads").is_empty());
     let due = wait(store.due(Instant::from_micros(5), 10)).expect("lists");
-    assert_eq!(due, [name("b")], "b's last checkpoint wakes at 4, a's at 26");
+    assert_eq!(due, [name("b")], "b's last checkpoint wakes at 4, a's at 27");
     the_feed_has_every_record_once(store);
     no_stored_key_is_surely_absent(store, &[&a, &b]);
 }
@@ -189,6 +189,13 @@ fn a_checkpoint_hides_no_record(store: &dyn Store, a: &mut Writer, b: &mut Write
     append(store, &mut [a], 1);
     assert_found(store, a);
     assert_found(store, b);
+    // A state that does not have the last record leaves its account unsettled.
+    let older = a.checkpoint();
+    append(store, &mut [a], 1);
+    wait(store.checkpoint(Vec::new())).expect("keeps nothing");
+    wait(store.checkpoint(vec![older])).expect("checkpoints");
+    assert!(wait(store.unsettled()).expect("lists").contains(&a.account.id));
+    assert_found(store, a);
 }
 
 /// K4: every record once, each account's in order, from any place; places are kept.
