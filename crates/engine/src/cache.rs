@@ -119,6 +119,9 @@ impl DenialLog {
     }
 }
 
+/// A moment between loads, from 1.
+pub(crate) type Moment = u64;
+
 /// An account in memory.
 pub(crate) struct Slot {
     pub(crate) account: Account,
@@ -143,11 +146,14 @@ pub(crate) struct Slot {
     is_stale: bool,
     /// The number of the load that brought it in.
     generation: u64,
+    /// The moment at which its state began to be read; 0 for one that was not read.
+    read_at: Moment,
 }
 
 impl Slot {
-    pub(crate) fn new(account: Account, generation: u64) -> Self {
+    pub(crate) fn new(account: Account, generation: u64, read_at: Moment) -> Self {
         Self {
+            read_at,
             is_stale: false,
             generation,
             last_at: account.recorded_at,
@@ -195,6 +201,11 @@ impl Slot {
     /// again; until then its holds keep their room.
     pub(crate) fn go_stale(&mut self) {
         (self.is_stale, self.dirty, self.wakes_at) = (true, false, Instant::NEVER);
+    }
+
+    /// Whether the state was read after a moment: then it was that of the log at some moment since.
+    pub(crate) fn is_read_since(&self, moment: Moment) -> bool {
+        self.read_at > moment
     }
 
     /// Whether a checkpoint must include the state.
@@ -300,9 +311,9 @@ impl Shard {
     }
 
     /// Puts a state into memory. The memory kept beside a stale state remains.
-    pub(crate) fn insert(&mut self, account: Account, generation: u64) -> &mut Slot {
+    pub(crate) fn insert(&mut self, account: Account, generation: u64, read_at: Moment) -> &mut Slot {
         let id = account.id.clone();
-        let mut slot = Slot::new(account, generation);
+        let mut slot = Slot::new(account, generation, read_at);
         if let Some(stale) = self.remove(&id) {
             slot.last_at = slot.last_at.max(stale.last_at);
             (slot.denials, slot.callers) = (stale.denials, stale.callers);
@@ -349,6 +360,8 @@ pub(crate) struct Cache {
     pub(crate) shard_max: usize,
     /// The number of account loads so far.
     generations: AtomicU64,
+    /// Loads that have begun.
+    moments: AtomicU64,
 }
 
 const SHARDS: usize = 64;
@@ -361,7 +374,18 @@ impl Cache {
             hasher: RandomState::new(),
             shard_max: accounts_max.div_ceil(SHARDS).max(8),
             generations: AtomicU64::new(0),
+            moments: AtomicU64::new(0),
         }
+    }
+
+    /// This moment: every load that begins from now on has a later one.
+    pub(crate) fn moment(&self) -> Moment {
+        self.moments.load(Ordering::SeqCst)
+    }
+
+    /// The moment of a load that begins.
+    pub(crate) fn begin_moment(&self) -> Moment {
+        self.moments.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     /// The number of the next load.

@@ -138,6 +138,7 @@ impl Engine {
             }
         };
         let loading = Loading { engine: self, account, end };
+        let read_at = self.cache.begin_moment();
         let state = self.stored_state(account).await;
         let state = state.map_err(|e| self.damaged.unreadable(account, e))?;
         // The room that its holds take counts in the supplies they were decided under.
@@ -155,7 +156,7 @@ impl Engine {
                     loading.end.send_replace(Load::Unknown);
                     return Ok(false);
                 }
-                let slot = shard.insert(state, self.cache.next_generation());
+                let slot = shard.insert(state, self.cache.next_generation(), read_at);
                 self.in_force.supplies.restore(&slot.account, &mut slot.seats);
                 self.register(slot);
             }

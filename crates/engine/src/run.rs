@@ -12,7 +12,7 @@ use headworks_store::LogEnd;
 use tokio::sync::watch;
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
-use crate::cache::{Pending, Slot};
+use crate::cache::{Moment, Pending, Slot};
 use crate::callers::{note_repeat, note_request};
 use crate::capacity::{RequestRoom, Taken, Wish};
 use crate::commit::{Committed, Ticket, Watch};
@@ -33,6 +33,10 @@ struct Turn<'a> {
     key: Option<WaitingKey<'a>>,
     /// The data read for it.
     fetched: Fetched,
+    /// When it began.
+    began: Moment,
+    /// How often another writer was first.
+    lost: u32,
 }
 
 /// The outcome of an attempt, once the batch that it depends on is stored.
@@ -49,19 +53,22 @@ enum Next<'a> {
     Fetch(Fetch),
 }
 
+/// A request that loses so often to other writers is refused; nothing of it was written.
+const LOST_MAX: u32 = 100;
+
 /// An attempt at a command.
 struct Attempt<'a> {
     /// The outcome, or the reason why there is no answer; both depend on the account's state.
     next: Result<Next<'a>, EngineError>,
     /// Watches the batch that it depends on.
     watch: Watch,
-    /// The end of the log that it depends on.
-    end: LogEnd,
+    /// The end of the log that it depends on; `None` if that was the end at some moment since the request began.
+    end: Option<LogEnd>,
 }
 
 impl Attempt<'_> {
     fn first_read(what: Fetch) -> Self {
-        Self { next: Ok(Next::Fetch(what)), watch: Watch::Over(Committed::Durable), end: LogEnd::default() }
+        Self { next: Ok(Next::Fetch(what)), watch: Watch::Over(Committed::Durable), end: None }
     }
 }
 
@@ -106,7 +113,7 @@ impl Engine {
         let key = key.map(|k| Key { operation: command.operation(), text: k.text.clone(), digest: k.digest });
         let ask = Ask { account, key, caller, command };
         let began = self.clock().now();
-        let mut turn = Turn::default();
+        let mut turn = Turn { began: self.cache.moment(), ..Turn::default() };
         loop {
             let answered = self.stored(&ask, &mut turn).await;
             if let (Err(EngineError::KeyReused(..)), Command::Authorize(asked)) = (&answered, command) {
@@ -153,7 +160,10 @@ impl Engine {
         match watch.wait().await {
             Committed::Durable => {}
             // The state of the decision is stale.
-            Committed::Conflict => return Ok(Next::Again),
+            Committed::Conflict => {
+                turn.lost += 1;
+                return if turn.lost < LOST_MAX { Ok(Next::Again) } else { Err(EngineError::Overloaded) };
+            }
             Committed::Stopped => return Err(EngineError::Stopped),
         }
         // A stored record speaks for itself: storing it proves that the state matched the log.
@@ -162,7 +172,9 @@ impl Engine {
             Ok(Next::Wait(..) | Next::Join(_) | Next::Again | Next::Fetch(_)) => false,
             Err(_) => true,
         };
-        if rests_on_state && !self.is_fresh(ask.account, end).await? {
+        if let Some(end) = end.filter(|_| rests_on_state)
+            && !self.is_fresh(ask.account, end).await?
+        {
             return Ok(Next::Again);
         }
         next
@@ -182,7 +194,7 @@ impl Engine {
         let mut shard = self.cache.lock(ask.account);
         let is_unknown = std::mem::take(&mut turn.fetched.is_unknown);
         if is_unknown && !shard.slots.contains_key(ask.account) {
-            shard.insert(Account::empty(ask.account.clone()), self.cache.next_generation());
+            shard.insert(Account::empty(ask.account.clone()), self.cache.next_generation(), 0);
         }
         let Some((pending, slot)) = shard.live(ask.account) else {
             return Ok(Attempt::first_read(Fetch::State));
@@ -196,7 +208,8 @@ impl Engine {
             Ok((next, ticket)) => (Ok(next), ticket),
             Err(e) => (Err(e), slot.ticket),
         };
-        let (watch, end) = (self.commits.watch(ticket, ask.account), end_of(&slot.account));
+        let watch = self.commits.watch(ticket, ask.account);
+        let end = (!slot.is_read_since(turn.began)).then(|| end_of(&slot.account));
         if !slot.account.is_open() {
             shard.slots.remove(ask.account);
         }

@@ -9,6 +9,7 @@ use headworks_core::waterfall::{Authorize, Context, Live, prepare};
 use headworks_store::LogEnd;
 
 use crate::answer::EngineError;
+use crate::cache::Moment;
 use crate::callers::{Callers, level};
 use crate::commit::{Committed, Watch};
 use crate::engine::Engine;
@@ -23,8 +24,8 @@ struct Seen<T> {
     value: Result<T, EngineError>,
     /// Watches the batch that it depends on.
     watch: Watch,
-    /// The end of the log that it depends on.
-    end: LogEnd,
+    /// The end of the log that it depends on; `None` if that was the end at some moment since the request began.
+    end: Option<LogEnd>,
 }
 
 impl Engine {
@@ -98,25 +99,27 @@ impl Engine {
         at: Instant,
         read: impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let mut fetched = Fetched::default();
+        let (mut fetched, began) = (Fetched::default(), self.cache.moment());
         loop {
-            let Seen { value, watch, end } = match self.view_once(account, at, &read, &mut fetched)? {
-                Ok(seen) => seen,
-                Err(what) => {
-                    self.fetch(account, what, &mut fetched).await?;
-                    if !std::mem::take(&mut fetched.is_unknown) {
-                        continue;
+            let Seen { value, watch, end } =
+                match self.view_once((account, began), at, &read, &mut fetched)? {
+                    Ok(seen) => seen,
+                    Err(what) => {
+                        self.fetch(account, what, &mut fetched).await?;
+                        if !std::mem::take(&mut fetched.is_unknown) {
+                            continue;
+                        }
+                        return Err(EngineError::unknown_account(account));
                     }
-                    return Err(EngineError::unknown_account(account));
-                }
-            };
+                };
             match watch.wait().await {
                 Committed::Durable => {}
                 Committed::Conflict => continue,
                 Committed::Stopped => return Err(EngineError::Stopped),
             }
-            if self.is_fresh(account, end).await? {
-                return value;
+            match end {
+                Some(end) if !self.is_fresh(account, end).await? => {}
+                Some(_) | None => return value,
             }
         }
     }
@@ -124,7 +127,7 @@ impl Engine {
     /// Reads a state in memory, or returns what must be read from the store first.
     fn view_once<T>(
         &self,
-        account: &Name,
+        (account, began): (&Name, Moment),
         at: Instant,
         read: &impl Fn(Context<'_>, Option<&Callers>) -> Result<T, EngineError>,
         fetched: &mut Fetched,
@@ -140,7 +143,7 @@ impl Engine {
         slot.used = true;
         let until = self.clock().now().max(at);
         let watch = self.commits.watch(slot.ticket, account);
-        let end = end_of(&slot.account);
+        let end = (!slot.is_read_since(began)).then(|| end_of(&slot.account));
         let now = slot.account.tick(until);
         if slot.account.wakes_at > now {
             let ctx = Context::new(&slot.account, &catalog, now);

@@ -363,3 +363,26 @@ fn a_refusal_is_that_of_the_log() {
     let settle = Command::Settle { hold, quantities: [(name("tokens"), 3)].into_iter().collect() };
     assert!(is_recorded(&does(&b, "settle", settle).expect("the hold is there")));
 }
+
+/// A denial and a view are answered although the other engine writes into the account all the time.
+#[test]
+fn a_busy_writer_starves_nobody() {
+    let Two { ways: [way, _], engines: [a, b], .. } = two(CATALOG);
+    answered(&a, open(&a, "acme", "10"));
+    way.faults.waits.store(true, Ordering::SeqCst);
+    let (acme, much) = (name("acme"), key("much"));
+    let mut denied = Box::pin(run(&a, &acme, &much, settled(100)));
+    let mut seen = Box::pin(a.view(&acme, |_| Ok(())));
+    let mut ready = (false, false);
+    for n in 0..20 {
+        // Between any two steps of the one, the other writes.
+        does(&b, &format!("b{n}"), settled(0)).expect("answers");
+        ready.0 = ready.0 || poll(&mut denied).is_ready();
+        does(&b, &format!("c{n}"), settled(0)).expect("answers");
+        ready.1 = ready.1 || poll(&mut seen).is_ready();
+        if ready == (true, true) {
+            return;
+        }
+    }
+    panic!("nobody answers: {ready:?}");
+}
