@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::command::Command;
-use headworks_core::record::{Event, Instant, Record, Span, SupplyChange};
+use headworks_core::command::{Command, NewGrant};
+use headworks_core::record::{Category, Event, Instant, Record, Span, SupplyChange};
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError, Limits};
 use headworks_store::suite::{Fault, Faulty};
 use headworks_store::{Memory, Store, wait};
@@ -374,11 +374,15 @@ fn a_busy_writer_starves_nobody() {
     let mut denied = Box::pin(run(&a, &acme, &much, settled(100)));
     let mut seen = Box::pin(a.view(&acme, |_| Ok(())));
     let mut ready = (false, false);
+    let writes = |n: u32| {
+        let one = NewGrant::new("0.01".parse().expect("amount"), Category::Free);
+        does(&b, &format!("b{n}"), Command::Grant(one)).expect("answers");
+    };
     for n in 0..20 {
         // Between any two steps of the one, the other writes.
-        does(&b, &format!("b{n}"), settled(0)).expect("answers");
+        writes(n);
         ready.0 = ready.0 || poll(&mut denied).is_ready();
-        does(&b, &format!("c{n}"), settled(0)).expect("answers");
+        writes(n + 100);
         ready.1 = ready.1 || poll(&mut seen).is_ready();
         if ready == (true, true) {
             return;
