@@ -83,6 +83,7 @@ mod catalogs;
 mod clock;
 mod commit;
 mod damaged;
+mod denials;
 mod doubt;
 mod dropped;
 mod ends;

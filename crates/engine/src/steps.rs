@@ -6,8 +6,9 @@ use headworks_core::record::{Denial, Instant, Key, Name, Record, Rule};
 use headworks_core::waterfall::Refusal;
 
 use crate::answer::{Caller, Effect, EngineError};
-use crate::cache::{EXPLAINED_MAX, Pending, Slot};
+use crate::cache::{Pending, Slot};
 use crate::callers::note_refusal;
+use crate::denials::EXPLAINED_MAX;
 use crate::engine::Engine;
 use crate::states::record;
 
