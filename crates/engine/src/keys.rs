@@ -71,9 +71,6 @@ impl Engine {
         let account = &slot.account.id;
         let reused = || EngineError::KeyReused(key.operation, key.text.clone());
         let index = IndexKey::of_key(account, key.operation, &key.text);
-        if let Some((digest, ends)) = pending.waiting(index).filter(|_| joins) {
-            return if *digest == key.digest { Ok(First::Waits(ends.clone())) } else { Err(reused()) };
-        }
         match self.find(pending, slot, index, fetched) {
             Lookup::Unread(fetch) => return Ok(First::Unread(fetch)),
             Lookup::InFlight(ticket) => return Ok(First::Stores(ticket)),
@@ -91,6 +88,10 @@ impl Engine {
                 return Err(command.conflict_with(&record).map_or_else(reused, Into::into));
             }
             Lookup::Nowhere => {}
+        }
+        // After the look-up: another engine may have answered the key while the request waits here.
+        if let Some((digest, ends)) = pending.waiting(index).filter(|_| joins) {
+            return if *digest == key.digest { Ok(First::Waits(ends.clone())) } else { Err(reused()) };
         }
         let Some(denials) = &slot.denials else { return Ok(First::Nothing) };
         let now = self.clock().now();

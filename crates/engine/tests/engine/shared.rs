@@ -174,6 +174,10 @@ async fn a_request_that_waits_has_one_effect_on_all_engines() {
         tokio::task::yield_now().await;
     }
     let first = run(&b, &name("acme"), &key("k"), Command::Authorize(ask("chat", 1))).await.expect("answers");
+    // A retry does not wait with the request that still does.
+    let retry = run(&a, &name("acme"), &key("k"), Command::Authorize(ask("chat", 1))).await.expect("answers");
+    assert_eq!((retry.replayed, &retry.effect), (true, &first.effect));
+    assert!(!waiting.is_finished());
     let release = Command::Release { hold: holds[0] };
     run(&a, &name("other"), &key("end"), release).await.expect("releases");
     let second = waiting.await.expect("runs").expect("answers");
