@@ -42,30 +42,25 @@ impl Ends {
         }
     }
 
-    /// Asks for all that wait, until nobody waits.
+    /// Asks for all that wait, and once more for those that came meanwhile.
     async fn ask(&self, store: &dyn Store) -> Result<(), StoreError> {
-        /// If the asking caller goes away, those still waiting ask for themselves.
-        struct Lead<'a>(&'a Ends, bool);
+        /// When the asking caller has done its part or goes away, those still waiting ask for themselves.
+        struct Lead<'a>(&'a Ends);
         impl Drop for Lead<'_> {
             fn drop(&mut self) {
-                if !self.1 {
-                    let mut asking = self.0.lock();
-                    asking.is_asked = false;
-                    asking.waiting.clear();
-                }
+                let mut asking = self.0.lock();
+                asking.is_asked = false;
+                asking.waiting.clear();
             }
         }
-        let mut lead = Lead(self, false);
-        loop {
-            let waiting = {
-                let mut asking = self.lock();
-                if asking.waiting.is_empty() {
-                    asking.is_asked = false;
-                    lead.1 = true;
-                    return Ok(());
-                }
-                std::mem::take(&mut asking.waiting)
-            };
+        /// The caller asks for itself first, then for others; not for ever.
+        const ROUNDS: usize = 2;
+        let _lead = Lead(self);
+        for _ in 0..ROUNDS {
+            let waiting = std::mem::take(&mut self.lock().waiting);
+            if waiting.is_empty() {
+                break;
+            }
             let mut names: Vec<Name> = waiting.iter().map(|(name, _)| name.clone()).collect();
             names.sort_unstable();
             names.dedup();
@@ -77,5 +72,6 @@ impl Ends {
                 }
             }
         }
+        Ok(())
     }
 }

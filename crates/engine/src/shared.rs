@@ -7,14 +7,13 @@
 
 use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
-use headworks_core::record::{Name, SYSTEM};
+use headworks_core::record::{Name, SYSTEM, system};
 use headworks_store::{LogEnd, Store, StoreError, Stored};
 
 use crate::answer::EngineError;
 use crate::cache::Slot;
 use crate::engine::Engine;
 use crate::in_force::InForce;
-use headworks_core::record::system;
 
 const RECORDS_AT_ONCE: usize = 1_000;
 

@@ -317,3 +317,28 @@ fn one_question_serves_all_that_wait() {
     let asked = store.faults.reads.load(Ordering::SeqCst) - before;
     assert!(asked <= 2, "{asked} questions: one for the first, one for all others");
 }
+
+/// The request that asks for others as well gets its own answer, however many come after it.
+#[test]
+fn asking_for_others_ends() {
+    let (store, start) = standing();
+    let engine = start();
+    answered(&engine, open(&engine, "acme", "10"));
+    store.faults.waits.store(true, Ordering::SeqCst);
+    let acme = name("acme");
+    let view = || Box::pin(engine.view(&acme, |_| Ok(())));
+    let mut first = view();
+    let (mut others, mut is_answered) = (Vec::new(), false);
+    for _ in 0..10 {
+        is_answered = is_answered || poll(&mut first).is_ready();
+        if !is_answered {
+            others.push(view());
+        }
+        others.retain_mut(|other| poll(other).is_pending());
+    }
+    assert!(is_answered, "it asks for ever");
+    for _ in 0..10 {
+        others.retain_mut(|other| poll(other).is_pending());
+    }
+    assert!(others.is_empty(), "nobody is forgotten");
+}
