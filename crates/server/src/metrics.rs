@@ -114,6 +114,12 @@ impl Collector for EngineCollector {
             "Commits decided again after losing to another writer",
             load(&stats.conflicts),
         )?;
+        counter(
+            &mut e,
+            "in_doubt",
+            "Further attempts at appends whose outcome was in doubt",
+            load(&stats.doubts),
+        )?;
         counter(&mut e, "overshoots", "Charges that no source paid in full", load(&stats.overshoots))?;
         let largest = ConstGauge::new(i64::try_from(load(&stats.overshoot_max)).unwrap_or(i64::MAX));
         let help = "The largest unpaid part of a charge since the start, in nano-credits";
