@@ -1,4 +1,4 @@
-//! Whatever decodes as a state encodes to what decodes as the same.
+//! A state that decodes encodes to bytes that decode to the same state.
 #![no_main]
 
 use headworks_core::account::Account;

@@ -1,4 +1,4 @@
-//! Whatever decodes as a record encodes to what decodes as the same, and folding it is refused or works.
+//! A record that decodes encodes to bytes that decode to the same record. Folding it works or is refused.
 #![no_main]
 
 use headworks_core::account::Account;

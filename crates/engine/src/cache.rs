@@ -45,18 +45,15 @@ pub(crate) struct Slot {
     frozen: Option<Box<str>>,
     /// Another writer was first: the state differs from the log. The memory kept beside the state remains.
     is_stale: bool,
-    /// The number of the load that brought it in.
-    generation: u64,
-    /// The moment at which its state began to be read; 0 for one that was not read.
+    /// The moment at which its state began to be read, which no other load has; 0 for a state that was not read.
     read_at: Moment,
 }
 
 impl Slot {
-    pub(crate) fn new(account: Account, generation: u64, read_at: Moment) -> Self {
+    pub(crate) fn new(account: Account, read_at: Moment) -> Self {
         Self {
             read_at,
             is_stale: false,
-            generation,
             last_at: account.recorded_at,
             account,
             ticket: 0,
@@ -149,7 +146,7 @@ pub(crate) struct Pending {
 /// A moment in the life of an account in memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AsOf {
-    generation: u64,
+    read_at: Moment,
     forgotten: u64,
     durable: Ticket,
 }
@@ -157,13 +154,13 @@ pub(crate) struct AsOf {
 impl Pending {
     /// This moment.
     pub(crate) fn as_of(&self, slot: &Slot, durable: Ticket) -> AsOf {
-        AsOf { generation: slot.generation, forgotten: self.forgotten, durable }
+        AsOf { read_at: slot.read_at, forgotten: self.forgotten, durable }
     }
 
     /// Whether a key that the store did not have after that moment is still absent.
     pub(crate) fn is_absent_since(&self, then: AsOf, slot: &Slot, key: IndexKey) -> bool {
         let came = self.records.get(&key).is_some_and(|ticket| *ticket > then.durable);
-        then.generation == slot.generation && then.forgotten == self.forgotten && !came
+        then.read_at == slot.read_at && then.forgotten == self.forgotten && !came
     }
 
     /// The batch of a record with this key that is not yet stored.
@@ -212,9 +209,9 @@ impl Shard {
     }
 
     /// Puts a state into memory. The memory kept beside a stale state remains.
-    pub(crate) fn insert(&mut self, account: Account, generation: u64, read_at: Moment) -> &mut Slot {
+    pub(crate) fn insert(&mut self, account: Account, read_at: Moment) -> &mut Slot {
         let id = account.id.clone();
-        let mut slot = Slot::new(account, generation, read_at);
+        let mut slot = Slot::new(account, read_at);
         if let Some(stale) = self.remove(&id) {
             slot.last_at = slot.last_at.max(stale.last_at);
             (slot.denials, slot.callers) = (stale.denials, stale.callers);
@@ -259,8 +256,6 @@ pub(crate) struct Cache {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     pub(crate) shard_max: usize,
-    /// The number of account loads so far.
-    generations: AtomicU64,
     /// Loads that have begun.
     moments: AtomicU64,
 }
@@ -274,7 +269,6 @@ impl Cache {
             shards,
             hasher: RandomState::new(),
             shard_max: accounts_max.div_ceil(SHARDS).max(8),
-            generations: AtomicU64::new(0),
             moments: AtomicU64::new(0),
         }
     }
@@ -287,11 +281,6 @@ impl Cache {
     /// The moment of a load that begins.
     pub(crate) fn begin_moment(&self) -> Moment {
         self.moments.fetch_add(1, Ordering::SeqCst) + 1
-    }
-
-    /// The number of the next load.
-    pub(crate) fn next_generation(&self) -> u64 {
-        self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn lock(&self, account: &Name) -> MutexGuard<'_, Shard> {

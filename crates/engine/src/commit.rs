@@ -228,7 +228,7 @@ impl Commits {
         if attempt == 1 {
             tracing::warn!("the outcome of a write is in doubt; nobody is answered until it is known");
         }
-        let pause = PAUSE_MAX / 64 * 2_u32.saturating_pow(attempt.min(6));
+        let pause = PAUSE_MAX / 64 * 2_u32.pow((attempt - 1).min(6));
         let closing = |waiting: &mut Waiting| !waiting.closing;
         let waiting = self.filled.wait_timeout_while(self.lock(), pause, closing);
         !waiting.unwrap_or_else(PoisonError::into_inner).0.closing

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use tokio::sync::watch;
 
 use crate::answer::EngineError;
-use crate::cache::{AsOf, Slot};
+use crate::cache::{AsOf, Pending, Slot};
 use crate::engine::Engine;
 use crate::loads::Load;
 use crate::states::decode;
@@ -156,7 +156,7 @@ impl Engine {
                     loading.end.send_replace(Load::Unknown);
                     return Ok(false);
                 }
-                let slot = shard.insert(state, self.cache.next_generation(), read_at);
+                let slot = shard.insert(state, read_at);
                 self.in_force.supplies.restore(&slot.account, &mut slot.seats);
                 self.register(slot);
             }
@@ -169,7 +169,7 @@ impl Engine {
     pub(crate) fn with_slot<T>(
         &self,
         account: &Name,
-        then: impl FnOnce(&mut crate::cache::Pending, &mut Slot) -> Result<T, EngineError>,
+        then: impl FnOnce(&mut Pending, &mut Slot) -> Result<T, EngineError>,
     ) -> Result<Option<T>, EngineError> {
         loop {
             if !wait(self.bring_in(account))? {

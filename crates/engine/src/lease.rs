@@ -1,4 +1,4 @@
-//! Leases: a hold owned by the code that serves its request. It ends exactly once, whatever happens.
+//! Leases: a hold owned by the code that serves its request. It ends exactly once, also if that code is dropped.
 //!
 //! L1 a lease ends its hold once (`a_lease_ends_its_hold_once`). L2 a dropped lease is charged for its reported use,
 //! and released if nothing was reported (`a_dropped_lease_is_charged_for_what_it_reported`). L3 a lease with regular

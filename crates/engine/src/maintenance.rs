@@ -35,13 +35,9 @@ fn frozen(account: &Name, e: EngineError) -> Result<(), EngineError> {
 /// The thread that maintains an engine while anyone holds it.
 pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("maintenance".into()).spawn(move || {
-        if let Some(engine) = engine.upgrade() {
-            // Not while a test clock moves; the move does the same work.
-            let _sweeping = engine.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
-            engine.adopt_unsettled();
-        }
         let mut last = Last::default();
         while let Some(engine) = engine.upgrade() {
+            engine.adopt_beside_sweeps();
             if !engine.timers.tick() {
                 return;
             }
@@ -79,7 +75,7 @@ impl Engine {
     /// Runs the maintenance of one tick in a standing engine, with or without a checkpoint; the first time, also the
     /// work of the start.
     pub fn maintain_once(&self, checkpoint: bool) {
-        self.adopt_unsettled();
+        self.adopt_beside_sweeps();
         let checkpoint = if checkpoint { Instant::default() } else { Instant::NEVER };
         self.maintain(&mut Last { checkpoint, ..Last::default() });
     }
@@ -93,6 +89,14 @@ impl Engine {
         match self.adopt_all() {
             Ok(()) => self.timers.adopted(),
             Err(e) => tracing::error!(error = %e, "accounts could not be read; they are read again"),
+        }
+    }
+
+    /// As [`Self::adopt_unsettled`]; not while a test clock moves, which does the same work.
+    fn adopt_beside_sweeps(&self) {
+        if !self.timers.is_adopted() {
+            let _sweeping = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
+            self.adopt_unsettled();
         }
     }
 
@@ -130,7 +134,6 @@ impl Engine {
     fn maintain(&self, last: &mut Last) {
         let now = self.clock().now();
         self.tell_of_jump(&mut last.jump);
-        self.adopt_unsettled();
         if now.since(last.followed) >= FOLLOW_EVERY {
             last.followed = now;
             if let Err(e) = wait(self.follow()) {

@@ -194,7 +194,7 @@ impl Engine {
         let mut shard = self.cache.lock(ask.account);
         let is_unknown = std::mem::take(&mut turn.fetched.is_unknown);
         if is_unknown && !shard.slots.contains_key(ask.account) {
-            shard.insert(Account::empty(ask.account.clone()), self.cache.next_generation(), 0);
+            shard.insert(Account::empty(ask.account.clone()), 0);
         }
         let Some((pending, slot)) = shard.live(ask.account) else {
             return Ok(Attempt::first_read(Fetch::State));

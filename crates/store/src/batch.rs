@@ -7,14 +7,14 @@ use smallvec::SmallVec;
 use crate::stored::Stored;
 
 /// Records of many accounts, in order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     entries: Vec<Entry>,
     arena: Vec<u8>,
 }
 
 /// One record of a batch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// The account that owns the log.
     pub account: Name,

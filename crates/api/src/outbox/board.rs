@@ -92,12 +92,9 @@ impl Board {
     pub(crate) async fn apply(&self, engine: &Engine) {
         let Some(start) = self.starts.get() else { return };
         let hooks = engine.webhooks();
-        let is_new = |inner: &Inner, hook: &Hook| {
-            inner.status.get(&hook.webhook.name).is_none_or(|status| status.made != hook.made)
-        };
         let new: Vec<&Arc<Hook>> = {
-            let inner = self.lock();
-            hooks.values().filter(|hook| is_new(&inner, hook)).collect()
+            let mut inner = self.lock();
+            hooks.values().filter(|hook| inner.of(hook).is_none()).collect()
         };
         let mut begun = Vec::new();
         for hook in new {
@@ -117,7 +114,7 @@ impl Board {
             inner.changes += 1;
             for (hook, backlog) in begun {
                 // Another caller may have been here meanwhile.
-                if is_new(&inner, hook) {
+                if inner.of(hook).is_none() {
                     let status = Status { made: hook.made, backlog, ..Status::default() };
                     if inner.status.insert(hook.webhook.name.clone(), status).is_none() {
                         started.push(hook.webhook.name.clone());

@@ -432,7 +432,7 @@ const CAUGHT: [(&str, Option<(&str, u64)>); 14] = [
     ("a sawtooth: 20 seconds at 10 times the floor, 10 seconds of nothing", Some(("velocity", 60))),
     ("a sawtooth to twice the floor", None),
     ("a slow ramp: a third more every quarter of an hour, to 500 times the floor", None),
-    ("a retry storm: every 100 ms, whatever is reported", Some(("penalty", 20))),
+    ("a retry storm: every 100 ms, ignoring the reported instant", Some(("penalty", 20))),
     ("a retry storm with one idempotency key, every second", Some(("penalty", 120))),
     ("retries every two seconds, each with a key of its own", None),
     ("holds that are never settled", Some(("holds_limit", 80))),
@@ -507,7 +507,7 @@ fn hostile() -> Vec<(&'static str, &'static str, Vec<Agent>)> {
             )],
         ),
         (
-            "a retry storm: every 100 ms, whatever is reported",
+            "a retry storm: every 100 ms, ignoring the reported instant",
             "limited",
             many(1, &|n| worker("key:k", n, 10 * MINUTE, |told, _| told.at + 100)),
         ),

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use headworks_core::capacity::controller::Answered;
+use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Event, Instant, Record, Span};
 use headworks_core::waterfall::Quantities;
 use headworks_engine::{Caller, Clock, Effect, Engine, Lease, Leased, Limits, Upstream};
 use headworks_store::suite::Faulty;
 use headworks_store::{Memory, Store, wait};
 
-use super::{Failing, ask, available, key, name, open, start, start_with};
+use crate::shared::{answered, poll};
+use crate::{CATALOG, Failing, ask, available, key, name, open, start};
 
 async fn lease(engine: &Arc<Engine>, text: &str, tokens: u64) -> Box<Lease> {
     let leased = engine.lease(&name("acme"), Some(&key(text)), Caller::default(), ask("chat", tokens)).await;
@@ -29,16 +31,24 @@ fn kinds(store: &dyn Store) -> Vec<&'static str> {
     log.iter().map(|stored| stored.record().expect("a record").event.kind()).collect()
 }
 
-/// Waits until the holds of dropped leases are ended.
-async fn until_free(engine: &Arc<Engine>) {
-    for _ in 0..200 {
-        let open = engine.view(&name("acme"), |ctx| Ok(ctx.account.holds.len())).await.expect("is seen");
-        if open == 0 {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("a hold stays open");
+/// An engine that a test steps.
+fn standing(store: &Arc<Memory>, clock: &Arc<Clock>) -> Arc<Engine> {
+    let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    let engine = Engine::standing(store.clone(), catalog, Arc::clone(clock), Limits::default());
+    let engine = engine.expect("starts");
+    engine.maintain_once(false);
+    engine
+}
+
+fn clock() -> Arc<Clock> {
+    Arc::new(Clock::standing(Instant::from_micros(1_800_000_000_000_000)))
+}
+
+/// Maintains the engine; then no hold is open.
+async fn until_free(engine: &Engine) {
+    engine.maintain_once(false);
+    let open = engine.view(&name("acme"), |ctx| Ok(ctx.account.holds.len())).await.expect("is seen");
+    assert_eq!(open, 0, "a hold stays open");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,38 +75,40 @@ async fn a_lease_ends_its_hold_once() {
     assert_eq!(kinds(&*store), ends);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_lease_is_charged_for_what_it_reported() {
-    let store = Arc::new(Memory::new());
-    let engine = start(store.clone());
-    open(&engine, "acme", "10").await;
-    // The caller goes away before any use.
-    drop(lease(&engine, "a", 4).await);
-    until_free(&engine).await;
-    assert_eq!(available(&engine, "acme").await, "10");
-    // The caller goes away in the middle.
-    let mut held = lease(&engine, "b", 4).await;
-    held.report(tokens(1)).await.expect("is noted");
-    held.report(tokens(3)).await.expect("is noted");
-    assert_eq!(held.left(&name("tokens")), 1);
-    drop(held);
-    until_free(&engine).await;
-    assert_eq!(available(&engine, "acme").await, "7");
-    // An explicit zero is a use of zero.
-    let mut held = lease(&engine, "c", 4).await;
-    held.report(tokens(0)).await.expect("is noted");
-    drop(held);
-    until_free(&engine).await;
-    // A lease that was extended, then dropped as the engine closes.
-    let mut held = lease(&engine, "d", 2).await;
-    assert!(held.extend(tokens(2)).await.expect("is decided"));
-    assert!(!held.extend(tokens(20)).await.expect("is decided"), "there is no more");
-    assert_eq!(held.left(&name("tokens")), 4);
-    held.report(tokens(4)).await.expect("is noted");
-    drop(held);
+#[test]
+fn a_dropped_lease_is_charged_for_what_it_reported() {
+    let (store, clock) = (Arc::new(Memory::new()), clock());
+    let engine = standing(&store, &clock);
+    answered(&engine, async {
+        open(&engine, "acme", "10").await;
+        // The caller goes away before any use.
+        drop(lease(&engine, "a", 4).await);
+        until_free(&engine).await;
+        assert_eq!(available(&engine, "acme").await, "10");
+        // The caller goes away in the middle.
+        let mut held = lease(&engine, "b", 4).await;
+        held.report(tokens(1)).await.expect("is noted");
+        held.report(tokens(3)).await.expect("is noted");
+        assert_eq!(held.left(&name("tokens")), 1);
+        drop(held);
+        until_free(&engine).await;
+        assert_eq!(available(&engine, "acme").await, "7");
+        // An explicit zero is a use of zero.
+        let mut held = lease(&engine, "c", 4).await;
+        held.report(tokens(0)).await.expect("is noted");
+        drop(held);
+        until_free(&engine).await;
+        // A lease that was extended, then dropped as the engine closes.
+        let mut held = lease(&engine, "d", 2).await;
+        assert!(held.extend(tokens(2)).await.expect("is decided"));
+        assert!(!held.extend(tokens(20)).await.expect("is decided"), "there is no more");
+        assert_eq!(held.left(&name("tokens")), 4);
+        held.report(tokens(4)).await.expect("is noted");
+        drop(held);
+    });
     engine.close();
-    let engine = start(store.clone());
-    assert_eq!(available(&engine, "acme").await, "3");
+    let engine = standing(&store, &clock);
+    assert_eq!(answered(&engine, available(&engine, "acme")), "3");
     let ends: Vec<&str> =
         kinds(&*store).into_iter().filter(|k| ["released", "settled"].contains(k)).collect();
     assert_eq!(ends, ["released", "settled", "settled", "settled"]);
@@ -104,56 +116,53 @@ async fn a_dropped_lease_is_charged_for_what_it_reported() {
 }
 
 /// An end whose caller goes away while it is being stored still ends the hold once.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_settlement_that_is_given_up_is_made() {
-    let store = Arc::new(Memory::new());
-    let engine = start(store.clone());
-    open(&engine, "acme", "10").await;
-    for n in 0..20 {
-        let held = lease(&engine, &format!("k{n}"), 4).await;
-        let ending = held.settle(tokens(0));
-        // Polled once, and dropped.
-        let _ = tokio::time::timeout(std::time::Duration::ZERO, ending).await;
-    }
-    until_free(&engine).await;
+#[test]
+fn a_settlement_that_is_given_up_is_made() {
+    let (store, clock) = (Arc::new(Memory::new()), clock());
+    let engine = standing(&store, &clock);
+    answered(&engine, async {
+        open(&engine, "acme", "10").await;
+        for n in 0..20 {
+            let held = lease(&engine, &format!("k{n}"), 4).await;
+            // Polled once, and dropped.
+            assert!(poll(&mut Box::pin(held.settle(tokens(0)))).is_pending());
+        }
+        until_free(&engine).await;
+    });
     engine.close();
-    assert_eq!(available(&start(store.clone()), "acme").await, "10");
+    let engine = standing(&store, &clock);
+    assert_eq!(answered(&engine, available(&engine, "acme")), "10");
     let settled = kinds(&*store).into_iter().filter(|kind| *kind == "settled").count();
     assert_eq!(settled, 20);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lease_lives_as_long_as_it_is_reported_on() {
-    let store = Arc::new(Memory::new());
-    let clock = Arc::new(Clock::standing(Instant::from_micros(1_800_000_000_000_000)));
-    let engine = start_with(store.clone(), Arc::clone(&clock), Limits::default());
-    open(&engine, "acme", "10").await;
-    let mut held = lease(&engine, "a", 8).await;
-    let began = clock.now();
-    // A hold lives 60 seconds unless it is extended; ten extensions reach far beyond an hour.
-    for seconds in 1..=200 {
-        clock.advance(Span::from_secs(20));
-        held.report(tokens(seconds / 50)).await.expect("goes on");
-        assert!(held.deadline() > clock.now());
-    }
-    assert_eq!(clock.now().since(began), Span::from_secs(4_000));
-    held.settle(tokens(5)).await.expect("settles");
-    assert_eq!(available(&engine, "acme").await, "5");
-    let extended = kinds(&*store).into_iter().filter(|kind| *kind == "extended").count();
-    assert!((4..=8).contains(&extended), "{extended} extensions");
-    // Nobody reports: the hold expires at its deadline, and its end carries that instant.
-    let held = lease(&engine, "b", 2).await;
-    let deadline = held.deadline();
-    clock.advance(Span::from_secs(90));
-    // A look at the account shows the credits free at once; the sweeper records why.
-    until_free(&engine).await;
-    for _ in 0..500 {
-        if kinds(&*store).last() == Some(&"hold_expired") {
-            break;
+#[test]
+fn a_lease_lives_as_long_as_it_is_reported_on() {
+    let (store, clock) = (Arc::new(Memory::new()), clock());
+    let engine = standing(&store, &clock);
+    let deadline = answered(&engine, async {
+        open(&engine, "acme", "10").await;
+        let mut held = lease(&engine, "a", 8).await;
+        let began = clock.now();
+        // A hold lives 60 seconds unless it is extended; ten extensions reach far beyond an hour.
+        for seconds in 1..=200 {
+            clock.advance(Span::from_secs(20));
+            held.report(tokens(seconds / 50)).await.expect("goes on");
+            assert!(held.deadline() > clock.now());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    drop(held);
+        assert_eq!(clock.now().since(began), Span::from_secs(4_000));
+        held.settle(tokens(5)).await.expect("settles");
+        assert_eq!(available(&engine, "acme").await, "5");
+        let extended = kinds(&*store).into_iter().filter(|kind| *kind == "extended").count();
+        assert!((4..=8).contains(&extended), "{extended} extensions");
+        // Nobody reports: the hold expires at its deadline, and its end carries that instant.
+        let held = lease(&engine, "b", 2).await;
+        let deadline = held.deadline();
+        clock.advance(Span::from_secs(90));
+        until_free(&engine).await;
+        drop(held);
+        deadline
+    });
     engine.close();
     let log = wait(store.read(&name("acme"), 1, 100)).expect("reads");
     let last: Record = log.last().expect("a record").record().expect("a record");

@@ -139,7 +139,7 @@ fn a_load_that_is_given_up_is_begun_again() {
     }
 }
 
-/// R2: whatever was written while the answer was under way may have been missed.
+/// R2: records written while the answer was under way may have been missed.
 #[test]
 fn the_end_of_the_servers_own_log_is_as_old_as_its_question() {
     let Two { ways: [way, _], engines: [a, _], clock } = two(CATALOG);

@@ -10,6 +10,7 @@ use std::future::ready;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
 use tokio::sync::oneshot;
@@ -56,6 +57,8 @@ pub struct Embedded {
     // Before the ledger, so that no read runs after the directory is released.
     readers: Option<Readers>,
     ledger: Arc<Ledger>,
+    /// Whether the keys of the index have been asked about, so that they are learnt.
+    is_learning: AtomicBool,
 }
 
 impl Embedded {
@@ -84,10 +87,7 @@ impl Embedded {
             (ledger.options.readers > 0).then(|| Readers::start(ledger.options.readers)).transpose();
         let readers =
             readers.map_err(|source| StoreError::Io { doing: "starting", path: "reader".into(), source })?;
-        let store = Self { readers, ledger: Arc::new(ledger) };
-        let records = usize::try_from(store.ledger.recovery.records).unwrap_or(usize::MAX);
-        store.learn_keys(records.saturating_mul(2));
-        Ok(store)
+        Ok(Self { readers, ledger: Arc::new(ledger), is_learning: AtomicBool::new(false) })
     }
 
     /// Learns the index's keys in the background. Until they are known, each look-up reads
@@ -159,6 +159,11 @@ impl Store for Embedded {
     }
 
     fn is_surely_absent(&self, key: IndexKey) -> bool {
+        // Commands that only read a ledger never ask, and need not learn.
+        if !self.is_learning.load(Ordering::Relaxed) && !self.is_learning.swap(true, Ordering::Relaxed) {
+            let records = usize::try_from(self.ledger.recovery.records).unwrap_or(usize::MAX);
+            self.learn_keys(records.saturating_mul(2));
+        }
         self.ledger.is_surely_absent(key)
     }
 

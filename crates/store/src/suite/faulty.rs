@@ -140,8 +140,7 @@ impl<F: Faults> Store for Faulty<F> {
                 }
                 Fault::LostBatch => in_doubt(),
                 Fault::Late => {
-                    let copy = batch.only(&all(batch));
-                    self.late.lock().unwrap_or_else(PoisonError::into_inner).push(copy);
+                    self.late.lock().unwrap_or_else(PoisonError::into_inner).push(batch.clone());
                     in_doubt()
                 }
             }
