@@ -1,7 +1,7 @@
 //! Index keys that surely have no record, known without reading: a Bloom filter of the keys in the index.
 //!
-//! It knows nothing until every key that the index had at the start has been read into it. When it is full, a larger
-//! one replaces it. It is never wrong (`no_stored_key_is_surely_absent`).
+//! It knows nothing until every key that the index had when it was first asked has been read into it. When it is
+//! full, a larger one replaces it. It is never wrong (`no_stored_key_is_surely_absent`).
 //! Source: Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970; the filter is fastbloom's.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
