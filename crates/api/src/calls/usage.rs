@@ -2,7 +2,7 @@
 //! it happened, and `data` has the meters' quantities and the dimensions.
 //!
 //! Source: CloudEvents 1.0.2, JSON format.
-//! V1 the key of an event is its `source` and `id`, the same in every mode (`an_event_counts_once_in_whatever_mode_it_comes`).
+//! V1 the key of an event is its `source` and `id`, the same in every mode (`an_event_counts_once_in_every_mode`).
 //! V2 an event that is not understood is refused, never recorded as zero (`what_is_misspelled_is_refused`).
 
 use base64::Engine as _;

@@ -5,7 +5,7 @@
 //! between two attempts; docs/ledger.md has the table of states.
 //! H1 an event is sent until the receiver acknowledges it, at least once, with the same id each time
 //! (`a_failing_receiver_loses_nothing`). H2 events of one account arrive in the order of its log, and there is never a second
-//! sender (`a_webhook_has_one_sender_whatever_is_set`). H4 a receiver that is gone is left alone until it is set again, even by
+//! sender (`a_webhook_set_many_times_has_one_sender`). H4 a receiver that is gone is left alone until it is set again, even by
 //! the next process (`a_receiver_that_is_gone_is_left_alone_until_it_is_set_again`).
 
 mod backlog;

@@ -378,7 +378,7 @@ fn allowances_may_pay_while_in_debt() {
 }
 
 #[test]
-fn debt_hides_no_window_from_whoever_repays_it() {
+fn debt_hides_no_window_from_its_payer() {
     let inc = "{ allowance = { name = \"inc\", windows = [{ name = \"w\", window.first_use = { limit = \"10\", length = \"600s\" } }] } }";
     let policy = Policy {
         guards: Vec::new(),

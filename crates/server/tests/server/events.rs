@@ -18,7 +18,7 @@ const STRUCTURED: &str = "Content-Type: application/cloudevents+json; charset=ut
 const BATCHED: &str = "Content-Type: application/cloudevents-batch+json\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_counts_once_in_whatever_mode_it_comes() {
+async fn an_event_counts_once_in_every_mode() {
     let s = Server::start().await;
     s.open("acme", "100").await;
     let first = post(&s, STRUCTURED, &event("e1", json!("3")).to_string()).await;

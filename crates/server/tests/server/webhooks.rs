@@ -138,7 +138,7 @@ fn numbers(requests: &[Request]) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_has_one_sender_whatever_is_set() {
+async fn a_webhook_set_many_times_has_one_sender() {
     let s = Server::start().await;
     s.open("acme", "1000").await;
     let (one, other) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
