@@ -32,7 +32,8 @@ impl Access {
     }
 
     /// The caller, for the ledger.
-    pub(crate) fn actor(&self) -> Option<&Name> {
+    #[must_use]
+    pub fn actor(&self) -> Option<&Name> {
         self.key.as_ref()
     }
 

@@ -1,7 +1,7 @@
 //! JSON from callers: anything that does not match the shape exactly is refused, with the place and the reason.
 
 use headworks_core::record::check_keys;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned};
 
 use crate::problem::{Kind, Problem};
 
@@ -26,7 +26,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_envelope<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub fn parse_envelope<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let at = e.path().to_string();

@@ -20,7 +20,7 @@ pub use api::Api;
 pub use calls::catalogs::catalog_schema;
 pub use calls::decisions::{ItemAnswer, Leased, Recorded};
 pub use calls::ledger::ShownStatement;
-pub use calls::usage::{Ingested, Reported, usage};
+pub use calls::usage::{EVENTS_MAX, Ingested, Reported, usage};
 pub use calls::webhooks::{Signature, SignedId};
 pub use idempotency::Key;
 pub use json::{is_json, parse, parse_envelope};

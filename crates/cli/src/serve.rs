@@ -8,7 +8,7 @@ use std::time::Duration;
 use headworks_core::catalog::{Catalog, Format, WAIT_MAX};
 use headworks_core::record::{CatalogHash, Label, Name, Span};
 use headworks_engine::{Clock, Engine, Idempotency, Limits, test_clock_of};
-use headworks_server::{ServeError, ServeOptions};
+use headworks_server::{Proxies, ServeError, ServeOptions, TlsFiles};
 use headworks_store::{Embedded, Options};
 use headworks_terminal::{Failed, Outcome};
 use tokio::signal::unix::{SignalKind, signal};
@@ -106,6 +106,21 @@ async fn load_catalog(engine: &Engine, file: &Path, text: &str, comes_back: bool
     }
 }
 
+/// The most connections where nobody says otherwise.
+const CONNECTIONS_MAX: usize = 10_000;
+
+fn as_count(n: u32) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn tls(arguments: &ServeArguments) -> Option<TlsFiles> {
+    Some(TlsFiles {
+        certificate: arguments.tls_cert.clone()?,
+        key: arguments.tls_key.clone()?,
+        client_ca: arguments.tls_client_ca.clone(),
+    })
+}
+
 fn stripe_key(file: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
     Ok(text.trim().to_owned())
@@ -136,12 +151,16 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     if let Some((file, text)) = &catalog {
         load_catalog(&engine, file, text, arguments.catalog_force).await?;
     }
+    let connections_max = arguments.connections_max.map_or(CONNECTIONS_MAX, as_count);
     let options = ServeOptions {
         listen: arguments.listen,
         signing_key: Some(arguments.data.join("signing.key")),
         stripe_key: arguments.stripe_key_file.as_deref().map(stripe_key).transpose()?,
         sends_webhooks: !arguments.no_webhooks,
-        connections_max: arguments.connections_max,
+        tls: tls(&arguments),
+        behind_proxy: Proxies::new(arguments.behind_proxy.clone()),
+        connections_max,
+        connections_per_peer: arguments.connections_per_peer.map_or(connections_max.div_ceil(2), as_count),
         request_timeout: Duration::from_secs(arguments.request_timeout_s),
         drain: Duration::from_secs(arguments.drain_s),
         ..ServeOptions::default()
@@ -150,6 +169,8 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
         e @ (ServeError::Bind(..)
         | ServeError::OpenBeyondLoopback(_)
+        | ServeError::PlainBeyondLoopback(_)
+        | ServeError::Tls(_)
         | ServeError::TestClockBeyondLoopback(_)
         | ServeError::SigningKey(_)) => e,
     })?;

@@ -3,8 +3,10 @@
 //! Source: CloudEvents 1.0.2, JSON format and HTTP protocol binding.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use headworks_api::{Problem, is_json, parse, parse_envelope};
+use headworks_api::{EVENTS_MAX, Problem, is_json, parse, parse_envelope};
+use headworks_wire::Few;
 use percent_encoding::percent_decode;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -13,11 +15,27 @@ use crate::problem::Failure;
 /// The attributes that are read; others are extensions, and mean nothing here.
 const ATTRIBUTES: [&str; 6] = ["specversion", "id", "source", "type", "subject", "time"];
 
-/// The events of one request.
-pub(crate) struct Events {
-    /// Each is read independently: an unreadable event does not affect the others.
-    pub(crate) events: Vec<Result<Value, Problem>>,
-    pub(crate) is_batch: bool,
+/// Largest event, in bytes: a value of JSON takes many times the memory of its text.
+const EVENT_BYTES_MAX: usize = 64 << 10;
+
+/// The events of one request, not read yet.
+pub(crate) enum Events<'a> {
+    /// One event.
+    One(Result<Value, Problem>),
+    /// The texts of several.
+    Batch(Vec<&'a RawValue>),
+}
+
+/// One event of a batch. Each is read independently: an unreadable event does not affect the others.
+pub(crate) fn event(text: &RawValue) -> Result<Value, Problem> {
+    sized(text.get().as_bytes()).and_then(parse)
+}
+
+fn sized(text: &[u8]) -> Result<&[u8], Problem> {
+    if text.len() > EVENT_BYTES_MAX {
+        return Err(Problem::invalid(format!("an event has at most {} KiB", EVENT_BYTES_MAX >> 10)));
+    }
+    Ok(text)
 }
 
 /// A media type without its parameters, in lower case.
@@ -26,25 +44,24 @@ fn media_type(text: &str) -> String {
 }
 
 /// The events of a request, in any mode.
-pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Events, Failure> {
+pub(crate) fn read<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Events<'a>, Failure> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let kind = media_type(kind);
     // The media type decides that the body is structured; other headers do not matter.
     if !kind.starts_with("application/cloudevents") && headers.contains_key("ce-specversion") {
-        return Ok(Events { events: vec![binary(headers, &kind, body).map_err(|f| f.0)], is_batch: false });
+        return Ok(Events::One(binary(headers, &kind, sized(body)?).map_err(|f| f.0)));
     }
     let is_list = body.trim_ascii_start().starts_with(b"[");
     match (kind.as_str(), is_list) {
         ("application/cloudevents+json" | "application/json" | "", false) => {
-            Ok(Events { events: vec![parse(body)], is_batch: false })
+            Ok(Events::One(parse(sized(body)?)))
         }
         ("application/cloudevents-batch+json" | "application/json" | "", true) => {
-            let events: Vec<Box<RawValue>> = parse_envelope(body)?;
-            let events = events.iter().map(|event| parse(event.get().as_bytes())).collect();
-            Ok(Events { events, is_batch: true })
+            let Few(events): Few<&RawValue, EVENTS_MAX> = parse_envelope(body)?;
+            Ok(Events::Batch(events))
         }
         (kind, _) => {
-            parse::<Value>(body)?;
+            parse::<IgnoredAny>(body)?;
             Err(Failure::invalid(format!(
                 "a body of `{kind}` is not an event: send application/cloudevents+json with an object, \
                  application/cloudevents-batch+json with a list, or the data alone with ce- headers"

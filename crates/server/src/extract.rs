@@ -1,14 +1,18 @@
 //! The parts of a request: its key, its idempotency key, its body, its path and its query.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use headworks_api::{Access, Key, Kind, Network, parse, parse_envelope};
 use headworks_core::record::Label;
 use serde::de::DeserializeOwned;
 
-use crate::app::{App, Peer};
+use crate::app::App;
+use crate::body::{self, Allowance, BODY_BYTES_MAX, LengthMax};
+use crate::connections::{Peer, Place};
 use crate::problem::Failure;
 
 /// The network that a request comes from.
@@ -18,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Ok(Self(parts.extensions.get::<Peer>().map(|Peer(address)| address.ip())))
+        Ok(Self(parts.extensions.get::<Peer>().map(|Peer(address)| *address)))
     }
 }
 
@@ -30,12 +34,31 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let From(network) = From::from_request_parts(parts, app).await?;
-        let header = parts.headers.get(header::AUTHORIZATION);
+        let mut shown = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let header = shown.next();
+        if shown.next().is_some() {
+            return Err(Failure::new(
+                Kind::Unauthenticated,
+                "the request has several Authorization headers; send one",
+            ));
+        }
         // Only bearer tokens can be our keys.
-        let shown =
-            header.map(|h| h.to_str().ok().and_then(|t| t.strip_prefix("Bearer ")).unwrap_or_default());
-        Ok(Self(app.api.access(shown, network)?))
+        let access =
+            app.api.access(header.map(|h| h.to_str().ok().and_then(bearer).unwrap_or_default()), network)?;
+        if let Some(place) = parts.extensions.get::<Arc<Place>>() {
+            place.authenticate();
+        }
+        if let Some(allowance) = parts.extensions.get::<Allowance>() {
+            allowance.own(access.actor());
+        }
+        Ok(Self(access))
     }
+}
+
+/// The token of a bearer's authorization; the name of the scheme may be in any case (RFC 9110).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_matches(' '))
 }
 
 /// The `Idempotency-Key` header, quoted or bare.
@@ -61,8 +84,8 @@ pub(crate) struct Body<T>(pub(crate) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let bytes = raw(request, state).await?;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let bytes = raw(request).await?;
         Ok(Self(parse(if bytes.is_empty() { b"{}" } else { &bytes })?))
     }
 }
@@ -73,8 +96,8 @@ pub(crate) struct Envelope<T>(pub(crate) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Envelope<T> {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        Ok(Self(parse_envelope(&raw(request, state).await?)?))
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        Ok(Self(parse_envelope(&raw(request).await?)?))
     }
 }
 
@@ -108,18 +131,26 @@ pub(crate) struct Text(pub(crate) String);
 impl<S: Send + Sync> FromRequest<S> for Text {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let bytes = raw(request, state).await?;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let bytes = raw(request).await?;
         let text = String::from_utf8(bytes.to_vec());
         text.map(Text).map_err(|_| Failure::new(Kind::MalformedBody, "the body is not UTF-8"))
     }
 }
 
-async fn raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Failure::new(Kind::BodyTooLarge, "the body is larger than this route takes; send less at once")
-        }
-        _ => Failure::new(Kind::MalformedBody, rejection.body_text()),
-    })
+/// The body of a request, as long as its route takes it.
+async fn raw(request: Request) -> Result<Bytes, Failure> {
+    let most = request.extensions().get().map_or(BODY_BYTES_MAX, |LengthMax(most)| *most);
+    body::read(request, most, |_| ()).await
+}
+
+/// The whole body.
+pub(crate) struct Raw(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        Ok(Self(raw(request).await?))
+    }
 }

@@ -4,7 +4,9 @@
 //! key with the right scope.
 
 mod app;
+mod body;
 mod cloud_events;
+mod connections;
 mod extract;
 mod metrics;
 mod outbox;
@@ -12,6 +14,7 @@ mod problem;
 mod routes;
 mod serve;
 
-pub use app::{App, Peer};
+pub use app::App;
+pub use connections::{ConnectionLimits, Peer, Proxies, TlsFiles};
 pub use routes::{app, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};

@@ -16,6 +16,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::body::Budget;
+use crate::connections::Places;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     route: String,
@@ -33,14 +36,19 @@ pub(crate) struct Metrics {
 #[derive(Debug)]
 struct EngineCollector(Arc<Engine>, Arc<Board>);
 
+/// Reads how connections and bodies stand, when they are asked for.
+#[derive(Debug)]
+struct EdgeCollector(Arc<Places>, Arc<Budget>);
+
 impl Metrics {
-    pub(crate) fn new(api: &Api) -> Self {
+    pub(crate) fn new(api: &Api, places: &Arc<Places>, bodies: &Arc<Budget>) -> Self {
         let mut registry = Registry::with_prefix("headworks");
         let requests: Family<RequestLabels, Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_1, 2.0, 16)));
         registry.register("http_request_duration_seconds", "Time of HTTP requests", requests.clone());
         registry
             .register_collector(Box::new(EngineCollector(Arc::clone(api.engine()), Arc::clone(api.board()))));
+        registry.register_collector(Box::new(EdgeCollector(Arc::clone(places), Arc::clone(bodies))));
         Self { registry, requests }
     }
 
@@ -64,6 +72,24 @@ type HookFigure = (&'static str, &'static str, fn(&Board, &Hook) -> u64);
 fn counter(e: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
     counter.encode(e.encode_descriptor(name, help, None, counter.metric_type())?)
+}
+
+fn gauge(e: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: usize) -> Result<(), std::fmt::Error> {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge.encode(e.encode_descriptor(name, help, None, gauge.metric_type())?)
+}
+
+impl Collector for EdgeCollector {
+    fn encode(&self, mut e: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Self(places, bodies) = self;
+        gauge(&mut e, "connections", "Open connections", places.taken())?;
+        let displaced = places.displaced.load(Ordering::Relaxed);
+        let help = "Unauthenticated connections that gave their place to a newcomer";
+        counter(&mut e, "connections_displaced", help, displaced)?;
+        let refused = places.refused.load(Ordering::Relaxed);
+        counter(&mut e, "connections_refused", "Connections that found no place", refused)?;
+        gauge(&mut e, "body_bytes", "Memory of bodies and large answers", bodies.used())
+    }
 }
 
 impl Collector for EngineCollector {

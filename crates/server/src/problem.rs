@@ -63,9 +63,11 @@ impl IntoResponse for Failure {
 /// The status of each kind of problem.
 fn status(kind: Kind) -> StatusCode {
     match kind {
-        Kind::IdempotencyKeyInvalid | Kind::IdempotencyKeyRequired | Kind::MalformedBody => {
-            StatusCode::BAD_REQUEST
-        }
+        Kind::IdempotencyKeyInvalid
+        | Kind::IdempotencyKeyRequired
+        | Kind::MalformedBody
+        | Kind::MalformedRequest => StatusCode::BAD_REQUEST,
+        Kind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         Kind::BadSignature | Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::WrongScope => StatusCode::FORBIDDEN,
         Kind::NoEffect

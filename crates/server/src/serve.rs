@@ -1,27 +1,24 @@
-//! Listening: bounded connections, bounded header time, graceful shutdown.
+//! Starting and stopping a server: what is safe to listen on, and how it ends.
+//!
+//! S1 beyond loopback a server needs API keys, and TLS or the addresses of the proxies in front of it
+//! (`beyond_loopback_needs_keys_and_tls`).
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headworks_api::{Api, Signer};
 use headworks_engine::Engine;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use crate::app::{App, Peer};
+use crate::app::App;
+use crate::connections::{ConnectionLimits, Connections, Places, Proxies, Tls, TlsFiles, listen};
 use crate::outbox::Outbox;
 use crate::routes::app;
 
-/// Connections that may wait to be accepted, as far as the system allows: enough for a burst of clients.
-const BACKLOG: u32 = 65_535;
+/// How long the answer to a request may stand still.
+const STALLED: Duration = Duration::from_secs(15);
 
 /// How to listen.
 #[derive(Clone, Debug)]
@@ -36,12 +33,18 @@ pub struct ServeOptions {
     pub sends_webhooks: bool,
     /// Requests without a key may do everything. Only on loopback.
     pub open: bool,
-    /// Most connections at once; more wait to be accepted.
+    /// The certificate to serve with; `None`: no TLS.
+    pub tls: Option<TlsFiles>,
+    /// Proxies that are believed about where requests come from, and that may connect without TLS.
+    pub behind_proxy: Proxies,
+    /// Most connections at once. When all places are taken, a newcomer takes that of an unauthenticated one.
     pub connections_max: usize,
+    /// Most connections of one address, or one /64 of IPv6.
+    pub connections_per_peer: usize,
+    /// How long connections may stay.
+    pub connections: ConnectionLimits,
     /// A request that takes longer is answered `outcome_unknown`.
     pub request_timeout: Duration,
-    /// A connection that takes longer to send the head of a request is closed.
-    pub header_timeout: Duration,
     /// How long a shutdown waits for requests that are being answered.
     pub drain: Duration,
 }
@@ -54,9 +57,12 @@ impl Default for ServeOptions {
             stripe_key: None,
             sends_webhooks: true,
             open: false,
+            tls: None,
+            behind_proxy: Proxies::default(),
             connections_max: 10_000,
+            connections_per_peer: 5_000,
+            connections: ConnectionLimits::default(),
             request_timeout: Duration::from_secs(30),
-            header_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(10),
         }
     }
@@ -71,6 +77,10 @@ pub enum ServeError {
     NoKeys(Option<PathBuf>),
     /// Requests would need no key on an address that others can reach.
     OpenBeyondLoopback(SocketAddr),
+    /// API keys would cross a network unprotected.
+    PlainBeyondLoopback(SocketAddr),
+    /// The certificate or its key cannot be used.
+    Tls(String),
     /// Callers could move time on an address that others can reach.
     TestClockBeyondLoopback(SocketAddr),
     /// The signing key cannot be read or made.
@@ -93,6 +103,12 @@ impl std::fmt::Display for ServeError {
             Self::OpenBeyondLoopback(at) => {
                 write!(f, "{at} is not a loopback address, so API keys are required")
             }
+            Self::PlainBeyondLoopback(at) => write!(
+                f,
+                "{at} is not a loopback address, so API keys would cross the network unprotected; pass --tls-cert and \
+                 --tls-key, or --behind-proxy with the addresses of the proxies that end TLS in front of it"
+            ),
+            Self::Tls(why) => write!(f, "TLS: {why}"),
             Self::TestClockBeyondLoopback(at) => {
                 write!(
                     f,
@@ -146,6 +162,11 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     if !options.open && engine.keyring().is_empty() {
         return Err(ServeError::NoKeys(None));
     }
+    let is_plain = options.tls.is_none();
+    if is_plain && !options.listen.ip().is_loopback() && options.behind_proxy.is_empty() {
+        return Err(ServeError::PlainBeyondLoopback(options.listen));
+    }
+    let tls = options.tls.map(Tls::open).transpose().map_err(ServeError::Tls)?;
     let signer = options.signing_key.as_deref().map_or_else(Signer::ephemeral, Signer::in_file);
     let signer = Arc::new(signer.map_err(ServeError::SigningKey)?);
     let listener = listen(options.listen).map_err(|e| ServeError::Bind(options.listen, e))?;
@@ -153,77 +174,21 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let (stop, stopping) = watch::channel(false);
     let api = Arc::new(Api::new(engine, signer, options.open));
     let outbox = options.sends_webhooks.then(|| Outbox::start(&api, options.stripe_key.clone()));
-    let state = App::new(api, options.request_timeout);
-    let task = tokio::spawn(accept(listener, app(state), options, stopping));
+    let places = Places::new(options.connections_max, options.connections_per_peer);
+    let state = App::on(api, options.request_timeout, &places);
+    let connections = Connections {
+        router: app(state),
+        places,
+        // A request that is being answered is not stalled.
+        limits: ConnectionLimits {
+            stalled: options.connections.stalled.max(options.request_timeout + STALLED),
+            ..options.connections
+        },
+        only_proxies: is_plain && !options.behind_proxy.is_empty(),
+        proxies: Arc::new(options.behind_proxy),
+        tls,
+        drain: options.drain,
+    };
+    let task = tokio::spawn(connections.accept(listener, options.connections_max, stopping));
     Ok(Serving { address, stop, task, outbox })
-}
-
-fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
-    socket.bind(at)?;
-    socket.listen(BACKLOG)
-}
-
-async fn accept(
-    listener: TcpListener,
-    router: axum::Router,
-    options: ServeOptions,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30)));
-    let graceful = GracefulShutdown::new();
-    let connections = Arc::new(Semaphore::new(options.connections_max));
-    loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-            break;
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stopping.changed() => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(e) => {
-                // Out of descriptors, or a peer that left at once: others must still be served.
-                tracing::warn!(error = %e, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        if let Err(e) = stream.set_nodelay(true) {
-            tracing::debug!(error = %e, "a connection ended at once");
-        }
-        let (asked, router) = (Arc::new(AtomicBool::new(false)), TowerToHyperService::new(router.clone()));
-        let asks = Arc::clone(&asked);
-        let service = service_fn(move |mut request: hyper::Request<_>| {
-            asks.store(true, Ordering::Relaxed);
-            request.extensions_mut().insert(Peer(peer));
-            router.call(request)
-        });
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            // The limit on a head counts from its first byte; before that, and in the preface of HTTP/2, only this limit applies.
-            let silent = async {
-                tokio::time::sleep(options.header_timeout).await;
-                if asked.load(Ordering::Relaxed) {
-                    std::future::pending::<()>().await;
-                }
-            };
-            tokio::select! {
-                ended = connection => if let Err(e) = ended {
-                    tracing::debug!(error = %e, "a connection failed");
-                },
-                () = silent => tracing::debug!("a connection that asked for nothing is closed"),
-            }
-            drop(permit);
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(options.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still running when the drain time was over");
-    }
 }

@@ -15,7 +15,6 @@ use crate::problem::{Kind, Problem};
 use crate::render::{self, Decided};
 
 /// Most operations of one batch.
-const BATCH_MAX: usize = 1_000;
 
 /// The outcome of recording use.
 #[derive(Clone, Debug)]
@@ -228,8 +227,8 @@ impl Api {
         access: &Access,
         items: Vec<Result<wire::BatchItem, Problem>>,
     ) -> Result<Vec<Result<ItemAnswer, Problem>>, Problem> {
-        if items.len() > BATCH_MAX {
-            return Err(Problem::invalid(format!("a batch has at most {BATCH_MAX} items")));
+        if items.len() > wire::BATCH_MAX {
+            return Err(Problem::invalid(format!("a batch has at most {} items", wire::BATCH_MAX)));
         }
         // All items are decided, in their order, before any waits, so that they share a commit.
         Ok(join_all(items.into_iter().map(|item| self.item(access, item))).await)

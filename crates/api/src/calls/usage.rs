@@ -27,7 +27,7 @@ use crate::problem::{Kind, Problem};
 use crate::render::EVENT;
 
 /// Most events of one request.
-const EVENTS_MAX: usize = 1_000;
+pub const EVENTS_MAX: usize = 1_000;
 
 /// How often a text is percent-decoded at most.
 const DECODED_MAX: usize = 3;
@@ -53,7 +53,7 @@ impl Api {
     pub async fn ingest(
         &self,
         access: &Access,
-        events: Vec<Result<Value, Problem>>,
+        events: impl ExactSizeIterator<Item = Result<Value, Problem>>,
         is_batch: bool,
     ) -> Result<Ingested, Problem> {
         access.scope(Scope::Record)?;
@@ -74,7 +74,7 @@ impl Api {
             }
         };
         // All are decided in order before any waits, so they share a commit, and of two identical events the first counts.
-        let all = join_all(events.into_iter().map(one)).await;
+        let all = join_all(events.map(one)).await;
         let mut done = Ingested::default();
         for (n, (id, recorded)) in all.into_iter().enumerate() {
             match recorded {

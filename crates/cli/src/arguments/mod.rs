@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use headworks_core::record::{Instant, Label, Name};
 use headworks_lab::{BenchArguments, SimulateArguments};
 use headworks_wire::Scope;
+use ipnet::IpNet;
 
 mod account;
 mod calls;
@@ -171,9 +172,25 @@ pub(crate) struct ServeArguments {
     /// The most accounts in memory
     #[arg(long, env = "HEADWORKS_ACCOUNTS_MAX", default_value_t = 1_000_000, value_name = "N")]
     pub(crate) accounts_max: usize,
-    /// The most connections at once
-    #[arg(long, env = "HEADWORKS_CONNECTIONS_MAX", default_value_t = 10_000, value_name = "N")]
-    pub(crate) connections_max: usize,
+    /// Serve with TLS: the certificate chain, PEM. It is read again when it changes
+    #[arg(long, env = "HEADWORKS_TLS_CERT", requires = "tls_key", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, env = "HEADWORKS_TLS_KEY", requires = "tls_cert", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Require clients to have a certificate from one of these authorities, PEM
+    #[arg(long, env = "HEADWORKS_TLS_CLIENT_CA", requires = "tls_cert", value_name = "FILE")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// The addresses of the proxies in front of the server: their `Forwarded` and `X-Forwarded-For` are believed, and without TLS
+    /// only they may connect
+    #[arg(long, env = "HEADWORKS_BEHIND_PROXY", value_name = "ADDRESSES", value_delimiter = ',', value_parser = network)]
+    pub(crate) behind_proxy: Vec<IpNet>,
+    /// The most connections at once; default: 10,000, or fewer where the system allows fewer open files
+    #[arg(long, env = "HEADWORKS_CONNECTIONS_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) connections_max: Option<u32>,
+    /// The most connections of one address, or of one /64 of IPv6; proxies have no such limit. Default: half of all
+    #[arg(long, env = "HEADWORKS_CONNECTIONS_PER_PEER", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) connections_per_peer: Option<u32>,
     /// Seconds after which a request is answered `outcome_unknown`
     #[arg(long, env = "HEADWORKS_REQUEST_TIMEOUT_S", default_value_t = 30, value_name = "SECONDS")]
     pub(crate) request_timeout_s: u64,

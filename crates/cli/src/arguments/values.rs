@@ -1,11 +1,14 @@
 //! Values of arguments: each is checked as it is parsed, with a message that says what was expected.
 
+use std::net::IpAddr;
+
 use headworks_core::record::{
     Category, Consent, Credits, CreditsByUnit, Every, Instant, Label, Name, Path, Proration, Rule, Segment,
     Span, Tier,
 };
 use headworks_terminal::values::{parsed, word};
 use headworks_wire::{Reference, Scope, SignalKind};
+use ipnet::IpNet;
 
 pub(super) fn name(text: &str) -> Result<Name, String> {
     parsed(text)
@@ -17,6 +20,14 @@ pub(super) fn credits(text: &str) -> Result<Credits, String> {
 
 pub(super) fn instant(text: &str) -> Result<Instant, String> {
     parsed(text)
+}
+
+/// One address or a network: `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let one = text.parse::<IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse())
+        .map_err(|_| "write an address or a network, such as 10.0.0.7 or 10.0.0.0/8".into())
 }
 
 pub(super) fn span(text: &str) -> Result<Span, String> {

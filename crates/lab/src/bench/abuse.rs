@@ -209,7 +209,7 @@ where
         .uri("/v1/accounts/acme")
         .header(header::AUTHORIZATION, format!("Bearer hw_{key}"))
         .body(Empty::<Bytes>::new())?;
-    request.extensions_mut().insert(Peer(SocketAddr::new(address(i), 443)));
+    request.extensions_mut().insert(Peer(address(i)));
     match router.call(request).await?.status() {
         StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Ok(()),
         other => Err(format!("a fabricated key was answered with {other}").into()),

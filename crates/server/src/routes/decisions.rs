@@ -107,7 +107,7 @@ pub(super) async fn batch(
     Caller(access): Caller,
     Envelope(batch): Envelope<wire::BatchRequest>,
 ) -> Result<Json<wire::BatchAnswer>, Failure> {
-    let answers = app.api.batch(&access, batch.items.iter().map(|text| item(text)).collect()).await?;
+    let answers = app.api.batch(&access, batch.items.0.iter().map(|text| item(text)).collect()).await?;
     let shown = answers.into_iter().map(|answer| match answer {
         Ok(ItemAnswer::Decision(decision)) => wire::BatchItemAnswer::Decision(decision),
         Ok(ItemAnswer::Charge(charge)) => wire::BatchItemAnswer::Charge(charge),

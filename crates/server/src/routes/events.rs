@@ -1,14 +1,13 @@
 //! Usage as CloudEvents: each is recorded once, however often and in which mode it is sent.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::cloud_events::{Events, read};
-use crate::extract::Caller;
+use crate::cloud_events::{Events, event, read};
+use crate::extract::{Caller, Raw};
 use crate::problem::{Failure, document};
 
 /// Record use sent as CloudEvents: structured, batched, or binary
@@ -20,10 +19,12 @@ pub(super) async fn ingest(
     State(app): State<App>,
     Caller(access): Caller,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Json<wire::Ingested>, Failure> {
-    let Events { events, is_batch } = read(&headers, &body)?;
-    let done = app.api.ingest(&access, events, is_batch).await?;
+    let done = match read(&headers, &body)? {
+        Events::One(event) => app.api.ingest(&access, [event].into_iter(), false).await?,
+        Events::Batch(texts) => app.api.ingest(&access, texts.into_iter().map(event), true).await?,
+    };
     let refused = done.refused.into_iter();
     let refused = refused.map(|(n, id, problem)| wire::RefusedEvent { n, id, problem: document(problem) });
     Ok(Json(wire::Ingested {

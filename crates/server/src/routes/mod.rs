@@ -1,6 +1,8 @@
 //! The router: one table of routes, from which the OpenAPI document is made as well.
 
+use axum::Extension;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderValue, Version, header};
 use axum::middleware::{Next, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use headworks_api::{Kind, Problem};
@@ -12,7 +14,10 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use tokio::time::Instant;
+
 use crate::app::App;
+use crate::body::{Allowance, EVENTS_BYTES_MAX, LengthMax, SIGNED_BYTES_MAX};
 use crate::extract::Caller;
 use crate::problem::Failure;
 
@@ -32,8 +37,8 @@ mod test_clock;
 mod top_ups;
 mod webhooks;
 
-/// Largest body of an operation, in bytes.
-const BODY_BYTES_MAX: usize = 1 << 20;
+/// Pages have their own style and nothing else.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// Largest catalog, in bytes.
 const CATALOG_BYTES_MAX: usize = 8 << 20;
 
@@ -99,8 +104,12 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::parked))
         .routes(routes!(webhooks::resume))
         .routes(routes!(webhooks::list))
-        .routes(routes!(webhooks::confirm_top_up))
-        .routes(routes!(webhooks::signal))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(webhooks::confirm_top_up))
+                .routes(routes!(webhooks::signal))
+                .layer(Extension(LengthMax(SIGNED_BYTES_MAX))),
+        )
         .routes(routes!(supplies::list))
         .routes(routes!(supplies::show, supplies::change))
         .routes(routes!(supplies::seats))
@@ -110,8 +119,12 @@ fn table() -> OpenApiRouter<App> {
                 .routes(routes!(catalogs::show_catalog, catalogs::put_catalog))
                 .routes(routes!(catalogs::check_catalog))
                 .routes(routes!(ledger::what_if))
+                .layer(Extension(LengthMax(CATALOG_BYTES_MAX))),
+        )
+        .merge(
+            OpenApiRouter::new()
                 .routes(routes!(events::ingest))
-                .layer(DefaultBodyLimit::max(CATALOG_BYTES_MAX)),
+                .layer(Extension(LengthMax(EVENTS_BYTES_MAX))),
         )
         .routes(routes!(ledger::show, ledger::start))
         .routes(routes!(ledger::statement))
@@ -166,9 +179,9 @@ pub fn app(app: App) -> axum::Router {
         .method_not_allowed_fallback(|| async {
             Failure::new(Kind::MethodNotAllowed, "the route takes another method; see /v1/openapi.json")
         })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(app.clone(), observe))
+        .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(|_| Failure(Problem::internal()).into_response()))
+        .layer(from_fn_with_state(app.clone(), observe))
         .layer(map_response_with_state(
             app.clone(),
             |State(app): State<App>, mut response: Response| async move {
@@ -185,17 +198,58 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().1
 }
 
-/// Bounds the time of a request and measures it.
-async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Routes that are answered whatever the load, and that need no key.
+const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Bounds the time and the memory of a request, and measures it.
+async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", |p| p.as_str()).to_owned();
-    let started = std::time::Instant::now();
-    let response = match tokio::time::timeout(app.request_timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "the request took too long; retry with the same key to learn whether it was stored";
-            Failure::new(Kind::OutcomeUnknown, detail).into_response()
+    let is_read = request.method().is_safe();
+    let started = Instant::now();
+    let allowance = Allowance::new(&app.bodies, started + app.request_timeout / 4 * 3);
+    request.extensions_mut().insert(allowance.clone());
+    let turn = app.requests.try_acquire();
+    let response = if let Err(problem) = host(&request) {
+        problem.into_response()
+    } else if turn.is_err() && !HEALTH.contains(&route.as_str()) {
+        Failure::new(Kind::Overloaded, "too many requests are being answered; try again soon").into_response()
+    } else {
+        match tokio::time::timeout(app.request_timeout, next.run(request)).await {
+            Ok(response) => allowance.answer(response, is_read),
+            Err(_) => {
+                let detail =
+                    "the request took too long; retry with the same key to learn whether it was stored";
+                Failure::new(Kind::OutcomeUnknown, detail).into_response()
+            }
         }
     };
     app.metrics.observe(&route, response.status().as_u16(), started.elapsed().as_secs_f64());
+    guarded(response)
+}
+
+/// Refuses a request whose host is missing or ambiguous: a proxy in front may have understood another one.
+fn host(request: &Request) -> Result<(), Failure> {
+    let mut given = request.headers().get_all(header::HOST).iter();
+    let (first, second) = (given.next(), given.next());
+    let is_named =
+        first.is_some() || request.uri().authority().is_some() || request.version() < Version::HTTP_11;
+    if second.is_none() && is_named {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::MalformedRequest, "a request names its host once: send one Host header"))
+}
+
+/// Adds what keeps browsers and caches from doing more with an answer than showing it.
+fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let is_page =
+        headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if is_page {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
     response
 }

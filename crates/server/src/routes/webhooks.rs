@@ -1,14 +1,13 @@
 //! Webhooks: making, showing and removing them; accounts that wait in them; signed reports and confirmations.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_api::{Network, Problem, Signature, SignedId, parse};
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::extract::{Body, Caller, From, IdempotencyKey, Path};
+use crate::extract::{Body, Caller, From, IdempotencyKey, Path, Raw};
 use crate::problem::Failure;
 
 /// Make or replace a webhook
@@ -126,7 +125,7 @@ pub(super) async fn signal(
     Path(name): Path<String>,
     From(network): From,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<StatusCode, Failure> {
     let id = signed(&app, &name, network, &headers, &body)?;
     app.api.signed_signal(id, &parse(&body)?).await?;
@@ -146,7 +145,7 @@ pub(super) async fn confirm_top_up(
     Path(name): Path<String>,
     From(network): From,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Json<wire::Change>, Failure> {
     let id = signed(&app, &name, network, &headers, &body)?;
     Ok(Json(app.api.signed_top_up(id, &parse(&body)?).await?))

@@ -132,7 +132,7 @@ impl Server {
     }
 }
 
-fn engine(store: Arc<Memory>, clock: Clock, limits: Limits) -> Arc<Engine> {
+pub(crate) fn engine(store: Arc<Memory>, clock: Clock, limits: Limits) -> Arc<Engine> {
     let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
     Engine::start(store, catalog, Arc::new(clock), limits).expect("starts")
 }

@@ -3,6 +3,7 @@
 mod abuse;
 mod bad_input;
 mod common;
+mod connections;
 mod events;
 mod explained;
 mod flows;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_engine::Limits;
-use headworks_server::ServeOptions;
+use headworks_server::{ConnectionLimits, ServeOptions};
 use headworks_store::Memory;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -40,7 +40,10 @@ async fn what_there_is_no_room_for_is_refused_at_once_and_changes_nothing() {
 async fn slow_silent_and_oversized_clients_harm_nobody_else() {
     let options = ServeOptions {
         connections_max: 40,
-        header_timeout: Duration::from_millis(200),
+        connections: ConnectionLimits {
+            first_request: Duration::from_millis(200),
+            ..ConnectionLimits::default()
+        },
         request_timeout: Duration::from_millis(500),
         ..ServeOptions::default()
     };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::few::Few;
 use crate::quantities::{Quantities, largest};
 use crate::reference::Reference;
 
@@ -151,14 +152,17 @@ pub struct RecordRequest {
     pub idempotency_key: Option<Label>,
 }
 
+/// Most operations of one batch.
+pub const BATCH_MAX: usize = 1_000;
+
 /// Several operations in one call; each has its own answer.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
     /// At most 1,000, decided in this order. A malformed one is answered with a problem and does not affect the
     /// others.
-    #[schema(value_type = Vec<BatchItem>)]
-    pub items: Vec<Box<RawValue>>,
+    #[schema(value_type = Vec<BatchItem>, max_items = 1000)]
+    pub items: Few<Box<RawValue>, BATCH_MAX>,
 }
 
 /// One operation of a batch.

@@ -1,0 +1,276 @@
+//! The places of connections: how many there may be, and which one goes when a newcomer needs its place.
+//!
+//! C1 a connection whose caller has shown no valid key keeps its place only while nobody else needs it: a newcomer takes the
+//! place of the oldest such connection of the network that has most of them (`strangers_give_way`). C2 no network has more
+//! than its share of the places (`a_network_has_its_share`). C3 a connection that has given up its place is counted no more,
+//! and ends at once (`who_gave_way_is_ended`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The places of a server.
+#[derive(Debug)]
+pub(crate) struct Places {
+    most: usize,
+    /// The most of one network.
+    share: usize,
+    inner: Mutex<Inner>,
+    /// Connections that gave their place to a newcomer.
+    pub(crate) displaced: AtomicU64,
+    /// Newcomers that found no place.
+    pub(crate) refused: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The number of the next connection: later ones are greater.
+    next: u64,
+    taken: usize,
+    networks: BTreeMap<Network, Members>,
+    /// Networks with unauthenticated connections, by how many.
+    crowds: BTreeSet<(usize, Network)>,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    all: usize,
+    unauthenticated: BTreeMap<u64, Arc<Place>>,
+}
+
+/// Where connections come from: an address, or the /64 of an IPv6 address; `None`: a proxy of the operator's, whose
+/// connections are those of all its clients.
+pub(crate) type Network = Option<IpAddr>;
+
+/// The network of an address.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// The place of one connection.
+#[derive(Debug)]
+pub(crate) struct Place {
+    number: u64,
+    network: Network,
+    /// Its caller has shown a valid key.
+    authenticated: AtomicBool,
+    /// It is to end now.
+    displaced: Notify,
+    pub(crate) since: Instant,
+    /// Requests that are being answered.
+    pub(crate) running: AtomicUsize,
+    /// Requests so far.
+    pub(crate) requests: AtomicU64,
+    /// Milliseconds from `since` to the last progress of a request.
+    pub(crate) moved_ms: AtomicU64,
+    places: Arc<Places>,
+}
+
+impl Places {
+    pub(crate) fn new(most: usize, share: usize) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            share,
+            inner: Mutex::default(),
+            displaced: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connections that have a place.
+    pub(crate) fn taken(&self) -> usize {
+        self.lock().taken
+    }
+
+    /// A place for a connection from a network, if need be that of an unauthenticated one.
+    pub(crate) fn enter(self: &Arc<Self>, network: Network) -> Option<Arc<Place>> {
+        let mut inner = self.lock();
+        let own = inner.networks.get(&network).map_or(0, |members| members.all);
+        let gives_way = if network.is_some() && own >= self.share {
+            Some(network)
+        } else if inner.taken >= self.most {
+            Some(inner.crowds.last().map_or(network, |(_, crowd)| *crowd))
+        } else {
+            None
+        };
+        if let Some(crowd) = gives_way
+            && !inner.displace_oldest(crowd)
+        {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        if gives_way.is_some() {
+            self.displaced.fetch_add(1, Ordering::Relaxed);
+        }
+        inner.next += 1;
+        let place = Arc::new(Place {
+            number: inner.next,
+            network,
+            authenticated: AtomicBool::new(false),
+            displaced: Notify::new(),
+            since: Instant::now(),
+            running: AtomicUsize::new(0),
+            requests: AtomicU64::new(0),
+            moved_ms: AtomicU64::new(0),
+            places: Arc::clone(self),
+        });
+        inner.taken += 1;
+        inner.networks.entry(network).or_default().all += 1;
+        inner.change(network, |members| {
+            members.insert(place.number, Arc::clone(&place));
+        });
+        Some(place)
+    }
+}
+
+impl Inner {
+    /// Changes the unauthenticated connections of a network.
+    fn change(&mut self, network: Network, change: impl FnOnce(&mut BTreeMap<u64, Arc<Place>>)) {
+        let Some(members) = self.networks.get_mut(&network) else { return };
+        self.crowds.remove(&(members.unauthenticated.len(), network));
+        change(&mut members.unauthenticated);
+        if !members.unauthenticated.is_empty() {
+            self.crowds.insert((members.unauthenticated.len(), network));
+        }
+    }
+
+    /// One connection of a network is gone.
+    fn leave(&mut self, network: Network) {
+        self.taken -= 1;
+        if let Some(members) = self.networks.get_mut(&network) {
+            members.all -= 1;
+            if members.all == 0 {
+                self.networks.remove(&network);
+            }
+        }
+    }
+
+    /// Ends the oldest unauthenticated connection of a network; false when it has none.
+    fn displace_oldest(&mut self, network: Network) -> bool {
+        let mut oldest = None;
+        self.change(network, |members| oldest = members.pop_first());
+        let Some((_, place)) = oldest else { return false };
+        self.leave(network);
+        place.displaced.notify_one();
+        true
+    }
+}
+
+impl Place {
+    /// The caller has shown a valid key: nobody takes this place any more.
+    pub(crate) fn authenticate(&self) {
+        if !self.is_authenticated() {
+            // If it has given its place away just now, it ends.
+            let mut kept = false;
+            let mut inner = self.places.lock();
+            inner.change(self.network, |members| kept = members.remove(&self.number).is_some());
+            self.authenticated.store(kept, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Relaxed)
+    }
+
+    /// Waits until its place is given to another.
+    pub(crate) async fn displaced(&self) {
+        self.displaced.notified().await;
+    }
+
+    /// A request has made progress.
+    pub(crate) fn moved(&self) {
+        let passed = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved_ms.store(passed, Ordering::Relaxed);
+    }
+
+    /// The connection has ended.
+    pub(crate) fn leave(&self) {
+        let mut inner = self.places.lock();
+        let mut counts = self.is_authenticated();
+        inner.change(self.network, |members| counts |= members.remove(&self.number).is_some());
+        if counts {
+            inner.leave(self.network);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::{Network, Place, Places, network};
+
+    fn from(text: &str) -> Network {
+        Some(network(text.parse().expect("an address")))
+    }
+
+    async fn is_ended(place: &Place) -> bool {
+        tokio::select! {
+            biased;
+            () = place.displaced() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn strangers_give_way() {
+        let places = Places::new(4, 4);
+        let few = places.enter(from("192.0.2.9")).expect("a place");
+        let many: Vec<Arc<Place>> =
+            (0..3).map(|_| places.enter(from("192.0.2.1")).expect("a place")).collect();
+        // The oldest of the larger crowd goes, even where another network's is older.
+        let late = places.enter(from("192.0.2.7")).expect("a place");
+        assert!(is_ended(&many[0]).await && !is_ended(&many[1]).await && !is_ended(&few).await);
+        assert_eq!((places.taken(), places.displaced.load(Ordering::Relaxed)), (4, 1));
+        // Authenticated callers keep their places, and where all are theirs a newcomer is refused.
+        for place in [&few, &many[1], &many[2], &late] {
+            place.authenticate();
+        }
+        assert!(places.enter(from("192.0.2.8")).is_none());
+        assert_eq!((places.taken(), places.refused.load(Ordering::Relaxed)), (4, 1));
+        many[1].leave();
+        assert!(places.enter(from("192.0.2.8")).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_network_has_its_share() {
+        let places = Places::new(100, 2);
+        let first = places.enter(from("2001:db8::1")).expect("a place");
+        let second = places.enter(from("2001:db8::2")).expect("a place");
+        second.authenticate();
+        let third = places.enter(from("2001:db8::3")).expect("a place of the same /64");
+        assert!(is_ended(&first).await && !is_ended(&second).await);
+        third.authenticate();
+        assert!(places.enter(from("2001:db8::4")).is_none(), "its share is taken by authenticated callers");
+        assert!(places.enter(from("2001:db8:0:1::1")).is_some(), "another network has its own");
+        // IPv4 written as IPv6 is the same network; a proxy has no share, as its clients are many.
+        assert_eq!(from("::ffff:192.0.2.1"), from("192.0.2.1"));
+        assert!((0..10).all(|_| places.enter(None).is_some()));
+    }
+
+    #[tokio::test]
+    async fn who_gave_way_is_ended() {
+        let places = Places::new(1, 1);
+        let first = places.enter(from("192.0.2.1")).expect("a place");
+        let second = places.enter(from("192.0.2.2")).expect("a place");
+        // It shows a key too late, and ends: its place is counted once.
+        first.authenticate();
+        assert!(!first.is_authenticated() && is_ended(&first).await);
+        first.leave();
+        assert_eq!(places.taken(), 1);
+        second.leave();
+        assert_eq!(places.taken(), 0);
+    }
+}

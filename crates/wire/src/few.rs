@@ -1,0 +1,61 @@
+//! Lists that are counted while they are read, so that what is too long is refused before it takes memory.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+
+/// A list with at most `MAX` items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Few<T, const MAX: usize>(pub Vec<T>);
+
+impl<T: Serialize, const MAX: usize> Serialize for Few<T, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Few<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items<T, const MAX: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Items<T, MAX> {
+            type Value = Few<T, MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {MAX} items")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    if all.len() == MAX {
+                        return Err(A::Error::custom(format_args!(
+                            "the list has more than {MAX} items; send less at once"
+                        )));
+                    }
+                    all.push(item);
+                }
+                Ok(Few(all))
+            }
+        }
+
+        deserializer.deserialize_seq(Items(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Few;
+
+    #[test]
+    fn one_more_is_refused_before_the_rest_is_read() {
+        let read = |text: &str| serde_json::from_str::<Few<u8, 3>>(text).map(|few| few.0);
+        assert_eq!(read("[]").expect("reads").len(), 0);
+        assert_eq!(read("[1,2,3]").expect("reads"), [1, 2, 3]);
+        // What follows is not JSON, and is not reached.
+        let refused = read("[1,2,3,4,?").expect_err("too many").to_string();
+        assert!(refused.starts_with("the list has more than 3 items"), "{refused}");
+    }
+}
