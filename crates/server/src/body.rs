@@ -304,10 +304,10 @@ mod tests {
         let (mut small, mut other) = (part(&caller("a")), part(&caller("b")));
         assert!(small.grow(16 << 10), "small bodies are those of all");
         assert!(other.grow(256 << 10));
-        let (mut stranger, mut another) = (part(&Owner::Unauthenticated), part(&Owner::Unauthenticated));
-        assert!(stranger.grow(40 << 10) && another.grow(24 << 10) && !another.grow(1));
+        let (mut anonymous, mut another) = (part(&Owner::Unauthenticated), part(&Owner::Unauthenticated));
+        assert!(anonymous.grow(40 << 10) && another.grow(24 << 10) && !another.grow(1));
         assert_eq!(budget.used(), (200 + 50 + 16 + 256 + 40 + 24) << 10);
-        drop((one, stranger));
+        drop((one, anonymous));
         assert!(two.grow(200 << 10) && another.grow(40 << 10));
         drop((two, small, other, another));
         assert_eq!(budget.used(), 0);

@@ -1,7 +1,7 @@
 //! `headworks bench abuse`: real clients under abuse rules, and the memory that made-up callers leave behind.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};

@@ -2,6 +2,8 @@
 //!
 //! L1 nothing a peer does or leaves undone keeps a connection beyond its limits (`overdue`'s table, `idle_and_old_connections_end`).
 //! L2 an unauthenticated connection has shorter ones. Pings, half a head and a full window are no progress: only requests are.
+//! L3 on an unauthenticated connection requests follow each other slowly, so a pipeline of them costs little
+//! (`unauthenticated_requests_are_paced`).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +16,11 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::places::Place;
+
+/// On an unauthenticated connection there is one request in this time, after the first few.
+const PACE: Duration = Duration::from_millis(500);
+/// How many requests of an unauthenticated connection are answered at once.
+const AT_ONCE: u32 = 10;
 
 /// How long a connection may stay as it is.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +117,19 @@ impl Place {
         }
     }
 
+    /// How long the next request has to wait.
+    pub(super) fn pace(&self) -> Duration {
+        if self.is_authenticated() {
+            return Duration::ZERO;
+        }
+        let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        let now = millis(self.since.elapsed());
+        let pay = |paid: u64| Some(paid.max(now) + millis(PACE));
+        let before = self.paid_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).unwrap_or(0);
+        let owed = before.max(now) - now;
+        Duration::from_millis(owed.saturating_sub(millis(PACE * (AT_ONCE - 1))))
+    }
+
     /// A request begins; it ends when the guard is dropped.
     pub(super) fn request(self: &Arc<Self>) -> Running {
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -175,6 +195,7 @@ impl HttpBody for Answer {
 mod tests {
     use std::time::Duration;
 
+    use super::super::places::Places;
     use super::{ConnectionLimits, Due, Standing, due};
 
     const fn s(secs: u64) -> Duration {
@@ -204,9 +225,9 @@ mod tests {
         let rows = [
             ("it has ten seconds for its first request", fresh, Due::At(s(10))),
             ("and no more", Standing { now: s(10), ..fresh }, Due::Over),
-            ("a stranger idles shortly and is never old", asked, Due::At(s(60))),
-            ("a stranger that idles", Standing { moved: s(30), ..asked }, Due::Closing),
-            ("a stranger that is old", Standing { now: s(60), ..asked }, Due::Closing),
+            ("an unknown caller idles shortly and is never old", asked, Due::At(s(60))),
+            ("an unknown caller that idles", Standing { moved: s(30), ..asked }, Due::Closing),
+            ("an unknown caller that is old", Standing { now: s(60), ..asked }, Due::Closing),
             ("a caller idles longer", known, Due::At(s(125))),
             ("and grows older", Standing { moved: s(3590), now: s(3599), ..known }, Due::At(s(3600))),
             ("but not for ever", Standing { moved: s(3599), now: s(3600), ..known }, Due::Closing),
@@ -227,5 +248,22 @@ mod tests {
         for (what, standing, expected) in rows {
             assert_eq!(due(&LIMITS, standing), expected, "{what}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unauthenticated_requests_are_paced() {
+        let places = Places::new(1, 1);
+        let place = places.enter(None).expect("a place");
+        let waits = |n: usize| (0..n).map(|_| place.pace().as_millis()).collect::<Vec<_>>();
+        assert_eq!(waits(12), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 500, 1_000]);
+        // Once a second is slow enough.
+        tokio::time::advance(Duration::from_secs(6)).await;
+        for _ in 0..100 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(place.pace(), Duration::ZERO);
+        }
+        assert!(waits(20).last().is_some_and(|wait| *wait > 0));
+        place.authenticate();
+        assert_eq!(place.pace(), Duration::ZERO);
     }
 }

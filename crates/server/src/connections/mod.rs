@@ -43,6 +43,8 @@ const ENDING_MAX: usize = 256;
 const WINDOW: u32 = 65_535;
 /// Bytes of the heads of requests, and of answers that are not taken, for each connection.
 const BUFFER: usize = 64 << 10;
+/// Bytes that the system buffers for each connection, in each direction.
+const SOCKET_BUFFER: u32 = 128 << 10;
 /// Requests at once on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 100;
 
@@ -66,6 +68,9 @@ pub(crate) struct Connections {
 pub(crate) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
     let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    // The system would give each connection megabytes of its own, also to those that never read.
+    socket.set_send_buffer_size(SOCKET_BUFFER)?;
+    socket.set_recv_buffer_size(SOCKET_BUFFER)?;
     socket.bind(at)?;
     socket.listen(BACKLOG)
 }
@@ -173,8 +178,11 @@ impl Connections {
             let client = proxies.client(peer.ip(), request.headers());
             request.extensions_mut().insert(Peer(client));
             request.extensions_mut().insert(Arc::clone(&of));
-            let answer = router.call(request);
+            let (answer, wait) = (router.call(request), of.pace());
             async move {
+                if !wait.is_zero() {
+                    tokio::time::sleep(wait).await;
+                }
                 let (head, body) = answer.await?.into_parts();
                 Ok::<_, std::convert::Infallible>(hyper::Response::from_parts(
                     head,

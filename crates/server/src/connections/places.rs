@@ -1,7 +1,7 @@
 //! The places of connections: how many there may be, and which one goes when a newcomer needs its place.
 //!
 //! C1 a connection whose caller has shown no valid key keeps its place only while nobody else needs it: a newcomer takes the
-//! place of the oldest such connection of the network that has most of them (`strangers_give_way`). C2 no network has more
+//! place of the oldest such connection of the network that has most of them (`the_unauthenticated_give_way`). C2 no network has more
 //! than its share of the places (`a_network_has_its_share`). C3 a connection that has given up its place is counted no more,
 //! and ends at once (`who_gave_way_is_ended`).
 
@@ -70,6 +70,8 @@ pub(crate) struct Place {
     pub(crate) requests: AtomicU64,
     /// Milliseconds from `since` to the last progress of a request.
     pub(crate) moved_ms: AtomicU64,
+    /// Milliseconds from `since` to the time at which its unauthenticated requests are paid for.
+    pub(super) paid_ms: AtomicU64,
     places: Arc<Places>,
 }
 
@@ -123,6 +125,7 @@ impl Places {
             running: AtomicUsize::new(0),
             requests: AtomicU64::new(0),
             moved_ms: AtomicU64::new(0),
+            paid_ms: AtomicU64::new(0),
             places: Arc::clone(self),
         });
         inner.taken += 1;
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_give_way() {
+    async fn the_unauthenticated_give_way() {
         let places = Places::new(4, 4);
         let few = places.enter(from("192.0.2.9")).expect("a place");
         let many: Vec<Arc<Place>> =

@@ -44,7 +44,7 @@ impl Tls {
     /// With the file that cannot be used, and why.
     pub(crate) fn open(files: TlsFiles) -> Result<Arc<Self>, String> {
         let contents = contents(&files)?;
-        let config = configuration(&files, &contents)?;
+        let config = identity(&files, &contents)?;
         Ok(Arc::new(Self { files, now: Mutex::new((config, contents)) }))
     }
 
@@ -59,7 +59,7 @@ impl Tls {
         if contents == self.now.lock().unwrap_or_else(PoisonError::into_inner).1 {
             return Ok(false);
         }
-        let config = configuration(&self.files, &contents)?;
+        let config = identity(&self.files, &contents)?;
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = (config, contents);
         Ok(true)
     }
@@ -103,7 +103,7 @@ fn certificates(file: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     Ok(all)
 }
 
-fn configuration(files: &TlsFiles, contents: &Contents) -> Result<Arc<ServerConfig>, String> {
+fn identity(files: &TlsFiles, contents: &Contents) -> Result<Arc<ServerConfig>, String> {
     let [certificate, key, client_ca @ ..] = contents.as_slice() else { return Err("no files".into()) };
     let chain = certificates(&files.certificate, certificate)?;
     let at_key = |e: String| format!("{}: {e}", files.key.display());

@@ -42,22 +42,22 @@ async fn is_ended(mut stream: TcpStream) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_with_a_key_find_a_place_among_any_number_of_strangers() {
+async fn callers_with_a_key_find_a_place_in_any_crowd() {
     let s = start(ServeOptions { connections_max: 20, connections_per_peer: 20, ..ServeOptions::default() })
         .await;
     // It has shown a key, and keeps its place.
     let get =
         format!("GET /v1/signing-key HTTP/1.1\r\nHost: t\r\nAuthorization: bearer  {}\r\n\r\n", s.admin);
     let mut caller = asked(s.address, get.as_bytes()).await;
-    let mut strangers = Vec::new();
+    let mut crowd = Vec::new();
     for _ in 0..60 {
-        strangers.push(asked(s.address, HEALTH).await);
+        crowd.push(asked(s.address, HEALTH).await);
     }
     let reply = s.call("GET", "/v1/signing-key", "", "").await;
     assert_eq!(reply.status, 200);
     // The oldest have given way.
-    for stranger in strangers.drain(..40) {
-        is_ended(stranger).await;
+    for other in crowd.drain(..40) {
+        is_ended(other).await;
     }
     caller.write_all(get.as_bytes()).await.expect("writes");
     let mut answer = vec![0; 4096];
