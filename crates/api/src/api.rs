@@ -7,6 +7,7 @@ use headworks_core::record::Name;
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
 use crate::access::Access;
+use crate::lane::Lanes;
 use crate::outbox::Board;
 use crate::signing::Signer;
 use crate::unauthenticated::Unauthenticated;
@@ -18,6 +19,7 @@ pub struct Api {
     pub(crate) signer: Arc<Signer>,
     pub(crate) board: Arc<Board>,
     pub(crate) unauthenticated: Unauthenticated,
+    pub(crate) lanes: Lanes,
     /// Callers without a key may do everything: the demo on loopback, nothing else.
     pub(crate) is_open: bool,
 }
@@ -27,7 +29,14 @@ impl Api {
     #[must_use]
     pub fn new(engine: Arc<Engine>, signer: Arc<Signer>, is_open: bool) -> Self {
         let board = Arc::new(Board::new(Arc::clone(&signer)));
-        Self { engine, signer, board, unauthenticated: Unauthenticated::default(), is_open }
+        Self {
+            engine,
+            signer,
+            board,
+            unauthenticated: Unauthenticated::default(),
+            lanes: Lanes::new(),
+            is_open,
+        }
     }
 
     /// The engine.

@@ -174,12 +174,17 @@ pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_jso
         ("recorded_at", &what.recorded_at),
         ("zone", &what.zone),
         ("unit", &unit),
+        ("after", &what.after),
     ] {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={}", query(value)));
         }
     }
-    say_part!("{}", connect(remote).await?.text(&path).await?)?;
+    let (page, next) = connect(remote).await?.page(&path).await?;
+    say_part!("{page}")?;
+    if let Some(next) = next {
+        eprintln!("more entries follow: repeat the command with --after {next}");
+    }
     Ok(())
 }
 
@@ -214,15 +219,16 @@ pub(crate) fn verify(file: &Path, key: &str, as_json: bool) -> Outcome {
     }
     let mut by_cause = statement.sums.by_cause.values().map(|sum| sum.amount);
     let by_cause = by_cause.try_fold(statement.opening, |sum, amount| sum.checked_add(amount));
-    let mut balance = statement.opening;
+    let mut balance = statement.carried.unwrap_or(statement.opening);
     for entry in &statement.entries {
         balance = balance.checked_add(entry.amount).ok_or("the amounts leave the range of credits")?;
         if balance != entry.balance {
             return Err(format!("the balance after {} does not follow", entry.record).into());
         }
     }
-    // A statement requested without its entries has only the sums.
+    // A statement requested without its entries has only the sums, and a page is not all of it.
     let is_listed = !statement.entries.is_empty() || statement.sums.by_cause.is_empty();
+    let is_listed = is_listed && statement.next.is_none();
     if (is_listed && balance != statement.closing) || by_cause != Some(statement.closing) {
         return Err("the closing balance does not follow from the entries".into());
     }

@@ -47,10 +47,21 @@ impl Engine {
         text: &str,
         keyed: Keyed<'_>,
     ) -> Result<Result<(Arc<Catalog>, Answer), Problems>, EngineError> {
-        let catalog = match Catalog::parse(text, Format::of(text)) {
-            Ok(catalog) => catalog,
-            Err(problems) => return Ok(Err(problems)),
-        };
+        match Catalog::parse(text, Format::of(text)) {
+            Ok(catalog) => self.put(catalog, keyed).await.map(Ok),
+            Err(problems) => Ok(Err(problems)),
+        }
+    }
+
+    /// The same for a catalog that is compiled already.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn put(
+        &self,
+        catalog: Catalog,
+        keyed: Keyed<'_>,
+    ) -> Result<(Arc<Catalog>, Answer), EngineError> {
         // One at a time: the label and the changes depend on the catalog that was in force before.
         let _turn = self.puts.lock().await;
         let own = catalog.version.clone();
@@ -61,7 +72,7 @@ impl Engine {
             let what = changes(&before, &catalog);
             let event = Event::CatalogLoaded {
                 label: label.clone(),
-                text: text.to_owned(),
+                text: catalog.text.clone(),
                 changes: Box::new(what.clone()),
             };
             match self.administer_after(Some(after), event, Some(keyed)).await {
@@ -78,7 +89,7 @@ impl Engine {
                 tracing::warn!(%own, %label, "another catalog has had this label; decisions name this one by its hash");
             }
         }
-        Ok(Ok((catalog, answer)))
+        Ok((catalog, answer))
     }
 
     /// A catalog that was in force, by its hash or a prefix of it.

@@ -76,6 +76,7 @@
 mod abuse;
 mod administration;
 mod answer;
+mod background;
 mod cache;
 mod callers;
 pub mod capacity;
@@ -117,6 +118,7 @@ mod webhooks;
 
 pub use abuse::{AbuseView, HeldBack};
 pub use answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
+pub use background::in_background;
 pub use callers::network;
 pub use clock::{Clock, Jump, Reading, wall};
 pub use engine::{Engine, Limits};

@@ -21,26 +21,18 @@ impl Engine {
         Ok(self.store.read(account, from, max).await?)
     }
 
-    /// The movements of an account's balance in a period; `None` if there are more than `max` entries.
+    /// The movements of an account's balance in a period.
     ///
     /// # Errors
     /// When there is no such account, or the store fails.
-    pub async fn statement(
-        &self,
-        account: &Name,
-        ask: Ask,
-        max: usize,
-    ) -> Result<Option<Statement>, EngineError> {
+    pub async fn statement(&self, account: &Name, ask: Ask) -> Result<Statement, EngineError> {
         self.view(account, |_| Ok(())).await?;
         let mut statement = Statement::new(ask);
         while headworks_audit::read_on(&*self.store, account, &mut statement).await? {
-            if statement.entries.len() > max {
-                return Ok(None);
-            }
             // Reading a long log must not keep other callers waiting.
             tokio::task::yield_now().await;
         }
-        Ok(Some(statement.finished()))
+        Ok(statement.finished())
     }
 
     /// The balance as of two instants: events up to `effective`, as known at

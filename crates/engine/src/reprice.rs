@@ -33,6 +33,10 @@ pub struct Reprice {
     pub accounts: Vec<Name>,
     /// Whether to change the charges or only report.
     pub apply: bool,
+    /// Go on after this record of this account; accounts are taken in order of name.
+    pub after: Option<(Name, Seq)>,
+    /// Stop after about this many records.
+    pub records_max: u64,
     /// The reason.
     pub reason: Option<Label>,
 }
@@ -59,6 +63,9 @@ pub struct Repriced {
     pub accounts: BTreeMap<(Name, Option<Name>), Difference>,
     /// Charges without a price, and the reason.
     pub refused: Vec<(Name, Seq, Refusal)>,
+    /// The last record that was read, if there are more.
+    pub next: Option<(Name, Seq)>,
+    records: u64,
 }
 
 impl Engine {
@@ -68,18 +75,30 @@ impl Engine {
     /// When the store fails, or a correction does; earlier corrections stay.
     pub async fn reprice(&self, ask: &Reprice, actor: Option<&Name>) -> Result<Repriced, EngineError> {
         let mut done = Repriced::default();
+        let (first, mut from) = ask.after.as_ref().map_or((None, 1), |(name, seq)| (Some(name), seq + 1));
         if !ask.accounts.is_empty() {
-            for account in &ask.accounts {
-                self.reprice_account(account, ask, actor, &mut done).await?;
+            let mut accounts: Vec<&Name> = ask.accounts.iter().filter(|name| first <= Some(name)).collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            for account in accounts {
+                let from = if Some(account) == first { from } else { 1 };
+                if !self.reprice_account(account, from, ask, actor, &mut done).await? {
+                    break;
+                }
             }
             return Ok(done);
         }
-        let mut after = None;
+        // The account to go on in comes before those after it.
+        let mut names: Vec<Name> = first.cloned().into_iter().collect();
+        let mut after = first.cloned();
         loop {
-            let names = self.accounts(after.as_ref(), ACCOUNTS_AT_ONCE).await?;
             for account in &names {
-                self.reprice_account(account, ask, actor, &mut done).await?;
+                if !self.reprice_account(account, from, ask, actor, &mut done).await? {
+                    return Ok(done);
+                }
+                from = 1;
             }
+            names = self.accounts(after.as_ref(), ACCOUNTS_AT_ONCE).await?;
             match names.last() {
                 Some(last) => after = Some(last.clone()),
                 None => return Ok(done),
@@ -87,19 +106,26 @@ impl Engine {
         }
     }
 
+    /// Goes through an account's records from one on; false when it has read enough.
     async fn reprice_account(
         &self,
         account: &Name,
+        from: Seq,
         ask: &Reprice,
         actor: Option<&Name>,
         done: &mut Repriced,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
         self.view(account, |_| Ok(())).await?;
-        let mut next = 1;
+        let mut next = from;
         loop {
+            if done.records >= ask.records_max {
+                done.next = Some((account.clone(), next - 1));
+                return Ok(false);
+            }
             let page = self.store.read(account, next, RECORDS_AT_ONCE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else { return Ok(true) };
             next = last.seq + 1;
+            done.records += u64::try_from(page.len()).unwrap_or(0);
             for stored in &page {
                 let record = decode(&stored.bytes)?;
                 if ask.from <= record.effective_at && record.effective_at < ask.to {

@@ -5,7 +5,8 @@ use std::fmt;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, LINK};
+use hyper::http::response::Parts;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -90,6 +91,18 @@ impl Client {
         kind: &str,
         body: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), CallError> {
+        let (head, body) = self.exchange(method, path, idempotency_key, kind, body).await?;
+        Ok((head.status, body))
+    }
+
+    async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        idempotency_key: Option<&str>,
+        kind: &str,
+        body: Vec<u8>,
+    ) -> Result<(Parts, Bytes), CallError> {
         let failed = |e: &dyn fmt::Display| CallError::Connection(self.host.clone(), e.to_string());
         let mut request =
             Request::builder().method(method).uri(path).header(HOST, &self.host).header(CONTENT_TYPE, kind);
@@ -102,9 +115,9 @@ impl Client {
         let request = request.body(Full::new(Bytes::from(body))).map_err(|e| failed(&e))?;
         self.sender.ready().await.map_err(|e| failed(&e))?;
         let response = self.sender.send_request(request).await.map_err(|e| failed(&e))?;
-        let status = response.status();
-        let body = response.into_body().collect().await.map_err(|e| failed(&e))?.to_bytes();
-        Ok((status, body))
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.map_err(|e| failed(&e))?.to_bytes();
+        Ok((head, body))
     }
 
     /// Calls a route and reads its answer.
@@ -139,16 +152,18 @@ impl Client {
         self.call(Method::POST, path, key, Some(body)).await
     }
 
-    /// A GET whose answer is text.
+    /// A page of a list as text, and the `after` of the next one.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn text(&mut self, path: &str) -> Result<String, CallError> {
-        let (status, body) = self.send(Method::GET, path, None, "application/json", Vec::new()).await?;
-        if status.is_success() {
-            return Ok(String::from_utf8_lossy(&body).into_owned());
+    pub async fn page(&mut self, path: &str) -> Result<(String, Option<String>), CallError> {
+        let (head, body) = self.exchange(Method::GET, path, None, "application/json", Vec::new()).await?;
+        if !head.status.is_success() {
+            read::<serde_json::Value>(head.status, &body)?;
         }
-        read::<serde_json::Value>(status, &body).map(|answer| answer.to_string())
+        let link = head.headers.get(LINK).and_then(|link| link.to_str().ok()).unwrap_or_default();
+        let next = link.split_once("after=").and_then(|(_, rest)| rest.split(['&', '>']).next());
+        Ok((String::from_utf8_lossy(&body).into_owned(), next.map(ToOwned::to_owned)))
     }
 
     /// Gets a text that is not JSON from a route.

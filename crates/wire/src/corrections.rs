@@ -50,6 +50,9 @@ pub struct RepriceRequest {
     /// Apply the changes that a dry run showed. If a run is cut off, send it again: it goes on where it stopped.
     #[serde(default)]
     pub apply: bool,
+    /// Go on after this record: `next` of the answer before. One call goes through about 100,000 records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Reference>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
@@ -72,6 +75,9 @@ pub struct Repriced {
     pub accounts: Vec<RepricedAccount>,
     /// Charges that have no price in the catalog in force; at most 1,000. They were not changed.
     pub refused: Vec<RepriceRefused>,
+    /// There are more records: repeat the request with `after` set to this. The sums are those of this part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Reference>,
 }
 
 /// The result of repricing for one account.

@@ -109,11 +109,17 @@ pub struct Statement {
     pub unit: String,
     /// The balance before the first entry: free and held credits, less debt.
     pub opening: Credits,
-    /// The movements, in order. Empty if only the sums were requested.
+    /// The balance before the first entry of this page; absent on the first page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Credits>,
+    /// The movements of this page, in order. Empty if only the sums were requested.
     pub entries: Vec<StatementEntry>,
-    /// The balance after the last entry.
+    /// More entries follow: ask with `after` set to this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The balance after the last entry of the period.
     pub closing: Credits,
-    /// The sums of the entries.
+    /// The sums of all entries of the period.
     pub sums: StatementSums,
     /// The last record of the account's log that was read.
     pub seq: u64,

@@ -66,6 +66,10 @@ pub struct StatementPeriod {
     pub unit: Option<Name>,
     /// Whether to list each entry, or only the sums. Default `true`.
     pub entries: Option<bool>,
+    /// Entries after this place: `next` of the page before.
+    pub after: Option<String>,
+    /// At most about this many entries, whole records each; 10,000 is the maximum and the default.
+    pub max: Option<u16>,
     /// `json` (default), `csv`, `html` or `text`.
     pub format: Option<Format>,
 }

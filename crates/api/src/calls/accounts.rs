@@ -1,5 +1,7 @@
 //! Accounts: opening, changing, reading.
 
+use std::sync::Arc;
+
 use headworks_core::record::{CREDITS, Event, Instant, Name, Record, Span, is_internal, own_unit};
 use headworks_core::waterfall::{Context, Refusal};
 use headworks_core::{account, view};
@@ -11,6 +13,7 @@ use super::page_size;
 use crate::access::Access;
 use crate::api::Api;
 use crate::idempotency::Key;
+use crate::lane::Stop;
 use crate::problem::Problem;
 use crate::render;
 
@@ -222,7 +225,11 @@ impl Api {
         let (now, unit) = self.after_all(&account, as_of.unit).await?;
         let (effective_at, recorded_at) =
             (as_of.effective_at.unwrap_or(now), as_of.recorded_at.unwrap_or(now));
-        let balance = self.engine.balance_as_of(&account, effective_at, recorded_at, unit.as_ref()).await?;
+        let (engine, of) = (Arc::clone(&self.engine), unit.clone());
+        let read = move |stop: &Stop| {
+            stop.run(engine.balance_as_of(&account, effective_at, recorded_at, of.as_ref()))
+        };
+        let balance = self.lanes.reads.run(access, read).await?;
         Ok(wire::BalanceAsOf { effective_at, recorded_at, unit: unit_name(unit.as_ref()), balance })
     }
 
@@ -264,14 +271,18 @@ impl Api {
     ) -> Result<wire::Records, Problem> {
         let account = access.account(Scope::Read, id)?;
         let max = page_size(page.max);
-        let stored = self.engine.records(&account, page.from.unwrap_or(1).max(1), max).await?;
-        let mut records = Vec::with_capacity(stored.len());
-        for s in &stored {
-            let record = Record::from_bytes(&s.bytes).map_err(Problem::failed)?;
-            records.push(render::record_answer(&account, &record, &s.bytes, &s.hash));
-        }
-        let next = stored.last().filter(|_| stored.len() == max).map(|last| last.seq + 1);
-        Ok(wire::Records { records, next })
+        let (engine, from) = (Arc::clone(&self.engine), page.from.unwrap_or(1).max(1));
+        let read = move |stop: &Stop| {
+            let stored = stop.run(engine.records(&account, from, max))?;
+            let mut records = Vec::with_capacity(stored.len());
+            for s in &stored {
+                let record = Record::from_bytes(&s.bytes).map_err(Problem::failed)?;
+                records.push(render::record_answer(&account, &record, &s.bytes, &s.hash));
+            }
+            let next = stored.last().filter(|_| stored.len() == max).map(|last| last.seq + 1);
+            Ok(wire::Records { records, next })
+        };
+        self.lanes.reads.run(access, read).await
     }
 
     /// The account as a request left it, even if the request is repeated after other changes.

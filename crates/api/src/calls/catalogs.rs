@@ -10,6 +10,7 @@ use wire::Scope;
 use crate::access::Access;
 use crate::api::Api;
 use crate::idempotency::Key;
+use crate::lane::Stop;
 use crate::problem::Problem;
 
 fn accepted(catalog: &Catalog, label: Name) -> wire::CatalogAccepted {
@@ -69,7 +70,8 @@ impl Api {
         // By the machine's clock: a test clock may stand still while one catalog follows another.
         let natural = format!("catalog at {}", headworks_engine::wall());
         let key = key.required_of(None, Some(natural), &text)?;
-        let (catalog, _) = self.engine.put_catalog(text, (&key, access.actor())).await??;
+        let catalog = self.compiled(access, text).await?;
+        let (catalog, _) = self.engine.put(catalog, (&key, access.actor())).await?;
         Ok(accepted(&catalog, catalog.version.clone()))
     }
 
@@ -77,11 +79,18 @@ impl Api {
     ///
     /// # Errors
     /// With a problem, and each place that is wrong.
-    pub fn check_catalog(&self, access: &Access, text: &str) -> Result<wire::CatalogAccepted, Problem> {
+    pub async fn check_catalog(&self, access: &Access, text: &str) -> Result<wire::CatalogAccepted, Problem> {
         access.scope(Scope::Read)?;
-        let catalog = Catalog::parse(text, Format::of(text))?;
+        let catalog = self.compiled(access, text).await?;
         let label = self.engine.label_of(&catalog);
         Ok(accepted(&catalog, label))
+    }
+
+    /// A catalog from its text.
+    pub(super) async fn compiled(&self, access: &Access, text: &str) -> Result<Catalog, Problem> {
+        let text = text.to_owned();
+        let compile = move |_: &Stop| Ok(Catalog::parse(&text, Format::of(&text))?);
+        self.lanes.catalogs.run(access, compile).await
     }
 
     /// List every time a catalog was put in force, newest first.

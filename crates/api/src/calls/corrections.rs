@@ -1,5 +1,7 @@
 //! Correcting charges, singly or for a whole period; late use.
 
+use std::sync::Arc;
+
 use headworks_engine::{Effect, Reprice};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
@@ -8,8 +10,12 @@ use super::change;
 use crate::access::Access;
 use crate::api::Api;
 use crate::idempotency::Key;
+use crate::lane::Stop;
 use crate::problem::{Kind, Problem};
 use crate::render;
+
+/// Records that one repricing goes through.
+const REPRICED_MAX: u64 = 100_000;
 
 impl Api {
     /// Correct a charge: its quantities, its prices, or that it happened at all.
@@ -46,16 +52,29 @@ impl Api {
         if ask.from >= ask.to {
             return Err(Problem::invalid("`from` must be before `to`"));
         }
+        let after = match &ask.after {
+            None => None,
+            Some(Reference::Record(account, seq)) => Some((account.clone(), *seq)),
+            Some(Reference::Denial(..)) => {
+                return Err(Problem::invalid("`after` is the `next` of an earlier answer"));
+            }
+        };
         let reprice = Reprice {
             from: ask.from,
             to: ask.to,
             features: ask.features.clone(),
             accounts: ask.accounts.clone(),
             apply: ask.apply,
+            after,
+            records_max: REPRICED_MAX,
             reason: ask.reason.clone(),
         };
-        let done = self.engine.reprice(&reprice, access.actor()).await?;
-        Ok(render::repriced(&done, ask.apply))
+        let (engine, actor) = (Arc::clone(&self.engine), access.actor().cloned());
+        let survey = move |stop: &Stop| {
+            let done = stop.run(engine.reprice(&reprice, actor.as_ref()))?;
+            Ok(render::repriced(&done, reprice.apply))
+        };
+        self.lanes.surveys.run(access, survey).await
     }
 
     /// Show the use that waits in an account's quarantine.

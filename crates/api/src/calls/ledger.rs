@@ -3,20 +3,28 @@
 use std::sync::Arc;
 
 use headworks_audit::reconcile::Progress;
-use headworks_core::audit::statement::{Ask, By};
-use headworks_core::catalog::{Catalog, Format as CatalogFormat};
+use headworks_core::audit::statement::{Ask, By, Page, Place};
 use headworks_core::record::{Days, Instant, Name, TimeError};
 use headworks_wire as wire;
 use wire::Scope;
 
 use crate::access::Access;
 use crate::api::Api;
+use crate::lane::Stop;
 use crate::problem::Problem;
 use crate::render;
 use crate::render::statement_text;
 
-/// Most entries of one statement.
-const ENTRIES_MAX: usize = 100_000;
+/// Most entries of one page of a statement.
+const ENTRIES_MAX: usize = 10_000;
+
+/// The place that `next` of a page names: `microseconds.number`.
+fn place(text: &str) -> Result<Place, Problem> {
+    let parts = text
+        .split_once('.')
+        .and_then(|(micros, seq)| Some((Instant::from_micros(micros.parse().ok()?), seq.parse().ok()?)));
+    parts.ok_or_else(|| Problem::invalid("`after` is the `next` of an earlier page"))
+}
 
 /// The period that a request asks for.
 fn asked(period: &wire::StatementPeriod, now: Instant, unit: Option<Name>) -> Result<Ask, Problem> {
@@ -40,6 +48,10 @@ fn asked(period: &wire::StatementPeriod, now: Instant, unit: Option<Name>) -> Re
         recorded_at: instant("recorded_at", &period.recorded_at)?.unwrap_or(Instant::NEVER),
         unit,
         has_lines: period.entries.unwrap_or(true),
+        page: Page {
+            after: period.after.as_deref().map(place).transpose()?,
+            lines_max: period.max.map_or(ENTRIES_MAX, |max| usize::from(max).clamp(1, ENTRIES_MAX)),
+        },
         days,
     })
 }
@@ -57,9 +69,18 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// A statement in the form that was asked for.
+/// A page of a statement in the form that was asked for.
 #[derive(Clone, Debug)]
-pub enum ShownStatement {
+pub struct ShownStatement {
+    /// The page.
+    pub body: StatementBody,
+    /// The `after` of the next page.
+    pub next: Option<String>,
+}
+
+/// The content of a page of a statement.
+#[derive(Clone, Debug)]
+pub enum StatementBody {
     /// Its parts.
     Json(Box<wire::Statement>),
     /// A table.
@@ -102,21 +123,24 @@ impl Api {
     ) -> Result<ShownStatement, Problem> {
         let account = access.account(Scope::Read, id)?;
         let (now, unit) = self.after_all(&account, period.unit.clone()).await?;
-        let made = self.engine.statement(&account, asked(period, now, unit)?, ENTRIES_MAX).await?;
-        let made = made.ok_or_else(|| {
-            Problem::invalid(format!(
-                "the period has more than {ENTRIES_MAX} entries; ask for a shorter one, or for the sums alone with `entries=false`"
-            ))
-        })?;
-        let mut statement = render::statement(&account, zone(period), &made);
-        let digest = render::statement_digest(&statement);
-        statement.checkpoint = Some(self.signer.sign(&account, made.seq, &made.hash, &digest));
-        Ok(match period.format.unwrap_or_default() {
-            wire::Format::Json => ShownStatement::Json(Box::new(statement)),
-            wire::Format::Csv => ShownStatement::Csv(statement_text::csv(&statement)),
-            wire::Format::Html => ShownStatement::Html(statement_text::html(&statement)),
-            wire::Format::Text => ShownStatement::Text(statement_text::text(&statement)),
-        })
+        let (ask, zone) = (asked(period, now, unit)?, zone(period).to_owned());
+        let (engine, signer) = (Arc::clone(&self.engine), Arc::clone(&self.signer));
+        let format = period.format.unwrap_or_default();
+        let read = move |stop: &Stop| {
+            let made = stop.run(engine.statement(&account, ask))?;
+            let mut statement = render::statement(&account, &zone, &made);
+            let digest = render::statement_digest(&statement);
+            statement.checkpoint = Some(signer.sign(&account, made.seq, &made.hash, &digest));
+            let next = statement.next.clone();
+            let body = match format {
+                wire::Format::Json => StatementBody::Json(Box::new(statement)),
+                wire::Format::Csv => StatementBody::Csv(statement_text::csv(&statement)),
+                wire::Format::Html => StatementBody::Html(statement_text::html(&statement)),
+                wire::Format::Text => StatementBody::Text(statement_text::text(&statement)),
+            };
+            Ok(ShownStatement { body, next })
+        };
+        self.lanes.reads.run(access, read).await
     }
 
     /// Try a catalog on every recorded request, without putting it in force.
@@ -125,13 +149,13 @@ impl Api {
     /// With a problem.
     pub async fn what_if(&self, access: &Access, text: &str) -> Result<wire::WhatIf, Problem> {
         access.everywhere(Scope::Admin)?;
-        let catalog = Catalog::parse(text, CatalogFormat::of(text))?;
+        let catalog = self.compiled(access, text).await?;
         let progress = Arc::new(Progress::default());
         let _stops = StopOnDrop(Arc::clone(&progress));
-        let (engine, version) = (Arc::clone(&self.engine), catalog.version.clone());
-        let made = tokio::task::spawn_blocking(move || engine.what_if(&catalog, &progress)).await;
-        let report = made.map_err(Problem::failed)??;
-        Ok(render::what_if(&version, &report))
+        let engine = Arc::clone(&self.engine);
+        let survey =
+            move |_: &Stop| Ok(render::what_if(&catalog.version, &engine.what_if(&catalog, &progress)?));
+        self.lanes.surveys.run(access, survey).await
     }
 
     /// Show the key that checkpoints are signed with.

@@ -93,7 +93,9 @@ pub(crate) fn statement(account: &Name, zone: &str, s: &Statement) -> wire::Stat
         zone: zone.to_owned(),
         unit: unit(s.ask.unit.as_ref()),
         opening: s.opening,
+        carried: s.ask.page.after.map(|_| s.carried),
         entries: s.entries.iter().map(entry).collect(),
+        next: s.next.map(|(at, seq)| format!("{}.{seq}", at.micros())),
         closing: s.closing,
         sums: sums(&s.sums),
         seq: s.seq,
@@ -246,5 +248,6 @@ pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire
                 why: why.to_string(),
             })
             .collect(),
+        next: done.next.as_ref().map(|(account, seq)| super::reference(account, *seq)),
     }
 }

@@ -142,6 +142,9 @@ pub(crate) struct StatementArguments {
     /// Only the sums
     #[arg(long)]
     pub(crate) sums: bool,
+    /// The entries after a page, 10,000 at a time: the command says how to go on
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) after: Option<String>,
     /// The form; --json is short for `json`
     #[arg(long, default_value = "text", value_parser = ["text", "json", "csv", "html"])]
     pub(crate) format: String,

@@ -1,6 +1,6 @@
 //! Statements: sums by hand, and periods that join.
 
-use headworks_core::audit::statement::{About, Ask, By, Cause, Statement};
+use headworks_core::audit::statement::{About, Ask, By, Cause, Page, Statement};
 use headworks_core::command::{Command, History, Step, run};
 use headworks_core::record::{Category, Credits, Days, Instant};
 
@@ -80,6 +80,32 @@ fn a_statement_adds_up() {
         assert_eq!(entry.balance.nano(), balance);
     }
     assert_eq!((all.seq, all.hash), (w.account.seq, w.account.chain));
+}
+
+#[test]
+fn pages_are_the_whole() {
+    let w = world();
+    for by in [By::Recorded, By::Effective] {
+        let ask = Ask { by, ..Ask::recorded(Instant::default(), Instant::NEVER, None) };
+        let all = made(&w, ask.clone());
+        for lines_max in 1..=8 {
+            let (mut joined, mut after) = (Vec::new(), None);
+            loop {
+                let page = made(&w, Ask { page: Page { after, lines_max }, ..ask.clone() });
+                // Records have at most two lines here.
+                assert!(page.entries.len() <= lines_max.max(2) && !page.entries.is_empty());
+                let before = page.entries[0].balance.nano() - page.entries[0].amount.nano();
+                assert_eq!(page.carried.nano(), before);
+                assert_eq!((&page.sums, page.opening, page.closing), (&all.sums, all.opening, all.closing));
+                joined.extend(page.entries);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(joined, all.entries, "{lines_max} lines");
+        }
+    }
 }
 
 #[test]

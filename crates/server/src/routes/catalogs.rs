@@ -51,7 +51,7 @@ pub(super) async fn check_catalog(
     Caller(access): Caller,
     Text(text): Text,
 ) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    Ok(Json(app.api.check_catalog(&access, &text)?))
+    Ok(Json(app.api.check_catalog(&access, &text).await?))
 }
 
 /// List every time a catalog was put in force, newest first

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use headworks_api::ShownStatement;
+use headworks_api::StatementBody;
 use headworks_wire as wire;
 
 use crate::app::App;
@@ -36,7 +36,7 @@ pub(super) async fn start(
 /// Show what moved an account's balance in a period, signed
 #[utoipa::path(get, path = "/v1/accounts/{id}/statement", tag = "ledger",
     params(("id" = String, Path, description = "The account"), wire::StatementPeriod),
-    responses((status = 200, description = "The statement", content(
+    responses((status = 200, description = "The statement, or a page of it; the header Link names the next page", content(
             (wire::Statement = "application/json"), (String = "text/csv"), (String = "text/html"), (String = "text/plain"))),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn statement(
@@ -44,14 +44,31 @@ pub(super) async fn statement(
     Caller(access): Caller,
     Path(id): Path<String>,
     Parameters(period): Parameters<wire::StatementPeriod>,
+    uri: Uri,
 ) -> Result<Response, Failure> {
     let text = |kind, body: String| ([(header::CONTENT_TYPE, kind)], body).into_response();
-    Ok(match app.api.statement(&access, &id, &period).await? {
-        ShownStatement::Json(statement) => Json(statement).into_response(),
-        ShownStatement::Csv(table) => text("text/csv; charset=utf-8", table),
-        ShownStatement::Html(page) => text("text/html; charset=utf-8", page),
-        ShownStatement::Text(plain) => text("text/plain; charset=utf-8", plain),
-    })
+    let shown = app.api.statement(&access, &id, &period).await?;
+    let mut response = match shown.body {
+        StatementBody::Json(statement) => Json(statement).into_response(),
+        StatementBody::Csv(table) => text("text/csv; charset=utf-8", table),
+        StatementBody::Html(page) => text("text/html; charset=utf-8", page),
+        StatementBody::Text(plain) => text("text/plain; charset=utf-8", plain),
+    };
+    if let Some(next) = shown.next {
+        let others =
+            uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty() && !p.starts_with("after="));
+        let query: Vec<&str> = others.collect();
+        let link = format!(
+            "<?{}{}after={next}>; rel=\"next\"",
+            query.join("&"),
+            if query.is_empty() { "" } else { "&" }
+        );
+        // A query is made of characters that a header may have.
+        if let Ok(link) = link.parse() {
+            response.headers_mut().insert(header::LINK, link);
+        }
+    }
+    Ok(response)
 }
 
 /// Try a catalog on every recorded request, without putting it in force

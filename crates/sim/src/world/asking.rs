@@ -89,6 +89,8 @@ impl World {
             features: Vec::new(),
             accounts: Vec::new(),
             apply: true,
+            after: None,
+            records_max: u64::MAX,
             reason: None,
         };
         self.say(|| "everything is priced again".into());

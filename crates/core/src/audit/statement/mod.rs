@@ -5,9 +5,11 @@
 //! T1 opening balance plus all amounts is the closing balance (`a_statement_adds_up`).
 //! T2 the closing balance of a period is the opening balance of the next (`periods_join`).
 //! T3 subtotals by cause and by day add up to the movement of the period (`subtotals_add_up`).
+//! T5 the pages of a statement are its lines, each with the same balance (`pages_are_the_whole`); what is not on the page takes no memory.
 //! T4 by effective time late use and corrections are in the period of the use (`late_use_is_in_the_period_of_the_use`).
 //! Units: credits; the end of a period is exclusive.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::record::{Credits, Days, Event, GivenBack, Instant, Label, Name, Record, Seq, Use};
@@ -47,14 +49,42 @@ pub struct Ask {
     pub days: Days,
     /// Whether to keep each line, or only the sums.
     pub has_lines: bool,
+    /// The lines to keep.
+    pub page: Page,
 }
+
+/// Some of a statement's lines: those of whole records, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// After this place.
+    pub after: Option<Place>,
+    /// At most this many; more if a single record has more.
+    pub lines_max: usize,
+}
+
+impl Page {
+    /// Every line.
+    pub const ALL: Self = Self { after: None, lines_max: usize::MAX };
+}
+
+/// The place of a record among the lines: the instant that counts for the period, then its number.
+pub type Place = (Instant, Seq);
 
 impl Ask {
     /// Everything that was recorded in a period, in days of UTC.
     #[must_use]
     pub fn recorded(from: Instant, to: Instant, unit: Option<Name>) -> Self {
         let days = Days::of("UTC").unwrap_or_else(|_| unreachable!("UTC is a zone"));
-        Self { from, to, by: By::Recorded, recorded_at: Instant::NEVER, unit, days, has_lines: true }
+        Self {
+            from,
+            to,
+            by: By::Recorded,
+            recorded_at: Instant::NEVER,
+            unit,
+            days,
+            has_lines: true,
+            page: Page::ALL,
+        }
     }
 }
 
@@ -101,8 +131,15 @@ pub struct Statement {
     pub ask: Ask,
     /// The balance before the first entry.
     pub opening: Credits,
-    /// The movements, in order. Charges paid by included use appear with an amount of zero.
+    /// The balance before the first line of the page.
+    pub carried: Credits,
+    /// The movements of the page, in order. Charges paid by included use appear with an amount of zero.
     pub entries: Vec<Entry>,
+    /// The place after which there are more lines; `None` if there are none.
+    pub next: Option<Place>,
+    /// The lines of the page so far.
+    lines: BTreeMap<Place, Vec<Entry>>,
+    kept: usize,
     /// Its sums.
     pub sums: Sums,
     /// The balance after the last entry.
@@ -117,8 +154,19 @@ impl Statement {
     /// An empty statement, to be fed every record of the account from the first on.
     #[must_use]
     pub fn new(ask: Ask) -> Self {
-        let (opening, closing) = (Credits::ZERO, Credits::ZERO);
-        Self { ask, opening, entries: Vec::new(), sums: Sums::default(), closing, seq: 0, hash: [0; 32] }
+        Self {
+            ask,
+            opening: Credits::ZERO,
+            carried: Credits::ZERO,
+            entries: Vec::new(),
+            next: None,
+            lines: BTreeMap::new(),
+            kept: 0,
+            sums: Sums::default(),
+            closing: Credits::ZERO,
+            seq: 0,
+            hash: [0; 32],
+        }
     }
 
     fn counts_at(&self, record: &Record) -> Instant {
@@ -155,6 +203,7 @@ impl Statement {
             self.closing = plus(self.closing, amount);
             if is_before {
                 self.opening = plus(self.opening, amount);
+                self.carried = plus(self.carried, amount);
             } else {
                 self.push(record, at, (cause, amount), &about);
             }
@@ -173,32 +222,45 @@ impl Statement {
         if !self.ask.has_lines {
             return;
         }
-        self.entries.push(Entry {
+        let place = (at, record.seq);
+        if self.ask.page.after.is_some_and(|after| place <= after) {
+            self.carried = plus(self.carried, amount);
+            return;
+        }
+        // Its line, and all after it, are on a later page.
+        if self.next.is_some_and(|next| place > next) {
+            return;
+        }
+        let entry = Entry {
             seq: record.seq,
             at: record.recorded_at,
             effective_at: record.effective_at,
             cause,
             amount,
-            balance: self.closing,
+            balance: Credits::ZERO,
             feature: feature.cloned(),
             usage: record.charge().filter(|_| cause == Cause::Charge).map(|c| c.usage.clone()),
             reason: reason(record),
             key: record.key.as_ref().map(|k| k.text.clone()),
             event: about.event.clone().filter(|_| feature.is_some()),
-        });
+        };
+        self.lines.entry(place).or_default().push(entry);
+        self.kept += 1;
+        while self.kept > self.ask.page.lines_max && self.lines.len() > 1 {
+            let last = self.lines.pop_last();
+            self.kept -= last.map_or(0, |(_, lines)| lines.len());
+            self.next = self.lines.last_key_value().map(|(place, _)| *place);
+        }
     }
 
     /// Puts the lines in the order of the instants that count for the period, each with the balance after it.
     #[must_use]
     pub fn finished(mut self) -> Self {
-        if self.ask.by == By::Effective {
-            // Stable: lines of one record stay as they are.
-            self.entries.sort_by_key(|e| (e.effective_at, e.seq));
-            let mut balance = self.opening;
-            for entry in &mut self.entries {
-                balance = plus(balance, entry.amount);
-                entry.balance = balance;
-            }
+        self.entries = core::mem::take(&mut self.lines).into_values().flatten().collect();
+        let mut balance = self.carried;
+        for entry in &mut self.entries {
+            balance = plus(balance, entry.amount);
+            entry.balance = balance;
         }
         self
     }
