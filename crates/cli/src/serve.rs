@@ -8,7 +8,7 @@ use std::time::Duration;
 use headworks_core::catalog::{Catalog, Format, WAIT_MAX};
 use headworks_core::record::{CatalogHash, Label, Name, Span};
 use headworks_engine::{Clock, Engine, Idempotency, Limits, test_clock_of};
-use headworks_server::{Proxies, ServeError, ServeOptions, TlsFiles};
+use headworks_server::{Proxies, ServeError, ServeOptions, TlsFiles, memory_ceiling};
 use headworks_store::{Embedded, Options};
 use headworks_terminal::{Failed, Outcome};
 use tokio::signal::unix::{SignalKind, signal};
@@ -157,6 +157,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         signing_key: Some(arguments.data.join("signing.key")),
         stripe_key: arguments.stripe_key_file.as_deref().map(stripe_key).transpose()?,
         sends_webhooks: !arguments.no_webhooks,
+        memory_max: arguments.memory_max.or_else(memory_ceiling),
         tls: tls(&arguments),
         behind_proxy: Proxies::new(arguments.behind_proxy.clone()),
         connections_max,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headworks_core::account::Account;
@@ -255,12 +255,19 @@ impl Shard {
 pub(crate) struct Cache {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
-    pub(crate) shard_max: usize,
+    /// The most accounts of a shard, and how many of them there may be now.
+    most: usize,
+    now: AtomicUsize,
     /// Loads that have begun.
     moments: AtomicU64,
 }
 
 const SHARDS: usize = 64;
+
+/// The part of one shard.
+fn of_shard(accounts: usize) -> usize {
+    accounts.div_ceil(SHARDS).max(8)
+}
 
 impl Cache {
     pub(crate) fn new(accounts_max: usize) -> Self {
@@ -268,8 +275,28 @@ impl Cache {
         Self {
             shards,
             hasher: RandomState::new(),
-            shard_max: accounts_max.div_ceil(SHARDS).max(8),
+            most: of_shard(accounts_max),
+            now: AtomicUsize::new(of_shard(accounts_max)),
             moments: AtomicU64::new(0),
+        }
+    }
+
+    /// The most accounts that a shard holds now.
+    pub(crate) fn shard_max(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// Accounts in memory, and how many there may be now.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.shards().map(|shard| shard.slots.len()).sum(), self.shard_max() * SHARDS)
+    }
+
+    /// Holds so many accounts from now on, within the limit that it was made with; those beyond leave if they can.
+    pub(crate) fn hold(&self, accounts: usize, now: Instant, durable: impl Fn() -> Ticket) {
+        let max = of_shard(accounts).min(self.most);
+        self.now.store(max, Ordering::Relaxed);
+        for mut shard in self.shards() {
+            shard.make_room(max, now, &durable);
         }
     }
 

@@ -119,10 +119,10 @@ impl Engine {
             if shard.live(account).is_some() {
                 return Ok(true);
             }
-            if !shard.make_room(self.cache.shard_max, self.clock().now(), || self.commits.durable()) {
+            if !shard.make_room(self.cache.shard_max(), self.clock().now(), || self.commits.durable()) {
                 self.timers.request_checkpoint();
                 // Slots that wait for a checkpoint may take the cache to twice its size, no further.
-                if shard.slots.len() >= self.cache.shard_max * 2 {
+                if shard.slots.len() >= self.cache.shard_max() * 2 {
                     return Err(EngineError::Overloaded);
                 }
             }

@@ -12,6 +12,21 @@ use crate::engine::Engine;
 use crate::states::decode;
 
 impl Engine {
+    /// Accounts in memory, and how many may be.
+    #[must_use]
+    pub fn accounts_held(&self) -> (usize, usize) {
+        self.cache.held()
+    }
+
+    /// Holds so many accounts in memory from now on, within [`crate::Limits::accounts_max`]. Those beyond leave once a checkpoint
+    /// includes them.
+    pub fn hold_accounts(&self, most: usize) {
+        self.cache.hold(most, self.clock().now(), || self.commits.durable());
+        if self.cache.held().0 > most {
+            self.timers.request_checkpoint();
+        }
+    }
+
     /// The stored records of an account, from number `from` on.
     ///
     /// # Errors

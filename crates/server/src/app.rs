@@ -9,10 +9,13 @@ use tokio::sync::Semaphore;
 
 use crate::body::Budget;
 use crate::connections::Places;
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 
 /// Memory for the bodies of requests and for large answers, in bytes.
 const BODIES_MAX: usize = 128 << 20;
+/// The same where the process has little memory.
+const BODIES_MIN: usize = 16 << 20;
 /// Requests that are answered at once; health is always answered.
 const REQUESTS_MAX: usize = 16_384;
 
@@ -24,20 +27,30 @@ pub struct App {
     pub(crate) request_timeout: Duration,
     pub(crate) bodies: Arc<Budget>,
     pub(crate) requests: Arc<Semaphore>,
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl App {
     /// Everything the routes need.
     #[must_use]
     pub fn new(api: Arc<Api>, request_timeout: Duration) -> Self {
-        Self::on(api, request_timeout, &Places::new(0, 0))
+        Self::on(api, request_timeout, &Places::new(0, 0), None)
     }
 
-    /// The same behind connections that have these places.
-    pub(crate) fn on(api: Arc<Api>, request_timeout: Duration, places: &Arc<Places>) -> Self {
-        let bodies = Budget::new(BODIES_MAX);
+    /// The same behind connections that have these places, with this much memory.
+    pub(crate) fn on(
+        api: Arc<Api>,
+        request_timeout: Duration,
+        places: &Arc<Places>,
+        memory_max: Option<u64>,
+    ) -> Self {
+        let sixteenth =
+            memory_max.map_or(BODIES_MAX, |most| usize::try_from(most / 16).unwrap_or(usize::MAX));
+        let (bodies, memory) =
+            (Budget::new(sixteenth.clamp(BODIES_MIN, BODIES_MAX)), Memory::new(memory_max));
         Self {
-            metrics: Arc::new(Metrics::new(&api, places, &bodies)),
+            metrics: Arc::new(Metrics::new(&api, places, &bodies, &memory)),
+            memory,
             api,
             request_timeout,
             bodies,

@@ -8,6 +8,7 @@ mod body;
 mod cloud_events;
 mod connections;
 mod extract;
+mod memory;
 mod metrics;
 mod outbox;
 mod problem;
@@ -16,5 +17,6 @@ mod serve;
 
 pub use app::App;
 pub use connections::{ConnectionLimits, Peer, Proxies, TlsFiles};
+pub use memory::memory_ceiling;
 pub use routes::{app, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};

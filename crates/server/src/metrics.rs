@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 
 use crate::body::Budget;
 use crate::connections::Places;
+use crate::memory::Memory;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -38,17 +39,21 @@ struct EngineCollector(Arc<Engine>, Arc<Board>);
 
 /// Reads how connections and bodies stand, when they are asked for.
 #[derive(Debug)]
-struct EdgeCollector(Arc<Places>, Arc<Budget>);
+struct EdgeCollector(Arc<Places>, Arc<Budget>, Arc<Memory>);
 
 impl Metrics {
-    pub(crate) fn new(api: &Api, places: &Arc<Places>, bodies: &Arc<Budget>) -> Self {
+    pub(crate) fn new(api: &Api, places: &Arc<Places>, bodies: &Arc<Budget>, memory: &Arc<Memory>) -> Self {
         let mut registry = Registry::with_prefix("headworks");
         let requests: Family<RequestLabels, Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_1, 2.0, 16)));
         registry.register("http_request_duration_seconds", "Time of HTTP requests", requests.clone());
         registry
             .register_collector(Box::new(EngineCollector(Arc::clone(api.engine()), Arc::clone(api.board()))));
-        registry.register_collector(Box::new(EdgeCollector(Arc::clone(places), Arc::clone(bodies))));
+        registry.register_collector(Box::new(EdgeCollector(
+            Arc::clone(places),
+            Arc::clone(bodies),
+            Arc::clone(memory),
+        )));
         Self { registry, requests }
     }
 
@@ -81,14 +86,22 @@ fn gauge(e: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: usize) ->
 
 impl Collector for EdgeCollector {
     fn encode(&self, mut e: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Self(places, bodies) = self;
+        let Self(places, bodies, memory) = self;
         gauge(&mut e, "connections", "Open connections", places.taken())?;
         let displaced = places.displaced.load(Ordering::Relaxed);
         let help = "Unauthenticated connections that gave their place to a newcomer";
         counter(&mut e, "connections_displaced", help, displaced)?;
         let refused = places.refused.load(Ordering::Relaxed);
         counter(&mut e, "connections_refused", "Connections that found no place", refused)?;
-        gauge(&mut e, "body_bytes", "Memory of bodies and large answers", bodies.used())
+        gauge(&mut e, "body_bytes", "Memory of bodies and large answers", bodies.used())?;
+        let resident = usize::try_from(memory.resident()).unwrap_or(usize::MAX);
+        gauge(&mut e, "resident_bytes", "Resident anonymous memory of the process", resident)?;
+        gauge(
+            &mut e,
+            "memory_short",
+            "1 while new work is refused for want of memory",
+            usize::from(memory.is_short()),
+        )
     }
 }
 

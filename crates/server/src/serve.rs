@@ -43,6 +43,8 @@ pub struct ServeOptions {
     pub connections_per_peer: usize,
     /// How long connections may stay.
     pub connections: ConnectionLimits,
+    /// The most memory of the process, in bytes; `None`: no limit.
+    pub memory_max: Option<u64>,
     /// A request that takes longer is answered `outcome_unknown`.
     pub request_timeout: Duration,
     /// How long a shutdown waits for requests that are being answered.
@@ -62,6 +64,7 @@ impl Default for ServeOptions {
             connections_max: 10_000,
             connections_per_peer: 5_000,
             connections: ConnectionLimits::default(),
+            memory_max: None,
             request_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(10),
         }
@@ -175,7 +178,8 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let api = Arc::new(Api::new(engine, signer, options.open));
     let outbox = options.sends_webhooks.then(|| Outbox::start(&api, options.stripe_key.clone()));
     let places = Places::new(options.connections_max, options.connections_per_peer);
-    let state = App::on(api, options.request_timeout, &places);
+    let state = App::on(api, options.request_timeout, &places, options.memory_max);
+    let watch = Arc::clone(&state.memory).watch(Arc::downgrade(state.api.engine()));
     let connections = Connections {
         router: app(state),
         places,
@@ -189,6 +193,13 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
         tls,
         drain: options.drain,
     };
-    let task = tokio::spawn(connections.accept(listener, options.connections_max, stopping));
+    let accepts = connections.accept(listener, options.connections_max, stopping);
+    let task = tokio::spawn(async move {
+        tokio::select! {
+            () = accepts => {}
+            // Ends only when the engine is gone.
+            () = watch => {}
+        }
+    });
     Ok(Serving { address, stop, task, outbox })
 }

@@ -191,6 +191,10 @@ pub(crate) struct ServeArguments {
     /// The most connections of one address, or of one /64 of IPv6; proxies have no such limit. Default: half of all
     #[arg(long, env = "HEADWORKS_CONNECTIONS_PER_PEER", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) connections_per_peer: Option<u32>,
+    /// The most memory of the process, such as 2GiB: near it, caches shrink and new work is refused. Default: nine tenths of what
+    /// the cgroup or the machine has
+    #[arg(long, env = "HEADWORKS_MEMORY_MAX", value_name = "BYTES", value_parser = bytes)]
+    pub(crate) memory_max: Option<u64>,
     /// Seconds after which a request is answered `outcome_unknown`
     #[arg(long, env = "HEADWORKS_REQUEST_TIMEOUT_S", default_value_t = 30, value_name = "SECONDS")]
     pub(crate) request_timeout_s: u64,

@@ -30,6 +30,20 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
         .map_err(|_| "write an address or a network, such as 10.0.0.7 or 10.0.0.0/8".into())
 }
 
+/// A number of bytes: `1073741824`, `1024MiB`, `1GiB`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..).unwrap_or_default() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("write a number of bytes, or of KiB, MiB or GiB, such as 512MiB".into()),
+    };
+    let number = digits.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    number.filter(|n| *n > 0).ok_or_else(|| "write a number of bytes above 0, such as 512MiB".into())
+}
+
 pub(super) fn span(text: &str) -> Result<Span, String> {
     parsed(text)
 }

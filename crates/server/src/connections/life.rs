@@ -109,10 +109,12 @@ impl Place {
     /// Waits until this connection has to end; whether running requests may still be answered.
     pub(super) async fn overdue(&self, limits: &ConnectionLimits, closing: Option<Instant>) -> Due {
         let closing = closing.map(|at| at.duration_since(self.since));
+        // A request that begins or ends may bring the next limit nearer, so nothing is slept through.
+        let nap = limits.unauthenticated.0.min(limits.first_request) / 4;
         loop {
             match due(limits, self.standing(closing)) {
-                Due::At(at) => tokio::time::sleep_until(self.since + at).await,
-                over => return over,
+                Due::At(at) => tokio::time::sleep_until((self.since + at).min(Instant::now() + nap)).await,
+                over @ (Due::Closing | Due::Over) => return over,
             }
         }
     }

@@ -60,6 +60,9 @@ pub(super) async fn healthz() -> &'static str {
         (status = 503, description = "They are not, and why", body = wire::Problem)))]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Failure> {
     app.api.ready()?;
+    if app.memory.is_short() {
+        return Err(Failure::new(Kind::Overloaded, "the server is short of memory"));
+    }
     Ok("ready\n")
 }
 

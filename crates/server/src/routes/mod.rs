@@ -201,6 +201,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// Routes that are answered whatever the load, and that need no key.
 const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
+/// Routes that end earlier work, or say how the server is doing: they are answered while memory is short.
+const ENDING: [&str; 3] = ["/v1/settle", "/v1/release", "/metrics"];
+
 /// Bounds the time and the memory of a request, and measures it.
 async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", |p| p.as_str()).to_owned();
@@ -211,6 +214,9 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     let turn = app.requests.try_acquire();
     let response = if let Err(problem) = host(&request) {
         problem.into_response()
+    } else if app.memory.is_short() && !HEALTH.contains(&route.as_str()) && !ENDING.contains(&route.as_str())
+    {
+        Failure::new(Kind::Overloaded, "the server is short of memory; try again soon").into_response()
     } else if turn.is_err() && !HEALTH.contains(&route.as_str()) {
         Failure::new(Kind::Overloaded, "too many requests are being answered; try again soon").into_response()
     } else {

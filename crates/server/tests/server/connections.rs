@@ -72,7 +72,7 @@ async fn callers_with_a_key_find_a_place_in_any_crowd() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_and_old_connections_end() {
-    let s = start(ServeOptions { connections: limits(200, 60_000), ..ServeOptions::default() }).await;
+    let s = start(ServeOptions { connections: limits(200, 3_000), ..ServeOptions::default() }).await;
     // Answers pings and settings of HTTP/2, and asks for nothing more.
     let mut h2 = TcpStream::connect(s.address).await.expect("connects");
     h2.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("writes");

@@ -76,3 +76,29 @@ async fn slow_silent_and_oversized_clients_harm_nobody_else() {
     }
     assert_eq!(s.balances("acme").await["available"], "900");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn short_of_memory_only_what_ends_work_is_done() {
+    let store = Arc::new(Memory::new());
+    let s = Server::start_on(Arc::clone(&store)).await;
+    s.open("acme", "100").await;
+    let hold = s.call("POST", "/v1/authorize", "h", &ASK.replace(r#""settle":"now","#, "")).await;
+    let id = hold.body["hold"]["id"].as_str().expect("a hold").to_owned();
+    let secret = s.admin.clone();
+    s.stop().await;
+    // This process has more than a byte.
+    let options = ServeOptions { memory_max: Some(1), ..ServeOptions::default() };
+    let s = Server::start_with(store, Limits::default(), options, Some(secret)).await;
+    let is_refused = |reply: &crate::common::Reply| (reply.status, reply.problem()) == (503, "overloaded");
+    while !is_refused(&s.call("POST", "/v1/check", "", ASK).await) {
+        tokio::task::yield_now().await;
+    }
+    let read = s.call("GET", "/v1/accounts/acme", "", "").await;
+    assert!(is_refused(&read), "{} {}", read.status, read.body);
+    assert_eq!(s.raw("GET", "/healthz", "", b"").await.status, 200);
+    assert_eq!(s.raw("GET", "/readyz", "", b"").await.status, 503);
+    assert_eq!(s.call("GET", "/metrics", "", "").await.status, 200);
+    let body = format!(r#"{{"hold":"{id}","quantities":{{"tokens":2}}}}"#);
+    let settled = s.call("POST", "/v1/settle", "", &body).await;
+    assert_eq!((settled.status, &settled.body["price"]), (200, &"2".into()), "{:?}", settled.body);
+}
