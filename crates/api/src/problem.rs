@@ -109,6 +109,8 @@ pub struct Problem {
     pub detail: String,
     /// Each place of a catalog that is wrong.
     pub places: Vec<wire::CatalogProblem>,
+    /// How many places of a catalog are wrong; not all of them may be listed.
+    pub places_count: usize,
     /// When to try again.
     pub after: Option<Span>,
 }
@@ -116,7 +118,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of a kind.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), places: Vec::new(), after: None }
+        Self { kind, detail: detail.into(), places: Vec::new(), places_count: 0, after: None }
     }
 
     /// The request's content is not valid for this call.
@@ -152,14 +154,19 @@ impl Problem {
 
 impl From<Problems> for Problem {
     fn from(problems: Problems) -> Self {
-        let detail = match problems.0.len() {
+        let count = problems.count;
+        let detail = match count {
             1 => "the catalog has 1 problem; the one in force stays".to_owned(),
-            n => format!("the catalog has {n} problems; the one in force stays"),
+            n if problems.more() == 0 => format!("the catalog has {n} problems; the one in force stays"),
+            n => {
+                let shown = problems.kept.len();
+                format!("the catalog has {n} problems, of which {shown} are shown; the one in force stays")
+            }
         };
-        let places = problems.0.into_iter();
+        let places = problems.kept.into_iter();
         let places =
             places.map(|p| wire::CatalogProblem { line: p.line, at: p.at, what: p.what, fix: p.fix });
-        Self { places: places.collect(), ..Self::new(Kind::InvalidCatalog, detail) }
+        Self { places: places.collect(), places_count: count, ..Self::new(Kind::InvalidCatalog, detail) }
     }
 }
 

@@ -39,23 +39,29 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
             let names = |names: Vec<&Name>| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
             let (plans, features) = (names(catalog.plan_names()), names(catalog.feature_names()));
             if as_json {
-                let warnings: Vec<String> = catalog.warnings.iter().map(ToString::to_string).collect();
-                say!(
-                    "{}",
-                    json!({"version": catalog.version, "plans": plans, "features": features, "warnings": warnings})
-                )?;
+                let warnings: Vec<String> = catalog.warnings.kept.iter().map(ToString::to_string).collect();
+                let shown = json!({"version": catalog.version, "plans": plans, "features": features,
+                    "warnings": warnings, "warnings_count": catalog.warnings.count});
+                say!("{shown}")?;
             } else {
                 say!("{}: version {} is correct", file.display(), catalog.version)?;
                 say!("plans: {}\nfeatures: {}", plans.join(", "), features.join(", "))?;
-                for warning in &catalog.warnings {
+                for warning in &catalog.warnings.kept {
                     say!("warning: {warning}")?;
+                }
+                if catalog.warnings.more() > 0 {
+                    say!("and {} more warnings", catalog.warnings.more())?;
                 }
             }
             Ok(())
         }
         Err(problems) => {
-            let lines: Vec<String> = problems.0.iter().map(|p| format!("{}: {p}", file.display())).collect();
-            let problems = counted(lines.len(), "problem");
+            let mut lines: Vec<String> =
+                problems.kept.iter().map(|p| format!("{}: {p}", file.display())).collect();
+            if problems.more() > 0 {
+                lines.push(format!("and {} more", problems.more()));
+            }
+            let problems = counted(problems.count, "problem");
             Err(format!("the catalog has {problems}\n{}", lines.join("\n")).into())
         }
     }

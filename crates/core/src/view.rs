@@ -2,6 +2,7 @@
 //!
 //! Never changes anything; as cheap as the number of windows the plan and the account have.
 
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -41,25 +42,22 @@ pub struct WindowView {
 pub fn windows(ctx: Context<'_>) -> Result<Vec<WindowView>, Refusal> {
     let name = &ctx.account.settings.plan;
     let plan = ctx.catalog.plan(name.as_str()).ok_or_else(|| Refusal::UnknownPlan(name.clone()))?;
-    let mut out: Vec<WindowView> = Vec::new();
-    let units = ctx.catalog.units();
-    for (program, unit) in plan.programs.iter().zip(units) {
-        if let Some(program) = program {
-            add_program(ctx, program, unit.0, unit.1, &mut out);
-        }
+    let mut shown = Shown { windows: Vec::new(), names: BTreeSet::new() };
+    for program in plan.programs() {
+        add_program(ctx, program, &mut shown);
     }
-    Ok(out)
+    Ok(shown.windows)
 }
 
-fn add_program(
-    ctx: Context<'_>,
-    program: &Program,
-    unit: &Unit,
-    credit_unit: Option<&Name>,
-    out: &mut Vec<WindowView>,
-) {
-    let credits = || Counts::Credits(credit_unit.map_or(CREDITS, Name::as_str).to_string());
-    for guard in &program.guards {
+/// The windows shown so far. Features of a plan share windows; each is shown once.
+struct Shown<'a> {
+    windows: Vec<WindowView>,
+    names: BTreeSet<&'a Name>,
+}
+
+fn add_program<'a>(ctx: Context<'a>, program: &'a Program, shown: &mut Shown<'a>) {
+    let credits = || Counts::Credits(program.credit_unit.as_ref().map_or(CREDITS, Name::as_str).to_string());
+    for guard in program.guards() {
         let unit = match &guard.count {
             Count::Slot => Counts::Units("holds".to_string()),
             Count::Requests => Counts::Units(REQUESTS.to_string()),
@@ -68,24 +66,24 @@ fn add_program(
             }
             Count::Spend => credits(),
         };
-        add(ctx, &guard.name, guard.level, &guard.window, &unit, out);
+        add(ctx, &guard.name, guard.level, &guard.window, &unit, shown);
     }
-    for layer in &program.layers {
+    for layer in program.layers() {
         match layer {
             Layer::Allowance { level, windows, .. } => {
-                let unit = match unit {
+                let unit = match &program.unit {
                     Unit::Credits => credits(),
                     Unit::Requests => Counts::Units(REQUESTS.to_string()),
                     Unit::Meter(meter) => Counts::Units(meter.to_string()),
                 };
                 for (name, window) in windows {
-                    add(ctx, name, *level, window, &unit, out);
+                    add(ctx, name, *level, window, &unit, shown);
                 }
             }
             Layer::Grants { name, pool: Some(pool), .. } => {
                 let cap = pool.default_cap.map_or(i64::MAX, |c| c.nano());
                 let window = WindowTerms::Fixed { limit: cap, calendar: pool.window.clone() };
-                add(ctx, name, pool.member, &window, &Counts::Capped(credits().into_name()), out);
+                add(ctx, name, pool.member, &window, &Counts::Capped(credits().into_name()), shown);
             }
             Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => {}
         }
@@ -108,17 +106,18 @@ impl Counts {
     }
 }
 
-fn add(
+fn add<'a>(
     ctx: Context<'_>,
-    name: &Name,
+    name: &'a Name,
     level: Level,
     window: &WindowTerms,
     unit: &Counts,
-    out: &mut Vec<WindowView>,
+    shown: &mut Shown<'a>,
 ) {
-    if out.iter().any(|w| w.name == *name) {
+    if !shown.names.insert(name) {
         return;
     }
+    let out = &mut shown.windows;
     let of_guard = ctx.account.windows.iter().filter(|w| w.name == *name && w.level == level);
     let states = of_guard.filter(|w| w.member.is_none() || w.used.is_open(ctx.now));
     let mut seen_own = false;

@@ -37,6 +37,7 @@ pub(crate) fn document(problem: Problem) -> wire::Problem {
         status: status(problem.kind).as_u16(),
         detail: problem.detail,
         problems: problem.places,
+        problems_count: (problem.places_count > 0).then_some(problem.places_count),
     }
 }
 

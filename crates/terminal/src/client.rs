@@ -45,7 +45,8 @@ impl fmt::Display for CallError {
                     }
                     write!(f, "{}: {}; {}", c.at, c.what, c.fix)?;
                 }
-                Ok(())
+                let more = p.problems_count.map_or(0, |n| n.saturating_sub(p.problems.len()));
+                if more > 0 { write!(f, "\n  and {more} more") } else { Ok(()) }
             }
             Self::Unreadable(what) => write!(f, "cannot understand the server's answer: {what}"),
         }

@@ -17,7 +17,9 @@ fn accepted(catalog: &Catalog, label: Name) -> wire::CatalogAccepted {
     let is_reused = label.as_str().ends_with(&format!("@{:.*}", CatalogHash::SHORT, catalog.hash));
     let reused =
         is_reused.then(|| format!("another catalog has used this label; decisions call this one `{label}`"));
-    let doubtful = catalog.warnings.iter().map(ToString::to_string);
+    let warnings = &catalog.warnings;
+    let more = (warnings.more() > 0).then(|| format!("and {} more", warnings.more()));
+    let doubtful = warnings.kept.iter().map(ToString::to_string).chain(more);
     wire::CatalogAccepted {
         version: label,
         hash: catalog.hash,

@@ -5,6 +5,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
 use crate::record::{Dimension, Instant, Name, Overshoot, Price, Span, Unit};
 
 /// A compiled feature.
@@ -34,23 +36,34 @@ pub struct Feature {
     pub supply: Option<Name>,
     /// The quantities that a hold sets aside for meters that a request leaves out.
     pub(crate) estimate: Vec<(Name, u64)>,
-    /// Dimensions of its use besides those that prices depend on.
+    /// The dimensions that its use may have, those that prices depend on among them; in order.
     pub(super) dimensions: Vec<Name>,
     pub(super) card: Option<Name>,
     /// The versions of its card, oldest first.
     pub(super) prices: Vec<CardVersion>,
 }
 
-/// The prices of one feature in one version of its card, most specific first.
+/// The prices of one feature in one version of its card.
 #[derive(Debug)]
 pub(super) struct CardVersion {
     pub(super) effective_from: Instant,
+    /// The most specific first.
+    pub(super) shapes: Vec<Shape>,
+}
+
+/// The prices that name the same dimensions.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// The names, in order.
+    pub(super) names: Vec<Name>,
+    /// By the values of these dimensions, in order.
     pub(super) entries: Vec<PriceEntry>,
 }
 
 #[derive(Debug)]
 pub(super) struct PriceEntry {
-    pub(super) when: Vec<(Name, String)>,
+    /// The values of the shape's dimensions.
+    pub(super) values: Vec<String>,
     /// In the order of the feature's meters.
     pub(super) prices: Vec<Price>,
 }
@@ -81,8 +94,10 @@ impl Feature {
         let Some(card) = &self.card else {
             return Ok(Prices { card: None, prices: None });
         };
-        let in_force = self.prices.iter().rev().find(|v| v.effective_from <= now).ok_or(NoPrice::NotYet)?;
-        let entry = in_force.entries.iter().find(|e| e.matches(dimensions)).ok_or(NoPrice::NoMatch)?;
+        let in_force = self.prices.partition_point(|v| v.effective_from <= now).checked_sub(1);
+        let in_force = in_force.and_then(|at| self.prices.get(at)).ok_or(NoPrice::NotYet)?;
+        let entry = in_force.shapes.iter().find_map(|shape| shape.entry(dimensions));
+        let entry = entry.ok_or(NoPrice::NoMatch)?;
         Ok(Prices { card: Some((card, in_force.effective_from)), prices: Some(&entry.prices) })
     }
 }
@@ -91,21 +106,84 @@ impl Feature {
     /// Whether a price depends on this dimension, or the catalog lists it.
     #[must_use]
     pub fn has_dimension(&self, name: &Name) -> bool {
-        let entries = self.prices.iter().flat_map(|version| &version.entries);
-        self.dimensions.contains(name) || entries.flat_map(|e| &e.when).any(|(named, _)| named == name)
+        self.dimensions.binary_search(name).is_ok()
     }
 
     /// When other prices come into force.
     pub(crate) fn next_prices(&self, now: Instant) -> Option<Instant> {
-        self.prices.iter().map(|v| v.effective_from).find(|from| *from > now)
+        let next = self.prices.partition_point(|v| v.effective_from <= now);
+        self.prices.get(next).map(|v| v.effective_from)
     }
 }
 
-impl PriceEntry {
-    fn matches(&self, dimensions: &[Dimension]) -> bool {
-        let is_named = |(name, value): &(Name, String)| {
-            dimensions.iter().any(|d| d.name == *name && d.value.as_str() == value)
+impl Shape {
+    /// The price for a request that has these dimensions.
+    fn entry(&self, dimensions: &[Dimension]) -> Option<&PriceEntry> {
+        let value = |name: &Name| dimensions.iter().find(|d| d.name == *name).map(|d| d.value.as_str());
+        let values: SmallVec<[&str; 4]> = self.names.iter().map(value).collect::<Option<_>>()?;
+        let at = self
+            .entries
+            .binary_search_by(|entry| entry.values.iter().map(String::as_str).cmp(values.iter().copied()));
+        at.ok().and_then(|at| self.entries.get(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use alloc::collections::BTreeMap;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+    use std::format;
+
+    use proptest::prelude::*;
+
+    use crate::catalog::{Catalog, Format};
+    use crate::record::{Dimension, Instant, Label, Name};
+
+    type Named = BTreeMap<String, String>;
+
+    /// A catalog whose prices name these dimensions; each price is its place in the list, from 1.
+    fn catalog(whens: &[Named]) -> String {
+        let when = |when: &Named| {
+            when.iter().map(|(name, value)| format!("{name} = \"{value}\"")).collect::<Vec<_>>().join(", ")
         };
-        self.when.iter().all(is_named)
+        let price = |(i, named): (usize, &Named)| {
+            format!("{{ feature = \"f\", when = {{ {} }}, credits = {{ t = {} }} }}", when(named), i + 1)
+        };
+        let prices: Vec<String> = whens.iter().enumerate().map(price).collect();
+        format!(
+            "version = \"1\"\nplans = {{}}\nmeters.t.unit = \"t\"\n[features.f]\nmeters = [\"t\"]\nrate_card = \"c\"\n\
+             [[rate_cards.c]]\neffective_from = \"2026-01-01T00:00:00Z\"\nprices = [{}]\n",
+            prices.join(", ")
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_most_specific_price_that_matches_is_found(
+            whens in prop::collection::vec(prop::collection::btree_map("[a-d]", "[xyz]", 0..4), 1..8),
+            asked in prop::collection::btree_map("[a-e]", "[xyz]", 0..5),
+        ) {
+            // Catalogs with ties are refused.
+            let Ok(catalog) = Catalog::parse(&catalog(&whens), Format::Toml) else { return Ok(()) };
+            let matches = |when: &&Named| when.iter().all(|(name, value)| asked.get(name) == Some(value));
+            let best = whens.iter().filter(matches).max_by_key(|when| when.len());
+            let place = |best| (1..).zip(&whens).find(|(_, when)| *when == best).map(|(place, _)| place);
+            let expected: Option<u64> = best.and_then(place);
+
+            let dimensions: Vec<Dimension> = asked
+                .iter()
+                .map(|(name, value)| Dimension {
+                    name: Name::new(name).expect("a name"),
+                    value: Label::new(value).expect("a label"),
+                })
+                .collect();
+            let now: Instant = "2026-06-01T00:00:00Z".parse().expect("an instant");
+            let found = catalog.feature("f").expect("the feature").prices(&dimensions, now);
+            let price = found.ok().and_then(|found| found.prices?.first().map(|price| price.nano()));
+            prop_assert_eq!(price, expected.map(|place| place * 1_000_000_000));
+        }
     }
 }

@@ -3,19 +3,21 @@
 //! Never changes in place: a reload replaces it as a whole or not at all.
 //! C1 every name a catalog uses is defined in it, every price exact (`problems_name_line_and_fix`,
 //! `a_meter_that_leaves_other_prices_open_is_refused`).
-//! C2 an error names the line, what is wrong and what to write instead (`problems_name_line_and_fix`,
-//! `json_problems_have_lines_too`); all of them are reported at once (`all_problems_are_told_at_once`).
 
 mod abuse;
 mod changes;
 mod check;
+mod counted;
 mod feature;
 mod names;
+mod places;
 mod plan;
 mod policy;
+mod problems;
 pub mod source;
 mod supplies;
 mod text;
+mod work;
 
 pub use abuse::{Mode, Rules, TierTerms};
 pub use changes::changes;
@@ -23,5 +25,6 @@ pub use feature::{Feature, NoPrice};
 pub use plan::Plan;
 pub(crate) use plan::{Categories, Count, Guard, Layer, Pool, Program, WindowTerms};
 pub use policy::Catalog;
+pub use problems::{ParseError, Problem, Problems};
 pub use supplies::{COST_MAX, ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms, WAIT_MAX, changed};
-pub use text::{Format, Problem, Problems};
+pub use text::{Format, TEXT_LEN_MAX};

@@ -1,12 +1,14 @@
 //! Plans: for each feature its checks and its sources, in order.
 
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
 use super::feature::Feature;
 use super::source::ExpiredDraws;
-use crate::record::{Calendar, Category, Consent, Credits, Instant, Level, Name, Span, Terms};
+use crate::record::{Calendar, Category, Consent, Credits, Instant, Level, Name, Span, Terms, Unit};
 use crate::window::{Period, Used};
 
 /// A compiled plan.
@@ -22,15 +24,28 @@ pub struct Plan {
     pub(crate) class: Option<Name>,
     /// The most that one request may cost.
     pub(crate) cost_max: Option<u64>,
-    /// By feature: its checks and its sources; `None` if the plan does not include the feature.
-    pub(crate) programs: Vec<Option<Program>>,
+    /// The programs of its features, by the features' index.
+    pub(super) programs: Programs,
+    /// The windows that a reset can clear.
+    pub(super) resettable: Resettable,
 }
 
+/// Programs by the index of the feature, in order.
+pub(super) type Programs = Vec<(usize, Program)>;
+
+/// The level of each window that a reset can clear, and whether that closes it.
+pub(super) type Resettable = BTreeMap<Name, (Level, bool)>;
+
 /// The program of one plan for one feature.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Program {
-    pub(crate) guards: Vec<Guard>,
-    pub(crate) layers: Vec<Layer>,
+    /// The unit that its allowances count.
+    pub(crate) unit: Unit,
+    /// The unit of credits that its sources pay; `None`: `credits`.
+    pub(crate) credit_unit: Option<Name>,
+    /// Shared with the programs of the plan's other features.
+    pub(crate) guards: Vec<Arc<Guard>>,
+    pub(crate) layers: Vec<Arc<Layer>>,
 }
 
 /// Conditions that must hold before anything is paid.
@@ -90,44 +105,50 @@ pub(crate) struct Categories([bool; 4]);
 impl Plan {
     /// Its program for a feature, if it includes the feature.
     pub(crate) fn program(&self, feature: &Feature) -> Option<&Program> {
-        self.programs.get(feature.index).and_then(Option::as_ref)
+        let at = self.programs.binary_search_by_key(&feature.index, |(index, _)| *index).ok()?;
+        self.programs.get(at).map(|(_, program)| program)
+    }
+
+    /// The programs of all its features.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.programs.iter().map(|(_, program)| program)
     }
 
     /// The level of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
     /// calendar and first-use windows.
     pub(crate) fn resettable(&self, name: &Name) -> Option<(Level, bool)> {
-        self.programs.iter().flatten().find_map(|program| {
-            let (level, window) = program.window(name)?;
-            Some((level, window.closes_on_reset()?))
-        })
+        self.resettable.get(name).copied()
     }
 }
 
 impl Program {
+    /// Its guards, in order.
+    pub(crate) fn guards(&self) -> impl Iterator<Item = &Guard> {
+        self.guards.iter().map(|guard| &**guard)
+    }
+
+    /// Its sources, in order.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().map(|layer| &**layer)
+    }
+
+    /// Whether nothing pays.
+    pub(crate) fn has_no_layers(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// How many guards and sources it has.
+    pub(crate) fn len(&self) -> usize {
+        self.guards.len() + self.layers.len()
+    }
+
     /// The overdraft limit, if the waterfall has one.
     pub(crate) fn overdraft_limit(&self) -> Credits {
         let of = |layer: &Layer| match layer {
             Layer::Overdraft { limit, .. } => Some(*limit),
             Layer::Allowance { .. } | Layer::Grants { .. } => None,
         };
-        self.layers.iter().find_map(of).unwrap_or(Credits::ZERO)
-    }
-
-    /// The window of a guard or of an allowance, with its level.
-    fn window(&self, name: &Name) -> Option<(Level, &WindowTerms)> {
-        let guard = self.guards.iter().find(|g| g.name == *name).map(|g| (g.level, &g.window));
-        guard.or_else(|| self.layers.iter().find_map(|layer| layer.window(name)))
-    }
-}
-
-impl Layer {
-    fn window(&self, name: &Name) -> Option<(Level, &WindowTerms)> {
-        match self {
-            Self::Allowance { level, windows, .. } => {
-                windows.iter().find(|(n, _)| n == name).map(|(_, window)| (*level, window))
-            }
-            Self::Grants { .. } | Self::Overdraft { .. } => None,
-        }
+        self.layers().find_map(of).unwrap_or(Credits::ZERO)
     }
 }
 
@@ -173,7 +194,7 @@ impl WindowTerms {
     }
 
     /// Whether a reset closes it; `None`: it cannot be reset.
-    fn closes_on_reset(&self) -> Option<bool> {
+    pub(super) fn closes_on_reset(&self) -> Option<bool> {
         match self {
             Self::Free(_) => None,
             Self::Fixed { .. } => Some(false),

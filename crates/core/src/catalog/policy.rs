@@ -11,10 +11,13 @@ use hashbrown::HashMap;
 use super::abuse::Rules;
 use super::check;
 use super::feature::Feature;
+use super::places::locate;
 use super::plan::Plan;
+use super::problems::{ParseError, Problems};
 use super::supplies::{DEFAULT_CLASS, SupplyTerms};
-use super::text::{self, Format, Problem, Problems};
-use crate::record::{CatalogHash, Name, Settings, Span, SystemRecord, Unit};
+use super::text::{self, Format};
+use super::work::Work;
+use crate::record::{CatalogHash, Name, Settings, Span, SystemRecord};
 
 const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
 const AHEAD_MAX: Span = Span::from_secs(300);
@@ -43,7 +46,7 @@ pub struct Catalog {
     /// The units of credits that features are priced in; `None`: `credits`.
     priced_in: Vec<Option<Name>>,
     /// Parts that are accepted, but perhaps not intended.
-    pub warnings: Vec<Problem>,
+    pub warnings: Problems,
     /// The text it was read from.
     pub text: String,
 }
@@ -52,11 +55,22 @@ impl Catalog {
     /// Reads and compiles a catalog.
     ///
     /// # Errors
-    /// Every problem found, each with its line, its cause and a fix.
+    /// The problems found, each with its line, its cause and a fix.
     pub fn parse(text: &str, format: Format) -> Result<Self, Problems> {
-        let source = text::read(text, format)?;
-        let (compiled, doubtful) =
-            check::compile(&source).map_err(|found| text::locate(found, text, format))?;
+        Self::parse_while(text, format, &|| true).map_err(|e| match e {
+            ParseError::Problems(problems) => problems,
+            ParseError::Stopped => unreachable!("nobody stopped it"),
+        })
+    }
+
+    /// The same for a caller that may stop waiting: it is asked again and again whether to go on.
+    ///
+    /// # Errors
+    /// The problems found, or that it was stopped.
+    pub fn parse_while(text: &str, format: Format, goes_on: &dyn Fn() -> bool) -> Result<Self, ParseError> {
+        let work = Work::new(goes_on);
+        let source = text::read(text, format, &work)?;
+        let (compiled, warnings) = check::compile(&source, &work, |found| locate(found, text, format))?;
         Ok(Self {
             version: source.version,
             hash: CatalogHash::of(text),
@@ -69,7 +83,7 @@ impl Catalog {
             plans: compiled.plans,
             supplies: compiled.supplies,
             abuse: compiled.abuse,
-            warnings: text::locate(doubtful, text, format).0,
+            warnings,
             text: text.to_owned(),
         })
     }
@@ -113,13 +127,6 @@ impl Catalog {
         let mut names: Vec<_> = self.features.keys().collect();
         names.sort_unstable();
         names
-    }
-
-    /// The units that allowances count and that credits pay, by feature in the order of the plans' programs.
-    pub(crate) fn units(&self) -> Vec<(&Unit, Option<&Name>)> {
-        let mut features: Vec<_> = self.features.values().collect();
-        features.sort_unstable_by_key(|f| f.index);
-        features.into_iter().map(|f| (&f.unit, f.credit_unit.as_ref())).collect()
     }
 
     /// The unit of credits, if all features with prices share one; `None`: `credits`, or several. A figure of

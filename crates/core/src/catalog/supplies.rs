@@ -3,7 +3,7 @@
 //! Never knows who is using a supply: a change yields new terms and leaves the old ones as they are.
 //! Units: cost, a linear formula over meters; rates in cost per second.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::names::one_of;
@@ -199,7 +199,7 @@ pub fn changed(terms: &SupplyTerms, change: &SupplyChange) -> Result<SupplyTerms
         if let Some(WrongFigure { key, what, fix }) = wrong_figures(given).first() {
             return Err(alloc::format!("classes.{name}.{key}: {what}; {fix}"));
         }
-        let known = one_of(terms.classes.iter().map(|(n, _)| n));
+        let known = one_of(terms.classes.iter().map(|(n, _)| n)).to_string();
         let class = terms.classes.iter_mut().find(|(n, _)| n == name);
         let (_, class) = class.ok_or_else(|| alloc::format!("the supply has no class `{name}`; {known}"))?;
         *class = class.with(given);

@@ -14,7 +14,8 @@ pub fn check_keys(text: &[u8]) -> Result<(), serde_json::Error> {
     serde_json::from_slice::<Checked>(text).map(drop)
 }
 
-struct Checked;
+/// JSON in which no object names a key twice.
+pub(crate) struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -54,6 +54,7 @@ pub use hold::{HeldCapacity, HoldTerms, Overshoot};
 pub use ids::{GrantId, HoldId, Seq};
 pub use index::{IndexKey, Once};
 pub use internal::{SYSTEM, internal, is_internal, last_internal, system};
+pub(crate) use json::Checked;
 pub use json::check_keys;
 pub use key::{Key, Operation};
 pub use late::{Late, LateUse, Quantity};

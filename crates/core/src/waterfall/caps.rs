@@ -50,8 +50,8 @@ impl Run<'_, '_> {
             self.refuse(Reason::InDebt, Wall::Path(Level::Account));
         } else if !only_caps {
             let program = self.program;
-            let takes_credits = program.layers.iter().any(|l| !matches!(l, Layer::Allowance { .. }));
-            let (reason, wall) = if takes_credits || program.layers.is_empty() {
+            let takes_credits = program.layers().any(|l| !matches!(l, Layer::Allowance { .. }));
+            let (reason, wall) = if takes_credits || program.has_no_layers() {
                 (Reason::InsufficientCredits, Wall::Path(Level::Account))
             } else {
                 (Reason::AllowanceUsed, Wall::Plan)

@@ -9,7 +9,7 @@ impl Run<'_, '_> {
     /// Rate limits, concurrency and counted windows at every level of the path; the credits that caps leave.
     pub(super) fn guards(&mut self) {
         let program = self.program;
-        for guard in program.guards.iter().filter(|g| !matches!(g.count, Count::Spend)) {
+        for guard in program.guards().filter(|g| !matches!(g.count, Count::Spend)) {
             let (cost, basis) = self.guard_cost(guard, self.usage);
             self.visit_guard(guard, cost, basis);
         }
@@ -19,7 +19,7 @@ impl Run<'_, '_> {
     /// Guards count use beyond the hold, and refuse nothing.
     pub(super) fn guards_beyond(&mut self, held: &Priced<'_>) {
         let program = self.program;
-        for guard in program.guards.iter().filter(|g| !matches!(g.count, Count::Spend | Count::Slot)) {
+        for guard in program.guards().filter(|g| !matches!(g.count, Count::Spend | Count::Slot)) {
             let (cost, basis) = self.guard_cost(guard, self.usage);
             let beyond = cost.saturating_sub(self.guard_cost(guard, held).0);
             if beyond > 0 {
@@ -99,7 +99,7 @@ impl Run<'_, '_> {
     /// them and is counted.
     pub(super) fn spend_caps(&mut self) {
         let program = self.program;
-        for guard in program.guards.iter().filter(|g| matches!(g.count, Count::Spend)) {
+        for guard in program.guards().filter(|g| matches!(g.count, Count::Spend)) {
             let (_, terms, room) = self.look(&guard.name, guard.level, &guard.window);
             if !self.has_happened() {
                 self.budget = self.budget.min(room.free);

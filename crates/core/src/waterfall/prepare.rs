@@ -189,7 +189,7 @@ fn matters(feature: &Feature, program: Option<&Program>, line: &PricedLine<'_>) 
     let meter = line.meter;
     let in_guard = |g: &Guard| matches!(&g.count, Count::Meters(meters) if meters.contains(meter));
     let in_allowance = matches!(&feature.unit, Unit::Meter(unit) if unit == meter);
-    let counts = in_allowance || program.is_some_and(|p| p.guards.iter().any(in_guard));
+    let counts = in_allowance || program.is_some_and(|p| p.guards().any(in_guard));
     meter.as_str() != REQUESTS && (line.price.nano() > 0 || counts)
 }
 
@@ -225,7 +225,7 @@ pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities) -> Option<Wanted
 fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, asked: &Quantities) -> Result<u64, Refusal> {
     let Some(program) = ctx.plan()?.program(feature) else { return Ok(u64::MAX) };
     let anchor = ctx.account.settings.billing_anchor;
-    let of_guards = program.guards.iter().filter_map(|guard| {
+    let of_guards = program.guards().filter_map(|guard| {
         let Count::Meters(meters) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));
         let others = others.map(|(_, n)| *n).fold(0, u64::saturating_add);
@@ -233,7 +233,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, asked: &Quantitie
         meters.contains(meter).then(|| u64::try_from(capacity).unwrap_or(0).saturating_sub(others))
     });
     let counts = matches!(&feature.unit, Unit::Meter(m) if m == meter);
-    let windows = program.layers.iter().filter(|_| counts).flat_map(|layer| match layer {
+    let windows = program.layers().filter(|_| counts).flat_map(|layer| match layer {
         Layer::Allowance { windows, .. } => windows.as_slice(),
         Layer::Grants { .. } | Layer::Overdraft { .. } => &[],
     });

@@ -8,8 +8,8 @@ use crate::account::{Account, Books};
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Plan, Program, WindowTerms};
 use crate::record::{
-    Consent, Credits, Draw, Draws, HabitKind, Instant, Level, Name, Outcome, Priced, Reason, Terms, Visit,
-    Wall,
+    Consent, Credits, Draw, Draws, HabitKind, Instant, Level, Name, Outcome, Priced, Reason, Terms, Unit,
+    Visit, Wall,
 };
 use crate::window::{Room, Used};
 
@@ -61,7 +61,8 @@ impl<'a> Scene<'a> {
 }
 
 /// A plan's program for a feature that it does not include: no guards, no sources.
-static NOTHING: Program = Program { guards: Vec::new(), layers: Vec::new() };
+static NOTHING: Program =
+    Program { unit: Unit::Credits, credit_unit: None, guards: Vec::new(), layers: Vec::new() };
 
 /// The first refusal in order of precedence.
 #[derive(Clone, Copy)]
@@ -137,7 +138,7 @@ impl<'a, 'p> Run<'a, 'p> {
             scene,
             usage,
             program,
-            visits: Vec::with_capacity(program.guards.len() + program.layers.len() + 2),
+            visits: Vec::with_capacity(program.len() + 2),
             draws: Draws::new(),
             price: Credits::from_nano(need.credits()),
             whole: need.whole(),

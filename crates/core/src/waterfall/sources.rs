@@ -14,10 +14,10 @@ impl Run<'_, '_> {
         if let Some(layer) = self.need.covered_by() {
             return self.grow_covered(layer);
         }
-        if program.layers.is_empty() {
+        if program.has_no_layers() {
             self.need.ask_credits();
         }
-        for layer in &program.layers {
+        for layer in program.layers() {
             if !matches!(layer, Layer::Allowance { .. }) {
                 self.need.ask_credits();
             }
@@ -92,7 +92,7 @@ impl Run<'_, '_> {
             self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount: 0, worth });
             return;
         }
-        for of_plan in &program.layers {
+        for of_plan in program.layers() {
             if let Layer::Allowance { name, level, windows } = of_plan
                 && name == layer
             {

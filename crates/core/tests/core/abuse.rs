@@ -465,7 +465,7 @@ fn spends(w: &mut World, feature: &str, tokens: u64) -> Reason {
 }
 
 fn warned(w: &World) -> String {
-    w.catalog.warnings.iter().map(ToString::to_string).collect()
+    w.catalog.warnings.kept.iter().map(ToString::to_string).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod abuse;
 mod audit;
 mod capacity;
 mod catalog;
+mod catalog_size;
 mod common;
 mod corrections;
 mod counting;

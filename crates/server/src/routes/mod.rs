@@ -40,7 +40,7 @@ mod webhooks;
 /// Pages have their own style and nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// Largest catalog, in bytes.
-const CATALOG_BYTES_MAX: usize = 8 << 20;
+const CATALOG_BYTES_MAX: usize = headworks_core::catalog::TEXT_LEN_MAX;
 
 #[derive(OpenApi)]
 #[openapi(

@@ -116,9 +116,12 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong, where, and what to do.
     pub detail: String,
-    /// Problems of a catalog, line by line.
+    /// Problems of a catalog, line by line; at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<CatalogProblem>,
+    /// How many problems the catalog has, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problems_count: Option<usize>,
 }
 
 /// One problem of a catalog.

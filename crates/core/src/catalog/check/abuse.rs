@@ -10,7 +10,7 @@ use crate::catalog::abuse::{Mode, Rules, TierTerms};
 use crate::catalog::source::{AbuseSource, ByUnitSource, CatalogSource, TierSource};
 use crate::record::{CREDITS, Credits, CreditsByUnit, Name, Rule, Tier};
 
-pub(super) fn rules(source: &CatalogSource, units: &Units, check: &mut Check) -> Rules {
+pub(super) fn rules<'a>(source: &'a CatalogSource, units: &Units, check: &mut Check<'a>) -> Rules {
     let Some(shape) = &source.abuse else { return Rules::default() };
     check.key("abuse", |c| {
         check_complete(source, shape, c);
@@ -31,7 +31,7 @@ pub(super) fn rules(source: &CatalogSource, units: &Units, check: &mut Check) ->
 }
 
 /// A rule that is on has a value to compare with.
-fn check_complete(source: &CatalogSource, shape: &AbuseSource, check: &mut Check) {
+fn check_complete<'a>(source: &'a CatalogSource, shape: &'a AbuseSource, check: &mut Check<'a>) {
     let is_on = |rule| shape.rules.get(&rule).is_some_and(|mode| *mode != Mode::Off);
     if is_on(Rule::CostMaximum) && source.plans.values().all(|plan| plan.cost_max.is_none()) {
         let fix = "set cost_max in a plan, or turn the rule off";
@@ -40,18 +40,18 @@ fn check_complete(source: &CatalogSource, shape: &AbuseSource, check: &mut Check
 }
 
 /// A budget in one unit does not limit the others.
-fn trial_budget(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<CreditsByUnit> {
+fn trial_budget<'a>(shape: &'a ByUnitSource, units: &Units, check: &mut Check<'a>) -> Option<CreditsByUnit> {
     let budget = by_unit(shape, units, check)?;
     let open = left_out(&budget, units);
     if !open.is_empty() {
-        let what = alloc::format!("free grants in {} have no budget", listed(&open));
-        check.doubt(what, alloc::format!("write {{ {} = \"500\" }} to limit them", first(&open)));
+        let what = format_args!("free grants in {} have no budget", listed(&open));
+        check.doubt(what, format_args!("write {{ {} = \"500\" }} to limit them", first(&open)));
     }
     Some(budget)
 }
 
 /// If the rule is on, each tier has a floor in every unit that something is priced in, or the rule does not limit that unit.
-fn check_floors(shape: &AbuseSource, units: &Units, check: &mut Check) {
+fn check_floors<'a>(shape: &'a AbuseSource, units: &Units, check: &mut Check<'a>) {
     if shape.rules.get(&Rule::KeySpend).is_none_or(|mode| *mode == Mode::Off) {
         return;
     }
@@ -64,11 +64,11 @@ fn check_floors(shape: &AbuseSource, units: &Units, check: &mut Check) {
     let mut open = left_out(&usual, units);
     open.retain(|unit| !given.iter().any(|given| names(given, unit)));
     if !open.is_empty() {
-        let what = alloc::format!(
+        let what = format_args!(
             "no tier has a `key_spend_floor` in {}: key spending in it is not limited",
             listed(&open)
         );
-        let fix = alloc::format!("write key_spend_floor = {{ {} = \"50\" }} in the tiers", first(&open));
+        let fix = format_args!("write key_spend_floor = {{ {} = \"50\" }} in the tiers", first(&open));
         check.key("rules", |c| c.key("key_spend", |c| c.doubt(what, fix)));
     }
 }
@@ -82,7 +82,12 @@ fn first(units: &[Name]) -> &str {
     units.first().map_or(CREDITS, Name::as_str)
 }
 
-fn tier_terms(usual: TierTerms, given: &TierSource, units: &Units, check: &mut Check) -> TierTerms {
+fn tier_terms<'a>(
+    usual: TierTerms,
+    given: &'a TierSource,
+    units: &Units,
+    check: &mut Check<'a>,
+) -> TierTerms {
     let velocity_floor = given.velocity_floor.unwrap_or(usual.velocity_floor);
     check_tier(given, velocity_floor, check);
     let sub_keys = given.sub_keys.and_then(|n| usize::try_from(n).ok());
@@ -101,7 +106,7 @@ fn tier_terms(usual: TierTerms, given: &TierSource, units: &Units, check: &mut C
     }
 }
 
-fn check_tier(given: &TierSource, velocity_floor: u64, check: &mut Check) {
+fn check_tier<'a>(given: &'a TierSource, velocity_floor: u64, check: &mut Check<'a>) {
     if given.held_percent.is_some_and(|p| p == 0 || p > 100) {
         check.wrong_at("held_percent", "a percentage of the balance is 1 to 100", "write for example 75");
     }
@@ -114,7 +119,7 @@ fn check_tier(given: &TierSource, velocity_floor: u64, check: &mut Check) {
         check.wrong_at("sub_keys", "every member would be counted as one", "write 1 or more");
     }
     if given.velocity_ceiling.is_some_and(|ceiling| ceiling < velocity_floor) {
-        let fix = alloc::format!("write at least {velocity_floor}");
+        let fix = format_args!("write at least {velocity_floor}");
         check.wrong_at("velocity_ceiling", "it is below the floor", fix);
     }
 }

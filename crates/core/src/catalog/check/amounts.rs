@@ -1,6 +1,5 @@
 //! Amounts as decimals in text, exact or refused.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::walk::Check;
@@ -21,7 +20,7 @@ impl Units {
 }
 
 /// Credits of zero or more.
-pub(super) fn decimal(text: &Decimal, check: &mut Check) -> Option<Credits> {
+pub(super) fn decimal<'a>(text: &'a Decimal, check: &mut Check<'a>) -> Option<Credits> {
     match text.0.parse::<Credits>() {
         Ok(credits) if credits >= Credits::ZERO => Some(credits),
         Ok(_) => {
@@ -29,14 +28,14 @@ pub(super) fn decimal(text: &Decimal, check: &mut Check) -> Option<Credits> {
             None
         }
         Err(e) => {
-            check.wrong(alloc::format!("`{}` is not an amount of credits", text.0), e.to_string());
+            check.wrong(format_args!("`{}` is not an amount of credits", text.0), e);
             None
         }
     }
 }
 
 /// The amount under a key: nano-credits, or a whole number of another unit; 0 if it is wrong.
-pub(super) fn amount(key: &str, text: &Decimal, unit: &Unit, check: &mut Check) -> i64 {
+pub(super) fn amount<'a>(key: &'a str, text: &'a Decimal, unit: &Unit, check: &mut Check<'a>) -> i64 {
     check.key(key, |c| match unit {
         Unit::Credits => decimal(text, c).map_or(0, Credits::nano),
         Unit::Requests | Unit::Meter(_) => whole(text, c),
@@ -44,14 +43,14 @@ pub(super) fn amount(key: &str, text: &Decimal, unit: &Unit, check: &mut Check) 
 }
 
 /// Credits under a key; 0 if they are wrong.
-pub(super) fn credits(key: &str, text: &Decimal, check: &mut Check) -> Credits {
+pub(super) fn credits<'a>(key: &'a str, text: &'a Decimal, check: &mut Check<'a>) -> Credits {
     check.key(key, |c| decimal(text, c).unwrap_or(Credits::ZERO))
 }
 
-fn whole(text: &Decimal, check: &mut Check) -> i64 {
+fn whole<'a>(text: &'a Decimal, check: &mut Check<'a>) -> i64 {
     text.0.parse::<u64>().ok().and_then(|n| i64::try_from(n).ok()).unwrap_or_else(|| {
         check.wrong(
-            alloc::format!("`{}` is not a whole number from 0 to 9223372036854775807", text.0),
+            format_args!("`{}` is not a whole number from 0 to 9223372036854775807", text.0),
             "write for example 100",
         );
         0
@@ -59,7 +58,11 @@ fn whole(text: &Decimal, check: &mut Check) -> i64 {
 }
 
 /// One figure, or one for each unit that something is priced in.
-pub(super) fn by_unit(shape: &ByUnitSource, units: &Units, check: &mut Check) -> Option<CreditsByUnit> {
+pub(super) fn by_unit<'a>(
+    shape: &'a ByUnitSource,
+    units: &Units,
+    check: &mut Check<'a>,
+) -> Option<CreditsByUnit> {
     let each = match shape {
         ByUnitSource::One(text) => return decimal(text, check).map(CreditsByUnit::One),
         ByUnitSource::Each(each) => each,
@@ -69,7 +72,7 @@ pub(super) fn by_unit(shape: &ByUnitSource, units: &Units, check: &mut Check) ->
     for (unit, text) in each {
         check.key(unit.as_str(), |c| {
             if !known.contains(unit) {
-                let what = alloc::format!("no feature is priced in `{unit}`");
+                let what = format_args!("no feature is priced in `{unit}`");
                 c.wrong(what, one_of(known.iter()));
             }
             amounts.extend(decimal(text, c).map(|amount| (unit.clone(), amount)));

@@ -10,16 +10,16 @@ use crate::catalog::supplies::Formula;
 use crate::record::{Name, REQUESTS};
 
 /// The cost of a request: as written under a key, or tokens as they weigh on a model.
-pub(super) fn formula(
-    source: &CatalogSource,
-    key: &str,
-    given: Option<&BTreeMap<Name, u32>>,
-    check: &mut Check,
+pub(super) fn formula<'a>(
+    source: &'a CatalogSource,
+    key: &'a str,
+    given: Option<&'a BTreeMap<Name, u32>>,
+    check: &mut Check<'a>,
 ) -> Formula {
     let Some(given) = given else { return usual(source) };
     check.key(key, |c| {
         for meter in given.keys().filter(|m| !source.meters.contains_key(*m) && !is_requests(m)) {
-            let what = alloc::format!("there is no meter `{meter}`");
+            let what = format_args!("there is no meter `{meter}`");
             c.wrong_at(meter.as_str(), what, one_of(source.meters.keys()));
         }
         if given.values().all(|factor| *factor == 0) {

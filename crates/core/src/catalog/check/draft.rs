@@ -1,6 +1,7 @@
 //! A plan while it is compiled.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
@@ -8,67 +9,86 @@ use hashbrown::HashMap;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::one_of;
-use crate::catalog::plan::Program;
-use crate::record::{Name, own_unit};
+use crate::catalog::plan::{Guard, Layer, Program, Programs, Resettable, WindowTerms};
+use crate::record::{Level, Name, own_unit};
 
 /// The features a plan includes, and its program for each so far.
-pub(super) struct Draft<'a> {
-    included: BTreeMap<&'a Name, &'a Feature>,
-    programs: Vec<Option<Program>>,
+pub(super) struct Draft<'f> {
+    included: BTreeMap<&'f Name, &'f Feature>,
+    programs: BTreeMap<usize, Program>,
+    resettable: Resettable,
 }
 
-impl<'a> Draft<'a> {
+impl<'f> Draft<'f> {
     /// A plan of these features with empty programs; names that no feature has are left out.
-    pub(super) fn new(names: &'a [Name], features: &'a HashMap<Name, Feature>) -> Self {
+    pub(super) fn new(names: &'f [Name], features: &'f HashMap<Name, Feature>) -> Self {
         let included: BTreeMap<_, _> = names.iter().filter_map(|n| features.get(n).map(|f| (n, f))).collect();
-        let mut programs: Vec<_> = (0..features.len()).map(|_| None).collect();
-        for feature in included.values() {
-            if let Some(slot) = programs.get_mut(feature.index) {
-                *slot = Some(Program::default());
-            }
-        }
-        Self { included, programs }
+        let program = |feature: &&Feature| {
+            let (unit, credit_unit) = (feature.unit.clone(), feature.credit_unit.clone());
+            (feature.index, Program { unit, credit_unit, guards: Vec::new(), layers: Vec::new() })
+        };
+        let programs = included.values().map(program).collect();
+        Self { included, programs, resettable: BTreeMap::new() }
     }
 
     /// The features a guard or layer applies to: those it lists, or all of the plan.
-    pub(super) fn scope(&self, listed: Option<&Vec<Name>>, check: &mut Check) -> Vec<&'a Feature> {
+    pub(super) fn scope<'a>(&self, listed: Option<&'a Vec<Name>>, check: &mut Check<'a>) -> Vec<&'f Feature> {
         let Some(listed) = listed else { return self.all() };
-        let mut out = Vec::new();
+        let work = check.work();
+        let mut out: BTreeMap<&Name, &Feature> = BTreeMap::new();
         check.key("features", |c| {
-            for (i, name) in listed.iter().enumerate() {
-                match self.included.get(name) {
-                    Some(feature) => out.push(*feature),
+            for (i, name) in work.each(listed).enumerate() {
+                match self.included.get_key_value(name) {
+                    Some((name, feature)) if out.insert(name, feature).is_some() => {
+                        let what = format_args!("feature `{name}` is listed twice");
+                        c.item(i, |c| c.wrong(what, "remove one"));
+                    }
+                    Some(_) => {}
                     None => c.item(i, |c| {
-                        let what = alloc::format!("the plan does not include `{name}`");
+                        let what = format_args!("the plan does not include `{name}`");
                         c.wrong(what, one_of(self.included.keys().copied()));
                     }),
                 }
             }
         });
-        out
+        out.into_values().collect()
     }
 
     /// All features of the plan.
-    pub(super) fn all(&self) -> Vec<&'a Feature> {
+    pub(super) fn all(&self) -> Vec<&'f Feature> {
         self.included.values().copied().collect()
     }
 
     /// The features whose prices are in this unit of credits.
-    pub(super) fn priced_in(&self, unit: Option<&Name>) -> Vec<&'a Feature> {
+    pub(super) fn priced_in(&self, unit: Option<&Name>) -> Vec<&'f Feature> {
         let unit = own_unit(unit);
         self.included.values().copied().filter(|f| f.credit_unit.as_ref() == unit).collect()
     }
 
+    /// The program of a feature so far.
     pub(super) fn program(&self, feature: &Feature) -> Option<&Program> {
-        self.programs.get(feature.index).and_then(Option::as_ref)
+        self.programs.get(&feature.index)
     }
 
-    pub(super) fn program_mut(&mut self, feature: &Feature) -> Option<&mut Program> {
-        self.programs.get_mut(feature.index).and_then(Option::as_mut)
+    /// Puts a guard into the program of a feature.
+    pub(super) fn add_guard(&mut self, feature: &Feature, guard: &Arc<Guard>) {
+        self.programs.entry(feature.index).and_modify(|program| program.guards.push(Arc::clone(guard)));
     }
 
-    /// The programs of the plan, by feature.
-    pub(super) fn into_programs(self) -> Vec<Option<Program>> {
-        self.programs
+    /// Puts a layer into the program of a feature.
+    pub(super) fn add_layer(&mut self, feature: &Feature, layer: &Arc<Layer>) {
+        self.programs.entry(feature.index).and_modify(|program| program.layers.push(Arc::clone(layer)));
+    }
+
+    /// Notes a window of a guard or layer that some program has.
+    pub(super) fn add_window(&mut self, name: &Name, level: Level, window: &WindowTerms) {
+        if let Some(closes) = window.closes_on_reset() {
+            self.resettable.entry(name.clone()).or_insert((level, closes));
+        }
+    }
+
+    /// The programs of the plan by the index of the feature, and the windows that a reset can clear.
+    pub(super) fn finish(self) -> (Programs, Resettable) {
+        (self.programs.into_iter().collect(), self.resettable)
     }
 }

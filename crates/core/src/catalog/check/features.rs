@@ -1,10 +1,11 @@
 //! Features: their meters are defined, their unit has an exact price, their holds live for a while.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::cards::card_versions;
+use super::cards::{OwnPrices, card_versions};
 use super::walk::Check;
 use crate::catalog::feature::{CardVersion, Feature, PriceEntry};
 use crate::catalog::names::{is_requests, one_of};
@@ -17,25 +18,27 @@ const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
 /// Windows of key spending are named by the rule and the unit together.
 const UNIT_LEN_MAX: usize = 100;
 
-pub(super) fn features(source: &CatalogSource, check: &mut Check) -> HashMap<Name, Feature> {
+pub(super) fn features<'a>(source: &'a CatalogSource, check: &mut Check<'a>) -> HashMap<Name, Feature> {
+    let own = OwnPrices::new(source, check);
+    let work = check.work();
     check.key("features", |c| {
-        let compiled = source.features.iter().enumerate().map(|(index, (name, shape))| {
-            (name.clone(), c.key(name.as_str(), |c| feature(source, index, name, shape, c)))
+        let compiled = work.each(&source.features).enumerate().map(|(index, (name, shape))| {
+            let prices = c.key(name.as_str(), |c| card_versions(source, &own, (name, shape), c));
+            (name.clone(), c.key(name.as_str(), |c| feature(source, (index, name), shape, prices, c)))
         });
         compiled.collect()
     })
 }
 
-fn feature(
-    source: &CatalogSource,
-    index: usize,
-    name: &Name,
-    shape: &FeatureSource,
-    check: &mut Check,
+fn feature<'a>(
+    source: &'a CatalogSource,
+    (index, name): (usize, &Name),
+    shape: &'a FeatureSource,
+    prices: Vec<CardVersion>,
+    check: &mut Check<'a>,
 ) -> Feature {
     check_meters(source, shape, check);
     check_dimensions(shape, check);
-    let prices = card_versions(source, name, shape, check);
     let unit = unit(shape, &prices, check);
     let Lives { usual, longest } = lives(shape, check);
     check_own_meters(shape, check);
@@ -44,7 +47,7 @@ fn feature(
         check.wrong_at("ledger", "a feature with a rate card must be recorded", fix);
     }
     if own_unit(shape.credit_unit.as_ref()).is_some_and(|unit| unit.as_str().len() > UNIT_LEN_MAX) {
-        let what = alloc::format!("the name of the unit is longer than {UNIT_LEN_MAX} bytes");
+        let what = format_args!("the name of the unit is longer than {UNIT_LEN_MAX} bytes");
         check.wrong_at("credit_unit", what, "shorten it");
     }
     Feature {
@@ -60,19 +63,26 @@ fn feature(
         credit_unit: own_unit(shape.credit_unit.as_ref()).cloned(),
         supply: shape.supply.clone(),
         estimate: shape.estimate.iter().map(|(meter, n)| (meter.clone(), *n)).collect(),
-        dimensions: shape.dimensions.clone(),
+        dimensions: dimensions(shape, &prices),
         card: shape.rate_card.clone(),
         prices,
     }
 }
 
-fn check_dimensions(shape: &FeatureSource, check: &mut Check) {
+/// The dimensions that prices depend on or that the catalog lists, in order.
+fn dimensions(shape: &FeatureSource, prices: &[CardVersion]) -> Vec<Name> {
+    let named = prices.iter().flat_map(|version| &version.shapes).flat_map(|shape| &shape.names);
+    let all: BTreeSet<&Name> = shape.dimensions.iter().chain(named).collect();
+    all.into_iter().cloned().collect()
+}
+
+fn check_dimensions<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) {
     check.key("dimensions", |c| {
         for (i, dimension) in shape.dimensions.iter().enumerate() {
             if shape.meters.contains(dimension) || is_requests(dimension) || dimension.as_str() == "path" {
                 c.item(i, |c| {
                     c.wrong(
-                        alloc::format!(
+                        format_args!(
                             "`{dimension}` is not a dimension: the name has another meaning in events"
                         ),
                         "remove it",
@@ -83,16 +93,16 @@ fn check_dimensions(shape: &FeatureSource, check: &mut Check) {
     });
 }
 
-fn check_meters(source: &CatalogSource, shape: &FeatureSource, check: &mut Check) {
+fn check_meters<'a>(source: &'a CatalogSource, shape: &'a FeatureSource, check: &mut Check<'a>) {
     check.key("meters", |c| {
         let mut seen = BTreeSet::new();
         for (i, meter) in shape.meters.iter().enumerate() {
             c.item(i, |c| {
                 if !source.meters.contains_key(meter) && !is_requests(meter) {
-                    c.wrong(alloc::format!("there is no meter `{meter}`"), one_of(source.meters.keys()));
+                    c.wrong(format_args!("there is no meter `{meter}`"), one_of(source.meters.keys()));
                 }
                 if !seen.insert(meter) {
-                    c.wrong(alloc::format!("meter `{meter}` is listed twice"), "remove one");
+                    c.wrong(format_args!("meter `{meter}` is listed twice"), "remove one");
                 }
             });
         }
@@ -100,14 +110,15 @@ fn check_meters(source: &CatalogSource, shape: &FeatureSource, check: &mut Check
 }
 
 /// Estimates and charges on expiry are of the feature's own meters.
-fn check_own_meters(shape: &FeatureSource, check: &mut Check) {
+fn check_own_meters<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) {
     let is_foreign = |meter: &&Name| !shape.meters.contains(meter);
-    let what = |meter: &Name| alloc::format!("`{meter}` is not a meter of the feature");
     for meter in shape.estimate.keys().filter(is_foreign) {
-        check.key("estimate", |c| c.wrong_at(meter.as_str(), what(meter), one_of(shape.meters.iter())));
+        let what = format_args!("`{meter}` is not a meter of the feature");
+        check.key("estimate", |c| c.wrong_at(meter.as_str(), what, one_of(shape.meters.iter())));
     }
     for meter in shape.hold.expiry_charges.iter().flatten().filter(is_foreign) {
-        check.key("hold", |c| c.wrong_at("expiry_charges", what(meter), one_of(shape.meters.iter())));
+        let what = format_args!("`{meter}` is not a meter of the feature");
+        check.key("hold", |c| c.wrong_at("expiry_charges", what, one_of(shape.meters.iter())));
     }
 }
 
@@ -117,7 +128,7 @@ struct Lives {
     longest: Span,
 }
 
-fn lives(shape: &FeatureSource, check: &mut Check) -> Lives {
+fn lives<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Lives {
     let longest = shape.hold.life_max.unwrap_or(HOLD_LIFE_MAX);
     let usual = shape.hold.life.unwrap_or(HOLD_LIFE.min(longest));
     check.key("hold", |c| {
@@ -134,7 +145,7 @@ fn lives(shape: &FeatureSource, check: &mut Check) -> Lives {
 }
 
 /// The rule for use that nobody pays for.
-fn overshoot(shape: &FeatureSource, check: &mut Check) -> Overshoot {
+fn overshoot<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Overshoot {
     let rule = shape.overshoot.rule();
     if let Overshoot::DebtUpTo(limit) = rule
         && !limit.is_positive()
@@ -146,7 +157,7 @@ fn overshoot(shape: &FeatureSource, check: &mut Check) -> Overshoot {
 }
 
 /// The unit that allowances count.
-fn unit(shape: &FeatureSource, prices: &[CardVersion], check: &mut Check) -> Unit {
+fn unit<'a>(shape: &'a FeatureSource, prices: &[CardVersion], check: &mut Check<'a>) -> Unit {
     let Some(unit) = &shape.allowance_unit else {
         return if shape.rate_card.is_some() { Unit::Credits } else { Unit::Requests };
     };
@@ -163,19 +174,24 @@ fn unit(shape: &FeatureSource, prices: &[CardVersion], check: &mut Check) -> Uni
 }
 
 /// A meter must be the only priced one, so that a covered quantity has an exact price.
-fn meter_unit(shape: &FeatureSource, unit: &Name, prices: &[CardVersion], check: &mut Check) -> Unit {
+fn meter_unit<'a>(
+    shape: &'a FeatureSource,
+    unit: &Name,
+    prices: &[CardVersion],
+    check: &mut Check<'a>,
+) -> Unit {
     let Some(position) = shape.meters.iter().position(|m| m == unit) else {
         check.wrong(
-            alloc::format!("`{unit}` is not a meter of the feature"),
+            format_args!("`{unit}` is not a meter of the feature"),
             "write credits, requests or one of its meters",
         );
         return Unit::Requests;
     };
     let others_cost =
         |entry: &PriceEntry| entry.prices.iter().enumerate().any(|(i, p)| i != position && p.nano() > 0);
-    if prices.iter().flat_map(|v| &v.entries).any(others_cost) {
+    if prices.iter().flat_map(|v| &v.shapes).flat_map(|s| &s.entries).any(others_cost) {
         check.wrong(
-            alloc::format!(
+            format_args!(
                 "`{unit}` is not the only priced meter, so what it leaves unpaid has no exact price"
             ),
             "count credits instead, or price the other meters at \"0\"",

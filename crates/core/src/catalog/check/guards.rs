@@ -1,5 +1,6 @@
 //! Guards: the units they count, and their features.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use smallvec::SmallVec;
@@ -14,7 +15,7 @@ use crate::catalog::source::{CountSource, GuardSource, WindowSource};
 use crate::record::{Level, Name, Unit, own_unit};
 
 /// Puts a guard into the programs of the features it counts.
-pub(super) fn add_guard(shape: &GuardSource, draft: &mut Draft<'_>, check: &mut Check) {
+pub(super) fn add_guard<'a>(shape: &'a GuardSource, draft: &mut Draft<'_>, check: &mut Check<'a>) {
     let features = draft.scope(shape.features.as_ref(), check);
     let window = check.key("window", |c| window(&shape.window, &Unit::Requests, c));
     let count = count(shape, &features, check);
@@ -22,16 +23,18 @@ pub(super) fn add_guard(shape: &GuardSource, draft: &mut Draft<'_>, check: &mut 
     let features = capped(&shape.window, features, check);
     check_recorded(&window, &features, check);
     let level = shape.per.unwrap_or(Level::Account);
-    let guard = Guard { name: shape.name.clone(), level, count, window };
-    for feature in features {
-        if let Some(program) = draft.program_mut(feature) {
-            program.guards.push(guard.clone());
-        }
+    if !features.is_empty() {
+        draft.add_window(&shape.name, level, &window);
+    }
+    let guard = Arc::new(Guard { name: shape.name.clone(), level, count, window });
+    let work = check.work();
+    for feature in work.each(features) {
+        draft.add_guard(feature, &guard);
     }
 }
 
 /// A cap counts one unit of credits: features priced in another do not pass it. Other guards count them all.
-fn capped<'a>(window: &WindowSource, features: Vec<&'a Feature>, check: &mut Check) -> Vec<&'a Feature> {
+fn capped<'f>(window: &WindowSource, features: Vec<&'f Feature>, check: &mut Check<'_>) -> Vec<&'f Feature> {
     let unit = match window {
         WindowSource::SpendCap { unit, .. } => own_unit(unit.as_ref()),
         WindowSource::Rate { .. }
@@ -52,13 +55,13 @@ fn capped<'a>(window: &WindowSource, features: Vec<&'a Feature>, check: &mut Che
 }
 
 /// Features that are not recorded have no windows that must survive a restart.
-fn check_recorded(window: &WindowTerms, features: &[&Feature], check: &mut Check) {
+fn check_recorded<'a>(window: &WindowTerms, features: &[&Feature], check: &mut Check<'a>) {
     if matches!(window, WindowTerms::Free(terms) if terms.is_volatile()) {
         return;
     }
     for feature in features.iter().filter(|f| !f.ledger) {
         check.wrong(
-            alloc::format!(
+            format_args!(
                 "feature `{}` is not recorded, so only windows of at most 60 s can guard it",
                 feature.name
             ),
@@ -67,7 +70,7 @@ fn check_recorded(window: &WindowTerms, features: &[&Feature], check: &mut Check
     }
 }
 
-fn count(shape: &GuardSource, features: &[&Feature], check: &mut Check) -> Count {
+fn count<'a>(shape: &'a GuardSource, features: &[&Feature], check: &mut Check<'a>) -> Count {
     let (always, word) = match shape.window {
         WindowSource::Concurrency { .. } => (Count::Slot, "open holds"),
         WindowSource::SpendCap { .. } => (Count::Spend, "credits"),
@@ -77,13 +80,13 @@ fn count(shape: &GuardSource, features: &[&Feature], check: &mut Check) -> Count
         | WindowSource::FirstUse { .. } => return written_count(shape.count.as_ref(), features, check),
     };
     if shape.count.is_some() {
-        let what = alloc::format!("this window always counts {word}");
+        let what = format_args!("this window always counts {word}");
         check.wrong_at("count", what, "remove `count`");
     }
     always
 }
 
-fn written_count(count: Option<&CountSource>, features: &[&Feature], check: &mut Check) -> Count {
+fn written_count<'a>(count: Option<&'a CountSource>, features: &[&Feature], check: &mut Check<'a>) -> Count {
     let meters: SmallVec<[Name; 1]> = match count {
         None => return Count::Requests,
         Some(CountSource::One(one)) if is_requests(one) => return Count::Requests,
@@ -94,9 +97,13 @@ fn written_count(count: Option<&CountSource>, features: &[&Feature], check: &mut
         if meters.is_empty() {
             c.wrong("counts nothing", "write requests or a meter");
         }
-        for meter in meters.iter().filter(|m| !features.iter().any(|f| f.meters.contains(m))) {
+        let mut unknown: SmallVec<[&Name; 1]> = meters.iter().collect();
+        for feature in features {
+            unknown.retain(|meter| !feature.meters.contains(meter));
+        }
+        for meter in unknown {
             c.wrong(
-                alloc::format!("no feature of the guard has the meter `{meter}`"),
+                format_args!("no feature of the guard has the meter `{meter}`"),
                 "write count = \"requests\", or a list of their meters",
             );
         }

@@ -1,5 +1,6 @@
 //! Layers of the waterfall: allowances, grants, a shared pool, an overdraft.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::amounts::credits;
@@ -12,21 +13,30 @@ use crate::catalog::source::{AllowanceWindowSource, LayerSource, PoolCapSource, 
 use crate::record::{Category, Every, Level, Name, Unit};
 
 /// Puts a layer into the programs of the features it pays for.
-pub(super) fn add_layer(shape: &LayerSource, draft: &mut Draft<'_>, check: &mut Check) {
+pub(super) fn add_layer<'a>(shape: &'a LayerSource, draft: &mut Draft<'_>, check: &mut Check<'a>) {
     let (features, layer) = layer(shape, draft, check);
     let Some(layer) = layer else { return };
     let pays_credits = !matches!(layer, Layer::Allowance { .. });
-    for feature in features {
-        // A feature without prices never needs credits.
-        let is_needed = feature.card.is_some() || !pays_credits;
-        if let Some(program) = draft.program_mut(feature).filter(|_| is_needed) {
-            program.layers.push(layer.clone());
-        }
+    // A feature without prices never needs credits.
+    let is_needed = |feature: &&Feature| feature.card.is_some() || !pays_credits;
+    if let Layer::Allowance { level, windows, .. } = &layer
+        && !features.is_empty()
+    {
+        windows.iter().for_each(|(name, window)| draft.add_window(name, *level, window));
+    }
+    let layer = Arc::new(layer);
+    let work = check.work();
+    for feature in work.each(features).filter(is_needed) {
+        draft.add_layer(feature, &layer);
     }
 }
 
 /// A layer, and the features it pays for.
-fn layer<'a>(shape: &LayerSource, draft: &Draft<'a>, check: &mut Check) -> (Vec<&'a Feature>, Option<Layer>) {
+fn layer<'a, 'f>(
+    shape: &'a LayerSource,
+    draft: &Draft<'f>,
+    check: &mut Check<'a>,
+) -> (Vec<&'f Feature>, Option<Layer>) {
     match shape {
         LayerSource::Allowance { name, features, per, windows } => check.key("allowance", |c| {
             let features = draft.scope(features.as_ref(), c);
@@ -51,18 +61,18 @@ fn layer<'a>(shape: &LayerSource, draft: &Draft<'a>, check: &mut Check) -> (Vec<
     }
 }
 
-fn allowance(
+fn allowance<'a>(
     name: &Name,
     per: Option<Level>,
-    windows: &[AllowanceWindowSource],
+    windows: &'a [AllowanceWindowSource],
     features: &[&Feature],
-    check: &mut Check,
+    check: &mut Check<'a>,
 ) -> Option<Layer> {
     let first = features.first()?;
     check_one_unit(first, features, check);
     if let Some(unrecorded) = features.iter().find(|f| !f.ledger) {
         check.wrong(
-            alloc::format!("feature `{}` is not recorded, so nothing pays for it", unrecorded.name),
+            format_args!("feature `{}` is not recorded, so nothing pays for it", unrecorded.name),
             "leave it out of `features`",
         );
     }
@@ -71,10 +81,10 @@ fn allowance(
 }
 
 /// An allowance counts in one unit, that of its first feature.
-fn check_one_unit(first: &Feature, features: &[&Feature], check: &mut Check) {
+fn check_one_unit<'a>(first: &Feature, features: &[&Feature], check: &mut Check<'a>) {
     if let Some(other) = features.iter().find(|f| f.unit != first.unit) {
         check.wrong(
-            alloc::format!("`{}` and `{}` count allowances in different units", first.name, other.name),
+            format_args!("`{}` and `{}` count allowances in different units", first.name, other.name),
             "make one allowance for each, or give them the same allowance_unit",
         );
     }
@@ -82,17 +92,17 @@ fn check_one_unit(first: &Feature, features: &[&Feature], check: &mut Check) {
         features.iter().find(|f| f.unit == Unit::Credits && f.credit_unit != first.credit_unit)
     {
         check.wrong(
-            alloc::format!("`{}` and `{}` are priced in different units of credits", first.name, other.name),
+            format_args!("`{}` and `{}` are priced in different units of credits", first.name, other.name),
             "make one allowance for each",
         );
     }
 }
 
-fn allowance_windows(
+fn allowance_windows<'a>(
     allowance: &Name,
-    shapes: &[AllowanceWindowSource],
+    shapes: &'a [AllowanceWindowSource],
     unit: &Unit,
-    check: &mut Check,
+    check: &mut Check<'a>,
 ) -> Vec<(Name, WindowTerms)> {
     if shapes.is_empty() {
         check.wrong("an allowance needs a window", "add one with `fixed` or `first_use`");
@@ -106,7 +116,7 @@ fn allowance_windows(
                 return;
             };
             if compiled.iter().any(|(name, _)| *name == joined) {
-                let what = alloc::format!("the name `{}` is used twice in the allowance", shape.name);
+                let what = format_args!("the name `{}` is used twice in the allowance", shape.name);
                 c.wrong(what, "rename one");
             }
             if let Some(window) = c.key("window", |c| window(&shape.window, unit, c)) {
@@ -117,7 +127,7 @@ fn allowance_windows(
     compiled
 }
 
-fn check_refills(window: &WindowSource, check: &mut Check) {
+fn check_refills<'a>(window: &'a WindowSource, check: &mut Check<'a>) {
     if !matches!(window, WindowSource::Fixed { .. } | WindowSource::FirstUse { .. }) {
         let what = "an allowance refills by `fixed` or `first_use` windows";
         check.wrong_at("window", what, "use one of them, or make this a guard");
@@ -125,12 +135,12 @@ fn check_refills(window: &WindowSource, check: &mut Check) {
 }
 
 /// After credits have paid a part, the rest is not a whole number of a meter: allowances in a meter come first.
-fn check_allowance_order(name: &Name, features: &[&Feature], draft: &Draft<'_>, check: &mut Check) {
+fn check_allowance_order<'a>(name: &Name, features: &[&Feature], draft: &Draft<'_>, check: &mut Check<'a>) {
     for feature in features.iter().filter(|f| matches!(f.unit, Unit::Meter(_))) {
         let pays_credits = |layer: &Layer| !matches!(layer, Layer::Allowance { .. });
-        if draft.program(feature).is_some_and(|p| p.layers.iter().any(pays_credits)) {
+        if draft.program(feature).is_some_and(|p| p.layers().any(pays_credits)) {
             check.wrong(
-                alloc::format!(
+                format_args!(
                     "allowance `{name}` counts a meter of `{}` but comes after a source of credits",
                     feature.name
                 ),
@@ -140,7 +150,7 @@ fn check_allowance_order(name: &Name, features: &[&Feature], draft: &Draft<'_>, 
     }
 }
 
-fn pool(member: Option<Level>, cap: Option<&PoolCapSource>, check: &mut Check) -> Option<Pool> {
+fn pool<'a>(member: Option<Level>, cap: Option<&'a PoolCapSource>, check: &mut Check<'a>) -> Option<Pool> {
     let member = member.unwrap_or(Level::User);
     if member == Level::Account {
         let what = "the account is not a member of itself";

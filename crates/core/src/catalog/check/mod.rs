@@ -1,7 +1,7 @@
 //! From shapes to a compiled catalog: every name resolved, every amount exact, every contradiction refused.
 //!
-//! Never stops at the first problem (`all_problems_are_told_at_once`), and never reads text: a problem is reported with its
-//! path, from which the line is found afterwards.
+//! Never stops at the first problem (`all_problems_are_told_at_once`), unless a part is too large to be checked. Never reads
+//! text: a problem is reported with its path, from which the line is found afterwards.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -15,9 +15,10 @@ use super::abuse::Rules;
 use super::feature::Feature;
 use super::names::one_of;
 use super::plan::Plan;
+use super::problems::{Found, ParseError, Problems};
 use super::source::CatalogSource;
 use super::supplies::SupplyTerms;
-use super::text::PathProblem;
+use super::work::Work;
 use crate::record::Name;
 
 mod abuse;
@@ -28,12 +29,15 @@ mod draft;
 mod features;
 mod guards;
 mod layers;
+mod limits;
 mod plans;
 mod supplies;
+mod ties;
 mod walk;
 mod windows;
 
 /// The compiled shapes of a catalog.
+#[derive(Default)]
 pub(super) struct Compiled {
     pub(super) features: HashMap<Name, Feature>,
     pub(super) plans: HashMap<Name, Plan>,
@@ -43,8 +47,17 @@ pub(super) struct Compiled {
     pub(super) priced_in: Vec<Option<Name>>,
 }
 
-pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<PathProblem>), Vec<PathProblem>> {
-    let mut check = Check::default();
+/// Compiles the shapes; `locate` finds the lines of what is wrong or doubtful.
+pub(super) fn compile<'a>(
+    source: &'a CatalogSource,
+    work: &'a Work<'a>,
+    locate: impl Fn(Found<'a>) -> Problems,
+) -> Result<(Compiled, Problems), ParseError> {
+    let mut check = Check::new(work);
+    limits::check_limits(source, &mut check);
+    if !check.is_clean() || work.is_stopped() {
+        return check.finish(Compiled::default(), locate);
+    }
     cards::check_cards(source, &mut check);
     let features = features::features(source, &mut check);
     let plans = plans::plans(source, &features, &mut check);
@@ -55,8 +68,8 @@ pub(super) fn compile(source: &CatalogSource) -> Result<(Compiled, Vec<PathProbl
     let supplies = supplies::supplies(source, &mut check);
     supplies::check_references(source, &supplies, &features, &mut check);
     if let Some(default) = source.default_plan.as_ref().filter(|name| !plans.contains_key(*name)) {
-        let what = alloc::format!("there is no plan `{default}`");
+        let what = format_args!("there is no plan `{default}`");
         check.wrong_at("default_plan", what, one_of(source.plans.keys()));
     }
-    check.finish(Compiled { features, plans, supplies, abuse, priced_in: units.0 })
+    check.finish(Compiled { features, plans, supplies, abuse, priced_in: units.0 }, locate)
 }

@@ -14,36 +14,42 @@ use crate::catalog::plan::{Plan, Program};
 use crate::catalog::source::{CatalogSource, InDebt, LayerSource, PlanSource};
 use crate::record::{Name, Overshoot, PREFIX, own_unit};
 
-pub(super) fn plans(
-    source: &CatalogSource,
+pub(super) fn plans<'a>(
+    source: &'a CatalogSource,
     features: &HashMap<Name, Feature>,
-    check: &mut Check,
+    check: &mut Check<'a>,
 ) -> HashMap<Name, Plan> {
+    let work = check.work();
     check.key("plans", |c| {
-        let compiled = source
-            .plans
-            .iter()
-            .map(|(name, shape)| (name.clone(), c.key(name.as_str(), |c| plan(shape, features, c))));
+        let compiled = work
+            .each(&source.plans)
+            .map(|(name, shape)| (name.clone(), c.key(name.as_str(), |c| plan(source, shape, features, c))));
         compiled.collect()
     })
 }
 
-fn plan(shape: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check) -> Plan {
-    check_features(shape, features, check);
+fn plan<'a>(
+    source: &'a CatalogSource,
+    shape: &'a PlanSource,
+    features: &HashMap<Name, Feature>,
+    check: &mut Check<'a>,
+) -> Plan {
+    check_features(source, shape, features, check);
     check_names(shape, check);
     check_overdrafts(shape, check);
+    let work = check.work();
     let mut draft = Draft::new(&shape.features, features);
     check.key("guards", |c| {
-        for (i, guard) in shape.guards.iter().enumerate() {
+        for (i, guard) in work.each(&shape.guards).enumerate() {
             c.item(i, |c| add_guard(guard, &mut draft, c));
         }
     });
     check.key("waterfall", |c| {
-        for (i, layer) in shape.waterfall.iter().enumerate() {
+        for (i, layer) in work.each(&shape.waterfall).enumerate() {
             c.item(i, |c| add_layer(layer, &mut draft, c));
         }
     });
-    let programs = draft.into_programs();
+    let (programs, resettable) = draft.finish();
     check_debts(shape, features, &programs, check);
     Plan {
         consent: shape.consent,
@@ -52,22 +58,24 @@ fn plan(shape: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check
         class: shape.class.clone(),
         cost_max: shape.cost_max,
         programs,
+        resettable,
     }
 }
 
 /// Debt needs a limit; without an overdraft there is none.
-fn check_debts(
-    shape: &PlanSource,
+fn check_debts<'a>(
+    shape: &'a PlanSource,
     features: &HashMap<Name, Feature>,
-    programs: &[Option<Program>],
-    check: &mut Check,
+    programs: &[(usize, Program)],
+    check: &mut Check<'a>,
 ) {
     let owes = |f: &&Feature| f.overshoot == Overshoot::Debt;
     for feature in shape.features.iter().filter_map(|name| features.get(name)).filter(owes) {
-        let program = programs.get(feature.index).and_then(Option::as_ref);
-        if program.is_some_and(|p| p.overdraft_limit().is_zero()) {
+        let program = programs.binary_search_by_key(&feature.index, |(index, _)| *index).ok();
+        let program = program.and_then(|at| programs.get(at));
+        if program.is_some_and(|(_, p)| p.overdraft_limit().is_zero()) {
             let name = &feature.name;
-            let what = alloc::format!(
+            let what = format_args!(
                 "`{name}` has overshoot = \"debt\", and no overdraft here sets a limit: unpaid use becomes the operator's goodwill"
             );
             check.key("features", |c| {
@@ -80,11 +88,18 @@ fn check_debts(
     }
 }
 
-fn check_features(shape: &PlanSource, features: &HashMap<Name, Feature>, check: &mut Check) {
+fn check_features<'a>(
+    source: &'a CatalogSource,
+    shape: &'a PlanSource,
+    features: &HashMap<Name, Feature>,
+    check: &mut Check<'a>,
+) {
+    let work = check.work();
     check.key("features", |c| {
-        for (i, name) in shape.features.iter().enumerate().filter(|(_, n)| !features.contains_key(*n)) {
-            let known: BTreeSet<&Name> = features.keys().collect();
-            c.item(i, |c| c.wrong(alloc::format!("there is no feature `{name}`"), one_of(known.into_iter())));
+        let listed = work.each(&shape.features).enumerate();
+        for (i, name) in listed.filter(|(_, name)| !features.contains_key(*name)) {
+            let what = format_args!("there is no feature `{name}`");
+            c.item(i, |c| c.wrong(what, one_of(source.features.keys())));
         }
     });
 }
@@ -98,22 +113,23 @@ fn layer_name(layer: &LayerSource) -> &Name {
     }
 }
 
-fn check_names(shape: &PlanSource, check: &mut Check) {
+fn check_names<'a>(shape: &'a PlanSource, check: &mut Check<'a>) {
     let mut seen = BTreeSet::new();
     let guards = shape.guards.iter().enumerate().map(|(i, g)| ("guards", i, &g.name));
     let layers = shape.waterfall.iter().enumerate().map(|(i, l)| ("waterfall", i, layer_name(l)));
     for (list, i, name) in guards.chain(layers) {
-        let mut wrong = |what, fix: &str| check.key(list, |c| c.item(i, |c| c.wrong(what, fix)));
         if name.as_str().starts_with(PREFIX) {
-            wrong(alloc::format!("`{name}` is kept for abuse rules"), "rename it");
+            let what = format_args!("`{name}` is kept for abuse rules");
+            check.key(list, |c| c.item(i, |c| c.wrong(what, "rename it")));
         }
         if !seen.insert(name) {
-            wrong(alloc::format!("the name `{name}` is used twice in the plan"), "rename one");
+            let what = format_args!("the name `{name}` is used twice in the plan");
+            check.key(list, |c| c.item(i, |c| c.wrong(what, "rename one")));
         }
     }
 }
 
-fn check_overdrafts(shape: &PlanSource, check: &mut Check) {
+fn check_overdrafts<'a>(shape: &'a PlanSource, check: &mut Check<'a>) {
     let mut lent = BTreeSet::new();
     for layer in &shape.waterfall {
         if let LayerSource::Overdraft { unit, .. } = layer

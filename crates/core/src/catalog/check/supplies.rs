@@ -1,6 +1,5 @@
 //! Supplies: their limits, their classes, and references to them.
 
-use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -24,16 +23,25 @@ const WAITING_S: u64 = 60;
 /// The same for one account.
 const WAITING_PER_ACCOUNT_S: u64 = 10;
 
-pub(super) fn supplies(source: &CatalogSource, check: &mut Check) -> BTreeMap<Name, Arc<SupplyTerms>> {
+pub(super) fn supplies<'a>(
+    source: &'a CatalogSource,
+    check: &mut Check<'a>,
+) -> BTreeMap<Name, Arc<SupplyTerms>> {
+    let work = check.work();
     check.key("supplies", |c| {
-        let compiled = source.supplies.iter().map(|(name, shape)| {
+        let compiled = work.each(&source.supplies).map(|(name, shape)| {
             (name.clone(), Arc::new(c.key(name.as_str(), |c| supply(source, name, shape, c))))
         });
         compiled.collect()
     })
 }
 
-fn supply(source: &CatalogSource, name: &Name, shape: &SupplySource, check: &mut Check) -> SupplyTerms {
+fn supply<'a>(
+    source: &'a CatalogSource,
+    name: &Name,
+    shape: &'a SupplySource,
+    check: &mut Check<'a>,
+) -> SupplyTerms {
     check_limits(shape, check);
     check_fallback(source, name, shape, check);
     let learn = shape.learn.as_ref().map(|l| learn(l, shape.rate.unwrap_or(0), check));
@@ -57,7 +65,7 @@ fn supply(source: &CatalogSource, name: &Name, shape: &SupplySource, check: &mut
     }
 }
 
-fn check_limits(shape: &SupplySource, check: &mut Check) {
+fn check_limits<'a>(shape: &'a SupplySource, check: &mut Check<'a>) {
     if shape.rate.is_none() && shape.in_flight.is_none() {
         check.wrong(
             "a supply without `rate` and `in_flight` limits nothing",
@@ -71,18 +79,23 @@ fn check_limits(shape: &SupplySource, check: &mut Check) {
     }
 }
 
-fn check_fallback(source: &CatalogSource, name: &Name, shape: &SupplySource, check: &mut Check) {
+fn check_fallback<'a>(
+    source: &'a CatalogSource,
+    name: &Name,
+    shape: &'a SupplySource,
+    check: &mut Check<'a>,
+) {
     check.key("fallback", |c| {
         for (i, other) in shape.fallback.iter().enumerate() {
             if other == name || !source.supplies.contains_key(other) {
                 let others = source.supplies.keys().filter(|n| *n != name);
-                c.item(i, |c| c.wrong(alloc::format!("there is no other supply `{other}`"), one_of(others)));
+                c.item(i, |c| c.wrong(format_args!("there is no other supply `{other}`"), one_of(others)));
             }
         }
     });
 }
 
-fn learn(shape: &LearnSource, guess: u64, check: &mut Check) -> Learn {
+fn learn<'a>(shape: &'a LearnSource, guess: u64, check: &mut Check<'a>) -> Learn {
     let LearnSource { floor, ceiling } = *shape;
     if floor == 0 || floor > guess || guess > ceiling {
         let what = "a learned rate needs 1 <= floor <= rate <= ceiling";
@@ -91,7 +104,7 @@ fn learn(shape: &LearnSource, guess: u64, check: &mut Check) -> Learn {
     Learn { floor, ceiling }
 }
 
-fn classes(shape: &SupplySource, check: &mut Check) -> Vec<(Name, ClassTerms)> {
+fn classes<'a>(shape: &'a SupplySource, check: &mut Check<'a>) -> Vec<(Name, ClassTerms)> {
     if shape.classes.is_empty() {
         let default =
             Name::new(DEFAULT_CLASS).unwrap_or_else(|_| unreachable!("`{DEFAULT_CLASS}` is a name"));
@@ -100,14 +113,14 @@ fn classes(shape: &SupplySource, check: &mut Check) -> Vec<(Name, ClassTerms)> {
     check.key("classes", |c| {
         let floors: u32 = shape.classes.values().filter_map(|class| class.floor_percent).map(u32::from).sum();
         if floors > 100 {
-            c.wrong(alloc::format!("the floors add up to {floors} %"), "lower them to 100 % together");
+            c.wrong(format_args!("the floors add up to {floors} %"), "lower them to 100 % together");
         }
         let classes = shape.classes.iter();
         classes.map(|(name, given)| (name.clone(), c.key(name.as_str(), |c| class(given, c)))).collect()
     })
 }
 
-fn class(given: &ClassFigures, check: &mut Check) -> ClassTerms {
+fn class<'a>(given: &ClassFigures, check: &mut Check<'a>) -> ClassTerms {
     for WrongFigure { key, what, fix } in wrong_figures(given) {
         check.wrong_at(key, what, fix);
     }
@@ -115,20 +128,21 @@ fn class(given: &ClassFigures, check: &mut Check) -> ClassTerms {
 }
 
 /// Features name defined supplies in which they cost something; plans name classes that those supplies have.
-pub(super) fn check_references(
-    source: &CatalogSource,
+pub(super) fn check_references<'a>(
+    source: &'a CatalogSource,
     supplies: &BTreeMap<Name, Arc<SupplyTerms>>,
     features: &HashMap<Name, Feature>,
-    check: &mut Check,
+    check: &mut Check<'a>,
 ) {
-    for (name, feature) in &source.features {
+    let work = check.work();
+    for (name, feature) in work.each(&source.features) {
         let Some(wanted) = &feature.supply else { continue };
         check.elsewhere(&["features", name.as_str(), "supply"], |c| match supplies.get(wanted) {
-            None => c.wrong(alloc::format!("there is no supply `{wanted}`"), one_of(supplies.keys())),
+            None => c.wrong(format_args!("there is no supply `{wanted}`"), one_of(supplies.keys())),
             Some(terms) => check_cost(&feature.meters, wanted, terms, c),
         });
     }
-    for (name, plan) in &source.plans {
+    for (name, plan) in work.each(&source.plans) {
         let used: BTreeSet<&Name> =
             plan.features.iter().filter_map(|f| features.get(f)?.supply.as_ref()).collect();
         for supply in used {
@@ -139,28 +153,28 @@ pub(super) fn check_references(
     }
 }
 
-fn check_cost(meters: &[Name], supply: &Name, terms: &SupplyTerms, check: &mut Check) {
+fn check_cost<'a>(meters: &[Name], supply: &Name, terms: &SupplyTerms, check: &mut Check<'a>) {
     let counts = |formula: &Formula| {
         formula.0.iter().any(|(meter, factor)| *factor > 0 && (is_requests(meter) || meters.contains(meter)))
     };
     if !counts(&terms.rate.formula) || !counts(&terms.in_flight.formula) {
         check.wrong(
-            alloc::format!("no meter of the feature costs anything in supply `{supply}`"),
+            format_args!("no meter of the feature costs anything in supply `{supply}`"),
             "name one of its meters, or requests, in the supply's `cost`",
         );
     }
 }
 
-fn check_class(source: &CatalogSource, class: Option<&Name>, supply: &Name, check: &mut Check) {
+fn check_class<'a>(source: &'a CatalogSource, class: Option<&Name>, supply: &Name, check: &mut Check<'a>) {
     let Some(classes) = source.supplies.get(supply).map(|p| &p.classes) else { return };
     let wanted = class.map_or(DEFAULT_CLASS, Name::as_str);
     let is_there = classes.contains_key(wanted) || (classes.is_empty() && wanted == DEFAULT_CLASS);
     if !is_there {
-        let fix = if classes.is_empty() {
-            "remove `class`, or give the supply this class".to_owned()
+        let what = format_args!("supply `{supply}` has no class `{wanted}`");
+        if classes.is_empty() {
+            check.wrong_at("class", what, "remove `class`, or give the supply this class");
         } else {
-            one_of(classes.keys())
-        };
-        check.wrong_at("class", alloc::format!("supply `{supply}` has no class `{wanted}`"), fix);
+            check.wrong_at("class", what, one_of(classes.keys()));
+        }
     }
 }

@@ -1,38 +1,53 @@
 //! The place of a check in the catalog, and the problems found so far.
 
-use alloc::borrow::ToOwned;
-use alloc::string::String;
-use alloc::vec::Vec;
+use core::fmt;
 
-use crate::catalog::text::{PathProblem, Step};
+use crate::catalog::problems::{Found, ParseError, Path, Problems, Step};
+use crate::catalog::work::Work;
 
 /// The way from the top of the catalog to where the check is, and the problems of the places behind it.
-#[derive(Default)]
-pub(super) struct Check {
-    path: Vec<Step>,
-    found: Vec<PathProblem>,
-    doubtful: Vec<PathProblem>,
+pub(super) struct Check<'a> {
+    path: Path<'a>,
+    found: Found<'a>,
+    doubtful: Found<'a>,
+    work: &'a Work<'a>,
 }
 
-impl Check {
+impl<'a> Check<'a> {
+    pub(super) fn new(work: &'a Work<'a>) -> Self {
+        Self { path: Path::new(), found: Found::default(), doubtful: Found::default(), work }
+    }
+
+    /// The work that the check is part of.
+    pub(super) fn work(&self) -> &'a Work<'a> {
+        self.work
+    }
+
     /// Something is wrong here.
-    pub(super) fn wrong(&mut self, what: impl Into<String>, fix: impl Into<String>) {
-        self.found.push(PathProblem { path: self.path.clone(), what: what.into(), fix: fix.into() });
+    pub(super) fn wrong(&mut self, what: impl fmt::Display, fix: impl fmt::Display) {
+        self.found.add(&self.path, what, fix);
+    }
+
+    /// As many more problems as this are counted, if no more are kept.
+    pub(super) fn are_counted(&mut self, more: usize) -> bool {
+        let is_full = self.found.is_full();
+        self.found.count += if is_full { more } else { 0 };
+        is_full
     }
 
     /// Something here is accepted, but perhaps not intended.
-    pub(super) fn doubt(&mut self, what: impl Into<String>, fix: impl Into<String>) {
-        self.doubtful.push(PathProblem { path: self.path.clone(), what: what.into(), fix: fix.into() });
+    pub(super) fn doubt(&mut self, what: impl fmt::Display, fix: impl fmt::Display) {
+        self.doubtful.add(&self.path, what, fix);
     }
 
     /// Something is wrong under a key of the value here.
-    pub(super) fn wrong_at(&mut self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn wrong_at(&mut self, key: &'a str, what: impl fmt::Display, fix: impl fmt::Display) {
         self.key(key, |c| c.wrong(what, fix));
     }
 
     /// Goes into a key of the value here.
-    pub(super) fn key<T>(&mut self, key: &str, inside: impl FnOnce(&mut Self) -> T) -> T {
-        self.step(Step::Key(key.to_owned()), inside)
+    pub(super) fn key<T>(&mut self, key: &'a str, inside: impl FnOnce(&mut Self) -> T) -> T {
+        self.step(Step::Key(key), inside)
     }
 
     /// Goes into an item of the list that is here.
@@ -41,23 +56,39 @@ impl Check {
     }
 
     /// Goes somewhere else, by keys from the top, and comes back.
-    pub(super) fn elsewhere<T>(&mut self, keys: &[&str], inside: impl FnOnce(&mut Self) -> T) -> T {
-        let path = keys.iter().map(|key| Step::Key((*key).to_owned())).collect();
+    pub(super) fn elsewhere<T>(&mut self, keys: &[&'a str], inside: impl FnOnce(&mut Self) -> T) -> T {
+        let path = keys.iter().map(|key| Step::Key(key)).collect();
         let here = core::mem::replace(&mut self.path, path);
         let out = inside(self);
         self.path = here;
         out
     }
 
-    fn step<T>(&mut self, step: Step, inside: impl FnOnce(&mut Self) -> T) -> T {
+    fn step<T>(&mut self, step: Step<'a>, inside: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step);
         let out = inside(self);
         self.path.pop();
         out
     }
 
-    /// The compiled part with its doubts, or the problems.
-    pub(super) fn finish<T>(self, compiled: T) -> Result<(T, Vec<PathProblem>), Vec<PathProblem>> {
-        if self.found.is_empty() { Ok((compiled, self.doubtful)) } else { Err(self.found) }
+    /// Whether nothing wrong was found so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.found.count == 0
+    }
+
+    /// The compiled part with its doubts, or the problems. `locate` finds their lines.
+    pub(super) fn finish<T>(
+        self,
+        compiled: T,
+        locate: impl Fn(Found<'a>) -> Problems,
+    ) -> Result<(T, Problems), ParseError> {
+        if self.work.is_stopped() {
+            return Err(ParseError::Stopped);
+        }
+        if self.found.count > 0 {
+            drop(compiled);
+            return Err(ParseError::Problems(locate(self.found)));
+        }
+        Ok((compiled, locate(self.doubtful)))
     }
 }

@@ -1,6 +1,6 @@
 //! Windows: their lengths, limits and calendars.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use super::amounts::amount;
 use super::walk::Check;
@@ -9,7 +9,11 @@ use crate::catalog::source::{Anchor, WindowSource};
 use crate::record::{Calendar, Every, Span, Terms, Unit};
 
 /// Compiles a window whose limit is in `unit`.
-pub(super) fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> Option<WindowTerms> {
+pub(super) fn window<'a>(
+    source: &'a WindowSource,
+    unit: &Unit,
+    check: &mut Check<'a>,
+) -> Option<WindowTerms> {
     match source {
         WindowSource::Rate { limit, period, burst } => {
             Some(WindowTerms::Free(check.key("rate", |c| rate(*limit, *period, *burst, c))))
@@ -36,7 +40,7 @@ pub(super) fn window(source: &WindowSource, unit: &Unit, check: &mut Check) -> O
     }
 }
 
-fn rate(limit: u64, period: Span, burst: Option<u64>, check: &mut Check) -> Terms {
+fn rate<'a>(limit: u64, period: Span, burst: Option<u64>, check: &mut Check<'a>) -> Terms {
     let burst = burst.unwrap_or(limit);
     if limit == 0 || burst == 0 || period == Span::ZERO {
         check.wrong(
@@ -52,24 +56,24 @@ fn rate(limit: u64, period: Span, burst: Option<u64>, check: &mut Check) -> Term
     Terms::Rate { limit, period, burst }
 }
 
-fn check_length(length: Span, check: &mut Check) {
+fn check_length<'a>(length: Span, check: &mut Check<'a>) {
     if length == Span::ZERO {
         check.wrong_at("length", "the window has no length", "write for example \"5h\"");
     }
 }
 
 /// The calendar of a window.
-pub(super) fn calendar(
+pub(super) fn calendar<'a>(
     every: Every,
-    zone: Option<&String>,
+    zone: Option<&'a String>,
     anchor: Option<Anchor>,
-    check: &mut Check,
+    check: &mut Check<'a>,
 ) -> Option<Calendar> {
     let zone = zone.map_or("UTC", String::as_str);
     match Calendar::new(every, zone, anchor == Some(Anchor::Billing)) {
         Ok(calendar) => Some(calendar),
         Err(e) => {
-            check.wrong_at("zone", e.to_string(), "");
+            check.wrong_at("zone", e, "");
             None
         }
     }

@@ -6,12 +6,14 @@ use alloc::string::String;
 use alloc::{format, vec, vec::Vec};
 use core::fmt;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::record::Name;
 
 /// An amount of credits: `"40"`, or by unit: `{ usd = "40", coins = "900" }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub(crate) enum ByUnitSource {
@@ -26,24 +28,52 @@ pub(crate) enum ByUnitSource {
 #[serde(transparent)]
 pub(crate) struct Decimal(pub(crate) String);
 
-impl<'de> Deserialize<'de> for Decimal {
+impl<'de> Deserialize<'de> for ByUnitSource {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Decimal;
+        struct OneOrEach;
+        impl<'de> Visitor<'de> for OneOrEach {
+            type Value = ByUnitSource;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a decimal in quotes such as \"1.25\", or a whole number")
+                f.write_str("a decimal in quotes such as \"1.25\", a whole number, or { usd = \"1.25\" }")
             }
-            fn visit_str<E>(self, text: &str) -> Result<Decimal, E> {
-                Ok(Decimal(text.into()))
+            fn visit_str<E: Error>(self, text: &str) -> Result<ByUnitSource, E> {
+                Digits.visit_str(text).map(ByUnitSource::One)
             }
-            fn visit_u64<E>(self, n: u64) -> Result<Decimal, E> {
-                Ok(Decimal(alloc::format!("{n}")))
+            fn visit_u64<E: Error>(self, n: u64) -> Result<ByUnitSource, E> {
+                Digits.visit_u64(n).map(ByUnitSource::One)
             }
-            fn visit_i64<E>(self, n: i64) -> Result<Decimal, E> {
-                Ok(Decimal(alloc::format!("{n}")))
+            fn visit_i64<E: Error>(self, n: i64) -> Result<ByUnitSource, E> {
+                Digits.visit_i64(n).map(ByUnitSource::One)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<ByUnitSource, A::Error> {
+                BTreeMap::deserialize(MapAccessDeserializer::new(entries)).map(ByUnitSource::Each)
             }
         }
-        d.deserialize_any(Visitor)
+        d.deserialize_any(OneOrEach)
+    }
+}
+
+/// Reads a decimal.
+struct Digits;
+
+impl Visitor<'_> for Digits {
+    type Value = Decimal;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a decimal in quotes such as \"1.25\", or a whole number")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Decimal, E> {
+        Ok(Decimal(text.into()))
+    }
+    fn visit_u64<E>(self, n: u64) -> Result<Decimal, E> {
+        Ok(Decimal(alloc::format!("{n}")))
+    }
+    fn visit_i64<E>(self, n: i64) -> Result<Decimal, E> {
+        Ok(Decimal(alloc::format!("{n}")))
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(Digits)
     }
 }

@@ -4,8 +4,11 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 #[cfg(feature = "schema")]
 use alloc::{format, string::String, vec};
+use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::record::{Credits, Name, Overshoot, Span};
 
@@ -15,6 +18,7 @@ use crate::record::{Credits, Name, Overshoot, Span};
 #[serde(deny_unknown_fields)]
 pub(crate) struct FeatureSource {
     /// The meters that a request may name. `requests` counts 1 when it is not given.
+    #[cfg_attr(feature = "schema", schema(max_items = 32))]
     pub(crate) meters: Vec<Name>,
     /// The rate card that prices them. Without one the feature is free and is paid by allowances in `requests` or a meter.
     pub(crate) rate_card: Option<Name>,
@@ -31,7 +35,7 @@ pub(crate) struct FeatureSource {
     /// The supply that its requests need room in.
     pub(crate) supply: Option<Name>,
     /// The quantity that a hold sets aside for a meter that the request leaves out, cut to the smallest guard and allowance
-    /// that count it.
+    /// that count it. At most 32.
     #[serde(default)]
     pub(crate) estimate: BTreeMap<Name, u64>,
     /// Dimensions of events besides those that prices depend on. A value that is neither a meter nor listed here must be text in
@@ -53,11 +57,12 @@ pub(crate) struct HoldSource {
     pub(crate) life_max: Option<Span>,
     /// Meters charged at their estimate when a hold expires; other meters at the last reported progress.
     /// Without it an expired hold is released whole.
+    #[cfg_attr(feature = "schema", schema(max_items = 32))]
     pub(crate) expiry_charges: Option<Vec<Name>>,
 }
 
 /// The rule for settled use that no source pays: `refund`, `debt`, `reject`, or `{ debt = "50" }`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub(crate) enum OvershootSource {
@@ -87,6 +92,25 @@ pub(crate) enum OvershootRule {
 pub(crate) struct OwedSource {
     /// The most debt that an account may have through this feature, in credits.
     pub(crate) debt: Credits,
+}
+
+impl<'de> Deserialize<'de> for OvershootSource {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct RuleOrOwed;
+        impl<'de> Visitor<'de> for RuleOrOwed {
+            type Value = OvershootSource;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("refund, debt, reject or { debt = \"50\" }")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<OvershootSource, E> {
+                OvershootRule::deserialize(text.into_deserializer()).map(OvershootSource::Rule)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<OvershootSource, A::Error> {
+                OwedSource::deserialize(MapAccessDeserializer::new(entries)).map(OvershootSource::Owed)
+            }
+        }
+        d.deserialize_any(RuleOrOwed)
+    }
 }
 
 impl Default for OvershootSource {

@@ -86,11 +86,12 @@ pub(crate) struct RateCardSource {
 pub(crate) struct PriceSource {
     /// The feature.
     pub(crate) feature: Name,
-    /// Dimensions that must all match, such as `{ model = "large" }`. The entry that names most of them wins.
+    /// Dimensions that must all match, such as `{ model = "large" }`, at most 16. The entry that names most of them wins. The prices
+    /// of a feature name at most 32 different sets of dimensions.
     #[serde(default)]
     pub(crate) when: BTreeMap<Name, String>,
     /// The prices are for this many units. Default 1.
     pub(crate) per: Option<u64>,
-    /// Credits by meter; every meter of the feature but `requests` must be there, `"0"` for free ones.
+    /// Credits by meter, at most 32; every meter of the feature but `requests` must be there, `"0"` for free ones.
     pub(crate) credits: BTreeMap<Name, Decimal>,
 }

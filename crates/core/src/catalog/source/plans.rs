@@ -4,8 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 #[cfg(feature = "schema")]
 use alloc::{format, vec};
+use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::decimal::Decimal;
 use crate::record::{Category, Consent, Every, Level, Name, Span};
@@ -30,10 +33,12 @@ pub(crate) struct PlanSource {
     /// What an account in debt may still do. Default `deny`.
     #[serde(default)]
     pub(crate) in_debt: InDebt,
-    /// Conditions that must all hold.
+    /// Conditions that must all hold. At most 256.
+    #[cfg_attr(feature = "schema", schema(max_items = 256))]
     #[serde(default)]
     pub(crate) guards: Vec<GuardSource>,
-    /// The sources that pay, in this order.
+    /// The sources that pay, in this order. At most 64.
+    #[cfg_attr(feature = "schema", schema(max_items = 64))]
     #[serde(default)]
     pub(crate) waterfall: Vec<LayerSource>,
 }
@@ -80,14 +85,33 @@ pub(crate) struct GuardSource {
 }
 
 /// The units that a guard counts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub(crate) enum CountSource {
     /// One meter, or `requests`.
     One(Name),
-    /// Several meters added up.
+    /// Several meters added up; at most 32.
     Several(Vec<Name>),
+}
+
+impl<'de> Deserialize<'de> for CountSource {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct OneOrSeveral;
+        impl<'de> Visitor<'de> for OneOrSeveral {
+            type Value = CountSource;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a meter, or a list of meters")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<CountSource, E> {
+                Name::new(text).map(CountSource::One).map_err(E::custom)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<CountSource, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(items)).map(CountSource::Several)
+            }
+        }
+        d.deserialize_any(OneOrSeveral)
+    }
 }
 
 /// A window. Limits are whole numbers, or credits (`"2.5"`) where credits are counted.
@@ -173,7 +197,8 @@ pub(crate) enum LayerSource {
         features: Option<Vec<Name>>,
         /// The level it belongs to. Default `account`.
         per: Option<Level>,
-        /// The windows that must all have room; `fixed` or `first_use`.
+        /// The windows that must all have room; `fixed` or `first_use`. At most 16.
+        #[cfg_attr(feature = "schema", schema(max_items = 16))]
         windows: Vec<AllowanceWindowSource>,
     },
     /// Grants of the account, in burn order.

@@ -18,14 +18,15 @@ pub(crate) struct SupplySource {
     pub(crate) rate: Option<u64>,
     /// Cost in flight: held and not yet ended.
     pub(crate) in_flight: Option<u64>,
-    /// The cost of a request: a factor for each meter. Default: `input_tokens` 1 and `output_tokens` 2 if the catalog has
+    /// The cost of a request: a factor for each meter, at most 32. Default: `input_tokens` 1 and `output_tokens` 2 if the catalog has
     /// them, otherwise `requests` 1.
     pub(crate) cost: Option<BTreeMap<Name, u32>>,
     /// The cost of a request in flight. Default: as `cost`. `{ requests = 1 }` counts slots.
     pub(crate) in_flight_cost: Option<BTreeMap<Name, u32>>,
     /// Learn the rate from the upstream's answers (`POST /v1/supplies/{name}/feedback`).
     pub(crate) learn: Option<LearnSource>,
-    /// Supplies that take a request for which this one has no room, in order.
+    /// Supplies that take a request for which this one has no room, in order. At most 16.
+    #[cfg_attr(feature = "schema", schema(max_items = 16))]
     #[serde(default)]
     pub(crate) fallback: Vec<Name>,
     /// Fairness points: identities that leave guaranteed share to others come first when they borrow later. At most this many
@@ -35,7 +36,7 @@ pub(crate) struct SupplySource {
     pub(crate) waiting_max: Option<u64>,
     /// The most cost of one account that may wait. Default: the cost that the supply serves in 10 seconds.
     pub(crate) waiting_max_per_account: Option<u64>,
-    /// The classes of requests, in order of service. Default: one class, `default`.
+    /// The classes of requests, in order of service. Default: one class, `default`. At most 64.
     #[serde(default)]
     pub(crate) classes: BTreeMap<Name, ClassFigures>,
 }

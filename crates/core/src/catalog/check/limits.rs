@@ -1,0 +1,164 @@
+//! How large the parts of a catalog may be, checked before anything is done with them.
+//!
+//! What has no maximum of its own here is compiled in a time that grows with the text.
+
+use super::walk::Check;
+use crate::catalog::source::{
+    ByUnitSource, CatalogSource, CountSource, FeatureSource, LayerSource, PlanSource, SupplySource,
+};
+use crate::record::own_unit;
+
+use alloc::collections::BTreeSet;
+
+/// The most meters of a feature, a guard or a cost.
+const METERS_MAX: usize = 32;
+
+/// The most dimensions of a price.
+const DIMENSIONS_MAX: usize = 16;
+
+/// The most sets of dimensions that the prices of one feature name in one version of a card.
+pub(super) const SHAPES_MAX: usize = 32;
+
+/// The most guards of a plan.
+const GUARDS_MAX: usize = 256;
+
+/// The most layers of a plan.
+const LAYERS_MAX: usize = 64;
+
+/// The most windows of an allowance.
+const WINDOWS_MAX: usize = 16;
+
+/// The most guards and layers of all plans together, each counted once for each feature that it applies to.
+const APPLIED_MAX: usize = 1_000_000;
+
+/// The most supplies that stand in for one.
+const FALLBACKS_MAX: usize = 16;
+
+/// The most classes of a supply.
+const CLASSES_MAX: usize = 64;
+
+/// The most units of credits.
+const UNITS_MAX: usize = 64;
+
+/// Checks the size of every part that has a maximum.
+pub(super) fn check_limits<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
+    let work = check.work();
+    check.key("features", |c| {
+        for (name, feature) in work.each(&source.features) {
+            c.key(name.as_str(), |c| check_feature(feature, c));
+        }
+    });
+    check.key("rate_cards", |c| {
+        for (name, versions) in &source.rate_cards {
+            for (i, version) in work.each(versions).enumerate() {
+                for (j, price) in work.each(&version.prices).enumerate() {
+                    let sizes = [
+                        ("when", price.when.len(), DIMENSIONS_MAX, "dimensions"),
+                        ("credits", price.credits.len(), METERS_MAX, "meters"),
+                    ];
+                    c.key(name.as_str(), |c| {
+                        c.item(i, |c| c.key("prices", |c| c.item(j, |c| check_sizes(sizes, c))));
+                    });
+                }
+            }
+        }
+    });
+    check.key("plans", |c| {
+        for (name, plan) in work.each(&source.plans) {
+            c.key(name.as_str(), |c| check_plan(plan, c));
+        }
+    });
+    check.key("supplies", |c| {
+        for (name, supply) in work.each(&source.supplies) {
+            c.key(name.as_str(), |c| check_supply(supply, c));
+        }
+    });
+    check_abuse(source, check);
+    check_totals(source, check);
+}
+
+fn check_sizes<'a, const N: usize>(sizes: [(&'a str, usize, usize, &'static str); N], check: &mut Check<'a>) {
+    for (key, size, max, of) in sizes.into_iter().filter(|(_, size, max, _)| size > max) {
+        check.wrong_at(key, format_args!("{size} {of}, at most {max} are possible"), "remove some");
+    }
+}
+
+fn check_feature<'a>(feature: &'a FeatureSource, check: &mut Check<'a>) {
+    let charged = feature.hold.expiry_charges.as_ref().map_or(0, alloc::vec::Vec::len);
+    let sizes = [
+        ("meters", feature.meters.len(), METERS_MAX, "meters"),
+        ("estimate", feature.estimate.len(), METERS_MAX, "meters"),
+        ("hold", charged, METERS_MAX, "meters"),
+    ];
+    check_sizes(sizes, check);
+}
+
+fn check_plan<'a>(plan: &'a PlanSource, check: &mut Check<'a>) {
+    let sizes = [
+        ("guards", plan.guards.len(), GUARDS_MAX, "guards"),
+        ("waterfall", plan.waterfall.len(), LAYERS_MAX, "layers"),
+    ];
+    check_sizes(sizes, check);
+    for (i, guard) in plan.guards.iter().enumerate() {
+        if let Some(CountSource::Several(meters)) = &guard.count {
+            let sizes = [("count", meters.len(), METERS_MAX, "meters")];
+            check.key("guards", |c| c.item(i, |c| check_sizes(sizes, c)));
+        }
+    }
+    for (i, layer) in plan.waterfall.iter().enumerate() {
+        if let LayerSource::Allowance { windows, .. } = layer {
+            let sizes = [("windows", windows.len(), WINDOWS_MAX, "windows")];
+            check.key("waterfall", |c| c.item(i, |c| c.key("allowance", |c| check_sizes(sizes, c))));
+        }
+    }
+}
+
+fn check_supply<'a>(supply: &'a SupplySource, check: &mut Check<'a>) {
+    let sizes = [
+        ("fallback", supply.fallback.len(), FALLBACKS_MAX, "supplies"),
+        ("classes", supply.classes.len(), CLASSES_MAX, "classes"),
+        ("cost", supply.cost.as_ref().map_or(0, |cost| cost.len()), METERS_MAX, "meters"),
+        ("in_flight_cost", supply.in_flight_cost.as_ref().map_or(0, |cost| cost.len()), METERS_MAX, "meters"),
+    ];
+    check_sizes(sizes, check);
+}
+
+fn check_abuse<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
+    let Some(abuse) = &source.abuse else { return };
+    let figures = |shape: Option<&ByUnitSource>| match shape {
+        Some(ByUnitSource::Each(each)) => each.len(),
+        Some(ByUnitSource::One(_)) | None => 0,
+    };
+    let floors = abuse.tiers.values().map(|tier| figures(tier.key_spend_floor.as_ref())).max();
+    let sizes = [
+        ("cost", abuse.cost.as_ref().map_or(0, |cost| cost.len()), METERS_MAX, "meters"),
+        ("trial_budget", figures(abuse.trial_budget.as_ref()), UNITS_MAX, "units of credits"),
+        ("tiers", floors.unwrap_or(0), UNITS_MAX, "units of credits"),
+    ];
+    check.key("abuse", |c| check_sizes(sizes, c));
+}
+
+/// What adds up over the catalog.
+fn check_totals<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
+    let units: BTreeSet<_> = source.features.values().map(|f| own_unit(f.credit_unit.as_ref())).collect();
+    let applied = source.plans.values().map(applied).fold(0, usize::saturating_add);
+    let sizes = [
+        ("features", units.len(), UNITS_MAX, "units of credits"),
+        ("plans", applied, APPLIED_MAX, "guards and layers over all features of all plans"),
+    ];
+    check_sizes(sizes, check);
+}
+
+/// The guards and layers of a plan, each as often as it has features.
+fn applied(plan: &PlanSource) -> usize {
+    let all = plan.features.len();
+    let guards = plan.guards.iter().map(|guard| guard.features.as_ref().map_or(all, |f| f.len()));
+    let layers = plan.waterfall.iter().map(|layer| match layer {
+        LayerSource::Allowance { features: Some(features), .. } => features.len(),
+        LayerSource::Allowance { features: None, .. }
+        | LayerSource::Grants { .. }
+        | LayerSource::Pool { .. }
+        | LayerSource::Overdraft { .. } => all,
+    });
+    guards.chain(layers).fold(0, usize::saturating_add)
+}
