@@ -5,9 +5,8 @@
 //! R2 the report of a store that only the engine wrote has no finding.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use headworks_core::account::{Account, Books};
 use headworks_core::audit::{Auditor, Finding};
@@ -109,15 +108,47 @@ impl Report {
     }
 }
 
-/// Watches a reconciliation and can end it early.
+/// Counts the records of a pass over a ledger, paces it and ends it early.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Records read so far.
     pub records: AtomicU64,
-    /// Set to end at the next account.
-    pub stop: AtomicBool,
-    /// For each unit of work, rest this many units.
-    pub rest: u32,
+    /// For each unit of work, rests this many units.
+    rest: u32,
+    is_stopped: AtomicBool,
+    resting: Mutex<()>,
+    woken: Condvar,
+}
+
+impl Progress {
+    /// Of a pass that rests this many times as long as it works.
+    #[must_use]
+    pub fn resting(rest: u32) -> Self {
+        Self { rest, ..Self::default() }
+    }
+
+    /// Ends the pass within a page of records, also while it rests.
+    pub fn stop(&self) {
+        let _resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_stopped.store(true, Ordering::Release);
+        self.woken.notify_all();
+    }
+
+    /// Whether it is to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Acquire)
+    }
+
+    /// Rests after work that began at this moment; returns whether to go on.
+    pub fn goes_on_after(&self, began: std::time::Instant) -> bool {
+        if self.rest > 0 {
+            let pause = began.elapsed() * self.rest;
+            let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(self.woken.wait_timeout_while(resting, pause, |()| !self.is_stopped()));
+        }
+        !self.is_stopped()
+    }
 }
 
 /// Reconciles every account of a store on `threads` threads.
@@ -139,13 +170,13 @@ pub fn reconcile_telling(
     tell: &(dyn Fn(&Name, &Finding) + Sync),
 ) -> Result<Report, StoreError> {
     // If the server's own log is damaged, its audit names the record; prices are then compared with no catalog.
-    let catalogs = match catalogs(store) {
+    let catalogs = match catalogs(store, progress) {
         Err(StoreError::Damaged { .. } | StoreError::Unreadable(_)) => Vec::new(),
         catalogs => catalogs?,
     };
     let report = Mutex::new(Report::default());
     each_account(store, threads, progress, |account| {
-        let auditor = audit(store, account, &catalogs, progress)?;
+        let Some(auditor) = audit(store, account, &catalogs, progress)? else { return Ok(()) };
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
         let looked_at = if is_internal(account) { &mut report.internal_logs } else { &mut report.accounts };
         *looked_at += 1;
@@ -196,14 +227,10 @@ pub(crate) fn each_account(
                 return Ok(());
             }
             for account in &names {
-                if progress.stop.load(Ordering::Relaxed) {
+                if progress.is_stopped() {
                     return Ok(());
                 }
-                let started = std::time::Instant::now();
                 work(account)?;
-                if progress.rest > 0 {
-                    std::thread::sleep(started.elapsed() * progress.rest);
-                }
             }
         }
     };
@@ -215,7 +242,7 @@ pub(crate) fn each_account(
     })
 }
 
-/// Audits one account's log, and the checkpoint of it.
+/// Audits one account's log, and the checkpoint of it; `None` if it was stopped.
 ///
 /// # Errors
 /// When the store cannot read its checkpoint.
@@ -224,11 +251,12 @@ pub fn audit<'a>(
     account: &Name,
     catalogs: &'a [Catalog],
     progress: &Progress,
-) -> Result<Auditor<'a>, StoreError> {
+) -> Result<Option<Auditor<'a>>, StoreError> {
     let mut auditor = Auditor::new(account, catalogs);
     let checkpoint = wait(store.state(account))?;
     let mut next: Seq = 1;
     loop {
+        let began = std::time::Instant::now();
         let records = match wait(store.read(account, next, RECORDS_AT_ONCE)) {
             Ok(records) => records,
             // One of them is damaged: read one by one, to name it and read on behind it.
@@ -237,13 +265,16 @@ pub fn audit<'a>(
                 Err(StoreError::Damaged { place, what, .. }) => {
                     auditor.unreadable(&format!("{place}: {what}"));
                     next += 1;
+                    if progress.is_stopped() {
+                        return Ok(None);
+                    }
                     continue;
                 }
                 Err(e) => return Err(e),
             },
         };
         if records.is_empty() {
-            return Ok(auditor);
+            return Ok(Some(auditor));
         }
         progress.records.fetch_add(u64::try_from(records.len()).unwrap_or(0), Ordering::Relaxed);
         for stored in &records {
@@ -257,6 +288,9 @@ pub fn audit<'a>(
             if let Some((seq, bytes)) = checkpoint.as_ref().filter(|(seq, _)| *seq == stored.seq) {
                 auditor.checkpoint(*seq, bytes);
             }
+        }
+        if !progress.goes_on_after(began) {
+            return Ok(None);
         }
     }
 }
@@ -291,8 +325,9 @@ fn astray(store: &dyn Store, account: &Name, record: &Record) -> Result<Vec<Stri
 /// Every catalog that was ever in force, oldest first.
 ///
 /// # Errors
-/// When the server's own log cannot be read. Catalogs that this release does not accept are left out.
-pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
+/// When the server's own log cannot be read. Catalogs that this release does not accept are left out, and so are those behind the
+/// place where it was stopped.
+pub(crate) fn catalogs(store: &dyn Store, progress: &Progress) -> Result<Vec<Catalog>, StoreError> {
     let system = system();
     let mut out = Vec::new();
     let mut next = 1;
@@ -303,10 +338,14 @@ pub fn catalogs(store: &dyn Store) -> Result<Vec<Catalog>, StoreError> {
         };
         next = last.seq + 1;
         for stored in &records {
+            if progress.is_stopped() {
+                return Ok(out);
+            }
             if let Ok(Record { event: Event::CatalogLoaded { label, text, .. }, .. }) =
                 Record::from_bytes(&stored.bytes)
             {
-                out.extend(Catalog::parse(&text, Format::of(&text)).map(|catalog| catalog.labelled(label)));
+                let read = Catalog::parse_while(&text, Format::of(&text), &|| !progress.is_stopped());
+                out.extend(read.map(|catalog| catalog.labelled(label)));
             }
         }
     }

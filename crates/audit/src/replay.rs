@@ -71,24 +71,27 @@ impl command::Log for Log<'_> {
     }
 }
 
-/// Passes every record of an account to `take`, in order; returns how many.
+/// Passes every record of an account to `take`, in order; returns how many, or `None` if it was stopped.
 fn each_record(
     store: &dyn Store,
     account: &Name,
     progress: &Progress,
     mut take: impl FnMut(&Record, &Stored) -> Result<(), StoreError>,
-) -> Result<u64, StoreError> {
+) -> Result<Option<u64>, StoreError> {
     let mut next = 1;
     loop {
+        let began = std::time::Instant::now();
         let records = wait(store.read(account, next, RECORDS_AT_ONCE))?;
         let Some(last) = records.last() else {
-            return Ok(next - 1);
+            return Ok(Some(next - 1));
         };
         next = last.seq + 1;
         for stored in &records {
             take(&stored.record()?, stored)?;
         }
-        progress.records.fetch_add(u64::try_from(records.len()).unwrap_or(0), Ordering::Relaxed);
+        if !progress.goes_on_after(began) {
+            return Ok(None);
+        }
     }
 }
 
@@ -97,7 +100,7 @@ fn each_record(
 /// # Errors
 /// When a record cannot be read or does not follow: reconcile first.
 pub fn replay(store: &dyn Store, threads: usize, progress: &Progress) -> Result<Replayed, StoreError> {
-    let catalogs = catalogs(store)?;
+    let catalogs = catalogs(store, progress)?;
     let total = Mutex::new(Replayed::default());
     each_account(store, threads, progress, |account| {
         if is_internal(account) {
@@ -109,6 +112,7 @@ pub fn replay(store: &dyn Store, threads: usize, progress: &Progress) -> Result<
         // The catalog that fitted last comes first: it mostly fits again.
         let mut order: Vec<&Catalog> = catalogs.iter().rev().collect();
         let records = each_record(store, account, progress, |record, stored| {
+            progress.records.fetch_add(1, Ordering::Relaxed);
             let mut first = None;
             let fits = order.iter().position(|catalog| match differs(&state, record, catalog, &history) {
                 None => true,
@@ -128,6 +132,7 @@ pub fn replay(store: &dyn Store, threads: usize, progress: &Progress) -> Result<
                 .apply(record, stored.hash)
                 .map_err(|e| StoreError::Unreadable(format!("account {account}: {e}")))
         })?;
+        let Some(records) = records else { return Ok(()) };
         let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
         total.accounts += 1;
         total.records += records;
@@ -157,15 +162,16 @@ pub fn what_if(
             return Ok(());
         }
         let mut shadow = Shadow::new(account, catalog);
-        let unheard = Progress::default();
-        each_record(store, account, &unheard, |record, _| {
+        each_record(store, account, progress, |record, _| {
             shadow.note(record);
             Ok(())
         })?;
         let records = each_record(store, account, progress, |record, _| {
+            progress.records.fetch_add(1, Ordering::Relaxed);
             shadow.take(record);
             Ok(())
         })?;
+        let Some(records) = records else { return Ok(()) };
         shadow.finish();
         if let Some(why) = shadow.broken() {
             return Err(StoreError::Unreadable(format!("account {account}, on the other catalog: {why}")));

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use headworks_audit::reconcile::{Progress, audit};
-use headworks_core::audit::{Dataset, Finding};
+use headworks_core::audit::{Auditor, Dataset, Finding};
 use headworks_core::record::{Name, SYSTEM};
 use headworks_store::{Store, StoreError};
 
@@ -28,7 +28,8 @@ impl Damaged {
         let damaged = Self::default();
         for account in suspects {
             let auditor = audit(store, account, &[], &Progress::default())?;
-            auditor.into_findings().iter().for_each(|finding| damaged.note(account, finding));
+            let findings = auditor.map(Auditor::into_findings).unwrap_or_default();
+            findings.iter().for_each(|finding| damaged.note(account, finding));
         }
         Ok(damaged)
     }

@@ -183,11 +183,12 @@ impl Engine {
                 self.timers.wake(now.after(SWEPT_AGAIN), account);
             }
         };
-        self.timers.due(now).iter().for_each(sweep);
+        let goes_on = |_: &&Name| !self.timers.is_closed();
+        self.timers.due(now).iter().take_while(goes_on).for_each(sweep);
         if now.since(last.stored_due) >= Span::from_secs(1) {
             last.stored_due = now;
             match wait(self.store.due(now, DUE_MAX)) {
-                Ok(due) => due.iter().for_each(sweep),
+                Ok(due) => due.iter().take_while(goes_on).for_each(sweep),
                 Err(e) => tracing::error!(error = %e, "the due accounts could not be read"),
             }
         }

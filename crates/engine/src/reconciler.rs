@@ -5,7 +5,6 @@
 //! Q2 so is a damaged place in the journal; an account with a damaged log is frozen
 //! (`a_damaged_log_freezes_its_account_alone`).
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use headworks_audit::reconcile::{Progress, reconcile_telling};
@@ -66,7 +65,7 @@ pub(crate) fn spawn(
             let damage = wait(store.damage(&mut paced(&progress)));
             let outcome =
                 damage.and_then(|damage| Ok((damage, reconcile_telling(&*store, 1, &progress, &note)?)));
-            let stopped = progress.stop.load(Ordering::Relaxed);
+            let stopped = progress.is_stopped();
             match outcome {
                 Err(e) => {
                     tracing::error!(error = %e, "the store could not be reconciled");
@@ -94,11 +93,9 @@ pub(crate) fn spawn(
 fn paced(progress: &Progress) -> impl FnMut() -> bool + Send {
     let mut started = std::time::Instant::now();
     move || {
-        if progress.rest > 0 {
-            std::thread::sleep(started.elapsed() * progress.rest);
-        }
+        let goes_on = progress.goes_on_after(started);
         started = std::time::Instant::now();
-        !progress.stop.load(Ordering::Relaxed)
+        goes_on
     }
 }
 

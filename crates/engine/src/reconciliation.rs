@@ -92,7 +92,7 @@ impl Reconciliation {
         let mut inner = self.lock();
         inner.closed = true;
         if let Some(running) = &inner.running {
-            running.stop.store(true, Ordering::Relaxed);
+            running.stop();
         }
         self.changed.notify_all();
     }
@@ -108,7 +108,7 @@ impl Reconciliation {
         }
         // A caller waits for a pass that was asked for.
         let rest = if std::mem::take(&mut inner.asked) { 0 } else { REST };
-        let progress = Arc::new(Progress { rest, ..Progress::default() });
+        let progress = Arc::new(Progress::resting(rest));
         inner.running = Some(Arc::clone(&progress));
         Some(progress)
     }

@@ -65,7 +65,7 @@ struct StopOnDrop(Arc<Progress>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.0.stop();
     }
 }
 

@@ -1,9 +1,12 @@
 //! Reconciliation of stores: a sound one has no finding, damage on disk and through a store is named.
 
 use std::fs;
+use std::sync::atomic::Ordering;
 
 use headworks_audit::reconcile::{Progress, Totals, reconcile};
+use headworks_audit::replay::{replay, what_if};
 use headworks_core::audit::Dataset;
+use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::internal;
 use headworks_store::{Batch, Checked, Checkpoint, Embedded, Memory, Options, Store, check_journal};
 
@@ -113,4 +116,34 @@ fn reconcile_names_what_was_altered() {
     let named: Vec<_> = report.findings.iter().map(|(n, f)| (n.clone(), f.seq, f.dataset)).collect();
     assert_eq!(named.first(), Some(&(name("a"), 4, Dataset::Balance)));
     assert_eq!(named.last(), Some(&(name("b"), 3, Dataset::State)));
+}
+
+#[test]
+fn a_pass_that_rests_in_a_large_account_ends_when_it_is_stopped() {
+    let store = Memory::new();
+    let mut large = Writer::new("large");
+    append(&store, &mut [&mut large], 900);
+    let catalog = Catalog::parse("version = \"1\"\nmeters = {}\nfeatures = {}\nplans = {}\n", Format::Toml)
+        .unwrap_or_else(|e| panic!("{e}"));
+    type Pass<'a> = &'a (dyn Fn(&Progress) -> u64 + Sync);
+    let passes: [(&str, Pass<'_>); 3] = [
+        ("reconcile", &|progress| reconcile(&store, 1, progress).expect("reads").accounts),
+        ("replay", &|progress| replay(&store, 1, progress).expect("reads").accounts),
+        ("what-if", &|progress| what_if(&store, &catalog, 1, progress).expect("reads").accounts),
+    ];
+    for (name, pass) in passes {
+        // It would rest for years.
+        let progress = Progress::resting(u32::MAX / 4);
+        let accounts = std::thread::scope(|scope| {
+            let pass = scope.spawn(|| pass(&progress));
+            // What-if reads a log twice and counts the second time.
+            while progress.records.load(Ordering::Relaxed) == 0 && name != "what-if" {
+                std::thread::yield_now();
+            }
+            progress.stop();
+            pass.join().expect("the pass ends")
+        });
+        assert_eq!(accounts, 0, "{name}: a log that was not read to its end is not counted");
+        assert!(progress.records.load(Ordering::Relaxed) < 900, "{name}");
+    }
 }
