@@ -8,7 +8,7 @@ use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
 use crate::access::Access;
 use crate::lane::Lanes;
-use crate::outbox::Board;
+use crate::outbox::{Board, Destinations};
 use crate::signing::Signer;
 use crate::unauthenticated::Unauthenticated;
 
@@ -18,6 +18,7 @@ pub struct Api {
     pub(crate) engine: Arc<Engine>,
     pub(crate) signer: Arc<Signer>,
     pub(crate) board: Arc<Board>,
+    pub(crate) destinations: Destinations,
     pub(crate) unauthenticated: Unauthenticated,
     pub(crate) lanes: Lanes,
     /// Callers without a key may do everything: the demo on loopback, nothing else.
@@ -28,21 +29,27 @@ impl Api {
     /// The calls over an engine.
     #[must_use]
     pub fn new(engine: Arc<Engine>, signer: Arc<Signer>, is_open: bool) -> Self {
-        let board = Arc::new(Board::new(Arc::clone(&signer)));
-        Self {
-            engine,
-            signer,
-            board,
-            unauthenticated: Unauthenticated::default(),
-            lanes: Lanes::new(),
-            is_open,
-        }
+        let board = Arc::new(Board::new(&signer));
+        let (destinations, unauthenticated) = (Destinations::default(), Unauthenticated::default());
+        Self { engine, signer, board, destinations, unauthenticated, lanes: Lanes::new(), is_open }
+    }
+
+    /// The same, with addresses that requests to receivers may go to besides public ones.
+    #[must_use]
+    pub fn sending_to(self, destinations: Destinations) -> Self {
+        Self { destinations, ..self }
     }
 
     /// The engine.
     #[must_use]
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// Where requests to receivers may go.
+    #[must_use]
+    pub fn destinations(&self) -> &Destinations {
+        &self.destinations
     }
 
     /// How webhooks are doing.

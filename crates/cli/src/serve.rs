@@ -157,6 +157,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         signing_key: Some(arguments.data.join("signing.key")),
         stripe_key: arguments.stripe_key_file.as_deref().map(stripe_key).transpose()?,
         sends_webhooks: !arguments.no_webhooks,
+        webhooks_allow: arguments.webhooks_allow.clone(),
         memory_max: arguments.memory_max.or_else(memory_ceiling),
         tls: tls(&arguments),
         behind_proxy: Proxies::new(arguments.behind_proxy.clone()),

@@ -76,6 +76,10 @@ pub enum EngineError {
     UnknownSupply(Name),
     /// There is no such webhook.
     UnknownWebhook(Name),
+    /// There is no such inbound caller.
+    UnknownInbound(Name),
+    /// There are as many of these as the server takes; nothing was written.
+    Full(&'static str, usize),
     /// Nothing of this account waits in this webhook.
     NotParked(Name, Name),
     /// The account is frozen and nothing was written; other accounts go on. Either a record would not have followed
@@ -116,6 +120,10 @@ impl fmt::Display for EngineError {
             ),
             Self::UnknownSupply(name) => write!(f, "the catalog has no supply `{name}`"),
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
+            Self::UnknownInbound(name) => write!(f, "there is no inbound caller `{name}`"),
+            Self::Full(what, max) => {
+                write!(f, "there are {max} {what}, the most that the server takes; remove one first")
+            }
             Self::NotParked(name, account) => {
                 write!(f, "nothing of account `{account}` waits in webhook `{name}`")
             }

@@ -56,8 +56,10 @@ pub struct Engine {
     pub(crate) stats: Arc<Stats>,
     /// Held while a catalog is put in force.
     pub(crate) puts: tokio::sync::Mutex<()>,
-    /// Held while a webhook is made, changed or removed.
-    pub(crate) webhook_changes: tokio::sync::Mutex<()>,
+    /// Held while a webhook or an inbound caller is made, changed or removed.
+    pub(crate) endpoint_changes: tokio::sync::Mutex<()>,
+    /// Held while an API key is made, changed or revoked.
+    pub(crate) key_changes: tokio::sync::Mutex<()>,
     /// Held while a webhook's cursor is stored.
     pub(crate) cursors: tokio::sync::Mutex<()>,
     /// Held while a free grant is claimed.

@@ -8,11 +8,15 @@ use std::sync::Arc;
 
 use headworks_core::record::{Event, Instant, Name, Record, Resume, Seq, Server, Webhook};
 
+use crate::inbound::LiveSecrets;
+
 /// A webhook in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
     /// Its settings.
     pub webhook: Webhook,
+    /// The secrets that its events are signed with.
+    pub secrets: LiveSecrets,
     /// The record of the server's own log that made it.
     pub made: Seq,
     /// The record that last changed its settings.
@@ -53,10 +57,11 @@ pub type Hooks = BTreeMap<Name, Arc<Hook>>;
 pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
     let Event::Server(server) = &record.event else { return };
     match &**server {
-        Server::WebhookSet(webhook) => {
+        Server::WebhookSet { webhook, secrets } => {
             let before = hooks.get(&webhook.name);
             let hook = Hook {
                 webhook: webhook.clone(),
+                secrets: before.map(|b| b.secrets.clone()).unwrap_or_default().after(secrets),
                 made: before.map_or(record.seq, |b| b.made),
                 set: record.seq,
                 is_gone: false,
@@ -100,7 +105,9 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
                 }
             }
         }
-        Server::ReconcileFailed { .. }
+        Server::InboundSet { .. }
+        | Server::InboundRemoved(_)
+        | Server::ReconcileFailed { .. }
         | Server::SupplyChanged(_)
         | Server::CheckKeyMade(_)
         | Server::TestClockMoved(_) => {}

@@ -11,6 +11,7 @@ use headworks_store::Stored;
 
 use crate::capacity::Supplies;
 use crate::hooks::{self, Hooks};
+use crate::inbound::{self, Inbounds};
 use crate::keyring::Keyring;
 use crate::past_catalog::PastCatalog;
 
@@ -21,6 +22,7 @@ pub(crate) struct System {
     pub(crate) catalogs: Vec<PastCatalog>,
     pub(crate) keyring: Keyring,
     pub(crate) webhooks: Hooks,
+    pub(crate) inbounds: Inbounds,
     pub(crate) supply_changes: BTreeMap<Name, SupplyChange>,
     /// The last two instants of the test clock, if the ledger has one: the second may not have been reached.
     pub(crate) test_clock: Option<(Instant, Instant)>,
@@ -37,6 +39,7 @@ pub(crate) struct InForce {
     pub(crate) catalogs: ArcSwap<Vec<PastCatalog>>,
     pub(crate) keyring: ArcSwap<Keyring>,
     pub(crate) webhooks: ArcSwap<Hooks>,
+    pub(crate) inbounds: ArcSwap<Inbounds>,
     pub(crate) supplies: Supplies,
     /// The last record taken in; locked while one is taken in.
     seq: Mutex<Seq>,
@@ -104,12 +107,19 @@ impl InForce {
             self.supplies.change(&self.catalog.load(), change);
             return;
         }
-        let mut keyring = Keyring::clone(&self.keyring.load());
-        keyring.apply(event);
-        self.keyring.store(Arc::new(keyring));
+        // Only the parts that an event changes are copied: there may be many keys.
+        if Keyring::is_about(event) {
+            let mut keyring = Keyring::clone(&self.keyring.load());
+            keyring.apply(event);
+            self.keyring.store(Arc::new(keyring));
+            return;
+        }
         let mut webhooks = Hooks::clone(&self.webhooks.load());
         hooks::take(&mut webhooks, record);
         self.webhooks.store(Arc::new(webhooks));
+        let mut inbounds = Inbounds::clone(&self.inbounds.load());
+        inbound::take(&mut inbounds, record);
+        self.inbounds.store(Arc::new(inbounds));
     }
 }
 
@@ -120,6 +130,7 @@ impl System {
         self.catalogs.extend(PastCatalog::of(&record));
         self.keyring.apply(&record.event);
         hooks::take(&mut self.webhooks, &record);
+        inbound::take(&mut self.inbounds, &record);
         if let Some(change) = supply_change(&record.event) {
             self.supply_changes.insert(change.supply.clone(), change.clone());
         }
@@ -144,6 +155,7 @@ impl System {
             catalogs: ArcSwap::from_pointee(self.catalogs),
             keyring: ArcSwap::from_pointee(self.keyring),
             webhooks: ArcSwap::from_pointee(self.webhooks),
+            inbounds: ArcSwap::from_pointee(self.inbounds),
             seq: Mutex::new(self.seq),
             read_at: AtomicI64::new(0),
             following: tokio::sync::Mutex::default(),

@@ -15,6 +15,13 @@ pub struct Keyring {
 const CODE_DIGITS: usize = 16;
 
 impl Keyring {
+    /// Whether a record of the server's log changes the keys.
+    pub(crate) fn is_about(event: &Event) -> bool {
+        let is_check_key = |server: &Server| matches!(server, Server::CheckKeyMade(_));
+        matches!(event, Event::KeyCreated(_) | Event::KeyRevoked(_))
+            || matches!(event, Event::Server(server) if is_check_key(server))
+    }
+
     /// Applies a record of the server's log.
     pub(crate) fn apply(&mut self, event: &Event) {
         if let Event::KeyCreated(key) = event {

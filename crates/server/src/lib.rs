@@ -13,6 +13,7 @@ mod metrics;
 mod outbox;
 mod problem;
 mod routes;
+mod secret;
 mod serve;
 
 pub use app::App;

@@ -82,6 +82,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::UnknownDecision
         | Kind::UnknownGrant
         | Kind::UnknownHold
+        | Kind::UnknownInbound
         | Kind::UnknownKey
         | Kind::UnknownSupply
         | Kind::UnknownRecord
@@ -101,6 +102,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::NobodyPays
         | Kind::NothingToCorrect
         | Kind::NothingToReset
+        | Kind::ServerFull
         | Kind::TooManyExtensions
         | Kind::TooManyRefunds
         | Kind::TrialBudgetSpent

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headworks_api::outbox::Destinations;
 use headworks_api::{Api, Signer};
 use headworks_engine::Engine;
+use ipnet::IpNet;
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -31,6 +33,8 @@ pub struct ServeOptions {
     pub stripe_key: Option<String>,
     /// Whether webhooks are sent at all.
     pub sends_webhooks: bool,
+    /// Addresses that requests to receivers may go to besides public ones.
+    pub webhooks_allow: Vec<IpNet>,
     /// Requests without a key may do everything. Only on loopback.
     pub open: bool,
     /// The certificate to serve with; `None`: no TLS.
@@ -58,6 +62,7 @@ impl Default for ServeOptions {
             signing_key: None,
             stripe_key: None,
             sends_webhooks: true,
+            webhooks_allow: Vec::new(),
             open: false,
             tls: None,
             behind_proxy: Proxies::default(),
@@ -175,7 +180,8 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let listener = listen(options.listen).map_err(|e| ServeError::Bind(options.listen, e))?;
     let address = listener.local_addr().map_err(|e| ServeError::Bind(options.listen, e))?;
     let (stop, stopping) = watch::channel(false);
-    let api = Arc::new(Api::new(engine, signer, options.open));
+    let destinations = Destinations::new(options.webhooks_allow.clone());
+    let api = Arc::new(Api::new(engine, signer, options.open).sending_to(destinations));
     let outbox = options.sends_webhooks.then(|| Outbox::start(&api, options.stripe_key.clone()));
     let places = Places::new(options.connections_max, options.connections_per_peer);
     let state = App::on(api, options.request_timeout, &places, options.memory_max);

@@ -307,17 +307,24 @@ pub trait Store: Send + Sync {
     /// When reading fails.
     fn feed_end(&self) -> Reply<'_, Cursor>;
 
-    /// How far a reader of the feed has come; the beginning if it never acknowledged anything.
+    /// How far a reader of the feed has come; `None` if that is not known: it never acknowledged anything, or its
+    /// position is damaged or lies behind the end of the feed.
     ///
     /// # Errors
     /// When reading fails.
-    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Cursor>;
+    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Option<Cursor>>;
 
     /// Stores how far a reader has come; durable on return.
     ///
     /// # Errors
     /// When writing fails; the earlier cursor stays.
     fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()>;
+
+    /// Forgets a reader and its position.
+    ///
+    /// # Errors
+    /// When writing fails.
+    fn forget<'a>(&'a self, reader: &'a Name) -> Reply<'a, ()>;
 
     /// The latest instant at which a record was written; `None` if there is no
     /// record, or the instant is no longer known.

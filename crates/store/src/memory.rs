@@ -161,13 +161,20 @@ impl Store for Memory {
         reply(Cursor::new(&self.lock().order.len().to_string()))
     }
 
-    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Cursor> {
-        reply(self.lock().cursors.get(reader).cloned().unwrap_or_default())
+    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Option<Cursor>> {
+        let inner = self.lock();
+        let whole = |at: &&Cursor| position(at).is_ok_and(|at| at <= inner.order.len());
+        reply(inner.cursors.get(reader).filter(whole).cloned())
     }
 
     fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()> {
         let known = position(to).map(|_| drop(self.lock().cursors.insert(reader.clone(), to.clone())));
         Box::pin(ready(known))
+    }
+
+    fn forget<'a>(&'a self, reader: &'a Name) -> Reply<'a, ()> {
+        self.lock().cursors.remove(reader);
+        reply(())
     }
 
     fn latest(&self) -> Reply<'_, Option<Instant>> {

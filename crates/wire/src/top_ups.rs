@@ -117,15 +117,3 @@ pub struct ConfirmTopUpRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Instant>,
 }
-
-/// The payment of a top-up, confirmed with a signature.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignedTopUp {
-    /// The account.
-    pub account: Name,
-    /// The number of the top-up.
-    pub number: u64,
-    /// The outcome.
-    pub payment: ConfirmTopUpRequest,
-}

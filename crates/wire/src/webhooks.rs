@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Reference;
-use crate::abuse::SignalRequest;
 
 /// Make or replace a webhook.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookRequest {
-    /// Where events are sent. For Stripe the API's address, `https://api.stripe.com`.
+    /// Where events are sent: an https URL of at most 2,048 bytes, without user, password and fragment. For Stripe the API's
+    /// address, `https://api.stripe.com`. Private addresses, and http, only where the server's `--webhooks-allow` says so.
     #[schema(example = "https://billing.example.com/headworks")]
     pub url: String,
     /// The kinds of events. Default: `balance.low`, `balance.empty`, `balance.recovered`, `hold.expired`,
@@ -29,19 +29,13 @@ pub struct WebhookRequest {
     /// Where a new webhook begins. Default `now`.
     #[serde(default)]
     pub from: WebhookFrom,
-    /// Replace its secret. The previous one stays valid until the next replacement, and events are signed with both.
+    /// Replace its secret. The previous one stays valid until the next replacement, or until it is ended, and events are
+    /// signed with both.
     #[serde(default)]
     pub rotate_secret: bool,
-}
-
-/// A report about an account, signed with a webhook's secret instead of an API key.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignedSignal {
-    /// The account.
-    pub account: Name,
-    /// The report.
-    pub report: SignalRequest,
+    /// End the previous secret at once.
+    #[serde(default)]
+    pub end_previous_secret: bool,
 }
 
 /// Where a new webhook begins.
@@ -72,8 +66,12 @@ pub struct Webhook {
     /// Events from this instant on are sent; absent: from the first record of the ledger on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Instant>,
-    /// The secret that its receiver verifies signatures with, in the form of Standard Webhooks.
-    pub secret: String,
+    /// The secret that its receiver verifies signatures with, in the form of Standard Webhooks. Absent if it was stored under
+    /// another signing key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Whether events are signed with the secret before this one as well.
+    pub has_previous_secret: bool,
     /// `ok`, `failing`, or `gone` after an answer 410.
     pub state: String,
     /// Why the last attempt failed.
@@ -87,6 +85,16 @@ pub struct Webhook {
     pub behind: u64,
     /// Accounts that wait because Stripe refused one of their records.
     pub parked: u64,
+}
+
+/// A webhook that was made or replaced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangedWebhook {
+    /// The webhook as it is now.
+    #[serde(flatten)]
+    pub webhook: Webhook,
+    /// Whether the request was a repetition.
+    pub replayed: bool,
 }
 
 /// An account that waits in a webhook because the receiver refused a record for good.

@@ -15,6 +15,7 @@ pub(crate) mod catalogs;
 mod corrections;
 mod credits;
 pub(crate) mod decisions;
+pub(crate) mod inbound;
 pub(crate) mod ledger;
 mod plans;
 mod resets;
@@ -22,7 +23,7 @@ mod supplies;
 mod test_clock;
 mod top_ups;
 pub(crate) mod usage;
-pub(crate) mod webhooks;
+mod webhooks;
 
 const PAGE_MAX: usize = 1_000;
 

@@ -1,41 +1,25 @@
-//! Webhooks: making, showing and removing them; accounts that wait in them; signed reports and confirmations.
+//! Webhooks: making, showing and removing them; accounts that wait in them.
 
 use std::sync::Arc;
 
-use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::record::{Label, Name, StripeValue, Webhook, WebhookFormat};
-use headworks_engine::{EngineError, Hook, Parked, wall};
+use headworks_engine::{EngineError, Hook, Parked, SecretAsk};
 use headworks_wire as wire;
 use wire::Scope;
 
 use crate::access::Access;
 use crate::api::Api;
 use crate::idempotency::Key;
-use crate::outbox::Signed;
-use crate::problem::{Kind, Problem};
+use crate::outbox::Owner;
+use crate::problem::Problem;
 use crate::render::events::{ALERTS, DATASETS};
-use crate::unauthenticated::Network;
 
 fn name_of(name: &str) -> Result<Name, Problem> {
     Name::new(name).map_err(|e| Problem::invalid(format!("the webhook's name: {e}")))
 }
 
-/// The headers of a call that is signed with a webhook's secret, as defined by Standard Webhooks.
-#[derive(Clone, Copy, Debug)]
-pub struct Signature<'a> {
-    /// `webhook-id`.
-    pub id: Option<&'a str>,
-    /// `webhook-timestamp`, in seconds since 1970.
-    pub timestamp: Option<&'a str>,
-    /// `webhook-signature`.
-    pub signature: Option<&'a str>,
-}
-
 /// Checks a request for a webhook.
 fn check(ask: &wire::WebhookRequest) -> Result<(), Problem> {
-    if !ask.url.starts_with("https://") && !ask.url.starts_with("http://") {
-        return Err(Problem::invalid("`url` begins with https:// or http://"));
-    }
     let known = |kind: &&Label| ALERTS.iter().chain(&DATASETS).any(|k| *k == kind.as_str());
     if let Some(unknown) = ask.events.iter().find(|kind| !known(kind)) {
         let all: Vec<&str> = ALERTS.into_iter().chain(DATASETS).collect();
@@ -64,10 +48,11 @@ impl Api {
         name: &str,
         key: Key,
         ask: wire::WebhookRequest,
-    ) -> Result<wire::Webhook, Problem> {
+    ) -> Result<wire::ChangedWebhook, Problem> {
         access.everywhere(Scope::Admin)?;
         let name = name_of(name)?;
         check(&ask)?;
+        let url = self.destinations.check(&ask.url, ask.format).map_err(Problem::invalid)?;
         let key = key.required_of(None, None, &(&name, &ask))?;
         let before = self.engine.webhooks().get(&name).cloned();
         if let Some(before) = &before
@@ -76,21 +61,22 @@ impl Api {
             // Otherwise the events already sent could no longer be adjusted.
             return Err(Problem::invalid("a webhook keeps its `format` and `stripe`; make another one"));
         }
-        let rotation =
-            before.map_or(0, |hook| hook.webhook.rotation).saturating_add(u32::from(ask.rotate_secret));
+        let fresh = self.board.secrets().fresh(Owner::Webhook(&name)).map_err(Problem::failed)?;
+        let secrets = SecretAsk { fresh, rotates: ask.rotate_secret, ends_previous: ask.end_previous_secret };
         let webhook = Webhook {
             name: name.clone(),
-            url: ask.url,
+            url,
             events: ask.events,
             format: ask.format,
-            rotation,
             stripe: ask.stripe,
             since: None,
         };
         let beginning = ask.from == wire::WebhookFrom::Beginning;
-        self.engine.set_webhook(webhook, beginning, (&key, access.actor())).await?;
+        let set = self.engine.set_webhook(webhook, beginning, secrets, (&key, access.actor())).await?;
         self.board.apply(&self.engine).await;
-        Ok(self.shown_webhook(self.hook(name.as_str())?).await)
+        // A repetition shows the webhook as it is now, so its secret is always one in force.
+        let webhook = self.shown_webhook(self.hook(name.as_str())?).await;
+        Ok(wire::ChangedWebhook { webhook, replayed: set.replayed })
     }
 
     /// List the webhooks and how they are doing.
@@ -167,61 +153,6 @@ impl Api {
         Ok(())
     }
 
-    /// The id of a call that was recently signed with one of a webhook's secrets. Ask for it before parsing the body.
-    ///
-    /// # Errors
-    /// When it was not.
-    pub fn signed(
-        &self,
-        name: &str,
-        from: Network,
-        shown: Signature<'_>,
-        body: &[u8],
-    ) -> Result<SignedId, Problem> {
-        let bad = || {
-            let detail = "the signature does not match; sign `id.timestamp.body` with the webhook's secret and the current time";
-            Problem::new(Kind::BadSignature, detail)
-        };
-        let now = self.engine.clock().now();
-        let refused = || match self.unauthenticated.note(from, Misdeed::ForgedWebhook, now) {
-            Ok(()) => bad(),
-            Err(after) => Problem::too_many(after),
-        };
-        let webhooks = self.engine.webhooks();
-        let webhook = &webhooks.get(name).ok_or_else(refused)?.webhook;
-        let secs = shown.timestamp.and_then(|text| text.parse().ok()).ok_or_else(refused)?;
-        let (id, signature) = shown.id.zip(shown.signature).ok_or_else(refused)?;
-        // The sender's timestamp is wall-clock time, even if the server runs on a test clock.
-        match self.board.secrets().verify(webhook, (id, secs, signature), body, wall()) {
-            Signed::Now => {}
-            Signed::Stale => return Err(bad()),
-            Signed::Wrong => return Err(refused()),
-        }
-        Label::new(id).map(SignedId).map_err(|e| Problem::invalid(format!("webhook-id: {e}")))
-    }
-
-    /// Report a payment system's observation about an account, signed with a webhook's secret instead of an API key.
-    ///
-    /// # Errors
-    /// With a problem.
-    pub async fn signed_signal(
-        &self,
-        SignedId(id): SignedId,
-        ask: &wire::SignedSignal,
-    ) -> Result<(), Problem> {
-        // Each id takes effect once. A retry is signed again, with a new timestamp, and is the same event.
-        let key = Key::Given(id).required_of(None, None, ask)?;
-        self.note(&ask.account, &key, None, &ask.report).await
-    }
-
-    /// Report the outcome of a top-up's payment, signed with a webhook's secret instead of an API key.
-    ///
-    /// # Errors
-    /// With a problem.
-    pub async fn signed_top_up(&self, _: SignedId, ask: &wire::SignedTopUp) -> Result<wire::Change, Problem> {
-        self.confirm(&ask.account, ask.number, &ask.payment, Key::Missing, None).await
-    }
-
     fn hook(&self, name: &str) -> Result<Arc<Hook>, Problem> {
         let name = name_of(name)?;
         let hook = self.engine.webhooks().get(&name).cloned();
@@ -238,7 +169,8 @@ impl Api {
             format: webhook.format,
             stripe: (webhook.format == WebhookFormat::StripeMeterEvents).then_some(webhook.stripe),
             since: webhook.since,
-            secret: self.board.secrets().secret(webhook),
+            secret: self.board.secrets().shown(Owner::Webhook(&webhook.name), &hook.secrets).ok(),
+            has_previous_secret: hook.secrets.previous.is_some(),
             state: match (&status.error, hook.is_gone) {
                 (_, true) => "gone",
                 (Some(_), false) => "failing",
@@ -253,7 +185,3 @@ impl Api {
         }
     }
 }
-
-/// The id of a call whose signature matches.
-#[derive(Clone, Debug)]
-pub struct SignedId(Label);

@@ -26,14 +26,15 @@ impl Backlog {
         Self { made, counted_to: cursor, ..Self::default() }
     }
 
-    fn number(&self, records: &[Stored]) -> u64 {
-        let counts = |r: &&Stored| r.seq != self.made || r.account.as_str() != SYSTEM;
+    /// How many of these records count for a webhook that was made by that record.
+    pub(super) fn number(made: Seq, records: &[Stored]) -> u64 {
+        let counts = |r: &&Stored| r.seq != made || r.account.as_str() != SYSTEM;
         u64::try_from(records.iter().filter(counts).count()).unwrap_or(u64::MAX)
     }
 
-    /// These records are taken; the feed goes on at `next`.
-    pub(super) fn load(&mut self, records: &[Stored], next: &Cursor) {
-        self.left = self.number(records);
+    /// So many records are taken; the feed goes on at `next`.
+    pub(super) fn load(&mut self, records: u64, next: &Cursor) {
+        self.left = records;
         self.loaded += self.left;
         // Both count from the same cursor on, so more records are further on.
         if self.known <= self.loaded {
@@ -57,7 +58,7 @@ impl Backlog {
         while self.known < enough {
             // The sender will report an unreadable record; it is not counted.
             let Ok(Some(fed)) = engine.feed(&self.counted_to).await else { break };
-            self.known += self.number(&fed.records);
+            self.known += Self::number(self.made, &fed.records);
             self.counted_to = fed.next;
         }
         self
@@ -78,11 +79,10 @@ mod tests {
 
     use super::Backlog;
 
-    fn records(account: &str, many: u64) -> Vec<Stored> {
+    fn number(account: &str, many: u64) -> u64 {
         let account = Name::new(account).expect("a name");
-        (1..=many)
-            .map(|seq| Stored { account: account.clone(), seq, hash: [0; 32], bytes: Vec::new() })
-            .collect()
+        let stored = |seq| Stored { account: account.clone(), seq, hash: [0; 32], bytes: Vec::new() };
+        Backlog::number(1, &(1..=many).map(stored).collect::<Vec<_>>())
     }
 
     fn at(place: u64) -> Cursor {
@@ -93,22 +93,22 @@ mod tests {
     fn what_is_gone_through_is_behind_no_more() {
         let mut backlog = Backlog::at(at(100), 1);
         assert_eq!(backlog.records(), 0);
-        backlog.load(&records("acme", 3), &at(103));
+        backlog.load(number("acme", 3), &at(103));
         backlog.left(2);
         assert_eq!(backlog.records(), 2);
         // Another look has counted further in the meantime.
         backlog.join(Backlog { known: 10, counted_to: at(110), ..Backlog::at(at(100), 1) });
         assert_eq!(backlog.records(), 9);
         backlog.left(0);
-        backlog.load(&records("acme", 4), &at(107));
+        backlog.load(number("acme", 4), &at(107));
         assert_eq!(backlog.records(), 7);
         // The sender is ahead of the count.
         backlog.left(0);
-        backlog.load(&records("acme", 9), &at(116));
+        backlog.load(number("acme", 9), &at(116));
         assert_eq!(backlog.records(), 9);
         // The record that made the webhook does not count.
         backlog.left(0);
-        backlog.load(&records(SYSTEM, 1), &at(117));
+        backlog.load(number(SYSTEM, 1), &at(117));
         assert_eq!(backlog.records(), 0);
     }
 }

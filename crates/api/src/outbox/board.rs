@@ -1,16 +1,27 @@
 //! Shared by all senders and callers: how each webhook is doing, and a signal that something has changed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use headworks_core::record::{Name, Seq};
 use headworks_engine::{Engine, Hook};
-use headworks_store::wait;
+use headworks_store::{Cursor, wait};
 
 use super::backlog::Backlog;
 use super::secrets::Secrets;
 use crate::signing::Signer;
+
+/// Where the feed ended at some moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedEnd(Cursor);
+
+impl FeedEnd {
+    /// Where it ends now; `None` if that cannot be read.
+    #[must_use]
+    pub fn read(engine: &Engine) -> Option<Self> {
+        wait(engine.feed_end()).ok().map(Self)
+    }
+}
 
 /// How a webhook is doing.
 #[derive(Clone, Debug, Default)]
@@ -49,15 +60,14 @@ impl Inner {
     }
 }
 
-type Starts = Box<dyn Fn(&Name) + Send + Sync>;
+type Tells = Box<dyn Fn(&[Name]) + Send + Sync>;
 
 /// How all webhooks are doing.
 pub struct Board {
     inner: Mutex<Inner>,
-    changed: Condvar,
     secrets: Secrets,
-    /// Starts a sender, if this process sends at all.
-    starts: OnceLock<Starts>,
+    /// Tells the senders that something has changed, and which are new, if this process sends at all.
+    tells: OnceLock<Tells>,
 }
 
 impl std::fmt::Debug for Board {
@@ -67,30 +77,25 @@ impl std::fmt::Debug for Board {
 }
 
 impl Board {
-    pub(crate) fn new(signer: Arc<Signer>) -> Self {
-        Self {
-            inner: Mutex::default(),
-            changed: Condvar::new(),
-            secrets: Secrets::new(signer),
-            starts: OnceLock::new(),
-        }
+    pub(crate) fn new(signer: &Arc<Signer>) -> Self {
+        Self { inner: Mutex::default(), secrets: Secrets::new(signer), tells: OnceLock::new() }
     }
 
-    /// The secrets that events are signed with.
+    /// The secrets that events and reports are signed with.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
-    /// From now on senders are started: for the webhooks in force, and for new ones.
-    pub fn begin(&self, engine: &Engine, starts: impl Fn(&Name) + Send + Sync + 'static) {
-        let _ = self.starts.set(Box::new(starts));
+    /// From now on senders are told: of the webhooks in force, of new ones, and of changes.
+    pub fn begin(&self, engine: &Engine, tells: impl Fn(&[Name]) + Send + Sync + 'static) {
+        let _ = self.tells.set(Box::new(tells));
         wait(self.apply(engine));
     }
 
-    /// Starts a sender for each webhook that has none, and notifies the others of changes.
+    /// Has each webhook without a sender get one, and tells the others that something has changed.
     pub(crate) async fn apply(&self, engine: &Engine) {
-        let Some(start) = self.starts.get() else { return };
+        let Some(tell) = self.tells.get() else { return };
         let hooks = engine.webhooks();
         let new: Vec<&Arc<Hook>> = {
             let mut inner = self.lock();
@@ -99,9 +104,9 @@ impl Board {
         let mut begun = Vec::new();
         for hook in new {
             // Its place is known before its sender has begun; if it cannot be read, the sender reports that.
-            let cursor = match engine.acknowledged(&hook.webhook.name).await {
-                Ok(cursor) => cursor,
-                Err(_) => engine.feed_end().await.unwrap_or_default(),
+            let cursor = match engine.acknowledged(hook).await {
+                Ok(Some(cursor)) => cursor,
+                Ok(None) | Err(_) => engine.feed_end().await.unwrap_or_default(),
             };
             begun.push((hook, Backlog::at(cursor, hook.made)));
         }
@@ -122,13 +127,7 @@ impl Board {
                 }
             }
         }
-        self.changed.notify_all();
-        started.iter().for_each(start);
-    }
-
-    /// A sender could not be started.
-    pub fn forget(&self, name: &Name) {
-        self.lock().status.remove(name);
+        tell(&started);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -155,7 +154,6 @@ impl Board {
     /// Ends all senders; the next process sends their unfinished events again.
     pub fn close(&self) {
         self.lock().closed = true;
-        self.changed.notify_all();
     }
 
     /// How much has changed so far.
@@ -172,13 +170,6 @@ impl Board {
             inner.status.remove(name);
         }
         hook
-    }
-
-    /// Waits until something changes after `seen`, or for a time.
-    pub fn rest(&self, seen: u64, pause: Duration) {
-        let unchanged = |inner: &mut Inner| inner.changes == seen && !inner.closed;
-        // A woken sender looks at everything again, so the reason does not matter.
-        drop(self.changed.wait_timeout_while(self.lock(), pause, unchanged));
     }
 
     /// Changes the status that is shown for a webhook.

@@ -86,6 +86,10 @@ pub(super) struct Course {
     pub(super) pace: Pace,
     pub(super) hand: Option<Hand>,
     block: VecDeque<Stored>,
+    /// Records of the block that are taken.
+    block_taken: usize,
+    /// The rest of the block was dropped, and is read again.
+    is_shed: bool,
     next_cursor: Cursor,
     catching_up: Option<CatchUp>,
     catches_up_next: bool,
@@ -106,9 +110,8 @@ pub(super) enum Progress {
 }
 
 impl Course {
-    pub(super) fn begin(engine: &Engine, hook: &Hook, now: Instant) -> Result<Self, EngineError> {
-        let cursor = wait(engine.acknowledged(&hook.webhook.name))?;
-        Ok(Self {
+    pub(super) fn begin(cursor: Cursor, hook: &Hook, now: Instant) -> Self {
+        Self {
             made: hook.made,
             set: hook.set,
             kept: (now, cursor.clone()),
@@ -117,15 +120,28 @@ impl Course {
             pace: Pace::default(),
             hand: None,
             block: VecDeque::new(),
+            block_taken: 0,
+            is_shed: false,
             catching_up: None,
             catches_up_next: true,
             ahead: hook.caught_up.iter().cloned().collect(),
-        })
+        }
     }
 
-    /// The records that come next; the feed goes on at `next`.
-    pub(super) fn load(&mut self, records: Vec<Stored>, next: Cursor) {
+    /// The records that come next; the feed goes on at `next`. Returns whether they are new, not read again.
+    pub(super) fn load(&mut self, records: Vec<Stored>, next: Cursor) -> bool {
         (self.block, self.next_cursor) = (records.into(), next);
+        let is_new = !std::mem::take(&mut self.is_shed);
+        self.block_taken = if is_new { 0 } else { self.block_taken.min(self.block.len()) };
+        self.block.drain(..self.block_taken);
+        is_new
+    }
+
+    /// Drops records that are not sent soon.
+    pub(super) fn shed(&mut self) {
+        if !self.block.is_empty() {
+            (self.block, self.is_shed) = (VecDeque::new(), true);
+        }
     }
 
     /// Whether an account is catching up.
@@ -146,7 +162,11 @@ impl Course {
             return self.catch_up(engine, hook);
         }
         if let Some(stored) = self.block.pop_front() {
+            self.block_taken += 1;
             return Ok(self.take(engine, hook, stored));
+        }
+        if self.is_shed {
+            return Ok(Progress::BlockEnd);
         }
         self.cursor = self.next_cursor.clone();
         Ok(Progress::BlockEnd)

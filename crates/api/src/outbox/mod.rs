@@ -11,13 +11,15 @@
 mod backlog;
 mod board;
 mod course;
+mod destinations;
 mod pace;
 mod secrets;
 mod sender;
 mod stripe;
 
-pub use board::{Board, Status};
+pub use board::{Board, FeedEnd, Status};
 pub use course::{Call, calls};
-pub use secrets::{Secrets, Signed};
+pub use destinations::{Destinations, Reach, address_of, parse_block, reach, refusal};
+pub use secrets::{Owner, Secrets, Signed, Unopened};
 pub use sender::{Answer, Next, Sender, Surroundings};
 pub use stripe::StripeCall;

@@ -1,23 +1,26 @@
-//! The sender of a webhook: a step looks at what is in force and makes at most one attempt.
+//! The sender of a webhook: a step looks at what is in force and asks for at most one attempt, whose answer comes back.
 //!
-//! Never waits, and reads no clock: its thread does, or the simulation. [`Sender::step`] follows the table of states in
-//! docs/ledger.md row by row.
+//! Makes no attempts and never waits, and reads no clock: the edge does, or the simulation. [`Sender::step`] follows the
+//! table of states in docs/ledger.md row by row.
 
 use std::time::{Duration, Instant};
 
-use headworks_core::record::{Name, Seq, Server, Webhook, WebhookFormat};
-use headworks_engine::{Engine, EngineError, Hook};
-use headworks_store::wait;
+use headworks_core::record::{Name, Seq, Server, WebhookFormat};
+use headworks_engine::{Engine, EngineError, Hook, Looked};
+use headworks_store::{Cursor, wait};
 
+use super::backlog::Backlog;
 use super::board::Status;
 use super::course::{Call, Course, Progress};
 
-/// How often to look at the end of the feed.
-const POLL: Duration = Duration::from_millis(100);
 /// A failed read is repeated after this time.
 const READ_AGAIN: Duration = Duration::from_secs(5);
 /// A cursor is kept at most this often while more is waiting; events sent after it are sent again after a crash.
 const KEEP_EVERY: Duration = Duration::from_millis(500);
+/// A sender that rests for longer keeps no records in memory but the one in hand.
+const KEEPS_WITHIN: Duration = Duration::from_secs(1);
+/// Blocks of the feed that a step reads in search of a lost position.
+const BLOCKS_AT_ONCE: usize = 1_000;
 /// The most accounts that may wait. If more are refused, the fault is not theirs, and the webhook itself pauses.
 const PARKED_MAX: usize = 1_000;
 
@@ -34,12 +37,10 @@ pub enum Answer {
     Gone,
 }
 
-/// The surroundings of a sender: the way out, the server's own log, and an observer.
+/// The surroundings of a sender: time, the server's own log, and an observer.
 pub trait Surroundings {
     /// The time of pauses.
     fn now(&self) -> Instant;
-    /// Makes one attempt; `again` names the record that asks to send a refused call again.
-    fn send(&self, webhook: &Webhook, call: &Call, again: Option<Seq>) -> Answer;
     /// Writes down the fate of a webhook; `None`: it can no longer be written.
     fn write(&self, engine: &Engine, what: Server) -> Option<Result<(), EngineError>>;
     /// Shows how the webhook is doing.
@@ -51,39 +52,89 @@ pub trait Surroundings {
 pub struct Sender {
     name: Name,
     course: Option<Course>,
+    /// The webhook whose lost position is looked for, and how far.
+    search: Option<(Seq, Cursor)>,
 }
 
 /// How to continue after a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Next {
     /// Another step.
     Step,
     /// A pause, unless something changes.
     Rest(Duration),
+    /// Nothing, until the feed goes on or something changes.
+    End,
+    /// An attempt at this call, and then [`Sender::answered`]. The number names the record that asks to send a refused call
+    /// again.
+    Send(Call, Option<Seq>),
 }
 
 impl Sender {
     /// A sender that has done nothing yet.
     #[must_use]
     pub fn new(name: Name) -> Self {
-        Self { name, course: None }
+        Self { name, course: None, search: None }
     }
 
-    /// Looks at what is in force and makes at most one attempt.
+    /// Looks at what is in force, and asks for at most one attempt.
     pub fn step(&mut self, engine: &Engine, hook: &Hook, around: &impl Surroundings) -> Next {
         let begun = self.course.take().filter(|course| course.made == hook.made);
         // A webhook that was removed and made again starts over; the record in hand is dropped.
-        let begin = || Course::begin(engine, hook, around.now());
-        let mut course = match begun.map_or_else(begin, Ok) {
-            Ok(course) => course,
-            Err(e) => {
-                failed(&self.name, hook, around, &e);
-                return Next::Rest(READ_AGAIN);
-            }
-        };
+        let mut course =
+            match begun.map_or_else(|| self.begin(engine, hook, around), |course| Ok(Some(course))) {
+                Ok(Some(course)) => course,
+                Ok(None) => return Next::Step,
+                Err(e) => {
+                    failed(&self.name, hook, around, &e);
+                    return Next::Rest(READ_AGAIN);
+                }
+            };
         let next = Turn { name: &self.name, engine, hook, around }.step(&mut course);
         self.course = Some(course);
         next
+    }
+
+    /// Takes the answer to an attempt that was made for this webhook, as it was set then.
+    pub fn answered(
+        &mut self,
+        engine: &Engine,
+        hook: &Hook,
+        around: &impl Surroundings,
+        call: &Call,
+        answer: Answer,
+    ) {
+        if let Some(course) = self.course.as_mut().filter(|course| course.made == hook.made) {
+            Turn { name: &self.name, engine, hook, around }.answered(course, call, answer);
+        }
+    }
+
+    /// Begins at the webhook's position, or looks for it a little further if it is lost.
+    fn begin(
+        &mut self,
+        engine: &Engine,
+        hook: &Hook,
+        around: &impl Surroundings,
+    ) -> Result<Option<Course>, EngineError> {
+        let under_way = self.search.take().filter(|(made, _)| *made == hook.made);
+        let known = if under_way.is_some() { None } else { wait(engine.acknowledged(hook))? };
+        if let Some(cursor) = known {
+            return Ok(Some(Course::begin(cursor, hook, around.now())));
+        }
+        if under_way.is_none() {
+            tracing::warn!(webhook = %self.name, "its position is lost or damaged; it begins again, so events may come twice");
+        }
+        let from = under_way.map(|(_, from)| from).unwrap_or_default();
+        match wait(engine.look_for_begin(hook, from, BLOCKS_AT_ONCE))? {
+            Looked::UpTo(from) => {
+                self.search = Some((hook.made, from));
+                Ok(None)
+            }
+            Looked::Found(cursor) => {
+                around.note(hook, |s| s.backlog = Backlog::at(cursor.clone(), hook.made));
+                Ok(Some(Course::begin(cursor, hook, around.now())))
+            }
+        }
     }
 }
 
@@ -105,7 +156,11 @@ impl<S: Surroundings> Turn<'_, S> {
             return Next::Rest(Duration::from_secs(3_600));
         }
         if let Some(at) = course.pace.next(self.around.now()) {
-            return Next::Rest(at.saturating_duration_since(self.around.now()));
+            let pause = at.saturating_duration_since(self.around.now());
+            if pause > KEEPS_WITHIN {
+                course.shed();
+            }
+            return Next::Rest(pause);
         }
         if course.hand.is_none() {
             let next = self.advance(course);
@@ -122,8 +177,7 @@ impl<S: Surroundings> Turn<'_, S> {
             course.done();
             return Next::Step;
         };
-        let answer = self.around.send(&self.hook.webhook, &call, again);
-        self.answered(course, &call, answer)
+        Next::Send(call, again)
     }
 
     /// Takes the next record; at the end of a block of them the cursor is kept.
@@ -155,20 +209,22 @@ impl<S: Surroundings> Turn<'_, S> {
         if course.cursor != course.kept.1
             && (is_idle || self.around.now().saturating_duration_since(course.kept.0) >= KEEP_EVERY)
         {
-            match wait(self.engine.acknowledge(self.name, self.hook.made, &course.cursor)) {
+            match wait(self.engine.acknowledge(self.hook, &course.cursor)) {
                 Ok(()) => course.kept = (self.around.now(), course.cursor.clone()),
                 Err(e) => tracing::error!(webhook = %self.name, error = %e, "its cursor could not be kept"),
             }
         }
         let Some(fed) = fed else {
-            return if course.is_catching_up() { Next::Step } else { Next::Rest(POLL) };
+            return if course.is_catching_up() { Next::Step } else { Next::End };
         };
-        self.around.note(self.hook, |s| s.backlog.load(&fed.records, &fed.next));
-        course.load(fed.records, fed.next);
+        let (number, next) = (Backlog::number(self.hook.made, &fed.records), fed.next.clone());
+        if course.load(fed.records, fed.next) {
+            self.around.note(self.hook, |s| s.backlog.load(number, &next));
+        }
         Next::Step
     }
 
-    fn answered(&self, course: &mut Course, call: &Call, answer: Answer) -> Next {
+    fn answered(&self, course: &mut Course, call: &Call, answer: Answer) {
         match answer {
             Answer::Taken => {
                 course.pace.taken();
@@ -193,7 +249,6 @@ impl<S: Surroundings> Turn<'_, S> {
             }
             Answer::Refused(why) => self.park(course, why),
         }
-        Next::Step
     }
 
     /// A record that cannot be read does not hold up the others.

@@ -155,7 +155,9 @@ fn alert(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
             let what = json!({"webhook": webhook, "account": account, "record": record, "reason": reason});
             Some(("webhook.parked", what))
         }
-        Server::WebhookSet(_)
+        Server::WebhookSet { .. }
+        | Server::InboundSet { .. }
+        | Server::InboundRemoved(_)
         | Server::WebhookRemoved(_)
         | Server::WebhookResumed { .. }
         | Server::WebhookCaughtUp { .. }

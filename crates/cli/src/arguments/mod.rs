@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use headworks_api::outbox::parse_block;
 use headworks_core::record::{Instant, Label, Name};
 use headworks_lab::{BenchArguments, SimulateArguments};
 use headworks_wire::Scope;
@@ -207,6 +208,10 @@ pub(crate) struct ServeArguments {
     /// Send nothing to webhooks: for trials with a copy of a ledger
     #[arg(long, env = "HEADWORKS_NO_WEBHOOKS", conflicts_with = "stripe_key_file")]
     pub(crate) no_webhooks: bool,
+    /// Addresses that requests to webhooks may go to besides public ones, also without TLS: blocks such as 10.0.0.0/8, or
+    /// single addresses, separated by commas. For webhooks inside your own network
+    #[arg(long, env = "HEADWORKS_WEBHOOKS_ALLOW", value_delimiter = ',', value_parser = parse_block, value_name = "BLOCKS")]
+    pub(crate) webhooks_allow: Vec<IpNet>,
     /// For tests, on loopback: the ledger's time begins here and moves only with `headworks test-clock advance`; a test
     /// ledger that has been served before goes on at its last instant, or here if this is later
     #[arg(long, env = "HEADWORKS_TEST_CLOCK", value_parser = instant, value_name = "INSTANT")]

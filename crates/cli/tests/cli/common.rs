@@ -64,6 +64,7 @@ impl Server {
             .arg(data)
             .arg("--catalog")
             .arg(catalog)
+            .args(["--webhooks-allow", "127.0.0.1"])
             .args(more)
             .stderr(Stdio::piped())
             .spawn()

@@ -202,7 +202,7 @@ def start():
     log = open(os.path.join(BASE, "log"), "a")
     server = subprocess.Popen(
         [BINARY, "serve", "--data", DATA, "--listen", f"127.0.0.1:{PORT}", "--catalog", os.path.join(BASE, "catalog.toml"),
-         "--stripe-key-file", os.path.join(BASE, "stripe")], stdout=log, stderr=log)
+         "--stripe-key-file", os.path.join(BASE, "stripe"), "--webhooks-allow", "127.0.0.1"], stdout=log, stderr=log)
     with lock:
         epoch += 1
     api("GET", "/readyz", quiet=True)

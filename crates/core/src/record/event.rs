@@ -330,7 +330,7 @@ impl Event {
                 AbuseEvent::FreeGrant { .. } => "free_grant_given",
             },
             Self::Server(server) => match &**server {
-                Server::WebhookSet(_) => "webhook_set",
+                Server::WebhookSet { .. } => "webhook_set",
                 Server::WebhookRemoved(_) => "webhook_removed",
                 Server::ReconcileFailed { .. } => "reconcile_failed",
                 Server::SupplyChanged(_) => "supply_changed",
@@ -340,6 +340,8 @@ impl Event {
                 Server::WebhookParked { .. } => "webhook_parked",
                 Server::WebhookResumed { .. } => "webhook_resumed",
                 Server::WebhookCaughtUp { .. } => "webhook_caught_up",
+                Server::InboundSet { .. } => "inbound_set",
+                Server::InboundRemoved(_) => "inbound_removed",
             },
         }
     }

@@ -64,7 +64,10 @@ pub use plans::{NewAmount, PlanChange};
 pub use policy::{CatalogChanges, CatalogHash, NamesChanged};
 pub use reason::{Lifter, Reason, Wall};
 pub use resets::{Cleared, ResetTerms};
-pub use server::{ApiKey, ClassFigures, Resume, Server, StripeValue, SupplyChange, Webhook, WebhookFormat};
+pub use server::{
+    ApiKey, ClassFigures, Inbound, Purpose, Resume, Sealed, SecretChange, Server, StripeValue, SupplyChange,
+    Webhook, WebhookFormat,
+};
 pub use settings::{AccountTerms, AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
 pub(crate) use terms::VOLATILE_MAX;
 pub use terms::{HabitKind, Terms};

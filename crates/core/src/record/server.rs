@@ -52,10 +52,6 @@ pub struct Webhook {
     /// The format.
     #[n(3)]
     pub format: WebhookFormat,
-    /// How often its secret was replaced; the previous one is still valid.
-    #[n(4)]
-    #[cbor(default)]
-    pub rotation: u32,
     /// The value of Stripe's meter events.
     #[n(5)]
     #[cbor(default)]
@@ -63,6 +59,59 @@ pub struct Webhook {
     /// Records from this instant on are sent; `None`: from the first on.
     #[n(6)]
     pub since: Option<Instant>,
+}
+
+/// A secret as stored: random, and encrypted with a key that is not in the ledger.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Sealed(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
+
+impl core::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Sealed")
+    }
+}
+
+/// A change of the secrets of a webhook or an inbound caller. At most two are live: the newest, and the one before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct SecretChange {
+    /// The newest from now on; the one before it stays live.
+    #[n(0)]
+    pub new: Option<Sealed>,
+    /// The one before the newest is not live any more.
+    #[n(1)]
+    #[cbor(default)]
+    pub ends_previous: bool,
+}
+
+/// A service that reports to the server, and signs its calls with a secret of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Inbound {
+    /// Its name.
+    #[n(0)]
+    pub name: Name,
+    /// The reports that it may make.
+    #[n(1)]
+    pub purposes: Vec<Purpose>,
+    /// Accounts it reaches: names, or prefixes that end in `*`. Empty: all.
+    #[n(2)]
+    pub accounts: Vec<Label>,
+}
+
+/// A report that an inbound caller may make.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Purpose {
+    /// Outcomes of the payments of top-ups.
+    #[n(0)]
+    TopUps,
+    /// Signals of abuse and disputed payments.
+    #[n(1)]
+    Signals,
 }
 
 /// The format of a webhook's requests.
@@ -118,7 +167,15 @@ pub enum Resume {
 pub enum Server {
     /// A webhook was made or replaced.
     #[n(0)]
-    WebhookSet(#[n(0)] Webhook),
+    WebhookSet {
+        /// The webhook.
+        #[n(0)]
+        webhook: Webhook,
+        /// What becomes of its secrets.
+        #[n(1)]
+        #[cbor(default)]
+        secrets: SecretChange,
+    },
     /// A webhook was removed.
     #[n(1)]
     WebhookRemoved(#[n(0)] Name),
@@ -205,6 +262,19 @@ pub enum Server {
         #[n(3)]
         through: Seq,
     },
+    /// An inbound caller was made or replaced.
+    #[n(10)]
+    InboundSet {
+        /// The inbound caller.
+        #[n(0)]
+        inbound: Inbound,
+        /// What becomes of its secrets.
+        #[n(1)]
+        secrets: SecretChange,
+    },
+    /// An inbound caller was removed.
+    #[n(11)]
+    InboundRemoved(#[n(0)] Name),
 }
 
 /// A live change of a supply; everything else is as in the catalog.

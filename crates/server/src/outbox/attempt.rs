@@ -3,51 +3,78 @@
 //! H3 a receiver that is slow or hostile costs its own webhook at most [`ANSWER_WITHIN`] an attempt, and a few kilobytes
 //! (`a_hostile_receiver_costs_little`). Redirects are not followed: a signature for one address is not meant for another.
 
+use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
-use headworks_api::outbox::{Answer, StripeCall};
+use headworks_api::outbox::{Answer, Destinations, Reach, StripeCall, reach};
+use headworks_core::record::WebhookFormat;
 use headworks_engine::wall;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use url::{Url, form_urlencoded};
 
-/// The time within which an answer must begin and its head must end.
+use super::connect::Connector;
+
+/// The time within which a name is resolved, a connection is made, and an answer begins and its head ends.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// How long to wait for the body, which decides nothing.
 const BODY_WITHIN: Duration = Duration::from_secs(1);
 const HEAD_MAX: usize = 16 << 10;
-const BODY_MAX: u64 = 8 << 10;
+const BODY_MAX: usize = 8 << 10;
 /// The longest reason that is kept.
 const REASON_MAX: usize = 300;
+/// A connection that nothing was sent on for this long is closed.
+const IDLE_MAX: Duration = Duration::from_secs(15);
+
+const AGENT: &str = concat!("headworks/", env!("CARGO_PKG_VERSION"));
+
+type Http = Client<Connector, Full<Bytes>>;
 
 /// The way out.
 pub(super) struct Outlet {
-    agent: ureq::Agent,
+    /// To public addresses, and to those that the operator allows.
+    public: Http,
+    /// To those that the operator allows.
+    allowed: Http,
+    within: Duration,
     stripe_key: Option<String>,
 }
 
-type Answered = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
+/// A status, the requested pause, and the answer's words about a failure.
+type Answered = Result<(u16, Option<Duration>, String), String>;
 
 impl Outlet {
-    pub(super) fn new(stripe_key: Option<String>, within: Duration) -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(within))
-            .timeout_recv_body(Some(BODY_WITHIN))
-            .max_response_header_size(HEAD_MAX)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("headworks/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: config.into(), stripe_key }
+    pub(super) fn new(destinations: &Destinations, stripe_key: Option<String>, within: Duration) -> Self {
+        let http = |reach| {
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE_MAX)
+                .pool_max_idle_per_host(2)
+                .http1_max_buf_size(HEAD_MAX)
+                .build(Connector::new(destinations.clone(), reach))
+        };
+        Self { public: http(Reach::Public), allowed: http(Reach::Allowed), within, stripe_key }
     }
 
     /// Sends a signed CloudEvent.
-    pub(super) fn event(&self, url: &str, id: &str, secs: i64, signature: &str, body: &str) -> Answer {
-        let request = self
-            .agent
-            .post(url)
-            .header("content-type", "application/cloudevents+json; charset=utf-8")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", secs.to_string())
-            .header("webhook-signature", signature);
-        let (status, after, why) = match read(request.send(body)) {
+    pub(super) async fn event(
+        &self,
+        url: &str,
+        (id, secs): (&str, i64),
+        signature: &str,
+        body: String,
+    ) -> Answer {
+        let headers = [
+            ("content-type", "application/cloudevents+json; charset=utf-8"),
+            ("webhook-id", id),
+            ("webhook-timestamp", &secs.to_string()),
+            ("webhook-signature", signature),
+        ];
+        let (status, after, why) = match self.post(url, WebhookFormat::Cloudevents, &headers, body).await {
             Ok(answer) => answer,
             Err(why) => return Answer::NotNow(why, None),
         };
@@ -59,20 +86,23 @@ impl Outlet {
     }
 
     /// Calls Stripe. `again` makes the key another one, because Stripe remembers a refusal under its key.
-    pub(super) fn stripe(&self, url: &str, call: &StripeCall, again: Option<u64>) -> Answer {
+    pub(super) async fn stripe(&self, url: &str, call: &StripeCall, again: Option<u64>) -> Answer {
         let Some(key) = &self.stripe_key else {
             return Answer::NotNow("there is no key; start the server with --stripe-key-file".into(), None);
         };
         let again = again.map_or_else(String::new, |n| format!("#{n}"));
-        let request = self
-            .agent
-            .post(format!("{}{}", url.trim_end_matches('/'), call.path()))
-            .header("authorization", format!("Bearer {key}"))
-            .header("idempotency-key", format!("{}{again}", call.id()));
-        let (status, after, why) = match read(request.send_form(call.form())) {
-            Ok(answer) => answer,
-            Err(why) => return Answer::NotNow(why, None),
-        };
+        let url = format!("{}{}", url.trim_end_matches('/'), call.path());
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("authorization", &format!("Bearer {key}")),
+            ("idempotency-key", &format!("{}{again}", call.id())),
+        ];
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(call.form()).finish();
+        let (status, after, why) =
+            match self.post(&url, WebhookFormat::StripeMeterEvents, &headers, body).await {
+                Ok(answer) => answer,
+                Err(why) => return Answer::NotNow(why, None),
+            };
         match status {
             200..=299 => Answer::Taken,
             // A wrong API key is no customer's fault; the others mean that Stripe is busy or slow, or gets too many calls.
@@ -81,21 +111,54 @@ impl Outlet {
             _ => Answer::NotNow(why, after),
         }
     }
+
+    async fn post(
+        &self,
+        url: &str,
+        format: WebhookFormat,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answered {
+        let parsed = Url::parse(url).map_err(|e| format!("its URL cannot be used: {e}"))?;
+        let http = match reach(&parsed, format) {
+            Reach::Public => &self.public,
+            Reach::Allowed => &self.allowed,
+        };
+        let mut request = Request::builder().method(Method::POST).uri(url).header(header::USER_AGENT, AGENT);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::from(body)).map_err(|_| "its URL cannot be used".to_owned())?;
+        match tokio::time::timeout(self.within, http.request(request)).await {
+            Err(_) => Err(format!("no answer within {} s", self.within.as_secs_f32())),
+            Ok(Err(e)) => Err(short(&innermost(&e))),
+            Ok(Ok(answer)) => Ok(read(answer).await),
+        }
+    }
 }
 
-/// The status, the requested pause, and the answer's words about a failure.
-fn read(answer: Answered) -> Result<(u16, Option<Duration>, String), String> {
-    let mut answer = answer.map_err(|e| short(&e.to_string()))?;
-    let status = answer.status();
+/// The innermost reason: those around it say only where it came from.
+fn innermost(e: &Error) -> String {
+    let mut source = e.source();
+    let mut text = e.to_string();
+    while let Some(inner) = source {
+        (text, source) = (inner.to_string(), inner.source());
+    }
+    text
+}
+
+async fn read(answer: Response<hyper::body::Incoming>) -> (u16, Option<Duration>, String) {
+    let (head, body) = answer.into_parts();
     let now = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(wall().micros()).unwrap_or(0));
-    let after = answer.headers().get("retry-after").and_then(|v| retry_after(v.to_str().ok()?, now));
+    let after = head.headers.get(header::RETRY_AFTER).and_then(|v| retry_after(v.to_str().ok()?, now));
     // Read to its end, so that the connection can be used again; an endless one is closed.
-    let body = answer.body_mut().with_config().limit(BODY_MAX).read_to_vec().unwrap_or_default();
-    let why = if status.is_success() { String::new() } else { reason(status, &body) };
-    Ok((status.as_u16(), after, why))
+    let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, BODY_MAX).collect()).await;
+    let body = body.ok().and_then(Result::ok).map(|body| body.to_bytes()).unwrap_or_default();
+    let why = if head.status.is_success() { String::new() } else { reason(head.status, &body) };
+    (head.status.as_u16(), after, why)
 }
 
-fn reason(status: ureq::http::StatusCode, body: &[u8]) -> String {
+fn reason(status: StatusCode, body: &[u8]) -> String {
     let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let message = parsed.as_ref().and_then(|v| v.pointer("/error/message")?.as_str());
     match message {
@@ -124,7 +187,9 @@ mod tests {
     use std::net::TcpListener;
     use std::time::{Duration, Instant, SystemTime};
 
-    use super::{Answer, Outlet, retry_after};
+    use headworks_api::outbox::{Destinations, parse_block};
+
+    use super::{Answer, Outlet, StripeCall, retry_after};
 
     const WITHIN: Duration = Duration::from_millis(400);
 
@@ -132,7 +197,7 @@ mod tests {
     type Case = (&'static str, &'static [u8], &'static [u8], Duration, bool);
 
     /// The outcome of an event at a receiver that answers with `head`, and then `more` again and again.
-    fn attempt(head: &'static [u8], more: &'static [u8], pause: Duration) -> (Answer, Duration) {
+    async fn attempt(head: &'static [u8], more: &'static [u8], pause: Duration) -> (Answer, Duration) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let url = format!("http://{}/", listener.local_addr().expect("address"));
         std::thread::spawn(move || {
@@ -147,12 +212,13 @@ mod tests {
             let _ = stream.read(&mut [0; 1]);
         });
         let begun = Instant::now();
-        let answer = Outlet::new(None, WITHIN).event(&url, "id", 0, "v1,", "{}");
+        let loopback = Destinations::new(vec![parse_block("127.0.0.1").expect("a block")]);
+        let answer = Outlet::new(&loopback, None, WITHIN).event(&url, ("id", 0), "v1,", "{}".into()).await;
         (answer, begun.elapsed())
     }
 
-    #[test]
-    fn a_hostile_receiver_costs_little() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hostile_receiver_costs_little() {
         let now = Duration::ZERO;
         let slow = Duration::from_millis(50);
         let cases: [Case; 9] = [
@@ -191,23 +257,61 @@ mod tests {
             ),
         ];
         for (what, head, more, pause, taken) in cases {
-            let (answer, took) = attempt(head, more, pause);
+            let (answer, took) = attempt(head, more, pause).await;
             assert_eq!(answer == Answer::Taken, taken, "{what}: {answer:?}");
             assert!(taken || matches!(answer, Answer::NotNow(..)), "{what}: {answer:?}");
             assert!(took < WITHIN * 4, "{what} took {took:?}");
         }
     }
 
-    #[test]
-    fn what_an_answer_means() {
-        let of = |head| attempt(head, b"", Duration::ZERO).0;
-        assert_eq!(of(b"HTTP/1.1 204 No Content\r\n\r\n"), Answer::Taken);
-        assert_eq!(of(b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n"), Answer::Gone);
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_an_answer_means() {
         let moved = b"HTTP/1.1 307 Moved\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
-        assert_eq!(of(moved), Answer::NotNow("it answered 307 Temporary Redirect".into(), None));
         let busy = b"HTTP/1.1 503 X\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
         let after = Some(Duration::from_secs(7));
-        assert_eq!(of(busy), Answer::NotNow("it answered 503 Service Unavailable".into(), after));
+        for (head, means) in [
+            (&b"HTTP/1.1 204 No Content\r\n\r\n"[..], Answer::Taken),
+            (b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n", Answer::Gone),
+            (moved, Answer::NotNow("it answered 307 Temporary Redirect".into(), None)),
+            (busy, Answer::NotNow("it answered 503 Service Unavailable".into(), after)),
+        ] {
+            assert_eq!(attempt(head, b"", Duration::ZERO).await.0, means);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_never_shows_the_url() {
+        let none = Destinations::default();
+        let loopback = Destinations::new(vec![parse_block("127.0.0.1").expect("a block")]);
+        for (to, url) in [
+            (&none, "https://localhost/?token=secret"),
+            (&none, "https://127.0.0.1/?token=secret"),
+            (&loopback, "http://127.0.0.1:1/?token=secret"),
+            (&loopback, "http://name.invalid/?token=secret"),
+            (&loopback, "no URL ?token=secret"),
+        ] {
+            let answer = Outlet::new(to, None, WITHIN).event(url, ("id", 0), "v1,", "{}".into()).await;
+            let Answer::NotNow(why, None) = answer else { panic!("{url}: {answer:?}") };
+            assert!(!why.is_empty() && !why.contains("token") && !why.contains("secret"), "{url}: {why}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_key_of_stripe_goes_to_stripe_alone() {
+        let (listener, call) = (
+            TcpListener::bind("127.0.0.1:0").expect("binds"),
+            StripeCall::Cancel { name: "n".into(), identifier: "i".into() },
+        );
+        listener.set_nonblocking(true).expect("is set");
+        let key = || Some("sk_test".to_owned());
+        let url = format!("https://localhost:{}", listener.local_addr().expect("address").port());
+        // Another host, even a public one, is not sent the key unless its address is allowed.
+        for url in [url.as_str(), "https://1.1.1.1", "http://api.stripe.com"] {
+            let answer = Outlet::new(&Destinations::default(), key(), WITHIN).stripe(url, &call, None).await;
+            let Answer::NotNow(why, None) = answer else { panic!("{url}: {answer:?}") };
+            assert!(why.contains("--webhooks-allow") || why.contains("resolved"), "{url}: {why}");
+            assert!(listener.accept().is_err(), "{url}");
+        }
     }
 
     #[test]

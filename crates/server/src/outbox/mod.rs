@@ -1,127 +1,73 @@
-//! The way out: a thread for each sender, and the surroundings of senders: the network, the machine's clock, the board.
-//!
-//! A thread runs while its webhook's name is in force, and never holds the engine while it rests.
+//! The way out: a few threads for the steps of all senders, and attempts as tasks of the runtime.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use headworks_api::Api;
-use headworks_api::outbox::{Answer, Board, Call, Next, Sender, Status, Surroundings};
-use headworks_core::record::{Name, Seq, Server, Webhook};
-use headworks_engine::{Engine, EngineError, Hook, wall};
+use headworks_api::outbox::Board;
+use headworks_core::record::Name;
 
+mod around;
 mod attempt;
+mod connect;
+mod lanes;
+mod pool;
 
+use around::Around;
 use attempt::{ANSWER_WITHIN, Outlet};
+use lanes::Lanes;
+use pool::Pool;
 
-/// A sender that panicked restarts after this time.
-const BEGINS_AGAIN: Duration = Duration::from_secs(5);
+/// Threads for the steps of senders.
+const THREADS: usize = 4;
 
-/// The threads of all senders.
-#[derive(Debug)]
+/// The senders at work.
 pub(crate) struct Outbox {
     board: Arc<Board>,
-    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    pool: Arc<Pool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
 }
 
 impl Outbox {
     /// Starts sending. Called in a runtime.
     pub(crate) fn start(api: &Api, stripe_key: Option<String>) -> Self {
-        let (board, threads) = (Arc::clone(api.board()), Arc::<Mutex<Vec<_>>>::default());
-        let around = Arc::new(Around {
-            board: Arc::clone(&board),
-            outlet: Outlet::new(stripe_key, ANSWER_WITHIN),
-            runtime: tokio::runtime::Handle::current(),
+        let board = Arc::clone(api.board());
+        let runtime = tokio::runtime::Handle::current();
+        let around = Around { board: Arc::clone(&board), runtime: runtime.clone() };
+        let lanes = Lanes::new(
+            Outlet::new(api.destinations(), stripe_key, ANSWER_WITHIN),
+            Arc::clone(&board),
+            runtime,
+        );
+        let pool = Arc::new(Pool::new(Arc::downgrade(api.engine()), around, lanes));
+        let threads = (0..THREADS).filter_map(|_| {
+            let pool = Arc::clone(&pool);
+            let thread = std::thread::Builder::new().name("webhooks".into()).spawn(move || pool.run());
+            thread
+                .inspect_err(|e| tracing::error!(error = %e, "a thread for webhooks could not be started"))
+                .ok()
         });
-        let (engine, started) = (Arc::downgrade(api.engine()), Arc::clone(&threads));
-        api.board().begin(api.engine(), move |name| match around.start(name, engine.clone()) {
-            Ok(thread) => {
-                let mut threads = started.lock().unwrap_or_else(PoisonError::into_inner);
-                threads.retain(|thread: &JoinHandle<()>| !thread.is_finished());
-                threads.push(thread);
-            }
-            Err(e) => {
-                tracing::error!(webhook = %name, error = %e, "the sender could not be started");
-                around.board.forget(name);
-            }
-        });
-        Self { board, threads }
+        let threads = Mutex::new(threads.collect());
+        let told = Arc::clone(&pool);
+        api.board().begin(api.engine(), move |new: &[Name]| told.wake(new));
+        Self { board, pool, threads }
     }
 
-    /// Ends all senders.
+    /// Ends all senders. Attempts under way are given up; the next process makes them again.
     pub(crate) fn close(&self) {
         self.board.close();
+        self.pool.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
-                tracing::error!("a webhook's sender panicked");
+                tracing::error!("a thread for webhooks panicked");
             }
         }
-    }
-}
-
-/// The surroundings of senders.
-struct Around {
-    board: Arc<Board>,
-    outlet: Outlet,
-    /// The runtime in which the senders' threads write records.
-    runtime: tokio::runtime::Handle,
-}
-
-impl Around {
-    fn start(self: &Arc<Self>, name: &Name, engine: Weak<Engine>) -> std::io::Result<JoinHandle<()>> {
-        let (around, of) = (Arc::clone(self), name.clone());
-        let run = move || {
-            // A panic ends one attempt, not the webhook.
-            while catch_unwind(AssertUnwindSafe(|| around.run(&of, &engine))).is_err() {
-                tracing::error!("a webhook's sender panicked; it restarts");
-                around.board.rest(around.board.changes(), BEGINS_AGAIN);
-            }
-        };
-        std::thread::Builder::new().name(format!("webhook {name}")).spawn(run)
-    }
-
-    /// Sends until the webhook is removed or the server ends.
-    fn run(&self, name: &Name, engine: &Weak<Engine>) {
-        let mut sender = Sender::new(name.clone());
-        loop {
-            let seen = self.board.changes();
-            let engine = engine.upgrade();
-            let Some(hook) = self.board.in_force(engine.as_deref(), name) else { return };
-            let Some(engine) = engine else { return };
-            let next = sender.step(&engine, &hook, self);
-            drop(engine);
-            if let Next::Rest(pause) = next {
-                self.board.rest(seen, pause);
-            }
-        }
-    }
-}
-
-impl Surroundings for Around {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn send(&self, webhook: &Webhook, call: &Call, again: Option<Seq>) -> Answer {
-        match call {
-            Call::Event(id, body) => {
-                // Receivers compare it with their own clocks, even if the server runs on a test clock.
-                let secs = wall().micros() / 1_000_000;
-                let signature = self.board.secrets().sign(webhook, id, secs, body);
-                self.outlet.event(&webhook.url, id, secs, &signature, body)
-            }
-            Call::Stripe(call) => self.outlet.stripe(&webhook.url, call, again),
-        }
-    }
-
-    fn write(&self, engine: &Engine, what: Server) -> Option<Result<(), EngineError>> {
-        Some(self.runtime.block_on(engine.note_webhook(what)))
-    }
-
-    fn note(&self, hook: &Hook, change: impl FnOnce(&mut Status)) {
-        self.board.note(hook, change);
     }
 }

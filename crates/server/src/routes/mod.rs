@@ -29,6 +29,7 @@ mod corrections;
 mod credits;
 mod decisions;
 mod events;
+mod inbound;
 mod ledger;
 mod plans;
 mod resets;
@@ -104,10 +105,12 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::parked))
         .routes(routes!(webhooks::resume))
         .routes(routes!(webhooks::list))
+        .routes(routes!(inbound::show, inbound::set, inbound::remove))
+        .routes(routes!(inbound::list))
         .merge(
             OpenApiRouter::new()
-                .routes(routes!(webhooks::confirm_top_up))
-                .routes(routes!(webhooks::signal))
+                .routes(routes!(inbound::top_up))
+                .routes(routes!(inbound::signal))
                 .layer(Extension(LengthMax(SIGNED_BYTES_MAX))),
         )
         .routes(routes!(supplies::list))

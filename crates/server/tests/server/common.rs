@@ -1,9 +1,10 @@
 //! A server on loopback, and HTTP written by hand, so that nothing of the code under test speaks for the client.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use headworks_api::create_key;
+use headworks_api::{Signer, create_key};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::Label;
 use headworks_engine::{Clock, Engine, Limits};
@@ -101,7 +102,11 @@ impl Server {
         };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let stripe_key = Some("sk_test_1".to_owned());
-        let serving = serve(Arc::clone(&engine), ServeOptions { listen, stripe_key, ..options }).await;
+        // Receivers are on loopback, and their secrets outlive a restart.
+        let webhooks_allow = vec!["127.0.0.1/32".parse().expect("a block")];
+        let signing_key = Some(signing_key());
+        let options = ServeOptions { listen, stripe_key, webhooks_allow, signing_key, ..options };
+        let serving = serve(Arc::clone(&engine), options).await;
         let serving = serving.expect("listens");
         Self { address: serving.address, engine, serving, admin }
     }
@@ -130,6 +135,17 @@ impl Server {
         body.as_object_mut().expect("balances").remove("at");
         body
     }
+}
+
+/// The signing key of all servers of these tests.
+fn signing_key() -> PathBuf {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    let path = MADE.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("signing.key");
+        Signer::in_file(&path).expect("reads or makes it");
+        path
+    });
+    path.clone()
 }
 
 pub(crate) fn engine(store: Arc<Memory>, clock: Clock, limits: Limits) -> Arc<Engine> {

@@ -7,6 +7,7 @@ mod connections;
 mod events;
 mod explained;
 mod flows;
+mod inbound;
 mod keys;
 mod ledger_flows;
 mod overload;

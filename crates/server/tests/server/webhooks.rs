@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::common::Server;
 use crate::receiver::{Act, Receiver, Request, header, hook, spend};
 
-async fn with_alerts() -> (Arc<Memory>, Server) {
+pub(crate) async fn with_alerts() -> (Arc<Memory>, Server) {
     let store = Arc::new(Memory::new());
     let s = Server::start_on(Arc::clone(&store)).await;
     s.open("acme", "10").await;
@@ -248,39 +248,115 @@ async fn behind_is_the_number_of_records_that_are_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signed_confirmation_needs_no_api_key() {
-    use base64::Engine as _;
-    use hmac::{KeyInit as _, Mac as _};
-    let (_, s) = with_alerts().await;
+async fn a_secret_is_random_and_a_retry_shows_the_one_in_force() {
+    let s = Server::start().await;
     let receiver = Receiver::start(&[]).await;
-    let made = hook(&s, "payments", json!({"url": receiver.url, "events": ["top_up.asked"]})).await;
-    spend(&s, "u1", 6).await;
-    let asked: Value = serde_json::from_str(&receiver.accepted(1).await[0].body).expect("json");
-    assert_eq!(
-        asked["data"],
-        json!({"number": 1, "amount": "20", "charge_key": "acme/1", "unit": "credits"})
+    let put = async |key: &str, rotate: bool, end: bool| {
+        let ask =
+            json!({"url": receiver.url, "rotate_secret": rotate, "end_previous_secret": end}).to_string();
+        let set = s.call("PUT", "/v1/webhooks/h", key, &ask).await;
+        assert_eq!(set.status, 200, "{}", set.body);
+        assert!(set.head.contains("cache-control: no-store"), "{}", set.head);
+        assert_eq!(set.body["secret"], listed(&s, "h").await["secret"], "{key}");
+        let previous = set.body["has_previous_secret"].as_bool().expect("a bool");
+        (set.body["secret"].as_str().expect("secret").to_owned(), previous, set.body["replayed"].clone())
+    };
+    let (first, previous, replayed) = put("1", false, false).await;
+    assert_eq!((first.len(), previous, replayed), (50, false, json!(false)));
+    assert_eq!(put("1", false, false).await, (first.clone(), false, json!(true)));
+    let (second, previous, _) = put("2", true, false).await;
+    assert!(second != first && previous);
+    // Repeated, and repeated after a further one: what it shows is in force.
+    assert_eq!(put("2", true, false).await, (second.clone(), true, json!(true)));
+    let (third, ..) = put("3", true, false).await;
+    assert_eq!(put("2", true, false).await, (third.clone(), true, json!(true)));
+    assert_eq!(put("4", false, true).await, (third.clone(), false, json!(false)));
+    let (fourth, previous, _) = put("5", true, true).await;
+    assert!(fourth != third && !previous);
+    assert_eq!(s.call("DELETE", "/v1/webhooks/h", "rm", "").await.status, 204);
+    let (again, previous, _) = put("6", false, false).await;
+    assert!(![first, second, third, fourth].contains(&again) && !previous);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_at_a_private_address_is_refused() {
+    let s = Server::start().await;
+    // The servers of these tests allow 127.0.0.1 alone.
+    for url in [
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://[::1]/",
+        "http://127.0.0.2/",
+        "http://1.1.1.1/",
+        "https://user:pw@example.com/",
+        "https://example.com/#x",
+        "file:///etc/passwd",
+    ] {
+        let refused = s.call("PUT", "/v1/webhooks/h", "k", &json!({"url": url}).to_string()).await;
+        assert_eq!((refused.status, refused.problem()), (422, "invalid_request"), "{url}");
+    }
+    let stripe = json!({"url": "https://example.com", "format": "stripe_meter_events"}).to_string();
+    let set = s.call("PUT", "/v1/webhooks/s", "k", &stripe).await;
+    assert_eq!(set.status, 200, "its addresses are checked at every attempt: {}", set.body);
+    // A name that resolves to an address that is not allowed: nothing is sent, and the status says why.
+    s.open("acme", "10").await;
+    let named = json!({"url": "https://ip6-localhost:1/?token=secret", "events": ["charge"]}).to_string();
+    assert_eq!(s.call("PUT", "/v1/webhooks/h", "k2", &named).await.status, 200);
+    spend(&s, "u1", 1).await;
+    let failing = until(&s, "h", "state", json!("failing")).await;
+    let why = failing["error"].as_str().expect("why");
+    assert!(!why.contains("secret"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_receivers_hold_up_slow_ones_alone() {
+    let s = Server::start().await;
+    s.open("acme", "1000").await;
+    let slow = Receiver::start(&[Act::Slowly(3_000); 400]).await;
+    for n in 0..300 {
+        hook(&s, &format!("slow{n}"), json!({"url": slow.url, "events": ["charge"]})).await;
+    }
+    let quick = Receiver::start(&[]).await;
+    hook(&s, "quick", json!({"url": quick.url, "events": ["charge"]})).await;
+    spend(&s, "first", 1).await;
+    quick.accepted(1).await;
+    // All others are busy with their first event, or wait for a place; this one is not held up by them.
+    let begun = std::time::Instant::now();
+    for n in 0..20 {
+        spend(&s, &format!("u{n}"), 1).await;
+    }
+    assert_eq!(quick.accepted(21).await.len(), 21);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let begun = std::time::Instant::now();
+    s.stop().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "attempts under way are given up: {:?}",
+        begun.elapsed()
     );
-    let secret = made["secret"].as_str().expect("secret").trim_start_matches("whsec_");
-    let secret = base64::engine::general_purpose::STANDARD.decode(secret).expect("base64");
-    let body = json!({"account": "acme", "number": 1, "payment": {"paid": true}}).to_string();
-    let secs = s.engine.clock().now().micros() / 1_000_000;
-    let sign = |secs: i64, body: &str| {
-        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&secret).expect("key");
-        mac.update(format!("m1.{secs}.{body}").as_bytes());
-        base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
-    };
-    let headers = |secs: i64, signature: &str| {
-        format!("webhook-id: m1\r\nwebhook-timestamp: {secs}\r\nwebhook-signature: v1,{signature}\r\n")
-    };
-    let path = "/v1/webhooks/payments/top-ups";
-    for (at, signature) in [(secs, sign(secs, "{}")), (secs - 301, sign(secs - 301, &body))] {
-        let refused = s.raw("POST", path, &headers(at, &signature), body.as_bytes()).await;
-        assert_eq!((refused.status, refused.problem()), (401, "bad_signature"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_with_much_to_send_holds_up_no_other() {
+    let s = Server::start().await;
+    s.open("acme", "10000").await;
+    let record = |n: usize| json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"}, "quantities": {"tokens": 1}, "idempotency_key": format!("b{n}")});
+    let one = |n| json!({"record": record(n)});
+    let batch = json!({"items": (0..1_000).map(one).collect::<Vec<_>>()}).to_string();
+    let recorded = s.call("POST", "/v1/batch", "", &batch).await;
+    assert_eq!(recorded.status, 200, "{}", recorded.body);
+    let slow = Receiver::start(&[Act::Slowly(20); 100_000]).await;
+    for n in 0..8 {
+        let all = json!({"url": slow.url, "events": ["usage", "charge", "movement"], "from": "beginning"});
+        hook(&s, &format!("busy{n}"), all).await;
     }
-    let signed = headers(secs, &sign(secs, &body));
-    for replayed in [false, true] {
-        let brought = s.raw("POST", path, &signed, body.as_bytes()).await;
-        assert_eq!((brought.status, &brought.body["replayed"]), (200, &json!(replayed)), "{}", brought.body);
+    let receiver = Receiver::start(&[]).await;
+    hook(&s, "other", json!({"url": receiver.url, "events": ["charge"]})).await;
+    for n in 0..5 {
+        spend(&s, &format!("u{n}"), 1).await;
     }
-    assert_eq!(s.balances("acme").await["available"], "24");
+    assert_eq!(receiver.accepted(5).await.len(), 5);
+    for n in 0..8 {
+        assert!(listed(&s, &format!("busy{n}")).await["behind"].as_u64().expect("a number") > 100);
+    }
 }

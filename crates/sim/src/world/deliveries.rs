@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_api::outbox::{Next, calls};
-use headworks_core::record::{Name, Resume, SYSTEM, Seq, StripeValue, Webhook, WebhookFormat};
-use headworks_engine::{EngineError, Idempotency};
+use headworks_core::record::{Name, Resume, SYSTEM, Sealed, Seq, StripeValue, Webhook, WebhookFormat};
+use headworks_engine::{EngineError, Idempotency, SecretAsk};
 use headworks_store::{Cursor, Store as _, Stored, wait};
 
 use super::receivers::{Around, NAMES, record_of, text};
@@ -28,7 +28,6 @@ fn webhook(of: &str) -> Webhook {
         url: format!("https://example.com/{of}"),
         events: EVENTS.map(label).to_vec(),
         format,
-        rotation: 0,
         stripe: StripeValue::Amount,
         since: None,
     }
@@ -39,7 +38,10 @@ impl World {
     pub(super) fn set_webhook(&mut self, of: &str, from_beginning: bool) -> Result<(), Broken> {
         let key = self.webhook_key();
         let engine = Arc::clone(&self.engine);
-        self.administered(poll_until(&engine, engine.set_webhook(webhook(of), from_beginning, (&key, None))))
+        let fresh = Sealed(vec![1]);
+        let secrets = SecretAsk { fresh, rotates: false, ends_previous: false };
+        let set = engine.set_webhook(webhook(of), from_beginning, secrets, (&key, None));
+        self.administered(poll_until(&engine, set))
     }
 
     fn webhook_key(&mut self) -> Idempotency {
@@ -117,12 +119,20 @@ impl World {
                 is_calm,
             };
             let next = followed.sender.step(&self.engine, &hook, &around);
-            if let Some(wrong) = followed.receiver.borrow_mut().wrong.take() {
-                return Err(Broken(format!("webhook {of}: {wrong}")));
-            }
-            if let Next::Rest(pause) = next {
-                self.deliveries.now += if is_calm { pause } else { Duration::ZERO };
-                return Ok(true);
+            match next {
+                Next::Step => {}
+                Next::Send(call, _) => {
+                    let answer = around.answer(&hook.webhook, &call);
+                    followed.sender.answered(&self.engine, &hook, &around, &call, answer);
+                    if let Some(wrong) = followed.receiver.borrow_mut().wrong.take() {
+                        return Err(Broken(format!("webhook {of}: {wrong}")));
+                    }
+                }
+                Next::Rest(pause) => {
+                    self.deliveries.now += if is_calm { pause } else { Duration::ZERO };
+                    return Ok(true);
+                }
+                Next::End => return Ok(true),
             }
         }
         Ok(false)
@@ -148,7 +158,11 @@ impl World {
                 self.resume(of, account, Resume::Retry)?;
             }
             let is_resting = self.steps(of, STEPS_MAX, true)?;
-            let cursor = wait(self.engine.acknowledged(&of_name)).map_err(|e| Broken(e.to_string()))?;
+            let hook = self.engine.webhooks().get(&of_name).cloned();
+            let cursor = match hook.map(|hook| wait(self.engine.acknowledged(&hook))).transpose() {
+                Ok(cursor) => cursor.flatten().unwrap_or_default(),
+                Err(e) => return Err(Broken(e.to_string())),
+            };
             let rest = wait(self.store.feed(&cursor)).map_err(|e| Broken(e.to_string()))?;
             let hook = self.engine.webhooks().get(&of_name).cloned();
             let waits = hook.is_some_and(|hook| hook.is_gone || !hook.parked.is_empty());

@@ -109,12 +109,9 @@ pub(super) struct Around<'a> {
     pub(super) is_calm: bool,
 }
 
-impl Surroundings for Around<'_> {
-    fn now(&self) -> Instant {
-        self.now
-    }
-
-    fn send(&self, webhook: &Webhook, call: &Call, _: Option<Seq>) -> Answer {
+impl Around<'_> {
+    /// What the receiver answers.
+    pub(super) fn answer(&self, webhook: &Webhook, call: &Call) -> Answer {
         let take = || self.receiver.borrow_mut().take(self.made, call, self.coverage);
         let not_now = || Answer::NotNow("not now".into(), self.random.chance(300).then_some(Duration::ZERO));
         if self.is_calm {
@@ -141,6 +138,12 @@ impl Surroundings for Around<'_> {
                 Answer::Taken
             }
         }
+    }
+}
+
+impl Surroundings for Around<'_> {
+    fn now(&self) -> Instant {
+        self.now
     }
 
     fn write(&self, engine: &Engine, what: Server) -> Option<Result<(), EngineError>> {

@@ -79,7 +79,12 @@ fn file_of(reader: &Name) -> String {
     format!("{reader}.position")
 }
 
-/// The readers of the feed of a data directory, and how far each has acknowledged it.
+/// A position as kept: the cursor, and the checksum of it, so that a part of one is not taken for another.
+fn line(cursor: &str) -> String {
+    format!("{cursor} {:08x}", crc32c::crc32c(cursor.as_bytes()))
+}
+
+/// The readers of the feed of a data directory whose positions are known, and how far each has acknowledged it.
 pub(super) fn readers(dir: &dyn Disk) -> Result<Vec<(Name, Cursor)>, StoreError> {
     let outbox = dir.below(OUTBOX);
     let io = StoreError::io("listing", &outbox.path());
@@ -89,28 +94,25 @@ pub(super) fn readers(dir: &dyn Disk) -> Result<Vec<(Name, Cursor)>, StoreError>
     };
     let mut found = Vec::new();
     for reader in names.iter().filter_map(|n| Name::new(n.strip_suffix(".position")?).ok()) {
-        let at = acknowledged(dir, &reader)?;
-        found.push((reader, at));
+        found.extend(acknowledged(dir, &reader)?.map(|at| (reader, at)));
     }
     Ok(found)
 }
 
-/// How far a reader has acknowledged the feed; the beginning if it never has.
-pub(super) fn acknowledged(dir: &dyn Disk, reader: &Name) -> Result<Cursor, StoreError> {
+/// How far a reader has acknowledged the feed; `None` if there is no whole position.
+pub(super) fn acknowledged(dir: &dyn Disk, reader: &Name) -> Result<Option<Cursor>, StoreError> {
     let outbox = dir.below(OUTBOX);
     let path = outbox.path().join(file_of(reader));
     let bytes = match outbox.open(&file_of(reader), false).and_then(|file| read_all(&*file)) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Cursor::default()),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(StoreError::io("reading", &path))?,
     };
-    let read = std::str::from_utf8(&bytes).ok().map(|text| Cursor::new(text.trim()));
-    read.filter(|at| !at.as_str().is_empty() && position(at).is_ok()).ok_or_else(|| {
-        let source = std::io::Error::other("it is not a number; write the last one known, or 0");
-        StoreError::Io { doing: "reading the position in", path, source }
-    })
+    let kept = std::str::from_utf8(&bytes).ok().and_then(|text| text.split_once(' '));
+    let whole = kept.filter(|(cursor, _)| line(cursor).as_bytes() == bytes);
+    Ok(whole.map(|(cursor, _)| Cursor::new(cursor)).filter(|at| position(at).is_ok()))
 }
 
-/// Stores how far a reader has acknowledged the feed: all or nothing, and durable on return.
+/// Stores how far a reader has acknowledged the feed: all or nothing, and durable on return. One caller at a time.
 pub(super) fn acknowledge(dir: &dyn Disk, reader: &Name, to: &Cursor) -> Result<(), StoreError> {
     let outbox = dir.below(OUTBOX);
     let write = || {
@@ -119,8 +121,15 @@ pub(super) fn acknowledge(dir: &dyn Disk, reader: &Name, to: &Cursor) -> Result<
             dir.sync_names()?;
         }
         let text = if to.as_str().is_empty() { "0" } else { to.as_str() };
-        outbox.replace(&file_of(reader), text.as_bytes())?;
+        outbox.replace(&file_of(reader), line(text).as_bytes())?;
         outbox.sync_names()
     };
     write().map_err(StoreError::io("keeping the position in", &outbox.path().join(file_of(reader))))
+}
+
+/// Removes the position of a reader, if there is one.
+pub(super) fn forget(dir: &dyn Disk, reader: &Name) -> Result<(), StoreError> {
+    let outbox = dir.below(OUTBOX);
+    let remove = || if outbox.has(&file_of(reader))? { outbox.remove(&file_of(reader)) } else { Ok(()) };
+    remove().map_err(StoreError::io("removing", &outbox.path().join(file_of(reader))))
 }

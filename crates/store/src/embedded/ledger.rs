@@ -67,6 +67,8 @@ pub(super) struct Ledger {
     writing: Mutex<bool>,
     flushed: Condvar,
     pub(super) recovery: Recovery,
+    /// Held while a reader's position is written: a caller that leaves does not stop the write, and another may follow.
+    acknowledging: Mutex<()>,
     dir: Arc<dyn Disk>,
     _lock: Option<File>,
 }
@@ -97,6 +99,7 @@ impl Ledger {
             Recovery { records: tail.total, read: scanned.entries, from: scanned.from, cut: scanned.cut };
         Ok(Self {
             segments,
+            acknowledging: Mutex::default(),
             writer: Mutex::new(Some(writer)),
             mark,
             tails: RwLock::new(Tails { current: tail, flushing: None }),
@@ -319,13 +322,20 @@ impl Ledger {
         Position::from_u64(self.tails().current.end.map_or(0, |end| end.at.to_u64()))
     }
 
-    pub(super) fn acknowledged(&self, reader: &Name) -> Result<Cursor, StoreError> {
-        feed::acknowledged(&*self.dir, reader)
+    pub(super) fn acknowledged(&self, reader: &Name) -> Result<Option<Cursor>, StoreError> {
+        let at = feed::acknowledged(&*self.dir, reader)?;
+        Ok(at.filter(|at| feed::position(at).is_ok_and(|at| at <= self.feed_end())))
     }
 
     pub(super) fn acknowledge(&self, reader: &Name, to: &Cursor) -> Result<(), StoreError> {
         feed::position(to)?;
+        let _turn = self.acknowledging.lock().unwrap_or_else(PoisonError::into_inner);
         feed::acknowledge(&*self.dir, reader, to)
+    }
+
+    pub(super) fn forget(&self, reader: &Name) -> Result<(), StoreError> {
+        let _turn = self.acknowledging.lock().unwrap_or_else(PoisonError::into_inner);
+        feed::forget(&*self.dir, reader)
     }
 
     pub(super) fn latest(&self) -> Option<Instant> {

@@ -217,7 +217,7 @@ impl Store for Embedded {
         Box::pin(ready(Ok(feed::cursor(self.ledger.feed_end()))))
     }
 
-    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Cursor> {
+    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Option<Cursor>> {
         let reader = reader.clone();
         self.reply(move |ledger| ledger.acknowledged(&reader))
     }
@@ -225,6 +225,11 @@ impl Store for Embedded {
     fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()> {
         let (reader, to) = (reader.clone(), to.clone());
         self.reply(move |ledger| ledger.acknowledge(&reader, &to))
+    }
+
+    fn forget<'a>(&'a self, reader: &'a Name) -> Reply<'a, ()> {
+        let reader = reader.clone();
+        self.reply(move |ledger| ledger.forget(&reader))
     }
 
     fn latest(&self) -> Reply<'_, Option<Instant>> {

@@ -223,12 +223,16 @@ impl<F: Faults> Store for Faulty<F> {
         self.inner.feed_end()
     }
 
-    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Cursor> {
+    fn acknowledged<'a>(&'a self, reader: &'a Name) -> Reply<'a, Option<Cursor>> {
         self.inner.acknowledged(reader)
     }
 
     fn acknowledge<'a>(&'a self, reader: &'a Name, to: &'a Cursor) -> Reply<'a, ()> {
         self.inner.acknowledge(reader, to)
+    }
+
+    fn forget<'a>(&'a self, reader: &'a Name) -> Reply<'a, ()> {
+        self.inner.forget(reader)
     }
 
     fn latest(&self) -> Reply<'_, Option<Instant>> {

@@ -3,6 +3,7 @@
 mod backup;
 mod damage;
 mod embedded;
+mod positions;
 
 #[test]
 fn memory() {
