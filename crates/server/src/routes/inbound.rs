@@ -1,7 +1,6 @@
 //! Inbound callers: making, showing and removing them; the reports that they sign.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use headworks_api::{Network, Problem, Report, Signature, parse};
@@ -9,7 +8,7 @@ use headworks_core::record::Purpose;
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::extract::{Body, Caller, From, IdempotencyKey, Path};
+use crate::extract::{Body, Caller, From, IdempotencyKey, Path, Raw};
 use crate::problem::Failure;
 use crate::secret::Secret;
 
@@ -97,7 +96,7 @@ pub(super) async fn signal(
     Path(name): Path<String>,
     From(network): From,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<StatusCode, Failure> {
     let report = signed(&app, &name, Purpose::Signals, network, (&headers, &body))?;
     app.api.signed_signal(&report, &parse(&body)?).await?;
@@ -117,7 +116,7 @@ pub(super) async fn top_up(
     Path(name): Path<String>,
     From(network): From,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Json<wire::Change>, Failure> {
     let report = signed(&app, &name, Purpose::TopUps, network, (&headers, &body))?;
     Ok(Json(app.api.signed_top_up(&report, &parse(&body)?).await?))
