@@ -64,31 +64,40 @@ impl Engine {
     ) -> Result<(Arc<Catalog>, Answer), EngineError> {
         // One at a time: the label and the changes depend on the catalog that was in force before.
         let _turn = self.puts.lock().await;
-        let own = catalog.version.clone();
+        let (own, hash, text) = (catalog.version.clone(), catalog.hash, catalog.text.clone());
+        let mut compiled = Some(catalog);
         let (label, what, answer) = loop {
             self.follow().await?;
             let after = self.in_force.seq();
+            let Some(catalog) = compiled.take() else {
+                return Err(EngineError::UnknownCatalog(hash.to_string()));
+            };
             let (before, label) = (self.catalog(), self.label_of(&catalog));
             let what = changes(&before, &catalog);
             let event = Event::CatalogLoaded {
                 label: label.clone(),
-                text: catalog.text.clone(),
+                text: text.clone(),
                 changes: Box::new(what.clone()),
             };
-            match self.administer_after(Some(after), event, Some(keyed)).await {
+            self.in_force.expect(catalog);
+            let answer = self.administer_after(Some(after), event, Some(keyed)).await;
+            compiled = self.in_force.expected();
+            match answer {
                 // Something else was recorded meanwhile.
                 Err(EngineError::NotAfter(_)) => {}
                 answer => break (label, what, answer?),
             }
         };
-        let catalog = Arc::new(catalog.labelled(label));
         if !answer.replayed {
-            let (label, hash) = (&catalog.version, catalog.hash);
             tracing::info!(%label, %hash, actor = keyed.1.map(Name::as_str), changes = ?what, "a catalog is in force");
-            if *label != own {
+            if label != own {
                 tracing::warn!(%own, %label, "another catalog has had this label; decisions name this one by its hash");
             }
         }
+        let catalog = match compiled {
+            Some(catalog) => Arc::new(catalog.labelled(label)),
+            None => self.catalog(),
+        };
         Ok((catalog, answer))
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use headworks_core::catalog::{Catalog, Format};
+use headworks_core::catalog::{Catalog, Format, Problems};
 use headworks_core::record::{Event, Instant, Name, Record, Seq, Server, Span, SupplyChange, SystemRecord};
 use headworks_store::Stored;
 
@@ -35,6 +35,8 @@ pub(crate) struct System {
 /// The state in force from the server's own log: everything stored, even while its caller still waits.
 pub(crate) struct InForce {
     pub(crate) catalog: ArcSwap<Catalog>,
+    /// A catalog that is about to be recorded, so that it is not compiled twice.
+    expected: Mutex<Option<Catalog>>,
     /// Every catalog that was ever put in force, oldest first.
     pub(crate) catalogs: ArcSwap<Vec<PastCatalog>>,
     pub(crate) keyring: ArcSwap<Keyring>,
@@ -75,6 +77,26 @@ impl InForce {
         true
     }
 
+    /// This catalog is about to be recorded.
+    pub(crate) fn expect(&self, catalog: Catalog) {
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = Some(catalog);
+    }
+
+    /// The expected catalog, if it has not come into force.
+    pub(crate) fn expected(&self) -> Option<Catalog> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// A catalog of the log: the expected one, or its text compiled.
+    fn compiled(&self, text: &str) -> Result<Catalog, Problems> {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        // The records of others come in between.
+        match expected.take_if(|catalog| catalog.text == text) {
+            Some(catalog) => Ok(catalog),
+            None => Catalog::parse(text, Format::of(text)),
+        }
+    }
+
     /// Notes that the log had no more records at this instant.
     pub(crate) fn read_to_end(&self, now: Instant) {
         self.read_at.fetch_max(now.micros(), Ordering::AcqRel);
@@ -93,7 +115,7 @@ impl InForce {
             self.catalogs.store(Arc::new(catalogs));
         }
         if let Event::CatalogLoaded { label, text, .. } = event {
-            match Catalog::parse(text, Format::of(text)) {
+            match self.compiled(text) {
                 Ok(catalog) => {
                     let catalog = catalog.in_force(label.clone(), this);
                     self.supplies.set(&catalog);
@@ -151,6 +173,7 @@ impl System {
         let catalog = self.catalog.unwrap_or(initial);
         InForce {
             supplies: Supplies::new(&catalog, self.supply_changes),
+            expected: Mutex::default(),
             catalog: ArcSwap::from_pointee(catalog),
             catalogs: ArcSwap::from_pointee(self.catalogs),
             keyring: ArcSwap::from_pointee(self.keyring),

@@ -1,7 +1,9 @@
 //! The catalog in force, and all earlier ones.
 
+use std::sync::Arc;
+
 use headworks_core::catalog::source::CatalogSource;
-use headworks_core::catalog::{Catalog, Format};
+use headworks_core::catalog::{Catalog, Format, ParseError};
 use headworks_core::record::{CatalogHash, Name};
 use headworks_wire as wire;
 use utoipa::{PartialSchema, ToSchema};
@@ -27,6 +29,14 @@ fn accepted(catalog: &Catalog, label: Name) -> wire::CatalogAccepted {
         plans: catalog.plan_names().into_iter().cloned().collect(),
         features: catalog.feature_names().into_iter().cloned().collect(),
     }
+}
+
+/// Compiles a catalog while its caller waits.
+fn compile(text: &str, stop: &Stop) -> Result<Catalog, Problem> {
+    Catalog::parse_while(text, Format::of(text), &|| !stop.is_set()).map_err(|e| match e {
+        ParseError::Problems(problems) => problems.into(),
+        ParseError::Stopped => Problem::internal(),
+    })
 }
 
 /// The catalog's JSON Schema, made from the types that read it.
@@ -72,9 +82,12 @@ impl Api {
         // By the machine's clock: a test clock may stand still while one catalog follows another.
         let natural = format!("catalog at {}", headworks_engine::wall());
         let key = key.required_of(None, Some(natural), &text)?;
-        let catalog = self.compiled(access, text).await?;
-        let (catalog, _) = self.engine.put(catalog, (&key, access.actor())).await?;
-        Ok(accepted(&catalog, catalog.version.clone()))
+        let (engine, actor, text) = (Arc::clone(&self.engine), access.actor().cloned(), text.to_owned());
+        let put = move |stop: &Stop| {
+            let (catalog, _) = stop.run(engine.put(compile(&text, stop)?, (&key, actor.as_ref())))?;
+            Ok(accepted(&catalog, catalog.version.clone()))
+        };
+        self.lanes.catalogs.run(access, put).await
     }
 
     /// Check a catalog without putting it in force.
@@ -91,8 +104,7 @@ impl Api {
     /// A catalog from its text.
     pub(super) async fn compiled(&self, access: &Access, text: &str) -> Result<Catalog, Problem> {
         let text = text.to_owned();
-        let compile = move |_: &Stop| Ok(Catalog::parse(&text, Format::of(&text))?);
-        self.lanes.catalogs.run(access, compile).await
+        self.lanes.catalogs.run(access, move |stop| compile(&text, stop)).await
     }
 
     /// List every time a catalog was put in force, newest first.
