@@ -55,6 +55,21 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
+/// A route that needs no key takes note of one all the same: its connection is then that of an authenticated caller.
+pub(crate) struct Anybody;
+
+impl FromRequestParts<App> for Anybody {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            // A wrong key is none.
+            let _ = Caller::from_request_parts(parts, app).await;
+        }
+        Ok(Self)
+    }
+}
+
 /// The token of a bearer's authorization; the name of the scheme may be in any case (RFC 9110).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;

@@ -195,6 +195,7 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
             ..options.connections
         },
         only_proxies: is_plain && !options.behind_proxy.is_empty(),
+        open: options.open,
         proxies: Arc::new(options.behind_proxy),
         tls,
         drain: options.drain,

@@ -61,6 +61,8 @@ pub(crate) struct Connections {
     pub(crate) proxies: Arc<Proxies>,
     /// Only proxies and the machine itself may connect.
     pub(crate) only_proxies: bool,
+    /// Nobody needs a key.
+    pub(crate) open: bool,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) drain: Duration,
 }
@@ -123,6 +125,9 @@ impl Connections {
                 full.log(|more| tracing::warn!(%peer, more, "refused a connection: every place is taken"));
                 continue;
             };
+            if this.open {
+                place.authenticate();
+            }
             running.spawn(Arc::clone(&this).serve(stream, peer, place, stopping.clone(), descriptor));
         }
         drop(listener);

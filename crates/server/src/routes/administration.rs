@@ -8,7 +8,7 @@ use headworks_api::Kind;
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::extract::{Body, Caller, Path};
+use crate::extract::{Anybody, Body, Caller, Path};
 use crate::problem::Failure;
 
 /// Make an API key; its secret is shown only once
@@ -50,7 +50,7 @@ pub(super) async fn revoke_key(
 /// Whether the process is up
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()),
     responses((status = 200, description = "It is up", content_type = "text/plain", body = String)))]
-pub(super) async fn healthz() -> &'static str {
+pub(super) async fn healthz(_: Anybody) -> &'static str {
     "ok\n"
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()),
     responses((status = 200, description = "They are", content_type = "text/plain", body = String),
         (status = 503, description = "They are not, and why", body = wire::Problem)))]
-pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Failure> {
+pub(super) async fn readyz(State(app): State<App>, _: Anybody) -> Result<&'static str, Failure> {
     app.api.ready()?;
     if app.memory.is_short() {
         return Err(Failure::new(Kind::Overloaded, "the server is short of memory"));
