@@ -10,19 +10,20 @@ use headworks_terminal::{Failed, Outcome, print::counted, say};
 use serde_json::json;
 
 use crate::ledger::open;
+use crate::made::new_file;
 
 /// `headworks export-account`.
 pub(crate) fn export(account: &Name, data: &Path, to: &Path, as_json: bool) -> Outcome {
     let store = open(data)?;
-    let partial = to.with_extension("partial");
-    let mut out = BufWriter::new(File::create(&partial)?);
-    let records = archive::export(&store, account, &mut out).map_err(|e| said(e, to, data))?;
-    if records == 0 {
-        std::fs::remove_file(&partial)?;
-        return Err(format!("there is no account `{account}` in {}", data.display()).into());
-    }
-    out.into_inner().map_err(|e| e.to_string())?.sync_all()?;
-    std::fs::rename(&partial, to)?;
+    let records = new_file(to, data, |file| {
+        let mut out = BufWriter::new(file);
+        let records = archive::export(&store, account, &mut out).map_err(|e| said(e, to, data))?;
+        if records == 0 {
+            return Err(format!("there is no account `{account}` in {}", data.display()).into());
+        }
+        out.into_inner().map_err(|e| e.to_string())?.sync_all()?;
+        Ok(records)
+    })?;
     if as_json {
         return say!("{}", json!({"account": account, "records": records}));
     }

@@ -19,6 +19,7 @@ use crate::arguments::{
     AccountCommand, AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, KeysCommand, Remote,
     TestClockCommand, WhatArguments,
 };
+use crate::made::NewDirectory;
 use crate::remote::{connect, key_of};
 
 /// Reads a file, or standard input for `-`.
@@ -79,7 +80,11 @@ pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -
         KeysCommand::Create { data, scopes, accounts, expires_at, note } => {
             let ask = wire::CreateKeyRequest { scopes, accounts, expires_at, note };
             let (id, secret) = match data {
-                Some(data) => create_key_offline(&data, &ask).await?,
+                Some(data) => {
+                    let new = NewDirectory::at(&data);
+                    let made = create_key_offline(&data, &ask).await;
+                    new.after(made)?
+                }
                 None => {
                     let made: wire::KeyCreated = connect(remote).await?.post("/v1/keys", None, &ask).await?;
                     (made.key.id, made.secret)

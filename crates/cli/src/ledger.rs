@@ -21,6 +21,7 @@ use serde_json::json;
 
 use crate::arguments::{EraseArguments, Remote, StatementArguments};
 use crate::calls::text_of;
+use crate::made::NewDirectory;
 use crate::remote::connect;
 
 /// Opens the store of a data directory that must be there.
@@ -101,7 +102,8 @@ fn offline(data: &Path) -> Result<wire::Pass, Failed> {
 
 /// `headworks backup`.
 pub(crate) fn backup(data: &Path, to: &Path, as_json: bool) -> Outcome {
-    let done = headworks_store::backup(data, to)?;
+    let new = NewDirectory::at(to);
+    let done = new.after(headworks_store::backup(data, to).map_err(Failed::from))?;
     if as_json {
         say!("{}", json!({"segments": done.segments, "copied": done.copied, "bytes": done.bytes}))?;
     } else {
@@ -118,7 +120,8 @@ pub(crate) fn backup(data: &Path, to: &Path, as_json: bool) -> Outcome {
 
 /// `headworks restore`.
 pub(crate) fn restore(from: &Path, data: &Path, until: Option<Instant>, as_json: bool) -> Outcome {
-    let done = headworks_store::restore(from, data, until)?;
+    let new = NewDirectory::at(data);
+    let done = new.after(headworks_store::restore(from, data, until).map_err(Failed::from))?;
     if as_json {
         say!("{}", json!({"records": done.records, "later": done.later, "accounts": done.accounts}))?;
     } else {
@@ -147,8 +150,10 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
         dimensions: what.dimensions.iter().map(dimension).collect(),
         secret,
     };
+    let new = NewDirectory::at(&what.to);
     let done =
-        headworks_store::erase(&what.data, &what.to, &what.account, &erasure, now, what.reason.as_ref())?;
+        headworks_store::erase(&what.data, &what.to, &what.account, &erasure, now, what.reason.as_ref());
+    let done = new.after(done.map_err(Failed::from))?;
     if as_json {
         say!("{}", json!({"account": what.account, "erased": done}))?;
     } else {

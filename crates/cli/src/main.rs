@@ -15,6 +15,8 @@ mod demo;
 mod export;
 mod import;
 mod ledger;
+mod made;
+mod process;
 mod remote;
 mod serve;
 mod supplies;
@@ -22,6 +24,7 @@ mod table;
 mod webhooks;
 
 use arguments::{Arguments, Command};
+use made::NewDirectory;
 
 /// Answers are many small pieces made on one thread and freed on another, which the system's allocator does badly.
 #[global_allocator]
@@ -29,6 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    process::prepare();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -37,7 +41,11 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
-            Command::Serve(options) => serve::run(options).await,
+            Command::Serve(options) => {
+                let new = NewDirectory::at(&options.data);
+                let ended = serve::run(options, &new).await;
+                new.after(ended)
+            }
             Command::Demo(options) => demo::run(options).await,
             Command::CheckCatalog { file } => calls::check_catalog(&file, arguments.json),
             Command::Schema => calls::schema(),

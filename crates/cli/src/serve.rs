@@ -14,6 +14,8 @@ use headworks_terminal::{Failed, Outcome};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{LogFormat, ServeArguments};
+use crate::made::NewDirectory;
+use crate::process::descriptors;
 
 /// The catalog in force before any was put there: it knows no feature, so it allows nothing.
 pub(crate) const EMPTY: &str = "version = \"none\"\nmeters = {}\nfeatures = {}\nplans = {}\n";
@@ -126,7 +128,7 @@ fn stripe_key(file: &Path) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
-pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
+pub(crate) async fn run(arguments: ServeArguments, new: &NewDirectory) -> Outcome {
     log(arguments.log_format);
     // Before the ledger becomes a test ledger.
     if arguments.test_clock.is_some() && !arguments.listen.ip().is_loopback() {
@@ -176,7 +178,8 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         | ServeError::TestClockBeyondLoopback(_)
         | ServeError::SigningKey(_)) => e,
     })?;
-    tracing::info!(address = %serving.address, "listening");
+    new.keep();
+    tracing::info!(address = %serving.address, descriptors = descriptors(), "listening");
     let ended = wait(&engine, catalog).await;
     serving.shut_down().await;
     engine.close();

@@ -2,7 +2,6 @@
 
 use headworks_store::wait;
 use std::io::Write;
-use std::path::Path;
 
 use headworks_core::audit::statement::{Ask, Entry, Statement};
 use headworks_core::record::{Instant, Name, Record};
@@ -11,6 +10,7 @@ use headworks_terminal::{Failed, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{Dataset, ExportArguments, ExportFormat};
+use crate::made::new_file;
 use crate::table::{Cell, Column, Row, Table};
 
 mod datasets;
@@ -99,18 +99,8 @@ pub(crate) fn run(mut what: ExportArguments, as_json: bool) -> Outcome {
     let store = crate::ledger::open(&what.data)?;
     match &what.to {
         None => export(&store, what, headworks_terminal::output::Output),
-        Some(path) => {
-            // An interrupted export leaves no file that looks whole.
-            let partial = path.with_extension("partial");
-            let at = |path: &Path| {
-                let path = path.display().to_string();
-                move |e: std::io::Error| format!("{path}: {e}")
-            };
-            let file = std::fs::File::create(&partial).map_err(at(&partial))?;
-            export(&store, what, std::io::BufWriter::new(file))?;
-            std::fs::rename(&partial, path).map_err(at(path))?;
-            Ok(())
-        }
+        // An interrupted export leaves no file that looks whole.
+        Some(path) => new_file(path, &what.data, |file| export(&store, what, std::io::BufWriter::new(file))),
     }
 }
 

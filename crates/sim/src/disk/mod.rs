@@ -234,6 +234,17 @@ impl Disk for SimDisk {
         Ok(self.open_file(path))
     }
 
+    fn rename(&self, _: Arc<dyn DiskFile>, from: &str, to: &str) -> Result<Arc<dyn DiskFile>> {
+        self.may_fail()?;
+        let (from, to) = (self.path_of(from), self.path_of(to));
+        let mut inner = self.inner();
+        let Some(entry) = inner.entries.get(&from).cloned() else { return Err(ErrorKind::NotFound.into()) };
+        inner.name(&to, Some(entry));
+        inner.name(&from, None);
+        drop(inner);
+        Ok(self.open_file(to))
+    }
+
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.may_fail()?;
         let file = FileState { durable: bytes.to_vec(), live: bytes.to_vec(), pending: Vec::new() };

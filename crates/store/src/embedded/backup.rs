@@ -10,8 +10,8 @@ use std::path::Path;
 use super::disk::{Directory, Disk, read_all};
 use super::feed;
 use super::frame::{self, Block, Link, Position, SEGMENT_HEADER};
-use super::journal::{RECORD, list, name_of};
 use super::mark::{End, Mark};
+use super::segments::{RECORD, list, name_of};
 use super::walk::{BROKEN, Wrong, walk};
 use super::{lock_any, unfinished};
 use crate::contract::{Location, StoreError};
@@ -61,7 +61,7 @@ fn blocks<'a>(
 /// When a file cannot be read or written, the journal is damaged, or `to` holds another ledger.
 pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     apart(data, to)?;
-    backup_on(&Directory(data.to_path_buf()), &Directory(to.to_path_buf()))
+    backup_on(&Directory::at(data), &Directory::at(to))
 }
 
 /// [`backup`] between data directories on any disks.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use super::disk::{Directory, Disk};
 use super::frame::{self, BLOCK_HEADER, Link, Parsed, Position, SEGMENT_HEADER};
-use super::journal::{ENDS_EARLY, MISSING, OTHER, RECORD, Segments, first_missing, list};
+use super::journal::{ENDS_EARLY, MISSING, OTHER, first_missing};
 use super::mark;
+use super::segments::{RECORD, Segments, list};
 use super::walk::{BROKEN, Wrong, misplaced, walk};
 use crate::contract::{Location, StoreError};
 use crate::stored::Stored;
@@ -23,7 +24,7 @@ const DAMAGE_KEPT: usize = 1_000;
 /// When the directory or a segment cannot be read.
 pub fn journal_blocks(dir: &Path) -> Result<Vec<usize>, StoreError> {
     let mut sizes = Vec::new();
-    let segments = Segments::on(Arc::new(Directory(dir.to_path_buf())));
+    let segments = Segments::on(Arc::new(Directory::at(dir)));
     for number in list(&*segments.disk)? {
         let bytes = segments.bytes(number)?;
         let mut at = SEGMENT_HEADER;
@@ -49,7 +50,7 @@ pub struct Checked {
 /// # Errors
 /// When the directory or a segment cannot be read.
 pub fn check_journal(dir: &Path) -> Result<Checked, StoreError> {
-    let disk: Arc<dyn Disk> = Arc::new(Directory(dir.to_path_buf()));
+    let disk: Arc<dyn Disk> = Arc::new(Directory::at(dir));
     let marks = mark::ends(&*disk).map_err(|source| StoreError::Io {
         doing: "reading the mark of",
         path: dir.to_path_buf(),

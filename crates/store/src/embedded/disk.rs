@@ -7,8 +7,10 @@ use std::fmt::Debug;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Result, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::spare;
 
 /// A directory of files.
 pub trait Disk: Send + Sync + Debug {
@@ -52,6 +54,11 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// When it exists already, or the disk fails.
     fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>>;
+    /// Gives an open file another name, which no file has yet; returns it under that name.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn rename(&self, file: Arc<dyn DiskFile>, from: &str, to: &str) -> Result<Arc<dyn DiskFile>>;
     /// Writes a whole file or nothing, and replaces any file of that name.
     ///
     /// # Errors
@@ -107,25 +114,35 @@ pub trait DiskFile: Send + Sync + Debug {
 
 /// A directory of the operating system.
 #[derive(Debug)]
-pub(super) struct Directory(pub(super) PathBuf);
+pub(super) struct Directory {
+    path: PathBuf,
+    /// The directory itself, kept open from the first sync on: a new segment then needs no further descriptor.
+    names: OnceLock<File>,
+}
+
+impl Directory {
+    pub(super) fn at(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), names: OnceLock::new() }
+    }
+}
 
 impl Disk for Directory {
     fn path(&self) -> PathBuf {
-        self.0.clone()
+        self.path.clone()
     }
 
     fn below(&self, name: &str) -> Arc<dyn Disk> {
-        Arc::new(Self(self.0.join(name)))
+        Arc::new(Self::at(&self.path.join(name)))
     }
 
     fn make(&self) -> Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path)
     }
 
     fn lock(&self) -> Result<Option<File>> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
-        let file = options.open(self.0.join("lock"))?;
+        let file = options.open(self.path.join("lock"))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
@@ -134,33 +151,40 @@ impl Disk for Directory {
     }
 
     fn list(&self) -> Result<Vec<String>> {
-        let names =
-            std::fs::read_dir(&self.0)?.map(|item| Ok(item?.file_name().to_string_lossy().into_owned()));
-        names.collect()
+        let items = spare::with(|| std::fs::read_dir(&self.path))?;
+        items.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect()
     }
 
     fn open(&self, name: &str, writes: bool) -> Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().read(true).write(writes).open(self.0.join(name))?))
+        let path = self.path.join(name);
+        Ok(Arc::new(spare::with(|| OpenOptions::new().read(true).write(writes).open(&path))?))
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn DiskFile>> {
+        let path = self.path.join(name);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
-        Ok(Arc::new(options.open(self.0.join(name))?))
+        Ok(Arc::new(spare::with(|| options.open(&path))?))
+    }
+
+    fn rename(&self, file: Arc<dyn DiskFile>, from: &str, to: &str) -> Result<Arc<dyn DiskFile>> {
+        std::fs::rename(self.path.join(from), self.path.join(to))?;
+        Ok(file)
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         let partial = path.with_extension("partial");
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut options = OpenOptions::new();
+        options.create(true).write(true).truncate(true).mode(0o600);
+        let mut file = spare::with(|| options.open(&partial))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&partial, path)
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         let removed =
             if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         match removed {
@@ -170,7 +194,11 @@ impl Disk for Directory {
     }
 
     fn sync_names(&self) -> Result<()> {
-        File::open(&self.0)?.sync_all()
+        if let Some(names) = self.names.get() {
+            return names.sync_all();
+        }
+        let names = spare::with(|| File::open(&self.path))?;
+        self.names.get_or_init(|| names).sync_all()
     }
 
     fn fills_ahead(&self) -> bool {

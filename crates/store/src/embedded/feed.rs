@@ -10,7 +10,7 @@ use headworks_core::record::Name;
 
 use super::disk::{Disk, fill, read_all};
 use super::frame::{self, BLOCK_HEADER, Position, SEGMENT_HEADER};
-use super::journal::{RECORD, Segments};
+use super::segments::{RECORD, Segments};
 use super::walk::{BROKEN, NO_BLOCK};
 use crate::contract::{Cursor, Fed, StoreError};
 

@@ -7,10 +7,13 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
 use headworks_core::record::{IndexKey, Instant, Name, Seq};
 
+use super::spare::is_short;
 use crate::contract::StoreError;
 use crate::stored::Checkpoint;
 
 const CHUNK: usize = 10_000;
+/// Files that the key-value store keeps open.
+const OPEN_FILES_MAX: usize = 64;
 
 /// How far the journal is indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,8 +111,16 @@ pub(super) struct KeyValue {
     meta: Keyspace,
 }
 
-fn failed(e: impl std::fmt::Display) -> StoreError {
-    StoreError::Index(e.to_string())
+fn failed(e: impl std::error::Error + 'static) -> StoreError {
+    let causes = std::iter::successors(Some(&e as &(dyn std::error::Error + 'static)), |e| e.source());
+    let short = causes.filter_map(|e| e.downcast_ref::<std::io::Error>()).find(|e| is_short(e));
+    match short.and_then(std::io::Error::raw_os_error) {
+        Some(code) => {
+            let source = std::io::Error::from_raw_os_error(code);
+            StoreError::Io { doing: "opening a file of", path: "index".into(), source }
+        }
+        None => StoreError::Index(e.to_string()),
+    }
 }
 
 fn log_key(account: &Name, seq: Seq) -> Vec<u8> {
@@ -138,6 +149,7 @@ impl KeyValue {
         let db = Database::builder(path)
             .cache_size(64 << 20)
             .worker_threads(1)
+            .max_cached_files(Some(OPEN_FILES_MAX))
             .manual_journal_persist(true)
             .open()
             .map_err(failed)?;

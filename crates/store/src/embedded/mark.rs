@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn the_newest_mark_is_not_written_over() {
         let dir = tempfile::tempdir().expect("directory");
-        let disk = Directory(dir.path().to_owned());
+        let disk = Directory::at(dir.path());
         let end = |number: u32| End {
             at: Position { segment: 1, offset: 16 * number },
             link: Link { number: u64::from(number), before: 0 },

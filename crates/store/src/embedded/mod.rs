@@ -28,23 +28,27 @@ pub(crate) mod disk;
 mod feed;
 mod frame;
 mod index;
+mod index_kept;
 mod index_memory;
 mod journal;
 mod ledger;
 mod mark;
 mod readers;
 mod rewrite;
+mod segments;
+mod spare;
 mod tails;
 #[cfg(test)]
 mod tests;
 mod unfinished;
 mod walk;
+mod writer;
 
 pub use backup::{BackedUp, backup, backup_on};
 pub use check::{Checked, check_journal, journal_blocks};
 use disk::{Directory, Disk};
-use index::KeyValue;
 pub use index::{Index, Watermark};
+use index_kept::KeptIndex;
 pub use index_memory::MemoryIndex;
 use ledger::Ledger;
 pub use ledger::{Options, Recovery};
@@ -67,9 +71,12 @@ impl Embedded {
     /// # Errors
     /// When another process has the directory, a file cannot be read or written, or the journal is damaged.
     pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
-        let disk = Arc::new(Directory(dir.to_path_buf()));
+        let disk = Arc::new(Directory::at(dir));
         let lock = take(&*disk)?;
-        let index = Arc::new(KeyValue::open(&dir.join("index"))?);
+        let path = dir.join("index");
+        // For the owner alone, as the files of the journal are.
+        disk.below("index").make().map_err(StoreError::io("creating", &path))?;
+        let index = Arc::new(KeptIndex::open(&path)?);
         Self::start(Ledger::open(disk, index, lock, options)?)
     }
 
@@ -127,7 +134,7 @@ impl Embedded {
 /// # Errors
 /// When another process has it, or it is not a whole ledger.
 pub fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
-    let disk = Directory(dir.to_path_buf());
+    let disk = Directory::at(dir);
     unfinished::check(&disk)?;
     lock_any(&disk)
 }

@@ -222,11 +222,11 @@ impl Rewrite {
 /// When `to` has a ledger, a file cannot be read or written, or a record is damaged or out of sequence.
 pub fn restore(from: &Path, to: &Path, until: Option<Instant>) -> Result<Restored, StoreError> {
     apart(from, to)?;
-    restore_on(&Directory(from.to_path_buf()), &directory(to), until)
+    restore_on(&Directory::at(from), &directory(to), until)
 }
 
 fn directory(path: &Path) -> Arc<dyn Disk> {
-    Arc::new(Directory(path.to_path_buf()))
+    Arc::new(Directory::at(path))
 }
 
 /// [`restore`] between data directories on any disks.
@@ -304,7 +304,7 @@ pub fn erase(
     reason: Option<&Label>,
 ) -> Result<u64, StoreError> {
     apart(from, to)?;
-    erase_on(&Directory(from.to_path_buf()), &directory(to), account, erasure, (now, reason))
+    erase_on(&Directory::at(from), &directory(to), account, erasure, (now, reason))
 }
 
 /// [`erase`] between data directories on any disks.

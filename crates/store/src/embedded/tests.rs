@@ -22,7 +22,7 @@ fn key(seq: Seq) -> IndexKey {
 fn open(dir: &tempfile::TempDir, index: Arc<dyn Index>) -> Embedded {
     // Everything is read on the thread that asks.
     let options = Options { readers: 0, ..Options::default() };
-    Embedded::on(Arc::new(Directory(dir.path().to_path_buf())), index, options).expect("opens")
+    Embedded::on(Arc::new(Directory::at(dir.path())), index, options).expect("opens")
 }
 
 #[test]

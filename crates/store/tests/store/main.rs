@@ -2,6 +2,7 @@
 
 mod backup;
 mod damage;
+mod descriptors;
 mod embedded;
 mod positions;
 

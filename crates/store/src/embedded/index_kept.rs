@@ -1,0 +1,123 @@
+//! The index of a ledger in use: opened again when it has failed.
+//!
+//! The key-value store refuses all writes after one that failed. Everything in it can be rebuilt, and a failed write is made
+//! again as a whole, so that it is enough to open it again. It is not while the disk takes nothing: what is there can be read.
+
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use headworks_core::record::{IndexKey, Instant, Name, Seq};
+
+use super::index::{Index, KeyValue, Watermark};
+use super::spare;
+use crate::contract::StoreError;
+use crate::stored::Checkpoint;
+
+/// An index that is opened again after a failure.
+#[derive(Debug)]
+pub(super) struct KeptIndex {
+    path: PathBuf,
+    /// `None`: it could not be opened again; the next use tries.
+    open: RwLock<Option<KeyValue>>,
+}
+
+impl KeptIndex {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        spare::keep();
+        Ok(Self { path: path.to_path_buf(), open: RwLock::new(Some(KeyValue::open(path)?)) })
+    }
+
+    /// Uses the index; if no descriptor is left for it, spare ones are given up.
+    fn with<T>(&self, mut job: impl FnMut(&KeyValue) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        loop {
+            let done = match &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
+                Some(index) => Some(job(index)),
+                None => None,
+            };
+            match done {
+                Some(Err(StoreError::Io { source, .. })) if spare::is_short(&source) && spare::give() => {}
+                Some(done) => return done,
+                None => self.reopen()?,
+            }
+        }
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        // The directory is locked while the old one is open.
+        drop(open.take());
+        *open = Some(loop {
+            match KeyValue::open(&self.path) {
+                Err(StoreError::Io { source, .. }) if spare::is_short(&source) && spare::give() => {}
+                opened => break opened?,
+            }
+        });
+        Ok(())
+    }
+
+    /// Whether a file can be written beside the index.
+    fn is_writable(&self) -> bool {
+        const BYTES: [u8; 1 << 16] = [0; 1 << 16];
+        let file = self.path.with_extension("probe");
+        let written = spare::with(|| std::fs::write(&file, BYTES));
+        std::fs::remove_file(&file).is_ok() && written.is_ok()
+    }
+}
+
+impl Index for KeptIndex {
+    fn watermark(&self) -> Result<Watermark, StoreError> {
+        self.with(KeyValue::watermark)
+    }
+
+    fn find(&self, key: IndexKey) -> Result<Option<u64>, StoreError> {
+        self.with(|index| index.find(key))
+    }
+
+    fn state(&self, account: &Name) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
+        self.with(|index| index.state(account))
+    }
+
+    fn positions(&self, account: &Name, from: Seq, max: usize) -> Result<Vec<u64>, StoreError> {
+        self.with(|index| index.positions(account, from, max))
+    }
+
+    fn last(&self, account: &Name) -> Result<Seq, StoreError> {
+        self.with(|index| index.last(account))
+    }
+
+    fn accounts(&self, after: Option<&Name>, max: usize) -> Result<Vec<Name>, StoreError> {
+        self.with(|index| index.accounts(after, max))
+    }
+
+    fn due(&self, now: Instant, max: usize) -> Result<Vec<Name>, StoreError> {
+        self.with(|index| index.due(now, max))
+    }
+
+    fn unsettled(&self) -> Result<Vec<Name>, StoreError> {
+        self.with(KeyValue::unsettled)
+    }
+
+    fn each_key(&self, each: &mut dyn FnMut(IndexKey) -> bool) -> Result<bool, StoreError> {
+        self.with(|index| index.each_key(&mut *each))
+    }
+
+    fn write(
+        &self,
+        states: &[Checkpoint],
+        keys: &mut [(IndexKey, u64)],
+        logs: &mut dyn Iterator<Item = (&Name, Seq, Vec<u64>)>,
+        watermark: Watermark,
+    ) -> Result<(), StoreError> {
+        // Work that the write leads to opens files on another thread.
+        spare::keep();
+        let written = {
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            let closed = || Err(StoreError::Index("it is not open".into()));
+            open.as_ref().map_or_else(closed, |index| index.write(states, keys, logs, watermark))
+        };
+        if written.is_err() && self.is_writable() {
+            self.reopen()?;
+        }
+        written
+    }
+}
