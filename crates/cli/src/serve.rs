@@ -110,6 +110,24 @@ async fn load_catalog(engine: &Engine, file: &Path, text: &str, comes_back: bool
 
 /// The most connections where nobody says otherwise.
 const CONNECTIONS_MAX: usize = 10_000;
+/// Descriptors that the ledger and the process itself need.
+const OWN_DESCRIPTORS: u64 = 48;
+
+/// The most connections: as asked for, as far as half of the descriptors allow. The other half is for connections that are
+/// ending, for requests to webhooks and for the ledger.
+fn connections_max(arguments: &ServeArguments, descriptors: u64) -> usize {
+    let allowed =
+        usize::try_from(descriptors.saturating_sub(OWN_DESCRIPTORS) / 2).unwrap_or(usize::MAX).max(1);
+    let asked = arguments.connections_max.map(as_count);
+    if asked.unwrap_or(CONNECTIONS_MAX) > allowed {
+        tracing::warn!(
+            descriptors,
+            connections = allowed,
+            "the limit of open files allows fewer connections; raise it"
+        );
+    }
+    asked.unwrap_or(CONNECTIONS_MAX).min(allowed)
+}
 
 fn as_count(n: u32) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
@@ -153,7 +171,7 @@ pub(crate) async fn run(arguments: ServeArguments, new: &NewDirectory) -> Outcom
     if let Some((file, text)) = &catalog {
         load_catalog(&engine, file, text, arguments.catalog_force).await?;
     }
-    let connections_max = arguments.connections_max.map_or(CONNECTIONS_MAX, as_count);
+    let connections_max = connections_max(&arguments, descriptors());
     let options = ServeOptions {
         listen: arguments.listen,
         signing_key: Some(arguments.data.join("signing.key")),

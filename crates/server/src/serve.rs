@@ -175,10 +175,10 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
         return Err(ServeError::PlainBeyondLoopback(options.listen));
     }
     let tls = options.tls.map(Tls::open).transpose().map_err(ServeError::Tls)?;
-    let signer = options.signing_key.as_deref().map_or_else(Signer::ephemeral, Signer::in_file);
-    let signer = Arc::new(signer.map_err(ServeError::SigningKey)?);
     let listener = listen(options.listen).map_err(|e| ServeError::Bind(options.listen, e))?;
     let address = listener.local_addr().map_err(|e| ServeError::Bind(options.listen, e))?;
+    let signer = options.signing_key.as_deref().map_or_else(Signer::ephemeral, Signer::in_file);
+    let signer = Arc::new(signer.map_err(ServeError::SigningKey)?);
     let (stop, stopping) = watch::channel(false);
     let destinations = Destinations::new(options.webhooks_allow.clone());
     let api = Arc::new(Api::new(engine, signer, options.open).sending_to(destinations));

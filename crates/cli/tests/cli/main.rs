@@ -7,6 +7,7 @@ mod data;
 mod described;
 mod disks;
 mod killed;
+mod leftovers;
 mod moves;
 mod outputs;
 mod reports;

@@ -37,7 +37,7 @@ pub use tls::TlsFiles;
 
 /// Connections that may wait to be accepted, as far as the system allows: enough for a burst of clients.
 const BACKLOG: u32 = 65_535;
-/// Connections that have given up their place and are not closed yet.
+/// The most connections that have given up their place and are not closed yet; of fewer connections an eighth.
 const ENDING_MAX: usize = 256;
 /// Bytes of a body that a peer may send before somebody reads them, for each connection. Small: there are many connections.
 const WINDOW: u32 = 65_535;
@@ -86,7 +86,7 @@ impl Connections {
         mut stop: watch::Receiver<bool>,
     ) {
         let this = Arc::new(self);
-        let descriptors = Arc::new(Semaphore::new(connections_max + ENDING_MAX));
+        let descriptors = Arc::new(Semaphore::new(connections_max + ENDING_MAX.min(connections_max / 8 + 8)));
         let (mut failed, mut full, mut foreign) = (Seldom::default(), Seldom::default(), Seldom::default());
         let (mut running, mut following) = (JoinSet::new(), JoinSet::new());
         if let Some(tls) = &this.tls {

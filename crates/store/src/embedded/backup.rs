@@ -70,6 +70,9 @@ pub fn backup(data: &Path, to: &Path) -> Result<BackedUp, StoreError> {
 /// As [`backup`].
 pub fn backup_on(data: &dyn Disk, to: &dyn Disk) -> Result<BackedUp, StoreError> {
     unfinished::check(data)?;
+    if !has(data, "journal")? {
+        return Err(StoreError::Refused(format!("{} has no ledger", data.path().display())));
+    }
     let (from_dir, to_dir) = (data.below("journal"), to.below("journal"));
     let numbers = list(&*from_dir)?;
     to.make().map_err(StoreError::io("creating", &to.path()))?;
@@ -130,6 +133,10 @@ pub(super) fn apart(from: &Path, to: &Path) -> Result<(), StoreError> {
         there.canonicalize().map(|there| there.join(rest)).map_err(StoreError::io("finding", path))
     };
     let (from_whole, to_whole) = (whole(from)?, whole(to)?);
+    if from_whole == to_whole {
+        let (from, to) = (from.display(), to.display());
+        return Err(StoreError::Refused(format!("{from} and {to} are one directory; name another one")));
+    }
     if to_whole.starts_with(&from_whole) || from_whole.starts_with(&to_whole) {
         return Err(StoreError::Refused(format!(
             "{} and {} are one inside the other; name a directory beside it",
