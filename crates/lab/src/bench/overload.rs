@@ -7,53 +7,30 @@ use std::time::{Duration, Instant as StdInstant};
 use headworks_engine::Limits;
 use headworks_terminal::{Client, Failed, Outcome, say};
 
+use hyper::{Method, StatusCode};
+
 use super::figures::{peak_memory, percent, rate};
 use super::http::{authorize, start_server};
 use crate::arguments::OverloadBench;
 
-/// More and more clients, each with a request in flight; a refused client comes back after a tenth of a second.
+/// More and more clients, each with a request in flight; a refused client comes back after a tenth of a second. The same clients
+/// ask the server's empty endpoint, before and after.
 pub(super) async fn run(options: OverloadBench) -> Outcome {
     let dir = tempfile::tempdir()?;
     let limits = Limits { waiting_max: options.waiting_max, ..Limits::default() };
     let (engine, serving, url) = start_server(dir.path(), limits).await?;
-    say!("clients   stored/s   refused/s   of the peak   peak memory")?;
-    let mut peak = 0.0_f64;
+    let slice = Duration::from_secs(options.seconds);
+    say!("clients   empty/s   of its peak   stored/s   refused/s   of its peak   peak memory")?;
+    let (mut peak_empty, mut peak) = (0.0_f64, 0.0_f64);
     for (round, clients) in (0_u64..).zip([16_usize, 64, 256, 1_024, 4_096]) {
-        let (stored, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let mut lanes = tokio::task::JoinSet::new();
-        let mut ready = Vec::new();
-        for _ in 0..clients {
-            ready.push(Client::connect(&url, None).await?);
-        }
-        let started = StdInstant::now();
-        let until = started + Duration::from_secs(options.seconds);
-        for (lane, mut client) in ready.into_iter().enumerate() {
-            let (stored, refused) = (Arc::clone(&stored), Arc::clone(&refused));
-            lanes.spawn(async move {
-                let mut n = 0_u64;
-                while StdInstant::now() < until {
-                    n += 1;
-                    match authorize(&mut client, round, lane, n).await? {
-                        hyper::StatusCode::SERVICE_UNAVAILABLE => {
-                            refused.fetch_add(1, Ordering::Relaxed);
-                            tokio::time::sleep(Duration::from_millis(100)).await;
-                        }
-                        status if status.is_success() => drop(stored.fetch_add(1, Ordering::Relaxed)),
-                        status => return Err(format!("status {status}").into()),
-                    }
-                }
-                Ok::<(), Failed>(())
-            });
-        }
-        while let Some(done) = lanes.join_next().await {
-            done??;
-        }
-        let took = started.elapsed();
-        let (stored, refused) =
-            (rate(stored.load(Ordering::Relaxed), took), rate(refused.load(Ordering::Relaxed), took));
-        peak = peak.max(stored);
+        let (before, _) = load(&url, clients, slice / 2, None).await?;
+        let (stored, refused) = load(&url, clients, slice, Some(round)).await?;
+        let (after, _) = load(&url, clients, slice / 2, None).await?;
+        let empty = f64::midpoint(before, after);
+        (peak_empty, peak) = (peak_empty.max(empty), peak.max(stored));
         say!(
-            "{clients:>7}   {stored:>8.0}   {refused:>9.0}   {:>9.0} %   {:>11}",
+            "{clients:>7}   {empty:>7.0}   {:>9.0} %   {stored:>8.0}   {refused:>9.0}   {:>9.0} %   {:>11}",
+            percent(empty, peak_empty),
             percent(stored, peak),
             peak_memory()
         )?;
@@ -61,4 +38,44 @@ pub(super) async fn run(options: OverloadBench) -> Outcome {
     serving.shut_down().await;
     engine.close();
     Ok(())
+}
+
+/// Requests a second that are done, and that are refused: authorize, or the empty endpoint for `None`. The clients connect before
+/// the time begins.
+async fn load(url: &str, clients: usize, slice: Duration, round: Option<u64>) -> Result<(f64, f64), Failed> {
+    let (done, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let mut ready = Vec::new();
+    for _ in 0..clients {
+        ready.push(Client::connect(url, None).await?);
+    }
+    let started = StdInstant::now();
+    let until = started + slice;
+    let mut lanes = tokio::task::JoinSet::new();
+    for (lane, mut client) in ready.into_iter().enumerate() {
+        let (done, refused) = (Arc::clone(&done), Arc::clone(&refused));
+        lanes.spawn(async move {
+            let mut n = 0_u64;
+            while StdInstant::now() < until {
+                n += 1;
+                let status = match round {
+                    None => client.send(Method::GET, "/healthz", None, "text/plain", Vec::new()).await?.0,
+                    Some(round) => authorize(&mut client, round, lane, n).await?,
+                };
+                if status.is_success() {
+                    done.fetch_add(1, Ordering::Relaxed);
+                } else if status == StatusCode::SERVICE_UNAVAILABLE {
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                } else {
+                    return Err(format!("status {status}").into());
+                }
+            }
+            Ok::<(), Failed>(())
+        });
+    }
+    while let Some(done) = lanes.join_next().await {
+        done??;
+    }
+    let took = started.elapsed();
+    Ok((rate(done.load(Ordering::Relaxed), took), rate(refused.load(Ordering::Relaxed), took)))
 }
