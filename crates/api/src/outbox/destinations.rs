@@ -68,13 +68,15 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// The addresses that a request may go to.
+/// The addresses that a request may go to: those that the operator allows, and maybe public ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Public ones, and those that the operator allows.
+    /// Public ones too.
     Public,
-    /// Only those that the operator allows: the request is not encrypted, or carries a key that is meant for Stripe.
-    Allowed,
+    /// No others, because it is not encrypted.
+    Unencrypted,
+    /// No others, because it carries Stripe's key to another host.
+    StripeKey,
 }
 
 /// The addresses that the operator allows.
@@ -146,7 +148,7 @@ impl Destinations {
         match address_of(&url) {
             Some(address) if !self.reaches(reach, address) => Err(refusal(reach, &[address])),
             // A name can only resolve to what is allowed.
-            None if reach == Reach::Allowed && self.0.is_empty() => Err(refusal(reach, &[])),
+            None if reach != Reach::Public && self.0.is_empty() => Err(refusal(reach, &[])),
             _ => Ok(url.into()),
         }
     }
@@ -163,10 +165,10 @@ fn has_user(text: &str) -> bool {
 pub fn reach(url: &Url, format: WebhookFormat) -> Reach {
     let is_stripe = || url.domain().is_some_and(|host| host == "stripe.com" || host.ends_with(".stripe.com"));
     match format {
-        _ if url.scheme() != "https" => Reach::Allowed,
+        _ if url.scheme() != "https" => Reach::Unencrypted,
         WebhookFormat::Cloudevents => Reach::Public,
         WebhookFormat::StripeMeterEvents if is_stripe() => Reach::Public,
-        WebhookFormat::StripeMeterEvents => Reach::Allowed,
+        WebhookFormat::StripeMeterEvents => Reach::StripeKey,
     }
 }
 
@@ -184,16 +186,13 @@ pub fn address_of(url: &Url) -> Option<IpAddr> {
 #[must_use]
 pub fn refusal(reach: Reach, addresses: &[IpAddr]) -> String {
     let which: Vec<String> = addresses.iter().take(4).map(ToString::to_string).collect();
-    let which = if which.is_empty() { "its host".into() } else { which.join(", ") };
-    match reach {
-        Reach::Public => format!(
-            "{which} is not a public address; start the server with --webhooks-allow to send there all the same"
-        ),
-        Reach::Allowed => format!(
-            "without https, or with the key of Stripe for another host, requests go only to addresses that \
-             --webhooks-allow names, and {which} is not among them"
-        ),
-    }
+    let which = if which.is_empty() { "the host".into() } else { which.join(", ") };
+    let why = match reach {
+        Reach::Public => "is not a public address",
+        Reach::Unencrypted => "would be sent to without TLS; write an https:// URL",
+        Reach::StripeKey => "does not belong to Stripe, and the request carries Stripe's key",
+    };
+    format!("{which} {why}; to allow it, name its address in --webhooks-allow when you start the server")
 }
 
 #[cfg(test)]
@@ -311,10 +310,11 @@ mod tests {
             ("10.0.0.1", false),
         ] {
             assert_eq!(loopback.reaches(Reach::Public, address(text)), is, "{text}");
-            assert_eq!(loopback.reaches(Reach::Allowed, address(text)), is, "{text}");
+            assert_eq!(loopback.reaches(Reach::Unencrypted, address(text)), is, "{text}");
+            assert_eq!(loopback.reaches(Reach::StripeKey, address(text)), is, "{text}");
         }
         assert!(loopback.reaches(Reach::Public, address("1.1.1.1")));
-        assert!(!loopback.reaches(Reach::Allowed, address("1.1.1.1")));
+        assert!(!loopback.reaches(Reach::Unencrypted, address("1.1.1.1")));
     }
 
     #[test]

@@ -35,10 +35,10 @@ type Http = Client<Connector, Full<Bytes>>;
 
 /// The way out.
 pub(super) struct Outlet {
-    /// To public addresses, and to those that the operator allows.
+    /// To public addresses too, if the request is encrypted.
     public: Http,
-    /// To those that the operator allows.
-    allowed: Http,
+    /// To hosts that Stripe's key may only reach at addresses that the operator allows.
+    with_key: Http,
     within: Duration,
     stripe_key: Option<String>,
 }
@@ -57,7 +57,7 @@ impl Outlet {
                 .http1_max_buf_size(HEAD_MAX)
                 .build(Connector::new(destinations.clone(), reach))
         };
-        Self { public: http(Reach::Public), allowed: http(Reach::Allowed), within, stripe_key }
+        Self { public: http(Reach::Public), with_key: http(Reach::StripeKey), within, stripe_key }
     }
 
     /// Sends a signed CloudEvent.
@@ -121,8 +121,8 @@ impl Outlet {
     ) -> Answered {
         let parsed = Url::parse(url).map_err(|e| format!("its URL cannot be used: {e}"))?;
         let http = match reach(&parsed, format) {
-            Reach::Public => &self.public,
-            Reach::Allowed => &self.allowed,
+            Reach::Public | Reach::Unencrypted => &self.public,
+            Reach::StripeKey => &self.with_key,
         };
         let mut request = Request::builder().method(Method::POST).uri(url).header(header::USER_AGENT, AGENT);
         for (name, value) in headers {

@@ -54,7 +54,8 @@ impl Connector {
             Ok(address) => vec![SocketAddr::new(address, port)],
             Err(_) => self.resolve(bare.clone(), port).await?,
         };
-        let stream = self.reach(&addresses).await?;
+        let reach = if is_encrypted { self.reach } else { Reach::Unencrypted };
+        let stream = self.reach(reach, &addresses).await?;
         stream.set_nodelay(true)?;
         if !is_encrypted {
             return Ok(Stream(TokioIo::new(Box::new(stream))));
@@ -78,8 +79,8 @@ impl Connector {
     }
 
     /// Connects to the first address that may be reached and answers.
-    async fn reach(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-        let allowed = addresses.iter().filter(|at| self.destinations.reaches(self.reach, at.ip()));
+    async fn reach(&self, reach: Reach, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+        let allowed = addresses.iter().filter(|at| self.destinations.reaches(reach, at.ip()));
         let mut failed = None;
         for address in allowed {
             match TcpStream::connect(address).await {
@@ -88,7 +89,7 @@ impl Connector {
             }
         }
         let ips: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
-        Err(failed.unwrap_or_else(|| io::Error::other(refusal(self.reach, &ips))))
+        Err(failed.unwrap_or_else(|| io::Error::other(refusal(reach, &ips))))
     }
 }
 
@@ -167,9 +168,9 @@ mod tests {
             (&[][..], "localhost", Reach::Public, false),
             (&[], "127.0.0.1", Reach::Public, false),
             (&["10.0.0.0/8"], "localhost", Reach::Public, false),
-            (&["10.0.0.0/8"], "localhost", Reach::Allowed, false),
+            (&["10.0.0.0/8"], "localhost", Reach::StripeKey, false),
             (&["127.0.0.0/8"], "localhost", Reach::Public, true),
-            (&["127.0.0.0/8"], "localhost", Reach::Allowed, true),
+            (&["127.0.0.0/8"], "localhost", Reach::StripeKey, true),
         ] {
             let connector = Connector::new(allows(allowed), reach);
             let uri = format!("http://{host}:{port}/").parse().expect("a URI");
