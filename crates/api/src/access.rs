@@ -1,11 +1,78 @@
-//! Callers: their identity, their scopes, and the accounts they reach.
+//! Callers: their identity, their scopes, and the accounts they reach; and what each act needs.
+//!
+//! Q1 whatever creates value for an account, or changes how rules treat it, needs the scope `operator`; whatever concerns
+//! others than the named account needs a key that reaches every account
+//! (`a_limited_key_creates_no_value_and_touches_no_other_account`).
 
 use std::sync::Arc;
 
 use headworks_core::record::{ApiKey, Label, Name, is_internal};
+use headworks_engine::{Entered, reaches};
 use headworks_wire::Scope;
 
 use crate::problem::{Kind, Problem};
+
+/// What an act needs: a scope, on one account or on everything that the server holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    scope: Scope,
+    is_everywhere: bool,
+}
+
+impl From<Scope> for Need {
+    fn from(scope: Scope) -> Self {
+        Self { scope, is_everywhere: false }
+    }
+}
+
+/// What callers with the scope `admin`, `operator` or `catalog` do. docs/http.md has the same table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    OpenAccount,
+    ChangeAccount,
+    VoidGrant,
+    /// The plan, the billing anchor of an open account, its suspension, its tier, its capacity, hourly caps.
+    SetTerms,
+    Grant,
+    Adjust,
+    Refund,
+    Correct,
+    ConfirmTopUp,
+    ChangePlan,
+    BankReset,
+    DecideLateUse,
+    LiftEffect,
+    /// The identity behind an account, which it shares with others.
+    SetCluster,
+    /// Free credits, which count against a budget of all accounts.
+    GrantFree,
+    Reprice,
+    CheckCatalog,
+    WhatIf,
+    ManageKeys,
+}
+
+impl From<Act> for Need {
+    fn from(act: Act) -> Self {
+        let (scope, is_everywhere) = match act {
+            Act::OpenAccount | Act::ChangeAccount | Act::VoidGrant => (Scope::Admin, false),
+            Act::SetTerms
+            | Act::Grant
+            | Act::Adjust
+            | Act::Refund
+            | Act::Correct
+            | Act::ConfirmTopUp
+            | Act::ChangePlan
+            | Act::BankReset
+            | Act::DecideLateUse
+            | Act::LiftEffect => (Scope::Operator, false),
+            Act::SetCluster | Act::GrantFree | Act::Reprice => (Scope::Operator, true),
+            Act::CheckCatalog | Act::WhatIf => (Scope::Catalog, true),
+            Act::ManageKeys => (Scope::Admin, true),
+        };
+        Self { scope, is_everywhere }
+    }
+}
 
 /// The permissions of a caller.
 #[derive(Clone, Debug)]
@@ -13,6 +80,8 @@ pub struct Access {
     key: Option<Name>,
     scopes: Vec<Scope>,
     accounts: Arc<[Label]>,
+    /// The request counts as one that is being answered, until the last copy is dropped.
+    _entered: Option<Arc<Entered>>,
 }
 
 /// The scopes of a stored key.
@@ -23,12 +92,22 @@ pub(crate) fn scopes(key: &ApiKey) -> Vec<Scope> {
 impl Access {
     /// Everything, for callers that need no key.
     pub(crate) fn everything() -> Self {
-        Self { key: None, scopes: Scope::ALL.to_vec(), accounts: Arc::new([]) }
+        Self { key: None, scopes: Scope::ALL.to_vec(), accounts: Arc::new([]), _entered: None }
     }
 
     /// The permissions of a key in force.
     pub(crate) fn of(key: &ApiKey) -> Self {
-        Self { key: Some(key.id.clone()), scopes: scopes(key), accounts: key.accounts.clone().into() }
+        Self {
+            key: Some(key.id.clone()),
+            scopes: scopes(key),
+            accounts: key.accounts.clone().into(),
+            _entered: None,
+        }
+    }
+
+    /// The same, as one of the requests that a key has at once.
+    pub(crate) fn within(self, entered: Option<Entered>) -> Self {
+        Self { _entered: entered.map(Arc::new), ..self }
     }
 
     /// The caller, for the ledger.
@@ -37,12 +116,20 @@ impl Access {
         self.key.as_ref()
     }
 
+    fn has(&self, scope: Scope) -> bool {
+        let admin_has = match scope {
+            Scope::Decide | Scope::Record | Scope::Read | Scope::Admin => true,
+            Scope::Operator | Scope::Catalog => self.accounts.is_empty(),
+        };
+        self.scopes.contains(&scope) || (admin_has && self.scopes.contains(&Scope::Admin))
+    }
+
     /// Requires a scope, regardless of any account.
     ///
     /// # Errors
     /// When the caller does not have it.
     pub fn scope(&self, scope: Scope) -> Result<(), Problem> {
-        if self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin) {
+        if self.has(scope) {
             return Ok(());
         }
         Err(Problem::new(
@@ -51,12 +138,31 @@ impl Access {
         ))
     }
 
+    /// Requires what an act needs, regardless of any account.
+    ///
+    /// # Errors
+    /// When the caller does not have the scope, or reaches some accounts only and the act concerns others.
+    pub(crate) fn may(&self, need: impl Into<Need>) -> Result<(), Problem> {
+        let Need { scope, is_everywhere } = need.into();
+        self.scope(scope)?;
+        if !is_everywhere || self.accounts.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::WrongScope, "this needs an API key that reaches every account"))
+    }
+
+    /// The same for a part of a request.
+    pub(crate) fn may_set(&self, act: Act, part: &str) -> Result<(), Problem> {
+        self.may(act)
+            .map_err(|problem| Problem { detail: format!("`{part}`: {}", problem.detail), ..problem })
+    }
+
     /// Requires a scope on an account. An account out of reach looks like one that does not exist.
     ///
     /// # Errors
     /// When the caller does not have it, or does not reach the account.
-    pub fn on(&self, scope: Scope, account: &Name) -> Result<(), Problem> {
-        self.scope(scope)?;
+    pub fn on(&self, need: impl Into<Need>, account: &Name) -> Result<(), Problem> {
+        self.may(need)?;
         if !is_internal(account) && self.reaches(account) {
             return Ok(());
         }
@@ -68,18 +174,15 @@ impl Access {
     /// # Errors
     /// When the caller does not have it, or reaches some accounts only.
     pub fn everywhere(&self, scope: Scope) -> Result<(), Problem> {
-        self.scope(scope)?;
-        if self.accounts.is_empty() {
-            return Ok(());
-        }
-        Err(Problem::new(Kind::WrongScope, "this needs an API key that reaches every account"))
+        self.may(Need { scope, is_everywhere: true })
     }
 
     /// The account with this name, if the caller has the scope on it.
-    pub(crate) fn account(&self, scope: Scope, name: &str) -> Result<Name, Problem> {
-        self.scope(scope)?;
+    pub(crate) fn account(&self, need: impl Into<Need>, name: &str) -> Result<Name, Problem> {
+        let need = need.into();
+        self.may(need)?;
         let name = Name::new(name).map_err(|_| Problem::unknown_account(name))?;
-        self.on(scope, &name)?;
+        self.on(need, &name)?;
         Ok(name)
     }
 
@@ -91,10 +194,6 @@ impl Access {
     }
 
     pub(crate) fn reaches(&self, account: &Name) -> bool {
-        self.accounts.is_empty()
-            || self.accounts.iter().any(|pattern| match pattern.as_str().strip_suffix('*') {
-                Some(prefix) => account.as_str().starts_with(prefix),
-                None => account.as_str() == pattern.as_str(),
-            })
+        reaches(&self.accounts, account)
     }
 }

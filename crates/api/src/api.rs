@@ -10,6 +10,7 @@ use crate::access::Access;
 use crate::lane::Lanes;
 use crate::outbox::{Board, Destinations};
 use crate::signing::Signer;
+use crate::steady::Steady;
 use crate::unauthenticated::Unauthenticated;
 
 /// Everything that can be asked of one engine.
@@ -21,6 +22,7 @@ pub struct Api {
     pub(crate) destinations: Destinations,
     pub(crate) unauthenticated: Unauthenticated,
     pub(crate) lanes: Lanes,
+    pub(crate) steady: Steady,
     /// Callers without a key may do everything: the demo on loopback, nothing else.
     pub(crate) is_open: bool,
 }
@@ -31,7 +33,8 @@ impl Api {
     pub fn new(engine: Arc<Engine>, signer: Arc<Signer>, is_open: bool) -> Self {
         let board = Arc::new(Board::new(&signer));
         let (destinations, unauthenticated) = (Destinations::default(), Unauthenticated::default());
-        Self { engine, signer, board, destinations, unauthenticated, lanes: Lanes::new(), is_open }
+        let (lanes, steady) = (Lanes::new(), Steady::default());
+        Self { engine, signer, board, destinations, unauthenticated, lanes, steady, is_open }
     }
 
     /// The same, with addresses that requests to receivers may go to besides public ones.

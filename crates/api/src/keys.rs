@@ -1,48 +1,25 @@
-//! New API keys: 256 random bits, of which only a hash is stored.
+//! API keys made and rotated: secrets of 256 random bits, of which only a hash is stored.
 
-use headworks_core::record::{ApiKey, Instant, Label, Name};
-use headworks_engine::{Engine, EngineError, Idempotency, check_code};
+use headworks_core::record::{ApiKey, Event, Instant, KeyLimits, KeyRate, Label, Name, Span};
+use headworks_engine::{Effect, Engine, EngineError, Idempotency, KeyState, check_code};
 use headworks_wire::CreateKeyRequest;
 
-/// A new key: the part that is stored, and the secret that is shown once.
+/// The most patterns of accounts.
+const PATTERNS_MAX: usize = 1_000;
+/// The most requests at once that a limit can name.
+const CONCURRENT_MAX: u32 = 65_536;
+/// The most requests over time that a limit can name.
+const RATE_MAX: u32 = 1_000_000_000;
+const SECOND: Span = Span::from_secs(1);
+const DAY: Span = Span::from_secs(86_400);
+
+/// A key that was made or rotated: the part that is stored, and the secret that is shown once.
 #[derive(Debug)]
 pub struct NewSecret {
     /// The stored part.
     pub key: ApiKey,
-    /// The secret that the caller sends.
-    pub secret: String,
-}
-
-/// Makes a key with 256 random bits and stores it.
-///
-/// # Errors
-/// When the system has no randomness to give, or the store fails.
-pub async fn create_key(
-    engine: &Engine,
-    ask: &CreateKeyRequest,
-    actor: Option<&Name>,
-) -> Result<NewSecret, CreateKeyError> {
-    let (mut random, mut fresh) = ([0; 38], [0; 32]);
-    getrandom::fill(&mut random).map_err(|e| CreateKeyError::NoRandomness(e.to_string()))?;
-    getrandom::fill(&mut fresh).map_err(|e| CreateKeyError::NoRandomness(e.to_string()))?;
-    let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
-    let (id, secret) = hex.split_at(12);
-    let check_key = engine.check_key(fresh).await?;
-    let text = format!("{id}_{secret}");
-    let name =
-        |text: &str| Name::new(text).unwrap_or_else(|_| unreachable!("hexadecimal digits make a name"));
-    let key = ApiKey {
-        id: name(id),
-        hash: *blake3::hash(secret.as_bytes()).as_bytes(),
-        scopes: ask.scopes.iter().map(|s| name(s.as_str())).collect(),
-        accounts: ask.accounts.clone(),
-        expires_at: ask.expires_at.unwrap_or(Instant::NEVER),
-        note: ask.note.clone(),
-    };
-    // Keys are random, so no request repeats another.
-    let once = Label::new(&format!("create {id}")).unwrap_or_else(|_| unreachable!("words and digits"));
-    engine.create_key(key.clone(), (&Idempotency { text: once, digest: [0; 16] }, actor)).await?;
-    Ok(NewSecret { secret: format!("hw_{text}{}", check_code(&check_key, &text)), key })
+    /// The secret that the caller sends; `None` in the answer to a repetition.
+    pub secret: Option<String>,
 }
 
 /// Why no key was made.
@@ -50,6 +27,8 @@ pub async fn create_key(
 pub enum CreateKeyError {
     /// The system has no randomness to give.
     NoRandomness(String),
+    /// What is asked cannot be; the text says what and why.
+    Invalid(String),
     /// The engine could not store it.
     Engine(EngineError),
 }
@@ -64,9 +43,123 @@ impl std::fmt::Display for CreateKeyError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoRandomness(why) => write!(f, "the system has no randomness to give: {why}"),
+            Self::Invalid(why) => f.write_str(why),
             Self::Engine(e) => e.fmt(f),
         }
     }
 }
 
 impl std::error::Error for CreateKeyError {}
+
+fn random<const N: usize>() -> Result<[u8; N], CreateKeyError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| CreateKeyError::NoRandomness(e.to_string()))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap_or_else(|_| unreachable!("hexadecimal digits and words make names"))
+}
+
+/// The text of a secret for a key, and its hash.
+async fn secret(engine: &Engine, id: &Name) -> Result<(String, [u8; 32]), CreateKeyError> {
+    let check_key = engine.check_key(random()?).await?;
+    let secret = hex(&random::<32>()?);
+    let text = format!("{id}_{secret}");
+    let hash = *blake3::hash(secret.as_bytes()).as_bytes();
+    Ok((format!("hw_{text}{}", check_code(&check_key, &text)), hash))
+}
+
+fn check(engine: &Engine, ask: &CreateKeyRequest) -> Result<(), CreateKeyError> {
+    let invalid = |why: String| Err(CreateKeyError::Invalid(why));
+    if ask.scopes.is_empty() {
+        return invalid(
+            "`scopes`: name at least one of decide, record, read, admin, operator, catalog".into(),
+        );
+    }
+    if ask.accounts.len() > PATTERNS_MAX {
+        return invalid(format!("`accounts` has more than {PATTERNS_MAX} entries"));
+    }
+    if ask.expires_at.is_some_and(|at| at <= engine.clock().now()) {
+        return invalid("`expires_at` is not in the future".into());
+    }
+    let Some(KeyLimits { rate, concurrent }) = ask.limits else { return Ok(()) };
+    if concurrent.is_some_and(|most| !(1..=CONCURRENT_MAX).contains(&most)) {
+        return invalid(format!("`limits.concurrent` is from 1 to {CONCURRENT_MAX}"));
+    }
+    match rate {
+        Some(KeyRate { limit, .. }) if !(1..=RATE_MAX).contains(&limit) => {
+            invalid(format!("`limits.rate.limit` is from 1 to {RATE_MAX}"))
+        }
+        Some(KeyRate { per, .. }) if !(SECOND..=DAY).contains(&per) => {
+            invalid("`limits.rate.per` is from 1s to 24h".into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Makes a key and stores it. A repetition gets the key that the first request made, without its secret.
+///
+/// # Errors
+/// When what is asked cannot be, the system has no randomness to give, or the store fails.
+pub async fn create_key(
+    engine: &Engine,
+    ask: &CreateKeyRequest,
+    once: Option<Idempotency>,
+    actor: Option<&Name>,
+) -> Result<NewSecret, CreateKeyError> {
+    check(engine, ask)?;
+    let id = name(&hex(&random::<6>()?));
+    let (text, hash) = secret(engine, &id).await?;
+    let mut scopes = ask.scopes.clone();
+    scopes.sort_unstable();
+    scopes.dedup();
+    let key = ApiKey {
+        id: id.clone(),
+        hash,
+        scopes: scopes.iter().map(|s| name(s.as_str())).collect(),
+        accounts: ask.accounts.clone(),
+        expires_at: ask.expires_at.unwrap_or(Instant::NEVER),
+        note: ask.note.clone(),
+        limits: ask.limits,
+    };
+    let once = once.map_or_else(|| by_itself("create", &id), Ok)?;
+    let answer = engine.create_key(key.clone(), (&once, actor)).await?;
+    // The same key with the same digest is the same request.
+    if let Effect::Recorded(record) = &answer.effect
+        && let Event::KeyCreated(first) = &record.event
+        && answer.replayed
+    {
+        return Ok(NewSecret { key: first.clone(), secret: None });
+    }
+    Ok(NewSecret { key, secret: Some(text) })
+}
+
+/// Gives a key a new secret. A repetition shows none.
+///
+/// # Errors
+/// When there is no such key, the system has no randomness to give, or the store fails.
+pub(crate) async fn rotate_key(
+    engine: &Engine,
+    state: &KeyState,
+    overlap: Span,
+    once: Option<Idempotency>,
+    actor: Option<&Name>,
+) -> Result<Option<String>, CreateKeyError> {
+    let id = &state.key.id;
+    let (text, hash) = secret(engine, id).await?;
+    let until = engine.clock().now().after(overlap);
+    let once = once.map_or_else(|| by_itself("rotate", &name(&hex(&hash))), Ok)?;
+    let answer = engine.rotate_key(id, hash, until, (&once, actor)).await?;
+    Ok((!answer.replayed).then_some(text))
+}
+
+/// The key of a request that repeats no other.
+fn by_itself(what: &str, id: &Name) -> Result<Idempotency, CreateKeyError> {
+    let text = Label::new(&format!("{what} {id}")).map_err(|e| CreateKeyError::Invalid(e.to_string()))?;
+    Ok(Idempotency { text, digest: [0; 16] })
+}

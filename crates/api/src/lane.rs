@@ -264,6 +264,7 @@ mod tests {
             accounts: Vec::new(),
             expires_at: Instant::NEVER,
             note: None,
+            limits: None,
         })
     }
 

@@ -14,6 +14,7 @@ pub mod outbox;
 mod problem;
 mod render;
 mod signing;
+mod steady;
 mod unauthenticated;
 
 pub use access::Access;

@@ -8,7 +8,7 @@ use headworks_core::record::{Label, Name, Segment};
 use headworks_terminal::{
     Client, Failed, Outcome,
     print::{self, counted},
-    read, say, say_part, tell,
+    read, say, say_part,
 };
 use headworks_wire as wire;
 use hyper::Method;
@@ -16,10 +16,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::arguments::{
-    AccountCommand, AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, KeysCommand, Remote,
+    AccountCommand, AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, Remote,
     TestClockCommand, WhatArguments,
 };
-use crate::made::NewDirectory;
 use crate::remote::{connect, key_of};
 
 /// Reads a file, or standard input for `-`.
@@ -72,53 +71,6 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
 pub(crate) fn schema() -> Outcome {
     say!("{}", serde_json::to_string_pretty(&headworks_api::catalog_schema())?)?;
     Ok(())
-}
-
-/// `headworks keys`.
-pub(crate) async fn keys(command: KeysCommand, remote: &Remote, as_json: bool) -> Outcome {
-    match command {
-        KeysCommand::Create { data, scopes, accounts, expires_at, note } => {
-            let ask = wire::CreateKeyRequest { scopes, accounts, expires_at, note };
-            let (id, secret) = match data {
-                Some(data) => {
-                    let new = NewDirectory::at(&data);
-                    let made = create_key_offline(&data, &ask).await;
-                    new.after(made)?
-                }
-                None => {
-                    let made: wire::KeyCreated = connect(remote).await?.post("/v1/keys", None, &ask).await?;
-                    (made.key.id, made.secret)
-                }
-            };
-            if as_json {
-                say!("{}", json!({"id": id, "secret": secret}))?;
-            } else {
-                tell!("key {id}; send it as `Authorization: Bearer …`; it is not shown again:");
-                say!("{secret}")?;
-            }
-        }
-        KeysCommand::List => {
-            let keys: Value = connect(remote).await?.get("/v1/keys").await?;
-            print::show("keys", &keys, as_json)?;
-        }
-        KeysCommand::Revoke { id } => {
-            let path = format!("/v1/keys/{id}");
-            connect(remote).await?.call::<Value>(Method::DELETE, &path, None, None::<&()>).await?;
-            say!(
-                "{}",
-                if as_json { json!({"revoked": id}).to_string() } else { format!("key {id} is revoked") }
-            )?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes a key in a data directory that no server has open.
-async fn create_key_offline(data: &File, ask: &wire::CreateKeyRequest) -> Result<(Name, String), Failed> {
-    let engine = crate::serve::engine_in_its_time(data)?;
-    let new = headworks_api::create_key(&engine, ask, None).await?;
-    engine.close();
-    Ok((new.key.id, new.secret))
 }
 
 fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeRequest {

@@ -14,6 +14,7 @@ mod calls;
 mod demo;
 mod export;
 mod import;
+mod keys;
 mod ledger;
 mod made;
 mod process;
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
             Command::Statement(what) => ledger::statement(&what, &arguments.remote, arguments.json).await,
             Command::Verify { file, key } => ledger::verify(&file, &key, arguments.json),
             Command::SigningKey => ledger::signing_key(&arguments.remote, arguments.json).await,
-            Command::Keys(command) => calls::keys(command, &arguments.remote, arguments.json).await,
+            Command::Keys(command) => keys::run(command, &arguments.remote, arguments.json).await,
             Command::Call(call) => calls::run(call, &arguments.remote, arguments.json).await,
         }
     });

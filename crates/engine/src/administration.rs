@@ -2,12 +2,13 @@
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::Command;
-use headworks_core::record::{ApiKey, Event, Label, Name, Seq, Server, SystemRecord, system};
+use headworks_core::record::{ApiKey, Event, Instant, Label, Name, Seq, Server, Span, SystemRecord, system};
 use headworks_store::{Store, wait};
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
 use crate::engine::Engine;
 use crate::in_force::System;
+use crate::keyring::KEYS_MAX;
 use crate::states::decode;
 
 impl Engine {
@@ -36,20 +37,67 @@ impl Engine {
     /// Stores an API key.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When there are too many, or the store fails.
     pub async fn create_key(&self, key: ApiKey, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
+        let _turn = self.key_changes.lock().await;
+        if self.keyring().len() >= KEYS_MAX {
+            return Err(EngineError::Full("API keys", KEYS_MAX));
+        }
         self.administer(Event::KeyCreated(key), Some(keyed)).await
     }
 
-    /// Revokes an API key at once.
+    /// Gives an API key a new secret, by its hash. The one before it works until an instant.
     ///
     /// # Errors
     /// When there is no such key, or the store fails.
-    pub async fn revoke_key(&self, id: &Name, keyed: Keyed<'_>) -> Result<Answer, EngineError> {
-        if self.in_force.keyring.load().get(id.as_str()).is_none() {
-            return Err(EngineError::UnknownKey(id.clone()));
+    pub async fn rotate_key(
+        &self,
+        id: &Name,
+        hash: [u8; 32],
+        previous_until: Instant,
+        keyed: Keyed<'_>,
+    ) -> Result<Answer, EngineError> {
+        let _turn = self.key_changes.lock().await;
+        self.known_key(id)?;
+        let rotated = Server::KeyRotated { key: id.clone(), hash, previous_until };
+        self.administer(Event::Server(Box::new(rotated)), Some(keyed)).await
+    }
+
+    /// Revokes an API key at once; the last one that can make others only if that is forced.
+    ///
+    /// # Errors
+    /// When there is no such key, it is the last, or the store fails.
+    pub async fn revoke_key(
+        &self,
+        id: &Name,
+        is_forced: bool,
+        keyed: Keyed<'_>,
+    ) -> Result<Answer, EngineError> {
+        let _turn = self.key_changes.lock().await;
+        self.known_key(id)?;
+        if !is_forced && !self.keyring().may_go(id, self.clock().now()) {
+            return Err(EngineError::LastAdminKey(id.clone()));
         }
         self.administer(Event::KeyRevoked(id.clone()), Some(keyed)).await
+    }
+
+    fn known_key(&self, id: &Name) -> Result<(), EngineError> {
+        self.keyring().get(id.as_str()).map(drop).ok_or_else(|| EngineError::UnknownKey(id.clone()))
+    }
+
+    /// Records the last uses of API keys that are later than the recorded ones by more than a span.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn record_key_uses(&self, more_than: Span) -> Result<(), EngineError> {
+        /// The most uses of one record.
+        const AT_ONCE: usize = 1_000;
+        let more_than = i64::try_from(more_than.micros()).unwrap_or(i64::MAX);
+        for uses in self.keyring().unrecorded_uses(more_than).chunks(AT_ONCE) {
+            let used = Server::KeysUsed(uses.to_vec());
+            self.administer(Event::Server(Box::new(used)), None).await?;
+        }
+        Ok(())
     }
 
     /// Records that reconciliation has found something.

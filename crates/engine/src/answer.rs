@@ -78,6 +78,8 @@ pub enum EngineError {
     UnknownWebhook(Name),
     /// There is no such inbound caller.
     UnknownInbound(Name),
+    /// Without this API key nobody could make another, or only for a shorter time.
+    LastAdminKey(Name),
     /// There are as many of these as the server takes; nothing was written.
     Full(&'static str, usize),
     /// Nothing of this account waits in this webhook.
@@ -121,6 +123,10 @@ impl fmt::Display for EngineError {
             Self::UnknownSupply(name) => write!(f, "the catalog has no supply `{name}`"),
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),
             Self::UnknownInbound(name) => write!(f, "there is no inbound caller `{name}`"),
+            Self::LastAdminKey(id) => write!(
+                f,
+                "no other API key with the scope `admin` that reaches every account lasts as long as `{id}`; make one first"
+            ),
             Self::Full(what, max) => {
                 write!(f, "there are {max} {what}, the most that the server takes; remove one first")
             }

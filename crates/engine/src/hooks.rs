@@ -107,6 +107,8 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
         }
         Server::InboundSet { .. }
         | Server::InboundRemoved(_)
+        | Server::KeyRotated { .. }
+        | Server::KeysUsed(_)
         | Server::ReconcileFailed { .. }
         | Server::SupplyChanged(_)
         | Server::CheckKeyMade(_)

@@ -15,6 +15,7 @@ mod problem;
 mod routes;
 mod secret;
 mod serve;
+mod tend;
 
 pub use app::App;
 pub use connections::{ConnectionLimits, Peer, Proxies, TlsFiles};

@@ -206,6 +206,10 @@ impl Collector for EngineCollector {
                 gauge.encode(family.encode_family(&[("webhook", webhook.as_str())])?)?;
             }
         }
+        let soon = self.0.keyring().expiring_soon(self.0.clock().now()).len();
+        let gauge = ConstGauge::new(i64::try_from(soon).unwrap_or(i64::MAX));
+        let help = "API keys that expire within 14 days";
+        gauge.encode(e.encode_descriptor("keys_expiring", help, None, gauge.metric_type())?)?;
         let (last, passes) = self.0.reconciled();
         counter(&mut e, "reconcile_passes", "Passes of online reconciliation that have ended", passes)?;
         let found = last.map_or(0, |pass| pass.found());

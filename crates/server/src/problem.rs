@@ -96,6 +96,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::FreeGrantTooSoon
         | Kind::GrantEnded
         | Kind::HoldEnded
+        | Kind::LastAdminKey
         | Kind::MoreThanCharged
         | Kind::MoreThanLeft
         | Kind::NoTopUp
@@ -119,7 +120,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::UnknownPlan
         | Kind::UnknownPrice
         | Kind::UnknownWindow => StatusCode::UNPROCESSABLE_ENTITY,
-        Kind::TooManyInvalid => StatusCode::TOO_MANY_REQUESTS,
+        Kind::KeyLimited | Kind::TooManyInvalid => StatusCode::TOO_MANY_REQUESTS,
         Kind::AccountFrozen | Kind::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::ClockJumped | Kind::Overloaded | Kind::OutcomeUnknown | Kind::Stopped => {
             StatusCode::SERVICE_UNAVAILABLE

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::connections::{ConnectionLimits, Connections, Places, Proxies, Tls, TlsFiles, listen};
 use crate::outbox::Outbox;
 use crate::routes::app;
+use crate::tend;
 
 /// How long the answer to a request may stand still.
 const STALLED: Duration = Duration::from_secs(15);
@@ -139,6 +140,7 @@ pub struct Serving {
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
     outbox: Option<Outbox>,
+    tending: tokio::task::JoinHandle<()>,
 }
 
 impl Serving {
@@ -148,6 +150,9 @@ impl Serving {
         let _ = self.stop.send(true);
         if let Err(e) = self.task.await {
             tracing::error!(error = %e, "the listener failed");
+        }
+        if let Err(e) = self.tending.await {
+            tracing::error!(error = %e, "the care of API keys failed");
         }
         let closed = tokio::task::spawn_blocking(move || self.outbox.iter().for_each(Outbox::close)).await;
         if let Err(e) = closed {
@@ -183,6 +188,7 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let destinations = Destinations::new(options.webhooks_allow.clone());
     let api = Arc::new(Api::new(engine, signer, options.open).sending_to(destinations));
     let outbox = options.sends_webhooks.then(|| Outbox::start(&api, options.stripe_key.clone()));
+    let tending = tokio::spawn(tend::keys(Arc::clone(&api), stopping.clone()));
     let places = Places::new(options.connections_max, options.connections_per_peer);
     let state = App::on(api, options.request_timeout, &places, options.memory_max);
     let watch = Arc::clone(&state.memory).watch(Arc::downgrade(state.api.engine()));
@@ -208,5 +214,5 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
             () = watch => {}
         }
     });
-    Ok(Serving { address, stop, task, outbox })
+    Ok(Serving { address, stop, task, outbox, tending })
 }

@@ -8,7 +8,7 @@ use headworks_wire as wire;
 use wire::{Scope, SignalKind};
 
 use super::{change, page_size};
-use crate::access::Access;
+use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::problem::Problem;
@@ -81,7 +81,7 @@ impl Api {
         key: Key,
         mut ask: wire::LiftRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::LiftEffect, id)?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
     }

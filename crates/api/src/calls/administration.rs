@@ -1,24 +1,45 @@
 //! API keys, health and metrics.
 
-use headworks_core::record::{ApiKey, Instant, Name};
-use headworks_engine::EngineError;
-use headworks_wire as wire;
-use wire::Scope;
+use std::sync::Arc;
 
-use crate::access::Access;
-use crate::access::scopes;
+use headworks_core::record::{Instant, Name, Span};
+use headworks_engine::{EngineError, KeyState};
+use headworks_wire as wire;
+
+use crate::access::{Access, Act, scopes};
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::keys::{self, CreateKeyError};
 use crate::problem::{Kind, Problem};
 
-fn shown(key: &ApiKey) -> wire::Key {
+/// The longest overlap of two secrets, and the usual one.
+const OVERLAP_MAX: Span = Span::from_secs(30 * 86_400);
+const OVERLAP: Span = Span::from_secs(86_400);
+/// A last use is recorded when the recorded one is this much older.
+const RECORDED_EVERY: Span = Span::from_secs(86_400);
+
+fn shown(state: &KeyState, now: Instant) -> wire::Key {
+    let KeyState { key, previous, live } = state;
     wire::Key {
         id: key.id.clone(),
         scopes: scopes(key),
         accounts: key.accounts.clone(),
         expires_at: Some(key.expires_at).filter(|at| *at < Instant::NEVER),
         note: key.note.clone(),
+        limits: key.limits,
+        last_used_at: live.last_used(),
+        expires_soon: state.expires_soon(now),
+        previous_until: previous.map(|(_, until)| until).filter(|until| now < *until),
+    }
+}
+
+impl From<CreateKeyError> for Problem {
+    fn from(e: CreateKeyError) -> Self {
+        match e {
+            CreateKeyError::Engine(e) => e.into(),
+            CreateKeyError::Invalid(why) => Self::invalid(why),
+            CreateKeyError::NoRandomness(_) => Self::failed(e),
+        }
     }
 }
 
@@ -30,17 +51,57 @@ impl Api {
     pub async fn create_key(
         &self,
         access: &Access,
+        key: Key,
         ask: wire::CreateKeyRequest,
     ) -> Result<wire::KeyCreated, Problem> {
-        access.everywhere(Scope::Admin)?;
-        if ask.scopes.is_empty() {
-            return Err(Problem::invalid("`scopes`: name at least one of decide, record, read, admin"));
+        access.may(Act::ManageKeys)?;
+        // Without a key each request is a new one.
+        let once = if key == Key::Missing { Key::Unknown } else { key };
+        let once = once.of(None, None, &("create key", &ask))?;
+        let new = keys::create_key(&self.engine, &ask, once, access.actor()).await?;
+        let made = KeyState { key: new.key, previous: None, live: Arc::default() };
+        let state = self.engine.keyring().get(made.key.id.as_str()).cloned();
+        Ok(self.told(&state.unwrap_or_else(|| Arc::new(made)), new.secret))
+    }
+
+    /// Give an API key a new secret; the one before it works a while longer.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn rotate_key(
+        &self,
+        access: &Access,
+        id: &str,
+        key: Key,
+        ask: wire::RotateKeyRequest,
+    ) -> Result<wire::KeyCreated, Problem> {
+        access.may(Act::ManageKeys)?;
+        let state = self.key_state(id)?;
+        let overlap = ask.overlap.unwrap_or(OVERLAP);
+        if overlap > OVERLAP_MAX {
+            return Err(Problem::invalid("`overlap` is at most 30d"));
         }
-        let new = keys::create_key(&self.engine, &ask, access.actor()).await.map_err(|e| match e {
-            CreateKeyError::Engine(e) => Problem::from(e),
-            CreateKeyError::NoRandomness(_) => Problem::failed(e),
-        })?;
-        Ok(wire::KeyCreated { key: shown(&new.key), secret: new.secret })
+        let once = if key == Key::Missing { Key::Unknown } else { key };
+        let once = once.of(None, None, &("rotate key", &state.key.id, &ask))?;
+        let secret = keys::rotate_key(&self.engine, &state, overlap, once, access.actor()).await?;
+        Ok(self.told(&*self.key_state(id)?, secret))
+    }
+
+    fn told(&self, state: &KeyState, secret: Option<String>) -> wire::KeyCreated {
+        let replayed = secret.is_none();
+        let hint = "only the hash of its secret is stored; if you lost the first answer, rotate the key, or revoke it and \
+                    make another";
+        wire::KeyCreated {
+            key: shown(state, self.engine.clock().now()),
+            secret,
+            replayed,
+            hint: replayed.then(|| hint.to_owned()),
+        }
+    }
+
+    fn key_state(&self, id: &str) -> Result<Arc<KeyState>, Problem> {
+        let state = self.engine.keyring().get(id).cloned();
+        state.ok_or_else(|| Problem::new(Kind::UnknownKey, format!("there is no API key `{id}`")))
     }
 
     /// List the API keys in force, without their secrets.
@@ -48,8 +109,10 @@ impl Api {
     /// # Errors
     /// With a problem.
     pub fn keys(&self, access: &Access) -> Result<wire::Keys, Problem> {
-        access.everywhere(Scope::Admin)?;
-        Ok(wire::Keys { keys: self.engine.keyring().list().into_iter().map(shown).collect() })
+        access.may(Act::ManageKeys)?;
+        let now = self.engine.clock().now();
+        let keyring = self.engine.keyring();
+        Ok(wire::Keys { keys: keyring.list().into_iter().map(|state| shown(state, now)).collect() })
     }
 
     /// Revoke an API key at once.
@@ -57,13 +120,29 @@ impl Api {
     /// # Errors
     /// With a problem.
     pub async fn revoke_key(&self, access: &Access, id: &str) -> Result<(), Problem> {
-        access.everywhere(Scope::Admin)?;
-        let unknown = |_| Problem::new(Kind::UnknownKey, format!("there is no API key `{id}`"));
-        let id = Name::new(id).map_err(unknown)?;
+        access.may(Act::ManageKeys)?;
+        let id = self.key_state(id)?.key.id.clone();
         // Keys are random, so no request repeats another.
         let once = Key::Missing.required_of(None, Some(format!("revoke {id}")), &id)?;
-        self.engine.revoke_key(&id, (&once, access.actor())).await?;
+        self.engine.revoke_key(&id, false, (&once, access.actor())).await?;
         Ok(())
+    }
+
+    /// The API keys that stop working soon, soonest first.
+    #[must_use]
+    pub fn expiring_keys(&self) -> Vec<(Name, Instant)> {
+        let (keyring, now) = (self.engine.keyring(), self.engine.clock().now());
+        let expiring = keyring.expiring_soon(now);
+        expiring.into_iter().map(|state| (state.key.id.clone(), state.key.expires_at)).collect()
+    }
+
+    /// Records the last uses of API keys: once a day for each, or all that are not recorded yet.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn record_key_uses(&self, all: bool) -> Result<(), Problem> {
+        let more_than = if all { Span::ZERO } else { RECORDED_EVERY };
+        Ok(self.engine.record_key_uses(more_than).await?)
     }
 
     /// Whether requests are taken.

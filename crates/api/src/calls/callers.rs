@@ -1,6 +1,8 @@
 //! Callers, by the API key that they show.
 
 use headworks_core::abuse::penalty::Misdeed;
+use headworks_core::record::Span;
+use headworks_engine::Limited;
 
 use crate::access::Access;
 use crate::api::Api;
@@ -30,12 +32,30 @@ impl Api {
             return Err(refused(wrong));
         }
         let now = self.engine.clock().now();
-        let Some(key) = keyring.check(text, now) else {
+        let Some(state) = keyring.check(text, now) else {
             return Err(match self.unauthenticated.note(network, Misdeed::InvalidKey, now) {
                 Ok(()) => refused(wrong),
                 Err(after) => Problem::too_many(after),
             });
         };
-        Ok(Access::of(key))
+        state.live.note_use(now);
+        let entered = state.enter(self.steady.now()).map_err(limited)?;
+        Ok(Access::of(&state.key).within(entered))
     }
+}
+
+/// Why a key is held up. Nothing of this reaches the ledger.
+fn limited(limited: Limited) -> Problem {
+    let (detail, after) = match limited {
+        Limited::Rate(rate, after) => {
+            let detail = format!("this API key may make {} requests in {}", rate.limit, rate.per);
+            (detail, after)
+        }
+        Limited::Concurrent(most) => {
+            (format!("this API key may have {most} requests answered at once"), Span::from_secs(1))
+        }
+    };
+    let seconds = after.micros().div_ceil(1_000_000).max(1);
+    let detail = format!("{detail}; try again in {seconds} s");
+    Problem { after: Some(Span::from_secs(seconds)), ..Problem::new(Kind::KeyLimited, detail) }
 }

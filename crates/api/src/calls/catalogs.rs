@@ -9,7 +9,7 @@ use headworks_wire as wire;
 use utoipa::{PartialSchema, ToSchema};
 use wire::Scope;
 
-use crate::access::Access;
+use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::lane::Stop;
@@ -95,7 +95,7 @@ impl Api {
     /// # Errors
     /// With a problem, and each place that is wrong.
     pub async fn check_catalog(&self, access: &Access, text: &str) -> Result<wire::CatalogAccepted, Problem> {
-        access.scope(Scope::Read)?;
+        access.may(Act::CheckCatalog)?;
         let catalog = self.compiled(access, text).await?;
         let label = self.engine.label_of(&catalog);
         Ok(accepted(&catalog, label))

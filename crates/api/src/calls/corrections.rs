@@ -7,7 +7,7 @@ use headworks_wire as wire;
 use wire::{Reference, Scope};
 
 use super::change;
-use crate::access::Access;
+use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::lane::Stop;
@@ -29,7 +29,7 @@ impl Api {
         key: Key,
         mut ask: wire::CorrectRequest,
     ) -> Result<wire::Charge, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::Correct, id)?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         let answer = self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?;
         match &answer.effect {
@@ -48,7 +48,7 @@ impl Api {
         access: &Access,
         ask: wire::RepriceRequest,
     ) -> Result<wire::Repriced, Problem> {
-        access.everywhere(Scope::Admin)?;
+        access.may(Act::Reprice)?;
         if ask.from >= ask.to {
             return Err(Problem::invalid("`from` must be before `to`"));
         }
@@ -108,7 +108,7 @@ impl Api {
         key: Key,
         ask: wire::LateRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::DecideLateUse, id)?;
         let reference: Reference = kept
             .parse()
             .map_err(|e: wire::ReferenceError| Problem::new(Kind::NotInQuarantine, e.to_string()))?;

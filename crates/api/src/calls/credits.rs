@@ -1,10 +1,11 @@
 //! Adding, taking back, correcting and refunding credits.
 
+use headworks_core::record::Category;
 use headworks_wire as wire;
-use wire::{Reference, Scope};
+use wire::Reference;
 
 use super::change;
-use crate::access::Access;
+use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::problem::{Kind, Problem};
@@ -21,7 +22,8 @@ impl Api {
         key: Key,
         mut ask: wire::GrantRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let act = if ask.category == Category::Free { Act::GrantFree } else { Act::Grant };
+        let account = access.account(act, id)?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         let command = ask.command(self.engine.clock().now())?;
         change(&self.run(access, &account, key.as_ref(), &command).await?)
@@ -39,7 +41,7 @@ impl Api {
         key: Key,
         mut ask: wire::VoidRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::VoidGrant, id)?;
         let grant: Reference = grant
             .parse()
             .map_err(|e: wire::ReferenceError| Problem::new(Kind::UnknownGrant, e.to_string()))?;
@@ -58,7 +60,7 @@ impl Api {
         key: Key,
         mut ask: wire::AdjustRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::Adjust, id)?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?)
     }
@@ -74,7 +76,7 @@ impl Api {
         key: Key,
         mut ask: wire::RefundRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::Refund, id)?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?)
     }

@@ -8,7 +8,7 @@ use headworks_core::record::{Days, Instant, Name, TimeError};
 use headworks_wire as wire;
 use wire::Scope;
 
-use crate::access::Access;
+use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::lane::Stop;
 use crate::problem::Problem;
@@ -148,7 +148,7 @@ impl Api {
     /// # Errors
     /// With a problem.
     pub async fn what_if(&self, access: &Access, text: &str) -> Result<wire::WhatIf, Problem> {
-        access.everywhere(Scope::Admin)?;
+        access.may(Act::WhatIf)?;
         let catalog = self.compiled(access, text).await?;
         let progress = Arc::new(Progress::default());
         let _stops = StopOnDrop(Arc::clone(&progress));

@@ -20,6 +20,7 @@ pub(crate) mod ledger;
 mod plans;
 mod resets;
 mod supplies;
+mod terms;
 mod test_clock;
 mod top_ups;
 pub(crate) mod usage;

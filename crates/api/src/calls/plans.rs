@@ -1,10 +1,9 @@
 //! Changes of plan.
 
 use headworks_wire as wire;
-use wire::Scope;
 
 use super::change;
-use crate::access::Access;
+use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::problem::Problem;
@@ -21,7 +20,7 @@ impl Api {
         key: Key,
         mut ask: wire::ChangePlanRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::ChangePlan, id)?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?)
     }

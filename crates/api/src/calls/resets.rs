@@ -7,7 +7,7 @@ use headworks_wire as wire;
 use wire::{RedeemOutcome, Reference, Scope};
 
 use super::change;
-use crate::access::Access;
+use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::problem::Problem;
@@ -24,7 +24,7 @@ impl Api {
         key: Key,
         mut ask: wire::BankResetRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::BankReset, id)?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
     }

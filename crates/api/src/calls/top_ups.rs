@@ -10,7 +10,7 @@ use headworks_wire as wire;
 use wire::Scope;
 
 use super::change;
-use crate::access::Access;
+use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::problem::Problem;
@@ -60,7 +60,7 @@ impl Api {
         key: Key,
         ask: wire::ConfirmTopUpRequest,
     ) -> Result<wire::Change, Problem> {
-        let account = access.account(Scope::Admin, id)?;
+        let account = access.account(Act::ConfirmTopUp, id)?;
         self.confirm(&account, number, &ask, key, access.actor()).await
     }
 

@@ -158,6 +158,8 @@ fn alert(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         Server::WebhookSet { .. }
         | Server::InboundSet { .. }
         | Server::InboundRemoved(_)
+        | Server::KeyRotated { .. }
+        | Server::KeysUsed(_)
         | Server::WebhookRemoved(_)
         | Server::WebhookResumed { .. }
         | Server::WebhookCaughtUp { .. }

@@ -4,16 +4,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use headworks_api::outbox::parse_block;
-use headworks_core::record::{Instant, Label, Name};
+use headworks_core::record::{Instant, Name};
 use headworks_lab::{BenchArguments, SimulateArguments};
-use headworks_wire::Scope;
 use ipnet::IpNet;
 
 mod account;
 mod calls;
 mod credits;
 mod key;
+mod keys;
 mod ledger;
 mod values;
 
@@ -21,6 +20,7 @@ pub(crate) use account::*;
 pub(crate) use calls::*;
 pub(crate) use credits::*;
 pub(crate) use key::*;
+pub(crate) use keys::*;
 pub(crate) use ledger::*;
 use values::*;
 
@@ -148,7 +148,7 @@ pub(crate) enum Command {
     },
     /// Print the public key that statements are signed with
     SigningKey,
-    /// Make, list and revoke API keys
+    /// Make, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
     #[command(flatten)]
@@ -210,7 +210,7 @@ pub(crate) struct ServeArguments {
     pub(crate) no_webhooks: bool,
     /// Addresses that requests to webhooks may go to besides public ones, also without TLS: blocks such as 10.0.0.0/8, or
     /// single addresses, separated by commas. For webhooks inside your own network
-    #[arg(long, env = "HEADWORKS_WEBHOOKS_ALLOW", value_delimiter = ',', value_parser = parse_block, value_name = "BLOCKS")]
+    #[arg(long, env = "HEADWORKS_WEBHOOKS_ALLOW", value_delimiter = ',', value_parser = network, value_name = "BLOCKS")]
     pub(crate) webhooks_allow: Vec<IpNet>,
     /// For tests, on loopback: the ledger's time begins here and moves only with `headworks test-clock advance`; a test
     /// ledger that has been served before goes on at its last instant, or here if this is later
@@ -249,33 +249,4 @@ pub(crate) struct DemoArguments {
     /// How much of the traced hour to replay
     #[arg(long, default_value_t = 60, value_name = "MINUTES", value_parser = clap::value_parser!(u16).range(1..=60))]
     pub(crate) minutes: u16,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Make an API key; its secret is printed once
-    Create {
-        /// Work on this data directory while no server runs; needed for the first key
-        #[arg(long, value_name = "DIR")]
-        data: Option<PathBuf>,
-        /// A scope of the key; repeat for several
-        #[arg(long = "scope", required = true, value_parser = scope, value_name = "decide|record|read|admin")]
-        scopes: Vec<Scope>,
-        /// An account it reaches, or a prefix that ends in *; repeat for several; default: all
-        #[arg(long = "account", value_name = "NAME", value_parser = label)]
-        accounts: Vec<Label>,
-        /// When it stops working, RFC 3339
-        #[arg(long, value_parser = instant)]
-        expires_at: Option<Instant>,
-        /// A note for people
-        #[arg(long, value_parser = label)]
-        note: Option<Label>,
-    },
-    /// List the keys in force
-    List,
-    /// Revoke a key at once
-    Revoke {
-        /// The key's id
-        id: String,
-    },
 }

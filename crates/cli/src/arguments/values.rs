@@ -1,10 +1,9 @@
 //! Values of arguments: each is checked as it is parsed, with a message that says what was expected.
 
-use std::net::IpAddr;
-
+use headworks_api::outbox::parse_block;
 use headworks_core::record::{
-    Category, Consent, Credits, CreditsByUnit, Every, Instant, Label, Name, Path, Proration, Rule, Segment,
-    Span, Tier,
+    Category, Consent, Credits, CreditsByUnit, Every, Instant, KeyRate, Label, Name, Path, Proration, Rule,
+    Segment, Span, Tier,
 };
 use headworks_terminal::values::{parsed, word};
 use headworks_wire::{Reference, Scope, SignalKind};
@@ -22,12 +21,16 @@ pub(super) fn instant(text: &str) -> Result<Instant, String> {
     parsed(text)
 }
 
-/// One address or a network: `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`.
+/// One address or a block of them: `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    let text = text.trim();
-    let one = text.parse::<IpAddr>().map(IpNet::from);
-    one.or_else(|_| text.parse())
-        .map_err(|_| "write an address or a network, such as 10.0.0.7 or 10.0.0.0/8".into())
+    parse_block(text.trim())
+}
+
+/// How many requests in a time: `100/1s`.
+pub(super) fn key_rate(text: &str) -> Result<KeyRate, String> {
+    let parts = text.split_once('/').and_then(|(limit, per)| Some((limit.parse().ok()?, per.parse().ok()?)));
+    let (limit, per) = parts.ok_or("write a number of requests and a time, such as 100/1s or 5000/1h")?;
+    Ok(KeyRate { limit, per })
 }
 
 /// A number of bytes: `1073741824`, `1024MiB`, `1GiB`.

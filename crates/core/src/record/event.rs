@@ -342,6 +342,8 @@ impl Event {
                 Server::WebhookCaughtUp { .. } => "webhook_caught_up",
                 Server::InboundSet { .. } => "inbound_set",
                 Server::InboundRemoved(_) => "inbound_removed",
+                Server::KeyRotated { .. } => "api_key_rotated",
+                Server::KeysUsed(_) => "api_keys_used",
             },
         }
     }

@@ -65,8 +65,8 @@ pub use policy::{CatalogChanges, CatalogHash, NamesChanged};
 pub use reason::{Lifter, Reason, Wall};
 pub use resets::{Cleared, ResetTerms};
 pub use server::{
-    ApiKey, ClassFigures, Inbound, Purpose, Resume, Sealed, SecretChange, Server, StripeValue, SupplyChange,
-    Webhook, WebhookFormat,
+    ApiKey, ClassFigures, Inbound, KeyLimits, KeyRate, KeyUse, Purpose, Resume, Sealed, SecretChange, Server,
+    StripeValue, SupplyChange, Webhook, WebhookFormat,
 };
 pub use settings::{AccountTerms, AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
 pub(crate) use terms::VOLATILE_MAX;

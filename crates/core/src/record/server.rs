@@ -35,6 +35,50 @@ pub struct ApiKey {
     /// A note for people.
     #[n(5)]
     pub note: Option<Label>,
+    /// How much it may be used.
+    #[n(6)]
+    pub limits: Option<KeyLimits>,
+}
+
+/// How much an API key may be used.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct KeyLimits {
+    /// Requests over time.
+    #[n(0)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<KeyRate>,
+    /// Requests at once.
+    #[n(1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent: Option<u32>,
+}
+
+/// Requests over time, in bursts of at most `limit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct KeyRate {
+    /// So many.
+    #[n(0)]
+    pub limit: u32,
+    /// In this time: from one second to one day.
+    #[n(1)]
+    pub per: Span,
+}
+
+/// The last use of an API key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct KeyUse {
+    /// The key.
+    #[n(0)]
+    pub key: Name,
+    /// The minute.
+    #[n(1)]
+    pub at: Instant,
 }
 
 /// A receiver of events.
@@ -275,6 +319,22 @@ pub enum Server {
     /// An inbound caller was removed.
     #[n(11)]
     InboundRemoved(#[n(0)] Name),
+    /// An API key got a new secret.
+    #[n(12)]
+    KeyRotated {
+        /// The key.
+        #[n(0)]
+        key: Name,
+        /// BLAKE3 of the new secret.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        hash: [u8; 32],
+        /// Until then the secret before it works too.
+        #[n(2)]
+        previous_until: Instant,
+    },
+    /// When API keys were last used.
+    #[n(13)]
+    KeysUsed(#[n(0)] Vec<KeyUse>),
 }
 
 /// A live change of a supply; everything else is as in the catalog.

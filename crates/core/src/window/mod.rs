@@ -71,7 +71,7 @@ impl Terms {
     /// The first instant at which `cost` fits if nothing else is counted; `None` when it never will, or when that
     /// depends on holds ending. `cost` must not fit now.
     #[must_use]
-    pub(crate) fn fits_at(&self, used: Option<&Used>, cost: i64, now: Instant) -> Option<Instant> {
+    pub fn fits_at(&self, used: Option<&Used>, cost: i64, now: Instant) -> Option<Instant> {
         let target = self.capacity().checked_sub(cost).filter(|target| *target >= 0)?;
         match used {
             Some(used) => used.falls_to(self, target, now),

@@ -8,19 +8,37 @@ use headworks_api::Kind;
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::extract::{Anybody, Body, Caller, Path};
+use crate::extract::{Anybody, Body, Caller, IdempotencyKey, Path};
 use crate::problem::Failure;
+use crate::secret::Secret;
 
 /// Make an API key; its secret is shown only once
 #[utoipa::path(post, path = "/v1/keys", tag = "administration", request_body = wire::CreateKeyRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries; without one each request makes a key")),
     responses((status = 200, description = "The key with its secret", body = wire::KeyCreated),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn create_key(
     State(app): State<App>,
     Caller(access): Caller,
+    IdempotencyKey(key): IdempotencyKey,
     Body(ask): Body<wire::CreateKeyRequest>,
-) -> Result<Json<wire::KeyCreated>, Failure> {
-    Ok(Json(app.api.create_key(&access, ask).await?))
+) -> Result<Secret<wire::KeyCreated>, Failure> {
+    Ok(Secret(app.api.create_key(&access, key, ask).await?))
+}
+
+/// Give an API key a new secret; the one before it works a while longer
+#[utoipa::path(post, path = "/v1/keys/{id}/rotate", tag = "administration", request_body = wire::RotateKeyRequest,
+    params(("id" = String, Path, description = "The key's id"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries; without one each request makes a secret")),
+    responses((status = 200, description = "The key with its new secret", body = wire::KeyCreated),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn rotate_key(
+    State(app): State<App>,
+    Caller(access): Caller,
+    Path(id): Path<String>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(ask): Body<wire::RotateKeyRequest>,
+) -> Result<Secret<wire::KeyCreated>, Failure> {
+    Ok(Secret(app.api.rotate_key(&access, &id, key, ask).await?))
 }
 
 /// List the API keys in force, without their secrets

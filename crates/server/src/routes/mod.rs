@@ -138,6 +138,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(catalogs::restore))
         .routes(routes!(administration::create_key, administration::list_keys))
         .routes(routes!(administration::revoke_key))
+        .routes(routes!(administration::rotate_key))
         .routes(routes!(test_clock::show))
         .routes(routes!(test_clock::advance))
         .routes(routes!(administration::healthz))

@@ -155,8 +155,10 @@ pub(crate) fn engine(store: Arc<Memory>, clock: Clock, limits: Limits) -> Arc<En
 
 pub(crate) async fn key(engine: &Engine, scopes: &[Scope], accounts: &[&str]) -> String {
     let accounts = accounts.iter().map(|a| Label::new(a).expect("label")).collect();
-    let ask = CreateKeyRequest { scopes: scopes.to_vec(), accounts, expires_at: None, note: None };
-    create_key(engine, &ask, None).await.expect("makes a key").secret
+    let ask =
+        CreateKeyRequest { scopes: scopes.to_vec(), accounts, expires_at: None, note: None, limits: None };
+    let made = create_key(engine, &ask, None, None).await.expect("makes a key");
+    made.secret.expect("a new key has a secret")
 }
 
 pub(crate) async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {

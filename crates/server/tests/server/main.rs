@@ -1,6 +1,7 @@
 //! The API over real sockets: every kind of bad input, keys, and the twenty holds.
 
 mod abuse;
+mod api_keys;
 mod bad_input;
 mod common;
 mod connections;
@@ -11,6 +12,7 @@ mod inbound;
 mod keys;
 mod ledger_flows;
 mod overload;
+mod reach;
 mod receiver;
 mod snapshot;
 mod statements;

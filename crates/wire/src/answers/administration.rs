@@ -1,6 +1,6 @@
 //! Batches, catalogs, keys, problems.
 
-use headworks_core::record::{CatalogChanges, CatalogHash, Instant, Label, Name};
+use headworks_core::record::{CatalogChanges, CatalogHash, Instant, KeyLimits, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -86,15 +86,32 @@ pub struct Key {
     /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Label>,
+    /// How much it may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<KeyLimits>,
+    /// The minute of its last use. After a crash it may be up to a day older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Instant>,
+    /// Whether it stops working within 14 days.
+    pub expires_soon: bool,
+    /// Until when the secret before the newest works too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_until: Option<Instant>,
 }
 
-/// A new API key; the only time its secret is shown.
+/// An API key that was made, or got a new secret; the only time that secret is shown.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct KeyCreated {
     /// The key.
     pub key: Key,
-    /// The secret, to be sent as `Authorization: Bearer …`.
-    pub secret: String,
+    /// The secret, to be sent as `Authorization: Bearer …`. Absent from the answer to a repetition: only its hash is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Whether the request was a repetition.
+    pub replayed: bool,
+    /// What to do if the secret was lost with the first answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// The API keys in force.

@@ -1,6 +1,6 @@
 //! The request that makes an API key, and the scopes of keys.
 
-use headworks_core::record::{Instant, Label};
+use headworks_core::record::{Instant, KeyLimits, Label, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,13 +14,19 @@ pub enum Scope {
     Record,
     /// Everything that only reads.
     Read,
-    /// Accounts, credits, catalog and keys; includes the other scopes.
+    /// Accounts and their own settings; includes `decide`, `record` and `read`. For a key that reaches every account:
+    /// webhooks, inbound callers, catalogs, supplies, API keys, and all other scopes.
     Admin,
+    /// Whatever creates value for an account or changes how rules treat it: grants, refunds, plans, tiers.
+    Operator,
+    /// Checking catalogs and trying them on the past.
+    Catalog,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 4] = [Self::Decide, Self::Record, Self::Read, Self::Admin];
+    pub const ALL: [Self; 6] =
+        [Self::Decide, Self::Record, Self::Read, Self::Admin, Self::Operator, Self::Catalog];
 
     /// The word used in the API.
     #[must_use]
@@ -30,6 +36,8 @@ impl Scope {
             Self::Record => "record",
             Self::Read => "read",
             Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::Catalog => "catalog",
         }
     }
 }
@@ -49,4 +57,16 @@ pub struct CreateKeyRequest {
     /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Label>,
+    /// How much it may be used. Default: as much as the server can serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<KeyLimits>,
+}
+
+/// Give an API key a new secret.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKeyRequest {
+    /// How long the secret before it works too: at most `30d`. Default `24h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Span>,
 }

@@ -1,0 +1,72 @@
+//! The arguments of `headworks keys`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use headworks_core::record::{Instant, KeyRate, Label, Span};
+use headworks_wire::Scope;
+
+use super::key::KeyArgument;
+use super::values::{instant, key_rate, label, scope, span};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make an API key; its secret is printed once
+    Create(CreateKeyArguments),
+    /// List the keys in force, when each was last used, and which expire soon
+    List,
+    /// Give a key a new secret, printed once; the one before it works a while longer
+    Rotate {
+        /// The key's id
+        id: String,
+        /// How long the secret before it works too, at most 30d; default: 24h
+        #[arg(long, value_parser = span)]
+        overlap: Option<Span>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Revoke a key at once
+    Revoke {
+        /// The key's id
+        id: String,
+        /// Work on this data directory while no server runs
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Even if no other key with the scope `admin` that reaches every account lasts as long
+        #[arg(long, requires = "data")]
+        force: bool,
+    },
+}
+
+/// The key to make.
+#[derive(Debug, Args)]
+pub(crate) struct CreateKeyArguments {
+    /// Work on this data directory while no server runs; needed for the first key
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// A scope of the key; repeat for several
+    #[arg(
+        long = "scope",
+        required = true,
+        value_parser = scope,
+        value_name = "decide|record|read|admin|operator|catalog"
+    )]
+    pub(crate) scopes: Vec<Scope>,
+    /// An account it reaches, or a prefix that ends in *; repeat for several; default: all
+    #[arg(long = "account", value_name = "NAME", value_parser = label)]
+    pub(crate) accounts: Vec<Label>,
+    /// When it stops working, RFC 3339
+    #[arg(long, value_parser = instant)]
+    pub(crate) expires_at: Option<Instant>,
+    /// A note for people
+    #[arg(long, value_parser = label)]
+    pub(crate) note: Option<Label>,
+    /// The most requests with it in a time, such as 100/1s
+    #[arg(long, value_parser = key_rate, value_name = "N/TIME")]
+    pub(crate) rate: Option<KeyRate>,
+    /// The most requests with it at once
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrent: Option<u32>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgument,
+}
