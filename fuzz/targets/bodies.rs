@@ -36,6 +36,10 @@ fuzz_target!(|data: &[u8]| {
         round::<wire::LateRequest>,
         round::<wire::ConfirmTopUpRequest>,
         round::<wire::WebhookRequest>,
+        round::<wire::InboundRequest>,
+        round::<wire::SignedTopUp>,
+        round::<wire::SignedSignal>,
+        round::<wire::RotateKeyRequest>,
     ] {
         read(data);
     }
