@@ -30,7 +30,11 @@ pub(crate) async fn run(command: KeysCommand, remote: &Remote, as_json: bool) ->
         }
         KeysCommand::Revoke { id, data, force } => {
             match data {
-                Some(data) => revoke_offline(&data, &id, force).await?,
+                Some(data) => {
+                    let new = NewDirectory::at(&data);
+                    let revoked = revoke_offline(&data, &id, force).await;
+                    new.after(revoked)?;
+                }
                 None => {
                     let path = format!("/v1/keys/{id}");
                     connect(remote).await?.call::<Value>(Method::DELETE, &path, None, None::<&()>).await?;

@@ -14,8 +14,6 @@ use crate::idempotency::Key;
 use crate::problem::{Kind, Problem};
 use crate::render::{self, Decided};
 
-/// Most operations of one batch.
-
 /// The outcome of recording use.
 #[derive(Clone, Debug)]
 pub enum Recorded {
