@@ -131,11 +131,14 @@ fn a_closed_pipe_ends_a_command_quietly() {
     let copy = dir.path().join("copy");
     let commands: &[&[&str]] = &[
         &["check-catalog", file],
+        &["check-catalog", file, "--json"],
         &["schema"],
         &["reconcile", "--data", data],
         &["replay", "--data", data],
         &["replay", "--data", data, "--catalog", file],
         &["export", "movements", "--data", data, "--format", "parquet"],
+        &["export", "usage", "--data", data],
+        &["export", "lines", "--data", data, "--json"],
         &["keys", "create", "--scope", "read", "--data", data],
         &["backup", "--data", data, "--to", copy.to_str().expect("path")],
         &["bench", "engine", "--accounts", "10", "--seconds", "0"],
@@ -153,6 +156,13 @@ fn a_closed_pipe_ends_a_command_quietly() {
         let both = closed.try_clone().expect("a second end");
         let status = headworks().args(*command).stdout(closed).stderr(both).status().expect("runs");
         assert_eq!(status.code(), Some(141), "{command:?}");
+    }
+    // Pages of help end quietly as well.
+    for command in [&["--help"][..], &["help", "serve"], &["keys", "create", "--help"], &["--version"]] {
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let done = headworks().args(command).stdout(closed).output().expect("runs");
+        assert_eq!(text(&done.stderr), "", "{command:?}");
     }
 }
 

@@ -77,7 +77,7 @@ fn a_failed_command_leaves_nothing_behind() {
         assert_eq!(done.status.code(), Some(1), "{args:?}: {said}");
         assert!(said.contains(why), "{args:?} does not say `{why}`: {said}");
         let after = modes(&w.path(""));
-        // The index of a ledger that was opened keeps house.
+        // The index of a ledger that was opened stays busy.
         let is_index = |name: &&String| name.starts_with("data/index/") || name.starts_with("broken/index/");
         let differ = |a: &BTreeMap<String, u32>, b: &BTreeMap<String, u32>| -> Vec<String> {
             a.keys().filter(|name| !b.contains_key(*name) && !is_index(name)).cloned().collect()

@@ -112,7 +112,8 @@ pub(super) struct KeyValue {
 }
 
 fn failed(e: impl std::error::Error + 'static) -> StoreError {
-    let causes = std::iter::successors(Some(&e as &(dyn std::error::Error + 'static)), |e| e.source());
+    let first: &(dyn std::error::Error + 'static) = &e;
+    let causes = std::iter::successors(Some(first), |e| e.source());
     let short = causes.filter_map(|e| e.downcast_ref::<std::io::Error>()).find(|e| is_short(e));
     match short.and_then(std::io::Error::raw_os_error) {
         Some(code) => {

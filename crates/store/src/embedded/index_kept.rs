@@ -13,6 +13,9 @@ use super::spare;
 use crate::contract::StoreError;
 use crate::stored::Checkpoint;
 
+/// The length of a file that shows whether the disk takes anything.
+const PROBE: usize = 1 << 16;
+
 /// An index that is opened again after a failure.
 #[derive(Debug)]
 pub(super) struct KeptIndex {
@@ -30,10 +33,7 @@ impl KeptIndex {
     /// Uses the index; if no descriptor is left for it, spare ones are given up.
     fn with<T>(&self, mut job: impl FnMut(&KeyValue) -> Result<T, StoreError>) -> Result<T, StoreError> {
         loop {
-            let done = match &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
-                Some(index) => Some(job(index)),
-                None => None,
-            };
+            let done = self.open.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(&mut job);
             match done {
                 Some(Err(StoreError::Io { source, .. })) if spare::is_short(&source) && spare::give() => {}
                 Some(done) => return done,
@@ -57,9 +57,8 @@ impl KeptIndex {
 
     /// Whether a file can be written beside the index.
     fn is_writable(&self) -> bool {
-        const BYTES: [u8; 1 << 16] = [0; 1 << 16];
         let file = self.path.with_extension("probe");
-        let written = spare::with(|| std::fs::write(&file, BYTES));
+        let written = spare::with(|| std::fs::write(&file, vec![0; PROBE]));
         std::fs::remove_file(&file).is_ok() && written.is_ok()
     }
 }
