@@ -166,6 +166,12 @@ impl KeyValue {
         })
     }
 
+    /// Writes what is in memory into files, on another thread.
+    #[cfg(test)]
+    pub(super) fn flush(&self) {
+        self.keys.rotate_memtable().expect("another thread is told");
+    }
+
     fn write_states(&self, states: &[Checkpoint]) -> Result<(), StoreError> {
         let mut batch = self.db.batch();
         for state in states {

@@ -1,7 +1,8 @@
 //! The index of a ledger in use: opened again when it has failed.
 //!
 //! The key-value store refuses all writes after one that failed. Everything in it can be rebuilt, and a failed write is made
-//! again as a whole, so that it is enough to open it again. It is not while the disk takes nothing: what is there can be read.
+//! again as a whole, so that it is enough to open it again (`an_index_that_has_failed_is_opened_again`). It is not while the disk
+//! takes nothing: what is there can be read.
 
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
@@ -118,5 +119,66 @@ impl Index for KeptIndex {
             self.reopen()?;
         }
         written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use headworks_core::record::IndexKey;
+
+    use super::super::index::{Index as _, Watermark};
+    use super::KeptIndex;
+
+    fn write(index: &KeptIndex, at: u64) -> bool {
+        let watermark = Watermark { at, ..Watermark::default() };
+        index.write(&[], &mut [(IndexKey(at.into()), at)], &mut std::iter::empty(), watermark).is_ok()
+    }
+
+    /// The directories of tables, each with the name that takes it away.
+    fn tables(index: &Path) -> Vec<[std::path::PathBuf; 2]> {
+        let keyspaces = std::fs::read_dir(index.join("keyspaces")).expect("lists").flatten();
+        let tables = keyspaces.map(|keyspace| keyspace.path().join("tables")).filter(|path| path.is_dir());
+        tables.map(|path| [path.with_extension("away"), path]).map(|[away, path]| [path, away]).collect()
+    }
+
+    #[test]
+    fn an_index_that_has_failed_is_opened_again() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("index");
+        let index = KeptIndex::open(&path).expect("opens");
+        assert!(write(&index, 1));
+        // The thread that writes files finds no place for them; after that, every write fails.
+        let tables = tables(&path);
+        assert!(!tables.is_empty(), "the index has directories of tables");
+        for [here, away] in &tables {
+            std::fs::rename(here, away).expect("renames");
+        }
+        index.open.read().expect("lock").as_ref().expect("open").flush();
+        let mut failed = 2;
+        while write_once(&index, failed) {
+            failed += 1;
+            std::thread::yield_now();
+        }
+        for [here, away] in &tables {
+            std::fs::rename(away, here).expect("renames");
+        }
+        // The write that finds this out fails, and the next one is the same write again.
+        let _opens = write(&index, failed);
+        assert!(write(&index, failed), "it was opened again");
+        for at in 1..=failed {
+            assert_eq!(index.find(IndexKey(at.into())).expect("reads"), Some(at), "of {failed}");
+        }
+        assert_eq!(index.watermark().expect("reads").at, failed);
+    }
+
+    /// As a write, but what has failed is not opened again.
+    fn write_once(index: &KeptIndex, at: u64) -> bool {
+        let open = index.open.read().expect("lock");
+        let watermark = Watermark { at, ..Watermark::default() };
+        let mut keys = [(IndexKey(at.into()), at)];
+        open.as_ref()
+            .is_some_and(|open| open.write(&[], &mut keys, &mut std::iter::empty(), watermark).is_ok())
     }
 }
