@@ -1,6 +1,6 @@
 //! Callers: their identity, their scopes, and the accounts they reach; and what each act needs.
 //!
-//! Q1 whatever creates value for an account, or changes how rules treat it, needs the scope `operator`; whatever concerns
+//! Q1 an act that creates value for an account, or changes how rules treat it, needs the scope `operator`; an act that concerns
 //! others than the named account needs a key that reaches every account
 //! (`a_limited_key_creates_no_value_and_touches_no_other_account`).
 

@@ -3,7 +3,7 @@
 //! C1 a connection whose caller has shown no valid key keeps its place only while nobody else needs it: a newcomer takes the
 //! place of the oldest such connection of the network that has most of them (`the_unauthenticated_give_way`). C2 no network has more
 //! than its share of the places (`a_network_has_its_share`). C3 a connection that has given up its place is counted no more,
-//! and ends at once (`who_gave_way_is_ended`).
+//! and ends at once (`a_place_given_away_is_ended`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_gave_way_is_ended() {
+    async fn a_place_given_away_is_ended() {
         let places = Places::new(1, 1);
         let first = places.enter(from("192.0.2.1")).expect("a place");
         let second = places.enter(from("192.0.2.2")).expect("a place");

@@ -17,7 +17,7 @@ pub enum Scope {
     /// Accounts and their own settings; includes `decide`, `record` and `read`. For a key that reaches every account:
     /// webhooks, inbound callers, catalogs, supplies, API keys, and all other scopes.
     Admin,
-    /// Whatever creates value for an account or changes how rules treat it: grants, refunds, plans, tiers.
+    /// Everything that creates value for an account or changes how rules treat it: grants, refunds, plans, tiers.
     Operator,
     /// Checking catalogs and trying them on the past.
     Catalog,
