@@ -233,7 +233,7 @@ fn statements<W: Write + Send>(
         let (mut more, mut of, mut n) = (true, 0, 0);
         while more {
             more = wait(headworks_audit::read_on(store, account, &mut s))?;
-            for e in std::mem::take(&mut s.entries) {
+            for e in s.take_lines() {
                 // The place among the lines of its record, so that an event has the same id in every export.
                 (of, n) = if of == e.seq { (of, n + 1) } else { (e.seq, 0) };
                 if is_events { sink.line(&event(n, &s, &e))? } else { sink.put(row(&s, &e))? }

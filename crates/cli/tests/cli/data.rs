@@ -332,7 +332,7 @@ fn an_erasure_that_would_do_nothing_or_harm_is_refused() {
         ("acme", &new, "user:nobody", "no record of account acme has what is to be erased"),
         ("nobody", &new, "user:nobody", "there is no account nobody"),
         ("acme", &inside, "user:nobody", "are one inside the other"),
-        ("acme", &data, "user:nobody", "are one inside the other"),
+        ("acme", &data, "user:nobody", "are one directory"),
     ] {
         let (ok, said) = headworks!("erase", account, "--data", &data, "--to", to, "--segment", segment);
         assert!(!ok && said.contains(wanted), "{said}");

@@ -208,6 +208,7 @@ fn check(store: &Embedded, names: &[Name], as_json: bool) -> Outcome {
             account.apply(&record, stored.hash).map_err(|e| e.to_string())?;
             statement.take(&record, stored.hash, About::default());
         }
+        let statement = statement.finished();
         let entries = &statement.entries;
         let sum: i64 = entries.iter().map(|e| e.amount.nano()).sum();
         let grants: i64 = entries.iter().filter(|e| e.cause == Cause::Grant).map(|e| e.amount.nano()).sum();

@@ -256,13 +256,22 @@ impl Statement {
     /// Puts the lines in the order of the instants that count for the period, each with the balance after it.
     #[must_use]
     pub fn finished(mut self) -> Self {
-        self.entries = core::mem::take(&mut self.lines).into_values().flatten().collect();
-        let mut balance = self.carried;
-        for entry in &mut self.entries {
-            balance = plus(balance, entry.amount);
-            entry.balance = balance;
-        }
+        let carried = self.carried;
+        self.entries = self.take_lines();
+        self.carried = carried;
         self
+    }
+
+    /// The lines since the last call. By recording time they come in their final order, so that a long statement need not be kept.
+    #[must_use]
+    pub fn take_lines(&mut self) -> Vec<Entry> {
+        self.kept = 0;
+        let mut lines: Vec<Entry> = core::mem::take(&mut self.lines).into_values().flatten().collect();
+        for line in &mut lines {
+            self.carried = plus(self.carried, line.amount);
+            line.balance = self.carried;
+        }
+        lines
     }
 }
 
