@@ -14,7 +14,7 @@ use headworks_store::{Checked, Embedded, Options, check_journal};
 use headworks_terminal::{
     Failed, Outcome,
     print::{self, counted},
-    say, say_part,
+    say, say_part, tell,
 };
 use headworks_wire as wire;
 use serde_json::json;
@@ -188,7 +188,7 @@ pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_jso
     let (page, next) = connect(remote).await?.page(&path).await?;
     say_part!("{page}")?;
     if let Some(next) = next {
-        eprintln!("more entries follow: repeat the command with --after {next}");
+        tell!("more entries follow: repeat the command with --after {next}");
     }
     Ok(())
 }
