@@ -1,5 +1,6 @@
 //! The state that every route sees: the calls, and the server's own state beside them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,14 +20,26 @@ const BODIES_MIN: usize = 16 << 20;
 /// Requests that are answered at once; health is always answered.
 const REQUESTS_MAX: usize = 16_384;
 
-/// The state that every route sees.
+/// The state that every route sees. Each layer of each request has its own copy, so a copy is one count.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Its parts.
+#[derive(Debug)]
+pub struct Parts {
     pub(crate) api: Arc<Api>,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) metrics: Metrics,
     pub(crate) request_timeout: Duration,
     pub(crate) bodies: Arc<Budget>,
-    pub(crate) requests: Arc<Semaphore>,
+    pub(crate) requests: Semaphore,
     pub(crate) memory: Arc<Memory>,
 }
 
@@ -48,13 +61,13 @@ impl App {
             memory_max.map_or(BODIES_MAX, |most| usize::try_from(most / 16).unwrap_or(usize::MAX));
         let (bodies, memory) =
             (Budget::new(sixteenth.clamp(BODIES_MIN, BODIES_MAX)), Memory::new(memory_max));
-        Self {
-            metrics: Arc::new(Metrics::new(&api, places, &bodies, &memory)),
+        Self(Arc::new(Parts {
+            metrics: Metrics::new(&api, places, &bodies, &memory),
             memory,
             api,
             request_timeout,
             bodies,
-            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
-        }
+            requests: Semaphore::new(REQUESTS_MAX),
+        }))
     }
 }
