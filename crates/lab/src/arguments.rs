@@ -21,6 +21,10 @@ pub(crate) enum Bench {
     Http(HttpBench),
     /// HTTP authorize with more and more clients, beyond capacity
     Overload(OverloadBench),
+    /// Steady good requests beside each known attack on a server, quiet and attacked in turns
+    Attacks(AttacksBench),
+    /// Good load beside all known attacks at once, minute by minute
+    Soak(SoakBench),
     /// Reconcile, replay, what-if, backup and restore over a ledger made for it
     Ledger(LedgerBench),
     /// Abuse rules: the memory that unknown callers leave behind, and real clients' windows decided in simulated time
@@ -81,6 +85,34 @@ pub(crate) struct OverloadBench {
     /// The most requests that wait for one write; further ones are refused
     #[arg(long, default_value_t = 256)]
     pub(crate) waiting_max: usize,
+}
+
+/// How to measure attacks.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AttacksBench {
+    /// Seconds of quiet, and of the attack, in each turn
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub(crate) seconds: u64,
+    /// Turns of each attack
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) alternations: u32,
+    /// Only this attack
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Option<String>,
+}
+
+/// How long to go on under attack.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SoakBench {
+    /// Minutes
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) minutes: u32,
+    /// Callers that send good requests
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) callers: u32,
+    /// Good requests of each caller a second
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) rate: u32,
 }
 
 /// How to measure a month.

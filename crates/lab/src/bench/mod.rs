@@ -1,6 +1,7 @@
 //! `headworks bench`: ratios taken in one run, beside their bounds.
 
 mod abuse;
+mod attacks;
 mod capacity;
 mod engine;
 mod figures;
@@ -25,6 +26,8 @@ pub async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
         Bench::Engine(options) => engine::run(options).await,
         Bench::Http(options) => http::run(options).await,
         Bench::Overload(options) => overload::run(options).await,
+        Bench::Attacks(options) => attacks::run(options).await,
+        Bench::Soak(options) => attacks::soak(options).await,
         Bench::Ledger(options) => ledger::run(options).await,
         Bench::Abuse(options) => abuse::run(&options, as_json).await,
         Bench::Capacity => capacity::run(as_json),
