@@ -197,3 +197,65 @@ impl Access {
         reaches(&self.accounts, account)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use headworks_core::record::{ApiKey, Instant, Label, Name};
+    use headworks_wire::Scope;
+
+    use super::{Access, Act};
+
+    fn access(scopes: &[Scope], accounts: &[&str]) -> Access {
+        Access::of(&ApiKey {
+            id: Name::new("k").expect("a name"),
+            hash: [0; 32],
+            scopes: scopes.iter().map(|s| Name::new(s.as_str()).expect("a name")).collect(),
+            accounts: accounts.iter().map(|a| Label::new(a).expect("a label")).collect(),
+            expires_at: Instant::NEVER,
+            note: None,
+            limits: None,
+        })
+    }
+
+    #[test]
+    fn a_scope_has_what_the_document_says() {
+        let own = [Act::OpenAccount, Act::ChangeAccount, Act::VoidGrant];
+        let operators = [
+            Act::SetTerms,
+            Act::Grant,
+            Act::Adjust,
+            Act::Refund,
+            Act::Correct,
+            Act::ConfirmTopUp,
+            Act::ChangePlan,
+            Act::BankReset,
+            Act::DecideLateUse,
+            Act::LiftEffect,
+        ];
+        let of_all = [Act::SetCluster, Act::GrantFree, Act::Reprice];
+        let catalogs = [Act::CheckCatalog, Act::WhatIf];
+        // The scopes, whether the key is limited, and whether it may do each of these groups, and manage keys.
+        for (scopes, is_limited, may) in [
+            (&[Scope::Admin][..], false, [true, true, true, true, true]),
+            (&[Scope::Admin], true, [true, false, false, false, false]),
+            (&[Scope::Operator], false, [false, true, true, false, false]),
+            (&[Scope::Operator], true, [false, true, false, false, false]),
+            (&[Scope::Catalog], false, [false, false, false, true, false]),
+            (&[Scope::Catalog], true, [false; 5]),
+            (&[Scope::Admin, Scope::Operator, Scope::Catalog], true, [true, true, false, false, false]),
+            (&[Scope::Decide, Scope::Record, Scope::Read], false, [false; 5]),
+        ] {
+            let access = access(scopes, if is_limited { &["acme*"] } else { &[] });
+            let groups = [&own[..], &operators, &of_all, &catalogs, &[Act::ManageKeys]];
+            for (acts, may) in groups.into_iter().zip(may) {
+                for act in acts {
+                    assert_eq!(access.may(*act).is_ok(), may, "{scopes:?} {is_limited} {act:?}");
+                }
+            }
+        }
+        let document = include_str!("../../../docs/http.md");
+        for scope in Scope::ALL {
+            assert!(document.contains(&format!("\n| `{}` |", scope.as_str())), "{scope:?}");
+        }
+    }
+}
