@@ -207,6 +207,7 @@ where
 {
     let mut request = hyper::Request::builder()
         .uri("/v1/accounts/acme")
+        .header(header::HOST, "bench")
         .header(header::AUTHORIZATION, format!("Bearer hw_{key}"))
         .body(Empty::<Bytes>::new())?;
     request.extensions_mut().insert(Peer(address(i)));
