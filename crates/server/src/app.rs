@@ -15,6 +15,8 @@ use crate::metrics::Metrics;
 
 /// Memory for the bodies of requests and for large answers, in bytes.
 const BODIES_MAX: usize = 128 << 20;
+/// Memory that compiling a catalog takes for each byte of its text, as measured (docs/catalog.md).
+const COMPILED_BYTES: u64 = 80;
 /// The same where the process has little memory.
 const BODIES_MIN: usize = 16 << 20;
 /// Requests that are answered at once; health is always answered.
@@ -41,6 +43,8 @@ pub struct Parts {
     pub(crate) bodies: Arc<Budget>,
     pub(crate) requests: Semaphore,
     pub(crate) memory: Arc<Memory>,
+    /// The longest catalog that there is memory for.
+    pub(crate) catalog_bytes_max: usize,
 }
 
 impl App {
@@ -57,16 +61,16 @@ impl App {
         places: &Arc<Places>,
         memory_max: Option<u64>,
     ) -> Self {
-        let sixteenth =
-            memory_max.map_or(BODIES_MAX, |most| usize::try_from(most / 16).unwrap_or(usize::MAX));
-        let (bodies, memory) =
-            (Budget::new(sixteenth.clamp(BODIES_MIN, BODIES_MAX)), Memory::new(memory_max));
+        let part =
+            |of: u64| memory_max.map_or(usize::MAX, |most| usize::try_from(most / of).unwrap_or(usize::MAX));
+        let (bodies, memory) = (Budget::new(part(16).clamp(BODIES_MIN, BODIES_MAX)), Memory::new(memory_max));
         Self(Arc::new(Parts {
             metrics: Metrics::new(&api, places, &bodies, &memory),
             memory,
             api,
             request_timeout,
             bodies,
+            catalog_bytes_max: part(2 * COMPILED_BYTES),
             requests: Semaphore::new(REQUESTS_MAX),
         }))
     }

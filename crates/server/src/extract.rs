@@ -140,14 +140,15 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A body as text.
+/// A catalog: as long as the memory for compiling it allows.
 pub(crate) struct Text(pub(crate) String);
 
-impl<S: Send + Sync> FromRequest<S> for Text {
+impl FromRequest<App> for Text {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let bytes = raw(request).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        let most = request.extensions().get().map_or(BODY_BYTES_MAX, |LengthMax(most)| *most);
+        let bytes = body::read(request, most.min(app.catalog_bytes_max), |_| ()).await?;
         let text = String::from_utf8(bytes.to_vec());
         text.map(Text).map_err(|_| Failure::new(Kind::MalformedBody, "the body is not UTF-8"))
     }

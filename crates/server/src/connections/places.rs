@@ -95,8 +95,8 @@ impl Places {
         self.lock().taken
     }
 
-    /// A place for a connection from a network, if need be that of an unauthenticated one.
-    pub(crate) fn enter(self: &Arc<Self>, network: Network) -> Option<Arc<Place>> {
+    /// A place for a connection from a network, if need be that of an unauthenticated one; and whether it is.
+    pub(crate) fn enter(self: &Arc<Self>, network: Network) -> Option<(Arc<Place>, bool)> {
         let mut inner = self.lock();
         let own = inner.networks.get(&network).map_or(0, |members| members.all);
         let gives_way = if network.is_some() && own >= self.share {
@@ -133,7 +133,7 @@ impl Places {
         inner.change(network, |members| {
             members.insert(place.number, Arc::clone(&place));
         });
-        Some(place)
+        Some((place, gives_way.is_some()))
     }
 }
 
@@ -219,6 +219,10 @@ mod tests {
         Some(network(text.parse().expect("an address")))
     }
 
+    fn enter(places: &Arc<Places>, from: Network) -> Option<Arc<Place>> {
+        places.enter(from).map(|(place, _)| place)
+    }
+
     async fn is_ended(place: &Place) -> bool {
         tokio::select! {
             biased;
@@ -230,44 +234,44 @@ mod tests {
     #[tokio::test]
     async fn the_unauthenticated_give_way() {
         let places = Places::new(4, 4);
-        let few = places.enter(from("192.0.2.9")).expect("a place");
+        let few = enter(&places, from("192.0.2.9")).expect("a place");
         let many: Vec<Arc<Place>> =
-            (0..3).map(|_| places.enter(from("192.0.2.1")).expect("a place")).collect();
+            (0..3).map(|_| enter(&places, from("192.0.2.1")).expect("a place")).collect();
         // The oldest of the larger crowd goes, even where another network's is older.
-        let late = places.enter(from("192.0.2.7")).expect("a place");
+        let late = enter(&places, from("192.0.2.7")).expect("a place");
         assert!(is_ended(&many[0]).await && !is_ended(&many[1]).await && !is_ended(&few).await);
         assert_eq!((places.taken(), places.displaced.load(Ordering::Relaxed)), (4, 1));
         // Authenticated callers keep their places, and where all are theirs a newcomer is refused.
         for place in [&few, &many[1], &many[2], &late] {
             place.authenticate();
         }
-        assert!(places.enter(from("192.0.2.8")).is_none());
+        assert!(enter(&places, from("192.0.2.8")).is_none());
         assert_eq!((places.taken(), places.refused.load(Ordering::Relaxed)), (4, 1));
         many[1].leave();
-        assert!(places.enter(from("192.0.2.8")).is_some());
+        assert!(enter(&places, from("192.0.2.8")).is_some());
     }
 
     #[tokio::test]
     async fn a_network_has_its_share() {
         let places = Places::new(100, 2);
-        let first = places.enter(from("2001:db8::1")).expect("a place");
-        let second = places.enter(from("2001:db8::2")).expect("a place");
+        let first = enter(&places, from("2001:db8::1")).expect("a place");
+        let second = enter(&places, from("2001:db8::2")).expect("a place");
         second.authenticate();
-        let third = places.enter(from("2001:db8::3")).expect("a place of the same /64");
+        let third = enter(&places, from("2001:db8::3")).expect("a place of the same /64");
         assert!(is_ended(&first).await && !is_ended(&second).await);
         third.authenticate();
-        assert!(places.enter(from("2001:db8::4")).is_none(), "its share is taken by authenticated callers");
-        assert!(places.enter(from("2001:db8:0:1::1")).is_some(), "another network has its own");
+        assert!(enter(&places, from("2001:db8::4")).is_none(), "its share is taken by authenticated callers");
+        assert!(enter(&places, from("2001:db8:0:1::1")).is_some(), "another network has its own");
         // IPv4 written as IPv6 is the same network; a proxy has no share, as its clients are many.
         assert_eq!(from("::ffff:192.0.2.1"), from("192.0.2.1"));
-        assert!((0..10).all(|_| places.enter(None).is_some()));
+        assert!((0..10).all(|_| enter(&places, None).is_some()));
     }
 
     #[tokio::test]
     async fn a_place_given_away_is_ended() {
         let places = Places::new(1, 1);
-        let first = places.enter(from("192.0.2.1")).expect("a place");
-        let second = places.enter(from("192.0.2.2")).expect("a place");
+        let first = enter(&places, from("192.0.2.1")).expect("a place");
+        let second = enter(&places, from("192.0.2.2")).expect("a place");
         // It shows a key too late, and ends: its place is counted once.
         first.authenticate();
         assert!(!first.is_authenticated() && is_ended(&first).await);

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use headworks_engine::in_background;
 use headworks_terminal::{Failed, Outcome, say};
-use tokio::task::JoinSet;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::arguments::{AttacksBench, SoakBench};
 use canary::{Canary, Seen};
@@ -22,6 +23,11 @@ use target::Target;
 const RECORDS: u32 = 100_000;
 /// Good requests a second.
 const CANARY_RATE: u32 = 50;
+
+/// The attackers' own work gives way, as it would on machines of their own.
+fn attackers() -> Result<Runtime, Failed> {
+    Ok(Builder::new_multi_thread().worker_threads(2).enable_all().on_thread_start(in_background).build()?)
+}
 
 /// The greatest resident memory while a future runs.
 async fn watched<T>(target: &Target, work: impl Future<Output = T>) -> (T, u64) {
@@ -41,9 +47,13 @@ async fn watched<T>(target: &Target, work: impl Future<Output = T>) -> (T, u64) 
 /// Runs an attack for a time.
 async fn attacked(attack: usize, target: &Arc<Target>, time: Duration) -> Result<(), Failed> {
     let Some((_, _, act)) = ATTACKS.get(attack) else { return Ok(()) };
-    match tokio::time::timeout(time, act(Arc::clone(target))).await {
-        Ok(Err(e)) => Err(e),
-        Ok(Ok(())) | Err(_) => Ok(()),
+    let attackers = attackers()?;
+    let running = attackers.spawn(act(Arc::clone(target)));
+    let ended = tokio::time::timeout(time, running).await;
+    attackers.shutdown_background();
+    match ended {
+        Ok(ended) => ended?,
+        Err(_) => Ok(()),
     }
 }
 
@@ -109,9 +119,9 @@ pub(super) async fn soak(options: SoakBench) -> Outcome {
     let good: Vec<Canary> = (0..options.callers)
         .map(|n| Canary::start(target.address, &target.admin, &format!("good-{n}"), options.rate))
         .collect();
-    let mut attacks = JoinSet::new();
+    let attackers = attackers()?;
     for (_, _, act) in ATTACKS {
-        attacks.spawn(act(Arc::clone(&target)));
+        attackers.spawn(act(Arc::clone(&target)));
     }
     let begun = Instant::now();
     say!("minute   good   failed       p50        p99      slowest   memory")?;
@@ -135,6 +145,6 @@ pub(super) async fn soak(options: SoakBench) -> Outcome {
             say!("       failed: {why}")?;
         }
     }
-    attacks.shutdown().await;
+    attackers.shutdown_background();
     Ok(())
 }
