@@ -9,6 +9,7 @@ use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 use crate::access::Access;
 use crate::lane::Lanes;
 use crate::outbox::{Board, Destinations};
+use crate::problem::Problem;
 use crate::signing::Signer;
 use crate::steady::Steady;
 use crate::unauthenticated::Unauthenticated;
@@ -59,6 +60,18 @@ impl Api {
     #[must_use]
     pub fn board(&self) -> &Arc<Board> {
         &self.board
+    }
+
+    /// A large answer as JSON, written where no decision waits for it.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn written(
+        &self,
+        access: &Access,
+        answer: impl serde::Serialize + Send + 'static,
+    ) -> Result<Vec<u8>, Problem> {
+        self.lanes.reads.run(access, move |_| serde_json::to_vec(&answer).map_err(Problem::failed)).await
     }
 
     /// Runs a command for a caller.

@@ -232,11 +232,11 @@ fn too_slow() -> Failure {
     Failure::new(Kind::RequestTimeout, "the body did not arrive in time, and nothing was done; send it again")
 }
 
-/// Reads a body of at most `most` bytes, passing each part to `see` as it comes.
+/// Reads a body of at most `most` bytes, passing each part to `see` as it comes, which may refuse the rest.
 pub(crate) async fn read(
     request: Request,
     most: usize,
-    mut see: impl FnMut(&[u8]),
+    mut see: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<Bytes, Failure> {
     let (parts, mut body) = request.into_parts();
     // More digits than fit are a length as well.
@@ -265,12 +265,14 @@ pub(crate) async fn read(
                 "too many large bodies are being read; try again soon",
             ));
         }
-        see(&data);
+        see(&data)?;
         // Most bodies come in one part, which is used as it is.
         if first.is_empty() && rest.is_empty() {
             first = data;
         } else {
             if rest.is_empty() {
+                // Memory that is promised is taken only as it is filled.
+                rest.reserve_exact(length.and_then(|length| length.parse().ok()).unwrap_or(0));
                 rest.extend_from_slice(&std::mem::take(&mut first));
             }
             rest.extend_from_slice(&data);
@@ -326,7 +328,11 @@ mod tests {
                 Request::builder().header("content-length", says).body(body).expect("a request");
             request.extensions_mut().insert(Allowance::new(&Budget::new(1 << 20), Instant::now() + SILENCE));
             let mut seen = 0;
-            let read = read(request, 1_024, |part| seen += part.len()).await;
+            let read = read(request, 1_024, |part| {
+                seen += part.len();
+                Ok(())
+            })
+            .await;
             (read.map(|bytes| bytes.len()).map_err(|f| f.0.kind.word()), seen)
         };
         assert_eq!(status("1024", 1_024).await, (Ok(1_024), 1_024));

@@ -18,6 +18,47 @@ const ATTRIBUTES: [&str; 6] = ["specversion", "id", "source", "type", "subject",
 /// Largest event, in bytes: a value of JSON takes many times the memory of its text.
 const EVENT_BYTES_MAX: usize = 64 << 10;
 
+/// Counts the items of a list in JSON while its text comes in, without understanding it. Anything else has no items.
+#[derive(Debug, Default)]
+pub(crate) struct Items {
+    depth: u32,
+    is_list: bool,
+    in_text: bool,
+    is_escaped: bool,
+    count: usize,
+}
+
+impl Items {
+    /// The items so far, with this part.
+    pub(crate) fn count(&mut self, part: &[u8]) -> usize {
+        for byte in part {
+            if self.in_text {
+                match (self.is_escaped, byte) {
+                    (true, _) => self.is_escaped = false,
+                    (false, b'\\') => self.is_escaped = true,
+                    (false, b'"') => self.in_text = false,
+                    (false, _) => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.in_text = true,
+                b'[' | b'{' => {
+                    if self.depth == 0 {
+                        self.is_list = *byte == b'[';
+                        self.count = 1;
+                    }
+                    self.depth += 1;
+                }
+                b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+                b',' if self.depth == 1 && self.is_list => self.count += 1,
+                _ => {}
+            }
+        }
+        self.count
+    }
+}
+
 /// The events of one request, not read yet.
 pub(crate) enum Events<'a> {
     /// One event.
@@ -107,4 +148,28 @@ fn attribute(name: &str, value: &HeaderValue) -> Result<String, Failure> {
     let decoded = percent_decode(&unescaped).decode_utf8();
     let wrong = |_| Failure::invalid(format!("the header ce-{name} is not UTF-8, percent-encoded"));
     decoded.map(Into::into).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Items;
+
+    #[test]
+    fn items_are_counted_as_they_come() {
+        let rows = [
+            ("", 0),
+            (r#"{"a":[1,2,3],"b":4}"#, 1),
+            ("[1]", 1),
+            (r#" [ {"a":1,"b":[1,2]}, "x,y]", [3,[4,5]], "\\\",\\", {} ]"#, 5),
+            ("[1,2,3", 3),
+            ("]]]]", 0),
+        ];
+        for (text, count) in rows {
+            for cut in 0..=text.len() {
+                let mut items = Items::default();
+                items.count(&text.as_bytes()[..cut]);
+                assert_eq!(items.count(&text.as_bytes()[cut..]), count, "{text} cut at {cut}");
+            }
+        }
+    }
 }

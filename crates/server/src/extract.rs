@@ -6,12 +6,13 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
-use headworks_api::{Access, Key, Kind, Network, parse, parse_envelope};
+use headworks_api::{Access, EVENTS_MAX, Key, Kind, Network, parse, parse_envelope};
 use headworks_core::record::Label;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::body::{self, Allowance, BODY_BYTES_MAX, LengthMax};
+use crate::body::{self, Allowance, BODY_BYTES_MAX, EVENTS_BYTES_MAX, LengthMax};
+use crate::cloud_events::Items;
 use crate::connections::{Peer, Place};
 use crate::problem::Failure;
 
@@ -148,8 +149,8 @@ impl FromRequest<App> for Text {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         let most = request.extensions().get().map_or(BODY_BYTES_MAX, |LengthMax(most)| *most);
-        let bytes = body::read(request, most.min(app.catalog_bytes_max), |_| ()).await?;
-        let text = String::from_utf8(bytes.to_vec());
+        let bytes = body::read(request, most.min(app.catalog_bytes_max), |_| Ok(())).await?;
+        let text = String::from_utf8(bytes.into());
         text.map(Text).map_err(|_| Failure::new(Kind::MalformedBody, "the body is not UTF-8"))
     }
 }
@@ -157,7 +158,25 @@ impl FromRequest<App> for Text {
 /// The body of a request, as long as its route takes it.
 async fn raw(request: Request) -> Result<Bytes, Failure> {
     let most = request.extensions().get().map_or(BODY_BYTES_MAX, |LengthMax(most)| *most);
-    body::read(request, most, |_| ()).await
+    body::read(request, most, |_| Ok(())).await
+}
+
+/// A body of events, counted as it comes.
+pub(crate) struct EventsBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for EventsBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let mut items = Items::default();
+        let count = |part: &[u8]| match items.count(part) > EVENTS_MAX {
+            true => {
+                Err(Failure::invalid(format!("a batch has at most {EVENTS_MAX} events; send less at once")))
+            }
+            false => Ok(()),
+        };
+        Ok(Self(body::read(request, EVENTS_BYTES_MAX, count).await?))
+    }
 }
 
 /// The whole body.

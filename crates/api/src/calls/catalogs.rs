@@ -76,13 +76,13 @@ impl Api {
         &self,
         access: &Access,
         key: Key,
-        text: &str,
+        text: String,
     ) -> Result<wire::CatalogAccepted, Problem> {
         access.everywhere(Scope::Admin)?;
         // By the machine's clock: a test clock may stand still while one catalog follows another.
         let natural = format!("catalog at {}", headworks_engine::wall());
         let key = key.required_of(None, Some(natural), &text)?;
-        let (engine, actor, text) = (Arc::clone(&self.engine), access.actor().cloned(), text.to_owned());
+        let (engine, actor) = (Arc::clone(&self.engine), access.actor().cloned());
         let put = move |stop: &Stop| {
             let (catalog, _) = stop.run(engine.put(compile(&text, stop)?, (&key, actor.as_ref())))?;
             Ok(accepted(&catalog, catalog.version.clone()))
@@ -94,16 +94,23 @@ impl Api {
     ///
     /// # Errors
     /// With a problem, and each place that is wrong.
-    pub async fn check_catalog(&self, access: &Access, text: &str) -> Result<wire::CatalogAccepted, Problem> {
+    pub async fn check_catalog(
+        &self,
+        access: &Access,
+        text: String,
+    ) -> Result<wire::CatalogAccepted, Problem> {
         access.may(Act::CheckCatalog)?;
-        let catalog = self.compiled(access, text).await?;
-        let label = self.engine.label_of(&catalog);
-        Ok(accepted(&catalog, label))
+        let engine = Arc::clone(&self.engine);
+        // A large catalog takes a while to drop as well.
+        let check = move |stop: &Stop| {
+            let catalog = compile(&text, stop)?;
+            Ok(accepted(&catalog, engine.label_of(&catalog)))
+        };
+        self.lanes.catalogs.run(access, check).await
     }
 
     /// A catalog from its text.
-    pub(super) async fn compiled(&self, access: &Access, text: &str) -> Result<Catalog, Problem> {
-        let text = text.to_owned();
+    pub(super) async fn compiled(&self, access: &Access, text: String) -> Result<Catalog, Problem> {
         self.lanes.catalogs.run(access, move |stop| compile(&text, stop)).await
     }
 
@@ -146,6 +153,6 @@ impl Api {
     ) -> Result<wire::CatalogAccepted, Problem> {
         access.everywhere(Scope::Admin)?;
         let text = self.engine.text_of(&self.engine.past_catalog(hash)?).await?;
-        self.put_catalog(access, key, &text).await
+        self.put_catalog(access, key, text).await
     }
 }

@@ -147,7 +147,7 @@ impl Api {
     ///
     /// # Errors
     /// With a problem.
-    pub async fn what_if(&self, access: &Access, text: &str) -> Result<wire::WhatIf, Problem> {
+    pub async fn what_if(&self, access: &Access, text: String) -> Result<wire::WhatIf, Problem> {
         access.may(Act::WhatIf)?;
         let catalog = self.compiled(access, text).await?;
         let progress = Arc::new(Progress::default());

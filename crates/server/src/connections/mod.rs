@@ -3,6 +3,7 @@
 //! A connection that is refused or ended costs its peer a retry; it never costs the ledger anything.
 
 mod life;
+mod pace;
 mod places;
 mod proxies;
 mod seldom;
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 
 pub use life::ConnectionLimits;
 use life::{Answer, Due};
+use pace::Pace;
 use places::{Network, network};
 pub(crate) use places::{Place, Places};
 pub use proxies::Proxies;
@@ -39,8 +41,6 @@ pub use tls::TlsFiles;
 const BACKLOG: u32 = 65_535;
 /// The most connections that have given up their place and are not closed yet; of fewer connections an eighth.
 const ENDING_MAX: usize = 256;
-/// Newcomers that may take the places of others in 10 ms.
-const CROWDING: u32 = 20;
 /// Bytes of a body that a peer may send before somebody reads them, for each connection. Small: there are many connections.
 const WINDOW: u32 = 65_535;
 /// Bytes of the heads of requests, and of answers that are not taken, for each connection.
@@ -89,7 +89,7 @@ impl Connections {
     ) {
         let this = Arc::new(self);
         let descriptors = Arc::new(Semaphore::new(connections_max + ENDING_MAX.min(connections_max / 8 + 8)));
-        let mut crowding = 0;
+        let mut pace = Pace::default();
         let (mut failed, mut full, mut foreign) = (Seldom::default(), Seldom::default(), Seldom::default());
         let (mut running, mut following) = (JoinSet::new(), JoinSet::new());
         if let Some(tls) = &this.tls {
@@ -132,12 +132,7 @@ impl Connections {
                 place.authenticate();
             }
             running.spawn(Arc::clone(&this).serve(stream, peer, place, stopping.clone(), descriptor));
-            crowding += u32::from(displaced);
-            if crowding >= CROWDING {
-                // A crowd that reconnects as fast as it is displaced costs this much and no more.
-                crowding = 0;
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            pace.accepted(if displaced { 2 } else { 1 }).await;
         }
         drop(listener);
         let ended = async { while running.join_next().await.is_some() {} };

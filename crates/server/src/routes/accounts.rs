@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use headworks_wire as wire;
 
+use super::json;
 use crate::app::App;
 use crate::extract::{Body, Caller, IdempotencyKey, Parameters, Path};
 use crate::problem::Failure;
@@ -123,6 +125,7 @@ pub(super) async fn records(
     Caller(access): Caller,
     Path(id): Path<String>,
     Parameters(page): Parameters<wire::RecordsPage>,
-) -> Result<Json<wire::Records>, Failure> {
-    Ok(Json(app.api.records(&access, &id, page).await?))
+) -> Result<Response, Failure> {
+    let records = app.api.records(&access, &id, page).await?;
+    Ok(json(app.api.written(&access, records).await?))
 }

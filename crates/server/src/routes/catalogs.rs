@@ -38,7 +38,7 @@ pub(super) async fn put_catalog(
     IdempotencyKey(key): IdempotencyKey,
     Text(text): Text,
 ) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    Ok(Json(app.api.put_catalog(&access, key, &text).await?))
+    Ok(Json(app.api.put_catalog(&access, key, text).await?))
 }
 
 /// Check a catalog without putting it in force
@@ -51,7 +51,7 @@ pub(super) async fn check_catalog(
     Caller(access): Caller,
     Text(text): Text,
 ) -> Result<Json<wire::CatalogAccepted>, Failure> {
-    Ok(Json(app.api.check_catalog(&access, &text).await?))
+    Ok(Json(app.api.check_catalog(&access, text).await?))
 }
 
 /// List every time a catalog was put in force, newest first

@@ -7,7 +7,7 @@ use headworks_wire as wire;
 
 use crate::app::App;
 use crate::cloud_events::{Events, event, read};
-use crate::extract::{Caller, Raw};
+use crate::extract::{Caller, EventsBody};
 use crate::problem::{Failure, document};
 
 /// Record use sent as CloudEvents: structured, batched, or binary
@@ -19,7 +19,7 @@ pub(super) async fn ingest(
     State(app): State<App>,
     Caller(access): Caller,
     headers: HeaderMap,
-    Raw(body): Raw,
+    EventsBody(body): EventsBody,
 ) -> Result<Json<wire::Ingested>, Failure> {
     let done = match read(&headers, &body)? {
         Events::One(event) => app.api.ingest(&access, [event].into_iter(), false).await?,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use headworks_api::StatementBody;
 use headworks_wire as wire;
 
+use super::json;
 use crate::app::App;
 use crate::extract::{Caller, Parameters, Path, Text};
 use crate::problem::Failure;
@@ -49,7 +50,7 @@ pub(super) async fn statement(
     let text = |kind, body: String| ([(header::CONTENT_TYPE, kind)], body).into_response();
     let shown = app.api.statement(&access, &id, &period).await?;
     let mut response = match shown.body {
-        StatementBody::Json(statement) => Json(statement).into_response(),
+        StatementBody::Json(statement) => json(app.api.written(&access, statement).await?),
         StatementBody::Csv(table) => text("text/csv; charset=utf-8", table),
         StatementBody::Html(page) => text("text/html; charset=utf-8", page),
         StatementBody::Text(plain) => text("text/plain; charset=utf-8", plain),
@@ -81,7 +82,7 @@ pub(super) async fn what_if(
     Caller(access): Caller,
     Text(text): Text,
 ) -> Result<Json<wire::WhatIf>, Failure> {
-    Ok(Json(app.api.what_if(&access, &text).await?))
+    Ok(Json(app.api.what_if(&access, text).await?))
 }
 
 /// Show the key that checkpoints are signed with
