@@ -22,7 +22,7 @@ pub struct Api {
     pub(crate) board: Arc<Board>,
     pub(crate) destinations: Destinations,
     pub(crate) unauthenticated: Unauthenticated,
-    pub(crate) lanes: Lanes,
+    pub(crate) lanes: Arc<Lanes>,
     pub(crate) steady: Steady,
     /// Callers without a key may do everything: the demo on loopback, nothing else.
     pub(crate) is_open: bool,
@@ -34,7 +34,7 @@ impl Api {
     pub fn new(engine: Arc<Engine>, signer: Arc<Signer>, is_open: bool) -> Self {
         let board = Arc::new(Board::new(&signer));
         let (destinations, unauthenticated) = (Destinations::default(), Unauthenticated::default());
-        let (lanes, steady) = (Lanes::new(), Steady::default());
+        let (lanes, steady) = (Arc::new(Lanes::new()), Steady::default());
         Self { engine, signer, board, destinations, unauthenticated, lanes, steady, is_open }
     }
 
@@ -54,6 +54,12 @@ impl Api {
     #[must_use]
     pub fn destinations(&self) -> &Destinations {
         &self.destinations
+    }
+
+    /// The lanes of calls that compute long.
+    #[must_use]
+    pub fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// How webhooks are doing.

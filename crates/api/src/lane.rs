@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread::JoinHandle;
@@ -32,7 +32,7 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// The lanes, by how long their calls take: nothing short waits for something long.
 #[derive(Debug)]
-pub(crate) struct Lanes {
+pub struct Lanes {
     /// Pages of one account's log: milliseconds to seconds.
     pub(crate) reads: Lane,
     /// Compiling catalogs.
@@ -45,6 +45,23 @@ impl Lanes {
     pub(crate) fn new() -> Self {
         Self { reads: Lane::new("reads"), catalogs: Lane::new("catalogs"), surveys: Lane::new("surveys") }
     }
+
+    /// What each lane has been asked for, by its name.
+    #[must_use]
+    pub fn figures(&self) -> [(&'static str, LaneFigures); 3] {
+        [&self.reads, &self.catalogs, &self.surveys].map(|lane| (lane.name, lane.shared.figures()))
+    }
+}
+
+/// What a lane has been asked for since the start, and what waits in it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneFigures {
+    /// Calls that it took.
+    pub calls: u64,
+    /// Calls refused because it, or their caller, had too many.
+    pub refused: u64,
+    /// Calls that wait for their turn.
+    pub waiting: usize,
 }
 
 /// One lane.
@@ -60,6 +77,8 @@ pub(crate) struct Lane {
 struct Shared {
     queue: Mutex<Queue>,
     added: Condvar,
+    calls: AtomicU64,
+    refused: AtomicU64,
 }
 
 #[derive(Default)]
@@ -116,14 +135,22 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn figures(&self) -> LaneFigures {
+        let count = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let waiting = self.lock().waiting.len();
+        LaneFigures { calls: count(&self.calls), refused: count(&self.refused), waiting }
+    }
+
     /// Adds a call; false if its caller or the lane has too many.
     fn add(&self, owner: &Owner, job: Job) -> bool {
         let mut queue = self.lock();
         let all: usize = queue.callers.values().map(|(calls, _)| calls).sum();
         let (own, last) = queue.callers.get(owner).copied().unwrap_or((0, 0));
         if own >= OF_ONE_MAX || all >= OF_ALL_MAX {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let turn = last.max(queue.turn) + 1;
         queue.came += 1;
         let place = (turn, queue.came);
@@ -251,7 +278,7 @@ mod tests {
     use futures_util::future::join_all;
     use headworks_core::record::{ApiKey, Instant, Name};
 
-    use super::{Lane, OF_ONE_MAX, width};
+    use super::{Lane, LaneFigures, OF_ONE_MAX, width};
     use crate::access::Access;
     use crate::problem::{Kind, Problem};
 
@@ -332,6 +359,9 @@ mod tests {
             () = std::future::ready(()) => {}
         }
         assert_eq!(run(&one, 0).await.expect_err("too many").kind, Kind::Overloaded);
+        let calls = u64::try_from(OF_ONE_MAX + 2 + width()).expect("few");
+        let figures = LaneFigures { calls, refused: 1, waiting: OF_ONE_MAX + 2 };
+        assert_eq!(lane.shared.figures(), figures);
         drop(hold);
         assert!(all.await.iter().all(Result::is_ok));
         // With several threads, neighbours may change places.

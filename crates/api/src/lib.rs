@@ -27,6 +27,7 @@ pub use calls::usage::{EVENTS_MAX, Ingested, Reported, usage};
 pub use idempotency::Key;
 pub use json::{is_json, parse, parse_envelope};
 pub use keys::{CreateKeyError, NewSecret, create_key};
+pub use lane::{LaneFigures, Lanes};
 pub use problem::{Kind, Problem};
 pub use render::events::{Outgoing, events};
 pub use render::{event_id, pass, record_answer, replayed, statement_digest, what_if};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use headworks_api::Api;
 use headworks_api::outbox::Board;
+use headworks_api::{Api, LaneFigures, Lanes};
 use headworks_engine::capacity::supply::SupplyView;
 use headworks_engine::{Engine, Hook};
 use prometheus_client::collector::Collector;
@@ -41,6 +41,10 @@ struct EngineCollector(Arc<Engine>, Arc<Board>);
 #[derive(Debug)]
 struct EdgeCollector(Arc<Places>, Arc<Budget>, Arc<Memory>);
 
+/// Reads what calls that compute long are doing, when it is asked for.
+#[derive(Debug)]
+struct LaneCollector(Arc<Lanes>);
+
 impl Metrics {
     pub(crate) fn new(api: &Api, places: &Arc<Places>, bodies: &Arc<Budget>, memory: &Arc<Memory>) -> Self {
         let mut registry = Registry::with_prefix("headworks");
@@ -49,6 +53,7 @@ impl Metrics {
         registry.register("http_request_duration_seconds", "Time of HTTP requests", requests.clone());
         registry
             .register_collector(Box::new(EngineCollector(Arc::clone(api.engine()), Arc::clone(api.board()))));
+        registry.register_collector(Box::new(LaneCollector(Arc::clone(api.lanes()))));
         registry.register_collector(Box::new(EdgeCollector(
             Arc::clone(places),
             Arc::clone(bodies),
@@ -73,6 +78,9 @@ type SupplyFigure = (&'static str, &'static str, fn(&SupplyView) -> Option<u64>)
 
 /// The same of a webhook.
 type HookFigure = (&'static str, &'static str, fn(&Board, &Hook) -> u64);
+
+/// The same of a lane.
+type LaneFigure = (&'static str, &'static str, fn(&LaneFigures) -> u64);
 
 fn counter(e: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
@@ -102,6 +110,31 @@ impl Collector for EdgeCollector {
             "1 while new work is refused for want of memory",
             usize::from(memory.is_short()),
         )
+    }
+}
+
+impl Collector for LaneCollector {
+    fn encode(&self, mut e: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let lanes = self.0.figures();
+        let counters: [LaneFigure; 2] = [
+            ("lane_calls", "Calls that a lane of long computations took", |of| of.calls),
+            ("lane_refused", "Calls refused because a lane, or their caller in it, had too many", |of| {
+                of.refused
+            }),
+        ];
+        for (name, help, figure) in counters {
+            let mut family = e.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (lane, of) in &lanes {
+                ConstCounter::new(figure(of)).encode(family.encode_family(&[("lane", *lane)])?)?;
+            }
+        }
+        let help = "Calls that wait for their turn in a lane";
+        let mut family = e.encode_descriptor("lane_waiting", help, None, MetricType::Gauge)?;
+        for (lane, of) in &lanes {
+            let waiting = ConstGauge::new(i64::try_from(of.waiting).unwrap_or(i64::MAX));
+            waiting.encode(family.encode_family(&[("lane", *lane)])?)?;
+        }
+        Ok(())
     }
 }
 

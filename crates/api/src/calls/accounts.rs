@@ -10,7 +10,8 @@ use headworks_wire as wire;
 use wire::{Reference, Scope};
 
 use super::page_size;
-use crate::access::{Access, Act};
+use super::terms::changing;
+use crate::access::Access;
 use crate::api::Api;
 use crate::idempotency::Key;
 use crate::lane::Stop;
@@ -112,11 +113,12 @@ impl Api {
         key: Key,
         mut ask: wire::OpenAccountRequest,
     ) -> Result<wire::ChangedAccount, Problem> {
-        access.may(Act::OpenAccount)?;
+        let act = self.opening(&ask);
+        access.may(act)?;
         if is_internal(&ask.id) {
             return Err(Problem::invalid("names that begin with _ are the server's own"));
         }
-        access.on(Act::OpenAccount, &ask.id)?;
+        access.on(act, &ask.id)?;
         self.may_open(access, &ask)?;
         let key = key.of(ask.idempotency_key.take(), Some(ask.id.to_string()), &ask)?;
         self.left(&self.run(access, &ask.id, key.as_ref(), &ask.command()).await?).await
@@ -133,7 +135,7 @@ impl Api {
         key: Key,
         mut ask: wire::ChangeAccountRequest,
     ) -> Result<wire::ChangedAccount, Problem> {
-        let account = access.account(Act::ChangeAccount, id)?;
+        let account = access.account(changing(&ask), id)?;
         self.may_change(access, &account, &ask).await?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
         self.left(&self.run(access, &account, key.as_ref(), &ask.command()).await?).await

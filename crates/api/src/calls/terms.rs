@@ -14,7 +14,33 @@ fn may_set(access: &Access, parts: &[(&str, Act, bool)]) -> Result<(), Problem> 
     parts.iter().filter(|(.., is_there)| *is_there).try_for_each(|(part, act, _)| access.may_set(*act, part))
 }
 
+/// The act of a request that has settings of the operator, of the account itself, or of both. With both it needs both scopes.
+fn act(terms: bool, own: bool, otherwise: Act) -> Act {
+    if terms && !own { Act::SetTerms } else { otherwise }
+}
+
+/// The act of changing these settings.
+pub(super) fn changing(ask: &wire::ChangeAccountRequest) -> Act {
+    let wire::ChangeAccountRequest { plan, suspended, billing_anchor, tier, capacity, .. } = ask;
+    let terms = plan.is_some()
+        || suspended.is_some()
+        || billing_anchor.is_some()
+        || tier.is_some()
+        || capacity.is_some();
+    // A segment is replaced as a whole.
+    let own =
+        ask.consent.is_some() || !ask.segments.is_empty() || ask.alerts.is_some() || ask.top_up.is_some();
+    act(terms, own, Act::ChangeAccount)
+}
+
 impl Api {
+    /// The act of opening an account with these settings.
+    pub(super) fn opening(&self, ask: &wire::OpenAccountRequest) -> Act {
+        let is_default = ask.plan == self.engine.catalog().default_plan;
+        let terms = (ask.plan.is_some() && !is_default) || ask.tier.is_some() || ask.capacity.is_some();
+        act(terms, ask.consent.is_some() || !ask.segments.is_empty(), Act::OpenAccount)
+    }
+
     /// Whether a caller may open an account with these settings.
     pub(super) fn may_open(&self, access: &Access, ask: &wire::OpenAccountRequest) -> Result<(), Problem> {
         let is_default = ask.plan == self.engine.catalog().default_plan;

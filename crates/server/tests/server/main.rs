@@ -11,6 +11,7 @@ mod flows;
 mod inbound;
 mod keys;
 mod ledger_flows;
+mod matrix;
 mod overload;
 mod reach;
 mod receiver;
