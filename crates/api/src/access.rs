@@ -1,15 +1,18 @@
 //! Callers: their identity, their scopes, and the accounts they reach; and what each act needs.
 //!
+//! Every check is noted here for the audit log, so that no call can forget it.
+//!
 //! Q1 an act that creates value for an account, or changes how rules treat it, needs the scope `operator`; an act that concerns
 //! others than the named account needs a key that reaches every account
 //! (`a_limited_key_creates_no_value_and_touches_no_other_account`).
 
 use std::sync::Arc;
 
-use headworks_core::record::{ApiKey, Label, Name, is_internal};
-use headworks_engine::{Entered, reaches};
+use headworks_core::record::{ApiKey, AuditKind, Label, Name, is_internal};
+use headworks_engine::reaches;
 use headworks_wire::Scope;
 
+use crate::audit_log::Trail;
 use crate::problem::{Kind, Problem};
 
 /// What an act needs: a scope, on one account or on everything that the server holds.
@@ -74,14 +77,12 @@ impl From<Act> for Need {
     }
 }
 
-/// The permissions of a caller.
+/// The permissions of a caller, for one request. The request is over when the last copy is dropped.
 #[derive(Clone, Debug)]
 pub struct Access {
-    key: Option<Name>,
     scopes: Vec<Scope>,
     accounts: Arc<[Label]>,
-    /// The request counts as one that is being answered, until the last copy is dropped.
-    _entered: Option<Arc<Entered>>,
+    trail: Arc<Trail>,
 }
 
 /// The scopes of a stored key.
@@ -91,29 +92,19 @@ pub(crate) fn scopes(key: &ApiKey) -> Vec<Scope> {
 
 impl Access {
     /// Everything, for callers that need no key.
-    pub(crate) fn everything() -> Self {
-        Self { key: None, scopes: Scope::ALL.to_vec(), accounts: Arc::new([]), _entered: None }
+    pub(crate) fn everything(trail: Trail) -> Self {
+        Self { scopes: Scope::ALL.to_vec(), accounts: Arc::new([]), trail: Arc::new(trail) }
     }
 
     /// The permissions of a key in force.
-    pub(crate) fn of(key: &ApiKey) -> Self {
-        Self {
-            key: Some(key.id.clone()),
-            scopes: scopes(key),
-            accounts: key.accounts.clone().into(),
-            _entered: None,
-        }
-    }
-
-    /// The same, as one of the requests that a key has at once.
-    pub(crate) fn within(self, entered: Option<Entered>) -> Self {
-        Self { _entered: entered.map(Arc::new), ..self }
+    pub(crate) fn of(key: &ApiKey, trail: Trail) -> Self {
+        Self { scopes: scopes(key), accounts: key.accounts.clone().into(), trail: Arc::new(trail) }
     }
 
     /// The caller, for the ledger.
     #[must_use]
     pub fn actor(&self) -> Option<&Name> {
-        self.key.as_ref()
+        self.trail.key.as_ref()
     }
 
     fn has(&self, scope: Scope) -> bool {
@@ -124,18 +115,58 @@ impl Access {
         self.scopes.contains(&scope) || (admin_has && self.scopes.contains(&Scope::Admin))
     }
 
+    /// Notes a check: all refusals, what is administrative, and reads of accounts that are not the key's only one.
+    fn note(&self, scope: Scope, is_granted: bool, account: Option<&Name>) {
+        let (kind, is_noted) = match scope {
+            Scope::Decide | Scope::Record => (AuditKind::Decision, !is_granted),
+            Scope::Read => {
+                let of_others = account.is_some_and(|account| self.only() != Some(account.as_str()));
+                (AuditKind::Read, !is_granted || of_others)
+            }
+            Scope::Admin | Scope::Operator | Scope::Catalog => (AuditKind::Administration, true),
+        };
+        if is_noted {
+            self.trail.saw(kind, is_granted, account);
+        }
+    }
+
+    /// The one account that the caller reaches, if its key names exactly one.
+    fn only(&self) -> Option<&str> {
+        match &*self.accounts {
+            [one] => Some(one.as_str()).filter(|pattern| !pattern.ends_with('*')),
+            _ => None,
+        }
+    }
+
+    /// Notes a read of the data of several accounts.
+    pub(crate) fn note_list(&self) {
+        if self.only().is_none() {
+            self.trail.saw(AuditKind::Read, true, None);
+        }
+    }
+
+    fn check(&self, Need { scope, is_everywhere }: Need) -> Result<(), Problem> {
+        let detail = if !self.has(scope) {
+            format!("this needs an API key with the scope `{}`", scope.as_str())
+        } else if is_everywhere && !self.accounts.is_empty() {
+            "this needs an API key that reaches every account".into()
+        } else {
+            return Ok(());
+        };
+        Err(Problem::new(Kind::WrongScope, detail))
+    }
+
     /// Requires a scope, regardless of any account.
     ///
     /// # Errors
     /// When the caller does not have it.
     pub fn scope(&self, scope: Scope) -> Result<(), Problem> {
-        if self.has(scope) {
-            return Ok(());
-        }
-        Err(Problem::new(
-            Kind::WrongScope,
-            format!("this needs an API key with the scope `{}`", scope.as_str()),
-        ))
+        self.may(scope)
+    }
+
+    /// Whether the caller may do an act, without asking to do it.
+    pub(crate) fn could(&self, act: Act) -> bool {
+        self.check(act.into()).is_ok()
     }
 
     /// Requires what an act needs, regardless of any account.
@@ -143,12 +174,10 @@ impl Access {
     /// # Errors
     /// When the caller does not have the scope, or reaches some accounts only and the act concerns others.
     pub(crate) fn may(&self, need: impl Into<Need>) -> Result<(), Problem> {
-        let Need { scope, is_everywhere } = need.into();
-        self.scope(scope)?;
-        if !is_everywhere || self.accounts.is_empty() {
-            return Ok(());
-        }
-        Err(Problem::new(Kind::WrongScope, "this needs an API key that reaches every account"))
+        let need = need.into();
+        let checked = self.check(need);
+        self.note(need.scope, checked.is_ok(), None);
+        checked
     }
 
     /// The same for a part of a request.
@@ -162,11 +191,13 @@ impl Access {
     /// # Errors
     /// When the caller does not have it, or does not reach the account.
     pub fn on(&self, need: impl Into<Need>, account: &Name) -> Result<(), Problem> {
-        self.may(need)?;
-        if !is_internal(account) && self.reaches(account) {
-            return Ok(());
-        }
-        Err(Problem::unknown_account(account.as_str()))
+        let need = need.into();
+        let checked = self.check(need).and_then(|()| {
+            let is_in_reach = !is_internal(account) && self.reaches(account);
+            is_in_reach.then_some(()).ok_or_else(|| Problem::unknown_account(account.as_str()))
+        });
+        self.note(need.scope, checked.is_ok(), Some(account));
+        checked
     }
 
     /// Requires a scope on everything the server holds.
@@ -180,8 +211,10 @@ impl Access {
     /// The account with this name, if the caller has the scope on it.
     pub(crate) fn account(&self, need: impl Into<Need>, name: &str) -> Result<Name, Problem> {
         let need = need.into();
-        self.may(need)?;
-        let name = Name::new(name).map_err(|_| Problem::unknown_account(name))?;
+        let Ok(name) = Name::new(name) else {
+            self.may(need)?;
+            return Err(Problem::unknown_account(name));
+        };
         self.on(need, &name)?;
         Ok(name)
     }

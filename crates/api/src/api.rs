@@ -7,6 +7,7 @@ use headworks_core::record::Name;
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
 use crate::access::Access;
+use crate::audit_log::AuditLog;
 use crate::lane::Lanes;
 use crate::outbox::{Board, Destinations};
 use crate::problem::Problem;
@@ -22,6 +23,7 @@ pub struct Api {
     pub(crate) board: Arc<Board>,
     pub(crate) destinations: Destinations,
     pub(crate) unauthenticated: Unauthenticated,
+    pub(crate) audit_log: Arc<AuditLog>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) steady: Steady,
     /// Callers without a key may do everything: the demo on loopback, nothing else.
@@ -35,7 +37,8 @@ impl Api {
         let board = Arc::new(Board::new(&signer));
         let (destinations, unauthenticated) = (Destinations::default(), Unauthenticated::default());
         let (lanes, steady) = (Arc::new(Lanes::new()), Steady::default());
-        Self { engine, signer, board, destinations, unauthenticated, lanes, steady, is_open }
+        let audit_log = Arc::new(AuditLog::new(Arc::clone(&engine)));
+        Self { engine, signer, board, destinations, unauthenticated, audit_log, lanes, steady, is_open }
     }
 
     /// The same, with addresses that requests to receivers may go to besides public ones.

@@ -280,11 +280,13 @@ mod tests {
 
     use super::{Lane, LaneFigures, OF_ONE_MAX, width};
     use crate::access::Access;
+    use crate::audit_log::{Call, Trail};
     use crate::problem::{Kind, Problem};
 
     fn caller(id: &str) -> Access {
         let id = Name::new(id).expect("a name");
-        Access::of(&ApiKey {
+        let trail = Trail::new(None, Call::default(), Some(id.clone()), None);
+        let key = ApiKey {
             id,
             hash: [0; 32],
             scopes: Vec::new(),
@@ -292,7 +294,8 @@ mod tests {
             expires_at: Instant::NEVER,
             note: None,
             limits: None,
-        })
+        };
+        Access::of(&key, trail)
     }
 
     /// Occupies the lane's threads until the senders are dropped.

@@ -5,6 +5,7 @@
 
 mod access;
 mod api;
+mod audit_log;
 mod calls;
 mod idempotency;
 mod json;
@@ -19,6 +20,7 @@ mod unauthenticated;
 
 pub use access::Access;
 pub use api::Api;
+pub use audit_log::Call;
 pub use calls::catalogs::catalog_schema;
 pub use calls::decisions::{ItemAnswer, Leased, Recorded};
 pub use calls::inbound::{Report, Signature};

@@ -10,6 +10,7 @@ use headworks_terminal::output;
 
 mod archive;
 mod arguments;
+mod audit;
 mod calls;
 mod demo;
 mod export;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
             Command::Verify { file, key } => ledger::verify(&file, &key, arguments.json),
             Command::SigningKey => ledger::signing_key(&arguments.remote, arguments.json).await,
             Command::Keys(command) => keys::run(command, &arguments.remote, arguments.json).await,
+            Command::Audit(what) => audit::run(what, &arguments.remote, arguments.json).await,
             Command::Call(call) => calls::run(call, &arguments.remote, arguments.json).await,
         }
     });

@@ -109,6 +109,7 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
         | Server::InboundRemoved(_)
         | Server::KeyRotated { .. }
         | Server::KeysUsed(_)
+        | Server::CallsNoted(_)
         | Server::ReconcileFailed { .. }
         | Server::SupplyChanged(_)
         | Server::CheckKeyMade(_)

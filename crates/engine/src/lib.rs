@@ -76,6 +76,7 @@
 mod abuse;
 mod administration;
 mod answer;
+mod audit_log;
 mod background;
 mod cache;
 mod callers;

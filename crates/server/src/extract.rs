@@ -1,12 +1,13 @@
 //! The parts of a request: its key, its idempotency key, its body, its path and its query.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
-use headworks_api::{Access, EVENTS_MAX, Key, Kind, Network, parse, parse_envelope};
+use headworks_api::{Access, Call, EVENTS_MAX, Key, Kind, parse, parse_envelope};
 use headworks_core::record::Label;
 use serde::de::DeserializeOwned;
 
@@ -16,14 +17,17 @@ use crate::cloud_events::Items;
 use crate::connections::{Peer, Place};
 use crate::problem::Failure;
 
-/// The network that a request comes from.
-pub(crate) struct From(pub(crate) Network);
+/// The call that a request makes, and the network that it comes from.
+pub(crate) struct Called(pub(crate) Call);
 
-impl<S: Send + Sync> FromRequestParts<S> for From {
-    type Rejection = Failure;
+impl<S: Send + Sync> FromRequestParts<S> for Called {
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Ok(Self(parts.extensions.get::<Peer>().map(|Peer(address)| *address)))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let name = [parts.method.as_str(), route].join(" ");
+        let network = parts.extensions.get::<Peer>().map(|Peer(address)| *address);
+        Ok(Self(Call { name, network }))
     }
 }
 
@@ -34,10 +38,12 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let From(network) = From::from_request_parts(parts, app).await?;
+        let Ok(Called(call)) = Called::from_request_parts(parts, app).await;
         let mut shown = parts.headers.get_all(header::AUTHORIZATION).iter();
         let header = shown.next();
         if shown.next().is_some() {
+            // None of them counts.
+            let _ = app.api.access(Some(""), call);
             return Err(Failure::new(
                 Kind::Unauthenticated,
                 "the request has several Authorization headers; send one",
@@ -45,7 +51,7 @@ impl FromRequestParts<App> for Caller {
         }
         // Only bearer tokens can be our keys.
         let access =
-            app.api.access(header.map(|h| h.to_str().ok().and_then(bearer).unwrap_or_default()), network)?;
+            app.api.access(header.map(|h| h.to_str().ok().and_then(bearer).unwrap_or_default()), call)?;
         if let Some(place) = parts.extensions.get::<Arc<Place>>() {
             place.authenticate();
         }
@@ -60,7 +66,7 @@ impl FromRequestParts<App> for Caller {
 pub(crate) struct Anybody;
 
 impl FromRequestParts<App> for Anybody {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         if parts.headers.contains_key(header::AUTHORIZATION) {

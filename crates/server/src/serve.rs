@@ -140,7 +140,8 @@ pub struct Serving {
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
     outbox: Option<Outbox>,
-    tending: tokio::task::JoinHandle<()>,
+    tending: [tokio::task::JoinHandle<()>; 2],
+    api: Arc<Api>,
 }
 
 impl Serving {
@@ -151,9 +152,12 @@ impl Serving {
         if let Err(e) = self.task.await {
             tracing::error!(error = %e, "the listener failed");
         }
-        if let Err(e) = self.tending.await {
-            tracing::error!(error = %e, "the care of API keys failed");
+        for tending in self.tending {
+            if let Err(e) = tending.await {
+                tracing::error!(error = %e, "the care of API keys or of the audit log failed");
+            }
         }
+        tend::end_audit_log(&self.api).await;
         let closed = tokio::task::spawn_blocking(move || self.outbox.iter().for_each(Outbox::close)).await;
         if let Err(e) = closed {
             tracing::error!(error = %e, "the webhooks failed to end");
@@ -188,9 +192,12 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let destinations = Destinations::new(options.webhooks_allow.clone());
     let api = Arc::new(Api::new(engine, signer, options.open).sending_to(destinations));
     let outbox = options.sends_webhooks.then(|| Outbox::start(&api, options.stripe_key.clone()));
-    let tending = tokio::spawn(tend::keys(Arc::clone(&api), stopping.clone()));
+    let tending = [
+        tokio::spawn(tend::keys(Arc::clone(&api), stopping.clone())),
+        tokio::spawn(tend::audit_log(Arc::clone(&api), stopping.clone())),
+    ];
     let places = Places::new(options.connections_max, options.connections_per_peer);
-    let state = App::on(api, options.request_timeout, &places, options.memory_max);
+    let state = App::on(Arc::clone(&api), options.request_timeout, &places, options.memory_max);
     let watch = Arc::clone(&state.memory).watch(Arc::downgrade(state.api.engine()));
     let connections = Connections {
         router: app(state),
@@ -214,5 +221,5 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
             () = watch => {}
         }
     });
-    Ok(Serving { address, stop, task, outbox, tending })
+    Ok(Serving { address, stop, task, outbox, tending, api })
 }

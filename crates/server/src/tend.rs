@@ -1,13 +1,19 @@
-//! The care of API keys while a server runs: their last uses are recorded, and the operator is told of those that end soon.
+//! Care while a server runs: the last uses of API keys are recorded, the operator is told of keys that end soon, and the audit log
+//! is written.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use headworks_api::Api;
+use headworks_api::{Api, Kind};
 use tokio::sync::watch;
 
 /// How often last uses are recorded, as far as they are due.
 const HOUR: Duration = Duration::from_secs(3_600);
+/// How often the audit log is written.
+const AUDIT_EVERY: Duration = Duration::from_secs(10);
+/// How often that is tried when the server stops, and the pause after each attempt.
+const LAST_ATTEMPTS: u32 = 10;
+const LAST_PAUSE: Duration = Duration::from_millis(100);
 /// How many rounds lie between two warnings.
 const ROUNDS: u32 = 24;
 /// The most keys that one warning names.
@@ -46,5 +52,31 @@ fn warn(api: &Api) {
             soonest = named,
             "API keys expire within 14 days; make others, and revoke these"
         );
+    }
+}
+
+/// Writes the audit log until the server stops.
+pub(crate) async fn audit_log(api: Arc<Api>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+            () = tokio::time::sleep(AUDIT_EVERY) => {}
+        }
+        // What could not be written is written the next time.
+        if let Err(problem) = api.write_audit_log().await {
+            tracing::warn!(error = problem.detail, "the audit log could not be written; it is tried again");
+        }
+    }
+}
+
+/// Writes the rest of the audit log, once no request is answered any more.
+pub(crate) async fn end_audit_log(api: &Api) {
+    for _ in 0..LAST_ATTEMPTS {
+        let Err(problem) = api.write_audit_log().await else { return };
+        tracing::warn!(error = problem.detail, "the end of the audit log could not be written");
+        if problem.kind != Kind::Overloaded {
+            return;
+        }
+        tokio::time::sleep(LAST_PAUSE).await;
     }
 }

@@ -5,6 +5,7 @@
 
 mod abuse;
 mod answers;
+mod audit_log;
 mod commands;
 mod corrections;
 mod events;
@@ -25,6 +26,7 @@ mod webhooks;
 
 pub use abuse::*;
 pub use answers::*;
+pub use audit_log::*;
 pub use commands::Malformed;
 pub use corrections::*;
 pub use events::*;

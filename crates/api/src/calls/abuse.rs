@@ -64,6 +64,7 @@ impl Api {
     /// With a problem.
     pub fn held_back(&self, access: &Access, query: wire::HeldBackQuery) -> Result<wire::HeldBack, Problem> {
         access.everywhere(Scope::Read)?;
+        access.note_list();
         let held_back = self.engine.held_back(query.rule, page_size(query.max)).into_iter();
         let accounts =
             held_back.map(|held| wire::AccountAbuse { account: held.account, abuse: shown(held.abuse) });

@@ -147,6 +147,7 @@ impl Api {
     /// With a problem.
     pub async fn accounts(&self, access: &Access, page: &wire::Page) -> Result<wire::Accounts, Problem> {
         access.scope(Scope::Read)?;
+        access.note_list();
         let after = page.after.as_deref().map(Name::new).transpose();
         let after = after.map_err(|e| Problem::invalid(format!("`after`: {e}")))?;
         let max = page_size(page.max);

@@ -1,46 +1,67 @@
 //! Callers, by the API key that they show.
 
+use std::sync::Arc;
+
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::record::Span;
-use headworks_engine::Limited;
+use headworks_core::record::{AuditOutcome, Instant, Name, Span};
+use headworks_engine::{Entered, Keyring, Limited};
 
 use crate::access::Access;
 use crate::api::Api;
+use crate::audit_log::{Call, Trail};
 use crate::problem::{Kind, Problem};
-use crate::unauthenticated::Network;
+
+const WRONG: &str = "the API key is not valid: wrong, expired or revoked";
 
 impl Api {
-    /// The caller behind this API key, `hw_<id>_<secret><check code>`.
+    /// The caller behind this API key, `hw_<id>_<secret><check code>`, for one call.
     ///
     /// # Errors
     /// When there is no key and one is needed, or it is not in force.
-    pub fn access(&self, shown: Option<&str>, network: Network) -> Result<Access, Problem> {
+    pub fn access(&self, shown: Option<&str>, call: Call) -> Result<Access, Problem> {
         let refused = |detail: &str| Problem::new(Kind::Unauthenticated, detail);
         let Some(shown) = shown else {
             if self.is_open {
-                return Ok(Access::everything());
+                return Ok(Access::everything(self.trail(call, None, None)));
             }
+            self.audit_log.count_without_key();
             return Err(refused(
                 "send an API key as `Authorization: Bearer hw_…`; `headworks keys create` makes one",
             ));
         };
-        let wrong = "the API key is not valid: wrong, expired or revoked";
-        let text = shown.strip_prefix("hw_").ok_or_else(|| refused(wrong))?;
-        let (keyring, text) = (self.engine.keyring(), text.trim_end());
+        let (keyring, text) = (self.engine.keyring(), shown.strip_prefix("hw_").map(str::trim_end));
         // A key that was not made here is dropped before anything is looked up.
-        if !keyring.is_genuine(text) {
-            return Err(refused(wrong));
-        }
+        let Some(text) = text.filter(|text| keyring.is_genuine(text)) else {
+            self.audit_log.failed(&call, AuditOutcome::WrongKey, None);
+            return Err(refused(WRONG));
+        };
         let now = self.engine.clock().now();
         let Some(state) = keyring.check(text, now) else {
-            return Err(match self.unauthenticated.note(network, Misdeed::InvalidKey, now) {
-                Ok(()) => refused(wrong),
+            self.note_invalid(&keyring, text, &call, now);
+            return Err(match self.unauthenticated.note(call.network, Misdeed::InvalidKey, now) {
+                Ok(()) => refused(WRONG),
                 Err(after) => Problem::too_many(after),
             });
         };
         state.live.note_use(now);
         let entered = state.enter(self.steady.now()).map_err(limited)?;
-        Ok(Access::of(&state.key).within(entered))
+        let trail = self.trail(call, Some(state.key.id.clone()), entered);
+        Ok(Access::of(&state.key, trail))
+    }
+
+    pub(super) fn trail(&self, call: Call, key: Option<Name>, entered: Option<Entered>) -> Trail {
+        Trail::new(Some(Arc::clone(&self.audit_log)), call, key, entered)
+    }
+
+    /// Notes a key that was made here and does not work any more. Its id is no secret.
+    fn note_invalid(&self, keyring: &Keyring, text: &str, call: &Call, now: Instant) {
+        let id = text.split_once('_').and_then(|(id, _)| Name::new(id).ok());
+        let outcome = match id.as_ref().and_then(|id| keyring.get(id.as_str())) {
+            None => AuditOutcome::RevokedKey,
+            Some(state) if state.key.expires_at <= now => AuditOutcome::ExpiredKey,
+            Some(_) => AuditOutcome::WrongKey,
+        };
+        self.audit_log.failed(call, outcome, id);
     }
 }
 

@@ -6,17 +6,17 @@
 use std::sync::Arc;
 
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::record::{Inbound, Label, Name, Purpose, is_internal};
+use headworks_core::record::{AuditKind, AuditOutcome, Inbound, Label, Name, Purpose, is_internal};
 use headworks_engine::{EngineError, InboundCaller, SecretAsk, reaches, wall};
 use headworks_wire as wire;
 use wire::Scope;
 
 use crate::access::Access;
 use crate::api::Api;
+use crate::audit_log::{Call, Trail};
 use crate::idempotency::Key;
 use crate::outbox::{Owner, Signed};
 use crate::problem::{Kind, Problem};
-use crate::unauthenticated::Network;
 
 /// The longest name, so that it can stand in a record as its actor.
 const NAME_BYTES_MAX: usize = 64;
@@ -39,20 +39,20 @@ pub struct Signature<'a> {
 pub struct Report {
     caller: Arc<InboundCaller>,
     id: Label,
+    trail: Arc<Trail>,
 }
 
 impl Report {
     /// The account, if the caller reaches it. One out of reach looks like one that does not exist.
     fn on<'a>(&self, account: &'a Name) -> Result<&'a Name, Problem> {
-        if is_internal(account) || !reaches(&self.caller.inbound.accounts, account) {
-            return Err(Problem::unknown_account(account.as_str()));
-        }
-        Ok(account)
+        let is_in_reach = !is_internal(account) && reaches(&self.caller.inbound.accounts, account);
+        self.trail.saw(AuditKind::Administration, is_in_reach, Some(account));
+        if is_in_reach { Ok(account) } else { Err(Problem::unknown_account(account.as_str())) }
     }
 
     /// The caller, for the ledger.
     fn actor(&self) -> Option<Name> {
-        Name::new(&format!("inbound:{}", self.caller.inbound.name)).ok()
+        self.trail.key.clone()
     }
 
     /// Its idempotency key: callers number their reports independently of each other.
@@ -145,7 +145,7 @@ impl Api {
         &self,
         name: &str,
         purpose: Purpose,
-        from: Network,
+        call: Call,
         shown: Signature<'_>,
         body: &[u8],
     ) -> Result<Report, Problem> {
@@ -155,23 +155,33 @@ impl Api {
             Problem::new(Kind::BadSignature, detail)
         };
         let now = self.engine.clock().now();
-        let refused = || match self.unauthenticated.note(from, Misdeed::ForgedWebhook, now) {
-            Ok(()) => bad(),
-            Err(after) => Problem::too_many(after),
+        let inbounds = self.engine.inbounds();
+        let caller = inbounds.get(name);
+        let actor = Name::new(&format!("inbound:{name}")).ok().filter(|_| caller.is_some());
+        let note = || self.audit_log.failed(&call, AuditOutcome::WrongSignature, actor.clone());
+        let refused = || {
+            note();
+            match self.unauthenticated.note(call.network, Misdeed::ForgedWebhook, now) {
+                Ok(()) => bad(),
+                Err(after) => Problem::too_many(after),
+            }
         };
         let secs = shown.timestamp.and_then(|text| text.parse().ok()).ok_or_else(refused)?;
         let (id, signature) = shown.id.zip(shown.signature).ok_or_else(refused)?;
-        let inbounds = self.engine.inbounds();
-        let caller = inbounds.get(name);
         // The caller's timestamp is wall-clock time, even if the server runs on a test clock.
         let live = caller.map(|caller| (&caller.inbound.name, &caller.secrets));
         match self.board.secrets().verify(live, (id, secs, signature), body, wall()) {
             Signed::Now => {}
-            Signed::Stale => return Err(bad()),
+            Signed::Stale => {
+                note();
+                return Err(bad());
+            }
             Signed::Wrong => return Err(refused()),
         }
         let caller = Arc::clone(caller.ok_or_else(refused)?);
+        let trail = self.trail(call, actor, None);
         if !caller.inbound.purposes.contains(&purpose) {
+            trail.saw(AuditKind::Administration, false, None);
             let detail = match purpose {
                 Purpose::TopUps => "this inbound caller does not have the purpose `top_ups`",
                 Purpose::Signals => "this inbound caller does not have the purpose `signals`",
@@ -179,7 +189,7 @@ impl Api {
             return Err(Problem::new(Kind::WrongScope, detail));
         }
         let id = Label::new(id).map_err(|e| Problem::invalid(format!("webhook-id: {e}")))?;
-        Ok(Report { caller, id })
+        Ok(Report { caller, id, trail: Arc::new(trail) })
     }
 
     /// Report a payment system's observation about an account, signed by an inbound caller.

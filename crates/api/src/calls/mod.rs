@@ -10,6 +10,7 @@ use crate::render;
 mod abuse;
 mod accounts;
 mod administration;
+mod audit_log;
 mod callers;
 pub(crate) mod catalogs;
 mod corrections;

@@ -106,6 +106,7 @@ impl Api {
         query: wire::SeatsQuery,
     ) -> Result<wire::SupplySeats, Problem> {
         access.everywhere(Scope::Read)?;
+        access.note_list();
         let seats = self.engine.seats(&name_of(name)?, query.account.as_ref(), page_size(query.max))?;
         Ok(wire::SupplySeats { seats: seats.into_iter().map(seat).collect() })
     }

@@ -75,7 +75,7 @@ impl Api {
                 ("capacity", Act::SetTerms, ask.capacity.is_some()),
             ],
         )?;
-        if access.may(Act::SetCluster).is_ok() || (ask.capacity.is_none() && ask.segments.is_empty()) {
+        if access.could(Act::SetCluster) || (ask.capacity.is_none() && ask.segments.is_empty()) {
             return Ok(());
         }
         // Both are replaced as a whole, so what is left out is removed.

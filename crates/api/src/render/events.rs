@@ -160,6 +160,7 @@ fn alert(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         | Server::InboundRemoved(_)
         | Server::KeyRotated { .. }
         | Server::KeysUsed(_)
+        | Server::CallsNoted(_)
         | Server::WebhookRemoved(_)
         | Server::WebhookResumed { .. }
         | Server::WebhookCaughtUp { .. }

@@ -2,9 +2,11 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests say what they expect")]
 
+mod audit_log;
+
 use std::sync::Arc;
 
-use headworks_api::{Api, Key, Kind, Leased, Signer};
+use headworks_api::{Api, Call, Key, Kind, Leased, Signer};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch};
 use headworks_core::record::{Category, Label, Name};
@@ -32,16 +34,24 @@ fn name(text: &str) -> Name {
     Name::new(text).expect(text)
 }
 
-async fn api() -> Api {
+fn engine(store: Arc<Memory>, clock: Clock, limits: Limits) -> Arc<Engine> {
     let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
-    let clock = Arc::new(Clock::new());
-    let engine = Engine::start(Arc::new(Memory::new()), catalog, clock, Limits::default()).expect("starts");
+    Engine::start(store, catalog, Arc::new(clock), limits).expect("starts")
+}
+
+/// The calls over an engine; callers without a key may do everything if it is open.
+fn over(engine: Arc<Engine>, is_open: bool) -> Api {
+    Api::new(engine, Arc::new(Signer::ephemeral().expect("a key")), is_open)
+}
+
+async fn api() -> Api {
+    let engine = engine(Arc::new(Memory::new()), Clock::new(), Limits::default());
     let key = |text: &str| Idempotency { text: Label::new(text).expect(text), digest: [0; 16] };
     let new = NewGrant::new("10".parse().expect("credits"), Category::Purchased);
     for (text, command) in [("open", Command::Open(Patch::default())), ("grant", Command::Grant(new))] {
         engine.run(&name("acme"), Some(&key(text)), Caller::default(), &command).await.expect(text);
     }
-    Api::new(engine, Arc::new(Signer::ephemeral().expect("a key")), true)
+    over(engine, true)
 }
 
 fn ask(account: &str, tokens: u64) -> AuthorizeRequest {
@@ -53,7 +63,7 @@ fn ask(account: &str, tokens: u64) -> AuthorizeRequest {
 #[tokio::test]
 async fn an_edge_leases_a_hold() {
     let api = api().await;
-    let access = api.access(None, None).expect("the server is open");
+    let access = api.access(None, Call::default()).expect("the server is open");
     let leased = api.lease(&access, Key::Unknown, ask("acme", 4)).await.expect("answers");
     let Leased::Held(lease, decision) = leased else { panic!("{leased:?}") };
     assert_eq!(decision.outcome, "allow");

@@ -1,13 +1,13 @@
-//! The arguments of `headworks keys`.
+//! The arguments of `headworks keys` and `headworks audit`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use headworks_core::record::{Instant, KeyRate, Label, Span};
+use headworks_core::record::{AuditKind, Instant, KeyRate, Label, Name, Span};
 use headworks_wire::Scope;
 
 use super::key::KeyArgument;
-use super::values::{instant, key_rate, label, scope, span};
+use super::values::{audit_kind, instant, key_rate, label, name, scope, span};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
@@ -36,6 +36,35 @@ pub(crate) enum KeysCommand {
         #[arg(long, requires = "data")]
         force: bool,
     },
+}
+
+/// Which entries of the audit log.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArguments {
+    /// Recorded from this instant on, RFC 3339: at most about 10 s after the calls
+    #[arg(long, value_parser = instant)]
+    pub(crate) from: Option<Instant>,
+    /// Recorded before this instant, RFC 3339
+    #[arg(long, value_parser = instant)]
+    pub(crate) to: Option<Instant>,
+    /// Only this subject
+    #[arg(long, value_parser = audit_kind, value_name = "authentication|administration|read|decision")]
+    pub(crate) kind: Option<AuditKind>,
+    /// Only calls with the API key of this id, or of an inbound caller, like inbound:shop
+    #[arg(long, value_parser = name, value_name = "ID")]
+    pub(crate) of_key: Option<Name>,
+    /// Only calls on this account
+    #[arg(long, value_parser = name)]
+    pub(crate) account: Option<Name>,
+    /// Before this record of the audit log; the command says which when there is more
+    #[arg(long, value_name = "N")]
+    pub(crate) before: Option<u64>,
+    /// About how many entries
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) max: u16,
+    /// All of them
+    #[arg(long, conflicts_with = "max")]
+    pub(crate) all: bool,
 }
 
 /// The key to make.

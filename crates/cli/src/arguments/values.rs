@@ -2,8 +2,8 @@
 
 use headworks_api::outbox::parse_block;
 use headworks_core::record::{
-    Category, Consent, Credits, CreditsByUnit, Every, Instant, KeyRate, Label, Name, Path, Proration, Rule,
-    Segment, Span, Tier,
+    AuditKind, Category, Consent, Credits, CreditsByUnit, Every, Instant, KeyRate, Label, Name, Path,
+    Proration, Rule, Segment, Span, Tier,
 };
 use headworks_terminal::values::{parsed, word};
 use headworks_wire::{Reference, Scope, SignalKind};
@@ -68,6 +68,10 @@ pub(super) fn label(text: &str) -> Result<Label, String> {
 }
 
 pub(super) fn scope(text: &str) -> Result<Scope, String> {
+    word(text)
+}
+
+pub(super) fn audit_kind(text: &str) -> Result<AuditKind, String> {
     word(text)
 }
 

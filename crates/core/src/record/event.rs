@@ -344,6 +344,7 @@ impl Event {
                 Server::InboundRemoved(_) => "inbound_removed",
                 Server::KeyRotated { .. } => "api_key_rotated",
                 Server::KeysUsed(_) => "api_keys_used",
+                Server::CallsNoted(_) => "calls_noted",
             },
         }
     }

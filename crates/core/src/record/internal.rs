@@ -14,6 +14,12 @@ pub fn system() -> Name {
     internal("system")
 }
 
+/// The log of failed authentication, administrative calls and reads of other people's data.
+#[must_use]
+pub fn audit_log() -> Name {
+    internal("audit")
+}
+
 /// The server's own log of this word: letters, digits and dots, at most 127 of them.
 #[must_use]
 pub fn internal(word: &str) -> Name {

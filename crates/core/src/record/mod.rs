@@ -6,6 +6,7 @@
 mod abuse;
 mod alerts;
 mod amount;
+mod audit_entry;
 mod chain;
 mod charge;
 pub(crate) mod codec;
@@ -41,6 +42,7 @@ pub(crate) use abuse::PREFIX;
 pub use abuse::{AbuseEvent, Effect, Rule, Tier};
 pub use alerts::{Alert, Standing};
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
+pub use audit_entry::{AuditEntry, AuditKind, AuditOutcome};
 pub use chain::{FORMAT, Record, RecordError, SystemRecord, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub use credits_by_unit::CreditsByUnit;
@@ -53,7 +55,7 @@ pub use grant::{Category, GrantTerms, Overage, Prorated, Proration, Recurrence, 
 pub use hold::{HeldCapacity, HoldTerms, Overshoot};
 pub use ids::{GrantId, HoldId, Seq};
 pub use index::{IndexKey, Once};
-pub use internal::{SYSTEM, internal, is_internal, last_internal, system};
+pub use internal::{SYSTEM, audit_log, internal, is_internal, last_internal, system};
 pub(crate) use json::Checked;
 pub use json::check_keys;
 pub use key::{Key, Operation};

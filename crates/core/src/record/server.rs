@@ -11,6 +11,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::Seq;
+use super::audit_entry::AuditEntry;
 use super::name::{Label, Name};
 use super::time::{Instant, Span};
 
@@ -335,6 +336,9 @@ pub enum Server {
     /// When API keys were last used.
     #[n(13)]
     KeysUsed(#[n(0)] Vec<KeyUse>),
+    /// In the audit log: the calls of a few seconds.
+    #[n(14)]
+    CallsNoted(#[n(0)] Vec<AuditEntry>),
 }
 
 /// A live change of a supply; everything else is as in the catalog.

@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use headworks_api::{Network, Problem, Report, Signature, parse};
+use headworks_api::{Call, Problem, Report, Signature, parse};
 use headworks_core::record::Purpose;
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::extract::{Body, Caller, From, IdempotencyKey, Path, Raw};
+use crate::extract::{Body, Called, Caller, IdempotencyKey, Path, Raw};
 use crate::problem::Failure;
 use crate::secret::Secret;
 
@@ -71,7 +71,7 @@ fn signed(
     app: &App,
     name: &str,
     purpose: Purpose,
-    from: Network,
+    call: Call,
     (headers, body): (&HeaderMap, &[u8]),
 ) -> Result<Report, Problem> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
@@ -80,7 +80,7 @@ fn signed(
         timestamp: header("webhook-timestamp"),
         signature: header("webhook-signature"),
     };
-    app.api.signed(name, purpose, from, shown, body)
+    app.api.signed(name, purpose, call, shown, body)
 }
 
 /// Report a payment system's observation about an account, signed by an inbound caller instead of with an API key
@@ -94,11 +94,11 @@ fn signed(
 pub(super) async fn signal(
     State(app): State<App>,
     Path(name): Path<String>,
-    From(network): From,
+    Called(call): Called,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<StatusCode, Failure> {
-    let report = signed(&app, &name, Purpose::Signals, network, (&headers, &body))?;
+    let report = signed(&app, &name, Purpose::Signals, call, (&headers, &body))?;
     app.api.signed_signal(&report, &parse(&body)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -114,10 +114,10 @@ pub(super) async fn signal(
 pub(super) async fn top_up(
     State(app): State<App>,
     Path(name): Path<String>,
-    From(network): From,
+    Called(call): Called,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Json<wire::Change>, Failure> {
-    let report = signed(&app, &name, Purpose::TopUps, network, (&headers, &body))?;
+    let report = signed(&app, &name, Purpose::TopUps, call, (&headers, &body))?;
     Ok(Json(app.api.signed_top_up(&report, &parse(&body)?).await?))
 }

@@ -24,6 +24,7 @@ use crate::problem::Failure;
 mod abuse;
 mod accounts;
 mod administration;
+mod audit_log;
 mod catalogs;
 mod corrections;
 mod credits;
@@ -135,6 +136,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(administration::create_key, administration::list_keys))
         .routes(routes!(administration::revoke_key))
         .routes(routes!(administration::rotate_key))
+        .routes(routes!(audit_log::show))
         .routes(routes!(test_clock::show))
         .routes(routes!(test_clock::advance))
         .routes(routes!(administration::healthz))
