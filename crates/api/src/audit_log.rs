@@ -2,9 +2,9 @@
 //! ones together, and written every few seconds as one record.
 //!
 //! U1 a call of the scopes `decide` and `record` that is let through takes no lock and notes nothing
-//! (`decisions_are_not_noted`). U2 an interval has a bounded number of entries of each class, so a flood neither fills a disk nor
-//! hides what others do (`a_flood_of_wrong_keys_is_bounded_and_hides_nothing`). U3 an entry has nothing of a key but its id
-//! (`no_secret_is_noted`). U4 entries that could not be written are kept, and written the next time
+//! (`calls_are_noted_by_what_they_need`). U2 an interval has a bounded number of entries of each class, so a flood neither fills
+//! a disk nor hides what others do (`a_flood_of_wrong_keys_is_bounded_and_hides_nothing`). U3 an entry has nothing of a key but
+//! its id (`no_secret_is_noted`). U4 entries that could not be written are kept, and written the next time
 //! (`entries_wait_for_a_busy_store`).
 
 use std::collections::{BTreeMap, HashMap};

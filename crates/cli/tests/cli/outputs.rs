@@ -29,6 +29,34 @@ impl World {
 }
 
 #[test]
+fn the_audit_log_is_exported_line_by_line() {
+    let w = World::new();
+    let mut server = w.start();
+    w.open(&server);
+    let mut wrong = headworks();
+    wrong.args(["--server", &format!("http://{}", server.address), "--api-key", "wrong", "keys", "list"]);
+    assert!(!wrong.output().expect("runs").status.success());
+    let id = server.child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().expect("runs").success());
+    assert!(server.child.wait().expect("ends").success());
+    let server = w.start();
+    let all = w.run(Some(&server), &["audit", "--all", "--json"], Stdio::piped());
+    let entries: Vec<Value> = String::from_utf8_lossy(&all.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an entry"))
+        .collect();
+    let of = |kind: &str| entries.iter().filter(|e| e["kind"] == kind).collect::<Vec<_>>();
+    assert_eq!((entries.len(), of("administration").len()), (3, 2), "{entries:?}");
+    let failed = of("authentication");
+    assert_eq!(failed[0]["call"], "GET /v1/keys", "{failed:?}");
+    let args = ["audit", "--kind", "administration", "--account", "acme", "--from", "2020-01-01T00:00:00Z"];
+    let shown = w.run(Some(&server), &args, Stdio::piped());
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert_eq!(shown.lines().count(), 2, "{shown}");
+    assert!(shown.contains("granted") && shown.contains("POST /v1/accounts/{id}/grants"), "{shown}");
+}
+
+#[test]
 fn every_answer_is_json_where_that_is_asked_for() {
     let w = World::new();
     let server = w.start();

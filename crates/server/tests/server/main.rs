@@ -2,6 +2,7 @@
 
 mod abuse;
 mod api_keys;
+mod audit_log;
 mod bad_input;
 mod common;
 mod connections;

@@ -66,6 +66,7 @@ fn everywhere(account: &str) -> Vec<Ask> {
         ("keys", "GET", "/v1/keys".into(), Value::Null),
         ("webhooks", "GET", "/v1/webhooks".into(), Value::Null),
         ("inbound callers", "GET", "/v1/inbound".into(), Value::Null),
+        ("the audit log", "GET", "/v1/audit".into(), Value::Null),
         ("held back", "GET", "/v1/abuse".into(), Value::Null),
     ]
 }
