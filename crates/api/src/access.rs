@@ -15,7 +15,7 @@ use headworks_wire::Scope;
 use crate::audit_log::Trail;
 use crate::problem::{Kind, Problem};
 
-/// What an act needs: a scope, on one account or on everything that the server holds.
+/// The requirement of an act: a scope, on one account or on everything that the server holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
     scope: Scope,
@@ -28,7 +28,7 @@ impl From<Scope> for Need {
     }
 }
 
-/// What callers with the scope `admin`, `operator` or `catalog` do. docs/http.md has the same table.
+/// The acts of callers with the scope `admin`, `operator` or `catalog`. docs/http.md has the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     OpenAccount,
@@ -237,9 +237,10 @@ mod tests {
     use headworks_wire::Scope;
 
     use super::{Access, Act};
+    use crate::audit_log::{Call, Trail};
 
     fn access(scopes: &[Scope], accounts: &[&str]) -> Access {
-        Access::of(&ApiKey {
+        let key = ApiKey {
             id: Name::new("k").expect("a name"),
             hash: [0; 32],
             scopes: scopes.iter().map(|s| Name::new(s.as_str()).expect("a name")).collect(),
@@ -247,7 +248,8 @@ mod tests {
             expires_at: Instant::NEVER,
             note: None,
             limits: None,
-        })
+        };
+        Access::of(&key, Trail::new(None, Call::default(), None, None))
     }
 
     #[test]

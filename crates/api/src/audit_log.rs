@@ -25,7 +25,7 @@ pub struct Call {
     pub network: Network,
 }
 
-/// What equal entries have in common.
+/// The parts that equal entries share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Noted {
     pub(crate) kind: AuditKind,

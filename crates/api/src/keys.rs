@@ -27,7 +27,7 @@ pub struct NewSecret {
 pub enum CreateKeyError {
     /// The system has no randomness to give.
     NoRandomness(String),
-    /// What is asked cannot be; the text says what and why.
+    /// The request cannot be met; the text says which part, and why.
     Invalid(String),
     /// The engine could not store it.
     Engine(EngineError),

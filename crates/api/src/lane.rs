@@ -37,7 +37,7 @@ pub struct Lanes {
     pub(crate) reads: Lane,
     /// Compiling catalogs.
     pub(crate) catalogs: Lane,
-    /// What goes through the logs of many accounts.
+    /// Calls that go through the logs of many accounts.
     pub(crate) surveys: Lane,
 }
 

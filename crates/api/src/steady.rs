@@ -1,4 +1,4 @@
-//! A clock that only goes forward, whatever happens to the machine's: for limits of API keys, which are real time.
+//! A clock that only goes forward, even if the machine's is set back: for limits of API keys, which are real time.
 
 use std::time::Instant as Machine;
 

@@ -2,6 +2,7 @@
 //!
 //! Reads only. D1 a store that only the engine wrote replays to the same bytes (`a_thousand_seeds_hold`).
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +19,8 @@ use crate::reconcile::{FINDINGS_KEPT, Progress, catalogs, each_account};
 use headworks_store::wait;
 
 const RECORDS_AT_ONCE: usize = 256;
+/// The most changed accounts that a what-if keeps, however many accounts there are.
+const CHANGED_KEPT: usize = 1_000;
 
 /// The result of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,14 +44,46 @@ pub struct WhatIf {
     pub records: u64,
     /// By plan and feature.
     pub rows: BTreeMap<(Name, Name), Row>,
-    /// By account, if anything changes.
-    pub changed: BTreeMap<Name, Row>,
+    /// The accounts for which anything changes.
+    pub changed: Changed,
     /// How many operations the catalog refuses, such as those of a plan that it lacks.
     pub refused: u64,
     /// The first of them, in words.
     pub refusals: Vec<(Name, Seq, String)>,
     /// Denials whose explanation was not kept, so they could not be run again.
     pub unexplained: u64,
+}
+
+/// Accounts with a difference, of which the largest are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    kept: BTreeMap<Rank, Row>,
+    count: u64,
+}
+
+/// The largest difference in revenue first, then the most requests whose outcome changes.
+type Rank = (Reverse<u128>, Reverse<u64>, Name);
+
+impl Changed {
+    fn add(&mut self, account: &Name, row: Row) {
+        let difference = (row.would_be.paid - row.was.paid).unsigned_abs();
+        self.count += 1;
+        self.kept.insert((Reverse(difference), Reverse(row.changed), account.clone()), row);
+        if self.kept.len() > CHANGED_KEPT {
+            self.kept.pop_last();
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Those that are kept, the largest difference first.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Row)> {
+        self.kept.iter().map(|((.., account), row)| (account, row))
+    }
 }
 
 /// One account's log, for commands that refer back.
@@ -187,7 +222,7 @@ pub fn what_if(
             known.add(row);
         }
         if all.was != all.would_be || all.changed > 0 {
-            total.changed.insert(account.clone(), all);
+            total.changed.add(account, all);
         }
         total.refused += u64::try_from(shadow.refused().len()).unwrap_or(0);
         for (seq, refusal) in shadow.refused() {
@@ -198,4 +233,28 @@ pub fn what_if(
         Ok(())
     })?;
     Ok(total.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use headworks_core::audit::what_if::{Row, Tally};
+    use headworks_core::record::Name;
+
+    use super::{CHANGED_KEPT, Changed};
+
+    #[test]
+    fn the_largest_differences_are_kept_and_all_are_counted() {
+        let mut changed = Changed::default();
+        // Differences of 0 to 4,999, in no order, up and down.
+        for n in (0..5_000_i128).map(|n| n * 1_237 % 5_000) {
+            let paid = if n % 2 == 0 { n } else { -n };
+            let would_be = Tally { paid, ..Tally::default() };
+            let name = Name::new(&format!("a{n}")).expect("a name");
+            changed.add(&name, Row { would_be, ..Row::default() });
+        }
+        assert_eq!(changed.count(), 5_000);
+        let kept: Vec<i128> = changed.iter().map(|(_, row)| row.would_be.paid.abs()).collect();
+        let largest: Vec<i128> = (0..5_000).rev().take(CHANGED_KEPT).collect();
+        assert_eq!(kept, largest);
+    }
 }

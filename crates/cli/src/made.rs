@@ -1,4 +1,4 @@
-//! What commands make: nothing is left of it when they fail.
+//! Files and directories that commands make: a command that fails leaves none behind.
 //!
 //! F1 a command that fails leaves no file and no directory that it made (`a_failed_command_leaves_nothing_behind`). A directory
 //! that another process has meanwhile taken stays as it is.
@@ -37,7 +37,7 @@ impl NewDirectory {
         }
     }
 
-    /// From here on it stays, whatever happens.
+    /// From here on it stays, even if the command fails.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
     }

@@ -38,7 +38,7 @@ impl LiveSecrets {
     }
 }
 
-/// What a caller asks for about secrets, with a random one for when it is needed.
+/// A caller's wishes about secrets, with a random one for when it is needed.
 #[derive(Clone, Debug)]
 pub struct SecretAsk {
     /// Random, and sealed.

@@ -28,7 +28,7 @@ pub struct KeyState {
     pub key: ApiKey,
     /// The hash of the secret before it, and until when that works too.
     pub previous: Option<([u8; 32], Instant)>,
-    /// What changes with each request, and is the same however the key is changed.
+    /// The part that changes with each request, and that changes of the key leave alone.
     pub live: Arc<KeyLive>,
 }
 

@@ -1,4 +1,5 @@
-//! Online reconciliation: one thread audits every account's log over and over, with a small share of one core.
+//! Online reconciliation: one thread of low priority audits every account's log over and over, with a small share of
+//! one core.
 //!
 //! Never blocks a request: it reads stored records, beside the engine. The API and a metric show its status.
 //! Q1 a record altered in the store of a running engine is reported by the next pass (`reconciles_online`).
@@ -15,6 +16,7 @@ use headworks_core::record::Name;
 use headworks_store::wait;
 
 use crate::answer::EngineError;
+use crate::background::in_background;
 use crate::engine::Engine;
 use crate::reconciliation::{Pass, Reconciliation};
 
@@ -51,6 +53,7 @@ pub(crate) fn spawn(
     reconciler: Arc<Reconciliation>,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("reconcile".into()).spawn(move || {
+        in_background();
         while let Some(progress) = reconciler.begin() {
             let Some((store, clock)) = engine.upgrade().map(|e| (Arc::clone(&e.store), Arc::clone(&e.clock)))
             else {

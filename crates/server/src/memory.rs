@@ -29,7 +29,7 @@ pub(crate) struct Memory {
     is_short: AtomicBool,
 }
 
-/// What the cache of accounts is to do.
+/// The order to the cache of accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cache {
     Shrink,

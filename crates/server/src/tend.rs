@@ -31,7 +31,7 @@ pub(crate) async fn keys(api: Arc<Api>, mut stopping: watch::Receiver<bool>) {
             _ = stopping.wait_for(|stopping| *stopping) => true,
             () = tokio::time::sleep(HOUR) => false,
         };
-        // What could not be recorded is recorded the next time.
+        // A use that could not be recorded is recorded the next time.
         if let Err(problem) = api.record_key_uses(is_over).await {
             tracing::warn!(error = problem.detail, "the last uses of API keys could not be recorded");
         }
@@ -62,7 +62,7 @@ pub(crate) async fn audit_log(api: Arc<Api>, mut stopping: watch::Receiver<bool>
             _ = stopping.wait_for(|stopping| *stopping) => return,
             () = tokio::time::sleep(AUDIT_EVERY) => {}
         }
-        // What could not be written is written the next time.
+        // Entries that could not be written are written the next time.
         if let Err(problem) = api.write_audit_log().await {
             tracing::warn!(error = problem.detail, "the audit log could not be written; it is tried again");
         }

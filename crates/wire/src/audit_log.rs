@@ -39,7 +39,7 @@ pub struct AuditLog {
 pub struct AuditEntry {
     /// Their subject.
     pub kind: AuditKind,
-    /// What the server let the caller do.
+    /// The outcome of their checks.
     pub outcome: AuditOutcome,
     /// The API key's id, or `inbound:` and the name of an inbound caller, if known.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 //! Inbound callers: making, showing and removing them; the reports that they sign.
 //!
 //! V1 a caller who cannot sign learns nothing: an unknown name, a wrong purpose and an account out of reach get one answer,
-//! after the same work (`who_cannot_sign_learns_nothing`).
+//! after the same work (`an_unsigned_caller_learns_nothing`).
 
 use std::sync::Arc;
 

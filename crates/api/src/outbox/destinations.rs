@@ -1,7 +1,7 @@
 //! Where requests to receivers may go: public addresses, and those that the operator allows.
 //!
 //! Never resolves a name: the edge does, and asks about each address before it connects to it.
-//! G1 no request goes to an address that is not public unless the operator allows it, whatever a name resolves to
+//! G1 no request goes to an address that is not public unless the operator allows it, also where a name resolves to one
 //! (`only_public_addresses_are_reached`, `a_name_that_resolves_to_a_private_address_is_not_reached`).
 //! Source: the IANA registries of special-purpose IPv4 and IPv6 addresses, and of multicast addresses.
 

@@ -179,14 +179,6 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
     // Their requests are not known, so they are denied again.
     total.was.denied += report.unexplained;
     total.would_be.denied += report.unexplained;
-    let mut accounts: Vec<(&Name, &Row)> = report.changed.iter().collect();
-    accounts.sort_by_key(|(name, r)| {
-        (
-            std::cmp::Reverse((r.would_be.paid - r.was.paid).unsigned_abs()),
-            std::cmp::Reverse(r.changed),
-            *name,
-        )
-    });
     wire::WhatIf {
         catalog: catalog.clone(),
         accounts: report.accounts,
@@ -201,12 +193,13 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
                 ..row(r)
             })
             .collect(),
-        by_account: accounts
+        by_account: report
+            .changed
             .iter()
             .take(ACCOUNTS_NAMED)
-            .map(|(name, r)| wire::WhatIfRow { account: Some((*name).clone()), ..row(r) })
+            .map(|(name, r)| wire::WhatIfRow { account: Some(name.clone()), ..row(r) })
             .collect(),
-        accounts_changed: u64::try_from(accounts.len()).unwrap_or(u64::MAX),
+        accounts_changed: report.changed.count(),
         refused: report.refused,
         refusals: named(&report.refusals, "usage"),
         unexplained_denials: report.unexplained,

@@ -1,4 +1,4 @@
-//! What commands make: for its owner alone, and nothing of it after a failure.
+//! Files and directories that commands make: for their owner alone, and gone after a failure.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -109,7 +109,7 @@ fn a_ledger_is_not_copied_into_itself() {
     assert_eq!(modes(&w.path("")), before, "nothing was touched");
 }
 
-/// Whatever the umask was, files are 0600 and directories 0700.
+/// Files are 0600 and directories 0700 under every umask.
 #[test]
 fn files_are_for_their_owner_alone() {
     let dir = tempfile::tempdir().expect("directory");

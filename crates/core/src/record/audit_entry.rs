@@ -46,7 +46,7 @@ impl AuditKind {
     }
 }
 
-/// What the server let the caller do.
+/// The outcome of a call's checks.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
 )]
@@ -99,7 +99,7 @@ pub struct AuditEntry {
     /// Their subject.
     #[n(0)]
     pub kind: AuditKind,
-    /// What the server let the caller do.
+    /// The outcome of their checks.
     #[n(1)]
     pub outcome: AuditOutcome,
     /// The API key, or `inbound:` and the name of an inbound caller, if known.

@@ -61,7 +61,7 @@ pub(super) async fn run(options: LedgerBench) -> Outcome {
     let dearer = Catalog::parse(&dearer, Format::Toml).map_err(|e| e.to_string())?;
     let timed = StdInstant::now();
     let report = what_if(&store, &dearer, threads, &Progress::default())?;
-    row("what-if", report.records, timed.elapsed(), u64::try_from(report.changed.len())?)?;
+    row("what-if", report.records, timed.elapsed(), report.changed.count())?;
     let copy = dir.path().join("copy");
     let timed = StdInstant::now();
     let copied = headworks_store::backup(dir.path(), &copy)?;

@@ -50,7 +50,7 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// What a connection has to do now.
+/// The present task of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// Nothing until then.

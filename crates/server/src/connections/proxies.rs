@@ -96,7 +96,7 @@ mod tests {
             ("10.1.2.3", &[], "10.1.2.3"),
             ("10.1.2.3", &[("x-forwarded-for", "192.0.2.1")], "192.0.2.1"),
             ("::ffff:10.1.2.3", &[("x-forwarded-for", "192.0.2.1")], "192.0.2.1"),
-            // What a client wrote itself stands further left.
+            // Addresses that a client wrote itself stand further left.
             ("10.1.2.3", &[("x-forwarded-for", "203.0.113.9, 192.0.2.1")], "192.0.2.1"),
             ("10.1.2.3", &[("x-forwarded-for", "192.0.2.1, 10.9.9.9")], "192.0.2.1"),
             (

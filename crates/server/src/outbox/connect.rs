@@ -1,6 +1,6 @@
 //! Connections to receivers: a name is resolved once, every address is checked, and the connection is made to a checked one.
 //!
-//! G1 nothing is sent to an address that may not be reached, whatever the name resolves to next time
+//! G1 nothing is sent to an address that may not be reached, even if the name resolves to it next time
 //! (`a_name_that_resolves_to_a_private_address_is_not_reached`). Never uses a proxy.
 
 use std::future::Future;

@@ -205,7 +205,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().1
 }
 
-/// Routes that are answered whatever the load, and that need no key.
+/// Routes that are answered under any load, and that need no key.
 const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Routes that end earlier work, or say how the server is doing: they are answered while memory is short.

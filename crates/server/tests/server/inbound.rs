@@ -76,7 +76,7 @@ fn told(reply: &Reply) -> (u16, String, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_cannot_sign_learns_nothing() {
+async fn an_unsigned_caller_learns_nothing() {
     let s = Server::start().await;
     s.open("acme", "10").await;
     let receiver = Receiver::start(&[]).await;
