@@ -180,7 +180,7 @@ async fn calls_are_noted_by_what_they_need() {
     check("an account", &w.admin, done, Some((Administration, Granted, Some("new")))).await;
     let keys = api.keys(&w.access(&limited, "GET keys")).map(drop);
     check("all keys", &limited, keys, Some((Administration, Refused, None))).await;
-    let checked = api.check_catalog(&w.access(&w.admin, "POST check"), "").await.map(drop);
+    let checked = api.check_catalog(&w.access(&w.admin, "POST check"), String::new()).await.map(drop);
     check("a catalog", &w.admin, checked, Some((Administration, Granted, None))).await;
 }
 
