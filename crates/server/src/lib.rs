@@ -8,6 +8,7 @@ mod body;
 mod cloud_events;
 mod connections;
 mod extract;
+mod json;
 mod memory;
 mod metrics;
 mod outbox;

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::Response;
 use headworks_wire as wire;
 
-use super::json;
 use crate::app::App;
 use crate::extract::{Body, Caller, IdempotencyKey, Parameters, Path};
+use crate::json::json;
 use crate::problem::Failure;
 
 /// Open an account

@@ -7,9 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 use headworks_api::StatementBody;
 use headworks_wire as wire;
 
-use super::json;
 use crate::app::App;
 use crate::extract::{Caller, Parameters, Path, Text};
+use crate::json::json;
 use crate::problem::Failure;
 
 /// Show whether the ledger reconciles

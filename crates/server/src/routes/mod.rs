@@ -145,11 +145,6 @@ fn table() -> OpenApiRouter<App> {
 }
 
 /// The routes, and the document that describes them.
-/// JSON that is written already.
-fn json(bytes: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], bytes).into_response()
-}
-
 fn documented() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
     let (router, mut document) = table().split_for_parts();
     let items = document.paths.paths.values_mut();

@@ -30,7 +30,7 @@ fn attackers() -> Result<Runtime, Failed> {
 }
 
 /// The greatest resident memory while a future runs.
-async fn watched<T>(target: &Target, work: impl Future<Output = T>) -> (T, u64) {
+async fn measured<T>(target: &Target, work: impl Future<Output = T>) -> (T, u64) {
     let most = AtomicU64::new(0);
     let watch = async {
         loop {
@@ -86,7 +86,7 @@ pub(super) async fn run(options: AttacksBench) -> Outcome {
             drop(canary.take());
             tokio::time::sleep(slice).await;
             let mut quiet = canary.take();
-            let (ended, peak) = watched(&target, attacked(at, &target, slice)).await;
+            let (ended, peak) = measured(&target, attacked(at, &target, slice)).await;
             ended?;
             let mut under: Seen = canary.take();
             let (before, during) = (millis(quiet.within(990)), millis(under.within(990)));
@@ -128,7 +128,7 @@ pub(super) async fn soak(options: SoakBench) -> Outcome {
     for minute in 1..=options.minutes {
         let until = begun + Duration::from_secs(60) * minute;
         let rest = async { tokio::time::sleep_until(until.into()).await };
-        let ((), most) = watched(&target, rest).await;
+        let ((), most) = measured(&target, rest).await;
         let mut all = Seen::default();
         for canary in &good {
             all.join(canary.take());
