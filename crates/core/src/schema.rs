@@ -2,6 +2,8 @@
 
 extern crate std;
 
+use alloc::string::String;
+
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 use crate::catalog::source::Decimal;
@@ -50,7 +52,7 @@ text_schema!(
 text_schema!(
     Credits,
     text("Credits as an exact decimal with up to nine places.", "12.5")
-        .pattern(Some(r"^-?[0-9]{1,10}(\.[0-9]{1,9})?$"))
+        .pattern(Some(r"^-?([0-9]{1,9}|[0-8][0-9]{9}|9[01][0-9]{8})(\.[0-9]{1,9})?$"))
 );
 text_schema!(
     Instant,
@@ -59,8 +61,7 @@ text_schema!(
 );
 text_schema!(
     Span,
-    text("A duration: 30s, 5h, 7d, 1m 30s or PT5H; at most 100 years.", "5h")
-        .pattern(Some(r"^[0-9]{1,4}(d|h|m|s|ms)( [0-9]{1,3}(h|m|s|ms|µs))*$|^36500d$|^PT[0-9]{1,4}[HMS]$"))
+    text("A duration: 30s, 5h, 7d, 1m 30s or PT5H; at most 100 years.", "5h").pattern(Some(span_pattern()))
 );
 text_schema!(
     Path,
@@ -88,11 +89,28 @@ text_schema!(
         .description(Some(
             "Credits by unit. One figure is in the unit that all features are priced in, or in `credits` if there are several."
         ))
-        .item(Credits::schema())
+        .item(cap())
         .item(
             ObjectBuilder::new()
                 .schema_type(Type::Object)
-                .additional_properties(Some(Credits::schema()))
+                .property_names(Some(text("A unit", "usd").pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))))
+                .additional_properties(Some(cap()))
                 .examples([serde_json::json!({"usd": "40"})])
         )
 );
+
+/// Credits that something is limited to.
+fn cap() -> ObjectBuilder {
+    text("Credits as an exact decimal with up to nine places, from 0.", "12.5")
+        .pattern(Some(r"^([0-9]{1,9}|[0-8][0-9]{9}|9[01][0-9]{8})(\.[0-9]{1,9})?$"))
+}
+
+/// Each unit at most once, the largest first; or the form of ISO 8601.
+fn span_pattern() -> String {
+    let units = ["d", "h", "m", "s", "ms", "µs"];
+    let beginning_with = |at: usize| {
+        let rest = units[at + 1..].iter().fold(String::new(), |all, unit| all + "( [0-9]{1,3}" + unit + ")?");
+        alloc::format!("^[0-9]{{1,4}}{}{rest}$|", units[at])
+    };
+    (0..units.len()).fold(String::new(), |all, at| all + &beginning_with(at)) + "^36500d$|^PT[0-9]{1,4}[HMS]$"
+}

@@ -94,7 +94,12 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         let Some(header) = parts.headers.get("idempotency-key") else { return Ok(Self(Key::Missing)) };
         let text = header.to_str();
         let text = text.map_err(|_| bad("the Idempotency-Key header is not printable ASCII".into()))?;
-        let bare = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
+        let bare = match text.strip_prefix('"') {
+            Some(rest) => rest.strip_suffix('"'),
+            None => Some(text),
+        };
+        let bare =
+            bare.ok_or_else(|| bad("the Idempotency-Key header has a quote at its start alone".into()))?;
         let key = Label::new(bare).map_err(|e| bad(format!("the Idempotency-Key header: {e}")))?;
         Ok(Self(Key::Given(key)))
     }

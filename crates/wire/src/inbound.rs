@@ -12,9 +12,11 @@ use crate::abuse::SignalRequest;
 #[serde(deny_unknown_fields)]
 pub struct InboundRequest {
     /// The reports that it may make: at least one.
+    #[schema(min_items = 1)]
     pub purposes: Vec<Purpose>,
     /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
     #[serde(default)]
+    #[schema(max_items = 1000)]
     pub accounts: Vec<Label>,
     /// Replace its secret. The previous one stays valid until the next replacement, or until it is ended.
     #[serde(default)]

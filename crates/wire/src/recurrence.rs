@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::reference::Reference;
+use crate::shapes::Fraction;
 
 /// How a grant recurs. Each grant expires at the next boundary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -52,6 +53,7 @@ pub struct Rollover {
     pub max: Credits,
     /// The part of the remainder, from 0 to 1, in at most 9 decimals. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Fraction>)]
     pub fraction: Option<Credits>,
     /// How long it lives. Default: one period.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,7 @@ use crate::reference::Reference;
 #[serde(deny_unknown_fields)]
 pub struct BankResetRequest {
     /// The windows it clears: allowances as `allowance.window`, and guards over calendar and first-use windows.
+    #[schema(min_items = 1)]
     pub windows: Vec<Name>,
     /// It must be redeemed before this instant. Default: for 30 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -137,6 +137,7 @@ pub struct SupplyChange {
 #[serde(deny_unknown_fields)]
 pub struct SupplyFeedback {
     /// Its HTTP status. 429, 503 and 529 are congestion; other errors say nothing about capacity.
+    #[schema(minimum = 100, maximum = 599)]
     pub status: u16,
     /// The units of each meter it served; its cost follows from them.
     #[serde(default)]

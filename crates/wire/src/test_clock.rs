@@ -3,9 +3,11 @@
 use headworks_core::record::{Instant, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 /// Where to move a test clock: to an instant, or by a duration. Give one of the two.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdvanceRequest {
     /// The instant.
@@ -14,6 +16,23 @@ pub struct AdvanceRequest {
     /// The duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Span>,
+}
+
+headworks_core::text_schema!(
+    AdvanceRequest,
+    OneOfBuilder::new()
+        .description(Some("Where to move a test clock."))
+        .item(only("to", Instant::schema()))
+        .item(only("by", Span::schema()))
+);
+
+/// An object with this property and no other.
+fn only(name: &str, schema: RefOr<Schema>) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property(name, schema)
+        .required(name)
+        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
 }
 
 /// The time of a test clock.

@@ -4,13 +4,17 @@ use headworks_core::record::{Credits, Instant, Label, Name, Span, Standing};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::shapes::{CreditsFromZero, PositiveCredits};
+
 /// The balances at which the account's owner is alerted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertMarks {
     /// Below this the balance is low.
+    #[schema(value_type = CreditsFromZero)]
     pub low: Credits,
     /// From this balance on it has recovered. At least `low`.
+    #[schema(value_type = CreditsFromZero)]
     pub recovered: Credits,
     /// The unit of credits. Default: the one that features are priced in, `credits` if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,8 +57,10 @@ impl<T> ByUnit<T> {
 #[serde(deny_unknown_fields)]
 pub struct TopUpTerms {
     /// How many credits.
+    #[schema(value_type = PositiveCredits)]
     pub amount: Credits,
     /// The most credits in one calendar month (UTC).
+    #[schema(value_type = PositiveCredits)]
     pub monthly_max: Credits,
     /// The shortest time between two top-ups.
     pub cool_down: Span,

@@ -5,6 +5,28 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Reference;
+use crate::shapes::{EventKind, ReceiverUrl};
+
+/// The kinds that are sent if a webhook names none: those that people should hear about.
+pub const ALERTS: [&str; 14] = [
+    "balance.low",
+    "balance.empty",
+    "balance.recovered",
+    "hold.expired",
+    "overshoot.refunded",
+    "top_up.asked",
+    "top_up.failed",
+    "catalog.changed",
+    "reconcile.failed",
+    "abuse.began",
+    "abuse.lifted",
+    "payment.disputed",
+    "webhook.gone",
+    "webhook.parked",
+];
+
+/// The linked datasets, on request.
+pub const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
 
 /// Make or replace a webhook.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -12,13 +34,14 @@ use crate::Reference;
 pub struct WebhookRequest {
     /// Where events are sent: an https URL of at most 2,048 bytes, without user, password and fragment. For Stripe the API's
     /// address, `https://api.stripe.com`. Private addresses, and http, only where the server's `--webhooks-allow` says so.
-    #[schema(example = "https://billing.example.com/headworks")]
+    #[schema(value_type = ReceiverUrl)]
     pub url: String,
     /// The kinds of events. Default: `balance.low`, `balance.empty`, `balance.recovered`, `hold.expired`,
     /// `overshoot.refunded`, `top_up.asked`, `top_up.failed`, `catalog.changed`, `reconcile.failed`,
     /// `abuse.began`, `abuse.lifted`, `payment.disputed`, `webhook.gone`, `webhook.parked`. On request also the
     /// datasets `usage`, `charge` and `movement`.
     #[serde(default)]
+    #[schema(value_type = Vec<EventKind>)]
     pub events: Vec<Label>,
     /// The format of what is sent.
     #[serde(default)]

@@ -11,29 +11,9 @@ use headworks_core::record::{
 use headworks_wire as wire;
 use serde_json::{Value, json};
 use wire::Reference;
+pub(crate) use wire::{ALERTS, DATASETS};
 
 use super as render;
-
-/// The kinds that are sent if a webhook names none: those that people should hear about.
-pub(crate) const ALERTS: [&str; 14] = [
-    "balance.low",
-    "balance.empty",
-    "balance.recovered",
-    "hold.expired",
-    "overshoot.refunded",
-    "top_up.asked",
-    "top_up.failed",
-    "catalog.changed",
-    "reconcile.failed",
-    "abuse.began",
-    "abuse.lifted",
-    "payment.disputed",
-    "webhook.gone",
-    "webhook.parked",
-];
-
-/// The linked datasets, on request.
-pub(crate) const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]

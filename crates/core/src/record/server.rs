@@ -55,6 +55,7 @@ pub struct KeyLimits {
     /// Requests at once.
     #[n(1)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 65_536))]
     pub concurrent: Option<u32>,
 }
 
@@ -65,6 +66,7 @@ pub struct KeyLimits {
 pub struct KeyRate {
     /// So many.
     #[n(0)]
+    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     pub limit: u32,
     /// In this time: from one second to one day.
     #[n(1)]
@@ -370,21 +372,26 @@ pub struct SupplyChange {
 pub struct ClassFigures {
     /// Its band: lower numbers are served first. Default 0.
     #[n(0)]
+    #[cfg_attr(feature = "schema", schema(maximum = 255))]
     pub priority: Option<u8>,
     /// Its weight among the classes of its band. Default 1.
     #[n(1)]
     pub weight: Option<u32>,
     /// The part it is guaranteed when it asks for it, in percent of the capacity. Default 0.
     #[n(2)]
+    #[cfg_attr(feature = "schema", schema(maximum = 100))]
     pub floor_percent: Option<u8>,
     /// How much of an unused floor others may use, in percent of the floor. Default 100.
     #[n(3)]
+    #[cfg_attr(feature = "schema", schema(maximum = 255))]
     pub lend_percent: Option<u8>,
     /// How much it may take beyond its floor, in percent of the capacity. Default 100.
     #[n(4)]
+    #[cfg_attr(feature = "schema", schema(maximum = 255))]
     pub borrow_percent: Option<u8>,
     /// The part its band keeps while work is waiting in it, in percent of the capacity. Default 2.
     #[n(5)]
+    #[cfg_attr(feature = "schema", schema(maximum = 255))]
     pub starvation_percent: Option<u8>,
     /// How long a request waits for room by default; it may ask for less or for up to `1h`. Default: not at all.
     #[n(6)]

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 
 /// Make an API key; its secret is shown only once
 #[utoipa::path(post, path = "/v1/keys", tag = "administration", request_body = wire::CreateKeyRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries; without one each request makes a key")),
+    params(("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries; without one each request makes a key")),
     responses((status = 200, description = "The key with its secret", body = wire::KeyCreated),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn create_key(
@@ -28,7 +28,7 @@ pub(super) async fn create_key(
 
 /// Give an API key a new secret; the one before it works a while longer
 #[utoipa::path(post, path = "/v1/keys/{id}/rotate", tag = "administration", request_body = wire::RotateKeyRequest,
-    params(("id" = String, Path, description = "The key's id"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries; without one each request makes a secret")),
+    params(("id" = headworks_core::record::Name, Path, description = "The key's id"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries; without one each request makes a secret")),
     responses((status = 200, description = "The key with its new secret", body = wire::KeyCreated),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn rotate_key(
@@ -53,7 +53,7 @@ pub(super) async fn list_keys(
 }
 
 /// Revoke an API key at once
-#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "administration", params(("id" = String, Path, description = "The key's id")),
+#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "administration", params(("id" = headworks_core::record::Name, Path, description = "The key's id")),
     responses((status = 204, description = "It no longer works"),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn revoke_key(

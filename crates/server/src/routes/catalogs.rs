@@ -29,7 +29,7 @@ pub(super) async fn show_catalog(
 /// Put a catalog in force, whole or not at all
 #[utoipa::path(put, path = "/v1/catalog", tag = "administration",
     request_body(content = String, description = "TOML or JSON", content_type = "text/plain"),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Default: a digest of the text and the time")),
+    params(("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "Default: a digest of the text and the time")),
     responses((status = 200, description = "It is in force", body = wire::CatalogAccepted),
         (status = "4XX", description = "A problem, with each line that is wrong", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn put_catalog(
@@ -67,7 +67,7 @@ pub(super) async fn list_catalogs(
 
 /// Show a catalog that was in force, as it was written
 #[utoipa::path(get, path = "/v1/catalogs/{hash}", tag = "administration",
-    params(("hash" = String, Path, description = "Its hash, or at least the first eight digits")),
+    params(("hash" = wire::CatalogHash, Path, description = "Its hash, or at least the first eight digits")),
     responses((status = 200, description = "TOML or JSON", content_type = "text/plain", body = String),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show_past(
@@ -80,8 +80,8 @@ pub(super) async fn show_past(
 
 /// Put a catalog that was in force back
 #[utoipa::path(post, path = "/v1/catalogs/{hash}/restore", tag = "administration",
-    params(("hash" = String, Path, description = "Its hash, or at least the first eight digits"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Default: a digest of the text and the time")),
+    params(("hash" = wire::CatalogHash, Path, description = "Its hash, or at least the first eight digits"),
+        ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "Default: a digest of the text and the time")),
     responses((status = 200, description = "It is in force", body = wire::CatalogAccepted),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn restore(

@@ -14,7 +14,7 @@ use crate::problem::{Failure, document};
 
 /// Decide how much is allowed, and hold it or charge it at once
 #[utoipa::path(post, path = "/v1/authorize", tag = "decisions", request_body = wire::AuthorizeRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The decision; a denial is an answer", body = wire::Decision),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn authorize(
@@ -40,7 +40,7 @@ pub(super) async fn check(
 
 /// Grow a hold, move its deadline, or report progress
 #[utoipa::path(post, path = "/v1/extend", tag = "decisions", request_body = wire::ExtendRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The decision about the growth", body = wire::Decision),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn extend(
@@ -54,7 +54,7 @@ pub(super) async fn extend(
 
 /// End a hold at the actual use
 #[utoipa::path(post, path = "/v1/settle", tag = "decisions", request_body = wire::SettleRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Default: the hold")),
+    params(("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "Default: the hold")),
     responses((status = 200, description = "The charge", body = wire::Charge),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn settle(
@@ -68,7 +68,7 @@ pub(super) async fn settle(
 
 /// End a hold at zero
 #[utoipa::path(post, path = "/v1/release", tag = "decisions", request_body = wire::ReleaseRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Default: the hold")),
+    params(("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "Default: the hold")),
     responses((status = 200, description = "The credits that were given back", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn release(
@@ -82,7 +82,7 @@ pub(super) async fn release(
 
 /// Charge use that has happened
 #[utoipa::path(post, path = "/v1/record", tag = "decisions", request_body = wire::RecordRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The charge", body = wire::Charge),
         (status = 202, description = "It is past the horizon and waits in quarantine", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
@@ -129,7 +129,7 @@ fn item(text: &RawValue) -> Result<wire::BatchItem, Problem> {
 
 /// Explain a past decision from what was stored with it
 #[utoipa::path(get, path = "/v1/decisions/{id}", tag = "decisions",
-    params(("id" = String, Path, description = "The decision's `decision_id`")),
+    params(("id" = wire::Reference, Path, description = "The decision's `decision_id`")),
     responses((status = 200, description = "The decision as it was answered", body = wire::Decision),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn explain(

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 
 /// Make or replace an inbound caller
 #[utoipa::path(put, path = "/v1/inbound/{name}", tag = "administration", request_body = wire::InboundRequest,
-    params(("name" = String, Path, description = "Its name, of at most 64 bytes"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("name" = wire::InboundName, Path, description = "Its name, of at most 64 bytes"), ("Idempotency-Key" = wire::IdempotencyKey, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The inbound caller with the secret that it signs with", body = wire::ChangedInbound),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn set(
@@ -40,7 +40,7 @@ pub(super) async fn list(
 
 /// Show an inbound caller and its secret
 #[utoipa::path(get, path = "/v1/inbound/{name}", tag = "administration",
-    params(("name" = String, Path, description = "Its name")),
+    params(("name" = wire::InboundName, Path, description = "Its name")),
     responses((status = 200, description = "The inbound caller", body = wire::Inbound),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show(
@@ -53,7 +53,7 @@ pub(super) async fn show(
 
 /// Remove an inbound caller; its secrets sign nothing any more
 #[utoipa::path(delete, path = "/v1/inbound/{name}", tag = "administration",
-    params(("name" = String, Path, description = "Its name"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("name" = wire::InboundName, Path, description = "Its name"), ("Idempotency-Key" = wire::IdempotencyKey, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 204, description = "It is removed"),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn remove(
@@ -85,7 +85,7 @@ fn signed(
 
 /// Report a payment system's observation about an account, signed by an inbound caller instead of with an API key
 #[utoipa::path(post, path = "/v1/inbound/{name}/signals", tag = "abuse", security(()), request_body = wire::SignedSignal,
-    params(("name" = String, Path, description = "The inbound caller whose secret signs"),
+    params(("name" = wire::InboundName, Path, description = "The inbound caller whose secret signs"),
         ("webhook-id" = String, Header, description = "The event's id: it takes effect once, however often it is sent"),
         ("webhook-timestamp" = i64, Header, description = "Seconds since 1970; at most 5 minutes off"),
         ("webhook-signature" = String, Header, description = "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, as defined by Standard Webhooks; the first eight count")),
@@ -105,7 +105,7 @@ pub(super) async fn signal(
 
 /// Report the outcome of a top-up's payment, signed by an inbound caller instead of with an API key
 #[utoipa::path(post, path = "/v1/inbound/{name}/top-ups", tag = "credits", security(()), request_body = wire::SignedTopUp,
-    params(("name" = String, Path, description = "The inbound caller whose secret signs"),
+    params(("name" = wire::InboundName, Path, description = "The inbound caller whose secret signs"),
         ("webhook-id" = String, Header, description = "Any unique text"),
         ("webhook-timestamp" = i64, Header, description = "Seconds since 1970; at most 5 minutes off"),
         ("webhook-signature" = String, Header, description = "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, as defined by Standard Webhooks; the first eight count")),

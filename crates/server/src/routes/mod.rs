@@ -9,7 +9,6 @@ use headworks_api::{Kind, Problem};
 use headworks_wire as wire;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +28,7 @@ mod catalogs;
 mod corrections;
 mod credits;
 mod decisions;
+mod document;
 mod events;
 mod inbound;
 mod ledger;
@@ -53,7 +53,7 @@ const CATALOG_BYTES_MAX: usize = headworks_core::catalog::TEXT_LEN_MAX;
                        RFC 9457 problem details. A denial is an answer with status 200.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(wire::Format)),
+    components(schemas(wire::Format, wire::IdempotencyKey, wire::CatalogHash, wire::InboundName, wire::InstantOrDay, wire::RecordNumber, wire::StatementPlace)),
     modifiers(&Security),
     security(("key" = []))
 )]
@@ -147,20 +147,7 @@ fn table() -> OpenApiRouter<App> {
 /// The routes, and the document that describes them.
 fn documented() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
     let (router, mut document) = table().split_for_parts();
-    let items = document.paths.paths.values_mut();
-    let operations = items.flat_map(|item| {
-        [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete]
-            .into_iter()
-            .flatten()
-    });
-    for (status, response) in operations.flat_map(|operation| &mut operation.responses.responses) {
-        // Every error is a problem of RFC 9457.
-        if let (RefOr::T(response), false) = (response, status.starts_with('2'))
-            && let Some(problem) = response.content.shift_remove("application/json")
-        {
-            response.content.insert("application/problem+json".into(), problem);
-        }
-    }
+    document::complete(&mut document);
     (router, document)
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn list(
 
 /// Show a supply and how it is used
 #[utoipa::path(get, path = "/v1/supplies/{name}", tag = "capacity",
-    params(("name" = String, Path, description = "Its name in the catalog")),
+    params(("name" = headworks_core::record::Name, Path, description = "Its name in the catalog")),
     responses((status = 200, description = "The supply", body = wire::Supply),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show(
@@ -35,7 +35,7 @@ pub(super) async fn show(
 
 /// Show who uses a supply now
 #[utoipa::path(get, path = "/v1/supplies/{name}/seats", tag = "capacity",
-    params(("name" = String, Path, description = "Its name in the catalog"), wire::SeatsQuery),
+    params(("name" = headworks_core::record::Name, Path, description = "Its name in the catalog"), wire::SeatsQuery),
     responses((status = 200, description = "The seats with work in the last ten seconds", body = wire::SupplySeats),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn seats(
@@ -49,7 +49,7 @@ pub(super) async fn seats(
 
 /// Change a supply without a new catalog; in force within 100 ms
 #[utoipa::path(put, path = "/v1/supplies/{name}", tag = "capacity", request_body = wire::SupplyChange,
-    params(("name" = String, Path, description = "Its name in the catalog"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("name" = headworks_core::record::Name, Path, description = "Its name in the catalog"), ("Idempotency-Key" = wire::IdempotencyKey, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The supply", body = wire::Supply),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn change(
@@ -64,7 +64,7 @@ pub(super) async fn change(
 
 /// Report an answer of the upstream to a supply
 #[utoipa::path(post, path = "/v1/supplies/{name}/feedback", tag = "capacity", request_body = wire::SupplyFeedback,
-    params(("name" = String, Path, description = "Its name in the catalog")),
+    params(("name" = headworks_core::record::Name, Path, description = "Its name in the catalog")),
     responses((status = 204, description = "Noted"),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn feedback(

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 
 /// Make or replace a webhook
 #[utoipa::path(put, path = "/v1/webhooks/{name}", tag = "administration", request_body = wire::WebhookRequest,
-    params(("name" = String, Path, description = "Its name"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("name" = headworks_core::record::Name, Path, description = "Its name"), ("Idempotency-Key" = wire::IdempotencyKey, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The webhook with the secret that its receiver verifies signatures with", body = wire::ChangedWebhook),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn set(
@@ -38,7 +38,7 @@ pub(super) async fn list(
 
 /// Show a webhook and how it is doing
 #[utoipa::path(get, path = "/v1/webhooks/{name}", tag = "administration",
-    params(("name" = String, Path, description = "Its name")),
+    params(("name" = headworks_core::record::Name, Path, description = "Its name")),
     responses((status = 200, description = "The webhook", body = wire::Webhook),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show(
@@ -51,7 +51,7 @@ pub(super) async fn show(
 
 /// List the accounts that wait in a webhook, because Stripe refused one of their records
 #[utoipa::path(get, path = "/v1/webhooks/{name}/parked", tag = "administration",
-    params(("name" = String, Path, description = "Its name")),
+    params(("name" = headworks_core::record::Name, Path, description = "Its name")),
     responses((status = 200, description = "The accounts, by name", body = wire::ParkedAccounts),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn parked(
@@ -65,8 +65,8 @@ pub(super) async fn parked(
 /// Let an account that waits in a webhook resume: send the refused record again, or pass over it
 #[utoipa::path(post, path = "/v1/webhooks/{name}/parked/{account}", tag = "administration",
     request_body = wire::ResumeRequest,
-    params(("name" = String, Path, description = "The webhook"), ("account" = String, Path, description = "The account"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("name" = headworks_core::record::Name, Path, description = "The webhook"), ("account" = headworks_core::record::Name, Path, description = "The account"),
+        ("Idempotency-Key" = wire::IdempotencyKey, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 204, description = "It resumes"),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn resume(
@@ -82,7 +82,7 @@ pub(super) async fn resume(
 
 /// Remove a webhook; events that it has not sent yet are dropped
 #[utoipa::path(delete, path = "/v1/webhooks/{name}", tag = "administration",
-    params(("name" = String, Path, description = "Its name"), ("Idempotency-Key" = Option<String>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("name" = headworks_core::record::Name, Path, description = "Its name"), ("Idempotency-Key" = wire::IdempotencyKey, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 204, description = "It is removed"),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn remove(

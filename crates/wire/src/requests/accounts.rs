@@ -6,6 +6,7 @@ use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Segme
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::shapes::AccountName;
 use crate::supplies::AccountCapacity;
 use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 
@@ -14,6 +15,7 @@ use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 #[serde(deny_unknown_fields)]
 pub struct OpenAccountRequest {
     /// Its name.
+    #[schema(value_type = AccountName)]
     pub id: Name,
     /// Its plan. Default: the catalog's default plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]

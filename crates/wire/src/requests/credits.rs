@@ -6,17 +6,20 @@ use utoipa::ToSchema;
 
 use crate::recurrence::Recurrence;
 use crate::reference::Reference;
+use crate::shapes::{PositiveCredits, SomeCredits};
 
 /// Add credits.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GrantRequest {
     /// How many credits.
+    #[schema(value_type = PositiveCredits)]
     pub amount: Credits,
     /// Their kind.
     pub category: Category,
     /// Lower numbers are drawn first.
     #[serde(default)]
+    #[schema(maximum = 65535)]
     pub priority: u16,
     /// Usable from. Default: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +63,7 @@ pub struct AdjustRequest {
     /// The grant.
     pub grant: Reference,
     /// Credits to add, or with a minus sign to take.
+    #[schema(value_type = SomeCredits)]
     pub amount: Credits,
     /// Turn the part that the grant no longer has into debt: it blocks new requests, and the next grant repays it. For example
     /// after a chargeback. Default: such a request is refused.
@@ -81,6 +85,7 @@ pub struct RefundRequest {
     pub charge: Reference,
     /// How many credits. Default: everything not yet given back, including the allowance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PositiveCredits>)]
     pub amount: Option<Credits>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::few::Few;
 use crate::quantities::{Quantities, largest};
 use crate::reference::Reference;
+use crate::shapes::{Address, OneMeter};
 
 /// Ask how much is allowed and hold it, or charge it at once.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -33,7 +34,7 @@ pub struct AuthorizeRequest {
     pub quantities: Quantities,
     /// Accept less: the smallest quantity of one meter that is still useful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<Name, u64>>)]
+    #[schema(value_type = Option<OneMeter>)]
     pub min: Option<Quantities>,
     /// `now`: charge at once, without a hold. Default `later`.
     #[serde(default)]
@@ -49,7 +50,7 @@ pub struct AuthorizeRequest {
     pub max_wait: Option<Span>,
     /// The address of the user, for the rule against shared keys. It is not stored, and a retry need not repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Address>)]
     pub source: Option<IpAddr>,
     /// Idempotency key; wins over the `Idempotency-Key` header. Not used by `check`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +106,7 @@ pub struct ExtendRequest {
     pub quantities: Quantities,
     /// Accept less: the smallest quantity of one meter that is still useful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<Name, u64>>)]
+    #[schema(value_type = Option<OneMeter>)]
     pub min: Option<Quantities>,
     /// The new life, from now. At most 10 times in the life of a hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]

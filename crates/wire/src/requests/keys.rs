@@ -47,9 +47,11 @@ impl Scope {
 #[serde(deny_unknown_fields)]
 pub struct CreateKeyRequest {
     /// Its scopes.
+    #[schema(min_items = 1)]
     pub scopes: Vec<Scope>,
     /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
     #[serde(default)]
+    #[schema(max_items = 1000)]
     pub accounts: Vec<Label>,
     /// When it stops working. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]

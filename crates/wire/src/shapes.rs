@@ -1,0 +1,157 @@
+//! Schemas of values that a request takes only in part: every rule that refuses them and that JSON Schema can state.
+//!
+//! Markers for the document alone: they are named where a field's own type admits more.
+
+use headworks_core::record::Instant;
+use headworks_core::schema::text;
+use headworks_core::text_schema;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+
+use crate::webhooks::{ALERTS, DATASETS};
+
+/// An `Idempotency-Key` header.
+#[derive(Debug)]
+pub enum IdempotencyKey {}
+text_schema!(
+    IdempotencyKey,
+    text("Printable ASCII of at most 128 bytes, bare or in quotes.", "order-1071")
+        .pattern(Some(r#"^("[ -~]{1,128}"|[!#-~]([ -~]{0,126}[!-~])?)$"#))
+);
+
+/// Credits above zero.
+#[derive(Debug)]
+pub enum PositiveCredits {}
+text_schema!(
+    PositiveCredits,
+    text("Credits above zero, as an exact decimal with up to nine places.", "12.5")
+        .pattern(Some(r"^(0{0,8}[1-9][0-9]{0,8}(\.[0-9]{1,9})?|0\.0{0,8}[1-9])$"))
+);
+
+/// Credits, not below zero.
+#[derive(Debug)]
+pub enum CreditsFromZero {}
+text_schema!(
+    CreditsFromZero,
+    text("Credits from zero, as an exact decimal with up to nine places.", "12.5")
+        .pattern(Some(r"^[0-9]{1,9}(\.[0-9]{1,9})?$"))
+);
+
+/// Credits other than zero.
+#[derive(Debug)]
+pub enum SomeCredits {}
+text_schema!(
+    SomeCredits,
+    text("Credits other than zero, as an exact decimal with up to nine places.", "-12.5")
+        .pattern(Some(r"^-?(0{0,8}[1-9][0-9]{0,8}(\.[0-9]{1,9})?|0\.0{0,8}[1-9])$"))
+);
+
+/// A part of a whole.
+#[derive(Debug)]
+pub enum Fraction {}
+text_schema!(
+    Fraction,
+    text("A decimal from 0 to 1 with up to nine places.", "0.5")
+        .pattern(Some(r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$"))
+);
+
+/// A quantity of one meter.
+#[derive(Debug)]
+pub enum OneMeter {}
+text_schema!(
+    OneMeter,
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("A quantity of exactly one meter."))
+        .property_names(Some(
+            text("A meter", "tokens").pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))
+        ))
+        .additional_properties(Some(u64::schema()))
+        .min_properties(Some(1))
+        .max_properties(Some(1))
+        .examples([serde_json::json!({"tokens": 100})])
+);
+
+/// An address of IP.
+#[derive(Debug)]
+pub enum Address {}
+text_schema!(
+    Address,
+    OneOfBuilder::new()
+        .description(Some("An address of IPv4 or IPv6."))
+        .item(text("IPv4", "192.0.2.7").format(Some(SchemaFormat::KnownFormat(KnownFormat::Ipv4))))
+        .item(text("IPv6", "2001:db8::7").format(Some(SchemaFormat::KnownFormat(KnownFormat::Ipv6))))
+);
+
+/// An instant, or the beginning of a day.
+#[derive(Debug)]
+pub enum InstantOrDay {}
+text_schema!(
+    InstantOrDay,
+    OneOfBuilder::new()
+        .description(Some("An instant, or the beginning of a day."))
+        .item(Instant::schema())
+        .item(text("A day", "2026-10-01").format(Some(SchemaFormat::KnownFormat(KnownFormat::Date))))
+);
+
+/// A place in a statement.
+#[derive(Debug)]
+pub enum StatementPlace {}
+text_schema!(
+    StatementPlace,
+    text("`next` of the page before.", "1780315200000000.17").pattern(Some(r"^[0-9]{1,18}\.[0-9]{1,18}$"))
+);
+
+/// The hash of a catalog.
+#[derive(Debug)]
+pub enum CatalogHash {}
+text_schema!(
+    CatalogHash,
+    text("A hash, or at least its first eight digits.", "0123abcd").pattern(Some("^[0-9a-f]{8,64}$"))
+);
+
+/// The name of an inbound caller.
+#[derive(Debug)]
+pub enum InboundName {}
+text_schema!(
+    InboundName,
+    text("A name of at most 64 bytes.", "payments").pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,63}$"))
+);
+
+/// The name of a new account.
+#[derive(Debug)]
+pub enum AccountName {}
+text_schema!(
+    AccountName,
+    text("A name that does not begin with `_`.", "acme")
+        .pattern(Some(r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"))
+);
+
+/// A kind of event that webhooks send.
+#[derive(Debug)]
+pub enum EventKind {}
+text_schema!(
+    EventKind,
+    text("A kind of event.", ALERTS[0]).enum_values(Some(ALERTS.into_iter().chain(DATASETS)))
+);
+
+/// Where requests to a receiver go.
+#[derive(Debug)]
+pub enum ReceiverUrl {}
+text_schema!(
+    ReceiverUrl,
+    text("A URL without user, password and fragment.", "https://billing.example.com/headworks")
+        .format(Some(SchemaFormat::Custom("uri".into())))
+        .pattern(Some(r"^https?://[^\s/\\@#?]+([/?][^\s\\#]*)?$"))
+        .max_length(Some(2048))
+);
+
+/// The number of a record.
+#[derive(Debug)]
+pub enum RecordNumber {}
+text_schema!(
+    RecordNumber,
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .description(Some("The number of a record in its account's log."))
+        .minimum(Some(0))
+);
