@@ -78,6 +78,7 @@ fn each_unit_pays_for_its_own() {
         for (record, (hash, _)) in w.log.iter().zip(chained(&w.log)) {
             statement.take(record, hash, About::default());
         }
+        let statement = statement.finished();
         let sum: i64 = statement.entries.iter().map(|e| e.amount.nano()).sum();
         assert_eq!((statement.closing, sum), (credits(closing), credits(closing).nano()));
     }
