@@ -168,7 +168,7 @@ async fn calls_are_noted_by_what_they_need() {
     let access = w.access(&trusted, "PATCH account");
     let done = api.change_account(&access, "acme", Key::Given(label("r")), body(&rank)).await.map(drop);
     drop(access);
-    check("without admin", &trusted, done, Some((Administration, Refused, Some("acme")))).await;
+    check("the operator's", &trusted, done, Some((Administration, Granted, Some("acme")))).await;
     let grant = json!({"amount": "1", "category": "purchased"});
     let access = w.access(&trusted, "POST grants");
     let done = api.grant(&access, "acme", Key::Given(label("g")), body(&grant)).await.map(drop);

@@ -1,11 +1,12 @@
 //! The audit log.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use headworks_wire as wire;
 
 use crate::app::App;
 use crate::extract::{Caller, Parameters};
+use crate::json::json;
 use crate::problem::Failure;
 
 /// Show failed authentication, administrative calls and reads of other people's data
@@ -16,6 +17,7 @@ pub(super) async fn show(
     State(app): State<App>,
     Caller(access): Caller,
     Parameters(query): Parameters<wire::AuditQuery>,
-) -> Result<Json<wire::AuditLog>, Failure> {
-    Ok(Json(app.api.audit_log(&access, query).await?))
+) -> Result<Response, Failure> {
+    let entries = app.api.audit_log(&access, query).await?;
+    Ok(json(app.api.written(&access, entries).await?))
 }
