@@ -7,7 +7,26 @@ use headworks_core::schema::text;
 use headworks_core::text_schema;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
-use crate::webhooks::{ALERTS, DATASETS};
+/// The kinds that are sent if a webhook names none: those that people should hear about.
+pub const ALERTS: [&str; 14] = [
+    "balance.low",
+    "balance.empty",
+    "balance.recovered",
+    "hold.expired",
+    "overshoot.refunded",
+    "top_up.asked",
+    "top_up.failed",
+    "catalog.changed",
+    "reconcile.failed",
+    "abuse.began",
+    "abuse.lifted",
+    "payment.disputed",
+    "webhook.gone",
+    "webhook.parked",
+];
+
+/// The linked datasets, on request.
+pub const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
 
 /// An `Idempotency-Key` header.
 #[derive(Debug)]

@@ -7,27 +7,6 @@ use utoipa::ToSchema;
 use crate::Reference;
 use crate::shapes::{EventKind, ReceiverUrl};
 
-/// The kinds that are sent if a webhook names none: those that people should hear about.
-pub const ALERTS: [&str; 14] = [
-    "balance.low",
-    "balance.empty",
-    "balance.recovered",
-    "hold.expired",
-    "overshoot.refunded",
-    "top_up.asked",
-    "top_up.failed",
-    "catalog.changed",
-    "reconcile.failed",
-    "abuse.began",
-    "abuse.lifted",
-    "payment.disputed",
-    "webhook.gone",
-    "webhook.parked",
-];
-
-/// The linked datasets, on request.
-pub const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
-
 /// Make or replace a webhook.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
