@@ -151,7 +151,7 @@ pub(crate) enum Command {
     /// Make, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Show failed authentication, administrative calls and reads of other people's data, newest first; --json prints one entry a line
+    /// Show the audit log, newest first; --json prints one entry a line
     Audit(AuditArguments),
     #[command(flatten)]
     Call(Call),
