@@ -13,6 +13,9 @@ const MACHINE_ROOTS: &[&str] = &["root/", "home/", "work/", "tmp/bash"];
 /// Words that look like the name of a test but are not.
 const NO_TESTS: &[&str] = &["no_std"];
 
+/// Who attacks, what holds them, and the tests that show it.
+const THREATS: &str = "docs/security.md";
+
 /// The map of the code.
 const MAP: &str = "ARCHITECTURE.md";
 
@@ -40,6 +43,24 @@ pub fn promises(tree: &Tree) -> Vec<String> {
         }
     }
     found
+}
+
+/// Tests that the threat model names and that do not exist: those in the last cells of its table.
+#[must_use]
+pub fn shown(tree: &Tree) -> Vec<String> {
+    let functions: BTreeSet<&str> = tree.sources().flat_map(|(_, text)| functions(text)).collect();
+    let Some(text) = tree.texts.get(THREATS) else { return vec![format!("{THREATS} is missing")] };
+    let cells = text.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit(" | ").next());
+    let named: Vec<&str> = cells.flat_map(|cell| cell.split('`')).filter(|word| is_snake(word)).collect();
+    if named.is_empty() {
+        return vec![format!("{THREATS}: names no tests")];
+    }
+    let unknown = named.into_iter().filter(|name| !functions.contains(name));
+    unknown
+        .map(|name| {
+            format!("{THREATS}: names the test `{name}`, which no source has; write it or correct the name")
+        })
+        .collect()
 }
 
 /// The names of all functions of a source, including tests.

@@ -44,6 +44,11 @@ fn what_headers_name_is_there() {
 }
 
 #[test]
+fn what_the_threat_model_names_is_there() {
+    tidy(&docs::shown(&tree()));
+}
+
+#[test]
 fn no_file_names_a_path_of_one_machine() {
     tidy(&docs::machine_paths(&tree()).expect("the project's files can be read"));
 }
