@@ -3,6 +3,8 @@
 use headworks_core::record::{AuditKind, AuditOutcome, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 
+use crate::shapes::RecordNumber;
+
 /// Which entries of the audit log.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -19,8 +21,10 @@ pub struct AuditQuery {
     /// Only calls on this account.
     pub account: Option<Name>,
     /// Before this record: `next` of the page before.
+    #[param(value_type = Option<RecordNumber>)]
     pub before: Option<u64>,
     /// At most about this many entries, whole records each; 1,000 is the maximum. Default 100.
+    #[param(maximum = 65535)]
     pub max: Option<u16>,
 }
 

@@ -10,6 +10,7 @@ mod killed;
 mod leftovers;
 mod moves;
 mod outputs;
+mod release;
 mod reports;
 mod sdk;
 mod simulate;

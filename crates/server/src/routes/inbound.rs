@@ -8,7 +8,7 @@ use headworks_core::record::Purpose;
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::extract::{Body, Called, Caller, IdempotencyKey, Path, Raw};
+use crate::extract::{Anybody, Body, Called, Caller, IdempotencyKey, Path, Raw};
 use crate::problem::Failure;
 use crate::secret::Secret;
 
@@ -95,6 +95,7 @@ pub(super) async fn signal(
     State(app): State<App>,
     Path(name): Path<String>,
     Called(call): Called,
+    _: Anybody,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<StatusCode, Failure> {
@@ -115,6 +116,7 @@ pub(super) async fn top_up(
     State(app): State<App>,
     Path(name): Path<String>,
     Called(call): Called,
+    _: Anybody,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Json<wire::Change>, Failure> {
