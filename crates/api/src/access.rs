@@ -85,6 +85,17 @@ pub struct Access {
     trail: Arc<Trail>,
 }
 
+/// The most patterns of accounts that a caller has.
+const PATTERNS_MAX: usize = 1_000;
+
+/// Refuses more patterns of accounts than a caller may have.
+pub(crate) fn check_patterns(accounts: &[Label]) -> Result<(), String> {
+    if accounts.len() > PATTERNS_MAX {
+        return Err(format!("`accounts` has more than {PATTERNS_MAX} entries"));
+    }
+    Ok(())
+}
+
 /// The scopes of a stored key.
 pub(crate) fn scopes(key: &ApiKey) -> Vec<Scope> {
     Scope::ALL.into_iter().filter(|s| key.scopes.iter().any(|name| name.as_str() == s.as_str())).collect()

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use headworks_core::record::{AuditEntry, AuditKind, AuditOutcome, Instant, Label, Name};
-use headworks_engine::{Engine, EngineError, Entered};
+use headworks_engine::{Engine, EngineError, Entered, subnet};
 
 use crate::unauthenticated::Network;
 
@@ -124,21 +124,13 @@ impl Interval {
     }
 }
 
-/// An address as text; of IPv6 the first 64 bits, which one subscriber has.
+/// An address as text; of IPv6 the first 64 bits.
 fn network(address: IpAddr) -> Option<Label> {
     let text = match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => format!("{v6}/64"),
     };
     Label::new(&text).ok()
-}
-
-/// The address of which only the part that is noted is left.
-fn masked(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 /// The calls that are not written yet.
@@ -168,7 +160,7 @@ impl AuditLog {
             kind: AuditKind::Authentication,
             outcome,
             key,
-            network: call.network.map(masked),
+            network: call.network.map(subnet),
             call: call.name.clone(),
             account: None,
         });
@@ -242,7 +234,7 @@ impl Drop for Trail {
                 kind,
                 outcome,
                 key: self.key.take(),
-                network: self.call.network.map(masked),
+                network: self.call.network.map(subnet),
                 call: std::mem::take(&mut self.call.name),
                 account,
             });

@@ -4,8 +4,9 @@ use headworks_core::record::{ApiKey, Event, Instant, KeyLimits, KeyRate, Label, 
 use headworks_engine::{Effect, Engine, EngineError, Idempotency, KeyState, check_code};
 use headworks_wire::CreateKeyRequest;
 
-/// The most patterns of accounts.
-const PATTERNS_MAX: usize = 1_000;
+use crate::access::check_patterns;
+use crate::render::hex;
+
 /// The most requests at once that a limit can name.
 const CONCURRENT_MAX: u32 = 65_536;
 /// The most requests over time that a limit can name.
@@ -57,10 +58,6 @@ fn random<const N: usize>() -> Result<[u8; N], CreateKeyError> {
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 fn name(text: &str) -> Name {
     Name::new(text).unwrap_or_else(|_| unreachable!("hexadecimal digits and words make names"))
 }
@@ -81,9 +78,7 @@ fn check(engine: &Engine, ask: &CreateKeyRequest) -> Result<(), CreateKeyError> 
             "`scopes`: name at least one of decide, record, read, admin, operator, catalog".into(),
         );
     }
-    if ask.accounts.len() > PATTERNS_MAX {
-        return invalid(format!("`accounts` has more than {PATTERNS_MAX} entries"));
-    }
+    check_patterns(&ask.accounts).map_err(CreateKeyError::Invalid)?;
     if ask.expires_at.is_some_and(|at| at <= engine.clock().now()) {
         return invalid("`expires_at` is not in the future".into());
     }

@@ -25,7 +25,7 @@ pub use calls::catalogs::catalog_schema;
 pub use calls::decisions::{ItemAnswer, Leased, Recorded};
 pub use calls::inbound::{Report, Signature};
 pub use calls::ledger::{ShownStatement, StatementBody};
-pub use calls::usage::{EVENTS_MAX, Ingested, Reported, usage};
+pub use calls::usage::{EVENTS_MAX, Ingested, Reported, too_many_events, usage};
 pub use idempotency::Key;
 pub use json::{is_json, parse, parse_envelope};
 pub use keys::{CreateKeyError, NewSecret, create_key};

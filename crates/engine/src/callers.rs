@@ -55,7 +55,7 @@ pub(crate) struct Callers {
     reported: VecDeque<(Idempotency, Instant)>,
 }
 
-/// A network as one subscriber usually has it: the first 24 bits of IPv4, 48 of IPv6.
+/// A network as one site usually has it: the first 24 bits of IPv4, 48 of IPv6.
 #[must_use]
 pub fn network(address: IpAddr) -> u64 {
     let (kind, bytes): (u8, [u8; 6]) = match address.to_canonical() {
@@ -70,6 +70,15 @@ pub fn network(address: IpAddr) -> u64 {
     };
     let hash = blake3::Hasher::new().update(&[kind]).update(&bytes).finalize();
     u64::from_be_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8]))
+}
+
+/// The part of an address that one customer has: all of IPv4, the first 64 bits of IPv6.
+#[must_use]
+pub fn subnet(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
 }
 
 impl Callers {

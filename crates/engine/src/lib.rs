@@ -122,7 +122,7 @@ mod webhooks;
 pub use abuse::{AbuseView, HeldBack};
 pub use answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
 pub use background::in_background;
-pub use callers::network;
+pub use callers::{network, subnet};
 pub use clock::{Clock, Jump, Reading, wall};
 pub use engine::{Engine, Limits};
 pub use hooks::{Hook, Hooks, Parked};

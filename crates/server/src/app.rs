@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_api::Api;
-
 use tokio::sync::Semaphore;
 
 use crate::body::Budget;
@@ -15,10 +14,10 @@ use crate::metrics::Metrics;
 
 /// Memory for the bodies of requests and for large answers, in bytes.
 const BODIES_MAX: usize = 128 << 20;
-/// Memory that compiling a catalog takes for each byte of its text, as measured (docs/catalog.md).
-const COMPILED_BYTES: u64 = 80;
 /// The same where the process has little memory.
 const BODIES_MIN: usize = 16 << 20;
+/// Memory that compiling a catalog takes for each byte of its text, as measured (docs/catalog.md).
+const COMPILED_BYTES: u64 = 80;
 /// Requests that are answered at once; health is always answered.
 const REQUESTS_MAX: usize = 16_384;
 

@@ -6,9 +6,7 @@
 //! is refused before anything is done with it (`slow_silent_and_oversized_clients_harm_nobody_else`).
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -17,10 +15,11 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use headworks_api::{Kind, Problem};
 use headworks_core::record::Name;
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use crate::attached::Attached;
 use crate::problem::Failure;
 
 /// Largest body of an operation, in bytes.
@@ -96,37 +95,34 @@ impl Part {
             Owner::Unauthenticated => self.budget.most / 16,
             Owner::Caller(_) => self.budget.most / 4,
         };
-        {
-            let used = self.budget.lock();
-            let own = used.large.get(&self.owner).copied().unwrap_or(0);
-            if used.all + bytes > self.budget.most || own + self.counted_after(bytes) > share {
-                return false;
-            }
-        }
-        self.take(bytes);
-        true
+        self.take_if(bytes, |budget, all, own| all <= budget.most && own <= share)
     }
 
     /// Takes more in any case.
     fn take(&mut self, bytes: usize) {
-        let more = self.counted_after(bytes);
+        self.take_if(bytes, |_, _, _| true);
+    }
+
+    /// Takes more if what is then in use, by all and by this owner, is right.
+    fn take_if(&mut self, bytes: usize, is_right: impl FnOnce(&Budget, usize, usize) -> bool) -> bool {
+        let more = self.counted(self.bytes + bytes) - self.counted(self.bytes);
         let mut used = self.budget.lock();
+        let own = used.large.get(&self.owner).copied().unwrap_or(0) + more;
+        if !is_right(&self.budget, used.all + bytes, own) {
+            return false;
+        }
         used.all += bytes;
         if more > 0 {
-            *used.large.entry(self.owner.clone()).or_default() += more;
+            used.large.insert(self.owner.clone(), own);
         }
         drop(used);
         self.bytes += bytes;
+        true
     }
 
     /// How much of a length counts for its owner. Small parts of unauthenticated callers do: there may be many such callers.
     fn counted(&self, bytes: usize) -> usize {
         if bytes > SMALL || self.owner == Owner::Unauthenticated { bytes } else { 0 }
-    }
-
-    /// How much more counts for its owner after growing.
-    fn counted_after(&self, bytes: usize) -> usize {
-        self.counted(self.bytes + bytes) - self.counted(self.bytes)
     }
 }
 
@@ -177,7 +173,7 @@ impl Allowance {
     /// Counts an answer until its caller has taken it. There may be no room for a large one; where something has been done,
     /// it is answered all the same.
     pub(crate) fn answer(&self, answer: Response, is_read: bool) -> Response {
-        let length = HttpBody::size_hint(answer.body()).lower();
+        let length = answer.body().size_hint().lower();
         let bytes = usize::try_from(length).unwrap_or(usize::MAX);
         if bytes <= SMALL {
             return answer;
@@ -190,33 +186,12 @@ impl Allowance {
             }
             part.take(bytes);
         }
-        answer.map(|body| Body::new(Counted { body, _part: part }))
-    }
-}
-
-/// The body of an answer that is counted until it is sent.
-struct Counted {
-    body: Body,
-    _part: Part,
-}
-
-impl HttpBody for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        // Held until the body is dropped.
+        answer.map(|body| {
+            Body::new(Attached::new(body, move || {
+                let _held = &part;
+            }))
+        })
     }
 }
 

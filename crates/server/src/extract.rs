@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
-use headworks_api::{Access, Call, EVENTS_MAX, Key, Kind, parse, parse_envelope};
+use headworks_api::{Access, Call, EVENTS_MAX, Key, Kind, parse, parse_envelope, too_many_events};
 use headworks_core::record::Label;
 use serde::de::DeserializeOwned;
 
@@ -52,13 +52,34 @@ impl FromRequestParts<App> for Caller {
         // Only bearer tokens can be our keys.
         let access =
             app.api.access(header.map(|h| h.to_str().ok().and_then(bearer).unwrap_or_default()), call)?;
-        if let Some(place) = parts.extensions.get::<Arc<Place>>() {
-            place.authenticate();
-        }
+        Visit::of(parts).authenticate();
         if let Some(allowance) = parts.extensions.get::<Allowance>() {
             allowance.own(access.actor());
         }
         Ok(Self(access))
+    }
+}
+
+/// The connection of a request, which is an authenticated caller's once its key or its signature is found valid.
+pub(crate) struct Visit(Option<Arc<Place>>);
+
+impl Visit {
+    fn of(parts: &Parts) -> Self {
+        Self(parts.extensions.get().cloned())
+    }
+
+    pub(crate) fn authenticate(&self) {
+        if let Some(place) = &self.0 {
+            place.authenticate();
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
     }
 }
 
@@ -180,11 +201,8 @@ impl<S: Send + Sync> FromRequest<S> for EventsBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let mut items = Items::default();
-        let count = |part: &[u8]| match items.count(part) > EVENTS_MAX {
-            true => {
-                Err(Failure::invalid(format!("a batch has at most {EVENTS_MAX} events; send less at once")))
-            }
-            false => Ok(()),
+        let count = |part: &[u8]| {
+            if items.count(part) > EVENTS_MAX { Err(too_many_events().into()) } else { Ok(()) }
         };
         Ok(Self(body::read(request, EVENTS_BYTES_MAX, count).await?))
     }

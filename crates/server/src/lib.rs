@@ -4,6 +4,7 @@
 //! key with the right scope.
 
 mod app;
+mod attached;
 mod body;
 mod cloud_events;
 mod connections;
@@ -14,7 +15,6 @@ mod metrics;
 mod outbox;
 mod problem;
 mod routes;
-mod secret;
 mod serve;
 mod tend;
 

@@ -1,5 +1,5 @@
-//! Care while a server runs: the last uses of API keys are recorded, the operator is told of keys that end soon, and the audit log
-//! is written.
+//! Care while a server runs: the last uses of API keys are recorded, the operator hears of keys that end soon, and the audit
+//! log is written.
 
 use std::sync::Arc;
 use std::time::Duration;

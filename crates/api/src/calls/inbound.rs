@@ -11,7 +11,7 @@ use headworks_engine::{EngineError, InboundCaller, SecretAsk, reaches, wall};
 use headworks_wire as wire;
 use wire::Scope;
 
-use crate::access::Access;
+use crate::access::{Access, check_patterns};
 use crate::api::Api;
 use crate::audit_log::{Call, Trail};
 use crate::idempotency::Key;
@@ -20,8 +20,6 @@ use crate::problem::{Kind, Problem};
 
 /// The longest name, so that it can stand in a record as its actor.
 const NAME_BYTES_MAX: usize = 64;
-/// The most patterns of accounts.
-const PATTERNS_MAX: usize = 1_000;
 
 /// The headers of a signed call, as defined by Standard Webhooks.
 #[derive(Clone, Copy, Debug)]
@@ -92,9 +90,7 @@ impl Api {
         if ask.purposes.is_empty() {
             return Err(Problem::invalid("`purposes`: name at least one of top_ups, signals"));
         }
-        if ask.accounts.len() > PATTERNS_MAX {
-            return Err(Problem::invalid(format!("`accounts` has more than {PATTERNS_MAX} entries")));
-        }
+        check_patterns(&ask.accounts).map_err(Problem::invalid)?;
         ask.purposes.sort_unstable();
         ask.purposes.dedup();
         let key = key.required_of(None, None, &("inbound", &name, &ask))?;

@@ -29,6 +29,12 @@ use crate::render::EVENT;
 /// Most events of one request.
 pub const EVENTS_MAX: usize = 1_000;
 
+/// A request has more than [`EVENTS_MAX`].
+#[must_use]
+pub fn too_many_events() -> Problem {
+    Problem::invalid(format!("a batch has at most {EVENTS_MAX} events; send less at once"))
+}
+
 /// How often a text is percent-decoded at most.
 const DECODED_MAX: usize = 3;
 
@@ -58,7 +64,7 @@ impl Api {
     ) -> Result<Ingested, Problem> {
         access.scope(Scope::Record)?;
         if events.len() > EVENTS_MAX {
-            return Err(Problem::invalid(format!("a batch has at most {EVENTS_MAX} events")));
+            return Err(too_many_events());
         }
         let catalog = self.engine.catalog();
         let one = |event: Result<Value, Problem>| {

@@ -20,9 +20,14 @@ pub(super) fn percent(part: f64, whole: f64) -> f64 {
     percent
 }
 
-/// The system's figure for the process's memory, like `VmRSS`.
+/// The system's figure for this process's memory, like `VmRSS`.
 pub(super) fn memory(field: &str) -> Option<String> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    memory_of("self", field)
+}
+
+/// The same for a process by its number.
+pub(super) fn memory_of(process: &str, field: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     value.map(|value| value.trim().to_owned())
 }

@@ -5,14 +5,10 @@
 //! L3 on an unauthenticated connection requests follow each other slowly, so a pipeline of them costs little
 //! (`unauthenticated_requests_are_paced`).
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::places::Place;
@@ -33,7 +29,7 @@ pub struct ConnectionLimits {
     pub stalled: Duration,
     /// In all. What is being answered by then is still answered.
     pub age: Duration,
-    /// The last two while its caller has shown no valid key.
+    /// `idle` and `age` while its caller has shown no valid key.
     pub unauthenticated: (Duration, Duration),
 }
 
@@ -155,41 +151,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.moved();
         self.0.running.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The body of an answer: each part that is taken is progress, and its end is that of the request.
-#[derive(Debug)]
-pub(super) struct Answer {
-    body: Body,
-    running: Running,
-}
-
-impl Answer {
-    pub(super) fn new(body: Body, running: Running) -> Self {
-        Self { body, running }
-    }
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.running.moved();
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

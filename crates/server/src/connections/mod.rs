@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::Body;
+use headworks_engine::subnet;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -27,10 +27,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::attached::Attached;
 pub use life::ConnectionLimits;
-use life::{Answer, Due};
+use life::Due;
 use pace::Pace;
-use places::{Network, network};
+use places::Network;
 pub(crate) use places::{Place, Places};
 pub use proxies::Proxies;
 use seldom::Seldom;
@@ -143,7 +144,7 @@ impl Connections {
 
     /// The network whose share a connection is counted in.
     fn network(&self, peer: SocketAddr) -> Network {
-        (!self.proxies.contain(peer.ip())).then(|| network(peer.ip()))
+        (!self.proxies.contain(peer.ip())).then(|| subnet(peer.ip()))
     }
 
     async fn serve(
@@ -192,11 +193,9 @@ impl Connections {
                 if !wait.is_zero() {
                     tokio::time::sleep(wait).await;
                 }
-                let (head, body) = answer.await?.into_parts();
-                Ok::<_, std::convert::Infallible>(hyper::Response::from_parts(
-                    head,
-                    Answer::new(Body::new(body), running),
-                ))
+                // Each part that is taken is progress, and the end of the body that of the request.
+                let answer = answer.await?.map(|body| Attached::new(body, move || running.moved()));
+                Ok::<_, std::convert::Infallible>(answer)
             }
         });
         let http = protocol(self.limits.first_request);

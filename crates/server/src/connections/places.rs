@@ -46,14 +46,6 @@ struct Members {
 /// connections are those of all its clients.
 pub(crate) type Network = Option<IpAddr>;
 
-/// The network of an address.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 /// The place of one connection.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -213,10 +205,12 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
-    use super::{Network, Place, Places, network};
+    use headworks_engine::subnet;
+
+    use super::{Network, Place, Places};
 
     fn from(text: &str) -> Network {
-        Some(network(text.parse().expect("an address")))
+        Some(subnet(text.parse().expect("an address")))
     }
 
     fn enter(places: &Arc<Places>, from: Network) -> Option<Arc<Place>> {

@@ -54,8 +54,8 @@ impl Outbox {
                 .ok()
         });
         let threads = Mutex::new(threads.collect());
-        let told = Arc::clone(&pool);
-        api.board().begin(api.engine(), move |new: &[Name]| told.wake(new));
+        let wakes = Arc::clone(&pool);
+        api.board().begin(api.engine(), move |new: &[Name]| wakes.wake(new));
         Self { board, pool, threads }
     }
 

@@ -10,7 +10,6 @@ use headworks_wire as wire;
 use crate::app::App;
 use crate::extract::{Anybody, Body, Caller, IdempotencyKey, Path};
 use crate::problem::Failure;
-use crate::secret::Secret;
 
 /// Make an API key; its secret is shown only once
 #[utoipa::path(post, path = "/v1/keys", tag = "administration", request_body = wire::CreateKeyRequest,
@@ -22,8 +21,8 @@ pub(super) async fn create_key(
     Caller(access): Caller,
     IdempotencyKey(key): IdempotencyKey,
     Body(ask): Body<wire::CreateKeyRequest>,
-) -> Result<Secret<wire::KeyCreated>, Failure> {
-    Ok(Secret(app.api.create_key(&access, key, ask).await?))
+) -> Result<Json<wire::KeyCreated>, Failure> {
+    Ok(Json(app.api.create_key(&access, key, ask).await?))
 }
 
 /// Give an API key a new secret; the one before it works a while longer
@@ -37,8 +36,8 @@ pub(super) async fn rotate_key(
     Path(id): Path<String>,
     IdempotencyKey(key): IdempotencyKey,
     Body(ask): Body<wire::RotateKeyRequest>,
-) -> Result<Secret<wire::KeyCreated>, Failure> {
-    Ok(Secret(app.api.rotate_key(&access, &id, key, ask).await?))
+) -> Result<Json<wire::KeyCreated>, Failure> {
+    Ok(Json(app.api.rotate_key(&access, &id, key, ask).await?))
 }
 
 /// List the API keys in force, without their secrets

@@ -8,9 +8,8 @@ use headworks_core::record::Purpose;
 use headworks_wire as wire;
 
 use crate::app::App;
-use crate::extract::{Anybody, Body, Called, Caller, IdempotencyKey, Path, Raw};
+use crate::extract::{Body, Called, Caller, IdempotencyKey, Path, Raw, Visit};
 use crate::problem::Failure;
-use crate::secret::Secret;
 
 /// Make or replace an inbound caller
 #[utoipa::path(put, path = "/v1/inbound/{name}", tag = "administration", request_body = wire::InboundRequest,
@@ -23,8 +22,8 @@ pub(super) async fn set(
     Path(name): Path<String>,
     IdempotencyKey(key): IdempotencyKey,
     Body(ask): Body<wire::InboundRequest>,
-) -> Result<Secret<wire::ChangedInbound>, Failure> {
-    Ok(Secret(app.api.set_inbound(&access, &name, key, ask).await?))
+) -> Result<Json<wire::ChangedInbound>, Failure> {
+    Ok(Json(app.api.set_inbound(&access, &name, key, ask).await?))
 }
 
 /// List the inbound callers
@@ -34,8 +33,8 @@ pub(super) async fn set(
 pub(super) async fn list(
     State(app): State<App>,
     Caller(access): Caller,
-) -> Result<Secret<wire::Inbounds>, Failure> {
-    Ok(Secret(app.api.inbounds(&access)?))
+) -> Result<Json<wire::Inbounds>, Failure> {
+    Ok(Json(app.api.inbounds(&access)?))
 }
 
 /// Show an inbound caller and its secret
@@ -47,8 +46,8 @@ pub(super) async fn show(
     State(app): State<App>,
     Caller(access): Caller,
     Path(name): Path<String>,
-) -> Result<Secret<wire::Inbound>, Failure> {
-    Ok(Secret(app.api.inbound(&access, &name)?))
+) -> Result<Json<wire::Inbound>, Failure> {
+    Ok(Json(app.api.inbound(&access, &name)?))
 }
 
 /// Remove an inbound caller; its secrets sign nothing any more
@@ -66,12 +65,12 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A report whose signature matches.
+/// A report whose signature matches: its sender is as good as one with a key.
 fn signed(
     app: &App,
     name: &str,
     purpose: Purpose,
-    call: Call,
+    (call, visit): (Call, &Visit),
     (headers, body): (&HeaderMap, &[u8]),
 ) -> Result<Report, Problem> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
@@ -80,7 +79,9 @@ fn signed(
         timestamp: header("webhook-timestamp"),
         signature: header("webhook-signature"),
     };
-    app.api.signed(name, purpose, call, shown, body)
+    let report = app.api.signed(name, purpose, call, shown, body)?;
+    visit.authenticate();
+    Ok(report)
 }
 
 /// Report a payment system's observation about an account, signed by an inbound caller instead of with an API key
@@ -95,11 +96,11 @@ pub(super) async fn signal(
     State(app): State<App>,
     Path(name): Path<String>,
     Called(call): Called,
-    _: Anybody,
+    visit: Visit,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<StatusCode, Failure> {
-    let report = signed(&app, &name, Purpose::Signals, call, (&headers, &body))?;
+    let report = signed(&app, &name, Purpose::Signals, (call, &visit), (&headers, &body))?;
     app.api.signed_signal(&report, &parse(&body)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -116,10 +117,10 @@ pub(super) async fn top_up(
     State(app): State<App>,
     Path(name): Path<String>,
     Called(call): Called,
-    _: Anybody,
+    visit: Visit,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Json<wire::Change>, Failure> {
-    let report = signed(&app, &name, Purpose::TopUps, call, (&headers, &body))?;
+    let report = signed(&app, &name, Purpose::TopUps, (call, &visit), (&headers, &body))?;
     Ok(Json(app.api.signed_top_up(&report, &parse(&body)?).await?))
 }

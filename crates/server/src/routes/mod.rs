@@ -196,17 +196,16 @@ const ENDING: [&str; 3] = ["/v1/settle", "/v1/release", "/metrics"];
 /// Bounds the time and the memory of a request, and measures it.
 async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", |p| p.as_str()).to_owned();
-    let is_read = request.method().is_safe();
+    let (is_read, is_health) = (request.method().is_safe(), HEALTH.contains(&route.as_str()));
     let started = Instant::now();
     let allowance = Allowance::new(&app.bodies, started + app.request_timeout / 4 * 3);
     request.extensions_mut().insert(allowance.clone());
     let turn = app.requests.try_acquire();
     let response = if let Err(problem) = host(&request) {
         problem.into_response()
-    } else if app.memory.is_short() && !HEALTH.contains(&route.as_str()) && !ENDING.contains(&route.as_str())
-    {
+    } else if app.memory.is_short() && !is_health && !ENDING.contains(&route.as_str()) {
         Failure::new(Kind::Overloaded, "the server is short of memory; try again soon").into_response()
-    } else if turn.is_err() && !HEALTH.contains(&route.as_str()) {
+    } else if turn.is_err() && !is_health {
         Failure::new(Kind::Overloaded, "too many requests are being answered; try again soon").into_response()
     } else {
         match tokio::time::timeout(app.request_timeout, next.run(request)).await {

@@ -8,7 +8,6 @@ use headworks_wire as wire;
 use crate::app::App;
 use crate::extract::{Body, Caller, IdempotencyKey, Path};
 use crate::problem::Failure;
-use crate::secret::Secret;
 
 /// Make or replace a webhook
 #[utoipa::path(put, path = "/v1/webhooks/{name}", tag = "administration", request_body = wire::WebhookRequest,
@@ -21,8 +20,8 @@ pub(super) async fn set(
     Path(name): Path<String>,
     IdempotencyKey(key): IdempotencyKey,
     Body(ask): Body<wire::WebhookRequest>,
-) -> Result<Secret<wire::ChangedWebhook>, Failure> {
-    Ok(Secret(app.api.set_webhook(&access, &name, key, ask).await?))
+) -> Result<Json<wire::ChangedWebhook>, Failure> {
+    Ok(Json(app.api.set_webhook(&access, &name, key, ask).await?))
 }
 
 /// List the webhooks and how they are doing
@@ -32,8 +31,8 @@ pub(super) async fn set(
 pub(super) async fn list(
     State(app): State<App>,
     Caller(access): Caller,
-) -> Result<Secret<wire::Webhooks>, Failure> {
-    Ok(Secret(app.api.webhooks(&access).await?))
+) -> Result<Json<wire::Webhooks>, Failure> {
+    Ok(Json(app.api.webhooks(&access).await?))
 }
 
 /// Show a webhook and how it is doing
@@ -45,8 +44,8 @@ pub(super) async fn show(
     State(app): State<App>,
     Caller(access): Caller,
     Path(name): Path<String>,
-) -> Result<Secret<wire::Webhook>, Failure> {
-    Ok(Secret(app.api.webhook(&access, &name).await?))
+) -> Result<Json<wire::Webhook>, Failure> {
+    Ok(Json(app.api.webhook(&access, &name).await?))
 }
 
 /// List the accounts that wait in a webhook, because Stripe refused one of their records

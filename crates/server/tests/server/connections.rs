@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::common::{Server, engine};
+use crate::inbound;
 
 const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n";
 
@@ -42,13 +43,26 @@ async fn is_ended(mut stream: TcpStream) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_with_a_key_find_a_place_in_any_crowd() {
+async fn authenticated_callers_find_a_place_in_any_crowd() {
     let s = start(ServeOptions { connections_max: 20, connections_per_peer: 20, ..ServeOptions::default() })
         .await;
-    // It has shown a key, and keeps its place.
-    let get =
-        format!("GET /v1/signing-key HTTP/1.1\r\nHost: t\r\nAuthorization: bearer  {}\r\n\r\n", s.admin);
-    let mut caller = asked(s.address, get.as_bytes()).await;
+    s.open("acme", "10").await;
+    let secret = inbound::caller(&s, "payments", &["signals"], &[]).await;
+    let report = r#"{"account":"acme","report":{"signal":"dispute","reason":"charge 4711"}}"#;
+    let secs = s.engine.clock().now().micros() / 1_000_000;
+    let signature = inbound::signed(&secret, "e1", secs, report);
+    // They have shown a key or a valid signature, and keep their places.
+    let shown = [
+        format!("GET /v1/signing-key HTTP/1.1\r\nHost: t\r\nAuthorization: bearer  {}\r\n\r\n", s.admin),
+        format!(
+            "POST /v1/inbound/payments/signals HTTP/1.1\r\nHost: t\r\n{signature}Content-Length: {}\r\n\r\n{report}",
+            report.len()
+        ),
+    ];
+    let mut callers = Vec::new();
+    for request in shown {
+        callers.push((asked(s.address, request.as_bytes()).await, request));
+    }
     let mut crowd = Vec::new();
     for _ in 0..60 {
         crowd.push(asked(s.address, HEALTH).await);
@@ -59,14 +73,16 @@ async fn callers_with_a_key_find_a_place_in_any_crowd() {
     for other in crowd.drain(..40) {
         is_ended(other).await;
     }
-    caller.write_all(get.as_bytes()).await.expect("writes");
-    // Behind the rest of the first answer comes the second.
-    let mut answers = String::new();
-    while !answers.contains("HTTP/1.1 200") {
-        let mut part = [0; 4096];
-        let length = caller.read(&mut part).await.expect("reads");
-        assert_ne!(length, 0, "it is still there: {answers}");
-        answers.push_str(&String::from_utf8_lossy(&part[..length]));
+    for (mut caller, request) in callers {
+        caller.write_all(request.as_bytes()).await.expect("writes");
+        // Behind the rest of the first answer comes the second.
+        let mut answers = String::new();
+        while !answers.contains("HTTP/1.1 20") {
+            let mut part = [0; 4096];
+            let length = caller.read(&mut part).await.expect("reads");
+            assert_ne!(length, 0, "it is still there: {answers}");
+            answers.push_str(&String::from_utf8_lossy(&part[..length]));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::common::{Reply, Server};
 use crate::receiver::{Receiver, hook, spend};
 use crate::webhooks::with_alerts;
 
-fn signed(secret: &str, id: &str, secs: i64, body: &str) -> String {
+pub(crate) fn signed(secret: &str, id: &str, secs: i64, body: &str) -> String {
     let secret = secret.trim_start_matches("whsec_");
     let secret = base64::engine::general_purpose::STANDARD.decode(secret).expect("base64");
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&secret).expect("key");
@@ -57,20 +57,20 @@ async fn reports_are_signed_and_count_once() {
     // Ten points for a forgery, and sixteen are too many: the second since the replaced secret.
     let forged = send(&secrets[2], "e4", now(), &other, &body).await;
     assert_eq!(forged, 429);
-    let told = s.raw("POST", path, &signed(&secrets[0], "e5", now(), &body), body.as_bytes()).await;
-    assert_eq!((told.status, told.problem()), (429, "too_many_invalid"));
-    assert!(told.head.to_lowercase().contains("retry-after: "), "{}", told.head);
+    let reply = s.raw("POST", path, &signed(&secrets[0], "e5", now(), &body), body.as_bytes()).await;
+    assert_eq!((reply.status, reply.problem()), (429, "too_many_invalid"));
+    assert!(reply.head.to_lowercase().contains("retry-after: "), "{}", reply.head);
     assert_eq!(send(&secrets[2], "e5", now(), &body, &body).await, 204, "who signs well is not held up");
 }
 
-async fn caller(s: &Server, name: &str, purposes: &[&str], accounts: &[&str]) -> String {
+pub(crate) async fn caller(s: &Server, name: &str, purposes: &[&str], accounts: &[&str]) -> String {
     let ask = json!({"purposes": purposes, "accounts": accounts}).to_string();
     let made = s.call("PUT", &format!("/v1/inbound/{name}"), &format!("in {name}"), &ask).await;
     assert_eq!(made.status, 200, "{}", made.body);
     made.body["secret"].as_str().expect("a secret").to_owned()
 }
 
-fn told(reply: &Reply) -> (u16, String, Value) {
+fn outcome_of(reply: &Reply) -> (u16, String, Value) {
     let head = reply.head.lines().filter(|line| !line.starts_with("date:"));
     (reply.status, head.collect::<Vec<_>>().join("\n"), reply.body.clone())
 }
@@ -104,7 +104,9 @@ async fn an_unsigned_caller_learns_nothing() {
         // Each from a server of its own, as far as forgeries are counted: the first of a network are all answered alike.
         let text = body(account);
         let path = format!("/v1/inbound/{name}/{route}");
-        answers.push(told(&s.raw("POST", &path, &signed(secret, "m", secs, &text), text.as_bytes()).await));
+        answers.push(outcome_of(
+            &s.raw("POST", &path, &signed(secret, "m", secs, &text), text.as_bytes()).await,
+        ));
     }
     assert_eq!(answers[0].0, 401, "{:?}", answers[0]);
     let limited = answers.iter().position(|answer| answer.0 == 429).expect("forgeries are counted");

@@ -156,7 +156,7 @@ enum Answer {
     Refused(u16, &'static str),
     /// No valid signature; after a few of them the network has to wait.
     Unsigned,
-    /// Whatever the state says, except that the caller may not.
+    /// Any answer of the state, but not that the caller may not.
     Allowed,
 }
 

@@ -84,7 +84,7 @@ async fn a_limited_key_creates_no_value_and_touches_no_other_account() {
     for (n, ask) in operators("acme", "acme~2").iter().enumerate() {
         let refused = as_key(&s, &limited, &format!("l{n}"), ask).await;
         assert_eq!(refused, (403, "wrong_scope".into()), "{}", ask.0);
-        // With the scope it is decided, whatever the answer is; on other accounts it is not.
+        // With the scope it is decided, with any answer; on other accounts it is not.
         let decided = as_key(&s, &trusted, &format!("t{n}"), ask).await;
         assert_ne!(decided.1, "wrong_scope", "{}", ask.0);
         let other = (ask.0, ask.1, ask.2.replace("/acme", "/zeta"), ask.3.clone());

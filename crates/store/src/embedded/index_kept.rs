@@ -34,12 +34,13 @@ impl KeptIndex {
     /// Uses the index; if no descriptor is left for it, spare ones are given up.
     fn with<T>(&self, mut job: impl FnMut(&KeyValue) -> Result<T, StoreError>) -> Result<T, StoreError> {
         loop {
-            let done = self.open.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(&mut job);
-            match done {
-                Some(Err(StoreError::Io { source, .. })) if spare::is_short(&source) && spare::give() => {}
-                Some(done) => return done,
-                None => self.reopen()?,
+            let mut done = || {
+                self.open.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(&mut job).transpose()
+            };
+            if let Some(done) = spare::with_store(&mut done)? {
+                return Ok(done);
             }
+            self.reopen()?;
         }
     }
 
@@ -47,12 +48,7 @@ impl KeptIndex {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         // The directory is locked while the old one is open.
         drop(open.take());
-        *open = Some(loop {
-            match KeyValue::open(&self.path) {
-                Err(StoreError::Io { source, .. }) if spare::is_short(&source) && spare::give() => {}
-                opened => break opened?,
-            }
-        });
+        *open = Some(spare::with_store(|| KeyValue::open(&self.path))?);
         Ok(())
     }
 

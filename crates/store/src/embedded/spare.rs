@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{Error, Result};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::contract::StoreError;
+
 /// How many are kept. Descriptors belong to the process, and so do these.
 const KEPT: usize = 32;
 
@@ -35,16 +37,30 @@ pub(super) fn is_short(e: &Error) -> bool {
 }
 
 /// Opens something; while no descriptor is left for it, gives up a spare one and tries again.
-pub(super) fn with<T>(mut open: impl FnMut() -> Result<T>) -> Result<T> {
+pub(super) fn with<T>(open: impl FnMut() -> Result<T>) -> Result<T> {
+    again(open, is_short)
+}
+
+/// The same for work on the store.
+pub(super) fn with_store<T>(
+    work: impl FnMut() -> std::result::Result<T, StoreError>,
+) -> std::result::Result<T, StoreError> {
+    again(work, |e| matches!(e, StoreError::Io { source, .. } if is_short(source)))
+}
+
+fn again<T, E>(
+    mut work: impl FnMut() -> std::result::Result<T, E>,
+    was_short: impl Fn(&E) -> bool,
+) -> std::result::Result<T, E> {
     loop {
-        match open() {
-            Err(e) if is_short(&e) && give() => {}
+        match work() {
+            Err(e) if was_short(&e) && give() => {}
             outcome => return outcome,
         }
     }
 }
 
 /// Gives up a spare descriptor; `false` if there is none.
-pub(super) fn give() -> bool {
+fn give() -> bool {
     spare().pop().is_some()
 }

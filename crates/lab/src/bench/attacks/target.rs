@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::super::figures::memory_of;
 use super::super::load::CATALOG;
 
 /// The account whose log is long.
@@ -138,8 +139,7 @@ impl Target {
 
     /// Resident memory of the server's process in MiB; `None` if it has ended.
     pub(super) fn resident_mib(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? >> 10)
+        let memory = memory_of(&self.child.id().to_string(), "VmRSS")?;
+        Some(memory.split_whitespace().next()?.parse::<u64>().ok()? >> 10)
     }
 }
