@@ -3,7 +3,8 @@
 //! B1 a body that says it is too long is refused before any of it is read; one that turns out too long, as soon as it is
 //! (`a_length_is_refused_before_it_is_read`). B2 all bodies and answers in memory stay within one budget, those of one caller
 //! within a quarter of it, those of unauthenticated callers within a sixteenth (`nobody_takes_the_whole_budget`). B3 a slow body
-//! is refused before anything is done with it (`slow_silent_and_oversized_clients_harm_nobody_else`).
+//! is refused before anything is done with it (`slow_silent_and_oversized_clients_harm_nobody_else`). B4 a caller's body that does
+//! not fit beside its others waits unread, and is read once it does (`a_body_waits_for_the_callers_others`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,6 +18,7 @@ use headworks_api::{Kind, Problem};
 use headworks_core::record::Name;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::attached::Attached;
@@ -32,6 +34,8 @@ pub(crate) const SIGNED_BYTES_MAX: usize = 64 << 10;
 const SMALL: usize = 16 << 10;
 /// How long no part of a body may come.
 const SILENCE: Duration = Duration::from_secs(10);
+/// How long a body waits until those of its caller leave room for it.
+const TURN: Duration = Duration::from_secs(5);
 
 /// The longest body that a route takes: an extension of its requests.
 #[derive(Clone, Copy, Debug)]
@@ -51,18 +55,20 @@ pub(crate) enum Owner {
 pub(crate) struct Budget {
     most: usize,
     used: Mutex<Used>,
+    /// A caller with more than a little has given some back.
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Used {
     all: usize,
-    /// Of owners with more than a little.
+    /// Of owners with more than a little: what is here, and what is announced.
     large: HashMap<Owner, usize>,
 }
 
 impl Budget {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, used: Mutex::default() })
+        Arc::new(Self { most, used: Mutex::default(), freed: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Used> {
@@ -76,7 +82,7 @@ impl Budget {
 
     /// A part of the budget, empty at first.
     pub(crate) fn part(self: &Arc<Self>, owner: Owner) -> Part {
-        Part { budget: Arc::clone(self), owner, bytes: 0 }
+        Part { budget: Arc::clone(self), owner, bytes: 0, announced: 0 }
     }
 }
 
@@ -86,16 +92,50 @@ pub(crate) struct Part {
     budget: Arc<Budget>,
     owner: Owner,
     bytes: usize,
+    /// The length that it will have, as far as it is known: it counts for its caller from the start, and for all as it comes.
+    announced: usize,
 }
 
 impl Part {
-    /// Takes more, if there is so much for this owner.
-    fn grow(&mut self, bytes: usize) -> bool {
-        let share = match self.owner {
+    /// The most of this owner.
+    fn share(&self) -> usize {
+        match self.owner {
             Owner::Unauthenticated => self.budget.most / 16,
             Owner::Caller(_) => self.budget.most / 4,
-        };
+        }
+    }
+
+    /// Takes more, if there is so much for this owner.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let share = self.share();
         self.take_if(bytes, |budget, all, own| all <= budget.most && own <= share)
+    }
+
+    /// Keeps room for a body of this length among those of its caller, once there is. Those without a key share their
+    /// part with others who have none: what they announce is not believed.
+    async fn announce(&mut self, length: usize, until: Instant) -> bool {
+        let counted = self.counted(length);
+        if counted == 0 || self.owner == Owner::Unauthenticated {
+            return true;
+        }
+        let (budget, share) = (Arc::clone(&self.budget), self.share());
+        loop {
+            let freed = budget.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            {
+                let mut used = budget.lock();
+                let own = used.large.get(&self.owner).copied().unwrap_or(0) + counted;
+                if own <= share {
+                    used.large.insert(self.owner.clone(), own);
+                    self.announced = length;
+                    return true;
+                }
+            }
+            if timeout_at(until, freed).await.is_err() {
+                return false;
+            }
+        }
     }
 
     /// Takes more in any case.
@@ -105,7 +145,7 @@ impl Part {
 
     /// Takes more if what is then in use, by all and by this owner, is right.
     fn take_if(&mut self, bytes: usize, is_right: impl FnOnce(&Budget, usize, usize) -> bool) -> bool {
-        let more = self.counted(self.bytes + bytes) - self.counted(self.bytes);
+        let more = self.counted((self.bytes + bytes).max(self.announced)) - self.counted(self.length());
         let mut used = self.budget.lock();
         let own = used.large.get(&self.owner).copied().unwrap_or(0) + more;
         if !is_right(&self.budget, used.all + bytes, own) {
@@ -120,6 +160,10 @@ impl Part {
         true
     }
 
+    fn length(&self) -> usize {
+        self.bytes.max(self.announced)
+    }
+
     /// How much of a length counts for its owner. Small parts of unauthenticated callers do: there may be many such callers.
     fn counted(&self, bytes: usize) -> usize {
         if bytes > SMALL || self.owner == Owner::Unauthenticated { bytes } else { 0 }
@@ -130,13 +174,18 @@ impl Drop for Part {
     fn drop(&mut self) {
         let mut used = self.budget.lock();
         used.all -= self.bytes;
-        let counted = self.counted(self.bytes);
+        let counted = self.counted(self.length());
+        if counted == 0 {
+            return;
+        }
         if let Some(own) = used.large.get_mut(&self.owner) {
             *own -= counted;
             if *own == 0 {
                 used.large.remove(&self.owner);
             }
         }
+        drop(used);
+        self.budget.freed.notify_waiters();
     }
 }
 
@@ -203,6 +252,10 @@ fn too_large(most: usize) -> Failure {
     )
 }
 
+fn too_many() -> Failure {
+    Failure::new(Kind::Overloaded, "too many large bodies are being read; try again soon")
+}
+
 fn too_slow() -> Failure {
     Failure::new(Kind::RequestTimeout, "the body did not arrive in time, and nothing was done; send it again")
 }
@@ -216,13 +269,17 @@ pub(crate) async fn read(
     let (parts, mut body) = request.into_parts();
     // More digits than fit are a length as well.
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
-    if length.is_some_and(|length| length.parse().unwrap_or(usize::MAX) > most) {
+    let length = length.map_or(0, |length| length.parse().unwrap_or(usize::MAX));
+    if length > most {
         return Err(too_large(most));
     }
     let Some(allowance) = parts.extensions.get::<Allowance>() else {
         return Err(Failure(Problem::internal()));
     };
     let mut part = allowance.part();
+    if !part.announce(length, allowance.until.min(Instant::now() + TURN)).await {
+        return Err(too_many());
+    }
     let mut first = Bytes::new();
     let mut rest = Vec::new();
     loop {
@@ -235,10 +292,7 @@ pub(crate) async fn read(
             return Err(too_large(most));
         }
         if !part.grow(data.len()) {
-            return Err(Failure::new(
-                Kind::Overloaded,
-                "too many large bodies are being read; try again soon",
-            ));
+            return Err(too_many());
         }
         see(&data)?;
         // Most bodies come in one part, which is used as it is.
@@ -247,7 +301,7 @@ pub(crate) async fn read(
         } else {
             if rest.is_empty() {
                 // Memory that is promised is taken only as it is filled.
-                rest.reserve_exact(length.and_then(|length| length.parse().ok()).unwrap_or(0));
+                rest.reserve_exact(length);
                 rest.extend_from_slice(&std::mem::take(&mut first));
             }
             rest.extend_from_slice(&data);
@@ -265,7 +319,7 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{Allowance, Budget, Owner, SILENCE, read};
+    use super::{Allowance, Budget, Owner, SILENCE, TURN, read};
 
     fn caller(name: &str) -> Owner {
         Owner::Caller(Some(Name::new(name).expect("a name")))
@@ -293,6 +347,37 @@ mod tests {
         let parts: Vec<_> = (0..5).map(|n| part(&caller(&format!("c{n}")))).collect();
         let grown = parts.into_iter().map(|mut part| (part.grow(256 << 10), part)).collect::<Vec<_>>();
         assert_eq!(grown.iter().filter(|(grown, _)| *grown).count(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_waits_for_the_callers_others() {
+        let budget = Budget::new(1 << 20);
+        let soon = || Instant::now() + TURN;
+        let [mut one, mut two, mut three] = [(); 3].map(|()| budget.part(caller("a")));
+        assert!(one.announce(200 << 10, soon()).await);
+        assert_eq!(budget.used(), 0, "what is only announced is in nobody's memory");
+        // It waits for its turn, and no longer than that.
+        assert!(!two.announce(100 << 10, soon()).await);
+        let others = async {
+            tokio::time::sleep(TURN / 2).await;
+            drop(one);
+        };
+        let (turn, ()) = tokio::join!(two.announce(100 << 10, soon()), others);
+        assert!(turn && two.grow(60 << 10) && two.grow(40 << 10));
+        assert!(three.announce(156 << 10, soon()).await && !two.grow(1), "announced, so taken");
+        // Small ones and those of others have room at once.
+        let (mut small, mut other) = (budget.part(caller("a")), budget.part(caller("b")));
+        assert!(
+            small.announce(16 << 10, Instant::now()).await && other.announce(256 << 10, Instant::now()).await
+        );
+        drop((two, three, small, other));
+        assert!(budget.lock().large.is_empty() && budget.used() == 0);
+        // Announcing costs those without a key nothing, and gives them nothing.
+        let mut liars = [(); 100].map(|()| budget.part(Owner::Unauthenticated));
+        for liar in &mut liars {
+            assert!(liar.announce(64 << 10, Instant::now()).await);
+        }
+        assert!(budget.part(Owner::Unauthenticated).grow(64 << 10));
     }
 
     #[tokio::test]
