@@ -70,7 +70,8 @@ fn median(mut of: Vec<f64>) -> f64 {
 
 pub(super) async fn run(options: AttacksBench) -> Outcome {
     let dir = tempfile::tempdir()?;
-    let target = Arc::new(Target::start(dir.path(), RECORDS).await?);
+    let (target, _running) = Target::start(dir.path(), RECORDS).await?;
+    let target = Arc::new(target);
     let slice = Duration::from_secs(options.seconds);
     say!("attack        quiet p99   attacked p99   median ratio   good   failed   peak memory   what")?;
     for (at, (name, what, _)) in ATTACKS.iter().enumerate() {
@@ -115,7 +116,8 @@ pub(super) async fn run(options: AttacksBench) -> Outcome {
 /// Good load with everything beside it.
 pub(super) async fn soak(options: SoakBench) -> Outcome {
     let dir = tempfile::tempdir()?;
-    let target = Arc::new(Target::start(dir.path(), RECORDS).await?);
+    let (target, _running) = Target::start(dir.path(), RECORDS).await?;
+    let target = Arc::new(target);
     let good: Vec<Canary> = (0..options.callers)
         .map(|n| Canary::start(target.address, &target.admin, &format!("good-{n}"), options.rate))
         .collect();

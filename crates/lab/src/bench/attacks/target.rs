@@ -20,7 +20,8 @@ pub(super) const CANARY: &str = "canary";
 
 /// A server, and the keys of its callers.
 pub(super) struct Target {
-    child: Child,
+    /// The id of its process.
+    process: u32,
     pub(super) address: SocketAddr,
     pub(super) admin: String,
     /// A key that reads accounts `acme*` and no other.
@@ -31,11 +32,14 @@ pub(super) struct Target {
     pub(super) checker: String,
 }
 
-impl Drop for Target {
+/// The server's process, which ends with this value: attackers may keep their target for longer.
+pub(super) struct Running(Child);
+
+impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended already, and that is seen elsewhere.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -45,21 +49,23 @@ fn headworks() -> Result<Command, Failed> {
 
 impl Target {
     /// Starts a server on a fresh ledger, with an account of so many records.
-    pub(super) async fn start(dir: &Path, records: u32) -> Result<Self, Failed> {
+    pub(super) async fn start(dir: &Path, records: u32) -> Result<(Self, Running), Failed> {
         let (data, catalog) = (dir.join("data"), dir.join("catalog.toml"));
         std::fs::write(&catalog, CATALOG)?;
         let made = headworks()?.args(["keys", "create", "--scope", "admin", "--data"]).arg(&data).output()?;
         let admin = String::from_utf8_lossy(&made.stdout).trim().to_owned();
-        let mut child = headworks()?
+        let mut running = headworks()?
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
             .args(["--webhooks-allow", "127.0.0.1"])
             .arg("--data")
             .arg(&data)
             .arg("--catalog")
             .arg(&catalog)
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .spawn()?;
-        let mut log = BufReader::new(child.stderr.take().ok_or("no log")?);
+            .spawn()
+            .map(Running)?;
+        let mut log = BufReader::new(running.0.stderr.take().ok_or("no log")?);
         let address = loop {
             let mut line = String::new();
             if log.read_line(&mut line)? == 0 {
@@ -72,7 +78,8 @@ impl Target {
         };
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         let none = String::new;
-        let mut target = Self { child, address, admin, reader: none(), recorder: none(), checker: none() };
+        let process = running.0.id();
+        let mut target = Self { process, address, admin, reader: none(), recorder: none(), checker: none() };
         target.reader = target.key(&["read"], &["acme*"]).await?;
         target.recorder = target.key(&["record"], &["acme*"]).await?;
         target.checker = target.key(&["catalog"], &[]).await?;
@@ -89,7 +96,7 @@ impl Target {
             let items: Vec<Value> = (0..1_000).map(item).collect();
             target.must("POST", "/v1/batch", &json!({ "items": items })).await?;
         }
-        Ok(target)
+        Ok((target, running))
     }
 
     async fn key(&self, scopes: &[&str], accounts: &[&str]) -> Result<String, Failed> {
@@ -139,7 +146,7 @@ impl Target {
 
     /// Resident memory of the server's process in MiB; `None` if it has ended.
     pub(super) fn resident_mib(&self) -> Option<u64> {
-        let memory = memory_of(&self.child.id().to_string(), "VmRSS")?;
+        let memory = memory_of(&self.process.to_string(), "VmRSS")?;
         Some(memory.split_whitespace().next()?.parse::<u64>().ok()? >> 10)
     }
 }
