@@ -224,7 +224,7 @@ pub fn what_if(
         if all.was != all.would_be || all.changed > 0 {
             total.changed.add(account, all);
         }
-        total.refused += u64::try_from(shadow.refused().len()).unwrap_or(0);
+        total.refused += shadow.refusals();
         for (seq, refusal) in shadow.refused() {
             if total.refusals.len() < FINDINGS_KEPT {
                 total.refusals.push((account.clone(), *seq, refusal.to_string()));

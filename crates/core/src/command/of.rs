@@ -208,7 +208,7 @@ fn plan(change: &PlanChange) -> ChangePlan {
 impl Command {
     /// The same command with other record numbers; `None` if its subject does not exist.
     #[must_use]
-    pub(crate) fn renumbered(mut self, number: impl Fn(Seq) -> Option<Seq>) -> Option<Self> {
+    pub(crate) fn renumbered(mut self, mut number: impl FnMut(Seq) -> Option<Seq>) -> Option<Self> {
         match &mut self {
             Self::Extend(Extend { hold, .. }) | Self::Settle { hold, .. } | Self::Release { hold } => {
                 *hold = HoldId(number(hold.0)?);
@@ -221,8 +221,8 @@ impl Command {
             Self::Redeem { reset, .. } => *reset = reset.and_then(number),
             Self::Grant(NewGrant { top_up, .. }) => *top_up = top_up.and_then(number),
             Self::ChangePlan(ChangePlan { amounts, .. }) => {
-                let known = |(id, amount): (GrantId, Credits)| Some((GrantId(number(id.0)?), amount));
-                *amounts = core::mem::take(amounts).into_iter().filter_map(known).collect();
+                let mut known = |(id, amount): (GrantId, Credits)| Some((GrantId(number(id.0)?), amount));
+                *amounts = core::mem::take(amounts).into_iter().filter_map(&mut known).collect();
             }
             Self::Open(_)
             | Self::Change { .. }

@@ -115,3 +115,26 @@ fn what_the_other_catalog_lacks_is_told() {
         Some((1, "the catalog has no plan `p`".into()))
     );
 }
+
+/// A hold and its end leave nothing behind, and neither does a charge that nobody refers to.
+#[test]
+fn a_long_log_is_run_in_little_memory() {
+    let mut w = World::new(CATALOG, "p");
+    w.grant("1000000", Category::Purchased);
+    for n in 0..200 {
+        w.hold("chat", &[("input", 1)]);
+        let hold = w.account.seq;
+        w.settle(hold, &[("input", 1)]).expect("settles");
+        if n == 100 {
+            let charge = w.account.seq;
+            w.pass("1s");
+            w.ask(&ask("chat", &[("input", 1)]).now());
+            w.apply(refund(charge, Some("0.5"))).expect("refunds");
+        }
+        w.ask(&ask("chat", &[("input", 1)]).now());
+    }
+    let shadow = shadow(&w.log, &w.catalog);
+    assert_eq!((shadow.account().books, shadow.refusals()), (w.account.books, 0));
+    // The grant, the charge that was given back in part, and no other.
+    assert!(shadow.records_kept() <= 4, "{} are kept", shadow.records_kept());
+}

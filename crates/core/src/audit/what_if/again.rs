@@ -11,6 +11,20 @@ use crate::waterfall::{Authorize, Context, Live, Refusal, Request};
 impl Shadow<'_> {
     /// Runs the command behind a record again, on the shadow's own numbers.
     pub(super) fn live(&mut self, record: &Record, command: Command) -> Result<(), Refusal> {
+        let hold = match &command {
+            Command::Extend(Extend { hold, .. })
+            | Command::Settle { hold, .. }
+            | Command::Release { hold } => Some(hold.0),
+            _ => None,
+        };
+        let done = self.run_again(record, command);
+        if let Some(hold) = hold {
+            self.release(hold);
+        }
+        done
+    }
+
+    fn run_again(&mut self, record: &Record, command: Command) -> Result<(), Refusal> {
         let asked = asked_of(record).map(|usage| usage.feature.clone());
         if let Some(feature) = &asked {
             self.row(feature).was.granted += 1;
@@ -29,7 +43,7 @@ impl Shadow<'_> {
             Err(Refusal::NothingToCorrect) => {
                 // Only prices were corrected, and the other catalog has its own.
                 if let Command::Correct { charge, .. } = command {
-                    self.numbers.insert(record.seq, Some(charge));
+                    self.numbered(record, Some(charge));
                 }
                 return Ok(());
             }
@@ -42,14 +56,15 @@ impl Shadow<'_> {
         match step {
             Step::Append(draft) => {
                 self.count(asked.as_ref(), true);
-                let seq = self.append(*draft, record.recorded_at);
-                self.numbers.insert(record.seq, seq);
+                let later = self.wanted.contains_key(&record.seq);
+                let seq = self.append(*draft, record.recorded_at, later);
+                self.numbered(record, seq);
                 self.live_until(record.recorded_at);
             }
             Step::Count(..) => self.count(asked.as_ref(), true),
             Step::Deny(..) | Step::Needs(_) => {
                 self.count(asked.as_ref(), false);
-                self.numbers.insert(record.seq, None);
+                self.numbered(record, None);
             }
         }
         Ok(())
@@ -104,12 +119,12 @@ impl Shadow<'_> {
         match step {
             Ok(Step::Append(draft)) => {
                 (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
-                let seq = self.append(*draft, denial.at);
+                let seq = self.append(*draft, denial.at, false);
                 if let Some(hold) = seq.filter(|_| held).map(HoldId) {
                     let settle = Command::Settle { hold, quantities: quantities_of(&denial.usage) };
                     let Ok(settled) = run_with(self.ctx(denial.at), &settle, &mut History::new(), &self.kept);
                     if let Step::Append(draft) = settled? {
-                        self.append(*draft, denial.at);
+                        self.append(*draft, denial.at, false);
                     }
                 }
                 self.live_until(denial.at);

@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use hashbrown::HashMap;
 
 use crate::command::Log;
-use crate::record::{Event, Once, Record, Seq};
+use crate::record::{Event, HoldId, Once, Record, Seq};
 
 /// The shadow's records that later ones refer back to.
 #[derive(Debug, Default)]
@@ -27,17 +27,33 @@ impl Log for Kept {
 }
 
 impl Kept {
-    pub(super) fn note(&mut self, record: Record) {
+    /// Keeps a record that can be looked up: an effect that happens once, a grant, late use, the end of a hold that is still
+    /// referred to, and what `later` records refer to.
+    pub(super) fn note(&mut self, record: Record, later: bool) {
         let once = record.event.once();
-        let refers = record.opens.is_some()
-            || record.charge().is_some()
+        let ends = match once {
+            Some(Once::Ends(hold)) => Some(self.records.contains_key(&hold.0) && matches!(record.event, Event::Expired { .. })),
+            _ => None,
+        };
+        let keeps = record.opens.is_some()
             || record.quarantined().is_some()
-            || matches!(record.event, Event::Authorized { .. });
+            || ends.unwrap_or(once.is_some())
+            || (later && (record.charge().is_some() || matches!(record.event, Event::Authorized { .. })));
+        if !keeps {
+            return;
+        }
         if let Some(once) = once {
             self.once.insert(once, record.seq);
         }
-        if refers || once.is_some() {
-            self.records.insert(record.seq, record);
+        self.records.insert(record.seq, record);
+    }
+
+    /// Nothing refers to a hold any more.
+    pub(super) fn forget_hold(&mut self, hold: Seq) {
+        self.records.remove(&hold);
+        let end = self.once.remove(&Once::Ends(HoldId(hold)));
+        if let Some(end) = end.filter(|end| self.records.get(end).is_some_and(|r| matches!(r.event, Event::Expired { .. }))) {
+            self.records.remove(&end);
         }
     }
 }

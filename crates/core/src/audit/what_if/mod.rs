@@ -3,8 +3,10 @@
 //! A shadow of the account gets the same requests at the same instants; its grants, denials and charges
 //! are counted beside the recorded ones. Never touches the account.
 //! Assumptions, stated with the figures: use that the shadow is denied does not happen; use that was denied and is granted
-//! now happens as requested; only denials whose explanation was kept are run again; supplies have the room they had.
+//! now happens as requested; only denials whose explanation was kept are run again, the first of an account; supplies have the
+//! room they had.
 //! I1 the same catalog changes nothing except counts of volatile windows (`the_same_policy_changes_nothing`).
+//! I2 of a log of any length, only what later records refer to is kept (`a_long_log_is_run_in_little_memory`).
 //! Units: nano-credits.
 
 use alloc::vec::Vec;
@@ -25,6 +27,11 @@ mod tally;
 use kept::Kept;
 pub use tally::{Row, Tally};
 
+/// Denials of one account that are run again: some tens of megabytes.
+const DENIALS_MAX: usize = 20_000;
+/// Refusals that are kept in words.
+const REFUSALS_KEPT: usize = 100;
+
 /// An account whose log runs again.
 #[derive(Debug)]
 pub struct Shadow<'a> {
@@ -32,17 +39,21 @@ pub struct Shadow<'a> {
     account: Account,
     /// Plan and feature → row.
     rows: HashMap<(Name, Name), Row>,
+    /// Numbers in the log that records still to come refer to, and how many do.
+    wanted: HashMap<Seq, u32>,
     /// A number in the log → the number of the shadow's record; `None`: denied.
     numbers: HashMap<Seq, Option<Seq>>,
     /// The grants that the shadow's recurring grants opened: by name, boundary, and whether opened again or carried over.
     crossed: HashMap<(GrantId, Instant, bool), Seq>,
     kept: Kept,
-    /// Commands that the other catalog refuses, such as those of a plan or meter that it does not have.
+    /// Commands that the other catalog refuses, such as those of a plan or meter that it does not have: how many, and the first.
+    refusals: u64,
     refused: Vec<(Seq, Refusal)>,
-    /// Denials whose explanation was not kept.
+    /// Denials whose explanation was not kept, here or in the log.
     unexplained: u64,
-    /// Denials still to come, the latest first.
+    /// Denials still to come, the latest first once they are sorted.
     denials: Vec<Denial>,
+    sorted: bool,
     /// Why the shadow ended early, if it did.
     broken: Option<alloc::string::String>,
 }
@@ -55,24 +66,35 @@ impl<'a> Shadow<'a> {
             catalog,
             account: Account::empty(account.clone()),
             rows: HashMap::new(),
+            wanted: HashMap::new(),
             numbers: HashMap::new(),
             crossed: HashMap::new(),
             kept: Kept::default(),
+            refusals: 0,
             refused: Vec::new(),
             unexplained: 0,
             denials: Vec::new(),
+            sorted: false,
             broken: None,
         }
     }
 
-    /// Notes the denials of a record in advance: they are recorded some seconds after they were decided, and must be run
-    /// again at the instant of the decision. Note every record before taking the first one.
+    /// Notes in advance what a record refers back to, and its denials: they are recorded some seconds after they were
+    /// decided, and must be run again at the instant of the decision. Note every record before taking the first one.
     pub fn note(&mut self, record: &Record) {
         if let Event::Denied(denials) = &record.event {
-            let kept = u64::try_from(denials.recent.len()).unwrap_or(u64::MAX);
-            self.unexplained += denials.count.saturating_sub(kept);
-            self.denials.extend(denials.recent.iter().cloned());
-            self.denials.sort_unstable_by_key(|d| core::cmp::Reverse(d.at));
+            let room = DENIALS_MAX.saturating_sub(self.denials.len());
+            let kept = denials.recent.len().min(room);
+            self.unexplained += denials.count.saturating_sub(u64::try_from(kept).unwrap_or(u64::MAX));
+            self.denials.extend(denials.recent.iter().take(kept).cloned());
+            self.sorted = false;
+        }
+        let is_first = matches!(record.event, Event::Authorized { .. } | Event::Charged { .. });
+        if let Some(command) = Command::of(record).filter(|_| !is_first) {
+            let _ = command.renumbered(|seq| {
+                *self.wanted.entry(seq).or_default() += 1;
+                Some(seq)
+            });
         }
     }
 
@@ -82,11 +104,22 @@ impl<'a> Shadow<'a> {
     }
 
     fn deny_until(&mut self, until: Instant) {
+        if !self.sorted {
+            self.denials.sort_by_key(|d| core::cmp::Reverse(d.at));
+            self.sorted = true;
+        }
         while let Some(denial) = self.denials.pop_if(|d| d.at < until) {
             self.live_until(denial.at);
             if let Err(refusal) = self.denied(&denial) {
-                self.refused.push((self.account.seq, refusal));
+                self.refuse(self.account.seq, refusal);
             }
+        }
+    }
+
+    fn refuse(&mut self, seq: Seq, refusal: Refusal) {
+        self.refusals += 1;
+        if self.refused.len() < REFUSALS_KEPT {
+            self.refused.push((seq, refusal));
         }
     }
 
@@ -95,10 +128,22 @@ impl<'a> Shadow<'a> {
         self.rows.iter()
     }
 
-    /// Commands that the other catalog refuses, by the number of the record.
+    /// How many commands the other catalog refuses.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.refusals
+    }
+
+    /// The first of them, by the number of the record.
     #[must_use]
     pub fn refused(&self) -> &[(Seq, Refusal)] {
         &self.refused
+    }
+
+    /// Records that are kept because later ones may look them up.
+    #[must_use]
+    pub fn records_kept(&self) -> usize {
+        self.kept.records.len()
     }
 
     /// Denials whose explanation was not kept, so they could not be run again.
@@ -139,7 +184,7 @@ impl<'a> Shadow<'a> {
         match Command::of(record) {
             Some(command) => {
                 if let Err(refusal) = self.live(record, command) {
-                    self.refused.push((record.seq, refusal));
+                    self.refuse(record.seq, refusal);
                 }
             }
             None => self.follow(record),
@@ -149,15 +194,15 @@ impl<'a> Shadow<'a> {
     /// Processes due events, at the same instants.
     fn live_until(&mut self, at: Instant) {
         while let Some(draft) = life::next(self.ctx(at)) {
-            if self.append(draft, at).is_none() {
+            if self.append(draft, at, false).is_none() {
                 return;
             }
         }
         self.account.settle_wake();
     }
 
-    /// Appends the shadow's next record and its consequences.
-    fn append(&mut self, draft: Draft, at: Instant) -> Option<Seq> {
+    /// Appends the shadow's next record and its consequences; `later` records refer to it.
+    fn append(&mut self, draft: Draft, at: Instant, later: bool) -> Option<Seq> {
         if self.broken.is_some() {
             return None;
         }
@@ -176,8 +221,27 @@ impl<'a> Shadow<'a> {
         if let Some((schedule, renews)) = crossing(&record.event) {
             self.crossed.insert((schedule, record.effective_at, renews), seq);
         }
-        self.kept.note(record);
+        self.kept.note(record, later);
         Some(seq)
+    }
+
+    /// Remembers the shadow's number for a number in the log that is still needed. Grants are, by what crosses their boundary.
+    fn numbered(&mut self, record: &Record, own: Option<Seq>) {
+        if record.opens.is_some() || self.wanted.contains_key(&record.seq) {
+            self.numbers.insert(record.seq, own);
+        }
+    }
+
+    /// A command that ends a hold, or makes it larger, has been run: with the last of them the hold is forgotten.
+    fn release(&mut self, hold: Seq) {
+        let Some(left) = self.wanted.get_mut(&hold) else { return };
+        *left -= 1;
+        if *left == 0 {
+            self.wanted.remove(&hold);
+            if let Some(own) = self.numbers.remove(&hold).flatten() {
+                self.kept.forget_hold(own);
+            }
+        }
     }
 
     /// The shadow's number for a number in the log, if it has one.
@@ -191,9 +255,10 @@ impl<'a> Shadow<'a> {
         if let Some((schedule, renews)) = crossing(&record.event) {
             let own = self.number(schedule.0);
             let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
-            self.numbers.insert(record.seq, own.copied());
+            let own = own.copied();
+            self.numbers.insert(record.seq, own);
         } else if matches!(record.event, Event::Abuse(_)) && !life::wrote(&record.event) {
-            self.append(Draft::new(record.event.clone()), record.recorded_at);
+            self.append(Draft::new(record.event.clone()), record.recorded_at, false);
         }
     }
 }
