@@ -1,13 +1,13 @@
 //! Supplies of a catalog: their capacity, the cost of requests, and the order of service.
 //!
 //! Never knows who is using a supply: a change yields new terms and leaves the old ones as they are.
-//! Units: cost, a linear formula over meters; rates in cost per second.
+//! Units: cost, a linear formula over meters; rates in cost per second, minute or hour, as the catalog says.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::names::one_of;
-use crate::record::{ClassFigures, Name, REQUESTS, Span, SupplyChange};
+use crate::record::{ClassFigures, Level, Name, REQUESTS, Span, SupplyChange};
 
 /// The most that one request may cost; more is refused, so that sums stay exact.
 pub const COST_MAX: u64 = 1_000_000_000_000;
@@ -37,7 +37,7 @@ impl Formula {
 /// One of a supply's two dimensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupplyDimension {
-    /// The capacity: cost per second, or cost in flight. `None`: this dimension does not limit.
+    /// The capacity: cost in a period, or cost in flight. `None`: this dimension does not limit.
     pub limit: Option<u64>,
     /// The cost of a request in it.
     pub formula: Formula,
@@ -46,12 +46,16 @@ pub struct SupplyDimension {
 /// A supply as the catalog describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupplyTerms {
-    /// Cost per second.
+    /// Cost in [`Self::per`].
     pub rate: SupplyDimension,
+    /// The period of the rate, of the bounds within which it is learned, and of accounts' floors and maxima.
+    pub per: Span,
     /// Cost in flight: held, not ended.
     pub in_flight: SupplyDimension,
     /// How the rate is learned; its `limit` is then the first guess.
     pub learn: Option<Learn>,
+    /// The level of paths whose requests take turns inside an account.
+    pub share_by: Level,
     /// Supplies that take a request for which this one has no room, in order.
     pub fallback: Vec<Name>,
     /// Points for guaranteed share left unused: at most this many seconds of it.
@@ -88,7 +92,7 @@ impl SupplyTerms {
     }
 }
 
-/// Bounds of a learned rate, in cost per second.
+/// Bounds of a learned rate, in the period of the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Learn {
     /// Never below.

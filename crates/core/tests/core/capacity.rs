@@ -6,7 +6,7 @@ use headworks_core::capacity::controller::{Answered, Controller, Feedback, Usage
 use headworks_core::capacity::fair::{Claim, max_min};
 use headworks_core::capacity::queue::{FairQueue, QueueFull, Waiter};
 use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
-use headworks_core::record::{AccountTerms, Instant, Name, Span};
+use headworks_core::record::{AccountTerms, Instant, Level, Name, Span};
 
 use crate::common::name;
 
@@ -17,6 +17,8 @@ fn supply(classes: &[(&str, ClassTerms)]) -> SupplyTerms {
     SupplyTerms {
         rate: dimension(),
         in_flight: dimension(),
+        per: Span::from_secs(1),
+        share_by: Level::Key,
         learn: None,
         fallback: Vec::new(),
         points_s_max: None,

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, ClassTerms, SupplyTerms, changed};
-use headworks_core::record::{Event, HeldCapacity, Instant, Level, Name, REQUESTS, Record, SupplyChange};
+use headworks_core::record::{Event, HeldCapacity, Instant, Name, Path, REQUESTS, Record, SupplyChange};
 use headworks_core::waterfall::{Context, Purpose, Quantities, Wanted};
 use smallvec::{SmallVec, smallvec};
 
@@ -99,8 +99,11 @@ impl Supplies {
             let supply = Arc::clone(supplies.get(name)?);
             let terms = supply.terms();
             let class = ctx.catalog.class_of(&terms, &ctx.account.settings, wanted.is_demoted)?;
-            let leaf = seats.find(&supply, class, ctx.account, wanted.path.at(Level::Key));
-            let (used, cost, class) = (leaf.in_flight(), cost_of(&terms, wanted), class.1.clone());
+            let leaf = seats.find(&supply, class, ctx.account, wanted.path.at(terms.share_by));
+            let (used, mut cost, class) = (leaf.in_flight(), cost_of(&terms, wanted), class.1.clone());
+            if wanted.purpose == Purpose::Hold {
+                cost.rate = leaf.lengths.expected(wanted.feature.as_str(), cost.rate);
+            }
             Some(Wish { used, cost, supply, leaf, class })
         })
     }
@@ -114,7 +117,8 @@ impl Supplies {
         before: Option<Taken>,
     ) -> RequestRoom {
         if let Some(taken) = before {
-            seats.adopt(&taken.wish, ctx.account, wanted.path.at(Level::Key));
+            let key = wanted.path.at(taken.wish.supply.terms().share_by);
+            seats.adopt(&taken.wish, ctx.account, key);
             return RequestRoom {
                 offers: smallvec![taken.offer(ctx.now)],
                 taken: Some(taken),
@@ -147,7 +151,7 @@ impl Supplies {
         held: &HeldCapacity,
         wanted: &Wanted,
     ) -> RequestRoom {
-        let Some(seat) = seats.of_hold(held, wanted.path.at(Level::Key)) else {
+        let Some(seat) = seats.of_hold(held, &wanted.path) else {
             return RequestRoom::default();
         };
         let terms = seat.supply.terms();
@@ -175,8 +179,9 @@ impl Supplies {
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
             let Some(supply) = supplies.get(&held.supply) else { continue };
-            let at = supply.terms().class(held.class.as_str()).unwrap_or(0);
-            let leaf = seats.find(supply, (at, &held.class), account, hold.usage.path.at(Level::Key));
+            let terms = supply.terms();
+            let at = terms.class(held.class.as_str()).unwrap_or(0);
+            let leaf = seats.find(supply, (at, &held.class), account, hold.usage.path.at(terms.share_by));
             supply.restore(&leaf, held.in_flight);
         }
     }
@@ -185,7 +190,7 @@ impl Supplies {
     pub(crate) fn forget(account: &Account, seats: &Seats) {
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
-            if let Some(seat) = seats.of_hold(held, hold.usage.path.at(Level::Key)) {
+            if let Some(seat) = seats.of_hold(held, &hold.usage.path) {
                 seat.supply.end(&seat.leaf, Cost { rate: 0, in_flight: held.in_flight }, None);
             }
         }
@@ -205,16 +210,21 @@ impl Supplies {
         let hold = account.hold(*hold)?;
         let held = hold.terms.capacity.clone()?;
         let quantities = actual.map(|u| u.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect());
-        Some(Ending { held, key: hold.usage.path.at(Level::Key).cloned(), actual: quantities })
+        let (path, feature) = (hold.usage.path.clone(), hold.usage.feature.clone());
+        Some(Ending { held, path, feature, actual: quantities })
     }
 
     /// Returns the room of an ended hold, and admits requests that wait for it.
     pub(crate) fn end(seats: &Seats, ending: &Ending, now: Instant) {
-        let Some(seat) = seats.of_hold(&ending.held, ending.key.as_ref()) else { return };
+        let Some(seat) = seats.of_hold(&ending.held, &ending.path) else { return };
         let formula = &seat.supply.terms().rate.formula;
         let cost = |q: &Quantities| formula.cost(q.iter().map(|(m, n)| (m.as_str(), *n)));
         let estimate = Cost { rate: ending.held.cost, in_flight: ending.held.in_flight };
-        seat.supply.end(&seat.leaf, estimate, ending.actual.as_ref().map(cost));
+        let actual = ending.actual.as_ref().map(cost);
+        if let Some(actual) = actual {
+            seat.leaf.lengths.learn(ending.feature.as_str(), estimate.rate, actual);
+        }
+        seat.supply.end(&seat.leaf, estimate, actual);
         pump(&seat.supply, now);
     }
 
@@ -227,7 +237,8 @@ impl Supplies {
 /// A hold that ends.
 pub(crate) struct Ending {
     held: Box<HeldCapacity>,
-    key: Option<Name>,
+    path: Path,
+    feature: Name,
     actual: Option<Quantities>,
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use headworks_core::account::Account;
 use headworks_core::capacity::Seat;
-use headworks_core::record::{HeldCapacity, Name};
+use headworks_core::record::{HeldCapacity, Name, Path};
 
 use super::room::{EngineSupply, Wish};
-use super::supply::Leaf;
+use super::supply::{Leaf, Lengths};
 
 /// The number of keys of one account with their own seats; the others share one.
 const KEYS_MAX: usize = 64;
@@ -26,12 +26,16 @@ pub(crate) struct Taking {
 
 /// The seats of an account in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Seats(Vec<Taking>);
+pub(crate) struct Seats {
+    taken: Vec<Taking>,
+    /// What the account's requests come to.
+    lengths: Arc<Lengths>,
+}
 
 impl Seats {
     /// Whether nothing of the account is in flight, so it can leave memory.
     pub(crate) fn are_empty(&self) -> bool {
-        self.0.iter().all(|s| s.leaf.in_flight() == 0)
+        self.taken.iter().all(|s| s.leaf.in_flight() == 0)
     }
 
     pub(super) fn find(
@@ -49,21 +53,22 @@ impl Seats {
                 && s.cluster.as_ref() == cluster
                 && s.key.as_ref() == key
         };
-        if let Some(seat) = self.0.iter().find(same) {
+        if let Some(seat) = self.taken.iter().find(same) {
             return Arc::clone(&seat.leaf);
         }
-        if self.0.len() >= KEYS_MAX {
-            self.0.retain(|s| s.leaf.in_flight() > 0 || s.leaf.is_active());
-            if key.is_some() && self.0.len() >= KEYS_MAX {
+        if self.taken.len() >= KEYS_MAX {
+            self.taken.retain(|s| s.leaf.in_flight() > 0 || s.leaf.is_active());
+            if key.is_some() && self.taken.len() >= KEYS_MAX {
                 return self.find(supply, (at, class), account, None);
             }
         }
         let name = key.map_or(OTHER_KEYS, Name::as_str);
-        let leaf = Arc::new(Leaf::new(
+        let leaf = Arc::new(Leaf::knowing(
             Seat::new(at, cluster, &account.id, Some(name)),
             account.settings.account_terms(),
+            Arc::clone(&self.lengths),
         ));
-        self.0.push(Taking {
+        self.taken.push(Taking {
             supply: Arc::clone(supply),
             class: class.clone(),
             cluster: cluster.cloned(),
@@ -75,11 +80,11 @@ impl Seats {
 
     /// Adds the seat that room was taken with: the account may have left memory while the request waited.
     pub(super) fn adopt(&mut self, wish: &Wish, account: &Account, key: Option<&Name>) {
-        if self.0.iter().any(|seat| Arc::ptr_eq(&seat.leaf, &wish.leaf)) {
+        if self.taken.iter().any(|seat| Arc::ptr_eq(&seat.leaf, &wish.leaf)) {
             return;
         }
         let rank = account.settings.rank.as_deref();
-        self.0.push(Taking {
+        self.taken.push(Taking {
             supply: Arc::clone(&wish.supply),
             class: wish.class.clone(),
             cluster: rank.and_then(|r| r.cluster.clone()),
@@ -90,25 +95,25 @@ impl Seats {
 
     /// The seats in one supply.
     pub(crate) fn in_supply(&self, supply: &Arc<EngineSupply>) -> impl Iterator<Item = &Taking> {
-        self.0.iter().filter(|seat| Arc::ptr_eq(&seat.supply, supply))
+        self.taken.iter().filter(|seat| Arc::ptr_eq(&seat.supply, supply))
     }
 
     /// The seat that a hold took its room with: one with at least that much in flight.
-    pub(super) fn of_hold(&self, held: &HeldCapacity, key: Option<&Name>) -> Option<&Taking> {
+    pub(super) fn of_hold(&self, held: &HeldCapacity, path: &Path) -> Option<&Taking> {
         let fits = |s: &&Taking| s.supply.name == held.supply && s.class == held.class;
-        let seats = || self.0.iter().filter(fits).filter(|s| s.leaf.in_flight() >= held.in_flight);
+        let seats = || self.taken.iter().filter(fits).filter(|s| s.leaf.in_flight() >= held.in_flight);
         seats()
-            .find(|s| s.key.as_ref() == key)
+            .find(|s| s.key.as_ref() == path.at(s.supply.terms().share_by))
             .or_else(|| seats().find(|s| s.key.is_none()))
             .or_else(|| seats().next())
             // The account may have changed its cluster since, and its holds may be spread over several seats. The
             // supply counts its cost in flight by itself.
-            .or_else(|| self.0.iter().find(fits))
+            .or_else(|| self.taken.iter().find(fits))
     }
 
     /// Applies the operator's present terms for the account.
     pub(super) fn set_rank(&self, account: &Account) {
         let terms = account.settings.account_terms();
-        self.0.iter().for_each(|seat| seat.leaf.set_terms(terms));
+        self.taken.iter().for_each(|seat| seat.leaf.set_terms(terms));
     }
 }

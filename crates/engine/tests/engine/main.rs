@@ -9,6 +9,7 @@ mod lease;
 mod shared;
 mod stepped;
 mod supply;
+mod supply_load;
 mod test_clock;
 mod webhooks;
 

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use headworks_core::capacity::Seat;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
-use headworks_core::record::{AccountTerms, Instant, Span};
+use headworks_core::record::{AccountTerms, Instant, Level, Span};
 use headworks_engine::capacity::supply::{Cost, Leaf, NoWait, Room, Supply};
 
 use crate::name;
 
-fn terms(rate: Option<u64>, in_flight: Option<u64>) -> SupplyTerms {
+pub(crate) fn terms(rate: Option<u64>, in_flight: Option<u64>) -> SupplyTerms {
     let dimension = |limit| SupplyDimension { limit, formula: Formula(vec![(name("requests"), 1)]) };
     SupplyTerms {
         rate: dimension(rate),
         in_flight: dimension(in_flight),
+        per: Span::from_secs(1),
+        share_by: Level::Key,
         learn: None,
         fallback: Vec::new(),
         points_s_max: None,
@@ -24,19 +26,19 @@ fn terms(rate: Option<u64>, in_flight: Option<u64>) -> SupplyTerms {
     }
 }
 
-fn supply(terms: SupplyTerms) -> Supply<u32> {
+pub(crate) fn supply(terms: SupplyTerms) -> Supply<u32> {
     Supply::new(name("model"), Arc::new(terms))
 }
 
-fn leaf(account: &str, terms: AccountTerms) -> Arc<Leaf> {
+pub(crate) fn leaf(account: &str, terms: AccountTerms) -> Arc<Leaf> {
     Arc::new(Leaf::new(Seat::new(0, None, &name(account), None), terms))
 }
 
-fn tick_at(n: i64) -> Instant {
+pub(crate) fn tick_at(n: i64) -> Instant {
     Instant::from_micros(1_000_000_000 + n * 100_000)
 }
 
-fn once(cost: u64) -> Cost {
+pub(crate) fn once(cost: u64) -> Cost {
     Cost { rate: cost, in_flight: 0 }
 }
 

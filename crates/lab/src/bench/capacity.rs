@@ -6,7 +6,7 @@ use std::time::Instant as StdInstant;
 
 use headworks_core::capacity::Seat;
 use headworks_core::catalog::{COST_MAX, ClassTerms, Formula, SupplyDimension, SupplyTerms};
-use headworks_core::record::{AccountTerms, Instant, Name};
+use headworks_core::record::{AccountTerms, Instant, Level, Name, Span};
 use headworks_engine::capacity::supply::{Cost, Leaf, Supply};
 use headworks_terminal::{Failed, Outcome, say};
 use serde_json::json;
@@ -28,6 +28,8 @@ fn terms() -> Result<SupplyTerms, Failed> {
     Ok(SupplyTerms {
         rate: SupplyDimension { limit: Some(1_000_000), formula: formula.clone() },
         in_flight: SupplyDimension { limit: Some(COST_MAX), formula },
+        per: Span::from_secs(1),
+        share_by: Level::Key,
         learn: None,
         fallback: Vec::new(),
         points_s_max: None,

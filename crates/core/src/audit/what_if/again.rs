@@ -11,11 +11,13 @@ use crate::waterfall::{Authorize, Context, Live, Refusal, Request};
 impl Shadow<'_> {
     /// Runs the command behind a record again, on the shadow's own numbers.
     pub(super) fn live(&mut self, record: &Record, command: Command) -> Result<(), Refusal> {
-        let hold = match &command {
-            Command::Extend(Extend { hold, .. })
-            | Command::Settle { hold, .. }
-            | Command::Release { hold } => Some(hold.0),
-            _ => None,
+        let hold = if let Command::Extend(Extend { hold, .. })
+        | Command::Settle { hold, .. }
+        | Command::Release { hold } = &command
+        {
+            Some(hold.0)
+        } else {
+            None
         };
         let done = self.run_again(record, command);
         if let Some(hold) = hold {

@@ -32,7 +32,9 @@ impl Kept {
     pub(super) fn note(&mut self, record: Record, later: bool) {
         let once = record.event.once();
         let ends = match once {
-            Some(Once::Ends(hold)) => Some(self.records.contains_key(&hold.0) && matches!(record.event, Event::Expired { .. })),
+            Some(Once::Ends(hold)) => {
+                Some(self.records.contains_key(&hold.0) && matches!(record.event, Event::Expired { .. }))
+            }
             _ => None,
         };
         let keeps = record.opens.is_some()
@@ -52,7 +54,9 @@ impl Kept {
     pub(super) fn forget_hold(&mut self, hold: Seq) {
         self.records.remove(&hold);
         let end = self.once.remove(&Once::Ends(HoldId(hold)));
-        if let Some(end) = end.filter(|end| self.records.get(end).is_some_and(|r| matches!(r.event, Event::Expired { .. }))) {
+        if let Some(end) =
+            end.filter(|end| self.records.get(end).is_some_and(|r| matches!(r.event, Event::Expired { .. })))
+        {
             self.records.remove(&end);
         }
     }

@@ -4,7 +4,8 @@
 //! least for its weight is next; under one key the earliest deadline.
 //! Q1 a higher band is served first, the others keep their starvation floor (`bands_keep_their_floor`).
 //! Q2 a backlogged child is never behind another by more than one request each (`queue_is_fair`).
-//! Q3 idleness saves nothing up. Q4 bounded by cost, of one account and in all.
+//! Q3 idleness saves nothing up. Q4 bounded by cost and by number, of one account and in all. Q5 who is held back by its own
+//! bound is passed over, however much of it waits (`a_bounded_account_does_not_hold_up_the_queue`).
 //! Units: cost. Source: virtual token counters, Sheng et al., OSDI 2024, here in a hierarchy (H-PFQ, Bennett and Zhang 1996).
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -12,16 +13,18 @@ use alloc::vec::Vec;
 
 use super::{Seat, percent};
 use crate::catalog::SupplyTerms;
-use crate::record::{Instant, Span, scaled};
+use crate::record::Instant;
 
+mod ahead;
 mod tree;
 mod waiter;
 
-use tree::{Node, NodeId, ROOT, Tree};
+use tree::{Node, NodeId, ROOT, SCALE, Tree};
 pub use waiter::{QueueFull, Waiter, WaiterId};
 
-/// Service is counted in shares of this weight, so that dividing by a weight keeps its precision.
-const SCALE: u128 = 1 << 20;
+/// Requests that wait at most, in all and of one account.
+const WAITERS_MAX: usize = 65_536;
+const WAITERS_PER_ACCOUNT_MAX: usize = 4_096;
 
 /// This many nodes are kept before idle ones without a debt are forgotten.
 const NODES_KEPT: usize = 4_096;
@@ -33,6 +36,7 @@ pub struct FairQueue<W> {
     waiters: BTreeMap<WaiterId, (Waiter<W>, NodeId)>,
     deadlines: BTreeSet<(Instant, WaiterId)>,
     last: u64,
+    parked: Vec<NodeId>,
     /// By band: service it is owed while bands above it are served.
     owed: BTreeMap<u8, u64>,
     /// At this many nodes idle ones are forgotten: twice as many as were left the last time.
@@ -46,6 +50,7 @@ impl<W> Default for FairQueue<W> {
             waiters: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             last: 0,
+            parked: Vec::new(),
             owed: BTreeMap::new(),
             forgets_at: NODES_KEPT,
         }
@@ -81,38 +86,54 @@ impl<W> FairQueue<W> {
         weight: u32,
         waiter: Waiter<W>,
     ) -> Result<WaiterId, (QueueFull, Waiter<W>)> {
-        if self.cost().saturating_add(waiter.cost) > terms.waiting_max {
+        let has_room = |at: NodeId, cost_max: u64, count_max: usize| {
+            let (cost, count) = self.tree.get(at).map_or((0, 0), |n| (n.cost, n.count));
+            cost.saturating_add(waiter.cost) <= cost_max && count < count_max
+        };
+        if !has_room(ROOT, terms.waiting_max, WAITERS_MAX) {
             return Err((QueueFull::InAll, waiter));
         }
-        let key = self.tree.find(terms, waiter.seat, weight);
-        let account = self.tree.get(key).map_or(ROOT, |n| n.parent);
-        if self.tree.get(account).map_or(0, |n| n.cost).saturating_add(waiter.cost)
-            > terms.waiting_max_per_account
-        {
+        let (account, _) = self.tree.known(terms, waiter.seat);
+        let most = terms.waiting_max_per_account;
+        if !account.map_or(waiter.cost <= most, |at| has_room(at, most, WAITERS_PER_ACCOUNT_MAX)) {
             return Err((QueueFull::OfAccount, waiter));
         }
+        let key = self.tree.find(terms, waiter.seat, weight);
         self.last += 1;
         let id = WaiterId(self.last);
-        self.insert(id, waiter, key);
-        Ok(id)
-    }
-
-    /// Puts back a request that was taken out a moment ago, under its name and in its place.
-    pub fn put_back(&mut self, terms: &SupplyTerms, weight: u32, id: WaiterId, waiter: Waiter<W>) {
-        let key = self.tree.find(terms, waiter.seat, weight);
-        self.insert(id, waiter, key);
-    }
-
-    fn insert(&mut self, id: WaiterId, waiter: Waiter<W>, key: NodeId) {
-        if !self.tree.get(key).is_some_and(Node::is_backlogged) {
+        let node = self.tree.get(key);
+        if !node.is_some_and(|node| node.parked || node.is_backlogged()) {
             self.tree.wake(key);
         }
         if let Some(node) = self.tree.get_mut(key) {
             node.waiting.insert((waiter.deadline, id));
         }
         self.deadlines.insert((waiter.deadline, id));
-        self.tree.add_cost(key, waiter.cost, true);
+        self.tree.count(key, waiter.cost, true);
         self.waiters.insert(id, (waiter, key));
+        Ok(id)
+    }
+
+    /// The seat of a waiting request may not go on for now: all that waits there is passed over.
+    pub fn park(&mut self, id: WaiterId) {
+        let Some((_, key)) = self.waiters.get(&id) else { return };
+        let key = *key;
+        if let Some(node) = self.tree.get_mut(key).filter(|node| !node.parked) {
+            node.parked = true;
+            self.parked.push(key);
+            self.tree.rest(key);
+        }
+    }
+
+    /// Everybody is asked again.
+    pub fn unpark(&mut self) {
+        for key in core::mem::take(&mut self.parked) {
+            let Some(node) = self.tree.get_mut(key) else { continue };
+            node.parked = false;
+            if node.is_backlogged() {
+                self.tree.wake(key);
+            }
+        }
     }
 
     /// The next request.
@@ -158,10 +179,7 @@ impl<W> FairQueue<W> {
     /// The next request of one seat.
     #[must_use]
     pub fn first_of(&self, terms: &SupplyTerms, seat: Seat) -> Option<(WaiterId, &Waiter<W>)> {
-        let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
-        let steps = [u64::from(band), u64::from(seat.class), seat.cluster, seat.account, seat.key];
-        let down = |at: NodeId, id: &u64| self.tree.get(at)?.children.get(id).copied();
-        let key = steps.iter().try_fold(ROOT, down)?;
+        let key = self.tree.known(terms, seat).1?;
         let (_, id) = self.tree.get(key)?.waiting.first()?;
         self.waiters.get(id).map(|(waiter, _)| (*id, waiter))
     }
@@ -173,7 +191,7 @@ impl<W> FairQueue<W> {
         if let Some(node) = self.tree.get_mut(key) {
             node.waiting.remove(&(waiter.deadline, id));
         }
-        self.tree.add_cost(key, waiter.cost, false);
+        self.tree.count(key, waiter.cost, false);
         self.tree.rest(key);
         Some(waiter)
     }
@@ -235,34 +253,5 @@ impl<W> FairQueue<W> {
             let owed = self.owed.entry(band).or_default();
             *owed = if waits { owed.saturating_add(percent(cost, class.starvation_percent)) } else { 0 };
         }
-    }
-
-    /// How long one more request would wait at most, if `rate` cost were served per second: the bands above, and its own band's
-    /// accounts as far as they are served alternately.
-    #[must_use]
-    pub fn predict(&self, terms: &SupplyTerms, seat: Seat, cost: u64, rate: u64) -> Option<Span> {
-        let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
-        let root = self.tree.get(ROOT)?;
-        let mut ahead = 0_u64;
-        for (priority, at) in root.children.iter().filter(|(priority, _)| **priority <= u64::from(band)) {
-            let Some(node) = self.tree.get(*at) else { continue };
-            ahead = ahead.saturating_add(if *priority == u64::from(band) {
-                self.ahead_in(node, seat, cost)
-            } else {
-                node.cost
-            });
-        }
-        Some(Span::from_micros(scaled(ahead, 1_000_000, rate)))
-    }
-
-    fn ahead_in(&self, band: &Node, seat: Seat, cost: u64) -> u64 {
-        let child = |node: &Node, id: u64| node.children.get(&id).and_then(|at| self.tree.get(*at));
-        let class = child(band, u64::from(seat.class));
-        let Some(class) = class else { return band.cost };
-        let own = child(class, seat.cluster).map_or(0, |n| n.cost);
-        let others = u64::try_from(class.backlog.len()).unwrap_or(u64::MAX);
-        // Each other identity is served about as much as this one until its turn has come.
-        let turns = own.saturating_add(cost).saturating_mul(others.max(1));
-        own.saturating_add(band.cost.saturating_sub(own).min(turns))
     }
 }

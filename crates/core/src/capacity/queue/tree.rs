@@ -13,6 +13,9 @@ use crate::record::Instant;
 pub(super) type NodeId = usize;
 pub(super) const ROOT: NodeId = 0;
 
+/// Service is counted in shares of this weight, so that dividing by a weight keeps its precision.
+pub(super) const SCALE: u128 = 1 << 20;
+
 /// A band, class, cluster, account or key.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -29,8 +32,12 @@ pub(super) struct Node {
     pub(super) backlog: BTreeSet<(u128, NodeId)>,
     /// At a key: the waiting requests.
     pub(super) waiting: BTreeSet<(Instant, WaiterId)>,
+    /// At a key: its own bound holds it back, so it holds up nobody.
+    pub(super) parked: bool,
     /// Cost waiting here and below.
     pub(super) cost: u64,
+    /// Requests waiting here and below.
+    pub(super) count: usize,
 }
 
 impl Node {
@@ -44,12 +51,21 @@ impl Node {
             children: BTreeMap::new(),
             backlog: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            parked: false,
             cost: 0,
+            count: 0,
         }
     }
 
+    /// Whether it has work that may run.
     pub(super) fn is_backlogged(&self) -> bool {
-        !self.backlog.is_empty() || !self.waiting.is_empty()
+        !self.backlog.is_empty() || !(self.waiting.is_empty() || self.parked)
+    }
+
+    /// The cost that brings it from its service to another.
+    pub(super) fn cost_until(&self, served: u128) -> u64 {
+        let cost = served.saturating_sub(self.served).saturating_mul(self.weight).div_ceil(SCALE);
+        u64::try_from(cost).unwrap_or(u64::MAX)
     }
 }
 
@@ -80,17 +96,30 @@ impl Tree {
         self.nodes.get_mut(at).and_then(Option::as_mut)
     }
 
-    /// The node of a seat's key, made with all above it when it is new.
-    pub(super) fn find(&mut self, terms: &SupplyTerms, seat: Seat, account_weight: u32) -> NodeId {
+    /// The way down to a seat's key: the id and the weight at each level.
+    pub(super) fn way(terms: &SupplyTerms, seat: Seat, account_weight: u32) -> [(u64, u32); 5] {
         let class = terms.class_at(seat.class).copied().unwrap_or_default();
-        let steps = [
+        [
             (u64::from(class.priority), 1),
             (u64::from(seat.class), class.weight),
             (seat.cluster, account_weight),
             (seat.account, account_weight),
             (seat.key, 1),
-        ];
-        steps.into_iter().fold(ROOT, |parent, (id, weight)| self.child(parent, id, weight))
+        ]
+    }
+
+    /// The node of a seat's key, made with all above it when it is new.
+    pub(super) fn find(&mut self, terms: &SupplyTerms, seat: Seat, account_weight: u32) -> NodeId {
+        let way = Self::way(terms, seat, account_weight);
+        way.into_iter().fold(ROOT, |parent, (id, weight)| self.child(parent, id, weight))
+    }
+
+    /// The nodes of a seat's account and of its key, as far as they are there.
+    pub(super) fn known(&self, terms: &SupplyTerms, seat: Seat) -> (Option<NodeId>, Option<NodeId>) {
+        let down = |at: NodeId, id: u64| self.get(at)?.children.get(&id).copied();
+        let [band, class, cluster, account, key] = Self::way(terms, seat, 1).map(|(id, _)| id);
+        let account = [band, class, cluster, account].into_iter().try_fold(ROOT, down);
+        (account, account.and_then(|at| down(at, key)))
     }
 
     fn child(&mut self, parent: NodeId, id: u64, weight: u32) -> NodeId {
@@ -148,10 +177,12 @@ impl Tree {
         }
     }
 
-    pub(super) fn add_cost(&mut self, mut at: NodeId, cost: u64, more: bool) {
+    /// A request of this cost waits at a key, or no longer does.
+    pub(super) fn count(&mut self, mut at: NodeId, cost: u64, more: bool) {
         loop {
             let Some(node) = self.get_mut(at) else { return };
             node.cost = if more { node.cost.saturating_add(cost) } else { node.cost.saturating_sub(cost) };
+            node.count = if more { node.count + 1 } else { node.count.saturating_sub(1) };
             if at == ROOT {
                 return;
             }
@@ -165,7 +196,7 @@ impl Tree {
             let Some(node) = self.get(at) else { continue };
             let (parent, id) = (node.parent, node.id);
             let clock = self.get(parent).map_or(0, |p| p.clock);
-            if node.is_backlogged() || !node.children.is_empty() || node.served > clock {
+            if node.count > 0 || !node.children.is_empty() || node.served > clock {
                 continue;
             }
             if let Some(parent) = self.get_mut(parent) {

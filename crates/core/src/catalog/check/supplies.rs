@@ -17,12 +17,6 @@ use crate::catalog::supplies::{
 };
 use crate::record::{ClassFigures, Name};
 
-/// How many seconds of a supply may wait, when the catalog says nothing.
-const WAITING_S: u64 = 60;
-
-/// The same for one account.
-const WAITING_PER_ACCOUNT_S: u64 = 10;
-
 pub(super) fn supplies<'a>(
     source: &'a CatalogSource,
     check: &mut Check<'a>,
@@ -50,17 +44,16 @@ fn supply<'a>(
         None => cost.clone(),
         given => formula(source, "in_flight_cost", given.as_ref(), check),
     };
-    let capacity = shape.rate.or(shape.in_flight).unwrap_or(1);
-    let waiting_max_per_account = shape.waiting_max_per_account;
     SupplyTerms {
         rate: SupplyDimension { limit: shape.rate, formula: cost },
+        per: shape.rate_per.span(),
         in_flight: SupplyDimension { limit: shape.in_flight, formula: in_flight_cost },
         learn,
+        share_by: shape.share_by.level(),
         fallback: shape.fallback.clone(),
         points_s_max: shape.points_seconds_max,
-        waiting_max_per_account: waiting_max_per_account
-            .unwrap_or(capacity.saturating_mul(WAITING_PER_ACCOUNT_S)),
-        waiting_max: shape.waiting_max.unwrap_or(capacity.saturating_mul(WAITING_S)),
+        waiting_max_per_account: shape.waiting_max_per_account.unwrap_or(u64::MAX),
+        waiting_max: shape.waiting_max.unwrap_or(u64::MAX),
         classes: classes(shape, check),
     }
 }

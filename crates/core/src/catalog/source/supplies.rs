@@ -7,15 +7,18 @@ use alloc::{format, string::String, vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{ClassFigures, Name};
+use crate::record::{ClassFigures, Level, Name, Span};
 
 /// A supply: shared capacity, known, learned, or both. A request needs room in both dimensions that are set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SupplySource {
-    /// Cost per second. With `learn`, the first guess.
+    /// Cost per second, or in the period that `rate_per` names. With `learn`, the first guess.
     pub(crate) rate: Option<u64>,
+    /// The period of `rate`, of the bounds of `learn`, and of the floors and maxima that accounts have in this supply.
+    #[serde(default)]
+    pub(crate) rate_per: RatePer,
     /// Cost in flight: held and not yet ended.
     pub(crate) in_flight: Option<u64>,
     /// The cost of a request: a factor for each meter, at most 32. Default: `input_tokens` 1 and `output_tokens` 2 if the catalog has
@@ -25,6 +28,9 @@ pub(crate) struct SupplySource {
     pub(crate) in_flight_cost: Option<BTreeMap<Name, u32>>,
     /// Learn the rate from the upstream's answers (`POST /v1/supplies/{name}/feedback`).
     pub(crate) learn: Option<LearnSource>,
+    /// Whose requests take turns inside an account. Default: its keys.
+    #[serde(default)]
+    pub(crate) share_by: ShareBy,
     /// Supplies that take a request for which this one has no room, in order. At most 16.
     #[cfg_attr(feature = "schema", schema(max_items = 16))]
     #[serde(default)]
@@ -32,13 +38,58 @@ pub(crate) struct SupplySource {
     /// Fairness points: identities that leave guaranteed share to others come first when they borrow later. At most this many
     /// seconds of their guaranteed share. Default: no points.
     pub(crate) points_seconds_max: Option<u32>,
-    /// The most cost that may wait. Default: the cost that the supply serves in 60 seconds.
+    /// The most cost that may wait. Default: any, of at most 65,536 requests.
     pub(crate) waiting_max: Option<u64>,
-    /// The most cost of one account that may wait. Default: the cost that the supply serves in 10 seconds.
+    /// The most cost of one account that may wait. Default: any, of at most 4,096 requests.
     pub(crate) waiting_max_per_account: Option<u64>,
     /// The classes of requests, in order of service. Default: one class, `default`. At most 64.
     #[serde(default)]
     pub(crate) classes: BTreeMap<Name, ClassFigures>,
+}
+
+/// The period that a supply's rate is written for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RatePer {
+    /// A second.
+    #[default]
+    Second,
+    /// A minute.
+    Minute,
+    /// An hour.
+    Hour,
+}
+
+impl RatePer {
+    pub(crate) fn span(self) -> Span {
+        Span::from_secs(match self {
+            Self::Second => 1,
+            Self::Minute => 60,
+            Self::Hour => 3_600,
+        })
+    }
+}
+
+/// Whose requests take turns inside an account: the level of their paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ShareBy {
+    /// API keys.
+    #[default]
+    Key,
+    /// Sessions: the calls of one task go on together, and a short task does not wait for a long one.
+    Session,
+}
+
+impl ShareBy {
+    pub(crate) fn level(self) -> Level {
+        match self {
+            Self::Key => Level::Key,
+            Self::Session => Level::Session,
+        }
+    }
 }
 
 /// Bounds of a learned rate.
@@ -46,8 +97,8 @@ pub(crate) struct SupplySource {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LearnSource {
-    /// Never below, in cost per second.
+    /// Never below, in cost in the rate's period.
     pub(crate) floor: u64,
-    /// Never above, in cost per second.
+    /// Never above, in cost in the rate's period.
     pub(crate) ceiling: u64,
 }

@@ -1,12 +1,14 @@
 //! One seat of a supply: counters that the request path changes and the allocator reads.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use headworks_core::capacity::Seat;
 use headworks_core::capacity::allocator::Load;
+use headworks_core::capacity::{Seat, TICK};
 use headworks_core::record::AccountTerms;
 
-use super::cost::{NO_INDEX, NO_LIMIT};
+use super::cost::{MICRO, MILLI, NO_INDEX, NO_LIMIT, micro_of, milli, signed};
+use super::lengths::Lengths;
 
 /// One seat at run time: only counters. Those that the request path changes and those that the allocator writes are
 /// apart, so a tick over many seats needs no locked instruction and its cache misses overlap.
@@ -17,12 +19,14 @@ pub struct Leaf {
     /// Its index in the table.
     pub(super) index: AtomicU32,
     pub(super) active: AtomicBool,
-    /// Admitted cost, corrected when it ends.
+    /// Admitted cost in thousandths, corrected when it ends. It wraps, as credit does: only their difference counts.
     pub(super) spent: AtomicI64,
-    /// Cost credited by its share; written by the allocator.
+    /// Cost credited by its share, in thousandths; written by the allocator.
     pub(super) credit: AtomicI64,
+    /// Millionths of its share that are not yet a thousandth; written by the allocator.
+    pub(super) rest: AtomicU32,
     pub(super) in_flight: AtomicU64,
-    /// All cost ever asked for.
+    /// All cost ever asked for; it wraps.
     pub(super) offered: AtomicU64,
     /// The part of it that the allocator has seen; written by the allocator.
     pub(super) seen: AtomicU64,
@@ -34,18 +38,29 @@ pub struct Leaf {
     pub(super) floor: AtomicU64,
     pub(super) max: AtomicU64,
     pub(super) idle: AtomicU32,
+    /// The tick at which a refused caller was asked to come back, zero without one: one who does is let in.
+    pub(super) promised: AtomicU64,
+    /// What the account's requests come to.
+    pub lengths: Arc<Lengths>,
 }
 
 impl Leaf {
     /// A seat of an account with these terms of the operator.
     #[must_use]
     pub fn new(seat: Seat, terms: AccountTerms) -> Self {
+        Self::knowing(seat, terms, Arc::default())
+    }
+
+    /// A seat of an account of which something is known.
+    #[must_use]
+    pub fn knowing(seat: Seat, terms: AccountTerms, lengths: Arc<Lengths>) -> Self {
         let leaf = Self {
             seat,
             index: AtomicU32::new(NO_INDEX),
             active: AtomicBool::new(false),
             spent: AtomicI64::new(0),
             credit: AtomicI64::new(0),
+            rest: AtomicU32::new(0),
             in_flight: AtomicU64::new(0),
             offered: AtomicU64::new(0),
             seen: AtomicU64::new(0),
@@ -56,6 +71,8 @@ impl Leaf {
             floor: AtomicU64::new(0),
             max: AtomicU64::new(NO_LIMIT),
             idle: AtomicU32::new(0),
+            promised: AtomicU64::new(0),
+            lengths,
         };
         leaf.set_terms(terms);
         leaf
@@ -75,17 +92,40 @@ impl Leaf {
         AccountTerms { weight: self.weight.load(Relaxed), floor: self.floor.load(Relaxed), max }
     }
 
-    /// Cost that it may start inside its share; a negative value is debt.
+    /// Thousandths of cost that it may start inside its share; a negative value is debt.
     pub(super) fn level(&self) -> i64 {
-        self.credit.load(Relaxed).saturating_sub(self.spent.load(Relaxed))
+        self.credit.load(Relaxed).wrapping_sub(self.spent.load(Relaxed))
     }
 
-    /// The allocator adds `more` to the level, up to `most`; returns the new level.
-    pub(super) fn refill(&self, more: i64, most: i64) -> i64 {
+    /// Whether one of its callers was asked to come back by this tick.
+    pub(super) fn is_due(&self, tick: u64) -> bool {
+        (1..=tick).contains(&self.promised.load(Relaxed))
+    }
+
+    /// Counts cost, in thousandths, against its level; returns by how much its debt grows.
+    pub(super) fn charge(&self, cost: i64) -> i64 {
+        let spent = self.spent.fetch_add(cost, Relaxed);
+        let before = self.credit.load(Relaxed).wrapping_sub(spent);
+        before.min(0) - before.saturating_sub(cost).min(0)
+    }
+
+    /// The allocator adds millionths to the level, up to a number of thousandths; returns the new level.
+    pub(super) fn refill(&self, micro: u64, most: i64) -> i64 {
+        let each = MICRO / MILLI;
+        let whole = micro.saturating_add(self.rest.load(Relaxed).into());
+        self.rest.store(u32::try_from(whole % each).unwrap_or(0), Relaxed);
         let spent = self.spent.load(Relaxed);
-        let level = self.credit.load(Relaxed).saturating_sub(spent).saturating_add(more).min(most);
-        self.credit.store(spent.saturating_add(level), Relaxed);
+        let level = self.credit.load(Relaxed).wrapping_sub(spent);
+        let level = level.saturating_add(signed(whole / each)).min(most);
+        self.credit.store(spent.wrapping_add(level), Relaxed);
         level
+    }
+
+    /// It has no place in the allocator any more: of its savings, one request is left.
+    pub(super) fn rest_at(&self, most: i64) {
+        self.refill(0, most);
+        self.index.store(NO_INDEX, Relaxed);
+        self.active.store(false, Relaxed);
     }
 
     /// Counts one more tick without work; returns whether there have been more than `ticks`.
@@ -113,7 +153,7 @@ impl Leaf {
         self.active.load(Relaxed)
     }
 
-    /// Its load since the last tick.
+    /// Its load since the last tick, in millionths of cost. A debt is to be made up for within a tick.
     pub(super) fn take_load(&self) -> Load {
         let in_flight = self.in_flight() + self.waiting_in_flight.load(Relaxed);
         let (offered, wanted) = (self.offered.load(Relaxed), self.wanted.load(Relaxed));
@@ -121,10 +161,11 @@ impl Leaf {
         self.seen.store(offered, Relaxed);
         // A want that arrives in between is lost; its cost is in the next tick's offer.
         self.wanted.store(0, Relaxed);
+        let ticks = 1_000_000 / TICK.micros();
         Load {
-            offered: since,
-            waiting: self.waiting.load(Relaxed),
-            owed: self.level().min(0).unsigned_abs(),
+            offered: since.saturating_mul(MICRO),
+            waiting: micro_of(milli(self.waiting.load(Relaxed)).unsigned_abs()),
+            owed: micro_of(self.level().min(0).unsigned_abs()).saturating_mul(ticks),
             in_flight: wanted.max(in_flight),
         }
     }

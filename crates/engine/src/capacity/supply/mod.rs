@@ -2,16 +2,18 @@
 //!
 //! The request path reads the published table and changes a few integers: no lock, no allocation, no clock. A lock is
 //! taken only while a request waits. Never decides about money.
-//! R1 a request inside its share never competes with borrowed room (`in_share_work_is_never_refused`).
+//! R1 a request inside its share never competes with borrowed room, however large that was: who borrowed owes it, and waits
+//! (`in_share_work_is_never_refused`, `large_requests_owe_what_they_took`).
 //! R2 cost in flight never passes the capacity (`cost_in_flight_never_passes_the_limit`). R3 room is returned exactly
 //! once, even if callers go away (`a_caller_that_leaves_gives_its_place_back`).
-//! Units: cost; cost in flight in thousandths where a share says so.
+//! Units: cost; levels and debts in thousandths, rates in millionths a second (`cost.rs`); cost in flight in thousandths where a
+//! share says so.
 
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use headworks_core::capacity::allocator::{Allocator, MILLI, Share, Table};
+use headworks_core::capacity::allocator::{self, Allocator, Share, Table, Why};
 use headworks_core::capacity::controller::Controller;
 use headworks_core::capacity::{Offer, TICK};
 use headworks_core::catalog::SupplyTerms;
@@ -19,6 +21,7 @@ use headworks_core::record::{Instant, Name, Span};
 
 mod cost;
 mod leaf;
+mod lengths;
 mod queue;
 mod shares;
 mod tick;
@@ -26,8 +29,9 @@ mod time;
 mod waiting;
 
 pub use cost::{Busy, Cost, Room};
-use cost::{NO_BAND, NO_LIMIT, signed, takes};
+use cost::{MICRO, NO_BAND, NO_LIMIT, micro_rate, milli, rate_in, signed, takes};
 pub use leaf::Leaf;
+pub use lengths::Lengths;
 use queue::Queue;
 pub use queue::{NoWait, Pumped};
 use shares::Inner;
@@ -39,20 +43,28 @@ pub struct Supply<W> {
     pub name: Name,
     terms: ArcSwap<SupplyTerms>,
     table: ArcSwap<Table>,
-    /// Cost that may start in total; refilled at each tick, and a negative value is debt.
+    /// Cost that may start in total, in thousandths; refilled at each tick, and a negative value is debt.
     level: AtomicI64,
+    /// The part of the debt that seats owe each by itself: they make up for it, not the others.
+    owed: AtomicI64,
+    /// The largest request lately, in thousandths.
+    largest: AtomicU64,
+    /// Some seat has less than it asks for because others ask for as much.
+    is_contended: AtomicBool,
+    /// Ticks so far.
+    ticks: AtomicU64,
     in_flight: AtomicU64,
     in_flight_max: AtomicU64,
-    /// The rate in force, [`NO_LIMIT`] without one.
+    /// The rate in force in millionths a second, [`NO_LIMIT`] without one.
     rate: AtomicU64,
-    /// Cost admitted since the last tick.
+    /// Thousandths of cost admitted since the last tick.
     admitted: AtomicU64,
-    /// Cost per second admitted while requests waited: the speed at which the supply serves.
+    /// Millionths a second admitted while requests waited: the speed at which the supply serves.
     drain: AtomicU64,
-    /// Cost per second admitted during the last tick.
+    /// Millionths a second admitted during the last tick.
     served: AtomicU64,
     waiting: AtomicU64,
-    /// The highest band with a waiting request.
+    /// The highest band with a waiting request that only the supply holds back.
     waiting_band: AtomicU8,
     queue: Mutex<Queue<W>>,
     inner: Mutex<Inner>,
@@ -68,13 +80,13 @@ impl<W> std::fmt::Debug for Supply<W> {
 /// A supply as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupplyView {
-    /// The rate in force; `None`: no limit.
+    /// The rate in force, as cost in the period of its terms; `None`: no limit.
     pub rate: Option<u64>,
     /// The most cost in flight; `None`: no limit.
     pub in_flight_max: Option<u64>,
     /// Cost in flight.
     pub in_flight: u64,
-    /// Cost per second admitted during the last tick.
+    /// Cost in that period, at the speed of the last tick.
     pub served: u64,
     /// The number of waiting requests.
     pub waiting: u64,
@@ -97,6 +109,7 @@ impl<W> Supply<W> {
             fresh: Vec::new(),
             controller: None,
             last_tick: None,
+            level_rest: 0,
             busy_ticks: 0,
             loads: Vec::new(),
             spare: Table::default(),
@@ -106,6 +119,10 @@ impl<W> Supply<W> {
             terms: ArcSwap::new(Arc::clone(&terms)),
             table: ArcSwap::default(),
             level: AtomicI64::new(0),
+            owed: AtomicI64::new(0),
+            largest: AtomicU64::new(0),
+            is_contended: AtomicBool::new(false),
+            ticks: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             in_flight_max: AtomicU64::new(NO_LIMIT),
             rate: AtomicU64::new(NO_LIMIT),
@@ -120,7 +137,7 @@ impl<W> Supply<W> {
         };
         supply.set_terms(terms);
         let rate = supply.rate.load(Relaxed);
-        supply.level.store(if rate == NO_LIMIT { 0 } else { signed(rate / 4) }, Relaxed);
+        supply.level.store(if rate == NO_LIMIT { 0 } else { supply.burst(rate) }, Relaxed);
         supply
     }
 
@@ -137,7 +154,7 @@ impl<W> Supply<W> {
             _ => None,
         };
         if inner.controller.is_none() {
-            self.rate.store(guess.unwrap_or(NO_LIMIT), Relaxed);
+            self.rate.store(guess.map_or(NO_LIMIT, |rate| micro_rate(rate, terms.per)), Relaxed);
         }
         self.terms.store(terms);
     }
@@ -171,6 +188,14 @@ impl<W> Supply<W> {
         class.borrow_percent == 100 && leaf.max.load(Relaxed) == NO_LIMIT
     }
 
+    /// Whether a seat's waiters may pass the queue's order while they are inside its share: it is guaranteed a part, gets no
+    /// more than its share, or asks for less than it might have. Among those who ask for more, the queue's order is exact.
+    fn comes_first(&self, leaf: &Leaf) -> bool {
+        let class = self.terms.load().class_at(leaf.seat.class).copied().unwrap_or_default();
+        let is_calm = || self.share(leaf).is_some_and(|share| share.why == Why::Demand);
+        class.floor_percent > 0 || leaf.floor.load(Relaxed) > 0 || !self.borrows(leaf) || is_calm()
+    }
+
     fn band(&self, leaf: &Leaf) -> u8 {
         self.terms.load().class_at(leaf.seat.class).map_or(0, |c| c.priority)
     }
@@ -192,17 +217,27 @@ impl<W> Supply<W> {
     }
 
     fn fits_share(&self, leaf: &Leaf, cost: Cost) -> bool {
-        let Some(share) = self.share(leaf) else { return false };
-        let is_free = self.rate.load(Relaxed) == NO_LIMIT && !self.is_waited_for();
-        let rate = is_free || leaf.level() > 0;
-        let wanted = leaf.in_flight().saturating_add(cost.in_flight).saturating_mul(MILLI);
-        rate && (self.in_flight_max.load(Relaxed) == NO_LIMIT
-            || cost.in_flight == 0
-            || wanted <= share.in_flight_milli)
+        let share = self.share(leaf);
+        let is_free = self.rate.load(Relaxed) == NO_LIMIT && share.is_some() && !self.is_blocked();
+        let wanted = leaf.in_flight().saturating_add(cost.in_flight).saturating_mul(allocator::MILLI);
+        (is_free || leaf.level() > 0 || leaf.is_due(self.ticks.load(Relaxed)))
+            && (self.in_flight_max.load(Relaxed) == NO_LIMIT
+                || cost.in_flight == 0
+                || share.is_some_and(|share| wanted <= share.in_flight_milli))
     }
 
     fn fits_supply(&self) -> bool {
         self.rate.load(Relaxed) == NO_LIMIT || self.level.load(Relaxed) > 0
+    }
+
+    /// Whether requests wait that only the supply holds back.
+    fn is_blocked(&self) -> bool {
+        self.waiting_band.load(Relaxed) != NO_BAND
+    }
+
+    /// Thousandths started beyond the rate that no seat owes by itself: savings that were spent together. Zero or below.
+    fn debt(&self) -> i64 {
+        self.level.load(Relaxed).saturating_add(self.owed.load(Relaxed)).min(0)
     }
 
     /// Takes room if there is some. Waiters in the same band or above come
@@ -242,9 +277,9 @@ impl<W> Supply<W> {
     }
 
     /// Undoes the room of a request that came to nothing, as if it had never been taken.
-    pub fn undo(&self, leaf: &Leaf, cost: Cost) {
+    pub fn undo(&self, leaf: &Arc<Leaf>, cost: Cost) {
         self.end(leaf, cost, Some(0));
-        let less = |n: u64| Some(n.saturating_sub(cost.rate));
+        let less = |n: u64| Some(n.saturating_sub(milli(cost.rate).unsigned_abs()));
         // The closure always returns a value.
         let _ = self.admitted.fetch_update(Relaxed, Relaxed, less);
     }
@@ -271,11 +306,11 @@ impl<W> Supply<W> {
         cost.in_flight > self.in_flight_max.load(Relaxed)
     }
 
-    /// Whether the upstream can take more now: saved shares that come together exceed
-    /// the rate by a quarter of a second's worth.
+    /// Whether the upstream can take more now: savings that are spent together pass the rate by no more than could be saved
+    /// up in all.
     fn bears(&self) -> bool {
         let rate = self.rate.load(Relaxed);
-        rate == NO_LIMIT || self.level.load(Relaxed) > -signed(rate / 4)
+        rate == NO_LIMIT || self.debt() > -self.burst(rate)
     }
 
     /// How long the class of a seat lets a request wait if the request does not say.
@@ -316,10 +351,26 @@ impl<W> Supply<W> {
     }
 
     fn charge(&self, leaf: &Leaf, cost: Cost) {
+        if leaf.promised.load(Relaxed) != 0 {
+            leaf.promised.store(0, Relaxed);
+        }
         leaf.in_flight.fetch_add(cost.in_flight, Relaxed);
-        leaf.spent.fetch_add(signed(cost.rate), Relaxed);
-        self.level.fetch_sub(signed(cost.rate), Relaxed);
-        self.admitted.fetch_add(cost.rate, Relaxed);
+        let rate = milli(cost.rate);
+        self.spend(leaf, rate);
+        let rate = rate.unsigned_abs();
+        self.admitted.fetch_add(rate, Relaxed);
+        if rate > self.largest.load(Relaxed) {
+            self.largest.fetch_max(rate, Relaxed);
+        }
+    }
+
+    /// Takes thousandths of cost from the levels; negative, it gives them back.
+    fn spend(&self, leaf: &Leaf, cost: i64) {
+        let owes = leaf.charge(cost);
+        self.level.fetch_sub(cost, Relaxed);
+        if owes != 0 {
+            self.owed.fetch_add(owes, Relaxed);
+        }
     }
 
     /// Cost in flight from before this process: counted whether it fits or not.
@@ -332,28 +383,38 @@ impl<W> Supply<W> {
     /// A request has ended: its place is free, and its estimate is corrected to its actual cost. `None`: it used
     /// nothing, but the upstream was asked. If its estimate were returned, a
     /// refusing upstream would be asked again at once.
-    pub fn end(&self, leaf: &Leaf, estimate: Cost, actual: Option<u64>) {
+    pub fn end(&self, leaf: &Arc<Leaf>, estimate: Cost, actual: Option<u64>) {
         let less = |n: u64| Some(n.saturating_sub(estimate.in_flight));
         // Both closures always return a value.
         let _ = leaf.in_flight.fetch_update(Relaxed, Relaxed, less);
         let _ = self.in_flight.fetch_update(Relaxed, Relaxed, less);
-        let correction = actual.map_or(0, |actual| signed(actual) - signed(estimate.rate));
-        leaf.spent.fetch_add(correction, Relaxed);
-        self.level.fetch_sub(correction, Relaxed);
-        self.tell_queue(leaf, correction);
+        if let Some(actual) = actual {
+            self.spend(leaf, milli(actual) - milli(estimate.rate));
+            self.tell_queue(leaf, signed(actual) - signed(estimate.rate));
+        }
+        if leaf.waiting.load(Relaxed) > 0 && self.comes_first(leaf) {
+            self.queue().owed.push_back(Arc::clone(leaf));
+        }
     }
 
     fn busy(&self, leaf: &Leaf, cost: Cost) -> Busy {
         let rate = self.rate.load(Relaxed);
         let own = self.share(leaf).map_or(0, |s| s.rate);
         let by_share = (own > 0).then(|| takes(1 - leaf.level(), own));
-        let by_supply = self.borrows(leaf).then(|| takes(1 - self.level.load(Relaxed), rate));
+        // What others leave is gone at once where all ask for more than there is.
+        let is_left = self.borrows(leaf) && !self.is_contended.load(Relaxed) && !self.is_blocked();
+        let by_supply = is_left.then(|| takes(1 - self.level.load(Relaxed), rate));
         let by_rate = if rate == NO_LIMIT { None } else { by_share.into_iter().chain(by_supply).min() };
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));
-        let is_full = cost.in_flight > left || self.is_waited_for();
-        let by_queue = is_full.then(|| self.predict(leaf, cost)).flatten();
-        let after = by_rate.into_iter().chain(by_queue).max().unwrap_or(TICK);
-        Busy { after: after.max(TICK) }
+        let waits = cost.in_flight > left || (rate == NO_LIMIT && self.is_blocked());
+        let by_queue = waits.then(|| self.predict(leaf, cost, Instant::NEVER)).flatten();
+        let after = by_rate.into_iter().chain(by_queue).max().unwrap_or(TICK).max(TICK);
+        if by_queue.is_none() && !leaf.is_due(u64::MAX) {
+            // Its share may become smaller by then; its debt is not forgotten, so the next wait is longer.
+            let ticks = self.ticks.load(Relaxed) + after.micros() / TICK.micros();
+            leaf.promised.store(ticks.max(1), Relaxed);
+        }
+        Busy { after }
     }
 
     /// Cost in flight.
@@ -365,19 +426,20 @@ impl<W> Supply<W> {
     /// The operator's view.
     #[must_use]
     pub fn view(&self) -> SupplyView {
-        let limit = |n: u64| Some(n).filter(|n| *n != NO_LIMIT);
         let (terms, table) = (self.terms.load(), self.table.load());
+        let shown = |micro: u64| rate_in(micro, terms.per);
         let shares = |i: usize| table.classes.get(i).copied().unwrap_or_default();
         let classes = terms.classes.iter().enumerate().map(|(i, (name, _))| {
             let (rate, in_flight) = shares(i);
-            (name.clone(), rate, in_flight)
+            (name.clone(), shown(rate), in_flight)
         });
         let waiting_cost = self.queue().fair.cost();
+        let limit = |n: u64| Some(n).filter(|n| *n != NO_LIMIT);
         SupplyView {
-            rate: limit(self.rate.load(Relaxed)),
+            rate: limit(self.rate.load(Relaxed)).map(shown),
             in_flight_max: limit(self.in_flight_max.load(Relaxed)),
             in_flight: self.in_flight.load(Relaxed),
-            served: self.served.load(Relaxed),
+            served: shown(self.served.load(Relaxed)),
             waiting: self.waiting.load(Relaxed),
             waiting_cost,
             active: self.lock().allocator.len(),
@@ -385,9 +447,11 @@ impl<W> Supply<W> {
         }
     }
 
-    /// The share in force of a seat.
+    /// The share in force of a seat, its rate as cost in the period of the supply's terms.
     #[must_use]
     pub fn share_of(&self, leaf: &Leaf) -> Share {
-        self.share(leaf).unwrap_or_default()
+        let share = self.share(leaf).unwrap_or_default();
+        let per = self.terms.load().per;
+        Share { rate: rate_in(share.rate, per), burst: share.burst / MICRO, ..share }
     }
 }

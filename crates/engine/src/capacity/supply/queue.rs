@@ -31,7 +31,7 @@ pub struct Pumped<W> {
 /// The waiting requests.
 pub(super) struct Queue<W> {
     pub(super) fair: FairQueue<(Arc<Leaf>, W)>,
-    /// Seats inside their share come first, in the order of the allocator.
+    /// Seats that wait inside a share of their own, the next deadline first.
     pub(super) owed: VecDeque<Arc<Leaf>>,
 }
 

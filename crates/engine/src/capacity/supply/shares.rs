@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
-use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
+use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table, Why};
 use headworks_core::capacity::controller::Controller;
 use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{AccountTerms, Instant, Span};
 
-use super::cost::{NO_INDEX, over, signed};
+use super::cost::{MICRO, MILLI, NO_INDEX, micro_rate, milli, over, signed};
 use super::leaf::Leaf;
 
 /// Ticks without work after which a seat leaves the allocator.
@@ -26,30 +26,45 @@ pub(super) struct Inner {
     pub(super) fresh: Vec<Arc<Leaf>>,
     pub(super) controller: Option<Controller>,
     pub(super) last_tick: Option<Instant>,
+    /// Millionths of the supply's yield that are not yet a thousandth.
+    pub(super) level_rest: u64,
     pub(super) busy_ticks: u64,
     pub(super) loads: Vec<Option<(Load, AccountTerms)>>,
     pub(super) spare: Table,
 }
 
+/// What came out of a tick.
+pub(super) struct Allotted {
+    /// Seats that wait inside their share.
+    pub(super) waiting: Vec<Arc<Leaf>>,
+    /// Thousandths of cost that seats owe, each by itself.
+    pub(super) owed: i64,
+    /// Some seat gets less than it asks for because others ask for as much.
+    pub(super) is_contended: bool,
+}
+
 impl Inner {
-    /// Publishes new shares and refills the cost that may start; returns the seats that wait inside their share.
+    /// Publishes new shares and refills the cost that may start.
     pub(super) fn allot(
         &mut self,
         terms: &SupplyTerms,
         capacity: Capacity,
         span: Span,
         published: &ArcSwap<Table>,
-    ) -> Vec<Arc<Leaf>> {
+    ) -> Allotted {
+        let per_second = |own: AccountTerms| AccountTerms {
+            floor: micro_rate(own.floor, terms.per),
+            max: own.max.map(|max| micro_rate(max, terms.per)),
+            ..own
+        };
         let mut placed = Vec::new();
         for leaf in std::mem::take(&mut self.fresh) {
             let index = self.free.pop().unwrap_or_else(|| {
                 self.leaves.push(None);
                 u32::try_from(self.leaves.len() - 1).unwrap_or(NO_INDEX)
             });
-            self.allocator.add(leaf.seat, index, leaf.terms());
+            self.allocator.add(leaf.seat, index, per_second(leaf.terms()));
             if let Some(slot) = usize::try_from(index).ok().and_then(|at| self.leaves.get_mut(at)) {
-                // Savings do not outlive a time without work; debt does.
-                leaf.refill(0, 0);
                 placed.push((Arc::clone(&leaf), index));
                 *slot = Some(leaf);
             }
@@ -58,13 +73,13 @@ impl Inner {
         // Gathered in memory order; the allocator looks them up in the order of its tree.
         loads.clear();
         for (index, slot) in (0_u32..).zip(leaves.iter_mut()) {
-            let load = slot.as_ref().map(|leaf| (leaf.take_load(), leaf.terms()));
+            let load = slot.as_ref().map(|leaf| (leaf.take_load(), per_second(leaf.terms())));
             let rests = |l: &Load| l.offered == 0 && l.waiting == 0 && l.in_flight == 0;
             let gone =
                 slot.take_if(|leaf| load.is_some_and(|(l, _)| rests(&l)) && leaf.has_rested(IDLE_TICKS));
             if let Some(leaf) = &gone {
-                leaf.index.store(NO_INDEX, Relaxed);
-                leaf.active.store(false, Relaxed);
+                // Savings do not outlive a time without work; debt does.
+                leaf.rest_at(1);
                 free.push(index);
             }
             loads.push(load.filter(|_| gone.is_none()));
@@ -72,12 +87,16 @@ impl Inner {
         let table = allocator.tick(terms, capacity, span, std::mem::take(spare), |index| {
             usize::try_from(index).ok().and_then(|at| loads.get(at).copied().flatten())
         });
-        let mut owed = Vec::new();
+        let mut allotted = Allotted { waiting: Vec::new(), owed: 0, is_contended: false };
         for (share, leaf) in table.shares.iter().zip(&*leaves) {
             let Some(leaf) = leaf else { continue };
-            if leaf.refill(over(share.rate, span), signed(share.burst)) > 0 && leaf.waiting.load(Relaxed) > 0
-            {
-                owed.push(Arc::clone(leaf));
+            // Of a small share, one request can always be saved up.
+            let burst = signed(share.burst / (MICRO / MILLI)).max(milli(1));
+            let level = leaf.refill(over(share.rate, span), burst);
+            allotted.owed = allotted.owed.saturating_sub(level.min(0));
+            allotted.is_contended |= share.why == Why::FairShare;
+            if level > 0 && leaf.waiting.load(Relaxed) > 0 {
+                allotted.waiting.push(Arc::clone(leaf));
             }
         }
         // The last table's memory is reused, unless a reader still holds it.
@@ -85,6 +104,6 @@ impl Inner {
         for (leaf, index) in placed {
             leaf.index.store(index, Relaxed);
         }
-        owed
+        allotted
     }
 }

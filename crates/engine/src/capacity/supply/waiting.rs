@@ -10,27 +10,31 @@ use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{Instant, Span};
 
 use super::Supply;
-use super::cost::{Cost, NO_BAND, NO_LIMIT, signed, takes};
+use super::cost::{Cost, NO_BAND, NO_LIMIT, milli, signed, takes};
 use super::leaf::Leaf;
 use super::queue::{NoWait, Pumped, Queue, stopped_waiting};
 
-/// The most waiters passed over at once because of their own bounds.
-const ASIDE_MAX: usize = 256;
-
 impl<W> Supply<W> {
-    /// The wait of one more request, predicted from the cost that waits before it
+    /// The wait of one more request that gives up at `deadline`, predicted from what is served before it in the queue's order
     /// and the speed at which the supply serves.
-    pub(super) fn predict(&self, leaf: &Leaf, cost: Cost) -> Option<Span> {
+    pub(super) fn predict(&self, leaf: &Leaf, cost: Cost, deadline: Instant) -> Option<Span> {
         let rate = self.rate.load(Relaxed);
         let is_rate = self.in_flight_max.load(Relaxed) == NO_LIMIT;
         let served = if is_rate { rate } else { self.drain.load(Relaxed).min(rate) };
         if served == 0 {
             return None;
         }
-        // The request being served must end first: half the cost of a request, on average.
-        let own = takes(signed(cost.rate / 2), served);
-        let ahead = self.queue().fair.predict(&self.terms.load(), leaf.seat, cost.rate, served)?;
-        Some(Span::from_micros(own.micros().saturating_add(ahead.micros())))
+        let weight = leaf.weight.load(Relaxed);
+        let ahead = self.queue().fair.ahead(&self.terms.load(), leaf.seat, weight, deadline);
+        // A rate serves once its level is above zero; of those in flight, one must end first.
+        let owed = if is_rate { 1 - self.level.load(Relaxed).min(0) } else { milli(cost.rate / 2) };
+        Some(takes(milli(ahead).saturating_add(owed), served))
+    }
+
+    /// How long one more request would wait that gives up after `most`; `None` while the speed of the supply is not known.
+    #[must_use]
+    pub fn predicted(&self, leaf: &Leaf, cost: Cost, now: Instant, most: Span) -> Option<Span> {
+        self.predict(leaf, cost, self.own_time(now).after(most))
     }
 
     /// Waits for room, for at most `most`.
@@ -45,7 +49,7 @@ impl<W> Supply<W> {
         most: Span,
         who: W,
     ) -> Result<WaiterId, (NoWait, W)> {
-        let predicted = self.predict(leaf, cost).unwrap_or(Span::ZERO);
+        let predicted = self.predicted(leaf, cost, now, most).unwrap_or(Span::ZERO);
         if predicted > most {
             return Err((NoWait::TooLong(predicted), who));
         }
@@ -63,8 +67,10 @@ impl<W> Supply<W> {
             Ok(id) => {
                 leaf.waiting.fetch_add(cost.rate, Relaxed);
                 leaf.waiting_in_flight.fetch_add(cost.in_flight, Relaxed);
-                if self.fits_share(leaf, cost) {
+                if self.comes_first(leaf) && self.fits_share(leaf, cost) {
                     queue.owed.push_back(Arc::clone(leaf));
+                } else if !self.borrows(leaf) {
+                    queue.fair.park(id);
                 }
                 self.publish_waiting(&queue);
                 Ok(id)
@@ -99,19 +105,18 @@ impl<W> Supply<W> {
         let mut queue = self.queue();
         pumped.late.extend(queue.fair.take_late(now).into_iter().map(stopped_waiting));
         let Queue { fair, owed } = &mut *queue;
-        let mut aside = Vec::new();
         while let Some((id, leaf, cost, in_share)) = self.next(&terms, fair, owed) {
             if self.never_fits(cost) {
                 // The limit was lowered below its cost while it waited.
                 pumped.late.extend(fair.take(id).map(stopped_waiting));
                 continue;
             }
-            if !in_share && !self.borrows(&leaf) && aside.len() < ASIDE_MAX {
+            if !in_share && !self.borrows(&leaf) {
                 // Held back by its own bound: it does not delay the others.
-                aside.extend(fair.take(id).map(|waiter| (id, waiter)));
+                fair.park(id);
                 continue;
             }
-            let fits = if in_share { self.bears() } else { self.borrows(&leaf) && self.fits_supply() };
+            let fits = if in_share { self.bears() } else { self.fits_supply() };
             if !fits || !self.admit(cost.in_flight) {
                 break;
             }
@@ -121,15 +126,11 @@ impl<W> Supply<W> {
                 pumped.admitted.push((leaf, cost, stopped_waiting(waiter)));
             }
         }
-        for (id, waiter) in aside {
-            let weight = waiter.who.0.weight.load(Relaxed);
-            fair.put_back(&terms, weight, id, waiter);
-        }
         self.publish_waiting(&queue);
         pumped
     }
 
-    /// The next to admit: first seats that wait inside their share, then the one served least.
+    /// The next to admit: first seats that wait inside a share of their own, then the one served least.
     fn next(
         &self,
         terms: &SupplyTerms,

@@ -176,6 +176,12 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The cost of a request as a supply expects it of its account.
+    fn expected(&self, supply: usize, traced: &Traced, leaf: &Leaf) -> Option<Cost> {
+        let cost = self.cost(supply, traced, true)?;
+        Some(Cost { rate: leaf.lengths.expected(self.feature.name.as_str(), cost.rate), ..cost })
+    }
+
     fn member(&mut self, client: usize) -> Result<&mut Member, Failed> {
         self.members.get_mut(client).ok_or_else(|| "no such client".into())
     }
@@ -204,10 +210,8 @@ impl<'a> World<'a> {
         let demoted = member.is_demoted(self.catalog, &ask, instant(now))?;
         self.run.demoted += u64::from(demoted && !self.supplies.is_empty());
         for at in 0..self.supplies.len() {
-            let (leaf, Some(cost)) = (self.leaf(traced.client, at, demoted)?, self.cost(at, &traced, true))
-            else {
-                continue;
-            };
+            let leaf = self.leaf(traced.client, at, demoted)?;
+            let Some(cost) = self.expected(at, &traced, &leaf) else { continue };
             let Some(supply) = self.supplies.get(at).map(Arc::clone) else { continue };
             supply.note(&leaf, cost);
             let used = leaf.in_flight();
@@ -254,9 +258,8 @@ impl<'a> World<'a> {
     /// Waits in the queue of the first supply, when its class lets it.
     fn queue(&mut self, i: usize, demoted: bool, now: u64) -> Result<bool, Failed> {
         let traced = self.request(i)?;
-        let (leaf, Some(cost)) = (self.leaf(traced.client, 0, demoted)?, self.cost(0, &traced, true)) else {
-            return Ok(false);
-        };
+        let leaf = self.leaf(traced.client, 0, demoted)?;
+        let Some(cost) = self.expected(0, &traced, &leaf) else { return Ok(false) };
         let Some(supply) = self.supplies.first() else { return Ok(false) };
         let wait_max = supply.wait_max(&leaf);
         if wait_max == Span::ZERO {

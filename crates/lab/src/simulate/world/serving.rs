@@ -77,6 +77,9 @@ impl World<'_> {
                 retry_after: None,
             };
             supply.feedback(told, instant(now));
+            if let Some(used) = used {
+                leaf.lengths.learn(self.feature.name.as_str(), cost.rate, used);
+            }
             supply.end(&leaf, cost, used);
         }
         self.pump(now)
