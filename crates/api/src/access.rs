@@ -93,6 +93,15 @@ pub(crate) fn check_patterns(accounts: &[Label]) -> Result<(), String> {
     if accounts.len() > PATTERNS_MAX {
         return Err(format!("`accounts` has more than {PATTERNS_MAX} entries"));
     }
+    let has_meaning = |pattern: &&Label| {
+        let rest = pattern.as_str().strip_suffix('*').unwrap_or(pattern.as_str());
+        !rest.is_empty() && !rest.contains('*')
+    };
+    if let Some(wrong) = accounts.iter().find(|pattern| !has_meaning(pattern)) {
+        return Err(format!(
+            "`accounts`: `{wrong}` is neither an account nor the beginning of some, such as `acme*`; leave `accounts` out for all"
+        ));
+    }
     Ok(())
 }
 

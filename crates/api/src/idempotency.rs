@@ -12,11 +12,16 @@ use crate::problem::{Kind, Problem};
 pub enum Key {
     /// It carries this one.
     Given(Label),
+    /// The server made it from a signed report: no caller can send one that is equal.
+    Reported(Label),
     /// It could have carried one and did not, so the request must have its own.
     Missing,
     /// It has no room for one: each request is a new one.
     Unknown,
 }
+
+/// The beginning of keys of signed reports.
+pub(crate) const REPORTED: &str = "inbound ";
 
 impl Key {
     /// The key of a request: its own, else the one beside it, else `natural`; none where the protocol has none.
@@ -29,7 +34,15 @@ impl Key {
         request: &impl Serialize,
     ) -> Result<Option<Idempotency>, Problem> {
         let text = match (own, self, natural) {
-            (Some(key), ..) | (None, Self::Given(key), _) => key,
+            (Some(key), ..) | (None, Self::Given(key), _) => {
+                if key.as_str().starts_with(REPORTED) {
+                    let detail =
+                        format!("an idempotency key does not begin with `{REPORTED}`; choose another");
+                    return Err(Problem::new(Kind::IdempotencyKeyInvalid, detail));
+                }
+                key
+            }
+            (None, Self::Reported(key), _) => key,
             (None, Self::Missing | Self::Unknown, Some(natural)) => {
                 Label::new(&natural).map_err(|e| Problem::new(Kind::IdempotencyKeyInvalid, e.to_string()))?
             }

@@ -119,10 +119,22 @@ pub struct Problem {
     pub after: Option<Span>,
 }
 
+/// The longest detail, in bytes: a caller's own text is repeated only as far as it says where it is wrong.
+const DETAIL_MAX: usize = 2_000;
+
+fn cut(mut detail: String) -> String {
+    if detail.len() > DETAIL_MAX {
+        let end = (0..=DETAIL_MAX).rev().find(|at| detail.is_char_boundary(*at));
+        detail.truncate(end.unwrap_or(0));
+        detail.push('…');
+    }
+    detail
+}
+
 impl Problem {
     /// A problem of a kind.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), places: Vec::new(), places_count: 0, after: None }
+        Self { kind, detail: cut(detail.into()), places: Vec::new(), places_count: 0, after: None }
     }
 
     /// The request's content is not valid for this call.

@@ -8,7 +8,7 @@
 //! the two leaves a claim that the retry uses.
 
 use headworks_core::catalog::Mode;
-use headworks_core::command::{Command, History, NewGrant, run, trial_budget_used};
+use headworks_core::command::{Adjust, Command, History, NewGrant, run, trial_budget_used};
 use headworks_core::record::{Category, Credits, IndexKey, Label, Name, Operation, Rule, internal, own_unit};
 use headworks_core::waterfall::Refusal;
 
@@ -86,20 +86,56 @@ impl Engine {
             let looked = self.may_claim(identity, account, key, &claims).await;
             self.or_observed(account, mode, looked)?;
         }
-        let unit = own_unit(new.unit.as_ref());
-        let budget = rules.abuse.trial_budget.as_ref();
-        if let Some(most) = budget.and_then(|budget| budget.of(unit, rules.credit_unit())) {
-            let (account_of, unit_of) = (account.clone(), unit.cloned());
-            let draws =
-                Command::DrawTrialBudget { account: account_of, amount: new.amount, unit: unit_of, most };
-            let drawn = self.note_claim(&budget_of(unit), account, key, &draws).await;
-            self.or_observed(account, mode, drawn)?;
-        }
+        self.draw_budget(account, key, (new.amount, own_unit(new.unit.as_ref()))).await?;
         for identity in &identities {
             let claimed = self.note_claim(identity, account, key, &claims).await;
             self.or_observed(account, mode, claimed)?;
         }
         Ok(())
+    }
+
+    /// A free grant that is raised by hand is as much free credit as another one: it has the same budget.
+    pub(crate) async fn claim_raise(
+        &self,
+        account: &Name,
+        key: &Idempotency,
+        ask: &Adjust,
+    ) -> Result<(), EngineError> {
+        if self.catalog().abuse.mode(Rule::Identity) == Mode::Off
+            || self.is_known(account, IndexKey::of_key(account, Operation::Adjust, &key.text)).await?
+        {
+            return Ok(());
+        }
+        let raised = self
+            .view(account, |ctx| {
+                let grant = ctx.account.grant(ask.grant).filter(|g| g.terms.category == Category::Free);
+                let Some(grant) = grant else { return Ok(None) };
+                run(ctx, &Command::Adjust(ask.clone()), &History::new())?;
+                Ok(Some(grant.terms.unit.clone()))
+            })
+            .await?;
+        let Some(unit) = raised else { return Ok(()) };
+        let _turn = self.claims.lock().await;
+        let text = Label::new(&format!("raise {}", blake3::hash(key.text.as_str().as_bytes()).to_hex()));
+        let own = Idempotency { text: text.unwrap_or_else(|_| key.text.clone()), digest: key.digest };
+        self.draw_budget(account, &own, (ask.by, own_unit(unit.as_ref()))).await
+    }
+
+    /// Draws free credits from the budget of the day, if there is one.
+    async fn draw_budget(
+        &self,
+        account: &Name,
+        key: &Idempotency,
+        (amount, unit): (Credits, Option<&Name>),
+    ) -> Result<(), EngineError> {
+        let rules = self.catalog();
+        let budget = rules.abuse.trial_budget.as_ref();
+        let Some(most) = budget.and_then(|budget| budget.of(unit, rules.credit_unit())) else {
+            return Ok(());
+        };
+        let draws = Command::DrawTrialBudget { account: account.clone(), amount, unit: unit.cloned(), most };
+        let drawn = self.note_claim(&budget_of(unit), account, key, &draws).await;
+        self.or_observed(account, rules.abuse.mode(Rule::Identity), drawn)
     }
 
     /// Whether an identity has no claim except that of this grant.

@@ -98,6 +98,11 @@ impl Engine {
         if let (Some(new), Some(key)) = (command.free_grant(), key) {
             self.claim(account, key, new).await?;
         }
+        if let (Command::Adjust(ask), Some(key)) = (command, key)
+            && ask.by.is_positive()
+        {
+            self.claim_raise(account, key, ask).await?;
+        }
         self.run_plain(account, key, caller, command).await
     }
 

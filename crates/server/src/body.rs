@@ -277,6 +277,13 @@ pub(crate) async fn read(
         return Err(Failure(Problem::internal()));
     };
     let mut part = allowance.part();
+    if length > part.share() {
+        let detail = format!(
+            "the server's memory (`--memory-max`) has {} KiB for all bodies of one caller; send less at once",
+            part.share() >> 10
+        );
+        return Err(Failure::new(Kind::BodyTooLarge, detail));
+    }
     if !part.announce(length, allowance.until.min(Instant::now() + TURN)).await {
         return Err(too_many());
     }

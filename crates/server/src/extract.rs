@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use headworks_api::{Access, Call, EVENTS_MAX, Key, Kind, parse, parse_envelope, too_many_events};
-use headworks_core::record::Label;
+use headworks_core::record::{Label, Name};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
@@ -50,9 +50,14 @@ impl FromRequestParts<App> for Caller {
             ));
         }
         // Only bearer tokens can be our keys.
-        let access =
-            app.api.access(header.map(|h| h.to_str().ok().and_then(bearer).unwrap_or_default()), call)?;
-        Visit::of(parts).authenticate();
+        let shown = header.map(|h| h.to_str().ok().and_then(bearer).unwrap_or_default());
+        let visit = Visit::of(parts);
+        let access = app.api.access(shown, call).inspect_err(|problem| {
+            if problem.kind == Kind::Unauthenticated {
+                visit.doubt();
+            }
+        })?;
+        visit.authenticate(access.actor());
         if let Some(allowance) = parts.extensions.get::<Allowance>() {
             allowance.own(access.actor());
         }
@@ -68,9 +73,15 @@ impl Visit {
         Self(parts.extensions.get().cloned())
     }
 
-    pub(crate) fn authenticate(&self) {
+    pub(crate) fn authenticate(&self, key: Option<&Name>) {
         if let Some(place) = &self.0 {
-            place.authenticate();
+            place.authenticate(key);
+        }
+    }
+
+    fn doubt(&self) {
+        if let Some(place) = &self.0 {
+            place.doubt();
         }
     }
 }
@@ -181,7 +192,18 @@ impl FromRequest<App> for Text {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         let most = request.extensions().get().map_or(BODY_BYTES_MAX, |LengthMax(most)| *most);
-        let bytes = body::read(request, most.min(app.catalog_bytes_max), |_| Ok(())).await?;
+        let room = most.min(app.catalog_bytes_max);
+        let bytes = body::read(request, room, |_| Ok(())).await.map_err(|failure| {
+            if room == most || failure.0.kind != Kind::BodyTooLarge {
+                return failure;
+            }
+            let detail = format!(
+                "the server's memory (`--memory-max`) lets it compile catalogs of at most {} KiB; check longer ones with \
+                 `headworks check-catalog`",
+                room >> 10
+            );
+            Failure::new(Kind::BodyTooLarge, detail)
+        })?;
         let text = String::from_utf8(bytes.into());
         text.map(Text).map_err(|_| Failure::new(Kind::MalformedBody, "the body is not UTF-8"))
     }

@@ -19,7 +19,7 @@ mod serve;
 mod tend;
 
 pub use app::App;
-pub use connections::{ConnectionLimits, Peer, Proxies, TlsFiles};
+pub use connections::{ConnectionLimits, ForwardedHeader, Peer, Proxies, TlsFiles};
 pub use memory::memory_ceiling;
 pub use routes::{app, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve};

@@ -1,8 +1,10 @@
 //! Lists that are counted while they are read, so that what is too long is refused before it takes memory.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use headworks_core::record::Name;
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
@@ -43,6 +45,31 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Few<T, MAX
 
         deserializer.deserialize_seq(Items(PhantomData))
     }
+}
+
+/// A list that is left out or has something in it: an empty one is a mistake, not everything.
+pub(crate) fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let list = Vec::deserialize(deserializer)?;
+    if list.is_empty() {
+        return Err(D::Error::custom("the list is empty; leave it out for all, or name some"));
+    }
+    Ok(list)
+}
+
+/// The most dimensions of one request.
+pub const DIMENSIONS_MAX: usize = 64;
+
+/// Dimensions, not more than a request may have.
+pub(crate) fn dimensions<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Name, T>, D::Error> {
+    let given = BTreeMap::deserialize(deserializer)?;
+    if given.len() > DIMENSIONS_MAX {
+        return Err(D::Error::custom(format_args!("a request has at most {DIMENSIONS_MAX} dimensions")));
+    }
+    Ok(given)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::ConfirmTopUpRequest;
 use crate::abuse::SignalRequest;
+use crate::few::some;
 
 /// Make or replace an inbound caller.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -15,8 +16,8 @@ pub struct InboundRequest {
     #[schema(min_items = 1)]
     pub purposes: Vec<Purpose>,
     /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
-    #[serde(default)]
-    #[schema(max_items = 1000)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
+    #[schema(min_items = 1, max_items = 1000)]
     pub accounts: Vec<Label>,
     /// Replace its secret. The previous one stays valid until the next replacement, or until it is ended.
     #[serde(default)]

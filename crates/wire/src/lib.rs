@@ -31,7 +31,7 @@ pub use audit_log::*;
 pub use commands::Malformed;
 pub use corrections::*;
 pub use events::*;
-pub use few::Few;
+pub use few::{DIMENSIONS_MAX, Few};
 pub use inbound::*;
 pub use ledger::*;
 pub use plans::*;

@@ -2,7 +2,7 @@
 //!
 //! Markers for the document alone: they are named where a field's own type admits more.
 
-use headworks_core::record::Instant;
+use headworks_core::record::{Instant, Label};
 use headworks_core::schema::text;
 use headworks_core::text_schema;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
@@ -88,6 +88,22 @@ text_schema!(
         .min_properties(Some(1))
         .max_properties(Some(1))
         .examples([serde_json::json!({"tokens": 100})])
+);
+
+/// Dimensions of a request.
+#[derive(Debug)]
+pub enum Dimensions {}
+text_schema!(
+    Dimensions,
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("Dimensions that prices depend on, such as the model."))
+        .property_names(Some(
+            text("A dimension", "model").pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))
+        ))
+        .additional_properties(Some(Label::schema()))
+        .max_properties(Some(64))
+        .examples([serde_json::json!({"model": "large"})])
 );
 
 /// An address of IP.

@@ -1,5 +1,6 @@
 //! Adding, taking back, correcting and refunding credits.
 
+use headworks_core::command::Command;
 use headworks_core::record::Category;
 use headworks_wire as wire;
 use wire::Reference;
@@ -62,7 +63,23 @@ impl Api {
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::Adjust, id)?;
         let key = key.of(ask.idempotency_key.take(), None, &ask)?;
-        change(&self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?)
+        let command = ask.command(&account)?;
+        if let Command::Adjust(ask) = &command
+            && ask.by.is_positive()
+        {
+            // More of a free grant is another free grant.
+            let is_free = self
+                .engine
+                .view(&account, |ctx| {
+                    let grant = ctx.account.grant(ask.grant);
+                    Ok(grant.is_some_and(|grant| grant.terms.category == Category::Free))
+                })
+                .await?;
+            if is_free {
+                access.account(Act::GrantFree, id)?;
+            }
+        }
+        change(&self.run(access, &account, key.as_ref(), &command).await?)
     }
 
     /// Give back a charge, once, wholly or in part.

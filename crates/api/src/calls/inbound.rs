@@ -14,7 +14,7 @@ use wire::Scope;
 use crate::access::{Access, check_patterns};
 use crate::api::Api;
 use crate::audit_log::{Call, Trail};
-use crate::idempotency::Key;
+use crate::idempotency::{Key, REPORTED};
 use crate::outbox::{Owner, Signed};
 use crate::problem::{Kind, Problem};
 
@@ -59,8 +59,8 @@ impl Report {
         hasher.update(self.caller.inbound.name.as_str().as_bytes());
         hasher.update(b"/");
         hasher.update(self.id.as_str().as_bytes());
-        let text = format!("inbound {}", hasher.finalize().to_hex());
-        Ok(Key::Given(Label::new(&text).map_err(Problem::failed)?))
+        let text = format!("{REPORTED}{}", hasher.finalize().to_hex());
+        Ok(Key::Reported(Label::new(&text).map_err(Problem::failed)?))
     }
 }
 

@@ -219,6 +219,9 @@ fn take(ask: &mut wire::RecordRequest, feature: &Feature, name: &str, value: &Va
         return Err(no_meter(feature, name));
     } else {
         ask.dimensions.insert(key, Label::new(&text).map_err(|e| wrong(e.to_string()))?);
+        if ask.dimensions.len() > wire::DIMENSIONS_MAX {
+            return Err(wrong(format!("an event has at most {} dimensions", wire::DIMENSIONS_MAX)));
+        }
     }
     Ok(())
 }

@@ -184,10 +184,18 @@ pub(crate) struct ServeArguments {
     /// Require clients to have a certificate from one of these authorities, PEM
     #[arg(long, env = "HEADWORKS_TLS_CLIENT_CA", requires = "tls_cert", value_name = "FILE")]
     pub(crate) tls_client_ca: Option<PathBuf>,
-    /// The addresses of the proxies in front of the server: their `Forwarded` and `X-Forwarded-For` are believed, and without TLS
-    /// only they may connect
+    /// The addresses of the proxies in front of the server: they are believed about where requests come from, and without TLS only
+    /// they may connect
     #[arg(long, env = "HEADWORKS_BEHIND_PROXY", value_name = "ADDRESSES", value_delimiter = ',', value_parser = network)]
     pub(crate) behind_proxy: Vec<IpNet>,
+    /// The header that the proxies write; the other one is what their clients send
+    #[arg(
+        long,
+        env = "HEADWORKS_FORWARDED_HEADER",
+        value_name = "HEADER",
+        default_value = "x-forwarded-for"
+    )]
+    pub(crate) forwarded_header: Forwarding,
     /// The most connections at once; default: 10,000, or fewer where the system allows fewer open files
     #[arg(long, env = "HEADWORKS_CONNECTIONS_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) connections_max: Option<u32>,
@@ -251,4 +259,11 @@ pub(crate) struct DemoArguments {
     /// How much of the traced hour to replay
     #[arg(long, default_value_t = 60, value_name = "MINUTES", value_parser = clap::value_parser!(u16).range(1..=60))]
     pub(crate) minutes: u16,
+}
+
+/// The header in which proxies write where a request comes from.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Forwarding {
+    XForwardedFor,
+    Forwarded,
 }

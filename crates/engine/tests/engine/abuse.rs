@@ -7,7 +7,7 @@ use headworks_audit::reconcile::{Progress, reconcile};
 use headworks_audit::replay::replay;
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::catalog::{Catalog, Format, Mode};
-use headworks_core::command::{Command, NewGrant, Patch, Setting};
+use headworks_core::command::{Adjust, Command, NewGrant, Patch, Setting};
 use headworks_core::record::{Category, Decision, Outcome, Rank, Reason, Rule, Span};
 use headworks_core::waterfall::{Authorize, Refusal};
 use headworks_engine::{Answer, Caller, Clock, Effect, Engine, EngineError, Idempotency, Limits};
@@ -446,6 +446,16 @@ async fn a_trial_budget_counts_one_unit() {
         let spent = free("a3", "0.1", unit).await.expect_err("spent").to_string();
         assert!(spent.contains(&format!("free {unit} of this day")), "{spent}");
     }
+    // Raising one by hand is no way around the budget; lowering it needs none.
+    let grant = w.engine.view(&name("a2"), |ctx| Ok(ctx.account.grants.first().map(|g| g.id))).await;
+    let grant = grant.expect("reads").expect("a grant");
+    let adjust = async |key_of: &str, by: &str| {
+        let ask = Adjust { grant, by: by.parse().expect("credits"), as_debt: false, reason: None };
+        run(&w.engine, &name("a2"), &key(key_of), Command::Adjust(ask)).await.map(drop)
+    };
+    let spent = adjust("up", "1").await.expect_err("spent").to_string();
+    assert!(spent.contains("free coins of this day"), "{spent}");
+    adjust("down", "-1").await.expect("lowers");
     assert_eq!(w.engine.trial_budget_used(Some(&name("coins"))).await.expect("reads").to_string(), "500");
     assert_eq!(w.engine.trial_budget_used(None).await.expect("reads").to_string(), "12");
     w.engine.close();

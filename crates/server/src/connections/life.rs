@@ -226,7 +226,7 @@ mod tests {
             assert_eq!(place.pace(), Duration::ZERO);
         }
         assert!(waits(20).last().is_some_and(|wait| *wait > 0));
-        place.authenticate();
+        place.authenticate(None);
         assert_eq!(place.pace(), Duration::ZERO);
     }
 }

@@ -3,6 +3,7 @@
 //! A connection that is refused or ended costs its peer a retry; it never costs the ledger anything.
 
 mod life;
+mod linger;
 mod pace;
 mod places;
 mod proxies;
@@ -12,11 +13,11 @@ mod tls;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headworks_engine::subnet;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -30,10 +31,11 @@ use tokio::time::Instant;
 use crate::attached::Attached;
 pub use life::ConnectionLimits;
 use life::Due;
+use linger::Linger;
 use pace::Pace;
 use places::Network;
 pub(crate) use places::{Place, Places};
-pub use proxies::Proxies;
+pub use proxies::{ForwardedHeader, Proxies};
 use seldom::Seldom;
 pub(crate) use tls::Tls;
 pub use tls::TlsFiles;
@@ -130,7 +132,7 @@ impl Connections {
                 continue;
             };
             if this.open {
-                place.authenticate();
+                place.authenticate(None);
             }
             running.spawn(Arc::clone(&this).serve(stream, peer, place, stopping.clone(), descriptor));
             pace.accepted(if displaced { 2 } else { 1 }).await;
@@ -183,11 +185,14 @@ impl Connections {
     {
         let router = TowerToHyperService::new(self.router.clone());
         let (of, proxies) = (Arc::clone(place), Arc::clone(&self.proxies));
+        let unread = Arc::new(AtomicBool::new(false));
+        let refused = Arc::clone(&unread);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let running = of.request();
             let client = proxies.client(peer.ip(), request.headers());
             request.extensions_mut().insert(Peer(client));
             request.extensions_mut().insert(Arc::clone(&of));
+            let (has_body, refused) = (!request.body().is_end_stream(), Arc::clone(&refused));
             let (answer, wait) = (router.call(request), of.pace());
             async move {
                 if !wait.is_zero() {
@@ -195,11 +200,13 @@ impl Connections {
                 }
                 // Each part that is taken is progress, and the end of the body that of the request.
                 let answer = answer.await?.map(|body| Attached::new(body, move || running.moved()));
+                refused.store(has_body && !answer.status().is_success(), Ordering::Relaxed);
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });
-        let http = protocol(self.limits.first_request);
-        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+        let http = protocol();
+        let mut connection =
+            std::pin::pin!(http.serve_connection(TokioIo::new(Linger::new(stream, place, &unread)), service));
         let mut closing: Option<Instant> = None;
         loop {
             tokio::select! {
@@ -235,9 +242,10 @@ async fn next(
     Ok((stream, peer, descriptor))
 }
 
-fn protocol(first_request: Duration) -> auto::Builder<TokioExecutor> {
+fn protocol() -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(first_request).max_buf_size(BUFFER);
+    // Heads that do not come are held to the connection's own limits, which a rest between requests has as well.
+    http.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(BUFFER);
     http.http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(Duration::from_secs(20)))

@@ -3,13 +3,15 @@
 //! C1 a connection whose caller has shown no valid key keeps its place only while nobody else needs it: a newcomer takes the
 //! place of the oldest such connection of the network that has most of them (`the_unauthenticated_give_way`). C2 no network has more
 //! than its share of the places (`a_network_has_its_share`). C3 a connection that has given up its place is counted no more,
-//! and ends at once (`a_place_given_away_is_ended`).
+//! and ends at once (`a_place_given_away_is_ended`). C4 authenticated callers leave a part of the places free: a newcomer finds one
+//! and shows its key, and the caller with most connections gives one up (`one_key_does_not_have_every_place`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use headworks_core::record::Name;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -17,6 +19,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Places {
     most: usize,
+    /// The most of authenticated callers: a sixteenth is left to newcomers.
+    most_authenticated: usize,
     /// The most of one network.
     share: usize,
     inner: Mutex<Inner>,
@@ -34,7 +38,15 @@ struct Inner {
     networks: BTreeMap<Network, Members>,
     /// Networks with unauthenticated connections, by how many.
     crowds: BTreeSet<(usize, Network)>,
+    authenticated: usize,
+    /// The connections of each caller.
+    callers: BTreeMap<Owner, BTreeMap<u64, Arc<Place>>>,
+    /// Callers, by how many they have.
+    most_of: BTreeSet<(usize, Owner)>,
 }
+
+/// The key of an authenticated caller; `None`: no key is needed, or a signature was shown.
+type Owner = Option<Name>;
 
 #[derive(Debug, Default)]
 struct Members {
@@ -53,6 +65,7 @@ pub(crate) struct Place {
     network: Network,
     /// Its caller has shown a valid key.
     authenticated: AtomicBool,
+    owner: Mutex<Owner>,
     /// It is to end now.
     displaced: Notify,
     pub(crate) since: Instant,
@@ -71,6 +84,7 @@ impl Places {
     pub(crate) fn new(most: usize, share: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
+            most_authenticated: most - most / 16,
             share,
             inner: Mutex::default(),
             displaced: AtomicU64::new(0),
@@ -112,6 +126,7 @@ impl Places {
             number: inner.next,
             network,
             authenticated: AtomicBool::new(false),
+            owner: Mutex::default(),
             displaced: Notify::new(),
             since: Instant::now(),
             running: AtomicUsize::new(0),
@@ -151,6 +166,46 @@ impl Inner {
         }
     }
 
+    /// Changes the connections of a caller.
+    fn of_caller(&mut self, owner: Option<&Name>, change: impl FnOnce(&mut BTreeMap<u64, Arc<Place>>)) {
+        let owner = owner.cloned();
+        let places = self.callers.entry(owner.clone()).or_default();
+        let before = places.len();
+        change(places);
+        let after = places.len();
+        if after == 0 {
+            self.callers.remove(&owner);
+        }
+        self.most_of.remove(&(before, owner.clone()));
+        if after > 0 {
+            self.most_of.insert((after, owner));
+        }
+    }
+
+    /// Takes a connection out of those of its caller, if it is there.
+    fn take_authenticated(&mut self, place: &Place) -> Option<Arc<Place>> {
+        let owner = place.owner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut own = None;
+        self.of_caller(owner.as_ref(), |places| own = places.remove(&place.number));
+        if own.is_some() {
+            self.authenticated -= 1;
+            place.authenticated.store(false, Ordering::Relaxed);
+        }
+        own
+    }
+
+    /// Ends a connection of the caller that has most: the oldest, and rather one that rests.
+    fn displace_of_most(&mut self) -> bool {
+        let Some((_, owner)) = self.most_of.last() else { return false };
+        let Some(places) = self.callers.get(owner) else { return false };
+        let rests = |place: &&Arc<Place>| place.running.load(Ordering::Relaxed) == 0;
+        let chosen = places.values().take(64).find(rests).or_else(|| places.values().next()).cloned();
+        let Some(place) = chosen.and_then(|place| self.take_authenticated(&place)) else { return false };
+        self.leave(place.network);
+        place.displaced.notify_one();
+        true
+    }
+
     /// Ends the oldest unauthenticated connection of a network; false when it has none.
     fn displace_oldest(&mut self, network: Network) -> bool {
         let mut oldest = None;
@@ -163,14 +218,37 @@ impl Inner {
 }
 
 impl Place {
-    /// The caller has shown a valid key: nobody takes this place any more.
-    pub(crate) fn authenticate(&self) {
+    /// The caller has shown a valid key: its place is one of its own, and goes only to callers who have fewer.
+    pub(crate) fn authenticate(&self, owner: Option<&Name>) {
+        if self.is_authenticated() {
+            return;
+        }
+        // If it has given its place away just now, it ends.
+        let mut own = None;
+        let mut inner = self.places.lock();
+        inner.change(self.network, |members| own = members.remove(&self.number));
+        let Some(own) = own else { return };
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = owner.cloned();
+        self.authenticated.store(true, Ordering::Relaxed);
+        inner.authenticated += 1;
+        inner.of_caller(owner, |places| {
+            places.insert(self.number, own);
+        });
+        if inner.authenticated > self.places.most_authenticated && inner.displace_of_most() {
+            self.places.displaced.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The caller's key is no longer valid: it is like one that never had a key.
+    pub(crate) fn doubt(&self) {
         if !self.is_authenticated() {
-            // If it has given its place away just now, it ends.
-            let mut kept = false;
-            let mut inner = self.places.lock();
-            inner.change(self.network, |members| kept = members.remove(&self.number).is_some());
-            self.authenticated.store(kept, Ordering::Relaxed);
+            return;
+        }
+        let mut inner = self.places.lock();
+        if let Some(own) = inner.take_authenticated(self) {
+            inner.change(self.network, |members| {
+                members.insert(self.number, own);
+            });
         }
     }
 
@@ -192,7 +270,7 @@ impl Place {
     /// The connection has ended.
     pub(crate) fn leave(&self) {
         let mut inner = self.places.lock();
-        let mut counts = self.is_authenticated();
+        let mut counts = inner.take_authenticated(self).is_some();
         inner.change(self.network, |members| counts |= members.remove(&self.number).is_some());
         if counts {
             inner.leave(self.network);
@@ -205,6 +283,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
+    use headworks_core::record::Name;
     use headworks_engine::subnet;
 
     use super::{Network, Place, Places};
@@ -237,7 +316,7 @@ mod tests {
         assert_eq!((places.taken(), places.displaced.load(Ordering::Relaxed)), (4, 1));
         // Authenticated callers keep their places, and where all are theirs a newcomer is refused.
         for place in [&few, &many[1], &many[2], &late] {
-            place.authenticate();
+            place.authenticate(None);
         }
         assert!(enter(&places, from("192.0.2.8")).is_none());
         assert_eq!((places.taken(), places.refused.load(Ordering::Relaxed)), (4, 1));
@@ -250,10 +329,10 @@ mod tests {
         let places = Places::new(100, 2);
         let first = enter(&places, from("2001:db8::1")).expect("a place");
         let second = enter(&places, from("2001:db8::2")).expect("a place");
-        second.authenticate();
+        second.authenticate(None);
         let third = enter(&places, from("2001:db8::3")).expect("a place of the same /64");
         assert!(is_ended(&first).await && !is_ended(&second).await);
-        third.authenticate();
+        third.authenticate(None);
         assert!(enter(&places, from("2001:db8::4")).is_none(), "its share is taken by authenticated callers");
         assert!(enter(&places, from("2001:db8:0:1::1")).is_some(), "another network has its own");
         // IPv4 written as IPv6 is the same network; a proxy has no share, as its clients are many.
@@ -262,12 +341,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_key_does_not_have_every_place() {
+        let places = Places::new(64, 64);
+        let key = |name: &str| Name::new(name).expect("a name");
+        let (greedy, other) = (key("key:greedy"), key("key:other"));
+        // One of them is busy, and may finish.
+        let hoard: Vec<Arc<Place>> = (0..64)
+            .map(|_| {
+                let place = enter(&places, from("192.0.2.1")).expect("a place");
+                place.authenticate(Some(&greedy));
+                place
+            })
+            .collect();
+        assert_eq!(places.taken(), 60, "a sixteenth is left free");
+        hoard[4].running.store(1, Ordering::Relaxed);
+        // Newcomers find a place, push each other out, and keep it once they show another key.
+        let mut newcomers = Vec::new();
+        for n in 0..40 {
+            let place = enter(&places, from("192.0.2.2")).expect("a place is free");
+            place.authenticate(Some(&other));
+            assert!(place.is_authenticated(), "{n}");
+            newcomers.push(place);
+        }
+        let left = |of: &[Arc<Place>]| of.iter().filter(|place| place.is_authenticated()).count();
+        assert_eq!((left(&hoard), left(&newcomers), places.taken()), (30, 30, 60), "who has most gives way");
+        assert!(hoard[4].is_authenticated(), "the busy one stayed");
+        assert!(is_ended(&hoard[5]).await && is_ended(&newcomers[0]).await);
+        // A key that is revoked gives no right to a place.
+        for place in hoard.iter().filter(|place| place.is_authenticated()) {
+            place.doubt();
+        }
+        assert_eq!((left(&hoard), places.taken()), (0, 60));
+        for place in hoard.iter().chain(&newcomers) {
+            place.leave();
+        }
+        let inner = places.lock();
+        assert_eq!(
+            (inner.taken, inner.authenticated, inner.callers.len(), inner.most_of.len()),
+            (0, 0, 0, 0)
+        );
+    }
+
+    #[tokio::test]
     async fn a_place_given_away_is_ended() {
         let places = Places::new(1, 1);
         let first = enter(&places, from("192.0.2.1")).expect("a place");
         let second = enter(&places, from("192.0.2.2")).expect("a place");
         // It shows a key too late, and ends: its place is counted once.
-        first.authenticate();
+        first.authenticate(None);
         assert!(!first.is_authenticated() && is_ended(&first).await);
         first.leave();
         assert_eq!(places.taken(), 1);

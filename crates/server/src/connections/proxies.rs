@@ -1,7 +1,8 @@
 //! Proxies of the operator's: believed about where a request comes from, and nobody else is.
 //!
-//! P1 an address is taken from `Forwarded` or `X-Forwarded-For` only as far as trusted proxies have written it: from the right,
-//! past the proxies, up to the first address that is none (`only_proxies_are_believed`).
+//! P1 an address is taken only from the header that the proxies write, and only as far as they have written it: from the right,
+//! past the proxies, up to the first address that is none (`only_proxies_are_believed`). Most proxies pass on the other header as
+//! their client sent it.
 //! Source: RFC 7239 for `Forwarded`.
 
 use std::net::IpAddr;
@@ -12,15 +13,25 @@ use ipnet::IpNet;
 /// The most entries that are looked at; a longer list is somebody's game.
 const HOPS_MAX: usize = 16;
 
-/// The addresses of trusted proxies.
+/// The header in which proxies write where a request comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded`.
+    Forwarded,
+}
+
+/// The addresses of trusted proxies, and the header that they write.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies(Vec<IpNet>);
+pub struct Proxies(Vec<IpNet>, ForwardedHeader);
 
 impl Proxies {
-    /// These networks.
+    /// These networks, which write this header.
     #[must_use]
-    pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub fn new(networks: Vec<IpNet>, header: ForwardedHeader) -> Self {
+        Self(networks, header)
     }
 
     /// Whether there are none.
@@ -42,12 +53,11 @@ impl Proxies {
             return client;
         }
         let written = |name: &str| headers.get_all(name).iter().rev().filter_map(|value| value.to_str().ok());
-        let mut standard = written("forwarded").flat_map(|line| line.rsplit(',')).peekable();
-        let hops: Box<dyn Iterator<Item = Option<IpAddr>>> = if standard.peek().is_some() {
-            Box::new(standard.map(forwarded_for))
-        } else {
-            Box::new(written("x-forwarded-for").flat_map(|line| line.rsplit(',')).map(address))
+        let (name, of): (_, fn(&str) -> Option<IpAddr>) = match self.1 {
+            ForwardedHeader::XForwardedFor => ("x-forwarded-for", address),
+            ForwardedHeader::Forwarded => ("forwarded", forwarded_for),
         };
+        let hops = written(name).flat_map(|line| line.rsplit(',')).map(of);
         for hop in hops.take(HOPS_MAX) {
             // An entry that names no address ends what is known.
             let Some(hop) = hop else { break };
@@ -84,12 +94,13 @@ fn address(text: &str) -> Option<IpAddr> {
 mod tests {
     use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::Proxies;
+    use super::{ForwardedHeader, Proxies};
 
     #[test]
     fn only_proxies_are_believed() {
-        let proxies =
-            Proxies::new(vec!["10.0.0.0/8".parse().expect("a network"), "fd00::/8".parse().expect("one")]);
+        let networks = || vec!["10.0.0.0/8".parse().expect("a network"), "fd00::/8".parse().expect("one")];
+        let common = Proxies::new(networks(), ForwardedHeader::XForwardedFor);
+        let standard = Proxies::new(networks(), ForwardedHeader::Forwarded);
         type Case<'a> = (&'a str, &'a [(&'static str, &'a str)], &'a str);
         let rows: &[Case<'_>] = &[
             ("198.51.100.7", &[("x-forwarded-for", "192.0.2.1")], "198.51.100.7"),
@@ -106,6 +117,11 @@ mod tests {
             ),
             ("10.1.2.3", &[("x-forwarded-for", "192.0.2.1, nonsense")], "10.1.2.3"),
             ("10.1.2.3", &[("x-forwarded-for", "192.0.2.1:4711")], "192.0.2.1"),
+            // A header that the proxies do not write is their client's.
+            ("10.1.2.3", &[("forwarded", "for=203.0.113.9"), ("x-forwarded-for", "192.0.2.1")], "192.0.2.1"),
+            ("10.1.2.3", &[("forwarded", "for=203.0.113.9")], "10.1.2.3"),
+        ];
+        let rows_of_standard: &[Case<'_>] = &[
             // Examples of RFC 7239.
             (
                 "10.1.2.3",
@@ -116,7 +132,10 @@ mod tests {
             ("10.1.2.3", &[("forwarded", "for=192.0.2.43, for=_hidden")], "10.1.2.3"),
             ("fd00::1", &[("forwarded", "for=192.0.2.43"), ("x-forwarded-for", "203.0.113.9")], "192.0.2.43"),
         ];
-        for (peer, headers, client) in rows {
+        let of_common = rows.iter().map(|row| (&common, row));
+        for (proxies, (peer, headers, client)) in
+            of_common.chain(rows_of_standard.iter().map(|row| (&standard, row)))
+        {
             let mut map = HeaderMap::new();
             for (name, value) in *headers {
                 map.append(HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"));

@@ -80,7 +80,7 @@ fn signed(
         signature: header("webhook-signature"),
     };
     let report = app.api.signed(name, purpose, call, shown, body)?;
-    visit.authenticate();
+    visit.authenticate(None);
     Ok(report)
 }
 

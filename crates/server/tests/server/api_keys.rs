@@ -105,7 +105,13 @@ async fn the_last_admin_key_stays() {
     let last = (409, "last_admin_key".to_owned());
     assert_eq!(revoke(&me).await, last);
     // Keys that are limited, have other scopes, or end sooner do not take its place.
-    make(json!({"scopes": ["admin"], "accounts": ["*"]})).await;
+    make(json!({"scopes": ["admin"], "accounts": ["a*"]})).await;
+    // An empty list is a mistake, and so is a star that means nothing: none of them makes a key for everything.
+    for accounts in [json!([]), json!(["*"]), json!(["a*b"]), json!(["a**"])] {
+        let body = json!({"scopes": ["admin"], "accounts": accounts}).to_string();
+        let refused = s.call("POST", "/v1/keys", "", &body).await;
+        assert_eq!(refused.status, 422, "{accounts}");
+    }
     make(json!({"scopes": ["operator", "catalog", "read"]})).await;
     let ending = make(json!({"scopes": ["admin"], "expires_at": "2026-03-10T00:00:00Z"})).await;
     assert_eq!(revoke(&me).await, last);

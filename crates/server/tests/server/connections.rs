@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_engine::{Clock, Limits};
-use headworks_server::{ConnectionLimits, Proxies, ServeError, ServeOptions, TlsFiles, serve};
+use headworks_server::{
+    ConnectionLimits, ForwardedHeader, Proxies, ServeError, ServeOptions, TlsFiles, serve,
+};
 use headworks_store::Memory;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls_pki_types::pem::PemObject as _;
@@ -112,6 +114,25 @@ async fn idle_and_old_connections_end() {
     }
 }
 
+/// Who sends more than is taken is told so, although the answer comes before the end of the body.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_refusal_reaches_its_caller() {
+    let s = Server::start().await;
+    let length = 6 << 20;
+    let head = format!(
+        "POST /v1/authorize HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {}\r\nContent-Length: {length}\r\n\r\n",
+        s.admin
+    );
+    let mut stream = TcpStream::connect(s.address).await.expect("connects");
+    stream.write_all(head.as_bytes()).await.expect("writes");
+    for _ in 0..length >> 16 {
+        stream.write_all(&[b' '; 1 << 16]).await.expect("is read to its end");
+    }
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("is closed, and not reset");
+    assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_names_its_host_once() {
     let s = start(ServeOptions::default()).await;
@@ -136,7 +157,8 @@ async fn beyond_loopback_needs_keys_and_tls() {
     assert!(matches!(try_to(open).await, Err(ServeError::OpenBeyondLoopback(_))));
     let admin = crate::common::key(&engine, &[headworks_wire::Scope::Admin], &[]).await;
     assert!(matches!(try_to(options(everywhere)).await, Err(ServeError::PlainBeyondLoopback(_))));
-    let behind_proxy = Proxies::new(vec!["192.0.2.0/24".parse().expect("a network")]);
+    let behind_proxy =
+        Proxies::new(vec!["192.0.2.0/24".parse().expect("a network")], ForwardedHeader::default());
     let serving = try_to(ServeOptions { behind_proxy, ..options(everywhere) }).await.expect("listens");
     // This machine may connect as well; others are no proxies.
     let local = SocketAddr::from(([127, 0, 0, 1], serving.address.port()));

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::few::Few;
+use crate::few::{Few, dimensions};
 use crate::quantities::{Quantities, largest};
 use crate::reference::Reference;
-use crate::shapes::{Address, OneMeter};
+use crate::shapes::{Address, Dimensions, OneMeter};
 
 /// Ask how much is allowed and hold it, or charge it at once.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -25,7 +25,8 @@ pub struct AuthorizeRequest {
     #[serde(default)]
     pub path: Path,
     /// Dimensions that prices depend on, such as the model.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "dimensions")]
+    #[schema(value_type = Dimensions)]
     pub dimensions: BTreeMap<Name, Label>,
     /// The estimate: units of each meter. If left out, `requests` counts 1 and other meters count the feature's
     /// `estimate`. If a meter has several caps, the largest counts.
@@ -135,7 +136,8 @@ pub struct RecordRequest {
     #[serde(default)]
     pub path: Path,
     /// Dimensions that prices depend on.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "dimensions")]
+    #[schema(value_type = Dimensions)]
     pub dimensions: BTreeMap<Name, Label>,
     /// Units of each meter.
     #[serde(default)]

@@ -4,6 +4,8 @@ use headworks_core::record::{Instant, KeyLimits, Label, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::few::some;
+
 /// A scope of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -50,8 +52,8 @@ pub struct CreateKeyRequest {
     #[schema(min_items = 1)]
     pub scopes: Vec<Scope>,
     /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
-    #[serde(default)]
-    #[schema(max_items = 1000)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
+    #[schema(min_items = 1, max_items = 1000)]
     pub accounts: Vec<Label>,
     /// When it stops working. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
