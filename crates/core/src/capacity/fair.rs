@@ -1,12 +1,12 @@
 //! Weighted max-min shares: nobody gets more than requested, and nobody can get more without taking it from one who has less
 //! for its weight.
 //!
-//! W1 exact to one unit against water-filling in rational numbers, for whole trees (`tests/capacity.rs`: `shares_are_max_min`).
-//! W2 the parts add up to the smaller of capacity and demand. W3 the same claims give the same shares.
+//! W1 exact to one unit against water-filling in rational numbers, for whole trees (`tests/core/shares.rs`:
+//! `a_whole_tree_is_within_a_unit_of_the_rule`). W2 the parts add up to the smaller of capacity and demand. W3 the same claims
+//! give the same shares.
 //! Units: cost. Source: water-filling, Bertsekas and Gallager, Data Networks, 6.5.2; largest remainders, ties to the first.
 
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
 /// A claim to a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,96 +17,165 @@ pub struct Claim {
     pub weight: u32,
 }
 
-impl Claim {
-    fn weight(self) -> u128 {
-        u128::from(self.weight.max(1))
+/// Units with 64 binary places: a part before it is rounded. Each division drops less than 2⁻⁶⁴, and nothing is rounded
+/// to whole units on the way down a tree, so a share at the bottom is still off by less than one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fine(pub(crate) u128);
+
+impl Fine {
+    pub(crate) const PLACES: u32 = 64;
+
+    pub(crate) fn units(n: u64) -> Self {
+        Self(u128::from(n) << Self::PLACES)
     }
 
-    /// Whether it is satisfied at a lower level than another: demand over weight, without dividing.
-    fn cmp_level(self, other: Self) -> Ordering {
-        if self.weight == other.weight {
-            return self.demand.cmp(&other.demand);
+    pub(crate) fn percent(self, percent: u8) -> Self {
+        let percent = u128::from(percent.min(100));
+        Self(self.0 / 100 * percent + self.0 % 100 * percent / 100)
+    }
+
+    pub(crate) fn whole(self) -> u64 {
+        u64::try_from(self.0 >> Self::PLACES).unwrap_or(u64::MAX)
+    }
+
+    fn places(self) -> u64 {
+        u64::try_from(self.0 & u128::from(u64::MAX)).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn less(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    pub(crate) fn more(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// Whether this many times a weight covers a demand. The product may be larger than any amount.
+    fn covers(self, demand: Self, weight: u32) -> bool {
+        let weight = u128::from(weight);
+        let low = u128::from(self.places()) * weight;
+        let whole = u128::from(self.whole()) * weight + (low >> Self::PLACES);
+        let (wanted, places) = (u128::from(demand.whole()), demand.places());
+        whole > wanted || (whole == wanted && low & u128::from(u64::MAX) >= u128::from(places))
+    }
+
+    /// The remainder to order by: to the nearest of 2⁴⁰ steps, so that equal remainders are equal.
+    fn remainder(self) -> u64 {
+        self.places().saturating_add(1 << 23) >> 24
+    }
+}
+
+/// One claim among several, as far as a level goes: what it has already, what it wants more, its weight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Want {
+    pub(crate) has: Fine,
+    pub(crate) more: Fine,
+    pub(crate) weight: u32,
+}
+
+/// The level that fills claims with a capacity: each gets the smaller of what it wants more and its weight times the level.
+/// `None`: all are met.
+///
+/// Raises the level until nobody new is met. Each round, those newly met hold half of the open weight, or they leave at most
+/// half as much over as those before: the rounds are bounded by the digits, and a few in practice.
+fn level(capacity: Fine, wants: impl Iterator<Item = Want> + Clone) -> Option<Fine> {
+    let add = |sum: u128, want: Want| sum.checked_add(want.more.0).filter(|sum| *sum <= capacity.0);
+    if wants.clone().try_fold(0_u128, add).is_some() {
+        return None;
+    }
+    let (mut level, mut before) = (Fine::default(), usize::MAX);
+    loop {
+        let (mut left, mut weight, mut open) = (capacity, 0_u128, 0);
+        for want in wants.clone() {
+            if level.covers(want.more, want.weight) {
+                left = left.less(want.more);
+            } else {
+                (weight, open) = (weight + u128::from(want.weight), open + 1);
+            }
         }
-        (u128::from(self.demand) * other.weight()).cmp(&(u128::from(other.demand) * self.weight()))
+        if open == before {
+            return Some(level);
+        }
+        before = open;
+        level = Fine(left.0 / weight.max(1));
+    }
+}
+
+/// Fills claims with a capacity; what each has then.
+pub(crate) fn fill(capacity: Fine, wants: impl Iterator<Item = Want> + Clone) -> impl Iterator<Item = Fine> {
+    let level = level(capacity, wants.clone());
+    wants.map(move |want| match level {
+        Some(level) if !level.covers(want.more, want.weight) => {
+            want.has.more(Fine(level.0 * u128::from(want.weight)))
+        }
+        _ => want.has.more(want.more),
+    })
+}
+
+/// The parts of the children of one node, exact and in whole units. Its memory is used again.
+#[derive(Debug, Default)]
+pub(crate) struct Split {
+    pub(crate) exact: Vec<Fine>,
+    pub(crate) units: Vec<u64>,
+    /// Remainders, largest first, and whose they are.
+    remainders: Vec<(u64, usize)>,
+}
+
+impl Split {
+    /// Floors first, then the rest by weight. `whole` is `exact` in whole units, rounded down or up.
+    pub(crate) fn among(&mut self, whole: u64, exact: Fine, claims: &[Claim], floors: &[u64]) {
+        self.exact.clear();
+        let claims = claims.iter().map(|c| (Fine::units(c.demand), c.weight.max(1)));
+        if floors.iter().all(|floor| *floor == 0) {
+            let wants = claims.map(|(more, weight)| Want { has: Fine::default(), more, weight });
+            self.exact.extend(fill(exact, wants));
+        } else {
+            let floored = claims.clone().zip(floors).map(|((demand, weight), floor)| Want {
+                has: Fine::default(),
+                more: demand.min(Fine::units(*floor)),
+                weight,
+            });
+            let kept = fill(exact, floored);
+            self.exact.extend(kept);
+            let left = self.exact.iter().fold(exact, |left, has| left.less(*has));
+            let rest = claims.zip(&self.exact).map(|((demand, weight), has)| Want {
+                has: *has,
+                more: demand.less(*has),
+                weight,
+            });
+            self.exact = fill(left, rest).collect();
+        }
+        self.round(whole);
+    }
+
+    /// Rounds the exact parts so that they add up to `whole`: down, and the units left go to the largest remainders.
+    pub(crate) fn round(&mut self, whole: u64) {
+        self.units.clear();
+        self.units.extend(self.exact.iter().map(|part| part.whole()));
+        let left = u128::from(whole).saturating_sub(self.units.iter().map(|n| u128::from(*n)).sum());
+        let remainders = self.exact.iter().enumerate().filter(|(_, part)| part.places() > 0);
+        self.remainders.clear();
+        self.remainders.extend(remainders.map(|(at, part)| (part.remainder(), at)));
+        let left = usize::try_from(left).unwrap_or(usize::MAX).min(self.remainders.len());
+        if left == 0 {
+            return;
+        }
+        if left < self.remainders.len() {
+            self.remainders.select_nth_unstable_by(left, |a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        }
+        for (_, at) in self.remainders.iter().take(left) {
+            if let Some(units) = self.units.get_mut(*at) {
+                *units += 1;
+            }
+        }
     }
 }
 
 /// Shares out `capacity`: one part for each claim, in their order. Linear in the number of claims.
 #[must_use]
 pub fn max_min(capacity: u64, claims: &[Claim]) -> Vec<u64> {
-    let wanted: u128 = claims.iter().map(|c| u128::from(c.demand)).sum();
-    let mut shares: Vec<u64> = claims.iter().map(|c| c.demand).collect();
-    if wanted <= u128::from(capacity) {
-        return shares;
-    }
-    let mut open: Vec<(usize, Claim)> = claims.iter().copied().enumerate().collect();
-    let mut unmet: Vec<(usize, Claim)> = Vec::new();
-    let (mut left, mut unmet_weight) = (u128::from(capacity), 0_u128);
-    // The claim that asks least for its weight is satisfied first. Bisection finds the last claim that is satisfied whole.
-    while !open.is_empty() {
-        let middle = open.len() / 2;
-        let (_, pivot, _) =
-            open.select_nth_unstable_by(middle, |a, b| a.1.cmp_level(b.1).then(a.0.cmp(&b.0)));
-        let pivot = pivot.1;
-        let met: u128 = open.iter().take(middle + 1).map(|(_, c)| u128::from(c.demand)).sum();
-        let above: u128 = open.iter().skip(middle + 1).map(|(_, c)| c.weight()).sum::<u128>() + unmet_weight;
-        let reaches = |rest: u128| u128::from(pivot.demand) * above <= rest * pivot.weight();
-        if left.checked_sub(met).is_some_and(reaches) {
-            left -= met;
-            open.drain(..=middle);
-        } else {
-            unmet_weight += open.iter().skip(middle).map(|(_, c)| c.weight()).sum::<u128>();
-            unmet.extend(open.drain(middle..));
-        }
-    }
-    split(left, unmet_weight, &mut unmet, &mut shares);
-    shares
-}
-
-/// Splits the rest by weight among claims that would take more: whole units, the rest by largest remainder.
-fn split(left: u128, weight: u128, unmet: &mut [(usize, Claim)], shares: &mut [u64]) {
-    if weight == 0 {
-        return;
-    }
-    let mut rounded_off = left;
-    for (at, claim) in unmet.iter() {
-        let part = left * claim.weight() / weight;
-        rounded_off -= part;
-        if let Some(share) = shares.get_mut(*at) {
-            // A part is below the claim's demand, which fits.
-            *share = u64::try_from(part).unwrap_or(u64::MAX);
-        }
-    }
-    let units = usize::try_from(rounded_off).unwrap_or(unmet.len()).min(unmet.len());
-    if units == 0 {
-        return;
-    }
-    let remainder = |claim: &Claim| left * claim.weight() % weight;
-    let order =
-        |a: &(usize, Claim), b: &(usize, Claim)| remainder(&b.1).cmp(&remainder(&a.1)).then(a.0.cmp(&b.0));
-    if units < unmet.len() {
-        unmet.select_nth_unstable_by(units, order);
-    }
-    for (at, _) in unmet.iter().take(units) {
-        if let Some(share) = shares.get_mut(*at) {
-            *share += 1;
-        }
-    }
-}
-
-/// Floors first, then the rest by weight: the parts of the children of one node.
-#[must_use]
-pub(crate) fn with_floors(capacity: u64, claims: &[Claim], floors: &[u64]) -> Vec<u64> {
-    if floors.iter().all(|floor| *floor == 0) {
-        return max_min(capacity, claims);
-    }
-    let floored = |(claim, floor): (&Claim, &u64)| Claim { demand: claim.demand.min(*floor), ..*claim };
-    let mut shares = max_min(capacity, &claims.iter().zip(floors).map(floored).collect::<Vec<_>>());
-    let left = capacity.saturating_sub(shares.iter().sum());
-    let rest = |(claim, got): (&Claim, &u64)| Claim { demand: claim.demand - got, ..*claim };
-    let more = max_min(left, &claims.iter().zip(&shares).map(rest).collect::<Vec<_>>());
-    for (share, more) in shares.iter_mut().zip(more) {
-        *share += more;
-    }
-    shares
+    let wanted = claims.iter().fold(0_u64, |sum, claim| sum.saturating_add(claim.demand));
+    let mut split = Split::default();
+    split.among(capacity.min(wanted), Fine::units(capacity), claims, &[]);
+    split.units
 }

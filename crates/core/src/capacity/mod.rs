@@ -13,7 +13,7 @@ use crate::record::{
 pub mod allocator;
 pub mod controller;
 pub mod fair;
-pub mod points;
+mod points;
 pub mod queue;
 
 /// How often shares are computed again.

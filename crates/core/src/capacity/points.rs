@@ -1,120 +1,218 @@
-//! Fairness points: an identity that left guaranteed share to others has a claim when it borrows later.
+//! Fairness points: identities that got less than others for their weight come first when capacity is shared out that nobody is
+//! guaranteed.
 //!
 //! Not money: never sold, never in a ledger, forgotten at a restart.
-//! G1 points affect only the capacity beyond everybody's guaranteed part (`points_serve_the_richest_borrower`).
-//! G2 the parts add up to the smaller of capacity and demand.
-//! Units: cost. Source: Karma, Vuppalapati et al., OSDI 2023.
+//! G1 floors and guaranteed parts are as without points (`points_leave_floors_and_guaranteed_parts_alone`).
+//! G2 the parts add up to the smaller of capacity and demand. G3 what was served counts half after an hour
+//! (`service_counts_half_after_an_hour`). G4 a claim is bounded, and a newcomer is neither rich nor poor
+//! (`a_claim_is_bounded`, `newcomers_begin_in_the_middle`).
+//! Units: cost times microseconds. Source: Karma, Vuppalapati et al., OSDI 2023; service that fades: Kay and Lauder, A Fair Share
+//! Scheduler, CACM 1988.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::fair::{Claim, max_min};
-use crate::record::{Span, scaled};
+use super::fair::{Claim, Fine, Split, Want, fill};
+use crate::record::Span;
 
-/// The points of every identity cluster that has been seen.
-#[derive(Debug, Default)]
-pub struct Points(BTreeMap<u64, i64>);
+/// What an identity was served counts half after this long.
+const HALF_LIFE: u64 = 3_600_000_000;
+
+/// Part of its fair share that an identity is guaranteed, in percent.
+const GUARANTEED_PERCENT: u8 = 100;
 
 /// Most clusters remembered.
 const CLUSTERS_MAX: usize = 1 << 17;
 
+/// Levels have this many binary places.
+const PLACES: u32 = 16;
+
+/// The service of every identity cluster that has been seen.
+///
+/// Instead of fading what is old, what is new counts more: up to twice as much at the end of a half-life, when all is halved.
+#[derive(Debug, Default)]
+pub(crate) struct Points {
+    served: BTreeMap<u64, Served>,
+    /// Microseconds since all was halved.
+    age: u64,
+}
+
+/// What one cluster was served beyond its floors.
+#[derive(Clone, Copy, Debug)]
+struct Served {
+    cost_micros: u128,
+    weight: u32,
+}
+
+impl Served {
+    fn level(self) -> u128 {
+        (self.cost_micros << PLACES) / u128::from(self.weight.max(1))
+    }
+}
+
+/// The clusters of a class: who they are, and what they want.
+#[derive(Clone, Copy)]
+pub(crate) struct Present<'a> {
+    pub(crate) ids: &'a [u64],
+    pub(crate) claims: &'a [Claim],
+    pub(crate) floors: &'a [u64],
+}
+
+/// Terms of one tick.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn {
+    /// Nobody is ahead or behind by more than this many seconds of its fair share.
+    pub(crate) seconds_max: u32,
+    /// How long the shares are in force.
+    pub(crate) span: Span,
+}
+
 impl Points {
-    /// The points of a cluster.
-    #[must_use]
-    pub fn of(&self, cluster: u64) -> i64 {
-        self.0.get(&cluster).copied().unwrap_or(0)
+    /// Time passes; once in each tick.
+    pub(crate) fn pass(&mut self, span: Span) {
+        self.age = self.age.saturating_add(span.micros());
+        let halvings = u32::try_from(self.age / HALF_LIFE).unwrap_or(u32::MAX);
+        if halvings > 0 {
+            self.age %= HALF_LIFE;
+            for served in self.served.values_mut() {
+                served.cost_micros = served.cost_micros.checked_shr(halvings).unwrap_or(0);
+            }
+        }
     }
 
-    /// Guaranteed parts first; the rest goes to the borrowers with the most points. Lenders earn the amount taken from
-    /// their part in `span`, borrowers pay it; nobody has more than `seconds_max` of its guaranteed part.
-    pub fn share(
-        &mut self,
-        capacity: u64,
-        ids: &[u64],
-        claims: &[Claim],
-        seconds_max: u32,
-        span: Span,
-    ) -> Vec<u64> {
-        self.welcome(ids);
-        let everything = |c: &Claim| Claim { demand: capacity, ..*c };
-        let guaranteed = max_min(capacity, &claims.iter().map(everything).collect::<Vec<_>>());
-        let mut shares: Vec<u64> = claims.iter().zip(&guaranteed).map(|(c, g)| c.demand.min(*g)).collect();
-        let lent: u64 = guaranteed.iter().zip(&shares).map(|(g, s)| g - s).sum();
-        let wants: Vec<u64> = claims.iter().zip(&shares).map(|(c, s)| c.demand - s).collect();
-        // The rate that the points buy in this span.
-        let as_rate = |points: i64| {
-            let rate = i128::from(points) * 1_000_000 / i128::from(span.micros().max(1));
-            i64::try_from(rate).unwrap_or(if rate < 0 { i64::MIN / 4 } else { i64::MAX / 4 })
-        };
-        let points: Vec<i64> = ids.iter().map(|id| as_rate(self.of(*id))).collect();
-        let borrowed = richest_first(lent, &wants, &points);
-        let taken: u64 = borrowed.iter().sum();
-        for (i, id) in ids.iter().enumerate() {
-            let (guaranteed, got) =
-                (guaranteed.get(i).copied().unwrap_or(0), shares.get(i).copied().unwrap_or(0));
-            let borrowed = borrowed.get(i).copied().unwrap_or(0);
-            let earned = scaled(guaranteed - got, taken, lent);
-            let moved = over(earned, span) - over(borrowed, span);
-            let most = i64::try_from(u128::from(guaranteed) * u128::from(seconds_max)).unwrap_or(i64::MAX);
-            let points = self.0.entry(*id).or_default();
-            // A thousandth fades at each tick.
-            *points = (*points - *points / 1_000).saturating_add(moved).clamp(-most, most);
+    /// Floors and guaranteed parts first; the rest to those that were served least for their weight.
+    pub(crate) fn share(&mut self, whole: u64, exact: Fine, of: Present<'_>, turn: Turn, into: &mut Split) {
+        self.welcome(of);
+        into.exact.clear();
+        let floors = of.claims.iter().zip(of.floors).map(|(claim, floor)| Want {
+            has: Fine::default(),
+            more: Fine::units(claim.demand.min(*floor)),
+            weight: claim.weight.max(1),
+        });
+        into.exact.extend(fill(exact, floors));
+        let left = into.exact.iter().copied().fold(exact, Fine::less);
+        let weights: u128 = of.claims.iter().map(|c| u128::from(c.weight.max(1))).sum();
+        let level = left.0 / weights.max(1);
+        let guaranteed = Fine(level).percent(GUARANTEED_PERCENT).0;
+        let mut left = left;
+        for (part, claim) in into.exact.iter_mut().zip(of.claims) {
+            let more = Fine::units(claim.demand).less(*part);
+            // The weight is one of those that the level was divided by.
+            let more = more.min(Fine(guaranteed * u128::from(claim.weight.max(1))));
+            (*part, left) = (part.more(more), left.less(more));
         }
-        for (share, more) in shares.iter_mut().zip(borrowed) {
-            *share += more;
-        }
-        shares
+        let counts =
+            u128::from(turn.span.micros()) * u128::from(HALF_LIFE + self.age) / u128::from(HALF_LIFE);
+        let counts = counts.max(1);
+        self.lend(left, of, counts, into);
+        into.round(whole);
+        self.charge(of, counts, &into.units);
+        let seconds = u128::from(turn.seconds_max) * 1_000_000;
+        // A fair share for a weight of 1, over the seconds, in the places of a level.
+        self.bound(of, (level >> (Fine::PLACES - PLACES)).saturating_mul(seconds));
     }
 
     /// Newcomers begin at the median, so that leaving and coming back gains nothing.
-    fn welcome(&mut self, ids: &[u64]) {
-        if ids.iter().all(|id| self.0.contains_key(id)) {
+    fn welcome(&mut self, of: Present<'_>) {
+        let news = of.ids.iter().filter(|id| !self.served.contains_key(id)).count();
+        if news == 0 {
             return;
         }
-        if self.0.len() + ids.len() > CLUSTERS_MAX {
-            let here: alloc::collections::BTreeSet<u64> = ids.iter().copied().collect();
-            self.0.retain(|id, _| here.contains(id));
+        if self.served.len() + news > CLUSTERS_MAX {
+            let here: alloc::collections::BTreeSet<u64> = of.ids.iter().copied().collect();
+            self.served.retain(|id, _| here.contains(id));
         }
-        let mut known: Vec<i64> = self.0.values().copied().collect();
+        let mut known: Vec<u128> = self.served.values().map(|s| s.level()).collect();
         let middle = known.len() / 2;
         let median = if known.is_empty() { 0 } else { *known.select_nth_unstable(middle).1 };
-        for id in ids {
-            self.0.entry(*id).or_insert(median);
+        for (id, claim) in of.ids.iter().zip(of.claims) {
+            let weight = claim.weight.max(1);
+            let cost_micros = (median >> PLACES).saturating_mul(u128::from(weight));
+            self.served.entry(*id).or_insert(Served { cost_micros, weight });
+        }
+    }
+
+    /// Raises those that were served least for their weight to one level, as far as `left` goes.
+    fn lend(&self, left: Fine, of: Present<'_>, counts: u128, into: &mut Split) {
+        let shift = Fine::PLACES - PLACES;
+        let over = |rate: Fine| (rate.0 >> shift).saturating_mul(counts);
+        let borrower = |(((id, claim), floor), part): (((&u64, &Claim), &u64), &Fine)| {
+            let weight = u128::from(claim.weight.max(1));
+            let before = self.served.get(id).map_or(0, |s| s.cost_micros << PLACES);
+            let now = part.less(Fine::units(claim.demand.min(*floor)));
+            let from = before.saturating_add(over(now)) / weight;
+            let want = over(Fine::units(claim.demand).less(*part));
+            Borrower { from, until: from.saturating_add(want / weight), weight }
+        };
+        let borrowers = of.ids.iter().zip(of.claims).zip(of.floors).zip(&into.exact).map(borrower);
+        let borrowers: Vec<Borrower> = borrowers.collect();
+        let level = level(over(left), &borrowers);
+        for ((part, claim), borrower) in into.exact.iter_mut().zip(of.claims).zip(&borrowers) {
+            if level >= borrower.until {
+                *part = Fine::units(claim.demand);
+            } else if level > borrower.from {
+                let more = (level - borrower.from) * borrower.weight;
+                *part =
+                    part.more(Fine((more / counts) << shift)).more(Fine(((more % counts) << shift) / counts));
+            }
+        }
+    }
+
+    fn charge(&mut self, of: Present<'_>, counts: u128, units: &[u64]) {
+        for (((id, claim), floor), units) in of.ids.iter().zip(of.claims).zip(of.floors).zip(units) {
+            let Some(served) = self.served.get_mut(id) else { continue };
+            served.weight = claim.weight.max(1);
+            let beyond = units.saturating_sub(claim.demand.min(*floor));
+            served.cost_micros = served.cost_micros.saturating_add(u128::from(beyond) * counts);
+        }
+    }
+
+    /// Nobody present is further than `most` from the level of all.
+    fn bound(&mut self, of: Present<'_>, most: u128) {
+        let (mut cost, mut weights) = (0_u128, 0_u128);
+        for served in of.ids.iter().filter_map(|id| self.served.get(id)) {
+            cost = cost.saturating_add(served.cost_micros);
+            weights += u128::from(served.weight);
+        }
+        let middle = (cost << PLACES) / weights.max(1);
+        let (low, high) = (middle.saturating_sub(most), middle.saturating_add(most));
+        for id in of.ids {
+            let Some(served) = self.served.get_mut(id) else { continue };
+            let level = served.level();
+            if level < low || level > high {
+                let bounded = level.clamp(low, high) >> PLACES;
+                served.cost_micros = bounded.saturating_mul(u128::from(served.weight));
+            }
         }
     }
 }
 
-/// Cost over a span, from cost per second.
-fn over(rate: u64, span: Span) -> i64 {
-    i64::try_from(scaled(rate, span.micros(), 1_000_000)).unwrap_or(i64::MAX)
+/// One that would borrow: from the level it is at, until the one at which it is satisfied.
+struct Borrower {
+    from: u128,
+    until: u128,
+    weight: u128,
 }
 
-/// Serves the account with the most points until it is level with the next, and so on.
-fn richest_first(left: u64, wants: &[u64], points: &[i64]) -> Vec<u64> {
-    let wanted: u128 = wants.iter().map(|w| u128::from(*w)).sum();
-    if wanted <= u128::from(left) {
-        return wants.to_vec();
+/// The level that `left` raises the borrowers to.
+fn level(left: u128, borrowers: &[Borrower]) -> u128 {
+    let mut steps: Vec<(u128, bool, u128)> = Vec::with_capacity(2 * borrowers.len());
+    for borrower in borrowers.iter().filter(|b| b.from < b.until) {
+        steps.push((borrower.from, true, borrower.weight));
+        steps.push((borrower.until, false, borrower.weight));
     }
-    let down_to = |level: i64| {
-        let part =
-            |(want, points): (&u64, &i64)| points.saturating_sub(level).max(0).unsigned_abs().min(*want);
-        wants.iter().zip(points).map(part).collect::<Vec<u64>>()
-    };
-    // The lowest level at which the total taken still fits.
-    let (mut low, mut high) = (i64::MIN / 2, i64::MAX / 2);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let taken: u128 = down_to(middle).iter().map(|n| u128::from(*n)).sum();
-        if taken <= u128::from(left) { high = middle } else { low = middle + 1 }
-    }
-    let mut parts = down_to(low);
-    // Less than one unit each is left at this level: to the first ones.
-    let mut spare = left - parts.iter().sum::<u64>();
-    for ((part, want), points) in parts.iter_mut().zip(wants).zip(points) {
-        if spare > 0 && *part < *want && *points >= low {
-            *part += 1;
-            spare -= 1;
+    steps.sort_unstable();
+    let (mut level, mut slope, mut left) = (0, 0_u128, left);
+    for (at, begins, weight) in steps {
+        if slope > 0 {
+            let reach = left / slope;
+            if reach < at - level {
+                return level + reach;
+            }
+            left -= slope * (at - level);
         }
+        level = at;
+        slope = if begins { slope + weight } else { slope - weight };
     }
-    parts
+    u128::MAX
 }

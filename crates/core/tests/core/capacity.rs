@@ -1,18 +1,14 @@
-//! Shares, queue and controller, each against a model of its own or against published vectors.
+//! Queue and controller, each against a model of its own; helpers for supplies.
 
 use headworks_core::capacity::Seat;
-use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::capacity::controller::{Answered, Controller, Feedback, Usage};
-use headworks_core::capacity::fair::{Claim, max_min};
 use headworks_core::capacity::queue::{FairQueue, QueueFull, Waiter};
 use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
-use headworks_core::record::{AccountTerms, Instant, Level, Name, Span};
+use headworks_core::record::{Instant, Level, Name, Span};
 
 use crate::common::name;
 
-const SECOND: Span = Span::from_secs(1);
-
-fn supply(classes: &[(&str, ClassTerms)]) -> SupplyTerms {
+pub(crate) fn supply(classes: &[(&str, ClassTerms)]) -> SupplyTerms {
     let dimension = || SupplyDimension { limit: None, formula: Formula(vec![(name("requests"), 1)]) };
     SupplyTerms {
         rate: dimension(),
@@ -28,15 +24,15 @@ fn supply(classes: &[(&str, ClassTerms)]) -> SupplyTerms {
     }
 }
 
-fn only(terms: ClassTerms) -> SupplyTerms {
+pub(crate) fn only(terms: ClassTerms) -> SupplyTerms {
     supply(&[("default", terms)])
 }
 
 /// Numbers from a seed, so that a failure can be run again.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -46,275 +42,12 @@ impl Random {
     }
 }
 
-fn small(n: u64) -> u32 {
+pub(crate) fn small(n: u64) -> u32 {
     u32::try_from(n).expect("a small number")
 }
 
-/// One leaf: its seat, what the operator says of its account, what it asks for.
-type Leaf = (Seat, AccountTerms, u64);
-
-fn allot(terms: &SupplyTerms, capacity: u64, leaves: &[Leaf]) -> Table {
-    let mut allocator = Allocator::default();
-    for (place, (seat, terms, _)) in leaves.iter().enumerate() {
-        allocator.add(*seat, u32::try_from(place).expect("few leaves"), *terms);
-    }
-    allocator.tick(
-        terms,
-        Capacity { rate: Some(capacity), in_flight: None },
-        SECOND,
-        Table::default(),
-        |place| {
-            let (_, terms, demand) = leaves[usize::try_from(place).expect("few leaves")];
-            Some((Load { offered: demand, ..Load::default() }, terms))
-        },
-    )
-}
-
-fn rates(terms: &SupplyTerms, capacity: u64, leaves: &[Leaf]) -> Vec<u64> {
-    allot(terms, capacity, leaves).shares.iter().map(|s| s.rate).collect()
-}
-
-fn seat(class: u16, cluster: u64, account: u64, key: u64) -> Seat {
+pub(crate) fn seat(class: u16, cluster: u64, account: u64, key: u64) -> Seat {
     Seat { class, cluster, account, key }
-}
-
-fn weighing(weight: u32) -> AccountTerms {
-    AccountTerms { weight, ..AccountTerms::default() }
-}
-
-/// Vectors published with Doorman (youtube/doorman, `doc/algorithms.md`, FAIR_SHARE).
-#[test]
-fn doormans_vectors() {
-    let vectors = [
-        (120, [(1, 1_000), (1, 60), (1, 10)], [55, 55, 10]),
-        (120, [(6, 1_000), (4, 500), (2, 200)], [60, 40, 20]),
-        (1_000, [(10, 2_000), (10, 500), (30, 700)], [200, 200, 600]),
-    ];
-    for (capacity, claims, published) in vectors {
-        let plain: Vec<Claim> =
-            claims.iter().map(|(weight, demand)| Claim { demand: *demand, weight: *weight }).collect();
-        assert_eq!(max_min(capacity, &plain), published);
-        let leaf = |(i, (weight, demand)): (usize, &(u32, u64))| {
-            let i = u64::try_from(i).expect("few");
-            (seat(0, i, i, 0), weighing(*weight), *demand)
-        };
-        let leaves: Vec<Leaf> = claims.iter().enumerate().map(leaf).collect();
-        assert_eq!(rates(&only(ClassTerms::default()), capacity, &leaves), published);
-    }
-}
-
-/// Water-filling in fractions, by raising the level until nobody new is satisfied: another way than the one under test.
-fn level_reference(capacity: u64, claims: &[Claim]) -> Vec<(u128, u128)> {
-    let whole: u128 = claims.iter().map(|c| u128::from(c.demand)).sum();
-    let mut met: Vec<bool> = claims.iter().map(|c| c.demand == 0 || whole <= u128::from(capacity)).collect();
-    loop {
-        let used: u128 =
-            claims.iter().zip(&met).filter(|(_, m)| **m).map(|(c, _)| u128::from(c.demand)).sum();
-        let weight: u128 =
-            claims.iter().zip(&met).filter(|(_, m)| !**m).map(|(c, _)| u128::from(c.weight)).sum();
-        let left = u128::from(capacity).saturating_sub(used);
-        let mut raised = false;
-        for (claim, met) in claims.iter().zip(&mut met).filter(|(_, m)| !**m) {
-            if u128::from(claim.demand) * weight <= left * u128::from(claim.weight) {
-                (*met, raised) = (true, true);
-            }
-        }
-        if !raised {
-            let ideal = |(c, met): (&Claim, &bool)| {
-                if *met { (u128::from(c.demand), 1) } else { (left * u128::from(c.weight), weight) }
-            };
-            return claims.iter().zip(&met).map(ideal).collect();
-        }
-    }
-}
-
-fn check_node(capacity: u64, claims: &[Claim], got: &[u64], seed: u64) {
-    let wanted: u128 = claims.iter().map(|c| u128::from(c.demand)).sum();
-    let given: u128 = got.iter().map(|n| u128::from(*n)).sum();
-    assert_eq!(given, wanted.min(capacity.into()), "seed {seed}: not all, or too much, was shared out");
-    for ((claim, got), (num, den)) in claims.iter().zip(got).zip(level_reference(capacity, claims)) {
-        assert!(*got <= claim.demand, "seed {seed}: more than was asked");
-        let off = (u128::from(*got) * den).abs_diff(num);
-        assert!(off < den, "seed {seed}: {got} is a unit or more off {num}/{den}");
-    }
-}
-
-/// Random trees of clusters, accounts and keys: every node's children against the reference.
-#[test]
-fn shares_are_max_min() {
-    let terms = only(ClassTerms::default());
-    for seed in 0..100_000 {
-        let mut random = Random(seed);
-        let mut leaves: Vec<Leaf> = Vec::new();
-        let scale = [10, 1_000, 1_000_000_000][usize::try_from(random.below(3)).expect("small")];
-        for cluster in 0..1 + random.below(3) {
-            for account in 0..1 + random.below(2) {
-                let terms = weighing(1 + small(random.below(5)));
-                for key in 0..1 + random.below(2) {
-                    let demand = if random.below(4) == 0 { 0 } else { random.below(scale) };
-                    leaves.push((seat(0, cluster, cluster * 10 + account, key), terms, demand));
-                }
-            }
-        }
-        let capacity = random.below(scale * 3);
-        let got = rates(&terms, capacity, &leaves);
-        check_tree(capacity, &leaves, &got, seed);
-        if seed % 1_000 == 0 {
-            assert_eq!(rates(&terms, capacity, &leaves), got, "seed {seed}: another answer");
-        }
-    }
-}
-
-fn check_tree(capacity: u64, leaves: &[Leaf], got: &[u64], seed: u64) {
-    use std::collections::BTreeMap;
-    let mut clusters: BTreeMap<u64, BTreeMap<u64, Vec<(Claim, u64)>>> = BTreeMap::new();
-    let mut weights: BTreeMap<u64, u32> = BTreeMap::new();
-    for ((seat, terms, demand), got) in leaves.iter().zip(got) {
-        let keys = clusters.entry(seat.cluster).or_default().entry(seat.account).or_default();
-        keys.push((Claim { demand: *demand, weight: 1 }, *got));
-        let weight = weights.entry(seat.cluster).or_default();
-        *weight = (*weight).max(terms.weight);
-        weights.insert(seat.account + 1_000, terms.weight);
-    }
-    let sum = |keys: &[(Claim, u64)]| {
-        keys.iter().fold((0, 0), |(demand, got), (claim, g)| (demand + claim.demand, got + g))
-    };
-    let mut top = Vec::new();
-    for (cluster, accounts) in &clusters {
-        let mut inside = Vec::new();
-        for (account, keys) in accounts {
-            let (demand, got) = sum(keys);
-            inside.push((Claim { demand, weight: weights[&(account + 1_000)] }, got));
-            let (claims, shares): (Vec<Claim>, Vec<u64>) = keys.iter().copied().unzip();
-            check_node(got, &claims, &shares, seed);
-        }
-        let (demand, got) = sum(&inside);
-        let (claims, shares): (Vec<Claim>, Vec<u64>) = inside.into_iter().unzip();
-        check_node(got, &claims, &shares, seed);
-        top.push((Claim { demand, weight: weights[cluster] }, got));
-    }
-    let (claims, shares): (Vec<Claim>, Vec<u64>) = top.into_iter().unzip();
-    check_node(capacity, &claims, &shares, seed);
-}
-
-#[test]
-fn floors_come_first_and_maxima_hold() {
-    let floored = AccountTerms { weight: 1, floor: 500, max: None };
-    let capped = AccountTerms { weight: 1, floor: 0, max: Some(100) };
-    let leaves = [
-        (seat(0, 1, 1, 0), floored, 2_000),
-        (seat(0, 2, 2, 0), weighing(1), 2_000),
-        (seat(0, 3, 3, 0), capped, 2_000),
-    ];
-    // 500 to the floor; the other 500: 100 to the capped one, 200 each to the others.
-    assert_eq!(rates(&only(ClassTerms::default()), 1_000, &leaves), [700, 200, 100]);
-    let idle = [(seat(0, 1, 1, 0), floored, 10), leaves[1], leaves[2]];
-    assert_eq!(rates(&only(ClassTerms::default()), 1_000, &idle), [10, 890, 100], "an unused floor is lent");
-}
-
-#[test]
-fn bands_keep_their_floor() {
-    let class =
-        |priority, starvation_percent| ClassTerms { priority, starvation_percent, ..ClassTerms::default() };
-    let terms = supply(&[("batch", class(2, 2)), ("chat", class(0, 2)), ("free", class(1, 0))]);
-    let leaf = |class, demand| (seat(class, class.into(), class.into(), 0), weighing(1), demand);
-    let rows = [
-        // batch, chat, free
-        ([5_000, 5_000, 5_000], [20, 980, 0], "strictly by band, 2 % for who has a floor"),
-        ([5_000, 300, 200], [500, 300, 200], "a band below gets what is left"),
-        ([10, 5_000, 5_000], [10, 990, 0], "a floor is given to who asks for it only"),
-    ];
-    for (demands, expected, why) in rows {
-        let leaves = [leaf(0, demands[0]), leaf(1, demands[1]), leaf(2, demands[2])];
-        assert_eq!(rates(&terms, 1_000, &leaves), expected, "{why}");
-    }
-}
-
-#[test]
-fn classes_lend_and_borrow() {
-    let class = |floor_percent, lend_percent, borrow_percent| ClassTerms {
-        floor_percent,
-        lend_percent,
-        borrow_percent,
-        starvation_percent: 0,
-        ..ClassTerms::default()
-    };
-    let leaf = |class, demand| (seat(class, class.into(), class.into(), 0), weighing(1), demand);
-    // a: floor 40 %, lends half of it. b: floor 20 %, borrows up to 30 % more.
-    let terms = supply(&[("a", class(40, 50, 100)), ("b", class(20, 100, 30)), ("c", class(0, 100, 100))]);
-    let rows = [
-        ([0, 9_000, 9_000], [0, 500, 300], "half of a's unused floor stays free; b stops at 50 %"),
-        ([9_000, 9_000, 9_000], [534, 333, 133], "floors 400 and 200, then the other 400 by weight"),
-        ([400, 0, 9_000], [400, 0, 600], "whole floors are lent by who lends them"),
-    ];
-    for (demands, expected, why) in rows {
-        let leaves = [leaf(0, demands[0]), leaf(1, demands[1]), leaf(2, demands[2])];
-        assert_eq!(rates(&terms, 1_000, &leaves), expected, "{why}");
-    }
-}
-
-#[test]
-fn a_cluster_has_one_weight() {
-    let terms = only(ClassTerms::default());
-    let honest = (seat(0, 1, 1, 0), weighing(1), 10_000);
-    for n in [1, 2, 10, 100] {
-        let mut accounts = vec![honest];
-        accounts.extend((0..n).map(|i| (seat(0, 2, 100 + i, 0), weighing(1), 10_000)));
-        let got = rates(&terms, 1_000, &accounts);
-        assert_eq!(got[0], 500, "{n} accounts of one cluster take from another");
-        let mut keys = vec![honest];
-        keys.extend((0..n).map(|i| (seat(0, 2, 2, i), weighing(1), 10_000)));
-        assert_eq!(rates(&terms, 1_000, &keys)[0], 500, "{n} keys of one account take from another");
-    }
-}
-
-#[test]
-fn demand_rises_at_once_and_falls_slowly() {
-    let mut allocator = Allocator::default();
-    allocator.add(seat(0, 1, 1, 0), 0, AccountTerms::default());
-    let terms = only(ClassTerms::default());
-    let mut ask = |offered| {
-        let capacity = Capacity { rate: Some(1_000_000), in_flight: Some(1_000) };
-        let load = Load { offered, ..Load::default() };
-        allocator
-            .tick(&terms, capacity, SECOND, Table::default(), |_| Some((load, AccountTerms::default())))
-            .shares[0]
-            .rate
-    };
-    assert_eq!(ask(800), 800);
-    assert_eq!([ask(0), ask(0), ask(0)], [700, 612, 535], "an eighth less at each tick");
-    assert_eq!(ask(900), 900);
-}
-
-/// Two borrowers with the same weight: the one that lent before is served first, until it has used its claim up.
-#[test]
-fn points_serve_the_richest_borrower() {
-    let terms = SupplyTerms { points_s_max: Some(60), ..only(ClassTerms::default()) };
-    let mut allocator = Allocator::default();
-    for i in 0..3_u32 {
-        allocator.add(seat(0, i.into(), i.into(), 0), i, AccountTerms::default());
-    }
-    let mut tick = |demands: [u64; 3]| -> Vec<u64> {
-        let capacity = Capacity { rate: Some(900), in_flight: None };
-        let table = allocator.tick(&terms, capacity, SECOND, Table::default(), |place| {
-            let offered = demands[usize::try_from(place).expect("three")];
-            Some((Load { offered, ..Load::default() }, AccountTerms::default()))
-        });
-        table.shares.iter().map(|s| s.rate).collect()
-    };
-    // The first lends 300 a second of its part for 10 s; the second takes them.
-    for _ in 0..10 {
-        assert_eq!(tick([0, 600, 300]), [0, 600, 300]);
-    }
-    // Now the third wants 38 less and the other two want more: the lender has the better claim.
-    assert_eq!(tick([900, 900, 262]), [338, 300, 262]);
-    let plain = only(ClassTerms::default());
-    let leaf = |i: u64, demand| (seat(0, i, i, 0), weighing(1), demand);
-    assert_eq!(
-        rates(&plain, 900, &[leaf(0, 900), leaf(1, 900), leaf(2, 262)]),
-        [319, 319, 262],
-        "without points"
-    );
 }
 
 fn at_ms(ms: i64) -> Instant {

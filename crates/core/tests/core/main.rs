@@ -15,6 +15,7 @@ mod holds;
 mod ledger;
 mod model;
 mod paying;
+mod shares;
 mod statement;
 mod unblock;
 mod units;

@@ -5,77 +5,79 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::capacity::fair::{Claim, max_min};
-use crate::capacity::percent;
+use crate::capacity::fair::{Fine, Split, Want, fill};
 use crate::catalog::{ClassTerms, SupplyTerms};
 use crate::record::Name;
 
-/// Floors, then starvation floors of the bands, then band by band.
-pub(super) fn share_among(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> Vec<u64> {
+/// Floors, then starvation floors of the bands, then band by band. `wanted` has the demand of each class with seats.
+pub(super) fn share_among(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)], into: &mut Split) {
+    let whole = Fine::units(capacity);
     let mut classes: Vec<Claimant> = wanted
         .iter()
         .map(|(class, wanted)| {
             let terms = terms.class_at(*class).copied().unwrap_or_default();
-            let most = percent(capacity, terms.floor_percent)
-                .saturating_add(percent(capacity, terms.borrow_percent));
-            Claimant { terms, demand: (*wanted).min(most), got: 0 }
+            let most = whole.percent(terms.floor_percent).more(whole.percent(terms.borrow_percent));
+            Claimant { terms, demand: Fine::units(*wanted).min(most), got: Fine::default() }
         })
         .collect();
-    let unlent = unlent_floors(capacity, terms, wanted);
-    let left = capacity.saturating_sub(unlent);
-    let floor = |c: &Claimant| percent(capacity, c.terms.floor_percent).min(c.demand);
-    let mut left = give(left, &mut classes, |c| Some(floor(c)));
+    let left = kept_free(whole, terms, wanted).fold(whole, Fine::less);
+    let mut left = give(left, &mut classes, |c| whole.percent(c.terms.floor_percent));
     let bands: BTreeSet<u8> = classes.iter().map(|c| c.terms.priority).collect();
     // A backlogged band's starvation floor is split among its classes by weight.
-    let mut kept: BTreeMap<u8, u64> = BTreeMap::new();
-    for class in classes.iter().filter(|c| c.rest().demand > 0) {
-        let keeps = percent(capacity, class.terms.starvation_percent);
+    let mut kept: BTreeMap<u8, Fine> = BTreeMap::new();
+    for class in classes.iter().filter(|c| c.got < c.demand) {
+        let keeps = whole.percent(class.terms.starvation_percent);
         let band = kept.entry(class.terms.priority).or_default();
         *band = (*band).max(keeps);
     }
+    let whole_band = |c: &Claimant, band| if c.terms.priority == band { c.demand } else { Fine::default() };
     for (band, keeps) in kept {
         let budget = keeps.min(left);
-        left -= budget - give(budget, &mut classes, |c| (c.terms.priority == band).then_some(u64::MAX));
+        left = left.less(budget.less(give(budget, &mut classes, |c| whole_band(c, band))));
     }
     for band in bands {
-        left = give(left, &mut classes, |c| (c.terms.priority == band).then_some(u64::MAX));
+        left = give(left, &mut classes, |c| whole_band(c, band));
     }
-    classes.into_iter().map(|c| c.got).collect()
+    into.exact.clear();
+    into.exact.extend(classes.iter().map(|c| c.got));
+    into.round(all(&into.exact));
 }
 
 /// A class while capacity is shared out among them.
 struct Claimant {
     terms: ClassTerms,
-    demand: u64,
-    got: u64,
+    demand: Fine,
+    got: Fine,
 }
 
-impl Claimant {
-    fn rest(&self) -> Claim {
-        Claim { demand: self.demand - self.got, weight: self.terms.weight }
-    }
-}
-
-/// Gives some classes up to `most` more each; returns the remainder.
-fn give(left: u64, classes: &mut [Claimant], most: impl Fn(&Claimant) -> Option<u64>) -> u64 {
-    let claim = |c: &Claimant| match most(c) {
-        Some(most) => Claim { demand: c.rest().demand.min(most), ..c.rest() },
-        None => Claim { demand: 0, weight: 1 },
+/// Gives each class up to `most` more; returns the remainder.
+fn give(left: Fine, classes: &mut [Claimant], most: impl Fn(&Claimant) -> Fine) -> Fine {
+    let want = |c: &Claimant| Want {
+        has: Fine::default(),
+        more: c.demand.less(c.got).min(most(c)),
+        weight: c.terms.weight.max(1),
     };
-    let shares = max_min(left, &classes.iter().map(claim).collect::<Vec<_>>());
-    for (class, share) in classes.iter_mut().zip(&shares) {
-        class.got += share;
+    let parts: Vec<Fine> = fill(left, classes.iter().map(want)).collect();
+    for (class, part) in classes.iter_mut().zip(&parts) {
+        class.got = class.got.more(*part);
     }
-    left - shares.iter().sum::<u64>()
+    parts.into_iter().fold(left, Fine::less)
 }
 
-/// Unused floors that are not lent: kept free so that their class finds room at once.
-fn unlent_floors(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> u64 {
+/// All parts in whole units. The last places are lost in divisions: a sum that is just below a whole number is that number.
+fn all(parts: &[Fine]) -> u64 {
+    let sum = parts.iter().fold(Fine(1 << (Fine::PLACES / 2)), |sum, part| sum.more(*part));
+    sum.whole()
+}
+
+/// Of each class: the part of its unused floor that is not lent. It stays free, so that the class finds room at once.
+fn kept_free(capacity: Fine, terms: &SupplyTerms, wanted: &[(u16, u64)]) -> impl Iterator<Item = Fine> {
     let demands: BTreeMap<u16, u64> = wanted.iter().copied().collect();
-    let kept = |(at, (_, class)): (usize, &(Name, ClassTerms))| {
+    let kept = move |(at, (_, class)): (usize, &(Name, ClassTerms))| {
         let demand = u16::try_from(at).ok().and_then(|at| demands.get(&at)).copied().unwrap_or(0);
-        let unused = percent(capacity, class.floor_percent).saturating_sub(demand);
-        percent(unused, 100 - class.lend_percent.min(100))
+        let floor = capacity.percent(class.floor_percent);
+        // Of F with demand d, others use at most the smaller of F - d and F x lend_percent.
+        floor.less(Fine::units(demand)).less(floor.percent(class.lend_percent))
     };
-    terms.classes.iter().enumerate().map(kept).fold(0, u64::saturating_add)
+    terms.classes.iter().enumerate().map(kept)
 }

@@ -1,7 +1,7 @@
 //! The allocator: once a tick, it turns everybody's demand into everybody's share.
 //!
 //! Never on the path of a request: it publishes one table, which the path reads by index.
-//! L1 the shares never exceed the capacity, nor anybody's demand (`shares_are_max_min`).
+//! L1 the shares never exceed the capacity, nor anybody's demand (`a_whole_tree_is_within_a_unit_of_the_rule`).
 //! L2 a band is served before the bands below it, which keep their starvation floor (`bands_keep_their_floor`).
 //! L3 n accounts of one cluster, and n keys of one account, get what one would (`a_cluster_has_one_weight`).
 //! Units: cost per second; cost in flight in thousandths, so that a share below one whole slot is still distinct from none.
@@ -9,8 +9,8 @@
 use alloc::vec::Vec;
 
 use super::Seat;
-use super::fair::with_floors;
-use super::points::Points;
+use super::fair::Split;
+use super::points::{Points, Present, Turn};
 use crate::catalog::SupplyTerms;
 use crate::record::{AccountTerms, Span};
 
@@ -20,7 +20,7 @@ mod tree;
 
 use member::{Aspect, Member};
 pub use member::{Load, MILLI, SeatIndex, Share, Why};
-use tree::{Claims, Tree};
+use tree::{Claims, Down, Tree};
 
 /// The capacity at this tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,12 +72,6 @@ impl Allocator {
         self.len() == 0
     }
 
-    /// The points of an identity cluster.
-    #[must_use]
-    pub fn points(&self, cluster: u64) -> i64 {
-        self.points.of(cluster)
-    }
-
     /// Computes everybody's share. `load` gives the load of a seat in the last `span`, with its present terms;
     /// `None` for a seat that is gone. `table` is an earlier table, reused for its memory.
     pub fn tick(
@@ -100,6 +94,10 @@ impl Allocator {
         is_other |= self.members.len() != before;
         if is_other {
             self.tree = Tree::of(&self.members);
+        }
+        match terms.points_s_max {
+            Some(_) => self.points.pass(span),
+            None => self.points = Points::default(),
         }
         let (mut rates, mut in_flight) =
             (core::mem::take(&mut self.rates), core::mem::take(&mut self.in_flight));
@@ -142,7 +140,7 @@ impl Allocator {
         span: Span,
         out: &mut Shared,
     ) {
-        let Shared { demands, claims, shares: parts, bursts } = out;
+        let Shared { demands, claims, shares: parts, bursts, by_class, by_cluster, down } = out;
         demands.clear();
         demands.extend(self.members.iter().map(|m| m.demand(aspect)));
         let Some(capacity) = capacity else {
@@ -157,29 +155,32 @@ impl Allocator {
         };
         let tree = &self.tree;
         claims.set(tree, &self.members, demands, aspect);
-        let shares = classes::share_among(capacity, terms, &claims.classes);
-        let left = capacity.saturating_sub(shares.iter().sum());
+        classes::share_among(capacity, terms, &claims.classes, by_class);
+        let left = capacity.saturating_sub(by_class.units.iter().sum());
         for list in [&mut *parts, &mut *bursts] {
             list.clear();
             list.resize(demands.len(), 0);
         }
-        for (class, share) in tree.classes.iter().zip(shares) {
+        let given = by_class.units.iter().copied().zip(by_class.exact.iter().copied());
+        for (class, (whole, exact)) in tree.classes.iter().zip(given) {
             let wanted = claims.clusters.get(class.clone()).unwrap_or_default();
-            let given = match terms.points_s_max.filter(|_| aspect == Aspect::Rate) {
-                Some(seconds) => {
+            let floors = claims.cluster_floors.get(class.clone()).unwrap_or_default();
+            match terms.points_s_max.filter(|_| aspect == Aspect::Rate) {
+                Some(seconds_max) => {
                     let clusters = tree.clusters.get(class.clone()).unwrap_or_default();
                     let ids: Vec<u64> = clusters.iter().map(|c| tree.cluster_id(&self.members, c)).collect();
-                    self.points.share(share, &ids, wanted, seconds, span)
+                    let present = Present { ids: &ids, claims: wanted, floors };
+                    let turn = Turn { seconds_max, span };
+                    self.points.share(whole, exact, present, turn, by_cluster);
                 }
-                None => {
-                    with_floors(share, wanted, claims.cluster_floors.get(class.clone()).unwrap_or_default())
-                }
-            };
-            for (cluster, share) in class.clone().zip(&given) {
-                tree.descend(cluster, *share, claims, demands, parts);
+                None => by_cluster.among(whole, exact, wanted, floors),
+            }
+            let parts_of = by_cluster.units.iter().copied().zip(by_cluster.exact.iter().copied());
+            for (cluster, part) in class.clone().zip(parts_of) {
+                tree.descend(cluster, part, claims, demands, down, parts);
             }
             if aspect == Aspect::Rate {
-                tree.bursts(class.clone(), share.saturating_add(left), wanted, &given, bursts);
+                tree.bursts(class.clone(), whole.saturating_add(left), wanted, &by_cluster.units, bursts);
             }
         }
     }
@@ -192,4 +193,7 @@ struct Shared {
     claims: Claims,
     shares: Vec<u64>,
     bursts: Vec<u64>,
+    by_class: Split,
+    by_cluster: Split,
+    down: Down,
 }

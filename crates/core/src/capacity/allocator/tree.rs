@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::member::{Aspect, Member};
 use crate::capacity::Seat;
-use crate::capacity::fair::{Claim, max_min, with_floors};
+use crate::capacity::fair::{Claim, Fine, Split};
 
 pub(super) type Range = core::ops::Range<usize>;
 
@@ -28,8 +28,10 @@ pub(super) struct Tree {
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     accounts: Vec<Claim>,
+    /// The part of each account's floor that it asks for.
     account_floors: Vec<u64>,
     pub(super) clusters: Vec<Claim>,
+    /// Those of its accounts together.
     pub(super) cluster_floors: Vec<u64>,
     /// The place in the supply's list, and the demand.
     pub(super) classes: Vec<(u16, u64)>,
@@ -98,40 +100,56 @@ impl Tree {
         }
     }
 
-    /// Shares out a cluster's share among its accounts, and theirs among their keys.
+    /// Shares out a cluster's part among its accounts, and theirs among their keys.
     pub(super) fn descend(
         &self,
         cluster: usize,
-        share: u64,
+        (whole, exact): (u64, Fine),
         claims: &Claims,
         demands: &[u64],
+        down: &mut Down,
         out: &mut [u64],
     ) {
         let Some(accounts) = self.clusters.get(cluster).cloned() else { return };
         if accounts.len() == 1 {
-            self.to_keys(accounts.start, share, demands, out);
+            self.to_keys(accounts.start, (whole, exact), demands, &mut down.keys, out);
             return;
         }
         let wanted = claims.accounts.get(accounts.clone()).unwrap_or_default();
         let floors = claims.account_floors.get(accounts.clone()).unwrap_or_default();
-        for (account, share) in accounts.zip(with_floors(share, wanted, floors)) {
-            self.to_keys(account, share, demands, out);
+        down.accounts.among(whole, exact, wanted, floors);
+        let parts = down.accounts.units.iter().copied().zip(down.accounts.exact.iter().copied());
+        for (account, part) in accounts.zip(parts) {
+            self.to_keys(account, part, demands, &mut down.keys, out);
         }
     }
 
-    fn to_keys(&self, account: usize, share: u64, demands: &[u64], out: &mut [u64]) {
+    fn to_keys(
+        &self,
+        account: usize,
+        (whole, exact): (u64, Fine),
+        demands: &[u64],
+        split: &mut Split,
+        out: &mut [u64],
+    ) {
         let Some(keys) = self.accounts.get(account).cloned() else { return };
         let wanted = demands.get(keys.clone()).unwrap_or_default();
         let Some(slots) = out.get_mut(keys) else { return };
         if let ([slot], [demand]) = (&mut *slots, wanted) {
-            *slot = share.min(*demand);
+            *slot = whole.min(*demand);
             return;
         }
         let claims: Vec<Claim> = wanted.iter().map(|demand| Claim { demand: *demand, weight: 1 }).collect();
-        for (slot, share) in slots.iter_mut().zip(max_min(share, &claims)) {
-            *slot = share;
-        }
+        split.among(whole, exact, &claims, &[]);
+        slots.copy_from_slice(&split.units);
     }
+}
+
+/// Memory of the way down, used again for each cluster.
+#[derive(Debug, Default)]
+pub(super) struct Down {
+    accounts: Split,
+    keys: Split,
 }
 
 impl Claims {
@@ -151,7 +169,7 @@ impl Claims {
             let most = terms.max.filter(|_| is_rate).unwrap_or(u64::MAX);
             let demand = demands.get(keys.clone()).map_or(0, sum).min(most);
             accounts.push(Claim { demand, weight: terms.weight.max(1) });
-            account_floors.push(if is_rate { terms.floor } else { 0 });
+            account_floors.push(if is_rate { terms.floor.min(demand) } else { 0 });
         }
         for range in &tree.clusters {
             let own: &[Claim] = accounts.get(range.clone()).unwrap_or_default();
