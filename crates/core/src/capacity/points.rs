@@ -3,8 +3,8 @@
 //!
 //! Not money: never sold, never in a ledger, forgotten at a restart.
 //! G1 floors and guaranteed parts are as without points (`points_leave_floors_and_guaranteed_parts_alone`).
-//! G2 the parts add up to the smaller of capacity and demand. G3 what was served counts half after an hour
-//! (`service_counts_half_after_an_hour`). G4 a claim is bounded, and a newcomer is neither rich nor poor
+//! G2 the parts add up to the smaller of capacity and demand. G3 what was served counts half after a week
+//! (`service_counts_half_after_a_week`). G4 a claim is bounded, and a newcomer is neither ahead nor behind
 //! (`a_claim_is_bounded`, `newcomers_begin_in_the_middle`).
 //! Units: cost times microseconds. Source: Karma, Vuppalapati et al., OSDI 2023; service that fades: Kay and Lauder, A Fair Share
 //! Scheduler, CACM 1988.
@@ -15,11 +15,11 @@ use alloc::vec::Vec;
 use super::fair::{Claim, Fine, Split, Want, fill};
 use crate::record::Span;
 
-/// What an identity was served counts half after this long.
-const HALF_LIFE: u64 = 3_600_000_000;
+/// Service counts half after this long: habits repeat by the day and by the week.
+const HALF_LIFE: u64 = 7 * 86_400 * 1_000_000;
 
-/// Part of its fair share that an identity is guaranteed, in percent.
-const GUARANTEED_PERCENT: u8 = 100;
+/// The part of its fair share that each identity is guaranteed, in percent. Less evens more out: docs/fairness.md has figures.
+const GUARANTEED_PERCENT: u8 = 25;
 
 /// Most clusters remembered.
 const CLUSTERS_MAX: usize = 1 << 17;
@@ -91,7 +91,8 @@ impl Points {
         });
         into.exact.extend(fill(exact, floors));
         let left = into.exact.iter().copied().fold(exact, Fine::less);
-        let weights: u128 = of.claims.iter().map(|c| u128::from(c.weight.max(1))).sum();
+        let weights: u128 =
+            of.claims.iter().filter(|c| c.demand > 0).map(|c| u128::from(c.weight.max(1))).sum();
         let level = left.0 / weights.max(1);
         let guaranteed = Fine(level).percent(GUARANTEED_PERCENT).0;
         let mut left = left;
@@ -167,16 +168,17 @@ impl Points {
         }
     }
 
-    /// Nobody present is further than `most` from the level of all.
+    /// Nobody that wants something is further than `most` from the level of all of them.
     fn bound(&mut self, of: Present<'_>, most: u128) {
+        let wanting = of.ids.iter().zip(of.claims).filter(|(_, claim)| claim.demand > 0).map(|(id, _)| id);
         let (mut cost, mut weights) = (0_u128, 0_u128);
-        for served in of.ids.iter().filter_map(|id| self.served.get(id)) {
+        for served in wanting.clone().filter_map(|id| self.served.get(id)) {
             cost = cost.saturating_add(served.cost_micros);
             weights += u128::from(served.weight);
         }
         let middle = (cost << PLACES) / weights.max(1);
         let (low, high) = (middle.saturating_sub(most), middle.saturating_add(most));
-        for id in of.ids {
+        for id in wanting {
             let Some(served) = self.served.get_mut(id) else { continue };
             let level = served.level();
             if level < low || level > high {
