@@ -54,6 +54,9 @@ pub(crate) enum YardstickName {
     Truthfulness,
     Sybil,
     PriorityBurst,
+    Memory,
+    Weights,
+    InflatedDemand,
 }
 
 /// How to measure abuse rules.

@@ -6,9 +6,11 @@ use headworks_terminal::{Outcome, print, say, say_part};
 
 use crate::arguments::YardstickName;
 
+mod memory;
 mod promises;
 mod published;
 mod scenario;
+mod weights;
 mod yardstick;
 
 use yardstick::Measured;
@@ -25,6 +27,9 @@ fn measure(name: YardstickName) -> Measured {
         YardstickName::Truthfulness => promises::truthfulness(),
         YardstickName::Sybil => promises::sybil(),
         YardstickName::PriorityBurst => promises::priority_burst(),
+        YardstickName::Memory => memory::memory(),
+        YardstickName::Weights => weights::weights(),
+        YardstickName::InflatedDemand => weights::inflated_demand(),
     }
 }
 
