@@ -58,7 +58,7 @@ pub struct SupplyTerms {
     pub share_by: Level,
     /// Supplies that take a request for which this one has no room, in order.
     pub fallback: Vec<Name>,
-    /// Points for guaranteed share left unused: at most this many seconds of it.
+    /// Points: nobody is ahead or behind by more than this many seconds of its fair share.
     pub points_s_max: Option<u32>,
     /// Most cost of one account that may wait, in the unit of the rate.
     pub waiting_max_per_account: u64,

@@ -35,8 +35,8 @@ pub(crate) struct SupplySource {
     #[cfg_attr(feature = "schema", schema(max_items = 16))]
     #[serde(default)]
     pub(crate) fallback: Vec<Name>,
-    /// Fairness points: identities that leave guaranteed share to others come first when they borrow later. At most this many
-    /// seconds of their guaranteed share. Default: no points.
+    /// Fairness points: identities that were served less for their weight come first in what nobody is guaranteed. Nobody is
+    /// ahead or behind by more than this many seconds of its fair share. Default: no points.
     pub(crate) points_seconds_max: Option<u32>,
     /// The most cost that may wait. Default: any, of at most 65,536 requests.
     pub(crate) waiting_max: Option<u64>,

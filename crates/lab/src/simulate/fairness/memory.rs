@@ -15,7 +15,7 @@ use std::io::Read as _;
 use headworks_core::capacity::Seat;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::catalog::{ClassTerms, Formula, SupplyDimension, SupplyTerms};
-use headworks_core::record::{AccountTerms, Name, Span};
+use headworks_core::record::{AccountTerms, Level, Name, Span};
 use headworks_terminal::Failed;
 use serde::Deserialize;
 
@@ -81,6 +81,8 @@ fn day(demands: &Demands, points_s_max: Option<u32>, times: u64, floor: u64) -> 
     let dimension = || SupplyDimension { limit: None, formula: Formula(Vec::new()) };
     let terms = SupplyTerms {
         rate: dimension(),
+        per: Span::from_secs(1),
+        share_by: Level::Key,
         in_flight: dimension(),
         learn: None,
         fallback: Vec::new(),
@@ -100,8 +102,8 @@ fn day(demands: &Demands, points_s_max: Option<u32>, times: u64, floor: u64) -> 
         allocator.add(seat(index), index, account(index));
     }
     let capacity = Capacity { rate: Some(rate), in_flight: None };
-    let mut table =
-        allocator.tick(&terms, capacity, span, Table::default(), |index| Some((Load::default(), account(index))));
+    let mut table = allocator
+        .tick(&terms, capacity, span, Table::default(), |index| Some((Load::default(), account(index))));
     let mut day = Day { got: vec![0; demands.len()], used: 0.0, floor: 1.0 };
     let mut possible = 0;
     for window in 0..WINDOWS {
@@ -146,7 +148,7 @@ pub(super) fn memory() -> Measured {
         yardstick("memory", what, wanted, format!("{ours:.4}"), holds)
     };
     let mut rows = Vec::new();
-    for model in ["m-large", "deepseek-r1", "mm-image"] {
+    for model in ["m-large", "deepseek-r1"] {
         let demands = demands(model)?;
         let n = demands.len();
         let without = day(&demands, None, 1, 0)?;

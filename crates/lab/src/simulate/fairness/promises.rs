@@ -152,7 +152,7 @@ fn service_of_client(report: &Report, name: &str) -> f64 {
 }
 
 /// Service begun by the clients of this name after five minutes: before that, free slots went to the first requests.
-fn steady_service(traffic: &Traffic, run: &Run, name: &str) -> f64 {
+pub(super) fn steady_service(traffic: &Traffic, run: &Run, name: &str) -> f64 {
     let horizon = traffic.requests.last().map_or(0, |r| r.at);
     let served = traffic.requests.iter().zip(&run.fates).filter(|(traced, fate)| {
         let own = traffic.clients.get(traced.client).is_some_and(|c| c.name.as_str().starts_with(name));

@@ -1,4 +1,6 @@
 //! A supply with a rate and too much demand: service follows the weights, and asking for more gains nothing.
+//!
+//! Measured after five minutes: what a seat borrows from the savings of others is a debt, and counts only while it grows.
 
 #![allow(
     clippy::float_arithmetic,
@@ -6,82 +8,67 @@
     reason = "ratios for people; nothing here is owed"
 )]
 
-use super::scenario::{OPEN, Source, catalog, simulate, source, traffic};
-use super::yardstick::{Measured, yardstick};
-use crate::simulate::measure::Report;
-use crate::simulate::upstream::Upstream;
+use headworks_core::record::Credits;
+use headworks_terminal::Failed;
 
-const RATE: f64 = 20_000.0;
+use super::promises::steady_service;
+use super::scenario::{MINUTE, OPEN, Source, catalog, source, traffic};
+use super::yardstick::{Measured, yardstick};
+use crate::simulate::upstream::Upstream;
+use crate::simulate::world;
 
 /// Input and output tokens of a request: cost 128.
-const SMALL: (u64, u64) = (64, 32);
+const TOKENS: (u64, u64) = (64, 32);
 
-/// What each client got in `seconds`, where the supply is the limit. `clients`: weight, and cost asked for a second.
-fn served(
-    clients: &[(u32, f64)],
-    seconds: u64,
-    tokens: (u64, u64),
-    class: &str,
-    seed: u64,
-) -> Result<Vec<f64>, headworks_terminal::Failed> {
-    let cost = (tokens.0 + 2 * tokens.1) as f64;
+/// What each client got, where the supply is the limit. `clients`: weight, and the part of the supply's rate that it asks for.
+fn served(clients: &[(u32, f64)], rate: f64, minutes: u64, class: &str) -> Result<Vec<f64>, Failed> {
+    let cost = (TOKENS.0 + 2 * TOKENS.1) as f64;
     let sources = clients.iter().enumerate().map(|(i, (weight, asked))| {
-        let mut one = Source { tokens, ..source(&format!("c{i}"), asked / cost) };
+        let mut one = Source { tokens: TOKENS, ..source(&format!("c{i}"), asked * rate / cost) };
         one.client.weight = *weight;
         one
     });
-    let traffic = traffic(sources.collect(), seconds * 1_000_000, seed);
+    let traffic = traffic(sources.collect(), minutes * MINUTE, 8);
     let supply = format!(
-        "[supplies.model]\nrate = {RATE}\nwaiting_max = 1000000000\nwaiting_max_per_account = 1000000000\nclasses = {{ default = {{ {class} }} }}"
+        "[supplies.model]\nrate = {rate}\nwaiting_max = 1000000000\nwaiting_max_per_account = 1000000000\nclasses = {{ default = {{ {class} }} }}"
     );
     let upstream = Upstream { slots: None, service: (0, 0), rates: Vec::new() };
-    let (_, report): (_, Report) = simulate(&catalog(&supply, OPEN)?, &traffic, &upstream)?;
-    Ok(report.clients.iter().map(|c| c.service as f64).collect())
+    let run = world::run(&catalog(&supply, OPEN)?, None, &traffic, &upstream, None, Credits::ZERO)?;
+    Ok((0..clients.len()).map(|i| steady_service(&traffic, &run, &format!("c{i}"))).collect())
 }
 
-const MODES: [(&str, &str); 2] = [("reject", ""), ("queue", "wait_max = \"1h\"")];
+const MODES: [(&str, &str); 2] = [("reject", ""), ("queue", "wait_max = \"1m\"")];
 
 /// Weights 1:2:3:4, all asking for more than their part.
 pub(super) fn weights() -> Measured {
     let mut rows = Vec::new();
     for (mode, class) in MODES {
-        for (load, tokens) in [(2.0, SMALL), (0.6, SMALL), (0.6, (256, 256))] {
-            let clients: Vec<(u32, f64)> = (1..=4).map(|weight| (weight, RATE * load)).collect();
-            let got = served(&clients, 360, tokens, class, 8)?;
+        for load in [2.0, 0.6] {
+            let clients: Vec<(u32, f64)> = (1..=4).map(|weight| (weight, load)).collect();
+            let got = served(&clients, 2_000.0, 25, class)?;
             let all: f64 = got.iter().sum();
             let off = |(weight, got): (f64, &f64)| (got / all / (weight / 10.0) - 1.0).abs();
             let most = [1.0, 2.0, 3.0, 4.0].into_iter().zip(&got).map(off).fold(0.0, f64::max);
-            rows.push(yardstick(
-                "weights",
-                format!(
-                    "weights 1:2:3:4 for 360 s, each asks for {load} of the supply in requests of {}, {mode} mode: furthest from its part",
-                    tokens.0 + 2 * tokens.1
-                ),
-                "at most 0.01",
-                format!("{most:.4}"),
-                most <= 0.01,
-            ));
+            let what = format!(
+                "weights 1:2:3:4, each asks for {load} of the supply, {mode} mode: furthest from its part"
+            );
+            rows.push(yardstick("weights", what, "at most 0.01", format!("{most:.4}"), most <= 0.01));
         }
     }
     Ok(rows)
 }
 
-/// Eight clients at 1.2 times their part; one asks for 2 to 100 times as much.
+/// Eight clients at 1.2 times their part; one asks for twice and ten times as much. The fewer and larger the requests, the more of
+/// the capacity do random arrivals leave unused: with 16 a second in all it is 0.5 %, which goes to whoever asks most often.
 pub(super) fn inflated_demand() -> Measured {
-    let (mode, class) = MODES[0];
-    let share = RATE / 8.0;
-    let run = |factor: f64| -> Result<f64, headworks_terminal::Failed> {
+    let run = |factor: f64| -> Result<f64, Failed> {
         let clients: Vec<(u32, f64)> =
-            (0..8).map(|i| (1, 1.2 * share * if i == 7 { factor } else { 1.0 })).collect();
-        Ok(served(&clients, 240, SMALL, class, 9)?.last().copied().unwrap_or(0.0))
+            (0..8).map(|i| (1, 1.2 / 8.0 * if i == 7 { factor } else { 1.0 })).collect();
+        Ok(served(&clients, 8_000.0, 15, "")?.last().copied().unwrap_or(0.0))
     };
     let honest = run(1.0)?;
-    let mut most = f64::MIN;
-    for factor in [2.0, 10.0, 100.0] {
-        most = most.max(run(factor)? / honest - 1.0);
-    }
-    let what = format!(
-        "eight clients at 1.2 of their part, {mode} mode: gain of one that asks for 2 to 100 times as much"
-    );
+    let most = (run(2.0)? / honest - 1.0).max(run(10.0)? / honest - 1.0);
+    let what =
+        "eight clients at 1.2 of their part, reject mode: gain of one that asks for 2 or 10 times as much";
     Ok(vec![yardstick("inflated-demand", what, "at most 0.01", format!("{most:.4}"), most <= 0.01)])
 }
