@@ -206,8 +206,7 @@ fn level(left: u128, borrowers: &[Borrower]) -> u128 {
     steps.sort_unstable();
     let (mut level, mut slope, mut left) = (0, 0_u128, left);
     for (at, begins, weight) in steps {
-        if slope > 0 {
-            let reach = left / slope;
+        if let Some(reach) = left.checked_div(slope) {
             if reach < at - level {
                 return level + reach;
             }
