@@ -72,9 +72,7 @@ pub(super) fn isolation() -> Measured {
 
 /// A supply with a rate; the upstream serves more, so that the supply is the limit.
 fn rate_supply(rate: u64, class: &str) -> String {
-    format!(
-        "[supplies.model]\nrate = {rate}\nwaiting_max = 1000000000\nwaiting_max_per_account = 100000000\nclasses = {{ default = {{ {class} }} }}"
-    )
+    format!("[supplies.model]\nrate = {rate}\nclasses = {{ default = {{ {class} }} }}")
 }
 
 pub(super) fn work_conservation() -> Measured {
@@ -205,8 +203,7 @@ pub(super) fn sybil() -> Measured {
 
 /// Twelve times the capacity is requested, half of it by the highest class.
 pub(super) fn priority_burst() -> Measured {
-    let supply = "[supplies.model]\nin_flight = 19\nin_flight_cost = { requests = 1 }\nwaiting_max = 1000000000\n\
-                waiting_max_per_account = 100000000\n[supplies.model.classes.high]\npriority = 0\nwait_max = \"1m\"\n\
+    let supply = "[supplies.model]\nin_flight = 19\nin_flight_cost = { requests = 1 }\n[supplies.model.classes.high]\npriority = 0\nwait_max = \"1m\"\n\
                 [supplies.model.classes.middle]\npriority = 1\nwait_max = \"1m\"\n\
                 [supplies.model.classes.low]\npriority = 2\nwait_max = \"1m\"";
     let plans = "[plans.only]\nfeatures = [\"chat\"]\nclass = \"middle\"";

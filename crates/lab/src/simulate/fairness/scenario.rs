@@ -41,8 +41,7 @@ pub(super) const OPEN: &str = "[plans.only]\nfeatures = [\"chat\"]";
 /// 19 slots; fairness counts tokens. Everybody waits for up to `wait`.
 pub(super) fn slot_supply(wait: &str) -> String {
     format!(
-        "[supplies.model]\nin_flight = 19\nin_flight_cost = {{ requests = 1 }}\nwaiting_max = 1000000000\n\
-         waiting_max_per_account = 100000000\nclasses = {{ default = {{ wait_max = \"{wait}\" }} }}"
+        "[supplies.model]\nin_flight = 19\nin_flight_cost = {{ requests = 1 }}\nclasses = {{ default = {{ wait_max = \"{wait}\" }} }}"
     )
 }
 
