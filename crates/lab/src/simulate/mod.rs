@@ -22,6 +22,7 @@ use crate::arguments::SimulateArguments;
 use measure::{Report, report};
 use upstream::Upstream;
 use windows::Cut;
+use world::Estimate;
 
 /// `headworks simulate`.
 ///
@@ -48,8 +49,8 @@ pub fn run(options: &SimulateArguments, as_json: bool) -> Outcome {
         progress.tick();
         let catalog = read_catalog(path)?;
         let feature = options.feature.as_ref();
-        let run =
-            world::run(&catalog, feature, &traffic, &upstream, options.output_estimate, options.credits)?;
+        let estimate = options.output_estimate.map(Estimate::Tokens);
+        let run = world::run(&catalog, feature, &traffic, &upstream, estimate, options.credits)?;
         let name =
             path.file_stem().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         reports.push(report(&name, &traffic, &upstream, &run));

@@ -7,11 +7,13 @@
 )]
 
 use headworks_core::capacity::fair::{Claim, max_min};
+use headworks_core::record::Credits;
 
 use super::scenario::{MINUTE, OPEN, Source, catalog, simulate, slot_supply, slots, source, traffic};
 use super::yardstick::{Measured, yardstick};
-use crate::simulate::measure::Report;
+use crate::simulate::measure::{Report, report};
 use crate::simulate::trace;
+use crate::simulate::world::{self, Estimate};
 
 const ARENA: &str = include_str!("../../../traces/vtc_lmsys_arena_27clients.csv");
 
@@ -69,6 +71,16 @@ pub(super) fn fair_queue() -> Measured {
             used(&figures) > used(&fixed),
         ));
     }
+    let off = Some(Estimate::Off(4));
+    let run = world::run(&catalog(&slot_supply("1h"), OPEN)?, None, &traffic, &slots(), off, Credits::ZERO)?;
+    let unknown = report("", &traffic, &slots(), &run).service_gap;
+    rows.push(yardstick(
+        "fair-queue",
+        "the same: service gap with estimates four times too large and too small, tokens",
+        "at most 8000",
+        unknown.to_string(),
+        unknown <= 8_000,
+    ));
     rows.extend([
         yardstick(
             "fair-queue",

@@ -37,7 +37,7 @@ struct World<'a> {
     feature: &'a Feature,
     traffic: &'a Traffic,
     upstream: &'a Upstream,
-    estimate: Option<u64>,
+    estimate: Option<Estimate>,
     members: Vec<Member>,
     supplies: Vec<Arc<Supply<usize>>>,
     /// By client, supply and whether it is served one class lower.
@@ -52,6 +52,15 @@ struct World<'a> {
     run: Run,
 }
 
+/// The output tokens that a request is estimated at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Estimate {
+    /// So many.
+    Tokens(u64),
+    /// So many times what it takes, or of every other client that part of it.
+    Off(u64),
+}
+
 /// Replays a trace against a policy. `estimate`: output tokens held instead of the actual ones. `credits`: the credits that
 /// each account has bought before.
 pub(crate) fn run(
@@ -59,7 +68,7 @@ pub(crate) fn run(
     feature: Option<&Name>,
     traffic: &Traffic,
     upstream: &Upstream,
-    estimate: Option<u64>,
+    estimate: Option<Estimate>,
     credits: Credits,
 ) -> Result<Run, Failed> {
     let mut world = World::new(catalog, feature, traffic, upstream, estimate)?;
@@ -109,7 +118,7 @@ impl<'a> World<'a> {
         feature: Option<&Name>,
         traffic: &'a Traffic,
         upstream: &'a Upstream,
-        estimate: Option<u64>,
+        estimate: Option<Estimate>,
     ) -> Result<Self, Failed> {
         let names = catalog.feature_names();
         let name = match (feature, names.as_slice()) {
@@ -157,7 +166,12 @@ impl<'a> World<'a> {
     }
 
     fn quantities(&self, traced: &Traced, estimated: bool) -> Quantities {
-        let output = self.estimate.filter(|_| estimated).unwrap_or(traced.output_tokens);
+        let output = match self.estimate.filter(|_| estimated) {
+            None => traced.output_tokens,
+            Some(Estimate::Tokens(tokens)) => tokens,
+            Some(Estimate::Off(times)) if traced.client.is_multiple_of(2) => traced.output_tokens * times,
+            Some(Estimate::Off(times)) => traced.output_tokens / times,
+        };
         let of = |meter: &Name| match meter.as_str() {
             "input_tokens" => Some((meter.clone(), traced.input_tokens)),
             "output_tokens" => Some((meter.clone(), output)),
