@@ -222,7 +222,8 @@ impl Lease {
         let used = self.used.iter().map(|(meter, n)| (meter.as_str(), *n));
         let cost = if self.used.is_empty() { held.cost } else { terms.rate.formula.cost(used) };
         let Upstream { limit, retry_after } = upstream;
-        let feedback = Feedback { answered, cost, first_output: self.first_output, limit, retry_after };
+        let feedback =
+            Feedback { answered, cost, first_output: self.first_output, input: None, limit, retry_after };
         self.engine.supply_feedback(&held.supply, feedback)
     }
 

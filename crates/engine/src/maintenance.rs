@@ -1,7 +1,10 @@
 //! All slow work, off the request path: ending holds and grants, writing coalesced denials, checkpoints.
 
 use std::sync::{PoisonError, TryLockError, Weak};
+use std::time::Duration;
 
+use headworks_core::capacity::TICK;
+use headworks_core::capacity::controller::DRIP;
 use headworks_core::command::Draft;
 use headworks_core::record::{Event, Instant, Name, Span};
 use headworks_store::{Checkpoint, wait};
@@ -49,13 +52,22 @@ pub(crate) fn spawn(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHa
 /// The thread that computes the shares of supplies.
 pub(crate) fn spawn_allocator(engine: Weak<Engine>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("allocator".into()).spawn(move || {
+        let mut ticked = Instant::default();
+        let mut pause = TICK;
         while let Some(engine) = engine.upgrade() {
-            if !engine.timers.tick() {
+            if !engine.timers.pause(Duration::from_micros(pause.micros())) {
                 return;
             }
             // Supplies of a test ledger tick when its clock moves.
-            if !engine.clock().is_test() {
-                engine.in_force.supplies.tick(engine.clock().now());
+            if engine.clock().is_test() {
+                continue;
+            }
+            let (supplies, now) = (&engine.in_force.supplies, engine.clock().now());
+            pause = if supplies.drip(now) { DRIP } else { TICK };
+            // A clock set back does not stop it.
+            if pause == TICK || now < ticked || now.since(ticked) >= TICK {
+                ticked = now;
+                supplies.tick(now);
             }
         }
     })

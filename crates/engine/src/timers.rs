@@ -80,11 +80,16 @@ impl Timers {
 
     /// Waits for the next tick; `false` if closed.
     pub(crate) fn tick(&self) -> bool {
+        self.pause(TICK)
+    }
+
+    /// Waits this long; `false` if closed.
+    pub(crate) fn pause(&self, span: Duration) -> bool {
         let inner = self.lock();
         if inner.closed {
             return false;
         }
-        let (inner, _) = self.changed.wait_timeout(inner, TICK).unwrap_or_else(PoisonError::into_inner);
+        let (inner, _) = self.changed.wait_timeout(inner, span).unwrap_or_else(PoisonError::into_inner);
         !inner.closed
     }
 

@@ -139,13 +139,17 @@ pub struct SupplyFeedback {
     /// Its HTTP status. 429, 503 and 529 are congestion; other errors say nothing about capacity.
     #[schema(minimum = 100, maximum = 599)]
     pub status: u16,
-    /// The units of each meter it served; its cost follows from them.
+    /// The units of each meter that it served, or was asked for if it refused; their cost follows from them.
     #[serde(default)]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
     /// Until its first output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_output: Option<Span>,
+    /// The length of its input, such as its tokens: first outputs are compared with those of inputs of like length.
+    /// Default: its cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<u64>,
     /// The limit it states in its headers, in cost per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,

@@ -157,6 +157,7 @@ impl Api {
             answered,
             cost,
             first_output: ask.first_output,
+            input: ask.input,
             limit: ask.limit,
             retry_after: ask.retry_after,
         };

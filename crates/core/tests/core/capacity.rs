@@ -1,9 +1,8 @@
-//! Queue and controller, each against a model of its own; helpers for supplies.
+//! The queue against a model of its own; helpers for supplies.
 
 use headworks_core::capacity::Seat;
-use headworks_core::capacity::controller::{Answered, Controller, Feedback, Usage};
 use headworks_core::capacity::queue::{FairQueue, QueueFull, Waiter};
-use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
+use headworks_core::catalog::{ClassTerms, Formula, SupplyDimension, SupplyTerms};
 use headworks_core::record::{Instant, Level, Name, Span};
 
 use crate::common::name;
@@ -154,118 +153,6 @@ fn the_queue_serves_bands_in_order_with_their_floor() {
     }
     let share = served[0] * 1_000 / (served[0] + served[1]);
     assert!((18..=22).contains(&share), "2 % for the band below, but it got {share} of 1000");
-}
-
-/// An upstream that serves up to its rate and refuses the rest, asked for as much as the controller lets in.
-fn follow(
-    controller: &mut Controller,
-    upstream: u64,
-    from_ms: i64,
-    for_ms: i64,
-    demand: u64,
-) -> Vec<(i64, u64)> {
-    let mut trace = Vec::new();
-    for ms in (from_ms..from_ms + for_ms).step_by(50) {
-        let rate = controller.rate(at_ms(ms)).min(demand);
-        let (asked, served) = (rate / 20, rate.min(upstream) / 20);
-        let tell =
-            |answered, cost| Feedback { answered, cost, first_output: None, limit: None, retry_after: None };
-        // In requests of a hundredth each.
-        for i in 0..100 {
-            let fits = asked * i / 100 < served;
-            let answered = if fits { Answered::Served } else { Answered::Congested };
-            controller.note(tell(answered, asked / 100), at_ms(ms));
-        }
-        controller.advance(at_ms(ms), Usage { rate, is_busy: true });
-        trace.push((ms - from_ms, controller.rate(at_ms(ms))));
-    }
-    trace
-}
-
-#[test]
-fn a_learned_rate_follows_the_upstream() {
-    let bounds = Learn { floor: 1_000, ceiling: 100_000_000 };
-    let mut controller = Controller::new(bounds, 1_000_000);
-    let trace = follow(&mut controller, 1_000_000, 0, 30_000, u64::MAX);
-    assert!(
-        trace.iter().skip(200).all(|(_, rate)| (900_000..=1_100_000).contains(rate)),
-        "it does not stay near"
-    );
-    let halved = follow(&mut controller, 500_000, 30_000, 10_000, u64::MAX);
-    let (_, after) = halved.iter().find(|(ms, _)| *ms >= 500).copied().expect("a trace");
-    assert!((450_000..=550_000).contains(&after), "0.5 s after halving it is {after}");
-    let doubled = follow(&mut controller, 1_000_000, 40_000, 15_000, u64::MAX);
-    let (_, after) = doubled.last().copied().expect("a trace");
-    assert!(after >= 900_000, "15 s after doubling it is {after}");
-}
-
-#[test]
-fn a_learned_rate_recovers() {
-    let bounds = Learn { floor: 1_000, ceiling: 100_000_000 };
-    let mut controller = Controller::new(bounds, 1_000_000);
-    follow(&mut controller, 0, 0, 60_000, u64::MAX);
-    assert_eq!(controller.rate(at_ms(60_000)), 1_000, "never below its floor");
-    let back = follow(&mut controller, 1_000_000, 60_000, 120_000, u64::MAX);
-    assert!(back.last().expect("a trace").1 >= 900_000, "it recovers from its floor");
-    // Without demand there is nothing to learn.
-    let before = controller.rate(at_ms(180_000));
-    follow(&mut controller, 1_000_000, 180_000, 5_000, before / 4);
-    assert_eq!(controller.rate(at_ms(185_000)), before);
-}
-
-#[test]
-fn what_the_upstream_states_is_taken_over() {
-    let bounds = Learn { floor: 1_000, ceiling: 1_000_000 };
-    let mut controller = Controller::new(bounds, 50_000);
-    let says = |limit, retry_after| Feedback {
-        answered: Answered::Congested,
-        cost: 0,
-        first_output: None,
-        limit,
-        retry_after,
-    };
-    controller.note(says(Some(80_000), None), at_ms(0));
-    assert_eq!(controller.rate(at_ms(0)), 80_000);
-    controller.note(says(None, Some(Span::from_secs(2))), at_ms(0));
-    assert_eq!(controller.rate(at_ms(1_999)), 0, "nothing is sent before the instant it names");
-    assert!(controller.rate(at_ms(2_000)) > 0);
-    let other = Feedback { answered: Answered::Other, ..says(None, None) };
-    let mut calm = Controller::new(bounds, 50_000);
-    for ms in 0..40 {
-        calm.note(other, at_ms(ms * 250));
-        calm.advance(at_ms(ms * 250), Usage { rate: 0, is_busy: false });
-    }
-    assert_eq!(calm.rate(at_ms(10_000)), 50_000, "a caller's own errors are no congestion");
-}
-
-/// Slowness counts when it is twice the usual, and is not taken for usual within ten minutes.
-#[test]
-fn late_first_output_is_congestion() {
-    let bounds = Learn { floor: 1_000, ceiling: 1_000_000 };
-    let mut controller = Controller::new(bounds, 50_000);
-    let took = |ms: u64| Feedback {
-        answered: Answered::Served,
-        cost: 10_000,
-        first_output: Some(Span::from_micros(ms * 1_000)),
-        limit: None,
-        retry_after: None,
-    };
-    for quarter in 0..2_400 {
-        controller.note(took(200), at_ms(quarter * 250));
-        controller.advance(at_ms(quarter * 250), Usage { rate: 10_000, is_busy: false });
-    }
-    let before = controller.rate(at_ms(600_000));
-    let mut lowered = 0;
-    for quarter in 2_400..3_400 {
-        let was = controller.rate(at_ms(quarter * 250));
-        controller.note(took(600), at_ms(quarter * 250));
-        controller.advance(at_ms(quarter * 250), Usage { rate: 10_000, is_busy: true });
-        lowered += u32::from(controller.rate(at_ms(quarter * 250)) < was);
-    }
-    assert!(
-        lowered > 0 && controller.rate(at_ms(850_000)) < before,
-        "slow for four minutes, and not lowered"
-    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod capacity;
 mod catalog;
 mod catalog_size;
 mod common;
+mod controller;
 mod corrections;
 mod counting;
 mod cycle;

@@ -88,6 +88,18 @@ impl Supplies {
         }
     }
 
+    /// Refills learned rates between two ticks, and admits waiting requests; returns whether any rate is learned.
+    pub(crate) fn drip(&self, now: Instant) -> bool {
+        let mut learns = false;
+        for supply in self.by_name.load().values() {
+            if supply.drip(now) {
+                learns = true;
+                pump(supply, now);
+            }
+        }
+        learns
+    }
+
     /// The wishes of a request, one supply after the other: a seat and a cost in
     /// its feature's supply and in each fallback.
     fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, wanted: &Wanted) -> impl Iterator<Item = Wish> {

@@ -411,8 +411,14 @@ async fn a_rate_is_shared_and_refilled() {
     assert_eq!(call("c".into(), 1).await, Outcome::Wait);
     engine.advance_by("100ms".parse().expect("span")).await.expect("moves");
     assert_eq!(call("d".into(), 1).await, Outcome::Allow);
-    let feedback =
-        Feedback { answered: Answered::Served, cost: 10, first_output: None, limit: None, retry_after: None };
+    let feedback = Feedback {
+        answered: Answered::Served,
+        cost: 10,
+        first_output: None,
+        input: None,
+        limit: None,
+        retry_after: None,
+    };
     assert!(engine.supply_feedback(&name("rated"), feedback).is_ok());
     assert!(engine.supply_feedback(&name("none"), feedback).is_err());
 }

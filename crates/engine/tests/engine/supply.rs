@@ -258,6 +258,7 @@ fn what_is_borrowed_is_told_apart_and_released_requests_are_not_asked_again() {
                     answered: Answered::Congested,
                     cost: 50,
                     first_output: None,
+                    input: None,
                     limit: None,
                     retry_after: None,
                 };
@@ -267,4 +268,64 @@ fn what_is_borrowed_is_told_apart_and_released_requests_are_not_asked_again() {
     }
     assert!(asked < 3_000, "an upstream that refuses everything was asked for {asked} in ten seconds");
     assert!(supply.view().rate.is_some_and(|rate| rate <= 20), "{:?}", supply.view());
+}
+
+/// A learned rate is bounded from the first request after a start, and what the upstream states is in force at once.
+#[test]
+fn a_learned_rate_bounds_the_first_request() {
+    let mut learned = terms(Some(1_000), None);
+    learned.learn = Some(Learn { floor: 100, ceiling: 2_000 });
+    let (large, small) = (supply(learned.clone()), supply(learned));
+    let account = leaf("a", AccountTerms::default());
+    assert_eq!(large.view().rate, Some(1_000));
+    assert_eq!(ask(&large, &account, 200, 1_000), 1, "of 200,000 asked at once");
+    let account = leaf("a", AccountTerms::default());
+    let let_in = ask(&small, &account, 2_000, 1);
+    assert!((50..=100).contains(&let_in), "a tenth of a second at most: {let_in}");
+    let says = |limit, retry_after| Feedback {
+        answered: Answered::Other,
+        cost: 0,
+        first_output: None,
+        input: None,
+        limit,
+        retry_after,
+    };
+    small.feedback(says(Some(1_500), None), tick_at(0));
+    assert_eq!(small.view().rate, Some(1_500));
+    for n in 0..10 {
+        small.tick(tick_at(n));
+    }
+    small.feedback(says(None, Some(Span::from_secs(1))), tick_at(10));
+    assert_eq!(
+        (small.view().rate, ask(&small, &account, 10, 1)),
+        (Some(0), 0),
+        "the upstream asks for a pause"
+    );
+    for n in 11..22 {
+        small.tick(tick_at(n));
+    }
+    assert!(ask(&small, &account, 10, 1) > 0, "the pause is over");
+}
+
+/// The rate is refilled between ticks too, so that less than a tenth of a second's worth starts at once.
+#[test]
+fn a_learned_rate_is_let_in_evenly() {
+    let mut learned = terms(Some(90), None);
+    learned.learn = Some(Learn { floor: 1, ceiling: 90 });
+    let supply = supply(learned);
+    let account = leaf("a", AccountTerms::default());
+    let mut let_in = Vec::new();
+    for n in 0..500_i64 {
+        let now = Instant::from_micros(1_000_000_000 + n * 20_000);
+        if n % 5 == 0 {
+            supply.tick(now);
+        } else {
+            supply.drip(now);
+        }
+        let_in.push(ask(&supply, &account, 100, 1));
+    }
+    let steady: u64 = let_in.iter().skip(50).sum();
+    assert!((800..=820).contains(&steady), "90/s for nine seconds: {steady}");
+    let most = let_in.iter().skip(50).max().expect("drips");
+    assert!(*most <= 3, "at once: {most}");
 }

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use headworks_core::capacity::allocator::{self, Allocator, Share, Table, Why};
 use headworks_core::capacity::controller::Controller;
 use headworks_core::capacity::{Offer, TICK};
-use headworks_core::catalog::SupplyTerms;
+use headworks_core::catalog::{Learn, SupplyTerms};
 use headworks_core::record::{Instant, Name, Span};
 
 mod cost;
@@ -57,7 +57,7 @@ pub struct Supply<W> {
     in_flight_max: AtomicU64,
     /// The rate in force in millionths a second, [`NO_LIMIT`] without one.
     rate: AtomicU64,
-    /// Thousandths of cost admitted since the last tick.
+    /// Thousandths of cost admitted that no tick has seen.
     admitted: AtomicU64,
     /// Millionths a second admitted while requests waited: the speed at which the supply serves.
     drain: AtomicU64,
@@ -109,6 +109,8 @@ impl<W> Supply<W> {
             fresh: Vec::new(),
             controller: None,
             last_tick: None,
+            admitted: 0,
+            refilled: None,
             level_rest: 0,
             busy_ticks: 0,
             loads: Vec::new(),
@@ -145,17 +147,17 @@ impl<W> Supply<W> {
     pub fn set_terms(&self, terms: Arc<SupplyTerms>) {
         let mut inner = self.lock();
         self.in_flight_max.store(terms.in_flight.limit.unwrap_or(NO_LIMIT), Relaxed);
-        let guess = terms.rate.limit;
-        inner.controller = match (terms.learn, guess) {
-            (Some(bounds), Some(guess)) if self.terms.load().learn == Some(bounds) => {
-                inner.controller.take().or_else(|| Some(Controller::new(bounds, guess)))
-            }
-            (Some(bounds), Some(guess)) => Some(Controller::new(bounds, guess)),
-            _ => None,
-        };
-        if inner.controller.is_none() {
-            self.rate.store(guess.map_or(NO_LIMIT, |rate| micro_rate(rate, terms.per)), Relaxed);
-        }
+        let before = self.terms.load();
+        let micro = |rate| micro_rate(rate, terms.per);
+        let learn = terms.learn.map(|l| Learn { floor: micro(l.floor), ceiling: micro(l.ceiling) });
+        let guess = terms.rate.limit.map(micro);
+        // What was learned stays, unless the operator says something else.
+        let is_same = (before.learn, before.rate.limit, before.per) == (terms.learn, terms.rate.limit, terms.per);
+        let new = learn.zip(guess).map(|(bounds, guess)| Controller::new(bounds, guess));
+        inner.controller = new.map(|new| inner.controller.take().filter(|_| is_same).unwrap_or(new));
+        let now = inner.refilled.unwrap_or_default();
+        let rate = inner.controller.as_ref().map(|c| c.rate(now)).or(guess);
+        self.rate.store(rate.unwrap_or(NO_LIMIT), Relaxed);
         self.terms.store(terms);
     }
 
@@ -307,8 +309,11 @@ impl<W> Supply<W> {
     }
 
     /// Whether the upstream can take more now: savings that are spent together pass the rate by no more than could be saved
-    /// up in all.
+    /// up in all, and never a learned rate, whose upstream would refuse.
     fn bears(&self) -> bool {
+        if self.terms.load().learn.is_some() {
+            return self.fits_supply();
+        }
         let rate = self.rate.load(Relaxed);
         rate == NO_LIMIT || self.debt() > -self.burst(rate)
     }

@@ -26,6 +26,9 @@ pub(super) struct Inner {
     pub(super) fresh: Vec<Arc<Leaf>>,
     pub(super) controller: Option<Controller>,
     pub(super) last_tick: Option<Instant>,
+    /// Thousandths of cost admitted since then that the controller knows of.
+    pub(super) admitted: u64,
+    pub(super) refilled: Option<Instant>,
     /// Millionths of the supply's yield that are not yet a thousandth.
     pub(super) level_rest: u64,
     pub(super) busy_ticks: u64,

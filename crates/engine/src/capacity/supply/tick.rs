@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use headworks_core::capacity::TICK;
 use headworks_core::capacity::allocator::Capacity;
-use headworks_core::capacity::controller::{Feedback, Usage};
+use headworks_core::capacity::controller::{Answered, Feedback, saved_up};
 use headworks_core::record::{Instant, Span, scaled};
 
 use super::Supply;
@@ -23,20 +23,34 @@ const LARGEST_TICKS: u64 = 256;
 /// How many of the largest requests can be saved up for.
 const FEW: i64 = 8;
 
-/// A learned rate saves up this part of a second.
-const LEARNED_BURST: u64 = 20;
-
 /// Debt of the supply as a whole is made up for in this part of a second.
 const MAKES_UP: u64 = 4;
 
 impl<W> Supply<W> {
-    /// Notes an answer of the upstream.
+    /// Notes an answer of the upstream. What it states is in force at once.
     pub fn feedback(&self, feedback: Feedback, now: Instant) {
         let now = self.own_time(now);
         let mut inner = self.lock();
-        if let Some(controller) = &mut inner.controller {
-            controller.note(feedback, now);
+        let Some(controller) = &mut inner.controller else { return };
+        controller.note(feedback, now);
+        self.rate.store(controller.rate(now), Relaxed);
+        if feedback.answered == Answered::Congested || feedback.retry_after.is_some() {
+            // The upstream has nothing saved up, so nothing is saved up here.
+            let empty = |level: i64| Some(level.min(0));
+            let _ = self.level.fetch_update(Relaxed, Relaxed, empty);
         }
+    }
+
+    /// Between two ticks: refills what may start of a learned rate. `false`: no rate is learned.
+    pub fn drip(&self, now: Instant) -> bool {
+        let now = self.own_time(now);
+        let mut inner = self.lock();
+        if inner.controller.is_none() {
+            return false;
+        }
+        self.learn(&mut inner, now);
+        self.refill(&mut inner, now);
+        true
     }
 
     /// Computes and publishes all shares, and refills the cost that may start. Due every [`TICK`].
@@ -49,7 +63,8 @@ impl<W> Supply<W> {
         }
         inner.last_tick = Some(now);
         self.ticks.fetch_add(1, Relaxed);
-        let admitted = micro_of(self.admitted.swap(0, Relaxed));
+        self.learn(&mut inner, now);
+        let admitted = micro_of(std::mem::take(&mut inner.admitted));
         let served = scaled(admitted, 1_000_000, span.micros());
         self.served.store(served, Relaxed);
         if self.is_blocked() {
@@ -57,7 +72,6 @@ impl<W> Supply<W> {
             let before = self.drain.load(Relaxed);
             self.drain.store(before - before / inner.busy_ticks + served / inner.busy_ticks, Relaxed);
         }
-        self.learn(&mut inner, now);
         let rate = self.rate.load(Relaxed);
         let in_flight = self.in_flight_max.load(Relaxed);
         let limit = |n: u64| Some(n).filter(|n| *n != NO_LIMIT);
@@ -68,15 +82,9 @@ impl<W> Supply<W> {
         let allotted = inner.allot(&terms, capacity, span, &self.table);
         self.is_contended.store(allotted.is_contended, Relaxed);
         self.owed.store(allotted.owed, Relaxed);
-        if rate != NO_LIMIT {
-            let largest = self.largest.load(Relaxed);
-            self.largest.store(largest - largest / LARGEST_TICKS, Relaxed);
-            let yields = inner.level_rest.saturating_add(over(rate, span));
-            inner.level_rest = yields % (MICRO / MILLI);
-            let (more, most) = (signed(yields / (MICRO / MILLI)), self.burst(rate));
-            let refill = |level: i64| Some(level.saturating_add(more).min(most));
-            let _ = self.level.fetch_update(Relaxed, Relaxed, refill);
-        }
+        let largest = self.largest.load(Relaxed);
+        self.largest.store(largest - largest / LARGEST_TICKS, Relaxed);
+        self.refill(&mut inner, now);
         let mut queue = self.queue();
         queue.fair.unpark();
         let first =
@@ -84,6 +92,25 @@ impl<W> Supply<W> {
         let mut owed: Vec<_> = allotted.waiting.into_iter().filter(|leaf| self.comes_first(leaf)).collect();
         owed.sort_by_cached_key(first);
         queue.owed = owed.into();
+    }
+
+    /// Refills the cost that may start.
+    fn refill(&self, inner: &mut Inner, now: Instant) {
+        let is_learned = inner.controller.is_some();
+        // What a learned rate has saved up at the start is all that its upstream may have.
+        let first = if is_learned { Span::ZERO } else { TICK };
+        let span = inner.refilled.replace(now).map_or(first, |last| now.since(last));
+        let rate = self.rate.load(Relaxed);
+        if rate == NO_LIMIT {
+            return;
+        }
+        let yields = inner.level_rest.saturating_add(over(rate, span));
+        inner.level_rest = yields % (MICRO / MILLI);
+        // Without drips a refill is larger than what a learned rate may save up.
+        let at_once = if is_learned { signed(over(rate, span.min(TICK)) / (MICRO / MILLI)) } else { 0 };
+        let (more, most) = (signed(yields / (MICRO / MILLI)), self.burst(rate).max(at_once));
+        let refill = |level: i64| Some(level.saturating_add(more).min(most));
+        let _ = self.level.fetch_update(Relaxed, Relaxed, refill);
     }
 
     /// The rate that is shared out: what was started beyond it, and nobody owes by itself, is made up for by all.
@@ -99,7 +126,7 @@ impl<W> Supply<W> {
     /// what comes in a crowd; one whose rate is known bears a few of the largest requests.
     pub(super) fn burst(&self, rate: u64) -> i64 {
         if self.terms.load().learn.is_some() {
-            return part_of_second(rate, LEARNED_BURST).max(1);
+            return signed(saved_up(rate) / (MICRO / MILLI)).max(1);
         }
         let few = signed(self.largest.load(Relaxed))
             .saturating_mul(FEW)
@@ -108,11 +135,10 @@ impl<W> Supply<W> {
     }
 
     fn learn(&self, inner: &mut Inner, now: Instant) {
-        let served = self.served.load(Relaxed) / MICRO;
+        let admitted = self.admitted.swap(0, Relaxed);
+        inner.admitted = inner.admitted.saturating_add(admitted);
         let Some(controller) = &mut inner.controller else { return };
-        let (in_flight, max) = (self.in_flight.load(Relaxed), self.in_flight_max.load(Relaxed));
-        let is_busy = max == NO_LIMIT || u128::from(in_flight) * 5 > u128::from(max) * 4;
-        controller.advance(now, Usage { rate: served, is_busy });
-        self.rate.store(controller.rate(now).saturating_mul(MICRO), Relaxed);
+        controller.advance(now, admitted / MILLI);
+        self.rate.store(controller.rate(now), Relaxed);
     }
 }

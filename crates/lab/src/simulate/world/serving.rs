@@ -73,6 +73,7 @@ impl World<'_> {
                 answered,
                 cost: used.unwrap_or(cost.rate),
                 first_output: None,
+                input: None,
                 limit: None,
                 retry_after: None,
             };
