@@ -32,13 +32,23 @@ pub(crate) enum Bench {
     /// Supplies: a tick of the allocator with 100,000 active accounts, and taking room on the path of a request
     Capacity,
     /// Published yardsticks of fair sharing, reproduced in simulated time
-    Fairness {
-        /// One of them
-        #[arg(long, value_enum, value_name = "NAME")]
-        only: Option<YardstickName>,
-    },
+    Fairness(FairnessBench),
     /// A month of the busy hour's shape in virtual time: statements, reconcile and what-if over it
     Month(MonthBench),
+}
+
+/// How to measure fair sharing.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FairnessBench {
+    /// One of the yardsticks
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) only: Option<YardstickName>,
+    /// Of each sweep only the hardest cases, with one seed
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Write pictures (SVG) into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) plots: Option<PathBuf>,
 }
 
 /// A yardstick of fair sharing.
@@ -57,6 +67,7 @@ pub(crate) enum YardstickName {
     Memory,
     Weights,
     InflatedDemand,
+    UnknownCapacity,
 }
 
 /// How to measure abuse rules.

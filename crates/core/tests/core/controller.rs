@@ -188,7 +188,11 @@ fn only_sustained_slowness_under_load_counts() {
     let usual = || {
         let mut controller = learning(1_000, 50_000, 50_000);
         serve(&mut controller, 0, 600, 100, prefill);
-        assert_eq!(rate_of(&controller, at_ms(600_000)), 50_000, "long prompts take longer; that is no slowness");
+        assert_eq!(
+            rate_of(&controller, at_ms(600_000)),
+            50_000,
+            "long prompts take longer; that is no slowness"
+        );
         controller
     };
     // One slow answer, and an idle supply that is slow for long.

@@ -31,7 +31,7 @@ pub async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
         Bench::Ledger(options) => ledger::run(options).await,
         Bench::Abuse(options) => abuse::run(&options, as_json).await,
         Bench::Capacity => capacity::run(as_json),
-        Bench::Fairness { only } => fairness::run(only, as_json),
+        Bench::Fairness(options) => fairness::run(&options, as_json),
         Bench::Month(options) => month::run(options, as_json).await,
     }
 }

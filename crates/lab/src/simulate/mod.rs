@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 pub(crate) mod clients;
 pub(crate) mod fairness;
 mod fates;
+mod learned;
 pub(crate) mod measure;
 mod member;
 mod plot;

@@ -100,3 +100,35 @@ fn waiting(path: &Path, name: &str, run: &Run) -> Result<(), Failed> {
     chart.draw_series(LineSeries::new(points, &BLUE)).map_err(|e| failed(path, &e))?;
     area.present().map_err(|e| failed(path, &e))
 }
+
+/// Writes `NAME.svg`: several lines over the seconds of a run.
+pub(super) fn rates(dir: &Path, name: &str, lines: &[(&str, Vec<(f64, f64)>)]) -> Result<(), Failed> {
+    std::fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let path = &dir.join(format!("{name}.svg"));
+    let points = || lines.iter().flat_map(|(_, points)| points);
+    let last = points().map(|p| p.0).fold(1.0, f64::max);
+    let most = points().map(|p| p.1).fold(1.0, f64::max) * 1.15;
+    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    area.fill(&WHITE).map_err(|e| failed(path, &e))?;
+    let mut chart = ChartBuilder::on(&area)
+        .caption(name, ("sans-serif", 20))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(90)
+        .build_cartesian_2d(0.0..last, 0.0..most)
+        .map_err(|e| failed(path, &e))?;
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc("seconds").y_desc("cost per second").draw().map_err(|e| failed(path, &e))?;
+    for (at, (label, points)) in lines.iter().enumerate() {
+        let colour = Palette99::pick(at).to_rgba();
+        chart
+            .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))
+            .map_err(|e| failed(path, &e))?
+            .label(*label)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
+    }
+    let mut labels = chart.configure_series_labels();
+    labels.position(SeriesLabelPosition::LowerLeft).border_style(BLACK).background_style(WHITE);
+    labels.draw().map_err(|e| failed(path, &e))?;
+    area.present().map_err(|e| failed(path, &e))
+}

@@ -152,7 +152,8 @@ impl<W> Supply<W> {
         let learn = terms.learn.map(|l| Learn { floor: micro(l.floor), ceiling: micro(l.ceiling) });
         let guess = terms.rate.limit.map(micro);
         // What was learned stays, unless the operator says something else.
-        let is_same = (before.learn, before.rate.limit, before.per) == (terms.learn, terms.rate.limit, terms.per);
+        let is_same =
+            (before.learn, before.rate.limit, before.per) == (terms.learn, terms.rate.limit, terms.per);
         let new = learn.zip(guess).map(|(bounds, guess)| Controller::new(bounds, guess));
         inner.controller = new.map(|new| inner.controller.take().filter(|_| is_same).unwrap_or(new));
         let now = inner.refilled.unwrap_or_default();

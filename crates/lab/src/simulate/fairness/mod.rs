@@ -4,18 +4,19 @@
 use clap::ValueEnum as _;
 use headworks_terminal::{Outcome, print, say, say_part};
 
-use crate::arguments::YardstickName;
+use crate::arguments::{FairnessBench, YardstickName};
 
 mod memory;
 mod promises;
 mod published;
 mod scenario;
+mod unknown;
 mod weights;
 mod yardstick;
 
 use yardstick::Measured;
 
-fn measure(name: YardstickName) -> Measured {
+fn measure(name: YardstickName, options: &FairnessBench) -> Measured {
     match name {
         YardstickName::Doorman => published::doorman(),
         YardstickName::SlidingLog => published::sliding_log(),
@@ -30,20 +31,22 @@ fn measure(name: YardstickName) -> Measured {
         YardstickName::Memory => memory::memory(),
         YardstickName::Weights => weights::weights(),
         YardstickName::InflatedDemand => weights::inflated_demand(),
+        YardstickName::UnknownCapacity => unknown::unknown_capacity(options.quick, options.plots.as_deref()),
     }
 }
 
-pub(crate) fn run(only: Option<YardstickName>, as_json: bool) -> Outcome {
+pub(crate) fn run(options: &FairnessBench, as_json: bool) -> Outcome {
     let mut all = Vec::new();
-    for name in YardstickName::value_variants().iter().filter(|name| only.is_none_or(|o| o == **name)) {
-        all.extend(measure(*name)?);
+    for name in YardstickName::value_variants().iter().filter(|name| options.only.is_none_or(|o| o == **name))
+    {
+        all.extend(measure(*name, options)?);
     }
     if as_json {
         say!("{}", serde_json::to_string_pretty(&all)?)?;
     } else {
         let mut rows = vec![["yardstick", "what", "wanted", "ours", ""].map(str::to_owned).to_vec()];
         rows.extend(all.iter().map(|y| {
-            let verdict = if y.holds { "holds" } else { "MISSED" };
+            let verdict = if y.holds { "held" } else { "missed" };
             vec![y.name.into(), y.what.clone(), y.wanted.clone(), y.ours.clone(), verdict.into()]
         }));
         say_part!("{}", print::table(&rows, &[]))?;

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use headworks_core::capacity::controller::DRIP;
 use headworks_core::capacity::{Offer, Seat, TICK};
 use headworks_core::catalog::{Catalog, Feature};
 use headworks_core::command::Step;
@@ -90,12 +91,12 @@ pub(crate) fn run(
             Event::Arrival(i) => world.arrive(i, now)?,
             Event::Finish(i) => world.finish(i, now)?,
             Event::Tick => {
-                world.tick(now)?;
+                let step = world.tick(now)?;
                 let open = now < last
                     || !world.running.is_empty()
                     || world.supplies.iter().any(|p| p.is_waited_for());
                 if open && !world.supplies.is_empty() {
-                    world.events.push(Reverse((now + TICK.micros(), Event::Tick)));
+                    world.events.push(Reverse((now + step.micros(), Event::Tick)));
                 }
             }
         }
@@ -316,7 +317,22 @@ impl<'a> World<'a> {
         self.pump(now)
     }
 
-    fn tick(&mut self, now: u64) -> Result<(), Failed> {
+    /// Ticks, or refills learned rates between two ticks; returns the time until the next.
+    fn tick(&mut self, now: u64) -> Result<Span, Failed> {
+        let mut step = TICK;
+        for supply in &self.supplies {
+            if supply.drip(instant(now)) {
+                step = DRIP;
+            }
+        }
+        if now.is_multiple_of(TICK.micros()) {
+            self.allot(now);
+        }
+        self.pump(now)?;
+        Ok(step)
+    }
+
+    fn allot(&mut self, now: u64) {
         for supply in &self.supplies {
             supply.tick(instant(now));
         }
@@ -324,7 +340,6 @@ impl<'a> World<'a> {
             let rate = view.rate.unwrap_or(0);
             self.run.samples.push(Sample { at: now, rate, waiting: view.waiting, in_flight: view.in_flight });
         }
-        self.pump(now)
     }
 
     fn pump(&mut self, now: u64) -> Result<(), Failed> {
