@@ -101,15 +101,22 @@ fn level(capacity: Fine, wants: impl Iterator<Item = Want> + Clone) -> Option<Fi
     }
 }
 
+impl Want {
+    /// What it has once it is filled to a level, `None` being all it wants.
+    fn filled(self, level: Option<Fine>) -> Fine {
+        match level {
+            Some(level) if !level.covers(self.more, self.weight) => {
+                self.has.more(Fine(level.0 * u128::from(self.weight)))
+            }
+            _ => self.has.more(self.more),
+        }
+    }
+}
+
 /// Fills claims with a capacity; what each has then.
 pub(crate) fn fill(capacity: Fine, wants: impl Iterator<Item = Want> + Clone) -> impl Iterator<Item = Fine> {
     let level = level(capacity, wants.clone());
-    wants.map(move |want| match level {
-        Some(level) if !level.covers(want.more, want.weight) => {
-            want.has.more(Fine(level.0 * u128::from(want.weight)))
-        }
-        _ => want.has.more(want.more),
-    })
+    wants.map(move |want| want.filled(level))
 }
 
 /// The parts of the children of one node, exact and in whole units. Its memory is used again.
@@ -125,6 +132,13 @@ impl Split {
     /// Floors first, then the rest by weight. `whole` is `exact` in whole units, rounded down or up.
     pub(crate) fn among(&mut self, whole: u64, exact: Fine, claims: &[Claim], floors: &[u64]) {
         self.exact.clear();
+        self.units.clear();
+        let wanted = claims.iter().try_fold(0_u64, |sum, claim| sum.checked_add(claim.demand));
+        if wanted.is_some_and(|wanted| Fine::units(wanted) <= exact) {
+            self.units.extend(claims.iter().map(|claim| claim.demand));
+            self.exact.extend(claims.iter().map(|claim| Fine::units(claim.demand)));
+            return;
+        }
         let claims = claims.iter().map(|c| (Fine::units(c.demand), c.weight.max(1)));
         if floors.iter().all(|floor| *floor == 0) {
             let wants = claims.map(|(more, weight)| Want { has: Fine::default(), more, weight });
@@ -135,15 +149,17 @@ impl Split {
                 more: demand.min(Fine::units(*floor)),
                 weight,
             });
-            let kept = fill(exact, floored);
-            self.exact.extend(kept);
-            let left = self.exact.iter().fold(exact, |left, has| left.less(*has));
-            let rest = claims.zip(&self.exact).map(|((demand, weight), has)| Want {
+            self.exact.extend(fill(exact, floored));
+            let left = self.exact.iter().copied().fold(exact, Fine::less);
+            let rest = |((demand, weight), has): ((Fine, u32), &Fine)| Want {
                 has: *has,
                 more: demand.less(*has),
                 weight,
-            });
-            self.exact = fill(left, rest).collect();
+            };
+            let level = level(left, claims.clone().zip(&self.exact).map(rest));
+            for (part, claim) in self.exact.iter_mut().zip(claims) {
+                *part = rest((claim, part)).filled(level);
+            }
         }
         self.round(whole);
     }
@@ -153,13 +169,13 @@ impl Split {
         self.units.clear();
         self.units.extend(self.exact.iter().map(|part| part.whole()));
         let left = u128::from(whole).saturating_sub(self.units.iter().map(|n| u128::from(*n)).sum());
+        if left == 0 {
+            return;
+        }
         let remainders = self.exact.iter().enumerate().filter(|(_, part)| part.places() > 0);
         self.remainders.clear();
         self.remainders.extend(remainders.map(|(at, part)| (part.remainder(), at)));
         let left = usize::try_from(left).unwrap_or(usize::MAX).min(self.remainders.len());
-        if left == 0 {
-            return;
-        }
         if left < self.remainders.len() {
             self.remainders.select_nth_unstable_by(left, |a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         }

@@ -9,8 +9,9 @@
 //! Units: cost times microseconds. Source: Karma, Vuppalapati et al., OSDI 2023; service that fades: Kay and Lauder, A Fair Share
 //! Scheduler, CACM 1988.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+
+use hashbrown::HashMap;
 
 use super::fair::{Claim, Fine, Split, Want, fill};
 use crate::record::Span;
@@ -32,7 +33,7 @@ const PLACES: u32 = 16;
 /// Instead of fading what is old, what is new counts more: up to twice as much at the end of a half-life, when all is halved.
 #[derive(Debug, Default)]
 pub(crate) struct Points {
-    served: BTreeMap<u64, Served>,
+    served: HashMap<u64, Served>,
     /// Microseconds since all was halved.
     age: u64,
 }
@@ -82,7 +83,7 @@ impl Points {
 
     /// Floors and guaranteed parts first; the rest to those that were served least for their weight.
     pub(crate) fn share(&mut self, whole: u64, exact: Fine, of: Present<'_>, turn: Turn, into: &mut Split) {
-        self.welcome(of);
+        let mut served = self.recall(of);
         into.exact.clear();
         let floors = of.claims.iter().zip(of.floors).map(|(claim, floor)| Want {
             has: Fine::default(),
@@ -105,86 +106,85 @@ impl Points {
         let counts =
             u128::from(turn.span.micros()) * u128::from(HALF_LIFE + self.age) / u128::from(HALF_LIFE);
         let counts = counts.max(1);
-        self.lend(left, of, counts, into);
+        lend(left, of, &served, counts, into);
         into.round(whole);
-        self.charge(of, counts, &into.units);
+        charge(&mut served, of, counts, &into.units);
         let seconds = u128::from(turn.seconds_max) * 1_000_000;
         // A fair share for a weight of 1, over the seconds, in the places of a level.
-        self.bound(of, (level >> (Fine::PLACES - PLACES)).saturating_mul(seconds));
+        bound(&mut served, of, (level >> (Fine::PLACES - PLACES)).saturating_mul(seconds));
+        self.served.extend(of.ids.iter().copied().zip(served));
     }
 
-    /// Newcomers begin at the median, so that leaving and coming back gains nothing.
-    fn welcome(&mut self, of: Present<'_>) {
-        let news = of.ids.iter().filter(|id| !self.served.contains_key(id)).count();
-        if news == 0 {
-            return;
+    /// What each was served. Newcomers begin at the median, so that leaving and coming back gains nothing.
+    fn recall(&mut self, of: Present<'_>) -> Vec<Served> {
+        let known: Vec<Option<Served>> = of.ids.iter().map(|id| self.served.get(id).copied()).collect();
+        let news = known.iter().filter(|served| served.is_none()).count();
+        let mut median = 0;
+        if news > 0 {
+            let mut levels: Vec<u128> = self.served.values().map(|s| s.level()).collect();
+            let middle = levels.len() / 2;
+            if !levels.is_empty() {
+                median = *levels.select_nth_unstable(middle).1 >> PLACES;
+            }
+            if self.served.len() + news > CLUSTERS_MAX {
+                // Those that are here are remembered again at the end of the turn.
+                self.served.clear();
+            }
         }
-        if self.served.len() + news > CLUSTERS_MAX {
-            let here: alloc::collections::BTreeSet<u64> = of.ids.iter().copied().collect();
-            self.served.retain(|id, _| here.contains(id));
-        }
-        let mut known: Vec<u128> = self.served.values().map(|s| s.level()).collect();
-        let middle = known.len() / 2;
-        let median = if known.is_empty() { 0 } else { *known.select_nth_unstable(middle).1 };
-        for (id, claim) in of.ids.iter().zip(of.claims) {
+        let served = |(claim, known): (&Claim, Option<Served>)| {
             let weight = claim.weight.max(1);
-            let cost_micros = (median >> PLACES).saturating_mul(u128::from(weight));
-            self.served.entry(*id).or_insert(Served { cost_micros, weight });
-        }
-    }
-
-    /// Raises those that were served least for their weight to one level, as far as `left` goes.
-    fn lend(&self, left: Fine, of: Present<'_>, counts: u128, into: &mut Split) {
-        let shift = Fine::PLACES - PLACES;
-        let over = |rate: Fine| (rate.0 >> shift).saturating_mul(counts);
-        let borrower = |(((id, claim), floor), part): (((&u64, &Claim), &u64), &Fine)| {
-            let weight = u128::from(claim.weight.max(1));
-            let before = self.served.get(id).map_or(0, |s| s.cost_micros << PLACES);
-            let now = part.less(Fine::units(claim.demand.min(*floor)));
-            let from = before.saturating_add(over(now)) / weight;
-            let want = over(Fine::units(claim.demand).less(*part));
-            Borrower { from, until: from.saturating_add(want / weight), weight }
+            let middle = || median.saturating_mul(u128::from(weight));
+            Served { cost_micros: known.map_or_else(middle, |served| served.cost_micros), weight }
         };
-        let borrowers = of.ids.iter().zip(of.claims).zip(of.floors).zip(&into.exact).map(borrower);
-        let borrowers: Vec<Borrower> = borrowers.collect();
-        let level = level(over(left), &borrowers);
-        for ((part, claim), borrower) in into.exact.iter_mut().zip(of.claims).zip(&borrowers) {
-            if level >= borrower.until {
-                *part = Fine::units(claim.demand);
-            } else if level > borrower.from {
-                let more = (level - borrower.from) * borrower.weight;
-                *part =
-                    part.more(Fine((more / counts) << shift)).more(Fine(((more % counts) << shift) / counts));
-            }
+        of.claims.iter().zip(known).map(served).collect()
+    }
+}
+
+/// Raises those that were served least for their weight to one level, as far as `left` goes.
+fn lend(left: Fine, of: Present<'_>, served: &[Served], counts: u128, into: &mut Split) {
+    let shift = Fine::PLACES - PLACES;
+    let over = |rate: Fine| (rate.0 >> shift).saturating_mul(counts);
+    let borrower = |(((served, claim), floor), part): (((&Served, &Claim), &u64), &Fine)| {
+        let weight = u128::from(served.weight);
+        let now = part.less(Fine::units(claim.demand.min(*floor)));
+        let from = (served.cost_micros << PLACES).saturating_add(over(now)) / weight;
+        let want = over(Fine::units(claim.demand).less(*part));
+        Borrower { from, until: from.saturating_add(want / weight), weight: served.weight }
+    };
+    let borrowers: Vec<Borrower> =
+        served.iter().zip(of.claims).zip(of.floors).zip(&into.exact).map(borrower).collect();
+    let level = level(over(left), &borrowers);
+    for ((part, claim), borrower) in into.exact.iter_mut().zip(of.claims).zip(&borrowers) {
+        if level >= borrower.until {
+            *part = Fine::units(claim.demand);
+        } else if level > borrower.from {
+            let more = (level - borrower.from) * u128::from(borrower.weight);
+            *part = part.more(Fine((more / counts) << shift)).more(Fine(((more % counts) << shift) / counts));
         }
     }
+}
 
-    fn charge(&mut self, of: Present<'_>, counts: u128, units: &[u64]) {
-        for (((id, claim), floor), units) in of.ids.iter().zip(of.claims).zip(of.floors).zip(units) {
-            let Some(served) = self.served.get_mut(id) else { continue };
-            served.weight = claim.weight.max(1);
-            let beyond = units.saturating_sub(claim.demand.min(*floor));
-            served.cost_micros = served.cost_micros.saturating_add(u128::from(beyond) * counts);
-        }
+fn charge(served: &mut [Served], of: Present<'_>, counts: u128, units: &[u64]) {
+    for (((served, claim), floor), units) in served.iter_mut().zip(of.claims).zip(of.floors).zip(units) {
+        let beyond = units.saturating_sub(claim.demand.min(*floor));
+        served.cost_micros = served.cost_micros.saturating_add(u128::from(beyond) * counts);
     }
+}
 
-    /// Nobody that wants something is further than `most` from the level of all of them.
-    fn bound(&mut self, of: Present<'_>, most: u128) {
-        let wanting = of.ids.iter().zip(of.claims).filter(|(_, claim)| claim.demand > 0).map(|(id, _)| id);
-        let (mut cost, mut weights) = (0_u128, 0_u128);
-        for served in wanting.clone().filter_map(|id| self.served.get(id)) {
-            cost = cost.saturating_add(served.cost_micros);
-            weights += u128::from(served.weight);
-        }
-        let middle = (cost << PLACES) / weights.max(1);
-        let (low, high) = (middle.saturating_sub(most), middle.saturating_add(most));
-        for id in wanting {
-            let Some(served) = self.served.get_mut(id) else { continue };
-            let level = served.level();
-            if level < low || level > high {
-                let bounded = level.clamp(low, high) >> PLACES;
-                served.cost_micros = bounded.saturating_mul(u128::from(served.weight));
-            }
+/// Nobody that wants something is further than `most` from the level of all of them.
+fn bound(served: &mut [Served], of: Present<'_>, most: u128) {
+    let (mut cost, mut weights) = (0_u128, 0_u128);
+    for (served, _) in served.iter().zip(of.claims).filter(|(_, claim)| claim.demand > 0) {
+        cost = cost.saturating_add(served.cost_micros);
+        weights += u128::from(served.weight);
+    }
+    let middle = (cost << PLACES) / weights.max(1);
+    let (low, high) = (middle.saturating_sub(most), middle.saturating_add(most));
+    for (served, _) in served.iter_mut().zip(of.claims).filter(|(_, claim)| claim.demand > 0) {
+        let level = served.level();
+        if level < low || level > high {
+            let bounded = level.clamp(low, high) >> PLACES;
+            served.cost_micros = bounded.saturating_mul(u128::from(served.weight));
         }
     }
 }
@@ -193,19 +193,19 @@ impl Points {
 struct Borrower {
     from: u128,
     until: u128,
-    weight: u128,
+    weight: u32,
 }
 
 /// The level that `left` raises the borrowers to.
 fn level(left: u128, borrowers: &[Borrower]) -> u128 {
-    let mut steps: Vec<(u128, bool, u128)> = Vec::with_capacity(2 * borrowers.len());
+    let mut steps: Vec<(u128, i64)> = Vec::with_capacity(2 * borrowers.len());
     for borrower in borrowers.iter().filter(|b| b.from < b.until) {
-        steps.push((borrower.from, true, borrower.weight));
-        steps.push((borrower.until, false, borrower.weight));
+        steps.push((borrower.from, borrower.weight.into()));
+        steps.push((borrower.until, -i64::from(borrower.weight)));
     }
     steps.sort_unstable();
     let (mut level, mut slope, mut left) = (0, 0_u128, left);
-    for (at, begins, weight) in steps {
+    for (at, change) in steps {
         if let Some(reach) = left.checked_div(slope) {
             if reach < at - level {
                 return level + reach;
@@ -213,7 +213,7 @@ fn level(left: u128, borrowers: &[Borrower]) -> u128 {
             left -= slope * (at - level);
         }
         level = at;
-        slope = if begins { slope + weight } else { slope - weight };
+        slope = slope.saturating_add_signed(change.into());
     }
     u128::MAX
 }
