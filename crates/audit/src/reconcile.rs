@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use headworks_core::account::{Account, Books};
-use headworks_core::audit::{Auditor, Finding};
+use headworks_core::audit::{Auditor, Finding, left_of};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Credits, Event, IndexKey, Name, Record, Seq, is_internal, system};
+use headworks_core::record::{Credits, Draws, Event, IndexKey, Name, Once, Record, Seq, is_internal, system};
 use headworks_store::{Store, StoreError, wait};
 
 const RECORDS_AT_ONCE: usize = 256;
@@ -252,7 +252,7 @@ pub fn audit<'a>(
     catalogs: &'a [Catalog],
     progress: &Progress,
 ) -> Result<Option<Auditor<'a>>, StoreError> {
-    let mut auditor = Auditor::new(account, catalogs);
+    let mut auditor = Auditor::recalling(account, catalogs);
     let checkpoint = wait(store.state(account))?;
     let mut next: Seq = 1;
     loop {
@@ -278,7 +278,8 @@ pub fn audit<'a>(
         }
         progress.records.fetch_add(u64::try_from(records.len()).unwrap_or(0), Ordering::Relaxed);
         for stored in &records {
-            let record = auditor.record(stored.seq, stored.hash, &stored.bytes);
+            let recall = |charge, before| left_of_charge(store, account, charge, before);
+            let record = auditor.record_with(stored.seq, stored.hash, &stored.bytes, recall);
             if let Some(record) = record {
                 for what in astray(store, account, &record)? {
                     auditor.misfiled(&what);
@@ -293,6 +294,19 @@ pub fn audit<'a>(
             return Ok(None);
         }
     }
+}
+
+/// What a charge has left after its first refunds, from their records; `None`: one of them is not there, which is a finding.
+fn left_of_charge(store: &dyn Store, account: &Name, charge: Seq, refunds: u8) -> Option<Draws> {
+    let found = wait(store.read(account, charge, 1)).ok()?;
+    let record = found.first().filter(|stored| stored.seq == charge)?.record().ok()?;
+    let mut returned = 0_i64;
+    for n in 0..refunds {
+        let refund = wait(store.find(IndexKey::of_once(account, Once::Refunds(charge, n)))).ok()??;
+        let Event::Refunded { amount, .. } = refund.record().ok()?.event else { return None };
+        returned = returned.checked_add(amount.nano())?;
+    }
+    Some(left_of(record.charge()?, returned))
 }
 
 /// Problems with the keys under which a record is to be found.

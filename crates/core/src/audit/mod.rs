@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use crate::account::Account;
 use crate::catalog::Catalog;
-use crate::record::{Event, Name, Record, Seq, chain};
+use crate::record::{Draws, Event, Name, Record, Seq, chain};
 
 mod charges;
 mod finding;
@@ -28,6 +28,7 @@ use charges::{check_money, check_uses};
 pub use finding::{Dataset, Finding};
 use movements::check_movements;
 use past::Past;
+pub use past::left_of;
 
 const ALTERED: &str = "it is not what was left when it was erased";
 
@@ -37,6 +38,17 @@ enum Vouched {
     NotYet,
     Yes,
     Other,
+}
+
+/// The charge that a record gives back or corrects, and how many refunds of it came before.
+fn refers_to(record: &Record) -> Option<(Seq, u8)> {
+    if let Event::Refunded { charge, before, .. } = record.event {
+        Some((charge, before))
+    } else if let Event::Corrected { correcting, .. } = &record.event {
+        Some((correcting.charge, 0))
+    } else {
+        None
+    }
 }
 
 /// Reconciles the log of one account, record by record.
@@ -71,6 +83,14 @@ impl<'a> Auditor<'a> {
             erased: BTreeMap::new(),
             findings: Vec::new(),
         }
+    }
+
+    /// The same, of a log of any length: charges are looked up as later records refer to them, see [`Self::record_with`].
+    #[must_use]
+    pub fn recalling(account: &Name, catalogs: &'a [Catalog]) -> Self {
+        let mut auditor = Self::new(account, catalogs);
+        auditor.past.recalls = true;
+        auditor
     }
 
     /// The state up to the point where the log folds.
@@ -117,6 +137,17 @@ impl<'a> Auditor<'a> {
 
     /// Looks at the next record as stored, and gives it back if it can be read.
     pub fn record(&mut self, seq: Seq, hash: [u8; 32], bytes: &[u8]) -> Option<Record> {
+        self.record_with(seq, hash, bytes, |_, _| None)
+    }
+
+    /// The same. `recall` gives the draws of a charge less those that its first refunds, so many of them, gave back.
+    pub fn record_with(
+        &mut self,
+        seq: Seq,
+        hash: [u8; 32],
+        bytes: &[u8],
+        recall: impl FnOnce(Seq, u8) -> Option<Draws>,
+    ) -> Option<Record> {
         self.seq += 1;
         if seq != self.seq {
             self.find(Dataset::Chain, format!("the store numbers it {seq}"));
@@ -147,6 +178,11 @@ impl<'a> Auditor<'a> {
             Ok(record) => {
                 if record.erased.is_some() {
                     self.erased.insert(seq, (*blake3::hash(bytes).as_bytes(), Vouched::NotYet));
+                }
+                if let Some((charge, before)) =
+                    refers_to(&record).filter(|(charge, _)| self.past.recalls && *charge < seq)
+                {
+                    self.past.charges.extend(recall(charge, before).map(|draws| (charge, draws)));
                 }
                 self.decoded(&record, hash);
                 Some(record)

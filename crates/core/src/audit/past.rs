@@ -3,11 +3,13 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
-use crate::record::{CycleEvent, Draws, Event, GrantId, Instant, Record, Seq, Source};
+use crate::record::{Charge, CycleEvent, Draws, Event, GrantId, Instant, Record, Seq, Source};
 
 /// The facts that later records of an account refer back to.
 #[derive(Debug, Default)]
 pub(super) struct Past {
+    /// Charges are looked up when a record refers to one, not remembered.
+    pub(super) recalls: bool,
     /// The draws of each charge, less those given back.
     pub(super) charges: HashMap<Seq, Draws>,
     /// When each grant expires.
@@ -17,7 +19,9 @@ pub(super) struct Past {
 
 impl Past {
     pub(super) fn take(&mut self, record: &Record, before: &Account) {
-        if let Some(charge) = record.charge() {
+        if self.recalls {
+            self.charges.clear();
+        } else if let Some(charge) = record.charge() {
             self.charges.insert(record.seq, charge.draws.clone());
         }
         if let Event::Corrected { correcting, .. } = &record.event {
@@ -45,6 +49,14 @@ impl Past {
             }
         }
     }
+}
+
+/// The draws of a charge, less what refunds have given back of it.
+#[must_use]
+pub fn left_of(charge: &Charge, returned: i64) -> Draws {
+    let mut draws = charge.draws.clone();
+    take_back(&mut draws, returned);
+    draws
 }
 
 /// Takes credits off draws, from the last to the first.
