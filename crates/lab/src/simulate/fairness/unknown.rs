@@ -120,7 +120,7 @@ fn told_late(seeds: &[u64]) -> Result<Yardstick, Failed> {
     let found = worst(&case, seeds)?;
     Ok(yardstick(
         "unknown-capacity",
-        "the same, refused only after the service time of 1 s: used in the worst phase",
+        "2000 of 100000/s, load 2, reject, refused only after the service time of 1 s: used in the worst phase",
         format!("at least {TOLD_LATE}"),
         format!("{:.3}", found.utilisation),
         found.utilisation >= TOLD_LATE,
