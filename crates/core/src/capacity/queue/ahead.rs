@@ -3,8 +3,6 @@
 //! Looks only at those who come before it: siblings that have been served less. Requests that come later, and floors, are not
 //! known here.
 
-use core::ops::Bound;
-
 use super::tree::{NodeId, ROOT, SCALE, Tree};
 use super::{FairQueue, WaiterId};
 use crate::capacity::Seat;
@@ -45,17 +43,12 @@ impl<W> FairQueue<W> {
         above.fold(ahead, u64::saturating_add)
     }
 
+    /// All that waits there, but for those that may wait longer.
     fn ahead_at_key(&self, key: NodeId, deadline: Instant) -> u64 {
         let Some(node) = self.tree.get(key) else { return 0 };
-        let before = (Bound::Unbounded, Bound::Excluded((deadline, WaiterId(u64::MAX))));
-        let mut ahead = 0_u64;
-        for (n, (_, id)) in node.waiting.range(before).enumerate() {
-            if n >= LOOKED_AT_MAX {
-                return node.cost;
-            }
-            ahead = ahead.saturating_add(self.waiters.get(id).map_or(0, |(waiter, _)| waiter.cost));
-        }
-        ahead
+        let later = node.waiting.iter().rev().take_while(|(until, _)| *until > deadline).take(LOOKED_AT_MAX);
+        let cost = |(_, id): &(Instant, WaiterId)| self.waiters.get(id).map_or(0, |(waiter, _)| waiter.cost);
+        node.cost.saturating_sub(later.map(cost).fold(0, u64::saturating_add))
     }
 
     /// What is served below a node until one of its children has got so much and is next again.

@@ -100,7 +100,12 @@ impl Target {
     }
 
     async fn key(&self, scopes: &[&str], accounts: &[&str]) -> Result<String, Failed> {
-        let ask = json!({"scopes": scopes, "accounts": accounts});
+        let mut ask = json!({ "scopes": scopes });
+        if !accounts.is_empty()
+            && let Some(ask) = ask.as_object_mut()
+        {
+            ask.insert("accounts".into(), json!(accounts));
+        }
         let made = self.must("POST", "/v1/keys", &ask).await?;
         Ok(made.get("secret").and_then(Value::as_str).ok_or("no secret")?.to_owned())
     }
