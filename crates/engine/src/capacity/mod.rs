@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, ClassTerms, SupplyTerms, changed};
-use headworks_core::record::{Event, HeldCapacity, Instant, Name, Path, REQUESTS, Record, SupplyChange};
+use headworks_core::record::{Event, HeldCapacity, Instant, Name, Path, REQUESTS, Record, SupplyChange, Use};
 use headworks_core::waterfall::{Context, Purpose, Quantities, Wanted};
 use smallvec::{SmallVec, smallvec};
 
@@ -221,9 +221,14 @@ impl Supplies {
         };
         let hold = account.hold(*hold)?;
         let held = hold.terms.capacity.clone()?;
-        let quantities = actual.map(|u| u.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect());
-        let (path, feature) = (hold.usage.path.clone(), hold.usage.feature.clone());
-        Some(Ending { held, path, feature, actual: quantities })
+        let of = |usage: &Use| usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect();
+        Some(Ending {
+            held,
+            path: hold.usage.path.clone(),
+            feature: hold.usage.feature.clone(),
+            estimate: of(&hold.usage),
+            actual: actual.map(of),
+        })
     }
 
     /// Returns the room of an ended hold, and admits requests that wait for it.
@@ -234,7 +239,7 @@ impl Supplies {
         let estimate = Cost { rate: ending.held.cost, in_flight: ending.held.in_flight };
         let actual = ending.actual.as_ref().map(cost);
         if let Some(actual) = actual {
-            seat.leaf.lengths.learn(ending.feature.as_str(), estimate.rate, actual);
+            seat.leaf.lengths.learn(ending.feature.as_str(), cost(&ending.estimate), actual);
         }
         seat.supply.end(&seat.leaf, estimate, actual);
         pump(&seat.supply, now);
@@ -251,6 +256,7 @@ pub(crate) struct Ending {
     held: Box<HeldCapacity>,
     path: Path,
     feature: Name,
+    estimate: Quantities,
     actual: Option<Quantities>,
 }
 

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 const RIGHT: u32 = 1_024;
 /// Ratios stay within a sixteenth and sixteen.
 const BOUNDS: (u32, u32) = (RIGHT / 16, RIGHT * 16);
-/// One request counts for a sixteenth of what is learned.
-const LEARNS: i64 = 16;
+/// One request counts for a quarter of what is learned.
+const LEARNS: i64 = 4;
 /// The features of an account that are told apart; the others share the last.
 const FEATURES: usize = 4;
 
@@ -57,15 +57,15 @@ impl Lengths {
         u64::try_from(expected).unwrap_or(u64::MAX).max(u64::from(estimate > 0))
     }
 
-    /// A request that was expected to cost so much has ended.
-    pub fn learn(&self, feature: &str, expected: u64, actual: u64) {
-        if expected == 0 || expected == actual {
+    /// A request that was estimated at so much has ended.
+    pub fn learn(&self, feature: &str, estimate: u64, actual: u64) {
+        if estimate == 0 {
             return;
         }
         let ratio = self.ratio(feature);
         let now = ratio.load(Relaxed);
         let (least, most) = BOUNDS;
-        let right = u128::from(now) * u128::from(actual) / u128::from(expected);
+        let right = u128::from(RIGHT) * u128::from(actual) / u128::from(estimate);
         let right = u32::try_from(right).unwrap_or(most).clamp(least, most);
         // Rounded away from what it is, so that it gets there.
         let step = i64::from(right) - i64::from(now);
@@ -85,17 +85,15 @@ mod tests {
         let lengths = Lengths::default();
         assert_eq!(lengths.expected("chat", 1_000), 1_000, "nothing is known yet");
         for _ in 0..200 {
-            let expected = lengths.expected("chat", 1_000);
-            lengths.learn("chat", expected, 4_000);
-            let expected = lengths.expected("search", 1_000);
-            lengths.learn("search", expected, 250);
+            lengths.learn("chat", 1_000, 4_000);
+            lengths.learn("search", 1_000, 250);
         }
         let near = |feature: &str, is: u64| lengths.expected(feature, 1_000).abs_diff(is) * 50 <= is;
         assert!(near("chat", 4_000) && near("search", 250), "{lengths:?}");
         assert_eq!(lengths.expected("other", 1_000), 1_000);
         // Nobody gets far with one lie, and nothing goes beyond sixteen times.
         for _ in 0..1_000 {
-            lengths.learn("other", lengths.expected("other", 1), 1_000_000_000_000);
+            lengths.learn("other", 1, 1_000_000_000_000);
         }
         assert!(lengths.expected("other", 1_000) <= 16_000);
         let more: Vec<u64> = (0..10).map(|n| lengths.expected(&format!("f{n}"), 10)).collect();

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use headworks_core::capacity::Offer;
-use headworks_core::capacity::allocator::{Allocator, Share, Table, Why};
+use headworks_core::capacity::allocator::{Allocator, Share, Table};
 use headworks_core::capacity::controller::Controller;
 use headworks_core::catalog::{Learn, SupplyTerms};
 use headworks_core::record::{Instant, Name, Span};
@@ -30,7 +30,7 @@ mod time;
 mod waiting;
 
 pub use cost::{Busy, Cost, Room};
-use cost::{MICRO, NO_BAND, NO_LIMIT, micro_rate, rate_in};
+use cost::{MICRO, NO_BAND, NO_LIMIT, micro_rate, part_of_second, rate_in};
 pub use leaf::Leaf;
 pub use lengths::Lengths;
 use queue::Queue;
@@ -193,10 +193,11 @@ impl<W> Supply<W> {
     }
 
     /// Whether a seat's waiters may pass the queue's order while they are inside its share: it is guaranteed a part, gets no
-    /// more than its share, or asks for less than it might have. Among those who ask for more, the queue's order is exact.
+    /// more than its share, or has saved up some of it. Among those who ask for more, the queue's order is exact.
     fn comes_first(&self, leaf: &Leaf) -> bool {
         let class = self.terms.load().class_at(leaf.seat.class).copied().unwrap_or_default();
-        let is_calm = || self.share(leaf).is_some_and(|share| share.why == Why::Demand);
+        // Who always asks for more has no savings.
+        let is_calm = || self.share(leaf).is_some_and(|share| leaf.level() > part_of_second(share.rate, 2));
         class.floor_percent > 0 || leaf.floor.load(Relaxed) > 0 || !self.borrows(leaf) || is_calm()
     }
 

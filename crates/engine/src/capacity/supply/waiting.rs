@@ -50,7 +50,10 @@ impl<W> Supply<W> {
         who: W,
     ) -> Result<WaiterId, (NoWait, W)> {
         let predicted = self.predicted(leaf, cost, now, most).unwrap_or(Span::ZERO);
-        if predicted > most {
+        // The speed at which slots become free is an average: it is not taken at its word.
+        let is_rate = self.in_flight_max.load(Relaxed) == NO_LIMIT;
+        let sure = if is_rate { predicted.micros() } else { predicted.micros() / 4 * 3 };
+        if sure > most.micros() {
             return Err((NoWait::TooLong(predicted), who));
         }
         let deadline = self.own_time(now).after(most);

@@ -78,8 +78,8 @@ impl World<'_> {
                 retry_after: None,
             };
             supply.feedback(told, instant(now));
-            if let Some(used) = used {
-                leaf.lengths.learn(self.feature.name.as_str(), cost.rate, used);
+            if let (Some(used), Some(estimate)) = (used, self.cost(at, &traced, true)) {
+                leaf.lengths.learn(self.feature.name.as_str(), estimate.rate, used);
             }
             supply.end(&leaf, cost, used);
         }
