@@ -196,8 +196,8 @@ impl<W> Supply<W> {
     /// more than its share, or has saved up some of it. Among those who ask for more, the queue's order is exact.
     fn comes_first(&self, leaf: &Leaf) -> bool {
         let class = self.terms.load().class_at(leaf.seat.class).copied().unwrap_or_default();
-        // Who always asks for more has no savings.
-        let is_calm = || self.share(leaf).is_some_and(|share| leaf.level() > part_of_second(share.rate, 2));
+        // Two seconds of what its weight would bring it: who always asks for more never has that.
+        let is_calm = || self.share(leaf).is_some_and(|share| leaf.level() > part_of_second(share.burst, 5));
         class.floor_percent > 0 || leaf.floor.load(Relaxed) > 0 || !self.borrows(leaf) || is_calm()
     }
 
