@@ -11,8 +11,10 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use headworks_core::account::{Account, Books};
 use headworks_core::audit::{Auditor, Finding, left_of};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Credits, Draws, Event, IndexKey, Name, Once, Record, Seq, is_internal, system};
+use headworks_core::record::{Credits, Event, IndexKey, Name, Record, Seq, is_internal, system};
 use headworks_store::{Store, StoreError, wait};
+
+use crate::refunds::{charge_of, returned};
 
 const RECORDS_AT_ONCE: usize = 256;
 const ACCOUNTS_AT_ONCE: usize = 256;
@@ -278,7 +280,11 @@ pub fn audit<'a>(
         }
         progress.records.fetch_add(u64::try_from(records.len()).unwrap_or(0), Ordering::Relaxed);
         for stored in &records {
-            let recall = |charge, before| left_of_charge(store, account, charge, before);
+            // A charge or a refund that is not there is a finding of the record that names it.
+            let recall = |charge, refunds| {
+                let returned = wait(returned(store, account, charge, refunds)).ok()?;
+                Some(left_of(&wait(charge_of(store, account, charge)).ok()?, returned.nano()))
+            };
             let record = auditor.record_with(stored.seq, stored.hash, &stored.bytes, recall);
             if let Some(record) = record {
                 for what in astray(store, account, &record)? {
@@ -294,19 +300,6 @@ pub fn audit<'a>(
             return Ok(None);
         }
     }
-}
-
-/// What a charge has left after its first refunds, from their records; `None`: one of them is not there, which is a finding.
-fn left_of_charge(store: &dyn Store, account: &Name, charge: Seq, refunds: u8) -> Option<Draws> {
-    let found = wait(store.read(account, charge, 1)).ok()?;
-    let record = found.first().filter(|stored| stored.seq == charge)?.record().ok()?;
-    let mut returned = 0_i64;
-    for n in 0..refunds {
-        let refund = wait(store.find(IndexKey::of_once(account, Once::Refunds(charge, n)))).ok()??;
-        let Event::Refunded { amount, .. } = refund.record().ok()?.event else { return None };
-        returned = returned.checked_add(amount.nano())?;
-    }
-    Some(left_of(record.charge()?, returned))
 }
 
 /// Problems with the keys under which a record is to be found.

@@ -21,22 +21,35 @@ pub async fn given_back(
         return Ok(Some(GivenBack { seq, charge, draws }));
     }
     let Event::Refunded { charge: seq, amount, before, .. } = record.event else { return Ok(None) };
-    let mut returned = 0;
-    for n in 0..before {
-        let earlier = store.find(IndexKey::of_once(account, Once::Refunds(seq, n))).await?;
-        let earlier = earlier.as_ref().map(Stored::record).transpose()?;
-        let Some(Event::Refunded { amount, .. }) = earlier.map(|r| r.event) else {
-            let what = format!("account {account}: there is no refund {} of charge {seq}", n + 1);
-            return Err(StoreError::Unreadable(what));
-        };
-        returned += amount.nano();
-    }
+    let returned = returned(store, account, seq, before).await?;
     let charge = charge_of(store, account, seq).await?;
-    let draws = charge.given_back(Credits::from_nano(returned), amount);
+    let draws = charge.given_back(returned, amount);
     Ok(Some(GivenBack { seq, charge, draws }))
 }
 
-async fn charge_of(store: &dyn Store, account: &Name, seq: Seq) -> Result<Charge, StoreError> {
+/// What the first refunds of a charge, so many of them, gave back.
+pub(crate) async fn returned(
+    store: &dyn Store,
+    account: &Name,
+    charge: Seq,
+    refunds: u8,
+) -> Result<Credits, StoreError> {
+    let mut returned = Credits::ZERO;
+    for n in 0..refunds {
+        let refund = store.find(IndexKey::of_once(account, Once::Refunds(charge, n))).await?;
+        let refund = refund.as_ref().map(Stored::record).transpose()?;
+        let wrong = |what: &str| {
+            StoreError::Unreadable(format!("account {account}: {what} refund {} of charge {charge}", n + 1))
+        };
+        let Some(Event::Refunded { amount, .. }) = refund.map(|r| r.event) else {
+            return Err(wrong("there is no"));
+        };
+        returned = returned.checked_add(amount).ok_or_else(|| wrong("more is given back than fits, by"))?;
+    }
+    Ok(returned)
+}
+
+pub(crate) async fn charge_of(store: &dyn Store, account: &Name, seq: Seq) -> Result<Charge, StoreError> {
     let stored = store.read(account, seq, 1).await?;
     let record = stored.first().filter(|s| s.seq == seq).map(Stored::record).transpose()?;
     let what =

@@ -8,12 +8,12 @@ use std::time::Duration;
 use headworks_core::catalog::{Catalog, Format, WAIT_MAX};
 use headworks_core::record::{CatalogHash, Label, Name, Span};
 use headworks_engine::{Clock, Engine, Idempotency, Limits, test_clock_of};
-use headworks_server::{ForwardedHeader, Proxies, ServeError, ServeOptions, TlsFiles, memory_ceiling};
+use headworks_server::{Proxies, ServeError, ServeOptions, TlsFiles, memory_ceiling};
 use headworks_store::{Embedded, Options};
 use headworks_terminal::{Failed, Outcome};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::{Forwarding, LogFormat, ServeArguments};
+use crate::arguments::{LogFormat, ServeArguments};
 use crate::made::NewDirectory;
 use crate::process::descriptors;
 
@@ -172,10 +172,6 @@ pub(crate) async fn run(arguments: ServeArguments, new: &NewDirectory) -> Outcom
         load_catalog(&engine, file, text, arguments.catalog_force).await?;
     }
     let connections_max = connections_max(&arguments, descriptors());
-    let header = match arguments.forwarded_header {
-        Forwarding::XForwardedFor => ForwardedHeader::XForwardedFor,
-        Forwarding::Forwarded => ForwardedHeader::Forwarded,
-    };
     let options = ServeOptions {
         listen: arguments.listen,
         signing_key: Some(arguments.data.join("signing.key")),
@@ -184,7 +180,7 @@ pub(crate) async fn run(arguments: ServeArguments, new: &NewDirectory) -> Outcom
         webhooks_allow: arguments.webhooks_allow.clone(),
         memory_max: arguments.memory_max.or_else(memory_ceiling),
         tls: tls(&arguments),
-        behind_proxy: Proxies::new(arguments.behind_proxy.clone(), header),
+        behind_proxy: Proxies::new(arguments.behind_proxy.clone(), arguments.forwarded_header),
         connections_max,
         connections_per_peer: arguments.connections_per_peer.map_or(connections_max.div_ceil(2), as_count),
         request_timeout: Duration::from_secs(arguments.request_timeout_s),

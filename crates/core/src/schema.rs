@@ -35,6 +35,12 @@ macro_rules! text_schema {
     };
 }
 
+/// A name as the key of a map.
+#[must_use]
+pub fn key(what: &str, example: &str) -> ObjectBuilder {
+    text(what, example).pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))
+}
+
 text_schema!(
     Name,
     text("An identifier: letters, digits and . _ : @ + -, beginning with a letter, a digit or _.", "acme")
@@ -93,7 +99,7 @@ text_schema!(
         .item(
             ObjectBuilder::new()
                 .schema_type(Type::Object)
-                .property_names(Some(text("A unit", "usd").pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))))
+                .property_names(Some(key("A unit", "usd")))
                 .additional_properties(Some(cap()))
                 .examples([serde_json::json!({"usd": "40"})])
         )

@@ -48,7 +48,7 @@ impl Engine {
         record: &Record,
     ) -> Result<Ticket, EngineError> {
         let account = &mut slot.account;
-        let ending = Supplies::ending(account, record);
+        let ending = Supplies::ending(account, &slot.seats, record);
         let mut keys = None;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
@@ -70,7 +70,7 @@ impl Engine {
             }
         };
         if let Some(ending) = &ending {
-            Supplies::end(&slot.seats, ending, self.clock().now());
+            Supplies::end(ending, self.clock().now());
         }
         if let Event::Changed { .. } | Event::Cycle(_) = &record.event {
             Supplies::changed(&slot.account, &slot.seats);

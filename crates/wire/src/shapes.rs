@@ -3,7 +3,7 @@
 //! Markers for the document alone: they are named where a field's own type admits more.
 
 use headworks_core::record::{Instant, Label};
-use headworks_core::schema::text;
+use headworks_core::schema::{key, text};
 use headworks_core::text_schema;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
@@ -81,9 +81,7 @@ text_schema!(
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("A quantity of exactly one meter."))
-        .property_names(Some(
-            text("A meter", "tokens").pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))
-        ))
+        .property_names(Some(key("A meter", "tokens")))
         .additional_properties(Some(u64::schema()))
         .min_properties(Some(1))
         .max_properties(Some(1))
@@ -98,9 +96,7 @@ text_schema!(
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("Dimensions that prices depend on, such as the model."))
-        .property_names(Some(
-            text("A dimension", "model").pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))
-        ))
+        .property_names(Some(key("A dimension", "model")))
         .additional_properties(Some(Label::schema()))
         .max_properties(Some(64))
         .examples([serde_json::json!({"model": "large"})])

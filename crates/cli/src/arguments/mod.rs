@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use headworks_core::record::{Instant, Name};
 use headworks_lab::{BenchArguments, SimulateArguments};
+use headworks_server::ForwardedHeader;
 use ipnet::IpNet;
 
 mod account;
@@ -193,9 +194,10 @@ pub(crate) struct ServeArguments {
         long,
         env = "HEADWORKS_FORWARDED_HEADER",
         value_name = "HEADER",
-        default_value = "x-forwarded-for"
+        default_value = "x-forwarded-for",
+        value_parser = forwarded_header()
     )]
-    pub(crate) forwarded_header: Forwarding,
+    pub(crate) forwarded_header: ForwardedHeader,
     /// The most connections at once; default: 10,000, or fewer where the system allows fewer open files
     #[arg(long, env = "HEADWORKS_CONNECTIONS_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) connections_max: Option<u32>,
@@ -259,11 +261,4 @@ pub(crate) struct DemoArguments {
     /// How much of the traced hour to replay
     #[arg(long, default_value_t = 60, value_name = "MINUTES", value_parser = clap::value_parser!(u16).range(1..=60))]
     pub(crate) minutes: u16,
-}
-
-/// The header in which proxies write where a request comes from.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum Forwarding {
-    XForwardedFor,
-    Forwarded,
 }

@@ -1,10 +1,12 @@
 //! Values of arguments: each is checked as it is parsed, with a message that says what was expected.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use headworks_api::outbox::parse_block;
 use headworks_core::record::{
     AuditKind, Category, Consent, Credits, CreditsByUnit, Every, Instant, KeyRate, Label, Name, Path,
     Proration, Rule, Segment, Span, Tier,
 };
+use headworks_server::ForwardedHeader;
 use headworks_terminal::values::{parsed, word};
 use headworks_wire::{Reference, Scope, SignalKind};
 use ipnet::IpNet;
@@ -24,6 +26,14 @@ pub(super) fn instant(text: &str) -> Result<Instant, String> {
 /// One address or a block of them: `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     parse_block(text.trim())
+}
+
+/// The header in which proxies write where a request comes from.
+pub(super) fn forwarded_header() -> impl TypedValueParser<Value = ForwardedHeader> {
+    PossibleValuesParser::new(["x-forwarded-for", "forwarded"]).map(|name| match name.as_str() {
+        "forwarded" => ForwardedHeader::Forwarded,
+        _ => ForwardedHeader::XForwardedFor,
+    })
 }
 
 /// How many requests in a time: `100/1s`.

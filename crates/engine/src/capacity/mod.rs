@@ -12,8 +12,8 @@ use arc_swap::ArcSwap;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, ClassTerms, SupplyTerms, changed};
-use headworks_core::record::{Event, HeldCapacity, Instant, Name, Path, REQUESTS, Record, SupplyChange, Use};
-use headworks_core::waterfall::{Context, Purpose, Quantities, Wanted};
+use headworks_core::record::{Event, HeldCapacity, Instant, Name, REQUESTS, Record, SupplyChange, Use};
+use headworks_core::waterfall::{Context, Purpose, Wanted};
 use smallvec::{SmallVec, smallvec};
 
 mod room;
@@ -23,7 +23,7 @@ pub mod supply;
 use room::pump;
 pub(crate) use room::{EngineSupply, RequestRoom, Taken, Wish};
 pub(crate) use seats::Seats;
-use supply::{Cost, Room, Supply};
+use supply::{Cost, Leaf, Room, Supply};
 
 /// The supplies in force.
 #[derive(Debug)]
@@ -209,7 +209,7 @@ impl Supplies {
     }
 
     /// The room that a record, about to be applied, ends or changes in supplies.
-    pub(crate) fn ending(account: &Account, record: &Record) -> Option<Ending> {
+    pub(crate) fn ending(account: &Account, seats: &Seats, record: &Record) -> Option<Ending> {
         let (hold, actual) = if let Event::Settled { hold, charge, is_late: false } = &record.event {
             (hold, Some(&charge.usage))
         } else if let Event::Expired { hold, charge } = &record.event {
@@ -220,29 +220,29 @@ impl Supplies {
             return None;
         };
         let hold = account.hold(*hold)?;
-        let held = hold.terms.capacity.clone()?;
-        let of = |usage: &Use| usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect();
+        let held = hold.terms.capacity.as_deref()?;
+        let seat = seats.of_hold(held, &hold.usage.path)?;
+        let terms = seat.supply.terms();
+        let cost =
+            |usage: &Use| terms.rate.formula.cost(usage.lines.iter().map(|l| (l.meter.as_str(), l.quantity)));
         Some(Ending {
-            held,
-            path: hold.usage.path.clone(),
+            supply: Arc::clone(&seat.supply),
+            leaf: Arc::clone(&seat.leaf),
+            held: Cost { rate: held.cost, in_flight: held.in_flight },
             feature: hold.usage.feature.clone(),
-            estimate: of(&hold.usage),
-            actual: actual.map(of),
+            estimate: cost(&hold.usage),
+            actual: actual.map(cost),
         })
     }
 
     /// Returns the room of an ended hold, and admits requests that wait for it.
-    pub(crate) fn end(seats: &Seats, ending: &Ending, now: Instant) {
-        let Some(seat) = seats.of_hold(&ending.held, &ending.path) else { return };
-        let formula = &seat.supply.terms().rate.formula;
-        let cost = |q: &Quantities| formula.cost(q.iter().map(|(m, n)| (m.as_str(), *n)));
-        let estimate = Cost { rate: ending.held.cost, in_flight: ending.held.in_flight };
-        let actual = ending.actual.as_ref().map(cost);
+    pub(crate) fn end(ending: &Ending, now: Instant) {
+        let Ending { supply, leaf, held, feature, estimate, actual } = ending;
         if let Some(actual) = actual {
-            seat.leaf.lengths.learn(ending.feature.as_str(), cost(&ending.estimate), actual);
+            leaf.lengths.learn(feature.as_str(), *estimate, *actual);
         }
-        seat.supply.end(&seat.leaf, estimate, actual);
-        pump(&seat.supply, now);
+        supply.end(leaf, *held, *actual);
+        pump(supply, now);
     }
 
     /// Changed settings of an account, in force at the next tick.
@@ -253,11 +253,14 @@ impl Supplies {
 
 /// A hold that ends.
 pub(crate) struct Ending {
-    held: Box<HeldCapacity>,
-    path: Path,
+    supply: Arc<EngineSupply>,
+    leaf: Arc<Leaf>,
+    /// The room that it took.
+    held: Cost,
     feature: Name,
-    estimate: Quantities,
-    actual: Option<Quantities>,
+    /// What its quantities cost, as they were held and as they turned out.
+    estimate: u64,
+    actual: Option<u64>,
 }
 
 fn in_force(terms: &Arc<SupplyTerms>, change: Option<&SupplyChange>) -> Arc<SupplyTerms> {

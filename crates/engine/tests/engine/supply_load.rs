@@ -63,7 +63,7 @@ fn large_requests_owe_what_they_took() {
     }
 }
 
-/// From one unit an hour upward, what is asked for is delivered, whatever a tick of it comes to.
+/// Rates from ten units an hour upward are delivered, also where a tick brings a fraction of one unit.
 #[test]
 fn any_rate_is_delivered() {
     let rates =

@@ -56,79 +56,85 @@ fn service(path: &Path, name: &str, traffic: &Traffic, run: &Run) -> Result<(), 
     }
     lines.sort_by(|a, b| b.total.total_cmp(&a.total));
     let most = lines.first().map_or(1.0, |line| line.total.max(1.0));
-    let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    area.fill(&WHITE).map_err(|e| failed(path, &e))?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption(format!("{name}: service received by client"), ("sans-serif", 20))
-        .margin(12)
-        .x_label_area_size(36)
-        .y_label_area_size(90)
-        .build_cartesian_2d(0.0..last, 0.0..most)
-        .map_err(|e| failed(path, &e))?;
-    let mut mesh = chart.configure_mesh();
-    mesh.x_desc("seconds").y_desc("input + 2 x output tokens").draw().map_err(|e| failed(path, &e))?;
-    for (at, line) in lines.iter().take(LINES).enumerate() {
-        let colour = Palette99::pick(at).to_rgba();
+    let named = |line: Line| {
         let label = traffic.clients.get(line.client).map(|c| c.name.to_string()).unwrap_or_default();
-        chart
-            .draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)))
-            .map_err(|e| failed(path, &e))?
-            .label(label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
-    }
-    let mut labels = chart.configure_series_labels();
-    labels.position(SeriesLabelPosition::UpperLeft).border_style(BLACK).background_style(WHITE);
-    labels.draw().map_err(|e| failed(path, &e))?;
-    area.present().map_err(|e| failed(path, &e))
+        (label, line.points)
+    };
+    let frame = Frame {
+        caption: &format!("{name}: service received by client"),
+        y: ("input + 2 x output tokens", 90),
+        last,
+        most,
+        style: apart,
+    };
+    let lines: Vec<_> = lines.into_iter().take(LINES).map(named).collect();
+    draw(path, frame, &lines, Some(SeriesLabelPosition::UpperLeft))
 }
 
 fn waiting(path: &Path, name: &str, run: &Run) -> Result<(), Failed> {
     let last = run.samples.last().map_or(1.0, |s| s.at as f64 / 1e6);
     let points: Vec<(f64, f64)> = run.samples.iter().map(|s| (s.at as f64 / 1e6, s.waiting as f64)).collect();
     let most = points.iter().map(|p| p.1).fold(1.0, f64::max);
-    let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    area.fill(&WHITE).map_err(|e| failed(path, &e))?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption(format!("{name}: requests waiting for capacity"), ("sans-serif", 20))
-        .margin(12)
-        .x_label_area_size(36)
-        .y_label_area_size(60)
-        .build_cartesian_2d(0.0..last, 0.0..most)
-        .map_err(|e| failed(path, &e))?;
-    let mut mesh = chart.configure_mesh();
-    mesh.x_desc("seconds").y_desc("requests").draw().map_err(|e| failed(path, &e))?;
-    chart.draw_series(LineSeries::new(points, &BLUE)).map_err(|e| failed(path, &e))?;
-    area.present().map_err(|e| failed(path, &e))
+    let caption = format!("{name}: requests waiting for capacity");
+    let frame = Frame { caption: &caption, y: ("requests", 60), last, most, style: |_| BLUE.into() };
+    draw(path, frame, &[(String::new(), points)], None)
 }
 
 /// Writes `NAME.svg`: several lines over the seconds of a run.
-pub(super) fn rates(dir: &Path, name: &str, lines: &[(&str, Vec<(f64, f64)>)]) -> Result<(), Failed> {
+pub(super) fn rates(dir: &Path, name: &str, lines: &[(String, Vec<(f64, f64)>)]) -> Result<(), Failed> {
     std::fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-    let path = &dir.join(format!("{name}.svg"));
     let points = || lines.iter().flat_map(|(_, points)| points);
     let last = points().map(|p| p.0).fold(1.0, f64::max);
     let most = points().map(|p| p.1).fold(1.0, f64::max) * 1.15;
+    let frame = Frame { caption: name, y: ("cost per second", 90), last, most, style: apart };
+    draw(&dir.join(format!("{name}.svg")), frame, lines, Some(SeriesLabelPosition::LowerLeft))
+}
+
+/// What is around the lines.
+struct Frame<'a> {
+    caption: &'a str,
+    /// What the vertical axis counts, and the width of its labels.
+    y: (&'a str, u32),
+    last: f64,
+    most: f64,
+    style: fn(usize) -> ShapeStyle,
+}
+
+/// Lines that are told apart by their colour.
+fn apart(at: usize) -> ShapeStyle {
+    Palette99::pick(at).stroke_width(2)
+}
+
+/// Draws lines over seconds; with a legend, if they have names.
+fn draw(
+    path: &Path,
+    frame: Frame<'_>,
+    lines: &[(String, Vec<(f64, f64)>)],
+    legend: Option<SeriesLabelPosition>,
+) -> Result<(), Failed> {
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE).map_err(|e| failed(path, &e))?;
     let mut chart = ChartBuilder::on(&area)
-        .caption(name, ("sans-serif", 20))
+        .caption(frame.caption, ("sans-serif", 20))
         .margin(12)
         .x_label_area_size(36)
-        .y_label_area_size(90)
-        .build_cartesian_2d(0.0..last, 0.0..most)
+        .y_label_area_size(frame.y.1)
+        .build_cartesian_2d(0.0..frame.last, 0.0..frame.most)
         .map_err(|e| failed(path, &e))?;
     let mut mesh = chart.configure_mesh();
-    mesh.x_desc("seconds").y_desc("cost per second").draw().map_err(|e| failed(path, &e))?;
+    mesh.x_desc("seconds").y_desc(frame.y.0).draw().map_err(|e| failed(path, &e))?;
     for (at, (label, points)) in lines.iter().enumerate() {
-        let colour = Palette99::pick(at).to_rgba();
+        let style = (frame.style)(at);
         chart
-            .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))
+            .draw_series(LineSeries::new(points.iter().copied(), style))
             .map_err(|e| failed(path, &e))?
-            .label(*label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
+            .label(label.as_str())
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
     }
-    let mut labels = chart.configure_series_labels();
-    labels.position(SeriesLabelPosition::LowerLeft).border_style(BLACK).background_style(WHITE);
-    labels.draw().map_err(|e| failed(path, &e))?;
+    if let Some(position) = legend {
+        let mut labels = chart.configure_series_labels();
+        labels.position(position).border_style(BLACK).background_style(WHITE);
+        labels.draw().map_err(|e| failed(path, &e))?;
+    }
     area.present().map_err(|e| failed(path, &e))
 }

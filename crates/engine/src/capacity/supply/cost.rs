@@ -54,6 +54,17 @@ pub(super) fn milli(cost: u64) -> i64 {
     signed(cost.saturating_mul(MILLI)).min(CHARGE_MAX)
 }
 
+/// Millionths as whole thousandths.
+pub(super) fn milli_of(micro: u64) -> i64 {
+    signed(micro / (MICRO / MILLI))
+}
+
+/// Millionths and what an earlier yield left over, as whole thousandths and what is left over now.
+pub(super) fn carried(micro: u64, rest: u64) -> (i64, u64) {
+    let micro = micro.saturating_add(rest);
+    (milli_of(micro), micro % (MICRO / MILLI))
+}
+
 /// Thousandths as millionths.
 pub(super) fn micro_of(milli: u64) -> u64 {
     milli.saturating_mul(MICRO / MILLI)
@@ -66,7 +77,7 @@ pub(super) fn over(rate: u64, span: Span) -> u64 {
 
 /// Thousandths that a rate yields in a part of a second.
 pub(super) fn part_of_second(rate: u64, part: u64) -> i64 {
-    signed(rate / (MICRO / MILLI) / part)
+    milli_of(rate / part)
 }
 
 /// The time that a rate takes for thousandths of cost, in whole ticks and at least one.

@@ -7,7 +7,7 @@ use headworks_core::capacity::allocator::Load;
 use headworks_core::capacity::{Seat, TICK};
 use headworks_core::record::AccountTerms;
 
-use super::cost::{MICRO, MILLI, NO_INDEX, NO_LIMIT, micro_of, milli, signed};
+use super::cost::{MICRO, NO_INDEX, NO_LIMIT, carried, micro_of, milli};
 use super::lengths::Lengths;
 
 /// One seat at run time: only counters. Those that the request path changes and those that the allocator writes are
@@ -111,12 +111,11 @@ impl Leaf {
 
     /// The allocator adds millionths to the level, up to a number of thousandths; returns the new level.
     pub(super) fn refill(&self, micro: u64, most: i64) -> i64 {
-        let each = MICRO / MILLI;
-        let whole = micro.saturating_add(self.rest.load(Relaxed).into());
-        self.rest.store(u32::try_from(whole % each).unwrap_or(0), Relaxed);
+        let (more, rest) = carried(micro, self.rest.load(Relaxed).into());
+        self.rest.store(u32::try_from(rest).unwrap_or(0), Relaxed);
         let spent = self.spent.load(Relaxed);
         let level = self.credit.load(Relaxed).wrapping_sub(spent);
-        let level = level.saturating_add(signed(whole / each)).min(most);
+        let level = level.saturating_add(more).min(most);
         self.credit.store(spent.wrapping_add(level), Relaxed);
         level
     }

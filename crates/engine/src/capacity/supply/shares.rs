@@ -11,7 +11,7 @@ use headworks_core::capacity::controller::Controller;
 use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{AccountTerms, Instant, Span};
 
-use super::cost::{MICRO, MILLI, NO_INDEX, micro_rate, milli, over, signed};
+use super::cost::{NO_INDEX, micro_rate, milli, milli_of, over};
 use super::leaf::Leaf;
 
 /// Ticks without work after which a seat leaves the allocator.
@@ -94,7 +94,7 @@ impl Inner {
         for (share, leaf) in table.shares.iter().zip(&*leaves) {
             let Some(leaf) = leaf else { continue };
             // Of a small share, one request can always be saved up.
-            let burst = signed(share.burst / (MICRO / MILLI)).max(milli(1));
+            let burst = milli_of(share.burst).max(milli(1));
             let level = leaf.refill(over(share.rate, span), burst);
             allotted.owed = allotted.owed.saturating_sub(level.min(0));
             allotted.is_contended |= share.why == Why::FairShare;

@@ -35,9 +35,13 @@ impl<W> Supply<W> {
         let is_free = self.rate.load(Relaxed) == NO_LIMIT && share.is_some() && !self.is_blocked();
         let wanted = leaf.in_flight().saturating_add(cost.in_flight).saturating_mul(allocator::MILLI);
         (is_free || leaf.level() > 0 || leaf.is_due(self.ticks.load(Relaxed)))
-            && (self.in_flight_max.load(Relaxed) == NO_LIMIT
+            && (!self.limits_in_flight()
                 || cost.in_flight == 0
                 || share.is_some_and(|share| wanted <= share.in_flight_milli))
+    }
+
+    pub(super) fn limits_in_flight(&self) -> bool {
+        self.in_flight_max.load(Relaxed) != NO_LIMIT
     }
 
     pub(super) fn fits_supply(&self) -> bool {

@@ -9,7 +9,7 @@ use headworks_core::capacity::controller::{Answered, Feedback, saved_up};
 use headworks_core::record::{Instant, Span, scaled};
 
 use super::Supply;
-use super::cost::{MICRO, MILLI, NO_LIMIT, micro_of, milli, over, part_of_second, signed};
+use super::cost::{MILLI, NO_LIMIT, carried, micro_of, milli, milli_of, over, part_of_second, signed};
 use super::leaf::Leaf;
 use super::shares::Inner;
 
@@ -104,11 +104,11 @@ impl<W> Supply<W> {
         if rate == NO_LIMIT {
             return;
         }
-        let yields = inner.level_rest.saturating_add(over(rate, span));
-        inner.level_rest = yields % (MICRO / MILLI);
+        let (more, rest) = carried(over(rate, span), inner.level_rest);
+        inner.level_rest = rest;
         // Without drips a refill is larger than what a learned rate may save up.
-        let at_once = if is_learned { signed(over(rate, span.min(TICK)) / (MICRO / MILLI)) } else { 0 };
-        let (more, most) = (signed(yields / (MICRO / MILLI)), self.burst(rate).max(at_once));
+        let at_once = if is_learned { milli_of(over(rate, span.min(TICK))) } else { 0 };
+        let most = self.burst(rate).max(at_once);
         let refill = |level: i64| Some(level.saturating_add(more).min(most));
         let _ = self.level.fetch_update(Relaxed, Relaxed, refill);
     }
@@ -126,7 +126,7 @@ impl<W> Supply<W> {
     /// what comes in a crowd; one whose rate is known bears a few of the largest requests.
     pub(super) fn burst(&self, rate: u64) -> i64 {
         if self.terms.load().learn.is_some() {
-            return signed(saved_up(rate) / (MICRO / MILLI)).max(1);
+            return milli_of(saved_up(rate)).max(1);
         }
         let few = signed(self.largest.load(Relaxed))
             .saturating_mul(FEW)

@@ -10,7 +10,7 @@ use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{Instant, Span};
 
 use super::Supply;
-use super::cost::{Cost, NO_BAND, NO_LIMIT, milli, signed, takes};
+use super::cost::{Cost, NO_BAND, milli, signed, takes};
 use super::leaf::Leaf;
 use super::queue::{NoWait, Pumped, Queue, stopped_waiting};
 
@@ -19,7 +19,7 @@ impl<W> Supply<W> {
     /// and the speed at which the supply serves.
     pub(super) fn predict(&self, leaf: &Leaf, cost: Cost, deadline: Instant) -> Option<Span> {
         let rate = self.rate.load(Relaxed);
-        let is_rate = self.in_flight_max.load(Relaxed) == NO_LIMIT;
+        let is_rate = !self.limits_in_flight();
         let served = if is_rate { rate } else { self.drain.load(Relaxed).min(rate) };
         if served == 0 {
             return None;
@@ -49,14 +49,13 @@ impl<W> Supply<W> {
         most: Span,
         who: W,
     ) -> Result<WaiterId, (NoWait, W)> {
-        let predicted = self.predicted(leaf, cost, now, most).unwrap_or(Span::ZERO);
+        let deadline = self.own_time(now).after(most);
+        let predicted = self.predict(leaf, cost, deadline).unwrap_or(Span::ZERO);
         // The speed at which slots become free is an average: it is not taken at its word.
-        let is_rate = self.in_flight_max.load(Relaxed) == NO_LIMIT;
-        let sure = if is_rate { predicted.micros() } else { predicted.micros() / 4 * 3 };
+        let sure = if self.limits_in_flight() { predicted.micros() / 4 * 3 } else { predicted.micros() };
         if sure > most.micros() {
             return Err((NoWait::TooLong(predicted), who));
         }
-        let deadline = self.own_time(now).after(most);
         let waiter = Waiter {
             seat: leaf.seat,
             cost: cost.rate,

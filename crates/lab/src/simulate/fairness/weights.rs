@@ -59,7 +59,7 @@ pub(super) fn weights() -> Measured {
 }
 
 /// Eight clients at 1.2 times their part; one asks for twice and ten times as much. The fewer and larger the requests, the more of
-/// the capacity do random arrivals leave unused: with 16 a second in all it is 0.5 %, which goes to whoever asks most often.
+/// the capacity random arrivals leave unused: with 16 a second in all it is 0.5 %, and the client that asks most often gets it.
 pub(super) fn inflated_demand() -> Measured {
     let run = |factor: f64| -> Result<f64, Failed> {
         let clients: Vec<(u32, f64)> =

@@ -139,7 +139,7 @@ pub(crate) fn figures(case: &Case, run: &Run) -> Result<Figures, Failed> {
 
 impl Run {
     /// Lines to draw: the upstream's rate, the learned one, and what was accepted, by second.
-    pub(crate) fn lines(&self, case: &Case) -> Vec<(&'static str, Vec<(f64, f64)>)> {
+    pub(crate) fn lines(&self, case: &Case) -> Vec<(String, Vec<(f64, f64)>)> {
         let at = |micros: u64| micros as f64 / 1e6;
         // Five in a second are enough to see.
         let rates = || self.rates.iter().step_by(10);
@@ -148,9 +148,9 @@ impl Run {
         let accepted = self.accepted.chunks(10).enumerate();
         let accepted = accepted.map(|(s, bins)| (s as f64 + 0.5, bins.iter().sum::<u64>() as f64));
         vec![
-            ("the upstream", upstream.collect()),
-            ("learned", learned.collect()),
-            ("accepted", accepted.collect()),
+            ("the upstream".into(), upstream.collect()),
+            ("learned".into(), learned.collect()),
+            ("accepted".into(), accepted.collect()),
         ]
     }
 }
