@@ -141,11 +141,11 @@ pub(super) fn print_next_steps(url: &str, run: &Run) -> Outcome {
     say!("The server stays up until Ctrl-C. Try:\n")?;
     say!("  curl -s {url}/v1/accounts/acme/balances")?;
     say!("  curl -s {url}/v1/accounts/acme/windows")?;
-    if let Some(id) = run.denied.as_ref().or(interesting(run)).and_then(|d| d.decision_id.as_ref()) {
+    if let Some(id) = interesting(run).and_then(|d| d.decision_id.as_ref()) {
         say!("  curl -s {url}/v1/decisions/{id}")?;
     }
     say!(
-        "  curl -s {url}/v1/authorize -H 'Idempotency-Key: try-1' -d '{{\"account\":\"client-12\",\"feature\":\"chat.completion\",\"dimensions\":{{\"model\":\"chat\"}},\"quantities\":{{\"input_tokens\":1200,\"output_tokens\":800}}}}'"
+        "  curl -s {url}/v1/authorize -H 'Idempotency-Key: try-1' -d '{{\"account\":\"arena-0\",\"feature\":\"chat.completion\",\"dimensions\":{{\"model\":\"chat\"}},\"quantities\":{{\"input_tokens\":1200,\"cached_input_tokens\":0,\"output_tokens\":800}}}}'"
     )?;
     say!("  curl -s {url}/metrics | grep headworks_decisions")?;
     say!("  cargo run --release -- --server {url} account windows acme")

@@ -353,6 +353,40 @@ fn the_demo_decides_a_minute_of_the_trace() {
     assert_eq!(same["total"]["was"], same["total"]["would_be"]);
 }
 
+/// Each command that the demo proposes at its end works on the demo.
+#[test]
+fn what_the_demo_proposes_works() {
+    let mut demo = headworks()
+        .args(["demo", "--minutes", "1", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let lines = BufReader::new(demo.stdout.take().expect("its output")).lines();
+    let proposed: Vec<String> = lines
+        .map(|line| line.expect("text"))
+        .skip_while(|line| !line.ends_with("Try:"))
+        .skip(2)
+        .take(6)
+        .collect();
+    assert!(proposed.len() == 6 && proposed.iter().all(|line| line.starts_with("  c")), "{proposed:?}");
+    let curls = proposed.iter().filter(|line| line.starts_with("  curl"));
+    let answers: Vec<(&String, Output)> = curls
+        .map(|line| {
+            let asked = line.replace("curl -s", "curl -sf");
+            (line, std::process::Command::new("sh").args(["-c", &asked]).output().expect("curl runs"))
+        })
+        .collect();
+    let own =
+        proposed.last().and_then(|line| line.strip_prefix("  cargo run --release -- ")).expect("the last");
+    let shown = run(&own.split(' ').collect::<Vec<_>>());
+    demo.kill().expect("ends");
+    demo.wait().expect("ends");
+    for (line, done) in answers {
+        assert!(done.status.success() && !done.stdout.is_empty(), "{line}");
+    }
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+}
+
 /// A month of virtual time, as `bench month` measures it, over fewer accounts and requests.
 #[test]
 fn a_month_adds_up() {
