@@ -100,15 +100,18 @@ impl Connections {
         }
         let stopping = stop.clone();
         loop {
+            // In this order: under a flood there is always a next connection, and those that have ended keep their memory until
+            // they are joined.
             let accepted = tokio::select! {
-                accepted = next(&listener, &descriptors) => accepted,
+                biased;
+                _ = stop.changed() => break,
                 Some(ended) = running.join_next() => {
                     if let Err(e) = ended {
                         tracing::error!(error = %e, "a connection failed");
                     }
                     continue;
                 }
-                _ = stop.changed() => break,
+                accepted = next(&listener, &descriptors) => accepted,
             };
             let (stream, peer, descriptor) = match accepted {
                 Ok(accepted) => accepted,
