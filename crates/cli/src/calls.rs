@@ -116,9 +116,10 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             };
             ("decision", client.post("/v1/extend", None, &ask).await?)
         }
-        Call::Settle { hold, quantities } => {
+        Call::Settle { hold, quantities, dimensions } => {
             let quantities = quantities.into_iter().collect();
-            let ask = wire::SettleRequest { hold, quantities, idempotency_key: None };
+            let dimensions = (!dimensions.is_empty()).then(|| dimensions.into_iter().collect());
+            let ask = wire::SettleRequest { hold, quantities, dimensions, idempotency_key: None };
             ("charge", client.post("/v1/settle", None, &ask).await?)
         }
         Call::Release { hold } => {

@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let used = asked / 2;
             let quantities = [(tokens.clone(), used)].into_iter().collect();
             let hold = HoldId(acme.seq);
-            run(&mut acme, &catalog, now, &Command::Settle { hold, quantities })?;
+            run(&mut acme, &catalog, now, &Command::settle(hold, quantities))?;
             println!("  used {used}: {} credits are left", acme.available(acme.tick(now), None));
         }
     }

@@ -79,7 +79,7 @@
 //!
 //!     // 2,500 were used: 5 credits. The last source gets back first, so the grant keeps 10 - 2.
 //!     let quantities = [(tokens, 2_500)].into_iter().collect();
-//!     append(&mut acme, &catalog, &Command::Settle { hold: HoldId(held.seq), quantities })?;
+//!     append(&mut acme, &catalog, &Command::settle(HoldId(held.seq), quantities))?;
 //!     assert_eq!(acme.available(acme.recorded_at, None), "8".parse::<Credits>()?);
 //!     assert_eq!(acme.books.spent, "2".parse::<Credits>()?);
 //!     Ok(())

@@ -63,7 +63,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     let key = Idempotency { text: Label::new("settle-1")?, digest: [2; 16] };
     let hold = *holds.first().ok_or("nobody holds any")?;
-    let settle = Command::Settle { hold, quantities: [(tokens, 3)].into_iter().collect() };
+    let settle = Command::settle(hold, [(tokens, 3)].into_iter().collect());
     for _ in 0..2 {
         let answer = engine.run(&acme, Some(&key), Caller::default(), &settle).await?;
         println!("one settles at 3, {}: {} are left", heard(&answer), left(&engine, &acme).await?);

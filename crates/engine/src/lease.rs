@@ -233,7 +233,7 @@ impl Lease {
     /// As [`Engine::run`]; the engine then ends the hold later, at this use.
     pub async fn settle(mut self, used: Quantities) -> Result<Answer, EngineError> {
         self.used.clone_from(&used);
-        let end = Command::Settle { hold: self.hold, quantities: used };
+        let end = Command::settle(self.hold, used);
         self.end(end).await
     }
 
@@ -264,11 +264,8 @@ impl Drop for Lease {
         }
         let hold = self.hold;
         let quantities = take(&mut self.used);
-        let end = if quantities.is_empty() {
-            Command::Release { hold }
-        } else {
-            Command::Settle { hold, quantities }
-        };
+        let end =
+            if quantities.is_empty() { Command::Release { hold } } else { Command::settle(hold, quantities) };
         self.engine.dropped_leases.add([Dropped {
             account: self.account.clone(),
             actor: self.actor.take(),

@@ -64,7 +64,7 @@
 //!     // 2,500 were used: 5 credits are charged, and 10 - 5 are left.
 //!     let Effect::Recorded(held) = first.effect else { return Err("it is allowed".into()) };
 //!     let used = [(tokens, 2_500)].into_iter().collect();
-//!     let settle = Command::Settle { hold: HoldId(held.seq), quantities: used };
+//!     let settle = Command::settle(HoldId(held.seq), used);
 //!     engine.run(&acme, None, nobody, &settle).await?;
 //!     let left = engine.view(&acme, |ctx| Ok(ctx.account.available(ctx.now, None))).await?;
 //!     assert_eq!(left.to_string(), "5");

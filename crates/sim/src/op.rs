@@ -132,7 +132,7 @@ pub(crate) fn authorize(
 pub(crate) type Of = (Seq, &'static str);
 
 pub(crate) fn settle((hold, feature): Of, used: u64) -> Command {
-    Command::Settle { hold: HoldId(hold), quantities: quantities(feature, used) }
+    Command::settle(HoldId(hold), quantities(feature, used))
 }
 
 pub(crate) fn extend((hold, feature): Of, more: u64, life: Option<u64>) -> Command {
@@ -230,7 +230,7 @@ pub(crate) fn correct((charge, feature): Of, to: Option<u64>) -> Command {
     let to = match to {
         None => Correct::reprice(),
         Some(0) => Correct::Delete,
-        Some(n) => Correct::To { quantities: quantities(feature, n), reprice: false },
+        Some(n) => Correct::To { quantities: quantities(feature, n), dimensions: None, reprice: false },
     };
     Command::Correct { charge, to, reason: None }
 }

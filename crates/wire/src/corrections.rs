@@ -6,8 +6,10 @@ use headworks_core::record::{Instant, Label, Name, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::few::some_dimensions;
 use crate::quantities::Quantities;
 use crate::reference::Reference;
+use crate::shapes::Dimensions;
 
 /// Correct a charge. The correction takes its place and can be corrected again.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -19,6 +21,10 @@ pub struct CorrectRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
+    /// All dimensions of the use, if they were wrong. They are priced by the version of the rate card that the charge was.
+    #[serde(default, deserialize_with = "some_dimensions", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Dimensions>)]
+    pub dimensions: Option<BTreeMap<Name, Label>>,
     /// Use the prices that the catalog in force has for the instant of the use.
     #[serde(default)]
     pub reprice: bool,

@@ -72,6 +72,13 @@ pub(crate) fn dimensions<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Ok(given)
 }
 
+/// The same, where they may be left out.
+pub(crate) fn some_dimensions<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<Name, T>>, D::Error> {
+    dimensions(deserializer).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Few;

@@ -69,6 +69,7 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
             .as_ref()
             .map(|c| wire::RateCard { name: c.name.clone(), effective_from: c.effective_from }),
         catalog: u.catalog.clone(),
+        unpriced: u.unpriced,
     }
 }
 

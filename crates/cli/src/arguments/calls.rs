@@ -50,6 +50,9 @@ pub(crate) enum Call {
         /// The actual use, like output_tokens=312; repeat for several
         #[arg(short, long = "quantity", value_parser = quantity, value_name = "METER=N")]
         quantities: Vec<(Name, u64)>,
+        /// A dimension as it turned out, like model=mini; repeat for all. Default: those of the hold
+        #[arg(short, long = "dimension", value_parser = dimension, value_name = "NAME=VALUE")]
+        dimensions: Vec<(Name, Label)>,
     },
     /// End a hold at zero
     Release {

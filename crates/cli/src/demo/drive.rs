@@ -163,6 +163,7 @@ impl Run {
                 let settle = wire::SettleRequest {
                     hold: hold?,
                     quantities: quantities.collect(),
+                    dimensions: None,
                     idempotency_key: None,
                 };
                 Some((now + request.output_tokens * 1_000_000 / TOKENS_PER_SECOND, settle))

@@ -7,7 +7,7 @@ use super::finding::{Dataset, Findings};
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{
-    Basis, Charge, Credits, Decision, Draw, Event, Instant, Record, Source, Unit, Use, Verdict,
+    Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, Record, Source, Unit, Use, Verdict,
 };
 
 /// The priced uses of a record, each with the price that the record states for it.
@@ -74,6 +74,7 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
         let mut checked = known.filter_map(|c| Some((c, c.feature(usage.feature.as_str())?))).peekable();
         // Erased dimensions cannot be looked up any more; the sums are checked all the same.
         if record.erased.is_none()
+            && !usage.unpriced
             && checked.peek().is_some()
             && !checked.any(|(_, feature)| has_prices(feature, usage))
         {
@@ -248,6 +249,13 @@ fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Findings) {
     if hold.usage.feature != charge.usage.feature || hold.usage.path != charge.usage.path {
         found
             .push((Dataset::Usage, "it is charged for another feature or place than it was held for".into()));
+    }
+    // Use as it was held has the prices of its hold, and so has use that nothing has a price for.
+    let as_held = charge.usage.unpriced || charge.usage.dimensions == hold.usage.dimensions;
+    let price_held =
+        |line: &Line| hold.usage.lines.iter().find(|held| held.meter == line.meter).map(|l| l.price);
+    if as_held && charge.usage.lines.iter().any(|l| price_held(l).is_some_and(|price| price != l.price)) {
+        found.push((Dataset::Usage, "it has other prices than its hold".into()));
     }
     if charge.excess.is_some() {
         return;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use crate::record::{Dimension, Instant, Name, Overshoot, Price, Span, Unit};
+use crate::record::{CardRef, Dimension, Instant, Name, Overshoot, Price, Span, Unit};
 
 /// A compiled feature.
 #[derive(Debug)]
@@ -103,6 +103,21 @@ impl Feature {
 }
 
 impl Feature {
+    /// The prices of use that turned out to have these dimensions, where a hold or charge has pinned a version of the card: those of
+    /// that version; failing that, those in force at `now`.
+    pub(crate) fn prices_pinned(
+        &self,
+        pinned: Option<&CardRef>,
+        dimensions: &[Dimension],
+        now: Instant,
+    ) -> Result<Prices<'_>, NoPrice> {
+        let of_version = pinned.and_then(|pinned| {
+            let is_it = |found: &Prices<'_>| found.card == Some((&pinned.name, pinned.effective_from));
+            self.prices(dimensions, pinned.effective_from).ok().filter(is_it)
+        });
+        of_version.map_or_else(|| self.prices(dimensions, now), Ok)
+    }
+
     /// Whether a price depends on this dimension, or the catalog lists it.
     #[must_use]
     pub fn has_dimension(&self, name: &Name) -> bool {

@@ -7,21 +7,24 @@ use super::draft::Draft;
 use super::history::{History, Stop};
 use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Standing, Unwinding, live_charge};
-use crate::catalog::Catalog;
+use super::turned_out::turned_out;
+use crate::catalog::{Catalog, NoPrice};
 use crate::record::{
-    Book, CardRef, Charge, Correcting, Credits, Draws, Event, Excess, Instant, Label, Overshoot, Priced,
-    REQUESTS, Record, Seq, Source, Use,
+    Book, CardRef, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Overshoot,
+    Priced, REQUESTS, Record, Seq, Source, Use,
 };
 use crate::waterfall::{Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
 
 /// The right content of a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Correct {
-    /// Other quantities of some meters; the others stay. With `reprice`, at the prices that the catalog in force has for the
-    /// instant of the use.
+    /// Other quantities of some meters, other dimensions; the others stay. With `reprice`, at the prices that the catalog in
+    /// force has for the instant of the use.
     To {
         /// The meters that change.
         quantities: Quantities,
+        /// All dimensions of the use; `None`: they stay.
+        dimensions: Option<Dimensions>,
         /// Whether prices are looked up again.
         reprice: bool,
     },
@@ -35,14 +38,18 @@ impl Correct {
     /// The same quantities at the right prices.
     #[must_use]
     pub fn reprice() -> Self {
-        Self::To { quantities: Quantities::new(), reprice: true }
+        Self::To { quantities: Quantities::new(), dimensions: None, reprice: true }
     }
 
     /// The use as it should have been; `priced_at` is the instant that its prices are those of.
     fn of(&self, catalog: &Catalog, charge: &Charge, priced_at: Instant) -> Result<Use, Refusal> {
         match self {
-            Self::To { quantities, reprice } => {
-                let mut usage = charge.usage.clone();
+            Self::To { quantities, dimensions, reprice } => {
+                let mut usage =
+                    turned_out(catalog, &charge.usage, dimensions.as_deref(), quantities, priced_at);
+                if usage.unpriced && !charge.usage.unpriced && !reprice {
+                    return Err(Refusal::NoPrice(usage.feature, NoPrice::NoMatch));
+                }
                 for (meter, quantity) in quantities {
                     if *quantity > QUANTITY_MAX {
                         return Err(Refusal::TooLarge);
@@ -82,6 +89,7 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
     }
     usage.card = found.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from });
     usage.catalog = catalog.version.clone();
+    usage.unpriced = false;
     Ok(())
 }
 
@@ -135,7 +143,7 @@ pub(super) fn correct(
         Correct::To { .. } | Correct::Delete | Correct::Exactly(_) => record.effective_at,
     };
     let usage = to.of(ctx.catalog, charge, priced_at)?;
-    if usage.lines == charge.usage.lines {
+    if usage.lines == charge.usage.lines && usage.dimensions == charge.usage.dimensions {
         return Err(Refusal::NothingToCorrect.into());
     }
     let priced = Priced::from(&usage);

@@ -9,8 +9,11 @@ use super::history::{History, Stop};
 use super::receipts::{Happened, charge_happened, end_charged, end_free};
 use super::requests::{deadline, decided};
 use super::step::{Need, Step};
+use super::turned_out::turned_out;
 use crate::account::{EXTENSIONS_MAX, Hold};
-use crate::record::{Book, Decision, Event, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use};
+use crate::record::{
+    Book, Decision, Dimension, Event, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use,
+};
 use crate::waterfall::{
     Context, Minimum, Mode, QUANTITY_MAX, Quantities, Refusal, Scene, check_named, decide_use, wanted_more,
 };
@@ -134,11 +137,16 @@ pub(super) fn settle(
     ctx: Context<'_>,
     id: HoldId,
     quantities: &[(Name, u64)],
+    dimensions: Option<&[Dimension]>,
     history: &History,
 ) -> Result<Draft, Stop> {
+    let used = |held: &Use| {
+        let held = turned_out(ctx.catalog, held, dimensions, quantities, ctx.now);
+        names_all(ctx, &held, quantities)?;
+        requantify(&held, quantities, false)
+    };
     if let Some(hold) = ctx.account.hold(id) {
-        names_all(ctx, &hold.usage, quantities)?;
-        let actual = requantify(&hold.usage, quantities, false)?;
+        let actual = used(&hold.usage)?;
         let event = |charge| Event::Settled { hold: id, charge: Box::new(charge), is_late: false };
         return Ok(end_charged(ctx, hold, actual, event)?);
     }
@@ -152,8 +160,7 @@ pub(super) fn settle(
     let Event::Authorized { usage: held, terms, .. } = &history.record(ctx, id.0)?.event else {
         return Err(Refusal::UnknownHold(id).into());
     };
-    names_all(ctx, held, quantities)?;
-    let actual = requantify(held, quantities, false)?;
+    let actual = used(held)?;
     let happened = Happened { at: ctx.now, overshoot: terms.overshoot, consented: false };
     let (mut charge, decision) = charge_happened(ctx, happened, &Priced::from(&actual))?;
     charge.excess.get_or_insert_default().visits = decision.visits;

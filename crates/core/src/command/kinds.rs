@@ -13,7 +13,8 @@ use super::holds::{Extend, is_use};
 use super::plans::ChangePlan;
 use super::top_ups::TopUp;
 use crate::record::{
-    Category, Credits, Event, GrantId, HoldId, Instant, Label, Name, Operation, Path, Record, Rule, Seq,
+    Category, Credits, Dimensions, Event, GrantId, HoldId, Instant, Label, Name, Operation, Path, Record,
+    Rule, Seq,
 };
 use crate::waterfall::{Authorize, Context, Quantities, Refusal, Request};
 
@@ -41,6 +42,8 @@ pub enum Command {
         hold: HoldId,
         /// The actual use.
         quantities: Quantities,
+        /// All of its dimensions, as they turned out; `None`: those of the hold.
+        dimensions: Option<Dimensions>,
     },
     /// End a hold at zero.
     Release {
@@ -155,13 +158,20 @@ pub enum Command {
 }
 
 impl Command {
+    /// Settle a hold as it was held, at these quantities.
+    #[must_use]
+    pub fn settle(hold: HoldId, quantities: Quantities) -> Self {
+        Self::Settle { hold, quantities, dimensions: None }
+    }
+
     /// Whether a record ended a hold just as the command would: the same hold, in the same way, at the same use.
     #[must_use]
     pub fn ends_as(&self, record: &Record) -> bool {
         match (self, &record.event) {
             (Self::Release { hold }, Event::Released(ended)) => hold == ended,
-            (Self::Settle { hold, quantities }, Event::Settled { hold: ended, charge, .. }) => {
-                hold == ended && is_use(&charge.usage, quantities)
+            (Self::Settle { hold, quantities, dimensions }, Event::Settled { hold: ended, charge, .. }) => {
+                let as_charged = dimensions.as_ref().is_none_or(|d| *d == charge.usage.dimensions);
+                hold == ended && as_charged && is_use(&charge.usage, quantities)
             }
             _ => false,
         }

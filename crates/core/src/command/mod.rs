@@ -26,6 +26,7 @@ mod requests;
 mod resets;
 mod step;
 mod top_ups;
+mod turned_out;
 
 pub use abuse::trial_budget_used;
 pub use accounts::{Patch, Setting};
@@ -82,7 +83,9 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::Authorize(ask) => return Ok(requests::authorize(ctx, ask)?),
         Command::Extend(ask) => return holds::extend(ctx, ask, history),
         Command::Record { request, at } => return Ok(requests::record(ctx, request, at.unwrap_or(ctx.now))?),
-        Command::Settle { hold, quantities } => holds::settle(ctx, *hold, quantities, history)?,
+        Command::Settle { hold, quantities, dimensions } => {
+            holds::settle(ctx, *hold, quantities, dimensions.as_deref(), history)?
+        }
         Command::Release { hold } => holds::release(ctx, *hold, history)?,
         Command::Open(patch) => accounts::open(ctx, patch)?,
         Command::Change { patch, reason } => accounts::change(ctx, patch, reason.clone())?,

@@ -95,9 +95,11 @@ impl Command {
             }),
             Event::Charged { charge, decision, said_at } => charged(record, charge, decision, *said_at),
             Event::Extended { .. } => Self::Extend(extended(record)?),
-            Event::Settled { hold, charge, .. } => {
-                Self::Settle { hold: *hold, quantities: quantities_of(&charge.usage) }
-            }
+            Event::Settled { hold, charge, .. } => Self::Settle {
+                hold: *hold,
+                quantities: quantities_of(&charge.usage),
+                dimensions: Some(charge.usage.dimensions.clone()),
+            },
             Event::Released(hold) => Self::Release { hold: *hold },
             Event::Granted => Self::Grant(new_grant(record)?),
             Event::Voided { grant, reason } => Self::Void { grant: *grant, reason: reason.clone() },

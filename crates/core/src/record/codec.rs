@@ -33,3 +33,28 @@ pub(crate) mod list {
         d.array_iter_with(ctx)?.collect()
     }
 }
+
+/// A flag that is seldom set: while it is not, it is left out.
+pub(crate) mod flag {
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    pub(crate) fn encode<C, W: minicbor::encode::Write>(
+        flag: &bool,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        flag.encode(e, ctx)
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<bool, minicbor::decode::Error> {
+        bool::decode(d, ctx)
+    }
+
+    pub(crate) fn is_nil(flag: &bool) -> bool {
+        !*flag
+    }
+
+    pub(crate) fn nil() -> Option<bool> {
+        Some(false)
+    }
+}

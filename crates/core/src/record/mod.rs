@@ -76,5 +76,7 @@ pub use terms::{HabitKind, Terms};
 pub(crate) use time::Calendar;
 pub use time::{Days, Every, Instant, Span, TimeError};
 pub(crate) use usage::PricedLine;
-pub use usage::{Amount, CREDITS, CardRef, Dimension, Line, Priced, REQUESTS, Unit, Use, own_unit};
+pub use usage::{
+    Amount, CREDITS, CardRef, Dimension, Dimensions, Line, Priced, REQUESTS, Unit, Use, own_unit,
+};
 pub use way::{Certainty, Unblock, Way};

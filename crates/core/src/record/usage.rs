@@ -8,7 +8,7 @@ use core::fmt;
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
-use crate::record::codec::list;
+use crate::record::codec::{flag, list};
 use crate::record::{Credits, Instant, Label, Name, Path, Price};
 
 /// The use with its prices. Every line is priced; free use has a line at zero.
@@ -22,7 +22,7 @@ pub struct Use {
     pub path: Path,
     /// Dimensions such as the model, by name.
     #[cbor(n(2), with = "list")]
-    pub dimensions: SmallVec<[Dimension; 1]>,
+    pub dimensions: Dimensions,
     /// Quantities and prices.
     #[cbor(n(3), with = "list")]
     pub lines: SmallVec<[Line; 3]>,
@@ -38,7 +38,13 @@ pub struct Use {
     /// The unit of credits that the prices are in; `None`: `credits`.
     #[n(7)]
     pub credit_unit: Option<Name>,
+    /// Nothing has a price for it as it turned out: its prices are those of its hold.
+    #[cbor(n(8), with = "flag", has_nil)]
+    pub unpriced: bool,
 }
+
+/// Dimensions, in order of their names.
+pub type Dimensions = SmallVec<[Dimension; 1]>;
 
 /// A dimension of a request, such as `model = large`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -112,6 +118,7 @@ pub struct Priced<'a> {
     pub(crate) card: Option<(&'a Name, Instant)>,
     pub(crate) catalog: &'a Name,
     pub(crate) credit_unit: Option<&'a Name>,
+    pub(crate) unpriced: bool,
 }
 
 /// A [`Line`] that borrows its meter.
@@ -134,6 +141,7 @@ impl<'a> From<&'a Use> for Priced<'a> {
             card: usage.card.as_ref().map(|c| (&c.name, c.effective_from)),
             catalog: &usage.catalog,
             credit_unit: usage.credit_unit.as_ref(),
+            unpriced: usage.unpriced,
         }
     }
 }
@@ -152,6 +160,7 @@ impl Priced<'_> {
             card: self.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from }),
             catalog: self.catalog.clone(),
             credit_unit: self.credit_unit.cloned(),
+            unpriced: self.unpriced,
         }
     }
 

@@ -57,6 +57,7 @@ impl<'a> Context<'a> {
             card: found.card,
             catalog: &self.catalog.version,
             credit_unit: feature.credit_unit.as_ref(),
+            unpriced: false,
         })
     }
 }

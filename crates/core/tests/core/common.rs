@@ -65,7 +65,7 @@ pub(crate) fn release(hold: Seq) -> Command {
 }
 
 pub(crate) fn settle(hold: Seq, list: &[(&str, u64)]) -> Command {
-    Command::Settle { hold: HoldId(hold), quantities: quantities(list) }
+    Command::settle(HoldId(hold), quantities(list))
 }
 
 pub(crate) fn void(grant: Seq) -> Command {
@@ -87,7 +87,7 @@ pub(crate) fn correct(charge: Seq, to: &Correct) -> Command {
 
 /// Other quantities, at the prices that were charged.
 pub(crate) fn to(list: &[(&str, u64)]) -> Correct {
-    Correct::To { quantities: quantities(list), reprice: false }
+    Correct::To { quantities: quantities(list), dimensions: None, reprice: false }
 }
 
 /// What was asked, as it was decided.
@@ -135,7 +135,7 @@ impl World {
         };
         if let Command::Authorize(ask) = &mut command {
             fill(&ask.request.feature.clone(), &mut ask.request.quantities);
-        } else if let Command::Settle { hold, quantities } = &mut command {
+        } else if let Command::Settle { hold, quantities, .. } = &mut command {
             let held = self.log.iter().find(|r| r.seq == hold.0).map(|r| &r.event);
             if let Some(Event::Authorized { usage, .. }) = held {
                 fill(&usage.feature, quantities);

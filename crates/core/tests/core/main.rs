@@ -18,6 +18,7 @@ mod model;
 mod paying;
 mod shares;
 mod statement;
+mod turned_out;
 mod unblock;
 mod units;
 mod what_if;

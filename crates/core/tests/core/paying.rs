@@ -76,7 +76,7 @@ fn step(w: &mut World, unit: &str, holds: &mut Vec<u64>, what: &str) -> String {
             progress: None,
             consented: false,
         }),
-        "settle" => Command::Settle { hold: HoldId(hold), quantities: quantities(&list) },
+        "settle" => Command::settle(HoldId(hold), quantities(&list)),
         "release" => release(hold),
         "release_first" => release(holds[0]),
         "correct" => correct(hold, &to(&list)),

@@ -12,7 +12,7 @@ use headworks_store::Memory;
 use crate::{CATALOG, ask, hold_of, key, name, open, outcome, run, start, start_with};
 
 fn settle(hold: HoldId, tokens: u64) -> Command {
-    Command::Settle { hold, quantities: [(name("tokens"), tokens)].into_iter().collect() }
+    Command::settle(hold, [(name("tokens"), tokens)].into_iter().collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -171,7 +171,7 @@ impl World {
             self.holds.remove(&(at, n));
             self.to(at);
             let quantities = [(name("tokens"), tokens)].into_iter().collect();
-            let settle = Command::Settle { hold, quantities };
+            let settle = Command::settle(hold, quantities);
             run(&self.engine, &name("acme"), &key(&format!("s{n}")), settle).await.expect("settles");
         }
     }

@@ -117,7 +117,7 @@ async fn cost_in_flight_never_passes_the_limit() {
     assert_eq!((allowed.len(), view(&engine, "large").in_flight), (6, 6));
     for (i, answer) in allowed.iter().enumerate() {
         let used = [(name("tokens"), 5)].into_iter().collect();
-        let settle = Command::Settle { hold: hold_of(answer), quantities: used };
+        let settle = Command::settle(hold_of(answer), used);
         run(&engine, &answer.account, &key(&format!("s{i}")), settle).await.expect("settles");
     }
     assert_eq!(view(&engine, "large").in_flight, 0, "what ends gives its room back");

@@ -117,7 +117,7 @@ async fn one_effect_per_key() {
         &engine,
         &acme,
         &key("k"),
-        Command::Settle { hold: hold_of(&first), quantities: [(name("tokens"), 1)].into_iter().collect() },
+        Command::settle(hold_of(&first), [(name("tokens"), 1)].into_iter().collect()),
     )
     .await
     .expect("settles");
@@ -161,7 +161,7 @@ async fn a_hold_ends_once_and_the_second_end_names_the_first() {
         hold_of(&run(&engine, &acme, &key("a"), Command::Authorize(ask("chat", 4))).await.expect("answers"));
     run(&engine, &acme, &key("r"), Command::Release { hold }).await.expect("releases");
     let none = smallvec::SmallVec::new();
-    let second = run(&engine, &acme, &key("s"), Command::Settle { hold, quantities: none }).await;
+    let second = run(&engine, &acme, &key("s"), Command::settle(hold, none)).await;
     assert!(
         matches!(second, Err(EngineError::Refused(Refusal::HoldEnded { how: "released", .. }))),
         "{second:?}"
@@ -172,16 +172,14 @@ async fn a_hold_ends_once_and_the_second_end_names_the_first() {
     engine.clock().advance(Span::from_secs(61));
     assert_eq!(available(&engine, "acme").await, "10", "it counts as free before anyone has written its end");
     let used: Quantities = [(name("tokens"), 3)].into_iter().collect();
-    let late = run(&engine, &acme, &key("late"), Command::Settle { hold, quantities: used.clone() })
-        .await
-        .expect("settles");
+    let late = run(&engine, &acme, &key("late"), Command::settle(hold, used.clone())).await.expect("settles");
     let Effect::Recorded(record) = &late.effect else { panic!("{late:?}") };
     assert!(matches!(record.event, Event::Settled { is_late: true, .. }));
-    let again = run(&engine, &acme, &key("later"), Command::Settle { hold, quantities: used }).await;
+    let again = run(&engine, &acme, &key("later"), Command::settle(hold, used)).await;
     let again = again.expect("the same end is the first answer again");
     assert_eq!((again.effect, again.replayed), (late.effect, true));
     let other = [(name("tokens"), 4)].into_iter().collect();
-    let other = run(&engine, &acme, &key("other"), Command::Settle { hold, quantities: other }).await;
+    let other = run(&engine, &acme, &key("other"), Command::settle(hold, other)).await;
     assert!(matches!(other, Err(EngineError::Refused(Refusal::HoldEnded { .. }))), "{other:?}");
     assert_eq!(available(&engine, "acme").await, "7");
 }
@@ -486,7 +484,7 @@ async fn a_record_that_does_not_follow_freezes_its_account_alone() {
 
     let engine = start(store.clone());
     let used: Quantities = [(name("tokens"), 4)].into_iter().collect();
-    let settle = Command::Settle { hold: hold_of(&held), quantities: used };
+    let settle = Command::settle(hold_of(&held), used);
     for attempt in ["first", "second"] {
         let answer = run(&engine, &acme, &key(attempt), settle.clone()).await;
         let Err(EngineError::Frozen(account, _)) = &answer else { panic!("{attempt}: {answer:?}") };

@@ -360,7 +360,7 @@ fn a_refusal_is_that_of_the_log() {
     answered(&a, open(&a, "acme", "10"));
     assert_eq!(answered(&b, available(&b, "acme")), "10");
     let hold = hold_of(&does(&a, "hold", Command::Authorize(ask("chat", 4))).expect("answers"));
-    let settle = Command::Settle { hold, quantities: [(name("tokens"), 3)].into_iter().collect() };
+    let settle = Command::settle(hold, [(name("tokens"), 3)].into_iter().collect());
     assert!(is_recorded(&does(&b, "settle", settle).expect("the hold is there")));
 }
 

@@ -145,7 +145,7 @@ impl Clients {
                     "an authorize of {name} was not allowed; with so many in flight, name more --accounts"
                 )
             })?;
-            let settle = Command::Settle { hold, quantities: self.used.clone() };
+            let settle = Command::settle(hold, self.used.clone());
             timed(engine, name, &key, &settle, &tally.settle, tally).await?;
         }
         Ok(())

@@ -109,7 +109,7 @@ async fn one(engine: &Engine, account: &Name, n: usize, traced: &Traced) -> Resu
     }
     let used = if n.is_multiple_of(20) { estimate + 64 } else { traced.output_tokens };
     let quantities = [(input, traced.input_tokens), (output, used)].into_iter().collect();
-    run_command(engine, account, &key, &Command::Settle { hold, quantities }).await?;
+    run_command(engine, account, &key, &Command::settle(hold, quantities)).await?;
     pay(engine, account).await?;
     Ok(true)
 }

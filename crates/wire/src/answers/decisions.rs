@@ -105,6 +105,9 @@ pub struct Usage {
     pub rate_card: Option<RateCard>,
     /// The catalog version.
     pub catalog: Name,
+    /// Nothing has a price for the use as it turned out: its prices are those of its hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpriced: bool,
 }
 
 /// A quantity of one meter at its price.

@@ -3,6 +3,7 @@
 use headworks_core::command::{Command, Correct};
 use headworks_core::record::Name;
 
+use super::decisions::dimensions;
 use super::{Malformed, invalid, number};
 use crate::corrections::{CorrectRequest, LateAction, LateRequest};
 use crate::quantities::pairs;
@@ -15,13 +16,17 @@ impl CorrectRequest {
     /// When the charge belongs to another account, or the request both deletes and changes it.
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
         let charge = number(account, &self.charge, Malformed::UnknownRecord)?;
-        if self.delete && (self.reprice || !self.quantities.is_empty()) {
-            return invalid("`delete` goes with neither `quantities` nor `reprice`");
+        if self.delete && (self.reprice || self.dimensions.is_some() || !self.quantities.is_empty()) {
+            return invalid("`delete` goes with none of `quantities`, `dimensions` and `reprice`");
         }
         let to = if self.delete {
             Correct::Delete
         } else {
-            Correct::To { quantities: pairs(&self.quantities), reprice: self.reprice }
+            Correct::To {
+                quantities: pairs(&self.quantities),
+                dimensions: self.dimensions.as_ref().map(|named| dimensions(named).collect()),
+                reprice: self.reprice,
+            }
         };
         Ok(Command::Correct { charge, to, reason: self.reason.clone() })
     }

@@ -22,7 +22,7 @@ fn minimum(min: Option<&Quantities>) -> Result<Option<Minimum>, Malformed> {
     }
 }
 
-fn dimensions(named: &BTreeMap<Name, Label>) -> impl Iterator<Item = Dimension> {
+pub(super) fn dimensions(named: &BTreeMap<Name, Label>) -> impl Iterator<Item = Dimension> {
     named.iter().map(|(name, value)| Dimension { name: name.clone(), value: value.clone() })
 }
 
@@ -76,7 +76,11 @@ impl SettleRequest {
     /// # Errors
     /// When it names no hold.
     pub fn command(&self) -> Result<Command, Malformed> {
-        Ok(Command::Settle { hold: hold(&self.hold)?, quantities: pairs(&self.quantities) })
+        Ok(Command::Settle {
+            hold: hold(&self.hold)?,
+            quantities: pairs(&self.quantities),
+            dimensions: self.dimensions.as_ref().map(|named| dimensions(named).collect()),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::few::{Few, dimensions};
+use crate::few::{Few, dimensions, some_dimensions};
 use crate::quantities::{Quantities, largest};
 use crate::reference::Reference;
 use crate::shapes::{Address, Dimensions, OneMeter};
@@ -79,6 +79,11 @@ pub struct SettleRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
+    /// All of its dimensions as they turned out, for example because another model answered. They are priced by the version of the
+    /// rate card that the hold pinned. Default: those of the hold.
+    #[serde(default, deserialize_with = "some_dimensions", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Dimensions>)]
+    pub dimensions: Option<BTreeMap<Name, Label>>,
     /// Idempotency key. Default: the hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Label>,

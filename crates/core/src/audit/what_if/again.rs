@@ -102,7 +102,11 @@ impl Shadow<'_> {
         if let Command::Correct { to, .. } = &mut command
             && let Correct::Exactly(usage) = to
         {
-            *to = Correct::To { quantities: quantities_of(usage), reprice: false };
+            *to = Correct::To {
+                quantities: quantities_of(usage),
+                dimensions: Some(usage.dimensions.clone()),
+                reprice: false,
+            };
         }
         command
     }
@@ -123,7 +127,7 @@ impl Shadow<'_> {
                 (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
                 let seq = self.append(*draft, denial.at, false);
                 if let Some(hold) = seq.filter(|_| held).map(HoldId) {
-                    let settle = Command::Settle { hold, quantities: quantities_of(&denial.usage) };
+                    let settle = Command::settle(hold, quantities_of(&denial.usage));
                     let Ok(settled) = run_with(self.ctx(denial.at), &settle, &mut History::new(), &self.kept);
                     if let Step::Append(draft) = settled? {
                         self.append(*draft, denial.at, false);

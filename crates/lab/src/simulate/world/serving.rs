@@ -60,7 +60,7 @@ impl World<'_> {
         if let Some(hold) = admitted.hold {
             let member = self.member(traced.client)?;
             let command = match served {
-                Some(_) => Command::Settle { hold, quantities: actual },
+                Some(_) => Command::settle(hold, actual),
                 None => Command::Release { hold },
             };
             member.run(catalog, &command, instant(now))?;

@@ -1,0 +1,57 @@
+//! The price of what happened, where that is not what was requested: another model answered, a tier was not granted.
+//!
+//! T1 the version of the card that was pinned prices it; failing that, the card in force; failing that, the prices stay and the
+//! use is marked `unpriced` (`what_happened_is_charged`).
+
+use smallvec::SmallVec;
+
+use crate::catalog::Catalog;
+use crate::record::{CardRef, Dimension, Instant, Line, Name, Use};
+
+/// A use with the dimensions and meters that turned out, at their prices; its quantities are those it had.
+pub(super) fn turned_out(
+    catalog: &Catalog,
+    usage: &Use,
+    dimensions: Option<&[Dimension]>,
+    quantities: &[(Name, u64)],
+    now: Instant,
+) -> Use {
+    let other = dimensions.filter(|other| *other != usage.dimensions.as_slice());
+    let mut actual = usage.clone();
+    let has_line = |meter: &Name| usage.lines.iter().any(|line| line.meter == *meter);
+    if other.is_none() && quantities.iter().all(|(meter, _)| has_line(meter)) {
+        return actual;
+    }
+    if let Some(other) = other {
+        actual.dimensions = SmallVec::from(other);
+    }
+    let feature = catalog.feature(usage.feature.as_str());
+    let feature = feature.filter(|feature| feature.credit_unit == usage.credit_unit);
+    let priced = feature.and_then(|feature| {
+        let prices = feature.prices_pinned(usage.card.as_ref(), &actual.dimensions, now).ok()?;
+        Some((feature, prices))
+    });
+    let Some((feature, found)) = priced else {
+        actual.unpriced |= other.is_some();
+        return actual;
+    };
+    let price_of = |meter: &Name| {
+        let at = feature.meters.iter().position(|known| known == meter)?;
+        Some(found.prices.and_then(|prices| prices.get(at).copied()).unwrap_or_default())
+    };
+    if other.is_some() {
+        // A meter that is gone keeps its price.
+        for line in &mut actual.lines {
+            line.price = price_of(&line.meter).unwrap_or(line.price);
+        }
+        actual.card = found.card.map(|(name, since)| CardRef { name: name.clone(), effective_from: since });
+        actual.catalog = catalog.version.clone();
+        actual.unpriced = false;
+    }
+    for (meter, _) in quantities.iter().filter(|(meter, _)| !has_line(meter)) {
+        if let Some(price) = price_of(meter) {
+            actual.lines.push(Line { meter: meter.clone(), quantity: 0, price });
+        }
+    }
+    actual
+}

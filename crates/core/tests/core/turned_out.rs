@@ -1,0 +1,164 @@
+//! What happened is charged, not what was requested: another model answered, a tier was not granted.
+
+use headworks_core::command::{Command, Correct};
+use headworks_core::record::{Charge, Dimension, Dimensions, HoldId, Label, Record};
+use headworks_core::waterfall::{Quantities, Refusal};
+
+use crate::audit::{audit, chained, replayed};
+use crate::common::{AskExt as _, World, ask, at, catalog, correct, credits, name, quantities};
+
+/// Model `a` costs twice what `b` does. From July on `b` costs ten times as much, and there is a `c`.
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+input = { unit = "token" }
+output = { unit = "token" }
+[features.chat]
+meters = ["input", "output"]
+rate_card = "card"
+hold = { life = "1h", life_max = "24h" }
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", when = { model = "a" }, per = 1_000_000, credits = { input = "10", output = "50" } },
+  { feature = "chat", when = { model = "b" }, per = 1_000_000, credits = { input = "5", output = "25" } },
+  { feature = "chat", when = { model = "a", speed = "fast" }, per = 1_000_000, credits = { input = "20", output = "100" } },
+]
+[[rate_cards.card]]
+effective_from = "2026-07-01T00:00:00Z"
+prices = [
+  { feature = "chat", when = { model = "a" }, per = 1_000_000, credits = { input = "10", output = "50" } },
+  { feature = "chat", when = { model = "b" }, per = 1_000_000, credits = { input = "50", output = "250" } },
+  { feature = "chat", when = { model = "c" }, per = 1_000_000, credits = { input = "1", output = "2" } },
+]
+[plans.p]
+features = ["chat"]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+const USED: [(&str, u64); 2] = [("input", 412), ("output", 264)];
+
+fn world(now: &str) -> World {
+    let mut w = World::new(CATALOG, "p");
+    w.now = at(now);
+    w.grant("1", headworks_core::record::Category::Purchased);
+    w
+}
+
+fn dimensions(of: &str) -> Dimensions {
+    let one = |text: &str| {
+        let (of, value) = text.split_once('=').expect("a dimension");
+        Dimension { name: name(of), value: Label::new(value).expect(value) }
+    };
+    of.split_whitespace().map(one).collect()
+}
+
+fn settle_as(hold: u64, used: Quantities, of: &str) -> Command {
+    Command::Settle { hold: HoldId(hold), quantities: used, dimensions: Some(dimensions(of)) }
+}
+
+fn correct_as(charge: u64, of: &str) -> Command {
+    let quantities = Quantities::new();
+    correct(charge, &Correct::To { quantities, dimensions: Some(dimensions(of)), reprice: false })
+}
+
+fn charge(w: &World) -> &Charge {
+    w.log.last().and_then(Record::charge).expect("a charge")
+}
+
+fn trusted(w: &World) {
+    assert_eq!(audit(&chained(&w.log), &[catalog(CATALOG)]), []);
+    assert_eq!(replayed(&w.log, &catalog(CATALOG)), []);
+}
+
+#[test]
+fn what_happened_is_charged() {
+    // Held on, settled on, what answered, the charge, the version of the card, whether it is unpriced.
+    let rows = [
+        ("2026-06-30T23:30:00Z", "2026-06-30T23:40:00Z", "model=a", "0.01732", "2020-01-01T00:00:00Z", false),
+        ("2026-06-30T23:30:00Z", "2026-06-30T23:40:00Z", "model=b", "0.00866", "2020-01-01T00:00:00Z", false),
+        (
+            "2026-06-30T23:30:00Z",
+            "2026-06-30T23:40:00Z",
+            "model=a speed=fast",
+            "0.03464",
+            "2020-01-01T00:00:00Z",
+            false,
+        ),
+        // The version is pinned, and `c` is not in it.
+        ("2026-06-30T23:30:00Z", "2026-07-01T00:10:00Z", "model=b", "0.00866", "2020-01-01T00:00:00Z", false),
+        ("2026-06-30T23:30:00Z", "2026-07-01T00:10:00Z", "model=c", "0.00094", "2026-07-01T00:00:00Z", false),
+        ("2026-07-01T00:30:00Z", "2026-07-01T00:40:00Z", "model=b", "0.0866", "2026-07-01T00:00:00Z", false),
+        // Nothing has a price for it: that of the hold.
+        ("2026-06-30T23:30:00Z", "2026-06-30T23:40:00Z", "model=c", "0.01732", "2020-01-01T00:00:00Z", true),
+        ("2026-06-30T23:30:00Z", "2026-07-01T00:10:00Z", "model=d", "0.01732", "2020-01-01T00:00:00Z", true),
+        ("2026-06-30T23:30:00Z", "2026-07-01T00:10:00Z", "", "0.01732", "2020-01-01T00:00:00Z", true),
+    ];
+    for (held, settled, answered, price, version, unpriced) in rows {
+        let mut w = world(held);
+        let hold = w.ask(&ask("chat", &USED).model("a"));
+        assert_eq!(hold.price, credits("0.01732"));
+        let hold = w.account.seq;
+        w.now = at(settled);
+        w.apply(settle_as(hold, quantities(&USED), answered)).expect("settles");
+        let of = charge(&w);
+        let card = of.usage.card.as_ref().expect("a card").effective_from;
+        assert_eq!(
+            (of.price, card, of.usage.unpriced),
+            (credits(price), at(version), unpriced),
+            "{answered}"
+        );
+        assert_eq!(of.usage.dimensions, dimensions(answered));
+        assert_eq!(w.available(), credits("1").checked_sub(credits(price)).expect("fits").to_string());
+        trusted(&w);
+    }
+}
+
+#[test]
+fn a_dearer_model_walks_for_the_rest() {
+    let mut w = world("2026-06-30T12:00:00Z");
+    w.ask(&ask("chat", &USED).model("b"));
+    let hold = w.account.seq;
+    w.apply(settle_as(hold, quantities(&USED), "model=a")).expect("settles");
+    assert_eq!(charge(&w).price, credits("0.01732"));
+    assert_eq!(w.available(), "0.98268");
+    trusted(&w);
+}
+
+#[test]
+fn a_hold_that_has_expired_is_charged_for_what_happened() {
+    let mut w = world("2026-06-30T12:00:00Z");
+    w.ask(&ask("chat", &USED).model("a"));
+    let hold = w.account.seq;
+    w.expire(hold);
+    w.apply(settle_as(hold, quantities(&USED), "model=b")).expect("settles late");
+    assert_eq!(charge(&w).price, credits("0.00866"));
+    trusted(&w);
+}
+
+#[test]
+fn a_correction_says_what_had_answered() {
+    let mut w = world("2026-06-30T12:00:00Z");
+    w.ask(&ask("chat", &USED).model("a").now());
+    let first = w.account.seq;
+    w.apply(correct_as(first, "model=b")).expect("corrects");
+    assert_eq!(charge(&w).price, credits("0.00866"));
+    assert_eq!(w.available(), "0.99134");
+    trusted(&w);
+    // The same again changes nothing, and a correction to something without a price is refused.
+    let second = w.account.seq;
+    assert_eq!(w.apply(correct_as(second, "model=b")), Err(Refusal::NothingToCorrect));
+    let unknown = w.apply(correct_as(second, "model=z")).expect_err("has no price");
+    assert!(matches!(unknown, Refusal::NoPrice(..)), "{unknown}");
+}
+
+#[test]
+fn the_same_settlement_again_is_the_same_one() {
+    let mut w = world("2026-06-30T12:00:00Z");
+    w.ask(&ask("chat", &USED).model("a"));
+    let settle = settle_as(w.account.seq, quantities(&USED), "model=b");
+    w.apply(settle.clone()).expect("settles");
+    let end = w.log.last().expect("a record");
+    assert!(settle.ends_as(end));
+    assert!(!settle_as(end.seq - 1, quantities(&USED), "model=a").ends_as(end));
+}
