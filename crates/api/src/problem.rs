@@ -69,6 +69,7 @@ kinds! {
     NothingToReset = "nothing_to_reset",
     OutcomeUnknown = "outcome_unknown",
     Overloaded = "overloaded",
+    OverrideEnded = "override_ended",
     RequestTimeout = "request_timeout",
     ServerFull = "server_full",
     Stopped = "stopped",
@@ -263,6 +264,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::BadCap
         | Refusal::UnpricedUnit(_)
         | Refusal::BadExpiry
+        | Refusal::BadOverride(_)
         | Refusal::UnknownZone
         | Refusal::BadRollover
         | Refusal::InTheFuture(_)
@@ -273,7 +275,8 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::NotRecorded(_) => Kind::InvalidRequest,
         Refusal::UnknownAccount(_) => Kind::UnknownAccount,
         Refusal::AccountExists(_) => Kind::AccountExists,
-        Refusal::UnknownRecord(_) => Kind::UnknownRecord,
+        Refusal::UnknownRecord(_) | Refusal::UnknownOverride(_) => Kind::UnknownRecord,
+        Refusal::OverrideEnded(..) => Kind::OverrideEnded,
         Refusal::HoldEnded { .. } => Kind::HoldEnded,
         Refusal::AlreadyRefunded(..) => Kind::AlreadyRefunded,
         Refusal::TooManyRefunds(_) => Kind::TooManyRefunds,
@@ -287,7 +290,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         Refusal::AccountFull => Kind::AccountFull,
         Refusal::MoreThanLeft(_) => Kind::MoreThanLeft,
         Refusal::MoreThanCharged(_) => Kind::MoreThanCharged,
-        Refusal::UnknownWindow(_) => Kind::UnknownWindow,
+        Refusal::UnknownWindow(_) | Refusal::UnknownLimit(_) => Kind::UnknownWindow,
         Refusal::NoReset => Kind::NoReset,
         Refusal::NothingToReset => Kind::NothingToReset,
         Refusal::NothingToCorrect => Kind::NothingToCorrect,

@@ -320,6 +320,24 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
             ("signal", client.post(&at(&account, "/signals"), None, &ask).await?)
         }
         AccountCommand::Windows { account } => ("windows", client.get(&at(&account, "/windows")).await?),
+        AccountCommand::Override { account, limit, value, segment, until, reason, key } => {
+            let ask = wire::OverrideRequest {
+                limit,
+                segment,
+                value: wire::OverrideValue::Text(value),
+                until,
+                reason,
+                idempotency_key: Some(key_of(key)?),
+            };
+            ("change", client.post(&at(&account, "/overrides"), None, &ask).await?)
+        }
+        AccountCommand::Overrides { account } => {
+            ("overrides", client.get(&at(&account, "/overrides")).await?)
+        }
+        AccountCommand::RemoveOverride { id, reason } => {
+            let path = at(id.account().as_str(), &format!("/overrides/{id}/remove"));
+            ("change", client.post(&path, None, &wire::RemoveOverrideRequest { reason }).await?)
+        }
         AccountCommand::Holds { account } => ("holds", client.get(&at(&account, "/holds")).await?),
         AccountCommand::Records { account, from, max } => {
             ("records", client.get(&at(&account, &format!("/records?from={from}&max={max}"))).await?)

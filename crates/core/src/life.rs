@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::command::{Draft, Moves, carried_block, end_free, end_within, owed, own_grant, repay};
 use crate::record::{
     AbuseEvent, Alert, AlertMarks, Book, Credits, CycleEvent, Effect, Event, GrantId, GrantTerms, HoldId,
-    Instant, Level, Name, Overage, REQUESTS, Rule, Settings, Span, Standing,
+    Instant, Level, Name, Overage, REQUESTS, Rule, Seq, Settings, Span, Standing,
 };
 use crate::waterfall::{CLAMPED_FOR, Context, holds_max};
 use crate::window::{Habit, Used};
@@ -69,7 +69,13 @@ pub fn wrote(event: &Event) -> bool {
         Event::Expired { .. } | Event::GrantExpired(_) => true,
         Event::Alert(alert) => matches!(alert, Alert::Crossed { .. } | Alert::TopUpAsked { .. }),
         Event::Cycle(cycle) => {
-            matches!(**cycle, CycleEvent::RolledOver(_) | CycleEvent::Renewed { .. } | CycleEvent::Ended(_))
+            matches!(
+                **cycle,
+                CycleEvent::RolledOver(_)
+                    | CycleEvent::Renewed { .. }
+                    | CycleEvent::Ended(_)
+                    | CycleEvent::OverrideEnded(_)
+            )
         }
         // No record says from how many networks a key was used.
         Event::Abuse(abuse) => {
@@ -108,6 +114,7 @@ fn ends(ctx: Context<'_>) -> Option<Draft> {
         Due::Rollover(id) => account.schedule(id).map(|schedule| roll_over(ctx, schedule)),
         Due::Grant(id) => grant_ends(ctx, id),
         Due::Renewal(id) => account.schedule(id).map(|schedule| renew(ctx, schedule)),
+        Due::Override(id) => override_ends(ctx, id),
     }
 }
 
@@ -143,6 +150,13 @@ fn grant_ends(ctx: Context<'_>, id: GrantId) -> Option<Draft> {
     moves.add(Book::Grant(id), Book::Breakage, grant.remaining);
     let draft = Draft::moving(Event::GrantExpired(id), moves).following(id.0);
     Some(Draft { effective_at: Some(grant.terms.expires_at), ..draft })
+}
+
+/// Ends an override of a limit.
+fn override_ends(ctx: Context<'_>, id: Seq) -> Option<Draft> {
+    let until = ctx.account.override_by_id(id)?.terms.until?;
+    let draft = Draft::new(Event::Cycle(Box::new(CycleEvent::OverrideEnded(id)))).following(id);
+    Some(Draft { effective_at: Some(until), ..draft })
 }
 
 fn at_boundary(schedule: &Schedule, event: CycleEvent, moves: Moves) -> Draft {

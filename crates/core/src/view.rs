@@ -6,9 +6,9 @@ use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::account::CountedWindow;
+use crate::account::{CountedWindow, Overriding};
 use crate::catalog::{Count, Layer, Program, WindowTerms};
-use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Terms, Unit, own_unit};
+use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Segment, Seq, Terms, Unit, own_unit};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -33,6 +33,21 @@ pub struct WindowView {
     pub is_credits: bool,
     /// When an open calendar or first-use window closes.
     pub resets_at: Option<Instant>,
+    /// The override that its limit comes from.
+    pub overridden_by: Option<Seq>,
+}
+
+/// The overrides in force, and whether each counts credits.
+#[must_use]
+pub fn overrides(ctx: Context<'_>) -> Vec<(Overriding, bool)> {
+    let plan = ctx.plan().ok();
+    let all = ctx.account.rare().overrides.iter();
+    let in_force = all.filter(|o| o.terms.until.is_none_or(|until| ctx.now < until));
+    let with_unit = |o: &Overriding| {
+        let limit = plan.and_then(|plan| plan.limit(&o.terms.limit));
+        (o.clone(), limit.is_some_and(|(is_credits, _)| is_credits))
+    };
+    in_force.map(with_unit).collect()
 }
 
 /// The windows of the account's plan: those of the account itself always, those of members that have used something.
@@ -124,10 +139,10 @@ fn add<'a>(
     for state in states {
         seen_own |= state.member.is_none();
         let window = capped(ctx, state, window, unit);
-        out.push(view(ctx, name, level, state.member.as_deref(), &window, Some(&state.used), unit));
+        out.push(view(ctx, name, (level, Some(state)), &window, unit));
     }
     if !seen_own && level == Level::Account {
-        out.push(view(ctx, name, level, None, window, None, unit));
+        out.push(view(ctx, name, (level, None), window, unit));
     }
 }
 
@@ -157,13 +172,18 @@ fn capped(ctx: Context<'_>, state: &CountedWindow, window: &WindowTerms, unit: &
 fn view(
     ctx: Context<'_>,
     name: &Name,
-    level: Level,
-    member: Option<&Name>,
+    (level, state): (Level, Option<&CountedWindow>),
     window: &WindowTerms,
-    used: Option<&Used>,
     unit: &Counts,
 ) -> WindowView {
+    let used: Option<&Used> = state.map(|state| &state.used);
+    let member = state.and_then(|state| state.member.as_deref());
+    let team = state.and_then(|state| state.team.as_deref()).map(|team| (Level::Team, team));
+    let segment = |(level, name): (Level, &Name)| Segment { level, name: name.clone() };
+    let path: Vec<Segment> = team.into_iter().chain(member.map(|m| (level, m))).map(segment).collect();
+    let by = ctx.account.overriding(name, path.iter(), ctx.now);
     let terms = window.terms(used, ctx.now, ctx.account.settings.billing_anchor);
+    let terms = by.map_or(terms, |by| by.terms.figure.on(terms));
     let room = terms.room(used, ctx.now);
     let is_open = !matches!(window, WindowTerms::FirstUse { .. }) || room.used > 0;
     let resets_at = match terms {
@@ -178,6 +198,7 @@ fn view(
         name: name.clone(),
         level,
         member: member.cloned(),
+        overridden_by: by.map(|by| by.id),
         limit: room.capacity,
         used: room.used,
         remaining: room.free,

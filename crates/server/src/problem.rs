@@ -103,6 +103,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::NobodyPays
         | Kind::NothingToCorrect
         | Kind::NothingToReset
+        | Kind::OverrideEnded
         | Kind::ServerFull
         | Kind::TooManyExtensions
         | Kind::TooManyRefunds

@@ -246,7 +246,10 @@ impl Api {
         let account = access.account(Scope::Read, id)?;
         let read = |ctx: Context<'_>| {
             let windows = view::windows(ctx).map_err(|e: Refusal| EngineError::Refused(e))?;
-            Ok(wire::Windows { at: ctx.now, windows: windows.iter().map(render::window).collect() })
+            Ok(wire::Windows {
+                at: ctx.now,
+                windows: windows.iter().map(|w| render::window(&ctx.account.id, w)).collect(),
+            })
         };
         Ok(self.engine.view(&account, read).await?)
     }

@@ -18,6 +18,7 @@ mod credits;
 pub(crate) mod decisions;
 pub(crate) mod inbound;
 pub(crate) mod ledger;
+mod overrides;
 mod plans;
 mod resets;
 mod supplies;

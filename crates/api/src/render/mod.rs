@@ -155,6 +155,7 @@ fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
         unit: unit.0.into(),
         resets_at,
         rate: v.terms.and_then(|terms| rate(terms, after, at)),
+        overridden_by: v.overridden_by.map(|id| reference(account, id)),
     }
 }
 
@@ -381,16 +382,40 @@ pub(crate) fn hold(account: &Name, h: &Hold) -> wire::Hold {
 }
 
 /// A window for people: limit, use and rest in its unit.
-pub(crate) fn window(view: &headworks_core::view::WindowView) -> wire::Window {
+pub(crate) fn window(account: &Name, view: &headworks_core::view::WindowView) -> wire::Window {
     let unit = (view.unit.as_str(), view.is_credits);
+    let unlimited = view.limit == i64::MAX;
+    let bounded = |n: i64| if unlimited { "none".to_owned() } else { amount(n, unit) };
     wire::Window {
         name: view.name.clone(),
         level: view.level,
         member: view.member.clone(),
-        limit: amount(view.limit, unit),
+        limit: bounded(view.limit),
         used: amount(view.used, unit),
-        remaining: amount(view.remaining, unit),
+        remaining: bounded(view.remaining),
         unit: unit.0.into(),
         resets_at: view.resets_at,
+        overridden_by: view.overridden_by.map(|id| reference(account, id)),
+    }
+}
+
+/// An override in force.
+pub(crate) fn overriding(
+    account: &Name,
+    of: &headworks_core::account::Overriding,
+    is_credits: bool,
+) -> wire::Override {
+    let value = match of.terms.figure {
+        core::Figure::Limit(limit) => amount(limit, ("", is_credits)),
+        core::Figure::Unlimited => "none".to_owned(),
+    };
+    wire::Override {
+        id: reference(account, of.id),
+        limit: of.terms.limit.clone(),
+        segment: of.terms.segment.as_ref().map(ToString::to_string),
+        value,
+        until: of.terms.until,
+        reason: of.terms.reason.clone(),
+        set_by: of.set_by.clone(),
     }
 }

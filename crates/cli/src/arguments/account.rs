@@ -1,8 +1,8 @@
 //! Arguments of the calls that open, change and read accounts.
 
 use clap::Subcommand;
-use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Rule, Segment, Tier};
-use headworks_wire::SignalKind;
+use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Path, Rule, Segment, Tier};
+use headworks_wire::{Reference, SignalKind};
 
 use super::key::KeyArgument;
 use super::values::*;
@@ -123,6 +123,42 @@ pub(crate) enum AccountCommand {
     Windows {
         /// The account
         account: String,
+    },
+    /// Give one of its limits another figure, for itself or for a segment
+    Override {
+        /// The account
+        account: String,
+        /// The limit: a guard, an allowance's window like included.week, a pool or an overdraft
+        #[arg(value_parser = name)]
+        limit: Name,
+        /// The figure in its unit, or none
+        #[arg(value_parser = label)]
+        value: Label,
+        /// The segment it is for, like user:alice, and everything below; default: the account
+        #[arg(long, value_parser = path)]
+        segment: Option<Path>,
+        /// It ends then, RFC 3339; default: when it is removed
+        #[arg(long, value_parser = instant)]
+        until: Option<Instant>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Show its overrides
+    Overrides {
+        /// The account
+        account: String,
+    },
+    /// Remove an override
+    RemoveOverride {
+        /// The override, like acme~17
+        #[arg(value_parser = reference)]
+        id: Reference,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
     },
     /// Show its open holds
     Holds {

@@ -56,6 +56,10 @@ impl Account {
                 self.redeem(*reset, path, cleared, record.recorded_at)?
             }
             CycleEvent::PlanChanged(change) => self.change_plan(change)?,
+            CycleEvent::Overridden(terms) => self.set_override(record, terms),
+            CycleEvent::OverrideEnded(id) | CycleEvent::OverrideRemoved { id, .. } => {
+                self.end_override(*id)?;
+            }
         }
         Ok(())
     }

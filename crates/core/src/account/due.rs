@@ -5,7 +5,7 @@
 use super::open::Grant;
 use super::rare::Schedule;
 use super::state::Account;
-use crate::record::{Credits, GrantId, HoldId, Instant};
+use crate::record::{Credits, GrantId, HoldId, Instant, Seq};
 
 /// A due event, in the order in which events happen at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +18,8 @@ pub(crate) enum Due {
     Grant(GrantId),
     /// A recurring grant opens again.
     Renewal(GrantId),
+    /// An override of a limit ends.
+    Override(Seq),
 }
 
 impl Account {
@@ -64,7 +66,9 @@ impl Account {
             let carries = s.next_at <= until && self.to_carry(s).is_positive();
             (s.next_at, if carries { Due::Rollover(s.id) } else { Due::Renewal(s.id) })
         });
-        let all = holds.chain(grants).chain(schedules);
+        let own = self.rare().overrides.iter();
+        let overrides = own.filter_map(|o| Some((o.terms.until?, Due::Override(o.id))));
+        let all = holds.chain(grants).chain(schedules).chain(overrides);
         all.filter(|(at, _)| *at <= until).min().map(|(_, due)| due)
     }
 }

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 
 use super::abuse_state::AbuseState;
 use super::books::Books;
+use super::overrides::Overriding;
 use crate::record::{Credits, GrantId, GrantTerms, Instant, Name, ResetTerms, Seq, Standing};
 
 /// Most recurring grants of one account.
@@ -142,6 +143,9 @@ pub struct RareState {
     /// Clusters that the account has left, the first one and the last: at most `CLUSTERS_MAX`.
     #[n(8)]
     pub left_clusters: Vec<Name>,
+    /// Overrides of limits, by limit and segment, the newest of each last.
+    #[cbor(n(9), default)]
+    pub overrides: Vec<Overriding>,
 }
 
 /// The extras of most accounts: none.
@@ -155,4 +159,5 @@ pub(super) static NOTHING: RareState = RareState {
     books: Vec::new(),
     abuse: None,
     left_clusters: Vec::new(),
+    overrides: Vec::new(),
 };

@@ -172,7 +172,11 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
             };
             cleared.iter().all(used).then(Vec::new)?
         }
-        CycleEvent::Ended(_) | CycleEvent::Banked(_) => Vec::new(),
+        CycleEvent::Ended(_)
+        | CycleEvent::Banked(_)
+        | CycleEvent::Overridden(_)
+        | CycleEvent::OverrideEnded(_)
+        | CycleEvent::OverrideRemoved { .. } => Vec::new(),
     })
 }
 

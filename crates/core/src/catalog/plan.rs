@@ -114,6 +114,11 @@ impl Plan {
         self.programs.iter().map(|(_, program)| program)
     }
 
+    /// The limit with this name: whether it counts credits, and its window; an overdraft has none, nor has a pool.
+    pub(crate) fn limit(&self, name: &Name) -> Option<(bool, Option<&WindowTerms>)> {
+        self.programs().find_map(|program| program.limit(name))
+    }
+
     /// The level of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
     /// calendar and first-use windows.
     pub(crate) fn resettable(&self, name: &Name) -> Option<(Level, bool)> {
@@ -132,6 +137,23 @@ impl Program {
         self.layers.iter().map(|layer| &**layer)
     }
 
+    fn limit(&self, of: &Name) -> Option<(bool, Option<&WindowTerms>)> {
+        let guard = self.guards().find(|guard| guard.name == *of);
+        if let Some(guard) = guard {
+            return Some((matches!(guard.count, Count::Spend), Some(&guard.window)));
+        }
+        self.layers().find_map(|layer| match layer {
+            Layer::Allowance { windows, .. } => {
+                let (_, window) = windows.iter().find(|(name, _)| name == of)?;
+                Some((self.unit == Unit::Credits, Some(window)))
+            }
+            Layer::Grants { name, pool: Some(_), .. } | Layer::Overdraft { name, .. } => {
+                (name == of).then_some((true, None))
+            }
+            Layer::Grants { pool: None, .. } => None,
+        })
+    }
+
     /// Whether nothing pays.
     pub(crate) fn has_no_layers(&self) -> bool {
         self.layers.is_empty()
@@ -142,13 +164,12 @@ impl Program {
         self.guards.len() + self.layers.len()
     }
 
-    /// The overdraft limit, if the waterfall has one.
-    pub(crate) fn overdraft_limit(&self) -> Credits {
-        let of = |layer: &Layer| match layer {
-            Layer::Overdraft { limit, .. } => Some(*limit),
+    /// The overdraft, if the waterfall has one: its layer and limit.
+    pub(crate) fn overdraft(&self) -> Option<(&Name, Credits)> {
+        self.layers().find_map(|layer| match layer {
+            Layer::Overdraft { name, limit } => Some((name, *limit)),
             Layer::Allowance { .. } | Layer::Grants { .. } => None,
-        };
-        self.layers().find_map(of).unwrap_or(Credits::ZERO)
+        })
     }
 }
 

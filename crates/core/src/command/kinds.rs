@@ -10,6 +10,7 @@ use super::accounts::Patch;
 use super::corrections::Correct;
 use super::credits::{Adjust, NewGrant};
 use super::holds::{Extend, is_use};
+use super::overrides::NewOverride;
 use super::plans::ChangePlan;
 use super::top_ups::TopUp;
 use crate::record::{
@@ -94,6 +95,15 @@ pub enum Command {
         expires_at: Option<Instant>,
         /// The operator's reference.
         reference: Option<Label>,
+    },
+    /// Override a limit.
+    Override(NewOverride),
+    /// Remove an override of a limit.
+    RemoveOverride {
+        /// The override.
+        id: Seq,
+        /// Why.
+        reason: Option<Label>,
     },
     /// Redeem a banked reset.
     Redeem {
@@ -202,6 +212,7 @@ impl Command {
             Self::Refund { .. } => Operation::Refund,
             Self::Correct { .. } => Operation::Correct,
             Self::Bank { .. } => Operation::Bank,
+            Self::Override(_) | Self::RemoveOverride { .. } => Operation::Override,
             Self::Redeem { .. } => Operation::RedeemReset,
             Self::AcceptLate { .. } | Self::DiscardLate { .. } => Operation::Late,
             Self::ConfirmTopUp { .. } => Operation::TopUp,

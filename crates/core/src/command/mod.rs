@@ -18,6 +18,7 @@ mod holds;
 mod kinds;
 mod late;
 mod of;
+mod overrides;
 mod plans;
 mod quarantine;
 mod receipts;
@@ -41,6 +42,7 @@ pub use holds::Extend;
 pub(crate) use holds::{growing, growth};
 pub use kinds::Command;
 pub(crate) use of::{circumstances, circumstances_of, quantities_of, request_of};
+pub use overrides::{NewFigure, NewOverride};
 pub use plans::ChangePlan;
 pub(crate) use receipts::{end_free, end_within};
 pub use step::{Need, Step};
@@ -102,6 +104,8 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::Bank { windows, expires_at, reference } => {
             resets::bank(ctx, windows, *expires_at, reference.clone())?
         }
+        Command::Override(new) => overrides::set(ctx, new)?,
+        Command::RemoveOverride { id, reason } => overrides::remove(ctx, *id, reason.clone(), history)?,
         Command::Redeem { reset, path } => resets::redeem(ctx, *reset, path, history)?,
         Command::AcceptLate { kept } => late::accept(ctx, *kept, history)?,
         Command::DiscardLate { kept, reason } => late::discard(ctx, *kept, reason.clone())?,

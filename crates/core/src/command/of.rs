@@ -10,6 +10,7 @@ use super::corrections::Correct;
 use super::credits::{Adjust, NewGrant};
 use super::holds::Extend;
 use super::kinds::Command;
+use super::overrides::{NewFigure, NewOverride};
 use super::plans::ChangePlan;
 use super::quarantine;
 use super::top_ups::TopUp;
@@ -17,7 +18,7 @@ use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
     AbuseEvent, Alert, Charge, Credits, CycleEvent, Decision, Event, GrantId, HeldCapacity, HoldId, Instant,
-    Late, Operation, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
+    Late, Operation, Override, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
 };
 use crate::waterfall::{Authorize, Quantities, Request};
 
@@ -183,7 +184,22 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
             Some(Command::Redeem { reset: Some(*reset), path: path.clone() })
         }
         CycleEvent::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
-        CycleEvent::RolledOver(_) | CycleEvent::Renewed { .. } | CycleEvent::Ended(_) => None,
+        CycleEvent::Overridden(Override { limit, segment, figure, until, reason }) => {
+            Some(Command::Override(NewOverride {
+                limit: limit.clone(),
+                segment: segment.clone(),
+                figure: NewFigure::Recorded(*figure),
+                until: *until,
+                reason: reason.clone(),
+            }))
+        }
+        CycleEvent::OverrideRemoved { id, reason } => {
+            Some(Command::RemoveOverride { id: *id, reason: reason.clone() })
+        }
+        CycleEvent::RolledOver(_)
+        | CycleEvent::Renewed { .. }
+        | CycleEvent::Ended(_)
+        | CycleEvent::OverrideEnded(_) => None,
     }
 }
 
@@ -221,6 +237,7 @@ impl Command {
             Self::Refund { charge, .. } | Self::Correct { charge, .. } => *charge = number(*charge)?,
             Self::AcceptLate { kept } | Self::DiscardLate { kept, .. } => *kept = number(*kept)?,
             Self::Redeem { reset, .. } => *reset = reset.and_then(number),
+            Self::RemoveOverride { id, .. } => *id = number(*id)?,
             Self::Grant(NewGrant { top_up, .. }) => *top_up = top_up.and_then(number),
             Self::ChangePlan(ChangePlan { amounts, .. }) => {
                 let mut known = |(id, amount): (GrantId, Credits)| Some((GrantId(number(id.0)?), amount));
@@ -231,6 +248,7 @@ impl Command {
             | Self::Authorize(_)
             | Self::Record { .. }
             | Self::Bank { .. }
+            | Self::Override(_)
             | Self::ConfirmTopUp { .. }
             | Self::Lift { .. }
             | Self::Dispute { .. }

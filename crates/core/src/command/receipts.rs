@@ -8,7 +8,7 @@ use super::draft::{Draft, Moves, Returns};
 use crate::account::Hold;
 use crate::record::{
     Amount, Basis, Book, Charge, Correction, Counted, Credits, Decision, Draw, Draws, Event, Excess, Instant,
-    Name, Overshoot, Priced, PricedLine, REQUESTS, Source, Use, Visit,
+    Name, Overshoot, Path, Priced, PricedLine, REQUESTS, Source, Use, Visit,
 };
 use crate::waterfall::{Context, Mode, Need, Refusal, Scene, draw_more, keep_front, left_after, walk};
 
@@ -58,7 +58,13 @@ pub(super) fn charge_happened(
     let scene = happened.scene(ctx, usage.feature)?;
     let mut decision = walk(scene, usage).ok_or(Refusal::TooLarge)?;
     let short = left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
-    let excess = pay_shortfall(scene, happened.overshoot, usage.credit_unit, short, &mut decision.draws)?;
+    let excess = pay_shortfall(
+        scene,
+        happened.overshoot,
+        (usage.credit_unit, usage.path),
+        short,
+        &mut decision.draws,
+    )?;
     let charge = Charge {
         usage: usage.to_use(),
         price: decision.price,
@@ -84,7 +90,8 @@ pub(super) fn pay_excess(
     let scene = happened.scene(ctx, actual.feature)?;
     let run = draw_more(scene, actual, held, need);
     let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits()), run.visits);
-    let excess = pay_shortfall(scene, happened.overshoot, actual.credit_unit, short, &mut draws)?;
+    let excess =
+        pay_shortfall(scene, happened.overshoot, (actual.credit_unit, actual.path), short, &mut draws)?;
     Ok((draws, Some(Excess { visits, ..excess })))
 }
 
@@ -92,7 +99,7 @@ pub(super) fn pay_excess(
 fn pay_shortfall(
     scene: Scene<'_>,
     rule: Overshoot,
-    unit: Option<&Name>,
+    (unit, path): (Option<&Name>, &Path),
     short: Credits,
     draws: &mut Draws,
 ) -> Result<Excess, Refusal> {
@@ -107,7 +114,7 @@ fn pay_shortfall(
         Overshoot::Debt => {
             let drawn: i64 = draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| d.amount).sum();
             let used = books.overdraft.nano() + books.debt.nano() + drawn;
-            up_to(scene.program.map_or(Credits::ZERO, |p| p.overdraft_limit()), used)
+            up_to(scene.overdraft_limit(path), used)
         }
         Overshoot::DebtUpTo(limit) => up_to(limit, books.debt.nano()),
     };

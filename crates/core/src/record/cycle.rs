@@ -1,11 +1,12 @@
-//! The billing cycle: periods of recurring grants, banked resets, changes of plan.
+//! The billing cycle: periods of recurring grants, banked resets, changes of plan, overrides of limits.
 
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
 use super::ids::{GrantId, Seq};
-use super::name::Path;
+use super::name::{Label, Path};
+use super::overrides::Override;
 use super::plans::PlanChange;
 use super::resets::{Cleared, ResetTerms};
 use super::time::Instant;
@@ -48,4 +49,20 @@ pub enum CycleEvent {
     /// The plan changed, with effects on recurring grants.
     #[n(5)]
     PlanChanged(#[n(0)] PlanChange),
+    /// A limit has another figure from now on; the override is named by the record.
+    #[n(6)]
+    Overridden(#[n(0)] Override),
+    /// An override has reached its end.
+    #[n(7)]
+    OverrideEnded(#[n(0)] Seq),
+    /// An override was removed.
+    #[n(8)]
+    OverrideRemoved {
+        /// The override.
+        #[n(0)]
+        id: Seq,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
 }

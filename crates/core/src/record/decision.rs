@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use crate::record::codec::list;
-use crate::record::{Book, Category, Credits, GrantId, Level, Name, Reason, Rule, Terms, Unblock, Wall};
+use crate::record::{Book, Category, Credits, GrantId, Level, Name, Reason, Rule, Seq, Terms, Unblock, Wall};
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
@@ -334,6 +334,9 @@ pub struct Visit {
     /// How the cost is recomputed at settle.
     #[n(7)]
     pub basis: Basis,
+    /// The override that its limit comes from.
+    #[n(8)]
+    pub overridden_by: Option<Seq>,
 }
 
 impl VisitKind {

@@ -96,7 +96,10 @@ impl Erasure {
                 CycleEvent::RolledOver(_)
                 | CycleEvent::Renewed { .. }
                 | CycleEvent::Ended(_)
-                | CycleEvent::Banked(_) => false,
+                | CycleEvent::Banked(_)
+                | CycleEvent::OverrideEnded(_)
+                | CycleEvent::OverrideRemoved { .. } => false,
+                CycleEvent::Overridden(terms) => terms.segment.as_mut().is_some_and(|s| self.segment(s)),
             },
             Event::Abuse(abuse) => match &mut **abuse {
                 AbuseEvent::Began(Effect { key: Some(key), .. })

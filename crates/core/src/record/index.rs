@@ -26,6 +26,8 @@ pub enum Once {
     Voids(GrantId),
     /// Redeems a banked reset.
     Redeems(Seq),
+    /// Ends or removes an override of a limit.
+    EndsOverride(Seq),
     /// Keeps the explanation of the denial decided at this instant.
     Explains(Instant),
 }
@@ -61,6 +63,7 @@ impl IndexKey {
             }
             Once::Voids(grant) => Self::of(account, 5, &grant.0.to_be_bytes()),
             Once::Redeems(reset) => Self::of(account, 6, &reset.to_be_bytes()),
+            Once::EndsOverride(id) => Self::of(account, 8, &id.to_be_bytes()),
             Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
         }
     }
@@ -83,6 +86,10 @@ impl Event {
             && let CycleEvent::Redeemed { reset, .. } = &**cycle
         {
             Some(Once::Redeems(*reset))
+        } else if let Self::Cycle(cycle) = self
+            && let CycleEvent::OverrideEnded(id) | CycleEvent::OverrideRemoved { id, .. } = &**cycle
+        {
+            Some(Once::EndsOverride(*id))
         } else {
             self.ends().map(Once::Ends)
         }

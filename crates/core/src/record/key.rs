@@ -63,6 +63,9 @@ pub enum Operation {
     /// Lift an effect of an abuse rule, or report a disputed payment.
     #[n(17)]
     Abuse,
+    /// Override a limit, or remove an override.
+    #[n(18)]
+    Override,
 }
 
 impl Operation {
@@ -88,6 +91,7 @@ impl Operation {
             Self::Late => "late",
             Self::TopUp => "top_up",
             Self::Abuse => "abuse",
+            Self::Override => "override",
         }
     }
 }
@@ -115,6 +119,7 @@ impl Operation {
             Self::Late => "decide about late use",
             Self::TopUp => "confirm a top-up",
             Self::Abuse => "report or lift something about abuse",
+            Self::Override => "override a limit, or remove an override",
         }
     }
 }

@@ -83,11 +83,15 @@ impl Question<'_> {
     pub(super) fn next(&self, ahead: &Ahead<'_>, decision: &Decision, until: Until) -> Option<Instant> {
         let (account, now) = (ahead.account(), ahead.ctx().now);
         let hold_ends = account.holds.iter().map(|h| h.terms.deadline).filter(|at| *at > now).min();
+        let overrides = account.rare().overrides.iter().filter_map(|o| o.terms.until);
+        let override_ends = overrides.filter(|at| *at > now).min();
         let next = match until {
-            Until::Never => None,
-            Until::HoldsEnd => [hold_ends, effect_ends(account, now)].into_iter().flatten().min(),
+            Until::Never => override_ends,
+            Until::HoldsEnd => {
+                [hold_ends, override_ends, effect_ends(account, now)].into_iter().flatten().min()
+            }
             // A hold that ends may give back to the window that is full.
-            Until::At(at) => Some(hold_ends.map_or(at, |end| end.min(at))),
+            Until::At(at) => [Some(at), hold_ends, override_ends].into_iter().flatten().min(),
             Until::Now => {
                 let beside = self.beside(ahead.ctx(), decision);
                 let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
@@ -100,7 +104,12 @@ impl Question<'_> {
                     .feature(account)
                     .and_then(|name| ahead.ctx().catalog.feature(name.as_str())?.next_prices(now));
                 let later = windows.chain(renewals).chain(begins).chain(ends).filter(|at| *at > now);
-                later.chain(price).chain(hold_ends).chain(effect_ends(account, now)).min()
+                later
+                    .chain(price)
+                    .chain(hold_ends)
+                    .chain(override_ends)
+                    .chain(effect_ends(account, now))
+                    .min()
             }
         };
         next.filter(|at| *at < Instant::NEVER)

@@ -27,6 +27,7 @@ fn visit(rule: Rule, level: Level, before: i64) -> Visit {
         before,
         cost: 0,
         basis: Basis::None,
+        overridden_by: None,
     }
 }
 

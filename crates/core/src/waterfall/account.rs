@@ -51,6 +51,7 @@ impl Run<'_, '_> {
             before: 0,
             cost: 0,
             basis: Basis::None,
+            overridden_by: None,
         });
         self.refuse_until(reason, wall, until);
     }

@@ -1,6 +1,6 @@
 //! Guards: conditions that must hold. They never pay.
 
-use super::run::{Mode, Run, Scene, Until};
+use super::run::{Looked, Mode, Run, Scene, Until};
 use crate::account::WINDOWS_MAX;
 use crate::catalog::{Count, Guard, WindowTerms};
 use crate::record::{Basis, Priced, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, VisitKind, Wall};
@@ -50,7 +50,7 @@ impl Run<'_, '_> {
     }
 
     fn visit_guard(&mut self, guard: &Guard, cost: i64, basis: Basis) {
-        let (used, terms, room) = self.look(&guard.name, guard.level, &guard.window);
+        let Looked { used, terms, room, overridden_by } = self.look(&guard.name, guard.level, &guard.window);
         let cost = if self.reaches(&terms) { cost } else { 0 };
         let now = self.scene.now;
         let kept_back = self.kept_back(&terms, cost);
@@ -81,6 +81,7 @@ impl Run<'_, '_> {
             before: room.used,
             cost: if refused.is_some() { 0 } else { cost },
             basis,
+            overridden_by,
         });
         if let Some((reason, until)) = refused {
             let wall = if reason == Reason::Penalty { Wall::Abuse } else { Wall::Path(guard.level) };
@@ -100,7 +101,8 @@ impl Run<'_, '_> {
     pub(super) fn spend_caps(&mut self) {
         let program = self.program;
         for guard in program.guards().filter(|g| matches!(g.count, Count::Spend)) {
-            let (_, terms, room) = self.look(&guard.name, guard.level, &guard.window);
+            let Looked { terms, room, overridden_by, .. } =
+                self.look(&guard.name, guard.level, &guard.window);
             if !self.has_happened() {
                 self.budget = self.budget.min(room.free);
             }
@@ -113,6 +115,7 @@ impl Run<'_, '_> {
                 before: room.used,
                 cost: 0,
                 basis: Basis::Spend,
+                overridden_by,
             });
         }
         self.visit_key_spend();

@@ -15,7 +15,7 @@ use crate::abuse::OTHER;
 use crate::account::Hold;
 use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Program};
 use crate::record::{
-    Decision, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rule, Segment, Unit,
+    Decision, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rule, Segment, Terms, Unit,
 };
 
 /// A request as it is decided.
@@ -71,7 +71,7 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
     if !ask.settle_now {
         for (meter, usual) in &feature.estimate {
             if !prepared.ask().request.quantities.iter().any(|(named, _)| named == meter) {
-                let most = smallest(ctx, feature, meter, &prepared.ask().request.quantities)?;
+                let most = smallest(ctx, feature, meter, &prepared.ask().request)?;
                 prepared.filled_in().quantities.push((meter.clone(), most.min(*usual)));
             }
         }
@@ -222,14 +222,19 @@ pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities) -> Option<Wanted
 }
 
 /// The most of one meter that fits every guard and allowance when nothing is used.
-fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, asked: &Quantities) -> Result<u64, Refusal> {
+fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request) -> Result<u64, Refusal> {
     let Some(program) = ctx.plan()?.program(feature) else { return Ok(u64::MAX) };
     let anchor = ctx.account.settings.billing_anchor;
+    let Request { path, quantities: asked, .. } = request;
+    let own = |limit: &Name, terms: Terms| {
+        let figure = ctx.account.figure(limit, path.segments().iter(), ctx.now);
+        figure.map_or(terms, |figure| figure.on(terms))
+    };
     let of_guards = program.guards().filter_map(|guard| {
         let Count::Meters(meters) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));
         let others = others.map(|(_, n)| *n).fold(0, u64::saturating_add);
-        let capacity = guard.window.terms(None, ctx.now, anchor).capacity();
+        let capacity = own(&guard.name, guard.window.terms(None, ctx.now, anchor)).capacity();
         meters.contains(meter).then(|| u64::try_from(capacity).unwrap_or(0).saturating_sub(others))
     });
     let counts = matches!(&feature.unit, Unit::Meter(m) if m == meter);
@@ -237,8 +242,9 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, asked: &Quantitie
         Layer::Allowance { windows, .. } => windows.as_slice(),
         Layer::Grants { .. } | Layer::Overdraft { .. } => &[],
     });
-    let of_allowances =
-        windows.map(|(_, window)| u64::try_from(window.terms(None, ctx.now, anchor).capacity()).unwrap_or(0));
+    let of_allowances = windows.map(|(name, window)| {
+        u64::try_from(own(name, window.terms(None, ctx.now, anchor)).capacity()).unwrap_or(0)
+    });
     // Windows that leave no room for an estimate are ignored: the request is then refused on its own terms.
     Ok(of_guards.chain(of_allowances).filter(|n| *n > 0).min().unwrap_or(u64::MAX))
 }

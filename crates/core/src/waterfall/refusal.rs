@@ -99,6 +99,14 @@ pub enum Refusal {
     NoReset,
     /// The windows of the banked reset are unused.
     NothingToReset,
+    /// The plan has no limit of this name.
+    UnknownLimit(Name),
+    /// An override that cannot be: why.
+    BadOverride(&'static str),
+    /// No such override.
+    UnknownOverride(Seq),
+    /// The override has ended, by this record.
+    OverrideEnded(Seq, Seq),
     /// The recurring grants of one change are in different units of credits.
     MixedUnits,
     /// A correction changes nothing.
@@ -226,6 +234,13 @@ impl fmt::Display for Refusal {
                 "the account's plan has no window `{name}` that a reset can clear; write a guard or `allowance.window`"
             ),
             Self::NoReset => f.write_str("the account has no such banked reset to redeem"),
+            Self::UnknownLimit(name) => write!(
+                f,
+                "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool or an overdraft"
+            ),
+            Self::BadOverride(why) => f.write_str(why),
+            Self::UnknownOverride(id) => write!(f, "the account has no override {id}"),
+            Self::OverrideEnded(id, by) => write!(f, "override {id} has ended, by record {by}"),
             Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),
             Self::MixedUnits => f.write_str(
                 "the recurring grants are in different units of credits; change those of each unit in a call of its own",

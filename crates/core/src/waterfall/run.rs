@@ -8,8 +8,8 @@ use crate::account::{Account, Books};
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Plan, Program, WindowTerms};
 use crate::record::{
-    Consent, Credits, Draw, Draws, HabitKind, Instant, Level, Name, Outcome, Priced, Reason, Terms, Unit,
-    Visit, Wall,
+    Consent, Credits, Draw, Draws, HabitKind, Instant, Level, Name, Outcome, Path, Priced, Reason, Seq,
+    Terms, Unit, Visit, Wall,
 };
 use crate::window::{Room, Used};
 
@@ -60,6 +60,15 @@ impl<'a> Scene<'a> {
     }
 }
 
+impl Scene<'_> {
+    /// How far below zero the account may go on this path.
+    pub(crate) fn overdraft_limit(self, path: &Path) -> Credits {
+        let Some((layer, limit)) = self.program.and_then(Program::overdraft) else { return Credits::ZERO };
+        let own = self.account.figure(layer, path.segments().iter(), self.now);
+        own.map_or(limit, |figure| Credits::from_nano(figure.most()))
+    }
+}
+
 /// A plan's program for a feature that it does not include: no guards, no sources.
 static NOTHING: Program =
     Program { unit: Unit::Credits, credit_unit: None, guards: Vec::new(), layers: Vec::new() };
@@ -97,6 +106,14 @@ pub(super) struct Postponed {
     pub(super) reason: Reason,
     /// When there is room, as far as is known.
     pub(super) at: Option<Instant>,
+}
+
+/// A window as a request finds it.
+pub(super) struct Looked<'a> {
+    pub(super) used: Option<&'a Used>,
+    pub(super) terms: Terms,
+    pub(super) room: Room,
+    pub(super) overridden_by: Option<Seq>,
 }
 
 /// A run through the waterfall.
@@ -219,12 +236,7 @@ impl<'a, 'p> Run<'a, 'p> {
     }
 
     /// The window of a guard or layer for the member the request comes from.
-    pub(super) fn look(
-        &self,
-        name: &Name,
-        level: Level,
-        window: &WindowTerms,
-    ) -> (Option<&'a Used>, Terms, Room) {
+    pub(super) fn look(&self, name: &Name, level: Level, window: &WindowTerms) -> Looked<'a> {
         let Scene { account, now, .. } = self.scene;
         let used = account.window(name, level, self.usage.path.at(level));
         let anchor = account.settings.billing_anchor;
@@ -232,6 +244,8 @@ impl<'a, 'p> Run<'a, 'p> {
             Mode::Happened(at) if at < now => window.terms_then(used, (at, now), anchor),
             Mode::Hold | Mode::Charge | Mode::Grow(_) | Mode::Happened(_) => window.terms(used, now, anchor),
         };
-        (used, terms, terms.room(used, now))
+        let by = account.overriding(name, self.usage.path.segments().iter(), now);
+        let terms = by.map_or(terms, |by| by.terms.figure.on(terms));
+        Looked { used, terms, room: terms.room(used, now), overridden_by: by.map(|by| by.id) }
     }
 }

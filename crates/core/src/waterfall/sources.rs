@@ -1,10 +1,10 @@
 //! Sources pay, in the plan's order.
 
-use super::run::{Run, Scene};
+use super::run::{Looked, Run, Scene};
 use crate::catalog::{Categories, Layer, Pool, WindowTerms};
 use crate::record::{
-    Basis, Category, Consent, Credits, Draw, GrantId, Level, Name, Reason, Source, Terms, Verdict, Visit,
-    VisitKind, Wall,
+    Basis, Category, Consent, Credits, Draw, Figure, GrantId, Level, Name, Reason, Seq, Source, Terms,
+    Verdict, Visit, VisitKind, Wall,
 };
 
 impl Run<'_, '_> {
@@ -41,7 +41,7 @@ impl Run<'_, '_> {
         let first = self.visits.len();
         let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
         for (name, window) in windows {
-            let (used, terms, room) = self.look(name, level, window);
+            let Looked { used, terms, room, overridden_by } = self.look(name, level, window);
             free = free.min(room.free);
             opens |= used.is_none();
             self.visits.push(Visit {
@@ -53,6 +53,7 @@ impl Run<'_, '_> {
                 before: room.used,
                 cost: 0,
                 basis: Basis::Layer(layer.clone()),
+                overridden_by,
             });
         }
         let closed = opens && self.is_full() || self.is_past_horizon();
@@ -176,6 +177,7 @@ impl Run<'_, '_> {
             before: free,
             cost: amount,
             basis: Basis::None,
+            overridden_by: None,
         });
         if amount > 0 {
             self.need.pay_from_credits(amount);
@@ -192,7 +194,7 @@ impl Run<'_, '_> {
         let Scene { account, catalog, .. } = self.scene;
         let usage = self.usage;
         let Some(member) = usage.path.at(pool.member) else {
-            self.push_cap(layer, pool.member, None, 0, 0, Verdict::Refused(Reason::MemberMissing));
+            self.push_cap(layer, pool.member, None, (0, 0), Verdict::Refused(Reason::MemberMissing));
             self.refuse(Reason::MemberMissing, Wall::Path(pool.member));
             return;
         };
@@ -205,7 +207,7 @@ impl Run<'_, '_> {
         // Without a cap the draws are counted all the same, so that a cap set later includes earlier use.
         let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
         let window = WindowTerms::Fixed { limit: cap.nano(), calendar: pool.window.clone() };
-        let (used, terms, room) = self.look(layer, pool.member, &window);
+        let Looked { used, terms, room, overridden_by } = self.look(layer, pool.member, &window);
         let free = match used {
             None if self.is_full() => 0,
             _ if self.has_happened() => i64::MAX,
@@ -215,7 +217,7 @@ impl Run<'_, '_> {
         let drawn = self.visit_grants(layer, categories, free);
         let bound = self.need.credits() > free - drawn;
         let verdict = if bound { Verdict::Refused(Reason::MemberCap) } else { Verdict::Passed };
-        self.push_cap(layer, pool.member, Some(terms), room.used, drawn, verdict);
+        self.push_cap(layer, pool.member, Some((terms, overridden_by)), (room.used, drawn), verdict);
         // The cap is checked before the grants it bounds.
         if let Some(visits) = self.visits.get_mut(at..) {
             visits.rotate_right(1);
@@ -226,9 +228,8 @@ impl Run<'_, '_> {
         &mut self,
         layer: &Name,
         level: Level,
-        terms: Option<Terms>,
-        before: i64,
-        cost: i64,
+        of: Option<(Terms, Option<Seq>)>,
+        (before, cost): (i64, i64),
         verdict: Verdict,
     ) {
         self.visits.push(Visit {
@@ -236,17 +237,19 @@ impl Run<'_, '_> {
             name: layer.clone(),
             level,
             verdict,
-            terms,
+            terms: of.map(|(terms, _)| terms),
             before,
             cost,
             basis: Basis::Layer(layer.clone()),
+            overridden_by: of.and_then(|(_, by)| by),
         });
     }
 
     fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
+        let own = self.scene.account.figure(layer, self.usage.path.segments().iter(), self.scene.now);
+        let limit = own.map_or(limit.nano(), Figure::most);
         let books = self.books();
-        let free =
-            limit.nano().saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
+        let free = limit.saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
         self.draw_credits(VisitKind::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);
     }
 }

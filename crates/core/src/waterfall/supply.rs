@@ -29,6 +29,7 @@ impl Run<'_, '_> {
                 before: signed(offer.used),
                 cost: if passed { signed(offer.cost) } else { 0 },
                 basis: Basis::InFlight(if passed { offer.in_flight } else { 0 }),
+                overridden_by: None,
             });
         }
         if taken.is_some() {

@@ -15,6 +15,7 @@ mod giving_back;
 mod holds;
 mod ledger;
 mod model;
+mod overrides;
 mod paying;
 mod shares;
 mod statement;

@@ -32,6 +32,7 @@ mod document;
 mod events;
 mod inbound;
 mod ledger;
+mod overrides;
 mod plans;
 mod resets;
 mod supplies;
@@ -96,6 +97,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(plans::change_plan))
         .routes(routes!(resets::bank, resets::resets))
         .routes(routes!(resets::redeem))
+        .routes(routes!(overrides::set, overrides::overrides))
+        .routes(routes!(overrides::remove))
         .routes(routes!(top_ups::top_ups))
         .routes(routes!(top_ups::confirm_top_up))
         .routes(routes!(corrections::correct))

@@ -133,6 +133,49 @@ async fn a_banked_reset_has_four_outcomes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_is_overridden_until_its_instant() {
+    let s = start().await;
+    let overrides = "/v1/accounts/acme/overrides";
+    let task = json!({"account": "acme", "feature": "task", "settle": "now"});
+    for (key, outcome) in [("t1", "allow"), ("t2", "allow"), ("t3", "deny")] {
+        assert_eq!(post(&s, "/v1/authorize", key, task.clone()).await["outcome"], outcome);
+    }
+    let until = s.engine.clock().now().after("1h".parse().expect("span"));
+    let ask = json!({"limit": "tasks.five", "value": 3, "until": until, "reason": "launch"});
+    let set = post(&s, overrides, "o1", ask.clone()).await;
+    assert_eq!(post(&s, overrides, "o1", ask).await["id"], set["id"], "the same key, the same override");
+    let listed = s.call("GET", overrides, "", "").await.body["overrides"].clone();
+    assert_eq!((&listed[0]["value"], &listed[0]["reason"]), (&json!("3"), &json!("launch")));
+    let allowed = post(&s, "/v1/authorize", "t4", task.clone()).await;
+    assert_eq!((&allowed["outcome"], &allowed["visits"][0]["overridden_by"]), (&json!("allow"), &set["id"]));
+    let windows = s.call("GET", "/v1/accounts/acme/windows", "", "").await.body["windows"].clone();
+    let window = windows.as_array().expect("a list").iter().find(|w| w["name"] == "tasks.five").expect("it");
+    assert_eq!((&window["limit"], &window["overridden_by"]), (&json!("3"), &set["id"]));
+    // No limit, for a user; then none of its own.
+    let lift = json!({"limit": "tasks.five", "value": "none", "segment": "user:ann"});
+    let lifted = post(&s, overrides, "o2", lift).await;
+    let mut of_ann = task.clone();
+    of_ann["path"] = json!("user:ann");
+    assert_eq!(post(&s, "/v1/authorize", "t5", of_ann.clone()).await["outcome"], "allow");
+    let remove = format!("{overrides}/{}/remove", lifted["id"].as_str().expect("id"));
+    post(&s, &remove, "o3", json!({})).await;
+    assert_eq!(post(&s, "/v1/authorize", "t6", of_ann).await["outcome"], "deny");
+    let twice = s.call("POST", &remove, "o4", "{}").await;
+    assert_eq!((twice.status, twice.problem()), (409, "override_ended"));
+    for (bad, status, why) in [
+        (json!({"limit": "nope", "value": 1}), 422, "unknown_window"),
+        (json!({"limit": "tasks.five", "value": "1.5"}), 422, "invalid_request"),
+        (json!({"limit": "tasks.five", "value": 1, "segment": "team:a/user:b"}), 422, "invalid_request"),
+    ] {
+        let refused = s.call("POST", overrides, "bad", &bad.to_string()).await;
+        assert_eq!((refused.status, refused.problem()), (status, why), "{bad}");
+    }
+    s.engine.clock().advance("1h".parse().expect("span"));
+    assert_eq!(s.call("GET", overrides, "", "").await.body["overrides"], json!([]));
+    reconciles(&s).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn charges_are_corrected_one_by_one_and_by_period() {
     let s = start().await;
     let charge = post(&s, "/v1/record", "u1", record(6)).await["charge"].clone();

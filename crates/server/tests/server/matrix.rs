@@ -77,6 +77,9 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/accounts/{id}/abuse", Has(Read), Named, &[], ""),
     ("GET", "/v1/accounts/{id}/top-ups", Has(Read), Named, &[], ""),
     ("GET", "/v1/accounts/{id}/resets", Has(Read), Named, &[], ""),
+    ("GET", "/v1/accounts/{id}/overrides", Has(Read), Named, &[], ""),
+    ("POST", "/v1/accounts/{id}/overrides", Has(Operator), Named, &[], r#"{"limit":"rpm","value":5}"#),
+    ("POST", "/v1/accounts/{id}/overrides/{override}/remove", Has(Operator), Named, &[], "{}"),
     ("GET", "/v1/accounts/{id}/quarantine", Has(Read), Named, &[], ""),
     ("POST", "/v1/accounts/{id}/signals", Has(Record), Named, &[], r#"{"signal":"invalid_key","key":"k"}"#),
     ("POST", "/v1/accounts/{id}/resets/redeem", Has(Decide), Named, &[], "{}"),
@@ -222,6 +225,7 @@ impl World {
             ("{hash}", &self.hash),
             ("{grant}", &record),
             ("{use}", &record),
+            ("{override}", &record),
             ("{number}", "1"),
             ("{account}", account),
         ];

@@ -173,17 +173,20 @@ pub struct Window {
     /// The member it belongs to, below the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Name>,
-    /// The limit.
+    /// The limit, or `none`.
     pub limit: String,
     /// How much is used.
     pub used: String,
-    /// How much is left.
+    /// How much is left, or `none` if there is no limit.
     pub remaining: String,
     /// The unit it counts.
     pub unit: String,
     /// When a fixed or first-use window that is open closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<Instant>,
+    /// The override that the limit comes from; otherwise it is the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden_by: Option<Reference>,
 }
 
 /// The open holds of an account.

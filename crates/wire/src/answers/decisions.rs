@@ -187,6 +187,9 @@ pub struct Visit {
     /// The terms of a rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateLimit>,
+    /// The override that the limit comes from; otherwise it is the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden_by: Option<Reference>,
 }
 
 /// A sustained rate and a burst.

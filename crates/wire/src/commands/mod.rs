@@ -12,6 +12,7 @@ mod accounts;
 mod corrections;
 mod credits;
 mod decisions;
+mod overrides;
 mod plans;
 mod resets;
 

@@ -176,6 +176,8 @@ fn is_moot(refusal: &Refusal) -> bool {
             | Refusal::AlreadyRedeemed(..)
             | Refusal::NoReset
             | Refusal::NothingToReset
+            | Refusal::UnknownOverride(_)
+            | Refusal::OverrideEnded(..)
             | Refusal::NotInQuarantine(_)
             | Refusal::NoTopUp(_)
             | Refusal::NoEffect(_)

@@ -272,7 +272,10 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
         CycleEvent::Ended(_)
         | CycleEvent::Banked(_)
         | CycleEvent::Redeemed { .. }
-        | CycleEvent::PlanChanged(_) => None,
+        | CycleEvent::PlanChanged(_)
+        | CycleEvent::Overridden(_)
+        | CycleEvent::OverrideEnded(_)
+        | CycleEvent::OverrideRemoved { .. } => None,
     }
 }
 

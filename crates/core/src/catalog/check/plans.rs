@@ -73,7 +73,7 @@ fn check_debts<'a>(
     for feature in shape.features.iter().filter_map(|name| features.get(name)).filter(owes) {
         let program = programs.binary_search_by_key(&feature.index, |(index, _)| *index).ok();
         let program = program.and_then(|at| programs.get(at));
-        if program.is_some_and(|(_, p)| p.overdraft_limit().is_zero()) {
+        if program.is_some_and(|(_, p)| p.overdraft().is_none_or(|(_, limit)| limit.is_zero())) {
             let name = &feature.name;
             let what = format_args!(
                 "`{name}` has overshoot = \"debt\", and no overdraft here sets a limit: unpaid use becomes the operator's goodwill"

@@ -1,0 +1,87 @@
+//! The overrides of an account's limits.
+//!
+//! R1 the longest path wins, then the newest (`the_longest_path_wins_then_the_newest`).
+
+use alloc::string::String;
+
+use minicbor::{Decode, Encode};
+
+use super::state::Account;
+use crate::record::{Figure, Instant, Name, Override, Record, Segment, Seq};
+
+/// Most overrides of one account.
+pub(crate) const OVERRIDES_MAX: usize = 10_000;
+
+/// An override in force.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Overriding {
+    /// Its name: the record that set it.
+    #[n(0)]
+    pub id: Seq,
+    /// Its terms.
+    #[n(1)]
+    pub terms: Override,
+    /// The caller that set it, if known.
+    #[n(2)]
+    pub set_by: Option<Name>,
+}
+
+impl Overriding {
+    fn key(&self) -> (&Name, Option<&Segment>) {
+        (&self.terms.limit, self.terms.segment.as_ref())
+    }
+}
+
+impl Account {
+    /// The override of a limit for a path with these segments, the outermost first.
+    pub(crate) fn overriding<'p>(
+        &self,
+        limit: &Name,
+        path: impl DoubleEndedIterator<Item = &'p Segment>,
+        now: Instant,
+    ) -> Option<&Overriding> {
+        let all = self.rare.as_deref().map_or(&[][..], |rare| &rare.overrides);
+        if all.is_empty() {
+            return None;
+        }
+        let of = |segment: Option<&Segment>| {
+            let key = (limit, segment);
+            let (from, to) =
+                (all.partition_point(|o| o.key() < key), all.partition_point(|o| o.key() <= key));
+            let newest_first = all.get(from..to)?.iter().rev();
+            newest_first.into_iter().find(|o| o.terms.until.is_none_or(|until| now < until))
+        };
+        path.rev().find_map(|segment| of(Some(segment))).or_else(|| of(None))
+    }
+
+    /// The figure of such an override.
+    pub(crate) fn figure<'p>(
+        &self,
+        limit: &Name,
+        path: impl DoubleEndedIterator<Item = &'p Segment>,
+        now: Instant,
+    ) -> Option<Figure> {
+        self.overriding(limit, path, now).map(|o| o.terms.figure)
+    }
+
+    /// An override, by its name.
+    pub(crate) fn override_by_id(&self, id: Seq) -> Option<&Overriding> {
+        self.rare().overrides.iter().find(|o| o.id == id)
+    }
+
+    pub(super) fn set_override(&mut self, record: &Record, terms: &Override) {
+        self.wakes_at = self.wakes_at.min(terms.until.unwrap_or(Instant::NEVER));
+        let new = Overriding { id: record.seq, terms: terms.clone(), set_by: record.actor.clone() };
+        let all = &mut self.rare_mut().overrides;
+        // Records are numbered in order, so that the newest stands last.
+        let at = all.partition_point(|o| o.key() <= new.key());
+        all.insert(at, new);
+    }
+
+    pub(super) fn end_override(&mut self, id: Seq) -> Result<(), String> {
+        let all = &mut self.rare_mut().overrides;
+        let at = all.iter().position(|o| o.id == id).ok_or("no such override")?;
+        all.remove(at);
+        Ok(())
+    }
+}

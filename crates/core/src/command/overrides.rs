@@ -1,0 +1,105 @@
+//! Setting and removing overrides of limits.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+
+use super::draft::Draft;
+use super::history::{History, Stop};
+use crate::account::OVERRIDES_MAX;
+use crate::record::{
+    Credits, CycleEvent, Event, Figure, Instant, Label, Name, Once, Override, Segment, Seq, Terms,
+};
+use crate::waterfall::{Context, Refusal};
+
+/// A new override.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOverride {
+    /// The limit: a guard, an allowance's window as `allowance.window`, a pool or an overdraft.
+    pub limit: Name,
+    /// The segment that it is for, with everything below it; `None`: the account.
+    pub segment: Option<Segment>,
+    /// The figure.
+    pub figure: NewFigure,
+    /// It ends at this instant; `None`: when it is removed.
+    pub until: Option<Instant>,
+    /// Why.
+    pub reason: Option<Label>,
+}
+
+/// A figure as it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewFigure {
+    /// As written: credits as a decimal number, anything else as a whole one.
+    Written(Label),
+    /// As recorded.
+    Recorded(Figure),
+    /// No limit.
+    Unlimited,
+}
+
+pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal> {
+    let plan = ctx.plan()?;
+    let Some((is_credits, window)) = plan.limit(&new.limit) else {
+        return Err(Refusal::UnknownLimit(new.limit.clone()));
+    };
+    if new.until.is_some_and(|until| until <= ctx.now) {
+        return Err(Refusal::BadOverride("it would end before it begins"));
+    }
+    if ctx.account.rare().overrides.len() >= OVERRIDES_MAX {
+        return Err(Refusal::AccountFull);
+    }
+    let figure = match &new.figure {
+        NewFigure::Recorded(figure) => *figure,
+        NewFigure::Unlimited => Figure::Unlimited,
+        NewFigure::Written(text) => Figure::Limit(written(text.as_str(), is_credits)?),
+    };
+    let terms =
+        window.map(|window| figure.on(window.terms(None, ctx.now, ctx.account.settings.billing_anchor)));
+    if terms.is_some_and(|terms| !is_countable(&terms)) {
+        return Err(Refusal::BadOverride(
+            "a rate is above zero, and limit × period small enough to count exactly",
+        ));
+    }
+    let NewOverride { limit, segment, until, reason, .. } = new.clone();
+    Ok(draft(CycleEvent::Overridden(Override { limit, segment, figure, until, reason })))
+}
+
+fn draft(event: CycleEvent) -> Draft {
+    Draft::new(Event::Cycle(Box::new(event)))
+}
+
+fn written(text: &str, is_credits: bool) -> Result<i64, Refusal> {
+    let figure = if is_credits {
+        text.parse::<Credits>().ok().map(Credits::nano)
+    } else {
+        text.parse::<i64>().ok().filter(|n| n.to_string() == text)
+    };
+    figure.filter(|n| *n >= 0).ok_or(Refusal::BadOverride(if is_credits {
+        "the limit counts credits: write a decimal number, at least 0"
+    } else {
+        "the limit counts whole units: write a whole number, at least 0"
+    }))
+}
+
+/// Whether a rate can be counted exactly.
+fn is_countable(terms: &Terms) -> bool {
+    let Terms::Rate { limit, period, burst } = *terms else { return true };
+    let full = burst.max(limit).checked_mul(period.micros());
+    limit > 0 && full.is_some_and(|n| n <= u64::MAX / 4)
+}
+
+pub(super) fn remove(
+    ctx: Context<'_>,
+    id: Seq,
+    reason: Option<Label>,
+    history: &History,
+) -> Result<Draft, Stop> {
+    if ctx.account.override_by_id(id).is_none() {
+        return Err(match history.once(ctx, Once::EndsOverride(id))? {
+            Some(end) => Refusal::OverrideEnded(id, end.seq),
+            None => Refusal::UnknownOverride(id),
+        }
+        .into());
+    }
+    Ok(draft(CycleEvent::OverrideRemoved { id, reason }).following(id))
+}

@@ -1,0 +1,72 @@
+//! Overrides: figures of an account or a segment that take the place of those of its plan.
+//!
+//! Units: those of the limit; credits in nano-credits.
+
+use minicbor::{Decode, Encode};
+
+use super::name::{Label, Name, Segment};
+use super::terms::Terms;
+use super::time::{Instant, Span};
+
+/// Units a second of a rate without a limit: more than anybody counts, and still counted exactly.
+const UNLIMITED_RATE: u64 = 1_000_000_000_000;
+
+/// An override of one limit. It is named by its record.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Override {
+    /// The limit: a guard, an allowance's window as `allowance.window`, a pool or an overdraft.
+    #[n(0)]
+    pub limit: Name,
+    /// The segment that it is for, with everything below it; `None`: the account.
+    #[n(1)]
+    pub segment: Option<Segment>,
+    /// The figure.
+    #[n(2)]
+    pub figure: Figure,
+    /// It ends at this instant; `None`: when it is removed.
+    #[n(3)]
+    pub until: Option<Instant>,
+    /// Why.
+    #[n(4)]
+    pub reason: Option<Label>,
+}
+
+/// A figure that takes the place of a plan's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Figure {
+    /// This much.
+    #[n(0)]
+    Limit(#[n(0)] i64),
+    /// No limit, which is not the same as none of its own.
+    #[n(1)]
+    Unlimited,
+}
+
+impl Figure {
+    /// The figure, as a number: no limit is more than anything.
+    #[must_use]
+    pub fn most(self) -> i64 {
+        match self {
+            Self::Limit(limit) => limit,
+            Self::Unlimited => i64::MAX,
+        }
+    }
+
+    /// The terms of a window with this figure. A rate without a burst of its own takes the figure for that too.
+    #[must_use]
+    pub(crate) fn on(self, terms: Terms) -> Terms {
+        let most = u64::try_from(self.most()).unwrap_or(0);
+        match (terms, self) {
+            (Terms::Rate { .. }, Self::Unlimited) => {
+                Terms::Rate { limit: UNLIMITED_RATE, period: Span::from_secs(1), burst: UNLIMITED_RATE }
+            }
+            (Terms::Rate { limit, period, burst }, Self::Limit(_)) => {
+                Terms::Rate { limit: most, period, burst: if burst == limit { most } else { burst } }
+            }
+            (Terms::Sliding { length, .. }, _) => Terms::Sliding { limit: most, length },
+            (Terms::Slots { .. }, _) => Terms::Slots { limit: most },
+            (Terms::Period { start, end, .. }, _) => Terms::Period { limit: self.most(), start, end },
+            (Terms::Habit { .. }, _) => terms,
+        }
+    }
+}

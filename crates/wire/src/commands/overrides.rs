@@ -1,0 +1,47 @@
+//! Commands that override limits.
+
+use headworks_core::command::{Command, NewFigure, NewOverride};
+use headworks_core::record::{Label, Name};
+
+use super::{Malformed, invalid, number};
+use crate::overrides::{OverrideRequest, OverrideValue, RemoveOverrideRequest};
+use crate::reference::Reference;
+
+impl OverrideRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When the segment is not one.
+    pub fn command(&self) -> Result<Command, Malformed> {
+        let segment = match self.segment.as_ref().map(|path| path.segments()) {
+            None => None,
+            Some([segment]) => Some(segment.clone()),
+            Some(_) => return invalid("`segment` names one segment, such as `user:alice`"),
+        };
+        let figure = match &self.value {
+            OverrideValue::Text(text) if text.as_str() == "none" => NewFigure::Unlimited,
+            OverrideValue::Text(text) => NewFigure::Written(text.clone()),
+            OverrideValue::Number(n) => {
+                NewFigure::Written(Label::new(&n.to_string()).or_else(|_| invalid("`value` is too long"))?)
+            }
+        };
+        Ok(Command::Override(NewOverride {
+            limit: self.limit.clone(),
+            segment,
+            figure,
+            until: self.until,
+            reason: self.reason.clone(),
+        }))
+    }
+}
+
+impl RemoveOverrideRequest {
+    /// The command that is meant.
+    ///
+    /// # Errors
+    /// When the override belongs to another account.
+    pub fn command(&self, account: &Name, of: &Reference) -> Result<Command, Malformed> {
+        let id = number(account, of, Malformed::UnknownRecord)?;
+        Ok(Command::RemoveOverride { id, reason: self.reason.clone() })
+    }
+}

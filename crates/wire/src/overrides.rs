@@ -1,0 +1,78 @@
+//! Overrides of limits.
+
+use headworks_core::record::{Instant, Label, Name, Path};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::reference::Reference;
+
+/// Give one limit another figure. Use that is counted stays counted.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OverrideRequest {
+    /// The limit: a guard, an allowance's window as `allowance.window`, a pool or an overdraft of the account's plan.
+    pub limit: Name,
+    /// The segment that it is for, such as `user:alice`, with everything below it. Default: the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<Path>,
+    /// The figure, in the limit's unit: a whole number, or credits as `"2.5"`. `"none"` lifts the limit.
+    pub value: OverrideValue,
+    /// It ends at this instant. Default: when it is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Label>,
+}
+
+/// A figure: a number, text, or `"none"` for no limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum OverrideValue {
+    /// Whole units.
+    Number(u64),
+    /// The same as text, a decimal amount of credits, or `none`.
+    Text(Label),
+}
+
+/// Remove an override.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveOverrideRequest {
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+}
+
+/// The overrides of an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Overrides {
+    /// Those in force, by limit and segment. Of those of one path the longest wins, then the newest.
+    pub overrides: Vec<Override>,
+}
+
+/// An override in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Override {
+    /// Its name.
+    pub id: Reference,
+    /// The limit.
+    pub limit: Name,
+    /// The segment that it is for; without one, the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+    /// The figure, or `none`.
+    pub value: String,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// The API key that set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<Name>,
+}
