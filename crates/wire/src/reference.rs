@@ -17,7 +17,7 @@ pub enum Reference {
 headworks_core::text_schema!(
     Reference,
     headworks_core::schema::text("A record of an account, as the server named it.", "acme~17")
-        .pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}~[0-9]{1,18}d?$"))
+        .pattern(Some(headworks_core::schema::id_pattern("^", "", "~[0-9]{1,18}d?$")))
 );
 
 /// Why a text is not a [`Reference`].
@@ -53,8 +53,9 @@ impl FromStr for Reference {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let bad = || ReferenceError(text.into());
-        let (account, number) = text.split_once('~').ok_or_else(bad)?;
-        let account = Name::new(account).map_err(|_| bad())?;
+        // An account may have a `~` of its own.
+        let (account, number) = text.rsplit_once('~').ok_or_else(bad)?;
+        let account = Name::id(account).map_err(|_| bad())?;
         match number.strip_suffix('d') {
             Some(micros) => {
                 Ok(Self::Denial(account, Instant::from_micros(micros.parse().map_err(|_| bad())?)))

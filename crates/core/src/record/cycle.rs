@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::ids::{GrantId, Seq};
-use super::name::Path;
+use super::path::Path;
 use super::plans::PlanChange;
 use super::resets::{Cleared, ResetTerms};
 use super::time::Instant;
