@@ -76,3 +76,28 @@ impl<'de> serde::Deserialize<'de> for Reference {
         String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use headworks_core::record::Name;
+
+    use super::{Instant, Reference};
+
+    #[test]
+    fn the_number_follows_the_last_tilde() {
+        for account in ["acme", "a~5", "~", "a~5~", "~7d", "auth0|5f7c", "org/acme", "Zo\u{eb}"] {
+            let account = Name::id(account).expect(account);
+            for reference in [
+                Reference::Record(account.clone(), 17),
+                Reference::Denial(account.clone(), Instant::from_micros(1_763_812_800_000_000)),
+            ] {
+                assert_eq!(reference.to_string().parse(), Ok(reference));
+            }
+        }
+        let composed: Reference = "Zo\u{eb}~7".parse().expect("a reference");
+        assert_eq!("Zoe\u{308}~7".parse(), Ok(composed));
+        for broken in ["acme", "~7", "acme~", "acme~d", "acme~7~x", "a\u{200b}~7"] {
+            assert!(broken.parse::<Reference>().is_err(), "{broken}");
+        }
+    }
+}

@@ -255,7 +255,39 @@ impl<'b, C> Decode<'b, C> for Path {
 mod tests {
     use alloc::string::ToString;
 
-    use super::{Level, Name, NameError, Path, PathError};
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::{Level, Name, NameError, Path, PathError, Segment};
+
+    proptest! {
+        /// P1, for any ids.
+        #[test]
+        fn any_path_reads_back(names in proptest::collection::vec("[ -~\u{eb}\u{308}\u{1f600}]{1,12}", 0..4)) {
+            let levels = [Level::Team, Level::User, Level::Key, Level::Session];
+            let named = levels.iter().zip(&names).filter_map(|(l, n)| Some((*l, Name::id(n).ok()?)));
+            let segments: Vec<Segment> = named.map(|(level, name)| Segment { level, name }).collect();
+            let listed: Vec<String> = segments.iter().map(ToString::to_string).collect();
+            let path: Path = serde_json::from_value(serde_json::json!(listed)).expect("a list");
+            prop_assert_eq!(path.segments(), &segments[..]);
+            prop_assert_eq!(path.to_string().parse(), Ok(path.clone()));
+            let json = serde_json::to_string(&path).expect("JSON");
+            prop_assert_eq!(serde_json::from_str::<Path>(&json).expect("reads"), path);
+        }
+
+        /// N2: an id is in NFC, is the same as its other forms, and is taken again as it is.
+        #[test]
+        fn any_id_is_taken_again(text in "\\PC{1,20}") {
+            if let Ok(id) = Name::id(&text) {
+                prop_assert_eq!(Name::id(id.as_str()), Ok(id.clone()));
+                let apart: String = icu_normalizer::DecomposingNormalizerBorrowed::new_nfd().normalize(&text).into();
+                prop_assert_eq!(Name::id(&apart), Ok(id.clone()));
+                prop_assert_eq!(Name::from_stored(id.as_str().as_bytes()), Some(id));
+            }
+        }
+    }
 
     #[test]
     fn a_path_reads_back_as_written() {
