@@ -106,7 +106,7 @@ text_schema!(
         )))
         .item(
             ArrayBuilder::new()
-                .items(utoipa::openapi::Ref::from_schema_name("Segment"))
+                .items(<Segment as utoipa::PartialSchema>::schema())
                 .max_items(Some(4))
                 .examples([serde_json::json!(["team:org/acme", "user:alice"])])
         )

@@ -164,5 +164,5 @@ async fn what_cannot_be_seen_is_refused_by_name() {
     assert_eq!(decided["replayed"], true);
     // The catalog's names keep their own rule.
     let reply = s.call("POST", "/v1/authorize", "k", r#"{"account":"a","feature":"ch/at"}"#).await;
-    assert_eq!((reply.status, reply.problem()), (400, "invalid_request"), "{}", reply.body);
+    assert_eq!((reply.status, reply.problem()), (422, "invalid_request"), "{}", reply.body);
 }

@@ -36,7 +36,7 @@ fn on_an_index_in_memory() {
 fn ids_are_apart_after_a_restart() {
     let dir = tempfile::tempdir().expect("directory");
     suite::ids_are_apart(&open(&dir, Arc::new(MemoryIndex::default())));
-    let store = Embedded::open(dir.path()).expect("opens");
+    let store = Embedded::open(dir.path(), Options::default()).expect("opens");
     let longest = name(&"n".repeat(headworks_core::record::ID_LEN_MAX));
     let listed = wait(store.accounts(None, 100)).expect("lists");
     assert_eq!((listed.len(), wait(store.read(&longest, 1, 100)).expect("reads").len()), (9, 4));
